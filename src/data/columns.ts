@@ -1,0 +1,38 @@
+/**
+ * Columns: the one shape in which examples reach an executor, whether mapped from packed files, gathered from
+ * arrays of objects or received by a predictor. A column is a strided view, so that many features share one
+ * row-major matrix and a shuffled row costs one or two cache lines.
+ */
+
+/** Dense values of one feature: row r is `data[offset + r*stride … + width)`. */
+export interface FloatColumn {
+  readonly kind: "f32";
+  readonly data: Float32Array;
+  readonly offset: number;
+  readonly stride: number;
+  readonly width: number;
+}
+
+/** One id a row, already mapped to `[0, buckets)`: row r is `data[offset + r*stride]`. */
+export interface IdColumn {
+  readonly kind: "id";
+  readonly data: Int32Array;
+  readonly offset: number;
+  readonly stride: number;
+}
+
+/** A bag of ids a row (possibly empty): row r is `values[offsets[r] … offsets[r+1])`. */
+export interface BagColumn {
+  readonly kind: "bag";
+  readonly values: Int32Array;
+  /** `rows + 1` ascending positions in `values`. */
+  readonly offsets: BigUint64Array;
+}
+
+export type Column = FloatColumn | IdColumn | BagColumn;
+
+/** Examples ready for an executor: every column has `rows` rows. */
+export interface ColumnSet {
+  readonly rows: number;
+  readonly columns: ReadonlyMap<string, Column>;
+}

@@ -1,0 +1,41 @@
+/** What an error must say, so that its reader can act on it. */
+export interface ErrorReport {
+  /** What went wrong, in one sentence without a final stop. */
+  what: string;
+  /** Where: a config path (`model.dense.mlp[1]`), a file and line, a graph node. */
+  where?: string;
+  got?: string;
+  expected?: string;
+  /** What the reader can do next. */
+  next?: string;
+}
+
+/** Every error that Pairloom raises on purpose: the message says what, where, got, expected and the next step. */
+export class PairloomError extends Error {
+  readonly report: ErrorReport;
+
+  constructor(report: ErrorReport, options?: ErrorOptions) {
+    super(formatReport(report), options);
+    this.name = new.target.name;
+    this.report = report;
+  }
+}
+
+/** The config is not one that can be trained; `where` is the path inside it. */
+export class ConfigError extends PairloomError {}
+/** A source, a row or a column is not as the config says. */
+export class DataError extends PairloomError {}
+/** A graph breaks a shape or type rule of an operation. */
+export class GraphError extends PairloomError {}
+/** A program, a backend or the native core refused to run. */
+export class ExecutionError extends PairloomError {}
+/** A checkpoint or run directory is missing, damaged or of another format. */
+export class CheckpointError extends PairloomError {}
+
+function formatReport({ what, where, got, expected, next }: ErrorReport): string {
+  const lines = [where ? `${where}: ${what}` : what];
+  if (got !== undefined) lines.push(`  got:      ${got}`);
+  if (expected !== undefined) lines.push(`  expected: ${expected}`);
+  if (next !== undefined) lines.push(`  next:     ${next}`);
+  return lines.join("\n");
+}
