@@ -1,0 +1,59 @@
+import { MetricError } from "./metric.js";
+
+/**
+ * Checks what every binary metric assumes, once and before any arithmetic.
+ * @param scores [N] any order-bearing score (logit or probability); infinities are ordered, NaN is refused
+ * @param labels [N] exactly 0 or 1
+ * @param weights [N] finite, not negative
+ * @throws MetricError naming the first row that breaks a rule
+ */
+export function checkBinaryInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
+  checkLength("labels", labels.length, scores.length);
+  if (weights) checkLength("weights", weights.length, scores.length);
+  const score = scores.findIndex(Number.isNaN);
+  if (score >= 0) throw badRow("a score is not a number", "scores", score, NaN, "a number", NAN_SCORE_NEXT);
+  const label = labels.findIndex((value) => value !== 0 && value !== 1);
+  if (label >= 0) {
+    throw badRow(
+      "a label is not binary",
+      "labels",
+      label,
+      labels[label],
+      "0 or 1",
+      "map the label column to 0 and 1",
+    );
+  }
+  const weight = weights?.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY)) ?? -1;
+  if (weight >= 0) {
+    throw badRow(
+      "a weight cannot be used",
+      "weights",
+      weight,
+      weights![weight],
+      "a finite weight, 0 or more",
+    );
+  }
+}
+
+const NAN_SCORE_NEXT = "the model has diverged: lower the learning rate or clip gradients";
+
+function checkLength(what: string, got: number, expected: number): void {
+  if (got === expected) return;
+  throw new MetricError({
+    what: "lengths differ",
+    where: what,
+    got: `${got} rows`,
+    expected: `${expected} rows`,
+  });
+}
+
+function badRow(
+  what: string,
+  where: string,
+  row: number,
+  got: number,
+  expected: string,
+  next?: string,
+): MetricError {
+  return new MetricError({ what, where: `${where}[${row}]`, got: String(got), expected, next });
+}

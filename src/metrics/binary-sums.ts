@@ -1,0 +1,40 @@
+/** The weighted sums over rows from which log loss, normalised entropy and calibration follow. */
+export interface BinarySums {
+  /** Sum of weights: the number of rows when there are none. */
+  weight: number;
+  /** Sum of weight x label. */
+  positive: number;
+  /** Sum of weight x predicted probability. */
+  predicted: number;
+  /** Sum of weight x log loss, in nats. */
+  loss: number;
+}
+
+/** log(1 + exp(x)) without overflow for large x and without losing small values for very negative x. */
+export function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
+/** 1 / (1 + exp(-x)); exp(-x) may overflow to infinity, and then the quotient is the right limit, 0. */
+export function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+/**
+ * One pass over checked rows, in float64.
+ * The loss of a row is softplus(-z) for label 1 and softplus(z) for label 0: equal to the cross entropy of
+ * sigmoid(z), exact where sigmoid(z) rounds to 0 or 1, and free of infinity minus infinity at infinite logits.
+ */
+export function binarySums(logits: Float32Array, labels: Float32Array, weights?: Float32Array): BinarySums {
+  const sums: BinarySums = { weight: 0, positive: 0, predicted: 0, loss: 0 };
+  for (let row = 0; row < logits.length; row++) {
+    const weight = weights ? weights[row] : 1;
+    if (weight === 0) continue; // 0 x infinity would be NaN
+    const isPositive = labels[row] === 1;
+    sums.weight += weight;
+    if (isPositive) sums.positive += weight;
+    sums.predicted += weight * sigmoid(logits[row]);
+    sums.loss += weight * softplus(isPositive ? -logits[row] : logits[row]);
+  }
+  return sums;
+}

@@ -1,0 +1,49 @@
+import { checkBinaryInput } from "./binary-input.js";
+import { sigmoid } from "./binary-sums.js";
+import type { MetricResult } from "./metric.js";
+import { PairCount } from "./pair-count.js";
+
+const BINS = 4096;
+
+/**
+ * AUC of a stream in constant memory, for a progress bar; reports use the exact {@link auc}.
+ *
+ * Keeps a histogram of sigmoid(logit) for each label. Pairs in different bins are ordered exactly; a pair inside
+ * one bin counts one half whatever its order, so the error is at most half the share of pairs that fall in one
+ * bin. {@link errorBound} computes that bound from the counts.
+ */
+export class StreamingAuc {
+  readonly #positive = new Float64Array(BINS);
+  readonly #negative = new Float64Array(BINS);
+
+  /** @param logits [N] @param labels [N] 0 or 1 @param weights [N] optional @throws MetricError */
+  add(logits: Float32Array, labels: Float32Array, weights?: Float32Array): void {
+    checkBinaryInput(logits, labels, weights);
+    for (let row = 0; row < logits.length; row++) {
+      const bin = Math.min(BINS - 1, Math.floor(sigmoid(logits[row]) * BINS));
+      const counts = labels[row] === 1 ? this.#positive : this.#negative;
+      counts[bin] += weights ? weights[row] : 1;
+    }
+  }
+
+  result(): MetricResult {
+    return this.#pairs().auc();
+  }
+
+  /** The exact AUC lies within this distance of {@link result}; 0 when the AUC is undefined. */
+  errorBound(): number {
+    return this.#pairs().tieBound();
+  }
+
+  /** Forgets every row: a new epoch begins. */
+  reset(): void {
+    this.#positive.fill(0);
+    this.#negative.fill(0);
+  }
+
+  #pairs(): PairCount {
+    const pairs = new PairCount();
+    for (let bin = 0; bin < BINS; bin++) pairs.addTie(this.#positive[bin], this.#negative[bin]);
+    return pairs;
+  }
+}
