@@ -1,0 +1,58 @@
+import type { Column, ColumnSet } from "../data/columns.js";
+import type { Shuffle } from "../data/order.js";
+import type { Graph } from "../graph/graph.js";
+import type { Initializer } from "../ops/sources.js";
+
+/** Which rows a run takes, and how: positions [start, start + count) of the data, or of a shuffled epoch. */
+export interface RunRequest {
+  /** A column for every input of the graph, by the input's name. */
+  readonly columns: ReadonlyMap<string, Column>;
+  /** Rows of the columns. */
+  readonly rows: number;
+  readonly start: number;
+  readonly count: number;
+  /** Rows a step; the last step of a run may have fewer. */
+  readonly batch: number;
+  readonly shuffle?: Shuffle;
+  /** Names the random draws, with the step. */
+  readonly seed: number;
+  /** The number of the first step, counted over the whole training. */
+  readonly firstStep: number;
+  /** A value for every step, by the scalar's name. */
+  readonly scalars: ReadonlyMap<string, Float32Array>;
+}
+
+/** What a run leaves: each output of the graph, a row (in the order of the positions) or a step at a time. */
+export type RunResult = ReadonlyMap<string, Float32Array>;
+
+/** A graph compiled for one backend and bound to its parameters. */
+export interface Executable {
+  /** Runs all the steps of the request without blocking the event loop. */
+  run(request: RunRequest): Promise<RunResult>;
+  /** The same on the calling thread: for small requests, where a thread hop costs more than the work. */
+  runSync(request: RunRequest): RunResult;
+}
+
+export interface CompileOptions {
+  /** The largest batch that will be run. */
+  readonly maxBatch: number;
+  readonly threads?: number;
+}
+
+export interface Backend {
+  readonly name: string;
+  /** Memory for a parameter; every executable that is given the same array shares it. */
+  allocate(elements: number): Float32Array;
+  /** Fills `target` as `init` says; the draws are named by (seed, stream). */
+  initialize(target: Float32Array, init: Initializer, seed: number, stream: number): void;
+  /**
+   * @param graph a simplified graph
+   * @param parameters an array for every parameter of the graph, by name
+   */
+  compile(graph: Graph, parameters: ReadonlyMap<string, Float32Array>, options: CompileOptions): Executable;
+}
+
+/** The columns of a data set under the names that a graph's inputs use. */
+export function columnsOf(data: ColumnSet): Pick<RunRequest, "columns" | "rows"> {
+  return { columns: data.columns, rows: data.rows };
+}

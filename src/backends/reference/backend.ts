@@ -1,0 +1,139 @@
+import type { Column } from "../../data/columns.js";
+import { permutation } from "../../data/order.js";
+import { ExecutionError } from "../../errors.js";
+import type { Graph } from "../../graph/graph.js";
+import type { Node, Value } from "../../graph/op.js";
+import { isRow, width } from "../../graph/tensor.js";
+import { input, parameter } from "../../ops/sources.js";
+import { drawKey, drawUnit } from "../../random.js";
+import type { Backend, CompileOptions, Executable, RunRequest, RunResult } from "../backend.js";
+import { evaluate } from "./evaluate.js";
+
+/** Runs graphs with the plain TypeScript kernels: slow, obvious, everywhere. */
+export const referenceBackend: Backend = {
+  name: "reference",
+  allocate: (elements) => new Float32Array(elements),
+  initialize(target, init, seed, stream) {
+    const key = drawKey(seed, stream, 0);
+    for (let i = 0; i < target.length; i++) {
+      if (init.kind === "constant") target[i] = init.value;
+      else if (init.kind === "uniform") target[i] = init.low + (init.high - init.low) * drawUnit(key, i);
+      else target[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
+    }
+  },
+  compile: (graph, parameters, options) => new ReferenceExecutable(graph, parameters, options),
+};
+
+/** A standard normal draw from two uniform ones in [0, 1) (Box & Muller, 1958); 1 - u keeps the logarithm finite. */
+function normal(u: number, v: number): number {
+  return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
+}
+
+class ReferenceExecutable implements Executable {
+  constructor(
+    private readonly graph: Graph,
+    private readonly parameters: ReadonlyMap<string, Float32Array>,
+    private readonly options: CompileOptions,
+  ) {}
+
+  async run(request: RunRequest): Promise<RunResult> {
+    const results = this.results(request);
+    for (let step = 0; step < stepsOf(request); step++) {
+      this.step(request, step, results);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return results;
+  }
+
+  runSync(request: RunRequest): RunResult {
+    const results = this.results(request);
+    for (let step = 0; step < stepsOf(request); step++) this.step(request, step, results);
+    return results;
+  }
+
+  private results(request: RunRequest): Map<string, Float32Array> {
+    if (request.batch > this.options.maxBatch) {
+      throw new ExecutionError({
+        what: "the batch is larger than the program was compiled for",
+        got: String(request.batch),
+        expected: `at most ${this.options.maxBatch}`,
+      });
+    }
+    return new Map(
+      [...this.graph.outputs].map(([name, tensor]) => {
+        const count = isRow(tensor) ? request.count : stepsOf(request);
+        return [name, new Float32Array(count * width(tensor))];
+      }),
+    );
+  }
+
+  private step(request: RunRequest, step: number, results: Map<string, Float32Array>): void {
+    const first = step * request.batch;
+    const rows = rowsOf(request, first, Math.min(request.batch, request.count - first));
+    const context = { rows: rows.length, step: request.firstStep + step, seed: request.seed };
+    const values = evaluate(this.graph, context, (node) => this.bind(node, request, rows, step));
+    for (const [name, tensor] of this.graph.outputs) {
+      const value = values.get(tensor)!;
+      const start = isRow(tensor) ? first : step;
+      if (value.kind === "f32") results.get(name)!.set(value.data as Float32Array, start * width(tensor));
+    }
+  }
+
+  private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
+    if (node.op === parameter) {
+      return { kind: "f32", shape: node.attrs.shape, data: this.parameters.get(node.attrs.name)! };
+    }
+    if (node.op === input) {
+      return gather(request.columns.get(node.attrs.name)!, rows, node);
+    }
+    return { kind: "f32", shape: [1], data: request.scalars.get(node.attrs.name)!.slice(step, step + 1) };
+  }
+}
+
+function stepsOf({ count, batch }: RunRequest): number {
+  return Math.ceil(count / batch);
+}
+
+function rowsOf({ start, rows, shuffle }: RunRequest, first: number, count: number): Float64Array {
+  const order = shuffle ? permutation(rows, shuffle) : (position: number) => position;
+  return Float64Array.from({ length: count }, (_, i) => order(start + first + i));
+}
+
+function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
+  const { name, limit } = node.attrs;
+  if (column.kind === "f32") {
+    const data = new Float32Array(rows.length * column.width);
+    for (let b = 0; b < rows.length; b++) {
+      const from = column.offset + rows[b] * column.stride;
+      data.set(column.data.subarray(from, from + column.width), b * column.width);
+    }
+    return { kind: "f32", shape: [rows.length, column.width], data };
+  }
+  if (column.kind === "id") {
+    const data = new Int32Array(rows.length);
+    for (let b = 0; b < rows.length; b++) data[b] = column.data[column.offset + rows[b] * column.stride];
+    checkIds(data, name, limit);
+    return { kind: "id", data };
+  }
+  const offsets = new Float64Array(rows.length + 1);
+  const bags = Array.from(rows as ArrayLike<number>, (row) =>
+    column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1])),
+  );
+  bags.forEach((bag, b) => void offsets.set([offsets[b] + bag.length], b + 1));
+  const values = new Int32Array(offsets[rows.length]);
+  bags.forEach((bag, b) => void values.set(bag, offsets[b]));
+  checkIds(values, name, limit);
+  return { kind: "bag", values, offsets };
+}
+
+function checkIds(ids: Int32Array, name: string, limit: number): void {
+  const bad = ids.findIndex((id) => id < 0 || id >= limit);
+  if (bad < 0) return;
+  throw new ExecutionError({
+    what: "an id is out of range",
+    where: `input "${name}"`,
+    got: String(ids[bad]),
+    expected: `0 to ${limit - 1}`,
+    next: "Check that the data was packed with the features that the model was built from.",
+  });
+}

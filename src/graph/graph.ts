@@ -1,0 +1,76 @@
+import { GraphError } from "../errors.js";
+import type { Execution, Node, Op } from "./op.js";
+import { formatType, isRow, type Tensor, type TensorType } from "./tensor.js";
+
+/** A static list of equations in the order of their dependencies. Immutable: passes make new ones. */
+export interface Graph {
+  readonly nodes: readonly Node[];
+  /** What the caller can read after a step, by name. */
+  readonly outputs: ReadonlyMap<string, Tensor>;
+}
+
+/** Builds a graph equation by equation, inferring shapes; every pass that adds equations goes through it. */
+export class GraphBuilder {
+  private readonly nodes: Node[];
+  private readonly outputs: Map<string, Tensor>;
+  private nextId: number;
+
+  /** Starts empty, or from an existing graph that is extended. */
+  constructor(from?: Graph) {
+    this.nodes = from ? [...from.nodes] : [];
+    this.outputs = new Map(from?.outputs);
+    this.nextId = 1 + this.nodes.reduce((top, node) => Math.max(top, ...node.outputs.map((t) => t.id)), -1);
+  }
+
+  readonly apply = <A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] => {
+    const outputs = op.infer(inputs, attrs).map((type) => this.tensor(type));
+    this.nodes.push({ op: op as Op, inputs, attrs, outputs });
+    return outputs;
+  };
+
+  output(name: string, tensor: Tensor): void {
+    if (this.outputs.has(name)) {
+      throw new GraphError({ what: `the graph already has an output "${name}"`, got: formatType(tensor) });
+    }
+    this.outputs.set(name, tensor);
+  }
+
+  finish(): Graph {
+    return { nodes: [...this.nodes], outputs: new Map(this.outputs) };
+  }
+
+  private tensor(type: TensorType): Tensor {
+    return { dtype: type.dtype, shape: type.shape, id: this.nextId++ };
+  }
+}
+
+/** Which node makes each tensor. */
+export function producers(graph: Graph): Map<Tensor, Node> {
+  const map = new Map<Tensor, Node>();
+  for (const node of graph.nodes) for (const output of node.outputs) map.set(output, node);
+  return map;
+}
+
+/** Which nodes read each tensor, in graph order; a node reading it twice is listed twice. */
+export function consumers(graph: Graph): Map<Tensor, Node[]> {
+  const map = new Map<Tensor, Node[]>();
+  for (const node of graph.nodes) {
+    for (const input of node.inputs) {
+      const list = map.get(input);
+      if (list) list.push(node);
+      else map.set(input, [node]);
+    }
+  }
+  return map;
+}
+
+/** The tensors that a node updates in place. */
+export function mutated(node: Node): readonly Tensor[] {
+  return node.op.mutates?.(node) ?? [];
+}
+
+/** How this equation meets the batch: a row-wise operation on fixed tensors alone (a sum of two weights) is `fixed`. */
+export function executionOf(node: Node): Execution {
+  if (node.op.execution === "rowwise" && !node.outputs.some(isRow)) return "fixed";
+  return node.op.execution;
+}

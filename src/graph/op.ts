@@ -1,0 +1,126 @@
+import { GraphError } from "../errors.js";
+import type { Tensor, TensorType } from "./tensor.js";
+
+/** Attributes are plain data, so that a graph can be printed, compared and encoded. */
+// biome-ignore lint/suspicious/noExplicitAny: each operation narrows its own attributes
+export type Attrs = any;
+
+/** The attributes of an operation that has none. */
+export type NoAttrs = Record<string, never>;
+
+/**
+ * How an operation meets the batch:
+ * - `source`: made by the caller (input, parameter, scalar);
+ * - `rowwise`: output row b depends on input row b and on fixed inputs only;
+ * - `reduces`: sums (or otherwise folds) the rows into a fixed output;
+ * - `fixed`: works on fixed tensors, or, as a table update does, on the whole batch at once.
+ */
+export type Execution = "source" | "rowwise" | "reduces" | "fixed";
+
+/** How the partial results of a `reduces` operation are folded (see docs/design/program-format.md). */
+export type Combine = "sum" | "mean" | "moments";
+
+export interface Node<A = Attrs> {
+  readonly op: Op<A>;
+  readonly inputs: readonly Tensor[];
+  readonly attrs: A;
+  readonly outputs: readonly Tensor[];
+}
+
+/** One gradient of a table: rows `ids` get `grad` [B, D], a bag's ids each (divided by the count for a mean). */
+export interface SparseGradient {
+  readonly ids: Tensor;
+  readonly grad: Tensor;
+  readonly pooling: Pooling;
+}
+export type Pooling = "sum" | "mean";
+
+/** Adds an equation to the graph and returns its outputs. */
+export type Apply = <A>(op: Op<A>, inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
+
+export interface GradientRequest<A = Attrs> {
+  readonly node: Node<A>;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly attrs: A;
+  /** The gradient of the loss by each output; undefined where the loss does not depend on it. */
+  readonly outputGradients: readonly (Tensor | undefined)[];
+  readonly apply: Apply;
+}
+
+/** The gradient of the loss by each input; undefined for inputs that have none (labels, ids, statistics). */
+export type InputGradients = readonly (Tensor | SparseGradient | undefined)[];
+
+export type Floats = Float32Array | Float64Array;
+
+/** Concrete values, as the reference kernels see them. Row-major; shapes have the batch size filled in. */
+export interface DenseValue {
+  readonly kind: "f32";
+  readonly shape: readonly number[];
+  readonly data: Floats;
+}
+export interface IdValue {
+  readonly kind: "id";
+  readonly data: Int32Array;
+}
+export interface BagValue {
+  readonly kind: "bag";
+  readonly values: Int32Array;
+  /** rows + 1 ascending positions. */
+  readonly offsets: ArrayLike<number>;
+}
+export type Value = DenseValue | IdValue | BagValue;
+
+/** What a kernel may depend on besides its operands: it names every random draw. */
+export interface StepContext {
+  readonly rows: number;
+  readonly step: number;
+  readonly seed: number;
+}
+
+export interface KernelCall<A = Attrs> {
+  readonly node: Node<A>;
+  readonly inputs: readonly Value[];
+  /** Preallocated and zero. */
+  readonly outputs: readonly Value[];
+  readonly attrs: A;
+  readonly context: StepContext;
+}
+
+export interface Op<A = Attrs> {
+  readonly kind: string;
+  /** Stable number in the program format. */
+  readonly opcode: number;
+  readonly execution: Execution;
+  readonly combine?: Combine;
+  /** Inputs that the operation updates in place (optimizers, running statistics). */
+  mutates?(node: Node<A>): readonly Tensor[];
+  /** The types of the outputs; throws GraphError where the inputs do not fit. */
+  infer(inputs: readonly TensorType[], attrs: A): readonly TensorType[];
+  /** Emits the gradient as more graph. Absent: the operation passes no gradient on. */
+  gradient?(request: GradientRequest<A>): InputGradients;
+  /** The meaning of the operation, in plain loops over float32 or float64. */
+  reference(call: KernelCall<A>): void;
+  /** The attributes of the program instruction, in the order of the format's table. */
+  encode?(node: Node<A>): number[];
+}
+
+/** Declares an operation; only there to infer the attribute type. */
+export function defineOp<A>(op: Op<A>): Op<A> {
+  return op;
+}
+
+export function isSparse(gradient: Tensor | SparseGradient): gradient is SparseGradient {
+  return "ids" in gradient;
+}
+
+/** The dense value at hand; kernels of f32 operands use it to narrow. */
+export function dense(value: Value): DenseValue {
+  if (value.kind !== "f32")
+    throw new GraphError({
+      what: "a kernel met a value of the wrong kind",
+      got: value.kind,
+      expected: "f32",
+    });
+  return value;
+}

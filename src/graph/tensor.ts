@@ -1,0 +1,60 @@
+import { GraphError } from "../errors.js";
+
+/**
+ * What a tensor holds: `f32` numbers, `id` one table row a sample, `bag` a list of table rows a sample.
+ * Ids and bags are made by inputs only; every operation gives `f32`.
+ */
+export type DType = "f32" | "id" | "bag";
+
+/** A size: known, or `"B"`, the rows of the batch. `"B"` only ever comes first. */
+export type Dim = number | "B";
+export type Shape = readonly Dim[];
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** A symbolic value of a graph. Identity is the object itself; `id` only names it in print. */
+export interface Tensor extends TensorType {
+  readonly id: number;
+}
+
+/** `f32` of the given shape. */
+export function f32(...shape: Dim[]): TensorType {
+  return { dtype: "f32", shape };
+}
+
+/** True for a tensor with one entry a sample (`[B, …]`), false for one of fixed size (a weight, a sum). */
+export function isRow(type: TensorType): boolean {
+  return type.shape[0] === "B";
+}
+
+/** The sizes without the batch dimension. */
+export function innerDims(type: TensorType): number[] {
+  return (isRow(type) ? type.shape.slice(1) : type.shape) as number[];
+}
+
+/** Elements a row for a row tensor, in all for a fixed one. */
+export function width(type: TensorType): number {
+  return innerDims(type).reduce((product, dim) => product * dim, 1);
+}
+
+export function formatType(type: TensorType): string {
+  return `${type.dtype}[${type.shape.join(", ")}]`;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/** Refuses a type that is not `expected`; `where` names the operation and operand. */
+export function expectType(where: string, got: TensorType, expected: TensorType): void {
+  if (got.dtype === expected.dtype && sameShape(got.shape, expected.shape)) return;
+  throw new GraphError({
+    what: "an operand has the wrong type",
+    where,
+    got: formatType(got),
+    expected: formatType(expected),
+  });
+}

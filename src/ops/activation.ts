@@ -1,0 +1,109 @@
+import { defineOp, dense } from "../graph/op.js";
+import { require, sameType } from "./check.js";
+
+/** An activation: its value, and its slope from its own output `y` or from its input `x`. */
+interface ActivationRule {
+  /** Number in the program format. */
+  readonly code: number;
+  readonly value: (x: number) => number;
+  readonly slopeFrom: "output" | "input";
+  readonly slope: (s: number) => number;
+}
+
+const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
+const LEAK = 0.01;
+
+export const ACTIVATIONS = {
+  none: { code: 0, value: (x) => x, slopeFrom: "output", slope: () => 1 },
+  relu: { code: 1, value: (x) => Math.max(x, 0), slopeFrom: "output", slope: (y) => (y > 0 ? 1 : 0) },
+  sigmoid: { code: 2, value: logistic, slopeFrom: "output", slope: (y) => y * (1 - y) },
+  tanh: { code: 3, value: Math.tanh, slopeFrom: "output", slope: (y) => 1 - y * y },
+  leakyRelu: {
+    code: 4,
+    value: (x) => (x > 0 ? x : LEAK * x),
+    slopeFrom: "output",
+    slope: (y) => (y > 0 ? 1 : LEAK),
+  },
+  silu: {
+    code: 5,
+    value: (x) => x * logistic(x),
+    slopeFrom: "input",
+    slope: (x) => logistic(x) * (1 + x * (1 - logistic(x))),
+  },
+  gelu: {
+    code: 6,
+    value: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
+    slopeFrom: "input",
+    slope: (x) => (1 + erf(x / Math.SQRT2)) / 2 + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
+  },
+  softplus: {
+    code: 7,
+    value: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+    slopeFrom: "input",
+    slope: logistic,
+  },
+  elu: {
+    code: 8,
+    value: (x) => (x > 0 ? x : Math.expm1(x)),
+    slopeFrom: "output",
+    slope: (y) => (y > 0 ? 1 : y + 1),
+  },
+} satisfies Record<string, ActivationRule>;
+
+export type ActivationFn = keyof typeof ACTIVATIONS;
+
+/** Elementwise activation, x [B, …] -> [B, …]. */
+export const activation = defineOp<{ fn: ActivationFn }>({
+  kind: "activation",
+  opcode: 16,
+  execution: "rowwise",
+  infer([x]) {
+    require(x.dtype === "f32" && x.shape[0] === "B", "activation", "x f32[B, …]", [x]);
+    return [x];
+  },
+  gradient({ inputs: [x], outputs: [y], outputGradients: [dy], attrs, apply }) {
+    if (!dy) return [undefined];
+    return apply(activationGrad, [dy, ACTIVATIONS[attrs.fn].slopeFrom === "output" ? y : x], attrs);
+  },
+  reference({ inputs, outputs, attrs }) {
+    const x = dense(inputs[0]).data;
+    const y = dense(outputs[0]).data;
+    const { value } = ACTIVATIONS[attrs.fn];
+    for (let i = 0; i < x.length; i++) y[i] = value(x[i]);
+  },
+  encode: ({ attrs }) => [ACTIVATIONS[attrs.fn].code],
+});
+
+/** dx = dy * fn'(·), from the activation's output or input, whichever `ACTIVATIONS[fn].slopeFrom` names. */
+export const activationGrad = defineOp<{ fn: ActivationFn }>({
+  kind: "activationGrad",
+  opcode: 17,
+  execution: "rowwise",
+  infer([dy, s]) {
+    require(sameType(dy, s), "activationGrad", "dy and s of one type", [dy, s]);
+    return [dy];
+  },
+  reference({ inputs, outputs, attrs }) {
+    const dy = dense(inputs[0]).data;
+    const s = dense(inputs[1]).data;
+    const dx = dense(outputs[0]).data;
+    const { slope } = ACTIVATIONS[attrs.fn];
+    for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * slope(s[i]);
+  },
+  encode: ({ attrs }) => [ACTIVATIONS[attrs.fn].code],
+});
+
+/**
+ * The error function to float64 rounding: `2/sqrt(pi) e^(-x²) sum_n 2^n x^(2n+1) / (2n+1)!!` (Abramowitz & Stegun
+ * 7.1.6), whose terms are all of one sign.
+ */
+function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x;
+  let sum = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}

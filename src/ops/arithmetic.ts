@@ -1,0 +1,99 @@
+import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { f32, isRow, width } from "../graph/tensor.js";
+import { isRows, require, sameType } from "./check.js";
+
+/** Elementwise sum of two or more tensors of one type, all row tensors or all fixed. */
+export const add = defineOp<NoAttrs>({
+  kind: "add",
+  opcode: 21,
+  execution: "rowwise",
+  infer(inputs) {
+    const ok = inputs.length >= 2 && inputs.every((t) => t.dtype === "f32" && sameType(t, inputs[0]));
+    require(ok, "add", "two or more f32 tensors of one type", inputs);
+    return [inputs[0]];
+  },
+  gradient: ({ inputs, outputGradients: [dy] }) => inputs.map(() => dy),
+  reference({ inputs, outputs }) {
+    const out = dense(outputs[0]).data;
+    for (const value of inputs) {
+      const { data } = dense(value);
+      for (let i = 0; i < out.length; i++) out[i] += data[i];
+    }
+  },
+});
+
+/** Elementwise product of two row tensors of one type. */
+export const multiply: Op<NoAttrs> = defineOp({
+  kind: "multiply",
+  opcode: 22,
+  execution: "rowwise",
+  infer([a, b]) {
+    require(a.dtype === "f32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
+      a,
+      b,
+    ]);
+    return [a];
+  },
+  gradient({ inputs: [a, b], outputGradients: [dy], apply }) {
+    if (!dy) return [];
+    return [apply(multiply, [dy, b], {})[0], apply(multiply, [dy, a], {})[0]];
+  },
+  reference({ inputs, outputs }) {
+    const [a, b, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    for (let i = 0; i < out.length; i++) out[i] = a[i] * b[i];
+  },
+});
+
+/** A row tensor times a constant. */
+export const scale: Op<{ factor: number }> = defineOp({
+  kind: "scale",
+  opcode: 23,
+  execution: "rowwise",
+  infer([x]) {
+    require(x.dtype === "f32" && isRow(x), "scale", "a row tensor", [x]);
+    return [x];
+  },
+  gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(scale, [dy], attrs)[0]],
+  reference({ inputs, outputs, attrs }) {
+    const out = dense(outputs[0]).data;
+    const x = dense(inputs[0]).data;
+    for (let i = 0; i < out.length; i++) out[i] = x[i] * attrs.factor;
+  },
+  encode: ({ attrs }) => [attrs.factor],
+});
+
+/** Sum within each row: x [B, n] -> [B, 1]. */
+export const sumColumns: Op<NoAttrs> = defineOp({
+  kind: "sumColumns",
+  opcode: 24,
+  execution: "rowwise",
+  infer([x]) {
+    require(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
+    return [f32("B", 1)];
+  },
+  gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
+    dy && apply(broadcastColumns, [dy], { columns: width(x) })[0],
+  ],
+  reference({ inputs, outputs, context }) {
+    const x = dense(inputs[0]).data;
+    const out = dense(outputs[0]).data;
+    const n = x.length / context.rows;
+    for (let b = 0; b < context.rows; b++) for (let i = 0; i < n; i++) out[b] += x[b * n + i];
+  },
+});
+
+/** Each row's one value repeated: x [B, 1] -> [B, columns]. */
+export const broadcastColumns: Op<{ columns: number }> = defineOp({
+  kind: "broadcastColumns",
+  opcode: 25,
+  execution: "rowwise",
+  infer([x], { columns }) {
+    require(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);
+    return [f32("B", columns)];
+  },
+  gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumColumns, [dy], {})[0]],
+  reference({ inputs, outputs, attrs }) {
+    const out = dense(outputs[0]).data;
+    dense(inputs[0]).data.forEach((x, b) => void out.fill(x, b * attrs.columns, (b + 1) * attrs.columns));
+  },
+});

@@ -1,0 +1,164 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { isFixed, isRows, require, sameType } from "./check.js";
+
+/*
+ * Batch normalisation in parts, because its statistics cross rows: moments (a reduction), normalisation (row-wise),
+ * and two gradients of the same kinds. Source: Ioffe & Szegedy, "Batch Normalization", 2015.
+ */
+
+/** x [B, N] -> mean [N], biased variance [N] over the batch. */
+export const batchMoments = defineOp<NoAttrs>({
+  kind: "batchMoments",
+  opcode: 30,
+  execution: "reduces",
+  combine: "moments",
+  infer([x]) {
+    require(isRows(x, 2), "batchMoments", "x [B, N]", [x]);
+    return [f32(x.shape[1]), f32(x.shape[1])];
+  },
+  reference({ inputs, outputs, context: { rows } }) {
+    const x = dense(inputs[0]).data;
+    const mean = dense(outputs[0]).data;
+    const variance = dense(outputs[1]).data;
+    const n = mean.length;
+    for (let i = 0; i < n; i++) {
+      let sum = 0;
+      for (let b = 0; b < rows; b++) sum += x[b * n + i];
+      const center = sum / rows;
+      let squares = 0;
+      for (let b = 0; b < rows; b++) squares += (x[b * n + i] - center) ** 2;
+      mean[i] = center;
+      variance[i] = squares / rows;
+    }
+  },
+});
+
+/**
+ * x [B, N], mean, variance, gamma, beta [N] -> `(x - mean) / sqrt(variance + eps) * gamma + beta`.
+ * The gradient treats mean and variance as the batch's own moments when `batchMoments` made them (`training`), and as
+ * constants otherwise.
+ */
+export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
+  kind: "batchNormalize",
+  opcode: 31,
+  execution: "rowwise",
+  infer([x, ...statistics]) {
+    const n = x.shape[1] as number;
+    require(isRows(x, 2) &&
+      statistics.length === 4 &&
+      statistics.every((s) => isFixed(s, n)), "batchNormalize", "x [B, N], mean, variance, gamma, beta [N]", [
+      x,
+      ...statistics,
+    ]);
+    return [x];
+  },
+  gradient({ inputs: [x, mean, variance, gamma], outputGradients: [dy], attrs: { eps, training }, apply }) {
+    if (!dy) return [];
+    const [sumDy, sumDyXhat] = apply(batchNormGradSums, [dy, x, mean, variance], { eps });
+    const dx = training
+      ? apply(batchNormGradInput, [dy, x, mean, variance, gamma, sumDy, sumDyXhat], { eps })[0]
+      : undefined;
+    return [dx, undefined, undefined, sumDyXhat, sumDy];
+  },
+  reference({ inputs, outputs, attrs, context }) {
+    const [x, mean, variance, gamma, beta, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const n = mean.length;
+    for (let b = 0; b < context.rows; b++) {
+      for (let i = 0; i < n; i++) {
+        y[b * n + i] = ((x[b * n + i] - mean[i]) / Math.sqrt(variance[i] + attrs.eps)) * gamma[i] + beta[i];
+      }
+    }
+  },
+  encode: ({ attrs }) => [attrs.eps],
+});
+
+/** dy, x [B, N], mean, variance [N] -> sum of dy [N] (beta's gradient), sum of dy * xhat [N] (gamma's). */
+export const batchNormGradSums = defineOp<{ eps: number }>({
+  kind: "batchNormGradSums",
+  opcode: 32,
+  execution: "reduces",
+  combine: "sum",
+  infer([dy, x, mean, variance]) {
+    const n = x.shape[1] as number;
+    require(isRows(x, 2) &&
+      sameType(dy, x) &&
+      isFixed(mean, n) &&
+      isFixed(variance, n), "batchNormGradSums", "dy, x [B, N], mean, variance [N]", [dy, x, mean, variance]);
+    return [f32(n), f32(n)];
+  },
+  reference({ inputs, outputs, attrs, context }) {
+    const [dy, x, mean, variance, sumDy, sumDyXhat] = [...inputs, ...outputs].map((v) => dense(v).data);
+    const n = mean.length;
+    for (let b = 0; b < context.rows; b++) {
+      for (let i = 0; i < n; i++) {
+        sumDy[i] += dy[b * n + i];
+        sumDyXhat[i] += (dy[b * n + i] * (x[b * n + i] - mean[i])) / Math.sqrt(variance[i] + attrs.eps);
+      }
+    }
+  },
+  encode: ({ attrs }) => [attrs.eps],
+});
+
+/** The gradient by x where mean and variance are x's own: `gamma/sigma (dy - sumDy/B - xhat sumDyXhat/B)` [B, N]. */
+export const batchNormGradInput = defineOp<{ eps: number }>({
+  kind: "batchNormGradInput",
+  opcode: 33,
+  execution: "rowwise",
+  infer([dy, x, ...statistics]) {
+    const n = x.shape[1] as number;
+    require(isRows(x, 2) &&
+      sameType(dy, x) &&
+      statistics.length === 5 &&
+      statistics.every((s) =>
+        isFixed(s, n),
+      ), "batchNormGradInput", "dy, x [B, N], mean, variance, gamma, sumDy, sumDyXhat [N]", [
+      dy,
+      x,
+      ...statistics,
+    ]);
+    return [x];
+  },
+  reference({ inputs, outputs, attrs, context: { rows } }) {
+    const [dy, x, mean, variance, gamma, sumDy, sumDyXhat, dx] = [...inputs, outputs[0]].map(
+      (v) => dense(v).data,
+    );
+    const n = mean.length;
+    for (let b = 0; b < rows; b++) {
+      for (let i = 0; i < n; i++) {
+        const sigma = Math.sqrt(variance[i] + attrs.eps);
+        const xhat = (x[b * n + i] - mean[i]) / sigma;
+        dx[b * n + i] = (gamma[i] / sigma) * (dy[b * n + i] - sumDy[i] / rows - (xhat * sumDyXhat[i]) / rows);
+      }
+    }
+  },
+  encode: ({ attrs }) => [attrs.eps],
+});
+
+/**
+ * Exponential running statistics: runningMean, runningVariance (parameters), mean, variance [N], updated in place by
+ * `r = (1 - momentum) r + momentum x`; the variance enters unbiased, times B / (B - 1), as PyTorch keeps it.
+ */
+export const updateRunning = defineOp<{ momentum: number }>({
+  kind: "updateRunning",
+  opcode: 34,
+  execution: "fixed",
+  mutates: ({ inputs: [mean, variance] }) => [mean, variance],
+  infer(inputs) {
+    const n = inputs[0].shape[0] as number;
+    require(inputs.length === 4 &&
+      inputs.every((t) =>
+        isFixed(t, n),
+      ), "updateRunning", "runningMean, runningVariance, mean, variance [N]", inputs);
+    return [];
+  },
+  reference({ inputs, attrs: { momentum }, context: { rows } }) {
+    const [runningMean, runningVariance, mean, variance] = inputs.map((v) => dense(v).data);
+    const unbias = rows > 1 ? rows / (rows - 1) : 1;
+    for (let i = 0; i < mean.length; i++) {
+      runningMean[i] = (1 - momentum) * runningMean[i] + momentum * mean[i];
+      runningVariance[i] = (1 - momentum) * runningVariance[i] + momentum * variance[i] * unbias;
+    }
+  },
+  encode: ({ attrs }) => [attrs.momentum],
+});

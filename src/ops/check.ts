@@ -1,0 +1,27 @@
+import { GraphError } from "../errors.js";
+import { formatType, isRow, sameShape, type TensorType } from "../graph/tensor.js";
+
+/** Raises the error of a shape rule unless `ok`. */
+export function require(ok: boolean, op: string, expected: string, inputs: readonly TensorType[]): void {
+  if (ok) return;
+  throw new GraphError({
+    what: "the operands do not fit the operation",
+    where: op,
+    got: inputs.map(formatType).join(", "),
+    expected,
+  });
+}
+
+/** True for f32 [B, …] with the given number of dimensions (B included). */
+export function isRows(type: TensorType, ndims: number): boolean {
+  return type.dtype === "f32" && isRow(type) && type.shape.length === ndims;
+}
+
+/** True for a fixed f32 of the given shape. */
+export function isFixed(type: TensorType | undefined, ...shape: number[]): boolean {
+  return type !== undefined && type.dtype === "f32" && sameShape(type.shape, shape);
+}
+
+export function sameType(a: TensorType, b: TensorType): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}

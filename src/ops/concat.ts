@@ -1,0 +1,79 @@
+import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { f32, innerDims, isRow, sameShape, type Tensor } from "../graph/tensor.js";
+import { require } from "./check.js";
+import { constantRows } from "./constant-rows.js";
+
+/**
+ * Concatenation along the first dimension after the batch: [B, n1, …], [B, n2, …] -> [B, n1 + n2, …].
+ * The memory plan lets the producers write into the result, so most concatenations cost nothing.
+ */
+export const concat: Op<NoAttrs> = defineOp({
+  kind: "concat",
+  opcode: 18,
+  execution: "rowwise",
+  infer(inputs) {
+    const rest = inputs[0]?.shape.slice(2) ?? [];
+    const fits = (t: (typeof inputs)[number]) =>
+      t.dtype === "f32" && t.shape[0] === "B" && t.shape.length >= 2 && sameShape(t.shape.slice(2), rest);
+    require(inputs.length > 0 &&
+      inputs.every(fits), "concat", "row tensors equal but for their second dimension", inputs);
+    return [
+      f32(
+        "B",
+        inputs.reduce((sum, t) => sum + (t.shape[1] as number), 0),
+        ...rest,
+      ),
+    ];
+  },
+  gradient({ inputs, outputGradients: [dy], apply }) {
+    let start = 0;
+    return inputs.map((part) => {
+      const [size] = innerDims(part);
+      start += size;
+      return dy && apply(slice, [dy], { start: start - size, size })[0];
+    });
+  },
+  reference({ inputs, outputs, context }) {
+    const out = dense(outputs[0]).data;
+    const stride = out.length / context.rows;
+    let start = 0;
+    for (const value of inputs) {
+      const { data } = dense(value);
+      const size = data.length / context.rows;
+      for (let b = 0; b < context.rows; b++)
+        out.set(data.subarray(b * size, (b + 1) * size), b * stride + start);
+      start += size;
+    }
+  },
+});
+
+/** A range of the first dimension (after the batch): [B, n, …] -> [B, size, …], or [n, …] -> [size, …]. A view. */
+export const slice: Op<{ start: number; size: number }> = defineOp({
+  kind: "slice",
+  opcode: 19,
+  execution: "rowwise",
+  infer([x], { start, size }) {
+    const [n, ...rest] = innerDims(x);
+    const inside = start >= 0 && size > 0 && start + size <= n;
+    require(x.dtype === "f32" &&
+      inside, `slice [${start}, ${start + size})`, "a range inside the first dimension", [x]);
+    return [isRow(x) ? f32("B", size, ...rest) : f32(size, ...rest)];
+  },
+  gradient({ inputs: [x], outputGradients: [dy], attrs: { start, size }, apply }) {
+    if (!dy || !isRow(x)) return [undefined];
+    const [n, ...rest] = innerDims(x);
+    const zeros = (count: number): readonly Tensor[] =>
+      count > 0 ? apply(constantRows, [], { value: 0, dims: [count, ...rest] }) : [];
+    return apply(concat, [...zeros(start), dy, ...zeros(n - start - size)], {});
+  },
+  reference({ node, inputs, outputs, attrs, context }) {
+    const x = dense(inputs[0]).data;
+    const out = dense(outputs[0]).data;
+    const rows = isRow(node.inputs[0]) ? context.rows : 1;
+    const stride = x.length / rows;
+    const size = out.length / rows;
+    const start = (attrs.start * size) / attrs.size;
+    for (let b = 0; b < rows; b++)
+      out.set(x.subarray(b * stride + start, b * stride + start + size), b * size);
+  },
+});

@@ -1,0 +1,72 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { isRows, require, sameType } from "./check.js";
+
+/**
+ * Dot products of every pair of fields: x [B, F, D] -> z [B, F(F-1)/2], the upper triangle of `x x^T` without its
+ * diagonal, pairs in row-major order: (0,1), (0,2), …, (1,2), ….
+ * Source: Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation Systems", 2019.
+ */
+export const dotInteraction = defineOp<NoAttrs>({
+  kind: "dotInteraction",
+  opcode: 26,
+  execution: "rowwise",
+  infer([x]) {
+    const fields = x.shape[1] as number;
+    require(isRows(x, 3) && fields >= 2, "dotInteraction", "x [B, F >= 2, D]", [x]);
+    return [f32("B", (fields * (fields - 1)) / 2)];
+  },
+  gradient: ({ inputs: [x], outputGradients: [dz], apply }) => [
+    dz && apply(dotInteractionGrad, [dz, x], {})[0],
+  ],
+  reference({ inputs, outputs, context }) {
+    const x = dense(inputs[0]);
+    const z = dense(outputs[0]).data;
+    const [, fields, dim] = x.shape;
+    let at = 0;
+    for (let b = 0; b < context.rows; b++) {
+      for (const [i, j] of pairs(fields)) {
+        const p = (b * fields + i) * dim;
+        const q = (b * fields + j) * dim;
+        let sum = 0;
+        for (let d = 0; d < dim; d++) sum += x.data[p + d] * x.data[q + d];
+        z[at++] = sum;
+      }
+    }
+  },
+});
+
+/** dz [B, F(F-1)/2], x [B, F, D] -> dx [B, F, D], `dx_i = sum over j of dz_ij x_j`. */
+export const dotInteractionGrad = defineOp<NoAttrs>({
+  kind: "dotInteractionGrad",
+  opcode: 27,
+  execution: "rowwise",
+  infer([dz, x]) {
+    const fields = x.shape[1] as number;
+    const ok = isRows(x, 3) && isRows(dz, 2) && sameType(dz, f32("B", (fields * (fields - 1)) / 2));
+    require(ok, "dotInteractionGrad", "dz [B, F(F-1)/2], x [B, F, D]", [dz, x]);
+    return [x];
+  },
+  reference({ inputs, outputs, context }) {
+    const dz = dense(inputs[0]).data;
+    const x = dense(inputs[1]);
+    const dx = dense(outputs[0]).data;
+    const [, fields, dim] = x.shape;
+    let at = 0;
+    for (let b = 0; b < context.rows; b++) {
+      for (const [i, j] of pairs(fields)) {
+        const p = (b * fields + i) * dim;
+        const q = (b * fields + j) * dim;
+        for (let d = 0; d < dim; d++) {
+          dx[p + d] += dz[at] * x.data[q + d];
+          dx[q + d] += dz[at] * x.data[p + d];
+        }
+        at++;
+      }
+    }
+  },
+});
+
+function* pairs(fields: number): Generator<readonly [number, number]> {
+  for (let i = 0; i < fields; i++) for (let j = i + 1; j < fields; j++) yield [i, j];
+}

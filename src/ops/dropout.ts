@@ -1,0 +1,34 @@
+import { defineOp, dense, type Op } from "../graph/op.js";
+import { isRow } from "../graph/tensor.js";
+import { draw, drawKey } from "../random.js";
+import { require } from "./check.js";
+
+/**
+ * Inverted dropout: each element is kept with probability `1 - rate` and scaled by `1 / (1 - rate)`. The draw is named
+ * by (seed, stream, step, element), so the gradient is the same operation on dy.
+ * Source: Srivastava et al., "Dropout", 2014.
+ */
+export const dropout: Op<{ rate: number; stream: number }> = defineOp({
+  kind: "dropout",
+  opcode: 38,
+  execution: "rowwise",
+  infer([x], { rate }) {
+    require(x.dtype === "f32" &&
+      isRow(x) &&
+      rate >= 0 &&
+      rate < 1, `dropout of rate ${rate}`, "a row tensor, and a rate in [0, 1)", [x]);
+    return [x];
+  },
+  gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(dropout, [dy], attrs)[0]],
+  reference({ inputs, outputs, attrs: { rate, stream }, context: { seed, step } }) {
+    const x = dense(inputs[0]).data;
+    const y = dense(outputs[0]).data;
+    const key = drawKey(seed, stream, step);
+    const threshold = Math.floor(rate * 2 ** 32);
+    const scale = 1 / (1 - rate);
+    for (let i = 0; i < x.length; i++) {
+      y[i] = draw(key, i) >= threshold ? x[i] * scale : 0;
+    }
+  },
+  encode: ({ attrs }) => [attrs.rate, attrs.stream],
+});

@@ -1,0 +1,43 @@
+import { type BagValue, defineOp, dense, type Pooling } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { require } from "./check.js";
+
+/** How the program format numbers the poolings. */
+export const POOLING_CODE: Record<Pooling, number> = { sum: 0, mean: 1 };
+
+/**
+ * Pooled embedding lookup: table [R, D], bag [B] -> out [B, D], the sum or mean of the rows of each bag.
+ * An empty bag gives zeros.
+ */
+export const embeddingBag = defineOp<{ pooling: Pooling }>({
+  kind: "embeddingBag",
+  opcode: 11,
+  execution: "rowwise",
+  infer([table, bag]) {
+    require(table.dtype === "f32" &&
+      table.shape.length === 2 &&
+      bag.dtype === "bag", "embeddingBag", "table f32[R, D], bag bag[B]", [table, bag]);
+    return [f32("B", table.shape[1])];
+  },
+  gradient: ({ inputs: [, ids], outputGradients: [grad], attrs }) => [
+    grad && { ids, grad, pooling: attrs.pooling },
+    undefined,
+  ],
+  reference({ inputs, outputs, attrs, context }) {
+    const table = dense(inputs[0]);
+    const bag = inputs[1] as BagValue;
+    const out = dense(outputs[0]).data;
+    const dim = table.shape[1];
+    for (let b = 0; b < context.rows; b++) {
+      const begin = bag.offsets[b];
+      const end = bag.offsets[b + 1];
+      for (let p = begin; p < end; p++) {
+        for (let d = 0; d < dim; d++) out[b * dim + d] += table.data[bag.values[p] * dim + d];
+      }
+      if (attrs.pooling === "mean" && end > begin) {
+        for (let d = 0; d < dim; d++) out[b * dim + d] /= end - begin;
+      }
+    }
+  },
+  encode: ({ attrs }) => [POOLING_CODE[attrs.pooling]],
+});

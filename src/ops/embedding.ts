@@ -1,0 +1,27 @@
+import { defineOp, dense, type IdValue, type NoAttrs } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { require } from "./check.js";
+
+/** One-hot embedding lookup: table [R, D], ids [B] -> out [B, D] with `out[b] = table[ids[b]]`. */
+export const embedding = defineOp<NoAttrs>({
+  kind: "embedding",
+  opcode: 10,
+  execution: "rowwise",
+  infer([table, ids], _) {
+    require(table.dtype === "f32" &&
+      table.shape.length === 2 &&
+      ids.dtype === "id", "embedding", "table f32[R, D], ids id[B]", [table, ids]);
+    return [f32("B", table.shape[1])];
+  },
+  gradient: ({ inputs: [, ids], outputGradients: [grad] }) => [
+    grad && { ids, grad, pooling: "sum" },
+    undefined,
+  ],
+  reference({ inputs, outputs }) {
+    const table = dense(inputs[0]);
+    const ids = inputs[1] as IdValue;
+    const out = dense(outputs[0]);
+    const dim = table.shape[1];
+    ids.data.forEach((id, b) => void out.data.set(table.data.subarray(id * dim, (id + 1) * dim), b * dim));
+  },
+});

@@ -1,0 +1,66 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { isRows, require, sameType } from "./check.js";
+
+/**
+ * The second-order term of a factorization machine, kept by dimension: x [B, F, D] -> y [B, D],
+ * `y = ((sum_f x_f)^2 - sum_f x_f^2) / 2`, the sum of the products of all pairs of fields.
+ * Source: Rendle, "Factorization Machines", 2010, lemma 3.1.
+ */
+export const factorizationMachine = defineOp<NoAttrs>({
+  kind: "factorizationMachine",
+  opcode: 28,
+  execution: "rowwise",
+  infer([x]) {
+    require(isRows(x, 3), "factorizationMachine", "x [B, F, D]", [x]);
+    return [f32("B", x.shape[2])];
+  },
+  gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
+    dy && apply(factorizationMachineGrad, [dy, x], {})[0],
+  ],
+  reference({ inputs, outputs, context }) {
+    const x = dense(inputs[0]);
+    const y = dense(outputs[0]).data;
+    const [, fields, dim] = x.shape;
+    for (let b = 0; b < context.rows; b++) {
+      for (let d = 0; d < dim; d++) {
+        let sum = 0;
+        let squares = 0;
+        for (let f = 0; f < fields; f++) {
+          const value = x.data[(b * fields + f) * dim + d];
+          sum += value;
+          squares += value * value;
+        }
+        y[b * dim + d] = (sum * sum - squares) / 2;
+      }
+    }
+  },
+});
+
+/** dy [B, D], x [B, F, D] -> dx [B, F, D], `dx_f = dy * (sum_g x_g - x_f)`. */
+export const factorizationMachineGrad = defineOp<NoAttrs>({
+  kind: "factorizationMachineGrad",
+  opcode: 29,
+  execution: "rowwise",
+  infer([dy, x]) {
+    require(isRows(x, 3) &&
+      sameType(dy, f32("B", x.shape[2])), "factorizationMachineGrad", "dy [B, D], x [B, F, D]", [dy, x]);
+    return [x];
+  },
+  reference({ inputs, outputs, context }) {
+    const dy = dense(inputs[0]).data;
+    const x = dense(inputs[1]);
+    const dx = dense(outputs[0]).data;
+    const [, fields, dim] = x.shape;
+    for (let b = 0; b < context.rows; b++) {
+      for (let d = 0; d < dim; d++) {
+        let sum = 0;
+        for (let f = 0; f < fields; f++) sum += x.data[(b * fields + f) * dim + d];
+        for (let f = 0; f < fields; f++) {
+          const at = (b * fields + f) * dim + d;
+          dx[at] = dy[b * dim + d] * (sum - x.data[at]);
+        }
+      }
+    }
+  },
+});

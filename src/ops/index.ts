@@ -1,0 +1,75 @@
+import { activation, activationGrad } from "./activation.js";
+import { add, broadcastColumns, multiply, scale, sumColumns } from "./arithmetic.js";
+import {
+  batchMoments,
+  batchNormalize,
+  batchNormGradInput,
+  batchNormGradSums,
+  updateRunning,
+} from "./batch-norm.js";
+import { concat, slice } from "./concat.js";
+import { constantRows } from "./constant-rows.js";
+import { dotInteraction, dotInteractionGrad } from "./dot-interaction.js";
+import { dropout } from "./dropout.js";
+import { embedding } from "./embedding.js";
+import { embeddingBag } from "./embedding-bag.js";
+import { factorizationMachine, factorizationMachineGrad } from "./factorization-machine.js";
+import { layerNorm, layerNormGradInput, layerNormGradParams } from "./layer-norm.js";
+import { linear, linearGradInput, linearGradWeight } from "./linear.js";
+import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
+import { adagrad, adam, sgd } from "./optimizers.js";
+import { reshape } from "./reshape.js";
+import { constant, input, parameter, scalar } from "./sources.js";
+import { sumRows } from "./sum-rows.js";
+import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "./table-optimizers.js";
+
+/** Every operation. The conformance suite, the opcode generator and the emitters read this table. */
+export const OPS = {
+  input,
+  parameter,
+  scalar,
+  constant,
+  constantRows,
+  embedding,
+  embeddingBag,
+  linear,
+  linearGradInput,
+  linearGradWeight,
+  sumRows,
+  activation,
+  activationGrad,
+  concat,
+  slice,
+  reshape,
+  add,
+  multiply,
+  scale,
+  sumColumns,
+  broadcastColumns,
+  dotInteraction,
+  dotInteractionGrad,
+  factorizationMachine,
+  factorizationMachineGrad,
+  batchMoments,
+  batchNormalize,
+  batchNormGradSums,
+  batchNormGradInput,
+  updateRunning,
+  layerNorm,
+  layerNormGradInput,
+  layerNormGradParams,
+  dropout,
+  sigmoidCrossEntropy,
+  sigmoidCrossEntropyGrad,
+  batchMean,
+  batchMeanGrad,
+  sgd,
+  adagrad,
+  adam,
+  tableSgd,
+  tableAdagrad,
+  tableRowWiseAdagrad,
+  tableAdam,
+};
+
+export type OpKind = keyof typeof OPS;

@@ -1,0 +1,93 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { ACTIVATIONS, type ActivationFn } from "./activation.js";
+import { isFixed, isRows, require } from "./check.js";
+import { sumRows } from "./sum-rows.js";
+
+/**
+ * Fully connected layer: x [B, K], W [N, K], optional b [N] -> `fn(x W^T + b)` [B, N].
+ * Models write it with fn "none"; the fusion pass moves an activation in after the gradient has been taken.
+ */
+export const linear = defineOp<{ fn: ActivationFn }>({
+  kind: "linear",
+  opcode: 12,
+  execution: "rowwise",
+  infer([x, w, b]) {
+    const ok = isRows(x, 2) && isFixed(w, w.shape[0] as number, x.shape[1] as number);
+    require(ok &&
+      (b === undefined || isFixed(b, w.shape[0] as number)), "linear", "x [B, K], W [N, K], b [N]", b
+      ? [x, w, b]
+      : [x, w]);
+    return [f32("B", w.shape[0])];
+  },
+  gradient({ inputs: [x, w, b], outputGradients: [dz], apply }) {
+    if (!dz) return [];
+    const [dx] = apply(linearGradInput, [dz, w], {});
+    const [dw] = apply(linearGradWeight, [dz, x], {});
+    return b ? [dx, dw, apply(sumRows, [dz], {})[0]] : [dx, dw];
+  },
+  reference({ inputs, outputs, attrs, context }) {
+    const [x, w] = inputs.map(dense);
+    const bias = inputs[2] ? dense(inputs[2]).data : undefined;
+    const y = dense(outputs[0]).data;
+    const [n, k] = w.shape;
+    const { value } = ACTIVATIONS[attrs.fn];
+    for (let b = 0; b < context.rows; b++) {
+      for (let i = 0; i < n; i++) {
+        let sum = bias ? bias[i] : 0;
+        for (let j = 0; j < k; j++) sum += x.data[b * k + j] * w.data[i * k + j];
+        y[b * n + i] = value(sum);
+      }
+    }
+  },
+  encode: ({ attrs, inputs }) => [ACTIVATIONS[attrs.fn].code, inputs.length === 3 ? 1 : 0],
+});
+
+/** dz [B, N], W [N, K] -> dx = dz W [B, K]. */
+export const linearGradInput = defineOp<NoAttrs>({
+  kind: "linearGradInput",
+  opcode: 13,
+  execution: "rowwise",
+  infer([dz, w]) {
+    require(isRows(dz, 2) &&
+      w.shape.length === 2 &&
+      w.shape[0] === dz.shape[1], "linearGradInput", "dz [B, N], W [N, K]", [dz, w]);
+    return [f32("B", w.shape[1])];
+  },
+  reference({ inputs, outputs, context }) {
+    const [dz, w] = inputs.map(dense);
+    const dx = dense(outputs[0]).data;
+    const [n, k] = w.shape;
+    for (let b = 0; b < context.rows; b++) {
+      for (let j = 0; j < k; j++) {
+        let sum = 0;
+        for (let i = 0; i < n; i++) sum += dz.data[b * n + i] * w.data[i * k + j];
+        dx[b * k + j] = sum;
+      }
+    }
+  },
+});
+
+/** dz [B, N], x [B, K] -> dW = dz^T x [N, K], summed over the batch. */
+export const linearGradWeight = defineOp<NoAttrs>({
+  kind: "linearGradWeight",
+  opcode: 14,
+  execution: "reduces",
+  combine: "sum",
+  infer([dz, x]) {
+    require(isRows(dz, 2) && isRows(x, 2), "linearGradWeight", "dz [B, N], x [B, K]", [dz, x]);
+    return [f32(dz.shape[1], x.shape[1])];
+  },
+  reference({ inputs, outputs, context }) {
+    const [dz, x] = inputs.map(dense);
+    const dw = dense(outputs[0]);
+    const [n, k] = dw.shape;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < k; j++) {
+        let sum = 0;
+        for (let b = 0; b < context.rows; b++) sum += dz.data[b * n + i] * x.data[b * k + j];
+        dw.data[i * k + j] = sum;
+      }
+    }
+  },
+});

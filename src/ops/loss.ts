@@ -1,0 +1,79 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32, type TensorType } from "../graph/tensor.js";
+import { isFixed, require, sameType } from "./check.js";
+
+const COLUMN: TensorType = f32("B", 1);
+
+/**
+ * Binary cross-entropy on logits: z, y [B, 1] -> `max(z, 0) - z y + log(1 + exp(-|z|))` [B, 1], the form that neither
+ * overflows nor loses small terms. Labels are in [0, 1].
+ */
+export const sigmoidCrossEntropy = defineOp<NoAttrs>({
+  kind: "sigmoidCrossEntropy",
+  opcode: 39,
+  execution: "rowwise",
+  infer([logits, labels]) {
+    require(sameType(logits, COLUMN) &&
+      sameType(labels, COLUMN), "sigmoidCrossEntropy", "logits, labels [B, 1]", [logits, labels]);
+    return [COLUMN];
+  },
+  gradient: ({ inputs: [logits, labels], outputGradients: [dl], apply }) => [
+    dl && apply(sigmoidCrossEntropyGrad, [dl, logits, labels], {})[0],
+    undefined,
+  ],
+  reference({ inputs, outputs }) {
+    const [z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    for (let b = 0; b < out.length; b++) {
+      out[b] = Math.max(z[b], 0) - z[b] * y[b] + Math.log1p(Math.exp(-Math.abs(z[b])));
+    }
+  },
+});
+
+/** dl, logits z, labels y [B, 1] -> `dl (sigmoid(z) - y)` [B, 1]. */
+export const sigmoidCrossEntropyGrad = defineOp<NoAttrs>({
+  kind: "sigmoidCrossEntropyGrad",
+  opcode: 40,
+  execution: "rowwise",
+  infer(inputs) {
+    require(inputs.length === 3 &&
+      inputs.every((t) =>
+        sameType(t, COLUMN),
+      ), "sigmoidCrossEntropyGrad", "dl, logits, labels [B, 1]", inputs);
+    return [COLUMN];
+  },
+  reference({ inputs, outputs }) {
+    const [dl, z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    for (let b = 0; b < out.length; b++) out[b] = dl[b] * (1 / (1 + Math.exp(-z[b])) - y[b]);
+  },
+});
+
+/** Mean over the batch: x [B, 1] -> [1]. */
+export const batchMean = defineOp<NoAttrs>({
+  kind: "batchMean",
+  opcode: 41,
+  execution: "reduces",
+  combine: "mean",
+  infer([x]) {
+    require(sameType(x, COLUMN), "batchMean", "x [B, 1]", [x]);
+    return [f32(1)];
+  },
+  gradient: ({ outputGradients: [d], apply }) => [d && apply(batchMeanGrad, [d], {})[0]],
+  reference({ inputs, outputs, context: { rows } }) {
+    let sum = 0;
+    for (const x of dense(inputs[0]).data) sum += x;
+    dense(outputs[0]).data[0] = sum / rows;
+  },
+});
+
+/** d [1] -> `d / B` for every row [B, 1]. */
+export const batchMeanGrad = defineOp<NoAttrs>({
+  kind: "batchMeanGrad",
+  opcode: 42,
+  execution: "rowwise",
+  infer([d]) {
+    require(isFixed(d, 1), "batchMeanGrad", "d [1]", [d]);
+    return [COLUMN];
+  },
+  reference: ({ inputs, outputs, context: { rows } }) =>
+    void dense(outputs[0]).data.fill(dense(inputs[0]).data[0] / rows),
+});

@@ -1,0 +1,92 @@
+import { defineOp, dense } from "../graph/op.js";
+import type { TensorType } from "../graph/tensor.js";
+import { isFixed, require, sameType } from "./check.js";
+
+/*
+ * Dense optimizers: one update in place of a weight from its gradient. `l2` adds `l2 * w` to the gradient (the
+ * derivative of `l2/2 |w|²` in the loss). Operands: weight, gradient, learning rate [1], states shaped as the weight.
+ */
+
+/** `w -= lr g`. */
+export const sgd = defineOp<{ l2: number }>({
+  kind: "sgd",
+  opcode: 50,
+  execution: "fixed",
+  mutates: ({ inputs: [w] }) => [w],
+  infer: (inputs) => checkUpdate("sgd", inputs, 0),
+  reference({ inputs, attrs: { l2 } }) {
+    const [w, g, [lr]] = inputs.map((v) => dense(v).data);
+    for (let i = 0; i < w.length; i++) w[i] -= lr * (g[i] + l2 * w[i]);
+  },
+  encode: ({ attrs }) => [attrs.l2],
+});
+
+/** `s += g²; w -= lr g / (sqrt(s) + eps)`. Source: Duchi, Hazan & Singer, 2011. */
+export const adagrad = defineOp<{ eps: number; l2: number }>({
+  kind: "adagrad",
+  opcode: 51,
+  execution: "fixed",
+  mutates: ({ inputs: [w, , , s] }) => [w, s],
+  infer: (inputs) => checkUpdate("adagrad", inputs, 1),
+  reference({ inputs, attrs: { eps, l2 } }) {
+    const [w, grad, [lr], s] = inputs.map((v) => dense(v).data);
+    for (let i = 0; i < w.length; i++) {
+      const g = grad[i] + l2 * w[i];
+      s[i] += g * g;
+      w[i] -= (lr * g) / (Math.sqrt(s[i]) + eps);
+    }
+  },
+  encode: ({ attrs }) => [attrs.eps, attrs.l2],
+});
+
+export interface AdamAttrs {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly l2: number;
+}
+
+/**
+ * Adam with bias correction at t = step + 1; `weightDecay` > 0 makes it AdamW (`w *= 1 - lr weightDecay` first).
+ * Sources: Kingma & Ba, 2015; Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2019.
+ */
+export const adam = defineOp<AdamAttrs & { weightDecay: number }>({
+  kind: "adam",
+  opcode: 52,
+  execution: "fixed",
+  mutates: ({ inputs: [w, , , m, v] }) => [w, m, v],
+  infer: (inputs) => checkUpdate("adam", inputs, 2),
+  reference({ inputs, attrs, context }) {
+    const [w, grad, [lr], m, v] = inputs.map((value) => dense(value).data);
+    const step = adamStep(attrs, context.step);
+    for (let i = 0; i < w.length; i++) {
+      w[i] *= 1 - lr * attrs.weightDecay;
+      step(w, m, v, i, grad[i] + attrs.l2 * w[i], lr);
+    }
+  },
+  encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, a.l2, a.weightDecay],
+});
+
+type Numbers = Float32Array | Float64Array;
+
+/** One Adam update of element i by gradient g, as PyTorch orders it: `denominator = sqrt(v)/sqrt(1-beta2^t) + eps`. */
+export function adamStep(
+  { beta1, beta2, eps }: AdamAttrs,
+  step: number,
+): (w: Numbers, m: Numbers, v: Numbers, i: number, g: number, lr: number) => void {
+  const correction1 = 1 - beta1 ** (step + 1);
+  const correction2 = 1 - beta2 ** (step + 1);
+  return (w, m, v, i, g, lr) => {
+    m[i] = beta1 * m[i] + (1 - beta1) * g;
+    v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+    w[i] -= ((lr / correction1) * m[i]) / (Math.sqrt(v[i]) / Math.sqrt(correction2) + eps);
+  };
+}
+
+function checkUpdate(op: string, inputs: readonly TensorType[], states: number): [] {
+  const [w, g, lr, ...state] = inputs;
+  const ok =
+    sameType(w, g) && isFixed(lr, 1) && state.length === states && state.every((s) => sameType(s, w));
+  require(ok, op, `weight, gradient, learning rate [1] and ${states} states shaped as the weight`, inputs);
+  return [];
+}

@@ -1,0 +1,62 @@
+import { defineOp, dense, type KernelCall } from "../graph/op.js";
+import { f32, type TensorType } from "../graph/tensor.js";
+
+/** How a parameter starts. Random draws are named by (seed, a hash of the parameter's name). */
+export type Initializer =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "uniform"; readonly low: number; readonly high: number }
+  | { readonly kind: "normal"; readonly mean: number; readonly std: number };
+
+/**
+ * What a parameter is for: `dense` weights and embedding `table`s are trained (where `trainable`), optimizer `state`
+ * and `buffer`s (running statistics) are written by operations only.
+ */
+export type ParameterRole = "dense" | "table" | "state" | "buffer";
+
+export interface ParameterAttrs {
+  /** Stable and unique; the key in checkpoints. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly role: ParameterRole;
+  readonly init: Initializer;
+  readonly trainable: boolean;
+}
+
+const noKernel = (_: KernelCall): void => undefined;
+
+/** A column of the data: `f32` [B, width], or one `id` a row, or a `bag` a row. Ids are in [0, limit). */
+export const input = defineOp<{ name: string; type: TensorType; limit: number }>({
+  kind: "input",
+  opcode: 1,
+  execution: "source",
+  infer: (_, { type }) => [type],
+  reference: noKernel,
+});
+
+/** A weight, table, optimizer state or running statistic, bound by the caller. */
+export const parameter = defineOp<ParameterAttrs>({
+  kind: "parameter",
+  opcode: 2,
+  execution: "source",
+  infer: (_, { shape }) => [f32(...shape)],
+  reference: noKernel,
+});
+
+/** One number that the caller gives for every step, such as a learning rate. */
+export const scalar = defineOp<{ name: string }>({
+  kind: "scalar",
+  opcode: 3,
+  execution: "source",
+  infer: () => [f32(1)],
+  reference: noKernel,
+});
+
+/** A fixed tensor filled with one value. */
+export const constant = defineOp<{ value: number; shape: readonly number[] }>({
+  kind: "constant",
+  opcode: 4,
+  execution: "fixed",
+  infer: (_, { shape }) => [f32(...shape)],
+  reference: ({ outputs, attrs }) => void dense(outputs[0]).data.fill(attrs.value),
+  encode: ({ attrs }) => [attrs.value],
+});

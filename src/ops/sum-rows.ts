@@ -1,0 +1,24 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32, innerDims } from "../graph/tensor.js";
+import { require } from "./check.js";
+
+/** Sum over the batch: x [B, …] -> [ … ]. The gradient of anything that is added to every row, such as a bias. */
+export const sumRows = defineOp<NoAttrs>({
+  kind: "sumRows",
+  opcode: 15,
+  execution: "reduces",
+  combine: "sum",
+  infer([x]) {
+    require(x.dtype === "f32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
+    return [f32(...innerDims(x))];
+  },
+  reference({ inputs, outputs, context }) {
+    const x = dense(inputs[0]).data;
+    const out = dense(outputs[0]).data;
+    for (let i = 0; i < out.length; i++) {
+      let sum = 0;
+      for (let b = 0; b < context.rows; b++) sum += x[b * out.length + i];
+      out[i] = sum;
+    }
+  },
+});

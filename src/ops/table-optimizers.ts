@@ -1,0 +1,167 @@
+import { type BagValue, defineOp, dense, type Floats, type KernelCall, type Pooling } from "../graph/op.js";
+import { f32, formatType, type TensorType } from "../graph/tensor.js";
+import { isFixed, require, sameType } from "./check.js";
+import { POOLING_CODE } from "./embedding-bag.js";
+import { type AdamAttrs, adamStep } from "./optimizers.js";
+
+/*
+ * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, then pairs (ids, grad [B, D]), one for
+ * each lookup of the table. Duplicates are summed exactly, in the order of the samples, before the one update that a
+ * row gets, as FBGEMM's fused optimizers define ("exact" mode). `l2` adds `l2 * w` to the gradient of each row that is
+ * updated; `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would.
+ */
+export interface TableAttrs {
+  readonly poolings: readonly Pooling[];
+  readonly l2: number;
+  readonly everyRow: boolean;
+}
+
+export const tableSgd = defineOp<TableAttrs>({
+  kind: "tableSgd",
+  opcode: 60,
+  execution: "fixed",
+  mutates: ({ inputs: [table] }) => [table],
+  infer: (inputs, attrs) => checkTable("tableSgd", inputs, attrs, []),
+  reference(call) {
+    updateRows(call, 0, ({ w, g, lr }) => {
+      for (let d = 0; d < w.length; d++) w[d] -= lr * g[d];
+    });
+  },
+  encode: ({ attrs }) => encodeTable(attrs),
+});
+
+/** State: sum of squares [R, D]. */
+export const tableAdagrad = defineOp<TableAttrs & { eps: number }>({
+  kind: "tableAdagrad",
+  opcode: 61,
+  execution: "fixed",
+  mutates: ({ inputs: [table, , sum] }) => [table, sum],
+  infer: (inputs, attrs) => checkTable("tableAdagrad", inputs, attrs, ["table"]),
+  reference(call) {
+    updateRows(call, 1, ({ w, g, lr, states: [s] }) => {
+      for (let d = 0; d < w.length; d++) {
+        s[d] += g[d] * g[d];
+        w[d] -= (lr * g[d]) / (Math.sqrt(s[d]) + call.attrs.eps);
+      }
+    });
+  },
+  encode: ({ attrs }) => [attrs.eps, ...encodeTable(attrs)],
+});
+
+/** State: one sum a row [R]; `s += mean over d of g²`. Source: FBGEMM's EXACT_ROWWISE_ADAGRAD. */
+export const tableRowWiseAdagrad = defineOp<TableAttrs & { eps: number }>({
+  kind: "tableRowWiseAdagrad",
+  opcode: 62,
+  execution: "fixed",
+  mutates: ({ inputs: [table, , sum] }) => [table, sum],
+  infer: (inputs, attrs) => checkTable("tableRowWiseAdagrad", inputs, attrs, ["row"]),
+  reference(call) {
+    updateRows(call, 1, ({ w, g, lr, states: [s] }) => {
+      let squares = 0;
+      for (let d = 0; d < w.length; d++) squares += g[d] * g[d];
+      s[0] += squares / w.length;
+      for (let d = 0; d < w.length; d++) w[d] -= (lr * g[d]) / (Math.sqrt(s[0]) + call.attrs.eps);
+    });
+  },
+  encode: ({ attrs }) => [attrs.eps, ...encodeTable(attrs)],
+});
+
+/** States: m, v [R, D]; the bias correction counts global steps, as FBGEMM's ADAM and PyTorch's SparseAdam do. */
+export const tableAdam = defineOp<TableAttrs & AdamAttrs>({
+  kind: "tableAdam",
+  opcode: 63,
+  execution: "fixed",
+  mutates: ({ inputs: [table, , m, v] }) => [table, m, v],
+  infer: (inputs, attrs) => checkTable("tableAdam", inputs, attrs, ["table", "table"]),
+  reference(call) {
+    const step = adamStep(call.attrs, call.context.step);
+    updateRows(call, 2, ({ w, g, lr, states: [m, v] }) => {
+      for (let d = 0; d < w.length; d++) step(w, m, v, d, g[d], lr);
+    });
+  },
+  encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, ...encodeTable(a)],
+});
+
+function encodeTable({ l2, everyRow, poolings }: TableAttrs): number[] {
+  return [l2, everyRow ? 1 : 0, ...poolings.map((pooling) => POOLING_CODE[pooling])];
+}
+
+function checkTable(
+  op: string,
+  inputs: readonly TensorType[],
+  attrs: TableAttrs,
+  states: ("table" | "row")[],
+): [] {
+  const [table, lr, ...rest] = inputs;
+  const [rows, dim] = table.shape as number[];
+  const stateTypes = states.map((kind) => (kind === "table" ? f32(rows, dim) : f32(rows)));
+  const pairs = rest.slice(states.length);
+  const ok =
+    table.shape.length === 2 &&
+    isFixed(lr, 1) &&
+    stateTypes.every((type, i) => sameType(rest[i], type)) &&
+    pairs.length === 2 * attrs.poolings.length &&
+    pairs.every((t, i) => (i % 2 === 0 ? t.dtype !== "f32" : sameType(t, f32("B", dim))));
+  const wanted = [
+    "table [R, D]",
+    "learning rate [1]",
+    ...stateTypes.map(formatType),
+    "pairs of ids and grad [B, D]",
+  ];
+  require(ok, op, wanted.join(", "), inputs);
+  return [];
+}
+
+interface RowUpdate {
+  readonly w: Floats;
+  readonly g: Floats;
+  readonly lr: number;
+  readonly states: readonly Floats[];
+}
+
+function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: RowUpdate) => void): void {
+  const table = dense(call.inputs[0]);
+  const [lr] = dense(call.inputs[1]).data;
+  const stateValues = call.inputs.slice(2, 2 + states).map(dense);
+  const [rows, dim] = table.shape;
+  const gradients = sumDuplicates(call, 2 + states, dim);
+  const touched = call.attrs.everyRow ? Array.from({ length: rows }, (_, r) => r) : [...gradients.keys()];
+  const zero = table.data.slice(0, dim).fill(0);
+  for (const r of touched) {
+    const w = table.data.subarray(r * dim, (r + 1) * dim);
+    const g = (gradients.get(r) ?? zero).map((value, d) => value + call.attrs.l2 * w[d]) as Floats;
+    update({ w, g, lr, states: stateValues.map(({ data }) => rowOf(data, r, data.length / rows)) });
+  }
+}
+
+/** The summed gradient of every row that occurs: pairs in order, samples ascending, bag positions ascending. */
+function sumDuplicates(
+  { inputs, attrs, context }: KernelCall<TableAttrs>,
+  firstPair: number,
+  dim: number,
+): Map<number, Floats> {
+  const sums = new Map<number, Floats>();
+  attrs.poolings.forEach((pooling, pair) => {
+    const ids = inputs[firstPair + 2 * pair];
+    const grad = dense(inputs[firstPair + 2 * pair + 1]).data;
+    for (let b = 0; b < context.rows; b++) {
+      const bag = ids.kind === "bag" ? bagOf(ids, b) : [(ids as { data: Int32Array }).data[b]];
+      const weight = pooling === "mean" ? 1 / bag.length : 1;
+      for (const id of bag) {
+        const term = rowOf(grad, b, dim).map((g) => g * weight) as Floats;
+        const sum = sums.get(id);
+        if (!sum) sums.set(id, term);
+        else for (let d = 0; d < dim; d++) sum[d] += term[d];
+      }
+    }
+  });
+  return sums;
+}
+
+function bagOf({ values, offsets }: BagValue, row: number): number[] {
+  return Array.from(values.subarray(offsets[row], offsets[row + 1]));
+}
+
+function rowOf(data: Floats, row: number, size: number): Floats {
+  return data.subarray(row * size, (row + 1) * size);
+}

@@ -1,0 +1,146 @@
+import { crc32 } from "node:zlib";
+import { executionOf } from "../graph/graph.js";
+import type { Node } from "../graph/op.js";
+import { type Tensor, width } from "../graph/tensor.js";
+import { concat } from "../ops/concat.js";
+import { input } from "../ops/sources.js";
+import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
+import { ProgramWriter } from "./program-writer.js";
+import type { Step } from "./schedule.js";
+
+const MAGIC = 0x314d4c50;
+const VERSION = 1;
+const HEADER_BYTES = 64;
+const COMBINE = { opcode: 43, kinds: { sum: 0, mean: 1, moments: 2 } } as const;
+const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
+const DTYPES = { f32: 0, id: 1, bag: 2 } as const;
+const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
+
+interface Instruction {
+  readonly opcode: number;
+  readonly operands: readonly View[];
+  readonly attributes: readonly number[];
+}
+
+export interface Program {
+  readonly bytes: Uint8Array;
+  /** In the order in which the program binds them. */
+  readonly parameters: readonly string[];
+  readonly scalars: readonly string[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly ProgramOutput[];
+  readonly maxBatch: number;
+}
+
+export interface ProgramOutput {
+  readonly name: string;
+  /** Values a row, or a step. */
+  readonly width: number;
+  readonly per: "row" | "step";
+}
+
+/** Writes a planned graph in the binary format of docs/design/program-format.md. */
+export function emit(plan: Plan): Program {
+  const inputs = plan.graph.nodes.filter((node) => node.op === input);
+  const outputs = [...plan.graph.outputs];
+  const stages = plan.stages.map((stage) => ({
+    kind: stage.kind,
+    instructions: stage.steps.flatMap((step) => lower(step, plan, inputs)),
+  }));
+  const written = stages.filter((stage) => stage.instructions.length > 0);
+  const instructions = written.flatMap((stage) => stage.instructions);
+  const indexOf = new Map(plan.buffers.map((buffer, i) => [buffer, i]));
+
+  const body = new ProgramWriter();
+  for (const buffer of plan.buffers) writeBuffer(body, buffer);
+  for (const { attrs } of inputs) {
+    body.string(attrs.name);
+    body.u32(
+      DTYPES[attrs.type.dtype as keyof typeof DTYPES],
+      attrs.type.dtype === "f32" ? width(attrs.type) : 1,
+      attrs.limit,
+    );
+  }
+  for (const [name, tensor] of outputs) {
+    body.string(name);
+    writeOperand(body, plan.views.get(tensor)!, indexOf);
+  }
+  for (const { opcode, operands, attributes } of instructions) {
+    body.u32(opcode, operands.length, attributes.length);
+    for (const operand of operands) writeOperand(body, operand, indexOf);
+    body.f64(...attributes);
+  }
+  let first = 0;
+  for (const { kind, instructions: list } of written) {
+    body.u32(STAGE_KINDS[kind], first, list.length);
+    first += list.length;
+  }
+
+  const content = body.finish();
+  const program = new ProgramWriter();
+  program.u32(MAGIC, VERSION, HEADER_BYTES + content.length, crc32(content));
+  program.u32(plan.maxBatch, plan.tileRows, plan.groups);
+  program.u32(plan.buffers.length, inputs.length, outputs.length, instructions.length, written.length);
+  program.u32(plan.arenas.fixed, plan.arenas.partial, plan.arenas.tile, plan.arenas.batch);
+  program.bytes(content);
+  const named = (space: Space): string[] => plan.buffers.filter((b) => b.space === space).map((b) => b.name);
+  return {
+    bytes: program.finish(),
+    parameters: named("parameter"),
+    scalars: named("scalar"),
+    inputs: inputs.map(({ attrs }) => attrs.name),
+    outputs: outputs.map(([name, tensor]) => ({
+      name,
+      width: width(tensor),
+      per: tensor.shape[0] === "B" ? "row" : "step",
+    })),
+    maxBatch: plan.maxBatch,
+  };
+}
+
+/** The instructions of one step: usually one; none for sources and for concatenations written in place. */
+function lower(step: Step, plan: Plan, inputs: readonly Node[]): Instruction[] {
+  const { node } = step;
+  const view = (tensor: Tensor): View => plan.views.get(tensor)!;
+  const partial = (tensor: Tensor): View => plan.partials.get(tensor)!;
+  if (step.kind === "combine") {
+    const operands = [...node.outputs.map(partial), ...node.outputs.map(view)];
+    return [{ opcode: COMBINE.opcode, operands, attributes: [COMBINE.kinds[node.op.combine!]] }];
+  }
+  if (node.op === input) {
+    return [{ opcode: input.opcode, operands: [view(node.outputs[0])], attributes: [inputs.indexOf(node)] }];
+  }
+  if (node.op === concat) return copyParts(node, plan);
+  const reduces = executionOf(node) === "reduces";
+  const operands = [...node.inputs.map(view), ...node.outputs.map(reduces ? partial : view)];
+  return [{ opcode: node.op.opcode, operands, attributes: node.op.encode?.(node) ?? [] }];
+}
+
+/** One copy for each part of a concatenation that its producer could not write in place. */
+function copyParts(node: Node, plan: Plan): Instruction[] {
+  const [result] = node.outputs;
+  const target = plan.views.get(result)!;
+  let offset = 0;
+  return node.inputs.flatMap((part) => {
+    const start = offset;
+    offset += width(part);
+    if (isInPlace(part, result, start, plan.views)) return [];
+    const size = width(part);
+    const from = { ...plan.views.get(part)!, dims: [size] };
+    const to = { buffer: target.buffer, offset: target.offset + start, dims: [size] };
+    return [{ opcode: concat.opcode, operands: [from, to], attributes: [] }];
+  });
+}
+
+function writeBuffer(out: ProgramWriter, { space, dtype, width, offset, name }: Buffer): void {
+  out.u32(SPACES[space], DTYPES[dtype], width, offset);
+  out.string(name);
+}
+
+function writeOperand(
+  out: ProgramWriter,
+  { buffer, offset, dims }: View,
+  indexOf: Map<Buffer, number>,
+): void {
+  out.u32(indexOf.get(buffer)!, offset, dims.length, ...dims);
+}

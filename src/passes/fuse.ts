@@ -1,0 +1,26 @@
+import { consumers, type Graph } from "../graph/graph.js";
+import type { Node } from "../graph/op.js";
+import type { Tensor } from "../graph/tensor.js";
+import { activation } from "../ops/activation.js";
+import { linear } from "../ops/linear.js";
+
+/**
+ * Moves an activation into the linear layer before it, where nothing else reads the layer's sum: the activation is
+ * then applied to the tile while it is in registers. Run after autodiff: activations whose slope follows from their
+ * output never need the sum again.
+ */
+export function fuseLinearActivation(graph: Graph): Graph {
+  const uses = consumers(graph);
+  const outputs = new Set<Tensor>(graph.outputs.values());
+  const fused = new Map<Node, Node>();
+  const absorbed = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (node.op !== linear || node.attrs.fn !== "none" || outputs.has(node.outputs[0])) continue;
+    const [next, ...others] = uses.get(node.outputs[0]) ?? [];
+    if (next?.op !== activation || others.length > 0) continue;
+    fused.set(node, { ...node, attrs: { fn: next.attrs.fn }, outputs: next.outputs });
+    absorbed.add(next);
+  }
+  const nodes = graph.nodes.filter((node) => !absorbed.has(node)).map((node) => fused.get(node) ?? node);
+  return { nodes, outputs: graph.outputs };
+}

@@ -1,0 +1,103 @@
+import { consumers, executionOf, type Graph, mutated } from "../graph/graph.js";
+import type { Node } from "../graph/op.js";
+import { isRow, type Tensor } from "../graph/tensor.js";
+import { VIEW_OPS } from "./views.js";
+
+/**
+ * When an equation runs. Phases follow one another; in each, level 0 takes all tiles of rows, and levels 1, 2, … work
+ * on fixed tensors. Phase -1 has only fixed levels: what depends on no row.
+ */
+export interface Position {
+  readonly phase: number;
+  readonly level: number;
+}
+
+/** An equation, or the folding of the partial results of a reduction. */
+export type Step =
+  | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "combine"; readonly node: Node };
+
+export interface Stage {
+  readonly kind: "tile" | "fixed";
+  readonly steps: readonly Step[];
+}
+
+const START: Position = { phase: -1, level: 0 };
+
+/**
+ * Splits a graph into stages so that a thread can take a tile of rows through as much as possible: only a row
+ * equation that needs the result of a reduction (batch normalisation) opens a new phase. Updates in place come after
+ * every reader of the old value.
+ */
+export function schedule(graph: Graph): Stage[] {
+  const ready = new Map<Tensor, Position>();
+  const stages = new Map<string, { position: Position; steps: Step[] }>();
+  const place = (position: Position, step: Step): void => {
+    const key = `${position.phase}.${position.level}`;
+    const stage = stages.get(key) ?? { position, steps: [] };
+    stage.steps.push(step);
+    stages.set(key, stage);
+  };
+  const run = (node: Node, position: Position): void => {
+    const reduces = executionOf(node) === "reduces";
+    place(position, { kind: "node", node });
+    if (reduces) place({ phase: position.phase, level: 1 }, { kind: "combine", node });
+    for (const output of node.outputs)
+      ready.set(output, reduces ? { phase: position.phase, level: 1 } : position);
+  };
+
+  const updates: Node[] = [];
+  const positions = new Map<Node, Position>();
+  for (const node of graph.nodes) {
+    if (mutated(node).length > 0) {
+      updates.push(node);
+      continue;
+    }
+    const position = executionOf(node) === "fixed" ? fixedPosition(node, ready) : rowPosition(node, ready);
+    positions.set(node, position);
+    const source = executionOf(node) === "source";
+    if (source && !isRow(node.outputs[0])) for (const output of node.outputs) ready.set(output, START);
+    else if (VIEW_OPS.has(node.op)) ready.set(node.outputs[0], viewReady(node, ready, position));
+    else run(node, position);
+  }
+
+  const uses = consumers(graph);
+  for (const node of updates) {
+    const readers = mutated(node).flatMap((tensor) => uses.get(tensor) ?? []);
+    const after = readers
+      .filter((reader) => reader !== node && positions.has(reader))
+      .map((r) => next(positions.get(r)!));
+    place([fixedPosition(node, ready), ...after].reduce(later), { kind: "node", node });
+  }
+
+  return [...stages.values()]
+    .sort((a, b) => a.position.phase - b.position.phase || a.position.level - b.position.level)
+    .map(({ position, steps }) => ({ kind: position.level === 0 ? "tile" : "fixed", steps }));
+}
+
+/** A row equation waits for the phase of its rows, and for the phase after the one that makes a fixed operand. */
+function rowPosition(node: Node, ready: Map<Tensor, Position>): Position {
+  const phases = node.inputs.map((input) => {
+    const position = ready.get(input)!;
+    return isRow(input) || position === START ? position.phase : position.phase + 1;
+  });
+  return { phase: Math.max(0, ...phases), level: 0 };
+}
+
+/** A fixed equation runs one level after its latest operand. */
+function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
+  return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, next(START));
+}
+
+/** A view is ready when what it shows is. */
+function viewReady(node: Node, ready: Map<Tensor, Position>, position: Position): Position {
+  return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;
+}
+
+function next({ phase, level }: Position): Position {
+  return { phase, level: level + 1 };
+}
+
+function later(a: Position, b: Position): Position {
+  return a.phase > b.phase || (a.phase === b.phase && a.level >= b.level) ? a : b;
+}

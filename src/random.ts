@@ -1,0 +1,42 @@
+/**
+ * Counter-based random numbers: every draw is a pure function of (seed, stream, step, index), so that the same draw
+ * has the same bits in TypeScript and in the native core, for any number of threads, and after a resume.
+ * The mixer is the low-bias 32-bit integer hash with the constants 0x21f0aaad and 0x735a2d97 found by
+ * C. Wellons' hash prospector search. The scheme is specified in docs/design/program-format.md.
+ */
+export interface DrawKey {
+  readonly k0: number;
+  readonly k1: number;
+}
+
+export function mix(h: number): number {
+  let x = h >>> 0;
+  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+  return (x ^ (x >>> 15)) >>> 0;
+}
+
+/** The key of all draws of one (seed, stream, step); seed and step are integers below 2^53. */
+export function drawKey(seed: number, stream: number, step: number): DrawKey {
+  const k0 = mix(low(seed) ^ mix((high(seed) + 0x9e3779b9) >>> 0) ^ mix((stream + 0x85ebca6b) >>> 0));
+  const k1 = mix(k0 ^ mix((low(step) + 0xc2b2ae35) >>> 0) ^ mix((high(step) + 0x27d4eb2f) >>> 0));
+  return { k0, k1 };
+}
+
+/** A uniform u32. */
+export function draw(key: DrawKey, index: number): number {
+  return mix((mix((index ^ key.k0) >>> 0) + key.k1) >>> 0);
+}
+
+/** A float in [0, 1) with 24 random bits, exact in float32. */
+export function drawUnit(key: DrawKey, index: number): number {
+  return (draw(key, index) >>> 8) * 2 ** -24;
+}
+
+function low(value: number): number {
+  return value >>> 0;
+}
+
+function high(value: number): number {
+  return Math.floor(value / 2 ** 32) >>> 0;
+}
