@@ -1,0 +1,144 @@
+import type { Column, ColumnSet } from "../data/columns.js";
+import type { FittedFeatures } from "./fitted.js";
+
+/** The name of the target's column and of the sample weight's. */
+export const labelColumn = "@label";
+export const weightColumn = "@weight";
+
+/** Where each feature lies: ids and numbers in two row-major matrices, each bag in buffers of its own. */
+export interface Layout {
+  /** Features with one id a row, in column order of the id matrix. */
+  readonly ids: readonly string[];
+  /** Column ranges of the dense matrix; label and weight come last. */
+  readonly dense: readonly { readonly name: string; readonly offset: number; readonly width: number }[];
+  /** Columns of the dense matrix. */
+  readonly denseWidth: number;
+  readonly bags: readonly string[];
+}
+
+/** @param targets whether rows carry a label and a weight */
+export function layoutOf(fitted: FittedFeatures, targets: boolean): Layout {
+  const named = (type: string) => fitted.features.filter((f) => f.type === type).map((f) => f.name);
+  const widths = fitted.features.flatMap(({ name, type, width }) => (type === "f32" ? [{ name, width }] : []));
+  if (targets) widths.push({ name: labelColumn, width: 1 }, { name: weightColumn, width: 1 });
+  let denseWidth = 0;
+  const dense = widths.map(({ name, width }) => {
+    const offset = denseWidth;
+    denseWidth += width;
+    return { name, offset, width };
+  });
+  return { ids: named("id"), dense, denseWidth, bags: named("bag") };
+}
+
+/** Bags of ids that grow row by row. */
+export class BagBuffer {
+  values: Int32Array;
+  /** Row r ends at `ends[r]` in `values` and starts where the row before ends. */
+  readonly ends: Float64Array;
+  length = 0;
+
+  constructor(rows: number) {
+    this.values = new Int32Array(rows);
+    this.ends = new Float64Array(rows);
+  }
+
+  push(id: number): void {
+    if (this.length === this.values.length) this.grow(this.length + 1);
+    this.values[this.length++] = id;
+  }
+
+  startOf(row: number): number {
+    return row === 0 ? 0 : this.ends[row - 1];
+  }
+
+  /** Appends rows `[start, end)` of `other` as rows from `at` on. */
+  append(other: BagBuffer, start: number, end: number, at: number): void {
+    const from = other.startOf(start);
+    const to = end === 0 ? 0 : other.ends[end - 1];
+    if (this.length + to - from > this.values.length) this.grow(this.length + to - from);
+    this.values.set(other.values.subarray(from, to), this.length);
+    for (let r = start; r < end; r++) this.ends[at + r - start] = other.ends[r] - from + this.length;
+    this.length += to - from;
+  }
+
+  private grow(least: number): void {
+    const wider = new Int32Array(Math.max(least, this.values.length * 2, 64));
+    wider.set(this.values.subarray(0, this.length));
+    this.values = wider;
+  }
+}
+
+/** Up to `capacity` encoded rows in memory. */
+export class Block {
+  rows = 0;
+  readonly ids: Int32Array;
+  readonly dense: Float32Array;
+  readonly bags: readonly BagBuffer[];
+
+  constructor(
+    readonly layout: Layout,
+    readonly capacity: number,
+  ) {
+    this.ids = new Int32Array(capacity * layout.ids.length);
+    this.dense = new Float32Array(capacity * layout.denseWidth);
+    this.bags = layout.bags.map(() => new BagBuffer(capacity));
+  }
+
+  /** Appends rows `[start, end)` of a block of the same layout; the caller sees to the capacity. */
+  append(other: Block, start: number, end: number): void {
+    const F = this.layout.ids.length;
+    const W = this.layout.denseWidth;
+    this.ids.set(other.ids.subarray(start * F, end * F), this.rows * F);
+    this.dense.set(other.dense.subarray(start * W, end * W), this.rows * W);
+    this.bags.forEach((bag, i) => {
+      bag.append(other.bags[i], start, end, this.rows);
+    });
+    this.rows += end - start;
+  }
+
+  clear(): void {
+    this.rows = 0;
+    for (const bag of this.bags) bag.length = 0;
+  }
+
+  /** Views of the rows as columns; they share memory with the block. */
+  columnSet(): ColumnSet {
+    const bags = this.bags.map(({ values, ends, length }) => ({
+      values: values.subarray(0, length),
+      offsets: offsetsOf(ends.subarray(0, this.rows), 0),
+    }));
+    return { rows: this.rows, columns: columnsOf(this.layout, this.ids, this.dense, bags) };
+  }
+}
+
+/** The columns of a layout over its two matrices and its bags. */
+export function columnsOf(
+  layout: Layout,
+  ids: Int32Array,
+  dense: Float32Array,
+  bags: readonly { values: Int32Array; offsets: BigUint64Array }[],
+): Map<string, Column> {
+  const columns = new Map<string, Column>();
+  layout.ids.forEach((name, offset) => {
+    columns.set(name, { kind: "id", data: ids, offset, stride: layout.ids.length });
+  });
+  for (const { name, offset, width } of layout.dense)
+    columns.set(name, { kind: "f32", data: dense, offset, stride: layout.denseWidth, width });
+  layout.bags.forEach((name, i) => {
+    columns.set(name, { kind: "bag", ...bags[i] });
+  });
+  return columns;
+}
+
+/** `[base, base + ends…]` as u64, written as two words each because a BigInt a row is slow. */
+export function offsetsOf(ends: Float64Array, base: number): BigUint64Array {
+  const offsets = new BigUint64Array(ends.length + 1);
+  const words = new Uint32Array(offsets.buffer);
+  const write = (i: number, value: number) => {
+    words[2 * i] = value;
+    words[2 * i + 1] = Math.floor(value / 2 ** 32);
+  };
+  write(0, base);
+  for (let r = 0; r < ends.length; r++) write(r + 1, base + ends[r]);
+  return offsets;
+}

@@ -1,0 +1,227 @@
+import {
+  type FeatureConfig,
+  hasTable,
+  type IdFeatureConfig,
+  type IdsFeatureConfig,
+  type NumberFeatureConfig,
+  tableName,
+} from "../config/features.js";
+import { DataError } from "../errors.js";
+import { canonicalText } from "./canonical.js";
+import type { FittedFeature, FittedFeatures, FittedTable, IdMapping, NumberTransform } from "./fitted.js";
+import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
+
+/** What is learnt from the training split. */
+export interface Statistics {
+  /** By table name: the values that get a row, in row order. */
+  readonly vocabularies: Readonly<Record<string, readonly string[]>>;
+  /** By feature name, over the finite values. */
+  readonly numbers: Readonly<Record<string, NumberStatistics>>;
+}
+
+export interface NumberStatistics {
+  readonly mean: number;
+  /** Population standard deviation. */
+  readonly std: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Whether fitting the feature takes a mean, a deviation, a minimum or a maximum from the training split. */
+export function needsNumberStatistics(feature: FeatureConfig): feature is NumberFeatureConfig {
+  if (feature.kind !== "number") return false;
+  if (feature.normalize === "zscore" || feature.normalize === "minmax") return true;
+  return missingRule(feature) === "mean" && givenMean(feature) === undefined;
+}
+
+/** The columns that a feature reads. */
+export function columnsOf(feature: FeatureConfig): string[] {
+  if (feature.kind === "id" && feature.columns !== undefined) return feature.columns;
+  return [feature.column ?? feature.name];
+}
+
+/** Turns configured features and what was learnt into features ready to transform; pure. */
+export function fitFeatures(features: readonly FeatureConfig[], statistics: Statistics): FittedFeatures {
+  const tables = planTables(features, statistics);
+  const vocabularies: Record<string, readonly string[]> = {};
+  for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
+  const fitted: FittedFeatures = { version: 1, vocabularies, features: [] };
+  return { ...fitted, features: features.map((feature) => fitOne(feature, tables, statistics, fitted)) };
+}
+
+/** The rows of a table, shared by all features that read it. */
+interface TablePlan {
+  /** Rows of ordinary values. */
+  values: number;
+  unknownRow: number;
+  missingRow: number;
+  table: FittedTable;
+  vocabulary?: readonly string[];
+}
+
+function planTables(features: readonly FeatureConfig[], statistics: Statistics): Map<string, TablePlan> {
+  const groups = new Map<string, FeatureConfig[]>();
+  for (const feature of features)
+    if (hasTable(feature)) groups.set(tableName(feature), [...(groups.get(tableName(feature)) ?? []), feature]);
+  return new Map([...groups].map(([name, group]) => [name, planTable(name, group, statistics)]));
+}
+
+function planTable(name: string, group: readonly FeatureConfig[], statistics: Statistics): TablePlan {
+  const first = group[0];
+  const vocabulary = first.kind === "number" || !first.vocabulary ? undefined : statistics.vocabularies[name];
+  const values = vocabulary?.length ?? valueRows(first);
+  const unknowns = group.some(wantsUnknownRow) ? 1 : 0;
+  const missings = group.some(wantsMissingRow) ? 1 : 0;
+  const table = {
+    embedding: name,
+    buckets: values + unknowns + missings,
+    ...(first.dim !== undefined && { dim: first.dim }),
+    ...(first.initializer !== undefined && { initializer: first.initializer }),
+  };
+  return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
+}
+
+function valueRows(feature: FeatureConfig): number {
+  if (feature.kind === "number") return (feature.boundaries?.length ?? 0) + 1;
+  return feature.hash ?? feature.buckets ?? 0;
+}
+
+function wantsUnknownRow(feature: FeatureConfig): boolean {
+  if (feature.kind === "number") return false;
+  if (feature.vocabulary) return feature.outOfVocabulary === "bucket";
+  return feature.buckets !== undefined && feature.outOfRange === "bucket";
+}
+
+function wantsMissingRow(feature: FeatureConfig): boolean {
+  if (feature.kind === "ids") return false;
+  return (feature.kind === "id" ? feature.missing : missingRule(feature)) === "bucket";
+}
+
+function fitOne(
+  feature: FeatureConfig,
+  tables: Map<string, TablePlan>,
+  statistics: Statistics,
+  fitted: FittedFeatures,
+): FittedFeature {
+  const plan = tables.get(tableName(feature));
+  if (!hasTable(feature) || !plan) return fitDense(feature as NumberFeatureConfig, statistics);
+  if (feature.kind === "id") return fitId(feature, plan, fitted);
+  if (feature.kind === "ids") return fitBag(feature, plan);
+  return fitBoundaries(feature, plan, statistics);
+}
+
+function mappingOf(feature: IdFeatureConfig | IdsFeatureConfig, plan: TablePlan): IdMapping {
+  if (feature.vocabulary) {
+    const unknownRow = feature.outOfVocabulary === "bucket" ? plan.unknownRow : null;
+    return { kind: "vocabulary", vocabulary: plan.table.embedding, unknownRow };
+  }
+  if (feature.hash !== undefined) return { kind: "hash", size: feature.hash };
+  const outOfRangeRow = feature.outOfRange === "bucket" ? plan.unknownRow : null;
+  return { kind: "integer", size: plan.values, outOfRangeRow };
+}
+
+function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
+  const mapping = mappingOf(feature, plan);
+  const base = { name: feature.name, columns: columnsOf(feature), width: 1 as const, ...plan.table };
+  const id = { type: "id" as const, ...base, mapping, missingRow: null };
+  if (feature.missing === "refuse") return id;
+  if (feature.missing === "bucket") return { ...id, missingRow: plan.missingRow };
+  const transform = compileId(id, vocabularyCache(fitted));
+  const text = Buffer.from(canonicalText(feature.missing.value) ?? "");
+  const row =
+    transform.reads === "text"
+      ? transform.encode(text, 0, text.length)
+      : transform.encode(Number(feature.missing.value));
+  if (row >= 0) return { ...id, missingRow: row };
+  throw new DataError({
+    what: `the value that stands for a missing ${feature.name} is refused by the feature itself`,
+    got: JSON.stringify(feature.missing.value),
+    expected: "a value that the feature accepts",
+    next: 'choose another missing.value, or missing: "bucket"',
+  });
+}
+
+function fitBag(feature: IdsFeatureConfig, plan: TablePlan): FittedFeature {
+  return {
+    type: "bag",
+    name: feature.name,
+    columns: columnsOf(feature),
+    width: 1,
+    ...plan.table,
+    mapping: mappingOf(feature, plan),
+    pooling: feature.pooling,
+    separator: feature.separator,
+    ...(feature.maxLength !== undefined && { maxLength: feature.maxLength }),
+    missing: feature.missing,
+  };
+}
+
+function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics: Statistics): FittedFeature {
+  const boundaries = feature.boundaries ?? [];
+  const value = missingValue(feature, statistics);
+  const bucketed = missingRule(feature) === "bucket";
+  return {
+    type: "id",
+    name: feature.name,
+    columns: columnsOf(feature),
+    width: 1,
+    ...plan.table,
+    mapping: { kind: "boundaries", boundaries, nonFinite: feature.nonFinite },
+    missingRow: bucketed ? plan.missingRow : value === null ? null : bucketOf(value, boundaries),
+  };
+}
+
+function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedFeature {
+  const fitted = {
+    type: "f32" as const,
+    name: feature.name,
+    columns: columnsOf(feature),
+    width: feature.width,
+    transform: transformOf(feature, statistics),
+    missing: missingValue(feature, statistics),
+    nonFinite: feature.nonFinite,
+  };
+  if (fitted.missing !== null && Number.isNaN(compileNumber(fitted).missing))
+    throw new DataError({
+      what: `the value that stands for a missing ${feature.name} has no finite normalised value`,
+      got: String(fitted.missing),
+      expected: "a raw value inside the domain of normalize",
+      next: 'set missing to such a value, or to "refuse"',
+    });
+  return fitted;
+}
+
+function transformOf(feature: NumberFeatureConfig, { numbers }: Statistics): NumberTransform {
+  const { normalize } = feature;
+  if (normalize === undefined) return { kind: "identity" };
+  if (normalize === "log") return { kind: "log" };
+  if (normalize === "zscore") {
+    const { mean, std } = numbers[feature.name];
+    return { kind: "affine", shift: mean, scale: std || 1 };
+  }
+  if (normalize === "minmax") {
+    const { min, max } = numbers[feature.name];
+    return { kind: "affine", shift: min, scale: max - min || 1 };
+  }
+  if ("mean" in normalize) return { kind: "affine", shift: normalize.mean, scale: normalize.std };
+  if ("min" in normalize) return { kind: "affine", shift: normalize.min, scale: normalize.max - normalize.min };
+  return { kind: "expression", expression: normalize.expression };
+}
+
+/** The rule for missing values with its default: a row of their own, the mean where one is known, else 0. */
+function missingRule(feature: NumberFeatureConfig): number | "mean" | "bucket" | "refuse" {
+  if (feature.missing !== undefined) return feature.missing;
+  if (feature.boundaries) return "bucket";
+  const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
+  return learnt || givenMean(feature) !== undefined ? "mean" : 0;
+}
+
+function givenMean({ normalize, width }: NumberFeatureConfig): number | undefined {
+  return typeof normalize === "object" && "mean" in normalize && width === 1 ? normalize.mean : undefined;
+}
+
+function missingValue(feature: NumberFeatureConfig, { numbers }: Statistics): number | null {
+  const rule = missingRule(feature);
+  if (typeof rule === "number") return rule;
+  return rule === "mean" ? (givenMean(feature) ?? numbers[feature.name].mean) : null;
+}

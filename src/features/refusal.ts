@@ -1,0 +1,28 @@
+/** Why a value was refused: negative, so that it travels in the place of a row number. */
+export const Refusal = {
+  missing: -1,
+  unknown: -2,
+  outOfRange: -3,
+  notInteger: -4,
+  notFinite: -5,
+  wrongType: -6,
+  wrongLength: -7,
+  negative: -8,
+} as const;
+
+export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
+
+const texts: Record<RefusalCode, string> = {
+  [Refusal.missing]: "missing value",
+  [Refusal.unknown]: "value outside the vocabulary",
+  [Refusal.outOfRange]: "integer outside [0, buckets)",
+  [Refusal.notInteger]: "not an integer",
+  [Refusal.notFinite]: "not a finite number",
+  [Refusal.wrongType]: "value of a type that this feature cannot read",
+  [Refusal.wrongLength]: "list of the wrong length",
+  [Refusal.negative]: "negative value",
+};
+
+export function refusalText(code: RefusalCode): string {
+  return texts[code];
+}

@@ -1,0 +1,138 @@
+import { type Expression, parseExpression } from "./expression.js";
+import type { FittedBag, FittedFeatures, FittedId, FittedNumber, IdMapping, NumberTransform } from "./fitted.js";
+import { murmur3 } from "./murmur3.js";
+import { Refusal } from "./refusal.js";
+import { ByteVocabulary } from "./vocabulary.js";
+
+/**
+ * The transforms of fitted features, compiled once: the functions that packing and serving both call for every value.
+ * They return a row number, or a negative `Refusal`.
+ */
+
+/** Ids of canonical text given as UTF-8 bytes `[start, end)`. */
+export interface TextTransform {
+  readonly reads: "text";
+  encode(bytes: Uint8Array, start: number, end: number): number;
+}
+
+/** Ids of numbers; NaN stands for what is not a number. */
+export interface NumericTransform {
+  readonly reads: "number";
+  encode(value: number): number;
+}
+
+export type IdTransform = TextTransform | NumericTransform;
+
+/** What a feature's id mapping reads from its source. */
+export function wireOf(mapping: IdMapping): "text" | "number" {
+  return mapping.kind === "hash" || mapping.kind === "vocabulary" ? "text" : "number";
+}
+
+/** Vocabularies compiled on first use, one for all features that share it. */
+export type VocabularyCache = (name: string) => ByteVocabulary;
+
+export function vocabularyCache(fitted: FittedFeatures): VocabularyCache {
+  const compiled = new Map<string, ByteVocabulary>();
+  return (name) => {
+    let vocabulary = compiled.get(name);
+    if (!vocabulary) {
+      vocabulary = new ByteVocabulary(fitted.vocabularies[name]);
+      compiled.set(name, vocabulary);
+    }
+    return vocabulary;
+  };
+}
+
+export function compileId(feature: FittedId | FittedBag, vocabularies: VocabularyCache): IdTransform {
+  const { mapping } = feature;
+  switch (mapping.kind) {
+    case "hash": {
+      const { size } = mapping;
+      return { reads: "text", encode: (bytes, start, end) => murmur3(bytes, start, end) % size };
+    }
+    case "vocabulary": {
+      const vocabulary = vocabularies(mapping.vocabulary);
+      const unknown = mapping.unknownRow ?? Refusal.unknown;
+      const encode: TextTransform["encode"] = (bytes, start, end) => {
+        const row = vocabulary.lookup(bytes, start, end);
+        return row < 0 ? unknown : row;
+      };
+      return { reads: "text", encode };
+    }
+    case "integer": {
+      const { size } = mapping;
+      const outside = mapping.outOfRangeRow ?? Refusal.outOfRange;
+      const encode = (value: number) => {
+        if (!Number.isInteger(value)) return Refusal.notInteger;
+        return value >= 0 && value < size ? value : outside;
+      };
+      return { reads: "number", encode };
+    }
+    case "boundaries":
+      return { reads: "number", encode: compileBoundaries(mapping, missingRow(feature)) };
+  }
+}
+
+/** The row of a missing value; `Refusal.missing` where there is none. A bag's missing value is no id at all. */
+export function missingRow(feature: FittedId | FittedBag): number {
+  return feature.type === "id" && feature.missingRow !== null ? feature.missingRow : Refusal.missing;
+}
+
+function compileBoundaries(mapping: IdMapping & { kind: "boundaries" }, missing: number) {
+  const { boundaries, nonFinite } = mapping;
+  const refused = nonFinite === "impute" && missing >= 0 ? missing : Refusal.notFinite;
+  return (value: number) => (Number.isFinite(value) ? bucketOf(value, boundaries) : refused);
+}
+
+/**
+ * The number of boundaries ≤ value: bucket i holds [boundaries[i-1], boundaries[i]), as `tf.bucketize`, Keras
+ * `Discretization`, `numpy.digitize` and `pandas.cut(right=False)` have it.
+ */
+export function bucketOf(value: number, boundaries: readonly number[]): number {
+  let low = 0;
+  let high = boundaries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (boundaries[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A feature's number from its raw one; the result is NaN where the row is refused. */
+export interface DenseTransform {
+  encode(value: number): number;
+  /** The result for a missing value, or NaN. */
+  readonly missing: number;
+}
+
+export function compileNumber(feature: FittedNumber): DenseTransform {
+  const apply = compileTransform(feature.transform);
+  const f32 = (value: number) => {
+    const result = Math.fround(apply(value));
+    return Number.isFinite(result) ? result : Number.NaN;
+  };
+  const missing = feature.missing === null ? Number.NaN : f32(feature.missing);
+  const refused = feature.nonFinite === "impute" ? missing : Number.NaN;
+  const encode = (value: number) => {
+    if (!Number.isFinite(value)) return refused;
+    const result = f32(value);
+    return Number.isNaN(result) ? refused : result;
+  };
+  return { encode, missing };
+}
+
+function compileTransform(transform: NumberTransform): Expression {
+  switch (transform.kind) {
+    case "identity":
+      return (x) => x;
+    case "log":
+      return (x) => Math.log1p(Math.max(x, 0));
+    case "affine": {
+      const { shift, scale } = transform;
+      return (x) => (x - shift) / scale;
+    }
+    case "expression":
+      return parseExpression(transform.expression);
+  }
+}

@@ -1,0 +1,55 @@
+import { murmur3 } from "./murmur3.js";
+
+/**
+ * Text to row number, keyed on UTF-8 bytes: a lookup reads the bytes where they lie (in a database vector, in a
+ * scratch buffer) and makes no JavaScript string. Open addressing, at most half full, with every hit verified.
+ */
+export class ByteVocabulary {
+  private readonly mask: number;
+  /** Per slot: the entry's row + 1, or 0 for an empty slot. */
+  private readonly slots: Int32Array;
+  private readonly hashes: Uint32Array;
+  private readonly starts: Float64Array;
+  private readonly bytes: Uint8Array;
+
+  /** @param values distinct texts; `values[row]` has row `row` */
+  constructor(values: readonly string[]) {
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(values.length * 2, 2)));
+    this.mask = capacity - 1;
+    this.slots = new Int32Array(capacity);
+    this.hashes = new Uint32Array(values.length);
+    this.starts = new Float64Array(values.length + 1);
+    values.forEach((value, row) => {
+      this.starts[row + 1] = this.starts[row] + Buffer.byteLength(value, "utf8");
+    });
+    const bytes = Buffer.allocUnsafe(this.starts[values.length]);
+    this.bytes = bytes;
+    values.forEach((value, row) => {
+      bytes.write(value, this.starts[row], "utf8");
+      this.insert(row, murmur3(bytes, this.starts[row], this.starts[row + 1]));
+    });
+  }
+
+  /** The row of the text at `[start, end)` of `bytes`, or -1. */
+  lookup(bytes: Uint8Array, start: number, end: number): number {
+    const hash = murmur3(bytes, start, end);
+    for (let slot = hash & this.mask; ; slot = (slot + 1) & this.mask) {
+      const row = this.slots[slot] - 1;
+      if (row < 0 || (this.hashes[row] === hash && this.equals(row, bytes, start, end))) return row;
+    }
+  }
+
+  private insert(row: number, hash: number): void {
+    this.hashes[row] = hash;
+    let slot = hash & this.mask;
+    while (this.slots[slot] !== 0) slot = (slot + 1) & this.mask;
+    this.slots[slot] = row + 1;
+  }
+
+  private equals(row: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const from = this.starts[row];
+    if (this.starts[row + 1] - from !== end - start) return false;
+    for (let i = start, j = from; i < end; i++, j++) if (bytes[i] !== this.bytes[j]) return false;
+    return true;
+  }
+}
