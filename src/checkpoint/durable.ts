@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Makes the names inside a directory survive a power cut: a synced file is lost if its name is not. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return; // directories cannot be synced there; NTFS journals names itself
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Writes a new file and syncs its bytes. */
+export async function writeNewFile(path: string, text: string): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Replaces a small file so that a reader, or a crash at any moment, finds the old text or the new, whole. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `${TEMPORARY_PREFIX}${basename(path)}-${process.pid}-${Date.now()}`);
+  await writeNewFile(temporary, text);
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Names beginning so are unfinished work: never read, and removed with the next pruning. */
+export const TEMPORARY_PREFIX = ".tmp-";
+
+/** Hexadecimal SHA-256 of a file, read as a stream. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

@@ -1,0 +1,17 @@
+export { Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
+export {
+  type Found,
+  findBest,
+  findLatest,
+  listCheckpoints,
+  type Pointer,
+  type Rejected,
+  readPointer,
+  updatePointers,
+} from "./discovery.js";
+export type { Manifest, ManifestContent } from "./manifest.js";
+export { checkpointsDir } from "./paths.js";
+export { pruneCheckpoints } from "./prune.js";
+export { SafetensorsFile } from "./safetensors-reader.js";
+export { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
+export { type CheckpointContent, writeCheckpoint } from "./write.js";

@@ -1,0 +1,13 @@
+import { join } from "node:path";
+
+/** Where a run directory keeps its checkpoints. */
+export const checkpointsDir = (runDir: string): string => join(runDir, "checkpoints");
+
+/** `step-00001234`: padded, so that names sort as steps do. */
+export const stepName = (step: number): string => `step-${String(step).padStart(8, "0")}`;
+
+/** The step in a checkpoint directory's name; undefined for any other name. */
+export function stepOfName(name: string): number | undefined {
+  const digits = /^step-(\d{8,})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

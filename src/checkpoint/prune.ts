@@ -1,0 +1,37 @@
+import { readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Checkpoint } from "./checkpoint.js";
+import { listCheckpoints, readPointer } from "./discovery.js";
+import { syncDirectory, TEMPORARY_PREFIX } from "./durable.js";
+import { checkpointsDir } from "./paths.js";
+
+/**
+ * Removes older checkpoints beyond the newest `keep`, and what crashed writes left behind. The newest is first
+ * verified byte for byte; what `latest.json` or `best.json` points to always stays, and so do damaged directories.
+ * A run directory has one writer, which calls this after {@link updatePointers}.
+ * @returns the directories removed
+ * @throws CheckpointError when the newest does not verify; then nothing is removed
+ */
+export async function pruneCheckpoints(runDir: string, { keep }: { keep: number }): Promise<string[]> {
+  const checkpoints = await listCheckpoints(runDir);
+  await checkpoints.at(-1)?.verify();
+  const pointed = await Promise.all([readPointer(runDir, "latest"), readPointer(runDir, "best")]);
+  const older = checkpoints.slice(0, -Math.max(keep, 1));
+  const removed = older.filter(({ name }) => !pointed.some((pointer) => pointer?.checkpoint === name));
+  for (const checkpoint of removed) await retire(runDir, checkpoint);
+  await removeTemporaries(checkpointsDir(runDir));
+  return removed.map(({ dir }) => dir);
+}
+
+/** A rename takes a checkpoint out of sight whole, so that a crash while deleting leaves no half of one to find. */
+async function retire(runDir: string, { dir, name }: Checkpoint): Promise<void> {
+  await rename(dir, join(checkpointsDir(runDir), `${TEMPORARY_PREFIX}pruned-${name}`));
+}
+
+async function removeTemporaries(root: string): Promise<void> {
+  const names = await readdir(root).catch(() => [] as string[]);
+  const temporaries = names.filter((name) => name.startsWith(TEMPORARY_PREFIX));
+  if (temporaries.length === 0) return;
+  await syncDirectory(root);
+  for (const name of temporaries) await rm(join(root, name), { recursive: true, force: true });
+}

@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { CheckpointError } from "../errors.js";
+import { DTYPE_BYTES, type Dtype } from "./dtypes.js";
+
+/**
+ * The safetensors file format: an unsigned 64-bit little-endian header length, a JSON header, then the tensors'
+ * bytes without a hole. https://github.com/huggingface/safetensors#format
+ */
+export interface TensorInfo {
+  dtype: Dtype;
+  shape: number[];
+  /** First byte and the byte past the last, from the start of the file's data part. */
+  begin: number;
+  end: number;
+}
+
+export interface SafetensorsHeader {
+  tensors: Map<string, TensorInfo>;
+  metadata: Record<string, string>;
+}
+
+/** The format's own limit, against a length field that would make a reader allocate without bound. */
+export const MAX_HEADER_BYTES = 100_000_000;
+export const LENGTH_BYTES = 8;
+const METADATA_KEY = "__metadata__";
+const ALIGNMENT = 8;
+
+const size = z.number().int().nonnegative();
+const headerSchema = z.object({ [METADATA_KEY]: z.record(z.string(), z.string()).default({}) }).catchall(
+  z.object({
+    dtype: z.enum(Object.keys(DTYPE_BYTES) as [Dtype, ...Dtype[]]),
+    shape: z.array(size),
+    data_offsets: z.tuple([size, size]),
+  }),
+);
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+/** Places tensors: widest elements first, then by name, so that every tensor is aligned and the bytes do not depend on insertion order. */
+export function layOut(
+  tensors: Map<string, { dtype: Dtype; shape: readonly number[] }>,
+): Map<string, TensorInfo> {
+  const ordered = [...tensors].sort(
+    ([nameA, a], [nameB, b]) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype] || (nameA < nameB ? -1 : 1),
+  );
+  let begin = 0;
+  const placed = new Map<string, TensorInfo>();
+  for (const [name, { dtype, shape }] of ordered) {
+    const end = begin + elementCount(shape) * DTYPE_BYTES[dtype];
+    placed.set(name, { dtype, shape: [...shape], begin, end });
+    begin = end;
+  }
+  return placed;
+}
+
+/** Length field and header, padded with spaces so that the data begins at a multiple of 8 bytes. */
+export function encodeHeader({ tensors, metadata }: SafetensorsHeader): Uint8Array {
+  const entries = [...tensors].map(([name, { dtype, shape, begin, end }]) => [
+    name,
+    { dtype, shape, data_offsets: [begin, end] },
+  ]);
+  const head = Object.keys(metadata).length > 0 ? [[METADATA_KEY, metadata]] : [];
+  const json = Buffer.from(JSON.stringify(Object.fromEntries([...head, ...entries])));
+  const length = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
+  const encoded = Buffer.alloc(LENGTH_BYTES + length, " ");
+  encoded.writeBigUInt64LE(BigInt(length));
+  json.copy(encoded, LENGTH_BYTES);
+  return encoded;
+}
+
+/**
+ * Parses and verifies a header: types and shapes agree with the offsets, and the tensors cover the data part
+ * exactly, without overlap, hole or byte past its end.
+ * @param dataBytes length of the data part of the file
+ * @param where file named in errors
+ * @throws CheckpointError
+ */
+export function decodeHeader(json: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
+  const { [METADATA_KEY]: metadata, ...entries } = parseHeader(json, where);
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
+    const [begin, end] = data_offsets;
+    checkSize(`${where}: ${name}`, end - begin, elementCount(shape) * DTYPE_BYTES[dtype]);
+    tensors.set(name, { dtype, shape, begin, end });
+  }
+  checkCover(tensors, dataBytes, where);
+  return { tensors, metadata };
+}
+
+function parseHeader(bytes: Uint8Array, where: string) {
+  try {
+    return headerSchema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+  } catch (cause) {
+    const got = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+    throw new CheckpointError({ what: "the safetensors header cannot be read", where, got }, { cause });
+  }
+}
+
+function checkSize(where: string, got: number, expected: number): void {
+  if (got === expected) return;
+  throw new CheckpointError({
+    what: "data_offsets do not hold the tensor's shape",
+    where,
+    got: `${got} bytes`,
+    expected: `${expected} bytes`,
+  });
+}
+
+function checkCover(tensors: Map<string, TensorInfo>, dataBytes: number, where: string): void {
+  let covered = 0;
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [name, { begin, end }] of inOrder) {
+    if (begin !== covered) throw notContiguous(`${where}: ${name}`, begin, covered);
+    covered = end;
+  }
+  if (covered === dataBytes) return;
+  throw new CheckpointError({
+    what: covered > dataBytes ? "the file is truncated" : "the file has bytes that belong to no tensor",
+    where,
+    got: `${dataBytes} bytes of tensor data`,
+    expected: `${covered} bytes`,
+  });
+}
+
+function notContiguous(where: string, begin: number, covered: number): CheckpointError {
+  return new CheckpointError({
+    what: begin < covered ? "tensors overlap" : "there is a hole before the tensor",
+    where,
+    got: `data begins at ${begin}`,
+    expected: `data begins at ${covered}`,
+  });
+}

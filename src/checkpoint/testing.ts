@@ -1,0 +1,21 @@
+import type { CheckpointContent } from "./write.js";
+
+/** A small checkpoint whose every value follows from the step: shared by the tests and by the process they kill. */
+export function contentOf(step: number, metrics: Record<string, number> = {}, rows = 2): CheckpointContent {
+  const values = Float32Array.from({ length: rows * 2 }, (_, i) => step + i);
+  return {
+    step,
+    epoch: 0,
+    epochStep: step,
+    seed: 7,
+    reader: { shard: 1, offset: [step, step + 1] },
+    trainer: { best: null },
+    config: { model: { type: "fm", dims: [1, 2] } },
+    features: { vocabulary: ["a", "b"] },
+    metrics,
+    model: new Map([["embedding.user", { dtype: "F32", shape: [rows, 2], data: values }]]),
+    optimizer: new Map([
+      ["embedding.user.accumulator", { dtype: "F32", shape: [2], data: Float32Array.of(step * step, 0.5) }],
+    ]),
+  };
+}
