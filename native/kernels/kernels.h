@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+// Always inlined: the sources of several instruction sets include this file, and an out-of-line copy that the linker
+// picks from one of them would run instructions that another machine lacks.
+#define PAIRLOOM_INLINE inline __attribute__((always_inline))
+
 namespace pairloom {
 
 enum class Activation : uint32_t { kNone, kRelu, kSigmoid, kTanh, kLeakyRelu, kSilu, kGelu, kSoftplus, kElu };
@@ -13,12 +17,12 @@ enum class Activation : uint32_t { kNone, kRelu, kSigmoid, kTanh, kLeakyRelu, kS
 struct Rows {
   float* data;
   size_t stride;
-  float* row(size_t r) const { return data + r * stride; }
+  PAIRLOOM_INLINE float* row(size_t r) const { return data + r * stride; }
 };
 struct ConstRows {
   const float* data;
   size_t stride;
-  const float* row(size_t r) const { return data + r * stride; }
+  PAIRLOOM_INLINE const float* row(size_t r) const { return data + r * stride; }
 };
 
 struct Bag {
@@ -28,8 +32,9 @@ struct Bag {
 };
 static_assert(sizeof(Bag) == 16);
 
+// rest: 1 - beta and correction: 1 - beta^t, both computed in double (1 - 0.999f is off by 1.3e-5 of itself).
 struct AdamSettings {
-  float beta1, beta2, eps, l2, weight_decay, correction1, correction2;  // corrections: 1 - beta^t
+  float beta1, beta2, rest1, rest2, eps, l2, weight_decay, correction1, correction2;
 };
 
 struct RandomKey {

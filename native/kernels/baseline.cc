@@ -1,0 +1,2 @@
+#define PAIRLOOM_ISA baseline
+#include "kernels/isa.inc"
