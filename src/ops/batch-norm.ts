@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
+import { f32, innerDims, type Tensor } from "../graph/tensor.js";
 import { isFixed, isRows, require, sameType } from "./check.js";
+import { constant } from "./sources.js";
 
 /*
  * Batch normalisation in parts, because its statistics cross rows: moments (a reduction), normalisation (row-wise),
@@ -56,9 +57,10 @@ export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
   gradient({ inputs: [x, mean, variance, gamma], outputGradients: [dy], attrs: { eps, training }, apply }) {
     if (!dy) return [];
     const [sumDy, sumDyXhat] = apply(batchNormGradSums, [dy, x, mean, variance], { eps });
-    const dx = training
-      ? apply(batchNormGradInput, [dy, x, mean, variance, gamma, sumDy, sumDyXhat], { eps })[0]
-      : undefined;
+    // Constant statistics send nothing back to x, which is what sums of zero say.
+    const zero = (): Tensor => apply(constant, [], { value: 0, shape: innerDims(mean) })[0];
+    const sums = training ? [sumDy, sumDyXhat] : [zero(), zero()];
+    const [dx] = apply(batchNormGradInput, [dy, x, mean, variance, gamma, ...sums], { eps });
     return [dx, undefined, undefined, sumDyXhat, sumDy];
   },
   reference({ inputs, outputs, attrs, context }) {

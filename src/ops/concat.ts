@@ -60,7 +60,8 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
     return [isRow(x) ? f32("B", size, ...rest) : f32(size, ...rest)];
   },
   gradient({ inputs: [x], outputGradients: [dy], attrs: { start, size }, apply }) {
-    if (!dy || !isRow(x)) return [undefined];
+    if (!dy) return [undefined];
+    require(isRow(x), "the gradient of slice", "a row tensor: declare the parts of a weight as weights", [x]);
     const [n, ...rest] = innerDims(x);
     const zeros = (count: number): readonly Tensor[] =>
       count > 0 ? apply(constantRows, [], { value: 0, dims: [count, ...rest] }) : [];

@@ -1,14 +1,15 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { ACTIVATIONS, type ActivationFn } from "./activation.js";
+import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
 import { isFixed, isRows, require } from "./check.js";
 import { sumRows } from "./sum-rows.js";
 
 /**
  * Fully connected layer: x [B, K], W [N, K], optional b [N] -> `fn(x W^T + b)` [B, N].
- * Models write it with fn "none"; the fusion pass moves an activation in after the gradient has been taken.
+ * Models write it with fn "none"; the fusion pass moves an activation in after the gradient has been taken. The
+ * gradient of a fused layer whose slope follows from its input recomputes the sum.
  */
-export const linear = defineOp<{ fn: ActivationFn }>({
+export const linear: Op<{ fn: ActivationFn }> = defineOp({
   kind: "linear",
   opcode: 12,
   execution: "rowwise",
@@ -20,8 +21,12 @@ export const linear = defineOp<{ fn: ActivationFn }>({
       : [x, w]);
     return [f32("B", w.shape[0])];
   },
-  gradient({ inputs: [x, w, b], outputGradients: [dz], apply }) {
-    if (!dz) return [];
+  gradient({ inputs, outputs: [y], outputGradients: [dy], attrs: { fn }, apply }) {
+    if (!dy) return [];
+    const [x, w, b] = inputs;
+    const slopeOf = () =>
+      ACTIVATIONS[fn].slopeFrom === "output" ? y : apply(linear, inputs, { fn: "none" })[0];
+    const dz = fn === "none" ? dy : apply(activationGrad, [dy, slopeOf()], { fn })[0];
     const [dx] = apply(linearGradInput, [dz, w], {});
     const [dw] = apply(linearGradWeight, [dz, x], {});
     return b ? [dx, dw, apply(sumRows, [dz], {})[0]] : [dx, dw];

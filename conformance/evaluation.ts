@@ -1,0 +1,74 @@
+import { evaluate } from "../src/backends/reference/evaluate.js";
+import type { Column } from "../src/data/columns.js";
+import type { Graph } from "../src/graph/graph.js";
+import { type BagValue, dense, type Floats, type Node, type Value } from "../src/graph/op.js";
+import type { Tensor } from "../src/graph/tensor.js";
+import { input, parameter } from "../src/ops/sources.js";
+import { autodiff, type Differentiated } from "../src/passes/autodiff.js";
+import type { Example } from "./scene.js";
+
+/** Parameters in float64: exact for the float32 values that an example has. */
+export function toFloat64(parameters: ReadonlyMap<string, Float32Array>): Map<string, Float64Array> {
+  return new Map([...parameters].map(([name, values]) => [name, Float64Array.from(values)]));
+}
+
+/** One step of `graph` in float64, on the example's data; updates go into `parameters`. */
+export function evaluateDouble(
+  graph: Graph,
+  example: Example,
+  parameters: ReadonlyMap<string, Float64Array>,
+): Map<Tensor, Value> {
+  const { rows, step, seed, columns, scalars } = example;
+  const bind = (node: Node): Value => {
+    const { name } = node.attrs;
+    if (node.op === parameter) return { kind: "f32", shape: node.attrs.shape, data: parameters.get(name)! };
+    if (node.op === input) return operandOf(columns.get(name)!, rows);
+    return { kind: "f32", shape: [1], data: Float64Array.of(Math.fround(scalars.get(name)!)) };
+  };
+  return evaluate(graph, { rows, step, seed }, bind, (length) => new Float64Array(length));
+}
+
+/** The gradient of the output `y0` by every trainable parameter, by name; tables' are summed over their lookups. */
+export function gradientsDouble(example: Example): Map<string, Float64Array> {
+  const { graph, gradients } = autodiff(example.graph, "y0");
+  const values = evaluateDouble(graph, example, toFloat64(example.parameters));
+  return new Map(gradients.map((gradient) => [gradient.attrs.name, densify(gradient, values)]));
+}
+
+function densify(
+  { attrs, dense: whole, sparse }: Differentiated["gradients"][number],
+  values: Map<Tensor, Value>,
+): Float64Array {
+  const sum = new Float64Array(attrs.shape.reduce((product, dim) => product * dim, 1));
+  if (whole) addRow(sum, 0, dense(values.get(whole)!).data, 1);
+  const dim = attrs.shape[1];
+  for (const { ids, grad, pooling } of sparse) {
+    const rows = dense(values.get(grad)!).data;
+    bagsOf(values.get(ids)!).forEach((bag, b) => {
+      const weight = pooling === "mean" ? 1 / bag.length : 1;
+      for (const id of bag) addRow(sum, id * dim, rows.subarray(b * dim, (b + 1) * dim), weight);
+    });
+  }
+  return sum;
+}
+
+function addRow(sum: Float64Array, at: number, row: Floats, weight: number): void {
+  for (let d = 0; d < row.length; d++) sum[at + d] += weight * row[d];
+}
+
+function bagsOf(value: Value): number[][] {
+  if (value.kind === "id") return Array.from(value.data, (id) => [id]);
+  const { values, offsets } = value as BagValue;
+  return Array.from({ length: offsets.length - 1 }, (_, b) => [
+    ...values.subarray(offsets[b], offsets[b + 1]),
+  ]);
+}
+
+/** The whole of a contiguous column as an operand. */
+function operandOf(column: Column, rows: number): Value {
+  if (column.kind === "id") return { kind: "id", data: column.data };
+  if (column.kind === "bag") {
+    return { kind: "bag", values: column.values, offsets: Array.from(column.offsets, Number) };
+  }
+  return { kind: "f32", shape: [rows, column.width], data: Float64Array.from(column.data) };
+}

@@ -1,0 +1,236 @@
+import type { Pooling } from "../src/graph/op.js";
+import type { Tensor } from "../src/graph/tensor.js";
+import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
+import { OPS, type OpKind } from "../src/ops/index.js";
+import type { Scene } from "./scene.js";
+
+/** Uses one operation on random operands and returns what it makes; none for an update in place. */
+export type OpCase = (s: Scene) => readonly Tensor[];
+
+const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
+
+/** The eps of normalisations: large enough that finite differences see a smooth function. */
+const EPS = 0.1;
+
+/** One case for every operation: an operation without one does not compile. */
+export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
+  input: (s) => [s.data(s.size())],
+  parameter: (s) => {
+    const k = s.size();
+    return [s.apply(OPS.linear, [s.row(k), s.weight(s.size(), k)], { fn: "none" })];
+  },
+  scalar: (s) => OP_CASES.sgd(s),
+  constant: (s) => {
+    const [n, k] = [s.size(), s.size()];
+    const w = s.apply(OPS.constant, [], { value: -0.75, shape: [n, k] });
+    return [w, s.apply(OPS.linear, [s.row(k), w], { fn: "none" })];
+  },
+  constantRows: (s) => [
+    s.apply(OPS.constantRows, [], { value: 0.3, dims: s.pick([s.size()], [s.size(), s.size()]) }),
+  ],
+
+  embedding: (s) => {
+    const rows = s.size();
+    const table = s.weight(rows, s.size());
+    return [1, 2].map(() => s.apply(OPS.embedding, [table, s.ids(rows)], {}));
+  },
+  embeddingBag: (s) => {
+    const rows = s.size();
+    const table = s.weight(rows, s.size());
+    const poolings: readonly Pooling[] = ["sum", "mean"];
+    return poolings.map((pooling) => s.apply(OPS.embeddingBag, [table, s.bags(rows)], { pooling }));
+  },
+
+  linear: (s) => {
+    const [n, k] = [s.size(), s.size()];
+    const x = s.row(k);
+    const operands = s.pick(true, false) ? [x, s.weight(n, k), s.weight(n)] : [x, s.weight(n, k)];
+    return FUNCTIONS.map((fn) => s.apply(OPS.linear, operands, { fn }));
+  },
+  linearGradInput: (s) => {
+    const n = s.size();
+    return [s.apply(OPS.linearGradInput, [s.row(n), s.weight(n, s.size())], {})];
+  },
+  linearGradWeight: (s) => [s.apply(OPS.linearGradWeight, [s.row(s.size()), s.row(s.size())], {})],
+  sumRows: (s) => [s.apply(OPS.sumRows, [s.pick(s.row(s.size()), s.row(s.size(), s.size()))], {})],
+  activation: (s) => {
+    const x = s.row(s.size());
+    return FUNCTIONS.map((fn) => s.apply(OPS.activation, [x], { fn }));
+  },
+  activationGrad: (s) => {
+    const n = s.size();
+    const [dy, x] = [s.row(n), s.row(n)];
+    return FUNCTIONS.map((fn) => s.apply(OPS.activationGrad, [dy, x], { fn }));
+  },
+
+  concat: (s) => {
+    const [d, x] = [s.size(), s.row(s.size())];
+    const matrices = [s.row(s.size(), d), s.row(s.size(), d)];
+    return [
+      s.apply(OPS.concat, [x, s.row(s.size()), x], {}),
+      s.apply(OPS.concat, matrices, {}),
+      s.apply(OPS.concat, [x], {}),
+    ];
+  },
+  slice: (s) => {
+    const [before, size, after, d] = [s.size() - 1, s.size(), s.size() - 1, s.size()];
+    const x = s.row(before + size + after, d);
+    return [1, 2].map(() => s.apply(OPS.slice, [x], { start: before, size }));
+  },
+  reshape: (s) => {
+    const [f, d] = [s.size(), s.size()];
+    return [s.apply(OPS.reshape, [s.row(f * d)], { dims: [f, d] })];
+  },
+
+  add: (s) => {
+    const [n, k] = [s.size(), s.size()];
+    const x = s.row(k);
+    const w = s.apply(OPS.add, [s.weight(n, k), s.weight(n, k)], {});
+    return [s.apply(OPS.add, [x, s.row(k), x], {}), s.apply(OPS.linear, [x, w], { fn: "none" })];
+  },
+  addBias: (s) => {
+    const n = s.size();
+    return [s.apply(OPS.addBias, [s.row(n), s.weight(n)], {})];
+  },
+  multiply: (s) => {
+    const n = s.size();
+    const x = s.row(n);
+    return [s.apply(OPS.multiply, [x, s.row(n)], {}), s.apply(OPS.multiply, [x, x], {})];
+  },
+  scale: (s) => [s.apply(OPS.scale, [s.row(s.size(), s.size())], { factor: s.pick(-1.5, 0, 0.1) })],
+  sumColumns: (s) => [s.apply(OPS.sumColumns, [s.row(s.size())], {})],
+  broadcastColumns: (s) => [s.apply(OPS.broadcastColumns, [s.row(1)], { columns: s.size() })],
+
+  dotInteraction: (s) => [s.apply(OPS.dotInteraction, [s.row(1 + s.size(), s.size())], {})],
+  dotInteractionGrad: (s) => {
+    const [f, d] = [1 + s.size(), s.size()];
+    return [s.apply(OPS.dotInteractionGrad, [s.row((f * (f - 1)) / 2), s.row(f, d)], {})];
+  },
+  factorizationMachine: (s) => [s.apply(OPS.factorizationMachine, [s.row(s.size(), s.size())], {})],
+  factorizationMachineGrad: (s) => {
+    const d = s.size();
+    return [s.apply(OPS.factorizationMachineGrad, [s.row(d), s.row(s.size(), d)], {})];
+  },
+
+  batchMoments: (s) => s.applyAll(OPS.batchMoments, [s.row(s.size())], {}),
+  batchNormalize: (s) => {
+    const n = s.size();
+    const x = s.row(n);
+    const moments = s.applyAll(OPS.batchMoments, [x], {});
+    return [
+      s.apply(OPS.batchNormalize, [x, ...moments, s.weight(n), s.weight(n)], { eps: EPS, training: true }),
+      s.apply(OPS.batchNormalize, [x, s.state(n), s.state(n), s.weight(n), s.weight(n)], {
+        eps: EPS,
+        training: false,
+      }),
+    ];
+  },
+  batchNormGradSums: (s) => {
+    const n = s.size();
+    return s.applyAll(OPS.batchNormGradSums, [s.row(n), s.row(n), s.state(n), s.state(n)], { eps: EPS });
+  },
+  batchNormGradInput: (s) => {
+    const n = s.size();
+    const fixed = [s.state(n), s.state(n), s.weight(n), s.weight(n), s.weight(n)];
+    return [s.apply(OPS.batchNormGradInput, [s.row(n), s.row(n), ...fixed], { eps: EPS })];
+  },
+  updateRunning: (s) => {
+    const x = s.row(s.size());
+    const moments = s.applyAll(OPS.batchMoments, [x], {});
+    const [n] = moments[0].shape as number[];
+    s.applyAll(OPS.updateRunning, [s.state(n), s.state(n), ...moments], { momentum: s.pick(0, 0.1, 1) });
+    return [];
+  },
+  layerNorm: (s) => {
+    const n = s.size();
+    return [s.apply(OPS.layerNorm, [s.row(n), s.weight(n), s.weight(n)], { eps: EPS })];
+  },
+  layerNormGradInput: (s) => {
+    const n = s.size();
+    return [s.apply(OPS.layerNormGradInput, [s.row(n), s.row(n), s.weight(n)], { eps: EPS })];
+  },
+  layerNormGradParams: (s) => {
+    const n = s.size();
+    return s.applyAll(OPS.layerNormGradParams, [s.row(n), s.row(n)], { eps: EPS });
+  },
+
+  dropout: (s) => [
+    s.apply(OPS.dropout, [s.row(s.size(), s.size())], {
+      rate: s.pick(0, 0.1, 0.5, 0.9),
+      stream: s.pick(0, 7, 0xffffffff),
+    }),
+  ],
+  sigmoidCrossEntropy: (s) => {
+    const logits = s.apply(OPS.scale, [s.row(1)], { factor: s.pick(1, 30) });
+    return [s.apply(OPS.sigmoidCrossEntropy, [logits, s.data(1)], {})];
+  },
+  sigmoidCrossEntropyGrad: (s) => {
+    const logits = s.apply(OPS.scale, [s.row(1)], { factor: s.pick(1, 30) });
+    return [s.apply(OPS.sigmoidCrossEntropyGrad, [s.row(1), logits, s.data(1)], {})];
+  },
+  batchMean: (s) => [s.apply(OPS.batchMean, [s.row(1)], {})],
+  batchMeanGrad: (s) => [s.apply(OPS.batchMeanGrad, [s.weight(1)], {})],
+
+  sgd: (s) => {
+    const shape = s.pick([s.size()], [s.size(), s.size()]);
+    s.applyAll(OPS.sgd, [s.weight(...shape), s.weight(...shape), s.rate()], { l2: s.pick(0, 0.1) });
+    return [];
+  },
+  adagrad: (s) => {
+    const shape = [s.size(), s.size()];
+    const operands = [s.weight(...shape), s.weight(...shape), s.rate(), s.state(...shape)];
+    s.applyAll(OPS.adagrad, operands, { eps: 1e-8, l2: s.pick(0, 0.1) });
+    return [];
+  },
+  adam: (s) => {
+    const shape = [s.size(), s.size()];
+    const operands = [
+      s.weight(...shape),
+      s.weight(...shape),
+      s.rate(),
+      s.weight(...shape),
+      s.state(...shape),
+    ];
+    const attrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, l2: s.pick(0, 0.1), weightDecay: s.pick(0, 0.01) };
+    s.applyAll(OPS.adam, operands, attrs);
+    return [];
+  },
+
+  tableSgd: (s) => {
+    const { table, rate, pairs, attrs } = tableUpdate(s);
+    s.applyAll(OPS.tableSgd, [table, rate, ...pairs], attrs);
+    return [];
+  },
+  tableAdagrad: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    s.applyAll(OPS.tableAdagrad, [table, rate, s.state(rows, dim), ...pairs], { ...attrs, eps: 1e-8 });
+    return [];
+  },
+  tableRowWiseAdagrad: (s) => {
+    const { table, rate, pairs, attrs, rows } = tableUpdate(s);
+    s.applyAll(OPS.tableRowWiseAdagrad, [table, rate, s.state(rows), ...pairs], { ...attrs, eps: 1e-8 });
+    return [];
+  },
+  tableAdam: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const states = [s.weight(rows, dim), s.state(rows, dim)];
+    s.applyAll(OPS.tableAdam, [table, rate, ...states, ...pairs], {
+      ...attrs,
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+    });
+    return [];
+  },
+};
+
+/** A table with one to three lookups, plain and pooled. */
+function tableUpdate(s: Scene) {
+  const [rows, dim] = [s.size(), s.size()];
+  const table = s.weight(rows, dim);
+  const lookups = s.pick<readonly (Pooling | "id")[]>(["id"], ["mean"], ["id", "sum"], ["mean", "id", "sum"]);
+  const pairs = lookups.flatMap((kind) => [kind === "id" ? s.ids(rows) : s.bags(rows), s.row(dim)]);
+  const poolings = lookups.map((kind): Pooling => (kind === "id" ? "sum" : kind));
+  const attrs = { poolings, l2: s.pick(0, 0.1), everyRow: s.pick(true, false) };
+  return { table, rate: s.rate(), pairs, attrs, rows, dim };
+}

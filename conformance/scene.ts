@@ -1,0 +1,189 @@
+import fc from "fast-check";
+import type { BagColumn, Column, FloatColumn, IdColumn } from "../src/data/columns.js";
+import { type Graph, GraphBuilder } from "../src/graph/graph.js";
+import type { Op } from "../src/graph/op.js";
+import { f32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";
+import { OPS } from "../src/ops/index.js";
+import type { ParameterRole } from "../src/ops/sources.js";
+import { drawKey, drawUnit } from "../src/random.js";
+
+/** A graph with all that one step of it needs. */
+export interface Example {
+  readonly graph: Graph;
+  readonly parameters: ReadonlyMap<string, Float32Array>;
+  readonly columns: ReadonlyMap<string, Column>;
+  readonly scalars: ReadonlyMap<string, number>;
+  readonly rows: number;
+  readonly step: number;
+  readonly seed: number;
+}
+
+export interface SceneOptions {
+  readonly rows: number;
+  /** The largest size that `size()` draws. */
+  readonly largest: number;
+  /** Mixes NaN and infinities into the rows. */
+  readonly special?: boolean;
+}
+
+const SPECIAL = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0];
+
+/**
+ * Makes operands with random sizes and values, and the graph around them. Row operands are rows of a trainable table,
+ * picked by random ids with duplicates, so that a gradient by an input is a gradient by a parameter.
+ */
+export class Scene {
+  readonly rows: number;
+  private readonly builder = new GraphBuilder();
+  private readonly parameters = new Map<string, Float32Array>();
+  private readonly columns = new Map<string, Column>();
+  private readonly scalars = new Map<string, number>();
+  private readonly key = drawKey(1, 2, 3);
+  private draws = 0;
+  private names = 0;
+
+  constructor(
+    private readonly generate: fc.GeneratorValue,
+    private readonly options: SceneOptions,
+  ) {
+    this.rows = options.rows;
+    this.draws = generate(fc.nat);
+  }
+
+  apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor {
+    return this.builder.apply(op, inputs, attrs)[0];
+  }
+
+  applyAll<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
+    return this.builder.apply(op, inputs, attrs);
+  }
+
+  /** An integer in [1, most]. */
+  size(most = this.options.largest): number {
+    return this.generate(fc.integer, { min: 1, max: most });
+  }
+
+  pick<T>(...choices: readonly T[]): T {
+    return choices[this.generate(fc.integer, { min: 0, max: choices.length - 1 })];
+  }
+
+  /** f32 [B, …dims], trainable, in [-1, 1). */
+  row(...dims: number[]): Tensor {
+    const columns = dims.reduce((product, dim) => product * dim, 1);
+    const distinct = Math.max(1, Math.ceil(this.rows * 0.7));
+    const table = this.weight(distinct, columns);
+    if (this.options.special) this.spoil([...this.parameters.values()].at(-1)!);
+    const x = this.apply(OPS.embedding, [table, this.ids(distinct)], {});
+    return dims.length === 1 ? x : this.apply(OPS.reshape, [x], { dims });
+  }
+
+  /** A fixed trainable parameter, in [-1, 1). */
+  weight(...shape: number[]): Tensor {
+    return this.parameter(shape, shape.length === 2 ? "table" : "dense", true, () => this.signed());
+  }
+
+  /** A fixed parameter that is not trained, in [0.1, 1.1). */
+  state(...shape: number[]): Tensor {
+    return this.parameter(shape, "state", false, () => this.unit() + 0.1);
+  }
+
+  /** A column of the data, f32 [B, columns] in [0, 1). */
+  data(columns: number): Tensor {
+    const data = Float32Array.from({ length: this.rows * columns }, () => this.unit());
+    const column: FloatColumn = { kind: "f32", data, offset: 0, stride: columns, width: columns };
+    return this.input(f32("B", columns), 0, column);
+  }
+
+  ids(limit: number): Tensor {
+    const data = Int32Array.from({ length: this.rows }, () => this.below(limit));
+    const column: IdColumn = { kind: "id", data, offset: 0, stride: 1 };
+    return this.input({ dtype: "id", shape: ["B"] }, limit, column);
+  }
+
+  /** Bags of 0 to 5 ids. */
+  bags(limit: number): Tensor {
+    const bags = Array.from({ length: this.rows }, () =>
+      Array.from({ length: this.below(6) }, () => this.below(limit)),
+    );
+    const offsets = new BigUint64Array(this.rows + 1);
+    for (const [b, bag] of bags.entries()) offsets[b + 1] = offsets[b] + BigInt(bag.length);
+    const column: BagColumn = { kind: "bag", values: Int32Array.from(bags.flat()), offsets };
+    return this.input({ dtype: "bag", shape: ["B"] }, limit, column);
+  }
+
+  /** A learning rate [1]. */
+  rate(): Tensor {
+    const name = this.name("rate");
+    this.scalars.set(name, 0.01 + this.unit());
+    return this.apply(OPS.scalar, [], { name });
+  }
+
+  /** A random weighted mean of all elements of the row tensors: [1], or the mean itself of a lone [1]. */
+  project(outputs: readonly Tensor[]): Tensor {
+    const columns = outputs.map((tensor) => {
+      const flat = this.apply(OPS.reshape, [tensor], { dims: [width(tensor)] });
+      const weighted = this.apply(OPS.multiply, [flat, this.data(width(tensor))], {});
+      return this.apply(OPS.sumColumns, [weighted], {});
+    });
+    const sum = columns.length > 1 ? this.apply(OPS.add, columns, {}) : columns[0];
+    return this.apply(OPS.batchMean, [sum], {});
+  }
+
+  /** The graph so far, with the outputs `y0`, `y1`, …. */
+  example(outputs: readonly Tensor[]): Example {
+    for (const [i, tensor] of outputs.entries()) this.builder.output(`y${i}`, tensor);
+    return {
+      graph: this.builder.finish(),
+      parameters: this.parameters,
+      columns: this.columns,
+      scalars: this.scalars,
+      rows: this.rows,
+      step: this.pick(0, 1, 999),
+      seed: this.pick(0, 42, 2 ** 40 + 3),
+    };
+  }
+
+  private parameter(
+    shape: readonly number[],
+    role: ParameterRole,
+    trainable: boolean,
+    value: () => number,
+  ): Tensor {
+    const name = this.name("p");
+    const length = shape.reduce((product, dim) => product * dim, 1);
+    this.parameters.set(name, Float32Array.from({ length }, value));
+    return this.apply(OPS.parameter, [], {
+      name,
+      shape,
+      role,
+      trainable,
+      init: { kind: "constant", value: 0 },
+    });
+  }
+
+  private input(type: TensorType, limit: number, column: Column): Tensor {
+    const name = this.name("x");
+    this.columns.set(name, column);
+    return this.apply(OPS.input, [], { name, type, limit });
+  }
+
+  private spoil(values: Float32Array): void {
+    for (let i = 0; i < values.length; i++) if (this.below(16) === 0) values[i] = SPECIAL[this.below(5)];
+  }
+
+  private name(prefix: string): string {
+    return `${prefix}${this.names++}`;
+  }
+
+  private unit(): number {
+    return drawUnit(this.key, this.draws++);
+  }
+
+  private signed(): number {
+    return 2 * this.unit() - 1;
+  }
+
+  private below(limit: number): number {
+    return Math.floor(this.unit() * limit);
+  }
+}
