@@ -1,0 +1,172 @@
+// pairloom_kernels_bench [isa] [filter]: one line a kernel and shape, the best of several repetitions on one core.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "kernels/random.h"
+
+namespace pairloom {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_of(const std::function<void()>& run, int calls) {
+  const auto start = Clock::now();
+  for (int i = 0; i < calls; ++i) run();
+  return std::chrono::duration<double>(Clock::now() - start).count() / calls;
+}
+
+// Seconds a call: the best of 7 windows of about 20 ms.
+double measure(const std::function<void()>& run) {
+  const int calls = std::max(1, static_cast<int>(0.02 / std::max(seconds_of(run, 3), 1e-8)));
+  double best = 1e9;
+  for (int i = 0; i < 7; ++i) best = std::min(best, seconds_of(run, calls));
+  return best;
+}
+
+// 64-byte aligned floats in [-1, 1).
+class Floats {
+ public:
+  explicit Floats(size_t n) : memory_(n + 16) {
+    data_ = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) & ~uintptr_t{63});
+    const RandomKey key = random_key(n, 0, 0);
+    for (size_t i = 0; i < n; ++i) data_[i] = static_cast<float>(draw(key, static_cast<uint32_t>(i))) * 0x1p-31f - 1;
+  }
+  float* data() { return data_; }
+
+ private:
+  std::vector<float> memory_;
+  float* data_;
+};
+
+const char* filter = "";
+
+void report(const std::string& name, const char* unit, double work, const std::function<void()>& run) {
+  if (name.find(filter) == std::string::npos) return;
+  const double seconds = measure(run);
+  std::printf("%-44s %9.2f us %9.1f %s\n", name.c_str(), seconds * 1e6, work / seconds / 1e9, unit);
+}
+
+struct Shape {
+  uint32_t k, n;
+};
+constexpr Shape kDlrmLayers[] = {{13, 512}, {512, 256}, {256, 64}, {64, 16}, {367, 512}, {512, 256}, {256, 1}};
+
+void bench_layer(const KernelTable& t, Shape s, uint32_t rows) {
+  Floats x(size_t(rows) * s.k), w(size_t(s.n) * s.k), bias(s.n), y(size_t(rows) * s.n), dx(size_t(rows) * s.k);
+  Floats forward(t.packed_size(s.n, s.k)), backward(t.packed_size(s.k, s.n)), dw(size_t(s.n) * s.k);
+  t.pack_forward(w.data(), s.n, s.k, forward.data());
+  t.pack_backward(w.data(), s.n, s.k, backward.data());
+  const std::string shape = std::to_string(s.k) + "x" + std::to_string(s.n) + " rows " + std::to_string(rows);
+  const double flop = 2.0 * rows * s.n * s.k;
+  report("linear " + shape, "GFLOP/s", flop, [&] {
+    t.linear({x.data(), s.k}, forward.data(), bias.data(), {y.data(), s.n}, rows, s.n, s.k, Activation::kRelu);
+  });
+  if (rows == 1) return;
+  report("grad_input " + shape, "GFLOP/s", flop, [&] {
+    t.linear_grad_input({y.data(), s.n}, backward.data(), {dx.data(), s.k}, rows, s.n, s.k);
+  });
+  report("grad_weight " + shape, "GFLOP/s", flop, [&] {
+    t.linear_grad_weight({y.data(), s.n}, {x.data(), s.k}, dw.data(), rows, s.n, s.k, false);
+  });
+}
+
+void bench_packing(const KernelTable& t) {
+  Floats w(512 * 367), packed(512 * 384);
+  report("pack_forward 367x512", "Gfloat/s", 512 * 367, [&] { t.pack_forward(w.data(), 512, 367, packed.data()); });
+  report("pack_backward 367x512", "Gfloat/s", 512 * 367, [&] { t.pack_backward(w.data(), 512, 367, packed.data()); });
+}
+
+void bench_products(const KernelTable& t, uint32_t fields, uint32_t dim) {
+  const uint32_t rows = 128, pairs = fields * (fields - 1) / 2, width = fields * dim;
+  Floats x(rows * width), z(rows * pairs), dx(rows * width), y(rows * dim);
+  const std::string shape = " " + std::to_string(fields) + "x" + std::to_string(dim) + " rows 128";
+  const double flop = 2.0 * rows * pairs * dim;
+  report("dot_interaction" + shape, "GFLOP/s (upper triangle)", flop,
+         [&] { t.dot_interaction({x.data(), width}, {z.data(), pairs}, rows, fields, dim); });
+  report("dot_interaction_grad" + shape, "GFLOP/s", 2 * flop, [&] {
+    t.dot_interaction_grad({z.data(), pairs}, {x.data(), width}, {dx.data(), width}, rows, fields, dim);
+  });
+  report("factorization_machine" + shape, "Gfloat/s", rows * width,
+         [&] { t.factorization_machine({x.data(), width}, {y.data(), dim}, rows, fields, dim); });
+  report("factorization_machine_grad" + shape, "Gfloat/s", rows * width, [&] {
+    t.factorization_machine_grad({y.data(), dim}, {x.data(), width}, {dx.data(), width}, rows, fields, dim);
+  });
+}
+
+void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
+  const size_t entries = (size_t{512} << 20) / (dim * 4);  // half a GiB
+  static Floats table((size_t{512} << 20) / 4);
+  std::vector<int32_t> ids(1 << 20);
+  const RandomKey key = random_key(1, 1, 1);
+  for (uint32_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(draw(key, i) % entries);
+  Floats y(size_t(rows) * dim);
+  report("embedding dim " + std::to_string(dim) + " rows " + std::to_string(rows), "Grow/s", double(ids.size()), [&] {
+    for (uint32_t r = 0; r + rows <= ids.size(); r += rows)
+      t.embedding(table.data(), dim, ids.data() + r, 1, {y.data(), dim}, rows);
+  });
+}
+
+void bench_elements(const KernelTable& t) {
+  constexpr uint32_t kRows = 128, n = 256;
+  const size_t all = size_t(kRows) * n;
+  Floats x(all), dy(all), y(all), state1(all), state2(all);
+  const ConstRows in = {x.data(), n};
+  const Rows out = {y.data(), n};
+  const char* names[] = {"none", "relu", "sigmoid", "tanh", "leakyRelu", "silu", "gelu", "softplus", "elu"};
+  for (uint32_t a = 0; a < 9; ++a) {
+    const Activation act = static_cast<Activation>(a);
+    report(std::string("activation ") + names[a], "Gelement/s", double(all),
+           [&] { t.activation(in, out, kRows, n, act); });
+    report(std::string("activation_grad ") + names[a], "Gelement/s", double(all),
+           [&] { t.activation_grad({dy.data(), n}, in, out, kRows, n, act); });
+  }
+  report("dropout", "Gelement/s", double(all), [&] { t.dropout(in, out, kRows, n, {1, 2}, 0, 1u << 30, 1.3f); });
+  report("sum_rows", "Gelement/s", double(all), [&] { t.sum_rows(in, y.data(), kRows, n, true); });
+  report("layer_norm", "Gelement/s", double(all),
+         [&] { t.layer_norm(in, dy.data(), state1.data(), out, kRows, n, 1e-5f); });
+  report("batch_moments", "Gelement/s", double(all),
+         [&] { t.batch_moments(in, state1.data(), state2.data(), kRows, n, 0); });
+  Floats w(all), g(all), m(all), v(all);
+  for (size_t i = 0; i < all; ++i) v.data()[i] *= v.data()[i];
+  const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0, 0, 0.1f, 0.001f};
+  report("adam", "Gelement/s", double(all),
+         [&] { t.adam(w.data(), g.data(), m.data(), v.data(), all, 1e-9f, settings); });
+  report("adagrad", "Gelement/s", double(all),
+         [&] { t.adagrad(w.data(), g.data(), v.data(), all, 1e-9f, 1e-8f, 0); });
+  report("sgd", "Gelement/s", double(all), [&] { t.sgd(w.data(), g.data(), all, 1e-9f, 0); });
+}
+
+void run() {
+  const KernelTable& t = kernels();
+  std::printf("%s\n", t.isa);
+  for (const uint32_t rows : {1u, 64u, 128u, 256u})
+    for (const Shape s : kDlrmLayers) bench_layer(t, s, rows);
+  bench_packing(t);
+  bench_products(t, 27, 16);
+  bench_products(t, 39, 10);
+  bench_products(t, 27, 128);
+  for (const uint32_t dim : {16u, 64u, 128u})
+    for (const uint32_t rows : {128u, 4096u}) bench_embedding(t, dim, rows);
+  bench_elements(t);
+}
+
+}  // namespace
+}  // namespace pairloom
+
+int main(int argc, char** argv) {
+  if (argc > 1 && !pairloom::select_isa(argv[1])) {
+    std::fprintf(stderr, "No instruction set '%s' here; there are:", argv[1]);
+    for (const char* name : pairloom::available_isas()) std::fprintf(stderr, " %s", name);
+    std::fprintf(stderr, "\n");
+    return 2;
+  }
+  if (argc > 2) pairloom::filter = argv[2];
+  pairloom::run();
+  return 0;
+}

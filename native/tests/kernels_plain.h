@@ -1,0 +1,11 @@
+// The plain twin of the kernels: scalar loops that read like the formulas, summing in double. Fast kernels are tested
+// against it.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace pairloom::test {
+
+extern const KernelTable plain;
+
+}  // namespace pairloom::test

@@ -1,0 +1,140 @@
+// Embeddings, their products, and the optimizers against the plain twin.
+#include <cstring>
+
+#include "tests/kernels_fixture.h"
+
+namespace pairloom::test {
+namespace {
+
+uint32_t dimension(Random& random) {
+  constexpr uint32_t common[] = {4, 8, 10, 16, 32, 64, 128};
+  return random.coin() ? common[random.below(7)] : 1 + random.below(70);
+}
+
+TEST(kernels_products_of_embeddings_match_plain) {
+  for_each_isa_and_case(80, [](const KernelTable& k, Random& random, const std::string& name) {
+    const uint32_t rows = 1 + random.below(20), fields = 1 + random.below(45), dim = dimension(random);
+    const uint32_t pairs = fields * (fields - 1) / 2;
+    const std::string where = name + " fields " + std::to_string(fields) + " dim " + std::to_string(dim);
+    const Matrix x = Matrix::random(random, rows, fields * dim), dz = Matrix::random(random, rows, pairs);
+    Matrix z(rows, pairs, 3), expected_z(rows, pairs, 0), dx(rows, fields * dim, 2), expected_dx(rows, fields * dim, 0);
+    k.dot_interaction(x, z, rows, fields, dim);
+    plain.dot_interaction(x, expected_z, rows, fields, dim);
+    check_near(z, expected_z, 1e-5, where + " dot");
+    k.dot_interaction_grad(dz, x, dx, rows, fields, dim);
+    plain.dot_interaction_grad(dz, x, expected_dx, rows, fields, dim);
+    check_near(dx, expected_dx, 1e-5, where + " dot grad");
+
+    const Matrix dy = Matrix::random(random, rows, dim);
+    Matrix y(rows, dim, 1), expected_y(rows, dim, 0);
+    k.factorization_machine(x, y, rows, fields, dim);
+    plain.factorization_machine(x, expected_y, rows, fields, dim);
+    check_near(y, expected_y, 3e-5, where + " fm");
+    k.factorization_machine_grad(dy, x, dx, rows, fields, dim);
+    plain.factorization_machine_grad(dy, x, expected_dx, rows, fields, dim);
+    check_near(dx, expected_dx, 1e-5, where + " fm grad");
+  });
+}
+
+TEST(kernels_dot_interaction_gives_a_row_the_same_bits_alone_and_in_a_batch) {
+  for_each_isa_and_case(20, [](const KernelTable& k, Random& random, const std::string&) {
+    const uint32_t rows = 1 + random.below(40), fields = 2 + random.below(30), dim = dimension(random);
+    const uint32_t pairs = fields * (fields - 1) / 2;
+    const Matrix x = Matrix::random(random, rows, fields * dim);
+    Matrix all(rows, pairs, 0), one(1, pairs, 0), dx(rows, fields * dim, 0), dx_one(1, fields * dim, 0);
+    k.dot_interaction(x, all, rows, fields, dim);
+    k.dot_interaction_grad(all, x, dx, rows, fields, dim);
+    for (uint32_t r = 0; r < rows; ++r) {
+      k.dot_interaction({&x.data[r * x.stride], x.stride}, one, 1, fields, dim);
+      CHECK(std::memcmp(one.data.data(), &all.at(r, 0), pairs * sizeof(float)) == 0);
+      k.dot_interaction_grad(one, {&x.data[r * x.stride], x.stride}, dx_one, 1, fields, dim);
+      CHECK(std::memcmp(dx_one.data.data(), &dx.at(r, 0), fields * dim * sizeof(float)) == 0);
+    }
+  });
+}
+
+TEST(kernels_embeddings_match_plain) {
+  for_each_isa_and_case(80, [](const KernelTable& k, Random& random, const std::string& name) {
+    const uint32_t rows = random.size(), dim = dimension(random), entries = 1 + random.below(200);
+    const std::string where = name + " dim " + std::to_string(dim);
+    const std::vector<float> table = random_vector(random, size_t(entries) * dim);
+    const size_t id_stride = 1 + random.below(3), bag_stride = 1 + random.below(2);
+    std::vector<int32_t> ids(rows * id_stride);
+    for (int32_t& id : ids) id = static_cast<int32_t>(random.below(entries));
+    Matrix got(rows, dim, random.below(5)), expected(rows, dim, 0);
+    k.embedding(table.data(), dim, ids.data(), id_stride, got, rows);
+    plain.embedding(table.data(), dim, ids.data(), id_stride, expected, rows);
+    check_near(got, expected, 0, where);
+
+    std::vector<int32_t> values(rows * 6 + 1);
+    for (int32_t& id : values) id = static_cast<int32_t>(random.below(entries));
+    std::vector<Bag> bags(rows * bag_stride);
+    for (uint32_t r = 0; r < rows; ++r) {
+      const uint32_t count = random.below(7);  // often empty
+      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + random.below(rows * 6 + 1 - count), count, 0};
+    }
+    const bool mean = random.coin();
+    k.embedding_bag(table.data(), dim, bags.data(), bag_stride, got, rows, mean);
+    plain.embedding_bag(table.data(), dim, bags.data(), bag_stride, expected, rows, mean);
+    check_near(got, expected, 1e-6, where + " bag");
+  });
+}
+
+struct State {
+  std::vector<float> w, a, b;
+};
+void check_state(const State& got, const State& expected, double tolerance, const std::string& where) {
+  check_near(got.w, expected.w, tolerance, where + " w");
+  check_near(got.a, expected.a, tolerance, where + " first state");
+  check_near(got.b, expected.b, tolerance, where + " second state");
+}
+
+TEST(kernels_optimizers_match_plain) {
+  for_each_isa_and_case(60, [](const KernelTable& k, Random& random, const std::string& where) {
+    const size_t n = random.size();
+    const State start = {random_vector(random, n), random_vector(random, n, 0, 1), random_vector(random, n, 0, 1)};
+    const std::vector<float> g = random_vector(random, n);
+    const float l2 = random.coin() ? 0.0f : 0.01f;
+    const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, l2, random.coin() ? 0.0f : 0.1f, 0.271f, 0.002997f};
+    const auto check = [&](const char* name, auto run) {
+      State got = start, expected = start;
+      run(k, got);
+      run(plain, expected);
+      check_state(got, expected, 1e-6, where + " " + name);
+    };
+    check("sgd", [&](const KernelTable& t, State& s) { t.sgd(s.w.data(), g.data(), n, 0.1f, l2); });
+    check("adagrad", [&](const KernelTable& t, State& s) {
+      t.adagrad(s.w.data(), g.data(), s.a.data(), n, 0.1f, 1e-8f, l2);
+    });
+    check("row-wise adagrad", [&](const KernelTable& t, State& s) {
+      t.row_wise_adagrad(s.w.data(), g.data(), s.a.data(), n, 0.1f, 1e-8f, l2);
+    });
+    check("adam", [&](const KernelTable& t, State& s) {
+      t.adam(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
+    });
+    check("accumulate", [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
+  });
+}
+
+// Workers cut the parameters into chunks: where they cut must not show.
+TEST(kernels_optimizers_give_the_same_bits_in_chunks) {
+  for_each_isa_and_case(20, [](const KernelTable& k, Random& random, const std::string&) {
+    const size_t n = 200, cut = random.below(n);
+    const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0.01f, 0.1f, 0.1f, 0.001f};
+    State whole = {random_vector(random, n), random_vector(random, n, 0, 1), random_vector(random, n, 0, 1)}, parts = whole;
+    const std::vector<float> g = random_vector(random, n);
+    const auto run = [&](State& s, size_t from, size_t to) {
+      k.adam(&s.w[from], &g[from], &s.a[from], &s.b[from], to - from, 0.01f, settings);
+      k.adagrad(&s.w[from], &g[from], &s.a[from], to - from, 0.01f, 1e-8f, 0.1f);
+      k.sgd(&s.w[from], &g[from], to - from, 0.01f, 0.1f);
+    };
+    run(whole, 0, n);
+    run(parts, 0, cut);
+    if (cut < n) run(parts, cut, n);
+    CHECK(std::memcmp(whole.w.data(), parts.w.data(), n * sizeof(float)) == 0);
+    CHECK(std::memcmp(whole.a.data(), parts.a.data(), n * sizeof(float)) == 0);
+  });
+}
+
+}  // namespace
+}  // namespace pairloom::test
