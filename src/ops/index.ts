@@ -1,4 +1,5 @@
 import { activation, activationGrad } from "./activation.js";
+import { addBias } from "./add-bias.js";
 import { add, broadcastColumns, multiply, scale, sumColumns } from "./arithmetic.js";
 import {
   batchMoments,
@@ -42,6 +43,7 @@ export const OPS = {
   slice,
   reshape,
   add,
+  addBias,
   multiply,
   scale,
   sumColumns,

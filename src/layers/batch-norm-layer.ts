@@ -1,0 +1,27 @@
+import type { Tensor } from "../graph/tensor.js";
+import { batchMoments, batchNormalize, updateRunning } from "../ops/batch-norm.js";
+import { ones, zeros } from "./linear-layer.js";
+import type { Scope } from "./scope.js";
+
+const EPS = 1e-5;
+const MOMENTUM = 0.1;
+
+/**
+ * Batch normalisation of x [B, N]: by the batch's moments in training, by the running ones in inference. Parameters
+ * `gamma`, `beta`, `running_mean`, `running_variance` [N]; eps and momentum as PyTorch's BatchNorm1d has them.
+ */
+export function batchNormLayer(scope: Scope, x: Tensor): Tensor {
+  const shape = [x.shape[1] as number];
+  const gamma = scope.parameter("gamma", { shape, init: ones });
+  const beta = scope.parameter("beta", { shape, init: zeros });
+  const running = [
+    scope.parameter("running_mean", { shape, init: zeros, role: "buffer", trainable: false }),
+    scope.parameter("running_variance", { shape, init: ones, role: "buffer", trainable: false }),
+  ];
+  if (scope.mode === "inference") {
+    return scope.apply(batchNormalize, [x, ...running, gamma, beta], { eps: EPS, training: false })[0];
+  }
+  const moments = scope.apply(batchMoments, [x], {});
+  scope.apply(updateRunning, [...running, ...moments], { momentum: MOMENTUM });
+  return scope.apply(batchNormalize, [x, ...moments, gamma, beta], { eps: EPS, training: true })[0];
+}

@@ -1,0 +1,46 @@
+import type { Tensor } from "../graph/tensor.js";
+import { concat } from "../ops/concat.js";
+import { embedding } from "../ops/embedding.js";
+import { embeddingBag } from "../ops/embedding-bag.js";
+import { reshape } from "../ops/reshape.js";
+import type { Initializer } from "../ops/sources.js";
+import type { Scope } from "./scope.js";
+
+/** What an embedding needs to know of a categorical feature. */
+export interface CategoricalFeature {
+  readonly type: "id" | "bag";
+  /** Name of the table; features of one name share it. */
+  readonly embedding: string;
+  /** Rows of the table. */
+  readonly buckets: number;
+  readonly pooling?: "sum" | "mean";
+  readonly initializer?: Initializer;
+}
+
+const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
+
+/**
+ * The embedding of a feature's ids: [B] -> [B, dim], pooled over the bag where there is one. Parameter
+ * `<embedding>.weight` [buckets, dim].
+ */
+export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
+  const table = scope.child(feature.embedding).parameter("weight", {
+    shape: [feature.buckets, dim],
+    init: feature.initializer ?? SMALL,
+    role: "table",
+  });
+  return feature.type === "id"
+    ? scope.apply(embedding, [table, ids], {})[0]
+    : scope.apply(embeddingBag, [table, ids], { pooling: feature.pooling ?? "sum" })[0];
+}
+
+/** n tensors [B, D] -> [B, n, D]. */
+export function stack(scope: Scope, parts: readonly Tensor[]): Tensor {
+  const fields = parts.map((part) => scope.apply(reshape, [part], { dims: [1, part.shape[1] as number] })[0]);
+  return fields.length === 1 ? fields[0] : scope.apply(concat, fields, {})[0];
+}
+
+/** Tensors [B, n1], [B, n2], … -> [B, n1 + n2 + …]. */
+export function join(scope: Scope, parts: readonly Tensor[]): Tensor {
+  return parts.length === 1 ? parts[0] : scope.apply(concat, parts, {})[0];
+}

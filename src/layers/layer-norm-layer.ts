@@ -1,0 +1,12 @@
+import type { Tensor } from "../graph/tensor.js";
+import { layerNorm } from "../ops/layer-norm.js";
+import { ones, zeros } from "./linear-layer.js";
+import type { Scope } from "./scope.js";
+
+/** Layer normalisation of x [B, N]; parameters `gamma`, `beta` [N]. */
+export function layerNormLayer(scope: Scope, x: Tensor): Tensor {
+  const shape = [x.shape[1] as number];
+  const gamma = scope.parameter("gamma", { shape, init: ones });
+  const beta = scope.parameter("beta", { shape, init: zeros });
+  return scope.apply(layerNorm, [x, gamma, beta], { eps: 1e-5 })[0];
+}

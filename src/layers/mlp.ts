@@ -1,0 +1,56 @@
+import { z } from "zod";
+import type { Tensor } from "../graph/tensor.js";
+import { ACTIVATIONS, activation } from "../ops/activation.js";
+import { dropout } from "../ops/dropout.js";
+import { batchNormLayer } from "./batch-norm-layer.js";
+import { layerNormLayer } from "./layer-norm-layer.js";
+import { linearLayer } from "./linear-layer.js";
+import type { Scope } from "./scope.js";
+
+const activations = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[];
+const rate = z.number().min(0).lt(1);
+
+export const mlpSchema = z
+  .strictObject({
+    /** Width of each layer. */
+    hiddenUnits: z.array(z.int().positive()).min(1),
+    activation: z.enum(activations).default("relu"),
+    norm: z.enum(["none", "batch", "layer"]).default("none"),
+    /** Dropout rate, of all layers or of each. */
+    dropout: z.union([rate, z.array(rate)]).default(0),
+    bias: z.boolean().default(true),
+  })
+  .superRefine(({ hiddenUnits, dropout }, context) => {
+    if (Array.isArray(dropout) && dropout.length !== hiddenUnits.length) {
+      const message = `one dropout rate a layer: ${hiddenUnits.length} layers, ${dropout.length} rates`;
+      context.addIssue({ code: "custom", path: ["dropout"], message });
+    }
+  });
+
+export type MlpConfig = z.output<typeof mlpSchema>;
+
+/**
+ * Multi-layer perceptron, x [B, K] -> [B, last of hiddenUnits]. Each layer is linear, norm, activation, dropout.
+ * Parameters of layer i: `i.weight`, `i.bias`, and `i.norm.gamma` and the like.
+ */
+export function mlp(scope: Scope, x: Tensor, config: MlpConfig): Tensor {
+  return config.hiddenUnits.reduce((input, units, i) => {
+    const layer = scope.child(i);
+    const sum = linearLayer(layer, input, { units, bias: config.bias });
+    const normed = normalize(layer.child("norm"), sum, config.norm);
+    const active =
+      config.activation === "none" ? normed : scope.apply(activation, [normed], { fn: config.activation })[0];
+    return dropOut(layer, active, Array.isArray(config.dropout) ? config.dropout[i] : config.dropout);
+  }, x);
+}
+
+function normalize(scope: Scope, x: Tensor, norm: MlpConfig["norm"]): Tensor {
+  if (norm === "batch") return batchNormLayer(scope, x);
+  if (norm === "layer") return layerNormLayer(scope, x);
+  return x;
+}
+
+function dropOut(scope: Scope, x: Tensor, rate: number): Tensor {
+  if (rate === 0 || scope.mode === "inference") return x;
+  return scope.apply(dropout, [x], { rate, stream: scope.stream("dropout") })[0];
+}

@@ -1,0 +1,73 @@
+import { GraphError } from "../errors.js";
+import { murmur3 } from "../features/murmur3.js";
+import type { GraphBuilder } from "../graph/graph.js";
+import type { Apply } from "../graph/op.js";
+import { sameShape, type Tensor } from "../graph/tensor.js";
+import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
+
+/** Whether layers act as in training (batch statistics, dropout) or as in inference. */
+export type Mode = "training" | "inference";
+
+export interface ParameterOptions {
+  readonly shape: readonly number[];
+  readonly init: Initializer;
+  readonly role?: ParameterRole;
+  readonly trainable?: boolean;
+}
+
+/**
+ * Where a layer writes its equations and its parameters: a graph under construction and a dotted path that prefixes
+ * parameter names (`final_mlp.0.weight`). A parameter asked for twice under one name is one shared parameter.
+ */
+export class Scope {
+  private constructor(
+    private readonly builder: GraphBuilder,
+    readonly mode: Mode,
+    private readonly path: string,
+    private readonly parameters: Map<string, { tensor: Tensor; attrs: ParameterAttrs }>,
+  ) {}
+
+  static root(builder: GraphBuilder, mode: Mode): Scope {
+    return new Scope(builder, mode, "", new Map());
+  }
+
+  get apply(): Apply {
+    return this.builder.apply;
+  }
+
+  child(name: string | number): Scope {
+    return new Scope(this.builder, this.mode, this.nameOf(String(name)), this.parameters);
+  }
+
+  parameter(name: string, { shape, init, role = "dense", trainable = true }: ParameterOptions): Tensor {
+    const attrs = { name: this.nameOf(name), shape, role, init, trainable };
+    const existing = this.parameters.get(attrs.name);
+    if (existing && !sameShape(existing.attrs.shape, shape)) {
+      throw new GraphError({
+        what: "two layers share a parameter but not its shape",
+        where: attrs.name,
+        got: `[${shape.join(", ")}]`,
+        expected: `[${existing.attrs.shape.join(", ")}]`,
+        next: "Give one of the layers a scope of its own.",
+      });
+    }
+    if (existing) return existing.tensor;
+    const [tensor] = this.apply(parameter, [], attrs);
+    this.parameters.set(attrs.name, { tensor, attrs });
+    return tensor;
+  }
+
+  /** A number for the random draws of this place in the model; stable as long as its path is. */
+  stream(name: string): number {
+    return streamOf(this.nameOf(name));
+  }
+
+  private nameOf(name: string): string {
+    return this.path ? `${this.path}.${name}` : name;
+  }
+}
+
+/** The stream of random draws that belongs to a name. */
+export function streamOf(name: string): number {
+  return murmur3(new TextEncoder().encode(name));
+}

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { stack } from "../layers/embedding-layer.js";
+import { add, sumColumns } from "../ops/arithmetic.js";
+import { factorizationMachine } from "../ops/factorization-machine.js";
+import { firstOrder } from "./logistic-regression.js";
+import { defineModel } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+const schema = z.strictObject({ kind: z.literal("fm"), features: featureGroup, embeddingDim });
+
+/**
+ * Factorization machine: the first-order term of all features, plus the dot products of all pairs of embeddings.
+ * Source: Rendle, "Factorization Machines", 2010.
+ */
+export const fm = defineModel({
+  kind: "fm",
+  schema,
+  build(features, config, scope) {
+    const path = "model.features";
+    const { categorical } = features.partition(config.features, path);
+    const linear = firstOrder(features, config.features, path, scope.child("linear"));
+    const fields = stack(scope, features.equalEmbeddings(categorical, path, config.embeddingDim));
+    const [pairs] = scope.apply(factorizationMachine, [fields], {});
+    return scope.apply(add, [linear, scope.apply(sumColumns, [pairs], {})[0]], {})[0];
+  },
+});

@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { add, multiply, sumColumns } from "../ops/arithmetic.js";
+import { firstOrder } from "./logistic-regression.js";
+import { defineModel } from "./model.js";
+import { embeddingDim } from "./schema.js";
+
+const schema = z.strictObject({
+  kind: z.literal("matrixFactorization"),
+  user: z.string().min(1),
+  item: z.string().min(1),
+  embeddingDim,
+});
+
+/**
+ * Biased matrix factorisation: `b + b_user + b_item + <user, item>`.
+ * Source: Koren, Bell & Volinsky, "Matrix Factorization Techniques for Recommender Systems", 2009.
+ */
+export const matrixFactorization = defineModel({
+  kind: "matrixFactorization",
+  schema,
+  build(features, config, scope) {
+    const names = [config.user, config.item];
+    const [user, item] = features.equalEmbeddings(names, "model", config.embeddingDim);
+    const [product] = scope.apply(multiply, [user, item], {});
+    const biases = firstOrder(features, names, "model", scope.child("linear"));
+    return scope.apply(add, [biases, scope.apply(sumColumns, [product], {})[0]], {})[0];
+  },
+});

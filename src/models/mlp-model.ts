@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { join } from "../layers/embedding-layer.js";
+import { linearLayer } from "../layers/linear-layer.js";
+import { mlp, mlpSchema } from "../layers/mlp.js";
+import { defineModel } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+const schema = z.strictObject({
+  kind: z.literal("mlp"),
+  features: featureGroup,
+  embeddingDim,
+  mlp: mlpSchema,
+});
+
+/** The embeddings and numbers of all features side by side through an MLP. */
+export const mlpModel = defineModel({
+  kind: "mlp",
+  schema,
+  build(features, config, scope) {
+    const path = "model.features";
+    const { categorical, numeric } = features.partition(config.features, path);
+    const parts = features.embeddings(categorical, path, config.embeddingDim);
+    if (numeric.length > 0) parts.push(features.numbers(numeric, path));
+    const hidden = mlp(scope.child("mlp"), join(scope, parts), config.mlp);
+    return linearLayer(scope.child("output"), hidden, { units: 1 });
+  },
+});

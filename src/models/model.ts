@@ -1,0 +1,132 @@
+import type { z } from "zod";
+import { ConfigError } from "../errors.js";
+import type { Tensor } from "../graph/tensor.js";
+import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
+import type { Scope } from "../layers/scope.js";
+import { input } from "../ops/sources.js";
+
+/** A feature as a model sees it: its kind and sizes, and nothing of the data. */
+export type FeatureInfo =
+  | (CategoricalFeature & { readonly name: string; readonly dim?: number })
+  | { readonly type: "f32"; readonly name: string; readonly width: number };
+
+/**
+ * A model: a config, and a function from features to logits [B, 1] that reads like its paper. The function checks
+ * what the schema cannot (that features exist and dims agree), throwing ConfigError with the config path.
+ */
+export interface ModelDefinition<S extends z.ZodType = z.ZodType> {
+  readonly kind: string;
+  readonly schema: S;
+  build(features: ModelFeatures, config: z.output<S>, scope: Scope): Tensor;
+}
+
+export function defineModel<S extends z.ZodType>(definition: ModelDefinition<S>): ModelDefinition<S> {
+  return definition;
+}
+
+/** The features of a config as symbolic tensors, made when a model asks for them. */
+export class ModelFeatures {
+  private readonly inputs = new Map<string, Tensor>();
+
+  constructor(
+    private readonly scope: Scope,
+    private readonly features: ReadonlyMap<string, FeatureInfo>,
+  ) {}
+
+  /** The numbers of a group side by side, [B, total width]. */
+  numbers(names: readonly string[], path: string): Tensor {
+    const parts = names.map((name, i) => {
+      const feature = this.find(name, `${path}[${i}]`);
+      if (feature.type === "f32") return this.input(feature);
+      throw new ConfigError({
+        what: `"${name}" is not a number`,
+        where: `${path}[${i}]`,
+        got: `a feature of ids`,
+        expected: 'a feature of kind "number" without boundaries',
+        next: "Move it to a group that embeds its features.",
+      });
+    });
+    return join(this.scope, parts);
+  }
+
+  /** Splits names into those with embeddings and plain numbers, keeping the order. */
+  partition(names: readonly string[], path: string): { categorical: string[]; numeric: string[] } {
+    const isNumber = (name: string): boolean =>
+      this.find(name, `${path}[${names.indexOf(name)}]`).type === "f32";
+    return { categorical: names.filter((name) => !isNumber(name)), numeric: names.filter(isNumber) };
+  }
+
+  /**
+   * The embeddings of a group, one [B, dim] a feature. The dim is the feature's own or `defaultDim`.
+   * Tables are parameters `<tables>.<embedding>.weight`.
+   */
+  embeddings(names: readonly string[], path: string, defaultDim: number, tables = "embeddings"): Tensor[] {
+    return names.map((name, i) => {
+      const feature = this.categorical(name, `${path}[${i}]`);
+      return embed(this.scope.child(tables), this.input(feature), feature, feature.dim ?? defaultDim);
+    });
+  }
+
+  /** The embeddings of a group whose dims must agree, because the model multiplies them. */
+  equalEmbeddings(names: readonly string[], path: string, defaultDim: number): Tensor[] {
+    const parts = this.embeddings(names, path, defaultDim);
+    const dims = parts.map((part) => part.shape[1] as number);
+    const odd = dims.findIndex((dim) => dim !== dims[0]);
+    if (odd < 0) return parts;
+    throw new ConfigError({
+      what: "the features of this group must have one embedding dim",
+      where: `${path}[${odd}]`,
+      got: `"${names[odd]}" has dim ${dims[odd]}`,
+      expected: `${dims[0]}, as "${names[0]}" has`,
+      next: `Set dim of "${names[odd]}" to ${dims[0]}, or leave dim out to use the model's embeddingDim.`,
+    });
+  }
+
+  /** The first-order weight of each feature, summed: [B, 1], from tables of dim 1 `<tables>.<embedding>.weight`. */
+  weights(names: readonly string[], path: string, tables: string): Tensor[] {
+    return names.map((name, i) => {
+      const feature = {
+        ...this.categorical(name, `${path}[${i}]`),
+        initializer: { kind: "constant", value: 0 } as const,
+      };
+      return embed(this.scope.child(tables), this.input(feature), feature, 1);
+    });
+  }
+
+  private categorical(name: string, path: string): Exclude<FeatureInfo, { type: "f32" }> {
+    const feature = this.find(name, path);
+    if (feature.type !== "f32") return feature;
+    throw new ConfigError({
+      what: `"${name}" has no embedding`,
+      where: path,
+      got: "a plain number",
+      expected: 'a feature of kind "id" or "ids", or a number with boundaries',
+      next: `Give "${name}" boundaries, or move it to a group of numbers.`,
+    });
+  }
+
+  private find(name: string, path: string): FeatureInfo {
+    const feature = this.features.get(name);
+    if (feature) return feature;
+    throw new ConfigError({
+      what: `there is no feature "${name}"`,
+      where: path,
+      got: JSON.stringify(name),
+      expected: `one of ${[...this.features.keys()].join(", ")}`,
+      next: "Add it to features, or correct the name.",
+    });
+  }
+
+  private input(feature: FeatureInfo): Tensor {
+    const existing = this.inputs.get(feature.name);
+    if (existing) return existing;
+    const type =
+      feature.type === "f32"
+        ? ({ dtype: "f32", shape: ["B", feature.width] } as const)
+        : ({ dtype: feature.type, shape: ["B"] } as const);
+    const limit = feature.type === "f32" ? 0 : feature.buckets;
+    const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit });
+    this.inputs.set(feature.name, tensor);
+    return tensor;
+  }
+}

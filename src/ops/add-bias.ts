@@ -1,0 +1,19 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { isFixed, isRows, require } from "./check.js";
+import { sumRows } from "./sum-rows.js";
+
+/** A bias on every row: x [B, N], b [N] -> `x + b` [B, N]. Linear layers have their own; this is for sums of weights. */
+export const addBias = defineOp<NoAttrs>({
+  kind: "addBias",
+  opcode: 44,
+  execution: "rowwise",
+  infer([x, b]) {
+    require(isRows(x, 2) && isFixed(b, x.shape[1] as number), "addBias", "x [B, N], b [N]", [x, b]);
+    return [x];
+  },
+  gradient: ({ outputGradients: [dy], apply }) => (dy ? [dy, apply(sumRows, [dy], {})[0]] : []),
+  reference({ inputs, outputs }) {
+    const [x, b, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    for (let i = 0; i < x.length; i++) y[i] = x[i] + b[i % b.length];
+  },
+});

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { GraphError } from "../errors.js";
+import type { Attrs, Op } from "../graph/op.js";
+import { f32, formatType, type TensorType } from "../graph/tensor.js";
+import { OPS, type OpKind } from "./index.js";
+
+interface Refusal {
+  readonly operands: readonly TensorType[];
+  readonly attrs?: Attrs;
+}
+
+const ids: TensorType = { dtype: "id", shape: ["B"] };
+const bag: TensorType = { dtype: "bag", shape: ["B"] };
+const column = f32("B", 1);
+const lr = f32(1);
+const table = f32(10, 4);
+const tableAttrs = { poolings: ["sum"], l2: 0, everyRow: false };
+
+/** Operands that each operation has to refuse; sources take none. */
+const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
+  input: [],
+  parameter: [],
+  scalar: [],
+  constant: [],
+  constantRows: [],
+  embedding: [{ operands: [table, bag] }, { operands: [f32(10), ids] }, { operands: [table, f32("B", 4)] }],
+  embeddingBag: [{ operands: [table, ids], attrs: { pooling: "sum" } }],
+  linear: [
+    { operands: [f32("B", 3), f32(2, 4)] },
+    { operands: [f32("B", 3), f32(2, 3), f32(3)] },
+    { operands: [f32("B", 3, 1), f32(2, 3)] },
+    { operands: [f32(5, 3), f32(2, 3)] },
+  ],
+  linearGradInput: [{ operands: [f32("B", 3), f32(2, 4)] }],
+  linearGradWeight: [{ operands: [f32("B", 3), f32(2, 4)] }],
+  sumRows: [{ operands: [f32(3, 2)] }, { operands: [ids] }],
+  activation: [
+    { operands: [f32(3)], attrs: { fn: "relu" } },
+    { operands: [ids], attrs: { fn: "relu" } },
+  ],
+  activationGrad: [{ operands: [f32("B", 3), f32("B", 4)], attrs: { fn: "relu" } }],
+  concat: [
+    { operands: [] },
+    { operands: [f32("B", 2, 3), f32("B", 2, 4)] },
+    { operands: [f32("B", 2), f32(2)] },
+    { operands: [f32("B", 2), ids] },
+  ],
+  slice: [
+    { operands: [f32("B", 4)], attrs: { start: 2, size: 3 } },
+    { operands: [f32("B", 4)], attrs: { start: -1, size: 2 } },
+    { operands: [f32("B", 4)], attrs: { start: 0, size: 0 } },
+  ],
+  reshape: [
+    { operands: [f32("B", 6)], attrs: { dims: [4, 2] } },
+    { operands: [f32(6)], attrs: { dims: [6] } },
+  ],
+  add: [{ operands: [f32("B", 2)] }, { operands: [f32("B", 2), f32("B", 3)] }, { operands: [ids, ids] }],
+  addBias: [{ operands: [f32("B", 2), f32(3)] }, { operands: [f32("B", 2), f32("B", 2)] }],
+  multiply: [{ operands: [f32("B", 2), f32("B", 3)] }, { operands: [f32(2), f32(2)] }],
+  scale: [{ operands: [f32(2)], attrs: { factor: 2 } }],
+  sumColumns: [{ operands: [f32("B", 2, 3)] }],
+  broadcastColumns: [{ operands: [f32("B", 2)], attrs: { columns: 3 } }],
+  dotInteraction: [{ operands: [f32("B", 6)] }, { operands: [f32("B", 1, 6)] }],
+  dotInteractionGrad: [{ operands: [f32("B", 4), f32("B", 3, 2)] }],
+  factorizationMachine: [{ operands: [f32("B", 6)] }],
+  factorizationMachineGrad: [{ operands: [f32("B", 3), f32("B", 3, 2)] }],
+  batchMoments: [{ operands: [f32("B", 2, 3)] }],
+  batchNormalize: [
+    { operands: [f32("B", 2), f32(2), f32(2), f32(2), f32(3)], attrs: { eps: 1e-5, training: true } },
+    { operands: [f32("B", 2), f32(2), f32(2), f32(2)], attrs: { eps: 1e-5, training: true } },
+  ],
+  batchNormGradSums: [{ operands: [f32("B", 2), f32("B", 3), f32(2), f32(2)], attrs: { eps: 1e-5 } }],
+  batchNormGradInput: [{ operands: [f32("B", 2), f32("B", 2), f32(2), f32(2)], attrs: { eps: 1e-5 } }],
+  updateRunning: [{ operands: [f32(2), f32(2), f32(2), f32(3)], attrs: { momentum: 0.1 } }],
+  layerNorm: [{ operands: [f32("B", 2), f32(2), f32(3)], attrs: { eps: 1e-5 } }],
+  layerNormGradInput: [{ operands: [f32("B", 2), f32("B", 2), f32(3)], attrs: { eps: 1e-5 } }],
+  layerNormGradParams: [{ operands: [f32("B", 2), f32("B", 3)], attrs: { eps: 1e-5 } }],
+  dropout: [
+    { operands: [f32("B", 2)], attrs: { rate: 1, stream: 0 } },
+    { operands: [f32("B", 2)], attrs: { rate: -0.1, stream: 0 } },
+    { operands: [f32(2)], attrs: { rate: 0.5, stream: 0 } },
+  ],
+  sigmoidCrossEntropy: [{ operands: [f32("B", 2), f32("B", 2)] }, { operands: [column, ids] }],
+  sigmoidCrossEntropyGrad: [{ operands: [column, column] }],
+  batchMean: [{ operands: [f32("B", 2)] }],
+  batchMeanGrad: [{ operands: [column] }],
+  sgd: [
+    { operands: [f32(2, 3), f32(3, 2), lr], attrs: { l2: 0 } },
+    { operands: [f32(2), f32(2), f32(2)], attrs: { l2: 0 } },
+    { operands: [f32(2), f32(2), lr, f32(2)], attrs: { l2: 0 } },
+  ],
+  adagrad: [{ operands: [f32(2), f32(2), lr], attrs: { eps: 1e-8, l2: 0 } }],
+  adam: [{ operands: [f32(2), f32(2), lr, f32(2), f32(3)], attrs: {} }],
+  tableSgd: [
+    { operands: [table, lr, ids, f32("B", 5)], attrs: tableAttrs },
+    { operands: [table, lr, f32("B", 1), f32("B", 4)], attrs: tableAttrs },
+    { operands: [table, lr, ids, f32("B", 4), ids, f32("B", 4)], attrs: tableAttrs },
+  ],
+  tableAdagrad: [{ operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs }],
+  tableRowWiseAdagrad: [{ operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs }],
+  tableAdam: [{ operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs }],
+};
+
+const cases = Object.entries(REFUSALS).flatMap(([kind, refusals]) =>
+  refusals.map((refusal) => [kind, refusal.operands.map(formatType).join(", "), refusal] as const),
+);
+
+describe("shape rules", () => {
+  it.each(cases)("%s refuses (%s)", (kind, got, { operands, attrs }) => {
+    const error = refusalOf(() => (OPS[kind as OpKind] as Op).infer(operands, attrs ?? {}));
+    expect(error).toBeInstanceOf(GraphError);
+    expect(error?.report.where).toContain(kind);
+    expect(error?.report.got).toBe(got);
+    expect(error?.report.expected).toBeTruthy();
+  });
+
+  it("covers every operation that takes operands", () => {
+    const uncovered = Object.entries(REFUSALS).filter(([, refusals]) => refusals.length === 0);
+    expect(uncovered.map(([kind]) => kind)).toEqual([
+      "input",
+      "parameter",
+      "scalar",
+      "constant",
+      "constantRows",
+    ]);
+  });
+
+  it("gives every operation the name of its table key and an opcode of its own", () => {
+    const ops = Object.entries(OPS) as [string, Op][];
+    for (const [key, op] of ops) expect(op.kind).toBe(key);
+    expect(new Set(ops.map(([, op]) => op.opcode)).size).toBe(ops.length);
+  });
+});
+
+function refusalOf(run: () => unknown): GraphError | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error as GraphError;
+  }
+}
