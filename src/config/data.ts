@@ -35,7 +35,11 @@ export const sourceSchema = z
     const fileOnly = ["format", "header", "columns", "delimiter", "types", "nullValues"] as const;
     for (const key of fileOnly)
       if (source.rows !== undefined && source[key] !== undefined)
-        context.addIssue({ code: "custom", path: [key], message: `${key} is about files: leave it out with rows` });
+        context.addIssue({
+          code: "custom",
+          path: [key],
+          message: `${key} is about files: leave it out with rows`,
+        });
   });
 
 const predicate = z.string().min(1);
@@ -64,12 +68,16 @@ export const dataSchema = z
     const complain = (key: string, message: string) =>
       context.addIssue({ code: "custom", path: [key], message });
     if (data.source === undefined) {
-      if (data.split !== undefined) complain("split", "split needs source: one source told apart by predicates");
+      if (data.split !== undefined)
+        complain("split", "split needs source: one source told apart by predicates");
       else if (data.train === undefined) complain("train", "give either source and split, or train");
       return;
     }
     if (data.split === undefined)
-      complain("split", 'source needs split: SQL predicates such as { train: "day < 25", valid: "day >= 25" }');
+      complain(
+        "split",
+        'source needs split: SQL predicates such as { train: "day < 25", valid: "day >= 25" }',
+      );
     for (const name of splitNames)
       if (data[name] !== undefined) complain(name, `${name} is given beside source: keep one of the two`);
   });

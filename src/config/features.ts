@@ -117,7 +117,11 @@ const numberFeature = z
 
 export const featureSchema = z.discriminatedUnion("kind", [idFeature, idsFeature, numberFeature]);
 
-export const featuresSchema = z.array(featureSchema).min(1).superRefine(refineNames).superRefine(refineTables);
+export const featuresSchema = z
+  .array(featureSchema)
+  .min(1)
+  .superRefine(refineNames)
+  .superRefine(refineTables);
 
 /** A feature as a config may write it: defaults left out. */
 export type FeatureInput = z.input<typeof featureSchema>;
@@ -167,10 +171,12 @@ type NumberShape = {
 function refineDense(feature: NumberShape, context: Refinement): void {
   if (feature.missing === "bucket") problem(context, "missing", '"bucket" needs boundaries');
   for (const key of ["dim", "embedding", "initializer"] as const)
-    if (feature[key] !== undefined) problem(context, key, `${key} needs boundaries: a plain number has no table`);
+    if (feature[key] !== undefined)
+      problem(context, key, `${key} needs boundaries: a plain number has no table`);
   if (feature.width === 1) return;
   const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
-  if (learnt) problem(context, "normalize", "statistics are not learnt for width > 1: scale the vector in sql");
+  if (learnt)
+    problem(context, "normalize", "statistics are not learnt for width > 1: scale the vector in sql");
   if (feature.missing === "mean") problem(context, "missing", '"mean" is not learnt for width > 1');
 }
 

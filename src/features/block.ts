@@ -19,7 +19,9 @@ export interface Layout {
 /** @param targets whether rows carry a label and a weight */
 export function layoutOf(fitted: FittedFeatures, targets: boolean): Layout {
   const named = (type: string) => fitted.features.filter((f) => f.type === type).map((f) => f.name);
-  const widths = fitted.features.flatMap(({ name, type, width }) => (type === "f32" ? [{ name, width }] : []));
+  const widths = fitted.features.flatMap(({ name, type, width }) =>
+    type === "f32" ? [{ name, width }] : [],
+  );
   if (targets) widths.push({ name: labelColumn, width: 1 }, { name: weightColumn, width: 1 });
   let denseWidth = 0;
   const dense = widths.map(({ name, width }) => {

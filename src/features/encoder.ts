@@ -3,7 +3,14 @@ import { type BagBuffer, Block, type Layout, labelColumn, layoutOf, weightColumn
 import { canonicalCross, canonicalText } from "./canonical.js";
 import type { FittedBag, FittedFeature, FittedFeatures, FittedId, FittedNumber } from "./fitted.js";
 import { Refusal, type RefusalCode, refusalText } from "./refusal.js";
-import { compileId, compileNumber, type IdTransform, missingRow, type VocabularyCache, vocabularyCache } from "./transform.js";
+import {
+  compileId,
+  compileNumber,
+  type IdTransform,
+  missingRow,
+  type VocabularyCache,
+  vocabularyCache,
+} from "./transform.js";
 import { isList, listValue, numberValue } from "./values.js";
 
 /** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
@@ -97,7 +104,7 @@ function compileCell(feature: FittedFeature, layout: Layout, vocabularies: Vocab
 function idCell(feature: FittedId, layout: Layout, vocabularies: VocabularyCache): WriteCell {
   const index = layout.ids.indexOf(feature.name);
   const F = layout.ids.length;
-  const encode = compileValue(compileId(feature, vocabularies), feature.mapping.kind === "integer");
+  const encode = compileValue(compileId(feature, vocabularies), feature.reading.as === "integer");
   const missing = missingRow(feature);
   const read = columnReader(feature);
   return (raw, row, block) => {
@@ -107,7 +114,7 @@ function idCell(feature: FittedId, layout: Layout, vocabularies: VocabularyCache
   };
 }
 
-function columnReader({ columns }: FittedId): (raw: RawRow) => unknown {
+function columnReader({ reading: { columns } }: FittedId): (raw: RawRow) => unknown {
   const [column] = columns;
   if (columns.length === 1) return (raw) => raw[column];
   return (raw) => {
@@ -120,12 +127,13 @@ function columnReader({ columns }: FittedId): (raw: RawRow) => unknown {
 
 function bagCell(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): WriteCell {
   const index = layout.bags.indexOf(feature.name);
-  const encode = compileValue(compileId(feature, vocabularies), feature.mapping.kind === "integer");
+  const encode = compileValue(compileId(feature, vocabularies), feature.reading.as === "integer");
   const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
-  const [column] = feature.columns;
+  const separator = feature.reading.separator ?? ",";
+  const [column] = feature.reading.columns;
   return (raw, row, block) => {
     const bag = block.bags[index];
-    const list = listValue(raw[column], feature.separator);
+    const list = listValue(raw[column], separator);
     const refusal = list ? pushIds(bag, list, encode, longest) : 0;
     bag.ends[row] = bag.length;
     if (refusal !== 0) return refusal;
@@ -153,7 +161,7 @@ function numberCell(feature: FittedNumber, layout: Layout): WriteCell {
   const { encode, missing } = compileNumber(feature);
   const { offset, width } = layout.dense.find(({ name }) => name === feature.name)!;
   const W = layout.denseWidth;
-  const [column] = feature.columns;
+  const [column] = feature.reading.columns;
   const writeOne = (value: unknown, at: number, block: Block): 0 | RefusalCode => {
     const number = numberValue(value);
     const result = number === undefined ? missing : encode(number);
@@ -177,8 +185,7 @@ function numberCell(feature: FittedNumber, layout: Layout): WriteCell {
 }
 
 function targetCells(layout: Layout, label: string, weight: string | undefined) {
-  const target = (name: string, column: string) =>
-    numberCell({ ...plainNumber, name, columns: [column] }, layout);
+  const target = (name: string, column: string) => numberCell(targetFeature(name, column), layout);
   const cells = [{ feature: labelColumn, write: target(labelColumn, label) }];
   const { offset } = layout.dense.find(({ name }) => name === weightColumn)!;
   const at = (row: number) => row * layout.denseWidth + offset;
@@ -196,19 +203,20 @@ function targetCells(layout: Layout, label: string, weight: string | undefined) 
 }
 
 /** A label or a weight as a feature: a finite number, never imputed. */
-export const plainNumber = {
-  type: "f32",
-  width: 1,
-  transform: { kind: "identity" },
-  missing: null,
-  nonFinite: "refuse",
-} as const satisfies Partial<FittedNumber>;
+export function targetFeature(name: string, column: string): FittedNumber {
+  return {
+    type: "f32",
+    name,
+    reading: { columns: [column], as: "number" },
+    width: 1,
+    transform: { kind: "identity" },
+    missing: null,
+    nonFinite: "refuse",
+  };
+}
 
 /** An id transform on JavaScript values: `undefined` for a missing one. */
-function compileValue(
-  transform: IdTransform,
-  nanIsMissing: boolean,
-): (value: unknown) => number | undefined {
+function compileValue(transform: IdTransform, nanIsMissing: boolean): (value: unknown) => number | undefined {
   if (transform.reads === "number")
     return (value) => {
       const number = numberValue(value);

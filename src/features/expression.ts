@@ -33,7 +33,8 @@ export function parseExpression(text: string): Expression {
   return new Parser(text).parse();
 }
 
-const tokenPattern = /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/^(),]))/y;
+const tokenPattern =
+  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/^(),]))/y;
 
 interface Token {
   kind: "number" | "name" | "symbol" | "end";
@@ -63,7 +64,8 @@ class Parser {
     while (this.text.slice(at).trim() !== "") {
       tokenPattern.lastIndex = at;
       const match = tokenPattern.exec(this.text);
-      if (!match) this.fail({ kind: "symbol", text: this.text.slice(at).trim()[0], at }, "a number, x or an operator");
+      if (!match)
+        this.fail({ kind: "symbol", text: this.text.slice(at).trim()[0], at }, "a number, x or an operator");
       const [, number, name, symbol] = match;
       const kind = number !== undefined ? "number" : name !== undefined ? "name" : "symbol";
       tokens.push({ kind, text: number ?? name ?? symbol, at });
@@ -144,7 +146,8 @@ class Parser {
   }
 
   private call(name: Token): Expression {
-    if (!Object.hasOwn(functions, name.text)) this.fail(name, `x or one of ${Object.keys(functions).join(" ")}`);
+    if (!Object.hasOwn(functions, name.text))
+      this.fail(name, `x or one of ${Object.keys(functions).join(" ")}`);
     const { arity, apply } = functions[name.text];
     this.expect("(");
     const a = this.sum();

@@ -9,6 +9,7 @@ import {
 import { DataError } from "../errors.js";
 import { canonicalText } from "./canonical.js";
 import type { FittedFeature, FittedFeatures, FittedTable, IdMapping, NumberTransform } from "./fitted.js";
+import { readingOf } from "./reading.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
 /** What is learnt from the training split. */
@@ -34,12 +35,6 @@ export function needsNumberStatistics(feature: FeatureConfig): feature is Number
   return missingRule(feature) === "mean" && givenMean(feature) === undefined;
 }
 
-/** The columns that a feature reads. */
-export function columnsOf(feature: FeatureConfig): string[] {
-  if (feature.kind === "id" && feature.columns !== undefined) return feature.columns;
-  return [feature.column ?? feature.name];
-}
-
 /** Turns configured features and what was learnt into features ready to transform; pure. */
 export function fitFeatures(features: readonly FeatureConfig[], statistics: Statistics): FittedFeatures {
   const tables = planTables(features, statistics);
@@ -62,7 +57,8 @@ interface TablePlan {
 function planTables(features: readonly FeatureConfig[], statistics: Statistics): Map<string, TablePlan> {
   const groups = new Map<string, FeatureConfig[]>();
   for (const feature of features)
-    if (hasTable(feature)) groups.set(tableName(feature), [...(groups.get(tableName(feature)) ?? []), feature]);
+    if (hasTable(feature))
+      groups.set(tableName(feature), [...(groups.get(tableName(feature)) ?? []), feature]);
   return new Map([...groups].map(([name, group]) => [name, planTable(name, group, statistics)]));
 }
 
@@ -122,7 +118,7 @@ function mappingOf(feature: IdFeatureConfig | IdsFeatureConfig, plan: TablePlan)
 
 function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
   const mapping = mappingOf(feature, plan);
-  const base = { name: feature.name, columns: columnsOf(feature), width: 1 as const, ...plan.table };
+  const base = { name: feature.name, reading: readingOf(feature), width: 1 as const, ...plan.table };
   const id = { type: "id" as const, ...base, mapping, missingRow: null };
   if (feature.missing === "refuse") return id;
   if (feature.missing === "bucket") return { ...id, missingRow: plan.missingRow };
@@ -145,12 +141,11 @@ function fitBag(feature: IdsFeatureConfig, plan: TablePlan): FittedFeature {
   return {
     type: "bag",
     name: feature.name,
-    columns: columnsOf(feature),
+    reading: readingOf(feature),
     width: 1,
     ...plan.table,
     mapping: mappingOf(feature, plan),
     pooling: feature.pooling,
-    separator: feature.separator,
     ...(feature.maxLength !== undefined && { maxLength: feature.maxLength }),
     missing: feature.missing,
   };
@@ -163,7 +158,7 @@ function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics
   return {
     type: "id",
     name: feature.name,
-    columns: columnsOf(feature),
+    reading: readingOf(feature),
     width: 1,
     ...plan.table,
     mapping: { kind: "boundaries", boundaries, nonFinite: feature.nonFinite },
@@ -175,7 +170,7 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
   const fitted = {
     type: "f32" as const,
     name: feature.name,
-    columns: columnsOf(feature),
+    reading: readingOf(feature),
     width: feature.width,
     transform: transformOf(feature, statistics),
     missing: missingValue(feature, statistics),
@@ -204,7 +199,8 @@ function transformOf(feature: NumberFeatureConfig, { numbers }: Statistics): Num
     return { kind: "affine", shift: min, scale: max - min || 1 };
   }
   if ("mean" in normalize) return { kind: "affine", shift: normalize.mean, scale: normalize.std };
-  if ("min" in normalize) return { kind: "affine", shift: normalize.min, scale: normalize.max - normalize.min };
+  if ("min" in normalize)
+    return { kind: "affine", shift: normalize.min, scale: normalize.max - normalize.min };
   return { kind: "expression", expression: normalize.expression };
 }
 

@@ -1,4 +1,5 @@
 import type { Initializer } from "../config/features.js";
+import type { Reading } from "./reading.js";
 
 /**
  * Features after fitting: all that turning a raw value into an id or a number needs, and nothing that refers back to
@@ -38,8 +39,7 @@ export type IdMapping =
 export interface FittedId extends FittedTable {
   readonly type: "id";
   readonly name: string;
-  /** The source column, or the columns of a cross. */
-  readonly columns: readonly string[];
+  readonly reading: Reading;
   readonly width: 1;
   readonly mapping: IdMapping;
   readonly missingRow: number | null;
@@ -49,11 +49,10 @@ export interface FittedId extends FittedTable {
 export interface FittedBag extends FittedTable {
   readonly type: "bag";
   readonly name: string;
-  readonly columns: readonly string[];
+  readonly reading: Reading;
   readonly width: 1;
   readonly mapping: IdMapping;
   readonly pooling: "sum" | "mean";
-  readonly separator: string;
   readonly maxLength?: number;
   readonly missing: "empty" | "refuse";
 }
@@ -69,7 +68,7 @@ export type NumberTransform =
 export interface FittedNumber {
   readonly type: "f32";
   readonly name: string;
-  readonly columns: readonly string[];
+  readonly reading: Reading;
   readonly width: number;
   readonly transform: NumberTransform;
   /** The raw value that stands for a missing one; `null` refuses the row. */

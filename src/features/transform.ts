@@ -1,5 +1,12 @@
 import { type Expression, parseExpression } from "./expression.js";
-import type { FittedBag, FittedFeatures, FittedId, FittedNumber, IdMapping, NumberTransform } from "./fitted.js";
+import type {
+  FittedBag,
+  FittedFeatures,
+  FittedId,
+  FittedNumber,
+  IdMapping,
+  NumberTransform,
+} from "./fitted.js";
 import { murmur3 } from "./murmur3.js";
 import { Refusal } from "./refusal.js";
 import { ByteVocabulary } from "./vocabulary.js";
@@ -22,11 +29,6 @@ export interface NumericTransform {
 }
 
 export type IdTransform = TextTransform | NumericTransform;
-
-/** What a feature's id mapping reads from its source. */
-export function wireOf(mapping: IdMapping): "text" | "number" {
-  return mapping.kind === "hash" || mapping.kind === "vocabulary" ? "text" : "number";
-}
 
 /** Vocabularies compiled on first use, one for all features that share it. */
 export type VocabularyCache = (name: string) => ByteVocabulary;

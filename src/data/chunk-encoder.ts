@@ -1,0 +1,307 @@
+import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import {
+  type BagBuffer,
+  Block,
+  type Layout,
+  labelColumn,
+  layoutOf,
+  weightColumn,
+} from "../features/block.js";
+import { targetFeature } from "../features/encoder.js";
+import type { FittedBag, FittedFeature, FittedFeatures, FittedId, FittedNumber } from "../features/fitted.js";
+import { Refusal, type RefusalCode, refusalText } from "../features/refusal.js";
+import {
+  compileId,
+  compileNumber,
+  missingRow,
+  type VocabularyCache,
+  vocabularyCache,
+} from "../features/transform.js";
+import { ListVector, NumberVector, TextVector } from "./vectors.js";
+import type { Wire } from "./wire.js";
+
+/** DuckDB chunks to encoded rows, column by column: the bulk twin of `createEncoder`. */
+
+/** Why rows of a chunk are refused; the first refusal of a row wins. */
+export class Refusals {
+  /** Per row: 0, or the refusing encoder's index + 1. */
+  readonly by: Int32Array;
+  readonly codes: Int8Array;
+
+  constructor(capacity: number) {
+    this.by = new Int32Array(capacity);
+    this.codes = new Int8Array(capacity);
+  }
+
+  mark(row: number, encoder: number, code: number): void {
+    if (this.by[row] !== 0) return;
+    this.by[row] = encoder + 1;
+    this.codes[row] = code;
+  }
+}
+
+/** One refused row of a chunk. */
+export interface RefusedRow {
+  readonly feature: string;
+  readonly columns: readonly string[];
+  readonly reason: string;
+  /** What DuckDB delivered, as text. */
+  readonly value: string | null;
+}
+
+type AnyVector = NumberVector | TextVector | ListVector;
+
+interface ColumnEncoder {
+  readonly feature: string;
+  readonly columns: readonly string[];
+  readonly wire: Wire;
+  encode(vector: AnyVector, rows: number, block: Block, refusals: Refusals): void;
+}
+
+export interface Targets {
+  readonly label: { column: string; wire: Wire };
+  readonly weight?: { column: string; wire: Wire };
+}
+
+export class ChunkEncoder {
+  readonly layout: Layout;
+  /** The rows of the last chunk encoded; refused rows hold nothing of use. */
+  readonly block: Block;
+  private readonly encoders: ColumnEncoder[] = [];
+  private vectors: AnyVector[] = [];
+  private refusals: Refusals;
+
+  /** @param wires one per feature, in order */
+  constructor(fitted: FittedFeatures, wires: readonly Wire[], targets?: Targets) {
+    this.layout = layoutOf(fitted, targets !== undefined);
+    const capacity = duckdb.vector_size();
+    this.block = new Block(this.layout, capacity);
+    this.refusals = new Refusals(capacity);
+    const vocabularies = vocabularyCache(fitted);
+    fitted.features.forEach((feature, i) => {
+      this.add(feature, wires[i], compileColumn(feature, i, this.layout, vocabularies));
+    });
+    if (targets) this.addTargets(targets);
+  }
+
+  /** The SELECT list that {@link encode} reads, from the first column of the chunk on. */
+  get projection(): string[] {
+    return this.encoders.map(({ wire }) => wire.sql);
+  }
+
+  /** Encodes all rows of a chunk into `block`; returns how many are refused. */
+  encode(chunk: DataChunk): number {
+    const rows = duckdb.data_chunk_get_size(chunk);
+    this.block.clear();
+    this.block.rows = rows;
+    this.refusals.by.fill(0, 0, rows);
+    this.vectors = this.encoders.map(({ wire }, i) => readVector(chunk, i, rows, wire.reads));
+    this.encoders.forEach((encoder, i) => {
+      encoder.encode(this.vectors[i], rows, this.block, this.refusals);
+    });
+    let refused = 0;
+    for (let r = 0; r < rows; r++) if (this.refusals.by[r] !== 0) refused++;
+    return refused;
+  }
+
+  isRefused(row: number): boolean {
+    return this.refusals.by[row] !== 0;
+  }
+
+  /** Why a row of the last chunk is refused. */
+  refusal(row: number): RefusedRow {
+    const index = this.refusals.by[row] - 1;
+    const { feature, columns } = this.encoders[index];
+    const reason = refusalText(this.refusals.codes[row] as RefusalCode);
+    return { feature, columns, reason, value: valueText(this.vectors[index], row) };
+  }
+
+  private add({ name, reading }: FittedFeature, wire: Wire, encode: ColumnEncoder["encode"]): void {
+    this.encoders.push({ feature: name, columns: reading.columns, wire, encode });
+  }
+
+  private addTargets({ label, weight }: Targets): void {
+    const labelFeature = targetFeature(labelColumn, label.column);
+    this.add(labelFeature, label.wire, encodeNumbers(labelFeature, this.encoders.length, this.layout));
+    if (!weight) {
+      // Nothing writes the weights, so that they stay 1 for every chunk.
+      const { offset } = this.layout.dense.find(({ name }) => name === weightColumn)!;
+      const W = this.layout.denseWidth;
+      for (let r = 0; r < this.block.capacity; r++) this.block.dense[r * W + offset] = 1;
+      return;
+    }
+    const feature = targetFeature(weightColumn, weight.column);
+    this.add(feature, weight.wire, encodeWeights(feature, this.encoders.length, this.layout));
+  }
+}
+
+function readVector(chunk: DataChunk, index: number, rows: number, reads: Wire["reads"]): AnyVector {
+  const vector = duckdb.data_chunk_get_vector(chunk, index);
+  switch (reads) {
+    case "text":
+      return new TextVector(chunk, vector, rows);
+    case "number":
+      return new NumberVector(chunk, vector, rows);
+    case "texts":
+      return new ListVector(chunk, vector, rows, "text");
+    case "numbers":
+      return new ListVector(chunk, vector, rows, "number");
+  }
+}
+
+function valueText(vector: AnyVector, row: number): string | null {
+  if (vector.isNull(row)) return null;
+  if (vector instanceof TextVector) return vector.text(row);
+  if (vector instanceof NumberVector) return String(vector.values[row]);
+  const { child, starts, ends } = vector;
+  return Array.from({ length: ends[row] - starts[row] }, (_, i) => valueText(child, starts[row] + i)).join(
+    ",",
+  );
+}
+
+function compileColumn(
+  feature: FittedFeature,
+  encoder: number,
+  layout: Layout,
+  vocabularies: VocabularyCache,
+): ColumnEncoder["encode"] {
+  switch (feature.type) {
+    case "id":
+      return encodeIds(feature, encoder, layout, vocabularies);
+    case "bag":
+      return encodeBags(feature, encoder, layout, vocabularies);
+    case "f32":
+      return feature.width === 1
+        ? encodeNumbers(feature, encoder, layout)
+        : encodeLists(feature, encoder, layout);
+  }
+}
+
+/** The id of one element of a vector, or a refusal; `noId` where the element is missing. */
+type ElementEncoder = (vector: NumberVector | TextVector, row: number) => number;
+const noId = -128;
+
+function compileElement(feature: FittedId | FittedBag, vocabularies: VocabularyCache): ElementEncoder {
+  const transform = compileId(feature, vocabularies);
+  if (transform.reads === "number")
+    return (vector, row) =>
+      vector.isNull(row) ? noId : transform.encode((vector as NumberVector).values[row]);
+  return (vector, row) => {
+    const { starts, ends } = vector as TextVector;
+    // A missing text is empty too.
+    if (starts[row] === ends[row]) return noId;
+    return transform.encode((vector as TextVector).bufferOf(row), starts[row], ends[row]);
+  };
+}
+
+function encodeIds(
+  feature: FittedId,
+  encoder: number,
+  layout: Layout,
+  vocabularies: VocabularyCache,
+): ColumnEncoder["encode"] {
+  const F = layout.ids.length;
+  const offset = layout.ids.indexOf(feature.name);
+  const element = compileElement(feature, vocabularies);
+  const missing = missingRow(feature);
+  return (vector, rows, { ids }, refusals) => {
+    for (let r = 0; r < rows; r++) {
+      const read = element(vector as TextVector, r);
+      const id = read === noId ? missing : read;
+      ids[r * F + offset] = id;
+      if (id < 0) refusals.mark(r, encoder, id);
+    }
+  };
+}
+
+function encodeBags(
+  feature: FittedBag,
+  encoder: number,
+  layout: Layout,
+  vocabularies: VocabularyCache,
+): ColumnEncoder["encode"] {
+  const index = layout.bags.indexOf(feature.name);
+  const element = compileElement(feature, vocabularies);
+  const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
+  return (vector, rows, { bags }, refusals) => {
+    const lists = vector as ListVector;
+    const bag = bags[index];
+    for (let r = 0; r < rows; r++) {
+      const refusal = lists.isNull(r)
+        ? feature.missing === "refuse" && Refusal.missing
+        : pushIds(bag, lists, r, element, longest);
+      if (refusal) refusals.mark(r, encoder, refusal);
+      bag.ends[r] = bag.length;
+    }
+  };
+}
+
+function pushIds(
+  bag: BagBuffer,
+  lists: ListVector,
+  row: number,
+  element: ElementEncoder,
+  longest: number,
+): number {
+  const start = bag.length;
+  for (let i = lists.starts[row]; i < lists.ends[row] && bag.length - start < longest; i++) {
+    const id = element(lists.child, i);
+    if (id === noId) continue;
+    if (id < 0) return id;
+    bag.push(id);
+  }
+  return 0;
+}
+
+function denseOffset(layout: Layout, name: string): number {
+  return layout.dense.find((range) => range.name === name)!.offset;
+}
+
+function encodeNumbers(feature: FittedNumber, encoder: number, layout: Layout): ColumnEncoder["encode"] {
+  const { encode, missing } = compileNumber(feature);
+  const W = layout.denseWidth;
+  const offset = denseOffset(layout, feature.name);
+  return (vector, rows, { dense }, refusals) => {
+    const { values } = vector as NumberVector;
+    for (let r = 0; r < rows; r++) {
+      const isMissing = vector.isNull(r);
+      const result = isMissing ? missing : encode(values[r]);
+      dense[r * W + offset] = result;
+      if (Number.isNaN(result)) refusals.mark(r, encoder, isMissing ? Refusal.missing : Refusal.notFinite);
+    }
+  };
+}
+
+function encodeWeights(feature: FittedNumber, encoder: number, layout: Layout): ColumnEncoder["encode"] {
+  const encode = encodeNumbers(feature, encoder, layout);
+  const offset = denseOffset(layout, feature.name);
+  return (vector, rows, block, refusals) => {
+    encode(vector, rows, block, refusals);
+    for (let r = 0; r < rows; r++)
+      if (block.dense[r * layout.denseWidth + offset] < 0) refusals.mark(r, encoder, Refusal.negative);
+  };
+}
+
+function encodeLists(feature: FittedNumber, encoder: number, layout: Layout): ColumnEncoder["encode"] {
+  const { encode, missing } = compileNumber(feature);
+  const { width } = feature;
+  const W = layout.denseWidth;
+  const offset = denseOffset(layout, feature.name);
+  return (vector, rows, { dense }, refusals) => {
+    const lists = vector as ListVector;
+    const child = lists.child as NumberVector;
+    for (let r = 0; r < rows; r++) {
+      const absent = lists.isNull(r);
+      if (!absent && lists.ends[r] - lists.starts[r] !== width)
+        refusals.mark(r, encoder, Refusal.wrongLength);
+      else
+        for (let i = 0; i < width; i++) {
+          const isMissing = absent || child.isNull(lists.starts[r] + i);
+          const result = isMissing ? missing : encode(child.values[lists.starts[r] + i]);
+          dense[r * W + offset + i] = result;
+          if (Number.isNaN(result))
+            refusals.mark(r, encoder, isMissing ? Refusal.missing : Refusal.notFinite);
+        }
+    }
+  };
+}

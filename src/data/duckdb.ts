@@ -1,0 +1,103 @@
+import duckdb, { type Connection, type DataChunk } from "@duckdb/node-bindings";
+import { DataError, PairloomError } from "../errors.js";
+import { textRows } from "./vectors.js";
+
+/**
+ * DuckDB in process, through its C interface: results come as chunks of about two thousand rows whose columns are raw
+ * memory, which is what packing reads.
+ */
+export class Duck {
+  private constructor(
+    private readonly database: Awaited<ReturnType<typeof duckdb.open>>,
+    private readonly connection: Connection,
+  ) {}
+
+  /** @param tempDir where aggregates larger than memory spill */
+  static async open(tempDir: string): Promise<Duck> {
+    const config = duckdb.create_config();
+    duckdb.set_config(config, "temp_directory", tempDir);
+    duckdb.set_config(config, "preserve_insertion_order", "true");
+    const database = await duckdb.open(":memory:", config);
+    return new Duck(database, await duckdb.connect(database));
+  }
+
+  close(): void {
+    duckdb.disconnect_sync(this.connection);
+    duckdb.close_sync(this.database);
+  }
+
+  /** The chunks of a query's result, in order, while it runs. The next chunk is made while the last is read. */
+  async *stream(sql: string, where: string): AsyncGenerator<DataChunk> {
+    try {
+      const statement = await duckdb.prepare(this.connection, sql);
+      const result = await duckdb.execute_prepared_streaming(statement);
+      let next = duckdb.fetch_chunk(result);
+      for (;;) {
+        const chunk = await next;
+        if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) return;
+        next = duckdb.fetch_chunk(result);
+        // Where the reader stops early or fails, nobody awaits this promise.
+        next.catch(() => {});
+        yield chunk;
+      }
+    } catch (error) {
+      throw sqlError(error, where);
+    }
+  }
+
+  /** Runs a statement for its effect. */
+  async run(sql: string, where: string): Promise<void> {
+    try {
+      await duckdb.query(this.connection, sql);
+    } catch (error) {
+      throw sqlError(error, where);
+    }
+  }
+
+  /** Names and SQL types of the columns of a SELECT. */
+  async describe(sql: string, where: string): Promise<SourceColumn[]> {
+    const rows = await this.rows(`SELECT column_name, column_type FROM (DESCRIBE ${sql})`, where);
+    return rows.map(([name, type]) => ({ name: name as string, type: type as string }));
+  }
+
+  /** A small result as text: every value cast to VARCHAR. */
+  async rows(sql: string, where: string): Promise<(string | null)[][]> {
+    const rows: (string | null)[][] = [];
+    for await (const chunk of this.stream(`SELECT COLUMNS(*)::VARCHAR FROM (${sql})`, where))
+      rows.push(...textRows(chunk));
+    return rows;
+  }
+}
+
+export interface SourceColumn {
+  readonly name: string;
+  /** As DuckDB writes it: `BIGINT`, `VARCHAR`, `DOUBLE[]`, `DECIMAL(9,2)`. */
+  readonly type: string;
+}
+
+/** A SQL identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A SQL string. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+function sqlError(error: unknown, where: string): unknown {
+  if (error instanceof PairloomError || !(error instanceof Error)) return error;
+  const message = error.message.trim();
+  return new DataError(
+    { what: "DuckDB refused the query", where, got: message, next: nextStep(message) },
+    { cause: error },
+  );
+}
+
+function nextStep(message: string): string {
+  if (/Conversion Error/.test(message))
+    return "use TRY_CAST in sql, or give the column another type in types";
+  if (/Binder Error/.test(message))
+    return "check the column names and types; text columns read by id features are VARCHAR unless types says otherwise";
+  return "run the SQL in DuckDB alone to see it fail";
+}

@@ -1,0 +1,206 @@
+import { readFileSync } from "node:fs";
+import { type FeatureConfig, hasTable, tableName } from "../config/features.js";
+import { ConfigError, DataError } from "../errors.js";
+import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
+import type { Duck } from "./duckdb.js";
+import type { Wire } from "./wire.js";
+
+/**
+ * What features learn from the training split, as SQL aggregates: one scan for all vocabularies and one for all
+ * numbers.
+ *
+ * @param training a SELECT of the rows of the training split
+ * @param wires one per feature, in order
+ */
+export async function learnStatistics(
+  duck: Duck,
+  features: readonly FeatureConfig[],
+  wires: readonly Wire[],
+  training: string,
+): Promise<Statistics> {
+  return {
+    vocabularies: {
+      ...givenVocabularies(features),
+      ...(await learnVocabularies(duck, features, wires, training)),
+    },
+    numbers: await learnNumbers(duck, features, wires, training),
+  };
+}
+
+type Learnt = { minCount: number; maxSize?: number };
+
+function vocabularyOf(feature: FeatureConfig) {
+  return feature.kind === "number" || !hasTable(feature) ? undefined : feature.vocabulary;
+}
+
+function learntRule(feature: FeatureConfig): Learnt | undefined {
+  const vocabulary = vocabularyOf(feature);
+  return vocabulary && "minCount" in vocabulary ? vocabulary : undefined;
+}
+
+/** Vocabularies that the config or a file of one value a line spells out. */
+function givenVocabularies(features: readonly FeatureConfig[]): Record<string, readonly string[]> {
+  const given: Record<string, readonly string[]> = {};
+  features.forEach((feature, i) => {
+    const vocabulary = vocabularyOf(feature);
+    if (!vocabulary || "minCount" in vocabulary) return;
+    const where = `features[${i}].vocabulary`;
+    const values = "file" in vocabulary ? readVocabulary(vocabulary.file, where) : vocabulary;
+    given[tableName(feature)] = distinct(values, where);
+  });
+  return given;
+}
+
+/** The lines of a vocabulary file; empty lines are skipped. */
+export function readVocabulary(file: string, where: string): string[] {
+  try {
+    return readFileSync(file, "utf8")
+      .split(/\r?\n/)
+      .filter((line) => line !== "");
+  } catch (error) {
+    throw new ConfigError(
+      {
+        what: "the vocabulary file cannot be read",
+        where: `${where}.file`,
+        got: (error as Error).message,
+        expected: "a UTF-8 file with one value a line",
+        next: `check the path; relative paths start at ${process.cwd()}`,
+      },
+      { cause: error },
+    );
+  }
+}
+
+function distinct(values: readonly string[], where: string): readonly string[] {
+  const seen = new Set<string>();
+  for (const value of values) {
+    if (seen.has(value))
+      throw new ConfigError({
+        what: "the vocabulary has a value twice",
+        where,
+        got: JSON.stringify(value),
+        expected: "distinct values",
+        next: "remove one of the two",
+      });
+    seen.add(value);
+  }
+  if (seen.size > 0) return values;
+  throw new ConfigError({
+    what: "the vocabulary is empty",
+    where,
+    got: "no value",
+    expected: "one value at least",
+  });
+}
+
+async function learnVocabularies(
+  duck: Duck,
+  features: readonly FeatureConfig[],
+  wires: readonly Wire[],
+  training: string,
+): Promise<Record<string, readonly string[]>> {
+  const rules = new Map<string, Learnt>();
+  for (const feature of features) {
+    const rule = learntRule(feature);
+    if (rule) rules.set(tableName(feature), rule);
+  }
+  if (rules.size === 0) return {};
+  const tables = [...rules.keys()];
+  const cells = features.flatMap((feature, i) =>
+    learntRule(feature) ? [{ table: tables.indexOf(tableName(feature)), wire: wires[i] }] : [],
+  );
+  const found: string[][] = tables.map(() => []);
+  const sql = vocabularySql(cells, [...rules.values()], training);
+  for (const [table, value] of await duck.rows(sql, "features")) found[Number(table)].push(value as string);
+  found.forEach((values, table) => {
+    if (values.length === 0) throw nothingLearnt(tables[table]);
+  });
+  return Object.fromEntries(tables.map((table, i) => [table, found[i]]));
+}
+
+/**
+ * (table, value) by count: the cells of a row are laid out one below the other and counted together, which is one
+ * scan of the source for any number of columns. Ties are broken by the value's bytes, so that rows do not depend on
+ * the order of aggregation.
+ */
+function vocabularySql(
+  cells: readonly { table: number; wire: Wire }[],
+  rules: readonly Learnt[],
+  training: string,
+): string {
+  const lists = cells.map(({ table, wire }) => {
+    const items = wire.reads === "texts" ? wire.sql : `[${wire.sql}]`;
+    return `list_transform(${items}, lambda v: {'t': ${table}, 'v': v})`;
+  });
+  const all = lists.length === 1 ? lists[0] : `list_concat(${lists.join(", ")})`;
+  const limits = rules.map(
+    ({ minCount, maxSize }, t) =>
+      `(t = ${t} AND n >= ${minCount}${maxSize === undefined ? "" : ` AND place <= ${maxSize}`})`,
+  );
+  return `
+    WITH counted AS (
+      SELECT cell.t AS t, cell.v AS v, count(*) AS n
+      FROM (SELECT unnest(${all}) AS cell FROM (${training}))
+      WHERE cell.v <> '' GROUP BY ALL
+    ), placed AS (SELECT *, row_number() OVER (PARTITION BY t ORDER BY n DESC, v) AS place FROM counted)
+    SELECT t, v FROM placed WHERE ${limits.join(" OR ")} ORDER BY t, place`;
+}
+
+function nothingLearnt(table: string): DataError {
+  return new DataError({
+    what: "the training split has no value for a learnt vocabulary",
+    where: `features: ${table}`,
+    got: "no value that occurs often enough",
+    expected: "one value at least",
+    next: "check the column, or lower vocabulary.minCount",
+  });
+}
+
+/**
+ * Mean, population deviation, minimum and maximum over finite values. One thread, since the sum of floats depends on
+ * the order of the terms and the model must not depend on the machine.
+ */
+async function learnNumbers(
+  duck: Duck,
+  features: readonly FeatureConfig[],
+  wires: readonly Wire[],
+  training: string,
+): Promise<Record<string, NumberStatistics>> {
+  const wanted = features.flatMap((feature, i) =>
+    needsNumberStatistics(feature) ? [{ name: feature.name, i }] : [],
+  );
+  if (wanted.length === 0) return {};
+  const values = wanted.map(({ i }, k) => `${wires[i].sql} AS x${k}`);
+  const aggregates = wanted.flatMap((_, k) => {
+    const finite = `FILTER (WHERE isfinite(x${k}))`;
+    return ["avg", "stddev_pop", "min", "max"].map((name) => `${name}(x${k}) ${finite} AS ${name}${k}`);
+  });
+  await duck.run("SET threads = 1", "features");
+  const [row] = await duck.rows(
+    `SELECT ${aggregates} FROM (SELECT ${values} FROM (${training}))`,
+    "features",
+  );
+  await duck.run("RESET threads", "features");
+  return Object.fromEntries(
+    wanted.map(({ name, i }, k) => {
+      const [mean, std, min, max] = row.slice(4 * k, 4 * k + 4);
+      if (mean === null) throw noNumbers(name, i);
+      return [name, { mean: Number(mean), std: Number(std), min: Number(min), max: Number(max) }];
+    }),
+  );
+}
+
+function noNumbers(name: string, index: number): DataError {
+  return new DataError({
+    what: "the training split has no finite number to learn statistics from",
+    where: `features[${index}]`,
+    got: `no finite value in ${name}`,
+    expected: "one value at least",
+    next: "check the column, or give the statistics in normalize",
+  });
+}
+
+/** The rows of a SELECT that satisfy a predicate. */
+export function whereSql(select: string, predicate: string | undefined): string {
+  return predicate === undefined ? select : `SELECT * FROM (${select}) WHERE (${predicate}\n)`;
+}

@@ -1,0 +1,164 @@
+import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import type { SplitName } from "../config/data.js";
+import { DataError } from "../errors.js";
+import type { ChunkEncoder } from "./chunk-encoder.js";
+import { type Duck, quoteName } from "./duckdb.js";
+import type { PackedWriter } from "./packed-writer.js";
+import { readRejects } from "./rejects.js";
+import { fileColumn, type Source } from "./source.js";
+import { NumberVector, TextVector } from "./vectors.js";
+
+/** A split that a source feeds; without a predicate it takes every row. */
+export interface SplitTarget {
+  readonly name: SplitName;
+  readonly predicate?: string;
+  readonly writer: PackedWriter;
+}
+
+/**
+ * Reads a source once and sends every row to its split, or to the split's quarantine. Malformed rows of text files
+ * satisfy no predicate: they go to the quarantine of the first split.
+ *
+ * @param encoder for the columns of this source
+ * @param onChunk called after every two thousand rows or so; what it throws ends the scan
+ * @param rejects a name not used before in this database
+ * @returns how many rows belong to no split
+ * @throws DataError where a row belongs to two splits
+ */
+export async function packSource(
+  duck: Duck,
+  source: Source,
+  splits: readonly SplitTarget[],
+  encoder: ChunkEncoder,
+  rejects: string,
+  onChunk: () => void,
+): Promise<number> {
+  const router = new Router(splits, encoder, source.hasFileColumn);
+  const columns = [...encoder.projection, ...router.projection];
+  const select = source.select(source.hasRejects ? rejects : undefined);
+  for await (const chunk of duck.stream(`SELECT ${columns.join(", ")} FROM (${select})`, source.where)) {
+    await router.route(chunk);
+    onChunk();
+  }
+  if (source.hasRejects) await quarantineRejects(duck, splits[0], rejects);
+  return router.unassigned;
+}
+
+class Router {
+  unassigned = 0;
+  private rowsBefore = 0;
+  /** By split code: bit i is set for rows that satisfy predicate i. */
+  private readonly byCode: readonly (SplitTarget | undefined)[];
+
+  constructor(
+    private readonly splits: readonly SplitTarget[],
+    private readonly encoder: ChunkEncoder,
+    private readonly hasFile: boolean,
+  ) {
+    this.byCode = Array.from({ length: 2 ** splits.length }, (_, code) =>
+      splits.find((_, bit) => code === 2 ** bit),
+    );
+  }
+
+  /** What {@link route} reads after the encoder's columns. */
+  get projection(): string[] {
+    return [
+      ...(this.isSplit ? [codeSql(this.splits)] : []),
+      ...(this.hasFile ? [quoteName(fileColumn)] : []),
+    ];
+  }
+
+  private get isSplit(): boolean {
+    return this.splits[0].predicate !== undefined;
+  }
+
+  async route(chunk: DataChunk): Promise<void> {
+    const rows = duckdb.data_chunk_get_size(chunk);
+    const refused = this.encoder.encode(chunk);
+    const codes = this.isSplit ? this.codes(chunk, rows) : undefined;
+    if (refused > 0) await this.quarantine(chunk, rows, codes);
+    const targetOf = (row: number) => {
+      if (refused > 0 && this.encoder.isRefused(row)) return undefined;
+      return codes ? this.byCode[codes[row]] : this.splits[0];
+    };
+    for (let start = 0; start < rows; ) {
+      const target = targetOf(start);
+      let end = start + 1;
+      while (end < rows && targetOf(end) === target) end++;
+      await target?.writer.append(this.encoder.block, start, end);
+      start = end;
+    }
+    this.rowsBefore += rows;
+  }
+
+  private codes(chunk: DataChunk, rows: number): Float64Array {
+    const index = this.encoder.projection.length;
+    const codes = new NumberVector(chunk, duckdb.data_chunk_get_vector(chunk, index), rows).values;
+    for (let r = 0; r < rows; r++)
+      if (codes[r] === 0) this.unassigned++;
+      else if (this.byCode[codes[r]] === undefined) throw this.inTwoSplits(codes[r], r);
+    return codes;
+  }
+
+  private async quarantine(chunk: DataChunk, rows: number, codes: Float64Array | undefined): Promise<void> {
+    const fileIndex = this.encoder.projection.length + (codes ? 1 : 0);
+    const files = this.hasFile
+      ? new TextVector(chunk, duckdb.data_chunk_get_vector(chunk, fileIndex), rows)
+      : undefined;
+    for (let r = 0; r < rows; r++) {
+      const split = codes ? this.byCode[codes[r]] : this.splits[0];
+      if (!split || !this.encoder.isRefused(r)) continue;
+      const file = files?.text(r) ?? undefined;
+      const row = this.rowsBefore + r + 1;
+      await split.writer.quarantine.add({ split: split.name, file, row, ...this.encoder.refusal(r) });
+    }
+  }
+
+  private inTwoSplits(code: number, row: number): DataError {
+    const names = this.splits.filter((_, bit) => code & (2 ** bit)).map(({ name }) => name);
+    return new DataError({
+      what: "a row belongs to more than one split, so that results would be measured on training rows",
+      where: "data.split",
+      got: `row ${this.rowsBefore + row + 1} satisfies ${names.join(" and ")}`,
+      expected: "predicates of which a row satisfies one at most",
+      next: "make the predicates exclude each other",
+    });
+  }
+}
+
+function codeSql(splits: readonly SplitTarget[]): string {
+  const bits = splits.map(({ predicate }, bit) => `CASE WHEN (${predicate}\n) THEN ${2 ** bit} ELSE 0 END`);
+  return `CAST(${bits.join(" + ")} AS DOUBLE)`;
+}
+
+async function quarantineRejects(duck: Duck, { name, writer }: SplitTarget, rejects: string): Promise<void> {
+  for (const { file, line, column, reason, text } of await readRejects(duck, rejects)) {
+    const columns = column === null ? {} : { columns: [column] };
+    await writer.quarantine.add({ split: name, file, line, ...columns, reason, value: text });
+  }
+}
+
+/** The error for a split of which too much was refused. */
+export function tooManyBadRows(
+  split: string,
+  {
+    rowsRead,
+    count,
+    reasons,
+  }: { rowsRead: number; count: number; reasons: Readonly<Record<string, number>> },
+  path: string,
+  maxBadRows: number,
+): DataError {
+  const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;
+  const worst = Object.entries(reasons)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 5)
+    .map(([reason, times]) => `${times} × ${reason}`);
+  return new DataError({
+    what: `too many rows of ${split} were refused`,
+    where: "data.maxBadRows",
+    got: `${count} of ${rowsRead} rows (${percent(count / rowsRead)}): ${worst.join("; ")}`,
+    expected: `at most ${percent(maxBadRows)}`,
+    next: `look at ${path}; mend the source, let the feature impute, or raise data.maxBadRows`,
+  });
+}

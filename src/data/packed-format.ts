@@ -1,0 +1,37 @@
+import type { Layout } from "../features/block.js";
+
+/**
+ * A packed split is a directory: two row-major matrices, two files per bag, the quarantine, and a manifest with a
+ * checksum for every piece of every file. Numbers are little-endian. `docs/data.md` describes it.
+ */
+
+export const packedVersion = 1;
+
+/** Rows between two checksums. */
+export const blockRows = 65_536;
+
+export interface PackedManifest {
+  readonly format: "pairloom-packed";
+  readonly version: number;
+  readonly rows: number;
+  /** Always `rows + quarantined.count`. */
+  readonly rowsRead: number;
+  readonly quarantined: { readonly count: number; readonly reasons: Readonly<Record<string, number>> };
+  readonly layout: Layout;
+  readonly files: Readonly<Record<string, PackedFile>>;
+}
+
+/** A file's size and the CRC-32 of its consecutive pieces. */
+export interface PackedFile {
+  bytes: number;
+  pieces: { bytes: number; crc32: number }[];
+}
+
+/** `[rows, F]` i32. */
+export const idsFile = "ids.i32";
+/** `[rows, W]` f32. */
+export const denseFile = "dense.f32";
+/** `[values]` i32. */
+export const bagValuesFile = (name: string) => `${name}.values.i32`;
+/** `[rows + 1]` u64. */
+export const bagOffsetsFile = (name: string) => `${name}.offsets.u64`;

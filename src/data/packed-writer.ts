@@ -1,0 +1,124 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { Block, type Layout, offsetsOf } from "../features/block.js";
+import { crc32 } from "./crc32.js";
+import {
+  bagOffsetsFile,
+  bagValuesFile,
+  blockRows,
+  denseFile,
+  idsFile,
+  type PackedFile,
+  type PackedManifest,
+  packedVersion,
+} from "./packed-format.js";
+import { Quarantine } from "./quarantine.js";
+
+/** Writes one split in the packed format: rows gather in a block, full blocks go to the files. */
+export class PackedWriter {
+  readonly quarantine: Quarantine;
+  rows = 0;
+  private readonly block: Block;
+  private readonly files = new Map<string, OutputFile>();
+  /** Values written per bag so far. */
+  private readonly bagLengths: number[];
+
+  constructor(
+    readonly directory: string,
+    private readonly layout: Layout,
+  ) {
+    mkdirSync(directory, { recursive: true });
+    this.quarantine = new Quarantine(join(directory, "quarantine.jsonl"));
+    this.block = new Block(layout, blockRows);
+    this.bagLengths = layout.bags.map(() => 0);
+  }
+
+  get rowsRead(): number {
+    return this.rows + this.quarantine.count;
+  }
+
+  /** Appends rows `[start, end)` of a block of the same layout. */
+  async append(source: Block, start: number, end: number): Promise<void> {
+    for (let from = start; from < end; ) {
+      const to = Math.min(end, from + this.block.capacity - this.block.rows);
+      this.block.append(source, from, to);
+      this.rows += to - from;
+      from = to;
+      if (this.block.rows === this.block.capacity) await this.flush();
+    }
+  }
+
+  /** Closes the files and writes the manifest, last. */
+  async finish(): Promise<void> {
+    if (this.block.rows > 0 || this.rows === 0) await this.flush();
+    await this.quarantine.close();
+    for (const file of this.files.values()) await file.close();
+    writeFileSync(join(this.directory, "manifest.json"), `${JSON.stringify(this.manifest(), null, 1)}\n`);
+  }
+
+  /** Closes what is open, after a failure. */
+  async abandon(): Promise<void> {
+    await this.quarantine.close();
+    for (const file of this.files.values()) await file.close();
+  }
+
+  private manifest(): PackedManifest {
+    const { count, reasons } = this.quarantine;
+    const files = Object.fromEntries([...this.files].map(([name, file]) => [name, file.summary]));
+    return {
+      format: "pairloom-packed",
+      version: packedVersion,
+      rows: this.rows,
+      rowsRead: this.rowsRead,
+      quarantined: { count, reasons },
+      layout: this.layout,
+      files,
+    };
+  }
+
+  private async flush(): Promise<void> {
+    const { rows, ids, dense, bags } = this.block;
+    await this.write(idsFile, ids.subarray(0, rows * this.layout.ids.length));
+    await this.write(denseFile, dense.subarray(0, rows * this.layout.denseWidth));
+    for (const [i, name] of this.layout.bags.entries()) {
+      const { values, ends, length } = bags[i];
+      await this.write(bagValuesFile(name), values.subarray(0, length));
+      const offsets = offsetsOf(ends.subarray(0, rows), this.bagLengths[i]);
+      const isFirst = !this.files.has(bagOffsetsFile(name));
+      await this.write(bagOffsetsFile(name), isFirst ? offsets : offsets.subarray(1));
+      this.bagLengths[i] += length;
+    }
+    this.block.clear();
+  }
+
+  private async write(name: string, data: Int32Array | Float32Array | BigUint64Array): Promise<void> {
+    let file = this.files.get(name);
+    if (!file) {
+      file = await OutputFile.create(join(this.directory, name));
+      this.files.set(name, file);
+    }
+    if (data.length > 0) await file.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+}
+
+/** A file of checksummed pieces. */
+class OutputFile {
+  readonly summary: PackedFile = { bytes: 0, pieces: [] };
+
+  private constructor(private readonly handle: FileHandle) {}
+
+  static async create(path: string): Promise<OutputFile> {
+    return new OutputFile(await open(path, "w"));
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.handle.writeFile(bytes);
+    this.summary.bytes += bytes.length;
+    this.summary.pieces.push({ bytes: bytes.length, crc32: crc32(bytes) });
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}

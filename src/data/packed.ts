@@ -1,0 +1,91 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DataError } from "../errors.js";
+import { columnsOf } from "../features/block.js";
+import type { Column, ColumnSet } from "./columns.js";
+import { crc32 } from "./crc32.js";
+import { mapFile } from "./map-file.js";
+import {
+  bagOffsetsFile,
+  bagValuesFile,
+  denseFile,
+  idsFile,
+  type PackedFile,
+  type PackedManifest,
+  packedVersion,
+} from "./packed-format.js";
+
+/** A split ready for training: its columns are views of mapped files. */
+export class PackedDataset implements ColumnSet {
+  readonly rows: number;
+  /** Rows that the source had for this split: always `rows + quarantined`. */
+  readonly rowsRead: number;
+  /** Rows read and refused. */
+  readonly quarantined: number;
+  /** Refused rows by reason, such as `@label: missing value`. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** JSON lines, one per refused row. */
+  readonly quarantinePath: string;
+  readonly columns: ReadonlyMap<string, Column>;
+
+  private constructor(
+    readonly directory: string,
+    manifest: PackedManifest,
+    /** Whether an earlier run had packed it. */
+    readonly fromCache: boolean,
+  ) {
+    this.rows = manifest.rows;
+    this.rowsRead = manifest.rowsRead;
+    this.quarantined = manifest.quarantined.count;
+    this.reasons = manifest.quarantined.reasons;
+    this.quarantinePath = join(directory, "quarantine.jsonl");
+    const map = (name: string) => mapVerified(directory, name, manifest.files[name]);
+    const bags = manifest.layout.bags.map((name) => ({
+      values: new Int32Array(map(bagValuesFile(name))),
+      offsets: new BigUint64Array(map(bagOffsetsFile(name))),
+    }));
+    const ids = new Int32Array(map(idsFile));
+    const dense = new Float32Array(map(denseFile));
+    this.columns = columnsOf(manifest.layout, ids, dense, bags);
+  }
+
+  /** @throws DataError where a file is missing, short or has other bytes than were written */
+  static open(directory: string, fromCache: boolean): PackedDataset {
+    return new PackedDataset(directory, readManifest(directory), fromCache);
+  }
+}
+
+function readManifest(directory: string): PackedManifest {
+  const path = join(directory, "manifest.json");
+  try {
+    const manifest = JSON.parse(readFileSync(path, "utf8")) as PackedManifest;
+    if (manifest.format === "pairloom-packed" && manifest.version === packedVersion) return manifest;
+  } catch (error) {
+    throw damaged(path, (error as Error).message);
+  }
+  throw damaged(path, "another format or version");
+}
+
+function mapVerified(directory: string, name: string, file: PackedFile): ArrayBuffer {
+  const path = join(directory, name);
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size;
+  if (bytes !== file.bytes) throw damaged(path, `${bytes ?? "no"} bytes where ${file.bytes} were written`);
+  const buffer = mapFile(path);
+  let at = 0;
+  for (const piece of file.pieces) {
+    if (crc32(new Uint8Array(buffer, at, piece.bytes)) !== piece.crc32)
+      throw damaged(path, `a wrong checksum for bytes ${at} to ${at + piece.bytes}`);
+    at += piece.bytes;
+  }
+  return buffer;
+}
+
+function damaged(path: string, got: string): DataError {
+  return new DataError({
+    what: "packed data is damaged",
+    where: path,
+    got,
+    expected: "the file as it was written",
+    next: "delete the directory; the next run packs the source again",
+  });
+}

@@ -1,0 +1,239 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type DataConfig, type SplitName, splitNames } from "../config/data.js";
+import type { FeatureConfig } from "../config/features.js";
+import { DataError, PairloomError } from "../errors.js";
+import { layoutOf } from "../features/block.js";
+import { fitFeatures } from "../features/fit.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { readingOf } from "../features/reading.js";
+import { ChunkEncoder } from "./chunk-encoder.js";
+import { Duck } from "./duckdb.js";
+import { learnStatistics, whereSql } from "./learn.js";
+import { packSource, type SplitTarget, tooManyBadRows } from "./pack-source.js";
+import type { PackedDataset } from "./packed.js";
+import { packedVersion } from "./packed-format.js";
+import { PackedWriter } from "./packed-writer.js";
+import {
+  failedDirectory,
+  keepQuarantine,
+  openPrepared,
+  type PreparedData,
+  partialDirectory,
+  writePrepared,
+} from "./prepared.js";
+import { openSource, type Source } from "./source.js";
+import { columnWants, readingWire, targetWire, type Wire } from "./wire.js";
+
+export interface PrepareOptions {
+  readonly data: DataConfig;
+  readonly features: readonly FeatureConfig[];
+  readonly onProgress?: (progress: PrepareProgress) => void;
+}
+
+export type PrepareProgress =
+  | { readonly phase: "learn" }
+  /** `rows` read so far of the source being packed, for `splits`. */
+  | { readonly phase: "pack"; readonly splits: readonly SplitName[]; readonly rows: number }
+  /** Packed data of an earlier run is damaged and will be made anew. */
+  | { readonly phase: "rebuild"; readonly message: string };
+
+/**
+ * From a config to columns that an executor can read: looks at the sources, learns what features need from the
+ * training split, packs every split, or opens what an earlier run with the same config and files packed.
+ *
+ * @throws ConfigError where a name or type in the config does not fit the source
+ * @throws DataError where a source cannot be read or too many of its rows are bad
+ */
+export async function prepareData(options: PrepareOptions): Promise<PreparedData> {
+  const cacheDir = resolve(options.data.cacheDir);
+  const duck = await Duck.open(join(cacheDir, "tmp"));
+  try {
+    const jobs = await lookAtSources(duck, options, join(cacheDir, "tmp"));
+    const directory = join(cacheDir, "packed", keyOf(options, jobs));
+    const prepared = openCached(directory, options) ?? (await pack(duck, options, jobs, directory));
+    for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);
+    return prepared;
+  } finally {
+    duck.close();
+  }
+}
+
+/** A source and the splits it feeds. */
+interface Job {
+  readonly source: Source;
+  readonly splits: readonly { readonly name: SplitName; readonly predicate?: string }[];
+  /** What to ask of DuckDB for each feature. */
+  readonly wires: readonly Wire[];
+  readonly label: Wire;
+  readonly weight?: Wire;
+}
+
+async function lookAtSources(
+  duck: Duck,
+  { data, features }: PrepareOptions,
+  scratch: string,
+): Promise<Job[]> {
+  const wants = columnWants(features.map(readingOf), [data.label, ...(data.weight ? [data.weight] : [])]);
+  const look = async (key: "source" | SplitName, splits: Job["splits"]): Promise<Job> => {
+    const source = await openSource(duck, data[key]!, `data.${key}`, wants, scratch);
+    return {
+      source,
+      splits,
+      wires: features.map((feature, i) => readingWire(readingOf(feature), source, `features[${i}]`)),
+      label: targetWire(data.label, source, "data.label"),
+      ...(data.weight !== undefined && { weight: targetWire(data.weight, source, "data.weight") }),
+    };
+  };
+  const { split } = data;
+  if (split) {
+    const names = splitNames.filter((name) => split[name] !== undefined);
+    return [
+      await look(
+        "source",
+        names.map((name) => ({ name, predicate: split[name] })),
+      ),
+    ];
+  }
+  const jobs: Job[] = [];
+  for (const name of splitNames) if (data[name]) jobs.push(await look(name, [{ name }]));
+  return jobs;
+}
+
+/** One name for one config over one state of the sources; limits and places are no part of it. */
+function keyOf({ data, features }: PrepareOptions, jobs: readonly Job[]): string {
+  const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
+  const { cacheDir, maxBadRows, ...resolved } = data;
+  const files = features.flatMap((feature) => {
+    const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
+    return vocabulary && "file" in vocabulary ? [fileState(vocabulary.file)] : [];
+  });
+  const identity = jobs.map(({ source }) => source.identity);
+  const text = JSON.stringify({ packedVersion, features, resolved, identity, files }, withoutRows);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function fileState(path: string): unknown {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return { path: resolve(path), bytes: stat?.size, modified: stat?.mtimeMs };
+}
+
+function openCached(directory: string, { onProgress }: PrepareOptions): PreparedData | undefined {
+  if (!existsSync(directory)) return undefined;
+  try {
+    return openPrepared(directory, true);
+  } catch (error) {
+    if (!(error instanceof PairloomError)) throw error;
+    onProgress?.({ phase: "rebuild", message: error.message });
+    rmSync(directory, { recursive: true, force: true });
+    return undefined;
+  }
+}
+
+async function pack(
+  duck: Duck,
+  options: PrepareOptions,
+  jobs: readonly Job[],
+  directory: string,
+): Promise<PreparedData> {
+  const temporary = partialDirectory(directory);
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  try {
+    const fitted = await learn(duck, options, jobs[0]);
+    const unassigned = await packJobs(duck, options, jobs, fitted, temporary);
+    writePrepared(
+      temporary,
+      fitted,
+      jobs.flatMap((job) => job.splits.map(({ name }) => name)),
+      unassigned,
+    );
+    // Another process may have packed the same meanwhile: the later one wins, with the same content.
+    rmSync(directory, { recursive: true, force: true });
+    renameSync(temporary, directory);
+  } catch (error) {
+    keepQuarantine(directory);
+    throw error;
+  }
+  return openPrepared(directory, false);
+}
+
+/** The first job feeds the training split. */
+async function learn(
+  duck: Duck,
+  { features, onProgress }: PrepareOptions,
+  job: Job,
+): Promise<FittedFeatures> {
+  onProgress?.({ phase: "learn" });
+  const training = whereSql(job.source.select(), job.splits[0].predicate);
+  return fitFeatures(features, await learnStatistics(duck, features, job.wires, training));
+}
+
+async function packJobs(
+  duck: Duck,
+  { data, onProgress }: PrepareOptions,
+  jobs: readonly Job[],
+  fitted: FittedFeatures,
+  directory: string,
+): Promise<number> {
+  const layout = layoutOf(fitted, true);
+  let unassigned = 0;
+  for (const [i, { source, splits, wires, label, weight }] of jobs.entries()) {
+    const targets: SplitTarget[] = splits.map((split) => ({
+      ...split,
+      writer: new PackedWriter(join(directory, split.name), layout),
+    }));
+    const encoder = new ChunkEncoder(fitted, wires, {
+      label: { column: data.label, wire: label },
+      ...(weight && data.weight !== undefined && { weight: { column: data.weight, wire: weight } }),
+    });
+    const report = () => {
+      for (const { name, writer } of targets) stopEarly(name, writer, directory, data.maxBadRows);
+      const rows = targets.reduce((sum, { writer }) => sum + writer.rowsRead, 0);
+      onProgress?.({ phase: "pack", splits: splits.map(({ name }) => name), rows });
+    };
+    try {
+      unassigned += await packSource(duck, source, targets, encoder, `rejects${i}`, report);
+      for (const { writer } of targets) await writer.finish();
+    } catch (error) {
+      for (const { writer } of targets) await writer.abandon();
+      throw error;
+    }
+    report();
+  }
+  return unassigned;
+}
+
+/** Rows after which a scan stops as soon as the limit of bad rows is passed, rather than at its end. */
+const earlyRows = 100_000;
+
+function stopEarly(
+  name: SplitName,
+  { rowsRead, quarantine }: PackedWriter,
+  directory: string,
+  limit: number,
+): void {
+  if (quarantine.count <= limit * Math.max(rowsRead, earlyRows)) return;
+  const path = join(failedDirectory(directory), name, "quarantine.jsonl");
+  throw tooManyBadRows(name, { rowsRead, ...quarantine }, path, limit);
+}
+
+function checkSplit(
+  name: SplitName,
+  split: PackedDataset | undefined,
+  { source, maxBadRows }: DataConfig,
+): void {
+  if (!split) return;
+  const { rowsRead, quarantined, reasons, quarantinePath } = split;
+  if (rowsRead === 0)
+    throw new DataError({
+      what: `the split ${name} has no rows`,
+      where: source ? `data.split.${name}` : `data.${name}`,
+      got: source ? "a predicate that no row of data.source satisfies" : "a source without rows",
+      expected: "one row at least",
+      next: source ? "check the predicate against the values of its columns" : "check the source and its sql",
+    });
+  if (quarantined > maxBadRows * rowsRead)
+    throw tooManyBadRows(name, { rowsRead, count: quarantined, reasons }, quarantinePath, maxBadRows);
+}

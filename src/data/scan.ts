@@ -1,0 +1,170 @@
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import type { SourceConfig } from "../config/data.js";
+import { Block } from "../features/block.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { ChunkEncoder, type Targets } from "./chunk-encoder.js";
+import type { ColumnSet } from "./columns.js";
+import { Duck, quoteName } from "./duckdb.js";
+import { readRejects } from "./rejects.js";
+import { columnType, openSource, type Source } from "./source.js";
+import { TextVector } from "./vectors.js";
+import { columnWants, readingWire, targetWire } from "./wire.js";
+
+export interface ScanOptions {
+  /** The config path of the source, for errors; default `source`. */
+  readonly where?: string;
+  /** Rows a batch; the last may have fewer. */
+  readonly batchRows?: number;
+  /** The column of the target; without it the columns have neither "@label" nor "@weight". */
+  readonly label?: string;
+  readonly weight?: string;
+  /** Columns of the source to hand on as they are, such as ids for the output. */
+  readonly passthrough?: readonly string[];
+}
+
+/** A refused row of a scan. */
+export interface BadRow {
+  /** 1-based place among the well-formed rows of the source. */
+  readonly row: number;
+  readonly feature: string;
+  readonly reason: string;
+  readonly value: string | null;
+}
+
+/** Consecutive rows of a source, the bad ones left out; memory of its own. */
+export interface ScanBatch {
+  readonly columns: ColumnSet;
+  /** Per asked column, `columns.rows` values: numbers, booleans, texts or null. */
+  readonly passthrough: ReadonlyMap<string, readonly unknown[]>;
+  /** 1-based place of each row among the well-formed rows of the source. */
+  readonly rowNumbers: readonly number[];
+  readonly bad: readonly BadRow[];
+  /** Rows that the text reader could not read; known, and given, with the last batch. */
+  readonly malformed: number;
+}
+
+/**
+ * Reads any source through fitted features without writing packed files: for evaluation and prediction. The last
+ * batch may be empty. Over all batches, rows + bad + malformed is what the source holds.
+ *
+ * @throws ConfigError, DataError as `prepareData` does
+ */
+export async function* scanSource(
+  config: SourceConfig,
+  fitted: FittedFeatures,
+  options: ScanOptions = {},
+): AsyncGenerator<ScanBatch> {
+  const { where = "source", batchRows = 8192, label, weight, passthrough = [] } = options;
+  const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
+  const duck = await Duck.open(scratch);
+  try {
+    const targetNames = [label, weight].filter((name) => name !== undefined);
+    const wants = columnWants(
+      fitted.features.map(({ reading }) => reading),
+      targetNames,
+    );
+    const source = await openSource(duck, config, where, wants, scratch);
+    const wires = fitted.features.map(({ name, reading }) =>
+      readingWire(reading, source, `features.${name}`),
+    );
+    const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, label, weight));
+    const carried = passthrough.map((name) => carry(source, name));
+    const batcher = new Batcher(encoder, carried, batchRows);
+    const rejects = source.hasRejects ? "rejects" : undefined;
+    const columns = [...encoder.projection, ...carried.map(({ sql }) => sql)];
+    const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
+    for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
+    yield batcher.take(rejects === undefined ? 0 : (await readRejects(duck, rejects)).length);
+  } finally {
+    duck.close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function targetsOf(
+  source: Source,
+  label: string | undefined,
+  weight: string | undefined,
+): Targets | undefined {
+  if (label === undefined) return undefined;
+  const target = (column: string, where: string) => ({ column, wire: targetWire(column, source, where) });
+  return {
+    label: target(label, "data.label"),
+    ...(weight !== undefined && { weight: target(weight, "data.weight") }),
+  };
+}
+
+interface Carried {
+  readonly name: string;
+  readonly sql: string;
+  readonly parse: (text: string) => unknown;
+}
+
+function carry(source: Source, name: string): Carried {
+  const type = columnType(source, name, "passthrough");
+  const sql = `CAST(${quoteName(name)} AS VARCHAR)`;
+  if (type === "BOOLEAN") return { name, sql, parse: (text) => text === "true" };
+  if (/^(FLOAT|DOUBLE|U?(TINY|SMALL)INT|U?INTEGER)$/.test(type)) return { name, sql, parse: Number };
+  // A big integer outside what a JavaScript number can hold stays text, digit for digit.
+  if (/^U?(BIG|HUGE)INT$/.test(type))
+    return { name, sql, parse: (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text) };
+  return { name, sql, parse: (text) => text };
+}
+
+/** Gathers the good rows of chunks into batches. */
+class Batcher {
+  private block: Block;
+  private carriedValues: unknown[][];
+  private rowNumbers: number[] = [];
+  private bad: BadRow[] = [];
+  private rowsBefore = 0;
+
+  constructor(
+    private readonly encoder: ChunkEncoder,
+    private readonly carried: readonly Carried[],
+    private readonly batchRows: number,
+  ) {
+    this.block = new Block(encoder.layout, batchRows);
+    this.carriedValues = carried.map(() => []);
+  }
+
+  *add(chunk: DataChunk): Generator<ScanBatch> {
+    const rows = duckdb.data_chunk_get_size(chunk);
+    this.encoder.encode(chunk);
+    const texts = this.carried.map(
+      (_, i) =>
+        new TextVector(chunk, duckdb.data_chunk_get_vector(chunk, this.encoder.projection.length + i), rows),
+    );
+    for (let r = 0; r < rows; r++) {
+      const row = this.rowsBefore + r + 1;
+      if (this.encoder.isRefused(r)) {
+        const { feature, reason, value } = this.encoder.refusal(r);
+        this.bad.push({ row, feature, reason, value });
+        continue;
+      }
+      this.block.append(this.encoder.block, r, r + 1);
+      this.rowNumbers.push(row);
+      texts.forEach((vector, i) => {
+        const text = vector.text(r);
+        this.carriedValues[i].push(text === null ? null : this.carried[i].parse(text));
+      });
+      if (this.block.rows === this.batchRows) yield this.take(0);
+    }
+    this.rowsBefore += rows;
+  }
+
+  take(malformed: number): ScanBatch {
+    const passthrough = new Map(this.carried.map(({ name }, i) => [name, this.carriedValues[i]]));
+    const { rowNumbers, bad } = this;
+    const batch = { columns: this.block.columnSet(), passthrough, rowNumbers, bad, malformed };
+    this.block = new Block(this.encoder.layout, this.batchRows);
+    this.carriedValues = this.carried.map(() => []);
+    this.rowNumbers = [];
+    this.bad = [];
+    return batch;
+  }
+}

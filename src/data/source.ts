@@ -1,0 +1,170 @@
+import type { SourceConfig } from "../config/data.js";
+import { ConfigError } from "../errors.js";
+import { type Duck, quoteText, type SourceColumn } from "./duckdb.js";
+import { nearNames } from "./near-names.js";
+import { type FileIdentity, findFiles, type SourceFormat } from "./source-files.js";
+
+/** How a column is read: as the text of an id, as a number, or as the target, which must already look like one. */
+export type Want = "text" | "number" | "target";
+
+/** The hidden column with the path of a row's file. */
+export const fileColumn = "@file";
+
+/** A source looked at: its files are there and its columns known. */
+export interface Source {
+  /** The config path, for errors. */
+  readonly where: string;
+  readonly columns: readonly SourceColumn[];
+  readonly identity: readonly FileIdentity[];
+  /** Whether rows carry {@link fileColumn}. */
+  readonly hasFileColumn: boolean;
+  /** Whether malformed rows can be had from a rejects table. */
+  readonly hasRejects: boolean;
+  /**
+   * A SELECT of all columns, in source order.
+   * @param rejects where to list malformed text rows: `<rejects>_errors` and `<rejects>_scans`; else they are skipped
+   */
+  select(rejects?: string): string;
+}
+
+/**
+ * Looks at a source. Columns of text files that features read get the type that the feature needs, so that the text
+ * of an id is the text of the file: `007` stays `007`.
+ */
+export async function openSource(
+  duck: Duck,
+  config: SourceConfig,
+  where: string,
+  wants: ReadonlyMap<string, Want>,
+  scratchDir: string,
+): Promise<Source> {
+  const numeric = new Set([...wants].flatMap(([name, want]) => (want === "number" ? [name] : [])));
+  const files = await findFiles(duck, config, where, scratchDir, numeric);
+  const hasFileColumn = config.sql === undefined && files.paths.length > 1;
+  const isText = files.format === "csv" || files.format === "tsv";
+  const relation = (types: string, rejects?: string) =>
+    isText
+      ? textRelation(config, files.paths, files.format, types, hasFileColumn, rejects)
+      : plainRelation(config, files.paths, files.format, types, hasFileColumn);
+  if (files.format === "parquet") refuseTextOptions(config, where);
+  const detected = await duck.describe(`SELECT * FROM ${relation("")}`, where);
+  checkTypes(config, detected, where);
+  const types = typeOptions(config, files.format, detected, wants);
+  const select = (rejects?: string) => {
+    const all = `SELECT * FROM ${relation(types, rejects)}`;
+    if (config.sql === undefined) return all;
+    return `WITH source AS (${all}) SELECT * FROM (${config.sql.replace(/;\s*$/, "")}\n)`;
+  };
+  const described = await duck.describe(select(), config.sql === undefined ? where : `${where}.sql`);
+  const columns = described.filter(({ name }) => name !== fileColumn);
+  return { where, columns, identity: files.identity, hasFileColumn, hasRejects: isText, select };
+}
+
+/** The type of a column, or an error that names columns like it. */
+export function columnType(source: Source, name: string, where: string): string {
+  const column = source.columns.find((candidate) => candidate.name === name);
+  if (column) return column.type;
+  const names = source.columns.map((candidate) => candidate.name);
+  throw new ConfigError({
+    what: `the source ${source.where} has no such column`,
+    where,
+    got: name,
+    expected: `one of ${nearNames(name, names).join(", ")}`,
+    next: "correct the name, or derive the column in sql",
+  });
+}
+
+function list(texts: readonly string[]): string {
+  return `[${texts.map(quoteText).join(", ")}]`;
+}
+
+function textRelation(
+  config: SourceConfig,
+  paths: readonly string[],
+  format: SourceFormat,
+  types: string,
+  withFile: boolean,
+  rejects: string | undefined,
+): string {
+  const header = config.header ?? (config.columns ? false : undefined);
+  const options = [
+    `delim = ${quoteText(config.delimiter ?? (format === "tsv" ? "\t" : ","))}`,
+    `quote = '"'`,
+    `escape = '"'`,
+    header === undefined ? "" : `header = ${header}`,
+    config.columns ? `names = ${list(config.columns)}` : "",
+    config.nullValues ? `nullstr = ${list(["", ...config.nullValues])}` : "",
+    types,
+    withFile ? `filename = '${fileColumn}'` : "",
+    rejects === undefined
+      ? "ignore_errors = true"
+      : `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
+  ];
+  return `read_csv(${[list(paths), ...options.filter(Boolean)].join(", ")})`;
+}
+
+function plainRelation(
+  config: SourceConfig,
+  paths: readonly string[],
+  format: SourceFormat,
+  types: string,
+  withFile: boolean,
+): string {
+  const options = [list(paths), types, withFile ? `filename = '${fileColumn}'` : ""];
+  if (config.rows) options.push("format = 'newline_delimited', records = true, sample_size = -1");
+  return `read_${format}(${options.filter(Boolean).join(", ")})`;
+}
+
+function refuseTextOptions(config: SourceConfig, where: string): void {
+  for (const key of ["header", "columns", "delimiter", "types", "nullValues"] as const)
+    if (config[key] !== undefined)
+      throw new ConfigError({
+        what: `${key} is about text files, and this source is parquet`,
+        where: `${where}.${key}`,
+        got: JSON.stringify(config[key]),
+        expected: "no such key",
+        next: "leave it out, and rename or cast columns in sql",
+      });
+}
+
+function checkTypes(config: SourceConfig, detected: readonly SourceColumn[], where: string): void {
+  const names = detected.map(({ name }) => name);
+  for (const name of Object.keys(config.types ?? {}))
+    if (!names.includes(name))
+      throw new ConfigError({
+        what: "types names a column that the files do not have",
+        where: `${where}.types.${name}`,
+        got: name,
+        expected: `one of ${nearNames(name, names).join(", ")}`,
+        next: "correct the name",
+      });
+}
+
+/** The reader's option that settles column types over those it detected. */
+function typeOptions(
+  config: SourceConfig,
+  format: SourceFormat,
+  detected: readonly SourceColumn[],
+  wants: ReadonlyMap<string, Want>,
+): string {
+  if (format === "parquet") return "";
+  const settle = format === "json" ? jsonType : textType;
+  const columns = detected.filter(({ name }) => name !== fileColumn);
+  const settled = columns.map(({ name, type }) => {
+    const chosen = config.types?.[name] ?? settle(type, wants.get(name));
+    return `${quoteText(name)}: ${quoteText(chosen)}`;
+  });
+  return `${format === "json" ? "columns" : "types"} = {${settled.join(", ")}}`;
+}
+
+function textType(detected: string, want: Want | undefined): string {
+  if (want === "text") return "VARCHAR";
+  if (want === "target" && !/^(BIGINT|DOUBLE)$/.test(detected)) return detected;
+  return want && detected !== "BOOLEAN" ? "DOUBLE" : detected;
+}
+
+/** JSON texts that look like dates stay text; columns of mixed types are read as text. */
+function jsonType(detected: string, want: Want | undefined): string {
+  const type = detected.replace(/\bJSON\b/g, "VARCHAR");
+  return want === "text" ? type.replace(/^(DATE|TIME\w*( WITH TIME ZONE)?|UUID)/, "VARCHAR") : type;
+}

@@ -1,0 +1,131 @@
+import { ConfigError } from "../errors.js";
+import { canonicalSql } from "../features/canonical.js";
+import type { Reading } from "../features/reading.js";
+import { quoteName, quoteText } from "./duckdb.js";
+import { columnType, type Source, type Want } from "./source.js";
+
+/**
+ * What is asked of DuckDB for a feature: a SQL expression of one of four types, after which only Pairloom's own
+ * transforms touch the value. NULL means missing.
+ */
+export interface Wire {
+  readonly sql: string;
+  readonly reads: "text" | "number" | "texts" | "numbers";
+}
+
+/** How the columns of a source are read; where readings differ, text wins over numbers and numbers over targets. */
+export function columnWants(readings: readonly Reading[], targets: readonly string[]): Map<string, Want> {
+  const wants = new Map<string, Want>(targets.map((name) => [name, "target"]));
+  for (const { columns, as } of readings)
+    for (const column of columns)
+      if (as === "text") wants.set(column, "text");
+      else if (wants.get(column) !== "text") wants.set(column, "number");
+  return wants;
+}
+
+/**
+ * @param where the config path of the feature
+ * @throws ConfigError where the column does not exist or has a type that the feature cannot read
+ */
+export function readingWire(reading: Reading, source: Source, where: string): Wire {
+  if (reading.separator !== undefined) return bagWire(reading, reading.separator, source, where);
+  if (reading.length !== undefined) return vectorWire(reading, reading.length, source, where);
+  return scalarWire(reading, source, where);
+}
+
+/** The SQL of a scalar number column: a label, a weight, a feature. */
+export function targetWire(column: string, source: Source, where: string): Wire {
+  const type = columnType(source, column, where);
+  const sql = type === "VARCHAR" ? undefined : numberSql(quoteName(column), type);
+  if (sql !== undefined) return { sql, reads: "number" };
+  throw wrongType(column, type, where, "a number or a boolean", nextForTarget(column));
+}
+
+function nextForTarget(column: string): string {
+  return `derive it in sql, such as SELECT *, (… ) AS ${column}; or, if odd texts stand among numbers, list them in nullValues or set types: { ${column}: "DOUBLE" }`;
+}
+
+function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
+  const path = columns.length > 1 ? `${where}.columns` : `${where}.column`;
+  const parts = columns.map((name) => {
+    const type = columnType(source, name, path);
+    return must(elementSql(quoteName(name), type, as), name, type, path, as);
+  });
+  return { sql: parts.length === 1 ? parts[0] : crossSql(parts), reads: as === "text" ? "text" : "number" };
+}
+
+function crossSql(parts: readonly string[]): string {
+  const texts = parts.map((part) => `coalesce(${part}, '')`);
+  return `CASE WHEN ${texts.map((t) => `${t} <> ''`).join(" OR ")} THEN ${texts.join(" || chr(1) || ")} END`;
+}
+
+function bagWire({ columns, as }: Reading, separator: string, source: Source, where: string): Wire {
+  const [name] = columns;
+  const path = `${where}.column`;
+  const type = columnType(source, name, path);
+  const element = listElement(type) ?? type;
+  const mapped = must(elementSql("x", element, as), name, type, path, as);
+  const items = listSql(quoteName(name), type, separator);
+  return { sql: `list_transform(${items}, lambda x: ${mapped})`, reads: as === "text" ? "texts" : "numbers" };
+}
+
+/** A column as a list: itself, its text split, or its lone value. */
+function listSql(column: string, type: string, separator: string): string {
+  if (listElement(type) !== undefined) return column;
+  if (type === "VARCHAR") return `string_split(${column}, ${quoteText(separator)})`;
+  return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
+}
+
+function vectorWire({ columns }: Reading, length: number, source: Source, where: string): Wire {
+  const [name] = columns;
+  const path = `${where}.column`;
+  const type = columnType(source, name, path);
+  const mapped = numberSql("x", listElement(type) ?? "");
+  if (mapped === undefined)
+    throw wrongType(name, type, path, `a list of ${length} numbers`, "build the list in sql");
+  return { sql: `list_transform(${quoteName(name)}, lambda x: ${mapped})`, reads: "numbers" };
+}
+
+function must(
+  sql: string | undefined,
+  column: string,
+  type: string,
+  where: string,
+  as: Reading["as"],
+): string {
+  if (sql !== undefined) return sql;
+  const expected = as === "text" ? "text, a number, a boolean, a date or a timestamp" : "a number";
+  throw wrongType(column, type, where, expected, "derive a column of such a type in sql");
+}
+
+function wrongType(column: string, type: string, where: string, expected: string, next: string): ConfigError {
+  return new ConfigError({
+    what: `the column ${column} has the wrong type`,
+    where,
+    got: type,
+    expected,
+    next,
+  });
+}
+
+function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
+  return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
+}
+
+const numeric = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|DECIMAL\(.*\))$/;
+
+/** SQL for `numberValue`; `undefined` for a type that says no number. */
+function numberSql(column: string, type: string, nanIsMissing = false): string | undefined {
+  if (numeric.test(type)) return `CAST(${column} AS DOUBLE)`;
+  if (type === "FLOAT" || type === "DOUBLE") {
+    const x = `CAST(${column} AS DOUBLE)`;
+    return nanIsMissing ? `CASE WHEN NOT isnan(${x}) THEN ${x} END` : x;
+  }
+  if (type !== "VARCHAR") return undefined;
+  return `CASE WHEN trim(${column}) <> '' THEN coalesce(TRY_CAST(${column} AS DOUBLE), CAST('nan' AS DOUBLE)) END`;
+}
+
+/** The element type of a list or an array type. */
+function listElement(type: string): string | undefined {
+  return /^(.*)\[\d*\]$/.exec(type)?.[1];
+}
