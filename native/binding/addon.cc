@@ -1,0 +1,80 @@
+// What Node sees of the native core. The typed face of these functions is src/backends/native/addon.ts.
+#include <algorithm>
+#include <thread>
+
+#include "binding/executable.h"
+#include "binding/memory.h"
+#include "kernels/dispatch.h"
+#include "tables/fill.h"
+
+namespace pairloom::binding {
+namespace {
+
+// () => string[], the fastest first
+napi_value isas(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    std::vector<napi_value> names;
+    for (const char* name : available_isas()) names.push_back(make_text(env, name));
+    return make_array(env, names);
+  });
+}
+
+// () => string
+napi_value isa(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return make_text(env, kernels().isa); });
+}
+
+// (name) => void
+napi_value select(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const std::string name = text(env, Arguments<1>(env, info)[0], "name");
+    if (select_isa(name.c_str())) return nullptr;
+    std::string offered;
+    for (const char* known : available_isas()) offered += (offered.empty() ? "" : ", ") + std::string(known);
+    throw Error({"this machine lacks an instruction set", "selectIsa", name, offered, ""});
+  });
+}
+
+// (values, kind, a, b, seed, stream) => void
+napi_value fill_values(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<6> a(env, info);
+    const std::string kind = text(env, a[1], "kind");
+    static constexpr const char* kKinds[] = {"constant", "uniform", "normal"};
+    const auto found = std::find(std::begin(kKinds), std::end(kKinds), kind);
+    if (found == std::end(kKinds)) {
+      throw Error({"unknown kind of initial values", "fill", kind, "constant, uniform or normal", ""});
+    }
+    fill(floats(env, a[0], "values"),
+         {FillKind(uint32_t(found - kKinds)), number(env, a[2], "a"), number(env, a[3], "b"),
+          whole(number(env, a[4], "seed"), "seed"), whole32(number(env, a[5], "stream"), "stream")},
+         std::max(1u, std::thread::hardware_concurrency()));
+    return nullptr;
+  });
+}
+
+napi_value init(napi_env env, napi_value exports) {
+  const napi_property_descriptor functions[] = {
+#define FUNCTION(name, callback) {name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
+      FUNCTION("isas", isas),
+      FUNCTION("isa", isa),
+      FUNCTION("selectIsa", select),
+      FUNCTION("fill", fill_values),
+      FUNCTION("allocate", allocate),
+      FUNCTION("mapFile", map_file),
+      FUNCTION("compile", compile),
+      FUNCTION("run", run),
+      FUNCTION("runSync", run_sync),
+      FUNCTION("cancel", cancel),
+      FUNCTION("enableProfile", enable_profile),
+      FUNCTION("profile", profile),
+#undef FUNCTION
+  };
+  napi_define_properties(env, exports, std::size(functions), functions);
+  return exports;
+}
+
+}  // namespace
+}  // namespace pairloom::binding
+
+NAPI_MODULE(pairloom, pairloom::binding::init)

@@ -1,0 +1,228 @@
+#include "binding/executable.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "binding/request.h"
+#include "executor/executor.h"
+
+namespace pairloom::binding {
+namespace {
+
+struct Handle {
+  std::shared_ptr<Executor> executor;
+  napi_ref parameters;  // keeps their memory
+};
+
+// Distinguishes our externals from those of other addons.
+constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d6578656375};
+
+std::shared_ptr<Executor> executor_of(napi_env env, napi_value value) {
+  bool ours = false;
+  ensure(napi_check_object_type_tag(env, value, &kTag, &ours), "executable");
+  void* data = nullptr;
+  if (!ours || napi_get_value_external(env, value, &data) != napi_ok) ensure(napi_invalid_arg, "executable");
+  return static_cast<Handle*>(data)->executor;
+}
+
+// Marks an executor as in use for as long as it lives.
+class Use {
+ public:
+  explicit Use(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {
+    if (executor_->acquire()) return;
+    executor_ = nullptr;
+    throw Error({"the executable is running already", "run", "", "one run at a time",
+                 "await the run in flight, or compile the program again to run two at once"});
+  }
+  ~Use() {
+    if (executor_) executor_->release();
+  }
+  Use(Use&&) = default;
+  Executor& executor() const { return *executor_; }
+
+ private:
+  std::shared_ptr<Executor> executor_;
+};
+
+// A run on a thread of libuv's pool.
+struct Job {
+  Use use;
+  Request request;
+  napi_ref arrays = nullptr;
+  napi_deferred deferred = nullptr;
+  napi_async_work work = nullptr;
+  uint64_t steps = 0;
+  std::optional<Report> failure = std::nullopt;
+};
+
+void execute(napi_env, void* data) {
+  Job& job = *static_cast<Job*>(data);
+  try {
+    job.steps = job.use.executor().run(std::move(job.request));
+  } catch (...) {
+    job.failure = current_report();
+  }
+}
+
+void complete(napi_env env, napi_status, void* data) {
+  const napi_deferred deferred = static_cast<Job*>(data)->deferred;
+  std::unique_ptr<Job> job(static_cast<Job*>(data));
+  napi_delete_reference(env, job->arrays);
+  napi_delete_async_work(env, job->work);
+  const std::optional<Report> failure = std::move(job->failure);
+  const uint64_t steps = job->steps;
+  job.reset();  // before the caller hears of the end: it may run again at once
+  if (failure) napi_reject_deferred(env, deferred, make_error(env, *failure));
+  else napi_resolve_deferred(env, deferred, make_number(env, double(steps)));
+}
+
+napi_value describe_inputs(napi_env env, const Program& program) {
+  static const char* const kinds[] = {"f32", "id", "bag"};
+  std::vector<napi_value> items;
+  for (const Input& input : program.inputs) {
+    napi_value item = nullptr;
+    napi_create_object(env, &item);
+    set(env, item, "name", make_text(env, input.name));
+    set(env, item, "kind", make_text(env, kinds[uint32_t(input.dtype)]));
+    set(env, item, "width", make_number(env, input.width));
+    items.push_back(item);
+  }
+  return make_array(env, items);
+}
+
+napi_value describe_outputs(napi_env env, const Program& program) {
+  std::vector<napi_value> items;
+  for (const Output& output : program.outputs) {
+    napi_value item = nullptr;
+    napi_create_object(env, &item);
+    set(env, item, "name", make_text(env, output.name));
+    set(env, item, "per", make_text(env, is_row(program.buffer(output.operand).space) ? "row" : "step"));
+    set(env, item, "width", make_number(env, double(output.operand.size())));
+    items.push_back(item);
+  }
+  return make_array(env, items);
+}
+
+napi_value describe_buffers(napi_env env, const Program& program, Space space) {
+  std::vector<napi_value> items;
+  for (uint32_t index : program.buffers_in(space)) items.push_back(make_text(env, program.buffers[index].name));
+  return make_array(env, items);
+}
+
+napi_value describe_instructions(napi_env env, const Program& program) {
+  std::vector<napi_value> items;
+  for (const Instruction& instruction : program.instructions) {
+    items.push_back(make_text(env, opcode_name(instruction.opcode)));
+  }
+  return make_array(env, items);
+}
+
+napi_value make_handle(napi_env env, std::shared_ptr<Executor> executor, napi_value parameters) {
+  auto handle = std::make_unique<Handle>(Handle{std::move(executor), nullptr});
+  ensure(napi_create_reference(env, parameters, 1, &handle->parameters), "parameters");
+  napi_value external = nullptr;
+  ensure(napi_create_external(
+             env, handle.get(),
+             [](napi_env env, void* data, void*) {
+               Handle* handle = static_cast<Handle*>(data);
+               napi_delete_reference(env, handle->parameters);
+               delete handle;
+             },
+             nullptr, &external),
+         "executable");
+  handle.release();
+  ensure(napi_type_tag_object(env, external, &kTag), "executable");
+  return external;
+}
+
+RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], a[4], a[5]}; }
+
+}  // namespace
+
+napi_value compile(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<3> arguments(env, info);
+    const TypedArray bytes = typed_array(env, arguments[0], "program");
+    if (bytes.type != napi_uint8_array) ensure(napi_invalid_arg, "program");
+    std::vector<std::span<float>> parameters;
+    const std::vector<napi_value> arrays = elements(env, arguments[1], "parameters");
+    for (napi_value array : arrays) parameters.push_back(floats(env, array, "parameters"));
+    const uint32_t threads = whole32(number(env, arguments[2], "threads"), "threads");
+    auto executor = std::make_shared<Executor>(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}),
+                                               std::move(parameters), threads);
+    const Program& program = executor->program();
+    napi_value result = nullptr;
+    napi_create_object(env, &result);
+    set(env, result, "parameters", describe_buffers(env, program, Space::kParameter));
+    set(env, result, "scalars", describe_buffers(env, program, Space::kScalar));
+    set(env, result, "inputs", describe_inputs(env, program));
+    set(env, result, "outputs", describe_outputs(env, program));
+    set(env, result, "instructions", describe_instructions(env, program));
+    set(env, result, "maxBatch", make_number(env, program.max_batch));
+    // The executor's own array of the arrays: the caller's may change.
+    set(env, result, "handle", make_handle(env, std::move(executor), make_array(env, arrays)));
+    return result;
+  });
+}
+
+napi_value run_sync(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<6> arguments(env, info);
+    const Use use(executor_of(env, arguments[0]));
+    return make_number(env, double(use.executor().run(read_request(env, request_values(arguments)))));
+  });
+}
+
+napi_value run(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<6> arguments(env, info);
+    const RequestValues values = request_values(arguments);
+    auto job = std::make_unique<Job>(Job{Use(executor_of(env, arguments[0])), read_request(env, values)});
+    // Everything that the request points into, in an array of our own.
+    std::vector<napi_value> kept = elements(env, values.arrays, "columns");
+    for (napi_value output : elements(env, values.outputs, "outputs")) kept.push_back(output);
+    kept.push_back(values.scalars);
+    kept.push_back(arguments[0]);
+    ensure(napi_create_reference(env, make_array(env, kept), 1, &job->arrays), "columns");
+    napi_value promise = nullptr;
+    ensure(napi_create_promise(env, &job->deferred, &promise), "run");
+    ensure(napi_create_async_work(env, nullptr, make_text(env, "pairloom.run"), execute, complete, job.get(), &job->work),
+           "run");
+    ensure(napi_queue_async_work(env, job->work), "run");
+    job.release();  // complete() takes it
+    return promise;
+  });
+}
+
+napi_value cancel(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    executor_of(env, Arguments<1>(env, info)[0])->cancel();
+    return nullptr;
+  });
+}
+
+napi_value enable_profile(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<2> arguments(env, info);
+    bool on = false;
+    ensure(napi_get_value_bool(env, arguments[1], &on), "on");
+    const Use use(executor_of(env, arguments[0]));
+    use.executor().enable_profile(on);
+    return nullptr;
+  });
+}
+
+napi_value profile(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Use use(executor_of(env, Arguments<1>(env, info)[0]));
+    const std::vector<uint64_t> nanoseconds = use.executor().profile();
+    napi_value buffer = nullptr, result = nullptr;
+    void* data = nullptr;
+    ensure(napi_create_arraybuffer(env, nanoseconds.size() * sizeof(double), &data, &buffer), "profile");
+    std::copy(nanoseconds.begin(), nanoseconds.end(), static_cast<double*>(data));
+    ensure(napi_create_typedarray(env, napi_float64_array, nanoseconds.size(), buffer, 0, &result), "profile");
+    return result;
+  });
+}
+
+}  // namespace pairloom::binding

@@ -1,0 +1,22 @@
+// The flat form in which src/backends/native/addon.ts hands a request over: few values, so that one row costs little.
+//   arrays    the typed arrays that columns use
+//   layout    Float64Array, 4 numbers a column: kind (0 f32, 1 id, 2 bag), index in arrays, then offset and stride,
+//             or for a bag the index of its offsets and 0
+//   settings  Float64Array: rows, start, count, batch, shuffled, shuffle seed, epoch, seed, first step,
+//             parameters changed
+//   scalars   Float32Array, steps x scalars        outputs   (Float32Array | null)[]
+#pragma once
+
+#include "binding/values.h"
+#include "executor/executor.h"
+
+namespace pairloom::binding {
+
+struct RequestValues {
+  napi_value arrays, layout, settings, scalars, outputs;
+};
+
+// The request points into the arrays: keep them alive while it runs.
+Request read_request(napi_env env, const RequestValues& values);
+
+}  // namespace pairloom::binding

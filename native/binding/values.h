@@ -1,0 +1,69 @@
+// JavaScript values to C++ ones. Every function throws Error for a value of the wrong kind; callbacks are wrapped in
+// `guarded`, so that no exception crosses into Node.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "program/error.h"
+
+namespace pairloom::binding {
+
+struct TypedArray {
+  napi_typedarray_type type;
+  void* data;
+  size_t length;  // elements
+};
+
+// Throws Error if a Node-API call failed; `what` names the argument.
+void ensure(napi_status status, const char* what);
+
+TypedArray typed_array(napi_env env, napi_value value, const char* what);
+std::span<float> floats(napi_env env, napi_value value, const char* what);
+std::span<const double> doubles(napi_env env, napi_value value, const char* what);
+std::string text(napi_env env, napi_value value, const char* what);
+double number(napi_env env, napi_value value, const char* what);
+// A whole number from 0 to 2^53.
+uint64_t whole(double value, const char* what);
+uint32_t whole32(double value, const char* what);
+std::vector<napi_value> elements(napi_env env, napi_value array, const char* what);
+
+napi_value make_text(napi_env env, const std::string& value);
+napi_value make_number(napi_env env, double value);
+napi_value make_array(napi_env env, const std::vector<napi_value>& items);
+void set(napi_env env, napi_value object, const char* key, napi_value value);
+// A JavaScript Error with a `report` property: what, where, got, expected, next (those that are not empty).
+napi_value make_error(napi_env env, const Report& report);
+
+// The report of whatever exception is in flight. Call in a catch block only.
+Report current_report();
+
+template <class Work>
+napi_value guarded(napi_env env, Work&& work) {
+  Report report;
+  try {
+    return work();
+  } catch (...) {
+    report = current_report();
+  }
+  napi_throw(env, make_error(env, report));
+  return nullptr;
+}
+
+// The arguments of a call; missing ones are undefined.
+template <size_t Count>
+struct Arguments {
+  napi_value values[Count];
+  Arguments(napi_env env, napi_callback_info info) {
+    size_t count = Count;
+    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+  }
+  napi_value operator[](size_t index) const { return values[index]; }
+};
+
+}  // namespace pairloom::binding

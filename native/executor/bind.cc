@@ -1,0 +1,132 @@
+// Binding: everything about a program that stays the same from step to step.
+#include <algorithm>
+
+#include "executor/executor.h"
+#include "executor/fixed_jobs.h"
+#include "kernels/dispatch.h"
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+constexpr uint32_t kMostThreads = 1024;
+
+uint32_t check_threads(uint32_t threads) {
+  if (threads >= 1 && threads <= kMostThreads) return threads;
+  throw Error({"a wrong number of threads", "compile", std::to_string(threads), "1 to 1024", ""});
+}
+
+// Starts of groups stay on cache lines, so that two threads never write to one.
+size_t whole_lines(size_t floats) { return (floats + 15) / 16 * 16; }
+
+bool writes_parameters(const Operation& operation) {
+  return operation.placement == Placement::kFixed && std::string_view(operation.operands).find('!') != std::string::npos;
+}
+
+// Memory bound twice under two names could be updated by two threads at once.
+void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffers,
+                     const std::vector<std::span<float>>& parameters) {
+  std::vector<size_t> order(parameters.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return parameters[a].data() < parameters[b].data(); });
+  for (size_t i = 1; i < order.size(); ++i) {
+    const auto &before = parameters[order[i - 1]], &after = parameters[order[i]];
+    if (before.data() + before.size() <= after.data()) continue;
+    throw Error({"two parameters share memory", "parameter " + program.buffers[buffers[order[i]]].name,
+                 "the memory of " + program.buffers[buffers[order[i - 1]]].name, "memory of its own", ""});
+  }
+}
+
+}  // namespace
+
+Executor::Executor(Program program, std::vector<std::span<float>> parameters, uint32_t threads)
+    : kernels_(kernels()),
+      program_(std::move(program)),
+      pool_(check_threads(threads)),
+      loader_(program_),
+      packed_(kernels_),
+      bases_(program_.buffers.size(), nullptr),
+      workers_(pool_.threads()) {
+  bind_parameters(parameters);
+  allocate();
+  bind_instructions();
+}
+
+void Executor::bind_parameters(const std::vector<std::span<float>>& parameters) {
+  const std::vector<uint32_t> buffers = program_.buffers_in(Space::kParameter);
+  if (buffers.size() != parameters.size()) {
+    throw Error({"a wrong number of parameters", "compile", std::to_string(parameters.size()),
+                 std::to_string(buffers.size()), "give one array for each parameter of the program, in order"});
+  }
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const Buffer& buffer = program_.buffers[buffers[i]];
+    if (parameters[i].size() != buffer.width) {
+      throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
+                   std::to_string(parameters[i].size()) + " elements", std::to_string(buffer.width), ""});
+    }
+    bases_[buffers[i]] = parameters[i].data();
+  }
+  refuse_overlaps(program_, buffers, parameters);
+}
+
+void Executor::allocate() {
+  const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
+  step_.kernels = &kernels_;
+  step_.loader = &loader_;
+  step_.tile_rows = program_.tile_rows;
+  step_.partial_stride = whole_lines(program_.partial_size);
+  fixed_ = Arena(program_.fixed_size);
+  partial_ = Arena(step_.partial_stride * std::min(program_.groups, most_tiles));
+  batch_ = Arena(program_.batch_size);
+  step_.partials = partial_.data();
+  for (Worker& worker : workers_) {
+    worker.tile = Arena(program_.tile_size);
+    worker.source_rows.resize(program_.tile_rows);
+    worker.step = &step_;
+  }
+  const std::vector<uint32_t> scalars = program_.buffers_in(Space::kScalar);
+  scalars_.resize(scalars.size());
+  for (size_t i = 0; i < scalars.size(); ++i) bases_[scalars[i]] = &scalars_[i];
+  for (size_t i = 0; i < bases_.size(); ++i) {
+    const Buffer& buffer = program_.buffers[i];
+    if (buffer.space == Space::kFixed) bases_[i] = fixed_.data() + buffer.offset;
+    if (buffer.space == Space::kBatch) bases_[i] = batch_.data() + buffer.offset;
+  }
+}
+
+View Executor::bind(const Operand& operand) const {
+  const Buffer& buffer = program_.buffer(operand);
+  float* base = bases_[operand.buffer];
+  return {.space = buffer.space,
+          .base = base == nullptr ? nullptr : base + operand.offset,
+          .offset = size_t{buffer.offset} + operand.offset,
+          .stride = is_row(buffer.space) ? buffer.width : 0,
+          .size = size_t(operand.size()),
+          .dims = {operand.dims[0], operand.dims[1], operand.dims[2]}};
+}
+
+void Executor::bind_instructions() {
+  for (const Instruction& source : program_.instructions) {
+    BoundInstruction bound{&source, find_operation(source.opcode), {}, nullptr};
+    for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
+    if (source.opcode == Opcode::kLinear || source.opcode == Opcode::kLinearGradInput) {
+      bound.packed = packed_.add(bound.views[1], source.opcode);
+    }
+    updates_parameters_ |= writes_parameters(*bound.operation);
+    instructions_.push_back(std::move(bound));
+  }
+  packed_.finish();
+  for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
+  for (const Stage& stage : program_.stages) {
+    Section section{stage, false, {}};
+    for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+      const auto& views = instructions_[i].views;
+      section.reduces |= std::any_of(views.begin(), views.end(), [](const View& v) { return v.space == Space::kPartial; });
+    }
+    if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());
+    sections_.push_back(std::move(section));
+  }
+}
+
+}  // namespace pairloom

@@ -1,0 +1,140 @@
+// The table of operations: one row for each opcode. Rules are in the language of program/signature.h.
+#include "program/operation.h"
+
+#include "executor/fixed_ops.h"
+#include "executor/tile_ops.h"
+#include "tables/update.h"
+
+namespace pairloom {
+namespace {
+
+const char* check_input(const Program& p, const Instruction& i) {
+  const Input& input = p.inputs[size_t(i.attributes[0])];
+  const Operand& out = i.operands[0];
+  if (p.buffer(out).dtype != input.dtype) return "a buffer of the input's dtype";
+  return input.dtype != DType::kFloat || out.size() == input.width ? nullptr : "dims of the input's width";
+}
+
+const char* check_concat(const Program&, const Instruction& i) {
+  uint64_t parts = 0;
+  for (size_t part = 0; part + 1 < i.operands.size(); ++part) parts += i.operands[part].size();
+  return parts == i.operands.back().size() ? nullptr : "parts that fill the output";
+}
+
+// z has one entry for each pair of fields of x [F, D].
+const char* check_pairs(const Operand& z, const Operand& x) {
+  const uint64_t fields = x.dims[0];
+  return z.size() == fields * (fields - 1) / 2 ? nullptr : "F(F-1)/2 products of pairs of fields";
+}
+const char* check_dots(const Program&, const Instruction& i) { return check_pairs(i.operands[1], i.operands[0]); }
+const char* check_dots_grad(const Program&, const Instruction& i) { return check_pairs(i.operands[0], i.operands[1]); }
+
+const char* check_combine(const Program&, const Instruction& i) {
+  const size_t pairs = i.operands.size() / 2;
+  for (size_t pair = 0; pair < pairs; ++pair) {
+    if (i.operands[pair].size() != i.operands[pairs + pair].size()) return "outputs of the sizes of their partials";
+  }
+  if (i.attributes[0] != 2) return nullptr;
+  return pairs == 2 && i.operands[0].size() == i.operands[1].size() ? nullptr : "two partials, mean and M2";
+}
+
+const char* check_table(const Program& p, const Instruction& i) {
+  const size_t states = i.opcode == Opcode::kTableSgd ? 0 : i.opcode == Opcode::kTableAdam ? 2 : 1;
+  const size_t others = i.opcode == Opcode::kTableAdam ? 5 : i.opcode == Opcode::kTableSgd ? 2 : 3;
+  const size_t pairs = (i.operands.size() - 2 - states) / 2;
+  if (i.attributes.size() != others + pairs) return "one pooling for each pair";
+  for (size_t pair = 0; pair < pairs; ++pair) {
+    const bool bag = p.buffer(i.operands[2 + states + 2 * pair]).dtype == DType::kBag;
+    if (!bag && i.attributes[others + pair] != 0) return "pooling 0 for a column of ids";
+  }
+  return nullptr;
+}
+
+constexpr auto kTile = Placement::kTile;
+constexpr auto kFixed = Placement::kFixed;
+constexpr auto kEither = Placement::kEither;
+
+namespace t = tile_ops;
+namespace f = fixed_ops;
+
+constexpr Operation tile(Opcode opcode, const char* operands, const char* attributes, t::Function* run,
+                         bool in_place = false, decltype(Operation::check) check = nullptr) {
+  return {opcode, kTile, in_place, operands, attributes, Split::kNone, run, nullptr, check};
+}
+// Elementwise: in a tile stage over rows, in a fixed stage over one row of fixed operands.
+constexpr Operation either(Opcode opcode, const char* operands, const char* attributes, t::Function* run) {
+  return {opcode, kEither, true, operands, attributes, Split::kWhole, run, nullptr, nullptr};
+}
+constexpr Operation fixed(Opcode opcode, const char* operands, const char* attributes, Split split, f::Function* run,
+                          decltype(Operation::check) check = nullptr) {
+  return {opcode, kFixed, false, operands, attributes, split, nullptr, run, check};
+}
+
+constexpr bool kInPlace = true;
+using O = Opcode;
+
+constexpr Operation kOperations[] = {
+    tile(O::kInput, "-> loaded", "input", t::input, false, check_input),
+    fixed(O::kConstant, "-> fixed[*]", "value", Split::kWhole, f::constant),
+    tile(O::kConstantRows, "-> row[*]", "value", t::constant_rows),
+    tile(O::kEmbedding, "param[R,D] ids -> row[D]", "", t::embedding),
+    tile(O::kEmbeddingBag, "param[R,D] bag -> row[D]", "pooling", t::embedding_bag),
+    tile(O::kLinear, "row[k] param[n,k] fixed[n]? -> row[n]", "fn hasBias", t::linear),
+    tile(O::kLinearGradInput, "row[n] param[n,k] -> row[k]", "", t::linear_grad_input),
+    tile(O::kLinearGradWeight, "row[n] row[k] -> partial[n,k]", "", t::linear_grad_weight),
+    tile(O::kSumRows, "row[n] -> partial[n]", "", t::sum_rows),
+    tile(O::kActivation, "row[n] -> row[n]", "fn", t::activation, kInPlace),
+    tile(O::kActivationGrad, "row[n] row[n] -> row[n]", "fn", t::activation_grad, kInPlace),
+    tile(O::kConcat, "row[*]... -> row[*]", "", t::concat, false, check_concat),
+    either(O::kAdd, "any[n] any[n]... -> any[n]", "", t::add),
+    either(O::kMultiply, "any[n] any[n] -> any[n]", "", t::multiply),
+    either(O::kScale, "any[n] -> any[n]", "real", t::scale),
+    tile(O::kSumColumns, "row[n] -> row[1]", "", t::sum_columns),
+    tile(O::kBroadcastColumns, "row[1] -> row[n]", "", t::broadcast_columns),
+    tile(O::kDotInteraction, "row[F,D] -> row[p]", "", t::dot_interaction, false, check_dots),
+    tile(O::kDotInteractionGrad, "row[p] row[F,D] -> row[F,D]", "", t::dot_interaction_grad, false, check_dots_grad),
+    tile(O::kFactorizationMachine, "row[F,D] -> row[D]", "", t::factorization_machine),
+    tile(O::kFactorizationMachineGrad, "row[D] row[F,D] -> row[F,D]", "", t::factorization_machine_grad),
+    tile(O::kBatchMoments, "row[n] -> partial[n] partial[n]", "", t::batch_moments),
+    tile(O::kBatchNormalize, "row[n] fixed[n] fixed[n] fixed[n] fixed[n] -> row[n]", "real", t::batch_normalize),
+    tile(O::kBatchNormGradSums, "row[n] row[n] fixed[n] fixed[n] -> partial[n] partial[n]", "real",
+         t::batch_norm_grad_sums),
+    tile(O::kBatchNormGradInput, "row[n] row[n] fixed[n] fixed[n] fixed[n] fixed[n] fixed[n] -> row[n]", "real",
+         t::batch_norm_grad_input),
+    fixed(O::kUpdateRunning, "param![n] param![n] fixed[n] fixed[n]", "real", Split::kWhole, f::update_running),
+    tile(O::kLayerNorm, "row[n] fixed[n] fixed[n] -> row[n]", "real", t::layer_norm),
+    tile(O::kLayerNormGradInput, "row[n] row[n] fixed[n] -> row[n]", "real", t::layer_norm_grad_input),
+    tile(O::kLayerNormGradParams, "row[n] row[n] -> partial[n] partial[n]", "real", t::layer_norm_grad_params),
+    tile(O::kDropout, "row[n] -> row[n]", "rate stream", t::dropout, kInPlace),
+    tile(O::kSigmoidCrossEntropy, "row[1] row[1] -> row[1]", "", t::sigmoid_cross_entropy, kInPlace),
+    tile(O::kSigmoidCrossEntropyGrad, "row[1] row[1] row[1] -> row[1]", "", t::sigmoid_cross_entropy_grad, kInPlace),
+    tile(O::kBatchMean, "row[1] -> partial[1]", "", t::batch_mean),
+    tile(O::kBatchMeanGrad, "number -> row[1]", "", t::batch_mean_grad),
+    fixed(O::kCombine, "partial[*]... -> fixed[*]...", "kind", Split::kPairs, f::combine, check_combine),
+    tile(O::kAddBias, "row[n] fixed[n] -> row[n]", "", t::add, kInPlace),
+    fixed(O::kSgd, "param![n] fixed[n] number", "real", Split::kElements, f::sgd),
+    fixed(O::kAdagrad, "param![n] fixed[n] number param![n]", "real real", Split::kElements, f::adagrad),
+    fixed(O::kAdam, "param![n] fixed[n] number param![n] param![n]", "decay decay real real real", Split::kElements,
+          f::adam),
+    fixed(O::kTableSgd, "param![R,D] number (samples batch[D])...", "real flag poolings", Split::kTable, table_sgd,
+          check_table),
+    fixed(O::kTableAdagrad, "param![R,D] number param![R,D] (samples batch[D])...", "real real flag poolings",
+          Split::kTable, table_adagrad, check_table),
+    fixed(O::kTableRowWiseAdagrad, "param![R,D] number param![R] (samples batch[D])...", "real real flag poolings",
+          Split::kTable, table_row_wise_adagrad, check_table),
+    fixed(O::kTableAdam, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
+          "decay decay real real flag poolings", Split::kTable, table_adam, check_table),
+};
+
+static_assert(std::size(kOperations) == std::size(kOpcodeNames), "every opcode has its row");
+
+}  // namespace
+
+const Operation* find_operation(Opcode opcode) {
+  for (const Operation& operation : kOperations) {
+    if (operation.opcode == opcode) return &operation;
+  }
+  return nullptr;
+}
+
+}  // namespace pairloom

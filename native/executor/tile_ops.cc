@@ -1,0 +1,189 @@
+#include "executor/tile_ops.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/random.h"
+
+namespace pairloom::tile_ops {
+namespace {
+
+uint32_t width(const View& view) { return uint32_t(view.size); }
+Activation fn(const BoundInstruction& i) { return Activation(uint32_t(i.attribute(0))); }
+float eps(const BoundInstruction& i) { return float(i.attribute(0)); }
+
+// Ids and bags start at the beginning of their buffer's row, one after the other.
+const int32_t* ids(const Tile& t, const View& view) { return reinterpret_cast<const int32_t*>(t.at(view)); }
+const Bag* bags(const Tile& t, const View& view) { return reinterpret_cast<const Bag*>(t.at(view)); }
+
+void fill(Rows out, uint32_t rows, size_t count, float value) {
+  for (uint32_t r = 0; r < rows; ++r) std::fill_n(out.row(r), count, value);
+}
+
+}  // namespace
+
+void input(const BoundInstruction& i, Tile& t) { t.step.loader->load(uint32_t(i.attribute(0)), i.views[0], t); }
+
+void constant_rows(const BoundInstruction& i, Tile& t) {
+  fill(t.out(i.views[0]), t.rows, i.views[0].size, float(i.attribute(0)));
+}
+
+void embedding(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.embedding(t.at(v[0]), v[0].dims[1], ids(t, v[1]), 1, t.out(v[2]), t.rows);
+}
+
+void embedding_bag(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.embedding_bag(t.at(v[0]), v[0].dims[1], bags(t, v[1]), 1, t.out(v[2]), t.rows, i.attribute(0) == 1);
+}
+
+void linear(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const float* bias = i.attribute(1) == 1 ? t.at(v[2]) : nullptr;
+  t.kernels.linear(t.in(v[0]), i.packed, bias, t.out(v.back()), t.rows, v[1].dims[0], v[1].dims[1], fn(i));
+}
+
+void linear_grad_input(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.linear_grad_input(t.in(v[0]), i.packed, t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
+}
+
+void linear_grad_weight(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.linear_grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
+                               t.accumulate());
+}
+
+void sum_rows(const BoundInstruction& i, Tile& t) {
+  t.kernels.sum_rows(t.in(i.views[0]), t.at(i.views[1]), t.rows, width(i.views[0]), t.accumulate());
+}
+
+void activation(const BoundInstruction& i, Tile& t) {
+  t.kernels.activation(t.in(i.views[0]), t.out(i.views[1]), t.rows, width(i.views[0]), fn(i));
+}
+
+void activation_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.activation_grad(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, width(v[0]), fn(i));
+}
+
+void concat(const BoundInstruction& i, Tile& t) {
+  Rows out = t.out(i.views.back());
+  for (size_t part = 0; part + 1 < i.views.size(); ++part) {
+    t.kernels.copy(t.in(i.views[part]), out, t.rows, width(i.views[part]));
+    out.data += i.views[part].size;
+  }
+}
+
+void add(const BoundInstruction& i, Tile& t) {
+  const View& out = i.views.back();
+  ConstRows sum = t.in(i.views[0]);
+  for (size_t term = 1; term + 1 < i.views.size(); ++term) {
+    t.kernels.add(sum, t.in(i.views[term]), t.out(out), t.rows, width(out));
+    sum = t.in(out);
+  }
+}
+
+void multiply(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.multiply(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, width(v[2]));
+}
+
+void scale(const BoundInstruction& i, Tile& t) {
+  t.kernels.scale(t.in(i.views[0]), float(i.attribute(0)), t.out(i.views[1]), t.rows, width(i.views[0]));
+}
+
+void sum_columns(const BoundInstruction& i, Tile& t) {
+  t.kernels.sum_columns(t.in(i.views[0]), t.out(i.views[1]), t.rows, width(i.views[0]));
+}
+
+void broadcast_columns(const BoundInstruction& i, Tile& t) {
+  t.kernels.broadcast_columns(t.in(i.views[0]), t.out(i.views[1]), t.rows, width(i.views[1]));
+}
+
+void dot_interaction(const BoundInstruction& i, Tile& t) {
+  const View& x = i.views[0];
+  t.kernels.dot_interaction(t.in(x), t.out(i.views[1]), t.rows, x.dims[0], x.dims[1]);
+}
+
+void dot_interaction_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.dot_interaction_grad(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
+}
+
+void factorization_machine(const BoundInstruction& i, Tile& t) {
+  const View& x = i.views[0];
+  t.kernels.factorization_machine(t.in(x), t.out(i.views[1]), t.rows, x.dims[0], x.dims[1]);
+}
+
+void factorization_machine_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.factorization_machine_grad(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
+}
+
+void batch_moments(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.batch_moments(t.in(v[0]), t.at(v[1]), t.at(v[2]), t.rows, width(v[0]), t.seen);
+}
+
+void batch_normalize(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.batch_normalize(t.in(v[0]), t.at(v[1]), t.at(v[2]), t.at(v[3]), t.at(v[4]), t.out(v[5]), t.rows,
+                            width(v[0]), eps(i));
+}
+
+void batch_norm_grad_sums(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.batch_norm_grad_sums(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.at(v[3]), t.at(v[4]), t.at(v[5]), t.rows,
+                                 width(v[0]), eps(i), t.accumulate());
+}
+
+void batch_norm_grad_input(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.batch_norm_grad_input(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.at(v[3]), t.at(v[4]), t.at(v[5]), t.at(v[6]),
+                                  t.out(v[7]), t.rows, width(v[0]), eps(i), t.step.rows);
+}
+
+void layer_norm(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.layer_norm(t.in(v[0]), t.at(v[1]), t.at(v[2]), t.out(v[3]), t.rows, width(v[0]), eps(i));
+}
+
+void layer_norm_grad_input(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.layer_norm_grad_input(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.out(v[3]), t.rows, width(v[0]), eps(i));
+}
+
+void layer_norm_grad_params(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.layer_norm_grad_params(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.at(v[3]), t.rows, width(v[0]), eps(i),
+                                   t.accumulate());
+}
+
+void dropout(const BoundInstruction& i, Tile& t) {
+  const View& x = i.views[0];
+  const double rate = i.attribute(0);
+  const RandomKey key = random_key(t.step.seed, uint32_t(i.attribute(1)), t.step.step);
+  const uint32_t threshold = uint32_t(std::floor(rate * 4294967296.0));  // rate < 1: it fits
+  t.kernels.dropout(t.in(x), t.out(i.views[1]), t.rows, width(x), key, uint64_t{t.first} * x.size, threshold,
+                    float(1 / (1 - rate)));
+}
+
+void sigmoid_cross_entropy(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.sigmoid_cross_entropy(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows);
+}
+
+void sigmoid_cross_entropy_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.sigmoid_cross_entropy_grad(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.out(v[3]), t.rows);
+}
+
+void batch_mean(const BoundInstruction& i, Tile& t) { sum_rows(i, t); }
+
+void batch_mean_grad(const BoundInstruction& i, Tile& t) {
+  fill(t.out(i.views[1]), t.rows, 1, *t.at(i.views[0]) / float(t.step.rows));
+}
+
+}  // namespace pairloom::tile_ops

@@ -1,0 +1,16 @@
+// The functions that run one instruction on one tile of rows: they unpack operands and call a kernel.
+#pragma once
+
+#include "executor/bound.h"
+
+namespace pairloom::tile_ops {
+
+using Function = void(const BoundInstruction&, Tile&);
+
+Function input, constant_rows, embedding, embedding_bag, linear, linear_grad_input, linear_grad_weight, sum_rows,
+    activation, activation_grad, concat, add, multiply, scale, sum_columns, broadcast_columns, dot_interaction,
+    dot_interaction_grad, factorization_machine, factorization_machine_grad, batch_moments, batch_normalize,
+    batch_norm_grad_sums, batch_norm_grad_input, layer_norm, layer_norm_grad_input, layer_norm_grad_params, dropout,
+    sigmoid_cross_entropy, sigmoid_cross_entropy_grad, batch_mean, batch_mean_grad;
+
+}  // namespace pairloom::tile_ops

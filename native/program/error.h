@@ -1,0 +1,24 @@
+// What the core refuses, in the five parts that src/errors.ts makes a PairloomError of.
+#pragma once
+
+#include <exception>
+#include <string>
+
+namespace pairloom {
+
+struct Report {
+  std::string what, where, got, expected, next;
+};
+
+// Thrown while decoding, binding and checking a request; never in the middle of a step.
+class Error : public std::exception {
+ public:
+  explicit Error(Report report) : report_(std::move(report)) {}
+  const Report& report() const { return report_; }
+  const char* what() const noexcept override { return report_.what.c_str(); }
+
+ private:
+  Report report_;
+};
+
+}  // namespace pairloom

@@ -1,0 +1,208 @@
+#include "program/hazards.h"
+
+#include <algorithm>
+
+#include "program/error.h"
+#include "program/operation.h"
+
+namespace pairloom {
+namespace {
+
+struct Range {
+  uint64_t begin, end;
+  bool overlaps(const Range& other) const { return begin < other.end && other.begin < end; }
+  bool operator==(const Range&) const = default;
+};
+
+// The columns (row spaces) or elements of a buffer that hold what this step wrote.
+class Written {
+ public:
+  void add(Range range) {
+    ranges_.push_back(range);
+    std::sort(ranges_.begin(), ranges_.end(), [](Range a, Range b) { return a.begin < b.begin; });
+    std::vector<Range> merged;
+    for (Range next : ranges_) {
+      if (!merged.empty() && next.begin <= merged.back().end) merged.back().end = std::max(merged.back().end, next.end);
+      else merged.push_back(next);
+    }
+    ranges_ = std::move(merged);
+  }
+  bool covers(Range range) const {
+    return std::any_of(ranges_.begin(), ranges_.end(),
+                       [&](Range r) { return r.begin <= range.begin && range.end <= r.end; });
+  }
+  void clear() { ranges_.clear(); }
+
+ private:
+  std::vector<Range> ranges_;
+};
+
+class HazardCheck {
+ public:
+  HazardCheck(const Program& program, const std::vector<std::vector<Access>>& accesses)
+      : p_(program), accesses_(accesses), written_(program.buffers.size()), limits_(program.buffers.size(), 0) {}
+
+  void run() {
+    for (const Stage& stage : p_.stages) {
+      begin_stage();
+      for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i, stage);
+      stage_writes_parameters(stage);
+    }
+    where_ = "outputs";
+    for (const Output& output : p_.outputs) read(output.operand);
+  }
+
+ private:
+  void begin_stage() {
+    for (size_t i = 0; i < written_.size(); ++i) {
+      if (p_.buffers[i].space == Space::kTile) written_[i].clear();
+    }
+  }
+
+  void instruction(uint32_t index, const Stage& stage) {
+    const Instruction& ins = p_.instructions[index];
+    where_ = "instructions[" + std::to_string(index) + "] (" + opcode_name(ins.opcode) + ")";
+    const auto& access = accesses_[index];
+    check_aliases(ins, access);
+    check_parallel(index, stage);
+    for (size_t i = 0; i < access.size(); ++i) {
+      if (access[i].read) read(ins.operands[i]);
+    }
+    check_ids(ins);
+    check_order(ins);
+    for (size_t i = 0; i < access.size(); ++i) {
+      if (access[i].written) write(ins.operands[i]);
+    }
+    if (ins.opcode == Opcode::kInput) {
+      limits_[ins.operands[0].buffer] = p_.inputs[size_t(ins.attributes[0])].limit;
+    }
+  }
+
+  void read(const Operand& operand) {
+    const Space space = p_.buffer(operand).space;
+    if (space == Space::kParameter || space == Space::kScalar) return;
+    if (written_[operand.buffer].covers(view(operand))) return;
+    refuse("memory is read that this step has not written, or has used again since",
+           "buffer " + std::to_string(operand.buffer));
+  }
+
+  // Writing a buffer ends the life of every other buffer in the same memory.
+  void write(const Operand& operand) {
+    const Buffer& buffer = p_.buffer(operand);
+    if (buffer.space == Space::kParameter) return;
+    for (size_t i = 0; i < p_.buffers.size(); ++i) {
+      if (i != operand.buffer && p_.buffers[i].space == buffer.space && memory(p_.buffers[i]).overlaps(memory(buffer))) {
+        written_[i].clear();
+      }
+    }
+    written_[operand.buffer].add(view(operand));
+  }
+
+  // An output may share memory with an input only where the kernel reads an element before it writes it.
+  void check_aliases(const Instruction& ins, const std::vector<Access>& access) {
+    const bool in_place = find_operation(ins.opcode)->in_place;
+    for (size_t w = 0; w < access.size(); ++w) {
+      for (size_t i = 0; access[w].written && i < access.size(); ++i) {
+        if (i == w || !touch(ins.operands[w], ins.operands[i])) continue;
+        if (in_place && i < 2 && same_elements(ins.operands[w], ins.operands[i])) continue;
+        refuse("an output shares memory with another operand",
+               "operands " + std::to_string(w) + " and " + std::to_string(i));
+      }
+    }
+  }
+
+  // What may run at the same time must not meet: the instructions of a fixed stage; the rows of two tiles (batch
+  // space, unless rows coincide); the partials that several instructions of a tile stage accumulate.
+  void check_parallel(uint32_t index, const Stage& stage) {
+    for (uint32_t other = stage.first; other < stage.first + stage.count; ++other) {
+      if (other == index) continue;
+      const auto &a = p_.instructions[index].operands, &b = p_.instructions[other].operands;
+      for (size_t i = 0; i < a.size(); ++i) {
+        for (size_t j = 0; accesses_[index][i].written && j < b.size(); ++j) {
+          if (p_.buffer(a[i]).space == p_.buffer(b[j]).space && meets(a[i], b[j], stage.kind)) {
+            refuse("two instructions that may run at the same time touch the same memory",
+                   "instructions " + std::to_string(index) + " and " + std::to_string(other));
+          }
+        }
+      }
+    }
+  }
+
+  bool meets(const Operand& a, const Operand& b, StageKind kind) const {
+    const Space space = p_.buffer(a).space;
+    if (kind == StageKind::kFixed || space == Space::kPartial) return touch(a, b);
+    return space == Space::kBatch && touch(a, b) && !same_rows(p_.buffer(a), p_.buffer(b));
+  }
+
+  // Ids were checked against their input's limit when they were loaded: the table must have at least as many rows.
+  void check_ids(const Instruction& ins) {
+    for (const Operand& operand : ins.operands) {
+      if (p_.buffer(operand).dtype == DType::kFloat || ins.opcode == Opcode::kInput) continue;
+      const uint32_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];
+      if (limit <= rows) continue;
+      refuse("ids may exceed the table", "ids below " + std::to_string(limit) + ", table of " + std::to_string(rows));
+    }
+  }
+
+  // Bad ids must be found before anything is updated, and packed weights must not be outdated by the step itself.
+  void check_order(const Instruction& ins) {
+    if (ins.opcode == Opcode::kInput && !updated_.empty()) {
+      refuse("an input is loaded after parameters were updated", "");
+    }
+    if (ins.opcode != Opcode::kLinear && ins.opcode != Opcode::kLinearGradInput) return;
+    for (const Operand& updated : updated_) {
+      if (touch(updated, ins.operands[1])) refuse("a weight is updated before its last use in the step", "");
+    }
+  }
+
+  void stage_writes_parameters(const Stage& stage) {
+    for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+      for (size_t o = 0; o < accesses_[i].size(); ++o) {
+        const Operand& operand = p_.instructions[i].operands[o];
+        if (accesses_[i][o].written && p_.buffer(operand).space == Space::kParameter) updated_.push_back(operand);
+      }
+    }
+  }
+
+  static Range view(const Operand& operand) { return {operand.offset, operand.offset + operand.size()}; }
+  Range memory(const Buffer& buffer) const { return {buffer.offset, buffer.offset + buffer_extent(p_, buffer)}; }
+  static bool same_rows(const Buffer& a, const Buffer& b) { return a.offset == b.offset && a.width == b.width; }
+  bool same_elements(const Operand& a, const Operand& b) const {
+    return same_memory(a, b) && view(a) == view(b);
+  }
+  bool same_memory(const Operand& a, const Operand& b) const {
+    return a.buffer == b.buffer ||
+           (p_.buffer(a).space >= Space::kFixed && p_.buffer(a).space == p_.buffer(b).space &&
+            same_rows(p_.buffer(a), p_.buffer(b)));
+  }
+  bool touch(const Operand& a, const Operand& b) const {
+    const Buffer &x = p_.buffer(a), &y = p_.buffer(b);
+    if (x.space != y.space) return false;
+    if (same_memory(a, b)) return view(a).overlaps(view(b));
+    if (x.space == Space::kParameter || x.space == Space::kScalar) return false;
+    if (is_row(x.space)) return memory(x).overlaps(memory(y));
+    const Range left{x.offset + view(a).begin, x.offset + view(a).end};
+    const Range right{y.offset + view(b).begin, y.offset + view(b).end};
+    return left.overlaps(right);
+  }
+
+  [[noreturn]] void refuse(std::string what, std::string got) const {
+    throw Error({std::move(what), "program " + where_, std::move(got), "",
+                 "report this program: the compiler must not emit it"});
+  }
+
+  const Program& p_;
+  const std::vector<std::vector<Access>>& accesses_;
+  std::vector<Written> written_;
+  std::vector<uint32_t> limits_;
+  std::vector<Operand> updated_;
+  std::string where_;
+};
+
+}  // namespace
+
+void verify_hazards(const Program& program, const std::vector<std::vector<Access>>& accesses) {
+  HazardCheck(program, accesses).run();
+}
+
+}  // namespace pairloom

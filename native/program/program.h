@@ -1,0 +1,84 @@
+// A decoded program: docs/design/program-format.md as types.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "program/opcodes.generated.h"
+
+namespace pairloom {
+
+enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
+enum class DType : uint32_t { kFloat, kId, kBag };
+enum class StageKind : uint32_t { kTile, kFixed };
+
+inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch; }
+
+struct Buffer {
+  Space space;
+  DType dtype;
+  uint32_t width;   // elements: a row in row spaces, in all otherwise
+  uint32_t offset;  // elements from the start of the space's arena
+  std::string name;
+};
+
+// A view: `offset` counts within the row for row spaces, within the buffer otherwise.
+struct Operand {
+  uint32_t buffer;
+  uint32_t offset;
+  uint32_t ndims;
+  uint32_t dims[3];
+
+  uint64_t size() const {
+    uint64_t product = 1;
+    for (uint32_t i = 0; i < ndims; ++i) product *= dims[i];
+    return product;
+  }
+};
+
+struct Input {
+  std::string name;
+  DType dtype;
+  uint32_t width;
+  uint32_t limit;
+};
+
+struct Output {
+  std::string name;
+  Operand operand;
+};
+
+struct Instruction {
+  Opcode opcode;
+  std::vector<Operand> operands;
+  std::vector<double> attributes;
+};
+
+struct Stage {
+  StageKind kind;
+  uint32_t first, count;
+};
+
+struct Program {
+  uint32_t max_batch, tile_rows, groups;
+  uint32_t fixed_size, partial_size, tile_size, batch_size;  // arenas, in elements
+  std::vector<Buffer> buffers;
+  std::vector<Input> inputs;
+  std::vector<Output> outputs;
+  std::vector<Instruction> instructions;
+  std::vector<Stage> stages;
+
+  const Buffer& buffer(const Operand& operand) const { return buffers[operand.buffer]; }
+  std::vector<uint32_t> buffers_in(Space space) const;
+};
+
+// Reads and verifies; throws Error. Whatever the bytes, it neither crashes nor reads outside them.
+Program decode(std::span<const uint8_t> bytes);
+// The checks beyond the layout (decode calls it): every access of a verified program stays inside its memory.
+void verify(const Program& program);
+
+const char* opcode_name(Opcode opcode);
+
+}  // namespace pairloom

@@ -1,0 +1,197 @@
+// The verification of docs/design/program-format.md, from the header to the instructions; hazards.cc has the checks
+// that follow memory through a step.
+#include "program/hazards.h"
+#include "program/operation.h"
+#include "program/signature.h"
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+constexpr uint32_t kMaxRows = 1u << 24, kMaxTileRows = 4096;
+constexpr uint64_t kMaxArena = uint64_t{1} << 42;  // elements: 16 TiB, far below where size arithmetic overflows
+
+[[noreturn]] void refuse(const std::string& where, std::string what, std::string got, std::string expected) {
+  throw Error({std::move(what), "program " + where, std::move(got), std::move(expected),
+               "report this program: the compiler must not emit it"});
+}
+
+std::string place(const char* section, size_t index) {
+  return std::string(section) + "[" + std::to_string(index) + "]";
+}
+
+void verify_header(const Program& p) {
+  const auto in_range = [](const char* name, uint32_t value, uint32_t most) {
+    if (value == 0 || value > most) {
+      refuse("header", std::string(name) + " is out of range", std::to_string(value), "1 to " + std::to_string(most));
+    }
+  };
+  in_range("maxBatch", p.max_batch, kMaxRows);
+  in_range("tileRows", p.tile_rows, kMaxTileRows);
+  in_range("groups", p.groups, kMaxRows);
+  if (uint64_t{p.groups} * p.partial_size > kMaxArena) {
+    refuse("header", "the partial arenas are too large", std::to_string(uint64_t{p.groups} * p.partial_size),
+           "at most 2^42 elements");
+  }
+}
+
+uint64_t arena_size(const Program& p, Space space) {
+  switch (space) {
+    case Space::kFixed: return p.fixed_size;
+    case Space::kPartial: return p.partial_size;
+    case Space::kTile: return p.tile_size;
+    case Space::kBatch: return p.batch_size;
+    default: return ~uint64_t{0};  // bound by the caller
+  }
+}
+
+void verify_buffer(const Program& p, size_t index) {
+  const Buffer& b = p.buffers[index];
+  const std::string where = place("buffers", index);
+  const uint32_t widths[] = {b.width, 1, 4};
+  if (b.dtype != DType::kFloat && (!is_row(b.space) || b.width != widths[uint32_t(b.dtype)])) {
+    refuse(where, "a buffer of ids or bags has a wrong space or width",
+           "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),
+           "a row space, width " + std::to_string(widths[uint32_t(b.dtype)]));
+  }
+  if (b.space == Space::kScalar && b.width != 1) {
+    refuse(where, "a scalar has a wrong width", std::to_string(b.width), "1");
+  }
+  if (b.space == Space::kParameter || b.space == Space::kScalar) return;
+  if (b.offset % 16 != 0) {
+    refuse(where, "a buffer is not aligned", "offset " + std::to_string(b.offset), "a multiple of 16 elements");
+  }
+  if (b.offset + buffer_extent(p, b) > arena_size(p, b.space)) {
+    refuse(where, "a buffer lies outside its arena", "end at " + std::to_string(b.offset + buffer_extent(p, b)),
+           "at most " + std::to_string(arena_size(p, b.space)));
+  }
+}
+
+void verify_input(const Program& p, size_t index) {
+  const Input& in = p.inputs[index];
+  const bool f32 = in.dtype == DType::kFloat;
+  if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || in.limit == 0 || in.limit > (1u << 31))) {
+    refuse(place("inputs", index), "an input has a wrong width or limit",
+           "width " + std::to_string(in.width) + ", limit " + std::to_string(in.limit),
+           f32 ? "width >= 1, limit 0" : "width 1, limit 1 to 2^31");
+  }
+}
+
+void verify_operand(const Program& p, const Operand& o, const std::string& where) {
+  if (o.buffer >= p.buffers.size()) {
+    refuse(where, "an operand names a buffer that does not exist", std::to_string(o.buffer),
+           "below " + std::to_string(p.buffers.size()));
+  }
+  uint64_t size = 1;
+  for (uint32_t i = 0; i < o.ndims; ++i) {
+    if (o.dims[i] == 0 || size > (uint64_t{1} << 32)) refuse(where, "an operand has a wrong size", "0 or above 2^32", "1 to 2^32");
+    size *= o.dims[i];
+  }
+  const Buffer& b = p.buffer(o);
+  if (o.offset + size > b.width) {
+    refuse(where, "an operand lies outside its buffer",
+           "offset " + std::to_string(o.offset) + " + size " + std::to_string(size),
+           "at most the buffer's width " + std::to_string(b.width));
+  }
+  if (b.dtype != DType::kFloat && o.offset != 0) refuse(where, "ids and bags have no slices", "an offset", "0");
+}
+
+void verify_stages(const Program& p) {
+  uint64_t next = 0;
+  for (size_t i = 0; i < p.stages.size(); ++i) {
+    const Stage& stage = p.stages[i];
+    if (stage.first != next) {
+      refuse(place("stages", i), "stages do not follow one another", "first " + std::to_string(stage.first),
+             std::to_string(next));
+    }
+    next += stage.count;
+    if (next > p.instructions.size()) {
+      refuse(place("stages", i), "a stage reaches beyond the instructions", std::to_string(next),
+             "at most " + std::to_string(p.instructions.size()));
+    }
+  }
+  if (next != p.instructions.size()) {
+    refuse("stages", "the stages do not cover the instructions", std::to_string(next),
+           std::to_string(p.instructions.size()));
+  }
+}
+
+// Writes of a tile stage stay in its rows and groups; writes of a fixed stage are fixed.
+void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where) {
+  const Space space = p.buffer(o).space;
+  const bool tile_write = is_row(space) || space == Space::kPartial;
+  if (tile_write == (kind == StageKind::kTile)) return;
+  refuse(where, "an output is in a space that this kind of stage does not write",
+         "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0 or 2");
+}
+
+void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, bool table_operand) {
+  const Space space = p.buffer(o).space;
+  if (kind == StageKind::kFixed && is_row(space) && !table_operand) {
+    refuse(where, "a row operand in a fixed stage", "space " + std::to_string(uint32_t(space)), "a fixed operand");
+  }
+}
+
+std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind kind) {
+  const Instruction& instruction = p.instructions[index];
+  std::string where = place("instructions", index);
+  const Operation* operation = find_operation(instruction.opcode);
+  if (operation == nullptr) {
+    refuse(where, "unknown opcode", std::to_string(uint32_t(instruction.opcode)), "an opcode of this version");
+  }
+  where += std::string(" (") + opcode_name(instruction.opcode) + ")";
+  const bool placed = operation->placement == Placement::kEither ||
+                      (operation->placement == Placement::kTile) == (kind == StageKind::kTile);
+  if (!placed) {
+    refuse(where, "an instruction stands in the wrong kind of stage", kind == StageKind::kTile ? "tile" : "fixed",
+           kind == StageKind::kTile ? "fixed" : "tile");
+  }
+  for (size_t i = 0; i < instruction.operands.size(); ++i) {
+    verify_operand(p, instruction.operands[i], where + " operand " + std::to_string(i));
+  }
+  match_attributes(p, instruction, operation->attributes, "program " + where);
+  const auto accesses =
+      match_operands(p, instruction, operation->operands, operation->attributes, "program " + where);
+  for (size_t i = 0; i < accesses.size(); ++i) {
+    const Operand& operand = instruction.operands[i];
+    if (accesses[i].written) verify_write(p, operand, kind, where);
+    if (accesses[i].read) verify_reads(p, operand, kind, where, operation->split == Split::kTable);
+  }
+  if (operation->check != nullptr) {
+    if (const char* expected = operation->check(p, instruction)) {
+      refuse(where, "the operands do not fit one another", "", expected);
+    }
+  }
+  return accesses;
+}
+
+void verify_outputs(const Program& p) {
+  for (size_t i = 0; i < p.outputs.size(); ++i) {
+    const Operand& operand = p.outputs[i].operand;
+    verify_operand(p, operand, place("outputs", i));
+    const Buffer& buffer = p.buffer(operand);
+    if (buffer.dtype != DType::kFloat || (buffer.space != Space::kBatch && buffer.space != Space::kFixed)) {
+      refuse(place("outputs", i), "an output is in the wrong space", std::to_string(uint32_t(buffer.space)),
+             "f32 in space 2 or 5");
+    }
+  }
+}
+
+}  // namespace
+
+void verify(const Program& program) {
+  verify_header(program);
+  for (size_t i = 0; i < program.buffers.size(); ++i) verify_buffer(program, i);
+  for (size_t i = 0; i < program.inputs.size(); ++i) verify_input(program, i);
+  verify_stages(program);
+  std::vector<std::vector<Access>> accesses;
+  for (const Stage& stage : program.stages) {
+    for (uint32_t i = 0; i < stage.count; ++i) {
+      accesses.push_back(verify_instruction(program, stage.first + i, stage.kind));
+    }
+  }
+  verify_outputs(program);
+  verify_hazards(program, accesses);
+}
+
+}  // namespace pairloom

@@ -1,0 +1,274 @@
+#include "tables/update.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tables/sort.h"
+
+namespace pairloom {
+namespace {
+
+// A row's weights and state are cache misses: ask for them this many rows before the update.
+constexpr size_t kAhead = 16;
+constexpr size_t kZeroRun = 1024;  // floats of rows without gradient that one kernel call takes
+constexpr size_t kLine = 16;       // floats of a cache line
+
+const int32_t* ids_of(const View& view) { return reinterpret_cast<const int32_t*>(view.base); }
+const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
+bool is_bag(const View& view) { return view.stride == 4; }  // verified: ids have width 1, bags 4
+
+// Whether a row belongs to the job. The hash only spreads hot neighbours over the jobs: each row has one owner, so
+// the partition changes no bits.
+bool owns(const FixedJob& job, uint32_t row) {
+  if (job.parts > 1) return ((row * 0x9e3779b1u) >> 16) % job.parts == job.part;
+  return row >= job.begin && row < job.end;
+}
+
+size_t count_terms(const BoundInstruction& instruction, const TableLayout& layout, uint32_t rows) {
+  size_t count = 0;
+  for (size_t pair = 0; pair < layout.pairs; ++pair) {
+    const View& ids = instruction.views[layout.first_pair + 2 * pair];
+    if (!is_bag(ids)) count += rows;
+    for (uint32_t b = 0; is_bag(ids) && b < rows; ++b) count += bags_of(ids)[b].count;
+  }
+  return count;
+}
+
+// Lists the job's occurrences in the order in which the format sums them: pairs, samples, bag positions.
+class TermCollector {
+ public:
+  TermCollector(const FixedJob& job, TableScratch& scratch, size_t most) : job_(job), scratch_(scratch) {
+    if (scratch.keys.size() < most) {
+      scratch.keys.resize(most);
+      scratch.spare.resize(most);
+      scratch.terms.resize(most);
+    }
+  }
+
+  void add_pair(const View& ids, const View& grad, bool mean, uint32_t rows) {
+    for (uint32_t b = 0; b < rows; ++b) {
+      const float* g = grad.base + size_t{b} * grad.stride;
+      if (!is_bag(ids)) {
+        add(uint32_t(ids_of(ids)[b]), g, 1.0f);
+        continue;
+      }
+      const Bag& bag = bags_of(ids)[b];
+      const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
+      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids[i]), g, scale);
+    }
+  }
+
+  size_t count() const { return count_; }
+
+ private:
+  void add(uint32_t row, const float* grad, float scale) {
+    if (!owns(job_, row)) return;
+    scratch_.keys[count_] = uint64_t{row} << 32 | count_;
+    scratch_.terms[count_] = {grad, scale};
+    ++count_;
+  }
+
+  const FixedJob& job_;
+  TableScratch& scratch_;
+  size_t count_ = 0;
+};
+
+struct RowGradients {
+  const uint64_t* keys;
+  size_t count;
+};
+
+RowGradients collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
+                     Worker& worker) {
+  const uint32_t rows = worker.step->rows;
+  TermCollector terms(job, worker.table, count_terms(instruction, layout, rows));
+  for (size_t pair = 0; pair < layout.pairs; ++pair) {
+    const size_t operand = layout.first_pair + 2 * pair;
+    terms.add_pair(instruction.views[operand], instruction.views[operand + 1],
+                   instruction.attribute(layout.first_pooling + pair) == 1, rows);
+  }
+  const uint64_t* sorted =
+      sort_by_row(worker.table.keys.data(), worker.table.spare.data(), terms.count(), instruction.views[0].dims[0]);
+  return {sorted, terms.count()};
+}
+
+uint32_t row_of(uint64_t key) { return uint32_t(key >> 32); }
+const TableTerm& term_of(const Worker& worker, uint64_t key) { return worker.table.terms[uint32_t(key)]; }
+
+void prefetch_floats(const float* data, size_t count) {
+  for (size_t i = 0; i < count; i += kLine) __builtin_prefetch(data + i, 1);
+}
+
+// The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
+const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim) {
+  const TableTerm& first = term_of(worker, *begin);
+  if (end - begin == 1 && first.scale == 1.0f) return first.grad;
+  float* sum = worker.table.sum.data();
+  for (size_t d = 0; d < dim; ++d) sum[d] = first.scale * first.grad[d];
+  for (const uint64_t* key = begin + 1; key < end; ++key) {
+    const TableTerm& term = term_of(worker, *key);
+    worker.step->kernels->accumulate(sum, term.grad, dim, term.scale);
+  }
+  return sum;
+}
+
+// Update: prefetch(row), rows(first row, count, gradient of count * D), whole (one call may take several rows).
+template <class Update>
+void update_occurring(const RowGradients& found, Worker& worker, size_t dim, const Update& update) {
+  const uint64_t *key = found.keys, *end = key + found.count;
+  while (key < end) {
+    if (size_t(end - key) > kAhead) {
+      update.prefetch(row_of(key[kAhead]));
+      prefetch_floats(term_of(worker, key[kAhead]).grad, dim);
+    }
+    const uint64_t* next = key + 1;
+    while (next < end && row_of(*next) == row_of(*key)) ++next;
+    update.rows(row_of(*key), 1, sum_terms(worker, key, next, dim));
+    key = next;
+  }
+}
+
+template <class Update>
+void update_zeros(size_t begin, size_t end, Worker& worker, size_t dim, const Update& update) {
+  const size_t run = Update::kWhole ? std::max<size_t>(1, kZeroRun / dim) : 1;
+  for (size_t row = begin; row < end; row += run) {
+    update.rows(row, std::min(run, end - row), worker.table.zeros.data());
+  }
+}
+
+template <class Update>
+void update_every(const RowGradients& found, const FixedJob& job, Worker& worker, size_t dim, const Update& update) {
+  size_t done = job.begin;
+  for (const uint64_t *key = found.keys, *end = key + found.count; key < end;) {
+    const uint64_t* next = key + 1;
+    while (next < end && row_of(*next) == row_of(*key)) ++next;
+    update_zeros(done, row_of(*key), worker, dim, update);
+    update.rows(row_of(*key), 1, sum_terms(worker, key, next, dim));
+    done = row_of(*key) + size_t{1};
+    key = next;
+  }
+  update_zeros(done, job.end, worker, dim, update);
+}
+
+template <class Update>
+void update_table(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job, Worker& worker,
+                  const Update& update) {
+  const size_t dim = instruction.views[0].dims[1];
+  if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
+  if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
+  const RowGradients found = collect(instruction, layout, job, worker);
+  if (layout.every_row) update_every(found, job, worker, dim, update);
+  else update_occurring(found, worker, dim, update);
+}
+
+struct Sgd {
+  static constexpr bool kWhole = true;
+  const KernelTable& k;
+  float* w;
+  size_t dim;
+  float lr, l2;
+  void prefetch(size_t row) const { prefetch_floats(w + row * dim, dim); }
+  void rows(size_t row, size_t count, const float* g) const { k.sgd(w + row * dim, g, count * dim, lr, l2); }
+};
+
+struct Adagrad {
+  static constexpr bool kWhole = true;
+  const KernelTable& k;
+  float *w, *sum;
+  size_t dim;
+  float lr, eps, l2;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(sum + row * dim, dim);
+  }
+  void rows(size_t row, size_t count, const float* g) const {
+    k.adagrad(w + row * dim, g, sum + row * dim, count * dim, lr, eps, l2);
+  }
+};
+
+struct RowWiseAdagrad {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  float *w, *sum;
+  size_t dim;
+  float lr, eps, l2;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(sum + row, 1);
+  }
+  void rows(size_t row, size_t, const float* g) const {
+    k.row_wise_adagrad(w + row * dim, g, sum + row, dim, lr, eps, l2);
+  }
+};
+
+struct Adam {
+  static constexpr bool kWhole = true;
+  const KernelTable& k;
+  float *w, *m, *v;
+  size_t dim;
+  float lr;
+  AdamSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(m + row * dim, dim);
+    prefetch_floats(v + row * dim, dim);
+  }
+  void rows(size_t row, size_t count, const float* g) const {
+    k.adam(w + row * dim, g, m + row * dim, v + row * dim, count * dim, lr, settings);
+  }
+};
+
+}  // namespace
+
+TableLayout table_layout(const Instruction& instruction) {
+  const size_t states = instruction.opcode == Opcode::kTableSgd ? 0 : instruction.opcode == Opcode::kTableAdam ? 2 : 1;
+  const size_t pairs = (instruction.operands.size() - 2 - states) / 2;
+  const auto& attributes = instruction.attributes;
+  const size_t first_pooling = attributes.size() - pairs;
+  return {pairs, 2 + states, first_pooling, float(attributes[first_pooling - 2]), attributes[first_pooling - 1] == 1};
+}
+
+AdamSettings adam_settings(double beta1, double beta2, double eps, double l2, double weight_decay, uint64_t step) {
+  const double t = double(step) + 1;
+  return {.beta1 = float(beta1),
+          .beta2 = float(beta2),
+          .rest1 = float(1 - beta1),
+          .rest2 = float(1 - beta2),
+          .eps = float(eps),
+          .l2 = float(l2),
+          .weight_decay = float(weight_decay),
+          .correction1 = float(1 - std::pow(beta1, t)),
+          .correction2 = float(1 - std::pow(beta2, t))};
+}
+
+void table_sgd(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker, Sgd{*worker.step->kernels, v[0].base, v[0].dims[1], *v[1].base, layout.l2});
+}
+
+void table_adagrad(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               Adagrad{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base, float(i.attribute(0)),
+                       layout.l2});
+}
+
+void table_row_wise_adagrad(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               RowWiseAdagrad{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base,
+                              float(i.attribute(0)), layout.l2});
+}
+
+void table_adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               Adam{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+                    adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, 0, worker.step->step)});
+}
+
+}  // namespace pairloom

@@ -1,0 +1,25 @@
+// The sparse optimizers: each row that occurs in the batch is updated once, by its summed gradient.
+#pragma once
+
+#include "executor/bound.h"
+
+namespace pairloom {
+
+// Fixed functions of the operations tableSgd, tableAdagrad, tableRowWiseAdagrad and tableAdam.
+void table_sgd(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_row_wise_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+
+// The attributes l2, everyRow and the poolings end the attributes of every table operation; its pairs end its operands.
+struct TableLayout {
+  size_t pairs, first_pair, first_pooling;
+  float l2;
+  bool every_row;
+};
+TableLayout table_layout(const Instruction& instruction);
+
+// 1 - beta^t and 1 - beta, in double, for step t = step + 1.
+AdamSettings adam_settings(double beta1, double beta2, double eps, double l2, double weight_decay, uint64_t step);
+
+}  // namespace pairloom

@@ -1,0 +1,250 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { markAsUntransferable } from "node:worker_threads";
+import { type ErrorReport, ExecutionError, PairloomError } from "../../errors.js";
+
+/**
+ * The typed face of the native core (native/binding). Loading is the caller's first step; everything else is a thin
+ * shape over the addon's flat calls. Every error is an ExecutionError.
+ */
+
+/** A compiled program, bound to its parameters' memory. Opaque but for what a caller needs to bind data by name. */
+export interface Executable {
+  /** In the order in which they were given to `compile`. */
+  readonly parameters: readonly string[];
+  /** A request gives one value of each for every step. */
+  readonly scalars: readonly string[];
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly kind: "f32" | "id" | "bag";
+    readonly width: number;
+  }[];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly per: "row" | "step";
+    readonly width: number;
+  }[];
+  /** Operation names, in the order of `profile`. */
+  readonly instructions: readonly string[];
+  readonly maxBatch: number;
+  readonly handle: unknown;
+}
+
+/** `f32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`. */
+export type NativeColumn =
+  | { readonly data: Float32Array | Int32Array; readonly offset: number; readonly stride: number }
+  | { readonly values: Int32Array; readonly offsets: BigUint64Array };
+
+export interface RunRequest {
+  /** In the order of the executable's inputs. */
+  readonly columns: readonly NativeColumn[];
+  /** Rows of every column. */
+  readonly rows: number;
+  /** The positions `[start, start+count)` of the epoch, in steps of `batch` (the last may be smaller). */
+  readonly start: number;
+  readonly count: number;
+  readonly batch: number;
+  /** Absent: position p reads row p. */
+  readonly shuffle?: { readonly seed: number; readonly epoch: number };
+  /** Names the random draws of the steps, with `firstStep` the number of the first. */
+  readonly seed: number;
+  readonly firstStep: number;
+  /** `steps x scalars`. */
+  readonly scalars: Float32Array;
+  /** In the order of the executable's outputs, `count` or `steps` entries each; null: not wanted. */
+  readonly outputs: readonly (Float32Array | null)[];
+  /** Whether anything but this executable wrote to the parameters since its last run. */
+  readonly parametersChanged: boolean;
+}
+
+/** See native/tables/fill.h for the formulas. constant: a; uniform: from a to b; normal: mean a, deviation b. */
+export interface FillSpec {
+  readonly kind: "constant" | "uniform" | "normal";
+  readonly a: number;
+  readonly b: number;
+  readonly seed: number;
+  readonly stream: number;
+}
+
+export interface Addon {
+  /** Instruction sets that this machine can run, the fastest first. */
+  isas(): string[];
+  /** The one in use. */
+  isa(): string;
+  /** Uses another for what is compiled from now on. */
+  selectIsa(name: string): void;
+  /** Zeroed memory, 64-byte aligned, in huge pages where it is large. */
+  allocate(bytes: number): ArrayBuffer;
+  /** A file's bytes, read as they are touched. Writing to them does not change the file. It must not be truncated. */
+  mapFile(path: string): ArrayBuffer;
+  /** Fills with initial values, on all cores; the same bits on any machine. */
+  fill(values: Float32Array, spec: FillSpec): void;
+  /**
+   * Verifies a program and binds it to parameters, in the order of its parameter buffers. Their memory is used in
+   * place and cannot be transferred to another thread from now on.
+   */
+  compile(program: Uint8Array, parameters: readonly Float32Array[], threads: number): Executable;
+  /**
+   * Runs `ceil(count / batch)` steps on native threads and resolves with the steps done: fewer if cancelled. Columns
+   * and outputs must be left alone until then. Rejects on a bad id, with the parameters as the step before left them.
+   */
+  run(executable: Executable, request: RunRequest): Promise<number>;
+  /** The same on the calling thread: for small requests. */
+  runSync(executable: Executable, request: RunRequest): number;
+  /** Ends the run in flight after the step it is in. */
+  cancel(executable: Executable): void;
+  enableProfile(executable: Executable, on: boolean): void;
+  /** Nanoseconds of all threads for each instruction; one entry more for packing weights. */
+  profile(executable: Executable): Float64Array;
+}
+
+/** The loaded addon, or why there is none. */
+export type AddonResult = { readonly addon: Addon } | { readonly addon: undefined; readonly reason: string };
+
+const PATH = fileURLToPath(new URL("../../../native/build/pairloom.node", import.meta.url));
+let loaded: AddonResult | undefined;
+
+/** Loads the native core once; never throws. */
+export function loadAddon(): AddonResult {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): AddonResult {
+  if (!existsSync(PATH))
+    return { addon: undefined, reason: `${PATH} does not exist: run npm run build:native` };
+  try {
+    return { addon: wrap(createRequire(import.meta.url)(PATH) as RawAddon) };
+  } catch (error) {
+    return { addon: undefined, reason: `${PATH} does not load: ${(error as Error).message}` };
+  }
+}
+
+/** The addon's own functions: flat values, see native/binding/request.h. */
+interface RawAddon {
+  isas(): string[];
+  isa(): string;
+  selectIsa(name: string): void;
+  allocate(bytes: number): ArrayBuffer;
+  mapFile(path: string): ArrayBuffer;
+  fill(values: Float32Array, kind: string, a: number, b: number, seed: number, stream: number): void;
+  compile(program: Uint8Array, parameters: readonly Float32Array[], threads: number): Executable;
+  run(handle: unknown, ...request: FlatRequest): Promise<number>;
+  runSync(handle: unknown, ...request: FlatRequest): number;
+  cancel(handle: unknown): void;
+  enableProfile(handle: unknown, on: boolean): void;
+  profile(handle: unknown): Float64Array;
+}
+
+type ColumnArray = Float32Array | Int32Array | BigUint64Array;
+type FlatRequest = [
+  arrays: ColumnArray[],
+  layout: Float64Array,
+  settings: Float64Array,
+  scalars: Float32Array,
+  outputs: readonly (Float32Array | null)[],
+];
+
+/** Runs in flight: a process that exits must not wait for the last of their steps. */
+const running = new Set<() => void>();
+let stopsAtExit = false;
+
+function wrap(raw: RawAddon): Addon {
+  return {
+    isas: () => raw.isas(),
+    isa: () => raw.isa(),
+    selectIsa: (name) => explained(() => raw.selectIsa(name)),
+    allocate: (bytes) => explained(() => untransferable(raw.allocate(bytes))),
+    mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
+    fill: (values, { kind, a, b, seed, stream }) =>
+      explained(() => raw.fill(values, kind, a, b, seed, stream)),
+    compile(program, parameters, threads) {
+      const executable = explained(() => raw.compile(program, parameters, threads));
+      for (const { buffer } of parameters) untransferable(buffer);
+      return executable;
+    },
+    async run({ handle }, request) {
+      const stop = (): void => raw.cancel(handle);
+      stopAtExit();
+      const steps = explained(() => raw.run(handle, ...flatten(request)));
+      running.add(stop);
+      try {
+        return await steps;
+      } catch (error) {
+        throw explain(error);
+      } finally {
+        running.delete(stop);
+      }
+    },
+    runSync: ({ handle }, request) => explained(() => raw.runSync(handle, ...flatten(request))),
+    cancel: ({ handle }) => explained(() => raw.cancel(handle)),
+    enableProfile: ({ handle }, on) => explained(() => raw.enableProfile(handle, on)),
+    profile: ({ handle }) => explained(() => raw.profile(handle)),
+  };
+}
+
+function stopAtExit(): void {
+  if (stopsAtExit) return;
+  stopsAtExit = true;
+  process.once("exit", () => {
+    for (const stop of running) stop();
+  });
+}
+
+/** Neighbouring columns often share an array: it is passed once. */
+function flatten(request: RunRequest): FlatRequest {
+  const { columns, shuffle } = request;
+  const arrays: ColumnArray[] = [];
+  const layout = new Float64Array(4 * columns.length);
+  const place = (array: ColumnArray): number => {
+    if (arrays[arrays.length - 1] !== array) arrays.push(array);
+    return arrays.length - 1;
+  };
+  for (let i = 0, at = 0; i < columns.length; i++, at += 4) {
+    const column = columns[i];
+    if ("values" in column) {
+      layout[at] = 2;
+      layout[at + 1] = place(column.values);
+      layout[at + 2] = place(column.offsets);
+    } else {
+      layout[at] = column.data instanceof Float32Array ? 0 : 1;
+      layout[at + 1] = place(column.data);
+      layout[at + 2] = column.offset;
+      layout[at + 3] = column.stride;
+    }
+  }
+  const settings = Float64Array.of(
+    request.rows,
+    request.start,
+    request.count,
+    request.batch,
+    shuffle ? 1 : 0,
+    shuffle?.seed ?? 0,
+    shuffle?.epoch ?? 0,
+    request.seed,
+    request.firstStep,
+    request.parametersChanged ? 1 : 0,
+  );
+  return [arrays, layout, settings, request.scalars, request.outputs];
+}
+
+function explained<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** The addon's errors carry the parts of a report. */
+function explain(error: unknown): unknown {
+  if (error instanceof PairloomError || !(error instanceof Error) || !("report" in error)) return error;
+  return new ExecutionError(error.report as ErrorReport, { cause: error });
+}
+
+/** Transferring a buffer frees it here while native threads may still use it. */
+function untransferable<B extends ArrayBufferLike>(buffer: B): B {
+  markAsUntransferable(buffer);
+  return buffer;
+}
