@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, rename } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 
 /** Makes the names inside a directory survive a power cut: a synced file is lost if its name is not. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -12,6 +12,15 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** Makes a directory and those above it that are missing, and makes each new name last. */
+export async function makeDirectory(path: string): Promise<void> {
+  const directory = resolve(path);
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = dirname(made))
+    await syncDirectory(dirname(made));
 }
 
 /** Writes a new file and syncs its bytes. */

@@ -1,8 +1,8 @@
-import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { access, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, PairloomError } from "../errors.js";
 import { type Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
-import { syncDirectory, TEMPORARY_PREFIX, writeNewFile } from "./durable.js";
+import { makeDirectory, syncDirectory, TEMPORARY_PREFIX, writeNewFile } from "./durable.js";
 import { encodeManifest, MANIFEST_FILE, type ManifestContent } from "./manifest.js";
 import { checkpointsDir, stepName } from "./paths.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
@@ -23,7 +23,7 @@ export interface CheckpointContent extends ManifestContent {
 export async function writeCheckpoint(runDir: string, content: CheckpointContent): Promise<Checkpoint> {
   const root = checkpointsDir(runDir);
   const final = join(root, stepName(content.step));
-  await mkdir(root, { recursive: true });
+  await makeDirectory(root);
   await makeRoom(final);
   const temporary = await mkdtemp(join(root, `${TEMPORARY_PREFIX}${stepName(content.step)}-`));
   try {
