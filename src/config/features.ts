@@ -210,11 +210,11 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
     }
     const other = features[j];
     for (const key of ["hash", "buckets", "vocabulary", "boundaries", "dim", "initializer"] as const)
-      if (JSON.stringify(valueOf(feature, key)) !== JSON.stringify(valueOf(other, key)))
+      if (JSON.stringify(settingOf(feature, key)) !== JSON.stringify(settingOf(other, key)))
         problem(context, [i, key], `must equal features[${j}].${key}: both read the table "${name}"`);
   });
 }
 
-function valueOf(feature: FeatureConfig, key: string): unknown {
+function settingOf(feature: FeatureConfig, key: string): unknown {
   return (feature as Record<string, unknown>)[key];
 }

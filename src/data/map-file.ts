@@ -1,10 +1,16 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { loadAddon } from "../backends/native/addon.js";
 
 /** Reads of at most this many bytes: one call to the system cannot read 2 GiB. */
 const pieceBytes = 2 ** 30;
 
-/** A whole file as memory, not to be written to. */
+/** A whole file as memory, not to be written to: mapped by the native core, or read where there is none. */
 export function mapFile(path: string): ArrayBuffer {
+  const { addon } = loadAddon();
+  return addon ? addon.mapFile(path) : readWhole(path);
+}
+
+function readWhole(path: string): ArrayBuffer {
   const file = openSync(path, "r");
   try {
     const { size } = fstatSync(file);

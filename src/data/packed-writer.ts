@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { Block, type Layout, offsetsOf } from "../features/block.js";
+import { writeCheckedJson } from "./checked-json.js";
 import { crc32 } from "./crc32.js";
 import {
   bagOffsetsFile,
@@ -54,7 +55,7 @@ export class PackedWriter {
     if (this.block.rows > 0 || this.rows === 0) await this.flush();
     await this.quarantine.close();
     for (const file of this.files.values()) await file.close();
-    writeFileSync(join(this.directory, "manifest.json"), `${JSON.stringify(this.manifest(), null, 1)}\n`);
+    writeCheckedJson(join(this.directory, "manifest.json"), this.manifest());
   }
 
   /** Closes what is open, after a failure. */

@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { DataError } from "../errors.js";
 import { columnsOf } from "../features/block.js";
+import { damaged, readCheckedJson } from "./checked-json.js";
 import type { Column, ColumnSet } from "./columns.js";
 import { crc32 } from "./crc32.js";
 import { mapFile } from "./map-file.js";
@@ -57,13 +57,9 @@ export class PackedDataset implements ColumnSet {
 
 function readManifest(directory: string): PackedManifest {
   const path = join(directory, "manifest.json");
-  try {
-    const manifest = JSON.parse(readFileSync(path, "utf8")) as PackedManifest;
-    if (manifest.format === "pairloom-packed" && manifest.version === packedVersion) return manifest;
-  } catch (error) {
-    throw damaged(path, (error as Error).message);
-  }
-  throw damaged(path, "another format or version");
+  const manifest = readCheckedJson(path) as PackedManifest;
+  if (manifest.format === "pairloom-packed" && manifest.version === packedVersion) return manifest;
+  throw damaged(path, `format ${manifest.format}, version ${manifest.version}`);
 }
 
 function mapVerified(directory: string, name: string, file: PackedFile): ArrayBuffer {
@@ -78,14 +74,4 @@ function mapVerified(directory: string, name: string, file: PackedFile): ArrayBu
     at += piece.bytes;
   }
   return buffer;
-}
-
-function damaged(path: string, got: string): DataError {
-  return new DataError({
-    what: "packed data is damaged",
-    where: path,
-    got,
-    expected: "the file as it was written",
-    next: "delete the directory; the next run packs the source again",
-  });
 }

@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type SplitName, splitNames } from "../config/data.js";
-import { DataError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import { crc32 } from "./crc32.js";
+import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import { PackedDataset } from "./packed.js";
+import { packedVersion } from "./packed-format.js";
 
-/** The directory that `prepareData` leaves: one packed split beside the other, and the fitted features. */
+/** The directory that `prepareData` leaves: a packed split a folder, and a manifest with the fitted features. */
 
 /** Features fitted to the training split, and every split packed. */
 export interface PreparedData {
@@ -23,54 +23,32 @@ export interface PreparedData {
 }
 
 interface PreparedManifest {
+  readonly version: number;
   readonly splits: readonly SplitName[];
   readonly unassigned: number;
-  readonly features: { readonly bytes: number; readonly crc32: number };
+  readonly features: FittedFeatures;
 }
 
 /** @throws DataError where anything is missing or damaged */
 export function openPrepared(directory: string, fromCache: boolean): PreparedData {
-  const { splits, unassigned, features } = readChecked(directory);
+  const { splits, unassigned, features } = readCheckedJson(
+    join(directory, "manifest.json"),
+  ) as PreparedManifest;
   const opened = Object.fromEntries(
     splits.map((name) => [name, PackedDataset.open(join(directory, name), fromCache)]),
   ) as unknown as PreparedData["splits"];
   return { features, splits: opened, unassigned, directory, fromCache };
 }
 
-function readChecked(directory: string) {
-  try {
-    const read = (name: string) => readFileSync(join(directory, name));
-    const manifest = JSON.parse(read("manifest.json").toString()) as PreparedManifest;
-    const bytes = read("features.json");
-    if (crc32(bytes) === manifest.features.crc32)
-      return { ...manifest, features: JSON.parse(bytes.toString()) as FittedFeatures };
-  } catch (error) {
-    throw damaged(directory, (error as Error).message);
-  }
-  throw damaged(directory, "a wrong checksum of features.json");
-}
-
-function damaged(where: string, got: string): DataError {
-  return new DataError({
-    what: "packed data is damaged",
-    where,
-    got,
-    expected: "the files as they were written",
-  });
-}
-
-/** Writes what {@link openPrepared} reads beside the splits; the manifest last. */
+/** Writes what {@link openPrepared} reads beside the splits. */
 export function writePrepared(
   directory: string,
-  fitted: FittedFeatures,
+  features: FittedFeatures,
   splits: readonly SplitName[],
   unassigned: number,
 ): void {
-  const bytes = Buffer.from(JSON.stringify(fitted));
-  writeFileSync(join(directory, "features.json"), bytes);
-  const features = { bytes: bytes.length, crc32: crc32(bytes) };
-  const manifest: PreparedManifest = { splits, unassigned, features };
-  writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
+  const manifest: PreparedManifest = { version: packedVersion, splits, unassigned, features };
+  writeCheckedJson(join(directory, "manifest.json"), manifest);
 }
 
 /** Where a run packs before it renames. */

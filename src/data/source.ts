@@ -1,5 +1,5 @@
 import type { SourceConfig } from "../config/data.js";
-import { ConfigError } from "../errors.js";
+import { ConfigError, DataError } from "../errors.js";
 import { type Duck, quoteText, type SourceColumn } from "./duckdb.js";
 import { nearNames } from "./near-names.js";
 import { type FileIdentity, findFiles, type SourceFormat } from "./source-files.js";
@@ -49,6 +49,7 @@ export async function openSource(
   if (files.format === "parquet") refuseTextOptions(config, where);
   const detected = await duck.describe(`SELECT * FROM ${relation("")}`, where);
   checkTypes(config, detected, where);
+  await refuseNoRows(duck, relation(""), where);
   const types = typeOptions(config, files.format, detected, wants);
   const select = (rejects?: string) => {
     const all = `SELECT * FROM ${relation(types, rejects)}`;
@@ -113,6 +114,18 @@ function plainRelation(
   const options = [list(paths), types, withFile ? `filename = '${fileColumn}'` : ""];
   if (config.rows) options.push("format = 'newline_delimited', records = true, sample_size = -1");
   return `read_${format}(${options.filter(Boolean).join(", ")})`;
+}
+
+async function refuseNoRows(duck: Duck, relation: string, where: string): Promise<void> {
+  const rows = await duck.rows(`SELECT 1 FROM ${relation} LIMIT 1`, where);
+  if (rows.length > 0) return;
+  throw new DataError({
+    what: "the source has no rows that can be read",
+    where,
+    got: "a header alone, or malformed rows alone",
+    expected: "one row at least",
+    next: "look at the file; for a text file, check format, delimiter and header",
+  });
 }
 
 function refuseTextOptions(config: SourceConfig, where: string): void {

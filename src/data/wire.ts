@@ -42,7 +42,8 @@ export function targetWire(column: string, source: Source, where: string): Wire 
 }
 
 function nextForTarget(column: string): string {
-  return `derive it in sql, such as SELECT *, (… ) AS ${column}; or, if odd texts stand among numbers, list them in nullValues or set types: { ${column}: "DOUBLE" }`;
+  const derive = `derive it in sql: SELECT * REPLACE (${column} = 'yes' AS ${column}) FROM source`;
+  return `${derive}; where odd texts stand among numbers, name them in nullValues or set types: { ${column}: "DOUBLE" }`;
 }
 
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
