@@ -1,4 +1,4 @@
-import type { Column, ColumnSet } from "../data/columns.js";
+import type { Column } from "../data/columns.js";
 import type { Shuffle } from "../data/order.js";
 import type { Graph } from "../graph/graph.js";
 import type { Initializer } from "../ops/sources.js";
@@ -37,6 +37,8 @@ export interface CompileOptions {
   /** The largest batch that will be run. */
   readonly maxBatch: number;
   readonly threads?: number;
+  /** The parameters will not change after the first run: what is derived from them (packed weights) is kept. */
+  readonly frozen?: boolean;
 }
 
 export interface Backend {
@@ -50,9 +52,4 @@ export interface Backend {
    * @param parameters an array for every parameter of the graph, by name
    */
   compile(graph: Graph, parameters: ReadonlyMap<string, Float32Array>, options: CompileOptions): Executable;
-}
-
-/** The columns of a data set under the names that a graph's inputs use. */
-export function columnsOf(data: ColumnSet): Pick<RunRequest, "columns" | "rows"> {
-  return { columns: data.columns, rows: data.rows };
 }

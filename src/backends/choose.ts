@@ -1,0 +1,12 @@
+import type { Backend } from "./backend.js";
+import { loadAddon } from "./native/addon.js";
+import { nativeBackend } from "./native/backend.js";
+import { referenceBackend } from "./reference/backend.js";
+
+/** The native backend where it has been built, else the reference backend and why. */
+export function chooseBackend(): { readonly backend: Backend; readonly fallback?: string } {
+  const loaded = loadAddon();
+  return loaded.addon
+    ? { backend: nativeBackend(loaded.addon) }
+    : { backend: referenceBackend, fallback: loaded.reason };
+}

@@ -1,0 +1,141 @@
+import { availableParallelism } from "node:os";
+import type { Column } from "../../data/columns.js";
+import { ExecutionError } from "../../errors.js";
+import type { Graph } from "../../graph/graph.js";
+import { compileProgram } from "../../passes/compile.js";
+import type { Backend, CompileOptions, Executable, RunRequest, RunResult } from "../backend.js";
+import type * as native from "./addon.js";
+
+/** Runs graphs on the native core. */
+export function nativeBackend(addon: native.Addon): NativeBackend {
+  return new NativeBackend(addon);
+}
+
+class NativeBackend implements Backend {
+  constructor(private readonly addon: native.Addon) {}
+
+  get name(): string {
+    return `native (${this.addon.isa()})`;
+  }
+
+  allocate(elements: number): Float32Array {
+    return new Float32Array(this.addon.allocate(elements * Float32Array.BYTES_PER_ELEMENT), 0, elements);
+  }
+
+  initialize(
+    target: Float32Array,
+    init: Parameters<Backend["initialize"]>[1],
+    seed: number,
+    stream: number,
+  ): void {
+    const [a, b] =
+      init.kind === "constant"
+        ? [init.value, 0]
+        : init.kind === "uniform"
+          ? [init.low, init.high]
+          : [init.mean, init.std];
+    this.addon.fill(target, { kind: init.kind, a, b, seed, stream });
+  }
+
+  compile(
+    graph: Graph,
+    parameters: ReadonlyMap<string, Float32Array>,
+    options: CompileOptions,
+  ): NativeExecutable {
+    const program = compileProgram(graph, options.maxBatch);
+    const bound = program.parameters.map((name) => parameters.get(name)!);
+    const threads = options.threads ?? availableParallelism();
+    return new NativeExecutable(
+      this.addon,
+      this.addon.compile(program.bytes, bound, threads),
+      options.frozen ?? false,
+    );
+  }
+}
+
+/** Adapts requests by name to the addon's requests by position. */
+export class NativeExecutable implements Executable {
+  private ran = false;
+
+  constructor(
+    private readonly addon: native.Addon,
+    private readonly executable: native.Executable,
+    private readonly frozen: boolean,
+  ) {}
+
+  async run(request: RunRequest): Promise<RunResult> {
+    const { outputs, result } = this.results(request);
+    await this.addon.run(this.executable, this.bind(request, outputs));
+    return result;
+  }
+
+  runSync(request: RunRequest): RunResult {
+    const { outputs, result } = this.results(request);
+    this.addon.runSync(this.executable, this.bind(request, outputs));
+    return result;
+  }
+
+  /** Counts the time of every instruction from now on. */
+  startProfile(): void {
+    this.addon.enableProfile(this.executable, true);
+  }
+
+  /** Nanoseconds of all threads by instruction since `startProfile`, the packing of weights last. */
+  profile(): { name: string; nanoseconds: number }[] {
+    const times = this.addon.profile(this.executable);
+    const names = [...this.executable.instructions, "pack weights"];
+    return names.map((name, i) => ({ name, nanoseconds: times[i] }));
+  }
+
+  private results({ count, batch }: RunRequest) {
+    const steps = Math.ceil(count / batch);
+    const outputs = this.executable.outputs.map(
+      ({ per, width }) => new Float32Array((per === "row" ? count : steps) * width),
+    );
+    return { outputs, result: new Map(this.executable.outputs.map(({ name }, i) => [name, outputs[i]])) };
+  }
+
+  private bind(request: RunRequest, outputs: Float32Array[]): native.RunRequest {
+    const parametersChanged = !(this.frozen && this.ran);
+    this.ran = true;
+    return {
+      columns: this.executable.inputs.map(({ name }) => nativeColumn(name, request.columns.get(name))),
+      rows: request.rows,
+      start: request.start,
+      count: request.count,
+      batch: request.batch,
+      shuffle: request.shuffle,
+      seed: request.seed,
+      firstStep: request.firstStep,
+      scalars: this.scalarTable(request),
+      outputs,
+      parametersChanged,
+    };
+  }
+
+  /** Steps x scalars, from a series for each scalar. */
+  private scalarTable({ scalars, count, batch }: RunRequest): Float32Array {
+    const names = this.executable.scalars;
+    const table = new Float32Array(Math.ceil(count / batch) * names.length);
+    names.forEach((name, column) => {
+      const series = scalars.get(name);
+      if (!series) throw missing("scalar", name);
+      for (let step = 0; step * names.length < table.length; step++)
+        table[step * names.length + column] = series[step];
+    });
+    return table;
+  }
+}
+
+function nativeColumn(name: string, column: Column | undefined): native.NativeColumn {
+  if (!column) throw missing("column", name);
+  return column;
+}
+
+function missing(what: string, name: string): ExecutionError {
+  return new ExecutionError({
+    what: `the request gives no ${what} for an input of the graph`,
+    where: name,
+    got: "nothing",
+  });
+}

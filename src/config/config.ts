@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { ConfigError } from "../errors.js";
+import { configuredFeatureInfos } from "../models/feature-info.js";
+import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
+import { inferenceGraph } from "../train/model-graphs.js";
+import { trainSchema } from "../train/train-config.js";
+import { type DataInput, dataSchema } from "./data.js";
+import { type FeatureInput, featuresSchema } from "./features.js";
+import { describeIssue } from "./issues.js";
+
+export const configSchema = z.strictObject({
+  data: dataSchema,
+  features: featuresSchema,
+  model: modelSchema,
+  train: trainSchema.prefault({}),
+});
+
+/** A config with every default filled in; plain JSON. */
+export type Config = z.output<typeof configSchema>;
+
+/** Feature lists of a model narrowed to the names that the config declares. */
+type NamedBy<T, Name extends string> = T extends string | number | boolean | undefined
+  ? T
+  : T extends readonly (infer E)[]
+    ? readonly NamedBy<E, Name>[]
+    : {
+        [K in keyof T]: K extends "features"
+          ? readonly Name[]
+          : K extends "user" | "item"
+            ? Name
+            : NamedBy<T[K], Name>;
+      };
+
+/** A config as it is written: defaults left out, feature names checked by the compiler. */
+export interface ConfigInput<F extends readonly FeatureInput[] = readonly FeatureInput[]> {
+  readonly data: DataInput;
+  readonly features: F;
+  readonly model: NamedBy<ModelInput, F[number]["name"]>;
+  readonly train?: z.input<typeof trainSchema>;
+}
+
+/** Types a config; nothing is checked until it is used. */
+export function defineConfig<const F extends readonly FeatureInput[]>(
+  config: ConfigInput<F>,
+): ConfigInput<F> {
+  return config;
+}
+
+/**
+ * Checks a config and fills in the defaults. The model is built once on empty tables, so that what only the model
+ * knows (its groups' names and dims) is checked before any data is read.
+ * @throws ConfigError with the config path, what was found, what was expected and the next step
+ */
+export function resolveConfig(value: unknown): Config {
+  const parsed = configSchema.safeParse(value);
+  if (!parsed.success) throw new ConfigError(describeIssue(parsed.error.issues[0], value));
+  inferenceGraph({
+    model: parsed.data.model as ModelConfig,
+    features: configuredFeatureInfos(parsed.data.features),
+  });
+  return parsed.data;
+}

@@ -1,0 +1,44 @@
+import { type FeatureConfig, type Initializer as TableInitializer, tableName } from "../config/features.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import type { Initializer } from "../ops/sources.js";
+import type { FeatureInfo } from "./model.js";
+
+/** What models see of fitted features. */
+export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
+  return features.map((feature) => {
+    if (feature.type === "f32") return { type: "f32", name: feature.name, width: feature.width };
+    const { name, embedding, buckets, dim } = feature;
+    const initializer = initializerOf(feature.initializer);
+    if (feature.type === "id") return { type: "id", name, embedding, buckets, dim, initializer };
+    return { type: "bag", name, embedding, buckets, dim, initializer, pooling: feature.pooling };
+  });
+}
+
+/**
+ * What models see of features before any data has been read, with tables of one row: enough to check a model's groups
+ * and dims at once, before an hour of reading.
+ */
+export function configuredFeatureInfos(features: readonly FeatureConfig[]): FeatureInfo[] {
+  return features.map((feature) => {
+    const { name } = feature;
+    if (feature.kind === "number" && feature.boundaries === undefined) {
+      return { type: "f32", name, width: feature.width };
+    }
+    const table = {
+      name,
+      embedding: tableName(feature),
+      buckets: 1,
+      dim: feature.dim,
+      initializer: initializerOf(feature.initializer),
+    };
+    return feature.kind === "ids"
+      ? { ...table, type: "bag", pooling: feature.pooling }
+      : { ...table, type: "id" };
+  });
+}
+
+function initializerOf(initializer: TableInitializer | undefined): Initializer | undefined {
+  if (initializer?.kind === "uniform")
+    return { kind: "uniform", low: -initializer.range, high: initializer.range };
+  return initializer && { kind: "normal", mean: 0, std: initializer.std };
+}

@@ -1,0 +1,72 @@
+import { type Graph, GraphBuilder } from "../graph/graph.js";
+import type { Tensor } from "../graph/tensor.js";
+import { Scope } from "../layers/scope.js";
+import { type ModelConfig, modelOf } from "../models/index.js";
+import { type FeatureInfo, ModelFeatures } from "../models/model.js";
+import { multiply } from "../ops/arithmetic.js";
+import { batchMean, sigmoidCrossEntropy } from "../ops/loss.js";
+import { input, type ParameterAttrs, parameter } from "../ops/sources.js";
+import { autodiff } from "../passes/autodiff.js";
+import { simplify } from "../passes/compile.js";
+import { applyOptimizers } from "./apply-optimizers.js";
+import type { L2, Optimizers } from "./optimizers.js";
+
+/** Names of the outputs of model graphs, and of the inputs that are no features. */
+export const LOGITS = "logits";
+export const LOSS = "loss";
+export const LABELS = "labels";
+export const LABEL_INPUT = "@label";
+export const WEIGHT_INPUT = "@weight";
+
+/** A model applied to features: what both of its graphs are built from. */
+export interface ModelSpec {
+  readonly model: ModelConfig;
+  readonly features: readonly FeatureInfo[];
+}
+
+/**
+ * One training step: forward, binary cross-entropy averaged over the batch (weighted by the sample weights where there
+ * are any), gradients, updates. Outputs: `logits` and `labels` [B, 1], `loss` [1].
+ */
+export function trainingGraph(
+  spec: ModelSpec,
+  { optimizers, l2, weighted }: { optimizers: Optimizers; l2: L2; weighted: boolean },
+): Graph {
+  const builder = new GraphBuilder();
+  const logits = forward(builder, spec, "training");
+  const labels = column(builder, LABEL_INPUT);
+  const [losses] = builder.apply(sigmoidCrossEntropy, [logits, labels], {});
+  const weightedLosses = weighted
+    ? builder.apply(multiply, [losses, column(builder, WEIGHT_INPUT)], {})[0]
+    : losses;
+  builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
+  builder.output(LOGITS, logits);
+  builder.output(LABELS, labels);
+  return simplify(applyOptimizers(autodiff(builder.finish(), LOSS), optimizers, l2));
+}
+
+/** The forward pass alone. Output: `logits` [B, 1]. */
+export function inferenceGraph(spec: ModelSpec): Graph {
+  const builder = new GraphBuilder();
+  builder.output(LOGITS, forward(builder, spec, "inference"));
+  return simplify(builder.finish());
+}
+
+/** The parameters of a graph, in its order. */
+export function parametersOf(graph: Graph): ParameterAttrs[] {
+  return graph.nodes.filter((node) => node.op === parameter).map((node) => node.attrs as ParameterAttrs);
+}
+
+function forward(
+  builder: GraphBuilder,
+  { model, features }: ModelSpec,
+  mode: "training" | "inference",
+): Tensor {
+  const scope = Scope.root(builder, mode);
+  const named = new Map(features.map((feature) => [feature.name, feature]));
+  return modelOf(model).build(new ModelFeatures(scope, named), model, scope);
+}
+
+function column(builder: GraphBuilder, name: string): Tensor {
+  return builder.apply(input, [], { name, type: { dtype: "f32", shape: ["B", 1] }, limit: 0 })[0];
+}

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { MONITORED_METRICS } from "../metrics/metric.js";
+import { earlyStoppingSchema } from "./early-stopping.js";
+import { l2Schema, optimizerSchema } from "./optimizers.js";
+
+const count = z.int().positive();
+
+/** The training section of a config. */
+export const trainSchema = z
+  .strictObject({
+    /** Rows a step. */
+    batchSize: count.default(2048),
+    /** Passes over the training split; default 1 where `steps` is not given. */
+    epochs: count.optional(),
+    /** Steps in all, instead of epochs. */
+    steps: count.optional(),
+    /** Names every random draw: initialisation, order, dropout. */
+    seed: z.int().nonnegative().default(1),
+    optimizer: optimizerSchema.prefault({}),
+    l2: l2Schema.prefault({}),
+    /** Steps between evaluations on the validation split; default once an epoch. */
+    evaluateEvery: count.optional(),
+    /** The validation metric that names the best checkpoint. */
+    metric: z.enum(MONITORED_METRICS).default("auc"),
+    earlyStopping: earlyStoppingSchema.optional(),
+    checkpoint: z
+      .strictObject({
+        /** Steps between checkpoints; default at every evaluation. */
+        every: count.optional(),
+        /** Checkpoints kept beside the best. */
+        keep: count.default(2),
+      })
+      .prefault({}),
+    /** Native threads; default the machine's processors. Results do not depend on it. */
+    threads: count.optional(),
+  })
+  .superRefine(({ epochs, steps }, context) => {
+    if (epochs !== undefined && steps !== undefined) {
+      context.addIssue({ code: "custom", path: ["steps"], message: "give epochs or steps, not both" });
+    }
+  });
+
+export type TrainConfig = z.output<typeof trainSchema>;

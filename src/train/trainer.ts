@@ -1,0 +1,329 @@
+import { mkdirSync } from "node:fs";
+import type { Backend, Executable } from "../backends/backend.js";
+import {
+  type Checkpoint,
+  findBest,
+  findLatest,
+  pruneCheckpoints,
+  updatePointers,
+  writeCheckpoint,
+} from "../checkpoint/index.js";
+import type { Config } from "../config/config.js";
+import type { ColumnSet } from "../data/columns.js";
+import { ExecutionError } from "../errors.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { type BinaryEvaluation, StreamingAuc } from "../metrics/index.js";
+import { fittedFeatureInfos } from "../models/feature-info.js";
+import { LEARNING_RATES } from "./apply-optimizers.js";
+import { observeEvaluation, shouldStop } from "./early-stopping.js";
+import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
+import {
+  inferenceGraph,
+  LABELS,
+  LOGITS,
+  LOSS,
+  parametersOf,
+  trainingGraph,
+  WEIGHT_INPUT,
+} from "./model-graphs.js";
+import { Parameters } from "./parameters.js";
+import { RunLog } from "./run-log.js";
+import { learningRate, observeMetric, scheduleMetric } from "./schedules.js";
+import { type Carried, initialCarried, Plan, type Position, parseCarried } from "./training-state.js";
+
+export interface TrainerOptions {
+  readonly config: Config;
+  readonly features: FittedFeatures;
+  readonly train: ColumnSet;
+  readonly valid?: ColumnSet;
+  readonly backend: Backend;
+  /** Gets `metrics.jsonl`, `tensorboard/` and `checkpoints/`. */
+  readonly runDir: string;
+  /** Go on from the latest checkpoint of the run directory. */
+  readonly resume?: boolean;
+  /** Stops the run after the step at hand, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly listener?: TrainingListener;
+}
+
+/** What a person or a program may want to see of a run while it goes on. */
+export interface TrainingListener {
+  epochStarted?(epoch: number, rows: number, doneRows: number): void;
+  trained?(rows: number, loss: number, auc: number | undefined): void;
+  evaluationStarted?(rows: number): void;
+  evaluatedRows?(rows: number): void;
+  evaluated?(position: Position, evaluation: BinaryEvaluation): void;
+  checkpointed?(dir: string): void;
+}
+
+export interface TrainingResult {
+  readonly reason: "finished" | "earlyStopping" | "interrupted";
+  readonly position: Position;
+  /** Seconds spent training, without evaluation and checkpoints. */
+  readonly trainSeconds: number;
+  /** Rows trained on by this process. */
+  readonly trainRows: number;
+  /** The checkpoint that the run's best validation metric belongs to; the latest where there is no validation. */
+  readonly checkpoint: Checkpoint;
+}
+
+/** A call into the executor should take about this long: progress stays lively, and an interrupt is heard. */
+const CALL_SECONDS = 0.1;
+const LOGS_PER_EPOCH = 20;
+
+/** Trains one model. Resuming at any checkpoint gives the bytes that never stopping would have given. */
+export class Trainer {
+  private readonly plan: Plan;
+  private readonly parameters: Parameters;
+  private readonly training: Executable;
+  private readonly inference: Executable;
+  private readonly listener: TrainingListener;
+  private position: Position = { step: 0, epoch: 0, epochStep: 0 };
+  private carried: Carried = initialCarried;
+  private lastEvaluation?: { step: number; metrics: Record<string, number> };
+  private stepsPerCall = 4;
+  private trainSeconds = 0;
+  private trainRows = 0;
+
+  constructor(private readonly options: TrainerOptions) {
+    const { config, features, train, backend } = options;
+    const { train: settings } = config;
+    this.listener = options.listener ?? {};
+    this.plan = new Plan(train.rows, settings.batchSize, settings);
+    const spec = { model: config.model, features: fittedFeatureInfos(features) };
+    const weighted = train.columns.has(WEIGHT_INPUT);
+    const graph = trainingGraph(spec, { optimizers: settings.optimizer, l2: settings.l2, weighted });
+    const forward = inferenceGraph(spec);
+    this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
+    const { threads } = settings;
+    this.training = backend.compile(graph, this.parameters.arrays, { maxBatch: settings.batchSize, threads });
+    this.inference = backend.compile(forward, this.parameters.arrays, { maxBatch: INFERENCE_BATCH, threads });
+  }
+
+  /** Elements of the model and of the optimizer's state. */
+  get sizes(): { model: number; optimizer: number } {
+    return { model: this.parameters.count("model"), optimizer: this.parameters.count("optimizer") };
+  }
+
+  async run(): Promise<TrainingResult> {
+    const { runDir } = this.options;
+    mkdirSync(runDir, { recursive: true });
+    const resumed = await this.start();
+    const log = new RunLog(runDir, resumed ? this.position.step : undefined);
+    try {
+      const reason = await this.loop(log);
+      if (reason !== "finished" || this.lastEvaluation?.step !== this.position.step) await this.checkpoint();
+      return {
+        reason,
+        position: this.position,
+        trainSeconds: this.trainSeconds,
+        trainRows: this.trainRows,
+        checkpoint: await this.chosen(),
+      };
+    } finally {
+      log.close();
+    }
+  }
+
+  /** Metrics of the chosen checkpoint (see `TrainingResult.checkpoint`) on any split. */
+  async evaluate(
+    checkpoint: Checkpoint,
+    data: ColumnSet,
+    onRows?: (rows: number) => void,
+  ): Promise<BinaryEvaluation> {
+    await this.parameters.load(checkpoint, { optimizer: false });
+    return evaluate(this.inference, data, onRows);
+  }
+
+  private async start(): Promise<boolean> {
+    const { config, runDir, resume } = this.options;
+    const { checkpoint } = resume ? await findLatest(runDir, { checksums: true }) : {};
+    if (!checkpoint) {
+      this.parameters.initialize(config.train.seed);
+      return false;
+    }
+    const { step, epoch, epochStep, trainer } = checkpoint.manifest;
+    this.position = { step, epoch, epochStep };
+    this.carried = parseCarried(trainer, checkpoint.dir);
+    await this.parameters.load(checkpoint, { optimizer: true });
+    return true;
+  }
+
+  private async loop(log: RunLog): Promise<TrainingResult["reason"]> {
+    const { train } = this.options.config;
+    const every = [this.plan.evaluateEvery, ...(train.checkpoint.every ? [train.checkpoint.every] : [])];
+    while (this.position.step < this.plan.totalSteps) {
+      if (this.options.signal?.aborted) return "interrupted";
+      if (this.stopsEarly()) return "earlyStopping";
+      await this.trainUntil(this.plan.stepsUntilEvent(this.position, every), log);
+      if (this.options.signal?.aborted && this.position.step < this.plan.totalSteps) return "interrupted";
+      const { step } = this.position;
+      const ends = step === this.plan.totalSteps;
+      const evaluates = step % this.plan.evaluateEvery === 0 || ends;
+      if (evaluates) await this.evaluateValid(log);
+      if (train.checkpoint.every ? step % train.checkpoint.every === 0 || ends : evaluates)
+        await this.checkpoint();
+    }
+    return this.stopsEarly() ? "earlyStopping" : "finished";
+  }
+
+  /** Trains `steps` steps of one epoch, in calls of about CALL_SECONDS. */
+  private async trainUntil(steps: number, log: RunLog): Promise<void> {
+    const { rows } = this.options.train;
+    const { batchSize } = this.plan;
+    const { epoch, epochStep } = this.position;
+    const auc = new StreamingAuc();
+    const logEvery = Math.max(1, Math.floor(this.plan.stepsPerEpoch / LOGS_PER_EPOCH));
+    let losses: number[] = [];
+    this.listener.epochStarted?.(epoch, rows, epochStep * batchSize);
+    for (let left = steps; left > 0 && !this.options.signal?.aborted; ) {
+      const count = Math.min(left, this.stepsPerCall);
+      const started = performance.now();
+      const first = this.position.epochStep * batchSize;
+      const took = Math.min(count * batchSize, rows - first);
+      const result = await this.call(first, took, count);
+      this.pace(count, took, (performance.now() - started) / 1000);
+      this.position = this.plan.advance(this.position, count);
+      left -= count;
+      const loss = this.checkLosses(result.get(LOSS)!);
+      losses.push(...result.get(LOSS)!);
+      auc.add(result.get(LOGITS)!, result.get(LABELS)!);
+      const area = auc.result();
+      this.listener.trained?.(took, loss, area.defined ? area.value : undefined);
+      if (losses.length >= logEvery || left === 0) {
+        log.write(this.position, "train", { loss: mean(losses), ...this.learningRates() });
+        losses = [];
+      }
+    }
+  }
+
+  private call(start: number, count: number, steps: number) {
+    const { config, train } = this.options;
+    const { seed } = config.train;
+    const { step, epoch } = this.position;
+    const scalars = new Map<string, Float32Array>();
+    for (const part of ["dense", "embedding"] as const) {
+      scalars.set(
+        LEARNING_RATES[part],
+        Float32Array.from({ length: steps }, (_, i) => this.rateOf(part, step + i)),
+      );
+    }
+    return this.training.run({
+      columns: train.columns,
+      rows: train.rows,
+      start,
+      count,
+      batch: this.plan.batchSize,
+      shuffle: { seed, epoch },
+      seed,
+      firstStep: step,
+      scalars,
+    });
+  }
+
+  private rateOf(part: "dense" | "embedding", step: number): number {
+    const { learningRate: base, schedule } = this.options.config.train.optimizer[part];
+    return learningRate(schedule, base, step, this.carried[`${part}Schedule`]);
+  }
+
+  private learningRates(): Record<string, number> {
+    const step = this.position.step - 1;
+    return {
+      [LEARNING_RATES.dense]: this.rateOf("dense", step),
+      [LEARNING_RATES.embedding]: this.rateOf("embedding", step),
+    };
+  }
+
+  private pace(steps: number, rows: number, seconds: number): void {
+    this.trainSeconds += seconds;
+    this.trainRows += rows;
+    const wanted = Math.round((steps * CALL_SECONDS) / Math.max(seconds, 1e-4));
+    this.stepsPerCall = Math.max(1, Math.min(wanted, this.stepsPerCall * 4));
+  }
+
+  private checkLosses(losses: Float32Array): number {
+    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+    if (bad < 0) return mean(losses);
+    throw new ExecutionError({
+      what: "the training loss is no longer a number",
+      where: `step ${this.position.step - losses.length + bad}`,
+      got: String(losses[bad]),
+      expected: "a finite loss",
+      next: "Lower train.optimizer.*.learningRate, or normalise large number features. The last checkpoint is untouched.",
+    });
+  }
+
+  private async evaluateValid(log: RunLog): Promise<void> {
+    const { valid, config } = this.options;
+    if (!valid) return;
+    this.listener.evaluationStarted?.(valid.rows);
+    const evaluation = await evaluate(this.inference, valid, this.listener.evaluatedRows);
+    const metrics = metricValues(evaluation);
+    log.write(this.position, "valid", metrics);
+    this.lastEvaluation = { step: this.position.step, metrics };
+    const { optimizer, earlyStopping } = config.train;
+    for (const part of ["dense", "embedding"] as const) {
+      const { schedule } = optimizer[part];
+      const value = metrics[scheduleMetric(schedule) ?? ""];
+      if (value === undefined) continue;
+      const key = `${part}Schedule` as const;
+      this.carried = { ...this.carried, [key]: observeMetric(schedule, this.carried[key], value) };
+    }
+    const watched = earlyStopping && metrics[earlyStopping.metric];
+    if (earlyStopping && watched !== undefined) {
+      const state = observeEvaluation(earlyStopping, this.carried.earlyStopping, this.position.step, watched);
+      this.carried = { ...this.carried, earlyStopping: state };
+    }
+    this.listener.evaluated?.(this.position, evaluation);
+  }
+
+  private stopsEarly(): boolean {
+    const { earlyStopping } = this.options.config.train;
+    return earlyStopping !== undefined && shouldStop(earlyStopping, this.carried.earlyStopping);
+  }
+
+  /** Saves the run as it stands, unless this step has been saved. */
+  private async checkpoint(): Promise<void> {
+    const { config, features, runDir } = this.options;
+    const { checkpoint: latest } = await findLatest(runDir);
+    if (latest?.manifest.step === this.position.step) return;
+    const saved = await writeCheckpoint(runDir, {
+      ...this.position,
+      seed: config.train.seed,
+      reader: { split: "train", row: this.position.epochStep * this.plan.batchSize },
+      trainer: this.carried,
+      config,
+      features,
+      metrics: this.lastEvaluation?.step === this.position.step ? this.lastEvaluation.metrics : {},
+      model: this.parameters.sources("model"),
+      optimizer: this.parameters.sources("optimizer"),
+    });
+    await updatePointers(runDir, config.train.metric);
+    await pruneCheckpoints(runDir, { keep: config.train.checkpoint.keep });
+    this.listener.checkpointed?.(saved.dir);
+  }
+
+  private async chosen(): Promise<Checkpoint> {
+    if (this.options.valid && this.lastEvaluation) return findBest(this.options.runDir);
+    return (await findLatest(this.options.runDir)).checkpoint!;
+  }
+}
+
+/** The metrics that are defined, by name. */
+export function metricValues({
+  auc,
+  logLoss,
+  normalizedEntropy,
+  calibration,
+}: BinaryEvaluation): Record<string, number> {
+  const results = Object.entries({ auc, logLoss, normalizedEntropy, calibration });
+  return Object.fromEntries(
+    results.flatMap(([name, result]) => (result.defined ? [[name, result.value]] : [])),
+  );
+}
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
