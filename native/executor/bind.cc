@@ -110,23 +110,28 @@ void Executor::bind_instructions() {
   for (const Instruction& source : program_.instructions) {
     BoundInstruction bound{&source, find_operation(source.opcode), {}, nullptr};
     for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
-    if (source.opcode == Opcode::kLinear || source.opcode == Opcode::kLinearGradInput) {
-      bound.packed = packed_.add(bound.views[1], source.opcode);
-    }
     updates_parameters_ |= writes_parameters(*bound.operation);
     instructions_.push_back(std::move(bound));
   }
-  packed_.finish();
   for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
-  for (const Stage& stage : program_.stages) {
-    Section section{stage, false, {}};
-    for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
-      const auto& views = instructions_[i].views;
-      section.reduces |= std::any_of(views.begin(), views.end(), [](const View& v) { return v.space == Space::kPartial; });
-    }
-    if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());
-    sections_.push_back(std::move(section));
+  for (const Stage& stage : program_.stages) sections_.push_back(bind_stage(stage));
+  packed_.finish();
+}
+
+Executor::Section Executor::bind_stage(const Stage& stage) {
+  Section section{stage, false, {}, PackedWeights(kernels_)};
+  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+    BoundInstruction& bound = instructions_[i];
+    section.reduces |= std::any_of(bound.views.begin(), bound.views.end(),
+                                   [](const View& view) { return view.space == Space::kPartial; });
+    const Opcode opcode = bound.source->opcode;
+    if (opcode != Opcode::kLinear && opcode != Opcode::kLinearGradInput) continue;
+    PackedWeights& packed = bound.views[1].space == Space::kFixed ? section.packed : packed_;
+    bound.packed = packed.add(bound.views[1], opcode);
   }
+  section.packed.finish();
+  if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());
+  return section;
 }
 
 }  // namespace pairloom

@@ -72,7 +72,8 @@ void Executor::run_step(const Request& request, uint64_t index) {
   step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
   step_.groups = std::min(program_.groups, step_.tiles);
   std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());
-  if (packs_stale_) pack_weights();
+  if (packs_stale_) pack_weights(packed_);
+  packs_stale_ = false;
   loader_.begin_step();
   for (const Section& section : sections_) {
     if (section.stage.kind == StageKind::kTile) run_tiles(section);
@@ -83,13 +84,13 @@ void Executor::run_step(const Request& request, uint64_t index) {
   copy_outputs(request, index);
 }
 
-void Executor::pack_weights() {
-  timed(profiling_, packing_ns_, [&] { packed_.pack(pool_); });
-  packs_stale_ = false;
+void Executor::pack_weights(const PackedWeights& weights) {
+  timed(profiling_, packing_ns_, [&] { weights.pack(pool_); });
 }
 
 // Groups are the unit of work where tiles add up; otherwise every tile is its own.
 void Executor::run_tiles(const Section& section) {
+  if (!section.packed.empty()) pack_weights(section.packed);
   if (!section.reduces) {
     pool_.run(step_.tiles, [&](uint32_t tile, uint32_t thread) { run_tile(section, workers_[thread], tile, 0); });
     return;

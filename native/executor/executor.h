@@ -57,12 +57,14 @@ class Executor {
   struct Section {  // a stage made ready to run
     Stage stage;
     bool reduces;
-    std::vector<FixedJob> jobs;
+    std::vector<FixedJob> jobs;  // fixed stages
+    PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
   };
 
   void bind_parameters(const std::vector<std::span<float>>& parameters);
   void allocate();
   void bind_instructions();
+  Section bind_stage(const Stage& stage);
   View bind(const Operand& operand) const;
 
   void check(const Request& request) const;
@@ -71,14 +73,14 @@ class Executor {
   void run_tile(const Section& section, Worker& worker, uint32_t index, uint32_t group);
   void run_fixed(const Section& section);
   void run_fixed_job(const FixedJob& job, Worker& worker);
-  void pack_weights();
+  void pack_weights(const PackedWeights& weights);
   void copy_outputs(const Request& request, uint64_t index);
 
   const KernelTable& kernels_;
   const Program program_;
   Pool pool_;
   Loader loader_;
-  PackedWeights packed_;
+  PackedWeights packed_;         // weights that are parameters
   std::vector<float*> bases_;    // by buffer: parameters, scalars, fixed and batch buffers
   std::vector<float> scalars_;   // of the step
   Arena fixed_, partial_, batch_;
