@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { SafetensorsFile } from "../src/checkpoint/safetensors-reader.js";
+import type { Column } from "../src/data/columns.js";
+import { modelSchema } from "../src/models/index.js";
+import type { FeatureInfo } from "../src/models/model.js";
+import type { ModelSpec } from "../src/train/model-graphs.js";
+import { type L2, l2Schema, type Optimizers, optimizerSchema } from "../src/train/optimizers.js";
+
+/** The fixtures that make_fixtures.py writes. */
+const path = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+
+interface RunSpec {
+  readonly dense: unknown;
+  readonly embedding: unknown;
+  readonly l2: unknown;
+}
+interface Specs {
+  readonly rows: number;
+  readonly batch: number;
+  readonly steps: number;
+  readonly runs: Readonly<Record<string, RunSpec>>;
+  readonly models: Readonly<
+    Record<
+      string,
+      { model: unknown; features: readonly FeatureInfo[]; weighted?: boolean; runs: readonly string[] }
+    >
+  >;
+}
+
+export const SPECS: Specs = JSON.parse(await readFile(path("specs.json"), "utf8"));
+
+/** What PyTorch computed for one model. */
+export interface Fixture {
+  readonly spec: ModelSpec;
+  readonly weighted: boolean;
+  readonly columns: ReadonlyMap<string, Column>;
+  /** Every tensor of the file, as make_fixtures.py names them. */
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+}
+
+export async function readFixture(name: string): Promise<Fixture> {
+  const { model, features, weighted = false } = SPECS.models[name];
+  const file = await SafetensorsFile.open(path(`${name}.safetensors`));
+  try {
+    const read = async (key: string) => (await file.read(key)) as Float32Array & Int32Array;
+    const tensors = new Map<string, Float32Array & Int32Array>();
+    for (const key of file.tensors.keys()) tensors.set(key, await read(key));
+    return {
+      spec: { model: modelSchema.parse(model), features },
+      weighted,
+      columns: columnsOf(tensors, features),
+      tensors,
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The optimizers of a run, as a config gives them. */
+export function runOptions(run: string): { optimizers: Optimizers; l2: L2 } {
+  const { dense, embedding, l2 } = SPECS.runs[run];
+  return { optimizers: optimizerSchema.parse({ dense, embedding }), l2: l2Schema.parse(l2) };
+}
+
+function columnsOf(
+  tensors: ReadonlyMap<string, Float32Array & Int32Array>,
+  features: readonly FeatureInfo[],
+): Map<string, Column> {
+  const columns = new Map<string, Column>();
+  const number = (name: string, width: number): void => {
+    const data = tensors.get(`data/${name}`);
+    if (data) columns.set(name, { kind: "f32", data, offset: 0, stride: width, width });
+  };
+  number("@label", 1);
+  number("@weight", 1);
+  for (const feature of features) {
+    const { name } = feature;
+    if (feature.type === "f32") number(name, feature.width);
+    else if (feature.type === "id") {
+      columns.set(name, { kind: "id", data: tensors.get(`data/${name}`)!, offset: 0, stride: 1 });
+    } else {
+      const offsets = BigUint64Array.from(tensors.get(`data/${name}/offsets`)!, BigInt);
+      columns.set(name, { kind: "bag", values: tensors.get(`data/${name}/values`)!, offsets });
+    }
+  }
+  return columns;
+}
