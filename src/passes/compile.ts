@@ -17,28 +17,31 @@ export function simplify(graph: Graph): Graph {
   return PASSES.reduce((current, [name, pass]) => verifyGraph(pass(current), name), graph);
 }
 
-/** Most bytes of activations that a tile should take: half of a common 1 MiB second-level cache. */
-const TILE_BYTES = 1 << 19;
+/**
+ * Tiles are as large as these bounds allow: each weight is read, and each weight gradient written, once a tile, which
+ * costs more than activations that spill from the second-level cache into the third.
+ */
+const TILE_BYTES = 1 << 23;
 const TILE_ROWS = { least: 32, most: 256 };
-const GROUPS = 8;
+
+/** Accumulation groups: many share the work among threads, but each has a copy of all weight gradients. */
+const GROUPS = { least: 4, most: 8 };
+const PARTIAL_BYTES = 1 << 24;
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** Compiles a simplified graph for batches of up to `maxBatch` rows. */
 export function compileProgram(graph: Graph, maxBatch: number, options: Partial<PlanOptions> = {}): Program {
   return emit(plan(graph, maxBatch, options));
 }
 
-/**
- * Plans memory with tiles as large as fit the cache: large tiles read each weight fewer times, small ones keep the
- * activations of forward and backward close.
- */
+/** Plans memory, choosing the tile and the number of groups where `options` leave them open. */
 export function plan(graph: Graph, maxBatch: number, options: Partial<PlanOptions> = {}): Plan {
-  const choose = (tileRows: number): Plan =>
-    planMemory(graph, { maxBatch, tileRows, groups: GROUPS, ...options });
-  let best = choose(TILE_ROWS.least);
-  if (options.tileRows) return best;
-  for (let rows = TILE_ROWS.least * 2; rows <= TILE_ROWS.most && rows / 2 < maxBatch; rows *= 2) {
-    if (best.arenas.tile * 2 * 4 > TILE_BYTES) break;
-    best = choose(rows);
-  }
-  return best;
+  const { least, most } = TILE_ROWS;
+  const smallest = planMemory(graph, { maxBatch, tileRows: least, groups: GROUPS.least, ...options });
+  if (options.tileRows) return smallest;
+  const groups = smallest.arenas.partial * BYTES * GROUPS.most <= PARTIAL_BYTES ? GROUPS.most : GROUPS.least;
+  const rowsThatFit = (TILE_BYTES / BYTES / smallest.arenas.tile) * least;
+  let tileRows = least;
+  while (tileRows < most && tileRows < maxBatch && tileRows * 2 <= rowsThatFit) tileRows *= 2;
+  return planMemory(graph, { maxBatch, tileRows, groups, ...options });
 }
