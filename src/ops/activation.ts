@@ -1,52 +1,60 @@
 import { defineOp, dense } from "../graph/op.js";
 import { require, sameType } from "./check.js";
 
-/** An activation: its value, and its slope from its own output `y` or from its input `x`. */
+/** An activation: its value, and its gradient from its own output `y` or from its input `x`. */
 interface ActivationRule {
   /** Number in the program format. */
   readonly code: number;
   readonly value: (x: number) => number;
   readonly slopeFrom: "output" | "input";
-  readonly slope: (s: number) => number;
+  /** dy times the slope at `s`. */
+  readonly gradient: (dy: number, s: number) => number;
 }
 
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 const LEAK = 0.01;
 
 export const ACTIVATIONS = {
-  none: { code: 0, value: (x) => x, slopeFrom: "output", slope: () => 1 },
-  relu: { code: 1, value: (x) => Math.max(x, 0), slopeFrom: "output", slope: (y) => (y > 0 ? 1 : 0) },
-  sigmoid: { code: 2, value: logistic, slopeFrom: "output", slope: (y) => y * (1 - y) },
-  tanh: { code: 3, value: Math.tanh, slopeFrom: "output", slope: (y) => 1 - y * y },
+  none: { code: 0, value: (x) => x, slopeFrom: "output", gradient: (dy) => dy },
+  // A unit that is off passes nothing on, not even NaN; one that is NaN passes all on, as in PyTorch.
+  relu: {
+    code: 1,
+    value: (x) => Math.max(x, 0),
+    slopeFrom: "output",
+    gradient: (dy, y) => (y <= 0 ? 0 : dy),
+  },
+  sigmoid: { code: 2, value: logistic, slopeFrom: "output", gradient: (dy, y) => dy * y * (1 - y) },
+  tanh: { code: 3, value: Math.tanh, slopeFrom: "output", gradient: (dy, y) => dy * (1 - y * y) },
   leakyRelu: {
     code: 4,
     value: (x) => (x > 0 ? x : LEAK * x),
     slopeFrom: "output",
-    slope: (y) => (y > 0 ? 1 : LEAK),
+    gradient: (dy, y) => (y <= 0 ? LEAK * dy : dy),
   },
   silu: {
     code: 5,
     value: (x) => x * logistic(x),
     slopeFrom: "input",
-    slope: (x) => logistic(x) * (1 + x * (1 - logistic(x))),
+    gradient: (dy, x) => dy * logistic(x) * (1 + x * (1 - logistic(x))),
   },
   gelu: {
     code: 6,
     value: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
     slopeFrom: "input",
-    slope: (x) => (1 + erf(x / Math.SQRT2)) / 2 + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
+    gradient: (dy, x) =>
+      dy * ((1 + erf(x / Math.SQRT2)) / 2 + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI)),
   },
   softplus: {
     code: 7,
     value: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
     slopeFrom: "input",
-    slope: logistic,
+    gradient: (dy, x) => dy * logistic(x),
   },
   elu: {
     code: 8,
     value: (x) => (x > 0 ? x : Math.expm1(x)),
     slopeFrom: "output",
-    slope: (y) => (y > 0 ? 1 : y + 1),
+    gradient: (dy, y) => (y <= 0 ? dy * (y + 1) : dy),
   },
 } satisfies Record<string, ActivationRule>;
 
@@ -87,8 +95,8 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
     const dy = dense(inputs[0]).data;
     const s = dense(inputs[1]).data;
     const dx = dense(outputs[0]).data;
-    const { slope } = ACTIVATIONS[attrs.fn];
-    for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * slope(s[i]);
+    const { gradient } = ACTIVATIONS[attrs.fn];
+    for (let i = 0; i < dy.length; i++) dx[i] = gradient(dy[i], s[i]);
   },
   encode: ({ attrs }) => [ACTIVATIONS[attrs.fn].code],
 });
