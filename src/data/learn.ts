@@ -128,22 +128,32 @@ function vocabularySql(
   rules: readonly Learnt[],
   training: string,
 ): string {
-  const lists = cells.map(({ table, wire }) => {
-    const items = wire.reads === "texts" ? wire.sql : `[${wire.sql}]`;
-    return `list_transform(${items}, lambda v: {'t': ${table}, 'v': v})`;
-  });
-  const all = lists.length === 1 ? lists[0] : `list_concat(${lists.join(", ")})`;
+  const ones = cells.filter(({ wire }) => wire.reads === "text");
+  const bags = cells.filter(({ wire }) => wire.reads === "texts");
+  const tables = concatSql(
+    ones.map(({ table }) => `${table}`),
+    bags.map(({ table, wire }) => `list_transform(${wire.sql}, lambda v: ${table})`),
+  );
+  const values = concatSql(
+    ones.map(({ wire }) => wire.sql),
+    bags.map(({ wire }) => wire.sql),
+  );
   const limits = rules.map(
     ({ minCount, maxSize }, t) =>
       `(t = ${t} AND n >= ${minCount}${maxSize === undefined ? "" : ` AND place <= ${maxSize}`})`,
   );
   return `
     WITH counted AS (
-      SELECT cell.t AS t, cell.v AS v, count(*) AS n
-      FROM (SELECT unnest(${all}) AS cell FROM (${training}))
-      WHERE cell.v <> '' GROUP BY ALL
+      SELECT t, v, count(*) AS n
+      FROM (SELECT unnest(${tables}) AS t, unnest(${values}) AS v FROM (${training}))
+      WHERE v <> '' GROUP BY ALL
     ), placed AS (SELECT *, row_number() OVER (PARTITION BY t ORDER BY n DESC, v) AS place FROM counted)
     SELECT t, v FROM placed WHERE ${limits.join(" OR ")} ORDER BY t, place`;
+}
+
+function concatSql(elements: readonly string[], lists: readonly string[]): string {
+  if (lists.length === 0) return `[${elements.join(", ")}]`;
+  return `list_concat([${elements.join(", ")}], ${lists.join(", ")})`;
 }
 
 function nothingLearnt(table: string): DataError {

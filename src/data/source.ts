@@ -96,6 +96,8 @@ function textRelation(
     config.columns ? `names = ${list(config.columns)}` : "",
     config.nullValues ? `nullstr = ${list(["", ...config.nullValues])}` : "",
     types,
+    // The first file settles names and types for all: detection over several goes by position, not by name.
+    "files_to_sniff = 1",
     withFile ? `filename = '${fileColumn}'` : "",
     rejects === undefined
       ? "ignore_errors = true"

@@ -109,7 +109,9 @@ export class Block {
       values: values.subarray(0, length),
       offsets: offsetsOf(ends.subarray(0, this.rows), 0),
     }));
-    return { rows: this.rows, columns: columnsOf(this.layout, this.ids, this.dense, bags) };
+    const ids = this.ids.subarray(0, this.rows * this.layout.ids.length);
+    const dense = this.dense.subarray(0, this.rows * this.layout.denseWidth);
+    return { rows: this.rows, columns: columnsOf(this.layout, ids, dense, bags) };
   }
 }
 

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { dataSchema } from "./data.js";
+
+function problems(data: unknown): string {
+  const result = dataSchema.safeParse(data);
+  return result.success
+    ? ""
+    : result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n");
+}
+
+const source = { path: "a.csv" };
+
+describe("dataSchema", () => {
+  it("takes one source with predicates, or a source a split", () => {
+    expect(dataSchema.parse({ source, split: { train: "day < 3" }, label: "y" })).toEqual({
+      source,
+      split: { train: "day < 3" },
+      label: "y",
+      maxBadRows: 0.01,
+      cacheDir: ".pairloom",
+    });
+    expect(problems({ train: source, test: { rows: [{ y: 1 }] }, label: "y" })).toBe("");
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ["no source", { label: "y" }, /train: give either source and split, or train/],
+    ["a source without split", { source, label: "y" }, /split: source needs split/],
+    ["split without source", { split: { train: "a" }, label: "y" }, /split: split needs source/],
+    [
+      "both forms",
+      { source, split: { train: "a" }, test: source, label: "y" },
+      /test: test is given beside source/,
+    ],
+    ["no label", { train: source }, /label/],
+    ["an unknown key", { train: source, label: "y", cache: 1 }, /cache/],
+    ["path and rows", { train: { path: "a", rows: [{}] }, label: "y" }, /train: give either path or rows/],
+    ["file options on rows", { train: { rows: [{}], header: true }, label: "y" }, /train\.header/],
+    [
+      "a type that is code",
+      { train: { path: "a", types: { x: "INT); DROP" } }, label: "y" },
+      /not a SQL type/,
+    ],
+    ["a wild share", { train: source, label: "y", maxBadRows: 2 }, /maxBadRows/],
+  ])("refuses %s", (_, data, message) => {
+    expect(problems(data)).toMatch(message);
+  });
+});

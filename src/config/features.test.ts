@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { type FeatureInput, featuresSchema } from "./features.js";
+
+function problems(...features: unknown[]): string[] {
+  const result = featuresSchema.safeParse(features);
+  return result.success
+    ? []
+    : result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+}
+
+describe("featuresSchema", () => {
+  it("fills the defaults", () => {
+    expect(featuresSchema.parse([{ kind: "id", name: "a", hash: 8 }])).toEqual([
+      { kind: "id", name: "a", hash: 8, outOfVocabulary: "bucket", outOfRange: "refuse", missing: "bucket" },
+    ]);
+    expect(featuresSchema.parse([{ kind: "number", name: "x" }])).toEqual([
+      { kind: "number", name: "x", nonFinite: "refuse", width: 1 },
+    ]);
+    expect(featuresSchema.parse([{ kind: "ids", name: "t", vocabulary: {} }])).toMatchObject([
+      { separator: ",", pooling: "sum", missing: "empty", vocabulary: { minCount: 1 } },
+    ]);
+  });
+
+  it.each<[string, FeatureInput | object, RegExp]>([
+    ["no mapping", { kind: "id", name: "a" }, /exactly one of hash, buckets, vocabulary \(got none\)/],
+    ["two mappings", { kind: "ids", name: "a", hash: 2, buckets: 3 }, /got hash and buckets/],
+    ["an unknown key", { kind: "number", name: "x", normalise: "log" }, /normalise/],
+    ["an unknown kind", { kind: "text", name: "x" }, /0\.kind/],
+    ["a bad name", { kind: "number", name: "a b" }, /0\.name: a feature name/],
+    [
+      "column and columns",
+      { kind: "id", name: "a", hash: 2, column: "b", columns: ["c", "d"] },
+      /0\.columns/,
+    ],
+    ["a cross of integers", { kind: "id", name: "a", buckets: 2, columns: ["c", "d"] }, /is text/],
+    ["a bad expression", { kind: "number", name: "x", normalize: { expression: "log(" } }, /0\.normalize/],
+    ["falling boundaries", { kind: "number", name: "x", boundaries: [1, 1] }, /0\.boundaries: .*ascend/],
+    [
+      "normalised boundaries",
+      { kind: "number", name: "x", boundaries: [1], normalize: "log" },
+      /0\.normalize/,
+    ],
+    ["a table without ids", { kind: "number", name: "x", dim: 4 }, /0\.dim: dim needs boundaries/],
+    ["learnt vectors", { kind: "number", name: "x", width: 3, normalize: "zscore" }, /width > 1/],
+  ])("refuses %s", (_, feature, message) => {
+    expect(problems(feature).join("\n")).toMatch(message);
+  });
+
+  it("refuses equal names and tables that disagree", () => {
+    const a = { kind: "id", name: "a", hash: 8, embedding: "t", dim: 4 };
+    expect(problems(a, { ...a, dim: 8 })).toEqual([
+      '1.name: the name "a" is taken by features[0]',
+      '1.dim: must equal features[0].dim: both read the table "t"',
+    ]);
+    expect(problems(a, { ...a, name: "b" })).toEqual([]);
+  });
+});
