@@ -27,6 +27,7 @@ function dlrmWorkload(name: string, dim: number, bottom: number[], top: number[]
     sparse: { features: Array.from({ length: fields }, (_, field) => fieldName(field)) },
     embeddingDim: dim,
     final: { hiddenUnits: top },
+    archWithSparse: false,
   });
   return { name, model, fields, rows, dense: 13 };
 }

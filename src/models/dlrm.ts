@@ -18,8 +18,8 @@ const schema = z.strictObject({
   embeddingDim,
   /** The MLP over interactions and dense field. */
   final: mlpSchema,
-  /** Whether the final MLP also sees all sparse embeddings. */
-  archWithSparse: z.boolean().default(false),
+  /** Whether the final MLP also sees all sparse embeddings; TorchEasyRec does, the paper does not. */
+  archWithSparse: z.boolean().default(true),
 });
 
 /**
