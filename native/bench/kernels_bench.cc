@@ -1,4 +1,5 @@
-// pairloom_kernels_bench [isa] [filter]: one line a kernel and shape, the best of several repetitions on one core.
+// pairloom_kernels_bench [isa] [filter]: one line a kernel and shape, the best of several repetitions on one
+// core.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -42,7 +43,8 @@ class Floats {
     madvise(data_, bytes, MADV_HUGEPAGE);
 #endif
     const RandomKey key = random_key(n, 0, 0);
-    for (size_t i = 0; i < n; ++i) data_[i] = static_cast<float>(draw(key, static_cast<uint32_t>(i))) * 0x1p-31f - 1;
+    for (size_t i = 0; i < n; ++i)
+      data_[i] = static_cast<float>(draw(key, static_cast<uint32_t>(i))) * 0x1p-31f - 1;
   }
   Floats(const Floats&) = delete;
   ~Floats() { std::free(data_); }
@@ -64,46 +66,49 @@ void report(const std::string& name, const char* unit, double work, const std::f
 struct Shape {
   uint32_t k, n;
 };
-constexpr Shape kDlrmLayers[] = {{13, 512}, {512, 256}, {256, 64}, {64, 16}, {367, 512}, {512, 256}, {256, 1}};
+constexpr Shape kDlrmLayers[] = {{13, 512},  {512, 256}, {256, 64}, {64, 16},
+                                 {367, 512}, {512, 256}, {256, 1}};
 
 void bench_layer(const KernelTable& t, Shape s, uint32_t rows) {
-  Floats x(size_t(rows) * s.k), w(size_t(s.n) * s.k), bias(s.n), y(size_t(rows) * s.n), dx(size_t(rows) * s.k);
+  Floats x(size_t(rows) * s.k), w(size_t(s.n) * s.k), bias(s.n), y(size_t(rows) * s.n),
+      dx(size_t(rows) * s.k);
   Floats forward(t.packed_size(s.n, s.k)), backward(t.packed_size(s.k, s.n)), dw(size_t(s.n) * s.k);
   t.pack_forward(w.data(), s.n, s.k, forward.data());
   t.pack_backward(w.data(), s.n, s.k, backward.data());
   const std::string shape = std::to_string(s.k) + "x" + std::to_string(s.n) + " rows " + std::to_string(rows);
   const double flop = 2.0 * rows * s.n * s.k;
   report("linear " + shape, "GFLOP/s", flop, [&] {
-    t.linear({x.data(), s.k}, forward.data(), bias.data(), {y.data(), s.n}, rows, s.n, s.k, Activation::kRelu);
+    t.linear({x.data(), s.k}, forward.data(), bias.data(), {y.data(), s.n}, rows, s.n, s.k,
+             Activation::kRelu);
   });
   if (rows == 1) return;
-  report("grad_input " + shape, "GFLOP/s", flop, [&] {
-    t.linear_grad_input({y.data(), s.n}, backward.data(), {dx.data(), s.k}, rows, s.n, s.k);
-  });
-  report("grad_weight " + shape, "GFLOP/s", flop, [&] {
-    t.linear_grad_weight({y.data(), s.n}, {x.data(), s.k}, dw.data(), rows, s.n, s.k, false);
-  });
+  report("grad_input " + shape, "GFLOP/s", flop,
+         [&] { t.linear_grad_input({y.data(), s.n}, backward.data(), {dx.data(), s.k}, rows, s.n, s.k); });
+  report("grad_weight " + shape, "GFLOP/s", flop,
+         [&] { t.linear_grad_weight({y.data(), s.n}, {x.data(), s.k}, dw.data(), rows, s.n, s.k, false); });
 }
 
 void bench_packing(const KernelTable& t) {
   Floats w(512 * 367), packed(512 * 384);
-  report("pack_forward 367x512", "Gfloat/s", 512 * 367, [&] { t.pack_forward(w.data(), 512, 367, packed.data()); });
-  report("pack_backward 367x512", "Gfloat/s", 512 * 367, [&] { t.pack_backward(w.data(), 512, 367, packed.data()); });
+  report("pack_forward 367x512", "Gfloat/s", 512 * 367,
+         [&] { t.pack_forward(w.data(), 512, 367, packed.data()); });
+  report("pack_backward 367x512", "Gfloat/s", 512 * 367,
+         [&] { t.pack_backward(w.data(), 512, 367, packed.data()); });
 }
 
 void bench_products(const KernelTable& t, uint32_t fields, uint32_t dim) {
   const uint32_t rows = 128, pairs = fields * (fields - 1) / 2, width = fields * dim;
   Floats x(rows * width), z(rows * pairs), dx(rows * width), y(rows * dim);
-  const std::string shape = " " + std::to_string(fields) + "x" + std::to_string(dim) + " rows 128";
+  const std::string shape = std::to_string(fields) + "x" + std::to_string(dim) + " rows 128";
   const double flop = 2.0 * rows * pairs * dim;
-  report("dot_interaction" + shape, "GFLOP/s (upper triangle)", flop,
+  report("dot_interaction " + shape, "GFLOP/s (upper triangle)", flop,
          [&] { t.dot_interaction({x.data(), width}, {z.data(), pairs}, rows, fields, dim); });
-  report("dot_interaction_grad" + shape, "GFLOP/s", 2 * flop, [&] {
+  report("dot_interaction_grad " + shape, "GFLOP/s", 2 * flop, [&] {
     t.dot_interaction_grad({z.data(), pairs}, {x.data(), width}, {dx.data(), width}, rows, fields, dim);
   });
-  report("factorization_machine" + shape, "Gfloat/s", rows * width,
+  report("factorization_machine " + shape, "Gfloat/s", rows * width,
          [&] { t.factorization_machine({x.data(), width}, {y.data(), dim}, rows, fields, dim); });
-  report("factorization_machine_grad" + shape, "Gfloat/s", rows * width, [&] {
+  report("factorization_machine_grad " + shape, "Gfloat/s", rows * width, [&] {
     t.factorization_machine_grad({y.data(), dim}, {x.data(), width}, {dx.data(), width}, rows, fields, dim);
   });
 }
@@ -115,10 +120,11 @@ void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
   const RandomKey key = random_key(1, 1, 1);
   for (uint32_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(draw(key, i) % entries);
   Floats y(size_t(rows) * dim);
-  report("embedding dim " + std::to_string(dim) + " rows " + std::to_string(rows), "Mrow/s", double(ids.size()) * 1e3, [&] {
-    for (uint32_t r = 0; r + rows <= ids.size(); r += rows)
-      t.embedding(table.data(), dim, ids.data() + r, 1, {y.data(), dim}, rows);
-  });
+  report("embedding dim " + std::to_string(dim) + " rows " + std::to_string(rows), "Mrow/s",
+         double(ids.size()) * 1e3, [&] {
+           for (uint32_t r = 0; r + rows <= ids.size(); r += rows)
+             t.embedding(table.data(), dim, ids.data() + r, 1, {y.data(), dim}, rows);
+         });
 }
 
 void bench_elements(const KernelTable& t) {
@@ -135,7 +141,8 @@ void bench_elements(const KernelTable& t) {
     report(std::string("activation_grad ") + names[a], "Gelement/s", double(all),
            [&] { t.activation_grad({dy.data(), n}, in, out, kRows, n, act); });
   }
-  report("dropout", "Gelement/s", double(all), [&] { t.dropout(in, out, kRows, n, {1, 2}, 0, 1u << 30, 1.3f); });
+  report("dropout", "Gelement/s", double(all),
+         [&] { t.dropout(in, out, kRows, n, {1, 2}, 0, 1u << 30, 1.3f); });
   report("sum_rows", "Gelement/s", double(all), [&] { t.sum_rows(in, y.data(), kRows, n, true); });
   report("layer_norm", "Gelement/s", double(all),
          [&] { t.layer_norm(in, dy.data(), state1.data(), out, kRows, n, 1e-5f); });

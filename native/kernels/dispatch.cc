@@ -16,8 +16,8 @@ struct Offer {
 bool always() { return true; }
 
 #if defined(__x86_64__)
-// Each asks for exactly the features that CMakeLists.txt compiles its table with. The builtin also checks that the
-// operating system saves the wide registers.
+// Each asks for exactly the features that CMakeLists.txt compiles its table with. The builtin also checks
+// that the operating system saves the wide registers.
 bool has_avx2() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
@@ -27,7 +27,8 @@ bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
-constexpr Offer kOffers[] = {{&avx512::table, has_avx512}, {&avx2::table, has_avx2}, {&baseline::table, always}};
+constexpr Offer kOffers[] = {
+    {&avx512::table, has_avx512}, {&avx2::table, has_avx2}, {&baseline::table, always}};
 #elif defined(__aarch64__)
 constexpr Offer kOffers[] = {{&neon::table, always}};
 #else

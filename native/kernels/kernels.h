@@ -1,12 +1,13 @@
-// The kernels of one instruction set. Every entry works on plain memory: it knows rows and strides, not programs.
-// One source compiles into several namespaces (baseline, AVX2, AVX-512, NEON); dispatch.h picks one at load time.
+// The kernels of one instruction set. Every entry works on plain memory: it knows rows and strides, not
+// programs. One source compiles into several namespaces (baseline, AVX2, AVX-512, NEON); dispatch.h picks one
+// at load time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-// Always inlined: the sources of several instruction sets include this file, and an out-of-line copy that the linker
-// picks from one of them would run instructions that another machine lacks.
+// Always inlined: the sources of several instruction sets include this file, and an out-of-line copy that the
+// linker picks from one of them would run instructions that another machine lacks.
 #define PAIRLOOM_INLINE inline __attribute__((always_inline))
 
 namespace pairloom {
@@ -44,8 +45,8 @@ struct RandomKey {
 struct KernelTable {
   const char* isa;
 
-  // Dense layers. Weights are packed into panels of kPanel columns that the micro-kernel reads with unit stride.
-  // packed_size(n, k): floats needed to pack a matrix with n output columns and k summed elements.
+  // Dense layers. Weights are packed into panels of kPanel columns that the micro-kernel reads with unit
+  // stride. packed_size(n, k): floats needed to pack a matrix with n output columns and k summed elements.
   size_t (*packed_size)(uint32_t columns, uint32_t depth);
   // y = act(x W^T + b), W [n, k]: pack_forward lays W out for it.
   void (*pack_forward)(const float* w, uint32_t n, uint32_t k, float* packed);
@@ -53,7 +54,8 @@ struct KernelTable {
                  uint32_t n, uint32_t k, Activation act);
   // dx = dz W: pack_backward lays W out for it.
   void (*pack_backward)(const float* w, uint32_t n, uint32_t k, float* packed);
-  void (*linear_grad_input)(ConstRows dz, const float* packed, Rows dx, uint32_t rows, uint32_t n, uint32_t k);
+  void (*linear_grad_input)(ConstRows dz, const float* packed, Rows dx, uint32_t rows, uint32_t n,
+                            uint32_t k);
   // dw [n, k] = (accumulate ? dw : 0) + dz^T x over the rows.
   void (*linear_grad_weight)(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k,
                              bool accumulate);
@@ -73,41 +75,46 @@ struct KernelTable {
 
   // Products of embeddings: x [rows][F][D], contiguous within a row.
   void (*dot_interaction)(ConstRows x, Rows z, uint32_t rows, uint32_t fields, uint32_t dim);
-  void (*dot_interaction_grad)(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields, uint32_t dim);
+  void (*dot_interaction_grad)(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields,
+                               uint32_t dim);
   void (*factorization_machine)(ConstRows x, Rows y, uint32_t rows, uint32_t fields, uint32_t dim);
   void (*factorization_machine_grad)(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields,
                                      uint32_t dim);
 
   // Normalisation. batch_moments keeps (mean, M2) of the rows seen so far; `seen` counts them (0: overwrite).
   void (*batch_moments)(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t n, uint32_t seen);
-  void (*batch_normalize)(ConstRows x, const float* mean, const float* var, const float* gamma, const float* beta,
-                          Rows y, uint32_t rows, uint32_t n, float eps);
+  void (*batch_normalize)(ConstRows x, const float* mean, const float* var, const float* gamma,
+                          const float* beta, Rows y, uint32_t rows, uint32_t n, float eps);
   void (*batch_norm_grad_sums)(ConstRows dy, ConstRows x, const float* mean, const float* var, float* sum_dy,
                                float* sum_dy_xhat, uint32_t rows, uint32_t n, float eps, bool accumulate);
-  void (*batch_norm_grad_input)(ConstRows dy, ConstRows x, const float* mean, const float* var, const float* gamma,
-                                const float* sum_dy, const float* sum_dy_xhat, Rows dx, uint32_t rows, uint32_t n,
-                                float eps, uint32_t batch_rows);
+  void (*batch_norm_grad_input)(ConstRows dy, ConstRows x, const float* mean, const float* var,
+                                const float* gamma, const float* sum_dy, const float* sum_dy_xhat, Rows dx,
+                                uint32_t rows, uint32_t n, float eps, uint32_t batch_rows);
   void (*layer_norm)(ConstRows x, const float* gamma, const float* beta, Rows y, uint32_t rows, uint32_t n,
                      float eps);
-  void (*layer_norm_grad_input)(ConstRows dy, ConstRows x, const float* gamma, Rows dx, uint32_t rows, uint32_t n,
-                                float eps);
-  void (*layer_norm_grad_params)(ConstRows dy, ConstRows x, float* dgamma, float* dbeta, uint32_t rows, uint32_t n,
-                                 float eps, bool accumulate);
+  void (*layer_norm_grad_input)(ConstRows dy, ConstRows x, const float* gamma, Rows dx, uint32_t rows,
+                                uint32_t n, float eps);
+  void (*layer_norm_grad_params)(ConstRows dy, ConstRows x, float* dgamma, float* dbeta, uint32_t rows,
+                                 uint32_t n, float eps, bool accumulate);
 
   // Loss on logits; all operands [rows][1].
   void (*sigmoid_cross_entropy)(ConstRows logits, ConstRows labels, Rows loss, uint32_t rows);
-  void (*sigmoid_cross_entropy_grad)(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz, uint32_t rows);
+  void (*sigmoid_cross_entropy_grad)(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz,
+                                     uint32_t rows);
 
   // Embeddings: ids are verified (0 <= id < table rows) before they get here.
-  void (*embedding)(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y, uint32_t rows);
-  void (*embedding_bag)(const float* table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y, uint32_t rows,
-                        bool mean);
+  void (*embedding)(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
+                    uint32_t rows);
+  void (*embedding_bag)(const float* table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
+                        uint32_t rows, bool mean);
 
   // Optimizers over n contiguous elements.
   void (*sgd)(float* w, const float* g, size_t n, float lr, float l2);
   void (*adagrad)(float* w, const float* g, float* sum, size_t n, float lr, float eps, float l2);
-  void (*row_wise_adagrad)(float* w, const float* g, float* sum /* 1 */, size_t dim, float lr, float eps, float l2);
-  void (*adam)(float* w, const float* g, float* m, float* v, size_t n, float lr, const AdamSettings& settings);
+  void (*row_wise_adagrad)(float* w, const float* g, float* sum /* 1 */, size_t dim, float lr, float eps,
+                           float l2);
+  void (*adam)(float* w, const float* g, float* m, float* v, size_t n, float lr,
+               const AdamSettings& settings);
   // acc[i] += scale * g[i]; out = a row's gradient while duplicates are summed.
   void (*accumulate)(float* acc, const float* g, size_t n, float scale);
 };

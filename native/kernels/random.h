@@ -1,4 +1,5 @@
-// Counter-based random draws (docs/design/program-format.md, "Random draws"): a u32 named by (seed, stream, step, index).
+// Counter-based random draws (docs/design/program-format.md, "Random draws"): a u32 for each (seed, stream,
+// step, index).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Dense layers against the plain twin, and their promises: rows are independent, nothing outside is read or written.
+// Dense layers against the plain twin, and their promises: rows are independent, nothing outside is read or
+// written.
 #include <cstring>
 
 #include "tests/kernels_fixture.h"

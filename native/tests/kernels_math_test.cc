@@ -1,4 +1,5 @@
-// The elementary functions, seen through the activations and the loss, against libm in double over wide ranges.
+// The elementary functions, seen through the activations and the loss, against libm in double over wide
+// ranges.
 #include <cmath>
 
 #include "tests/kernels_fixture.h"
@@ -10,13 +11,15 @@ namespace {
 double ulps(float got, double expected) {
   if (std::isnan(expected)) return std::isnan(got) ? 0 : INFINITY;
   if (static_cast<double>(got) == expected || got == static_cast<float>(expected)) return 0;
-  const float magnitude = std::fmax(std::fabs(static_cast<float>(expected)), std::numeric_limits<float>::min());
+  const float magnitude =
+      std::fmax(std::fabs(static_cast<float>(expected)), std::numeric_limits<float>::min());
   return std::fabs(got - expected) / (std::nextafter(magnitude, INFINITY) - magnitude);
 }
 
 // Every float of both signs, in steps that meet all exponents, and the special values.
 std::vector<float> sweep(float largest) {
-  std::vector<float> xs = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-45f, -1e-45f, 88.7f, -88.7f, -103.9f, 104.0f};
+  std::vector<float> xs = {0.0f,    -0.0f, INFINITY, -INFINITY, NAN,   1e-45f,
+                           -1e-45f, 88.7f, -88.7f,   -103.9f,   104.0f};
   for (uint32_t bits = 0; bits < std::bit_cast<uint32_t>(largest); bits += 9973) {
     xs.push_back(std::bit_cast<float>(bits));
     xs.push_back(-std::bit_cast<float>(bits));
@@ -36,8 +39,8 @@ void check_activation(Activation act, double limit, double absolute, F exact) {
       if (std::fabs(ys[i] - expected) <= absolute || ulps(ys[i], expected) <= limit) continue;
       std::ostringstream out;
       out.precision(9);
-      out << k.isa << " activation " << static_cast<int>(act) << " of " << xs[i] << ": got " << ys[i] << ", expected "
-          << expected << ", " << ulps(ys[i], expected) << " ulp";
+      out << k.isa << " activation " << static_cast<int>(act) << " of " << xs[i] << ": got " << ys[i]
+          << ", expected " << expected << ", " << ulps(ys[i], expected) << " ulp";
       throw std::runtime_error(out.str());
     }
   });
@@ -53,11 +56,12 @@ TEST(kernels_math_elu) {
   check_activation(Activation::kElu, 2.5, 0, [](double x) { return x < 0 ? std::expm1(x) : x; });
 }
 TEST(kernels_math_softplus) {
-  check_activation(Activation::kSoftplus, 3, 0,
-                   [](double x) { return std::fmax(x, 0) + (std::isnan(x) ? x : std::log1p(std::exp(-std::fabs(x)))); });
+  check_activation(Activation::kSoftplus, 3, 0, [](double x) {
+    return std::fmax(x, 0) + (std::isnan(x) ? x : std::log1p(std::exp(-std::fabs(x))));
+  });
 }
-// x sigmoid(x) and x Phi(x): not defined at minus infinity (infinity times zero). Phi cancels for negative x, where the
-// error is a unit of 1 times x; a subnormal sigmoid has few digits.
+// x sigmoid(x) and x Phi(x): not defined at minus infinity (infinity times zero). Phi cancels for negative x,
+// where the error is a unit of 1 times x; a subnormal sigmoid has few digits.
 TEST(kernels_math_silu) {
   check_activation(Activation::kSilu, 4, 1e-36, [](double x) { return x / (1 + std::exp(-x)); });
 }

@@ -111,8 +111,8 @@ void sum_columns(ConstRows x, Rows y, uint32_t rows, uint32_t n) {
 void broadcast_columns(ConstRows x, Rows y, uint32_t rows, uint32_t n) {
   each(rows, n, [&](uint32_t r, uint32_t c) { y.row(r)[c] = *x.row(r); });
 }
-void dropout(ConstRows x, Rows y, uint32_t rows, uint32_t n, RandomKey key, uint64_t first_index, uint32_t threshold,
-             float keep_scale) {
+void dropout(ConstRows x, Rows y, uint32_t rows, uint32_t n, RandomKey key, uint64_t first_index,
+             uint32_t threshold, float keep_scale) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
     const bool kept = draw(key, static_cast<uint32_t>(first_index + uint64_t(r) * n + c)) >= threshold;
     y.row(r)[c] = kept ? x.row(r)[c] * keep_scale : 0.0f;
@@ -148,10 +148,12 @@ void factorization_machine(ConstRows x, Rows y, uint32_t rows, uint32_t fields, 
     y.row(r)[d] = s;
   });
 }
-void factorization_machine_grad(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields, uint32_t dim) {
+void factorization_machine_grad(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields,
+                                uint32_t dim) {
   each(rows, dim, [&](uint32_t r, uint32_t d) {
     for (uint32_t i = 0; i < fields; ++i) {
-      const double others = sum(fields, [&](uint32_t j) { return j == i ? 0.0 : double(x.row(r)[j * dim + d]); });
+      const double others =
+          sum(fields, [&](uint32_t j) { return j == i ? 0.0 : double(x.row(r)[j * dim + d]); });
       dx.row(r)[i * dim + d] = dz.row(r)[d] * others;
     }
   });
@@ -169,8 +171,8 @@ void batch_moments(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t 
     m2[c] = s;
   }
 }
-void batch_normalize(ConstRows x, const float* mean, const float* var, const float* gamma, const float* beta, Rows y,
-                     uint32_t rows, uint32_t n, float eps) {
+void batch_normalize(ConstRows x, const float* mean, const float* var, const float* gamma, const float* beta,
+                     Rows y, uint32_t rows, uint32_t n, float eps) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
     y.row(r)[c] = (double(x.row(r)[c]) - mean[c]) / std::sqrt(double(var[c]) + eps) * gamma[c] + beta[c];
   });
@@ -190,8 +192,8 @@ void batch_norm_grad_input(ConstRows dy, ConstRows x, const float* mean, const f
                            float eps, uint32_t batch_rows) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
     const double sigma = std::sqrt(double(var[c]) + eps), xhat = (double(x.row(r)[c]) - mean[c]) / sigma;
-    dx.row(r)[c] =
-        gamma[c] / sigma * (dy.row(r)[c] - double(sum_dy[c]) / batch_rows - xhat * sum_dy_xhat[c] / batch_rows);
+    dx.row(r)[c] = gamma[c] / sigma *
+                   (dy.row(r)[c] - double(sum_dy[c]) / batch_rows - xhat * sum_dy_xhat[c] / batch_rows);
   });
 }
 
@@ -206,7 +208,8 @@ Normalized normalize(const float* x, uint32_t n, float eps) {
   for (uint32_t c = 0; c < n; ++c) out.xhat.push_back((x[c] - mean) / out.sigma);
   return out;
 }
-void layer_norm(ConstRows x, const float* gamma, const float* beta, Rows y, uint32_t rows, uint32_t n, float eps) {
+void layer_norm(ConstRows x, const float* gamma, const float* beta, Rows y, uint32_t rows, uint32_t n,
+                float eps) {
   for (uint32_t r = 0; r < rows; ++r) {
     const Normalized z = normalize(x.row(r), n, eps);
     for (uint32_t c = 0; c < n; ++c) y.row(r)[c] = z.xhat[c] * gamma[c] + beta[c];
@@ -226,7 +229,8 @@ void layer_norm_grad_params(ConstRows dy, ConstRows x, float* dgamma, float* dbe
   std::vector<Normalized> z;
   for (uint32_t r = 0; r < rows; ++r) z.push_back(normalize(x.row(r), n, eps));
   for (uint32_t c = 0; c < n; ++c) {
-    dgamma[c] = (accumulate ? dgamma[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c] * z[r].xhat[c]; });
+    dgamma[c] =
+        (accumulate ? dgamma[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c] * z[r].xhat[c]; });
     dbeta[c] = (accumulate ? dbeta[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c]; });
   }
 }
@@ -242,11 +246,12 @@ void sigmoid_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels
     *dz.row(r) = *dl.row(r) * (1 / (1 + std::exp(-double(*logits.row(r)))) - *labels.row(r));
 }
 
-void embedding(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y, uint32_t rows) {
+void embedding(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
+               uint32_t rows) {
   each(rows, dim, [&](uint32_t r, uint32_t d) { y.row(r)[d] = table[size_t(ids[r * id_stride]) * dim + d]; });
 }
-void embedding_bag(const float* table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y, uint32_t rows,
-                   bool mean) {
+void embedding_bag(const float* table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
+                   uint32_t rows, bool mean) {
   each(rows, dim, [&](uint32_t r, uint32_t d) {
     const Bag& bag = bags[r * bag_stride];
     const double s = sum(bag.count, [&](uint32_t p) { return table[size_t(bag.ids[p]) * dim + d]; });

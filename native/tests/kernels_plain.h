@@ -1,5 +1,5 @@
-// The plain twin of the kernels: scalar loops that read like the formulas, summing in double. Fast kernels are tested
-// against it.
+// The plain twin of the kernels: scalar loops that read like the formulas, summing in double. Fast kernels
+// are tested against it.
 #pragma once
 
 #include "kernels/kernels.h"

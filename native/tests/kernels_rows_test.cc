@@ -71,7 +71,8 @@ TEST(kernels_dropout_keeps_the_share_it_says) {
   });
 }
 
-// Seen in two parts, as two tiles of one group; a mean far from zero must not cost the deviations their accuracy.
+// Seen in two parts, as two tiles of one group; a mean far from zero must not cost the deviations their
+// accuracy.
 TEST(kernels_batch_moments_match_plain) {
   for_each_isa_and_case(60, [](const KernelTable& k, Random& random, const std::string& where) {
     const uint32_t rows = random.size(), n = random.size(), first = random.below(rows + 1);
@@ -79,7 +80,8 @@ TEST(kernels_batch_moments_match_plain) {
     const Matrix x = Matrix::random(random, rows, n, centre - 1, centre + 1);
     std::vector<float> mean(n, NAN), m2(n, NAN), expected_mean(n), expected_m2(n);
     k.batch_moments(x, mean.data(), m2.data(), first, n, 0);
-    k.batch_moments({x.data.data() + first * x.stride, x.stride}, mean.data(), m2.data(), rows - first, n, first);
+    k.batch_moments({x.data.data() + first * x.stride, x.stride}, mean.data(), m2.data(), rows - first, n,
+                    first);
     plain.batch_moments(x, expected_mean.data(), expected_m2.data(), rows, n, 0);
     check_near(mean, expected_mean, 1e-6, where + " mean");
     check_near(m2, expected_m2, centre > 0 ? 2e-3 : 2e-5, where + " m2");
@@ -100,13 +102,14 @@ TEST(kernels_batch_norm_matches_plain) {
     check_near(got, expected, 3e-6, where);
     const bool accumulate = random.coin();
     k.batch_norm_grad_sums(dy, x, mean.data(), var.data(), s1.data(), s2.data(), rows, n, eps, accumulate);
-    plain.batch_norm_grad_sums(dy, x, mean.data(), var.data(), e1.data(), e2.data(), rows, n, eps, accumulate);
+    plain.batch_norm_grad_sums(dy, x, mean.data(), var.data(), e1.data(), e2.data(), rows, n, eps,
+                               accumulate);
     check_near(s1, e1, 2e-5, where + " sum dy");
     check_near(s2, e2, 2e-5, where + " sum dy xhat");
-    k.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), got, rows, n, eps,
-                            rows + 5);
-    plain.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), expected, rows, n,
-                                eps, rows + 5);
+    k.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), got, rows, n,
+                            eps, rows + 5);
+    plain.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), expected,
+                                rows, n, eps, rows + 5);
     check_near(got, expected, 2e-5, where + " grad");
   });
 }
@@ -124,7 +127,8 @@ TEST(kernels_layer_norm_matches_plain) {
     k.layer_norm_grad_input(dy, x, gamma.data(), got, rows, n, eps);
     plain.layer_norm_grad_input(dy, x, gamma.data(), expected, rows, n, eps);
     check_near(got, expected, 2e-5, where + " input");
-    std::vector<float> dgamma = random_vector(random, n), dbeta = random_vector(random, n), e1 = dgamma, e2 = dbeta;
+    std::vector<float> dgamma = random_vector(random, n), dbeta = random_vector(random, n), e1 = dgamma,
+                       e2 = dbeta;
     const bool accumulate = random.coin();
     k.layer_norm_grad_params(dy, x, dgamma.data(), dbeta.data(), rows, n, eps, accumulate);
     plain.layer_norm_grad_params(dy, x, e1.data(), e2.data(), rows, n, eps, accumulate);

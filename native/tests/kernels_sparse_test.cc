@@ -17,7 +17,8 @@ TEST(kernels_products_of_embeddings_match_plain) {
     const uint32_t pairs = fields * (fields - 1) / 2;
     const std::string where = name + " fields " + std::to_string(fields) + " dim " + std::to_string(dim);
     const Matrix x = Matrix::random(random, rows, fields * dim), dz = Matrix::random(random, rows, pairs);
-    Matrix z(rows, pairs, 3), expected_z(rows, pairs, 0), dx(rows, fields * dim, 2), expected_dx(rows, fields * dim, 0);
+    Matrix z(rows, pairs, 3), expected_z(rows, pairs, 0), dx(rows, fields * dim, 2),
+        expected_dx(rows, fields * dim, 0);
     k.dot_interaction(x, z, rows, fields, dim);
     plain.dot_interaction(x, expected_z, rows, fields, dim);
     check_near(z, expected_z, 1e-5, where + " dot");
@@ -71,7 +72,8 @@ TEST(kernels_embeddings_match_plain) {
     std::vector<Bag> bags(rows * bag_stride);
     for (uint32_t r = 0; r < rows; ++r) {
       const uint32_t count = random.below(7);  // often empty
-      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + random.below(rows * 6 + 1 - count), count, 0};
+      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + random.below(rows * 6 + 1 - count),
+                              count, 0};
     }
     const bool mean = random.coin();
     k.embedding_bag(table.data(), dim, bags.data(), bag_stride, got, rows, mean);
@@ -92,10 +94,12 @@ void check_state(const State& got, const State& expected, double tolerance, cons
 TEST(kernels_optimizers_match_plain) {
   for_each_isa_and_case(60, [](const KernelTable& k, Random& random, const std::string& where) {
     const size_t n = random.size();
-    const State start = {random_vector(random, n), random_vector(random, n, 0, 1), random_vector(random, n, 0, 1)};
+    const State start = {random_vector(random, n), random_vector(random, n, 0, 1),
+                         random_vector(random, n, 0, 1)};
     const std::vector<float> g = random_vector(random, n);
     const float l2 = random.coin() ? 0.0f : 0.01f;
-    const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, l2, random.coin() ? 0.0f : 0.1f, 0.271f, 0.002997f};
+    const AdamSettings settings = {0.9f,   0.999f,   0.1f, 0.001f, 1e-8f, l2, random.coin() ? 0.0f : 0.1f,
+                                   0.271f, 0.002997f};
     const auto check = [&](const char* name, auto run) {
       State got = start, expected = start;
       run(k, got);
@@ -112,7 +116,8 @@ TEST(kernels_optimizers_match_plain) {
     check("adam", [&](const KernelTable& t, State& s) {
       t.adam(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
     });
-    check("accumulate", [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
+    check("accumulate",
+          [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
   });
 }
 
@@ -121,7 +126,8 @@ TEST(kernels_optimizers_give_the_same_bits_in_chunks) {
   for_each_isa_and_case(20, [](const KernelTable& k, Random& random, const std::string&) {
     const size_t n = 200, cut = random.below(n);
     const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0.01f, 0.1f, 0.1f, 0.001f};
-    State whole = {random_vector(random, n), random_vector(random, n, 0, 1), random_vector(random, n, 0, 1)}, parts = whole;
+    State whole = {random_vector(random, n), random_vector(random, n, 0, 1), random_vector(random, n, 0, 1)},
+          parts = whole;
     const std::vector<float> g = random_vector(random, n);
     const auto run = [&](State& s, size_t from, size_t to) {
       k.adam(&s.w[from], &g[from], &s.a[from], &s.b[from], to - from, 0.01f, settings);
