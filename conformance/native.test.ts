@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Graph, GraphBuilder } from "../src/graph/graph.js";
+import type { Graph } from "../src/graph/graph.js";
 import { dense, type Floats, type Op } from "../src/graph/op.js";
 import { isRow } from "../src/graph/tensor.js";
 import { OPS, type OpKind } from "../src/ops/index.js";
-import { autodiff } from "../src/passes/autodiff.js";
 import { ISAS } from "./backends.js";
 import { evaluateDouble, toFloat64 } from "./evaluation.js";
 import { type NativeOptions, runNative } from "./native-run.js";
 import { OP_CASES } from "./op-cases.js";
 import { type Example, Scene } from "./scene.js";
+import { withGradients } from "./with-gradients.js";
 
 /*
  * The native core against the reference kernels in float64. Operands are at most 1 in magnitude and sums have up to
@@ -68,17 +68,6 @@ function randomCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, spec
   const loss = isRow(outputs[0]) ? scene.project(outputs) : outputs[0];
   const example = scene.example([loss, ...outputs.filter((tensor) => tensor !== loss)]);
   return { graph: withGradients(example.graph), example, options };
-}
-
-/** Every gradient of `y0` as an output: a weight's, or what each lookup of a table gets. */
-function withGradients(graph: Graph): Graph {
-  const differentiated = autodiff(graph, "y0");
-  const g = new GraphBuilder(differentiated.graph);
-  for (const { attrs, dense: whole, sparse } of differentiated.gradients) {
-    if (whole) g.output(`d${attrs.name}`, whole);
-    for (const [i, { grad }] of sparse.entries()) g.output(`d${attrs.name}/${i}`, grad);
-  }
-  return g.finish();
 }
 
 /** All outputs and, after the step, all parameters. */
