@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <atomic>
+#include <set>
+
+#include "executor/executor.h"
+#include "executor/order.h"
+#include "executor/pool.h"
+#include "program/error.h"
+#include "tests/test.h"
+#include "tests/training_program.h"
+
+namespace pairloom {
+namespace {
+
+TEST(order_is_a_bijection) {
+  for (uint64_t rows : {1, 2, 3, 4, 5, 16, 17, 100, 1000, 4097}) {
+    for (uint64_t epoch : {0, 1, 77}) {
+      const Permutation order(rows, 1234567890123, epoch);
+      std::set<uint64_t> seen;
+      for (uint64_t position = 0; position < rows; ++position) {
+        const uint64_t row = order(position);
+        CHECK(row < rows);
+        seen.insert(row);
+      }
+      CHECK_EQ(seen.size(), rows);
+    }
+  }
+}
+
+TEST(order_differs_by_epoch_and_reaches_large_rows) {
+  const uint64_t rows = uint64_t{1} << 40;
+  const Permutation first(rows, 5, 0), second(rows, 5, 1);
+  uint32_t same = 0, upper = 0;
+  for (uint64_t position = 0; position < 1000; ++position) {
+    same += first(position) == second(position);
+    upper += first(position) >= rows / 2;
+  }
+  CHECK_EQ(same, 0u);
+  CHECK(upper > 400 && upper < 600);
+}
+
+TEST(pool_runs_every_job_once) {
+  for (uint32_t threads : {1, 2, 3, 5}) {
+    Pool pool(threads);
+    for (uint32_t round = 0; round < 2000; ++round) {
+      const uint32_t jobs = round % 17;
+      std::vector<uint32_t> runs(jobs, 0);
+      std::atomic<uint32_t> wrong{0};
+      pool.run(jobs, [&](uint32_t job, uint32_t thread) {
+        ++runs[job];  // no other job writes here: the thread sanitizer would tell
+        wrong += thread >= threads;
+      });
+      CHECK_EQ(wrong.load(), 0u);
+      for (uint32_t count : runs) CHECK_EQ(count, 1u);
+    }
+  }
+}
+
+TEST(pool_sleeps_and_wakes) {
+  Pool pool(3);
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::atomic<uint32_t> sum{0};
+    pool.run(100, [&](uint32_t job, uint32_t) { sum += job; });
+    CHECK_EQ(sum.load(), 4950u);
+  }
+}
+
+// All memory that a run of the training program leaves, as bytes.
+std::vector<float> train(uint32_t threads, bool every_row, uint32_t runs) {
+  const Program program = decode(test::training_program(every_row));
+  test::RunData data = test::make_data(program, 210, 50, 3);
+  Executor executor(program, data.parameter_spans(), threads);
+  data.request.shuffled = true;
+  for (uint32_t run = 0; run < runs; ++run) {
+    data.request.epoch = run;
+    data.request.first_step = run * 5;
+    CHECK_EQ(executor.run(data.request), 5u);
+  }
+  std::vector<float> all;
+  for (const auto* list : {&data.parameters, &data.outputs}) {
+    for (const auto& array : *list) all.insert(all.end(), array.span().begin(), array.span().end());
+  }
+  return all;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+TEST(training_has_the_same_bits_for_any_number_of_threads) {
+  for (bool every_row : {false, true}) {
+    const std::vector<float> one = train(1, every_row, 3);
+    CHECK(std::all_of(one.begin(), one.end(), [](float value) { return std::isfinite(value); }));
+    for (uint32_t threads : {2, 3, 4}) CHECK(same_bits(train(threads, every_row, 3), one));
+  }
+}
+
+TEST(bad_ids_leave_parameters_untouched_and_the_first_is_named) {
+  const Program program = decode(test::training_program());
+  test::RunData data = test::make_data(program, 60, 20, 9);
+  data.ids[0].data[47] = -3;
+  data.ids[0].data[44] = int32_t(test::kTableRows);
+  std::vector<float> before;
+  Executor executor(program, data.parameter_spans(), 2);
+  data.request.count = 40;
+  data.request.scalars = data.scalars.span().first(2);
+  executor.run(data.request);  // the steps before the bad one
+  for (const auto& p : data.parameters) before.insert(before.end(), p.span().begin(), p.span().end());
+  data.request.start = 40;
+  data.request.count = 20;
+  data.request.scalars = data.scalars.span().first(1);
+  std::string where;
+  try {
+    executor.run(data.request);
+  } catch (const Error& error) {
+    where = error.report().where;
+  }
+  CHECK_EQ(where, "input input2, row 44");
+  std::vector<float> after;
+  for (const auto& p : data.parameters) after.insert(after.end(), p.span().begin(), p.span().end());
+  CHECK(same_bits(before, after));
+}
+
+TEST(bags_that_leave_their_values_are_refused) {
+  const Program program = decode(test::training_program());
+  for (uint64_t bad : {uint64_t{1} << 63, uint64_t{181}}) {
+    test::RunData data = test::make_data(program, 60, 20, 9);
+    data.offsets[0].data[30] = bad;
+    Executor executor(program, data.parameter_spans(), 2);
+    std::string what;
+    try {
+      executor.run(data.request);
+    } catch (const Error& error) {
+      what = error.report().what;
+    }
+    CHECK_EQ(what, "a bag's offsets are not ascending positions of its values");
+  }
+}
+
+}  // namespace
+}  // namespace pairloom

@@ -1,0 +1,117 @@
+// Writes programs for tests: buffers side by side, no memory shared.
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "program/crc32.h"
+#include "program/program.h"
+
+namespace pairloom::test {
+
+class ByteWriter {
+ public:
+  void u32(uint32_t value) { append(&value, sizeof value); }
+  void f64(double value) { append(&value, sizeof value); }
+  void string(const std::string& text) {
+    u32(uint32_t(text.size()));
+    append(text.data(), text.size());
+    bytes.resize((bytes.size() + 3) / 4 * 4);
+  }
+  void append(const void* data, size_t size) {
+    const auto* from = static_cast<const uint8_t*>(data);
+    bytes.insert(bytes.end(), from, from + size);
+  }
+  std::vector<uint8_t> bytes;
+};
+
+// Sets the length and checksum of a program whose bytes were changed.
+inline void reseal(std::vector<uint8_t>& bytes) {
+  const uint32_t length = uint32_t(bytes.size());
+  const uint32_t checksum = crc32(std::span<const uint8_t>(bytes).subspan(64));
+  std::memcpy(bytes.data() + 8, &length, 4);
+  std::memcpy(bytes.data() + 12, &checksum, 4);
+}
+
+class ProgramBuilder {
+ public:
+  ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups) : p_{max_batch, tile_rows, groups, 0, 0, 0, 0, {}, {}, {}, {}, {}} {}
+
+  Operand buffer(Space space, std::vector<uint32_t> dims, DType dtype = DType::kFloat) {
+    Operand view{uint32_t(p_.buffers.size()), 0, uint32_t(dims.size()), {1, 1, 1}};
+    std::copy(dims.begin(), dims.end(), view.dims);
+    const uint32_t width = dtype == DType::kBag ? 4 : uint32_t(view.size());
+    p_.buffers.push_back({space, dtype, width, take(space, width), "buffer" + std::to_string(view.buffer)});
+    return view;
+  }
+  Operand parameter(std::vector<uint32_t> dims) { return buffer(Space::kParameter, dims); }
+  Operand tile(std::vector<uint32_t> dims) { return buffer(Space::kTile, dims); }
+  Operand batch(std::vector<uint32_t> dims) { return buffer(Space::kBatch, dims); }
+  Operand fixed(std::vector<uint32_t> dims) { return buffer(Space::kFixed, dims); }
+  Operand partial(std::vector<uint32_t> dims) { return buffer(Space::kPartial, dims); }
+  Operand scalar() { return buffer(Space::kScalar, {1}); }
+
+  void stage(StageKind kind) { p_.stages.push_back({kind, uint32_t(p_.instructions.size()), 0}); }
+  void add(Opcode opcode, std::vector<Operand> operands, std::vector<double> attributes = {}) {
+    p_.instructions.push_back({opcode, std::move(operands), std::move(attributes)});
+    ++p_.stages.back().count;
+  }
+  void input(Operand out, uint32_t limit = 0) {
+    const DType dtype = p_.buffers[out.buffer].dtype;
+    p_.inputs.push_back({"input" + std::to_string(p_.inputs.size()), dtype,
+                         dtype == DType::kFloat ? uint32_t(out.size()) : 1, limit});
+    add(Opcode::kInput, {out}, {double(p_.inputs.size() - 1)});
+  }
+  void output(Operand operand) { p_.outputs.push_back({"output" + std::to_string(p_.outputs.size()), operand}); }
+
+  std::vector<uint8_t> bytes() const {
+    ByteWriter w;
+    for (uint32_t word : {0x314d4c50u, 1u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, uint32_t(p_.buffers.size()),
+                          uint32_t(p_.inputs.size()), uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()),
+                          uint32_t(p_.stages.size()), p_.fixed_size, p_.partial_size, p_.tile_size, p_.batch_size}) {
+      w.u32(word);
+    }
+    for (const Buffer& b : p_.buffers) {
+      for (uint32_t word : {uint32_t(b.space), uint32_t(b.dtype), b.width, b.offset}) w.u32(word);
+      w.string(b.name);
+    }
+    for (const Input& in : p_.inputs) {
+      w.string(in.name);
+      for (uint32_t word : {uint32_t(in.dtype), in.width, in.limit}) w.u32(word);
+    }
+    for (const Output& out : p_.outputs) {
+      w.string(out.name);
+      write(w, out.operand);
+    }
+    for (const Instruction& i : p_.instructions) {
+      for (uint32_t word : {uint32_t(i.opcode), uint32_t(i.operands.size()), uint32_t(i.attributes.size())}) w.u32(word);
+      for (const Operand& operand : i.operands) write(w, operand);
+      for (double attribute : i.attributes) w.f64(attribute);
+    }
+    for (const Stage& s : p_.stages) {
+      for (uint32_t word : {uint32_t(s.kind), s.first, s.count}) w.u32(word);
+    }
+    reseal(w.bytes);
+    return w.bytes;
+  }
+
+ private:
+  static void write(ByteWriter& w, const Operand& operand) {
+    for (uint32_t word : {operand.buffer, operand.offset, operand.ndims}) w.u32(word);
+    for (uint32_t i = 0; i < operand.ndims; ++i) w.u32(operand.dims[i]);
+  }
+  uint32_t take(Space space, uint32_t width) {
+    uint32_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size};
+    uint32_t* arena = arenas[uint32_t(space)];
+    if (arena == nullptr) return 0;
+    const uint32_t rows = space == Space::kTile ? p_.tile_rows : space == Space::kBatch ? p_.max_batch : 1;
+    const uint32_t offset = *arena;
+    *arena += (rows * width + 15) / 16 * 16;
+    return offset;
+  }
+
+  Program p_;
+};
+
+}  // namespace pairloom::test

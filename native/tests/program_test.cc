@@ -1,0 +1,215 @@
+// The decoder: what it refuses, and that no bytes at all make it, or a program that it accepts, leave its memory.
+#include "program/error.h"
+#include "tests/test.h"
+#include "tests/training_program.h"
+
+namespace pairloom {
+namespace {
+
+using test::Random;
+
+// The refusal of a program, or "" if it is accepted.
+std::string refusal(const std::vector<uint8_t>& bytes) {
+  try {
+    decode(bytes);
+    return "";
+  } catch (const Error& error) {
+    return error.report().where + ": " + error.report().what;
+  }
+}
+
+void set_word(std::vector<uint8_t>& bytes, size_t word, uint32_t value) { std::memcpy(&bytes[4 * word], &value, 4); }
+
+std::string refusal_with(size_t word, uint32_t value) {
+  std::vector<uint8_t> bytes = test::training_program();
+  set_word(bytes, word, value);
+  if (word > 3) test::reseal(bytes);
+  return refusal(bytes);
+}
+
+// A tile program that `fill` completes.
+template <class Fill>
+std::string refusal_of(Fill&& fill) {
+  test::ProgramBuilder b(64, 8, 2);
+  fill(b);
+  return refusal(b.bytes());
+}
+
+bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+#define CHECK_REFUSED(text, part) CHECK_EQ((contains(text, part) ? std::string(part) : (text)), std::string(part))
+
+TEST(decoder_accepts_a_training_program) {
+  CHECK_EQ(refusal(test::training_program()), "");
+  CHECK_EQ(refusal(test::training_program(true)), "");
+}
+
+TEST(decoder_refuses_wrong_headers) {
+  CHECK_REFUSED(refusal({}), "ends too early");
+  CHECK_REFUSED(refusal_with(0, 1), "not a program");
+  CHECK_REFUSED(refusal_with(1, 2), "version");
+  CHECK_REFUSED(refusal_with(2, 64), "wrong length");
+  CHECK_REFUSED(refusal_with(3, 0), "checksum");
+  CHECK_REFUSED(refusal_with(4, 0), "maxBatch is out of range");
+  CHECK_REFUSED(refusal_with(4, (1u << 24) + 1), "maxBatch is out of range");
+  CHECK_REFUSED(refusal_with(5, 4097), "tileRows is out of range");
+  CHECK_REFUSED(refusal_with(6, 0), "groups is out of range");
+  for (size_t count = 7; count <= 11; ++count) CHECK_REFUSED(refusal_with(count, ~0u), "count does not fit");
+  CHECK_REFUSED(refusal_with(12, 16), "outside its arena");
+  CHECK_REFUSED(refusal_with(14, 0), "outside its arena");
+}
+
+TEST(decoder_refuses_every_truncation) {
+  const std::vector<uint8_t> whole = test::training_program();
+  for (size_t size = 0; size < whole.size(); size += 4) {
+    std::vector<uint8_t> part(whole.begin(), whole.begin() + ptrdiff_t(size));
+    if (size >= 64) test::reseal(part);
+    CHECK(refusal(part) != "");
+  }
+  std::vector<uint8_t> longer = whole;
+  longer.resize(longer.size() + 4);
+  test::reseal(longer);
+  CHECK_REFUSED(refusal(longer), "bytes are left");
+}
+
+TEST(verifier_refuses_broken_operand_rules) {
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.batch({3});
+                  b.input(x);
+                  b.add(Opcode::kLinear, {x, b.parameter({4, 2}), b.tile({4})}, {0, 0});
+                }), "breaks the operation's rule");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.batch({3});
+                  b.input(x);
+                  b.add(Opcode::kActivation, {x, b.tile({3})}, {9});
+                }), "attribute has a value");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kSumColumns, {b.batch({3}), b.batch({1})});
+                }), "wrong kind of stage");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode(99), {});
+                }), "unknown opcode");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  Operand x = b.batch({3});
+                  b.input(x);
+                  x.offset = 1;
+                  b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
+                }), "outside its buffer");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.batch({2, 3});
+                  b.input(x);
+                  b.add(Opcode::kDotInteraction, {x, b.tile({2})});
+                }), "do not fit one another");
+}
+
+TEST(verifier_refuses_hazards) {
+  CHECK_REFUSED(refusal_of([](auto& b) {  // never written
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode::kActivation, {b.tile({3}), b.tile({3})}, {1});
+                }), "has not written");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // written in another stage
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.tile({3});
+                  b.input(x);
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
+                }), "has not written");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // only two of three columns written
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.tile({3});
+                  b.input(Operand{x.buffer, 0, 1, {2, 1, 1}});
+                  b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
+                }), "has not written");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // the table is smaller than the ids may be
+                  b.stage(StageKind::kTile);
+                  const Operand id = b.buffer(Space::kTile, {1}, DType::kId);
+                  b.input(id, 11);
+                  b.add(Opcode::kEmbedding, {b.parameter({10, 4}), id, b.tile({4})});
+                }), "ids may exceed the table");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // two updates of one weight
+                  const Operand w = b.parameter({4}), lr = b.scalar(), g = b.fixed({4});
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kConstant, {g}, {1});
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kSgd, {w, g, lr}, {0});
+                  b.add(Opcode::kSgd, {w, g, lr}, {0});
+                }), "at the same time");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // an input after an update: a bad id would be found too late
+                  const Operand w = b.parameter({4}), lr = b.scalar(), g = b.fixed({4});
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kConstant, {g}, {1});
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kSgd, {w, g, lr}, {0});
+                  b.stage(StageKind::kTile);
+                  b.input(b.batch({1}));
+                }), "loaded after parameters were updated");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // an output over an input that is read again for other columns
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.tile({4});
+                  b.input(x);
+                  b.add(Opcode::kLinear, {x, b.parameter({4, 4}), x}, {0, 0});
+                }), "shares memory");
+}
+
+bool small(const Program& p) {
+  uint64_t elements = uint64_t{p.fixed_size} + p.tile_size + p.batch_size + uint64_t{p.groups} * p.partial_size;
+  uint64_t weights = 0;
+  for (const Buffer& buffer : p.buffers) weights += buffer.space == Space::kParameter ? buffer.width : 0;
+  for (const Input& input : p.inputs) elements += uint64_t{input.width} * 70;
+  for (const Output& output : p.outputs) elements += output.operand.size() * 70;
+  return elements < 200'000 && weights < 20'000;
+}
+
+// Runs a verified program: if the verifier let a bad access through, the sanitizer sees it.
+bool run_if_small(const Program& p, uint64_t seed) {
+  if (!small(p)) return false;
+  test::RunData data = test::make_data(p, 70, std::min(p.max_batch, 33u), seed);
+  try {
+    Executor executor(p, data.parameter_spans(), 1);
+    executor.run(data.request);
+  } catch (const Error&) {
+  }
+  return true;
+}
+
+void mutate(std::vector<uint8_t>& bytes, Random& random) {
+  static constexpr uint32_t kWords[] = {0, 1, 2, 3, 4, 5, 7, 8, 16, 17, 49, 51, 64, 4096, 1u << 24, 1u << 31, ~0u};
+  for (uint32_t changes = 1 + random.below(2); changes > 0; --changes) {
+    const size_t word = 4 + random.below(uint32_t(bytes.size() / 4 - 4));
+    uint32_t value;
+    std::memcpy(&value, &bytes[4 * word], 4);
+    switch (random.below(4)) {
+      case 0: value ^= 1u << random.below(32); break;
+      case 1: value = kWords[random.below(std::size(kWords))]; break;
+      case 2: value += random.below(2) ? 1 : ~0u; break;
+      default: std::memcpy(&value, &bytes[4 * (4 + random.below(uint32_t(bytes.size() / 4 - 4)))], 4);
+    }
+    set_word(bytes, word, value);
+  }
+  test::reseal(bytes);
+}
+
+TEST(decoder_survives_mutation) {
+  Random random(2024);
+  uint32_t refused = 0, run = 0;
+  for (uint32_t round = 0; round < 20'000; ++round) {
+    std::vector<uint8_t> bytes = test::training_program(round % 2 == 0);
+    mutate(bytes, random);
+    try {
+      run += run_if_small(decode(bytes), round);
+    } catch (const Error& error) {
+      CHECK(!error.report().what.empty());
+      ++refused;
+    }
+  }
+  CHECK(refused > 10'000);
+  CHECK(run > 500);
+}
+
+}  // namespace
+}  // namespace pairloom

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <map>
+
+#include "tables/fill.h"
+#include "tables/sort.h"
+#include "tests/test.h"
+#include "tests/training_program.h"
+
+namespace pairloom {
+namespace {
+
+using test::Random;
+
+TEST(sort_is_stable_by_row) {
+  Random random(1);
+  for (uint32_t round = 0; round < 200; ++round) {
+    const uint32_t count = random.below(3000), limit = 1 + random.next() % (round % 2 ? 100 : 1u << 31);
+    std::vector<uint64_t> keys(count), spare(count);
+    for (uint32_t i = 0; i < count; ++i) keys[i] = uint64_t{random.below(limit)} << 32 | i;
+    std::vector<uint64_t> expected = keys;
+    std::stable_sort(expected.begin(), expected.end(), [](uint64_t a, uint64_t b) { return a >> 32 < b >> 32; });
+    const uint64_t* sorted = sort_by_row(keys.data(), spare.data(), count, limit);
+    CHECK(std::equal(expected.begin(), expected.end(), sorted));
+  }
+}
+
+// One table, looked up by a column of ids and by a bag, updated by SGD from gradients that are inputs.
+std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, bool mean) {
+  test::ProgramBuilder b(512, 32, 2);
+  const Operand table = b.parameter({rows, dim}), lr = b.scalar();
+  const Operand id = b.buffer(Space::kBatch, {1}, DType::kId), bag = b.buffer(Space::kBatch, {1}, DType::kBag);
+  const Operand first = b.batch({dim}), second = b.batch({dim});
+  b.stage(StageKind::kTile);
+  b.input(id, rows);
+  b.input(bag, rows);
+  b.input(first);
+  b.input(second);
+  b.stage(StageKind::kFixed);
+  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second}, {0.5, double(every_row), 0, double(mean)});
+  return b.bytes();
+}
+
+// The format's definition, term by term. Multiplied out in the order of the kernel, so that equality is exact.
+std::vector<float> naive_update(const test::RunData& data, uint32_t rows, uint32_t dim, bool every_row, bool mean) {
+  std::map<uint32_t, std::vector<float>> sums;
+  const auto add = [&](int32_t row, const float* grad, float scale) {
+    std::vector<float> term(grad, grad + dim);
+    for (float& value : term) value *= scale;
+    const auto [sum, isFirst] = sums.emplace(uint32_t(row), term);
+    for (uint32_t d = 0; d < dim && !isFirst; ++d) sum->second[d] += term[d];
+  };
+  const uint64_t* offsets = data.offsets[0].data.get();
+  for (uint64_t b = 0; b < data.request.rows; ++b) add(data.ids[0].data[b], &data.floats[0].data[b * dim], 1);
+  for (uint64_t b = 0; b < data.request.rows; ++b) {
+    const float scale = mean && offsets[b + 1] > offsets[b] ? 1.0f / float(offsets[b + 1] - offsets[b]) : 1.0f;
+    for (uint64_t i = offsets[b]; i < offsets[b + 1]; ++i) add(data.ids[1].data[i], &data.floats[1].data[b * dim], scale);
+  }
+  if (every_row) {
+    for (uint32_t row = 0; row < rows; ++row) sums.emplace(row, std::vector<float>(dim, 0.0f));
+  }
+  std::vector<float> table(data.parameters[0].span().begin(), data.parameters[0].span().end());
+  for (const auto& [row, sum] : sums) {
+    for (uint32_t d = 0; d < dim; ++d) {
+      float& w = table[size_t{row} * dim + d];
+      w -= 0.05f * (sum[d] + 0.5f * w);
+    }
+  }
+  return table;
+}
+
+TEST(table_update_sums_duplicates_as_the_format_says) {
+  for (uint32_t round = 0; round < 48; ++round) {
+    const uint32_t rows = round % 3 == 0 ? 3 : 700, dim = 1 + round % 19;
+    const bool every_row = round % 2 == 0, mean = round % 4 < 2;
+    const Program program = decode(table_program(rows, dim, every_row, mean));
+    test::RunData data = test::make_data(program, 1 + 80 * (round % 5), 512, round);
+    const std::vector<float> expected = naive_update(data, rows, dim, every_row, mean);
+    Executor executor(program, data.parameter_spans(), 1 + round % 4);
+    executor.run(data.request);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      CHECK(std::abs(data.parameters[0].data[i] - expected[i]) <= 1e-6f * (1 + std::abs(expected[i])));
+    }
+  }
+}
+
+TEST(fill_has_the_same_bits_for_any_number_of_threads) {
+  for (FillKind kind : {FillKind::kConstant, FillKind::kUniform, FillKind::kNormal}) {
+    const Fill spec{kind, 1.5, 0.25, 77, 3};
+    std::vector<float> one(300'001), many(one.size());
+    fill(one, spec, 1);
+    fill(many, spec, 4);
+    CHECK(one == many);
+  }
+}
+
+TEST(fill_draws_the_distributions_it_names) {
+  std::vector<float> values(400'000);
+  const auto moments = [&] {
+    double mean = 0, variance = 0;
+    for (float value : values) mean += value / double(values.size());
+    for (float value : values) variance += (value - mean) * (value - mean) / double(values.size());
+    return std::pair(mean, variance);
+  };
+  fill(values, {FillKind::kUniform, -2, 4, 1, 0}, 2);
+  CHECK(std::abs(moments().first - 1) < 0.02 && std::abs(moments().second - 3) < 0.03);
+  CHECK(*std::min_element(values.begin(), values.end()) >= -2 && *std::max_element(values.begin(), values.end()) <= 4);
+  fill(values, {FillKind::kNormal, 1, 0.5, 1, 0}, 2);
+  CHECK(std::abs(moments().first - 1) < 0.005 && std::abs(moments().second - 0.25) < 0.005);
+}
+
+// Against the C library's functions, which are right to the last bit or two.
+TEST(box_muller_is_accurate) {
+  Random random(4);
+  for (uint32_t round = 0; round < 100'000; ++round) {
+    const uint32_t first = round == 0 ? 0 : round == 1 ? ~0u : random.next(), second = random.next();
+    const double u = double(first >> 8) * 0x1p-24, v = double(second >> 8) * 0x1p-24;
+    const double expected = std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * M_PI * v);
+    CHECK(std::abs(box_muller(first, second) - expected) < 1e-14);
+  }
+}
+
+}  // namespace
+}  // namespace pairloom
