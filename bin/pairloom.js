@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const main = new URL("../dist/cli/main.js", import.meta.url);
+if (existsSync(fileURLToPath(main))) {
+  const { runCli } = await import(main.href);
+  await runCli(process.argv.slice(2));
+} else {
+  console.error("Pairloom is not built yet. In a clone, run: npm ci (or npm run build)");
+  process.exitCode = 1;
+}

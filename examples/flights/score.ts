@@ -1,0 +1,30 @@
+import { load } from "pairloom";
+import type config from "./pairloom.config.js";
+
+/**
+ * A trained model inside a program: `load` reads a run directory, `predict` scores plain objects, typed by the config.
+ *
+ *   npm start                                                     trains, then runs this
+ *   node --import jiti/register examples/flights/score.ts <run>   scores with any run of this example
+ */
+const model = await load<typeof config>(process.argv[2] ?? "runs/latest");
+
+// What is known at take-off. Weekdays count from Monday = 1.
+const flights = [
+  { hour: 7, weekday: 2, month: 6, distance: 679, origin: "SEA", destination: "SFO" },
+  { hour: 18, weekday: 5, month: 6, distance: 733, origin: "ORD", destination: "LGA" },
+  { hour: 12, weekday: 7, month: 6, distance: 925, origin: "LAX", destination: "SEA" },
+];
+
+const late = model.predict(flights);
+console.log("\nScored in this process with the reloaded model (examples/flights/score.ts):");
+flights.forEach(({ hour, weekday, origin, destination }, i) => {
+  const day = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][weekday - 1];
+  const chance = `${(100 * late[i]).toFixed(0).padStart(2)} %`;
+  console.log(
+    `  ${origin} to ${destination}, ${day} ${String(hour).padStart(2)}:00   ${chance} to land 15 minutes late or more`,
+  );
+});
+console.log(
+  "\nTry next: edit examples/flights/pairloom.config.ts (an epoch more, another model) and npm start again.",
+);

@@ -1,0 +1,34 @@
+import type { ConfigInput } from "pairloom";
+
+/**
+ * Frappe app-usage clicks (Baltrunas et al., 2015) in the split of the BARS benchmark: ten categorical fields. The
+ * terms allow research only, so the data is not part of this repository; the leaderboard is told where it is.
+ */
+const fields = [
+  "user",
+  "item",
+  "daytime",
+  "weekday",
+  "isweekend",
+  "homework",
+  "cost",
+  "weather",
+  "country",
+  "city",
+] as const;
+
+export const frappe = {
+  fields: [...fields],
+  data: {
+    train: { path: "train.csv" },
+    valid: { path: "valid.csv" },
+    test: { path: "test.csv" },
+    label: "label",
+  },
+  features: fields.map((name) => ({
+    kind: "id" as const,
+    name,
+    vocabulary: {},
+    initializer: { kind: "normal" as const, std: 1e-4 },
+  })),
+} satisfies Partial<ConfigInput> & { fields: string[] };

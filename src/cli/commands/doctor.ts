@@ -1,0 +1,2 @@
+import { command } from "../usage.js";
+export const doctor = command("doctor", "x", {}, async () => {});

@@ -1,0 +1,2 @@
+import { command } from "../usage.js";
+export const evaluate = command("eval", "x", {}, async () => {});

@@ -1,0 +1,2 @@
+import { command } from "../usage.js";
+export const predict = command("predict", "x", {}, async () => {});

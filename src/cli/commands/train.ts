@@ -1,0 +1,109 @@
+import { existsSync, realpathSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { CheckpointError } from "../../errors.js";
+import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../run/backend.js";
+import { type LoadedConfig, loadConfig } from "../../run/config-file.js";
+import { newRunDirectory, REPORT } from "../../run/run-directory.js";
+import { type RunResult, trainRun } from "../../run/train-run.js";
+import { EXIT } from "../failure.js";
+import { Interrupt } from "../interrupt.js";
+import { count, metricsTable, percent } from "../tables.js";
+import { TrainDisplay } from "../train-display.js";
+import { choiceOption, command, countOption } from "../usage.js";
+
+export const train = command(
+  "train",
+  "Train a model from a config, then measure it on the test split",
+  {
+    config: {
+      type: "positional",
+      description: "Config file, or the folder of a pairloom.config.ts",
+      required: true,
+    },
+    run: { type: "string", valueHint: "dir", description: "Run directory (default runs/<folder>-<time>)" },
+    resume: {
+      type: "boolean",
+      description: "Go on from the latest checkpoint of --run (default runs/latest)",
+    },
+    baselines: { type: "boolean", description: "Also train logistic regression on the same features" },
+    threads: { type: "string", valueHint: "n", description: "Native threads (default: all processors)" },
+    backend: {
+      type: "string",
+      valueHint: BACKEND_NAMES.join("|"),
+      description: "Default: native where it was built",
+    },
+  },
+  async (args) => {
+    const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
+    const loaded = withThreads(await loadConfig(args.config), countOption("threads", args.threads));
+    const runDir = args.run ?? (args.resume ? latestRun() : newRunDirectory(loaded.path));
+    const display = new TrainDisplay(() => interrupt.ask());
+    const interrupt = new Interrupt(() =>
+      display.log("Stopping after this step. Ctrl-C again ends at once."),
+    );
+    process.once("exit", () => display.stop());
+    display.log(deviceLine(selected, loaded.config.train.threads));
+    try {
+      const result = await trainRun({
+        config: loaded.config,
+        runDir,
+        backend: selected.backend,
+        resume: args.resume ?? false,
+        baselines: args.baselines ?? false,
+        signal: interrupt.signal,
+        listener: display,
+      });
+      display.stop();
+      if (result.interrupted) tellResume(loaded, runDir, args.baselines ?? false);
+      else tellResults(result, runDir);
+    } finally {
+      display.stop();
+      interrupt.stop();
+    }
+  },
+);
+
+function withThreads({ path, config }: LoadedConfig, threads: number | undefined): LoadedConfig {
+  return threads === undefined
+    ? { path, config }
+    : { path, config: { ...config, train: { ...config.train, threads } } };
+}
+
+function latestRun(): string {
+  const link = join("runs", "latest");
+  if (existsSync(link)) return relative("", realpathSync(link));
+  throw new CheckpointError({
+    what: "there is no run to resume",
+    where: link,
+    next: "Name the run directory with --run, or leave --resume out.",
+  });
+}
+
+function deviceLine({ backend, fallback }: SelectedBackend, threads = availableParallelism()): string {
+  if (fallback !== undefined)
+    return `Device: reference backend, many times slower, because ${fallback}. \`npx pairloom doctor\` says more.`;
+  if (backend.name === "reference")
+    return "Device: reference backend, as asked (slow: for checking, not for work)";
+  return `Device: ${backend.name}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
+}
+
+function tellResume({ path }: LoadedConfig, runDir: string, baselines: boolean): void {
+  const flags = baselines ? " --baselines" : "";
+  console.log(`Interrupted. Saved in ${runDir}. To go on from there:`);
+  console.log(`  npx pairloom train ${relative("", path)} --run ${runDir} --resume${flags}`);
+  process.exitCode = EXIT.interrupted;
+}
+
+function tellResults({ report, results }: RunResult, runDir: string): void {
+  if (results.length > 0) {
+    const { rows, baseRate } = results[0].evaluation;
+    const rate = baseRate.defined ? `, ${percent(baseRate.value)} positive` : "";
+    const seen = report.measuredOn === "valid" ? " (which also chose the checkpoint: set a test split)" : "";
+    console.log(`\nMeasured on the ${report.measuredOn} split, ${count(rows)} rows${rate}${seen}:`);
+    console.log(metricsTable(results));
+  } else console.log("\nThere is no valid or test split to measure on: set one in data.");
+  console.log(`Run directory: ${runDir} (${REPORT}, ${report.checkpoint}, tensorboard/)`);
+  console.log(`Next:  npx pairloom inspect ${runDir}`);
+  console.log(`       npx pairloom predict ${runDir} --data <file> --output predictions.csv`);
+}

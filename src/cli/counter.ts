@@ -1,0 +1,40 @@
+import { formatCount } from "../train/progress-line.js";
+
+const REDRAW_MS = 125;
+
+/** A line that counts rows whose total nobody knows yet. In a terminal it is redrawn; elsewhere only labels appear. */
+export class Counter {
+  private label = "";
+  private drawnAt = 0;
+  private startedAt = 0;
+
+  constructor(private readonly stream: NodeJS.WriteStream = process.stderr) {}
+
+  show(label: string, rows?: number): void {
+    const now = performance.now();
+    if (label === this.label && now - this.drawnAt < REDRAW_MS) return;
+    if (label !== this.label) {
+      this.startedAt = now;
+      if (!this.stream.isTTY) this.stream.write(`${label}\n`);
+    }
+    this.label = label;
+    this.drawnAt = now;
+    if (this.stream.isTTY) this.draw(`${label}${rows === undefined ? "" : this.rowsText(rows, now)}`);
+  }
+
+  /** Takes the line away. */
+  stop(): void {
+    if (this.label !== "" && this.stream.isTTY) this.draw("");
+    this.label = "";
+  }
+
+  private rowsText(rows: number, now: number): string {
+    const seconds = (now - this.startedAt) / 1000;
+    const rate = seconds > 0.2 ? `  ${formatCount(rows / seconds)} rows/s` : "";
+    return `  ${rows.toLocaleString("en-US")} rows${rate}`;
+  }
+
+  private draw(text: string): void {
+    this.stream.write(`\r\u001b[K${text.slice(0, (this.stream.columns || 80) - 1)}`);
+  }
+}

@@ -1,0 +1,37 @@
+import { PairloomError } from "../errors.js";
+import { version } from "../version.js";
+
+export const EXIT = { done: 0, user: 1, internal: 2, interrupted: 130 } as const;
+
+/** Conditions of the machine that a person has to mend: their message says enough, a stack would not help. */
+const MACHINE_CODES = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR", "ENOTDIR", "EMFILE"];
+
+export function exitCodeOf(error: unknown): number {
+  return isForUser(error) ? EXIT.user : EXIT.internal;
+}
+
+/** A clean message for what the user can mend; a stack and a request to report for what only we can. */
+export function printError(error: unknown): void {
+  if (isForUser(error)) {
+    console.error(`error: ${withoutStyles((error as Error).message)}`);
+    return;
+  }
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  console.error(
+    `\nThis is a fault of Pairloom ${version}, not of your config or data. Please report it with the text above, ` +
+      "the command line and the output of `npx pairloom doctor`.",
+  );
+}
+
+function isForUser(error: unknown): boolean {
+  if (error instanceof PairloomError) return true;
+  if (!(error instanceof Error)) return false;
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  // citty's own complaints about arguments
+  return error.name === "CLIError" || MACHINE_CODES.includes(code);
+}
+
+function withoutStyles(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a terminal style starts with
+  return text.replaceAll(/\u001b\[\d+m/g, "");
+}

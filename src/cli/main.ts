@@ -1,0 +1,59 @@
+import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { nearNames } from "../data/near-names.js";
+import { version } from "../version.js";
+import { exitCodeOf, printError } from "./failure.js";
+import { UsageError } from "./usage.js";
+
+type Loader = () => Promise<CommandDef>;
+
+/** One file a command, loaded when it is called: `pairloom --help` should not wait for DuckDB. */
+const COMMANDS: Readonly<Record<string, Loader>> = {
+  train: () => import("./commands/train.js").then((module) => module.train as CommandDef),
+  eval: () => import("./commands/eval.js").then((module) => module.evaluate as CommandDef),
+  predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),
+  inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
+  doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
+};
+
+const root = defineCommand({
+  meta: {
+    name: "pairloom",
+    version,
+    description: "Train, evaluate and serve product-based ranking models from TypeScript",
+  },
+  subCommands: COMMANDS,
+});
+
+/** Runs one command line and sets the exit code: 0 done, 1 the user's to mend, 2 ours, 130 interrupted. */
+export async function runCli(argv: readonly string[]): Promise<void> {
+  try {
+    await dispatch(argv);
+  } catch (error) {
+    printError(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
+  if (name === "--version" || name === "-v") return print(version);
+  if (name === undefined || name === "--help" || name === "-h" || name === "help")
+    return print(await renderUsage(root));
+  const load = COMMANDS[name];
+  if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
+  const command = await load();
+  if (rest.includes("--help") || rest.includes("-h")) return print(await renderUsage(command, root));
+  await runCommand(command, { rawArgs: rest });
+}
+
+function print(text: string): void {
+  console.log(text);
+}
+
+function unknownCommand(name: string): UsageError {
+  const names = Object.keys(COMMANDS);
+  return new UsageError({
+    what: `there is no command "${name}"`,
+    expected: `one of ${names.join(", ")}`,
+    next: `Did you mean \`npx pairloom ${nearNames(name, names)[0]}\`? \`npx pairloom --help\` lists them.`,
+  });
+}

@@ -1,0 +1,90 @@
+import type { Config } from "../config/config.js";
+import type { PreparedData, PrepareProgress } from "../data/index.js";
+import { formatMetric } from "../metrics/index.js";
+import type { RunListener } from "../run/train-run.js";
+import { Progress } from "../train/progress.js";
+import { formatCount } from "../train/progress-line.js";
+import type { TrainingListener, TrainingResult } from "../train/trainer.js";
+import { Counter } from "./counter.js";
+import { count, percent, plural } from "./tables.js";
+
+/** Shows a run on the terminal: what is going on in one line that moves, what has happened in lines that stay. */
+export class TrainDisplay implements RunListener {
+  private readonly progress = new Progress();
+  private readonly counter = new Counter();
+
+  /** @param onTraining called when a run begins to have something worth saving */
+  constructor(private readonly onTraining: () => void) {}
+
+  log(line: string): void {
+    this.counter.stop();
+    this.progress.log(line);
+  }
+
+  /** Gives the cursor back, whatever happens next. */
+  stop(): void {
+    this.counter.stop();
+    this.progress.stop();
+  }
+
+  preparing(progress: PrepareProgress): void {
+    if (progress.phase === "learn") this.counter.show("Reading: learning statistics of the training split");
+    else if (progress.phase === "pack")
+      this.counter.show(`Reading: ${progress.splits.join(", ")}`, progress.rows);
+    else this.log(`Packed data of an earlier run is damaged and made anew: ${progress.message}`);
+  }
+
+  prepared(data: PreparedData, seconds: number): void {
+    this.counter.stop();
+    for (const line of preparedLines(data, seconds)) this.log(line);
+  }
+
+  training(name: string, config: Config): TrainingListener {
+    this.onTraining();
+    const { progress } = this;
+    const epochs = config.train.steps === undefined ? `/${config.train.epochs ?? 1}` : "";
+    return {
+      epochStarted: (epoch, rows, doneRows) =>
+        progress.start(`${name}, epoch ${epoch + 1}${epochs}`, rows, doneRows),
+      trained: (rows, loss, auc) => progress.advance({ rows, loss, auc }),
+      evaluationStarted: (rows) => progress.start(`${name}, valid`, rows),
+      evaluatedRows: (rows) => progress.advance({ rows }),
+      evaluated: ({ step }, { auc, logLoss }) => {
+        progress.stop();
+        progress.log(
+          `${name}, step ${count(step)}: valid AUC ${formatMetric(auc, 4)}, log loss ${formatMetric(logLoss)}`,
+        );
+      },
+    };
+  }
+
+  trained(name: string, { reason, position, trainRows, trainSeconds }: TrainingResult): void {
+    this.progress.stop();
+    if (reason === "interrupted") return;
+    const early = reason === "earlyStopping" ? " (stopped early: no more improvement)" : "";
+    const rate = trainSeconds > 0 ? `: ${formatCount(trainRows / trainSeconds)} samples/s` : "";
+    this.log(
+      `${name}: ${plural(position.step, "step")} trained in ${trainSeconds.toFixed(1)} s${rate}${early}`,
+    );
+  }
+
+  measuring(name: string, split: string, rows: number): (rows: number) => void {
+    this.progress.start(`${name}, ${split}`, rows);
+    return (done) => this.progress.advance({ rows: done });
+  }
+}
+
+function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds: number): string[] {
+  const parts = Object.entries(splits).map(([name, { rows }]) => `${name} ${count(rows)}`);
+  const from = fromCache ? ", packed by an earlier run" : "";
+  const lines = [`Data: ${parts.join(", ")} rows (${seconds.toFixed(1)} s${from})`];
+  if (unassigned > 0) lines.push(`      ${count(unassigned)} rows belong to no split`);
+  for (const [name, { rowsRead, rows, quarantined, reasons, quarantinePath }] of Object.entries(splits)) {
+    if (quarantined === 0) continue;
+    const sum = `${count(rowsRead)} read = ${count(rows)} kept + ${count(quarantined)} quarantined`;
+    lines.push(`      ${name}: ${sum} (${percent(quarantined / rowsRead)}), see ${quarantinePath}`);
+    for (const [reason, times] of Object.entries(reasons).slice(0, 5))
+      lines.push(`        ${count(times)} × ${reason}`);
+  }
+  return lines;
+}

@@ -1,0 +1,87 @@
+import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from "citty";
+import { nearNames } from "../data/near-names.js";
+import { PairloomError } from "../errors.js";
+
+/** The command line itself is wrong. */
+export class UsageError extends PairloomError {}
+
+/**
+ * A command of the CLI. Flags that it does not know are refused with the nearest it does; citty alone would take them
+ * without a word.
+ */
+export function command<const T extends ArgsDef>(
+  name: string,
+  description: string,
+  args: T,
+  run: (args: ParsedArgs<T>, rawArgs: readonly string[]) => Promise<void>,
+): CommandDef<T> {
+  return defineCommand({
+    meta: { name, description },
+    args,
+    run: async ({ args: parsed, rawArgs }) => {
+      refuseUnknownFlags(name, args, rawArgs);
+      refuseExtraArguments(name, args, parsed._);
+      await run(parsed as ParsedArgs<T>, rawArgs);
+    },
+  });
+}
+
+function refuseUnknownFlags(name: string, args: ArgsDef, rawArgs: readonly string[]): void {
+  const flags = Object.keys(args).filter((key) => args[key].type !== "positional");
+  for (const raw of rawArgs) {
+    if (raw === "--") return;
+    const flag = /^--?([a-zA-Z][\w-]*)/.exec(raw)?.[1];
+    if (flag === undefined || flags.includes(flag)) continue;
+    throw new UsageError({
+      what: `pairloom ${name} has no option ${raw.split("=")[0]}`,
+      expected:
+        flags.length > 0
+          ? `one of ${nearNames(flag, flags)
+              .map((known) => `--${known}`)
+              .join(", ")}`
+          : "no options",
+      next: `npx pairloom ${name} --help lists them.`,
+    });
+  }
+}
+
+/** Options that take several values, such as `--data a.csv b.csv`, leave all but their first in `_`. */
+function refuseExtraArguments(name: string, args: ArgsDef, rest: readonly string[]): void {
+  const positional = Object.values(args).filter(({ type }) => type === "positional").length;
+  const takesMore = Object.values(args).some(({ valueHint }) => valueHint?.endsWith("..."));
+  if (takesMore || rest.length <= positional) return;
+  throw new UsageError({
+    what: `pairloom ${name} takes ${positional === 1 ? "one argument" : `${positional} arguments`}`,
+    got: rest.join(" "),
+    next: `npx pairloom ${name} --help shows its form.`,
+  });
+}
+
+/** A whole number ≥ 1, from the text of an option. */
+export function countOption(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new UsageError({
+    what: `--${name} wants a whole number above 0`,
+    got: text,
+    next: `For example --${name} 2.`,
+  });
+}
+
+/** One of a few words, from the text of an option. */
+export function choiceOption<T extends string>(
+  name: string,
+  text: string | undefined,
+  choices: readonly T[],
+): T | undefined {
+  if (text === undefined) return undefined;
+  const choice = choices.find((candidate) => candidate === text);
+  if (choice) return choice;
+  throw new UsageError({
+    what: `--${name} does not know this value`,
+    got: text,
+    expected: choices.join(" or "),
+    next: `For example --${name} ${choices[0]}.`,
+  });
+}

@@ -1,0 +1,22 @@
+/** What `import … from "pairloom"` offers. */
+export type { Backend } from "./backends/backend.js";
+export { chooseBackend } from "./backends/choose.js";
+export { type Config, type ConfigInput, defineConfig, resolveConfig } from "./config/config.js";
+export type { DataInput, SourceInput } from "./config/data.js";
+export type { FeatureInput } from "./config/features.js";
+export type { ColumnSet, PreparedData, PrepareOptions, PrepareProgress } from "./data/index.js";
+export { prepareData } from "./data/index.js";
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  type ErrorReport,
+  ExecutionError,
+  GraphError,
+  PairloomError,
+} from "./errors.js";
+export { type BinaryEvaluation, evaluateBinary, type MetricResult } from "./metrics/index.js";
+export type { ModelInput } from "./models/index.js";
+export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
+export type { RowOf } from "./serve/row.js";
+export { Trainer, type TrainerOptions, type TrainingListener, type TrainingResult } from "./train/trainer.js";

@@ -1,0 +1,26 @@
+import type { Backend } from "../backends/backend.js";
+import { chooseBackend } from "../backends/choose.js";
+import { referenceBackend } from "../backends/reference/backend.js";
+import { ExecutionError } from "../errors.js";
+
+export const BACKEND_NAMES = ["native", "reference"] as const;
+export type BackendName = (typeof BACKEND_NAMES)[number];
+
+export interface SelectedBackend {
+  readonly backend: Backend;
+  /** Why the reference backend was taken although nobody asked for it. */
+  readonly fallback?: string;
+}
+
+/** The backend asked for; without a name the native one where it can be had. @throws ExecutionError where it cannot */
+export function selectBackend(name?: BackendName): SelectedBackend {
+  if (name === "reference") return { backend: referenceBackend };
+  const chosen = chooseBackend();
+  if (name !== "native" || chosen.fallback === undefined) return chosen;
+  throw new ExecutionError({
+    what: "the native backend cannot be used",
+    got: chosen.fallback,
+    expected: "the native core, built for this machine",
+    next: "Run `npx pairloom doctor` to see what is missing, or leave --backend out.",
+  });
+}

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import type { Config } from "../config/config.js";
+import type { ColumnSet } from "../data/columns.js";
+import { type BinaryEvaluation, baseRate, evaluateBinary } from "../metrics/index.js";
+import { configuredFeatureInfos } from "../models/feature-info.js";
+import { input } from "../ops/sources.js";
+import { columnValues } from "../train/evaluate.js";
+import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs.js";
+
+/** Where a baseline trains, inside the run directory. */
+export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");
+
+/**
+ * Every row predicted to be the base rate of the training split: what any model must beat.
+ * Undefined where the training labels are all equal, since such a rate has no logit.
+ */
+export function evaluateBaseRate(train: ColumnSet, held: ColumnSet): BinaryEvaluation | undefined {
+  const rate = baseRate(columnValues(train, LABEL_INPUT), weightsOf(train));
+  if (!rate.defined || rate.value === 0 || rate.value === 1) return undefined;
+  const logit = Math.log(rate.value / (1 - rate.value));
+  const logits = new Float32Array(held.rows).fill(logit);
+  return evaluateBinary(logits, columnValues(held, LABEL_INPUT), weightsOf(held));
+}
+
+function weightsOf(data: ColumnSet): Float32Array | undefined {
+  return data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
+}
+
+/**
+ * Logistic regression on the features that the model reads, over the same rows for as many epochs. Its weights are
+ * tables of dim 1, which want larger steps than a deep model's.
+ */
+export function logisticRegressionOf(config: Config): Config {
+  return {
+    ...config,
+    model: { kind: "logisticRegression", features: featuresOf(config) },
+    train: {
+      ...config.train,
+      optimizer: BASELINE_OPTIMIZER,
+      l2: { dense: 0, embedding: 0, rows: "touched" },
+    },
+  };
+}
+
+const schedule = { kind: "constant" } as const;
+const adagrad = { kind: "adagrad", initialAccumulator: 0, schedule } as const;
+const BASELINE_OPTIMIZER: Config["train"]["optimizer"] = {
+  dense: { ...adagrad, learningRate: 0.05, eps: 1e-10 },
+  embedding: { ...adagrad, learningRate: 0.05, eps: 1e-8 },
+};
+
+/** The names of the features that the model's graph reads, in the config's order. */
+function featuresOf({ model, features }: Config): string[] {
+  const graph = inferenceGraph({ model, features: configuredFeatureInfos(features) });
+  const read = new Set(graph.nodes.filter(({ op }) => op === input).map(({ attrs }) => attrs.name));
+  return features.map(({ name }) => name).filter((name) => read.has(name));
+}

@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createJiti } from "jiti";
+import { type Config, resolveConfig } from "../config/config.js";
+import { nearNames } from "../data/near-names.js";
+import { ConfigError } from "../errors.js";
+
+const CONFIG_NAMES = [
+  "pairloom.config.ts",
+  "pairloom.config.js",
+  "pairloom.config.mjs",
+  "pairloom.config.json",
+];
+
+/** A config file that has been checked, with every default filled in. */
+export interface LoadedConfig {
+  readonly path: string;
+  readonly config: Config;
+}
+
+/**
+ * Loads a config file (`.ts`, `.js`, `.mjs`, `.json`) or the `pairloom.config.*` of a folder. `import … from "pairloom"`
+ * inside it means this very package, so that a config loads in a clone, before anything is installed, and elsewhere.
+ * @throws ConfigError where the file is missing, does not load, or is no config that can be trained
+ */
+export async function loadConfig(pathOrFolder: string): Promise<LoadedConfig> {
+  const path = findConfig(resolve(pathOrFolder));
+  return { path, config: resolveConfig(await importDefault(path)) };
+}
+
+function findConfig(path: string): string {
+  if (!existsSync(path)) throw missing(path);
+  if (!statSync(path).isDirectory()) return path;
+  const name = CONFIG_NAMES.find((candidate) => existsSync(join(path, candidate)));
+  if (name) return join(path, name);
+  throw new ConfigError({
+    what: "the folder has no config",
+    where: path,
+    got: nearNames(CONFIG_NAMES[0], readdirSync(path)).slice(0, 5).join(", ") || "an empty folder",
+    expected: `a file named ${CONFIG_NAMES[0]}`,
+    next: "Name the config file itself, or write one: docs/config.md shows the smallest.",
+  });
+}
+
+function missing(path: string): ConfigError {
+  const folder = dirname(path);
+  const near = existsSync(folder) ? nearNames(basename(path), readdirSync(folder)).slice(0, 5) : [];
+  return new ConfigError({
+    what: "the config file does not exist",
+    where: path,
+    expected:
+      near.length > 0 ? `a file; the folder has ${near.join(", ")}` : `a file; there is no folder ${folder}`,
+    next: `Check the path; relative paths start at ${process.cwd()}.`,
+  });
+}
+
+async function importDefault(path: string): Promise<unknown> {
+  const pairloom = await import("../index.js");
+  const jiti = createJiti(pathToFileURL(path).href, { virtualModules: { pairloom }, moduleCache: false });
+  const module = await jiti.import<{ default?: unknown }>(path).catch((cause: Error) => {
+    throw new ConfigError(
+      { what: "the config file does not load", where: path, got: cause.message, next: "Mend the file." },
+      { cause },
+    );
+  });
+  if (path.endsWith(".json")) return module.default ?? module;
+  if (module.default !== undefined) return module.default;
+  throw new ConfigError({
+    what: "the config file has no default export",
+    where: path,
+    got: `exports ${Object.keys(module).join(", ") || "nothing"}`,
+    expected: "export default defineConfig({ … })",
+    next: "Add the default export.",
+  });
+}

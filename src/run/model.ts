@@ -1,0 +1,58 @@
+import type { Backend, Executable } from "../backends/backend.js";
+import type { Checkpoint } from "../checkpoint/index.js";
+import { type Config, resolveConfig } from "../config/config.js";
+import { CheckpointError } from "../errors.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import type { Graph } from "../graph/graph.js";
+import { fittedFeatureInfos } from "../models/feature-info.js";
+import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
+import { Parameters } from "../train/parameters.js";
+
+/** A model as a checkpoint describes it, its parameters not read. */
+export interface DescribedModel {
+  readonly config: Config;
+  readonly features: FittedFeatures;
+  /** The forward pass. */
+  readonly graph: Graph;
+}
+
+/** A trained model that can score. */
+export interface TrainedModel extends DescribedModel {
+  readonly checkpoint: Checkpoint;
+  readonly executable: Executable;
+}
+
+export interface OpenOptions {
+  readonly backend: Backend;
+  /** Most rows a step. */
+  readonly maxBatch: number;
+  readonly threads?: number;
+}
+
+/** @throws CheckpointError where config or features are not of this version */
+export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
+  const features = manifest.features as FittedFeatures;
+  if (features?.version !== 1)
+    throw new CheckpointError({
+      what: "the checkpoint's features are of another version",
+      where: dir,
+      got: String(features?.version),
+      expected: "1",
+      next: "Read it with the Pairloom release that wrote it.",
+    });
+  const config = resolveConfig(manifest.config);
+  const graph = inferenceGraph({ model: config.model, features: fittedFeatureInfos(features) });
+  return { config, features, graph };
+}
+
+/** Reads a checkpoint's parameters, every byte verified, and compiles its forward pass. @throws CheckpointError */
+export async function openModel(
+  checkpoint: Checkpoint,
+  { backend, maxBatch, threads }: OpenOptions,
+): Promise<TrainedModel> {
+  const described = describeModel(checkpoint);
+  const parameters = new Parameters(backend, parametersOf(described.graph));
+  await parameters.load(checkpoint, { optimizer: false });
+  const executable = backend.compile(described.graph, parameters.arrays, { maxBatch, threads, frozen: true });
+  return { ...described, checkpoint, executable };
+}

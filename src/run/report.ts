@@ -1,0 +1,71 @@
+import type { PreparedData } from "../data/prepared.js";
+import type { BinaryEvaluation, MetricResult } from "../metrics/index.js";
+
+/** One line of the final table: a model, or a baseline, measured on the held-out split. */
+export interface Measured {
+  readonly name: string;
+  readonly evaluation: BinaryEvaluation;
+}
+
+/** What `report.json` holds. Metrics that are undefined are `null`, with the reason beside. */
+export interface Report {
+  readonly pairloom: string;
+  readonly backend: string;
+  readonly threads: number;
+  readonly seconds: { readonly prepare: number; readonly train: number; readonly total: number };
+  readonly data: Readonly<Record<string, SplitReport>>;
+  /** Rows of the source that belong to no split. */
+  readonly unassigned: number;
+  readonly parameters: { readonly model: number; readonly optimizer: number };
+  readonly training: {
+    readonly reason: "finished" | "earlyStopping" | "interrupted";
+    readonly step: number;
+    readonly epoch: number;
+    /** Of this process. */
+    readonly rows: number;
+    readonly samplesPerSecond: number;
+  };
+  readonly checkpoint: string;
+  /** The split that the results are of; absent where there is none but the training split. */
+  readonly measuredOn?: "test" | "valid";
+  readonly results: readonly ({ readonly name: string; readonly rows: number } & MetricValues)[];
+}
+
+export interface SplitReport {
+  /** Rows of the source for this split: kept and refused. */
+  readonly rowsRead: number;
+  readonly rows: number;
+  readonly quarantined: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly quarantineFile: string;
+}
+
+type MetricName = "auc" | "logLoss" | "normalizedEntropy" | "calibration" | "baseRate";
+type MetricValues = { readonly [K in MetricName]: number | null } & {
+  readonly undefined?: Readonly<Record<string, string>>;
+};
+
+const METRICS: readonly MetricName[] = ["auc", "logLoss", "normalizedEntropy", "calibration", "baseRate"];
+
+export function splitReports({ splits }: PreparedData): Record<string, SplitReport> {
+  const entries = Object.entries(splits).map(([name, split]) => {
+    const { rowsRead, rows, quarantined, reasons, quarantinePath } = split;
+    return [name, { rowsRead, rows, quarantined, reasons, quarantineFile: quarantinePath }];
+  });
+  return Object.fromEntries(entries);
+}
+
+export function measuredReport({ name, evaluation }: Measured): Report["results"][number] {
+  return { name, rows: evaluation.rows, ...metricsReport(evaluation) };
+}
+
+/** Metrics as JSON has them: numbers, `null` with a reason where undefined. */
+export function metricsReport(evaluation: BinaryEvaluation): MetricValues {
+  const results: [MetricName, MetricResult][] = METRICS.map((name) => [name, evaluation[name]]);
+  const values = results.map(([name, result]) => [name, result.defined ? result.value : null]);
+  const reasons = results.flatMap(([name, result]) => (result.defined ? [] : [[name, result.reason]]));
+  return {
+    ...Object.fromEntries(values),
+    ...(reasons.length > 0 && { undefined: Object.fromEntries(reasons) }),
+  };
+}

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkpointsDir } from "../checkpoint/index.js";
+import type { Config } from "../config/config.js";
+import { CheckpointError, ConfigError } from "../errors.js";
+import { CONFIG_COPY } from "./run-directory.js";
+
+/** Keys that may change between a run and its resumption: how long, how fast and where, but not what. */
+const FREE_KEYS = [
+  "train.epochs",
+  "train.steps",
+  "train.threads",
+  "train.checkpoint",
+  "data.cacheDir",
+  "data.maxBadRows",
+];
+
+/**
+ * A new run wants a directory without checkpoints, a resumed one the config that the directory began with.
+ * @throws CheckpointError, ConfigError
+ */
+export function checkRunDirectory(runDir: string, config: Config, resume: boolean): void {
+  if (resume) checkSameConfig(runDir, config);
+  else checkNew(runDir);
+}
+
+function checkNew(runDir: string): void {
+  if (!existsSync(checkpointsDir(runDir))) return;
+  throw new CheckpointError({
+    what: "the run directory has a run already",
+    where: runDir,
+    got: "checkpoints/",
+    expected: "a new directory",
+    next: "Go on with that run (--resume), or name another directory (--run).",
+  });
+}
+
+function checkSameConfig(runDir: string, config: Config): void {
+  const path = join(runDir, CONFIG_COPY);
+  if (!existsSync(path))
+    throw new CheckpointError({
+      what: "there is no run to resume",
+      where: runDir,
+      got: `no ${CONFIG_COPY}`,
+      expected: "a directory that `pairloom train` wrote",
+      next: "Leave --resume out to start it, or name the run with --run.",
+    });
+  const before = JSON.parse(readFileSync(path, "utf8"));
+  const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "");
+  if (!difference) return;
+  throw new ConfigError({
+    what: "the config is not the one that the run began with",
+    where: difference.path,
+    got: difference.after,
+    expected: difference.before,
+    next: `Set it back, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
+  });
+}
+
+interface Difference {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+function firstDifference(before: unknown, after: unknown, path: string): Difference | undefined {
+  if (FREE_KEYS.includes(path)) return undefined;
+  if (!isObject(before) || !isObject(after)) {
+    const [x, y] = [JSON.stringify(before), JSON.stringify(after)];
+    return x === y ? undefined : { path, before: x ?? "nothing", after: y ?? "nothing" };
+  }
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const inner = Array.isArray(after) ? `${path}[${key}]` : path ? `${path}.${key}` : key;
+    const found = firstDifference(before[key], after[key], inner);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

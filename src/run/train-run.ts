@@ -1,0 +1,171 @@
+import { availableParallelism } from "node:os";
+import { relative } from "node:path";
+import type { Backend } from "../backends/backend.js";
+import type { Checkpoint } from "../checkpoint/index.js";
+import type { Config } from "../config/config.js";
+import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } from "../data/index.js";
+import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
+import { version } from "../version.js";
+import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
+import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
+import { checkRunDirectory } from "./resume.js";
+import { CONFIG_COPY, findCheckpoint, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-directory.js";
+
+export interface TrainRunOptions {
+  readonly config: Config;
+  readonly runDir: string;
+  readonly backend: Backend;
+  /** Go on from the run directory's latest checkpoint. */
+  readonly resume: boolean;
+  /** Train logistic regression on the same features, to compare with. */
+  readonly baselines: boolean;
+  /** Stops after the step at hand, with a checkpoint. */
+  readonly signal: AbortSignal;
+  readonly listener: RunListener;
+}
+
+/** What a person may want to see of a run, from its first row read to its last measurement. */
+export interface RunListener {
+  preparing(progress: PrepareProgress): void;
+  prepared(data: PreparedData, seconds: number): void;
+  /** A model starts to train. */
+  training(name: string, config: Config): TrainingListener;
+  trained(name: string, result: TrainingResult): void;
+  /** A model is about to be measured on `rows` rows of the split; the result is called as rows are done. */
+  measuring(name: string, split: string, rows: number): (rows: number) => void;
+}
+
+export interface RunResult {
+  readonly interrupted: boolean;
+  readonly report: Report;
+  readonly results: readonly Measured[];
+}
+
+/** Prepares data, trains, compares and writes everything that a run leaves behind. */
+export async function trainRun(options: TrainRunOptions): Promise<RunResult> {
+  return new Run(options).run();
+}
+
+interface Trained {
+  readonly name: string;
+  readonly trainer: Trainer;
+  readonly result: TrainingResult;
+  readonly interrupted: boolean;
+  /** What is measured: the best on the validation split, where there is one. */
+  readonly checkpoint: Checkpoint;
+}
+
+/** The split to measure on: one that neither training nor the choice of a checkpoint has seen, if there is one. */
+const heldOutSplit = ({ splits }: PreparedData) =>
+  splits.test ? "test" : splits.valid ? "valid" : undefined;
+
+class Run {
+  private readonly startedAt = performance.now();
+
+  constructor(private readonly options: TrainRunOptions) {}
+
+  async run(): Promise<RunResult> {
+    const { config, runDir, resume, listener } = this.options;
+    checkRunDirectory(runDir, config, resume);
+    const prepared = await prepareData({
+      data: config.data,
+      features: config.features,
+      onProgress: listener.preparing.bind(listener),
+    });
+    const prepareSeconds = this.secondsSinceStart();
+    listener.prepared(prepared, prepareSeconds);
+    writeJson(runDir, CONFIG_COPY, config);
+    writeJson(runDir, QUARANTINE, splitReports(prepared));
+    linkLatest(runDir);
+
+    const model = await this.train(config.model.kind, config, runDir, prepared);
+    const results = model.interrupted ? [] : await this.measure(model, prepared);
+    const report = this.report(prepared, prepareSeconds, model, results);
+    writeJson(runDir, REPORT, report);
+    return { interrupted: this.options.signal.aborted, report, results };
+  }
+
+  private async train(
+    name: string,
+    config: Config,
+    runDir: string,
+    { features, splits }: PreparedData,
+  ): Promise<Trained> {
+    const { backend, resume, signal, listener } = this.options;
+    const trainer = new Trainer({
+      config,
+      features,
+      train: splits.train,
+      valid: splits.valid,
+      backend,
+      runDir,
+      resume,
+      signal,
+      listener: listener.training(name, config),
+    });
+    const result = await trainer.run();
+    listener.trained(name, result);
+    const interrupted = result.reason === "interrupted";
+    const checkpoint = interrupted ? result.checkpoint : await findCheckpoint(runDir);
+    return { name, trainer, result, interrupted, checkpoint };
+  }
+
+  /** The model and its baselines on the held-out split; fewer where the run is interrupted meanwhile. */
+  private async measure(model: Trained, prepared: PreparedData): Promise<Measured[]> {
+    const { config, runDir, baselines, signal } = this.options;
+    const { splits } = prepared;
+    const split = heldOutSplit(prepared);
+    if (split === undefined) return [];
+    const held = splits[split]!;
+    const results = [await this.evaluate(model, split, held)];
+    if (baselines && config.model.kind !== "logisticRegression") {
+      const baseline = logisticRegressionOf(config);
+      const trained = await this.train("logistic regression", baseline, baselineDirectory(runDir), prepared);
+      if (!trained.interrupted && !signal.aborted) results.push(await this.evaluate(trained, split, held));
+    }
+    const rate = evaluateBaseRate(splits.train, held);
+    return rate ? [...results, { name: "base rate", evaluation: rate }] : results;
+  }
+
+  private async evaluate(
+    { name, trainer, checkpoint }: Trained,
+    split: string,
+    held: ColumnSet,
+  ): Promise<Measured> {
+    const onRows = this.options.listener.measuring(name, split, held.rows);
+    return { name, evaluation: await trainer.evaluate(checkpoint, held, onRows) };
+  }
+
+  private report(
+    prepared: PreparedData,
+    prepareSeconds: number,
+    { trainer, result, checkpoint }: Trained,
+    results: readonly Measured[],
+  ): Report {
+    const { backend, config, runDir } = this.options;
+    const { reason, position, trainRows, trainSeconds } = result;
+    return {
+      pairloom: version,
+      backend: backend.name,
+      threads: config.train.threads ?? availableParallelism(),
+      seconds: { prepare: prepareSeconds, train: trainSeconds, total: this.secondsSinceStart() },
+      data: splitReports(prepared),
+      unassigned: prepared.unassigned,
+      parameters: trainer.sizes,
+      training: {
+        reason,
+        step: position.step,
+        epoch: position.epoch,
+        rows: trainRows,
+        samplesPerSecond: trainSeconds === 0 ? 0 : trainRows / trainSeconds,
+      },
+      checkpoint: relative(runDir, checkpoint.dir),
+      measuredOn: results.length > 0 ? heldOutSplit(prepared) : undefined,
+      results: results.map(measuredReport),
+    };
+  }
+
+  private secondsSinceStart(): number {
+    return (performance.now() - this.startedAt) / 1000;
+  }
+}

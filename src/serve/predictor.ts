@@ -1,0 +1,115 @@
+import type { RunRequest } from "../backends/backend.js";
+import type { Config } from "../config/config.js";
+import { DataError } from "../errors.js";
+import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { type BackendName, selectBackend } from "../run/backend.js";
+import { openModel, type TrainedModel } from "../run/model.js";
+import { type CheckpointChoice, findCheckpoint } from "../run/run-directory.js";
+import { LOGITS } from "../train/model-graphs.js";
+import type { RowOf } from "./row.js";
+
+export interface LoadOptions {
+  /** Default: the best on the validation split where one was measured, else the latest. */
+  readonly checkpoint?: CheckpointChoice;
+  /** Default: native where it can be had. */
+  readonly backend?: BackendName;
+  /** Native threads of one call; default 1, which is fastest for the few rows of a request. */
+  readonly threads?: number;
+}
+
+/** Rows that one pass through the model takes; more are scored in pieces. */
+const MAX_BATCH = 1024;
+const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
+
+/**
+ * Loads a trained model for scoring in this process, with the transforms that training used.
+ *
+ * ```ts
+ * import type config from "./pairloom.config.js";
+ * const model = await load<typeof config>("runs/latest");
+ * const [p] = model.predict([{ hour: 17, origin: "SEA", … }]);
+ * ```
+ *
+ * @param path a run directory, or a checkpoint
+ * @throws CheckpointError where there is no sound checkpoint
+ */
+export async function load<C = unknown>(
+  path: string,
+  options: LoadOptions = {},
+): Promise<Predictor<RowOf<C>>> {
+  const checkpoint = await findCheckpoint(path, options.checkpoint);
+  const { backend } = selectBackend(options.backend);
+  const { threads = 1 } = options;
+  return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
+}
+
+/** Scores rows of plain JavaScript objects, on the calling thread. */
+export class Predictor<Row = Readonly<Record<string, unknown>>> {
+  /** The resolved config that the model was trained with. */
+  readonly config: Config;
+  readonly features: FittedFeatures;
+  /** Training steps that the parameters have seen. */
+  readonly step: number;
+  private readonly encoder: Encoder;
+
+  constructor(private readonly model: TrainedModel) {
+    this.config = model.config;
+    this.features = model.features;
+    this.step = model.checkpoint.manifest.step;
+    this.encoder = createEncoder(model.features);
+  }
+
+  /**
+   * Probabilities [rows], in the order of the rows.
+   * @throws DataError naming the first row and feature that cannot be read
+   */
+  predict(rows: readonly Row[]): Float32Array {
+    const probabilities = this.logits(rows);
+    for (let i = 0; i < probabilities.length; i++) probabilities[i] = 1 / (1 + Math.exp(-probabilities[i]));
+    return probabilities;
+  }
+
+  /** The probability of one row. */
+  predictOne(row: Row): number {
+    return this.predict([row])[0];
+  }
+
+  /** The model's scores before the sigmoid [rows]: all that ranking needs. */
+  logits(rows: readonly Row[]): Float32Array {
+    const raw = rows as readonly RawRow[];
+    const encoded = this.encoder.encode(raw);
+    if (encoded.bad.length > 0) throw this.refusal(encoded.bad, raw);
+    const logits = new Float32Array(rows.length);
+    for (let start = 0; start < rows.length; start += MAX_BATCH) {
+      const count = Math.min(MAX_BATCH, rows.length - start);
+      logits.set(this.run({ ...encoded, start, count, batch: count }), start);
+    }
+    return logits;
+  }
+
+  private run(rows: Pick<RunRequest, "columns" | "rows" | "start" | "count" | "batch">): Float32Array {
+    const request = { ...rows, seed: 0, firstStep: 0, scalars: NO_SCALARS };
+    return this.model.executable.runSync(request).get(LOGITS)!;
+  }
+
+  private refusal(bad: readonly BadCell[], rows: readonly RawRow[]): DataError {
+    const [{ row, feature, reason }] = bad;
+    const { reading } = this.features.features.find(({ name }) => name === feature)!;
+    const values = reading.columns.map((column) => `${column}: ${show(rows[row][column])}`);
+    const more = bad.length > 1 ? `, and ${bad.length - 1} more rows` : "";
+    return new DataError({
+      what: `the feature ${feature} refuses the row${more}`,
+      where: `rows[${row}]`,
+      got: `${values.join(", ")} (${reason})`,
+      expected: `a value that ${feature} can read (docs/features.md)`,
+      next: "Mend the row, or leave it out.",
+    });
+  }
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? typeof value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
