@@ -20,6 +20,8 @@ export const sourceSchema = z
     columns: z.array(z.string().min(1)).min(1).optional(),
     /** The separator of a csv file; default a comma. */
     delimiter: z.string().min(1).max(4).optional(),
+    /** Lines at the top of a text file that are no data, before the header. */
+    skip: z.int().min(1).optional(),
     /** SQL types of single columns of text files, over what is detected: `{ zip: "VARCHAR" }`. */
     types: z.record(z.string(), z.string().regex(/^[\w ,()[\]]+$/, "not a SQL type")).optional(),
     /** Texts that mean "missing" in text files, besides the empty field. */
@@ -32,7 +34,7 @@ export const sourceSchema = z
       context.addIssue({ code: "custom", message: "give either path or rows" });
     if (source.columns !== undefined && new Set(source.columns).size !== source.columns.length)
       context.addIssue({ code: "custom", path: ["columns"], message: "column names must differ" });
-    const fileOnly = ["format", "header", "columns", "delimiter", "types", "nullValues"] as const;
+    const fileOnly = ["format", "header", "columns", "delimiter", "skip", "types", "nullValues"] as const;
     for (const key of fileOnly)
       if (source.rows !== undefined && source[key] !== undefined)
         context.addIssue({

@@ -98,6 +98,6 @@ function nextStep(message: string): string {
   if (/Conversion Error/.test(message))
     return "use TRY_CAST in sql, or give the column another type in types";
   if (/Binder Error/.test(message))
-    return "check the column names and types; text columns read by id features are VARCHAR unless types says otherwise";
+    return "check names and types; what id features read from text files is VARCHAR: compare it with text, cast it, or set its type in types";
   return "run the SQL in DuckDB alone to see it fail";
 }

@@ -273,6 +273,23 @@ describe("errors of prepareData name the place in the config", () => {
     expect(error.message).toMatch(message);
   });
 
+  it("a predicate that does not fit the columns", async () => {
+    const source = { path: file("c.csv", clicks) };
+    const run = (train: string) =>
+      errorOf(prepare({ source, split: { train }, label: "label" }, clickFeatures));
+    expect((await run("dya < 3")).message).toMatch(/data\.split\.train: [\s\S]*dya/);
+    // Text, because an id feature reads it.
+    expect((await run("user < 3")).message).toMatch(
+      /data\.split\.train: [\s\S]*VARCHAR[\s\S]*set its type in types/,
+    );
+    const typed = { ...source, types: { user: "BIGINT" } };
+    const { splits } = await prepare(
+      { source: typed, split: { train: "user < 8" }, label: "label", maxBadRows: 1 },
+      clickFeatures,
+    );
+    expect(splits.train.rowsRead).toBe(3);
+  });
+
   it("missing, empty and unmatched files", async () => {
     file("train.csv", clicks);
     const run = (path: string) => errorOf(prepare({ train: { path }, label: "label" }, clickFeatures));

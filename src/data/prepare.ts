@@ -78,6 +78,12 @@ async function lookAtSources(
   const wants = columnWants(features.map(readingOf), [data.label, ...(data.weight ? [data.weight] : [])]);
   const look = async (key: "source" | SplitName, splits: Job["splits"]): Promise<Job> => {
     const source = await openSource(duck, data[key]!, `data.${key}`, wants, scratch);
+    for (const { name, predicate } of splits)
+      if (predicate !== undefined)
+        await duck.describe(
+          `SELECT (${predicate}\n)::BOOLEAN FROM (${source.select()})`,
+          `data.split.${name}`,
+        );
     return {
       source,
       splits,

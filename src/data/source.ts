@@ -48,7 +48,7 @@ export async function openSource(
       : plainRelation(config, files.paths, files.format, types, hasFileColumn);
   if (files.format === "parquet") refuseTextOptions(config, where);
   const detected = await duck.describe(`SELECT * FROM ${relation("")}`, where);
-  checkTypes(config, detected, where);
+  checkNames(config, detected, where);
   await refuseNoRows(duck, relation(""), where);
   const types = typeOptions(config, files.format, detected, wants);
   const select = (rejects?: string) => {
@@ -93,6 +93,7 @@ function textRelation(
     `quote = '"'`,
     `escape = '"'`,
     header === undefined ? "" : `header = ${header}`,
+    config.skip === undefined ? "" : `skip = ${config.skip}`,
     config.columns ? `names = ${list(config.columns)}` : "",
     config.nullValues ? `nullstr = ${list(["", ...config.nullValues])}` : "",
     types,
@@ -131,7 +132,7 @@ async function refuseNoRows(duck: Duck, relation: string, where: string): Promis
 }
 
 function refuseTextOptions(config: SourceConfig, where: string): void {
-  for (const key of ["header", "columns", "delimiter", "types", "nullValues"] as const)
+  for (const key of ["header", "columns", "delimiter", "skip", "types", "nullValues"] as const)
     if (config[key] !== undefined)
       throw new ConfigError({
         what: `${key} is about text files, and this source is parquet`,
@@ -142,8 +143,16 @@ function refuseTextOptions(config: SourceConfig, where: string): void {
       });
 }
 
-function checkTypes(config: SourceConfig, detected: readonly SourceColumn[], where: string): void {
+function checkNames(config: SourceConfig, detected: readonly SourceColumn[], where: string): void {
   const names = detected.map(({ name }) => name);
+  if (config.columns?.some((name) => !names.includes(name)))
+    throw new ConfigError({
+      what: "the file has fewer columns than columns names",
+      where: `${where}.columns`,
+      got: `${names.filter((name) => name !== fileColumn).length} columns`,
+      expected: `${config.columns.length} columns`,
+      next: "look at the first lines: check delimiter, and set skip where they are no data",
+    });
   for (const name of Object.keys(config.types ?? {}))
     if (!names.includes(name))
       throw new ConfigError({

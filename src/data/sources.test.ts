@@ -66,6 +66,15 @@ describe("sources", () => {
     expect(features.vocabularies).toEqual({ user: ["2001-01-01 00:00:01", "x"], t: ["p"] });
   });
 
+  it("skips lines that are no data, and counts the columns", async () => {
+    const path = write("s.csv", "|notes on this file\n1, a\n0, b\n");
+    const source = { path, columns: ["y", "user"], delimiter: ", " };
+    const { features } = await prepare({ train: { ...source, skip: 1 }, label: "y" }, [user]);
+    expect(features.vocabularies.user).toEqual(["a", "b"]);
+    const error = prepare({ train: { ...source, skip: 1, columns: ["y", "user", "z"] }, label: "y" }, [user]);
+    await expect(error).rejects.toThrow(/data\.train\.columns: [\s\S]*2 columns[\s\S]*3 columns/);
+  });
+
   it("reads vocabularies from files", async () => {
     const file = write("words.txt", "one\r\ntwo\n");
     const path = write("w.csv", "y,user\n1,two\n0,six\n");
