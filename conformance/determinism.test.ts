@@ -12,7 +12,7 @@ import type { Initializer } from "../src/ops/sources.js";
 import { simplify } from "../src/passes/compile.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
-import { parametersOf, trainingGraph } from "../src/train/model-graphs.js";
+import { inferenceGraph, parametersOf, trainingGraph } from "../src/train/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/optimizers.js";
 import { Parameters } from "../src/train/parameters.js";
 import { ISAS, nativeOn } from "./backends.js";
@@ -170,6 +170,20 @@ describe.each(ISAS)("native %s", (isa) => {
         expect(error, name).toBeLessThanOrEqual(1e-4 * (scale + 1e-3));
       }
     }
+  });
+
+  it("predicts the same bits for a row in any batch", () => {
+    const graph = inferenceGraph({ model: MODEL, features: FEATURES });
+    const backend = nativeOn(isa);
+    const parameters = new Parameters(backend, parametersOf(graph));
+    parameters.initialize(SEED);
+    const predict = (batch: number, count: number): string | undefined => {
+      const executable = backend.compile(graph, parameters.arrays, { maxBatch: batch, threads: 2 });
+      const request = { columns: COLUMNS, rows: ROWS, start: 0, count, batch, seed: 0, firstStep: 0 };
+      return bits(executable.runSync({ ...request, scalars: new Map() })).get("logits");
+    };
+    const whole = predict(ROWS, ROWS)!;
+    for (const batch of [1, 7, 33, 256]) expect(predict(batch, 600)).toBe(whole.slice(0, 600 * 8));
   });
 
   it("orders rows as data/order.ts does", () => {
