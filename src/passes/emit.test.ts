@@ -41,8 +41,22 @@ class Reader {
 }
 
 const HEADER = [
-  "magic", "version", "bytes", "crc", "maxBatch", "tileRows", "groups", "buffers", "inputs", "outputs",
-  "instructions", "stages", "fixed", "partial", "tile", "batch",
+  "magic",
+  "version",
+  "bytes",
+  "crc",
+  "maxBatch",
+  "tileRows",
+  "groups",
+  "buffers",
+  "inputs",
+  "outputs",
+  "instructions",
+  "stages",
+  "fixed",
+  "partial",
+  "tile",
+  "batch",
 ] as const;
 
 function decode({ bytes }: Program) {
