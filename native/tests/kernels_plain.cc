@@ -278,13 +278,13 @@ void row_wise_adagrad(float* w, const float* g, float* s, size_t dim, float lr, 
 }
 void adam(float* w, const float* g, float* m, float* v, size_t n, float lr, const AdamSettings& s) {
   for (size_t i = 0; i < n; ++i) {
-    const double gradient = g[i] + double(s.l2) * w[i];
+    const double weight = w[i] * (1 - double(lr) * s.weight_decay);
+    const double gradient = g[i] + double(s.l2) * weight;
     const double first = double(s.beta1) * m[i] + double(s.rest1) * gradient;
     const double second = double(s.beta2) * v[i] + double(s.rest2) * gradient * gradient;
     m[i] = first;
     v[i] = second;
-    w[i] = w[i] * (1 - double(lr) * s.weight_decay) -
-           lr * (first / s.correction1) / (std::sqrt(second / s.correction2) + s.eps);
+    w[i] = weight - lr * (first / s.correction1) / (std::sqrt(second / s.correction2) + s.eps);
   }
 }
 void accumulate(float* acc, const float* g, size_t n, float factor) {
