@@ -28,20 +28,22 @@ export class Duck {
 
   /** The chunks of a query's result, in order, while it runs. The next chunk is made while the last is read. */
   async *stream(sql: string, where: string): AsyncGenerator<DataChunk> {
+    let next: Promise<DataChunk | null> = Promise.resolve(null);
     try {
       const statement = await duckdb.prepare(this.connection, sql);
       const result = await duckdb.execute_prepared_streaming(statement);
-      let next = duckdb.fetch_chunk(result);
+      next = duckdb.fetch_chunk(result);
       for (;;) {
         const chunk = await next;
         if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) return;
         next = duckdb.fetch_chunk(result);
-        // Where the reader stops early or fails, nobody awaits this promise.
-        next.catch(() => {});
         yield chunk;
       }
     } catch (error) {
       throw sqlError(error, where);
+    } finally {
+      // A reader that stops early may close the connection at once: nothing must still be reading from it.
+      await next.catch(() => {});
     }
   }
 

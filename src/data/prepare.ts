@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type DataConfig, type SplitName, splitNames } from "../config/data.js";
@@ -48,15 +48,17 @@ export type PrepareProgress =
  */
 export async function prepareData(options: PrepareOptions): Promise<PreparedData> {
   const cacheDir = resolve(options.data.cacheDir);
-  const duck = await Duck.open(join(cacheDir, "tmp"));
+  const scratch = join(cacheDir, "tmp", randomUUID());
+  const duck = await Duck.open(scratch);
   try {
-    const jobs = await lookAtSources(duck, options, join(cacheDir, "tmp"));
+    const jobs = await lookAtSources(duck, options, scratch);
     const directory = join(cacheDir, "packed", keyOf(options, jobs));
     const prepared = openCached(directory, options) ?? (await pack(duck, options, jobs, directory));
     for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);
     return prepared;
   } finally {
     duck.close();
+    rmSync(scratch, { recursive: true, force: true });
   }
 }
 
