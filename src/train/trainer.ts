@@ -24,7 +24,6 @@ import {
   LOSS,
   parametersOf,
   trainingGraph,
-  WEIGHT_INPUT,
 } from "./model-graphs.js";
 import { Parameters } from "./parameters.js";
 import { RunLog } from "./run-log.js";
@@ -91,7 +90,7 @@ export class Trainer {
     this.listener = options.listener ?? {};
     this.plan = new Plan(train.rows, settings.batchSize, settings);
     const spec = { model: config.model, features: fittedFeatureInfos(features) };
-    const weighted = train.columns.has(WEIGHT_INPUT);
+    const weighted = config.data.weight !== undefined;
     const graph = trainingGraph(spec, { optimizers: settings.optimizer, l2: settings.l2, weighted });
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
