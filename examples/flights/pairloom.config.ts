@@ -47,5 +47,13 @@ export default defineConfig({
     sparse: { features: ["hour", "weekday", "month", "origin", "destination", "route"] },
     final: { hiddenUnits: [128, 64] },
   },
-  train: { batchSize: 2048, epochs: 1 },
+  // Chosen on the validation split: a third epoch no longer improves it.
+  train: {
+    batchSize: 4096,
+    epochs: 2,
+    optimizer: {
+      dense: { kind: "adam", learningRate: 0.002 },
+      embedding: { kind: "adam", learningRate: 0.002 },
+    },
+  },
 });

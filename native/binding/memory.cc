@@ -35,10 +35,16 @@ napi_value make_buffer(napi_env env, Block block, void (*release)(const Block&))
       },
       owned, &buffer);
   if (status == napi_ok) return buffer;
-  release(block);
-  delete owned;
-  throw Error({"this runtime does not take memory from an addon", "allocate", std::to_string(block.bytes) + " bytes",
-               "a Node.js that allows external array buffers", ""});
+  if (status == napi_no_external_buffers_allowed) {
+    release(block);
+    delete owned;
+    throw Error({"this runtime does not take memory from an addon", "native core", "", "Node.js", ""});
+  }
+  // Any other failure is thrown by Node, which has taken the block and will release it.
+  napi_value thrown = nullptr;
+  napi_get_and_clear_last_exception(env, &thrown);
+  throw Error({"an array is too large for this version of Node.js", "native core",
+               std::to_string(block.bytes) + " bytes", "at most buffer.constants.MAX_LENGTH", "use a newer Node.js"});
 }
 
 napi_value empty_buffer(napi_env env) {
@@ -51,6 +57,8 @@ napi_value empty_buffer(napi_env env) {
 [[noreturn]] void fail(const std::string& path, int error) {
   throw Error({"a file cannot be mapped", path, std::strerror(error), "a readable file", "check the path"});
 }
+
+size_t half_of_memory() { return size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE)) / 2; }
 
 class File {
  public:
@@ -93,7 +101,7 @@ napi_value map_file(napi_env env, napi_callback_info info) {
     const size_t bytes = size_t(status.st_size);
     void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.descriptor(), 0);
     if (data == MAP_FAILED) fail(path, errno);
-    madvise(data, bytes, MADV_WILLNEED);  // advice only: start reading now
+    if (bytes < half_of_memory()) madvise(data, bytes, MADV_WILLNEED);  // advice only: start reading now
     return make_buffer(env, {data, bytes}, [](const Block& block) { munmap(block.data, block.bytes); });
   });
 }

@@ -119,12 +119,13 @@ void Executor::bind_instructions() {
 }
 
 Executor::Section Executor::bind_stage(const Stage& stage) {
-  Section section{stage, false, {}, PackedWeights(kernels_)};
+  Section section{stage, false, false, {}, PackedWeights(kernels_)};
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];
     section.reduces |= std::any_of(bound.views.begin(), bound.views.end(),
                                    [](const View& view) { return view.space == Space::kPartial; });
     const Opcode opcode = bound.source->opcode;
+    section.loads |= opcode == Opcode::kInput;
     if (opcode != Opcode::kLinear && opcode != Opcode::kLinearGradInput) continue;
     PackedWeights& packed = bound.views[1].space == Space::kFixed ? section.packed : packed_;
     bound.packed = packed.add(bound.views[1], opcode);

@@ -111,7 +111,7 @@ void Executor::run_tile(const Section& section, Worker& worker, uint32_t index, 
             .first = first,
             .rows = std::min(program_.tile_rows, step_.rows - first),
             .seen = first - step_.first_row(group)};
-  loader_.locate(step_.first_position + first, tile.rows, worker.source_rows.data());
+  if (section.loads) loader_.locate(step_.first_position + first, tile.rows, worker.source_rows.data());
   for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
     const BoundInstruction& instruction = instructions_[i];
     if (!profiling_) instruction.operation->tile(instruction, tile);

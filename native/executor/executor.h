@@ -56,7 +56,7 @@ class Executor {
  private:
   struct Section {  // a stage made ready to run
     Stage stage;
-    bool reduces;
+    bool loads, reduces;         // whether it has inputs, partial results
     std::vector<FixedJob> jobs;  // fixed stages
     PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
   };

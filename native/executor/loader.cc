@@ -32,9 +32,9 @@ void Loader::bind(std::vector<Column> columns, uint64_t rows, std::optional<Perm
 
 void Loader::check_column(size_t index, const Column& column, uint64_t rows) const {
   const Input& input = inputs_[index];
-  const std::string where = "input " + input.name;
   if (column.dtype != input.dtype) {
-    throw Error({"a column is of another kind than its input", where, "", "", "give f32, id and bag columns alike"});
+    throw Error({"a column is of another kind than its input", "input " + input.name, "", "",
+                 "give f32 columns as Float32Array, ids as Int32Array, bags as values and offsets"});
   }
   if (rows == 0) return;
   const bool bag = column.dtype == DType::kBag;
@@ -43,7 +43,7 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
   const uint64_t last = bag ? rows + 1 : column.offset + input.width;
   const bool fits = last <= length && (bag || column.stride == 0 || (length - last) / column.stride >= rows - 1);
   if (fits) return;
-  throw Error({"a column is too short for its rows", where, std::to_string(length) + " elements",
+  throw Error({"a column is too short for its rows", "input " + input.name, std::to_string(length) + " elements",
                std::to_string(rows) + " rows of stride " + std::to_string(column.stride) + " from offset " +
                    std::to_string(column.offset),
                "check offset, stride and rows"});

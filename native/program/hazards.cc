@@ -45,7 +45,8 @@ class HazardCheck {
   void run() {
     for (const Stage& stage : p_.stages) {
       begin_stage();
-      for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i, stage);
+      check_parallel(stage);
+      for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i);
       stage_writes_parameters(stage);
     }
     where_ = "outputs";
@@ -59,12 +60,11 @@ class HazardCheck {
     }
   }
 
-  void instruction(uint32_t index, const Stage& stage) {
+  void instruction(uint32_t index) {
     const Instruction& ins = p_.instructions[index];
     where_ = "instructions[" + std::to_string(index) + "] (" + opcode_name(ins.opcode) + ")";
     const auto& access = accesses_[index];
     check_aliases(ins, access);
-    check_parallel(index, stage);
     for (size_t i = 0; i < access.size(); ++i) {
       if (access[i].read) read(ins.operands[i]);
     }
@@ -113,17 +113,26 @@ class HazardCheck {
 
   // What may run at the same time must not meet: the instructions of a fixed stage; the rows of two tiles (batch
   // space, unless rows coincide); the partials that several instructions of a tile stage accumulate.
-  void check_parallel(uint32_t index, const Stage& stage) {
-    for (uint32_t other = stage.first; other < stage.first + stage.count; ++other) {
-      if (other == index) continue;
-      const auto &a = p_.instructions[index].operands, &b = p_.instructions[other].operands;
-      for (size_t i = 0; i < a.size(); ++i) {
-        for (size_t j = 0; accesses_[index][i].written && j < b.size(); ++j) {
-          if (p_.buffer(a[i]).space == p_.buffer(b[j]).space && meets(a[i], b[j], stage.kind)) {
-            refuse("two instructions that may run at the same time touch the same memory",
-                   "instructions " + std::to_string(index) + " and " + std::to_string(other));
-          }
-        }
+  void check_parallel(const Stage& stage) {
+    struct Touch {
+      uint32_t instruction;
+      const Operand* operand;
+    };
+    std::vector<Touch> all, writes;
+    for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+      for (size_t o = 0; o < accesses_[i].size(); ++o) {
+        const Touch touch{i, &p_.instructions[i].operands[o]};
+        if (p_.buffer(*touch.operand).space == Space::kTile) continue;  // each thread has its own
+        all.push_back(touch);
+        if (accesses_[i][o].written) writes.push_back(touch);
+      }
+    }
+    for (const Touch& a : writes) {
+      for (const Touch& b : all) {
+        if (a.instruction == b.instruction || !meets(*a.operand, *b.operand, stage.kind)) continue;
+        where_ = "instructions[" + std::to_string(a.instruction) + "]";
+        refuse("two instructions that may run at the same time touch the same memory",
+               "instructions " + std::to_string(a.instruction) + " and " + std::to_string(b.instruction));
       }
     }
   }

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, Loader>> = {
   predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
+  bench: () => import("./commands/bench.js").then((module) => module.bench as CommandDef),
 };
 
 const root = defineCommand({

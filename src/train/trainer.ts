@@ -17,14 +17,7 @@ import { fittedFeatureInfos } from "../models/feature-info.js";
 import { LEARNING_RATES } from "./apply-optimizers.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
-import {
-  inferenceGraph,
-  LABELS,
-  LOGITS,
-  LOSS,
-  parametersOf,
-  trainingGraph,
-} from "./model-graphs.js";
+import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
 import { Parameters } from "./parameters.js";
 import { RunLog } from "./run-log.js";
 import { learningRate, observeMetric, scheduleMetric } from "./schedules.js";

@@ -1,2 +1,104 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, freemem, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { loadAddon } from "../../backends/native/addon.js";
+import { version } from "../../version.js";
+import { EXIT } from "../failure.js";
+import { bytes } from "../tables.js";
 import { command } from "../usage.js";
-export const doctor = command("doctor", "x", {}, async () => {});
+
+type Level = "ok" | "note" | "FAIL";
+interface Finding {
+  readonly level: Level;
+  readonly name: string;
+  readonly text: string;
+}
+
+const NODE = { major: 20, minor: 15 };
+
+export const doctor = command(
+  "doctor",
+  "Check what this machine offers and what is missing",
+  {},
+  async () => {
+    const findings = [
+      { level: "ok", name: "pairloom", text: version },
+      nodeVersion(),
+      processor(),
+      memory(),
+      ...nativeCore(),
+      tool("cmake", "cmake", "CMake"),
+      tool("compiler", process.env.CXX ?? "c++", "C++ compiler"),
+      await duckdb(),
+      writable("working folder", "."),
+      writable("temporary folder", tmpdir()),
+    ] satisfies Finding[];
+    for (const { level, name, text } of findings)
+      console.log(`${level.padEnd(4)}  ${name.padEnd(16)}  ${text}`);
+    if (findings.some(({ level }) => level === "FAIL")) process.exitCode = EXIT.user;
+  },
+);
+
+function nodeVersion(): Finding {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  const enough = major > NODE.major || (major === NODE.major && minor >= NODE.minor);
+  const text = `${process.version} on ${process.platform} ${process.arch}`;
+  if (enough) return { level: "ok", name: "node", text };
+  return { level: "FAIL", name: "node", text: `${text}: ${NODE.major}.${NODE.minor} or newer is needed` };
+}
+
+function processor(): Finding {
+  const model = cpus()[0]?.model.trim() ?? "unknown";
+  return { level: "ok", name: "processor", text: `${model}, ${availableParallelism()} threads by default` };
+}
+
+function memory(): Finding {
+  return { level: "ok", name: "memory", text: `${bytes(freemem())} free of ${bytes(totalmem())}` };
+}
+
+function nativeCore(): Finding[] {
+  const loaded = loadAddon();
+  if (!loaded.addon)
+    return [
+      {
+        level: "note",
+        name: "native core",
+        text: `not in use, training is many times slower: ${loaded.reason}`,
+      },
+    ];
+  const { addon } = loaded;
+  const others = addon.isas().filter((isa) => isa !== addon.isa());
+  const text = `${addon.isa()} in use${others.length > 0 ? `; this machine also runs ${others.join(", ")}` : ""}`;
+  return [{ level: "ok", name: "native core", text }];
+}
+
+/** Needed only to build the native core. */
+function tool(name: string, program: string, what: string): Finding {
+  const { status, stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
+  if (status === 0) return { level: "ok", name, text: stdout.split("\n")[0] };
+  return { level: "note", name, text: `no ${what} (\`${program}\`): wanted only to build the native core` };
+}
+
+async function duckdb(): Promise<Finding> {
+  try {
+    const { Duck } = await import("../../data/duckdb.js");
+    const duck = await Duck.open(tmpdir());
+    const [[text]] = await duck.rows("SELECT version()", "doctor").finally(() => duck.close());
+    return { level: "ok", name: "duckdb", text: text ?? "" };
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    return { level: "FAIL", name: "duckdb", text: `does not load: ${reason}. Reinstall with npm ci` };
+  }
+}
+
+function writable(name: string, folder: string): Finding {
+  try {
+    const probe = mkdtempSync(join(folder, ".pairloom-doctor-"));
+    writeFileSync(join(probe, "probe"), "");
+    rmSync(probe, { recursive: true });
+    return { level: "ok", name, text: "can be written" };
+  } catch (error) {
+    return { level: "FAIL", name, text: `cannot be written: ${(error as Error).message}` };
+  }
+}

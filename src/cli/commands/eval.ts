@@ -1,2 +1,63 @@
-import { command } from "../usage.js";
-export const evaluate = command("eval", "x", {}, async () => {});
+import { splitNames } from "../../config/data.js";
+import { metricsReport } from "../../run/report.js";
+import { evaluateSource } from "../../run/score.js";
+import { otherSource, splitSource } from "../../run/sources.js";
+import { Counter } from "../counter.js";
+import { dataFiles, modelOptions, openModelOf } from "../model-options.js";
+import { count, metricsTable, percent } from "../tables.js";
+import { choiceOption, command } from "../usage.js";
+
+export const evaluate = command(
+  "eval",
+  "Measure a trained model on a split, or on other labelled files",
+  {
+    ...modelOptions,
+    split: {
+      type: "string",
+      valueHint: splitNames.join("|"),
+      description: "Split of the run's config (default test)",
+    },
+    data: { type: "string", valueHint: "file...", description: "Labelled files instead of a split, whole" },
+    sql: { type: "string", valueHint: "select", description: "With --data: instead of the config's sql" },
+    json: { type: "boolean", description: "Print JSON instead of a table" },
+  },
+  async (args, rawArgs) => {
+    const split = choiceOption("split", args.split, splitNames) ?? "test";
+    const model = await openModelOf(args);
+    const { data } = model.config;
+    const files = dataFiles(rawArgs);
+    const [source, where] =
+      files.length > 0
+        ? [otherSource(data, { files, sql: args.sql }), "--data"]
+        : [splitSource(data, split), `data.${split}`];
+    const counter = new Counter();
+    const { evaluation, rows } = await evaluateSource(model, source, where, (read) =>
+      counter.show("Measuring", read),
+    ).finally(() => counter.stop());
+    const { name } = model.checkpoint;
+    if (args.json) {
+      const { read, used, refused, reasons } = rows;
+      const counts = { rowsRead: read, rows: used, quarantined: refused, reasons };
+      console.log(
+        JSON.stringify({
+          checkpoint: name,
+          on: files.length > 0 ? files : split,
+          ...counts,
+          ...metricsReport(evaluation),
+        }),
+      );
+      return;
+    }
+    const rate = evaluation.baseRate.defined ? `, ${percent(evaluation.baseRate.value)} positive` : "";
+    const on = files.length > 0 ? files.join(", ") : `the ${split} split`;
+    console.log(`${name} on ${on}: ${count(rows.used)} rows${rate}`);
+    if (rows.refused > 0) {
+      console.log(
+        `${count(rows.read)} read = ${count(rows.used)} measured + ${count(rows.refused)} refused:`,
+      );
+      for (const [reason, times] of Object.entries(rows.reasons))
+        console.log(`  ${count(times)} × ${reason}`);
+    }
+    console.log(metricsTable([{ name: model.config.model.kind, evaluation }]));
+  },
+);

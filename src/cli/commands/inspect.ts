@@ -1,2 +1,58 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
+import { printGraph } from "../../graph/printer.js";
+import { loadConfig } from "../../run/config-file.js";
+import { describeModel } from "../../run/model.js";
+import { findCheckpoint } from "../../run/run-directory.js";
+import { parametersOf } from "../../train/model-graphs.js";
+import {
+  describedByConfig,
+  featureTable,
+  parameterTable,
+  programSummary,
+  trainingGraphOf,
+} from "../descriptions.js";
+import { checkpointChoice } from "../model-options.js";
+import { count } from "../tables.js";
 import { command } from "../usage.js";
-export const inspect = command("inspect", "x", {}, async () => {});
+
+export const inspect = command(
+  "inspect",
+  "Show the features, parameters, graph and program of a run, a checkpoint or a config",
+  {
+    what: { type: "positional", description: "Run directory, checkpoint or config file", required: true },
+    checkpoint: {
+      type: "string",
+      valueHint: "best|latest|step",
+      description: "Which checkpoint of a run (default best)",
+    },
+    graph: { type: "boolean", description: "Print the equations of the model" },
+    program: { type: "boolean", description: "Print the stages and memory of the compiled program" },
+    training: { type: "boolean", description: "With --graph or --program: of the training step" },
+  },
+  async (args) => {
+    const isTrained = existsSync(checkpointsDir(args.what)) || existsSync(join(args.what, "manifest.json"));
+    const described = isTrained
+      ? await inspectCheckpoint(args.what, args.checkpoint)
+      : describedByConfig((await loadConfig(args.what)).config);
+    const graph = args.training ? trainingGraphOf(described) : described.graph;
+    if (args.graph) return console.log(printGraph(graph));
+    if (args.program) return console.log(programSummary(graph, described.config.train.batchSize));
+    console.log(`\nFeatures\n${featureTable(described)}`);
+    console.log(
+      `\nParameters of ${described.config.model.kind}\n${parameterTable(parametersOf(described.graph))}`,
+    );
+  },
+);
+
+async function inspectCheckpoint(path: string, choice: string | undefined) {
+  const checkpoint = await findCheckpoint(path, checkpointChoice(choice));
+  const { step, epoch, metrics } = checkpoint.manifest;
+  const measured = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  console.log(`${checkpoint.dir}: step ${count(step)}, epoch ${epoch}`);
+  if (measured.length > 0) console.log(`valid: ${measured.join(", ")}`);
+  const others = (await listCheckpoints(path)).filter(({ name }) => name !== checkpoint.name);
+  if (others.length > 0) console.log(`also there: ${others.map(({ name }) => name).join(", ")}`);
+  return describeModel(checkpoint);
+}

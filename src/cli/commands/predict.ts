@@ -1,2 +1,63 @@
-import { command } from "../usage.js";
-export const predict = command("predict", "x", {}, async () => {});
+import { DataError } from "../../errors.js";
+import { predictRun } from "../../run/predict-run.js";
+import { otherSource } from "../../run/sources.js";
+import { Counter } from "../counter.js";
+import { dataFiles, modelOptions, openModelOf } from "../model-options.js";
+import { count, plural } from "../tables.js";
+import { command, UsageError } from "../usage.js";
+
+export const predict = command(
+  "predict",
+  "Score files of any size into a csv or parquet file",
+  {
+    ...modelOptions,
+    data: { type: "string", valueHint: "file...", description: "Files in any format that training reads" },
+    output: { type: "string", valueHint: "file", description: "Ends in .csv or .parquet", required: true },
+    columns: { type: "string", valueHint: "a,b", description: "Columns of the data to keep in the output" },
+    sql: {
+      type: "string",
+      valueHint: "select",
+      description: "Instead of the config's sql (data without a label)",
+    },
+  },
+  async (args, rawArgs) => {
+    const files = dataFiles(rawArgs);
+    if (files.length === 0)
+      throw new UsageError({
+        what: "pairloom predict wants files to score",
+        expected: "--data <file> [<file> …]",
+        next: `For example npx pairloom predict ${args.run} --data rows.csv --output predictions.csv`,
+      });
+    const model = await openModelOf(args);
+    const counter = new Counter();
+    const startedAt = performance.now();
+    const { rows, quarantine } = await predictRun({
+      model,
+      source: otherSource(model.config.data, { files, sql: args.sql }),
+      where: "--data",
+      output: args.output,
+      columns: (args.columns ?? "")
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
+      onRows: (read) => counter.show("Scoring", read),
+    })
+      .catch((error) => {
+        throw args.sql === undefined ? withSqlHint(error) : error;
+      })
+      .finally(() => counter.stop());
+    const seconds = (performance.now() - startedAt) / 1000;
+    console.log(`${args.output}: ${plural(rows.used, "prediction")} in ${seconds.toFixed(1)} s`);
+    if (quarantine === undefined) return;
+    console.log(
+      `${count(rows.read)} read = ${count(rows.used)} scored + ${count(rows.refused)} refused, see ${quarantine}`,
+    );
+  },
+);
+
+/** Data to score often has no label, and the config's SQL derives one. */
+function withSqlHint(error: unknown): unknown {
+  if (!(error instanceof DataError) || !error.report.got?.includes("Binder Error")) return error;
+  const next = "The config's sql does not fit this data: give a SELECT of the feature columns with --sql.";
+  return new DataError({ ...error.report, next }, { cause: error });
+}
