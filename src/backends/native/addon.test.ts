@@ -1,3 +1,4 @@
+import { constants } from "node:buffer";
 import { describe, expect, it } from "vitest";
 import type { Column } from "../../data/columns.js";
 import { ExecutionError } from "../../errors.js";
@@ -115,7 +116,7 @@ function network({ table, everyRow }: Options): Graph {
         beta1: 0.9,
         beta2: 0.99,
         eps: 1e-2,
-        l2: 0,
+        l2: 0.01,
         weightDecay: 0.1,
       });
       continue;
@@ -347,6 +348,7 @@ describe.skipIf(!result.addon)("native addon", () => {
       expect(memory.every((byte) => byte === 0)).toBe(true);
       memory.fill(1);
     }
+    expect(() => addon.allocate(constants.MAX_LENGTH + 1)).toThrow(ExecutionError);
     expect(() => addon.mapFile("/nonexistent/file")).toThrow(/cannot be mapped/);
   });
 });
