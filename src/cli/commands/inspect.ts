@@ -5,7 +5,6 @@ import { printGraph } from "../../graph/printer.js";
 import { loadConfig } from "../../run/config-file.js";
 import { describeModel } from "../../run/model.js";
 import { findCheckpoint } from "../../run/run-directory.js";
-import { parametersOf } from "../../train/model-graphs.js";
 import {
   describedByConfig,
   featureTable,
@@ -40,9 +39,7 @@ export const inspect = command(
     if (args.graph) return console.log(printGraph(graph));
     if (args.program) return console.log(programSummary(graph, described.config.train.batchSize));
     console.log(`\nFeatures\n${featureTable(described)}`);
-    console.log(
-      `\nParameters of ${described.config.model.kind}\n${parameterTable(parametersOf(described.graph))}`,
-    );
+    console.log(`\nParameters of ${described.config.model.kind}\n${parameterTable(described)}`);
   },
 );
 

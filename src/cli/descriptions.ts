@@ -1,0 +1,132 @@
+import type { Config } from "../config/config.js";
+import type { FeatureConfig } from "../config/features.js";
+import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import type { Graph } from "../graph/graph.js";
+import { configuredFeatureInfos, fittedFeatureInfos } from "../models/feature-info.js";
+import { input, type ParameterAttrs } from "../ops/sources.js";
+import { compileProgram, plan } from "../passes/compile.js";
+import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
+import { bytes, count, table } from "./tables.js";
+
+/** A model to describe: trained, with its features fitted, or as a config has it before any data is read. */
+export interface Description {
+  readonly config: Config;
+  readonly graph: Graph;
+  readonly features?: FittedFeatures;
+}
+
+export function describedByConfig(config: Config): Description {
+  const features = configuredFeatureInfos(config.features);
+  return { config, graph: inferenceGraph({ model: config.model, features }) };
+}
+
+export function trainingGraphOf({ config, features }: Description): Graph {
+  const infos = features ? fittedFeatureInfos(features) : configuredFeatureInfos(config.features);
+  const { optimizer, l2 } = config.train;
+  return trainingGraph(
+    { model: config.model, features: infos },
+    { optimizers: optimizer, l2, weighted: true },
+  );
+}
+
+export function featureTable({ config, graph, features }: Description): string {
+  const used = new Set(graph.nodes.filter(({ op }) => op === input).map(({ attrs }) => attrs.name));
+  const rows = config.features.map((feature, i) => [
+    used.has(feature.name) ? feature.name : `${feature.name} (unused)`,
+    feature.kind,
+    columnsOf(feature),
+    transformOf(feature),
+    features ? rowsOf(features.features[i]) : "",
+  ]);
+  return table(["feature", "kind", "columns", "from", "table rows"], rows, [1, 2, 3]);
+}
+
+function columnsOf(feature: FeatureConfig): string {
+  const crossed = feature.kind === "id" ? feature.columns : undefined;
+  return (crossed ?? [feature.column ?? feature.name]).join(" x ");
+}
+
+function transformOf(feature: FeatureConfig): string {
+  if (feature.kind === "number") {
+    if (feature.boundaries) return `${feature.boundaries.length + 1} ranges`;
+    const { normalize } = feature;
+    return typeof normalize === "string" ? normalize : (Object.keys(normalize ?? { "as it is": 0 })[0] ?? "");
+  }
+  if (feature.hash !== undefined) return `hash into ${count(feature.hash)}`;
+  if (feature.buckets !== undefined) return `integers below ${count(feature.buckets)}`;
+  const { vocabulary } = feature;
+  if (Array.isArray(vocabulary)) return `${vocabulary.length} given values`;
+  return vocabulary && "file" in vocabulary ? `values of ${vocabulary.file}` : "learnt values";
+}
+
+function rowsOf(feature: FittedFeature): string {
+  return feature.type === "f32" ? "" : count(feature.buckets);
+}
+
+/** Names, shapes and sizes, tables and weights alike, with their sum. */
+export function parameterTable({ graph, features }: Description): string {
+  const parameters = parametersOf(graph);
+  if (!features) return untrainedTable(parameters);
+  const rows = parameters.map((attrs) => [
+    attrs.name,
+    attrs.role,
+    `[${attrs.shape.join(", ")}]`,
+    count(elements(attrs)),
+    bytes(4 * elements(attrs)),
+  ]);
+  const total = parameters.reduce((sum, attrs) => sum + elements(attrs), 0);
+  rows.push(["total", "", "", count(total), bytes(4 * total)]);
+  return table(["name", "role", "shape", "elements", "size"], rows, [1]);
+}
+
+/** Before any data is read nobody knows how many rows the tables have. */
+function untrainedTable(parameters: readonly ParameterAttrs[]): string {
+  const rows = parameters.map((attrs) => {
+    if (attrs.role === "table") return [attrs.name, attrs.role, `[rows, ${attrs.shape[1]}]`, ""];
+    return [attrs.name, attrs.role, `[${attrs.shape.join(", ")}]`, count(elements(attrs))];
+  });
+  return table(["name", "role", "shape", "elements"], rows, [1]);
+}
+
+const elements = ({ shape }: ParameterAttrs) => shape.reduce((product, dim) => product * dim, 1);
+
+/** What the compiled program does in which order, and what memory it plans. */
+export function programSummary(graph: Graph, maxBatch: number): string {
+  const { stages, arenas, tileRows, groups } = plan(graph, maxBatch);
+  const size = compileProgram(graph, maxBatch).bytes.length;
+  const lines = stages.map(({ kind, steps }, i) => {
+    const names = steps.map(({ kind: stepKind, node }) =>
+      stepKind === "combine" ? "combine" : node.op.kind,
+    );
+    return wrap(`  ${String(i + 1).padStart(2)} ${kind.padEnd(5)} ${runLengths(names).join(", ")}`);
+  });
+  const memory = Object.entries(arenas).map(([space, elements]) => `${space} ${bytes(4 * elements)}`);
+  return [
+    `Program: ${bytes(size)}, batches of up to ${count(maxBatch)} rows, tiles of ${tileRows} rows, ${groups} groups`,
+    `Memory: ${memory.join(", ")} (tile: each thread)`,
+    "Stages (tile: rows in parallel, all operations a tile at a time; fixed: once a step)",
+    ...lines,
+  ].join("\n");
+}
+
+const LINE = 80;
+const INDENT = " ".repeat(11);
+
+/** Breaks a long line at its commas. */
+function wrap(line: string): string {
+  if (line.length <= LINE) return line;
+  const at = line.lastIndexOf(", ", LINE - 1);
+  if (at < INDENT.length) return line;
+  return `${line.slice(0, at + 1)}\n${wrap(INDENT + line.slice(at + 2))}`;
+}
+
+/** `embedding x6` for six in a row. */
+function runLengths(names: readonly string[]): string[] {
+  const runs: { name: string; times: number }[] = [];
+  for (const name of names) {
+    const last = runs.at(-1);
+    if (last?.name === name) last.times++;
+    else runs.push({ name, times: 1 });
+  }
+  return runs.map(({ name, times }) => (times === 1 ? name : `${name} x${times}`));
+}

@@ -1,0 +1,62 @@
+import { availableParallelism } from "node:os";
+import { BACKEND_NAMES, selectBackend } from "../run/backend.js";
+import { openModel, type TrainedModel } from "../run/model.js";
+import { type CheckpointChoice, findCheckpoint } from "../run/run-directory.js";
+import { INFERENCE_BATCH } from "../train/evaluate.js";
+import { choiceOption, countOption, UsageError } from "./usage.js";
+
+/** The options of commands that score with a trained model. */
+export const modelOptions = {
+  run: { type: "positional", description: "Run directory, or one of its checkpoints", required: true },
+  checkpoint: {
+    type: "string",
+    valueHint: "best|latest|step",
+    description: "Which checkpoint (default best)",
+  },
+  threads: { type: "string", valueHint: "n", description: "Native threads (default: all processors)" },
+  backend: {
+    type: "string",
+    valueHint: BACKEND_NAMES.join("|"),
+    description: "Default: native where it was built",
+  },
+} as const;
+
+interface ModelArgs {
+  readonly run: string;
+  readonly checkpoint?: string;
+  readonly threads?: string;
+  readonly backend?: string;
+}
+
+export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
+  const { backend, fallback } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
+  if (fallback !== undefined) console.error(`Reference backend, many times slower, because ${fallback}.`);
+  const threads = countOption("threads", args.threads) ?? availableParallelism();
+  const checkpoint = await findCheckpoint(args.run, checkpointChoice(args.checkpoint));
+  return openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads });
+}
+
+export function checkpointChoice(text: string | undefined): CheckpointChoice | undefined {
+  if (text === undefined || text === "best" || text === "latest") return text;
+  const step = Number(/^(?:step-)?(\d+)$/.exec(text)?.[1]);
+  if (Number.isInteger(step)) return step;
+  throw new UsageError({
+    what: "--checkpoint does not know this value",
+    got: text,
+    expected: "best, latest, or a step such as 1200",
+    next: "`npx pairloom inspect <run>` lists the checkpoints of a run.",
+  });
+}
+
+/** The files of `--data a b c`: the option's own value, what follows it, and repeats of the option. */
+export function dataFiles(rawArgs: readonly string[]): string[] {
+  const files: string[] = [];
+  let taking = false;
+  for (const arg of rawArgs) {
+    const inline = /^--data=(.+)$/.exec(arg)?.[1];
+    if (inline !== undefined) files.push(inline);
+    else if (arg.startsWith("-")) taking = arg === "--data";
+    else if (taking) files.push(arg);
+  }
+  return files;
+}

@@ -1,0 +1,39 @@
+import { type DataConfig, type SourceConfig, type SplitName, splitNames } from "../config/data.js";
+import { ConfigError } from "../errors.js";
+
+/** The source of one split of a config, its predicate made part of the SQL. @throws ConfigError where there is none */
+export function splitSource(data: DataConfig, split: SplitName): SourceConfig {
+  const predicate = data.split?.[split];
+  if (data.source && predicate !== undefined) {
+    const sql = data.source.sql?.replace(/;\s*$/, "") ?? "SELECT * FROM source";
+    return { ...data.source, sql: `SELECT * FROM (${sql}\n) WHERE (${predicate}\n)` };
+  }
+  const own = data[split];
+  if (own) return own;
+  throw new ConfigError({
+    what: "the config has no such split",
+    where: data.source ? `data.split.${split}` : `data.${split}`,
+    got: "nothing",
+    expected: `one of ${splitNames.filter((name) => data.split?.[name] ?? data[name]).join(", ")}`,
+    next: "Choose one of them, or give files with --data.",
+  });
+}
+
+export interface OtherData {
+  readonly files: readonly string[];
+  /** Instead of the config's. */
+  readonly sql?: string;
+}
+
+const TEXT_KEYS = ["header", "columns", "delimiter", "types", "nullValues"] as const;
+
+/** Other files read as the config reads its training data: with its SQL and, where they are text too, its options. */
+export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {
+  const { rows, ...base } = data.source ?? data.train!;
+  const known = /\.(csv|tsv|tab|parquet|pq|json|jsonl|ndjson)(\.gz|\.zst)?$/i.exec(files[0])?.[1];
+  const isText = known === undefined || /^(csv|tsv|tab)$/i.test(known);
+  const kept = Object.entries(base).filter(
+    ([key]) => (isText || !(TEXT_KEYS as readonly string[]).includes(key)) && !(known && key === "format"),
+  );
+  return { ...Object.fromEntries(kept), path: [...files], ...(sql !== undefined && { sql }) };
+}
