@@ -1,0 +1,109 @@
+"""The models, written from their papers with torch.nn.functional, parameters under Pairloom's names."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+ACTIVATIONS = {
+    "none": lambda x: x,
+    "relu": F.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "leakyRelu": F.leaky_relu,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "softplus": F.softplus,
+    "elu": F.elu,
+}
+
+
+class Step:
+    """One forward pass: the weights, a slice of the data, and the mode."""
+
+    def __init__(self, spec, weights, data, rows, training, sparse):
+        self.features = {f["name"]: f for f in spec["features"]}
+        self.weights, self.data, self.rows = weights, data, rows
+        self.training, self.sparse = training, sparse
+
+    def lookup(self, name, tables):
+        feature = self.features[name]
+        table = self.weights[f"{tables}.{feature['embedding']}.weight"]
+        if feature["type"] == "id":
+            return F.embedding(self.data[name][self.rows], table, sparse=self.sparse)
+        bags = [self.data[name][row] for row in range(len(self.data["@label"]))[self.rows]]
+        offsets = torch.tensor(np.cumsum([0] + [len(bag) for bag in bags[:-1]]))
+        ids = torch.tensor([i for bag in bags for i in bag])
+        return F.embedding_bag(ids, table, offsets, mode=feature["pooling"], sparse=self.sparse)
+
+    def numbers(self, names):
+        return torch.cat([self.data[name][self.rows] for name in names], 1)
+
+    def split(self, names):
+        is_number = lambda name: self.features[name]["type"] == "f32"
+        return [n for n in names if not is_number(n)], [n for n in names if is_number(n)]
+
+    def linear(self, x, name):
+        return F.linear(x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))
+
+    def mlp(self, x, name, config):
+        for i in range(len(config["hiddenUnits"])):
+            x = self.norm(self.linear(x, f"{name}.{i}"), f"{name}.{i}.norm", config.get("norm", "none"))
+            x = ACTIVATIONS[config.get("activation", "relu")](x)
+        return x
+
+    def norm(self, x, name, kind):
+        if kind == "none":
+            return x
+        w = lambda part: self.weights[f"{name}.{part}"]
+        if kind == "layer":
+            return F.layer_norm(x, x.shape[1:], w("gamma"), w("beta"))
+        return F.batch_norm(x, w("running_mean"), w("running_variance"), w("gamma"), w("beta"), self.training)
+
+
+def first_order(s, names):
+    categorical, numeric = s.split(names)
+    terms = [s.lookup(name, "linear") for name in categorical]
+    if numeric:
+        terms.append(s.linear(s.numbers(numeric), "linear") - s.weights["linear.bias"])
+    return sum(terms) + s.weights["linear.bias"]
+
+
+def logistic_regression(s, c):
+    return first_order(s, c["features"])
+
+
+def fm(s, c):
+    e = torch.stack([s.lookup(name, "embeddings") for name in s.split(c["features"])[0]], 1)
+    products = torch.einsum("bfd,bgd->bfg", e, e)
+    pairs = torch.triu(products, diagonal=1).sum((1, 2))
+    return first_order(s, c["features"]) + pairs[:, None]
+
+
+def matrix_factorization(s, c):
+    user, item = (s.lookup(c[name], "embeddings") for name in ("user", "item"))
+    return first_order(s, [c["user"], c["item"]]) + (user * item).sum(1, keepdim=True)
+
+
+def mlp_model(s, c):
+    categorical, numeric = s.split(c["features"])
+    parts = [s.lookup(name, "embeddings") for name in categorical] + [s.numbers(numeric)]
+    return s.linear(s.mlp(torch.cat(parts, 1), "mlp", c["mlp"]), "output")
+
+
+def dlrm(s, c):
+    dense = s.mlp(s.numbers(c["dense"]["features"]), "dense_mlp", c["dense"]["mlp"])
+    sparse = [s.lookup(name, "embeddings") for name in c["sparse"]["features"]]
+    fields = torch.stack([dense, *sparse], 1)
+    i, j = torch.triu_indices(fields.shape[1], fields.shape[1], offset=1)
+    dots = torch.bmm(fields, fields.transpose(1, 2))[:, i, j]
+    parts = [dots, dense] + (sparse if c["archWithSparse"] else [])
+    return s.linear(s.mlp(torch.cat(parts, 1), "final_mlp", c["final"]), "output")
+
+
+MODELS = {
+    "logisticRegression": logistic_regression,
+    "fm": fm,
+    "matrixFactorization": matrix_factorization,
+    "mlp": mlp_model,
+    "dlrm": dlrm,
+}
