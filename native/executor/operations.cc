@@ -39,7 +39,7 @@ const char* check_combine(const Program&, const Instruction& i) {
 }
 
 const char* check_table(const Program& p, const Instruction& i) {
-  const size_t states = i.opcode == Opcode::kTableSgd ? 0 : i.opcode == Opcode::kTableAdam ? 2 : 1;
+  const size_t states = table_states(i.opcode);
   const size_t others = i.opcode == Opcode::kTableAdam ? 5 : i.opcode == Opcode::kTableSgd ? 2 : 3;
   const size_t pairs = (i.operands.size() - 2 - states) / 2;
   if (i.attributes.size() != others + pairs) return "one pooling for each pair";

@@ -220,8 +220,10 @@ struct Adam {
 
 }  // namespace
 
+size_t table_states(Opcode opcode) { return opcode == Opcode::kTableSgd ? 0 : opcode == Opcode::kTableAdam ? 2 : 1; }
+
 TableLayout table_layout(const Instruction& instruction) {
-  const size_t states = instruction.opcode == Opcode::kTableSgd ? 0 : instruction.opcode == Opcode::kTableAdam ? 2 : 1;
+  const size_t states = table_states(instruction.opcode);
   const size_t pairs = (instruction.operands.size() - 2 - states) / 2;
   const auto& attributes = instruction.attributes;
   const size_t first_pooling = attributes.size() - pairs;

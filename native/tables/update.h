@@ -11,6 +11,9 @@ void table_adagrad(const BoundInstruction& instruction, const FixedJob& job, Wor
 void table_row_wise_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 
+// State tensors between the learning rate and the pairs.
+size_t table_states(Opcode opcode);
+
 // The attributes l2, everyRow and the poolings end the attributes of every table operation; its pairs end its operands.
 struct TableLayout {
   size_t pairs, first_pair, first_pooling;
