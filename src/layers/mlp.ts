@@ -18,7 +18,8 @@ export const mlpSchema = z
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate, of all layers or of each. */
     dropout: z.union([rate, z.array(rate)]).default(0),
-    bias: z.boolean().default(true),
+    /** Default: no bias where batch normalisation would take it out again. */
+    bias: z.boolean().optional(),
   })
   .superRefine(({ hiddenUnits, dropout }, context) => {
     if (Array.isArray(dropout) && dropout.length !== hiddenUnits.length) {
@@ -36,7 +37,7 @@ export type MlpConfig = z.output<typeof mlpSchema>;
 export function mlp(scope: Scope, x: Tensor, config: MlpConfig): Tensor {
   return config.hiddenUnits.reduce((input, units, i) => {
     const layer = scope.child(i);
-    const sum = linearLayer(layer, input, { units, bias: config.bias });
+    const sum = linearLayer(layer, input, { units, bias: config.bias ?? config.norm !== "batch" });
     const normed = normalize(layer.child("norm"), sum, config.norm);
     const active =
       config.activation === "none" ? normed : scope.apply(activation, [normed], { fn: config.activation })[0];

@@ -1,6 +1,7 @@
 import { GraphError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import { type InputGradients, isSparse, type Node, type SparseGradient } from "../graph/op.js";
+import { printNode } from "../graph/printer.js";
 import type { Tensor } from "../graph/tensor.js";
 import { add } from "../ops/arithmetic.js";
 import { constant, type ParameterAttrs, parameter } from "../ops/sources.js";
@@ -53,7 +54,8 @@ export function autodiff(graph: Graph, loss: string): Differentiated {
       gradients.unshift({ parameter: tensor, attrs, dense: total(tensor), sparse });
       continue;
     }
-    if (!node.op.gradient || !trained.has(node) || !node.outputs.some((t) => partials.has(t))) continue;
+    if (!trained.has(node) || !node.outputs.some((t) => partials.has(t))) continue;
+    if (!node.op.gradient) throw noGradient(node);
     const inputGradients: InputGradients = node.op.gradient({
       node,
       inputs: node.inputs,
@@ -68,6 +70,15 @@ export function autodiff(graph: Graph, loss: string): Differentiated {
     });
   }
   return { graph: builder.finish(), gradients };
+}
+
+/** Silence here would leave a weight untrained. */
+function noGradient(node: Node): GraphError {
+  return new GraphError({
+    what: `${node.op.kind} has no gradient rule, and a trained parameter reaches the loss through it`,
+    where: `autodiff: ${printNode(node)}`,
+    next: "Use an operation that has one, or make the parameter not trainable.",
+  });
 }
 
 /** The equations through which a trainable parameter reaches the loss; no other needs a gradient. */

@@ -1,3 +1,4 @@
+import { GraphError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { adagrad, adam, sgd } from "../ops/optimizers.js";
@@ -19,6 +20,7 @@ export function applyOptimizers({ graph, gradients }: Differentiated, optimizers
     return tensor;
   };
   for (const gradient of gradients) {
+    if (gradient.dense && gradient.sparse.length > 0) throw usedTwoWays(gradient);
     if (gradient.dense)
       updateDense(builder, gradient, gradient.dense, rate(LEARNING_RATES.dense), optimizers.dense, l2);
     if (gradient.sparse.length > 0) {
@@ -26,6 +28,16 @@ export function applyOptimizers({ graph, gradients }: Differentiated, optimizers
     }
   }
   return builder.finish();
+}
+
+/** Its rows would get two updates a step. */
+function usedTwoWays({ attrs }: ParameterGradient): GraphError {
+  return new GraphError({
+    what: "a parameter is both looked up by ids and read whole",
+    where: attrs.name,
+    expected: "one of the two",
+    next: "Use two parameters, or keep one of the uses out of training.",
+  });
 }
 
 function updateDense(
