@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chooseBackend } from "../backends/choose.js";
+import { findBest, findLatest } from "../checkpoint/index.js";
+import { type Config, resolveConfig } from "../config/config.js";
+import { type PreparedData, prepareData } from "../data/index.js";
+import { ExecutionError } from "../errors.js";
+import { draw, drawKey, drawUnit } from "../random.js";
+import { readMetrics } from "./metrics-log.js";
+import { Trainer, type TrainerOptions } from "./trainer.js";
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-trainer-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Rows whose label depends on a pair of ids and a number, so that there is something to learn. */
+function rowsOf(count: number, stream: number): Record<string, unknown>[] {
+  const key = drawKey(7, stream, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const [a, b] = [draw(key, 4 * i) % 11, draw(key, 4 * i + 1) % 7];
+    const x = drawUnit(key, 4 * i + 2) * 4 - 2;
+    const logit = ((a * 3 + b * 5) % 4) - 1.5 + x;
+    return {
+      a,
+      b,
+      x,
+      tags: [a % 3, b % 3],
+      y: drawUnit(key, 4 * i + 3) < 1 / (1 + Math.exp(-logit)) ? 1 : 0,
+    };
+  });
+}
+
+function configOf(train: Record<string, unknown> = {}): Config {
+  return resolveConfig({
+    data: {
+      train: { rows: rowsOf(1000, 1) },
+      valid: { rows: rowsOf(400, 2) },
+      label: "y",
+      cacheDir: join(folder, "cache"),
+    },
+    features: [
+      { kind: "id", name: "a", buckets: 11 },
+      { kind: "id", name: "b", vocabulary: {} },
+      { kind: "ids", name: "tags", buckets: 3, pooling: "mean" },
+      { kind: "number", name: "x", normalize: "zscore" },
+    ],
+    model: {
+      kind: "dlrm",
+      embeddingDim: 4,
+      dense: { features: ["x"], mlp: { hiddenUnits: [8, 4] } },
+      sparse: { features: ["a", "b", "tags"] },
+      final: { hiddenUnits: [16], norm: "batch", dropout: 0.1 },
+    },
+    train: {
+      batchSize: 64,
+      epochs: 3,
+      seed: 5,
+      threads: 2,
+      optimizer: {
+        dense: { kind: "adam", learningRate: 0.01 },
+        embedding: { kind: "rowWiseAdagrad", learningRate: 0.1 },
+      },
+      ...train,
+    },
+  });
+}
+
+let prepared: PreparedData;
+beforeAll(async () => {
+  const { data, features } = configOf();
+  prepared = await prepareData({ data, features });
+});
+
+let runs = 0;
+function trainerFor(config: Config, options: Partial<TrainerOptions> = {}): Trainer {
+  return new Trainer({
+    config,
+    features: prepared.features,
+    train: prepared.splits.train,
+    valid: prepared.splits.valid,
+    backend: chooseBackend().backend,
+    runDir: join(folder, `run-${runs++}`),
+    ...options,
+  });
+}
+
+async function bytesOfLatest(runDir: string): Promise<string[]> {
+  const { checkpoint } = await findLatest(runDir);
+  return Object.values(checkpoint!.manifest.files).map(({ sha256 }) => sha256);
+}
+
+describe("Trainer", () => {
+  it("learns: the validation AUC is far above chance, and the best checkpoint is the one it returns", async () => {
+    const runDir = join(folder, "learns");
+    const trainer = trainerFor(configOf(), { runDir });
+    const { reason, position, checkpoint } = await trainer.run();
+    expect(reason).toBe("finished");
+    expect(position).toEqual({ step: 48, epoch: 3, epochStep: 0 });
+    expect(checkpoint.dir).toBe((await findBest(runDir)).dir);
+    const measured = await trainer.evaluate(checkpoint, prepared.splits.valid!);
+    if (!measured.auc.defined) throw new Error(measured.auc.reason);
+    expect(measured.auc.value).toBeGreaterThan(0.75);
+    expect(measured.auc.value).toBe(checkpoint.manifest.metrics.auc);
+    const lines = readMetrics(join(runDir, "metrics.jsonl"));
+    expect(lines.filter(({ split }) => split === "valid").map(({ step }) => step)).toEqual([16, 32, 48]);
+  });
+
+  it.each([
+    ["in the middle of an epoch", 7],
+    ["at the end of an epoch", 16],
+    ["early in the first epoch", 3],
+  ])("resumed %s ends with the bytes of a run that never stopped", async (_, stopAt) => {
+    const whole = join(folder, `whole-${stopAt}`);
+    const train = { checkpoint: { every: stopAt, keep: 50 } };
+    await trainerFor(configOf(train), { runDir: whole }).run();
+
+    const parts = join(folder, `parts-${stopAt}`);
+    const controller = new AbortController();
+    const listener = { checkpointed: () => controller.abort() };
+    const first = await trainerFor(configOf(train), {
+      runDir: parts,
+      signal: controller.signal,
+      listener,
+    }).run();
+    expect(first.reason).toBe("interrupted");
+    expect(first.position.step).toBe(stopAt);
+    const second = await trainerFor(configOf(train), { runDir: parts, resume: true }).run();
+    expect(second.reason).toBe("finished");
+    expect(await bytesOfLatest(parts)).toEqual(await bytesOfLatest(whole));
+    const values = (runDir: string) =>
+      readMetrics(join(runDir, "metrics.jsonl"))
+        .filter(({ split }) => split === "valid")
+        .map((line) => line.values);
+    expect(values(parts)).toEqual(values(whole));
+  });
+
+  it("gives the same bytes for 1, 2 and 3 threads", async () => {
+    const bytes: string[][] = [];
+    for (const threads of [1, 2, 3]) {
+      const runDir = join(folder, `threads-${threads}`);
+      await trainerFor(configOf({ threads }), { runDir }).run();
+      bytes.push(await bytesOfLatest(runDir));
+    }
+    expect(bytes[1]).toEqual(bytes[0]);
+    expect(bytes[2]).toEqual(bytes[0]);
+  });
+
+  it("stops early when the metric no longer improves, and keeps the best", async () => {
+    const runDir = join(folder, "early");
+    const stagnant = {
+      dense: { kind: "sgd", learningRate: 1e-9 },
+      embedding: { kind: "sgd", learningRate: 1e-9 },
+    };
+    const config = configOf({
+      epochs: 50,
+      optimizer: stagnant,
+      earlyStopping: { patience: 2, minDelta: 0.01 },
+    });
+    const { reason, position } = await trainerFor(config, { runDir }).run();
+    expect(reason).toBe("earlyStopping");
+    expect(position.epoch).toBe(3);
+    expect((await findBest(runDir)).manifest.step % 16).toBe(0);
+  });
+
+  it("lowers the learning rate on a plateau", async () => {
+    const runDir = join(folder, "plateau");
+    const schedule = { kind: "reduceOnPlateau", factor: 0.5, patience: 1, minDelta: 0.5 };
+    const optimizer = {
+      dense: { kind: "adam", learningRate: 0.01, schedule },
+      embedding: { kind: "adam", learningRate: 0.02 },
+    };
+    await trainerFor(configOf({ epochs: 4, optimizer }), { runDir }).run();
+    const train = readMetrics(join(runDir, "metrics.jsonl")).filter(({ split }) => split === "train");
+    const rates = [16, 32, 48, 64].map((step) => train.find((line) => line.step === step)!.values);
+    expect(rates.map((values) => values["learning_rate.dense"])).toEqual([0.01, 0.01, 0.005, 0.0025]);
+    expect(rates.map((values) => values["learning_rate.embedding"])).toEqual([0.02, 0.02, 0.02, 0.02]);
+  });
+
+  it("counts steps instead of epochs, and evaluates every n steps", async () => {
+    const runDir = join(folder, "steps");
+    const { position } = await trainerFor(configOf({ epochs: undefined, steps: 25, evaluateEvery: 10 }), {
+      runDir,
+    }).run();
+    expect(position).toEqual({ step: 25, epoch: 1, epochStep: 9 });
+    const valid = readMetrics(join(runDir, "metrics.jsonl")).filter(({ split }) => split === "valid");
+    expect(valid.map(({ step }) => step)).toEqual([10, 20, 25]);
+  });
+
+  it("stops with a clear error when the loss is no longer a number", async () => {
+    const optimizer = {
+      dense: { kind: "sgd", learningRate: 1e30 },
+      embedding: { kind: "sgd", learningRate: 1e30 },
+    };
+    const runDir = join(folder, "diverges");
+    const failure = await trainerFor(configOf({ optimizer }), { runDir })
+      .run()
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ExecutionError);
+    expect((failure as Error).message).toMatch(/loss is no longer a number[\s\S]*learningRate/);
+    expect((await findLatest(runDir)).checkpoint).toBeUndefined();
+  });
+});
