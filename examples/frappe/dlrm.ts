@@ -1,14 +1,14 @@
 import { defineConfig } from "pairloom";
 import { frappe } from "./data.js";
 
-/** DLRM with dot interaction, no dense group: ten fields of dim 10, 45 products. */
+/** DLRM with dot interaction, no dense group: ten fields of dim 20, 45 products. */
 export default defineConfig({
   data: frappe.data,
   features: frappe.features,
   model: {
     kind: "dlrm",
     sparse: { features: frappe.fields },
-    embeddingDim: 10,
+    embeddingDim: 20,
     final: { hiddenUnits: [400, 400, 400], norm: "batch", dropout: 0.2 },
     archWithSparse: true,
   },
@@ -28,7 +28,7 @@ export default defineConfig({
         schedule: { kind: "reduceOnPlateau", factor: 0.1, patience: 1 },
       },
     },
-    l2: { embedding: 0.05 },
+    l2: { embedding: 0.1 },
     earlyStopping: { metric: "auc", patience: 2 },
   },
 });
