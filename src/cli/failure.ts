@@ -13,7 +13,7 @@ export function exitCodeOf(error: unknown): number {
 /** A clean message for what the user can mend; a stack and a request to report for what only we can. */
 export function printError(error: unknown): void {
   if (isForUser(error)) {
-    console.error(`error: ${withoutStyles((error as Error).message)}`);
+    console.error(`error: ${(error as Error).message}`);
     return;
   }
   console.error(error instanceof Error ? (error.stack ?? error.message) : error);
@@ -27,11 +27,5 @@ function isForUser(error: unknown): boolean {
   if (error instanceof PairloomError) return true;
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  // citty's own complaints about arguments
-  return error.name === "CLIError" || MACHINE_CODES.includes(code);
-}
-
-function withoutStyles(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a terminal style starts with
-  return text.replaceAll(/\u001b\[\d+m/g, "");
+  return MACHINE_CODES.includes(code);
 }

@@ -1,5 +1,6 @@
+import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
-import { nearNames } from "../data/near-names.js";
+import { closeNames } from "../data/near-names.js";
 import { version } from "../version.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { UsageError } from "./usage.js";
@@ -43,7 +44,14 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
   const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) return print(await renderUsage(command, root));
-  await runCommand(command, { rawArgs: rest });
+  await runCommand(command, { rawArgs: rest }).catch((error: Error) => {
+    if (error.name !== "CLIError") throw error;
+    throw new UsageError({
+      what: stripVTControlCharacters(error.message),
+      where: `pairloom ${name}`,
+      next: `npx pairloom ${name} --help shows its form.`,
+    });
+  });
 }
 
 function print(text: string): void {
@@ -55,6 +63,10 @@ function unknownCommand(name: string): UsageError {
   return new UsageError({
     what: `there is no command "${name}"`,
     expected: `one of ${names.join(", ")}`,
-    next: `Did you mean \`npx pairloom ${nearNames(name, names)[0]}\`? \`npx pairloom --help\` lists them.`,
+    next: closeNames(name, names)
+      .slice(0, 1)
+      .map((near) => `Did you mean \`npx pairloom ${near}\`? `)
+      .concat("`npx pairloom --help` lists them.")
+      .join(""),
   });
 }

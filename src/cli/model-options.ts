@@ -47,16 +47,3 @@ export function checkpointChoice(text: string | undefined): CheckpointChoice | u
     next: "`npx pairloom inspect <run>` lists the checkpoints of a run.",
   });
 }
-
-/** The files of `--data a b c`: the option's own value, what follows it, and repeats of the option. */
-export function dataFiles(rawArgs: readonly string[]): string[] {
-  const files: string[] = [];
-  let taking = false;
-  for (const arg of rawArgs) {
-    const inline = /^--data=(.+)$/.exec(arg)?.[1];
-    if (inline !== undefined) files.push(inline);
-    else if (arg.startsWith("-")) taking = arg === "--data";
-    else if (taking) files.push(arg);
-  }
-  return files;
-}

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import type { Config } from "../config/config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { formatMetric } from "../metrics/index.js";
@@ -76,13 +77,14 @@ export class TrainDisplay implements RunListener {
 
 function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds: number): string[] {
   const parts = Object.entries(splits).map(([name, { rows }]) => `${name} ${count(rows)}`);
-  const from = fromCache ? ", packed by an earlier run" : "";
-  const lines = [`Data: ${parts.join(", ")} rows (${seconds.toFixed(1)} s${from})`];
+  const took = `${seconds.toFixed(1)} s${fromCache ? ", cached" : ""}`;
+  const lines = [`Data: ${parts.join(", ")} rows (${took})`];
   if (unassigned > 0) lines.push(`      ${count(unassigned)} rows belong to no split`);
   for (const [name, { rowsRead, rows, quarantined, reasons, quarantinePath }] of Object.entries(splits)) {
     if (quarantined === 0) continue;
     const sum = `${count(rowsRead)} read = ${count(rows)} kept + ${count(quarantined)} quarantined`;
-    lines.push(`      ${name}: ${sum} (${percent(quarantined / rowsRead)}), see ${quarantinePath}`);
+    lines.push(`      ${name}: ${sum} (${percent(quarantined / rowsRead)})`);
+    lines.push(`      ${relative("", quarantinePath)}`);
     for (const [reason, times] of Object.entries(reasons).slice(0, 5))
       lines.push(`        ${count(times)} × ${reason}`);
   }

@@ -20,7 +20,7 @@ export function command<const T extends ArgsDef>(
     args,
     run: async ({ args: parsed, rawArgs }) => {
       refuseUnknownFlags(name, args, rawArgs);
-      refuseExtraArguments(name, args, parsed._);
+      refuseExtraArguments(name, args, parsed._, rawArgs);
       await run(parsed as ParsedArgs<T>, rawArgs);
     },
   });
@@ -45,16 +45,35 @@ function refuseUnknownFlags(name: string, args: ArgsDef, rawArgs: readonly strin
   }
 }
 
-/** Options that take several values, such as `--data a.csv b.csv`, leave all but their first in `_`. */
-function refuseExtraArguments(name: string, args: ArgsDef, rest: readonly string[]): void {
+function refuseExtraArguments(
+  name: string,
+  args: ArgsDef,
+  rest: readonly string[],
+  rawArgs: readonly string[],
+): void {
   const positional = Object.values(args).filter(({ type }) => type === "positional").length;
-  const takesMore = Object.values(args).some(({ valueHint }) => valueHint?.endsWith("..."));
-  if (takesMore || rest.length <= positional) return;
+  const lists = Object.keys(args).filter((key) => args[key].valueHint?.endsWith("..."));
+  // citty leaves all but the first value of `--data a b c` among the positional arguments.
+  const listed = lists.flatMap((key) => listOption(key, rawArgs));
+  const extra = rest.slice(positional).filter((value) => !listed.includes(value));
+  if (extra.length === 0) return;
   throw new UsageError({
-    what: `pairloom ${name} takes ${positional === 1 ? "one argument" : `${positional} arguments`}`,
+    what: `pairloom ${name} takes ${positional} argument${positional === 1 ? "" : "s"}`,
     got: rest.join(" "),
     next: `npx pairloom ${name} --help shows its form.`,
   });
+}
+
+/** The values of `--name a b c`: the option's own, those that follow it, and those of its repetitions. */
+export function listOption(name: string, rawArgs: readonly string[]): string[] {
+  const values: string[] = [];
+  let taking = false;
+  for (const arg of rawArgs) {
+    if (arg.startsWith(`--${name}=`)) values.push(arg.slice(name.length + 3));
+    else if (arg.startsWith("-")) taking = arg === `--${name}`;
+    else if (taking) values.push(arg);
+  }
+  return values;
 }
 
 /** A whole number ≥ 1, from the text of an option. */

@@ -6,7 +6,7 @@ import { inferenceGraph } from "../train/model-graphs.js";
 import { trainSchema } from "../train/train-config.js";
 import { type DataInput, dataSchema } from "./data.js";
 import { type FeatureInput, featuresSchema } from "./features.js";
-import { describeIssue } from "./issues.js";
+import { describeIssues } from "./issues.js";
 
 export const configSchema = z.strictObject({
   data: dataSchema,
@@ -53,7 +53,7 @@ export function defineConfig<const F extends readonly FeatureInput[]>(
  */
 export function resolveConfig(value: unknown): Config {
   const parsed = configSchema.safeParse(value);
-  if (!parsed.success) throw new ConfigError(describeIssue(parsed.error.issues[0], value));
+  if (!parsed.success) throw new ConfigError(describeIssues(configSchema, parsed.error.issues, value));
   inferenceGraph({
     model: parsed.data.model as ModelConfig,
     features: configuredFeatureInfos(parsed.data.features),

@@ -193,7 +193,11 @@ function refineNames(features: FeatureConfig[], context: Refinement): void {
   features.forEach((feature, i) => {
     const first = seen.get(feature.name);
     if (first === undefined) seen.set(feature.name, i);
-    else problem(context, [i, "name"], `the name "${feature.name}" is taken by features[${first}]`);
+    else {
+      const message = `the name "${feature.name}" is taken by features[${first}]`;
+      const params = { expected: "a name that no other feature has" };
+      context.addIssue({ code: "custom", path: [i, "name"], message, params });
+    }
   });
 }
 

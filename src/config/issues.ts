@@ -1,32 +1,36 @@
 import type { z } from "zod";
-import { nearNames } from "../data/near-names.js";
+import { closeNames } from "../data/near-names.js";
 import type { ErrorReport } from "../errors.js";
+import { keysAt } from "./schema-walk.js";
 
 type Issue = z.core.$ZodIssue;
 
-/** What a schema's complaint means for the person who wrote the config. */
-export function describeIssue(issue: Issue, config: unknown): ErrorReport {
+/** What a schema's complaints mean for the person who wrote the config: the first in full, the others counted. */
+export function describeIssues(
+  schema: z.core.$ZodType,
+  issues: readonly Issue[],
+  config: unknown,
+): ErrorReport {
+  const report = describeIssue(schema, issues[0], config);
+  const more = issues.length - 1;
+  if (more === 0) return report;
+  const others = issues.slice(1, 4).map(({ path }) => formatPath(path));
+  const listed = `${[...new Set(others)].join(", ")}${more > 3 ? ", …" : ""}`;
+  return { ...report, next: `${report.next ?? ""} Then ${more} more: ${listed}.`.trim() };
+}
+
+function describeIssue(schema: z.core.$ZodType, issue: Issue, config: unknown): ErrorReport {
   const where = formatPath(issue.path);
   const got = show(valueAt(config, issue.path));
   switch (issue.code) {
-    case "unrecognized_keys": {
-      const [key] = issue.keys;
-      const known = knownKeys(issue);
-      const near = nearNames(key, known);
-      return {
-        what: `unknown key "${key}"`,
-        where: formatPath([...issue.path, key]),
-        got: show(valueAt(config, [...issue.path, key])),
-        expected: known.length > 0 ? `one of ${known.join(", ")}` : "no such key",
-        next: near.length > 0 ? `Did you mean "${near[0]}"?` : `Remove "${key}".`,
-      };
-    }
+    case "unrecognized_keys":
+      return describeUnknownKey(schema, issue, config);
     case "invalid_type":
       return {
         what: got === "nothing" ? "a value is missing" : "a value has the wrong type",
         where,
         got,
-        expected: issue.expected,
+        expected: typeNames[issue.expected] ?? issue.expected,
         next: "Set it as docs/config.md describes.",
       };
     case "invalid_value":
@@ -34,23 +38,77 @@ export function describeIssue(issue: Issue, config: unknown): ErrorReport {
         what: "a value is not one of those allowed",
         where,
         got,
-        expected: issue.values.map(String).join(", "),
-        next: "Choose one of them.",
+        expected: issue.values.map((value) => JSON.stringify(value)).join(", "),
+        next: nextForChoice(valueAt(config, issue.path), issue.values.map(String)),
+      };
+    case "too_small":
+    case "too_big":
+      return {
+        what: "a value is out of range",
+        where,
+        got,
+        expected: boundOf(issue),
+        next: "Set it inside.",
       };
     case "invalid_union":
-      return describeUnion(issue, config, where, got);
+      return describeUnion(schema, issue, config, where, got);
     default:
       return {
         what: issue.message,
         where,
         got,
+        expected: issue.code === "custom" ? issue.params?.expected : undefined,
         next: "Correct it; docs/config.md lists what each key allows.",
       };
   }
 }
 
+const typeNames: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+};
+
+function describeUnknownKey(
+  schema: z.core.$ZodType,
+  issue: Extract<Issue, { code: "unrecognized_keys" }>,
+  config: unknown,
+): ErrorReport {
+  const [key] = issue.keys;
+  const known = keysAt(schema, issue.path, config);
+  const siblings = (valueAt(config, issue.path) ?? {}) as Record<string, unknown>;
+  const [near] = closeNames(key, known);
+  const meant = siblings[near] === undefined ? `Did you mean "${near}"?` : `Remove it: "${near}" is set too.`;
+  return {
+    what: `unknown key "${key}"`,
+    where: formatPath([...issue.path, key]),
+    got: show(valueAt(config, [...issue.path, key])),
+    expected: known.length > 0 ? `one of ${known.join(", ")}` : "no such key",
+    next: near === undefined ? `Remove "${key}".` : meant,
+  };
+}
+
+/** A name close to what was typed, where there is one. */
+function nextForChoice(typed: unknown, known: readonly string[]): string {
+  const near = typeof typed === "string" ? closeNames(typed, known) : [];
+  return near.length > 0 ? `Did you mean "${near[0]}"?` : "Choose one of them.";
+}
+
+function boundOf(issue: Extract<Issue, { code: "too_small" | "too_big" }>): string {
+  const isList = issue.origin === "array" || issue.origin === "string";
+  const unit = issue.origin === "array" ? " entries" : issue.origin === "string" ? " characters" : "";
+  const [limit, inside, outside] =
+    issue.code === "too_small" ? [issue.minimum, "at least", "above"] : [issue.maximum, "at most", "below"];
+  return `${isList ? "" : "a number "}${issue.inclusive === false ? outside : inside} ${limit}${unit}`;
+}
+
 /** Of a union's branches, the complaint of the one that got furthest into the value says most. */
 function describeUnion(
+  schema: z.core.$ZodType,
   issue: Extract<Issue, { code: "invalid_union" }>,
   config: unknown,
   where: string,
@@ -60,18 +118,24 @@ function describeUnion(
     const path = [...issue.path];
     if (path.at(-1) !== issue.discriminator) path.push(issue.discriminator as string);
     const options = "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    const typed = valueAt(config, path);
     return {
-      what: `there is no such ${String(issue.discriminator)}`,
+      what:
+        typed === undefined
+          ? `${String(issue.discriminator)} is missing`
+          : `there is no such ${String(issue.discriminator)}`,
       where: formatPath(path),
-      got: show(valueAt(config, path)),
-      expected:
-        options.length > 0 ? `one of ${options.join(", ")}` : `a known ${String(issue.discriminator)}`,
-      next: "Choose one of them.",
+      got: show(typed),
+      expected: `one of ${options.map((option) => JSON.stringify(option)).join(", ")}`,
+      next: nextForChoice(typed, options),
     };
   }
-  const nested = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
-  if (nested && nested.path.length > 0)
-    return describeIssue({ ...nested, path: [...issue.path, ...nested.path] } as Issue, config);
+  const nested = issue.errors
+    .flat()
+    .filter((inner) => inner.path.length > 0 || inner.code === "unrecognized_keys")
+    .sort((a, b) => b.path.length - a.path.length)[0];
+  if (nested)
+    return describeIssue(schema, { ...nested, path: [...issue.path, ...nested.path] } as Issue, config);
   const expected = issue.errors.flatMap((branch) => branch.map((inner) => inner.message)).join("; or ");
   return {
     what: "a value fits none of the forms allowed",
@@ -86,12 +150,6 @@ function describeUnion(
 export function formatPath(path: readonly PropertyKey[]): string {
   const text = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
   return text.replace(/^\./, "") || "the config";
-}
-
-function knownKeys(issue: Issue): string[] {
-  const schema =
-    "inst" in issue ? (issue.inst as { shape?: Record<string, unknown> } | undefined) : undefined;
-  return Object.keys(schema?.shape ?? {});
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,13 +1,18 @@
 /** Names close to a mistyped one, best first: at most `limit`, or all of a short list when none is close. */
 export function nearNames(name: string, known: readonly string[], limit = 5): string[] {
+  const close = closeNames(name, known);
+  return close.length > 0 ? close.slice(0, limit) : known.slice(0, 40);
+}
+
+/** Names that a mistyped one may have meant, best first. */
+export function closeNames(name: string, known: readonly string[]): string[] {
   const wanted = name.toLowerCase();
-  const ranked = known
+  const most = Math.max(2, Math.floor(name.length / 3));
+  return known
     .map((candidate) => ({ candidate, distance: editDistance(wanted, candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const close = ranked.filter(({ distance }) => distance <= Math.max(2, Math.floor(name.length / 3)));
-  const chosen =
-    close.length > 0 ? close.slice(0, limit) : known.map((candidate) => ({ candidate })).slice(0, 40);
-  return chosen.map(({ candidate }) => candidate);
+    .filter(({ distance }) => distance <= most)
+    .sort((a, b) => a.distance - b.distance)
+    .map(({ candidate }) => candidate);
 }
 
 /** Levenshtein distance, one row of the table at a time. */

@@ -150,7 +150,7 @@ async function pack(
   mkdirSync(temporary, { recursive: true });
   try {
     const fitted = await learn(duck, options, jobs[0]);
-    const unassigned = await packJobs(duck, options, jobs, fitted, temporary);
+    const unassigned = await packJobs(duck, options, jobs, fitted, directory);
     writePrepared(
       temporary,
       fitted,
@@ -186,11 +186,12 @@ async function packJobs(
   directory: string,
 ): Promise<number> {
   const layout = layoutOf(fitted, true);
+  const temporary = partialDirectory(directory);
   let unassigned = 0;
   for (const [i, { source, splits, wires, label, weight }] of jobs.entries()) {
     const targets: SplitTarget[] = splits.map((split) => ({
       ...split,
-      writer: new PackedWriter(join(directory, split.name), layout),
+      writer: new PackedWriter(join(temporary, split.name), layout),
     }));
     const encoder = new ChunkEncoder(fitted, wires, {
       label: { column: data.label, wire: label },

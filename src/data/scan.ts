@@ -9,7 +9,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { ChunkEncoder, type Targets } from "./chunk-encoder.js";
 import type { ColumnSet } from "./columns.js";
 import { Duck, quoteName } from "./duckdb.js";
-import { readRejects } from "./rejects.js";
+import { type MalformedRow, readRejects } from "./rejects.js";
 import { columnType, openSource, type Source } from "./source.js";
 import { TextVector } from "./vectors.js";
 import { columnWants, readingWire, targetWire } from "./wire.js";
@@ -45,6 +45,8 @@ export interface ScanBatch {
   readonly bad: readonly BadRow[];
   /** Rows that the text reader could not read; known, and given, with the last batch. */
   readonly malformed: number;
+  /** Where they are and why. */
+  readonly malformedRows: readonly MalformedRow[];
 }
 
 /**
@@ -78,7 +80,7 @@ export async function* scanSource(
     const columns = [...encoder.projection, ...carried.map(({ sql }) => sql)];
     const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
-    yield batcher.take(rejects === undefined ? 0 : (await readRejects(duck, rejects)).length);
+    yield batcher.take(rejects === undefined ? [] : await readRejects(duck, rejects));
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
@@ -152,15 +154,16 @@ class Batcher {
         const text = vector.text(r);
         this.carriedValues[i].push(text === null ? null : this.carried[i].parse(text));
       });
-      if (this.block.rows === this.batchRows) yield this.take(0);
+      if (this.block.rows === this.batchRows) yield this.take([]);
     }
     this.rowsBefore += rows;
   }
 
-  take(malformed: number): ScanBatch {
+  take(malformedRows: readonly MalformedRow[]): ScanBatch {
     const passthrough = new Map(this.carried.map(({ name }, i) => [name, this.carriedValues[i]]));
     const { rowNumbers, bad } = this;
-    const batch = { columns: this.block.columnSet(), passthrough, rowNumbers, bad, malformed };
+    const malformed = malformedRows.length;
+    const batch = { columns: this.block.columnSet(), passthrough, rowNumbers, bad, malformed, malformedRows };
     this.block = new Block(this.encoder.layout, this.batchRows);
     this.carriedValues = this.carried.map(() => []);
     this.rowNumbers = [];

@@ -11,15 +11,19 @@ import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs
 export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");
 
 /**
- * Every row predicted to be the base rate of the training split: what any model must beat.
- * Undefined where the training labels are all equal, since such a rate has no logit.
+ * Every row predicted to be the base rate of the training split: what any model must beat. A rate of 0 or 1 is
+ * certainty, whose log loss is undefined here.
  */
-export function evaluateBaseRate(train: ColumnSet, held: ColumnSet): BinaryEvaluation | undefined {
+export function evaluateBaseRate(train: ColumnSet, held: ColumnSet): BinaryEvaluation {
   const rate = baseRate(columnValues(train, LABEL_INPUT), weightsOf(train));
-  if (!rate.defined || rate.value === 0 || rate.value === 1) return undefined;
-  const logit = Math.log(rate.value / (1 - rate.value));
+  const certain = !rate.defined || rate.value === 0 || rate.value === 1;
+  const logit = certain ? 0 : Math.log(rate.value / (1 - rate.value));
   const logits = new Float32Array(held.rows).fill(logit);
-  return evaluateBinary(logits, columnValues(held, LABEL_INPUT), weightsOf(held));
+  const evaluation = evaluateBinary(logits, columnValues(held, LABEL_INPUT), weightsOf(held));
+  if (!certain) return evaluation;
+  const reason = rate.defined ? `all training labels are ${rate.value}` : rate.reason;
+  const none = { defined: false, reason } as const;
+  return { ...evaluation, logLoss: none, normalizedEntropy: none, calibration: none };
 }
 
 function weightsOf(data: ColumnSet): Float32Array | undefined {

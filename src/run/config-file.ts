@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { type Config, resolveConfig } from "../config/config.js";
-import { nearNames } from "../data/near-names.js";
+import { closeNames } from "../data/near-names.js";
 import { ConfigError } from "../errors.js";
 
 const CONFIG_NAMES = [
@@ -37,7 +37,7 @@ function findConfig(path: string): string {
   throw new ConfigError({
     what: "the folder has no config",
     where: path,
-    got: nearNames(CONFIG_NAMES[0], readdirSync(path)).slice(0, 5).join(", ") || "an empty folder",
+    got: readdirSync(path).slice(0, 5).join(", ") || "an empty folder",
     expected: `a file named ${CONFIG_NAMES[0]}`,
     next: "Name the config file itself, or write one: docs/config.md shows the smallest.",
   });
@@ -45,12 +45,12 @@ function findConfig(path: string): string {
 
 function missing(path: string): ConfigError {
   const folder = dirname(path);
-  const near = existsSync(folder) ? nearNames(basename(path), readdirSync(folder)).slice(0, 5) : [];
+  const near = existsSync(folder) ? closeNames(basename(path), readdirSync(folder)).slice(0, 5) : [];
   return new ConfigError({
     what: "the config file does not exist",
     where: path,
-    expected:
-      near.length > 0 ? `a file; the folder has ${near.join(", ")}` : `a file; there is no folder ${folder}`,
+    got: existsSync(folder) ? "no such file" : `no folder ${folder}`,
+    expected: near.length > 0 ? `perhaps ${near.join(", ")}` : `a config file, such as ${CONFIG_NAMES[0]}`,
     next: `Check the path; relative paths start at ${process.cwd()}.`,
   });
 }
@@ -59,8 +59,10 @@ async function importDefault(path: string): Promise<unknown> {
   const pairloom = await import("../index.js");
   const jiti = createJiti(pathToFileURL(path).href, { virtualModules: { pairloom }, moduleCache: false });
   const module = await jiti.import<{ default?: unknown }>(path).catch((cause: Error) => {
+    const where = `${path}${lineIn(path, cause)}`;
+    const next = "Mend the file.";
     throw new ConfigError(
-      { what: "the config file does not load", where: path, got: cause.message, next: "Mend the file." },
+      { what: "the config file does not load", where, got: cause.message, next },
       { cause },
     );
   });
@@ -73,4 +75,10 @@ async function importDefault(path: string): Promise<unknown> {
     expected: "export default defineConfig({ … })",
     next: "Add the default export.",
   });
+}
+
+/** `:12:5` where the stack tells at which line and column of the file an error came up. */
+function lineIn(path: string, { stack }: Error): string {
+  const [, rest] = stack?.split(path) ?? [];
+  return /^:\d+:\d+/.exec(rest ?? "")?.[0] ?? "";
 }

@@ -107,9 +107,9 @@ class QuarantineFile {
     return this.stream !== undefined;
   }
 
-  async add({ bad, malformed }: ScoredBatch): Promise<void> {
+  async add({ bad, malformedRows }: ScoredBatch): Promise<void> {
     for (const row of bad) await this.write(row);
-    if (malformed > 0) await this.write({ malformed, reason: "rows that the text reader could not read" });
+    for (const row of malformedRows) await this.write(row);
   }
 
   async close(): Promise<void> {

@@ -21,7 +21,8 @@ export const REPORT = "report.json";
 export const QUARANTINE = "quarantine.json";
 
 const RUNS = "runs";
-const LATEST = join(RUNS, "latest");
+/** A link to the newest run. */
+export const LATEST = join(RUNS, "latest");
 
 /** `runs/<folder of the config>-<time>`, which does not exist yet. */
 export function newRunDirectory(configPath: string, now = new Date()): string {

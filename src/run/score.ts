@@ -30,11 +30,10 @@ export class RowCount {
   refused = 0;
   readonly reasons: Record<string, number> = {};
 
-  add({ columns, bad, malformed }: ScanBatch): void {
+  add({ columns, bad, malformedRows }: ScanBatch): void {
     this.used += columns.rows;
-    this.refused += bad.length + malformed;
-    for (const { feature, reason } of bad) this.count(`${feature}: ${reason}`, 1);
-    if (malformed > 0) this.count("malformed row", malformed);
+    for (const { feature, reason } of bad) this.refuse(`${feature}: ${reason}`);
+    for (const { reason } of malformedRows) this.refuse(reason);
   }
 
   get read(): number {
@@ -60,8 +59,9 @@ export class RowCount {
     });
   }
 
-  private count(reason: string, rows: number): void {
-    this.reasons[reason] = (this.reasons[reason] ?? 0) + rows;
+  private refuse(reason: string): void {
+    this.refused++;
+    this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
   }
 }
 

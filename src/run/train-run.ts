@@ -123,8 +123,7 @@ class Run {
       const trained = await this.train("logistic regression", baseline, baselineDirectory(runDir), prepared);
       if (!trained.interrupted && !signal.aborted) results.push(await this.evaluate(trained, split, held));
     }
-    const rate = evaluateBaseRate(splits.train, held);
-    return rate ? [...results, { name: "base rate", evaluation: rate }] : results;
+    return [...results, { name: "base rate", evaluation: evaluateBaseRate(splits.train, held) }];
   }
 
   private async evaluate(

@@ -3,9 +3,9 @@ import { metricsReport } from "../../run/report.js";
 import { evaluateSource } from "../../run/score.js";
 import { otherSource, splitSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
-import { dataFiles, modelOptions, openModelOf } from "../model-options.js";
+import { modelOptions, openModelOf } from "../model-options.js";
 import { count, metricsTable, percent } from "../tables.js";
-import { choiceOption, command } from "../usage.js";
+import { choiceOption, command, listOption } from "../usage.js";
 
 export const evaluate = command(
   "eval",
@@ -25,7 +25,7 @@ export const evaluate = command(
     const split = choiceOption("split", args.split, splitNames) ?? "test";
     const model = await openModelOf(args);
     const { data } = model.config;
-    const files = dataFiles(rawArgs);
+    const files = listOption("data", rawArgs);
     const [source, where] =
       files.length > 0
         ? [otherSource(data, { files, sql: args.sql }), "--data"]

@@ -2,9 +2,9 @@ import { DataError } from "../../errors.js";
 import { predictRun } from "../../run/predict-run.js";
 import { otherSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
-import { dataFiles, modelOptions, openModelOf } from "../model-options.js";
+import { modelOptions, openModelOf } from "../model-options.js";
 import { count, plural } from "../tables.js";
-import { command, UsageError } from "../usage.js";
+import { command, listOption, UsageError } from "../usage.js";
 
 export const predict = command(
   "predict",
@@ -21,7 +21,7 @@ export const predict = command(
     },
   },
   async (args, rawArgs) => {
-    const files = dataFiles(rawArgs);
+    const files = listOption("data", rawArgs);
     if (files.length === 0)
       throw new UsageError({
         what: "pairloom predict wants files to score",

@@ -1,10 +1,10 @@
 import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { CheckpointError } from "../../errors.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../run/backend.js";
 import { type LoadedConfig, loadConfig } from "../../run/config-file.js";
-import { newRunDirectory, REPORT } from "../../run/run-directory.js";
+import { LATEST, newRunDirectory, REPORT } from "../../run/run-directory.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
@@ -55,7 +55,7 @@ export const train = command(
         listener: display,
       });
       display.stop();
-      if (result.interrupted) tellResume(loaded, runDir, args.baselines ?? false);
+      if (result.interrupted) tellResume(result, args.config, runDir, args.baselines ?? false);
       else tellResults(result, runDir);
     } finally {
       display.stop();
@@ -71,11 +71,10 @@ function withThreads({ path, config }: LoadedConfig, threads: number | undefined
 }
 
 function latestRun(): string {
-  const link = join("runs", "latest");
-  if (existsSync(link)) return relative("", realpathSync(link));
+  if (existsSync(LATEST)) return relative("", realpathSync(LATEST));
   throw new CheckpointError({
     what: "there is no run to resume",
-    where: link,
+    where: LATEST,
     next: "Name the run directory with --run, or leave --resume out.",
   });
 }
@@ -88,10 +87,10 @@ function deviceLine({ backend, fallback }: SelectedBackend, threads = availableP
   return `Device: ${backend.name}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
 }
 
-function tellResume({ path }: LoadedConfig, runDir: string, baselines: boolean): void {
+function tellResume({ report }: RunResult, config: string, runDir: string, baselines: boolean): void {
   const flags = baselines ? " --baselines" : "";
-  console.log(`Interrupted. Saved in ${runDir}. To go on from there:`);
-  console.log(`  npx pairloom train ${relative("", path)} --run ${runDir} --resume${flags}`);
+  console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To go on from there:`);
+  console.log(`  npx pairloom train ${config} --run ${runDir} --resume${flags}`);
   process.exitCode = EXIT.interrupted;
 }
 
@@ -103,7 +102,10 @@ function tellResults({ report, results }: RunResult, runDir: string): void {
     console.log(`\nMeasured on the ${report.measuredOn} split, ${count(rows)} rows${rate}${seen}:`);
     console.log(metricsTable(results));
   } else console.log("\nThere is no valid or test split to measure on: set one in data.");
-  console.log(`Run directory: ${runDir} (${REPORT}, ${report.checkpoint}, tensorboard/)`);
-  console.log(`Next:  npx pairloom inspect ${runDir}`);
-  console.log(`       npx pairloom predict ${runDir} --data <file> --output predictions.csv`);
+  const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
+  console.log(`Run directory: ${runDir}`);
+  console.log(`  ${report.checkpoint}, ${REPORT}, metrics.jsonl, tensorboard/`);
+  console.log("Next:");
+  console.log(`  npx pairloom inspect ${run}`);
+  console.log(`  npx pairloom predict ${run} --data <file> --output scores.csv`);
 }

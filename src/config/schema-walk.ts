@@ -1,0 +1,64 @@
+import type { z } from "zod";
+
+/**
+ * Finding the part of a schema that a config path belongs to. zod's issues name a path and not the schema that
+ * complained, so what would have been allowed there has to be looked up.
+ */
+
+type Schema = z.core.$ZodType;
+interface Def {
+  readonly type: string;
+  readonly innerType?: Schema;
+  readonly element?: Schema;
+  readonly shape?: Readonly<Record<string, Schema>>;
+  readonly options?: readonly Schema[];
+  readonly discriminator?: string;
+  readonly valueType?: Schema;
+  readonly values?: readonly unknown[];
+}
+
+const defOf = (schema: Schema): Def => schema._zod.def as unknown as Def;
+
+/** The keys that the objects at `path` may have, given the value that is there. */
+export function keysAt(root: Schema, path: readonly PropertyKey[], value: unknown): string[] {
+  const objects = schemasAt(root, path, value).filter((schema) => defOf(schema).type === "object");
+  return [...new Set(objects.flatMap((schema) => Object.keys(defOf(schema).shape ?? {})))];
+}
+
+/** The schemas at `path`: one, or several where a union leaves it open. */
+function schemasAt(root: Schema, path: readonly PropertyKey[], value: unknown): Schema[] {
+  const here = alternatives(root, value);
+  if (path.length === 0) return here;
+  const [key, ...rest] = path;
+  const inner = (value as Record<PropertyKey, unknown> | undefined)?.[key];
+  return here.flatMap((schema) => {
+    const child = childOf(defOf(schema), key);
+    return child ? schemasAt(child, rest, inner) : [];
+  });
+}
+
+function childOf({ type, shape, element, valueType }: Def, key: PropertyKey): Schema | undefined {
+  if (type === "object") return shape?.[String(key)];
+  if (type === "array") return element;
+  return type === "record" ? valueType : undefined;
+}
+
+/** A schema without its wrappers (optional, default), and the branches of a union that the value may mean. */
+function alternatives(schema: Schema, value: unknown): Schema[] {
+  const def = defOf(schema);
+  if (def.innerType) return alternatives(def.innerType, value);
+  if (def.type !== "union" || !def.options) return [schema];
+  const branches = def.options.flatMap((option) => alternatives(option, value));
+  const { discriminator } = def;
+  if (discriminator === undefined) return branches.filter((branch) => sameForm(defOf(branch).type, value));
+  const wanted = (value as Record<string, unknown> | undefined)?.[discriminator];
+  return branches.filter((branch) => {
+    const kind = defOf(branch).shape?.[discriminator];
+    return kind !== undefined && defOf(kind).values?.includes(wanted);
+  });
+}
+
+function sameForm(type: string, value: unknown): boolean {
+  if (Array.isArray(value)) return type === "array";
+  return typeof value === "object" && value !== null ? type === "object" || type === "record" : false;
+}
