@@ -6,6 +6,7 @@ import { configuredFeatureInfos } from "../models/feature-info.js";
 import { input } from "../ops/sources.js";
 import { columnValues } from "../train/evaluate.js";
 import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../train/optimizers.js";
 
 /** Where a baseline trains, inside the run directory. */
 export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");
@@ -38,19 +39,16 @@ export function logisticRegressionOf(config: Config): Config {
   return {
     ...config,
     model: { kind: "logisticRegression", features: featuresOf(config) },
-    train: {
-      ...config.train,
-      optimizer: BASELINE_OPTIMIZER,
-      l2: { dense: 0, embedding: 0, rows: "touched" },
-    },
+    train: { ...config.train, ...BASELINE_TRAINING },
   };
 }
 
-const schedule = { kind: "constant" } as const;
-const adagrad = { kind: "adagrad", initialAccumulator: 0, schedule } as const;
-const BASELINE_OPTIMIZER: Config["train"]["optimizer"] = {
-  dense: { ...adagrad, learningRate: 0.05, eps: 1e-10 },
-  embedding: { ...adagrad, learningRate: 0.05, eps: 1e-8 },
+const BASELINE_TRAINING = {
+  optimizer: optimizerSchema.parse({
+    dense: { kind: "adagrad", learningRate: 0.05 },
+    embedding: { kind: "adagrad", learningRate: 0.05 },
+  }),
+  l2: l2Schema.parse({}),
 };
 
 /** The names of the features that the model's graph reads, in the config's order. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
@@ -56,17 +56,11 @@ function missing(path: string): ConfigError {
 }
 
 async function importDefault(path: string): Promise<unknown> {
+  if (path.endsWith(".json")) return loading(path, async () => JSON.parse(readFileSync(path, "utf8")));
   const pairloom = await import("../index.js");
-  const jiti = createJiti(pathToFileURL(path).href, { virtualModules: { pairloom }, moduleCache: false });
-  const module = await jiti.import<{ default?: unknown }>(path).catch((cause: Error) => {
-    const where = `${path}${lineIn(path, cause)}`;
-    const next = "Mend the file.";
-    throw new ConfigError(
-      { what: "the config file does not load", where, got: cause.message, next },
-      { cause },
-    );
-  });
-  if (path.endsWith(".json")) return module.default ?? module;
+  const options = { virtualModules: { pairloom }, moduleCache: false, interopDefault: false };
+  const jiti = createJiti(pathToFileURL(path).href, options);
+  const module = await loading(path, () => jiti.import<{ default?: unknown }>(path));
   if (module.default !== undefined) return module.default;
   throw new ConfigError({
     what: "the config file has no default export",
@@ -75,6 +69,20 @@ async function importDefault(path: string): Promise<unknown> {
     expected: "export default defineConfig({ … })",
     next: "Add the default export.",
   });
+}
+
+async function loading<T>(path: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const cause = error as Error;
+    const where = `${path}${lineIn(path, cause)}`;
+    const next = "Mend the file.";
+    throw new ConfigError(
+      { what: "the config file does not load", where, got: cause.message, next },
+      { cause },
+    );
+  }
 }
 
 /** `:12:5` where the stack tells at which line and column of the file an error came up. */
