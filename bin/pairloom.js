@@ -2,6 +2,12 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+// A reader that has seen enough (`| head`) is no fault.
+process.stdout.on("error", (error) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 const main = new URL("../dist/cli/main.js", import.meta.url);
 if (existsSync(fileURLToPath(main))) {
   const { runCli } = await import(main.href);

@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
+
+const entry = resolve("test/cli-entry.ts");
+const jiti = resolve("node_modules/jiti/lib/jiti-register.mjs");
+
+let world: World;
+beforeAll(() => {
+  world = makeWorld();
+  world.write("rows.csv", csv(rows(2000)));
+  world.write("test.csv", csv(rows(100)));
+  const config = { ...smallConfig(), train: { batchSize: 64, steps: 400 } };
+  world.write("pairloom.config.json", JSON.stringify(config));
+});
+afterAll(() => world.remove());
+
+it("Ctrl-C saves and says how to go on; going on ends with the bytes of a run that never stopped", async () => {
+  const args = ["train", ".", "--run", "runs/stopped", "--backend", "reference"];
+  const child = spawn(process.execPath, ["--import", jiti, entry, ...args]);
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (text) => {
+    out += text;
+  });
+  child.stderr.on("data", (text) => {
+    const before = /epoch 1/.test(err);
+    err += text;
+    if (!before && /epoch 1/.test(err)) child.kill("SIGINT");
+  });
+  const code = await new Promise((done) => child.on("close", done));
+  expect(code, err).toBe(130);
+  const [, command] = /npx pairloom (train .*)/.exec(out)!;
+  expect(command).toBe("train . --run runs/stopped --resume");
+  const stoppedAt = Number(/at step (\d+)/.exec(out)?.[1]);
+  expect(stoppedAt).toBeGreaterThan(0);
+  expect(stoppedAt).toBeLessThan(400);
+
+  const resumed = await cli(...command.split(" "), "--backend", "reference");
+  expect(resumed.code).toBe(0);
+  expect((await cli("train", ".", "--run", "runs/whole", "--backend", "reference")).code).toBe(0);
+  expect(modelBytes("runs/stopped").equals(modelBytes("runs/whole"))).toBe(true);
+}, 120_000);
+
+function modelBytes(run: string): Buffer {
+  const last = readdirSync(join(run, "checkpoints"))
+    .filter((name) => name.startsWith("step-"))
+    .sort()
+    .at(-1)!;
+  expect(last).toBe("step-00000400");
+  return readFileSync(join(run, "checkpoints", last, "model.safetensors"));
+}
