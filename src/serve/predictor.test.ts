@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
+import { writeCheckpoint } from "../checkpoint/index.js";
+import { defineConfig, resolveConfig } from "../config/config.js";
+import { fitFeatures } from "../features/fit.js";
+import { load, type Predictor } from "./predictor.js";
+import type { RowOf } from "./row.js";
+
+const shops = ["a", "b"];
+const pairs = ["a\u0001x", "b\u0001y"];
+const config = defineConfig({
+  data: { train: { path: "unused.csv" }, label: "clicked" },
+  features: [
+    { kind: "id", name: "hour", buckets: 4 },
+    { kind: "id", name: "shop", vocabulary: shops },
+    { kind: "id", name: "pair", columns: ["shop", "city"], vocabulary: pairs },
+    { kind: "number", name: "price", normalize: { mean: 10, std: 4 } },
+    { kind: "ids", name: "tags", column: "tag_list", buckets: 3, pooling: "mean" },
+  ],
+  model: { kind: "logisticRegression", features: ["hour", "shop", "pair", "price", "tags"] },
+});
+type Row = RowOf<typeof config>;
+
+/** Weights of every table row: value, then the unknown, then the missing one. */
+const weights = {
+  hour: [0.1, 0.2, 0.3, 0.4, -0.9],
+  shop: [1, 2, -1, -2],
+  pair: [0.5, 0.25, -0.125, 0],
+  tags: [0.3, 0.6, 0.9],
+};
+const [bias, perPrice] = [-0.75, 0.5];
+
+let folder: string;
+let model: Predictor<Row>;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "pairloom-serve-"));
+  const resolved = resolveConfig(config);
+  const tensor = (values: number[], shape: number[]) =>
+    ({ dtype: "F32", shape, data: Float32Array.from(values) }) as const;
+  const features = fitFeatures(resolved.features, {
+    vocabularies: { shop: shops, pair: pairs },
+    numbers: {},
+  });
+  const tables = Object.entries(weights).map(([name, values]) => {
+    const { buckets } = features.features.find((feature) => feature.name === name) as { buckets: number };
+    expect(buckets).toBe(values.length);
+    return [`linear.${name}.weight`, tensor(values, [values.length, 1])] as const;
+  });
+  await writeCheckpoint(folder, {
+    ...{ step: 1, epoch: 0, epochStep: 1, seed: 1, reader: {}, trainer: {}, metrics: {} },
+    ...{ config: resolved, features },
+    model: new Map([
+      ...tables,
+      ["linear.weight", tensor([perPrice], [1, 1])],
+      ["linear.bias", tensor([bias], [1])],
+    ]),
+    optimizer: new Map(),
+  });
+  model = await load<typeof config>(folder, { backend: "reference" });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+describe("a loaded predictor", () => {
+  it("computes what its weights say", () => {
+    const rows: Row[] = [
+      { hour: 2, shop: "b", city: "y", price: 14, tag_list: [0, 2] },
+      { hour: "3", shop: "new", city: null, price: 10, tag_list: "1" },
+      { hour: null, shop: null, city: null, price: null, tag_list: null },
+    ];
+    const expected = [
+      bias + 0.3 + 2 + 0.25 + perPrice * 1 + (0.3 + 0.9) / 2,
+      bias + 0.4 - 1 - 0.125 + 0 + 0.6,
+      bias - 0.9 - 2 + 0 + 0 + 0,
+    ];
+    Array.from(model.logits(rows)).forEach((logit, i) => {
+      expect(logit).toBeCloseTo(expected[i], 6);
+    });
+    Array.from(model.predict(rows)).forEach((probability, i) => {
+      expect(probability).toBeCloseTo(sigmoid(expected[i]), 6);
+    });
+    expect(model.predictOne(rows[1])).toBeCloseTo(sigmoid(expected[1]), 6);
+  });
+
+  it("gives the same for a row alone and among thousands", () => {
+    const rows = Array.from({ length: 2500 }, (_, i) => ({
+      ...{ hour: i % 4, shop: i % 2 ? "a" : "b", city: "x", price: i % 30 },
+      tag_list: [i % 3],
+    }));
+    const all = model.predict(rows);
+    for (const i of [0, 1023, 1024, 2047, 2048, 2499]) expect(model.predictOne(rows[i])).toBe(all[i]);
+  });
+
+  it("names the row, the feature and the value that it refuses", () => {
+    const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [] };
+    expect(() => model.predict([row, { ...row, hour: 4 }])).toThrow(
+      /rows\[1\]: the feature hour refuses the row\n +got: +hour: 4 \(integer outside/,
+    );
+    expect(() => model.predict([row, { ...row, price: Number.NaN }, { ...row, hour: 9 }])).toThrow(
+      /the feature price refuses the row, and 1 more/,
+    );
+  });
+});
+
+describe("row types", () => {
+  it("are the columns that features read, with the values they take", () => {
+    expectTypeOf<keyof Row>().toEqualTypeOf<"hour" | "shop" | "city" | "price" | "tag_list">();
+    expectTypeOf<Row["price"]>().toEqualTypeOf<number | null>();
+    expectTypeOf<string>().toExtend<Row["hour"]>();
+    expectTypeOf<number[]>().toExtend<Row["tag_list"]>();
+    expectTypeOf<string>().not.toExtend<Row["price"]>();
+    expectTypeOf<RowOf<unknown>>().toEqualTypeOf<Readonly<Record<string, unknown>>>();
+  });
+});
