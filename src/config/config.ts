@@ -9,9 +9,13 @@ import { type FeatureInput, featuresSchema } from "./features.js";
 import { describeIssues } from "./issues.js";
 
 export const configSchema = z.strictObject({
+  /** Where examples come from, how they are split, which column is the label. */
   data: dataSchema,
+  /** How columns become ids and numbers (features.md). */
   features: featuresSchema,
+  /** The model, and which features it takes where. */
   model: modelSchema,
+  /** How to train it. */
   train: trainSchema.prefault({}),
 });
 

@@ -52,11 +52,20 @@ export const dataSchema = z
     source: sourceSchema.optional(),
     /** SQL predicates over the columns of `source`; a row may satisfy one at most. */
     split: z
-      .strictObject({ train: predicate, valid: predicate.optional(), test: predicate.optional() })
+      .strictObject({
+        /** Which rows to train on, and to learn features from. */
+        train: predicate,
+        /** Which rows choose the best checkpoint. */
+        valid: predicate.optional(),
+        /** Which rows to measure once, at the end. */
+        test: predicate.optional(),
+      })
       .optional(),
-    /** A source for each split, instead of `source` and `split`. */
+    /** The source of the training split, instead of `source` and `split`; also what the features are learnt from. */
     train: sourceSchema.optional(),
+    /** The source of the validation split, which chooses the best checkpoint. */
     valid: sourceSchema.optional(),
+    /** The source of the test split, which is measured once, at the end. */
     test: sourceSchema.optional(),
     /** The column of the target: a number or a boolean. */
     label: z.string().min(1),
@@ -64,6 +73,7 @@ export const dataSchema = z
     weight: z.string().min(1).optional(),
     /** The share of rows that may be quarantined before the run stops. */
     maxBadRows: z.number().min(0).max(1).default(0.01),
+    /** Where packed data is kept from run to run; it may be removed at any time. */
     cacheDir: z.string().min(1).default(".pairloom"),
   })
   .superRefine((data, context) => {
