@@ -33,12 +33,12 @@ it("Ctrl-C saves and says how to go on; going on ends with the bytes of a run th
   const code = await new Promise((done) => child.on("close", done));
   expect(code, err).toBe(130);
   const [, command] = /npx pairloom (train .*)/.exec(out)!;
-  expect(command).toBe("train . --run runs/stopped --resume");
+  expect(command).toBe("train . --run runs/stopped --resume --backend reference");
   const stoppedAt = Number(/at step (\d+)/.exec(out)?.[1]);
   expect(stoppedAt).toBeGreaterThan(0);
   expect(stoppedAt).toBeLessThan(400);
 
-  const resumed = await cli(...command.split(" "), "--backend", "reference");
+  const resumed = await cli(...command.split(" "));
   expect(resumed.code).toBe(0);
   expect((await cli("train", ".", "--run", "runs/whole", "--backend", "reference")).code).toBe(0);
   expect(modelBytes("runs/stopped").equals(modelBytes("runs/whole"))).toBe(true);

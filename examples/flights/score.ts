@@ -25,6 +25,4 @@ flights.forEach(({ hour, weekday, origin, destination }, i) => {
     `  ${origin} to ${destination}, ${day} ${String(hour).padStart(2)}:00   ${chance} to land 15 minutes late or more`,
   );
 });
-console.log(
-  "\nTry next: edit examples/flights/pairloom.config.ts (an epoch more, another model) and npm start again.",
-);
+console.log("\nTry next: edit examples/flights/pairloom.config.ts, then npm start again.");

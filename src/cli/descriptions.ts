@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.js";
-import type { FeatureConfig } from "../config/features.js";
+import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../config/features.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import { readingOf } from "../features/reading.js";
 import type { Graph } from "../graph/graph.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../models/feature-info.js";
 import { input, type ParameterAttrs } from "../ops/sources.js";
@@ -35,18 +36,18 @@ export function featureTable({ config, graph, features }: Description): string {
     used.has(feature.name) ? feature.name : `${feature.name} (unused)`,
     feature.kind,
     columnsOf(feature),
-    transformOf(feature),
+    transformOf(plainOf(feature)),
     features ? rowsOf(features.features[i]) : "",
   ]);
   return table(["feature", "kind", "columns", "from", "table rows"], rows, [1, 2, 3]);
 }
 
 function columnsOf(feature: FeatureConfig): string {
-  const crossed = feature.kind === "id" ? feature.columns : undefined;
-  return (crossed ?? [feature.column ?? feature.name]).join(" x ");
+  const crossed = feature.kind === "id" ? " x " : ", ";
+  return readingOf(feature).columns.join(crossed);
 }
 
-function transformOf(feature: FeatureConfig): string {
+function transformOf(feature: PlainFeatureConfig): string {
   if (feature.kind === "number") {
     if (feature.boundaries) return `${feature.boundaries.length + 1} ranges`;
     const { normalize } = feature;

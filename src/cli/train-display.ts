@@ -43,10 +43,16 @@ export class TrainDisplay implements RunListener {
   training(name: string, config: Config): TrainingListener {
     this.onTraining();
     const { progress } = this;
-    const epochs = config.train.steps === undefined ? `/${config.train.epochs ?? 1}` : "";
+    const { steps, batchSize } = config.train;
+    const lastRow = steps === undefined ? Number.POSITIVE_INFINITY : steps * batchSize;
+    const epochs = steps === undefined ? `/${config.train.epochs ?? 1}` : "";
     return {
       epochStarted: (epoch, rows, doneRows) =>
-        progress.start(`${name}, epoch ${epoch + 1}${epochs}`, rows, doneRows),
+        progress.start(
+          `${name}, epoch ${epoch + 1}${epochs}`,
+          Math.min(rows, lastRow - epoch * rows),
+          doneRows,
+        ),
       trained: (rows, loss, auc) => progress.advance({ rows, loss, auc }),
       evaluationStarted: (rows) => progress.start(`${name}, valid`, rows),
       evaluatedRows: (rows) => progress.advance({ rows }),

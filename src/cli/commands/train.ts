@@ -27,6 +27,11 @@ export const train = command(
       description: "Go on from the latest checkpoint of --run (default runs/latest)",
     },
     baselines: { type: "boolean", description: "Also train logistic regression on the same features" },
+    steps: {
+      type: "string",
+      valueHint: "n",
+      description: "Train for so many steps, whatever the config says",
+    },
     threads: { type: "string", valueHint: "n", description: "Native threads (default: all processors)" },
     backend: {
       type: "string",
@@ -36,7 +41,10 @@ export const train = command(
   },
   async (args) => {
     const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
-    const loaded = withThreads(await loadConfig(args.config), countOption("threads", args.threads));
+    const loaded = withOptions(await loadConfig(args.config), {
+      steps: countOption("steps", args.steps),
+      threads: countOption("threads", args.threads),
+    });
     const runDir = args.run ?? (args.resume ? latestRun() : newRunDirectory(loaded.path));
     const display = new TrainDisplay(() => interrupt.ask());
     const interrupt = new Interrupt(() =>
@@ -55,7 +63,7 @@ export const train = command(
         listener: display,
       });
       display.stop();
-      if (result.interrupted) tellResume(result, args.config, runDir, args.baselines ?? false);
+      if (result.interrupted) tellResume(result, runDir, args);
       else tellResults(result, runDir);
     } finally {
       display.stop();
@@ -64,10 +72,13 @@ export const train = command(
   },
 );
 
-function withThreads({ path, config }: LoadedConfig, threads: number | undefined): LoadedConfig {
-  return threads === undefined
-    ? { path, config }
-    : { path, config: { ...config, train: { ...config.train, threads } } };
+function withOptions(
+  { path, config }: LoadedConfig,
+  { steps, threads }: { steps?: number; threads?: number },
+): LoadedConfig {
+  const length = steps === undefined ? {} : { steps, epochs: undefined };
+  const train = { ...config.train, ...length, ...(threads !== undefined && { threads }) };
+  return { path, config: { ...config, train } };
 }
 
 function latestRun(): string {
@@ -87,10 +98,19 @@ function deviceLine({ backend, fallback }: SelectedBackend, threads = availableP
   return `Device: ${backend.name}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
 }
 
-function tellResume({ report }: RunResult, config: string, runDir: string, baselines: boolean): void {
-  const flags = baselines ? " --baselines" : "";
+interface Flags {
+  readonly config: string;
+  readonly steps?: string;
+  readonly threads?: string;
+  readonly backend?: string;
+  readonly baselines?: boolean;
+}
+
+function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
+  const kept = (["steps", "threads", "backend"] as const).filter((name) => args[name] !== undefined);
+  const flags = kept.map((name) => ` --${name} ${args[name]}`).concat(args.baselines ? " --baselines" : "");
   console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To go on from there:`);
-  console.log(`  npx pairloom train ${config} --run ${runDir} --resume${flags}`);
+  console.log(`  npx pairloom train ${args.config} --run ${runDir} --resume${flags.join("")}`);
   process.exitCode = EXIT.interrupted;
 }
 
