@@ -54,8 +54,9 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
   });
 }
 
+/** citty colours its help whether or not a terminal reads it. */
 function print(text: string): void {
-  console.log(text);
+  console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
 
 function unknownCommand(name: string): UsageError {
