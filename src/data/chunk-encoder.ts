@@ -7,8 +7,10 @@ import {
   layoutOf,
   weightColumn,
 } from "../features/block.js";
-import { targetFeature } from "../features/encoder.js";
+import { compileCell, targetFeature } from "../features/cells.js";
+import { compileDerivation, evaluationOrder, inputNames } from "../features/derive.js";
 import type { FittedBag, FittedFeature, FittedFeatures, FittedId, FittedNumber } from "../features/fitted.js";
+import { featureValues } from "../features/outputs.js";
 import { Refusal, type RefusalCode, refusalText } from "../features/refusal.js";
 import {
   compileId,
@@ -17,7 +19,7 @@ import {
   type VocabularyCache,
   vocabularyCache,
 } from "../features/transform.js";
-import { ListVector, NumberVector, TextVector } from "./vectors.js";
+import { ListVector, NumberVector, TextVector, vectorValues } from "./vectors.js";
 import type { Wire } from "./wire.js";
 
 /** DuckDB chunks to encoded rows, column by column: the bulk twin of `createEncoder`. */
@@ -51,12 +53,17 @@ export interface RefusedRow {
 
 type AnyVector = NumberVector | TextVector | ListVector;
 
+type EncodeVector = (vector: AnyVector, rows: number, block: Block, refusals: Refusals) => void;
+
 interface ColumnEncoder {
   readonly feature: string;
   readonly columns: readonly string[];
-  readonly wire: Wire;
-  encode(vector: AnyVector, rows: number, block: Block, refusals: Refusals): void;
+  readonly wires: readonly Wire[];
+  encode(vectors: readonly AnyVector[], rows: number, block: Block, refusals: Refusals): void;
 }
+
+/** Sees the values of a derived feature for the rows of a chunk. */
+export type Observer = (feature: string, values: readonly unknown[]) => void;
 
 export interface Targets {
   readonly label: { column: string; wire: Wire };
@@ -68,25 +75,45 @@ export class ChunkEncoder {
   /** The rows of the last chunk encoded; refused rows hold nothing of use. */
   readonly block: Block;
   private readonly encoders: ColumnEncoder[] = [];
-  private vectors: AnyVector[] = [];
+  /** By encoder. */
+  private vectors: AnyVector[][] = [];
   private refusals: Refusals;
+  /** The features in the order of their encoders. */
+  private readonly order: readonly number[];
+  private readonly read: ReadonlySet<string>;
+  /** Of the chunk, by feature: what was computed, then what other features read. */
+  private readonly values = new Map<string, readonly unknown[]>();
 
-  /** @param wires one per feature, in order */
-  constructor(fitted: FittedFeatures, wires: readonly Wire[], targets?: Targets) {
+  /** @param wires of each feature, in order */
+  constructor(
+    private readonly fitted: FittedFeatures,
+    wires: readonly (readonly Wire[])[],
+    targets?: Targets,
+    private readonly observe?: Observer,
+  ) {
     this.layout = layoutOf(fitted, targets !== undefined);
     const capacity = duckdb.vector_size();
     this.block = new Block(this.layout, capacity);
     this.refusals = new Refusals(capacity);
     const vocabularies = vocabularyCache(fitted);
-    fitted.features.forEach((feature, i) => {
-      this.add(feature, wires[i], compileColumn(feature, i, this.layout, vocabularies));
-    });
+    this.order = evaluationOrder(fitted);
+    this.read = inputNames(fitted);
+    for (const i of this.order) {
+      const feature = fitted.features[i];
+      if (feature.reading.derivation) this.addDerived(feature, wires[i], vocabularies);
+      else
+        this.add(
+          feature,
+          wires[i][0],
+          compileColumn(feature, this.encoders.length, this.layout, vocabularies),
+        );
+    }
     if (targets) this.addTargets(targets);
   }
 
   /** The SELECT list that {@link encode} reads, from the first column of the chunk on. */
   get projection(): string[] {
-    return this.encoders.map(({ wire }) => wire.sql);
+    return this.encoders.flatMap(({ wires }) => wires.map(({ sql }) => sql));
   }
 
   /** Encodes all rows of a chunk into `block`; returns how many are refused. */
@@ -95,9 +122,14 @@ export class ChunkEncoder {
     this.block.clear();
     this.block.rows = rows;
     this.refusals.by.fill(0, 0, rows);
-    this.vectors = this.encoders.map(({ wire }, i) => readVector(chunk, i, rows, wire.reads));
+    this.values.clear();
+    let column = 0;
+    this.vectors = this.encoders.map(({ wires }) =>
+      wires.map(({ reads }) => readVector(chunk, column++, rows, reads)),
+    );
     this.encoders.forEach((encoder, i) => {
       encoder.encode(this.vectors[i], rows, this.block, this.refusals);
+      this.keepValues(i, rows);
     });
     let refused = 0;
     for (let r = 0; r < rows; r++) if (this.refusals.by[r] !== 0) refused++;
@@ -113,11 +145,53 @@ export class ChunkEncoder {
     const index = this.refusals.by[row] - 1;
     const { feature, columns } = this.encoders[index];
     const reason = refusalText(this.refusals.codes[row] as RefusalCode);
-    return { feature, columns, reason, value: valueText(this.vectors[index], row) };
+    const values = this.vectors[index].map((vector) => valueText(vector, row));
+    return {
+      feature,
+      columns,
+      reason,
+      value: values.length > 1 ? JSON.stringify(values) : (values[0] ?? null),
+    };
   }
 
-  private add({ name, reading }: FittedFeature, wire: Wire, encode: ColumnEncoder["encode"]): void {
-    this.encoders.push({ feature: name, columns: reading.columns, wire, encode });
+  private add({ name, reading }: FittedFeature, wire: Wire, encode: EncodeVector): void {
+    this.encoders.push({
+      feature: name,
+      columns: reading.columns,
+      wires: [wire],
+      encode: ([vector], rows, block, refusals) => encode(vector, rows, block, refusals),
+    });
+  }
+
+  /** A computed value goes through the very functions that serving uses. */
+  private addDerived(feature: FittedFeature, wires: readonly Wire[], vocabularies: VocabularyCache): void {
+    const { name, reading } = feature;
+    const encoder = this.encoders.length;
+    const { inputs } = reading.derivation!;
+    const compute = compileDerivation(reading.derivation!);
+    const write = compileCell(feature, this.layout, vocabularies);
+    const encode: ColumnEncoder["encode"] = (vectors, rows, block, refusals) => {
+      let column = 0;
+      const raw = inputs.map((input) =>
+        "feature" in input ? this.values.get(input.feature)! : vectorValues(vectors[column++], rows),
+      );
+      const values = compute(raw, rows);
+      this.values.set(name, values);
+      this.observe?.(name, values);
+      values.forEach((value, row) => {
+        const refusal = write(value, row, block);
+        if (refusal !== 0) refusals.mark(row, encoder, refusal);
+      });
+    };
+    this.encoders.push({ feature: name, columns: reading.columns, wires, encode });
+  }
+
+  /** What other features read of the feature just encoded. */
+  private keepValues(encoder: number, rows: number): void {
+    const feature = this.fitted.features[this.order[encoder]];
+    if (feature === undefined || !this.read.has(feature.name)) return;
+    const raw = this.values.get(feature.name) ?? vectorValues(this.vectors[encoder][0], rows);
+    this.values.set(feature.name, featureValues(feature, raw, this.block));
   }
 
   private addTargets({ label, weight }: Targets): void {
@@ -164,7 +238,7 @@ function compileColumn(
   encoder: number,
   layout: Layout,
   vocabularies: VocabularyCache,
-): ColumnEncoder["encode"] {
+): EncodeVector {
   switch (feature.type) {
     case "id":
       return encodeIds(feature, encoder, layout, vocabularies);
@@ -199,7 +273,7 @@ function encodeIds(
   encoder: number,
   layout: Layout,
   vocabularies: VocabularyCache,
-): ColumnEncoder["encode"] {
+): EncodeVector {
   const F = layout.ids.length;
   const offset = layout.ids.indexOf(feature.name);
   const element = compileElement(feature, vocabularies);
@@ -219,7 +293,7 @@ function encodeBags(
   encoder: number,
   layout: Layout,
   vocabularies: VocabularyCache,
-): ColumnEncoder["encode"] {
+): EncodeVector {
   const index = layout.bags.indexOf(feature.name);
   const element = compileElement(feature, vocabularies);
   const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
@@ -257,7 +331,7 @@ function denseOffset(layout: Layout, name: string): number {
   return layout.dense.find((range) => range.name === name)!.offset;
 }
 
-function encodeNumbers(feature: FittedNumber, encoder: number, layout: Layout): ColumnEncoder["encode"] {
+function encodeNumbers(feature: FittedNumber, encoder: number, layout: Layout): EncodeVector {
   const { encode, missing } = compileNumber(feature);
   const W = layout.denseWidth;
   const offset = denseOffset(layout, feature.name);
@@ -272,7 +346,7 @@ function encodeNumbers(feature: FittedNumber, encoder: number, layout: Layout): 
   };
 }
 
-function encodeWeights(feature: FittedNumber, encoder: number, layout: Layout): ColumnEncoder["encode"] {
+function encodeWeights(feature: FittedNumber, encoder: number, layout: Layout): EncodeVector {
   const encode = encodeNumbers(feature, encoder, layout);
   const offset = denseOffset(layout, feature.name);
   return (vector, rows, block, refusals) => {
@@ -282,7 +356,7 @@ function encodeWeights(feature: FittedNumber, encoder: number, layout: Layout): 
   };
 }
 
-function encodeLists(feature: FittedNumber, encoder: number, layout: Layout): ColumnEncoder["encode"] {
+function encodeLists(feature: FittedNumber, encoder: number, layout: Layout): EncodeVector {
   const { encode, missing } = compileNumber(feature);
   const { width } = feature;
   const W = layout.denseWidth;

@@ -1,45 +1,57 @@
 import { readFileSync } from "node:fs";
-import { type FeatureConfig, hasTable, tableName } from "../config/features.js";
+import {
+  type FeatureConfig,
+  isDerived,
+  learntVocabulary,
+  type PlainFeatureConfig,
+  plainOf,
+  tableName,
+} from "../config/features.js";
 import { ConfigError, DataError } from "../errors.js";
 import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
 import type { Duck } from "./duckdb.js";
 import type { Wire } from "./wire.js";
 
 /**
- * What features learn from the training split, as SQL aggregates: one scan for all vocabularies and one for all
- * numbers.
+ * What features that read columns as they are learn from the training split, as SQL aggregates: one scan for all
+ * vocabularies and one for all numbers; and the vocabularies that are given.
  *
  * @param training a SELECT of the rows of the training split
- * @param wires one per feature, in order
+ * @param wires of each feature, in order
  */
 export async function learnStatistics(
   duck: Duck,
   features: readonly FeatureConfig[],
-  wires: readonly Wire[],
+  wires: readonly (readonly Wire[])[],
   training: string,
 ): Promise<Statistics> {
+  const columns = features.flatMap((feature, index) =>
+    isDerived(feature) ? [] : [{ feature, index, wire: wires[index][0] }],
+  );
   return {
     vocabularies: {
-      ...givenVocabularies(features),
-      ...(await learnVocabularies(duck, features, wires, training)),
+      ...givenVocabularies(features.map(plainOf)),
+      ...(await learnVocabularies(duck, columns, training)),
     },
-    numbers: await learnNumbers(duck, features, wires, training),
+    numbers: await learnNumbers(duck, columns, training),
   };
+}
+
+/** A feature that reads a column as it is. */
+interface FeatureColumn {
+  readonly feature: PlainFeatureConfig;
+  readonly index: number;
+  readonly wire: Wire;
 }
 
 type Learnt = { minCount: number; maxSize?: number };
 
-function vocabularyOf(feature: FeatureConfig) {
-  return feature.kind === "number" || !hasTable(feature) ? undefined : feature.vocabulary;
-}
-
-function learntRule(feature: FeatureConfig): Learnt | undefined {
-  const vocabulary = vocabularyOf(feature);
-  return vocabulary && "minCount" in vocabulary ? vocabulary : undefined;
+function vocabularyOf(feature: PlainFeatureConfig) {
+  return feature.kind === "number" ? undefined : feature.vocabulary;
 }
 
 /** Vocabularies that the config or a file of one value a line spells out. */
-function givenVocabularies(features: readonly FeatureConfig[]): Record<string, readonly string[]> {
+function givenVocabularies(features: readonly PlainFeatureConfig[]): Record<string, readonly string[]> {
   const given: Record<string, readonly string[]> = {};
   features.forEach((feature, i) => {
     const vocabulary = vocabularyOf(feature);
@@ -95,19 +107,18 @@ function distinct(values: readonly string[], where: string): readonly string[] {
 
 async function learnVocabularies(
   duck: Duck,
-  features: readonly FeatureConfig[],
-  wires: readonly Wire[],
+  columns: readonly FeatureColumn[],
   training: string,
 ): Promise<Record<string, readonly string[]>> {
   const rules = new Map<string, Learnt>();
-  for (const feature of features) {
-    const rule = learntRule(feature);
+  for (const { feature } of columns) {
+    const rule = learntVocabulary(feature);
     if (rule) rules.set(tableName(feature), rule);
   }
   if (rules.size === 0) return {};
   const tables = [...rules.keys()];
-  const cells = features.flatMap((feature, i) =>
-    learntRule(feature) ? [{ table: tables.indexOf(tableName(feature)), wire: wires[i] }] : [],
+  const cells = columns.flatMap(({ feature, wire }) =>
+    learntVocabulary(feature) ? [{ table: tables.indexOf(tableName(feature)), wire }] : [],
   );
   const found: string[][] = tables.map(() => []);
   const sql = vocabularySql(cells, [...rules.values()], training);
@@ -156,7 +167,7 @@ function concatSql(elements: readonly string[], lists: readonly string[]): strin
   return `list_concat([${elements.join(", ")}], ${lists.join(", ")})`;
 }
 
-function nothingLearnt(table: string): DataError {
+export function nothingLearnt(table: string): DataError {
   return new DataError({
     what: "the training split has no value for a learnt vocabulary",
     where: `features: ${table}`,
@@ -172,15 +183,12 @@ function nothingLearnt(table: string): DataError {
  */
 async function learnNumbers(
   duck: Duck,
-  features: readonly FeatureConfig[],
-  wires: readonly Wire[],
+  columns: readonly FeatureColumn[],
   training: string,
 ): Promise<Record<string, NumberStatistics>> {
-  const wanted = features.flatMap((feature, i) =>
-    needsNumberStatistics(feature) ? [{ name: feature.name, i }] : [],
-  );
+  const wanted = columns.filter(({ feature }) => needsNumberStatistics(feature));
   if (wanted.length === 0) return {};
-  const values = wanted.map(({ i }, k) => `${wires[i].sql} AS x${k}`);
+  const values = wanted.map(({ wire }, k) => `${wire.sql} AS x${k}`);
   const aggregates = wanted.flatMap((_, k) => {
     const finite = `FILTER (WHERE isfinite(x${k}))`;
     return ["avg", "stddev_pop", "min", "max"].map((name) => `${name}(x${k}) ${finite} AS ${name}${k}`);
@@ -192,15 +200,15 @@ async function learnNumbers(
   );
   await duck.run("RESET threads", "features");
   return Object.fromEntries(
-    wanted.map(({ name, i }, k) => {
+    wanted.map(({ feature: { name }, index }, k) => {
       const [mean, std, min, max] = row.slice(4 * k, 4 * k + 4);
-      if (mean === null) throw noNumbers(name, i);
+      if (mean === null) throw noNumbers(name, index);
       return [name, { mean: Number(mean), std: Number(std), min: Number(min), max: Number(max) }];
     }),
   );
 }
 
-function noNumbers(name: string, index: number): DataError {
+export function noNumbers(name: string, index: number): DataError {
   return new DataError({
     what: "the training split has no finite number to learn statistics from",
     where: `features[${index}]`,

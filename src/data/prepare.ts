@@ -11,6 +11,7 @@ import { readingOf } from "../features/reading.js";
 import { ChunkEncoder } from "./chunk-encoder.js";
 import { Duck } from "./duckdb.js";
 import { learnStatistics, whereSql } from "./learn.js";
+import { learnDerived } from "./learn-derived.js";
 import { packSource, type SplitTarget, tooManyBadRows } from "./pack-source.js";
 import type { PackedDataset } from "./packed.js";
 import { packedVersion } from "./packed-format.js";
@@ -24,7 +25,7 @@ import {
   writePrepared,
 } from "./prepared.js";
 import { openSource, type Source } from "./source.js";
-import { columnWants, readingWire, targetWire, type Wire } from "./wire.js";
+import { columnWants, readingWires, targetWire, type Wire } from "./wire.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;
@@ -67,7 +68,7 @@ interface Job {
   readonly source: Source;
   readonly splits: readonly { readonly name: SplitName; readonly predicate?: string }[];
   /** What to ask of DuckDB for each feature. */
-  readonly wires: readonly Wire[];
+  readonly wires: readonly (readonly Wire[])[];
   readonly label: Wire;
   readonly weight?: Wire;
 }
@@ -89,7 +90,7 @@ async function lookAtSources(
     return {
       source,
       splits,
-      wires: features.map((feature, i) => readingWire(readingOf(feature), source, `features[${i}]`)),
+      wires: features.map((feature, i) => readingWires(readingOf(feature), source, `features[${i}]`)),
       label: targetWire(data.label, source, "data.label"),
       ...(data.weight !== undefined && { weight: targetWire(data.weight, source, "data.weight") }),
     };
@@ -115,7 +116,8 @@ function keyOf({ data, features }: PrepareOptions, jobs: readonly Job[]): string
   const { cacheDir, maxBadRows, ...resolved } = data;
   const files = features.flatMap((feature) => {
     const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
-    return vocabulary && "file" in vocabulary ? [fileState(vocabulary.file)] : [];
+    const module = feature.kind === "custom" ? [fileState(feature.module)] : [];
+    return vocabulary && "file" in vocabulary ? [fileState(vocabulary.file), ...module] : module;
   });
   const identity = jobs.map(({ source }) => source.identity);
   const text = JSON.stringify({ packedVersion, features, resolved, identity, files }, withoutRows);
@@ -175,7 +177,8 @@ async function learn(
 ): Promise<FittedFeatures> {
   onProgress?.({ phase: "learn" });
   const training = whereSql(job.source.select(), job.splits[0].predicate);
-  return fitFeatures(features, await learnStatistics(duck, features, job.wires, training));
+  const known = await learnStatistics(duck, features, job.wires, training);
+  return fitFeatures(features, await learnDerived(duck, features, job.wires, training, known));
 }
 
 async function packJobs(

@@ -12,7 +12,7 @@ import { Duck, quoteName } from "./duckdb.js";
 import { type MalformedRow, readRejects } from "./rejects.js";
 import { columnType, openSource, type Source } from "./source.js";
 import { TextVector } from "./vectors.js";
-import { columnWants, readingWire, targetWire } from "./wire.js";
+import { columnWants, readingWires, targetWire } from "./wire.js";
 
 export interface ScanOptions {
   /** The config path of the source, for errors; default `source`. */
@@ -71,7 +71,7 @@ export async function* scanSource(
     );
     const source = await openSource(duck, config, where, wants, scratch);
     const wires = fitted.features.map(({ name, reading }) =>
-      readingWire(reading, source, `features.${name}`),
+      readingWires(reading, source, `features.${name}`),
     );
     const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, label, weight));
     const carried = passthrough.map((name) => carry(source, name));

@@ -151,6 +151,7 @@ function valueJson(value: unknown, numeric: boolean): string | undefined {
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number" && !Number.isFinite(value)) return numeric ? `"${value}"` : "null";
   if (value instanceof Date) return JSON.stringify(canonicalText(value) ?? null);
+  if (value instanceof Map) return rowJson(Object.fromEntries(value), new Set());
   if (isList(value)) return `[${Array.from(value, (x) => valueJson(x, numeric) ?? "null").join(",")}]`;
   return JSON.stringify(value);
 }

@@ -189,6 +189,9 @@ function textType(detected: string, want: Want | undefined): string {
 
 /** JSON texts that look like dates stay text; columns of mixed types are read as text. */
 function jsonType(detected: string, want: Want | undefined): string {
+  // An object is a map of its keys; read as text, so that numbers of any size keep their digits.
+  if (want === "text" && /^(STRUCT|MAP)\(/.test(detected) && !detected.endsWith("]"))
+    return "MAP(VARCHAR, VARCHAR)";
   const type = detected.replace(/\bJSON\b/g, "VARCHAR");
   return want === "text" ? type.replace(/^(DATE|TIME\w*( WITH TIME ZONE)?|UUID)/, "VARCHAR") : type;
 }

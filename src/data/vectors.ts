@@ -128,6 +128,24 @@ export class ListVector extends VectorView {
   }
 }
 
+/** A column's values: numbers, texts or lists of them; `undefined` where missing, in a list of texts empty. */
+export function vectorValues(vector: NumberVector | TextVector | ListVector, rows: number): unknown[] {
+  const read = valueReader(vector);
+  return Array.from({ length: rows }, (_, r) => (vector.isNull(r) ? undefined : read(r)));
+}
+
+function valueReader(vector: NumberVector | TextVector | ListVector): (row: number) => unknown {
+  if (vector instanceof TextVector) return (row) => vector.text(row) ?? undefined;
+  if (vector instanceof NumberVector) return (row) => vector.values[row];
+  const { child, starts, ends } = vector;
+  const element = valueReader(child);
+  return (row) =>
+    Array.from({ length: ends[row] - starts[row] }, (_, i) => {
+      const at = starts[row] + i;
+      return child.isNull(at) ? null : element(at);
+    });
+}
+
 /** All rows of a chunk of VARCHAR columns. */
 export function textRows(chunk: DataChunk): (string | null)[][] {
   const rows = duckdb.data_chunk_get_size(chunk);

@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { canonicalSql } from "../features/canonical.js";
+import type { Input } from "../features/inputs.js";
 import type { Reading } from "../features/reading.js";
 import { quoteName, quoteText } from "./duckdb.js";
 import { columnType, type Source, type Want } from "./source.js";
@@ -16,21 +17,70 @@ export interface Wire {
 /** How the columns of a source are read; where readings differ, text wins over numbers and numbers over targets. */
 export function columnWants(readings: readonly Reading[], targets: readonly string[]): Map<string, Want> {
   const wants = new Map<string, Want>(targets.map((name) => [name, "target"]));
-  for (const { columns, as } of readings)
-    for (const column of columns)
-      if (as === "text") wants.set(column, "text");
-      else if (wants.get(column) !== "text") wants.set(column, "number");
+  for (const { column, as } of readings.flatMap(elementsOf))
+    if (as === "text") wants.set(column, "text");
+    else if (wants.get(column) !== "text") wants.set(column, "number");
   return wants;
 }
 
+/** The columns of a reading with what is read of each. */
+function elementsOf({
+  columns,
+  as,
+  separator,
+  length,
+  derivation,
+}: Reading): { column: string; as: "text" | "number" }[] {
+  if (derivation)
+    return derivation.inputs.flatMap((input) =>
+      "column" in input
+        ? [{ column: input.column, as: input.as === "number" ? ("number" as const) : ("text" as const) }]
+        : [],
+    );
+  // A vector may stand in one text; a list of numbers stays one either way.
+  const element = as === "text" || (separator !== undefined && length !== undefined) ? "text" : "number";
+  return columns.map((column) => ({ column, as: element }));
+}
+
 /**
+ * What to ask of DuckDB for a feature: one column, or one for each column that a computed value takes.
+ *
  * @param where the config path of the feature
  * @throws ConfigError where the column does not exist or has a type that the feature cannot read
  */
-export function readingWire(reading: Reading, source: Source, where: string): Wire {
-  if (reading.separator !== undefined) return bagWire(reading, reading.separator, source, where);
-  if (reading.length !== undefined) return vectorWire(reading, reading.length, source, where);
-  return scalarWire(reading, source, where);
+export function readingWires(reading: Reading, source: Source, where: string): Wire[] {
+  const { derivation, separator, length } = reading;
+  if (derivation)
+    return derivation.inputs.flatMap((input) =>
+      "column" in input ? [inputWire(input.column, input.as, source, where)] : [],
+    );
+  if (length !== undefined) return [vectorWire(reading, length, source, where)];
+  if (separator !== undefined) return [bagWire(reading, separator, source, where)];
+  return [scalarWire(reading, source, where)];
+}
+
+/** A column that a derived feature computes from: texts and lists as they are, which it splits and parses itself. */
+function inputWire(name: string, as: Input["as"], source: Source, where: string): Wire {
+  const type = columnType(source, name, where);
+  const column = quoteName(name);
+  if (as === "number") return { sql: must(numberSql(column, type), name, type, where, as), reads: "number" };
+  const map = as === "texts" ? mapTypes(type) : undefined;
+  if (map) {
+    const key = must(canonicalSql("e.key", map.key), name, type, where, "text");
+    const value = must(canonicalSql("e.value", map.value), name, type, where, "text");
+    const entry = `${key} || ':' || coalesce(${value}, '')`;
+    return { sql: `list_transform(map_entries(${column}), lambda e: ${entry})`, reads: "texts" };
+  }
+  const element = as === "texts" ? listElement(type) : undefined;
+  const mapped = must(canonicalSql(element ? "x" : column, element ?? type), name, type, where, "text");
+  if (element === undefined) return { sql: mapped, reads: "text" };
+  return { sql: `list_transform(${column}, lambda x: ${mapped})`, reads: "texts" };
+}
+
+/** The types of a map's keys and values. */
+function mapTypes(type: string): { key: string; value: string } | undefined {
+  const [, key, value] = /^MAP\((\w+(?:\([^)]*\))?), (.*)\)$/.exec(type) ?? [];
+  return key === undefined ? undefined : { key, value };
 }
 
 /** The SQL of a scalar number column: a label, a weight, a feature. */
@@ -77,14 +127,30 @@ function listSql(column: string, type: string, separator: string): string {
   return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
 }
 
-function vectorWire({ columns }: Reading, length: number, source: Source, where: string): Wire {
+function vectorWire(
+  { columns, separator = "," }: Reading,
+  length: number,
+  source: Source,
+  where: string,
+): Wire {
   const [name] = columns;
   const path = `${where}.column`;
   const type = columnType(source, name, path);
-  const mapped = numberSql("x", listElement(type) ?? "");
+  const column = quoteName(name);
+  const isText = type === "VARCHAR";
+  const mapped = numberSql("x", listElement(type) ?? (isText ? type : ""));
   if (mapped === undefined)
-    throw wrongType(name, type, path, `a list of ${length} numbers`, "build the list in sql");
-  return { sql: `list_transform(${quoteName(name)}, lambda x: ${mapped})`, reads: "numbers" };
+    throw wrongType(
+      name,
+      type,
+      path,
+      `a list of ${length} numbers, or text that holds one`,
+      "build the list in sql",
+    );
+  const list = isText
+    ? `CASE WHEN trim(${column}) <> '' THEN string_split(${column}, ${quoteText(separator)}) END`
+    : column;
+  return { sql: `list_transform(${list}, lambda x: ${mapped})`, reads: "numbers" };
 }
 
 function must(

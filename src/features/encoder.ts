@@ -1,17 +1,11 @@
 import type { ColumnSet } from "../data/columns.js";
-import { type BagBuffer, Block, type Layout, labelColumn, layoutOf, weightColumn } from "./block.js";
-import { canonicalCross, canonicalText } from "./canonical.js";
-import type { FittedBag, FittedFeature, FittedFeatures, FittedId, FittedNumber } from "./fitted.js";
+import { Block, type Layout, labelColumn, layoutOf, weightColumn } from "./block.js";
+import { columnReader, compileCell, numberCell, targetFeature, type WriteCell } from "./cells.js";
+import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
+import type { FittedFeature, FittedFeatures } from "./fitted.js";
+import { featureValues } from "./outputs.js";
 import { Refusal, type RefusalCode, refusalText } from "./refusal.js";
-import {
-  compileId,
-  compileNumber,
-  type IdTransform,
-  missingRow,
-  type VocabularyCache,
-  vocabularyCache,
-} from "./transform.js";
-import { isList, listValue, numberValue } from "./values.js";
+import { vocabularyCache } from "./transform.js";
 
 /** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
 
@@ -49,13 +43,9 @@ export interface EncoderOptions {
 /** Compiles the transforms of all features once. */
 export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = {}): Encoder {
   const layout = layoutOf(fitted, options.label !== undefined);
-  const vocabularies = vocabularyCache(fitted);
-  const cells = fitted.features.map((feature) => ({
-    feature: feature.name,
-    write: compileCell(feature, layout, vocabularies),
-  }));
-  if (options.label !== undefined) cells.push(...targetCells(layout, options.label, options.weight));
-  return { encode: (rows) => encodeRows(layout, cells, rows) };
+  const columns = featureColumns(fitted, layout);
+  if (options.label !== undefined) columns.push(...targetColumns(layout, options.label, options.weight));
+  return { encode: (rows) => encodeRows(layout, columns, rows) };
 }
 
 /** {@link createEncoder} for one use. */
@@ -67,180 +57,91 @@ export function packRows(
   return createEncoder(fitted, options).encode(rows);
 }
 
-/** Writes one feature of one row into the block; 0, or why the row is refused. */
-type WriteCell = (raw: RawRow, row: number, block: Block) => 0 | RefusalCode;
+/** A batch on its way: the rows, what is encoded so far, and by feature what other features read of it. */
+interface Batch {
+  readonly rows: readonly RawRow[];
+  readonly block: Block;
+  readonly values: Map<string, readonly unknown[]>;
+}
 
-function encodeRows(
-  layout: Layout,
-  cells: readonly { feature: string; write: WriteCell }[],
-  rows: readonly RawRow[],
-): EncodedRows {
+/** Encodes one feature; `refuse` is told of each row that it refuses. */
+interface EncodeColumn {
+  readonly feature: string;
+  encode(batch: Batch, refuse: (row: number, code: RefusalCode) => void): void;
+}
+
+function encodeRows(layout: Layout, columns: readonly EncodeColumn[], rows: readonly RawRow[]): EncodedRows {
   const block = new Block(layout, rows.length);
   block.rows = rows.length;
-  const bad: BadCell[] = [];
-  rows.forEach((raw, row) => {
-    let refused = false;
-    for (const { feature, write } of cells) {
-      const refusal = write(raw, row, block);
-      if (refusal === 0 || refused) continue;
-      refused = true;
-      bad.push({ row, feature, reason: refusalText(refusal) });
-    }
+  const batch = { rows, block, values: new Map() };
+  const bad = new Map<number, BadCell>();
+  for (const { feature, encode } of columns)
+    encode(batch, (row, code) => {
+      if (!bad.has(row)) bad.set(row, { row, feature, reason: refusalText(code) });
+    });
+  return { ...block.columnSet(), bad: [...bad.values()].sort((a, b) => a.row - b.row) };
+}
+
+function featureColumns(fitted: FittedFeatures, layout: Layout): EncodeColumn[] {
+  const vocabularies = vocabularyCache(fitted);
+  const read = inputNames(fitted);
+  return evaluationOrder(fitted).map((i) => {
+    const feature = fitted.features[i];
+    const write = compileCell(feature, layout, vocabularies);
+    const valuesOf = columnValues(feature);
+    return {
+      feature: feature.name,
+      encode: (batch, refuse) => {
+        const values = valuesOf(batch);
+        values.forEach((value, row) => {
+          const refusal = write(value, row, batch.block);
+          if (refusal !== 0) refuse(row, refusal);
+        });
+        if (read.has(feature.name))
+          batch.values.set(feature.name, featureValues(feature, values, batch.block));
+      },
+    };
   });
-  return { ...block.columnSet(), bad };
 }
 
-function compileCell(feature: FittedFeature, layout: Layout, vocabularies: VocabularyCache): WriteCell {
-  switch (feature.type) {
-    case "id":
-      return idCell(feature, layout, vocabularies);
-    case "bag":
-      return bagCell(feature, layout, vocabularies);
-    case "f32":
-      return numberCell(feature, layout);
+/** The raw values of a feature: those of its column, or computed. */
+function columnValues(feature: FittedFeature): (batch: Batch) => readonly unknown[] {
+  const { derivation } = feature.reading;
+  if (!derivation) {
+    const read = columnReader(feature);
+    return ({ rows }) => rows.map(read);
   }
-}
-
-function idCell(feature: FittedId, layout: Layout, vocabularies: VocabularyCache): WriteCell {
-  const index = layout.ids.indexOf(feature.name);
-  const F = layout.ids.length;
-  const encode = compileValue(compileId(feature, vocabularies), feature.reading.as === "integer");
-  const missing = missingRow(feature);
-  const read = columnReader(feature);
-  return (raw, row, block) => {
-    const id = encode(read(raw)) ?? missing;
-    block.ids[row * F + index] = Math.max(id, 0);
-    return id < 0 ? (id as RefusalCode) : 0;
+  const compute = compileDerivation(derivation);
+  return ({ rows, values }) => {
+    const inputs = derivation.inputs.map((input) =>
+      "feature" in input ? values.get(input.feature)! : rows.map((row) => row[input.column]),
+    );
+    return compute(inputs, rows.length);
   };
 }
 
-function columnReader({ reading: { columns } }: FittedId): (raw: RawRow) => unknown {
-  const [column] = columns;
-  if (columns.length === 1) return (raw) => raw[column];
-  return (raw) => {
-    const parts = columns.map((name) => raw[name]);
-    const text = canonicalCross(parts);
-    // A part that cannot be an id: the array cannot be one either, and is refused as such.
-    return text === null ? parts : text;
+function targetColumns(layout: Layout, label: string, weight: string | undefined): EncodeColumn[] {
+  const target = (name: string, column: string, check?: WriteCell): EncodeColumn => {
+    const write = numberCell(targetFeature(name, column), layout);
+    return {
+      feature: name,
+      encode: ({ rows, block }, refuse) => {
+        rows.forEach((raw, row) => {
+          const refusal = write(raw[column], row, block) || (check?.(raw[column], row, block) ?? 0);
+          if (refusal !== 0) refuse(row, refusal);
+        });
+      },
+    };
   };
-}
-
-function bagCell(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): WriteCell {
-  const index = layout.bags.indexOf(feature.name);
-  const encode = compileValue(compileId(feature, vocabularies), feature.reading.as === "integer");
-  const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
-  const separator = feature.reading.separator ?? ",";
-  const [column] = feature.reading.columns;
-  return (raw, row, block) => {
-    const bag = block.bags[index];
-    const list = listValue(raw[column], separator);
-    const refusal = list ? pushIds(bag, list, encode, longest) : 0;
-    bag.ends[row] = bag.length;
-    if (refusal !== 0) return refusal;
-    return feature.missing === "refuse" && list === undefined ? Refusal.missing : 0;
-  };
-}
-
-function pushIds(
-  bag: BagBuffer,
-  list: ArrayLike<unknown>,
-  encode: (value: unknown) => number | undefined,
-  longest: number,
-): 0 | RefusalCode {
-  const start = bag.length;
-  for (let i = 0; i < list.length && bag.length - start < longest; i++) {
-    const id = encode(list[i]);
-    if (id === undefined) continue;
-    if (id < 0) return id as RefusalCode;
-    bag.push(id);
-  }
-  return 0;
-}
-
-function numberCell(feature: FittedNumber, layout: Layout): WriteCell {
-  const { encode, missing } = compileNumber(feature);
-  const { offset, width } = layout.dense.find(({ name }) => name === feature.name)!;
-  const W = layout.denseWidth;
-  const [column] = feature.reading.columns;
-  const writeOne = (value: unknown, at: number, block: Block): 0 | RefusalCode => {
-    const number = numberValue(value);
-    const result = number === undefined ? missing : encode(number);
-    if (!Number.isNaN(result)) {
-      block.dense[at] = result;
-      return 0;
-    }
-    return number === undefined ? Refusal.missing : Refusal.notFinite;
-  };
-  if (width === 1) return (raw, row, block) => writeOne(raw[column], row * W + offset, block);
-  return (raw, row, block) => {
-    const list = raw[column] ?? new Array(width);
-    if (!isList(list)) return Refusal.wrongType;
-    if (list.length !== width) return Refusal.wrongLength;
-    for (let i = 0; i < width; i++) {
-      const refusal = writeOne(list[i], row * W + offset + i, block);
-      if (refusal !== 0) return refusal;
-    }
-    return 0;
-  };
-}
-
-function targetCells(layout: Layout, label: string, weight: string | undefined) {
-  const target = (name: string, column: string) => numberCell(targetFeature(name, column), layout);
-  const cells = [{ feature: labelColumn, write: target(labelColumn, label) }];
   const { offset } = layout.dense.find(({ name }) => name === weightColumn)!;
   const at = (row: number) => row * layout.denseWidth + offset;
-  if (weight === undefined) {
-    const write: WriteCell = (_, row, block) => {
-      block.dense[at(row)] = 1;
-      return 0;
-    };
-    return [...cells, { feature: weightColumn, write }];
+  const labels = target(labelColumn, label);
+  if (weight !== undefined) {
+    const check: WriteCell = (_, row, { dense }) => (dense[at(row)] < 0 ? Refusal.negative : 0);
+    return [labels, target(weightColumn, weight, check)];
   }
-  const read = target(weightColumn, weight);
-  const write: WriteCell = (raw, row, block) =>
-    read(raw, row, block) || (block.dense[at(row)] < 0 ? Refusal.negative : 0);
-  return [...cells, { feature: weightColumn, write }];
-}
-
-/** A label or a weight as a feature: a finite number, never imputed. */
-export function targetFeature(name: string, column: string): FittedNumber {
-  return {
-    type: "f32",
-    name,
-    reading: { columns: [column], as: "number" },
-    width: 1,
-    transform: { kind: "identity" },
-    missing: null,
-    nonFinite: "refuse",
+  const encode: EncodeColumn["encode"] = ({ rows, block }) => {
+    for (let row = 0; row < rows.length; row++) block.dense[at(row)] = 1;
   };
-}
-
-/** An id transform on JavaScript values: `undefined` for a missing one. */
-function compileValue(transform: IdTransform, nanIsMissing: boolean): (value: unknown) => number | undefined {
-  if (transform.reads === "number")
-    return (value) => {
-      const number = numberValue(value);
-      if (number === undefined || (nanIsMissing && Number.isNaN(value))) return undefined;
-      return transform.encode(number);
-    };
-  return (value) => {
-    const text = canonicalText(value);
-    if (text === undefined) return undefined;
-    if (text === null) return Refusal.wrongType;
-    const length = writeUtf8(text);
-    return transform.encode(scratch, 0, length);
-  };
-}
-
-let scratch = Buffer.allocUnsafe(1024);
-
-/** UTF-8 of a text into the scratch buffer; its length in bytes. */
-function writeUtf8(text: string): number {
-  if (text.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(text.length * 6);
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 127) return scratch.write(text, "utf8");
-    scratch[i] = unit;
-  }
-  return text.length;
+  return [labels, { feature: weightColumn, encode }];
 }

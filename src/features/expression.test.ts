@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigError } from "../errors.js";
 import { parseExpression } from "./expression.js";
 
-const at = (text: string, x: number) => parseExpression(text)(x);
+const at = (text: string, x: number) => parseExpression(text, ["x"])([x]);
 
 describe("parseExpression", () => {
   it.each<[string, number, number]>([
@@ -24,6 +24,24 @@ describe("parseExpression", () => {
     expect(at(text, x)).toBeCloseTo(expected, 12);
   });
 
+  it.each<[string, number]>([
+    ["a == b ? 1 : 0", 0],
+    ["a < b ? b > 2 ? 10 : 20 : 30", 10],
+    ["a <= 2 && b >= 4", 0],
+    ["a <= 2 || b >= 4", 1],
+    ["1 + 2 < 4 == 1", 1],
+    ["6 & 3 | 8", 10],
+    ["a != b", 1],
+    ["sum(a, b, 1) / avg(a, b)", 6 / 2.5],
+    ["max(a, b, -1) - min(a, b)", 1],
+    ["round(-2.5) + rint(2.5) + ceil(0.2)", 0],
+    ["roundp(3.14159, 2)", 3.14],
+    ["sin(_pi / 2) * ln(_e)", 1],
+    ["sign(-3) * log2(8)", -3],
+  ])("%s with a = 2 and b = 3 is %d", (text, expected) => {
+    expect(parseExpression(text, ["a", "b"])([2, 3])).toBeCloseTo(expected, 12);
+  });
+
   it.each([
     "",
     "x +",
@@ -31,7 +49,10 @@ describe("parseExpression", () => {
     "x)",
     "y",
     "log x",
-    "min(x)",
+    "min()",
+    "pow(x)",
+    "x = 1",
+    "x ? 1",
     "log(x, 2)",
     "x y",
     "2x",
@@ -39,7 +60,7 @@ describe("parseExpression", () => {
     "x; x",
     "#",
   ])("refuses %j", (text) => {
-    expect(() => parseExpression(text)).toThrow(ConfigError);
+    expect(() => parseExpression(text, ["x"])).toThrow(ConfigError);
   });
 
   it("agrees with JavaScript on random formulas", () => {

@@ -1,40 +1,54 @@
 import { ConfigError } from "../errors.js";
+import { expressionConstants, expressionFunctions } from "./expression-functions.js";
 
 /**
- * Arithmetic on one number `x`, for `normalize: { expression }`: parsed by recursive descent into closures, so that a
- * config can hold a formula and no code.
+ * Arithmetic on named numbers: parsed by recursive descent into closures, so that a config can hold a formula and no
+ * code. A comparison is 1 or 0, and any number but 0 is true.
  *
- *     sum     = product (("+" | "-") product)*
- *     product = unary (("*" | "/") unary)*
+ *     choice  = binary ("?" choice ":" choice)?
+ *     binary  = unary (operator unary)*      by the levels below, all to the left
  *     unary   = "-" unary | power
  *     power   = atom ("^" unary)?            right associative, binds tighter than unary minus: -x^2 is -(x^2)
- *     atom    = number | "x" | name "(" sum ("," sum)* ")" | "(" sum ")"
+ *     atom    = number | variable | constant | name "(" choice ("," choice)* ")" | "(" choice ")"
  */
-export type Expression = (x: number) => number;
+export type Expression = (values: ArrayLike<number>) => number;
 
-const functions: Record<string, { arity: number; apply: (a: number, b: number) => number }> = {
-  log: { arity: 1, apply: Math.log },
-  log10: { arity: 1, apply: Math.log10 },
-  log1p: { arity: 1, apply: Math.log1p },
-  exp: { arity: 1, apply: Math.exp },
-  sqrt: { arity: 1, apply: Math.sqrt },
-  abs: { arity: 1, apply: Math.abs },
-  sigmoid: { arity: 1, apply: (a) => 1 / (1 + Math.exp(-a)) },
-  tanh: { arity: 1, apply: Math.tanh },
-  round: { arity: 1, apply: Math.round },
-  floor: { arity: 1, apply: Math.floor },
-  min: { arity: 2, apply: Math.min },
-  max: { arity: 2, apply: Math.max },
-  pow: { arity: 2, apply: Math.pow },
-};
+type Binary = (a: number, b: number) => number;
 
-/** @throws ConfigError that points at the first character which does not fit */
-export function parseExpression(text: string): Expression {
-  return new Parser(text).parse();
+/** Binary operators, from those that bind least. */
+const levels: readonly (readonly [string, Binary][])[] = [
+  [["||", (a, b) => Number(a !== 0 || b !== 0)]],
+  [["&&", (a, b) => Number(a !== 0 && b !== 0)]],
+  [["|", (a, b) => a | b]],
+  [["&", (a, b) => a & b]],
+  [
+    ["<=", (a, b) => Number(a <= b)],
+    [">=", (a, b) => Number(a >= b)],
+    ["!=", (a, b) => Number(a !== b)],
+    ["==", (a, b) => Number(a === b)],
+    ["<", (a, b) => Number(a < b)],
+    [">", (a, b) => Number(a > b)],
+  ],
+  [
+    ["+", (a, b) => a + b],
+    ["-", (a, b) => a - b],
+  ],
+  [
+    ["*", (a, b) => a * b],
+    ["/", (a, b) => a / b],
+  ],
+];
+
+/**
+ * @param variables the names that stand for numbers; the result takes their values in this order
+ * @throws ConfigError that points at the first character which does not fit
+ */
+export function parseExpression(text: string, variables: readonly string[]): Expression {
+  return new Parser(text, variables).parse();
 }
 
 const tokenPattern =
-  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/^(),]))/y;
+  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|(\|\||&&|[<>=!]=|[-+*/^(),?:<>|&]))/uy;
 
 interface Token {
   kind: "number" | "name" | "symbol" | "end";
@@ -43,17 +57,18 @@ interface Token {
 }
 
 class Parser {
-  private readonly text: string;
   private readonly tokens: Token[];
   private next = 0;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(
+    private readonly text: string,
+    private readonly variables: readonly string[],
+  ) {
     this.tokens = this.tokenize();
   }
 
   parse(): Expression {
-    const result = this.sum();
+    const result = this.choice();
     if (this.peek().kind !== "end") this.fail(this.peek(), "an operator or the end");
     return result;
   }
@@ -65,7 +80,10 @@ class Parser {
       tokenPattern.lastIndex = at;
       const match = tokenPattern.exec(this.text);
       if (!match)
-        this.fail({ kind: "symbol", text: this.text.slice(at).trim()[0], at }, "a number, x or an operator");
+        this.fail(
+          { kind: "symbol", text: this.text.slice(at).trim()[0], at },
+          `a number, ${this.known} or an operator`,
+        );
       const [, number, name, symbol] = match;
       const kind = number !== undefined ? "number" : name !== undefined ? "name" : "symbol";
       tokens.push({ kind, text: number ?? name ?? symbol, at });
@@ -73,6 +91,10 @@ class Parser {
     }
     tokens.push({ kind: "end", text: "the end", at });
     return tokens;
+  }
+
+  private get known(): string {
+    return this.variables.join(", ");
   }
 
   private peek(): Token {
@@ -90,75 +112,68 @@ class Parser {
     if (!this.accept(symbol)) this.fail(this.peek(), `"${symbol}"`);
   }
 
-  private sum(): Expression {
-    let left = this.product();
-    for (;;) {
-      const a = left;
-      if (this.accept("+")) {
-        const b = this.product();
-        left = (x) => a(x) + b(x);
-      } else if (this.accept("-")) {
-        const b = this.product();
-        left = (x) => a(x) - b(x);
-      } else return left;
-    }
+  private choice(): Expression {
+    const condition = this.binary(0);
+    if (!this.accept("?")) return condition;
+    const yes = this.choice();
+    this.expect(":");
+    const no = this.choice();
+    return (values) => (condition(values) !== 0 ? yes(values) : no(values));
   }
 
-  private product(): Expression {
-    let left = this.unary();
+  private binary(level: number): Expression {
+    if (level === levels.length) return this.unary();
+    let left = this.binary(level + 1);
     for (;;) {
-      const a = left;
-      if (this.accept("*")) {
-        const b = this.unary();
-        left = (x) => a(x) * b(x);
-      } else if (this.accept("/")) {
-        const b = this.unary();
-        left = (x) => a(x) / b(x);
-      } else return left;
+      const operator = levels[level].find(([symbol]) => this.accept(symbol));
+      if (!operator) return left;
+      const [a, b, apply] = [left, this.binary(level + 1), operator[1]];
+      left = (values) => apply(a(values), b(values));
     }
   }
 
   private unary(): Expression {
     if (!this.accept("-")) return this.power();
     const a = this.unary();
-    return (x) => -a(x);
+    return (values) => -a(values);
   }
 
   private power(): Expression {
     const base = this.atom();
     if (!this.accept("^")) return base;
     const exponent = this.unary();
-    return (x) => base(x) ** exponent(x);
+    return (values) => base(values) ** exponent(values);
   }
 
   private atom(): Expression {
     const token = this.peek();
     this.next++;
-    if (token.kind === "number") {
-      const value = Number(token.text);
-      return () => value;
-    }
-    if (token.kind === "name") return token.text === "x" ? (x) => x : this.call(token);
-    if (token.text !== "(") this.fail(token, "a number, x, a function or (");
-    const inner = this.sum();
+    if (token.kind === "number") return constant(Number(token.text));
+    if (token.kind === "name") return this.named(token);
+    if (token.text !== "(") this.fail(token, `a number, ${this.known}, a function or (`);
+    const inner = this.choice();
     this.expect(")");
     return inner;
   }
 
+  private named(token: Token): Expression {
+    const index = this.variables.indexOf(token.text);
+    if (index >= 0) return (values) => values[index];
+    const value = expressionConstants.get(token.text);
+    return value === undefined ? this.call(token) : constant(value);
+  }
+
   private call(name: Token): Expression {
-    if (!Object.hasOwn(functions, name.text))
-      this.fail(name, `x or one of ${Object.keys(functions).join(" ")}`);
-    const { arity, apply } = functions[name.text];
+    const called = expressionFunctions.get(name.text);
+    if (!called) this.fail(name, `one of ${[...this.variables, ...expressionFunctions.keys()].join(" ")}`);
+    const { arity, apply } = called;
     this.expect("(");
-    const a = this.sum();
-    if (arity === 1) {
-      this.expect(")");
-      return (x) => apply(a(x), 0);
-    }
-    this.expect(",");
-    const b = this.sum();
+    const parts = [this.choice()];
+    while ((arity === "any" || parts.length < arity) && this.accept(",")) parts.push(this.choice());
+    if (arity !== "any" && parts.length < arity) this.expect(",");
     this.expect(")");
-    return (x) => apply(a(x), b(x));
+    if (parts.length === 1) return (values) => apply(parts[0](values));
+    return (values) => apply(...parts.map((part) => part(values)));
   }
 
   private fail(token: Token, expected: string): never {
@@ -166,7 +181,11 @@ class Parser {
       what: `the expression "${this.text}" cannot be read at character ${token.at + 1}`,
       got: token.text,
       expected,
-      next: `write arithmetic on x with + - * / ^ ( ) and ${Object.keys(functions).join(", ")}`,
+      next: `write arithmetic on ${this.known} with + - * / ^ ( ), comparisons, && || ?: and functions (docs/features.md)`,
     });
   }
+}
+
+function constant(value: number): Expression {
+  return () => value;
 }

@@ -4,6 +4,8 @@ import {
   type IdFeatureConfig,
   type IdsFeatureConfig,
   type NumberFeatureConfig,
+  type PlainFeatureConfig,
+  plainOf,
   tableName,
 } from "../config/features.js";
 import { DataError } from "../errors.js";
@@ -29,7 +31,7 @@ export interface NumberStatistics {
 }
 
 /** Whether fitting the feature takes a mean, a deviation, a minimum or a maximum from the training split. */
-export function needsNumberStatistics(feature: FeatureConfig): feature is NumberFeatureConfig {
+export function needsNumberStatistics(feature: PlainFeatureConfig): feature is NumberFeatureConfig {
   if (feature.kind !== "number") return false;
   if (feature.normalize === "zscore" || feature.normalize === "minmax") return true;
   return missingRule(feature) === "mean" && givenMean(feature) === undefined;
@@ -37,11 +39,16 @@ export function needsNumberStatistics(feature: FeatureConfig): feature is Number
 
 /** Turns configured features and what was learnt into features ready to transform; pure. */
 export function fitFeatures(features: readonly FeatureConfig[], statistics: Statistics): FittedFeatures {
-  const tables = planTables(features, statistics);
+  const plain = features.map(plainOf);
+  const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
   const fitted: FittedFeatures = { version: 1, vocabularies, features: [] };
-  return { ...fitted, features: features.map((feature) => fitOne(feature, tables, statistics, fitted)) };
+  const fit = (feature: PlainFeatureConfig, i: number): FittedFeature => ({
+    ...fitOne(feature, tables, statistics, fitted),
+    reading: readingOf(features[i]),
+  });
+  return { ...fitted, features: plain.map(fit) };
 }
 
 /** The rows of a table, shared by all features that read it. */
@@ -54,15 +61,15 @@ interface TablePlan {
   vocabulary?: readonly string[];
 }
 
-function planTables(features: readonly FeatureConfig[], statistics: Statistics): Map<string, TablePlan> {
-  const groups = new Map<string, FeatureConfig[]>();
+function planTables(features: readonly PlainFeatureConfig[], statistics: Statistics): Map<string, TablePlan> {
+  const groups = new Map<string, PlainFeatureConfig[]>();
   for (const feature of features)
     if (hasTable(feature))
       groups.set(tableName(feature), [...(groups.get(tableName(feature)) ?? []), feature]);
   return new Map([...groups].map(([name, group]) => [name, planTable(name, group, statistics)]));
 }
 
-function planTable(name: string, group: readonly FeatureConfig[], statistics: Statistics): TablePlan {
+function planTable(name: string, group: readonly PlainFeatureConfig[], statistics: Statistics): TablePlan {
   const first = group[0];
   const vocabulary = first.kind === "number" || !first.vocabulary ? undefined : statistics.vocabularies[name];
   const values = vocabulary?.length ?? valueRows(first);
@@ -73,28 +80,29 @@ function planTable(name: string, group: readonly FeatureConfig[], statistics: St
     buckets: values + unknowns + missings,
     ...(first.dim !== undefined && { dim: first.dim }),
     ...(first.initializer !== undefined && { initializer: first.initializer }),
+    ...(first.trainable !== undefined && { trainable: first.trainable }),
   };
   return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
 }
 
-function valueRows(feature: FeatureConfig): number {
+function valueRows(feature: PlainFeatureConfig): number {
   if (feature.kind === "number") return (feature.boundaries?.length ?? 0) + 1;
   return feature.hash ?? feature.buckets ?? 0;
 }
 
-function wantsUnknownRow(feature: FeatureConfig): boolean {
+function wantsUnknownRow(feature: PlainFeatureConfig): boolean {
   if (feature.kind === "number") return false;
   if (feature.vocabulary) return feature.outOfVocabulary === "bucket";
   return feature.buckets !== undefined && feature.outOfRange === "bucket";
 }
 
-function wantsMissingRow(feature: FeatureConfig): boolean {
+function wantsMissingRow(feature: PlainFeatureConfig): boolean {
   if (feature.kind === "ids") return false;
   return (feature.kind === "id" ? feature.missing : missingRule(feature)) === "bucket";
 }
 
 function fitOne(
-  feature: FeatureConfig,
+  feature: PlainFeatureConfig,
   tables: Map<string, TablePlan>,
   statistics: Statistics,
   fitted: FittedFeatures,

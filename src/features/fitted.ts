@@ -22,6 +22,8 @@ export interface FittedTable {
   readonly buckets: number;
   readonly dim?: number;
   readonly initializer?: Initializer;
+  /** `false`: the table stays as it starts. */
+  readonly trainable?: boolean;
 }
 
 /** How a raw value becomes a row of the table; a `null` row means that the value is refused. */

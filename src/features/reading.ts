@@ -1,26 +1,37 @@
-import type { FeatureConfig } from "../config/features.js";
+import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../config/features.js";
+import { type Derivation, derivationOf, inputColumns } from "./derive.js";
 
 /** Which columns a feature reads, and as what: all that fetching its raw values takes. */
 export interface Reading {
-  /** One column, or the columns of a cross. */
+  /** One column, the columns of a cross, or those that a computed value takes. */
   readonly columns: readonly string[];
   /** The element's type; for an `integer` a NaN is a missing value, as in columns of ids that once passed a float. */
   readonly as: "text" | "number" | "integer";
-  /** Lists of any length, which text holds with a separator. */
+  /** What text holds a list with: of any length, or of `length`. */
   readonly separator?: string;
   /** Lists of this length. */
   readonly length?: number;
+  /** How the value is computed; without it, it is the column's. */
+  readonly derivation?: Derivation;
 }
 
 export function readingOf(feature: FeatureConfig): Reading {
+  const reading = plainReading(plainOf(feature));
+  const derivation = derivationOf(feature);
+  return derivation ? { ...reading, columns: inputColumns(derivation), derivation } : reading;
+}
+
+function plainReading(feature: PlainFeatureConfig): Reading {
   const columns = [feature.column ?? feature.name];
   switch (feature.kind) {
     case "id":
       return { columns: feature.columns ?? columns, as: idElement(feature) };
     case "ids":
       return { columns, as: idElement(feature), separator: feature.separator };
-    case "number":
-      return { columns, as: "number", ...(feature.width > 1 && { length: feature.width }) };
+    case "number": {
+      const { width, separator = "," } = feature;
+      return { columns, as: "number", ...(width > 1 && { length: width, separator }) };
+    }
   }
 }
 

@@ -8,6 +8,7 @@ export const Refusal = {
   wrongType: -6,
   wrongLength: -7,
   negative: -8,
+  notBoolean: -9,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -21,6 +22,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.wrongType]: "value of a type that this feature cannot read",
   [Refusal.wrongLength]: "list of the wrong length",
   [Refusal.negative]: "negative value",
+  [Refusal.notBoolean]: "not a boolean",
 };
 
 export function refusalText(code: RefusalCode): string {

@@ -1,4 +1,4 @@
-import { type Expression, parseExpression } from "./expression.js";
+import { parseExpression } from "./expression.js";
 import type {
   FittedBag,
   FittedFeatures,
@@ -124,7 +124,7 @@ export function compileNumber(feature: FittedNumber): DenseTransform {
   return { encode, missing };
 }
 
-function compileTransform(transform: NumberTransform): Expression {
+function compileTransform(transform: NumberTransform): (x: number) => number {
   switch (transform.kind) {
     case "identity":
       return (x) => x;
@@ -134,7 +134,13 @@ function compileTransform(transform: NumberTransform): Expression {
       const { shift, scale } = transform;
       return (x) => (x - shift) / scale;
     }
-    case "expression":
-      return parseExpression(transform.expression);
+    case "expression": {
+      const evaluate = parseExpression(transform.expression, ["x"]);
+      const values = [0];
+      return (x) => {
+        values[0] = x;
+        return evaluate(values);
+      };
+    }
   }
 }

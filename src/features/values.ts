@@ -26,6 +26,12 @@ export function listValue(value: unknown, separator: string): ArrayLike<unknown>
   return isList(value) ? value : [value];
 }
 
+/** The elements of a list of numbers, or of text with separators; blank text is a missing list. */
+export function vectorValue(value: unknown, separator: string): unknown {
+  if (typeof value !== "string") return value ?? undefined;
+  return value.trim() === "" ? undefined : value.split(separator);
+}
+
 export function isList(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }

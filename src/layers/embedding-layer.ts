@@ -15,6 +15,8 @@ export interface CategoricalFeature {
   readonly buckets: number;
   readonly pooling?: "sum" | "mean";
   readonly initializer?: Initializer;
+  /** `false`: the table stays as it starts. */
+  readonly trainable?: boolean;
 }
 
 const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
@@ -28,6 +30,7 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
     shape: [feature.buckets, dim],
     init: feature.initializer ?? SMALL,
     role: "table",
+    trainable: feature.trainable,
   });
   return feature.type === "id"
     ? scope.apply(embedding, [table, ids], {})[0]

@@ -1,4 +1,9 @@
-import { type FeatureConfig, type Initializer as TableInitializer, tableName } from "../config/features.js";
+import {
+  type FeatureConfig,
+  plainOf,
+  type Initializer as TableInitializer,
+  tableName,
+} from "../config/features.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Initializer } from "../ops/sources.js";
 import type { FeatureInfo } from "./model.js";
@@ -7,10 +12,9 @@ import type { FeatureInfo } from "./model.js";
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
   return features.map((feature) => {
     if (feature.type === "f32") return { type: "f32", name: feature.name, width: feature.width };
-    const { name, embedding, buckets, dim } = feature;
-    const initializer = initializerOf(feature.initializer);
-    if (feature.type === "id") return { type: "id", name, embedding, buckets, dim, initializer };
-    return { type: "bag", name, embedding, buckets, dim, initializer, pooling: feature.pooling };
+    const { name, embedding, buckets, dim, trainable } = feature;
+    const table = { name, embedding, buckets, dim, trainable, initializer: initializerOf(feature.initializer) };
+    return feature.type === "id" ? { ...table, type: "id" } : { ...table, type: "bag", pooling: feature.pooling };
   });
 }
 
@@ -19,7 +23,7 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
  * and dims at once, before an hour of reading.
  */
 export function configuredFeatureInfos(features: readonly FeatureConfig[]): FeatureInfo[] {
-  return features.map((feature) => {
+  return features.map(plainOf).map((feature) => {
     const { name } = feature;
     if (feature.kind === "number" && feature.boundaries === undefined) {
       return { type: "f32", name, width: feature.width };
@@ -29,6 +33,7 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
       embedding: tableName(feature),
       buckets: 1,
       dim: feature.dim,
+      trainable: feature.trainable,
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"
@@ -37,7 +42,8 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
   });
 }
 
-function initializerOf(initializer: TableInitializer | undefined): Initializer | undefined {
+/** A table's start as the config says it. */
+export function initializerOf(initializer: TableInitializer | undefined): Initializer | undefined {
   if (initializer?.kind === "uniform")
     return { kind: "uniform", low: -initializer.range, high: initializer.range };
   return initializer && { kind: "normal", mean: 0, std: initializer.std };

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { bagFields, featureName, numberFields, problem, type Refinement, text } from "./feature-fields.js";
+import {
+  type IdsFeatureConfig,
+  idsFeature,
+  type NumberFeatureConfig,
+  numberFeature,
+} from "./plain-features.js";
+
+/**
+ * What derived kinds share: the inputs they compute from, and what becomes of the computed value, which is put to the
+ * model as the plain kinds `ids` and `number` put a column's value.
+ */
+
+/** A column, or the value of another feature. */
+export const inputSource = z.union([
+  text,
+  z.strictObject({ column: text, separator: text.optional() }),
+  z.strictObject({ feature: featureName }),
+]);
+export type InputSource = z.output<typeof inputSource>;
+
+/** Between the values of an input given as text; an input's own `separator` comes first. */
+export const separator = text.default(",");
+
+/** How several numbers found for one row become one. */
+export const combiner = z.enum(["sum", "mean", "min", "max"]).default("sum");
+
+type Fields = Record<string, z.ZodType>;
+type Optional<F extends Fields> = {
+  [K in keyof F]: z.ZodOptional<F[K] extends z.ZodDefault<infer I> ? I : F[K]>;
+};
+
+/** The fields without their defaults, which {@link plainOutput} fills in: so that a field given is told from one left out. */
+function optional<const F extends Fields>(fields: F): Optional<F> {
+  const bare = (field: z.ZodType) => (field instanceof z.ZodDefault ? (field.unwrap() as z.ZodType) : field);
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, field]) => [key, bare(field).optional()]),
+  ) as Optional<F>;
+}
+
+const { missing: missingBag, ...bag } = optional(bagFields);
+const { missing: missingNumber, width: _, ...number } = optional(numberFields);
+
+/** The value is ids. */
+export const idsOutput = { ...bag, missing: missingBag };
+/** The value is a number. */
+export const numberOutput = { ...number, missing: missingNumber };
+/** The value is ids where a mapping is given (`hash`, `buckets`, `vocabulary`), else numbers. */
+export const anyOutput = {
+  ...number,
+  ...bag,
+  width: optional(numberFields).width,
+  missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"])]).optional(),
+};
+
+const outputKeys = new Set(["name", ...Object.keys(anyOutput)]);
+
+type DerivedShape = { kind: string; name: string; hash?: number; buckets?: number; vocabulary?: unknown };
+
+/** Kinds whose value is always ids. */
+const idsKinds = new Set(["combo", "mask", "tokenize"]);
+
+/** Which plain kind a derived feature ends in. */
+export function outputKind({ kind, hash, buckets, vocabulary }: DerivedShape): "ids" | "number" {
+  return idsKinds.has(kind) || (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
+}
+
+function outputFields(feature: DerivedShape): Record<string, unknown> {
+  const given = Object.entries(feature).filter(([key, value]) => outputKeys.has(key) && value !== undefined);
+  return { ...Object.fromEntries(given), kind: outputKind(feature) };
+}
+
+/** The plain feature that takes the computed value where a column's value would stand. */
+export function plainOutput(feature: DerivedShape): IdsFeatureConfig | NumberFeatureConfig {
+  return outputKind(feature) === "ids"
+    ? idsFeature.parse(outputFields(feature))
+    : numberFeature.parse(outputFields(feature));
+}
+
+/** Checks the output's part of a derived feature by the rules of the plain kind that it ends in. */
+export function refineOutput(feature: DerivedShape, context: Refinement): void {
+  const ids = outputKind(feature) === "ids";
+  const { error } = (ids ? idsFeature : numberFeature).safeParse(outputFields(feature));
+  for (const issue of error?.issues ?? [])
+    if (issue.code === "unrecognized_keys")
+      for (const key of issue.keys)
+        problem(
+          context,
+          key,
+          ids ? `${key} is for numbers, and this feature gives ids` : `${key} is for ids: ${needsMapping}`,
+        );
+    else problem(context, issue.path, issue.message);
+}
+
+const needsMapping = "give one of hash, buckets, vocabulary, or leave it out";

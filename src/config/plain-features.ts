@@ -1,0 +1,111 @@
+import { z } from "zod";
+import {
+  bagFields,
+  featureName,
+  mappingFields,
+  numberFields,
+  problem,
+  type Refinement,
+  tableFields,
+  text,
+} from "./feature-fields.js";
+
+/** The kinds that read columns as they are: one id a row, a bag of ids, numbers. Derived kinds end in one of them. */
+
+const missingId = z.union([
+  z.enum(["bucket", "refuse"]),
+  z.strictObject({ value: z.union([text, z.int()]) }),
+]);
+
+export const idFeature = z
+  .strictObject({
+    kind: z.literal("id"),
+    name: featureName,
+    column: text.optional(),
+    columns: z.array(text).min(2).optional(),
+    ...mappingFields,
+    missing: missingId.default("bucket"),
+    ...tableFields,
+  })
+  .superRefine(refineMapping)
+  .superRefine((feature, context) => {
+    if (feature.column !== undefined && feature.columns !== undefined)
+      problem(context, "columns", "give either column or columns, not both");
+    if (feature.columns !== undefined && feature.buckets !== undefined)
+      problem(context, "columns", "a cross of columns is text: map it with hash or vocabulary");
+  });
+
+export const idsFeature = z
+  .strictObject({
+    kind: z.literal("ids"),
+    name: featureName,
+    column: text.optional(),
+    separator: text.default(","),
+    ...bagFields,
+  })
+  .superRefine(refineMapping);
+
+export const numberFeature = z
+  .strictObject({
+    kind: z.literal("number"),
+    name: featureName,
+    column: text.optional(),
+    /** Of a vector that stands in one text. */
+    separator: text.optional(),
+    ...numberFields,
+  })
+  .superRefine((feature, context) => {
+    if (feature.boundaries === undefined) refineDense(feature, context);
+    else refineBoundaries(feature, feature.boundaries, context);
+  });
+
+export type IdFeatureConfig = z.output<typeof idFeature>;
+export type IdsFeatureConfig = z.output<typeof idsFeature>;
+export type NumberFeatureConfig = z.output<typeof numberFeature>;
+export type PlainFeatureConfig = IdFeatureConfig | IdsFeatureConfig | NumberFeatureConfig;
+
+function refineMapping(
+  feature: { hash?: number; buckets?: number; vocabulary?: unknown },
+  context: Refinement,
+): void {
+  const given = (["hash", "buckets", "vocabulary"] as const).filter((key) => feature[key] !== undefined);
+  if (given.length !== 1) {
+    const got = given.length === 0 ? "none" : given.join(" and ");
+    problem(context, [], `give exactly one of hash, buckets, vocabulary (got ${got})`);
+  }
+}
+
+type NumberShape = {
+  normalize?: unknown;
+  missing?: unknown;
+  separator?: string;
+  width: number;
+  dim?: number;
+  embedding?: string;
+  initializer?: unknown;
+  trainable?: boolean;
+};
+
+function refineDense(feature: NumberShape, context: Refinement): void {
+  if (feature.missing === "bucket") problem(context, "missing", '"bucket" needs boundaries');
+  for (const key of ["dim", "embedding", "initializer", "trainable"] as const)
+    if (feature[key] !== undefined)
+      problem(context, key, `${key} needs boundaries: a plain number has no table`);
+  if (feature.width === 1) {
+    if (feature.separator !== undefined) problem(context, "separator", "separator needs width above 1");
+    return;
+  }
+  const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
+  if (learnt)
+    problem(context, "normalize", "statistics are not learnt for width > 1: scale the vector in sql");
+  if (feature.missing === "mean") problem(context, "missing", '"mean" is not learnt for width > 1');
+}
+
+function refineBoundaries(feature: NumberShape, boundaries: number[], context: Refinement): void {
+  if (boundaries.some((value, i) => i > 0 && value <= boundaries[i - 1]))
+    problem(context, "boundaries", "boundaries must ascend strictly");
+  if (feature.normalize !== undefined)
+    problem(context, "normalize", "boundaries compare raw values: leave normalize out");
+  if (feature.width !== 1) problem(context, "width", "boundaries need width 1");
+  if (feature.separator !== undefined) problem(context, "separator", "separator needs width above 1");
+}

@@ -1,0 +1,152 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type DataInput, dataSchema } from "../config/data.js";
+import { type FeatureInput, featuresSchema } from "../config/features.js";
+import { packRows } from "../features/encoder.js";
+import type { ColumnSet } from "./columns.js";
+import { prepareData } from "./prepare.js";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pairloom-derived-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function prepare(data: DataInput, features: FeatureInput[]) {
+  const parsed = dataSchema.parse({ cacheDir: folder, maxBadRows: 1, ...data });
+  return prepareData({ data: parsed, features: featuresSchema.parse(features) });
+}
+
+/** A column's values, row by row. */
+function valuesOf(set: ColumnSet, name: string): unknown[] {
+  const column = set.columns.get(name)!;
+  return Array.from({ length: set.rows }, (_, r) => {
+    if (column.kind === "id") return column.data[column.offset + r * column.stride];
+    if (column.kind === "bag")
+      return [...column.values.subarray(Number(column.offsets[r]), Number(column.offsets[r + 1]))];
+    return [...column.data.subarray(column.offset + r * column.stride).subarray(0, column.width)];
+  });
+}
+
+const features: FeatureInput[] = [
+  { kind: "combine", name: "scored", input: { feature: "crossed" }, values: { a_k1: 1, b_k2: 2 } },
+  { kind: "number", name: "age", normalize: "zscore" },
+  { kind: "number", name: "age_bin", column: "age", boundaries: [10, 20] },
+  { kind: "number", name: "vector", width: 2, separator: "|", missing: 3 },
+  { kind: "ids", name: "tags", hash: 101 },
+  { kind: "lookup", name: "clicks", map: "map", key: "key", normalize: "zscore" },
+  { kind: "lookup", name: "kinds", map: "map", key: "key", vocabulary: {}, withKey: true, pooling: "mean" },
+  { kind: "lookup", name: "by_object", map: "object", key: "key", combiner: "max", boundaries: [0, 3] },
+  { kind: "match", name: "matched", map: { column: "nested" }, primary: "key", secondary: "*" },
+  { kind: "combo", name: "crossed", inputs: [{ feature: "tags" }, "key"], hash: 211 },
+  { kind: "overlap", name: "overlap", query: "tags", title: "list", method: "query_common_ratio" },
+  { kind: "kvDot", name: "dot", query: "map", document: "object", missing: "mean" },
+  { kind: "mask", name: "masked", input: "list", mask: "flags", hash: 97 },
+  {
+    kind: "tokenize",
+    name: "words",
+    input: "text",
+    vocabulary: { minCount: 1, maxSize: 3 },
+    lowercase: true,
+  },
+  {
+    kind: "expression",
+    name: "formula",
+    variables: { a: "age", c: { feature: "clicks" }, bin: { feature: "age_bin" } },
+    expression: "a > 10 ? log(a) + c : bin - c",
+    nonFinite: "impute",
+  },
+];
+
+const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null, freq: 6 });
+const name = fc.constantFrom("a", "b", "k1", "k2", "", "é✓", "a rather long value of an id");
+const row = fc.record({
+  age: maybe(fc.double({ min: -5, max: 40, noNaN: true })),
+  vector: maybe(fc.constantFrom("1|2", "0.5|", "1|2|3", "x|1", " ")),
+  tags: maybe(fc.array(name, { maxLength: 3 })),
+  map: maybe(fc.constantFrom("k1:1,k2:2.5", "k1:x", "k2:0,k2:7", "k1", "")),
+  key: maybe(fc.constantFrom("k1", "k2", "k1,k2", "k3")),
+  object: maybe(fc.dictionary(fc.constantFrom("k1", "k2", "a"), fc.integer({ min: -2, max: 5 }))),
+  nested: maybe(fc.constantFrom("k1^a:1,b:2|k2^a:4", "k1^", "k3^z:1")),
+  list: maybe(fc.array(maybe(name), { maxLength: 3 })),
+  flags: maybe(fc.array(fc.boolean(), { maxLength: 3 })),
+  text: maybe(fc.constantFrom("The cat sat", "a Cat  é✓", "")),
+  y: fc.constantFrom(0, 1),
+});
+// Rows that show every type and give every feature something to learn.
+const whole = [
+  {
+    ...{ age: 12.5, vector: "1|2", tags: ["a"], map: "k1:1,k2:2", key: "k1", object: { k1: 2 } },
+    ...{ nested: "k1^a:1", list: ["a", "b"], flags: [true, false], text: "the cat", y: 1 },
+  },
+];
+
+it("packs computed values as it encodes them in serving, and refuses the same rows", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(row, { maxLength: 40 }), async (random) => {
+      const rows = [...whole, ...random];
+      const prepared = await prepare({ train: { rows }, label: "y" }, features);
+      const { train } = prepared.splits;
+      const encoded = packRows(prepared.features, rows, { label: "y" });
+      const lines = readFileSync(train.quarantinePath, "utf8").split("\n").filter(Boolean);
+      expect(encoded.bad.map(({ row, feature, reason }) => [row + 1, feature, reason])).toEqual(
+        lines.map((line) => JSON.parse(line)).map(({ row, feature, reason }) => [row, feature, reason]),
+      );
+      const bad = new Set(encoded.bad.map(({ row }) => row));
+      for (const name of train.columns.keys())
+        expect([name, valuesOf(train, name)]).toEqual([
+          name,
+          valuesOf(encoded, name).filter((_, r) => !bad.has(r)),
+        ]);
+    }),
+    { numRuns: 15 },
+  );
+});
+
+it("learns means and vocabularies of computed values", async () => {
+  const rows = [
+    { map: "k1:1,k2:5", key: "k1", text: "b a", y: 0 },
+    { map: "k1:2,k2:9", key: "k1,k2", text: "a c", y: 1 },
+    { map: "", key: "k1", text: null, y: 1 },
+  ];
+  const { features: fitted, splits } = await prepare({ train: { rows }, label: "y" }, [
+    { kind: "lookup", name: "sum", map: "map", key: "key", normalize: "zscore" },
+    { kind: "tokenize", name: "words", input: "text", vocabulary: {} },
+    {
+      kind: "expression",
+      name: "twice",
+      variables: { s: { feature: "sum" } },
+      expression: "2 * s",
+      normalize: "minmax",
+    },
+  ]);
+  // Sums 1 and 11: mean 6, deviation 5; the missing one is the mean.
+  expect(valuesOf(splits.train, "sum")).toEqual([[-1], [1], [0]]);
+  expect(fitted.vocabularies.words).toEqual(["a", "b", "c"]);
+  expect(valuesOf(splits.train, "words")).toEqual([[1, 0], [0, 2], []]);
+  expect(valuesOf(splits.train, "twice")).toEqual([[0], [1], [0.5]]);
+});
+
+it("reads maps of Parquet columns, and text columns of CSV files as they are written", async () => {
+  const csv = join(folder, "wide.csv");
+  writeFileSync(csv, "y,key,codes\n1,007,007:2|8:3\n0,8,8:0.5\n");
+  const { splits } = await prepare(
+    { train: { path: csv, sql: "SELECT *, MAP {'007': 1.5, '9': 2} AS m FROM source" }, label: "y" },
+    [
+      { kind: "lookup", name: "text", map: { column: "codes", separator: "|" }, key: "key" },
+      { kind: "lookup", name: "map", map: "m", key: "key", missing: -1 },
+    ],
+  );
+  expect(valuesOf(splits.train, "text")).toEqual([[2], [0.5]]);
+  expect(valuesOf(splits.train, "map")).toEqual([[1.5], [-1]]);
+});
+
+it("names the column that a computed feature cannot read", async () => {
+  const rows = [{ a: 1, y: 1 }];
+  await expect(
+    prepare({ train: { rows }, label: "y" }, [{ kind: "lookup", name: "x", map: "a", key: "nope" }]),
+  ).rejects.toThrow(/features\[0\][\s\S]*nope/);
+});

@@ -1,0 +1,181 @@
+import {
+  type FeatureConfig,
+  inputFeatures,
+  isDerived,
+  learntVocabulary,
+  plainOf,
+  tableName,
+} from "../config/features.js";
+import { ConfigError } from "../errors.js";
+import { canonicalText } from "../features/canonical.js";
+import {
+  fitFeatures,
+  type NumberStatistics,
+  needsNumberStatistics,
+  type Statistics,
+} from "../features/fit.js";
+import { isList, numberValue } from "../features/values.js";
+import { ChunkEncoder } from "./chunk-encoder.js";
+import type { Duck } from "./duckdb.js";
+import { noNumbers, nothingLearnt } from "./learn.js";
+import type { Wire } from "./wire.js";
+
+/**
+ * What derived features learn from the training split: their values are computed as in packing, and counted. A pass
+ * over the split learns for all features whose inputs learn nothing more; features that read those come in the next.
+ *
+ * @param known what the features learn from columns
+ * @param training a SELECT of the rows of the training split
+ */
+export async function learnDerived(
+  duck: Duck,
+  features: readonly FeatureConfig[],
+  wires: readonly (readonly Wire[])[],
+  training: string,
+  known: Statistics,
+): Promise<Statistics> {
+  let statistics = known;
+  let pending = features.filter((feature) => isDerived(feature) && learns(feature));
+  while (pending.length > 0) {
+    const ready = readyToLearn(features, pending);
+    statistics = await learnPass(duck, features, wires, training, statistics, ready);
+    pending = pending.filter((feature) => !ready.includes(feature));
+  }
+  return statistics;
+}
+
+function learns(feature: FeatureConfig): boolean {
+  const plain = plainOf(feature);
+  return needsNumberStatistics(plain) || learntVocabulary(plain) !== undefined;
+}
+
+/** Features that wait for no other, with all that share their table. */
+function readyToLearn(
+  features: readonly FeatureConfig[],
+  pending: readonly FeatureConfig[],
+): FeatureConfig[] {
+  const byName = new Map(features.map((feature) => [feature.name, feature]));
+  const waits = (feature: FeatureConfig): boolean =>
+    inputFeatures(feature).some((name) => {
+      const input = byName.get(name)!;
+      return pending.includes(input) || waits(input);
+    });
+  const tables = new Set(pending.filter(waits).map((feature) => tableName(plainOf(feature))));
+  const ready = pending.filter((feature) => !tables.has(tableName(plainOf(feature))));
+  if (ready.length > 0) return ready;
+  const names = pending.map(({ name }) => name).join(", ");
+  throw new ConfigError({
+    what: "features wait for each other to learn a vocabulary of one table",
+    where: "features",
+    got: names,
+    expected: "a shared table whose features do not read each other",
+    next: "give each a table of its own, or hash",
+  });
+}
+
+async function learnPass(
+  duck: Duck,
+  features: readonly FeatureConfig[],
+  wires: readonly (readonly Wire[])[],
+  training: string,
+  known: Statistics,
+  ready: readonly FeatureConfig[],
+): Promise<Statistics> {
+  const learners = ready.map((feature) => ({ feature, plain: plainOf(feature) }));
+  const counts = new Map<string, Map<string, number>>();
+  const moments = new Map<string, Moments>();
+  const observers = new Map<string, (value: unknown) => void>();
+  for (const { feature, plain } of learners) {
+    if (learntVocabulary(plain)) {
+      const table = counts.get(tableName(plain)) ?? new Map<string, number>();
+      counts.set(tableName(plain), table);
+      observers.set(feature.name, (value) => countTexts(value, table));
+    } else {
+      const sample = new Moments();
+      moments.set(feature.name, sample);
+      observers.set(feature.name, (value) => sample.add(value));
+    }
+  }
+  const encoder = new ChunkEncoder(
+    fitFeatures(features, provisional(known, features)),
+    wires,
+    undefined,
+    (name, values) => {
+      const observe = observers.get(name);
+      if (observe) values.forEach(observe);
+    },
+  );
+  for await (const chunk of duck.stream(`SELECT ${encoder.projection} FROM (${training})`, "features"))
+    encoder.encode(chunk);
+  const vocabularies = { ...known.vocabularies };
+  const numbers = { ...known.numbers };
+  for (const { feature, plain } of learners) {
+    const rule = learntVocabulary(plain);
+    if (rule)
+      vocabularies[tableName(plain)] = vocabularyOf(counts.get(tableName(plain))!, rule, tableName(plain));
+    else
+      numbers[feature.name] = moments.get(feature.name)!.statistics(feature.name, features.indexOf(feature));
+  }
+  return { vocabularies, numbers };
+}
+
+/** Stand-ins for what is still to be learnt: the values are looked at before they are put to use. */
+function provisional(known: Statistics, features: readonly FeatureConfig[]): Statistics {
+  const plain = features.map(plainOf);
+  const numbers = plain
+    .filter(needsNumberStatistics)
+    .map(({ name }) => [name, { mean: 0, std: 1, min: 0, max: 1 }]);
+  const tables = plain.filter(learntVocabulary).map((feature) => [tableName(feature), []]);
+  return {
+    numbers: { ...Object.fromEntries(numbers), ...known.numbers },
+    vocabularies: { ...Object.fromEntries(tables), ...known.vocabularies },
+  };
+}
+
+function countTexts(value: unknown, counts: Map<string, number>): void {
+  for (const item of isList(value) ? Array.from(value) : [value]) {
+    const text = canonicalText(item);
+    if (text) counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+}
+
+/** By count, largest first, then by bytes: the order of vocabularies learnt from columns. */
+function vocabularyOf(
+  counts: ReadonlyMap<string, number>,
+  { minCount, maxSize }: { minCount: number; maxSize?: number },
+  table: string,
+): string[] {
+  const values = [...counts]
+    .filter(([, count]) => count >= minCount)
+    .sort(([a, n], [b, m]) => m - n || Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .slice(0, maxSize)
+    .map(([text]) => text);
+  if (values.length === 0) throw nothingLearnt(table);
+  return values;
+}
+
+/** Mean and population deviation of finite numbers by Welford's updates, with the least and the largest. */
+class Moments {
+  private count = 0;
+  private mean = 0;
+  private squares = 0;
+  private min = Number.POSITIVE_INFINITY;
+  private max = Number.NEGATIVE_INFINITY;
+
+  add(value: unknown): void {
+    const x = numberValue(value);
+    if (x === undefined || !Number.isFinite(x)) return;
+    this.count++;
+    const before = x - this.mean;
+    this.mean += before / this.count;
+    this.squares += before * (x - this.mean);
+    this.min = Math.min(this.min, x);
+    this.max = Math.max(this.max, x);
+  }
+
+  statistics(name: string, index: number): NumberStatistics {
+    if (this.count === 0) throw noNumbers(name, index);
+    const { mean, squares, count, min, max } = this;
+    return { mean, std: Math.sqrt(squares / count), min, max };
+  }
+}

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import {
+  anyOutput,
+  combiner,
+  inputSource,
+  numberOutput,
+  refineOutput,
+  separator,
+} from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Combiner, combine, type Operator, presentTexts, rowwise } from "../operator.js";
+import { numberValue } from "../values.js";
+
+/**
+ * `combine`: several values as one number, after a map from text to number where `values` gives one: a number, a range
+ * (`boundaries`) or an integer id (`buckets`). Meaning: TorchEasyRec's CombineFeature.
+ */
+export const combineFeature = z
+  .strictObject({
+    kind: z.literal("combine"),
+    name: featureName,
+    input: inputSource,
+    separator,
+    /** Texts that are not in it count for nothing; without it the texts are numbers. */
+    values: z.record(z.string(), z.number()).optional(),
+    combiner,
+    ...numberOutput,
+    buckets: anyOutput.buckets,
+    outOfRange: anyOutput.outOfRange,
+    missing: anyOutput.missing,
+  })
+  .superRefine(refineOutput);
+
+export interface Combine {
+  readonly kind: "combine";
+  readonly inputs: readonly Input[];
+  readonly values?: Readonly<Record<string, number>>;
+  readonly combiner: Combiner;
+}
+
+export function deriveCombine(feature: z.output<typeof combineFeature>): Combine {
+  const { input, separator, values, combiner } = feature;
+  return {
+    kind: "combine",
+    inputs: [inputOf(input, "texts", separator)],
+    ...(values && { values }),
+    combiner,
+  };
+}
+
+export function compileCombine({ values, combiner }: Combine): Operator {
+  const map = values && new Map(Object.entries(values));
+  const numberOf = map ? (text: string) => map.get(text) : numberValue;
+  return rowwise((input) =>
+    combine(
+      presentTexts(input)
+        .map(numberOf)
+        .filter((number) => number !== undefined),
+      combiner,
+    ),
+  );
+}

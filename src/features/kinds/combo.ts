@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { idsOutput, inputSource, refineOutput, separator } from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Operator, presentTexts, rowwise } from "../operator.js";
+
+/**
+ * `combo`: the crosses of the values of two or more inputs, every value with every other: |A| x |B| x … ids, none where
+ * an input is missing. Meaning: TorchEasyRec's ComboFeature.
+ */
+export const comboFeature = z
+  .strictObject({
+    kind: z.literal("combo"),
+    name: featureName,
+    inputs: z.array(inputSource).min(2),
+    separator,
+    /** Between the parts of a cross. */
+    join: z.string().default("_"),
+    ...idsOutput,
+  })
+  .superRefine(refineOutput)
+  .superRefine(({ buckets }, context) => {
+    if (buckets !== undefined)
+      context.addIssue({
+        code: "custom",
+        path: ["buckets"],
+        message: "a cross is text: map it with hash or vocabulary",
+      });
+  });
+
+export interface Combo {
+  readonly kind: "combo";
+  readonly inputs: readonly Input[];
+  readonly join: string;
+}
+
+export function deriveCombo({ inputs, separator, join }: z.output<typeof comboFeature>): Combo {
+  return { kind: "combo", inputs: inputs.map((source) => inputOf(source, "texts", separator)), join };
+}
+
+export function compileCombo({ join }: Combo): Operator {
+  return rowwise((first, ...rest) =>
+    rest.reduce<readonly string[]>((crosses, input) => {
+      const values = presentTexts(input);
+      return crosses.flatMap((cross) => values.map((value) => `${cross}${join}${value}`));
+    }, presentTexts(first)),
+  );
+}

@@ -1,0 +1,106 @@
+import { resolve } from "node:path";
+import { createJiti } from "jiti";
+import { z } from "zod";
+import { anyOutput, refineOutput, separator } from "../../config/derived-fields.js";
+import { featureName, text } from "../../config/feature-fields.js";
+import { ConfigError, DataError } from "../../errors.js";
+import { type Input, type InputValue, inputOf } from "../inputs.js";
+import type { Operator } from "../operator.js";
+
+const as = z.enum(["text", "number", "texts"]).default("text");
+
+const customInput = z.union([
+  text,
+  z.strictObject({ column: text, separator: text.optional(), as }),
+  z.strictObject({ feature: featureName, as }),
+]);
+
+/** `custom`: a function of a module of the user's own, over a batch of rows. Meaning: TorchEasyRec's CustomFeature. */
+export const customFeature = z
+  .strictObject({
+    kind: z.literal("custom"),
+    name: featureName,
+    inputs: z.array(customInput).min(1),
+    separator,
+    /** A TypeScript or JavaScript file; a relative path starts at the working directory. */
+    module: text,
+    /** The name under which the module exports the function. */
+    export: text.default("default"),
+    /** Handed to the function. */
+    params: z.json().optional(),
+    ...anyOutput,
+  })
+  .superRefine(refineOutput);
+
+/**
+ * A custom feature's function: from a column an input, each with a value a row, to a value a row. Text inputs are
+ * canonical text; `undefined` is a missing value. A value is a number, a text or a list.
+ */
+export type FeatureFunction = (
+  inputs: readonly (readonly InputValue[])[],
+  params: unknown,
+) => readonly unknown[];
+
+export interface Custom {
+  readonly kind: "custom";
+  readonly name: string;
+  readonly inputs: readonly Input[];
+  readonly module: string;
+  readonly export: string;
+  readonly params?: unknown;
+}
+
+export function deriveCustom(feature: z.output<typeof customFeature>): Custom {
+  const { name, module, params, separator } = feature;
+  const inputs = feature.inputs.map((source) =>
+    inputOf(source, typeof source === "string" ? "text" : source.as, separator),
+  );
+  return {
+    kind: "custom",
+    name,
+    inputs,
+    module,
+    export: feature.export,
+    ...(params !== undefined && { params }),
+  };
+}
+
+export function compileCustom(custom: Custom): Operator {
+  const apply = loadFunction(custom);
+  return (inputs, rows) => {
+    const values = apply(inputs, custom.params);
+    if (Array.isArray(values) && values.length === rows) return values;
+    throw new DataError({
+      what: `the function of the feature ${custom.name} did not give a value for each row`,
+      where: `${custom.module}, ${custom.export}`,
+      got: Array.isArray(values) ? `${values.length} values` : typeof values,
+      expected: `an array of ${rows} values`,
+      next: "return one value for each row, undefined for a missing one",
+    });
+  };
+}
+
+function loadFunction({ module, export: name }: Custom): FeatureFunction {
+  const path = resolve(module);
+  let exported: Record<string, unknown>;
+  try {
+    exported = createJiti(import.meta.url)(path) as Record<string, unknown>;
+  } catch (error) {
+    throw moduleError(path, name, (error as Error).message, { cause: error });
+  }
+  if (typeof exported[name] === "function") return exported[name] as FeatureFunction;
+  throw moduleError(path, name, `exports ${Object.keys(exported).join(", ") || "nothing"}`);
+}
+
+function moduleError(path: string, name: string, got: string, options?: ErrorOptions): ConfigError {
+  return new ConfigError(
+    {
+      what: "the module of a custom feature cannot be used",
+      where: path,
+      got,
+      expected: `a module that exports a function as ${name}`,
+      next: `check the path and the name; relative paths start at ${process.cwd()}`,
+    },
+    options,
+  );
+}

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { type InputSource, inputSource, numberOutput, refineOutput } from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { parseExpression } from "../expression.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Operator, rowwise } from "../operator.js";
+
+/**
+ * `expression`: arithmetic, comparison and choice over several numbers; missing where one of them is. Meaning:
+ * TorchEasyRec's ExprFeature, for numbers.
+ */
+export const expressionFeature = z
+  .strictObject({
+    kind: z.literal("expression"),
+    name: featureName,
+    /** Columns by their own names, or a source for each name in the expression. */
+    variables: z.union([z.array(z.string().min(1)).min(1), z.record(z.string(), inputSource)]),
+    expression: z.string(),
+    ...numberOutput,
+  })
+  .superRefine(refineOutput)
+  .superRefine(({ expression, variables }, context) => {
+    try {
+      parseExpression(expression, Object.keys(sourcesOf(variables)));
+    } catch (error) {
+      context.addIssue({ code: "custom", path: ["expression"], message: (error as Error).message });
+    }
+  });
+
+export interface ExpressionOfInputs {
+  readonly kind: "expression";
+  readonly inputs: readonly Input[];
+  /** The names of the inputs in the expression. */
+  readonly names: readonly string[];
+  readonly expression: string;
+}
+
+export function deriveExpression(feature: z.output<typeof expressionFeature>): ExpressionOfInputs {
+  const sources = sourcesOf(feature.variables);
+  const inputs = Object.values(sources).map((source) => inputOf(source, "number", ","));
+  return { kind: "expression", inputs, names: Object.keys(sources), expression: feature.expression };
+}
+
+function sourcesOf(variables: readonly string[] | Record<string, InputSource>): Record<string, InputSource> {
+  return Array.isArray(variables)
+    ? Object.fromEntries(variables.map((name) => [name, name]))
+    : (variables as Record<string, InputSource>);
+}
+
+export function compileExpression({ expression, names }: ExpressionOfInputs): Operator {
+  const evaluate = parseExpression(expression, names);
+  return rowwise((...values) => (values.includes(undefined) ? undefined : evaluate(values as number[])));
+}

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { inputSource, numberOutput, refineOutput, separator } from "../../config/derived-fields.js";
+import { featureName, text } from "../../config/feature-fields.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Operator, presentTexts, rowwise } from "../operator.js";
+import { numberValue } from "../values.js";
+import { entriesByKey } from "./lookup.js";
+
+/**
+ * `kvDot`: the dot product of two sparse vectors of `key:value` entries, where a key alone has the value 1, so that two
+ * sets give the size of their intersection; missing where either is empty. Meaning: TorchEasyRec's KvDotProduct.
+ */
+export const kvDotFeature = z
+  .strictObject({
+    kind: z.literal("kvDot"),
+    name: featureName,
+    query: inputSource,
+    document: inputSource,
+    separator,
+    /** Between key and value. */
+    delimiter: text.default(":"),
+    ...numberOutput,
+  })
+  .superRefine(refineOutput);
+
+export interface KvDot {
+  readonly kind: "kvDot";
+  readonly inputs: readonly Input[];
+  readonly delimiter: string;
+}
+
+export function deriveKvDot(feature: z.output<typeof kvDotFeature>): KvDot {
+  const { query, document, separator, delimiter } = feature;
+  const inputs = [query, document].map((source) => inputOf(source, "texts", separator));
+  return { kind: "kvDot", inputs, delimiter };
+}
+
+export function compileKvDot({ delimiter }: KvDot): Operator {
+  const vectorOf = (entries: readonly string[]) =>
+    [...entriesByKey(entries, delimiter)].map(([key, value]) => [key, numberValue(value) ?? 1] as const);
+  return rowwise((first, second) => {
+    const query = vectorOf(presentTexts(first));
+    const document = new Map(vectorOf(presentTexts(second)));
+    if (query.length === 0 || document.size === 0) return undefined;
+    return query.reduce((sum, [key, value]) => sum + value * (document.get(key) ?? 0), 0);
+  });
+}

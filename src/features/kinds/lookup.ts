@@ -1,0 +1,92 @@
+import { z } from "zod";
+import {
+  anyOutput,
+  combiner,
+  inputSource,
+  outputKind,
+  refineOutput,
+  separator,
+} from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Combiner, combine, type Operator, presentTexts, rowwise } from "../operator.js";
+import { numberValue } from "../values.js";
+
+/**
+ * `lookup`: the values that a row's map holds for the row's keys. Numbers are combined into one; ids are all kept.
+ * Meaning: TorchEasyRec's LookupFeature.
+ */
+export const lookupFeature = z
+  .strictObject({
+    kind: z.literal("lookup"),
+    name: featureName,
+    /** Entries `key:value`. */
+    map: inputSource,
+    key: inputSource,
+    separator,
+    combiner,
+    /** The id is key and value, as `key_value`. */
+    withKey: z.boolean().default(false),
+    ...anyOutput,
+  })
+  .superRefine(refineOutput)
+  .superRefine((feature, context) => {
+    if (feature.withKey && outputKind(feature) === "number")
+      context.addIssue({ code: "custom", path: ["withKey"], message: "withKey is for ids: give a mapping" });
+  });
+
+export interface Lookup {
+  readonly kind: "lookup";
+  readonly inputs: readonly Input[];
+  readonly gives: "ids" | "number";
+  readonly combiner: Combiner;
+  readonly withKey: boolean;
+  readonly width: number;
+}
+
+export function deriveLookup(feature: z.output<typeof lookupFeature>): Lookup {
+  const { map, key, combiner, withKey, width = 1 } = feature;
+  const inputs = [map, key].map((source) => inputOf(source, "texts", feature.separator));
+  return { kind: "lookup", inputs, gives: outputKind(feature), combiner, withKey, width };
+}
+
+export function compileLookup({ gives, combiner, withKey, width }: Lookup): Operator {
+  return rowwise((map, key) => {
+    const entries = entriesByKey(presentTexts(map), ":");
+    const found = presentTexts(key).flatMap((name) => {
+      const value = entries.get(name);
+      return value === undefined ? [] : [{ name, value }];
+    });
+    if (gives === "ids") return found.map(({ name, value }) => (withKey ? `${name}_${value}` : value));
+    if (width === 1) return combine(numbersOf(found), combiner);
+    return combineVectors(
+      found.map(({ value }) => value.split(",")),
+      width,
+      combiner,
+    );
+  });
+}
+
+/** `key:value` texts as a map; of equal keys the last counts. An entry without a delimiter has the value "". */
+export function entriesByKey(entries: readonly string[], delimiter: string): Map<string, string> {
+  return new Map(
+    entries.map((entry) => {
+      const at = entry.indexOf(delimiter);
+      return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + delimiter.length)];
+    }),
+  );
+}
+
+/** A missing value counts for nothing; text that is no number makes the result NaN, and so the row refused. */
+export function numbersOf(found: readonly { value: string }[]): number[] {
+  return found.map(({ value }) => numberValue(value)).filter((number) => number !== undefined);
+}
+
+function combineVectors(vectors: readonly string[][], width: number, combiner: Combiner) {
+  const odd = vectors.find(({ length }) => length !== width);
+  // A vector of another length goes on as it is, for the output to refuse.
+  if (odd || vectors.length === 0) return odd;
+  return Array.from({ length: width }, (_, i) =>
+    combine(numbersOf(vectors.map((v) => ({ value: v[i] }))), combiner),
+  );
+}

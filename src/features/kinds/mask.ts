@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { idsOutput, inputSource, refineOutput, separator } from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { type Input, type InputValue, inputOf, Refused } from "../inputs.js";
+import { type Operator, rowwise } from "../operator.js";
+import { Refusal } from "../refusal.js";
+
+/**
+ * `mask`: the values whose place in a list of booleans (`true`, `false`, `1`, `0`) is true. The lists are equally
+ * long. Meaning: TorchEasyRec's BoolMaskFeature.
+ */
+export const maskFeature = z
+  .strictObject({
+    kind: z.literal("mask"),
+    name: featureName,
+    input: inputSource,
+    mask: inputSource,
+    separator,
+    ...idsOutput,
+  })
+  .superRefine(refineOutput);
+
+export interface Mask {
+  readonly kind: "mask";
+  readonly inputs: readonly Input[];
+}
+
+export function deriveMask({ input, mask, separator }: z.output<typeof maskFeature>): Mask {
+  return { kind: "mask", inputs: [input, mask].map((source) => inputOf(source, "texts", separator)) };
+}
+
+export function compileMask(): Operator {
+  return rowwise((input, mask) => {
+    if (input === undefined || mask === undefined) return undefined;
+    const flags = textsOf(mask);
+    const values = textsOf(input);
+    if (values.length !== flags.length) return new Refused(Refusal.wrongLength);
+    if (!flags.every((flag) => truth.has(flag))) return new Refused(Refusal.notBoolean);
+    return values.filter((_, i) => truth.get(flags[i]));
+  });
+}
+
+const textsOf = (value: InputValue) => value as readonly string[];
+
+const truth = new Map([
+  ["true", true],
+  ["1", true],
+  ["false", false],
+  ["0", false],
+]);

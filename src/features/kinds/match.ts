@@ -1,0 +1,94 @@
+import { z } from "zod";
+import {
+  anyOutput,
+  combiner,
+  inputSource,
+  outputKind,
+  refineOutput,
+  separator,
+} from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Combiner, combine, type Operator, presentTexts, rowwise } from "../operator.js";
+import { entriesByKey, numbersOf } from "./lookup.js";
+
+/**
+ * `match`: what a map of maps, `p1^s1:0.2,s2:0.3|p2^s4:0.1`, holds for a primary and a secondary key; `"*"` in place of
+ * a key matches all. Numbers are combined into one; ids are all kept. Meaning: TorchEasyRec's MatchFeature.
+ */
+export const matchFeature = z
+  .strictObject({
+    kind: z.literal("match"),
+    name: featureName,
+    map: inputSource,
+    /** A source, or `"*"`. */
+    primary: inputSource,
+    secondary: inputSource,
+    /** Of keys; the separators of the map are fixed. */
+    separator,
+    combiner,
+    /** The id starts with the primary key, as `primary_value`. */
+    withPrimary: z.boolean().default(false),
+    withSecondary: z.boolean().default(false),
+    ...anyOutput,
+  })
+  .superRefine(refineOutput)
+  .superRefine((feature, context) => {
+    const gives = outputKind(feature);
+    for (const key of ["withPrimary", "withSecondary"] as const)
+      if (feature[key] && gives === "number")
+        context.addIssue({ code: "custom", path: [key], message: `${key} is for ids: give a mapping` });
+    if ((feature.width ?? 1) > 1)
+      context.addIssue({ code: "custom", path: ["width"], message: "match gives one number" });
+  });
+
+const every = "*";
+
+export interface Match {
+  readonly kind: "match";
+  /** The map, then the keys that are not `"*"`. */
+  readonly inputs: readonly Input[];
+  readonly anyPrimary: boolean;
+  readonly anySecondary: boolean;
+  readonly gives: "ids" | "number";
+  readonly combiner: Combiner;
+  readonly withPrimary: boolean;
+  readonly withSecondary: boolean;
+}
+
+export function deriveMatch(feature: z.output<typeof matchFeature>): Match {
+  const { map, primary, secondary, combiner, withPrimary, withSecondary } = feature;
+  const keys = [primary, secondary].filter((source) => source !== every);
+  return {
+    kind: "match",
+    inputs: [
+      { ...inputOf(map, "texts", "|"), separator: "|" },
+      ...keys.map((source) => inputOf(source, "texts", feature.separator)),
+    ],
+    anyPrimary: primary === every,
+    anySecondary: secondary === every,
+    gives: outputKind(feature),
+    combiner,
+    withPrimary,
+    withSecondary,
+  };
+}
+
+export function compileMatch(match: Match): Operator {
+  return rowwise((map, ...keys) => {
+    const outer = entriesByKey(presentTexts(map), "^");
+    const primaries = match.anyPrimary ? [...outer.keys()] : presentTexts(keys[0]);
+    const given = match.anySecondary ? undefined : presentTexts(keys[match.anyPrimary ? 0 : 1]);
+    const found = primaries.flatMap((primary) => {
+      const inner = entriesByKey((outer.get(primary) ?? "").split(",").filter(Boolean), ":");
+      return (given ?? [...inner.keys()]).flatMap((secondary) => {
+        const value = inner.get(secondary);
+        return value === undefined ? [] : [{ primary, secondary, value }];
+      });
+    });
+    if (match.gives === "number") return combine(numbersOf(found), match.combiner);
+    return found.map(({ primary, secondary, value }) =>
+      [...(match.withPrimary ? [primary] : []), ...(match.withSecondary ? [secondary] : []), value].join("_"),
+    );
+  });
+}

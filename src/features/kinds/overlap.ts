@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { inputSource, numberOutput, refineOutput, separator } from "../../config/derived-fields.js";
+import { featureName } from "../../config/feature-fields.js";
+import { type Input, inputOf } from "../inputs.js";
+import { type Operator, presentTexts, rowwise } from "../operator.js";
+
+/**
+ * `overlap`: how the terms of a query and of a title meet; missing where either has none. Meaning: TorchEasyRec's
+ * OverlapFeature.
+ */
+export const overlapFeature = z
+  .strictObject({
+    kind: z.literal("overlap"),
+    name: featureName,
+    query: inputSource,
+    title: inputSource,
+    separator,
+    method: z.enum(["query_common_ratio", "title_common_ratio", "is_contain", "is_equal"]),
+    ...numberOutput,
+  })
+  .superRefine(refineOutput);
+
+type Method = z.output<typeof overlapFeature>["method"];
+
+export interface Overlap {
+  readonly kind: "overlap";
+  readonly inputs: readonly Input[];
+  readonly method: Method;
+}
+
+export function deriveOverlap(feature: z.output<typeof overlapFeature>): Overlap {
+  const { query, title, separator, method } = feature;
+  return {
+    kind: "overlap",
+    inputs: [query, title].map((source) => inputOf(source, "texts", separator)),
+    method,
+  };
+}
+
+export function compileOverlap({ method }: Overlap): Operator {
+  const measure = methods[method];
+  return rowwise((first, second) => {
+    const query = presentTexts(first);
+    const title = presentTexts(second);
+    return query.length === 0 || title.length === 0 ? undefined : measure(query, title);
+  });
+}
+
+const methods: Record<Method, (query: readonly string[], title: readonly string[]) => number> = {
+  query_common_ratio: shareIn,
+  title_common_ratio: (query, title) => shareIn(title, query),
+  is_contain: (query, title) => Number(isSubsequence(query, title)),
+  is_equal: (query, title) =>
+    Number(query.length === title.length && query.every((term, i) => term === title[i])),
+};
+
+/** The share of the terms that also stand in `others`. */
+function shareIn(terms: readonly string[], others: readonly string[]): number {
+  const known = new Set(others);
+  return terms.filter((term) => known.has(term)).length / terms.length;
+}
+
+/** Whether all terms stand in `others` in the same order, perhaps with others between them. */
+function isSubsequence(terms: readonly string[], others: readonly string[]): boolean {
+  let next = 0;
+  for (const term of others) if (term === terms[next]) next++;
+  return next === terms.length;
+}
