@@ -48,8 +48,16 @@ class Step:
     def mlp(self, x, name, config):
         for i in range(len(config["hiddenUnits"])):
             x = self.norm(self.linear(x, f"{name}.{i}"), f"{name}.{i}.norm", config.get("norm", "none"))
-            x = ACTIVATIONS[config.get("activation", "relu")](x)
+            x = self.activate(x, f"{name}.{i}", config.get("activation", "relu"))
         return x
+
+    def activate(self, x, name, kind):
+        if kind == "prelu":
+            return F.prelu(x, self.weights[f"{name}.prelu.alpha"])
+        if kind == "dice":
+            p = torch.sigmoid(self.norm(x, f"{name}.dice.norm", "batch"))
+            return p * x + (1 - p) * self.weights[f"{name}.dice.alpha"] * x
+        return ACTIVATIONS[kind](x)
 
     def norm(self, x, name, kind):
         if kind == "none":
@@ -62,7 +70,7 @@ class Step:
 
 def first_order(s, names):
     categorical, numeric = s.split(names)
-    terms = [s.lookup(name, "linear") for name in categorical]
+    terms = [s.lookup(name, "linear").sum(1, keepdim=True) for name in categorical]
     if numeric:
         terms.append(s.linear(s.numbers(numeric), "linear") - s.weights["linear.bias"])
     return sum(terms) + s.weights["linear.bias"]

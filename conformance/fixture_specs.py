@@ -66,6 +66,67 @@ RUNS = {
     },
 }
 
+FAMILY_RUNS = ["sgd", "adamLazy", "rowWiseAdagrad"]
+EMBEDDED = ["user", "item", "seen", "tags"]
+SMALL = {"hiddenUnits": [6]}
+
+
+def wukong_spec(dense, *layers):
+    return {
+        "kind": "wukong",
+        **({"dense": {"features": ["price", "history"], "mlp": {"hiddenUnits": [5, 6]}}} if dense else {}),
+        "sparse": {"features": EMBEDDED},
+        "embeddingDim": 6,
+        "layers": [
+            {"interactionFields": fmb, "linearFields": lcb, "rank": rank, "mlp": {"hiddenUnits": [7]}}
+            for fmb, lcb, rank in layers
+        ],
+        "final": SMALL,
+    }
+
+
+def cross_spec(kind, cross, **mlps):
+    return {"kind": kind, "features": names(ALL), "embeddingDim": 3, "cross": cross, **mlps}
+
+
+def attention_spec(layers, heads, scaled, residual, **rest):
+    attention = {"layers": layers, "heads": heads, "headDim": 3, "scaled": scaled, "residual": residual}
+    return {"kind": "autoInt", "features": EMBEDDED, "embeddingDim": 4, "attention": attention, **rest}
+
+
+def mask_net_spec(structure, ratio, **rest):
+    blocks = {"count": 2, "units": 5, "reductionRatio": ratio}
+    model = {"kind": "maskNet", "features": names(ALL), "embeddingDim": 3, "structure": structure}
+    return {**model, "blocks": blocks, **rest}
+
+
+def wide_spec(**rest):
+    model = {"kind": "wideAndDeep", "wide": {"features": names(ALL), "embeddingDim": 4}}
+    return {**model, "deep": {"features": names(ALL), "mlp": {"hiddenUnits": [6, 4]}}, "embeddingDim": 3, **rest}
+
+
+FAMILY_SPECS = {
+    "wukong": wukong_spec(True, (3, 2, 2), (2, 4, 3)),
+    "wukong_sparse": wukong_spec(False, (2, 2, 3)),
+    "dcn": cross_spec("dcn", {"layers": 3}, deep={"hiddenUnits": [7, 5]}, final=SMALL),
+    "dcn_v2": cross_spec("dcnV2", {"layers": 2}, deep={"hiddenUnits": [7, 5]}),
+    "dcn_v2_low_rank": cross_spec("dcnV2", {"layers": 3, "rank": 4}, backbone={"hiddenUnits": [9]}, final=SMALL),
+    **{
+        f"pnn_{product}": {
+            "kind": "pnn", "features": names(ALL), "embeddingDim": 3, "product": product, "mlp": SMALL,
+        }
+        for product in ("inner", "outer", "both")
+    },
+    "fwfm": {"kind": "fwfm", "features": names(ALL), "embeddingDim": 5},
+    "nfm": {"kind": "nfm", "features": names(ALL), "embeddingDim": 5, "mlp": SMALL},
+    "auto_int": attention_spec(2, 2, False, True),
+    "auto_int_plus": attention_spec(1, 3, True, False, deep=SMALL),
+    "mask_net_parallel": mask_net_spec("parallel", 0.5, mlp=SMALL),
+    "mask_net_serial": mask_net_spec("serial", 1),
+    "wide_and_deep": wide_spec(),
+    "wide_and_deep_final": wide_spec(final=SMALL),
+}
+
 SPECS = {
     "logistic_regression": {
         "model": {"kind": "logisticRegression", "features": names(ALL)}, "features": ALL, "weighted": True,
@@ -83,5 +144,13 @@ SPECS = {
     **{
         f"mlp_{fn}": {"model": mlp_spec(activation=fn), "features": ALL, "runs": ["sgd"]}
         for fn in ACTIVATIONS
+    },
+    **{
+        f"mlp_{fn}": {"model": mlp_spec(activation=fn, norm="none"), "features": ALL, "runs": ["sgd", "adamLazy"]}
+        for fn in ("prelu", "dice")
+    },
+    **{
+        name: {"model": model, "features": ALL, "runs": FAMILY_RUNS}
+        for name, model in FAMILY_SPECS.items()
     },
 }

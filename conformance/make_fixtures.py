@@ -15,10 +15,12 @@ Usage: python conformance/make_fixtures.py   (torch, numpy, safetensors)
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fixture_family import FAMILY, FAMILY_WEIGHTS
 from fixture_models import MODELS, Step
 from fixture_specs import RUNS, SPECS
 from safetensors.numpy import save_file
@@ -67,10 +69,20 @@ def make_weights(spec, rng):
                 add(f"{name}.{i}.norm.gamma", units, offset=1.0, scale=0.2)
                 add(f"{name}.{i}.norm.beta", units)
             if norm == "batch":
-                weights[f"{name}.{i}.norm.running_mean"] = torch.zeros(units, dtype=torch.float64)
-                weights[f"{name}.{i}.norm.running_variance"] = torch.ones(units, dtype=torch.float64)
+                add_running(f"{name}.{i}.norm", units)
+            activation = config.get("activation")
+            if activation in ("prelu", "dice"):
+                add(f"{name}.{i}.{activation}.alpha", units)
+            if activation == "dice":
+                add(f"{name}.{i}.dice.norm.gamma", units, offset=1.0, scale=0.2)
+                add(f"{name}.{i}.dice.norm.beta", units)
+                add_running(f"{name}.{i}.dice.norm", units)
             width = units
         return width
+
+    def add_running(name, units):
+        weights[f"{name}.running_mean"] = torch.zeros(units, dtype=torch.float64)
+        weights[f"{name}.running_variance"] = torch.ones(units, dtype=torch.float64)
 
     def add_tables(tables, dim):
         for f in spec["features"]:
@@ -80,11 +92,15 @@ def make_weights(spec, rng):
     numbers = sum(f["width"] for f in spec["features"] if f["type"] == "f32")
     if "embeddingDim" in model:
         add_tables("embeddings", model["embeddingDim"])
-    if kind in ("logisticRegression", "fm", "matrixFactorization"):
-        add_tables("linear", 1)
+
+    def add_first_order(dim):
+        add_tables("linear", dim)
         add("linear.bias", 1)
         if numbers:
             add("linear.weight", 1, numbers)
+
+    if kind in ("logisticRegression", "fm", "matrixFactorization"):
+        add_first_order(1)
     if kind == "mlp":
         embedded = sum(model["embeddingDim"] for f in spec["features"] if f["type"] != "f32")
         width = add_mlp("mlp", embedded + numbers, model["mlp"])
@@ -96,6 +112,12 @@ def make_weights(spec, rng):
         seen = fields * (fields - 1) // 2 + dim + (sparse * dim if model["archWithSparse"] else 0)
         width = add_mlp("final_mlp", seen, model["final"])
         add("output.weight", 1, width), add("output.bias", 1)
+    if kind in FAMILY_WEIGHTS:
+        categorical = [f["name"] for f in spec["features"] if f["type"] != "f32"]
+        family = SimpleNamespace(
+            add=add, mlp=add_mlp, first_order=add_first_order, numbers=numbers, categorical=categorical
+        )
+        FAMILY_WEIGHTS[kind](family, model)
     return weights
 
 
@@ -140,7 +162,7 @@ def is_table(name):
 
 
 def forward(spec, weights, data, rows, training, sparse=False):
-    return MODELS[spec["model"]["kind"]](Step(spec, weights, data, rows, training, sparse), spec["model"])
+    return {**MODELS, **FAMILY}[spec["model"]["kind"]](Step(spec, weights, data, rows, training, sparse), spec["model"])
 
 
 def loss_of(spec, weights, data, rows, sparse=False):

@@ -1,6 +1,7 @@
 import type { Pooling } from "../src/graph/op.js";
 import type { Tensor } from "../src/graph/tensor.js";
 import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
+import { pairCount } from "../src/ops/compressed-interaction.js";
 import { OPS, type OpKind } from "../src/ops/index.js";
 import type { Scene } from "./scene.js";
 
@@ -97,7 +98,15 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const x = s.row(n);
     return [s.apply(OPS.multiply, [x, s.row(n)], {}), s.apply(OPS.multiply, [x, x], {})];
   },
-  scale: (s) => [s.apply(OPS.scale, [s.row(s.size(), s.size())], { factor: s.pick(-1.5, 0, 0.1) })],
+  scale: (s) => {
+    const [n, k] = [s.size(), s.size()];
+    const factor = s.pick(-1.5, 0, 0.1);
+    const w = s.apply(OPS.scale, [s.weight(n, k)], { factor });
+    return [
+      s.apply(OPS.scale, [s.row(n, k)], { factor }),
+      s.apply(OPS.linear, [s.row(k), w], { fn: "none" }),
+    ];
+  },
   sumColumns: (s) => [s.apply(OPS.sumColumns, [s.row(s.size())], {})],
   broadcastColumns: (s) => [s.apply(OPS.broadcastColumns, [s.row(1)], { columns: s.size() })],
 
@@ -111,6 +120,62 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const d = s.size();
     return [s.apply(OPS.factorizationMachineGrad, [s.row(d), s.row(s.size(), d)], {})];
   },
+  batchMatmul: (s) => {
+    const [m, k, n] = [s.size(), s.size(), s.size()];
+    const [transposeA, transposeB] = [s.pick(true, false), s.pick(true, false)];
+    const a = transposeA ? [k, m] : [m, k];
+    const b = transposeB ? [n, k] : [k, n];
+    const x = s.row(m, k);
+    return [
+      s.apply(OPS.batchMatmul, [s.row(...a), s.row(...b)], { transposeA, transposeB }),
+      s.apply(OPS.batchMatmul, [s.weight(...a), s.row(...b)], { transposeA, transposeB }),
+      s.apply(OPS.batchMatmul, [s.row(...a), s.weight(...b)], { transposeA, transposeB }),
+      s.apply(OPS.batchMatmul, [x, x], { transposeA, transposeB: !transposeA }),
+    ];
+  },
+  softmax: (s) => [
+    s.apply(OPS.softmax, [s.row(s.size())], {}),
+    s.apply(OPS.softmax, [s.apply(OPS.scale, [s.row(s.size(), s.size())], { factor: 10 })], {}),
+  ],
+  softmaxGrad: (s) => {
+    const dims = s.pick([s.size()], [s.size(), s.size()]);
+    return [s.apply(OPS.softmaxGrad, [s.row(...dims), s.row(...dims)], {})];
+  },
+  transpose: (s) => [s.apply(OPS.transpose, [s.row(s.size(), s.size())], {})],
+  scaleColumns: (s) => {
+    const n = s.size();
+    return [s.apply(OPS.scaleColumns, [s.row(n), s.weight(n)], {})];
+  },
+
+  compressedInteraction: (s) => {
+    const { x, x0, attrs, count, dim } = interaction(s);
+    const units = s.size();
+    const bias = s.pick(true, false) ? [s.weight(units)] : [];
+    const y = s.apply(OPS.compressedInteraction, [x, x0, s.weight(units, count), ...bias], attrs);
+    return [s.apply(OPS.reshape, [y], { dims: [units * dim] })];
+  },
+  compressedInteractionGradInput: (s) => {
+    const { x, x0, attrs, count, dim } = interaction(s);
+    const units = s.size();
+    const operands = [s.row(units, dim), x, x0, s.weight(units, count)];
+    return [...s.applyAll(OPS.compressedInteractionGradInput, operands, attrs)];
+  },
+  compressedInteractionGradWeight: (s) => {
+    const { x, x0, attrs, dim } = interaction(s);
+    return [s.apply(OPS.compressedInteractionGradWeight, [s.row(s.size(), dim), x, x0], attrs)];
+  },
+  foldPairs: (s) => {
+    const [n, f] = [s.size(), s.size(6)];
+    const folded = s.apply(OPS.foldPairs, [s.weight(n, f * f)], {});
+    return [s.apply(OPS.linear, [s.row((f * (f + 1)) / 2), folded], { fn: "none" })];
+  },
+  unfoldPairs: (s) => {
+    const [n, f] = [s.size(), s.size(6)];
+    const unfolded = s.apply(OPS.unfoldPairs, [s.weight(n, (f * (f + 1)) / 2)], {});
+    return [s.apply(OPS.linear, [s.row(f * f), unfolded], { fn: "none" })];
+  },
+  sumInner: (s) => [s.apply(OPS.sumInner, [s.row(s.size(), s.size())], {})],
+  broadcastInner: (s) => [s.apply(OPS.broadcastInner, [s.row(s.size())], { size: s.size() })],
 
   batchMoments: (s) => s.applyAll(OPS.batchMoments, [s.row(s.size())], {}),
   batchNormalize: (s) => {
@@ -143,15 +208,17 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
   },
   layerNorm: (s) => {
     const n = s.size();
-    return [s.apply(OPS.layerNorm, [s.row(n), s.weight(n), s.weight(n)], { eps: EPS })];
+    const x = s.pick(s.row(n), s.row(s.size(), n));
+    return [s.apply(OPS.layerNorm, [x, s.weight(n), s.weight(n)], { eps: EPS })];
   },
   layerNormGradInput: (s) => {
     const n = s.size();
-    return [s.apply(OPS.layerNormGradInput, [s.row(n), s.row(n), s.weight(n)], { eps: EPS })];
+    const dims = s.pick([n], [s.size(), n]);
+    return [s.apply(OPS.layerNormGradInput, [s.row(...dims), s.row(...dims), s.weight(n)], { eps: EPS })];
   },
   layerNormGradParams: (s) => {
-    const n = s.size();
-    return s.applyAll(OPS.layerNormGradParams, [s.row(n), s.row(n)], { eps: EPS });
+    const dims = s.pick([s.size()], [s.size(), s.size()]);
+    return s.applyAll(OPS.layerNormGradParams, [s.row(...dims), s.row(...dims)], { eps: EPS });
   },
 
   dropout: (s) => [
@@ -222,7 +289,78 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     });
     return [];
   },
+
+  focalCrossEntropy: (s) => [
+    s.apply(OPS.focalCrossEntropy, logitsAndLabels(s), { gamma: s.pick(0.5, 2), alpha: s.pick(0.25, 0.5) }),
+  ],
+  focalCrossEntropyGrad: (s) => [
+    s.apply(OPS.focalCrossEntropyGrad, [s.row(1), ...logitsAndLabels(s)], {
+      gamma: s.pick(0.5, 2),
+      alpha: s.pick(0.25, 0.5),
+    }),
+  ],
+  sumSquares: (s) => {
+    const shape = s.pick([s.size()], [s.size(), s.size()]);
+    return rowsOf(s, s.apply(OPS.sumSquares, [s.weight(...shape)], {}));
+  },
+  clipFactor: (s) => {
+    const sums = Array.from({ length: s.size(4) }, () => s.state(1));
+    return rowsOf(s, s.apply(OPS.clipFactor, sums, { norm: s.pick(0.1, 100) }));
+  },
+  scaleByNumber: (s) => {
+    const [n, k] = [s.size(), s.size()];
+    const w = s.apply(OPS.scaleByNumber, [s.weight(n, k), s.weight(1)], {});
+    return [s.apply(OPS.linear, [s.row(k), w], { fn: "none" })];
+  },
+  clipValue: (s) => {
+    const [n, k] = [s.size(), s.size()];
+    const w = s.apply(OPS.clipValue, [s.weight(n, k)], { limit: s.pick(0.2, 2) });
+    return [s.apply(OPS.linear, [s.row(k), w], { fn: "none" })];
+  },
+  movingAverage: (s) => {
+    // After an update in the same step, whose result it has to see.
+    const shape = [s.size(), s.size()];
+    const w = s.weight(...shape);
+    s.applyAll(OPS.sgd, [w, s.weight(...shape), s.rate()], { l2: 0 });
+    s.applyAll(OPS.movingAverage, [s.state(...shape), w], { decay: s.pick(0, 0.9, 0.9999) });
+    return [];
+  },
+  tableRmsprop: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const operands = [table, rate, s.state(rows, dim), ...pairs];
+    s.applyAll(OPS.tableRmsprop, operands, { ...attrs, decay: 0.99, eps: 1e-8 });
+    return [];
+  },
+  tableAdadelta: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const operands = [table, rate, s.state(rows, dim), s.state(rows, dim), ...pairs];
+    s.applyAll(OPS.tableAdadelta, operands, { ...attrs, decay: 0.9, eps: 1e-6 });
+    return [];
+  },
+  tableLamb: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const operands = [table, rate, s.weight(rows, dim), s.state(rows, dim), ...pairs];
+    const decays = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: s.pick(0, 0.01) };
+    s.applyAll(OPS.tableLamb, operands, { ...attrs, ...decays });
+    return [];
+  },
+  tablePartialRowWiseAdam: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const operands = [table, rate, s.weight(rows, dim), s.state(rows), ...pairs];
+    s.applyAll(OPS.tablePartialRowWiseAdam, operands, { ...attrs, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+    return [];
+  },
 };
+
+/** A number [1] as a row tensor, that cases of fixed operations have something to return. */
+function rowsOf(s: Scene, number: Tensor): Tensor[] {
+  return [s.apply(OPS.batchMeanGrad, [number], {})];
+}
+
+/** Logits of both signs, some of them large, and labels. */
+function logitsAndLabels(s: Scene): [Tensor, Tensor] {
+  return [s.apply(OPS.scale, [s.row(1)], { factor: s.pick(1, 30) }), s.data(1)];
+}
 
 /** A table with one to three lookups, plain and pooled. */
 function tableUpdate(s: Scene) {
@@ -233,4 +371,14 @@ function tableUpdate(s: Scene) {
   const poolings = lookups.map((kind): Pooling => (kind === "id" ? "sum" : kind));
   const attrs = { poolings, l2: s.pick(0, 0.1), everyRow: s.pick(true, false) };
   return { table, rate: s.rate(), pairs, attrs, rows, dim };
+}
+
+/** Maps and fields, some with only the upper triangle of their pairs, some with fields as their own maps. */
+function interaction(s: Scene) {
+  const pairs = s.pick("all", "upper");
+  const [dim, fields] = [s.size(20), s.size(10)];
+  const maps = pairs === "upper" ? fields : s.size(10);
+  const x0 = s.row(fields, dim);
+  const x = maps === fields && s.pick(true, false) ? x0 : s.row(maps, dim);
+  return { x, x0, attrs: { pairs }, count: pairCount(maps, fields, pairs), dim } as const;
 }

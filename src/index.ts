@@ -1,4 +1,7 @@
 /** What `import … from "pairloom"` offers. */
+
+/** For models of one's own: docs/new-model.md. */
+export { z } from "zod";
 export type { Backend } from "./backends/backend.js";
 export { chooseBackend } from "./backends/choose.js";
 export { type Config, type ConfigInput, defineConfig, resolveConfig } from "./config/config.js";
@@ -15,8 +18,14 @@ export {
   GraphError,
   PairloomError,
 } from "./errors.js";
+export type { Tensor } from "./graph/tensor.js";
+export * as layers from "./layers/index.js";
+export type { Scope } from "./layers/scope.js";
 export { type BinaryEvaluation, evaluateBinary, type MetricResult } from "./metrics/index.js";
-export type { ModelInput } from "./models/index.js";
+export { type ModelInput, type OwnModel, registerModel } from "./models/index.js";
+export type { ModelDefinition, ModelFeatures } from "./models/model.js";
+export { embeddingDim, featureGroup } from "./models/schema.js";
+export { OPS as ops } from "./ops/index.js";
 export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
 export type { RowOf } from "./serve/row.js";
 export { Trainer, type TrainerOptions, type TrainingListener, type TrainingResult } from "./train/trainer.js";

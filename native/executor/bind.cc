@@ -51,6 +51,7 @@ Executor::Executor(Program program, std::vector<std::span<float>> parameters, ui
   bind_parameters(parameters);
   allocate();
   bind_instructions();
+  allocate_scratch();
 }
 
 void Executor::bind_parameters(const std::vector<std::span<float>>& parameters) {
@@ -103,6 +104,7 @@ View Executor::bind(const Operand& operand) const {
           .offset = size_t{buffer.offset} + operand.offset,
           .stride = is_row(buffer.space) ? buffer.width : 0,
           .size = size_t(operand.size()),
+          .ndims = operand.ndims,
           .dims = {operand.dims[0], operand.dims[1], operand.dims[2]}};
 }
 
@@ -116,6 +118,17 @@ void Executor::bind_instructions() {
   for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
   for (const Stage& stage : program_.stages) sections_.push_back(bind_stage(stage));
   packed_.finish();
+}
+
+// Enough for any one instruction.
+void Executor::allocate_scratch() {
+  size_t floats = 0;
+  for (const BoundInstruction& i : instructions_) {
+    if (i.operation->scratch != nullptr) {
+      floats = std::max(floats, i.operation->scratch(kernels_, i, program_.tile_rows));
+    }
+  }
+  for (Worker& worker : workers_) worker.scratch = Arena(floats);
 }
 
 Executor::Section Executor::bind_stage(const Stage& stage) {

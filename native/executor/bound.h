@@ -22,6 +22,7 @@ struct View {
   size_t offset;
   size_t stride;
   size_t size;
+  uint32_t ndims;
   uint32_t dims[3];
 };
 
@@ -58,6 +59,7 @@ struct StepContext {
 struct Worker {
   const StepContext* step = nullptr;
   Arena tile;
+  Arena scratch;                      // for the instruction at hand, which leaves nothing in it
   std::vector<uint64_t> source_rows;  // of the tile at hand: where each of its rows is in the columns
   TableScratch table;
   std::vector<uint64_t> nanoseconds;  // by instruction, while profiling

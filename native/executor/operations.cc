@@ -29,6 +29,39 @@ const char* check_pairs(const Operand& z, const Operand& x) {
 const char* check_dots(const Program&, const Instruction& i) { return check_pairs(i.operands[1], i.operands[0]); }
 const char* check_dots_grad(const Program&, const Instruction& i) { return check_pairs(i.operands[0], i.operands[1]); }
 
+// op(a) [m, k] op(b) [k, n] -> [m, n].
+const char* check_matmul(const Program&, const Instruction& i) {
+  const auto &a = i.operands[0], &b = i.operands[1], &c = i.operands[2];
+  if (a.ndims != 2 || b.ndims != 2 || c.ndims != 2) return "three matrices";
+  const bool transpose_a = i.attributes[0] == 1, transpose_b = i.attributes[1] == 1;
+  const bool fit = a.dims[transpose_a ? 0 : 1] == b.dims[transpose_b ? 1 : 0] &&
+                   c.dims[0] == a.dims[transpose_a ? 1 : 0] && c.dims[1] == b.dims[transpose_b ? 0 : 1];
+  return fit ? nullptr : "[m, k] times [k, n] into [m, n]";
+}
+
+// `pairs` columns of weights for the pairs of maps x [H, D] and fields x0 [F, D].
+const char* check_interaction(const Operand& x, const Operand& x0, uint64_t pairs, bool upper) {
+  const uint64_t maps = x.dims[0], fields = x0.dims[0];
+  if (upper && maps != fields) return "as many maps as fields for the upper triangle of their pairs";
+  return pairs == (upper ? fields * (fields + 1) / 2 : maps * fields) ? nullptr : "a weight for each pair";
+}
+const char* check_interact(const Program&, const Instruction& i) {
+  return check_interaction(i.operands[0], i.operands[1], i.operands[2].dims[1], i.attributes[0] == 1);
+}
+const char* check_interact_grad(const Program&, const Instruction& i) {
+  return check_interaction(i.operands[1], i.operands[2], i.operands[3].dims[1], i.attributes[0] == 1);
+}
+
+// Weights of all pairs of F fields, and of the upper triangle of these.
+const char* check_folding(const Operand& all, const Operand& upper) {
+  uint64_t fields = 0;
+  while (fields * fields < all.dims[1]) ++fields;
+  const bool fit = fields * fields == all.dims[1] && upper.dims[1] == fields * (fields + 1) / 2;
+  return fit ? nullptr : "weights of F*F pairs, and of F(F+1)/2";
+}
+const char* check_fold(const Program&, const Instruction& i) { return check_folding(i.operands[0], i.operands[1]); }
+const char* check_unfold(const Program&, const Instruction& i) { return check_folding(i.operands[1], i.operands[0]); }
+
 const char* check_combine(const Program&, const Instruction& i) {
   const size_t pairs = i.operands.size() / 2;
   for (size_t pair = 0; pair < pairs; ++pair) {
@@ -39,8 +72,7 @@ const char* check_combine(const Program&, const Instruction& i) {
 }
 
 const char* check_table(const Program& p, const Instruction& i) {
-  const size_t states = table_states(i.opcode);
-  const size_t others = i.opcode == Opcode::kTableAdam ? 5 : i.opcode == Opcode::kTableSgd ? 2 : 3;
+  const auto [states, others] = table_shape(i.opcode);
   const size_t pairs = (i.operands.size() - 2 - states) / 2;
   if (i.attributes.size() != others + pairs) return "one pooling for each pair";
   for (size_t pair = 0; pair < pairs; ++pair) {
@@ -58,8 +90,9 @@ namespace t = tile_ops;
 namespace f = fixed_ops;
 
 constexpr Operation tile(Opcode opcode, const char* operands, const char* attributes, t::Function* run,
-                         bool in_place = false, decltype(Operation::check) check = nullptr) {
-  return {opcode, kTile, in_place, operands, attributes, Split::kNone, run, nullptr, check};
+                         bool in_place = false, decltype(Operation::check) check = nullptr,
+                         decltype(Operation::scratch) scratch = nullptr) {
+  return {opcode, kTile, in_place, operands, attributes, Split::kNone, run, nullptr, check, scratch};
 }
 // Elementwise: in a tile stage over rows, in a fixed stage over one row of fixed operands.
 constexpr Operation either(Opcode opcode, const char* operands, const char* attributes, t::Function* run) {
@@ -95,6 +128,21 @@ constexpr Operation kOperations[] = {
     tile(O::kDotInteractionGrad, "row[p] row[F,D] -> row[F,D]", "", t::dot_interaction_grad, false, check_dots_grad),
     tile(O::kFactorizationMachine, "row[F,D] -> row[D]", "", t::factorization_machine),
     tile(O::kFactorizationMachineGrad, "row[D] row[F,D] -> row[F,D]", "", t::factorization_machine_grad),
+    tile(O::kBatchMatmul, "any[*] any[*] -> row[*]", "flag flag", t::batch_matmul, false, check_matmul),
+    tile(O::kSoftmax, "row[~n] -> row[~n]", "", t::softmax),
+    tile(O::kSoftmaxGrad, "row[~n] row[~n] -> row[~n]", "", t::softmax_grad),
+    tile(O::kTranspose, "row[m,n] -> row[n,m]", "", t::transpose),
+    tile(O::kScaleColumns, "row[n] fixed[n] -> row[n]", "", t::multiply, kInPlace),
+    tile(O::kCompressedInteraction, "row[H,D] row[F,D] fixed[N,K] fixed[N]? -> row[N,D]", "flag hasBias",
+         t::compressed_interaction, false, check_interact, t::compressed_interaction_scratch),
+    tile(O::kCompressedInteractionGradInput, "row[N,D] row[H,D] row[F,D] fixed[N,K] -> row[H,D] row[F,D]", "flag",
+         t::compressed_interaction_grad_input, false, check_interact_grad, t::compressed_interaction_grad_scratch),
+    tile(O::kCompressedInteractionGradWeight, "row[N,D] row[H,D] row[F,D] -> partial[N,K]", "flag",
+         t::compressed_interaction_grad_weight, false, check_interact_grad, t::compressed_interaction_grad_scratch),
+    fixed(O::kFoldPairs, "fixed[N,K] -> fixed[N,P]", "", Split::kWhole, f::fold_pairs, check_fold),
+    fixed(O::kUnfoldPairs, "fixed[N,P] -> fixed[N,K]", "", Split::kWhole, f::unfold_pairs, check_unfold),
+    tile(O::kSumInner, "row[F,D] -> row[F]", "", t::sum_inner),
+    tile(O::kBroadcastInner, "row[F] -> row[F,D]", "", t::broadcast_inner),
     tile(O::kBatchMoments, "row[n] -> partial[n] partial[n]", "", t::batch_moments),
     tile(O::kBatchNormalize, "row[n] fixed[n] fixed[n] fixed[n] fixed[n] -> row[n]", "real", t::batch_normalize),
     tile(O::kBatchNormGradSums, "row[n] row[n] fixed[n] fixed[n] -> partial[n] partial[n]", "real",
@@ -102,9 +150,9 @@ constexpr Operation kOperations[] = {
     tile(O::kBatchNormGradInput, "row[n] row[n] fixed[n] fixed[n] fixed[n] fixed[n] fixed[n] -> row[n]", "real",
          t::batch_norm_grad_input),
     fixed(O::kUpdateRunning, "param![n] param![n] fixed[n] fixed[n]", "real", Split::kWhole, f::update_running),
-    tile(O::kLayerNorm, "row[n] fixed[n] fixed[n] -> row[n]", "real", t::layer_norm),
-    tile(O::kLayerNormGradInput, "row[n] row[n] fixed[n] -> row[n]", "real", t::layer_norm_grad_input),
-    tile(O::kLayerNormGradParams, "row[n] row[n] -> partial[n] partial[n]", "real", t::layer_norm_grad_params),
+    tile(O::kLayerNorm, "row[~n] fixed[n] fixed[n] -> row[~n]", "real", t::layer_norm),
+    tile(O::kLayerNormGradInput, "row[~n] row[~n] fixed[n] -> row[~n]", "real", t::layer_norm_grad_input),
+    tile(O::kLayerNormGradParams, "row[~n] row[~n] -> partial[n] partial[n]", "real", t::layer_norm_grad_params),
     tile(O::kDropout, "row[n] -> row[n]", "rate stream", t::dropout, kInPlace),
     tile(O::kSigmoidCrossEntropy, "row[1] row[1] -> row[1]", "", t::sigmoid_cross_entropy, kInPlace),
     tile(O::kSigmoidCrossEntropyGrad, "row[1] row[1] row[1] -> row[1]", "", t::sigmoid_cross_entropy_grad, kInPlace),
@@ -124,6 +172,22 @@ constexpr Operation kOperations[] = {
           Split::kTable, table_row_wise_adagrad, check_table),
     fixed(O::kTableAdam, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
           "decay decay real real flag poolings", Split::kTable, table_adam, check_table),
+    tile(O::kFocalCrossEntropy, "row[1] row[1] -> row[1]", "real real", t::focal_cross_entropy, kInPlace),
+    tile(O::kFocalCrossEntropyGrad, "row[1] row[1] row[1] -> row[1]", "real real", t::focal_cross_entropy_grad,
+         kInPlace),
+    fixed(O::kSumSquares, "fixed[*] -> fixed[1]", "", Split::kWhole, f::sum_squares),
+    fixed(O::kClipFactor, "number... -> number", "real", Split::kWhole, f::clip_factor),
+    fixed(O::kScaleByNumber, "fixed[n] number -> fixed[n]", "", Split::kElements, f::scale_by_number),
+    fixed(O::kClipValue, "fixed[n] -> fixed[n]", "real", Split::kElements, f::clip_value),
+    fixed(O::kMovingAverage, "param![n] fixed[n]", "decay", Split::kElements, f::moving_average),
+    fixed(O::kTableRmsprop, "param![R,D] number param![R,D] (samples batch[D])...", "decay real real flag poolings",
+          Split::kTable, table_rmsprop, check_table),
+    fixed(O::kTableAdadelta, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
+          "decay real real flag poolings", Split::kTable, table_adadelta, check_table),
+    fixed(O::kTableLamb, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
+          "decay decay real real real flag poolings", Split::kTable, table_lamb, check_table),
+    fixed(O::kTablePartialRowWiseAdam, "param![R,D] number param![R,D] param![R] (samples batch[D])...",
+          "decay decay real real flag poolings", Split::kTable, table_partial_row_wise_adam, check_table),
 };
 
 static_assert(std::size(kOperations) == std::size(kOpcodeNames), "every opcode has its row");

@@ -20,6 +20,35 @@ void fill(Rows out, uint32_t rows, size_t count, float value) {
   for (uint32_t r = 0; r < rows; ++r) std::fill_n(out.row(r), count, value);
 }
 
+// Lines of n numbers, `rows` of them, `stride` apart in each operand.
+struct Block {
+  float* data[3];
+  size_t strides[3];
+  uint32_t first, rows, n;
+  ConstRows in(uint32_t operand) const { return {data[operand], strides[operand]}; }
+  Rows out(uint32_t operand) const { return {data[operand], strides[operand]}; }
+};
+
+// A row operand [..., n] is several lines of n a row. A kernel that works line by line takes them all at once where
+// rows are one line, or follow one another without a gap; else the lines of one row at a time.
+template <class Run>
+void each_block(std::initializer_list<const View*> views, const Tile& t, Run run) {
+  const View& shape = **views.begin();
+  const uint32_t n = shape.dims[shape.ndims - 1], lines = width(shape) / n;
+  bool dense = true;
+  for (const View* view : views) dense = dense && view->stride == view->size;
+  const bool whole = lines == 1 || dense;
+  for (uint32_t row = 0; row < t.rows; row += whole ? t.rows : 1) {
+    Block block{{}, {}, row, whole ? t.rows * lines : lines, n};
+    uint32_t operand = 0;
+    for (const View* view : views) {
+      block.data[operand] = t.at(*view) + row * view->stride;
+      block.strides[operand++] = lines == 1 ? view->stride : n;
+    }
+    run(block);
+  }
+}
+
 }  // namespace
 
 void input(const BoundInstruction& i, Tile& t) { t.step.loader->load(uint32_t(i.attribute(0)), i.views[0], t); }
@@ -122,6 +151,82 @@ void factorization_machine_grad(const BoundInstruction& i, Tile& t) {
   t.kernels.factorization_machine_grad(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
 }
 
+void batch_matmul(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const bool transpose_a = i.attribute(0) == 1, transpose_b = i.attribute(1) == 1;
+  t.kernels.batch_matmul(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
+                         v[0].dims[transpose_a ? 0 : 1], transpose_a, transpose_b);
+}
+
+void transpose(const BoundInstruction& i, Tile& t) {
+  const View& x = i.views[0];
+  t.kernels.transpose(t.in(x), t.out(i.views[1]), t.rows, x.dims[0], x.dims[1]);
+}
+
+void softmax(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  each_block({&v[0], &v[1]}, t, [&](const Block& x) { t.kernels.softmax(x.in(0), x.out(1), x.rows, x.n); });
+}
+
+void softmax_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  each_block({&v[0], &v[1], &v[2]}, t,
+             [&](const Block& x) { t.kernels.softmax_grad(x.in(0), x.in(1), x.out(2), x.rows, x.n); });
+}
+
+namespace {
+
+// The attribute says whether only pairs of the upper triangle count.
+InteractionShape interaction(const BoundInstruction& i, const View& x, const View& x0, const View& y, uint32_t rows) {
+  return {rows, x.dims[0], x0.dims[0], x.dims[1], y.dims[0], i.attribute(0) == 1};
+}
+InteractionShape interaction_grad(const BoundInstruction& i, uint32_t rows) {
+  return interaction(i, i.views[1], i.views[2], i.views[0], rows);
+}
+
+}  // namespace
+
+size_t compressed_interaction_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  return kernels.compressed_interaction_scratch(interaction(i, i.views[0], i.views[1], i.views.back(), rows));
+}
+
+size_t compressed_interaction_grad_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  return kernels.compressed_interaction_scratch(interaction_grad(i, rows));
+}
+
+void compressed_interaction(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const float* bias = i.attribute(1) == 1 ? t.at(v[3]) : nullptr;
+  t.kernels.compressed_interaction(t.in(v[0]), t.in(v[1]), t.at(v[2]), bias, t.out(v.back()),
+                                   interaction(i, v[0], v[1], v.back(), t.rows), t.worker.scratch.data());
+}
+
+void compressed_interaction_grad_input(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.compressed_interaction_grad_input(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]), t.out(v[4]),
+                                              t.out(v[5]), interaction_grad(i, t.rows), t.worker.scratch.data());
+}
+
+void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.compressed_interaction_grad_weight(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]),
+                                               interaction_grad(i, t.rows), t.accumulate(), t.worker.scratch.data());
+}
+
+void sum_inner(const BoundInstruction& i, Tile& t) {
+  const View &x = i.views[0], &y = i.views[1];
+  for (uint32_t r = 0; r < t.rows; ++r) {
+    t.kernels.sum_columns({t.in(x).row(r), x.dims[1]}, {t.out(y).row(r), 1}, x.dims[0], x.dims[1]);
+  }
+}
+
+void broadcast_inner(const BoundInstruction& i, Tile& t) {
+  const View &x = i.views[0], &y = i.views[1];
+  for (uint32_t r = 0; r < t.rows; ++r) {
+    t.kernels.broadcast_columns({t.in(x).row(r), 1}, {t.out(y).row(r), y.dims[1]}, y.dims[0], y.dims[1]);
+  }
+}
+
 void batch_moments(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   t.kernels.batch_moments(t.in(v[0]), t.at(v[1]), t.at(v[2]), t.rows, width(v[0]), t.seen);
@@ -147,18 +252,24 @@ void batch_norm_grad_input(const BoundInstruction& i, Tile& t) {
 
 void layer_norm(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.layer_norm(t.in(v[0]), t.at(v[1]), t.at(v[2]), t.out(v[3]), t.rows, width(v[0]), eps(i));
+  each_block({&v[0], &v[3]}, t, [&](const Block& x) {
+    t.kernels.layer_norm(x.in(0), t.at(v[1]), t.at(v[2]), x.out(1), x.rows, x.n, eps(i));
+  });
 }
 
 void layer_norm_grad_input(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.layer_norm_grad_input(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.out(v[3]), t.rows, width(v[0]), eps(i));
+  each_block({&v[0], &v[1], &v[3]}, t, [&](const Block& x) {
+    t.kernels.layer_norm_grad_input(x.in(0), x.in(1), t.at(v[2]), x.out(2), x.rows, x.n, eps(i));
+  });
 }
 
 void layer_norm_grad_params(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.layer_norm_grad_params(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.at(v[3]), t.rows, width(v[0]), eps(i),
-                                   t.accumulate());
+  each_block({&v[0], &v[1]}, t, [&](const Block& x) {
+    t.kernels.layer_norm_grad_params(x.in(0), x.in(1), t.at(v[2]), t.at(v[3]), x.rows, x.n, eps(i),
+                                     t.accumulate() || x.first > 0);
+  });
 }
 
 void dropout(const BoundInstruction& i, Tile& t) {
@@ -178,6 +289,18 @@ void sigmoid_cross_entropy(const BoundInstruction& i, Tile& t) {
 void sigmoid_cross_entropy_grad(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   t.kernels.sigmoid_cross_entropy_grad(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.out(v[3]), t.rows);
+}
+
+void focal_cross_entropy(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.focal_cross_entropy(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, float(i.attribute(0)),
+                                float(i.attribute(1)));
+}
+
+void focal_cross_entropy_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.focal_cross_entropy_grad(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.out(v[3]), t.rows, float(i.attribute(0)),
+                                     float(i.attribute(1)));
 }
 
 void batch_mean(const BoundInstruction& i, Tile& t) { sum_rows(i, t); }

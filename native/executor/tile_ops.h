@@ -9,8 +9,16 @@ using Function = void(const BoundInstruction&, Tile&);
 
 Function input, constant_rows, embedding, embedding_bag, linear, linear_grad_input, linear_grad_weight, sum_rows,
     activation, activation_grad, concat, add, multiply, scale, sum_columns, broadcast_columns, dot_interaction,
-    dot_interaction_grad, factorization_machine, factorization_machine_grad, batch_moments, batch_normalize,
+    dot_interaction_grad, factorization_machine, factorization_machine_grad, batch_matmul, softmax,
+    softmax_grad, transpose, batch_moments, batch_normalize,
     batch_norm_grad_sums, batch_norm_grad_input, layer_norm, layer_norm_grad_input, layer_norm_grad_params, dropout,
-    sigmoid_cross_entropy, sigmoid_cross_entropy_grad, batch_mean, batch_mean_grad;
+    sigmoid_cross_entropy, sigmoid_cross_entropy_grad, focal_cross_entropy, focal_cross_entropy_grad, batch_mean, batch_mean_grad;
+
+Function compressed_interaction, compressed_interaction_grad_input, compressed_interaction_grad_weight, sum_inner,
+    broadcast_inner;
+
+// Floats of scratch for a tile of so many rows.
+size_t compressed_interaction_scratch(const KernelTable&, const BoundInstruction&, uint32_t rows);
+size_t compressed_interaction_grad_scratch(const KernelTable&, const BoundInstruction&, uint32_t rows);
 
 }  // namespace pairloom::tile_ops

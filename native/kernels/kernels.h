@@ -38,8 +38,23 @@ struct AdamSettings {
   float beta1, beta2, rest1, rest2, eps, l2, weight_decay, correction1, correction2;
 };
 
+// rest: 1 - decay, computed in double.
+struct FadingSettings {
+  float decay, rest, eps, l2;
+};
+
 struct RandomKey {
   uint32_t k0, k1;
+};
+
+// A layer of a compressed interaction network: rows of x [maps][dim], x0 [fields][dim] and y [units][dim], and the
+// pairs (map h, field f) in row-major order; only those with h <= f where `upper` (then maps = fields).
+struct InteractionShape {
+  uint32_t rows, maps, fields, dim, units;
+  bool upper;
+  PAIRLOOM_INLINE size_t pairs() const {
+    return upper ? size_t{fields} * (size_t{fields} + 1) / 2 : size_t{maps} * fields;
+  }
 };
 
 struct KernelTable {
@@ -81,6 +96,24 @@ struct KernelTable {
   void (*factorization_machine_grad)(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields,
                                      uint32_t dim);
 
+  // c [m, n] = op(a) [m, k] op(b) [k, n] in every row, matrices contiguous within it; stride 0: the same matrix
+  // for all rows. op transposes what is flagged.
+  void (*batch_matmul)(ConstRows a, ConstRows b, Rows c, uint32_t rows, uint32_t m, uint32_t n, uint32_t k,
+                       bool transpose_a, bool transpose_b);
+  void (*transpose)(ConstRows x, Rows y, uint32_t rows, uint32_t m, uint32_t n);
+  void (*softmax)(ConstRows x, Rows y, uint32_t rows, uint32_t n);
+  void (*softmax_grad)(ConstRows dy, ConstRows y, Rows dx, uint32_t rows, uint32_t n);
+
+  // y_n = b_n + sum over pairs of w [units][pairs] x_h x0_f, and its gradients; dw accumulates where asked. scratch:
+  // as many floats as compressed_interaction_scratch says, 64-byte aligned.
+  size_t (*compressed_interaction_scratch)(const InteractionShape& shape);
+  void (*compressed_interaction)(ConstRows x, ConstRows x0, const float* w, const float* bias /* or null */,
+                                 Rows y, const InteractionShape& shape, float* scratch);
+  void (*compressed_interaction_grad_input)(ConstRows dy, ConstRows x, ConstRows x0, const float* w, Rows dx,
+                                            Rows dx0, const InteractionShape& shape, float* scratch);
+  void (*compressed_interaction_grad_weight)(ConstRows dy, ConstRows x, ConstRows x0, float* dw,
+                                             const InteractionShape& shape, bool accumulate, float* scratch);
+
   // Normalisation. batch_moments keeps (mean, M2) of the rows seen so far; `seen` counts them (0: overwrite).
   void (*batch_moments)(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t n, uint32_t seen);
   void (*batch_normalize)(ConstRows x, const float* mean, const float* var, const float* gamma,
@@ -102,6 +135,11 @@ struct KernelTable {
   void (*sigmoid_cross_entropy_grad)(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz,
                                      uint32_t rows);
 
+  void (*focal_cross_entropy)(ConstRows logits, ConstRows labels, Rows loss, uint32_t rows, float gamma,
+                              float alpha);
+  void (*focal_cross_entropy_grad)(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz, uint32_t rows,
+                                   float gamma, float alpha);
+
   // Embeddings: ids are verified (0 <= id < table rows) before they get here.
   void (*embedding)(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
                     uint32_t rows);
@@ -115,6 +153,18 @@ struct KernelTable {
                            float l2);
   void (*adam)(float* w, const float* g, float* m, float* v, size_t n, float lr,
                const AdamSettings& settings);
+  void (*rmsprop)(float* w, const float* g, float* square, size_t n, float lr, const FadingSettings& settings);
+  void (*adadelta)(float* w, const float* g, float* square, float* delta, size_t n, float lr,
+                   const FadingSettings& settings);
+  // Of one row of a table: its norms, or its one second moment, are the row's own.
+  void (*lamb)(float* w, const float* g, float* m, float* v, size_t dim, float lr,
+               const AdamSettings& settings);
+  void (*partial_row_wise_adam)(float* w, const float* g, float* m, float* v /* 1 */, size_t dim, float lr,
+                                const AdamSettings& settings);
+  void (*moving_average)(float* average, const float* w, size_t n, float decay, float rest);
+  float (*sum_squares)(const float* x, size_t n);
+  void (*clip_value)(const float* x, float* y, size_t n, float limit);
+  void (*scale_by)(const float* x, float* y, size_t n, float factor);
   // acc[i] += scale * g[i]; out = a row's gradient while duplicates are summed.
   void (*accumulate)(float* acc, const float* g, size_t n, float scale);
 };

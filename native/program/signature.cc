@@ -102,6 +102,9 @@ class DimMatcher {
   bool fits(const Word& word, const Operand& operand) {
     if (word.kind == "number") return operand.size() == 1;
     if (word.dims.empty() || word.dims == "*") return true;
+    if (word.dims[0] == '~') {
+      return bind('~', operand.size()) && bind(word.dims[1], operand.dims[operand.ndims - 1]);
+    }
     if (word.dims.size() == 1) return bind(word.dims[0], operand.size());
     if (word.dims.size() != operand.ndims) return false;
     for (uint32_t i = 0; i < operand.ndims; ++i) {

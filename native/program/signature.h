@@ -7,7 +7,8 @@
 //   fixed[n]   f32 that is no row: parameter, scalar, fixed (as an output: fixed only)
 //   number     fixed[1]                                     any[n]     row or fixed
 //   loaded     row operand of any dtype
-// Dims: one letter is the product of all dims; several name each dim. Equal letters are equal sizes; `*` any size.
+// Dims: one letter is the product of all dims; several name each dim; `~n` is lines of n: any dims, the last n, and of
+// one size in all `~` operands. Equal letters are equal sizes; `*` any size.
 // Marks: `?` present if the attribute hasBias is 1; `...` one or more. Two words marked `...` share the operands alike.
 // A last `(a b)...` repeats the two words in turn.
 //

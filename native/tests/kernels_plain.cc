@@ -159,6 +159,54 @@ void factorization_machine_grad(ConstRows dz, ConstRows x, Rows dx, uint32_t row
   });
 }
 
+// f(k, d, element of x, element of x0) for every pair k and dim d.
+template <class F>
+void each_pair(const InteractionShape& s, F f) {
+  size_t k = 0;
+  for (uint32_t h = 0; h < s.maps; ++h)
+    for (uint32_t j = s.upper ? h : 0; j < s.fields; ++j, ++k)
+      for (uint32_t d = 0; d < s.dim; ++d) f(k, d, h * s.dim + d, j * s.dim + d);
+}
+size_t compressed_interaction_scratch(const InteractionShape&) { return 0; }
+void compressed_interaction(ConstRows x, ConstRows x0, const float* w, const float* bias, Rows y,
+                            const InteractionShape& s, float*) {
+  each(s.rows, s.units, [&](uint32_t r, uint32_t n) {
+    std::vector<double> out(s.dim, bias ? bias[n] : 0.0);
+    each_pair(s, [&](size_t k, uint32_t d, uint32_t i, uint32_t j) {
+      out[d] += double(w[n * s.pairs() + k]) * x.row(r)[i] * x0.row(r)[j];
+    });
+    for (uint32_t d = 0; d < s.dim; ++d) y.row(r)[n * s.dim + d] = out[d];
+  });
+}
+void compressed_interaction_grad_input(ConstRows dy, ConstRows x, ConstRows x0, const float* w, Rows dx,
+                                       Rows dx0, const InteractionShape& s, float*) {
+  for (uint32_t r = 0; r < s.rows; ++r) {
+    std::vector<double> maps(size_t(s.maps) * s.dim), fields(size_t(s.fields) * s.dim);
+    each_pair(s, [&](size_t k, uint32_t d, uint32_t i, uint32_t j) {
+      const double g = sum(
+          s.units, [&](uint32_t n) { return double(w[n * s.pairs() + k]) * dy.row(r)[n * s.dim + d]; });
+      maps[i] += g * x0.row(r)[j];
+      fields[j] += g * x.row(r)[i];
+    });
+    for (size_t i = 0; i < maps.size(); ++i) dx.row(r)[i] = maps[i];
+    for (size_t j = 0; j < fields.size(); ++j) dx0.row(r)[j] = fields[j];
+  }
+}
+void compressed_interaction_grad_weight(ConstRows dy, ConstRows x, ConstRows x0, float* dw,
+                                        const InteractionShape& s, bool accumulate, float*) {
+  for (uint32_t n = 0; n < s.units; ++n) {
+    std::vector<double> sums(s.pairs());
+    for (uint32_t r = 0; r < s.rows; ++r)
+      each_pair(s, [&](size_t k, uint32_t d, uint32_t i, uint32_t j) {
+        sums[k] += double(dy.row(r)[n * s.dim + d]) * x.row(r)[i] * x0.row(r)[j];
+      });
+    for (size_t k = 0; k < sums.size(); ++k) {
+      float& out = dw[n * s.pairs() + k];
+      out = (accumulate ? out : 0.0) + sums[k];
+    }
+  }
+}
+
 void batch_moments(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t n, uint32_t seen) {
   for (uint32_t c = 0; c < n; ++c) {
     double m = seen > 0 ? mean[c] : 0.0, s = seen > 0 ? m2[c] : 0.0, count = seen;
@@ -208,6 +256,32 @@ Normalized normalize(const float* x, uint32_t n, float eps) {
   for (uint32_t c = 0; c < n; ++c) out.xhat.push_back((x[c] - mean) / out.sigma);
   return out;
 }
+void batch_matmul(ConstRows a, ConstRows b, Rows c, uint32_t rows, uint32_t m, uint32_t n, uint32_t k,
+                  bool transpose_a, bool transpose_b) {
+  const auto left = [&](uint32_t r, uint32_t i, uint32_t p) { return a.row(r)[transpose_a ? p * m + i : i * k + p]; };
+  const auto right = [&](uint32_t r, uint32_t p, uint32_t j) { return b.row(r)[transpose_b ? j * k + p : p * n + j]; };
+  each(rows, m * n, [&](uint32_t r, uint32_t at) {
+    c.row(r)[at] = sum(k, [&](uint32_t p) { return double(left(r, at / n, p)) * right(r, p, at % n); });
+  });
+}
+
+void transpose(ConstRows x, Rows y, uint32_t rows, uint32_t m, uint32_t n) {
+  each(rows, m * n, [&](uint32_t r, uint32_t at) { y.row(r)[at % n * m + at / n] = x.row(r)[at]; });
+}
+
+void softmax(ConstRows x, Rows y, uint32_t rows, uint32_t n) {
+  each(rows, n, [&](uint32_t r, uint32_t c) {
+    y.row(r)[c] = 1 / sum(n, [&](uint32_t j) { return std::exp(double(x.row(r)[j]) - x.row(r)[c]); });
+  });
+}
+
+void softmax_grad(ConstRows dy, ConstRows y, Rows dx, uint32_t rows, uint32_t n) {
+  each(rows, n, [&](uint32_t r, uint32_t c) {
+    const double mean = sum(n, [&](uint32_t j) { return double(dy.row(r)[j]) * y.row(r)[j]; });
+    dx.row(r)[c] = y.row(r)[c] * (dy.row(r)[c] - mean);
+  });
+}
+
 void layer_norm(ConstRows x, const float* gamma, const float* beta, Rows y, uint32_t rows, uint32_t n,
                 float eps) {
   for (uint32_t r = 0; r < rows; ++r) {
@@ -287,6 +361,82 @@ void adam(float* w, const float* g, float* m, float* v, size_t n, float lr, cons
     w[i] = weight - lr * (first / s.correction1) / (std::sqrt(second / s.correction2) + s.eps);
   }
 }
+void rmsprop(float* w, const float* g, float* square, size_t n, float lr, const FadingSettings& f) {
+  for (size_t i = 0; i < n; ++i) {
+    const double gradient = g[i] + double(f.l2) * w[i];
+    const double s = double(f.decay) * square[i] + double(f.rest) * gradient * gradient;
+    square[i] = s;
+    w[i] -= lr * gradient / (std::sqrt(s) + f.eps);
+  }
+}
+void adadelta(float* w, const float* g, float* square, float* delta, size_t n, float lr, const FadingSettings& f) {
+  for (size_t i = 0; i < n; ++i) {
+    const double gradient = g[i] + double(f.l2) * w[i];
+    const double s = double(f.decay) * square[i] + double(f.rest) * gradient * gradient;
+    const double change = gradient * std::sqrt(delta[i] + double(f.eps)) / std::sqrt(s + f.eps);
+    square[i] = s;
+    delta[i] = double(f.decay) * delta[i] + double(f.rest) * change * change;
+    w[i] -= lr * change;
+  }
+}
+void lamb(float* w, const float* g, float* m, float* v, size_t dim, float lr, const AdamSettings& s) {
+  std::vector<double> r(dim);
+  double size = 0, length = 0;
+  for (size_t i = 0; i < dim; ++i) {
+    const double gradient = g[i] + double(s.l2) * w[i];
+    const double first = double(s.beta1) * m[i] + double(s.rest1) * gradient;
+    const double second = double(s.beta2) * v[i] + double(s.rest2) * gradient * gradient;
+    m[i] = first;
+    v[i] = second;
+    r[i] = first / s.correction1 / (std::sqrt(second / s.correction2) + s.eps) + double(s.weight_decay) * w[i];
+    size += double(w[i]) * w[i];
+    length += r[i] * r[i];
+  }
+  const double ratio = size == 0 || length == 0 ? 1 : std::sqrt(size / length);
+  for (size_t i = 0; i < dim; ++i) w[i] -= lr * ratio * r[i];
+}
+void partial_row_wise_adam(float* w, const float* g, float* m, float* v, size_t dim, float lr,
+                           const AdamSettings& s) {
+  const auto gradient = [&](size_t i) { return g[i] + double(s.l2) * w[i]; };
+  const double squares = sum(static_cast<uint32_t>(dim), [&](uint32_t i) { return gradient(i) * gradient(i); });
+  const double second = double(s.beta2) * *v + double(s.rest2) * squares / double(dim);
+  *v = second;
+  for (size_t i = 0; i < dim; ++i) {
+    const double first = double(s.beta1) * m[i] + double(s.rest1) * gradient(i);
+    m[i] = first;
+    w[i] -= lr * (first / s.correction1) / (std::sqrt(second / s.correction2) + s.eps);
+  }
+}
+void moving_average(float* average, const float* w, size_t n, float decay, float rest) {
+  for (size_t i = 0; i < n; ++i) average[i] = double(decay) * average[i] + double(rest) * w[i];
+}
+float sum_squares(const float* x, size_t n) {
+  return sum(static_cast<uint32_t>(n), [&](uint32_t i) { return double(x[i]) * x[i]; });
+}
+void clip_value(const float* x, float* y, size_t n, float limit) {
+  for (size_t i = 0; i < n; ++i) y[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+void scale_by(const float* x, float* y, size_t n, float factor) {
+  for (size_t i = 0; i < n; ++i) y[i] = x[i] * factor;
+}
+void focal_cross_entropy(ConstRows logits, ConstRows labels, Rows loss, uint32_t rows, float gamma, float alpha) {
+  for (uint32_t r = 0; r < rows; ++r) {
+    const bool positive = *labels.row(r) > 0.5f;
+    const double u = positive ? *logits.row(r) : -*logits.row(r), p = 1 / (1 + std::exp(-u));
+    const double weight = positive ? alpha : 1 - double(alpha);
+    *loss.row(r) = weight * std::pow(1 / (1 + std::exp(u)), double(gamma)) * -std::log(p);
+  }
+}
+void focal_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz, uint32_t rows, float gamma,
+                              float alpha) {
+  for (uint32_t r = 0; r < rows; ++r) {
+    const bool positive = *labels.row(r) > 0.5f;
+    const double u = positive ? *logits.row(r) : -*logits.row(r), p = 1 / (1 + std::exp(-u));
+    const double q = 1 / (1 + std::exp(u)), weight = positive ? alpha : double(alpha) - 1;
+    // By Lin et al., appendix B: d FL / du = a q^gamma (gamma p log p - q).
+    *dz.row(r) = *dl.row(r) * weight * std::pow(q, double(gamma)) * (gamma * p * std::log(p) - q);
+  }
+}
 void accumulate(float* acc, const float* g, size_t n, float factor) {
   for (size_t i = 0; i < n; ++i) acc[i] += g[i] * factor;
 }
@@ -315,6 +465,14 @@ const KernelTable plain = {
     .dot_interaction_grad = dot_interaction_grad,
     .factorization_machine = factorization_machine,
     .factorization_machine_grad = factorization_machine_grad,
+    .batch_matmul = batch_matmul,
+    .transpose = transpose,
+    .softmax = softmax,
+    .softmax_grad = softmax_grad,
+    .compressed_interaction_scratch = compressed_interaction_scratch,
+    .compressed_interaction = compressed_interaction,
+    .compressed_interaction_grad_input = compressed_interaction_grad_input,
+    .compressed_interaction_grad_weight = compressed_interaction_grad_weight,
     .batch_moments = batch_moments,
     .batch_normalize = batch_normalize,
     .batch_norm_grad_sums = batch_norm_grad_sums,
@@ -324,12 +482,22 @@ const KernelTable plain = {
     .layer_norm_grad_params = layer_norm_grad_params,
     .sigmoid_cross_entropy = sigmoid_cross_entropy,
     .sigmoid_cross_entropy_grad = sigmoid_cross_entropy_grad,
+    .focal_cross_entropy = focal_cross_entropy,
+    .focal_cross_entropy_grad = focal_cross_entropy_grad,
     .embedding = embedding,
     .embedding_bag = embedding_bag,
     .sgd = sgd,
     .adagrad = adagrad,
     .row_wise_adagrad = row_wise_adagrad,
     .adam = adam,
+    .rmsprop = rmsprop,
+    .adadelta = adadelta,
+    .lamb = lamb,
+    .partial_row_wise_adam = partial_row_wise_adam,
+    .moving_average = moving_average,
+    .sum_squares = sum_squares,
+    .clip_value = clip_value,
+    .scale_by = scale_by,
     .accumulate = accumulate,
 };
 

@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { configuredFeatureInfos } from "../models/feature-info.js";
-import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
+import {
+  type ModelConfig,
+  type ModelInput,
+  modelSchema,
+  type OwnModel,
+  ownModelOf,
+} from "../models/index.js";
 import { inferenceGraph } from "../train/model-graphs.js";
 import { trainSchema } from "../train/train-config.js";
 import { type DataInput, dataSchema } from "./data.js";
@@ -39,7 +45,7 @@ type NamedBy<T, Name extends string> = T extends string | number | boolean | und
 export interface ConfigInput<F extends readonly FeatureInput[] = readonly FeatureInput[]> {
   readonly data: DataInput;
   readonly features: F;
-  readonly model: NamedBy<ModelInput, F[number]["name"]>;
+  readonly model: NamedBy<ModelInput, F[number]["name"]> | OwnModel;
   readonly train?: z.input<typeof trainSchema>;
 }
 
@@ -56,8 +62,10 @@ export function defineConfig<const F extends readonly FeatureInput[]>(
  * @throws ConfigError with the config path, what was found, what was expected and the next step
  */
 export function resolveConfig(value: unknown): Config {
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) throw new ConfigError(describeIssues(configSchema, parsed.error.issues, value));
+  const own = ownModelOf(value);
+  const schema = own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
   inferenceGraph({
     model: parsed.data.model as ModelConfig,
     features: configuredFeatureInfos(parsed.data.features),

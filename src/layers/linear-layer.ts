@@ -22,6 +22,7 @@ export function linearLayer(scope: Scope, x: Tensor, { units, bias = true }: Lin
 export const zeros: Initializer = { kind: "constant", value: 0 };
 export const ones: Initializer = { kind: "constant", value: 1 };
 
-function glorotNormal(inputs: number, outputs: number): Initializer {
+/** Glorot & Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks", 2010. */
+export function glorotNormal(inputs: number, outputs: number): Initializer {
   return { kind: "normal", mean: 0, std: Math.sqrt(2 / (inputs + outputs)) };
 }

@@ -1,20 +1,19 @@
 import { z } from "zod";
 import type { Tensor } from "../graph/tensor.js";
-import { ACTIVATIONS, activation } from "../ops/activation.js";
 import { dropout } from "../ops/dropout.js";
+import { activationLayer, activationNames } from "./activation-layer.js";
 import { batchNormLayer } from "./batch-norm-layer.js";
 import { layerNormLayer } from "./layer-norm-layer.js";
 import { linearLayer } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
-const activations = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[];
 const rate = z.number().min(0).lt(1);
 
 export const mlpSchema = z
   .strictObject({
     /** Width of each layer. */
     hiddenUnits: z.array(z.int().positive()).min(1),
-    activation: z.enum(activations).default("relu"),
+    activation: z.enum(activationNames).default("relu"),
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate, of all layers or of each. */
     dropout: z.union([rate, z.array(rate)]).default(0),
@@ -32,15 +31,14 @@ export type MlpConfig = z.output<typeof mlpSchema>;
 
 /**
  * Multi-layer perceptron, x [B, K] -> [B, last of hiddenUnits]. Each layer is linear, norm, activation, dropout.
- * Parameters of layer i: `i.weight`, `i.bias`, and `i.norm.gamma` and the like.
+ * Parameters of layer i: `i.weight`, `i.bias`, and `i.norm.gamma`, `i.prelu.alpha` and the like.
  */
 export function mlp(scope: Scope, x: Tensor, config: MlpConfig): Tensor {
   return config.hiddenUnits.reduce((input, units, i) => {
     const layer = scope.child(i);
     const sum = linearLayer(layer, input, { units, bias: config.bias ?? config.norm !== "batch" });
     const normed = normalize(layer.child("norm"), sum, config.norm);
-    const active =
-      config.activation === "none" ? normed : scope.apply(activation, [normed], { fn: config.activation })[0];
+    const active = activationLayer(layer, normed, config.activation);
     return dropOut(layer, active, Array.isArray(config.dropout) ? config.dropout[i] : config.dropout);
   }, x);
 }

@@ -13,8 +13,17 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
   return features.map((feature) => {
     if (feature.type === "f32") return { type: "f32", name: feature.name, width: feature.width };
     const { name, embedding, buckets, dim, trainable } = feature;
-    const table = { name, embedding, buckets, dim, trainable, initializer: initializerOf(feature.initializer) };
-    return feature.type === "id" ? { ...table, type: "id" } : { ...table, type: "bag", pooling: feature.pooling };
+    const table = {
+      name,
+      embedding,
+      buckets,
+      dim,
+      trainable,
+      initializer: initializerOf(feature.initializer),
+    };
+    return feature.type === "id"
+      ? { ...table, type: "id" }
+      : { ...table, type: "bag", pooling: feature.pooling };
   });
 }
 

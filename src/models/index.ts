@@ -1,13 +1,42 @@
 import { z } from "zod";
+import { ConfigError } from "../errors.js";
+import { autoInt } from "./auto-int.js";
+import { dcn } from "./dcn.js";
+import { dcnV2 } from "./dcn-v2.js";
+import { deepfm } from "./deepfm.js";
 import { dlrm } from "./dlrm.js";
 import { fm } from "./fm.js";
+import { fwfm } from "./fwfm.js";
 import { logisticRegression } from "./logistic-regression.js";
+import { maskNet } from "./mask-net.js";
 import { matrixFactorization } from "./matrix-factorization.js";
 import { mlpModel } from "./mlp-model.js";
 import type { ModelDefinition } from "./model.js";
+import { nfm } from "./nfm.js";
+import { pnn } from "./pnn.js";
+import { wideAndDeep } from "./wide-and-deep.js";
+import { wukong } from "./wukong.js";
+import { xdeepfm } from "./xdeepfm.js";
 
 /** The models that a config can name by `kind`. */
-export const MODELS = { dlrm, logisticRegression, mlp: mlpModel, fm, matrixFactorization } as const;
+export const MODELS = {
+  dlrm,
+  logisticRegression,
+  mlp: mlpModel,
+  fm,
+  matrixFactorization,
+  wukong,
+  dcn,
+  dcnV2,
+  pnn,
+  fwfm,
+  nfm,
+  autoInt,
+  maskNet,
+  wideAndDeep,
+  deepfm,
+  xdeepfm,
+} as const;
 
 export const modelSchema = z.discriminatedUnion("kind", [
   dlrm.schema,
@@ -15,11 +44,66 @@ export const modelSchema = z.discriminatedUnion("kind", [
   mlpModel.schema,
   fm.schema,
   matrixFactorization.schema,
+  wukong.schema,
+  dcn.schema,
+  dcnV2.schema,
+  pnn.schema,
+  fwfm.schema,
+  nfm.schema,
+  autoInt.schema,
+  maskNet.schema,
+  wideAndDeep.schema,
+  deepfm.schema,
+  xdeepfm.schema,
 ]);
 
 export type ModelInput = z.input<typeof modelSchema>;
 export type ModelConfig = z.output<typeof modelSchema>;
 
-export function modelOf(config: ModelConfig): ModelDefinition {
-  return MODELS[config.kind] as ModelDefinition;
+const own = new Map<string, ModelDefinition>();
+
+/** True for one of `MODELS` and for a registered model of one's own. */
+export function isModelKind(kind: string): boolean {
+  return Object.hasOwn(MODELS, kind) || own.has(kind);
+}
+
+/** The definition that a resolved config names. */
+export function modelOf({ kind }: { readonly kind: string }): ModelDefinition {
+  return own.get(kind) ?? (MODELS as Record<string, unknown> as Record<string, ModelDefinition>)[kind];
+}
+
+declare const OWN: unique symbol;
+/** The config of a user's own model, as `registerModel` types it. */
+export interface OwnModel {
+  readonly kind: string;
+  readonly [OWN]: true;
+}
+
+/**
+ * Makes a model of one's own nameable in configs, and returns the function that writes its part of a config:
+ * `model: myModel({ features: ["user", "item"] })`. Whoever opens a run of the model later imports the file that
+ * registers it first; registering a kind again replaces it.
+ * @throws ConfigError where the kind is one of Pairloom's models
+ */
+export function registerModel<S extends z.ZodType<{ kind: string }>>(
+  definition: ModelDefinition<S>,
+): (config: Omit<z.input<S>, "kind">) => OwnModel {
+  const { kind } = definition;
+  if (Object.hasOwn(MODELS, kind)) {
+    throw new ConfigError({
+      what: "the kind of a model is taken",
+      where: "registerModel",
+      got: JSON.stringify(kind),
+      expected: `none of ${Object.keys(MODELS).join(", ")}`,
+      next: "Give the model another kind.",
+    });
+  }
+  own.set(kind, definition as unknown as ModelDefinition);
+  return (config) => ({ ...config, kind }) as unknown as OwnModel;
+}
+
+/** The definition of a user's own model that a raw config names, if it names one. */
+export function ownModelOf(config: unknown): ModelDefinition | undefined {
+  const kind = (config as { model?: { kind?: unknown } } | null | undefined)?.model?.kind;
+  return typeof kind === "string" ? own.get(kind) : undefined;
 }

@@ -18,17 +18,21 @@ export const logisticRegression = defineModel({
     firstOrder(features, config.features, "model.features", scope.child("linear")),
 });
 
-/** The first-order term [B, 1] of any model: `b + sum of the ids' weights + w · numbers`. */
+/**
+ * The first-order term [B, 1] of any model: `b + sum of the ids' weights + w · numbers`. A weight of an id is the sum of
+ * `dim` numbers of its table `linear.<embedding>.weight`.
+ */
 export function firstOrder(
   features: ModelFeatures,
   names: readonly string[],
   path: string,
   scope: Scope,
+  dim = 1,
 ): Tensor {
   const { categorical, numeric } = features.partition(names, path);
   const parts: Tensor[] = [];
   if (categorical.length > 0) {
-    const weights = join(scope, features.weights(categorical, path, "linear"));
+    const weights = join(scope, features.weights(categorical, path, "linear", dim));
     parts.push(scope.apply(sumColumns, [weights], {})[0]);
   }
   if (numeric.length > 0) {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { join } from "../layers/embedding-layer.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
+import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
 
@@ -17,10 +18,7 @@ export const mlpModel = defineModel({
   kind: "mlp",
   schema,
   build(features, config, scope) {
-    const path = "model.features";
-    const { categorical, numeric } = features.partition(config.features, path);
-    const parts = features.embeddings(categorical, path, config.embeddingDim);
-    if (numeric.length > 0) parts.push(features.numbers(numeric, path));
+    const parts = groupParts(features, config.features, "model.features", config.embeddingDim);
     const hidden = mlp(scope.child("mlp"), join(scope, parts), config.mlp);
     return linearLayer(scope.child("output"), hidden, { units: 1 });
   },

@@ -3,12 +3,21 @@ import { ConfigError } from "../errors.js";
 import type { Tensor } from "../graph/tensor.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
-import { input } from "../ops/sources.js";
+import { type Initializer, input } from "../ops/sources.js";
 
 /** A feature as a model sees it: its kind and sizes, and nothing of the data. */
 export type FeatureInfo =
   | (CategoricalFeature & { readonly name: string; readonly dim?: number })
   | { readonly type: "f32"; readonly name: string; readonly width: number };
+
+type EmbeddedFeature = Exclude<FeatureInfo, { type: "f32" }>;
+
+/** Tables `<tables>.<embedding>.weight` of one group; without an initializer they start as the features say. */
+export interface OwnTables {
+  readonly tables: string;
+  readonly dim: number;
+  readonly initializer?: Initializer;
+}
 
 /**
  * A model: a config, and a function from features to logits [B, 1] that reads like its paper. The function checks
@@ -27,6 +36,7 @@ export function defineModel<S extends z.ZodType>(definition: ModelDefinition<S>)
 /** The features of a config as symbolic tensors, made when a model asks for them. */
 export class ModelFeatures {
   private readonly inputs = new Map<string, Tensor>();
+  private readonly lookups = new Map<string, Tensor>();
 
   constructor(
     private readonly scope: Scope,
@@ -63,7 +73,7 @@ export class ModelFeatures {
   embeddings(names: readonly string[], path: string, defaultDim: number, tables = "embeddings"): Tensor[] {
     return names.map((name, i) => {
       const feature = this.categorical(name, `${path}[${i}]`);
-      return embed(this.scope.child(tables), this.input(feature), feature, feature.dim ?? defaultDim);
+      return this.lookup(feature, tables, feature.dim ?? defaultDim);
     });
   }
 
@@ -82,18 +92,30 @@ export class ModelFeatures {
     });
   }
 
-  /** The first-order weight of each feature, summed: [B, 1], from tables of dim 1 `<tables>.<embedding>.weight`. */
-  weights(names: readonly string[], path: string, tables: string): Tensor[] {
+  /** First-order weights, one [B, dim] a feature, zero at the start. Tables are `<tables>.<embedding>.weight`. */
+  weights(names: readonly string[], path: string, tables: string, dim = 1): Tensor[] {
+    return this.ownEmbeddings(names, path, { tables, dim, initializer: { kind: "constant", value: 0 } });
+  }
+
+  /** Embeddings of a group from tables of its own, all of one dim whatever the features say of theirs. */
+  ownEmbeddings(names: readonly string[], path: string, { tables, dim, initializer }: OwnTables): Tensor[] {
     return names.map((name, i) => {
-      const feature = {
-        ...this.categorical(name, `${path}[${i}]`),
-        initializer: { kind: "constant", value: 0 } as const,
-      };
-      return embed(this.scope.child(tables), this.input(feature), feature, 1);
+      const feature = this.categorical(name, `${path}[${i}]`);
+      return this.lookup({ ...feature, initializer: initializer ?? feature.initializer }, tables, dim);
     });
   }
 
-  private categorical(name: string, path: string): Exclude<FeatureInfo, { type: "f32" }> {
+  /** A feature that two groups embed from one table is looked up once. */
+  private lookup(feature: EmbeddedFeature, tables: string, dim: number): Tensor {
+    const key = `${tables}/${feature.name}/${dim}`;
+    const existing = this.lookups.get(key);
+    if (existing) return existing;
+    const embedded = embed(this.scope.child(tables), this.input(feature), feature, dim);
+    this.lookups.set(key, embedded);
+    return embedded;
+  }
+
+  private categorical(name: string, path: string): EmbeddedFeature {
     const feature = this.find(name, path);
     if (feature.type !== "f32") return feature;
     throw new ConfigError({

@@ -1,6 +1,7 @@
 import { activation, activationGrad } from "./activation.js";
 import { addBias } from "./add-bias.js";
 import { add, broadcastColumns, multiply, scale, sumColumns } from "./arithmetic.js";
+import { batchMatmul } from "./batch-matmul.js";
 import {
   batchMoments,
   batchNormalize,
@@ -8,6 +9,12 @@ import {
   batchNormGradSums,
   updateRunning,
 } from "./batch-norm.js";
+import { clipFactor, clipValue, scaleByNumber, sumSquares } from "./clip.js";
+import {
+  compressedInteraction,
+  compressedInteractionGradInput,
+  compressedInteractionGradWeight,
+} from "./compressed-interaction.js";
 import { concat, slice } from "./concat.js";
 import { constantRows } from "./constant-rows.js";
 import { dotInteraction, dotInteractionGrad } from "./dot-interaction.js";
@@ -15,14 +22,26 @@ import { dropout } from "./dropout.js";
 import { embedding } from "./embedding.js";
 import { embeddingBag } from "./embedding-bag.js";
 import { factorizationMachine, factorizationMachineGrad } from "./factorization-machine.js";
+import { focalCrossEntropy, focalCrossEntropyGrad } from "./focal-loss.js";
+import { foldPairs, unfoldPairs } from "./fold-pairs.js";
+import { broadcastInner, sumInner } from "./inner.js";
 import { layerNorm, layerNormGradInput, layerNormGradParams } from "./layer-norm.js";
 import { linear, linearGradInput, linearGradWeight } from "./linear.js";
 import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
-import { adagrad, adam, sgd } from "./optimizers.js";
+import { adagrad, adam, movingAverage, sgd } from "./optimizers.js";
 import { reshape } from "./reshape.js";
+import { scaleColumns } from "./scale-columns.js";
+import { softmax, softmaxGrad } from "./softmax.js";
 import { constant, input, parameter, scalar } from "./sources.js";
 import { sumRows } from "./sum-rows.js";
+import {
+  tableAdadelta,
+  tableLamb,
+  tablePartialRowWiseAdam,
+  tableRmsprop,
+} from "./table-adaptive-optimizers.js";
 import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "./table-optimizers.js";
+import { transpose } from "./transpose.js";
 
 /** Every operation. The conformance suite, the opcode generator and the emitters read this table. */
 export const OPS = {
@@ -52,6 +71,18 @@ export const OPS = {
   dotInteractionGrad,
   factorizationMachine,
   factorizationMachineGrad,
+  batchMatmul,
+  softmax,
+  softmaxGrad,
+  scaleColumns,
+  transpose,
+  compressedInteraction,
+  compressedInteractionGradInput,
+  compressedInteractionGradWeight,
+  foldPairs,
+  unfoldPairs,
+  sumInner,
+  broadcastInner,
   batchMoments,
   batchNormalize,
   batchNormGradSums,
@@ -72,6 +103,17 @@ export const OPS = {
   tableAdagrad,
   tableRowWiseAdagrad,
   tableAdam,
+  focalCrossEntropy,
+  focalCrossEntropyGrad,
+  sumSquares,
+  clipFactor,
+  scaleByNumber,
+  clipValue,
+  movingAverage,
+  tableRmsprop,
+  tableAdadelta,
+  tableLamb,
+  tablePartialRowWiseAdam,
 };
 
 export type OpKind = keyof typeof OPS;

@@ -1,22 +1,19 @@
 import { defineOp, dense, type Floats } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
-import { isFixed, isRows, require, sameType } from "./check.js";
+import { f32, isRow, type TensorType } from "../graph/tensor.js";
+import { isFixed, require, sameType } from "./check.js";
 
 /**
- * Layer normalisation: x [B, N], gamma, beta [N] -> `(x - mean) / sqrt(variance + eps) * gamma + beta`, with each
- * row's own mean and biased variance. Source: Ba, Kiros & Hinton, "Layer Normalization", 2016.
+ * Layer normalisation over the last dimension: x [B, …, N], gamma, beta [N] ->
+ * `(x - mean) / sqrt(variance + eps) * gamma + beta`, with the mean and biased variance of each N numbers.
+ * Source: Ba, Kiros & Hinton, "Layer Normalization", 2016.
  */
 export const layerNorm = defineOp<{ eps: number }>({
   kind: "layerNorm",
   opcode: 35,
   execution: "rowwise",
   infer([x, gamma, beta]) {
-    const n = x.shape[1] as number;
-    require(isRows(x, 2) && isFixed(gamma, n) && isFixed(beta, n), "layerNorm", "x [B, N], gamma, beta [N]", [
-      x,
-      gamma,
-      beta,
-    ]);
+    const ok = isLines(x) && isFixed(gamma, lineOf(x)) && isFixed(beta, lineOf(x));
+    require(ok, "layerNorm", "x [B, …, N], gamma, beta [N]", [x, gamma, beta]);
     return [x];
   },
   gradient({ inputs: [x, gamma], outputGradients: [dy], attrs, apply }) {
@@ -25,10 +22,10 @@ export const layerNorm = defineOp<{ eps: number }>({
     const [dgamma, dbeta] = apply(layerNormGradParams, [dy, x], attrs);
     return [dx, dgamma, dbeta];
   },
-  reference({ inputs, outputs, attrs, context }) {
+  reference({ inputs, outputs, attrs }) {
     const [x, gamma, beta, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
     const n = gamma.length;
-    for (let b = 0; b < context.rows; b++) {
+    for (let b = 0; b < x.length / n; b++) {
       const { xhat } = standardize(x, b, n, attrs.eps);
       for (let i = 0; i < n; i++) y[b * n + i] = xhat[i] * gamma[i] + beta[i];
     }
@@ -36,21 +33,20 @@ export const layerNorm = defineOp<{ eps: number }>({
   encode: ({ attrs }) => [attrs.eps],
 });
 
-/** dy, x [B, N], gamma [N] -> dx [B, N]: `(g - mean(g) - xhat mean(g xhat)) / sigma` with `g = dy * gamma`. */
+/** dy, x [B, …, N], gamma [N] -> dx [B, …, N]: `(g - mean(g) - xhat mean(g xhat)) / sigma` with `g = dy * gamma`. */
 export const layerNormGradInput = defineOp<{ eps: number }>({
   kind: "layerNormGradInput",
   opcode: 36,
   execution: "rowwise",
   infer([dy, x, gamma]) {
-    require(isRows(x, 2) &&
-      sameType(dy, x) &&
-      isFixed(gamma, x.shape[1] as number), "layerNormGradInput", "dy, x [B, N], gamma [N]", [dy, x, gamma]);
+    const ok = isLines(x) && sameType(dy, x) && isFixed(gamma, lineOf(x));
+    require(ok, "layerNormGradInput", "dy, x [B, …, N], gamma [N]", [dy, x, gamma]);
     return [x];
   },
-  reference({ inputs, outputs, attrs, context }) {
+  reference({ inputs, outputs, attrs }) {
     const [dy, x, gamma, dx] = [...inputs, outputs[0]].map((v) => dense(v).data);
     const n = gamma.length;
-    for (let b = 0; b < context.rows; b++) {
+    for (let b = 0; b < x.length / n; b++) {
       const { xhat, sigma } = standardize(x, b, n, attrs.eps);
       let mean = 0;
       let correlation = 0;
@@ -67,20 +63,20 @@ export const layerNormGradInput = defineOp<{ eps: number }>({
   encode: ({ attrs }) => [attrs.eps],
 });
 
-/** dy, x [B, N] -> the gradients of gamma [N] (sum of dy * xhat) and beta [N] (sum of dy). */
+/** dy, x [B, …, N] -> the gradients of gamma [N] (sum of dy * xhat) and beta [N] (sum of dy). */
 export const layerNormGradParams = defineOp<{ eps: number }>({
   kind: "layerNormGradParams",
   opcode: 37,
   execution: "reduces",
   combine: "sum",
   infer([dy, x]) {
-    require(isRows(x, 2) && sameType(dy, x), "layerNormGradParams", "dy, x [B, N]", [dy, x]);
-    return [f32(x.shape[1]), f32(x.shape[1])];
+    require(isLines(x) && sameType(dy, x), "layerNormGradParams", "dy, x [B, …, N]", [dy, x]);
+    return [f32(lineOf(x)), f32(lineOf(x))];
   },
-  reference({ inputs, outputs, attrs, context }) {
+  reference({ inputs, outputs, attrs }) {
     const [dy, x, dgamma, dbeta] = [...inputs, ...outputs].map((v) => dense(v).data);
     const n = dgamma.length;
-    for (let b = 0; b < context.rows; b++) {
+    for (let b = 0; b < x.length / n; b++) {
       const { xhat } = standardize(x, b, n, attrs.eps);
       for (let i = 0; i < n; i++) {
         dgamma[i] += dy[b * n + i] * xhat[i];
@@ -90,6 +86,15 @@ export const layerNormGradParams = defineOp<{ eps: number }>({
   },
   encode: ({ attrs }) => [attrs.eps],
 });
+
+function isLines(x: TensorType): boolean {
+  return x.dtype === "f32" && isRow(x) && x.shape.length >= 2;
+}
+
+/** The size of what is normalised together. */
+function lineOf(x: TensorType): number {
+  return x.shape.at(-1) as number;
+}
 
 function standardize(x: Floats, row: number, n: number, eps: number): { xhat: number[]; sigma: number } {
   const values = Array.from(x.subarray(row * n, (row + 1) * n));

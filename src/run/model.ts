@@ -5,6 +5,7 @@ import { CheckpointError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
+import { isModelKind } from "../models/index.js";
 import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
 import { Parameters } from "../train/parameters.js";
 
@@ -39,6 +40,15 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
       got: String(features?.version),
       expected: "1",
       next: "Read it with the Pairloom release that wrote it.",
+    });
+  const kind = (manifest.config as { model?: { kind?: string } } | undefined)?.model?.kind;
+  if (kind !== undefined && !isModelKind(kind))
+    throw new CheckpointError({
+      what: "the checkpoint is of a model that is not registered here",
+      where: dir,
+      got: JSON.stringify(kind),
+      expected: "a model of Pairloom, or one made known with registerModel",
+      next: "Import the file that registers it first (docs/new-model.md).",
     });
   const config = resolveConfig(manifest.config);
   const graph = inferenceGraph({ model: config.model, features: fittedFeatureInfos(features) });

@@ -1,0 +1,14 @@
+/** The layers that models are written with: functions on symbolic tensors. */
+export { type ActivationName, activationLayer } from "./activation-layer.js";
+export { type AttentionConfig, attentionInteraction, attentionSchema } from "./attention-interaction.js";
+export { batchNormLayer } from "./batch-norm-layer.js";
+export { type CrossV2Options, crossNetwork, crossNetworkV2 } from "./cross-network.js";
+export { embed, join, stack } from "./embedding-layer.js";
+export { layerNormLayer } from "./layer-norm-layer.js";
+export { linearCompress } from "./linear-compress.js";
+export { type LinearOptions, linearLayer } from "./linear-layer.js";
+export { type MaskBlockOptions, maskBlock } from "./mask-block.js";
+export { type MlpConfig, mlp, mlpSchema } from "./mlp.js";
+export { outerProduct } from "./outer-product.js";
+export { seNet } from "./se-net.js";
+export { type WukongLayerConfig, wukongLayer, wukongLayerSchema } from "./wukong-layer.js";

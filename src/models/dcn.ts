@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { crossNetwork } from "../layers/cross-network.js";
+import { join } from "../layers/embedding-layer.js";
+import { linearLayer } from "../layers/linear-layer.js";
+import { mlp, mlpSchema } from "../layers/mlp.js";
+import { groupParts } from "./fields.js";
+import { defineModel } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+const schema = z.strictObject({
+  kind: z.literal("dcn"),
+  features: featureGroup,
+  embeddingDim,
+  cross: z.strictObject({ layers: z.int().positive().default(3) }).prefault({}),
+  /** The MLP beside the cross network. */
+  deep: mlpSchema.optional(),
+  /** An MLP over the outputs of both. */
+  final: mlpSchema.optional(),
+});
+
+/**
+ * Deep & Cross Network: a cross network and an MLP side by side over all embeddings and numbers.
+ * Source: Wang et al., "Deep & Cross Network for Ad Click Predictions", 2017.
+ */
+export const dcn = defineModel({
+  kind: "dcn",
+  schema,
+  build(features, config, scope) {
+    const x = join(scope, groupParts(features, config.features, "model.features", config.embeddingDim));
+    const crossed = crossNetwork(scope.child("cross"), x, config.cross.layers);
+    const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;
+    const hidden = config.final ? mlp(scope.child("final_mlp"), both, config.final) : both;
+    return linearLayer(scope.child("output"), hidden, { units: 1 });
+  },
+});

@@ -1,0 +1,82 @@
+import { z } from "zod";
+import { ConfigError } from "../errors.js";
+import type { Tensor } from "../graph/tensor.js";
+import { mlp, mlpSchema } from "../layers/mlp.js";
+import type { Scope } from "../layers/scope.js";
+import type { ModelFeatures } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+/** The groups of models whose dense features become one more field beside the sparse ones. */
+export const fieldGroups = {
+  /** Numbers, and the MLP that turns them into one more field; its last width is the embedding dim. */
+  dense: z.strictObject({ features: featureGroup, mlp: mlpSchema }).optional(),
+  /** Categorical features of one embedding dim. */
+  sparse: z.strictObject({ features: featureGroup }),
+  embeddingDim,
+};
+
+export interface FieldsConfig {
+  readonly dense?: { readonly features: readonly string[]; readonly mlp: z.output<typeof mlpSchema> };
+  readonly sparse: { readonly features: readonly string[] };
+  readonly embeddingDim: number;
+}
+
+/** The field that a dense MLP makes of the numbers, where there are any, and the sparse embeddings, all [B, dim]. */
+export function denseAndSparseFields(
+  features: ModelFeatures,
+  config: FieldsConfig,
+  scope: Scope,
+): { dense: Tensor | undefined; sparse: Tensor[] } {
+  const sparse = features.equalEmbeddings(
+    config.sparse.features,
+    "model.sparse.features",
+    config.embeddingDim,
+  );
+  const dim = sparse[0].shape[1] as number;
+  return { dense: config.dense && denseField(features, config.dense, dim, scope), sparse };
+}
+
+function denseField(
+  features: ModelFeatures,
+  dense: NonNullable<FieldsConfig["dense"]>,
+  dim: number,
+  scope: Scope,
+): Tensor {
+  const field = mlp(
+    scope.child("dense_mlp"),
+    features.numbers(dense.features, "model.dense.features"),
+    dense.mlp,
+  );
+  if (field.shape[1] === dim) return field;
+  throw new ConfigError({
+    what: "the last width of the dense MLP must be the embedding dim",
+    where: `model.dense.mlp.hiddenUnits[${dense.mlp.hiddenUnits.length - 1}]`,
+    got: String(field.shape[1]),
+    expected: String(dim),
+    next: `Set the last of hiddenUnits, or embeddingDim, so that both are equal.`,
+  });
+}
+
+/** Refuses fewer than two fields where fields are multiplied with each other. */
+export function checkFields(fields: readonly Tensor[], path: string): void {
+  if (fields.length >= 2) return;
+  throw new ConfigError({
+    what: "an interaction needs two fields",
+    where: path,
+    got: `${fields.length}`,
+    expected: "2 or more features with embeddings",
+    next: "Add a feature, or a dense group where the model has one.",
+  });
+}
+
+/** The embeddings and numbers of a group side by side, [B, total]. */
+export function groupParts(
+  features: ModelFeatures,
+  names: readonly string[],
+  path: string,
+  defaultDim: number,
+): Tensor[] {
+  const { categorical, numeric } = features.partition(names, path);
+  const parts = features.embeddings(categorical, path, defaultDim);
+  return numeric.length > 0 ? [...parts, features.numbers(numeric, path)] : parts;
+}

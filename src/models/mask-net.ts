@@ -1,0 +1,61 @@
+import { z } from "zod";
+import type { Tensor } from "../graph/tensor.js";
+import { join } from "../layers/embedding-layer.js";
+import { layerNormLayer } from "../layers/layer-norm-layer.js";
+import { linearLayer } from "../layers/linear-layer.js";
+import { maskBlock } from "../layers/mask-block.js";
+import { mlp, mlpSchema } from "../layers/mlp.js";
+import type { Scope } from "../layers/scope.js";
+import { groupParts } from "./fields.js";
+import { defineModel } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+const schema = z.strictObject({
+  kind: z.literal("maskNet"),
+  features: featureGroup,
+  embeddingDim,
+  /** Blocks one on another (SerMaskNet), or side by side on the embeddings (ParaMaskNet). */
+  structure: z.enum(["serial", "parallel"]).default("parallel"),
+  blocks: z.strictObject({
+    count: z.int().positive(),
+    /** Width of each block's output. */
+    units: z.int().positive(),
+    /** Width of the layer that a mask is made from, over the width of what it masks. */
+    reductionRatio: z.number().positive().default(1),
+  }),
+  /** The MLP over the blocks' output. */
+  mlp: mlpSchema.optional(),
+});
+
+type Config = z.output<typeof schema>;
+
+/**
+ * MaskNet: MaskBlocks multiply the embeddings by masks made from the embeddings. As in TorchEasyRec the norm before the
+ * first block (`norm`) is over all embeddings together. Parameters of block i: `blocks.<i>.…`.
+ * Source: Wang, She & Zhang, "MaskNet: Introducing Feature-Wise Multiplication to CTR Ranking Models by Instance-Guided
+ * Mask", 2021.
+ */
+export const maskNet = defineModel({
+  kind: "maskNet",
+  schema,
+  build(features, config, scope) {
+    const v = join(scope, groupParts(features, config.features, "model.features", config.embeddingDim));
+    const masked = maskBlocks(scope, v, config);
+    const hidden = config.mlp ? mlp(scope.child("mlp"), masked, config.mlp) : masked;
+    return linearLayer(scope.child("output"), hidden, { units: 1 });
+  },
+});
+
+function maskBlocks(scope: Scope, v: Tensor, { structure, blocks }: Config): Tensor {
+  const normed = layerNormLayer(scope.child("norm"), v);
+  const block = (x: Tensor, i: number): Tensor => {
+    const aggregation = Math.max(1, Math.floor((x.shape[1] as number) * blocks.reductionRatio));
+    return maskBlock(scope.child("blocks").child(i), x, v, { units: blocks.units, aggregation });
+  };
+  const indices = Array.from({ length: blocks.count }, (_, i) => i);
+  if (structure === "serial") return indices.reduce(block, normed);
+  return join(
+    scope,
+    indices.map((i) => block(normed, i)),
+  );
+}

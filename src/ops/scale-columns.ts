@@ -1,0 +1,24 @@
+import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { multiply } from "./arithmetic.js";
+import { isFixed, isRows, require } from "./check.js";
+import { sumRows } from "./sum-rows.js";
+
+/** A factor for every column, the same in every row: x [B, N], w [N] -> `x * w` [B, N]. */
+export const scaleColumns: Op<NoAttrs> = defineOp({
+  kind: "scaleColumns",
+  opcode: 83,
+  execution: "rowwise",
+  infer([x, w]) {
+    require(isRows(x, 2) && isFixed(w, x.shape[1] as number), "scaleColumns", "x [B, N], w [N]", [x, w]);
+    return [x];
+  },
+  gradient({ inputs: [x, w], outputGradients: [dy], apply }) {
+    if (!dy) return [];
+    const [products] = apply(multiply, [dy, x], {});
+    return [apply(scaleColumns, [dy, w], {})[0], apply(sumRows, [products], {})[0]];
+  },
+  reference({ inputs, outputs }) {
+    const [x, w, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    for (let i = 0; i < x.length; i++) y[i] = x[i] * w[i % w.length];
+  },
+});

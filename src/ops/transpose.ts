@@ -1,0 +1,25 @@
+import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { isRows, require } from "./check.js";
+
+/** The matrix of every row transposed: x [B, M, N] -> [B, N, M]. */
+export const transpose: Op<NoAttrs> = defineOp({
+  kind: "transpose",
+  opcode: 84,
+  execution: "rowwise",
+  infer([x]) {
+    require(isRows(x, 3), "transpose", "x [B, M, N]", [x]);
+    return [f32("B", x.shape[2], x.shape[1])];
+  },
+  gradient: ({ outputGradients: [dy], apply }) => [dy && apply(transpose, [dy], {})[0]],
+  reference({ inputs, outputs, context }) {
+    const x = dense(inputs[0]);
+    const y = dense(outputs[0]).data;
+    const [, m, n] = x.shape;
+    for (let b = 0; b < context.rows; b++) {
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) y[(b * n + j) * m + i] = x.data[(b * m + i) * n + j];
+      }
+    }
+  },
+});
