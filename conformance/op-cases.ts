@@ -376,8 +376,8 @@ function tableUpdate(s: Scene) {
 /** Maps and fields, some with only the upper triangle of their pairs, some with fields as their own maps. */
 function interaction(s: Scene) {
   const pairs = s.pick("all", "upper");
-  const [dim, fields] = [s.size(20), s.size(10)];
-  const maps = pairs === "upper" ? fields : s.size(10);
+  const [dim, fields] = [s.size(), Math.ceil(s.size() / 2)];
+  const maps = pairs === "upper" ? fields : Math.ceil(s.size() / 2);
   const x0 = s.row(fields, dim);
   const x = maps === fields && s.pick(true, false) ? x0 : s.row(maps, dim);
   return { x, x0, attrs: { pairs }, count: pairCount(maps, fields, pairs), dim } as const;

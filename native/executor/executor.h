@@ -64,6 +64,7 @@ class Executor {
   void bind_parameters(const std::vector<std::span<float>>& parameters);
   void allocate();
   void bind_instructions();
+  void allocate_scratch();
   Section bind_stage(const Stage& stage);
   View bind(const Operand& operand) const;
 

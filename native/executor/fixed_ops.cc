@@ -1,6 +1,7 @@
 #include "executor/fixed_ops.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "tables/update.h"
@@ -91,6 +92,72 @@ void adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
                                               i.attribute(4), worker.step->step);
   worker.step->kernels->adam(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin,
                              v[4].base + job.begin, job.end - job.begin, *v[2].base, settings);
+}
+
+void moving_average(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto& v = i.views;
+  const double decay = i.attribute(0);
+  worker.step->kernels->moving_average(v[0].base + job.begin, v[1].base + job.begin, job.end - job.begin,
+                                       float(decay), float(1 - decay));
+}
+
+void sum_squares(const BoundInstruction& i, const FixedJob&, Worker& worker) {
+  *i.views[1].base = worker.step->kernels->sum_squares(i.views[0].base, i.views[0].size);
+}
+
+void clip_factor(const BoundInstruction& i, const FixedJob&, Worker&) {
+  float sum = 0;
+  for (size_t part = 0; part + 1 < i.views.size(); ++part) sum += *i.views[part].base;
+  const float factor = float(i.attribute(0)) / (std::sqrt(sum) + 1e-6f);
+  *i.views.back().base = factor > 1 ? 1 : factor;  // NaN passes
+}
+
+void scale_by_number(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto& v = i.views;
+  worker.step->kernels->scale_by(v[0].base + job.begin, v[2].base + job.begin, job.end - job.begin, *v[1].base);
+}
+
+void clip_value(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto& v = i.views;
+  worker.step->kernels->clip_value(v[0].base + job.begin, v[1].base + job.begin, job.end - job.begin,
+                                   float(i.attribute(0)));
+}
+
+namespace {
+
+// f(k, at, mirrored): pair k of the upper triangle of the pairs of `count` fields, and where it and its mirror image
+// are among all pairs.
+template <class F>
+void each_upper_pair(uint32_t count, F f) {
+  uint32_t k = 0;
+  for (uint32_t h = 0; h < count; ++h) {
+    for (uint32_t j = h; j < count; ++j) f(k++, h * count + j, j * count + h);
+  }
+}
+
+uint32_t fields_of(const View& all) { return uint32_t(std::lround(std::sqrt(double(all.dims[1])))); }
+
+}  // namespace
+
+void fold_pairs(const BoundInstruction& i, const FixedJob&, Worker&) {
+  const View &all = i.views[0], &upper = i.views[1];
+  for (size_t n = 0; n < all.dims[0]; ++n) {
+    const float* from = all.base + n * all.dims[1];
+    float* to = upper.base + n * upper.dims[1];
+    each_upper_pair(fields_of(all), [&](uint32_t k, uint32_t at, uint32_t mirrored) {
+      to[k] = at == mirrored ? from[at] : from[at] + from[mirrored];
+    });
+  }
+}
+
+void unfold_pairs(const BoundInstruction& i, const FixedJob&, Worker&) {
+  const View &upper = i.views[0], &all = i.views[1];
+  for (size_t n = 0; n < all.dims[0]; ++n) {
+    const float* from = upper.base + n * upper.dims[1];
+    float* to = all.base + n * all.dims[1];
+    each_upper_pair(fields_of(all),
+                    [&](uint32_t k, uint32_t at, uint32_t mirrored) { to[at] = to[mirrored] = from[k]; });
+  }
 }
 
 }  // namespace pairloom::fixed_ops

@@ -7,6 +7,9 @@ namespace pairloom::fixed_ops {
 
 using Function = void(const BoundInstruction&, const FixedJob&, Worker&);
 
-Function constant, combine, update_running, sgd, adagrad, adam;
+Function constant, combine, update_running, sgd, adagrad, adam, moving_average, sum_squares, clip_factor,
+    scale_by_number, clip_value;
+
+Function fold_pairs, unfold_pairs;
 
 }  // namespace pairloom::fixed_ops

@@ -7,6 +7,7 @@
 namespace pairloom {
 
 struct BoundInstruction;
+struct KernelTable;
 struct Tile;
 struct FixedJob;
 struct Worker;
@@ -33,6 +34,8 @@ struct Operation {
   void (*fixed)(const BoundInstruction&, const FixedJob&, Worker&);
   // What the signature cannot say; returns null or what was expected.
   const char* (*check)(const Program&, const Instruction&);
+  // Floats of scratch that the instruction needs for a tile of so many rows; null: none.
+  size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
 };
 
 // Null for an unknown opcode.

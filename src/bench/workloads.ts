@@ -32,10 +32,25 @@ function dlrmWorkload(name: string, dim: number, bottom: number[], top: number[]
   return { name, model, fields, rows, dense: 13 };
 }
 
-/** DLRM as its authors run it on the Criteo Kaggle data, and as MLPerf runs it. */
+/** xDeepFM over the 39 fields of Criteo, its network and its MLP on the same embeddings. */
+function xdeepfmWorkload(name: string, dim: number, maps: number[], deep: number[], rows: number): Workload {
+  const fields = 39;
+  const features = Array.from({ length: fields }, (_, field) => fieldName(field));
+  const model = modelSchema.parse({
+    kind: "xdeepfm",
+    wide: { features, tables: "shared" },
+    deep: { features, mlp: { hiddenUnits: deep } },
+    embeddingDim: dim,
+    cin: { layers: maps },
+  });
+  return { name, model, fields, rows, dense: 13 };
+}
+
+/** DLRM as its authors run it on the Criteo Kaggle data, and as MLPerf runs it; xDeepFM as its paper has it. */
 export const WORKLOADS: readonly Workload[] = [
   dlrmWorkload("dlrm-kaggle", 16, [512, 256, 64, 16], [512, 256], 100_000),
   dlrmWorkload("dlrm-mlperf", 128, [512, 256, 128], [1024, 1024, 512, 256], 20_000),
+  xdeepfmWorkload("xdeepfm-criteo", 16, [128, 128], [400, 400], 50_000),
 ];
 
 export function featuresOf({ fields, rows, dense }: Workload): FeatureInfo[] {

@@ -44,13 +44,13 @@ export const multiply: Op<NoAttrs> = defineOp({
   },
 });
 
-/** A row tensor times a constant. */
+/** A tensor times a constant. */
 export const scale: Op<{ factor: number }> = defineOp({
   kind: "scale",
   opcode: 23,
   execution: "rowwise",
   infer([x]) {
-    require(x.dtype === "f32" && isRow(x), "scale", "a row tensor", [x]);
+    require(x.dtype === "f32", "scale", "an f32 tensor", [x]);
     return [x];
   },
   gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(scale, [dy], attrs)[0]],

@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { join, stack } from "../layers/embedding-layer.js";
+import { linearLayer } from "../layers/linear-layer.js";
+import { mlp, mlpSchema } from "../layers/mlp.js";
+import { add, sumColumns } from "../ops/arithmetic.js";
+import { factorizationMachine } from "../ops/factorization-machine.js";
+import { checkFields, groupParts } from "./fields.js";
+import { firstOrder } from "./logistic-regression.js";
+import { defineModel } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+const schema = z.strictObject({
+  kind: z.literal("deepfm"),
+  wide: z.strictObject({
+    features: featureGroup,
+    /** A weight of an id is the sum of so many numbers. TorchEasyRec's default is 4; 1 is the paper's. */
+    embeddingDim: z.int().positive().default(4),
+  }),
+  deep: z.strictObject({ features: featureGroup, mlp: mlpSchema }),
+  /** Whose embeddings are multiplied in pairs; by default the features of the deep group that have embeddings. */
+  fm: z.strictObject({ features: featureGroup }).optional(),
+  embeddingDim,
+  /** An MLP over the wide term, the pair products by dimension and the deep MLP's output, instead of their sum. */
+  final: mlpSchema.optional(),
+});
+
+/**
+ * DeepFM: a factorization machine (first-order term and products of pairs) and a deep MLP on the same embeddings.
+ * Source: Guo et al., "DeepFM: A Factorization-Machine based Neural Network for CTR Prediction", 2017.
+ */
+export const deepfm = defineModel({
+  kind: "deepfm",
+  schema,
+  build(features, { wide, deep, fm, embeddingDim, final }, scope) {
+    const linear = scope.child("linear");
+    const wideTerm = firstOrder(features, wide.features, "model.wide.features", linear, wide.embeddingDim);
+    const parts = groupParts(features, deep.features, "model.deep.features", embeddingDim);
+    const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
+
+    const path = fm ? "model.fm.features" : "model.deep.features";
+    const names = fm?.features ?? features.partition(deep.features, path).categorical;
+    const fields = features.equalEmbeddings(names, path, embeddingDim);
+    checkFields(fields, path);
+    const [pairs] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
+
+    const output = scope.child("output");
+    if (final) {
+      const all = mlp(scope.child("final_mlp"), join(scope, [wideTerm, pairs, hidden]), final);
+      return linearLayer(output, all, { units: 1 });
+    }
+    // The wide term has the bias.
+    const deepTerm = linearLayer(output, hidden, { units: 1, bias: false });
+    return scope.apply(add, [wideTerm, scope.apply(sumColumns, [pairs], {})[0], deepTerm], {})[0];
+  },
+});

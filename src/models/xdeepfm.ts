@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { initializer } from "../config/feature-fields.js";
+import type { Tensor } from "../graph/tensor.js";
+import { cin, cinSchema } from "../layers/cin.js";
+import { join, stack } from "../layers/embedding-layer.js";
+import { linearLayer } from "../layers/linear-layer.js";
+import { mlp, mlpSchema } from "../layers/mlp.js";
+import type { Scope } from "../layers/scope.js";
+import { add, sumColumns } from "../ops/arithmetic.js";
+import { factorizationMachine } from "../ops/factorization-machine.js";
+import { initializerOf } from "./feature-info.js";
+import { groupParts } from "./fields.js";
+import { firstOrder } from "./logistic-regression.js";
+import { defineModel, type ModelFeatures } from "./model.js";
+import { embeddingDim, featureGroup } from "./schema.js";
+
+/** The features that the compressed interaction network multiplies, and where their embeddings are. */
+const wide = z
+  .strictObject({
+    features: featureGroup,
+    /** `own` tables, as TorchEasyRec has it, or those that the deep group looks up too, as the paper has it. */
+    tables: z.enum(["own", "shared"]).default("own"),
+    /** Of own tables; default 16. */
+    embeddingDim: z.int().positive().optional(),
+    /** Of own tables; default the features'. */
+    initializer: initializer.optional(),
+  })
+  .superRefine((group, context) => {
+    if (group.tables === "own") return;
+    for (const key of ["embeddingDim", "initializer"] as const) {
+      if (group[key] === undefined) continue;
+      const message = `shared tables have the deep group's: leave ${key} out, or set tables to "own"`;
+      context.addIssue({ code: "custom", path: [key], message });
+    }
+  });
+
+const schema = z.strictObject({
+  kind: z.literal("xdeepfm"),
+  wide,
+  deep: z.strictObject({ features: featureGroup, mlp: mlpSchema }),
+  embeddingDim,
+  cin: cinSchema,
+  /** A factorization machine over the wide group beside the network. */
+  fm: z.boolean().default(false),
+  /** A first-order term of the wide group. */
+  linear: z.boolean().default(false),
+  /** An MLP over all terms side by side, instead of their (learned) sum. */
+  final: mlpSchema.optional(),
+});
+
+/**
+ * xDeepFM: a compressed interaction network over the wide group beside a deep MLP over the deep group, and where asked
+ * a first-order term and a factorization machine.
+ * Source: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature Interactions for Recommender Systems", 2018.
+ */
+export const xdeepfm = defineModel({
+  kind: "xdeepfm",
+  schema,
+  build(features, config, scope) {
+    const fields = stack(scope, wideFields(features, config));
+    const maps = cin(scope.child("cin"), fields, config.cin);
+    const { deep, embeddingDim } = config;
+    const parts = groupParts(features, deep.features, "model.deep.features", embeddingDim);
+    const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
+    const pairs = config.fm ? [...scope.apply(factorizationMachine, [fields], {})] : [];
+    const firstOrders = config.linear ? [wideTerm(features, config.wide.features, scope)] : [];
+
+    const output = scope.child("output");
+    if (config.final) {
+      const all = join(scope, [maps, hidden, ...pairs, ...firstOrders]);
+      return linearLayer(output, mlp(scope.child("final_mlp"), all, config.final), { units: 1 });
+    }
+    const both = linearLayer(output, join(scope, [maps, hidden]), { units: 1, bias: !config.linear });
+    const terms = [both, ...pairs.map((each) => scope.apply(sumColumns, [each], {})[0]), ...firstOrders];
+    return terms.length === 1 ? both : scope.apply(add, terms, {})[0];
+  },
+});
+
+function wideFields(
+  features: ModelFeatures,
+  { wide, embeddingDim }: { wide: z.output<typeof schema>["wide"]; embeddingDim: number },
+): Tensor[] {
+  const path = "model.wide.features";
+  if (wide.tables === "shared") return features.equalEmbeddings(wide.features, path, embeddingDim);
+  return features.ownEmbeddings(wide.features, path, {
+    tables: "wide_embeddings",
+    dim: wide.embeddingDim ?? 16,
+    initializer: initializerOf(wide.initializer),
+  });
+}
+
+function wideTerm(features: ModelFeatures, names: readonly string[], scope: Scope): Tensor {
+  return firstOrder(features, names, "model.wide.features", scope.child("linear"));
+}

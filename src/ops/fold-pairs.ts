@@ -1,0 +1,67 @@
+import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { f32, isRow, type TensorType } from "../graph/tensor.js";
+import { isFixed, require } from "./check.js";
+
+/**
+ * The weights of the pairs of a set with itself, folded onto its upper triangle: W [N, F*F] -> [N, F(F+1)/2], where
+ * pair (h, f), h < f, gets `W_hf + W_fh` and (f, f) gets `W_ff`. The products of such pairs are equal, so that half of
+ * them do.
+ */
+export const foldPairs: Op<NoAttrs> = defineOp({
+  kind: "foldPairs",
+  opcode: 73,
+  execution: "fixed",
+  infer([w]) {
+    const fields = Math.sqrt(columnsOf(w));
+    require(isMatrix(w) && Number.isInteger(fields), "foldPairs", "W [N, F*F]", [w]);
+    return [f32(w.shape[0], (fields * (fields + 1)) / 2)];
+  },
+  gradient: ({ outputGradients: [dy], apply }) => [dy && apply(unfoldPairs, [dy], {})[0]],
+  reference({ inputs, outputs }) {
+    const w = dense(inputs[0]);
+    const folded = dense(outputs[0]).data;
+    const fields = Math.sqrt(w.shape[1]);
+    let k = 0;
+    for (let n = 0; n < w.shape[0]; n++) {
+      const weight = (h: number, f: number): number => w.data[(n * fields + h) * fields + f];
+      for (let h = 0; h < fields; h++) {
+        for (let f = h; f < fields; f++) folded[k++] = h === f ? weight(h, f) : weight(h, f) + weight(f, h);
+      }
+    }
+  },
+});
+
+/** The gradient of `foldPairs`: [N, F(F+1)/2] -> [N, F*F], entry (h, f) is that of its pair, whatever their order. */
+export const unfoldPairs: Op<NoAttrs> = defineOp({
+  kind: "unfoldPairs",
+  opcode: 74,
+  execution: "fixed",
+  infer([w]) {
+    const fields = (Math.sqrt(8 * columnsOf(w) + 1) - 1) / 2;
+    require(isMatrix(w) && Number.isInteger(fields), "unfoldPairs", "W [N, F(F+1)/2]", [w]);
+    return [f32(w.shape[0], fields * fields)];
+  },
+  gradient: ({ outputGradients: [dy], apply }) => [dy && apply(foldPairs, [dy], {})[0]],
+  reference({ inputs, outputs }) {
+    const folded = dense(inputs[0]).data;
+    const w = dense(outputs[0]);
+    const fields = Math.sqrt(w.shape[1]);
+    let k = 0;
+    for (let n = 0; n < w.shape[0]; n++) {
+      for (let h = 0; h < fields; h++) {
+        for (let f = h; f < fields; f++, k++) {
+          w.data[(n * fields + h) * fields + f] = folded[k];
+          w.data[(n * fields + f) * fields + h] = folded[k];
+        }
+      }
+    }
+  },
+});
+
+function isMatrix(type: TensorType): boolean {
+  return type.shape.length === 2 && !isRow(type) && isFixed(type, ...(type.shape as number[]));
+}
+
+function columnsOf(type: TensorType): number {
+  return type.shape[1] as number;
+}

@@ -1,0 +1,41 @@
+import type { NoAttrs } from "../graph/op.js";
+import { defineOp, dense, type Op } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { isRows, require } from "./check.js";
+
+/** Sum over the last dimension: x [B, F, D] -> [B, F]. */
+export const sumInner: Op<NoAttrs> = defineOp({
+  kind: "sumInner",
+  opcode: 75,
+  execution: "rowwise",
+  infer([x]) {
+    require(isRows(x, 3), "sumInner", "x [B, F, D]", [x]);
+    return [f32("B", x.shape[1])];
+  },
+  gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
+    dy && apply(broadcastInner, [dy], { size: x.shape[2] as number })[0],
+  ],
+  reference({ inputs, outputs }) {
+    const { data, shape } = dense(inputs[0]);
+    const y = dense(outputs[0]).data;
+    data.forEach((value, i) => {
+      y[Math.floor(i / shape[2])] += value;
+    });
+  },
+});
+
+/** Every element repeated along a new last dimension: x [B, F] -> [B, F, size]. */
+export const broadcastInner: Op<{ size: number }> = defineOp({
+  kind: "broadcastInner",
+  opcode: 76,
+  execution: "rowwise",
+  infer([x], { size }) {
+    require(isRows(x, 2), "broadcastInner", "x [B, F]", [x]);
+    return [f32("B", x.shape[1], size)];
+  },
+  gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumInner, [dy], {})[0]],
+  reference({ inputs, outputs, attrs }) {
+    const y = dense(outputs[0]).data;
+    dense(inputs[0]).data.forEach((x, i) => void y.fill(x, i * attrs.size, (i + 1) * attrs.size));
+  },
+});
