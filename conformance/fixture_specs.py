@@ -127,6 +127,27 @@ FAMILY_SPECS = {
     "wide_and_deep_final": wide_spec(final=SMALL),
 }
 
+def deepfm_spec(**rest):
+    model = {"kind": "deepfm", "wide": {"features": names(ALL), "embeddingDim": 4}}
+    return {**model, "deep": {"features": names(ALL), "mlp": {"hiddenUnits": [6, 4]}}, "embeddingDim": 5, **rest}
+
+
+def xdeepfm_spec(wide, cin, **rest):
+    deep = {"features": names(ALL), "mlp": {"hiddenUnits": [6, 4]}}
+    model = {"kind": "xdeepfm", "wide": {"features": EMBEDDED, **wide}, "deep": deep, "embeddingDim": 3}
+    return {**model, "cin": cin, **rest}
+
+
+DEEPFM_SPECS = {
+    "deepfm": deepfm_spec(),
+    "deepfm_final": deepfm_spec(fm={"features": ["user", "item", "tags"]}, final=SMALL),
+    "xdeepfm": xdeepfm_spec({"tables": "own", "embeddingDim": 6}, {"layers": [5, 4, 3]}, final=SMALL),
+    "xdeepfm_terms": xdeepfm_spec({"tables": "shared"}, {"layers": [4], "bias": False}, fm=True, linear=True),
+    "xdeepfm_elu": xdeepfm_spec(
+        {"tables": "shared"}, {"layers": [4, 5], "activation": "elu"}, fm=True, linear=True, final=SMALL,
+    ),
+}
+
 SPECS = {
     "logistic_regression": {
         "model": {"kind": "logisticRegression", "features": names(ALL)}, "features": ALL, "weighted": True,
@@ -152,5 +173,9 @@ SPECS = {
     **{
         name: {"model": model, "features": ALL, "runs": FAMILY_RUNS}
         for name, model in FAMILY_SPECS.items()
+    },
+    **{
+        name: {"model": model, "features": ALL, "runs": FAMILY_RUNS}
+        for name, model in DEEPFM_SPECS.items()
     },
 }

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fixture_deepfm import DEEPFM, DEEPFM_WEIGHTS
 from fixture_family import FAMILY, FAMILY_WEIGHTS
 from fixture_models import MODELS, Step
 from fixture_specs import RUNS, SPECS
@@ -112,12 +113,14 @@ def make_weights(spec, rng):
         seen = fields * (fields - 1) // 2 + dim + (sparse * dim if model["archWithSparse"] else 0)
         width = add_mlp("final_mlp", seen, model["final"])
         add("output.weight", 1, width), add("output.bias", 1)
-    if kind in FAMILY_WEIGHTS:
+    others = {**FAMILY_WEIGHTS, **DEEPFM_WEIGHTS}
+    if kind in others:
         categorical = [f["name"] for f in spec["features"] if f["type"] != "f32"]
         family = SimpleNamespace(
-            add=add, mlp=add_mlp, first_order=add_first_order, numbers=numbers, categorical=categorical
+            add=add, mlp=add_mlp, tables=add_tables, first_order=add_first_order, numbers=numbers,
+            categorical=categorical,
         )
-        FAMILY_WEIGHTS[kind](family, model)
+        others[kind](family, model)
     return weights
 
 
@@ -158,11 +161,12 @@ def optimizer(weights, config, l2):
 
 
 def is_table(name):
-    return name.startswith("embeddings.") or (name.startswith("linear.") and name.count(".") == 2)
+    return name.startswith(("embeddings.", "wide_embeddings.")) or (name.startswith("linear.") and name.count(".") == 2)
 
 
 def forward(spec, weights, data, rows, training, sparse=False):
-    return {**MODELS, **FAMILY}[spec["model"]["kind"]](Step(spec, weights, data, rows, training, sparse), spec["model"])
+    model = {**MODELS, **FAMILY, **DEEPFM}[spec["model"]["kind"]]
+    return model(Step(spec, weights, data, rows, training, sparse), spec["model"])
 
 
 def loss_of(spec, weights, data, rows, sparse=False):
