@@ -65,6 +65,42 @@ RUNS = {
         "l2": NO_L2,
     },
 }
+# What every model trains with, unless it names its own.
+BASE_RUNS = list(RUNS)
+DENSE_SGD = {"kind": "sgd", "learningRate": 0.1}
+EVERY_ROW = {"lazy": False}
+
+
+def table_run(**embedding):
+    return {"dense": DENSE_SGD, "embedding": {**embedding, **EVERY_ROW}, "l2": {**NO_L2, "embedding": 0.01}}
+
+
+def settings_run(**settings):
+    embedding = {"kind": "adagrad", "learningRate": 0.05, **ACCUMULATOR}
+    return {"dense": {"kind": "adam", "learningRate": 0.005, **ADAM}, "embedding": embedding, "l2": NO_L2, **settings}
+
+
+SETTINGS = {
+    "rmsprop": table_run(kind="rmsprop", learningRate=0.003, decay=0.95, eps=1e-4),
+    "adadelta": table_run(kind="adadelta", learningRate=0.9, decay=0.9, eps=1e-5),
+    "lamb": table_run(kind="lamb", learningRate=0.01, **{**ADAM, "eps": 1e-6}, weightDecay=0.02),
+    "partialRowWiseAdam": table_run(kind="partialRowWiseAdam", learningRate=0.01, **ADAM),
+    "labelSmoothing": settings_run(loss={"kind": "binaryCrossEntropy", "labelSmoothing": 0.2}),
+    "focal": settings_run(loss={"kind": "focal", "gamma": 1.5, "alpha": 0.3}),
+    "squaredError": settings_run(loss={"kind": "squaredError"}),
+    "clipNorm": settings_run(dense=DENSE_SGD, clip={"norm": 0.05}),
+    "clipValueAndNorm": settings_run(dense=DENSE_SGD, clip={"value": 0.01, "norm": 0.03}),
+    "average": settings_run(average={"decay": 0.9}),
+    "overrides": settings_run(
+        overrides=[
+            {"pattern": r".*\.bias", "dense": {"kind": "sgd", "learningRate": 0.05}, "l2": 0},
+            {"pattern": r"mlp\.0\..*", "l2": 0.1},
+            {"pattern": r"embeddings\.(item|tags)\.weight", "embedding": {"kind": "sgd", "learningRate": 0.3}},
+        ],
+        l2={**NO_L2, "dense": 0.02},
+    ),
+}
+RUNS.update(SETTINGS)
 
 FAMILY_RUNS = ["sgd", "adamLazy", "rowWiseAdagrad"]
 EMBEDDED = ["user", "item", "seen", "tags"]
@@ -178,4 +214,5 @@ SPECS = {
         name: {"model": model, "features": ALL, "runs": FAMILY_RUNS}
         for name, model in DEEPFM_SPECS.items()
     },
+    "training_settings": {"model": mlp_spec(), "features": ALL, "weighted": True, "runs": list(SETTINGS)},
 }

@@ -4,8 +4,10 @@ import { SafetensorsFile } from "../src/checkpoint/safetensors-reader.js";
 import type { Column } from "../src/data/columns.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
-import type { ModelSpec } from "../src/train/model-graphs.js";
-import { type L2, l2Schema, type Optimizers, optimizerSchema } from "../src/train/optimizers.js";
+import { clipSchema } from "../src/train/clip.js";
+import { lossSchema } from "../src/train/loss.js";
+import type { ModelSpec, TrainingSettings } from "../src/train/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../src/train/optimizers.js";
 
 /** The fixtures that make_fixtures.py writes. */
 const path = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
@@ -13,7 +15,11 @@ const path = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`,
 interface RunSpec {
   readonly dense: unknown;
   readonly embedding: unknown;
+  readonly overrides?: readonly unknown[];
   readonly l2: unknown;
+  readonly loss?: unknown;
+  readonly clip?: unknown;
+  readonly average?: { readonly decay: number };
 }
 interface Specs {
   readonly rows: number;
@@ -57,10 +63,16 @@ export async function readFixture(name: string): Promise<Fixture> {
   }
 }
 
-/** The optimizers of a run, as a config gives them. */
-export function runOptions(run: string): { optimizers: Optimizers; l2: L2 } {
-  const { dense, embedding, l2 } = SPECS.runs[run];
-  return { optimizers: optimizerSchema.parse({ dense, embedding }), l2: l2Schema.parse(l2) };
+/** The training settings of a run, as a config gives them. */
+export function runOptions(run: string): Omit<TrainingSettings, "weighted"> {
+  const { dense, embedding, overrides = [], l2, loss, clip, average } = SPECS.runs[run];
+  return {
+    optimizers: optimizerSchema.parse({ dense, embedding, overrides }),
+    l2: l2Schema.parse(l2),
+    loss: loss === undefined ? undefined : lossSchema.parse(loss),
+    clip: clip === undefined ? undefined : clipSchema.parse(clip),
+    average,
+  };
 }
 
 function columnsOf(

@@ -14,6 +14,7 @@ Usage: python conformance/make_fixtures.py   (torch, numpy, safetensors)
 """
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,7 @@ import torch.nn.functional as F
 from fixture_deepfm import DEEPFM, DEEPFM_WEIGHTS
 from fixture_family import FAMILY, FAMILY_WEIGHTS
 from fixture_models import MODELS, Step
-from fixture_specs import RUNS, SPECS
+from fixture_specs import BASE_RUNS, RUNS, SPECS
 from safetensors.numpy import save_file
 
 ROWS, BATCH, STEPS = 60, 16, 20
@@ -145,8 +146,58 @@ class RowWiseAdagrad:
             table -= self.lr * table.grad / (total.sqrt() + self.eps)[:, None]
 
 
+class Lamb:
+    """You et al. 2020, algorithm 2, with a row of a table as a layer."""
+
+    def __init__(self, tables, lr, beta1, beta2, eps, decay, l2):
+        self.tables, self.settings, self.t = tables, (lr, beta1, beta2, eps, decay, l2), 0
+        self.moments = [(torch.zeros_like(t), torch.zeros_like(t)) for t in tables]
+
+    zero_grad = RowWiseAdagrad.zero_grad
+
+    @torch.no_grad()
+    def step(self):
+        lr, beta1, beta2, eps, decay, l2 = self.settings
+        self.t += 1
+        for table, (m, v) in zip(self.tables, self.moments):
+            g = table.grad + l2 * table
+            m += (1 - beta1) * (g - m)
+            v += (1 - beta2) * (g * g - v)
+            r = m / (1 - beta1**self.t) / ((v / (1 - beta2**self.t)).sqrt() + eps) + decay * table
+            table -= lr * (table.norm(dim=1) / r.norm(dim=1))[:, None] * r
+
+
+class PartialRowWiseAdam:
+    """FBGEMM's PARTIAL_ROWWISE_ADAM: Adam whose second moment is one number a row."""
+
+    def __init__(self, tables, lr, beta1, beta2, eps, l2):
+        self.tables, self.settings, self.t = tables, (lr, beta1, beta2, eps, l2), 0
+        self.moments = [(torch.zeros_like(t), torch.zeros_like(t[:, :1])) for t in tables]
+
+    zero_grad = RowWiseAdagrad.zero_grad
+
+    @torch.no_grad()
+    def step(self):
+        lr, beta1, beta2, eps, l2 = self.settings
+        self.t += 1
+        for table, (m, v) in zip(self.tables, self.moments):
+            g = table.grad + l2 * table
+            m += (1 - beta1) * (g - m)
+            v += (1 - beta2) * (g.square().mean(1, keepdim=True) - v)
+            table -= lr * m / (1 - beta1**self.t) / ((v / (1 - beta2**self.t)).sqrt() + eps)
+
+
 def optimizer(weights, config, l2):
     kind, lr = config["kind"], config["learningRate"]
+    if kind == "rmsprop":
+        return torch.optim.RMSprop(weights, lr, config["decay"], config["eps"], weight_decay=l2)
+    if kind == "adadelta":
+        return torch.optim.Adadelta(weights, lr, config["decay"], config["eps"], weight_decay=l2)
+    if kind in ("lamb", "partialRowWiseAdam"):
+        moments = [config[key] for key in ("beta1", "beta2", "eps")]
+        if kind == "lamb":
+            return Lamb(weights, lr, *moments, config["weightDecay"], l2)
+        return PartialRowWiseAdam(weights, lr, *moments, l2)
     if kind == "sgd":
         return torch.optim.SGD(weights, lr, weight_decay=l2)
     if kind == "adagrad":
@@ -157,7 +208,9 @@ def optimizer(weights, config, l2):
     adam = {"lr": lr, "betas": (config["beta1"], config["beta2"]), "eps": config["eps"]}
     if kind == "adamw":
         return torch.optim.AdamW(weights, **adam, weight_decay=config["weightDecay"])
-    return torch.optim.SparseAdam(weights, **adam) if config.get("lazy") else torch.optim.Adam(weights, **adam)
+    if config.get("lazy"):
+        return torch.optim.SparseAdam(weights, **adam)
+    return torch.optim.Adam(weights, **adam, weight_decay=l2)
 
 
 def is_table(name):
@@ -169,10 +222,22 @@ def forward(spec, weights, data, rows, training, sparse=False):
     return model(Step(spec, weights, data, rows, training, sparse), spec["model"])
 
 
-def loss_of(spec, weights, data, rows, sparse=False):
+def loss_of(spec, weights, data, rows, sparse=False, loss=None):
     logits = forward(spec, weights, data, rows, True, sparse)
-    weight = data["@weight"][rows] if spec.get("weighted") else None
-    return logits, F.binary_cross_entropy_with_logits(logits, data["@label"][rows], weight)
+    losses = row_losses(logits, data["@label"][rows], loss or {"kind": "binaryCrossEntropy"})
+    return logits, (losses * data["@weight"][rows] if spec.get("weighted") else losses).mean()
+
+
+def row_losses(logits, labels, loss):
+    if loss["kind"] == "squaredError":
+        return (logits - labels).square()
+    if loss["kind"] == "focal":  # Lin et al. 2017, equation 5
+        p = torch.sigmoid(logits)
+        p_t = torch.where(labels == 1, p, 1 - p)
+        alpha_t = torch.where(labels == 1, loss["alpha"], 1 - loss["alpha"])
+        return -alpha_t * (1 - p_t) ** loss["gamma"] * p_t.log()
+    s = loss.get("labelSmoothing", 0)
+    return F.binary_cross_entropy_with_logits(logits, labels * (1 - s) + s / 2, reduction="none")
 
 
 def trainable(weights):
@@ -186,18 +251,38 @@ def train(spec, initial, data, run):
     weights = trainable(initial)
     tables = [w for name, w in weights.items() if is_table(name)]
     others = [w for name, w in weights.items() if not is_table(name) and w.requires_grad]
-    dense, embedding, l2 = run["dense"], run["embedding"], run["l2"]
-    optimizers = [optimizer(others, dense, l2["dense"]), optimizer(tables, embedding, l2["embedding"])]
+    embedding = run["embedding"]
+    optimizers = [optimizer_of(name, w, run) for name, w in weights.items() if w.requires_grad]
+    averages = [w.detach().clone() for w in others]
     starts = range(0, ROWS, BATCH)
     for step in range(STEPS):
         start = starts[step % len(starts)]
         for each in optimizers:
             each.zero_grad()
         rows = slice(start, min(start + BATCH, ROWS))
-        loss_of(spec, weights, data, rows, embedding.get("lazy", False))[1].backward()
+        loss_of(spec, weights, data, rows, embedding.get("lazy", False), run.get("loss"))[1].backward()
+        clip(others, run.get("clip", {}))
         for each in optimizers:
             each.step()
-    return weights, forward(spec, weights, data, slice(0, ROWS), False)
+        for w, average in zip(others, averages):
+            decay = run.get("average", {"decay": 0})["decay"]
+            average.copy_(decay * average + (1 - decay) * w.detach())
+    averaged = {name: w for name, w in weights.items()}
+    averaged.update(zip([name for name, w in weights.items() if any(w is each for each in others)], averages))
+    return weights, forward(spec, averaged, data, slice(0, ROWS), False)
+
+
+def optimizer_of(name, weight, run):
+    part = "embedding" if is_table(name) else "dense"
+    override = next((o for o in run.get("overrides", []) if re.fullmatch(o["pattern"], name)), {})
+    return optimizer([weight], override.get(part, run[part]), override.get("l2", run["l2"][part]))
+
+
+def clip(weights, bounds):
+    if "value" in bounds:
+        torch.nn.utils.clip_grad_value_(weights, bounds["value"])
+    if "norm" in bounds:
+        torch.nn.utils.clip_grad_norm_(weights, bounds["norm"])
 
 
 def tensors(name, spec, rng):
@@ -220,7 +305,7 @@ def tensors(name, spec, rng):
     for key, w in weights.items():
         if w.requires_grad:
             save(f"grad/{key}", w.grad)
-    for run in spec.get("runs", RUNS):
+    for run in spec.get("runs", BASE_RUNS):
         weights, logits = train(spec, initial, data, RUNS[run])
         for key, w in weights.items():
             save(f"{run}/weights/{key}", w)
@@ -232,7 +317,7 @@ def main():
     OUT.mkdir(exist_ok=True)
     for i, (name, spec) in enumerate(SPECS.items()):
         save_file(tensors(name, spec, np.random.default_rng(i)), OUT / f"{name}.safetensors")
-        spec.setdefault("runs", list(RUNS))
+        spec.setdefault("runs", BASE_RUNS)
     text = {"rows": ROWS, "batch": BATCH, "steps": STEPS, "runs": RUNS, "models": SPECS}
     (OUT / "specs.json").write_text(json.dumps(text, indent=1) + "\n")
 

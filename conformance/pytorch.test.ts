@@ -7,8 +7,8 @@ import { ModelFeatures } from "../src/models/model.js";
 import { OPS } from "../src/ops/index.js";
 import { autodiff } from "../src/passes/autodiff.js";
 import { simplify } from "../src/passes/compile.js";
-import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
 import { inferenceGraph, LOGITS, LOSS, parametersOf, trainingGraph } from "../src/train/model-graphs.js";
+import { learningRates } from "../src/train/optimizer-groups.js";
 import { Parameters } from "../src/train/parameters.js";
 import { BACKENDS } from "./backends.js";
 import { type Fixture, readFixture, runOptions, SPECS } from "./fixtures.js";
@@ -75,31 +75,25 @@ function run(
   return result;
 }
 
-function startWeights(
-  graph: Graph,
-  { tensors }: Fixture,
-  backend: Backend,
-): ReadonlyMap<string, Float32Array> {
+function startWeights(graph: Graph, { tensors }: Fixture, backend: Backend): Parameters {
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
   for (const [name, array] of parameters.arrays) {
     const start = tensors.get(`weights/${name}`);
     if (start) array.set(start);
   }
-  return parameters.arrays;
+  parameters.startAverages();
+  return parameters;
 }
 
 function train(fixture: Fixture, name: string, backend: Backend) {
-  const { optimizers, l2 } = runOptions(name);
-  const graph = trainingGraph(fixture.spec, { optimizers, l2, weighted: fixture.weighted });
-  const weights = startWeights(graph, fixture, backend);
-  const rates = {
-    [LEARNING_RATES.dense]: optimizers.dense.learningRate,
-    [LEARNING_RATES.embedding]: optimizers.embedding.learningRate,
-  };
+  const settings = runOptions(name);
+  const graph = trainingGraph(fixture.spec, { ...settings, weighted: fixture.weighted });
+  const { arrays: weights, averaged } = startWeights(graph, fixture, backend);
+  const rates = Object.fromEntries(learningRates(settings.optimizers).map(({ name, base }) => [name, base]));
   run(graph, fixture, backend, weights, { batch: SPECS.batch, steps: SPECS.steps, rates });
   const once = { batch: SPECS.rows, steps: 1, rates: {} };
-  const predictions = run(inferenceGraph(fixture.spec), fixture, backend, weights, once);
+  const predictions = run(inferenceGraph(fixture.spec), fixture, backend, averaged, once);
   return { weights, logits: predictions.get(LOGITS)! };
 }
 
@@ -128,7 +122,7 @@ function gradients(fixture: Fixture, backend: Backend): Map<string, Float32Array
     tables.push(attrs.name);
   }
   const graph = simplify(g.finish());
-  const weights = startWeights(graph, fixture, backend);
+  const { arrays: weights } = startWeights(graph, fixture, backend);
   const rates = Object.fromEntries(tables.map((name) => [`rate/${name}`, 1]));
   const outputs = run(graph, fixture, backend, weights, { batch: SPECS.rows, steps: 1, rates });
   const ofTables = tables.map(

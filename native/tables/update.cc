@@ -218,12 +218,94 @@ struct Adam {
   }
 };
 
+struct Rmsprop {
+  static constexpr bool kWhole = true;
+  const KernelTable& k;
+  float *w, *square;
+  size_t dim;
+  float lr;
+  FadingSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(square + row * dim, dim);
+  }
+  void rows(size_t row, size_t count, const float* g) const {
+    k.rmsprop(w + row * dim, g, square + row * dim, count * dim, lr, settings);
+  }
+};
+
+struct Adadelta {
+  static constexpr bool kWhole = true;
+  const KernelTable& k;
+  float *w, *square, *delta;
+  size_t dim;
+  float lr;
+  FadingSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(square + row * dim, dim);
+    prefetch_floats(delta + row * dim, dim);
+  }
+  void rows(size_t row, size_t count, const float* g) const {
+    k.adadelta(w + row * dim, g, square + row * dim, delta + row * dim, count * dim, lr, settings);
+  }
+};
+
+struct Lamb {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  float *w, *m, *v;
+  size_t dim;
+  float lr;
+  AdamSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(m + row * dim, dim);
+    prefetch_floats(v + row * dim, dim);
+  }
+  void rows(size_t row, size_t, const float* g) const {
+    k.lamb(w + row * dim, g, m + row * dim, v + row * dim, dim, lr, settings);
+  }
+};
+
+struct PartialRowWiseAdam {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  float *w, *m, *v;
+  size_t dim;
+  float lr;
+  AdamSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(m + row * dim, dim);
+    prefetch_floats(v + row, 1);
+  }
+  void rows(size_t row, size_t, const float* g) const {
+    k.partial_row_wise_adam(w + row * dim, g, m + row * dim, v + row, dim, lr, settings);
+  }
+};
+
+FadingSettings fading_settings(const BoundInstruction& i, float l2) {
+  const double decay = i.attribute(0);
+  return {float(decay), float(1 - decay), float(i.attribute(1)), l2};
+}
+
 }  // namespace
 
-size_t table_states(Opcode opcode) { return opcode == Opcode::kTableSgd ? 0 : opcode == Opcode::kTableAdam ? 2 : 1; }
+TableShape table_shape(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kTableSgd: return {0, 2};
+    case Opcode::kTableAdam: return {2, 5};
+    case Opcode::kTableRmsprop: return {1, 4};
+    case Opcode::kTableAdadelta: return {2, 4};
+    case Opcode::kTableLamb: return {2, 6};
+    case Opcode::kTablePartialRowWiseAdam: return {2, 5};
+    default: return {1, 3};  // the two Adagrads
+  }
+}
 
 TableLayout table_layout(const Instruction& instruction) {
-  const size_t states = table_states(instruction.opcode);
+  const size_t states = table_shape(instruction.opcode).states;
   const size_t pairs = (instruction.operands.size() - 2 - states) / 2;
   const auto& attributes = instruction.attributes;
   const size_t first_pooling = attributes.size() - pairs;
@@ -271,6 +353,40 @@ void table_adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) 
   update_table(i, layout, job, worker,
                Adam{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                     adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, 0, worker.step->step)});
+}
+
+void table_rmsprop(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               Rmsprop{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base,
+                       fading_settings(i, layout.l2)});
+}
+
+void table_adadelta(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               Adadelta{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+                        fading_settings(i, layout.l2)});
+}
+
+void table_lamb(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               Lamb{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+                    adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, i.attribute(3),
+                                  worker.step->step)});
+}
+
+void table_partial_row_wise_adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               PartialRowWiseAdam{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+                                  adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, 0,
+                                                worker.step->step)});
 }
 
 }  // namespace pairloom

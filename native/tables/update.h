@@ -5,14 +5,22 @@
 
 namespace pairloom {
 
-// Fixed functions of the operations tableSgd, tableAdagrad, tableRowWiseAdagrad and tableAdam.
+// The fixed functions of the table operations.
 void table_sgd(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_row_wise_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 
-// State tensors between the learning rate and the pairs.
-size_t table_states(Opcode opcode);
+void table_rmsprop(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_adadelta(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_lamb(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_partial_row_wise_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+
+// State tensors between the learning rate and the pairs, and attributes before the poolings.
+struct TableShape {
+  size_t states, settings;
+};
+TableShape table_shape(Opcode opcode);
 
 // The attributes l2, everyRow and the poolings end the attributes of every table operation; its pairs end its operands.
 struct TableLayout {

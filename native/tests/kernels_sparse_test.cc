@@ -116,6 +116,26 @@ TEST(kernels_optimizers_match_plain) {
     check("adam", [&](const KernelTable& t, State& s) {
       t.adam(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
     });
+    const FadingSettings fading = {0.9f, 0.1f, 1e-6f, l2};
+    check("rmsprop", [&](const KernelTable& t, State& s) {
+      t.rmsprop(s.w.data(), g.data(), s.a.data(), n, 0.01f, fading);
+    });
+    check("adadelta", [&](const KernelTable& t, State& s) {
+      t.adadelta(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 1.0f, fading);
+    });
+    check("lamb", [&](const KernelTable& t, State& s) {
+      t.lamb(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
+    });
+    check("partial row-wise adam", [&](const KernelTable& t, State& s) {
+      t.partial_row_wise_adam(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
+    });
+    check("moving average", [&](const KernelTable& t, State& s) {
+      t.moving_average(s.a.data(), g.data(), n, 0.99f, 0.01f);
+    });
+    check("clip", [&](const KernelTable& t, State& s) { t.clip_value(g.data(), s.a.data(), n, 0.3f); });
+    check("scale", [&](const KernelTable& t, State& s) { t.scale_by(g.data(), s.a.data(), n, 0.3f); });
+    check("sum of squares",
+          [&](const KernelTable& t, State& s) { s.a[0] = t.sum_squares(g.data(), n) / float(n); });
     check("accumulate",
           [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
   });

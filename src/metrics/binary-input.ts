@@ -8,10 +8,7 @@ import { MetricError } from "./metric.js";
  * @throws MetricError naming the first row that breaks a rule
  */
 export function checkBinaryInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
-  checkLength("labels", labels.length, scores.length);
-  if (weights) checkLength("weights", weights.length, scores.length);
-  const score = scores.findIndex(Number.isNaN);
-  if (score >= 0) throw badRow("a score is not a number", "scores", score, NaN, "a number", NAN_SCORE_NEXT);
+  checkNumericInput(scores, labels, weights);
   const label = labels.findIndex((value) => value !== 0 && value !== 1);
   if (label >= 0) {
     throw badRow(
@@ -23,6 +20,16 @@ export function checkBinaryInput(scores: Float32Array, labels: Float32Array, wei
       "map the label column to 0 and 1",
     );
   }
+}
+
+/** What metrics of any numbers assume: as {@link checkBinaryInput}, with any labels but NaN. @throws MetricError */
+export function checkNumericInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
+  checkLength("labels", labels.length, scores.length);
+  if (weights) checkLength("weights", weights.length, scores.length);
+  const score = scores.findIndex(Number.isNaN);
+  if (score >= 0) throw badRow("a score is not a number", "scores", score, NaN, "a number", NAN_SCORE_NEXT);
+  const label = labels.findIndex(Number.isNaN);
+  if (label >= 0) throw badRow("a label is not a number", "labels", label, NaN, "a number");
   const weight = weights?.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY)) ?? -1;
   if (weight >= 0) {
     throw badRow(

@@ -1,12 +1,16 @@
 import { aucOfChecked } from "./auc.js";
 import { checkBinaryInput } from "./binary-input.js";
-import { binarySums } from "./binary-sums.js";
+import { binarySums, sigmoid } from "./binary-sums.js";
 import { calibrationOf } from "./calibration.js";
+import { groupedAucOf } from "./grouped-auc.js";
+import { groupRows } from "./groups.js";
 import { logLossOf } from "./log-loss.js";
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 import { normalizedEntropyOf } from "./normalized-entropy.js";
+import { accuracyOf, meanAbsoluteErrorOf, meanSquaredErrorOf, pointwiseSums } from "./pointwise.js";
+import { recallAtKOf } from "./recall-at-k.js";
 
-/** Every metric of a binary objective over one split. */
+/** Every metric of one split. Those of probabilities are undefined for a model that predicts numbers. */
 export interface BinaryEvaluation {
   /** Rows seen, whatever their weight. */
   rows: number;
@@ -20,6 +24,26 @@ export interface BinaryEvaluation {
   baseRate: MetricResult;
   /** Weighted mean of sigmoid(logit). */
   meanPrediction: MetricResult;
+  /** Weighted share of rows on the right side of a probability of 1/2. */
+  accuracy: MetricResult;
+  /** Weighted mean of |prediction - label|. */
+  meanAbsoluteError: MetricResult;
+  /** Weighted mean of (prediction - label)²; of probabilities, the Brier score. */
+  meanSquaredError: MetricResult;
+  /** Share of pairs of rows in the order of their labels; only of models that predict numbers (else it is the AUC). */
+  xauc?: MetricResult;
+  /** Where rows have groups. */
+  groupedAuc?: MetricResult;
+  /** By k; where rows have groups. */
+  recallAt?: Readonly<Record<number, MetricResult>>;
+}
+
+/** What metrics within groups need. */
+export interface Groups {
+  /** [N] equal numbers are one group. */
+  readonly of: Int32Array;
+  /** The k's of recall@k. */
+  readonly recallAt: readonly number[];
 }
 
 /**
@@ -27,15 +51,18 @@ export interface BinaryEvaluation {
  * @param logits [N] before the sigmoid
  * @param labels [N] 0 or 1
  * @param weights [N] optional
+ * @param groups optional: adds the grouped metrics
  * @throws MetricError on NaN logits, labels other than 0 and 1, bad weights, or lengths that differ
  */
 export function evaluateBinary(
   logits: Float32Array,
   labels: Float32Array,
   weights?: Float32Array,
+  groups?: Groups,
 ): BinaryEvaluation {
   checkBinaryInput(logits, labels, weights);
   const sums = binarySums(logits, labels, weights);
+  const errors = pointwiseSums(Float64Array.from(logits, sigmoid), labels, weights);
   const mean = (sum: number) =>
     sums.weight === 0 ? undefinedBecause("no rows with weight") : defined(sum / sums.weight);
   return {
@@ -46,5 +73,22 @@ export function evaluateBinary(
     calibration: calibrationOf(sums),
     baseRate: mean(sums.positive),
     meanPrediction: mean(sums.predicted),
+    accuracy: accuracyOf(logits, labels, weights),
+    meanAbsoluteError: meanAbsoluteErrorOf(errors),
+    meanSquaredError: meanSquaredErrorOf(errors),
+    ...(groups && groupedMetrics(groups, logits, labels, weights)),
+  };
+}
+
+function groupedMetrics(
+  { of, recallAt }: Groups,
+  logits: Float32Array,
+  labels: Float32Array,
+  weights?: Float32Array,
+): Pick<BinaryEvaluation, "groupedAuc" | "recallAt"> {
+  const grouping = groupRows(of);
+  return {
+    groupedAuc: groupedAucOf(grouping, logits, labels, weights),
+    recallAt: Object.fromEntries(recallAt.map((k) => [k, recallAtKOf(grouping, logits, labels, k)])),
   };
 }

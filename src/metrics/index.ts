@@ -1,7 +1,8 @@
 export { auc } from "./auc.js";
 export { baseRate, baseRateLogLoss, binaryEntropy } from "./base-rate.js";
 export { calibration } from "./calibration.js";
-export { type BinaryEvaluation, evaluateBinary } from "./evaluate-binary.js";
+export { type BinaryEvaluation, evaluateBinary, type Groups } from "./evaluate-binary.js";
+export { evaluateRegression } from "./evaluate-regression.js";
 export { logLoss } from "./log-loss.js";
 export {
   type Direction,
@@ -13,5 +14,7 @@ export {
   MONITORED_METRICS,
   type MonitoredMetric,
 } from "./metric.js";
+export { metricValues, namedMetrics } from "./metric-values.js";
 export { normalizedEntropy } from "./normalized-entropy.js";
 export { StreamingAuc } from "./streaming-auc.js";
+export { xauc } from "./xauc.js";

@@ -20,6 +20,11 @@ export const METRIC_DIRECTIONS = {
   auc: "max",
   logLoss: "min",
   normalizedEntropy: "min",
+  accuracy: "max",
+  meanAbsoluteError: "min",
+  meanSquaredError: "min",
+  xauc: "max",
+  groupedAuc: "max",
 } as const satisfies Record<string, Direction>;
 
 export type MonitoredMetric = keyof typeof METRIC_DIRECTIONS;

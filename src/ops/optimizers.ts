@@ -67,6 +67,27 @@ export const adam = defineOp<AdamAttrs & { weightDecay: number }>({
   encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, a.l2, a.weightDecay],
 });
 
+/**
+ * `average = decay average + (1 - decay) w`, after the update of w in the same step. Operands: average, weight.
+ * Source: Polyak & Juditsky, 1992, with exponentially fading weights.
+ */
+export const movingAverage = defineOp<{ decay: number }>({
+  kind: "movingAverage",
+  opcode: 108,
+  execution: "fixed",
+  mutates: ({ inputs: [average] }) => [average],
+  infer(inputs) {
+    const ok = inputs.length === 2 && sameType(inputs[0], inputs[1]);
+    require(ok, "movingAverage", "average and weight of one shape", inputs);
+    return [];
+  },
+  reference({ inputs, attrs: { decay } }) {
+    const [average, w] = inputs.map((v) => dense(v).data);
+    for (let i = 0; i < w.length; i++) average[i] = decay * average[i] + (1 - decay) * w[i];
+  },
+  encode: ({ attrs }) => [attrs.decay],
+});
+
 type Numbers = Float32Array | Float64Array;
 
 /** One Adam update of element i by gradient g, as PyTorch orders it: `denominator = sqrt(v)/sqrt(1-beta2^t) + eps`. */

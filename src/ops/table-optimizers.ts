@@ -82,11 +82,11 @@ export const tableAdam = defineOp<TableAttrs & AdamAttrs>({
   encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, ...encodeTable(a)],
 });
 
-function encodeTable({ l2, everyRow, poolings }: TableAttrs): number[] {
+export function encodeTable({ l2, everyRow, poolings }: TableAttrs): number[] {
   return [l2, everyRow ? 1 : 0, ...poolings.map((pooling) => POOLING_CODE[pooling])];
 }
 
-function checkTable(
+export function checkTable(
   op: string,
   inputs: readonly TensorType[],
   attrs: TableAttrs,
@@ -119,7 +119,11 @@ interface RowUpdate {
   readonly states: readonly Floats[];
 }
 
-function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: RowUpdate) => void): void {
+export function updateRows(
+  call: KernelCall<TableAttrs>,
+  states: number,
+  update: (row: RowUpdate) => void,
+): void {
   const table = dense(call.inputs[0]);
   const [lr] = dense(call.inputs[1]).data;
   const stateValues = call.inputs.slice(2, 2 + states).map(dense);

@@ -93,4 +93,20 @@ describe("schedule", () => {
       "fixed: sgd",
     ]);
   });
+
+  it("keeps updates that share a parameter in order", () => {
+    const { g, weight, x, lr } = scene();
+    const [w, average, other] = [weight("w", 3), weight("average", 3), weight("other", 3)];
+    const [dw] = g.apply(OPS.sumRows, [x], {});
+    g.apply(OPS.movingAverage, [other, w], { decay: 0.9 }); // of the value before the update
+    g.apply(OPS.sgd, [w, dw, lr], { l2: 0 });
+    g.apply(OPS.movingAverage, [average, w], { decay: 0.9 }); // of the value after it
+    expect(print(g)).toEqual([
+      "fixed: movingAverage",
+      "tile: input sumRows",
+      "fixed: combine(sumRows)",
+      "fixed: sgd",
+      "fixed: movingAverage",
+    ]);
+  });
 });

@@ -27,7 +27,7 @@ const START: Position = { phase: -1, level: 0 };
 /**
  * Splits a graph into stages so that a thread can take a tile of rows through as much as possible: only a row
  * equation that needs the result of a reduction (batch normalisation) opens a new phase. Updates in place come after
- * every reader of the old value.
+ * every reader of the old value; updates that share what one of them changes keep the order of the graph.
  */
 export function schedule(graph: Graph): Stage[] {
   const ready = new Map<Tensor, Position>();
@@ -62,12 +62,15 @@ export function schedule(graph: Graph): Stage[] {
   }
 
   const uses = consumers(graph);
+  const changed = new Map<Tensor, Position>();
   for (const node of updates) {
     const readers = mutated(node).flatMap((tensor) => uses.get(tensor) ?? []);
-    const after = readers
-      .filter((reader) => reader !== node && positions.has(reader))
-      .map((r) => next(positions.get(r)!));
-    place([fixedPosition(node, ready), ...after].reduce(later), { kind: "node", node });
+    const read = readers.flatMap((reader) => (reader === node ? [] : (positions.get(reader) ?? [])));
+    const written = node.inputs.flatMap((tensor) => changed.get(tensor) ?? []);
+    const position = [fixedPosition(node, ready), ...[...read, ...written].map(next)].reduce(later);
+    place(position, { kind: "node", node });
+    positions.set(node, position);
+    for (const tensor of mutated(node)) changed.set(tensor, position);
   }
 
   return [...stages.values()]

@@ -1,32 +1,50 @@
 import { GraphError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
-import { adagrad, adam, sgd } from "../ops/optimizers.js";
-import { type ParameterAttrs, parameter, scalar } from "../ops/sources.js";
-import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "../ops/table-optimizers.js";
+import { adagrad, adam, movingAverage, sgd } from "../ops/optimizers.js";
+import { type ParameterAttrs, scalar } from "../ops/sources.js";
 import type { Differentiated, ParameterGradient } from "../passes/autodiff.js";
-import type { DenseOptimizer, EmbeddingOptimizer, L2, Optimizers } from "./optimizers.js";
+import { type Clip, clipGradients } from "./clip.js";
+import { OptimizerChoice } from "./optimizer-groups.js";
+import type { L2, Optimizers } from "./optimizers.js";
+import { AVERAGE, stateOf } from "./state.js";
+import { updateTable } from "./update-table.js";
 
-/** The scalars that a training program is given at every step. */
-export const LEARNING_RATES = { dense: "learning_rate.dense", embedding: "learning_rate.embedding" } as const;
+export { LEARNING_RATES } from "./optimizer-groups.js";
+
+export interface UpdateSettings {
+  readonly optimizers: Optimizers;
+  readonly l2: L2;
+  readonly clip?: Clip;
+  /** Keeps an exponential moving average of every dense weight: `average = decay average + (1 - decay) w`. */
+  readonly average?: { readonly decay: number };
+}
 
 /** Adds one update in place for every gradient. Optimizer state is a parameter `<weight>/<state>`. */
-export function applyOptimizers({ graph, gradients }: Differentiated, optimizers: Optimizers, l2: L2): Graph {
+export function applyOptimizers({ graph, gradients }: Differentiated, settings: UpdateSettings): Graph {
   const builder = new GraphBuilder(graph);
+  const choice = new OptimizerChoice(settings.optimizers, settings.l2);
   const rates = new Map<string, Tensor>();
   const rate = (name: string): Tensor => {
     const tensor = rates.get(name) ?? builder.apply(scalar, [], { name })[0];
     rates.set(name, tensor);
     return tensor;
   };
-  for (const gradient of gradients) {
-    if (gradient.dense && gradient.sparse.length > 0) throw usedTwoWays(gradient);
-    if (gradient.dense)
-      updateDense(builder, gradient, gradient.dense, rate(LEARNING_RATES.dense), optimizers.dense, l2);
-    if (gradient.sparse.length > 0) {
-      updateTable(builder, gradient, rate(LEARNING_RATES.embedding), optimizers.embedding, l2);
+  const clipped = clipGradients(builder, gradients, settings.clip);
+  for (const gradient of clipped) {
+    const { attrs, dense, sparse } = gradient;
+    if (dense && sparse.length > 0) throw usedTwoWays(gradient);
+    if (dense) {
+      const { optimizer, l2, rate: name } = choice.dense(attrs.name);
+      updateDense(builder, gradient, dense, rate(name), optimizer, l2);
+      if (settings.average) keepAverage(builder, gradient, settings.average.decay);
+    }
+    if (sparse.length > 0) {
+      const { optimizer, l2, rate: name } = choice.table(attrs.name);
+      updateTable(builder, gradient, rate(name), optimizer, { l2, rows: settings.l2.rows });
     }
   }
+  choice.checkAllUsed(gradients.map(({ attrs }) => attrs.name));
   return builder.finish();
 }
 
@@ -45,8 +63,8 @@ function updateDense(
   { parameter: weight, attrs }: ParameterGradient,
   gradient: Tensor,
   rate: Tensor,
-  optimizer: DenseOptimizer,
-  { dense: l2 }: L2,
+  optimizer: ReturnType<OptimizerChoice["dense"]>["optimizer"],
+  l2: number,
 ): void {
   const operands = [weight, gradient, rate];
   const state = (name: string, initial = 0): Tensor => stateOf(builder, attrs, name, attrs.shape, initial);
@@ -69,60 +87,11 @@ function updateDense(
   }
 }
 
-function updateTable(
+function keepAverage(
   builder: GraphBuilder,
-  { parameter: table, attrs, sparse }: ParameterGradient,
-  rate: Tensor,
-  optimizer: EmbeddingOptimizer,
-  { embedding: l2, rows }: L2,
+  { parameter: weight, attrs }: { parameter: Tensor; attrs: ParameterAttrs },
+  decay: number,
 ): void {
-  const pairs = sparse.flatMap(({ ids, grad }) => [ids, grad]);
-  const eager = optimizer.kind === "adam" && !optimizer.lazy;
-  const common = {
-    poolings: sparse.map(({ pooling }) => pooling),
-    l2,
-    everyRow: eager || (l2 > 0 && rows === "all"),
-  };
-  const state = (name: string, shape = attrs.shape, initial = 0): Tensor =>
-    stateOf(builder, attrs, name, shape, initial);
-  switch (optimizer.kind) {
-    case "sgd":
-      builder.apply(tableSgd, [table, rate, ...pairs], common);
-      break;
-    case "adagrad": {
-      const sum = state("sum", attrs.shape, optimizer.initialAccumulator);
-      builder.apply(tableAdagrad, [table, rate, sum, ...pairs], { ...common, eps: optimizer.eps });
-      break;
-    }
-    case "rowWiseAdagrad": {
-      const sum = state("sum", [attrs.shape[0]], optimizer.initialAccumulator);
-      builder.apply(tableRowWiseAdagrad, [table, rate, sum, ...pairs], { ...common, eps: optimizer.eps });
-      break;
-    }
-    case "adam": {
-      const { beta1, beta2, eps } = optimizer;
-      builder.apply(tableAdam, [table, rate, state("m"), state("v"), ...pairs], {
-        ...common,
-        beta1,
-        beta2,
-        eps,
-      });
-    }
-  }
-}
-
-function stateOf(
-  builder: GraphBuilder,
-  weight: ParameterAttrs,
-  name: string,
-  shape: readonly number[],
-  initial: number,
-): Tensor {
-  return builder.apply(parameter, [], {
-    name: `${weight.name}/${name}`,
-    shape,
-    role: "state",
-    init: { kind: "constant", value: initial },
-    trainable: false,
-  })[0];
+  const average = stateOf(builder, attrs, AVERAGE, attrs.shape, 0);
+  builder.apply(movingAverage, [average, weight], { decay });
 }

@@ -4,12 +4,12 @@ import { Scope } from "../layers/scope.js";
 import { type ModelConfig, modelOf } from "../models/index.js";
 import { type FeatureInfo, ModelFeatures } from "../models/model.js";
 import { multiply } from "../ops/arithmetic.js";
-import { batchMean, sigmoidCrossEntropy } from "../ops/loss.js";
+import { batchMean } from "../ops/loss.js";
 import { input, type ParameterAttrs, parameter } from "../ops/sources.js";
 import { autodiff } from "../passes/autodiff.js";
 import { simplify } from "../passes/compile.js";
-import { applyOptimizers } from "./apply-optimizers.js";
-import type { L2, Optimizers } from "./optimizers.js";
+import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
+import { type Loss, lossOf } from "./loss.js";
 
 /** Names of the outputs of model graphs, and of the inputs that are no features. */
 export const LOGITS = "logits";
@@ -24,25 +24,33 @@ export interface ModelSpec {
   readonly features: readonly FeatureInfo[];
 }
 
+export interface TrainingSettings extends UpdateSettings {
+  readonly weighted: boolean;
+  /** Default: binary cross-entropy. */
+  readonly loss?: Loss;
+}
+
+const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
+
 /**
- * One training step: forward, binary cross-entropy averaged over the batch (weighted by the sample weights where there
- * are any), gradients, updates. Outputs: `logits` and `labels` [B, 1], `loss` [1].
+ * One training step: forward, the loss averaged over the batch (weighted by the sample weights where there are any),
+ * gradients, updates. Outputs: `logits` and `labels` [B, 1], `loss` [1].
  */
 export function trainingGraph(
   spec: ModelSpec,
-  { optimizers, l2, weighted }: { optimizers: Optimizers; l2: L2; weighted: boolean },
+  { weighted, loss = CROSS_ENTROPY, ...updates }: TrainingSettings,
 ): Graph {
   const builder = new GraphBuilder();
   const logits = forward(builder, spec, "training");
   const labels = column(builder, LABEL_INPUT);
-  const [losses] = builder.apply(sigmoidCrossEntropy, [logits, labels], {});
+  const losses = lossOf(builder, loss, logits, labels);
   const weightedLosses = weighted
     ? builder.apply(multiply, [losses, column(builder, WEIGHT_INPUT)], {})[0]
     : losses;
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
-  return simplify(applyOptimizers(autodiff(builder.finish(), LOSS), optimizers, l2));
+  return simplify(applyOptimizers(autodiff(builder.finish(), LOSS), updates));
 }
 
 /** The forward pass alone. Output: `logits` [B, 1]. */

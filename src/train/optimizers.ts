@@ -1,14 +1,16 @@
 import { z } from "zod";
+import { patternSchema } from "./patterns.js";
 import { scheduleSchema } from "./schedules.js";
 
 const rate = z.number().positive();
 const beta = z.number().min(0).lt(1);
-const schedule = scheduleSchema.default({ kind: "constant" });
-const adam = {
-  beta1: beta.default(0.9),
-  beta2: beta.default(0.999),
-  eps: z.number().positive().default(1e-8),
-};
+const eps = (value: number) => z.number().positive().default(value);
+const nonnegative = z.number().nonnegative();
+const schedule = scheduleSchema.prefault({ kind: "constant" });
+const adam = { beta1: beta.default(0.9), beta2: beta.default(0.999), eps: eps(1e-8) };
+
+/** Update only the rows that a batch looks up; false moves every row by its momentum, as a dense optimizer does. */
+const lazy = z.boolean().default(true);
 
 /** Optimizers of dense weights. */
 export const denseOptimizerSchema = z.discriminatedUnion("kind", [
@@ -16,8 +18,8 @@ export const denseOptimizerSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("adagrad"),
     learningRate: rate.default(0.01),
-    eps: z.number().positive().default(1e-10),
-    initialAccumulator: z.number().nonnegative().default(0),
+    eps: eps(1e-10),
+    initialAccumulator: nonnegative.default(0),
     schedule,
   }),
   z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adam, schedule }),
@@ -25,7 +27,7 @@ export const denseOptimizerSchema = z.discriminatedUnion("kind", [
     kind: z.literal("adamw"),
     learningRate: rate.default(0.001),
     ...adam,
-    weightDecay: z.number().nonnegative().default(0.01),
+    weightDecay: nonnegative.default(0.01),
     schedule,
   }),
 ]);
@@ -36,52 +38,85 @@ export const embeddingOptimizerSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("adagrad"),
     learningRate: rate.default(0.01),
-    eps: z.number().positive().default(1e-8),
-    initialAccumulator: z.number().nonnegative().default(0),
+    eps: eps(1e-8),
+    initialAccumulator: nonnegative.default(0),
     schedule,
   }),
   z.strictObject({
     kind: z.literal("rowWiseAdagrad"),
     learningRate: rate.default(0.01),
-    eps: z.number().positive().default(1e-8),
-    initialAccumulator: z.number().nonnegative().default(0),
+    eps: eps(1e-8),
+    initialAccumulator: nonnegative.default(0),
+    schedule,
+  }),
+  z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adam, lazy, schedule }),
+  /** Adam with one second moment a row: the state of a table is half as large. */
+  z.strictObject({
+    kind: z.literal("partialRowWiseAdam"),
+    learningRate: rate.default(0.001),
+    ...adam,
+    lazy,
+    schedule,
+  }),
+  /** Adam's direction, scaled for each row by the row's norm. */
+  z.strictObject({
+    kind: z.literal("lamb"),
+    learningRate: rate.default(0.001),
+    ...adam,
+    /** Adds `weightDecay * w` to the direction. */
+    weightDecay: nonnegative.default(0),
+    lazy,
     schedule,
   }),
   z.strictObject({
-    kind: z.literal("adam"),
-    learningRate: rate.default(0.001),
-    ...adam,
-    /** Update only the rows that a batch looks up; false moves every row by its momentum, as dense Adam does. */
-    lazy: z.boolean().default(true),
+    kind: z.literal("rmsprop"),
+    learningRate: rate.default(0.01),
+    /** What the mean square keeps of itself at each update. */
+    decay: beta.default(0.99),
+    eps: eps(1e-8),
+    lazy,
+    schedule,
+  }),
+  z.strictObject({
+    kind: z.literal("adadelta"),
+    learningRate: rate.default(1),
+    /** What both mean squares keep of themselves at each update. */
+    decay: beta.default(0.9),
+    eps: eps(1e-6),
+    lazy,
     schedule,
   }),
 ]);
 
 export const l2Schema = z.strictObject({
   /** Adds `dense * w` to the gradient of every dense weight and bias. */
-  dense: z.number().nonnegative().default(0),
+  dense: nonnegative.default(0),
   /** Adds `embedding * w` to the gradient of embedding rows. */
-  embedding: z.number().nonnegative().default(0),
+  embedding: nonnegative.default(0),
   /** Which rows: all of every table at every step, as published baselines mean it, or those a batch looks up. */
   rows: z.enum(["all", "touched"]).default("all"),
 });
 
+/** Other settings for the parameters whose whole name matches a regular expression. The first that matches counts. */
+const overrideSchema = z
+  .strictObject({
+    pattern: patternSchema,
+    /** For the dense weights among them. */
+    dense: denseOptimizerSchema.optional(),
+    /** For the tables among them. */
+    embedding: embeddingOptimizerSchema.optional(),
+    /** Instead of train.l2. */
+    l2: nonnegative.optional(),
+  })
+  .superRefine(({ dense, embedding, l2 }, context) => {
+    if (dense === undefined && embedding === undefined && l2 === undefined)
+      context.addIssue({ code: "custom", message: "an override gives dense, embedding or l2" });
+  });
+
 export const optimizerSchema = z.strictObject({
-  dense: denseOptimizerSchema.default({
-    kind: "adam",
-    learningRate: 0.001,
-    beta1: 0.9,
-    beta2: 0.999,
-    eps: 1e-8,
-    schedule: { kind: "constant" },
-  }),
-  embedding: embeddingOptimizerSchema.default({
-    kind: "rowWiseAdagrad",
-    learningRate: 0.01,
-    eps: 1e-8,
-    initialAccumulator: 0,
-    schedule: { kind: "constant" },
-  }),
+  dense: denseOptimizerSchema.prefault({ kind: "adam" }),
+  embedding: embeddingOptimizerSchema.prefault({ kind: "rowWiseAdagrad" }),
+  overrides: z.array(overrideSchema).default([]),
 });
 
 export type DenseOptimizer = z.output<typeof denseOptimizerSchema>;

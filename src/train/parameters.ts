@@ -4,17 +4,26 @@ import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { AVERAGE } from "./state.js";
 
-interface Parameter {
+export interface Parameter {
   readonly attrs: ParameterAttrs;
   readonly data: Float32Array;
 }
 
+type Part = "model" | "optimizer";
+
+const averageOf = (name: string) => `${name}/${AVERAGE}`;
+/** In a checkpoint the averages stand under the weights' names, and the weights under these. */
+const trainedOf = (name: string) => `${name}/trained`;
+
 /** The weights, tables, statistics and optimizer states of a model, in the backend's memory, by name. */
 export class Parameters {
   private readonly parameters: ReadonlyMap<string, Parameter>;
-  /** What executables bind. */
+  /** What a training program binds. */
   readonly arrays: ReadonlyMap<string, Float32Array>;
+  /** What evaluation binds: the moving average of every weight that has one. */
+  readonly averaged: ReadonlyMap<string, Float32Array>;
 
   /** Memory for every parameter, not yet initialised. */
   constructor(
@@ -25,7 +34,11 @@ export class Parameters {
     this.parameters = new Map(
       [...unique].map(([name, each]) => [name, { attrs: each, data: backend.allocate(elementsOf(each)) }]),
     );
-    this.arrays = new Map([...this.parameters].map(([name, { data }]) => [name, data]));
+    const { parameters } = this;
+    this.arrays = new Map([...parameters].map(([name, { data }]) => [name, data]));
+    this.averaged = new Map(
+      [...parameters].map(([name, own]) => [name, (parameters.get(averageOf(name)) ?? own).data]),
+    );
   }
 
   /** Starts every parameter anew; its draws are named by the seed and its own name. */
@@ -33,13 +46,25 @@ export class Parameters {
     for (const { attrs, data } of this.parameters.values()) {
       this.backend.initialize(data, attrs.init, seed, streamOf(attrs.name));
     }
+    this.startAverages();
   }
 
-  /** What a checkpoint writes: the model's own parameters, or the optimizer's. */
-  sources(part: "model" | "optimizer"): Map<string, TensorSource> {
-    return new Map(
-      this.of(part).map(({ attrs, data }) => [attrs.name, { dtype: "F32", shape: attrs.shape, data }]),
+  /** Averages begin as the weights do. */
+  startAverages(): void {
+    for (const [name, { data }] of this.parameters) this.parameters.get(averageOf(name))?.data.set(data);
+  }
+
+  /** The model's own: weights, tables and statistics. */
+  get model(): readonly Parameter[] {
+    return this.of("model");
+  }
+
+  /** What a checkpoint writes: the model's own parameters (averages, where there are any), or the optimizer's. */
+  sources(part: Part): Map<string, TensorSource> {
+    const entries = [...this.stored(part)].map(
+      ([name, { attrs, data }]) => [name, { dtype: "F32", shape: attrs.shape, data }] as const,
     );
+    return new Map(entries);
   }
 
   /** Reads the model's parameters, and with `optimizer` the optimizer's too. @throws CheckpointError */
@@ -49,19 +74,34 @@ export class Parameters {
   }
 
   /** Elements by part, for reports. */
-  count(part: "model" | "optimizer"): number {
+  count(part: Part): number {
     return this.of(part).reduce((sum, { data }) => sum + data.length, 0);
   }
 
-  private async read(file: SafetensorsFile, part: "model" | "optimizer"): Promise<void> {
+  private async read(file: SafetensorsFile, part: Part): Promise<void> {
     try {
-      for (const { attrs, data } of this.of(part)) await file.readInto(attrs.name, data);
+      for (const [name, { data }] of this.stored(part)) await file.readInto(name, data);
     } finally {
       await file.close();
     }
   }
 
-  private of(part: "model" | "optimizer"): Parameter[] {
+  /** What a checkpoint has under which name. */
+  private stored(part: Part): [string, Parameter][] {
+    const model = this.of("model").map((own) => {
+      return { name: own.attrs.name, own, average: this.parameters.get(averageOf(own.attrs.name)) };
+    });
+    if (part === "model") return model.map(({ name, own, average }) => [name, average ?? own]);
+    const averages = new Set(model.map(({ average }) => average));
+    const states = this.of("optimizer").filter((state) => !averages.has(state));
+    const trained = model.filter(({ average }) => average);
+    return [
+      ...states.map((state): [string, Parameter] => [state.attrs.name, state]),
+      ...trained.map(({ name, own }): [string, Parameter] => [trainedOf(name), own]),
+    ];
+  }
+
+  private of(part: Part): Parameter[] {
     return [...this.parameters.values()].filter(
       ({ attrs }) => (attrs.role === "state") === (part === "optimizer"),
     );

@@ -20,7 +20,12 @@ import {
 
 const schedule = (input: ScheduleInput) => scheduleSchema.parse(input);
 const rates = (input: ScheduleInput, steps: number[]) =>
-  steps.map((step) => learningRate(schedule(input), 0.1, step, initialScheduleState));
+  steps.map((step) => learningRate(schedule(input), 0.1, { step, epoch: 0 }, initialScheduleState));
+/** With a million steps in an epoch: steps must not count. */
+const ratesByEpoch = (input: ScheduleInput, epochs: number[]) =>
+  epochs.map((epoch) =>
+    learningRate(schedule(input), 0.1, { step: epoch * 1e6, epoch }, initialScheduleState),
+  );
 
 /** Learning rates after each of some evaluations. */
 function ratesAfter(input: ScheduleInput, values: number[], base = 1): number[] {
@@ -28,7 +33,7 @@ function ratesAfter(input: ScheduleInput, values: number[], base = 1): number[] 
   let state = initialScheduleState;
   return values.map((value) => {
     state = observeMetric(parsed, scheduleStateSchema.parse(JSON.parse(JSON.stringify(state))), value);
-    return learningRate(parsed, base, 0, state);
+    return learningRate(parsed, base, { step: 0, epoch: 0 }, state);
   });
 }
 
@@ -52,10 +57,73 @@ describe("learningRate", () => {
     expect(stairs).toEqual([0.1, 0.1, 0.05, 0.05, 0.025]);
   });
 
+  it("exponential never falls below its minimum", () => {
+    const input: ScheduleInput = { kind: "exponential", rate: 0.1, steps: 1, minLearningRate: 0.02 };
+    expect(rates(input, [0, 1, 2])).toEqual([0.1, 0.02, 0.02]);
+  });
+
+  it("manual takes the rate of the last boundary passed", () => {
+    const input: ScheduleInput = { kind: "manual", boundaries: [10, 20], learningRates: [0.05, 0.2] };
+    expect(rates(input, [0, 9, 10, 19, 20, 999])).toEqual([0.1, 0.1, 0.05, 0.05, 0.2, 0.2]);
+  });
+
+  it("cosine falls to the minimum and stays there", () => {
+    // PyTorch 2: torch.optim.lr_scheduler.CosineAnnealingLR(T_max=10, eta_min=0.01) of a rate of 0.1.
+    const expected = [0.1, 0.0977975, 0.0914058, 0.0814503, 0.0689058, 0.055];
+    const input: ScheduleInput = { kind: "cosine", steps: 10, minLearningRate: 0.01 };
+    rates(input, [0, 1, 2, 3, 4, 5]).forEach((rate, i) => {
+      expect(rate).toBeCloseTo(expected[i], 6);
+    });
+    for (const rate of rates(input, [10, 11, 1000])) expect(rate).toBeCloseTo(0.01, 12);
+  });
+
+  it("cosine with restarts begins anew, with longer periods", () => {
+    // Periods [0, 4), [4, 12), [12, 28): at their starts the base rate, in their middles half of it.
+    const input: ScheduleInput = { kind: "cosineRestarts", steps: 4, growth: 2 };
+    const expected = [0.1, 0.05, 0.1, 0.05, 0.1, 0.05, 0.1];
+    rates(input, [0, 2, 4, 8, 12, 20, 28]).forEach((rate, i) => {
+      expect(rate).toBeCloseTo(expected[i], 12);
+    });
+    const equal: ScheduleInput = { kind: "cosineRestarts", steps: 4 };
+    rates(equal, [1, 5, 401]).forEach((rate) => {
+      expect(rate).toBeCloseTo((0.1 * (1 + Math.SQRT1_2)) / 2, 12);
+    });
+  });
+
+  it("warms up in a straight line, and then every schedule begins", () => {
+    const warmup = { length: 4, from: 0.02 };
+    const constant = rates({ kind: "constant", warmup }, [0, 1, 2, 3, 4, 5]);
+    [0.02, 0.04, 0.06, 0.08, 0.1, 0.1].forEach((rate, i) => {
+      expect(constant[i]).toBeCloseTo(rate, 12);
+    });
+    const any: ScheduleInput[] = [
+      { kind: "exponential", rate: 0.5, steps: 7 },
+      { kind: "manual", boundaries: [3], learningRates: [0.05] },
+      { kind: "cosine", steps: 9 },
+      { kind: "cosineRestarts", steps: 5 },
+    ];
+    const steps = [0, 1, 2, 3, 8, 30];
+    for (const input of any) {
+      const later = steps.map((step) => step + 4);
+      expect(rates({ ...input, warmup }, later)).toEqual(rates(input, steps));
+    }
+  });
+
+  it("counts epochs where it is told to", () => {
+    const input: ScheduleInput = { kind: "manual", by: "epoch", boundaries: [2], learningRates: [0.01] };
+    expect(ratesByEpoch(input, [0, 1, 2, 3])).toEqual([0.1, 0.1, 0.01, 0.01]);
+    const warmed: ScheduleInput = { kind: "constant", by: "epoch", warmup: { length: 2 } };
+    expect(ratesByEpoch(warmed, [0, 1, 2])).toEqual([0, 0.05, 0.1]);
+  });
+
   it("refuses unknown keys and rates that grow", () => {
     expect(scheduleSchema.safeParse({ kind: "constant", rate: 1 }).success).toBe(false);
     expect(scheduleSchema.safeParse({ kind: "exponential", rate: 1.1, steps: 1 }).success).toBe(false);
     expect(scheduleSchema.safeParse({ kind: "reduceOnPlateau", factor: 1 }).success).toBe(false);
+    const manual = (boundaries: number[]) => ({ kind: "manual", boundaries, learningRates: [1, 2] });
+    expect(scheduleSchema.safeParse(manual([5, 5])).success).toBe(false);
+    expect(scheduleSchema.safeParse(manual([5])).success).toBe(false);
+    expect(scheduleSchema.safeParse(manual([5, 6])).success).toBe(true);
   });
 });
 

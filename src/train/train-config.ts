@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { MONITORED_METRICS } from "../metrics/metric.js";
+import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
+import { initializeFromSchema } from "./initialize-from.js";
+import { lossSchema } from "./loss.js";
 import { l2Schema, optimizerSchema } from "./optimizers.js";
 
 const count = z.int().positive();
@@ -16,8 +19,17 @@ export const trainSchema = z
     steps: count.optional(),
     /** Names every random draw: initialisation, order, dropout. */
     seed: z.int().nonnegative().default(1),
+    loss: lossSchema.prefault({ kind: "binaryCrossEntropy" }),
     optimizer: optimizerSchema.prefault({}),
     l2: l2Schema.prefault({}),
+    clip: clipSchema.optional(),
+    /**
+     * An exponential moving average of the dense weights, `average = decay average + (1 - decay) w` at every step:
+     * evaluations and checkpoints have the average in place of the weights, training goes on with the weights.
+     */
+    average: z.strictObject({ decay: z.number().min(0).lt(1).default(0.999) }).optional(),
+    /** The weights to start from, instead of random ones. */
+    initializeFrom: initializeFromSchema.optional(),
     /** Steps between evaluations on the validation split; default once an epoch. */
     evaluateEvery: count.optional(),
     /** The validation metric that names the best checkpoint. */

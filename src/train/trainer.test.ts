@@ -135,6 +135,116 @@ describe("Trainer", () => {
     expect(values(parts)).toEqual(values(whole));
   });
 
+  /** Every setting that has state or an order of its own. */
+  const EVERYTHING = {
+    loss: { kind: "focal" },
+    clip: { norm: 0.5, value: 0.2 },
+    average: { decay: 0.9 },
+    checkpoint: { every: 7, keep: 50 },
+    optimizer: {
+      dense: { kind: "adam", learningRate: 0.01, schedule: { kind: "cosine", steps: 48 } },
+      embedding: { kind: "lamb", learningRate: 0.02, lazy: false },
+      overrides: [
+        {
+          pattern: "embeddings\\.(a|b)\\.weight",
+          embedding: {
+            kind: "rmsprop",
+            schedule: { kind: "exponential", by: "epoch", rate: 0.5, steps: 1, warmup: { length: 1 } },
+          },
+        },
+        {
+          pattern: ".*\\.bias",
+          l2: 0.1,
+          dense: { kind: "sgd", schedule: { kind: "reduceOnPlateau", minDelta: 0.5 } },
+        },
+      ],
+    },
+  };
+
+  it("resumes and runs on any number of threads alike with every setting of training in use", async () => {
+    const bytes: string[][] = [];
+    const values: unknown[] = [];
+    for (const [threads, stopAt] of [
+      [1, undefined],
+      [3, undefined],
+      [2, 7],
+      [2, 35],
+    ]) {
+      const runDir = join(folder, `everything-${threads}-${stopAt}`);
+      const config = configOf({ ...EVERYTHING, threads });
+      if (stopAt !== undefined) {
+        const controller = new AbortController();
+        const listener = {
+          checkpointed: (dir: string) => {
+            if (dir.endsWith(String(stopAt).padStart(8, "0"))) controller.abort();
+          },
+        };
+        await trainerFor(config, { runDir, signal: controller.signal, listener }).run();
+      }
+      await trainerFor(config, { runDir, resume: true }).run();
+      bytes.push(await bytesOfLatest(runDir));
+      values.push(
+        readMetrics(join(runDir, "metrics.jsonl"))
+          .filter(({ split }) => split === "valid")
+          .map(({ values }) => values),
+      );
+    }
+    for (const other of bytes) expect(other).toEqual(bytes[0]);
+    for (const other of values) expect(other).toEqual(values[0]);
+  });
+
+  it("evaluates and saves the average of the weights, and trains on with the weights", async () => {
+    const files = async (runDir: string) => {
+      const { checkpoint } = await findLatest(runDir);
+      const [model, optimizer] = [await checkpoint!.openModel(), await checkpoint!.openOptimizer()];
+      const read = async (file: typeof model, name: string) => (await file.read(name)) as Float32Array;
+      const weight = await read(model, "output.weight");
+      const trained = optimizer.tensors.has("output.weight/trained")
+        ? await read(optimizer, "output.weight/trained")
+        : undefined;
+      await Promise.all([model.close(), optimizer.close()]);
+      return { weight, trained };
+    };
+    const decay = 0.75;
+    const trainSteps = async (steps: number, settings: Record<string, unknown>) => {
+      const runDir = join(folder, `steps-${runs++}`);
+      const trainer = trainerFor(configOf({ epochs: undefined, steps, ...settings }), { runDir });
+      return { trainer, ...(await trainer.run()), ...(await files(runDir)) };
+    };
+    const weights: Float32Array[] = [];
+    const averages: Float32Array[] = [];
+    for (const steps of [1, 2, 3]) weights.push((await trainSteps(steps, {})).weight);
+    for (const steps of [1, 2]) averages.push((await trainSteps(steps, { average: { decay } })).weight);
+    const { trainer, checkpoint, weight, trained } = await trainSteps(3, { average: { decay } });
+    averages.push(weight);
+    // The average changes nothing of the training itself.
+    expect(trained).toEqual(weights[2]);
+    const [before, after] = [averages[1], averages[2]];
+    before.forEach((value, i) => {
+      expect(after[i]).toBeCloseTo(decay * value + (1 - decay) * weights[2][i], 6);
+    });
+    const measured = await trainer.evaluate(checkpoint, prepared.splits.valid!);
+    if (!measured.logLoss.defined) throw new Error(measured.logLoss.reason);
+    expect(measured.logLoss.value).toBe(checkpoint.manifest.metrics.logLoss);
+  });
+
+  it("starts from the weights of another run", async () => {
+    const runDir = join(folder, "pretrained");
+    await trainerFor(configOf(), { runDir }).run();
+    const still = { kind: "sgd", learningRate: 1e-9 };
+    const aucAfterOneStep = async (settings: Record<string, unknown>) => {
+      const optimizer = { dense: still, embedding: still };
+      const { checkpoint } = await trainerFor(
+        configOf({ epochs: undefined, steps: 1, optimizer, ...settings }),
+      ).run();
+      return checkpoint.manifest.metrics.auc;
+    };
+    const scratch = await aucAfterOneStep({ seed: 99 });
+    const tuned = await aucAfterOneStep({ seed: 99, initializeFrom: { run: runDir } });
+    expect(tuned).toBeGreaterThan(0.75);
+    expect(tuned).toBeGreaterThan(scratch + 0.05);
+  });
+
   it("gives the same bytes for 1, 2 and 3 threads", async () => {
     const bytes: string[][] = [];
     for (const threads of [1, 2, 3]) {

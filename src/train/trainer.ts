@@ -5,6 +5,7 @@ import {
   findBest,
   findLatest,
   pruneCheckpoints,
+  readPointer,
   updatePointers,
   writeCheckpoint,
 } from "../checkpoint/index.js";
@@ -14,13 +15,20 @@ import { ExecutionError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type BinaryEvaluation, StreamingAuc } from "../metrics/index.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
-import { LEARNING_RATES } from "./apply-optimizers.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
+import { type Initialized, initializeFrom } from "./initialize-from.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
+import { type LearningRate, learningRates } from "./optimizer-groups.js";
 import { Parameters } from "./parameters.js";
 import { RunLog } from "./run-log.js";
-import { learningRate, observeMetric, scheduleMetric } from "./schedules.js";
+import {
+  initialScheduleState,
+  learningRate,
+  observeMetric,
+  type ScheduleTime,
+  scheduleMetric,
+} from "./schedules.js";
 import { type Carried, initialCarried, Plan, type Position, parseCarried } from "./training-state.js";
 
 export interface TrainerOptions {
@@ -40,6 +48,8 @@ export interface TrainerOptions {
 
 /** What a person or a program may want to see of a run while it goes on. */
 export interface TrainingListener {
+  /** The run starts from the weights of another. */
+  initialized?(initialized: Initialized): void;
   epochStarted?(epoch: number, rows: number, doneRows: number): void;
   trained?(rows: number, loss: number, auc: number | undefined): void;
   evaluationStarted?(rows: number): void;
@@ -70,6 +80,7 @@ export class Trainer {
   private readonly training: Executable;
   private readonly inference: Executable;
   private readonly listener: TrainingListener;
+  private readonly rates: readonly LearningRate[];
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -84,12 +95,14 @@ export class Trainer {
     this.plan = new Plan(train.rows, settings.batchSize, settings);
     const spec = { model: config.model, features: fittedFeatureInfos(features) };
     const weighted = config.data.weight !== undefined;
-    const graph = trainingGraph(spec, { optimizers: settings.optimizer, l2: settings.l2, weighted });
+    const { optimizer: optimizers, l2, loss, clip, average, threads } = settings;
+    this.rates = learningRates(optimizers);
+    const graph = trainingGraph(spec, { optimizers, l2, weighted, loss, clip, average });
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
-    const { threads } = settings;
-    this.training = backend.compile(graph, this.parameters.arrays, { maxBatch: settings.batchSize, threads });
-    this.inference = backend.compile(forward, this.parameters.arrays, { maxBatch: INFERENCE_BATCH, threads });
+    const { arrays, averaged } = this.parameters;
+    this.training = backend.compile(graph, arrays, { maxBatch: settings.batchSize, threads });
+    this.inference = backend.compile(forward, averaged, { maxBatch: INFERENCE_BATCH, threads });
   }
 
   /** Elements of the model and of the optimizer's state. */
@@ -128,10 +141,10 @@ export class Trainer {
   }
 
   private async start(): Promise<boolean> {
-    const { config, runDir, resume } = this.options;
+    const { runDir, resume } = this.options;
     const { checkpoint } = resume ? await findLatest(runDir, { checksums: true }) : {};
     if (!checkpoint) {
-      this.parameters.initialize(config.train.seed);
+      await this.initialize();
       return false;
     }
     const { step, epoch, epochStep, trainer } = checkpoint.manifest;
@@ -139,6 +152,16 @@ export class Trainer {
     this.carried = parseCarried(trainer, checkpoint.dir);
     await this.parameters.load(checkpoint, { optimizer: true });
     return true;
+  }
+
+  private async initialize(): Promise<void> {
+    const { config, features } = this.options;
+    this.parameters.initialize(config.train.seed);
+    const from = config.train.initializeFrom;
+    if (!from) return;
+    const initialized = await initializeFrom(from, this.parameters.model, features);
+    this.parameters.startAverages();
+    this.listener.initialized?.(initialized);
   }
 
   private async loop(log: RunLog): Promise<TrainingResult["reason"]> {
@@ -183,7 +206,7 @@ export class Trainer {
       const area = auc.result();
       this.listener.trained?.(took, loss, area.defined ? area.value : undefined);
       if (losses.length >= logEvery || left === 0) {
-        log.write(this.position, "train", { loss: mean(losses), ...this.learningRates() });
+        log.write(this.position, "train", { loss: mean(losses), ...this.lastRates() });
         losses = [];
       }
     }
@@ -193,13 +216,12 @@ export class Trainer {
     const { config, train } = this.options;
     const { seed } = config.train;
     const { step, epoch } = this.position;
-    const scalars = new Map<string, Float32Array>();
-    for (const part of ["dense", "embedding"] as const) {
-      scalars.set(
-        LEARNING_RATES[part],
-        Float32Array.from({ length: steps }, (_, i) => this.rateOf(part, step + i)),
+    const scalars = this.rates.map((rate) => {
+      const values = Float32Array.from({ length: steps }, (_, i) =>
+        this.rateAt(rate, { step: step + i, epoch }),
       );
-    }
+      return [rate.name, values] as const;
+    });
     return this.training.run({
       columns: train.columns,
       rows: train.rows,
@@ -209,21 +231,19 @@ export class Trainer {
       shuffle: { seed, epoch },
       seed,
       firstStep: step,
-      scalars,
+      scalars: new Map(scalars),
     });
   }
 
-  private rateOf(part: "dense" | "embedding", step: number): number {
-    const { learningRate: base, schedule } = this.options.config.train.optimizer[part];
-    return learningRate(schedule, base, step, this.carried[`${part}Schedule`]);
+  private rateAt({ name, base, schedule }: LearningRate, time: ScheduleTime): number {
+    return learningRate(schedule, base, time, this.carried.schedules[name] ?? initialScheduleState);
   }
 
-  private learningRates(): Record<string, number> {
-    const step = this.position.step - 1;
-    return {
-      [LEARNING_RATES.dense]: this.rateOf("dense", step),
-      [LEARNING_RATES.embedding]: this.rateOf("embedding", step),
-    };
+  /** Of the last step. */
+  private lastRates(): Record<string, number> {
+    const { step, epoch, epochStep } = this.position;
+    const time = { step: step - 1, epoch: epochStep === 0 ? epoch - 1 : epoch };
+    return Object.fromEntries(this.rates.map((rate) => [rate.name, this.rateAt(rate, time)]));
   }
 
   private pace(steps: number, rows: number, seconds: number): void {
@@ -253,13 +273,12 @@ export class Trainer {
     const metrics = metricValues(evaluation);
     log.write(this.position, "valid", metrics);
     this.lastEvaluation = { step: this.position.step, metrics };
-    const { optimizer, earlyStopping } = config.train;
-    for (const part of ["dense", "embedding"] as const) {
-      const { schedule } = optimizer[part];
+    const { earlyStopping } = config.train;
+    for (const { name, schedule } of this.rates) {
       const value = metrics[scheduleMetric(schedule) ?? ""];
       if (value === undefined) continue;
-      const key = `${part}Schedule` as const;
-      this.carried = { ...this.carried, [key]: observeMetric(schedule, this.carried[key], value) };
+      const state = observeMetric(schedule, this.carried.schedules[name] ?? initialScheduleState, value);
+      this.carried = { ...this.carried, schedules: { ...this.carried.schedules, [name]: state } };
     }
     const watched = earlyStopping && metrics[earlyStopping.metric];
     if (earlyStopping && watched !== undefined) {
@@ -296,8 +315,10 @@ export class Trainer {
   }
 
   private async chosen(): Promise<Checkpoint> {
-    if (this.options.valid && this.lastEvaluation) return findBest(this.options.runDir);
-    return (await findLatest(this.options.runDir)).checkpoint!;
+    const { runDir, valid } = this.options;
+    // There is none while no evaluation has met a checkpoint.
+    const measured = valid && (await readPointer(runDir, "best"));
+    return measured ? findBest(runDir) : (await findLatest(runDir)).checkpoint!;
   }
 }
 

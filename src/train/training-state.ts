@@ -1,20 +1,19 @@
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
 import { earlyStoppingStateSchema, initialEarlyStoppingState } from "./early-stopping.js";
-import { initialScheduleState, scheduleStateSchema } from "./schedules.js";
+import { scheduleStateSchema } from "./schedules.js";
 
 /** What the loop carries from evaluation to evaluation, besides the parameters and its position. */
 const carriedSchema = z.strictObject({
-  denseSchedule: scheduleStateSchema,
-  embeddingSchedule: scheduleStateSchema,
+  /** Of the schedules that evaluations have moved, by the name of their learning rate. */
+  schedules: z.record(z.string(), scheduleStateSchema),
   earlyStopping: earlyStoppingStateSchema,
 });
 
 export type Carried = z.infer<typeof carriedSchema>;
 
 export const initialCarried: Carried = {
-  denseSchedule: initialScheduleState,
-  embeddingSchedule: initialScheduleState,
+  schedules: {},
   earlyStopping: initialEarlyStoppingState,
 };
 

@@ -1,0 +1,78 @@
+import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { f32, isRow, type TensorType } from "../graph/tensor.js";
+import { isFixed, require } from "./check.js";
+
+/* Bounds on the gradients of dense weights: fixed tensors only. */
+
+const NUMBER: TensorType = f32(1);
+
+function isFixedFloat(type: TensorType): boolean {
+  return type.dtype === "f32" && !isRow(type);
+}
+
+/** Sum of the squares of all elements: g [ … ] -> [1]. */
+export const sumSquares = defineOp<NoAttrs>({
+  kind: "sumSquares",
+  opcode: 104,
+  execution: "fixed",
+  infer(inputs) {
+    require(inputs.length === 1 && isFixedFloat(inputs[0]), "sumSquares", "a fixed tensor", inputs);
+    return [NUMBER];
+  },
+  reference({ inputs, outputs }) {
+    let sum = 0;
+    for (const x of dense(inputs[0]).data) sum += x * x;
+    dense(outputs[0]).data[0] = sum;
+  },
+});
+
+/**
+ * By what gradients are scaled so that their norm is at most `norm`: sums of squares [1] … ->
+ * `min(1, norm / (sqrt(sum) + 1e-6))` [1]. Source: Pascanu, Mikolov & Bengio, ICML 2013; the 1e-6 is PyTorch's.
+ */
+export const clipFactor = defineOp<{ norm: number }>({
+  kind: "clipFactor",
+  opcode: 105,
+  execution: "fixed",
+  infer(inputs) {
+    require(inputs.length > 0 && inputs.every((t) => isFixed(t, 1)), "clipFactor", "sums [1]", inputs);
+    return [NUMBER];
+  },
+  reference({ inputs, outputs, attrs: { norm } }) {
+    const sum = inputs.reduce((total, value) => total + dense(value).data[0], 0);
+    dense(outputs[0]).data[0] = Math.min(1, norm / (Math.sqrt(sum) + 1e-6));
+  },
+  encode: ({ attrs }) => [attrs.norm],
+});
+
+/** A fixed tensor times a number: g [ … ], factor [1] -> [ … ]. */
+export const scaleByNumber = defineOp<NoAttrs>({
+  kind: "scaleByNumber",
+  opcode: 106,
+  execution: "fixed",
+  infer(inputs) {
+    const ok = inputs.length === 2 && isFixedFloat(inputs[0]) && isFixed(inputs[1], 1);
+    require(ok, "scaleByNumber", "a fixed tensor and a factor [1]", inputs);
+    return [inputs[0]];
+  },
+  reference({ inputs, outputs }) {
+    const [x, [factor], out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    for (let i = 0; i < out.length; i++) out[i] = x[i] * factor;
+  },
+});
+
+/** Each element cut off at ±limit: g [ … ] -> [ … ]; NaN stays NaN. */
+export const clipValue = defineOp<{ limit: number }>({
+  kind: "clipValue",
+  opcode: 107,
+  execution: "fixed",
+  infer(inputs) {
+    require(inputs.length === 1 && isFixedFloat(inputs[0]), "clipValue", "a fixed tensor", inputs);
+    return [inputs[0]];
+  },
+  reference({ inputs, outputs, attrs: { limit } }) {
+    const [x, out] = [inputs[0], outputs[0]].map((v) => dense(v).data);
+    for (let i = 0; i < out.length; i++) out[i] = Math.min(limit, Math.max(-limit, x[i]));
+  },
+  encode: ({ attrs }) => [attrs.limit],
+});

@@ -1,0 +1,161 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  type Checkpoint,
+  checkpointsDir,
+  findBest,
+  findLatest,
+  readCheckpoint,
+  readPointer,
+} from "../checkpoint/index.js";
+import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
+import { CheckpointError, ConfigError } from "../errors.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { type NamedRows, rowsByValue } from "./match-rows.js";
+import type { Parameter } from "./parameters.js";
+import { patternSchema, wholeName } from "./patterns.js";
+
+/** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
+export const initializeFromSchema = z.strictObject({
+  /** A run directory (its best checkpoint, else its latest), or a checkpoint. */
+  run: z.string().min(1),
+  /**
+   * Names here to names there, each whole, as regular expressions with `$1` on the right; the first that matches
+   * counts, and a name that none matches is looked for as it is. `""` on the right leaves the parameter as initialised.
+   */
+  map: z.record(patternSchema, z.string()).default({}),
+});
+
+export type InitializeFrom = z.output<typeof initializeFromSchema>;
+
+/** What became of each parameter. */
+export interface Initialized {
+  readonly checkpoint: string;
+  /** Names here that have weights of the checkpoint, whole or in the rows of the values that both know. */
+  readonly matched: readonly string[];
+  /** Names here that start as if there were no checkpoint. */
+  readonly unmatched: readonly string[];
+}
+
+/**
+ * Copies weights from a checkpoint into parameters that have been initialised. A table over learnt values is copied
+ * value by value: values that only this model knows stay as initialised.
+ * @throws CheckpointError where nothing matches, a mapped name is missing there, or shapes differ
+ */
+export async function initializeFrom(
+  { run, map }: InitializeFrom,
+  parameters: readonly Parameter[],
+  features: FittedFeatures,
+): Promise<Initialized> {
+  const checkpoint = await checkpointOf(run);
+  const source = checkpoint.manifest.features as FittedFeatures | undefined;
+  const file = await checkpoint.openModel();
+  try {
+    const matched: string[] = [];
+    for (const parameter of parameters) {
+      const { name } = parameter.attrs;
+      const there = mappedName(name, map, file);
+      if (there === undefined) continue;
+      await copy(parameter, file, there, { here: features.vocabularies, there: source?.vocabularies ?? {} });
+      matched.push(name);
+    }
+    const names = parameters.map(({ attrs }) => attrs.name);
+    if (matched.length === 0) throw nothingMatches(checkpoint.dir, names, [...file.tensors.keys()]);
+    return {
+      checkpoint: checkpoint.dir,
+      matched,
+      unmatched: names.filter((name) => !matched.includes(name)),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+async function checkpointOf(path: string): Promise<Checkpoint> {
+  if (existsSync(join(path, "manifest.json"))) return readCheckpoint(path);
+  if (await readPointer(path, "best")) return findBest(path);
+  const { checkpoint } = await findLatest(path, { checksums: true });
+  if (checkpoint) return checkpoint;
+  throw new ConfigError({
+    what: "there is no checkpoint to start from",
+    where: "train.initializeFrom.run",
+    got: path,
+    expected: `a run directory (${checkpointsDir(path)} with a sound checkpoint), or a checkpoint`,
+    next: "Correct the path; relative paths start where the command runs.",
+  });
+}
+
+/** The name there, or undefined where the parameter is not to be copied. */
+function mappedName(name: string, map: InitializeFrom["map"], file: SafetensorsFile): string | undefined {
+  for (const [pattern, to] of Object.entries(map)) {
+    const whole = wholeName(pattern);
+    if (!whole.test(name)) continue;
+    const there = name.replace(whole, to);
+    if (there === "" || file.tensors.has(there)) return there || undefined;
+    throw new CheckpointError({
+      what: "the checkpoint to start from has no parameter of the mapped name",
+      where: `train.initializeFrom.map["${pattern}"]`,
+      got: `${name} -> ${there}`,
+      expected: `one of ${[...file.tensors.keys()].slice(0, 8).join(", ")}, …`,
+      next: "Correct the map, or map the name to an empty text to leave it as initialised.",
+    });
+  }
+  return file.tensors.has(name) ? name : undefined;
+}
+
+interface Vocabularies {
+  readonly here: FittedFeatures["vocabularies"];
+  readonly there: FittedFeatures["vocabularies"];
+}
+
+async function copy(
+  { attrs, data }: Parameter,
+  file: SafetensorsFile,
+  there: string,
+  vocabularies: Vocabularies,
+): Promise<void> {
+  const { shape } = file.tensors.get(there)!;
+  const here = namedRows(attrs.name, attrs.shape, vocabularies.here);
+  const source = namedRows(there, shape, vocabularies.there);
+  if (attrs.role === "table" && here && source && shape[1] === attrs.shape[1]) {
+    const weights = (await file.read(there)) as Float32Array;
+    for (const [row, from] of rowsByValue(here, source)) {
+      const dim = shape[1];
+      data.set(weights.subarray(from * dim, (from + 1) * dim), row * dim);
+    }
+    return;
+  }
+  if (shape.length === attrs.shape.length && shape.every((dim, i) => dim === attrs.shape[i])) {
+    await file.readInto(there, data);
+    return;
+  }
+  throw new CheckpointError({
+    what: "a parameter has another shape in the checkpoint to start from",
+    where: `${attrs.name} (there ${there})`,
+    got: `[${shape.join(", ")}]`,
+    expected: `[${attrs.shape.join(", ")}]`,
+    next: `Give the layer or table the same size, or leave it as initialised: train.initializeFrom.map: { "${attrs.name}": "" }.`,
+  });
+}
+
+/** The table of `<tables>.<embedding>.weight`, where its rows are values that were learnt. */
+function namedRows(
+  name: string,
+  shape: readonly number[],
+  vocabularies: FittedFeatures["vocabularies"],
+): NamedRows | undefined {
+  const embedding = /^[^.]+\.(.+)\.weight$/.exec(name)?.[1];
+  const values = embedding === undefined ? undefined : vocabularies[embedding];
+  return values && { values, rows: shape[0] };
+}
+
+function nothingMatches(dir: string, names: readonly string[], there: readonly string[]): CheckpointError {
+  return new CheckpointError({
+    what: "no parameter of the model is in the checkpoint to start from",
+    where: dir,
+    got: there.slice(0, 8).join(", "),
+    expected: names.slice(0, 8).join(", "),
+    next: 'Say which is which in train.initializeFrom.map, such as { "final_mlp\\\\.(.*)": "mlp.$1" }.',
+  });
+}

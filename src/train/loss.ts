@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { GraphBuilder } from "../graph/graph.js";
+import type { Tensor } from "../graph/tensor.js";
+import { add, multiply, scale } from "../ops/arithmetic.js";
+import { constantRows } from "../ops/constant-rows.js";
+import { focalCrossEntropy } from "../ops/focal-loss.js";
+import { sigmoidCrossEntropy } from "../ops/loss.js";
+
+/** The `loss` section of a config: what training minimises, the mean over a batch of each row's loss. */
+export const lossSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("binaryCrossEntropy"),
+    /** Trains towards `y (1 - s) + s / 2` instead of the label y. Szegedy et al., CVPR 2016. */
+    labelSmoothing: z.number().min(0).lt(1).default(0),
+  }),
+  /** Cross-entropy in which rows that are predicted well count less. Lin et al., ICCV 2017. */
+  z.strictObject({
+    kind: z.literal("focal"),
+    /** How much less: a row counts by (1 - p)^gamma, p the probability of its label. */
+    gamma: z.number().nonnegative().default(2),
+    /** Weight of the positives; the negatives weigh 1 - alpha. */
+    alpha: z.number().min(0).max(1).default(0.5),
+  }),
+  /** (logit - label)²: the logit itself is the prediction. */
+  z.strictObject({ kind: z.literal("squaredError") }),
+]);
+
+export type Loss = z.output<typeof lossSchema>;
+
+/** The loss of each row [B, 1], from its logit and label [B, 1]. */
+export function lossOf(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: Tensor): Tensor {
+  const { apply } = builder;
+  switch (loss.kind) {
+    case "binaryCrossEntropy":
+      return apply(sigmoidCrossEntropy, [logits, smoothed(builder, labels, loss.labelSmoothing)], {})[0];
+    case "focal":
+      return apply(focalCrossEntropy, [logits, labels], { gamma: loss.gamma, alpha: loss.alpha })[0];
+    case "squaredError": {
+      const [negative] = apply(scale, [labels], { factor: -1 });
+      const [difference] = apply(add, [logits, negative], {});
+      return apply(multiply, [difference, difference], {})[0];
+    }
+  }
+}
+
+function smoothed({ apply }: GraphBuilder, labels: Tensor, share: number): Tensor {
+  if (share === 0) return labels;
+  const [kept] = apply(scale, [labels], { factor: 1 - share });
+  const [half] = apply(constantRows, [], { value: share / 2, dims: [1] });
+  return apply(add, [kept, half], {})[0];
+}

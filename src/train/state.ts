@@ -1,0 +1,23 @@
+import type { GraphBuilder } from "../graph/graph.js";
+import type { Tensor } from "../graph/tensor.js";
+import { type ParameterAttrs, parameter } from "../ops/sources.js";
+
+/** The state `<weight>/average`: the moving average of a weight, which starts as the weight does. */
+export const AVERAGE = "average";
+
+/** A parameter `<weight>/<name>` for what an optimizer remembers of a weight. */
+export function stateOf(
+  builder: GraphBuilder,
+  weight: ParameterAttrs,
+  name: string,
+  shape: readonly number[],
+  initial = 0,
+): Tensor {
+  return builder.apply(parameter, [], {
+    name: `${weight.name}/${name}`,
+    shape,
+    role: "state",
+    init: { kind: "constant", value: initial },
+    trainable: false,
+  })[0];
+}
