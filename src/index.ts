@@ -18,6 +18,7 @@ export {
   GraphError,
   PairloomError,
 } from "./errors.js";
+export type { FeatureFunction } from "./features/kinds/custom.js";
 export type { Tensor } from "./graph/tensor.js";
 export * as layers from "./layers/index.js";
 export type { Scope } from "./layers/scope.js";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseExpression } from "../features/expression.js";
+import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 
 /** The parts of which the schemas of feature kinds are made. */
 
@@ -29,8 +30,11 @@ const vocabulary = z.union([
 
 /** What every feature with an embedding table says about the table. */
 export const tableFields = {
+  /** The width of the table's rows; default the model's. */
   dim: positive.optional(),
+  /** The table's name, where features share one; default the feature's own. */
   embedding: text.optional(),
+  /** How the table starts; default as the model has it. */
   initializer: initializer.optional(),
   /** `false`: the table stays as it starts. */
   trainable: z.boolean().optional(),
@@ -38,18 +42,26 @@ export const tableFields = {
 
 /** How a value becomes a row of the table: exactly one of `hash`, `buckets`, `vocabulary`. */
 export const mappingFields = {
+  /** Hash the text into this many rows. */
   hash: positive.max(2 ** 31 - 3).optional(),
+  /** The value is an integer below this already. */
   buckets: positive.max(2 ** 31 - 3).optional(),
+  /** A row for each value of a list, of a file, or learnt from the training split. */
   vocabulary: vocabulary.optional(),
+  /** A value without a row: one shared row, or the row of data is refused. */
   outOfVocabulary: z.enum(["bucket", "refuse"]).default("bucket"),
+  /** An integer outside the buckets: one shared row, or the row of data is refused. */
   outOfRange: z.enum(["bucket", "refuse"]).default("refuse"),
 };
 
 /** Of a bag of ids. */
 export const bagFields = {
   ...mappingFields,
+  /** How the rows of a bag become one. */
   pooling: z.enum(["sum", "mean"]).default("sum"),
+  /** Keep the first so many ids of a bag. */
   maxLength: positive.optional(),
+  /** A missing bag: an empty one, or the row of data is refused. */
   missing: z.enum(["empty", "refuse"]).default("empty"),
   ...tableFields,
 };
@@ -73,12 +85,18 @@ const normalize = z.union([
 
 /** Of numbers, or of one number put into ranges. */
 export const numberFields = {
+  /** What the model reads instead of the raw number. */
   normalize: normalize.optional(),
   /** Default: "bucket" with `boundaries`, "mean" where the mean is learnt or given, else 0 (in raw units). */
   missing: z.union([finite, z.enum(["mean", "bucket", "refuse"])]).optional(),
+  /** NaN, infinities and text that is no number: the row of data is refused, or the value is missing. */
   nonFinite: z.enum(["refuse", "impute"]).default("refuse"),
+  /** Turn the number into the id of a range; a value equal to a boundary belongs above it. */
   boundaries: z.array(finite).min(1).optional(),
+  /** How many numbers a row holds. */
   width: positive.default(1),
+  /** Makes the number an embedding in groups that embed their features; a number of width 1 without boundaries. */
+  denseEmbedding: denseEmbeddingSchema.optional(),
   ...tableFields,
 };
 

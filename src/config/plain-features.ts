@@ -20,10 +20,14 @@ const missingId = z.union([
 export const idFeature = z
   .strictObject({
     kind: z.literal("id"),
+    /** Unique; models name features by it. */
     name: featureName,
+    /** The column it reads; default the name. */
     column: text.optional(),
+    /** Columns crossed into one id, instead of `column`. */
     columns: z.array(text).min(2).optional(),
     ...mappingFields,
+    /** A missing value: a row of its own, another value in its place, or the row of data is refused. */
     missing: missingId.default("bucket"),
     ...tableFields,
   })
@@ -38,8 +42,11 @@ export const idFeature = z
 export const idsFeature = z
   .strictObject({
     kind: z.literal("ids"),
+    /** Unique; models name features by it. */
     name: featureName,
+    /** The column it reads; default the name. */
     column: text.optional(),
+    /** Between the values of a bag given as text. */
     separator: text.default(","),
     ...bagFields,
   })
@@ -48,7 +55,9 @@ export const idsFeature = z
 export const numberFeature = z
   .strictObject({
     kind: z.literal("number"),
+    /** Unique; models name features by it. */
     name: featureName,
+    /** The column it reads; default the name. */
     column: text.optional(),
     /** Of a vector that stands in one text. */
     separator: text.optional(),
@@ -84,6 +93,7 @@ type NumberShape = {
   embedding?: string;
   initializer?: unknown;
   trainable?: boolean;
+  denseEmbedding?: unknown;
 };
 
 function refineDense(feature: NumberShape, context: Refinement): void {
@@ -95,6 +105,8 @@ function refineDense(feature: NumberShape, context: Refinement): void {
     if (feature.separator !== undefined) problem(context, "separator", "separator needs width above 1");
     return;
   }
+  if (feature.denseEmbedding !== undefined)
+    problem(context, "denseEmbedding", "denseEmbedding needs width 1: it makes an embedding of one number");
   const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
   if (learnt)
     problem(context, "normalize", "statistics are not learnt for width > 1: scale the vector in sql");
@@ -107,5 +119,7 @@ function refineBoundaries(feature: NumberShape, boundaries: number[], context: R
   if (feature.normalize !== undefined)
     problem(context, "normalize", "boundaries compare raw values: leave normalize out");
   if (feature.width !== 1) problem(context, "width", "boundaries need width 1");
+  if (feature.denseEmbedding !== undefined)
+    problem(context, "denseEmbedding", "boundaries give embeddings of their own: leave denseEmbedding out");
   if (feature.separator !== undefined) problem(context, "separator", "separator needs width above 1");
 }

@@ -3,16 +3,13 @@ import type { FeatureInput } from "../config/features.js";
 /** A value that an id can be read from; `null` is a missing one. */
 type Id = string | number | bigint | boolean | Date | null;
 type Numbers = readonly (number | null)[] | Float32Array | Float64Array;
+type Entries = Readonly<Record<string, Id>> | ReadonlyMap<Id, Id>;
+/** Texts, ids or entries that a value is computed from. */
+type Texts = readonly Id[] | Entries | Id;
 
-type ValueOf<F> = F extends { kind: "number" }
-  ? F extends { width: number }
-    ? Numbers | number | null
-    : number | null
-  : F extends { kind: "ids" }
-    ? readonly Id[] | Id
-    : Id;
+type ColumnName<S> = S extends string ? S : S extends { column: infer C extends string } ? C : never;
 
-type ColumnsOf<F> = F extends { columns: readonly (infer C extends string)[] }
+type PlainColumns<F> = F extends { columns: readonly (infer C extends string)[] }
   ? C
   : F extends { column: infer C extends string }
     ? C
@@ -20,19 +17,50 @@ type ColumnsOf<F> = F extends { columns: readonly (infer C extends string)[] }
       ? C
       : never;
 
+type PlainValue<F> = F extends { kind: "number" }
+  ? F extends { width: number }
+    ? Numbers | number | string | null
+    : number | null
+  : F extends { kind: "ids" }
+    ? readonly Id[] | Id
+    : Id;
+
+type SourcesOf<F> = F extends { inputs: readonly (infer S)[] }
+  ? S
+  : F extends { map: infer M; key: infer K }
+    ? M | K
+    : F extends { map: infer M; primary: infer P; secondary: infer S }
+      ? M | Exclude<P | S, "*">
+      : F extends { query: infer Q; title: infer T }
+        ? Q | T
+        : F extends { query: infer Q; document: infer D }
+          ? Q | D
+          : F extends { input: infer I; mask: infer M }
+            ? I | M
+            : F extends { input: infer I }
+              ? I
+              : never;
+
+/** The columns of one feature, with the type of each. */
+type RecordOf<F> = F extends { kind: "id" | "ids" | "number" }
+  ? { [C in PlainColumns<F>]: PlainValue<F> }
+  : F extends { kind: "expression"; variables: infer V }
+    ? { [C in ColumnName<V extends readonly (infer S)[] ? S : V[keyof V]>]: number | string | null }
+    : { [C in ColumnName<SourcesOf<F>>]: Texts };
+
 type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void
   ? I
   : never;
 
 /** The record of one feature's columns; features that read one column must agree on its type. */
-type RecordsOf<F> = F extends FeatureInput ? { [C in ColumnsOf<F>]: ValueOf<F> } : never;
+type RecordsOf<F> = F extends FeatureInput ? RecordOf<F> : never;
 
 /**
  * The rows that a model of this config scores: the columns that its features read, after the `sql` of the source.
  * `RowOf<typeof config>`; a config whose type is not known takes any columns.
  */
 export type RowOf<C> = C extends { features: readonly (infer F)[] }
-  ? string extends ColumnsOf<F>
+  ? string extends keyof Intersection<RecordsOf<F>>
     ? Readonly<Record<string, unknown>>
     : { readonly [K in keyof Intersection<RecordsOf<F>>]: Intersection<RecordsOf<F>>[K] }
   : Readonly<Record<string, unknown>>;

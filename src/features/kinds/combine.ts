@@ -19,11 +19,15 @@ import { numberValue } from "../values.js";
 export const combineFeature = z
   .strictObject({
     kind: z.literal("combine"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** The texts or numbers to combine. */
     input: inputSource,
+    /** Between values given as text; an input may have its own. */
     separator,
     /** Texts that are not in it count for nothing; without it the texts are numbers. */
     values: z.record(z.string(), z.number()).optional(),
+    /** How several numbers become one. */
     combiner,
     ...numberOutput,
     buckets: anyOutput.buckets,

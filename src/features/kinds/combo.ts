@@ -11,8 +11,11 @@ import { type Operator, presentTexts, rowwise } from "../operator.js";
 export const comboFeature = z
   .strictObject({
     kind: z.literal("combo"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** What is crossed. */
     inputs: z.array(inputSource).min(2),
+    /** Between values given as text; an input may have its own. */
     separator,
     /** Between the parts of a cross. */
     join: z.string().default("_"),

@@ -19,8 +19,11 @@ const customInput = z.union([
 export const customFeature = z
   .strictObject({
     kind: z.literal("custom"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** The columns and features that the function takes, as text, as a number, or as a list of texts. */
     inputs: z.array(customInput).min(1),
+    /** Between values given as text; an input may have its own. */
     separator,
     /** A TypeScript or JavaScript file; a relative path starts at the working directory. */
     module: text,

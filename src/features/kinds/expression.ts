@@ -12,9 +12,11 @@ import { type Operator, rowwise } from "../operator.js";
 export const expressionFeature = z
   .strictObject({
     kind: z.literal("expression"),
+    /** Unique; models and other features name it. */
     name: featureName,
     /** Columns by their own names, or a source for each name in the expression. */
     variables: z.union([z.array(z.string().min(1)).min(1), z.record(z.string(), inputSource)]),
+    /** Arithmetic, comparisons, `&& || ?:` and functions of the variables. */
     expression: z.string(),
     ...numberOutput,
   })

@@ -13,9 +13,13 @@ import { entriesByKey } from "./lookup.js";
 export const kvDotFeature = z
   .strictObject({
     kind: z.literal("kvDot"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** Entries `key:value`, or keys alone. */
     query: inputSource,
+    /** Entries `key:value`, or keys alone. */
     document: inputSource,
+    /** Between values given as text; an input may have its own. */
     separator,
     /** Between key and value. */
     delimiter: text.default(":"),

@@ -19,11 +19,15 @@ import { numberValue } from "../values.js";
 export const lookupFeature = z
   .strictObject({
     kind: z.literal("lookup"),
+    /** Unique; models and other features name it. */
     name: featureName,
     /** Entries `key:value`. */
     map: inputSource,
+    /** The keys looked up. */
     key: inputSource,
+    /** Between values given as text; an input may have its own. */
     separator,
+    /** How several numbers become one. */
     combiner,
     /** The id is key and value, as `key_value`. */
     withKey: z.boolean().default(false),

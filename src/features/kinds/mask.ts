@@ -12,9 +12,13 @@ import { Refusal } from "../refusal.js";
 export const maskFeature = z
   .strictObject({
     kind: z.literal("mask"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** The values. */
     input: inputSource,
+    /** A boolean for each value. */
     mask: inputSource,
+    /** Between values given as text; an input may have its own. */
     separator,
     ...idsOutput,
   })

@@ -19,16 +19,21 @@ import { entriesByKey, numbersOf } from "./lookup.js";
 export const matchFeature = z
   .strictObject({
     kind: z.literal("match"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** Entries `primary^secondary:value,…`, separated by `|`. */
     map: inputSource,
     /** A source, or `"*"`. */
     primary: inputSource,
+    /** A source, or `"*"`. */
     secondary: inputSource,
     /** Of keys; the separators of the map are fixed. */
     separator,
+    /** How several numbers become one. */
     combiner,
     /** The id starts with the primary key, as `primary_value`. */
     withPrimary: z.boolean().default(false),
+    /** The id has the secondary key before the value. */
     withSecondary: z.boolean().default(false),
     ...anyOutput,
   })

@@ -11,10 +11,15 @@ import { type Operator, presentTexts, rowwise } from "../operator.js";
 export const overlapFeature = z
   .strictObject({
     kind: z.literal("overlap"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** The terms looked for. */
     query: inputSource,
+    /** The terms they are looked for in. */
     title: inputSource,
+    /** Between values given as text; an input may have its own. */
     separator,
+    /** What is measured: shares of terms, whether all stand in order, whether all are equal. */
     method: z.enum(["query_common_ratio", "title_common_ratio", "is_contain", "is_equal"]),
     ...numberOutput,
   })

@@ -12,11 +12,15 @@ import { type Operator, rowwise } from "../operator.js";
 export const tokenizeFeature = z
   .strictObject({
     kind: z.literal("tokenize"),
+    /** Unique; models and other features name it. */
     name: featureName,
+    /** The text. */
     input: inputSource,
+    /** White space between words, or a pattern that words match. */
     tokenizer: z
       .union([z.literal("whitespace"), z.strictObject({ pattern: z.string().min(1) })])
       .default("whitespace"),
+    /** Lower the letters first. */
     lowercase: z.boolean().default(false),
     ...idsOutput,
   })

@@ -1,0 +1,29 @@
+import { expectTypeOf, it } from "vitest";
+import { defineConfig } from "../config/config.js";
+import type { RowOf } from "./row.js";
+
+it("rows have the columns that features read, computed ones included", () => {
+  const config = defineConfig({
+    data: { train: { rows: [] }, label: "y" },
+    features: [
+      { kind: "id", name: "user", hash: 10 },
+      { kind: "number", name: "age" },
+      { kind: "lookup", name: "clicks", map: "counts", key: { feature: "user" } },
+      { kind: "match", name: "pairs", map: { column: "nested" }, primary: "*", secondary: "brand" },
+      {
+        kind: "expression",
+        name: "sum",
+        variables: { a: "left", b: { column: "right" } },
+        expression: "a + b",
+      },
+      { kind: "overlap", name: "same", query: "q", title: "t", method: "is_equal" },
+    ],
+    model: { kind: "logisticRegression", features: ["user"] },
+  });
+  type Row = RowOf<typeof config>;
+  expectTypeOf<keyof Row>().toEqualTypeOf<
+    "user" | "age" | "counts" | "nested" | "brand" | "left" | "right" | "q" | "t"
+  >();
+  expectTypeOf<Row["age"]>().toEqualTypeOf<number | null>();
+  expectTypeOf<{ k: number }>().toExtend<Row["counts"]>();
+});
