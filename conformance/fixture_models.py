@@ -27,6 +27,8 @@ class Step:
 
     def lookup(self, name, tables):
         feature = self.features[name]
+        if feature["type"] == "f32":
+            return self.dense_embedding(name, feature["denseEmbedding"])
         table = self.weights[f"{tables}.{feature['embedding']}.weight"]
         if feature["type"] == "id":
             return F.embedding(self.data[name][self.rows], table, sparse=self.sparse)
@@ -35,11 +37,20 @@ class Step:
         ids = torch.tensor([i for bag in bags for i in bag])
         return F.embedding_bag(ids, table, offsets, mode=feature["pooling"], sparse=self.sparse)
 
+    def dense_embedding(self, name, config):
+        w = lambda part: self.weights[f"dense_embeddings.{name}.{part}"]
+        x = self.data[name][self.rows]
+        if config["kind"] == "mlp":
+            return x * w("weight")[:, 0]
+        hidden = F.leaky_relu(x * w("scale.weight")[:, 0])
+        scores = hidden @ w("mix.weight").T + config["keep"] * hidden
+        return F.softmax(scores / config["temperature"], 1) @ w("meta.weight").T
+
     def numbers(self, names):
         return torch.cat([self.data[name][self.rows] for name in names], 1)
 
     def split(self, names):
-        is_number = lambda name: self.features[name]["type"] == "f32"
+        is_number = lambda name: self.features[name]["type"] == "f32" and "denseEmbedding" not in self.features[name]
         return [n for n in names if not is_number(n)], [n for n in names if is_number(n)]
 
     def linear(self, x, name):

@@ -184,6 +184,13 @@ DEEPFM_SPECS = {
     ),
 }
 
+AUTO_DIS = {"kind": "autoDis", "channels": 5, "temperature": 0.5, "keep": 0.8}
+DENSE_EMBEDDED = [
+    {"type": "f32", "name": "age", "width": 1, "denseEmbedding": AUTO_DIS},
+    {"type": "f32", "name": "height", "width": 1, "denseEmbedding": AUTO_DIS},
+    {"type": "f32", "name": "rank", "width": 1, "denseEmbedding": {"kind": "mlp"}},
+]
+
 SPECS = {
     "logistic_regression": {
         "model": {"kind": "logisticRegression", "features": names(ALL)}, "features": ALL, "weighted": True,
@@ -215,4 +222,12 @@ SPECS = {
         for name, model in DEEPFM_SPECS.items()
     },
     "training_settings": {"model": mlp_spec(), "features": ALL, "weighted": True, "runs": list(SETTINGS)},
+    "dense_embeddings": {
+        "model": {
+            "kind": "pnn", "features": names(ALL + DENSE_EMBEDDED), "embeddingDim": 4,
+            "product": "inner", "mlp": SMALL,
+        },
+        "features": ALL + DENSE_EMBEDDED,
+        "runs": FAMILY_RUNS,
+    },
 }

@@ -86,12 +86,23 @@ def make_weights(spec, rng):
         weights[f"{name}.running_mean"] = torch.zeros(units, dtype=torch.float64)
         weights[f"{name}.running_variance"] = torch.ones(units, dtype=torch.float64)
 
+    def add_dense_embedding(name, dim, config):
+        if config["kind"] == "mlp":
+            return add(f"{name}.weight", dim, 1)
+        add(f"{name}.scale.weight", config["channels"], 1, scale=1.0)
+        add(f"{name}.mix.weight", config["channels"], config["channels"])
+        add(f"{name}.meta.weight", dim, config["channels"])
+
     def add_tables(tables, dim):
         for f in spec["features"]:
             if f["type"] != "f32" and f"{tables}.{f['embedding']}.weight" not in weights:
                 add(f"{tables}.{f['embedding']}.weight", f["buckets"], dim)
 
-    numbers = sum(f["width"] for f in spec["features"] if f["type"] == "f32")
+    is_number = lambda f: f["type"] == "f32" and "denseEmbedding" not in f
+    numbers = sum(f["width"] for f in spec["features"] if is_number(f))
+    for f in spec["features"]:
+        if "denseEmbedding" in f:
+            add_dense_embedding(f"dense_embeddings.{f['name']}", model["embeddingDim"], f["denseEmbedding"])
     if "embeddingDim" in model:
         add_tables("embeddings", model["embeddingDim"])
 
@@ -116,7 +127,7 @@ def make_weights(spec, rng):
         add("output.weight", 1, width), add("output.bias", 1)
     others = {**FAMILY_WEIGHTS, **DEEPFM_WEIGHTS}
     if kind in others:
-        categorical = [f["name"] for f in spec["features"] if f["type"] != "f32"]
+        categorical = [f["name"] for f in spec["features"] if not is_number(f)]
         family = SimpleNamespace(
             add=add, mlp=add_mlp, tables=add_tables, first_order=add_first_order, numbers=numbers,
             categorical=categorical,

@@ -183,6 +183,7 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
     transform: transformOf(feature, statistics),
     missing: missingValue(feature, statistics),
     nonFinite: feature.nonFinite,
+    denseEmbedding: feature.denseEmbedding,
   };
   if (fitted.missing !== null && Number.isNaN(compileNumber(fitted).missing))
     throw new DataError({

@@ -1,4 +1,5 @@
 import type { Initializer } from "../config/features.js";
+import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { Reading } from "./reading.js";
 
 /**
@@ -76,4 +77,5 @@ export interface FittedNumber {
   /** The raw value that stands for a missing one; `null` refuses the row. */
   readonly missing: number | null;
   readonly nonFinite: "refuse" | "impute";
+  readonly denseEmbedding?: DenseEmbedding;
 }

@@ -3,6 +3,14 @@ export { type ActivationName, activationLayer } from "./activation-layer.js";
 export { type AttentionConfig, attentionInteraction, attentionSchema } from "./attention-interaction.js";
 export { batchNormLayer } from "./batch-norm-layer.js";
 export { type CrossV2Options, crossNetwork, crossNetworkV2 } from "./cross-network.js";
+export {
+  type AutoDisOptions,
+  autoDis,
+  type DenseEmbedding,
+  denseEmbeddingSchema,
+  mlpDenseEmbeddings,
+  type NamedNumber,
+} from "./dense-embedding.js";
 export { embed, join, stack } from "./embedding-layer.js";
 export { layerNormLayer } from "./layer-norm-layer.js";
 export { linearCompress } from "./linear-compress.js";

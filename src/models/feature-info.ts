@@ -11,7 +11,10 @@ import type { FeatureInfo } from "./model.js";
 /** What models see of fitted features. */
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
   return features.map((feature) => {
-    if (feature.type === "f32") return { type: "f32", name: feature.name, width: feature.width };
+    if (feature.type === "f32") {
+      const { name, width, denseEmbedding } = feature;
+      return { type: "f32", name, width, denseEmbedding };
+    }
     const { name, embedding, buckets, dim, trainable } = feature;
     const table = {
       name,
@@ -35,7 +38,7 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
   return features.map(plainOf).map((feature) => {
     const { name } = feature;
     if (feature.kind === "number" && feature.boundaries === undefined) {
-      return { type: "f32", name, width: feature.width };
+      return { type: "f32", name, width: feature.width, denseEmbedding: feature.denseEmbedding };
     }
     const table = {
       name,

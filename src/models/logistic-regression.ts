@@ -29,7 +29,7 @@ export function firstOrder(
   scope: Scope,
   dim = 1,
 ): Tensor {
-  const { categorical, numeric } = features.partition(names, path);
+  const { categorical, numeric } = features.partition(names, path, "type");
   const parts: Tensor[] = [];
   if (categorical.length > 0) {
     const weights = join(scope, features.weights(categorical, path, "linear", dim));

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
 import type { Tensor } from "../graph/tensor.js";
+import { autoDis, type DenseEmbedding, mlpDenseEmbeddings } from "../layers/dense-embedding.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
 import { type Initializer, input } from "../ops/sources.js";
@@ -8,15 +9,23 @@ import { type Initializer, input } from "../ops/sources.js";
 /** A feature as a model sees it: its kind and sizes, and nothing of the data. */
 export type FeatureInfo =
   | (CategoricalFeature & { readonly name: string; readonly dim?: number })
-  | { readonly type: "f32"; readonly name: string; readonly width: number };
+  | NumberFeature;
 
+interface NumberFeature {
+  readonly type: "f32";
+  readonly name: string;
+  readonly width: number;
+  /** How the number gets an embedding, where a group embeds it; absent: it stays a number. */
+  readonly denseEmbedding?: DenseEmbedding;
+}
 type EmbeddedFeature = Exclude<FeatureInfo, { type: "f32" }>;
 
-/** Tables `<tables>.<embedding>.weight` of one group; without an initializer they start as the features say. */
+/** Tables `<tables>.<embedding>.weight` of one group; what is left out is as the features say. */
 export interface OwnTables {
   readonly tables: string;
   readonly dim: number;
   readonly initializer?: Initializer;
+  readonly trainable?: boolean;
 }
 
 /**
@@ -59,10 +68,19 @@ export class ModelFeatures {
     return join(this.scope, parts);
   }
 
-  /** Splits names into those with embeddings and plain numbers, keeping the order. */
-  partition(names: readonly string[], path: string): { categorical: string[]; numeric: string[] } {
-    const isNumber = (name: string): boolean =>
-      this.find(name, `${path}[${names.indexOf(name)}]`).type === "f32";
+  /**
+   * Splits names into those with embeddings and plain numbers, keeping the order. A number with a dense embedding is
+   * among the former, or, `by` "type", a number still.
+   */
+  partition(
+    names: readonly string[],
+    path: string,
+    by: "embedding" | "type" = "embedding",
+  ): { categorical: string[]; numeric: string[] } {
+    const isNumber = (name: string): boolean => {
+      const feature = this.find(name, `${path}[${names.indexOf(name)}]`);
+      return feature.type === "f32" && (by === "type" || feature.denseEmbedding === undefined);
+    };
     return { categorical: names.filter((name) => !isNumber(name)), numeric: names.filter(isNumber) };
   }
 
@@ -71,10 +89,35 @@ export class ModelFeatures {
    * Tables are parameters `<tables>.<embedding>.weight`.
    */
   embeddings(names: readonly string[], path: string, defaultDim: number, tables = "embeddings"): Tensor[] {
+    const dense = this.denseEmbeddings(names, defaultDim);
     return names.map((name, i) => {
+      const embedded = dense.get(name);
+      if (embedded) return embedded;
       const feature = this.categorical(name, `${path}[${i}]`);
       return this.lookup(feature, tables, feature.dim ?? defaultDim);
     });
+  }
+
+  /** The numbers among the names that get embeddings, those of one setting together; [B, dim] by name. */
+  private denseEmbeddings(names: readonly string[], defaultDim: number): Map<string, Tensor> {
+    const settings = new Map<string, { setting: DenseEmbedding; numbers: NumberFeature[] }>();
+    for (const name of names) {
+      const feature = this.features.get(name);
+      if (feature?.type !== "f32" || !feature.denseEmbedding) continue;
+      const setting = feature.denseEmbedding;
+      const key = JSON.stringify(setting);
+      settings.set(key, { setting, numbers: [...(settings.get(key)?.numbers ?? []), feature] });
+    }
+    const embedded = new Map<string, Tensor>();
+    const scope = this.scope.child("dense_embeddings");
+    for (const { setting, numbers } of settings.values()) {
+      const dim = setting.dim ?? defaultDim;
+      const named = numbers.map((feature) => ({ name: feature.name, x: this.input(feature) }));
+      const tensors =
+        setting.kind === "mlp" ? mlpDenseEmbeddings(scope, named, dim) : autoDis(scope, named, dim, setting);
+      numbers.forEach((feature, i) => void embedded.set(feature.name, tensors[i]));
+    }
+    return embedded;
   }
 
   /** The embeddings of a group whose dims must agree, because the model multiplies them. */
@@ -94,14 +137,17 @@ export class ModelFeatures {
 
   /** First-order weights, one [B, dim] a feature, zero at the start. Tables are `<tables>.<embedding>.weight`. */
   weights(names: readonly string[], path: string, tables: string, dim = 1): Tensor[] {
-    return this.ownEmbeddings(names, path, { tables, dim, initializer: { kind: "constant", value: 0 } });
+    // They are no embeddings that came from elsewhere: frozen, they would stay zero.
+    const start = { initializer: { kind: "constant", value: 0 }, trainable: true } as const;
+    return this.ownEmbeddings(names, path, { tables, dim, ...start });
   }
 
   /** Embeddings of a group from tables of its own, all of one dim whatever the features say of theirs. */
-  ownEmbeddings(names: readonly string[], path: string, { tables, dim, initializer }: OwnTables): Tensor[] {
+  ownEmbeddings(names: readonly string[], path: string, { tables, dim, ...own }: OwnTables): Tensor[] {
     return names.map((name, i) => {
       const feature = this.categorical(name, `${path}[${i}]`);
-      return this.lookup({ ...feature, initializer: initializer ?? feature.initializer }, tables, dim);
+      const { initializer = feature.initializer, trainable = feature.trainable } = own;
+      return this.lookup({ ...feature, initializer, trainable }, tables, dim);
     });
   }
 
@@ -122,8 +168,8 @@ export class ModelFeatures {
       what: `"${name}" has no embedding`,
       where: path,
       got: "a plain number",
-      expected: 'a feature of kind "id" or "ids", or a number with boundaries',
-      next: `Give "${name}" boundaries, or move it to a group of numbers.`,
+      expected: 'a feature of kind "id" or "ids", or a number with boundaries or a denseEmbedding',
+      next: `Give "${name}" boundaries or a denseEmbedding, or move it to a group of numbers.`,
     });
   }
 
