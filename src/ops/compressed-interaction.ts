@@ -6,7 +6,7 @@ import { sumRows } from "./sum-rows.js";
 
 /** Which pairs (h, f) of a previous map and a field are weighed: `all`, or `upper`, only those with h <= f. */
 export type Pairs = "all" | "upper";
-interface Attrs {
+export interface Attrs {
   readonly pairs: Pairs;
 }
 
