@@ -2,6 +2,7 @@
 export { type ActivationName, activationLayer } from "./activation-layer.js";
 export { type AttentionConfig, attentionInteraction, attentionSchema } from "./attention-interaction.js";
 export { batchNormLayer } from "./batch-norm-layer.js";
+export { type CinConfig, cin, cinSchema } from "./cin.js";
 export { type CrossV2Options, crossNetwork, crossNetworkV2 } from "./cross-network.js";
 export {
   type AutoDisOptions,
