@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type FeatureInput, featuresSchema } from "./features.js";
 
@@ -54,4 +55,15 @@ describe("featuresSchema", () => {
     ]);
     expect(problems(a, { ...a, name: "b" })).toEqual([]);
   });
+});
+
+it("takes every example of docs/features.md", () => {
+  const text = readFileSync(new URL("../../docs/features.md", import.meta.url), "utf8");
+  const examples = text.match(/^ *\{ kind:[^\n]*\}(?=,?( *\/\/[^\n]*)?$)|^\{\n.*?^\}$/gms) ?? [];
+  expect(examples.length).toBeGreaterThan(15);
+  for (const example of examples)
+    expect([
+      example,
+      problems(new Function(`return (${example})`)(), { kind: "number", name: "views_clipped" }),
+    ]).toEqual([example, []]);
 });

@@ -2,12 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DataInput, dataSchema } from "../config/data.js";
 import { type FeatureInput, featuresSchema } from "../config/features.js";
-import { packRows } from "../features/encoder.js";
+import { PairloomError } from "../errors.js";
+import { packRows, type RawRow } from "../features/encoder.js";
 import type { ColumnSet } from "./columns.js";
 import { prepareData } from "./prepare.js";
+import type { PreparedData } from "./prepared.js";
 
 let folder: string;
 beforeAll(() => {
@@ -84,26 +86,104 @@ const whole = [
   },
 ];
 
+/** What is packed and quarantined is what serving encodes and refuses. */
+function compare(prepared: PreparedData, rows: readonly RawRow[]): void {
+  const { train } = prepared.splits;
+  const encoded = packRows(prepared.features, rows, { label: "y" });
+  const lines = readFileSync(train.quarantinePath, "utf8").split("\n").filter(Boolean);
+  expect(encoded.bad.map(({ row, feature, reason }) => [row + 1, feature, reason])).toEqual(
+    lines.map((line) => JSON.parse(line)).map(({ row, feature, reason }) => [row, feature, reason]),
+  );
+  const bad = new Set(encoded.bad.map(({ row }) => row));
+  for (const name of train.columns.keys())
+    expect([name, valuesOf(train, name)]).toEqual([
+      name,
+      valuesOf(encoded, name).filter((_, r) => !bad.has(r)),
+    ]);
+}
+
 it("packs computed values as it encodes them in serving, and refuses the same rows", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(row, { maxLength: 40 }), async (random) => {
       const rows = [...whole, ...random];
       const prepared = await prepare({ train: { rows }, label: "y" }, features);
-      const { train } = prepared.splits;
-      const encoded = packRows(prepared.features, rows, { label: "y" });
-      const lines = readFileSync(train.quarantinePath, "utf8").split("\n").filter(Boolean);
-      expect(encoded.bad.map(({ row, feature, reason }) => [row + 1, feature, reason])).toEqual(
-        lines.map((line) => JSON.parse(line)).map(({ row, feature, reason }) => [row, feature, reason]),
-      );
-      const bad = new Set(encoded.bad.map(({ row }) => row));
-      for (const name of train.columns.keys())
-        expect([name, valuesOf(train, name)]).toEqual([
-          name,
-          valuesOf(encoded, name).filter((_, r) => !bad.has(r)),
-        ]);
+      compare(prepared, rows);
     }),
     { numRuns: 15 },
   );
+});
+
+describe("a random set of features", () => {
+  const names = ["f0", "f1", "f2", "f3"];
+  const columns = ["age", "tags", "map", "key", "object", "nested", "list", "flags", "text"];
+  const source = fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom(...columns) },
+    { weight: 2, arbitrary: fc.constantFrom(...names).map((feature) => ({ feature })) },
+  );
+  const kinds = fc.oneof(
+    fc.record({ kind: fc.constant("lookup"), map: source, key: source, withKey: fc.boolean() }),
+    fc.record({ kind: fc.constant("match"), map: source, primary: source, secondary: fc.constant("*") }),
+    fc.record({ kind: fc.constant("combine"), input: source }),
+    fc.record({ kind: fc.constant("combo"), inputs: fc.tuple(source, source) }),
+    fc.record({ kind: fc.constant("mask"), input: source, mask: source }),
+    fc.record({ kind: fc.constant("tokenize"), input: source }),
+    fc.record({ kind: fc.constant("kvDot"), query: source, document: source }),
+    fc.record({
+      kind: fc.constant("overlap"),
+      query: source,
+      title: source,
+      method: fc.constant("is_equal"),
+    }),
+    fc.record({
+      kind: fc.constant("expression"),
+      variables: fc.record({ a: source }),
+      expression: fc.constant("a / 2"),
+    }),
+    fc.record({ kind: fc.constantFrom("id", "ids", "number"), column: fc.constantFrom(...columns) }),
+  );
+  const output = fc.oneof(
+    fc.constant({}),
+    fc.constant({ hash: 50 }),
+    fc.constant({ buckets: 5, outOfRange: "bucket" }),
+    fc.constant({ vocabulary: {} }),
+    fc.constant({ vocabulary: ["a", "1"], embedding: "shared" }),
+    fc.constantFrom({ normalize: "zscore" }, { normalize: "log" }, { missing: "mean" }, { width: 2 }),
+    fc.constant({ boundaries: [0, 1], missing: "refuse" }),
+  );
+  const feature = fc
+    .tuple(kinds, output, fc.constantFrom({}, { nonFinite: "impute" }))
+    .map((parts) => Object.assign({ name: "" }, ...parts));
+  /** Mostly features that may be right, some that are wrong by themselves. */
+  const likely = feature.filter((one) => featuresSchema.safeParse([{ ...one, name: "f" }, ...known]).success);
+  const known = names.map((name) => ({ kind: "number", name }));
+  const sets = fc
+    .array(fc.oneof({ weight: 9, arbitrary: likely }, { weight: 1, arbitrary: feature }), {
+      minLength: 1,
+      maxLength: 4,
+    })
+    .map((set) => set.map((one, i) => ({ ...one, name: names[i] })));
+
+  it("is packed as it is encoded, or refused with a reason", async () => {
+    let packed = 0;
+    await fc.assert(
+      fc.asyncProperty(sets, fc.array(row, { maxLength: 20 }), async (set, random) => {
+        const parsed = featuresSchema.safeParse(set);
+        if (!parsed.success) return;
+        const rows = [...whole, ...random];
+        let prepared: PreparedData;
+        try {
+          prepared = await prepare({ train: { rows }, label: "y" }, set as FeatureInput[]);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PairloomError);
+          return;
+        }
+        packed++;
+        compare(prepared, rows);
+      }),
+      { numRuns: 150, seed: 7 },
+    );
+    expect(packed).toBeGreaterThan(20);
+  });
 });
 
 it("learns means and vocabularies of computed values", async () => {

@@ -56,6 +56,8 @@ function dateText(value: Date): string | undefined {
 
 /** SQL for {@link canonicalText} of a column of a DuckDB type; `undefined` for a type that cannot be an id. */
 export function canonicalSql(column: string, type: string): string | undefined {
+  // A list or an array of any of the types below.
+  if (type.endsWith("]")) return undefined;
   if (type === "DATE") return `strftime(${column}, '%Y-%m-%d')`;
   if (type === "TIMESTAMP WITH TIME ZONE") return timestampSql(`(${column} AT TIME ZONE 'UTC')`);
   if (type.startsWith("TIMESTAMP")) return timestampSql(`CAST(${column} AS TIMESTAMP)`);
