@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, Loader>> = {
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
   bench: () => import("./commands/bench.js").then((module) => module.bench as CommandDef),
+  import: () => import("./commands/import.js").then((module) => module.importConfig as CommandDef),
 };
 
 const root = defineCommand({

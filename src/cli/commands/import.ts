@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { importPipeline } from "../../import/import-config.js";
+import { ImportError } from "../../import/import-error.js";
+import { printConfig } from "../../import/print-config.js";
+import { choiceOption, command, UsageError } from "../usage.js";
+
+const SYSTEMS = ["tzrec"] as const;
+
+export const importConfig = command(
+  "import",
+  "Turn a config of another system (TorchEasyRec) into a Pairloom config, and its weights into a run",
+  {
+    system: { type: "positional", description: "The other system: tzrec (TorchEasyRec)", required: true },
+    config: { type: "positional", description: "Its config: pipeline.config", required: true },
+    output: {
+      type: "string",
+      valueHint: "file",
+      description: "Where to write the config (default pairloom.config.ts)",
+    },
+    weights: {
+      type: "string",
+      valueHint: "file",
+      description: "A state dict saved as safetensors, to make a checkpoint from; needs --run",
+    },
+    run: { type: "string", valueHint: "dir", description: "With --weights: the new run directory" },
+  },
+  async (args) => {
+    choiceOption("system", args.system, SYSTEMS);
+    if ((args.weights === undefined) !== (args.run === undefined))
+      throw new UsageError({
+        what: "--weights and --run belong together",
+        next: "For example --weights model.safetensors --run runs/imported.",
+      });
+    const imported = importPipeline(read(args.config), args.config);
+    for (const warning of imported.warnings) console.error(`warning: ${warning}`);
+    const output = args.output ?? "pairloom.config.ts";
+    write(output, printConfig(imported.input, args.config));
+    console.log(`Wrote ${output}. Next: npx pairloom train ${output}`);
+    if (args.weights === undefined || args.run === undefined) return;
+    const { importWeights } = await import("../../import/import-weights.js");
+    const { matched, missing, unused, warnings } = await importWeights(imported, args.weights, args.run);
+    for (const warning of warnings) console.error(`warning: ${warning}`);
+    console.log(`\nMatched ${matched.length} parameters:`);
+    for (const { name, from } of matched) console.log(`  ${name} <- ${from}`);
+    list("Not in the state dict, and zero", missing);
+    list("In the state dict, and not used", unused);
+    console.log(`\nWrote a checkpoint to ${args.run}. Next: npx pairloom eval ${args.run}`);
+  },
+);
+
+function list(title: string, names: readonly string[]): void {
+  if (names.length > 0) console.log(`\n${title}:\n${names.map((name) => `  ${name}`).join("\n")}`);
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ImportError(
+      {
+        what: "the config cannot be read",
+        where: file,
+        got: (cause as Error).message,
+        next: "Check the path.",
+      },
+      { cause },
+    );
+  }
+}
+
+/** A config that somebody may have edited is not overwritten. */
+function write(output: string, text: string): void {
+  if (existsSync(output))
+    throw new UsageError({
+      what: "the config exists and is not overwritten",
+      where: output,
+      next: "Remove it, or name another file with --output.",
+    });
+  writeFileSync(output, text);
+}

@@ -1,0 +1,69 @@
+import type { ModelConfig } from "../models/index.js";
+import type { ImportedFeature } from "./map-features.js";
+
+/**
+ * TorchEasyRec joins the features of a group in the group's order, and Pairloom the embedded ones before the numbers.
+ * Weights that meet the joined features have their entries in the other order.
+ */
+export interface ColumnOrder {
+  /** Their column of each of ours. */
+  readonly columns: readonly number[];
+  /** The axis of a parameter along which these columns lie (at its beginning, where the axis is longer). */
+  axisOf(name: string): 0 | 1 | undefined;
+}
+
+export function columnOrder(model: ModelConfig, features: readonly ImportedFeature[]): ColumnOrder {
+  const names =
+    "features" in model
+      ? model.features
+      : "deep" in model && model.deep && "features" in model.deep
+        ? model.deep.features
+        : [];
+  const byName = new Map(features.map((feature) => [feature.config.name, feature]));
+  let next = 0;
+  const parts = names.map((name) => {
+    const { width, table } = byName.get(name)!;
+    const columns = Array.from({ length: width }, () => next++);
+    return { columns, embedded: table !== undefined };
+  });
+  const ours = [...parts.filter(({ embedded }) => embedded), ...parts.filter(({ embedded }) => !embedded)];
+  const rules = axisRules(model);
+  return {
+    columns: ours.flatMap(({ columns }) => columns),
+    axisOf: (name) => rules.find(([pattern]) => pattern.test(name))?.[1],
+  };
+}
+
+type AxisRule = readonly [RegExp, 0 | 1];
+
+function axisRules(model: ModelConfig): AxisRule[] {
+  const first: AxisRule = [/^(deep_mlp|backbone_mlp)\.0\.weight$/, 1];
+  switch (model.kind) {
+    case "deepfm":
+    case "wideAndDeep":
+    case "xdeepfm":
+      return [first];
+    case "dcn":
+      return [first, [/^cross\.\d+\.weight$/, 1], [/^cross\.\d+\.bias$/, 0], [/^final_mlp\.0\.weight$/, 1]];
+    case "dcnV2":
+      // Behind a backbone no weight sees the features any more.
+      if (model.backbone) return [first];
+      return [
+        first,
+        [/^cross\.\d+\.down\.weight$/, 1],
+        [/^cross\.\d+\.up\./, 0],
+        [/^final_mlp\.0\.weight$/, 1],
+      ];
+    case "maskNet": {
+      const block = model.structure === "parallel" ? "\\d+" : "0";
+      return [
+        [/^norm\./, 0],
+        [/^blocks\.\d+\.mask\.0\.weight$/, 1],
+        [new RegExp(`^blocks\\.${block}\\.mask\\.1\\.`), 0],
+        [new RegExp(`^blocks\\.${block}\\.hidden\\.weight$`), 1],
+      ];
+    }
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,33 @@
+import { type Config, type ConfigInput, resolveConfig } from "../config/config.js";
+import { mapData } from "./map-data.js";
+import { type ImportedFeature, mapFeatures } from "./map-features.js";
+import { mapModel } from "./map-models.js";
+import { mapTraining } from "./map-training.js";
+import { parsePipeline } from "./pipeline-text.js";
+
+/** A pipeline config of TorchEasyRec, understood. */
+export interface ImportedConfig {
+  /** As a person would write it: what is the default is left out. */
+  readonly input: ConfigInput;
+  /** The same with every default filled in. */
+  readonly config: Config;
+  readonly features: readonly ImportedFeature[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Turns a TorchEasyRec pipeline config (protobuf text) into a Pairloom config.
+ * @param file named in errors and warnings
+ * @throws ImportError for a setting without a counterpart, with its path and line
+ * @throws ConfigError for a config that Pairloom cannot train
+ */
+export function importPipeline(text: string, file: string): ImportedConfig {
+  const { root, notes } = parsePipeline(text, file);
+  const { data, batchSize, ...columns } = mapData(root);
+  const features = mapFeatures(root, columns);
+  const model = mapModel(root);
+  const train = mapTraining(root, batchSize);
+  root.refuseUnread();
+  const input = { data, features: features.map(({ config }) => config), model, train } as ConfigInput;
+  return { input, config: resolveConfig(input), features, warnings: notes.warnings };
+}

@@ -1,0 +1,232 @@
+import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
+import type { Config } from "../config/config.js";
+import { plainOf, tableName } from "../config/features.js";
+import { readVocabulary } from "../data/learn.js";
+import { fitFeatures } from "../features/fit.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { fittedFeatureInfos } from "../models/feature-info.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import { checkRunDirectory } from "../run/resume.js";
+import { CONFIG_COPY, writeJson } from "../run/run-directory.js";
+import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
+import { initialCarried } from "../train/training-state.js";
+import { type ColumnOrder, columnOrder } from "./column-order.js";
+import type { ImportedConfig } from "./import-config.js";
+import { ImportError } from "./import-error.js";
+import type { ImportedFeature } from "./map-features.js";
+import { originOf } from "./weight-names.js";
+
+/** What became of each parameter. */
+export interface ImportedWeights {
+  /** Names here, and the names there that their values are from. */
+  readonly matched: readonly { readonly name: string; readonly from: string }[];
+  /** Names here that nothing there stands for; they are zero, as a bias that is not there is. */
+  readonly missing: readonly string[];
+  /** Names there that nothing here has taken. */
+  readonly unused: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes a run with one checkpoint, of step 0, from a state dict of TorchEasyRec: safetensors whose names end as those of
+ * its modules do (`….embedding_bags.cat_0_emb.weight`, `….final_mlp.mlp.0.perceptron.0.weight`).
+ * @param file the state dict
+ * @param runDir a new run directory
+ * @throws ImportError where a weight is missing or of another shape, CheckpointError for a damaged file
+ */
+export async function importWeights(
+  { config, features }: Pick<ImportedConfig, "config" | "features">,
+  file: string,
+  runDir: string,
+): Promise<ImportedWeights> {
+  checkRunDirectory(runDir, config, false);
+  const fitted = fit(config);
+  const parameters = parametersOf(
+    inferenceGraph({ model: config.model, features: fittedFeatureInfos(fitted) }),
+  );
+  const dict = await SafetensorsFile.open(file);
+  try {
+    const reader = new StateDict(dict, file, columnOrder(config.model, features));
+    const model = new Map<string, TensorSource>();
+    const names = new Set(parameters.map(({ name }) => name));
+    for (const attrs of parameters) {
+      const data =
+        attrs.role === "table" ? await reader.table(attrs, features) : await reader.weight(attrs, names);
+      model.set(attrs.name, { dtype: "F32", shape: attrs.shape, data });
+    }
+    await save(config, fitted, model, runDir);
+    return { ...reader.result(), warnings: hashWarnings(features) };
+  } finally {
+    await dict.close();
+  }
+}
+
+/** Nothing of an imported config is learnt from data. */
+function fit(config: Config): FittedFeatures {
+  const vocabularies: Record<string, readonly string[]> = {};
+  config.features.map(plainOf).forEach((feature, i) => {
+    if (feature.kind === "number" || !feature.vocabulary || "minCount" in feature.vocabulary) return;
+    const { vocabulary } = feature;
+    vocabularies[tableName(feature)] =
+      "file" in vocabulary ? readVocabulary(vocabulary.file, `features[${i}].vocabulary`) : vocabulary;
+  });
+  return fitFeatures(config.features, { vocabularies, numbers: {} });
+}
+
+async function save(
+  config: Config,
+  features: FittedFeatures,
+  model: Map<string, TensorSource>,
+  runDir: string,
+): Promise<void> {
+  writeJson(runDir, CONFIG_COPY, config);
+  await writeCheckpoint(runDir, {
+    step: 0,
+    epoch: 0,
+    epochStep: 0,
+    seed: config.train.seed,
+    reader: { split: "train", row: 0 },
+    trainer: initialCarried,
+    config,
+    features,
+    metrics: {},
+    model,
+    optimizer: new Map(),
+  });
+  await updatePointers(runDir, config.train.metric);
+}
+
+function hashWarnings(features: readonly ImportedFeature[]): string[] {
+  const hashed = features.filter(({ table }) => table && !table.sameRows).map(({ config }) => config.name);
+  if (hashed.length === 0) return [];
+  return [
+    `${hashed.join(", ")}: hashed by another function there, so that values meet the rows of others; train on, or import with ids that are encoded (fg_mode: FG_NONE)`,
+  ];
+}
+
+/** A state dict whose tensors are found by the tail of their names. */
+class StateDict {
+  private readonly matched: { name: string; from: string }[] = [];
+  private readonly missing: string[] = [];
+
+  constructor(
+    private readonly dict: SafetensorsFile,
+    private readonly file: string,
+    private readonly order: ColumnOrder,
+  ) {}
+
+  result(): Omit<ImportedWeights, "warnings"> {
+    const used = new Set(this.matched.map(({ from }) => from));
+    return {
+      matched: this.matched,
+      missing: this.missing,
+      unused: [...this.dict.tensors.keys()].filter((name) => !used.has(name)),
+    };
+  }
+
+  /** A table, its rows in our order. */
+  async table({ name, shape }: ParameterAttrs, features: readonly ImportedFeature[]): Promise<Float32Array> {
+    const [, tables, embedding] = /^(\w+)\.(.+)\.weight$/.exec(name)!;
+    const { table } = features.find(
+      (feature) => feature.table && tableName(feature.config as { name: string }) === embedding,
+    )!;
+    const suffix = tables === "embeddings" ? "" : "_wide";
+    const tails = [
+      `embedding_bags.${table!.name}${suffix}.weight`,
+      `embeddings.${table!.name}${suffix}.weight`,
+    ];
+    const from = this.find(tails) ?? this.notFound(name, tails);
+    const [rows, dim] = shape;
+    // A default value that is no word of the vocabulary has row 0 there and our last row.
+    const order = table!.order ?? Array.from({ length: table!.rows }, (_, row) => row);
+    const theirs = table!.order && rows === order.length + 1 ? [...order, 0] : order;
+    const values = await this.read(name, from, [table!.rows, dim]);
+    const data = new Float32Array(rows * dim);
+    for (const [i, row] of theirs.entries()) data.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
+    return data;
+  }
+
+  async weight({ name, shape }: ParameterAttrs, all: ReadonlySet<string>): Promise<Float32Array> {
+    const size = shape.reduce((product, dim) => product * dim, 1);
+    const origin = originOf(name, all);
+    const from = origin && this.find(origin.tails);
+    if (!origin || from === undefined) {
+      // A bias that is not there is zero; any other weight makes another model.
+      if (!name.endsWith(".bias")) this.notFound(name, origin?.tails ?? []);
+      this.missing.push(name);
+      return new Float32Array(size);
+    }
+    const values = await this.read(name, from, origin.transposed ? [...shape].reverse() : shape);
+    if (values.length === 1 && size > 1) return new Float32Array(size).fill(values[0]);
+    return this.reorder(name, shape, origin.transposed ? transpose(values, shape) : values);
+  }
+
+  /** The values of a tensor, whose shape must be as given but for dims of 1, or be one number for all. */
+  private async read(name: string, from: string, shape: readonly number[]): Promise<Float32Array> {
+    const there = this.dict.tensors.get(from)!.shape;
+    const bare = (dims: readonly number[]) => dims.filter((dim) => dim !== 1).join(", ");
+    const isScalar = name.endsWith(".prelu.alpha") && bare(there) === "";
+    if (bare(there) !== bare(shape) && !isScalar)
+      throw new ImportError({
+        what: `${name} has another shape in the state dict`,
+        where: `${this.file}: ${from}`,
+        got: `[${there.join(", ")}]`,
+        expected: `[${shape.join(", ")}]`,
+        next: "Give the pipeline config that the weights were trained with.",
+      });
+    this.matched.push({ name, from });
+    return (await this.dict.read(from)) as Float32Array;
+  }
+
+  /** Entries of the joined features in our order. */
+  private reorder(name: string, shape: readonly number[], values: Float32Array): Float32Array {
+    const axis = this.order.axisOf(name);
+    if (axis === undefined) return values;
+    const columns = shape.length === 1 || axis === 1 ? (shape.at(-1) as number) : shape[0];
+    const source = (i: number) => this.order.columns[i] ?? i;
+    const inner = axis === 1 || shape.length === 1 ? 1 : shape[1];
+    const outer = values.length / (columns * inner);
+    const data = new Float32Array(values.length);
+    for (let o = 0; o < outer; o++)
+      for (let c = 0; c < columns; c++) {
+        const at = (o * columns + source(c)) * inner;
+        data.set(values.subarray(at, at + inner), (o * columns + c) * inner);
+      }
+    return data;
+  }
+
+  private find(tails: readonly string[]): string | undefined {
+    for (const tail of tails) {
+      const found = [...this.dict.tensors.keys()].filter(
+        (name) => name === tail || name.endsWith(`.${tail}`),
+      );
+      if (found.length === 1) return found[0];
+      if (found.length > 1)
+        throw new ImportError({
+          what: `several tensors of the state dict end in ${tail}`,
+          where: this.file,
+          got: found.join(", "),
+          expected: "one",
+          next: "Save the state dict of one model.",
+        });
+    }
+    return undefined;
+  }
+
+  private notFound(name: string, tails: readonly string[]): never {
+    const names = [...this.dict.tensors.keys()];
+    throw new ImportError({
+      what: `${name} is not in the state dict`,
+      where: this.file,
+      got: `${names.slice(0, 8).join(", ")}${names.length > 8 ? `, … (${names.length} tensors)` : ""}`,
+      expected:
+        tails.length > 0 ? `a name that ends in ${tails.join(" or ")}` : "a weight of TorchEasyRec's model",
+      next: "Save model.state_dict() of the model of this pipeline config.",
+    });
+  }
+}
+
+/** [n, m] stored as [m, n]. */
+function transpose(values: Float32Array, [rows, columns]: readonly number[]): Float32Array {
+  return Float32Array.from(values, (_, i) => values[(i % columns) * rows + Math.floor(i / columns)]);
+}

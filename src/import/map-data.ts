@@ -1,0 +1,171 @@
+import type { DataInput, SourceInput } from "../config/data.js";
+import type { Section } from "./section.js";
+
+const CLUSTER = "concerns their data loaders, and changes nothing here";
+
+/** How the columns of the data are to be understood. */
+export interface DataSettings {
+  readonly data: DataInput;
+  readonly batchSize: number;
+  /**
+   * `raw`: columns are inputs that the features are made from (FG_DAG, FG_NORMAL). `encoded`: columns are features,
+   * already ids and numbers (FG_NONE). `bucketize`: columns are features whose values are yet to become ids.
+   */
+  readonly columns: "raw" | "encoded" | "bucketize";
+  /** Between the values of one text, where the columns are features. */
+  readonly encodedSeparator: string;
+}
+
+/** `train_input_path`, `eval_input_path` and `data_config`. @throws ImportError */
+export function mapData(root: Section): DataSettings {
+  const section = root.required("data_config");
+  const source = sourceOptions(section);
+  const train = files(root, "train_input_path") ?? root.missing("train_input_path");
+  const valid = files(root, "eval_input_path");
+  root.ignore(["item_input_path"], "is for recall models, and changes nothing here");
+  const weight = only(section, "sample_weight_fields");
+  if (weight !== undefined)
+    section.warn(
+      "sample_weight_fields",
+      "are divided by their mean in each batch there, and taken as they are here",
+    );
+  refuse(section);
+  return {
+    data: {
+      train: { path: train, ...source },
+      ...(valid && { valid: { path: valid, ...source } }),
+      label: only(section, "label_fields") ?? section.missing("label_fields"),
+      ...(weight !== undefined && { weight }),
+    },
+    batchSize: section.number("batch_size") ?? 1024,
+    columns: columnsOf(section),
+    encodedSeparator: section.text("fg_encoded_multival_sep") ?? "\x03",
+  };
+}
+
+/** Comma-separated files or patterns. */
+function files(root: Section, name: string): string | string[] | undefined {
+  const text = root.text(name) ?? "";
+  const remote = /^\w+:\/\//.exec(text);
+  if (remote)
+    throw root.error(name, {
+      what: "there is no counterpart of this kind of source",
+      expected: "Parquet or CSV files",
+      next: "Export the table to Parquet files and name them here.",
+    });
+  const paths = text
+    .split(",")
+    .map((path) => path.trim())
+    .filter((path) => path !== "");
+  return paths.length > 1 ? paths : paths[0];
+}
+
+function sourceOptions(section: Section): Omit<SourceInput, "path"> {
+  const type = section.choice("dataset_type") ?? "OdpsDataset";
+  const fields = inputFields(section);
+  if (type === "ParquetDataset") {
+    section.ignore(["delimiter", "with_header"], "is for CSV files");
+    return { format: "parquet" };
+  }
+  if (type !== "CsvDataset")
+    throw section.error("dataset_type", {
+      what: "there is no counterpart of this kind of source",
+      got: type,
+      expected: "ParquetDataset or CsvDataset",
+      next: "Export the table to Parquet files, and set dataset_type and the paths.",
+    });
+  const header = section.boolean("with_header") ?? (fields.length > 0 ? false : undefined);
+  const delimiter = section.text("delimiter") ?? ",";
+  const types = Object.fromEntries(fields.flatMap(({ name, sql }) => (sql ? [[name, sql]] : [])));
+  return {
+    format: "csv",
+    ...(header !== undefined && { header }),
+    ...(header === false && fields.length > 0 && { columns: fields.map(({ name }) => name) }),
+    ...(delimiter !== "," && { delimiter }),
+    ...(Object.keys(types).length > 0 && { types }),
+  };
+}
+
+const SQL_TYPES: Readonly<Record<string, string>> = {
+  INT32: "INTEGER",
+  INT64: "BIGINT",
+  INT: "INTEGER",
+  BIGINT: "BIGINT",
+  STRING: "VARCHAR",
+  FLOAT: "FLOAT",
+  DOUBLE: "DOUBLE",
+};
+
+function inputFields(section: Section): { name: string; sql?: string }[] {
+  const listed = section.sections("input_fields").map((field) => {
+    return {
+      name: field.text("input_name") ?? field.missing("input_name"),
+      type: field.choice("input_type"),
+    };
+  });
+  const inText = (section.text("input_fields_str") ?? "").split(";").filter((field) => field.trim() !== "");
+  const brief = inText.map((field) => {
+    const [name, type] = field.split(":").map((part) => part.trim());
+    return { name, type };
+  });
+  // Lists and maps are text in a CSV file, which the features split.
+  return [...listed, ...brief].map(({ name, type }) => ({
+    name,
+    ...(type && { sql: SQL_TYPES[type] ?? "VARCHAR" }),
+  }));
+}
+
+function columnsOf(section: Section): DataSettings["columns"] {
+  const mode = section.choice("fg_mode");
+  const encoded = section.boolean("fg_encoded");
+  if (mode === "FG_NONE" || (mode === undefined && encoded === true)) return "encoded";
+  if (mode === "FG_BUCKETIZE") return "bucketize";
+  if (mode === undefined && encoded === undefined)
+    section.warn(
+      "fg_mode",
+      "is not set, and the columns are taken as the raw inputs of the features; set fg_mode: FG_NONE if they are encoded features already, which TorchEasyRec assumes",
+    );
+  return "raw";
+}
+
+function refuse(section: Section): void {
+  section.onlyDefault("sample_mask_prob", 0, "Remove it: samples are not masked here.");
+  section.ignore(
+    [
+      "num_workers",
+      "pin_memory",
+      "fg_threads",
+      "is_orderby_partition",
+      "odps_data_quota_name",
+      "odps_data_compression",
+    ],
+    CLUSTER,
+  );
+  section.ignore(
+    ["force_base_data_group", "in_order", "shuffle_buffer_size", "negative_sample_mask_prob"],
+    CLUSTER,
+  );
+  section.ignore(["eval_batch_size"], "changes no result, and is chosen here");
+  if (section.boolean("shuffle") === false)
+    section.warn("shuffle", "is false, and every epoch is shuffled here");
+  section.ignore(
+    ["drop_remainder", "min_batch_size"],
+    "has no counterpart: the last batch of an epoch is trained on",
+  );
+  section.ignore(
+    ["sample_cost_field", "batch_cost_size"],
+    "has no counterpart: batches have batch_size rows",
+  );
+}
+
+/** The one entry of a list that may have one at most. */
+function only(section: Section, name: string): string | undefined {
+  const names = section.texts(name);
+  if (names.length <= 1) return names[0];
+  throw section.error(name, {
+    what: "several columns have no counterpart",
+    got: names.join(", "),
+    expected: "one column",
+    next: "Keep the one to train on.",
+  });
+}

@@ -1,0 +1,126 @@
+import { parseExpression } from "../features/expression.js";
+import type { Section } from "./section.js";
+
+/** A `normalizer` of TorchEasyRec as Pairloom has it. */
+export interface Normalizer {
+  readonly normalize: { mean: number; std: number } | { min: number; max: number } | { expression: string };
+  /** The same as an expression of x. */
+  readonly expression: string;
+}
+
+/** @throws ImportError */
+export function normalizerOf(section: Section): Normalizer | undefined {
+  const text = section.text("normalizer") ?? "";
+  if (text.trim() === "") return undefined;
+  const { method, ...params } = parametersOf(text);
+  const number = (name: string): number => {
+    const value = Number(params[name]);
+    if (params[name] !== undefined && Number.isFinite(value)) return value;
+    throw section.error("normalizer", {
+      what: `${name} is no number`,
+      expected: `method=${method},${name}=0.5`,
+    });
+  };
+  switch (method) {
+    case "zscore": {
+      const [mean, std] = [number("mean"), number("standard_deviation")];
+      return { normalize: { mean, std }, expression: `(x - ${operand(mean)}) / ${operand(std)}` };
+    }
+    case "minmax": {
+      const [min, max] = [number("min"), number("max")];
+      return { normalize: { min, max }, expression: `(x - ${operand(min)}) / ${operand(max - min)}` };
+    }
+    case "log10": {
+      const threshold = params.threshold === undefined ? 1e-10 : number("threshold");
+      const otherwise = params.default === undefined ? -10 : number("default");
+      return formula(section, `x > ${operand(threshold)} ? log10(x) : ${operand(otherwise)}`);
+    }
+    case "expression":
+      return formula(section, params.expr ?? "");
+    default:
+      throw section.error("normalizer", {
+        what: "there is no counterpart of this method",
+        expected: "method=log10, zscore, minmax or expression",
+        next: "Write it as method=expression,expr=….",
+      });
+  }
+}
+
+const operand = (value: number) => (value < 0 ? `(${value})` : String(value));
+
+function formula(section: Section, expression: string): Normalizer {
+  checkExpression(section, "normalizer", expression, ["x"]);
+  return { normalize: { expression }, expression };
+}
+
+/** @throws ImportError for a formula that Pairloom cannot compute */
+export function checkExpression(
+  section: Section,
+  name: string,
+  expression: string,
+  variables: readonly string[],
+): void {
+  try {
+    parseExpression(expression, variables);
+  } catch (error) {
+    const [what] = (error as Error).message.split("\n");
+    throw section.error(name, {
+      what,
+      got: expression,
+      next: "docs/features.md lists the functions that there are.",
+    });
+  }
+}
+
+/** `method=a,k=v`: what an expression has after `expr=` may hold commas, and is the rest of the text. */
+function parametersOf(text: string): Readonly<Record<string, string>> {
+  const [, head, expr] = /^(.*?)(?:,?\s*\bexpr\s*=(.*))?$/s.exec(text) as unknown as [
+    string,
+    string,
+    string | undefined,
+  ];
+  const pairs = head.split(",").map((pair) => pair.split("=").map((part) => part.trim()) as [string, string]);
+  return {
+    ...Object.fromEntries(pairs.filter(([key]) => key !== "")),
+    ...(expr !== undefined && { expr: expr.trim() }),
+  };
+}
+
+/**
+ * A raw value that the expression takes to `target`; `undefined` where none is found. TorchEasyRec puts a default in
+ * place of the normalised value, and Pairloom in place of the raw one.
+ */
+export function rawValueFor(expression: string, target: number): number | undefined {
+  const evaluate = parseExpression(expression, ["x"]);
+  const miss = (x: number) => evaluate([x]) - target;
+  const points = searchPoints();
+  const exact = points.find((x) => miss(x) === 0);
+  if (exact !== undefined) return exact;
+  for (let i = 1; i < points.length; i++) {
+    const found = bisect(miss, points[i - 1], points[i]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Numbers of every magnitude, ascending. */
+function searchPoints(): number[] {
+  const positive = Array.from({ length: 25 }, (_, i) =>
+    [1, 2, 3, 5].map((digit) => digit * 10 ** (i - 12)),
+  ).flat();
+  return [...positive.map((x) => -x).reverse(), 0, ...positive];
+}
+
+function bisect(miss: (x: number) => number, low: number, high: number): number | undefined {
+  if (!(miss(low) * miss(high) < 0)) return undefined;
+  let [a, b] = [low, high];
+  for (let i = 0; i < 200; i++) {
+    const middle = (a + b) / 2;
+    if (miss(a) * miss(middle) <= 0) b = middle;
+    else a = middle;
+  }
+  const round = Number(b.toPrecision(12));
+  const found = Math.abs(miss(round)) <= Math.abs(miss(b)) + 1e-12 ? round : b;
+  // A jump across the target is no solution.
+  return Math.abs(miss(found)) < 1e-9 ? found : undefined;
+}

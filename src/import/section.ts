@@ -1,0 +1,225 @@
+import type { DescField } from "@bufbuild/protobuf";
+import type { ReflectMap, ReflectMessage } from "@bufbuild/protobuf/reflect";
+import type { ErrorReport } from "../errors.js";
+import { ImportError } from "./import-error.js";
+
+/** What an import has to tell, beside the config that it gives. */
+export class Notes {
+  readonly warnings: string[] = [];
+
+  constructor(
+    private readonly file: string,
+    private readonly lines: ReadonlyMap<string, number>,
+  ) {}
+
+  /** `pipeline.config:12` */
+  at(key: string): string {
+    const line = this.lines.get(key);
+    return line === undefined ? this.file : `${this.file}:${line}`;
+  }
+
+  warn(key: string, message: string): void {
+    this.warnings.push(`${this.at(key)}: ${message}`);
+  }
+}
+
+/**
+ * A message of a pipeline config. What is read is remembered, so that a setting which nothing reads is found
+ * ({@link refuseUnread}) and not dropped without a word: reading a setting is taking care of it.
+ */
+export class Section {
+  private readonly read = new Set<string>();
+  private readonly children = new Map<string, Section>();
+
+  /**
+   * @param path for people, `feature_configs[3].id_feature`
+   * @param key for lines, with the occurrence of every name
+   */
+  constructor(
+    private readonly message: ReflectMessage,
+    readonly notes: Notes,
+    readonly path = "",
+    private readonly key = "",
+  ) {}
+
+  has(name: string): boolean {
+    return this.isSet(this.field(name));
+  }
+
+  text(name: string): string | undefined {
+    return this.value(name) as string | undefined;
+  }
+
+  number(name: string): number | undefined {
+    const value = this.value(name) as number | bigint | undefined;
+    return value === undefined ? undefined : fromFloat(Number(value), this.field(name));
+  }
+
+  boolean(name: string): boolean | undefined {
+    return this.value(name) as boolean | undefined;
+  }
+
+  /** The name of an enum's value. */
+  choice(name: string): string | undefined {
+    const value = this.value(name) as number | undefined;
+    return value === undefined ? undefined : this.field(name).enum!.value[value].name;
+  }
+
+  texts(name: string): string[] {
+    return [...((this.value(name) ?? []) as Iterable<string>)];
+  }
+
+  numbers(name: string): number[] {
+    const field = this.field(name);
+    return [...((this.value(name) ?? []) as Iterable<number | bigint>)].map((value) =>
+      fromFloat(Number(value), field),
+    );
+  }
+
+  /** A map from text to number. */
+  entries(name: string): [string, number][] {
+    const map = this.value(name) as ReflectMap | undefined;
+    const valueIsFloat = this.field(name).scalar === FLOAT;
+    return [...(map?.entries() ?? [])].map(([key, value]) => {
+      return [String(key), valueIsFloat ? shortest(Number(value)) : Number(value)];
+    });
+  }
+
+  section(name: string): Section | undefined {
+    const message = this.value(name) as ReflectMessage | undefined;
+    return message && this.child(message, name, name, 0);
+  }
+
+  sections(name: string): Section[] {
+    const list = [...((this.value(name) ?? []) as Iterable<ReflectMessage>)];
+    return list.map((message, i) => this.child(message, name, `${name}[${i}]`, i));
+  }
+
+  /** A section that must be there. @throws ImportError */
+  required(name: string): Section {
+    return this.section(name) ?? this.missing(name);
+  }
+
+  /** The names of the settings that are set, whatever has been read. */
+  get names(): string[] {
+    return this.message.fields.filter((field) => this.isSet(field)).map(({ name }) => name);
+  }
+
+  /** The one of several settings that is set; `undefined` for none. @throws ImportError for more than one */
+  oneOf(names: readonly string[]): string | undefined {
+    const set = names.filter((name) => this.has(name));
+    if (set.length < 2) return set[0];
+    throw this.error(set[1], {
+      what: `${set[0]} and ${set[1]} exclude each other`,
+      next: "Keep one of them.",
+    });
+  }
+
+  /** Takes settings as read that change nothing here, with a warning that says why. */
+  ignore(names: readonly string[], why: string): void {
+    for (const name of names) {
+      if (!this.has(name)) continue;
+      this.read.add(name);
+      this.warn(name, why);
+    }
+  }
+
+  /** Refuses a setting unless it says what would be without it. @throws ImportError */
+  onlyDefault(name: string, value: string | number | boolean, next: string): void {
+    const field = this.field(name);
+    if (!this.isSet(field)) return;
+    const given = field.fieldKind === "enum" ? this.choice(name) : this.value(name);
+    if ((typeof given === "bigint" ? Number(given) : given) !== value) throw this.unsupported(name, next);
+  }
+
+  warn(name: string, message: string): void {
+    this.notes.warn(this.keyOf(name), `${this.pathOf(name)} ${message}`);
+  }
+
+  unsupported(name: string, next: string): ImportError {
+    return this.error(name, { what: "there is no counterpart", next });
+  }
+
+  error(name: string, { what, ...rest }: ErrorReport): ImportError {
+    const path = this.pathOf(name);
+    const got = rest.got ?? this.shown(name);
+    return new ImportError({
+      ...rest,
+      what: `${path}: ${what}`,
+      where: this.notes.at(this.keyOf(name)),
+      got,
+    });
+  }
+
+  missing(name: string): never {
+    throw new ImportError({
+      what: `${this.pathOf(name)} is missing`,
+      where: this.notes.at(this.key),
+      next: "Give it; TorchEasyRec needs it too.",
+    });
+  }
+
+  /** @throws ImportError for the first setting that is set and that nothing has read */
+  refuseUnread(): void {
+    for (const name of this.names)
+      if (!this.read.has(name)) throw this.unsupported(name, "Remove it, if the model may train without it.");
+    for (const child of this.children.values()) child.refuseUnread();
+  }
+
+  private value(name: string): unknown {
+    const field = this.field(name);
+    this.read.add(name);
+    return this.isSet(field) ? this.message.get(field) : undefined;
+  }
+
+  private child(message: ReflectMessage, name: string, shown: string, count: number): Section {
+    const key = `${this.key}${this.key && "."}${name}[${count}]`;
+    const known = this.children.get(key);
+    if (known) return known;
+    const child = new Section(message, this.notes, this.path ? `${this.path}.${shown}` : shown, key);
+    this.children.set(key, child);
+    return child;
+  }
+
+  private isSet(field: DescField): boolean {
+    return this.message.isSet(field);
+  }
+
+  private field(name: string): DescField {
+    return this.message.desc.fields.find((field) => field.name === name)!;
+  }
+
+  private pathOf(name: string): string {
+    return this.path ? `${this.path}.${name}` : name;
+  }
+
+  private keyOf(name: string): string {
+    return `${this.key}${this.key && "."}${name}[0]`;
+  }
+
+  private shown(name: string): string | undefined {
+    const field = this.field(name);
+    if (!this.isSet(field)) return undefined;
+    if (field.fieldKind === "scalar")
+      return JSON.stringify(this.message.get(field), (_, v) => (typeof v === "bigint" ? Number(v) : v));
+    if (field.fieldKind === "enum") return this.choice(name);
+    return `a ${field.fieldKind === "message" ? field.message.name : field.fieldKind}`;
+  }
+}
+
+/** The number of protobuf's FLOAT among its scalar types. */
+const FLOAT = 2;
+
+/** A float32 as the shortest decimal that means it: 0.001 was written, and not 0.0010000000474974513. */
+function fromFloat(value: number, field: DescField): number {
+  const isFloat = (field.fieldKind === "scalar" || field.fieldKind === "list") && field.scalar === FLOAT;
+  return isFloat ? shortest(value) : value;
+}
+
+function shortest(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(value)) return short;
+  }
+  return value;
+}

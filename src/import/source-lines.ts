@@ -1,0 +1,90 @@
+/**
+ * Where the fields of a protobuf text stand. The parser of `@bufbuild/protobuf` reports no positions, and an error about
+ * a setting should say on which line it is. What is no sound text, this scan reads as far as it can.
+ */
+
+/** A field of the text. */
+export interface SourceField {
+  /** Every name with its occurrence, as `feature_configs[3].id_feature[0].zch[0]`. */
+  readonly key: string;
+  readonly names: readonly string[];
+  /** Counted from 1. */
+  readonly line: number;
+}
+
+interface Token {
+  readonly text: string;
+  readonly line: number;
+}
+
+const tokenPattern = /#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>[\]:,;]|[^\s{}<>[\]:,;"'#]+/g;
+const closing: Readonly<Record<string, string>> = { "{": "}", "<": ">", "[": "]" };
+
+/** Every field of the text, in its order. */
+export function sourceFields(text: string): SourceField[] {
+  return new Scan(tokensOf(text)).run();
+}
+
+class Scan {
+  private readonly found: SourceField[] = [];
+  private next = 0;
+
+  constructor(private readonly tokens: readonly Token[]) {}
+
+  run(): SourceField[] {
+    this.fields("", [], undefined);
+    return this.found;
+  }
+
+  private fields(prefix: string, names: readonly string[], close: string | undefined): void {
+    const counts = new Map<string, number>();
+    while (this.next < this.tokens.length) {
+      const { text: name, line } = this.tokens[this.next++];
+      if (name === close) return;
+      if (name === "," || name === ";") continue;
+      if (this.peek() === ":") this.next++;
+      const path = [...names, name];
+      this.values((open) => {
+        const count = counts.get(name) ?? 0;
+        counts.set(name, count + 1);
+        const key = `${prefix}${name}[${count}]`;
+        this.found.push({ key, names: path, line });
+        if (open) this.fields(`${key}.`, path, closing[open]);
+      });
+    }
+  }
+
+  /** Calls `value` for the value that comes next, or for each of a list, with the bracket that opens it, if any. */
+  private values(value: (open?: string) => void): void {
+    const token = this.tokens[this.next++]?.text ?? "";
+    if (token === "[") {
+      while (this.next < this.tokens.length && this.peek() !== "]") {
+        if (this.peek() === ",") this.next++;
+        else this.values(value);
+      }
+      this.next++;
+    } else if (token === "{" || token === "<") value(token);
+    else {
+      // Adjacent quoted pieces are one text.
+      while (isQuoted(token) && isQuoted(this.peek())) this.next++;
+      value();
+    }
+  }
+
+  private peek(): string {
+    return this.tokens[this.next]?.text ?? "";
+  }
+}
+
+function tokensOf(text: string): Token[] {
+  let line = 1;
+  let at = 0;
+  const tokens: Token[] = [];
+  for (const match of text.matchAll(tokenPattern)) {
+    for (; at < match.index; at++) if (text[at] === "\n") line++;
+    if (!match[0].startsWith("#")) tokens.push({ text: match[0], line });
+  }
+  return tokens;
+}
+
+const isQuoted = (token: string) => token.startsWith('"') || token.startsWith("'");
