@@ -1,0 +1,45 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { load } from "../serve/predictor.js";
+import { importPipeline } from "./import-config.js";
+import { importWeights } from "./import-weights.js";
+
+const fixtures = new URL("./fixtures/", import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), "pairloom-weights-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Written by conformance/make_tzrec_fixtures.py: what PyTorch computes under TorchEasyRec's parameter names. */
+const { rows, logits } = JSON.parse(readFileSync(join(fixtures, "logits.json"), "utf8")) as {
+  rows: Record<string, number>[];
+  logits: Record<string, number[]>;
+};
+
+function imported(name: string) {
+  const file = join(fixtures, `${name}.config`);
+  return importPipeline(readFileSync(file, "utf8"), file);
+}
+
+describe("a state dict of TorchEasyRec", () => {
+  it.each(Object.keys(logits))("%s: a checkpoint with PyTorch's logits", async (name) => {
+    const run = join(folder, name);
+    const result = await importWeights(imported(name), join(fixtures, `${name}.safetensors`), run);
+    const model = await load(run, { backend: "reference" });
+    const scores = model.logits(rows);
+    logits[name].forEach((expected, i) => {
+      expect(Math.abs(scores[i] - expected)).toBeLessThan(1e-5 * Math.max(1, Math.abs(expected)));
+    });
+    expect(result.unused.filter((unused) => !unused.endsWith("num_batches_tracked"))).toEqual([]);
+    // The biases that TorchEasyRec leaves out of its last layer.
+    for (const missing of result.missing) expect(["output.bias", "linear.bias"]).toContain(missing);
+  });
+
+  it("of another config is refused with the two shapes", async () => {
+    const { config, features } = imported("deepfm_final");
+    const file = join(fixtures, "deepfm.safetensors");
+    await expect(importWeights({ config, features }, file, join(folder, "other"))).rejects.toThrow(
+      /linear\.cat_0\.weight has another shape|is not in the state dict/,
+    );
+  });
+});
