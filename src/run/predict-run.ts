@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createWriteStream, rmSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SourceConfig } from "../config/data.js";
@@ -10,7 +9,8 @@ import { openSource } from "../data/source.js";
 import { columnWants } from "../data/wire.js";
 import { ConfigError } from "../errors.js";
 import type { TrainedModel } from "./model.js";
-import { PredictionsFile } from "./predictions-file.js";
+import { checkOutput, quarantineOf } from "./output-file.js";
+import { PredictionsFile, refuseFormat } from "./predictions-file.js";
 import { RowCount, type ScoredBatch, scoreSource } from "./score.js";
 
 export interface PredictOptions {
@@ -34,24 +34,27 @@ export interface PredictResult {
 /**
  * Scores every row of a source into a file, in the order of the source. Refused rows are listed in
  * `<output>.quarantine.jsonl`; when they are too many (`data.maxBadRows`), that is all that is written.
+ * @throws ConfigError before anything is scored where the output cannot be written, or is a file of the source
  */
 export async function predictRun(options: PredictOptions): Promise<PredictResult> {
   const { model, source, where, output, columns, onRows } = options;
-  const described = await describeColumns(model, source, where, columns);
+  refuseFormat(output);
+  const { files, columns: described } = await describeSource(model, source, where, columns);
+  checkOutput(output, files);
   const file = await PredictionsFile.create(output, described);
   const rows = new RowCount();
-  const quarantine = new QuarantineFile(`${output}.quarantine.jsonl`);
+  const quarantine = new QuarantineFile(quarantineOf(output));
   try {
     for await (const batch of scoreSource(model, source, { where, passthrough: columns })) {
       rows.add(batch);
       file.append(batch.rowNumbers, batch.passthrough, probabilities(batch.logits));
-      await quarantine.add(batch);
+      quarantine.add(batch);
       onRows(rows.read);
     }
-    await quarantine.close();
     rows.check(where, model.config.data.maxBadRows);
     await file.finish();
   } finally {
+    quarantine.close();
     file.close();
   }
   return { rows, quarantine: quarantine.written ? quarantine.path : undefined };
@@ -61,14 +64,13 @@ function probabilities(logits: Float32Array): Float32Array {
   return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
 }
 
-/** The SQL types of the carried columns, as the scan will read them. */
-async function describeColumns(
+/** The files of a source, and the SQL types of the carried columns as the scan will read them. */
+async function describeSource(
   { features }: TrainedModel,
   source: SourceConfig,
   where: string,
   columns: readonly string[],
-): Promise<SourceColumn[]> {
-  if (columns.length === 0) return [];
+): Promise<{ files: string[]; columns: SourceColumn[] }> {
   const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
   const duck = await Duck.open(scratch);
   try {
@@ -76,8 +78,11 @@ async function describeColumns(
       features.features.map(({ reading }) => reading),
       [],
     );
-    const { columns: known } = await openSource(duck, source, where, wants, scratch);
-    return columns.map((name) => known.find((column) => column.name === name) ?? unknownColumn(name, known));
+    const { columns: known, identity } = await openSource(duck, source, where, wants, scratch);
+    const carried = columns.map(
+      (name) => known.find((column) => column.name === name) ?? unknownColumn(name, known),
+    );
+    return { files: identity.map(({ path }) => path), columns: carried };
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
@@ -97,29 +102,28 @@ function unknownColumn(name: string, known: readonly SourceColumn[]): never {
 
 /** Refused rows, a JSON line each; the file is made with the first. */
 class QuarantineFile {
-  private stream?: ReturnType<typeof createWriteStream>;
+  private file?: number;
+  private lines = 0;
 
   constructor(readonly path: string) {
     rmSync(path, { force: true });
   }
 
   get written(): boolean {
-    return this.stream !== undefined;
+    return this.lines > 0;
   }
 
-  async add({ bad, malformedRows }: ScoredBatch): Promise<void> {
-    for (const row of bad) await this.write(row);
-    for (const row of malformedRows) await this.write(row);
+  add({ bad, malformedRows }: ScoredBatch): void {
+    const rows = [...bad, ...malformedRows];
+    if (rows.length === 0) return;
+    this.file ??= openSync(this.path, "w");
+    // A line at a time: the malformed rows of a large file need not stand in memory twice.
+    for (const row of rows) writeSync(this.file, `${JSON.stringify(row)}\n`);
+    this.lines += rows.length;
   }
 
-  async close(): Promise<void> {
-    if (!this.stream) return;
-    this.stream.end();
-    await once(this.stream, "close");
-  }
-
-  private async write(line: object): Promise<void> {
-    this.stream ??= createWriteStream(this.path);
-    if (!this.stream.write(`${JSON.stringify(line)}\n`)) await once(this.stream, "drain");
+  close(): void {
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
   }
 }

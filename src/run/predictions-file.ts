@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, extname, join, resolve } from "node:path";
+import { extname, join } from "node:path";
 import {
   BIGINT,
   DOUBLE,
@@ -13,7 +13,8 @@ import {
   VARCHAR,
 } from "@duckdb/node-api";
 import { quoteName, quoteText, type SourceColumn } from "../data/duckdb.js";
-import { ConfigError } from "../errors.js";
+import { ConfigError, ExecutionError } from "../errors.js";
+import { temporaryOf } from "./output-file.js";
 
 const FORMATS: Readonly<Record<string, string>> = {
   ".csv": "FORMAT csv, HEADER true",
@@ -36,13 +37,11 @@ export class PredictionsFile {
     private readonly appender: DuckDBAppender,
   ) {}
 
-  /** @param columns carried columns with their SQL types @throws ConfigError for another extension or a taken name */
+  /** @param columns carried columns with their SQL types @throws ConfigError for a name that the output has already */
   static async create(path: string, columns: readonly SourceColumn[]): Promise<PredictionsFile> {
-    formatOf(path);
-    for (const { name } of columns) refuseTakenName(name);
+    refuseTakenNames(columns);
     const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
     mkdirSync(scratch, { recursive: true });
-    mkdirSync(dirname(resolve(path)), { recursive: true });
     const instance = await DuckDBInstance.create(join(scratch, "predictions.duckdb"));
     const connection = await instance.connect();
     const carried = columns.map(({ name }) => `${quoteName(name)} VARCHAR`);
@@ -69,20 +68,25 @@ export class PredictionsFile {
         ...texts.map((values) => values.slice(start, end)),
         Array.from(probabilities.subarray(start, end)),
       ] as DuckDBValue[][]);
-      this.appender.appendDataChunk(chunk);
+      writing(this.scratch, () => this.appender.appendDataChunk(chunk));
     }
   }
 
-  /** Writes the file. */
+  /** Writes the file. @throws ExecutionError where it cannot be: a full disk */
   async finish(): Promise<void> {
-    this.appender.closeSync();
+    writing(this.scratch, () => this.appender.closeSync());
     const carried = this.columns.map(
       ({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`,
     );
     const select = `SELECT ${["row", ...carried, "CAST(prediction AS FLOAT) AS prediction"].join(", ")} FROM predictions`;
-    const temporary = `${this.path}.${process.pid}.tmp`;
-    await this.connection.run(`COPY (${select}) TO ${quoteText(temporary)} (${formatOf(this.path)})`);
-    renameSync(temporary, this.path);
+    const temporary = temporaryOf(this.path);
+    try {
+      await this.connection.run(`COPY (${select}) TO ${quoteText(temporary)} (${formatOf(this.path)})`);
+      renameSync(temporary, this.path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw notWritten(this.path, error);
+    }
   }
 
   /** Frees what the file needed while it was made; call it on every way out. */
@@ -93,9 +97,31 @@ export class PredictionsFile {
   }
 }
 
+function writing(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw notWritten(path, error);
+  }
+}
+
+function notWritten(path: string, cause: unknown): ExecutionError {
+  const report = {
+    what: "the predictions could not be written",
+    where: path,
+    got: (cause as Error).message.trim(),
+    next: "Make room on the disk, or name an --output elsewhere.",
+  };
+  return new ExecutionError(report, { cause });
+}
+
 function formatOf(path: string): string {
-  const format = FORMATS[extname(path).toLowerCase()];
-  if (format) return format;
+  return FORMATS[extname(path).toLowerCase()];
+}
+
+/** @throws ConfigError for an extension that predictions are not written in */
+export function refuseFormat(path: string): void {
+  if (formatOf(path) !== undefined) return;
   throw new ConfigError({
     what: "predictions cannot be written in this format",
     where: "--output",
@@ -105,15 +131,20 @@ function formatOf(path: string): string {
   });
 }
 
-function refuseTakenName(name: string): void {
-  if (name !== "row" && name !== "prediction") return;
-  throw new ConfigError({
-    what: "the output has a column of this name already",
-    where: "--columns",
-    got: name,
-    expected: "a column that is neither row nor prediction",
-    next: "Rename it in sql.",
-  });
+/** SQL tells names apart without regard to case. */
+function refuseTakenNames(columns: readonly SourceColumn[]): void {
+  const taken = new Set(["row", "prediction"]);
+  for (const { name } of columns) {
+    if (taken.has(name.toLowerCase()))
+      throw new ConfigError({
+        what: "the output has a column of this name already",
+        where: "--columns",
+        got: name,
+        expected: `a column that is none of ${[...taken].join(", ")}`,
+        next: "Leave it out, or rename it in sql.",
+      });
+    taken.add(name.toLowerCase());
+  }
 }
 
 function textOrNull(value: unknown): string | null {
