@@ -64,7 +64,7 @@ export function schedule(graph: Graph): Stage[] {
   const uses = consumers(graph);
   const changed = new Map<Tensor, Position>();
   for (const node of updates) {
-    const readers = mutated(node).flatMap((tensor) => uses.get(tensor) ?? []);
+    const readers = mutated(node).flatMap((tensor) => readersOf(tensor, uses));
     const read = readers.flatMap((reader) => (reader === node ? [] : (positions.get(reader) ?? [])));
     const written = node.inputs.flatMap((tensor) => changed.get(tensor) ?? []);
     const position = [fixedPosition(node, ready), ...[...read, ...written].map(next)].reduce(later);
@@ -76,6 +76,13 @@ export function schedule(graph: Graph): Stage[] {
   return [...stages.values()]
     .sort((a, b) => a.position.phase - b.position.phase || a.position.level - b.position.level)
     .map(({ position, steps }) => ({ kind: position.level === 0 ? "tile" : "fixed", steps }));
+}
+
+/** The equations that read a tensor's memory, be it through views. */
+function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): Node[] {
+  return (uses.get(tensor) ?? []).flatMap((node) =>
+    VIEW_OPS.has(node.op) ? readersOf(node.outputs[0], uses) : [node],
+  );
 }
 
 /** A row equation waits for the phase of its rows, and for the phase after the one that makes a fixed operand. */

@@ -37,7 +37,7 @@ export const trainSchema = z
     earlyStopping: earlyStoppingSchema.optional(),
     checkpoint: z
       .strictObject({
-        /** Steps between checkpoints; default at every evaluation. */
+        /** Steps between checkpoints, besides those that every evaluation makes. */
         every: count.optional(),
         /** Checkpoints kept beside the best. */
         keep: count.default(2),

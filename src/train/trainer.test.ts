@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -243,6 +243,80 @@ describe("Trainer", () => {
     const tuned = await aucAfterOneStep({ seed: 99, initializeFrom: { run: runDir } });
     expect(tuned).toBeGreaterThan(0.75);
     expect(tuned).toBeGreaterThan(scratch + 0.05);
+  });
+
+  it("makes the evaluation that is due when an interrupt meets it, so that a resumed run chooses as a whole one", async () => {
+    const train = { earlyStopping: { patience: 1, minDelta: 0.2 }, epochs: 6 };
+    const whole = join(folder, "whole-evaluation");
+    const expected = await trainerFor(configOf(train), { runDir: whole }).run();
+    const parts = join(folder, "parts-evaluation");
+    const controller = new AbortController();
+    let rows = 0;
+    const listener = {
+      trained(taken: number) {
+        rows += taken;
+        if (rows === 1000) controller.abort();
+      },
+    };
+    const first = await trainerFor(configOf(train), {
+      runDir: parts,
+      signal: controller.signal,
+      listener,
+    }).run();
+    expect(first.position.step).toBe(16);
+    const second = await trainerFor(configOf(train), { runDir: parts, resume: true }).run();
+    expect(second.position).toEqual(expected.position);
+    expect(second.checkpoint.name).toBe(expected.checkpoint.name);
+    expect(await bytesOfLatest(parts)).toEqual(await bytesOfLatest(whole));
+  });
+
+  it("refuses to resume on other data", async () => {
+    const runDir = join(folder, "other-data");
+    await trainerFor(configOf({ epochs: 1 }), { runDir }).run();
+    const fewer = { ...prepared.splits.train, rows: 300, columns: prepared.splits.train.columns };
+    const resumed = trainerFor(configOf({ epochs: 2 }), { runDir, resume: true, train: fewer }).run();
+    await expect(resumed).rejects.toThrow(/training split is not the one[\s\S]*300 rows[\s\S]*1000 rows/);
+    const [first, ...rest] = prepared.features.features;
+    const features = { ...prepared.features, features: [{ ...first, buckets: 99 } as typeof first, ...rest] };
+    const refitted = trainerFor(configOf({ epochs: 2 }), { runDir, resume: true, features }).run();
+    await expect(refitted).rejects.toThrow(/features fitted to the data are not those/);
+  });
+
+  it("goes on from an older checkpoint past a damaged one, says so, and writes the damaged one anew", async () => {
+    const runDir = join(folder, "damaged");
+    const whole = await trainerFor(configOf(), { runDir }).run();
+    const { checkpoint } = await findLatest(runDir);
+    const expected = await bytesOfLatest(runDir);
+    const model = join(checkpoint!.dir, "model.safetensors");
+    const bytes = readFileSync(model);
+    bytes[bytes.length - 1] ^= 1;
+    writeFileSync(model, bytes);
+    const passed: string[] = [];
+    const listener = { checkpointPassedOver: (dir: string) => void passed.push(dir) };
+    const { position } = await trainerFor(configOf(), { runDir, resume: true, listener }).run();
+    expect(passed).toEqual([checkpoint!.dir]);
+    expect(position).toEqual(whole.position);
+    expect(await bytesOfLatest(runDir)).toEqual(expected);
+    await (await findLatest(runDir)).checkpoint!.verify();
+  });
+
+  it("keeps the best evaluation whatever the interval of checkpoints", async () => {
+    const runDir = join(folder, "unaligned");
+    const { checkpoint } = await trainerFor(configOf({ checkpoint: { every: 7 }, epochs: 4 }), {
+      runDir,
+    }).run();
+    const valid = readMetrics(join(runDir, "metrics.jsonl")).filter(({ split }) => split === "valid");
+    const best = valid.reduce((a, b) => (b.values.auc! > a.values.auc! ? b : a));
+    expect(checkpoint.manifest.step).toBe(best.step);
+  });
+
+  it("returns the latest checkpoint where no metric is defined", async () => {
+    const runDir = join(folder, "undefined-metric");
+    const { data, features } = configOf();
+    const positive = rowsOf(50, 3).map((row) => ({ ...row, y: 1 }));
+    const { splits } = await prepareData({ data: { ...data, valid: { rows: positive } }, features });
+    const { checkpoint } = await trainerFor(configOf(), { runDir, valid: splits.valid }).run();
+    expect(checkpoint.manifest.step).toBe(48);
   });
 
   it("gives the same bytes for 1, 2 and 3 threads", async () => {

@@ -1,17 +1,9 @@
 import { mkdirSync } from "node:fs";
 import type { Backend, Executable } from "../backends/backend.js";
-import {
-  type Checkpoint,
-  findBest,
-  findLatest,
-  pruneCheckpoints,
-  readPointer,
-  updatePointers,
-  writeCheckpoint,
-} from "../checkpoint/index.js";
+import type { Checkpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import type { ColumnSet } from "../data/columns.js";
-import { ExecutionError } from "../errors.js";
+import { ExecutionError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type BinaryEvaluation, StreamingAuc } from "../metrics/index.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
@@ -21,6 +13,7 @@ import { type Initialized, initializeFrom } from "./initialize-from.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
 import { type LearningRate, learningRates } from "./optimizer-groups.js";
 import { Parameters } from "./parameters.js";
+import { RunCheckpoints } from "./run-checkpoints.js";
 import { RunLog } from "./run-log.js";
 import {
   initialScheduleState,
@@ -56,6 +49,8 @@ export interface TrainingListener {
   evaluatedRows?(rows: number): void;
   evaluated?(position: Position, evaluation: BinaryEvaluation): void;
   checkpointed?(dir: string): void;
+  /** A checkpoint newer than the one that the run goes on from is damaged. */
+  checkpointPassedOver?(dir: string, error: PairloomError): void;
 }
 
 export interface TrainingResult {
@@ -81,6 +76,7 @@ export class Trainer {
   private readonly inference: Executable;
   private readonly listener: TrainingListener;
   private readonly rates: readonly LearningRate[];
+  private readonly checkpoints: RunCheckpoints;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -97,6 +93,10 @@ export class Trainer {
     const weighted = config.data.weight !== undefined;
     const { optimizer: optimizers, l2, loss, clip, average, threads } = settings;
     this.rates = learningRates(optimizers);
+    this.checkpoints = new RunCheckpoints(options.runDir, {
+      keep: settings.checkpoint.keep,
+      metric: settings.metric,
+    });
     const graph = trainingGraph(spec, { optimizers, l2, weighted, loss, clip, average });
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
@@ -117,13 +117,13 @@ export class Trainer {
     const log = new RunLog(runDir, resumed ? this.position.step : undefined);
     try {
       const reason = await this.loop(log);
-      if (reason !== "finished" || this.lastEvaluation?.step !== this.position.step) await this.checkpoint();
+      await this.checkpoint();
       return {
         reason,
         position: this.position,
         trainSeconds: this.trainSeconds,
         trainRows: this.trainRows,
-        checkpoint: await this.chosen(),
+        checkpoint: await this.checkpoints.chosen(),
       };
     } finally {
       log.close();
@@ -141,8 +141,12 @@ export class Trainer {
   }
 
   private async start(): Promise<boolean> {
-    const { runDir, resume } = this.options;
-    const { checkpoint } = resume ? await findLatest(runDir, { checksums: true }) : {};
+    const { resume, features } = this.options;
+    const checkpoint = resume
+      ? await this.checkpoints.resume(this.reader, features, (dir, error) =>
+          this.listener.checkpointPassedOver?.(dir, error),
+        )
+      : undefined;
     if (!checkpoint) {
       await this.initialize();
       return false;
@@ -171,13 +175,11 @@ export class Trainer {
       if (this.options.signal?.aborted) return "interrupted";
       if (this.stopsEarly()) return "earlyStopping";
       await this.trainUntil(this.plan.stepsUntilEvent(this.position, every), log);
-      if (this.options.signal?.aborted && this.position.step < this.plan.totalSteps) return "interrupted";
+      // An evaluation that is due is made even when the run is interrupted: a resumed run would not come by here.
       const { step } = this.position;
-      const ends = step === this.plan.totalSteps;
-      const evaluates = step % this.plan.evaluateEvery === 0 || ends;
+      const evaluates = step % this.plan.evaluateEvery === 0 || step === this.plan.totalSteps;
       if (evaluates) await this.evaluateValid(log);
-      if (train.checkpoint.every ? step % train.checkpoint.every === 0 || ends : evaluates)
-        await this.checkpoint();
+      if (evaluates || every.some((interval) => step % interval === 0)) await this.checkpoint();
     }
     return this.stopsEarly() ? "earlyStopping" : "finished";
   }
@@ -269,7 +271,7 @@ export class Trainer {
     const { valid, config } = this.options;
     if (!valid) return;
     this.listener.evaluationStarted?.(valid.rows);
-    const evaluation = await evaluate(this.inference, valid, this.listener.evaluatedRows);
+    const evaluation = await evaluate(this.inference, valid, (rows) => this.listener.evaluatedRows?.(rows));
     const metrics = metricValues(evaluation);
     log.write(this.position, "valid", metrics);
     this.lastEvaluation = { step: this.position.step, metrics };
@@ -293,15 +295,17 @@ export class Trainer {
     return earlyStopping !== undefined && shouldStop(earlyStopping, this.carried.earlyStopping);
   }
 
+  private get reader(): { rows: number; batchSize: number } {
+    return { rows: this.options.train.rows, batchSize: this.plan.batchSize };
+  }
+
   /** Saves the run as it stands, unless this step has been saved. */
   private async checkpoint(): Promise<void> {
-    const { config, features, runDir } = this.options;
-    const { checkpoint: latest } = await findLatest(runDir);
-    if (latest?.manifest.step === this.position.step) return;
-    const saved = await writeCheckpoint(runDir, {
+    const { config, features } = this.options;
+    const dir = await this.checkpoints.save({
       ...this.position,
       seed: config.train.seed,
-      reader: { split: "train", row: this.position.epochStep * this.plan.batchSize },
+      reader: { ...this.reader, row: this.position.epochStep * this.plan.batchSize },
       trainer: this.carried,
       config,
       features,
@@ -309,16 +313,7 @@ export class Trainer {
       model: this.parameters.sources("model"),
       optimizer: this.parameters.sources("optimizer"),
     });
-    await updatePointers(runDir, config.train.metric);
-    await pruneCheckpoints(runDir, { keep: config.train.checkpoint.keep });
-    this.listener.checkpointed?.(saved.dir);
-  }
-
-  private async chosen(): Promise<Checkpoint> {
-    const { runDir, valid } = this.options;
-    // There is none while no evaluation has met a checkpoint.
-    const measured = valid && (await readPointer(runDir, "best"));
-    return measured ? findBest(runDir) : (await findLatest(runDir)).checkpoint!;
+    if (dir !== undefined) this.listener.checkpointed?.(dir);
   }
 }
 

@@ -1,0 +1,89 @@
+import { isDeepStrictEqual } from "node:util";
+import {
+  type Checkpoint,
+  type CheckpointContent,
+  findBest,
+  findLatest,
+  pruneCheckpoints,
+  readPointer,
+  updatePointers,
+  writeCheckpoint,
+} from "../checkpoint/index.js";
+import { CheckpointError, type PairloomError } from "../errors.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import type { MonitoredMetric } from "../metrics/metric.js";
+
+/** What the positions of a run refer to: the same steps read other rows where this differs. */
+export interface ReaderIdentity {
+  readonly rows: number;
+  readonly batchSize: number;
+}
+
+/** The checkpoints that one run writes and goes on from. */
+export class RunCheckpoints {
+  /** The step that is known to be on disk, because this process read or wrote it. */
+  private savedStep?: number;
+
+  constructor(
+    private readonly runDir: string,
+    private readonly settings: { readonly keep: number; readonly metric: MonitoredMetric },
+  ) {}
+
+  /**
+   * The newest sound checkpoint, if there is any.
+   * @param passedOver told of newer ones that are damaged
+   * @throws CheckpointError where the data or its features are not those that the run began with
+   */
+  async resume(
+    reader: ReaderIdentity,
+    features: FittedFeatures,
+    passedOver: (dir: string, error: PairloomError) => void,
+  ): Promise<Checkpoint | undefined> {
+    const { checkpoint, rejected } = await findLatest(this.runDir, { checksums: true });
+    for (const { dir, error } of rejected) passedOver(dir, error);
+    if (!checkpoint) return undefined;
+    checkReader(checkpoint, reader);
+    checkFeatures(checkpoint, features);
+    this.savedStep = checkpoint.manifest.step;
+    return checkpoint;
+  }
+
+  /** Writes a checkpoint unless its step is saved; returns its directory if it was written. */
+  async save(content: CheckpointContent): Promise<string | undefined> {
+    if (this.savedStep === content.step) return undefined;
+    const { dir } = await writeCheckpoint(this.runDir, content);
+    this.savedStep = content.step;
+    await updatePointers(this.runDir, this.settings.metric);
+    await pruneCheckpoints(this.runDir, { keep: this.settings.keep });
+    return dir;
+  }
+
+  /** The best on the validation split; the latest where none has been measured. */
+  async chosen(): Promise<Checkpoint> {
+    const measured = await readPointer(this.runDir, "best");
+    return measured ? findBest(this.runDir) : (await findLatest(this.runDir)).checkpoint!;
+  }
+}
+
+function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): void {
+  const { rows, batchSize } = manifest.reader as ReaderIdentity;
+  if (rows === expected.rows && batchSize === expected.batchSize) return;
+  throw changed("the training split is not the one that the run began with", dir, {
+    got: `${expected.rows} rows in batches of ${expected.batchSize}`,
+    expected: `${rows} rows in batches of ${batchSize}`,
+  });
+}
+
+function checkFeatures({ dir, manifest }: Checkpoint, features: FittedFeatures): void {
+  // Through JSON, as the manifest went: an undefined member and a missing one are the same.
+  if (isDeepStrictEqual(manifest.features, JSON.parse(JSON.stringify(features)))) return;
+  throw changed("the features fitted to the data are not those that the run began with", dir, {
+    got: "other vocabularies or statistics: the data or the config has changed",
+    expected: "the same data and features",
+  });
+}
+
+function changed(what: string, where: string, found: { got: string; expected: string }): CheckpointError {
+  const next = "Resume with the data and config as they were, or train into a new run directory.";
+  return new CheckpointError({ what, where, ...found, next });
+}
