@@ -1,0 +1,172 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { referenceBackend } from "../backends/reference/backend.js";
+import { prepareData } from "../data/index.js";
+import { loadConfig } from "../run/config-file.js";
+import { Trainer } from "../train/trainer.js";
+import { importPipeline } from "./import-config.js";
+import { ImportError } from "./import-error.js";
+import { printConfig } from "./print-config.js";
+
+const fixtures = new URL("./fixtures/", import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), "pairloom-import-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const names = readdirSync(fixtures)
+  .filter((name) => name.endsWith(".config"))
+  .map((name) => name.slice(0, -".config".length));
+
+/** A fixture whose files lie in the test's folder. */
+function fixture(name: string): string {
+  const text = readFileSync(join(fixtures, `${name}.config`), "utf8");
+  return text.replaceAll(/"(train|valid|words)\.(parquet|csv|txt)"/g, (_, stem, extension) =>
+    JSON.stringify(join(folder, name === "raw" ? `raw-${stem}.${extension}` : `${stem}.${extension}`)),
+  );
+}
+
+beforeAll(async () => {
+  const duck = await (await DuckDBInstance.create()).connect();
+  const copy = (sql: string, file: string) =>
+    duck.run(`COPY (${sql}) TO '${join(folder, file)}' (FORMAT parquet)`);
+  for (const split of ["train", "valid"]) {
+    const encoded = "i % 10 AS cat_0, i % 7 AS cat_1, (i * 3) % 7 AS cat_2";
+    const numbers = "i / 8.0 AS int_0, CASE WHEN i % 5 > 0 THEN i % 3 END AS int_1, i % 2 AS label";
+    await copy(`SELECT ${encoded}, ${numbers} FROM range(64) t(i)`, `${split}.parquet`);
+    const raw = "i % 50 AS cat_0, 'v' || i % 9 AS cat_1, chr((97 + i % 4)::INTEGER) AS cat_2";
+    await copy(`SELECT ${raw}, ${numbers} FROM range(64) t(i)`, `raw-${split}.parquet`);
+    writeFileSync(join(folder, `${split}.csv`), csv());
+  }
+  writeFileSync(join(folder, "words.txt"), "red\nblue\nshoe\n");
+});
+
+function csv(): string {
+  const header = "label;weight;city;tags;age;price;clicks;nested;query;title";
+  const lines = Array.from({ length: 64 }, (_, i) => {
+    const city = i % 2 ? "oslo" : "rome";
+    const clicks = `oslo:${i}\x1drome:2.5`;
+    const nested = `oslo^a:0.5,b:${i % 3}|rome^c:1`;
+    return `${i % 2};${1 + (i % 2)};${city};a|${i % 3 ? "b" : "z"};${20 + i};${i / 4};${clicks};${nested};red shoe;a red hat`;
+  });
+  return `${[header, ...lines].join("\n")}\n`;
+}
+
+describe("a pipeline config of TorchEasyRec", () => {
+  it.each(names)("%s: the file that is written trains as it stands", async (name) => {
+    const { input, config } = importPipeline(fixture(name), "pipeline.config");
+    const home = join(folder, name);
+    mkdirSync(home);
+    writeFileSync(join(home, "pairloom.config.ts"), printConfig(input, "pipeline.config"));
+    const loaded = await loadConfig(home);
+    expect(loaded.config).toEqual(config);
+    const data = { ...config.data, cacheDir: join(home, "cache") };
+    const { features, splits } = await prepareData({ data, features: config.features });
+    const { epochs: _, ...train } = config.train;
+    const result = await new Trainer({
+      config: { ...config, train: { ...train, steps: 2 } },
+      features,
+      train: splits.train,
+      valid: splits.valid,
+      backend: referenceBackend,
+      runDir: join(home, "run"),
+    }).run();
+    expect(result.position.step).toBe(2);
+    expect(splits.train.rows).toBe(64);
+  });
+
+  it("keeps meanings: numbers, schedules, tables", () => {
+    const { config } = importPipeline(fixture("raw"), "pipeline.config");
+    const [int0, int1, cat0, cat1, cat2] = config.features;
+    // A missing number is default_value (0) after the formula there, so before it here: log(-2 + 3) = 0.
+    expect(int0).toMatchObject({ kind: "number", normalize: { expression: "log(x+3)" }, missing: -2 });
+    // (2 - 2) / 4 = 0
+    expect(int1).toMatchObject({ normalize: { mean: 2, std: 4 }, missing: 2 });
+    expect(cat0).toMatchObject({ kind: "ids", buckets: 50, dim: 8, missing: "empty" });
+    expect(cat1).toMatchObject({ hash: 40, separator: "\x1d" });
+    expect(cat2).toMatchObject({ kind: "id", vocabulary: ["a", "b", "c"], missing: { value: "a" } });
+    expect(config.train).toMatchObject({
+      batchSize: 16,
+      epochs: 1,
+      optimizer: {
+        dense: {
+          kind: "adam",
+          learningRate: 0.001,
+          schedule: {
+            kind: "exponential",
+            rate: 0.5,
+            steps: 100,
+            staircase: true,
+            warmup: { length: 10, from: 0 },
+          },
+        },
+        embedding: { kind: "adagrad", learningRate: 0.001 },
+      },
+    });
+  });
+
+  it("turns a warm-up of manual steps into one that ends at the first rate", () => {
+    const text = fixture("dlrm").replace(
+      "constant_learning_rate {} }\n    num_epochs",
+      "manual_step_learning_rate { schedule_sizes: [10, 30] learning_rates: [0.01, 0.002] warmup: true } }\n    num_epochs",
+    );
+    expect(importPipeline(text, "p").config.train.optimizer.dense).toMatchObject({
+      learningRate: 0.01,
+      schedule: {
+        kind: "manual",
+        boundaries: [20],
+        learningRates: [0.002],
+        warmup: { length: 10, from: 0.001 },
+      },
+    });
+  });
+
+  it("warns of what only their cluster has", () => {
+    const { warnings } = importPipeline(fixture("dlrm"), "pipeline.config");
+    expect(warnings.some((warning) => /^pipeline\.config:10: data_config\.num_workers /.test(warning))).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    [
+      "a setting that TorchEasyRec has and Pairloom not",
+      'feature_name: "int_0"',
+      'feature_name: "int_0" autodis { num_channels: 3 }',
+      11,
+      "feature_configs[0].raw_feature.autodis",
+    ],
+    ["a name that nobody knows", "num_epochs: 1", "num_epochs: 1\n no_such: 3", 8, "train_config.no_such"],
+    ["a model", "dlrm {", "multi_tower {", 19, "model_config.multi_tower"],
+    [
+      "an optimizer",
+      "adagrad_optimizer { lr: 0.001 }",
+      "lars_sgd_optimizer { lr: 0.001 }",
+      5,
+      "lars_sgd_optimizer",
+    ],
+    ["a kind of feature", "raw_feature", "sequence_raw_feature", 11, "sequence_raw_feature"],
+    ["a loss", "binary_cross_entropy {}", 'jrc_loss { session_name: "s" }', 22, "jrc_loss"],
+    ["a kind of source", '"train.parquet"', '"odps://p/tables/t"', 1, "train_input_path"],
+  ])("refuses %s, with path and line", (_, from, to, line, path) => {
+    const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(from, to);
+    const error = catchError(() => importPipeline(text, "pipeline.config"));
+    expect(error).toBeInstanceOf(ImportError);
+    expect(error.message).toContain(path);
+    expect(error.message).toMatch(new RegExp(`^pipeline\\.config:${line}: `));
+  });
+
+  it("refuses what is no protobuf text", () => {
+    expect(() => importPipeline("train_config {", "pipeline.config")).toThrow(/not sound protobuf text/);
+  });
+});
+
+function catchError(run: () => unknown): Error {
+  try {
+    run();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}
