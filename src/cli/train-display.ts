@@ -47,6 +47,8 @@ export class TrainDisplay implements RunListener {
     const lastRow = steps === undefined ? Number.POSITIVE_INFINITY : steps * batchSize;
     const epochs = steps === undefined ? `/${config.train.epochs ?? 1}` : "";
     return {
+      checkpointPassedOver: (dir, error) =>
+        this.log(`Passed over a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
       epochStarted: (epoch, rows, doneRows) =>
         progress.start(
           `${name}, epoch ${epoch + 1}${epochs}`,
