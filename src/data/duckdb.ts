@@ -26,25 +26,58 @@ export class Duck {
     duckdb.close_sync(this.database);
   }
 
-  /** The chunks of a query's result, in order, while it runs. The next chunk is made while the last is read. */
+  /**
+   * The chunks of a query's result, in order, while it runs. The next chunk is made while the last is read. One
+   * stream at a time.
+   *
+   * @throws DataError where the query fails, on its last row as on its first
+   */
   async *stream(sql: string, where: string): AsyncGenerator<DataChunk> {
     let next: Promise<DataChunk | null> = Promise.resolve(null);
+    let open = false;
     try {
+      await duckdb.query(this.connection, "BEGIN");
+      open = true;
       const statement = await duckdb.prepare(this.connection, sql);
       const result = await duckdb.execute_prepared_streaming(statement);
       next = duckdb.fetch_chunk(result);
       for (;;) {
         const chunk = await next;
-        if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) return;
+        if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) break;
         next = duckdb.fetch_chunk(result);
         yield chunk;
       }
+      const failed = await this.transactionFailed();
+      open = false;
+      await duckdb.query(this.connection, failed ? "ROLLBACK" : "COMMIT");
+      if (failed) await this.explainFailure(sql, where);
     } catch (error) {
       throw sqlError(error, where);
     } finally {
       // A reader that stops early may close the connection at once: nothing must still be reading from it.
       await next.catch(() => {});
+      if (open) await duckdb.query(this.connection, "ROLLBACK").catch(() => {});
     }
+  }
+
+  /** A stream that fails ends like one that is complete, with an empty chunk; only its transaction knows. */
+  private async transactionFailed(): Promise<boolean> {
+    return duckdb.query(this.connection, "SELECT 1").then(
+      () => false,
+      () => true,
+    );
+  }
+
+  /** The stream keeps no message: the query runs again, every column of it, for the error alone. */
+  private async explainFailure(sql: string, where: string): Promise<never> {
+    await duckdb.query(this.connection, `SELECT bit_xor(hash(COLUMNS(*))) FROM (${sql}\n)`);
+    throw new DataError({
+      what: "the scan broke off before its end",
+      where,
+      got: "an error that did not come again in a second scan",
+      expected: "files that stay as they are while they are read",
+      next: "wait until the files are written, and run again",
+    });
   }
 
   /** Runs a statement for its effect. */
@@ -87,13 +120,22 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** Characters of a message of DuckDB that are shown: it may quote a whole line of a file. */
+const messageLimit = 600;
+
 function sqlError(error: unknown, where: string): unknown {
   if (error instanceof PairloomError || !(error instanceof Error)) return error;
-  const message = error.message.trim();
+  const message = shortMessage(error.message);
   return new DataError(
     { what: "DuckDB refused the query", where, got: message, next: nextStep(message) },
     { cause: error },
   );
+}
+
+/** Without the excerpt of the statement, which is ours and not the config's. */
+function shortMessage(message: string): string {
+  const text = message.replace(/\n+LINE \d+:[\s\S]*$/, "").trim();
+  return text.length <= messageLimit ? text : `${text.slice(0, messageLimit)} …`;
 }
 
 function nextStep(message: string): string {
@@ -101,5 +143,11 @@ function nextStep(message: string): string {
     return "use TRY_CAST in sql, or give the column another type in types";
   if (/Binder Error/.test(message))
     return "check names and types; what id features read from text files is VARCHAR: compare it with text, cast it, or set its type in types";
+  if (/JSON/.test(message))
+    return "mend the line; a malformed line of a JSON file cannot be skipped, as one of a text file can";
+  if (/CSV Error|sniffing/i.test(message))
+    return "check format, delimiter, header and skip against the first lines of the file";
+  if (/IO Error|TProtocol|decompress|checksum|magic bytes/i.test(message))
+    return "the file is damaged or cannot be read: write it or fetch it again";
   return "run the SQL in DuckDB alone to see it fail";
 }

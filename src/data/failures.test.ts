@@ -1,0 +1,105 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type DataInput, dataSchema } from "../config/data.js";
+import { type FeatureInput, featuresSchema } from "../config/features.js";
+import { DataError } from "../errors.js";
+import { Duck, quoteText } from "./duckdb.js";
+import { prepareData } from "./prepare.js";
+
+/** Sources that break while they are read: a run must stop, not train on the part before the fault. */
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pairloom-failures-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const user: FeatureInput = { kind: "id", name: "user", hash: 10 };
+
+function prepare(data: DataInput, features: FeatureInput[] = [user]) {
+  const parsed = dataSchema.parse({ cacheDir: join(folder, "cache"), maxBadRows: 1, ...data });
+  return prepareData({ data: parsed, features: featuresSchema.parse(features) });
+}
+
+function write(name: string, content: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => expect.unreachable("no error"),
+    (error) => error,
+  );
+}
+
+describe("a source that fails after many good rows", () => {
+  const goodLines = Array.from({ length: 100_000 }, (_, i) => `{"user":"u${i}","y":${i % 2}}`).join("\n");
+
+  it("stops at a malformed line of JSON", async () => {
+    const path = write("late.jsonl", `${goodLines}\n{"user":\n`);
+    const error = await errorOf(prepare({ train: { path }, label: "y" }));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(/data\.train: [\s\S]*JSON[\s\S]*late\.jsonl/);
+  });
+
+  it("stops at a value of JSON that does not fit its column", async () => {
+    const path = write("type.jsonl", `${goodLines}\n{"user":"a","y":"bad"}\n`);
+    const error = await errorOf(prepare({ train: { path }, label: "y" }));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(/data\.train: [\s\S]*bad/);
+  });
+
+  it("stops at a corrupt row group of Parquet", async () => {
+    const path = join(folder, "corrupt.parquet");
+    const duck = await Duck.open("");
+    await duck.run(
+      `COPY (SELECT md5(i::VARCHAR) AS user, i % 2 AS y FROM range(200000) r(i))
+       TO ${quoteText(path)} (FORMAT parquet, ROW_GROUP_SIZE 20480)`,
+      "test",
+    );
+    const [[page]] = await duck.rows(
+      `SELECT max(data_page_offset) FROM parquet_metadata(${quoteText(path)}) WHERE path_in_schema = 'user'`,
+      "test",
+    );
+    duck.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0xff, Number(page), Number(page) + 40);
+    writeFileSync(path, bytes);
+    const error = await errorOf(prepare({ train: { path }, label: "y" }));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(/^data\.train: /);
+  });
+
+  it("stops at an error of the SQL, and leaves nothing packed", async () => {
+    const rows = [{ user: "a", y: 1 }];
+    const sql = `SELECT 'u' || i AS user, CASE WHEN i = 250000 THEN error('on row 250000') ELSE i % 2 END AS y
+                 FROM range(300000) r(i)`;
+    const cacheDir = join(folder, "sql-cache");
+    const error = await errorOf(prepare({ train: { rows, sql }, label: "y", cacheDir }));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(/data\.train: [\s\S]*on row 250000/);
+    expect(readdirSync(join(cacheDir, "packed"))).toEqual([]);
+  });
+});
+
+describe("Duck.stream", () => {
+  it("can be left early and used again", async () => {
+    const duck = await Duck.open("");
+    for await (const _ of duck.stream("SELECT * FROM range(1000000)", "test")) break;
+    expect(await duck.rows("SELECT 7", "test")).toEqual([["7"]]);
+    await expect(duck.rows("SELECT nope", "test")).rejects.toThrow(/nope/);
+    expect(await duck.rows("SELECT 8", "test")).toEqual([["8"]]);
+    duck.close();
+  });
+
+  it("shows DuckDB's message without the statement around it", async () => {
+    const duck = await Duck.open("");
+    const error = await errorOf(duck.rows("SELECT nope FROM range(3)", "here"));
+    expect(error.message).not.toMatch(/COLUMNS|LINE 1/);
+    duck.close();
+  });
+});
