@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { bagFields, featureName, numberFields, problem, type Refinement, text } from "./feature-fields.js";
+import {
+  bagFields,
+  featureName,
+  numberFields,
+  problem,
+  type Refinement,
+  standIn,
+  text,
+} from "./feature-fields.js";
 import {
   type IdsFeatureConfig,
   idsFeature,
@@ -51,7 +59,7 @@ export const anyOutput = {
   ...number,
   ...bag,
   width: optional(numberFields).width,
-  missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"])]).optional(),
+  missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"]), standIn]).optional(),
 };
 
 const outputKeys = new Set(["name", ...Object.keys(anyOutput)]);

@@ -54,6 +54,9 @@ export const mappingFields = {
   outOfRange: z.enum(["bucket", "refuse"]).default("refuse"),
 };
 
+/** A value that stands for a missing one. */
+export const standIn = z.strictObject({ value: z.union([text, z.int()]) });
+
 /** Of a bag of ids. */
 export const bagFields = {
   ...mappingFields,
@@ -61,8 +64,8 @@ export const bagFields = {
   pooling: z.enum(["sum", "mean"]).default("sum"),
   /** Keep the first so many ids of a bag. */
   maxLength: positive.optional(),
-  /** A missing bag: an empty one, or the row of data is refused. */
-  missing: z.enum(["empty", "refuse"]).default("empty"),
+  /** A missing bag: an empty one, or the row of data is refused; or a value that stands in every bag without ids. */
+  missing: z.union([z.enum(["empty", "refuse"]), standIn]).default("empty"),
   ...tableFields,
 };
 

@@ -6,16 +6,14 @@ import {
   numberFields,
   problem,
   type Refinement,
+  standIn,
   tableFields,
   text,
 } from "./feature-fields.js";
 
 /** The kinds that read columns as they are: one id a row, a bag of ids, numbers. Derived kinds end in one of them. */
 
-const missingId = z.union([
-  z.enum(["bucket", "refuse"]),
-  z.strictObject({ value: z.union([text, z.int()]) }),
-]);
+const missingId = z.union([z.enum(["bucket", "refuse"]), standIn]);
 
 export const idFeature = z
   .strictObject({

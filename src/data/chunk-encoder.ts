@@ -305,6 +305,7 @@ function encodeBags(
         ? feature.missing === "refuse" && Refusal.missing
         : pushIds(bag, lists, r, element, longest);
       if (refusal) refusals.mark(r, encoder, refusal);
+      if (typeof feature.missing === "number" && bag.length === bag.startOf(r)) bag.push(feature.missing);
       bag.ends[r] = bag.length;
     }
   };

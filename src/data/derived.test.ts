@@ -146,6 +146,10 @@ describe("a random set of features", () => {
     fc.constant({ hash: 50 }),
     fc.constant({ buckets: 5, outOfRange: "bucket" }),
     fc.constant({ vocabulary: {} }),
+    fc.constantFrom(
+      { hash: 9, missing: { value: "a" } },
+      { vocabulary: {}, outOfVocabulary: "refuse", missing: { value: "a" } },
+    ),
     fc.constant({ vocabulary: ["a", "1"], embedding: "shared" }),
     fc.constantFrom({ normalize: "zscore" }, { normalize: "log" }, { missing: "mean" }, { width: 2 }),
     fc.constant({ boundaries: [0, 1], missing: "refuse" }),

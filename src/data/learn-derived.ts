@@ -3,6 +3,7 @@ import {
   inputFeatures,
   isDerived,
   learntVocabulary,
+  type PlainFeatureConfig,
   plainOf,
   tableName,
 } from "../config/features.js";
@@ -125,7 +126,9 @@ function provisional(known: Statistics, features: readonly FeatureConfig[]): Sta
   const numbers = plain
     .filter(needsNumberStatistics)
     .map(({ name }) => [name, { mean: 0, std: 1, min: 0, max: 1 }]);
-  const tables = plain.filter(learntVocabulary).map((feature) => [tableName(feature), []]);
+  const standIns = ({ missing }: PlainFeatureConfig) =>
+    typeof missing === "object" ? [String(missing.value)] : [];
+  const tables = plain.filter(learntVocabulary).map((feature) => [tableName(feature), standIns(feature)]);
   return {
     numbers: { ...Object.fromEntries(numbers), ...known.numbers },
     vocabularies: { ...Object.fromEntries(tables), ...known.vocabularies },

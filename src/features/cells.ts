@@ -72,6 +72,7 @@ function bagCell(feature: FittedBag, layout: Layout, vocabularies: VocabularyCac
     const bag = block.bags[index];
     const list = listValue(value, separator);
     const refusal = list ? pushIds(bag, list, encode, longest) : 0;
+    if (typeof feature.missing === "number" && bag.length === bag.startOf(row)) bag.push(feature.missing);
     bag.ends[row] = bag.length;
     if (refusal !== 0) return refusal;
     return feature.missing === "refuse" && list === undefined ? Refusal.missing : 0;

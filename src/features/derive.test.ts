@@ -379,6 +379,27 @@ describe("featuresSchema on derived features", () => {
   });
 });
 
+it("a value may stand in bags without ids", () => {
+  const bag = { kind: "ids", name: "x", buckets: 10, missing: { value: 7 } } as const;
+  const rows = [{ x: "1,2" }, { x: "" }, { x: null }, { x: [null] }];
+  expect(numbers(bag, rows)).toEqual([[1, 2], [7], [7], [7]]);
+  const found = {
+    kind: "lookup",
+    name: "x",
+    map: "m",
+    key: "k",
+    hash: 1000,
+    missing: { value: "none" },
+  } as const;
+  expect(
+    numbers(found, [
+      { m: "a:1", k: "a" },
+      { m: "a:1", k: "b" },
+    ]),
+  ).toEqual([[hash("1")], [hash("none")]]);
+  expect(() => encode([{ ...bag, missing: { value: 10 } }], [])).toThrow(/refused by the feature itself/);
+});
+
 it("vectors stand in one text too", () => {
   const feature = { kind: "number", name: "v", width: 3, separator: "|", missing: 9 } as const;
   const rows = [{ v: "0.5|2|-1" }, { v: [1, 2, 3] }, { v: "" }, { v: "1||3" }];

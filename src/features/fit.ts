@@ -10,7 +10,15 @@ import {
 } from "../config/features.js";
 import { DataError } from "../errors.js";
 import { canonicalText } from "./canonical.js";
-import type { FittedFeature, FittedFeatures, FittedTable, IdMapping, NumberTransform } from "./fitted.js";
+import type {
+  FittedBag,
+  FittedFeature,
+  FittedFeatures,
+  FittedId,
+  FittedTable,
+  IdMapping,
+  NumberTransform,
+} from "./fitted.js";
 import { readingOf } from "./reading.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
@@ -110,7 +118,7 @@ function fitOne(
   const plan = tables.get(tableName(feature));
   if (!hasTable(feature) || !plan) return fitDense(feature as NumberFeatureConfig, statistics);
   if (feature.kind === "id") return fitId(feature, plan, fitted);
-  if (feature.kind === "ids") return fitBag(feature, plan);
+  if (feature.kind === "ids") return fitBag(feature, plan, fitted);
   return fitBoundaries(feature, plan, statistics);
 }
 
@@ -130,23 +138,26 @@ function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures
   const id = { type: "id" as const, ...base, mapping, missingRow: null };
   if (feature.missing === "refuse") return id;
   if (feature.missing === "bucket") return { ...id, missingRow: plan.missingRow };
-  const transform = compileId(id, vocabularyCache(fitted));
-  const text = Buffer.from(canonicalText(feature.missing.value) ?? "");
+  return { ...id, missingRow: standInRow(id, feature.missing.value, fitted) };
+}
+
+/** The row of the value that stands for a missing one. */
+function standInRow(feature: FittedId | FittedBag, value: string | number, fitted: FittedFeatures): number {
+  const transform = compileId(feature, vocabularyCache(fitted));
+  const text = Buffer.from(canonicalText(value) ?? "");
   const row =
-    transform.reads === "text"
-      ? transform.encode(text, 0, text.length)
-      : transform.encode(Number(feature.missing.value));
-  if (row >= 0) return { ...id, missingRow: row };
+    transform.reads === "text" ? transform.encode(text, 0, text.length) : transform.encode(Number(value));
+  if (row >= 0) return row;
   throw new DataError({
     what: `the value that stands for a missing ${feature.name} is refused by the feature itself`,
-    got: JSON.stringify(feature.missing.value),
+    got: JSON.stringify(value),
     expected: "a value that the feature accepts",
-    next: 'choose another missing.value, or missing: "bucket"',
+    next: "choose another missing.value, or another rule in missing",
   });
 }
 
-function fitBag(feature: IdsFeatureConfig, plan: TablePlan): FittedFeature {
-  return {
+function fitBag(feature: IdsFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
+  const bag: FittedBag = {
     type: "bag",
     name: feature.name,
     reading: readingOf(feature),
@@ -155,8 +166,10 @@ function fitBag(feature: IdsFeatureConfig, plan: TablePlan): FittedFeature {
     mapping: mappingOf(feature, plan),
     pooling: feature.pooling,
     ...(feature.maxLength !== undefined && { maxLength: feature.maxLength }),
-    missing: feature.missing,
+    missing: "empty",
   };
+  const { missing } = feature;
+  return { ...bag, missing: typeof missing === "object" ? standInRow(bag, missing.value, fitted) : missing };
 }
 
 function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics: Statistics): FittedFeature {

@@ -57,7 +57,8 @@ export interface FittedBag extends FittedTable {
   readonly mapping: IdMapping;
   readonly pooling: "sum" | "mean";
   readonly maxLength?: number;
-  readonly missing: "empty" | "refuse";
+  /** A number is the row that stands in a bag without ids. */
+  readonly missing: "empty" | "refuse" | number;
 }
 
 /** The function from a raw finite number to the model's number, computed in f64 and rounded to f32 once. */
