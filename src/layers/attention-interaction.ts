@@ -10,6 +10,7 @@ import { glorotNormal } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
 export const attentionSchema = z.strictObject({
+  /** Attentions side by side. */
   heads: z.int().positive().default(2),
   /** Width of each head's queries, keys and values. */
   headDim: z.int().positive().default(16),

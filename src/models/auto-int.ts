@@ -12,7 +12,13 @@ const schema = z.strictObject({
   /** Categorical features of one embedding dim. */
   features: featureGroup,
   embeddingDim,
-  attention: attentionSchema.extend({ layers: z.int().positive().default(3) }).prefault({}),
+  /** The interacting layers. */
+  attention: attentionSchema
+    .extend({
+      /** How many. */
+      layers: z.int().positive().default(3),
+    })
+    .prefault({}),
   /** An MLP beside the attention (AutoInt+ of the paper). */
   deep: mlpSchema.optional(),
 });

@@ -9,12 +9,15 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("dcnV2"),
+  /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   embeddingDim,
   /** An MLP before the cross network, to make its input narrower. */
   backbone: mlpSchema.optional(),
+  /** The cross network. */
   cross: z
     .strictObject({
+      /** How many; l layers make products of up to l + 1 features. */
       layers: z.int().positive().default(3),
       /** Rank of each layer's weight; left out: a full weight. */
       rank: z.int().positive().optional(),

@@ -9,9 +9,16 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("dcn"),
+  /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   embeddingDim,
-  cross: z.strictObject({ layers: z.int().positive().default(3) }).prefault({}),
+  /** The cross network. */
+  cross: z
+    .strictObject({
+      /** How many; l layers make products of up to l + 1 features. */
+      layers: z.int().positive().default(3),
+    })
+    .prefault({}),
   /** The MLP beside the cross network. */
   deep: mlpSchema.optional(),
   /** An MLP over the outputs of both. */

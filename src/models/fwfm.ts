@@ -8,7 +8,12 @@ import { firstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
 
-const schema = z.strictObject({ kind: z.literal("fwfm"), features: featureGroup, embeddingDim });
+const schema = z.strictObject({
+  kind: z.literal("fwfm"),
+  /** Features of one embedding dim; plain numbers enter the first-order term only. */
+  features: featureGroup,
+  embeddingDim,
+});
 
 /**
  * Field-weighted factorization machine: as FM, with a weight for every pair of fields, `sum_{i<j} r_ij <v_i, v_j>`.

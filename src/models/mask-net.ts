@@ -12,11 +12,14 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("maskNet"),
+  /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   embeddingDim,
   /** Blocks one on another (SerMaskNet), or side by side on the embeddings (ParaMaskNet). */
   structure: z.enum(["serial", "parallel"]).default("parallel"),
+  /** The MaskBlocks. */
   blocks: z.strictObject({
+    /** How many. */
     count: z.int().positive(),
     /** Width of each block's output. */
     units: z.int().positive(),

@@ -11,6 +11,7 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("nfm"),
+  /** Features of one embedding dim; plain numbers enter the first-order term only. */
   features: featureGroup,
   embeddingDim,
   /** The MLP over the pooled products. */

@@ -15,6 +15,7 @@ const schema = z.strictObject({
   embeddingDim,
   /** The dot products of all pairs of fields, the superposed outer products, or both. */
   product: z.enum(["inner", "outer", "both"]).default("inner"),
+  /** The MLP over embeddings, numbers and products. */
   mlp: mlpSchema,
 });
 

@@ -10,11 +10,13 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("wideAndDeep"),
+  /** The linear model. */
   wide: z.strictObject({
     features: featureGroup,
     /** A weight of an id is the sum of so many numbers. TorchEasyRec's default is 4; 1 is the paper's. */
     embeddingDim: z.int().positive().default(4),
   }),
+  /** The MLP and what it sees. */
   deep: z.strictObject({ features: featureGroup, mlp: mlpSchema }),
   embeddingDim,
   /** An MLP over the wide term and the deep MLP's output, instead of their sum. */

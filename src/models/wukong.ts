@@ -10,6 +10,7 @@ import { defineModel } from "./model.js";
 const schema = z.strictObject({
   kind: z.literal("wukong"),
   ...fieldGroups,
+  /** One entry a layer, from the input on. */
   layers: z.array(wukongLayerSchema).min(1),
   /** The MLP over the fields of the last layer. */
   final: mlpSchema,
