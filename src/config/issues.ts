@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { closeNames } from "../data/near-names.js";
 import type { ErrorReport } from "../errors.js";
+import { showValue } from "../show-value.js";
 import { keysAt } from "./schema-walk.js";
 
 type Issue = z.core.$ZodIssue;
@@ -21,7 +22,7 @@ export function describeIssues(
 
 function describeIssue(schema: z.core.$ZodType, issue: Issue, config: unknown): ErrorReport {
   const where = formatPath(issue.path);
-  const got = show(valueAt(config, issue.path));
+  const got = showValue(valueAt(config, issue.path));
   switch (issue.code) {
     case "unrecognized_keys":
       return describeUnknownKey(schema, issue, config);
@@ -86,7 +87,7 @@ function describeUnknownKey(
   return {
     what: `unknown key "${key}"`,
     where: formatPath([...issue.path, key]),
-    got: show(valueAt(config, [...issue.path, key])),
+    got: showValue(valueAt(config, [...issue.path, key])),
     expected: known.length > 0 ? `one of ${known.join(", ")}` : "no such key",
     next: near === undefined ? `Remove "${key}".` : meant,
   };
@@ -125,7 +126,7 @@ function describeUnion(
           ? `${String(issue.discriminator)} is missing`
           : `there is no such ${String(issue.discriminator)}`,
       where: formatPath(path),
-      got: show(typed),
+      got: showValue(typed),
       expected: `one of ${options.map((option) => JSON.stringify(option)).join(", ")}`,
       next: nextForChoice(typed, options),
     };
@@ -154,10 +155,4 @@ export function formatPath(path: readonly PropertyKey[]): string {
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-}
-
-function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value));
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
 import { writeCheckpoint } from "../checkpoint/index.js";
 import { defineConfig, resolveConfig } from "../config/config.js";
+import { ConfigError } from "../errors.js";
 import { fitFeatures } from "../features/fit.js";
 import { load, type Predictor } from "./predictor.js";
 import type { RowOf } from "./row.js";
@@ -102,6 +103,47 @@ describe("a loaded predictor", () => {
     expect(() => model.predict([row, { ...row, price: Number.NaN }, { ...row, hour: 9 }])).toThrow(
       /the feature price refuses the row, and 1 more/,
     );
+  });
+});
+
+describe("rows that are not as they should be", () => {
+  const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [] };
+  // biome-ignore lint/suspicious/noExplicitAny: what JavaScript may hand over
+  const predict = (rows: any) => model.predict(rows);
+
+  it("without a column are refused, with the name that was perhaps meant", () => {
+    const { price: _, ...rest } = row;
+    expect(() => predict([row, { ...rest, prise: 3 }])).toThrow(
+      /rows\[1\]: the column price is not in the row[\s\S]*expected: price[\s\S]*"prise" meant to be "price"/,
+    );
+    expect(() => predict([{}])).toThrow(/the column hour is not in the row\n +got: +no columns/);
+    expect(() => predict([{ ...row, price: undefined }])).toThrow(/price: null where the value is missing/);
+  });
+
+  it("are objects in a list", () => {
+    for (const bad of [null, [1, 2], "row", 3, undefined])
+      expect(() => predict([row, bad])).toThrow(/rows\[1\]: a row is no object/);
+    for (const bad of [null, row, "rows", undefined])
+      expect(() => predict(bad)).toThrow(/the rows to score are no list/);
+  });
+
+  it("are shown whatever they hold", () => {
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    expect(() => predict([{ ...row, shop: circular }])).toThrow(/shop: \{"self":\[circular\]\}/);
+    expect(() => predict([{ ...row, price: [2n] }])).toThrow(/price: \[2n\]/);
+  });
+});
+
+describe("options of load", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: what JavaScript may hand over
+  const refusal = (options: any) => expect(load(folder, options)).rejects;
+
+  it("that do not exist are refused", async () => {
+    await refusal({ theads: 2 }).toThrow(/load\(\): theads: unknown key "theads"[\s\S]*"threads"/);
+    await refusal({ backend: "gpu" }).toThrow(/load\(\): backend: [\s\S]*"native", "reference"/);
+    await refusal({ threads: 0 }).toThrow(/load\(\): threads: a value is out of range/);
+    await refusal({ checkpoint: "newest" }).toThrow(ConfigError);
   });
 });
 

@@ -3,20 +3,16 @@ import type { Config } from "../config/config.js";
 import { DataError } from "../errors.js";
 import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import { type BackendName, selectBackend } from "../run/backend.js";
+import { selectBackend } from "../run/backend.js";
 import { openModel, type TrainedModel } from "../run/model.js";
-import { type CheckpointChoice, findCheckpoint } from "../run/run-directory.js";
+import { findCheckpoint } from "../run/run-directory.js";
+import { showValue } from "../show-value.js";
 import { LOGITS } from "../train/model-graphs.js";
+import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import type { RowOf } from "./row.js";
+import { checkRows } from "./rows.js";
 
-export interface LoadOptions {
-  /** Default: the best on the validation split where one was measured, else the latest. */
-  readonly checkpoint?: CheckpointChoice;
-  /** Default: native where it can be had. */
-  readonly backend?: BackendName;
-  /** Native threads of one call; default 1, which is fastest for the few rows of a request. */
-  readonly threads?: number;
-}
+export type { LoadOptions } from "./load-options.js";
 
 /** Rows that one pass through the model takes; more are scored in pieces. */
 const MAX_BATCH = 1024;
@@ -32,15 +28,15 @@ const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
  * ```
  *
  * @param path a run directory, or a checkpoint
- * @throws CheckpointError where there is no sound checkpoint
+ * @throws CheckpointError where there is no sound checkpoint, ConfigError for an unknown option
  */
 export async function load<C = unknown>(
   path: string,
   options: LoadOptions = {},
 ): Promise<Predictor<RowOf<C>>> {
-  const checkpoint = await findCheckpoint(path, options.checkpoint);
-  const { backend } = selectBackend(options.backend);
-  const { threads = 1 } = options;
+  const { checkpoint: choice, backend: name, threads = 1 } = checkLoadOptions(options);
+  const checkpoint = await findCheckpoint(path, choice);
+  const { backend } = selectBackend(name);
   return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
 }
 
@@ -52,17 +48,21 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   /** Training steps that the parameters have seen. */
   readonly step: number;
   private readonly encoder: Encoder;
+  /** The columns that the features read. */
+  private readonly columns: readonly string[];
 
   constructor(private readonly model: TrainedModel) {
     this.config = model.config;
     this.features = model.features;
     this.step = model.checkpoint.manifest.step;
     this.encoder = createEncoder(model.features);
+    this.columns = [...new Set(model.features.features.flatMap(({ reading }) => reading.columns))];
   }
 
   /**
-   * Probabilities [rows], in the order of the rows.
-   * @throws DataError naming the first row and feature that cannot be read
+   * Probabilities [rows], in the order of the rows. A row has every column that the features read; `null` is a
+   * missing value.
+   * @throws DataError naming the first row and column that is not there, or feature that cannot be read
    */
   predict(rows: readonly Row[]): Float32Array {
     const probabilities = this.logits(rows);
@@ -77,7 +77,8 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
 
   /** The model's scores before the sigmoid [rows]: all that ranking needs. */
   logits(rows: readonly Row[]): Float32Array {
-    const raw = rows as readonly RawRow[];
+    const raw: unknown = rows;
+    checkRows(raw, this.columns);
     const encoded = this.encoder.encode(raw);
     if (encoded.bad.length > 0) throw this.refusal(encoded.bad, raw);
     const logits = new Float32Array(rows.length);
@@ -96,7 +97,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   private refusal(bad: readonly BadCell[], rows: readonly RawRow[]): DataError {
     const [{ row, feature, reason }] = bad;
     const { reading } = this.features.features.find(({ name }) => name === feature)!;
-    const values = reading.columns.map((column) => `${column}: ${show(rows[row][column])}`);
+    const values = reading.columns.map((column) => `${column}: ${showValue(rows[row][column])}`);
     const more = bad.length > 1 ? `, and ${bad.length - 1} more rows` : "";
     return new DataError({
       what: `the feature ${feature} refuses the row${more}`,
@@ -106,10 +107,4 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
       next: "Mend the row, or leave it out.",
     });
   }
-}
-
-function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? typeof value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -1,0 +1,47 @@
+import { closeNames, nearNames } from "../data/near-names.js";
+import { DataError } from "../errors.js";
+import type { RawRow } from "../features/encoder.js";
+import { showValue } from "../show-value.js";
+
+/**
+ * Refuses what is no list of rows, and rows without a column that the features read: a column left out by mistake
+ * would be scored as a missing value. `null` says that a value is missing.
+ * @throws DataError naming the first such row
+ */
+export function checkRows(rows: unknown, columns: readonly string[]): asserts rows is readonly RawRow[] {
+  if (!Array.isArray(rows))
+    throw new DataError({
+      what: "the rows to score are no list",
+      where: "rows",
+      got: showValue(rows),
+      expected: "a list of objects, one a row",
+      next: "Give predict([row]), or predictOne(row) for one.",
+    });
+  for (let i = 0; i < rows.length; i++) checkRow(rows[i], i, columns);
+}
+
+function checkRow(row: unknown, i: number, columns: readonly string[]): void {
+  if (typeof row !== "object" || row === null || Array.isArray(row))
+    throw new DataError({
+      what: "a row is no object",
+      where: `rows[${i}]`,
+      got: showValue(row),
+      expected: `an object with ${columns.slice(0, 5).join(", ")}${columns.length > 5 ? ", …" : ""}`,
+      next: "Give each row as an object of its columns.",
+    });
+  const missing = columns.find((column) => (row as RawRow)[column] === undefined);
+  if (missing !== undefined) throw withoutColumn(missing, row as RawRow, i, columns);
+}
+
+function withoutColumn(missing: string, row: RawRow, i: number, columns: readonly string[]): DataError {
+  const others = Object.keys(row).filter((key) => !columns.includes(key));
+  const [near] = closeNames(missing, others);
+  const absent = `Give it, or ${missing}: null where the value is missing.`;
+  return new DataError({
+    what: `the column ${missing} is not in the row`,
+    where: `rows[${i}]`,
+    got: Object.keys(row).length === 0 ? "no columns" : nearNames(missing, Object.keys(row), 10).join(", "),
+    expected: missing,
+    next: near === undefined ? absent : `Is "${near}" meant to be "${missing}"? ${absent}`,
+  });
+}
