@@ -9,6 +9,7 @@ import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
 import { ChunkEncoder } from "./chunk-encoder.js";
+import { verifyCompressed } from "./compressed.js";
 import { Duck } from "./duckdb.js";
 import { learnStatistics, whereSql } from "./learn.js";
 import { learnDerived } from "./learn-derived.js";
@@ -151,6 +152,7 @@ async function pack(
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   try {
+    for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
     const fitted = await learn(duck, options, jobs[0]);
     const unassigned = await packJobs(duck, options, jobs, fitted, directory);
     writePrepared(

@@ -8,6 +8,7 @@ import { Block } from "../features/block.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { ChunkEncoder, type Targets } from "./chunk-encoder.js";
 import type { ColumnSet } from "./columns.js";
+import { verifyCompressed } from "./compressed.js";
 import { Duck, quoteName } from "./duckdb.js";
 import { type MalformedRow, readRejects } from "./rejects.js";
 import { columnType, openSource, type Source } from "./source.js";
@@ -70,6 +71,7 @@ export async function* scanSource(
       targetNames,
     );
     const source = await openSource(duck, config, where, wants, scratch);
+    await verifyCompressed(source.identity, where);
     const wires = fitted.features.map(({ name, reading }) =>
       readingWires(reading, source, `features.${name}`),
     );
