@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import type { MetricResult } from "../metrics/index.js";
+import type { BinaryEvaluation, MetricResult } from "../metrics/index.js";
 import type { Measured } from "../run/report.js";
 
 /** A table of text; every column after the first is aligned to the right unless `left` names it. */
@@ -25,27 +25,59 @@ function withRuleUnderHead(text: string): string {
   return [top, head, rule, ...rest].join("\n");
 }
 
-/** AUC, log loss and normalised entropy of each model; why a metric is undefined is said below the table. */
+/** The main metrics of each model; why one is undefined is said below the table. */
 export function metricsTable(results: readonly Measured[]): string {
+  const columns = columnsOf(results[0].evaluation);
   const rows = results.map(({ name, evaluation }) => [
     name,
-    cell(evaluation.auc, 4),
-    cell(evaluation.logLoss, 5),
-    cell(evaluation.normalizedEntropy, 5),
+    ...columns.map(({ of, digits }) => cell(of(evaluation), digits)),
   ]);
-  const grid = table(["model", "AUC", "log loss", "normalised entropy"], rows);
-  return [grid, ...reasonsOf(results)].join("\n");
+  const grid = table(["model", ...columns.map(({ head }) => head)], rows);
+  return [grid, ...reasonsOf(results, columns)].join("\n");
 }
 
-function cell(result: MetricResult, digits: number): string {
+interface MetricColumn {
+  readonly head: string;
+  readonly digits: number;
+  readonly of: (evaluation: BinaryEvaluation) => MetricResult | undefined;
+}
+
+const PROBABILITY_COLUMNS: readonly MetricColumn[] = [
+  { head: "AUC", digits: 4, of: ({ auc }) => auc },
+  { head: "log loss", digits: 5, of: ({ logLoss }) => logLoss },
+  { head: "normalised entropy", digits: 5, of: ({ normalizedEntropy }) => normalizedEntropy },
+];
+const NUMBER_COLUMNS: readonly MetricColumn[] = [
+  { head: "XAUC", digits: 4, of: ({ xauc }) => xauc },
+  { head: "mean squared error", digits: 5, of: ({ meanSquaredError }) => meanSquaredError },
+  { head: "mean absolute error", digits: 5, of: ({ meanAbsoluteError }) => meanAbsoluteError },
+];
+
+function columnsOf({ xauc, groupedAuc, recallAt = {} }: BinaryEvaluation): readonly MetricColumn[] {
+  if (xauc) return NUMBER_COLUMNS;
+  const grouped: MetricColumn = { head: "grouped AUC", digits: 4, of: (evaluation) => evaluation.groupedAuc };
+  const recalls = Object.keys(recallAt).map(
+    (k): MetricColumn => ({
+      head: `recall@${k}`,
+      digits: 4,
+      of: (evaluation) => evaluation.recallAt?.[Number(k)],
+    }),
+  );
+  return [...PROBABILITY_COLUMNS, ...(groupedAuc ? [grouped] : []), ...recalls];
+}
+
+/** Empty where a model was not measured by it. */
+function cell(result: MetricResult | undefined, digits: number): string {
+  if (!result) return "";
   return result.defined ? result.value.toFixed(digits) : "undefined";
 }
 
-function reasonsOf(results: readonly Measured[]): string[] {
-  const reasons = results.flatMap(({ evaluation: { auc, logLoss, normalizedEntropy } }) =>
-    Object.entries({ AUC: auc, "log loss": logLoss, "normalised entropy": normalizedEntropy }).flatMap(
-      ([name, result]) => (result.defined ? [] : [`${name} is undefined: ${result.reason}`]),
-    ),
+function reasonsOf(results: readonly Measured[], columns: readonly MetricColumn[]): string[] {
+  const reasons = results.flatMap(({ evaluation }) =>
+    columns.flatMap(({ head, of }) => {
+      const result = of(evaluation);
+      return !result || result.defined ? [] : [`${head} is undefined: ${result.reason}`];
+    }),
   );
   return [...new Set(reasons)];
 }

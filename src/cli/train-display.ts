@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Config } from "../config/config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
-import { formatMetric } from "../metrics/index.js";
+import { type BinaryEvaluation, formatMetric } from "../metrics/index.js";
 import type { RunListener } from "../run/train-run.js";
 import { Progress } from "../train/progress.js";
 import { formatCount } from "../train/progress-line.js";
@@ -58,11 +58,13 @@ export class TrainDisplay implements RunListener {
       trained: (rows, loss, auc) => progress.advance({ rows, loss, auc }),
       evaluationStarted: (rows) => progress.start(`${name}, valid`, rows),
       evaluatedRows: (rows) => progress.advance({ rows }),
-      evaluated: ({ step }, { auc, logLoss }) => {
+      initialized: ({ checkpoint, matched, unmatched }) => {
+        const rest = unmatched.length > 0 ? `; as initialised: ${unmatched.join(", ")}` : "";
+        progress.log(`${name} starts from ${checkpoint}: ${count(matched.length)} parameters${rest}`);
+      },
+      evaluated: ({ step }, evaluation) => {
         progress.stop();
-        progress.log(
-          `${name}, step ${count(step)}: valid AUC ${formatMetric(auc, 4)}, log loss ${formatMetric(logLoss)}`,
-        );
+        progress.log(`${name}, step ${count(step)}: valid ${mainMetrics(evaluation)}`);
       },
     };
   }
@@ -97,4 +99,10 @@ function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds:
       lines.push(`        ${count(times)} × ${reason}`);
   }
   return lines;
+}
+
+function mainMetrics({ auc, logLoss, xauc, meanSquaredError, groupedAuc }: BinaryEvaluation): string {
+  if (xauc) return `XAUC ${formatMetric(xauc, 4)}, mean squared error ${formatMetric(meanSquaredError)}`;
+  const grouped = groupedAuc ? `, grouped AUC ${formatMetric(groupedAuc, 4)}` : "";
+  return `AUC ${formatMetric(auc, 4)}${grouped}, log loss ${formatMetric(logLoss)}`;
 }

@@ -8,6 +8,7 @@ import {
   type OwnModel,
   ownModelOf,
 } from "../models/index.js";
+import type { FeatureInfo } from "../models/model.js";
 import { inferenceGraph } from "../train/model-graphs.js";
 import { trainSchema } from "../train/train-config.js";
 import { type DataInput, dataSchema } from "./data.js";
@@ -66,9 +67,22 @@ export function resolveConfig(value: unknown): Config {
   const schema = own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
-  inferenceGraph({
-    model: parsed.data.model as ModelConfig,
-    features: configuredFeatureInfos(parsed.data.features),
-  });
+  const features = configuredFeatureInfos(parsed.data.features);
+  inferenceGraph({ model: parsed.data.model as ModelConfig, features });
+  checkGroups(parsed.data.train.groups, features);
   return parsed.data;
+}
+
+/** Rows are grouped by one id a row. */
+function checkGroups(groups: Config["train"]["groups"], features: readonly FeatureInfo[]): void {
+  if (!groups) return;
+  const ids = features.filter(({ type }) => type === "id").map(({ name }) => name);
+  if (ids.includes(groups.by)) return;
+  throw new ConfigError({
+    what: "rows cannot be grouped by this",
+    where: "train.groups.by",
+    got: groups.by,
+    expected: `a feature with one id a row: ${ids.join(", ") || "there is none"}`,
+    next: 'Name one, or add it: { kind: "id", name: "user", hash: 1000000 }. The model need not use it.',
+  });
 }

@@ -105,6 +105,15 @@ describe("StreamingAuc", () => {
     );
   });
 
+  it("forgets by half-lives: a row that came n half-lives ago weighs 2^-n", () => {
+    const stream = new StreamingAuc(2);
+    stream.add(Float32Array.of(1, -1), Float32Array.of(1, 0));
+    stream.add(Float32Array.of(2, -2), Float32Array.of(0, 1));
+    const scores = Float32Array.of(1, -1, 2, -2);
+    const labels = Float32Array.of(1, 0, 0, 1);
+    expect(stream.result()).toEqual(auc(scores, labels, Float32Array.of(0.5, 0.5, 1, 1)));
+  });
+
   it("starts over after a reset", () => {
     const stream = new StreamingAuc();
     stream.add(Float32Array.of(1, -1), Float32Array.of(0, 1));

@@ -16,9 +16,13 @@ export class StreamingAuc {
   readonly #positive = new Float64Array(BINS);
   readonly #negative = new Float64Array(BINS);
 
+  /** @param halfLifeRows rows after which a row counts half; left out, all rows count alike */
+  constructor(private readonly halfLifeRows = Number.POSITIVE_INFINITY) {}
+
   /** @param logits [N] @param labels [N] 0 or 1 @param weights [N] optional @throws MetricError */
   add(logits: Float32Array, labels: Float32Array, weights?: Float32Array): void {
     checkBinaryInput(logits, labels, weights);
+    this.#fade(logits.length);
     for (let row = 0; row < logits.length; row++) {
       const bin = Math.min(BINS - 1, Math.floor(sigmoid(logits[row]) * BINS));
       const counts = labels[row] === 1 ? this.#positive : this.#negative;
@@ -39,6 +43,15 @@ export class StreamingAuc {
   reset(): void {
     this.#positive.fill(0);
     this.#negative.fill(0);
+  }
+
+  /** Rows that are added together are of one age. */
+  #fade(rows: number): void {
+    const kept = 0.5 ** (rows / this.halfLifeRows);
+    if (kept === 1) return;
+    for (const counts of [this.#positive, this.#negative]) {
+      for (let bin = 0; bin < BINS; bin++) counts[bin] *= kept;
+    }
   }
 
   #pairs(): PairCount {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.js";
 import type { ColumnSet } from "../data/columns.js";
-import { type BinaryEvaluation, baseRate, evaluateBinary } from "../metrics/index.js";
+import { type BinaryEvaluation, baseRate, evaluateBinary, evaluateRegression } from "../metrics/index.js";
 import { configuredFeatureInfos } from "../models/feature-info.js";
 import { input } from "../ops/sources.js";
-import { columnValues } from "../train/evaluate.js";
+import { columnValues, type MetricSettings } from "../train/evaluate.js";
+import { predictsNumbers } from "../train/loss.js";
 import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../train/optimizers.js";
 
@@ -13,9 +14,14 @@ export const baselineDirectory = (runDir: string): string => join(runDir, "basel
 
 /**
  * Every row predicted to be the base rate of the training split: what any model must beat. A rate of 0 or 1 is
- * certainty, whose log loss is undefined here.
+ * certainty, whose log loss is undefined here. For a model that predicts numbers, the mean label.
  */
-export function evaluateBaseRate(train: ColumnSet, held: ColumnSet): BinaryEvaluation {
+export function evaluateBaseRate(
+  train: ColumnSet,
+  held: ColumnSet,
+  settings: MetricSettings,
+): BinaryEvaluation {
+  if (predictsNumbers(settings.loss)) return evaluateMean(train, held);
   const rate = baseRate(columnValues(train, LABEL_INPUT), weightsOf(train));
   const certain = !rate.defined || rate.value === 0 || rate.value === 1;
   const logit = certain ? 0 : Math.log(rate.value / (1 - rate.value));
@@ -25,6 +31,15 @@ export function evaluateBaseRate(train: ColumnSet, held: ColumnSet): BinaryEvalu
   const reason = rate.defined ? `all training labels are ${rate.value}` : rate.reason;
   const none = { defined: false, reason } as const;
   return { ...evaluation, logLoss: none, normalizedEntropy: none, calibration: none };
+}
+
+function evaluateMean(train: ColumnSet, held: ColumnSet): BinaryEvaluation {
+  const labels = columnValues(train, LABEL_INPUT);
+  const weights = weightsOf(train);
+  const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? labels.length;
+  const mean = labels.reduce((sum, label, row) => sum + label * (weights?.[row] ?? 1), 0) / total;
+  const predictions = new Float32Array(held.rows).fill(mean);
+  return evaluateRegression(predictions, columnValues(held, LABEL_INPUT), weightsOf(held));
 }
 
 function weightsOf(data: ColumnSet): Float32Array | undefined {
@@ -44,6 +59,8 @@ export function logisticRegressionOf(config: Config): Config {
 }
 
 const BASELINE_TRAINING = {
+  // Another model: it has none of those weights.
+  initializeFrom: undefined,
   optimizer: optimizerSchema.parse({
     dense: { kind: "adagrad", learningRate: 0.05 },
     embedding: { kind: "adagrad", learningRate: 0.05 },

@@ -8,6 +8,7 @@ import { nearNames } from "../data/near-names.js";
 import { openSource } from "../data/source.js";
 import { columnWants } from "../data/wire.js";
 import { ConfigError } from "../errors.js";
+import { predictionsOf } from "../train/loss.js";
 import type { TrainedModel } from "./model.js";
 import { checkOutput, quarantineOf } from "./output-file.js";
 import { PredictionsFile, refuseFormat } from "./predictions-file.js";
@@ -47,7 +48,7 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   try {
     for await (const batch of scoreSource(model, source, { where, passthrough: columns })) {
       rows.add(batch);
-      file.append(batch.rowNumbers, batch.passthrough, probabilities(batch.logits));
+      file.append(batch.rowNumbers, batch.passthrough, predictionsOf(model.config.train.loss, batch.logits));
       quarantine.add(batch);
       onRows(rows.read);
     }
@@ -58,10 +59,6 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
     file.close();
   }
   return { rows, quarantine: quarantine.written ? quarantine.path : undefined };
-}
-
-function probabilities(logits: Float32Array): Float32Array {
-  return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
 }
 
 /** The files of a source, and the SQL types of the carried columns as the scan will read them. */

@@ -1,5 +1,5 @@
 import type { PreparedData } from "../data/prepared.js";
-import type { BinaryEvaluation, MetricResult } from "../metrics/index.js";
+import { type BinaryEvaluation, namedMetrics } from "../metrics/index.js";
 
 /** One line of the final table: a model, or a baseline, measured on the held-out split. */
 export interface Measured {
@@ -40,12 +40,19 @@ export interface SplitReport {
   readonly quarantineFile: string;
 }
 
-type MetricName = "auc" | "logLoss" | "normalizedEntropy" | "calibration" | "baseRate";
+type MetricName =
+  | "auc"
+  | "logLoss"
+  | "normalizedEntropy"
+  | "calibration"
+  | "baseRate"
+  | "accuracy"
+  | "meanAbsoluteError"
+  | "meanSquaredError";
+type OptionalMetricName = "xauc" | "groupedAuc" | `recall@${number}`;
 type MetricValues = { readonly [K in MetricName]: number | null } & {
-  readonly undefined?: Readonly<Record<string, string>>;
-};
-
-const METRICS: readonly MetricName[] = ["auc", "logLoss", "normalizedEntropy", "calibration", "baseRate"];
+  readonly [K in OptionalMetricName]?: number | null;
+} & { readonly undefined?: Readonly<Record<string, string>> };
 
 export function splitReports({ splits }: PreparedData): Record<string, SplitReport> {
   const entries = Object.entries(splits).map(([name, split]) => {
@@ -61,11 +68,11 @@ export function measuredReport({ name, evaluation }: Measured): Report["results"
 
 /** Metrics as JSON has them: numbers, `null` with a reason where undefined. */
 export function metricsReport(evaluation: BinaryEvaluation): MetricValues {
-  const results: [MetricName, MetricResult][] = METRICS.map((name) => [name, evaluation[name]]);
+  const results = Object.entries({ ...namedMetrics(evaluation), baseRate: evaluation.baseRate });
   const values = results.map(([name, result]) => [name, result.defined ? result.value : null]);
   const reasons = results.flatMap(([name, result]) => (result.defined ? [] : [[name, result.reason]]));
   return {
-    ...Object.fromEntries(values),
+    ...(Object.fromEntries(values) as Record<MetricName, number | null>),
     ...(reasons.length > 0 && { undefined: Object.fromEntries(reasons) }),
   };
 }

@@ -2,8 +2,8 @@ import type { SourceConfig } from "../config/data.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
-import { type BinaryEvaluation, evaluateBinary } from "../metrics/index.js";
-import { columnValues, INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
+import type { BinaryEvaluation } from "../metrics/index.js";
+import { columnIds, columnValues, INFERENCE_BATCH, measure, predictLogits } from "../train/evaluate.js";
 import type { TrainedModel } from "./model.js";
 
 /** Rows read at a time: a few steps of inference, and a bound on memory. */
@@ -78,21 +78,33 @@ export async function evaluateSource(
   onRows: (rows: number) => void,
 ): Promise<SourceEvaluation> {
   const { label, weight, maxBadRows } = model.config.data;
+  const { groups } = model.config.train;
   const rows = new RowCount();
-  const parts: { logits: Float32Array; labels: Float32Array; weights: Float32Array }[] = [];
+  const parts: Record<"logits" | "labels" | "weights", Float32Array>[] = [];
+  const groupIds: Int32Array[] = [];
   for await (const batch of scoreSource(model, source, { where, label, weight })) {
     rows.add(batch);
     const labels = columnValues(batch.columns, labelColumn);
     parts.push({ logits: batch.logits, labels, weights: columnValues(batch.columns, weightColumn) });
+    if (groups) groupIds.push(columnIds(batch.columns, groups.by));
     onRows(rows.read);
   }
   rows.check(where, maxBadRows);
-  const join = (key: "logits" | "labels" | "weights") => concatenate(parts.map((part) => part[key]));
-  return { evaluation: evaluateBinary(join("logits"), join("labels"), join("weights")), rows };
+  const join = (key: "logits" | "labels" | "weights") =>
+    concatenate(
+      parts.map((part) => part[key]),
+      Float32Array,
+    );
+  const scored = { logits: join("logits"), labels: join("labels"), weights: join("weights") };
+  const ids = groups && { groups: concatenate(groupIds, Int32Array) };
+  return { evaluation: measure({ ...scored, ...ids }, model.config.train), rows };
 }
 
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+function concatenate<T extends Float32Array | Int32Array>(
+  parts: readonly T[],
+  ArrayType: new (length: number) => T,
+): T {
+  const all = new ArrayType(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

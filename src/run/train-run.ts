@@ -123,7 +123,10 @@ class Run {
       const trained = await this.train("logistic regression", baseline, baselineDirectory(runDir), prepared);
       if (!trained.interrupted && !signal.aborted) results.push(await this.evaluate(trained, split, held));
     }
-    return [...results, { name: "base rate", evaluation: evaluateBaseRate(splits.train, held) }];
+    return [
+      ...results,
+      { name: "base rate", evaluation: evaluateBaseRate(splits.train, held, config.train) },
+    ];
   }
 
   private async evaluate(

@@ -5,8 +5,9 @@ import { type BadCell, createEncoder, type Encoder, type RawRow } from "../featu
 import type { FittedFeatures } from "../features/fitted.js";
 import { selectBackend } from "../run/backend.js";
 import { openModel, type TrainedModel } from "../run/model.js";
-import { findCheckpoint } from "../run/run-directory.js";
+import { type CheckpointChoice, findCheckpoint, findCheckpoint } from "../run/run-directory.js";
 import { showValue } from "../show-value.js";
+import { predictionsOf } from "../train/loss.js";
 import { LOGITS } from "../train/model-graphs.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import type { RowOf } from "./row.js";
@@ -63,11 +64,11 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
    * Probabilities [rows], in the order of the rows. A row has every column that the features read; `null` is a
    * missing value.
    * @throws DataError naming the first row and column that is not there, or feature that cannot be read
+   * Probabilities [rows], in the order of the rows; with the loss `squaredError` the predicted numbers.
+   * @throws DataError naming the first row and feature that cannot be read
    */
   predict(rows: readonly Row[]): Float32Array {
-    const probabilities = this.logits(rows);
-    for (let i = 0; i < probabilities.length; i++) probabilities[i] = 1 / (1 + Math.exp(-probabilities[i]));
-    return probabilities;
+    return predictionsOf(this.config.train.loss, this.logits(rows));
   }
 
   /** The probability of one row. */

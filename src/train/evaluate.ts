@@ -1,8 +1,10 @@
 import type { Executable } from "../backends/backend.js";
-import type { ColumnSet, FloatColumn } from "../data/columns.js";
+import type { ColumnSet, FloatColumn, IdColumn } from "../data/columns.js";
 import { DataError } from "../errors.js";
-import { type BinaryEvaluation, evaluateBinary } from "../metrics/index.js";
+import { type BinaryEvaluation, evaluateBinary, evaluateRegression } from "../metrics/index.js";
+import { predictsNumbers } from "./loss.js";
 import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./model-graphs.js";
+import type { TrainConfig } from "./train-config.js";
 
 /** Rows a step of inference, and steps a call: a call takes a fraction of a second, then progress is reported. */
 export const INFERENCE_BATCH = 4096;
@@ -33,15 +35,48 @@ export async function predictLogits(
   return logits;
 }
 
+/** The settings of training that say what is measured. */
+export type MetricSettings = Pick<TrainConfig, "loss" | "groups">;
+
+/** What metrics are computed from. */
+export interface Scored {
+  /** [N] */
+  readonly logits: Float32Array;
+  readonly labels: Float32Array;
+  readonly weights?: Float32Array;
+  /** Equal ids are one group; needed where the settings name groups. */
+  readonly groups?: Int32Array;
+}
+
+/** Every metric of scored rows. @throws MetricError */
+export function measure(
+  { logits, labels, weights, groups }: Scored,
+  settings: MetricSettings,
+): BinaryEvaluation {
+  if (predictsNumbers(settings.loss)) return evaluateRegression(logits, labels, weights);
+  const grouped = groups && settings.groups && { of: groups, recallAt: settings.groups.recallAt };
+  return evaluateBinary(logits, labels, weights, grouped);
+}
+
 /** Every metric of the model on a split. */
 export async function evaluate(
   executable: Executable,
   data: ColumnSet,
+  settings: MetricSettings,
   onRows?: (rows: number) => void,
 ): Promise<BinaryEvaluation> {
   const logits = await predictLogits(executable, data, onRows);
   const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
-  return evaluateBinary(logits, columnValues(data, LABEL_INPUT), weights);
+  const groups = settings.groups && columnIds(data, settings.groups.by);
+  return measure({ logits, labels: columnValues(data, LABEL_INPUT), weights, groups }, settings);
+}
+
+/** A column of one id a row, gathered. */
+export function columnIds(data: ColumnSet, name: string): Int32Array {
+  const column = data.columns.get(name);
+  if (column?.kind !== "id") throw new DataError({ what: "the data has no such column of ids", where: name });
+  const { data: ids, offset, stride }: IdColumn = column;
+  return Int32Array.from({ length: data.rows }, (_, row) => ids[offset + row * stride]);
 }
 
 /** A column of one number a row, gathered. */

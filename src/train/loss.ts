@@ -27,6 +27,14 @@ export const lossSchema = z.discriminatedUnion("kind", [
 
 export type Loss = z.output<typeof lossSchema>;
 
+/** Whether the logit is itself the prediction, of a label that may be any number. */
+export const predictsNumbers = ({ kind }: Loss): boolean => kind === "squaredError";
+
+/** What the model says to people: the probability of a positive label, or the number itself. */
+export function predictionsOf(loss: Loss, logits: Float32Array): Float32Array {
+  return predictsNumbers(loss) ? logits : logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+}
+
 /** The loss of each row [B, 1], from its logit and label [B, 1]. */
 export function lossOf(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: Tensor): Tensor {
   const { apply } = builder;

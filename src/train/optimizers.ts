@@ -100,6 +100,7 @@ export const l2Schema = z.strictObject({
 /** Other settings for the parameters whose whole name matches a regular expression. The first that matches counts. */
 const overrideSchema = z
   .strictObject({
+    /** For the whole name. */
     pattern: patternSchema,
     /** For the dense weights among them. */
     dense: denseOptimizerSchema.optional(),
@@ -114,8 +115,11 @@ const overrideSchema = z
   });
 
 export const optimizerSchema = z.strictObject({
+  /** Of weights and biases. */
   dense: denseOptimizerSchema.prefault({ kind: "adam" }),
+  /** Of embedding tables. */
   embedding: embeddingOptimizerSchema.prefault({ kind: "rowWiseAdagrad" }),
+  /** Other settings for parameters by name. */
   overrides: z.array(overrideSchema).default([]),
 });
 

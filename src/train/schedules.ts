@@ -11,10 +11,16 @@ const length = z.number().int().positive();
 const floor = z.number().nonnegative().default(0);
 
 /** A straight line from `from` to the base rate over the first `length`. */
-const warmupSchema = z.strictObject({ length, from: z.number().nonnegative().default(0) });
+const warmupSchema = z.strictObject({
+  length,
+  /** The rate of the first step. */
+  from: z.number().nonnegative().default(0),
+});
 
 const common = {
+  /** What lengths count. */
   by: z.enum(["step", "epoch"]).default("step"),
+  /** Before the schedule begins. */
   warmup: warmupSchema.optional(),
 };
 
@@ -39,6 +45,7 @@ const manualSchema = z
     kind: z.literal("manual"),
     /** Ascending. */
     boundaries: z.array(length).min(1),
+    /** One for each boundary. */
     learningRates: z.array(z.number().nonnegative()).min(1),
     ...common,
   })
@@ -56,7 +63,9 @@ const manualSchema = z
 /** Half a cosine from the base rate to the minimum over `steps`, then the minimum. Loshchilov & Hutter, ICLR 2017. */
 const cosineSchema = z.strictObject({
   kind: z.literal("cosine"),
+  /** Length of the descent. */
   steps: length,
+  /** The rate at its end. */
   minLearningRate: floor,
   ...common,
 });
@@ -68,6 +77,7 @@ const cosineRestartsSchema = z.strictObject({
   steps: length,
   /** How much longer each period is than the one before. */
   growth: z.number().int().min(1).default(1),
+  /** The rate at the end of each period. */
   minLearningRate: floor,
   ...common,
 });

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { MONITORED_METRICS } from "../metrics/metric.js";
+import { MONITORED_METRICS, type MonitoredMetric } from "../metrics/metric.js";
 import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
 import { initializeFromSchema } from "./initialize-from.js";
-import { lossSchema } from "./loss.js";
-import { l2Schema, optimizerSchema } from "./optimizers.js";
+import { type Loss, lossSchema, predictsNumbers } from "./loss.js";
+import { l2Schema, type Optimizers, optimizerSchema } from "./optimizers.js";
 
 const count = z.int().positive();
 
@@ -19,9 +19,13 @@ export const trainSchema = z
     steps: count.optional(),
     /** Names every random draw: initialisation, order, dropout. */
     seed: z.int().nonnegative().default(1),
+    /** What training minimises. */
     loss: lossSchema.prefault({ kind: "binaryCrossEntropy" }),
+    /** How weights and tables are updated. */
     optimizer: optimizerSchema.prefault({}),
+    /** Penalties on the size of weights. */
     l2: l2Schema.prefault({}),
+    /** Bounds on the gradients of dense weights. */
     clip: clipSchema.optional(),
     /**
      * An exponential moving average of the dense weights, `average = decay average + (1 - decay) w` at every step:
@@ -30,11 +34,24 @@ export const trainSchema = z
     average: z.strictObject({ decay: z.number().min(0).lt(1).default(0.999) }).optional(),
     /** The weights to start from, instead of random ones. */
     initializeFrom: initializeFromSchema.optional(),
+    /** Adds metrics within groups of rows (grouped AUC, recall@k) to evaluations. */
+    groups: z
+      .strictObject({
+        /** An id feature, which the model need not use: rows of one id are one group. */
+        by: z.string().min(1),
+        /** The k's of recall@k. */
+        recallAt: z.array(count).default([]),
+      })
+      .optional(),
+    /** Rows after which a row counts half in the training AUC; default: all rows since the last evaluation alike. */
+    metricsHalfLife: count.optional(),
     /** Steps between evaluations on the validation split; default once an epoch. */
     evaluateEvery: count.optional(),
     /** The validation metric that names the best checkpoint. */
     metric: z.enum(MONITORED_METRICS).default("auc"),
+    /** Stops when a validation metric no longer improves. */
     earlyStopping: earlyStoppingSchema.optional(),
+    /** When the run is saved. */
     checkpoint: z
       .strictObject({
         /** Steps between checkpoints, besides those that every evaluation makes. */
@@ -46,10 +63,45 @@ export const trainSchema = z
     /** Native threads; default the machine's processors. Results do not depend on it. */
     threads: count.optional(),
   })
-  .superRefine(({ epochs, steps }, context) => {
-    if (epochs !== undefined && steps !== undefined) {
-      context.addIssue({ code: "custom", path: ["steps"], message: "give epochs or steps, not both" });
+  .superRefine((train, context) => {
+    const complain = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: "custom", path, message });
+    if (train.epochs !== undefined && train.steps !== undefined)
+      complain(["steps"], "give epochs or steps, not both");
+    for (const { path, metric } of watchedMetrics(train)) {
+      const reason = whyUnmeasured(metric, train);
+      if (reason) complain(path, reason);
     }
   });
+
+interface Watching {
+  readonly metric: MonitoredMetric;
+  readonly earlyStopping?: { readonly metric: MonitoredMetric };
+  readonly optimizer: Optimizers;
+}
+
+/** Every place of the config that waits for a metric. */
+function watchedMetrics({ metric, earlyStopping, optimizer }: Watching) {
+  const watched: { path: (string | number)[]; metric: MonitoredMetric }[] = [{ path: ["metric"], metric }];
+  if (earlyStopping) watched.push({ path: ["earlyStopping", "metric"], metric: earlyStopping.metric });
+  for (const part of ["dense", "embedding"] as const) {
+    const { schedule } = optimizer[part];
+    if (schedule.kind === "reduceOnPlateau")
+      watched.push({ path: ["optimizer", part, "schedule", "metric"], metric: schedule.metric });
+  }
+  return watched;
+}
+
+const OF_NUMBERS: readonly MonitoredMetric[] = ["meanSquaredError", "meanAbsoluteError", "xauc"];
+
+function whyUnmeasured(metric: MonitoredMetric, { loss, groups }: { loss: Loss; groups?: object }) {
+  if (predictsNumbers(loss))
+    return OF_NUMBERS.includes(metric)
+      ? undefined
+      : `${metric} is of probabilities, and ${loss.kind} predicts numbers: name one of ${OF_NUMBERS.join(", ")}`;
+  if (metric === "xauc") return `xauc is of models that predict numbers: name auc, which is the same here`;
+  if (metric === "groupedAuc" && !groups) return "groupedAuc needs train.groups";
+  return undefined;
+}
 
 export type TrainConfig = z.output<typeof trainSchema>;

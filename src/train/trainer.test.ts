@@ -8,7 +8,9 @@ import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { ExecutionError } from "../errors.js";
 import { draw, drawKey, drawUnit } from "../random.js";
+import { columnValues } from "./evaluate.js";
 import { readMetrics } from "./metrics-log.js";
+import { LABEL_INPUT } from "./model-graphs.js";
 import { Trainer, type TrainerOptions } from "./trainer.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-trainer-"));
@@ -226,6 +228,47 @@ describe("Trainer", () => {
     const measured = await trainer.evaluate(checkpoint, prepared.splits.valid!);
     if (!measured.logLoss.defined) throw new Error(measured.logLoss.reason);
     expect(measured.logLoss.value).toBe(checkpoint.manifest.metrics.logLoss);
+  });
+
+  it("measures groups of rows, and can choose its best checkpoint by them", async () => {
+    const runDir = join(folder, "grouped");
+    const config = configOf({ groups: { by: "b", recallAt: [5] }, metric: "groupedAuc" });
+    const { checkpoint } = await trainerFor(config, { runDir }).run();
+    const { metrics } = checkpoint.manifest;
+    expect(checkpoint.dir).toBe((await findBest(runDir)).dir);
+    expect(metrics.groupedAuc).toBeGreaterThan(0.7);
+    expect(metrics.groupedAuc).not.toBe(metrics.auc);
+    // Seven groups of about 57 rows, half of them positive: five places are a fifth of the positives at most.
+    expect(metrics["recall@5"]).toBeGreaterThan(0.05);
+    expect(metrics["recall@5"]).toBeLessThan(0.4);
+  });
+
+  it("predicts numbers with squared errors", async () => {
+    const config = configOf({ loss: { kind: "squaredError" }, metric: "meanSquaredError", epochs: 4 });
+    const { checkpoint } = await trainerFor(config).run();
+    const { metrics } = checkpoint.manifest;
+    const labels = columnValues(prepared.splits.valid!, LABEL_INPUT);
+    const rate = labels.reduce((sum, label) => sum + label, 0) / labels.length;
+    // Better than the mean label, whose squared error is the labels' variance.
+    expect(metrics.meanSquaredError).toBeLessThan(0.9 * rate * (1 - rate));
+    expect(metrics.xauc).toBeGreaterThan(0.7);
+    expect(metrics.auc).toBeUndefined();
+  });
+
+  it("refuses metrics that would never be measured, and groups of no id", () => {
+    expect(() => configOf({ metric: "groupedAuc" })).toThrow(/train\.metric[\s\S]*train\.groups/);
+    expect(() => configOf({ loss: { kind: "squaredError" } })).toThrow(
+      /train\.metric[\s\S]*meanSquaredError/,
+    );
+    expect(() => configOf({ earlyStopping: { metric: "xauc" } })).toThrow(/earlyStopping\.metric/);
+    expect(() => configOf({ groups: { by: "x" } })).toThrow(/train\.groups\.by[\s\S]*a, b/);
+  });
+
+  it("refuses an override of no parameter", () => {
+    const optimizer = { overrides: [{ pattern: "embeddings\\.nobody", l2: 1 }] };
+    expect(() => trainerFor(configOf({ optimizer }))).toThrow(
+      /overrides\[0\]\.pattern[\s\S]*embeddings\.a\.weight/,
+    );
   });
 
   it("starts from the weights of another run", async () => {

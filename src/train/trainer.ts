@@ -5,11 +5,12 @@ import type { Config } from "../config/config.js";
 import type { ColumnSet } from "../data/columns.js";
 import { ExecutionError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import { type BinaryEvaluation, StreamingAuc } from "../metrics/index.js";
+import { type BinaryEvaluation, metricValues, StreamingAuc } from "../metrics/index.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
 import { type Initialized, initializeFrom } from "./initialize-from.js";
+import { predictsNumbers } from "./loss.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
 import { type LearningRate, learningRates } from "./optimizer-groups.js";
 import { Parameters } from "./parameters.js";
@@ -77,6 +78,8 @@ export class Trainer {
   private readonly listener: TrainingListener;
   private readonly rates: readonly LearningRate[];
   private readonly checkpoints: RunCheckpoints;
+  /** Of the rows trained on, the older the less where the config says so. */
+  private readonly auc: StreamingAuc;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -97,6 +100,7 @@ export class Trainer {
       keep: settings.checkpoint.keep,
       metric: settings.metric,
     });
+    this.auc = new StreamingAuc(settings.metricsHalfLife);
     const graph = trainingGraph(spec, { optimizers, l2, weighted, loss, clip, average });
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
@@ -137,7 +141,7 @@ export class Trainer {
     onRows?: (rows: number) => void,
   ): Promise<BinaryEvaluation> {
     await this.parameters.load(checkpoint, { optimizer: false });
-    return evaluate(this.inference, data, onRows);
+    return evaluate(this.inference, data, this.options.config.train, onRows);
   }
 
   private async start(): Promise<boolean> {
@@ -189,7 +193,8 @@ export class Trainer {
     const { rows } = this.options.train;
     const { batchSize } = this.plan;
     const { epoch, epochStep } = this.position;
-    const auc = new StreamingAuc();
+    const { loss: kind, metricsHalfLife } = this.options.config.train;
+    if (metricsHalfLife === undefined) this.auc.reset();
     const logEvery = Math.max(1, Math.floor(this.plan.stepsPerEpoch / LOGS_PER_EPOCH));
     let losses: number[] = [];
     this.listener.epochStarted?.(epoch, rows, epochStep * batchSize);
@@ -204,11 +209,15 @@ export class Trainer {
       left -= count;
       const loss = this.checkLosses(result.get(LOSS)!);
       losses.push(...result.get(LOSS)!);
-      auc.add(result.get(LOGITS)!, result.get(LABELS)!);
-      const area = auc.result();
+      if (!predictsNumbers(kind)) this.auc.add(result.get(LOGITS)!, result.get(LABELS)!);
+      const area = this.auc.result();
       this.listener.trained?.(took, loss, area.defined ? area.value : undefined);
       if (losses.length >= logEvery || left === 0) {
-        log.write(this.position, "train", { loss: mean(losses), ...this.lastRates() });
+        log.write(this.position, "train", {
+          loss: mean(losses),
+          ...(area.defined && { auc: area.value }),
+          ...this.lastRates(),
+        });
         losses = [];
       }
     }
@@ -271,7 +280,8 @@ export class Trainer {
     const { valid, config } = this.options;
     if (!valid) return;
     this.listener.evaluationStarted?.(valid.rows);
-    const evaluation = await evaluate(this.inference, valid, (rows) => this.listener.evaluatedRows?.(rows));
+    const onRows = (rows: number) => this.listener.evaluatedRows?.(rows);
+    const evaluation = await evaluate(this.inference, valid, config.train, onRows);
     const metrics = metricValues(evaluation);
     log.write(this.position, "valid", metrics);
     this.lastEvaluation = { step: this.position.step, metrics };
@@ -315,19 +325,6 @@ export class Trainer {
     });
     if (dir !== undefined) this.listener.checkpointed?.(dir);
   }
-}
-
-/** The metrics that are defined, by name. */
-export function metricValues({
-  auc,
-  logLoss,
-  normalizedEntropy,
-  calibration,
-}: BinaryEvaluation): Record<string, number> {
-  const results = Object.entries({ auc, logLoss, normalizedEntropy, calibration });
-  return Object.fromEntries(
-    results.flatMap(([name, result]) => (result.defined ? [[name, result.value]] : [])),
-  );
 }
 
 function mean(values: ArrayLike<number>): number {
