@@ -5,7 +5,7 @@ import { type BadCell, createEncoder, type Encoder, type RawRow } from "../featu
 import type { FittedFeatures } from "../features/fitted.js";
 import { selectBackend } from "../run/backend.js";
 import { openModel, type TrainedModel } from "../run/model.js";
-import { type CheckpointChoice, findCheckpoint, findCheckpoint } from "../run/run-directory.js";
+import { findCheckpoint } from "../run/run-directory.js";
 import { showValue } from "../show-value.js";
 import { predictionsOf } from "../train/loss.js";
 import { LOGITS } from "../train/model-graphs.js";
@@ -61,11 +61,9 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   }
 
   /**
-   * Probabilities [rows], in the order of the rows. A row has every column that the features read; `null` is a
-   * missing value.
+   * Probabilities [rows], in the order of the rows; with the loss `squaredError` the predicted numbers. A row has
+   * every column that the features read; `null` is a missing value.
    * @throws DataError naming the first row and column that is not there, or feature that cannot be read
-   * Probabilities [rows], in the order of the rows; with the loss `squaredError` the predicted numbers.
-   * @throws DataError naming the first row and feature that cannot be read
    */
   predict(rows: readonly Row[]): Float32Array {
     return predictionsOf(this.config.train.loss, this.logits(rows));
