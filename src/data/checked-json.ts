@@ -26,6 +26,6 @@ export function damaged(path: string, got: string): DataError {
     where: path,
     got,
     expected: "the file as it was written",
-    next: "delete the directory; the next run packs the source again",
+    next: "the source is packed again",
   });
 }

@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DataInput, dataSchema } from "../config/data.js";
 import { type FeatureInput, featuresSchema } from "../config/features.js";
@@ -101,5 +102,58 @@ describe("Duck.stream", () => {
     const error = await errorOf(duck.rows("SELECT nope FROM range(3)", "here"));
     expect(error.message).not.toMatch(/COLUMNS|LINE 1/);
     duck.close();
+  });
+});
+
+describe("splits and folders", () => {
+  const good = "user,y\na,1\nb,0\n";
+
+  it("refuses a split of which no row can be used, whatever maxBadRows", async () => {
+    const path = write("none.csv", "user,y,v\na,,1\nb,,1\nc,1,2\n");
+    const split = { train: "v = 2", valid: "v = 1" };
+    const error = await errorOf(prepare({ source: { path }, split, label: "y" }));
+    expect(error.message).toMatch(/every row of valid was refused[\s\S]*2 of 2 rows/);
+  });
+
+  it("says which split is empty before anything is learnt from it", async () => {
+    const path = write("empty-split.csv", "user,y,v\na,1,1\n");
+    const learns: FeatureInput = { kind: "id", name: "user", vocabulary: {} };
+    const train = prepare({ source: { path }, split: { train: "v = 9" }, label: "y" }, [learns]);
+    expect((await errorOf(train)).message).toMatch(/data\.split\.train: the split train has no rows/);
+    const sql = "SELECT * FROM source WHERE v = 9";
+    const valid = prepare({ train: { path }, valid: { path, sql }, label: "y" }, [learns]);
+    expect((await errorOf(valid)).message).toMatch(/data\.valid: the split valid has no rows/);
+  });
+
+  it("packs the same data twice at once", async () => {
+    const path = write("twice.csv", good);
+    const cacheDir = join(folder, "twice-cache");
+    const runs = Array.from({ length: 4 }, () => prepare({ train: { path }, label: "y", cacheDir }));
+    const prepared = await Promise.all(runs);
+    expect(new Set(prepared.map(({ directory }) => directory)).size).toBe(1);
+    expect(prepared.map(({ splits }) => splits.train.rows)).toEqual([2, 2, 2, 2]);
+    expect(readdirSync(join(cacheDir, "packed"))).toHaveLength(1);
+    expect(readdirSync(join(cacheDir, "tmp"))).toEqual([]);
+  });
+
+  it("removes what killed runs left, and nothing else", async () => {
+    const { pid: dead } = spawnSync(process.execPath, ["-e", ""]);
+    const id = "0123abcd-0123-4abc-8def-0123456789ab";
+    const left = [`k.${hostname()}.${dead}.${id}.partial`];
+    const others = [
+      `k.${hostname()}.${process.pid}.${id}.partial`,
+      `k.elsewhere.${dead}.${id}.partial`,
+      "k.failed",
+    ];
+    const cacheDir = join(folder, "left-cache");
+    for (const name of [...left, ...others]) mkdirSync(join(cacheDir, "packed", name), { recursive: true });
+    const { directory } = await prepare({ train: { path: write("left.csv", good) }, label: "y", cacheDir });
+    expect(readdirSync(join(cacheDir, "packed")).sort()).toEqual([...others, basename(directory)].sort());
+  });
+
+  it("names a cacheDir that is a file", async () => {
+    const cacheDir = write("file", "");
+    const error = await errorOf(prepare({ train: { path: write("f.csv", good) }, label: "y", cacheDir }));
+    expect(error.message).toMatch(/data\.cacheDir: [\s\S]*file/);
   });
 });

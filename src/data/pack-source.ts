@@ -154,11 +154,12 @@ export function tooManyBadRows(
     .sort(([, a], [, b]) => b - a)
     .slice(0, 5)
     .map(([reason, times]) => `${times} × ${reason}`);
+  const none = count === rowsRead;
   return new DataError({
-    what: `too many rows of ${split} were refused`,
+    what: none ? `every row of ${split} was refused` : `too many rows of ${split} were refused`,
     where: "data.maxBadRows",
     got: `${count} of ${rowsRead} rows (${percent(count / rowsRead)}): ${worst.join("; ")}`,
-    expected: `at most ${percent(maxBadRows)}`,
+    expected: none ? "one row at least that can be used" : `at most ${percent(maxBadRows)}`,
     next: `look at ${path}; mend the source, let the feature impute, or raise data.maxBadRows`,
   });
 }

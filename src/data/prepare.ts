@@ -1,9 +1,9 @@
-import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type DataConfig, type SplitName, splitNames } from "../config/data.js";
 import type { FeatureConfig } from "../config/features.js";
-import { DataError, PairloomError } from "../errors.js";
+import { ConfigError, DataError, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
@@ -13,6 +13,7 @@ import { verifyCompressed } from "./compressed.js";
 import { Duck } from "./duckdb.js";
 import { learnStatistics, whereSql } from "./learn.js";
 import { learnDerived } from "./learn-derived.js";
+import { ownedName, removeAbandoned } from "./owned-directory.js";
 import { packSource, type SplitTarget, tooManyBadRows } from "./pack-source.js";
 import type { PackedDataset } from "./packed.js";
 import { packedVersion } from "./packed-format.js";
@@ -23,6 +24,7 @@ import {
   openPrepared,
   type PreparedData,
   partialDirectory,
+  publish,
   writePrepared,
 } from "./prepared.js";
 import { openSource, type Source } from "./source.js";
@@ -49,8 +51,8 @@ export type PrepareProgress =
  * @throws DataError where a source cannot be read or too many of its rows are bad
  */
 export async function prepareData(options: PrepareOptions): Promise<PreparedData> {
-  const cacheDir = resolve(options.data.cacheDir);
-  const scratch = join(cacheDir, "tmp", randomUUID());
+  const cacheDir = openCacheDir(options.data.cacheDir);
+  const scratch = join(cacheDir, "tmp", ownedName());
   const duck = await Duck.open(scratch);
   try {
     const jobs = await lookAtSources(duck, options, scratch);
@@ -61,6 +63,29 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The folder, without what killed runs left in it. */
+function openCacheDir(path: string): string {
+  const cacheDir = resolve(path);
+  try {
+    for (const folder of ["tmp", "packed"]) {
+      mkdirSync(join(cacheDir, folder), { recursive: true });
+      removeAbandoned(join(cacheDir, folder));
+    }
+    return cacheDir;
+  } catch (error) {
+    throw new ConfigError(
+      {
+        what: "the folder for packed data cannot be used",
+        where: "data.cacheDir",
+        got: `${cacheDir}: ${(error as Error).message}`,
+        expected: "a folder, or a path where one can be made",
+        next: "give another cacheDir, or mend its permissions",
+      },
+      { cause: error },
+    );
   }
 }
 
@@ -149,23 +174,20 @@ async function pack(
   directory: string,
 ): Promise<PreparedData> {
   const temporary = partialDirectory(directory);
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
+  mkdirSync(temporary);
   try {
     for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
     const fitted = await learn(duck, options, jobs[0]);
-    const unassigned = await packJobs(duck, options, jobs, fitted, directory);
+    const unassigned = await packJobs(duck, options, jobs, fitted, temporary, directory);
     writePrepared(
       temporary,
       fitted,
       jobs.flatMap((job) => job.splits.map(({ name }) => name)),
       unassigned,
     );
-    // Another process may have packed the same meanwhile: the later one wins, with the same content.
-    rmSync(directory, { recursive: true, force: true });
-    renameSync(temporary, directory);
+    publish(temporary, directory);
   } catch (error) {
-    keepQuarantine(directory);
+    keepQuarantine(temporary, directory);
     throw error;
   }
   return openPrepared(directory, false);
@@ -174,11 +196,13 @@ async function pack(
 /** The first job feeds the training split. */
 async function learn(
   duck: Duck,
-  { features, onProgress }: PrepareOptions,
+  { data, features, onProgress }: PrepareOptions,
   job: Job,
 ): Promise<FittedFeatures> {
   onProgress?.({ phase: "learn" });
   const training = whereSql(job.source.select(), job.splits[0].predicate);
+  const first = await duck.rows(`SELECT 1 FROM (${training}\n) LIMIT 1`, job.source.where);
+  if (first.length === 0) throw emptySplit("train", data);
   const known = await learnStatistics(duck, features, job.wires, training);
   return fitFeatures(features, await learnDerived(duck, features, job.wires, training, known));
 }
@@ -188,10 +212,10 @@ async function packJobs(
   { data, onProgress }: PrepareOptions,
   jobs: readonly Job[],
   fitted: FittedFeatures,
+  temporary: string,
   directory: string,
 ): Promise<number> {
   const layout = layoutOf(fitted, true);
-  const temporary = partialDirectory(directory);
   let unassigned = 0;
   for (const [i, { source, splits, wires, label, weight }] of jobs.entries()) {
     const targets: SplitTarget[] = splits.map((split) => ({
@@ -233,21 +257,22 @@ function stopEarly(
   throw tooManyBadRows(name, { rowsRead, ...quarantine }, path, limit);
 }
 
-function checkSplit(
-  name: SplitName,
-  split: PackedDataset | undefined,
-  { source, maxBadRows }: DataConfig,
-): void {
+function checkSplit(name: SplitName, split: PackedDataset | undefined, data: DataConfig): void {
   if (!split) return;
-  const { rowsRead, quarantined, reasons, quarantinePath } = split;
-  if (rowsRead === 0)
-    throw new DataError({
-      what: `the split ${name} has no rows`,
-      where: source ? `data.split.${name}` : `data.${name}`,
-      got: source ? "a predicate that no row of data.source satisfies" : "a source without rows",
-      expected: "one row at least",
-      next: source ? "check the predicate against the values of its columns" : "check the source and its sql",
-    });
-  if (quarantined > maxBadRows * rowsRead)
-    throw tooManyBadRows(name, { rowsRead, count: quarantined, reasons }, quarantinePath, maxBadRows);
+  const { rows, rowsRead, quarantined, reasons, quarantinePath } = split;
+  if (rowsRead === 0) throw emptySplit(name, data);
+  if (rows === 0 || quarantined > data.maxBadRows * rowsRead)
+    throw tooManyBadRows(name, { rowsRead, count: quarantined, reasons }, quarantinePath, data.maxBadRows);
+}
+
+function emptySplit(name: SplitName, { source, split }: DataConfig): DataError {
+  return new DataError({
+    what: `the split ${name} has no rows`,
+    where: source ? `data.split.${name}` : `data.${name}`,
+    got: source
+      ? `a predicate that no row of data.source satisfies: ${split?.[name]}`
+      : "a source whose sql gives no rows",
+    expected: "one row at least",
+    next: source ? "check the predicate against the values of its columns" : "check the source and its sql",
+  });
 }

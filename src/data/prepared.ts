@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type SplitName, splitNames } from "../config/data.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
+import { ownedName } from "./owned-directory.js";
 import { PackedDataset } from "./packed.js";
 import { packedVersion } from "./packed-format.js";
 
@@ -51,21 +52,30 @@ export function writePrepared(
   writeCheckedJson(join(directory, "manifest.json"), manifest);
 }
 
-/** Where a run packs before it renames. */
-export const partialDirectory = (directory: string) => `${directory}.${process.pid}.partial`;
+/** Where a run packs before it renames; another name at every call. */
+export const partialDirectory = (directory: string) => `${directory}.${ownedName()}.partial`;
 /** Where the quarantine of a failed run stays. */
 export const failedDirectory = (directory: string) => `${directory}.failed`;
 
+/** Gives what is packed its name. Where another process has packed the same meanwhile, its directory stays. */
+export function publish(temporary: string, directory: string): void {
+  try {
+    renameSync(temporary, directory);
+  } catch (error) {
+    if (!existsSync(directory)) throw error;
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
 /** After a failure the quarantine stays, where the error says, and the unfinished columns go. */
-export function keepQuarantine(directory: string): void {
-  const temporary = partialDirectory(directory);
-  const failed = failedDirectory(directory);
-  rmSync(failed, { recursive: true, force: true });
+export function keepQuarantine(temporary: string, directory: string): void {
   for (const name of splitNames) {
     const path = join(temporary, name, "quarantine.jsonl");
+    const kept = join(failedDirectory(directory), name, "quarantine.jsonl");
+    rmSync(kept, { force: true });
     if (!existsSync(path) || statSync(path).size === 0) continue;
-    mkdirSync(join(failed, name), { recursive: true });
-    renameSync(path, join(failed, name, "quarantine.jsonl"));
+    mkdirSync(dirname(kept), { recursive: true });
+    renameSync(path, kept);
   }
   rmSync(temporary, { recursive: true, force: true });
 }
