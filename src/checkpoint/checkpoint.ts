@@ -71,9 +71,10 @@ export class Checkpoint {
 
 /**
  * Opens a checkpoint directory.
+ * @param needed the files that must be there; default all: scoring does without the optimizer's
  * @throws CheckpointError when the manifest is missing or does not verify, or a file is missing or of another size
  */
-export async function readCheckpoint(dir: string): Promise<Checkpoint> {
+export async function readCheckpoint(dir: string, needed?: readonly string[]): Promise<Checkpoint> {
   const path = join(dir, MANIFEST_FILE);
   const text = await readFile(path, "utf8").catch((cause) => {
     throw new CheckpointError(
@@ -82,7 +83,8 @@ export async function readCheckpoint(dir: string): Promise<Checkpoint> {
     );
   });
   const manifest = decodeManifest(text, path);
-  for (const [name, { bytes }] of Object.entries(manifest.files)) await checkSize(join(dir, name), bytes);
+  for (const [name, { bytes }] of Object.entries(manifest.files))
+    if (needed?.includes(name) ?? true) await checkSize(join(dir, name), bytes);
   return new Checkpoint(dir, manifest);
 }
 

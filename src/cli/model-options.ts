@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { BACKEND_NAMES, selectBackend } from "../run/backend.js";
+import { type CheckpointChoice, findCheckpoint } from "../run/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../run/model.js";
-import { type CheckpointChoice, findCheckpoint } from "../run/run-directory.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
-import { choiceOption, countOption, UsageError } from "./usage.js";
+import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
 
 /** The options of commands that score with a trained model. */
 export const modelOptions = {
@@ -31,8 +31,8 @@ interface ModelArgs {
 export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
   const { backend, fallback } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
   if (fallback !== undefined) console.error(`Reference backend, many times slower, because ${fallback}.`);
-  const threads = countOption("threads", args.threads) ?? availableParallelism();
-  const checkpoint = await findCheckpoint(args.run, checkpointChoice(args.checkpoint));
+  const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
+  const checkpoint = await findCheckpoint(args.run, checkpointChoice(args.checkpoint), console.error);
   return openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads });
 }
 

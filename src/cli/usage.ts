@@ -76,13 +76,21 @@ export function listOption(name: string, rawArgs: readonly string[]): string[] {
   return values;
 }
 
-/** A whole number ≥ 1, from the text of an option. */
-export function countOption(name: string, text: string | undefined): number | undefined {
+/** More native threads than any machine has processors. */
+export const MAX_THREADS = 1024;
+
+/** A whole number from 1 to `most`, from the text of an option. */
+export function countOption(
+  name: string,
+  text: string | undefined,
+  most = Number.MAX_SAFE_INTEGER,
+): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
+  if (Number.isInteger(value) && value > 0 && value <= most) return value;
+  const limit = most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : "";
   throw new UsageError({
-    what: `--${name} wants a whole number above 0`,
+    what: `--${name} wants a whole number above 0${limit}`,
     got: text,
     next: `For example --${name} 2.`,
   });

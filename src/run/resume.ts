@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { checkpointsDir } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
@@ -25,6 +25,14 @@ export function checkRunDirectory(runDir: string, config: Config, resume: boolea
 }
 
 function checkNew(runDir: string): void {
+  if (existsSync(runDir) && !statSync(runDir).isDirectory())
+    throw new CheckpointError({
+      what: "the run directory is a file",
+      where: runDir,
+      got: "a file",
+      expected: "a new directory",
+      next: "Name another directory (--run).",
+    });
   if (!existsSync(checkpointsDir(runDir))) return;
   throw new CheckpointError({
     what: "the run directory has a run already",
@@ -45,7 +53,7 @@ function checkSameConfig(runDir: string, config: Config): void {
       expected: "a directory that `pairloom train` wrote",
       next: "Leave --resume out to start it, or name the run with --run.",
     });
-  const before = JSON.parse(readFileSync(path, "utf8"));
+  const before = readConfigCopy(path);
   const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "");
   if (!difference) return;
   throw new ConfigError({
@@ -55,6 +63,21 @@ function checkSameConfig(runDir: string, config: Config): void {
     expected: difference.before,
     next: `Set it back, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
   });
+}
+
+function readConfigCopy(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    const report = {
+      what: "the config that the run began with cannot be read",
+      where: path,
+      got: (cause as Error).message,
+      expected: "the JSON that `pairloom train` wrote",
+      next: "Put it back (every checkpoint's manifest.json holds it too, under config), or start a new run.",
+    };
+    throw new CheckpointError(report, { cause });
+  }
 }
 
 interface Difference {

@@ -7,9 +7,10 @@ import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } 
 import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
+import { findCheckpoint } from "./find-checkpoint.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import { checkRunDirectory } from "./resume.js";
-import { CONFIG_COPY, findCheckpoint, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-directory.js";
+import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-directory.js";
 
 export interface TrainRunOptions {
   readonly config: Config;

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
 import { printGraph } from "../../graph/printer.js";
 import { loadConfig } from "../../run/config-file.js";
+import { findCheckpoint } from "../../run/find-checkpoint.js";
 import { describeModel } from "../../run/model.js";
-import { findCheckpoint } from "../../run/run-directory.js";
 import {
   describedByConfig,
   featureTable,
@@ -44,7 +44,7 @@ export const inspect = command(
 );
 
 async function inspectCheckpoint(path: string, choice: string | undefined) {
-  const checkpoint = await findCheckpoint(path, checkpointChoice(choice));
+  const checkpoint = await findCheckpoint(path, checkpointChoice(choice), console.error);
   const { step, epoch, metrics } = checkpoint.manifest;
   const measured = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   console.log(`${checkpoint.dir}: step ${count(step)}, epoch ${epoch}`);

@@ -4,13 +4,13 @@ import { relative } from "node:path";
 import { CheckpointError } from "../../errors.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../run/backend.js";
 import { type LoadedConfig, loadConfig } from "../../run/config-file.js";
-import { LATEST, newRunDirectory, REPORT } from "../../run/run-directory.js";
+import { LATEST, newRunDirectory, REPORT, removeIfEmpty } from "../../run/run-directory.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
 import { count, metricsTable, percent } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
-import { choiceOption, command, countOption } from "../usage.js";
+import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 
 export const train = command(
   "train",
@@ -43,7 +43,7 @@ export const train = command(
     const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
     const loaded = withOptions(await loadConfig(args.config), {
       steps: countOption("steps", args.steps),
-      threads: countOption("threads", args.threads),
+      threads: countOption("threads", args.threads, MAX_THREADS),
     });
     const runDir = args.run ?? (args.resume ? latestRun() : newRunDirectory(loaded.path));
     const display = new TrainDisplay(() => interrupt.ask());
@@ -68,6 +68,7 @@ export const train = command(
     } finally {
       display.stop();
       interrupt.stop();
+      if (args.run === undefined) removeIfEmpty(runDir);
     }
   },
 );
