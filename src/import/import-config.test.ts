@@ -106,6 +106,35 @@ describe("a pipeline config of TorchEasyRec", () => {
     });
   });
 
+  it("shares a table with the feature that names it by default", () => {
+    const { config } = importPipeline(fixture("dlrm"), "pipeline.config");
+    const tables = config.features.map((feature) => (feature as { embedding?: string }).embedding);
+    expect(tables).toEqual([undefined, undefined, undefined, "cat_1_emb", "cat_1_emb"]);
+  });
+
+  it("takes columns as features where they are encoded, and as inputs where they are not", () => {
+    const text = fixture("raw");
+    const kindOf = (mode: string) => {
+      const { config } = importPipeline(text.replace("FG_DAG", mode), "pipeline.config");
+      return config.features.map((feature) => ({ ...feature, dim: undefined }));
+    };
+    expect(kindOf("FG_NONE")).toMatchObject([
+      // Numbers are normalised already, and hashes and words are the rows of tables of 40 and 3 + 2 rows.
+      { kind: "number", missing: 0 },
+      { kind: "number", missing: 0 },
+      { kind: "ids", buckets: 50, separator: "\x03" },
+      { kind: "ids", buckets: 40 },
+      { kind: "ids", buckets: 5 },
+    ]);
+    expect(kindOf("FG_BUCKETIZE")).toMatchObject([
+      {},
+      {},
+      { buckets: 50 },
+      { hash: 40 },
+      { vocabulary: ["a", "b", "c"] },
+    ]);
+  });
+
   it("turns a warm-up of manual steps into one that ends at the first rate", () => {
     const text = fixture("dlrm").replace(
       "constant_learning_rate {} }\n    num_epochs",
@@ -115,7 +144,7 @@ describe("a pipeline config of TorchEasyRec", () => {
       learningRate: 0.01,
       schedule: {
         kind: "manual",
-        boundaries: [20],
+        boundaries: [21],
         learningRates: [0.002],
         warmup: { length: 10, from: 0.001 },
       },

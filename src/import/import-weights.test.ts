@@ -35,6 +35,27 @@ describe("a state dict of TorchEasyRec", () => {
     for (const missing of result.missing) expect(["output.bias", "linear.bias"]).toContain(missing);
   });
 
+  it("has the rows of a vocabulary where this one has them", async () => {
+    // There row 0 is the default value's and row 1 that of unknown words; here words come first.
+    const text = readFileSync(join(fixtures, "dlrm.config"), "utf8")
+      .replace("fg_mode: FG_NONE", "fg_mode: FG_DAG")
+      .replace(
+        "num_buckets: 10 embedding_dim: 4",
+        'vocab_list: ["a", "b", "c", "d", "e", "f", "g", "h"] embedding_dim: 4',
+      );
+    const run = join(folder, "vocabulary");
+    await importWeights(importPipeline(text, "p"), join(fixtures, "dlrm.safetensors"), run);
+    const model = await load(run, { backend: "reference" });
+    const words = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const known = rows.flatMap((row, i) => (row.cat_0 === 0 ? [] : [{ row, expected: logits.dlrm[i] }]));
+    const named = known.map(({ row }) => ({ ...row, cat_0: words[row.cat_0 - 2] ?? "unknown" }));
+    model.logits(named).forEach((score, i) => {
+      expect(Math.abs(score - known[i].expected)).toBeLessThan(
+        1e-5 * Math.max(1, Math.abs(known[i].expected)),
+      );
+    });
+  });
+
   it("of another config is refused with the two shapes", async () => {
     const { config, features } = imported("deepfm_final");
     const file = join(fixtures, "deepfm.safetensors");

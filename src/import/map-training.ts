@@ -185,13 +185,15 @@ function exponential(base: number, section: Section): { learningRate: number; sc
 
 /** With a warm-up the rate climbs from the base to the first rate of the list, which is the base of what follows. */
 function manual(base: number, section: Section): { learningRate: number; schedule: ScheduleInput } {
-  const boundaries = section.numbers("schedule_sizes");
+  // A rate there holds from the step after its boundary on.
+  const boundaries = section.numbers("schedule_sizes").map((boundary) => boundary + 1);
   const learningRates = section.numbers("learning_rates");
   const by = byOf(section);
   if (!section.boolean("warmup"))
     return { learningRate: base, schedule: { kind: "manual", boundaries, learningRates, ...by } };
-  const [length, ...later] = boundaries;
+  const [after, ...later] = boundaries;
   const [first, ...rates] = learningRates;
+  const length = after - 1;
   const warmup = { length, from: base };
   const shifted = later.map((boundary) => boundary - length);
   return {

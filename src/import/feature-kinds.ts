@@ -1,0 +1,207 @@
+import {
+  bounded,
+  type Config,
+  columnOf,
+  defaultId,
+  found,
+  numbers,
+  plainNumber,
+  pooling,
+  SEPARATOR,
+  separatorOf,
+  sourceFrom,
+  sourceOf,
+  vector,
+} from "./feature-parts.js";
+import { hasMapping, idRows } from "./map-ids.js";
+import { checkExpression, normalizerOf } from "./normalizers.js";
+import type { Section } from "./section.js";
+
+/** A kind of feature from its raw inputs: all of its config but its name and table. */
+type Kind = (section: Section) => Config;
+
+/** Kinds of features by their names there. */
+export const KINDS: Readonly<Record<string, Kind>> = {
+  id_feature(section) {
+    const { mapping } = idRows(section);
+    const column = columnOf(section, "expression");
+    const missing = section.text("default_value") ?? "";
+    const several = section.number("value_dim") !== 1;
+    if (missing === "")
+      return { kind: "ids", column, separator: separatorOf(section), ...mapping, ...pooling(section) };
+    if (several)
+      section.warn(
+        "default_value",
+        "makes this a feature of one value a row (value_dim: 1): a bag has no default here",
+      );
+    separatorOf(section);
+    pooling(section);
+    return { kind: "id", column, ...mapping, missing: defaultId(mapping, missing) };
+  },
+
+  raw_feature(section) {
+    const source = sourceOf(section, "expression");
+    const width = vector(section, separatorOf(section));
+    pooling(section);
+    if (typeof source === "string") {
+      const plain = plainNumber(section);
+      if (plain) return { kind: "number", column: source, ...width, ...plain };
+    }
+    if ("width" in width)
+      throw section.error("value_dim", {
+        what: "a vector of this kind has no counterpart",
+        expected: "a column of numbers, without boundaries",
+      });
+    const expression = normalizerOf(section)?.expression ?? "x";
+    return { kind: "expression", variables: { x: source }, expression, ...bounded(section) };
+  },
+
+  combo_feature(section) {
+    const inputs = section.texts("expression").map((text) => sourceFrom(section, "expression", text));
+    section.onlyDefault("default_value", "", NO_DEFAULT);
+    section.number("value_dim");
+    return {
+      kind: "combo",
+      inputs,
+      separator: separatorOf(section),
+      ...idRows(section).mapping,
+      ...pooling(section),
+    };
+  },
+
+  lookup_feature(section) {
+    const discrete = section.boolean("need_discrete") ?? false;
+    const withKey = section.boolean("need_key") ?? false;
+    section.onlyDefault(
+      "value_separator",
+      ",",
+      "Remove it: the numbers of a value stand between commas here.",
+    );
+    const separator = separatorOf(section);
+    const key = sourceOf(section, "key");
+    const map = sourceOf(section, "map");
+    return {
+      kind: "lookup",
+      // Of maps the separator is fixed there; the one that is given is that of keys.
+      map: typeof map === "string" && separator !== SEPARATOR ? { column: map, separator: SEPARATOR } : map,
+      key,
+      separator,
+      ...(withKey && { withKey }),
+      ...found(section, discrete || withKey || hasMapping(section)),
+    };
+  },
+
+  match_feature(section) {
+    const discrete = section.boolean("need_discrete") ?? false;
+    const withPrimary = section.boolean("show_pkey") ?? false;
+    const withSecondary = section.boolean("show_skey") ?? false;
+    const key = (name: string) => (section.text(name) === "ALL" ? "*" : sourceOf(section, name));
+    return {
+      kind: "match",
+      map: sourceOf(section, "nested_map"),
+      primary: key("pkey"),
+      secondary: key("skey"),
+      separator: separatorOf(section),
+      ...(withPrimary && { withPrimary }),
+      ...(withSecondary && { withSecondary }),
+      ...found(section, discrete || withPrimary || withSecondary || hasMapping(section)),
+    };
+  },
+
+  expr_feature(section) {
+    const texts = section.texts("variables");
+    const variables = Object.fromEntries(
+      texts.map((text) => [text.slice(text.indexOf(":") + 1), sourceFrom(section, "variables", text)]),
+    );
+    const expression = section.text("expression") ?? section.missing("expression");
+    checkExpression(section, "expression", expression, Object.keys(variables));
+    section.text("separator");
+    section.ignore(["fill_missing"], "is for vectors: an expression is of numbers here");
+    const several = section.number("value_dim") ?? 0;
+    if (several > 1) throw section.unsupported("value_dim", "Compute one number in each feature.");
+    pooling(section);
+    return { kind: "expression", variables, expression, ...bounded(section) };
+  },
+
+  overlap_feature(section) {
+    return {
+      kind: "overlap",
+      query: sourceOf(section, "query"),
+      title: sourceOf(section, "title"),
+      separator: separatorOf(section),
+      method: section.text("method") ?? section.missing("method"),
+      ...numbers(section),
+    };
+  },
+
+  kv_dot_product(section) {
+    const delimiter = section.text("kv_delimiter");
+    return {
+      kind: "kvDot",
+      query: sourceOf(section, "query"),
+      document: sourceOf(section, "document"),
+      separator: separatorOf(section),
+      ...(delimiter !== undefined && { delimiter }),
+      ...numbers(section),
+    };
+  },
+
+  combine_feature(section) {
+    const values = section.entries("value_map");
+    const common = {
+      kind: "combine",
+      input: sourceOf(section, "expression"),
+      separator: separatorOf(section),
+      ...(values.length > 0 && { values: Object.fromEntries(values) }),
+    };
+    return { ...common, ...found(section, hasMapping(section)) };
+  },
+
+  bool_mask_feature(section) {
+    const [input, mask] = section.texts("expression").map((text) => sourceFrom(section, "expression", text));
+    section.onlyDefault("default_value", "", NO_DEFAULT);
+    section.number("value_dim");
+    return {
+      kind: "mask",
+      input,
+      mask,
+      separator: separatorOf(section),
+      ...idRows(section).mapping,
+      ...pooling(section),
+    };
+  },
+
+  tokenize_feature(section) {
+    const file = section.text("vocab_file") ?? section.missing("vocab_file");
+    if (/\.(json|model)$/.test(file))
+      throw section.error("vocab_file", {
+        what: "subword tokenizers have no counterpart",
+        expected: "a file with one word a line",
+        next: "Use a word list, or tokenize the text before and import the tokens as an id_feature.",
+      });
+    section.warn("vocab_file", "is read as words, one a line, of a text split at white space");
+    section.text("tokenizer_type");
+    section.onlyDefault("default_value", "", NO_DEFAULT);
+    return {
+      kind: "tokenize",
+      input: sourceOf(section, "expression"),
+      ...textOptions(section),
+      ...idRows(section).mapping,
+      ...pooling(section),
+    };
+  },
+};
+
+const NO_DEFAULT = "Remove it: a row without a value has no id here.";
+
+function textOptions(section: Section): Config {
+  const normalizer = section.section("text_normalizer");
+  if (!normalizer) return {};
+  const options = normalizer.texts("norm_options").map(Number);
+  // The number of TEXT_UPPER2LOWER among the options.
+  if (options.length === 1 && options[0] === 1) return { lowercase: true };
+  throw section.unsupported(
+    "text_normalizer",
+    "Keep norm_options: TEXT_UPPER2LOWER alone, or normalise the column in data.train.sql.",
+  );
+}

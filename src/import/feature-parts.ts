@@ -1,0 +1,119 @@
+import { idRows } from "./map-ids.js";
+import { normalizerOf, rawValueFor } from "./normalizers.js";
+import type { Section } from "./section.js";
+
+/** What the kinds of features share, as the members of a feature's config. */
+
+export type Config = Readonly<Record<string, unknown>>;
+
+/** Between the values of one text, where a feature does not say. */
+export const SEPARATOR = "\x1d";
+
+/** `user:cate` is a column, `feature:cate` another feature. */
+export function sourceFrom(section: Section, name: string, text: string): string | { feature: string } {
+  const at = text.indexOf(":");
+  const [side, input] = at < 0 ? ["", text] : [text.slice(0, at), text.slice(at + 1)];
+  if (side === "feature") return { feature: input };
+  if (side !== "const") return input;
+  throw section.error(name, {
+    what: "a constant has no counterpart as an input",
+    got: text,
+    next: "Add it as a column in data.train.sql.",
+  });
+}
+
+export function sourceOf(section: Section, name: string): string | { feature: string } {
+  // A feature that says nothing of its input has its column's name.
+  const own = name === "expression" ? section.text("feature_name") : undefined;
+  return sourceFrom(section, name, section.text(name) ?? own ?? section.missing(name));
+}
+
+export function columnOf(section: Section, name: string): string {
+  const source = sourceOf(section, name);
+  if (typeof source === "string") return source;
+  throw section.error(name, {
+    what: "ids of another feature's value have no counterpart",
+    expected: "a column",
+    next: "Read the column that the other feature reads.",
+  });
+}
+
+export const separatorOf = (section: Section): string => section.text("separator") ?? SEPARATOR;
+
+export function pooling(section: Section): Config {
+  const pooled = section.text("pooling") ?? "sum";
+  return pooled === "sum" ? {} : { pooling: pooled };
+}
+
+export function vector(section: Section, separator: string): Config {
+  const width = section.number("value_dim") || 1;
+  return width === 1 ? {} : { width, separator };
+}
+
+export const idValue = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
+
+/** A default outside the vocabulary has a row of its own there, and the row of missing values is its counterpart. */
+export function defaultId(mapping: Config, value: string): unknown {
+  const { vocabulary } = mapping;
+  return Array.isArray(vocabulary) && !vocabulary.includes(value) ? "bucket" : { value: idValue(value) };
+}
+
+/** A number as it stands in a column; `undefined` where only an expression has the same meaning. */
+export function plainNumber(section: Section): Config | undefined {
+  const boundaries = section.numbers("boundaries");
+  const normalizer = normalizerOf(section);
+  if (boundaries.length > 0) return normalizer ? undefined : bounded(section);
+  const fallback = defaultNumber(section);
+  if (!normalizer) return { missing: fallback };
+  if (fallback === "refuse") return { normalize: normalizer.normalize, missing: fallback };
+  const missing = rawValueFor(normalizer.expression, fallback);
+  return missing === undefined ? undefined : { normalize: normalizer.normalize, missing };
+}
+
+/** The computed number of a derived feature: normalised, or put into ranges. */
+export function numbers(section: Section): Config {
+  pooling(section);
+  const plain = plainNumber(section);
+  if (plain) return plain;
+  throw section.error("normalizer", {
+    what: "this feature's number cannot be normalised so",
+    expected: "no boundaries, and a formula that takes some number to default_value",
+    next: "Give the boundaries in raw units, or set default_value to a value that the formula can have.",
+  });
+}
+
+/** Ranges of a number, or the number itself. */
+export function bounded(section: Section): Config {
+  const boundaries = section.numbers("boundaries");
+  const fallback = defaultNumber(section);
+  if (boundaries.length === 0) return { missing: fallback };
+  return { boundaries, missing: fallback === "refuse" ? "bucket" : fallback };
+}
+
+/** What stands for a missing number; several numbers must be one. */
+function defaultNumber(section: Section): number | "refuse" {
+  const text = section.text("default_value") ?? "0";
+  if (text === "") return "refuse";
+  const values = new Set(text.replaceAll(SEPARATOR, ",").split(/[,|]/).map(Number));
+  const [value] = values;
+  if (values.size === 1 && Number.isFinite(value)) return value;
+  throw section.error("default_value", {
+    what: "there is no counterpart",
+    expected: "one number",
+    next: "Use one number for the whole vector.",
+  });
+}
+
+/** What a map gave: ids, or numbers to combine into one. */
+export function found(section: Section, ids: boolean): Config {
+  const combiner = section.text("combiner") ?? "sum";
+  if (ids) {
+    const given = section.text("default_value");
+    if (given)
+      section.warn("default_value", "has no counterpart: a row in which nothing is found has no id here");
+    section.number("value_dim");
+    return { ...idRows(section).mapping, ...pooling(section) };
+  }
+  const width = section.number("value_dim") || 1;
+  return { ...(combiner !== "sum" && { combiner }), ...(width > 1 && { width }), ...numbers(section) };
+}
