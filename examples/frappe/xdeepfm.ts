@@ -1,7 +1,7 @@
 import { defineConfig } from "pairloom";
 import { frappe, training } from "./data.js";
 
-/** xDeepFM: three layers of the compressed interaction network, a first-order term and an MLP on the same embeddings. */
+/** xDeepFM: two layers of the compressed interaction network, a first-order term and an MLP on the same embeddings. */
 export default defineConfig({
   data: frappe.data,
   features: frappe.features,
@@ -13,7 +13,7 @@ export default defineConfig({
       mlp: { hiddenUnits: [400, 400, 400], norm: "batch", dropout: 0.2 },
     },
     embeddingDim: 20,
-    cin: { layers: [32, 32, 32] },
+    cin: { layers: [16, 16] },
     linear: true,
   },
   train: training,
