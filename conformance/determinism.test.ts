@@ -47,6 +47,10 @@ const EMBEDDING = [
   { kind: "rowWiseAdagrad" },
   { kind: "adam", lazy: true },
   { kind: "adam", lazy: false },
+  { kind: "partialRowWiseAdam" },
+  { kind: "lamb", lazy: false },
+  { kind: "rmsprop" },
+  { kind: "adadelta" },
 ];
 const COMBINATIONS = EMBEDDING.map((embedding, i) => ({
   dense: { kind: DENSE[i % DENSE.length] },

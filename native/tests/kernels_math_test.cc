@@ -98,5 +98,21 @@ TEST(kernels_loss_gradient_matches_plain) {
   });
 }
 
+TEST(kernels_focal_loss_matches_plain) {
+  for_each_isa_and_case(40, [](const KernelTable& k, Random& random, const std::string& where) {
+    const uint32_t rows = random.size();
+    const Matrix z = Matrix::random(random, rows, 1, -20, 20), y = Matrix::random(random, rows, 1, 0, 1);
+    const Matrix dl = Matrix::random(random, rows, 1);
+    Matrix got(rows, 1, random.below(3)), expected(rows, 1, 0);
+    const float gamma = random.coin() ? 0.5f : 2.0f;
+    k.focal_cross_entropy(z, y, got, rows, gamma, 0.3f);
+    plain.focal_cross_entropy(z, y, expected, rows, gamma, 0.3f);
+    check_near(got, expected, 1e-5, where + " loss");
+    k.focal_cross_entropy_grad(dl, z, y, got, rows, gamma, 0.3f);
+    plain.focal_cross_entropy_grad(dl, z, y, expected, rows, gamma, 0.3f);
+    check_near(got, expected, 1e-5, where + " gradient");
+  });
+}
+
 }  // namespace
 }  // namespace pairloom::test
