@@ -327,7 +327,13 @@ describe("training and serving transform alike", () => {
       fc.array(fc.constantFrom("p", "q", "", "r s"), { maxLength: 4 }).map((parts) => parts.join(",")),
     ),
     codes: maybe(fc.array(fc.integer({ min: -1, max: 9 }), { maxLength: 4 })),
-    vector: maybe(fc.array(fc.double({ noNaN: true, min: -9, max: 9 }), { minLength: 2, maxLength: 3 })),
+    // JSON has no negative zero.
+    vector: maybe(
+      fc.array(
+        fc.double({ noNaN: true, min: -9, max: 9 }).map((x) => x + 0),
+        { minLength: 2, maxLength: 3 },
+      ),
+    ),
     y: maybe(fc.constantFrom(0, 1)),
   });
   // One row that shows every type, so that no column is empty throughout.
