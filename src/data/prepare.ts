@@ -8,6 +8,7 @@ import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
+import type { LabelKind } from "../features/targets.js";
 import { ChunkEncoder } from "./chunk-encoder.js";
 import { verifyCompressed } from "./compressed.js";
 import { Duck } from "./duckdb.js";
@@ -33,6 +34,8 @@ import { columnWants, readingWires, targetWire, type Wire } from "./wire.js";
 export interface PrepareOptions {
   readonly data: DataConfig;
   readonly features: readonly FeatureConfig[];
+  /** Rows with other labels are quarantined; default `binary`. */
+  readonly labels?: LabelKind;
   readonly onProgress?: (progress: PrepareProgress) => void;
 }
 
@@ -137,7 +140,7 @@ async function lookAtSources(
 }
 
 /** One name for one config over one state of the sources; limits and places are no part of it. */
-function keyOf({ data, features }: PrepareOptions, jobs: readonly Job[]): string {
+function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: readonly Job[]): string {
   const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
   const { cacheDir, maxBadRows, ...resolved } = data;
   const files = features.flatMap((feature) => {
@@ -146,7 +149,7 @@ function keyOf({ data, features }: PrepareOptions, jobs: readonly Job[]): string
     return vocabulary && "file" in vocabulary ? [fileState(vocabulary.file), ...module] : module;
   });
   const identity = jobs.map(({ source }) => source.identity);
-  const text = JSON.stringify({ packedVersion, features, resolved, identity, files }, withoutRows);
+  const text = JSON.stringify({ packedVersion, features, labels, resolved, identity, files }, withoutRows);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
@@ -209,7 +212,7 @@ async function learn(
 
 async function packJobs(
   duck: Duck,
-  { data, onProgress }: PrepareOptions,
+  { data, labels = "binary", onProgress }: PrepareOptions,
   jobs: readonly Job[],
   fitted: FittedFeatures,
   temporary: string,
@@ -224,6 +227,7 @@ async function packJobs(
     }));
     const encoder = new ChunkEncoder(fitted, wires, {
       label: { column: data.label, wire: label },
+      labels,
       ...(weight && data.weight !== undefined && { weight: { column: data.weight, wire: weight } }),
     });
     const report = () => {

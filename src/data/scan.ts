@@ -6,6 +6,7 @@ import duckdb, { type DataChunk } from "@duckdb/node-bindings";
 import type { SourceConfig } from "../config/data.js";
 import { Block } from "../features/block.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import type { LabelKind } from "../features/targets.js";
 import { ChunkEncoder, type Targets } from "./chunk-encoder.js";
 import type { ColumnSet } from "./columns.js";
 import { verifyCompressed } from "./compressed.js";
@@ -22,6 +23,8 @@ export interface ScanOptions {
   readonly batchRows?: number;
   /** The column of the target; without it the columns have neither "@label" nor "@weight". */
   readonly label?: string;
+  /** Rows with other labels are bad; default `binary`. */
+  readonly labels?: LabelKind;
   readonly weight?: string;
   /** Columns of the source to hand on as they are, such as ids for the output. */
   readonly passthrough?: readonly string[];
@@ -61,7 +64,7 @@ export async function* scanSource(
   fitted: FittedFeatures,
   options: ScanOptions = {},
 ): AsyncGenerator<ScanBatch> {
-  const { where = "source", batchRows = 8192, label, weight, passthrough = [] } = options;
+  const { where = "source", batchRows = 8192, label, labels = "binary", weight, passthrough = [] } = options;
   const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
   const duck = await Duck.open(scratch);
   try {
@@ -75,7 +78,7 @@ export async function* scanSource(
     const wires = fitted.features.map(({ name, reading }) =>
       readingWires(reading, source, `features.${name}`),
     );
-    const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, label, weight));
+    const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, label, labels, weight));
     const carried = passthrough.map((name) => carry(source, name));
     const batcher = new Batcher(encoder, carried, batchRows);
     const rejects = source.hasRejects ? "rejects" : undefined;
@@ -92,12 +95,14 @@ export async function* scanSource(
 function targetsOf(
   source: Source,
   label: string | undefined,
+  labels: LabelKind,
   weight: string | undefined,
 ): Targets | undefined {
   if (label === undefined) return undefined;
   const target = (column: string, where: string) => ({ column, wire: targetWire(column, source, where) });
   return {
     label: target(label, "data.label"),
+    labels,
     ...(weight !== undefined && { weight: target(weight, "data.weight") }),
   };
 }

@@ -1,10 +1,11 @@
 import type { ColumnSet } from "../data/columns.js";
 import { Block, type Layout, labelColumn, layoutOf, weightColumn } from "./block.js";
-import { columnReader, compileCell, numberCell, targetFeature, type WriteCell } from "./cells.js";
+import { columnReader, compileCell, numberCell, targetFeature } from "./cells.js";
 import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
 import type { FittedFeature, FittedFeatures } from "./fitted.js";
 import { featureValues } from "./outputs.js";
-import { Refusal, type RefusalCode, refusalText } from "./refusal.js";
+import { type RefusalCode, refusalText } from "./refusal.js";
+import { type LabelKind, targetRefusal } from "./targets.js";
 import { vocabularyCache } from "./transform.js";
 
 /** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
@@ -38,13 +39,15 @@ export interface EncoderOptions {
   readonly label?: string;
   /** The key of the sample weight; without it every weight is 1. */
   readonly weight?: string;
+  /** Rows with other labels are bad; default `binary`. */
+  readonly labels?: LabelKind;
 }
 
 /** Compiles the transforms of all features once. */
 export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = {}): Encoder {
   const layout = layoutOf(fitted, options.label !== undefined);
   const columns = featureColumns(fitted, layout);
-  if (options.label !== undefined) columns.push(...targetColumns(layout, options.label, options.weight));
+  if (options.label !== undefined) columns.push(...targetColumns(layout, options.label, options));
   return { encode: (rows) => encodeRows(layout, columns, rows) };
 }
 
@@ -120,28 +123,29 @@ function columnValues(feature: FittedFeature): (batch: Batch) => readonly unknow
   };
 }
 
-function targetColumns(layout: Layout, label: string, weight: string | undefined): EncodeColumn[] {
-  const target = (name: string, column: string, check?: WriteCell): EncodeColumn => {
+function targetColumns(
+  layout: Layout,
+  label: string,
+  { labels = "binary", weight }: EncoderOptions,
+): EncodeColumn[] {
+  const at = (name: string, row: number) =>
+    row * layout.denseWidth + layout.dense.find((range) => range.name === name)!.offset;
+  const target = (name: string, column: string, kind: LabelKind | "weight"): EncodeColumn => {
     const write = numberCell(targetFeature(name, column), layout);
     return {
       feature: name,
       encode: ({ rows, block }, refuse) => {
         rows.forEach((raw, row) => {
-          const refusal = write(raw[column], row, block) || (check?.(raw[column], row, block) ?? 0);
+          const refusal = write(raw[column], row, block) || targetRefusal(kind, block.dense[at(name, row)]);
           if (refusal !== 0) refuse(row, refusal);
         });
       },
     };
   };
-  const { offset } = layout.dense.find(({ name }) => name === weightColumn)!;
-  const at = (row: number) => row * layout.denseWidth + offset;
-  const labels = target(labelColumn, label);
-  if (weight !== undefined) {
-    const check: WriteCell = (_, row, { dense }) => (dense[at(row)] < 0 ? Refusal.negative : 0);
-    return [labels, target(weightColumn, weight, check)];
-  }
+  const labelTarget = target(labelColumn, label, labels);
+  if (weight !== undefined) return [labelTarget, target(weightColumn, weight, "weight")];
   const encode: EncodeColumn["encode"] = ({ rows, block }) => {
-    for (let row = 0; row < rows.length; row++) block.dense[at(row)] = 1;
+    for (let row = 0; row < rows.length; row++) block.dense[at(weightColumn, row)] = 1;
   };
-  return [labels, { feature: weightColumn, encode }];
+  return [labelTarget, { feature: weightColumn, encode }];
 }

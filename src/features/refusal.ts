@@ -9,6 +9,7 @@ export const Refusal = {
   wrongLength: -7,
   negative: -8,
   notBoolean: -9,
+  notBinary: -10,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -23,6 +24,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.wrongLength]: "list of the wrong length",
   [Refusal.negative]: "negative value",
   [Refusal.notBoolean]: "not a boolean",
+  [Refusal.notBinary]: "neither 0 nor 1",
 };
 
 export function refusalText(code: RefusalCode): string {

@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { dataSchema } from "../config/data.js";
+import { featuresSchema } from "../config/features.js";
+import { packRows } from "../features/encoder.js";
+import type { LabelKind } from "../features/targets.js";
+import type { FloatColumn } from "./columns.js";
+import { prepareData } from "./prepare.js";
+import { scanSource } from "./scan.js";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pairloom-targets-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const targets: [label: number | string, weight: number | string][] = [
+  [1, 1],
+  [0, 0],
+  [0.5, 1],
+  [2, 1],
+  [-1, 1],
+  ["nan", 1],
+  ["", 1],
+  [1, -1],
+  [1, "inf"],
+  [1, "nan"],
+  [1, 1e39], // Beyond float.
+  [1, ""],
+];
+
+function prepare(labels?: LabelKind) {
+  const path = join(folder, "targets.csv");
+  writeFileSync(path, `user,y,w\n${targets.map(([y, w]) => `a,${y},${w}\n`).join("")}`);
+  const source = { path, types: { y: "DOUBLE", w: "DOUBLE" } };
+  const data = dataSchema.parse({ train: source, label: "y", weight: "w", maxBadRows: 1, cacheDir: folder });
+  const features = featuresSchema.parse([{ kind: "id", name: "user", hash: 10 }]);
+  return { source, prepared: prepareData({ data, features, labels }) };
+}
+
+function labelsOf({ rows, columns }: { rows: number; columns: ReadonlyMap<string, unknown> }): number[] {
+  const { data, offset, stride } = columns.get("@label") as FloatColumn;
+  return Array.from({ length: rows }, (_, r) => data[offset + r * stride]);
+}
+
+it("quarantines labels other than 0 and 1, and weights that are no finite number ≥ 0", async () => {
+  const { train } = (await prepare().prepared).splits;
+  expect(labelsOf(train)).toEqual([1, 0]);
+  expect([train.rowsRead, train.quarantined]).toEqual([12, 10]);
+  expect(train.reasons).toEqual({
+    "@label: neither 0 nor 1": 3,
+    "@label: not a finite number": 1,
+    "@label: missing value": 1,
+    "@weight: negative value": 1,
+    "@weight: not a finite number": 3,
+    "@weight: missing value": 1,
+  });
+  const [first] = readFileSync(train.quarantinePath, "utf8").split("\n");
+  expect(JSON.parse(first)).toMatchObject({ row: 3, feature: "@label", columns: ["y"], value: "0.5" });
+});
+
+it("takes any finite label for regression", async () => {
+  const { train } = (await prepare("real").prepared).splits;
+  expect(labelsOf(train)).toEqual([1, 0, 0.5, 2, -1]);
+});
+
+it("refuses the same rows in a scan and from objects", async () => {
+  for (const labels of ["binary", "real"] as const) {
+    const { source, prepared } = prepare(labels);
+    const { features, splits } = await prepared;
+    const options = { label: "y", weight: "w", labels };
+    for await (const { columns, bad } of scanSource(source, features, options)) {
+      expect(labelsOf(columns)).toEqual(labelsOf(splits.train));
+      const rows = targets.map(([y, w]) => ({
+        user: "a",
+        y: y === "" ? null : Number(y),
+        w: w === "" ? null : w === "inf" ? Number.POSITIVE_INFINITY : Number(w),
+      }));
+      const encoded = packRows(features, rows, options).bad;
+      expect(encoded.map(({ row, feature, reason }) => [row + 1, feature, reason])).toEqual(
+        bad.map(({ row, feature, reason }) => [row, feature, reason]),
+      );
+    }
+  }
+});
