@@ -132,9 +132,14 @@ function sqlError(error: unknown, where: string): unknown {
   );
 }
 
-/** Without the excerpt of the statement, which is ours and not the config's. */
+/** Without the excerpt of the statement, which is ours and not the config's, and the reader's list of options. */
 function shortMessage(message: string): string {
-  const text = message.replace(/\n+LINE \d+:[\s\S]*$/, "").trim();
+  const text = message
+    .replace(/\n+LINE \d+:[\s\S]*$/, "")
+    .replace(/(Error when sniffing file [^\n]*\n[^\n]*)[\s\S]*$/, "$1")
+    .replace(/(Original Line: [^\n]{80})[^\n]*/, "$1 …")
+    .replace(/\n+Possible (fixes|Solution)[\s\S]*$/i, "")
+    .trim();
   return text.length <= messageLimit ? text : `${text.slice(0, messageLimit)} …`;
 }
 
@@ -145,7 +150,9 @@ function nextStep(message: string): string {
     return "check names and types; what id features read from text files is VARCHAR: compare it with text, cast it, or set its type in types";
   if (/JSON/.test(message))
     return "mend the line; a malformed line of a JSON file cannot be skipped, as one of a text file can";
-  if (/CSV Error|sniffing/i.test(message))
+  if (/sniffing/.test(message))
+    return "check delimiter, header and skip; a stray or unclosed quote, or line ends of two kinds, near the top of the file hide its layout";
+  if (/CSV Error/.test(message))
     return "check format, delimiter, header and skip against the first lines of the file";
   if (/IO Error|TProtocol|decompress|checksum|magic bytes/i.test(message))
     return "the file is damaged or cannot be read: write it or fetch it again";

@@ -157,3 +157,38 @@ describe("splits and folders", () => {
     expect(error.message).toMatch(/data\.cacheDir: [\s\S]*file/);
   });
 });
+
+describe("text files", () => {
+  it("counts malformed rows by what is wrong, not by the value", async () => {
+    const bad = Array.from({ length: 50 }, (_, i) => `a,x${i},1\n`).join("");
+    const path = write("bad.csv", `user,n,y\n${"a,1,1\n".repeat(50)}${bad}a,1\na,1,1,1\na,1,1,1,1\n`);
+    const number: FeatureInput = { kind: "number", name: "n" };
+    const { splits } = await prepare({ train: { path }, label: "y" }, [number]);
+    expect([splits.train.rows, splits.train.quarantined]).toEqual([50, 53]);
+    expect(Object.values(splits.train.reasons).sort()).toEqual([3, 50]);
+    expect(Object.keys(splits.train.reasons).join()).toMatch(/"n"\. Not of type DOUBLE/);
+  });
+
+  it("names UTF-16 and folders", async () => {
+    const utf16 = write("wide.csv", Buffer.from("\ufeffuser,y\na,1\n", "utf16le"));
+    expect((await errorOf(prepare({ train: { path: utf16 }, label: "y" }))).message).toMatch(/UTF-16/);
+    mkdirSync(join(folder, "folder.csv"));
+    const error = await errorOf(prepare({ train: { path: join(folder, "folder.csv") }, label: "y" }));
+    expect(error.message).toMatch(/the path is a folder/);
+  });
+
+  it("is short where the layout cannot be told", async () => {
+    const path = write("stray.csv", `user,y\n"unclosed,1\n${"a,1\n".repeat(20)}`);
+    const error = await errorOf(prepare({ train: { path }, label: "y" }));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(/stray\.csv[\s\S]*quote/);
+    expect(error.message.length).toBeLessThan(800);
+  });
+
+  it("takes no underscore in a number", async () => {
+    const rows = ["1_0", "10"].map((n) => ({ n, y: 1 }));
+    const number: FeatureInput = { kind: "number", name: "n" };
+    const { splits } = await prepare({ train: { rows }, label: "y" }, [number]);
+    expect(splits.train.reasons).toEqual({ "n: not a finite number": 1 });
+  });
+});

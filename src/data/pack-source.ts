@@ -132,7 +132,7 @@ function codeSql(splits: readonly SplitTarget[]): string {
 }
 
 async function quarantineRejects(duck: Duck, { name, writer }: SplitTarget, rejects: string): Promise<void> {
-  for (const { file, line, column, reason, text } of await readRejects(duck, rejects)) {
+  for await (const { file, line, column, reason, text } of readRejects(duck, rejects)) {
     const columns = column === null ? {} : { columns: [column] };
     await writer.quarantine.add({ split: name, file, line, ...columns, reason, value: text });
   }

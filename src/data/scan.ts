@@ -85,7 +85,9 @@ export async function* scanSource(
     const columns = [...encoder.projection, ...carried.map(({ sql }) => sql)];
     const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
-    yield batcher.take(rejects === undefined ? [] : await readRejects(duck, rejects));
+    const malformed: MalformedRow[] = [];
+    if (rejects !== undefined) for await (const row of readRejects(duck, rejects)) malformed.push(row);
+    yield batcher.take(malformed);
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });

@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { SourceConfig } from "../config/data.js";
 import { ConfigError, DataError } from "../errors.js";
@@ -45,7 +55,27 @@ export async function findFiles(
   const found = await Promise.all(patterns.map((pattern) => expand(duck, pattern, where)));
   const paths = found.flat();
   const identity = paths.map((path) => identityOf(path, where));
-  return { paths, format: source.format ?? formatOf(paths[0], where), identity };
+  const format = source.format ?? formatOf(paths[0], where);
+  if (format !== "parquet") for (const path of paths) refuseUtf16(path, where);
+  return { paths, format, identity };
+}
+
+/** Such text is read as UTF-8 with a zero after every letter, or not at all. */
+function refuseUtf16(path: string, where: string): void {
+  if (isRemote(path)) return;
+  const file = openSync(path, "r");
+  const head = Buffer.alloc(2);
+  readSync(file, head, 0, 2, 0);
+  closeSync(file);
+  const mark = head.toString("hex");
+  if (mark !== "fffe" && mark !== "feff") return;
+  throw new DataError({
+    what: "the text file is UTF-16",
+    where: `${where}.path`,
+    got: `${path}, which starts with the UTF-16 byte order mark`,
+    expected: "UTF-8",
+    next: `convert it: iconv -f UTF-16 -t UTF-8 ${basename(path)}`,
+  });
 }
 
 async function expand(duck: Duck, pattern: string, where: string): Promise<string[]> {
@@ -79,7 +109,16 @@ function missingFile(path: string, where: string): DataError {
 
 function identityOf(path: string, where: string): FileIdentity {
   if (isRemote(path)) return { path, bytes: 0, modified: 0 };
-  const { size, mtimeMs } = statSync(path);
+  const stat = statSync(path);
+  if (stat.isDirectory())
+    throw new DataError({
+      what: "the path is a folder",
+      where: `${where}.path`,
+      got: path,
+      expected: "files, or a pattern of files",
+      next: `name the files in it: ${path}/*.parquet, say`,
+    });
+  const { size, mtimeMs } = stat;
   if (size > 0) return { path, bytes: size, modified: mtimeMs };
   throw new DataError({
     what: "the file is empty",

@@ -189,7 +189,9 @@ function numberSql(column: string, type: string, nanIsMissing = false): string |
     return nanIsMissing ? `CASE WHEN NOT isnan(${x}) THEN ${x} END` : x;
   }
   if (type !== "VARCHAR") return undefined;
-  return `CASE WHEN trim(${column}) <> '' THEN coalesce(TRY_CAST(${column} AS DOUBLE), CAST('nan' AS DOUBLE)) END`;
+  // DuckDB takes 1_0 for 10.
+  const number = `CASE WHEN NOT contains(${column}, '_') THEN TRY_CAST(${column} AS DOUBLE) END`;
+  return `CASE WHEN trim(${column}) <> '' THEN coalesce(${number}, CAST('nan' AS DOUBLE)) END`;
 }
 
 /** The element type of a list or an array type. */
