@@ -102,6 +102,18 @@ describe("pairloom eval", () => {
   });
 });
 
+describe("options of eval that would change nothing", () => {
+  it("are refused", async () => {
+    const both = await cli("eval", "runs/one", "--split", "valid", "--data", "test.csv");
+    expect(both).toMatchObject({ code: 1, err: expect.stringContaining("--data gives other files instead") });
+    const sql = await cli("eval", "runs/one", "--sql", "SELECT * FROM source");
+    expect(sql).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--sql is for files given with --data"),
+    });
+  });
+});
+
 describe("pairloom predict and load", () => {
   const score = (...args: string[]) => cli("predict", "runs/one", "--backend", "reference", ...args);
 

@@ -14,6 +14,7 @@ import { trainSchema } from "../train/train-config.js";
 import { type DataInput, dataSchema } from "./data.js";
 import { type FeatureInput, featuresSchema } from "./features.js";
 import { describeIssues } from "./issues.js";
+import { refuseLeaks } from "./label-leak.js";
 
 export const configSchema = z.strictObject({
   /** Where examples come from, how they are split, which column is the label. */
@@ -67,6 +68,7 @@ export function resolveConfig(value: unknown): Config {
   const schema = own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
+  refuseLeaks(parsed.data.data, parsed.data.features);
   const features = configuredFeatureInfos(parsed.data.features);
   inferenceGraph({ model: parsed.data.model as ModelConfig, features });
   checkGroups(parsed.data.train.groups, features);

@@ -31,7 +31,7 @@ const vocabulary = z.union([
 /** What every feature with an embedding table says about the table. */
 export const tableFields = {
   /** The width of the table's rows; default the model's. */
-  dim: positive.optional(),
+  dim: positive.max(65_536).optional(),
   /** The table's name, where features share one; default the feature's own. */
   embedding: text.optional(),
   /** How the table starts; default as the model has it. */

@@ -46,7 +46,7 @@ export async function openSource(
     isText
       ? textRelation(config, files.paths, files.format, types, hasFileColumn, rejects)
       : plainRelation(config, files.paths, files.format, types, hasFileColumn);
-  if (files.format === "parquet") refuseTextOptions(config, where);
+  if (!isText) refuseTextOptions(config, files.format, where);
   const detected = await duck.describe(`SELECT * FROM ${relation("")}`, where);
   checkNames(config, detected, where);
   await refuseNoRows(duck, relation(""), where);
@@ -131,11 +131,12 @@ async function refuseNoRows(duck: Duck, relation: string, where: string): Promis
   });
 }
 
-function refuseTextOptions(config: SourceConfig, where: string): void {
+/** Options of text files, of which `types` settles the columns of JSON too. */
+function refuseTextOptions(config: SourceConfig, format: SourceFormat, where: string): void {
   for (const key of ["header", "columns", "delimiter", "skip", "types", "nullValues"] as const)
-    if (config[key] !== undefined)
+    if (config[key] !== undefined && !(format === "json" && key === "types"))
       throw new ConfigError({
-        what: `${key} is about text files, and this source is parquet`,
+        what: `${key} is about text files, and this source is ${format}`,
         where: `${where}.${key}`,
         got: JSON.stringify(config[key]),
         expected: "no such key",

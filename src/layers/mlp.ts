@@ -12,7 +12,7 @@ const rate = z.number().min(0).lt(1);
 export const mlpSchema = z
   .strictObject({
     /** Width of each layer. */
-    hiddenUnits: z.array(z.int().positive()).min(1),
+    hiddenUnits: z.array(z.int().positive().max(65_536)).min(1),
     activation: z.enum(activationNames).default("relu"),
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate, of all layers or of each. */

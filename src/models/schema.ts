@@ -13,4 +13,4 @@ export const featureGroup = z
   });
 
 /** Embedding dim of the features that give none themselves. */
-export const embeddingDim = z.int().positive().default(16);
+export const embeddingDim = z.int().positive().max(65_536).default(16);

@@ -25,15 +25,16 @@ export interface OtherData {
   readonly sql?: string;
 }
 
-const TEXT_KEYS = ["header", "columns", "delimiter", "types", "nullValues"] as const;
+const TEXT_KEYS = ["header", "columns", "delimiter", "skip", "types", "nullValues"] as const;
 
 /** Other files read as the config reads its training data: with its SQL and, where they are text too, its options. */
 export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {
   const { rows, ...base } = data.source ?? data.train!;
   const known = /\.(csv|tsv|tab|parquet|pq|json|jsonl|ndjson)(\.gz|\.zst)?$/i.exec(files[0])?.[1];
   const isText = known === undefined || /^(csv|tsv|tab)$/i.test(known);
-  const kept = Object.entries(base).filter(
-    ([key]) => (isText || !(TEXT_KEYS as readonly string[]).includes(key)) && !(known && key === "format"),
-  );
+  const isJson = known !== undefined && /^(json|jsonl|ndjson)$/i.test(known);
+  const fits = (key: string) =>
+    isText || !(TEXT_KEYS as readonly string[]).includes(key) || (isJson && key === "types");
+  const kept = Object.entries(base).filter(([key]) => fits(key) && !(known && key === "format"));
   return { ...Object.fromEntries(kept), path: [...files], ...(sql !== undefined && { sql }) };
 }

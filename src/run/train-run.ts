@@ -8,6 +8,7 @@ import { Trainer, type TrainingListener, type TrainingResult } from "../train/tr
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { findCheckpoint } from "./find-checkpoint.js";
+import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import { checkRunDirectory } from "./resume.js";
 import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-directory.js";
@@ -67,6 +68,7 @@ class Run {
 
   async run(): Promise<RunResult> {
     const { config, runDir, resume, listener } = this.options;
+    refuseUnusedEvaluation(config);
     checkRunDirectory(runDir, config, resume);
     const prepared = await prepareData({
       data: config.data,

@@ -1,7 +1,9 @@
+import { totalmem } from "node:os";
 import type { Backend } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import { ExecutionError } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { AVERAGE } from "./state.js";
@@ -25,14 +27,15 @@ export class Parameters {
   /** What evaluation binds: the moving average of every weight that has one. */
   readonly averaged: ReadonlyMap<string, Float32Array>;
 
-  /** Memory for every parameter, not yet initialised. */
+  /** Memory for every parameter, not yet initialised. @throws ExecutionError naming the table that is too large */
   constructor(
     private readonly backend: Backend,
     attrs: readonly ParameterAttrs[],
   ) {
     const unique = new Map(attrs.map((each) => [each.name, each]));
+    refuseTooMuch([...unique.values()]);
     this.parameters = new Map(
-      [...unique].map(([name, each]) => [name, { attrs: each, data: backend.allocate(elementsOf(each)) }]),
+      [...unique].map(([name, each]) => [name, { attrs: each, data: allocate(backend, each) }]),
     );
     const { parameters } = this;
     this.arrays = new Map([...parameters].map(([name, { data }]) => [name, data]));
@@ -111,3 +114,36 @@ export class Parameters {
 function elementsOf({ shape }: ParameterAttrs): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
+
+const bytesOf = (attrs: ParameterAttrs) => elementsOf(attrs) * Float32Array.BYTES_PER_ELEMENT;
+
+/** An allocation larger than the machine often succeeds, and the process is killed when it is written to. */
+function refuseTooMuch(all: readonly ParameterAttrs[]): void {
+  const total = all.reduce((sum, each) => sum + bytesOf(each), 0);
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  if (total <= memory) return;
+  const largest = all.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a));
+  throw outOfMemory(largest, `${gigabytes(total)} for all parameters, of ${gigabytes(memory)} of memory`);
+}
+
+function allocate(backend: Backend, attrs: ParameterAttrs): Float32Array {
+  try {
+    return backend.allocate(elementsOf(attrs));
+  } catch (cause) {
+    throw outOfMemory(attrs, (cause as Error).message, { cause });
+  }
+}
+
+function outOfMemory(attrs: ParameterAttrs, got: string, options?: ErrorOptions): ExecutionError {
+  const { name, shape } = attrs;
+  const report = {
+    what: `there is no memory for ${name}, ${shape.join(" x ")} float32 numbers (${gigabytes(bytesOf(attrs))})`,
+    where: name,
+    got,
+    next: "Lower the feature's hash, buckets or vocabulary.maxSize, or the dim of its embedding.",
+  };
+  return new ExecutionError(report, options);
+}
+
+const gigabytes = (bytes: number) => `${Number((bytes / 1e9).toPrecision(3))} GB`;

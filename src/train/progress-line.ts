@@ -34,7 +34,11 @@ export function formatProgressLine(state: ProgressState, columns: number): strin
 /** A line for a log file: no bar, no padding. */
 export function formatPlainLine(state: ProgressState): string {
   const percent = `${Math.floor(100 * share(state))}%`;
-  return [state.label, percent, ...fieldsOf(state), timeLeft(state)].map((field) => field.trim()).join(GAP);
+  const [rate, ...fields] = fieldsOf(state);
+  // A phase may be over before there is a rate to tell.
+  const known = state.rowsPerSecond === undefined ? [] : [rate];
+  const left = known.length > 0 && state.rows < state.totalRows ? [timeLeft(state)] : [];
+  return [state.label, percent, ...known, ...fields, ...left].map((field) => field.trim()).join(GAP);
 }
 
 function* fieldsOf({ rowsPerSecond, loss, auc }: ProgressState): Generator<string> {

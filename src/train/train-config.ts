@@ -12,7 +12,7 @@ const count = z.int().positive();
 export const trainSchema = z
   .strictObject({
     /** Rows a step. */
-    batchSize: count.default(2048),
+    batchSize: count.max(2 ** 20).default(2048),
     /** Passes over the training split; default 1 where `steps` is not given. */
     epochs: count.optional(),
     /** Steps in all, instead of epochs. */
@@ -61,7 +61,7 @@ export const trainSchema = z
       })
       .prefault({}),
     /** Native threads; default the machine's processors. Results do not depend on it. */
-    threads: count.optional(),
+    threads: count.max(1024).optional(),
   })
   .superRefine((train, context) => {
     const complain = (path: (string | number)[], message: string) =>

@@ -5,7 +5,7 @@ import { otherSource, splitSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
 import { modelOptions, openModelOf } from "../model-options.js";
 import { count, metricsTable, percent } from "../tables.js";
-import { choiceOption, command, listOption } from "../usage.js";
+import { choiceOption, command, listOption, UsageError } from "../usage.js";
 
 export const evaluate = command(
   "eval",
@@ -23,9 +23,10 @@ export const evaluate = command(
   },
   async (args, rawArgs) => {
     const split = choiceOption("split", args.split, splitNames) ?? "test";
+    const files = listOption("data", rawArgs);
+    refuseUnusedOptions(args, files);
     const model = await openModelOf(args);
     const { data } = model.config;
-    const files = listOption("data", rawArgs);
     const [source, where] =
       files.length > 0
         ? [otherSource(data, { files, sql: args.sql }), "--data"]
@@ -61,3 +62,24 @@ export const evaluate = command(
     console.log(metricsTable([{ name: model.config.model.kind, evaluation }]));
   },
 );
+
+/** An option that would change nothing is a misunderstanding. */
+function refuseUnusedOptions(
+  { split, sql }: { split?: string; sql?: string },
+  files: readonly string[],
+): void {
+  if (files.length > 0 && split !== undefined)
+    throw new UsageError({
+      what: "--split names a split of the config, and --data gives other files instead",
+      got: `--split ${split} --data ${files.join(" ")}`,
+      expected: "one of the two",
+      next: "Leave out --data to measure the split, or --split to measure the files.",
+    });
+  if (files.length === 0 && sql !== undefined)
+    throw new UsageError({
+      what: "--sql is for files given with --data",
+      got: "no --data",
+      expected: "--data <file> [<file> …]",
+      next: "Name the files, or leave --sql out: a split has the config's own.",
+    });
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { refuseUnusedEvaluation } from "../run/needs-valid.js";
+import { otherSource } from "../run/sources.js";
+import { resolveConfig } from "./config.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: tests put wrong values into it
+const small = (): any => ({
+  data: { train: { path: "rows.csv" }, label: "clicked", weight: "w" },
+  features: [
+    { kind: "id", name: "user", hash: 100 },
+    { kind: "id", name: "item", hash: 100 },
+    { kind: "number", name: "price", normalize: "zscore" },
+  ],
+  model: { kind: "fm", features: ["user", "item"] },
+});
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const resolved = (spoil: (config: any) => void) => {
+  const config = small();
+  spoil(config);
+  return resolveConfig(config);
+};
+
+describe("a feature that reads the answer", () => {
+  it.each([
+    [{ kind: "number", name: "clicked" }, "label"],
+    [{ kind: "id", name: "x", columns: ["user", "clicked"], hash: 9 }, "label"],
+    [{ kind: "number", name: "x", column: "w" }, "weight"],
+    [{ kind: "expression", name: "x", variables: { a: "clicked" }, expression: "a + 1" }, "label"],
+  ])("is refused: %j", (feature, key) => {
+    expect(() => resolved((config) => config.features.push(feature))).toThrow(
+      new RegExp(`^features\\[3\\]: the feature ".*" reads the column of data.${key}`),
+    );
+  });
+});
+
+describe("settings of evaluation", () => {
+  const schedule = { kind: "reduceOnPlateau" };
+  it.each([
+    [{ earlyStopping: { metric: "auc", patience: 1 } }, "train.earlyStopping"],
+    [{ evaluateEvery: 10 }, "train.evaluateEvery"],
+    [{ optimizer: { dense: { kind: "adam", schedule } } }, "train.optimizer.dense.schedule"],
+    [
+      { optimizer: { overrides: [{ pattern: "x", embedding: { kind: "sgd", schedule } }] } },
+      "train.optimizer.overrides[0].embedding.schedule",
+    ],
+  ])("want a validation split: %j", (train, where) => {
+    const config = resolved((spoilt) => Object.assign(spoilt, { train }));
+    expect(() => refuseUnusedEvaluation(config)).toThrow(`${where}: this needs a validation split`);
+    const valid = { ...config.data, valid: { path: "valid.csv" } };
+    expect(() => refuseUnusedEvaluation({ ...config, data: valid })).not.toThrow();
+  });
+});
+
+describe("sizes", () => {
+  it.each<[string, (config: ReturnType<typeof small>) => void]>([
+    ["train.batchSize", (config) => Object.assign(config, { train: { batchSize: 2 ** 20 + 1 } })],
+    ["train.threads", (config) => Object.assign(config, { train: { threads: 1025 } })],
+    ["features[0].dim", (config) => Object.assign(config.features[0], { dim: 65_537 })],
+    ["model.embeddingDim", (config) => Object.assign(config.model, { embeddingDim: 65_537 })],
+    [
+      "model.mlp.hiddenUnits[0]",
+      (config) =>
+        Object.assign(config, { model: { kind: "mlp", features: ["user"], mlp: { hiddenUnits: [1e6] } } }),
+    ],
+  ])("of %s have a limit", (where, spoil) => {
+    expect(() => resolved(spoil)).toThrow(`${where}: a value is out of range`);
+  });
+});
+
+describe("other files than those of the config", () => {
+  it("are read with the options that fit their format", () => {
+    const text = { skip: 2, header: true, types: { zip: "VARCHAR" }, format: "csv" } as const;
+    const { data } = resolved((config) => Object.assign(config.data.train, text));
+    const read = (file: string) => otherSource(data, { files: [file] });
+    expect(read("a.csv")).toEqual({ path: ["a.csv"], skip: 2, header: true, types: { zip: "VARCHAR" } });
+    expect(read("a.jsonl.gz")).toEqual({ path: ["a.jsonl.gz"], types: { zip: "VARCHAR" } });
+    expect(read("a.parquet")).toEqual({ path: ["a.parquet"] });
+  });
+});

@@ -1,0 +1,22 @@
+import { ConfigError } from "../errors.js";
+import { readingOf } from "../features/reading.js";
+import type { DataConfig } from "./data.js";
+import type { FeatureConfig } from "./features.js";
+
+/**
+ * Refuses features that read the label or the weight: a model that sees its answer in training has learnt nothing.
+ * @throws ConfigError naming the feature
+ */
+export function refuseLeaks({ label, weight }: DataConfig, features: readonly FeatureConfig[]): void {
+  features.forEach((feature, i) => {
+    for (const [key, column] of Object.entries({ label, weight }))
+      if (column !== undefined && readingOf(feature).columns.includes(column))
+        throw new ConfigError({
+          what: `the feature "${feature.name}" reads the column of data.${key}, which tells the model the answer`,
+          where: `features[${i}]`,
+          got: column,
+          expected: "a column that is known before the outcome",
+          next: "Remove the feature, or read another column.",
+        });
+  });
+}
