@@ -40,7 +40,7 @@ export async function packSource(
     await router.route(chunk);
     onChunk();
   }
-  if (source.hasRejects) await quarantineRejects(duck, splits[0], rejects);
+  if (source.hasRejects) await quarantineRejects(duck, splits[0], rejects, source.where);
   return router.unassigned;
 }
 
@@ -131,8 +131,13 @@ function codeSql(splits: readonly SplitTarget[]): string {
   return `CAST(${bits.join(" + ")} AS DOUBLE)`;
 }
 
-async function quarantineRejects(duck: Duck, { name, writer }: SplitTarget, rejects: string): Promise<void> {
-  for await (const { file, line, column, reason, text } of readRejects(duck, rejects)) {
+async function quarantineRejects(
+  duck: Duck,
+  { name, writer }: SplitTarget,
+  rejects: string,
+  where: string,
+): Promise<void> {
+  for await (const { file, line, column, reason, text } of readRejects(duck, rejects, where)) {
     const columns = column === null ? {} : { columns: [column] };
     await writer.quarantine.add({ split: name, file, line, ...columns, reason, value: text });
   }

@@ -1,3 +1,4 @@
+import { DataError } from "../errors.js";
 import type { Duck } from "./duckdb.js";
 import { textRows } from "./vectors.js";
 
@@ -12,25 +13,46 @@ export interface MalformedRow {
 }
 
 /**
- * The malformed rows of a finished scan by file and line; a row with several faults is there once. */
-export async function* readRejects(duck: Duck, rejects: string): AsyncGenerator<MalformedRow> {
+ * The malformed rows of a finished scan by file and line; a row with several faults is there once. A quote that is
+ * never closed takes the lines after it with it: each of them is a malformed row.
+ *
+ * @throws DataError where so many lines are lost to a quote that they cannot be counted
+ */
+export async function* readRejects(duck: Duck, rejects: string, where: string): AsyncGenerator<MalformedRow> {
   const sql = `
-    SELECT file_path, line::VARCHAR, first(column_name), first(error_message), left(first(csv_line), ${textLimit})
+    SELECT file_path, line::VARCHAR, first(column_name), first(error_message), first(csv_line)
     FROM (FROM ${rejects}_errors JOIN ${rejects}_scans USING (scan_id, file_id) ORDER BY column_idx)
     GROUP BY file_path, line, line_byte_position ORDER BY file_path, line_byte_position`;
-  for await (const chunk of duck.stream(sql, "source"))
-    for (const [file, line, column, message, text] of textRows(chunk))
-      yield {
+  for await (const chunk of duck.stream(sql, where))
+    for (const [file, line, column, message, text] of textRows(chunk)) {
+      const reason = `malformed row: ${reasonOf(message ?? "")}`;
+      const row = {
         file: file as string,
         line: Number(line),
         column,
-        reason: `malformed row: ${reasonOf(message ?? "")}`,
-        text,
+        reason,
+        text: text?.slice(0, 1000) ?? null,
       };
+      if (text !== null && /unterminated quote/.test(reason)) yield* swallowedLines(row, text, where);
+      else yield row;
+    }
 }
 
-/** Characters kept of a malformed row. */
-const textLimit = 1000;
+/** Characters of a malformed row that DuckDB keeps at most. */
+const keptCharacters = 10_000;
+
+function* swallowedLines(row: MalformedRow, text: string, where: string): Generator<MalformedRow> {
+  if (text.length >= keptCharacters || Buffer.byteLength(text) >= keptCharacters)
+    throw new DataError({
+      what: "a quote is never closed, and the lines after it are lost",
+      where,
+      got: `${row.file}, line ${row.line}: ${text.slice(0, 80).split(/\r?\n/)[0]}`,
+      expected: "a closing quote",
+      next: "close or remove the quote",
+    });
+  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
+  for (const [i, line] of lines.entries()) yield { ...row, line: row.line + i, text: line };
+}
 
 /** What is wrong, without the value that is: reasons are counted, and there must be few of them. */
 function reasonOf(message: string): string {

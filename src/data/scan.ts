@@ -86,7 +86,7 @@ export async function* scanSource(
     const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
     const malformed: MalformedRow[] = [];
-    if (rejects !== undefined) for await (const row of readRejects(duck, rejects)) malformed.push(row);
+    if (rejects !== undefined) for await (const row of readRejects(duck, rejects, where)) malformed.push(row);
     yield batcher.take(malformed);
   } finally {
     duck.close();
