@@ -77,3 +77,52 @@ describe("other files than those of the config", () => {
     expect(read("a.parquet")).toEqual({ path: ["a.parquet"] });
   });
 });
+
+describe("messages", () => {
+  const message = (spoil: (config: ReturnType<typeof small>) => void) => {
+    try {
+      resolved(spoil);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  const normalize = (value: unknown) =>
+    message((config) => Object.assign(config.features[2], { normalize: value }));
+
+  it("list the forms of a union, and what was meant", () => {
+    expect(normalize("z-score")).toBe(
+      [
+        "features[2].normalize: a value fits none of the forms allowed",
+        '  got:      "z-score"',
+        '  expected: "log", "zscore", "minmax", or { mean, std }, or { min, max }, or { expression }',
+        '  next:     Did you mean "zscore"?',
+      ].join("\n"),
+    );
+    expect(message((config) => Object.assign(config.data.train, { path: 7 }))).toMatch(
+      /data\.train\.path: [\s\S]*expected: a text, or a list/,
+    );
+  });
+
+  it("say once what an expression has and wants", () => {
+    for (const text of [
+      normalize({ expression: "log(x" }),
+      message((config) =>
+        config.features.push({ kind: "expression", name: "e", variables: ["a"], expression: "log(a" }),
+      ),
+    ]) {
+      expect(text).toMatch(
+        /^features\[\d\]\.(normalize\.)?expression: the expression "log\([xa]" cannot be read/,
+      );
+      expect(text.match(/got:/g)).toHaveLength(1);
+      expect(text.match(/next:/g)).toHaveLength(1);
+    }
+    expect(normalize({ expression: `${"(".repeat(1e5)}x` })).toMatch(/expression is nested too deeply/);
+  });
+
+  it("show numbers that JSON has not", () => {
+    expect(message((config) => Object.assign(config, { train: { batchSize: Number.NaN } }))).toMatch(
+      /got: +NaN/,
+    );
+  });
+});

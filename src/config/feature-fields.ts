@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ConfigError, type ErrorReport } from "../errors.js";
 import { parseExpression } from "../features/expression.js";
 import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 
@@ -73,7 +74,7 @@ const expression = z.string().superRefine((source, context) => {
   try {
     parseExpression(source, ["x"]);
   } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
+    expressionProblem(context, [], error);
   }
 });
 
@@ -107,4 +108,13 @@ export type Refinement = z.core.$RefinementCtx<unknown>;
 
 export function problem(context: Refinement, path: string | PropertyKey[], message: string): void {
   context.addIssue({ code: "custom", path: typeof path === "string" ? [path] : path, message });
+}
+
+/** An expression that cannot be parsed, with the parser's own got, expected and next. */
+export function expressionProblem(context: Refinement, path: PropertyKey[], error: unknown): void {
+  const report: ErrorReport =
+    error instanceof ConfigError
+      ? error.report
+      : { what: "the expression is nested too deeply", next: "Compute part of it in sql." };
+  context.addIssue({ code: "custom", path, message: report.what, params: { ...report } });
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { closeNames } from "../data/near-names.js";
 import type { ErrorReport } from "../errors.js";
 import { showValue } from "../show-value.js";
-import { keysAt } from "./schema-walk.js";
+import { formsAt, keysAt } from "./schema-walk.js";
 
 type Issue = z.core.$ZodIssue;
 
@@ -54,6 +54,8 @@ function describeIssue(schema: z.core.$ZodType, issue: Issue, config: unknown): 
     case "invalid_union":
       return describeUnion(schema, issue, config, where, got);
     default:
+      if (issue.code === "custom" && issue.params?.what)
+        return { ...(issue.params as ErrorReport & Record<string, unknown>), where };
       return {
         what: issue.message,
         where,
@@ -137,14 +139,26 @@ function describeUnion(
     .sort((a, b) => b.path.length - a.path.length)[0];
   if (nested)
     return describeIssue(schema, { ...nested, path: [...issue.path, ...nested.path] } as Issue, config);
-  const expected = issue.errors.flatMap((branch) => branch.map((inner) => inner.message)).join("; or ");
+  const value = valueAt(config, issue.path);
+  const words = issue.errors.flat().flatMap((inner) => (inner.code === "invalid_value" ? inner.values : []));
+  const near = typeof value === "string" ? closeNames(value, words.map(String)) : [];
   return {
     what: "a value fits none of the forms allowed",
     where,
     got,
-    expected,
-    next: "Use one of these forms.",
+    expected: formsOf(schema, issue.path, config).join(", or "),
+    next: near.length > 0 ? `Did you mean "${near[0]}"?` : "Use one of these forms.",
   };
+}
+
+/** What may stand at a path: a text for each branch of a union. */
+function formsOf(schema: z.core.$ZodType, path: readonly PropertyKey[], config: unknown): string[] {
+  const forms = formsAt(schema, path, config).map(({ type, values, keys }) => {
+    if (values) return values.map((value) => JSON.stringify(value)).join(", ");
+    if (keys) return `{ ${keys.join(", ")} }`;
+    return typeNames[type] ?? type;
+  });
+  return [...new Set(forms)];
 }
 
 /** `model.dense.mlp.hiddenUnits[1]` */

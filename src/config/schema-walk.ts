@@ -15,6 +15,7 @@ interface Def {
   readonly discriminator?: string;
   readonly valueType?: Schema;
   readonly values?: readonly unknown[];
+  readonly entries?: Readonly<Record<string, unknown>>;
 }
 
 const defOf = (schema: Schema): Def => schema._zod.def as unknown as Def;
@@ -23,6 +24,37 @@ const defOf = (schema: Schema): Def => schema._zod.def as unknown as Def;
 export function keysAt(root: Schema, path: readonly PropertyKey[], value: unknown): string[] {
   const objects = schemasAt(root, path, value).filter((schema) => defOf(schema).type === "object");
   return [...new Set(objects.flatMap((schema) => Object.keys(defOf(schema).shape ?? {})))];
+}
+
+/** A form that the value at a path may have. */
+export interface Form {
+  readonly type: string;
+  /** Of words. */
+  readonly values?: readonly unknown[];
+  /** Of an object. */
+  readonly keys?: readonly string[];
+}
+
+/** Every form that may stand at `path`, whatever the value there is. */
+export function formsAt(root: Schema, path: readonly PropertyKey[], value: unknown): Form[] {
+  const [last, ...above] = [...path].reverse();
+  if (last === undefined) return branches(root).map(formOf);
+  const parents = schemasAt(root, above.reverse(), value);
+  return parents.flatMap((parent) => {
+    const child = childOf(defOf(parent), last);
+    return child ? branches(child).map(formOf) : [];
+  });
+}
+
+function branches(schema: Schema): Schema[] {
+  const { innerType, options } = defOf(schema);
+  if (innerType) return branches(innerType);
+  return options ? options.flatMap(branches) : [schema];
+}
+
+function formOf(schema: Schema): Form {
+  const { type, shape, values, entries } = defOf(schema);
+  return { type, values: values ?? (entries && Object.values(entries)), keys: shape && Object.keys(shape) };
 }
 
 /** The schemas at `path`: one, or several where a union leaves it open. */

@@ -6,14 +6,17 @@ export function nearNames(name: string, known: readonly string[], limit = 5): st
 
 /** Names that a mistyped one may have meant, best first. */
 export function closeNames(name: string, known: readonly string[]): string[] {
-  const wanted = name.toLowerCase();
+  const wanted = plain(name);
   const most = Math.max(2, Math.floor(name.length / 3));
   return known
-    .map((candidate) => ({ candidate, distance: editDistance(wanted, candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, distance: editDistance(wanted, plain(candidate)) }))
     .filter(({ distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance)
     .map(({ candidate }) => candidate);
 }
+
+/** Case and separators are the commonest of mistakes: `z-score` is `zscore`, `batch_size` is `batchSize`. */
+const plain = (name: string) => name.toLowerCase().replaceAll(/[\s_-]/g, "");
 
 /** Levenshtein distance, one row of the table at a time. */
 function editDistance(a: string, b: string): number {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type InputSource, inputSource, numberOutput, refineOutput } from "../../config/derived-fields.js";
-import { featureName } from "../../config/feature-fields.js";
+import { expressionProblem, featureName } from "../../config/feature-fields.js";
 import { parseExpression } from "../expression.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
@@ -25,7 +25,7 @@ export const expressionFeature = z
     try {
       parseExpression(expression, Object.keys(sourcesOf(variables)));
     } catch (error) {
-      context.addIssue({ code: "custom", path: ["expression"], message: (error as Error).message });
+      expressionProblem(context, ["expression"], error);
     }
   });
 
