@@ -14,3 +14,4 @@ export type {
   FittedTable,
 } from "./fitted.js";
 export { murmur3 } from "./murmur3.js";
+export type { LabelKind } from "./targets.js";
