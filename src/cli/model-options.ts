@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { BACKEND_NAMES, selectBackend } from "../run/backend.js";
 import { type CheckpointChoice, findCheckpoint } from "../run/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../run/model.js";
+import { importOwnModel } from "../run/own-model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
 
@@ -33,6 +34,7 @@ export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
   if (fallback !== undefined) console.error(`Reference backend, many times slower, because ${fallback}.`);
   const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
   const checkpoint = await findCheckpoint(args.run, checkpointChoice(args.checkpoint), console.error);
+  await importOwnModel(checkpoint);
   return openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads });
 }
 

@@ -9,6 +9,7 @@ import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { findCheckpoint } from "./find-checkpoint.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
+import { recordConfigFile } from "./own-model.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import { checkRunDirectory } from "./resume.js";
 import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-directory.js";
@@ -16,6 +17,8 @@ import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-di
 export interface TrainRunOptions {
   readonly config: Config;
   readonly runDir: string;
+  /** The file that the config is from. */
+  readonly configPath?: string;
   readonly backend: Backend;
   /** Go on from the run directory's latest checkpoint. */
   readonly resume: boolean;
@@ -78,6 +81,7 @@ class Run {
     const prepareSeconds = this.secondsSinceStart();
     listener.prepared(prepared, prepareSeconds);
     writeJson(runDir, CONFIG_COPY, config);
+    if (this.options.configPath !== undefined) recordConfigFile(runDir, this.options.configPath);
     writeJson(runDir, QUARANTINE, splitReports(prepared));
     linkLatest(runDir);
 

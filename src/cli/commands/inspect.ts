@@ -5,6 +5,7 @@ import { printGraph } from "../../graph/printer.js";
 import { loadConfig } from "../../run/config-file.js";
 import { findCheckpoint } from "../../run/find-checkpoint.js";
 import { describeModel } from "../../run/model.js";
+import { importOwnModel } from "../../run/own-model.js";
 import {
   describedByConfig,
   featureTable,
@@ -51,5 +52,6 @@ async function inspectCheckpoint(path: string, choice: string | undefined) {
   if (measured.length > 0) console.log(`valid: ${measured.join(", ")}`);
   const others = (await listCheckpoints(path)).filter(({ name }) => name !== checkpoint.name);
   if (others.length > 0) console.log(`also there: ${others.map(({ name }) => name).join(", ")}`);
+  await importOwnModel(checkpoint);
   return describeModel(checkpoint);
 }

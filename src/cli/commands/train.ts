@@ -55,6 +55,7 @@ export const train = command(
     try {
       const result = await trainRun({
         config: loaded.config,
+        configPath: loaded.path,
         runDir,
         backend: selected.backend,
         resume: args.resume ?? false,
