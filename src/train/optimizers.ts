@@ -7,7 +7,14 @@ const beta = z.number().min(0).lt(1);
 const eps = (value: number) => z.number().positive().default(value);
 const nonnegative = z.number().nonnegative();
 const schedule = scheduleSchema.prefault({ kind: "constant" });
-const adam = { beta1: beta.default(0.9), beta2: beta.default(0.999), eps: eps(1e-8) };
+const adam = {
+  /** What the first moment keeps of itself at each update. */
+  beta1: beta.default(0.9),
+  /** What the second moment keeps of itself at each update. */
+  beta2: beta.default(0.999),
+  /** Keeps the division by the root of the second moment finite. */
+  eps: eps(1e-8),
+};
 
 /** Update only the rows that a batch looks up; false moves every row by its momentum, as a dense optimizer does. */
 const lazy = z.boolean().default(true);
@@ -118,8 +125,10 @@ export const optimizerSchema = z.strictObject({
   /** Of weights and biases. */
   dense: denseOptimizerSchema.prefault({ kind: "adam" }),
   /** Of embedding tables. */
+  /** Of embedding tables. */
   embedding: embeddingOptimizerSchema.prefault({ kind: "rowWiseAdagrad" }),
   /** Other settings for parameters by name. */
+  /** Other settings for some parameters; the first that matches counts. */
   overrides: z.array(overrideSchema).default([]),
 });
 
