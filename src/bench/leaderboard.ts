@@ -7,6 +7,7 @@ import { prepareData } from "../data/index.js";
 import { ConfigError } from "../errors.js";
 import type { BinaryEvaluation } from "../metrics/index.js";
 import { loadConfig } from "../run/config-file.js";
+import { labelsOf } from "../train/loss.js";
 import { Trainer } from "../train/trainer.js";
 
 /** One model of a leaderboard: a config trained with several seeds. */
@@ -66,7 +67,11 @@ export async function stand(
   backend: Backend,
   onSeed: (result: SeedResult) => void,
 ): Promise<Standing> {
-  const prepared = await prepareData({ data: config.data, features: config.features });
+  const prepared = await prepareData({
+    data: config.data,
+    features: config.features,
+    labels: labelsOf(config.train.loss),
+  });
   const { train, valid, test } = prepared.splits;
   if (!valid || !test) {
     throw new ConfigError({ what: "a leaderboard needs a valid and a test split", where: `${model}: data` });

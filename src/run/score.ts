@@ -4,6 +4,7 @@ import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
 import type { BinaryEvaluation } from "../metrics/index.js";
 import { columnIds, columnValues, INFERENCE_BATCH, measure, predictLogits } from "../train/evaluate.js";
+import { labelsOf } from "../train/loss.js";
 import type { TrainedModel } from "./model.js";
 
 /** Rows read at a time: a few steps of inference, and a bound on memory. */
@@ -20,7 +21,8 @@ export async function* scoreSource(
   source: SourceConfig,
   options: Omit<ScanOptions, "batchRows">,
 ): AsyncGenerator<ScoredBatch> {
-  for await (const batch of scanSource(source, model.features, { ...options, batchRows: BATCH_ROWS }))
+  const labels = labelsOf(model.config.train.loss);
+  for await (const batch of scanSource(source, model.features, { ...options, labels, batchRows: BATCH_ROWS }))
     yield { ...batch, logits: await predictLogits(model.executable, batch.columns) };
 }
 

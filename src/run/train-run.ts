@@ -4,6 +4,7 @@ import type { Backend } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } from "../data/index.js";
+import { labelsOf } from "../train/loss.js";
 import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
@@ -76,6 +77,7 @@ class Run {
     const prepared = await prepareData({
       data: config.data,
       features: config.features,
+      labels: labelsOf(config.train.loss),
       onProgress: listener.preparing.bind(listener),
     });
     const prepareSeconds = this.secondsSinceStart();

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { LabelKind } from "../features/index.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { add, multiply, scale } from "../ops/arithmetic.js";
@@ -29,6 +30,9 @@ export type Loss = z.output<typeof lossSchema>;
 
 /** Whether the logit is itself the prediction, of a label that may be any number. */
 export const predictsNumbers = ({ kind }: Loss): boolean => kind === "squaredError";
+
+/** What labels the loss takes: rows with others are quarantined. */
+export const labelsOf = (loss: Loss): LabelKind => (predictsNumbers(loss) ? "real" : "binary");
 
 /** What the model says to people: the probability of a positive label, or the number itself. */
 export function predictionsOf(loss: Loss, logits: Float32Array): Float32Array {

@@ -5,7 +5,12 @@ import { Parameters } from "./parameters.js";
 it("names the table that there is no memory for, its rows, dim and bytes", () => {
   const attrs = [
     { name: "small", shape: [2, 4], init: { kind: "constant", value: 0 }, role: "table" },
-    { name: "embeddings.user.weight", shape: [2 ** 40, 16], init: { kind: "constant", value: 0 }, role: "table" },
+    {
+      name: "embeddings.user.weight",
+      shape: [2 ** 40, 16],
+      init: { kind: "constant", value: 0 },
+      role: "table",
+    },
   ] as unknown as ConstructorParameters<typeof Parameters>[1];
   const message = /embeddings\.user\.weight: there is no memory for .*1099511627776 x 16 .*\(70400 GB\)/;
   expect(() => new Parameters(referenceBackend, attrs)).toThrow(message);
