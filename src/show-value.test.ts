@@ -5,9 +5,10 @@ import { showValue } from "./show-value.js";
 it("shows what JSON can say as JSON does", () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 2 }), (value) => {
-      const json = JSON.stringify(value).replaceAll("-0", "0");
-      if (json.length <= 120) expect(showValue(JSON.parse(json))).toBe(json);
-      else expect(showValue(JSON.parse(json))).toHaveLength(120);
+      const plain = JSON.parse(JSON.stringify(value));
+      const json = JSON.stringify(plain);
+      if (json.length <= 120) expect(showValue(plain)).toBe(json);
+      else expect(showValue(plain)).toHaveLength(120);
     }),
   );
 });
