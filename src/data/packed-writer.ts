@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { Block, type Layout, offsetsOf } from "../features/block.js";
 import { writeCheckedJson } from "./checked-json.js";
-import { crc32 } from "./crc32.js";
 import {
   bagOffsetsFile,
   bagValuesFile,

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { columnsOf } from "../features/block.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
 import type { Column, ColumnSet } from "./columns.js";
-import { crc32 } from "./crc32.js";
 import { mapFile } from "./map-file.js";
 import {
   bagOffsetsFile,
