@@ -87,6 +87,28 @@ export interface KernelCall<A = Attrs> {
   readonly context: StepContext;
 }
 
+/** An instruction as its cost sees it. */
+export interface CostRequest {
+  /**
+   * Its operands, inputs then outputs, as the program has them (docs/design/program-format.md), with the rows of the
+   * batch filled in: [rows, …]. Ids are [rows], bags [ids in all of them].
+   */
+  readonly shapes: readonly (readonly number[])[];
+  /** As `encode` writes them. */
+  readonly attributes: readonly number[];
+}
+
+/** What an instruction has to do, however a kernel does it. */
+export interface Cost {
+  /**
+   * Additions, products, comparisons, quotients, roots, exponentials and logarithms count one each, so that a
+   * multiply-add is two. Random draws, activations fused into a layer and what is done once a column do not count.
+   */
+  readonly flops: number;
+  /** Elements that have to be read and written of each operand. */
+  readonly elements: readonly number[];
+}
+
 export interface Op<A = Attrs> {
   readonly kind: string;
   /** Stable number in the program format. */
@@ -99,6 +121,8 @@ export interface Op<A = Attrs> {
   infer(inputs: readonly TensorType[], attrs: A): readonly TensorType[];
   /** Emits the gradient as more graph. Absent: the operation passes no gradient on. */
   gradient?(request: GradientRequest<A>): InputGradients;
+  /** What it costs to run. */
+  cost(request: CostRequest): Cost;
   /** The meaning of the operation, in plain loops over float32 or float64. */
   reference(call: KernelCall<A>): void;
   /** The attributes of the program instruction, in the order of the format's table. */

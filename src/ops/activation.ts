@@ -1,5 +1,6 @@
 import { defineOp, dense } from "../graph/op.js";
 import { require, sameType } from "./check.js";
+import { elementwise } from "./cost.js";
 
 /** An activation: its value, and its gradient from its own output `y` or from its input `x`. */
 interface ActivationRule {
@@ -65,6 +66,7 @@ export const activation = defineOp<{ fn: ActivationFn }>({
   kind: "activation",
   opcode: 16,
   execution: "rowwise",
+  cost: elementwise(1),
   infer([x]) {
     require(x.dtype === "f32" && x.shape[0] === "B", "activation", "x f32[B, …]", [x]);
     return [x];
@@ -87,6 +89,7 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
   kind: "activationGrad",
   opcode: 17,
   execution: "rowwise",
+  cost: elementwise(2),
   infer([dy, s]) {
     require(sameType(dy, s), "activationGrad", "dy and s of one type", [dy, s]);
     return [dy];

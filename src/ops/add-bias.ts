@@ -1,5 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { isFixed, isRows, require } from "./check.js";
+import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
 /** A bias on every row: x [B, N], b [N] -> `x + b` [B, N]. Linear layers have their own; this is for sums of weights. */
@@ -7,6 +8,7 @@ export const addBias = defineOp<NoAttrs>({
   kind: "addBias",
   opcode: 44,
   execution: "rowwise",
+  cost: elementwise(1),
   infer([x, b]) {
     require(isRows(x, 2) && isFixed(b, x.shape[1] as number), "addBias", "x [B, N], b [N]", [x, b]);
     return [x];

@@ -1,12 +1,14 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32, isRow, width } from "../graph/tensor.js";
 import { isRows, require, sameType } from "./check.js";
+import { elementwise, folding, once, sizeOf } from "./cost.js";
 
 /** Elementwise sum of two or more tensors of one type, all row tensors or all fixed. */
 export const add = defineOp<NoAttrs>({
   kind: "add",
   opcode: 21,
   execution: "rowwise",
+  cost: ({ shapes }) => once((shapes.length - 2) * sizeOf(shapes[0]), shapes),
   infer(inputs) {
     const ok = inputs.length >= 2 && inputs.every((t) => t.dtype === "f32" && sameType(t, inputs[0]));
     require(ok, "add", "two or more f32 tensors of one type", inputs);
@@ -27,6 +29,7 @@ export const multiply: Op<NoAttrs> = defineOp({
   kind: "multiply",
   opcode: 22,
   execution: "rowwise",
+  cost: elementwise(1),
   infer([a, b]) {
     require(a.dtype === "f32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
       a,
@@ -49,6 +52,7 @@ export const scale: Op<{ factor: number }> = defineOp({
   kind: "scale",
   opcode: 23,
   execution: "rowwise",
+  cost: elementwise(1),
   infer([x]) {
     require(x.dtype === "f32", "scale", "an f32 tensor", [x]);
     return [x];
@@ -67,6 +71,7 @@ export const sumColumns: Op<NoAttrs> = defineOp({
   kind: "sumColumns",
   opcode: 24,
   execution: "rowwise",
+  cost: folding(1),
   infer([x]) {
     require(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
     return [f32("B", 1)];
@@ -87,6 +92,7 @@ export const broadcastColumns: Op<{ columns: number }> = defineOp({
   kind: "broadcastColumns",
   opcode: 25,
   execution: "rowwise",
+  cost: elementwise(0),
   infer([x], { columns }) {
     require(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);
     return [f32("B", columns)];

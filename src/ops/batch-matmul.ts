@@ -1,6 +1,7 @@
 import { defineOp, dense, type Op } from "../graph/op.js";
 import { f32, innerDims, isRow, type Tensor, type TensorType } from "../graph/tensor.js";
 import { require } from "./check.js";
+import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
 export interface MatmulAttrs {
@@ -17,6 +18,11 @@ export const batchMatmul: Op<MatmulAttrs> = defineOp({
   kind: "batchMatmul",
   opcode: 80,
   execution: "rowwise",
+  cost: ({ shapes }) => {
+    const [a, , c] = shapes;
+    const depth = sizeOf(a.slice(-2)) / c[1];
+    return once(2 * sizeOf(c) * depth, shapes);
+  },
   infer([a, b], attrs) {
     const [m, ka] = sides(a, attrs.transposeA);
     const [kb, n] = sides(b, attrs.transposeB);

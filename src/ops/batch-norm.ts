@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, innerDims, type Tensor } from "../graph/tensor.js";
 import { isFixed, isRows, require, sameType } from "./check.js";
+import { elementwise, folding, updating } from "./cost.js";
 import { constant } from "./sources.js";
 
 /*
@@ -14,6 +15,7 @@ export const batchMoments = defineOp<NoAttrs>({
   opcode: 30,
   execution: "reduces",
   combine: "moments",
+  cost: folding(4),
   infer([x]) {
     require(isRows(x, 2), "batchMoments", "x [B, N]", [x]);
     return [f32(x.shape[1]), f32(x.shape[1])];
@@ -44,6 +46,7 @@ export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
   kind: "batchNormalize",
   opcode: 31,
   execution: "rowwise",
+  cost: elementwise(4),
   infer([x, ...statistics]) {
     const n = x.shape[1] as number;
     require(isRows(x, 2) &&
@@ -81,6 +84,7 @@ export const batchNormGradSums = defineOp<{ eps: number }>({
   opcode: 32,
   execution: "reduces",
   combine: "sum",
+  cost: folding(5),
   infer([dy, x, mean, variance]) {
     const n = x.shape[1] as number;
     require(isRows(x, 2) &&
@@ -107,6 +111,7 @@ export const batchNormGradInput = defineOp<{ eps: number }>({
   kind: "batchNormGradInput",
   opcode: 33,
   execution: "rowwise",
+  cost: elementwise(6),
   infer([dy, x, ...statistics]) {
     const n = x.shape[1] as number;
     require(isRows(x, 2) &&
@@ -145,6 +150,7 @@ export const updateRunning = defineOp<{ momentum: number }>({
   kind: "updateRunning",
   opcode: 34,
   execution: "fixed",
+  cost: updating(7, [0, 1]),
   mutates: ({ inputs: [mean, variance] }) => [mean, variance],
   infer(inputs) {
     const n = inputs[0].shape[0] as number;

@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, isRow, type TensorType } from "../graph/tensor.js";
 import { isFixed, require } from "./check.js";
+import { elementwise, folding, once } from "./cost.js";
 
 /* Bounds on the gradients of dense weights: fixed tensors only. */
 
@@ -15,6 +16,7 @@ export const sumSquares = defineOp<NoAttrs>({
   kind: "sumSquares",
   opcode: 104,
   execution: "fixed",
+  cost: folding(2),
   infer(inputs) {
     require(inputs.length === 1 && isFixedFloat(inputs[0]), "sumSquares", "a fixed tensor", inputs);
     return [NUMBER];
@@ -34,6 +36,7 @@ export const clipFactor = defineOp<{ norm: number }>({
   kind: "clipFactor",
   opcode: 105,
   execution: "fixed",
+  cost: ({ shapes }) => once(shapes.length + 2, shapes),
   infer(inputs) {
     require(inputs.length > 0 && inputs.every((t) => isFixed(t, 1)), "clipFactor", "sums [1]", inputs);
     return [NUMBER];
@@ -50,6 +53,7 @@ export const scaleByNumber = defineOp<NoAttrs>({
   kind: "scaleByNumber",
   opcode: 106,
   execution: "fixed",
+  cost: elementwise(1),
   infer(inputs) {
     const ok = inputs.length === 2 && isFixedFloat(inputs[0]) && isFixed(inputs[1], 1);
     require(ok, "scaleByNumber", "a fixed tensor and a factor [1]", inputs);
@@ -66,6 +70,7 @@ export const clipValue = defineOp<{ limit: number }>({
   kind: "clipValue",
   opcode: 107,
   execution: "fixed",
+  cost: elementwise(2),
   infer(inputs) {
     require(inputs.length === 1 && isFixedFloat(inputs[0]), "clipValue", "a fixed tensor", inputs);
     return [inputs[0]];

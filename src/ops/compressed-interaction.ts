@@ -1,6 +1,7 @@
 import { type DenseValue, defineOp, dense, type Op } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
 import { isFixed, isRows, require, sameType } from "./check.js";
+import { once, sizeOf } from "./cost.js";
 import { sumInner } from "./inner.js";
 import { sumRows } from "./sum-rows.js";
 
@@ -27,6 +28,11 @@ export const compressedInteraction: Op<Attrs> = defineOp({
   kind: "compressedInteraction",
   opcode: 70,
   execution: "rowwise",
+  cost: ({ shapes, attributes: [, hasBias] }) => {
+    const [x, , w] = shapes;
+    const bias = hasBias ? sizeOf(shapes[4]) : 0;
+    return once(positions(x) * w[1] * (2 * w[0] + 1) + bias, shapes);
+  },
   infer(inputs, { pairs }) {
     const [x, x0, w, b] = inputs;
     const units = w.shape[0] as number;
@@ -71,6 +77,10 @@ export const compressedInteractionGradInput: Op<Attrs> = defineOp({
   kind: "compressedInteractionGradInput",
   opcode: 71,
   execution: "rowwise",
+  cost: ({ shapes }) => {
+    const [dy, , , w] = shapes;
+    return once(positions(dy) * w[1] * (2 * w[0] + 4), shapes);
+  },
   infer([dy, x, x0, w], { pairs }) {
     const ok = isInteraction(x, x0, w, pairs) && sameType(dy, f32("B", w.shape[0], x.shape[2]));
     require(ok, "compressedInteractionGradInput", `dy [B, N, D], ${OPERANDS}`, [dy, x, x0, w]);
@@ -101,6 +111,10 @@ export const compressedInteractionGradWeight: Op<Attrs> = defineOp({
   opcode: 72,
   execution: "reduces",
   combine: "sum",
+  cost: ({ shapes }) => {
+    const [dy, , , dw] = shapes;
+    return once(positions(dy) * dw[1] * (2 * dw[0] + 1), shapes);
+  },
   infer([dy, x, x0], { pairs }) {
     const ok = arePairs(x, x0, pairs) && isRows(dy, 3) && dy.shape[2] === x.shape[2];
     require(ok, "compressedInteractionGradWeight", "dy [B, N, D], x [B, H, D], x0 [B, F, D]", [dy, x, x0]);
@@ -133,6 +147,11 @@ function isInteraction(x: TensorType, x0: TensorType, w: TensorType, pairs: Pair
 function arePairs(x: TensorType, x0: TensorType, pairs: Pairs): boolean {
   const maps = isRows(x, 3) && isRows(x0, 3) && x.shape[2] === x0.shape[2];
   return maps && (pairs === "all" || x.shape[1] === x0.shape[1]);
+}
+
+/** The (row, dim) of a tensor [B, …, D]: each has a product of its own for every pair. */
+function positions([rows, , dim]: readonly number[]): number {
+  return rows * dim;
 }
 
 /** Column of W, map and field of every pair. */

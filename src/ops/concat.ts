@@ -2,6 +2,7 @@ import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32, innerDims, isRow, sameShape, type Tensor } from "../graph/tensor.js";
 import { require } from "./check.js";
 import { constantRows } from "./constant-rows.js";
+import { elementwise, FREE } from "./cost.js";
 
 /**
  * Concatenation along the first dimension after the batch: [B, n1, …], [B, n2, …] -> [B, n1 + n2, …].
@@ -11,6 +12,7 @@ export const concat: Op<NoAttrs> = defineOp({
   kind: "concat",
   opcode: 18,
   execution: "rowwise",
+  cost: elementwise(0),
   infer(inputs) {
     const rest = inputs[0]?.shape.slice(2) ?? [];
     const fits = (t: (typeof inputs)[number]) =>
@@ -52,6 +54,7 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
   kind: "slice",
   opcode: 19,
   execution: "rowwise",
+  cost: FREE,
   infer([x], { start, size }) {
     const [n, ...rest] = innerDims(x);
     const inside = start >= 0 && size > 0 && start + size <= n;

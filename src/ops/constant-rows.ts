@@ -1,11 +1,13 @@
 import { defineOp, dense } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
+import { elementwise } from "./cost.js";
 
 /** A row tensor [B, …dims] filled with one value. */
 export const constantRows = defineOp<{ value: number; dims: readonly number[] }>({
   kind: "constantRows",
   opcode: 5,
   execution: "rowwise",
+  cost: elementwise(0),
   infer: (_, { dims }) => [f32("B", ...dims)],
   reference: ({ outputs, attrs }) => void dense(outputs[0]).data.fill(attrs.value),
   encode: ({ attrs }) => [attrs.value],

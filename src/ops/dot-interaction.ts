@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { isRows, require, sameType } from "./check.js";
+import { once, sizeOf } from "./cost.js";
 
 /**
  * Dot products of every pair of fields: x [B, F, D] -> z [B, F(F-1)/2], the upper triangle of `x x^T` without its
@@ -11,6 +12,7 @@ export const dotInteraction = defineOp<NoAttrs>({
   kind: "dotInteraction",
   opcode: 26,
   execution: "rowwise",
+  cost: ({ shapes }) => once(2 * sizeOf(shapes[1]) * shapes[0][2], shapes),
   infer([x]) {
     const fields = x.shape[1] as number;
     require(isRows(x, 3) && fields >= 2, "dotInteraction", "x [B, F >= 2, D]", [x]);
@@ -41,6 +43,7 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
   kind: "dotInteractionGrad",
   opcode: 27,
   execution: "rowwise",
+  cost: ({ shapes }) => once(4 * sizeOf(shapes[0]) * shapes[1][2], shapes),
   infer([dz, x]) {
     const fields = x.shape[1] as number;
     const ok = isRows(x, 3) && isRows(dz, 2) && sameType(dz, f32("B", (fields * (fields - 1)) / 2));

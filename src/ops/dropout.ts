@@ -2,6 +2,7 @@ import { defineOp, dense, type Op } from "../graph/op.js";
 import { isRow } from "../graph/tensor.js";
 import { draw, drawKey } from "../random.js";
 import { require } from "./check.js";
+import { elementwise } from "./cost.js";
 
 /**
  * Inverted dropout: each element is kept with probability `1 - rate` and scaled by `1 / (1 - rate)`. The draw is named
@@ -12,6 +13,7 @@ export const dropout: Op<{ rate: number; stream: number }> = defineOp({
   kind: "dropout",
   opcode: 38,
   execution: "rowwise",
+  cost: elementwise(2),
   infer([x], { rate }) {
     require(x.dtype === "f32" &&
       isRow(x) &&

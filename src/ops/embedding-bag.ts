@@ -1,6 +1,7 @@
 import { type BagValue, defineOp, dense, type Pooling } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { require } from "./check.js";
+import { sizeOf } from "./cost.js";
 
 /** How the program format numbers the poolings. */
 export const POOLING_CODE: Record<Pooling, number> = { sum: 0, mean: 1 };
@@ -13,6 +14,10 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
   kind: "embeddingBag",
   opcode: 11,
   execution: "rowwise",
+  cost: ({ shapes: [table, bag, out] }) => {
+    const gathered = sizeOf(bag) * table[1];
+    return { flops: gathered, elements: [gathered, sizeOf(bag), sizeOf(out)] };
+  },
   infer([table, bag]) {
     require(table.dtype === "f32" &&
       table.shape.length === 2 &&

@@ -1,12 +1,14 @@
 import { defineOp, dense, type IdValue, type NoAttrs } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { require } from "./check.js";
+import { sizeOf } from "./cost.js";
 
 /** One-hot embedding lookup: table [R, D], ids [B] -> out [B, D] with `out[b] = table[ids[b]]`. */
 export const embedding = defineOp<NoAttrs>({
   kind: "embedding",
   opcode: 10,
   execution: "rowwise",
+  cost: ({ shapes: [, ids, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(ids), sizeOf(out)] }),
   infer([table, ids], _) {
     require(table.dtype === "f32" &&
       table.shape.length === 2 &&

@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { isRows, require, sameType } from "./check.js";
+import { elementwise, once, sizeOf } from "./cost.js";
 
 /**
  * The second-order term of a factorization machine, kept by dimension: x [B, F, D] -> y [B, D],
@@ -11,6 +12,7 @@ export const factorizationMachine = defineOp<NoAttrs>({
   kind: "factorizationMachine",
   opcode: 28,
   execution: "rowwise",
+  cost: ({ shapes }) => once(3 * sizeOf(shapes[0]) + 3 * sizeOf(shapes[1]), shapes),
   infer([x]) {
     require(isRows(x, 3), "factorizationMachine", "x [B, F, D]", [x]);
     return [f32("B", x.shape[2])];
@@ -42,6 +44,7 @@ export const factorizationMachineGrad = defineOp<NoAttrs>({
   kind: "factorizationMachineGrad",
   opcode: 29,
   execution: "rowwise",
+  cost: elementwise(3),
   infer([dy, x]) {
     require(isRows(x, 3) &&
       sameType(dy, f32("B", x.shape[2])), "factorizationMachineGrad", "dy [B, D], x [B, F, D]", [dy, x]);

@@ -1,6 +1,7 @@
 import { defineOp, dense } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
 import { require, sameType } from "./check.js";
+import { elementwise } from "./cost.js";
 
 const COLUMN: TensorType = f32("B", 1);
 
@@ -21,6 +22,7 @@ export const focalCrossEntropy = defineOp<FocalAttrs>({
   kind: "focalCrossEntropy",
   opcode: 100,
   execution: "rowwise",
+  cost: elementwise(14),
   infer: (inputs) => columns("focalCrossEntropy", inputs, 2),
   gradient: ({ inputs: [logits, labels], outputGradients: [dl], attrs, apply }) => [
     dl && apply(focalCrossEntropyGrad, [dl, logits, labels], attrs)[0],
@@ -41,6 +43,7 @@ export const focalCrossEntropyGrad = defineOp<FocalAttrs>({
   kind: "focalCrossEntropyGrad",
   opcode: 101,
   execution: "rowwise",
+  cost: elementwise(26),
   infer: (inputs) => columns("focalCrossEntropyGrad", inputs, 3),
   reference({ inputs, outputs, attrs: { gamma, alpha } }) {
     const [dl, z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);

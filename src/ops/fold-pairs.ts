@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32, isRow, type TensorType } from "../graph/tensor.js";
 import { isFixed, require } from "./check.js";
+import { elementwise, once, sizeOf } from "./cost.js";
 
 /**
  * The weights of the pairs of a set with itself, folded onto its upper triangle: W [N, F*F] -> [N, F(F+1)/2], where
@@ -11,6 +12,7 @@ export const foldPairs: Op<NoAttrs> = defineOp({
   kind: "foldPairs",
   opcode: 73,
   execution: "fixed",
+  cost: ({ shapes }) => once(sizeOf(shapes[0]) - sizeOf(shapes[1]), shapes),
   infer([w]) {
     const fields = Math.sqrt(columnsOf(w));
     require(isMatrix(w) && Number.isInteger(fields), "foldPairs", "W [N, F*F]", [w]);
@@ -36,6 +38,7 @@ export const unfoldPairs: Op<NoAttrs> = defineOp({
   kind: "unfoldPairs",
   opcode: 74,
   execution: "fixed",
+  cost: elementwise(0),
   infer([w]) {
     const fields = (Math.sqrt(8 * columnsOf(w) + 1) - 1) / 2;
     require(isMatrix(w) && Number.isInteger(fields), "unfoldPairs", "W [N, F(F+1)/2]", [w]);

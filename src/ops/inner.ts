@@ -2,12 +2,14 @@ import type { NoAttrs } from "../graph/op.js";
 import { defineOp, dense, type Op } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { isRows, require } from "./check.js";
+import { elementwise, folding } from "./cost.js";
 
 /** Sum over the last dimension: x [B, F, D] -> [B, F]. */
 export const sumInner: Op<NoAttrs> = defineOp({
   kind: "sumInner",
   opcode: 75,
   execution: "rowwise",
+  cost: folding(1),
   infer([x]) {
     require(isRows(x, 3), "sumInner", "x [B, F, D]", [x]);
     return [f32("B", x.shape[1])];
@@ -29,6 +31,7 @@ export const broadcastInner: Op<{ size: number }> = defineOp({
   kind: "broadcastInner",
   opcode: 76,
   execution: "rowwise",
+  cost: elementwise(0),
   infer([x], { size }) {
     require(isRows(x, 2), "broadcastInner", "x [B, F]", [x]);
     return [f32("B", x.shape[1], size)];

@@ -1,6 +1,7 @@
 import { defineOp, dense, type Floats } from "../graph/op.js";
 import { f32, isRow, type TensorType } from "../graph/tensor.js";
 import { isFixed, require, sameType } from "./check.js";
+import { elementwise, folding } from "./cost.js";
 
 /**
  * Layer normalisation over the last dimension: x [B, …, N], gamma, beta [N] ->
@@ -11,6 +12,7 @@ export const layerNorm = defineOp<{ eps: number }>({
   kind: "layerNorm",
   opcode: 35,
   execution: "rowwise",
+  cost: elementwise(8),
   infer([x, gamma, beta]) {
     const ok = isLines(x) && isFixed(gamma, lineOf(x)) && isFixed(beta, lineOf(x));
     require(ok, "layerNorm", "x [B, …, N], gamma, beta [N]", [x, gamma, beta]);
@@ -38,6 +40,7 @@ export const layerNormGradInput = defineOp<{ eps: number }>({
   kind: "layerNormGradInput",
   opcode: 36,
   execution: "rowwise",
+  cost: elementwise(14),
   infer([dy, x, gamma]) {
     const ok = isLines(x) && sameType(dy, x) && isFixed(gamma, lineOf(x));
     require(ok, "layerNormGradInput", "dy, x [B, …, N], gamma [N]", [dy, x, gamma]);
@@ -69,6 +72,7 @@ export const layerNormGradParams = defineOp<{ eps: number }>({
   opcode: 37,
   execution: "reduces",
   combine: "sum",
+  cost: folding(9),
   infer([dy, x]) {
     require(isLines(x) && sameType(dy, x), "layerNormGradParams", "dy, x [B, …, N]", [dy, x]);
     return [f32(lineOf(x)), f32(lineOf(x))];

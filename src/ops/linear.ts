@@ -2,6 +2,7 @@ import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
 import { isFixed, isRows, require } from "./check.js";
+import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
 /**
@@ -13,6 +14,11 @@ export const linear: Op<{ fn: ActivationFn }> = defineOp({
   kind: "linear",
   opcode: 12,
   execution: "rowwise",
+  cost: ({ shapes }) => {
+    const [x, [units], bias] = shapes;
+    const additions = shapes.length === 4 ? x[0] * sizeOf(bias) : 0;
+    return once(2 * sizeOf(x) * units + additions, shapes);
+  },
   infer([x, w, b]) {
     const ok = isRows(x, 2) && isFixed(w, w.shape[0] as number, x.shape[1] as number);
     require(ok &&
@@ -53,6 +59,7 @@ export const linearGradInput = defineOp<NoAttrs>({
   kind: "linearGradInput",
   opcode: 13,
   execution: "rowwise",
+  cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
   infer([dz, w]) {
     require(isRows(dz, 2) &&
       w.shape.length === 2 &&
@@ -79,6 +86,7 @@ export const linearGradWeight = defineOp<NoAttrs>({
   opcode: 14,
   execution: "reduces",
   combine: "sum",
+  cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
   infer([dz, x]) {
     require(isRows(dz, 2) && isRows(x, 2), "linearGradWeight", "dz [B, N], x [B, K]", [dz, x]);
     return [f32(dz.shape[1], x.shape[1])];

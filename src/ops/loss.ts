@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
 import { isFixed, require, sameType } from "./check.js";
+import { elementwise, folding } from "./cost.js";
 
 const COLUMN: TensorType = f32("B", 1);
 
@@ -12,6 +13,7 @@ export const sigmoidCrossEntropy = defineOp<NoAttrs>({
   kind: "sigmoidCrossEntropy",
   opcode: 39,
   execution: "rowwise",
+  cost: elementwise(7),
   infer([logits, labels]) {
     require(sameType(logits, COLUMN) &&
       sameType(labels, COLUMN), "sigmoidCrossEntropy", "logits, labels [B, 1]", [logits, labels]);
@@ -34,6 +36,7 @@ export const sigmoidCrossEntropyGrad = defineOp<NoAttrs>({
   kind: "sigmoidCrossEntropyGrad",
   opcode: 40,
   execution: "rowwise",
+  cost: elementwise(6),
   infer(inputs) {
     require(inputs.length === 3 &&
       inputs.every((t) =>
@@ -53,6 +56,7 @@ export const batchMean = defineOp<NoAttrs>({
   opcode: 41,
   execution: "reduces",
   combine: "mean",
+  cost: folding(1),
   infer([x]) {
     require(sameType(x, COLUMN), "batchMean", "x [B, 1]", [x]);
     return [f32(1)];
@@ -70,6 +74,7 @@ export const batchMeanGrad = defineOp<NoAttrs>({
   kind: "batchMeanGrad",
   opcode: 42,
   execution: "rowwise",
+  cost: elementwise(1),
   infer([d]) {
     require(isFixed(d, 1), "batchMeanGrad", "d [1]", [d]);
     return [COLUMN];

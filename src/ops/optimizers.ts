@@ -1,6 +1,7 @@
 import { defineOp, dense } from "../graph/op.js";
 import type { TensorType } from "../graph/tensor.js";
 import { isFixed, require, sameType } from "./check.js";
+import { updating } from "./cost.js";
 
 /*
  * Dense optimizers: one update in place of a weight from its gradient. `l2` adds `l2 * w` to the gradient (the
@@ -12,6 +13,7 @@ export const sgd = defineOp<{ l2: number }>({
   kind: "sgd",
   opcode: 50,
   execution: "fixed",
+  cost: updating(4, [0]),
   mutates: ({ inputs: [w] }) => [w],
   infer: (inputs) => checkUpdate("sgd", inputs, 0),
   reference({ inputs, attrs: { l2 } }) {
@@ -26,6 +28,7 @@ export const adagrad = defineOp<{ eps: number; l2: number }>({
   kind: "adagrad",
   opcode: 51,
   execution: "fixed",
+  cost: updating(9, [0, 3]),
   mutates: ({ inputs: [w, , , s] }) => [w, s],
   infer: (inputs) => checkUpdate("adagrad", inputs, 1),
   reference({ inputs, attrs: { eps, l2 } }) {
@@ -54,6 +57,7 @@ export const adam = defineOp<AdamAttrs & { weightDecay: number }>({
   kind: "adam",
   opcode: 52,
   execution: "fixed",
+  cost: updating(16, [0, 3, 4]),
   mutates: ({ inputs: [w, , , m, v] }) => [w, m, v],
   infer: (inputs) => checkUpdate("adam", inputs, 2),
   reference({ inputs, attrs, context }) {
@@ -75,6 +79,7 @@ export const movingAverage = defineOp<{ decay: number }>({
   kind: "movingAverage",
   opcode: 108,
   execution: "fixed",
+  cost: updating(3, [0]),
   mutates: ({ inputs: [average] }) => [average],
   infer(inputs) {
     const ok = inputs.length === 2 && sameType(inputs[0], inputs[1]);

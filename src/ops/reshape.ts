@@ -1,12 +1,14 @@
 import { defineOp, dense, type Op } from "../graph/op.js";
 import { f32, innerDims, width } from "../graph/tensor.js";
 import { require } from "./check.js";
+import { FREE } from "./cost.js";
 
 /** The same elements of every row under other dimensions: [B, F, D] <-> [B, F*D]. A view. */
 export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   kind: "reshape",
   opcode: 20,
   execution: "rowwise",
+  cost: FREE,
   infer([x], { dims }) {
     const type = f32("B", ...dims);
     require(x.dtype === "f32" &&

@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { multiply } from "./arithmetic.js";
 import { isFixed, isRows, require } from "./check.js";
+import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
 /** A factor for every column, the same in every row: x [B, N], w [N] -> `x * w` [B, N]. */
@@ -8,6 +9,7 @@ export const scaleColumns: Op<NoAttrs> = defineOp({
   kind: "scaleColumns",
   opcode: 83,
   execution: "rowwise",
+  cost: elementwise(1),
   infer([x, w]) {
     require(isRows(x, 2) && isFixed(w, x.shape[1] as number), "scaleColumns", "x [B, N], w [N]", [x, w]);
     return [x];

@@ -1,12 +1,14 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { isRow } from "../graph/tensor.js";
 import { require, sameType } from "./check.js";
+import { elementwise } from "./cost.js";
 
 /** Softmax over the last dimension: x [B, …, N] -> y [B, …, N], `y_i = exp(x_i - max) / sum_j exp(x_j - max)`. */
 export const softmax = defineOp<NoAttrs>({
   kind: "softmax",
   opcode: 81,
   execution: "rowwise",
+  cost: elementwise(5),
   infer([x]) {
     require(x.dtype === "f32" && isRow(x) && x.shape.length >= 2, "softmax", "x [B, …, N]", [x]);
     return [x];
@@ -31,6 +33,7 @@ export const softmaxGrad = defineOp<NoAttrs>({
   kind: "softmaxGrad",
   opcode: 82,
   execution: "rowwise",
+  cost: elementwise(4),
   infer([dy, y]) {
     const ok = dy.dtype === "f32" && isRow(dy) && dy.shape.length >= 2 && sameType(dy, y);
     require(ok, "softmaxGrad", "dy, y [B, …, N]", [dy, y]);

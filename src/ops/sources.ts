@@ -1,5 +1,6 @@
 import { defineOp, dense, type KernelCall } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
+import { elementwise, FREE, sizeOf } from "./cost.js";
 
 /** How a parameter starts. Random draws are named by (seed, a hash of the parameter's name). */
 export type Initializer =
@@ -29,6 +30,8 @@ export const input = defineOp<{ name: string; type: TensorType; limit: number }>
   kind: "input",
   opcode: 1,
   execution: "source",
+  // Read from the column and written to the tile.
+  cost: ({ shapes: [out] }) => ({ flops: 0, elements: [2 * sizeOf(out)] }),
   infer: (_, { type }) => [type],
   reference: noKernel,
 });
@@ -38,6 +41,7 @@ export const parameter = defineOp<ParameterAttrs>({
   kind: "parameter",
   opcode: 2,
   execution: "source",
+  cost: FREE,
   infer: (_, { shape }) => [f32(...shape)],
   reference: noKernel,
 });
@@ -47,6 +51,7 @@ export const scalar = defineOp<{ name: string }>({
   kind: "scalar",
   opcode: 3,
   execution: "source",
+  cost: FREE,
   infer: () => [f32(1)],
   reference: noKernel,
 });
@@ -56,6 +61,7 @@ export const constant = defineOp<{ value: number; shape: readonly number[] }>({
   kind: "constant",
   opcode: 4,
   execution: "fixed",
+  cost: elementwise(0),
   infer: (_, { shape }) => [f32(...shape)],
   reference: ({ outputs, attrs }) => void dense(outputs[0]).data.fill(attrs.value),
   encode: ({ attrs }) => [attrs.value],

@@ -1,6 +1,7 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, innerDims } from "../graph/tensor.js";
 import { require } from "./check.js";
+import { folding } from "./cost.js";
 
 /** Sum over the batch: x [B, …] -> [ … ]. The gradient of anything that is added to every row, such as a bias. */
 export const sumRows = defineOp<NoAttrs>({
@@ -8,6 +9,7 @@ export const sumRows = defineOp<NoAttrs>({
   opcode: 15,
   execution: "reduces",
   combine: "sum",
+  cost: folding(1),
   infer([x]) {
     require(x.dtype === "f32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
     return [f32(...innerDims(x))];

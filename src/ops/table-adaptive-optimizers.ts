@@ -1,6 +1,6 @@
 import { defineOp, type Floats } from "../graph/op.js";
 import type { AdamAttrs } from "./optimizers.js";
-import { checkTable, encodeTable, type TableAttrs, updateRows } from "./table-optimizers.js";
+import { checkTable, encodeTable, type TableAttrs, tableCost, updateRows } from "./table-optimizers.js";
 
 /* More embedding optimizers; operands and the meaning of `l2` and `everyRow` as in table-optimizers.ts. */
 
@@ -12,6 +12,7 @@ export const tableRmsprop = defineOp<TableAttrs & { decay: number; eps: number }
   kind: "tableRmsprop",
   opcode: 110,
   execution: "fixed",
+  cost: tableCost(11, 1),
   mutates: ({ inputs: [table, , s] }) => [table, s],
   infer: (inputs, attrs) => checkTable("tableRmsprop", inputs, attrs, ["table"]),
   reference(call) {
@@ -34,6 +35,7 @@ export const tableAdadelta = defineOp<TableAttrs & { decay: number; eps: number 
   kind: "tableAdadelta",
   opcode: 111,
   execution: "fixed",
+  cost: tableCost(18, 2),
   mutates: ({ inputs: [table, , s, u] }) => [table, s, u],
   infer: (inputs, attrs) => checkTable("tableAdadelta", inputs, attrs, ["table", "table"]),
   reference(call) {
@@ -59,6 +61,7 @@ export const tableLamb = defineOp<TableAttrs & AdamAttrs & { weightDecay: number
   kind: "tableLamb",
   opcode: 112,
   execution: "fixed",
+  cost: tableCost(22, 2),
   mutates: ({ inputs: [table, , m, v] }) => [table, m, v],
   infer: (inputs, attrs) => checkTable("tableLamb", inputs, attrs, ["table", "table"]),
   reference(call) {
@@ -86,6 +89,7 @@ export const tablePartialRowWiseAdam = defineOp<TableAttrs & AdamAttrs>({
   kind: "tablePartialRowWiseAdam",
   opcode: 113,
   execution: "fixed",
+  cost: tableCost(11, 2),
   mutates: ({ inputs: [table, , m, v] }) => [table, m, v],
   infer: (inputs, attrs) => checkTable("tablePartialRowWiseAdam", inputs, attrs, ["table", "row"]),
   reference(call) {

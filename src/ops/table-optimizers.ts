@@ -1,6 +1,7 @@
 import { type BagValue, defineOp, dense, type Floats, type KernelCall, type Pooling } from "../graph/op.js";
 import { f32, formatType, type TensorType } from "../graph/tensor.js";
 import { isFixed, require, sameType } from "./check.js";
+import { type CostRule, sizeOf } from "./cost.js";
 import { POOLING_CODE } from "./embedding-bag.js";
 import { type AdamAttrs, adamStep } from "./optimizers.js";
 
@@ -20,6 +21,7 @@ export const tableSgd = defineOp<TableAttrs>({
   kind: "tableSgd",
   opcode: 60,
   execution: "fixed",
+  cost: tableCost(4, 0),
   mutates: ({ inputs: [table] }) => [table],
   infer: (inputs, attrs) => checkTable("tableSgd", inputs, attrs, []),
   reference(call) {
@@ -35,6 +37,7 @@ export const tableAdagrad = defineOp<TableAttrs & { eps: number }>({
   kind: "tableAdagrad",
   opcode: 61,
   execution: "fixed",
+  cost: tableCost(9, 1),
   mutates: ({ inputs: [table, , sum] }) => [table, sum],
   infer: (inputs, attrs) => checkTable("tableAdagrad", inputs, attrs, ["table"]),
   reference(call) {
@@ -53,6 +56,7 @@ export const tableRowWiseAdagrad = defineOp<TableAttrs & { eps: number }>({
   kind: "tableRowWiseAdagrad",
   opcode: 62,
   execution: "fixed",
+  cost: tableCost(7, 1),
   mutates: ({ inputs: [table, , sum] }) => [table, sum],
   infer: (inputs, attrs) => checkTable("tableRowWiseAdagrad", inputs, attrs, ["row"]),
   reference(call) {
@@ -71,6 +75,7 @@ export const tableAdam = defineOp<TableAttrs & AdamAttrs>({
   kind: "tableAdam",
   opcode: 63,
   execution: "fixed",
+  cost: tableCost(15, 2),
   mutates: ({ inputs: [table, , m, v] }) => [table, m, v],
   infer: (inputs, attrs) => checkTable("tableAdam", inputs, attrs, ["table", "table"]),
   reference(call) {
@@ -81,6 +86,25 @@ export const tableAdam = defineOp<TableAttrs & AdamAttrs>({
   },
   encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, ...encodeTable(a)],
 });
+
+/**
+ * So many operations for each element of a row that is updated, and an addition for each looked up. Ids count as though
+ * none occurred twice, as far as the table has rows.
+ */
+export function tableCost(flops: number, states: number): CostRule {
+  return ({ shapes, attributes }) => {
+    const [[rows, dim], , ...rest] = shapes;
+    const pairs = rest.slice(states);
+    const lookups = pairs.reduce((sum, shape, i) => sum + (i % 2 === 0 ? sizeOf(shape) : 0), 0);
+    const everyRow = attributes.at(-1 - pairs.length / 2);
+    const updated = everyRow ? rows : Math.min(rows, lookups);
+    const touched = (shape: readonly number[]): number => (2 * updated * sizeOf(shape)) / rows;
+    return {
+      flops: (lookups + flops * updated) * dim,
+      elements: [touched(shapes[0]), 1, ...rest.slice(0, states).map(touched), ...pairs.map(sizeOf)],
+    };
+  };
+}
 
 export function encodeTable({ l2, everyRow, poolings }: TableAttrs): number[] {
   return [l2, everyRow ? 1 : 0, ...poolings.map((pooling) => POOLING_CODE[pooling])];

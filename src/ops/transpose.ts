@@ -1,12 +1,14 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { isRows, require } from "./check.js";
+import { elementwise } from "./cost.js";
 
 /** The matrix of every row transposed: x [B, M, N] -> [B, N, M]. */
 export const transpose: Op<NoAttrs> = defineOp({
   kind: "transpose",
   opcode: 84,
   execution: "rowwise",
+  cost: elementwise(0),
   infer([x]) {
     require(isRows(x, 3), "transpose", "x [B, M, N]", [x]);
     return [f32("B", x.shape[2], x.shape[1])];

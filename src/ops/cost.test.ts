@@ -1,0 +1,379 @@
+import { describe, expect, it } from "vitest";
+import type { Op } from "../graph/op.js";
+import { OPS, type OpKind } from "./index.js";
+
+interface Counted {
+  readonly shapes: readonly (readonly number[])[];
+  readonly attributes?: readonly number[];
+  readonly flops: number;
+  readonly elements: readonly number[];
+}
+
+/** Rows of the batch in every case; a factor 5 in a count is the rows'. */
+const B = 5;
+
+/** Counted by hand from the formula of each operation; where two cases are given they differ in kind. */
+const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
+  input: [{ shapes: [[B, 3]], flops: 0, elements: [30] }],
+  parameter: [{ shapes: [[4, 3]], flops: 0, elements: [0] }],
+  scalar: [{ shapes: [[1]], flops: 0, elements: [0] }],
+  constant: [{ shapes: [[4, 3]], flops: 0, elements: [12] }],
+  constantRows: [{ shapes: [[B, 3]], flops: 0, elements: [15] }],
+  embedding: [{ shapes: [[1000, 8], [B], [B, 8]], flops: 0, elements: [40, 5, 40] }],
+  // 12 ids in the 5 bags: 12 rows of 8 are read and added.
+  embeddingBag: [{ shapes: [[1000, 8], [12], [B, 8]], flops: 96, elements: [96, 12, 40] }],
+  // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.
+  linear: [
+    {
+      shapes: [
+        [B, 3],
+        [2, 3],
+        [B, 2],
+      ],
+      flops: 60,
+      elements: [15, 6, 10],
+    },
+    { shapes: [[B, 3], [2, 3], [2], [B, 2]], flops: 70, elements: [15, 6, 2, 10] },
+  ],
+  linearGradInput: [
+    {
+      shapes: [
+        [B, 2],
+        [2, 3],
+        [B, 3],
+      ],
+      flops: 60,
+      elements: [10, 6, 15],
+    },
+  ],
+  linearGradWeight: [
+    {
+      shapes: [
+        [B, 2],
+        [B, 3],
+        [2, 3],
+      ],
+      flops: 60,
+      elements: [10, 15, 6],
+    },
+  ],
+  sumRows: [{ shapes: [[B, 3], [3]], flops: 15, elements: [15, 3] }],
+  activation: [pair([B, 3], 2, 15)],
+  activationGrad: [pair([B, 3], 3, 30)],
+  // An instruction copies one part.
+  concat: [pair([B, 3], 2, 0)],
+  slice: [pair([B, 3], 2, 0, 0)],
+  reshape: [pair([B, 3], 2, 0, 0)],
+  add: [pair([B, 3], 3, 15), pair([B, 3], 4, 30)],
+  addBias: [{ shapes: [[B, 3], [3], [B, 3]], flops: 15, elements: [15, 3, 15] }],
+  multiply: [pair([B, 3], 3, 15)],
+  scale: [pair([B, 3], 2, 15)],
+  sumColumns: [
+    {
+      shapes: [
+        [B, 3],
+        [B, 1],
+      ],
+      flops: 15,
+      elements: [15, 5],
+    },
+  ],
+  broadcastColumns: [
+    {
+      shapes: [
+        [B, 1],
+        [B, 3],
+      ],
+      flops: 0,
+      elements: [5, 15],
+    },
+  ],
+  // 6 pairs of 4 fields, 7 multiply-adds each.
+  dotInteraction: [
+    {
+      shapes: [
+        [B, 4, 7],
+        [B, 6],
+      ],
+      flops: 420,
+      elements: [140, 30],
+    },
+  ],
+  dotInteractionGrad: [
+    {
+      shapes: [
+        [B, 6],
+        [B, 4, 7],
+        [B, 4, 7],
+      ],
+      flops: 840,
+      elements: [30, 140, 140],
+    },
+  ],
+  // A row and dim: 4 sums, 4 squares, 4 sums of squares; a square, a difference, a half.
+  factorizationMachine: [
+    {
+      shapes: [
+        [B, 4, 7],
+        [B, 7],
+      ],
+      flops: 525,
+      elements: [140, 35],
+    },
+  ],
+  factorizationMachineGrad: [
+    {
+      shapes: [
+        [B, 7],
+        [B, 4, 7],
+        [B, 4, 7],
+      ],
+      flops: 420,
+      elements: [35, 140, 140],
+    },
+  ],
+  // [2, 3] x [3, 4] in every row; transposed, with a fixed left side.
+  batchMatmul: [
+    {
+      shapes: [
+        [B, 2, 3],
+        [B, 3, 4],
+        [B, 2, 4],
+      ],
+      attributes: [0, 0],
+      flops: 240,
+      elements: [30, 60, 40],
+    },
+    {
+      shapes: [
+        [3, 2],
+        [B, 4, 3],
+        [B, 2, 4],
+      ],
+      attributes: [1, 1],
+      flops: 240,
+      elements: [6, 60, 40],
+    },
+  ],
+  softmax: [pair([B, 3], 2, 75)],
+  softmaxGrad: [pair([B, 3], 3, 60)],
+  scaleColumns: [{ shapes: [[B, 3], [3], [B, 3]], flops: 15, elements: [15, 3, 15] }],
+  transpose: [
+    {
+      shapes: [
+        [B, 2, 3],
+        [B, 3, 2],
+      ],
+      flops: 0,
+      elements: [30, 30],
+    },
+  ],
+  // 5 x 4 positions, 6 pairs (2 maps, 3 fields): a product and 7 multiply-adds each.
+  compressedInteraction: [
+    {
+      shapes: [
+        [B, 2, 4],
+        [B, 3, 4],
+        [7, 6],
+        [B, 7, 4],
+      ],
+      attributes: [0, 0],
+      flops: 1800,
+      elements: [40, 60, 42, 140],
+    },
+    {
+      shapes: [[B, 2, 4], [B, 3, 4], [7, 6], [7], [B, 7, 4]],
+      attributes: [0, 1],
+      flops: 1940,
+      elements: [40, 60, 42, 7, 140],
+    },
+  ],
+  // As many positions and pairs: 7 multiply-adds for g, one to each side.
+  compressedInteractionGradInput: [
+    {
+      shapes: [
+        [B, 7, 4],
+        [B, 2, 4],
+        [B, 3, 4],
+        [7, 6],
+        [B, 2, 4],
+        [B, 3, 4],
+      ],
+      flops: 2160,
+      elements: [140, 40, 60, 42, 40, 60],
+    },
+  ],
+  compressedInteractionGradWeight: [
+    {
+      shapes: [
+        [B, 7, 4],
+        [B, 2, 4],
+        [B, 3, 4],
+        [7, 6],
+      ],
+      flops: 1800,
+      elements: [140, 40, 60, 42],
+    },
+  ],
+  // 3 of the 9 weights of 3 fields are added to another.
+  foldPairs: [
+    {
+      shapes: [
+        [2, 9],
+        [2, 6],
+      ],
+      flops: 6,
+      elements: [18, 12],
+    },
+  ],
+  unfoldPairs: [
+    {
+      shapes: [
+        [2, 6],
+        [2, 9],
+      ],
+      flops: 0,
+      elements: [12, 18],
+    },
+  ],
+  sumInner: [
+    {
+      shapes: [
+        [B, 2, 3],
+        [B, 2],
+      ],
+      flops: 30,
+      elements: [30, 10],
+    },
+  ],
+  broadcastInner: [
+    {
+      shapes: [
+        [B, 2],
+        [B, 2, 3],
+      ],
+      flops: 0,
+      elements: [10, 30],
+    },
+  ],
+  batchMoments: [{ shapes: [[B, 3], [3], [3]], flops: 60, elements: [15, 3, 3] }],
+  batchNormalize: [
+    { shapes: [[B, 3], [3], [3], [3], [3], [B, 3]], flops: 60, elements: [15, 3, 3, 3, 3, 15] },
+  ],
+  batchNormGradSums: [
+    { shapes: [[B, 3], [B, 3], [3], [3], [3], [3]], flops: 75, elements: [15, 15, 3, 3, 3, 3] },
+  ],
+  batchNormGradInput: [
+    {
+      shapes: [[B, 3], [B, 3], [3], [3], [3], [3], [3], [B, 3]],
+      flops: 90,
+      elements: [15, 15, 3, 3, 3, 3, 3, 15],
+    },
+  ],
+  updateRunning: [{ shapes: [[3], [3], [3], [3]], flops: 21, elements: [6, 6, 3, 3] }],
+  layerNorm: [{ shapes: [[B, 3], [3], [3], [B, 3]], flops: 120, elements: [15, 3, 3, 15] }],
+  layerNormGradInput: [{ shapes: [[B, 3], [B, 3], [3], [B, 3]], flops: 210, elements: [15, 15, 3, 15] }],
+  layerNormGradParams: [{ shapes: [[B, 3], [B, 3], [3], [3]], flops: 135, elements: [15, 15, 3, 3] }],
+  dropout: [pair([B, 3], 2, 30)],
+  sigmoidCrossEntropy: [pair([B, 1], 3, 35)],
+  sigmoidCrossEntropyGrad: [pair([B, 1], 4, 30)],
+  batchMean: [{ shapes: [[B, 1], [1]], flops: 5, elements: [5, 1] }],
+  batchMeanGrad: [{ shapes: [[1], [B, 1]], flops: 5, elements: [1, 5] }],
+  sgd: [{ shapes: [[2, 3], [2, 3], [1]], flops: 24, elements: [12, 6, 1] }],
+  adagrad: [{ shapes: [[2, 3], [2, 3], [1], [2, 3]], flops: 54, elements: [12, 6, 1, 12] }],
+  adam: [{ shapes: [[2, 3], [2, 3], [1], [2, 3], [2, 3]], flops: 96, elements: [12, 6, 1, 12, 12] }],
+  // 5 rows of 4 looked up: 20 additions, and the update of 20 elements.
+  tableSgd: [
+    {
+      shapes: [[100, 4], [1], [B], [B, 4]],
+      attributes: [0, 0, 0],
+      flops: 20 + 4 * 20,
+      elements: [40, 1, 5, 20],
+    },
+    // Every row is updated: 400 elements.
+    {
+      shapes: [[100, 4], [1], [B], [B, 4]],
+      attributes: [0, 1, 0],
+      flops: 20 + 4 * 400,
+      elements: [800, 1, 5, 20],
+    },
+    // Two lookups, one of bags with 12 ids; the table has 10 rows, so that no more are updated.
+    {
+      shapes: [[10, 4], [1], [B], [B, 4], [12], [B, 4]],
+      attributes: [0, 0, 0, 1],
+      flops: 17 * 4 + 4 * 40,
+      elements: [80, 1, 5, 20, 12, 20],
+    },
+  ],
+  tableAdagrad: [
+    {
+      shapes: [[100, 4], [1], [100, 4], [B], [B, 4]],
+      attributes: [1e-8, 0, 0, 0],
+      flops: 20 + 9 * 20,
+      elements: [40, 1, 40, 5, 20],
+    },
+  ],
+  tableRowWiseAdagrad: [
+    {
+      shapes: [[100, 4], [1], [100], [B], [B, 4]],
+      attributes: [1e-8, 0, 0, 0],
+      flops: 20 + 7 * 20,
+      elements: [40, 1, 10, 5, 20],
+    },
+  ],
+  tableAdam: [twoStates([100, 4], 15, 40)],
+  focalCrossEntropy: [pair([B, 1], 3, 70)],
+  focalCrossEntropyGrad: [pair([B, 1], 4, 130)],
+  sumSquares: [{ shapes: [[2, 3], [1]], flops: 12, elements: [6, 1] }],
+  // Two sums: an addition, a root, an addition, a quotient, a comparison.
+  clipFactor: [{ shapes: [[1], [1], [1]], flops: 5, elements: [1, 1, 1] }],
+  scaleByNumber: [{ shapes: [[2, 3], [1], [2, 3]], flops: 6, elements: [6, 1, 6] }],
+  clipValue: [pair([2, 3], 2, 12)],
+  movingAverage: [
+    {
+      shapes: [
+        [2, 3],
+        [2, 3],
+      ],
+      flops: 18,
+      elements: [12, 6],
+    },
+  ],
+  tableRmsprop: [
+    {
+      shapes: [[100, 4], [1], [100, 4], [B], [B, 4]],
+      attributes: [0.9, 1e-8, 0, 0, 0],
+      flops: 20 + 11 * 20,
+      elements: [40, 1, 40, 5, 20],
+    },
+  ],
+  tableAdadelta: [twoStates([100, 4], 18, 40)],
+  tableLamb: [twoStates([100, 4], 22, 40)],
+  tablePartialRowWiseAdam: [twoStates([100], 11, 10)],
+};
+
+/** `count` operands of one shape, each touched once (or not at all). */
+function pair(shape: number[], count: number, flops: number, touched?: number): Counted {
+  const size = shape.reduce((a, b) => a * b);
+  return { shapes: Array(count).fill(shape), flops, elements: Array(count).fill(touched ?? size) };
+}
+
+/** 5 rows of 4 looked up in a table with two states, the second of a shape of its own. */
+function twoStates(second: number[], flops: number, touched: number): Counted {
+  return {
+    shapes: [[100, 4], [1], [100, 4], second, [B], [B, 4]],
+    attributes: [0.9, 0.999, 1e-8, 0, 0, 0],
+    flops: 20 + flops * 20,
+    elements: [40, 1, 40, touched, 5, 20],
+  };
+}
+
+const cases = Object.entries(COUNTS).flatMap(([kind, counted]) =>
+  counted.map((count) => [kind, JSON.stringify(count.shapes), count] as const),
+);
+
+describe("costs of operations", () => {
+  it.each(cases)("%s %s", (kind, _, { shapes, attributes = [], flops, elements }) => {
+    expect((OPS[kind as OpKind] as Op).cost({ shapes, attributes })).toEqual({ flops, elements });
+  });
+});
