@@ -49,6 +49,8 @@ const EMBEDDING = [
   { kind: "adam", lazy: false },
   { kind: "partialRowWiseAdam" },
   { kind: "lamb", lazy: false },
+  { kind: "partialRowWiseLamb" },
+  { kind: "larsSgd", lazy: false },
   { kind: "rmsprop" },
   { kind: "adadelta" },
 ];

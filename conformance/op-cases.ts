@@ -350,6 +350,20 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     s.applyAll(OPS.tablePartialRowWiseAdam, operands, { ...attrs, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
     return [];
   },
+  tablePartialRowWiseLamb: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const operands = [table, rate, s.weight(rows, dim), s.state(rows), ...pairs];
+    const decays = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: s.pick(0, 0.01) };
+    s.applyAll(OPS.tablePartialRowWiseLamb, operands, { ...attrs, ...decays });
+    return [];
+  },
+  tableLarsSgd: (s) => {
+    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+    const operands = [table, rate, s.weight(rows, dim), ...pairs];
+    const settings = { momentum: 0.9, eta: s.pick(0.001, 1), weightDecay: s.pick(0, 0.01) };
+    s.applyAll(OPS.tableLarsSgd, operands, { ...attrs, ...settings });
+    return [];
+  },
 };
 
 /** A number [1] as a row tensor, that cases of fixed operations have something to return. */

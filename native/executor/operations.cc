@@ -188,6 +188,10 @@ constexpr Operation kOperations[] = {
           "decay decay real real real flag poolings", Split::kTable, table_lamb, check_table),
     fixed(O::kTablePartialRowWiseAdam, "param![R,D] number param![R,D] param![R] (samples batch[D])...",
           "decay decay real real flag poolings", Split::kTable, table_partial_row_wise_adam, check_table),
+    fixed(O::kTablePartialRowWiseLamb, "param![R,D] number param![R,D] param![R] (samples batch[D])...",
+          "decay decay real real real flag poolings", Split::kTable, table_partial_row_wise_lamb, check_table),
+    fixed(O::kTableLarsSgd, "param![R,D] number param![R,D] (samples batch[D])...",
+          "decay real real real flag poolings", Split::kTable, table_lars_sgd, check_table),
 };
 
 static_assert(std::size(kOperations) == std::size(kOpcodeNames), "every opcode has its row");

@@ -43,6 +43,10 @@ struct FadingSettings {
   float decay, rest, eps, l2;
 };
 
+struct LarsSettings {
+  float momentum, eta, weight_decay, l2;
+};
+
 struct RandomKey {
   uint32_t k0, k1;
 };
@@ -161,6 +165,9 @@ struct KernelTable {
                const AdamSettings& settings);
   void (*partial_row_wise_adam)(float* w, const float* g, float* m, float* v /* 1 */, size_t dim, float lr,
                                 const AdamSettings& settings);
+  void (*partial_row_wise_lamb)(float* w, const float* g, float* m, float* v /* 1 */, size_t dim, float lr,
+                                const AdamSettings& settings);
+  void (*lars_sgd)(float* w, const float* g, float* m, size_t dim, float lr, const LarsSettings& settings);
   void (*moving_average)(float* average, const float* w, size_t n, float decay, float rest);
   float (*sum_squares)(const float* x, size_t n);
   void (*clip_value)(const float* x, float* y, size_t n, float limit);

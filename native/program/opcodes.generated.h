@@ -72,6 +72,8 @@ enum class Opcode : uint32_t {
   kTableAdadelta = 111,
   kTableLamb = 112,
   kTablePartialRowWiseAdam = 113,
+  kTablePartialRowWiseLamb = 114,
+  kTableLarsSgd = 115,
 };
 
 struct OpcodeName {
@@ -146,6 +148,8 @@ inline constexpr OpcodeName kOpcodeNames[] = {
     {Opcode::kTableAdadelta, "tableAdadelta"},
     {Opcode::kTableLamb, "tableLamb"},
     {Opcode::kTablePartialRowWiseAdam, "tablePartialRowWiseAdam"},
+    {Opcode::kTablePartialRowWiseLamb, "tablePartialRowWiseLamb"},
+    {Opcode::kTableLarsSgd, "tableLarsSgd"},
 };
 
 }  // namespace pairloom

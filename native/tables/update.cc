@@ -285,6 +285,39 @@ struct PartialRowWiseAdam {
   }
 };
 
+struct PartialRowWiseLamb {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  float *w, *m, *v;
+  size_t dim;
+  float lr;
+  AdamSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(m + row * dim, dim);
+    prefetch_floats(v + row, 1);
+  }
+  void rows(size_t row, size_t, const float* g) const {
+    k.partial_row_wise_lamb(w + row * dim, g, m + row * dim, v + row, dim, lr, settings);
+  }
+};
+
+struct LarsSgd {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  float *w, *m;
+  size_t dim;
+  float lr;
+  LarsSettings settings;
+  void prefetch(size_t row) const {
+    prefetch_floats(w + row * dim, dim);
+    prefetch_floats(m + row * dim, dim);
+  }
+  void rows(size_t row, size_t, const float* g) const {
+    k.lars_sgd(w + row * dim, g, m + row * dim, dim, lr, settings);
+  }
+};
+
 FadingSettings fading_settings(const BoundInstruction& i, float l2) {
   const double decay = i.attribute(0);
   return {float(decay), float(1 - decay), float(i.attribute(1)), l2};
@@ -300,6 +333,8 @@ TableShape table_shape(Opcode opcode) {
     case Opcode::kTableAdadelta: return {2, 4};
     case Opcode::kTableLamb: return {2, 6};
     case Opcode::kTablePartialRowWiseAdam: return {2, 5};
+    case Opcode::kTablePartialRowWiseLamb: return {2, 6};
+    case Opcode::kTableLarsSgd: return {1, 5};
     default: return {1, 3};  // the two Adagrads
   }
 }
@@ -387,6 +422,23 @@ void table_partial_row_wise_adam(const BoundInstruction& i, const FixedJob& job,
                PartialRowWiseAdam{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                                   adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, 0,
                                                 worker.step->step)});
+}
+
+void table_partial_row_wise_lamb(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  update_table(i, layout, job, worker,
+               PartialRowWiseLamb{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+                                  adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2,
+                                                i.attribute(3), worker.step->step)});
+}
+
+void table_lars_sgd(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const TableLayout layout = table_layout(*i.source);
+  const auto& v = i.views;
+  const LarsSettings settings{float(i.attribute(0)), float(i.attribute(1)), float(i.attribute(2)), layout.l2};
+  update_table(i, layout, job, worker,
+               LarsSgd{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base, settings});
 }
 
 }  // namespace pairloom

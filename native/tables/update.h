@@ -15,6 +15,8 @@ void table_rmsprop(const BoundInstruction& instruction, const FixedJob& job, Wor
 void table_adadelta(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_lamb(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_partial_row_wise_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_partial_row_wise_lamb(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+void table_lars_sgd(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 
 // State tensors between the learning rate and the pairs, and attributes before the poolings.
 struct TableShape {

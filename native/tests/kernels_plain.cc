@@ -407,6 +407,38 @@ void partial_row_wise_adam(float* w, const float* g, float* m, float* v, size_t 
     w[i] -= lr * (first / s.correction1) / (std::sqrt(second / s.correction2) + s.eps);
   }
 }
+void partial_row_wise_lamb(float* w, const float* g, float* m, float* v, size_t dim, float lr,
+                           const AdamSettings& s) {
+  std::vector<double> r(dim);
+  double squares = 0, size = 0, length = 0;
+  for (size_t i = 0; i < dim; ++i) squares += std::pow(g[i] + double(s.l2) * w[i], 2);
+  const double second = double(s.beta2) * *v + double(s.rest2) * squares / double(dim);
+  *v = second;
+  for (size_t i = 0; i < dim; ++i) {
+    const double first = double(s.beta1) * m[i] + double(s.rest1) * (g[i] + double(s.l2) * w[i]);
+    m[i] = first;
+    r[i] = first / s.correction1 / (std::sqrt(second / s.correction2) + s.eps) + double(s.weight_decay) * w[i];
+    size += double(w[i]) * w[i];
+    length += r[i] * r[i];
+  }
+  const double ratio = size == 0 || length == 0 ? 1 : std::sqrt(size / length);
+  for (size_t i = 0; i < dim; ++i) w[i] -= lr * ratio * r[i];
+}
+void lars_sgd(float* w, const float* g, float* m, size_t dim, float lr, const LarsSettings& s) {
+  double size = 0, length = 0;
+  for (size_t i = 0; i < dim; ++i) {
+    size += double(w[i]) * w[i];
+    length += std::pow(g[i] + double(s.l2) * w[i], 2);
+  }
+  const double divisor = std::sqrt(length) + s.weight_decay * std::sqrt(size);
+  const double rate = divisor == 0 ? 0 : lr * s.eta * std::sqrt(size) / divisor;
+  for (size_t i = 0; i < dim; ++i) {
+    const double gradient = g[i] + double(s.l2) * w[i];
+    const double moved = double(s.momentum) * m[i] + rate * (gradient + double(s.weight_decay) * w[i]);
+    m[i] = moved;
+    w[i] -= moved;
+  }
+}
 void moving_average(float* average, const float* w, size_t n, float decay, float rest) {
   for (size_t i = 0; i < n; ++i) average[i] = double(decay) * average[i] + double(rest) * w[i];
 }
@@ -494,6 +526,8 @@ const KernelTable plain = {
     .adadelta = adadelta,
     .lamb = lamb,
     .partial_row_wise_adam = partial_row_wise_adam,
+    .partial_row_wise_lamb = partial_row_wise_lamb,
+    .lars_sgd = lars_sgd,
     .moving_average = moving_average,
     .sum_squares = sum_squares,
     .clip_value = clip_value,

@@ -129,6 +129,12 @@ TEST(kernels_optimizers_match_plain) {
     check("partial row-wise adam", [&](const KernelTable& t, State& s) {
       t.partial_row_wise_adam(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
     });
+    check("partial row-wise lamb", [&](const KernelTable& t, State& s) {
+      t.partial_row_wise_lamb(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
+    });
+    check("lars sgd", [&](const KernelTable& t, State& s) {
+      t.lars_sgd(s.w.data(), g.data(), s.a.data(), n, 0.5f, {0.9f, 0.1f, settings.weight_decay, l2});
+    });
     check("moving average", [&](const KernelTable& t, State& s) {
       t.moving_average(s.a.data(), g.data(), n, 0.99f, 0.01f);
     });
@@ -138,6 +144,27 @@ TEST(kernels_optimizers_match_plain) {
           [&](const KernelTable& t, State& s) { s.a[0] = t.sum_squares(g.data(), n) / float(n); });
     check("accumulate",
           [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
+  });
+}
+
+// The ratios of norms where a norm is 0.
+TEST(kernels_trust_ratios_of_rows_of_zeros_are_numbers) {
+  for_each_isa_and_case(3, [](const KernelTable& k, Random& random, const std::string&) {
+    const size_t n = 1 + random.below(40);
+    const std::vector<float> g = random_vector(random, n), zeros(n);
+    State s = {zeros, zeros, zeros};
+    k.lars_sgd(s.w.data(), g.data(), s.a.data(), n, 1, {0.9f, 0.001f, 0, 0});  // a rate in proportion to |w| = 0
+    CHECK(s.w == zeros && s.a == zeros);
+    k.lars_sgd(s.w.data(), zeros.data(), s.a.data(), n, 1, {0.9f, 0.001f, 0.1f, 0});
+    CHECK(s.w == zeros && s.a == zeros);
+    const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0, 0, 0.1f, 0.001f};
+    k.partial_row_wise_lamb(s.w.data(), zeros.data(), s.a.data(), s.b.data(), n, 1, settings);
+    CHECK(s.w == zeros);
+    k.partial_row_wise_lamb(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 1, settings);  // a ratio of 1
+    double length = 0, sum = 0;
+    for (size_t i = 0; i < n; ++i) length += double(s.w[i]) * s.w[i], sum += double(g[i]) * g[i];
+    // m / c1 = g, v / c2 = mean(g^2): a step of norm sqrt(n).
+    CHECK(sum == 0 || std::abs(std::sqrt(length / double(n)) - 1) < 1e-3);
   });
 }
 

@@ -106,6 +106,25 @@ describe("a pipeline config of TorchEasyRec", () => {
     });
   });
 
+  it.each([
+    ["lars_sgd_optimizer { lr: 0.5 momentum: 0.8 weight_decay: 0.01 }", { kind: "larsSgd", momentum: 0.8 }],
+    ["lars_sgd_optimizer { lr: 0.5 weight_decay: 0.01 }", { kind: "larsSgd", momentum: 0.9, eta: 0.001 }],
+    ["lamb_optimizer { lr: 0.5 beta1: 0.8 weight_decay: 0.01 }", { kind: "lamb", beta1: 0.8 }],
+    [
+      "partial_rowwise_lamb_optimizer { lr: 0.5 beta2: 0.99 weight_decay: 0.01 }",
+      { kind: "partialRowWiseLamb", beta2: 0.99 },
+    ],
+  ])("maps %s", (text, settings) => {
+    const source = fixture("dlrm").replace(
+      /(sparse_optimizer\s*\{\s*)\w+_optimizer\s*\{[^}]*\}/,
+      `$1${text}`,
+    );
+    expect(source).toContain(text);
+    const { config } = importPipeline(source, "pipeline.config");
+    const wanted = { learningRate: 0.5, weightDecay: 0.01, ...settings };
+    expect(config.train.optimizer.embedding).toMatchObject(wanted);
+  });
+
   it("shares a table with the feature that names it by default", () => {
     const { config } = importPipeline(fixture("dlrm"), "pipeline.config");
     const tables = config.features.map((feature) => (feature as { embedding?: string }).embedding);
@@ -169,11 +188,11 @@ describe("a pipeline config of TorchEasyRec", () => {
     ["a name that nobody knows", "num_epochs: 1", "num_epochs: 1\n no_such: 3", 8, "train_config.no_such"],
     ["a model", "dlrm {", "multi_tower {", 19, "model_config.multi_tower"],
     [
-      "an optimizer",
+      "a setting of an optimizer",
       "adagrad_optimizer { lr: 0.001 }",
-      "lars_sgd_optimizer { lr: 0.001 }",
+      "rowwise_adagrad_optimizer { lr: 0.001 weight_decay: 0.1 weight_decay_mode: DECOUPLE }",
       5,
-      "lars_sgd_optimizer",
+      "weight_decay_mode",
     ],
     ["a kind of feature", "raw_feature", "sequence_raw_feature", 11, "sequence_raw_feature"],
     ["a loss", "binary_cross_entropy {}", 'jrc_loss { session_name: "s" }', 22, "jrc_loss"],

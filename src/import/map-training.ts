@@ -125,15 +125,17 @@ function embeddingOptimizer(section: Section): Mapped<NonNullable<OptimizerInput
       const kind = name === "adam_optimizer" ? "adam" : "partialRowWiseAdam";
       return { optimizer: { kind, ...schedule, ...betas(settings) }, l2: {} };
     }
-    case "lamb_optimizer": {
+    case "lars_sgd_optimizer": {
+      const momentum = settings.number("momentum");
       const weightDecay = settings.number("weight_decay") ?? 0;
-      return { optimizer: { kind: "lamb", ...schedule, ...betas(settings), weightDecay }, l2: {} };
+      const own = { ...(momentum !== undefined && { momentum }), weightDecay };
+      return { optimizer: { kind: "larsSgd", ...schedule, ...own }, l2: {} };
     }
-    default:
-      throw section.unsupported(
-        name,
-        "Use adam_optimizer, partial_rowwise_adam_optimizer, lamb_optimizer or rowwise_adagrad_optimizer.",
-      );
+    default: {
+      const kind = name === "lamb_optimizer" ? "lamb" : "partialRowWiseLamb";
+      const weightDecay = settings.number("weight_decay") ?? 0;
+      return { optimizer: { kind, ...schedule, ...betas(settings), weightDecay }, l2: {} };
+    }
   }
 }
 

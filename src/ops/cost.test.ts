@@ -350,6 +350,15 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableAdadelta: [twoStates([100, 4], 18, 40)],
   tableLamb: [twoStates([100, 4], 22, 40)],
   tablePartialRowWiseAdam: [twoStates([100], 11, 10)],
+  tablePartialRowWiseLamb: [twoStates([100], 18, 10)],
+  tableLarsSgd: [
+    {
+      shapes: [[100, 4], [1], [100, 4], [B], [B, 4]],
+      attributes: [0.9, 0.001, 0, 0, 0, 0],
+      flops: 20 + 14 * 20,
+      elements: [40, 1, 40, 5, 20],
+    },
+  ],
 };
 
 /** `count` operands of one shape, each touched once (or not at all). */

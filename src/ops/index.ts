@@ -37,7 +37,9 @@ import { sumRows } from "./sum-rows.js";
 import {
   tableAdadelta,
   tableLamb,
+  tableLarsSgd,
   tablePartialRowWiseAdam,
+  tablePartialRowWiseLamb,
   tableRmsprop,
 } from "./table-adaptive-optimizers.js";
 import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "./table-optimizers.js";
@@ -114,6 +116,8 @@ export const OPS = {
   tableAdadelta,
   tableLamb,
   tablePartialRowWiseAdam,
+  tablePartialRowWiseLamb,
+  tableLarsSgd,
 };
 
 export type OpKind = keyof typeof OPS;

@@ -141,6 +141,10 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   tablePartialRowWiseAdam: [
     { operands: [table, lr, f32(10, 4), f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs },
   ],
+  tablePartialRowWiseLamb: [
+    { operands: [table, lr, f32(10, 4), f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs },
+  ],
+  tableLarsSgd: [{ operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs }],
 };
 
 const cases = Object.entries(REFUSALS).flatMap(([kind, refusals]) =>

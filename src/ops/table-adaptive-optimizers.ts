@@ -73,9 +73,7 @@ export const tableLamb = defineOp<TableAttrs & AdamAttrs & { weightDecay: number
         v[d] = beta2 * v[d] + (1 - beta2) * g[d] * g[d];
         return m[d] / correction1 / (Math.sqrt(v[d] / correction2) + eps) + weightDecay * weight;
       }) as Floats;
-      const [size, length] = [norm(w), norm(r)];
-      const ratio = size === 0 || length === 0 ? 1 : size / length;
-      for (let d = 0; d < w.length; d++) w[d] -= lr * ratio * r[d];
+      stepByTrust(w, r, lr);
     });
   },
   encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, a.weightDecay, ...encodeTable(a)],
@@ -106,6 +104,66 @@ export const tablePartialRowWiseAdam = defineOp<TableAttrs & AdamAttrs>({
   },
   encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, ...encodeTable(a)],
 });
+
+/**
+ * LAMB with one second moment a row. States: m [R, D], v [R]; `v = beta2 v + (1 - beta2) mean over d of g²`, the rest as
+ * LAMB. Source: FBGEMM's PARTIAL_ROWWISE_LAMB.
+ */
+export const tablePartialRowWiseLamb = defineOp<TableAttrs & AdamAttrs & { weightDecay: number }>({
+  kind: "tablePartialRowWiseLamb",
+  opcode: 114,
+  execution: "fixed",
+  cost: tableCost(18, 2),
+  mutates: ({ inputs: [table, , m, v] }) => [table, m, v],
+  infer: (inputs, attrs) => checkTable("tablePartialRowWiseLamb", inputs, attrs, ["table", "row"]),
+  reference(call) {
+    const { beta1, beta2, eps, weightDecay } = call.attrs;
+    const [correction1, correction2] = corrections(call.attrs, call.context.step);
+    updateRows(call, 2, ({ w, g, lr, states: [m, v] }) => {
+      v[0] = beta2 * v[0] + ((1 - beta2) * norm(g) ** 2) / w.length;
+      const denominator = Math.sqrt(v[0] / correction2) + eps;
+      const r = w.map((weight, d) => {
+        m[d] = beta1 * m[d] + (1 - beta1) * g[d];
+        return m[d] / correction1 / denominator + weightDecay * weight;
+      }) as Floats;
+      stepByTrust(w, r, lr);
+    });
+  },
+  encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, a.weightDecay, ...encodeTable(a)],
+});
+
+/**
+ * State: momentum m [R, D]. With a row's `rate = lr eta |w| / (|g| + weightDecay |w|)`, 0 where the divisor is 0:
+ * `m = momentum m + rate (g + weightDecay w); w -= m`. A row of zeros stays one. Source: You, Gitman & Ginsburg, "Large
+ * Batch Training of Convolutional Networks", 2017, algorithm 1, with a row as its layer, as FBGEMM's LARS_SGD has it.
+ */
+export const tableLarsSgd = defineOp<TableAttrs & { momentum: number; eta: number; weightDecay: number }>({
+  kind: "tableLarsSgd",
+  opcode: 115,
+  execution: "fixed",
+  cost: tableCost(14, 1),
+  mutates: ({ inputs: [table, , m] }) => [table, m],
+  infer: (inputs, attrs) => checkTable("tableLarsSgd", inputs, attrs, ["table"]),
+  reference(call) {
+    const { momentum, eta, weightDecay } = call.attrs;
+    updateRows(call, 1, ({ w, g, lr, states: [m] }) => {
+      const divisor = norm(g) + weightDecay * norm(w);
+      const rate = divisor === 0 ? 0 : (lr * eta * norm(w)) / divisor;
+      for (let d = 0; d < w.length; d++) {
+        m[d] = momentum * m[d] + rate * (g[d] + weightDecay * w[d]);
+        w[d] -= m[d];
+      }
+    });
+  },
+  encode: ({ attrs: a }) => [a.momentum, a.eta, a.weightDecay, ...encodeTable(a)],
+});
+
+/** LAMB's step in the direction r: `w -= lr |w| / |r| r`, where a ratio with a norm of 0 is 1. */
+function stepByTrust(w: Floats, r: Floats, lr: number): void {
+  const [size, length] = [norm(w), norm(r)];
+  const ratio = size === 0 || length === 0 ? 1 : size / length;
+  for (let d = 0; d < w.length; d++) w[d] -= lr * ratio * r[d];
+}
 
 /** Adam's bias corrections at t = step + 1. */
 function corrections({ beta1, beta2 }: AdamAttrs, step: number): [number, number] {

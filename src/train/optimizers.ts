@@ -75,6 +75,29 @@ export const embeddingOptimizerSchema = z.discriminatedUnion("kind", [
     lazy,
     schedule,
   }),
+  /** LAMB with one second moment a row: the state of a table is half as large. */
+  z.strictObject({
+    kind: z.literal("partialRowWiseLamb"),
+    learningRate: rate.default(0.001),
+    ...adam,
+    /** Adds `weightDecay * w` to the direction. */
+    weightDecay: nonnegative.default(0),
+    lazy,
+    schedule,
+  }),
+  /** SGD with momentum whose rate for each row is in proportion to the row's norm over its gradient's. */
+  z.strictObject({
+    kind: z.literal("larsSgd"),
+    learningRate: rate.default(0.1),
+    /** What the momentum keeps of itself at each update. */
+    momentum: beta.default(0.9),
+    /** The trust coefficient: how much of a row's norm one update may change, at a learning rate of 1. */
+    eta: rate.default(0.001),
+    /** Adds `weightDecay * w` to the gradient. */
+    weightDecay: nonnegative.default(0),
+    lazy,
+    schedule,
+  }),
   z.strictObject({
     kind: z.literal("rmsprop"),
     learningRate: rate.default(0.01),

@@ -3,7 +3,9 @@ import type { Tensor } from "../graph/tensor.js";
 import {
   tableAdadelta,
   tableLamb,
+  tableLarsSgd,
   tablePartialRowWiseAdam,
+  tablePartialRowWiseLamb,
   tableRmsprop,
 } from "../ops/table-adaptive-optimizers.js";
 import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "../ops/table-optimizers.js";
@@ -59,6 +61,18 @@ export function updateTable(
       const { beta1, beta2, eps, weightDecay } = optimizer;
       const operands = [table, rate, state("m"), state("v"), ...pairs];
       builder.apply(tableLamb, operands, { ...common, beta1, beta2, eps, weightDecay });
+      break;
+    }
+    case "partialRowWiseLamb": {
+      const { beta1, beta2, eps, weightDecay } = optimizer;
+      const operands = [table, rate, state("m"), state("v", perRow), ...pairs];
+      builder.apply(tablePartialRowWiseLamb, operands, { ...common, beta1, beta2, eps, weightDecay });
+      break;
+    }
+    case "larsSgd": {
+      const { momentum, eta, weightDecay } = optimizer;
+      const operands = [table, rate, state("m"), ...pairs];
+      builder.apply(tableLarsSgd, operands, { ...common, momentum, eta, weightDecay });
       break;
     }
     case "rmsprop": {
