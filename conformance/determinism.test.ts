@@ -27,6 +27,7 @@ const FEATURES: readonly FeatureInfo[] = [
   { type: "id", name: "user", embedding: "user", buckets: 300 },
   { type: "id", name: "item", embedding: "item", buckets: 5 },
   { type: "bag", name: "seen", embedding: "item", buckets: 5, pooling: "mean" },
+  { type: "bag", name: "liked", embedding: "item", buckets: 5, pooling: "sum" },
 ];
 
 /**
@@ -71,12 +72,14 @@ function data(): ReadonlyMap<string, Column> {
     Int32Array.from({ length: count }, () => Math.floor(limit * unit() ** 3));
   const offsets = new BigUint64Array(ROWS + 1);
   for (let b = 0; b < ROWS; b++) offsets[b + 1] = offsets[b] + BigInt(Math.floor(4 * unit()));
+  const weights = Float32Array.from({ length: Number(offsets[ROWS]) }, () => 2 * unit() - 0.5);
   return new Map<string, Column>([
     ["numbers", floats(3)],
     ["@label", floats(1)],
     ["user", { kind: "id", data: ids(300, ROWS), offset: 0, stride: 1 }],
     ["item", { kind: "id", data: ids(5, ROWS), offset: 0, stride: 1 }],
     ["seen", { kind: "bag", values: ids(5, Number(offsets[ROWS])), offsets }],
+    ["liked", { kind: "bag", values: ids(5, Number(offsets[ROWS])), offsets, weights }],
   ]);
 }
 

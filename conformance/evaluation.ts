@@ -45,8 +45,9 @@ function densify(
   for (const { ids, grad, pooling } of sparse) {
     const rows = dense(values.get(grad)!).data;
     bagsOf(values.get(ids)!).forEach((bag, b) => {
-      const weight = pooling === "mean" ? 1 / bag.length : 1;
-      for (const id of bag) addRow(sum, id * dim, rows.subarray(b * dim, (b + 1) * dim), weight);
+      const scale = pooling === "mean" ? 1 / bag.length : 1;
+      for (const { id, weight } of bag)
+        addRow(sum, id * dim, rows.subarray(b * dim, (b + 1) * dim), scale * weight);
     });
   }
   return sum;
@@ -56,19 +57,19 @@ function addRow(sum: Float64Array, at: number, row: Floats, weight: number): voi
   for (let d = 0; d < row.length; d++) sum[at + d] += weight * row[d];
 }
 
-function bagsOf(value: Value): number[][] {
-  if (value.kind === "id") return Array.from(value.data, (id) => [id]);
-  const { values, offsets } = value as BagValue;
-  return Array.from({ length: offsets.length - 1 }, (_, b) => [
-    ...values.subarray(offsets[b], offsets[b + 1]),
-  ]);
+function bagsOf(value: Value): { id: number; weight: number }[][] {
+  if (value.kind === "id") return Array.from(value.data, (id) => [{ id, weight: 1 }]);
+  const { values, offsets, weights } = value as BagValue;
+  const entries = Array.from(values, (id, p) => ({ id, weight: weights?.[p] ?? 1 }));
+  return Array.from({ length: offsets.length - 1 }, (_, b) => entries.slice(offsets[b], offsets[b + 1]));
 }
 
 /** The whole of a contiguous column as an operand. */
 function operandOf(column: Column, rows: number): Value {
   if (column.kind === "id") return { kind: "id", data: column.data };
   if (column.kind === "bag") {
-    return { kind: "bag", values: column.values, offsets: Array.from(column.offsets, Number) };
+    const { values, offsets, weights } = column;
+    return { kind: "bag", values, offsets: Array.from(offsets, Number), weights };
   }
   return { kind: "f32", shape: [rows, column.width], data: Float64Array.from(column.data) };
 }

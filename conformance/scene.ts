@@ -100,14 +100,16 @@ export class Scene {
     return this.input({ dtype: "id", shape: ["B"] }, limit, column);
   }
 
-  /** Bags of 0 to 5 ids. */
+  /** Bags of 0 to 5 ids, some columns with weights in [-1, 1). */
   bags(limit: number): Tensor {
     const bags = Array.from({ length: this.rows }, () =>
       Array.from({ length: this.below(6) }, () => this.below(limit)),
     );
     const offsets = new BigUint64Array(this.rows + 1);
     for (const [b, bag] of bags.entries()) offsets[b + 1] = offsets[b] + BigInt(bag.length);
-    const column: BagColumn = { kind: "bag", values: Int32Array.from(bags.flat()), offsets };
+    const values = Int32Array.from(bags.flat());
+    const weights = this.pick(true, false) ? Float32Array.from(values, () => this.signed()) : undefined;
+    const column: BagColumn = { kind: "bag", values, offsets, weights };
     return this.input({ dtype: "bag", shape: ["B"] }, limit, column);
   }
 

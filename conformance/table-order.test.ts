@@ -17,11 +17,13 @@ const ids = fc.nat(TABLE - 1);
 const term = fc
   .tuple(fc.float({ min: -1, max: 1, noNaN: true }), fc.constantFrom(1e-6, 1, 1e6))
   .map(([x, scale]) => Math.fround(x * scale));
-const rows = fc.array(fc.record({ id: ids, bag: fc.array(ids, { maxLength: 4 }), a: term, b: term }), {
+/** An id of a bag, with a weight by which a product is exact. */
+const weighted = fc.record({ id: ids, weight: fc.constantFrom(1, 2, -0.5) });
+const rows = fc.array(fc.record({ id: ids, bag: fc.array(weighted, { maxLength: 4 }), a: term, b: term }), {
   minLength: 1,
   maxLength: 200,
 });
-type Row = { id: number; bag: number[]; a: number; b: number };
+type Row = { id: number; bag: { id: number; weight: number }[]; a: number; b: number };
 
 /** Adds the gradients of an id column (`a`) and of a bag column (`b`) to a table of zeros: SGD at rate -1. */
 function graph() {
@@ -44,9 +46,12 @@ function columns(data: readonly Row[]): Map<string, Column> {
   };
   const offsets = new BigUint64Array(data.length + 1);
   for (const [i, { bag }] of data.entries()) offsets[i + 1] = offsets[i] + BigInt(bag.length);
+  const entries = data.flatMap((row) => row.bag);
+  const values = Int32Array.from(entries, ({ id }) => id);
+  const weights = Float32Array.from(entries, ({ weight }) => weight);
   return new Map<string, Column>([
     ["id", { kind: "id", data: Int32Array.from(data, (row) => row.id), offset: 0, stride: 1 }],
-    ["bag", { kind: "bag", values: Int32Array.from(data.flatMap((row) => row.bag)), offsets }],
+    ["bag", { kind: "bag", values, offsets, weights }],
     ["a", floats(data.map((row) => row.a))],
     ["b", floats(data.map((row) => row.b))],
   ]);
@@ -59,7 +64,7 @@ function expected(data: readonly Row[]): Float32Array {
     const sum = sums.get(id);
     sums.set(id, sum === undefined ? value : Math.fround(sum + value));
   };
-  for (const row of data) for (const id of row.bag) add(id, row.b);
+  for (const row of data) for (const { id, weight } of row.bag) add(id, weight * row.b);
   for (const row of data) add(row.id, row.a);
   return Float32Array.from({ length: TABLE }, (_, id) => sums.get(id) ?? 0);
 }

@@ -4,6 +4,7 @@ namespace pairloom::binding {
 namespace {
 
 constexpr size_t kLayoutNumbers = 4, kSettings = 10;
+constexpr uint64_t kWeightedBag = 3;  // kinds of columns below it are dtypes
 
 const TypedArray& pick(const std::vector<TypedArray>& arrays, double index, napi_typedarray_type type) {
   const uint64_t at = whole(index, "columns");
@@ -14,14 +15,19 @@ const TypedArray& pick(const std::vector<TypedArray>& arrays, double index, napi
 
 Column read_column(const double* layout, const std::vector<TypedArray>& arrays) {
   const uint64_t kind = whole(layout[0], "columns");
-  if (kind > 2) throw Error({"unknown kind of column", "columns", std::to_string(kind), "0 to 2", ""});
-  const DType dtype = DType(uint32_t(kind));
+  if (kind > kWeightedBag) throw Error({"unknown kind of column", "columns", std::to_string(kind), "0 to 3", ""});
+  const DType dtype = kind == kWeightedBag ? DType::kBag : DType(uint32_t(kind));
   const TypedArray& data = pick(arrays, layout[1], dtype == DType::kFloat ? napi_float32_array : napi_int32_array);
   if (dtype != DType::kBag) {
     return {dtype, data.data, data.length, whole(layout[2], "offset"), whole(layout[3], "stride"), nullptr, 0};
   }
   const TypedArray& offsets = pick(arrays, layout[2], napi_biguint64_array);
-  return {dtype, data.data, data.length, 0, 0, static_cast<const uint64_t*>(offsets.data), offsets.length};
+  Column bags = {dtype, data.data, data.length, 0, 0, static_cast<const uint64_t*>(offsets.data), offsets.length};
+  if (kind != kWeightedBag) return bags;
+  const TypedArray& weights = pick(arrays, layout[3], napi_float32_array);
+  bags.weights = static_cast<const float*>(weights.data);
+  bags.weights_length = weights.length;
+  return bags;
 }
 
 std::vector<Column> read_columns(napi_env env, const RequestValues& values) {

@@ -13,6 +13,8 @@ constexpr uint32_t kAhead = 16;
 // Terms of a table update are counted in 32 bits.
 constexpr uint64_t kMostBagIds = uint64_t{1} << 31;
 
+static_assert(sizeof(Bag) == kBagWidth * sizeof(float));
+
 template <class Element>
 const Element* row_of(const Column& column, uint64_t row) {
   return static_cast<const Element*>(column.data) + column.offset + row * column.stride;
@@ -35,6 +37,11 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
   if (column.dtype != input.dtype) {
     throw Error({"a column is of another kind than its input", "input " + input.name, "", "",
                  "give f32 columns as Float32Array, ids as Int32Array, bags as values and offsets"});
+  }
+  if (column.weights != nullptr && column.weights_length != column.length) {
+    throw Error({"a column of bags has a wrong number of weights", "input " + input.name,
+                 std::to_string(column.weights_length) + " weights", std::to_string(column.length) + ", one for each id",
+                 "give weights in the order of values, or none"});
   }
   if (rows == 0) return;
   const bool bag = column.dtype == DType::kBag;
@@ -93,19 +100,21 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
   const uint32_t limit = inputs_[input].limit;
   const uint64_t* rows = tile.worker.source_rows.data();
   const int32_t* values = static_cast<const int32_t*>(column.data);
-  Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 16 bytes at 64-byte aligned offsets
+  Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 24 bytes at 64-byte aligned offsets
   uint64_t ids = 0;
   for (uint32_t i = 0; i < tile.rows; ++i) {
     if (i + kAhead < tile.rows) __builtin_prefetch(column.offsets + rows[i + kAhead]);
     const uint64_t begin = column.offsets[rows[i]], end = column.offsets[rows[i] + 1];
     const uint64_t position = tile.step.first_position + tile.first + i;
-    to[i] = {values, 0, 0};
+    to[i] = {values, column.weights, 0, 0};
     if (begin > end || end > column.length || end - begin > kMostBagIds) {
       note({position, rows[i], input, "a bag's offsets are not ascending positions of its values",
             std::to_string(begin) + " to " + std::to_string(end), "at most " + std::to_string(column.length)});
       continue;
     }
-    to[i] = {values + begin, uint32_t(end - begin), 0};
+    to[i].ids += begin;
+    to[i].count = uint32_t(end - begin);
+    if (column.weights != nullptr) to[i].weights += begin;
     ids += end - begin;
     for (uint64_t v = begin; v < end; ++v) {
       if (uint32_t(values[v]) < limit) continue;

@@ -14,7 +14,8 @@
 namespace pairloom {
 
 // One input's data. f32 and id: row r starts at data + offset + r * stride, in elements of 4 bytes. bag: row r is
-// values [offsets[r], offsets[r + 1]) of `data`. Lengths are in elements.
+// values [offsets[r], offsets[r + 1]) of `data`, with the weights at the same positions, if there are any. Lengths are
+// in elements.
 struct Column {
   DType dtype;
   const void* data;
@@ -22,6 +23,8 @@ struct Column {
   uint64_t offset, stride;
   const uint64_t* offsets;
   uint64_t offsets_length;
+  const float* weights = nullptr;
+  uint64_t weights_length = 0;
 };
 
 struct Tile;

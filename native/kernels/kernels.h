@@ -28,10 +28,13 @@ struct ConstRows {
 
 struct Bag {
   const int32_t* ids;
+  const float* weights;  // one for each id; null: all are 1
   uint32_t count;
   uint32_t unused;
+
+  PAIRLOOM_INLINE float weight(uint32_t position) const { return weights == nullptr ? 1.0f : weights[position]; }
 };
-static_assert(sizeof(Bag) == 16);
+static_assert(sizeof(Bag) == 24);
 
 // rest: 1 - beta and correction: 1 - beta^t, both computed in double (1 - 0.999f is off by 1.3e-5 of itself).
 struct AdamSettings {

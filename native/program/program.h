@@ -12,6 +12,7 @@ namespace pairloom {
 
 enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
 enum class DType : uint32_t { kFloat, kId, kBag };
+constexpr uint32_t kBagWidth = 6;  // elements a row of a buffer of bags
 enum class StageKind : uint32_t { kTile, kFixed };
 
 inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch; }

@@ -48,7 +48,7 @@ uint64_t arena_size(const Program& p, Space space) {
 void verify_buffer(const Program& p, size_t index) {
   const Buffer& b = p.buffers[index];
   const std::string where = place("buffers", index);
-  const uint32_t widths[] = {b.width, 1, 4};
+  const uint32_t widths[] = {b.width, 1, kBagWidth};
   if (b.dtype != DType::kFloat && (!is_row(b.space) || b.width != widths[uint32_t(b.dtype)])) {
     refuse(where, "a buffer of ids or bags has a wrong space or width",
            "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),

@@ -15,7 +15,7 @@ constexpr size_t kLine = 16;       // floats of a cache line
 
 const int32_t* ids_of(const View& view) { return reinterpret_cast<const int32_t*>(view.base); }
 const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
-bool is_bag(const View& view) { return view.stride == 4; }  // verified: ids have width 1, bags 4
+bool is_bag(const View& view) { return view.stride == kBagWidth; }  // verified: ids have width 1
 
 // Whether a row belongs to the job. The hash only spreads hot neighbours over the jobs: each row has one owner, so
 // the partition changes no bits.
@@ -54,7 +54,7 @@ class TermCollector {
       }
       const Bag& bag = bags_of(ids)[b];
       const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
-      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids[i]), g, scale);
+      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids[i]), g, scale * bag.weight(i));
     }
   }
 

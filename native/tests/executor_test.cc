@@ -138,5 +138,21 @@ TEST(bags_that_leave_their_values_are_refused) {
   }
 }
 
+TEST(bags_with_too_few_weights_are_refused) {
+  const Program program = decode(test::training_program());
+  test::RunData data = test::make_data(program, 60, 20, 9);
+  for (Column& column : data.request.columns) {
+    if (column.dtype == DType::kBag) column.weights_length -= 1;
+  }
+  Executor executor(program, data.parameter_spans(), 2);
+  std::string got;
+  try {
+    executor.run(data.request);
+  } catch (const Error& error) {
+    got = error.report().got;
+  }
+  CHECK_EQ(got, "179 weights");
+}
+
 }  // namespace
 }  // namespace pairloom

@@ -328,7 +328,9 @@ void embedding_bag(const float* table, uint32_t dim, const Bag* bags, size_t bag
                    uint32_t rows, bool mean) {
   each(rows, dim, [&](uint32_t r, uint32_t d) {
     const Bag& bag = bags[r * bag_stride];
-    const double s = sum(bag.count, [&](uint32_t p) { return table[size_t(bag.ids[p]) * dim + d]; });
+    const double s = sum(bag.count, [&](uint32_t p) {
+      return (bag.weights == nullptr ? 1.0 : bag.weights[p]) * table[size_t(bag.ids[p]) * dim + d];
+    });
     y.row(r)[d] = mean && bag.count > 0 ? s / bag.count : s;
   });
 }

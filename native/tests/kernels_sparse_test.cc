@@ -69,11 +69,14 @@ TEST(kernels_embeddings_match_plain) {
 
     std::vector<int32_t> values(rows * 6 + 1);
     for (int32_t& id : values) id = static_cast<int32_t>(random.below(entries));
+    const std::vector<float> weights = random_vector(random, values.size());
+    const bool weighted = random.coin();
     std::vector<Bag> bags(rows * bag_stride);
     for (uint32_t r = 0; r < rows; ++r) {
       const uint32_t count = random.below(7);  // often empty
-      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + random.below(rows * 6 + 1 - count),
-                              count, 0};
+      const uint32_t first = random.below(rows * 6 + 1 - count);
+      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + first,
+                              weighted ? weights.data() + first : nullptr, count, 0};
     }
     const bool mean = random.coin();
     k.embedding_bag(table.data(), dim, bags.data(), bag_stride, got, rows, mean);

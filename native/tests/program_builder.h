@@ -41,7 +41,7 @@ class ProgramBuilder {
   Operand buffer(Space space, std::vector<uint32_t> dims, DType dtype = DType::kFloat) {
     Operand view{uint32_t(p_.buffers.size()), 0, uint32_t(dims.size()), {1, 1, 1}};
     std::copy(dims.begin(), dims.end(), view.dims);
-    const uint32_t width = dtype == DType::kBag ? 4 : uint32_t(view.size());
+    const uint32_t width = dtype == DType::kBag ? kBagWidth : uint32_t(view.size());
     p_.buffers.push_back({space, dtype, width, take(space, width), "buffer" + std::to_string(view.buffer)});
     return view;
   }

@@ -53,7 +53,10 @@ std::vector<float> naive_update(const test::RunData& data, uint32_t rows, uint32
   for (uint64_t b = 0; b < data.request.rows; ++b) add(data.ids[0].data[b], &data.floats[0].data[b * dim], 1);
   for (uint64_t b = 0; b < data.request.rows; ++b) {
     const float scale = mean && offsets[b + 1] > offsets[b] ? 1.0f / float(offsets[b + 1] - offsets[b]) : 1.0f;
-    for (uint64_t i = offsets[b]; i < offsets[b + 1]; ++i) add(data.ids[1].data[i], &data.floats[1].data[b * dim], scale);
+    for (uint64_t i = offsets[b]; i < offsets[b + 1]; ++i) {
+      const float weight = data.weights.empty() ? 1.0f : data.weights[0].data[i];
+      add(data.ids[1].data[i], &data.floats[1].data[b * dim], scale * weight);
+    }
   }
   if (every_row) {
     for (uint32_t row = 0; row < rows; ++row) sums.emplace(row, std::vector<float>(dim, 0.0f));
@@ -73,7 +76,7 @@ TEST(table_update_sums_duplicates_as_the_format_says) {
     const uint32_t rows = round % 3 == 0 ? 3 : 700, dim = 1 + round % 19;
     const bool every_row = round % 2 == 0, mean = round % 4 < 2;
     const Program program = decode(table_program(rows, dim, every_row, mean));
-    test::RunData data = test::make_data(program, 1 + 80 * (round % 5), 512, round);
+    test::RunData data = test::make_data(program, 1 + 80 * (round % 5), 512, round + round / 4);
     const std::vector<float> expected = naive_update(data, rows, dim, every_row, mean);
     Executor executor(program, data.parameter_spans(), 1 + round % 4);
     executor.run(data.request);

@@ -99,7 +99,7 @@ struct Exact {
 };
 
 struct RunData {
-  std::vector<Exact<float>> parameters, floats, outputs;
+  std::vector<Exact<float>> parameters, floats, weights, outputs;
   std::vector<Exact<int32_t>> ids;
   std::vector<Exact<uint64_t>> offsets;
   Exact<float> scalars{0};
@@ -112,7 +112,8 @@ struct RunData {
   }
 };
 
-// Columns of `rows` rows for the program's inputs, parameters in [0, 0.5) (states must not be negative), and outputs for `count` positions.
+// Columns of `rows` rows for the program's inputs, parameters in [0, 0.5) (states must not be negative), and outputs for
+// `count` positions. Bags have weights where the seed is odd.
 inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64_t seed) {
   RunData data;
   Random random(seed);
@@ -140,6 +141,11 @@ inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64
     }
     data.request.columns.back().offsets = data.offsets.back().data.get();
     data.request.columns.back().offsets_length = rows + 1;
+    if (seed % 2 == 0) continue;
+    data.weights.emplace_back(3 * rows);
+    for (float& value : data.weights.back().span()) value = 2 * random.unit() - 1;
+    data.request.columns.back().weights = data.weights.back().data.get();
+    data.request.columns.back().weights_length = 3 * rows;
   }
   for (const Output& output : p.outputs) {
     const bool row = is_row(p.buffer(output.operand).space);

@@ -27,6 +27,8 @@ export interface BagColumn {
   readonly values: Int32Array;
   /** `rows + 1` ascending positions in `values`. */
   readonly offsets: BigUint64Array;
+  /** The weight of each of `values`; absent: all weigh 1. */
+  readonly weights?: Float32Array;
 }
 
 export type Column = FloatColumn | IdColumn | BagColumn;

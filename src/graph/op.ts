@@ -27,7 +27,10 @@ export interface Node<A = Attrs> {
   readonly outputs: readonly Tensor[];
 }
 
-/** One gradient of a table: rows `ids` get `grad` [B, D], a bag's ids each (divided by the count for a mean). */
+/**
+ * One gradient of a table: rows `ids` get `grad` [B, D], a bag's ids each, times the id's weight where it has one
+ * (divided by the count for a mean).
+ */
 export interface SparseGradient {
   readonly ids: Tensor;
   readonly grad: Tensor;
@@ -68,6 +71,8 @@ export interface BagValue {
   readonly values: Int32Array;
   /** rows + 1 ascending positions. */
   readonly offsets: ArrayLike<number>;
+  /** The weight of each of `values`; absent: all weigh 1. */
+  readonly weights?: Float32Array;
 }
 export type Value = DenseValue | IdValue | BagValue;
 

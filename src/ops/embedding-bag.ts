@@ -7,8 +7,9 @@ import { sizeOf } from "./cost.js";
 export const POOLING_CODE: Record<Pooling, number> = { sum: 0, mean: 1 };
 
 /**
- * Pooled embedding lookup: table [R, D], bag [B] -> out [B, D], the sum or mean of the rows of each bag.
- * An empty bag gives zeros.
+ * Pooled embedding lookup: table [R, D], bag [B] -> out [B, D], with `out = sum_i w_i table[id_i]` over the ids of the
+ * bag, for a mean divided by their count, whatever they weigh (as FBGEMM and torchrec's fused modules do). Where the
+ * column has no weights each is 1. An empty bag gives zeros.
  */
 export const embeddingBag = defineOp<{ pooling: Pooling }>({
   kind: "embeddingBag",
@@ -37,7 +38,8 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
       const begin = bag.offsets[b];
       const end = bag.offsets[b + 1];
       for (let p = begin; p < end; p++) {
-        for (let d = 0; d < dim; d++) out[b * dim + d] += table.data[bag.values[p] * dim + d];
+        const weight = bag.weights?.[p] ?? 1;
+        for (let d = 0; d < dim; d++) out[b * dim + d] += weight * table.data[bag.values[p] * dim + d];
       }
       if (attrs.pooling === "mean" && end > begin) {
         for (let d = 0; d < dim; d++) out[b * dim + d] /= end - begin;

@@ -1,4 +1,12 @@
-import { type BagValue, defineOp, dense, type Floats, type KernelCall, type Pooling } from "../graph/op.js";
+import {
+  type BagValue,
+  defineOp,
+  dense,
+  type Floats,
+  type IdValue,
+  type KernelCall,
+  type Pooling,
+} from "../graph/op.js";
 import { f32, formatType, type TensorType } from "../graph/tensor.js";
 import { isFixed, require, sameType } from "./check.js";
 import { type CostRule, sizeOf } from "./cost.js";
@@ -173,10 +181,10 @@ function sumDuplicates(
     const ids = inputs[firstPair + 2 * pair];
     const grad = dense(inputs[firstPair + 2 * pair + 1]).data;
     for (let b = 0; b < context.rows; b++) {
-      const bag = ids.kind === "bag" ? bagOf(ids, b) : [(ids as { data: Int32Array }).data[b]];
-      const weight = pooling === "mean" ? 1 / bag.length : 1;
-      for (const id of bag) {
-        const term = rowOf(grad, b, dim).map((g) => g * weight) as Floats;
+      const bag = ids.kind === "bag" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
+      const scale = pooling === "mean" ? 1 / bag.length : 1;
+      for (const { id, weight } of bag) {
+        const term = rowOf(grad, b, dim).map((g) => g * scale * weight) as Floats;
         const sum = sums.get(id);
         if (!sum) sums.set(id, term);
         else for (let d = 0; d < dim; d++) sum[d] += term[d];
@@ -186,8 +194,9 @@ function sumDuplicates(
   return sums;
 }
 
-function bagOf({ values, offsets }: BagValue, row: number): number[] {
-  return Array.from(values.subarray(offsets[row], offsets[row + 1]));
+function bagOf({ values, offsets, weights }: BagValue, row: number): { id: number; weight: number }[] {
+  const ids = Array.from(values.subarray(offsets[row], offsets[row + 1]));
+  return ids.map((id, i) => ({ id, weight: weights?.[offsets[row] + i] ?? 1 }));
 }
 
 function rowOf(data: Floats, row: number, size: number): Floats {

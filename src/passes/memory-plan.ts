@@ -161,10 +161,10 @@ function dimsOf(tensor: Tensor): readonly number[] {
 
 /**
  * Elements a row of a buffer. Wide rows are padded to whole cache lines, so that every row of every tile starts
- * aligned; a bag takes 16 bytes.
+ * aligned; a bag takes 24 bytes.
  */
 function rowWidth(root: Tensor): number {
-  if (root.dtype === "bag") return 4;
+  if (root.dtype === "bag") return 6;
   const elements = width(root);
   return isRow(root) && elements > ALIGNMENT ? Math.ceil(elements / ALIGNMENT) * ALIGNMENT : elements;
 }

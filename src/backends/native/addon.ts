@@ -31,10 +31,10 @@ export interface Executable {
   readonly handle: unknown;
 }
 
-/** `f32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`. */
+/** `f32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
 export type NativeColumn =
   | { readonly data: Float32Array | Int32Array; readonly offset: number; readonly stride: number }
-  | { readonly values: Int32Array; readonly offsets: BigUint64Array };
+  | { readonly values: Int32Array; readonly offsets: BigUint64Array; readonly weights?: Float32Array };
 
 export interface RunRequest {
   /** In the order of the executable's inputs. */
@@ -204,9 +204,10 @@ function flatten(request: RunRequest): FlatRequest {
   for (let i = 0, at = 0; i < columns.length; i++, at += 4) {
     const column = columns[i];
     if ("values" in column) {
-      layout[at] = 2;
+      layout[at] = column.weights ? 3 : 2;
       layout[at + 1] = place(column.values);
       layout[at + 2] = place(column.offsets);
+      if (column.weights) layout[at + 3] = place(column.weights);
     } else {
       layout[at] = column.data instanceof Float32Array ? 0 : 1;
       layout[at + 1] = place(column.data);

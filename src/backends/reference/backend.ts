@@ -116,14 +116,17 @@ function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
     return { kind: "id", data };
   }
   const offsets = new Float64Array(rows.length + 1);
-  const bags = Array.from(rows as ArrayLike<number>, (row) =>
-    column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1])),
-  );
-  bags.forEach((bag, b) => void offsets.set([offsets[b] + bag.length], b + 1));
+  for (let b = 0; b < rows.length; b++)
+    offsets[b + 1] = offsets[b] + Number(column.offsets[rows[b] + 1] - column.offsets[rows[b]]);
   const values = new Int32Array(offsets[rows.length]);
-  bags.forEach((bag, b) => void values.set(bag, offsets[b]));
+  const weights = column.weights && new Float32Array(values.length);
+  for (let b = 0; b < rows.length; b++) {
+    const [begin, end] = [Number(column.offsets[rows[b]]), Number(column.offsets[rows[b] + 1])];
+    values.set(column.values.subarray(begin, end), offsets[b]);
+    if (column.weights) weights!.set(column.weights.subarray(begin, end), offsets[b]);
+  }
   checkIds(values, name, limit);
-  return { kind: "bag", values, offsets };
+  return { kind: "bag", values, offsets, weights };
 }
 
 function checkIds(ids: Int32Array, name: string, limit: number): void {
