@@ -35,7 +35,13 @@ class Step:
         bags = [self.data[name][row] for row in range(len(self.data["@label"]))[self.rows]]
         offsets = torch.tensor(np.cumsum([0] + [len(bag) for bag in bags[:-1]]))
         ids = torch.tensor([i for bag in bags for i in bag])
-        return F.embedding_bag(ids, table, offsets, mode=feature["pooling"], sparse=self.sparse)
+        if f"{name}/weights" not in self.data:
+            return F.embedding_bag(ids, table, offsets, mode=feature["pooling"], sparse=self.sparse)
+        weights = self.data[f"{name}/weights"][self.rows]
+        # PyTorch weighs sums only. FBGEMM's weighted mean is the weighted sum by the count of ids.
+        counts = [max(1, len(bag)) if feature["pooling"] == "mean" else 1 for bag in bags]
+        scaled = torch.tensor([w / n for row, n in zip(weights, counts) for w in row], dtype=table.dtype)
+        return F.embedding_bag(ids, table, offsets, mode="sum", sparse=self.sparse, per_sample_weights=scaled)
 
     def dense_embedding(self, name, config):
         w = lambda part: self.weights[f"dense_embeddings.{name}.{part}"]

@@ -9,6 +9,7 @@ ITEM = {"type": "id", "name": "item", "embedding": "item", "buckets": 7}
 # Looks up the table of "item" a second time.
 SEEN = {"type": "bag", "name": "seen", "embedding": "item", "buckets": 7, "pooling": "sum"}
 TAGS = {"type": "bag", "name": "tags", "embedding": "tags", "buckets": 9, "pooling": "mean"}
+LIKED = {"type": "bag", "name": "liked", "embedding": "user", "buckets": 11, "pooling": "mean"}
 ALL = [NUMBER, VECTOR, USER, ITEM, SEEN, TAGS]
 names = lambda features: [f["name"] for f in features]
 
@@ -228,6 +229,12 @@ SPECS = {
             "product": "inner", "mlp": SMALL,
         },
         "features": ALL + DENSE_EMBEDDED,
+        "runs": FAMILY_RUNS,
+    },
+    "weighted_bags": {
+        "model": {**mlp_spec(), "features": names(ALL + [LIKED])},
+        "features": ALL + [LIKED],
+        "weightedBags": ["seen", "liked"],
         "runs": FAMILY_RUNS,
     },
 }

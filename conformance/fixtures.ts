@@ -93,7 +93,8 @@ function columnsOf(
       columns.set(name, { kind: "id", data: tensors.get(`data/${name}`)!, offset: 0, stride: 1 });
     } else {
       const offsets = BigUint64Array.from(tensors.get(`data/${name}/offsets`)!, BigInt);
-      columns.set(name, { kind: "bag", values: tensors.get(`data/${name}/values`)!, offsets });
+      const values = tensors.get(`data/${name}/values`)!;
+      columns.set(name, { kind: "bag", values, offsets, weights: tensors.get(`data/${name}/weights`) });
     }
   }
   return columns;

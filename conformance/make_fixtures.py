@@ -3,7 +3,7 @@
 Everything is computed in float64 from values that float32 represents exactly, so that a comparison with a float32
 executor at 1e-5 sees the executor's rounding and not PyTorch's. One safetensors file a model:
 
-    data/<input>                  columns of ROWS rows (bags: data/<input>/values, data/<input>/offsets)
+    data/<input>                  columns of ROWS rows (bags: data/<input>/values, data/<input>/offsets, and data/<input>/weights)
     weights/<parameter>           before training
     logits, loss, grad/<name>     of one training step over all rows, before any update
     <run>/weights/<parameter>     after STEPS steps of BATCH rows in order, over and over
@@ -46,6 +46,9 @@ def make_data(spec, rng):
             data[f["name"]] = torch.tensor(rng.integers(0, f["buckets"] - 1, ROWS))
         else:
             data[f["name"]] = [rng.integers(0, f["buckets"] - 1, rng.integers(0, 4)).tolist() for _ in range(ROWS)]
+    for name in spec.get("weightedBags", []):
+        weights = lambda bag: rng.uniform(-0.5, 2, len(bag)).astype(np.float32).tolist()
+        data[f"{name}/weights"] = [weights(bag) for bag in data[name]]
     return data
 
 
@@ -300,7 +303,9 @@ def tensors(name, spec, rng):
     data, initial = make_data(spec, rng), make_weights(spec, rng)
     out = {}
     for key, values in data.items():
-        if isinstance(values, list):
+        if key.endswith("/weights"):
+            out[f"data/{key}"] = np.array([w for row in values for w in row], np.float32)
+        elif isinstance(values, list):
             out[f"data/{key}/values"] = np.array([i for bag in values for i in bag], np.int32)
             out[f"data/{key}/offsets"] = np.cumsum([0] + [len(bag) for bag in values]).astype(np.int32)
         else:
