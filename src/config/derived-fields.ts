@@ -64,7 +64,14 @@ export const anyOutput = {
 
 const outputKeys = new Set(["name", ...Object.keys(anyOutput)]);
 
-type DerivedShape = { kind: string; name: string; hash?: number; buckets?: number; vocabulary?: unknown };
+type DerivedShape = {
+  kind: string;
+  name: string;
+  hash?: number;
+  buckets?: number;
+  vocabulary?: unknown;
+  tokenizer?: "whitespace" | { pattern: string } | { file: string };
+};
 
 /** Kinds whose value is always ids. */
 const idsKinds = new Set(["combo", "mask", "tokenize"]);
@@ -76,7 +83,14 @@ export function outputKind({ kind, hash, buckets, vocabulary }: DerivedShape): "
 
 function outputFields(feature: DerivedShape): Record<string, unknown> {
   const given = Object.entries(feature).filter(([key, value]) => outputKeys.has(key) && value !== undefined);
-  return { ...Object.fromEntries(given), kind: outputKind(feature) };
+  return { ...tokensAsVocabulary(feature), ...Object.fromEntries(given), kind: outputKind(feature) };
+}
+
+/** A tokenizer's own tokens are its vocabulary where no mapping is given: none is unknown. */
+function tokensAsVocabulary({ tokenizer, hash, buckets, vocabulary }: DerivedShape): Record<string, unknown> {
+  const mapped = (hash ?? buckets ?? vocabulary) !== undefined;
+  if (mapped || typeof tokenizer !== "object" || !("file" in tokenizer)) return {};
+  return { vocabulary: { file: tokenizer.file }, outOfVocabulary: "refuse" };
 }
 
 /** The plain feature that takes the computed value where a column's value would stand. */

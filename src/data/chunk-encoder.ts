@@ -142,7 +142,7 @@ export class ChunkEncoder {
     const { name, reading } = feature;
     const encoder = this.encoders.length;
     const { inputs } = reading.derivation!;
-    const compute = compileDerivation(reading.derivation!);
+    const compute = compileDerivation(reading.derivation!, this.fitted);
     const write = compileCell(feature, this.layout, vocabularies);
     const encode: ColumnEncoder["encode"] = (vectors, rows, block, refusals) => {
       let column = 0;

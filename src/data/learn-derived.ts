@@ -117,7 +117,7 @@ async function learnPass(
     else
       numbers[feature.name] = moments.get(feature.name)!.statistics(feature.name, features.indexOf(feature));
   }
-  return { vocabularies, numbers };
+  return { ...known, vocabularies, numbers };
 }
 
 /** Stand-ins for what is still to be learnt: the values are looked at before they are put to use. */
@@ -130,6 +130,7 @@ function provisional(known: Statistics, features: readonly FeatureConfig[]): Sta
     typeof missing === "object" ? [String(missing.value)] : [];
   const tables = plain.filter(learntVocabulary).map((feature) => [tableName(feature), standIns(feature)]);
   return {
+    ...known,
     numbers: { ...Object.fromEntries(numbers), ...known.numbers },
     vocabularies: { ...Object.fromEntries(tables), ...known.vocabularies },
   };

@@ -9,6 +9,7 @@ import {
 } from "../config/features.js";
 import { ConfigError, DataError } from "../errors.js";
 import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
+import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { Duck } from "./duckdb.js";
 import type { Wire } from "./wire.js";
 
@@ -34,7 +35,18 @@ export async function learnStatistics(
       ...(await learnVocabularies(duck, columns, training)),
     },
     numbers: await learnNumbers(duck, columns, training),
+    ...readTokenizers(features),
   };
+}
+
+/** The tokenizers of all features that split texts by one. */
+export function readTokenizers(features: readonly FeatureConfig[]): Pick<Statistics, "tokenizers"> {
+  const files = features.flatMap((feature, i) => {
+    if (feature.kind !== "tokenize" || typeof feature.tokenizer === "string") return [];
+    return "file" in feature.tokenizer ? [[feature.tokenizer.file, `features[${i}].tokenizer.file`]] : [];
+  });
+  if (files.length === 0) return {};
+  return { tokenizers: Object.fromEntries(files.map(([file, where]) => [file, readTokenizer(file, where)])) };
 }
 
 /** A feature that reads a column as it is. */
@@ -63,8 +75,9 @@ function givenVocabularies(features: readonly PlainFeatureConfig[]): Record<stri
   return given;
 }
 
-/** The lines of a vocabulary file; empty lines are skipped. */
+/** The lines of a vocabulary file, empty lines skipped; or the tokens of a `tokenizer.json`, by id. */
 export function readVocabulary(file: string, where: string): string[] {
+  if (file.endsWith(".json")) return tokensOf(readTokenizer(file, `${where}.file`)).map(([token]) => token);
   try {
     return readFileSync(file, "utf8")
       .split(/\r?\n/)

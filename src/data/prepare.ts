@@ -145,8 +145,12 @@ function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: read
   const { cacheDir, maxBadRows, ...resolved } = data;
   const files = features.flatMap((feature) => {
     const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
-    const module = feature.kind === "custom" ? [fileState(feature.module)] : [];
-    return vocabulary && "file" in vocabulary ? [fileState(vocabulary.file), ...module] : module;
+    const tokenizer = feature.kind === "tokenize" ? feature.tokenizer : undefined;
+    return [
+      ...(vocabulary && "file" in vocabulary ? [vocabulary.file] : []),
+      ...(feature.kind === "custom" ? [feature.module] : []),
+      ...(typeof tokenizer === "object" && "file" in tokenizer ? [tokenizer.file] : []),
+    ].map(fileState);
   });
   const identity = jobs.map(({ source }) => source.identity);
   const text = JSON.stringify({ packedVersion, features, labels, resolved, identity, files }, withoutRows);

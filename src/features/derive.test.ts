@@ -195,9 +195,26 @@ it("tokenize splits text into words of a vocabulary", () => {
   const vocabulary = ["the", "cat", "sat"];
   const rows = [{ text: "The cat  sat, the END" }, { text: "" }, { text: null }];
   const feature = { kind: "tokenize", name: "x", input: "text", vocabulary } as const;
-  expect(numbers({ ...feature, lowercase: true } as never, rows)).toEqual([[0, 1, 3, 0, 3], [], []]);
+  expect(numbers({ ...feature, normalizeText: ["lowercase"] } as never, rows)).toEqual([
+    [0, 1, 3, 0, 3],
+    [],
+    [],
+  ]);
   const words = { ...feature, tokenizer: { pattern: "\\p{L}+" } } as never;
   expect(numbers(words, rows)).toEqual([[3, 1, 2, 0, 3], [], []]);
+});
+
+it("tokenize normalises a text by the steps given, in their order", () => {
+  const vocabulary = ["abc", "鞋", "子", "1"];
+  const feature = { kind: "tokenize", name: "x", input: "text", vocabulary } as const;
+  const rows = [{ text: "ＡＢＣ　鞋子 １" }];
+  const all = numbers({ ...feature, normalizeText: ["halfWidth", "lowercase", "splitHan"] }, rows);
+  expect(all).toEqual([[0, 1, 2, 3]]);
+  expect(numbers({ ...feature, normalizeText: ["nfkc", { remove: "[鞋子1]" }, "lowercase"] }, rows)).toEqual([
+    [0],
+  ]);
+  expect(numbers({ ...feature, normalizeText: ["lowercase"] }, rows)).toEqual([[4, 4, 4]]);
+  expect(numbers({ ...feature, normalizeText: ["removeSpaces"] }, rows)).toEqual([[4]]);
 });
 
 it("combine maps texts to numbers and combines them", () => {

@@ -45,7 +45,7 @@ const derivations: { [K in Kind]: (feature: ConfigOf<K>) => DerivationOf<K> } = 
   tokenize: deriveTokenize,
 };
 
-const compilers: { [K in Kind]: (derivation: DerivationOf<K>) => Operator } = {
+const compilers: { [K in Kind]: (derivation: DerivationOf<K>, fitted: FittedFeatures) => Operator } = {
   combine: compileCombine,
   combo: compileCombo,
   custom: compileCustom,
@@ -75,8 +75,10 @@ export function inputColumns({ inputs }: Derivation): string[] {
  */
 export function compileDerivation(
   derivation: Derivation,
+  fitted: FittedFeatures,
 ): (inputs: readonly (readonly unknown[])[], rows: number) => readonly unknown[] {
-  const operator = (compilers[derivation.kind] as (derivation: Derivation) => Operator)(derivation);
+  const compile = compilers[derivation.kind] as (derivation: Derivation, fitted: FittedFeatures) => Operator;
+  const operator = compile(derivation, fitted);
   const readers = derivation.inputs.map(inputReader);
   return (inputs, rows) => {
     const refused = new Map<number, Refused>();

@@ -91,7 +91,7 @@ function featureColumns(fitted: FittedFeatures, layout: Layout): EncodeColumn[] 
   return evaluationOrder(fitted).map((i) => {
     const feature = fitted.features[i];
     const write = compileCell(feature, layout, vocabularies);
-    const valuesOf = columnValues(feature);
+    const valuesOf = columnValues(feature, fitted);
     return {
       feature: feature.name,
       encode: (batch, refuse) => {
@@ -108,13 +108,13 @@ function featureColumns(fitted: FittedFeatures, layout: Layout): EncodeColumn[] 
 }
 
 /** The raw values of a feature: those of its column, or computed. */
-function columnValues(feature: FittedFeature): (batch: Batch) => readonly unknown[] {
+function columnValues(feature: FittedFeature, fitted: FittedFeatures): (batch: Batch) => readonly unknown[] {
   const { derivation } = feature.reading;
   if (!derivation) {
     const read = columnReader(feature);
     return ({ rows }) => rows.map(read);
   }
-  const compute = compileDerivation(derivation);
+  const compute = compileDerivation(derivation, fitted);
   return ({ rows, values }) => {
     const inputs = derivation.inputs.map((input) =>
       "feature" in input ? values.get(input.feature)! : rows.map((row) => row[input.column]),

@@ -20,6 +20,7 @@ import type {
   NumberTransform,
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
+import type { TokenizerDefinition } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
 /** What is learnt from the training split. */
@@ -28,6 +29,8 @@ export interface Statistics {
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   /** By feature name, over the finite values. */
   readonly numbers: Readonly<Record<string, NumberStatistics>>;
+  /** By file; left out where no feature has one. */
+  readonly tokenizers?: Readonly<Record<string, TokenizerDefinition>>;
 }
 
 export interface NumberStatistics {
@@ -51,7 +54,13 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
-  const fitted: FittedFeatures = { version: 1, vocabularies, features: [] };
+  const { tokenizers } = statistics;
+  const fitted: FittedFeatures = {
+    version: 1,
+    vocabularies,
+    ...(tokenizers && { tokenizers }),
+    features: [],
+  };
   const fit = (feature: PlainFeatureConfig, i: number): FittedFeature => ({
     ...fitOne(feature, tables, statistics, fitted),
     reading: readingOf(features[i]),

@@ -1,6 +1,7 @@
 import type { Initializer } from "../config/features.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { Reading } from "./reading.js";
+import type { TokenizerDefinition } from "./tokenizer.js";
 
 /**
  * Features after fitting: all that turning a raw value into an id or a number needs, and nothing that refers back to
@@ -11,6 +12,8 @@ export interface FittedFeatures {
   readonly features: readonly FittedFeature[];
   /** Vocabularies by table name; a value's row is its index. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
+  /** Tokenizers by the name of their file. */
+  readonly tokenizers?: Readonly<Record<string, TokenizerDefinition>>;
 }
 
 export type FittedFeature = FittedId | FittedBag | FittedNumber;

@@ -13,7 +13,7 @@ import {
   sourceOf,
   vector,
 } from "./feature-parts.js";
-import { hasMapping, idRows } from "./map-ids.js";
+import { hasMapping, idRows, isTokenizer } from "./map-ids.js";
 import { checkExpression, normalizerOf } from "./normalizers.js";
 import type { Section } from "./section.js";
 
@@ -173,20 +173,22 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 
   tokenize_feature(section) {
     const file = section.text("vocab_file") ?? section.missing("vocab_file");
-    if (/\.(json|model)$/.test(file))
+    if (file.endsWith(".model"))
       throw section.error("vocab_file", {
-        what: "subword tokenizers have no counterpart",
-        expected: "a file with one word a line",
-        next: "Use a word list, or tokenize the text before and import the tokens as an id_feature.",
+        what: "a binary model of sentencepiece has no counterpart",
+        expected: "a tokenizer.json, or a file with one word a line",
+        next: "Convert it: PreTrainedTokenizerFast of the Python package transformers saves a tokenizer.json.",
       });
-    section.warn("vocab_file", "is read as words, one a line, of a text split at white space");
+    const subwords = isTokenizer(file);
+    if (!subwords) section.warn("vocab_file", "is read as words, one a line, of a text split at white space");
     section.text("tokenizer_type");
     section.onlyDefault("default_value", "", NO_DEFAULT);
+    const { mapping } = idRows(section);
     return {
       kind: "tokenize",
       input: sourceOf(section, "expression"),
-      ...textOptions(section),
-      ...idRows(section).mapping,
+      ...textSteps(section),
+      ...(subwords ? { tokenizer: { file } } : mapping),
       ...pooling(section),
     };
   },
@@ -194,14 +196,30 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 
 const NO_DEFAULT = "Remove it: a row without a value has no id here.";
 
-function textOptions(section: Section): Config {
+/** The steps of TextNormalizeOption that have a counterpart, by their numbers there, in the order they are taken. */
+const TEXT_STEPS: readonly [option: number, step: string][] = [
+  [0, "uppercase"],
+  [1, "lowercase"],
+  [2, "halfWidth"],
+  [6, "removeSpaces"],
+  [5, "splitHan"],
+];
+
+function textSteps(section: Section): Config {
   const normalizer = section.section("text_normalizer");
   if (!normalizer) return {};
+  for (const name of ["max_length", "stop_char_file"])
+    if (normalizer.has(name))
+      throw normalizer.unsupported(
+        name,
+        "Remove it; normalizeText: [{ remove: PATTERN }] leaves characters out.",
+      );
   const options = normalizer.texts("norm_options").map(Number);
-  // The number of TEXT_UPPER2LOWER among the options.
-  if (options.length === 1 && options[0] === 1) return { lowercase: true };
-  throw section.unsupported(
-    "text_normalizer",
-    "Keep norm_options: TEXT_UPPER2LOWER alone, or normalise the column in data.train.sql.",
-  );
+  const steps = TEXT_STEPS.filter(([option]) => options.includes(option)).map(([, step]) => step);
+  if (options.length > 0 && steps.length === options.length) return { normalizeText: steps };
+  throw normalizer.error("norm_options", {
+    what: "there is no counterpart of TEXT_CHT2CHS and TEXT_FILTER, which are part of the default",
+    expected: "some of TEXT_LOWER2UPPER, TEXT_UPPER2LOWER, TEXT_SBC2DBC, TEXT_SPLITCHRS, TEXT_REMOVE_SPACE",
+    next: "List these alone, and do the others in data.train.sql or with normalizeText: [{ remove: PATTERN }].",
+  });
 }

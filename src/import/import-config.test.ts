@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
@@ -168,6 +169,28 @@ describe("a pipeline config of TorchEasyRec", () => {
         warmup: { length: 10, from: 0.001 },
       },
     });
+  });
+
+  it("takes a tokenizer.json, its rows by token id, and the text normaliser's steps", () => {
+    const file = fileURLToPath(new URL("../features/fixtures/word_piece.tokenizer.json", import.meta.url));
+    const words = 'vocab_file: "words.txt" default_bucketize_value: 0';
+    const subwords = (more: string) => {
+      const text = fixture("kinds").replace(words.replace("words.txt", join(folder, "words.txt")), more);
+      return importPipeline(text, "pipeline.config");
+    };
+    const normalizer = "text_normalizer { norm_options: [TEXT_UPPER2LOWER, TEXT_SBC2DBC] }";
+    const { config, features } = subwords(`vocab_file: ${JSON.stringify(file)} ${normalizer}`);
+    const title = config.features.find(({ name }) => name === "title_words");
+    expect(title).toMatchObject({
+      kind: "tokenize",
+      tokenizer: { file },
+      normalizeText: ["lowercase", "halfWidth"],
+    });
+    const { rows, order } = features.find((feature) => feature.config.name === "title_words")!.table!;
+    expect(rows).toBe(170);
+    expect(order).toEqual(Array.from({ length: 170 }, (_, id) => id));
+    expect(() => subwords(`vocab_file: ${JSON.stringify(file)} text_normalizer {}`)).toThrow(/TEXT_FILTER/);
+    expect(() => subwords('vocab_file: "sp.model"')).toThrow(/Convert it/);
   });
 
   it("warns of what only their cluster has", () => {

@@ -1,7 +1,7 @@
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { plainOf, tableName } from "../config/features.js";
-import { readVocabulary } from "../data/learn.js";
+import { readTokenizers, readVocabulary } from "../data/learn.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
@@ -70,7 +70,7 @@ function fit(config: Config): FittedFeatures {
     vocabularies[tableName(feature)] =
       "file" in vocabulary ? readVocabulary(vocabulary.file, `features[${i}].vocabulary`) : vocabulary;
   });
-  return fitFeatures(config.features, { vocabularies, numbers: {} });
+  return fitFeatures(config.features, { vocabularies, numbers: {}, ...readTokenizers(config.features) });
 }
 
 async function save(

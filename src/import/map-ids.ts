@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { Section } from "./section.js";
 
 /** How ids become rows, here and there. */
@@ -82,9 +83,21 @@ function dictionary(section: Section, entries: [string, number][], fallback: num
   };
 }
 
+/** Whether a vocabulary's file is that of a subword tokenizer. */
+export const isTokenizer = (file: string): boolean => file.endsWith(".json");
+
+/** A token's row is its id there, and its place among the ids here. */
+function tokenizerRows(file: string): IdRows {
+  const mapping = { vocabulary: { file } };
+  if (!existsSync(file)) return { mapping, rows: 0, sameRows: true };
+  const order = tokensOf(readTokenizer(file, "vocab_file")).map(([, id]) => id);
+  return { mapping, rows: order[order.length - 1] + 1, order, sameRows: true };
+}
+
 function fromFile(section: Section, fallback: number | undefined): IdRows {
   const file = section.text("vocab_file")!;
   section.ignore(["asset_dir"], "concerns their exporter");
+  if (isTokenizer(file)) return tokenizerRows(file);
   const words = existsSync(file) ? readFileSync(file, "utf8").split(/\r?\n/).filter(Boolean) : [];
   if (words.length > 0 && words.every((line) => /\s\d+$/.test(line)))
     throw section.error("vocab_file", {

@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { idsOutput, inputSource, refineOutput } from "../../config/derived-fields.js";
-import { featureName } from "../../config/feature-fields.js";
+import { featureName, text } from "../../config/feature-fields.js";
+import type { FittedFeatures } from "../fitted.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
+import { compileTextSteps, type TextStep, textStep } from "../text-steps.js";
+import { compileTokenizer } from "../tokenizer.js";
 
 /**
- * `tokenize`: the words of a text, by white space or as the matches of a pattern, as a bag of ids; with
- * `vocabulary: { file }` the words of a vocabulary file. Meaning: TorchEasyRec's TokenizeFeature, for tokenizers that
- * split words.
+ * `tokenize`: the words of a text, by white space or as the matches of a pattern, or its subwords by a tokenizer file,
+ * as a bag of ids. Meaning: TorchEasyRec's TokenizeFeature.
  */
 export const tokenizeFeature = z
   .strictObject({
@@ -16,12 +18,15 @@ export const tokenizeFeature = z
     name: featureName,
     /** The text. */
     input: inputSource,
-    /** White space between words, or a pattern that words match. */
+    /**
+     * White space between words, a pattern that words match, or a `tokenizer.json` of Hugging Face (BPE, WordPiece,
+     * Unigram), whose tokens are the vocabulary where no mapping is given.
+     */
     tokenizer: z
-      .union([z.literal("whitespace"), z.strictObject({ pattern: z.string().min(1) })])
+      .union([z.literal("whitespace"), z.strictObject({ pattern: text }), z.strictObject({ file: text })])
       .default("whitespace"),
-    /** Lower the letters first. */
-    lowercase: z.boolean().default(false),
+    /** What is done to the text first, one after the other. */
+    normalizeText: z.array(textStep).default([]),
     ...idsOutput,
   })
   .superRefine(refineOutput)
@@ -32,7 +37,7 @@ export const tokenizeFeature = z
         path: ["buckets"],
         message: "words are text: map them with hash or vocabulary",
       });
-    if (tokenizer === "whitespace") return;
+    if (tokenizer === "whitespace" || "file" in tokenizer) return;
     try {
       new RegExp(tokenizer.pattern, "gu");
     } catch (error) {
@@ -43,20 +48,31 @@ export const tokenizeFeature = z
 export interface Tokenize {
   readonly kind: "tokenize";
   readonly inputs: readonly Input[];
-  /** Matches tokens. */
-  readonly pattern: string;
-  readonly lowercase: boolean;
+  /** Matches tokens; or the name of one of the fitted tokenizers. */
+  readonly split: { readonly pattern: string } | { readonly file: string };
+  readonly normalize: readonly TextStep[];
 }
 
-export function deriveTokenize({ input, tokenizer, lowercase }: z.output<typeof tokenizeFeature>): Tokenize {
-  const pattern = tokenizer === "whitespace" ? "\\S+" : tokenizer.pattern;
-  return { kind: "tokenize", inputs: [inputOf(input, "text", ",")], pattern, lowercase };
+export function deriveTokenize({
+  input,
+  tokenizer,
+  normalizeText,
+}: z.output<typeof tokenizeFeature>): Tokenize {
+  const split = tokenizer === "whitespace" ? { pattern: "\\S+" } : tokenizer;
+  return { kind: "tokenize", inputs: [inputOf(input, "text", ",")], split, normalize: normalizeText };
 }
 
-export function compileTokenize({ pattern, lowercase }: Tokenize): Operator {
-  const tokens = new RegExp(pattern, "gu");
-  return rowwise((text) => {
-    if (text === undefined) return undefined;
-    return (lowercase ? (text as string).toLowerCase() : (text as string)).match(tokens) ?? [];
-  });
+export function compileTokenize({ split, normalize }: Tokenize, fitted: FittedFeatures): Operator {
+  const apply = compileTextSteps(normalize);
+  const tokens = compileSplit(split, fitted);
+  return rowwise((text) => (text === undefined ? undefined : tokens(apply(text as string))));
+}
+
+function compileSplit(
+  split: Tokenize["split"],
+  { tokenizers = {} }: FittedFeatures,
+): (text: string) => readonly string[] {
+  if ("file" in split) return compileTokenizer(tokenizers[split.file]);
+  const words = new RegExp(split.pattern, "gu");
+  return (text) => text.match(words) ?? [];
 }

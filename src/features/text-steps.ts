@@ -1,0 +1,48 @@
+import { z } from "zod";
+
+/** Steps that bring texts to one form before they are split. Meaning of the names: TorchEasyRec's text_normalizer. */
+
+export const textStep = z.union([
+  z.enum(["lowercase", "uppercase", "nfkc", "halfWidth", "removeSpaces", "splitHan"]),
+  z.strictObject({
+    /** Characters, or a pattern (a regular expression of JavaScript with the flag u), to leave out. */
+    remove: z
+      .string()
+      .min(1)
+      .superRefine((pattern, context) => {
+        try {
+          new RegExp(pattern, "gu");
+        } catch (error) {
+          context.addIssue({ code: "custom", message: (error as Error).message });
+        }
+      }),
+  }),
+]);
+
+export type TextStep = z.output<typeof textStep>;
+
+const steps: Record<Extract<TextStep, string>, (text: string) => string> = {
+  lowercase: (text) => text.toLowerCase(),
+  uppercase: (text) => text.toUpperCase(),
+  nfkc: (text) => text.normalize("NFKC"),
+  halfWidth: (text) => text.replace(fullWidth, halfWidth),
+  removeSpaces: (text) => text.replace(/\s+/gu, ""),
+  splitHan: (text) => text.replace(/\p{Script=Han}/gu, " $& "),
+};
+
+/** ASCII in full width and the ideographic space; nothing else has one half-width form. */
+const fullWidth = /[\uff01-\uff5e\u3000]/g;
+
+function halfWidth(character: string): string {
+  return character === "\u3000" ? " " : String.fromCharCode(character.charCodeAt(0) - 0xfee0);
+}
+
+/** The steps as one function. */
+export function compileTextSteps(names: readonly TextStep[]): (text: string) => string {
+  const functions = names.map((step) => {
+    if (typeof step === "string") return steps[step];
+    const pattern = new RegExp(step.remove, "gu");
+    return (text: string) => text.replace(pattern, "");
+  });
+  return (text) => functions.reduce((value, apply) => apply(value), text);
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from "node:fs";
+import { Tokenizer } from "@huggingface/tokenizers";
+import { z } from "zod";
+import { ConfigError } from "../errors.js";
+
+/**
+ * Subword tokenizers: BPE, WordPiece and Unigram models as Hugging Face's `tokenizer.json` has them, with their
+ * normalizer and pre-tokenizer. No special tokens are put around a text.
+ */
+
+/** The content of a `tokenizer.json`: plain JSON, saved with the fitted features. */
+export type TokenizerDefinition = { readonly [key: string]: unknown };
+
+/** What we use of the library, whose own types do not resolve under NodeNext. */
+interface Library {
+  readonly model: {
+    readonly unk_token?: string;
+    readonly tokens_to_ids: ReadonlyMap<string, number>;
+    fuse_unk: boolean;
+    encode(words: string[]): string[];
+  };
+  tokenize(text: string, options: { add_special_tokens: boolean }): string[];
+  get_vocab(): ReadonlyMap<string, number>;
+}
+
+const shape = z.looseObject({
+  model: z.looseObject({
+    // Files of old have no type; the library tells by the other fields.
+    type: z.enum(["BPE", "WordPiece", "Unigram"]).optional(),
+    vocab: z.union([z.record(z.string(), z.int()), z.array(z.tuple([z.string(), z.number()]))]),
+  }),
+});
+
+/** @param where the config path of the file's name. @throws ConfigError */
+export function readTokenizer(file: string, where: string): TokenizerDefinition {
+  try {
+    const definition = JSON.parse(readFileSync(file, "utf8")) as unknown;
+    const { success, error } = shape.safeParse(definition);
+    if (!success)
+      throw new TypeError(error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`)[0]);
+    open(definition as TokenizerDefinition);
+    return definition as TokenizerDefinition;
+  } catch (error) {
+    throw new ConfigError(
+      {
+        what: "the tokenizer cannot be used",
+        where,
+        got: `${file}: ${(error as Error).message}`,
+        expected: "a tokenizer.json of Hugging Face with a BPE, WordPiece or Unigram model",
+        next: `check the path; relative paths start at ${process.cwd()}`,
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** All tokens with their ids, by id. */
+export function tokensOf(definition: TokenizerDefinition): [token: string, id: number][] {
+  return [...open(definition).get_vocab()].sort(([, a], [, b]) => a - b);
+}
+
+/** From a text to its tokens, all of which are among {@link tokensOf}. */
+export function compileTokenizer(definition: TokenizerDefinition): (text: string) => readonly string[] {
+  const tokenizer = open(definition);
+  return (text) => tokenizer.tokenize(text, { add_special_tokens: false });
+}
+
+function open(definition: TokenizerDefinition): Library {
+  const step = definition.pre_tokenizer as PreTokenizer | null | undefined;
+  const tokenizer = new Tokenizer(
+    { ...definition, pre_tokenizer: step && unicodeWhitespace(step) },
+    {},
+  ) as Library;
+  nameUnknownPieces(tokenizer.model);
+  return tokenizer;
+}
+
+interface PreTokenizer {
+  readonly type: string;
+  /** Of a sequence. */
+  readonly pretokenizers?: readonly PreTokenizer[];
+  readonly [key: string]: unknown;
+}
+
+/** The library's `Whitespace` takes ASCII letters only for letters; the pattern that it stands for takes all. */
+function unicodeWhitespace(step: PreTokenizer): PreTokenizer {
+  if (step.pretokenizers) return { ...step, pretokenizers: step.pretokenizers.map(unicodeWhitespace) };
+  if (step.type !== "Whitespace") return step;
+  return { type: "Split", pattern: { Regex: "\\w+|[^\\w\\s]+" }, behavior: "Removed", invert: true };
+}
+
+/**
+ * Pieces without a token become the unknown token, if the model has one; with `fuse_unk`, neighbours of one word become
+ * one. The library fuses across words.
+ */
+function nameUnknownPieces(model: Library["model"]): void {
+  const { encode, fuse_unk: fuse, tokens_to_ids: known, unk_token: unknown } = model;
+  model.fuse_unk = false;
+  model.encode = (words) =>
+    words.flatMap((word) => {
+      const pieces = encode.call(model, [word]).map((piece) => (known.has(piece) ? piece : unknown));
+      return pieces.filter((piece, i): piece is string => {
+        if (piece === undefined) return false;
+        return !fuse || piece !== unknown || pieces[i - 1] !== unknown;
+      });
+    });
+}
