@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "bench/ceilings.h"
 #include "binding/executable.h"
 #include "binding/memory.h"
 #include "kernels/dispatch.h"
@@ -53,6 +54,20 @@ napi_value fill_values(napi_env env, napi_callback_info info) {
   });
 }
 
+// (threads) => { flops, memoryBytes, cacheBytes }, each a second
+napi_value ceilings(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const uint32_t threads = whole32(number(env, Arguments<1>(env, info)[0], "threads"), "threads");
+    const Ceilings measured = measure_ceilings(std::max(1u, threads));
+    napi_value result = nullptr;
+    napi_create_object(env, &result);
+    set(env, result, "flops", make_number(env, measured.flops));
+    set(env, result, "memoryBytes", make_number(env, measured.memory_bytes));
+    set(env, result, "cacheBytes", make_number(env, measured.cache_bytes));
+    return result;
+  });
+}
+
 napi_value init(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
 #define FUNCTION(name, callback) {name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
@@ -68,6 +83,7 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("cancel", cancel),
       FUNCTION("enableProfile", enable_profile),
       FUNCTION("profile", profile),
+      FUNCTION("ceilings", ceilings),
 #undef FUNCTION
   };
   napi_define_properties(env, exports, std::size(functions), functions);

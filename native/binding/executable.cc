@@ -76,14 +76,16 @@ void complete(napi_env env, napi_status, void* data) {
   else napi_resolve_deferred(env, deferred, make_number(env, double(steps)));
 }
 
+constexpr const char* kDTypes[] = {"f32", "id", "bag"};
+constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
+
 napi_value describe_inputs(napi_env env, const Program& program) {
-  static const char* const kinds[] = {"f32", "id", "bag"};
   std::vector<napi_value> items;
   for (const Input& input : program.inputs) {
     napi_value item = nullptr;
     napi_create_object(env, &item);
     set(env, item, "name", make_text(env, input.name));
-    set(env, item, "kind", make_text(env, kinds[uint32_t(input.dtype)]));
+    set(env, item, "kind", make_text(env, kDTypes[uint32_t(input.dtype)]));
     set(env, item, "width", make_number(env, input.width));
     items.push_back(item);
   }
@@ -109,10 +111,31 @@ napi_value describe_buffers(napi_env env, const Program& program, Space space) {
   return make_array(env, items);
 }
 
+napi_value describe_operand(napi_env env, const Program& program, const Operand& operand) {
+  const Buffer& buffer = program.buffer(operand);
+  napi_value item = nullptr;
+  napi_create_object(env, &item);
+  set(env, item, "space", make_text(env, kSpaces[uint32_t(buffer.space)]));
+  set(env, item, "dtype", make_text(env, kDTypes[uint32_t(buffer.dtype)]));
+  set(env, item, "name", make_text(env, buffer.name));
+  std::vector<napi_value> dims;
+  for (uint32_t i = 0; i < operand.ndims; ++i) dims.push_back(make_number(env, operand.dims[i]));
+  set(env, item, "dims", make_array(env, dims));
+  return item;
+}
+
 napi_value describe_instructions(napi_env env, const Program& program) {
   std::vector<napi_value> items;
   for (const Instruction& instruction : program.instructions) {
-    items.push_back(make_text(env, opcode_name(instruction.opcode)));
+    napi_value item = nullptr;
+    napi_create_object(env, &item);
+    std::vector<napi_value> operands, attributes;
+    for (const Operand& operand : instruction.operands) operands.push_back(describe_operand(env, program, operand));
+    for (double attribute : instruction.attributes) attributes.push_back(make_number(env, attribute));
+    set(env, item, "name", make_text(env, opcode_name(instruction.opcode)));
+    set(env, item, "operands", make_array(env, operands));
+    set(env, item, "attributes", make_array(env, attributes));
+    items.push_back(item);
   }
   return make_array(env, items);
 }
@@ -159,6 +182,8 @@ napi_value compile(napi_env env, napi_callback_info info) {
     set(env, result, "outputs", describe_outputs(env, program));
     set(env, result, "instructions", describe_instructions(env, program));
     set(env, result, "maxBatch", make_number(env, program.max_batch));
+    set(env, result, "tileRows", make_number(env, program.tile_rows));
+    set(env, result, "groups", make_number(env, program.groups));
     // The executor's own array of the arrays: the caller's may change.
     set(env, result, "handle", make_handle(env, std::move(executor), make_array(env, arrays)));
     return result;

@@ -1,9 +1,13 @@
-import type { Backend, Executable } from "../backends/backend.js";
+import type { Backend, Executable, RunRequest } from "../backends/backend.js";
+import type { Ceilings } from "../backends/native/addon.js";
+import { NativeBackend, type NativeExecutable, type NativeProfile } from "../backends/native/backend.js";
 import type { ColumnSet } from "../data/columns.js";
+import { ExecutionError } from "../errors.js";
 import { LEARNING_RATES } from "../train/apply-optimizers.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
 import { optimizerSchema } from "../train/optimizers.js";
 import { Parameters } from "../train/parameters.js";
+import { type Profile, summarize } from "./profile.js";
 import { examples, featuresOf, type Workload } from "./workloads.js";
 
 export interface BenchSettings {
@@ -11,6 +15,8 @@ export interface BenchSettings {
   /** For training, and again for inference. */
   readonly seconds: number;
   readonly threads: number;
+  /** Also where the time goes, in a run of its own: it takes a little time itself. */
+  readonly profile?: boolean;
 }
 
 export interface BenchResult {
@@ -20,11 +26,24 @@ export interface BenchResult {
   readonly threads: number;
   readonly train_samples_per_s: number;
   readonly infer_samples_per_s: number;
+  /** The most memory that the process has had (resident set), with all tables, data and both programs. */
+  readonly peak_memory_bytes: number;
+  readonly profile?: BenchProfile;
+}
+
+export interface BenchProfile {
+  readonly ceilings: Ceilings;
+  readonly train: Profile;
+  readonly infer: Profile;
 }
 
 /** Distinct batches of data, as many as the peers in PyTorch cycle through. */
 const BATCHES = 8;
+/** Rows of a call, at least: what a call from JavaScript costs must not be the cost of small batches. */
+const CALL_ROWS = 8192;
 const WARM_UP_CALLS = 3;
+/** A profile needs less time than a rate: its error is that of the shares. */
+const PROFILE_TIME = 1 / 3;
 
 const OPTIMIZERS = optimizerSchema.parse({
   dense: { kind: "adam", learningRate: 0.001 },
@@ -41,8 +60,8 @@ export function prepareWorkload(workload: Workload, backend: Backend, { batch, t
   parameters.initialize(0);
   return {
     training: backend.compile(graph, parameters.arrays, { maxBatch: batch, threads }),
-    inference: backend.compile(forward, parameters.arrays, { maxBatch: batch, threads }),
-    data: examples(workload, BATCHES * batch),
+    inference: backend.compile(forward, parameters.arrays, { maxBatch: batch, threads, frozen: true }),
+    data: examples(workload, batch * Math.max(BATCHES, Math.ceil(CALL_ROWS / batch))),
   };
 }
 
@@ -52,43 +71,91 @@ export async function measure(
   backend: Backend,
   settings: BenchSettings,
 ): Promise<BenchResult> {
+  const { batch, threads, seconds } = settings;
+  const ceilings = settings.profile ? ceilingsOf(backend, threads) : undefined;
   const { training, inference, data } = prepareWorkload(workload, backend, settings);
-  const { batch, threads } = settings;
+  const rateAndProfile = async (executable: Executable) => {
+    const runner = new Runner(executable, data, batch);
+    const rate = Math.round(await runner.medianRate(seconds));
+    return { rate, profile: ceilings && (await runner.profile(seconds * PROFILE_TIME, threads, ceilings)) };
+  };
+  // In this order: inference packs the weights once, for good.
+  const train = await rateAndProfile(training);
+  const infer = await rateAndProfile(inference);
   return {
     workload: workload.name,
     batch,
     precision: "fp32",
     threads,
-    train_samples_per_s: Math.round(await medianRate(training, data, settings)),
-    infer_samples_per_s: Math.round(await medianRate(inference, data, settings)),
+    train_samples_per_s: train.rate,
+    infer_samples_per_s: infer.rate,
+    peak_memory_bytes: process.resourceUsage().maxRSS * 1024,
+    ...(ceilings && { profile: { ceilings, train: train.profile!, infer: infer.profile! } }),
   };
 }
 
-/** Each call runs all batches once; the median call is what counts. */
-async function medianRate(
-  executable: Executable,
-  data: ColumnSet,
-  { batch, seconds }: BenchSettings,
-): Promise<number> {
-  const rates: number[] = [];
-  let step = 0;
-  const call = async (): Promise<number> => {
-    const started = performance.now();
-    await executable.run({ ...request(data, batch), firstStep: step });
-    step += BATCHES;
-    return (performance.now() - started) / 1000;
-  };
-  for (let i = 0; i < WARM_UP_CALLS; i++) await call();
-  for (const end = performance.now() + seconds * 1000; performance.now() < end || rates.length < 3; ) {
-    rates.push(data.rows / (await call()));
+function ceilingsOf(backend: Backend, threads: number): Ceilings {
+  if (backend instanceof NativeBackend) return backend.ceilings(threads);
+  throw new ExecutionError({
+    what: "only the native core tells where the time goes",
+    where: "--profile",
+    got: `the ${backend.name} backend`,
+    next: "Run `npx pairloom doctor` to see why there is no native core, or leave --profile out.",
+  });
+}
+
+/** Runs all batches of the data, over and over. */
+class Runner {
+  private step = 0;
+  /** Of a call. */
+  private readonly steps: number;
+
+  constructor(
+    private readonly executable: Executable,
+    private readonly data: ColumnSet,
+    private readonly batch: number,
+  ) {
+    this.steps = data.rows / batch;
   }
-  return rates.sort((a, b) => a - b)[Math.floor(rates.length / 2)];
-}
 
-function request(data: ColumnSet, batch: number) {
-  const scalars = new Map([
-    [LEARNING_RATES.dense, new Float32Array(BATCHES).fill(OPTIMIZERS.dense.learningRate)],
-    [LEARNING_RATES.embedding, new Float32Array(BATCHES).fill(OPTIMIZERS.embedding.learningRate)],
-  ]);
-  return { columns: data.columns, rows: data.rows, start: 0, count: data.rows, batch, seed: 0, scalars };
+  /** Samples a second: each call runs all batches once, and the median call counts. */
+  async medianRate(seconds: number): Promise<number> {
+    for (let i = 0; i < WARM_UP_CALLS; i++) await this.call();
+    const times: number[] = [];
+    for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length < 3; )
+      times.push(await this.call());
+    return this.data.rows / times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  }
+
+  /** Where the time goes in the faster half of the calls. */
+  async profile(seconds: number, threads: number, ceilings: Ceilings): Promise<Profile> {
+    const executable = this.executable as NativeExecutable;
+    const calls: { nanoseconds: number; profile: NativeProfile }[] = [];
+    for (const end = performance.now() + seconds * 1000; performance.now() < end || calls.length < 3; ) {
+      executable.startProfile();
+      calls.push({ nanoseconds: 1e9 * (await this.call()), profile: executable.profile() });
+    }
+    // What took longer was disturbed by others.
+    calls.sort((a, b) => a.nanoseconds - b.nanoseconds);
+    const faster = calls.slice(0, Math.ceil(calls.length / 2));
+    return summarize(faster, { steps: this.steps, batch: this.batch, threads }, ceilings);
+  }
+
+  /** Seconds. */
+  private async call(): Promise<number> {
+    const started = performance.now();
+    await this.executable.run(this.request());
+    this.step += this.steps;
+    return (performance.now() - started) / 1000;
+  }
+
+  private request(): RunRequest {
+    const { data, batch, steps } = this;
+    const scalars = new Map([
+      [LEARNING_RATES.dense, new Float32Array(steps).fill(OPTIMIZERS.dense.learningRate)],
+      [LEARNING_RATES.embedding, new Float32Array(steps).fill(OPTIMIZERS.embedding.learningRate)],
+    ]);
+    const rows = { rows: data.rows, start: 0, count: data.rows, batch };
+    return { columns: data.columns, ...rows, seed: 0, firstStep: this.step, scalars };
+  }
 }

@@ -25,10 +25,39 @@ export interface Executable {
     readonly per: "row" | "step";
     readonly width: number;
   }[];
-  /** Operation names, in the order of `profile`. */
-  readonly instructions: readonly string[];
+  /** In the order of `profile`. */
+  readonly instructions: readonly Instruction[];
   readonly maxBatch: number;
+  readonly tileRows: number;
+  /** Accumulation groups of a batch of `maxBatch` rows, at most. */
+  readonly groups: number;
   readonly handle: unknown;
+}
+
+/** An instruction as the program has it; see docs/design/program-format.md. */
+export interface Instruction {
+  readonly name: string;
+  readonly operands: readonly InstructionOperand[];
+  readonly attributes: readonly number[];
+}
+
+export interface InstructionOperand {
+  readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
+  readonly dtype: "f32" | "id" | "bag";
+  /** Parameters and scalars. */
+  readonly name: string;
+  /** Without the rows of row spaces. */
+  readonly dims: readonly number[];
+}
+
+/** What the machine can do at most, each a second and of all threads together. */
+export interface Ceilings {
+  /** fp32 operations; a multiply-add counts two. */
+  readonly flops: number;
+  /** Bytes read from memory in sequence. */
+  readonly memoryBytes: number;
+  /** Bytes read from what fits the second-level caches. */
+  readonly cacheBytes: number;
 }
 
 /** `f32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
@@ -97,6 +126,8 @@ export interface Addon {
   enableProfile(executable: Executable, on: boolean): void;
   /** Nanoseconds of all threads for each instruction; one entry more for packing weights. */
   profile(executable: Executable): Float64Array;
+  /** Measures them, in about a quarter of a second of all threads. */
+  ceilings(threads: number): Ceilings;
 }
 
 /** The loaded addon, or why there is none. */
@@ -135,6 +166,7 @@ interface RawAddon {
   cancel(handle: unknown): void;
   enableProfile(handle: unknown, on: boolean): void;
   profile(handle: unknown): Float64Array;
+  ceilings(threads: number): Ceilings;
 }
 
 type ColumnArray = Float32Array | Int32Array | BigUint64Array;
@@ -181,6 +213,7 @@ function wrap(raw: RawAddon): Addon {
     cancel: ({ handle }) => explained(() => raw.cancel(handle)),
     enableProfile: ({ handle }, on) => explained(() => raw.enableProfile(handle, on)),
     profile: ({ handle }) => explained(() => raw.profile(handle)),
+    ceilings: (threads) => explained(() => raw.ceilings(threads)),
   };
 }
 

@@ -11,8 +11,13 @@ export function nativeBackend(addon: native.Addon): NativeBackend {
   return new NativeBackend(addon);
 }
 
-class NativeBackend implements Backend {
+export class NativeBackend implements Backend {
   constructor(private readonly addon: native.Addon) {}
+
+  /** What this machine can do at most with so many threads. */
+  ceilings(threads: number): native.Ceilings {
+    return this.addon.ceilings(threads);
+  }
 
   get name(): string {
     return `native (${this.addon.isa()})`;
@@ -53,6 +58,18 @@ class NativeBackend implements Backend {
   }
 }
 
+export interface NativeProfile {
+  /** In the order of the program; the nanoseconds of all threads together. */
+  readonly instructions: readonly {
+    readonly instruction: native.Instruction;
+    readonly nanoseconds: number;
+  }[];
+  /** Nanoseconds on the clock (not of all threads) for the packing of weights. */
+  readonly packing: number;
+  readonly tileRows: number;
+  readonly groups: number;
+}
+
 /** Adapts requests by name to the addon's requests by position. */
 export class NativeExecutable implements Executable {
   private ran = false;
@@ -80,11 +97,16 @@ export class NativeExecutable implements Executable {
     this.addon.enableProfile(this.executable, true);
   }
 
-  /** Nanoseconds of all threads by instruction since `startProfile`, the packing of weights last. */
-  profile(): { name: string; nanoseconds: number }[] {
+  /** Where the time went since `startProfile`. */
+  profile(): NativeProfile {
+    const { instructions, tileRows, groups } = this.executable;
     const times = this.addon.profile(this.executable);
-    const names = [...this.executable.instructions, "pack weights"];
-    return names.map((name, i) => ({ name, nanoseconds: times[i] }));
+    return {
+      instructions: instructions.map((instruction, i) => ({ instruction, nanoseconds: times[i] })),
+      packing: times[instructions.length],
+      tileRows,
+      groups,
+    };
   }
 
   private results({ count, batch }: RunRequest) {

@@ -1,9 +1,11 @@
 import { availableParallelism } from "node:os";
-import { measure } from "../../bench/measure.js";
+import { measureApart } from "../../bench/apart.js";
+import type { BenchResult } from "../../bench/measure.js";
 import { WORKLOADS } from "../../bench/workloads.js";
 import { selectBackend } from "../../run/backend.js";
-import { count, table } from "../tables.js";
-import { choiceOption, command, countOption } from "../usage.js";
+import { ceilingsLine, profileTable } from "../profile-table.js";
+import { bytes, count, table } from "../tables.js";
+import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 
 const NAMES = WORKLOADS.map(({ name }) => name);
 
@@ -16,6 +18,7 @@ export const bench = command(
     precision: { type: "string", description: "fp32", default: "fp32" },
     seconds: { type: "string", description: "seconds to train, and again to infer", default: "6" },
     threads: { type: "string", description: "native threads; default all processors" },
+    profile: { type: "boolean", description: "say where the time goes, by instruction" },
     json: { type: "boolean", description: "print one JSON line a workload" },
   },
   async (args) => {
@@ -24,27 +27,38 @@ export const bench = command(
     const settings = {
       batch: countOption("batch", args.batch)!,
       seconds: countOption("seconds", args.seconds)!,
-      threads: countOption("threads", args.threads) ?? availableParallelism(),
+      threads: countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism(),
+      profile: args.profile ?? false,
     };
-    const { backend } = selectBackend();
-    const results = [];
-    for (const workload of WORKLOADS) {
-      if (only !== undefined && workload.name !== only) continue;
-      const result = await measure(workload, backend, settings);
+    const results: BenchResult[] = [];
+    for (const workload of WORKLOADS.filter(({ name }) => only === undefined || name === only)) {
+      const result = await measureApart({ workload, settings });
       if (args.json) console.log(JSON.stringify(result));
       results.push(result);
     }
     if (args.json) return;
-    console.log(`${backend.name}, ${settings.threads} threads, batch ${settings.batch}, fp32, samples/s`);
-    console.log(
-      table(
-        ["workload", "train", "infer"],
-        results.map((result) => [
-          result.workload,
-          count(result.train_samples_per_s),
-          count(result.infer_samples_per_s),
-        ]),
-      ),
-    );
+    const { name } = selectBackend().backend;
+    console.log(`${name}, ${settings.threads} threads, batch ${settings.batch}, fp32, samples/s`);
+    console.log(resultsTable(results));
+    for (const result of results) printProfile(result);
   },
 );
+
+function resultsTable(results: readonly BenchResult[]): string {
+  return table(
+    ["workload", "train", "infer", "peak memory"],
+    results.map((result) => [
+      result.workload,
+      count(result.train_samples_per_s),
+      count(result.infer_samples_per_s),
+      bytes(result.peak_memory_bytes),
+    ]),
+  );
+}
+
+function printProfile({ workload, profile }: BenchResult): void {
+  if (!profile) return;
+  console.log(`\n${workload}, ${ceilingsLine(profile.ceilings)}`);
+  console.log(profileTable("train", profile.train));
+  console.log(profileTable("infer", profile.infer));
+}

@@ -1,0 +1,175 @@
+import type { Ceilings, Instruction, InstructionOperand } from "../backends/native/addon.js";
+import type { NativeProfile } from "../backends/native/backend.js";
+import type { Cost, Op } from "../graph/op.js";
+import { sizeOf } from "../ops/cost.js";
+import { OPS } from "../ops/index.js";
+
+/** Folds partial results: the one instruction that no operation of a graph stands for. */
+const FOLD = "combine";
+
+/** The instructions of one operation on operands of one shape. */
+export interface ProfileLine {
+  readonly op: string;
+  /** Of the operands, inputs then outputs; `B` is the rows of the batch. */
+  readonly shapes: string;
+  /** The first parameter that they read; empty where there is none. */
+  readonly parameter: string;
+  readonly instructions: number;
+  /** Of the time of all threads. */
+  readonly share: number;
+  /** 10^9 operations a second, all threads together. */
+  readonly gflops_per_s: number;
+  /** 10^9 bytes a second that have to be read or written, all threads together. */
+  readonly gbytes_per_s: number;
+  /** The least time that the ceilings allow over the time taken. */
+  readonly ceiling_share: number;
+}
+
+/** Where the time of a step goes. All shares add up to 1. */
+export interface Profile {
+  readonly tile_rows: number;
+  readonly groups: number;
+  readonly step_us: number;
+  readonly gflops_per_s: number;
+  readonly lines: readonly ProfileLine[];
+  readonly packing_share: number;
+  /** Waiting at the end of stages, and everything that is no instruction. */
+  readonly outside_share: number;
+}
+
+/** A call of the executable: its time on the clock, and where it went. */
+export interface ProfiledCall {
+  readonly nanoseconds: number;
+  readonly profile: NativeProfile;
+}
+
+export interface CallSettings {
+  /** Steps of each call. */
+  readonly steps: number;
+  /** Rows of each step. */
+  readonly batch: number;
+  readonly threads: number;
+}
+
+/** Sums up the profiles of some calls; the heaviest instructions come first. */
+export function summarize(
+  calls: readonly ProfiledCall[],
+  { steps, batch, threads }: CallSettings,
+  ceilings: Ceilings,
+): Profile {
+  const [{ profile }] = calls;
+  const groups = Math.min(profile.groups, Math.ceil(batch / profile.tileRows));
+  const nanoseconds = sumOf(calls, (call) => call.nanoseconds);
+  const allSteps = calls.length * steps;
+  const lines = kindsOf(calls).map(({ instructions: [first, ...rest], nanoseconds: spent }): ProfileLine => {
+    const count = 1 + rest.length;
+    const work = workOf(first, batch, groups);
+    const rate = (count * allSteps * threads) / spent; // a second counts once for all threads that ran
+    return {
+      op: first.name,
+      shapes: shapesOf(first),
+      parameter: first.operands.find(({ space }) => space === "parameter")?.name ?? "",
+      instructions: count,
+      share: spent / (nanoseconds * threads),
+      gflops_per_s: rate * work.flops,
+      gbytes_per_s: rate * (work.memoryBytes + work.cacheBytes),
+      ceiling_share: rate * leastTime(work, ceilings),
+    };
+  });
+  const packing = sumOf(calls, (call) => call.profile.packing) / nanoseconds;
+  const flops = sumOf(profile.instructions, ({ instruction }) => workOf(instruction, batch, groups).flops);
+  return {
+    tile_rows: profile.tileRows,
+    groups,
+    step_us: nanoseconds / allSteps / 1000,
+    gflops_per_s: (flops * allSteps) / nanoseconds,
+    lines: lines.sort((a, b) => b.share - a.share),
+    packing_share: packing,
+    outside_share: 1 - packing - sumOf(lines, ({ share }) => share),
+  };
+}
+
+interface Kind {
+  readonly instructions: Instruction[];
+  nanoseconds: number;
+}
+
+/** The instructions by operation and shapes, and their time in all calls. */
+function kindsOf(calls: readonly ProfiledCall[]): Kind[] {
+  const kinds = new Map<string, Kind>();
+  calls[0].profile.instructions.forEach(({ instruction }, i) => {
+    const key = `${instruction.name} ${shapesOf(instruction)}`;
+    const kind = kinds.get(key) ?? { instructions: [], nanoseconds: 0 };
+    kind.instructions.push(instruction);
+    kind.nanoseconds += sumOf(calls, ({ profile }) => profile.instructions[i].nanoseconds);
+    kinds.set(key, kind);
+  });
+  return [...kinds.values()];
+}
+
+/** Of one run of an instruction on a batch. */
+export interface Work {
+  readonly flops: number;
+  /** Parameters and what outlives a tile. */
+  readonly memoryBytes: number;
+  /** What stays with a tile, and partial results. */
+  readonly cacheBytes: number;
+}
+
+/** What an instruction has to do for `rows` rows; a bag counts as one id. */
+export function workOf(instruction: Instruction, rows: number, groups: number): Work {
+  const { flops, elements } = costOf(instruction, rows, groups);
+  const bytes = elements.map(
+    (count, i) => Float32Array.BYTES_PER_ELEMENT * count * copiesOf(instruction.operands[i], groups),
+  );
+  const inMemory = instruction.operands.map(({ space }) => space === "parameter" || space === "batch");
+  const memoryBytes = sumOf(
+    bytes.filter((_, i) => inMemory[i]),
+    (count) => count,
+  );
+  return { flops, memoryBytes, cacheBytes: sumOf(bytes, (count) => count) - memoryBytes };
+}
+
+function costOf({ name, operands, attributes }: Instruction, rows: number, groups: number): Cost {
+  const shapes = operands.map((operand) => shapeOf(operand, rows));
+  if (name !== FOLD) return (OPS[name as keyof typeof OPS] as Op).cost({ shapes, attributes });
+  const partials = shapes.slice(0, shapes.length / 2);
+  return {
+    flops: groups * partials.reduce((sum, shape) => sum + sizeOf(shape), 0),
+    elements: shapes.map(sizeOf),
+  };
+}
+
+function copiesOf({ space }: InstructionOperand, groups: number): number {
+  return space === "partial" ? groups : 1;
+}
+
+function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): readonly number[] {
+  if (dtype !== "f32") return [rows];
+  return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
+}
+
+/** Nanoseconds in which a machine could do it, were its ceilings all that held it back. */
+function leastTime({ flops, memoryBytes, cacheBytes }: Work, ceilings: Ceilings): number {
+  const moving = memoryBytes / ceilings.memoryBytes + cacheBytes / ceilings.cacheBytes;
+  return 1e9 * Math.max(flops / ceilings.flops, moving);
+}
+
+/** `[B,367] [512,367] [512] [B,512]`; operands that repeat are counted: `26x[B,16]`. */
+function shapesOf({ operands }: Instruction): string {
+  const texts = operands.map(({ space, dtype, dims }) => {
+    if (dtype !== "f32") return dtype;
+    return `[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
+  });
+  const runs: { text: string; count: number }[] = [];
+  for (const text of texts) {
+    const last = runs.at(-1);
+    if (last?.text === text) last.count++;
+    else runs.push({ text, count: 1 });
+  }
+  return runs.map(({ text, count }) => (count === 1 ? text : `${count}x${text}`)).join(" ");
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
+}
