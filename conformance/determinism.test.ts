@@ -12,6 +12,7 @@ import type { Initializer } from "../src/ops/sources.js";
 import { simplify } from "../src/passes/compile.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
+import { clipSchema } from "../src/train/clip.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../src/train/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/optimizers.js";
 import { Parameters } from "../src/train/parameters.js";
@@ -55,9 +56,15 @@ const EMBEDDING = [
   { kind: "rmsprop" },
   { kind: "adadelta" },
 ];
+const CLIPS = [
+  undefined,
+  { norm: 0.01, value: 0.002, embedding: "together" },
+  { embedding: { norm: 0.005 } },
+];
 const COMBINATIONS = EMBEDDING.map((embedding, i) => ({
   dense: { kind: DENSE[i % DENSE.length] },
   embedding,
+  clip: CLIPS[i % CLIPS.length] && clipSchema.parse(CLIPS[i % CLIPS.length]),
 }));
 
 function data(): ReadonlyMap<string, Column> {
@@ -92,10 +99,15 @@ interface Training {
   readonly run: (from: number, to: number) => RunResult;
 }
 
-function training(backend: Backend, threads: number, optimizers: (typeof COMBINATIONS)[number]): Training {
+function training(
+  backend: Backend,
+  threads: number,
+  { clip, ...optimizers }: (typeof COMBINATIONS)[number],
+): Training {
   const settings = {
     optimizers: optimizerSchema.parse(optimizers),
     l2: l2Schema.parse({ embedding: 0.001 }),
+    clip,
   };
   const graph = trainingGraph({ model: MODEL, features: FEATURES }, { ...settings, weighted: false });
   const parameters = new Parameters(backend, parametersOf(graph));

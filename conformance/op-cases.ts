@@ -304,7 +304,7 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     return rowsOf(s, s.apply(OPS.sumSquares, [s.weight(...shape)], {}));
   },
   clipFactor: (s) => {
-    const sums = Array.from({ length: s.size(4) }, () => s.state(1));
+    const sums = Array.from({ length: s.size(4) }, () => s.state(s.pick(1, 16)));
     return rowsOf(s, s.apply(OPS.clipFactor, sums, { norm: s.pick(0.1, 100) }));
   },
   scaleByNumber: (s) => {
@@ -364,6 +364,14 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     s.applyAll(OPS.tableLarsSgd, operands, { ...attrs, ...settings });
     return [];
   },
+  tableSumSquares: (s) => {
+    const { table, pairs, poolings } = tableLookups(s);
+    const parts = s.apply(OPS.tableSumSquares, [table, ...pairs], {
+      poolings,
+      limit: s.pick(undefined, 0.5),
+    });
+    return [s.apply(OPS.addBias, [s.row(16), parts], {})];
+  },
 };
 
 /** A number [1] as a row tensor, that cases of fixed operations have something to return. */
@@ -376,15 +384,23 @@ function logitsAndLabels(s: Scene): [Tensor, Tensor] {
   return [s.apply(OPS.scale, [s.row(1)], { factor: s.pick(1, 30) }), s.data(1)];
 }
 
-/** A table with one to three lookups, plain and pooled. */
+/** An update of a table, its gradients bounded in some. */
 function tableUpdate(s: Scene) {
+  const { table, pairs, poolings, rows, dim } = tableLookups(s);
+  const scaled = s.pick(true, false);
+  const bounds = { limit: s.pick(undefined, 0.5), scaled };
+  const attrs = { poolings, l2: s.pick(0, 0.1), everyRow: s.pick(true, false), ...bounds };
+  return { table, rate: s.rate(), pairs: scaled ? [s.state(1), ...pairs] : pairs, attrs, rows, dim };
+}
+
+/** A table with one to three lookups, plain and pooled. */
+function tableLookups(s: Scene) {
   const [rows, dim] = [s.size(), s.size()];
   const table = s.weight(rows, dim);
   const lookups = s.pick<readonly (Pooling | "id")[]>(["id"], ["mean"], ["id", "sum"], ["mean", "id", "sum"]);
   const pairs = lookups.flatMap((kind) => [kind === "id" ? s.ids(rows) : s.bags(rows), s.row(dim)]);
   const poolings = lookups.map((kind): Pooling => (kind === "id" ? "sum" : kind));
-  const attrs = { poolings, l2: s.pick(0, 0.1), everyRow: s.pick(true, false) };
-  return { table, rate: s.rate(), pairs, attrs, rows, dim };
+  return { table, pairs, poolings, rows, dim };
 }
 
 /** Maps and fields, some with only the upper triangle of their pairs, some with fields as their own maps. */

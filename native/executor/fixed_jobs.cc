@@ -1,6 +1,7 @@
 #include "executor/fixed_jobs.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "tables/update.h"
 
@@ -27,6 +28,10 @@ uint32_t table_parts(size_t weight, size_t total, uint32_t threads) {
   return uint32_t(std::clamp<size_t>(weight * kJobsPerThread * threads / total, 1, kJobsPerThread * threads));
 }
 
+bool reads_pairs(const BoundInstruction& instruction) {
+  return instruction.operation->split == Split::kTable || instruction.operation->split == Split::kTableParts;
+}
+
 void add_table(std::vector<FixedJob>& jobs, uint32_t index, const BoundInstruction& instruction, uint32_t parts) {
   const size_t rows = instruction.views[0].dims[0], dim = instruction.views[0].dims[1];
   if (table_layout(*instruction.source).every_row) {
@@ -42,7 +47,7 @@ std::vector<FixedJob> plan_fixed_jobs(const std::vector<BoundInstruction>& instr
                                       uint32_t threads) {
   size_t table_total = 0;
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
-    if (instructions[i].operation->split == Split::kTable) table_total += table_weight(instructions[i]);
+    if (reads_pairs(instructions[i])) table_total += table_weight(instructions[i]);
   }
   std::vector<FixedJob> tables, others;  // tables first: their jobs are the longest
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
@@ -52,6 +57,11 @@ std::vector<FixedJob> plan_fixed_jobs(const std::vector<BoundInstruction>& instr
       case Split::kTable:
         add_table(tables, i, instruction, table_parts(table_weight(instruction), table_total, threads));
         break;
+      case Split::kTableParts: {  // a power of two divides the parts of the format
+        const uint32_t parts = std::bit_floor(table_parts(table_weight(instruction), table_total, threads));
+        add_table(tables, i, instruction, std::min(parts, kTableSumParts));
+        break;
+      }
       case Split::kElements: add_ranges(others, i, 0, views[0].size, kChunk); break;
       case Split::kPairs:
         for (uint32_t pair = 0; pair < views.size() / 2; ++pair) add_ranges(others, i, pair, views[pair].size, kChunk);

@@ -107,7 +107,10 @@ void sum_squares(const BoundInstruction& i, const FixedJob&, Worker& worker) {
 
 void clip_factor(const BoundInstruction& i, const FixedJob&, Worker&) {
   float sum = 0;
-  for (size_t part = 0; part + 1 < i.views.size(); ++part) sum += *i.views[part].base;
+  for (size_t operand = 0; operand + 1 < i.views.size(); ++operand) {
+    const View& sums = i.views[operand];
+    for (size_t part = 0; part < sums.size; ++part) sum += sums.base[part];
+  }
   const float factor = float(i.attribute(0)) / (std::sqrt(sum) + 1e-6f);
   *i.views.back().base = factor > 1 ? 1 : factor;  // NaN passes
 }

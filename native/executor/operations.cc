@@ -72,14 +72,16 @@ const char* check_combine(const Program&, const Instruction& i) {
 }
 
 const char* check_table(const Program& p, const Instruction& i) {
-  const auto [states, others] = table_shape(i.opcode);
-  const size_t pairs = (i.operands.size() - 2 - states) / 2;
-  if (i.attributes.size() != others + pairs) return "one pooling for each pair";
-  for (size_t pair = 0; pair < pairs; ++pair) {
-    const bool bag = p.buffer(i.operands[2 + states + 2 * pair]).dtype == DType::kBag;
-    if (!bag && i.attributes[others + pair] != 0) return "pooling 0 for a column of ids";
+  const TableLayout layout = table_layout(i);
+  if (i.attributes.size() != layout.first_pooling + layout.pairs) return "one pooling for each pair";
+  for (size_t pair = 0; pair < layout.pairs; ++pair) {
+    const bool bag = p.buffer(i.operands[layout.first_pair + 2 * pair]).dtype == DType::kBag;
+    if (!bag && i.attributes[layout.first_pooling + pair] != 0) return "pooling 0 for a column of ids";
   }
   return nullptr;
+}
+const char* check_table_squares(const Program& p, const Instruction& i) {
+  return i.operands.back().size() == kTableSumParts ? check_table(p, i) : "a sum for each part of the table";
 }
 
 constexpr auto kTile = Placement::kTile;
@@ -164,34 +166,36 @@ constexpr Operation kOperations[] = {
     fixed(O::kAdagrad, "param![n] fixed[n] number param![n]", "real real", Split::kElements, f::adagrad),
     fixed(O::kAdam, "param![n] fixed[n] number param![n] param![n]", "decay decay real real real", Split::kElements,
           f::adam),
-    fixed(O::kTableSgd, "param![R,D] number (samples batch[D])...", "real flag poolings", Split::kTable, table_sgd,
+    fixed(O::kTableSgd, "param![R,D] number number? (samples batch[D])...", "real flag limit hasFactor poolings", Split::kTable, table_sgd,
           check_table),
-    fixed(O::kTableAdagrad, "param![R,D] number param![R,D] (samples batch[D])...", "real real flag poolings",
+    fixed(O::kTableAdagrad, "param![R,D] number param![R,D] number? (samples batch[D])...", "real real flag limit hasFactor poolings",
           Split::kTable, table_adagrad, check_table),
-    fixed(O::kTableRowWiseAdagrad, "param![R,D] number param![R] (samples batch[D])...", "real real flag poolings",
+    fixed(O::kTableRowWiseAdagrad, "param![R,D] number param![R] number? (samples batch[D])...", "real real flag limit hasFactor poolings",
           Split::kTable, table_row_wise_adagrad, check_table),
-    fixed(O::kTableAdam, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
-          "decay decay real real flag poolings", Split::kTable, table_adam, check_table),
+    fixed(O::kTableAdam, "param![R,D] number param![R,D] param![R,D] number? (samples batch[D])...",
+          "decay decay real real flag limit hasFactor poolings", Split::kTable, table_adam, check_table),
     tile(O::kFocalCrossEntropy, "row[1] row[1] -> row[1]", "real real", t::focal_cross_entropy, kInPlace),
     tile(O::kFocalCrossEntropyGrad, "row[1] row[1] row[1] -> row[1]", "real real", t::focal_cross_entropy_grad,
          kInPlace),
     fixed(O::kSumSquares, "fixed[*] -> fixed[1]", "", Split::kWhole, f::sum_squares),
-    fixed(O::kClipFactor, "number... -> number", "real", Split::kWhole, f::clip_factor),
+    fixed(O::kClipFactor, "fixed[*]... -> number", "real", Split::kWhole, f::clip_factor),
     fixed(O::kScaleByNumber, "fixed[n] number -> fixed[n]", "", Split::kElements, f::scale_by_number),
     fixed(O::kClipValue, "fixed[n] -> fixed[n]", "real", Split::kElements, f::clip_value),
     fixed(O::kMovingAverage, "param![n] fixed[n]", "decay", Split::kElements, f::moving_average),
-    fixed(O::kTableRmsprop, "param![R,D] number param![R,D] (samples batch[D])...", "decay real real flag poolings",
+    fixed(O::kTableRmsprop, "param![R,D] number param![R,D] number? (samples batch[D])...", "decay real real flag limit hasFactor poolings",
           Split::kTable, table_rmsprop, check_table),
-    fixed(O::kTableAdadelta, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
-          "decay real real flag poolings", Split::kTable, table_adadelta, check_table),
-    fixed(O::kTableLamb, "param![R,D] number param![R,D] param![R,D] (samples batch[D])...",
-          "decay decay real real real flag poolings", Split::kTable, table_lamb, check_table),
-    fixed(O::kTablePartialRowWiseAdam, "param![R,D] number param![R,D] param![R] (samples batch[D])...",
-          "decay decay real real flag poolings", Split::kTable, table_partial_row_wise_adam, check_table),
-    fixed(O::kTablePartialRowWiseLamb, "param![R,D] number param![R,D] param![R] (samples batch[D])...",
-          "decay decay real real real flag poolings", Split::kTable, table_partial_row_wise_lamb, check_table),
-    fixed(O::kTableLarsSgd, "param![R,D] number param![R,D] (samples batch[D])...",
-          "decay real real real flag poolings", Split::kTable, table_lars_sgd, check_table),
+    fixed(O::kTableAdadelta, "param![R,D] number param![R,D] param![R,D] number? (samples batch[D])...",
+          "decay real real flag limit hasFactor poolings", Split::kTable, table_adadelta, check_table),
+    fixed(O::kTableLamb, "param![R,D] number param![R,D] param![R,D] number? (samples batch[D])...",
+          "decay decay real real real flag limit hasFactor poolings", Split::kTable, table_lamb, check_table),
+    fixed(O::kTablePartialRowWiseAdam, "param![R,D] number param![R,D] param![R] number? (samples batch[D])...",
+          "decay decay real real flag limit hasFactor poolings", Split::kTable, table_partial_row_wise_adam, check_table),
+    fixed(O::kTablePartialRowWiseLamb, "param![R,D] number param![R,D] param![R] number? (samples batch[D])...",
+          "decay decay real real real flag limit hasFactor poolings", Split::kTable, table_partial_row_wise_lamb, check_table),
+    fixed(O::kTableLarsSgd, "param![R,D] number param![R,D] number? (samples batch[D])...",
+          "decay real real real flag limit hasFactor poolings", Split::kTable, table_lars_sgd, check_table),
+    fixed(O::kTableSumSquares, "param[R,D] (samples batch[D])... -> fixed[P]", "limit poolings", Split::kTableParts,
+          table_sum_squares, check_table_squares),
 };
 
 static_assert(std::size(kOperations) == std::size(kOpcodeNames), "every opcode has its row");

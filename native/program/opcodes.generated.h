@@ -74,6 +74,7 @@ enum class Opcode : uint32_t {
   kTablePartialRowWiseAdam = 113,
   kTablePartialRowWiseLamb = 114,
   kTableLarsSgd = 115,
+  kTableSumSquares = 116,
 };
 
 struct OpcodeName {
@@ -150,6 +151,7 @@ inline constexpr OpcodeName kOpcodeNames[] = {
     {Opcode::kTablePartialRowWiseAdam, "tablePartialRowWiseAdam"},
     {Opcode::kTablePartialRowWiseLamb, "tablePartialRowWiseLamb"},
     {Opcode::kTableLarsSgd, "tableLarsSgd"},
+    {Opcode::kTableSumSquares, "tableSumSquares"},
 };
 
 }  // namespace pairloom

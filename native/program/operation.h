@@ -21,6 +21,7 @@ enum class Split {
   kElements,  // ranges of the elements of operand 0
   kPairs,     // ranges of the elements of each of the first half of the operands
   kTable,     // partitions of the table's rows
+  kTableParts,  // partitions of the table's rows that unite those of the format
 };
 
 struct Operation {

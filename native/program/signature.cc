@@ -37,13 +37,13 @@ Word parse_word(std::string text, bool output) {
 }
 
 struct Signature {
-  std::vector<Word> words, tail;  // the tail repeats in turn
+  std::vector<Word> words, tail, last;  // the tail repeats in turn
 };
 
 Signature parse(const char* rule) {
   Signature signature;
   std::istringstream in(rule);
-  bool output = false, tail = false;
+  bool output = false, tail = false, closed = false;
   for (std::string text; in >> text;) {
     if (text == "->") {
       output = true;
@@ -53,14 +53,20 @@ Signature parse(const char* rule) {
       tail = true;
       text.erase(0, 1);
     }
-    if (const size_t close = text.find(')'); close != std::string::npos) text.resize(close);
-    (tail ? signature.tail : signature.words).push_back(parse_word(text, output));
+    auto& words = closed ? signature.last : tail ? signature.tail : signature.words;
+    if (const size_t close = text.find(')'); close != std::string::npos) {
+      text.resize(close);
+      closed = true;
+    }
+    words.push_back(parse_word(text, output));
   }
   return signature;
 }
 
 // One word for each operand, or nothing if the operand count does not fit.
-std::vector<Word> spread(const Signature& signature, size_t operands, bool has_optional) {
+std::vector<Word> spread(const Signature& signature, size_t all, bool has_optional) {
+  if (all < signature.last.size()) return {};
+  const size_t operands = all - signature.last.size();
   std::vector<Word> words;
   size_t single = 0, repeated = 0;
   for (const Word& word : signature.words) {
@@ -78,7 +84,9 @@ std::vector<Word> spread(const Signature& signature, size_t operands, bool has_o
   while (!signature.tail.empty() && words.size() + signature.tail.size() <= operands) {
     words.insert(words.end(), signature.tail.begin(), signature.tail.end());
   }
-  return words.size() == operands ? words : std::vector<Word>{};
+  if (words.size() != operands) return {};
+  words.insert(words.end(), signature.last.begin(), signature.last.end());
+  return words;
 }
 
 bool kind_fits(const Word& word, const Buffer& buffer) {
@@ -132,22 +140,26 @@ std::string describe(const Program& program, const Operand& operand) {
 
 bool is_integer(double value, double below) { return value >= 0 && value < below && value == std::floor(value); }
 
+// Whether the attribute says that an optional operand is there.
+bool is_presence(const std::string& word) { return word == "hasBias" || word == "hasFactor"; }
+
 bool attribute_fits(const std::string& word, double value, const Program& program) {
   if (word == "fn") return is_integer(value, 9);
-  if (word == "flag" || word == "hasBias" || word == "pooling") return is_integer(value, 2);
+  if (word == "flag" || is_presence(word) || word == "pooling") return is_integer(value, 2);
   if (word == "kind") return is_integer(value, 3);
   if (word == "input") return is_integer(value, double(program.inputs.size()));
   if (word == "stream") return is_integer(value, 4294967296.0);
   if (word == "rate" || word == "decay") return value >= 0 && value < 1;
   if (word == "real") return std::isfinite(value);
+  if (word == "limit") return std::isfinite(value) && value >= 0;
   return word == "value";
 }
 
-bool flag_set(const Instruction& instruction, const char* rule, const char* name) {
+bool has_optional_operand(const Instruction& instruction, const char* rule) {
   std::istringstream in(rule);
   size_t index = 0;
   for (std::string word; in >> word; ++index) {
-    if (word == name) return instruction.attributes[index] == 1;
+    if (is_presence(word)) return instruction.attributes[index] == 1;
   }
   return false;
 }
@@ -156,7 +168,7 @@ bool flag_set(const Instruction& instruction, const char* rule, const char* name
 
 std::vector<Access> match_operands(const Program& program, const Instruction& instruction, const char* rule,
                                    const char* attribute_rule, const std::string& where) {
-  const bool has_optional = flag_set(instruction, attribute_rule, "hasBias");
+  const bool has_optional = has_optional_operand(instruction, attribute_rule);
   const std::vector<Word> words = spread(parse(rule), instruction.operands.size(), has_optional);
   if (words.empty()) {
     throw Error({"an instruction has a wrong number of operands", where,

@@ -155,7 +155,8 @@ std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind
   for (size_t i = 0; i < accesses.size(); ++i) {
     const Operand& operand = instruction.operands[i];
     if (accesses[i].written) verify_write(p, operand, kind, where);
-    if (accesses[i].read) verify_reads(p, operand, kind, where, operation->split == Split::kTable);
+    const bool of_table = operation->split == Split::kTable || operation->split == Split::kTableParts;
+    if (accesses[i].read) verify_reads(p, operand, kind, where, of_table);
   }
   if (operation->check != nullptr) {
     if (const char* expected = operation->check(p, instruction)) {

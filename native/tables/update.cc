@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tables/sort.h"
 
@@ -17,10 +18,12 @@ const int32_t* ids_of(const View& view) { return reinterpret_cast<const int32_t*
 const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
 bool is_bag(const View& view) { return view.stride == kBagWidth; }  // verified: ids have width 1
 
-// Whether a row belongs to the job. The hash only spreads hot neighbours over the jobs: each row has one owner, so
-// the partition changes no bits.
+// Spreads hot neighbours.
+uint32_t spread(uint32_t row) { return (row * 0x9e3779b1u) >> 16; }
+
+// Whether a row belongs to the job. Each row has one owner, so the partition changes no bits.
 bool owns(const FixedJob& job, uint32_t row) {
-  if (job.parts > 1) return ((row * 0x9e3779b1u) >> 16) % job.parts == job.part;
+  if (job.parts > 1) return spread(row) % job.parts == job.part;
   return row >= job.begin && row < job.end;
 }
 
@@ -112,9 +115,27 @@ const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* en
   return sum;
 }
 
+// What is done to the summed gradient of a row: it is cut off at the limit, then multiplied by the factor.
+struct Bounds {
+  float limit;  // 0: none
+  const float* factor;
+
+  Bounds(const BoundInstruction& instruction, const TableLayout& layout)
+      : limit(layout.limit), factor(layout.factor > 0 ? instruction.views[layout.factor].base : nullptr) {}
+
+  const float* apply(const float* gradient, size_t dim, Worker& worker) const {
+    const KernelTable& kernels = *worker.step->kernels;
+    float* bounded = worker.table.sum.data();
+    if (limit > 0) kernels.clip_value(std::exchange(gradient, bounded), bounded, dim, limit);
+    if (factor != nullptr) kernels.scale_by(std::exchange(gradient, bounded), bounded, dim, *factor);
+    return gradient;
+  }
+};
+
 // Update: prefetch(row), rows(first row, count, gradient of count * D), whole (one call may take several rows).
 template <class Update>
-void update_occurring(const RowGradients& found, Worker& worker, size_t dim, const Update& update) {
+void update_occurring(const RowGradients& found, const Bounds& bounds, Worker& worker, size_t dim,
+                      const Update& update) {
   const uint64_t *key = found.keys, *end = key + found.count;
   while (key < end) {
     if (size_t(end - key) > kAhead) {
@@ -123,7 +144,7 @@ void update_occurring(const RowGradients& found, Worker& worker, size_t dim, con
     }
     const uint64_t* next = key + 1;
     while (next < end && row_of(*next) == row_of(*key)) ++next;
-    update.rows(row_of(*key), 1, sum_terms(worker, key, next, dim));
+    update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
     key = next;
   }
 }
@@ -137,13 +158,14 @@ void update_zeros(size_t begin, size_t end, Worker& worker, size_t dim, const Up
 }
 
 template <class Update>
-void update_every(const RowGradients& found, const FixedJob& job, Worker& worker, size_t dim, const Update& update) {
+void update_every(const RowGradients& found, const Bounds& bounds, const FixedJob& job, Worker& worker, size_t dim,
+                  const Update& update) {
   size_t done = job.begin;
   for (const uint64_t *key = found.keys, *end = key + found.count; key < end;) {
     const uint64_t* next = key + 1;
     while (next < end && row_of(*next) == row_of(*key)) ++next;
     update_zeros(done, row_of(*key), worker, dim, update);
-    update.rows(row_of(*key), 1, sum_terms(worker, key, next, dim));
+    update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
     done = row_of(*key) + size_t{1};
     key = next;
   }
@@ -154,11 +176,12 @@ template <class Update>
 void update_table(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job, Worker& worker,
                   const Update& update) {
   const size_t dim = instruction.views[0].dims[1];
+  const Bounds bounds(instruction, layout);
   if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
   if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
   const RowGradients found = collect(instruction, layout, job, worker);
-  if (layout.every_row) update_every(found, job, worker, dim, update);
-  else update_occurring(found, worker, dim, update);
+  if (layout.every_row) update_every(found, bounds, job, worker, dim, update);
+  else update_occurring(found, bounds, worker, dim, update);
 }
 
 struct Sgd {
@@ -318,6 +341,24 @@ struct LarsSgd {
   }
 };
 
+// State tensors after the learning rate, and attributes before those that all updates have.
+struct TableShape {
+  size_t states, settings;
+};
+TableShape table_shape(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kTableSgd: return {0, 0};
+    case Opcode::kTableAdam: return {2, 3};
+    case Opcode::kTableRmsprop: return {1, 2};
+    case Opcode::kTableAdadelta: return {2, 2};
+    case Opcode::kTableLamb: return {2, 4};
+    case Opcode::kTablePartialRowWiseAdam: return {2, 3};
+    case Opcode::kTablePartialRowWiseLamb: return {2, 4};
+    case Opcode::kTableLarsSgd: return {1, 3};
+    default: return {1, 1};  // the two Adagrads
+  }
+}
+
 FadingSettings fading_settings(const BoundInstruction& i, float l2) {
   const double decay = i.attribute(0);
   return {float(decay), float(1 - decay), float(i.attribute(1)), l2};
@@ -325,26 +366,28 @@ FadingSettings fading_settings(const BoundInstruction& i, float l2) {
 
 }  // namespace
 
-TableShape table_shape(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kTableSgd: return {0, 2};
-    case Opcode::kTableAdam: return {2, 5};
-    case Opcode::kTableRmsprop: return {1, 4};
-    case Opcode::kTableAdadelta: return {2, 4};
-    case Opcode::kTableLamb: return {2, 6};
-    case Opcode::kTablePartialRowWiseAdam: return {2, 5};
-    case Opcode::kTablePartialRowWiseLamb: return {2, 6};
-    case Opcode::kTableLarsSgd: return {1, 5};
-    default: return {1, 3};  // the two Adagrads
-  }
-}
-
 TableLayout table_layout(const Instruction& instruction) {
-  const size_t states = table_shape(instruction.opcode).states;
-  const size_t pairs = (instruction.operands.size() - 2 - states) / 2;
   const auto& attributes = instruction.attributes;
-  const size_t first_pooling = attributes.size() - pairs;
-  return {pairs, 2 + states, first_pooling, float(attributes[first_pooling - 2]), attributes[first_pooling - 1] == 1};
+  if (instruction.opcode == Opcode::kTableSumSquares) {
+    return {.pairs = (instruction.operands.size() - 2) / 2,
+            .first_pair = 1,
+            .first_pooling = 1,
+            .l2 = 0,
+            .every_row = false,
+            .limit = float(attributes[0]),
+            .factor = 0};
+  }
+  const TableShape shape = table_shape(instruction.opcode);
+  const size_t first_pooling = shape.settings + 4;
+  const bool scaled = attributes[first_pooling - 1] == 1;
+  const size_t first_pair = 2 + shape.states + scaled;
+  return {.pairs = (instruction.operands.size() - first_pair) / 2,
+          .first_pair = first_pair,
+          .first_pooling = first_pooling,
+          .l2 = float(attributes[first_pooling - 4]),
+          .every_row = attributes[first_pooling - 3] == 1,
+          .limit = float(attributes[first_pooling - 2]),
+          .factor = scaled ? first_pair - 1 : 0};
 }
 
 AdamSettings adam_settings(double beta1, double beta2, double eps, double l2, double weight_decay, uint64_t step) {
@@ -439,6 +482,31 @@ void table_lars_sgd(const BoundInstruction& i, const FixedJob& job, Worker& work
   const LarsSettings settings{float(i.attribute(0)), float(i.attribute(1)), float(i.attribute(2)), layout.l2};
   update_table(i, layout, job, worker,
                LarsSgd{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base, settings});
+}
+
+namespace {
+
+// Takes the place of an update: the rows of a part come in ascending order, whatever the job has besides.
+struct SumSquares {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  size_t dim;
+  double* parts;
+  void prefetch(size_t) const {}
+  void rows(size_t row, size_t, const float* g) const {
+    parts[spread(uint32_t(row)) % kTableSumParts] += double(k.sum_squares(g, dim));
+  }
+};
+
+}  // namespace
+
+void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  double parts[kTableSumParts] = {};
+  update_table(i, table_layout(*i.source), job, worker,
+               SumSquares{*worker.step->kernels, i.views[0].dims[1], parts});
+  for (uint32_t part = 0; part < kTableSumParts; ++part) {
+    if (part % job.parts == job.part) i.views.back().base[part] = float(parts[part]);
+  }
 }
 
 }  // namespace pairloom

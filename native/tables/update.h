@@ -18,17 +18,20 @@ void table_partial_row_wise_adam(const BoundInstruction& instruction, const Fixe
 void table_partial_row_wise_lamb(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 void table_lars_sgd(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 
-// State tensors between the learning rate and the pairs, and attributes before the poolings.
-struct TableShape {
-  size_t states, settings;
-};
-TableShape table_shape(Opcode opcode);
+// The squares of the gradient's elements, summed by part of the table's rows.
+void table_sum_squares(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
 
-// The attributes l2, everyRow and the poolings end the attributes of every table operation; its pairs end its operands.
+// The parts of tableSumSquares: a row belongs to the hash that `owns` takes, modulo this.
+constexpr uint32_t kTableSumParts = 16;
+
+// The attributes l2, everyRow, limit, hasFactor and the poolings end those of every update of a table; its factor (where
+// there is one) and its pairs end its operands. tableSumSquares has of these but limit, pairs and poolings.
 struct TableLayout {
   size_t pairs, first_pair, first_pooling;
   float l2;
   bool every_row;
+  float limit;    // 0: none
+  size_t factor;  // its operand; 0: none
 };
 TableLayout table_layout(const Instruction& instruction);
 

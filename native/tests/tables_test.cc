@@ -36,7 +36,7 @@ std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, 
   b.input(first);
   b.input(second);
   b.stage(StageKind::kFixed);
-  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second}, {0.5, double(every_row), 0, double(mean)});
+  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second}, {0.5, double(every_row), 0, 0, 0, double(mean)});
   return b.bytes();
 }
 

@@ -82,8 +82,8 @@ inline std::vector<uint8_t> training_program(bool every_row = false) {
   b.add(O::kAdam, {w0, g_w0, lr, m0, v0}, {0.9, 0.999, 1e-6, 0, 0.01});
   b.add(O::kAdagrad, {w1, g_w1, lr, s1}, {1e-6, 0.01});
   b.add(O::kUpdateRunning, {run_mean, run_var, mean, var}, {0.1});
-  b.add(O::kTableRowWiseAdagrad, {table, lr, sum, id, d_field(1)}, {1e-6, 0.01, every, 0});
-  b.add(O::kTableAdam, {bags, lr, m, v, bag, d_field(2)}, {0.9, 0.999, 1e-6, 0.01, every, 1});
+  b.add(O::kTableRowWiseAdagrad, {table, lr, sum, id, d_field(1)}, {1e-6, 0.01, every, 0, 0, 0});
+  b.add(O::kTableAdam, {bags, lr, m, v, bag, d_field(2)}, {0.9, 0.999, 1e-6, 0.01, every, 0, 0, 1});
   b.output(logit);
   b.output(mean_loss);
   return b.bytes();

@@ -126,6 +126,16 @@ describe("a pipeline config of TorchEasyRec", () => {
     expect(config.train.optimizer.embedding).toMatchObject(wanted);
   });
 
+  it("clips gradients of tables, with a warning", () => {
+    const text = fixture("dlrm").replace(
+      "adagrad_optimizer { lr: 0.001 }",
+      "adagrad_optimizer { lr: 0.001 gradient_clipping: true max_gradient: 0.5 }",
+    );
+    const { config, warnings } = importPipeline(text, "pipeline.config");
+    expect(config.train.clip).toEqual({ embedding: { value: 0.5 } });
+    expect(warnings.some((warning) => warning.includes("gradient_clipping"))).toBe(true);
+  });
+
   it("shares a table with the feature that names it by default", () => {
     const { config } = importPipeline(fixture("dlrm"), "pipeline.config");
     const tables = config.features.map((feature) => (feature as { embedding?: string }).embedding);

@@ -19,7 +19,7 @@ export function mapTraining(root: Section, batchSize: number): TrainInput {
   for (const name of ["fine_tune_checkpoint", "fine_tune_ckpt_param_map"])
     if (section.has(name))
       throw section.unsupported(name, "Remove it, and bring the weights along with --weights.");
-  const clip = clipping(section);
+  const clip = { ...clipping(section), ...embedding.clip };
   const every = section.number("save_checkpoints_steps");
   const keep = section.number("keep_checkpoint_max") ?? 0;
   return {
@@ -28,7 +28,7 @@ export function mapTraining(root: Section, batchSize: number): TrainInput {
     ...lossOf(root.required("model_config")),
     optimizer: { dense: dense.optimizer, embedding: embedding.optimizer },
     ...(Object.keys(l2).length > 0 && { l2 }),
-    ...(clip && { clip }),
+    ...(Object.keys(clip).length > 0 && { clip }),
     ...(every !== undefined && { evaluateEvery: every }),
     ...(keep > 0 && { checkpoint: { keep } }),
   };
@@ -102,12 +102,32 @@ function denseOptimizer(section: Section): Mapped<NonNullable<OptimizerInput["de
 /** PyTorch's weight decay, but for AdamW's, is L2 regularisation: it joins the gradient. */
 const denseL2 = (decay: number) => (decay > 0 ? { dense: decay } : {});
 
-function embeddingOptimizer(section: Section): Mapped<NonNullable<OptimizerInput["embedding"]>> {
+function embeddingOptimizer(
+  section: Section,
+): Mapped<NonNullable<OptimizerInput["embedding"]>> & { clip?: TrainInput["clip"] } {
   const name = section.oneOf(SPARSE) ?? section.missing("adagrad_optimizer");
   const settings = section.section(name)!;
   const schedule = learningRate(section, settings);
-  settings.onlyDefault("gradient_clipping", false, "Remove it: gradients of tables are not clipped here.");
-  settings.ignore(["max_gradient"], "has no effect without gradient_clipping");
+  const clip = tableClipping(settings);
+  return { ...embeddingUpdate(name, settings, schedule), ...(clip && { clip }) };
+}
+
+/** Theirs cuts off each sample's gradient of a lookup. */
+function tableClipping(settings: Section): NonNullable<TrainInput["clip"]> | undefined {
+  const limit = settings.number("max_gradient") ?? 1;
+  if (!settings.boolean("gradient_clipping")) return undefined;
+  settings.warn(
+    "gradient_clipping",
+    "is of a row's gradient here: elements are cut off after duplicates are summed",
+  );
+  return { embedding: { value: limit } };
+}
+
+function embeddingUpdate(
+  name: string,
+  settings: Section,
+  schedule: ReturnType<typeof learningRate>,
+): Mapped<NonNullable<OptimizerInput["embedding"]>> {
   switch (name) {
     case "sgd_optimizer":
       return { optimizer: { kind: "sgd", ...schedule }, l2: {} };

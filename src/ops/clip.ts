@@ -1,9 +1,9 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, isRow, type TensorType } from "../graph/tensor.js";
 import { isFixed, require } from "./check.js";
-import { elementwise, folding, once } from "./cost.js";
+import { elementwise, folding, once, sizeOf } from "./cost.js";
 
-/* Bounds on the gradients of dense weights: fixed tensors only. */
+/* Bounds on gradients: fixed tensors only. Those of tables are in table-clip.ts and the updates of tables. */
 
 const NUMBER: TensorType = f32(1);
 
@@ -29,20 +29,21 @@ export const sumSquares = defineOp<NoAttrs>({
 });
 
 /**
- * By what gradients are scaled so that their norm is at most `norm`: sums of squares [1] … ->
+ * By what gradients are scaled so that their norm is at most `norm`: sums of squares [ … ] … ->
  * `min(1, norm / (sqrt(sum) + 1e-6))` [1]. Source: Pascanu, Mikolov & Bengio, ICML 2013; the 1e-6 is PyTorch's.
  */
 export const clipFactor = defineOp<{ norm: number }>({
   kind: "clipFactor",
   opcode: 105,
   execution: "fixed",
-  cost: ({ shapes }) => once(shapes.length + 2, shapes),
+  cost: ({ shapes }) => once(shapes.slice(0, -1).reduce((sum, shape) => sum + sizeOf(shape), 0) + 3, shapes),
   infer(inputs) {
-    require(inputs.length > 0 && inputs.every((t) => isFixed(t, 1)), "clipFactor", "sums [1]", inputs);
+    require(inputs.length > 0 && inputs.every(isFixedFloat), "clipFactor", "fixed tensors of sums", inputs);
     return [NUMBER];
   },
   reference({ inputs, outputs, attrs: { norm } }) {
-    const sum = inputs.reduce((total, value) => total + dense(value).data[0], 0);
+    let sum = 0;
+    for (const value of inputs) for (const part of dense(value).data) sum += part;
     dense(outputs[0]).data[0] = Math.min(1, norm / (Math.sqrt(sum) + 1e-6));
   },
   encode: ({ attrs }) => [attrs.norm],

@@ -286,21 +286,21 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableSgd: [
     {
       shapes: [[100, 4], [1], [B], [B, 4]],
-      attributes: [0, 0, 0],
+      attributes: [0, 0, 0, 0, 0],
       flops: 20 + 4 * 20,
       elements: [40, 1, 5, 20],
     },
     // Every row is updated: 400 elements.
     {
       shapes: [[100, 4], [1], [B], [B, 4]],
-      attributes: [0, 1, 0],
+      attributes: [0, 1, 0, 0, 0],
       flops: 20 + 4 * 400,
       elements: [800, 1, 5, 20],
     },
     // Two lookups, one of bags with 12 ids; the table has 10 rows, so that no more are updated.
     {
       shapes: [[10, 4], [1], [B], [B, 4], [12], [B, 4]],
-      attributes: [0, 0, 0, 1],
+      attributes: [0, 0, 0, 0, 0, 1],
       flops: 17 * 4 + 4 * 40,
       elements: [80, 1, 5, 20, 12, 20],
     },
@@ -308,7 +308,7 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableAdagrad: [
     {
       shapes: [[100, 4], [1], [100, 4], [B], [B, 4]],
-      attributes: [1e-8, 0, 0, 0],
+      attributes: [1e-8, 0, 0, 0, 0, 0],
       flops: 20 + 9 * 20,
       elements: [40, 1, 40, 5, 20],
     },
@@ -316,7 +316,7 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableRowWiseAdagrad: [
     {
       shapes: [[100, 4], [1], [100], [B], [B, 4]],
-      attributes: [1e-8, 0, 0, 0],
+      attributes: [1e-8, 0, 0, 0, 0, 0],
       flops: 20 + 7 * 20,
       elements: [40, 1, 10, 5, 20],
     },
@@ -342,7 +342,7 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableRmsprop: [
     {
       shapes: [[100, 4], [1], [100, 4], [B], [B, 4]],
-      attributes: [0.9, 1e-8, 0, 0, 0],
+      attributes: [0.9, 1e-8, 0, 0, 0, 0, 0],
       flops: 20 + 11 * 20,
       elements: [40, 1, 40, 5, 20],
     },
@@ -351,10 +351,20 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableLamb: [twoStates([100, 4], 22, 40)],
   tablePartialRowWiseAdam: [twoStates([100], 11, 10)],
   tablePartialRowWiseLamb: [twoStates([100], 18, 10)],
+  tableSumSquares: [
+    { shapes: [[100, 4], [B], [B, 4], [16]], attributes: [0, 0], flops: 3 * 20, elements: [0, 5, 20, 16] },
+  ],
   tableLarsSgd: [
+    // A factor of the gradient, and every row.
+    {
+      shapes: [[100, 4], [1], [100, 4], [1], [B], [B, 4]],
+      attributes: [0.9, 0.001, 0, 0, 1, 0, 1, 0],
+      flops: 20 + 14 * 400,
+      elements: [800, 1, 800, 1, 5, 20],
+    },
     {
       shapes: [[100, 4], [1], [100, 4], [B], [B, 4]],
-      attributes: [0.9, 0.001, 0, 0, 0, 0],
+      attributes: [0.9, 0.001, 0, 0, 0, 0, 0, 0],
       flops: 20 + 14 * 20,
       elements: [40, 1, 40, 5, 20],
     },
@@ -371,7 +381,7 @@ function pair(shape: number[], count: number, flops: number, touched?: number): 
 function twoStates(second: number[], flops: number, touched: number): Counted {
   return {
     shapes: [[100, 4], [1], [100, 4], second, [B], [B, 4]],
-    attributes: [0.9, 0.999, 1e-8, 0, 0, 0],
+    attributes: [0.9, 0.999, 1e-8, 0, 0, 0, 0, 0],
     flops: 20 + flops * 20,
     elements: [40, 1, 40, touched, 5, 20],
   };

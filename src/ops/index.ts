@@ -42,6 +42,7 @@ import {
   tablePartialRowWiseLamb,
   tableRmsprop,
 } from "./table-adaptive-optimizers.js";
+import { tableSumSquares } from "./table-clip.js";
 import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "./table-optimizers.js";
 import { transpose } from "./transpose.js";
 
@@ -118,6 +119,7 @@ export const OPS = {
   tablePartialRowWiseAdam,
   tablePartialRowWiseLamb,
   tableLarsSgd,
+  tableSumSquares,
 };
 
 export type OpKind = keyof typeof OPS;

@@ -131,7 +131,7 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   focalCrossEntropy: [{ operands: [column, f32("B", 2)] }, { operands: [column] }],
   focalCrossEntropyGrad: [{ operands: [column, column] }],
   sumSquares: [{ operands: [f32("B", 2)] }, { operands: [] }],
-  clipFactor: [{ operands: [] }, { operands: [f32(1), f32(2)] }, { operands: [column] }],
+  clipFactor: [{ operands: [] }, { operands: [f32(1), column] }],
   scaleByNumber: [{ operands: [f32(2), f32(2)] }, { operands: [column, lr] }],
   clipValue: [{ operands: [column], attrs: { limit: 1 } }],
   movingAverage: [{ operands: [f32(2), f32(3)] }, { operands: [f32(2)] }],
@@ -144,7 +144,14 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   tablePartialRowWiseLamb: [
     { operands: [table, lr, f32(10, 4), f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs },
   ],
-  tableLarsSgd: [{ operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs }],
+  tableSumSquares: [
+    { operands: [table, ids, f32("B", 5)], attrs: { poolings: ["sum"] } },
+    { operands: [table, ids, f32("B", 4)], attrs: { poolings: ["sum", "sum"] } },
+  ],
+  tableLarsSgd: [
+    { operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: { ...tableAttrs, scaled: true } },
+    { operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs },
+  ],
 };
 
 const cases = Object.entries(REFUSALS).flatMap(([kind, refusals]) =>

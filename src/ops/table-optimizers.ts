@@ -14,15 +14,20 @@ import { POOLING_CODE } from "./embedding-bag.js";
 import { type AdamAttrs, adamStep } from "./optimizers.js";
 
 /*
- * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, then pairs (ids, grad [B, D]), one for
- * each lookup of the table. Duplicates are summed exactly, in the order of the samples, before the one update that a
- * row gets, as FBGEMM's fused optimizers define ("exact" mode). `l2` adds `l2 * w` to the gradient of each row that is
- * updated; `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would.
+ * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, where the gradient is `scaled` its factor
+ * [1], then pairs (ids, grad [B, D]), one for each lookup of the table. Duplicates are summed exactly, in the order of
+ * the samples, before the one update that a row gets, as FBGEMM's fused optimizers define ("exact" mode). The sum is cut
+ * off at ±`limit` and multiplied by the factor. `l2` adds `l2 * w` to the gradient of each row that is updated;
+ * `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would.
  */
 export interface TableAttrs {
   readonly poolings: readonly Pooling[];
   readonly l2: number;
   readonly everyRow: boolean;
+  /** The largest magnitude of an element of a row's gradient. */
+  readonly limit?: number;
+  /** Whether a factor of the gradient stands before the pairs. */
+  readonly scaled?: boolean;
 }
 
 export const tableSgd = defineOp<TableAttrs>({
@@ -102,20 +107,30 @@ export const tableAdam = defineOp<TableAttrs & AdamAttrs>({
 export function tableCost(flops: number, states: number): CostRule {
   return ({ shapes, attributes }) => {
     const [[rows, dim], , ...rest] = shapes;
-    const pairs = rest.slice(states);
+    const scaled = (rest.length - states) % 2;
+    const pairs = rest.slice(states + scaled);
     const lookups = pairs.reduce((sum, shape, i) => sum + (i % 2 === 0 ? sizeOf(shape) : 0), 0);
-    const everyRow = attributes.at(-1 - pairs.length / 2);
+    const everyRow = attributes.at(-3 - pairs.length / 2);
     const updated = everyRow ? rows : Math.min(rows, lookups);
     const touched = (shape: readonly number[]): number => (2 * updated * sizeOf(shape)) / rows;
     return {
       flops: (lookups + flops * updated) * dim,
-      elements: [touched(shapes[0]), 1, ...rest.slice(0, states).map(touched), ...pairs.map(sizeOf)],
+      elements: [
+        touched(shapes[0]),
+        1,
+        ...rest.slice(0, states).map(touched),
+        ...rest.slice(states).map(sizeOf),
+      ],
     };
   };
 }
 
-export function encodeTable({ l2, everyRow, poolings }: TableAttrs): number[] {
-  return [l2, everyRow ? 1 : 0, ...poolings.map((pooling) => POOLING_CODE[pooling])];
+export function encodeTable({ l2, everyRow, limit = 0, scaled, poolings }: TableAttrs): number[] {
+  return [l2, everyRow ? 1 : 0, limit, scaled ? 1 : 0, ...encodePoolings(poolings)];
+}
+
+export function encodePoolings(poolings: readonly Pooling[]): number[] {
+  return poolings.map((pooling) => POOLING_CODE[pooling]);
 }
 
 export function checkTable(
@@ -127,21 +142,29 @@ export function checkTable(
   const [table, lr, ...rest] = inputs;
   const [rows, dim] = table.shape as number[];
   const stateTypes = states.map((kind) => (kind === "table" ? f32(rows, dim) : f32(rows)));
-  const pairs = rest.slice(states.length);
   const ok =
     table.shape.length === 2 &&
     isFixed(lr, 1) &&
     stateTypes.every((type, i) => sameType(rest[i], type)) &&
-    pairs.length === 2 * attrs.poolings.length &&
-    pairs.every((t, i) => (i % 2 === 0 ? t.dtype !== "f32" : sameType(t, f32("B", dim))));
+    (!attrs.scaled || isFixed(rest[states.length], 1)) &&
+    arePairs(rest.slice(states.length + (attrs.scaled ? 1 : 0)), attrs.poolings, dim);
   const wanted = [
     "table [R, D]",
     "learning rate [1]",
     ...stateTypes.map(formatType),
+    ...(attrs.scaled ? ["factor [1]"] : []),
     "pairs of ids and grad [B, D]",
   ];
   require(ok, op, wanted.join(", "), inputs);
   return [];
+}
+
+/** One pair (ids, grad [B, D]) for each pooling. */
+export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
+  return (
+    types.length === 2 * poolings.length &&
+    types.every((t, i) => (i % 2 === 0 ? t.dtype !== "f32" : sameType(t, f32("B", dim))))
+  );
 }
 
 interface RowUpdate {
@@ -160,24 +183,33 @@ export function updateRows(
   const [lr] = dense(call.inputs[1]).data;
   const stateValues = call.inputs.slice(2, 2 + states).map(dense);
   const [rows, dim] = table.shape;
-  const gradients = sumDuplicates(call, 2 + states, dim);
+  const { limit, scaled, poolings } = call.attrs;
+  const factor = scaled ? dense(call.inputs[2 + states]).data[0] : 1;
+  const gradients = sumDuplicates(call, poolings, 2 + states + (scaled ? 1 : 0), dim);
   const touched = call.attrs.everyRow ? Array.from({ length: rows }, (_, r) => r) : [...gradients.keys()];
   const zero = table.data.slice(0, dim).fill(0);
   for (const r of touched) {
     const w = table.data.subarray(r * dim, (r + 1) * dim);
-    const g = (gradients.get(r) ?? zero).map((value, d) => value + call.attrs.l2 * w[d]) as Floats;
+    const sum = gradients.get(r)?.map((value) => cutOff(value, limit) * factor) ?? zero;
+    const g = sum.map((value, d) => value + call.attrs.l2 * w[d]) as Floats;
     update({ w, g, lr, states: stateValues.map(({ data }) => rowOf(data, r, data.length / rows)) });
   }
 }
 
+/** The value, or ±limit where it is beyond; NaN stays NaN. */
+export function cutOff(value: number, limit = Number.POSITIVE_INFINITY): number {
+  return Math.min(limit, Math.max(-limit, value));
+}
+
 /** The summed gradient of every row that occurs: pairs in order, samples ascending, bag positions ascending. */
-function sumDuplicates(
-  { inputs, attrs, context }: KernelCall<TableAttrs>,
+export function sumDuplicates(
+  { inputs, context }: KernelCall,
+  poolings: readonly Pooling[],
   firstPair: number,
   dim: number,
 ): Map<number, Floats> {
   const sums = new Map<number, Floats>();
-  attrs.poolings.forEach((pooling, pair) => {
+  poolings.forEach((pooling, pair) => {
     const ids = inputs[firstPair + 2 * pair];
     const grad = dense(inputs[firstPair + 2 * pair + 1]).data;
     for (let b = 0; b < context.rows; b++) {

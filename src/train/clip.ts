@@ -2,42 +2,96 @@ import { z } from "zod";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { clipFactor, clipValue, scaleByNumber, sumSquares } from "../ops/clip.js";
+import { tableSumSquares } from "../ops/table-clip.js";
 import type { ParameterGradient } from "../passes/autodiff.js";
 
-/** The `clip` section of a config: bounds the gradients of dense weights before the optimizer sees them. */
+const bounds = {
+  /** The largest Euclidean norm of all these gradients together; longer ones are scaled down to it. */
+  norm: z.number().positive().optional(),
+  /** The largest magnitude of an element; larger ones are cut off, before the norm is taken. */
+  value: z.number().positive().optional(),
+};
+
+const isGiven = ({ norm, value }: Bounds) => norm !== undefined || value !== undefined;
+
+const boundsSchema = z.strictObject(bounds).refine(isGiven, "give norm or value");
+
+/** The `clip` section of a config: bounds gradients before the optimizers see them. */
 export const clipSchema = z
   .strictObject({
-    /** The largest Euclidean norm of all dense gradients together; longer ones are scaled down to it. */
-    norm: z.number().positive().optional(),
-    /** The largest magnitude of an element; larger ones are cut off, before the norm is taken. */
-    value: z.number().positive().optional(),
+    ...bounds,
+    /**
+     * Of the gradients of embedding tables, whose duplicates are summed first: bounds of their own, or "together" for
+     * the same as of dense weights, with one norm over all. Default: none.
+     */
+    embedding: z.union([z.literal("together"), boundsSchema]).optional(),
   })
-  .refine(({ norm, value }) => norm !== undefined || value !== undefined, "give norm or value");
+  .refine((clip) => isGiven(clip) || typeof clip.embedding === "object", "give norm or value");
+
+interface Bounds {
+  readonly norm?: number;
+  readonly value?: number;
+}
 
 export type Clip = z.output<typeof clipSchema>;
 
-/** The gradients with the dense ones bounded; those of tables as they are. */
+/** A gradient whose dense part is bounded already; that of a table is bounded where the table is updated. */
+export interface ClippedGradient extends ParameterGradient {
+  readonly bounds?: TableBounds;
+}
+
+/** The summed gradient of a row is cut off at ±limit, then multiplied by factor [1]. */
+export interface TableBounds {
+  readonly limit?: number;
+  readonly factor?: Tensor;
+}
+
+/** The gradients of dense weights bounded, and those of tables with their bounds. */
 export function clipGradients(
   builder: GraphBuilder,
   gradients: readonly ParameterGradient[],
-  { norm, value }: Clip = {},
-): readonly ParameterGradient[] {
-  const bounded = value === undefined ? gradients : each(gradients, (g) => clipOne(builder, g, value));
-  if (norm === undefined) return bounded;
-  const squares = bounded.flatMap(({ dense }) => (dense ? builder.apply(sumSquares, [dense], {}) : []));
-  if (squares.length === 0) return bounded;
-  const [factor] = builder.apply(clipFactor, squares, { norm });
-  return each(bounded, (g) => builder.apply(scaleByNumber, [g, factor], {})[0]);
+  { embedding, ...dense }: Clip = {},
+): readonly ClippedGradient[] {
+  const isTable = ({ sparse }: ParameterGradient) => sparse.length > 0;
+  if (embedding === "together") return clipTogether(builder, gradients, dense);
+  const tables = gradients.filter(isTable);
+  const others = gradients.filter((gradient) => !isTable(gradient));
+  const clipped = [
+    ...clipTogether(builder, others, dense),
+    ...(embedding ? clipTogether(builder, tables, embedding) : tables),
+  ];
+  const byName = new Map(clipped.map((gradient) => [gradient.attrs.name, gradient]));
+  return gradients.map(({ attrs }) => byName.get(attrs.name)!);
 }
 
-const clipOne = (builder: GraphBuilder, gradient: Tensor, limit: number): Tensor =>
-  builder.apply(clipValue, [gradient], { limit })[0];
-
-function each(
+/** One norm over all of `gradients`. */
+function clipTogether(
+  builder: GraphBuilder,
   gradients: readonly ParameterGradient[],
-  change: (dense: Tensor) => Tensor,
-): readonly ParameterGradient[] {
-  return gradients.map((gradient) =>
-    gradient.dense ? { ...gradient, dense: change(gradient.dense) } : gradient,
-  );
+  { norm, value: limit }: Bounds,
+): readonly ClippedGradient[] {
+  const cut = gradients.map((gradient): ClippedGradient => {
+    const { dense } = gradient;
+    if (limit === undefined) return gradient;
+    return {
+      ...gradient,
+      dense: dense && builder.apply(clipValue, [dense], { limit })[0],
+      bounds: { limit },
+    };
+  });
+  if (norm === undefined || cut.length === 0) return cut;
+  const squares = cut.map((gradient) => squaresOf(builder, gradient, limit));
+  const [factor] = builder.apply(clipFactor, squares, { norm });
+  return cut.map(({ dense, ...rest }) => {
+    const scaled = dense && builder.apply(scaleByNumber, [dense, factor], {})[0];
+    return { ...rest, dense: scaled, bounds: { limit, factor } };
+  });
+}
+
+function squaresOf(builder: GraphBuilder, gradient: ParameterGradient, limit?: number): Tensor {
+  const { dense, sparse, parameter } = gradient;
+  if (dense) return builder.apply(sumSquares, [dense], {})[0];
+  const pairs = sparse.flatMap(({ ids, grad }) => [ids, grad]);
+  const poolings = sparse.map(({ pooling }) => pooling);
+  return builder.apply(tableSumSquares, [parameter, ...pairs], { poolings, limit })[0];
 }

@@ -25,7 +25,7 @@ export const trainSchema = z
     optimizer: optimizerSchema.prefault({}),
     /** Penalties on the size of weights. */
     l2: l2Schema.prefault({}),
-    /** Bounds on the gradients of dense weights. */
+    /** Bounds on gradients. */
     clip: clipSchema.optional(),
     /**
      * An exponential moving average of the dense weights, `average = decay average + (1 - decay) w` at every step:

@@ -140,7 +140,7 @@ describe("Trainer", () => {
   /** Every setting that has state or an order of its own. */
   const EVERYTHING = {
     loss: { kind: "focal" },
-    clip: { norm: 0.5, value: 0.2 },
+    clip: { norm: 0.5, value: 0.2, embedding: "together" },
     average: { decay: 0.9 },
     checkpoint: { every: 7, keep: 50 },
     optimizer: {

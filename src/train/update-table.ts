@@ -9,24 +9,27 @@ import {
   tableRmsprop,
 } from "../ops/table-adaptive-optimizers.js";
 import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "../ops/table-optimizers.js";
-import type { ParameterGradient } from "../passes/autodiff.js";
+import type { ClippedGradient } from "./clip.js";
 import type { EmbeddingOptimizer, L2 } from "./optimizers.js";
 import { stateOf } from "./state.js";
 
 /** Adds the update in place of an embedding table by the gradients of all its lookups. */
 export function updateTable(
   builder: GraphBuilder,
-  { parameter: table, attrs, sparse }: ParameterGradient,
+  { parameter: table, attrs, sparse, bounds }: ClippedGradient,
   rate: Tensor,
   optimizer: EmbeddingOptimizer,
   { l2, rows }: { l2: number; rows: L2["rows"] },
 ): void {
-  const pairs = sparse.flatMap(({ ids, grad }) => [ids, grad]);
+  const factor = bounds?.factor ? [bounds.factor] : [];
+  const pairs = [...factor, ...sparse.flatMap(({ ids, grad }) => [ids, grad])];
   const eager = "lazy" in optimizer && !optimizer.lazy;
   const common = {
     poolings: sparse.map(({ pooling }) => pooling),
     l2,
     everyRow: eager || (l2 > 0 && rows === "all"),
+    limit: bounds?.limit,
+    scaled: factor.length > 0,
   };
   const state = (name: string, shape = attrs.shape, initial = 0): Tensor =>
     stateOf(builder, attrs, name, shape, initial);

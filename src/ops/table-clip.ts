@@ -1,0 +1,40 @@
+import { defineOp, dense, type Pooling } from "../graph/op.js";
+import { f32 } from "../graph/tensor.js";
+import { require } from "./check.js";
+import { sizeOf } from "./cost.js";
+import { arePairs, cutOff, encodePoolings, sumDuplicates } from "./table-optimizers.js";
+
+/** Into how many sums the rows are dealt out: a bound on the threads that share the work, and no more. */
+const PARTS = 16;
+
+/** Which sum a row adds to. The hash spreads neighbours, of which some tables have hot ones. */
+const partOf = (row: number): number => (Math.imul(row, 0x9e3779b1) >>> 16) % PARTS;
+
+/**
+ * The sum of the squares of all elements of a table's gradient, in parts: table [R, D], pairs (ids, grad [B, D]) -> [16].
+ * A row's gradient is the sum of its duplicates, its elements cut off at ±`limit`; the row adds its squares to part
+ * `((row * 0x9e3779b1 mod 2^32) >> 16) mod 16`.
+ */
+export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: number }>({
+  kind: "tableSumSquares",
+  opcode: 116,
+  execution: "fixed",
+  cost({ shapes }) {
+    const [[, dim], ...pairs] = shapes.slice(0, -1);
+    const lookups = pairs.reduce((sum, shape, i) => sum + (i % 2 === 0 ? sizeOf(shape) : 0), 0);
+    return { flops: 3 * lookups * dim, elements: [0, ...pairs.map(sizeOf), PARTS] };
+  },
+  infer([table, ...pairs], { poolings }) {
+    const ok = table.shape.length === 2 && arePairs(pairs, poolings, table.shape[1] as number);
+    require(ok, "tableSumSquares", "table [R, D], pairs of ids and grad [B, D]", [table, ...pairs]);
+    return [f32(PARTS)];
+  },
+  reference(call) {
+    const { limit, poolings } = call.attrs;
+    const [, dim] = dense(call.inputs[0]).shape;
+    const sums = dense(call.outputs[0]).data;
+    for (const [row, gradient] of sumDuplicates(call, poolings, 1, dim))
+      for (const value of gradient) sums[partOf(row)] += cutOff(value, limit) ** 2;
+  },
+  encode: ({ attrs: { limit = 0, poolings } }) => [limit, ...encodePoolings(poolings)],
+});
