@@ -4,6 +4,7 @@
 
 #include "bench/ceilings.h"
 #include "binding/executable.h"
+#include "binding/ingest.h"
 #include "binding/memory.h"
 #include "kernels/dispatch.h"
 #include "tables/fill.h"
@@ -77,6 +78,9 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("fill", fill_values),
       FUNCTION("allocate", allocate),
       FUNCTION("mapFile", map_file),
+      FUNCTION("hashTexts", hash_texts),
+      FUNCTION("lookUpTexts", look_up_texts),
+      FUNCTION("encodeNumbers", encode_numbers),
       FUNCTION("compile", compile),
       FUNCTION("run", run),
       FUNCTION("runSync", run_sync),

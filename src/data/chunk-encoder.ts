@@ -10,10 +10,12 @@ import { type VocabularyCache, vocabularyCache } from "../features/transform.js"
 import {
   type AnyVector,
   compileColumn,
+  type EncoderPlace,
   type EncodeVector,
   encodeTargets,
   Refusals,
 } from "./column-encoders.js";
+import { chooseKernels } from "./column-kernels.js";
 import { ListVector, NumberVector, TextVector, vectorValues } from "./vectors.js";
 import type { Wire } from "./wire.js";
 
@@ -64,6 +66,7 @@ export class ChunkEncoder {
     wires: readonly (readonly Wire[])[],
     targets?: Targets,
     private readonly observe?: Observer,
+    private readonly kernels = chooseKernels(),
   ) {
     this.layout = layoutOf(fitted, targets !== undefined);
     const capacity = duckdb.vector_size();
@@ -75,12 +78,7 @@ export class ChunkEncoder {
     for (const i of this.order) {
       const feature = fitted.features[i];
       if (feature.reading.derivation) this.addDerived(feature, wires[i], vocabularies);
-      else
-        this.add(
-          feature,
-          wires[i][0],
-          compileColumn(feature, this.encoders.length, this.layout, vocabularies),
-        );
+      else this.add(feature, wires[i][0], compileColumn(feature, vocabularies, this.place));
     }
     if (targets) this.addTargets(targets);
   }
@@ -128,6 +126,11 @@ export class ChunkEncoder {
     };
   }
 
+  /** Of the next encoder. */
+  private get place(): EncoderPlace {
+    return { encoder: this.encoders.length, layout: this.layout, kernels: this.kernels };
+  }
+
   private add({ name, reading }: FittedFeature, wire: Wire, encode: EncodeVector): void {
     this.encoders.push({
       feature: name,
@@ -170,11 +173,7 @@ export class ChunkEncoder {
 
   private addTargets({ label, labels, weight }: Targets): void {
     const labelFeature = targetFeature(labelColumn, label.column);
-    this.add(
-      labelFeature,
-      label.wire,
-      encodeTargets(labelFeature, labels, this.encoders.length, this.layout),
-    );
+    this.add(labelFeature, label.wire, encodeTargets(labelFeature, labels, this.place));
     if (!weight) {
       // Nothing writes the weights, so that they stay 1 for every chunk.
       const { offset } = this.layout.dense.find(({ name }) => name === weightColumn)!;
@@ -183,7 +182,7 @@ export class ChunkEncoder {
       return;
     }
     const feature = targetFeature(weightColumn, weight.column);
-    this.add(feature, weight.wire, encodeTargets(feature, "weight", this.encoders.length, this.layout));
+    this.add(feature, weight.wire, encodeTargets(feature, "weight", this.place));
   }
 }
 

@@ -1,8 +1,9 @@
 import type { BagBuffer, Block, Layout } from "../features/block.js";
 import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "../features/fitted.js";
-import { Refusal } from "../features/refusal.js";
+import { Refusal, type RefusalCode } from "../features/refusal.js";
 import { type LabelKind, targetRefusal } from "../features/targets.js";
 import { compileId, compileNumber, missingRow, type VocabularyCache } from "../features/transform.js";
+import type { ColumnKernels, Target } from "./column-kernels.js";
 import type { ListVector, NumberVector, TextVector } from "./vectors.js";
 
 /** A column of a DuckDB chunk to ids or numbers in a block, all rows at a time. */
@@ -29,78 +30,93 @@ export class Refusals {
   }
 }
 
+/** Where a feature's results go, and what transforms its column. */
+export interface EncoderPlace {
+  /** The index by which refusals are marked. */
+  readonly encoder: number;
+  readonly layout: Layout;
+  readonly kernels: ColumnKernels;
+}
+
 /** The encoder of a feature that reads its column as it is. */
 export function compileColumn(
   feature: FittedFeature,
-  encoder: number,
-  layout: Layout,
   vocabularies: VocabularyCache,
+  place: EncoderPlace,
 ): EncodeVector {
   switch (feature.type) {
     case "id":
-      return encodeIds(feature, encoder, layout, vocabularies);
+      return encodeIds(feature, vocabularies, place);
     case "bag":
-      return encodeBags(feature, encoder, layout, vocabularies);
+      return encodeBags(feature, vocabularies, place);
     case "f32":
-      return feature.width === 1
-        ? encodeNumbers(feature, encoder, layout)
-        : encodeLists(feature, encoder, layout);
+      return feature.width === 1 ? encodeNumbers(feature, place) : encodeLists(feature, place);
   }
 }
 
-/** The id of one element of a vector, or a refusal; `noId` where the element is missing. */
-type ElementEncoder = (vector: NumberVector | TextVector, row: number) => number;
-const noId = -128;
+/** The ids of a vector or refusals, `missing` where an element is missing; returns how many are negative. */
+type IdsOf = (vector: NumberVector | TextVector, missing: number, ids: Target<Int32Array>) => number;
 
-function compileElement(feature: FittedId | FittedBag, vocabularies: VocabularyCache): ElementEncoder {
+function compileIds(
+  feature: FittedId | FittedBag,
+  vocabularies: VocabularyCache,
+  kernels: ColumnKernels,
+): IdsOf {
   const transform = compileId(feature, vocabularies);
-  if (transform.reads === "number")
-    return (vector, row) =>
-      vector.isNull(row) ? noId : transform.encode((vector as NumberVector).values[row]);
-  return (vector, row) => {
-    const { starts, ends } = vector as TextVector;
-    // A missing text is empty too.
-    if (starts[row] === ends[row]) return noId;
-    return transform.encode((vector as TextVector).bufferOf(row), starts[row], ends[row]);
+  if (transform.reads === "text")
+    return (vector, missing, ids) => kernels.texts(vector as TextVector, transform, missing, ids);
+  return (vector, missing, { data, offset, stride }) => {
+    const { values } = vector as NumberVector;
+    let negative = 0;
+    for (let r = 0; r < vector.rows; r++) {
+      const id = vector.isNull(r) ? missing : transform.encode(values[r]);
+      data[offset + r * stride] = id;
+      if (id < 0) negative++;
+    }
+    return negative;
   };
 }
 
 function encodeIds(
   feature: FittedId,
-  encoder: number,
-  layout: Layout,
   vocabularies: VocabularyCache,
+  { encoder, layout, kernels }: EncoderPlace,
 ): EncodeVector {
   const F = layout.ids.length;
   const offset = layout.ids.indexOf(feature.name);
-  const element = compileElement(feature, vocabularies);
+  const idsOf = compileIds(feature, vocabularies, kernels);
   const missing = missingRow(feature);
   return (vector, rows, { ids }, refusals) => {
+    const refused = idsOf(vector as TextVector, missing, { data: ids, offset, stride: F });
+    if (refused === 0) return;
     for (let r = 0; r < rows; r++) {
-      const read = element(vector as TextVector, r);
-      const id = read === noId ? missing : read;
-      ids[r * F + offset] = id;
+      const id = ids[r * F + offset];
       if (id < 0) refusals.mark(r, encoder, id);
     }
   };
 }
 
+/** In the place of an element's id where the element is missing. */
+const noId = -128;
+
 function encodeBags(
   feature: FittedBag,
-  encoder: number,
-  layout: Layout,
   vocabularies: VocabularyCache,
+  { encoder, layout, kernels }: EncoderPlace,
 ): EncodeVector {
   const index = layout.bags.indexOf(feature.name);
-  const element = compileElement(feature, vocabularies);
+  const idsOf = compileIds(feature, vocabularies, kernels);
   const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
+  let elements = new Int32Array(0);
   return (vector, rows, { bags }, refusals) => {
     const lists = vector as ListVector;
     const bag = bags[index];
+    if (elements.length < lists.child.rows) elements = new Int32Array(lists.child.rows);
+    idsOf(lists.child, noId, { data: elements, offset: 0, stride: 1 });
     for (let r = 0; r < rows; r++) {
       const refusal = lists.isNull(r)
         ? feature.missing === "refuse" && Refusal.missing
-        : pushIds(bag, lists, r, element, longest);
+        : pushIds(bag, elements, lists.starts[r], lists.ends[r], longest);
       if (refusal) refusals.mark(r, encoder, refusal);
       if (typeof feature.missing === "number" && bag.length === bag.startOf(r)) bag.push(feature.missing);
       bag.ends[r] = bag.length;
@@ -108,16 +124,10 @@ function encodeBags(
   };
 }
 
-function pushIds(
-  bag: BagBuffer,
-  lists: ListVector,
-  row: number,
-  element: ElementEncoder,
-  longest: number,
-): number {
+function pushIds(bag: BagBuffer, elements: Int32Array, first: number, last: number, longest: number): number {
   const start = bag.length;
-  for (let i = lists.starts[row]; i < lists.ends[row] && bag.length - start < longest; i++) {
-    const id = element(lists.child, i);
+  for (let i = first; i < last && bag.length - start < longest; i++) {
+    const id = elements[i];
     if (id === noId) continue;
     if (id < 0) return id;
     bag.push(id);
@@ -129,29 +139,33 @@ function denseOffset(layout: Layout, name: string): number {
   return layout.dense.find((range) => range.name === name)!.offset;
 }
 
-export function encodeNumbers(feature: FittedNumber, encoder: number, layout: Layout): EncodeVector {
-  const { encode, missing } = compileNumber(feature);
+export function encodeNumbers(
+  feature: FittedNumber,
+  { encoder, layout, kernels }: EncoderPlace,
+): EncodeVector {
+  const transform = compileNumber(feature);
   const W = layout.denseWidth;
   const offset = denseOffset(layout, feature.name);
   return (vector, rows, { dense }, refusals) => {
-    const { values } = vector as NumberVector;
-    for (let r = 0; r < rows; r++) {
-      const isMissing = vector.isNull(r);
-      const result = isMissing ? missing : encode(values[r]);
-      dense[r * W + offset] = result;
-      if (Number.isNaN(result)) refusals.mark(r, encoder, isMissing ? Refusal.missing : Refusal.notFinite);
-    }
+    const numbers = vector as NumberVector;
+    if (kernels.numbers(numbers, transform, { data: dense, offset, stride: W }) === 0) return;
+    for (let r = 0; r < rows; r++)
+      if (Number.isNaN(dense[r * W + offset])) refusals.mark(r, encoder, refusalOf(numbers, r));
   };
+}
+
+function refusalOf(vector: NumberVector, row: number): RefusalCode {
+  return vector.isNull(row) ? Refusal.missing : Refusal.notFinite;
 }
 
 /** A label or a weight. */
 export function encodeTargets(
   feature: FittedNumber,
   kind: LabelKind | "weight",
-  encoder: number,
-  layout: Layout,
+  place: EncoderPlace,
 ): EncodeVector {
-  const encode = encodeNumbers(feature, encoder, layout);
+  const { encoder, layout } = place;
+  const encode = encodeNumbers(feature, place);
   const offset = denseOffset(layout, feature.name);
   return (vector, rows, block, refusals) => {
     encode(vector, rows, block, refusals);
@@ -162,25 +176,27 @@ export function encodeTargets(
   };
 }
 
-function encodeLists(feature: FittedNumber, encoder: number, layout: Layout): EncodeVector {
-  const { encode, missing } = compileNumber(feature);
+function encodeLists(feature: FittedNumber, { encoder, layout, kernels }: EncoderPlace): EncodeVector {
+  const transform = compileNumber(feature);
   const { width } = feature;
   const W = layout.denseWidth;
   const offset = denseOffset(layout, feature.name);
+  let elements = new Float32Array(0);
   return (vector, rows, { dense }, refusals) => {
     const lists = vector as ListVector;
     const child = lists.child as NumberVector;
+    if (elements.length < child.rows) elements = new Float32Array(child.rows);
+    kernels.numbers(child, transform, { data: elements, offset: 0, stride: 1 });
     for (let r = 0; r < rows; r++) {
       const absent = lists.isNull(r);
-      if (!absent && lists.ends[r] - lists.starts[r] !== width)
-        refusals.mark(r, encoder, Refusal.wrongLength);
+      const start = lists.starts[r];
+      if (!absent && lists.ends[r] - start !== width) refusals.mark(r, encoder, Refusal.wrongLength);
       else
         for (let i = 0; i < width; i++) {
-          const isMissing = absent || child.isNull(lists.starts[r] + i);
-          const result = isMissing ? missing : encode(child.values[lists.starts[r] + i]);
+          const result = absent ? transform.missing : elements[start + i];
           dense[r * W + offset + i] = result;
           if (Number.isNaN(result))
-            refusals.mark(r, encoder, isMissing ? Refusal.missing : Refusal.notFinite);
+            refusals.mark(r, encoder, absent ? Refusal.missing : refusalOf(child, start + i));
         }
     }
   };

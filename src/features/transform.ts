@@ -19,8 +19,15 @@ import { ByteVocabulary } from "./vocabulary.js";
 /** Ids of canonical text given as UTF-8 bytes `[start, end)`. */
 export interface TextTransform {
   readonly reads: "text";
+  /** What {@link encode} does, for kernels that do it to whole columns. */
+  readonly mapping: TextMapping;
   encode(bytes: Uint8Array, start: number, end: number): number;
 }
+
+export type TextMapping =
+  | { readonly kind: "hash"; readonly size: number }
+  /** `unknown` is a row or a refusal. */
+  | { readonly kind: "vocabulary"; readonly vocabulary: ByteVocabulary; readonly unknown: number };
 
 /** Ids of numbers; NaN stands for what is not a number. */
 export interface NumericTransform {
@@ -50,7 +57,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
   switch (mapping.kind) {
     case "hash": {
       const { size } = mapping;
-      return { reads: "text", encode: (bytes, start, end) => murmur3(bytes, start, end) % size };
+      return { reads: "text", mapping, encode: (bytes, start, end) => murmur3(bytes, start, end) % size };
     }
     case "vocabulary": {
       const vocabulary = vocabularies(mapping.vocabulary);
@@ -59,7 +66,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
         const row = vocabulary.lookup(bytes, start, end);
         return row < 0 ? unknown : row;
       };
-      return { reads: "text", encode };
+      return { reads: "text", mapping: { kind: "vocabulary", vocabulary, unknown }, encode };
     }
     case "integer": {
       const { size } = mapping;
@@ -103,6 +110,8 @@ export function bucketOf(value: number, boundaries: readonly number[]): number {
 
 /** A feature's number from its raw one; the result is NaN where the row is refused. */
 export interface DenseTransform {
+  /** What {@link encode} does to finite values, for kernels that do it to whole columns. */
+  readonly transform: NumberTransform;
   encode(value: number): number;
   /** The result for a missing value, or NaN. */
   readonly missing: number;
@@ -121,7 +130,7 @@ export function compileNumber(feature: FittedNumber): DenseTransform {
     const result = f32(value);
     return Number.isNaN(result) ? refused : result;
   };
-  return { encode, missing };
+  return { transform: feature.transform, encode, missing };
 }
 
 function compileTransform(transform: NumberTransform): (x: number) => number {

@@ -5,19 +5,18 @@ import { murmur3 } from "./murmur3.js";
  * scratch buffer) and makes no JavaScript string. Open addressing, at most half full, with every hit verified.
  */
 export class ByteVocabulary {
+  /** Per slot the hash of its value and the value's row + 1; 0 and 0 in an empty slot. A power of two of slots. */
+  readonly slots: Uint32Array;
+  /** Where each value starts in `bytes`, and where the last ends. */
+  readonly starts: Float64Array;
+  readonly bytes: Uint8Array;
   private readonly mask: number;
-  /** Per slot: the entry's row + 1, or 0 for an empty slot. */
-  private readonly slots: Int32Array;
-  private readonly hashes: Uint32Array;
-  private readonly starts: Float64Array;
-  private readonly bytes: Uint8Array;
 
   /** @param values distinct texts; `values[row]` has row `row` */
   constructor(values: readonly string[]) {
     const capacity = 2 ** Math.ceil(Math.log2(Math.max(values.length * 2, 2)));
     this.mask = capacity - 1;
-    this.slots = new Int32Array(capacity);
-    this.hashes = new Uint32Array(values.length);
+    this.slots = new Uint32Array(2 * capacity);
     this.starts = new Float64Array(values.length + 1);
     values.forEach((value, row) => {
       this.starts[row + 1] = this.starts[row] + Buffer.byteLength(value, "utf8");
@@ -34,16 +33,16 @@ export class ByteVocabulary {
   lookup(bytes: Uint8Array, start: number, end: number): number {
     const hash = murmur3(bytes, start, end);
     for (let slot = hash & this.mask; ; slot = (slot + 1) & this.mask) {
-      const row = this.slots[slot] - 1;
-      if (row < 0 || (this.hashes[row] === hash && this.equals(row, bytes, start, end))) return row;
+      const row = this.slots[2 * slot + 1] - 1;
+      if (row < 0 || (this.slots[2 * slot] === hash && this.equals(row, bytes, start, end))) return row;
     }
   }
 
   private insert(row: number, hash: number): void {
-    this.hashes[row] = hash;
     let slot = hash & this.mask;
-    while (this.slots[slot] !== 0) slot = (slot + 1) & this.mask;
-    this.slots[slot] = row + 1;
+    while (this.slots[2 * slot + 1] !== 0) slot = (slot + 1) & this.mask;
+    this.slots[2 * slot] = hash;
+    this.slots[2 * slot + 1] = row + 1;
   }
 
   private equals(row: number, bytes: Uint8Array, start: number, end: number): boolean {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { markAsUntransferable } from "node:worker_threads";
 import { type ErrorReport, ExecutionError, PairloomError } from "../../errors.js";
+import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 
 /**
  * The typed face of the native core (native/binding). Loading is the caller's first step; everything else is a thin
@@ -96,7 +97,7 @@ export interface FillSpec {
   readonly stream: number;
 }
 
-export interface Addon {
+export interface Addon extends ColumnCalls {
   /** Instruction sets that this machine can run, the fastest first. */
   isas(): string[];
   /** The one in use. */
@@ -153,7 +154,7 @@ function load(): AddonResult {
 }
 
 /** The addon's own functions: flat values, see native/binding/request.h. */
-interface RawAddon {
+interface RawAddon extends RawColumnCalls {
   isas(): string[];
   isa(): string;
   selectIsa(name: string): void;
@@ -184,6 +185,7 @@ let stopsAtExit = false;
 
 function wrap(raw: RawAddon): Addon {
   return {
+    ...wrapColumnCalls(raw, explained),
     isas: () => raw.isas(),
     isa: () => raw.isa(),
     selectIsa: (name) => explained(() => raw.selectIsa(name)),

@@ -1,0 +1,125 @@
+#include "ingest/columns.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "ingest/murmur3.h"
+
+namespace pairloom {
+namespace {
+
+constexpr uint32_t kInlineBytes = 12;
+
+struct Text {
+  const uint8_t* bytes;
+  uint32_t length;
+};
+
+// An empty text is a missing one.
+Text text_at(const Texts& texts, size_t row) {
+  if (!texts.validity(row)) return {nullptr, 0};
+  const uint8_t* const entry = texts.entries + 16 * row;
+  Text text{entry + 4, 0};
+  std::memcpy(&text.length, entry, 4);
+  if (text.length > kInlineBytes) std::memcpy(&text.bytes, entry + 8, sizeof text.bytes);
+  return text;
+}
+
+int32_t find(const Vocabulary& vocabulary, const Text& text, uint32_t hash) {
+  const size_t capacity = vocabulary.slots.size() / 2;
+  for (size_t step = 0, slot = hash; step < capacity; ++step, ++slot) {
+    const uint32_t* const entry = &vocabulary.slots[2 * (slot & (capacity - 1))];
+    const size_t row = size_t{entry[1]} - 1;
+    if (entry[1] == 0 || row + 1 >= vocabulary.starts.size()) return -1;
+    if (entry[0] != hash) continue;
+    const double start = vocabulary.starts[row], end = vocabulary.starts[row + 1];
+    if (end - start != text.length || !(start >= 0) || end > double(vocabulary.bytes.size())) continue;
+    if (std::memcmp(&vocabulary.bytes[size_t(start)], text.bytes, text.length) == 0) return int32_t(row);
+  }
+  return -1;
+}
+
+// JavaScript's log1p and this machine's are each within one unit in the last place of the true value, and may differ.
+// Where that difference could decide which f32 is the nearest (once in some 2^25 values) the result is not settled.
+float settled_log1p(double x) {
+  constexpr double kMargin = 0x1p-50;
+  const double y = std::log1p(x > 0 ? x : 0.0);
+  const float low = float(y - y * kMargin), high = float(y + y * kMargin);
+  return low == high ? low : std::numeric_limits<float>::quiet_NaN();
+}
+
+template <class Transform>
+size_t encode(const double* values, Validity validity, size_t rows, float missing, Strided<float> results,
+              Transform transform) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  size_t open = 0;
+  for (size_t r = 0; r < rows; ++r) {
+    float result = missing;
+    if (validity(r)) {
+      result = std::fabs(values[r]) <= std::numeric_limits<double>::max() ? transform(values[r]) : NAN;
+      if (!(std::fabs(result) <= kLargest)) result = NAN;
+    }
+    results.data[r * results.stride] = result;
+    open += result != result;
+  }
+  return open;
+}
+
+}  // namespace
+
+size_t hash_texts(const Texts& texts, uint32_t size, int32_t missing, Strided<int32_t> ids) {
+  size_t negative = 0;
+  for (size_t r = 0; r < texts.rows; ++r) {
+    const Text text = text_at(texts, r);
+    const int32_t id = text.length == 0 ? missing : int32_t(murmur3(text.bytes, text.length) % size);
+    ids.data[r * ids.stride] = id;
+    negative += id < 0;
+  }
+  return negative;
+}
+
+size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing,
+                     Strided<int32_t> ids) {
+  // Hashes of a few rows first: their slots, which lie all over a large table, are then fetched at the same time.
+  constexpr size_t kAhead = 64;
+  Text ahead[kAhead];
+  uint32_t hashes[kAhead];
+  const size_t mask = vocabulary.slots.size() / 2 - 1;
+  size_t negative = 0;
+  for (size_t first = 0; first < texts.rows; first += kAhead) {
+    const size_t count = std::min(kAhead, texts.rows - first);
+    for (size_t i = 0; i < count; ++i) {
+      ahead[i] = text_at(texts, first + i);
+      hashes[i] = murmur3(ahead[i].bytes, ahead[i].length);
+      __builtin_prefetch(&vocabulary.slots[2 * (hashes[i] & mask)]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      int32_t id = missing;
+      if (ahead[i].length != 0) {
+        const int32_t row = find(vocabulary, ahead[i], hashes[i]);
+        id = row < 0 ? unknown : row;
+      }
+      ids.data[(first + i) * ids.stride] = id;
+      negative += id < 0;
+    }
+  }
+  return negative;
+}
+
+size_t encode_numbers(const double* values, Validity validity, size_t rows, const NumberTransform& transform,
+                      float missing, Strided<float> results) {
+  switch (transform.kind) {
+    case NumberTransform::kIdentity:
+      return encode(values, validity, rows, missing, results, [](double x) { return float(x); });
+    case NumberTransform::kLog:
+      return encode(values, validity, rows, missing, results, settled_log1p);
+    case NumberTransform::kAffine:
+      return encode(values, validity, rows, missing, results,
+                    [&](double x) { return float((x - transform.shift) / transform.scale); });
+  }
+  return 0;
+}
+
+}  // namespace pairloom

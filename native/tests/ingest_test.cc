@@ -1,0 +1,82 @@
+#include <array>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "ingest/columns.h"
+#include "ingest/murmur3.h"
+#include "tests/test.h"
+
+namespace pairloom {
+namespace {
+
+uint32_t hash(const std::string& text) {
+  return murmur3(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+}
+
+// As DuckDB lays texts out. The texts themselves hold what the pointers lead to.
+std::vector<uint8_t> entries_of(const std::vector<std::string>& texts) {
+  std::vector<uint8_t> entries(16 * texts.size(), 0xee);
+  for (size_t r = 0; r < texts.size(); ++r) {
+    const uint32_t length = uint32_t(texts[r].size());
+    const char* const bytes = texts[r].data();
+    std::memcpy(&entries[16 * r], &length, 4);
+    std::memcpy(&entries[16 * r + 4], bytes, length > 12 ? 4 : length);
+    if (length > 12) std::memcpy(&entries[16 * r + 8], &bytes, sizeof bytes);
+  }
+  return entries;
+}
+
+const std::vector<std::string> kTexts = {"abc", "", "hello, world", "Hello, world!", "test",
+                                         "The quick brown fox jumps over the lazy dog"};
+// "test" is null.
+const uint8_t kValid = 0b101111;
+
+TEST(murmur3_gives_the_published_hashes) {
+  CHECK_EQ(hash(""), 0u);
+  CHECK_EQ(hash("abc"), 0xb3dd93fau);
+  CHECK_EQ(hash("test"), 0xba6bd213u);
+  CHECK_EQ(hash("hello, world"), 0x149bbb7fu);
+  CHECK_EQ(hash("Hello, world!"), 0xc0363e43u);
+  CHECK_EQ(hash("The quick brown fox jumps over the lazy dog"), 0x2e4ff723u);
+}
+
+TEST(texts_are_hashed_where_they_lie) {
+  const auto entries = entries_of(kTexts);
+  std::vector<int32_t> ids(12, 7);
+  const size_t negative = hash_texts({entries.data(), {&kValid}, 6}, 1000, -1, {ids.data(), 2});
+  const std::array<int32_t, 6> expected = {int32_t(0xb3dd93fau % 1000), -1, int32_t(0x149bbb7fu % 1000),
+                                           int32_t(0xc0363e43u % 1000), -1, int32_t(0x2e4ff723u % 1000)};
+  for (size_t r = 0; r < 6; ++r) {
+    CHECK_EQ(ids[2 * r], expected[r]);
+    CHECK_EQ(ids[2 * r + 1], 7);
+  }
+  CHECK_EQ(negative, 2u);
+}
+
+TEST(a_vocabulary_that_lies_about_its_size_reads_nothing_beyond_it) {
+  const auto entries = entries_of(kTexts);
+  // Every slot claims a value that is not there, and there is no empty one to end the search.
+  std::vector<uint32_t> slots = {hash("abc"), 1000, hash("abc"), 1};
+  const std::vector<double> starts = {0, 1e9};
+  const std::vector<uint8_t> bytes = {'a', 'b', 'c'};
+  std::vector<int32_t> ids(6);
+  CHECK_EQ(look_up_texts({entries.data(), {nullptr}, 6}, {slots, starts, bytes}, -2, 5, {ids.data(), 1}), 5u);
+  CHECK_EQ(ids[0], -2);
+  CHECK_EQ(ids[1], 5);
+}
+
+TEST(numbers_that_are_not_finite_are_left_open) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> values = {1.5, kInfinity, NAN, 1e300, -0.0, 3};
+  std::vector<float> results(6);
+  const NumberTransform identity{NumberTransform::kIdentity, 0, 1};
+  CHECK_EQ(encode_numbers(values.data(), {&kValid}, 6, identity, 9, {results.data(), 1}), 3u);
+  CHECK_EQ(results[0], 1.5f);
+  for (size_t r = 1; r < 4; ++r) CHECK(std::isnan(results[r]));
+  CHECK_EQ(results[4], 9.0f);
+  CHECK_EQ(results[5], 3.0f);
+}
+
+}  // namespace
+}  // namespace pairloom

@@ -1,0 +1,125 @@
+/** The native core's transforms of columns (native/ingest). */
+
+/** Texts of a chunk of DuckDB: 16 bytes each, see native/ingest/columns.h. What they point to must be alive. */
+export interface NativeTexts {
+  readonly entries: Uint8Array;
+  /** One bit a row; absent where every row has a text. */
+  readonly validity: Uint8Array | undefined;
+  readonly rows: number;
+}
+
+/** Where row r of a column goes: `data[offset + r*stride]`. */
+export interface NativeTarget<Values> {
+  readonly data: Values;
+  readonly offset: number;
+  readonly stride: number;
+}
+
+/** `ByteVocabulary`'s memory. */
+export interface NativeVocabulary {
+  readonly slots: Uint32Array;
+  readonly starts: Float64Array;
+  readonly bytes: Uint8Array;
+}
+
+/** The place in this list is the number by which native/ingest/columns.h knows a transform. */
+const numberTransforms = ["identity", "log", "affine"] as const;
+
+/** affine: `(x - shift) / scale`. */
+export interface NativeNumberTransform {
+  readonly kind: (typeof numberTransforms)[number];
+  readonly shift?: number;
+  readonly scale?: number;
+}
+
+export interface ColumnCalls {
+  /** The hash modulo `size` of each text; `missing` where there is none. Returns how many ids are negative. */
+  hashTexts(texts: NativeTexts, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
+  /** The row of each text in a vocabulary, or `unknown`. Returns how many ids are negative. */
+  lookUpTexts(
+    texts: NativeTexts,
+    vocabulary: NativeVocabulary,
+    unknown: number,
+    missing: number,
+    ids: NativeTarget<Int32Array>,
+  ): number;
+  /**
+   * Transforms numbers, computed in f64 and rounded to f32. NaN stands where a result is not finite, and, rarely,
+   * where the last bit is the caller's to settle. Returns how many are NaN.
+   */
+  encodeNumbers(
+    numbers: {
+      readonly values: Float64Array;
+      readonly validity: Uint8Array | undefined;
+      readonly rows: number;
+    },
+    transform: NativeNumberTransform,
+    missing: number,
+    results: NativeTarget<Float32Array>,
+  ): number;
+}
+
+type RawTexts = [entries: Uint8Array, validity: Uint8Array | undefined, rows: number];
+type RawTarget<Values> = [data: Values, offset: number, stride: number];
+
+/** The addon's own functions: flat values, see native/binding/ingest.h. */
+export interface RawColumnCalls {
+  hashTexts(...call: [...RawTexts, size: number, missing: number, ...RawTarget<Int32Array>]): number;
+  lookUpTexts(
+    ...call: [
+      ...RawTexts,
+      slots: Uint32Array,
+      starts: Float64Array,
+      bytes: Uint8Array,
+      unknown: number,
+      missing: number,
+      ...RawTarget<Int32Array>,
+    ]
+  ): number;
+  encodeNumbers(
+    ...call: [
+      values: Float64Array,
+      validity: Uint8Array | undefined,
+      rows: number,
+      kind: number,
+      shift: number,
+      scale: number,
+      missing: number,
+      ...RawTarget<Float32Array>,
+    ]
+  ): number;
+}
+
+/** @param explained runs a call and makes of its errors what all errors are */
+export function wrapColumnCalls(raw: RawColumnCalls, explained: <T>(call: () => T) => T): ColumnCalls {
+  return {
+    hashTexts: ({ entries, validity, rows }, size, missing, { data, offset, stride }) =>
+      explained(() => raw.hashTexts(entries, validity, rows, size, missing, data, offset, stride)),
+    lookUpTexts: ({ entries, validity, rows }, vocabulary, unknown, missing, ids) => {
+      const { slots, starts, bytes } = vocabulary;
+      const { data, offset, stride } = ids;
+      return explained(() =>
+        raw.lookUpTexts(
+          entries,
+          validity,
+          rows,
+          slots,
+          starts,
+          bytes,
+          unknown,
+          missing,
+          data,
+          offset,
+          stride,
+        ),
+      );
+    },
+    encodeNumbers: ({ values, validity, rows }, transform, missing, { data, offset, stride }) => {
+      const { shift = 0, scale = 1 } = transform;
+      const kind = numberTransforms.indexOf(transform.kind);
+      return explained(() =>
+        raw.encodeNumbers(values, validity, rows, kind, shift, scale, missing, data, offset, stride),
+      );
+    },
+  };
+}

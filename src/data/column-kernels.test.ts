@@ -1,0 +1,167 @@
+import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadAddon } from "../backends/native/addon.js";
+import { targetFeature } from "../features/cells.js";
+import type { FittedNumber, NumberTransform } from "../features/fitted.js";
+import { murmur3 } from "../features/murmur3.js";
+import { Refusal } from "../features/refusal.js";
+import { compileNumber, type TextTransform } from "../features/transform.js";
+import { ByteVocabulary } from "../features/vocabulary.js";
+import { draw, drawKey } from "../random.js";
+import type { ColumnKernels } from "./column-kernels.js";
+import { Duck, quoteText } from "./duckdb.js";
+import { nativeKernels } from "./native-kernels.js";
+import { plainKernels } from "./plain-kernels.js";
+import { NumberVector, TextVector } from "./vectors.js";
+
+let duck: Duck;
+beforeAll(async () => {
+  duck = await Duck.open("");
+});
+afterAll(() => duck.close());
+
+const { addon } = loadAddon();
+const all: [string, ColumnKernels][] = [["plain", plainKernels]];
+if (addon) all.push(["native", nativeKernels(addon)]);
+
+async function chunkOf(values: readonly (string | null)[], type: string): Promise<DataChunk> {
+  const list = values.map((value) => (value === null ? "NULL" : quoteText(value))).join(", ");
+  for await (const chunk of duck.stream(`SELECT unnest([${list}]::VARCHAR[])::${type}`, "test"))
+    if (duckdb.data_chunk_get_size(chunk) === values.length) return chunk;
+  throw new Error("the values did not come as one chunk");
+}
+
+async function textVector(values: readonly (string | null)[]): Promise<TextVector> {
+  const chunk = await chunkOf(values, "VARCHAR");
+  return new TextVector(chunk, duckdb.data_chunk_get_vector(chunk, 0), values.length);
+}
+
+function numberVector(values: readonly number[], isNull: (row: number) => boolean): NumberVector {
+  const validity = new Uint8Array(Math.ceil(values.length / 64) * 8);
+  values.forEach((_, r) => {
+    if (!isNull(r)) validity[r >> 3] |= 1 << (r & 7);
+  });
+  const vector = Object.create(NumberVector.prototype);
+  return Object.assign(vector, { values: Float64Array.from(values), validity, rows: values.length });
+}
+
+/** Column 1 of 3 of a matrix filled with 7. */
+function idsOf(kernels: ColumnKernels, vector: TextVector, transform: TextTransform, missing: number) {
+  const data = new Int32Array(3 * vector.rows).fill(7);
+  const negative = kernels.texts(vector, transform, missing, { data, offset: 1, stride: 3 });
+  const column = Array.from({ length: vector.rows }, (_, r) => data[3 * r + 1]);
+  expect(negative).toBe(column.filter((id) => id < 0).length);
+  expect(data.filter((_, i) => i % 3 !== 1).every((value) => value === 7)).toBe(true);
+  return column;
+}
+
+const hashed = (size: number): TextTransform => ({
+  reads: "text",
+  mapping: { kind: "hash", size },
+  encode: (bytes, start, end) => murmur3(bytes, start, end) % size,
+});
+
+function listed(values: readonly string[], unknown: number): TextTransform {
+  const vocabulary = new ByteVocabulary(values);
+  const encode: TextTransform["encode"] = (bytes, start, end) => {
+    const row = vocabulary.lookup(bytes, start, end);
+    return row < 0 ? unknown : row;
+  };
+  return { reads: "text", mapping: { kind: "vocabulary", vocabulary, unknown }, encode };
+}
+
+const anyText = fc.oneof(
+  fc.constant(""),
+  fc.string({ unit: "grapheme", maxLength: 20 }),
+  fc.integer({ min: 11, max: 14 }).map((length) => "x".repeat(length)),
+  fc.string({ unit: "binary-ascii", minLength: 50, maxLength: 5000 }).map((s) => s.replaceAll("\0", "")),
+);
+const column = fc.array(fc.option(anyText), { minLength: 1, maxLength: 150 });
+
+describe.each(all)("%s kernels", (_, kernels) => {
+  it("hash texts of any length as their bytes are hashed alone", async () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 2 ** 31 - 1 }), fc.integer({ min: 1, max: 50 }));
+    await fc.assert(
+      fc.asyncProperty(column, size, fc.constantFrom(Refusal.missing, 9), async (values, size, missing) => {
+        const ids = idsOf(kernels, await textVector(values), hashed(size), missing);
+        expect(ids).toEqual(values.map((v) => (v ? murmur3(Buffer.from(v)) % size : missing)));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("find texts in a vocabulary at their index, and nothing else", async () => {
+    await fc.assert(
+      fc.asyncProperty(column, fc.constantFrom(Refusal.unknown, 1000), async (values, unknown) => {
+        const present = values.filter((v) => v !== null && v !== "") as string[];
+        const vocabulary = [...new Set(present)].filter((_, i) => i % 3 !== 0);
+        const ids = idsOf(kernels, await textVector(values), listed(vocabulary, unknown), -1);
+        const expected = values.map((v) => {
+          if (!v) return -1;
+          const row = vocabulary.indexOf(v);
+          return row < 0 ? unknown : row;
+        });
+        expect(ids).toEqual(expected);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("keep values apart that share a slot of the vocabulary", async () => {
+    const values = Array.from({ length: 1000 }, (_, i) => `value number ${i}`);
+    const odd = values.filter((_, i) => i % 2 === 1);
+    const ids = idsOf(kernels, await textVector(values), listed(odd, -2), -1);
+    expect(ids).toEqual(values.map((_, i) => (i % 2 === 1 ? (i - 1) / 2 : -2)));
+  });
+
+  const transforms: [NumberTransform, (x: number) => number][] = [
+    [{ kind: "identity" }, (x) => x],
+    [{ kind: "log" }, (x) => Math.log1p(Math.max(x, 0))],
+    [{ kind: "affine", shift: 3.7, scale: 0.013 }, (x) => (x - 3.7) / 0.013],
+    [{ kind: "expression", expression: "x * x" }, (x) => x * x],
+  ];
+  const finiteOr = (value: number, other: number) => (Number.isFinite(Math.fround(value)) ? value : other);
+
+  function check(feature: FittedNumber, values: number[], meaning: (x: number) => number) {
+    const isNull = (row: number) => row % 5 === 2;
+    const data = new Float32Array(2 * values.length);
+    const target = { data, offset: 1, stride: 2 };
+    const refused = kernels.numbers(numberVector(values, isNull), compileNumber(feature), target);
+    const missing = feature.missing === null ? Number.NaN : meaning(feature.missing);
+    const bad = feature.nonFinite === "impute" ? missing : Number.NaN;
+    const expected = Float32Array.from(values, (x, r) => {
+      if (isNull(r)) return missing;
+      return Number.isFinite(x) ? finiteOr(meaning(x), bad) : bad;
+    });
+    const results = Float32Array.from(values, (_, r) => data[2 * r + 1]);
+    // As bits, so that -0 is not 0.
+    expect(new Int32Array(results.buffer)).toEqual(new Int32Array(expected.buffer));
+    expect(refused).toBe(expected.filter((x) => Number.isNaN(x)).length);
+  }
+
+  it.each(transforms)("transform numbers, nulls and what is not finite: $kind", (transform, meaning) => {
+    const feature = targetFeature("x", "x");
+    const rule = fc.record({
+      missing: fc.constantFrom(null, 0, 2.5),
+      nonFinite: fc.constantFrom("refuse" as const, "impute" as const),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.double(), { minLength: 1, maxLength: 100 }), rule, (values, rule) => {
+        check({ ...feature, ...rule, transform }, values, meaning);
+      }),
+    );
+  });
+
+  it("round a logarithm to the f32 that Math.log1p gives", () => {
+    const key = drawKey(1, 2, 3);
+    const values = Array.from({ length: 60_000 }, (_, i) => {
+      const x = draw(key, i);
+      return i % 3 === 0 ? x % 5000 : x / 2 ** (x % 64);
+    });
+    // Where an f32 ends and the next begins: what the last bit of a double decides.
+    for (let i = 1; i < 2000; i++) values.push(Math.expm1(Math.fround(i / 100) * (1 + 2 ** -24)));
+    const feature = { ...targetFeature("x", "x"), transform: { kind: "log" } as const };
+    check(feature, values, (x) => Math.log1p(x));
+  });
+});

@@ -1,0 +1,26 @@
+import { loadAddon } from "../backends/native/addon.js";
+import type { DenseTransform, TextTransform } from "../features/transform.js";
+import { nativeKernels } from "./native-kernels.js";
+import { plainKernels } from "./plain-kernels.js";
+import type { NumberVector, TextVector } from "./vectors.js";
+
+/** Where a column's results lie in a row-major matrix: row r at `data[offset + r*stride]`. */
+export interface Target<Values> {
+  readonly data: Values;
+  readonly offset: number;
+  readonly stride: number;
+}
+
+/** Transforms of whole columns, natively or in plain TypeScript; the results are the same bits. */
+export interface ColumnKernels {
+  /** Ids or refusals of texts, `missing` for those that are null or empty. Returns how many are negative. */
+  texts(vector: TextVector, transform: TextTransform, missing: number, ids: Target<Int32Array>): number;
+  /** Numbers of the model, NaN where one is refused. Returns how many are NaN. */
+  numbers(vector: NumberVector, transform: DenseTransform, results: Target<Float32Array>): number;
+}
+
+/** The fastest there are. */
+export function chooseKernels(): ColumnKernels {
+  const { addon } = loadAddon();
+  return addon ? nativeKernels(addon) : plainKernels;
+}

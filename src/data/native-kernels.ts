@@ -1,0 +1,41 @@
+import type { Addon } from "../backends/native/addon.js";
+import type { DenseTransform } from "../features/transform.js";
+import type { ColumnKernels, Target } from "./column-kernels.js";
+import { plainKernels } from "./plain-kernels.js";
+import type { NumberVector } from "./vectors.js";
+
+/**
+ * The native core reads the texts where DuckDB has them, and no JavaScript value is made of any. The vector, which
+ * holds the chunk, is alive throughout each call.
+ */
+export function nativeKernels(addon: Addon): ColumnKernels {
+  return {
+    texts(vector, { mapping }, missing, ids) {
+      if (mapping.kind === "hash") return addon.hashTexts(vector, mapping.size, missing, ids);
+      return addon.lookUpTexts(vector, mapping.vocabulary, mapping.unknown, missing, ids);
+    },
+
+    numbers(vector, dense, results) {
+      const { transform, missing } = dense;
+      if (transform.kind === "expression") return plainKernels.numbers(vector, dense, results);
+      const open = addon.encodeNumbers(vector, transform, missing, results);
+      return open === 0 ? 0 : settle(vector, dense, results);
+    },
+  };
+}
+
+/** What the native core left open, by the plain transform; returns how many are refused. */
+function settle(
+  vector: NumberVector,
+  { encode }: DenseTransform,
+  { data, offset, stride }: Target<Float32Array>,
+): number {
+  let refused = 0;
+  for (let r = 0; r < vector.rows; r++) {
+    const at = offset + r * stride;
+    if (!Number.isNaN(data[at])) continue;
+    if (!vector.isNull(r)) data[at] = encode(vector.values[r]);
+    if (Number.isNaN(data[at])) refused++;
+  }
+  return refused;
+}
