@@ -7,8 +7,14 @@ from fixture_models import ACTIVATIONS, first_order
 # --- weights ---
 
 
+def suffix_of(c):
+    return c.get("fm", {}).get("embeddingSuffix", "")
+
+
 def deepfm_weights(w, c):
     w.first_order(c["wide"]["embeddingDim"])
+    if suffix_of(c):
+        w.tables("embeddings" + suffix_of(c), c["embeddingDim"])
     width = w.mlp("deep_mlp", len(w.categorical) * c["embeddingDim"] + w.numbers, c["deep"]["mlp"])
     if "final" in c:
         head(w, w.mlp("final_mlp", 1 + c["embeddingDim"] + width, c["final"]))
@@ -52,7 +58,7 @@ def products_by_dimension(e):
 def deepfm(s, c):
     wide = first_order(s, c["wide"]["features"])
     deep = s.mlp(side_by_side(s, c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
-    e = stacked(s, c["fm"]["features"] if "fm" in c else c["deep"]["features"])
+    e = stacked(s, c["fm"]["features"] if "fm" in c else c["deep"]["features"], "embeddings" + suffix_of(c))
     if "final" in c:
         hidden = torch.cat([wide, products_by_dimension(e), deep], 1)
         return s.linear(s.mlp(hidden, "final_mlp", c["final"]), "output")

@@ -75,6 +75,9 @@ def fwfm_weights(w, c):
 
 def nfm_weights(w, c):
     w.first_order(1)
+    if "pooled" in c:
+        norm(w, "pooled.norm", c["embeddingDim"])
+        w.running("pooled.norm", c["embeddingDim"])
     head(w, w.mlp("mlp", c["embeddingDim"], c["mlp"]), bias=False)
 
 
@@ -135,8 +138,8 @@ def side_by_side(s, names):
     return torch.cat(parts + ([s.numbers(numeric)] if numeric else []), 1)
 
 
-def stacked(s, names):
-    return torch.stack([s.lookup(name, "embeddings") for name in s.split(names)[0]], 1)
+def stacked(s, names, tables="embeddings"):
+    return torch.stack([s.lookup(name, tables) for name in s.split(names)[0]], 1)
 
 
 def layer_norm(s, x, name):
@@ -205,6 +208,8 @@ def nfm(s, c):
     e = stacked(s, c["features"])
     i, j = torch.triu_indices(e.shape[1], e.shape[1], offset=1)
     pooled = (e[:, i] * e[:, j]).sum(1)
+    if "pooled" in c:
+        pooled = s.norm(pooled, "pooled.norm", c["pooled"]["norm"])
     return first_order(s, c["features"]) + s.linear(s.mlp(pooled, "mlp", c["mlp"]), "output")
 
 

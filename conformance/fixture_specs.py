@@ -237,4 +237,12 @@ SPECS = {
         "weightedBags": ["seen", "liked"],
         "runs": FAMILY_RUNS,
     },
+    "nfm_batch_norm": {
+        "model": {**FAMILY_SPECS["nfm"], "pooled": {"norm": "batch"}}, "features": ALL, "runs": FAMILY_RUNS,
+    },
+    "deepfm_suffix": {
+        "model": deepfm_spec(fm={"features": EMBEDDED, "embeddingSuffix": "_fm"}),
+        "features": ALL,
+        "runs": FAMILY_RUNS,
+    },
 }

@@ -132,7 +132,7 @@ def make_weights(spec, rng):
     if kind in others:
         categorical = [f["name"] for f in spec["features"] if not is_number(f)]
         family = SimpleNamespace(
-            add=add, mlp=add_mlp, tables=add_tables, first_order=add_first_order, numbers=numbers,
+            add=add, mlp=add_mlp, running=add_running, tables=add_tables, first_order=add_first_order, numbers=numbers,
             categorical=categorical,
         )
         others[kind](family, model)
@@ -228,7 +228,7 @@ def optimizer(weights, config, l2):
 
 
 def is_table(name):
-    return name.startswith(("embeddings.", "wide_embeddings.")) or (name.startswith("linear.") and name.count(".") == 2)
+    return name.startswith(("embeddings.", "embeddings_fm.", "wide_embeddings.")) or (name.startswith("linear.") and name.count(".") == 2)
 
 
 def forward(spec, weights, data, rows, training, sparse=False):

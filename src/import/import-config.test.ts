@@ -181,6 +181,19 @@ describe("a pipeline config of TorchEasyRec", () => {
     });
   });
 
+  it("takes the wide group's initialiser, and the suffix of a group's tables", () => {
+    const text = fixture("deepfm")
+      .replace(/deepfm \{/, 'deepfm { wide_embedding_dim: 8 wide_init_fn: "nn.init.normal_,std=0.02"')
+      .replace(/group_name: "deep"/, '$& embedding_name_suffix: "_deep"');
+    const { config } = importPipeline(text, "pipeline.config");
+    expect(config.model).toMatchObject({
+      wide: { embeddingDim: 8, initializer: { kind: "normal", std: 0.02 } },
+      deep: { embeddingSuffix: "_deep" },
+    });
+    const [flat] = [fixture("dcn_v2").replace(/group_name: "\w+"/, '$& embedding_name_suffix: "_x"')];
+    expect(importPipeline(flat, "pipeline.config").warnings.join()).toMatch(/embedding_name_suffix/);
+  });
+
   it("takes a tokenizer.json, its rows by token id, and the text normaliser's steps", () => {
     const file = fileURLToPath(new URL("../features/fixtures/word_piece.tokenizer.json", import.meta.url));
     const words = 'vocab_file: "words.txt" default_bucketize_value: 0';

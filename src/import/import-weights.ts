@@ -130,7 +130,7 @@ class StateDict {
     const { table } = features.find(
       (feature) => feature.table && tableName(feature.config as { name: string }) === embedding,
     )!;
-    const suffix = tables === "embeddings" ? "" : "_wide";
+    const suffix = tables.startsWith("embeddings") ? tables.slice("embeddings".length) : "_wide";
     const tails = [
       `embedding_bags.${table!.name}${suffix}.weight`,
       `embeddings.${table!.name}${suffix}.weight`,

@@ -4,6 +4,11 @@ import type { ModelInput } from "../models/index.js";
 import { initializerOf } from "./map-features.js";
 import type { Section } from "./section.js";
 
+interface EmbeddedGroup {
+  readonly features: string[];
+  readonly embeddingSuffix?: string;
+}
+
 type MlpInput = z.input<typeof mlpSchema>;
 
 /** The groups of a config by name, each with its features; what is asked for is taken care of. */
@@ -20,11 +25,6 @@ class Groups {
             "group_type",
             "Groups are DEEP or WIDE here: pool sequences into ids features.",
           );
-        section.onlyDefault(
-          "embedding_name_suffix",
-          "",
-          "Remove it: features share a table by embedding_name alone.",
-        );
         const name = section.text("group_name") ?? section.missing("group_name");
         return [name, { features: section.texts("feature_names"), section }];
       }),
@@ -33,13 +33,32 @@ class Groups {
   }
 
   find(name: string): string[] | undefined {
+    const group = this.groups.get(name);
+    group?.section.ignore(["embedding_name_suffix"], "changes nothing: no other group has these tables");
+    return this.take(name)?.features;
+  }
+
+  /** A group whose tables other groups may have too, or none by such a suffix. */
+  embedded(name: string): EmbeddedGroup | undefined {
+    const group = this.take(name);
+    const embeddingSuffix = group?.section.text("embedding_name_suffix");
+    return group && { features: group.features, ...(embeddingSuffix && { embeddingSuffix }) };
+  }
+
+  private take(name: string) {
     this.used.add(name);
-    return this.groups.get(name)?.features;
+    return this.groups.get(name);
   }
 
   get(name: string, model: Section): string[] {
-    const features = this.find(name);
-    if (features) return features;
+    return this.find(name) ?? this.missing(name, model);
+  }
+
+  getEmbedded(name: string, model: Section): EmbeddedGroup {
+    return this.embedded(name) ?? this.missing(name, model);
+  }
+
+  private missing(name: string, model: Section): never {
     throw model.error("feature_groups", {
       what: `the model needs a group "${name}"`,
       got: [...this.groups.keys()].join(", "),
@@ -122,8 +141,8 @@ const MODELS: Readonly<Record<string, Mapper>> = {
   },
 
   deepfm(settings, groups, model) {
-    const fm = groups.find("fm");
-    return { kind: "deepfm", ...wideAndDeep(settings, groups, model), ...(fm && { fm: { features: fm } }) };
+    const fm = groups.embedded("fm");
+    return { kind: "deepfm", ...wideAndDeep(settings, groups, model), ...(fm && { fm }) };
   },
 
   wide_and_deep(settings, groups, model) {
@@ -131,16 +150,10 @@ const MODELS: Readonly<Record<string, Mapper>> = {
   },
 
   xdeepfm(settings, groups, model) {
-    const initializer = initializerOf(settings, "wide_init_fn");
-    const wide = {
-      features: groups.get("wide", model),
-      embeddingDim: settings.number("wide_embedding_dim") ?? 16,
-      ...(initializer && { initializer: initializer as { kind: "normal"; std: number } }),
-    };
     return {
       kind: "xdeepfm",
-      wide,
-      deep: { features: groups.get("deep", model), mlp: mlp(settings.required("deep")) },
+      wide: wide(settings, groups, model, 16),
+      deep: { ...groups.getEmbedded("deep", model), mlp: mlp(settings.required("deep")) },
       cin: { layers: settings.required("cin").numbers("cin_layer_size") },
       final: mlp(settings.required("final")),
     };
@@ -206,13 +219,20 @@ function denseAndSparse(settings: Section, groups: Groups) {
   return { dense: { features, mlp: mlp(section ?? settings.missing("dense_mlp")) }, sparse };
 }
 
+function wide(settings: Section, groups: Groups, model: Section, defaultDim: number) {
+  const initializer = initializerOf(settings, "wide_init_fn");
+  return {
+    features: groups.get("wide", model),
+    embeddingDim: settings.number("wide_embedding_dim") ?? defaultDim,
+    ...(initializer && { initializer: initializer as { kind: "normal"; std: number } }),
+  };
+}
+
 function wideAndDeep(settings: Section, groups: Groups, model: Section) {
-  if (settings.has("wide_init_fn"))
-    throw settings.unsupported("wide_init_fn", "Remove it: the weights of the wide term begin at zero here.");
   const final = settings.section("final");
   return {
-    wide: { features: groups.get("wide", model), embeddingDim: settings.number("wide_embedding_dim") ?? 4 },
-    deep: { features: groups.get("deep", model), mlp: mlp(settings.required("deep")) },
+    wide: wide(settings, groups, model, 4),
+    deep: { ...groups.getEmbedded("deep", model), mlp: mlp(settings.required("deep")) },
     ...(final && { final: mlp(final) }),
   };
 }

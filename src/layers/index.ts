@@ -12,6 +12,7 @@ export {
   mlpDenseEmbeddings,
   type NamedNumber,
 } from "./dense-embedding.js";
+export { dropoutLayer, dropoutRate } from "./dropout-layer.js";
 export { embed, join, stack } from "./embedding-layer.js";
 export { layerNormLayer } from "./layer-norm-layer.js";
 export { linearCompress } from "./linear-compress.js";

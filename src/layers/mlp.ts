@@ -1,13 +1,11 @@
 import { z } from "zod";
 import type { Tensor } from "../graph/tensor.js";
-import { dropout } from "../ops/dropout.js";
 import { activationLayer, activationNames } from "./activation-layer.js";
 import { batchNormLayer } from "./batch-norm-layer.js";
+import { dropoutLayer, dropoutRate } from "./dropout-layer.js";
 import { layerNormLayer } from "./layer-norm-layer.js";
 import { linearLayer } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
-
-const rate = z.number().min(0).lt(1);
 
 export const mlpSchema = z
   .strictObject({
@@ -16,7 +14,7 @@ export const mlpSchema = z
     activation: z.enum(activationNames).default("relu"),
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate, of all layers or of each. */
-    dropout: z.union([rate, z.array(rate)]).default(0),
+    dropout: z.union([dropoutRate, z.array(dropoutRate)]).default(0),
     /** Default: no bias where batch normalisation would take it out again. */
     bias: z.boolean().optional(),
   })
@@ -39,7 +37,7 @@ export function mlp(scope: Scope, x: Tensor, config: MlpConfig): Tensor {
     const sum = linearLayer(layer, input, { units, bias: config.bias ?? config.norm !== "batch" });
     const normed = normalize(layer.child("norm"), sum, config.norm);
     const active = activationLayer(layer, normed, config.activation);
-    return dropOut(layer, active, Array.isArray(config.dropout) ? config.dropout[i] : config.dropout);
+    return dropoutLayer(layer, active, Array.isArray(config.dropout) ? config.dropout[i] : config.dropout);
   }, x);
 }
 
@@ -47,9 +45,4 @@ function normalize(scope: Scope, x: Tensor, norm: MlpConfig["norm"]): Tensor {
   if (norm === "batch") return batchNormLayer(scope, x);
   if (norm === "layer") return layerNormLayer(scope, x);
   return x;
-}
-
-function dropOut(scope: Scope, x: Tensor, rate: number): Tensor {
-  if (rate === 0 || scope.mode === "inference") return x;
-  return scope.apply(dropout, [x], { rate, stream: scope.stream("dropout") })[0];
 }

@@ -38,7 +38,7 @@ export const dcnV2 = defineModel({
   kind: "dcnV2",
   schema,
   build(features, config, scope) {
-    const x = join(scope, groupParts(features, config.features, "model.features", config.embeddingDim));
+    const x = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
     const narrowed = config.backbone ? mlp(scope.child("backbone_mlp"), x, config.backbone) : x;
     const crossed = crossNetworkV2(scope.child("cross"), narrowed, config.cross);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;

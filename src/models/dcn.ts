@@ -33,7 +33,7 @@ export const dcn = defineModel({
   kind: "dcn",
   schema,
   build(features, config, scope) {
-    const x = join(scope, groupParts(features, config.features, "model.features", config.embeddingDim));
+    const x = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
     const crossed = crossNetwork(scope.child("cross"), x, config.cross.layers);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;
     const hidden = config.final ? mlp(scope.child("final_mlp"), both, config.final) : both;

@@ -5,20 +5,16 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
 import { checkFields, groupParts } from "./fields.js";
-import { firstOrder } from "./logistic-regression.js";
+import { wideFirstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
-import { embeddingDim, featureGroup } from "./schema.js";
+import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("deepfm"),
-  wide: z.strictObject({
-    features: featureGroup,
-    /** A weight of an id is the sum of so many numbers. TorchEasyRec's default is 4; 1 is the paper's. */
-    embeddingDim: z.int().positive().default(4),
-  }),
-  deep: z.strictObject({ features: featureGroup, mlp: mlpSchema }),
+  wide: wideGroup,
+  deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   /** Whose embeddings are multiplied in pairs; by default the features of the deep group that have embeddings. */
-  fm: z.strictObject({ features: featureGroup }).optional(),
+  fm: z.strictObject(embeddedGroup).optional(),
   embeddingDim,
   /** An MLP over the wide term, the pair products by dimension and the deep MLP's output, instead of their sum. */
   final: mlpSchema.optional(),
@@ -32,14 +28,13 @@ export const deepfm = defineModel({
   kind: "deepfm",
   schema,
   build(features, { wide, deep, fm, embeddingDim, final }, scope) {
-    const linear = scope.child("linear");
-    const wideTerm = firstOrder(features, wide.features, "model.wide.features", linear, wide.embeddingDim);
-    const parts = groupParts(features, deep.features, "model.deep.features", embeddingDim);
+    const wideTerm = wideFirstOrder(features, wide, scope);
+    const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
 
     const path = fm ? "model.fm.features" : "model.deep.features";
     const names = fm?.features ?? features.partition(deep.features, path).categorical;
-    const fields = features.equalEmbeddings(names, path, embeddingDim);
+    const fields = features.equalEmbeddings(names, path, embeddingDim, (fm ?? deep).embeddingSuffix);
     checkFields(fields, path);
     const [pairs] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
 

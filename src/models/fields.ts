@@ -3,21 +3,28 @@ import { ConfigError } from "../errors.js";
 import type { Tensor } from "../graph/tensor.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
+import { firstOrder } from "./logistic-regression.js";
 import type { ModelFeatures } from "./model.js";
-import { embeddingDim, featureGroup } from "./schema.js";
+import { embeddedGroup, embeddingDim, featureGroup } from "./schema.js";
 
 /** The groups of models whose dense features become one more field beside the sparse ones. */
 export const fieldGroups = {
   /** Numbers, and the MLP that turns them into one more field; its last width is the embedding dim. */
   dense: z.strictObject({ features: featureGroup, mlp: mlpSchema }).optional(),
   /** Categorical features of one embedding dim. */
-  sparse: z.strictObject({ features: featureGroup }),
+  sparse: z.strictObject(embeddedGroup),
   embeddingDim,
 };
 
+/** A group of features, and the suffix of its tables. */
+export interface EmbeddedGroup {
+  readonly features: readonly string[];
+  readonly embeddingSuffix?: string;
+}
+
 export interface FieldsConfig {
   readonly dense?: { readonly features: readonly string[]; readonly mlp: z.output<typeof mlpSchema> };
-  readonly sparse: { readonly features: readonly string[] };
+  readonly sparse: EmbeddedGroup;
   readonly embeddingDim: number;
 }
 
@@ -31,6 +38,7 @@ export function denseAndSparseFields(
     config.sparse.features,
     "model.sparse.features",
     config.embeddingDim,
+    config.sparse.embeddingSuffix,
   );
   const dim = sparse[0].shape[1] as number;
   return { dense: config.dense && denseField(features, config.dense, dim, scope), sparse };
@@ -69,14 +77,31 @@ export function checkFields(fields: readonly Tensor[], path: string): void {
   });
 }
 
+/**
+ * The first lines of every factorization machine: the first-order term [B, 1] of all features, and the embeddings
+ * [B, dim] of those that have one.
+ */
+export function factorizationTerms(
+  features: ModelFeatures,
+  { features: names, embeddingDim }: { readonly features: readonly string[]; readonly embeddingDim: number },
+  scope: Scope,
+): { linear: Tensor; fields: Tensor[] } {
+  const path = "model.features";
+  const { categorical } = features.partition(names, path);
+  const linear = firstOrder(features, names, path, scope.child("linear"));
+  const fields = features.equalEmbeddings(categorical, path, embeddingDim);
+  checkFields(fields, path);
+  return { linear, fields };
+}
+
 /** The embeddings and numbers of a group side by side, [B, total]. */
 export function groupParts(
   features: ModelFeatures,
-  names: readonly string[],
+  { features: names, embeddingSuffix }: EmbeddedGroup,
   path: string,
   defaultDim: number,
 ): Tensor[] {
   const { categorical, numeric } = features.partition(names, path);
-  const parts = features.embeddings(categorical, path, defaultDim);
+  const parts = features.embeddings(categorical, path, defaultDim, embeddingSuffix);
   return numeric.length > 0 ? [...parts, features.numbers(numeric, path)] : parts;
 }

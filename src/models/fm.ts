@@ -2,7 +2,7 @@ import { z } from "zod";
 import { stack } from "../layers/embedding-layer.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
-import { firstOrder } from "./logistic-regression.js";
+import { factorizationTerms } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
 
@@ -16,11 +16,8 @@ export const fm = defineModel({
   kind: "fm",
   schema,
   build(features, config, scope) {
-    const path = "model.features";
-    const { categorical } = features.partition(config.features, path);
-    const linear = firstOrder(features, config.features, path, scope.child("linear"));
-    const fields = stack(scope, features.equalEmbeddings(categorical, path, config.embeddingDim));
-    const [pairs] = scope.apply(factorizationMachine, [fields], {});
+    const { linear, fields } = factorizationTerms(features, config, scope);
+    const [pairs] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
     return scope.apply(add, [linear, scope.apply(sumColumns, [pairs], {})[0]], {})[0];
   },
 });

@@ -3,8 +3,7 @@ import { stack } from "../layers/embedding-layer.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { add } from "../ops/arithmetic.js";
 import { dotInteraction } from "../ops/dot-interaction.js";
-import { checkFields } from "./fields.js";
-import { firstOrder } from "./logistic-regression.js";
+import { factorizationTerms } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
 
@@ -25,11 +24,7 @@ export const fwfm = defineModel({
   kind: "fwfm",
   schema,
   build(features, config, scope) {
-    const path = "model.features";
-    const { categorical } = features.partition(config.features, path);
-    const linear = firstOrder(features, config.features, path, scope.child("linear"));
-    const fields = features.equalEmbeddings(categorical, path, config.embeddingDim);
-    checkFields(fields, path);
+    const { linear, fields } = factorizationTerms(features, config, scope);
     const [pairs] = scope.apply(dotInteraction, [stack(scope, fields)], {});
     const weighted = linearLayer(scope.child("pairs"), pairs, { units: 1, bias: false });
     return scope.apply(add, [linear, weighted], {})[0];

@@ -5,8 +5,9 @@ import { linearLayer, zeros } from "../layers/linear-layer.js";
 import type { Scope } from "../layers/scope.js";
 import { addBias } from "../ops/add-bias.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
-import { defineModel, type ModelFeatures } from "./model.js";
-import { featureGroup } from "./schema.js";
+import { initializerOf } from "./feature-info.js";
+import { defineModel, type GroupPath, type ModelFeatures, type WeightTables } from "./model.js";
+import { featureGroup, type wideGroup } from "./schema.js";
 
 const schema = z.strictObject({ kind: z.literal("logisticRegression"), features: featureGroup });
 
@@ -18,21 +19,31 @@ export const logisticRegression = defineModel({
     firstOrder(features, config.features, "model.features", scope.child("linear")),
 });
 
+/** The first-order term of a wide group. */
+export function wideFirstOrder(
+  features: ModelFeatures,
+  { features: names, embeddingDim: dim, initializer }: z.output<typeof wideGroup>,
+  scope: Scope,
+): Tensor {
+  const own = { dim, initializer: initializerOf(initializer) };
+  return firstOrder(features, names, "model.wide.features", scope.child("linear"), own);
+}
+
 /**
  * The first-order term [B, 1] of any model: `b + sum of the ids' weights + w · numbers`. A weight of an id is the sum of
- * `dim` numbers of its table `linear.<embedding>.weight`.
+ * `own.dim` numbers of its table `linear.<embedding>.weight`.
  */
 export function firstOrder(
   features: ModelFeatures,
   names: readonly string[],
-  path: string,
+  path: GroupPath,
   scope: Scope,
-  dim = 1,
+  own: Omit<WeightTables, "tables"> = {},
 ): Tensor {
   const { categorical, numeric } = features.partition(names, path, "type");
   const parts: Tensor[] = [];
   if (categorical.length > 0) {
-    const weights = join(scope, features.weights(categorical, path, "linear", dim));
+    const weights = join(scope, features.weights(categorical, path, { tables: "linear", ...own }));
     parts.push(scope.apply(sumColumns, [weights], {})[0]);
   }
   if (numeric.length > 0) {

@@ -42,7 +42,7 @@ export const maskNet = defineModel({
   kind: "maskNet",
   schema,
   build(features, config, scope) {
-    const v = join(scope, groupParts(features, config.features, "model.features", config.embeddingDim));
+    const v = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
     const masked = maskBlocks(scope, v, config);
     const hidden = config.mlp ? mlp(scope.child("mlp"), masked, config.mlp) : masked;
     return linearLayer(scope.child("output"), hidden, { units: 1 });

@@ -20,9 +20,10 @@ export const matrixFactorization = defineModel({
   schema,
   build(features, config, scope) {
     const names = [config.user, config.item];
-    const [user, item] = features.equalEmbeddings(names, "model", config.embeddingDim);
+    const paths = { [config.user]: "model.user", [config.item]: "model.item" };
+    const [user, item] = features.equalEmbeddings(names, paths, config.embeddingDim);
     const [product] = scope.apply(multiply, [user, item], {});
-    const biases = firstOrder(features, names, "model", scope.child("linear"));
+    const biases = firstOrder(features, names, paths, scope.child("linear"));
     return scope.apply(add, [biases, scope.apply(sumColumns, [product], {})[0]], {})[0];
   },
 });

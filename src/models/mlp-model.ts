@@ -18,7 +18,7 @@ export const mlpModel = defineModel({
   kind: "mlp",
   schema,
   build(features, config, scope) {
-    const parts = groupParts(features, config.features, "model.features", config.embeddingDim);
+    const parts = groupParts(features, config, "model.features", config.embeddingDim);
     const hidden = mlp(scope.child("mlp"), join(scope, parts), config.mlp);
     return linearLayer(scope.child("output"), hidden, { units: 1 });
   },

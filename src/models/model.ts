@@ -28,6 +28,15 @@ export interface OwnTables {
   readonly trainable?: boolean;
 }
 
+/** Where the names of a group stand in the config: the path of their list, or of each. */
+export type GroupPath = string | Readonly<Record<string, string>>;
+
+const placeOf = (path: GroupPath, names: readonly string[], name: string): string =>
+  typeof path === "string" ? `${path}[${names.indexOf(name)}]` : path[name];
+
+/** Tables of first-order weights. */
+export type WeightTables = Pick<OwnTables, "tables" | "initializer"> & { readonly dim?: number };
+
 /**
  * A model: a config, and a function from features to logits [B, 1] that reads like its paper. The function checks
  * what the schema cannot (that features exist and dims agree), throwing ConfigError with the config path.
@@ -53,13 +62,13 @@ export class ModelFeatures {
   ) {}
 
   /** The numbers of a group side by side, [B, total width]. */
-  numbers(names: readonly string[], path: string): Tensor {
-    const parts = names.map((name, i) => {
-      const feature = this.find(name, `${path}[${i}]`);
+  numbers(names: readonly string[], path: GroupPath): Tensor {
+    const parts = names.map((name) => {
+      const feature = this.find(name, placeOf(path, names, name));
       if (feature.type === "f32") return this.input(feature);
       throw new ConfigError({
         what: `"${name}" is not a number`,
-        where: `${path}[${i}]`,
+        where: placeOf(path, names, name),
         got: `a feature of ids`,
         expected: 'a feature of kind "number" without boundaries',
         next: "Move it to a group that embeds its features.",
@@ -74,11 +83,11 @@ export class ModelFeatures {
    */
   partition(
     names: readonly string[],
-    path: string,
+    path: GroupPath,
     by: "embedding" | "type" = "embedding",
   ): { categorical: string[]; numeric: string[] } {
     const isNumber = (name: string): boolean => {
-      const feature = this.find(name, `${path}[${names.indexOf(name)}]`);
+      const feature = this.find(name, placeOf(path, names, name));
       return feature.type === "f32" && (by === "type" || feature.denseEmbedding === undefined);
     };
     return { categorical: names.filter((name) => !isNumber(name)), numeric: names.filter(isNumber) };
@@ -86,20 +95,20 @@ export class ModelFeatures {
 
   /**
    * The embeddings of a group, one [B, dim] a feature. The dim is the feature's own or `defaultDim`.
-   * Tables are parameters `<tables>.<embedding>.weight`.
+   * Tables are parameters `embeddings<suffix>.<embedding>.weight`, shared by groups of one suffix.
    */
-  embeddings(names: readonly string[], path: string, defaultDim: number, tables = "embeddings"): Tensor[] {
-    const dense = this.denseEmbeddings(names, defaultDim);
-    return names.map((name, i) => {
+  embeddings(names: readonly string[], path: GroupPath, defaultDim: number, suffix = ""): Tensor[] {
+    const dense = this.denseEmbeddings(names, defaultDim, suffix);
+    return names.map((name) => {
       const embedded = dense.get(name);
       if (embedded) return embedded;
-      const feature = this.categorical(name, `${path}[${i}]`);
-      return this.lookup(feature, tables, feature.dim ?? defaultDim);
+      const feature = this.categorical(name, placeOf(path, names, name));
+      return this.lookup(feature, `embeddings${suffix}`, feature.dim ?? defaultDim);
     });
   }
 
   /** The numbers among the names that get embeddings, those of one setting together; [B, dim] by name. */
-  private denseEmbeddings(names: readonly string[], defaultDim: number): Map<string, Tensor> {
+  private denseEmbeddings(names: readonly string[], defaultDim: number, suffix: string): Map<string, Tensor> {
     const settings = new Map<string, { setting: DenseEmbedding; numbers: NumberFeature[] }>();
     for (const name of names) {
       const feature = this.features.get(name);
@@ -109,7 +118,7 @@ export class ModelFeatures {
       settings.set(key, { setting, numbers: [...(settings.get(key)?.numbers ?? []), feature] });
     }
     const embedded = new Map<string, Tensor>();
-    const scope = this.scope.child("dense_embeddings");
+    const scope = this.scope.child(`dense_embeddings${suffix}`);
     for (const { setting, numbers } of settings.values()) {
       const dim = setting.dim ?? defaultDim;
       const named = numbers.map((feature) => ({ name: feature.name, x: this.input(feature) }));
@@ -121,31 +130,34 @@ export class ModelFeatures {
   }
 
   /** The embeddings of a group whose dims must agree, because the model multiplies them. */
-  equalEmbeddings(names: readonly string[], path: string, defaultDim: number): Tensor[] {
-    const parts = this.embeddings(names, path, defaultDim);
+  equalEmbeddings(names: readonly string[], path: GroupPath, defaultDim: number, suffix = ""): Tensor[] {
+    const parts = this.embeddings(names, path, defaultDim, suffix);
     const dims = parts.map((part) => part.shape[1] as number);
     const odd = dims.findIndex((dim) => dim !== dims[0]);
     if (odd < 0) return parts;
     throw new ConfigError({
       what: "the features of this group must have one embedding dim",
-      where: `${path}[${odd}]`,
+      where: placeOf(path, names, names[odd]),
       got: `"${names[odd]}" has dim ${dims[odd]}`,
       expected: `${dims[0]}, as "${names[0]}" has`,
       next: `Set dim of "${names[odd]}" to ${dims[0]}, or leave dim out to use the model's embeddingDim.`,
     });
   }
 
-  /** First-order weights, one [B, dim] a feature, zero at the start. Tables are `<tables>.<embedding>.weight`. */
-  weights(names: readonly string[], path: string, tables: string, dim = 1): Tensor[] {
-    // They are no embeddings that came from elsewhere: frozen, they would stay zero.
-    const start = { initializer: { kind: "constant", value: 0 }, trainable: true } as const;
-    return this.ownEmbeddings(names, path, { tables, dim, ...start });
+  /** First-order weights, one [B, dim] a feature. Tables are `<tables>.<embedding>.weight`, by default zero at first. */
+  weights(
+    names: readonly string[],
+    path: GroupPath,
+    { tables, dim = 1, initializer = { kind: "constant", value: 0 } }: WeightTables,
+  ): Tensor[] {
+    // They are no embeddings that came from elsewhere: frozen, they would stay as they start.
+    return this.ownEmbeddings(names, path, { tables, dim, initializer, trainable: true });
   }
 
   /** Embeddings of a group from tables of its own, all of one dim whatever the features say of theirs. */
-  ownEmbeddings(names: readonly string[], path: string, { tables, dim, ...own }: OwnTables): Tensor[] {
-    return names.map((name, i) => {
-      const feature = this.categorical(name, `${path}[${i}]`);
+  ownEmbeddings(names: readonly string[], path: GroupPath, { tables, dim, ...own }: OwnTables): Tensor[] {
+    return names.map((name) => {
+      const feature = this.categorical(name, placeOf(path, names, name));
       const { initializer = feature.initializer, trainable = feature.trainable } = own;
       return this.lookup({ ...feature, initializer, trainable }, tables, dim);
     });

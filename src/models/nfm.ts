@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { batchNormLayer } from "../layers/batch-norm-layer.js";
+import { dropoutLayer, dropoutRate } from "../layers/dropout-layer.js";
 import { stack } from "../layers/embedding-layer.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
-import { checkFields } from "./fields.js";
-import { firstOrder } from "./logistic-regression.js";
+import { factorizationTerms } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
 
@@ -14,6 +15,10 @@ const schema = z.strictObject({
   /** Features of one embedding dim; plain numbers enter the first-order term only. */
   features: featureGroup,
   embeddingDim,
+  /** Of the pooled products: batch normalisation and dropout, both of which the paper has. */
+  pooled: z
+    .strictObject({ norm: z.enum(["none", "batch"]).default("none"), dropout: dropoutRate.default(0) })
+    .prefault({}),
   /** The MLP over the pooled products. */
   mlp: mlpSchema,
 });
@@ -27,13 +32,12 @@ export const nfm = defineModel({
   kind: "nfm",
   schema,
   build(features, config, scope) {
-    const path = "model.features";
-    const { categorical } = features.partition(config.features, path);
-    const linear = firstOrder(features, config.features, path, scope.child("linear"));
-    const fields = features.equalEmbeddings(categorical, path, config.embeddingDim);
-    checkFields(fields, path);
-    const [pooled] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
-    const hidden = mlp(scope.child("mlp"), pooled, config.mlp);
+    const { linear, fields } = factorizationTerms(features, config, scope);
+    const [products] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
+    const pooled = scope.child("pooled");
+    const { norm, dropout } = config.pooled;
+    const normed = norm === "batch" ? batchNormLayer(pooled.child("norm"), products) : products;
+    const hidden = mlp(scope.child("mlp"), dropoutLayer(pooled, normed, dropout), config.mlp);
     // The first-order term has the bias.
     const deep = linearLayer(scope.child("output"), hidden, { units: 1, bias: false });
     return scope.apply(add, [linear, deep], {})[0];

@@ -4,20 +4,16 @@ import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import { add } from "../ops/arithmetic.js";
 import { groupParts } from "./fields.js";
-import { firstOrder } from "./logistic-regression.js";
+import { wideFirstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
-import { embeddingDim, featureGroup } from "./schema.js";
+import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("wideAndDeep"),
   /** The linear model. */
-  wide: z.strictObject({
-    features: featureGroup,
-    /** A weight of an id is the sum of so many numbers. TorchEasyRec's default is 4; 1 is the paper's. */
-    embeddingDim: z.int().positive().default(4),
-  }),
+  wide: wideGroup,
   /** The MLP and what it sees. */
-  deep: z.strictObject({ features: featureGroup, mlp: mlpSchema }),
+  deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   embeddingDim,
   /** An MLP over the wide term and the deep MLP's output, instead of their sum. */
   final: mlpSchema.optional(),
@@ -31,9 +27,8 @@ export const wideAndDeep = defineModel({
   kind: "wideAndDeep",
   schema,
   build(features, { wide, deep, embeddingDim, final }, scope) {
-    const linear = scope.child("linear");
-    const wideTerm = firstOrder(features, wide.features, "model.wide.features", linear, wide.embeddingDim);
-    const parts = groupParts(features, deep.features, "model.deep.features", embeddingDim);
+    const wideTerm = wideFirstOrder(features, wide, scope);
+    const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const output = scope.child("output");
     if (final) {

@@ -12,12 +12,12 @@ import { initializerOf } from "./feature-info.js";
 import { groupParts } from "./fields.js";
 import { firstOrder } from "./logistic-regression.js";
 import { defineModel, type ModelFeatures } from "./model.js";
-import { embeddingDim, featureGroup } from "./schema.js";
+import { embeddedGroup, embeddingDim } from "./schema.js";
 
 /** The features that the compressed interaction network multiplies, and where their embeddings are. */
 const wide = z
   .strictObject({
-    features: featureGroup,
+    ...embeddedGroup,
     /** `own` tables, as TorchEasyRec has it, or those that the deep group looks up too, as the paper has it. */
     tables: z.enum(["own", "shared"]).default("own"),
     /** Of own tables; default 16. */
@@ -37,7 +37,7 @@ const wide = z
 const schema = z.strictObject({
   kind: z.literal("xdeepfm"),
   wide,
-  deep: z.strictObject({ features: featureGroup, mlp: mlpSchema }),
+  deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   embeddingDim,
   cin: cinSchema,
   /** A factorization machine over the wide group beside the network. */
@@ -60,7 +60,7 @@ export const xdeepfm = defineModel({
     const fields = stack(scope, wideFields(features, config));
     const maps = cin(scope.child("cin"), fields, config.cin);
     const { deep, embeddingDim } = config;
-    const parts = groupParts(features, deep.features, "model.deep.features", embeddingDim);
+    const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const pairs = config.fm ? [...scope.apply(factorizationMachine, [fields], {})] : [];
     const firstOrders = config.linear ? [wideTerm(features, config.wide.features, scope)] : [];
@@ -81,9 +81,11 @@ function wideFields(
   { wide, embeddingDim }: { wide: z.output<typeof schema>["wide"]; embeddingDim: number },
 ): Tensor[] {
   const path = "model.wide.features";
-  if (wide.tables === "shared") return features.equalEmbeddings(wide.features, path, embeddingDim);
+  const { tables, embeddingSuffix = "" } = wide;
+  if (tables === "shared")
+    return features.equalEmbeddings(wide.features, path, embeddingDim, embeddingSuffix);
   return features.ownEmbeddings(wide.features, path, {
-    tables: "wide_embeddings",
+    tables: `wide_embeddings${embeddingSuffix}`,
     dim: wide.embeddingDim ?? 16,
     initializer: initializerOf(wide.initializer),
   });

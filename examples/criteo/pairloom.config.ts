@@ -1,0 +1,45 @@
+import { defineConfig } from "pairloom";
+
+/**
+ * Will a display ad be clicked? DLRM on the Criteo display-advertising data as it comes: a label, 13 counts and 26
+ * hashed categories, separated by tabs, without a header; an empty field is missing. Criteo's terms allow
+ * non-commercial use and no redistribution, so the data is not part of this repository: `path` says where it is.
+ *
+ *   npx pairloom train examples/criteo/pairloom.config.ts
+ */
+const counts = Array.from({ length: 13 }, (_, i) => `I${i + 1}`);
+const categories = Array.from({ length: 26 }, (_, i) => `C${i + 1}`);
+
+export default defineConfig({
+  data: {
+    source: {
+      // Paths start where the command runs. The whole file is train.txt of the Kaggle challenge: add format: "tsv".
+      path: "../shared/data/criteo/train_first10k.tsv",
+      columns: ["clicked", ...counts, ...categories],
+      sql: "SELECT *, row_number() OVER () % 10 AS fold FROM source",
+    },
+    split: { train: "fold < 8", valid: "fold = 8", test: "fold = 9" },
+    label: "clicked",
+  },
+  features: [
+    // log(1 + x), and 0 where the count is missing or negative.
+    ...counts.map((name) => ({ kind: "number" as const, name, normalize: "log" as const })),
+    // Values seen fewer than ten times share a row, as most published results have it.
+    ...categories.map((name) => ({ kind: "id" as const, name, vocabulary: { minCount: 10 } })),
+  ],
+  model: {
+    kind: "dlrm",
+    embeddingDim: 16,
+    dense: { features: counts, mlp: { hiddenUnits: [512, 256, 64, 16] } },
+    sparse: { features: categories },
+    final: { hiddenUnits: [512, 256] },
+  },
+  train: {
+    batchSize: 256,
+    epochs: 1,
+    optimizer: {
+      dense: { kind: "adam", learningRate: 0.001 },
+      embedding: { kind: "adam", learningRate: 0.001 },
+    },
+  },
+});
