@@ -3,6 +3,7 @@ import type { Config } from "../config/config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type BinaryEvaluation, formatMetric } from "../metrics/index.js";
 import type { RunListener } from "../run/train-run.js";
+import { rowsPerStep } from "../train/gradient-accumulation.js";
 import { Progress } from "../train/progress.js";
 import { formatCount } from "../train/progress-line.js";
 import type { TrainingListener, TrainingResult } from "../train/trainer.js";
@@ -43,8 +44,8 @@ export class TrainDisplay implements RunListener {
   training(name: string, config: Config): TrainingListener {
     this.onTraining();
     const { progress } = this;
-    const { steps, batchSize } = config.train;
-    const lastRow = steps === undefined ? Number.POSITIVE_INFINITY : steps * batchSize;
+    const { steps } = config.train;
+    const lastRow = steps === undefined ? Number.POSITIVE_INFINITY : steps * rowsPerStep(config.train);
     const epochs = steps === undefined ? `/${config.train.epochs ?? 1}` : "";
     return {
       checkpointPassedOver: (dir, error) =>

@@ -9,7 +9,8 @@ import {
   ownModelOf,
 } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
-import { inferenceGraph } from "../train/model-graphs.js";
+import { checkAccumulation } from "../train/gradient-accumulation.js";
+import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/model-graphs.js";
 import { trainSchema } from "../train/train-config.js";
 import { type DataInput, dataSchema } from "./data.js";
 import { type FeatureInput, featuresSchema } from "./features.js";
@@ -70,9 +71,19 @@ export function resolveConfig(value: unknown): Config {
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
   refuseLeaks(parsed.data.data, parsed.data.features);
   const features = configuredFeatureInfos(parsed.data.features);
-  inferenceGraph({ model: parsed.data.model as ModelConfig, features });
+  const spec = { model: parsed.data.model as ModelConfig, features };
+  inferenceGraph(spec);
+  checkTraining(spec, parsed.data);
   checkGroups(parsed.data.train.groups, features);
   return parsed.data;
+}
+
+/** What only the graph of the whole step knows. */
+function checkTraining(spec: ModelSpec, { train, data }: Pick<Config, "train" | "data">): void {
+  if (train.gradientAccumulation === 1) return;
+  const { optimizer: optimizers, l2, loss, clip, average } = train;
+  const weighted = data.weight !== undefined;
+  checkAccumulation(trainingGraph(spec, { optimizers, l2, loss, clip, average, weighted }), train);
 }
 
 /** Rows are grouped by one id a row. */

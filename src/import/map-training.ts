@@ -15,7 +15,11 @@ export function mapTraining(root: Section, batchSize: number): TrainInput {
   const embedding = embeddingOptimizer(section.required("sparse_optimizer"));
   const l2 = { ...dense.l2, ...embedding.l2 };
   ignoreCluster(root, section);
-  section.onlyDefault("gradient_accumulation_steps", 1, "Remove it, and raise batch_size as much instead.");
+  section.onlyDefault(
+    "gradient_accumulation_steps",
+    1,
+    "Remove it; after the import train.gradientAccumulation may take its place. There tables are updated at every batch nevertheless, and steps count batches.",
+  );
   for (const name of ["fine_tune_checkpoint", "fine_tune_ckpt_param_map"])
     if (section.has(name))
       throw section.unsupported(name, "Remove it, and bring the weights along with --weights.");

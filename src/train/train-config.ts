@@ -2,17 +2,25 @@ import { z } from "zod";
 import { MONITORED_METRICS, type MonitoredMetric } from "../metrics/metric.js";
 import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
+import { rowsPerStep } from "./gradient-accumulation.js";
 import { initializeFromSchema } from "./initialize-from.js";
 import { type Loss, lossSchema, predictsNumbers } from "./loss.js";
 import { l2Schema, type Optimizers, optimizerSchema } from "./optimizers.js";
 
 const count = z.int().positive();
+/** Of one step: what a program can address. */
+const MOST_ROWS = 2 ** 24;
 
 /** The training section of a config. */
 export const trainSchema = z
   .strictObject({
-    /** Rows a step. */
+    /** Rows of a batch. */
     batchSize: count.max(2 ** 20).default(2048),
+    /**
+     * Batches whose gradients make up one step: the update of a batch so many times as large, with the loss averaged
+     * over all its rows, and the activations of no more rows in memory. Not for models with batch normalisation.
+     */
+    gradientAccumulation: count.default(1),
     /** Passes over the training split; default 1 where `steps` is not given. */
     epochs: count.optional(),
     /** Steps in all, instead of epochs. */
@@ -66,6 +74,11 @@ export const trainSchema = z
   .superRefine((train, context) => {
     const complain = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });
+    if (rowsPerStep(train) > MOST_ROWS)
+      complain(
+        ["gradientAccumulation"],
+        `a step has at most ${MOST_ROWS} rows: batchSize x gradientAccumulation`,
+      );
     if (train.epochs !== undefined && train.steps !== undefined)
       complain(["steps"], "give epochs or steps, not both");
     for (const { path, metric } of watchedMetrics(train)) {

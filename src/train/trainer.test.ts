@@ -7,6 +7,7 @@ import { findBest, findLatest } from "../checkpoint/index.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { ExecutionError } from "../errors.js";
+import { modelSchema } from "../models/index.js";
 import { draw, drawKey, drawUnit } from "../random.js";
 import { columnValues } from "./evaluate.js";
 import { readMetrics } from "./metrics-log.js";
@@ -135,6 +136,29 @@ describe("Trainer", () => {
         .filter(({ split }) => split === "valid")
         .map((line) => line.values);
     expect(values(parts)).toEqual(values(whole));
+  });
+
+  it("updates from several batches as from one as large, and resumes at any update", async () => {
+    const settings = (train: Record<string, unknown>): Config => {
+      const { final, ...model } = configOf().model as unknown as Record<string, object>;
+      const plain = modelSchema.parse({ ...model, final: { ...final, norm: "none" } });
+      return {
+        ...configOf({ epochs: undefined, steps: 9, checkpoint: { every: 4, keep: 50 }, ...train }),
+        model: plain,
+      };
+    };
+    const large = join(folder, "large");
+    await trainerFor(settings({ batchSize: 192 }), { runDir: large }).run();
+    const accumulated = settings({});
+    const config = { ...accumulated, train: { ...accumulated.train, gradientAccumulation: 3 } };
+    const runDir = join(folder, "accumulated");
+    const controller = new AbortController();
+    const listener = { checkpointed: () => controller.abort() };
+    const first = await trainerFor(config, { runDir, signal: controller.signal, listener }).run();
+    expect(first.position).toEqual({ step: 4, epoch: 0, epochStep: 4 });
+    const second = await trainerFor(config, { runDir, resume: true }).run();
+    expect(second.position).toEqual({ step: 9, epoch: 1, epochStep: 3 });
+    expect(await bytesOfLatest(runDir)).toEqual(await bytesOfLatest(large));
   });
 
   /** Every setting that has state or an order of its own. */

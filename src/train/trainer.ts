@@ -9,6 +9,7 @@ import { type BinaryEvaluation, metricValues, StreamingAuc } from "../metrics/in
 import { fittedFeatureInfos } from "../models/feature-info.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
+import { checkAccumulation, rowsPerStep } from "./gradient-accumulation.js";
 import { type Initialized, initializeFrom } from "./initialize-from.js";
 import { predictsNumbers } from "./loss.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
@@ -91,7 +92,7 @@ export class Trainer {
     const { config, features, train, backend } = options;
     const { train: settings } = config;
     this.listener = options.listener ?? {};
-    this.plan = new Plan(train.rows, settings.batchSize, settings);
+    this.plan = new Plan(train.rows, rowsPerStep(settings), settings);
     const spec = { model: config.model, features: fittedFeatureInfos(features) };
     const weighted = config.data.weight !== undefined;
     const { optimizer: optimizers, l2, loss, clip, average, threads } = settings;
@@ -102,10 +103,11 @@ export class Trainer {
     });
     this.auc = new StreamingAuc(settings.metricsHalfLife);
     const graph = trainingGraph(spec, { optimizers, l2, weighted, loss, clip, average });
+    checkAccumulation(graph, settings);
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
     const { arrays, averaged } = this.parameters;
-    this.training = backend.compile(graph, arrays, { maxBatch: settings.batchSize, threads });
+    this.training = backend.compile(graph, arrays, { maxBatch: this.plan.batchSize, threads });
     this.inference = backend.compile(forward, averaged, { maxBatch: INFERENCE_BATCH, threads });
   }
 

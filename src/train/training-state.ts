@@ -45,6 +45,7 @@ export class Plan {
 
   constructor(
     rows: number,
+    /** Rows a step. */
     readonly batchSize: number,
     { epochs, steps, evaluateEvery }: { epochs?: number; steps?: number; evaluateEvery?: number },
   ) {

@@ -6,6 +6,7 @@ import { loadConfig } from "../../run/config-file.js";
 import { findCheckpoint } from "../../run/find-checkpoint.js";
 import { describeModel } from "../../run/model.js";
 import { importOwnModel } from "../../run/own-model.js";
+import { rowsPerStep } from "../../train/gradient-accumulation.js";
 import {
   describedByConfig,
   featureTable,
@@ -38,7 +39,7 @@ export const inspect = command(
       : describedByConfig((await loadConfig(args.what)).config);
     const graph = args.training ? trainingGraphOf(described) : described.graph;
     if (args.graph) return console.log(printGraph(graph));
-    if (args.program) return console.log(programSummary(graph, described.config.train.batchSize));
+    if (args.program) return console.log(programSummary(graph, rowsPerStep(described.config.train)));
     console.log(`\nFeatures\n${featureTable(described)}`);
     console.log(`\nParameters of ${described.config.model.kind}\n${parameterTable(described)}`);
   },

@@ -1,0 +1,34 @@
+import { ConfigError } from "../errors.js";
+import type { Graph } from "../graph/graph.js";
+import { schedule } from "../passes/schedule.js";
+
+/*
+ * Gradients of several batches make up one update. Tiles of rows go through the whole model, forward and backward, one
+ * after the other, and the sums of dense gradients are all that they leave, beside the ids and gradients of lookups that
+ * tables are updated with. So the batches of an update are its tiles in order: a program for all their rows at once
+ * keeps the activations of a tile, not those of its rows.
+ */
+
+interface Batches {
+  readonly batchSize: number;
+  readonly gradientAccumulation: number;
+}
+
+/** Rows of one update. */
+export function rowsPerStep({ batchSize, gradientAccumulation }: Batches): number {
+  return batchSize * gradientAccumulation;
+}
+
+/** @throws ConfigError where rows of the training graph wait for a result of their whole batch */
+export function checkAccumulation(training: Graph, { batchSize, gradientAccumulation }: Batches): void {
+  if (gradientAccumulation === 1) return;
+  const phases = schedule(training).filter(({ kind }) => kind === "tile").length;
+  if (phases <= 1) return;
+  throw new ConfigError({
+    what: "the rows of a batch need statistics of the whole batch, which gradient accumulation would change",
+    where: "train.gradientAccumulation",
+    got: `${gradientAccumulation}, with a model that has batch normalisation`,
+    expected: "1 where the model has batch normalisation",
+    next: `Use norm "layer" or none, or batchSize ${batchSize * gradientAccumulation}: its statistics are of as many rows.`,
+  });
+}
