@@ -21,8 +21,7 @@ const workload: Workload = {
     embeddingDim: 4,
     final: { hiddenUnits: [8], dropout: 0.1 },
   }),
-  fields: 2,
-  rows: 100,
+  tables: [100, 100],
   dense: 3,
 };
 

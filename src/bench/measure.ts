@@ -37,10 +37,10 @@ export interface BenchProfile {
   readonly infer: Profile;
 }
 
-/** Distinct batches of data, as many as the peers in PyTorch cycle through. */
-const BATCHES = 8;
-/** Rows of a call, at least: what a call from JavaScript costs must not be the cost of small batches. */
-const CALL_ROWS = 8192;
+/** Distinct batches of data and steps of a call: as many as the peers in PyTorch cycle through. */
+const BATCHES = { least: 8, most: 128 };
+/** Small batches take more steps a call, lest the call from JavaScript be what is measured. */
+const CALL_ROWS = 2048;
 const WARM_UP_CALLS = 3;
 /** A profile needs less time than a rate: its error is that of the shares. */
 const PROFILE_TIME = 1 / 3;
@@ -61,8 +61,12 @@ export function prepareWorkload(workload: Workload, backend: Backend, { batch, t
   return {
     training: backend.compile(graph, parameters.arrays, { maxBatch: batch, threads }),
     inference: backend.compile(forward, parameters.arrays, { maxBatch: batch, threads, frozen: true }),
-    data: examples(workload, batch * Math.max(BATCHES, Math.ceil(CALL_ROWS / batch))),
+    data: examples(workload, batch * batchesOf(batch)),
   };
+}
+
+function batchesOf(batch: number): number {
+  return Math.max(BATCHES.least, Math.min(BATCHES.most, Math.ceil(CALL_ROWS / batch)));
 }
 
 /** Median rates of training and of inference, in samples a second. */

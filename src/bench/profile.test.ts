@@ -66,7 +66,7 @@ describe("the summary of profiled calls", () => {
   });
 });
 
-const small: Workload = { ...WORKLOADS[0], rows: 100 };
+const small: Workload = { ...WORKLOADS[0], tables: WORKLOADS[0].tables.map(() => 100) };
 const settings = { batch: 1024, seconds: 0.01, threads: 2, profile: true };
 
 describe.skipIf(!loadAddon().addon)("a profile of the native core", () => {

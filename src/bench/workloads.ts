@@ -1,17 +1,15 @@
 import type { Column, ColumnSet } from "../data/columns.js";
-import { type ModelConfig, modelSchema } from "../models/index.js";
+import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { draw, drawKey, drawUnit } from "../random.js";
 import { LABEL_INPUT } from "../train/model-graphs.js";
 
-/** A published model shape with synthetic data: what a benchmark trains and infers. */
+/** A published model shape with synthetic data: what a benchmark trains and infers. Plain data. */
 export interface Workload {
   readonly name: string;
   readonly model: ModelConfig;
-  /** Tables. */
-  readonly fields: number;
-  /** Rows a table. */
-  readonly rows: number;
+  /** Rows of each table. */
+  readonly tables: readonly number[];
   /** Numbers a sample. */
   readonly dense: number;
 }
@@ -19,42 +17,96 @@ export interface Workload {
 const DENSE = "dense";
 const fieldName = (field: number): string => `field_${field}`;
 
-function dlrmWorkload(name: string, dim: number, bottom: number[], top: number[], rows: number): Workload {
-  const fields = 26;
-  const model = modelSchema.parse({
+/** The names of so many fields. */
+export function fieldNames(count: number): string[] {
+  return Array.from({ length: count }, (_, field) => fieldName(field));
+}
+
+/** The numbers and tables of the Criteo Kaggle data. */
+const NUMBERS = 13;
+const TABLES = 26;
+const FIELDS = fieldNames(TABLES);
+
+function workload(name: string, model: ModelInput, tables: readonly number[]): Workload {
+  return { name, model: modelSchema.parse(model), tables, dense: NUMBERS };
+}
+
+/** So many tables of as many rows. */
+export function equalTables(count: number, rows: number): number[] {
+  return Array.from({ length: count }, () => rows);
+}
+
+function dlrm(dim: number, bottom: number[], top: number[]): ModelInput {
+  return {
     kind: "dlrm",
     dense: { features: [DENSE], mlp: { hiddenUnits: bottom } },
-    sparse: { features: Array.from({ length: fields }, (_, field) => fieldName(field)) },
+    sparse: { features: FIELDS },
     embeddingDim: dim,
     final: { hiddenUnits: top },
     archWithSparse: false,
-  });
-  return { name, model, fields, rows, dense: 13 };
+  };
 }
 
 /** xDeepFM over the 39 fields of Criteo, its network and its MLP on the same embeddings. */
-function xdeepfmWorkload(name: string, dim: number, maps: number[], deep: number[], rows: number): Workload {
-  const fields = 39;
-  const features = Array.from({ length: fields }, (_, field) => fieldName(field));
-  const model = modelSchema.parse({
+function xdeepfm(dim: number, maps: number[], deep: number[]): ModelInput {
+  const features = fieldNames(NUMBERS + TABLES);
+  return {
     kind: "xdeepfm",
     wide: { features, tables: "shared" },
     deep: { features, mlp: { hiddenUnits: deep } },
     embeddingDim: dim,
     cin: { layers: maps },
-  });
-  return { name, model, fields, rows, dense: 13 };
+  };
 }
 
-/** DLRM as its authors run it on the Criteo Kaggle data, and as MLPerf runs it; xDeepFM as its paper has it. */
+/** DeepFM over so many fields, and the numbers in its MLP. */
+export function deepfm(fields: number, dim: number, deep: number[]): ModelInput {
+  const features = fieldNames(fields);
+  return {
+    kind: "deepfm",
+    wide: { features, embeddingDim: 1 },
+    deep: { features: [DENSE, ...features], mlp: { hiddenUnits: deep } },
+    embeddingDim: dim,
+  };
+}
+
+function dcnV2(dim: number, layers: number, deep: number[]): ModelInput {
+  return {
+    kind: "dcnV2",
+    features: [DENSE, ...FIELDS],
+    embeddingDim: dim,
+    cross: { layers },
+    deep: { hiddenUnits: deep },
+  };
+}
+
+function wukong(dim: number, layers: number, fieldsOut: number, rank: number, hidden: number[]): ModelInput {
+  const layer = { linearFields: fieldsOut, interactionFields: fieldsOut, rank, mlp: { hiddenUnits: hidden } };
+  return {
+    kind: "wukong",
+    dense: { features: [DENSE], mlp: { hiddenUnits: [512, 256, dim] } },
+    sparse: { features: FIELDS },
+    embeddingDim: dim,
+    layers: Array.from({ length: layers }, () => layer),
+    final: { hiddenUnits: [512, 256] },
+  };
+}
+
+/**
+ * DLRM as its authors run it on the Criteo Kaggle data, and as MLPerf runs it; xDeepFM and DeepFM with the layers of
+ * their papers, DCN-v2 and WuKong in sizes that their papers search; the last three on the tables of dlrm-kaggle.
+ */
 export const WORKLOADS: readonly Workload[] = [
-  dlrmWorkload("dlrm-kaggle", 16, [512, 256, 64, 16], [512, 256], 100_000),
-  dlrmWorkload("dlrm-mlperf", 128, [512, 256, 128], [1024, 1024, 512, 256], 20_000),
-  xdeepfmWorkload("xdeepfm-criteo", 16, [128, 128], [400, 400], 50_000),
+  workload("dlrm-kaggle", dlrm(16, [512, 256, 64, 16], [512, 256]), equalTables(TABLES, 100_000)),
+  workload("dlrm-mlperf", dlrm(128, [512, 256, 128], [1024, 1024, 512, 256]), equalTables(TABLES, 20_000)),
+  workload("xdeepfm-criteo", xdeepfm(16, [128, 128], [400, 400]), equalTables(NUMBERS + TABLES, 50_000)),
+  workload("deepfm-criteo", deepfm(TABLES, 16, [400, 400, 400]), equalTables(TABLES, 100_000)),
+  workload("dcnv2-criteo", dcnV2(16, 3, [768, 768]), equalTables(TABLES, 100_000)),
+  workload("wukong-criteo", wukong(16, 2, 16, 24, [256]), equalTables(TABLES, 100_000)),
 ];
 
-export function featuresOf({ fields, rows, dense }: Workload): FeatureInfo[] {
-  const tables = Array.from({ length: fields }, (_, field): FeatureInfo => {
+export function featuresOf({ tables, dense }: Workload): FeatureInfo[] {
+  const ids = tables.map((rows, field): FeatureInfo => {
     const name = fieldName(field);
     return {
       type: "id",
@@ -64,26 +116,29 @@ export function featuresOf({ fields, rows, dense }: Workload): FeatureInfo[] {
       initializer: { kind: "uniform", low: -0.01, high: 0.01 },
     };
   });
-  return [{ type: "f32", name: DENSE, width: dense }, ...tables];
+  return [{ type: "f32", name: DENSE, width: dense }, ...ids];
 }
 
 /**
  * Synthetic examples: numbers uniform in [0, 1), labels with rate 1/4, and ids of a power law, `floor(rows^u) - 1` with
  * u uniform in [0, 1).
  */
-export function examples({ fields, rows, dense }: Workload, count: number): ColumnSet {
+export function examples({ tables, dense }: Workload, count: number): ColumnSet {
   const [idKey, denseKey, labelKey] = [1, 2, 3].map((stream) => drawKey(0, stream, 0));
-  const ids = Int32Array.from({ length: count * fields }, (_, i) =>
-    Math.min(rows - 1, Math.max(0, Math.floor(rows ** drawUnit(idKey, i)) - 1)),
-  );
-  const numbers = Float32Array.from({ length: count * dense }, (_, i) => drawUnit(denseKey, i));
-  const labels = Float32Array.from({ length: count }, (_, i) => (draw(labelKey, i) < 2 ** 30 ? 1 : 0));
+  const fields = tables.length;
+  const ids = new Int32Array(count * fields);
+  for (let i = 0; i < ids.length; i++) {
+    const rows = tables[i % fields];
+    ids[i] = Math.min(rows - 1, Math.max(0, Math.floor(rows ** drawUnit(idKey, i)) - 1));
+  }
+  const numbers = new Float32Array(count * dense).map((_, i) => drawUnit(denseKey, i));
+  const labels = new Float32Array(count).map((_, i) => (draw(labelKey, i) < 2 ** 30 ? 1 : 0));
   const columns = new Map<string, Column>([
     [DENSE, { kind: "f32", data: numbers, offset: 0, stride: dense, width: dense }],
     [LABEL_INPUT, { kind: "f32", data: labels, offset: 0, stride: 1, width: 1 }],
   ]);
-  for (let field = 0; field < fields; field++) {
+  tables.forEach((_, field) => {
     columns.set(fieldName(field), { kind: "id", data: ids, offset: field, stride: fields });
-  }
+  });
   return { rows: count, columns };
 }

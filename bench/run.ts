@@ -1,0 +1,61 @@
+import { availableParallelism, cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { exitCodeOf, printError } from "../src/cli/failure.js";
+import { table } from "../src/cli/tables.js";
+import { choiceOption, countOption, MAX_THREADS, UsageError } from "../src/cli/usage.js";
+import { selectBackend } from "../src/run/backend.js";
+import { batch } from "./batch.js";
+import type { Figure, FigureOptions } from "./figure.js";
+import { largeTable } from "./large-table.js";
+import { latency } from "./latency.js";
+import { size } from "./size.js";
+import { speed } from "./speed.js";
+import { threads } from "./threads.js";
+
+const FIGURES = { speed, batch, latency, threads, size, "large-table": largeTable };
+const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
+
+/** `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--python PATH --peer SCRIPT]` */
+async function run(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "3" },
+      threads: { type: "string", default: String(availableParallelism()) },
+      python: { type: "string" },
+      peer: { type: "string" },
+    },
+  });
+  const names = positionals.map((name) => choiceOption("figure", name, NAMES)!);
+  const options: FigureOptions = {
+    rounds: countOption("rounds", values.rounds)!,
+    seconds: countOption("seconds", values.seconds)!,
+    threads: countOption("threads", values.threads, MAX_THREADS)!,
+    peer: peerOf(values),
+  };
+  const { name } = selectBackend().backend;
+  console.log(`${cpus()[0].model}, ${name}, ${options.threads} threads, Node ${process.version}`);
+  console.log(`${options.rounds} rounds of ${options.seconds} s: median (least to most)`);
+  for (const figure of names.length > 0 ? names : NAMES) await print(FIGURES[figure], options);
+}
+
+async function print(figure: Figure, options: FigureOptions): Promise<void> {
+  const { head, rows } = await figure.run(options);
+  console.log(`\n${figure.title}\n${table(head, rows)}`);
+}
+
+function peerOf({ python, peer }: { python?: string; peer?: string }): FigureOptions["peer"] {
+  if (python !== undefined && peer !== undefined) return { python, script: peer };
+  if (python === undefined && peer === undefined) return undefined;
+  throw new UsageError({
+    what: "a peer needs both a Python and a script",
+    where: "--python, --peer",
+    next: "Give both, or neither.",
+  });
+}
+
+run().catch((error: unknown) => {
+  printError(error);
+  process.exitCode = exitCodeOf(error);
+});
