@@ -11,11 +11,13 @@ import { ConfigError, DataError } from "../errors.js";
 import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
 import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { Duck } from "./duckdb.js";
+import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";
 import type { Wire } from "./wire.js";
 
 /**
- * What features that read columns as they are learn from the training split, as SQL aggregates: one scan for all
- * vocabularies and one for all numbers; and the vocabularies that are given.
+ * What features that read columns as they are learn from the training split, as SQL aggregates: one scan for the
+ * vocabularies of one column, one for those that several columns or lists share, and one for all numbers; and the
+ * vocabularies that are given.
  *
  * @param training a SELECT of the rows of the training split
  * @param wires of each feature, in order
@@ -55,8 +57,6 @@ interface FeatureColumn {
   readonly index: number;
   readonly wire: Wire;
 }
-
-type Learnt = { minCount: number; maxSize?: number };
 
 function vocabularyOf(feature: PlainFeatureConfig) {
   return feature.kind === "number" ? undefined : feature.vocabulary;
@@ -123,7 +123,7 @@ async function learnVocabularies(
   columns: readonly FeatureColumn[],
   training: string,
 ): Promise<Record<string, readonly string[]>> {
-  const rules = new Map<string, Learnt>();
+  const rules = new Map<string, VocabularyRule>();
   for (const { feature } of columns) {
     const rule = learntVocabulary(feature);
     if (rule) rules.set(tableName(feature), rule);
@@ -140,44 +140,6 @@ async function learnVocabularies(
     if (values.length === 0) throw nothingLearnt(tables[table]);
   });
   return Object.fromEntries(tables.map((table, i) => [table, found[i]]));
-}
-
-/**
- * (table, value) by count: the cells of a row are laid out one below the other and counted together, which is one
- * scan of the source for any number of columns. Ties are broken by the value's bytes, so that rows do not depend on
- * the order of aggregation.
- */
-function vocabularySql(
-  cells: readonly { table: number; wire: Wire }[],
-  rules: readonly Learnt[],
-  training: string,
-): string {
-  const ones = cells.filter(({ wire }) => wire.reads === "text");
-  const bags = cells.filter(({ wire }) => wire.reads === "texts");
-  const tables = concatSql(
-    ones.map(({ table }) => `${table}`),
-    bags.map(({ table, wire }) => `list_transform(${wire.sql}, lambda v: ${table})`),
-  );
-  const values = concatSql(
-    ones.map(({ wire }) => wire.sql),
-    bags.map(({ wire }) => wire.sql),
-  );
-  const limits = rules.map(
-    ({ minCount, maxSize }, t) =>
-      `(t = ${t} AND n >= ${minCount}${maxSize === undefined ? "" : ` AND place <= ${maxSize}`})`,
-  );
-  return `
-    WITH counted AS (
-      SELECT t, v, count(*) AS n
-      FROM (SELECT unnest(${tables}) AS t, unnest(${values}) AS v FROM (${training}))
-      WHERE v <> '' GROUP BY ALL
-    ), placed AS (SELECT *, row_number() OVER (PARTITION BY t ORDER BY n DESC, v) AS place FROM counted)
-    SELECT t, v FROM placed WHERE ${limits.join(" OR ")} ORDER BY t, place`;
-}
-
-function concatSql(elements: readonly string[], lists: readonly string[]): string {
-  if (lists.length === 0) return `[${elements.join(", ")}]`;
-  return `list_concat([${elements.join(", ")}], ${lists.join(", ")})`;
 }
 
 export function nothingLearnt(table: string): DataError {
