@@ -16,11 +16,14 @@ import {
 } from "./packed-format.js";
 import { Quarantine } from "./quarantine.js";
 
-/** Writes one split in the packed format: rows gather in a block, full blocks go to the files. */
+/** Writes one split in the packed format: rows gather in one block while the last full one goes to the files. */
 export class PackedWriter {
   readonly quarantine: Quarantine;
   rows = 0;
-  private readonly block: Block;
+  private block: Block;
+  /** The block that is being written, or was. */
+  private full: Block | undefined;
+  private writing = Promise.resolve();
   private readonly files = new Map<string, OutputFile>();
   /** Values written per bag so far. */
   private readonly bagLengths: number[];
@@ -53,6 +56,7 @@ export class PackedWriter {
   /** Closes the files and writes the manifest, last. */
   async finish(): Promise<void> {
     if (this.block.rows > 0 || this.rows === 0) await this.flush();
+    await this.writing;
     await this.quarantine.close();
     for (const file of this.files.values()) await file.close();
     writeCheckedJson(join(this.directory, "manifest.json"), this.manifest());
@@ -60,6 +64,7 @@ export class PackedWriter {
 
   /** Closes what is open, after a failure. */
   async abandon(): Promise<void> {
+    await this.writing.catch(() => {});
     await this.quarantine.close();
     for (const file of this.files.values()) await file.close();
   }
@@ -78,8 +83,19 @@ export class PackedWriter {
     };
   }
 
+  /** Hands the block over to be written, once the one before is. */
   private async flush(): Promise<void> {
-    const { rows, ids, dense, bags } = this.block;
+    await this.writing;
+    const full = this.block;
+    this.block = this.full ?? new Block(this.layout, blockRows);
+    this.full = full;
+    this.writing = this.writeBlock(full);
+    // A failure is thrown where the block is waited for.
+    this.writing.catch(() => {});
+  }
+
+  private async writeBlock(block: Block): Promise<void> {
+    const { rows, ids, dense, bags } = block;
     await this.write(idsFile, ids.subarray(0, rows * this.layout.ids.length));
     await this.write(denseFile, dense.subarray(0, rows * this.layout.denseWidth));
     for (const [i, name] of this.layout.bags.entries()) {
@@ -90,7 +106,7 @@ export class PackedWriter {
       await this.write(bagOffsetsFile(name), isFirst ? offsets : offsets.subarray(1));
       this.bagLengths[i] += length;
     }
-    this.block.clear();
+    block.clear();
   }
 
   private async write(name: string, data: Int32Array | Float32Array | BigUint64Array): Promise<void> {
@@ -114,7 +130,7 @@ class OutputFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await this.handle.writeFile(bytes);
+    for (let at = 0; at < bytes.length; ) at += (await this.handle.write(bytes, at)).bytesWritten;
     this.summary.bytes += bytes.length;
     this.summary.pieces.push({ bytes: bytes.length, crc32: crc32(bytes) });
   }
