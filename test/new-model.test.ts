@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { CheckpointError, ConfigError } from "../src/errors.js";
 import { load, registerModel, resolveConfig } from "../src/index.js";
@@ -43,6 +43,12 @@ describe("the guide to a new model", () => {
     const [p] = predictor.predict([{ user: "u1", item: "i2", hour: "3" }]);
     expect(p).toBeGreaterThan(0);
     expect(p).toBeLessThan(1);
+
+    // A program of its own, which has registered nothing.
+    vi.resetModules();
+    const elsewhere = await import("../src/index.js");
+    const loaded = await elsewhere.load("runs/one", { backend: "reference" });
+    expect([...loaded.predict([{ user: "u1", item: "i2", hour: "3" }])]).toEqual([p]);
   }, 60_000);
 });
 

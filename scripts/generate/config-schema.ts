@@ -64,14 +64,41 @@ function describe(schema: JsonSchema, types: readonly ts.Type[], checker: ts.Typ
   const fitting = types.filter((type) => kind === undefined || kindOf(type, checker) === kind);
   for (const [name, property] of Object.entries(schema.properties)) {
     const symbols = fitting.flatMap((type) => checker.getPropertyOfType(type, name) ?? []);
-    const text = symbols.map((symbol) => ts.displayPartsToString(symbol.getDocumentationComment(checker)));
-    const meaning = text.find((comment) => comment !== "");
+    const text = symbols.map((symbol) => meaningOf(symbol, checker));
+    const meaning = name === "kind" ? "Says which kind this is." : text.find((comment) => comment !== "");
     if (meaning !== undefined) property.description = meaning.replaceAll(/\s*\n\s*/g, " ");
     describe(
       property,
       symbols.flatMap((symbol) => membersOf(checker.getTypeOfSymbol(symbol), checker)),
       checker,
     );
+  }
+}
+
+/** The comment beside a key, or beside the schema that the key names: `features: featureGroup`, `embeddingDim`. */
+function meaningOf(symbol: ts.Symbol, checker: ts.TypeChecker): string {
+  const own = ts.displayPartsToString(symbol.getDocumentationComment(checker));
+  if (own !== "") return own;
+  const named = (symbol.declarations ?? []).flatMap((key) => schemaNamedBy(key, checker) ?? []);
+  const comments = named.map((each) => ts.displayPartsToString(each.getDocumentationComment(checker)));
+  return comments.find((comment) => comment !== "") ?? "";
+}
+
+function schemaNamedBy(key: ts.Declaration, checker: ts.TypeChecker): ts.Symbol | undefined {
+  const symbol = ts.isShorthandPropertyAssignment(key)
+    ? checker.getShorthandAssignmentValueSymbol(key)
+    : ts.isPropertyAssignment(key) && schemaName(key.initializer);
+  if (!symbol) return undefined;
+  return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+
+  /** `featureGroup` of `featureGroup` and of `featureGroup.optional()`; `eps` of `eps(1e-8)`. */
+  function schemaName(value: ts.Expression): ts.Symbol | undefined {
+    if (ts.isIdentifier(value)) return checker.getSymbolAtLocation(value);
+    if (!ts.isCallExpression(value)) return undefined;
+    if (ts.isIdentifier(value.expression)) return checker.getSymbolAtLocation(value.expression);
+    if (!ts.isPropertyAccessExpression(value.expression)) return undefined;
+    const { expression } = value.expression;
+    return ts.isIdentifier(expression) && expression.text === "z" ? undefined : schemaName(expression);
   }
 }
 

@@ -51,14 +51,24 @@ const { missing: missingBag, ...bag } = optional(bagFields);
 const { missing: missingNumber, width: _, ...number } = optional(numberFields);
 
 /** The value is ids. */
-export const idsOutput = { ...bag, missing: missingBag };
+export const idsOutput = {
+  ...bag,
+  /** A missing bag: an empty one, or the row of data is refused; or a value that stands in every bag without ids. */
+  missing: missingBag,
+};
 /** The value is a number. */
-export const numberOutput = { ...number, missing: missingNumber };
+export const numberOutput = {
+  ...number,
+  /** Default: "bucket" with `boundaries`, "mean" where the mean is learnt or given, else 0 (in raw units). */
+  missing: missingNumber,
+};
 /** The value is ids where a mapping is given (`hash`, `buckets`, `vocabulary`), else numbers. */
 export const anyOutput = {
   ...number,
   ...bag,
+  /** How many numbers a row holds. */
   width: optional(numberFields).width,
+  /** Of a number as of kind `number`, of ids as of kind `ids`. */
   missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"]), standIn]).optional(),
 };
 

@@ -17,8 +17,16 @@ export const positive = z.int().positive();
 export const finite = z.number();
 
 export const initializer = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("uniform"), range: finite.positive() }),
-  z.strictObject({ kind: z.literal("normal"), std: finite.positive() }),
+  z.strictObject({
+    kind: z.literal("uniform"),
+    /** From minus this to this. */
+    range: finite.positive(),
+  }),
+  z.strictObject({
+    kind: z.literal("normal"),
+    /** The standard deviation; the mean is 0. */
+    std: finite.positive(),
+  }),
 ]);
 
 export type Initializer = z.output<typeof initializer>;

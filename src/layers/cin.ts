@@ -14,7 +14,7 @@ import type { Scope } from "./scope.js";
 
 export const cinSchema = z.strictObject({
   /** Feature maps of each layer. */
-  layers: z.array(z.int().positive()).min(1),
+  layers: z.array(z.int().positive().max(65_536)).min(1),
   /** Of every layer's maps; none as published, so that each layer is a sum of products of its order. */
   activation: z.enum(Object.keys(ACTIVATIONS) as ActivationFn[]).default("none"),
   /** A number for each map, which the published code has and the paper has not. */

@@ -7,11 +7,14 @@ import { layerNormLayer } from "./layer-norm-layer.js";
 import { linearLayer } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
+/** An MLP: its layers, from the input on. */
 export const mlpSchema = z
   .strictObject({
     /** Width of each layer. */
     hiddenUnits: z.array(z.int().positive().max(65_536)).min(1),
+    /** After the norm of each layer. */
     activation: z.enum(activationNames).default("relu"),
+    /** Of each layer's sum, before its activation. */
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate, of all layers or of each. */
     dropout: z.union([dropoutRate, z.array(dropoutRate)]).default(0),

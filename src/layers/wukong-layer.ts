@@ -12,11 +12,11 @@ import type { Scope } from "./scope.js";
 
 export const wukongLayerSchema = z.strictObject({
   /** Output fields that are weighted sums of the input fields (n_L of the paper). */
-  linearFields: z.int().positive(),
+  linearFields: z.int().positive().max(65_536),
   /** Output fields made of products of the input fields (n_F). */
-  interactionFields: z.int().positive(),
+  interactionFields: z.int().positive().max(65_536),
   /** Columns that the products are compressed to (k): F x F products become F x rank. */
-  rank: z.int().positive(),
+  rank: z.int().positive().max(65_536),
   /** The MLP over the compressed products. */
   mlp: mlpSchema,
 });

@@ -6,7 +6,9 @@ import { embeddingDim } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("matrixFactorization"),
+  /** The feature that is one side of the matrix. */
   user: z.string().min(1),
+  /** The feature that is the other side. */
   item: z.string().min(1),
   embeddingDim,
 });

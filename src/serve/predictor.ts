@@ -6,6 +6,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { selectBackend } from "../run/backend.js";
 import { findCheckpoint } from "../run/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../run/model.js";
+import { importOwnModel } from "../run/own-model.js";
 import { showValue } from "../show-value.js";
 import { predictionsOf } from "../train/loss.js";
 import { LOGITS } from "../train/model-graphs.js";
@@ -37,6 +38,7 @@ export async function load<C = unknown>(
 ): Promise<Predictor<RowOf<C>>> {
   const { checkpoint: choice, backend: name, threads = 1 } = checkLoadOptions(options);
   const checkpoint = await findCheckpoint(path, choice);
+  await importOwnModel(checkpoint);
   const { backend } = selectBackend(name);
   return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
 }

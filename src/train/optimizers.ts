@@ -2,10 +2,13 @@ import { z } from "zod";
 import { patternSchema } from "./patterns.js";
 import { scheduleSchema } from "./schedules.js";
 
+/** The learning rate that the schedule starts from or scales. */
 const rate = z.number().positive();
 const beta = z.number().min(0).lt(1);
+/** Keeps a division finite. */
 const eps = (value: number) => z.number().positive().default(value);
 const nonnegative = z.number().nonnegative();
+/** How the learning rate changes from step to step. */
 const schedule = scheduleSchema.prefault({ kind: "constant" });
 const adam = {
   /** What the first moment keeps of itself at each update. */
