@@ -5,14 +5,27 @@ import { table } from "../src/cli/tables.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "../src/cli/usage.js";
 import { selectBackend } from "../src/run/backend.js";
 import { batch } from "./batch.js";
+import { evaluation } from "./evaluate.js";
 import type { Figure, FigureOptions } from "./figure.js";
+import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
+import { shards } from "./shards.js";
 import { size } from "./size.js";
 import { speed } from "./speed.js";
 import { threads } from "./threads.js";
 
-const FIGURES = { speed, batch, latency, threads, size, "large-table": largeTable };
+const FIGURES = {
+  speed,
+  batch,
+  latency,
+  threads,
+  size,
+  "large-table": largeTable,
+  ingest,
+  shards,
+  evaluation,
+};
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
 
 /** `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--python PATH --peer SCRIPT]` */

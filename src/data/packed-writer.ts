@@ -30,7 +30,7 @@ export class PackedWriter {
 
   constructor(
     readonly directory: string,
-    private readonly layout: Layout,
+    readonly layout: Layout,
   ) {
     mkdirSync(directory, { recursive: true });
     this.quarantine = new Quarantine(join(directory, "quarantine.jsonl"));

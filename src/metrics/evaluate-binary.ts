@@ -46,6 +46,13 @@ export interface Groups {
   readonly recallAt: readonly number[];
 }
 
+/** A loop: `from` with a function goes by an iterator. */
+function probabilities(logits: Float32Array): Float64Array {
+  const result = new Float64Array(logits.length);
+  for (let row = 0; row < logits.length; row++) result[row] = sigmoid(logits[row]);
+  return result;
+}
+
 /**
  * All binary metrics: the arguments are checked once, the sums come from one pass and the AUC from one sort.
  * @param logits [N] before the sigmoid
@@ -62,7 +69,7 @@ export function evaluateBinary(
 ): BinaryEvaluation {
   checkBinaryInput(logits, labels, weights);
   const sums = binarySums(logits, labels, weights);
-  const errors = pointwiseSums(Float64Array.from(logits, sigmoid), labels, weights);
+  const errors = pointwiseSums(probabilities(logits), labels, weights);
   const mean = (sum: number) =>
     sums.weight === 0 ? undefinedBecause("no rows with weight") : defined(sum / sums.weight);
   return {

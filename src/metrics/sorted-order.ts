@@ -22,6 +22,21 @@ export function sortedOrder(scores: Float32Array): Uint32Array {
   return order;
 }
 
+/**
+ * Unsigned integers that order and tie as the scores do, in ascending order: {@link sortedOrder} without the rows.
+ * @param scores [N] without NaN
+ */
+export function sortedKeys(scores: Float32Array): Uint32Array {
+  let keys: Uint32Array = orderedBits(scores);
+  const starts = bucketStarts(keys);
+  let spare: Uint32Array = new Uint32Array(keys.length);
+  for (let pass = 0; pass < PASSES; pass++) {
+    scatterKeys(keys, spare, starts[pass], pass * RADIX_BITS);
+    [keys, spare] = [spare, keys];
+  }
+  return keys;
+}
+
 /** Unsigned integers that sort as the floats do: negative floats have all bits flipped, others the sign bit. */
 function orderedBits(scores: Float32Array): Uint32Array {
   const canonical = new Float32Array(scores.length);
@@ -72,4 +87,8 @@ function scatter(
     const row = from[i];
     to[starts[(keys[row] >>> shift) & (RADIX - 1)]++] = row;
   }
+}
+
+function scatterKeys(from: Uint32Array, to: Uint32Array, starts: Uint32Array, shift: number): void {
+  for (let i = 0; i < from.length; i++) to[starts[(from[i] >>> shift) & (RADIX - 1)]++] = from[i];
 }
