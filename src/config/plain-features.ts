@@ -46,6 +46,8 @@ export const idsFeature = z
     column: text.optional(),
     /** Between the values of a bag given as text. */
     separator: text.default(","),
+    /** Ids have weights: texts `id:weight`, a map from ids to weights, or a list of either or of `{ key, value }`. */
+    weighted: z.boolean().default(false),
     ...bagFields,
   })
   .superRefine(refineMapping);

@@ -11,12 +11,12 @@ import {
   type AnyVector,
   compileColumn,
   type EncoderPlace,
-  type EncodeVector,
+  type EncodeVectors,
   encodeTargets,
   Refusals,
 } from "./column-encoders.js";
 import { chooseKernels } from "./column-kernels.js";
-import { ListVector, NumberVector, TextVector, vectorValues } from "./vectors.js";
+import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "./vectors.js";
 import type { Wire } from "./wire.js";
 
 /** DuckDB chunks to encoded rows, column by column: the bulk twin of `createEncoder`. */
@@ -34,7 +34,7 @@ interface ColumnEncoder {
   readonly feature: string;
   readonly columns: readonly string[];
   readonly wires: readonly Wire[];
-  encode(vectors: readonly AnyVector[], rows: number, block: Block, refusals: Refusals): void;
+  readonly encode: EncodeVectors;
 }
 
 /** Sees the values of a derived feature for the rows of a chunk. */
@@ -78,7 +78,7 @@ export class ChunkEncoder {
     for (const i of this.order) {
       const feature = fitted.features[i];
       if (feature.reading.derivation) this.addDerived(feature, wires[i], vocabularies);
-      else this.add(feature, wires[i][0], compileColumn(feature, vocabularies, this.place));
+      else this.add(feature, wires[i], compileColumn(feature, vocabularies, this.place));
     }
     if (targets) this.addTargets(targets);
   }
@@ -117,13 +117,9 @@ export class ChunkEncoder {
     const index = this.refusals.by[row] - 1;
     const { feature, columns } = this.encoders[index];
     const reason = refusalText(this.refusals.codes[row] as RefusalCode);
-    const values = this.vectors[index].map((vector) => valueText(vector, row));
-    return {
-      feature,
-      columns,
-      reason,
-      value: values.length > 1 ? JSON.stringify(values) : (values[0] ?? null),
-    };
+    const weighted = this.fitted.features[this.order[index]]?.reading.weighted;
+    const value = weighted ? entriesText(this.vectors[index], row) : rowText(this.vectors[index], row);
+    return { feature, columns, reason, value };
   }
 
   /** Of the next encoder. */
@@ -131,13 +127,8 @@ export class ChunkEncoder {
     return { encoder: this.encoders.length, layout: this.layout, kernels: this.kernels };
   }
 
-  private add({ name, reading }: FittedFeature, wire: Wire, encode: EncodeVector): void {
-    this.encoders.push({
-      feature: name,
-      columns: reading.columns,
-      wires: [wire],
-      encode: ([vector], rows, block, refusals) => encode(vector, rows, block, refusals),
-    });
+  private add({ name, reading }: FittedFeature, wires: readonly Wire[], encode: EncodeVectors): void {
+    this.encoders.push({ feature: name, columns: reading.columns, wires, encode });
   }
 
   /** A computed value goes through the very functions that serving uses. */
@@ -167,13 +158,13 @@ export class ChunkEncoder {
   private keepValues(encoder: number, rows: number): void {
     const feature = this.fitted.features[this.order[encoder]];
     if (feature === undefined || !this.read.has(feature.name)) return;
-    const raw = this.values.get(feature.name) ?? vectorValues(this.vectors[encoder][0], rows);
+    const raw = this.values.get(feature.name) ?? columnValues(this.vectors[encoder], rows);
     this.values.set(feature.name, featureValues(feature, raw, this.block));
   }
 
   private addTargets({ label, labels, weight }: Targets): void {
     const labelFeature = targetFeature(labelColumn, label.column);
-    this.add(labelFeature, label.wire, encodeTargets(labelFeature, labels, this.place));
+    this.add(labelFeature, [label.wire], encodeTargets(labelFeature, labels, this.place));
     if (!weight) {
       // Nothing writes the weights, so that they stay 1 for every chunk.
       const { offset } = this.layout.dense.find(({ name }) => name === weightColumn)!;
@@ -182,8 +173,16 @@ export class ChunkEncoder {
       return;
     }
     const feature = targetFeature(weightColumn, weight.column);
-    this.add(feature, weight.wire, encodeTargets(feature, "weight", this.place));
+    this.add(feature, [weight.wire], encodeTargets(feature, "weight", this.place));
   }
+}
+
+/** The raw values of a feature that reads its column as it is. */
+function columnValues(vectors: readonly AnyVector[], rows: number): readonly unknown[] {
+  const [vector, weights] = vectors;
+  return weights
+    ? entryValues(vector as ListVector, weights as ListVector, rows)
+    : vectorValues(vector, rows);
 }
 
 function readVector(chunk: DataChunk, index: number, rows: number, reads: Wire["reads"]): AnyVector {
@@ -200,12 +199,27 @@ function readVector(chunk: DataChunk, index: number, rows: number, reads: Wire["
   }
 }
 
+function rowText(vectors: readonly AnyVector[], row: number): string | null {
+  const values = vectors.map((vector) => valueText(vector, row));
+  return values.length > 1 ? JSON.stringify(values) : (values[0] ?? null);
+}
+
+function entriesText(vectors: readonly AnyVector[], row: number): string | null {
+  const [ids, weights] = vectors as ListVector[];
+  if (ids.isNull(row)) return null;
+  const weightTexts = elementTexts(weights, row);
+  return elementTexts(ids, row)
+    .map((id, i) => `${id}:${weightTexts[i]}`)
+    .join(",");
+}
+
 function valueText(vector: AnyVector, row: number): string | null {
   if (vector.isNull(row)) return null;
   if (vector instanceof TextVector) return vector.text(row);
   if (vector instanceof NumberVector) return String(vector.values[row]);
-  const { child, starts, ends } = vector;
-  return Array.from({ length: ends[row] - starts[row] }, (_, i) => valueText(child, starts[row] + i)).join(
-    ",",
-  );
+  return elementTexts(vector, row).join(",");
+}
+
+function elementTexts({ child, starts, ends }: ListVector, row: number): (string | null)[] {
+  return Array.from({ length: ends[row] - starts[row] }, (_, i) => valueText(child, starts[row] + i));
 }

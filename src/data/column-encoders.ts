@@ -10,7 +10,13 @@ import type { ListVector, NumberVector, TextVector } from "./vectors.js";
 
 export type AnyVector = NumberVector | TextVector | ListVector;
 
-export type EncodeVector = (vector: AnyVector, rows: number, block: Block, refusals: Refusals) => void;
+/** The vectors of the feature's wires: one, or of a weighted bag its ids and their weights. */
+export type EncodeVectors = (
+  vectors: readonly AnyVector[],
+  rows: number,
+  block: Block,
+  refusals: Refusals,
+) => void;
 
 /** Why rows of a chunk are refused; the first refusal of a row wins. */
 export class Refusals {
@@ -43,7 +49,7 @@ export function compileColumn(
   feature: FittedFeature,
   vocabularies: VocabularyCache,
   place: EncoderPlace,
-): EncodeVector {
+): EncodeVectors {
   switch (feature.type) {
     case "id":
       return encodeIds(feature, vocabularies, place);
@@ -81,12 +87,12 @@ function encodeIds(
   feature: FittedId,
   vocabularies: VocabularyCache,
   { encoder, layout, kernels }: EncoderPlace,
-): EncodeVector {
+): EncodeVectors {
   const F = layout.ids.length;
   const offset = layout.ids.indexOf(feature.name);
   const idsOf = compileIds(feature, vocabularies, kernels);
   const missing = missingRow(feature);
-  return (vector, rows, { ids }, refusals) => {
+  return ([vector], rows, { ids }, refusals) => {
     const refused = idsOf(vector as TextVector, missing, { data: ids, offset, stride: F });
     if (refused === 0) return;
     for (let r = 0; r < rows; r++) {
@@ -103,20 +109,22 @@ function encodeBags(
   feature: FittedBag,
   vocabularies: VocabularyCache,
   { encoder, layout, kernels }: EncoderPlace,
-): EncodeVector {
+): EncodeVectors {
   const index = layout.bags.indexOf(feature.name);
   const idsOf = compileIds(feature, vocabularies, kernels);
   const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
   let elements = new Int32Array(0);
-  return (vector, rows, { bags }, refusals) => {
-    const lists = vector as ListVector;
+  return (vectors, rows, { bags }, refusals) => {
+    const [lists, weightLists] = vectors as ListVector[];
     const bag = bags[index];
     if (elements.length < lists.child.rows) elements = new Int32Array(lists.child.rows);
     idsOf(lists.child, noId, { data: elements, offset: 0, stride: 1 });
+    const weights = (weightLists?.child as NumberVector | undefined)?.values;
     for (let r = 0; r < rows; r++) {
+      const weightsOfRow = weights?.subarray(weightLists.starts[r], weightLists.ends[r]);
       const refusal = lists.isNull(r)
         ? feature.missing === "refuse" && Refusal.missing
-        : pushIds(bag, elements, lists.starts[r], lists.ends[r], longest);
+        : pushIds(bag, elements.subarray(lists.starts[r], lists.ends[r]), weightsOfRow, longest);
       if (refusal) refusals.mark(r, encoder, refusal);
       if (typeof feature.missing === "number" && bag.length === bag.startOf(r)) bag.push(feature.missing);
       bag.ends[r] = bag.length;
@@ -124,13 +132,20 @@ function encodeBags(
   };
 }
 
-function pushIds(bag: BagBuffer, elements: Int32Array, first: number, last: number, longest: number): number {
+function pushIds(
+  bag: BagBuffer,
+  ids: Int32Array,
+  weights: Float64Array | undefined,
+  longest: number,
+): number {
   const start = bag.length;
-  for (let i = first; i < last && bag.length - start < longest; i++) {
-    const id = elements[i];
+  for (let i = 0; i < ids.length && bag.length - start < longest; i++) {
+    const id = ids[i];
     if (id === noId) continue;
     if (id < 0) return id;
-    bag.push(id);
+    const weight = weights ? Math.fround(weights[i]) : 1;
+    if (!Number.isFinite(weight)) return Refusal.badWeight;
+    bag.push(id, weight);
   }
   return 0;
 }
@@ -142,11 +157,11 @@ function denseOffset(layout: Layout, name: string): number {
 export function encodeNumbers(
   feature: FittedNumber,
   { encoder, layout, kernels }: EncoderPlace,
-): EncodeVector {
+): EncodeVectors {
   const transform = compileNumber(feature);
   const W = layout.denseWidth;
   const offset = denseOffset(layout, feature.name);
-  return (vector, rows, { dense }, refusals) => {
+  return ([vector], rows, { dense }, refusals) => {
     const numbers = vector as NumberVector;
     if (kernels.numbers(numbers, transform, { data: dense, offset, stride: W }) === 0) return;
     for (let r = 0; r < rows; r++)
@@ -163,12 +178,12 @@ export function encodeTargets(
   feature: FittedNumber,
   kind: LabelKind | "weight",
   place: EncoderPlace,
-): EncodeVector {
+): EncodeVectors {
   const { encoder, layout } = place;
   const encode = encodeNumbers(feature, place);
   const offset = denseOffset(layout, feature.name);
-  return (vector, rows, block, refusals) => {
-    encode(vector, rows, block, refusals);
+  return (vectors, rows, block, refusals) => {
+    encode(vectors, rows, block, refusals);
     for (let r = 0; r < rows; r++) {
       const refusal = targetRefusal(kind, block.dense[r * layout.denseWidth + offset]);
       if (refusal !== 0) refusals.mark(r, encoder, refusal);
@@ -176,13 +191,13 @@ export function encodeTargets(
   };
 }
 
-function encodeLists(feature: FittedNumber, { encoder, layout, kernels }: EncoderPlace): EncodeVector {
+function encodeLists(feature: FittedNumber, { encoder, layout, kernels }: EncoderPlace): EncodeVectors {
   const transform = compileNumber(feature);
   const { width } = feature;
   const W = layout.denseWidth;
   const offset = denseOffset(layout, feature.name);
   let elements = new Float32Array(0);
-  return (vector, rows, { dense }, refusals) => {
+  return ([vector], rows, { dense }, refusals) => {
     const lists = vector as ListVector;
     const child = lists.child as NumberVector;
     if (elements.length < child.rows) elements = new Float32Array(child.rows);

@@ -1,11 +1,11 @@
 import type { Layout } from "../features/block.js";
 
 /**
- * A packed split is a directory: two row-major matrices, two files per bag, the quarantine, and a manifest with a
+ * A packed split is a directory: two row-major matrices, two or three files per bag, the quarantine, and a manifest with a
  * checksum for every piece of every file. Numbers are little-endian. `docs/data.md` describes it.
  */
 
-export const packedVersion = 1;
+export const packedVersion = 2;
 
 /** Rows between two checksums. */
 export const blockRows = 65_536;
@@ -33,5 +33,7 @@ export const idsFile = "ids.i32";
 export const denseFile = "dense.f32";
 /** `[values]` i32. */
 export const bagValuesFile = (name: string) => `${name}.values.i32`;
+/** `[values]` f32, of weighted bags. */
+export const bagWeightsFile = (name: string) => `${name}.weights.f32`;
 /** `[rows + 1]` u64. */
 export const bagOffsetsFile = (name: string) => `${name}.offsets.u64`;

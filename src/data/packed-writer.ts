@@ -7,6 +7,7 @@ import { writeCheckedJson } from "./checked-json.js";
 import {
   bagOffsetsFile,
   bagValuesFile,
+  bagWeightsFile,
   blockRows,
   denseFile,
   idsFile,
@@ -99,8 +100,9 @@ export class PackedWriter {
     await this.write(idsFile, ids.subarray(0, rows * this.layout.ids.length));
     await this.write(denseFile, dense.subarray(0, rows * this.layout.denseWidth));
     for (const [i, name] of this.layout.bags.entries()) {
-      const { values, ends, length } = bags[i];
+      const { values, weights, ends, length } = bags[i];
       await this.write(bagValuesFile(name), values.subarray(0, length));
+      if (weights) await this.write(bagWeightsFile(name), weights.subarray(0, length));
       const offsets = offsetsOf(ends.subarray(0, rows), this.bagLengths[i]);
       const isFirst = !this.files.has(bagOffsetsFile(name));
       await this.write(bagOffsetsFile(name), isFirst ? offsets : offsets.subarray(1));

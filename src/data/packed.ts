@@ -8,6 +8,7 @@ import { mapFile } from "./map-file.js";
 import {
   bagOffsetsFile,
   bagValuesFile,
+  bagWeightsFile,
   denseFile,
   idsFile,
   type PackedFile,
@@ -43,6 +44,9 @@ export class PackedDataset implements ColumnSet {
     const bags = manifest.layout.bags.map((name) => ({
       values: new Int32Array(map(bagValuesFile(name))),
       offsets: new BigUint64Array(map(bagOffsetsFile(name))),
+      ...(manifest.layout.weighted.includes(name) && {
+        weights: new Float32Array(map(bagWeightsFile(name))),
+      }),
     }));
     const ids = new Int32Array(map(idsFile));
     const dense = new Float32Array(map(denseFile));

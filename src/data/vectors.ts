@@ -88,6 +88,14 @@ export function vectorValues(vector: NumberVector | TextVector | ListVector, row
   return Array.from({ length: rows }, (_, r) => (vector.isNull(r) ? undefined : read(r)));
 }
 
+/** The entries `{ key, value }` of a column of weighted ids. */
+export function entryValues(ids: ListVector, weights: ListVector, rows: number): unknown[] {
+  const values = vectorValues(weights, rows) as (unknown[] | undefined)[];
+  return vectorValues(ids, rows).map((keys, r) =>
+    (keys as unknown[] | undefined)?.map((key, i) => ({ key, value: values[r]![i] })),
+  );
+}
+
 function valueReader(vector: NumberVector | TextVector | ListVector): (row: number) => unknown {
   if (vector instanceof TextVector) return (row) => vector.text(row) ?? undefined;
   if (vector instanceof NumberVector) return (row) => vector.values[row];

@@ -29,6 +29,7 @@ function elementsOf({
   as,
   separator,
   length,
+  weighted,
   derivation,
 }: Reading): { column: string; as: "text" | "number" }[] {
   if (derivation)
@@ -37,24 +38,27 @@ function elementsOf({
         ? [{ column: input.column, as: input.as === "number" ? ("number" as const) : ("text" as const) }]
         : [],
     );
-  // A vector may stand in one text; a list of numbers stays one either way.
-  const element = as === "text" || (separator !== undefined && length !== undefined) ? "text" : "number";
+  // A vector and weighted ids may stand in one text; a list of numbers stays one either way.
+  const isText = as === "text" || weighted || (separator !== undefined && length !== undefined);
+  const element = isText ? "text" : "number";
   return columns.map((column) => ({ column, as: element }));
 }
 
 /**
- * What to ask of DuckDB for a feature: one column, or one for each column that a computed value takes.
+ * What to ask of DuckDB for a feature: one column, or one for each column that a computed value takes; for weighted
+ * ids the lists of ids, then those of weights.
  *
  * @param where the config path of the feature
  * @throws ConfigError where the column does not exist or has a type that the feature cannot read
  */
 export function readingWires(reading: Reading, source: Source, where: string): Wire[] {
-  const { derivation, separator, length } = reading;
+  const { derivation, separator, length, weighted } = reading;
   if (derivation)
     return derivation.inputs.flatMap((input) =>
       "column" in input ? [inputWire(input.column, input.as, source, where)] : [],
     );
   if (length !== undefined) return [vectorWire(reading, length, source, where)];
+  if (separator !== undefined && weighted) return weightedWires(reading, separator, source, where);
   if (separator !== undefined) return [bagWire(reading, separator, source, where)];
   return [scalarWire(reading, source, where)];
 }
@@ -78,9 +82,19 @@ function inputWire(name: string, as: Input["as"], source: Source, where: string)
 }
 
 /** The types of a map's keys and values. */
-function mapTypes(type: string): { key: string; value: string } | undefined {
-  const [, key, value] = /^MAP\((\w+(?:\([^)]*\))?), (.*)\)$/.exec(type) ?? [];
-  return key === undefined ? undefined : { key, value };
+function mapTypes(type: string): EntryTypes | undefined {
+  return /^MAP\((?<key>\w+(?:\([^)]*\))?), (?<value>.*)\)$/.exec(type)?.groups as EntryTypes | undefined;
+}
+
+/** The types of the entries of a list of `{ key, value }`. */
+function entryTypes(type: string): EntryTypes | undefined {
+  const entries = /^STRUCT\("?key"? (?<key>\w+(?:\([^)]*\))?), "?value"? (?<value>.*)\)\[\d*\]$/;
+  return entries.exec(type)?.groups as EntryTypes | undefined;
+}
+
+interface EntryTypes {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** The SQL of a scalar number column: a label, a weight, a feature. */
@@ -118,6 +132,38 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const mapped = must(elementSql("x", element, as), name, type, path, as);
   const items = listSql(quoteName(name), type, separator);
   return { sql: `list_transform(${items}, lambda x: ${mapped})`, reads: as === "text" ? "texts" : "numbers" };
+}
+
+/** The ids and the weights of a weighted bag: two lists of one length, no weight NULL where there is an id. */
+function weightedWires({ columns, as }: Reading, separator: string, source: Source, where: string): Wire[] {
+  const [name] = columns;
+  const path = `${where}.column`;
+  const type = columnType(source, name, path);
+  const column = quoteName(name);
+  const map = mapTypes(type);
+  const items = map ? `map_entries(${column})` : listSql(column, type, separator);
+  const element = listElement(type) ?? type;
+  const entry = weightedSql(map ?? entryTypes(type), element);
+  const id = elementSql(entry.id, entry.idType, as);
+  if (id === undefined || entry.weight === undefined)
+    throw wrongType(name, type, path, weightedForms, "build a list of { key, value } in sql");
+  const weight = `coalesce(${entry.weight}, CAST('nan' AS DOUBLE))`;
+  return [
+    { sql: `list_transform(${items}, lambda x: ${id})`, reads: as === "text" ? "texts" : "numbers" },
+    { sql: `list_transform(${items}, lambda x: ${weight})`, reads: "numbers" },
+  ];
+}
+
+const weightedForms = "texts id:weight, a map from ids to numbers, or a list of { key, value }";
+
+/** SQL for the id and the weight of an element x: the twin of `weightedIds`. */
+function weightedSql(entry: EntryTypes | undefined, element: string) {
+  if (entry) return { id: "x.key", idType: entry.key, weight: numberSql("x.value", entry.value) };
+  if (element !== "VARCHAR") return { id: "x", idType: element, weight: "CAST(1 AS DOUBLE)" };
+  const last = "split_part(x, ':', -1)";
+  const id = `CASE WHEN contains(x, ':') THEN left(x, length(x) - length(${last}) - 1) ELSE x END`;
+  const weight = `CASE WHEN contains(x, ':') THEN ${numberSql(last, "VARCHAR")} ELSE 1 END`;
+  return { id, idType: "VARCHAR", weight };
 }
 
 /** A column as a list: itself, its text split, or its lone value. */

@@ -1,4 +1,4 @@
-import type { Column, ColumnSet } from "../data/columns.js";
+import type { BagColumn, Column, ColumnSet } from "../data/columns.js";
 import type { FittedFeatures } from "./fitted.js";
 
 /** The name of the target's column and of the sample weight's. */
@@ -14,6 +14,8 @@ export interface Layout {
   /** Columns of the dense matrix. */
   readonly denseWidth: number;
   readonly bags: readonly string[];
+  /** The bags whose ids have weights. */
+  readonly weighted: readonly string[];
 }
 
 /** @param targets whether rows carry a label and a weight */
@@ -29,23 +31,28 @@ export function layoutOf(fitted: FittedFeatures, targets: boolean): Layout {
     denseWidth += width;
     return { name, offset, width };
   });
-  return { ids: named("id"), dense, denseWidth, bags: named("bag") };
+  const weighted = fitted.features.filter(({ reading }) => reading.weighted).map(({ name }) => name);
+  return { ids: named("id"), dense, denseWidth, bags: named("bag"), weighted };
 }
 
-/** Bags of ids that grow row by row. */
+/** Bags of ids, with weights or without, that grow row by row. */
 export class BagBuffer {
   values: Int32Array;
+  /** The weight of each value. */
+  weights?: Float32Array;
   /** Row r ends at `ends[r]` in `values` and starts where the row before ends. */
   readonly ends: Float64Array;
   length = 0;
 
-  constructor(rows: number) {
+  constructor(rows: number, weighted: boolean) {
     this.values = new Int32Array(rows);
+    if (weighted) this.weights = new Float32Array(rows);
     this.ends = new Float64Array(rows);
   }
 
-  push(id: number): void {
+  push(id: number, weight = 1): void {
     if (this.length === this.values.length) this.grow(this.length + 1);
+    if (this.weights) this.weights[this.length] = weight;
     this.values[this.length++] = id;
   }
 
@@ -59,14 +66,19 @@ export class BagBuffer {
     const to = end === 0 ? 0 : other.ends[end - 1];
     if (this.length + to - from > this.values.length) this.grow(this.length + to - from);
     this.values.set(other.values.subarray(from, to), this.length);
+    this.weights?.set(other.weights!.subarray(from, to), this.length);
     for (let r = start; r < end; r++) this.ends[at + r - start] = other.ends[r] - from + this.length;
     this.length += to - from;
   }
 
   private grow(least: number): void {
-    const wider = new Int32Array(Math.max(least, this.values.length * 2, 64));
-    wider.set(this.values.subarray(0, this.length));
-    this.values = wider;
+    const size = Math.max(least, this.values.length * 2, 64);
+    const { values, weights, length } = this;
+    this.values = new Int32Array(size);
+    this.values.set(values.subarray(0, length));
+    if (!weights) return;
+    this.weights = new Float32Array(size);
+    this.weights.set(weights.subarray(0, length));
   }
 }
 
@@ -83,7 +95,7 @@ export class Block {
   ) {
     this.ids = new Int32Array(capacity * layout.ids.length);
     this.dense = new Float32Array(capacity * layout.denseWidth);
-    this.bags = layout.bags.map(() => new BagBuffer(capacity));
+    this.bags = layout.bags.map((name) => new BagBuffer(capacity, layout.weighted.includes(name)));
   }
 
   /** Appends rows `[start, end)` of a block of the same layout; the caller sees to the capacity. */
@@ -105,9 +117,10 @@ export class Block {
 
   /** Views of the rows as columns; they share memory with the block. */
   columnSet(): ColumnSet {
-    const bags = this.bags.map(({ values, ends, length }) => ({
+    const bags = this.bags.map(({ values, weights, ends, length }) => ({
       values: values.subarray(0, length),
       offsets: offsetsOf(ends.subarray(0, this.rows), 0),
+      weights: weights?.subarray(0, length),
     }));
     const ids = this.ids.subarray(0, this.rows * this.layout.ids.length);
     const dense = this.dense.subarray(0, this.rows * this.layout.denseWidth);
@@ -120,7 +133,7 @@ export function columnsOf(
   layout: Layout,
   ids: Int32Array,
   dense: Float32Array,
-  bags: readonly { values: Int32Array; offsets: BigUint64Array }[],
+  bags: readonly Omit<BagColumn, "kind">[],
 ): Map<string, Column> {
   const columns = new Map<string, Column>();
   layout.ids.forEach((name, offset) => {

@@ -5,6 +5,7 @@ import { Refused } from "./inputs.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import { compileId, compileNumber, type IdTransform, missingRow, type VocabularyCache } from "./transform.js";
 import { isList, listValue, numberValue, vectorValue } from "./values.js";
+import { type WeightedId, weightedIds } from "./weighted.js";
 
 /** Raw values of JavaScript to ids and numbers in a block, a feature and a row at a time. */
 
@@ -67,15 +68,22 @@ function bagCell(feature: FittedBag, layout: Layout, vocabularies: VocabularyCac
   const index = layout.bags.indexOf(feature.name);
   const encode = compileValue(compileId(feature, vocabularies), feature.reading.as === "integer");
   const longest = feature.maxLength ?? Number.POSITIVE_INFINITY;
-  const separator = feature.reading.separator ?? ",";
+  const { separator = ",", weighted } = feature.reading;
+  const push = (bag: BagBuffer, value: unknown): 0 | RefusalCode | undefined => {
+    if (weighted) {
+      const list = weightedIds(value, separator);
+      return list && pushWeighted(bag, list, encode, longest);
+    }
+    const list = listValue(value, separator);
+    return list && pushIds(bag, list, encode, longest);
+  };
   return (value, row, block) => {
     const bag = block.bags[index];
-    const list = listValue(value, separator);
-    const refusal = list ? pushIds(bag, list, encode, longest) : 0;
+    const refusal = push(bag, value);
     if (typeof feature.missing === "number" && bag.length === bag.startOf(row)) bag.push(feature.missing);
     bag.ends[row] = bag.length;
-    if (refusal !== 0) return refusal;
-    return feature.missing === "refuse" && list === undefined ? Refusal.missing : 0;
+    if (refusal !== undefined) return refusal;
+    return feature.missing === "refuse" ? Refusal.missing : 0;
   };
 }
 
@@ -91,6 +99,24 @@ function pushIds(
     if (id === undefined) continue;
     if (id < 0) return id as RefusalCode;
     bag.push(id);
+  }
+  return 0;
+}
+
+function pushWeighted(
+  bag: BagBuffer,
+  list: readonly WeightedId[],
+  encode: (value: unknown) => number | undefined,
+  longest: number,
+): 0 | RefusalCode {
+  const start = bag.length;
+  for (let i = 0; i < list.length && bag.length - start < longest; i++) {
+    const id = encode(list[i].id);
+    if (id === undefined) continue;
+    if (id < 0) return id as RefusalCode;
+    const weight = Math.fround(numberValue(list[i].weight) ?? Number.NaN);
+    if (!Number.isFinite(weight)) return Refusal.badWeight;
+    bag.push(id, weight);
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 import type { Block } from "./block.js";
 import type { FittedFeature } from "./fitted.js";
 import { listValue } from "./values.js";
+import { weightedIds } from "./weighted.js";
 
 /**
  * What other features read of a feature, one value a row: the texts that it hashes or looks up in a vocabulary as they
@@ -24,8 +25,10 @@ export function featureValues(
   }
   if (feature.mapping.kind === "hash" || feature.mapping.kind === "vocabulary") {
     if (feature.type === "id") return raw;
-    const separator = feature.reading.separator ?? ",";
-    return raw.map((value) => listValue(value, separator));
+    const { separator = ",", weighted } = feature.reading;
+    return raw.map((value) =>
+      weighted ? weightedIds(value, separator)?.map(({ id }) => id) : listValue(value, separator),
+    );
   }
   if (feature.type === "id") {
     const offset = layout.ids.indexOf(feature.name);

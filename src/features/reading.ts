@@ -9,6 +9,8 @@ export interface Reading {
   readonly as: "text" | "number" | "integer";
   /** What text holds a list with: of any length, or of `length`. */
   readonly separator?: string;
+  /** Lists of ids with weights, see {@link weightedIds}. */
+  readonly weighted?: true;
   /** Lists of this length. */
   readonly length?: number;
   /** How the value is computed; without it, it is the column's. */
@@ -27,7 +29,12 @@ function plainReading(feature: PlainFeatureConfig): Reading {
     case "id":
       return { columns: feature.columns ?? columns, as: idElement(feature) };
     case "ids":
-      return { columns, as: idElement(feature), separator: feature.separator };
+      return {
+        columns,
+        as: idElement(feature),
+        separator: feature.separator,
+        ...(feature.weighted && { weighted: true as const }),
+      };
     case "number": {
       const { width, separator = "," } = feature;
       return { columns, as: "number", ...(width > 1 && { length: width, separator }) };

@@ -10,6 +10,7 @@ export const Refusal = {
   negative: -8,
   notBoolean: -9,
   notBinary: -10,
+  badWeight: -11,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -25,6 +26,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.negative]: "negative value",
   [Refusal.notBoolean]: "not a boolean",
   [Refusal.notBinary]: "neither 0 nor 1",
+  [Refusal.badWeight]: "an id's weight is not a finite number",
 };
 
 export function refusalText(code: RefusalCode): string {

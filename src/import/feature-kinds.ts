@@ -3,6 +3,7 @@ import {
   type Config,
   columnOf,
   defaultId,
+  defaultOfBag,
   found,
   numbers,
   plainNumber,
@@ -12,6 +13,7 @@ import {
   sourceFrom,
   sourceOf,
   vector,
+  weighted,
 } from "./feature-parts.js";
 import { hasMapping, idRows, isTokenizer } from "./map-ids.js";
 import { checkExpression, normalizerOf } from "./normalizers.js";
@@ -27,8 +29,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     const column = columnOf(section, "expression");
     const missing = section.text("default_value") ?? "";
     const several = section.number("value_dim") !== 1;
-    if (missing === "")
-      return { kind: "ids", column, separator: separatorOf(section), ...mapping, ...pooling(section) };
+    const weight = weighted(section);
+    if (missing === "" || weight.weighted) {
+      const separator = separatorOf(section);
+      const standIn = missing === "" ? {} : { missing: defaultOfBag(section, mapping, missing) };
+      return { kind: "ids", column, separator, ...weight, ...mapping, ...pooling(section), ...standIn };
+    }
     if (several)
       section.warn(
         "default_value",

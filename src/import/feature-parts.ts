@@ -45,6 +45,9 @@ export function pooling(section: Section): Config {
   return pooled === "sum" ? {} : { pooling: pooled };
 }
 
+/** Ids with weights, `id:weight`. */
+export const weighted = (section: Section): Config => (section.boolean("weighted") ? { weighted: true } : {});
+
 export function vector(section: Section, separator: string): Config {
   const width = section.number("value_dim") || 1;
   return width === 1 ? {} : { width, separator };
@@ -56,6 +59,17 @@ export const idValue = (text: string): string | number => (/^-?\d+$/.test(text) 
 export function defaultId(mapping: Config, value: string): unknown {
   const { vocabulary } = mapping;
   return Array.isArray(vocabulary) && !vocabulary.includes(value) ? "bucket" : { value: idValue(value) };
+}
+
+/** The id, of weight 1, of a bag without ids. @throws ImportError for one that has a row of its own there */
+export function defaultOfBag(section: Section, mapping: Config, value: string): unknown {
+  const id = defaultId(mapping, value);
+  if (id !== "bucket") return id;
+  throw section.error("default_value", {
+    what: "a default outside the vocabulary has no counterpart for ids with weights",
+    expected: "a word of vocab_list, or no default",
+    next: "Add it to vocab_list, or remove it: a row without ids is a zero vector then.",
+  });
 }
 
 /** A number as it stands in a column; `undefined` where only an expression has the same meaning. */

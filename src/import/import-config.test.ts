@@ -44,12 +44,12 @@ beforeAll(async () => {
 });
 
 function csv(): string {
-  const header = "label;weight;city;tags;age;price;clicks;nested;query;title";
+  const header = "label;weight;city;tags;scores;age;price;clicks;nested;query;title";
   const lines = Array.from({ length: 64 }, (_, i) => {
     const city = i % 2 ? "oslo" : "rome";
     const clicks = `oslo:${i}\x1drome:2.5`;
     const nested = `oslo^a:0.5,b:${i % 3}|rome^c:1`;
-    return `${i % 2};${1 + (i % 2)};${city};a|${i % 3 ? "b" : "z"};${20 + i};${i / 4};${clicks};${nested};red shoe;a red hat`;
+    return `${i % 2};${1 + (i % 2)};${city};a|${i % 3 ? "b" : "z"};a:${i / 8}|z;${20 + i};${i / 4};${clicks};${nested};red shoe;a red hat`;
   });
   return `${[header, ...lines].join("\n")}\n`;
 }
@@ -163,6 +163,24 @@ describe("a pipeline config of TorchEasyRec", () => {
       { hash: 40 },
       { vocabulary: ["a", "b", "c"] },
     ]);
+  });
+
+  it("keeps the weights of ids", () => {
+    const given = 'feature_name: "tags"';
+    const weighted = (more: string, mode = "FG_DAG") =>
+      importPipeline(
+        fixture("kinds").replace(given, `${given} weighted: true ${more}`).replace("FG_DAG", mode),
+        "pipeline.config",
+      ).config.features[1];
+    const tags = { kind: "ids", name: "tags", weighted: true, pooling: "mean" };
+    expect(weighted("")).toMatchObject({ ...tags, column: "tags", separator: "|", missing: "empty" });
+    expect(weighted('default_value: "b"')).toMatchObject({ ...tags, missing: { value: "b" } });
+    expect(() => weighted('default_value: "z"')).toThrow(
+      /id_feature\.default_value: a default outside the voc/,
+    );
+    expect(weighted("", "FG_NONE")).toMatchObject({ ...tags, buckets: 5, separator: "\x03" });
+    const encoded = weighted('fg_encoded_default_value: "2"', "FG_NONE");
+    expect(encoded).toMatchObject({ ...tags, buckets: 5, missing: { value: 2 } });
   });
 
   it("turns a warm-up of manual steps into one that ends at the first rate", () => {

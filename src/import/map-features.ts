@@ -1,6 +1,6 @@
 import type { FeatureInput } from "../config/features.js";
 import { KINDS } from "./feature-kinds.js";
-import { type Config, idValue, pooling, vector } from "./feature-parts.js";
+import { type Config, idValue, pooling, vector, weighted } from "./feature-parts.js";
 import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
 import type { Section } from "./section.js";
@@ -46,7 +46,7 @@ function mapFeature(
   columns: Columns,
 ): ImportedFeature {
   const name = section.text("feature_name") ?? section.missing("feature_name");
-  common(section);
+  common(section, kind);
   const isId = givesIds(section, kind);
   const boundaries = section.numbers("boundaries");
   const embedded = isId || boundaries.length > 0;
@@ -75,13 +75,10 @@ const givesIds = (section: Section, kind: string): boolean =>
   ALWAYS_IDS.includes(kind) || hasMapping(section);
 
 /** What every kind has, and what none of Pairloom's has. */
-function common(section: Section): void {
+function common(section: Section, kind: string): void {
   section.onlyDefault("use_mask", false, "Remove it: values are not masked here.");
-  section.onlyDefault(
-    "weighted",
-    false,
-    "Remove it, and leave the weights out of the column: ids have no weights here.",
-  );
+  if (kind !== "id_feature")
+    section.onlyDefault("weighted", false, "Remove it: only the ids of an id_feature have weights.");
   section.onlyDefault("data_type", "FP32", "Remove it: tables are of float32 here.");
   for (const name of ["autodis", "mlp"])
     if (section.has(name))
@@ -135,8 +132,18 @@ function encoded(
     section.text("default_value");
     section.number("value_dim");
     const mapping = columns === "encoded" ? { buckets: rows } : idRows(section).mapping;
-    if (given !== "") return { kind: "id", column: name, ...mapping, missing: { value: idValue(given) } };
-    return { kind: "ids", column: name, separator: encodedSeparator, ...mapping, ...pooled };
+    const missing = given === "" ? {} : { missing: { value: idValue(given) } };
+    const weight = weighted(section);
+    if (given !== "" && !weight.weighted) return { kind: "id", column: name, ...mapping, ...missing };
+    return {
+      kind: "ids",
+      column: name,
+      separator: encodedSeparator,
+      ...weight,
+      ...mapping,
+      ...pooled,
+      ...missing,
+    };
   }
   const fallback = given === "" ? (section.text("default_value") ?? "0") : given;
   if (boundaries.length > 0)

@@ -19,8 +19,13 @@ const config = defineConfig({
     { kind: "id", name: "pair", columns: ["shop", "city"], vocabulary: pairs },
     { kind: "number", name: "price", normalize: { mean: 10, std: 4 } },
     { kind: "ids", name: "tags", column: "tag_list", buckets: 3, pooling: "mean" },
+    { kind: "ids", name: "likes", vocabulary: shops, weighted: true, separator: "|" },
+    { kind: "ids", name: "views", column: "likes", vocabulary: shops, weighted: true, pooling: "mean" },
   ],
-  model: { kind: "logisticRegression", features: ["hour", "shop", "pair", "price", "tags"] },
+  model: {
+    kind: "logisticRegression",
+    features: ["hour", "shop", "pair", "price", "tags", "likes", "views"],
+  },
 });
 type Row = RowOf<typeof config>;
 
@@ -30,6 +35,8 @@ const weights = {
   shop: [1, 2, -1, -2],
   pair: [0.5, 0.25, -0.125, 0],
   tags: [0.3, 0.6, 0.9],
+  likes: [0.7, -0.2, 0.05],
+  views: [2, 4, 8],
 };
 const [bias, perPrice] = [-0.75, 0.5];
 
@@ -41,7 +48,7 @@ beforeAll(async () => {
   const tensor = (values: number[], shape: number[]) =>
     ({ dtype: "F32", shape, data: Float32Array.from(values) }) as const;
   const features = fitFeatures(resolved.features, {
-    vocabularies: { shop: shops, pair: pairs },
+    vocabularies: { shop: shops, pair: pairs, likes: shops, views: shops },
     numbers: {},
   });
   const tables = Object.entries(weights).map(([name, values]) => {
@@ -68,13 +75,13 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 describe("a loaded predictor", () => {
   it("computes what its weights say", () => {
     const rows: Row[] = [
-      { hour: 2, shop: "b", city: "y", price: 14, tag_list: [0, 2] },
-      { hour: "3", shop: "new", city: null, price: 10, tag_list: "1" },
-      { hour: null, shop: null, city: null, price: null, tag_list: null },
+      { hour: 2, shop: "b", city: "y", price: 14, tag_list: [0, 2], likes: { a: 0.5, b: 2 } },
+      { hour: "3", shop: "new", city: null, price: 10, tag_list: "1", likes: ["new:-3"] },
+      { hour: null, shop: null, city: null, price: null, tag_list: null, likes: null },
     ];
     const expected = [
-      bias + 0.3 + 2 + 0.25 + perPrice * 1 + (0.3 + 0.9) / 2,
-      bias + 0.4 - 1 - 0.125 + 0 + 0.6,
+      bias + 0.3 + 2 + 0.25 + perPrice * 1 + (0.3 + 0.9) / 2 + (0.5 * 0.7 - 2 * 0.2) + (0.5 * 2 + 2 * 4) / 2,
+      bias + 0.4 - 1 - 0.125 + 0 + 0.6 - 3 * 0.05 - 3 * 8,
       bias - 0.9 - 2 + 0 + 0 + 0,
     ];
     Array.from(model.logits(rows)).forEach((logit, i) => {
@@ -89,14 +96,34 @@ describe("a loaded predictor", () => {
   it("gives the same for a row alone and among thousands", () => {
     const rows = Array.from({ length: 2500 }, (_, i) => ({
       ...{ hour: i % 4, shop: i % 2 ? "a" : "b", city: "x", price: i % 30 },
-      tag_list: [i % 3],
+      ...{ tag_list: [i % 3], likes: i % 5 ? { a: i / 7, b: -i } : null },
     }));
     const all = model.predict(rows);
     for (const i of [0, 1023, 1024, 2047, 2048, 2499]) expect(model.predictOne(rows[i])).toBe(all[i]);
   });
 
-  it("names the row, the feature and the value that it refuses", () => {
+  it("takes weighted ids as a text and as a map alike", () => {
     const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [] };
+    const entries = [
+      { key: "a", value: 0.1 },
+      { key: "b", value: 2.3 },
+    ];
+    const separate = entries.map(({ key, value }) => `${key}:${value}`);
+    const forms: Row["likes"][] = [
+      { a: 0.1, b: 2.3 },
+      new Map([["a", 0.1] as const, ["b", 2.3]]),
+      entries,
+      separate,
+    ];
+    const scores = model.logits(forms.map((likes) => ({ ...row, likes })));
+    expect(new Set(scores).size).toBe(1);
+    expect(() => model.predictOne({ ...row, likes: "a:0.1,b:much" })).toThrow(
+      /the feature likes refuses the row.*an id's weight is not a finite number/s,
+    );
+  });
+
+  it("names the row, the feature and the value that it refuses", () => {
+    const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [], likes: null };
     expect(() => model.predict([row, { ...row, hour: 4 }])).toThrow(
       /rows\[1\]: the feature hour refuses the row\n +got: +hour: 4 \(integer outside/,
     );
@@ -107,7 +134,7 @@ describe("a loaded predictor", () => {
 });
 
 describe("rows that are not as they should be", () => {
-  const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [] };
+  const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [], likes: {} };
   // biome-ignore lint/suspicious/noExplicitAny: what JavaScript may hand over
   const predict = (rows: any) => model.predict(rows);
 
@@ -149,10 +176,13 @@ describe("options of load", () => {
 
 describe("row types", () => {
   it("are the columns that features read, with the values they take", () => {
-    expectTypeOf<keyof Row>().toEqualTypeOf<"hour" | "shop" | "city" | "price" | "tag_list">();
+    expectTypeOf<keyof Row>().toEqualTypeOf<"hour" | "shop" | "city" | "price" | "tag_list" | "likes">();
     expectTypeOf<Row["price"]>().toEqualTypeOf<number | null>();
     expectTypeOf<string>().toExtend<Row["hour"]>();
     expectTypeOf<number[]>().toExtend<Row["tag_list"]>();
+    expectTypeOf<{ a: number }>().toExtend<Row["likes"]>();
+    expectTypeOf<{ key: string; value: number }[]>().toExtend<Row["likes"]>();
+    expectTypeOf<{ key: string }[]>().not.toExtend<Row["likes"]>();
     expectTypeOf<string>().not.toExtend<Row["price"]>();
     expectTypeOf<RowOf<unknown>>().toEqualTypeOf<Readonly<Record<string, unknown>>>();
   });

@@ -21,9 +21,11 @@ type PlainValue<F> = F extends { kind: "number" }
   ? F extends { width: number }
     ? Numbers | number | string | null
     : number | null
-  : F extends { kind: "ids" }
-    ? readonly Id[] | Id
-    : Id;
+  : F extends { kind: "ids"; weighted: true }
+    ? readonly (Id | { readonly key: Id; readonly value: number })[] | Entries | Id
+    : F extends { kind: "ids" }
+      ? readonly Id[] | Id
+      : Id;
 
 type SourcesOf<F> = F extends { inputs: readonly (infer S)[] }
   ? S

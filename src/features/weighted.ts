@@ -1,0 +1,32 @@
+import { entriesOf } from "./inputs.js";
+import { isList } from "./values.js";
+
+/** An id of a bag with its weight, both raw; an id without a weight weighs 1. */
+export interface WeightedId {
+  readonly id: unknown;
+  readonly weight: unknown;
+}
+
+/**
+ * The ids of a weighted feature's value: texts `id:weight`, one text of several, a map from ids to weights, a list of
+ * texts or of `{ key, value }`, or a lone id. `undefined` for a missing value.
+ */
+export function weightedIds(value: unknown, separator: string): readonly WeightedId[] | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (typeof value === "string") return value.split(separator).map(ofText);
+  if (isList(value)) return Array.from(value, ofElement);
+  return entriesOf(value)?.map(([id, weight]) => ({ id, weight })) ?? [ofElement(value)];
+}
+
+function ofElement(element: unknown): WeightedId {
+  if (typeof element === "string") return ofText(element);
+  if (typeof element === "object" && element !== null && "key" in element && "value" in element)
+    return { id: element.key, weight: element.value };
+  return { id: element, weight: 1 };
+}
+
+/** A weight has no colon, an id may: the last one counts. */
+function ofText(text: string): WeightedId {
+  const at = text.lastIndexOf(":");
+  return at < 0 ? { id: text, weight: 1 } : { id: text.slice(0, at), weight: text.slice(at + 1) };
+}
