@@ -84,6 +84,7 @@ async function writeShards(directory: string, data: ColumnSet): Promise<void> {
     dense,
     denseWidth,
     bags: [],
+    weighted: [],
   });
   const block = new Block(writer.layout, 2048);
   for (let start = 0; start < data.rows; start += block.capacity) {
