@@ -166,8 +166,16 @@ function dimsOf(tensor: Tensor): readonly number[] {
 function rowWidth(root: Tensor): number {
   if (root.dtype === "bag") return 6;
   const elements = width(root);
-  return isRow(root) && elements > ALIGNMENT ? Math.ceil(elements / ALIGNMENT) * ALIGNMENT : elements;
+  if (!isRow(root) || elements <= ALIGNMENT) return elements;
+  const padded = Math.ceil(elements / ALIGNMENT) * ALIGNMENT;
+  return padded % SAME_SET === 0 ? padded + ALIGNMENT : padded;
 }
+
+/**
+ * Rows that are a multiple of 2 KiB apart fall into one or two sets of the first-level cache, which then holds fewer
+ * of them than a matrix product reads side by side: one line more spreads them.
+ */
+const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
 
 /** Which memory each tensor shows: its own, its operand's (views), or a concatenation's (its parts). */
 function placeTensors(graph: Graph): Map<Tensor, Place> {
