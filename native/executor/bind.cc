@@ -3,6 +3,7 @@
 
 #include "executor/executor.h"
 #include "executor/fixed_jobs.h"
+#include "executor/tile_ops.h"
 #include "kernels/dispatch.h"
 #include "program/error.h"
 
@@ -45,7 +46,6 @@ Executor::Executor(Program program, std::vector<std::span<float>> parameters, ui
       program_(std::move(program)),
       pool_(check_threads(threads)),
       loader_(program_),
-      packed_(kernels_),
       bases_(program_.buffers.size(), nullptr),
       workers_(pool_.threads()) {
   bind_parameters(parameters);
@@ -132,7 +132,7 @@ void Executor::allocate_scratch() {
 }
 
 Executor::Section Executor::bind_stage(const Stage& stage) {
-  Section section{stage, false, false, {}, PackedWeights(kernels_)};
+  Section section{stage, false, false, {}, {}};
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];
     section.reduces |= std::any_of(bound.views.begin(), bound.views.end(),
@@ -141,7 +141,7 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
     section.loads |= opcode == Opcode::kInput;
     if (opcode != Opcode::kLinear && opcode != Opcode::kLinearGradInput) continue;
     PackedWeights& packed = bound.views[1].space == Space::kFixed ? section.packed : packed_;
-    bound.packed = packed.add(bound.views[1], opcode);
+    bound.packed = packed.add(bound.views[1], opcode, tile_ops::linear_kernels(kernels_, bound));
   }
   section.packed.finish();
   if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());

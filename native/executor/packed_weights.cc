@@ -4,15 +4,16 @@
 
 namespace pairloom {
 
-const float* PackedWeights::add(const View& weight, Opcode opcode) {
+const float* PackedWeights::add(const View& weight, Opcode opcode, const LinearKernels& kernels) {
   const uint32_t n = weight.dims[0], k = weight.dims[1];
   const bool forward = opcode == Opcode::kLinear;
   for (const Weight& w : weights_) {
-    if (w.data == weight.base && w.n == n && w.k == k && w.forward == forward) return w.packed.data();
+    const bool same = w.kernels == &kernels && w.data == weight.base && w.n == n && w.k == k && w.forward == forward;
+    if (same) return w.packed.data();
   }
   // Forward sums over k for each of n columns; backward sums over n for each of k.
-  const size_t size = forward ? kernels_.packed_size(n, k) : kernels_.packed_size(k, n);
-  weights_.push_back({weight.base, n, k, forward, Arena(size)});
+  const size_t size = forward ? kernels.packed_size(n, k) : kernels.packed_size(k, n);
+  weights_.push_back({&kernels, weight.base, n, k, forward, Arena(size)});
   return weights_.back().packed.data();
 }
 
@@ -25,7 +26,7 @@ void PackedWeights::finish() {
 void PackedWeights::pack(Pool& pool) const {
   pool.run(uint32_t(weights_.size()), [&](uint32_t job, uint32_t) {
     const Weight& w = weights_[job];
-    (w.forward ? kernels_.pack_forward : kernels_.pack_backward)(w.data, w.n, w.k, w.packed.data());
+    (w.forward ? w.kernels->pack_forward : w.kernels->pack_backward)(w.data, w.n, w.k, w.packed.data());
   });
 }
 

@@ -11,10 +11,8 @@ namespace pairloom {
 
 class PackedWeights {
  public:
-  explicit PackedWeights(const KernelTable& kernels) : kernels_(kernels) {}
-
-  // Where the packed form of `weight` [n, k] will be for this opcode (linear or linearGradInput).
-  const float* add(const View& weight, Opcode opcode);
+  // Where the packed form of `weight` [n, k] will be for this opcode (linear or linearGradInput) and these kernels.
+  const float* add(const View& weight, Opcode opcode, const LinearKernels& kernels);
   // Call once after the last add: large weights first, so that threads finish together.
   void finish();
   void pack(Pool& pool) const;
@@ -22,13 +20,13 @@ class PackedWeights {
 
  private:
   struct Weight {
+    const LinearKernels* kernels;
     const float* data;
     uint32_t n, k;
     bool forward;
     Arena packed;
   };
 
-  const KernelTable& kernels_;
   std::vector<Weight> weights_;
 };
 

@@ -67,21 +67,37 @@ void embedding_bag(const BoundInstruction& i, Tile& t) {
   t.kernels.embedding_bag(t.at(v[0]), v[0].dims[1], bags(t, v[1]), 1, t.out(v[2]), t.rows, i.attribute(0) == 1);
 }
 
+const LinearKernels& linear_kernels(const KernelTable& kernels, const BoundInstruction& i) {
+  return i.source->attributes.back() == 1 ? kernels.linear_bf16 : kernels.linear_f32;
+}
+
+size_t linear_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  const View& w = i.views[1];
+  return linear_kernels(kernels, i).scratch_size(rows, w.dims[0], w.dims[1]);
+}
+
+size_t linear_grad_weight_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  const View& dw = i.views[2];
+  return linear_kernels(kernels, i).scratch_size(rows, dw.dims[0], dw.dims[1]);
+}
+
 void linear(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   const float* bias = i.attribute(1) == 1 ? t.at(v[2]) : nullptr;
-  t.kernels.linear(t.in(v[0]), i.packed, bias, t.out(v.back()), t.rows, v[1].dims[0], v[1].dims[1], fn(i));
+  linear_kernels(t.kernels, i).forward(t.in(v[0]), i.packed, bias, t.out(v.back()), t.rows, v[1].dims[0],
+                                       v[1].dims[1], fn(i), t.worker.scratch.data());
 }
 
 void linear_grad_input(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.linear_grad_input(t.in(v[0]), i.packed, t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
+  linear_kernels(t.kernels, i).grad_input(t.in(v[0]), i.packed, t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1],
+                                          t.worker.scratch.data());
 }
 
 void linear_grad_weight(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.linear_grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
-                               t.accumulate());
+  linear_kernels(t.kernels, i).grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
+                                           t.accumulate(), t.worker.scratch.data());
 }
 
 void sum_rows(const BoundInstruction& i, Tile& t) {

@@ -17,7 +17,12 @@ Function input, constant_rows, embedding, embedding_bag, linear, linear_grad_inp
 Function compressed_interaction, compressed_interaction_grad_input, compressed_interaction_grad_weight, sum_inner,
     broadcast_inner;
 
+// The kernels in the precision that an instruction's last attribute asks for.
+const LinearKernels& linear_kernels(const KernelTable&, const BoundInstruction&);
+
 // Floats of scratch for a tile of so many rows.
+size_t linear_scratch(const KernelTable&, const BoundInstruction&, uint32_t rows);
+size_t linear_grad_weight_scratch(const KernelTable&, const BoundInstruction&, uint32_t rows);
 size_t compressed_interaction_scratch(const KernelTable&, const BoundInstruction&, uint32_t rows);
 size_t compressed_interaction_grad_scratch(const KernelTable&, const BoundInstruction&, uint32_t rows);
 

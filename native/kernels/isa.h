@@ -13,6 +13,9 @@ extern const KernelTable table;
 namespace avx512 {
 extern const KernelTable table;
 }
+namespace avx512bf16 {
+extern const KernelTable table;
+}
 namespace neon {
 extern const KernelTable table;
 }

@@ -64,23 +64,30 @@ struct InteractionShape {
   }
 };
 
+// Dense layers. Weights are packed into panels of columns that the micro-kernel reads with unit stride. scratch: as
+// many floats as scratch_size says, 64-byte aligned.
+struct LinearKernels {
+  // Floats needed to pack a matrix with so many output columns and summed elements.
+  size_t (*packed_size)(uint32_t columns, uint32_t depth);
+  size_t (*scratch_size)(uint32_t rows, uint32_t n, uint32_t k);
+  // y = act(x W^T + b), W [n, k]: pack_forward lays W out for it.
+  void (*pack_forward)(const float* w, uint32_t n, uint32_t k, float* packed);
+  void (*forward)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows,
+                  uint32_t n, uint32_t k, Activation act, float* scratch);
+  // dx = dz W: pack_backward lays W out for it.
+  void (*pack_backward)(const float* w, uint32_t n, uint32_t k, float* packed);
+  void (*grad_input)(ConstRows dz, const float* packed, Rows dx, uint32_t rows, uint32_t n, uint32_t k,
+                     float* scratch);
+  // dw [n, k] = (accumulate ? dw : 0) + dz^T x over the rows.
+  void (*grad_weight)(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k,
+                      bool accumulate, float* scratch);
+};
+
 struct KernelTable {
   const char* isa;
 
-  // Dense layers. Weights are packed into panels of kPanel columns that the micro-kernel reads with unit
-  // stride. packed_size(n, k): floats needed to pack a matrix with n output columns and k summed elements.
-  size_t (*packed_size)(uint32_t columns, uint32_t depth);
-  // y = act(x W^T + b), W [n, k]: pack_forward lays W out for it.
-  void (*pack_forward)(const float* w, uint32_t n, uint32_t k, float* packed);
-  void (*linear)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows,
-                 uint32_t n, uint32_t k, Activation act);
-  // dx = dz W: pack_backward lays W out for it.
-  void (*pack_backward)(const float* w, uint32_t n, uint32_t k, float* packed);
-  void (*linear_grad_input)(ConstRows dz, const float* packed, Rows dx, uint32_t rows, uint32_t n,
-                            uint32_t k);
-  // dw [n, k] = (accumulate ? dw : 0) + dz^T x over the rows.
-  void (*linear_grad_weight)(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k,
-                             bool accumulate);
+  // Dense layers, with operands in f32 or rounded to bfloat16; sums are f32.
+  LinearKernels linear_f32, linear_bf16;
   void (*sum_rows)(ConstRows x, float* out, uint32_t rows, uint32_t n, bool accumulate);
 
   // Elementwise, row by row.

@@ -54,33 +54,52 @@ double sum(uint32_t n, F f) {
   return s;
 }
 
-size_t packed_size(uint32_t columns, uint32_t depth) { return static_cast<size_t>(columns) * depth; }
-
-void pack(const float* w, uint32_t n, uint32_t k, float* packed) {
-  for (size_t i = 0; i < static_cast<size_t>(n) * k; ++i) packed[i] = w[i];
+// Operands as they are, or the nearest number with eight significant bits, the even one of two equally near.
+float exact(float v) { return v; }
+float to_bf16(float v) {
+  if (v == 0 || !std::isfinite(v)) return v;
+  int exponent;
+  const double digits = std::ldexp(std::frexp(double(v), &exponent), 8);  // 128 <= |digits| < 256
+  return float(std::ldexp(std::nearbyint(digits), exponent - 8));
 }
 
-void linear(ConstRows x, const float* w, const float* bias, Rows y, uint32_t rows, uint32_t n, uint32_t k,
-            Activation act) {
-  each(rows, n, [&](uint32_t r, uint32_t c) {
-    const double z = sum(k, [&](uint32_t p) { return double(x.row(r)[p]) * w[size_t(c) * k + p]; });
-    y.row(r)[c] = activate(z + (bias ? bias[c] : 0.0f), act);
-  });
-}
+template <float (*kRound)(float)>
+struct Linear {
+  static size_t packed_size(uint32_t columns, uint32_t depth) { return static_cast<size_t>(columns) * depth; }
+  static size_t scratch_size(uint32_t, uint32_t, uint32_t) { return 0; }
 
-void linear_grad_input(ConstRows dz, const float* w, Rows dx, uint32_t rows, uint32_t n, uint32_t k) {
-  each(rows, k, [&](uint32_t r, uint32_t c) {
-    dx.row(r)[c] = sum(n, [&](uint32_t p) { return double(dz.row(r)[p]) * w[size_t(p) * k + c]; });
-  });
-}
+  static void pack(const float* w, uint32_t n, uint32_t k, float* packed) {
+    for (size_t i = 0; i < static_cast<size_t>(n) * k; ++i) packed[i] = w[i];
+  }
 
-void linear_grad_weight(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k,
-                        bool accumulate) {
-  each(n, k, [&](uint32_t i, uint32_t j) {
-    const double s = sum(rows, [&](uint32_t r) { return double(dz.row(r)[i]) * x.row(r)[j]; });
-    dw[size_t(i) * k + j] = (accumulate ? dw[size_t(i) * k + j] : 0.0) + s;
-  });
-}
+  static double product(float a, float b) { return double(kRound(a)) * kRound(b); }
+
+  static void forward(ConstRows x, const float* w, const float* bias, Rows y, uint32_t rows, uint32_t n, uint32_t k,
+                      Activation act, float*) {
+    each(rows, n, [&](uint32_t r, uint32_t c) {
+      const double z = sum(k, [&](uint32_t p) { return product(x.row(r)[p], w[size_t(c) * k + p]); });
+      y.row(r)[c] = activate(z + (bias ? bias[c] : 0.0f), act);
+    });
+  }
+
+  static void grad_input(ConstRows dz, const float* w, Rows dx, uint32_t rows, uint32_t n, uint32_t k, float*) {
+    each(rows, k, [&](uint32_t r, uint32_t c) {
+      dx.row(r)[c] = sum(n, [&](uint32_t p) { return product(dz.row(r)[p], w[size_t(p) * k + c]); });
+    });
+  }
+
+  static void grad_weight(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k, bool accumulate,
+                          float*) {
+    each(n, k, [&](uint32_t i, uint32_t j) {
+      const double s = sum(rows, [&](uint32_t r) { return product(dz.row(r)[i], x.row(r)[j]); });
+      dw[size_t(i) * k + j] = (accumulate ? dw[size_t(i) * k + j] : 0.0) + s;
+    });
+  }
+
+  static constexpr LinearKernels kernels() {
+    return {packed_size, scratch_size, pack, forward, pack, grad_input, grad_weight};
+  }
+};
 
 void sum_rows(ConstRows x, float* out, uint32_t rows, uint32_t n, bool accumulate) {
   for (uint32_t c = 0; c < n; ++c)
@@ -479,12 +498,8 @@ void accumulate(float* acc, const float* g, size_t n, float factor) {
 
 const KernelTable plain = {
     .isa = "plain",
-    .packed_size = packed_size,
-    .pack_forward = pack,
-    .linear = linear,
-    .pack_backward = pack,
-    .linear_grad_input = linear_grad_input,
-    .linear_grad_weight = linear_grad_weight,
+    .linear_f32 = Linear<exact>::kernels(),
+    .linear_bf16 = Linear<to_bf16>::kernels(),
     .sum_rows = sum_rows,
     .activation = activation,
     .activation_grad = activation_grad,
