@@ -4,6 +4,7 @@ import type { Graph } from "../src/graph/graph.js";
 import { dense, type Floats, type Op } from "../src/graph/op.js";
 import { isRow } from "../src/graph/tensor.js";
 import { OPS, type OpKind } from "../src/ops/index.js";
+import { inPrecision } from "../src/passes/precision.js";
 import { ISAS } from "./backends.js";
 import { evaluateDouble, toFloat64 } from "./evaluation.js";
 import { type NativeOptions, runNative } from "./native-run.js";
@@ -51,6 +52,33 @@ describe.each(ISAS)("native %s as the reference", (isa) => {
     );
   });
 });
+
+const products = kinds.filter((kind) => (OPS[kind] as Op).hasPrecision);
+
+/** On operands that are exact in float32: one that a computation brings between two bfloat16 may go either way. */
+describe.each(ISAS)("native %s in bf16 as the reference", (isa) => {
+  it.each(products)("%s", (kind) => {
+    fc.assert(
+      fc.property(fc.gen(), fc.boolean(), (generate, special) => {
+        const { example, options } = directCase(kind, generate, isa, special);
+        const { expected, got } = bothResults(inPrecision(example.graph, "bf16"), example, options);
+        for (const [name, values] of expected) {
+          if (special) expectSameClass(name, got.get(name)!, values, numberClass);
+          else expectClose(name, got.get(name)!, values);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+function directCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, special: boolean) {
+  const rows = generate(fc.integer, { min: 1, max: 150 });
+  const scene = new Scene(generate, { rows, largest: 24, special });
+  const example = scene.example(OP_CASES[kind](scene));
+  const options = { isa, threads: 2, tileRows: scene.pick(1, 5, 32, 64), groups: scene.pick(1, 3, 8) };
+  return { example, options };
+}
 
 function randomCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, special = false) {
   const rows = generate(fc.integer, { min: 1, max: 150 });

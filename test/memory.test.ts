@@ -27,7 +27,7 @@ const workload: Workload = {
 
 describe.skipIf(!loaded.addon)("memory (skipped without the native core)", () => {
   it("does not grow over 100,000 training steps", async () => {
-    const settings = { batch: BATCH, seconds: 0, threads: 2 };
+    const settings = { precision: "fp32" as const, batch: BATCH, seconds: 0, threads: 2 };
     const { training } = prepareWorkload(workload, nativeBackend(loaded.addon!), settings);
     const data = examples(workload, STEPS_PER_CALL * BATCH);
     const rates = new Float32Array(STEPS_PER_CALL).fill(0.001);

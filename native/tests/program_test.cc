@@ -76,7 +76,7 @@ TEST(verifier_refuses_broken_operand_rules) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.batch({3});
                   b.input(x);
-                  b.add(Opcode::kLinear, {x, b.parameter({4, 2}), b.tile({4})}, {0, 0});
+                  b.add(Opcode::kLinear, {x, b.parameter({4, 2}), b.tile({4})}, {0, 0, 0});
                 }), "breaks the operation's rule");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
@@ -152,7 +152,7 @@ TEST(verifier_refuses_hazards) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.tile({4});
                   b.input(x);
-                  b.add(Opcode::kLinear, {x, b.parameter({4, 4}), x}, {0, 0});
+                  b.add(Opcode::kLinear, {x, b.parameter({4, 4}), x}, {0, 0, 0});
                 }), "shares memory");
 }
 

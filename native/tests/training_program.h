@@ -37,7 +37,7 @@ inline std::vector<uint8_t> training_program(bool every_row = false) {
   b.input(id, kTableRows);
   b.input(bag, kTableRows);
   const Operand h = b.batch({kDim});
-  b.add(O::kLinear, {x, w0, b0, h}, {1, 1});
+  b.add(O::kLinear, {x, w0, b0, h}, {1, 1, 0});
   const Operand p_mean = b.partial({kDim}), p_m2 = b.partial({kDim});
   b.add(O::kBatchMoments, {h, p_mean, p_m2});
 
@@ -56,21 +56,21 @@ inline std::vector<uint8_t> training_program(bool every_row = false) {
   b.add(O::kDotInteraction, {fields, dots});
   b.add(O::kDropout, {field(0), rest}, {0.25, 7});
   const Operand logit = b.batch({1}), loss = b.tile({1}), p_loss = b.partial({1});
-  b.add(O::kLinear, {joined, w1, logit}, {0, 0});
+  b.add(O::kLinear, {joined, w1, logit}, {0, 0, 0});
   b.add(O::kSigmoidCrossEntropy, {logit, label, loss});
   b.add(O::kBatchMean, {loss, p_loss});
   const Operand dl = b.tile({1}), dz = b.tile({1}), p_w1 = b.partial({1, 3 + kDim}), d_joined = b.tile({3 + kDim});
   b.add(O::kBatchMeanGrad, {one, dl});
   b.add(O::kSigmoidCrossEntropyGrad, {dl, logit, label, dz});
-  b.add(O::kLinearGradWeight, {dz, joined, p_w1});
-  b.add(O::kLinearGradInput, {dz, w1, d_joined});
+  b.add(O::kLinearGradWeight, {dz, joined, p_w1}, {0});
+  b.add(O::kLinearGradInput, {dz, w1, d_joined}, {0});
   const Operand d_fields = b.batch({3, kDim});
   const Operand d_dots{d_joined.buffer, 0, 1, {3, 1, 1}};
   b.add(O::kDotInteractionGrad, {d_dots, fields, d_fields});
   const auto d_field = [&](uint32_t f) { return Operand{d_fields.buffer, f * kDim, 1, {kDim, 1, 1}}; };
   const Operand p_w0 = b.partial({kDim, 3}), d_h = b.tile({kDim});
   b.add(O::kActivationGrad, {d_field(0), h, d_h}, {1});
-  b.add(O::kLinearGradWeight, {d_h, x, p_w0});
+  b.add(O::kLinearGradWeight, {d_h, x, p_w0}, {0});
 
   b.stage(StageKind::kFixed);
   const Operand mean_loss = b.fixed({1}), g_w1 = b.fixed({1, 3 + kDim}), g_w0 = b.fixed({kDim, 3});

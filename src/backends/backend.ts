@@ -43,6 +43,8 @@ export interface CompileOptions {
 
 export interface Backend {
   readonly name: string;
+  /** Whether the processor multiplies bfloat16: without, the precision bf16 gives its results no faster than fp32. */
+  readonly multipliesBf16: boolean;
   /** Memory for a parameter; every executable that is given the same array shares it. */
   allocate(elements: number): Float32Array;
   /** Fills `target` as `init` says; the draws are named by (seed, stream). */

@@ -3,6 +3,7 @@ import type { Ceilings } from "../backends/native/addon.js";
 import { NativeBackend, type NativeExecutable, type NativeProfile } from "../backends/native/backend.js";
 import type { ColumnSet } from "../data/columns.js";
 import { ExecutionError } from "../errors.js";
+import type { Precision } from "../graph/precision.js";
 import { LEARNING_RATES } from "../train/apply-optimizers.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
 import { optimizerSchema } from "../train/optimizers.js";
@@ -15,6 +16,7 @@ export interface BenchSettings {
   /** For training, and again for inference. */
   readonly seconds: number;
   readonly threads: number;
+  readonly precision: Precision;
   /** Also where the time goes, in a run of its own: it takes a little time itself. */
   readonly profile?: boolean;
 }
@@ -22,7 +24,7 @@ export interface BenchSettings {
 export interface BenchResult {
   readonly workload: string;
   readonly batch: number;
-  readonly precision: "fp32";
+  readonly precision: Precision;
   readonly threads: number;
   readonly train_samples_per_s: number;
   readonly infer_samples_per_s: number;
@@ -51,8 +53,9 @@ const OPTIMIZERS = optimizerSchema.parse({
 });
 
 /** A workload compiled for training and inference, on shared parameters. */
-export function prepareWorkload(workload: Workload, backend: Backend, { batch, threads }: BenchSettings) {
-  const spec = { model: workload.model, features: featuresOf(workload) };
+export function prepareWorkload(workload: Workload, backend: Backend, settings: BenchSettings) {
+  const { batch, threads, precision } = settings;
+  const spec = { model: workload.model, features: featuresOf(workload), precision };
   const l2 = { dense: 0, embedding: 0, rows: "all" } as const;
   const graph = trainingGraph(spec, { optimizers: OPTIMIZERS, l2, weighted: false });
   const forward = inferenceGraph(spec);
@@ -89,7 +92,7 @@ export async function measure(
   return {
     workload: workload.name,
     batch,
-    precision: "fp32",
+    precision: settings.precision,
     threads,
     train_samples_per_s: train.rate,
     infer_samples_per_s: infer.rate,

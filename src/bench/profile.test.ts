@@ -67,7 +67,7 @@ describe("the summary of profiled calls", () => {
 });
 
 const small: Workload = { ...WORKLOADS[0], tables: WORKLOADS[0].tables.map(() => 100) };
-const settings = { batch: 1024, seconds: 0.01, threads: 2, profile: true };
+const settings = { precision: "fp32" as const, batch: 1024, seconds: 0.01, threads: 2, profile: true };
 
 describe.skipIf(!loadAddon().addon)("a profile of the native core", () => {
   const backend = () => nativeBackend(loadAddon().addon!);

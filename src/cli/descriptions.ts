@@ -18,14 +18,17 @@ export interface Description {
 
 export function describedByConfig(config: Config): Description {
   const features = configuredFeatureInfos(config.features);
-  return { config, graph: inferenceGraph({ model: config.model, features }) };
+  return {
+    config,
+    graph: inferenceGraph({ model: config.model, features, precision: config.train.precision }),
+  };
 }
 
 export function trainingGraphOf({ config, features }: Description): Graph {
   const infos = features ? fittedFeatureInfos(features) : configuredFeatureInfos(config.features);
-  const { optimizer, l2 } = config.train;
+  const { optimizer, l2, precision } = config.train;
   return trainingGraph(
-    { model: config.model, features: infos },
+    { model: config.model, features: infos, precision },
     { optimizers: optimizer, l2, weighted: true },
   );
 }

@@ -120,6 +120,8 @@ export interface Op<A = Attrs> {
   readonly opcode: number;
   readonly execution: Execution;
   readonly combine?: Combine;
+  /** Whether the operation is a matrix product that takes the attribute `precision`. */
+  readonly hasPrecision?: boolean;
   /** Inputs that the operation updates in place (optimizers, running statistics). */
   mutates?(node: Node<A>): readonly Tensor[];
   /** The types of the outputs; throws GraphError where the inputs do not fit. */

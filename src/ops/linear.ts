@@ -1,19 +1,34 @@
-import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { type DenseValue, defineOp, dense, type Op, type Value } from "../graph/op.js";
+import { PRECISIONS, type Precision, roundToBf16 } from "../graph/precision.js";
 import { f32 } from "../graph/tensor.js";
 import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
 import { isFixed, isRows, require } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
+/** A matrix product's attribute: the precision pass sets it, models leave it out. */
+export interface Product {
+  readonly precision?: Precision;
+}
+
+/** An operand as a kernel of this precision sees it. */
+function rounded(value: Value, { precision = "fp32" }: Product): DenseValue {
+  const operand = dense(value);
+  return precision === "fp32" ? operand : { ...operand, data: operand.data.map(roundToBf16) };
+}
+
+const precisionCode = ({ precision = "fp32" }: Product): number => PRECISIONS.indexOf(precision);
+
 /**
  * Fully connected layer: x [B, K], W [N, K], optional b [N] -> `fn(x W^T + b)` [B, N].
  * Models write it with fn "none"; the fusion pass moves an activation in after the gradient has been taken. The
  * gradient of a fused layer whose slope follows from its input recomputes the sum.
  */
-export const linear: Op<{ fn: ActivationFn }> = defineOp({
+export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
   kind: "linear",
   opcode: 12,
   execution: "rowwise",
+  hasPrecision: true,
   cost: ({ shapes }) => {
     const [x, [units], bias] = shapes;
     const additions = shapes.length === 4 ? x[0] * sizeOf(bias) : 0;
@@ -27,18 +42,18 @@ export const linear: Op<{ fn: ActivationFn }> = defineOp({
       : [x, w]);
     return [f32("B", w.shape[0])];
   },
-  gradient({ inputs, outputs: [y], outputGradients: [dy], attrs: { fn }, apply }) {
+  gradient({ inputs, outputs: [y], outputGradients: [dy], attrs: { fn, ...product }, apply }) {
     if (!dy) return [];
     const [x, w, b] = inputs;
     const slopeOf = () =>
-      ACTIVATIONS[fn].slopeFrom === "output" ? y : apply(linear, inputs, { fn: "none" })[0];
+      ACTIVATIONS[fn].slopeFrom === "output" ? y : apply(linear, inputs, { fn: "none", ...product })[0];
     const dz = fn === "none" ? dy : apply(activationGrad, [dy, slopeOf()], { fn })[0];
-    const [dx] = apply(linearGradInput, [dz, w], {});
-    const [dw] = apply(linearGradWeight, [dz, x], {});
+    const [dx] = apply(linearGradInput, [dz, w], product);
+    const [dw] = apply(linearGradWeight, [dz, x], product);
     return b ? [dx, dw, apply(sumRows, [dz], {})[0]] : [dx, dw];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [x, w] = inputs.map(dense);
+    const [x, w] = inputs.slice(0, 2).map((value) => rounded(value, attrs));
     const bias = inputs[2] ? dense(inputs[2]).data : undefined;
     const y = dense(outputs[0]).data;
     const [n, k] = w.shape;
@@ -51,14 +66,19 @@ export const linear: Op<{ fn: ActivationFn }> = defineOp({
       }
     }
   },
-  encode: ({ attrs, inputs }) => [ACTIVATIONS[attrs.fn].code, inputs.length === 3 ? 1 : 0],
+  encode: ({ attrs, inputs }) => [
+    ACTIVATIONS[attrs.fn].code,
+    inputs.length === 3 ? 1 : 0,
+    precisionCode(attrs),
+  ],
 });
 
 /** dz [B, N], W [N, K] -> dx = dz W [B, K]. */
-export const linearGradInput = defineOp<NoAttrs>({
+export const linearGradInput = defineOp<Product>({
   kind: "linearGradInput",
   opcode: 13,
   execution: "rowwise",
+  hasPrecision: true,
   cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
   infer([dz, w]) {
     require(isRows(dz, 2) &&
@@ -66,8 +86,8 @@ export const linearGradInput = defineOp<NoAttrs>({
       w.shape[0] === dz.shape[1], "linearGradInput", "dz [B, N], W [N, K]", [dz, w]);
     return [f32("B", w.shape[1])];
   },
-  reference({ inputs, outputs, context }) {
-    const [dz, w] = inputs.map(dense);
+  reference({ inputs, outputs, attrs, context }) {
+    const [dz, w] = inputs.map((value) => rounded(value, attrs));
     const dx = dense(outputs[0]).data;
     const [n, k] = w.shape;
     for (let b = 0; b < context.rows; b++) {
@@ -78,21 +98,23 @@ export const linearGradInput = defineOp<NoAttrs>({
       }
     }
   },
+  encode: ({ attrs }) => [precisionCode(attrs)],
 });
 
 /** dz [B, N], x [B, K] -> dW = dz^T x [N, K], summed over the batch. */
-export const linearGradWeight = defineOp<NoAttrs>({
+export const linearGradWeight = defineOp<Product>({
   kind: "linearGradWeight",
   opcode: 14,
   execution: "reduces",
+  hasPrecision: true,
   combine: "sum",
   cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
   infer([dz, x]) {
     require(isRows(dz, 2) && isRows(x, 2), "linearGradWeight", "dz [B, N], x [B, K]", [dz, x]);
     return [f32(dz.shape[1], x.shape[1])];
   },
-  reference({ inputs, outputs, context }) {
-    const [dz, x] = inputs.map(dense);
+  reference({ inputs, outputs, attrs, context }) {
+    const [dz, x] = inputs.map((value) => rounded(value, attrs));
     const dw = dense(outputs[0]);
     const [n, k] = dw.shape;
     for (let i = 0; i < n; i++) {
@@ -103,4 +125,5 @@ export const linearGradWeight = defineOp<NoAttrs>({
       }
     }
   },
+  encode: ({ attrs }) => [precisionCode(attrs)],
 });

@@ -165,7 +165,7 @@ describe("emit", () => {
     expect(x.operands[0]).toMatchObject({ offset: 0, dims: [3] });
     expect(lookup.operands[2]).toEqual({ buffer: x.operands[0].buffer, offset: 3, dims: [2] });
     expect(linear.operands[0]).toEqual({ buffer: x.operands[0].buffer, offset: 0, dims: [5] });
-    expect(linear.attributes).toEqual([1, 0]);
+    expect(linear.attributes).toEqual([1, 0, 0]);
     expect(spaceOf(gradient.operands[2].buffer)).toBe(3);
     expect(combine.operands[0]).toEqual(gradient.operands[2]);
     expect([combine.attributes, mean.attributes]).toEqual([[0], [1]]);

@@ -51,7 +51,11 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
       next: "Import the file that registers it first (docs/new-model.md).",
     });
   const config = resolveConfig(manifest.config);
-  const graph = inferenceGraph({ model: config.model, features: fittedFeatureInfos(features) });
+  const graph = inferenceGraph({
+    model: config.model,
+    features: fittedFeatureInfos(features),
+    precision: config.train.precision,
+  });
   return { config, features, graph };
 }
 

@@ -1,4 +1,5 @@
 import { type Graph, GraphBuilder } from "../graph/graph.js";
+import type { Precision } from "../graph/precision.js";
 import type { Tensor } from "../graph/tensor.js";
 import { Scope } from "../layers/scope.js";
 import { type ModelConfig, modelOf } from "../models/index.js";
@@ -8,6 +9,7 @@ import { batchMean } from "../ops/loss.js";
 import { input, type ParameterAttrs, parameter } from "../ops/sources.js";
 import { autodiff } from "../passes/autodiff.js";
 import { simplify } from "../passes/compile.js";
+import { inPrecision } from "../passes/precision.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
 import { type Loss, lossOf } from "./loss.js";
 
@@ -22,6 +24,8 @@ export const WEIGHT_INPUT = "@weight";
 export interface ModelSpec {
   readonly model: ModelConfig;
   readonly features: readonly FeatureInfo[];
+  /** Of matrix products; default fp32. */
+  readonly precision?: Precision;
 }
 
 export interface TrainingSettings extends UpdateSettings {
@@ -50,14 +54,15 @@ export function trainingGraph(
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
-  return simplify(applyOptimizers(autodiff(builder.finish(), LOSS), updates));
+  const graph = simplify(applyOptimizers(autodiff(builder.finish(), LOSS), updates));
+  return inPrecision(graph, spec.precision ?? "fp32");
 }
 
 /** The forward pass alone. Output: `logits` [B, 1]. */
 export function inferenceGraph(spec: ModelSpec): Graph {
   const builder = new GraphBuilder();
   builder.output(LOGITS, forward(builder, spec, "inference"));
-  return simplify(builder.finish());
+  return inPrecision(simplify(builder.finish()), spec.precision ?? "fp32");
 }
 
 /** The parameters of a graph, in its order. */

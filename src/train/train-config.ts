@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PRECISIONS } from "../graph/precision.js";
 import { MONITORED_METRICS, type MonitoredMetric } from "../metrics/metric.js";
 import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
@@ -68,6 +69,11 @@ export const trainSchema = z
         keep: count.default(2),
       })
       .prefault({}),
+    /**
+     * How the operands of matrix products are rounded: `bf16` is about twice as fast where the processor multiplies
+     * bfloat16. Sums, weights and all else are fp32 in both.
+     */
+    precision: z.enum(PRECISIONS).default("fp32"),
     /** Native threads; default the machine's processors. Results do not depend on it. */
     threads: count.max(1024).optional(),
   })

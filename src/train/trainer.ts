@@ -93,7 +93,11 @@ export class Trainer {
     const { train: settings } = config;
     this.listener = options.listener ?? {};
     this.plan = new Plan(train.rows, rowsPerStep(settings), settings);
-    const spec = { model: config.model, features: fittedFeatureInfos(features) };
+    const spec = {
+      model: config.model,
+      features: fittedFeatureInfos(features),
+      precision: settings.precision,
+    };
     const weighted = config.data.weight !== undefined;
     const { optimizer: optimizers, l2, loss, clip, average, threads } = settings;
     this.rates = learningRates(optimizers);

@@ -23,6 +23,10 @@ export class NativeBackend implements Backend {
     return `native (${this.addon.isa()})`;
   }
 
+  get multipliesBf16(): boolean {
+    return this.addon.isa() === "avx512bf16";
+  }
+
   allocate(elements: number): Float32Array {
     return new Float32Array(this.addon.allocate(elements * Float32Array.BYTES_PER_ELEMENT), 0, elements);
   }

@@ -12,6 +12,7 @@ import { evaluate } from "./evaluate.js";
 /** Runs graphs with the plain TypeScript kernels: slow, obvious, everywhere. */
 export const referenceBackend: Backend = {
   name: "reference",
+  multipliesBf16: false,
   allocate: (elements) => new Float32Array(elements),
   initialize(target, init, seed, stream) {
     const key = drawKey(seed, stream, 0);

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { measureApart } from "../../bench/apart.js";
 import type { BenchResult } from "../../bench/measure.js";
 import { WORKLOADS } from "../../bench/workloads.js";
+import { PRECISIONS } from "../../graph/precision.js";
 import { selectBackend } from "../../run/backend.js";
 import { ceilingsLine, profileTable } from "../profile-table.js";
 import { bytes, count, table } from "../tables.js";
@@ -15,7 +16,7 @@ export const bench = command(
   {
     workload: { type: "string", description: `${NAMES.join(", ")}; default all`, valueHint: "NAME" },
     batch: { type: "string", description: "rows a step", default: "2048" },
-    precision: { type: "string", description: "fp32", default: "fp32" },
+    precision: { type: "string", description: PRECISIONS.join(" or "), default: "fp32" },
     seconds: { type: "string", description: "seconds to train, and again to infer", default: "6" },
     threads: { type: "string", description: "native threads; default all processors" },
     profile: { type: "boolean", description: "say where the time goes, by instruction" },
@@ -23,8 +24,8 @@ export const bench = command(
   },
   async (args) => {
     const only = choiceOption("workload", args.workload, NAMES);
-    choiceOption("precision", args.precision, ["fp32"]);
     const settings = {
+      precision: choiceOption("precision", args.precision, PRECISIONS)!,
       batch: countOption("batch", args.batch)!,
       seconds: countOption("seconds", args.seconds)!,
       threads: countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism(),
@@ -38,7 +39,9 @@ export const bench = command(
     }
     if (args.json) return;
     const { name } = selectBackend().backend;
-    console.log(`${name}, ${settings.threads} threads, batch ${settings.batch}, fp32, samples/s`);
+    console.log(
+      `${name}, ${settings.threads} threads, batch ${settings.batch}, ${settings.precision}, samples/s`,
+    );
     console.log(resultsTable(results));
     for (const result of results) printProfile(result);
   },

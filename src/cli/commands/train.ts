@@ -6,6 +6,7 @@ import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../run/ba
 import { type LoadedConfig, loadConfig } from "../../run/config-file.js";
 import { LATEST, newRunDirectory, REPORT, removeIfEmpty } from "../../run/run-directory.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
+import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
 import { count, metricsTable, percent } from "../tables.js";
@@ -51,7 +52,7 @@ export const train = command(
       display.log("Stopping after this step. Ctrl-C again ends at once."),
     );
     process.once("exit", () => display.stop());
-    display.log(deviceLine(selected, loaded.config.train.threads));
+    display.log(deviceLine(selected, loaded.config.train));
     try {
       const result = await trainRun({
         config: loaded.config,
@@ -92,12 +93,17 @@ function latestRun(): string {
   });
 }
 
-function deviceLine({ backend, fallback }: SelectedBackend, threads = availableParallelism()): string {
+function deviceLine({ backend, fallback }: SelectedBackend, { threads, precision }: TrainConfig): string {
   if (fallback !== undefined)
     return `Device: reference backend, many times slower, because ${fallback}. \`npx pairloom doctor\` says more.`;
   if (backend.name === "reference")
     return "Device: reference backend, as asked (slow: for checking, not for work)";
-  return `Device: ${backend.name}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
+  const used = threads ?? availableParallelism();
+  const emulated = precision === "bf16" && !backend.multipliesBf16;
+  return (
+    `Device: ${backend.name}, ${used === 1 ? "1 thread" : `${used} threads`}, ${precision}` +
+    (emulated ? " (this processor has no bfloat16 products: the same results, no faster than fp32)" : "")
+  );
 }
 
 interface Flags {
