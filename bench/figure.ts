@@ -41,7 +41,7 @@ export async function measureCases(
   { rounds, seconds }: Pick<FigureOptions, "rounds" | "seconds">,
 ): Promise<Map<Case, Rates[]>> {
   return inRounds(cases, rounds, ({ workload, batch, threads }) =>
-    measureApart({ workload, settings: { batch, seconds, threads } }),
+    measureApart({ workload, settings: { precision: "fp32", batch, seconds, threads } }),
   );
 }
 

@@ -17,15 +17,15 @@ export const trainSchema = z
   .strictObject({
     /** Rows of a batch. */
     batchSize: count.max(2 ** 20).default(2048),
+    /** Passes over the training split; default 1 where `steps` is not given. */
+    epochs: count.optional(),
+    /** Steps in all, instead of epochs. */
+    steps: count.optional(),
     /**
      * Batches whose gradients make up one step: the update of a batch so many times as large, with the loss averaged
      * over all its rows, and the activations of no more rows in memory. Not for models with batch normalisation.
      */
     gradientAccumulation: count.default(1),
-    /** Passes over the training split; default 1 where `steps` is not given. */
-    epochs: count.optional(),
-    /** Steps in all, instead of epochs. */
-    steps: count.optional(),
     /** Names every random draw: initialisation, order, dropout. */
     seed: z.int().nonnegative().default(1),
     /** What training minimises. */
