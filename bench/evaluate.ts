@@ -11,7 +11,7 @@ export const evaluation: Figure = {
   title: "evaluation and plain inference, dlrm-kaggle, a million rows, samples/s",
   async run({ rounds, threads }) {
     const workload = workloadOf("dlrm-kaggle");
-    const settings = { batch: INFERENCE_BATCH, threads, seconds: 1 };
+    const settings = { batch: INFERENCE_BATCH, threads, seconds: 1, precision: "fp32" as const };
     const { inference } = prepareWorkload(workload, chooseBackend().backend, settings);
     const data = examples(workload, ROWS);
     const loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 } as const;

@@ -28,7 +28,7 @@ export const shards: Figure = {
       const memory = examples(workload, ROWS);
       await writeShards(directory, memory);
       const packed = PackedDataset.open(directory, true);
-      const settings = { batch: BATCH, threads, seconds: 1 };
+      const settings = { batch: BATCH, threads, seconds: 1, precision: "fp32" as const };
       const { training } = prepareWorkload(workload, chooseBackend().backend, settings);
       const rates = { memory: [] as number[], packed: [] as number[] };
       for (let round = 0; round <= rounds; round++) {
