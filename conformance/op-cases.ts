@@ -299,6 +299,16 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
       alpha: s.pick(0.25, 0.5),
     }),
   ],
+  softmaxCrossEntropy: (s) => {
+    const classes = s.size();
+    const operands = [s.row(classes), s.classes(classes)];
+    return [0, 0.2].map((smoothing) => s.apply(OPS.softmaxCrossEntropy, operands, { smoothing }));
+  },
+  softmaxCrossEntropyGrad: (s) => {
+    const classes = s.size();
+    const operands = [s.row(1), s.row(classes), s.classes(classes)];
+    return [s.apply(OPS.softmaxCrossEntropyGrad, operands, { smoothing: s.pick(0, 0.2) })];
+  },
   sumSquares: (s) => {
     const shape = s.pick([s.size()], [s.size(), s.size()]);
     return rowsOf(s, s.apply(OPS.sumSquares, [s.weight(...shape)], {}));

@@ -135,7 +135,7 @@ function forward({ spec: { model, features }, weighted }: Fixture): Graph {
   const g = new GraphBuilder();
   const scope = Scope.root(g, "training");
   const named = new Map(features.map((feature) => [feature.name, feature]));
-  const logits = modelOf(model).build(new ModelFeatures(scope, named), model, scope);
+  const logits = modelOf(model).build(new ModelFeatures(scope, named), model, scope, 1);
   const column = (name: string) =>
     g.apply(OPS.input, [], { name, type: { dtype: "f32", shape: ["B", 1] }, limit: 0 })[0];
   const [losses] = g.apply(OPS.sigmoidCrossEntropy, [logits, column("@label")], {});

@@ -94,6 +94,12 @@ export class Scene {
     return this.input(f32("B", columns), 0, column);
   }
 
+  /** A column of classes, f32 [B, 1]: whole numbers below `classes`. */
+  classes(classes: number): Tensor {
+    const data = Float32Array.from({ length: this.rows }, () => this.below(classes));
+    return this.input(f32("B", 1), 0, { kind: "f32", data, offset: 0, stride: 1, width: 1 });
+  }
+
   ids(limit: number): Tensor {
     const data = Int32Array.from({ length: this.rows }, () => this.below(limit));
     const column: IdColumn = { kind: "id", data, offset: 0, stride: 1 };

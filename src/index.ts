@@ -22,7 +22,7 @@ export type { FeatureFunction } from "./features/kinds/custom.js";
 export type { Tensor } from "./graph/tensor.js";
 export * as layers from "./layers/index.js";
 export type { Scope } from "./layers/scope.js";
-export { type BinaryEvaluation, evaluateBinary, type MetricResult } from "./metrics/index.js";
+export { type Evaluation, evaluateBinary, type MetricResult } from "./metrics/index.js";
 export { type ModelInput, type OwnModel, registerModel } from "./models/index.js";
 export type { ModelDefinition, ModelFeatures } from "./models/model.js";
 export { embeddingDim, featureGroup } from "./models/schema.js";

@@ -180,6 +180,8 @@ constexpr Operation kOperations[] = {
     tile(O::kFocalCrossEntropy, "row[1] row[1] -> row[1]", "real real", t::focal_cross_entropy, kInPlace),
     tile(O::kFocalCrossEntropyGrad, "row[1] row[1] row[1] -> row[1]", "real real", t::focal_cross_entropy_grad,
          kInPlace),
+    tile(O::kSoftmaxCrossEntropy, "row[n] row[1] -> row[1]", "rate", t::softmax_cross_entropy),
+    tile(O::kSoftmaxCrossEntropyGrad, "row[1] row[n] row[1] -> row[n]", "rate", t::softmax_cross_entropy_grad),
     fixed(O::kSumSquares, "fixed[*] -> fixed[1]", "", Split::kWhole, f::sum_squares),
     fixed(O::kClipFactor, "fixed[*]... -> number", "real", Split::kWhole, f::clip_factor),
     fixed(O::kScaleByNumber, "fixed[n] number -> fixed[n]", "", Split::kElements, f::scale_by_number),

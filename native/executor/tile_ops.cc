@@ -319,6 +319,17 @@ void focal_cross_entropy_grad(const BoundInstruction& i, Tile& t) {
                                      float(i.attribute(1)));
 }
 
+void softmax_cross_entropy(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.softmax_cross_entropy(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, width(v[0]), float(i.attribute(0)));
+}
+
+void softmax_cross_entropy_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.softmax_cross_entropy_grad(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.out(v[3]), t.rows, width(v[1]),
+                                       float(i.attribute(0)));
+}
+
 void batch_mean(const BoundInstruction& i, Tile& t) { sum_rows(i, t); }
 
 void batch_mean_grad(const BoundInstruction& i, Tile& t) {

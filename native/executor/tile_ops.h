@@ -12,7 +12,8 @@ Function input, constant_rows, embedding, embedding_bag, linear, linear_grad_inp
     dot_interaction_grad, factorization_machine, factorization_machine_grad, batch_matmul, softmax,
     softmax_grad, transpose, batch_moments, batch_normalize,
     batch_norm_grad_sums, batch_norm_grad_input, layer_norm, layer_norm_grad_input, layer_norm_grad_params, dropout,
-    sigmoid_cross_entropy, sigmoid_cross_entropy_grad, focal_cross_entropy, focal_cross_entropy_grad, batch_mean, batch_mean_grad;
+    sigmoid_cross_entropy, sigmoid_cross_entropy_grad, focal_cross_entropy, focal_cross_entropy_grad,
+    softmax_cross_entropy, softmax_cross_entropy_grad, batch_mean, batch_mean_grad;
 
 Function compressed_interaction, compressed_interaction_grad_input, compressed_interaction_grad_weight, sum_inner,
     broadcast_inner;

@@ -154,6 +154,12 @@ struct KernelTable {
   void (*focal_cross_entropy_grad)(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz, uint32_t rows,
                                    float gamma, float alpha);
 
+  // logits [rows][classes], labels and loss [rows][1]. A label that is none of the classes makes NaN.
+  void (*softmax_cross_entropy)(ConstRows logits, ConstRows labels, Rows loss, uint32_t rows, uint32_t classes,
+                                float smoothing);
+  void (*softmax_cross_entropy_grad)(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz, uint32_t rows,
+                                     uint32_t classes, float smoothing);
+
   // Embeddings: ids are verified (0 <= id < table rows) before they get here.
   void (*embedding)(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
                     uint32_t rows);

@@ -75,6 +75,8 @@ enum class Opcode : uint32_t {
   kTablePartialRowWiseLamb = 114,
   kTableLarsSgd = 115,
   kTableSumSquares = 116,
+  kSoftmaxCrossEntropy = 120,
+  kSoftmaxCrossEntropyGrad = 121,
 };
 
 struct OpcodeName {
@@ -152,6 +154,8 @@ inline constexpr OpcodeName kOpcodeNames[] = {
     {Opcode::kTablePartialRowWiseLamb, "tablePartialRowWiseLamb"},
     {Opcode::kTableLarsSgd, "tableLarsSgd"},
     {Opcode::kTableSumSquares, "tableSumSquares"},
+    {Opcode::kSoftmaxCrossEntropy, "softmaxCrossEntropy"},
+    {Opcode::kSoftmaxCrossEntropyGrad, "softmaxCrossEntropyGrad"},
 };
 
 }  // namespace pairloom

@@ -114,5 +114,38 @@ TEST(kernels_focal_loss_matches_plain) {
   });
 }
 
+TEST(kernels_softmax_loss_matches_plain) {
+  for_each_isa_and_case(40, [](const KernelTable& k, Random& random, const std::string& where) {
+    const uint32_t rows = random.size(), classes = random.size();
+    const Matrix z = Matrix::random(random, rows, classes, -20, 20), dl = Matrix::random(random, rows, 1);
+    Matrix y(rows, 1, random.below(3));
+    for (uint32_t r = 0; r < rows; ++r) y.at(r, 0) = float(random.below(classes));
+    const float smoothing = random.coin() ? 0.0f : 0.1f;
+    Matrix loss(rows, 1, random.below(3)), expected(rows, 1, 0);
+    k.softmax_cross_entropy(z, y, loss, rows, classes, smoothing);
+    plain.softmax_cross_entropy(z, y, expected, rows, classes, smoothing);
+    check_near(loss, expected, 1e-5, where + " loss");
+    Matrix dz(rows, classes, random.below(3)), wanted(rows, classes, 0);
+    k.softmax_cross_entropy_grad(dl, z, y, dz, rows, classes, smoothing);
+    plain.softmax_cross_entropy_grad(dl, z, y, wanted, rows, classes, smoothing);
+    check_near(dz, wanted, 1e-6, where + " gradient");
+  });
+}
+
+// Memory is never read by a label that is no class.
+TEST(kernels_softmax_loss_of_no_class_is_not_a_number) {
+  for_each_isa_and_case(1, [](const KernelTable& k, Random& random, const std::string&) {
+    for (const float label : {-1.0f, 3.0f, 0.5f, 1e30f, std::nanf("")}) {
+      const Matrix z = Matrix::random(random, 1, 3);
+      Matrix y(1, 1, 0), loss(1, 1, 0), dz(1, 3, 0);
+      y.at(0, 0) = label;
+      k.softmax_cross_entropy(z, y, loss, 1, 3, 0.0f);
+      CHECK(std::isnan(loss.at(0, 0)));
+      k.softmax_cross_entropy_grad(loss, z, y, dz, 1, 3, 0.0f);
+      for (uint32_t c = 0; c < 3; ++c) CHECK(std::isnan(dz.at(0, c)));
+    }
+  });
+}
+
 }  // namespace
 }  // namespace pairloom::test

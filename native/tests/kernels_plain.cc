@@ -490,6 +490,31 @@ void focal_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels, 
     *dz.row(r) = *dl.row(r) * weight * std::pow(q, double(gamma)) * (gamma * p * std::log(p) - q);
   }
 }
+double log_softmax(const float* z, uint32_t classes, uint32_t c) {
+  double sum = 0;
+  for (uint32_t k = 0; k < classes; ++k) sum += std::exp(double(z[k]) - z[c]);
+  return -std::log(sum);
+}
+void softmax_cross_entropy(ConstRows logits, ConstRows labels, Rows loss, uint32_t rows, uint32_t classes,
+                           float smoothing) {
+  for (uint32_t r = 0; r < rows; ++r) {
+    double sum = 0;
+    for (uint32_t c = 0; c < classes; ++c) {
+      const double target = (c == *labels.row(r) ? 1 - double(smoothing) : 0) + double(smoothing) / classes;
+      sum -= target * log_softmax(logits.row(r), classes, c);
+    }
+    *loss.row(r) = float(sum);
+  }
+}
+void softmax_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels, Rows dz, uint32_t rows,
+                                uint32_t classes, float smoothing) {
+  for (uint32_t r = 0; r < rows; ++r) {
+    for (uint32_t c = 0; c < classes; ++c) {
+      const double target = (c == *labels.row(r) ? 1 - double(smoothing) : 0) + double(smoothing) / classes;
+      dz.row(r)[c] = float(*dl.row(r) * (std::exp(log_softmax(logits.row(r), classes, c)) - target));
+    }
+  }
+}
 void accumulate(float* acc, const float* g, size_t n, float factor) {
   for (size_t i = 0; i < n; ++i) acc[i] += g[i] * factor;
 }
@@ -533,6 +558,8 @@ const KernelTable plain = {
     .sigmoid_cross_entropy_grad = sigmoid_cross_entropy_grad,
     .focal_cross_entropy = focal_cross_entropy,
     .focal_cross_entropy_grad = focal_cross_entropy_grad,
+    .softmax_cross_entropy = softmax_cross_entropy,
+    .softmax_cross_entropy_grad = softmax_cross_entropy_grad,
     .embedding = embedding,
     .embedding_bag = embedding_bag,
     .sgd = sgd,

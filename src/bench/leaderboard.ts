@@ -5,7 +5,7 @@ import type { Backend } from "../backends/backend.js";
 import type { Config } from "../config/config.js";
 import { prepareData } from "../data/index.js";
 import { ConfigError } from "../errors.js";
-import type { BinaryEvaluation } from "../metrics/index.js";
+import type { Evaluation } from "../metrics/index.js";
 import { loadConfig } from "../run/config-file.js";
 import { labelsOf } from "../train/loss.js";
 import { Trainer } from "../train/trainer.js";
@@ -29,8 +29,8 @@ export interface Standing {
 export interface SeedResult {
   readonly model: string;
   readonly seed: number;
-  readonly valid: BinaryEvaluation;
-  readonly test: BinaryEvaluation;
+  readonly valid: Evaluation;
+  readonly test: Evaluation;
   readonly epochs: number;
   readonly seconds: number;
 }

@@ -7,6 +7,7 @@ import { configuredFeatureInfos, fittedFeatureInfos } from "../models/feature-in
 import { input, type ParameterAttrs } from "../ops/sources.js";
 import { compileProgram, plan } from "../passes/compile.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
+import { specOf } from "../train/model-spec.js";
 import { bytes, count, table } from "./tables.js";
 
 /** A model to describe: trained, with its features fitted, or as a config has it before any data is read. */
@@ -18,19 +19,14 @@ export interface Description {
 
 export function describedByConfig(config: Config): Description {
   const features = configuredFeatureInfos(config.features);
-  return {
-    config,
-    graph: inferenceGraph({ model: config.model, features, precision: config.train.precision }),
-  };
+  return { config, graph: inferenceGraph(specOf(config, features)) };
 }
 
 export function trainingGraphOf({ config, features }: Description): Graph {
   const infos = features ? fittedFeatureInfos(features) : configuredFeatureInfos(config.features);
-  const { optimizer, l2, precision } = config.train;
-  return trainingGraph(
-    { model: config.model, features: infos, precision },
-    { optimizers: optimizer, l2, weighted: true },
-  );
+  const { optimizer: optimizers, l2, loss, clip, average } = config.train;
+  const weighted = config.data.weight !== undefined;
+  return trainingGraph(specOf(config, infos), { optimizers, l2, weighted, loss, clip, average });
 }
 
 export function featureTable({ config, graph, features }: Description): string {

@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import type { BinaryEvaluation, MetricResult } from "../metrics/index.js";
+import type { Evaluation, MetricResult } from "../metrics/index.js";
 import type { Measured } from "../run/report.js";
 
 /** A table of text; every column after the first is aligned to the right unless `left` names it. */
@@ -39,7 +39,7 @@ export function metricsTable(results: readonly Measured[]): string {
 interface MetricColumn {
   readonly head: string;
   readonly digits: number;
-  readonly of: (evaluation: BinaryEvaluation) => MetricResult | undefined;
+  readonly of: (evaluation: Evaluation) => MetricResult | undefined;
 }
 
 const PROBABILITY_COLUMNS: readonly MetricColumn[] = [
@@ -53,8 +53,15 @@ const NUMBER_COLUMNS: readonly MetricColumn[] = [
   { head: "mean absolute error", digits: 5, of: ({ meanAbsoluteError }) => meanAbsoluteError },
 ];
 
-function columnsOf({ xauc, groupedAuc, recallAt = {} }: BinaryEvaluation): readonly MetricColumn[] {
+const CLASS_COLUMNS: readonly MetricColumn[] = [
+  ...PROBABILITY_COLUMNS,
+  { head: "pairwise AUC", digits: 4, of: ({ pairwiseAuc }) => pairwiseAuc },
+  { head: "accuracy", digits: 4, of: ({ accuracy }) => accuracy },
+];
+
+function columnsOf({ xauc, pairwiseAuc, groupedAuc, recallAt = {} }: Evaluation): readonly MetricColumn[] {
   if (xauc) return NUMBER_COLUMNS;
+  if (pairwiseAuc) return CLASS_COLUMNS;
   const grouped: MetricColumn = { head: "grouped AUC", digits: 4, of: (evaluation) => evaluation.groupedAuc };
   const recalls = Object.keys(recallAt).map(
     (k): MetricColumn => ({

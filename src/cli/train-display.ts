@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Config } from "../config/config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
-import { type BinaryEvaluation, formatMetric } from "../metrics/index.js";
+import { type Evaluation, formatMetric } from "../metrics/index.js";
 import type { RunListener } from "../run/train-run.js";
 import { rowsPerStep } from "../train/gradient-accumulation.js";
 import { Progress } from "../train/progress.js";
@@ -56,7 +56,7 @@ export class TrainDisplay implements RunListener {
           Math.min(rows, lastRow - epoch * rows),
           doneRows,
         ),
-      trained: (rows, loss, auc) => progress.advance({ rows, loss, auc }),
+      trained: (rows, loss, metrics) => progress.advance({ rows, loss, metrics }),
       evaluationStarted: (rows) => progress.start(`${name}, valid`, rows),
       evaluatedRows: (rows) => progress.advance({ rows }),
       initialized: ({ checkpoint, matched, unmatched }) => {
@@ -102,8 +102,11 @@ function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds:
   return lines;
 }
 
-function mainMetrics({ auc, logLoss, xauc, meanSquaredError, groupedAuc }: BinaryEvaluation): string {
+function mainMetrics(evaluation: Evaluation): string {
+  const { auc, logLoss, accuracy, xauc, meanSquaredError, groupedAuc, pairwiseAuc } = evaluation;
   if (xauc) return `XAUC ${formatMetric(xauc, 4)}, mean squared error ${formatMetric(meanSquaredError)}`;
+  if (pairwiseAuc)
+    return `AUC ${formatMetric(auc, 4)}, accuracy ${formatMetric(accuracy, 4)}, log loss ${formatMetric(logLoss)}`;
   const grouped = groupedAuc ? `, grouped AUC ${formatMetric(groupedAuc, 4)}` : "";
   return `AUC ${formatMetric(auc, 4)}${grouped}, log loss ${formatMetric(logLoss)}`;
 }

@@ -1,16 +1,11 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { configuredFeatureInfos } from "../models/feature-info.js";
-import {
-  type ModelConfig,
-  type ModelInput,
-  modelSchema,
-  type OwnModel,
-  ownModelOf,
-} from "../models/index.js";
+import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { checkAccumulation } from "../train/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/model-graphs.js";
+import { specOf } from "../train/model-spec.js";
 import { trainSchema } from "../train/train-config.js";
 import { type DataInput, dataSchema } from "./data.js";
 import { type FeatureInput, featuresSchema } from "./features.js";
@@ -71,7 +66,7 @@ export function resolveConfig(value: unknown): Config {
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
   refuseLeaks(parsed.data.data, parsed.data.features);
   const features = configuredFeatureInfos(parsed.data.features);
-  const spec = { model: parsed.data.model as ModelConfig, features };
+  const spec = specOf(parsed.data, features);
   inferenceGraph(spec);
   checkTraining(spec, parsed.data);
   checkGroups(parsed.data.train.groups, features);

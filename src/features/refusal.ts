@@ -11,6 +11,7 @@ export const Refusal = {
   notBoolean: -9,
   notBinary: -10,
   badWeight: -11,
+  notClass: -12,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -27,6 +28,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.notBoolean]: "not a boolean",
   [Refusal.notBinary]: "neither 0 nor 1",
   [Refusal.badWeight]: "an id's weight is not a finite number",
+  [Refusal.notClass]: "not a class id, 0 to classes - 1",
 };
 
 export function refusalText(code: RefusalCode): string {

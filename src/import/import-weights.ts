@@ -9,6 +9,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { checkRunDirectory } from "../run/resume.js";
 import { CONFIG_COPY, writeJson } from "../run/run-directory.js";
 import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
+import { specOf } from "../train/model-spec.js";
 import { initialCarried } from "../train/training-state.js";
 import { type ColumnOrder, columnOrder } from "./column-order.js";
 import type { ImportedConfig } from "./import-config.js";
@@ -41,9 +42,7 @@ export async function importWeights(
 ): Promise<ImportedWeights> {
   checkRunDirectory(runDir, config, false);
   const fitted = fit(config);
-  const parameters = parametersOf(
-    inferenceGraph({ model: config.model, features: fittedFeatureInfos(fitted) }),
-  );
+  const parameters = parametersOf(inferenceGraph(specOf(config, fittedFeatureInfos(fitted))));
   const dict = await SafetensorsFile.open(file);
   try {
     const reader = new StateDict(dict, file, columnOrder(config.model, features));

@@ -22,10 +22,32 @@ export function checkBinaryInput(scores: Float32Array, labels: Float32Array, wei
   }
 }
 
+/**
+ * What metrics of several classes assume: as {@link checkBinaryInput}, with scores [N, classes] and labels that are
+ * whole numbers below `classes`. @throws MetricError
+ */
+export function checkClassInput(
+  scores: Float32Array,
+  labels: Float32Array,
+  classes: number,
+  weights?: Float32Array,
+): void {
+  checkLength("labels", labels.length * classes, scores.length);
+  checkNumbers(scores, labels, weights);
+  const label = labels.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= classes);
+  if (label < 0) return;
+  const expected = `a whole number from 0 to ${classes - 1}`;
+  throw badRow("a label is no class", "labels", label, labels[label], expected);
+}
+
 /** What metrics of any numbers assume: as {@link checkBinaryInput}, with any labels but NaN. @throws MetricError */
 export function checkNumericInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
   checkLength("labels", labels.length, scores.length);
-  if (weights) checkLength("weights", weights.length, scores.length);
+  checkNumbers(scores, labels, weights);
+}
+
+function checkNumbers(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
+  if (weights) checkLength("weights", weights.length, labels.length);
   const score = scores.findIndex(Number.isNaN);
   if (score >= 0) throw badRow("a score is not a number", "scores", score, NaN, "a number", NAN_SCORE_NEXT);
   const label = labels.findIndex(Number.isNaN);

@@ -2,41 +2,14 @@ import { aucOfChecked } from "./auc.js";
 import { checkBinaryInput } from "./binary-input.js";
 import { binarySums, sigmoid } from "./binary-sums.js";
 import { calibrationOf } from "./calibration.js";
+import type { Evaluation } from "./evaluation.js";
 import { groupedAucOf } from "./grouped-auc.js";
 import { groupRows } from "./groups.js";
 import { logLossOf } from "./log-loss.js";
-import { defined, type MetricResult, undefinedBecause } from "./metric.js";
+import { defined, undefinedBecause } from "./metric.js";
 import { normalizedEntropyOf } from "./normalized-entropy.js";
 import { accuracyOf, meanAbsoluteErrorOf, meanSquaredErrorOf, pointwiseSums } from "./pointwise.js";
 import { recallAtKOf } from "./recall-at-k.js";
-
-/** Every metric of one split. Those of probabilities are undefined for a model that predicts numbers. */
-export interface BinaryEvaluation {
-  /** Rows seen, whatever their weight. */
-  rows: number;
-  auc: MetricResult;
-  /** Nats per row. */
-  logLoss: MetricResult;
-  normalizedEntropy: MetricResult;
-  /** Mean predicted probability over mean label. */
-  calibration: MetricResult;
-  /** Weighted share of positive labels. */
-  baseRate: MetricResult;
-  /** Weighted mean of sigmoid(logit). */
-  meanPrediction: MetricResult;
-  /** Weighted share of rows on the right side of a probability of 1/2. */
-  accuracy: MetricResult;
-  /** Weighted mean of |prediction - label|. */
-  meanAbsoluteError: MetricResult;
-  /** Weighted mean of (prediction - label)²; of probabilities, the Brier score. */
-  meanSquaredError: MetricResult;
-  /** Share of pairs of rows in the order of their labels; only of models that predict numbers (else it is the AUC). */
-  xauc?: MetricResult;
-  /** Where rows have groups. */
-  groupedAuc?: MetricResult;
-  /** By k; where rows have groups. */
-  recallAt?: Readonly<Record<number, MetricResult>>;
-}
 
 /** What metrics within groups need. */
 export interface Groups {
@@ -66,7 +39,7 @@ export function evaluateBinary(
   labels: Float32Array,
   weights?: Float32Array,
   groups?: Groups,
-): BinaryEvaluation {
+): Evaluation {
   checkBinaryInput(logits, labels, weights);
   const sums = binarySums(logits, labels, weights);
   const errors = pointwiseSums(probabilities(logits), labels, weights);
@@ -92,7 +65,7 @@ function groupedMetrics(
   logits: Float32Array,
   labels: Float32Array,
   weights?: Float32Array,
-): Pick<BinaryEvaluation, "groupedAuc" | "recallAt"> {
+): Pick<Evaluation, "groupedAuc" | "recallAt"> {
   const grouping = groupRows(of);
   return {
     groupedAuc: groupedAucOf(grouping, logits, labels, weights),

@@ -1,5 +1,5 @@
 import { checkNumericInput } from "./binary-input.js";
-import type { BinaryEvaluation } from "./evaluate-binary.js";
+import type { Evaluation } from "./evaluation.js";
 import { defined, undefinedBecause } from "./metric.js";
 import { meanAbsoluteErrorOf, meanSquaredErrorOf, pointwiseSums } from "./pointwise.js";
 import { xauc } from "./xauc.js";
@@ -13,7 +13,7 @@ export function evaluateRegression(
   predictions: Float32Array,
   labels: Float32Array,
   weights?: Float32Array,
-): BinaryEvaluation {
+): Evaluation {
   checkNumericInput(predictions, labels, weights);
   const sums = pointwiseSums(predictions, labels, weights);
   const none = undefinedBecause("the model predicts numbers, not probabilities");

@@ -1,8 +1,11 @@
 export { auc } from "./auc.js";
 export { baseRate, baseRateLogLoss, binaryEntropy } from "./base-rate.js";
 export { calibration } from "./calibration.js";
-export { type BinaryEvaluation, evaluateBinary, type Groups } from "./evaluate-binary.js";
+export { evaluateBinary, type Groups } from "./evaluate-binary.js";
+export { evaluateClasses } from "./evaluate-classes.js";
 export { evaluateRegression } from "./evaluate-regression.js";
+export type { Evaluation } from "./evaluation.js";
+export { FadingMean } from "./fading-mean.js";
 export { logLoss } from "./log-loss.js";
 export {
   type Direction,
@@ -16,5 +19,6 @@ export {
 } from "./metric.js";
 export { metricValues, namedMetrics } from "./metric-values.js";
 export { normalizedEntropy } from "./normalized-entropy.js";
+export { largestOf, softmaxRows } from "./softmax.js";
 export { StreamingAuc } from "./streaming-auc.js";
 export { xauc } from "./xauc.js";

@@ -24,6 +24,8 @@ export const METRIC_DIRECTIONS = {
   meanAbsoluteError: "min",
   meanSquaredError: "min",
   xauc: "max",
+  weightedAuc: "max",
+  pairwiseAuc: "max",
   groupedAuc: "max",
 } as const satisfies Record<string, Direction>;
 

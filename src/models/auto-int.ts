@@ -31,7 +31,7 @@ const schema = z.strictObject({
 export const autoInt = defineModel({
   kind: "autoInt",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const embeddings = features.equalEmbeddings(config.features, "model.features", config.embeddingDim);
     let fields = stack(scope, embeddings);
     for (let l = 0; l < config.attention.layers; l++) {
@@ -42,6 +42,6 @@ export const autoInt = defineModel({
     const both = config.deep
       ? join(scope, [attended, mlp(scope.child("deep_mlp"), join(scope, embeddings), config.deep)])
       : attended;
-    return linearLayer(scope.child("output"), both, { units: 1 });
+    return linearLayer(scope.child("output"), both, { units: outputs });
   },
 });

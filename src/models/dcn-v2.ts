@@ -37,12 +37,12 @@ const schema = z.strictObject({
 export const dcnV2 = defineModel({
   kind: "dcnV2",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const x = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
     const narrowed = config.backbone ? mlp(scope.child("backbone_mlp"), x, config.backbone) : x;
     const crossed = crossNetworkV2(scope.child("cross"), narrowed, config.cross);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;
     const hidden = config.final ? mlp(scope.child("final_mlp"), both, config.final) : both;
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });

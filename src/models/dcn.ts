@@ -32,11 +32,11 @@ const schema = z.strictObject({
 export const dcn = defineModel({
   kind: "dcn",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const x = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
     const crossed = crossNetwork(scope.child("cross"), x, config.cross.layers);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;
     const hidden = config.final ? mlp(scope.child("final_mlp"), both, config.final) : both;
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });

@@ -2,11 +2,12 @@ import { z } from "zod";
 import { join, stack } from "../layers/embedding-layer.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
-import { add, sumColumns } from "../ops/arithmetic.js";
+import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
 import { checkFields, groupParts } from "./fields.js";
 import { wideFirstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
+import { productTerm } from "./product-term.js";
 import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
 
 const schema = z.strictObject({
@@ -27,8 +28,8 @@ const schema = z.strictObject({
 export const deepfm = defineModel({
   kind: "deepfm",
   schema,
-  build(features, { wide, deep, fm, embeddingDim, final }, scope) {
-    const wideTerm = wideFirstOrder(features, wide, scope);
+  build(features, { wide, deep, fm, embeddingDim, final }, scope, outputs) {
+    const wideTerm = wideFirstOrder(features, wide, scope, outputs);
     const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
 
@@ -41,10 +42,10 @@ export const deepfm = defineModel({
     const output = scope.child("output");
     if (final) {
       const all = mlp(scope.child("final_mlp"), join(scope, [wideTerm, pairs, hidden]), final);
-      return linearLayer(output, all, { units: 1 });
+      return linearLayer(output, all, { units: outputs });
     }
     // The wide term has the bias.
-    const deepTerm = linearLayer(output, hidden, { units: 1, bias: false });
-    return scope.apply(add, [wideTerm, scope.apply(sumColumns, [pairs], {})[0], deepTerm], {})[0];
+    const deepTerm = linearLayer(output, hidden, { units: outputs, bias: false });
+    return scope.apply(add, [wideTerm, productTerm(scope, pairs, outputs), deepTerm], {})[0];
   },
 });

@@ -23,13 +23,13 @@ const schema = z.strictObject({
 export const dlrm = defineModel({
   kind: "dlrm",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const { dense, sparse } = denseAndSparseFields(features, config, scope);
     const fields = dense ? [dense, ...sparse] : sparse;
     checkFields(fields, "model.sparse.features");
     const [interactions] = scope.apply(dotInteraction, [stack(scope, fields)], {});
     const parts = [interactions, ...(dense ? [dense] : []), ...(config.archWithSparse ? sparse : [])];
     const hidden = mlp(scope.child("final_mlp"), join(scope, parts), config.final);
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });

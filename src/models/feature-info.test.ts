@@ -15,7 +15,7 @@ function trained(features: FeatureInput[], model: object): string[] {
   const infos = configuredFeatureInfos(featuresSchema.parse(features));
   const config = modelSchema.parse(model);
   const inputs = new ModelFeatures(scope, new Map(infos.map((info) => [info.name, info])));
-  const logits = modelOf(config).build(inputs, config as never, scope);
+  const logits = modelOf(config).build(inputs, config as never, scope, 1);
   builder.output("loss", builder.apply(batchMean, [logits], {})[0]);
   return autodiff(builder.finish(), "loss").gradients.map(({ attrs }) => attrs.name);
 }

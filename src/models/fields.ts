@@ -78,17 +78,18 @@ export function checkFields(fields: readonly Tensor[], path: string): void {
 }
 
 /**
- * The first lines of every factorization machine: the first-order term [B, 1] of all features, and the embeddings
- * [B, dim] of those that have one.
+ * The first lines of every factorization machine: the first-order term [B, outputs] of all features, and the
+ * embeddings [B, dim] of those that have one.
  */
 export function factorizationTerms(
   features: ModelFeatures,
   { features: names, embeddingDim }: { readonly features: readonly string[]; readonly embeddingDim: number },
   scope: Scope,
+  outputs: number,
 ): { linear: Tensor; fields: Tensor[] } {
   const path = "model.features";
   const { categorical } = features.partition(names, path);
-  const linear = firstOrder(features, names, path, scope.child("linear"));
+  const linear = firstOrder(features, names, path, scope.child("linear"), outputs);
   const fields = features.equalEmbeddings(categorical, path, embeddingDim);
   checkFields(fields, path);
   return { linear, fields };

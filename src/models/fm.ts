@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { stack } from "../layers/embedding-layer.js";
-import { add, sumColumns } from "../ops/arithmetic.js";
+import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
 import { factorizationTerms } from "./fields.js";
 import { defineModel } from "./model.js";
+import { productTerm } from "./product-term.js";
 import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({ kind: z.literal("fm"), features: featureGroup, embeddingDim });
@@ -15,9 +16,9 @@ const schema = z.strictObject({ kind: z.literal("fm"), features: featureGroup, e
 export const fm = defineModel({
   kind: "fm",
   schema,
-  build(features, config, scope) {
-    const { linear, fields } = factorizationTerms(features, config, scope);
+  build(features, config, scope, outputs) {
+    const { linear, fields } = factorizationTerms(features, config, scope, outputs);
     const [pairs] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
-    return scope.apply(add, [linear, scope.apply(sumColumns, [pairs], {})[0]], {})[0];
+    return scope.apply(add, [linear, productTerm(scope, pairs, outputs)], {})[0];
   },
 });

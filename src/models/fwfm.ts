@@ -23,10 +23,10 @@ const schema = z.strictObject({
 export const fwfm = defineModel({
   kind: "fwfm",
   schema,
-  build(features, config, scope) {
-    const { linear, fields } = factorizationTerms(features, config, scope);
+  build(features, config, scope, outputs) {
+    const { linear, fields } = factorizationTerms(features, config, scope, outputs);
     const [pairs] = scope.apply(dotInteraction, [stack(scope, fields)], {});
-    const weighted = linearLayer(scope.child("pairs"), pairs, { units: 1, bias: false });
+    const weighted = linearLayer(scope.child("pairs"), pairs, { units: outputs, bias: false });
     return scope.apply(add, [linear, weighted], {})[0];
   },
 });

@@ -18,7 +18,7 @@ function tables(model: ModelInput, features: FeatureInfo[]) {
   const builder = new GraphBuilder();
   const scope = Scope.root(builder, "training");
   const named = new ModelFeatures(scope, new Map(features.map((feature) => [feature.name, feature])));
-  builder.output("logits", modelOf(config).build(named, config, scope));
+  builder.output("logits", modelOf(config).build(named, config, scope, 1));
   const attrs = parametersOf(builder.finish());
   return new Map(attrs.filter(({ role }) => role === "table").map(({ name, init }) => [name, init]));
 }

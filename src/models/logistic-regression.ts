@@ -5,6 +5,8 @@ import { linearLayer, zeros } from "../layers/linear-layer.js";
 import type { Scope } from "../layers/scope.js";
 import { addBias } from "../ops/add-bias.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
+import { sumInner } from "../ops/inner.js";
+import { reshape } from "../ops/reshape.js";
 import { initializerOf } from "./feature-info.js";
 import { defineModel, type GroupPath, type ModelFeatures, type WeightTables } from "./model.js";
 import { featureGroup, type wideGroup } from "./schema.js";
@@ -15,8 +17,8 @@ const schema = z.strictObject({ kind: z.literal("logisticRegression"), features:
 export const logisticRegression = defineModel({
   kind: "logisticRegression",
   schema,
-  build: (features, config, scope) =>
-    firstOrder(features, config.features, "model.features", scope.child("linear")),
+  build: (features, config, scope, outputs) =>
+    firstOrder(features, config.features, "model.features", scope.child("linear"), outputs),
 });
 
 /** The first-order term of a wide group. */
@@ -24,31 +26,46 @@ export function wideFirstOrder(
   features: ModelFeatures,
   { features: names, embeddingDim: dim, initializer }: z.output<typeof wideGroup>,
   scope: Scope,
+  outputs: number,
 ): Tensor {
   const own = { dim, initializer: initializerOf(initializer) };
-  return firstOrder(features, names, "model.wide.features", scope.child("linear"), own);
+  return firstOrder(features, names, "model.wide.features", scope.child("linear"), outputs, own);
 }
 
 /**
- * The first-order term [B, 1] of any model: `b + sum of the ids' weights + w · numbers`. A weight of an id is the sum of
- * `own.dim` numbers of its table `linear.<embedding>.weight`.
+ * The first-order term [B, outputs] of any model: `b + sum of the ids' weights + w · numbers`. A weight of an id is the
+ * sum of `own.dim` numbers of its table `linear.<embedding>.weight` [R, outputs dim], those of one output side by side.
  */
 export function firstOrder(
   features: ModelFeatures,
   names: readonly string[],
   path: GroupPath,
   scope: Scope,
+  outputs: number,
   own: Omit<WeightTables, "tables"> = {},
 ): Tensor {
   const { categorical, numeric } = features.partition(names, path, "type");
   const parts: Tensor[] = [];
   if (categorical.length > 0) {
-    const weights = join(scope, features.weights(categorical, path, { tables: "linear", ...own }));
-    parts.push(scope.apply(sumColumns, [weights], {})[0]);
+    const dim = own.dim ?? 1;
+    const tables = { tables: "linear", ...own, dim: outputs * dim };
+    const weights = features.weights(categorical, path, tables);
+    parts.push(
+      outputs === 1
+        ? scope.apply(sumColumns, [join(scope, weights)], {})[0]
+        : sumByOutput(scope, weights, outputs, dim),
+    );
   }
   if (numeric.length > 0) {
-    parts.push(linearLayer(scope, features.numbers(numeric, path), { units: 1, bias: false }));
+    parts.push(linearLayer(scope, features.numbers(numeric, path), { units: outputs, bias: false }));
   }
   const sum = parts.length === 1 ? parts[0] : scope.apply(add, parts, {})[0];
-  return scope.apply(addBias, [sum, scope.parameter("bias", { shape: [1], init: zeros })], {})[0];
+  return scope.apply(addBias, [sum, scope.parameter("bias", { shape: [outputs], init: zeros })], {})[0];
+}
+
+/** Weights [B, outputs dim], one tensor a feature -> [B, outputs]. */
+function sumByOutput(scope: Scope, weights: readonly Tensor[], outputs: number, dim: number): Tensor {
+  const sum = weights.length === 1 ? weights[0] : scope.apply(add, weights, {})[0];
+  const [byOutput] = scope.apply(reshape, [sum], { dims: [outputs, dim] });
+  return scope.apply(sumInner, [byOutput], {})[0];
 }

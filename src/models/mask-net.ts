@@ -41,11 +41,11 @@ type Config = z.output<typeof schema>;
 export const maskNet = defineModel({
   kind: "maskNet",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const v = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
     const masked = maskBlocks(scope, v, config);
     const hidden = config.mlp ? mlp(scope.child("mlp"), masked, config.mlp) : masked;
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });
 

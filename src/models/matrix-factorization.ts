@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { add, multiply, sumColumns } from "../ops/arithmetic.js";
+import { add, multiply } from "../ops/arithmetic.js";
 import { firstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
+import { productTerm } from "./product-term.js";
 import { embeddingDim } from "./schema.js";
 
 const schema = z.strictObject({
@@ -20,12 +21,12 @@ const schema = z.strictObject({
 export const matrixFactorization = defineModel({
   kind: "matrixFactorization",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const names = [config.user, config.item];
     const paths = { [config.user]: "model.user", [config.item]: "model.item" };
     const [user, item] = features.equalEmbeddings(names, paths, config.embeddingDim);
     const [product] = scope.apply(multiply, [user, item], {});
-    const biases = firstOrder(features, names, paths, scope.child("linear"));
-    return scope.apply(add, [biases, scope.apply(sumColumns, [product], {})[0]], {})[0];
+    const biases = firstOrder(features, names, paths, scope.child("linear"), outputs);
+    return scope.apply(add, [biases, productTerm(scope, product, outputs)], {})[0];
   },
 });

@@ -17,9 +17,9 @@ const schema = z.strictObject({
 export const mlpModel = defineModel({
   kind: "mlp",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const parts = groupParts(features, config, "model.features", config.embeddingDim);
     const hidden = mlp(scope.child("mlp"), join(scope, parts), config.mlp);
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });

@@ -38,13 +38,14 @@ const placeOf = (path: GroupPath, names: readonly string[], name: string): strin
 export type WeightTables = Pick<OwnTables, "tables" | "initializer"> & { readonly dim?: number };
 
 /**
- * A model: a config, and a function from features to logits [B, 1] that reads like its paper. The function checks
- * what the schema cannot (that features exist and dims agree), throwing ConfigError with the config path.
+ * A model: a config, and a function from features to logits [B, outputs] that reads like its paper. There is one output
+ * for a probability or a number, one a class, and as many a label. The function checks what the schema cannot (that
+ * features exist and dims agree), throwing ConfigError with the config path.
  */
 export interface ModelDefinition<S extends z.ZodType = z.ZodType> {
   readonly kind: string;
   readonly schema: S;
-  build(features: ModelFeatures, config: z.output<S>, scope: Scope): Tensor;
+  build(features: ModelFeatures, config: z.output<S>, scope: Scope, outputs: number): Tensor;
 }
 
 export function defineModel<S extends z.ZodType>(definition: ModelDefinition<S>): ModelDefinition<S> {

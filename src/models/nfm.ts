@@ -31,15 +31,15 @@ const schema = z.strictObject({
 export const nfm = defineModel({
   kind: "nfm",
   schema,
-  build(features, config, scope) {
-    const { linear, fields } = factorizationTerms(features, config, scope);
+  build(features, config, scope, outputs) {
+    const { linear, fields } = factorizationTerms(features, config, scope, outputs);
     const [products] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
     const pooled = scope.child("pooled");
     const { norm, dropout } = config.pooled;
     const normed = norm === "batch" ? batchNormLayer(pooled.child("norm"), products) : products;
     const hidden = mlp(scope.child("mlp"), dropoutLayer(pooled, normed, dropout), config.mlp);
     // The first-order term has the bias.
-    const deep = linearLayer(scope.child("output"), hidden, { units: 1, bias: false });
+    const deep = linearLayer(scope.child("output"), hidden, { units: outputs, bias: false });
     return scope.apply(add, [linear, deep], {})[0];
   },
 });

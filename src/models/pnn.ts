@@ -26,7 +26,7 @@ const schema = z.strictObject({
 export const pnn = defineModel({
   kind: "pnn",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const path = "model.features";
     const { categorical, numeric } = features.partition(config.features, path);
     const embeddings = features.equalEmbeddings(categorical, path, config.embeddingDim);
@@ -36,6 +36,6 @@ export const pnn = defineModel({
     if (config.product !== "outer") parts.push(scope.apply(dotInteraction, [fields], {})[0]);
     if (config.product !== "inner") parts.push(outerProduct(scope, fields));
     const hidden = mlp(scope.child("mlp"), join(scope, parts), config.mlp);
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });

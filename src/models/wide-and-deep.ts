@@ -26,16 +26,16 @@ const schema = z.strictObject({
 export const wideAndDeep = defineModel({
   kind: "wideAndDeep",
   schema,
-  build(features, { wide, deep, embeddingDim, final }, scope) {
-    const wideTerm = wideFirstOrder(features, wide, scope);
+  build(features, { wide, deep, embeddingDim, final }, scope, outputs) {
+    const wideTerm = wideFirstOrder(features, wide, scope, outputs);
     const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const output = scope.child("output");
     if (final) {
       const both = mlp(scope.child("final_mlp"), join(scope, [wideTerm, hidden]), final);
-      return linearLayer(output, both, { units: 1 });
+      return linearLayer(output, both, { units: outputs });
     }
     // The wide term has the bias.
-    return scope.apply(add, [wideTerm, linearLayer(output, hidden, { units: 1, bias: false })], {})[0];
+    return scope.apply(add, [wideTerm, linearLayer(output, hidden, { units: outputs, bias: false })], {})[0];
   },
 });

@@ -24,7 +24,7 @@ const schema = z.strictObject({
 export const wukong = defineModel({
   kind: "wukong",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const { dense, sparse } = denseAndSparseFields(features, config, scope);
     const fields = config.layers.reduce(
       (x, layer, l) => wukongLayer(scope.child("layers").child(l), x, layer),
@@ -33,6 +33,6 @@ export const wukong = defineModel({
     const [, count, dim] = fields.shape as [unknown, number, number];
     const [flat] = scope.apply(reshape, [fields], { dims: [count * dim] });
     const hidden = mlp(scope.child("final_mlp"), flat, config.final);
-    return linearLayer(scope.child("output"), hidden, { units: 1 });
+    return linearLayer(scope.child("output"), hidden, { units: outputs });
   },
 });

@@ -18,7 +18,7 @@ function gradientGraph(model: object) {
   const scope = Scope.root(builder, "training");
   const infos: FeatureInfo[] = [...fields.map(ids), { type: "f32", name: "price", width: 1 }];
   const features = new ModelFeatures(scope, new Map(infos.map((info) => [info.name, info])));
-  const logits = xdeepfm.build(features, xdeepfm.schema.parse(model), scope);
+  const logits = xdeepfm.build(features, xdeepfm.schema.parse(model), scope, 1);
   builder.output("loss", builder.apply(batchMean, [logits], {})[0]);
   return autodiff(builder.finish(), "loss").graph;
 }

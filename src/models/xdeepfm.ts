@@ -6,12 +6,13 @@ import { join, stack } from "../layers/embedding-layer.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
-import { add, sumColumns } from "../ops/arithmetic.js";
+import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
 import { initializerOf } from "./feature-info.js";
 import { groupParts } from "./fields.js";
 import { firstOrder } from "./logistic-regression.js";
 import { defineModel, type ModelFeatures } from "./model.js";
+import { productTerm } from "./product-term.js";
 import { embeddedGroup, embeddingDim } from "./schema.js";
 
 /** The features that the compressed interaction network multiplies, and where their embeddings are. */
@@ -56,22 +57,22 @@ const schema = z.strictObject({
 export const xdeepfm = defineModel({
   kind: "xdeepfm",
   schema,
-  build(features, config, scope) {
+  build(features, config, scope, outputs) {
     const fields = stack(scope, wideFields(features, config));
     const maps = cin(scope.child("cin"), fields, config.cin);
     const { deep, embeddingDim } = config;
     const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const pairs = config.fm ? [...scope.apply(factorizationMachine, [fields], {})] : [];
-    const firstOrders = config.linear ? [wideTerm(features, config.wide.features, scope)] : [];
+    const firstOrders = config.linear ? [wideTerm(features, config.wide.features, scope, outputs)] : [];
 
     const output = scope.child("output");
     if (config.final) {
       const all = join(scope, [maps, hidden, ...pairs, ...firstOrders]);
-      return linearLayer(output, mlp(scope.child("final_mlp"), all, config.final), { units: 1 });
+      return linearLayer(output, mlp(scope.child("final_mlp"), all, config.final), { units: outputs });
     }
-    const both = linearLayer(output, join(scope, [maps, hidden]), { units: 1, bias: !config.linear });
-    const terms = [both, ...pairs.map((each) => scope.apply(sumColumns, [each], {})[0]), ...firstOrders];
+    const both = linearLayer(output, join(scope, [maps, hidden]), { units: outputs, bias: !config.linear });
+    const terms = [both, ...pairs.map((each) => productTerm(scope, each, outputs)), ...firstOrders];
     return terms.length === 1 ? both : scope.apply(add, terms, {})[0];
   },
 });
@@ -91,6 +92,6 @@ function wideFields(
   });
 }
 
-function wideTerm(features: ModelFeatures, names: readonly string[], scope: Scope): Tensor {
-  return firstOrder(features, names, "model.wide.features", scope.child("linear"));
+function wideTerm(features: ModelFeatures, names: readonly string[], scope: Scope, outputs: number): Tensor {
+  return firstOrder(features, names, "model.wide.features", scope.child("linear"), outputs);
 }

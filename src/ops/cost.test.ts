@@ -324,6 +324,30 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   tableAdam: [twoStates([100, 4], 15, 40)],
   focalCrossEntropy: [pair([B, 1], 3, 70)],
   focalCrossEntropyGrad: [pair([B, 1], 4, 130)],
+  // A class: the softmax's comparison, difference, exponential and sum; its gradient p - target, times dl.
+  softmaxCrossEntropy: [
+    {
+      shapes: [
+        [B, 3],
+        [B, 1],
+        [B, 1],
+      ],
+      flops: 60,
+      elements: [15, 5, 5],
+    },
+  ],
+  softmaxCrossEntropyGrad: [
+    {
+      shapes: [
+        [B, 1],
+        [B, 3],
+        [B, 1],
+        [B, 3],
+      ],
+      flops: 120,
+      elements: [5, 15, 5, 15],
+    },
+  ],
   sumSquares: [{ shapes: [[2, 3], [1]], flops: 12, elements: [6, 1] }],
   // Two sums: an addition, a root, an addition, a quotient, a comparison.
   clipFactor: [{ shapes: [[1], [1], [1]], flops: 5, elements: [1, 1, 1] }],

@@ -32,6 +32,7 @@ import { adagrad, adam, movingAverage, sgd } from "./optimizers.js";
 import { reshape } from "./reshape.js";
 import { scaleColumns } from "./scale-columns.js";
 import { softmax, softmaxGrad } from "./softmax.js";
+import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./softmax-loss.js";
 import { constant, input, parameter, scalar } from "./sources.js";
 import { sumRows } from "./sum-rows.js";
 import {
@@ -108,6 +109,8 @@ export const OPS = {
   tableAdam,
   focalCrossEntropy,
   focalCrossEntropyGrad,
+  softmaxCrossEntropy,
+  softmaxCrossEntropyGrad,
   sumSquares,
   clipFactor,
   scaleByNumber,

@@ -130,6 +130,8 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   tableAdam: [{ operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs }],
   focalCrossEntropy: [{ operands: [column, f32("B", 2)] }, { operands: [column] }],
   focalCrossEntropyGrad: [{ operands: [column, column] }],
+  softmaxCrossEntropy: [{ operands: [f32("B", 3), f32("B", 3)] }, { operands: [f32("B", 3)] }],
+  softmaxCrossEntropyGrad: [{ operands: [f32("B", 3), f32("B", 3), column] }, { operands: [column, column] }],
   sumSquares: [{ operands: [f32("B", 2)] }, { operands: [] }],
   clipFactor: [{ operands: [] }, { operands: [f32(1), column] }],
   scaleByNumber: [{ operands: [f32(2), f32(2)] }, { operands: [column, lr] }],

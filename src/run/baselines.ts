@@ -1,12 +1,19 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.js";
 import type { ColumnSet } from "../data/columns.js";
-import { type BinaryEvaluation, baseRate, evaluateBinary, evaluateRegression } from "../metrics/index.js";
+import {
+  baseRate,
+  type Evaluation,
+  evaluateBinary,
+  evaluateClasses,
+  evaluateRegression,
+} from "../metrics/index.js";
 import { configuredFeatureInfos } from "../models/feature-info.js";
 import { input } from "../ops/sources.js";
 import { columnValues, type MetricSettings } from "../train/evaluate.js";
-import { predictsNumbers } from "../train/loss.js";
+import { classesOf, predictsNumbers } from "../train/loss.js";
 import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs.js";
+import { specOf } from "../train/model-spec.js";
 import { l2Schema, optimizerSchema } from "../train/optimizers.js";
 
 /** Where a baseline trains, inside the run directory. */
@@ -14,13 +21,12 @@ export const baselineDirectory = (runDir: string): string => join(runDir, "basel
 
 /**
  * Every row predicted to be the base rate of the training split: what any model must beat. A rate of 0 or 1 is
- * certainty, whose log loss is undefined here. For a model that predicts numbers, the mean label.
+ * certainty, whose log loss is undefined here. For a model that predicts classes, their shares; for one that predicts
+ * numbers, the mean label.
  */
-export function evaluateBaseRate(
-  train: ColumnSet,
-  held: ColumnSet,
-  settings: MetricSettings,
-): BinaryEvaluation {
+export function evaluateBaseRate(train: ColumnSet, held: ColumnSet, settings: MetricSettings): Evaluation {
+  const classes = classesOf(settings.loss);
+  if (classes !== undefined) return evaluateShares(train, held, classes);
   if (predictsNumbers(settings.loss)) return evaluateMean(train, held);
   const rate = baseRate(columnValues(train, LABEL_INPUT), weightsOf(train));
   const certain = !rate.defined || rate.value === 0 || rate.value === 1;
@@ -33,7 +39,22 @@ export function evaluateBaseRate(
   return { ...evaluation, logLoss: none, normalizedEntropy: none, calibration: none };
 }
 
-function evaluateMean(train: ColumnSet, held: ColumnSet): BinaryEvaluation {
+function evaluateShares(train: ColumnSet, held: ColumnSet, classes: number): Evaluation {
+  const weights = weightsOf(train);
+  const shares = new Float64Array(classes);
+  columnValues(train, LABEL_INPUT).forEach((label, row) => {
+    shares[label] += weights?.[row] ?? 1;
+  });
+  const labels = columnValues(held, LABEL_INPUT);
+  const logits = Float32Array.from({ length: held.rows * classes }, (_, i) => Math.log(shares[i % classes]));
+  const evaluation = evaluateClasses(logits, labels, classes, weightsOf(held));
+  const unseen = labels.find((label) => shares[label] === 0);
+  if (unseen === undefined) return evaluation;
+  const none = { defined: false, reason: `no training row has the class ${unseen}` } as const;
+  return { ...evaluation, logLoss: none, normalizedEntropy: none };
+}
+
+function evaluateMean(train: ColumnSet, held: ColumnSet): Evaluation {
   const labels = columnValues(train, LABEL_INPUT);
   const weights = weightsOf(train);
   const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? labels.length;
@@ -69,8 +90,9 @@ const BASELINE_TRAINING = {
 };
 
 /** The names of the features that the model's graph reads, in the config's order. */
-function featuresOf({ model, features }: Config): string[] {
-  const graph = inferenceGraph({ model, features: configuredFeatureInfos(features) });
+function featuresOf(config: Config): string[] {
+  const { features } = config;
+  const graph = inferenceGraph(specOf(config, configuredFeatureInfos(features)));
   const read = new Set(graph.nodes.filter(({ op }) => op === input).map(({ attrs }) => attrs.name));
   return features.map(({ name }) => name).filter((name) => read.has(name));
 }

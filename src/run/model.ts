@@ -7,6 +7,7 @@ import type { Graph } from "../graph/graph.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
 import { isModelKind } from "../models/index.js";
 import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
+import { specOf } from "../train/model-spec.js";
 import { Parameters } from "../train/parameters.js";
 
 /** A model as a checkpoint describes it, its parameters not read. */
@@ -51,11 +52,7 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
       next: "Import the file that registers it first (docs/new-model.md).",
     });
   const config = resolveConfig(manifest.config);
-  const graph = inferenceGraph({
-    model: config.model,
-    features: fittedFeatureInfos(features),
-    precision: config.train.precision,
-  });
+  const graph = inferenceGraph(specOf(config, fittedFeatureInfos(features)));
   return { config, features, graph };
 }
 

@@ -8,7 +8,7 @@ import { nearNames } from "../data/near-names.js";
 import { openSource } from "../data/source.js";
 import { columnWants } from "../data/wire.js";
 import { ConfigError } from "../errors.js";
-import { predictionsOf } from "../train/loss.js";
+import { predictionNames, predictionsOf } from "../train/loss.js";
 import type { TrainedModel } from "./model.js";
 import { checkOutput, quarantineOf } from "./output-file.js";
 import { PredictionsFile, refuseFormat } from "./predictions-file.js";
@@ -42,13 +42,14 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   refuseFormat(output);
   const { files, columns: described } = await describeSource(model, source, where, columns);
   checkOutput(output, files);
-  const file = await PredictionsFile.create(output, described);
+  const { loss } = model.config.train;
+  const file = await PredictionsFile.create(output, described, predictionNames(loss));
   const rows = new RowCount();
   const quarantine = new QuarantineFile(quarantineOf(output));
   try {
     for await (const batch of scoreSource(model, source, { where, passthrough: columns })) {
       rows.add(batch);
-      file.append(batch.rowNumbers, batch.passthrough, predictionsOf(model.config.train.loss, batch.logits));
+      file.append(batch.rowNumbers, batch.passthrough, predictionsOf(loss, batch.logits));
       quarantine.add(batch);
       onRows(rows.read);
     }

@@ -24,49 +24,59 @@ const FORMATS: Readonly<Record<string, string>> = {
 const CHUNK_ROWS = 2048;
 
 /**
- * A file of predictions: the place of each row in its source, columns carried along with their types, and the
- * probability. Rows pass through a table on disk, so that memory stays bounded, and the file appears when it is whole.
+ * A file of predictions: the place of each row in its source, columns carried along with their types, and what the
+ * model predicts. Rows pass through a table on disk, so that memory stays bounded, and the file appears when it is whole.
  */
 export class PredictionsFile {
   private constructor(
     private readonly path: string,
     private readonly scratch: string,
     private readonly columns: readonly SourceColumn[],
+    private readonly predictions: readonly string[],
     private readonly instance: DuckDBInstance,
     private readonly connection: DuckDBConnection,
     private readonly appender: DuckDBAppender,
   ) {}
 
-  /** @param columns carried columns with their SQL types @throws ConfigError for a name that the output has already */
-  static async create(path: string, columns: readonly SourceColumn[]): Promise<PredictionsFile> {
-    refuseTakenNames(columns);
+  /**
+   * @param columns carried columns with their SQL types
+   * @param predictions the names of the predicted columns
+   * @throws ConfigError for a name that the output has already
+   */
+  static async create(
+    path: string,
+    columns: readonly SourceColumn[],
+    predictions: readonly string[],
+  ): Promise<PredictionsFile> {
+    refuseTakenNames(columns, predictions);
     const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
     mkdirSync(scratch, { recursive: true });
     const instance = await DuckDBInstance.create(join(scratch, "predictions.duckdb"));
     const connection = await instance.connect();
     const carried = columns.map(({ name }) => `${quoteName(name)} VARCHAR`);
-    await connection.run(
-      `CREATE TABLE predictions (${["row BIGINT", ...carried, "prediction DOUBLE"].join(", ")})`,
-    );
+    const predicted = predictions.map((name) => `${quoteName(name)} DOUBLE`);
+    await connection.run(`CREATE TABLE predictions (${["row BIGINT", ...carried, ...predicted].join(", ")})`);
     const appender = await connection.createAppender("predictions");
-    return new PredictionsFile(path, scratch, columns, instance, connection, appender);
+    return new PredictionsFile(path, scratch, columns, predictions, instance, connection, appender);
   }
 
-  /** Appends rows; `carried` has an array for each column. */
+  /** Appends rows; `carried` has an array for each column, `predicted` is [rows, predictions]. */
   append(
     rows: readonly number[],
     carried: ReadonlyMap<string, readonly unknown[]>,
-    probabilities: Float32Array,
+    predicted: Float32Array,
   ): void {
     const texts = this.columns.map(({ name }) => carried.get(name)!.map(textOrNull));
-    const types = [BIGINT, ...texts.map(() => VARCHAR), DOUBLE];
+    const types = [BIGINT, ...texts.map(() => VARCHAR), ...this.predictions.map(() => DOUBLE)];
     for (let start = 0; start < rows.length; start += CHUNK_ROWS) {
       const end = Math.min(rows.length, start + CHUNK_ROWS);
       const chunk = DuckDBDataChunk.create(types);
       chunk.setColumns([
         rows.slice(start, end).map(BigInt),
         ...texts.map((values) => values.slice(start, end)),
-        Array.from(probabilities.subarray(start, end)),
+        ...this.predictions.map((_, i) =>
+          Array.from({ length: end - start }, (_, r) => predicted[(start + r) * this.predictions.length + i]),
+        ),
       ] as DuckDBValue[][]);
       writing(this.scratch, () => this.appender.appendDataChunk(chunk));
     }
@@ -78,7 +88,10 @@ export class PredictionsFile {
     const carried = this.columns.map(
       ({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`,
     );
-    const select = `SELECT ${["row", ...carried, "CAST(prediction AS FLOAT) AS prediction"].join(", ")} FROM predictions`;
+    const predicted = this.predictions.map(
+      (name) => `CAST(${quoteName(name)} AS FLOAT) AS ${quoteName(name)}`,
+    );
+    const select = `SELECT ${["row", ...carried, ...predicted].join(", ")} FROM predictions`;
     const temporary = temporaryOf(this.path);
     try {
       await this.connection.run(`COPY (${select}) TO ${quoteText(temporary)} (${formatOf(this.path)})`);
@@ -132,8 +145,8 @@ export function refuseFormat(path: string): void {
 }
 
 /** SQL tells names apart without regard to case. */
-function refuseTakenNames(columns: readonly SourceColumn[]): void {
-  const taken = new Set(["row", "prediction"]);
+function refuseTakenNames(columns: readonly SourceColumn[], predictions: readonly string[]): void {
+  const taken = new Set(["row", ...predictions.map((name) => name.toLowerCase())]);
   for (const { name } of columns) {
     if (taken.has(name.toLowerCase()))
       throw new ConfigError({

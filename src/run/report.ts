@@ -1,10 +1,10 @@
 import type { PreparedData } from "../data/prepared.js";
-import { type BinaryEvaluation, namedMetrics } from "../metrics/index.js";
+import { type Evaluation, namedMetrics } from "../metrics/index.js";
 
 /** One line of the final table: a model, or a baseline, measured on the held-out split. */
 export interface Measured {
   readonly name: string;
-  readonly evaluation: BinaryEvaluation;
+  readonly evaluation: Evaluation;
 }
 
 /** What `report.json` holds. Metrics that are undefined are `null`, with the reason beside. */
@@ -49,7 +49,7 @@ type MetricName =
   | "accuracy"
   | "meanAbsoluteError"
   | "meanSquaredError";
-type OptionalMetricName = "xauc" | "groupedAuc" | `recall@${number}`;
+type OptionalMetricName = "xauc" | "weightedAuc" | "pairwiseAuc" | "groupedAuc" | `recall@${number}`;
 type MetricValues = { readonly [K in MetricName]: number | null } & {
   readonly [K in OptionalMetricName]?: number | null;
 } & { readonly undefined?: Readonly<Record<string, string>> };
@@ -67,7 +67,7 @@ export function measuredReport({ name, evaluation }: Measured): Report["results"
 }
 
 /** Metrics as JSON has them: numbers, `null` with a reason where undefined. */
-export function metricsReport(evaluation: BinaryEvaluation): MetricValues {
+export function metricsReport(evaluation: Evaluation): MetricValues {
   const results = Object.entries({ ...namedMetrics(evaluation), baseRate: evaluation.baseRate });
   const values = results.map(([name, result]) => [name, result.defined ? result.value : null]);
   const reasons = results.flatMap(([name, result]) => (result.defined ? [] : [[name, result.reason]]));

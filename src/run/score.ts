@@ -2,16 +2,16 @@ import type { SourceConfig } from "../config/data.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
-import type { BinaryEvaluation } from "../metrics/index.js";
+import type { Evaluation } from "../metrics/index.js";
 import { columnIds, columnValues, INFERENCE_BATCH, measure, predictLogits } from "../train/evaluate.js";
-import { labelsOf } from "../train/loss.js";
+import { labelsOf, outputsOf } from "../train/loss.js";
 import type { TrainedModel } from "./model.js";
 
 /** Rows read at a time: a few steps of inference, and a bound on memory. */
 const BATCH_ROWS = 8 * INFERENCE_BATCH;
 
 export interface ScoredBatch extends ScanBatch {
-  /** [columns.rows] */
+  /** [columns.rows, outputs] */
   readonly logits: Float32Array;
 }
 
@@ -21,9 +21,10 @@ export async function* scoreSource(
   source: SourceConfig,
   options: Omit<ScanOptions, "batchRows">,
 ): AsyncGenerator<ScoredBatch> {
-  const labels = labelsOf(model.config.train.loss);
+  const { loss } = model.config.train;
+  const [labels, outputs] = [labelsOf(loss), outputsOf(loss)];
   for await (const batch of scanSource(source, model.features, { ...options, labels, batchRows: BATCH_ROWS }))
-    yield { ...batch, logits: await predictLogits(model.executable, batch.columns) };
+    yield { ...batch, logits: await predictLogits(model.executable, batch.columns, outputs) };
 }
 
 /** How many rows a source had, and what became of them: read = used + refused, always. */
@@ -68,7 +69,7 @@ export class RowCount {
 }
 
 export interface SourceEvaluation {
-  readonly evaluation: BinaryEvaluation;
+  readonly evaluation: Evaluation;
   readonly rows: RowCount;
 }
 

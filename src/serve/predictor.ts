@@ -8,7 +8,7 @@ import { findCheckpoint } from "../run/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../run/model.js";
 import { importOwnModel } from "../run/own-model.js";
 import { showValue } from "../show-value.js";
-import { predictionsOf } from "../train/loss.js";
+import { outputsOf, predictionsOf } from "../train/loss.js";
 import { LOGITS } from "../train/model-graphs.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import type { RowOf } from "./row.js";
@@ -48,6 +48,8 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   /** The resolved config that the model was trained with. */
   readonly config: Config;
   readonly features: FittedFeatures;
+  /** Numbers that the model predicts for a row. */
+  readonly outputs: number;
   /** Training steps that the parameters have seen. */
   readonly step: number;
   private readonly encoder: Encoder;
@@ -57,35 +59,38 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   constructor(private readonly model: TrainedModel) {
     this.config = model.config;
     this.features = model.features;
+    this.outputs = outputsOf(model.config.train.loss);
     this.step = model.checkpoint.manifest.step;
     this.encoder = createEncoder(model.features);
     this.columns = [...new Set(model.features.features.flatMap(({ reading }) => reading.columns))];
   }
 
   /**
-   * Probabilities [rows], in the order of the rows; with the loss `squaredError` the predicted numbers. A row has
-   * every column that the features read; `null` is a missing value.
+   * Probabilities [rows], in the order of the rows; with the loss `squaredError` the predicted numbers; with
+   * `softmaxCrossEntropy` the probabilities of the classes, [rows, classes] row-major. A row has every column that the
+   * features read; `null` is a missing value.
    * @throws DataError naming the first row and column that is not there, or feature that cannot be read
    */
   predict(rows: readonly Row[]): Float32Array {
     return predictionsOf(this.config.train.loss, this.logits(rows));
   }
 
-  /** The probability of one row. */
+  /** The probability of one row. @throws DataError where the model predicts several numbers a row */
   predictOne(row: Row): number {
+    if (this.outputs !== 1) throw this.severalNumbers();
     return this.predict([row])[0];
   }
 
-  /** The model's scores before the sigmoid [rows]: all that ranking needs. */
+  /** The model's scores before the sigmoid or softmax [rows, outputs]: all that ranking needs. */
   logits(rows: readonly Row[]): Float32Array {
     const raw: unknown = rows;
     checkRows(raw, this.columns);
     const encoded = this.encoder.encode(raw);
     if (encoded.bad.length > 0) throw this.refusal(encoded.bad, raw);
-    const logits = new Float32Array(rows.length);
+    const logits = new Float32Array(rows.length * this.outputs);
     for (let start = 0; start < rows.length; start += MAX_BATCH) {
       const count = Math.min(MAX_BATCH, rows.length - start);
-      logits.set(this.run({ ...encoded, start, count, batch: count }), start);
+      logits.set(this.run({ ...encoded, start, count, batch: count }), start * this.outputs);
     }
     return logits;
   }
@@ -93,6 +98,15 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   private run(rows: Pick<RunRequest, "columns" | "rows" | "start" | "count" | "batch">): Float32Array {
     const request = { ...rows, seed: 0, firstStep: 0, scalars: NO_SCALARS };
     return this.model.executable.runSync(request).get(LOGITS)!;
+  }
+
+  private severalNumbers(): DataError {
+    return new DataError({
+      what: "the model predicts several numbers for a row, and predictOne() gives one",
+      where: "predictOne()",
+      got: `${this.outputs} classes`,
+      next: "Call predict([row]), which gives them all.",
+    });
   }
 
   private refusal(bad: readonly BadCell[], rows: readonly RawRow[]): DataError {

@@ -1,8 +1,8 @@
 import type { Executable } from "../backends/backend.js";
 import type { ColumnSet, FloatColumn, IdColumn } from "../data/columns.js";
 import { DataError } from "../errors.js";
-import { type BinaryEvaluation, evaluateBinary, evaluateRegression } from "../metrics/index.js";
-import { predictsNumbers } from "./loss.js";
+import { type Evaluation, evaluateBinary, evaluateClasses, evaluateRegression } from "../metrics/index.js";
+import { classesOf, outputsOf, predictsNumbers } from "./loss.js";
 import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./model-graphs.js";
 import type { TrainConfig } from "./train-config.js";
 
@@ -10,13 +10,14 @@ import type { TrainConfig } from "./train-config.js";
 export const INFERENCE_BATCH = 4096;
 const ROWS_PER_CALL = 64 * INFERENCE_BATCH;
 
-/** The model's logits [rows], in the order of the data. */
+/** The model's logits [rows, outputs], in the order of the data. */
 export async function predictLogits(
   executable: Executable,
   data: ColumnSet,
+  outputs: number,
   onRows: (rows: number) => void = () => undefined,
 ): Promise<Float32Array> {
-  const logits = new Float32Array(data.rows);
+  const logits = new Float32Array(data.rows * outputs);
   for (let start = 0; start < data.rows; start += ROWS_PER_CALL) {
     const count = Math.min(ROWS_PER_CALL, data.rows - start);
     const result = await executable.run({
@@ -29,7 +30,7 @@ export async function predictLogits(
       firstStep: 0,
       scalars: new Map(),
     });
-    logits.set(result.get(LOGITS)!, start);
+    logits.set(result.get(LOGITS)!, start * outputs);
     onRows(count);
   }
   return logits;
@@ -40,8 +41,9 @@ export type MetricSettings = Pick<TrainConfig, "loss" | "groups">;
 
 /** What metrics are computed from. */
 export interface Scored {
-  /** [N] */
+  /** [N, outputs] */
   readonly logits: Float32Array;
+  /** [N] */
   readonly labels: Float32Array;
   readonly weights?: Float32Array;
   /** Equal ids are one group; needed where the settings name groups. */
@@ -49,10 +51,9 @@ export interface Scored {
 }
 
 /** Every metric of scored rows. @throws MetricError */
-export function measure(
-  { logits, labels, weights, groups }: Scored,
-  settings: MetricSettings,
-): BinaryEvaluation {
+export function measure({ logits, labels, weights, groups }: Scored, settings: MetricSettings): Evaluation {
+  const classes = classesOf(settings.loss);
+  if (classes !== undefined) return evaluateClasses(logits, labels, classes, weights);
   if (predictsNumbers(settings.loss)) return evaluateRegression(logits, labels, weights);
   const grouped = groups && settings.groups && { of: groups, recallAt: settings.groups.recallAt };
   return evaluateBinary(logits, labels, weights, grouped);
@@ -64,8 +65,8 @@ export async function evaluate(
   data: ColumnSet,
   settings: MetricSettings,
   onRows?: (rows: number) => void,
-): Promise<BinaryEvaluation> {
-  const logits = await predictLogits(executable, data, onRows);
+): Promise<Evaluation> {
+  const logits = await predictLogits(executable, data, outputsOf(settings.loss), onRows);
   const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
   const groups = settings.groups && columnIds(data, settings.groups.by);
   return measure({ logits, labels: columnValues(data, LABEL_INPUT), weights, groups }, settings);

@@ -2,10 +2,12 @@ import { z } from "zod";
 import type { LabelKind } from "../features/index.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
+import { softmaxRows } from "../metrics/index.js";
 import { add, multiply, scale } from "../ops/arithmetic.js";
 import { constantRows } from "../ops/constant-rows.js";
 import { focalCrossEntropy } from "../ops/focal-loss.js";
 import { sigmoidCrossEntropy } from "../ops/loss.js";
+import { softmaxCrossEntropy } from "../ops/softmax-loss.js";
 
 /** The `loss` section of a config: what training minimises, the mean over a batch of each row's loss. */
 export const lossSchema = z.discriminatedUnion("kind", [
@@ -22,6 +24,14 @@ export const lossSchema = z.discriminatedUnion("kind", [
     /** Weight of the positives; the negatives weigh 1 - alpha. */
     alpha: z.number().min(0).max(1).default(0.5),
   }),
+  /** Cross-entropy of the softmax over classes. Labels are class ids: whole numbers from 0 to classes - 1. */
+  z.strictObject({
+    kind: z.literal("softmaxCrossEntropy"),
+    /** How many classes: as many logits has the model. */
+    classes: z.int().min(2).max(1000),
+    /** Trains towards `(1 - s) [c = y] + s / classes` instead of the class y alone. Szegedy et al., CVPR 2016. */
+    labelSmoothing: z.number().min(0).lt(1).default(0),
+  }),
   /** (logit - label)²: the logit itself is the prediction. */
   z.strictObject({ kind: z.literal("squaredError") }),
 ]);
@@ -31,15 +41,39 @@ export type Loss = z.output<typeof lossSchema>;
 /** Whether the logit is itself the prediction, of a label that may be any number. */
 export const predictsNumbers = ({ kind }: Loss): boolean => kind === "squaredError";
 
-/** What labels the loss takes: rows with others are quarantined. */
-export const labelsOf = (loss: Loss): LabelKind => (predictsNumbers(loss) ? "real" : "binary");
+/** How many classes the model gives probabilities; undefined where it gives one number a row. */
+export const classesOf = (loss: Loss): number | undefined =>
+  loss.kind === "softmaxCrossEntropy" ? loss.classes : undefined;
 
-/** What the model says to people: the probability of a positive label, or the number itself. */
+/** Columns of the model's logits. */
+export const outputsOf = (loss: Loss): number => classesOf(loss) ?? 1;
+
+/** What labels the loss takes: rows with others are quarantined. */
+export function labelsOf(loss: Loss): LabelKind {
+  const classes = classesOf(loss);
+  if (classes !== undefined) return { classes };
+  return predictsNumbers(loss) ? "real" : "binary";
+}
+
+/**
+ * What the model says to people: the probability of a positive label, the probabilities of the classes [N, classes], or
+ * the number itself.
+ */
 export function predictionsOf(loss: Loss, logits: Float32Array): Float32Array {
+  const classes = classesOf(loss);
+  if (classes !== undefined) return softmaxRows(logits, classes);
   return predictsNumbers(loss) ? logits : logits.map((logit) => 1 / (1 + Math.exp(-logit)));
 }
 
-/** The loss of each row [B, 1], from its logit and label [B, 1]. */
+/** The names of the columns of {@link predictionsOf} in files. */
+export function predictionNames(loss: Loss): string[] {
+  const classes = classesOf(loss);
+  return classes === undefined
+    ? ["prediction"]
+    : Array.from({ length: classes }, (_, c) => `prediction_${c}`);
+}
+
+/** The loss of each row [B, 1], from its logits [B, outputs] and label [B, 1]. */
 export function lossOf(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: Tensor): Tensor {
   const { apply } = builder;
   switch (loss.kind) {
@@ -47,6 +81,8 @@ export function lossOf(builder: GraphBuilder, loss: Loss, logits: Tensor, labels
       return apply(sigmoidCrossEntropy, [logits, smoothed(builder, labels, loss.labelSmoothing)], {})[0];
     case "focal":
       return apply(focalCrossEntropy, [logits, labels], { gamma: loss.gamma, alpha: loss.alpha })[0];
+    case "softmaxCrossEntropy":
+      return apply(softmaxCrossEntropy, [logits, labels], { smoothing: loss.labelSmoothing })[0];
     case "squaredError": {
       const [negative] = apply(scale, [labels], { factor: -1 });
       const [difference] = apply(add, [logits, negative], {});

@@ -1,10 +1,12 @@
+import { ConfigError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import type { Precision } from "../graph/precision.js";
-import type { Tensor } from "../graph/tensor.js";
+import { f32, formatType, type Tensor } from "../graph/tensor.js";
 import { Scope } from "../layers/scope.js";
 import { type ModelConfig, modelOf } from "../models/index.js";
 import { type FeatureInfo, ModelFeatures } from "../models/model.js";
 import { multiply } from "../ops/arithmetic.js";
+import { sameType } from "../ops/check.js";
 import { batchMean } from "../ops/loss.js";
 import { input, type ParameterAttrs, parameter } from "../ops/sources.js";
 import { autodiff } from "../passes/autodiff.js";
@@ -26,6 +28,8 @@ export interface ModelSpec {
   readonly features: readonly FeatureInfo[];
   /** Of matrix products; default fp32. */
   readonly precision?: Precision;
+  /** Columns of the logits; default 1. */
+  readonly outputs?: number;
 }
 
 export interface TrainingSettings extends UpdateSettings {
@@ -38,7 +42,7 @@ const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
 
 /**
  * One training step: forward, the loss averaged over the batch (weighted by the sample weights where there are any),
- * gradients, updates. Outputs: `logits` and `labels` [B, 1], `loss` [1].
+ * gradients, updates. Outputs: `logits` [B, outputs], `labels` [B, 1], `loss` [1].
  */
 export function trainingGraph(
   spec: ModelSpec,
@@ -58,7 +62,7 @@ export function trainingGraph(
   return inPrecision(graph, spec.precision ?? "fp32");
 }
 
-/** The forward pass alone. Output: `logits` [B, 1]. */
+/** The forward pass alone. Output: `logits` [B, outputs]. */
 export function inferenceGraph(spec: ModelSpec): Graph {
   const builder = new GraphBuilder();
   builder.output(LOGITS, forward(builder, spec, "inference"));
@@ -72,12 +76,26 @@ export function parametersOf(graph: Graph): ParameterAttrs[] {
 
 function forward(
   builder: GraphBuilder,
-  { model, features }: ModelSpec,
+  { model, features, outputs = 1 }: ModelSpec,
   mode: "training" | "inference",
 ): Tensor {
   const scope = Scope.root(builder, mode);
   const named = new Map(features.map((feature) => [feature.name, feature]));
-  return modelOf(model).build(new ModelFeatures(scope, named), model, scope);
+  const logits = modelOf(model).build(new ModelFeatures(scope, named), model, scope, outputs);
+  checkLogits(logits, outputs, model.kind);
+  return logits;
+}
+
+/** A model of one's own may not know of several outputs. */
+function checkLogits(logits: Tensor, outputs: number, kind: string): void {
+  if (sameType(logits, f32("B", outputs))) return;
+  throw new ConfigError({
+    what: "the model does not have as many outputs as the loss takes",
+    where: "model",
+    got: `${kind} gives ${formatType(logits)}`,
+    expected: formatType(f32("B", outputs)),
+    next: "Let the model's last layer have `outputs` units, the fourth argument of its build function.",
+  });
 }
 
 function column(builder: GraphBuilder, name: string): Tensor {

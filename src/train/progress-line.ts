@@ -8,9 +8,12 @@ export interface ProgressState {
   rowsPerSecond?: number;
   /** Smoothed training loss. */
   loss?: number;
-  /** AUC over the rows so far. */
-  auc?: number;
+  /** Metrics of the rows so far, by name. */
+  metrics?: Readonly<Record<string, number>>;
 }
+
+/** Metrics whose names are too long for a line. */
+const SHORT_NAMES: Readonly<Record<string, string>> = { meanAbsoluteError: "mae" };
 
 const LONGEST_BAR = 30;
 const SHORTEST_BAR = 8;
@@ -41,10 +44,11 @@ export function formatPlainLine(state: ProgressState): string {
   return [state.label, percent, ...known, ...fields, ...left].map((field) => field.trim()).join(GAP);
 }
 
-function* fieldsOf({ rowsPerSecond, loss, auc }: ProgressState): Generator<string> {
+function* fieldsOf({ rowsPerSecond, loss, metrics = {} }: ProgressState): Generator<string> {
   yield `${rowsPerSecond === undefined ? "-" : formatCount(rowsPerSecond)}`.padStart(5).concat(" samples/s");
   if (loss !== undefined) yield `loss ${formatLoss(loss)}`;
-  if (auc !== undefined) yield `auc ${auc.toFixed(4)}`;
+  for (const [name, value] of Object.entries(metrics))
+    yield `${SHORT_NAMES[name] ?? name} ${formatLoss(value)}`;
 }
 
 function share({ rows, totalRows }: ProgressState): number {

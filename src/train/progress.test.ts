@@ -17,7 +17,7 @@ const state: ProgressState = {
   totalRows: 1_000_000,
   rowsPerSecond: 164_200,
   loss: 0.452_14,
-  auc: 0.791_23,
+  metrics: { auc: 0.791_23 },
 };
 
 describe("formatProgressLine", () => {
@@ -45,7 +45,7 @@ describe("formatProgressLine", () => {
       totalRows: fc.constant(1_000_000),
       rowsPerSecond: fc.double({ min: 20_000, max: 1e9, noNaN: true }),
       loss: fc.double({ min: 0, max: 9000, noNaN: true }),
-      auc: fc.double({ min: 0, max: 1, noNaN: true }),
+      metrics: fc.record({ auc: fc.double({ min: 0, max: 1, noNaN: true }) }),
     });
     fc.assert(
       fc.property(states, fc.integer({ min: 20, max: 200 }), (random, columns) => {

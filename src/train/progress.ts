@@ -7,8 +7,8 @@ export interface Advance {
   rows: number;
   /** Mean loss of these rows. */
   loss?: number;
-  /** AUC of the rows so far. */
-  auc?: number;
+  /** Metrics of the rows so far. */
+  metrics?: Readonly<Record<string, number>>;
 }
 
 const REDRAWS_PER_SECOND = 8;
@@ -48,14 +48,14 @@ export class Progress {
     display.start(state);
   }
 
-  advance({ rows, loss, auc }: Advance): void {
+  advance({ rows, loss, metrics }: Advance): void {
     const phase = this.#phase;
     if (!phase) return;
     const { state } = phase;
     state.rows += rows;
     state.rowsPerSecond = phase.rate.add(rows, this.#now());
     if (loss !== undefined) state.loss = phase.loss.add(loss, rows);
-    if (auc !== undefined) state.auc = auc;
+    if (metrics !== undefined) state.metrics = metrics;
     phase.display.update(state);
   }
 

@@ -5,7 +5,7 @@ import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
 import { rowsPerStep } from "./gradient-accumulation.js";
 import { initializeFromSchema } from "./initialize-from.js";
-import { type Loss, lossSchema, predictsNumbers } from "./loss.js";
+import { classesOf, type Loss, lossSchema, predictsNumbers } from "./loss.js";
 import { l2Schema, type Optimizers, optimizerSchema } from "./optimizers.js";
 
 const count = z.int().positive();
@@ -87,6 +87,8 @@ export const trainSchema = z
       );
     if (train.epochs !== undefined && train.steps !== undefined)
       complain(["steps"], "give epochs or steps, not both");
+    if (train.groups && classesOf(train.loss) !== undefined)
+      complain(["groups"], "metrics within groups are of one probability, and the loss predicts classes");
     for (const { path, metric } of watchedMetrics(train)) {
       const reason = whyUnmeasured(metric, train);
       if (reason) complain(path, reason);
@@ -111,16 +113,34 @@ function watchedMetrics({ metric, earlyStopping, optimizer }: Watching) {
   return watched;
 }
 
+const OF_PROBABILITIES: readonly MonitoredMetric[] = [
+  "auc",
+  "logLoss",
+  "normalizedEntropy",
+  "accuracy",
+  "meanAbsoluteError",
+  "meanSquaredError",
+];
+const OF_CLASSES: readonly MonitoredMetric[] = [
+  "auc",
+  "logLoss",
+  "normalizedEntropy",
+  "accuracy",
+  "weightedAuc",
+  "pairwiseAuc",
+];
 const OF_NUMBERS: readonly MonitoredMetric[] = ["meanSquaredError", "meanAbsoluteError", "xauc"];
 
 function whyUnmeasured(metric: MonitoredMetric, { loss, groups }: { loss: Loss; groups?: object }) {
-  if (predictsNumbers(loss))
-    return OF_NUMBERS.includes(metric)
-      ? undefined
-      : `${metric} is of probabilities, and ${loss.kind} predicts numbers: name one of ${OF_NUMBERS.join(", ")}`;
-  if (metric === "xauc") return `xauc is of models that predict numbers: name auc, which is the same here`;
-  if (metric === "groupedAuc" && !groups) return "groupedAuc needs train.groups";
-  return undefined;
+  const [predicted, measured] =
+    classesOf(loss) !== undefined
+      ? ["classes", OF_CLASSES]
+      : predictsNumbers(loss)
+        ? ["numbers", OF_NUMBERS]
+        : ["probabilities", groups ? [...OF_PROBABILITIES, "groupedAuc"] : OF_PROBABILITIES];
+  if (measured.includes(metric)) return undefined;
+  if (metric === "groupedAuc" && predicted === "probabilities") return "groupedAuc needs train.groups";
+  return `${loss.kind} predicts ${predicted}, for which there is no ${metric}: name one of ${measured.join(", ")}`;
 }
 
 export type TrainConfig = z.output<typeof trainSchema>;

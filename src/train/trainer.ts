@@ -5,14 +5,14 @@ import type { Config } from "../config/config.js";
 import type { ColumnSet } from "../data/columns.js";
 import { ExecutionError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import { type BinaryEvaluation, metricValues, StreamingAuc } from "../metrics/index.js";
+import { type Evaluation, metricValues } from "../metrics/index.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
 import { checkAccumulation, rowsPerStep } from "./gradient-accumulation.js";
 import { type Initialized, initializeFrom } from "./initialize-from.js";
-import { predictsNumbers } from "./loss.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
+import { specOf } from "./model-spec.js";
 import { type LearningRate, learningRates } from "./optimizer-groups.js";
 import { Parameters } from "./parameters.js";
 import { RunCheckpoints } from "./run-checkpoints.js";
@@ -24,6 +24,7 @@ import {
   type ScheduleTime,
   scheduleMetric,
 } from "./schedules.js";
+import { TrainingMetrics } from "./training-metrics.js";
 import { type Carried, initialCarried, Plan, type Position, parseCarried } from "./training-state.js";
 
 export interface TrainerOptions {
@@ -46,10 +47,11 @@ export interface TrainingListener {
   /** The run starts from the weights of another. */
   initialized?(initialized: Initialized): void;
   epochStarted?(epoch: number, rows: number, doneRows: number): void;
-  trained?(rows: number, loss: number, auc: number | undefined): void;
+  /** `metrics` of the rows so far, by name. */
+  trained?(rows: number, loss: number, metrics: Readonly<Record<string, number>>): void;
   evaluationStarted?(rows: number): void;
   evaluatedRows?(rows: number): void;
-  evaluated?(position: Position, evaluation: BinaryEvaluation): void;
+  evaluated?(position: Position, evaluation: Evaluation): void;
   checkpointed?(dir: string): void;
   /** A checkpoint newer than the one that the run goes on from is damaged. */
   checkpointPassedOver?(dir: string, error: PairloomError): void;
@@ -80,7 +82,7 @@ export class Trainer {
   private readonly rates: readonly LearningRate[];
   private readonly checkpoints: RunCheckpoints;
   /** Of the rows trained on, the older the less where the config says so. */
-  private readonly auc: StreamingAuc;
+  private readonly metrics: TrainingMetrics;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -93,11 +95,7 @@ export class Trainer {
     const { train: settings } = config;
     this.listener = options.listener ?? {};
     this.plan = new Plan(train.rows, rowsPerStep(settings), settings);
-    const spec = {
-      model: config.model,
-      features: fittedFeatureInfos(features),
-      precision: settings.precision,
-    };
+    const spec = specOf(config, fittedFeatureInfos(features));
     const weighted = config.data.weight !== undefined;
     const { optimizer: optimizers, l2, loss, clip, average, threads } = settings;
     this.rates = learningRates(optimizers);
@@ -105,7 +103,7 @@ export class Trainer {
       keep: settings.checkpoint.keep,
       metric: settings.metric,
     });
-    this.auc = new StreamingAuc(settings.metricsHalfLife);
+    this.metrics = new TrainingMetrics(loss, settings.metricsHalfLife);
     const graph = trainingGraph(spec, { optimizers, l2, weighted, loss, clip, average });
     checkAccumulation(graph, settings);
     const forward = inferenceGraph(spec);
@@ -145,7 +143,7 @@ export class Trainer {
     checkpoint: Checkpoint,
     data: ColumnSet,
     onRows?: (rows: number) => void,
-  ): Promise<BinaryEvaluation> {
+  ): Promise<Evaluation> {
     await this.parameters.load(checkpoint, { optimizer: false });
     return evaluate(this.inference, data, this.options.config.train, onRows);
   }
@@ -199,8 +197,7 @@ export class Trainer {
     const { rows } = this.options.train;
     const { batchSize } = this.plan;
     const { epoch, epochStep } = this.position;
-    const { loss: kind, metricsHalfLife } = this.options.config.train;
-    if (metricsHalfLife === undefined) this.auc.reset();
+    if (this.options.config.train.metricsHalfLife === undefined) this.metrics.reset();
     const logEvery = Math.max(1, Math.floor(this.plan.stepsPerEpoch / LOGS_PER_EPOCH));
     let losses: number[] = [];
     this.listener.epochStarted?.(epoch, rows, epochStep * batchSize);
@@ -215,13 +212,13 @@ export class Trainer {
       left -= count;
       const loss = this.checkLosses(result.get(LOSS)!);
       losses.push(...result.get(LOSS)!);
-      if (!predictsNumbers(kind)) this.auc.add(result.get(LOGITS)!, result.get(LABELS)!);
-      const area = this.auc.result();
-      this.listener.trained?.(took, loss, area.defined ? area.value : undefined);
+      this.metrics.add(result.get(LOGITS)!, result.get(LABELS)!);
+      const metrics = this.metrics.values();
+      this.listener.trained?.(took, loss, metrics);
       if (losses.length >= logEvery || left === 0) {
         log.write(this.position, "train", {
           loss: mean(losses),
-          ...(area.defined && { auc: area.value }),
+          ...metrics,
           ...this.lastRates(),
         });
         losses = [];

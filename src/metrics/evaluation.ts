@@ -1,0 +1,34 @@
+import type { MetricResult } from "./metric.js";
+
+/** Every metric of one label on one split. What a model of this kind does not have is undefined, or left out. */
+export interface Evaluation {
+  /** Rows seen, whatever their weight. */
+  rows: number;
+  /** Of several classes: the mean over classes of the AUC of each against the rest. */
+  auc: MetricResult;
+  /** Nats per row. */
+  logLoss: MetricResult;
+  normalizedEntropy: MetricResult;
+  /** Mean predicted probability over mean label. */
+  calibration: MetricResult;
+  /** Weighted share of positive labels. */
+  baseRate: MetricResult;
+  /** Weighted mean of the predicted probability, or number. */
+  meanPrediction: MetricResult;
+  /** Weighted share of rows on the right side of a probability of 1/2; of several classes, with the most probable one. */
+  accuracy: MetricResult;
+  /** Weighted mean of |prediction - label|. */
+  meanAbsoluteError: MetricResult;
+  /** Weighted mean of (prediction - label)²; of probabilities, the Brier score. */
+  meanSquaredError: MetricResult;
+  /** Share of pairs of rows in the order of their labels; only of models that predict numbers (else it is the AUC). */
+  xauc?: MetricResult;
+  /** Of several classes: as `auc`, each class weighted by its rows. */
+  weightedAuc?: MetricResult;
+  /** Of several classes: the mean over pairs of classes of the AUC of one against the other. */
+  pairwiseAuc?: MetricResult;
+  /** Where rows have groups. */
+  groupedAuc?: MetricResult;
+  /** By k; where rows have groups. */
+  recallAt?: Readonly<Record<number, MetricResult>>;
+}

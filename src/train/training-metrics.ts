@@ -1,0 +1,69 @@
+import { FadingMean, largestOf, type MetricResult, StreamingAuc } from "../metrics/index.js";
+import { classesOf, type Loss, predictsNumbers } from "./loss.js";
+
+/**
+ * What training shows of the rows it has just trained on, in constant memory: the AUC of probabilities, the accuracy of
+ * classes, the mean absolute error of numbers. Weights do not count.
+ */
+export class TrainingMetrics {
+  readonly #metrics: Readonly<Record<string, StreamingMetric>>;
+
+  /** @param halfLifeRows rows after which a row counts half; left out, all rows count alike */
+  constructor(loss: Loss, halfLifeRows?: number) {
+    this.#metrics = streamingMetrics(loss, halfLifeRows);
+  }
+
+  /** @param logits [N, outputs] @param labels [N] */
+  add(logits: Float32Array, labels: Float32Array): void {
+    for (const metric of Object.values(this.#metrics)) metric.add(logits, labels);
+  }
+
+  /** Those that are defined. */
+  values(): Record<string, number> {
+    const results = Object.entries(this.#metrics).map(([name, metric]) => [name, metric.result()] as const);
+    return Object.fromEntries(
+      results.flatMap(([name, result]) => (result.defined ? [[name, result.value]] : [])),
+    );
+  }
+
+  /** Forgets every row. */
+  reset(): void {
+    for (const metric of Object.values(this.#metrics)) metric.reset();
+  }
+}
+
+interface StreamingMetric {
+  add(logits: Float32Array, labels: Float32Array): void;
+  result(): MetricResult;
+  reset(): void;
+}
+
+function streamingMetrics(loss: Loss, halfLife?: number): Record<string, StreamingMetric> {
+  const classes = classesOf(loss);
+  if (classes !== undefined) return { accuracy: meanOver(halfLife, (z, y) => rightRows(z, y, classes)) };
+  if (predictsNumbers(loss)) return { meanAbsoluteError: meanOver(halfLife, absoluteErrors) };
+  return { auc: new StreamingAuc(halfLife) };
+}
+
+function meanOver(
+  halfLife: number | undefined,
+  sum: (logits: Float32Array, labels: Float32Array) => number,
+): StreamingMetric {
+  const mean = new FadingMean(halfLife);
+  return {
+    add: (logits, labels) => mean.add(sum(logits, labels), labels.length),
+    result: () => mean.result(),
+    reset: () => mean.reset(),
+  };
+}
+
+function rightRows(logits: Float32Array, labels: Float32Array, classes: number): number {
+  let right = 0;
+  for (let row = 0; row < labels.length; row++)
+    if (largestOf(logits, row * classes, classes) === labels[row]) right++;
+  return right;
+}
+
+function absoluteErrors(predictions: Float32Array, labels: Float32Array): number {
+  return labels.reduce((sum, label, row) => sum + Math.abs(predictions[row] - label), 0);
+}
