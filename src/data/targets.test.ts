@@ -66,8 +66,14 @@ it("takes any finite label for regression", async () => {
   expect(labelsOf(train)).toEqual([1, 0, 0.5, 2, -1]);
 });
 
+it("takes whole numbers below the number of classes as class ids", async () => {
+  const { train } = (await prepare({ classes: 3 }).prepared).splits;
+  expect(labelsOf(train)).toEqual([1, 0, 2]);
+  expect(train.reasons).toMatchObject({ "@label: not a class id, 0 to classes - 1": 2 });
+});
+
 it("refuses the same rows in a scan and from objects", async () => {
-  for (const labels of ["binary", "real"] as const) {
+  for (const labels of ["binary", "real", { classes: 3 }] as const) {
     const { source, prepared } = prepare(labels);
     const { features, splits } = await prepared;
     const options = { label: "y", weight: "w", labels };

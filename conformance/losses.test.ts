@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { Backend } from "../src/backends/backend.js";
+import type { Column } from "../src/data/columns.js";
+import { GraphBuilder } from "../src/graph/graph.js";
+import { f32, type Tensor } from "../src/graph/tensor.js";
+import { OPS } from "../src/ops/index.js";
+import { autodiff } from "../src/passes/autodiff.js";
+import { simplify } from "../src/passes/compile.js";
+import { type Loss, lossOf, lossSchema } from "../src/train/loss.js";
+import { BACKENDS } from "./backends.js";
+
+/* Losses over several logits, and their gradients by these, as PyTorch has them (make_loss_fixtures.py). */
+
+interface LossCase {
+  readonly loss: unknown;
+  /** [rows, outputs] */
+  readonly logits: readonly (readonly number[])[];
+  readonly labels: readonly number[];
+  readonly weights: readonly number[];
+  /** Of each row. */
+  readonly losses: readonly number[];
+  /** Of the weighted mean loss, by the logits. */
+  readonly gradient: readonly (readonly number[])[];
+}
+
+const CASES: readonly LossCase[] = JSON.parse(
+  readFileSync(new URL("fixtures/losses.json", import.meta.url), "utf8"),
+);
+
+const number = (values: readonly number[]): Column => ({
+  kind: "f32",
+  data: Float32Array.from(values),
+  offset: 0,
+  stride: 1,
+  width: 1,
+});
+
+/** The logits are the rows of a table, so that a parameter reaches the loss through them. */
+function lossGraph(loss: Loss, rows: number, outputs: number) {
+  const builder = new GraphBuilder();
+  const { apply } = builder;
+  const init = { kind: "constant", value: 0 } as const;
+  const [table] = apply(OPS.parameter, [], {
+    name: "logits",
+    shape: [rows, outputs],
+    role: "table",
+    init,
+    trainable: true,
+  });
+  const column = (name: string): Tensor => apply(OPS.input, [], { name, type: f32("B", 1), limit: 0 })[0];
+  const [row] = apply(OPS.input, [], { name: "row", type: { dtype: "id", shape: ["B"] }, limit: rows });
+  const [logits] = apply(OPS.embedding, [table, row], {});
+  const losses = lossOf(builder, loss, logits, column("label"));
+  builder.output("losses", losses);
+  const [weighted] = apply(OPS.multiply, [losses, column("weight")], {});
+  builder.output("loss", apply(OPS.batchMean, [weighted], {})[0]);
+  const { graph, gradients } = autodiff(builder.finish(), "loss");
+  const extended = new GraphBuilder(graph);
+  extended.output("gradient", gradients[0].sparse[0].grad);
+  return simplify(extended.finish());
+}
+
+function evaluated({ loss, logits, labels, weights }: LossCase, backend: Backend) {
+  const rows = logits.length;
+  const table = backend.allocate(rows * logits[0].length);
+  table.set(logits.flat());
+  const graph = lossGraph(lossSchema.parse(loss), rows, logits[0].length);
+  const executable = backend.compile(graph, new Map([["logits", table]]), { maxBatch: rows, threads: 1 });
+  const ids = Int32Array.from({ length: rows }, (_, i) => i);
+  const columns = new Map<string, Column>([
+    ["label", number(labels)],
+    ["weight", number(weights)],
+    ["row", { kind: "id", data: ids, offset: 0, stride: 1 }],
+  ]);
+  const request = { columns, rows, start: 0, count: rows, batch: rows, seed: 0, firstStep: 0 };
+  return executable.runSync({ ...request, scalars: new Map() });
+}
+
+describe.each(BACKENDS)("$name has PyTorch's", ({ use }) => {
+  it.each(CASES)("$loss", (example) => {
+    const result = evaluated(example, use());
+    result.get("losses")!.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(example.losses[i], 5);
+    });
+    const gradient = example.gradient.flat();
+    result.get("gradient")!.forEach((value, i) => {
+      expect(value).toBeCloseTo(gradient[i], 7);
+    });
+  });
+});
