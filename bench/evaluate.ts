@@ -17,7 +17,7 @@ export const evaluation: Figure = {
     const loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 } as const;
     const rates = { infer: [] as number[], evaluate: [] as number[] };
     for (let round = 0; round <= rounds; round++) {
-      const infer = await rateOf(() => predictLogits(inference, data));
+      const infer = await rateOf(() => predictLogits(inference, data, 1));
       const evaluated = await rateOf(() => evaluate(inference, data, { loss }));
       if (round === 0) continue; // warms up
       rates.infer.push(infer);
