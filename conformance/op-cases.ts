@@ -49,8 +49,10 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     return FUNCTIONS.map((fn) => s.apply(OPS.linear, operands, { fn }));
   },
   linearGradInput: (s) => {
-    const n = s.size();
-    return [s.apply(OPS.linearGradInput, [s.row(n), s.weight(n, s.size())], {})];
+    const [n, k] = [s.size(), s.size()];
+    const operands = [s.row(n), s.weight(n, k)];
+    const sloped = FUNCTIONS.map((fn) => s.apply(OPS.linearGradInput, [...operands, s.row(k)], { fn }));
+    return [s.apply(OPS.linearGradInput, operands, {}), ...sloped];
   },
   linearGradWeight: (s) => [s.apply(OPS.linearGradWeight, [s.row(s.size()), s.row(s.size())], {})],
   sumRows: (s) => [s.apply(OPS.sumRows, [s.pick(s.row(s.size()), s.row(s.size(), s.size()))], {})],

@@ -90,7 +90,7 @@ void bench_layer(const char* format, const LinearKernels& t, Shape s, uint32_t r
   });
   if (rows == 1) return;
   report("grad_input" + shape, "GFLOP/s", flop, [&] {
-    t.grad_input({y.data(), s.n}, backward.data(), {dx.data(), s.k}, rows, s.n, s.k, scratch.data());
+    t.grad_input({y.data(), s.n}, backward.data(), {}, {dx.data(), s.k}, rows, s.n, s.k, scratch.data());
   });
   report("grad_weight" + shape, "GFLOP/s", flop, [&] {
     t.grad_weight({y.data(), s.n}, {x.data(), s.k}, dw.data(), rows, s.n, s.k, false, scratch.data());

@@ -116,7 +116,7 @@ constexpr Operation kOperations[] = {
     tile(O::kEmbeddingBag, "param[R,D] bag -> row[D]", "pooling", t::embedding_bag),
     tile(O::kLinear, "row[k] fixed[n,k] fixed[n]? -> row[n]", "fn hasBias flag", t::linear, false, nullptr,
          t::linear_scratch),
-    tile(O::kLinearGradInput, "row[n] fixed[n,k] -> row[k]", "flag", t::linear_grad_input, false, nullptr,
+    tile(O::kLinearGradInput, "row[n] fixed[n,k] row[k]? -> row[k]", "fn hasSlope flag", t::linear_grad_input, false, nullptr,
          t::linear_scratch),
     tile(O::kLinearGradWeight, "row[n] row[k] -> partial[n,k]", "flag", t::linear_grad_weight, false, nullptr,
          t::linear_grad_weight_scratch),

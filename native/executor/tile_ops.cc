@@ -90,8 +90,9 @@ void linear(const BoundInstruction& i, Tile& t) {
 
 void linear_grad_input(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  linear_kernels(t.kernels, i).grad_input(t.in(v[0]), i.packed, t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1],
-                                          t.worker.scratch.data());
+  const Slope slope = i.attribute(1) == 1 ? Slope{t.in(v[2]), fn(i)} : Slope{};
+  linear_kernels(t.kernels, i).grad_input(t.in(v[0]), i.packed, slope, t.out(v.back()), t.rows, v[1].dims[0],
+                                          v[1].dims[1], t.worker.scratch.data());
 }
 
 void linear_grad_weight(const BoundInstruction& i, Tile& t) {

@@ -64,6 +64,12 @@ struct InteractionShape {
   }
 };
 
+// Of an activation, as activation_grad takes it; no data: none.
+struct Slope {
+  ConstRows s = {nullptr, 0};
+  Activation act = Activation::kNone;
+};
+
 // Dense layers. Weights are packed into panels of columns that the micro-kernel reads with unit stride. scratch: as
 // many floats as scratch_size says, 64-byte aligned.
 struct LinearKernels {
@@ -74,10 +80,10 @@ struct LinearKernels {
   void (*pack_forward)(const float* w, uint32_t n, uint32_t k, float* packed);
   void (*forward)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows,
                   uint32_t n, uint32_t k, Activation act, float* scratch);
-  // dx = dz W: pack_backward lays W out for it.
+  // dx = dz W, times a slope where there is one: pack_backward lays W out for it.
   void (*pack_backward)(const float* w, uint32_t n, uint32_t k, float* packed);
-  void (*grad_input)(ConstRows dz, const float* packed, Rows dx, uint32_t rows, uint32_t n, uint32_t k,
-                     float* scratch);
+  void (*grad_input)(ConstRows dz, const float* packed, const Slope& slope, Rows dx, uint32_t rows, uint32_t n,
+                     uint32_t k, float* scratch);
   // dw [n, k] = (accumulate ? dw : 0) + dz^T x over the rows.
   void (*grad_weight)(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k,
                       bool accumulate, float* scratch);

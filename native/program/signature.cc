@@ -141,7 +141,7 @@ std::string describe(const Program& program, const Operand& operand) {
 bool is_integer(double value, double below) { return value >= 0 && value < below && value == std::floor(value); }
 
 // Whether the attribute says that an optional operand is there.
-bool is_presence(const std::string& word) { return word == "hasBias" || word == "hasFactor"; }
+bool is_presence(const std::string& word) { return word == "hasBias" || word == "hasFactor" || word == "hasSlope"; }
 
 bool attribute_fits(const std::string& word, double value, const Program& program) {
   if (word == "fn") return is_integer(value, 9);

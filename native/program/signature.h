@@ -9,11 +9,11 @@
 //   loaded     row operand of any dtype
 // Dims: one letter is the product of all dims; several name each dim; `~n` is lines of n: any dims, the last n, and of
 // one size in all `~` operands. Equal letters are equal sizes; `*` any size.
-// Marks: `?` present if the attribute hasBias or hasFactor is 1; `...` one or more. Two words marked `...` share the
+// Marks: `?` present if the attribute hasBias, hasFactor or hasSlope is 1; `...` one or more. Two words marked `...` share the
 // operands alike. `(a b)...`, after which only outputs may come, repeats the two words in turn.
 //
 // Attributes:
-//   fn 0-8 · flag, pooling 0-1 · hasBias, hasFactor 0-1 · kind 0-2 · input index of an input · stream u32 ·
+//   fn 0-8 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input · stream u32 ·
 //   rate, decay in [0, 1) · real finite · limit finite, at least 0 · value anything · poolings one pooling for each `samples`
 #pragma once
 

@@ -57,8 +57,10 @@ TEST(kernels_linear_gradients_match_plain) {
       const Matrix w = dense(random, n, depth);
       std::vector<float> space = scratch(k, rows, n, depth);
       Matrix got(rows, depth, random.below(9)), expected(rows, depth, 0);
-      k.grad_input(dz, packed(k, false, w).data(), got, rows, n, depth, space.data());
-      expect.grad_input(dz, w.data.data(), expected, rows, n, depth, nullptr);
+      const Matrix s = Matrix::random(random, rows, depth);
+      const Slope slope = random.coin() ? Slope{s, kActivations[random.below(9)]} : Slope{};
+      k.grad_input(dz, packed(k, false, w).data(), slope, got, rows, n, depth, space.data());
+      expect.grad_input(dz, w.data.data(), slope, expected, rows, n, depth, nullptr);
       check_near(got, expected, tolerance(n), where + " input");
 
       Matrix dw = dense(random, n, depth), expected_dw = dw;

@@ -82,9 +82,11 @@ struct Linear {
     });
   }
 
-  static void grad_input(ConstRows dz, const float* w, Rows dx, uint32_t rows, uint32_t n, uint32_t k, float*) {
+  static void grad_input(ConstRows dz, const float* w, const Slope& slope, Rows dx, uint32_t rows, uint32_t n,
+                         uint32_t k, float*) {
     each(rows, k, [&](uint32_t r, uint32_t c) {
-      dx.row(r)[c] = sum(n, [&](uint32_t p) { return product(dz.row(r)[p], w[size_t(p) * k + c]); });
+      const double d = sum(n, [&](uint32_t p) { return product(dz.row(r)[p], w[size_t(p) * k + c]); });
+      dx.row(r)[c] = slope.s.data == nullptr ? d : d * pairloom::test::slope(slope.s.row(r)[c], slope.act);
     });
   }
 

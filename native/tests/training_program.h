@@ -63,7 +63,7 @@ inline std::vector<uint8_t> training_program(bool every_row = false) {
   b.add(O::kBatchMeanGrad, {one, dl});
   b.add(O::kSigmoidCrossEntropyGrad, {dl, logit, label, dz});
   b.add(O::kLinearGradWeight, {dz, joined, p_w1}, {0});
-  b.add(O::kLinearGradInput, {dz, w1, d_joined}, {0});
+  b.add(O::kLinearGradInput, {dz, w1, d_joined}, {0, 0, 0});
   const Operand d_fields = b.batch({3, kDim});
   const Operand d_dots{d_joined.buffer, 0, 1, {3, 1, 1}};
   b.add(O::kDotInteractionGrad, {d_dots, fields, d_fields});

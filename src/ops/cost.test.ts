@@ -45,6 +45,16 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
       flops: 60,
       elements: [10, 6, 15],
     },
+    {
+      shapes: [
+        [B, 2],
+        [2, 3],
+        [B, 3],
+        [B, 3],
+      ],
+      flops: 75,
+      elements: [10, 6, 15, 15],
+    },
   ],
   linearGradWeight: [
     {

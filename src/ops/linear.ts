@@ -73,32 +73,45 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
   ],
 });
 
-/** dz [B, N], W [N, K] -> dx = dz W [B, K]. */
-export const linearGradInput = defineOp<Product>({
+/**
+ * dz [B, N], W [N, K] -> dx = dz W [B, K]; with s [B, K] times the slope of `fn` at s, which makes it the gradient by the
+ * sum of the layer before. Gradients are written without; a fusion pass adds s.
+ */
+export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
   kind: "linearGradInput",
   opcode: 13,
   execution: "rowwise",
   hasPrecision: true,
-  cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
-  infer([dz, w]) {
-    require(isRows(dz, 2) &&
-      w.shape.length === 2 &&
-      w.shape[0] === dz.shape[1], "linearGradInput", "dz [B, N], W [N, K]", [dz, w]);
+  cost: ({ shapes }) =>
+    once(2 * sizeOf(shapes[0]) * shapes[1][1] + (shapes.length > 3 ? sizeOf(shapes[2]) : 0), shapes),
+  infer([dz, w, s]) {
+    const ok = isRows(dz, 2) && w.shape.length === 2 && w.shape[0] === dz.shape[1];
+    require(ok &&
+      (s === undefined ||
+        (isRows(s, 2) && s.shape[1] === w.shape[1])), "linearGradInput", "dz [B, N], W [N, K], s [B, K]", s
+      ? [dz, w, s]
+      : [dz, w]);
     return [f32("B", w.shape[1])];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [dz, w] = inputs.map((value) => rounded(value, attrs));
+    const [dz, w] = inputs.slice(0, 2).map((value) => rounded(value, attrs));
+    const { gradient } = ACTIVATIONS[attrs.fn ?? "none"];
+    const slopes = inputs[2] && dense(inputs[2]).data;
     const dx = dense(outputs[0]).data;
     const [n, k] = w.shape;
     for (let b = 0; b < context.rows; b++) {
       for (let j = 0; j < k; j++) {
         let sum = 0;
         for (let i = 0; i < n; i++) sum += dz.data[b * n + i] * w.data[i * k + j];
-        dx[b * k + j] = sum;
+        dx[b * k + j] = slopes ? gradient(sum, slopes[b * k + j]) : sum;
       }
     }
   },
-  encode: ({ attrs }) => [precisionCode(attrs)],
+  encode: ({ attrs, inputs }) => [
+    ACTIVATIONS[attrs.fn ?? "none"].code,
+    inputs.length === 3 ? 1 : 0,
+    precisionCode(attrs),
+  ],
 });
 
 /** dz [B, N], x [B, K] -> dW = dz^T x [N, K], summed over the batch. */

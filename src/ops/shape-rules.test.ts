@@ -31,7 +31,10 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
     { operands: [f32("B", 3, 1), f32(2, 3)] },
     { operands: [f32(5, 3), f32(2, 3)] },
   ],
-  linearGradInput: [{ operands: [f32("B", 3), f32(2, 4)] }],
+  linearGradInput: [
+    { operands: [f32("B", 3), f32(2, 4)] },
+    { operands: [f32("B", 2), f32(2, 4), f32("B", 3)] },
+  ],
   linearGradWeight: [{ operands: [f32("B", 3), f32(2, 4)] }],
   sumRows: [{ operands: [f32(3, 2)] }, { operands: [ids] }],
   activation: [

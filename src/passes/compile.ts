@@ -2,13 +2,14 @@ import type { Graph } from "../graph/graph.js";
 import { verifyGraph } from "../graph/verifier.js";
 import { eliminateDeadCode } from "./eliminate.js";
 import { emit, type Program } from "./emit.js";
-import { fuseLinearActivation } from "./fuse.js";
+import { fuseActivationGrad, fuseLinearActivation } from "./fuse.js";
 import { type Plan, type PlanOptions, planMemory } from "./memory-plan.js";
 
 /** The passes that simplify a graph for any executor, in order. */
 const PASSES: readonly (readonly [name: string, pass: (graph: Graph) => Graph])[] = [
   ["eliminateDeadCode", eliminateDeadCode],
   ["fuseLinearActivation", fuseLinearActivation],
+  ["fuseActivationGrad", fuseActivationGrad],
 ];
 
 /** Simplifies a graph; every pass is verified. */
@@ -21,7 +22,7 @@ export function simplify(graph: Graph): Graph {
  * Tiles are as large as these bounds allow: each weight is read, and each weight gradient written, once a tile, which
  * costs more than activations that spill from the second-level cache into the third.
  */
-const TILE_BYTES = 1 << 23;
+const TILE_BYTES = 1 << 24;
 const TILE_ROWS = { least: 32, most: 256 };
 
 /** Accumulation groups: many share the work among threads, but each has a copy of all weight gradients. */

@@ -1,8 +1,8 @@
 import { consumers, type Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import type { Tensor } from "../graph/tensor.js";
-import { activation } from "../ops/activation.js";
-import { linear } from "../ops/linear.js";
+import { activation, activationGrad } from "../ops/activation.js";
+import { linear, linearGradInput } from "../ops/linear.js";
 
 /**
  * Moves an activation into the linear layer before it, where nothing else reads the layer's sum: the activation is
@@ -20,6 +20,35 @@ export function fuseLinearActivation(graph: Graph): Graph {
     if (next?.op !== activation || others.length > 0) continue;
     fused.set(node, { ...node, attrs: { fn: next.attrs.fn }, outputs: next.outputs });
     absorbed.add(next);
+  }
+  const nodes = graph.nodes.filter((node) => !absorbed.has(node)).map((node) => fused.get(node) ?? node);
+  return { nodes, outputs: graph.outputs };
+}
+
+/**
+ * Moves the gradient of an activation into the gradient to the input of the layer after it, where nothing else reads
+ * that: the slope is then applied while the gradient is in registers.
+ */
+export function fuseActivationGrad(graph: Graph): Graph {
+  const uses = consumers(graph);
+  const outputs = new Set<Tensor>(graph.outputs.values());
+  const made = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const absorbed = new Set<Node>();
+  const fused = new Map<Node, Node>();
+  for (const node of graph.nodes) {
+    if (node.op !== activationGrad) continue;
+    const [dy, s] = node.inputs;
+    const before = made.get(dy)!;
+    if (before.op !== linearGradInput || before.inputs.length > 2) continue;
+    if (outputs.has(dy) || uses.get(dy)!.length > 1) continue;
+    const { fn } = node.attrs;
+    fused.set(node, {
+      ...before,
+      inputs: [...before.inputs, s],
+      attrs: { ...before.attrs, fn },
+      outputs: node.outputs,
+    });
+    absorbed.add(before);
   }
   const nodes = graph.nodes.filter((node) => !absorbed.has(node)).map((node) => fused.get(node) ?? node);
   return { nodes, outputs: graph.outputs };

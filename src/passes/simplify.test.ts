@@ -9,7 +9,7 @@ import { drawKey, drawUnit } from "../random.js";
 import { autodiff } from "./autodiff.js";
 import { simplify } from "./compile.js";
 import { eliminateDeadCode } from "./eliminate.js";
-import { fuseLinearActivation } from "./fuse.js";
+import { fuseActivationGrad, fuseLinearActivation } from "./fuse.js";
 
 const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
 const ROWS = 3;
@@ -100,6 +100,32 @@ describe("fuseLinearActivation", () => {
     const other = start();
     other.g.output("y", other.g.apply(OPS.scale, [other.sum], { factor: 2 })[0]);
     expect(fuseLinearActivation(other.g.finish())).toEqual(other.g.finish());
+  });
+});
+
+describe("fuseActivationGrad", () => {
+  function chain(fn: ActivationFn) {
+    const { g, x, sum } = start();
+    const [dx] = g.apply(OPS.linearGradInput, [sum, weight(g, "v", 2, 4)], {});
+    return { g, x, dx, dz: g.apply(OPS.activationGrad, [dx, x], { fn })[0] };
+  }
+
+  it.each(FUNCTIONS)("moves the slope of %s into the gradient before it without changing a value", (fn) => {
+    const { g, dz } = chain(fn);
+    g.output("y", dz);
+    const fused = fuseActivationGrad(g.finish());
+    expect(kinds(fused)).not.toContain("activationGrad");
+    expect(values(fused)).toEqual(values(g.finish()));
+  });
+
+  it("leaves a gradient that has a second reader or is an output", () => {
+    const read = chain("relu");
+    read.g.output("y", read.g.apply(OPS.add, [read.dz, read.dx], {})[0]);
+    expect(fuseActivationGrad(read.g.finish())).toEqual(read.g.finish());
+    const output = chain("relu");
+    output.g.output("y", output.dz);
+    output.g.output("dx", output.dx);
+    expect(fuseActivationGrad(output.g.finish())).toEqual(output.g.finish());
   });
 });
 
