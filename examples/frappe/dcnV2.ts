@@ -12,5 +12,5 @@ export default defineConfig({
     cross: { layers: 3 },
     deep: { hiddenUnits: [400, 400, 400], norm: "batch", dropout: 0.2 },
   },
-  train: training,
+  train: { ...training, average: { decay: 0.999 } },
 });

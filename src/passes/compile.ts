@@ -23,6 +23,7 @@ export function simplify(graph: Graph): Graph {
  * costs more than activations that spill from the second-level cache into the third.
  */
 const TILE_BYTES = 1 << 24;
+/** Fewer rows where a batch would else not give every group a tile. */
 const TILE_ROWS = { least: 32, most: 256 };
 
 /** Accumulation groups: many share the work among threads, but each has a copy of all weight gradients. */
@@ -43,6 +44,6 @@ export function plan(graph: Graph, maxBatch: number, options: Partial<PlanOption
   const groups = smallest.arenas.partial * BYTES * GROUPS.most <= PARTIAL_BYTES ? GROUPS.most : GROUPS.least;
   const rowsThatFit = (TILE_BYTES / BYTES / smallest.arenas.tile) * least;
   let tileRows = least;
-  while (tileRows < most && tileRows < maxBatch && tileRows * 2 <= rowsThatFit) tileRows *= 2;
+  while (tileRows < most && tileRows * 2 * groups <= maxBatch && tileRows * 2 <= rowsThatFit) tileRows *= 2;
   return planMemory(graph, { maxBatch, tileRows, groups, ...options });
 }
