@@ -2,6 +2,7 @@ import { measureApart } from "../src/bench/apart.js";
 import type { BenchResult } from "../src/bench/measure.js";
 import { WORKLOADS, type Workload } from "../src/bench/workloads.js";
 import { count } from "../src/cli/tables.js";
+import type { Precision } from "../src/graph/precision.js";
 
 /** A published figure: what it measures, and its table. */
 export interface Figure {
@@ -30,6 +31,8 @@ export interface Case {
   readonly workload: Workload;
   readonly batch: number;
   readonly threads: number;
+  /** Default fp32. */
+  readonly precision?: Precision;
 }
 
 /** The fields of a result that a figure shows. */
@@ -40,8 +43,8 @@ export async function measureCases(
   cases: readonly Case[],
   { rounds, seconds }: Pick<FigureOptions, "rounds" | "seconds">,
 ): Promise<Map<Case, Rates[]>> {
-  return inRounds(cases, rounds, ({ workload, batch, threads }) =>
-    measureApart({ workload, settings: { precision: "fp32", batch, seconds, threads } }),
+  return inRounds(cases, rounds, ({ workload, batch, threads, precision = "fp32" }) =>
+    measureApart({ workload, settings: { precision, batch, seconds, threads } }),
   );
 }
 

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { WORKLOADS } from "../src/bench/workloads.js";
 import { bytes } from "../src/cli/tables.js";
+import { PRECISIONS } from "../src/graph/precision.js";
 import {
   type Case,
   type Figure,
@@ -19,10 +20,18 @@ const PEER_WORKLOADS = ["dlrm-kaggle", "dlrm-mlperf", "xdeepfm-criteo"];
 
 /** Training and inference of every workload, beside a peer where one is given: the two take turns. */
 export const speed: Figure = {
-  title: `samples a second, batch ${BATCH}, fp32`,
+  title: `samples a second, batch ${BATCH}`,
   async run(options) {
-    const cases = WORKLOADS.map(
-      (workload): Case => ({ name: workload.name, workload, batch: BATCH, threads: options.threads }),
+    const cases = WORKLOADS.flatMap((workload) =>
+      PRECISIONS.map(
+        (precision): Case => ({
+          name: `${workload.name} ${precision}`,
+          workload,
+          precision,
+          batch: BATCH,
+          threads: options.threads,
+        }),
+      ),
     );
     const ours = new Map<Case, Rates[]>(cases.map((each) => [each, []]));
     const theirs = new Map<Case, Rates[]>(cases.map((each) => [each, []]));
@@ -48,7 +57,7 @@ export const speed: Figure = {
 };
 
 async function measurePeer(
-  { name, batch, threads }: Case,
+  { workload: { name }, batch, threads, precision }: Case,
   { peer, seconds }: FigureOptions,
 ): Promise<Rates | undefined> {
   if (!peer || !PEER_WORKLOADS.includes(name)) return undefined;
@@ -62,6 +71,7 @@ async function measurePeer(
     seconds,
     "--threads",
     threads,
+    ...(precision === "bf16" ? ["--bf16"] : []),
   ];
   const { stdout } = await promisify(execFile)(peer.python, args.map(String));
   return JSON.parse(stdout) as Rates;

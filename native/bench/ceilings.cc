@@ -12,6 +12,10 @@
 #include "executor/memory.h"
 #include "kernels/dispatch.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace pairloom {
 namespace {
 
@@ -26,6 +30,7 @@ struct Loops {
   size_t lanes;
   float (*multiply_add)(uint64_t rounds, float factor, float term);  // rounds * kChains vectors
   float (*read)(const float* data, size_t count);                    // a multiple of 128 floats
+  float (*multiply_add_bf16)(uint64_t rounds);  // or null; rounds * kChains vectors of pairs
 };
 
 // The instruction sets that kernels/CMakeLists.txt knows, without a file each. This file is compiled with
@@ -57,12 +62,25 @@ struct Loops {
 PAIRLOOM_LOOPS(avx512, __attribute__((target("avx512f,fma,prefer-vector-width=512"))), 64)
 PAIRLOOM_LOOPS(avx2, __attribute__((target("avx2,fma"))), 32)
 PAIRLOOM_LOOPS(baseline, , 16)
-constexpr Loops kLoops[] = {{"avx512", 16, avx512_multiply_add, avx512_read},
-                            {"avx2", 8, avx2_multiply_add, avx2_read},
-                            {"baseline", 4, baseline_multiply_add, baseline_read}};
+
+__attribute__((target("avx512f,avx512bf16"))) float avx512_multiply_add_bf16(uint64_t rounds) {
+  __m512 sums[kChains];
+  for (size_t i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(float(i));
+  const auto half = reinterpret_cast<__m512bh>(_mm512_set1_epi16(0x3f00));  // 0.5
+  for (uint64_t round = 0; round < rounds; ++round)
+    _Pragma("GCC unroll 12") for (size_t i = 0; i < kChains; ++i) sums[i] = _mm512_dpbf16_ps(sums[i], half, half);
+  __m512 sum = sums[0];
+  for (size_t i = 1; i < kChains; ++i) sum += sums[i];
+  return sum[0];
+}
+
+constexpr Loops kLoops[] = {{"avx512bf16", 16, avx512_multiply_add, avx512_read, avx512_multiply_add_bf16},
+                            {"avx512", 16, avx512_multiply_add, avx512_read, nullptr},
+                            {"avx2", 8, avx2_multiply_add, avx2_read, nullptr},
+                            {"baseline", 4, baseline_multiply_add, baseline_read, nullptr}};
 #else
 PAIRLOOM_LOOPS(plain, , 16)
-constexpr Loops kLoops[] = {{"", 4, plain_multiply_add, plain_read}};
+constexpr Loops kLoops[] = {{"", 4, plain_multiply_add, plain_read, nullptr}};
 #endif
 
 const Loops& loops() {
@@ -119,8 +137,11 @@ constexpr size_t kCacheFloats = size_t{128} << 8;    // 128 KiB a thread: more t
 
 Ceilings measure_ceilings(uint32_t threads) {
   const Loops& loop = loops();
-  const double flops = 2.0 * kRounds * kChains * double(loop.lanes);
-  return {.flops = rate(threads, flops, [&](uint32_t) { return loop.multiply_add(kRounds, 0.5f, 1.0f); }),
+  const double work = 2.0 * kRounds * kChains * double(loop.lanes);
+  const double flops = rate(threads, work, [&](uint32_t) { return loop.multiply_add(kRounds, 0.5f, 1.0f); });
+  const bool pairs = loop.multiply_add_bf16 != nullptr;
+  return {.flops = flops,
+          .bf16_flops = pairs ? rate(threads, 2 * work, [&](uint32_t) { return loop.multiply_add_bf16(kRounds); }) : flops,
           .memory_bytes = read_rate(loop, threads, kMemoryFloats, 1),
           .cache_bytes = read_rate(loop, threads, kCacheFloats * threads, 256)};
 }

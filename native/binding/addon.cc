@@ -55,7 +55,7 @@ napi_value fill_values(napi_env env, napi_callback_info info) {
   });
 }
 
-// (threads) => { flops, memoryBytes, cacheBytes }, each a second
+// (threads) => { flops, bf16Flops, memoryBytes, cacheBytes }, each a second
 napi_value ceilings(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const uint32_t threads = whole32(number(env, Arguments<1>(env, info)[0], "threads"), "threads");
@@ -63,6 +63,7 @@ napi_value ceilings(napi_env env, napi_callback_info info) {
     napi_value result = nullptr;
     napi_create_object(env, &result);
     set(env, result, "flops", make_number(env, measured.flops));
+    set(env, result, "bf16Flops", make_number(env, measured.bf16_flops));
     set(env, result, "memoryBytes", make_number(env, measured.memory_bytes));
     set(env, result, "cacheBytes", make_number(env, measured.cache_bytes));
     return result;

@@ -36,7 +36,7 @@ describe("the summary of profiled calls", () => {
       groups: 8,
     },
   });
-  const ceilings = { flops: 100e9, memoryBytes: 10e9, cacheBytes: 50e9 };
+  const ceilings = { flops: 100e9, bf16Flops: 200e9, memoryBytes: 10e9, cacheBytes: 50e9 };
   const calls = [call(600, [300, 200, 100], 30), call(400, [100, 200, 100], 20)];
   // 40 rows are 3 tiles, and so 3 groups.
   const { lines, ...whole } = summarize(calls, { steps: 5, batch: 40, threads: 2 }, ceilings);

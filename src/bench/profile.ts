@@ -1,6 +1,7 @@
 import type { Ceilings, Instruction, InstructionOperand } from "../backends/native/addon.js";
 import type { NativeProfile } from "../backends/native/backend.js";
 import type { Cost, Op } from "../graph/op.js";
+import { PRECISIONS } from "../graph/precision.js";
 import { sizeOf } from "../ops/cost.js";
 import { OPS } from "../ops/index.js";
 
@@ -73,7 +74,7 @@ export function summarize(
       share: spent / (nanoseconds * threads),
       gflops_per_s: rate * work.flops,
       gbytes_per_s: rate * (work.memoryBytes + work.cacheBytes),
-      ceiling_share: rate * leastTime(work, ceilings),
+      ceiling_share: rate * leastTime(work, peakOf(first, ceilings), ceilings),
     };
   });
   const packing = sumOf(calls, (call) => call.profile.packing) / nanoseconds;
@@ -149,10 +150,17 @@ function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): read
   return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
 }
 
+/** Operations a second at the instruction's precision, which is the last attribute of those that have one. */
+function peakOf({ name, attributes }: Instruction, { flops, bf16Flops }: Ceilings): number {
+  const op: Op | undefined = OPS[name as keyof typeof OPS];
+  const bf16 = op?.hasPrecision && PRECISIONS[attributes.at(-1)!] === "bf16";
+  return bf16 ? bf16Flops : flops;
+}
+
 /** Nanoseconds in which a machine could do it, were its ceilings all that held it back. */
-function leastTime({ flops, memoryBytes, cacheBytes }: Work, ceilings: Ceilings): number {
+function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceilings: Ceilings): number {
   const moving = memoryBytes / ceilings.memoryBytes + cacheBytes / ceilings.cacheBytes;
-  return 1e9 * Math.max(flops / ceilings.flops, moving);
+  return 1e9 * Math.max(flops / peak, moving);
 }
 
 /** `[B,367] [512,367] [512] [B,512]`; operands that repeat are counted: `26x[B,16]`. */

@@ -5,10 +5,11 @@ import { table } from "./tables.js";
 const giga = (value: number): string => (value / 1e9).toFixed(1);
 const tenths = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** `ceilings: 459.1 GFLOP/s fp32, 23.2 GB/s from memory, 333.0 GB/s from the second-level caches` */
-export function ceilingsLine({ flops, memoryBytes, cacheBytes }: Ceilings): string {
+/** `ceilings: 459.1 GFLOP/s fp32, 917.3 bf16, 23.2 GB/s from memory, 333.0 GB/s from the second-level caches` */
+export function ceilingsLine({ flops, bf16Flops, memoryBytes, cacheBytes }: Ceilings): string {
   const parts = [
     `${giga(flops)} GFLOP/s fp32`,
+    `${giga(bf16Flops)} bf16`,
     `${giga(memoryBytes)} GB/s from memory`,
     `${giga(cacheBytes)} GB/s from the second-level caches`,
   ];

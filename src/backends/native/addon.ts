@@ -55,6 +55,8 @@ export interface InstructionOperand {
 export interface Ceilings {
   /** fp32 operations; a multiply-add counts two. */
   readonly flops: number;
+  /** The same of products of bfloat16, summed in fp32; as `flops` where the processor has none. */
+  readonly bf16Flops: number;
   /** Bytes read from memory in sequence. */
   readonly memoryBytes: number;
   /** Bytes read from what fits the second-level caches. */
