@@ -18,7 +18,7 @@ export const evaluation: Figure = {
     const rates = { infer: [] as number[], evaluate: [] as number[] };
     for (let round = 0; round <= rounds; round++) {
       const infer = await rateOf(() => predictLogits(inference, data, 1));
-      const evaluated = await rateOf(() => evaluate(inference, data, { loss }));
+      const evaluated = await rateOf(() => evaluate(inference, data, { loss, labels: ["label"] }));
       if (round === 0) continue; // warms up
       rates.infer.push(infer);
       rates.evaluate.push(evaluated);

@@ -28,5 +28,5 @@ export type { ModelDefinition, ModelFeatures } from "./models/model.js";
 export { embeddingDim, featureGroup } from "./models/schema.js";
 export { OPS as ops } from "./ops/index.js";
 export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
-export type { RowOf } from "./serve/row.js";
+export type { LabelOf, RowOf } from "./serve/row.js";
 export { Trainer, type TrainerOptions, type TrainingListener, type TrainingResult } from "./train/trainer.js";

@@ -2,7 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, PairloomError } from "../errors.js";
-import { isBetter, METRIC_DIRECTIONS, MONITORED_METRICS, type MonitoredMetric } from "../metrics/metric.js";
+import { directionOf, isBetter, type WatchedMetric } from "../metrics/metric.js";
+import { watchedMetricSchema } from "../metrics/watched-metric.js";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
 import { replaceFile } from "./durable.js";
 import { checkpointsDir, stepOfName } from "./paths.js";
@@ -57,7 +58,7 @@ export async function findBest(runDir: string): Promise<Checkpoint> {
 const pointerSchema = z.strictObject({
   checkpoint: z.string().refine((name) => stepOfName(name) !== undefined),
   step: z.number().int().nonnegative(),
-  metric: z.enum(MONITORED_METRICS).optional(),
+  metric: watchedMetricSchema.optional(),
   value: z.number().optional(),
 });
 
@@ -69,7 +70,7 @@ type PointerName = "latest" | "best";
  * Rewrites `latest.json`, and `best.json` for `metric`, from the manifests on disk; the older of two equal values is
  * best. Computed anew each time, the pointers cannot disagree with the checkpoints for longer than one crash.
  */
-export async function updatePointers(runDir: string, metric?: MonitoredMetric): Promise<void> {
+export async function updatePointers(runDir: string, metric?: WatchedMetric): Promise<void> {
   const checkpoints = await listCheckpoints(runDir);
   const latest = checkpoints.at(-1);
   if (latest) await writePointer(runDir, "latest", { checkpoint: latest.name, step: latest.manifest.step });
@@ -89,12 +90,12 @@ export async function readPointer(runDir: string, name: PointerName): Promise<Po
   }
 }
 
-function bestOf(checkpoints: Checkpoint[], metric: MonitoredMetric): Checkpoint | undefined {
+function bestOf(checkpoints: Checkpoint[], metric: WatchedMetric): Checkpoint | undefined {
   const measured = (checkpoint?: Checkpoint) => checkpoint?.manifest.metrics[metric] ?? null;
   let best: Checkpoint | undefined;
   for (const checkpoint of checkpoints) {
     const value = measured(checkpoint);
-    if (value !== null && isBetter(value, measured(best), METRIC_DIRECTIONS[metric])) best = checkpoint;
+    if (value !== null && isBetter(value, measured(best), directionOf(metric))) best = checkpoint;
   }
   return best;
 }

@@ -7,7 +7,7 @@ import { configuredFeatureInfos, fittedFeatureInfos } from "../models/feature-in
 import { input, type ParameterAttrs } from "../ops/sources.js";
 import { compileProgram, plan } from "../passes/compile.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
-import { specOf } from "../train/model-spec.js";
+import { specOf, trainingSettingsOf } from "../train/model-spec.js";
 import { bytes, count, table } from "./tables.js";
 
 /** A model to describe: trained, with its features fitted, or as a config has it before any data is read. */
@@ -24,9 +24,7 @@ export function describedByConfig(config: Config): Description {
 
 export function trainingGraphOf({ config, features }: Description): Graph {
   const infos = features ? fittedFeatureInfos(features) : configuredFeatureInfos(config.features);
-  const { optimizer: optimizers, l2, loss, clip, average } = config.train;
-  const weighted = config.data.weight !== undefined;
-  return trainingGraph(specOf(config, infos), { optimizers, l2, weighted, loss, clip, average });
+  return trainingGraph(specOf(config, infos), trainingSettingsOf(config));
 }
 
 export function featureTable({ config, graph, features }: Description): string {

@@ -25,15 +25,31 @@ function withRuleUnderHead(text: string): string {
   return [top, head, rule, ...rest].join("\n");
 }
 
-/** The main metrics of each model; why one is undefined is said below the table. */
+/** The main metrics of each model, of several labels each; why one is undefined is said below the table. */
 export function metricsTable(results: readonly Measured[]): string {
   const columns = columnsOf(results[0].evaluation);
-  const rows = results.map(({ name, evaluation }) => [
+  const lines = results.flatMap(linesOf);
+  const several = lines.some(({ label }) => label !== undefined);
+  const rows = lines.map(({ name, label, evaluation }) => [
     name,
+    ...(several ? [label ?? ""] : []),
     ...columns.map(({ of, digits }) => cell(of(evaluation), digits)),
   ]);
-  const grid = table(["model", ...columns.map(({ head }) => head)], rows);
-  return [grid, ...reasonsOf(results, columns)].join("\n");
+  const head = ["model", ...(several ? ["label"] : []), ...columns.map((column) => column.head)];
+  return [table(head, rows, several ? [1] : []), ...reasonsOf(lines, columns)].join("\n");
+}
+
+function linesOf({ name, evaluation }: Measured): (Measured & { readonly label?: string })[] {
+  if (!evaluation.labels) return [{ name, evaluation }];
+  return [...evaluation.labels].map(([label, of]) => ({ name, label, evaluation: of }));
+}
+
+/** `, 21.6 % positive`, of several labels each; nothing where labels are no yes or no. */
+export function positiveShares({ baseRate, labels }: Evaluation): string {
+  const shares = labels
+    ? [...labels].map(([label, of]) => [`${label} `, of.baseRate] as const)
+    : [["", baseRate] as const];
+  return shares.map(([of, rate]) => (rate.defined ? `, ${of}${percent(rate.value)} positive` : "")).join("");
 }
 
 interface MetricColumn {

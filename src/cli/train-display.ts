@@ -103,6 +103,8 @@ function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds:
 }
 
 function mainMetrics(evaluation: Evaluation): string {
+  if (evaluation.labels)
+    return [...evaluation.labels].map(([label, of]) => `${label} ${mainMetrics(of)}`).join("; ");
   const { auc, logLoss, accuracy, xauc, meanSquaredError, groupedAuc, pairwiseAuc } = evaluation;
   if (xauc) return `XAUC ${formatMetric(xauc, 4)}, mean squared error ${formatMetric(meanSquaredError)}`;
   if (pairwiseAuc)

@@ -5,8 +5,9 @@ import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../mode
 import type { FeatureInfo } from "../models/model.js";
 import { checkAccumulation } from "../train/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/model-graphs.js";
-import { specOf } from "../train/model-spec.js";
+import { specOf, trainingSettingsOf } from "../train/model-spec.js";
 import { trainSchema } from "../train/train-config.js";
+import { checkLabels } from "./check-labels.js";
 import { type DataInput, dataSchema } from "./data.js";
 import { type FeatureInput, featuresSchema } from "./features.js";
 import { describeIssues } from "./issues.js";
@@ -39,18 +40,21 @@ type NamedBy<T, Name extends string> = T extends string | number | boolean | und
             : NamedBy<T[K], Name>;
       };
 
-/** A config as it is written: defaults left out, feature names checked by the compiler. */
-export interface ConfigInput<F extends readonly FeatureInput[] = readonly FeatureInput[]> {
-  readonly data: DataInput;
+/** A config as it is written: defaults left out, feature names checked by the compiler. F: its features, L: its labels. */
+export interface ConfigInput<
+  F extends readonly FeatureInput[] = readonly FeatureInput[],
+  L extends string = string,
+> {
+  readonly data: Omit<DataInput, "label"> & { readonly label: L | readonly L[] };
   readonly features: F;
   readonly model: NamedBy<ModelInput, F[number]["name"]> | OwnModel;
   readonly train?: z.input<typeof trainSchema>;
 }
 
 /** Types a config; nothing is checked until it is used. */
-export function defineConfig<const F extends readonly FeatureInput[]>(
-  config: ConfigInput<F>,
-): ConfigInput<F> {
+export function defineConfig<const F extends readonly FeatureInput[], const L extends string>(
+  config: ConfigInput<F, L>,
+): ConfigInput<F, L> {
   return config;
 }
 
@@ -65,6 +69,7 @@ export function resolveConfig(value: unknown): Config {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
   refuseLeaks(parsed.data.data, parsed.data.features);
+  checkLabels(parsed.data);
   const features = configuredFeatureInfos(parsed.data.features);
   const spec = specOf(parsed.data, features);
   inferenceGraph(spec);
@@ -74,11 +79,9 @@ export function resolveConfig(value: unknown): Config {
 }
 
 /** What only the graph of the whole step knows. */
-function checkTraining(spec: ModelSpec, { train, data }: Pick<Config, "train" | "data">): void {
-  if (train.gradientAccumulation === 1) return;
-  const { optimizer: optimizers, l2, loss, clip, average } = train;
-  const weighted = data.weight !== undefined;
-  checkAccumulation(trainingGraph(spec, { optimizers, l2, loss, clip, average, weighted }), train);
+function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">): void {
+  if (config.train.gradientAccumulation === 1) return;
+  checkAccumulation(trainingGraph(spec, trainingSettingsOf(config)), config.train);
 }
 
 /** Rows are grouped by one id a row. */

@@ -67,8 +67,11 @@ export const dataSchema = z
     valid: sourceSchema.optional(),
     /** The source of the test split, which is measured once, at the end. */
     test: sourceSchema.optional(),
-    /** The column of the target: a number or a boolean. */
-    label: z.string().min(1),
+    /**
+     * The column of the target: a number or a boolean. Several columns are several labels: the model has an output for
+     * each, and metrics are named by their label.
+     */
+    label: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
     /** The column of the sample weight: a number ≥ 0. */
     weight: z.string().min(1).optional(),
     /** The share of rows that may be quarantined before the run stops. */
@@ -79,6 +82,8 @@ export const dataSchema = z
   .superRefine((data, context) => {
     const complain = (key: string, message: string) =>
       context.addIssue({ code: "custom", path: [key], message });
+    if (new Set(labelNames(data.label)).size < labelNames(data.label).length)
+      complain("label", "labels must differ");
     if (data.source === undefined) {
       if (data.split !== undefined)
         complain("split", "split needs source: one source told apart by predicates");
@@ -93,6 +98,10 @@ export const dataSchema = z
     for (const name of splitNames)
       if (data[name] !== undefined) complain(name, `${name} is given beside source: keep one of the two`);
   });
+
+/** The columns of the labels, in the order of the model's outputs. */
+export const labelNames = (label: string | readonly string[]): readonly string[] =>
+  typeof label === "string" ? [label] : label;
 
 export const splitNames = ["train", "valid", "test"] as const;
 export type SplitName = (typeof splitNames)[number];

@@ -1,6 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { readingOf } from "../features/reading.js";
-import type { DataConfig } from "./data.js";
+import { type DataConfig, labelNames } from "./data.js";
 import type { FeatureConfig } from "./features.js";
 
 /**
@@ -8,9 +8,11 @@ import type { FeatureConfig } from "./features.js";
  * @throws ConfigError naming the feature
  */
 export function refuseLeaks({ label, weight }: DataConfig, features: readonly FeatureConfig[]): void {
+  const targets = labelNames(label).map((column) => ["label", column]);
+  if (weight !== undefined) targets.push(["weight", weight]);
   features.forEach((feature, i) => {
-    for (const [key, column] of Object.entries({ label, weight }))
-      if (column !== undefined && readingOf(feature).columns.includes(column))
+    for (const [key, column] of targets)
+      if (readingOf(feature).columns.includes(column))
         throw new ConfigError({
           what: `the feature "${feature.name}" reads the column of data.${key}, which tells the model the answer`,
           where: `features[${i}]`,

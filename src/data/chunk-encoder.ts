@@ -1,11 +1,11 @@
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
-import { Block, type Layout, labelColumn, layoutOf, weightColumn } from "../features/block.js";
+import { Block, type Layout, layoutOf, weightColumn } from "../features/block.js";
 import { compileCell, targetFeature } from "../features/cells.js";
 import { compileDerivation, evaluationOrder, inputNames } from "../features/derive.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import { featureValues } from "../features/outputs.js";
 import { type RefusalCode, refusalText } from "../features/refusal.js";
-import type { LabelKind } from "../features/targets.js";
+import { type LabelKind, targetColumns, targetOffset } from "../features/targets.js";
 import { type VocabularyCache, vocabularyCache } from "../features/transform.js";
 import {
   type AnyVector,
@@ -41,7 +41,8 @@ interface ColumnEncoder {
 export type Observer = (feature: string, values: readonly unknown[]) => void;
 
 export interface Targets {
-  readonly label: { column: string; wire: Wire };
+  /** One column, or several. */
+  readonly label: readonly { column: string; wire: Wire }[];
   readonly labels: LabelKind;
   readonly weight?: { column: string; wire: Wire };
 }
@@ -68,7 +69,7 @@ export class ChunkEncoder {
     private readonly observe?: Observer,
     private readonly kernels = chooseKernels(),
   ) {
-    this.layout = layoutOf(fitted, targets !== undefined);
+    this.layout = layoutOf(fitted, targets?.label.length ?? 0);
     const capacity = duckdb.vector_size();
     this.block = new Block(this.layout, capacity);
     this.refusals = new Refusals(capacity);
@@ -163,17 +164,17 @@ export class ChunkEncoder {
   }
 
   private addTargets({ label, labels, weight }: Targets): void {
-    const labelFeature = targetFeature(labelColumn, label.column);
-    this.add(labelFeature, [label.wire], encodeTargets(labelFeature, labels, this.place));
-    if (!weight) {
-      // Nothing writes the weights, so that they stay 1 for every chunk.
-      const { offset } = this.layout.dense.find(({ name }) => name === weightColumn)!;
-      const W = this.layout.denseWidth;
-      for (let r = 0; r < this.block.capacity; r++) this.block.dense[r * W + offset] = 1;
-      return;
-    }
-    const feature = targetFeature(weightColumn, weight.column);
-    this.add(feature, [weight.wire], encodeTargets(feature, "weight", this.place));
+    const wires = [...label, ...(weight ? [weight] : [])].map(({ wire }) => wire);
+    const names = label.map(({ column }) => column);
+    targetColumns(this.layout, names, labels, weight?.column).forEach((target, i) => {
+      const feature = targetFeature(target.name, target.column);
+      this.add(feature, [wires[i]], encodeTargets(feature, target, this.place));
+    });
+    if (weight) return;
+    // Nothing writes the weights, so that they stay 1 for every chunk.
+    const offset = targetOffset(this.layout, weightColumn);
+    const W = this.layout.denseWidth;
+    for (let r = 0; r < this.block.capacity; r++) this.block.dense[r * W + offset] = 1;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { BagBuffer, Block, Layout } from "../features/block.js";
 import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "../features/fitted.js";
 import { Refusal, type RefusalCode } from "../features/refusal.js";
-import { type LabelKind, targetRefusal } from "../features/targets.js";
+import { type TargetColumn, targetRefusal } from "../features/targets.js";
 import { compileId, compileNumber, missingRow, type VocabularyCache } from "../features/transform.js";
 import type { ColumnKernels, Target } from "./column-kernels.js";
 import type { ListVector, NumberVector, TextVector } from "./vectors.js";
@@ -157,10 +157,10 @@ function denseOffset(layout: Layout, name: string): number {
 export function encodeNumbers(
   feature: FittedNumber,
   { encoder, layout, kernels }: EncoderPlace,
+  offset = denseOffset(layout, feature.name),
 ): EncodeVectors {
   const transform = compileNumber(feature);
   const W = layout.denseWidth;
-  const offset = denseOffset(layout, feature.name);
   return ([vector], rows, { dense }, refusals) => {
     const numbers = vector as NumberVector;
     if (kernels.numbers(numbers, transform, { data: dense, offset, stride: W }) === 0) return;
@@ -176,12 +176,11 @@ function refusalOf(vector: NumberVector, row: number): RefusalCode {
 /** A label or a weight. */
 export function encodeTargets(
   feature: FittedNumber,
-  kind: LabelKind | "weight",
+  { kind, offset }: TargetColumn,
   place: EncoderPlace,
 ): EncodeVectors {
   const { encoder, layout } = place;
-  const encode = encodeNumbers(feature, place);
-  const offset = denseOffset(layout, feature.name);
+  const encode = encodeNumbers(feature, place, offset);
   return (vectors, rows, block, refusals) => {
     encode(vectors, rows, block, refusals);
     for (let r = 0; r < rows; r++) {

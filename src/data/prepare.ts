@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type DataConfig, type SplitName, splitNames } from "../config/data.js";
+import { type DataConfig, labelNames, type SplitName, splitNames } from "../config/data.js";
 import type { FeatureConfig } from "../config/features.js";
 import { ConfigError, DataError, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
@@ -98,7 +98,7 @@ interface Job {
   readonly splits: readonly { readonly name: SplitName; readonly predicate?: string }[];
   /** What to ask of DuckDB for each feature. */
   readonly wires: readonly (readonly Wire[])[];
-  readonly label: Wire;
+  readonly labels: readonly Wire[];
   readonly weight?: Wire;
 }
 
@@ -107,7 +107,9 @@ async function lookAtSources(
   { data, features }: PrepareOptions,
   scratch: string,
 ): Promise<Job[]> {
-  const wants = columnWants(features.map(readingOf), [data.label, ...(data.weight ? [data.weight] : [])]);
+  const { label, weight } = data;
+  const targets = [...labelNames(label), ...(weight === undefined ? [] : [weight])];
+  const wants = columnWants(features.map(readingOf), targets);
   const look = async (key: "source" | SplitName, splits: Job["splits"]): Promise<Job> => {
     const source = await openSource(duck, data[key]!, `data.${key}`, wants, scratch);
     for (const { name, predicate } of splits)
@@ -120,8 +122,8 @@ async function lookAtSources(
       source,
       splits,
       wires: features.map((feature, i) => readingWires(readingOf(feature), source, `features[${i}]`)),
-      label: targetWire(data.label, source, "data.label"),
-      ...(data.weight !== undefined && { weight: targetWire(data.weight, source, "data.weight") }),
+      labels: labelNames(label).map((name) => targetWire(name, source, "data.label")),
+      ...(weight !== undefined && { weight: targetWire(weight, source, "data.weight") }),
     };
   };
   const { split } = data;
@@ -222,15 +224,16 @@ async function packJobs(
   temporary: string,
   directory: string,
 ): Promise<number> {
-  const layout = layoutOf(fitted, true);
+  const names = labelNames(data.label);
+  const layout = layoutOf(fitted, names.length);
   let unassigned = 0;
-  for (const [i, { source, splits, wires, label, weight }] of jobs.entries()) {
+  for (const [i, { source, splits, wires, labels: labelWires, weight }] of jobs.entries()) {
     const targets: SplitTarget[] = splits.map((split) => ({
       ...split,
       writer: new PackedWriter(join(temporary, split.name), layout),
     }));
     const encoder = new ChunkEncoder(fitted, wires, {
-      label: { column: data.label, wire: label },
+      label: names.map((column, k) => ({ column, wire: labelWires[k] })),
       labels,
       ...(weight && data.weight !== undefined && { weight: { column: data.weight, wire: weight } }),
     });

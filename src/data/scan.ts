@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
-import type { SourceConfig } from "../config/data.js";
+import { labelNames, type SourceConfig } from "../config/data.js";
 import { Block } from "../features/block.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { LabelKind } from "../features/targets.js";
@@ -21,8 +21,8 @@ export interface ScanOptions {
   readonly where?: string;
   /** Rows a batch; the last may have fewer. */
   readonly batchRows?: number;
-  /** The column of the target; without it the columns have neither "@label" nor "@weight". */
-  readonly label?: string;
+  /** The column of the target, or of several; without it the columns have neither "@label" nor "@weight". */
+  readonly label?: string | readonly string[];
   /** Rows with other labels are bad; default `binary`. */
   readonly labels?: LabelKind;
   readonly weight?: string;
@@ -64,11 +64,12 @@ export async function* scanSource(
   fitted: FittedFeatures,
   options: ScanOptions = {},
 ): AsyncGenerator<ScanBatch> {
-  const { where = "source", batchRows = 8192, label, labels = "binary", weight, passthrough = [] } = options;
+  const { where = "source", batchRows = 8192, labels = "binary", weight, passthrough = [] } = options;
+  const names = labelNames(options.label ?? []);
   const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
   const duck = await Duck.open(scratch);
   try {
-    const targetNames = [label, weight].filter((name) => name !== undefined);
+    const targetNames = [...names, ...(weight === undefined ? [] : [weight])];
     const wants = columnWants(
       fitted.features.map(({ reading }) => reading),
       targetNames,
@@ -78,7 +79,7 @@ export async function* scanSource(
     const wires = fitted.features.map(({ name, reading }) =>
       readingWires(reading, source, `features.${name}`),
     );
-    const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, label, labels, weight));
+    const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, names, labels, weight));
     const carried = passthrough.map((name) => carry(source, name));
     const batcher = new Batcher(encoder, carried, batchRows);
     const rejects = source.hasRejects ? "rejects" : undefined;
@@ -96,14 +97,14 @@ export async function* scanSource(
 
 function targetsOf(
   source: Source,
-  label: string | undefined,
+  names: readonly string[],
   labels: LabelKind,
   weight: string | undefined,
 ): Targets | undefined {
-  if (label === undefined) return undefined;
+  if (names.length === 0) return undefined;
   const target = (column: string, where: string) => ({ column, wire: targetWire(column, source, where) });
   return {
-    label: target(label, "data.label"),
+    label: names.map((name) => target(name, "data.label")),
     labels,
     ...(weight !== undefined && { weight: target(weight, "data.weight") }),
   };

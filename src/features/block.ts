@@ -1,7 +1,7 @@
 import type { BagColumn, Column, ColumnSet } from "../data/columns.js";
 import type { FittedFeatures } from "./fitted.js";
 
-/** The name of the target's column and of the sample weight's. */
+/** The name of the column of targets, one number for each label, and of the sample weight's. */
 export const labelColumn = "@label";
 export const weightColumn = "@weight";
 
@@ -9,7 +9,7 @@ export const weightColumn = "@weight";
 export interface Layout {
   /** Features with one id a row, in column order of the id matrix. */
   readonly ids: readonly string[];
-  /** Column ranges of the dense matrix; label and weight come last. */
+  /** Column ranges of the dense matrix; labels and weight come last. */
   readonly dense: readonly { readonly name: string; readonly offset: number; readonly width: number }[];
   /** Columns of the dense matrix. */
   readonly denseWidth: number;
@@ -18,13 +18,13 @@ export interface Layout {
   readonly weighted: readonly string[];
 }
 
-/** @param targets whether rows carry a label and a weight */
-export function layoutOf(fitted: FittedFeatures, targets: boolean): Layout {
+/** @param labels how many labels rows carry, and with them a weight; 0 for neither */
+export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
   const named = (type: string) => fitted.features.filter((f) => f.type === type).map((f) => f.name);
   const widths = fitted.features.flatMap(({ name, type, width }) =>
     type === "f32" ? [{ name, width }] : [],
   );
-  if (targets) widths.push({ name: labelColumn, width: 1 }, { name: weightColumn, width: 1 });
+  if (labels > 0) widths.push({ name: labelColumn, width: labels }, { name: weightColumn, width: 1 });
   let denseWidth = 0;
   const dense = widths.map(({ name, width }) => {
     const offset = denseWidth;

@@ -121,9 +121,11 @@ function pushWeighted(
   return 0;
 }
 
-export function numberCell(feature: FittedNumber, layout: Layout): WriteCell {
+/** @param at the first column of the dense matrix that the feature is written to; default its own in the layout */
+export function numberCell(feature: FittedNumber, layout: Layout, at?: number): WriteCell {
   const { encode, missing } = compileNumber(feature);
-  const { offset, width } = layout.dense.find(({ name }) => name === feature.name)!;
+  const { width } = feature;
+  const offset = at ?? layout.dense.find(({ name }) => name === feature.name)!.offset;
   const W = layout.denseWidth;
   const writeOne = (value: unknown, at: number, block: Block): 0 | RefusalCode => {
     const number = numberValue(value);

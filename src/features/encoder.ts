@@ -1,11 +1,12 @@
+import { labelNames } from "../config/data.js";
 import type { ColumnSet } from "../data/columns.js";
-import { Block, type Layout, labelColumn, layoutOf, weightColumn } from "./block.js";
+import { Block, type Layout, layoutOf, weightColumn } from "./block.js";
 import { columnReader, compileCell, numberCell, targetFeature } from "./cells.js";
 import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
 import type { FittedFeature, FittedFeatures } from "./fitted.js";
 import { featureValues } from "./outputs.js";
 import { type RefusalCode, refusalText } from "./refusal.js";
-import { type LabelKind, targetRefusal } from "./targets.js";
+import { type LabelKind, targetColumns, targetOffset, targetRefusal } from "./targets.js";
 import { vocabularyCache } from "./transform.js";
 
 /** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
@@ -16,7 +17,7 @@ export type RawRow = Readonly<Record<string, unknown>>;
 export interface BadCell {
   /** Index of the row in the input. */
   readonly row: number;
-  /** The feature, or "@label" or "@weight". */
+  /** The feature, or "@label", one of several labels "@label.<key>", or "@weight". */
   readonly feature: string;
   readonly reason: string;
 }
@@ -35,8 +36,8 @@ export interface Encoder {
 }
 
 export interface EncoderOptions {
-  /** The key of the target; without it the result has neither "@label" nor "@weight". */
-  readonly label?: string;
+  /** The key of the target, or of several; without it the result has neither "@label" nor "@weight". */
+  readonly label?: string | readonly string[];
   /** The key of the sample weight; without it every weight is 1. */
   readonly weight?: string;
   /** Rows with other labels are bad; default `binary`. */
@@ -45,9 +46,10 @@ export interface EncoderOptions {
 
 /** Compiles the transforms of all features once. */
 export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = {}): Encoder {
-  const layout = layoutOf(fitted, options.label !== undefined);
+  const labels = labelNames(options.label ?? []);
+  const layout = layoutOf(fitted, labels.length);
   const columns = featureColumns(fitted, layout);
-  if (options.label !== undefined) columns.push(...targetColumns(layout, options.label, options));
+  if (labels.length > 0) columns.push(...targetEncoders(layout, labels, options));
   return { encode: (rows) => encodeRows(layout, columns, rows) };
 }
 
@@ -123,29 +125,31 @@ function columnValues(feature: FittedFeature, fitted: FittedFeatures): (batch: B
   };
 }
 
-function targetColumns(
+function targetEncoders(
   layout: Layout,
-  label: string,
+  names: readonly string[],
   { labels = "binary", weight }: EncoderOptions,
 ): EncodeColumn[] {
-  const at = (name: string, row: number) =>
-    row * layout.denseWidth + layout.dense.find((range) => range.name === name)!.offset;
-  const target = (name: string, column: string, kind: LabelKind | "weight"): EncodeColumn => {
-    const write = numberCell(targetFeature(name, column), layout);
-    return {
-      feature: name,
-      encode: ({ rows, block }, refuse) => {
-        rows.forEach((raw, row) => {
-          const refusal = write(raw[column], row, block) || targetRefusal(kind, block.dense[at(name, row)]);
-          if (refusal !== 0) refuse(row, refusal);
-        });
-      },
-    };
-  };
-  const labelTarget = target(labelColumn, label, labels);
-  if (weight !== undefined) return [labelTarget, target(weightColumn, weight, "weight")];
+  const W = layout.denseWidth;
+  const encoders = targetColumns(layout, names, labels, weight).map(
+    ({ name, column, kind, offset }): EncodeColumn => {
+      const write = numberCell(targetFeature(name, column), layout, offset);
+      return {
+        feature: name,
+        encode: ({ rows, block }, refuse) => {
+          rows.forEach((raw, row) => {
+            const refusal =
+              write(raw[column], row, block) || targetRefusal(kind, block.dense[row * W + offset]);
+            if (refusal !== 0) refuse(row, refusal);
+          });
+        },
+      };
+    },
+  );
+  if (weight !== undefined) return encoders;
+  const offset = targetOffset(layout, weightColumn);
   const encode: EncodeColumn["encode"] = ({ rows, block }) => {
-    for (let row = 0; row < rows.length; row++) block.dense[at(weightColumn, row)] = 1;
+    for (let row = 0; row < rows.length; row++) block.dense[row * W + offset] = 1;
   };
-  return [labelTarget, { feature: weightColumn, encode }];
+  return [...encoders, { feature: weightColumn, encode }];
 }

@@ -1,6 +1,9 @@
 import type { MetricResult } from "./metric.js";
 
-/** Every metric of one label on one split. What a model of this kind does not have is undefined, or left out. */
+/**
+ * Every metric of a model on one split; of a model with several labels, every metric of the first. What a model of this
+ * kind does not have is undefined, or left out.
+ */
 export interface Evaluation {
   /** Rows seen, whatever their weight. */
   rows: number;
@@ -31,4 +34,12 @@ export interface Evaluation {
   groupedAuc?: MetricResult;
   /** By k; where rows have groups. */
   recallAt?: Readonly<Record<number, MetricResult>>;
+  /** Of a model with several labels: the metrics of each, by name, in the order of its outputs. */
+  labels?: ReadonlyMap<string, Evaluation>;
+}
+
+/** The evaluation of a model from those of its labels, one or several. */
+export function evaluationOf(labels: ReadonlyMap<string, Evaluation>): Evaluation {
+  const [first] = labels.values();
+  return labels.size === 1 ? first : { ...first, labels };
 }

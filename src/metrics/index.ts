@@ -4,11 +4,12 @@ export { calibration } from "./calibration.js";
 export { evaluateBinary, type Groups } from "./evaluate-binary.js";
 export { evaluateClasses } from "./evaluate-classes.js";
 export { evaluateRegression } from "./evaluate-regression.js";
-export type { Evaluation } from "./evaluation.js";
+export { type Evaluation, evaluationOf } from "./evaluation.js";
 export { FadingMean } from "./fading-mean.js";
 export { logLoss } from "./log-loss.js";
 export {
   type Direction,
+  directionOf,
   formatMetric,
   isBetter,
   METRIC_DIRECTIONS,
@@ -16,9 +17,12 @@ export {
   type MetricResult,
   MONITORED_METRICS,
   type MonitoredMetric,
+  partsOf,
+  type WatchedMetric,
 } from "./metric.js";
 export { metricValues, namedMetrics } from "./metric-values.js";
 export { normalizedEntropy } from "./normalized-entropy.js";
 export { largestOf, softmaxRows } from "./softmax.js";
 export { StreamingAuc } from "./streaming-auc.js";
+export { watchedMetricSchema } from "./watched-metric.js";
 export { xauc } from "./xauc.js";

@@ -7,10 +7,11 @@ import {
   evaluateBinary,
   evaluateClasses,
   evaluateRegression,
+  evaluationOf,
 } from "../metrics/index.js";
 import { configuredFeatureInfos } from "../models/feature-info.js";
 import { input } from "../ops/sources.js";
-import { columnValues, type MetricSettings } from "../train/evaluate.js";
+import { columnOf, columnValues, type MetricSettings } from "../train/evaluate.js";
 import { classesOf, predictsNumbers } from "../train/loss.js";
 import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs.js";
 import { specOf } from "../train/model-spec.js";
@@ -20,51 +21,70 @@ import { l2Schema, optimizerSchema } from "../train/optimizers.js";
 export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");
 
 /**
- * Every row predicted to be the base rate of the training split: what any model must beat. A rate of 0 or 1 is
- * certainty, whose log loss is undefined here. For a model that predicts classes, their shares; for one that predicts
- * numbers, the mean label.
+ * Every row predicted to be the base rate of the training split, of each label: what any model must beat. A rate of 0
+ * or 1 is certainty, whose log loss is undefined here. For a model that predicts classes, their shares; for one that
+ * predicts numbers, the mean label.
  */
 export function evaluateBaseRate(train: ColumnSet, held: ColumnSet, settings: MetricSettings): Evaluation {
-  const classes = classesOf(settings.loss);
+  const { labels } = settings;
+  const [learnt, measured] = [train, held].map(targetsOf);
+  const evaluations = labels.map((name, k) => {
+    const [from, on] = [learnt, measured].map((of) => ({
+      ...of,
+      labels: columnOf(of.labels, k, labels.length),
+    }));
+    return [name, ofOneLabel(from, on, settings)] as const;
+  });
+  return evaluationOf(new Map(evaluations));
+}
+
+interface Targets {
+  readonly labels: Float32Array;
+  readonly weights?: Float32Array;
+}
+
+function targetsOf(data: ColumnSet): Targets {
+  const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
+  return { labels: columnValues(data, LABEL_INPUT), weights };
+}
+
+function ofOneLabel(train: Targets, held: Targets, { loss }: MetricSettings): Evaluation {
+  const classes = classesOf(loss);
   if (classes !== undefined) return evaluateShares(train, held, classes);
-  if (predictsNumbers(settings.loss)) return evaluateMean(train, held);
-  const rate = baseRate(columnValues(train, LABEL_INPUT), weightsOf(train));
+  if (predictsNumbers(loss)) return evaluateMean(train, held);
+  return evaluateRate(train, held);
+}
+
+function evaluateRate(train: Targets, { labels, weights }: Targets): Evaluation {
+  const rate = baseRate(train.labels, train.weights);
   const certain = !rate.defined || rate.value === 0 || rate.value === 1;
   const logit = certain ? 0 : Math.log(rate.value / (1 - rate.value));
-  const logits = new Float32Array(held.rows).fill(logit);
-  const evaluation = evaluateBinary(logits, columnValues(held, LABEL_INPUT), weightsOf(held));
+  const evaluation = evaluateBinary(new Float32Array(labels.length).fill(logit), labels, weights);
   if (!certain) return evaluation;
   const reason = rate.defined ? `all training labels are ${rate.value}` : rate.reason;
   const none = { defined: false, reason } as const;
   return { ...evaluation, logLoss: none, normalizedEntropy: none, calibration: none };
 }
 
-function evaluateShares(train: ColumnSet, held: ColumnSet, classes: number): Evaluation {
-  const weights = weightsOf(train);
+function evaluateShares(train: Targets, { labels, weights }: Targets, classes: number): Evaluation {
   const shares = new Float64Array(classes);
-  columnValues(train, LABEL_INPUT).forEach((label, row) => {
-    shares[label] += weights?.[row] ?? 1;
+  train.labels.forEach((label, row) => {
+    shares[label] += train.weights?.[row] ?? 1;
   });
-  const labels = columnValues(held, LABEL_INPUT);
-  const logits = Float32Array.from({ length: held.rows * classes }, (_, i) => Math.log(shares[i % classes]));
-  const evaluation = evaluateClasses(logits, labels, classes, weightsOf(held));
+  const logits = Float32Array.from({ length: labels.length * classes }, (_, i) =>
+    Math.log(shares[i % classes]),
+  );
+  const evaluation = evaluateClasses(logits, labels, classes, weights);
   const unseen = labels.find((label) => shares[label] === 0);
   if (unseen === undefined) return evaluation;
   const none = { defined: false, reason: `no training row has the class ${unseen}` } as const;
   return { ...evaluation, logLoss: none, normalizedEntropy: none };
 }
 
-function evaluateMean(train: ColumnSet, held: ColumnSet): Evaluation {
-  const labels = columnValues(train, LABEL_INPUT);
-  const weights = weightsOf(train);
-  const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? labels.length;
-  const mean = labels.reduce((sum, label, row) => sum + label * (weights?.[row] ?? 1), 0) / total;
-  const predictions = new Float32Array(held.rows).fill(mean);
-  return evaluateRegression(predictions, columnValues(held, LABEL_INPUT), weightsOf(held));
-}
-
-function weightsOf(data: ColumnSet): Float32Array | undefined {
-  return data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
+function evaluateMean(train: Targets, { labels, weights }: Targets): Evaluation {
+  const total = train.weights?.reduce((sum, weight) => sum + weight, 0) ?? train.labels.length;
+  const sum = train.labels.reduce((part, label, row) => part + label * (train.weights?.[row] ?? 1), 0);
+  return evaluateRegression(new Float32Array(labels.length).fill(sum / total), labels, weights);
 }
 
 /**

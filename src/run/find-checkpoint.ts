@@ -10,7 +10,7 @@ import {
 import { stepOfName } from "../checkpoint/paths.js";
 import { nearNames } from "../data/near-names.js";
 import { CheckpointError, PairloomError } from "../errors.js";
-import { isBetter, METRIC_DIRECTIONS, type MonitoredMetric } from "../metrics/metric.js";
+import { directionOf, isBetter, type WatchedMetric } from "../metrics/metric.js";
 
 /** Which checkpoint of a run: the best on the validation split, the latest, or that of a step. */
 export type CheckpointChoice = "best" | "latest" | number;
@@ -58,13 +58,13 @@ const stepOf = (dir: string) => stepOfName(basename(dir));
 async function bestFirst(dirs: readonly string[]): Promise<string[]> {
   const read = await Promise.all(dirs.map((dir) => readCheckpoint(dir, []).catch(() => undefined)));
   const values = read.flatMap((checkpoint) => {
-    const config = checkpoint?.manifest.config as { train?: { metric?: MonitoredMetric } } | undefined;
+    const config = checkpoint?.manifest.config as { train?: { metric?: WatchedMetric } } | undefined;
     const metric = config?.train?.metric ?? "auc";
     const value = checkpoint?.manifest.metrics[metric];
     return value === undefined ? [] : [{ dir: checkpoint!.dir, value, metric }];
   });
   const better = (a: (typeof values)[number], b: (typeof values)[number]) =>
-    isBetter(a.value, b.value, METRIC_DIRECTIONS[a.metric]);
+    isBetter(a.value, b.value, directionOf(a.metric));
   return values.sort((a, b) => (better(a, b) ? -1 : better(b, a) ? 1 : 0)).map(({ dir }) => dir);
 }
 

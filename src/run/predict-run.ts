@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SourceConfig } from "../config/data.js";
+import { labelNames, type SourceConfig } from "../config/data.js";
 import { Duck, type SourceColumn } from "../data/duckdb.js";
 import { nearNames } from "../data/near-names.js";
 import { openSource } from "../data/source.js";
@@ -43,7 +43,8 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   const { files, columns: described } = await describeSource(model, source, where, columns);
   checkOutput(output, files);
   const { loss } = model.config.train;
-  const file = await PredictionsFile.create(output, described, predictionNames(loss));
+  const names = predictionNames(loss, labelNames(model.config.data.label));
+  const file = await PredictionsFile.create(output, described, names);
   const rows = new RowCount();
   const quarantine = new QuarantineFile(quarantineOf(output));
   try {

@@ -52,7 +52,11 @@ type MetricName =
 type OptionalMetricName = "xauc" | "weightedAuc" | "pairwiseAuc" | "groupedAuc" | `recall@${number}`;
 type MetricValues = { readonly [K in MetricName]: number | null } & {
   readonly [K in OptionalMetricName]?: number | null;
-} & { readonly undefined?: Readonly<Record<string, string>> };
+} & {
+  readonly undefined?: Readonly<Record<string, string>>;
+  /** Of several labels: the metrics of each, by name; those beside are the first label's. */
+  readonly labels?: Readonly<Record<string, MetricValues>>;
+};
 
 export function splitReports({ splits }: PreparedData): Record<string, SplitReport> {
   const entries = Object.entries(splits).map(([name, split]) => {
@@ -74,5 +78,10 @@ export function metricsReport(evaluation: Evaluation): MetricValues {
   return {
     ...(Object.fromEntries(values) as Record<MetricName, number | null>),
     ...(reasons.length > 0 && { undefined: Object.fromEntries(reasons) }),
+    ...(evaluation.labels && { labels: reportsOf(evaluation.labels) }),
   };
+}
+
+function reportsOf(labels: ReadonlyMap<string, Evaluation>): Record<string, MetricValues> {
+  return Object.fromEntries([...labels].map(([label, evaluation]) => [label, metricsReport(evaluation)]));
 }

@@ -1,9 +1,16 @@
-import type { SourceConfig } from "../config/data.js";
+import { labelNames, type SourceConfig } from "../config/data.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
 import type { Evaluation } from "../metrics/index.js";
-import { columnIds, columnValues, INFERENCE_BATCH, measure, predictLogits } from "../train/evaluate.js";
+import {
+  columnIds,
+  columnValues,
+  INFERENCE_BATCH,
+  measure,
+  metricSettings,
+  predictLogits,
+} from "../train/evaluate.js";
 import { labelsOf, outputsOf } from "../train/loss.js";
 import type { TrainedModel } from "./model.js";
 
@@ -21,8 +28,8 @@ export async function* scoreSource(
   source: SourceConfig,
   options: Omit<ScanOptions, "batchRows">,
 ): AsyncGenerator<ScoredBatch> {
-  const { loss } = model.config.train;
-  const [labels, outputs] = [labelsOf(loss), outputsOf(loss)];
+  const { data, train } = model.config;
+  const [labels, outputs] = [labelsOf(train.loss), outputsOf(train.loss, labelNames(data.label))];
   for await (const batch of scanSource(source, model.features, { ...options, labels, batchRows: BATCH_ROWS }))
     yield { ...batch, logits: await predictLogits(model.executable, batch.columns, outputs) };
 }
@@ -100,7 +107,7 @@ export async function evaluateSource(
     );
   const scored = { logits: join("logits"), labels: join("labels"), weights: join("weights") };
   const ids = groups && { groups: concatenate(groupIds, Int32Array) };
-  return { evaluation: measure({ ...scored, ...ids }, model.config.train), rows };
+  return { evaluation: measure({ ...scored, ...ids }, metricSettings(model.config)), rows };
 }
 
 function concatenate<T extends Float32Array | Int32Array>(

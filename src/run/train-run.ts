@@ -4,6 +4,7 @@ import type { Backend } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } from "../data/index.js";
+import { metricSettings } from "../train/evaluate.js";
 import { labelsOf } from "../train/loss.js";
 import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
@@ -134,7 +135,7 @@ class Run {
     }
     return [
       ...results,
-      { name: "base rate", evaluation: evaluateBaseRate(splits.train, held, config.train) },
+      { name: "base rate", evaluation: evaluateBaseRate(splits.train, held, metricSettings(config)) },
     ];
   }
 

@@ -1,5 +1,6 @@
 import type { RunRequest } from "../backends/backend.js";
 import type { Config } from "../config/config.js";
+import { labelNames } from "../config/data.js";
 import { DataError } from "../errors.js";
 import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
@@ -8,10 +9,11 @@ import { findCheckpoint } from "../run/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../run/model.js";
 import { importOwnModel } from "../run/own-model.js";
 import { showValue } from "../show-value.js";
+import { columnOf } from "../train/evaluate.js";
 import { outputsOf, predictionsOf } from "../train/loss.js";
 import { LOGITS } from "../train/model-graphs.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
-import type { RowOf } from "./row.js";
+import type { LabelOf, RowOf } from "./row.js";
 import { checkRows } from "./rows.js";
 
 export type { LoadOptions } from "./load-options.js";
@@ -35,7 +37,7 @@ const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
 export async function load<C = unknown>(
   path: string,
   options: LoadOptions = {},
-): Promise<Predictor<RowOf<C>>> {
+): Promise<Predictor<RowOf<C>, LabelOf<C>>> {
   const { checkpoint: choice, backend: name, threads = 1 } = checkLoadOptions(options);
   const checkpoint = await findCheckpoint(path, choice);
   await importOwnModel(checkpoint);
@@ -44,10 +46,12 @@ export async function load<C = unknown>(
 }
 
 /** Scores rows of plain JavaScript objects, on the calling thread. */
-export class Predictor<Row = Readonly<Record<string, unknown>>> {
+export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends string = string> {
   /** The resolved config that the model was trained with. */
   readonly config: Config;
   readonly features: FittedFeatures;
+  /** The labels that the model was trained on, in the order of its outputs. */
+  readonly labels: readonly Label[];
   /** Numbers that the model predicts for a row. */
   readonly outputs: number;
   /** Training steps that the parameters have seen. */
@@ -59,15 +63,16 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
   constructor(private readonly model: TrainedModel) {
     this.config = model.config;
     this.features = model.features;
-    this.outputs = outputsOf(model.config.train.loss);
+    this.labels = labelNames(model.config.data.label) as readonly Label[];
+    this.outputs = outputsOf(model.config.train.loss, this.labels);
     this.step = model.checkpoint.manifest.step;
     this.encoder = createEncoder(model.features);
     this.columns = [...new Set(model.features.features.flatMap(({ reading }) => reading.columns))];
   }
 
   /**
-   * Probabilities [rows], in the order of the rows; with the loss `squaredError` the predicted numbers; with
-   * `softmaxCrossEntropy` the probabilities of the classes, [rows, classes] row-major. A row has every column that the
+   * Probabilities [rows], in the order of the rows, of several labels [rows, labels] row-major; with the loss
+   * `squaredError` the predicted numbers; with `softmaxCrossEntropy` the probabilities of the classes, [rows, classes]. A row has every column that the
    * features read; `null` is a missing value.
    * @throws DataError naming the first row and column that is not there, or feature that cannot be read
    */
@@ -75,9 +80,20 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
     return predictionsOf(this.config.train.loss, this.logits(rows));
   }
 
+  /**
+   * {@link predict} by label: `predictLabels(rows).buy[2]` is that of the third row.
+   * @throws DataError where the model predicts classes, besides those of {@link predict}
+   */
+  predictLabels(rows: readonly Row[]): Readonly<Record<Label, Float32Array>> {
+    if (this.outputs !== this.labels.length) throw this.severalNumbers("predictLabels()", "one a label");
+    const predictions = this.predict(rows);
+    const columns = this.labels.map((name, k) => [name, columnOf(predictions, k, this.outputs)]);
+    return Object.fromEntries(columns);
+  }
+
   /** The probability of one row. @throws DataError where the model predicts several numbers a row */
   predictOne(row: Row): number {
-    if (this.outputs !== 1) throw this.severalNumbers();
+    if (this.outputs !== 1) throw this.severalNumbers("predictOne()", "one");
     return this.predict([row])[0];
   }
 
@@ -100,12 +116,13 @@ export class Predictor<Row = Readonly<Record<string, unknown>>> {
     return this.model.executable.runSync(request).get(LOGITS)!;
   }
 
-  private severalNumbers(): DataError {
+  private severalNumbers(where: string, gives: string): DataError {
+    const ofLabels = this.outputs === this.labels.length;
     return new DataError({
-      what: "the model predicts several numbers for a row, and predictOne() gives one",
-      where: "predictOne()",
-      got: `${this.outputs} classes`,
-      next: "Call predict([row]), which gives them all.",
+      what: `the model predicts several numbers for a row, and ${where} gives ${gives}`,
+      where,
+      got: ofLabels ? `the labels ${this.labels.join(", ")}` : `${this.outputs} classes`,
+      next: `Call ${ofLabels ? "predictLabels" : "predict"}([row]), which gives them all.`,
     });
   }
 

@@ -66,3 +66,12 @@ export type RowOf<C> = C extends { features: readonly (infer F)[] }
     ? Readonly<Record<string, unknown>>
     : { readonly [K in keyof Intersection<RecordsOf<F>>]: Intersection<RecordsOf<F>>[K] }
   : Readonly<Record<string, unknown>>;
+
+/** The labels of a config: `LabelOf<typeof config>`; any names where its type is not known. */
+export type LabelOf<C> = C extends { data: { label: infer L } }
+  ? L extends string
+    ? L
+    : L extends readonly (infer E extends string)[]
+      ? E
+      : string
+  : string;

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { isBetter, METRIC_DIRECTIONS, MONITORED_METRICS } from "../metrics/metric.js";
+import { directionOf, isBetter, watchedMetricSchema } from "../metrics/index.js";
 
 /** The `earlyStopping` section of a config: stop when a validation metric no longer improves. */
 export const earlyStoppingSchema = z.strictObject({
   /** Its direction (AUC up, losses down) is known from its name. */
-  metric: z.enum(MONITORED_METRICS).default("auc"),
+  metric: watchedMetricSchema.default("auc"),
   /** Evaluations without improvement that stop the training; 1 stops at the first. */
   patience: z.number().int().positive().default(2),
   /** An improvement is a change for the better by more than this. */
@@ -33,7 +33,7 @@ export function observeEvaluation(
   step: number,
   value: number,
 ): EarlyStoppingState {
-  const improved = isBetter(value, state.best, METRIC_DIRECTIONS[metric], minDelta);
+  const improved = isBetter(value, state.best, directionOf(metric), minDelta);
   return improved ? { best: value, bestStep: step, stale: 0 } : { ...state, stale: state.stale + 1 };
 }
 

@@ -1,7 +1,15 @@
 import type { Executable } from "../backends/backend.js";
+import type { Config } from "../config/config.js";
+import { labelNames } from "../config/data.js";
 import type { ColumnSet, FloatColumn, IdColumn } from "../data/columns.js";
 import { DataError } from "../errors.js";
-import { type Evaluation, evaluateBinary, evaluateClasses, evaluateRegression } from "../metrics/index.js";
+import {
+  type Evaluation,
+  evaluateBinary,
+  evaluateClasses,
+  evaluateRegression,
+  evaluationOf,
+} from "../metrics/index.js";
 import { classesOf, outputsOf, predictsNumbers } from "./loss.js";
 import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./model-graphs.js";
 import type { TrainConfig } from "./train-config.js";
@@ -36,22 +44,40 @@ export async function predictLogits(
   return logits;
 }
 
-/** The settings of training that say what is measured. */
-export type MetricSettings = Pick<TrainConfig, "loss" | "groups">;
+/** What says how scored rows are measured. */
+export interface MetricSettings extends Pick<TrainConfig, "loss" | "groups"> {
+  /** The names of the labels. */
+  readonly labels: readonly string[];
+}
+
+export function metricSettings({ data, train }: Pick<Config, "data" | "train">): MetricSettings {
+  return { loss: train.loss, groups: train.groups, labels: labelNames(data.label) };
+}
 
 /** What metrics are computed from. */
 export interface Scored {
   /** [N, outputs] */
   readonly logits: Float32Array;
-  /** [N] */
+  /** [N, labels] */
   readonly labels: Float32Array;
   readonly weights?: Float32Array;
   /** Equal ids are one group; needed where the settings name groups. */
   readonly groups?: Int32Array;
 }
 
-/** Every metric of scored rows. @throws MetricError */
-export function measure({ logits, labels, weights, groups }: Scored, settings: MetricSettings): Evaluation {
+/** Every metric of scored rows, of each label. @throws MetricError */
+export function measure(scored: Scored, settings: MetricSettings): Evaluation {
+  const { labels: names } = settings;
+  const { logits, labels } = scored;
+  if (names.length === 1) return measureLabel(scored, settings);
+  const evaluations = names.map((name, k) => {
+    const [z, y] = [logits, labels].map((values) => columnOf(values, k, names.length));
+    return [name, measureLabel({ ...scored, logits: z, labels: y }, settings)] as const;
+  });
+  return evaluationOf(new Map(evaluations));
+}
+
+function measureLabel({ logits, labels, weights, groups }: Scored, settings: MetricSettings): Evaluation {
   const classes = classesOf(settings.loss);
   if (classes !== undefined) return evaluateClasses(logits, labels, classes, weights);
   if (predictsNumbers(settings.loss)) return evaluateRegression(logits, labels, weights);
@@ -66,7 +92,7 @@ export async function evaluate(
   settings: MetricSettings,
   onRows?: (rows: number) => void,
 ): Promise<Evaluation> {
-  const logits = await predictLogits(executable, data, outputsOf(settings.loss), onRows);
+  const logits = await predictLogits(executable, data, outputsOf(settings.loss, settings.labels), onRows);
   const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
   const groups = settings.groups && columnIds(data, settings.groups.by);
   return measure({ logits, labels: columnValues(data, LABEL_INPUT), weights, groups }, settings);
@@ -80,11 +106,19 @@ export function columnIds(data: ColumnSet, name: string): Int32Array {
   return Int32Array.from({ length: data.rows }, (_, row) => ids[offset + row * stride]);
 }
 
-/** A column of one number a row, gathered. */
+/** A column of numbers, gathered [rows, width]. */
 export function columnValues(data: ColumnSet, name: string): Float32Array {
   const column = data.columns.get(name) as FloatColumn | undefined;
   if (!column) throw new DataError({ what: "the data has no such column", where: name });
-  const values = new Float32Array(data.rows);
-  for (let row = 0; row < data.rows; row++) values[row] = column.data[column.offset + row * column.stride];
+  const { data: source, offset, stride, width } = column;
+  const values = new Float32Array(data.rows * width);
+  for (let row = 0; row < data.rows; row++)
+    for (let i = 0; i < width; i++) values[row * width + i] = source[offset + row * stride + i];
   return values;
+}
+
+/** Column k of a row-major matrix [N, width]. */
+export function columnOf(matrix: Float32Array, k: number, width: number): Float32Array {
+  if (width === 1) return matrix;
+  return Float32Array.from({ length: matrix.length / width }, (_, row) => matrix[row * width + k]);
 }

@@ -4,6 +4,7 @@ import type { GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { softmaxRows } from "../metrics/index.js";
 import { add, multiply, scale } from "../ops/arithmetic.js";
+import { slice } from "../ops/concat.js";
 import { constantRows } from "../ops/constant-rows.js";
 import { focalCrossEntropy } from "../ops/focal-loss.js";
 import { sigmoidCrossEntropy } from "../ops/loss.js";
@@ -45,8 +46,8 @@ export const predictsNumbers = ({ kind }: Loss): boolean => kind === "squaredErr
 export const classesOf = (loss: Loss): number | undefined =>
   loss.kind === "softmaxCrossEntropy" ? loss.classes : undefined;
 
-/** Columns of the model's logits. */
-export const outputsOf = (loss: Loss): number => classesOf(loss) ?? 1;
+/** Columns of the model's logits: one for each label, or for each class. */
+export const outputsOf = (loss: Loss, labels: readonly string[]): number => classesOf(loss) ?? labels.length;
 
 /** What labels the loss takes: rows with others are quarantined. */
 export function labelsOf(loss: Loss): LabelKind {
@@ -56,8 +57,8 @@ export function labelsOf(loss: Loss): LabelKind {
 }
 
 /**
- * What the model says to people: the probability of a positive label, the probabilities of the classes [N, classes], or
- * the number itself.
+ * What the model says to people: the probability that a label is positive, [N, labels], the probabilities of the
+ * classes, [N, classes], or the number itself.
  */
 export function predictionsOf(loss: Loss, logits: Float32Array): Float32Array {
   const classes = classesOf(loss);
@@ -66,15 +67,35 @@ export function predictionsOf(loss: Loss, logits: Float32Array): Float32Array {
 }
 
 /** The names of the columns of {@link predictionsOf} in files. */
-export function predictionNames(loss: Loss): string[] {
+export function predictionNames(loss: Loss, labels: readonly string[]): string[] {
   const classes = classesOf(loss);
-  return classes === undefined
-    ? ["prediction"]
-    : Array.from({ length: classes }, (_, c) => `prediction_${c}`);
+  if (classes !== undefined) return Array.from({ length: classes }, (_, c) => `prediction_${c}`);
+  return labels.length === 1 ? ["prediction"] : labels.map((label) => `prediction_${label}`);
 }
 
-/** The loss of each row [B, 1], from its logits [B, outputs] and label [B, 1]. */
-export function lossOf(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: Tensor): Tensor {
+/**
+ * The loss of each row [B, 1], from its logits [B, outputs] and labels [B, labels]. Of several labels, label k with the
+ * logit k: the sum of their losses, each times its weight.
+ */
+export function lossOf(
+  builder: GraphBuilder,
+  loss: Loss,
+  logits: Tensor,
+  labels: Tensor,
+  weights: readonly number[] = [],
+): Tensor {
+  const count = labels.shape[1] as number;
+  if (count === 1) return lossOfLabel(builder, loss, logits, labels);
+  const { apply } = builder;
+  const columnOf = (x: Tensor, k: number) => apply(slice, [x], { start: k, size: 1 })[0];
+  const losses = Array.from({ length: count }, (_, k) => {
+    const unweighted = lossOfLabel(builder, loss, columnOf(logits, k), columnOf(labels, k));
+    return apply(scale, [unweighted], { factor: weights[k] ?? 1 })[0];
+  });
+  return losses.reduce((sum, next) => apply(add, [sum, next], {})[0]);
+}
+
+function lossOfLabel(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: Tensor): Tensor {
   const { apply } = builder;
   switch (loss.kind) {
     case "binaryCrossEntropy":

@@ -13,7 +13,7 @@ import { autodiff } from "../passes/autodiff.js";
 import { simplify } from "../passes/compile.js";
 import { inPrecision } from "../passes/precision.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
-import { type Loss, lossOf } from "./loss.js";
+import { classesOf, type Loss, lossOf } from "./loss.js";
 
 /** Names of the outputs of model graphs, and of the inputs that are no features. */
 export const LOGITS = "logits";
@@ -36,24 +36,26 @@ export interface TrainingSettings extends UpdateSettings {
   readonly weighted: boolean;
   /** Default: binary cross-entropy. */
   readonly loss?: Loss;
+  /** Of several labels, in their order; default 1 each. */
+  readonly labelWeights?: readonly number[];
 }
 
 const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
 
 /**
  * One training step: forward, the loss averaged over the batch (weighted by the sample weights where there are any),
- * gradients, updates. Outputs: `logits` [B, outputs], `labels` [B, 1], `loss` [1].
+ * gradients, updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1].
  */
 export function trainingGraph(
   spec: ModelSpec,
-  { weighted, loss = CROSS_ENTROPY, ...updates }: TrainingSettings,
+  { weighted, loss = CROSS_ENTROPY, labelWeights, ...updates }: TrainingSettings,
 ): Graph {
   const builder = new GraphBuilder();
   const logits = forward(builder, spec, "training");
-  const labels = column(builder, LABEL_INPUT);
-  const losses = lossOf(builder, loss, logits, labels);
+  const labels = numbers(builder, LABEL_INPUT, classesOf(loss) === undefined ? (spec.outputs ?? 1) : 1);
+  const losses = lossOf(builder, loss, logits, labels, labelWeights);
   const weightedLosses = weighted
-    ? builder.apply(multiply, [losses, column(builder, WEIGHT_INPUT)], {})[0]
+    ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_INPUT, 1)], {})[0]
     : losses;
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
@@ -98,6 +100,6 @@ function checkLogits(logits: Tensor, outputs: number, kind: string): void {
   });
 }
 
-function column(builder: GraphBuilder, name: string): Tensor {
-  return builder.apply(input, [], { name, type: { dtype: "f32", shape: ["B", 1] }, limit: 0 })[0];
+function numbers(builder: GraphBuilder, name: string, width: number): Tensor {
+  return builder.apply(input, [], { name, type: f32("B", width), limit: 0 })[0];
 }

@@ -1,12 +1,21 @@
 import type { Config } from "../config/config.js";
+import { labelNames } from "../config/data.js";
 import type { FeatureInfo } from "../models/model.js";
 import { outputsOf } from "./loss.js";
-import type { ModelSpec } from "./model-graphs.js";
+import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 
 /** A config's model on features. */
 export function specOf(
-  { model, train }: Pick<Config, "model" | "train">,
+  { data, model, train }: Pick<Config, "data" | "model" | "train">,
   features: readonly FeatureInfo[],
 ): ModelSpec {
-  return { model, features, outputs: outputsOf(train.loss), precision: train.precision };
+  const outputs = outputsOf(train.loss, labelNames(data.label));
+  return { model, features, outputs, precision: train.precision };
+}
+
+/** What a config says of a training step. */
+export function trainingSettingsOf({ data, train }: Pick<Config, "data" | "train">): TrainingSettings {
+  const { optimizer: optimizers, l2, loss, clip, average } = train;
+  const labelWeights = labelNames(data.label).map((name) => train.labelWeights?.[name] ?? 1);
+  return { optimizers, l2, loss, clip, average, labelWeights, weighted: data.weight !== undefined };
 }

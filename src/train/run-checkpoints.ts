@@ -11,7 +11,7 @@ import {
 } from "../checkpoint/index.js";
 import { CheckpointError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import type { MonitoredMetric } from "../metrics/metric.js";
+import type { WatchedMetric } from "../metrics/metric.js";
 
 /** What the positions of a run refer to: the same steps read other rows where this differs. */
 export interface ReaderIdentity {
@@ -26,7 +26,7 @@ export class RunCheckpoints {
 
   constructor(
     private readonly runDir: string,
-    private readonly settings: { readonly keep: number; readonly metric: MonitoredMetric },
+    private readonly settings: { readonly keep: number; readonly metric: WatchedMetric },
   ) {}
 
   /**

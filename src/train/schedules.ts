@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isBetter, METRIC_DIRECTIONS, MONITORED_METRICS } from "../metrics/metric.js";
+import { directionOf, isBetter, watchedMetricSchema } from "../metrics/index.js";
 
 /*
  * The `schedule` section of a config: how the learning rate changes from the optimizer's own (the base rate). Lengths
@@ -85,7 +85,7 @@ const cosineRestartsSchema = z.strictObject({
 /** Multiplies the rate by `factor` whenever a validation metric has not improved for `patience` evaluations. */
 const reduceOnPlateauSchema = z.strictObject({
   kind: z.literal("reduceOnPlateau"),
-  metric: z.enum(MONITORED_METRICS).default("auc"),
+  metric: watchedMetricSchema.default("auc"),
   factor: z.number().gt(0).lt(1).default(0.1),
   /** Evaluations without improvement that lower the rate; 1 lowers it at the first. */
   patience: z.number().int().positive().default(1),
@@ -196,7 +196,7 @@ export function observeMetric(schedule: Schedule, state: ScheduleState, value: n
 }
 
 function observePlateau(schedule: ReduceOnPlateau, state: ScheduleState, value: number): ScheduleState {
-  const direction = METRIC_DIRECTIONS[schedule.metric];
+  const direction = directionOf(schedule.metric);
   if (isBetter(value, state.best, direction, schedule.minDelta)) return { ...state, best: value, stale: 0 };
   if (state.stale + 1 < schedule.patience) return { ...state, stale: state.stale + 1 };
   return { ...state, stale: 0, reductions: state.reductions + 1 };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { PRECISIONS } from "../graph/precision.js";
-import { MONITORED_METRICS, type MonitoredMetric } from "../metrics/metric.js";
+import { type MonitoredMetric, partsOf, type WatchedMetric, watchedMetricSchema } from "../metrics/index.js";
 import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
 import { rowsPerStep } from "./gradient-accumulation.js";
@@ -30,6 +30,8 @@ export const trainSchema = z
     seed: z.int().nonnegative().default(1),
     /** What training minimises. */
     loss: lossSchema.prefault({ kind: "binaryCrossEntropy" }),
+    /** Of several labels: how much the loss of each counts, by name; default 1. */
+    labelWeights: z.record(z.string(), z.number().positive()).optional(),
     /** How weights and tables are updated. */
     optimizer: optimizerSchema.prefault({}),
     /** Penalties on the size of weights. */
@@ -56,8 +58,11 @@ export const trainSchema = z
     metricsHalfLife: count.optional(),
     /** Steps between evaluations on the validation split; default once an epoch. */
     evaluateEvery: count.optional(),
-    /** The validation metric that names the best checkpoint. */
-    metric: z.enum(MONITORED_METRICS).default("auc"),
+    /**
+     * The validation metric that names the best checkpoint. Of several labels `<label>.<metric>` names one; without a
+     * label it is the metric of the first.
+     */
+    metric: watchedMetricSchema.default("auc"),
     /** Stops when a validation metric no longer improves. */
     earlyStopping: earlyStoppingSchema.optional(),
     /** When the run is saved. */
@@ -96,20 +101,25 @@ export const trainSchema = z
   });
 
 interface Watching {
-  readonly metric: MonitoredMetric;
-  readonly earlyStopping?: { readonly metric: MonitoredMetric };
+  readonly metric: WatchedMetric;
+  readonly earlyStopping?: { readonly metric: WatchedMetric };
   readonly optimizer: Optimizers;
 }
 
 /** Every place of the config that waits for a metric. */
-function watchedMetrics({ metric, earlyStopping, optimizer }: Watching) {
-  const watched: { path: (string | number)[]; metric: MonitoredMetric }[] = [{ path: ["metric"], metric }];
+export function watchedMetrics({ metric, earlyStopping, optimizer }: Watching) {
+  const watched: { path: (string | number)[]; metric: WatchedMetric }[] = [{ path: ["metric"], metric }];
   if (earlyStopping) watched.push({ path: ["earlyStopping", "metric"], metric: earlyStopping.metric });
-  for (const part of ["dense", "embedding"] as const) {
-    const { schedule } = optimizer[part];
-    if (schedule.kind === "reduceOnPlateau")
-      watched.push({ path: ["optimizer", part, "schedule", "metric"], metric: schedule.metric });
-  }
+  const settings = [
+    { path: ["optimizer"], of: optimizer },
+    ...optimizer.overrides.map((of, i) => ({ path: ["optimizer", "overrides", i], of })),
+  ];
+  for (const { path, of } of settings)
+    for (const part of ["dense", "embedding"] as const) {
+      const schedule = of[part]?.schedule;
+      if (schedule?.kind === "reduceOnPlateau")
+        watched.push({ path: [...path, part, "schedule", "metric"], metric: schedule.metric });
+    }
   return watched;
 }
 
@@ -131,13 +141,14 @@ const OF_CLASSES: readonly MonitoredMetric[] = [
 ];
 const OF_NUMBERS: readonly MonitoredMetric[] = ["meanSquaredError", "meanAbsoluteError", "xauc"];
 
-function whyUnmeasured(metric: MonitoredMetric, { loss, groups }: { loss: Loss; groups?: object }) {
+function whyUnmeasured(watched: WatchedMetric, { loss, groups }: { loss: Loss; groups?: object }) {
   const [predicted, measured] =
     classesOf(loss) !== undefined
       ? ["classes", OF_CLASSES]
       : predictsNumbers(loss)
         ? ["numbers", OF_NUMBERS]
         : ["probabilities", groups ? [...OF_PROBABILITIES, "groupedAuc"] : OF_PROBABILITIES];
+  const { metric } = partsOf(watched);
   if (measured.includes(metric)) return undefined;
   if (metric === "groupedAuc" && predicted === "probabilities") return "groupedAuc needs train.groups";
   return `${loss.kind} predicts ${predicted}, for which there is no ${metric}: name one of ${measured.join(", ")}`;

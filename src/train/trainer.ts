@@ -8,11 +8,11 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { fittedFeatureInfos } from "../models/feature-info.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
-import { evaluate, INFERENCE_BATCH } from "./evaluate.js";
+import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { checkAccumulation, rowsPerStep } from "./gradient-accumulation.js";
 import { type Initialized, initializeFrom } from "./initialize-from.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
-import { specOf } from "./model-spec.js";
+import { specOf, trainingSettingsOf } from "./model-spec.js";
 import { type LearningRate, learningRates } from "./optimizer-groups.js";
 import { Parameters } from "./parameters.js";
 import { RunCheckpoints } from "./run-checkpoints.js";
@@ -83,6 +83,7 @@ export class Trainer {
   private readonly checkpoints: RunCheckpoints;
   /** Of the rows trained on, the older the less where the config says so. */
   private readonly metrics: TrainingMetrics;
+  private readonly measured: MetricSettings;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -96,15 +97,15 @@ export class Trainer {
     this.listener = options.listener ?? {};
     this.plan = new Plan(train.rows, rowsPerStep(settings), settings);
     const spec = specOf(config, fittedFeatureInfos(features));
-    const weighted = config.data.weight !== undefined;
-    const { optimizer: optimizers, l2, loss, clip, average, threads } = settings;
-    this.rates = learningRates(optimizers);
+    const { optimizer, loss, threads } = settings;
+    this.measured = metricSettings(config);
+    this.rates = learningRates(optimizer);
     this.checkpoints = new RunCheckpoints(options.runDir, {
       keep: settings.checkpoint.keep,
       metric: settings.metric,
     });
-    this.metrics = new TrainingMetrics(loss, settings.metricsHalfLife);
-    const graph = trainingGraph(spec, { optimizers, l2, weighted, loss, clip, average });
+    this.metrics = new TrainingMetrics(loss, this.measured.labels, settings.metricsHalfLife);
+    const graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(graph, settings);
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
@@ -145,7 +146,7 @@ export class Trainer {
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
     await this.parameters.load(checkpoint, { optimizer: false });
-    return evaluate(this.inference, data, this.options.config.train, onRows);
+    return evaluate(this.inference, data, this.measured, onRows);
   }
 
   private async start(): Promise<boolean> {
@@ -284,7 +285,7 @@ export class Trainer {
     if (!valid) return;
     this.listener.evaluationStarted?.(valid.rows);
     const onRows = (rows: number) => this.listener.evaluatedRows?.(rows);
-    const evaluation = await evaluate(this.inference, valid, config.train, onRows);
+    const evaluation = await evaluate(this.inference, valid, this.measured, onRows);
     const metrics = metricValues(evaluation);
     log.write(this.position, "valid", metrics);
     this.lastEvaluation = { step: this.position.step, metrics };

@@ -1,26 +1,38 @@
 import { FadingMean, largestOf, type MetricResult, StreamingAuc } from "../metrics/index.js";
+import { columnOf } from "./evaluate.js";
 import { classesOf, type Loss, predictsNumbers } from "./loss.js";
 
 /**
  * What training shows of the rows it has just trained on, in constant memory: the AUC of probabilities, the accuracy of
- * classes, the mean absolute error of numbers. Weights do not count.
+ * classes, the mean absolute error of numbers; of several labels, each. Weights do not count.
  */
 export class TrainingMetrics {
-  readonly #metrics: Readonly<Record<string, StreamingMetric>>;
+  /** By label, then name. */
+  readonly #metrics: readonly Readonly<Record<string, StreamingMetric>>[];
 
   /** @param halfLifeRows rows after which a row counts half; left out, all rows count alike */
-  constructor(loss: Loss, halfLifeRows?: number) {
-    this.#metrics = streamingMetrics(loss, halfLifeRows);
+  constructor(loss: Loss, labels: readonly string[], halfLifeRows?: number) {
+    this.#metrics = labels.map((label) => {
+      const metrics = Object.entries(streamingMetrics(loss, halfLifeRows));
+      const named = (name: string) => (labels.length === 1 ? name : `${label}.${name}`);
+      return Object.fromEntries(metrics.map(([name, metric]) => [named(name), metric]));
+    });
   }
 
-  /** @param logits [N, outputs] @param labels [N] */
+  /** @param logits [N, outputs] @param labels [N, labels] */
   add(logits: Float32Array, labels: Float32Array): void {
-    for (const metric of Object.values(this.#metrics)) metric.add(logits, labels);
+    const width = this.#metrics.length;
+    this.#metrics.forEach((metrics, k) => {
+      const [z, y] = [logits, labels].map((values) => columnOf(values, k, width));
+      for (const metric of Object.values(metrics)) metric.add(z, y);
+    });
   }
 
   /** Those that are defined. */
   values(): Record<string, number> {
-    const results = Object.entries(this.#metrics).map(([name, metric]) => [name, metric.result()] as const);
+    const results = this.#metrics
+      .flatMap((metrics) => Object.entries(metrics))
+      .map(([name, metric]) => [name, metric.result()] as const);
     return Object.fromEntries(
       results.flatMap(([name, result]) => (result.defined ? [[name, result.value]] : [])),
     );
@@ -28,7 +40,7 @@ export class TrainingMetrics {
 
   /** Forgets every row. */
   reset(): void {
-    for (const metric of Object.values(this.#metrics)) metric.reset();
+    for (const metric of this.#metrics.flatMap((metrics) => Object.values(metrics))) metric.reset();
   }
 }
 

@@ -4,7 +4,7 @@ import { evaluateSource } from "../../run/score.js";
 import { otherSource, splitSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
 import { modelOptions, openModelOf } from "../model-options.js";
-import { count, metricsTable, percent } from "../tables.js";
+import { count, metricsTable, positiveShares } from "../tables.js";
 import { choiceOption, command, listOption, UsageError } from "../usage.js";
 
 export const evaluate = command(
@@ -49,9 +49,8 @@ export const evaluate = command(
       );
       return;
     }
-    const rate = evaluation.baseRate.defined ? `, ${percent(evaluation.baseRate.value)} positive` : "";
     const on = files.length > 0 ? files.join(", ") : `the ${split} split`;
-    console.log(`${name} on ${on}: ${count(rows.used)} rows${rate}`);
+    console.log(`${name} on ${on}: ${count(rows.used)} rows${positiveShares(evaluation)}`);
     if (rows.refused > 0) {
       console.log(
         `${count(rows.read)} read = ${count(rows.used)} measured + ${count(rows.refused)} refused:`,

@@ -9,7 +9,7 @@ import { type RunResult, trainRun } from "../../run/train-run.js";
 import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
-import { count, metricsTable, percent } from "../tables.js";
+import { count, metricsTable, positiveShares } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 
@@ -124,10 +124,10 @@ function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
 
 function tellResults({ report, results }: RunResult, runDir: string): void {
   if (results.length > 0) {
-    const { rows, baseRate } = results[0].evaluation;
-    const rate = baseRate.defined ? `, ${percent(baseRate.value)} positive` : "";
+    const { evaluation } = results[0];
+    const measured = `${count(evaluation.rows)} rows${positiveShares(evaluation)}`;
     const seen = report.measuredOn === "valid" ? " (which also chose the checkpoint: set a test split)" : "";
-    console.log(`\nMeasured on the ${report.measuredOn} split, ${count(rows)} rows${rate}${seen}:`);
+    console.log(`\nMeasured on the ${report.measuredOn} split, ${measured}${seen}:`);
     console.log(metricsTable(results));
   } else console.log("\nThere is no valid or test split to measure on: set one in data.");
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;

@@ -1,0 +1,51 @@
+import { ConfigError } from "../errors.js";
+import { partsOf } from "../metrics/index.js";
+import { classesOf } from "../train/loss.js";
+import { watchedMetrics } from "../train/train-config.js";
+import type { Config } from "./config.js";
+import { labelNames } from "./data.js";
+import { formatPath } from "./issues.js";
+
+/**
+ * What the training section says of labels, against those of the data section.
+ * @throws ConfigError where the loss has no output for each of several labels, or a label is named that there is not
+ */
+export function checkLabels({ data, train }: Pick<Config, "data" | "train">): void {
+  const labels = labelNames(data.label);
+  if (labels.length > 1 && classesOf(train.loss) !== undefined)
+    throw new ConfigError({
+      what: `${train.loss.kind} predicts the classes of one label`,
+      where: "data.label",
+      got: labels.join(", "),
+      expected: "one column",
+      next: 'Keep one label, or use the loss "binaryCrossEntropy", which several labels have one each of.',
+    });
+  for (const name of Object.keys(train.labelWeights ?? {}))
+    checkName(["train", "labelWeights", name], name, labels, labels);
+  for (const { path, metric } of watchedMetrics(train)) {
+    const { label, metric: name } = partsOf(metric);
+    if (label !== undefined)
+      checkName(
+        ["train", ...path],
+        label,
+        labels,
+        labels.length === 1 ? [name] : labels.map((of) => `${of}.${name}`),
+      );
+  }
+}
+
+function checkName(
+  path: readonly (string | number)[],
+  name: string,
+  labels: readonly string[],
+  expected: readonly string[],
+): void {
+  if (labels.length > 1 && labels.includes(name)) return;
+  throw new ConfigError({
+    what: labels.length > 1 ? "data.label has no such label" : "there is one label, which needs no name here",
+    where: formatPath(path),
+    got: name,
+    expected: labels.length > 1 ? `one of ${expected.join(", ")}` : undefined,
+    next: labels.length > 1 ? "Correct the name, or add the column to data.label." : "Leave the label out.",
+  });
+}
