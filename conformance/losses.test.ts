@@ -10,13 +10,15 @@ import { simplify } from "../src/passes/compile.js";
 import { type Loss, lossOf, lossSchema } from "../src/train/loss.js";
 import { BACKENDS } from "./backends.js";
 
-/* Losses over several logits, and their gradients by these, as PyTorch has them (make_loss_fixtures.py). */
+/* Losses over several logits, of one label and of several, and their gradients by these, as PyTorch has them (make_loss_fixtures.py). */
 
 interface LossCase {
   readonly loss: unknown;
   /** [rows, outputs] */
   readonly logits: readonly (readonly number[])[];
-  readonly labels: readonly number[];
+  /** One a row, or of several labels [rows, outputs]. */
+  readonly labels: readonly (number | readonly number[])[];
+  readonly labelWeights?: readonly number[];
   readonly weights: readonly number[];
   /** Of each row. */
   readonly losses: readonly number[];
@@ -28,32 +30,31 @@ const CASES: readonly LossCase[] = JSON.parse(
   readFileSync(new URL("fixtures/losses.json", import.meta.url), "utf8"),
 );
 
-const number = (values: readonly number[]): Column => ({
-  kind: "f32",
-  data: Float32Array.from(values),
-  offset: 0,
-  stride: 1,
-  width: 1,
-});
+const numbers = (rows: LossCase["labels"]): Column => {
+  const width = rows.flat().length / rows.length;
+  return { kind: "f32", data: Float32Array.from(rows.flat()), offset: 0, stride: width, width };
+};
 
 /** The logits are the rows of a table, so that a parameter reaches the loss through them. */
-function lossGraph(loss: Loss, rows: number, outputs: number) {
+function lossGraph(loss: Loss, { logits: { length: rows, 0: first }, labels, labelWeights }: LossCase) {
   const builder = new GraphBuilder();
   const { apply } = builder;
   const init = { kind: "constant", value: 0 } as const;
   const [table] = apply(OPS.parameter, [], {
     name: "logits",
-    shape: [rows, outputs],
+    shape: [rows, first.length],
     role: "table",
     init,
     trainable: true,
   });
-  const column = (name: string): Tensor => apply(OPS.input, [], { name, type: f32("B", 1), limit: 0 })[0];
+  const column = (name: string, width: number): Tensor =>
+    apply(OPS.input, [], { name, type: f32("B", width), limit: 0 })[0];
   const [row] = apply(OPS.input, [], { name: "row", type: { dtype: "id", shape: ["B"] }, limit: rows });
   const [logits] = apply(OPS.embedding, [table, row], {});
-  const losses = lossOf(builder, loss, logits, column("label"));
+  const several = column("label", labels.flat().length / rows);
+  const losses = lossOf(builder, loss, logits, several, labelWeights);
   builder.output("losses", losses);
-  const [weighted] = apply(OPS.multiply, [losses, column("weight")], {});
+  const [weighted] = apply(OPS.multiply, [losses, column("weight", 1)], {});
   builder.output("loss", apply(OPS.batchMean, [weighted], {})[0]);
   const { graph, gradients } = autodiff(builder.finish(), "loss");
   const extended = new GraphBuilder(graph);
@@ -61,16 +62,17 @@ function lossGraph(loss: Loss, rows: number, outputs: number) {
   return simplify(extended.finish());
 }
 
-function evaluated({ loss, logits, labels, weights }: LossCase, backend: Backend) {
+function evaluated(example: LossCase, backend: Backend) {
+  const { loss, logits, labels, weights } = example;
   const rows = logits.length;
   const table = backend.allocate(rows * logits[0].length);
   table.set(logits.flat());
-  const graph = lossGraph(lossSchema.parse(loss), rows, logits[0].length);
+  const graph = lossGraph(lossSchema.parse(loss), example);
   const executable = backend.compile(graph, new Map([["logits", table]]), { maxBatch: rows, threads: 1 });
   const ids = Int32Array.from({ length: rows }, (_, i) => i);
   const columns = new Map<string, Column>([
-    ["label", number(labels)],
-    ["weight", number(weights)],
+    ["label", numbers(labels)],
+    ["weight", numbers(weights)],
     ["row", { kind: "id", data: ids, offset: 0, stride: 1 }],
   ]);
   const request = { columns, rows, start: 0, count: rows, batch: rows, seed: 0, firstStep: 0 };

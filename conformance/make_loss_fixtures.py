@@ -18,6 +18,24 @@ def softmax_case(classes, smoothing):
     return case(logits, labels, losses, loss={"kind": "softmaxCrossEntropy", "classes": classes, "labelSmoothing": smoothing})
 
 
+def labels_case(loss, label_weights, spread=3):
+    """Several labels, each with a logit of its own."""
+    count = len(label_weights)
+    logits = (torch.randn(ROWS, count) * spread).requires_grad_()
+    labels = torch.randint(2, (ROWS, count)).double()
+    smoothing = loss.get("labelSmoothing", 0)
+    target = labels * (1 - smoothing) + smoothing / 2
+    losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    if loss["kind"] == "focal":
+        p = torch.sigmoid(logits) * labels + torch.sigmoid(-logits) * (1 - labels)
+        alpha = loss["alpha"] * labels + (1 - loss["alpha"]) * (1 - labels)
+        losses = -alpha * (1 - p) ** loss["gamma"] * p.log()
+    if loss["kind"] == "squaredError":
+        losses = (logits - labels) ** 2
+    weighted = (losses * torch.tensor(label_weights)).sum(1)
+    return case(logits, labels, weighted, loss=loss, labelWeights=label_weights)
+
+
 def case(logits, labels, losses, **extra):
     weights = torch.rand(ROWS)
     (losses * weights).mean().backward()
@@ -34,5 +52,11 @@ def case(logits, labels, losses, **extra):
 torch.manual_seed(3)
 torch.set_default_dtype(torch.float64)
 cases = [softmax_case(*settings) for settings in [(2, 0), (3, 0.1), (7, 0), (20, 0.3)]]
+cases += [
+    labels_case({"kind": "binaryCrossEntropy"}, [1.0, 1.0]),
+    labels_case({"kind": "binaryCrossEntropy", "labelSmoothing": 0.2}, [1.0, 5.0, 0.25]),
+    labels_case({"kind": "focal", "gamma": 1.5, "alpha": 0.3}, [2.0, 0.5]),
+    labels_case({"kind": "squaredError"}, [1.0, 0.5], spread=1),
+]
 path = Path(__file__).parent / "fixtures" / "losses.json"
 path.write_text(json.dumps(cases, separators=(",", ":"), indent=None) + "\n")

@@ -1,6 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { partsOf } from "../metrics/index.js";
-import { classesOf } from "../train/loss.js";
+import { isOfOneLogit } from "../train/loss.js";
 import { watchedMetrics } from "../train/train-config.js";
 import type { Config } from "./config.js";
 import { labelNames } from "./data.js";
@@ -12,13 +12,13 @@ import { formatPath } from "./issues.js";
  */
 export function checkLabels({ data, train }: Pick<Config, "data" | "train">): void {
   const labels = labelNames(data.label);
-  if (labels.length > 1 && classesOf(train.loss) !== undefined)
+  if (labels.length > 1 && !isOfOneLogit(train.loss))
     throw new ConfigError({
-      what: `${train.loss.kind} predicts the classes of one label`,
+      what: `the loss ${train.loss.kind} is of one label`,
       where: "data.label",
       got: labels.join(", "),
       expected: "one column",
-      next: 'Keep one label, or use the loss "binaryCrossEntropy", which several labels have one each of.',
+      next: 'Keep one label, or use a loss such as "binaryCrossEntropy", which is summed over labels.',
     });
   for (const name of Object.keys(train.labelWeights ?? {}))
     checkName(["train", "labelWeights", name], name, labels, labels);

@@ -74,6 +74,7 @@ const typeNames: Readonly<Record<string, string>> = {
   array: "a list",
   object: "an object",
   record: "an object",
+  template_literal: '"<label>.<metric>" of one of several labels',
 };
 
 function describeUnknownKey(

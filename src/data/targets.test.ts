@@ -91,3 +91,39 @@ it("refuses the same rows in a scan and from objects", async () => {
     }
   }
 });
+
+it("packs several labels side by side, and names the one that a row is refused for", async () => {
+  const rows = [
+    { user: "a", click: 1, buy: 0, w: 2 },
+    { user: "a", click: 1, buy: 3, w: 1 },
+    { user: "a", click: null, buy: 7, w: 1 },
+    { user: "a", click: 0, buy: 1, w: -1 },
+    { user: "a", click: 0, buy: 1, w: 0.5 },
+  ];
+  const label = ["click", "buy"];
+  const options = { label, weight: "w" };
+  const data = dataSchema.parse({ train: { rows }, ...options, maxBadRows: 1, cacheDir: folder });
+  const features = featuresSchema.parse([{ kind: "id", name: "user", hash: 10 }]);
+  const { features: fitted, splits } = await prepareData({ data, features });
+  const both = ({ columns }: { columns: ReadonlyMap<string, unknown> }) => {
+    const { data: values, offset, stride, width } = columns.get("@label") as FloatColumn;
+    return [0, 1].map((row) => [...values.subarray(offset + row * stride, offset + row * stride + width)]);
+  };
+  expect(splits.train.rows).toBe(2);
+  expect(both(splits.train)).toEqual([
+    [1, 0],
+    [0, 1],
+  ]);
+  const refused = [
+    [2, "@label.buy", "neither 0 nor 1"],
+    [3, "@label.click", "missing value"],
+    [4, "@weight", "negative value"],
+  ];
+  for await (const batch of scanSource({ rows }, fitted, options)) {
+    expect(both(batch.columns)).toEqual(both(splits.train));
+    expect(batch.bad.map(({ row, feature, reason }) => [row, feature, reason])).toEqual(refused);
+  }
+  const { bad, columns } = packRows(fitted, rows, options);
+  expect(bad.map(({ row, feature, reason }) => [row + 1, feature, reason])).toEqual(refused);
+  expect(both({ columns })[0]).toEqual([1, 0]);
+});

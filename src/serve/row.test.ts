@@ -1,6 +1,7 @@
 import { expectTypeOf, it } from "vitest";
 import { defineConfig } from "../config/config.js";
-import type { RowOf } from "./row.js";
+import type { Predictor } from "./predictor.js";
+import type { LabelOf, RowOf } from "./row.js";
 
 it("rows have the columns that features read, computed ones included", () => {
   const config = defineConfig({
@@ -26,4 +27,16 @@ it("rows have the columns that features read, computed ones included", () => {
   >();
   expectTypeOf<Row["age"]>().toEqualTypeOf<number | null>();
   expectTypeOf<{ k: number }>().toExtend<Row["counts"]>();
+});
+
+it("labels are those of the config, and predictions by label have just these", () => {
+  const features = [{ kind: "number", name: "age" }] as const;
+  const model = { kind: "logisticRegression", features: ["age"] } as const;
+  const one = defineConfig({ data: { train: { rows: [] }, label: "y" }, features, model });
+  const two = defineConfig({ data: { train: { rows: [] }, label: ["click", "buy"] }, features, model });
+  expectTypeOf<LabelOf<typeof one>>().toEqualTypeOf<"y">();
+  expectTypeOf<LabelOf<typeof two>>().toEqualTypeOf<"click" | "buy">();
+  expectTypeOf<LabelOf<unknown>>().toEqualTypeOf<string>();
+  type Predictions = ReturnType<Predictor<RowOf<typeof two>, LabelOf<typeof two>>["predictLabels"]>;
+  expectTypeOf<Predictions>().toEqualTypeOf<Readonly<Record<"click" | "buy", Float32Array>>>();
 });

@@ -46,6 +46,9 @@ export const predictsNumbers = ({ kind }: Loss): boolean => kind === "squaredErr
 export const classesOf = (loss: Loss): number | undefined =>
   loss.kind === "softmaxCrossEntropy" ? loss.classes : undefined;
 
+/** Whether the loss is of one logit and one label, so that of several labels each has a logit of its own. */
+export const isOfOneLogit = (loss: Loss): boolean => classesOf(loss) === undefined;
+
 /** Columns of the model's logits: one for each label, or for each class. */
 export const outputsOf = (loss: Loss, labels: readonly string[]): number => classesOf(loss) ?? labels.length;
 

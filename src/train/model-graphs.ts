@@ -13,7 +13,7 @@ import { autodiff } from "../passes/autodiff.js";
 import { simplify } from "../passes/compile.js";
 import { inPrecision } from "../passes/precision.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
-import { classesOf, type Loss, lossOf } from "./loss.js";
+import { isOfOneLogit, type Loss, lossOf } from "./loss.js";
 
 /** Names of the outputs of model graphs, and of the inputs that are no features. */
 export const LOGITS = "logits";
@@ -52,7 +52,7 @@ export function trainingGraph(
 ): Graph {
   const builder = new GraphBuilder();
   const logits = forward(builder, spec, "training");
-  const labels = numbers(builder, LABEL_INPUT, classesOf(loss) === undefined ? (spec.outputs ?? 1) : 1);
+  const labels = numbers(builder, LABEL_INPUT, isOfOneLogit(loss) ? (spec.outputs ?? 1) : 1);
   const losses = lossOf(builder, loss, logits, labels, labelWeights);
   const weightedLosses = weighted
     ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_INPUT, 1)], {})[0]
