@@ -71,10 +71,10 @@ describe("errors in a config", () => {
     const error = await errorOf((config) => {
       config.train.batchSize = 0;
       config.train.seed = "one";
-      config.data.label = 7;
+      config.data.weight = 7;
     });
     says(error, {
-      where: "data.label: a value has the wrong type",
+      where: "data.weight: a value has the wrong type",
       got: "7",
       expected: "a text",
       next: "Then 2 more: train.batchSize, train.seed.",
