@@ -311,6 +311,15 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const operands = [s.row(1), s.row(classes), s.classes(classes)];
     return [s.apply(OPS.softmaxCrossEntropyGrad, operands, { smoothing: s.pick(0, 0.2) })];
   },
+  sessionLogSumExp: (s) => {
+    // Every row has a competitor on most draws; where none has, the result is -infinity, and its softplus 0.
+    const competition = s.apply(OPS.sessionLogSumExp, [s.row(2), s.classes(2), s.ids(s.size(4))], {});
+    return [s.apply(OPS.activation, [competition], { fn: "softplus" })];
+  },
+  sessionLogSumExpGrad: (s) => {
+    const operands = [s.row(2), s.classes(2), s.ids(s.size(4)), s.row(1)];
+    return [s.apply(OPS.sessionLogSumExpGrad, operands, {})];
+  },
   sumSquares: (s) => {
     const shape = s.pick([s.size()], [s.size(), s.size()]);
     return rowsOf(s, s.apply(OPS.sumSquares, [s.weight(...shape)], {}));

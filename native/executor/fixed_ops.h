@@ -12,4 +12,6 @@ Function constant, combine, update_running, sgd, adagrad, adam, moving_average, 
 
 Function fold_pairs, unfold_pairs;
 
+Function session_log_sum_exp, session_log_sum_exp_grad;
+
 }  // namespace pairloom::fixed_ops

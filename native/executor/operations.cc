@@ -84,6 +84,10 @@ const char* check_table_squares(const Program& p, const Instruction& i) {
   return i.operands.back().size() == kTableSumParts ? check_table(p, i) : "a sum for each part of the table";
 }
 
+const char* check_sessions(const Program& p, const Instruction& i) {
+  return p.buffer(i.operands[2]).dtype == DType::kId ? nullptr : "one session id a row";
+}
+
 constexpr auto kTile = Placement::kTile;
 constexpr auto kFixed = Placement::kFixed;
 constexpr auto kEither = Placement::kEither;
@@ -182,6 +186,10 @@ constexpr Operation kOperations[] = {
          kInPlace),
     tile(O::kSoftmaxCrossEntropy, "row[n] row[1] -> row[1]", "rate", t::softmax_cross_entropy),
     tile(O::kSoftmaxCrossEntropyGrad, "row[1] row[n] row[1] -> row[n]", "rate", t::softmax_cross_entropy_grad),
+    fixed(O::kSessionLogSumExp, "batch[2] batch[1] samples -> batch[1]", "", Split::kBatch, f::session_log_sum_exp,
+          check_sessions),
+    fixed(O::kSessionLogSumExpGrad, "batch[2] batch[1] samples batch[1] -> batch[2]", "", Split::kBatch,
+          f::session_log_sum_exp_grad, check_sessions),
     fixed(O::kSumSquares, "fixed[*] -> fixed[1]", "", Split::kWhole, f::sum_squares),
     fixed(O::kClipFactor, "fixed[*]... -> number", "real", Split::kWhole, f::clip_factor),
     fixed(O::kScaleByNumber, "fixed[n] number -> fixed[n]", "", Split::kElements, f::scale_by_number),

@@ -144,7 +144,9 @@ class HazardCheck {
   }
 
   // Ids were checked against their input's limit when they were loaded: the table must have at least as many rows.
+  // Only parameters are looked up by ids; sessions are compared.
   void check_ids(const Instruction& ins) {
+    if (p_.buffer(ins.operands[0]).space != Space::kParameter) return;
     for (const Operand& operand : ins.operands) {
       if (p_.buffer(operand).dtype == DType::kFloat || ins.opcode == Opcode::kInput) continue;
       const uint32_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];

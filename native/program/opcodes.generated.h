@@ -77,6 +77,8 @@ enum class Opcode : uint32_t {
   kTableSumSquares = 116,
   kSoftmaxCrossEntropy = 120,
   kSoftmaxCrossEntropyGrad = 121,
+  kSessionLogSumExp = 122,
+  kSessionLogSumExpGrad = 123,
 };
 
 struct OpcodeName {
@@ -156,6 +158,8 @@ inline constexpr OpcodeName kOpcodeNames[] = {
     {Opcode::kTableSumSquares, "tableSumSquares"},
     {Opcode::kSoftmaxCrossEntropy, "softmaxCrossEntropy"},
     {Opcode::kSoftmaxCrossEntropyGrad, "softmaxCrossEntropyGrad"},
+    {Opcode::kSessionLogSumExp, "sessionLogSumExp"},
+    {Opcode::kSessionLogSumExpGrad, "sessionLogSumExpGrad"},
 };
 
 }  // namespace pairloom

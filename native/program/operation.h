@@ -22,6 +22,7 @@ enum class Split {
   kPairs,     // ranges of the elements of each of the first half of the operands
   kTable,     // partitions of the table's rows
   kTableParts,  // partitions of the table's rows that unite those of the format
+  kBatch,       // one job, over the rows of the whole batch
 };
 
 struct Operation {

@@ -116,18 +116,20 @@ void verify_stages(const Program& p) {
   }
 }
 
-// Writes of a tile stage stay in its rows and groups; writes of a fixed stage are fixed.
-void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where) {
+// Writes of a tile stage stay in its rows and groups; writes of a fixed stage are fixed, or of the whole batch.
+void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where, Split split) {
   const Space space = p.buffer(o).space;
+  if (split == Split::kBatch && space == Space::kBatch) return;
   const bool tile_write = is_row(space) || space == Space::kPartial;
   if (tile_write == (kind == StageKind::kTile)) return;
   refuse(where, "an output is in a space that this kind of stage does not write",
          "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0 or 2");
 }
 
-void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, bool table_operand) {
+void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, Split split) {
   const Space space = p.buffer(o).space;
-  if (kind == StageKind::kFixed && is_row(space) && !table_operand) {
+  const bool whole_batch = split == Split::kTable || split == Split::kTableParts || split == Split::kBatch;
+  if (kind == StageKind::kFixed && is_row(space) && !whole_batch) {
     refuse(where, "a row operand in a fixed stage", "space " + std::to_string(uint32_t(space)), "a fixed operand");
   }
 }
@@ -154,9 +156,8 @@ std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind
       match_operands(p, instruction, operation->operands, operation->attributes, "program " + where);
   for (size_t i = 0; i < accesses.size(); ++i) {
     const Operand& operand = instruction.operands[i];
-    if (accesses[i].written) verify_write(p, operand, kind, where);
-    const bool of_table = operation->split == Split::kTable || operation->split == Split::kTableParts;
-    if (accesses[i].read) verify_reads(p, operand, kind, where, of_table);
+    if (accesses[i].written) verify_write(p, operand, kind, where, operation->split);
+    if (accesses[i].read) verify_reads(p, operand, kind, where, operation->split);
   }
   if (operation->check != nullptr) {
     if (const char* expected = operation->check(p, instruction)) {

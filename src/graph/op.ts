@@ -13,7 +13,7 @@ export type NoAttrs = Record<string, never>;
  * - `source`: made by the caller (input, parameter, scalar);
  * - `rowwise`: output row b depends on input row b and on fixed inputs only;
  * - `reduces`: sums (or otherwise folds) the rows into a fixed output;
- * - `fixed`: works on fixed tensors, or, as a table update does, on the whole batch at once.
+ * - `fixed`: works on fixed tensors, or, as a table update does, on the whole batch at once; it may give rows.
  */
 export type Execution = "source" | "rowwise" | "reduces" | "fixed";
 

@@ -358,6 +358,11 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
       elements: [5, 15, 5, 15],
     },
   ],
+  // A row: a comparison, a difference, an exponential, a sum.
+  sessionLogSumExp: [{ shapes: [[B, 2], [B, 1], [B], [B, 1]], flops: 20, elements: [10, 5, 5, 5] }],
+  sessionLogSumExpGrad: [
+    { shapes: [[B, 2], [B, 1], [B], [B, 1], [B, 2]], flops: 20, elements: [10, 5, 5, 5, 10] },
+  ],
   sumSquares: [{ shapes: [[2, 3], [1]], flops: 12, elements: [6, 1] }],
   // Two sums: an addition, a root, an addition, a quotient, a comparison.
   clipFactor: [{ shapes: [[1], [1], [1]], flops: 5, elements: [1, 1, 1] }],

@@ -31,6 +31,7 @@ import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad 
 import { adagrad, adam, movingAverage, sgd } from "./optimizers.js";
 import { reshape } from "./reshape.js";
 import { scaleColumns } from "./scale-columns.js";
+import { sessionLogSumExp, sessionLogSumExpGrad } from "./session-log-sum-exp.js";
 import { softmax, softmaxGrad } from "./softmax.js";
 import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./softmax-loss.js";
 import { constant, input, parameter, scalar } from "./sources.js";
@@ -111,6 +112,8 @@ export const OPS = {
   focalCrossEntropyGrad,
   softmaxCrossEntropy,
   softmaxCrossEntropyGrad,
+  sessionLogSumExp,
+  sessionLogSumExpGrad,
   sumSquares,
   clipFactor,
   scaleByNumber,

@@ -135,6 +135,8 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   focalCrossEntropyGrad: [{ operands: [column, column] }],
   softmaxCrossEntropy: [{ operands: [f32("B", 3), f32("B", 3)] }, { operands: [f32("B", 3)] }],
   softmaxCrossEntropyGrad: [{ operands: [f32("B", 3), f32("B", 3), column] }, { operands: [column, column] }],
+  sessionLogSumExp: [{ operands: [f32("B", 3), column, ids] }, { operands: [f32("B", 2), column, column] }],
+  sessionLogSumExpGrad: [{ operands: [f32("B", 2), column, ids] }],
   sumSquares: [{ operands: [f32("B", 2)] }, { operands: [] }],
   clipFactor: [{ operands: [] }, { operands: [f32(1), column] }],
   scaleByNumber: [{ operands: [f32(2), f32(2)] }, { operands: [column, lr] }],

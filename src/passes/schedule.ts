@@ -26,7 +26,7 @@ const START: Position = { phase: -1, level: 0 };
 
 /**
  * Splits a graph into stages so that a thread can take a tile of rows through as much as possible: only a row
- * equation that needs the result of a reduction (batch normalisation) opens a new phase. Updates in place come after
+ * equation that needs the result of a fixed stage (a reduction, as in batch normalisation) opens a new phase. Updates in place come after
  * every reader of the old value; updates that share what one of them changes keep the order of the graph.
  */
 export function schedule(graph: Graph): Stage[] {
@@ -85,11 +85,14 @@ function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): 
   );
 }
 
-/** A row equation waits for the phase of its rows, and for the phase after the one that makes a fixed operand. */
+/**
+ * A row equation waits for the phase of its rows, and for the phase after the one that makes an operand in a fixed stage:
+ * a fixed tensor, or rows that depend on the whole batch.
+ */
 function rowPosition(node: Node, ready: Map<Tensor, Position>): Position {
   const phases = node.inputs.map((input) => {
     const position = ready.get(input)!;
-    return isRow(input) || position === START ? position.phase : position.phase + 1;
+    return position === START || position.level === 0 ? position.phase : position.phase + 1;
   });
   return { phase: Math.max(0, ...phases), level: 0 };
 }
