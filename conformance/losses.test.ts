@@ -20,6 +20,8 @@ interface LossCase {
   readonly labels: readonly (number | readonly number[])[];
   readonly labelWeights?: readonly number[];
   readonly weights: readonly number[];
+  /** Ids, where the loss is over sessions. */
+  readonly sessions?: readonly number[];
   /** Of each row. */
   readonly losses: readonly number[];
   /** Of the weighted mean loss, by the logits. */
@@ -52,7 +54,12 @@ function lossGraph(loss: Loss, { logits: { length: rows, 0: first }, labels, lab
   const [row] = apply(OPS.input, [], { name: "row", type: { dtype: "id", shape: ["B"] }, limit: rows });
   const [logits] = apply(OPS.embedding, [table, row], {});
   const several = column("label", labels.flat().length / rows);
-  const losses = lossOf(builder, loss, logits, several, labelWeights);
+  const [sessions] = apply(OPS.input, [], {
+    name: "session",
+    type: { dtype: "id", shape: ["B"] },
+    limit: rows,
+  });
+  const losses = lossOf(builder, loss, { logits, labels: several, sessions, labelWeights });
   builder.output("losses", losses);
   const [weighted] = apply(OPS.multiply, [losses, column("weight", 1)], {});
   builder.output("loss", apply(OPS.batchMean, [weighted], {})[0]);
@@ -63,7 +70,7 @@ function lossGraph(loss: Loss, { logits: { length: rows, 0: first }, labels, lab
 }
 
 function evaluated(example: LossCase, backend: Backend) {
-  const { loss, logits, labels, weights } = example;
+  const { loss, logits, labels, weights, sessions = [] } = example;
   const rows = logits.length;
   const table = backend.allocate(rows * logits[0].length);
   table.set(logits.flat());
@@ -74,6 +81,7 @@ function evaluated(example: LossCase, backend: Backend) {
     ["label", numbers(labels)],
     ["weight", numbers(weights)],
     ["row", { kind: "id", data: ids, offset: 0, stride: 1 }],
+    ["session", { kind: "id", data: Int32Array.from(sessions), offset: 0, stride: 1 }],
   ]);
   const request = { columns, rows, start: 0, count: rows, batch: rows, seed: 0, firstStep: 0 };
   return executable.runSync({ ...request, scalars: new Map() });

@@ -36,6 +36,25 @@ def labels_case(loss, label_weights, spread=3):
     return case(logits, labels, weighted, loss=loss, labelWeights=label_weights)
 
 
+def jrc_case(sessions, alpha):
+    logits = (torch.randn(ROWS, 2) * 3).requires_grad_()
+    labels = torch.randint(2, (ROWS,))
+    ids = torch.randint(sessions, (ROWS,))
+    calibration = F.cross_entropy(logits, labels, reduction="none")
+    losses = torch.stack([
+        alpha * calibration[i] + (1 - alpha) * ranking(logits, labels, ids, i) for i in range(ROWS)
+    ])
+    loss = {"kind": "jrc", "session": "session", "alpha": alpha}
+    return case(logits, labels, losses, loss=loss, sessions=ids.tolist())
+
+
+def ranking(logits, labels, ids, i):
+    """-log of the share that row i has of a softmax over itself and the rows of the other label in its session."""
+    y = labels[i]
+    rivals = [j for j in range(ROWS) if ids[j] == ids[i] and labels[j] != y]
+    return -F.log_softmax(logits[[i] + rivals, y], dim=0)[0]
+
+
 def case(logits, labels, losses, **extra):
     weights = torch.rand(ROWS)
     (losses * weights).mean().backward()
@@ -58,5 +77,6 @@ cases += [
     labels_case({"kind": "focal", "gamma": 1.5, "alpha": 0.3}, [2.0, 0.5]),
     labels_case({"kind": "squaredError"}, [1.0, 0.5], spread=1),
 ]
+cases += [jrc_case(*settings) for settings in [(1, 0), (4, 0.5), (12, 0.2), (ROWS, 1)]]
 path = Path(__file__).parent / "fixtures" / "losses.json"
 path.write_text(json.dumps(cases, separators=(",", ":"), indent=None) + "\n")

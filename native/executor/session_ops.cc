@@ -9,7 +9,7 @@
 namespace pairloom::fixed_ops {
 namespace {
 
-constexpr float kNone = -std::numeric_limits<float>::infinity();
+constexpr double kNone = -std::numeric_limits<double>::infinity();
 
 // The first operands of both operations.
 struct Batch {
@@ -26,9 +26,8 @@ struct Batch {
 template <class F>
 void each_session(const Batch& batch, Worker& worker, F f) {
   const uint32_t rows = worker.step->rows;
+  worker.table.hold(rows);
   auto &keys = worker.table.keys, &spare = worker.table.spare;
-  keys.resize(std::max<size_t>(keys.size(), rows));
-  spare.resize(std::max<size_t>(spare.size(), rows));
   for (uint32_t row = 0; row < rows; ++row) keys[row] = uint64_t{batch.session(row)} << 32 | row;
   const uint64_t* sorted = sort_by_row(keys.data(), spare.data(), rows, uint64_t{1} << 31);
   for (const uint64_t *first = sorted, *end = sorted + rows; first < end;) {
@@ -39,15 +38,15 @@ void each_session(const Batch& batch, Worker& worker, F f) {
   }
 }
 
-// Of column c over the rows of the other class.
-float competition(const Batch& batch, const uint64_t* first, const uint64_t* last, uint32_t c) {
-  float most = kNone, sum = 0;
+// Of column c over the rows of the other class. In f64: an error of this is a relative one of every share.
+double competition(const Batch& batch, const uint64_t* first, const uint64_t* last, uint32_t c) {
+  double most = kNone, sum = 0;
   for (const uint64_t* key = first; key < last; ++key) {
-    if (batch.label(uint32_t(*key)) != c) most = std::max(most, batch.logit(uint32_t(*key), c));
+    if (batch.label(uint32_t(*key)) != c) most = std::max(most, double(batch.logit(uint32_t(*key), c)));
   }
   for (const uint64_t* key = first; key < last; ++key) {
     if (batch.label(uint32_t(*key)) == c) continue;
-    const float logit = batch.logit(uint32_t(*key), c);
+    const double logit = batch.logit(uint32_t(*key), c);
     sum += logit == kNone ? 0 : std::exp(logit - most);
   }
   return sum == 0 ? kNone : most + std::log(sum);
@@ -59,7 +58,7 @@ void session_log_sum_exp(const BoundInstruction& i, const FixedJob&, Worker& wor
   const Batch batch(i);
   const View& out = i.views[3];
   each_session(batch, worker, [&](const uint64_t* first, const uint64_t* last) {
-    const float of[2] = {competition(batch, first, last, 0), competition(batch, first, last, 1)};
+    const float of[2] = {float(competition(batch, first, last, 0)), float(competition(batch, first, last, 1))};
     for (const uint64_t* key = first; key < last; ++key) {
       out.base[uint32_t(*key) * out.stride] = of[batch.label(uint32_t(*key))];
     }
@@ -70,7 +69,7 @@ void session_log_sum_exp_grad(const BoundInstruction& i, const FixedJob&, Worker
   const Batch batch(i);
   const View &dy = i.views[3], &dz = i.views[4];
   each_session(batch, worker, [&](const uint64_t* first, const uint64_t* last) {
-    float of[2], total[2] = {0, 0};
+    double of[2], total[2] = {0, 0};
     bool any[2] = {false, false};
     for (uint32_t c = 0; c < 2; ++c) of[c] = competition(batch, first, last, c);
     for (const uint64_t* key = first; key < last; ++key) {
@@ -82,7 +81,7 @@ void session_log_sum_exp_grad(const BoundInstruction& i, const FixedJob&, Worker
       const uint32_t row = uint32_t(*key), own = batch.label(row), c = 1 - own;
       float* to = dz.base + row * dz.stride;
       to[own] = 0;
-      to[c] = any[c] ? std::exp(batch.logit(row, c) - of[c]) * total[c] : 0;
+      to[c] = any[c] ? float(std::exp(batch.logit(row, c) - of[c]) * total[c]) : 0;
     }
   });
 }

@@ -1,6 +1,7 @@
-// The memory that a thread needs to update tables. It grows to the largest batch and is then used again and again.
+// The memory that a thread needs to update tables and to sort sessions. It grows to the largest batch and is then used again and again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,6 +17,14 @@ struct TableScratch {
   std::vector<uint64_t> keys, spare;  // row << 32 | index of its term
   std::vector<TableTerm> terms;
   std::vector<float> sum, zeros;
+
+  // Room for as many keys and terms.
+  void hold(size_t count) {
+    if (keys.size() >= count) return;
+    keys.resize(count);
+    spare.resize(count);
+    terms.resize(count);
+  }
 };
 
 }  // namespace pairloom

@@ -41,11 +41,7 @@ size_t count_terms(const BoundInstruction& instruction, const TableLayout& layou
 class TermCollector {
  public:
   TermCollector(const FixedJob& job, TableScratch& scratch, size_t most) : job_(job), scratch_(scratch) {
-    if (scratch.keys.size() < most) {
-      scratch.keys.resize(most);
-      scratch.spare.resize(most);
-      scratch.terms.resize(most);
-    }
+    scratch.hold(most);
   }
 
   void add_pair(const View& ids, const View& grad, bool mean, uint32_t rows) {

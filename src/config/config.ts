@@ -4,6 +4,7 @@ import { configuredFeatureInfos } from "../models/feature-info.js";
 import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { checkAccumulation } from "../train/gradient-accumulation.js";
+import { sessionOf } from "../train/loss.js";
 import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/model-spec.js";
 import { trainSchema } from "../train/train-config.js";
@@ -74,7 +75,7 @@ export function resolveConfig(value: unknown): Config {
   const spec = specOf(parsed.data, features);
   inferenceGraph(spec);
   checkTraining(spec, parsed.data);
-  checkGroups(parsed.data.train.groups, features);
+  checkGroups(parsed.data.train, features);
   return parsed.data;
 }
 
@@ -84,16 +85,19 @@ function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">):
   checkAccumulation(trainingGraph(spec, trainingSettingsOf(config)), config.train);
 }
 
-/** Rows are grouped by one id a row. */
-function checkGroups(groups: Config["train"]["groups"], features: readonly FeatureInfo[]): void {
-  if (!groups) return;
+/** Groups and sessions are rows of one id. */
+function checkGroups({ groups, loss }: Config["train"], features: readonly FeatureInfo[]): void {
   const ids = features.filter(({ type }) => type === "id").map(({ name }) => name);
-  if (ids.includes(groups.by)) return;
-  throw new ConfigError({
-    what: "rows cannot be grouped by this",
-    where: "train.groups.by",
-    got: groups.by,
-    expected: `a feature with one id a row: ${ids.join(", ") || "there is none"}`,
-    next: 'Name one, or add it: { kind: "id", name: "user", hash: 1000000 }. The model need not use it.',
-  });
+  for (const [where, name] of [
+    ["train.groups.by", groups?.by],
+    ["train.loss.session", sessionOf(loss)],
+  ])
+    if (name !== undefined && !ids.includes(name))
+      throw new ConfigError({
+        what: "rows cannot be grouped by this",
+        where,
+        got: name,
+        expected: `a feature with one id a row: ${ids.join(", ") || "there is none"}`,
+        next: 'Name one, or add it: { kind: "id", name: "user", hash: 1000000 }. The model need not use it.',
+      });
 }

@@ -78,6 +78,11 @@ export class ModelFeatures {
     return join(this.scope, parts);
   }
 
+  /** The values of a feature as they are: ids [B], bags [B] or numbers [B, width]. */
+  values(name: string, path: string): Tensor {
+    return this.input(this.find(name, path));
+  }
+
   /**
    * Splits names into those with embeddings and plain numbers, keeping the order. A number with a dense embedding is
    * among the former, or, `by` "type", a number still.

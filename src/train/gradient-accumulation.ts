@@ -25,10 +25,10 @@ export function checkAccumulation(training: Graph, { batchSize, gradientAccumula
   const phases = schedule(training).filter(({ kind }) => kind === "tile").length;
   if (phases <= 1) return;
   throw new ConfigError({
-    what: "the rows of a batch need statistics of the whole batch, which gradient accumulation would change",
+    what: "the rows of a batch need something of its other rows, which gradient accumulation would change",
     where: "train.gradientAccumulation",
-    got: `${gradientAccumulation}, with a model that has batch normalisation`,
-    expected: "1 where the model has batch normalisation",
-    next: `Use norm "layer" or none, or batchSize ${batchSize * gradientAccumulation}: its statistics are of as many rows.`,
+    got: `${gradientAccumulation}, with batch normalisation or a loss over sessions`,
+    expected: "1 with these",
+    next: `Use batchSize ${batchSize * gradientAccumulation}, or neither of them.`,
   });
 }

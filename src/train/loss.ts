@@ -9,6 +9,7 @@ import { constantRows } from "../ops/constant-rows.js";
 import { focalCrossEntropy } from "../ops/focal-loss.js";
 import { sigmoidCrossEntropy } from "../ops/loss.js";
 import { softmaxCrossEntropy } from "../ops/softmax-loss.js";
+import { jrcLoss } from "./jrc-loss.js";
 
 /** The `loss` section of a config: what training minimises, the mean over a batch of each row's loss. */
 export const lossSchema = z.discriminatedUnion("kind", [
@@ -33,6 +34,17 @@ export const lossSchema = z.discriminatedUnion("kind", [
     /** Trains towards `(1 - s) [c = y] + s / classes` instead of the class y alone. Szegedy et al., CVPR 2016. */
     labelSmoothing: z.number().min(0).lt(1).default(0),
   }),
+  /**
+   * Joint ranking and calibration: the model has an output for either label, whose cross-entropy calibrates, and each row
+   * competes with the rows of the other label in its session. Sheng et al., 2022.
+   */
+  z.strictObject({
+    kind: z.literal("jrc"),
+    /** An id feature, which the model need not use: rows of one id in one batch are one session. */
+    session: z.string().min(1),
+    /** Weight of the cross-entropy; the competition weighs 1 - alpha. */
+    alpha: z.number().min(0).max(1).default(0.5),
+  }),
   /** (logit - label)²: the logit itself is the prediction. */
   z.strictObject({ kind: z.literal("squaredError") }),
 ]);
@@ -46,10 +58,14 @@ export const predictsNumbers = ({ kind }: Loss): boolean => kind === "squaredErr
 export const classesOf = (loss: Loss): number | undefined =>
   loss.kind === "softmaxCrossEntropy" ? loss.classes : undefined;
 
-/** Whether the loss is of one logit and one label, so that of several labels each has a logit of its own. */
-export const isOfOneLogit = (loss: Loss): boolean => classesOf(loss) === undefined;
+/** The feature whose ids are the sessions in which rows compete. */
+export const sessionOf = (loss: Loss): string | undefined => (loss.kind === "jrc" ? loss.session : undefined);
 
-/** Columns of the model's logits: one for each label, or for each class. */
+/** Whether the loss is of one logit and one label, so that of several labels each has a logit of its own. */
+export const isOfOneLogit = (loss: Loss): boolean =>
+  classesOf(loss) === undefined && sessionOf(loss) === undefined;
+
+/** Columns of the logits: one for each label, or for each class. */
 export const outputsOf = (loss: Loss, labels: readonly string[]): number => classesOf(loss) ?? labels.length;
 
 /** What labels the loss takes: rows with others are quarantined. */
@@ -76,29 +92,36 @@ export function predictionNames(loss: Loss, labels: readonly string[]): string[]
   return labels.length === 1 ? ["prediction"] : labels.map((label) => `prediction_${label}`);
 }
 
+/** What a loss is computed from. */
+export interface LossInputs {
+  /** The model's outputs, [B, outputs]. */
+  readonly logits: Tensor;
+  /** [B, labels] */
+  readonly labels: Tensor;
+  /** Of several labels, in their order; default 1 each. */
+  readonly labelWeights?: readonly number[];
+  /** Ids [B], where the loss is over sessions. */
+  readonly sessions?: Tensor;
+}
+
 /**
- * The loss of each row [B, 1], from its logits [B, outputs] and labels [B, labels]. Of several labels, label k with the
- * logit k: the sum of their losses, each times its weight.
+ * The loss of each row [B, 1]. Of several labels, label k with the logit k: the sum of their losses, each times its
+ * weight.
  */
-export function lossOf(
-  builder: GraphBuilder,
-  loss: Loss,
-  logits: Tensor,
-  labels: Tensor,
-  weights: readonly number[] = [],
-): Tensor {
+export function lossOf(builder: GraphBuilder, loss: Loss, inputs: LossInputs): Tensor {
+  const { logits, labels, labelWeights = [] } = inputs;
   const count = labels.shape[1] as number;
-  if (count === 1) return lossOfLabel(builder, loss, logits, labels);
+  if (count === 1) return lossOfLabel(builder, loss, inputs);
   const { apply } = builder;
   const columnOf = (x: Tensor, k: number) => apply(slice, [x], { start: k, size: 1 })[0];
   const losses = Array.from({ length: count }, (_, k) => {
-    const unweighted = lossOfLabel(builder, loss, columnOf(logits, k), columnOf(labels, k));
-    return apply(scale, [unweighted], { factor: weights[k] ?? 1 })[0];
+    const own = { logits: columnOf(logits, k), labels: columnOf(labels, k) };
+    return apply(scale, [lossOfLabel(builder, loss, own)], { factor: labelWeights[k] ?? 1 })[0];
   });
   return losses.reduce((sum, next) => apply(add, [sum, next], {})[0]);
 }
 
-function lossOfLabel(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: Tensor): Tensor {
+function lossOfLabel(builder: GraphBuilder, loss: Loss, { logits, labels, sessions }: LossInputs): Tensor {
   const { apply } = builder;
   switch (loss.kind) {
     case "binaryCrossEntropy":
@@ -107,6 +130,8 @@ function lossOfLabel(builder: GraphBuilder, loss: Loss, logits: Tensor, labels: 
       return apply(focalCrossEntropy, [logits, labels], { gamma: loss.gamma, alpha: loss.alpha })[0];
     case "softmaxCrossEntropy":
       return apply(softmaxCrossEntropy, [logits, labels], { smoothing: loss.labelSmoothing })[0];
+    case "jrc":
+      return jrcLoss(builder, { logits, labels, sessions: sessions! }, loss.alpha);
     case "squaredError": {
       const [negative] = apply(scale, [labels], { factor: -1 });
       const [difference] = apply(add, [logits, negative], {});

@@ -13,7 +13,8 @@ import { autodiff } from "../passes/autodiff.js";
 import { simplify } from "../passes/compile.js";
 import { inPrecision } from "../passes/precision.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
-import { isOfOneLogit, type Loss, lossOf } from "./loss.js";
+import { logOdds } from "./jrc-loss.js";
+import { isOfOneLogit, type Loss, lossOf, sessionOf } from "./loss.js";
 
 /** Names of the outputs of model graphs, and of the inputs that are no features. */
 export const LOGITS = "logits";
@@ -30,6 +31,8 @@ export interface ModelSpec {
   readonly precision?: Precision;
   /** Columns of the logits; default 1. */
   readonly outputs?: number;
+  /** The logit is the log odds of two outputs of the model, one for either label. */
+  readonly logOdds?: boolean;
 }
 
 export interface TrainingSettings extends UpdateSettings {
@@ -51,9 +54,11 @@ export function trainingGraph(
   { weighted, loss = CROSS_ENTROPY, labelWeights, ...updates }: TrainingSettings,
 ): Graph {
   const builder = new GraphBuilder();
-  const logits = forward(builder, spec, "training");
+  const { outputs, logits, features } = forward(builder, spec, "training");
   const labels = numbers(builder, LABEL_INPUT, isOfOneLogit(loss) ? (spec.outputs ?? 1) : 1);
-  const losses = lossOf(builder, loss, logits, labels, labelWeights);
+  const session = sessionOf(loss);
+  const sessions = session === undefined ? undefined : features.values(session, "train.loss.session");
+  const losses = lossOf(builder, loss, { logits: outputs, labels, labelWeights, sessions });
   const weightedLosses = weighted
     ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_INPUT, 1)], {})[0]
     : losses;
@@ -67,7 +72,7 @@ export function trainingGraph(
 /** The forward pass alone. Output: `logits` [B, outputs]. */
 export function inferenceGraph(spec: ModelSpec): Graph {
   const builder = new GraphBuilder();
-  builder.output(LOGITS, forward(builder, spec, "inference"));
+  builder.output(LOGITS, forward(builder, spec, "inference").logits);
   return inPrecision(simplify(builder.finish()), spec.precision ?? "fp32");
 }
 
@@ -76,25 +81,30 @@ export function parametersOf(graph: Graph): ParameterAttrs[] {
   return graph.nodes.filter((node) => node.op === parameter).map((node) => node.attrs as ParameterAttrs);
 }
 
-function forward(
-  builder: GraphBuilder,
-  { model, features, outputs = 1 }: ModelSpec,
-  mode: "training" | "inference",
-): Tensor {
+/** What the model gives, and the logits that predictions are made from. */
+interface Forward {
+  readonly features: ModelFeatures;
+  readonly outputs: Tensor;
+  readonly logits: Tensor;
+}
+
+function forward(builder: GraphBuilder, spec: ModelSpec, mode: "training" | "inference"): Forward {
+  const { model } = spec;
   const scope = Scope.root(builder, mode);
-  const named = new Map(features.map((feature) => [feature.name, feature]));
-  const logits = modelOf(model).build(new ModelFeatures(scope, named), model, scope, outputs);
-  checkLogits(logits, outputs, model.kind);
-  return logits;
+  const features = new ModelFeatures(scope, new Map(spec.features.map((feature) => [feature.name, feature])));
+  const count = spec.logOdds ? 2 : (spec.outputs ?? 1);
+  const outputs = modelOf(model).build(features, model, scope, count);
+  checkOutputs(outputs, count, model.kind);
+  return { features, outputs, logits: spec.logOdds ? logOdds(builder, outputs) : outputs };
 }
 
 /** A model of one's own may not know of several outputs. */
-function checkLogits(logits: Tensor, outputs: number, kind: string): void {
-  if (sameType(logits, f32("B", outputs))) return;
+function checkOutputs(given: Tensor, outputs: number, kind: string): void {
+  if (sameType(given, f32("B", outputs))) return;
   throw new ConfigError({
     what: "the model does not have as many outputs as the loss takes",
     where: "model",
-    got: `${kind} gives ${formatType(logits)}`,
+    got: `${kind} gives ${formatType(given)}`,
     expected: formatType(f32("B", outputs)),
     next: "Let the model's last layer have `outputs` units, the fourth argument of its build function.",
   });

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.js";
 import { labelNames } from "../config/data.js";
 import type { FeatureInfo } from "../models/model.js";
-import { outputsOf } from "./loss.js";
+import { outputsOf, sessionOf } from "./loss.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 
 /** A config's model on features. */
@@ -9,8 +9,9 @@ export function specOf(
   { data, model, train }: Pick<Config, "data" | "model" | "train">,
   features: readonly FeatureInfo[],
 ): ModelSpec {
-  const outputs = outputsOf(train.loss, labelNames(data.label));
-  return { model, features, outputs, precision: train.precision };
+  const { loss, precision } = train;
+  const outputs = outputsOf(loss, labelNames(data.label));
+  return { model, features, outputs, logOdds: sessionOf(loss) !== undefined, precision };
 }
 
 /** What a config says of a training step. */

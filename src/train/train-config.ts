@@ -28,6 +28,8 @@ export const trainSchema = z
     gradientAccumulation: count.default(1),
     /** Names every random draw: initialisation, order, dropout. */
     seed: z.int().nonnegative().default(1),
+    /** Whether epochs take the rows in a random order, another in each; false: as the files have them. */
+    shuffle: z.boolean().default(true),
     /** What training minimises. */
     loss: lossSchema.prefault({ kind: "binaryCrossEntropy" }),
     /** Of several labels: how much the loss of each counts, by name; default 1. */

@@ -229,7 +229,7 @@ export class Trainer {
 
   private call(start: number, count: number, steps: number) {
     const { config, train } = this.options;
-    const { seed } = config.train;
+    const { seed, shuffle } = config.train;
     const { step, epoch } = this.position;
     const scalars = this.rates.map((rate) => {
       const values = Float32Array.from({ length: steps }, (_, i) =>
@@ -243,7 +243,7 @@ export class Trainer {
       start,
       count,
       batch: this.plan.batchSize,
-      shuffle: { seed, epoch },
+      shuffle: shuffle ? { seed, epoch } : undefined,
       seed,
       firstStep: step,
       scalars: new Map(scalars),
