@@ -126,6 +126,90 @@ describe("a pipeline config of TorchEasyRec", () => {
     expect(config.train.optimizer.embedding).toMatchObject(wanted);
   });
 
+  const replaced = (pairs: readonly (readonly [string, string])[]): string =>
+    pairs.reduce((text, [from, to]) => {
+      expect(text).toContain(from);
+      return text.replace(from, to);
+    }, fixture("dlrm"));
+  const LOSS = "losses { binary_cross_entropy {} }";
+
+  it.each([
+    [1, "", { kind: "binaryCrossEntropy", labelSmoothing: 0 }, "auc"],
+    [
+      3,
+      "losses { softmax_cross_entropy { label_smoothing: 0.1 } }",
+      { kind: "softmaxCrossEntropy", classes: 3, labelSmoothing: 0.1 },
+      "auc",
+    ],
+    [
+      2,
+      "losses { softmax_cross_entropy {} }",
+      { kind: "softmaxCrossEntropy", classes: 2, labelSmoothing: 0 },
+      "auc",
+    ],
+    [
+      2,
+      'losses { jrc_loss { session_name: "cat_0" alpha: 0.7 } }',
+      { kind: "jrc", session: "cat_0_group", alpha: 0.7 },
+      "auc",
+    ],
+    [1, "losses { l2_loss {} }", { kind: "squaredError" }, "meanSquaredError"],
+  ])("maps num_class %i with %s", (classes, loss, wanted, metric) => {
+    const text = replaced([
+      ["num_class: 1", `num_class: ${classes}`],
+      [LOSS, loss],
+    ]);
+    const { train } = importPipeline(text, "pipeline.config").config;
+    expect([train.loss, train.metric]).toEqual([wanted, metric]);
+  });
+
+  it("takes the ids of sessions and groups one a row, from the column of the feature", () => {
+    const text = replaced([
+      ["num_class: 1", "num_class: 2"],
+      [LOSS, 'losses { jrc_loss { session_name: "cat_0" } }'],
+      ["metrics { auc {} }", 'metrics { auc {} } metrics { grouped_auc { grouping_key: "cat_0" } }'],
+    ]);
+    const { features, train } = importPipeline(text, "pipeline.config").config;
+    expect(train.groups!.by).toBe("cat_0_group");
+    expect(features.filter(({ name }) => name.startsWith("cat_0"))).toMatchObject([
+      { kind: "ids", name: "cat_0" },
+      { kind: "id", name: "cat_0_group", column: "cat_0", buckets: 10 },
+    ]);
+    const number = text.replace('session_name: "cat_0"', 'session_name: "int_0"');
+    expect(() => importPipeline(number, "pipeline.config")).toThrow(/session_name[\s\S]*id_feature/);
+  });
+
+  it("fades metrics of training: half after as many rows as halve there", () => {
+    const metrics = "metrics { auc {} } train_metrics { auc {} decay_rate: 0.5 decay_step: 30 }";
+    const { config } = importPipeline(replaced([["metrics { auc {} }", metrics]]), "pipeline.config");
+    expect(config.train.metricsHalfLife).toBe(30 * 16);
+    const defaults = metrics.replace("decay_rate: 0.5 decay_step: 30", "");
+    const other = importPipeline(replaced([["metrics { auc {} }", defaults]]), "pipeline.config").config;
+    // 0.9^(rows / (100 steps x 16)) = 1/2
+    expect(0.9 ** (other.train.metricsHalfLife! / 1600)).toBeCloseTo(0.5, 4);
+  });
+
+  it("measures what there is to choose, but for thresholds", () => {
+    const metrics = (text: string) => replaced([["metrics { auc {} }", text]]);
+    const known =
+      'metrics { multiclass_auc { average: "weighted" } } metrics { accuracy { threshold: 0.5 } }';
+    importPipeline(metrics(known), "pipeline.config");
+    expect(() =>
+      importPipeline(metrics("metrics { accuracy { threshold: 0.7 } }"), "pipeline.config"),
+    ).toThrow(/accuracy\.threshold/);
+  });
+
+  it("reads the first of several label columns, with a warning, and keeps the order of the rows", () => {
+    const labels = 'label_fields: "label" label_fields: "buy" shuffle: false';
+    const { config, warnings } = importPipeline(
+      replaced([['label_fields: "label"', labels]]),
+      "pipeline.config",
+    );
+    expect(config.data.label).toBe("label");
+    expect(config.train.shuffle).toBe(false);
+    expect(warnings.some((warning) => /label_fields .*reads the first: label/.test(warning))).toBe(true);
+  });
+
   it("clips gradients of tables, with a warning", () => {
     const text = fixture("dlrm").replace(
       "adagrad_optimizer { lr: 0.001 }",
@@ -259,7 +343,14 @@ describe("a pipeline config of TorchEasyRec", () => {
       "weight_decay_mode",
     ],
     ["a kind of feature", "raw_feature", "sequence_raw_feature", 11, "sequence_raw_feature"],
-    ["a loss", "binary_cross_entropy {}", 'jrc_loss { session_name: "s" }', 22, "jrc_loss"],
+    [
+      "classes that do not fit the loss",
+      "binary_cross_entropy {}",
+      "softmax_cross_entropy {}",
+      20,
+      "num_class",
+    ],
+    ["a metric", "metrics { auc {} }", "metrics { recall_at_k {} }", 21, "recall_at_k"],
     ["a kind of source", '"train.parquet"', '"odps://p/tables/t"', 1, "train_input_path"],
   ])("refuses %s, with path and line", (_, from, to, line, path) => {
     const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(from, to);

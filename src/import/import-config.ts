@@ -1,4 +1,5 @@
 import { type Config, type ConfigInput, resolveConfig } from "../config/config.js";
+import { IdFeatures } from "./id-features.js";
 import { mapData } from "./map-data.js";
 import { type ImportedFeature, mapFeatures } from "./map-features.js";
 import { mapModel } from "./map-models.js";
@@ -23,11 +24,12 @@ export interface ImportedConfig {
  */
 export function importPipeline(text: string, file: string): ImportedConfig {
   const { root, notes } = parsePipeline(text, file);
-  const { data, batchSize, ...columns } = mapData(root);
+  const { data, batchSize, shuffle, ...columns } = mapData(root);
   const features = mapFeatures(root, columns);
   const model = mapModel(root);
-  const train = mapTraining(root, batchSize);
+  const ids = new IdFeatures(features.map(({ config }) => config));
+  const train = mapTraining(root, { batchSize, shuffle }, ids);
   root.refuseUnread();
-  const input = { data, features: features.map(({ config }) => config), model, train } as ConfigInput;
+  const input = { data, features: ids.features, model, train } as ConfigInput;
   return { input, config: resolveConfig(input), features, warnings: notes.warnings };
 }

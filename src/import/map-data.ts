@@ -7,6 +7,8 @@ const CLUSTER = "concerns their data loaders, and changes nothing here";
 export interface DataSettings {
   readonly data: DataInput;
   readonly batchSize: number;
+  /** Whether an epoch takes the rows in a random order. */
+  readonly shuffle: boolean;
   /**
    * `raw`: columns are inputs that the features are made from (FG_DAG, FG_NORMAL). `encoded`: columns are features,
    * already ids and numbers (FG_NONE). `bucketize`: columns are features whose values are yet to become ids.
@@ -23,7 +25,7 @@ export function mapData(root: Section): DataSettings {
   const train = files(root, "train_input_path") ?? root.missing("train_input_path");
   const valid = files(root, "eval_input_path");
   root.ignore(["item_input_path"], "is for recall models, and changes nothing here");
-  const weight = only(section, "sample_weight_fields");
+  const weight = firstOf(section, "sample_weight_fields");
   if (weight !== undefined)
     section.warn(
       "sample_weight_fields",
@@ -34,10 +36,11 @@ export function mapData(root: Section): DataSettings {
     data: {
       train: { path: train, ...source },
       ...(valid && { valid: { path: valid, ...source } }),
-      label: only(section, "label_fields") ?? section.missing("label_fields"),
+      label: firstOf(section, "label_fields") ?? section.missing("label_fields"),
       ...(weight !== undefined && { weight }),
     },
     batchSize: section.number("batch_size") ?? 1024,
+    shuffle: section.boolean("shuffle") ?? true,
     columns: columnsOf(section),
     encodedSeparator: section.text("fg_encoded_multival_sep") ?? "\x03",
   };
@@ -146,8 +149,6 @@ function refuse(section: Section): void {
     CLUSTER,
   );
   section.ignore(["eval_batch_size"], "changes no result, and is chosen here");
-  if (section.boolean("shuffle") === false)
-    section.warn("shuffle", "is false, and every epoch is shuffled here");
   section.ignore(
     ["drop_remainder", "min_batch_size"],
     "has no counterpart: the last batch of an epoch is trained on",
@@ -158,14 +159,10 @@ function refuse(section: Section): void {
   );
 }
 
-/** The one entry of a list that may have one at most. */
-function only(section: Section, name: string): string | undefined {
-  const names = section.texts(name);
-  if (names.length <= 1) return names[0];
-  throw section.error(name, {
-    what: "several columns have no counterpart",
-    got: names.join(", "),
-    expected: "one column",
-    next: "Keep the one to train on.",
-  });
+/** A ranking model reads the first column alone, there as here. */
+function firstOf(section: Section, name: string): string | undefined {
+  const [first, ...others] = section.texts(name);
+  if (others.length > 0)
+    section.warn(name, `has several columns, of which a ranking model reads the first: ${first}`);
+  return first;
 }

@@ -89,30 +89,14 @@ type Mapper = (settings: Section, groups: Groups, model: Section) => ModelInput;
 export function mapModel(root: Section): ModelInput {
   const model = root.required("model_config");
   const name = model.oneOf(Object.keys(MODELS)) ?? model.missing("dlrm");
-  model.onlyDefault("num_class", 1, "Set it to 1: a model has one logit here.");
   for (const each of ["variational_dropout"])
     if (model.has(each)) throw model.unsupported(each, "Remove it.");
   model.onlyDefault("use_pareto_loss_weight", false, "Remove it: there is one loss.");
   model.ignore(["kernel"], "concerns their hardware");
-  model.ignore(["train_metrics"], "has no counterpart: training shows loss and AUC");
-  metrics(model);
   const groups = new Groups(model);
   const mapped = MODELS[name](model.section(name)!, groups, model);
   groups.refuseUnused();
   return mapped;
-}
-
-/** Metrics that every evaluation has. */
-const MEASURED = ["auc"];
-
-function metrics(model: Section): void {
-  for (const metric of model.sections("metrics")) {
-    const [name] = metric.names;
-    if (name === undefined) continue;
-    if (!MEASURED.includes(name))
-      throw metric.unsupported(name, `Remove it; ${MEASURED.join(", ")} and others are always measured.`);
-    metric.section(name)!.ignore(["thresholds", "average"], "has no counterpart: AUC is exact here");
-  }
 }
 
 const MODELS: Readonly<Record<string, Mapper>> = {

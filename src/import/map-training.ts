@@ -1,16 +1,26 @@
 import type { z } from "zod";
 import type { trainSchema } from "../train/train-config.js";
+import type { IdFeatures } from "./id-features.js";
+import { mapLoss } from "./map-loss.js";
+import { mapMetrics } from "./map-metrics.js";
 import type { Section } from "./section.js";
 
-type TrainInput = z.input<typeof trainSchema>;
+export type TrainInput = z.input<typeof trainSchema>;
 type OptimizerInput = NonNullable<TrainInput["optimizer"]>;
 type ScheduleInput = NonNullable<NonNullable<OptimizerInput["dense"]>["schedule"]>;
 
+/** How `data_config` says that rows become batches. */
+export interface Order {
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+}
+
 const HARDWARE = "concerns their hardware: everything is computed in float32 here";
 
-/** `train_config`, `eval_config` and `export_config`, with the loss of the model. @throws ImportError */
-export function mapTraining(root: Section, batchSize: number): TrainInput {
+/** `train_config`, `eval_config` and `export_config`, with the loss and metrics of the model. @throws ImportError */
+export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: IdFeatures): TrainInput {
   const section = root.required("train_config");
+  const model = root.required("model_config");
   const dense = denseOptimizer(section.required("dense_optimizer"));
   const embedding = embeddingOptimizer(section.required("sparse_optimizer"));
   const l2 = { ...dense.l2, ...embedding.l2 };
@@ -29,7 +39,9 @@ export function mapTraining(root: Section, batchSize: number): TrainInput {
   return {
     batchSize,
     ...duration(section),
-    ...lossOf(root.required("model_config")),
+    ...(!shuffle && { shuffle }),
+    ...mapLoss(model, ids),
+    ...mapMetrics(model, batchSize, ids),
     optimizer: { dense: dense.optimizer, embedding: embedding.optimizer },
     ...(Object.keys(l2).length > 0 && { l2 }),
     ...(Object.keys(clip).length > 0 && { clip }),
@@ -242,23 +254,4 @@ function clipping(section: Section): TrainInput["clip"] {
   if (type !== "norm") throw clip.unsupported("clipping_type", "Use norm or value.");
   clip.onlyDefault("norm_type", 2, "Remove it: gradients are clipped by their Euclidean norm here.");
   return { norm: limit };
-}
-
-function lossOf(model: Section): Pick<TrainInput, "loss"> {
-  const losses = model.sections("losses");
-  if (losses.length > 1)
-    throw model.error("losses", { what: "several losses have no counterpart", next: "Keep one of them." });
-  const [loss] = losses;
-  const name = loss?.names[0];
-  if (!loss || name === undefined || name === "binary_cross_entropy") {
-    loss?.section("binary_cross_entropy");
-    return {};
-  }
-  const settings = loss.section(name)!;
-  if (name === "l2_loss") return { loss: { kind: "squaredError" } };
-  if (name !== "binary_focal_loss")
-    throw loss.unsupported(name, "Use binary_cross_entropy, binary_focal_loss or l2_loss.");
-  return {
-    loss: { kind: "focal", gamma: settings.number("gamma") ?? 2, alpha: settings.number("alpha") ?? 0.5 },
-  };
 }

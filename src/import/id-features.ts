@@ -1,0 +1,46 @@
+import type { FeatureInput } from "../config/features.js";
+import type { Section } from "./section.js";
+
+/**
+ * Features by whose ids rows are grouped. An `id_feature` there may have several values a row and is a bag here; the ids
+ * of groups and sessions come from a feature beside it that has one.
+ */
+export class IdFeatures {
+  readonly #features: FeatureInput[];
+
+  constructor(features: readonly FeatureInput[]) {
+    this.#features = [...features];
+  }
+
+  /** All features, with those that were added. */
+  get features(): readonly FeatureInput[] {
+    return this.#features;
+  }
+
+  /**
+   * The feature with one id a row that has the ids of the feature that a setting names.
+   * @throws ImportError where there is no such feature, or it has no ids of its own column
+   */
+  named(section: Section, setting: string): string {
+    const name = section.text(setting) ?? section.missing(setting);
+    const feature = this.#features.find((each) => each.name === name);
+    if (feature?.kind === "id") return name;
+    if (feature?.kind === "ids") return this.#beside(feature);
+    throw section.error(setting, {
+      what: "rows cannot be grouped by this",
+      got: feature ? `${name}, a feature of kind "${feature.kind}"` : name,
+      expected: "the name of an id_feature",
+      next: "Name one, or add it to feature_configs.",
+    });
+  }
+
+  #beside(bag: FeatureInput & { kind: "ids" }): string {
+    const name = `${bag.name}_group`;
+    if (this.#features.some((each) => each.name === name)) return name;
+    const { column = bag.name, hash, buckets, vocabulary } = bag;
+    const mapping =
+      hash !== undefined ? { hash } : buckets !== undefined ? { buckets } : { vocabulary: vocabulary! };
+    this.#features.push({ kind: "id", name, column, ...mapping });
+    return name;
+  }
+}

@@ -1,0 +1,63 @@
+import type { IdFeatures } from "./id-features.js";
+import type { TrainInput } from "./map-training.js";
+import type { Section } from "./section.js";
+
+/** Metrics that every evaluation has, where the loss has them. */
+const MEASURED = ["auc", "multiclass_auc", "accuracy", "mean_absolute_error", "mean_squared_error"];
+
+/** `model_config.metrics` and `train_metrics`. @throws ImportError */
+export function mapMetrics(
+  model: Section,
+  batchSize: number,
+  ids: IdFeatures,
+): Pick<TrainInput, "groups" | "metricsHalfLife"> {
+  const groups = model.sections("metrics").flatMap((metric) => groupedBy(metric, ids));
+  if (new Set(groups).size > 1)
+    throw model.error("metrics", {
+      what: "groups by several features have no counterpart",
+      got: groups.join(", "),
+      next: "Keep one grouped_auc.",
+    });
+  return { ...(groups.length > 0 && { groups: { by: groups[0] } }), ...fading(model, batchSize) };
+}
+
+/** The feature of a metric within groups. */
+function groupedBy(metric: Section, ids: IdFeatures): string[] {
+  const [name] = metric.names;
+  if (name === undefined) return [];
+  const settings = metric.section(name)!;
+  if (name === "grouped_auc") return [ids.named(settings, "grouping_key")];
+  if (!MEASURED.includes(name))
+    throw metric.unsupported(name, `Remove it; ${MEASURED.join(", ")} and others are always measured.`);
+  ignoreSettings(name, settings);
+  return [];
+}
+
+function ignoreSettings(name: string, settings: Section): void {
+  if (name === "accuracy") {
+    settings.onlyDefault("threshold", 0.5, "Remove it: a probability above 1/2 counts as positive here.");
+    settings.onlyDefault("top_k", 1, "Remove it: the most probable class counts here.");
+  } else if (name === "auc" || name === "multiclass_auc") {
+    settings.ignore(["thresholds"], "has no counterpart: AUC is exact here");
+    settings.text("average"); // evaluations have both: auc is the macro average, weightedAuc the weighted one
+  }
+}
+
+/**
+ * There a metric's past counts `decay_rate` times as much after every `decay_step` steps; here it fades row by row.
+ */
+function fading(model: Section, batchSize: number): Pick<TrainInput, "metricsHalfLife"> {
+  const halfLives = model.sections("train_metrics").map((metric) => {
+    const [steps, rate] = [metric.number("decay_step") ?? 100, metric.number("decay_rate") ?? 0.9];
+    for (const name of metric.names.filter((each) => !each.startsWith("decay_")))
+      ignoreSettings(name, metric.section(name)!);
+    return Math.max(1, Math.round((steps * batchSize * Math.log(0.5)) / Math.log(rate)));
+  });
+  const [first] = halfLives;
+  if (first === undefined) return {};
+  model.warn(
+    "train_metrics",
+    "have one half-life, the first: training shows AUC, or the accuracy of classes, or the absolute error of numbers",
+  );
+  return Number.isFinite(first) ? { metricsHalfLife: first } : {};
+}
