@@ -9,7 +9,7 @@ import { type PreparedData, prepareData } from "../data/index.js";
 import { ConfigError } from "../errors.js";
 import { openModel } from "../run/model.js";
 import { load } from "../serve/predictor.js";
-import { evaluate } from "./evaluate.js";
+import { evaluate, metricSettings } from "./evaluate.js";
 import { parametersOf } from "./model-graphs.js";
 import { Trainer } from "./trainer.js";
 
@@ -83,7 +83,7 @@ describe("joint ranking and calibration", () => {
     const { checkpoint } = await findLatest(runDir);
     const model = await openModel(checkpoint!, { backend, maxBatch: 4096 });
     expect(parametersOf(model.graph).at(-1)).toMatchObject({ name: "output.bias", shape: [2] });
-    const measured = await evaluate(model.executable, prepared.splits.train, model.config.train);
+    const measured = await evaluate(model.executable, prepared.splits.train, metricSettings(model.config));
     expect(measured.auc).toEqual({ defined: true, value: expect.closeTo(1, 1) });
     const predictor = await load(runDir);
     const logits = predictor.logits(rows);
@@ -110,6 +110,13 @@ describe("joint ranking and calibration", () => {
     const session = (name: string) => configOf({ loss: { kind: "jrc", session: name } });
     expect(() => session("x")).toThrow(ConfigError);
     expect(() => session("user")).toThrow(/train\.loss\.session[\s\S]*session, a/);
+  });
+
+  it("is of one label", () => {
+    const { data, ...rest } = configOf();
+    expect(() => resolveConfig({ ...rest, data: { ...data, label: ["y", "z"] } })).toThrow(
+      /loss jrc is of one/,
+    );
   });
 
   it("is refused with gradient accumulation, which would part sessions", () => {

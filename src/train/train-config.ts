@@ -23,7 +23,7 @@ export const trainSchema = z
     steps: count.optional(),
     /**
      * Batches whose gradients make up one step: the update of a batch so many times as large, with the loss averaged
-     * over all its rows, and the activations of no more rows in memory. Not for models with batch normalisation.
+     * over all its rows, and the activations of no more rows in memory. Not with batch normalisation or the loss `jrc`.
      */
     gradientAccumulation: count.default(1),
     /** Names every random draw: initialisation, order, dropout. */
