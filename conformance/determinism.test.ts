@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Backend, RunResult } from "../src/backends/backend.js";
+import type { Backend, ParameterArray, RunResult } from "../src/backends/backend.js";
 import { referenceBackend } from "../src/backends/reference/backend.js";
 import type { Column } from "../src/data/columns.js";
 import { permutation } from "../src/data/order.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { PRECISIONS } from "../src/graph/precision.js";
-import { f32 } from "../src/graph/tensor.js";
+import { f32, type TableDtype } from "../src/graph/tensor.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { OPS } from "../src/ops/index.js";
@@ -24,13 +24,25 @@ const BATCH = 700;
 const STEPS = 8;
 const SEED = 5;
 
-const FEATURES: readonly FeatureInfo[] = [
-  { type: "f32", name: "numbers", width: 3 },
-  { type: "id", name: "user", embedding: "user", buckets: 300 },
-  { type: "id", name: "item", embedding: "item", buckets: 5 },
-  { type: "bag", name: "seen", embedding: "item", buckets: 5, pooling: "mean" },
-  { type: "bag", name: "liked", embedding: "item", buckets: 5, pooling: "sum" },
-];
+interface TableDtypes {
+  readonly user: TableDtype;
+  readonly item: TableDtype;
+}
+
+const FLOATS: TableDtypes = { user: "f32", item: "f32" };
+
+function featuresWith({ user, item }: TableDtypes): readonly FeatureInfo[] {
+  const items = { embedding: "item", buckets: 5, dtype: item };
+  return [
+    { type: "f32", name: "numbers", width: 3 },
+    { type: "id", name: "user", embedding: "user", buckets: 300, dtype: user },
+    { type: "id", name: "item", ...items },
+    { type: "bag", name: "seen", ...items, pooling: "mean" },
+    { type: "bag", name: "liked", ...items, pooling: "sum" },
+  ];
+}
+
+const FEATURES = featuresWith(FLOATS);
 
 /**
  * Batch normalisation makes phases, dropout draws, hot rows many duplicates. No bias: normalisation would make its
@@ -62,11 +74,13 @@ const CLIPS = [
   { norm: 0.01, value: 0.002, embedding: "together" },
   { embedding: { norm: 0.005 } },
 ];
+const DTYPES: readonly TableDtype[] = ["f32", "f16", "bf16"];
 const COMBINATIONS = EMBEDDING.map((embedding, i) => ({
   dense: { kind: DENSE[i % DENSE.length] },
   embedding,
   clip: CLIPS[i % CLIPS.length] && clipSchema.parse(CLIPS[i % CLIPS.length]),
   precision: PRECISIONS[i % PRECISIONS.length],
+  tables: { user: DTYPES[i % 3], item: DTYPES[(i + 1) % 3] },
 }));
 
 function data(): ReadonlyMap<string, Column> {
@@ -96,7 +110,7 @@ const COLUMNS = data();
 
 interface Training {
   readonly graph: Graph;
-  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly weights: ReadonlyMap<string, ParameterArray>;
   /** Steps `[from, to)` of the epoch; the last step of the epoch has fewer rows. */
   readonly run: (from: number, to: number) => RunResult;
 }
@@ -104,7 +118,7 @@ interface Training {
 function training(
   backend: Backend,
   threads: number,
-  { clip, precision, ...optimizers }: (typeof COMBINATIONS)[number],
+  { clip, precision, tables, ...optimizers }: (typeof COMBINATIONS)[number],
 ): Training {
   const settings = {
     optimizers: optimizerSchema.parse(optimizers),
@@ -112,7 +126,7 @@ function training(
     clip,
   };
   const graph = trainingGraph(
-    { model: MODEL, features: FEATURES, precision },
+    { model: MODEL, features: featuresWith(tables), precision },
     { ...settings, weighted: false },
   );
   const parameters = new Parameters(backend, parametersOf(graph));
@@ -144,7 +158,7 @@ function training(
 }
 
 /** Every byte that a step leaves, by name. */
-function bits(arrays: Iterable<readonly [string, Float32Array]>): Map<string, string> {
+function bits(arrays: Iterable<readonly [string, ParameterArray]>): Map<string, string> {
   return new Map(
     [...arrays].map(([name, { buffer, byteOffset, byteLength }]) => [
       name,
@@ -156,7 +170,7 @@ function bits(arrays: Iterable<readonly [string, Float32Array]>): Map<string, st
 if (ISAS.length === 0) it.skip("needs the native core: npm run build:native", () => undefined);
 
 describe.each(ISAS)("native %s", (isa) => {
-  describe.each(COMBINATIONS)("$dense.kind with tables by $embedding, $precision", (optimizers) => {
+  describe.each(COMBINATIONS)("$dense.kind with tables $tables by $embedding, $precision", (optimizers) => {
     const whole = () => {
       const one = training(nativeOn(isa), 1, optimizers);
       return { outputs: bits(one.run(0, STEPS)), weights: bits(one.weights) };
@@ -184,19 +198,21 @@ describe.each(ISAS)("native %s", (isa) => {
     });
   });
 
-  // In fp32: an operand that lies between two bfloat16 may rightly be rounded to either.
+  // In fp32: a number that lies between two of 16 bits may rightly be rounded to either.
   it("trains as the reference does", () => {
     for (const combination of COMBINATIONS) {
-      const optimizers = { ...combination, precision: "fp32" as const };
+      const optimizers = { ...combination, precision: "fp32" as const, tables: FLOATS };
       const expected = training(referenceBackend, 1, optimizers);
       const got = training(nativeOn(isa), 2, optimizers);
       expected.run(0, 3);
       got.run(0, 3);
-      for (const [name, values] of expected.weights) {
+      for (const [name, array] of expected.weights) {
+        const values = array as Float32Array;
         const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        const error = got.weights
-          .get(name)!
-          .reduce((most, v, i) => Math.max(most, Math.abs(v - values[i])), 0);
+        const error = (got.weights.get(name) as Float32Array).reduce(
+          (most, v, i) => Math.max(most, Math.abs(v - values[i])),
+          0,
+        );
         expect(error, name).toBeLessThanOrEqual(1e-4 * (scale + 1e-3));
       }
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Backend, RunResult } from "../src/backends/backend.js";
+import type { Backend, ParameterArray, RunResult } from "../src/backends/backend.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { Scope } from "../src/layers/scope.js";
 import { modelOf } from "../src/models/index.js";
@@ -32,7 +32,8 @@ describe.each(BACKENDS)("$name as PyTorch", ({ use }) => {
       const { weights, logits } = train(fixture, run, backend);
       const expected = [...fixture.tensors].filter(([key]) => key.startsWith(`${run}/weights/`));
       expect(expected.length).toBeGreaterThan(0);
-      for (const [key, values] of expected) expectClose(key, weights.get(key.split("/")[2])!, values);
+      for (const [key, values] of expected)
+        expectClose(key, weights.get(key.split("/")[2]) as Float32Array, values);
       expectClose("logits", logits, fixture.tensors.get(`${run}/logits`)!);
     });
   });
@@ -50,7 +51,7 @@ function run(
   graph: Graph,
   { columns }: Fixture,
   backend: Backend,
-  arrays: ReadonlyMap<string, Float32Array>,
+  arrays: ReadonlyMap<string, ParameterArray>,
   { batch, steps, rates }: { batch: number; steps: number; rates: Record<string, number> },
 ): RunResult {
   const executable = backend.compile(graph, arrays, { maxBatch: batch });
@@ -126,7 +127,7 @@ function gradients(fixture: Fixture, backend: Backend): Map<string, Float32Array
   const rates = Object.fromEntries(tables.map((name) => [`rate/${name}`, 1]));
   const outputs = run(graph, fixture, backend, weights, { batch: SPECS.rows, steps: 1, rates });
   const ofTables = tables.map(
-    (name) => [`grad/${name}`, weights.get(`grad/${name}`)!.map((v) => -v)] as const,
+    (name) => [`grad/${name}`, (weights.get(`grad/${name}`) as Float32Array).map((v) => -v)] as const,
   );
   return new Map([...outputs, ...ofTables]);
 }

@@ -37,20 +37,25 @@ napi_value select(napi_env env, napi_callback_info info) {
   });
 }
 
-// (values, kind, a, b, seed, stream) => void
+// (values, dtype, kind, a, b, seed, stream) => void
 napi_value fill_values(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Arguments<6> a(env, info);
-    const std::string kind = text(env, a[1], "kind");
+    const Arguments<7> a(env, info);
+    const std::string dtype = text(env, a[1], "dtype"), kind = text(env, a[2], "kind");
     static constexpr const char* kKinds[] = {"constant", "uniform", "normal"};
     const auto found = std::find(std::begin(kKinds), std::end(kKinds), kind);
     if (found == std::end(kKinds)) {
       throw Error({"unknown kind of initial values", "fill", kind, "constant, uniform or normal", ""});
     }
-    fill(floats(env, a[0], "values"),
-         {FillKind(uint32_t(found - kKinds)), number(env, a[2], "a"), number(env, a[3], "b"),
-          whole(number(env, a[4], "seed"), "seed"), whole32(number(env, a[5], "stream"), "stream")},
-         std::max(1u, std::thread::hardware_concurrency()));
+    const Fill spec{FillKind(uint32_t(found - kKinds)), number(env, a[3], "a"), number(env, a[4], "b"),
+                    whole(number(env, a[5], "seed"), "seed"), whole32(number(env, a[6], "stream"), "stream")};
+    const uint32_t threads = std::max(1u, std::thread::hardware_concurrency());
+    if (dtype == "f32") {
+      fill(floats(env, a[0], "values"), spec, threads);
+      return nullptr;
+    }
+    const TableFormat format = dtype == "f16" ? TableFormat::kFloat16 : TableFormat::kBfloat16;
+    fill(halves(env, a[0], "values"), format, spec, threads);
     return nullptr;
   });
 }

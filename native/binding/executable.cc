@@ -76,7 +76,7 @@ void complete(napi_env env, napi_status, void* data) {
   else napi_resolve_deferred(env, deferred, make_number(env, double(steps)));
 }
 
-constexpr const char* kDTypes[] = {"f32", "id", "bag"};
+constexpr const char* kDTypes[] = {"f32", "id", "bag", "f16", "bf16"};
 constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
 
 napi_value describe_inputs(napi_env env, const Program& program) {
@@ -158,6 +158,11 @@ napi_value make_handle(napi_env env, std::shared_ptr<Executor> executor, napi_va
   return external;
 }
 
+ParameterMemory parameter_memory(napi_env env, napi_value array) {
+  if (typed_array(env, array, "parameters").type == napi_uint16_array) return halves(env, array, "parameters");
+  return floats(env, array, "parameters");
+}
+
 RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], a[4], a[5]}; }
 
 }  // namespace
@@ -167,9 +172,9 @@ napi_value compile(napi_env env, napi_callback_info info) {
     const Arguments<3> arguments(env, info);
     const TypedArray bytes = typed_array(env, arguments[0], "program");
     if (bytes.type != napi_uint8_array) ensure(napi_invalid_arg, "program");
-    std::vector<std::span<float>> parameters;
+    std::vector<ParameterMemory> parameters;
     const std::vector<napi_value> arrays = elements(env, arguments[1], "parameters");
-    for (napi_value array : arrays) parameters.push_back(floats(env, array, "parameters"));
+    for (napi_value array : arrays) parameters.push_back(parameter_memory(env, array));
     const uint32_t threads = whole32(number(env, arguments[2], "threads"), "threads");
     auto executor = std::make_shared<Executor>(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}),
                                                std::move(parameters), threads);

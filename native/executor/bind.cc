@@ -20,20 +20,28 @@ uint32_t check_threads(uint32_t threads) {
 // Starts of groups stay on cache lines, so that two threads never write to one.
 size_t whole_lines(size_t floats) { return (floats + 15) / 16 * 16; }
 
+size_t bytes_of(DType dtype) { return is_half(dtype) ? sizeof(uint16_t) : sizeof(float); }
+
+// Element `offset` of memory whose elements have the size of the dtype.
+float* element(float* base, size_t offset, DType dtype) {
+  if (base == nullptr) return nullptr;
+  return reinterpret_cast<float*>(reinterpret_cast<char*>(base) + offset * bytes_of(dtype));
+}
+
 bool writes_parameters(const Operation& operation) {
   return operation.placement == Placement::kFixed && std::string_view(operation.operands).find('!') != std::string::npos;
 }
 
 // Memory bound twice under two names could be updated by two threads at once.
 void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffers,
-                     const std::vector<std::span<float>>& parameters) {
+                     const std::vector<ParameterMemory>& parameters) {
   std::vector<size_t> order(parameters.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::sort(order.begin(), order.end(),
-            [&](size_t a, size_t b) { return parameters[a].data() < parameters[b].data(); });
+            [&](size_t a, size_t b) { return parameters[a].begin() < parameters[b].begin(); });
   for (size_t i = 1; i < order.size(); ++i) {
     const auto &before = parameters[order[i - 1]], &after = parameters[order[i]];
-    if (before.data() + before.size() <= after.data()) continue;
+    if (before.end() <= after.begin()) continue;
     throw Error({"two parameters share memory", "parameter " + program.buffers[buffers[order[i]]].name,
                  "the memory of " + program.buffers[buffers[order[i - 1]]].name, "memory of its own", ""});
   }
@@ -41,7 +49,7 @@ void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffer
 
 }  // namespace
 
-Executor::Executor(Program program, std::vector<std::span<float>> parameters, uint32_t threads)
+Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads)
     : kernels_(kernels()),
       program_(std::move(program)),
       pool_(check_threads(threads)),
@@ -54,7 +62,7 @@ Executor::Executor(Program program, std::vector<std::span<float>> parameters, ui
   allocate_scratch();
 }
 
-void Executor::bind_parameters(const std::vector<std::span<float>>& parameters) {
+void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
   const std::vector<uint32_t> buffers = program_.buffers_in(Space::kParameter);
   if (buffers.size() != parameters.size()) {
     throw Error({"a wrong number of parameters", "compile", std::to_string(parameters.size()),
@@ -62,11 +70,17 @@ void Executor::bind_parameters(const std::vector<std::span<float>>& parameters) 
   }
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& buffer = program_.buffers[buffers[i]];
-    if (parameters[i].size() != buffer.width) {
+    const ParameterMemory& memory = parameters[i];
+    if (memory.count != buffer.width) {
       throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
-                   std::to_string(parameters[i].size()) + " elements", std::to_string(buffer.width), ""});
+                   std::to_string(memory.count) + " elements", std::to_string(buffer.width), ""});
     }
-    bases_[buffers[i]] = parameters[i].data();
+    if (memory.bytes != bytes_of(buffer.dtype)) {
+      throw Error({"a parameter is of another dtype", "parameter " + buffer.name,
+                   std::to_string(memory.bytes) + " bytes a number", std::to_string(bytes_of(buffer.dtype)),
+                   "give a Float32Array for f32, a Uint16Array for f16 and bf16"});
+    }
+    bases_[buffers[i]] = static_cast<float*>(memory.data);
   }
   refuse_overlaps(program_, buffers, parameters);
 }
@@ -98,9 +112,9 @@ void Executor::allocate() {
 
 View Executor::bind(const Operand& operand) const {
   const Buffer& buffer = program_.buffer(operand);
-  float* base = bases_[operand.buffer];
   return {.space = buffer.space,
-          .base = base == nullptr ? nullptr : base + operand.offset,
+          .dtype = buffer.dtype,
+          .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
           .offset = size_t{buffer.offset} + operand.offset,
           .stride = is_row(buffer.space) ? buffer.width : 0,
           .size = size_t(operand.size()),

@@ -14,16 +14,26 @@
 
 namespace pairloom {
 
+inline TableFormat table_format(DType dtype) {
+  return dtype == DType::kFloat16    ? TableFormat::kFloat16
+         : dtype == DType::kBfloat16 ? TableFormat::kBfloat16
+                                     : TableFormat::kFloat;
+}
+
 // An operand in memory. Spaces with one place have it in `base`; tile and partial views have an offset into the arena
-// of the thread or group. A view that is no row has stride 0, so that kernels read it alike for every row.
+// of the thread or group. A view that is no row has stride 0, so that kernels read it alike for every row. Ids, bags and
+// 16-bit numbers are behind `base` too.
 struct View {
   Space space;
+  DType dtype;
   float* base;
   size_t offset;
   size_t stride;
   size_t size;
   uint32_t ndims;
   uint32_t dims[3];
+
+  ConstTable table() const { return {base, table_format(dtype)}; }
 };
 
 struct BoundInstruction {

@@ -27,10 +27,21 @@ struct Request {
   bool parameters_changed;           // since the last run, by another than this executor
 };
 
+// The memory of a parameter: f32 numbers, or 16-bit ones whose format the program says.
+struct ParameterMemory {
+  void* data;
+  size_t count, bytes;  // numbers, and bytes of each
+
+  ParameterMemory(std::span<float> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(float)) {}
+  ParameterMemory(std::span<uint16_t> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(uint16_t)) {}
+  const char* begin() const { return static_cast<const char*>(data); }
+  const char* end() const { return begin() + count * bytes; }
+};
+
 class Executor {
  public:
   // `parameters` in the order of the program's parameter buffers; they must outlive the executor. Throws Error.
-  Executor(Program program, std::vector<std::span<float>> parameters, uint32_t threads);
+  Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads);
 
   // Runs ceil(count / batch) steps, or fewer if cancelled, and returns how many. Row outputs are in the order of
   // positions, fixed outputs have one entry a step. Throws Error: a bad request before the first step; a bad id
@@ -61,7 +72,7 @@ class Executor {
     PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
   };
 
-  void bind_parameters(const std::vector<std::span<float>>& parameters);
+  void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
   void bind_instructions();
   void allocate_scratch();

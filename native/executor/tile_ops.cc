@@ -59,12 +59,12 @@ void constant_rows(const BoundInstruction& i, Tile& t) {
 
 void embedding(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.embedding(t.at(v[0]), v[0].dims[1], ids(t, v[1]), 1, t.out(v[2]), t.rows);
+  t.kernels.embedding(v[0].table(), v[0].dims[1], ids(t, v[1]), 1, t.out(v[2]), t.rows);
 }
 
 void embedding_bag(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.embedding_bag(t.at(v[0]), v[0].dims[1], bags(t, v[1]), 1, t.out(v[2]), t.rows, i.attribute(0) == 1);
+  t.kernels.embedding_bag(v[0].table(), v[0].dims[1], bags(t, v[1]), 1, t.out(v[2]), t.rows, i.attribute(0) == 1);
 }
 
 const LinearKernels& linear_kernels(const KernelTable& kernels, const BoundInstruction& i) {

@@ -50,6 +50,15 @@ struct LarsSettings {
   float momentum, eta, weight_decay, l2;
 };
 
+// How a table keeps its numbers.
+enum class TableFormat : uint32_t { kFloat, kFloat16, kBfloat16 };
+
+// The rows of a table, one after the other.
+struct ConstTable {
+  const void* data;
+  TableFormat format;
+};
+
 struct RandomKey {
   uint32_t k0, k1;
 };
@@ -167,10 +176,15 @@ struct KernelTable {
                                      uint32_t classes, float smoothing);
 
   // Embeddings: ids are verified (0 <= id < table rows) before they get here.
-  void (*embedding)(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
+  void (*embedding)(ConstTable table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
                     uint32_t rows);
-  void (*embedding_bag)(const float* table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
+  void (*embedding_bag)(ConstTable table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
                         uint32_t rows, bool mean);
+  // 16-bit numbers as f32, exactly; and f32 by stochastic rounding as 16-bit numbers: number i by the draw of index
+  // first_index + i (docs/design/program-format.md, "16-bit tables").
+  void (*widen)(const uint16_t* from, float* to, size_t n, TableFormat format);
+  void (*round_stochastically)(const float* from, uint16_t* to, size_t n, TableFormat format, RandomKey key,
+                               uint32_t first_index);
 
   // Optimizers over n contiguous elements.
   void (*sgd)(float* w, const float* g, size_t n, float lr, float l2);

@@ -96,7 +96,7 @@ Operand read_operand(Reader& in) {
 Buffer read_buffer(Reader& in) {
   const uint32_t space = in.u32(), dtype = in.u32(), width = in.u32(), offset = in.u32();
   if (space > uint32_t(Space::kBatch)) in.refuse("unknown space", std::to_string(space), "0 to 5");
-  if (dtype > uint32_t(DType::kBag)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 2");
+  if (dtype > uint32_t(DType::kBfloat16)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 4");
   return {Space(space), DType(dtype), width, offset, in.string()};
 }
 

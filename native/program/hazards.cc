@@ -148,7 +148,7 @@ class HazardCheck {
   void check_ids(const Instruction& ins) {
     if (p_.buffer(ins.operands[0]).space != Space::kParameter) return;
     for (const Operand& operand : ins.operands) {
-      if (p_.buffer(operand).dtype == DType::kFloat || ins.opcode == Opcode::kInput) continue;
+      if (!is_ids(p_.buffer(operand).dtype) || ins.opcode == Opcode::kInput) continue;
       const uint32_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];
       if (limit <= rows) continue;
       refuse("ids may exceed the table", "ids below " + std::to_string(limit) + ", table of " + std::to_string(rows));

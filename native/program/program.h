@@ -11,7 +11,9 @@
 namespace pairloom {
 
 enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
-enum class DType : uint32_t { kFloat, kId, kBag };
+enum class DType : uint32_t { kFloat, kId, kBag, kFloat16, kBfloat16 };
+inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBfloat16; }
+inline bool is_ids(DType dtype) { return dtype == DType::kId || dtype == DType::kBag; }
 constexpr uint32_t kBagWidth = 6;  // elements a row of a buffer of bags
 enum class StageKind : uint32_t { kTile, kFixed };
 

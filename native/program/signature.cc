@@ -97,8 +97,9 @@ bool kind_fits(const Word& word, const Buffer& buffer) {
   if (word.kind == "batch") return buffer.space == Space::kBatch && f32;
   if (word.kind == "ids") return row && buffer.dtype == DType::kId;
   if (word.kind == "bag") return row && buffer.dtype == DType::kBag;
-  if (word.kind == "samples") return buffer.space == Space::kBatch && !f32;
+  if (word.kind == "samples") return buffer.space == Space::kBatch && is_ids(buffer.dtype);
   if (word.kind == "param") return f32 && buffer.space == Space::kParameter;
+  if (word.kind == "table") return (f32 || is_half(buffer.dtype)) && buffer.space == Space::kParameter;
   if (word.kind == "partial") return f32 && buffer.space == Space::kPartial;
   if (word.kind == "fixed" || word.kind == "number") return still;
   if (word.kind == "any") return (row && f32) || still;
@@ -131,7 +132,7 @@ class DimMatcher {
 
 std::string describe(const Program& program, const Operand& operand) {
   static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
-  static const char* const dtypes[] = {"f32", "id", "bag"};
+  static const char* const dtypes[] = {"f32", "id", "bag", "f16", "bf16"};
   const Buffer& buffer = program.buffer(operand);
   std::string text = std::string(dtypes[uint32_t(buffer.dtype)]) + " " + spaces[uint32_t(buffer.space)] + "[";
   for (uint32_t i = 0; i < operand.ndims; ++i) text += (i ? ", " : "") + std::to_string(operand.dims[i]);

@@ -3,7 +3,8 @@
 // Operands: a kind, [dims] and marks. `->` comes before the outputs.
 //   row[n]     f32 row operand (tile or batch space)        batch[n]   f32 row operand in the batch space
 //   ids, bag   row operand of that dtype                    samples    ids or bag, in the batch space
-//   param[n]   parameter; with `!` it is also written       partial[n] one copy a group
+//   param[n]   f32 parameter; with `!` it is also written   partial[n] one copy a group
+//   table[R,D] parameter of f32 or 16-bit numbers; `!` as for param
 //   fixed[n]   f32 that is no row: parameter, scalar, fixed (as an output: fixed only)
 //   number     fixed[1]                                     any[n]     row or fixed
 //   loaded     row operand of any dtype

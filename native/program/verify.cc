@@ -48,11 +48,15 @@ uint64_t arena_size(const Program& p, Space space) {
 void verify_buffer(const Program& p, size_t index) {
   const Buffer& b = p.buffers[index];
   const std::string where = place("buffers", index);
-  const uint32_t widths[] = {b.width, 1, kBagWidth};
-  if (b.dtype != DType::kFloat && (!is_row(b.space) || b.width != widths[uint32_t(b.dtype)])) {
+  const uint32_t id_width = b.dtype == DType::kBag ? kBagWidth : 1;
+  if (is_ids(b.dtype) && (!is_row(b.space) || b.width != id_width)) {
     refuse(where, "a buffer of ids or bags has a wrong space or width",
            "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),
-           "a row space, width " + std::to_string(widths[uint32_t(b.dtype)]));
+           "a row space, width " + std::to_string(id_width));
+  }
+  if (is_half(b.dtype) && b.space != Space::kParameter) {
+    refuse(where, "a buffer of 16-bit numbers is in a wrong space", "space " + std::to_string(uint32_t(b.space)),
+           "space 0, parameter");
   }
   if (b.space == Space::kScalar && b.width != 1) {
     refuse(where, "a scalar has a wrong width", std::to_string(b.width), "1");
@@ -93,7 +97,7 @@ void verify_operand(const Program& p, const Operand& o, const std::string& where
            "offset " + std::to_string(o.offset) + " + size " + std::to_string(size),
            "at most the buffer's width " + std::to_string(b.width));
   }
-  if (b.dtype != DType::kFloat && o.offset != 0) refuse(where, "ids and bags have no slices", "an offset", "0");
+  if (is_ids(b.dtype) && o.offset != 0) refuse(where, "ids and bags have no slices", "an offset", "0");
 }
 
 void verify_stages(const Program& p) {

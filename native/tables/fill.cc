@@ -6,6 +6,7 @@
 
 #include "executor/pool.h"
 #include "kernels/random.h"
+#include "tables/halves.h"
 
 namespace pairloom {
 namespace {
@@ -42,15 +43,26 @@ double small_cos(double x) {
   return 1 + sum;
 }
 
-void fill_chunk(float* values, size_t begin, size_t end, const Fill& spec, RandomKey key) {
-  for (size_t i = begin; i < end; ++i) {
-    switch (spec.kind) {
-      case FillKind::kConstant: values[i] = float(spec.a); break;
-      case FillKind::kUniform: values[i] = float(spec.a + (spec.b - spec.a) * unit(draw(key, uint32_t(i)))); break;
-      case FillKind::kNormal:
-        values[i] = float(spec.a + spec.b * box_muller(draw(key, uint32_t(2 * i)), draw(key, uint32_t(2 * i + 1))));
-    }
+// Element i.
+float initial_value(size_t i, const Fill& spec, RandomKey key) {
+  switch (spec.kind) {
+    case FillKind::kConstant: return float(spec.a);
+    case FillKind::kUniform: return float(spec.a + (spec.b - spec.a) * unit(draw(key, uint32_t(i))));
+    case FillKind::kNormal: break;
   }
+  return float(spec.a + spec.b * box_muller(draw(key, uint32_t(2 * i)), draw(key, uint32_t(2 * i + 1))));
+}
+
+// set(i, value) for every element.
+template <class Set>
+void fill_elements(size_t count, const Fill& spec, uint32_t threads, const Set& set) {
+  const RandomKey key = random_key(spec.seed, spec.stream, 0);
+  const size_t chunks = (count + kChunk - 1) / kChunk;
+  Pool pool(uint32_t(std::min<size_t>(threads, chunks > 0 ? chunks : 1)));
+  pool.run(uint32_t(chunks), [&](uint32_t chunk, uint32_t) {
+    const size_t begin = chunk * kChunk, end = std::min(begin + kChunk, count);
+    for (size_t i = begin; i < end; ++i) set(i, initial_value(i, spec, key));
+  });
 }
 
 }  // namespace
@@ -65,13 +77,11 @@ double box_muller(uint32_t first, uint32_t second) {
 }
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads) {
-  const RandomKey key = random_key(spec.seed, spec.stream, 0);
-  const size_t chunks = (values.size() + kChunk - 1) / kChunk;
-  Pool pool(uint32_t(std::min<size_t>(threads, chunks > 0 ? chunks : 1)));
-  pool.run(uint32_t(chunks), [&](uint32_t chunk, uint32_t) {
-    const size_t begin = chunk * kChunk, end = std::min(begin + kChunk, values.size());
-    fill_chunk(values.data(), begin, end, spec, key);
-  });
+  fill_elements(values.size(), spec, threads, [&](size_t i, float value) { values[i] = value; });
+}
+
+void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads) {
+  fill_elements(values.size(), spec, threads, [&](size_t i, float value) { values[i] = nearest_half(value, format); });
 }
 
 }  // namespace pairloom

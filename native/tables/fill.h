@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/kernels.h"
+
 namespace pairloom {
 
 enum class FillKind : uint32_t { kConstant, kUniform, kNormal };
@@ -22,6 +24,8 @@ struct Fill {
 };
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads);
+// The same, rounded to the nearest 16-bit number.
+void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads);
 
 // The standard normal value of two u32 draws.
 double box_muller(uint32_t first, uint32_t second);

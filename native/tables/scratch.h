@@ -17,6 +17,7 @@ struct TableScratch {
   std::vector<uint64_t> keys, spare;  // row << 32 | index of its term
   std::vector<TableTerm> terms;
   std::vector<float> sum, zeros;
+  std::vector<float> widened;  // rows of a table of 16-bit numbers, while they are updated
 
   // Room for as many keys and terms.
   void hold(size_t count) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tables/sort.h"
+#include "tables/weights.h"
 
 namespace pairloom {
 namespace {
@@ -12,7 +13,6 @@ namespace {
 // A row's weights and state are cache misses: ask for them this many rows before the update.
 constexpr size_t kAhead = 16;
 constexpr size_t kZeroRun = 1024;  // floats of rows without gradient that one kernel call takes
-constexpr size_t kLine = 16;       // floats of a cache line
 
 const int32_t* ids_of(const View& view) { return reinterpret_cast<const int32_t*>(view.base); }
 const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
@@ -94,10 +94,6 @@ RowGradients collect(const BoundInstruction& instruction, const TableLayout& lay
 uint32_t row_of(uint64_t key) { return uint32_t(key >> 32); }
 const TableTerm& term_of(const Worker& worker, uint64_t key) { return worker.table.terms[uint32_t(key)]; }
 
-void prefetch_floats(const float* data, size_t count) {
-  for (size_t i = 0; i < count; i += kLine) __builtin_prefetch(data + i, 1);
-}
-
 // The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
 const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim) {
   const TableTerm& first = term_of(worker, *begin);
@@ -174,6 +170,7 @@ void update_table(const BoundInstruction& instruction, const TableLayout& layout
   const size_t dim = instruction.views[0].dims[1];
   const Bounds bounds(instruction, layout);
   if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
+  if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));
   if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
   const RowGradients found = collect(instruction, layout, job, worker);
   if (layout.every_row) update_every(found, bounds, job, worker, dim, update);
@@ -183,157 +180,176 @@ void update_table(const BoundInstruction& instruction, const TableLayout& layout
 struct Sgd {
   static constexpr bool kWhole = true;
   const KernelTable& k;
-  float* w;
+  const TableWeights& w;
   size_t dim;
   float lr, l2;
-  void prefetch(size_t row) const { prefetch_floats(w + row * dim, dim); }
-  void rows(size_t row, size_t count, const float* g) const { k.sgd(w + row * dim, g, count * dim, lr, l2); }
+  void prefetch(size_t row) const { w.prefetch(row); }
+  void rows(size_t row, size_t count, const float* g) const {
+    w.update(row, count, [&](float* weights) { k.sgd(weights, g, count * dim, lr, l2); });
+  }
 };
 
 struct Adagrad {
   static constexpr bool kWhole = true;
   const KernelTable& k;
-  float *w, *sum;
+  const TableWeights& w;
+  float* sum;
   size_t dim;
   float lr, eps, l2;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(sum + row * dim, dim);
   }
   void rows(size_t row, size_t count, const float* g) const {
-    k.adagrad(w + row * dim, g, sum + row * dim, count * dim, lr, eps, l2);
+    w.update(row, count, [&](float* weights) { k.adagrad(weights, g, sum + row * dim, count * dim, lr, eps, l2); });
   }
 };
 
 struct RowWiseAdagrad {
   static constexpr bool kWhole = false;
   const KernelTable& k;
-  float *w, *sum;
+  const TableWeights& w;
+  float* sum;
   size_t dim;
   float lr, eps, l2;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(sum + row, 1);
   }
   void rows(size_t row, size_t, const float* g) const {
-    k.row_wise_adagrad(w + row * dim, g, sum + row, dim, lr, eps, l2);
+    w.update(row, 1, [&](float* weights) { k.row_wise_adagrad(weights, g, sum + row, dim, lr, eps, l2); });
   }
 };
 
 struct Adam {
   static constexpr bool kWhole = true;
   const KernelTable& k;
-  float *w, *m, *v;
+  const TableWeights& w;
+  float *m, *v;
   size_t dim;
   float lr;
   AdamSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(m + row * dim, dim);
     prefetch_floats(v + row * dim, dim);
   }
   void rows(size_t row, size_t count, const float* g) const {
-    k.adam(w + row * dim, g, m + row * dim, v + row * dim, count * dim, lr, settings);
+    w.update(row, count, [&](float* weights) {
+      k.adam(weights, g, m + row * dim, v + row * dim, count * dim, lr, settings);
+    });
   }
 };
 
 struct Rmsprop {
   static constexpr bool kWhole = true;
   const KernelTable& k;
-  float *w, *square;
+  const TableWeights& w;
+  float* square;
   size_t dim;
   float lr;
   FadingSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(square + row * dim, dim);
   }
   void rows(size_t row, size_t count, const float* g) const {
-    k.rmsprop(w + row * dim, g, square + row * dim, count * dim, lr, settings);
+    w.update(row, count, [&](float* weights) { k.rmsprop(weights, g, square + row * dim, count * dim, lr, settings); });
   }
 };
 
 struct Adadelta {
   static constexpr bool kWhole = true;
   const KernelTable& k;
-  float *w, *square, *delta;
+  const TableWeights& w;
+  float *square, *delta;
   size_t dim;
   float lr;
   FadingSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(square + row * dim, dim);
     prefetch_floats(delta + row * dim, dim);
   }
   void rows(size_t row, size_t count, const float* g) const {
-    k.adadelta(w + row * dim, g, square + row * dim, delta + row * dim, count * dim, lr, settings);
+    w.update(row, count, [&](float* weights) {
+      k.adadelta(weights, g, square + row * dim, delta + row * dim, count * dim, lr, settings);
+    });
   }
 };
 
 struct Lamb {
   static constexpr bool kWhole = false;
   const KernelTable& k;
-  float *w, *m, *v;
+  const TableWeights& w;
+  float *m, *v;
   size_t dim;
   float lr;
   AdamSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(m + row * dim, dim);
     prefetch_floats(v + row * dim, dim);
   }
   void rows(size_t row, size_t, const float* g) const {
-    k.lamb(w + row * dim, g, m + row * dim, v + row * dim, dim, lr, settings);
+    w.update(row, 1, [&](float* weights) { k.lamb(weights, g, m + row * dim, v + row * dim, dim, lr, settings); });
   }
 };
 
 struct PartialRowWiseAdam {
   static constexpr bool kWhole = false;
   const KernelTable& k;
-  float *w, *m, *v;
+  const TableWeights& w;
+  float *m, *v;
   size_t dim;
   float lr;
   AdamSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(m + row * dim, dim);
     prefetch_floats(v + row, 1);
   }
   void rows(size_t row, size_t, const float* g) const {
-    k.partial_row_wise_adam(w + row * dim, g, m + row * dim, v + row, dim, lr, settings);
+    w.update(row, 1, [&](float* weights) {
+      k.partial_row_wise_adam(weights, g, m + row * dim, v + row, dim, lr, settings);
+    });
   }
 };
 
 struct PartialRowWiseLamb {
   static constexpr bool kWhole = false;
   const KernelTable& k;
-  float *w, *m, *v;
+  const TableWeights& w;
+  float *m, *v;
   size_t dim;
   float lr;
   AdamSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(m + row * dim, dim);
     prefetch_floats(v + row, 1);
   }
   void rows(size_t row, size_t, const float* g) const {
-    k.partial_row_wise_lamb(w + row * dim, g, m + row * dim, v + row, dim, lr, settings);
+    w.update(row, 1, [&](float* weights) {
+      k.partial_row_wise_lamb(weights, g, m + row * dim, v + row, dim, lr, settings);
+    });
   }
 };
 
 struct LarsSgd {
   static constexpr bool kWhole = false;
   const KernelTable& k;
-  float *w, *m;
+  const TableWeights& w;
+  float* m;
   size_t dim;
   float lr;
   LarsSettings settings;
   void prefetch(size_t row) const {
-    prefetch_floats(w + row * dim, dim);
+    w.prefetch(row);
     prefetch_floats(m + row * dim, dim);
   }
   void rows(size_t row, size_t, const float* g) const {
-    k.lars_sgd(w + row * dim, g, m + row * dim, dim, lr, settings);
+    w.update(row, 1, [&](float* weights) { k.lars_sgd(weights, g, m + row * dim, dim, lr, settings); });
   }
 };
 
@@ -368,18 +384,20 @@ TableLayout table_layout(const Instruction& instruction) {
     return {.pairs = (instruction.operands.size() - 2) / 2,
             .first_pair = 1,
             .first_pooling = 1,
+            .stream = 0,
             .l2 = 0,
             .every_row = false,
             .limit = float(attributes[0]),
             .factor = 0};
   }
   const TableShape shape = table_shape(instruction.opcode);
-  const size_t first_pooling = shape.settings + 4;
+  const size_t first_pooling = shape.settings + 5;
   const bool scaled = attributes[first_pooling - 1] == 1;
   const size_t first_pair = 2 + shape.states + scaled;
   return {.pairs = (instruction.operands.size() - first_pair) / 2,
           .first_pair = first_pair,
           .first_pooling = first_pooling,
+          .stream = uint32_t(attributes[first_pooling - 5]),
           .l2 = float(attributes[first_pooling - 4]),
           .every_row = attributes[first_pooling - 3] == 1,
           .limit = float(attributes[first_pooling - 2]),
@@ -402,54 +420,61 @@ AdamSettings adam_settings(double beta1, double beta2, double eps, double l2, do
 void table_sgd(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
-  update_table(i, layout, job, worker, Sgd{*worker.step->kernels, v[0].base, v[0].dims[1], *v[1].base, layout.l2});
+  const TableWeights weights(i, layout, worker);
+  update_table(i, layout, job, worker, Sgd{*worker.step->kernels, weights, v[0].dims[1], *v[1].base, layout.l2});
 }
 
 void table_adagrad(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               Adagrad{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base, float(i.attribute(0)),
+               Adagrad{*worker.step->kernels, weights, v[2].base, v[0].dims[1], *v[1].base, float(i.attribute(0)),
                        layout.l2});
 }
 
 void table_row_wise_adagrad(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               RowWiseAdagrad{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base,
+               RowWiseAdagrad{*worker.step->kernels, weights, v[2].base, v[0].dims[1], *v[1].base,
                               float(i.attribute(0)), layout.l2});
 }
 
 void table_adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               Adam{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+               Adam{*worker.step->kernels, weights, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                     adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, 0, worker.step->step)});
 }
 
 void table_rmsprop(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               Rmsprop{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base,
+               Rmsprop{*worker.step->kernels, weights, v[2].base, v[0].dims[1], *v[1].base,
                        fading_settings(i, layout.l2)});
 }
 
 void table_adadelta(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               Adadelta{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+               Adadelta{*worker.step->kernels, weights, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                         fading_settings(i, layout.l2)});
 }
 
 void table_lamb(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               Lamb{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+               Lamb{*worker.step->kernels, weights, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                     adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, i.attribute(3),
                                   worker.step->step)});
 }
@@ -457,8 +482,9 @@ void table_lamb(const BoundInstruction& i, const FixedJob& job, Worker& worker) 
 void table_partial_row_wise_adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               PartialRowWiseAdam{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+               PartialRowWiseAdam{*worker.step->kernels, weights, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                                   adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2, 0,
                                                 worker.step->step)});
 }
@@ -466,8 +492,9 @@ void table_partial_row_wise_adam(const BoundInstruction& i, const FixedJob& job,
 void table_partial_row_wise_lamb(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   update_table(i, layout, job, worker,
-               PartialRowWiseLamb{*worker.step->kernels, v[0].base, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
+               PartialRowWiseLamb{*worker.step->kernels, weights, v[2].base, v[3].base, v[0].dims[1], *v[1].base,
                                   adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), layout.l2,
                                                 i.attribute(3), worker.step->step)});
 }
@@ -475,9 +502,10 @@ void table_partial_row_wise_lamb(const BoundInstruction& i, const FixedJob& job,
 void table_lars_sgd(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const TableLayout layout = table_layout(*i.source);
   const auto& v = i.views;
+  const TableWeights weights(i, layout, worker);
   const LarsSettings settings{float(i.attribute(0)), float(i.attribute(1)), float(i.attribute(2)), layout.l2};
   update_table(i, layout, job, worker,
-               LarsSgd{*worker.step->kernels, v[0].base, v[2].base, v[0].dims[1], *v[1].base, settings});
+               LarsSgd{*worker.step->kernels, weights, v[2].base, v[0].dims[1], *v[1].base, settings});
 }
 
 namespace {

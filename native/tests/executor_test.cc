@@ -70,17 +70,15 @@ TEST(pool_sleeps_and_wakes) {
 std::vector<float> train(uint32_t threads, bool every_row, uint32_t runs) {
   const Program program = decode(test::training_program(every_row));
   test::RunData data = test::make_data(program, 210, 50, 3);
-  Executor executor(program, data.parameter_spans(), threads);
+  Executor executor(program, data.memory, threads);
   data.request.shuffled = true;
   for (uint32_t run = 0; run < runs; ++run) {
     data.request.epoch = run;
     data.request.first_step = run * 5;
     CHECK_EQ(executor.run(data.request), 5u);
   }
-  std::vector<float> all;
-  for (const auto* list : {&data.parameters, &data.outputs}) {
-    for (const auto& array : *list) all.insert(all.end(), array.span().begin(), array.span().end());
-  }
+  std::vector<float> all = data.all_parameters();
+  for (const auto& output : data.outputs) all.insert(all.end(), output.span().begin(), output.span().end());
   return all;
 }
 
@@ -101,12 +99,11 @@ TEST(bad_ids_leave_parameters_untouched_and_the_first_is_named) {
   test::RunData data = test::make_data(program, 60, 20, 9);
   data.ids[0].data[47] = -3;
   data.ids[0].data[44] = int32_t(test::kTableRows);
-  std::vector<float> before;
-  Executor executor(program, data.parameter_spans(), 2);
+  Executor executor(program, data.memory, 2);
   data.request.count = 40;
   data.request.scalars = data.scalars.span().first(2);
   executor.run(data.request);  // the steps before the bad one
-  for (const auto& p : data.parameters) before.insert(before.end(), p.span().begin(), p.span().end());
+  const std::vector<float> before = data.all_parameters();
   data.request.start = 40;
   data.request.count = 20;
   data.request.scalars = data.scalars.span().first(1);
@@ -117,9 +114,7 @@ TEST(bad_ids_leave_parameters_untouched_and_the_first_is_named) {
     where = error.report().where;
   }
   CHECK_EQ(where, "input input2, row 44");
-  std::vector<float> after;
-  for (const auto& p : data.parameters) after.insert(after.end(), p.span().begin(), p.span().end());
-  CHECK(same_bits(before, after));
+  CHECK(same_bits(before, data.all_parameters()));
 }
 
 TEST(bags_that_leave_their_values_are_refused) {
@@ -127,7 +122,7 @@ TEST(bags_that_leave_their_values_are_refused) {
   for (uint64_t bad : {uint64_t{1} << 63, uint64_t{181}}) {
     test::RunData data = test::make_data(program, 60, 20, 9);
     data.offsets[0].data[30] = bad;
-    Executor executor(program, data.parameter_spans(), 2);
+    Executor executor(program, data.memory, 2);
     std::string what;
     try {
       executor.run(data.request);
@@ -144,7 +139,7 @@ TEST(bags_with_too_few_weights_are_refused) {
   for (Column& column : data.request.columns) {
     if (column.dtype == DType::kBag) column.weights_length -= 1;
   }
-  Executor executor(program, data.parameter_spans(), 2);
+  Executor executor(program, data.memory, 2);
   std::string got;
   try {
     executor.run(data.request);

@@ -1,5 +1,7 @@
 #include "tests/kernels_plain.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -341,16 +343,60 @@ void sigmoid_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels
     *dz.row(r) = *dl.row(r) * (1 / (1 + std::exp(-double(*logits.row(r)))) - *labels.row(r));
 }
 
-void embedding(const float* table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y,
-               uint32_t rows) {
-  each(rows, dim, [&](uint32_t r, uint32_t d) { y.row(r)[d] = table[size_t(ids[r * id_stride]) * dim + d]; });
+// A number by its definition: (-1)^sign 2^(exponent - bias) 1.fraction, or 0.fraction for the smallest exponent.
+double half_value(uint16_t half, TableFormat format) {
+  const int fraction_bits = format == TableFormat::kFloat16 ? 10 : 7, exponent_bits = 15 - fraction_bits;
+  const int largest = (1 << exponent_bits) - 1, bias = largest / 2;
+  const int fraction = half & ((1 << fraction_bits) - 1), exponent = (half >> fraction_bits) & largest;
+  const double sign = half & 0x8000 ? -1.0 : 1.0;
+  if (exponent == largest) return fraction == 0 ? sign * INFINITY : NAN;
+  const double significand = std::ldexp(double(fraction), -fraction_bits) + (exponent > 0 ? 1 : 0);
+  return sign * std::ldexp(significand, std::max(exponent, 1) - bias);
 }
-void embedding_bag(const float* table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
+double number(ConstTable table, size_t i) {
+  if (table.format == TableFormat::kFloat) return static_cast<const float*>(table.data)[i];
+  return half_value(static_cast<const uint16_t*>(table.data)[i], table.format);
+}
+void widen(const uint16_t* from, float* to, size_t n, TableFormat format) {
+  for (size_t i = 0; i < n; ++i) to[i] = float(half_value(from[i], format));
+}
+
+// The two neighbours of a number are those of its magnitude, consecutive as integers; how far it is from the lower one to
+// the upper one is compared with as many bits of the draw as f32 has beyond the format.
+uint16_t round_by(float x, TableFormat format, uint32_t random) {
+  const bool float16 = format == TableFormat::kFloat16;
+  const uint16_t sign = std::signbit(x) ? 0x8000 : 0, infinity = float16 ? 0x7c00 : 0x7f80;
+  const double magnitude = std::fabs(double(x));
+  if (std::isnan(x)) return uint16_t(sign | (float16 ? 0x7e00 : (std::bit_cast<uint32_t>(x) >> 16 & 0x7fff) | 0x40));
+  if (std::isinf(x)) return uint16_t(sign | infinity);
+  uint16_t low = 0, high = infinity;  // the largest at most x, by bisection
+  while (high - low > 1) {
+    const uint16_t middle = uint16_t((low + high) / 2);
+    (half_value(middle, format) <= magnitude ? low : high) = middle;
+  }
+  const double below = half_value(low, format);
+  const double above = high == infinity ? 2 * below - half_value(uint16_t(low - 1), format) : half_value(high, format);
+  const double share = (magnitude - below) / (above - below);
+  if (float16 && magnitude < 0x1p-14) return uint16_t(sign | (double(random >> 8) * 0x1p-24 < share ? high : low));
+  const int bits = float16 ? 13 : 16;
+  const double noise = std::ldexp(double(random >> (32 - bits)), -bits);
+  const bool beyond = share >= 1;  // past the largest finite number and its distance to the next
+  return uint16_t(sign | (beyond || share + noise >= 1 ? high : low));
+}
+void round_stochastically(const float* from, uint16_t* to, size_t n, TableFormat format, RandomKey key,
+                          uint32_t first_index) {
+  for (size_t i = 0; i < n; ++i) to[i] = round_by(from[i], format, draw(key, first_index + uint32_t(i)));
+}
+
+void embedding(ConstTable table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y, uint32_t rows) {
+  each(rows, dim, [&](uint32_t r, uint32_t d) { y.row(r)[d] = number(table, size_t(ids[r * id_stride]) * dim + d); });
+}
+void embedding_bag(ConstTable table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
                    uint32_t rows, bool mean) {
   each(rows, dim, [&](uint32_t r, uint32_t d) {
     const Bag& bag = bags[r * bag_stride];
     const double s = sum(bag.count, [&](uint32_t p) {
-      return (bag.weights == nullptr ? 1.0 : bag.weights[p]) * table[size_t(bag.ids[p]) * dim + d];
+      return (bag.weights == nullptr ? 1.0 : bag.weights[p]) * number(table, size_t(bag.ids[p]) * dim + d);
     });
     y.row(r)[d] = mean && bag.count > 0 ? s / bag.count : s;
   });
@@ -564,6 +610,8 @@ const KernelTable plain = {
     .softmax_cross_entropy_grad = softmax_cross_entropy_grad,
     .embedding = embedding,
     .embedding_bag = embedding_bag,
+    .widen = widen,
+    .round_stochastically = round_stochastically,
     .sgd = sgd,
     .adagrad = adagrad,
     .row_wise_adagrad = row_wise_adagrad,

@@ -63,8 +63,8 @@ TEST(kernels_embeddings_match_plain) {
     std::vector<int32_t> ids(rows * id_stride);
     for (int32_t& id : ids) id = static_cast<int32_t>(random.below(entries));
     Matrix got(rows, dim, random.below(5)), expected(rows, dim, 0);
-    k.embedding(table.data(), dim, ids.data(), id_stride, got, rows);
-    plain.embedding(table.data(), dim, ids.data(), id_stride, expected, rows);
+    k.embedding({table.data(), TableFormat::kFloat}, dim, ids.data(), id_stride, got, rows);
+    plain.embedding({table.data(), TableFormat::kFloat}, dim, ids.data(), id_stride, expected, rows);
     check_near(got, expected, 0, where);
 
     std::vector<int32_t> values(rows * 6 + 1);
@@ -79,8 +79,8 @@ TEST(kernels_embeddings_match_plain) {
                               weighted ? weights.data() + first : nullptr, count, 0};
     }
     const bool mean = random.coin();
-    k.embedding_bag(table.data(), dim, bags.data(), bag_stride, got, rows, mean);
-    plain.embedding_bag(table.data(), dim, bags.data(), bag_stride, expected, rows, mean);
+    k.embedding_bag({table.data(), TableFormat::kFloat}, dim, bags.data(), bag_stride, got, rows, mean);
+    plain.embedding_bag({table.data(), TableFormat::kFloat}, dim, bags.data(), bag_stride, expected, rows, mean);
     check_near(got, expected, 1e-6, where + " bag");
   });
 }

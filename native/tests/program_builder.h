@@ -45,7 +45,9 @@ class ProgramBuilder {
     p_.buffers.push_back({space, dtype, width, take(space, width), "buffer" + std::to_string(view.buffer)});
     return view;
   }
-  Operand parameter(std::vector<uint32_t> dims) { return buffer(Space::kParameter, dims); }
+  Operand parameter(std::vector<uint32_t> dims, DType dtype = DType::kFloat) {
+    return buffer(Space::kParameter, dims, dtype);
+  }
   Operand tile(std::vector<uint32_t> dims) { return buffer(Space::kTile, dims); }
   Operand batch(std::vector<uint32_t> dims) { return buffer(Space::kBatch, dims); }
   Operand fixed(std::vector<uint32_t> dims) { return buffer(Space::kFixed, dims); }

@@ -107,6 +107,29 @@ TEST(verifier_refuses_broken_operand_rules) {
                 }), "do not fit one another");
 }
 
+TEST(verifier_keeps_16_bit_numbers_to_tables) {
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.tile({3});
+                  b.input(x);
+                  b.add(Opcode::kLinear, {x, b.parameter({2, 3}, DType::kFloat16), b.tile({2})}, {0, 0, 0});
+                }), "breaks the operation's rule");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  const Operand x = b.buffer(Space::kTile, {3}, DType::kBfloat16);
+                  b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
+                }), "wrong space");
+  CHECK_REFUSED(refusal_of([](auto& b) {  // a state in 16 bits
+                  const Operand table = b.parameter({9, 4}, DType::kFloat16), sum = b.parameter({9, 4}, DType::kFloat16);
+                  const Operand lr = b.scalar(), id = b.buffer(Space::kBatch, {1}, DType::kId), grad = b.batch({4});
+                  b.stage(StageKind::kTile);
+                  b.input(id, 9);
+                  b.input(grad);
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kTableAdagrad, {table, lr, sum, id, grad}, {1e-6, 0, 0, 0, 0, 0, 0});
+                }), "breaks the operation's rule");
+}
+
 TEST(verifier_refuses_hazards) {
   CHECK_REFUSED(refusal_of([](auto& b) {  // never written
                   b.stage(StageKind::kTile);
@@ -170,7 +193,7 @@ bool run_if_small(const Program& p, uint64_t seed) {
   if (!small(p)) return false;
   test::RunData data = test::make_data(p, 70, std::min(p.max_batch, 33u), seed);
   try {
-    Executor executor(p, data.parameter_spans(), 1);
+    Executor executor(p, data.memory, 1);
     executor.run(data.request);
   } catch (const Error&) {
   }

@@ -3,6 +3,7 @@
 
 #include "tables/fill.h"
 #include "tables/sort.h"
+#include "tests/kernels_plain.h"
 #include "tests/test.h"
 #include "tests/training_program.h"
 
@@ -25,9 +26,11 @@ TEST(sort_is_stable_by_row) {
 }
 
 // One table, looked up by a column of ids and by a bag, updated by SGD from gradients that are inputs.
-std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, bool mean) {
+constexpr uint32_t kStream = 9;
+std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, bool mean,
+                                   DType dtype = DType::kFloat) {
   test::ProgramBuilder b(512, 32, 2);
-  const Operand table = b.parameter({rows, dim}), lr = b.scalar();
+  const Operand table = b.parameter({rows, dim}, dtype), lr = b.scalar();
   const Operand id = b.buffer(Space::kBatch, {1}, DType::kId), bag = b.buffer(Space::kBatch, {1}, DType::kBag);
   const Operand first = b.batch({dim}), second = b.batch({dim});
   b.stage(StageKind::kTile);
@@ -36,7 +39,7 @@ std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, 
   b.input(first);
   b.input(second);
   b.stage(StageKind::kFixed);
-  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second}, {0.5, double(every_row), 0, 0, 0, double(mean)});
+  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second}, {kStream, 0.5, double(every_row), 0, 0, 0, double(mean)});
   return b.bytes();
 }
 
@@ -78,11 +81,34 @@ TEST(table_update_sums_duplicates_as_the_format_says) {
     const Program program = decode(table_program(rows, dim, every_row, mean));
     test::RunData data = test::make_data(program, 1 + 80 * (round % 5), 512, round + round / 4);
     const std::vector<float> expected = naive_update(data, rows, dim, every_row, mean);
-    Executor executor(program, data.parameter_spans(), 1 + round % 4);
+    Executor executor(program, data.memory, 1 + round % 4);
     executor.run(data.request);
     for (size_t i = 0; i < expected.size(); ++i) {
       CHECK(std::abs(data.parameters[0].data[i] - expected[i]) <= 1e-6f * (1 + std::abs(expected[i])));
     }
+  }
+}
+
+// A 16-bit table gets what an f32 table of the same numbers gets, rounded by the draws of the format.
+TEST(table_update_of_halves_is_that_of_floats_rounded) {
+  for (uint32_t round = 0; round < 48; ++round) {
+    const uint32_t rows = round % 3 == 0 ? 3 : 700, dim = 1 + round % 19;
+    const bool every_row = round % 2 == 0, mean = round % 4 < 2;
+    const DType dtype = round % 8 < 4 ? DType::kFloat16 : DType::kBfloat16;
+    const TableFormat format = table_format(dtype);
+    const Program halves_program = decode(table_program(rows, dim, every_row, mean, dtype));
+    const Program floats_program = decode(table_program(rows, dim, every_row, mean));
+    test::RunData halves = test::make_data(halves_program, 1 + 80 * (round % 5), 512, round);
+    test::RunData floats = test::make_data(floats_program, 1 + 80 * (round % 5), 512, round);
+    const size_t size = size_t{rows} * dim;
+    test::plain.widen(halves.halves[0].data.get(), floats.parameters[0].data.get(), size, format);
+    for (test::RunData* data : {&halves, &floats}) data->request.first_step = round;
+    Executor(halves_program, halves.memory, 1 + round % 4).run(halves.request);
+    Executor(floats_program, floats.memory, 1).run(floats.request);
+    std::vector<uint16_t> expected(size);
+    test::plain.round_stochastically(floats.parameters[0].data.get(), expected.data(), size, format,
+                                     random_key(round, kStream, round), 0);
+    CHECK(std::equal(expected.begin(), expected.end(), halves.halves[0].data.get()));
   }
 }
 
@@ -93,6 +119,12 @@ TEST(fill_has_the_same_bits_for_any_number_of_threads) {
     fill(one, spec, 1);
     fill(many, spec, 4);
     CHECK(one == many);
+    for (TableFormat format : {TableFormat::kFloat16, TableFormat::kBfloat16}) {
+      std::vector<uint16_t> halves(one.size());
+      fill(std::span(halves), format, spec, 3);
+      CHECK(std::equal(one.begin(), one.end(), halves.begin(),
+                       [&](float value, uint16_t half) { return nearest_half(value, format) == half; }));
+    }
   }
 }
 

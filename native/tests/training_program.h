@@ -8,6 +8,7 @@
 #include "executor/executor.h"
 #include "tests/program_builder.h"
 #include "tests/random.h"
+#include "tables/halves.h"
 
 namespace pairloom::test {
 
@@ -17,7 +18,7 @@ constexpr uint32_t kTableRows = 50, kDim = 4;
 inline std::vector<uint8_t> training_program(bool every_row = false) {
   using O = Opcode;
   ProgramBuilder b(64, 8, 3);
-  const Operand table = b.parameter({kTableRows, kDim}), bags = b.parameter({kTableRows, kDim});
+  const Operand table = b.parameter({kTableRows, kDim}), bags = b.parameter({kTableRows, kDim}, DType::kBfloat16);
   const Operand sum = b.parameter({kTableRows}), m = b.parameter({kTableRows, kDim}), v = b.parameter({kTableRows, kDim});
   const Operand w0 = b.parameter({kDim, 3}), b0 = b.parameter({kDim}), w1 = b.parameter({1, 3 + kDim});
   const Operand gamma = b.parameter({kDim}), beta = b.parameter({kDim});
@@ -82,8 +83,8 @@ inline std::vector<uint8_t> training_program(bool every_row = false) {
   b.add(O::kAdam, {w0, g_w0, lr, m0, v0}, {0.9, 0.999, 1e-6, 0, 0.01});
   b.add(O::kAdagrad, {w1, g_w1, lr, s1}, {1e-6, 0.01});
   b.add(O::kUpdateRunning, {run_mean, run_var, mean, var}, {0.1});
-  b.add(O::kTableRowWiseAdagrad, {table, lr, sum, id, d_field(1)}, {1e-6, 0.01, every, 0, 0, 0});
-  b.add(O::kTableAdam, {bags, lr, m, v, bag, d_field(2)}, {0.9, 0.999, 1e-6, 0.01, every, 0, 0, 1});
+  b.add(O::kTableRowWiseAdagrad, {table, lr, sum, id, d_field(1)}, {1e-6, 3, 0.01, every, 0, 0, 0});
+  b.add(O::kTableAdam, {bags, lr, m, v, bag, d_field(2)}, {0.9, 0.999, 1e-6, 4, 0.01, every, 0, 0, 1});
   b.output(logit);
   b.output(mean_loss);
   return b.bytes();
@@ -100,15 +101,19 @@ struct Exact {
 
 struct RunData {
   std::vector<Exact<float>> parameters, floats, weights, outputs;
+  std::vector<Exact<uint16_t>> halves;  // parameters of 16-bit numbers
+  std::vector<ParameterMemory> memory;  // of all parameters, in the program's order
   std::vector<Exact<int32_t>> ids;
   std::vector<Exact<uint64_t>> offsets;
   Exact<float> scalars{0};
   Request request{};
 
-  std::vector<std::span<float>> parameter_spans() const {
-    std::vector<std::span<float>> spans;
-    for (const auto& parameter : parameters) spans.push_back(parameter.span());
-    return spans;
+  // 16-bit numbers as the whole numbers that their bits are.
+  std::vector<float> all_parameters() const {
+    std::vector<float> all;
+    for (const auto& p : parameters) all.insert(all.end(), p.span().begin(), p.span().end());
+    for (const auto& p : halves) all.insert(all.end(), p.span().begin(), p.span().end());
+    return all;
   }
 };
 
@@ -119,7 +124,15 @@ inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64
   Random random(seed);
   const uint64_t steps = (rows + batch - 1) / batch;
   for (uint32_t index : p.buffers_in(Space::kParameter)) {
-    data.parameters.emplace_back(p.buffers[index].width);
+    const Buffer& buffer = p.buffers[index];
+    if (is_half(buffer.dtype)) {
+      data.halves.emplace_back(buffer.width);
+      for (uint16_t& half : data.halves.back().span()) half = nearest_half(0.5f * random.unit(), table_format(buffer.dtype));
+      data.memory.push_back(data.halves.back().span());
+      continue;
+    }
+    data.parameters.emplace_back(buffer.width);
+    data.memory.push_back(data.parameters.back().span());
     for (float& value : data.parameters.back().span()) value = 0.5f * random.unit();
   }
   for (const Input& input : p.inputs) {

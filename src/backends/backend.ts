@@ -1,6 +1,7 @@
 import type { Column } from "../data/columns.js";
 import type { Shuffle } from "../data/order.js";
 import type { Graph } from "../graph/graph.js";
+import type { TableDtype } from "../graph/tensor.js";
 import type { Initializer } from "../ops/sources.js";
 
 /** Which rows a run takes, and how: positions [start, start + count) of the data, or of a shuffled epoch. */
@@ -41,17 +42,29 @@ export interface CompileOptions {
   readonly frozen?: boolean;
 }
 
+/** The memory of a parameter; a `Uint16Array` where it has 16-bit numbers. */
+export type ParameterArray = Float32Array | Uint16Array;
+
 export interface Backend {
   readonly name: string;
   /** Whether the processor multiplies bfloat16: without, the precision bf16 gives its results no faster than fp32. */
   readonly multipliesBf16: boolean;
-  /** Memory for a parameter; every executable that is given the same array shares it. */
-  allocate(elements: number): Float32Array;
-  /** Fills `target` as `init` says; the draws are named by (seed, stream). */
-  initialize(target: Float32Array, init: Initializer, seed: number, stream: number): void;
+  /** Memory for a parameter, by default of f32; every executable that is given the same array shares it. */
+  allocate(elements: number, dtype?: TableDtype): ParameterArray;
+  /**
+   * Fills `target` as `init` says; the draws are named by (seed, stream). 16-bit numbers are the nearest to those of f32,
+   * which is the default.
+   */
+  initialize(
+    target: ParameterArray,
+    init: Initializer,
+    seed: number,
+    stream: number,
+    dtype?: TableDtype,
+  ): void;
   /**
    * @param graph a simplified graph
    * @param parameters an array for every parameter of the graph, by name
    */
-  compile(graph: Graph, parameters: ReadonlyMap<string, Float32Array>, options: CompileOptions): Executable;
+  compile(graph: Graph, parameters: ReadonlyMap<string, ParameterArray>, options: CompileOptions): Executable;
 }

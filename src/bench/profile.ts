@@ -121,7 +121,7 @@ export interface Work {
 export function workOf(instruction: Instruction, rows: number, groups: number): Work {
   const { flops, elements } = costOf(instruction, rows, groups);
   const bytes = elements.map(
-    (count, i) => Float32Array.BYTES_PER_ELEMENT * count * copiesOf(instruction.operands[i], groups),
+    (count, i) => bytesOf(instruction.operands[i]) * count * copiesOf(instruction.operands[i], groups),
   );
   const inMemory = instruction.operands.map(({ space }) => space === "parameter" || space === "batch");
   const memoryBytes = sumOf(
@@ -141,12 +141,17 @@ function costOf({ name, operands, attributes }: Instruction, rows: number, group
   };
 }
 
+/** Of an element. */
+function bytesOf({ dtype }: InstructionOperand): number {
+  return dtype === "f16" || dtype === "bf16" ? 2 : 4;
+}
+
 function copiesOf({ space }: InstructionOperand, groups: number): number {
   return space === "partial" ? groups : 1;
 }
 
 function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): readonly number[] {
-  if (dtype !== "f32") return [rows];
+  if (dtype === "id" || dtype === "bag") return [rows];
   return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
 }
 
@@ -166,8 +171,8 @@ function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceili
 /** `[B,367] [512,367] [512] [B,512]`; operands that repeat are counted: `26x[B,16]`. */
 function shapesOf({ operands }: Instruction): string {
   const texts = operands.map(({ space, dtype, dims }) => {
-    if (dtype !== "f32") return dtype;
-    return `[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
+    if (dtype === "id" || dtype === "bag") return dtype;
+    return `${dtype === "f32" ? "" : dtype}[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
   });
   const runs: { text: string; count: number }[] = [];
   for (const text of texts) {

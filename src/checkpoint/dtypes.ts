@@ -19,38 +19,26 @@ export const DTYPE_BYTES = {
 
 export type Dtype = keyof typeof DTYPE_BYTES;
 
-/** Arrays that tensors are written from and read into. */
-export type TensorArray = Float32Array | Int32Array | BigInt64Array;
+/** Arrays that tensors are written from and read into; 16-bit floats are the bits of a `Uint16Array`. */
+export type TensorArray = Float32Array | Int32Array | BigInt64Array | Uint16Array;
 
 /** Types that are written, each from one kind of array. */
-export const ARRAY_OF = { F32: Float32Array, I32: Int32Array, I64: BigInt64Array } as const;
+export const ARRAY_OF = {
+  F32: Float32Array,
+  I32: Int32Array,
+  I64: BigInt64Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+} as const;
 export type WritableDtype = keyof typeof ARRAY_OF;
 
 /** The 16-bit floats, all of whose values a float32 holds exactly. */
-export const WIDEN = { F16: float16ToFloat32, BF16: bfloat16ToFloat32 } as const;
+export const HALF_DTYPES = { F16: "f16", BF16: "bf16" } as const;
 
 export const isWritable = (dtype: Dtype): dtype is WritableDtype => Object.hasOwn(ARRAY_OF, dtype);
-export const isHalf = (dtype: Dtype): dtype is keyof typeof WIDEN => Object.hasOwn(WIDEN, dtype);
+export const isHalf = (dtype: Dtype): dtype is keyof typeof HALF_DTYPES => Object.hasOwn(HALF_DTYPES, dtype);
 
 /** The bytes under a typed array, without a copy. Files are little-endian, as is every platform Node runs on but s390x. */
-export function bytesOf(array: TensorArray | Uint16Array): Uint8Array {
+export function bytesOf(array: TensorArray): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-/** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
-function float16ToFloat32(from: Uint16Array, to: Float32Array): void {
-  for (let i = 0; i < from.length; i++) {
-    const sign = from[i] & 0x8000 ? -1 : 1;
-    const exponent = (from[i] >>> 10) & 0x1f;
-    const fraction = from[i] & 0x3ff;
-    if (exponent === 0) to[i] = sign * fraction * 2 ** -24;
-    else if (exponent === 31) to[i] = fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    else to[i] = sign * (1024 + fraction) * 2 ** (exponent - 25);
-  }
-}
-
-/** bfloat16 is the upper half of a float32. */
-function bfloat16ToFloat32(from: Uint16Array, to: Float32Array): void {
-  const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
-  for (let i = 0; i < from.length; i++) bits[i] = from[i] << 16;
 }

@@ -1,6 +1,15 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
-import { ARRAY_OF, bytesOf, DTYPE_BYTES, isHalf, isWritable, type TensorArray, WIDEN } from "./dtypes.js";
+import { type HalfDtype, widen } from "../half.js";
+import {
+  ARRAY_OF,
+  bytesOf,
+  DTYPE_BYTES,
+  HALF_DTYPES,
+  isHalf,
+  isWritable,
+  type TensorArray,
+} from "./dtypes.js";
 import {
   decodeHeader,
   elementCount,
@@ -56,7 +65,7 @@ export class SafetensorsFile {
 
   /**
    * Fills `destination` with the elements from number `from` on, in row-major order; only exact conversions
-   * (F16 and BF16 to float32) are made.
+   * (F16 and BF16 to float32) are made. A Uint16Array gets the bits of F16 or BF16, whichever the file has.
    * @throws CheckpointError for an unknown name, a range outside the tensor, or a dtype that the array cannot hold
    */
   async readInto(name: string, destination: TensorArray, from = 0): Promise<void> {
@@ -67,7 +76,7 @@ export class SafetensorsFile {
     if (isWritable(dtype) && destination instanceof ARRAY_OF[dtype]) {
       await readFully(this.file, bytesOf(destination), position, this.path);
     } else if (isHalf(dtype) && destination instanceof Float32Array) {
-      await this.widenInto(WIDEN[dtype], destination, position);
+      await this.widenInto(HALF_DTYPES[dtype], destination, position);
     } else throw unreadable(where, dtype, `a ${destination.constructor.name}`);
   }
 
@@ -87,17 +96,13 @@ export class SafetensorsFile {
     });
   }
 
-  private async widenInto(
-    widen: (from: Uint16Array, to: Float32Array) => void,
-    destination: Float32Array,
-    position: number,
-  ): Promise<void> {
+  private async widenInto(dtype: HalfDtype, destination: Float32Array, position: number): Promise<void> {
     const scratch = new Uint16Array(Math.min(destination.length, SLICE_BYTES / 2));
     for (let at = 0; at < destination.length; at += scratch.length) {
       const part = destination.subarray(at, at + scratch.length);
       const halves = scratch.subarray(0, part.length);
       await readFully(this.file, bytesOf(halves), position + at * 2, this.path);
-      widen(halves, part);
+      widen(halves, part, dtype);
     }
   }
 }
@@ -147,6 +152,7 @@ function unreadable(where: string, dtype: string, into: string): CheckpointError
   return new CheckpointError({
     what: `${dtype} cannot be read into ${into} exactly`,
     where,
-    expected: "F32, F16 or BF16 into Float32Array, I32 into Int32Array, I64 into BigInt64Array",
+    expected:
+      "F32, F16 or BF16 into Float32Array, F16 or BF16 into Uint16Array, I32 into Int32Array, I64 into BigInt64Array",
   });
 }

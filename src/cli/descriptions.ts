@@ -8,6 +8,7 @@ import { input, type ParameterAttrs } from "../ops/sources.js";
 import { compileProgram, plan } from "../passes/compile.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/model-spec.js";
+import { bytesOf, elementsOf } from "../train/parameter-memory.js";
 import { bytes, count, table } from "./tables.js";
 
 /** A model to describe: trained, with its features fitted, or as a config has it before any data is read. */
@@ -68,25 +69,26 @@ export function parameterTable({ graph, features }: Description): string {
   const rows = parameters.map((attrs) => [
     attrs.name,
     attrs.role,
+    attrs.dtype ?? "f32",
     `[${attrs.shape.join(", ")}]`,
-    count(elements(attrs)),
-    bytes(4 * elements(attrs)),
+    count(elementsOf(attrs)),
+    bytes(bytesOf(attrs)),
   ]);
-  const total = parameters.reduce((sum, attrs) => sum + elements(attrs), 0);
-  rows.push(["total", "", "", count(total), bytes(4 * total)]);
-  return table(["name", "role", "shape", "elements", "size"], rows, [1]);
+  const total = (of: (attrs: ParameterAttrs) => number) =>
+    parameters.reduce((sum, attrs) => sum + of(attrs), 0);
+  rows.push(["total", "", "", "", count(total(elementsOf)), bytes(total(bytesOf))]);
+  return table(["name", "role", "dtype", "shape", "elements", "size"], rows, [1, 2]);
 }
 
 /** Before any data is read nobody knows how many rows the tables have. */
 function untrainedTable(parameters: readonly ParameterAttrs[]): string {
   const rows = parameters.map((attrs) => {
-    if (attrs.role === "table") return [attrs.name, attrs.role, `[rows, ${attrs.shape[1]}]`, ""];
-    return [attrs.name, attrs.role, `[${attrs.shape.join(", ")}]`, count(elements(attrs))];
+    const { name, role, shape, dtype = "f32" } = attrs;
+    if (role === "table") return [name, role, dtype, `[rows, ${shape[1]}]`, ""];
+    return [name, role, dtype, `[${shape.join(", ")}]`, count(elementsOf(attrs))];
   });
-  return table(["name", "role", "shape", "elements"], rows, [1]);
+  return table(["name", "role", "dtype", "shape", "elements"], rows, [1, 2]);
 }
-
-const elements = ({ shape }: ParameterAttrs) => shape.reduce((product, dim) => product * dim, 1);
 
 /** What the compiled program does in which order, and what memory it plans. */
 export function programSummary(graph: Graph, maxBatch: number): string {

@@ -47,7 +47,14 @@ export const tableFields = {
   initializer: initializer.optional(),
   /** `false`: the table stays as it starts. */
   trainable: z.boolean().optional(),
+  /**
+   * How the table keeps its numbers, in memory and in checkpoints; 16-bit numbers are updated in fp32 and rounded
+   * stochastically. Default fp32.
+   */
+  dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
 };
+
+export type TableNumbers = NonNullable<z.output<typeof tableFields.dtype>>;
 
 /** How a value becomes a row of the table: exactly one of `hash`, `buckets`, `vocabulary`. */
 export const mappingFields = {

@@ -42,6 +42,12 @@ describe("featuresSchema", () => {
       /0\.normalize/,
     ],
     ["a table without ids", { kind: "number", name: "x", dim: 4 }, /0\.dim: dim needs boundaries/],
+    [
+      "numbers of a table without ids",
+      { kind: "number", name: "x", dtype: "fp16" },
+      /dtype needs boundaries/,
+    ],
+    ["an unknown dtype", { kind: "id", name: "a", hash: 8, dtype: "int8" }, /0\.dtype/],
     ["learnt vectors", { kind: "number", name: "x", width: 3, normalize: "zscore" }, /width > 1/],
   ])("refuses %s", (_, feature, message) => {
     expect(problems(feature).join("\n")).toMatch(message);
@@ -54,6 +60,9 @@ describe("featuresSchema", () => {
       '1.dim: must equal features[0].dim: both read the table "t"',
     ]);
     expect(problems(a, { ...a, name: "b" })).toEqual([]);
+    expect(problems(a, { ...a, name: "b", dtype: "bf16" })).toEqual([
+      '1.dtype: must equal features[0].dtype: both read the table "t"',
+    ]);
   });
 });
 

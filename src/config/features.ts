@@ -14,7 +14,7 @@ import { plainOutput } from "./derived-fields.js";
 import { problem, type Refinement } from "./feature-fields.js";
 import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
 
-export type { Initializer } from "./feature-fields.js";
+export type { Initializer, TableNumbers } from "./feature-fields.js";
 export type {
   IdFeatureConfig,
   IdsFeatureConfig,
@@ -101,6 +101,7 @@ const sharedKeys = [
   "dim",
   "initializer",
   "trainable",
+  "dtype",
 ] as const;
 
 /** Features that share a table must agree on what its rows mean. */

@@ -93,12 +93,13 @@ type NumberShape = {
   embedding?: string;
   initializer?: unknown;
   trainable?: boolean;
+  dtype?: string;
   denseEmbedding?: unknown;
 };
 
 function refineDense(feature: NumberShape, context: Refinement): void {
   if (feature.missing === "bucket") problem(context, "missing", '"bucket" needs boundaries');
-  for (const key of ["dim", "embedding", "initializer", "trainable"] as const)
+  for (const key of ["dim", "embedding", "initializer", "trainable", "dtype"] as const)
     if (feature[key] !== undefined)
       problem(context, key, `${key} needs boundaries: a plain number has no table`);
   if (feature.width === 1) {

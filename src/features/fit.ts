@@ -98,6 +98,7 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
     ...(first.dim !== undefined && { dim: first.dim }),
     ...(first.initializer !== undefined && { initializer: first.initializer }),
     ...(first.trainable !== undefined && { trainable: first.trainable }),
+    ...(first.dtype !== undefined && { dtype: first.dtype }),
   };
   return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
 }

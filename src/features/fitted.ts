@@ -1,4 +1,4 @@
-import type { Initializer } from "../config/features.js";
+import type { Initializer, TableNumbers } from "../config/features.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { Reading } from "./reading.js";
 import type { TokenizerDefinition } from "./tokenizer.js";
@@ -28,6 +28,8 @@ export interface FittedTable {
   readonly initializer?: Initializer;
   /** `false`: the table stays as it starts. */
   readonly trainable?: boolean;
+  /** How the table keeps its numbers; default fp32. */
+  readonly dtype?: TableNumbers;
 }
 
 /** How a raw value becomes a row of the table; a `null` row means that the value is refused. */

@@ -1,4 +1,5 @@
 import { GraphError } from "../errors.js";
+import type { HalfDtype } from "../half.js";
 import type { Tensor, TensorType } from "./tensor.js";
 
 /** Attributes are plain data, so that a graph can be printed, compared and encoded. */
@@ -62,6 +63,12 @@ export interface DenseValue {
   readonly shape: readonly number[];
   readonly data: Floats;
 }
+/** A table of 16-bit numbers. */
+export interface HalfValue {
+  readonly kind: HalfDtype;
+  readonly shape: readonly number[];
+  readonly data: Uint16Array;
+}
 export interface IdValue {
   readonly kind: "id";
   readonly data: Int32Array;
@@ -74,7 +81,7 @@ export interface BagValue {
   /** The weight of each of `values`; absent: all weigh 1. */
   readonly weights?: Float32Array;
 }
-export type Value = DenseValue | IdValue | BagValue;
+export type Value = DenseValue | HalfValue | IdValue | BagValue;
 
 /** What a kernel may depend on besides its operands: it names every random draw. */
 export interface StepContext {

@@ -1,10 +1,14 @@
 import { GraphError } from "../errors.js";
+import type { HalfDtype } from "../half.js";
 
 /**
  * What a tensor holds: `f32` numbers, `id` one table row a sample, `bag` a list of table rows a sample.
- * Ids and bags are made by inputs only; every operation gives `f32`.
+ * Ids and bags are made by inputs only, 16-bit numbers are those of embedding tables; every operation gives `f32`.
  */
-export type DType = "f32" | "id" | "bag";
+export type DType = "f32" | "id" | "bag" | HalfDtype;
+
+/** How an embedding table keeps its numbers. */
+export type TableDtype = "f32" | HalfDtype;
 
 /** A size: known, or `"B"`, the rows of the batch. `"B"` only ever comes first. */
 export type Dim = number | "B";

@@ -249,6 +249,22 @@ describe("a pipeline config of TorchEasyRec", () => {
     ]);
   });
 
+  it("takes the data_type of tables, and refuses one that there is not", () => {
+    const text = fixture("dlrm");
+    const withType = (name: string) =>
+      importPipeline(
+        text.replace(
+          "num_buckets: 10 embedding_dim: 4",
+          `num_buckets: 10 embedding_dim: 4 data_type: "${name}"`,
+        ),
+        "p",
+      ).config.features.find(({ name }) => name === "cat_0");
+    expect(withType("BF16")).toMatchObject({ name: "cat_0", dtype: "bf16" });
+    expect(withType("FP16")).toMatchObject({ dtype: "fp16" });
+    expect(withType("FP32")).not.toHaveProperty("dtype");
+    expect(() => withType("INT8")).toThrow(/data_type[\s\S]*FP32, FP16, BF16/);
+  });
+
   it("keeps the weights of ids", () => {
     const given = 'feature_name: "tags"';
     const weighted = (more: string, mode = "FG_DAG") =>

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { findLatest } from "../checkpoint/index.js";
 import { load } from "../serve/predictor.js";
 import { importPipeline } from "./import-config.js";
 import { importWeights } from "./import-weights.js";
@@ -33,6 +34,24 @@ describe("a state dict of TorchEasyRec", () => {
     expect(result.unused.filter((unused) => !unused.endsWith("num_batches_tracked"))).toEqual([]);
     // The biases that TorchEasyRec leaves out of its last layer.
     for (const missing of result.missing) expect(["output.bias", "linear.bias"]).toContain(missing);
+  });
+
+  it("goes into tables of the config's data_type", async () => {
+    const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(
+      "num_buckets: 10 embedding_dim: 4",
+      'num_buckets: 10 embedding_dim: 4 data_type: "FP16"',
+    );
+    const run = join(folder, "halves");
+    await importWeights(importPipeline(text, "p"), join(fixtures, "dlrm.safetensors"), run);
+    const { checkpoint } = await findLatest(run);
+    const file = await checkpoint!.openModel();
+    expect(file.tensors.get("embeddings.cat_0.weight")!.dtype).toBe("F16");
+    expect(file.tensors.get("embeddings.cat_1_emb.weight")!.dtype).toBe("F32");
+    await file.close();
+    const scores = (await load(run, { backend: "reference" })).logits(rows);
+    logits.dlrm.forEach((expected, i) => {
+      expect(Math.abs(scores[i] - expected)).toBeLessThan(1e-2 * Math.max(1, Math.abs(expected)));
+    });
   });
 
   it("has the rows of a vocabulary where this one has them", async () => {

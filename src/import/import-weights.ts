@@ -1,3 +1,4 @@
+import type { ParameterArray } from "../backends/backend.js";
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { plainOf, tableName } from "../config/features.js";
@@ -10,6 +11,7 @@ import { checkRunDirectory } from "../run/resume.js";
 import { CONFIG_COPY, writeJson } from "../run/run-directory.js";
 import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
 import { specOf } from "../train/model-spec.js";
+import { setNumbers, tensorOf } from "../train/parameter-memory.js";
 import { initialCarried } from "../train/training-state.js";
 import { type ColumnOrder, columnOrder } from "./column-order.js";
 import type { ImportedConfig } from "./import-config.js";
@@ -51,13 +53,20 @@ export async function importWeights(
     for (const attrs of parameters) {
       const data =
         attrs.role === "table" ? await reader.table(attrs, features) : await reader.weight(attrs, names);
-      model.set(attrs.name, { dtype: "F32", shape: attrs.shape, data });
+      model.set(attrs.name, tensorOf({ attrs, data: inDtype(attrs, data) }));
     }
     await save(config, fitted, model, runDir);
     return { ...reader.result(), warnings: hashWarnings(features) };
   } finally {
     await dict.close();
   }
+}
+
+function inDtype(attrs: ParameterAttrs, values: Float32Array): ParameterArray {
+  if ((attrs.dtype ?? "f32") === "f32") return values;
+  const data = new Uint16Array(values.length);
+  setNumbers({ attrs, data }, values);
+  return data;
 }
 
 /** Nothing of an imported config is learnt from data. */

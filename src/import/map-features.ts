@@ -53,7 +53,8 @@ function mapFeature(
   const rows = isId ? idRows(section) : { rows: boundaries.length + 1, sameRows: true };
   const dim = section.number("embedding_dim") ?? 0;
   if (embedded && dim === 0) section.missing("embedding_dim");
-  const settings = embedded ? tableSettings(section, dim) : {};
+  const dtype = dtypeOf(section);
+  const settings = embedded ? { ...tableSettings(section, dim), ...dtype } : {};
   const input = columns.columns === "raw" ? map(section) : encoded(section, name, isId, rows.rows, columns);
   const config = { kind: input.kind, name, ...input, ...settings } as unknown as FeatureInput;
   if (!embedded) return { config, width: section.number("value_dim") || 1 };
@@ -79,7 +80,6 @@ function common(section: Section, kind: string): void {
   section.onlyDefault("use_mask", false, "Remove it: values are not masked here.");
   if (kind !== "id_feature")
     section.onlyDefault("weighted", false, "Remove it: only the ids of an id_feature have weights.");
-  section.onlyDefault("data_type", "FP32", "Remove it: tables are of float32 here.");
   for (const name of ["autodis", "mlp"])
     if (section.has(name))
       throw section.unsupported(name, "Remove it, or give boundaries: a plain number has no embedding here.");
@@ -96,6 +96,20 @@ function tableSettings(section: Section, dim: number): Config {
     ...(initializer && { initializer }),
     ...(section.boolean("trainable") === false && { trainable: false }),
   };
+}
+
+const DTYPES: Readonly<Record<string, string>> = { FP32: "fp32", FP16: "fp16", BF16: "bf16" };
+
+/** How the table keeps its numbers, by the names of torchrec's DataType. @throws ImportError */
+function dtypeOf(section: Section): Config {
+  const name = section.text("data_type") ?? "FP32";
+  if (name === "FP32") return {};
+  if (Object.hasOwn(DTYPES, name)) return { dtype: DTYPES[name] };
+  throw section.error("data_type", {
+    what: "there are no tables of this type",
+    expected: Object.keys(DTYPES).join(", "),
+    next: "Use one of them, or remove it.",
+  });
 }
 
 /** `nn.init.uniform_,a=-0.01,b=0.01`, `nn.init.normal_,mean=0.0,std=0.01`. @throws ImportError */

@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import type { TableDtype, Tensor } from "../graph/tensor.js";
 import { concat } from "../ops/concat.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
@@ -17,6 +17,8 @@ export interface CategoricalFeature {
   readonly initializer?: Initializer;
   /** `false`: the table stays as it starts. */
   readonly trainable?: boolean;
+  /** How the table keeps its numbers; default f32. */
+  readonly dtype?: TableDtype;
 }
 
 const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
@@ -31,6 +33,7 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
     init: feature.initializer ?? SMALL,
     role: "table",
     trainable: feature.trainable,
+    dtype: feature.dtype,
   });
   return feature.type === "id"
     ? scope.apply(embedding, [table, ids], {})[0]

@@ -2,7 +2,7 @@ import { GraphError } from "../errors.js";
 import { murmur3 } from "../features/murmur3.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Apply } from "../graph/op.js";
-import { sameShape, type Tensor } from "../graph/tensor.js";
+import { sameShape, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
 
 /** Whether layers act as in training (batch statistics, dropout) or as in inference. */
@@ -13,6 +13,8 @@ export interface ParameterOptions {
   readonly init: Initializer;
   readonly role?: ParameterRole;
   readonly trainable?: boolean;
+  /** Of a table; default f32. */
+  readonly dtype?: TableDtype;
 }
 
 /**
@@ -39,8 +41,11 @@ export class Scope {
     return new Scope(this.builder, this.mode, this.nameOf(String(name)), this.parameters);
   }
 
-  parameter(name: string, { shape, init, role = "dense", trainable = true }: ParameterOptions): Tensor {
-    const attrs = { name: this.nameOf(name), shape, role, init, trainable };
+  parameter(
+    name: string,
+    { shape, init, role = "dense", trainable = true, dtype }: ParameterOptions,
+  ): Tensor {
+    const attrs = { name: this.nameOf(name), shape, role, init, trainable, ...(dtype && { dtype }) };
     const existing = this.parameters.get(attrs.name);
     if (existing && !sameShape(existing.attrs.shape, shape)) {
       throw new GraphError({

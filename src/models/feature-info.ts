@@ -2,6 +2,7 @@ import {
   type FeatureConfig,
   plainOf,
   type Initializer as TableInitializer,
+  type TableNumbers,
   tableName,
 } from "../config/features.js";
 import type { FittedFeatures } from "../features/fitted.js";
@@ -15,13 +16,14 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       const { name, width, denseEmbedding } = feature;
       return { type: "f32", name, width, denseEmbedding };
     }
-    const { name, embedding, buckets, dim, trainable } = feature;
+    const { name, embedding, buckets, dim, trainable, dtype } = feature;
     const table = {
       name,
       embedding,
       buckets,
       dim,
       trainable,
+      dtype: dtypeOf(dtype),
       initializer: initializerOf(feature.initializer),
     };
     return feature.type === "id"
@@ -46,6 +48,7 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
       buckets: 1,
       dim: feature.dim,
       trainable: feature.trainable,
+      dtype: dtypeOf(feature.dtype),
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"
@@ -53,6 +56,10 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
       : { ...table, type: "id" };
   });
 }
+
+const DTYPES = { fp32: "f32", fp16: "f16", bf16: "bf16" } as const;
+
+const dtypeOf = (numbers: TableNumbers | undefined) => numbers && DTYPES[numbers];
 
 /** A table's start as the config says it. */
 export function initializerOf(initializer: TableInitializer | undefined): Initializer | undefined {

@@ -22,6 +22,11 @@ export function isFixed(type: TensorType | undefined, ...shape: number[]): boole
   return type !== undefined && type.dtype === "f32" && sameShape(type.shape, shape);
 }
 
+/** True for an embedding table [R, D], of 16-bit numbers or not. */
+export function isTable(type: TensorType): boolean {
+  return type.dtype !== "id" && type.dtype !== "bag" && !isRow(type) && type.shape.length === 2;
+}
+
 export function sameType(a: TensorType, b: TensorType): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }

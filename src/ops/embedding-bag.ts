@@ -1,7 +1,8 @@
 import { type BagValue, defineOp, dense, type Pooling } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { isTable, require } from "./check.js";
 import { sizeOf } from "./cost.js";
+import { readRow, tableOf } from "./table-rows.js";
 
 /** How the program format numbers the poolings. */
 export const POOLING_CODE: Record<Pooling, number> = { sum: 0, mean: 1 };
@@ -20,9 +21,7 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
     return { flops: gathered, elements: [gathered, sizeOf(bag), sizeOf(out)] };
   },
   infer([table, bag]) {
-    require(table.dtype === "f32" &&
-      table.shape.length === 2 &&
-      bag.dtype === "bag", "embeddingBag", "table f32[R, D], bag bag[B]", [table, bag]);
+    require(isTable(table) && bag.dtype === "bag", "embeddingBag", "table [R, D], bag bag[B]", [table, bag]);
     return [f32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad], attrs }) => [
@@ -30,7 +29,7 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
     undefined,
   ],
   reference({ inputs, outputs, attrs, context }) {
-    const table = dense(inputs[0]);
+    const table = tableOf(inputs[0]);
     const bag = inputs[1] as BagValue;
     const out = dense(outputs[0]).data;
     const dim = table.shape[1];
@@ -39,7 +38,8 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
       const end = bag.offsets[b + 1];
       for (let p = begin; p < end; p++) {
         const weight = bag.weights?.[p] ?? 1;
-        for (let d = 0; d < dim; d++) out[b * dim + d] += weight * table.data[bag.values[p] * dim + d];
+        const row = readRow(table, bag.values[p]);
+        for (let d = 0; d < dim; d++) out[b * dim + d] += weight * row[d];
       }
       if (attrs.pooling === "mean" && end > begin) {
         for (let d = 0; d < dim; d++) out[b * dim + d] /= end - begin;

@@ -1,7 +1,8 @@
 import { defineOp, dense, type IdValue, type NoAttrs } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { isTable, require } from "./check.js";
 import { sizeOf } from "./cost.js";
+import { readRow, tableOf } from "./table-rows.js";
 
 /** One-hot embedding lookup: table [R, D], ids [B] -> out [B, D] with `out[b] = table[ids[b]]`. */
 export const embedding = defineOp<NoAttrs>({
@@ -10,9 +11,7 @@ export const embedding = defineOp<NoAttrs>({
   execution: "rowwise",
   cost: ({ shapes: [, ids, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(ids), sizeOf(out)] }),
   infer([table, ids], _) {
-    require(table.dtype === "f32" &&
-      table.shape.length === 2 &&
-      ids.dtype === "id", "embedding", "table f32[R, D], ids id[B]", [table, ids]);
+    require(isTable(table) && ids.dtype === "id", "embedding", "table [R, D], ids id[B]", [table, ids]);
     return [f32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad] }) => [
@@ -20,10 +19,10 @@ export const embedding = defineOp<NoAttrs>({
     undefined,
   ],
   reference({ inputs, outputs }) {
-    const table = dense(inputs[0]);
+    const table = tableOf(inputs[0]);
     const ids = inputs[1] as IdValue;
     const out = dense(outputs[0]);
     const dim = table.shape[1];
-    ids.data.forEach((id, b) => void out.data.set(table.data.subarray(id * dim, (id + 1) * dim), b * dim));
+    ids.data.forEach((id, b) => void out.data.set(readRow(table, id), b * dim));
   },
 });

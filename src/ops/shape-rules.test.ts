@@ -26,6 +26,7 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   embedding: [{ operands: [table, bag] }, { operands: [f32(10), ids] }, { operands: [table, f32("B", 4)] }],
   embeddingBag: [{ operands: [table, ids], attrs: { pooling: "sum" } }],
   linear: [
+    { operands: [f32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
     { operands: [f32("B", 3), f32(2, 4)] },
     { operands: [f32("B", 3), f32(2, 3), f32(3)] },
     { operands: [f32("B", 3, 1), f32(2, 3)] },
@@ -124,6 +125,8 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   adagrad: [{ operands: [f32(2), f32(2), lr], attrs: { eps: 1e-8, l2: 0 } }],
   adam: [{ operands: [f32(2), f32(2), lr, f32(2), f32(3)], attrs: {} }],
   tableSgd: [
+    // No draws to round by.
+    { operands: [{ dtype: "f16", shape: [10, 4] }, lr, ids, f32("B", 4)], attrs: tableAttrs },
     { operands: [table, lr, ids, f32("B", 5)], attrs: tableAttrs },
     { operands: [table, lr, f32("B", 1), f32("B", 4)], attrs: tableAttrs },
     { operands: [table, lr, ids, f32("B", 4), ids, f32("B", 4)], attrs: tableAttrs },

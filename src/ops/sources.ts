@@ -1,5 +1,5 @@
 import { defineOp, dense, type KernelCall } from "../graph/op.js";
-import { f32, type TensorType } from "../graph/tensor.js";
+import { f32, type TableDtype, type TensorType } from "../graph/tensor.js";
 import { elementwise, FREE, sizeOf } from "./cost.js";
 
 /** How a parameter starts. Random draws are named by (seed, a hash of the parameter's name). */
@@ -21,6 +21,8 @@ export interface ParameterAttrs {
   readonly role: ParameterRole;
   readonly init: Initializer;
   readonly trainable: boolean;
+  /** Of a table; default f32. */
+  readonly dtype?: TableDtype;
 }
 
 const noKernel = (_: KernelCall): void => undefined;
@@ -42,7 +44,7 @@ export const parameter = defineOp<ParameterAttrs>({
   opcode: 2,
   execution: "source",
   cost: FREE,
-  infer: (_, { shape }) => [f32(...shape)],
+  infer: (_, { shape, dtype = "f32" }) => [{ dtype, shape }],
   reference: noKernel,
 });
 

@@ -1,8 +1,9 @@
 import { defineOp, dense, type Pooling } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { isTable, require } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { arePairs, cutOff, encodePoolings, sumDuplicates } from "./table-optimizers.js";
+import { tableOf } from "./table-rows.js";
 
 /** Into how many sums the rows are dealt out: a bound on the threads that share the work, and no more. */
 const PARTS = 16;
@@ -25,13 +26,13 @@ export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: 
     return { flops: 3 * lookups * dim, elements: [0, ...pairs.map(sizeOf), PARTS] };
   },
   infer([table, ...pairs], { poolings }) {
-    const ok = table.shape.length === 2 && arePairs(pairs, poolings, table.shape[1] as number);
+    const ok = isTable(table) && arePairs(pairs, poolings, table.shape[1] as number);
     require(ok, "tableSumSquares", "table [R, D], pairs of ids and grad [B, D]", [table, ...pairs]);
     return [f32(PARTS)];
   },
   reference(call) {
     const { limit, poolings } = call.attrs;
-    const [, dim] = dense(call.inputs[0]).shape;
+    const [, dim] = tableOf(call.inputs[0]).shape;
     const sums = dense(call.outputs[0]).data;
     for (const [row, gradient] of sumDuplicates(call, poolings, 1, dim))
       for (const value of gradient) sums[partOf(row)] += cutOff(value, limit) ** 2;

@@ -8,17 +8,20 @@ import {
   type Pooling,
 } from "../graph/op.js";
 import { f32, formatType, type TensorType } from "../graph/tensor.js";
-import { isFixed, require, sameType } from "./check.js";
+import { drawKey } from "../random.js";
+import { isFixed, isTable, require, sameType } from "./check.js";
 import { type CostRule, sizeOf } from "./cost.js";
 import { POOLING_CODE } from "./embedding-bag.js";
 import { type AdamAttrs, adamStep } from "./optimizers.js";
+import { readRow, tableOf, writeRow } from "./table-rows.js";
 
 /*
  * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, where the gradient is `scaled` its factor
  * [1], then pairs (ids, grad [B, D]), one for each lookup of the table. Duplicates are summed exactly, in the order of
  * the samples, before the one update that a row gets, as FBGEMM's fused optimizers define ("exact" mode). The sum is cut
  * off at ±`limit` and multiplied by the factor. `l2` adds `l2 * w` to the gradient of each row that is updated;
- * `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would.
+ * `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would. Rows of 16-bit numbers
+ * are updated in f32 and rounded stochastically, by the draws of `stream`, as FBGEMM's optimizers do with fp16 tables.
  */
 export interface TableAttrs {
   readonly poolings: readonly Pooling[];
@@ -28,6 +31,8 @@ export interface TableAttrs {
   readonly limit?: number;
   /** Whether a factor of the gradient stands before the pairs. */
   readonly scaled?: boolean;
+  /** Of the draws that round a table of 16-bit numbers. */
+  readonly stream?: number;
 }
 
 export const tableSgd = defineOp<TableAttrs>({
@@ -125,8 +130,8 @@ export function tableCost(flops: number, states: number): CostRule {
   };
 }
 
-export function encodeTable({ l2, everyRow, limit = 0, scaled, poolings }: TableAttrs): number[] {
-  return [l2, everyRow ? 1 : 0, limit, scaled ? 1 : 0, ...encodePoolings(poolings)];
+export function encodeTable({ stream = 0, l2, everyRow, limit = 0, scaled, poolings }: TableAttrs): number[] {
+  return [stream, l2, everyRow ? 1 : 0, limit, scaled ? 1 : 0, ...encodePoolings(poolings)];
 }
 
 export function encodePoolings(poolings: readonly Pooling[]): number[] {
@@ -143,7 +148,8 @@ export function checkTable(
   const [rows, dim] = table.shape as number[];
   const stateTypes = states.map((kind) => (kind === "table" ? f32(rows, dim) : f32(rows)));
   const ok =
-    table.shape.length === 2 &&
+    isTable(table) &&
+    (table.dtype === "f32" || attrs.stream !== undefined) &&
     isFixed(lr, 1) &&
     stateTypes.every((type, i) => sameType(rest[i], type)) &&
     (!attrs.scaled || isFixed(rest[states.length], 1)) &&
@@ -163,7 +169,7 @@ export function checkTable(
 export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
   return (
     types.length === 2 * poolings.length &&
-    types.every((t, i) => (i % 2 === 0 ? t.dtype !== "f32" : sameType(t, f32("B", dim))))
+    types.every((t, i) => (i % 2 === 0 ? t.dtype === "id" || t.dtype === "bag" : sameType(t, f32("B", dim))))
   );
 }
 
@@ -179,7 +185,7 @@ export function updateRows(
   states: number,
   update: (row: RowUpdate) => void,
 ): void {
-  const table = dense(call.inputs[0]);
+  const table = tableOf(call.inputs[0]);
   const [lr] = dense(call.inputs[1]).data;
   const stateValues = call.inputs.slice(2, 2 + states).map(dense);
   const [rows, dim] = table.shape;
@@ -187,12 +193,14 @@ export function updateRows(
   const factor = scaled ? dense(call.inputs[2 + states]).data[0] : 1;
   const gradients = sumDuplicates(call, poolings, 2 + states + (scaled ? 1 : 0), dim);
   const touched = call.attrs.everyRow ? Array.from({ length: rows }, (_, r) => r) : [...gradients.keys()];
-  const zero = table.data.slice(0, dim).fill(0);
+  const zero = readRow(table, 0).slice().fill(0);
+  const key = drawKey(call.context.seed, call.attrs.stream ?? 0, call.context.step);
   for (const r of touched) {
-    const w = table.data.subarray(r * dim, (r + 1) * dim);
+    const w = readRow(table, r);
     const sum = gradients.get(r)?.map((value) => cutOff(value, limit) * factor) ?? zero;
     const g = sum.map((value, d) => value + call.attrs.l2 * w[d]) as Floats;
     update({ w, g, lr, states: stateValues.map(({ data }) => rowOf(data, r, data.length / rows)) });
+    writeRow(table, r, w, key);
   }
 }
 

@@ -14,7 +14,7 @@ const HEADER_BYTES = 64;
 /** Folds the partial results of a reduction: an instruction that no operation of a graph stands for. */
 export const COMBINE = { opcode: 43, kinds: { sum: 0, mean: 1, moments: 2 } } as const;
 const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
-const DTYPES = { f32: 0, id: 1, bag: 2 } as const;
+const DTYPES = { f32: 0, id: 1, bag: 2, f16: 3, bf16: 4 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
 
 interface Instruction {

@@ -106,7 +106,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
     if (node.op !== parameter && node.op !== scalar) continue;
     add(root, {
       space: node.op === parameter ? "parameter" : "scalar",
-      dtype: "f32",
+      dtype: root.dtype,
       width: width(root),
       offset: 0,
       name: node.attrs.name,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeCheckpoint } from "../checkpoint/index.js";
+import { type TensorSource, writeCheckpoint } from "../checkpoint/index.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type InitializeFrom, initializeFrom } from "./initialize-from.js";
 import type { Parameter } from "./parameters.js";
@@ -37,11 +37,15 @@ beforeAll(async () => {
     config: {},
     features: features(["paris", "rome"]),
     metrics: {},
-    model: new Map([
+    model: new Map<string, TensorSource>([
       // Rows: paris, rome, unknown, missing.
       ["embeddings.city.weight", tensor([4, 2], [1, 2, 3, 4, 5, 6, 7, 8])],
       ["mlp.0.weight", tensor([1, 2], [10, 20])],
       ["mlp.0.bias", tensor([1], [30])],
+      // 1, 1 + 2^-7 and 1.5 in bfloat16; 1, 1 + 2^-10 and -2 in float16.
+      ["embeddings.b.weight", { dtype: "BF16", shape: [3, 1], data: Uint16Array.of(0x3f80, 0x3f81, 0x3fc0) }],
+      ["embeddings.h.weight", { dtype: "F16", shape: [3, 1], data: Uint16Array.of(0x3c00, 0x3c01, 0xc000) }],
+      ["embeddings.f.weight", tensor([3, 1], [1 / 3, -65504, 1e-7])],
     ]),
     optimizer: new Map(),
   });
@@ -64,6 +68,31 @@ describe("initializeFrom", () => {
     await initializeFrom(from(), [table], here);
     // rome from its row there, oslo as initialised, then unknown and missing.
     expect([...table.data]).toEqual([3, 4, -1, -1, 5, 6, 7, 8]);
+  });
+
+  it("reads tables of every dtype into tables of every dtype", async () => {
+    const read = async (name: string, dtype?: "f16" | "bf16"): Promise<number[]> => {
+      const { attrs, data } = parameter(`embeddings.${name}.weight`, 3, 1);
+      const table = { attrs: { ...attrs, dtype }, data: dtype ? new Uint16Array(3) : data };
+      await initializeFrom(from(), [table], here);
+      return [...table.data];
+    };
+    expect(await read("b")).toEqual([1, 1 + 2 ** -7, 1.5]);
+    expect(await read("h")).toEqual([1, 1 + 2 ** -10, -2]);
+    expect(await read("b", "bf16")).toEqual([0x3f80, 0x3f81, 0x3fc0]);
+    expect(await read("b", "f16")).toEqual([0x3c00, 0x3c08, 0x3e00]);
+    expect(await read("h", "f16")).toEqual([0x3c00, 0x3c01, 0xc000]);
+    expect(await read("h", "bf16")).toEqual([0x3f80, 0x3f80, 0xc000]);
+    // 1/3 is 0x3eaaaaab, 65504 is 0x477fe000, 1e-7 is 1.68 times 2^-24.
+    expect(await read("f", "f16")).toEqual([0x3555, 0xfbff, 0x0002]);
+    expect(await read("f", "bf16")).toEqual([0x3eab, 0xc780, 0x33d7]);
+  });
+
+  it("copies values of a vocabulary into a table of 16-bit numbers", async () => {
+    const { attrs } = parameter("embeddings.city.weight", 4, 2);
+    const table = { attrs: { ...attrs, dtype: "f16" as const }, data: new Uint16Array(8) };
+    await initializeFrom(from(), [table], here);
+    expect([...table.data]).toEqual([0x4200, 0x4400, 0, 0, 0x4500, 0x4600, 0x4700, 0x4800]);
   });
 
   it("maps names by regular expressions, and leaves out what maps to nothing", async () => {

@@ -13,7 +13,7 @@ import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
-import type { Parameter } from "./parameters.js";
+import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./patterns.js";
 
 /** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
@@ -40,7 +40,7 @@ export interface Initialized {
 
 /**
  * Copies weights from a checkpoint into parameters that have been initialised. A table over learnt values is copied
- * value by value: values that only this model knows stay as initialised.
+ * value by value: values that only this model knows stay as initialised. Tables of 16-bit numbers get the nearest.
  * @throws CheckpointError where nothing matches, a mapped name is missing there, or shapes differ
  */
 export async function initializeFrom(
@@ -110,11 +110,12 @@ interface Vocabularies {
 }
 
 async function copy(
-  { attrs, data }: Parameter,
+  parameter: Parameter,
   file: SafetensorsFile,
   there: string,
   vocabularies: Vocabularies,
 ): Promise<void> {
+  const { attrs } = parameter;
   const { shape } = file.tensors.get(there)!;
   const here = namedRows(attrs.name, attrs.shape, vocabularies.here);
   const source = namedRows(there, shape, vocabularies.there);
@@ -122,12 +123,12 @@ async function copy(
     const weights = (await file.read(there)) as Float32Array;
     for (const [row, from] of rowsByValue(here, source)) {
       const dim = shape[1];
-      data.set(weights.subarray(from * dim, (from + 1) * dim), row * dim);
+      setNumbers(parameter, weights.subarray(from * dim, (from + 1) * dim), row * dim);
     }
     return;
   }
   if (shape.length === attrs.shape.length && shape.every((dim, i) => dim === attrs.shape[i])) {
-    await file.readInto(there, data);
+    await readParameter(file, there, parameter);
     return;
   }
   throw new CheckpointError({

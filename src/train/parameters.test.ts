@@ -20,6 +20,8 @@ it("names the table that there is no memory for, its rows, dim and bytes", () =>
       throw new RangeError("Array buffer allocation failed");
     },
   };
+  const half = attrs.map((each) => ({ ...each, dtype: "bf16" as const }));
+  expect(() => new Parameters(referenceBackend, half)).toThrow(/x 16 bfloat16 numbers \(35200 GB\)/);
   expect(() => new Parameters(failing, attrs.slice(0, 1))).toThrow(
     /small: there is no memory for small, 2 x 4 float32 numbers[\s\S]*Array buffer allocation failed/,
   );

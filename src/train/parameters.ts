@@ -1,17 +1,15 @@
 import { totalmem } from "node:os";
-import type { Backend } from "../backends/backend.js";
+import type { Backend, ParameterArray } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { ExecutionError } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { bytesOf, elementsOf, type Parameter, readParameter, tensorOf } from "./parameter-memory.js";
 import { AVERAGE } from "./state.js";
 
-export interface Parameter {
-  readonly attrs: ParameterAttrs;
-  readonly data: Float32Array;
-}
+export type { Parameter } from "./parameter-memory.js";
 
 type Part = "model" | "optimizer";
 
@@ -23,9 +21,9 @@ const trainedOf = (name: string) => `${name}/trained`;
 export class Parameters {
   private readonly parameters: ReadonlyMap<string, Parameter>;
   /** What a training program binds. */
-  readonly arrays: ReadonlyMap<string, Float32Array>;
+  readonly arrays: ReadonlyMap<string, ParameterArray>;
   /** What evaluation binds: the moving average of every weight that has one. */
-  readonly averaged: ReadonlyMap<string, Float32Array>;
+  readonly averaged: ReadonlyMap<string, ParameterArray>;
 
   /** Memory for every parameter, not yet initialised. @throws ExecutionError naming the table that is too large */
   constructor(
@@ -47,7 +45,7 @@ export class Parameters {
   /** Starts every parameter anew; its draws are named by the seed and its own name. */
   initialize(seed: number): void {
     for (const { attrs, data } of this.parameters.values()) {
-      this.backend.initialize(data, attrs.init, seed, streamOf(attrs.name));
+      this.backend.initialize(data, attrs.init, seed, streamOf(attrs.name), attrs.dtype);
     }
     this.startAverages();
   }
@@ -64,10 +62,7 @@ export class Parameters {
 
   /** What a checkpoint writes: the model's own parameters (averages, where there are any), or the optimizer's. */
   sources(part: Part): Map<string, TensorSource> {
-    const entries = [...this.stored(part)].map(
-      ([name, { attrs, data }]) => [name, { dtype: "F32", shape: attrs.shape, data }] as const,
-    );
-    return new Map(entries);
+    return new Map(this.stored(part).map(([name, parameter]) => [name, tensorOf(parameter)]));
   }
 
   /** Reads the model's parameters, and with `optimizer` the optimizer's too. @throws CheckpointError */
@@ -83,7 +78,7 @@ export class Parameters {
 
   private async read(file: SafetensorsFile, part: Part): Promise<void> {
     try {
-      for (const [name, { data }] of this.stored(part)) await file.readInto(name, data);
+      for (const [name, parameter] of this.stored(part)) await readParameter(file, name, parameter);
     } finally {
       await file.close();
     }
@@ -111,12 +106,6 @@ export class Parameters {
   }
 }
 
-function elementsOf({ shape }: ParameterAttrs): number {
-  return shape.reduce((product, dim) => product * dim, 1);
-}
-
-const bytesOf = (attrs: ParameterAttrs) => elementsOf(attrs) * Float32Array.BYTES_PER_ELEMENT;
-
 /** An allocation larger than the machine often succeeds, and the process is killed when it is written to. */
 function refuseTooMuch(all: readonly ParameterAttrs[]): void {
   const total = all.reduce((sum, each) => sum + bytesOf(each), 0);
@@ -127,23 +116,25 @@ function refuseTooMuch(all: readonly ParameterAttrs[]): void {
   throw outOfMemory(largest, `${gigabytes(total)} for all parameters, of ${gigabytes(memory)} of memory`);
 }
 
-function allocate(backend: Backend, attrs: ParameterAttrs): Float32Array {
+function allocate(backend: Backend, attrs: ParameterAttrs): ParameterArray {
   try {
-    return backend.allocate(elementsOf(attrs));
+    return backend.allocate(elementsOf(attrs), attrs.dtype);
   } catch (cause) {
     throw outOfMemory(attrs, (cause as Error).message, { cause });
   }
 }
 
 function outOfMemory(attrs: ParameterAttrs, got: string, options?: ErrorOptions): ExecutionError {
-  const { name, shape } = attrs;
+  const { name, shape, dtype = "f32" } = attrs;
   const report = {
-    what: `there is no memory for ${name}, ${shape.join(" x ")} float32 numbers (${gigabytes(bytesOf(attrs))})`,
+    what: `there is no memory for ${name}, ${shape.join(" x ")} ${NUMBERS[dtype]} (${gigabytes(bytesOf(attrs))})`,
     where: name,
     got,
-    next: "Lower the feature's hash, buckets or vocabulary.maxSize, or the dim of its embedding.",
+    next: "Lower the feature's hash, buckets or vocabulary.maxSize, the dim of its embedding, or its dtype.",
   };
   return new ExecutionError(report, options);
 }
+
+const NUMBERS = { f32: "float32 numbers", f16: "float16 numbers", bf16: "bfloat16 numbers" } as const;
 
 const gigabytes = (bytes: number) => `${Number((bytes / 1e9).toPrecision(3))} GB`;

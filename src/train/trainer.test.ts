@@ -43,9 +43,9 @@ function configOf(train: Record<string, unknown> = {}): Config {
       cacheDir: join(folder, "cache"),
     },
     features: [
-      { kind: "id", name: "a", buckets: 11 },
+      { kind: "id", name: "a", buckets: 11, dtype: "fp16" },
       { kind: "id", name: "b", vocabulary: {} },
-      { kind: "ids", name: "tags", buckets: 3, pooling: "mean" },
+      { kind: "ids", name: "tags", buckets: 3, pooling: "mean", dtype: "bf16" },
       { kind: "number", name: "x", normalize: "zscore" },
     ],
     model: {

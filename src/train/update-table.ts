@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
+import { streamOf } from "../layers/scope.js";
 import {
   tableAdadelta,
   tableLamb,
@@ -30,6 +31,8 @@ export function updateTable(
     everyRow: eager || (l2 > 0 && rows === "all"),
     limit: bounds?.limit,
     scaled: factor.length > 0,
+    // Other draws than those of the initial values.
+    stream: table.dtype === "f32" ? undefined : streamOf(`${attrs.name}/rounding`),
   };
   const state = (name: string, shape = attrs.shape, initial = 0): Tensor =>
     stateOf(builder, attrs, name, shape, initial);

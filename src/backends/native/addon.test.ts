@@ -336,7 +336,7 @@ describe.skipIf(!result.addon)("native addon", () => {
     }[kind] as ParameterAttrs["init"];
     const [a, b] = kind === "constant" ? [2.5, 0] : kind === "uniform" ? [-1, 3] : [1, 0.1];
     const [got, expected] = [new Float32Array(20_001), new Float32Array(20_001)];
-    addon.fill(got, { kind, a, b, seed: 2 ** 40 + 17, stream: 3 });
+    addon.fill(got, "f32", { kind, a, b, seed: 2 ** 40 + 17, stream: 3 });
     referenceBackend.initialize(expected, init, 2 ** 40 + 17, 3);
     expect(got).toEqual(expected);
   });

@@ -44,7 +44,7 @@ export interface Instruction {
 
 export interface InstructionOperand {
   readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
-  readonly dtype: "f32" | "id" | "bag";
+  readonly dtype: "f32" | "id" | "bag" | "f16" | "bf16";
   /** Parameters and scalars. */
   readonly name: string;
   /** Without the rows of row spaces. */
@@ -99,6 +99,9 @@ export interface FillSpec {
   readonly stream: number;
 }
 
+/** The memory of a parameter, that of 16-bit numbers as their bits. */
+export type ParameterArray = Float32Array | Uint16Array;
+
 export interface Addon extends ColumnCalls {
   /** Instruction sets that this machine can run, the fastest first. */
   isas(): string[];
@@ -111,12 +114,12 @@ export interface Addon extends ColumnCalls {
   /** A file's bytes, read as they are touched. Writing to them does not change the file. It must not be truncated. */
   mapFile(path: string): ArrayBuffer;
   /** Fills with initial values, on all cores; the same bits on any machine. */
-  fill(values: Float32Array, spec: FillSpec): void;
+  fill(values: ParameterArray, dtype: "f32" | "f16" | "bf16", spec: FillSpec): void;
   /**
    * Verifies a program and binds it to parameters, in the order of its parameter buffers. Their memory is used in
    * place and cannot be transferred to another thread from now on.
    */
-  compile(program: Uint8Array, parameters: readonly Float32Array[], threads: number): Executable;
+  compile(program: Uint8Array, parameters: readonly ParameterArray[], threads: number): Executable;
   /**
    * Runs `ceil(count / batch)` steps on native threads and resolves with the steps done: fewer if cancelled. Columns
    * and outputs must be left alone until then. Rejects on a bad id, with the parameters as the step before left them.
@@ -162,8 +165,16 @@ interface RawAddon extends RawColumnCalls {
   selectIsa(name: string): void;
   allocate(bytes: number): ArrayBuffer;
   mapFile(path: string): ArrayBuffer;
-  fill(values: Float32Array, kind: string, a: number, b: number, seed: number, stream: number): void;
-  compile(program: Uint8Array, parameters: readonly Float32Array[], threads: number): Executable;
+  fill(
+    values: ParameterArray,
+    dtype: string,
+    kind: string,
+    a: number,
+    b: number,
+    seed: number,
+    stream: number,
+  ): void;
+  compile(program: Uint8Array, parameters: readonly ParameterArray[], threads: number): Executable;
   run(handle: unknown, ...request: FlatRequest): Promise<number>;
   runSync(handle: unknown, ...request: FlatRequest): number;
   cancel(handle: unknown): void;
@@ -193,8 +204,8 @@ function wrap(raw: RawAddon): Addon {
     selectIsa: (name) => explained(() => raw.selectIsa(name)),
     allocate: (bytes) => explained(() => untransferable(raw.allocate(bytes))),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
-    fill: (values, { kind, a, b, seed, stream }) =>
-      explained(() => raw.fill(values, kind, a, b, seed, stream)),
+    fill: (values, dtype, { kind, a, b, seed, stream }) =>
+      explained(() => raw.fill(values, dtype, kind, a, b, seed, stream)),
     compile(program, parameters, threads) {
       const executable = explained(() => raw.compile(program, parameters, threads));
       for (const { buffer } of parameters) untransferable(buffer);

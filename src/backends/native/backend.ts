@@ -2,8 +2,17 @@ import { availableParallelism } from "node:os";
 import type { Column } from "../../data/columns.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
+import type { TableDtype } from "../../graph/tensor.js";
+import type { Initializer } from "../../ops/sources.js";
 import { compileProgram } from "../../passes/compile.js";
-import type { Backend, CompileOptions, Executable, RunRequest, RunResult } from "../backend.js";
+import type {
+  Backend,
+  CompileOptions,
+  Executable,
+  ParameterArray,
+  RunRequest,
+  RunResult,
+} from "../backend.js";
 import type * as native from "./addon.js";
 
 /** Runs graphs on the native core. */
@@ -27,15 +36,17 @@ export class NativeBackend implements Backend {
     return this.addon.isa() === "avx512bf16";
   }
 
-  allocate(elements: number): Float32Array {
-    return new Float32Array(this.addon.allocate(elements * Float32Array.BYTES_PER_ELEMENT), 0, elements);
+  allocate(elements: number, dtype: TableDtype = "f32"): ParameterArray {
+    const ArrayType = dtype === "f32" ? Float32Array : Uint16Array;
+    return new ArrayType(this.addon.allocate(elements * ArrayType.BYTES_PER_ELEMENT), 0, elements);
   }
 
   initialize(
-    target: Float32Array,
-    init: Parameters<Backend["initialize"]>[1],
+    target: ParameterArray,
+    init: Initializer,
     seed: number,
     stream: number,
+    dtype: TableDtype = "f32",
   ): void {
     const [a, b] =
       init.kind === "constant"
@@ -43,12 +54,12 @@ export class NativeBackend implements Backend {
         : init.kind === "uniform"
           ? [init.low, init.high]
           : [init.mean, init.std];
-    this.addon.fill(target, { kind: init.kind, a, b, seed, stream });
+    this.addon.fill(target, dtype, { kind: init.kind, a, b, seed, stream });
   }
 
   compile(
     graph: Graph,
-    parameters: ReadonlyMap<string, Float32Array>,
+    parameters: ReadonlyMap<string, ParameterArray>,
     options: CompileOptions,
   ): NativeExecutable {
     const program = compileProgram(graph, options.maxBatch);

@@ -4,23 +4,34 @@ import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
 import { isRow, width } from "../../graph/tensor.js";
+import { narrow } from "../../half.js";
 import { input, parameter } from "../../ops/sources.js";
 import { drawKey, drawUnit } from "../../random.js";
-import type { Backend, CompileOptions, Executable, RunRequest, RunResult } from "../backend.js";
+import type {
+  Backend,
+  CompileOptions,
+  Executable,
+  ParameterArray,
+  RunRequest,
+  RunResult,
+} from "../backend.js";
 import { evaluate } from "./evaluate.js";
 
 /** Runs graphs with the plain TypeScript kernels: slow, obvious, everywhere. */
 export const referenceBackend: Backend = {
   name: "reference",
   multipliesBf16: false,
-  allocate: (elements) => new Float32Array(elements),
-  initialize(target, init, seed, stream) {
+  allocate: (elements, dtype = "f32") =>
+    dtype === "f32" ? new Float32Array(elements) : new Uint16Array(elements),
+  initialize(target, init, seed, stream, dtype = "f32") {
+    const values = dtype === "f32" ? target : new Float32Array(target.length);
     const key = drawKey(seed, stream, 0);
-    for (let i = 0; i < target.length; i++) {
-      if (init.kind === "constant") target[i] = init.value;
-      else if (init.kind === "uniform") target[i] = init.low + (init.high - init.low) * drawUnit(key, i);
-      else target[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
+    for (let i = 0; i < values.length; i++) {
+      if (init.kind === "constant") values[i] = init.value;
+      else if (init.kind === "uniform") values[i] = init.low + (init.high - init.low) * drawUnit(key, i);
+      else values[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
     }
+    if (dtype !== "f32") narrow(values as Float32Array, target as Uint16Array, dtype);
   },
   compile: (graph, parameters, options) => new ReferenceExecutable(graph, parameters, options),
 };
@@ -33,7 +44,7 @@ function normal(u: number, v: number): number {
 class ReferenceExecutable implements Executable {
   constructor(
     private readonly graph: Graph,
-    private readonly parameters: ReadonlyMap<string, Float32Array>,
+    private readonly parameters: ReadonlyMap<string, ParameterArray>,
     private readonly options: CompileOptions,
   ) {}
 
@@ -82,7 +93,8 @@ class ReferenceExecutable implements Executable {
 
   private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
     if (node.op === parameter) {
-      return { kind: "f32", shape: node.attrs.shape, data: this.parameters.get(node.attrs.name)! };
+      const { name, shape, dtype = "f32" } = node.attrs;
+      return { kind: dtype, shape, data: this.parameters.get(name)! } as Value;
     }
     if (node.op === input) {
       return gather(request.columns.get(node.attrs.name)!, rows, node);
