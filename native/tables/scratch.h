@@ -1,4 +1,5 @@
-// The memory that a thread needs to update tables and to sort sessions. It grows to the largest batch and is then used again and again.
+// The memory that a thread needs to update tables and to sort sessions. It grows to the largest batch and is then used
+// again and again.
 #pragma once
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "executor/bound.h"
+#include "tables/layout.h"
 
 namespace pairloom {
 
@@ -23,18 +24,6 @@ void table_sum_squares(const BoundInstruction& instruction, const FixedJob& job,
 
 // The parts of tableSumSquares: a row belongs to the hash that `owns` takes, modulo this.
 constexpr uint32_t kTableSumParts = 16;
-
-// The attributes stream, l2, everyRow, limit, hasFactor and the poolings end those of every update of a table; its factor (where
-// there is one) and its pairs end its operands. tableSumSquares has of these but limit, pairs and poolings.
-struct TableLayout {
-  size_t pairs, first_pair, first_pooling;
-  uint32_t stream;  // of the draws that round 16-bit tables
-  float l2;
-  bool every_row;
-  float limit;    // 0: none
-  size_t factor;  // its operand; 0: none
-};
-TableLayout table_layout(const Instruction& instruction);
 
 // 1 - beta^t and 1 - beta, in double, for step t = step + 1.
 AdamSettings adam_settings(double beta1, double beta2, double eps, double l2, double weight_decay, uint64_t step);

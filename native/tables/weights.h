@@ -3,7 +3,7 @@
 
 #include "executor/bound.h"
 #include "kernels/random.h"
-#include "tables/update.h"
+#include "tables/layout.h"
 
 namespace pairloom {
 
