@@ -41,6 +41,16 @@ export function narrow(from: Float32Array, to: Uint16Array, dtype: HalfDtype): v
   for (let i = 0; i < from.length; i++) to[i] = nearestHalf(from[i], dtype);
 }
 
+/**
+ * The nearest bfloat16 as a number (Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019); ties to
+ * even, NaN stays.
+ */
+export function roundToBf16(x: number): number {
+  const half = nearestHalf(x, "bf16");
+  bits[0] = half << 16;
+  return value[0];
+}
+
 function nearestHalf(x: number, dtype: HalfDtype): number {
   const half = 2 ** (FORMATS[dtype].lost - 1);
   return rounded(

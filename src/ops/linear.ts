@@ -1,6 +1,7 @@
 import { type DenseValue, defineOp, dense, type Op, type Value } from "../graph/op.js";
-import { PRECISIONS, type Precision, roundToBf16 } from "../graph/precision.js";
+import { PRECISIONS, type Precision } from "../graph/precision.js";
 import { f32 } from "../graph/tensor.js";
+import { roundToBf16 } from "../half.js";
 import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
 import { isFixed, isRows, require } from "./check.js";
 import { once, sizeOf } from "./cost.js";
