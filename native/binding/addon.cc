@@ -84,6 +84,7 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("fill", fill_values),
       FUNCTION("allocate", allocate),
       FUNCTION("mapFile", map_file),
+      FUNCTION("useDuckdb", use_duckdb),
       FUNCTION("hashTexts", hash_texts),
       FUNCTION("lookUpTexts", look_up_texts),
       FUNCTION("encodeNumbers", encode_numbers),

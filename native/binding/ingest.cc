@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "ingest/columns.h"
+#include "ingest/duckdb.h"
 
 namespace pairloom::binding {
 namespace {
@@ -26,20 +27,23 @@ int32_t integer(napi_env env, napi_value value, const char* what) {
   return result;
 }
 
-Validity validity_of(napi_env env, napi_value value, size_t rows) {
-  napi_valuetype type;
-  ensure(napi_typeof(env, value, &type), "validity");
-  if (type == napi_undefined) return {nullptr};
-  const auto bits = array_of<const uint8_t>(env, value, napi_uint8_array, "validity");
-  if (bits.size() * 8 < rows) too_short("validity", bits.size(), (rows + 7) / 8);
-  return {bits.data()};
+DuckFunctions duckdb;
+
+struct DuckVector {
+  const void* data;
+  Validity validity;
+};
+
+DuckVector vector_of(napi_env env, napi_value value) {
+  void* vector = nullptr;
+  ensure(napi_get_value_external(env, value, &vector), "vector");
+  if (duckdb.data == nullptr) throw Error({"DuckDB's library is not in use", "vector", "", "a call of useDuckdb", ""});
+  return {duckdb.data(vector), {reinterpret_cast<const uint8_t*>(duckdb.validity(vector))}};
 }
 
-Texts texts_of(napi_env env, napi_value entries, napi_value validity, napi_value rows) {
-  const size_t count = rows_of(env, rows);
-  const auto bytes = array_of<const uint8_t>(env, entries, napi_uint8_array, "entries");
-  if (bytes.size() / 16 < count) too_short("entries", bytes.size(), 16 * count);
-  return {bytes.data(), validity_of(env, validity, count), count};
+Texts texts_of(napi_env env, napi_value vector, napi_value rows) {
+  const auto [data, validity] = vector_of(env, vector);
+  return {static_cast<const uint8_t*>(data), validity, rows_of(env, rows)};
 }
 
 // The last three arguments of every call: where the results go.
@@ -58,47 +62,55 @@ Strided<int32_t> ids_of(napi_env env, const napi_value* arguments, size_t rows) 
 
 }  // namespace
 
+napi_value use_duckdb(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    duckdb = find_duckdb(text(env, Arguments<1>(env, info)[0], "path").c_str());
+    napi_value result = nullptr;
+    napi_get_boolean(env, duckdb.data != nullptr, &result);
+    return result;
+  });
+}
+
 napi_value hash_texts(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<8> a(env, info);
-    const Texts texts = texts_of(env, a[0], a[1], a[2]);
-    const uint32_t size = whole32(number(env, a[3], "size"), "size");
+    const Arguments<7> a(env, info);
+    const Texts texts = texts_of(env, a[0], a[1]);
+    const uint32_t size = whole32(number(env, a[2], "size"), "size");
     if (size == 0) throw Error({"a number is out of range", "size", "0", "1 at least", ""});
-    return make_number(env, double(pairloom::hash_texts(texts, size, integer(env, a[4], "missing"),
-                                                        ids_of(env, a.values + 5, texts.rows))));
+    return make_number(env, double(pairloom::hash_texts(texts, size, integer(env, a[3], "missing"),
+                                                        ids_of(env, a.values + 4, texts.rows))));
   });
 }
 
 napi_value look_up_texts(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<11> a(env, info);
-    const Texts texts = texts_of(env, a[0], a[1], a[2]);
-    const Vocabulary vocabulary{array_of<const uint32_t>(env, a[3], napi_uint32_array, "slots"),
-                                doubles(env, a[4], "starts"),
-                                array_of<const uint8_t>(env, a[5], napi_uint8_array, "bytes")};
+    const Arguments<10> a(env, info);
+    const Texts texts = texts_of(env, a[0], a[1]);
+    const Vocabulary vocabulary{array_of<const uint32_t>(env, a[2], napi_uint32_array, "slots"),
+                                doubles(env, a[3], "starts"),
+                                array_of<const uint8_t>(env, a[4], napi_uint8_array, "bytes")};
     if (vocabulary.slots.size() < 2 || !std::has_single_bit(vocabulary.slots.size())) {
       throw Error({"a vocabulary is of the wrong size", "slots", std::to_string(vocabulary.slots.size()),
                    "a power of two", ""});
     }
-    return make_number(env, double(pairloom::look_up_texts(texts, vocabulary, integer(env, a[6], "unknown"),
-                                                           integer(env, a[7], "missing"),
-                                                           ids_of(env, a.values + 8, texts.rows))));
+    return make_number(env, double(pairloom::look_up_texts(texts, vocabulary, integer(env, a[5], "unknown"),
+                                                           integer(env, a[6], "missing"),
+                                                           ids_of(env, a.values + 7, texts.rows))));
   });
 }
 
 napi_value encode_numbers(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<10> a(env, info);
-    const size_t rows = rows_of(env, a[2]);
-    const auto values = doubles(env, a[0], "values");
-    if (values.size() < rows) too_short("values", values.size(), rows);
-    const uint32_t kind = whole32(number(env, a[3], "kind"), "kind");
+    const Arguments<9> a(env, info);
+    const auto [data, validity] = vector_of(env, a[0]);
+    const size_t rows = rows_of(env, a[1]);
+    const uint32_t kind = whole32(number(env, a[2], "kind"), "kind");
     if (kind > NumberTransform::kAffine) throw Error({"unknown kind of transform", "kind", std::to_string(kind), "", ""});
-    const NumberTransform transform{NumberTransform::Kind(kind), number(env, a[4], "shift"), number(env, a[5], "scale")};
+    const NumberTransform transform{NumberTransform::Kind(kind), number(env, a[3], "shift"), number(env, a[4], "scale")};
     return make_number(env, double(pairloom::encode_numbers(
-                                values.data(), validity_of(env, a[1], rows), rows, transform,
-                                float(number(env, a[6], "missing")),
-                                target_of(env, floats(env, a[7], "results"), a.values + 8, rows))));
+                                static_cast<const double*>(data), validity, rows, transform,
+                                float(number(env, a[5], "missing")),
+                                target_of(env, floats(env, a[6], "results"), a.values + 7, rows))));
   });
 }
 

@@ -1,15 +1,18 @@
-// Columns of a database chunk as JavaScript holds them.
+// Columns of a chunk of DuckDB. Vectors are the externals that DuckDB's bindings give: what they point to is read where
+// it is, and the caller keeps the chunk alive.
 #pragma once
 
 #include "binding/values.h"
 
 namespace pairloom::binding {
 
-// (entries, validity, rows, size, missing, ids, offset, stride) => how many ids are negative
+// (path of DuckDB's library) => whether it is loaded; only then may the functions below be called
+napi_value use_duckdb(napi_env env, napi_callback_info info);
+// (vector, rows, size, missing, ids, offset, stride) => how many ids are negative
 napi_value hash_texts(napi_env env, napi_callback_info info);
-// (entries, validity, rows, slots, starts, bytes, unknown, missing, ids, offset, stride) => how many ids are negative
+// (vector, rows, slots, starts, bytes, unknown, missing, ids, offset, stride) => how many ids are negative
 napi_value look_up_texts(napi_env env, napi_callback_info info);
-// (values, validity, rows, kind, shift, scale, missing, results, offset, stride) => how many results are NaN
+// (vector, rows, kind, shift, scale, missing, results, offset, stride) => how many results are NaN
 napi_value encode_numbers(napi_env env, napi_callback_info info);
 
 }  // namespace pairloom::binding

@@ -1,6 +1,7 @@
 #include "ingest/columns.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -48,6 +49,18 @@ float settled_log1p(double x) {
   const double y = std::log1p(x > 0 ? x : 0.0);
   const float low = float(y - y * kMargin), high = float(y + y * kMargin);
   return low == high ? low : std::numeric_limits<float>::quiet_NaN();
+}
+
+// Logarithms are taken of counts above all: those of small whole numbers are kept.
+float log_of(double x) {
+  constexpr size_t kCounts = 4096;
+  static const std::array<float, kCounts> counts = [] {
+    std::array<float, kCounts> logs;
+    for (size_t i = 0; i < kCounts; ++i) logs[i] = settled_log1p(double(i));
+    return logs;
+  }();
+  if (x >= 0 && x < kCounts && x == double(size_t(x))) return counts[size_t(x)];
+  return settled_log1p(x);
 }
 
 template <class Transform>
@@ -114,7 +127,7 @@ size_t encode_numbers(const double* values, Validity validity, size_t rows, cons
     case NumberTransform::kIdentity:
       return encode(values, validity, rows, missing, results, [](double x) { return float(x); });
     case NumberTransform::kLog:
-      return encode(values, validity, rows, missing, results, settled_log1p);
+      return encode(values, validity, rows, missing, results, log_of);
     case NumberTransform::kAffine:
       return encode(values, validity, rows, missing, results,
                     [&](double x) { return float((x - transform.shift) / transform.scale); });

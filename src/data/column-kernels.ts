@@ -1,5 +1,6 @@
 import { loadAddon } from "../backends/native/addon.js";
 import type { DenseTransform, TextTransform } from "../features/transform.js";
+import { duckLibrary } from "./duckdb.js";
 import { nativeKernels } from "./native-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
 import type { NumberVector, TextVector } from "./vectors.js";
@@ -22,5 +23,5 @@ export interface ColumnKernels {
 /** The fastest there are. */
 export function chooseKernels(): ColumnKernels {
   const { addon } = loadAddon();
-  return addon ? nativeKernels(addon) : plainKernels;
+  return addon?.useDuckdb(duckLibrary()) ? nativeKernels(addon) : plainKernels;
 }

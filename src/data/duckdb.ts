@@ -1,3 +1,7 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import duckdb, { type Connection, type DataChunk } from "@duckdb/node-bindings";
 import { DataError, PairloomError } from "../errors.js";
 import { textRows } from "./vectors.js";
@@ -35,6 +39,7 @@ export class Duck {
   async *stream(sql: string, where: string): AsyncGenerator<DataChunk> {
     let next: Promise<DataChunk | null> = Promise.resolve(null);
     let open = false;
+    let chunks = 0;
     try {
       await duckdb.query(this.connection, "BEGIN");
       open = true;
@@ -46,6 +51,7 @@ export class Duck {
         if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) break;
         next = duckdb.fetch_chunk(result);
         yield chunk;
+        if (++chunks % chunksAlive === 0) collectYoung();
       }
       const failed = await this.transactionFailed();
       open = false;
@@ -108,6 +114,22 @@ export interface SourceColumn {
   readonly name: string;
   /** As DuckDB writes it: `BIGINT`, `VARCHAR`, `DOUBLE[]`, `DECIMAL(9,2)`. */
   readonly type: string;
+}
+
+/**
+ * A chunk's memory, a kilobyte a row or so, is freed when the garbage collector finds its few bytes in JavaScript, of
+ * which it would be in no hurry: after so many chunks it is told to look at the youngest objects.
+ */
+const chunksAlive = 16;
+setFlagsFromString("--expose-gc");
+const collect: NodeJS.GCFunction = runInNewContext("gc");
+const collectYoung = () => collect({ type: "minor" });
+
+/** The library of DuckDB's C interface, which lies beside the bindings that have loaded it. */
+export function duckLibrary(): string {
+  const modules = Object.keys(createRequire(import.meta.url).cache);
+  const bindings = modules.find((path) => path.endsWith("duckdb.node")) ?? "";
+  return join(dirname(bindings), process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so");
 }
 
 /** A SQL identifier. */

@@ -5,8 +5,8 @@ import { plainKernels } from "./plain-kernels.js";
 import type { NumberVector } from "./vectors.js";
 
 /**
- * The native core reads the texts where DuckDB has them, and no JavaScript value is made of any. The vector, which
- * holds the chunk, is alive throughout each call.
+ * The native core reads vectors where DuckDB has them, and no JavaScript value is made of any: copies of a megabyte a
+ * chunk would keep the garbage collector busy. The view, which holds the chunk, is alive throughout each call.
  */
 export function nativeKernels(addon: Addon): ColumnKernels {
   return {

@@ -2,52 +2,52 @@ import duckdb, { type DataChunk, type Vector } from "@duckdb/node-bindings";
 import { LocatedTexts } from "./located-texts.js";
 
 /**
- * Columns of a DuckDB chunk as typed arrays. The arrays are copies of the vectors' own memory; long texts stay where
- * they are, in memory that lives as long as the chunk.
+ * Columns of a DuckDB chunk as typed arrays. The arrays are copies of the vectors' own memory, made when first asked
+ * for: native kernels read the vectors in their place. Long texts stay where they are, in memory that lives as long as
+ * the chunk.
  */
 
 /** One bit a row, set where the value is there; `undefined` where all are. */
 type Validity = Uint8Array | undefined;
 
 abstract class VectorView {
+  /** null: not read yet */
+  private mask: Validity | null = null;
+
   /** @param owner keeps the chunk, and so what texts point to, from being collected while a view is in use */
   constructor(
     readonly owner: DataChunk,
-    readonly validity: Validity,
+    readonly vector: Vector,
     readonly rows: number,
   ) {}
 
   isNull(row: number): boolean {
-    const { validity } = this;
-    return validity !== undefined && (validity[row >> 3] & (1 << (row & 7))) === 0;
+    if (this.mask === null) this.mask = validityOf(this.vector, this.rows);
+    return this.mask !== undefined && (this.mask[row >> 3] & (1 << (row & 7))) === 0;
   }
 }
 
 /** A DOUBLE column. */
 export class NumberVector extends VectorView {
-  readonly values: Float64Array;
+  private copy: Float64Array | undefined;
 
-  constructor(owner: DataChunk, vector: Vector, rows: number) {
-    super(owner, validityOf(vector, rows), rows);
-    const bytes = duckdb.vector_get_data(vector, rows * 8);
-    this.values = new Float64Array(bytes.buffer, bytes.byteOffset, rows);
+  get values(): Float64Array {
+    if (this.copy) return this.copy;
+    const bytes = duckdb.vector_get_data(this.vector, this.rows * 8);
+    this.copy = new Float64Array(bytes.buffer, bytes.byteOffset, this.rows);
+    return this.copy;
   }
 }
 
 /** A VARCHAR column. */
 export class TextVector extends VectorView {
-  /** DuckDB's `string_t` of each row. */
-  readonly entries: Uint8Array;
   private located: LocatedTexts | undefined;
 
-  constructor(owner: DataChunk, vector: Vector, rows: number) {
-    super(owner, validityOf(vector, rows), rows);
-    this.entries = duckdb.vector_get_data(vector, rows * 16);
-  }
-
-  /** Where the bytes are; found on first use, since native kernels do without. */
+  /** Where the bytes are. */
   get texts(): LocatedTexts {
-    this.located ??= new LocatedTexts(this.entries, this.rows, (row) => this.isNull(row));
+    if (this.located) return this.located;
+    const entries = duckdb.vector_get_data(this.vector, this.rows * 16);
+    this.located = new LocatedTexts(entries, this.rows, (row) => this.isNull(row));
     return this.located;
   }
 
@@ -65,7 +65,7 @@ export class ListVector extends VectorView {
   readonly child: NumberVector | TextVector;
 
   constructor(owner: DataChunk, vector: Vector, rows: number, child: "text" | "number") {
-    super(owner, validityOf(vector, rows), rows);
+    super(owner, vector, rows);
     const bytes = duckdb.vector_get_data(vector, rows * 16);
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * 4);
     this.starts = new Float64Array(rows);

@@ -1,10 +1,10 @@
+import type { Vector } from "@duckdb/node-bindings";
+
 /** The native core's transforms of columns (native/ingest). */
 
-/** Texts of a chunk of DuckDB: 16 bytes each, see native/ingest/columns.h. What they point to must be alive. */
-export interface NativeTexts {
-  readonly entries: Uint8Array;
-  /** One bit a row; absent where every row has a text. */
-  readonly validity: Uint8Array | undefined;
+/** A VARCHAR or DOUBLE column of a chunk of DuckDB, which must be alive. */
+export interface NativeColumn {
+  readonly vector: Vector;
   readonly rows: number;
 }
 
@@ -33,11 +33,16 @@ export interface NativeNumberTransform {
 }
 
 export interface ColumnCalls {
+  /**
+   * Takes the functions that read vectors from DuckDB's library, which the process has loaded from this path; returns
+   * whether it has. Only then may the others be called.
+   */
+  useDuckdb(path: string): boolean;
   /** The hash modulo `size` of each text; `missing` where there is none. Returns how many ids are negative. */
-  hashTexts(texts: NativeTexts, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
+  hashTexts(texts: NativeColumn, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
   /** The row of each text in a vocabulary, or `unknown`. Returns how many ids are negative. */
   lookUpTexts(
-    texts: NativeTexts,
+    texts: NativeColumn,
     vocabulary: NativeVocabulary,
     unknown: number,
     missing: number,
@@ -48,26 +53,23 @@ export interface ColumnCalls {
    * where the last bit is the caller's to settle. Returns how many are NaN.
    */
   encodeNumbers(
-    numbers: {
-      readonly values: Float64Array;
-      readonly validity: Uint8Array | undefined;
-      readonly rows: number;
-    },
+    numbers: NativeColumn,
     transform: NativeNumberTransform,
     missing: number,
     results: NativeTarget<Float32Array>,
   ): number;
 }
 
-type RawTexts = [entries: Uint8Array, validity: Uint8Array | undefined, rows: number];
+type RawColumn = [vector: Vector, rows: number];
 type RawTarget<Values> = [data: Values, offset: number, stride: number];
 
 /** The addon's own functions: flat values, see native/binding/ingest.h. */
 export interface RawColumnCalls {
-  hashTexts(...call: [...RawTexts, size: number, missing: number, ...RawTarget<Int32Array>]): number;
+  useDuckdb(path: string): boolean;
+  hashTexts(...call: [...RawColumn, size: number, missing: number, ...RawTarget<Int32Array>]): number;
   lookUpTexts(
     ...call: [
-      ...RawTexts,
+      ...RawColumn,
       slots: Uint32Array,
       starts: Float64Array,
       bytes: Uint8Array,
@@ -78,9 +80,7 @@ export interface RawColumnCalls {
   ): number;
   encodeNumbers(
     ...call: [
-      values: Float64Array,
-      validity: Uint8Array | undefined,
-      rows: number,
+      ...RawColumn,
       kind: number,
       shift: number,
       scale: number,
@@ -93,32 +93,21 @@ export interface RawColumnCalls {
 /** @param explained runs a call and makes of its errors what all errors are */
 export function wrapColumnCalls(raw: RawColumnCalls, explained: <T>(call: () => T) => T): ColumnCalls {
   return {
-    hashTexts: ({ entries, validity, rows }, size, missing, { data, offset, stride }) =>
-      explained(() => raw.hashTexts(entries, validity, rows, size, missing, data, offset, stride)),
-    lookUpTexts: ({ entries, validity, rows }, vocabulary, unknown, missing, ids) => {
+    useDuckdb: (path) => raw.useDuckdb(path),
+    hashTexts: ({ vector, rows }, size, missing, { data, offset, stride }) =>
+      explained(() => raw.hashTexts(vector, rows, size, missing, data, offset, stride)),
+    lookUpTexts: ({ vector, rows }, vocabulary, unknown, missing, ids) => {
       const { slots, starts, bytes } = vocabulary;
       const { data, offset, stride } = ids;
       return explained(() =>
-        raw.lookUpTexts(
-          entries,
-          validity,
-          rows,
-          slots,
-          starts,
-          bytes,
-          unknown,
-          missing,
-          data,
-          offset,
-          stride,
-        ),
+        raw.lookUpTexts(vector, rows, slots, starts, bytes, unknown, missing, data, offset, stride),
       );
     },
-    encodeNumbers: ({ values, validity, rows }, transform, missing, { data, offset, stride }) => {
+    encodeNumbers: ({ vector, rows }, transform, missing, { data, offset, stride }) => {
       const { shift = 0, scale = 1 } = transform;
       const kind = numberTransforms.indexOf(transform.kind);
       return explained(() =>
-        raw.encodeNumbers(values, validity, rows, kind, shift, scale, missing, data, offset, stride),
+        raw.encodeNumbers(vector, rows, kind, shift, scale, missing, data, offset, stride),
       );
     },
   };
