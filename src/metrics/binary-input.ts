@@ -9,7 +9,7 @@ import { MetricError } from "./metric.js";
  */
 export function checkBinaryInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
   checkNumericInput(scores, labels, weights);
-  const label = labels.findIndex((value) => value !== 0 && value !== 1);
+  const label = firstNotBinary(labels);
   if (label >= 0) {
     throw badRow(
       "a label is not binary",
@@ -48,9 +48,9 @@ export function checkNumericInput(scores: Float32Array, labels: Float32Array, we
 
 function checkNumbers(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
   if (weights) checkLength("weights", weights.length, labels.length);
-  const score = scores.findIndex(Number.isNaN);
+  const score = firstNaN(scores);
   if (score >= 0) throw badRow("a score is not a number", "scores", score, NaN, "a number", NAN_SCORE_NEXT);
-  const label = labels.findIndex(Number.isNaN);
+  const label = firstNaN(labels);
   if (label >= 0) throw badRow("a label is not a number", "labels", label, NaN, "a number");
   const weight = weights?.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY)) ?? -1;
   if (weight >= 0) {
@@ -62,6 +62,17 @@ function checkNumbers(scores: Float32Array, labels: Float32Array, weights?: Floa
       "a finite weight, 0 or more",
     );
   }
+}
+
+/** The first row of a NaN, or -1. This and the next are loops since `findIndex` takes ten times as long. */
+function firstNaN(values: Float32Array): number {
+  for (let row = 0; row < values.length; row++) if (Number.isNaN(values[row])) return row;
+  return -1;
+}
+
+function firstNotBinary(labels: Float32Array): number {
+  for (let row = 0; row < labels.length; row++) if (labels[row] !== 0 && labels[row] !== 1) return row;
+  return -1;
 }
 
 const NAN_SCORE_NEXT = "the model has diverged: lower the learning rate or clip gradients";

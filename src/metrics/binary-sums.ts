@@ -1,7 +1,7 @@
-/** The weighted sums over rows from which log loss, normalised entropy and calibration follow. */
-export interface BinarySums {
-  /** Sum of weights: the number of rows when there are none. */
-  weight: number;
+import type { PointwiseSums } from "./pointwise.js";
+
+/** The weighted sums over rows from which log loss, normalised entropy, calibration and mean errors follow. */
+export interface BinarySums extends PointwiseSums {
   /** Sum of weight x label. */
   positive: number;
   /** Sum of weight x predicted probability. */
@@ -26,15 +26,22 @@ export function sigmoid(x: number): number {
  * sigmoid(z), exact where sigmoid(z) rounds to 0 or 1, and free of infinity minus infinity at infinite logits.
  */
 export function binarySums(logits: Float32Array, labels: Float32Array, weights?: Float32Array): BinarySums {
-  const sums: BinarySums = { weight: 0, positive: 0, predicted: 0, loss: 0 };
+  const sums: BinarySums = { weight: 0, positive: 0, predicted: 0, loss: 0, absolute: 0, squared: 0 };
   for (let row = 0; row < logits.length; row++) {
     const weight = weights ? weights[row] : 1;
     if (weight === 0) continue; // 0 x infinity would be NaN
-    const isPositive = labels[row] === 1;
+    const z = logits[row];
+    const label = labels[row];
+    // One exponential serves the sigmoid and the softplus.
+    const e = Math.exp(-Math.abs(z));
+    const predicted = (z > 0 ? 1 : e) / (1 + e);
+    const error = Math.abs(predicted - label);
     sums.weight += weight;
-    if (isPositive) sums.positive += weight;
-    sums.predicted += weight * sigmoid(logits[row]);
-    sums.loss += weight * softplus(isPositive ? -logits[row] : logits[row]);
+    sums.positive += weight * label;
+    sums.predicted += weight * predicted;
+    sums.loss += weight * (Math.max(label === 1 ? -z : z, 0) + Math.log1p(e));
+    sums.absolute += weight * error;
+    sums.squared += weight * error * error;
   }
   return sums;
 }

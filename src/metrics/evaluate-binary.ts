@@ -1,6 +1,6 @@
 import { aucOfChecked } from "./auc.js";
 import { checkBinaryInput } from "./binary-input.js";
-import { binarySums, sigmoid } from "./binary-sums.js";
+import { binarySums } from "./binary-sums.js";
 import { calibrationOf } from "./calibration.js";
 import type { Evaluation } from "./evaluation.js";
 import { groupedAucOf } from "./grouped-auc.js";
@@ -8,7 +8,7 @@ import { groupRows } from "./groups.js";
 import { logLossOf } from "./log-loss.js";
 import { defined, undefinedBecause } from "./metric.js";
 import { normalizedEntropyOf } from "./normalized-entropy.js";
-import { accuracyOf, meanAbsoluteErrorOf, meanSquaredErrorOf, pointwiseSums } from "./pointwise.js";
+import { accuracyOf, meanAbsoluteErrorOf, meanSquaredErrorOf } from "./pointwise.js";
 import { recallAtKOf } from "./recall-at-k.js";
 
 /** What metrics within groups need. */
@@ -17,13 +17,6 @@ export interface Groups {
   readonly of: Int32Array;
   /** The k's of recall@k. */
   readonly recallAt: readonly number[];
-}
-
-/** A loop: `from` with a function goes by an iterator. */
-function probabilities(logits: Float32Array): Float64Array {
-  const result = new Float64Array(logits.length);
-  for (let row = 0; row < logits.length; row++) result[row] = sigmoid(logits[row]);
-  return result;
 }
 
 /**
@@ -42,7 +35,6 @@ export function evaluateBinary(
 ): Evaluation {
   checkBinaryInput(logits, labels, weights);
   const sums = binarySums(logits, labels, weights);
-  const errors = pointwiseSums(probabilities(logits), labels, weights);
   const mean = (sum: number) =>
     sums.weight === 0 ? undefinedBecause("no rows with weight") : defined(sum / sums.weight);
   return {
@@ -54,8 +46,8 @@ export function evaluateBinary(
     baseRate: mean(sums.positive),
     meanPrediction: mean(sums.predicted),
     accuracy: accuracyOf(logits, labels, weights),
-    meanAbsoluteError: meanAbsoluteErrorOf(errors),
-    meanSquaredError: meanSquaredErrorOf(errors),
+    meanAbsoluteError: meanAbsoluteErrorOf(sums),
+    meanSquaredError: meanSquaredErrorOf(sums),
     ...(groups && groupedMetrics(groups, logits, labels, weights)),
   };
 }

@@ -42,7 +42,7 @@ export function accuracyOf(logits: Float32Array, labels: Float32Array, weights?:
   for (let row = 0; row < labels.length; row++) {
     const weight = weights ? weights[row] : 1;
     total += weight;
-    if (logits[row] > 0 === (labels[row] === 1)) right += weight;
+    right += weight * Number(logits[row] > 0 === (labels[row] === 1)); // no branch, which could not be guessed
   }
   return mean(right, total);
 }
