@@ -48,7 +48,7 @@ export const speed: Figure = {
         );
         const memory = bytes(median(ours.get(each)!.map((rates) => rates.peak_memory_bytes)));
         const comparison =
-          other.length > 0 ? [spread(other), (median(own) / median(other)).toFixed(1)] : ["", ""];
+          other.length > 0 ? [spread(other), (median(own) / median(other)).toFixed(2)] : ["", ""];
         return [each.name, phase, spread(own), memory, ...comparison];
       }),
     );
