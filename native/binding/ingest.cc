@@ -1,6 +1,8 @@
 #include "binding/ingest.h"
 
+#include <atomic>
 #include <bit>
+#include <memory>
 
 #include "ingest/columns.h"
 #include "ingest/duckdb.h"
@@ -27,7 +29,8 @@ int32_t integer(napi_env env, napi_value value, const char* what) {
   return result;
 }
 
-DuckFunctions duckdb;
+// One for the process, as its library is; set once and never freed.
+std::atomic<const DuckFunctions*> duckdb = nullptr;
 
 struct DuckVector {
   const void* data;
@@ -37,8 +40,9 @@ struct DuckVector {
 DuckVector vector_of(napi_env env, napi_value value) {
   void* vector = nullptr;
   ensure(napi_get_value_external(env, value, &vector), "vector");
-  if (duckdb.data == nullptr) throw Error({"DuckDB's library is not in use", "vector", "", "a call of useDuckdb", ""});
-  return {duckdb.data(vector), {reinterpret_cast<const uint8_t*>(duckdb.validity(vector))}};
+  const DuckFunctions* const functions = duckdb.load();
+  if (functions == nullptr) throw Error({"DuckDB's library is not in use", "vector", "", "a call of useDuckdb", ""});
+  return {functions->data(vector), {reinterpret_cast<const uint8_t*>(functions->validity(vector))}};
 }
 
 Texts texts_of(napi_env env, napi_value vector, napi_value rows) {
@@ -64,9 +68,14 @@ Strided<int32_t> ids_of(napi_env env, const napi_value* arguments, size_t rows) 
 
 napi_value use_duckdb(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    duckdb = find_duckdb(text(env, Arguments<1>(env, info)[0], "path").c_str());
+    const DuckFunctions found = find_duckdb(text(env, Arguments<1>(env, info)[0], "path").c_str());
+    const DuckFunctions* unset = nullptr;
+    if (found.data != nullptr && duckdb.load() == nullptr) {
+      auto functions = std::make_unique<DuckFunctions>(found);
+      if (duckdb.compare_exchange_strong(unset, functions.get())) functions.release();
+    }
     napi_value result = nullptr;
-    napi_get_boolean(env, duckdb.data != nullptr, &result);
+    napi_get_boolean(env, found.data != nullptr, &result);
     return result;
   });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "tables/layout.h"
 #include "tables/update.h"
 
 namespace pairloom {

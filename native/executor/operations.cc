@@ -3,6 +3,7 @@
 
 #include "executor/fixed_ops.h"
 #include "executor/tile_ops.h"
+#include "tables/layout.h"
 #include "tables/update.h"
 
 namespace pairloom {

@@ -79,7 +79,7 @@ struct RowGradients {
 };
 
 inline RowGradients collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
-                     Worker& worker) {
+                            Worker& worker) {
   const uint32_t rows = worker.step->rows;
   TermCollector terms(job, worker.table, count_terms(instruction, layout, rows));
   for (size_t pair = 0; pair < layout.pairs; ++pair) {
@@ -167,7 +167,7 @@ void update_every(const RowGradients& found, const Bounds& bounds, const FixedJo
 
 template <class Update>
 void each_row(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job, Worker& worker,
-                  const Update& update) {
+              const Update& update) {
   const size_t dim = instruction.views[0].dims[1];
   const Bounds bounds(instruction, layout);
   if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "executor/bound.h"
-#include "tables/layout.h"
 
 namespace pairloom {
 

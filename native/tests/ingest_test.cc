@@ -78,5 +78,15 @@ TEST(numbers_that_are_not_finite_are_left_open) {
   CHECK_EQ(results[5], 3.0f);
 }
 
+TEST(logarithms_of_counts_and_of_other_numbers_are_rounded_alike) {
+  const std::vector<double> values = {0, -0.0, -1, 0.5, 1, 4095, 4095.5, 4096, 1e9, 1e300};
+  std::vector<float> results(values.size());
+  const NumberTransform log{NumberTransform::kLog, 0, 1};
+  CHECK_EQ(encode_numbers(values.data(), {nullptr}, values.size(), log, 9, {results.data(), 1}), 0u);
+  for (size_t r = 0; r < values.size(); ++r) {
+    CHECK_EQ(results[r], float(std::log1p(values[r] > 0 ? values[r] : 0.0)));
+  }
+}
+
 }  // namespace
 }  // namespace pairloom

@@ -1,4 +1,4 @@
-import { loadAddon } from "../backends/native/addon.js";
+import { type Addon, loadAddon } from "../backends/native/addon.js";
 import type { DenseTransform, TextTransform } from "../features/transform.js";
 import { duckLibrary } from "./duckdb.js";
 import { nativeKernels } from "./native-kernels.js";
@@ -23,5 +23,11 @@ export interface ColumnKernels {
 /** The fastest there are. */
 export function chooseKernels(): ColumnKernels {
   const { addon } = loadAddon();
-  return addon?.useDuckdb(duckLibrary()) ? nativeKernels(addon) : plainKernels;
+  return addon && readsInPlace(addon) ? nativeKernels(addon) : plainKernels;
+}
+
+/** Whether the native core can read DuckDB's vectors. */
+export function readsInPlace(addon: Addon): boolean {
+  const library = duckLibrary();
+  return library !== undefined && addon.useDuckdb(library);
 }

@@ -121,15 +121,23 @@ export interface SourceColumn {
  * which it would be in no hurry: after so many chunks it is told to look at the youngest objects.
  */
 const chunksAlive = 16;
-setFlagsFromString("--expose-gc");
-const collect: NodeJS.GCFunction = runInNewContext("gc");
-const collectYoung = () => collect({ type: "minor" });
+let collect: NodeJS.GCFunction | undefined;
 
-/** The library of DuckDB's C interface, which lies beside the bindings that have loaded it. */
-export function duckLibrary(): string {
-  const modules = Object.keys(createRequire(import.meta.url).cache);
-  const bindings = modules.find((path) => path.endsWith("duckdb.node")) ?? "";
-  return join(dirname(bindings), process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so");
+function collectYoung(): void {
+  if (!collect) {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("globalThis.gc") ?? (() => undefined);
+    setFlagsFromString("--no-expose-gc");
+  }
+  collect?.({ type: "minor" });
+}
+
+/** The library of DuckDB's C interface, which lies beside the bindings in use; undefined where those are not found. */
+export function duckLibrary(): string | undefined {
+  const modules = Object.values(createRequire(import.meta.url).cache);
+  const bindings = modules.find((module) => module?.exports === duckdb && module.filename.endsWith(".node"));
+  const name = process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so";
+  return bindings && join(dirname(bindings.filename), name);
 }
 
 /** A SQL identifier. */

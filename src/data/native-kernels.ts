@@ -6,7 +6,8 @@ import type { NumberVector } from "./vectors.js";
 
 /**
  * The native core reads vectors where DuckDB has them, and no JavaScript value is made of any: copies of a megabyte a
- * chunk would keep the garbage collector busy. The view, which holds the chunk, is alive throughout each call.
+ * chunk would keep the garbage collector busy. The encoder keeps the views, which hold their chunk, until it
+ * gets the next one.
  */
 export function nativeKernels(addon: Addon): ColumnKernels {
   return {

@@ -64,7 +64,7 @@ function checkNumbers(scores: Float32Array, labels: Float32Array, weights?: Floa
   }
 }
 
-/** The first row of a NaN, or -1. This and the next are loops since `findIndex` takes ten times as long. */
+/** The first row of a NaN, or -1. Loops for what every evaluation checks: `findIndex` takes several times as long. */
 function firstNaN(values: Float32Array): number {
   for (let row = 0; row < values.length; row++) if (Number.isNaN(values[row])) return row;
   return -1;

@@ -10,11 +10,6 @@ export interface BinarySums extends PointwiseSums {
   loss: number;
 }
 
-/** log(1 + exp(x)) without overflow for large x and without losing small values for very negative x. */
-export function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-}
-
 /** 1 / (1 + exp(-x)); exp(-x) may overflow to infinity, and then the quotient is the right limit, 0. */
 export function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
@@ -22,8 +17,9 @@ export function sigmoid(x: number): number {
 
 /**
  * One pass over checked rows, in float64.
- * The loss of a row is softplus(-z) for label 1 and softplus(z) for label 0: equal to the cross entropy of
- * sigmoid(z), exact where sigmoid(z) rounds to 0 or 1, and free of infinity minus infinity at infinite logits.
+ * The loss of a row is log(1 + exp(-z)) for label 1 and log(1 + exp(z)) for label 0, each as max(x, 0) +
+ * log1p(exp(-|x|)): equal to the cross entropy of sigmoid(z), exact where sigmoid(z) rounds to 0 or 1, and free of
+ * infinity minus infinity at infinite logits.
  */
 export function binarySums(logits: Float32Array, labels: Float32Array, weights?: Float32Array): BinarySums {
   const sums: BinarySums = { weight: 0, positive: 0, predicted: 0, loss: 0, absolute: 0, squared: 0 };
@@ -32,7 +28,7 @@ export function binarySums(logits: Float32Array, labels: Float32Array, weights?:
     if (weight === 0) continue; // 0 x infinity would be NaN
     const z = logits[row];
     const label = labels[row];
-    // One exponential serves the sigmoid and the softplus.
+    // One exponential serves the sigmoid and the loss.
     const e = Math.exp(-Math.abs(z));
     const predicted = (z > 0 ? 1 : e) / (1 + e);
     const error = Math.abs(predicted - label);

@@ -49,6 +49,17 @@ describe("evaluateBinary", () => {
     );
   });
 
+  it("takes infinite logits for certainty, and rows of weight 0 for nothing", () => {
+    const logits = Float32Array.of(Infinity, -Infinity, Infinity, 0, -Infinity);
+    const labels = Float32Array.of(1, 0, -0, 1, 1);
+    const evaluation = evaluateBinary(logits, labels, Float32Array.of(1, 1, 1, 1, 0));
+    expect(value(evaluation.meanPrediction)).toBe((1 + 0 + 1 + 0.5) / 4);
+    expect(value(evaluation.meanAbsoluteError)).toBe((0 + 0 + 1 + 0.5) / 4);
+    expect(value(evaluation.meanSquaredError)).toBe((0 + 0 + 1 + 0.25) / 4);
+    expect(value(evaluation.calibration)).toBe(2.5 / 2);
+    expect(value(evaluation.accuracy)).toBe(2 / 4);
+  });
+
   it("is exact where sigmoid rounds to 0 or 1", () => {
     const labels = Float32Array.of(1, 0);
     expect(value(logLoss(Float32Array.of(-200, 200), labels))).toBe(200);

@@ -1,10 +1,9 @@
-import type { Vector } from "@duckdb/node-bindings";
-
 /** The native core's transforms of columns (native/ingest). */
 
 /** A VARCHAR or DOUBLE column of a chunk of DuckDB, which must be alive. */
-export interface NativeColumn {
-  readonly vector: Vector;
+export interface ColumnVector {
+  /** As DuckDB's bindings give it. */
+  readonly vector: object;
   readonly rows: number;
 }
 
@@ -35,14 +34,14 @@ export interface NativeNumberTransform {
 export interface ColumnCalls {
   /**
    * Takes the functions that read vectors from DuckDB's library, which the process has loaded from this path; returns
-   * whether it has. Only then may the others be called.
+   * whether it has. The others throw before it once has.
    */
   useDuckdb(path: string): boolean;
   /** The hash modulo `size` of each text; `missing` where there is none. Returns how many ids are negative. */
-  hashTexts(texts: NativeColumn, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
+  hashTexts(texts: ColumnVector, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
   /** The row of each text in a vocabulary, or `unknown`. Returns how many ids are negative. */
   lookUpTexts(
-    texts: NativeColumn,
+    texts: ColumnVector,
     vocabulary: NativeVocabulary,
     unknown: number,
     missing: number,
@@ -53,14 +52,14 @@ export interface ColumnCalls {
    * where the last bit is the caller's to settle. Returns how many are NaN.
    */
   encodeNumbers(
-    numbers: NativeColumn,
+    numbers: ColumnVector,
     transform: NativeNumberTransform,
     missing: number,
     results: NativeTarget<Float32Array>,
   ): number;
 }
 
-type RawColumn = [vector: Vector, rows: number];
+type RawColumn = [vector: object, rows: number];
 type RawTarget<Values> = [data: Values, offset: number, stride: number];
 
 /** The addon's own functions: flat values, see native/binding/ingest.h. */

@@ -83,9 +83,13 @@ function tool(name: string, program: string, what: string): Finding {
 async function duckdb(): Promise<Finding> {
   try {
     const { Duck } = await import("../../data/duckdb.js");
+    const { readsInPlace } = await import("../../data/column-kernels.js");
     const duck = await Duck.open(tmpdir());
-    const [[text]] = await duck.rows("SELECT version()", "doctor").finally(() => duck.close());
-    return { level: "ok", name: "duckdb", text: text ?? "" };
+    const [[version]] = await duck.rows("SELECT version()", "doctor").finally(() => duck.close());
+    const { addon } = loadAddon();
+    if (!addon || readsInPlace(addon)) return { level: "ok", name: "duckdb", text: version ?? "" };
+    const text = `${version}: its library was not found, so the native core does not read its memory; packing is several times slower`;
+    return { level: "note", name: "duckdb", text };
   } catch (error) {
     const reason = (error as Error).message.split("\n")[0];
     return { level: "FAIL", name: "duckdb", text: `does not load: ${reason}. Reinstall with npm ci` };
