@@ -23,7 +23,12 @@ import {
 /** A column, or the value of another feature. */
 export const inputSource = z.union([
   text,
-  z.strictObject({ column: text, separator: text.optional() }),
+  z.strictObject({
+    /** A column of the source. */
+    column: text,
+    /** Between values given as text. */
+    separator: text.optional(),
+  }),
   z.strictObject({ feature: featureName }),
 ]);
 export type InputSource = z.output<typeof inputSource>;

@@ -5,6 +5,7 @@ import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 
 /** The parts of which the schemas of feature kinds are made. */
 
+/** The name of a feature. */
 export const featureName = z
   .string()
   .max(128)
@@ -33,8 +34,16 @@ export type Initializer = z.output<typeof initializer>;
 
 const vocabulary = z.union([
   z.array(text).min(1),
-  z.strictObject({ file: text }),
-  z.strictObject({ minCount: positive.default(1), maxSize: positive.optional() }),
+  z.strictObject({
+    /** One value a line; empty lines are skipped. */
+    file: text,
+  }),
+  z.strictObject({
+    /** Only values that occur so often in the training split. */
+    minCount: positive.default(1),
+    /** At most so many values, the most frequent. */
+    maxSize: positive.optional(),
+  }),
 ]);
 
 /** What every feature with an embedding table says about the table. */
@@ -71,7 +80,10 @@ export const mappingFields = {
 };
 
 /** A value that stands for a missing one. */
-export const standIn = z.strictObject({ value: z.union([text, z.int()]) });
+export const standIn = z.strictObject({
+  /** As it would stand in the data. */
+  value: z.union([text, z.int()]),
+});
 
 /** Of a bag of ids. */
 export const bagFields = {
@@ -95,11 +107,24 @@ const expression = z.string().superRefine((source, context) => {
 
 const normalize = z.union([
   z.enum(["log", "zscore", "minmax"]),
-  z.strictObject({ mean: finite, std: finite.positive() }),
+  z.strictObject({
+    /** Subtracted from the number. */
+    mean: finite,
+    /** Divides what is left. */
+    std: finite.positive(),
+  }),
   z
-    .strictObject({ min: finite, max: finite })
+    .strictObject({
+      /** Becomes 0. */
+      min: finite,
+      /** Becomes 1. */
+      max: finite,
+    })
     .refine(({ min, max }) => min < max, { message: "min must be below max" }),
-  z.strictObject({ expression }),
+  z.strictObject({
+    /** A formula of `x`, the number. */
+    expression,
+  }),
 ]);
 
 /** Of numbers, or of one number put into ranges. */

@@ -13,6 +13,7 @@ import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
 const schema = z.strictObject({
   kind: z.literal("deepfm"),
   wide: wideGroup,
+  /** Embeddings and numbers side by side through an MLP. */
   deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   /** Whose embeddings are multiplied in pairs; by default the features of the deep group that have embeddings. */
   fm: z.strictObject(embeddedGroup).optional(),

@@ -17,7 +17,11 @@ const schema = z.strictObject({
   embeddingDim,
   /** Of the pooled products: batch normalisation and dropout, both of which the paper has. */
   pooled: z
-    .strictObject({ norm: z.enum(["none", "batch"]).default("none"), dropout: dropoutRate.default(0) })
+    .strictObject({
+      /** Batch normalisation, before the dropout. */
+      norm: z.enum(["none", "batch"]).default("none"),
+      dropout: dropoutRate.default(0),
+    })
     .prefault({}),
   /** The MLP over the pooled products. */
   mlp: mlpSchema,

@@ -38,8 +38,10 @@ const wide = z
 const schema = z.strictObject({
   kind: z.literal("xdeepfm"),
   wide,
+  /** Embeddings and numbers side by side through an MLP. */
   deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   embeddingDim,
+  /** The compressed interaction network over the wide group's embeddings. */
   cin: cinSchema,
   /** A factorization machine over the wide group beside the network. */
   fm: z.boolean().default(false),

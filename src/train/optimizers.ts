@@ -8,6 +8,8 @@ const beta = z.number().min(0).lt(1);
 /** Keeps a division finite. */
 const eps = (value: number) => z.number().positive().default(value);
 const nonnegative = z.number().nonnegative();
+/** What the sum of squared gradients starts from. */
+const initialAccumulator = nonnegative.default(0);
 /** How the learning rate changes from step to step. */
 const schedule = scheduleSchema.prefault({ kind: "constant" });
 const adam = {
@@ -29,7 +31,7 @@ export const denseOptimizerSchema = z.discriminatedUnion("kind", [
     kind: z.literal("adagrad"),
     learningRate: rate.default(0.01),
     eps: eps(1e-10),
-    initialAccumulator: nonnegative.default(0),
+    initialAccumulator,
     schedule,
   }),
   z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adam, schedule }),
@@ -37,6 +39,7 @@ export const denseOptimizerSchema = z.discriminatedUnion("kind", [
     kind: z.literal("adamw"),
     learningRate: rate.default(0.001),
     ...adam,
+    /** Takes `learningRate * weightDecay * w` from each weight, apart from the gradient. */
     weightDecay: nonnegative.default(0.01),
     schedule,
   }),
@@ -49,14 +52,14 @@ export const embeddingOptimizerSchema = z.discriminatedUnion("kind", [
     kind: z.literal("adagrad"),
     learningRate: rate.default(0.01),
     eps: eps(1e-8),
-    initialAccumulator: nonnegative.default(0),
+    initialAccumulator,
     schedule,
   }),
   z.strictObject({
     kind: z.literal("rowWiseAdagrad"),
     learningRate: rate.default(0.01),
     eps: eps(1e-8),
-    initialAccumulator: nonnegative.default(0),
+    initialAccumulator,
     schedule,
   }),
   z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adam, lazy, schedule }),

@@ -12,6 +12,7 @@ const floor = z.number().nonnegative().default(0);
 
 /** A straight line from `from` to the base rate over the first `length`. */
 const warmupSchema = z.strictObject({
+  /** Of the warm-up. */
   length,
   /** The rate of the first step. */
   from: z.number().nonnegative().default(0),
@@ -31,6 +32,7 @@ const exponentialSchema = z.strictObject({
   kind: z.literal("exponential"),
   /** Factor by which the rate has shrunk after `steps`. */
   rate: z.number().gt(0).max(1),
+  /** After which the rate has shrunk by that factor. */
   steps: length,
   /** Hold the rate between multiples of `steps` instead of shrinking it all the time. */
   staircase: z.boolean().default(false),
@@ -86,6 +88,7 @@ const cosineRestartsSchema = z.strictObject({
 const reduceOnPlateauSchema = z.strictObject({
   kind: z.literal("reduceOnPlateau"),
   metric: watchedMetricSchema.default("auc"),
+  /** What the rate is multiplied by. */
   factor: z.number().gt(0).lt(1).default(0.1),
   /** Evaluations without improvement that lower the rate; 1 lowers it at the first. */
   patience: z.number().int().positive().default(1),

@@ -44,7 +44,12 @@ export const trainSchema = z
      * An exponential moving average of the dense weights, `average = decay average + (1 - decay) w` at every step:
      * evaluations and checkpoints have the average in place of the weights, training goes on with the weights.
      */
-    average: z.strictObject({ decay: z.number().min(0).lt(1).default(0.999) }).optional(),
+    average: z
+      .strictObject({
+        /** What the average keeps of itself at every step. */
+        decay: z.number().min(0).lt(1).default(0.999),
+      })
+      .optional(),
     /** The weights to start from, instead of random ones. */
     initializeFrom: initializeFromSchema.optional(),
     /** Adds metrics within groups of rows (grouped AUC, recall@k) to evaluations. */

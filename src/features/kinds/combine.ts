@@ -30,8 +30,11 @@ export const combineFeature = z
     /** How several numbers become one. */
     combiner,
     ...numberOutput,
+    /** Turn the number, a whole one, into an id below this. */
     buckets: anyOutput.buckets,
+    /** An integer outside the buckets: one shared row, or the row of data is refused. */
     outOfRange: anyOutput.outOfRange,
+    /** Of a number as of kind `number`, of ids as of kind `ids`. */
     missing: anyOutput.missing,
   })
   .superRefine(refineOutput);

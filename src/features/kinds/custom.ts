@@ -7,11 +7,18 @@ import { ConfigError, DataError } from "../../errors.js";
 import { type Input, type InputValue, inputOf } from "../inputs.js";
 import type { Operator } from "../operator.js";
 
+/** What the function gets for a row: a text, a number, or a list of texts. */
 const as = z.enum(["text", "number", "texts"]).default("text");
 
 const customInput = z.union([
   text,
-  z.strictObject({ column: text, separator: text.optional(), as }),
+  z.strictObject({
+    /** A column of the source. */
+    column: text,
+    /** Between values given as text. */
+    separator: text.optional(),
+    as,
+  }),
   z.strictObject({ feature: featureName, as }),
 ]);
 

@@ -23,7 +23,17 @@ export const tokenizeFeature = z
      * Unigram), whose tokens are the vocabulary where no mapping is given.
      */
     tokenizer: z
-      .union([z.literal("whitespace"), z.strictObject({ pattern: text }), z.strictObject({ file: text })])
+      .union([
+        z.literal("whitespace"),
+        z.strictObject({
+          /** A regular expression that each word matches. */
+          pattern: text,
+        }),
+        z.strictObject({
+          /** A `tokenizer.json` of Hugging Face. */
+          file: text,
+        }),
+      ])
       .default("whitespace"),
     /** What is done to the text first, one after the other. */
     normalizeText: z.array(textStep).default([]),
