@@ -49,7 +49,8 @@ class Reference {
     const places = objectsOf(property).map(({ object }) => this.described.get(contentOf(object))!);
     const elsewhere = [...new Set(places)].filter((place) => place !== path);
     const type = `${typeOf(property)}${elsewhere.map((place) => ` (see ${place})`).join("")}`;
-    if (!property.description) throw new Error(`${path} has no meaning: write a comment above it in its schema`);
+    if (!property.description)
+      throw new Error(`${path} has no meaning: write a comment above it in its schema`);
     return [`\`${name}\``, type, defaultOf(property, required), property.description];
   }
 }
