@@ -36,5 +36,7 @@ export type Column = FloatColumn | IdColumn | BagColumn;
 /** Examples ready for an executor: every column has `rows` rows. */
 export interface ColumnSet {
   readonly rows: number;
+  /** Equal for the same rows in the same order, and for no others; of packed data. */
+  readonly fingerprint?: string;
   readonly columns: ReadonlyMap<string, Column>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -19,6 +20,7 @@ import {
 /** A split ready for training: its columns are views of mapped files. */
 export class PackedDataset implements ColumnSet {
   readonly rows: number;
+  readonly fingerprint: string;
   /** Rows that the source had for this split: always `rows + quarantined`. */
   readonly rowsRead: number;
   /** Rows read and refused. */
@@ -36,6 +38,7 @@ export class PackedDataset implements ColumnSet {
     readonly fromCache: boolean,
   ) {
     this.rows = manifest.rows;
+    this.fingerprint = createHash("sha256").update(JSON.stringify(manifest.files)).digest("hex").slice(0, 16);
     this.rowsRead = manifest.rowsRead;
     this.quarantined = manifest.quarantined.count;
     this.reasons = manifest.quarantined.reasons;

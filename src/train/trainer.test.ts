@@ -343,6 +343,15 @@ describe("Trainer", () => {
     const fewer = { ...prepared.splits.train, rows: 300, columns: prepared.splits.train.columns };
     const resumed = trainerFor(configOf({ epochs: 2 }), { runDir, resume: true, train: fewer }).run();
     await expect(resumed).rejects.toThrow(/training split is not the one[\s\S]*300 rows[\s\S]*1000 rows/);
+    const rows = rowsOf(1000, 1).map((row, i) => (i === 500 ? { ...row, y: 1 - Number(row.y) } : row));
+    const { data, features: configured } = configOf();
+    const { splits } = await prepareData({ data: { ...data, train: { rows } }, features: configured });
+    const relabelled = trainerFor(configOf({ epochs: 2 }), {
+      runDir,
+      resume: true,
+      train: splits.train,
+    }).run();
+    await expect(relabelled).rejects.toThrow(/1000 rows in batches of \d+, with other values/);
     const [first, ...rest] = prepared.features.features;
     const features = { ...prepared.features, features: [{ ...first, buckets: 99 } as typeof first, ...rest] };
     const refitted = trainerFor(configOf({ epochs: 2 }), { runDir, resume: true, features }).run();

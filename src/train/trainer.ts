@@ -15,7 +15,7 @@ import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } fro
 import { specOf, trainingSettingsOf } from "./model-spec.js";
 import { type LearningRate, learningRates } from "./optimizer-groups.js";
 import { Parameters } from "./parameters.js";
-import { RunCheckpoints } from "./run-checkpoints.js";
+import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { RunLog } from "./run-log.js";
 import {
   initialScheduleState,
@@ -309,8 +309,9 @@ export class Trainer {
     return earlyStopping !== undefined && shouldStop(earlyStopping, this.carried.earlyStopping);
   }
 
-  private get reader(): { rows: number; batchSize: number } {
-    return { rows: this.options.train.rows, batchSize: this.plan.batchSize };
+  private get reader(): ReaderIdentity {
+    const { rows, fingerprint } = this.options.train;
+    return { rows, batchSize: this.plan.batchSize, ...(fingerprint !== undefined && { data: fingerprint }) };
   }
 
   /** Saves the run as it stands, unless this step has been saved. */
