@@ -39,11 +39,11 @@ export interface BenchProfile {
   readonly infer: Profile;
 }
 
-/** Distinct batches of data and steps of a call: as many as the peers in PyTorch cycle through. */
+/** Distinct batches of data: as many as the peers in PyTorch cycle through. */
 const BATCHES = { least: 8, most: 128 };
-/** Small batches take more steps a call, lest the call from JavaScript be what is measured. */
+/** A call is a step, as it is for the peers; of small batches several, lest the call be what is measured. */
 const CALL_ROWS = 2048;
-const WARM_UP_CALLS = 3;
+const WARM_UP_CALLS = 8;
 /** A profile needs less time than a rate: its error is that of the shares. */
 const PROFILE_TIME = 1 / 3;
 
@@ -111,27 +111,31 @@ function ceilingsOf(backend: Backend, threads: number): Ceilings {
   });
 }
 
-/** Runs all batches of the data, over and over. */
+/** Runs the batches of the data, over and over. */
 class Runner {
   private step = 0;
   /** Of a call. */
   private readonly steps: number;
+  /** After which the data begins again. */
+  private readonly calls: number;
 
   constructor(
     private readonly executable: Executable,
     private readonly data: ColumnSet,
     private readonly batch: number,
   ) {
-    this.steps = data.rows / batch;
+    const batches = data.rows / batch;
+    this.steps = Math.min(batches, Math.ceil(CALL_ROWS / batch));
+    this.calls = Math.floor(batches / this.steps);
   }
 
-  /** Samples a second: each call runs all batches once, and the median call counts. */
+  /** Samples a second: the median call counts. */
   async medianRate(seconds: number): Promise<number> {
     for (let i = 0; i < WARM_UP_CALLS; i++) await this.call();
     const times: number[] = [];
     for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length < 3; )
       times.push(await this.call());
-    return this.data.rows / times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
+    return (this.steps * this.batch) / times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
   }
 
   /** Where the time goes in the faster half of the calls. */
@@ -158,11 +162,12 @@ class Runner {
 
   private request(): RunRequest {
     const { data, batch, steps } = this;
+    const count = steps * batch;
     const scalars = new Map([
       [LEARNING_RATES.dense, new Float32Array(steps).fill(OPTIMIZERS.dense.learningRate)],
       [LEARNING_RATES.embedding, new Float32Array(steps).fill(OPTIMIZERS.embedding.learningRate)],
     ]);
-    const rows = { rows: data.rows, start: 0, count: data.rows, batch };
+    const rows = { rows: data.rows, start: ((this.step / steps) % this.calls) * count, count, batch };
     return { columns: data.columns, ...rows, seed: 0, firstStep: this.step, scalars };
   }
 }
