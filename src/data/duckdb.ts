@@ -121,15 +121,19 @@ export interface SourceColumn {
  * which it would be in no hurry: after so many chunks it is told to look at the youngest objects.
  */
 const chunksAlive = 16;
-let collect: NodeJS.GCFunction | undefined;
+type Collector = (options: { type: "minor" }) => unknown;
+let collector: Collector | undefined;
 
 function collectYoung(): void {
-  if (!collect) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("globalThis.gc") ?? (() => undefined);
-    setFlagsFromString("--no-expose-gc");
-  }
-  collect?.({ type: "minor" });
+  collector ??= exposedCollector();
+  collector({ type: "minor" });
+}
+
+function exposedCollector(): Collector {
+  setFlagsFromString("--expose-gc");
+  const collect: Collector | undefined = runInNewContext("globalThis.gc");
+  setFlagsFromString("--no-expose-gc");
+  return collect ?? (() => undefined);
 }
 
 /** The library of DuckDB's C interface, which lies beside the bindings in use; undefined where those are not found. */

@@ -11,9 +11,9 @@ import {
 } from "../metrics/index.js";
 import { configuredFeatureInfos } from "../models/feature-info.js";
 import { input } from "../ops/sources.js";
-import { columnOf, columnValues, type MetricSettings } from "../train/evaluate.js";
+import { columnOf, type MetricSettings, type Targets, targetsOf } from "../train/evaluate.js";
 import { classesOf, predictsNumbers } from "../train/loss.js";
-import { inferenceGraph, LABEL_INPUT, WEIGHT_INPUT } from "../train/model-graphs.js";
+import { inferenceGraph } from "../train/model-graphs.js";
 import { specOf } from "../train/model-spec.js";
 import { l2Schema, optimizerSchema } from "../train/optimizers.js";
 
@@ -36,16 +36,6 @@ export function evaluateBaseRate(train: ColumnSet, held: ColumnSet, settings: Me
     return [name, ofOneLabel(from, on, settings)] as const;
   });
   return evaluationOf(new Map(evaluations));
-}
-
-interface Targets {
-  readonly labels: Float32Array;
-  readonly weights?: Float32Array;
-}
-
-function targetsOf(data: ColumnSet): Targets {
-  const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
-  return { labels: columnValues(data, LABEL_INPUT), weights };
 }
 
 function ofOneLabel(train: Targets, held: Targets, { loss }: MetricSettings): Evaluation {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { silentListener } from "../../test/silent-listener.js";
 import { chooseBackend } from "../backends/choose.js";
 import { resolveConfig } from "../config/config.js";
 import { DataError } from "../errors.js";
@@ -11,7 +12,7 @@ import { findCheckpoint } from "./find-checkpoint.js";
 import { openModel } from "./model.js";
 import { predictRun } from "./predict-run.js";
 import { evaluateSource } from "./score.js";
-import { type RunListener, type RunResult, trainRun } from "./train-run.js";
+import { type RunResult, trainRun } from "./train-run.js";
 
 /* A run over three classes, which follow from two ids. */
 
@@ -21,13 +22,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const rows = Array.from({ length: 400 }, (_, i) => ({ a: i % 5, b: (i * 7) % 4 }));
 const classOf = ({ a, b }: { a: number; b: number }) => (a + b) % 3;
 const nothing = () => undefined;
-const listener: RunListener = {
-  preparing: nothing,
-  prepared: nothing,
-  training: () => ({}),
-  trained: nothing,
-  measuring: () => nothing,
-};
 const path = join(folder, "rows.csv");
 const runDir = join(folder, "run");
 const { backend } = chooseBackend();
@@ -57,7 +51,15 @@ beforeAll(async () => {
     },
   });
   const signal = new AbortController().signal;
-  result = await trainRun({ config, runDir, backend, resume: false, baselines: true, signal, listener });
+  result = await trainRun({
+    config,
+    runDir,
+    backend,
+    resume: false,
+    baselines: true,
+    signal,
+    listener: silentListener,
+  });
   model = await load(runDir);
 }, 60_000);
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { silentListener } from "../../test/silent-listener.js";
 import { chooseBackend } from "../backends/choose.js";
 import { findBest, findLatest } from "../checkpoint/index.js";
 import { metricsTable, positiveShares } from "../cli/tables.js";
@@ -12,7 +13,7 @@ import { findCheckpoint } from "./find-checkpoint.js";
 import { openModel } from "./model.js";
 import { predictRun } from "./predict-run.js";
 import { evaluateSource } from "./score.js";
-import { type RunListener, type RunResult, trainRun } from "./train-run.js";
+import { type RunResult, trainRun } from "./train-run.js";
 
 /* Runs over two labels: a click follows from one id, a buy from the other. */
 
@@ -24,13 +25,6 @@ const rows = Array.from({ length: 400 }, (_, i) => {
   return { a, b, click: a < 2 ? 1 : 0, buy: b === 3 ? 1 : 0, w: 1 + (i % 3) };
 });
 const nothing = () => undefined;
-const listener: RunListener = {
-  preparing: nothing,
-  prepared: nothing,
-  training: () => ({}),
-  trained: nothing,
-  measuring: () => nothing,
-};
 const path = join(folder, "rows.csv");
 const { backend } = chooseBackend();
 
@@ -60,7 +54,15 @@ function run(
   { resume = false, baselines = false } = {},
 ): Promise<RunResult> {
   const signal = new AbortController().signal;
-  return trainRun({ config, runDir: join(folder, name), backend, resume, baselines, signal, listener });
+  return trainRun({
+    config,
+    runDir: join(folder, name),
+    backend,
+    resume,
+    baselines,
+    signal,
+    listener: silentListener,
+  });
 }
 
 const labels = ["click", "buy"];

@@ -69,7 +69,6 @@ export interface Scored {
 export function measure(scored: Scored, settings: MetricSettings): Evaluation {
   const { labels: names } = settings;
   const { logits, labels } = scored;
-  if (names.length === 1) return measureLabel(scored, settings);
   const evaluations = names.map((name, k) => {
     const [z, y] = [logits, labels].map((values) => columnOf(values, k, names.length));
     return [name, measureLabel({ ...scored, logits: z, labels: y }, settings)] as const;
@@ -93,9 +92,16 @@ export async function evaluate(
   onRows?: (rows: number) => void,
 ): Promise<Evaluation> {
   const logits = await predictLogits(executable, data, outputsOf(settings.loss, settings.labels), onRows);
-  const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
   const groups = settings.groups && columnIds(data, settings.groups.by);
-  return measure({ logits, labels: columnValues(data, LABEL_INPUT), weights, groups }, settings);
+  return measure({ logits, ...targetsOf(data), groups }, settings);
+}
+
+/** What rows are measured against. */
+export type Targets = Pick<Scored, "labels" | "weights">;
+
+export function targetsOf(data: ColumnSet): Targets {
+  const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
+  return { labels: columnValues(data, LABEL_INPUT), weights };
 }
 
 /** A column of one id a row, gathered. */

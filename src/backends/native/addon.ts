@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { markAsUntransferable } from "node:worker_threads";
 import { type ErrorReport, ExecutionError, PairloomError } from "../../errors.js";
+import type { TableDtype } from "../../graph/tensor.js";
+import type { ParameterArray } from "../backend.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 
 /**
@@ -99,9 +101,6 @@ export interface FillSpec {
   readonly stream: number;
 }
 
-/** The memory of a parameter, that of 16-bit numbers as their bits. */
-export type ParameterArray = Float32Array | Uint16Array;
-
 export interface Addon extends ColumnCalls {
   /** Instruction sets that this machine can run, the fastest first. */
   isas(): string[];
@@ -114,7 +113,7 @@ export interface Addon extends ColumnCalls {
   /** A file's bytes, read as they are touched. Writing to them does not change the file. It must not be truncated. */
   mapFile(path: string): ArrayBuffer;
   /** Fills with initial values, on all cores; the same bits on any machine. */
-  fill(values: ParameterArray, dtype: "f32" | "f16" | "bf16", spec: FillSpec): void;
+  fill(values: ParameterArray, dtype: TableDtype, spec: FillSpec): void;
   /**
    * Verifies a program and binds it to parameters, in the order of its parameter buffers. Their memory is used in
    * place and cannot be transferred to another thread from now on.
