@@ -31,8 +31,7 @@ void each_session(const Batch& batch, Worker& worker, F f) {
   for (uint32_t row = 0; row < rows; ++row) keys[row] = uint64_t{batch.session(row)} << 32 | row;
   const uint64_t* sorted = sort_by_row(keys.data(), spare.data(), rows, uint64_t{1} << 31);
   for (const uint64_t *first = sorted, *end = sorted + rows; first < end;) {
-    const uint64_t* last = first + 1;
-    while (last < end && *last >> 32 == *first >> 32) ++last;
+    const uint64_t* last = end_of_row(first, end);
     f(first, last);
     first = last;
   }

@@ -92,7 +92,6 @@ inline RowGradients collect(const BoundInstruction& instruction, const TableLayo
   return {sorted, terms.count()};
 }
 
-inline uint32_t row_of(uint64_t key) { return uint32_t(key >> 32); }
 inline const TableTerm& term_of(const Worker& worker, uint64_t key) { return worker.table.terms[uint32_t(key)]; }
 
 // The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
@@ -135,8 +134,7 @@ void update_occurring(const RowGradients& found, const Bounds& bounds, Worker& w
       update.prefetch(row_of(key[kAhead]));
       prefetch_floats(term_of(worker, key[kAhead]).grad, dim);
     }
-    const uint64_t* next = key + 1;
-    while (next < end && row_of(*next) == row_of(*key)) ++next;
+    const uint64_t* next = end_of_row(key, end);
     update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
     key = next;
   }
@@ -155,8 +153,7 @@ void update_every(const RowGradients& found, const Bounds& bounds, const FixedJo
                   const Update& update) {
   size_t done = job.begin;
   for (const uint64_t *key = found.keys, *end = key + found.count; key < end;) {
-    const uint64_t* next = key + 1;
-    while (next < end && row_of(*next) == row_of(*key)) ++next;
+    const uint64_t* next = end_of_row(key, end);
     update_zeros(done, row_of(*key), worker, dim, update);
     update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
     done = row_of(*key) + size_t{1};
