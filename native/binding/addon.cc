@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <thread>
 
-#include "bench/ceilings.h"
+#include "cpu/ceilings.h"
 #include "binding/executable.h"
 #include "binding/ingest.h"
 #include "binding/memory.h"
-#include "kernels/dispatch.h"
-#include "tables/fill.h"
+#include "cpu/kernels/dispatch.h"
+#include "cpu/tables/fill.h"
 
 namespace pairloom::binding {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "binding/request.h"
-#include "executor/executor.h"
+#include "cpu/executor.h"
 
 namespace pairloom::binding {
 namespace {

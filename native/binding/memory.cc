@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "executor/memory.h"
+#include "cpu/memory.h"
 
 namespace pairloom::binding {
 namespace {

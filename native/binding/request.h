@@ -8,7 +8,7 @@
 #pragma once
 
 #include "binding/values.h"
-#include "executor/executor.h"
+#include "cpu/executor.h"
 
 namespace pairloom::binding {
 

@@ -1,5 +1,5 @@
 // What an opcode is: where it may stand, what its operands and attributes must be, and the function that runs it.
-// The table of all operations is executor/operations.cc, one row each.
+// The table of all operations is cpu/operations.cc, one row each.
 #pragma once
 
 #include "program/program.h"

@@ -2,9 +2,9 @@
 #include <atomic>
 #include <set>
 
-#include "executor/executor.h"
-#include "executor/order.h"
-#include "executor/pool.h"
+#include "cpu/executor.h"
+#include "runtime/order.h"
+#include "cpu/pool.h"
 #include "program/error.h"
 #include "tests/test.h"
 #include "tests/training_program.h"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/dispatch.h"
-#include "kernels/random.h"
+#include "cpu/kernels/dispatch.h"
+#include "runtime/random.h"
 #include "tests/kernels_plain.h"
 #include "tests/test.h"
 

@@ -1,5 +1,5 @@
 // Tables of 16-bit numbers against the plain twin, which goes by the definition of the formats.
-#include "tables/halves.h"
+#include "cpu/tables/halves.h"
 
 #include <bit>
 

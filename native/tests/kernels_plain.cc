@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/random.h"
+#include "runtime/random.h"
 
 namespace pairloom::test {
 namespace {

@@ -2,7 +2,7 @@
 // are tested against it.
 #pragma once
 
-#include "kernels/kernels.h"
+#include "cpu/kernels/kernels.h"
 
 namespace pairloom::test {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/random.h"
+#include "runtime/random.h"
 
 namespace pairloom::test {
 

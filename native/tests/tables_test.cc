@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
 
-#include "tables/fill.h"
-#include "tables/sort.h"
+#include "cpu/tables/fill.h"
+#include "cpu/tables/sort.h"
 #include "tests/kernels_plain.h"
 #include "tests/test.h"
 #include "tests/training_program.h"

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <memory>
 
-#include "executor/executor.h"
+#include "cpu/executor.h"
 #include "tests/program_builder.h"
 #include "tests/random.h"
-#include "tables/halves.h"
+#include "cpu/tables/halves.h"
 
 namespace pairloom::test {
 

@@ -92,7 +92,7 @@ export interface RunRequest {
   readonly parametersChanged: boolean;
 }
 
-/** See native/tables/fill.h for the formulas. constant: a; uniform: from a to b; normal: mean a, deviation b. */
+/** See native/cpu/tables/fill.h for the formulas. constant: a; uniform: from a to b; normal: mean a, deviation b. */
 export interface FillSpec {
   readonly kind: "constant" | "uniform" | "normal";
   readonly a: number;

@@ -1,0 +1,165 @@
+// Binding: everything about a program that stays the same from step to step.
+#include <algorithm>
+
+#include "cpu/executor.h"
+#include "cpu/fixed_jobs.h"
+#include "cpu/tile_ops.h"
+#include "cpu/kernels/dispatch.h"
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+constexpr uint32_t kMostThreads = 1024;
+
+uint32_t check_threads(uint32_t threads) {
+  if (threads >= 1 && threads <= kMostThreads) return threads;
+  throw Error({"a wrong number of threads", "compile", std::to_string(threads), "1 to 1024", ""});
+}
+
+// Starts of groups stay on cache lines, so that two threads never write to one.
+size_t whole_lines(size_t floats) { return (floats + 15) / 16 * 16; }
+
+size_t bytes_of(DType dtype) { return is_half(dtype) ? sizeof(uint16_t) : sizeof(float); }
+
+// Element `offset` of memory whose elements have the size of the dtype.
+float* element(float* base, size_t offset, DType dtype) {
+  if (base == nullptr) return nullptr;
+  return reinterpret_cast<float*>(reinterpret_cast<char*>(base) + offset * bytes_of(dtype));
+}
+
+bool writes_parameters(const Operation& operation) {
+  return operation.placement == Placement::kFixed && std::string_view(operation.operands).find('!') != std::string::npos;
+}
+
+// Memory bound twice under two names could be updated by two threads at once.
+void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffers,
+                     const std::vector<ParameterMemory>& parameters) {
+  std::vector<size_t> order(parameters.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return parameters[a].begin() < parameters[b].begin(); });
+  for (size_t i = 1; i < order.size(); ++i) {
+    const auto &before = parameters[order[i - 1]], &after = parameters[order[i]];
+    if (before.end() <= after.begin()) continue;
+    throw Error({"two parameters share memory", "parameter " + program.buffers[buffers[order[i]]].name,
+                 "the memory of " + program.buffers[buffers[order[i - 1]]].name, "memory of its own", ""});
+  }
+}
+
+}  // namespace
+
+Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads)
+    : kernels_(kernels()),
+      program_(std::move(program)),
+      pool_(check_threads(threads)),
+      loader_(program_),
+      bases_(program_.buffers.size(), nullptr),
+      workers_(pool_.threads()) {
+  bind_parameters(parameters);
+  allocate();
+  bind_instructions();
+  allocate_scratch();
+}
+
+void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
+  const std::vector<uint32_t> buffers = program_.buffers_in(Space::kParameter);
+  if (buffers.size() != parameters.size()) {
+    throw Error({"a wrong number of parameters", "compile", std::to_string(parameters.size()),
+                 std::to_string(buffers.size()), "give one array for each parameter of the program, in order"});
+  }
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const Buffer& buffer = program_.buffers[buffers[i]];
+    const ParameterMemory& memory = parameters[i];
+    if (memory.count != buffer.width) {
+      throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
+                   std::to_string(memory.count) + " elements", std::to_string(buffer.width), ""});
+    }
+    if (memory.bytes != bytes_of(buffer.dtype)) {
+      throw Error({"a parameter is of another dtype", "parameter " + buffer.name,
+                   std::to_string(memory.bytes) + " bytes a number", std::to_string(bytes_of(buffer.dtype)),
+                   "give a Float32Array for f32, a Uint16Array for f16 and bf16"});
+    }
+    bases_[buffers[i]] = static_cast<float*>(memory.data);
+  }
+  refuse_overlaps(program_, buffers, parameters);
+}
+
+void Executor::allocate() {
+  const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
+  step_.kernels = &kernels_;
+  step_.loader = &loader_;
+  step_.tile_rows = program_.tile_rows;
+  step_.partial_stride = whole_lines(program_.partial_size);
+  fixed_ = Arena(program_.fixed_size);
+  partial_ = Arena(step_.partial_stride * std::min(program_.groups, most_tiles));
+  batch_ = Arena(program_.batch_size);
+  step_.partials = partial_.data();
+  for (Worker& worker : workers_) {
+    worker.tile = Arena(program_.tile_size);
+    worker.source_rows.resize(program_.tile_rows);
+    worker.step = &step_;
+  }
+  const std::vector<uint32_t> scalars = program_.buffers_in(Space::kScalar);
+  scalars_.resize(scalars.size());
+  for (size_t i = 0; i < scalars.size(); ++i) bases_[scalars[i]] = &scalars_[i];
+  for (size_t i = 0; i < bases_.size(); ++i) {
+    const Buffer& buffer = program_.buffers[i];
+    if (buffer.space == Space::kFixed) bases_[i] = fixed_.data() + buffer.offset;
+    if (buffer.space == Space::kBatch) bases_[i] = batch_.data() + buffer.offset;
+  }
+}
+
+View Executor::bind(const Operand& operand) const {
+  const Buffer& buffer = program_.buffer(operand);
+  return {.space = buffer.space,
+          .dtype = buffer.dtype,
+          .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
+          .offset = size_t{buffer.offset} + operand.offset,
+          .stride = is_row(buffer.space) ? buffer.width : 0,
+          .size = size_t(operand.size()),
+          .ndims = operand.ndims,
+          .dims = {operand.dims[0], operand.dims[1], operand.dims[2]}};
+}
+
+void Executor::bind_instructions() {
+  for (const Instruction& source : program_.instructions) {
+    BoundInstruction bound{&source, find_operation(source.opcode), {}, nullptr};
+    for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
+    updates_parameters_ |= writes_parameters(*bound.operation);
+    instructions_.push_back(std::move(bound));
+  }
+  for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
+  for (const Stage& stage : program_.stages) sections_.push_back(bind_stage(stage));
+  packed_.finish();
+}
+
+// Enough for any one instruction.
+void Executor::allocate_scratch() {
+  size_t floats = 0;
+  for (const BoundInstruction& i : instructions_) {
+    if (i.operation->scratch != nullptr) {
+      floats = std::max(floats, i.operation->scratch(kernels_, i, program_.tile_rows));
+    }
+  }
+  for (Worker& worker : workers_) worker.scratch = Arena(floats);
+}
+
+Executor::Section Executor::bind_stage(const Stage& stage) {
+  Section section{stage, false, false, {}, {}};
+  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+    BoundInstruction& bound = instructions_[i];
+    section.reduces |= std::any_of(bound.views.begin(), bound.views.end(),
+                                   [](const View& view) { return view.space == Space::kPartial; });
+    const Opcode opcode = bound.source->opcode;
+    section.loads |= opcode == Opcode::kInput;
+    if (opcode != Opcode::kLinear && opcode != Opcode::kLinearGradInput) continue;
+    PackedWeights& packed = bound.views[1].space == Space::kFixed ? section.packed : packed_;
+    bound.packed = packed.add(bound.views[1], opcode, tile_ops::linear_kernels(kernels_, bound));
+  }
+  section.packed.finish();
+  if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());
+  return section;
+}
+
+}  // namespace pairloom

@@ -1,0 +1,112 @@
+// A program bound to memory, and what its instructions see while they run.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "cpu/loader.h"
+#include "cpu/memory.h"
+#include "cpu/kernels/kernels.h"
+#include "program/operation.h"
+#include "program/program.h"
+#include "cpu/tables/scratch.h"
+
+namespace pairloom {
+
+inline TableFormat table_format(DType dtype) {
+  return dtype == DType::kFloat16    ? TableFormat::kFloat16
+         : dtype == DType::kBfloat16 ? TableFormat::kBfloat16
+                                     : TableFormat::kFloat;
+}
+
+// An operand in memory. Spaces with one place have it in `base`; tile and partial views have an offset into the arena
+// of the thread or group. A view that is no row has stride 0, so that kernels read it alike for every row. Ids, bags and
+// 16-bit numbers are behind `base` too.
+struct View {
+  Space space;
+  DType dtype;
+  float* base;
+  size_t offset;
+  size_t stride;
+  size_t size;
+  uint32_t ndims;
+  uint32_t dims[3];
+
+  ConstTable table() const { return {base, table_format(dtype)}; }
+};
+
+struct BoundInstruction {
+  const Instruction* source;
+  const Operation* operation;
+  std::vector<View> views;
+  const float* packed;  // linear and linearGradInput: the packed weight
+
+  double attribute(size_t index) const { return source->attributes[index]; }
+};
+
+// What is the same for all instructions of a step.
+struct StepContext {
+  const KernelTable* kernels;
+  uint32_t rows;            // of this batch
+  uint32_t tiles, groups;   // of this batch
+  uint32_t tile_rows;
+  uint64_t step, seed;
+  uint64_t first_position;  // of the batch in the epoch
+  float* partials;
+  size_t partial_stride;    // floats from one group's partials to the next's
+  Loader* loader;
+
+  // Group g owns the tiles [first_tile(g), first_tile(g + 1)).
+  uint32_t first_tile(uint32_t group) const { return uint32_t(uint64_t{group} * tiles / groups); }
+  uint32_t first_row(uint32_t group) const {
+    const uint64_t row = uint64_t{first_tile(group)} * tile_rows;
+    return row < rows ? uint32_t(row) : rows;
+  }
+};
+
+// What one thread owns.
+struct Worker {
+  const StepContext* step = nullptr;
+  Arena tile;
+  Arena scratch;                      // for the instruction at hand, which leaves nothing in it
+  std::vector<uint64_t> source_rows;  // of the tile at hand: where each of its rows is in the columns
+  TableScratch table;
+  std::vector<uint64_t> nanoseconds;  // by instruction, while profiling
+};
+
+// Some rows of the batch on their way through a stage.
+struct Tile {
+  const StepContext& step;
+  const KernelTable& kernels;
+  Worker& worker;
+  float* partials;       // of the group
+  uint32_t first, rows;  // within the batch
+  uint32_t seen;         // rows of the group that earlier tiles have accumulated
+
+  float* at(const View& view) const {
+    switch (view.space) {
+      case Space::kTile: return worker.tile.data() + view.offset;
+      case Space::kPartial: return partials + view.offset;
+      case Space::kBatch: return view.base + size_t{first} * view.stride;
+      default: return view.base;
+    }
+  }
+  ConstRows in(const View& view) const { return {at(view), view.stride}; }
+  Rows out(const View& view) const { return {at(view), view.stride}; }
+  bool accumulate() const { return seen > 0; }
+};
+
+// A part of a fixed instruction: elements [begin, end) (of pair `part`), rows [begin, end) of a table, or, where
+// `parts` > 1, the rows of a table that hash to `part`.
+struct FixedJob {
+  uint32_t instruction;
+  uint32_t part, parts;
+  size_t begin, end;
+};
+
+inline uint64_t now_ns() {
+  return uint64_t(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+}
+
+}  // namespace pairloom

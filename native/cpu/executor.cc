@@ -1,0 +1,167 @@
+#include "cpu/executor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+[[noreturn]] void refuse(std::string what, std::string where, std::string got, std::string expected) {
+  throw Error({std::move(what), "run, " + std::move(where), std::move(got), std::move(expected), ""});
+}
+
+uint64_t steps_of(const Request& request) { return (request.count + request.batch - 1) / request.batch; }
+
+// Adds the time that `work` takes to `total` while profiling.
+template <class Work>
+void timed(bool on, uint64_t& total, Work&& work) {
+  if (!on) return work();
+  const uint64_t begin = now_ns();
+  work();
+  total += now_ns() - begin;
+}
+
+}  // namespace
+
+void Executor::check(const Request& request) const {
+  if (request.batch == 0 || request.batch > program_.max_batch) {
+    refuse("a wrong batch", "batch", std::to_string(request.batch), "1 to " + std::to_string(program_.max_batch));
+  }
+  if (request.start > request.rows || request.count > request.rows - request.start) {
+    refuse("positions reach beyond the rows", "start, count",
+           std::to_string(request.start) + " + " + std::to_string(request.count),
+           "at most " + std::to_string(request.rows) + " rows");
+  }
+  const uint64_t steps = steps_of(request);
+  if (request.scalars.size() != steps * scalars_.size()) {
+    refuse("a wrong number of scalars", "scalars", std::to_string(request.scalars.size()),
+           std::to_string(steps) + " steps x " + std::to_string(scalars_.size()));
+  }
+  if (request.outputs.size() != outputs_.size()) {
+    refuse("a wrong number of outputs", "outputs", std::to_string(request.outputs.size()),
+           std::to_string(outputs_.size()));
+  }
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const uint64_t entries = is_row(outputs_[i].space) ? request.count : steps;
+    if (request.outputs[i].data() == nullptr || request.outputs[i].size() >= entries * outputs_[i].size) continue;
+    refuse("an output array is too short", program_.outputs[i].name,
+           std::to_string(request.outputs[i].size()) + " elements",
+           std::to_string(entries) + " x " + std::to_string(outputs_[i].size));
+  }
+}
+
+uint64_t Executor::run(Request request) {
+  check(request);
+  std::optional<Permutation> order;
+  if (request.shuffled) order.emplace(request.rows, request.shuffle_seed, request.epoch);
+  loader_.bind(std::move(request.columns), request.rows, order);
+  step_.seed = request.seed;
+  packs_stale_ |= request.parameters_changed;
+  const uint64_t steps = steps_of(request);
+  uint64_t done = 0;
+  while (done < steps && !cancelled_.load(std::memory_order_relaxed)) run_step(request, done++);
+  return done;
+}
+
+void Executor::run_step(const Request& request, uint64_t index) {
+  step_.step = request.first_step + index;
+  step_.first_position = request.start + index * request.batch;
+  step_.rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch));
+  step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
+  step_.groups = std::min(program_.groups, step_.tiles);
+  std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());
+  if (packs_stale_) pack_weights(packed_);
+  packs_stale_ = false;
+  loader_.begin_step();
+  for (const Section& section : sections_) {
+    if (section.stage.kind == StageKind::kTile) run_tiles(section);
+    else run_fixed(section);
+    loader_.check();
+  }
+  packs_stale_ = updates_parameters_;
+  copy_outputs(request, index);
+}
+
+void Executor::pack_weights(const PackedWeights& weights) {
+  timed(profiling_, packing_ns_, [&] { weights.pack(pool_); });
+}
+
+// Groups are the unit of work where tiles add up; otherwise every tile is its own.
+void Executor::run_tiles(const Section& section) {
+  if (!section.packed.empty()) pack_weights(section.packed);
+  if (!section.reduces) {
+    pool_.run(step_.tiles, [&](uint32_t tile, uint32_t thread) { run_tile(section, workers_[thread], tile, 0); });
+    return;
+  }
+  pool_.run(step_.groups, [&](uint32_t group, uint32_t thread) {
+    for (uint32_t tile = step_.first_tile(group); tile < step_.first_tile(group + 1); ++tile) {
+      run_tile(section, workers_[thread], tile, group);
+    }
+  });
+}
+
+void Executor::run_tile(const Section& section, Worker& worker, uint32_t index, uint32_t group) {
+  const uint32_t first = index * program_.tile_rows;
+  Tile tile{.step = step_,
+            .kernels = kernels_,
+            .worker = worker,
+            .partials = step_.partials + size_t{group} * step_.partial_stride,
+            .first = first,
+            .rows = std::min(program_.tile_rows, step_.rows - first),
+            .seen = first - step_.first_row(group)};
+  if (section.loads) loader_.locate(step_.first_position + first, tile.rows, worker.source_rows.data());
+  for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
+    const BoundInstruction& instruction = instructions_[i];
+    if (!profiling_) instruction.operation->tile(instruction, tile);
+    else timed(true, worker.nanoseconds[i], [&] { instruction.operation->tile(instruction, tile); });
+  }
+}
+
+void Executor::run_fixed(const Section& section) {
+  pool_.run(uint32_t(section.jobs.size()), [&](uint32_t index, uint32_t thread) {
+    const FixedJob& job = section.jobs[index];
+    Worker& worker = workers_[thread];
+    if (!profiling_) run_fixed_job(job, worker);
+    else timed(true, worker.nanoseconds[job.instruction], [&] { run_fixed_job(job, worker); });
+  });
+}
+
+void Executor::run_fixed_job(const FixedJob& job, Worker& worker) {
+  const BoundInstruction& instruction = instructions_[job.instruction];
+  if (instruction.operation->fixed != nullptr) return instruction.operation->fixed(instruction, job, worker);
+  // An elementwise operation of fixed operands: one row.
+  Tile row{.step = step_, .kernels = kernels_, .worker = worker, .partials = nullptr, .first = 0, .rows = 1, .seen = 0};
+  instruction.operation->tile(instruction, row);
+}
+
+void Executor::copy_outputs(const Request& request, uint64_t index) {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const View& view = outputs_[i];
+    if (request.outputs[i].data() == nullptr) continue;
+    const bool per_row = is_row(view.space);
+    float* to = request.outputs[i].data() + (per_row ? index * request.batch : index) * view.size;
+    const uint32_t rows = per_row ? step_.rows : 1;
+    for (uint32_t r = 0; r < rows; ++r) {
+      std::memcpy(to + r * view.size, view.base + r * view.stride, view.size * sizeof(float));
+    }
+  }
+}
+
+void Executor::enable_profile(bool on) {
+  profiling_ = on;
+  packing_ns_ = 0;
+  for (Worker& worker : workers_) worker.nanoseconds.assign(instructions_.size(), 0);
+}
+
+std::vector<uint64_t> Executor::profile() const {
+  std::vector<uint64_t> totals(instructions_.size() + 1, 0);
+  for (const Worker& worker : workers_) {
+    for (size_t i = 0; i < worker.nanoseconds.size(); ++i) totals[i] += worker.nanoseconds[i];
+  }
+  totals.back() = packing_ns_;
+  return totals;
+}
+
+}  // namespace pairloom

@@ -1,0 +1,2 @@
+#define PAIRLOOM_ISA avx2
+#include "cpu/kernels/isa.inc"

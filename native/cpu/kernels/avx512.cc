@@ -1,0 +1,2 @@
+#define PAIRLOOM_ISA avx512
+#include "cpu/kernels/isa.inc"

@@ -1,0 +1,2 @@
+#define PAIRLOOM_ISA baseline
+#include "cpu/kernels/isa.inc"

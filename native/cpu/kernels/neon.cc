@@ -1,0 +1,2 @@
+#define PAIRLOOM_ISA neon
+#include "cpu/kernels/isa.inc"

@@ -1,0 +1,155 @@
+#include "cpu/loader.h"
+
+#include <cstring>
+
+#include "cpu/bound.h"
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+// Rows of a shuffled epoch are cache misses: ask for a row this many rows before it is copied.
+constexpr uint32_t kAhead = 16;
+// Terms of a table update are counted in 32 bits.
+constexpr uint64_t kMostBagIds = uint64_t{1} << 31;
+
+static_assert(sizeof(Bag) == kBagWidth * sizeof(float));
+
+template <class Element>
+const Element* row_of(const Column& column, uint64_t row) {
+  return static_cast<const Element*>(column.data) + column.offset + row * column.stride;
+}
+
+}  // namespace
+
+void Loader::bind(std::vector<Column> columns, uint64_t rows, std::optional<Permutation> order) {
+  if (columns.size() != inputs_.size()) {
+    throw Error({"a wrong number of columns", "run", std::to_string(columns.size()), std::to_string(inputs_.size()),
+                 "give one column for each of the program's inputs, in order"});
+  }
+  for (size_t i = 0; i < columns.size(); ++i) check_column(i, columns[i], rows);
+  columns_ = std::move(columns);
+  order_ = std::move(order);
+}
+
+void Loader::check_column(size_t index, const Column& column, uint64_t rows) const {
+  const Input& input = inputs_[index];
+  if (column.dtype != input.dtype) {
+    throw Error({"a column is of another kind than its input", "input " + input.name, "", "",
+                 "give f32 columns as Float32Array, ids as Int32Array, bags as values and offsets"});
+  }
+  if (column.weights != nullptr && column.weights_length != column.length) {
+    throw Error({"a column of bags has a wrong number of weights", "input " + input.name,
+                 std::to_string(column.weights_length) + " weights", std::to_string(column.length) + ", one for each id",
+                 "give weights in the order of values, or none"});
+  }
+  if (rows == 0) return;
+  const bool bag = column.dtype == DType::kBag;
+  const uint64_t length = bag ? column.offsets_length : column.length;
+  // All operands are below 2^53 (the binding refuses more), but their product may not fit: divide instead.
+  const uint64_t last = bag ? rows + 1 : column.offset + input.width;
+  const bool fits = last <= length && (bag || column.stride == 0 || (length - last) / column.stride >= rows - 1);
+  if (fits) return;
+  throw Error({"a column is too short for its rows", "input " + input.name, std::to_string(length) + " elements",
+               std::to_string(rows) + " rows of stride " + std::to_string(column.stride) + " from offset " +
+                   std::to_string(column.offset),
+               "check offset, stride and rows"});
+}
+
+void Loader::locate(uint64_t position, uint32_t count, uint64_t* rows) const {
+  for (uint32_t i = 0; i < count; ++i) rows[i] = order_ ? (*order_)(position + i) : position + i;
+}
+
+void Loader::load(uint32_t input, const View& out, const Tile& tile) {
+  switch (inputs_[input].dtype) {
+    case DType::kFloat: return load_floats(columns_[input], inputs_[input].width, out, tile);
+    case DType::kId: return load_ids(input, out, tile);
+    case DType::kBag: return load_bags(input, out, tile);
+    default: return;  // no input has 16-bit numbers: the decoder refuses it
+  }
+}
+
+void Loader::load_floats(const Column& column, uint32_t width, const View& out, const Tile& tile) const {
+  const uint64_t* rows = tile.worker.source_rows.data();
+  float* to = tile.at(out);
+  for (uint32_t i = 0; i < tile.rows; ++i, to += out.stride) {
+    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<float>(column, rows[i + kAhead]));
+    const float* from = row_of<float>(column, rows[i]);
+    if (width == 1) *to = *from;
+    else std::memcpy(to, from, width * sizeof(float));
+  }
+}
+
+void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
+  const Column& column = columns_[input];
+  const uint32_t limit = inputs_[input].limit;
+  const uint64_t* rows = tile.worker.source_rows.data();
+  int32_t* to = reinterpret_cast<int32_t*>(tile.at(out));  // an id buffer: only ids are written to it
+  for (uint32_t i = 0; i < tile.rows; ++i) {
+    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<int32_t>(column, rows[i + kAhead]));
+    const int32_t id = *row_of<int32_t>(column, rows[i]);
+    to[i] = id;
+    if (uint32_t(id) < limit) continue;  // a negative id is above every limit
+    to[i] = 0;
+    note({tile.step.first_position + tile.first + i, rows[i], input, "an id is out of range", "id " + std::to_string(id),
+          "0 to " + std::to_string(limit - 1)});
+  }
+}
+
+void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
+  const Column& column = columns_[input];
+  const uint32_t limit = inputs_[input].limit;
+  const uint64_t* rows = tile.worker.source_rows.data();
+  const int32_t* values = static_cast<const int32_t*>(column.data);
+  Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 24 bytes at 64-byte aligned offsets
+  uint64_t ids = 0;
+  for (uint32_t i = 0; i < tile.rows; ++i) {
+    if (i + kAhead < tile.rows) __builtin_prefetch(column.offsets + rows[i + kAhead]);
+    const uint64_t begin = column.offsets[rows[i]], end = column.offsets[rows[i] + 1];
+    const uint64_t position = tile.step.first_position + tile.first + i;
+    to[i] = {values, column.weights, 0, 0};
+    if (begin > end || end > column.length || end - begin > kMostBagIds) {
+      note({position, rows[i], input, "a bag's offsets are not ascending positions of its values",
+            std::to_string(begin) + " to " + std::to_string(end), "at most " + std::to_string(column.length)});
+      continue;
+    }
+    to[i].ids += begin;
+    to[i].count = uint32_t(end - begin);
+    if (column.weights != nullptr) to[i].weights += begin;
+    ids += end - begin;
+    for (uint64_t v = begin; v < end; ++v) {
+      if (uint32_t(values[v]) < limit) continue;
+      note({position, rows[i], input, "an id is out of range", "id " + std::to_string(values[v]),
+            "0 to " + std::to_string(limit - 1)});
+      to[i].count = 0;
+      break;
+    }
+  }
+  bag_ids_.fetch_add(ids, std::memory_order_relaxed);
+}
+
+void Loader::note(Bad bad) {
+  const std::lock_guard lock(mutex_);
+  const auto order = [](const Bad& b) { return std::pair(b.position, b.input); };
+  if (!bad_ || order(bad) < order(*bad_)) bad_ = std::move(bad);
+  any_bad_.store(true, std::memory_order_relaxed);
+}
+
+void Loader::begin_step() {
+  bad_.reset();
+  any_bad_.store(false, std::memory_order_relaxed);
+  bag_ids_.store(0, std::memory_order_relaxed);
+}
+
+void Loader::check() {
+  if (any_bad_.load(std::memory_order_relaxed)) {
+    throw Error({bad_->what, "input " + inputs_[bad_->input].name + ", row " + std::to_string(bad_->row), bad_->got,
+                 bad_->expected, "map ids into the table (hash or vocabulary) before they reach the program"});
+  }
+  if (bag_ids_.load(std::memory_order_relaxed) >= kMostBagIds) {
+    throw Error({"too many ids in the bags of one batch", "run", std::to_string(bag_ids_), "below 2^31",
+                 "use a smaller batch"});
+  }
+}
+
+}  // namespace pairloom

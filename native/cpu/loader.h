@@ -1,0 +1,75 @@
+// Brings the rows of a step from the caller's columns into the program's memory, and checks every id on the way.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/order.h"
+#include "program/program.h"
+
+namespace pairloom {
+
+// One input's data. f32 and id: row r starts at data + offset + r * stride, in elements of 4 bytes. bag: row r is
+// values [offsets[r], offsets[r + 1]) of `data`, with the weights at the same positions, if there are any. Lengths are
+// in elements.
+struct Column {
+  DType dtype;
+  const void* data;
+  uint64_t length;
+  uint64_t offset, stride;
+  const uint64_t* offsets;
+  uint64_t offsets_length;
+  const float* weights = nullptr;
+  uint64_t weights_length = 0;
+};
+
+struct Tile;
+struct View;
+
+class Loader {
+ public:
+  explicit Loader(const Program& program) : inputs_(program.inputs) {}
+
+  // Binds columns of `rows` rows, read in order or permuted. Throws Error where a column does not cover the rows.
+  void bind(std::vector<Column> columns, uint64_t rows, std::optional<Permutation> order);
+
+  // The source row of each position in [position, position + count).
+  void locate(uint64_t position, uint32_t count, uint64_t* rows) const;
+
+  // Gathers the tile's rows of an input. A bad id or bag is noted and replaced by one that is safe to look up:
+  // the executor stops before anything is updated.
+  void load(uint32_t input, const View& out, const Tile& tile);
+
+  // Forgets what earlier steps noted.
+  void begin_step();
+  // Throws the first bad value of the step in row order, if there is one. Call between stages.
+  void check();
+
+ private:
+  struct Bad {
+    uint64_t position, row;
+    uint32_t input;
+    std::string what, got, expected;
+  };
+
+  void load_floats(const Column& column, uint32_t width, const View& out, const Tile& tile) const;
+  void load_ids(uint32_t input, const View& out, const Tile& tile);
+  void load_bags(uint32_t input, const View& out, const Tile& tile);
+  void check_column(size_t input, const Column& column, uint64_t rows) const;
+  void note(Bad bad);
+
+  const std::vector<Input>& inputs_;
+  std::vector<Column> columns_;
+  std::optional<Permutation> order_;
+
+  std::mutex mutex_;
+  std::optional<Bad> bad_;
+  std::atomic<bool> any_bad_{false};
+  std::atomic<uint64_t> bag_ids_{0};  // of this step
+};
+
+}  // namespace pairloom

@@ -1,0 +1,55 @@
+#include "cpu/memory.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include <sys/mman.h>
+
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+constexpr size_t kAlignment = 64, kHugePage = size_t{2} << 20;
+
+bool mapped(size_t bytes) { return bytes >= kHugePage; }
+
+// A mapping aligned to huge pages: map one page more, give the ends back.
+void* map_block(size_t bytes) {
+  const size_t size = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  if (size < bytes) return nullptr;
+  void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (raw == MAP_FAILED) return nullptr;
+  char* begin = static_cast<char*>(raw);
+  const size_t skip = (kHugePage - reinterpret_cast<size_t>(begin) % kHugePage) % kHugePage;
+  if (skip > 0) munmap(begin, skip);
+  munmap(begin + skip + size, kHugePage - skip);
+#ifdef MADV_HUGEPAGE
+  madvise(begin + skip, size, MADV_HUGEPAGE);  // advice: without it the block only is slower
+#endif
+  return begin + skip;
+}
+
+}  // namespace
+
+void* allocate_block(size_t bytes) {
+  if (mapped(bytes)) return map_block(bytes);
+  const size_t size = (bytes + kAlignment) / kAlignment * kAlignment;  // never 0
+  void* block = std::aligned_alloc(kAlignment, size);
+  if (block != nullptr) std::memset(block, 0, size);
+  return block;
+}
+
+void free_block(void* block, size_t bytes) {
+  if (block == nullptr) return;
+  if (mapped(bytes)) munmap(block, (bytes + kHugePage - 1) / kHugePage * kHugePage);
+  else std::free(block);
+}
+
+Arena::Arena(size_t floats) : data_(allocate_block(floats * sizeof(float))), bytes_(floats * sizeof(float)) {
+  if (data_ != nullptr) return;
+  throw Error({"out of memory", "executor", std::to_string(bytes_) + " bytes refused", "",
+               "use a smaller batch, or a machine with more memory"});
+}
+
+}  // namespace pairloom

@@ -1,0 +1,33 @@
+// The weights of linear layers in the layout of the kernels: one copy for each weight and direction.
+#pragma once
+
+#include <vector>
+
+#include "cpu/memory.h"
+#include "cpu/pool.h"
+#include "cpu/bound.h"
+
+namespace pairloom {
+
+class PackedWeights {
+ public:
+  // Where the packed form of `weight` [n, k] will be for this opcode (linear or linearGradInput) and these kernels.
+  const float* add(const View& weight, Opcode opcode, const LinearKernels& kernels);
+  // Call once after the last add: large weights first, so that threads finish together.
+  void finish();
+  void pack(Pool& pool) const;
+  bool empty() const { return weights_.empty(); }
+
+ private:
+  struct Weight {
+    const LinearKernels* kernels;
+    const float* data;
+    uint32_t n, k;
+    bool forward;
+    Arena packed;
+  };
+
+  std::vector<Weight> weights_;
+};
+
+}  // namespace pairloom

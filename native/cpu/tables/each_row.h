@@ -1,0 +1,178 @@
+// Brings the summed gradient of each row of a table to what updates it, or measures it.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "cpu/bound.h"
+#include "runtime/table_layout.h"
+#include "cpu/tables/sort.h"
+#include "cpu/tables/weights.h"
+
+namespace pairloom {
+
+// A row's weights and state are cache misses: ask for them this many rows before the update.
+constexpr size_t kAhead = 16;
+constexpr size_t kZeroRun = 1024;  // floats of rows without gradient that one kernel call takes
+
+inline const int32_t* ids_of(const View& view) { return reinterpret_cast<const int32_t*>(view.base); }
+inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
+inline bool is_bag(const View& view) { return view.stride == kBagWidth; }  // verified: ids have width 1
+
+// Spreads hot neighbours.
+inline uint32_t spread(uint32_t row) { return (row * 0x9e3779b1u) >> 16; }
+
+// Whether a row belongs to the job. Each row has one owner, so the partition changes no bits.
+inline bool owns(const FixedJob& job, uint32_t row) {
+  if (job.parts > 1) return spread(row) % job.parts == job.part;
+  return row >= job.begin && row < job.end;
+}
+
+inline size_t count_terms(const BoundInstruction& instruction, const TableLayout& layout, uint32_t rows) {
+  size_t count = 0;
+  for (size_t pair = 0; pair < layout.pairs; ++pair) {
+    const View& ids = instruction.views[layout.first_pair + 2 * pair];
+    if (!is_bag(ids)) count += rows;
+    for (uint32_t b = 0; is_bag(ids) && b < rows; ++b) count += bags_of(ids)[b].count;
+  }
+  return count;
+}
+
+// Lists the job's occurrences in the order in which the format sums them: pairs, samples, bag positions.
+class TermCollector {
+ public:
+  TermCollector(const FixedJob& job, TableScratch& scratch, size_t most) : job_(job), scratch_(scratch) {
+    scratch.hold(most);
+  }
+
+  void add_pair(const View& ids, const View& grad, bool mean, uint32_t rows) {
+    for (uint32_t b = 0; b < rows; ++b) {
+      const float* g = grad.base + size_t{b} * grad.stride;
+      if (!is_bag(ids)) {
+        add(uint32_t(ids_of(ids)[b]), g, 1.0f);
+        continue;
+      }
+      const Bag& bag = bags_of(ids)[b];
+      const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
+      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids[i]), g, scale * bag.weight(i));
+    }
+  }
+
+  size_t count() const { return count_; }
+
+ private:
+  void add(uint32_t row, const float* grad, float scale) {
+    if (!owns(job_, row)) return;
+    scratch_.keys[count_] = uint64_t{row} << 32 | count_;
+    scratch_.terms[count_] = {grad, scale};
+    ++count_;
+  }
+
+  const FixedJob& job_;
+  TableScratch& scratch_;
+  size_t count_ = 0;
+};
+
+struct RowGradients {
+  const uint64_t* keys;
+  size_t count;
+};
+
+inline RowGradients collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
+                            Worker& worker) {
+  const uint32_t rows = worker.step->rows;
+  TermCollector terms(job, worker.table, count_terms(instruction, layout, rows));
+  for (size_t pair = 0; pair < layout.pairs; ++pair) {
+    const size_t operand = layout.first_pair + 2 * pair;
+    terms.add_pair(instruction.views[operand], instruction.views[operand + 1],
+                   instruction.attribute(layout.first_pooling + pair) == 1, rows);
+  }
+  const uint64_t* sorted =
+      sort_by_row(worker.table.keys.data(), worker.table.spare.data(), terms.count(), instruction.views[0].dims[0]);
+  return {sorted, terms.count()};
+}
+
+inline const TableTerm& term_of(const Worker& worker, uint64_t key) { return worker.table.terms[uint32_t(key)]; }
+
+// The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
+inline const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim) {
+  const TableTerm& first = term_of(worker, *begin);
+  if (end - begin == 1 && first.scale == 1.0f) return first.grad;
+  float* sum = worker.table.sum.data();
+  for (size_t d = 0; d < dim; ++d) sum[d] = first.scale * first.grad[d];
+  for (const uint64_t* key = begin + 1; key < end; ++key) {
+    const TableTerm& term = term_of(worker, *key);
+    worker.step->kernels->accumulate(sum, term.grad, dim, term.scale);
+  }
+  return sum;
+}
+
+// What is done to the summed gradient of a row: it is cut off at the limit, then multiplied by the factor.
+struct Bounds {
+  float limit;  // 0: none
+  const float* factor;
+
+  Bounds(const BoundInstruction& instruction, const TableLayout& layout)
+      : limit(layout.limit), factor(layout.factor > 0 ? instruction.views[layout.factor].base : nullptr) {}
+
+  const float* apply(const float* gradient, size_t dim, Worker& worker) const {
+    const KernelTable& kernels = *worker.step->kernels;
+    float* bounded = worker.table.sum.data();
+    if (limit > 0) kernels.clip_value(std::exchange(gradient, bounded), bounded, dim, limit);
+    if (factor != nullptr) kernels.scale_by(std::exchange(gradient, bounded), bounded, dim, *factor);
+    return gradient;
+  }
+};
+
+// Update: prefetch(row), rows(first row, count, gradient of count * D), kWhole (one call may take several rows).
+template <class Update>
+void update_occurring(const RowGradients& found, const Bounds& bounds, Worker& worker, size_t dim,
+                      const Update& update) {
+  const uint64_t *key = found.keys, *end = key + found.count;
+  while (key < end) {
+    if (size_t(end - key) > kAhead) {
+      update.prefetch(row_of(key[kAhead]));
+      prefetch_floats(term_of(worker, key[kAhead]).grad, dim);
+    }
+    const uint64_t* next = end_of_row(key, end);
+    update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
+    key = next;
+  }
+}
+
+template <class Update>
+void update_zeros(size_t begin, size_t end, Worker& worker, size_t dim, const Update& update) {
+  const size_t run = Update::kWhole ? std::max<size_t>(1, kZeroRun / dim) : 1;
+  for (size_t row = begin; row < end; row += run) {
+    update.rows(row, std::min(run, end - row), worker.table.zeros.data());
+  }
+}
+
+template <class Update>
+void update_every(const RowGradients& found, const Bounds& bounds, const FixedJob& job, Worker& worker, size_t dim,
+                  const Update& update) {
+  size_t done = job.begin;
+  for (const uint64_t *key = found.keys, *end = key + found.count; key < end;) {
+    const uint64_t* next = end_of_row(key, end);
+    update_zeros(done, row_of(*key), worker, dim, update);
+    update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
+    done = row_of(*key) + size_t{1};
+    key = next;
+  }
+  update_zeros(done, job.end, worker, dim, update);
+}
+
+template <class Update>
+void each_row(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job, Worker& worker,
+              const Update& update) {
+  const size_t dim = instruction.views[0].dims[1];
+  const Bounds bounds(instruction, layout);
+  if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
+  if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));
+  if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
+  const RowGradients found = collect(instruction, layout, job, worker);
+  if (layout.every_row) update_every(found, bounds, job, worker, dim, update);
+  else update_occurring(found, bounds, worker, dim, update);
+}
+
+}  // namespace pairloom

@@ -1,0 +1,33 @@
+// Initial values of parameters by counter-based draws: the same bits for any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "cpu/kernels/kernels.h"
+
+namespace pairloom {
+
+enum class FillKind : uint32_t { kConstant, kUniform, kNormal };
+
+// With unit(j) = (draw j >> 8) * 2^-24 of docs/design/program-format.md at step 0, element i is
+//   constant  a
+//   uniform   a + (b - a) * unit(i), from a to b
+//   normal    a + b * sqrt(-2 ln(1 - unit(2i))) * cos(2 pi unit(2i + 1)), mean a and standard deviation b (Box, Muller)
+// computed in double and rounded to f32 once. Logarithm and cosine are made of +, *, / and sqrt, which round alike on
+// every machine, where those of the C library do not.
+struct Fill {
+  FillKind kind;
+  double a, b;
+  uint64_t seed;
+  uint32_t stream;
+};
+
+void fill(std::span<float> values, const Fill& spec, uint32_t threads);
+// The same, rounded to the nearest 16-bit number.
+void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads);
+
+// The standard normal value of two u32 draws.
+double box_muller(uint32_t first, uint32_t second);
+
+}  // namespace pairloom

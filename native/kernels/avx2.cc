@@ -1,2 +1,0 @@
-#define PAIRLOOM_ISA avx2
-#include "kernels/isa.inc"

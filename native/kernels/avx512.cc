@@ -1,2 +1,0 @@
-#define PAIRLOOM_ISA avx512
-#include "kernels/isa.inc"

@@ -1,2 +1,0 @@
-#define PAIRLOOM_ISA avx512bf16
-#include "kernels/isa.inc"

@@ -1,2 +1,0 @@
-#define PAIRLOOM_ISA baseline
-#include "kernels/isa.inc"

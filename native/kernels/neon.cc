@@ -1,2 +1,0 @@
-#define PAIRLOOM_ISA neon
-#include "kernels/isa.inc"

@@ -1,0 +1,30 @@
+// Counter-based random draws (docs/design/program-format.md, "Random draws"): a u32 for each (seed, stream,
+// step, index).
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/kernels/kernels.h"
+
+namespace pairloom {
+
+constexpr uint32_t mix(uint32_t h) {
+  h ^= h >> 16;
+  h *= 0x21f0aaadu;
+  h ^= h >> 15;
+  h *= 0x735a2d97u;
+  return h ^ (h >> 15);
+}
+
+// The part of a draw that all indices of one (seed, stream, step) share.
+constexpr RandomKey random_key(uint64_t seed, uint32_t stream, uint64_t step) {
+  const auto low = [](uint64_t v) { return static_cast<uint32_t>(v); };
+  const auto high = [](uint64_t v) { return static_cast<uint32_t>(v >> 32); };
+  const uint32_t k0 = mix(low(seed) ^ mix(high(seed) + 0x9e3779b9u) ^ mix(stream + 0x85ebca6bu));
+  const uint32_t k1 = mix(k0 ^ mix(low(step) + 0xc2b2ae35u) ^ mix(high(step) + 0x27d4eb2fu));
+  return {k0, k1};
+}
+
+constexpr uint32_t draw(RandomKey key, uint32_t index) { return mix(mix(index ^ key.k0) + key.k1); }
+
+}  // namespace pairloom
