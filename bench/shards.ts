@@ -5,7 +5,7 @@ import type { Executable } from "../src/backends/backend.js";
 import { chooseBackend } from "../src/backends/choose.js";
 import { prepareWorkload } from "../src/bench/measure.js";
 import { examples } from "../src/bench/workloads.js";
-import type { ColumnSet } from "../src/data/columns.js";
+import type { ColumnSet } from "../src/columns/columns.js";
 import { PackedDataset } from "../src/data/packed.js";
 import { PackedWriter } from "../src/data/packed-writer.js";
 import { Block } from "../src/features/block.js";

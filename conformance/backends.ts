@@ -1,7 +1,7 @@
 import type { Backend } from "../src/backends/backend.js";
-import { loadAddon } from "../src/backends/native/addon.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import { referenceBackend } from "../src/backends/reference/backend.js";
+import { loadAddon } from "../src/native/addon.js";
 
 const { addon } = loadAddon();
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Backend, ParameterArray, RunResult } from "../src/backends/backend.js";
 import { referenceBackend } from "../src/backends/reference/backend.js";
-import type { Column } from "../src/data/columns.js";
-import { permutation } from "../src/data/order.js";
+import type { Column } from "../src/columns/columns.js";
+import { permutation } from "../src/columns/order.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { PRECISIONS } from "../src/graph/precision.js";
 import { f32, type TableDtype } from "../src/graph/tensor.js";

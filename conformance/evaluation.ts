@@ -1,5 +1,5 @@
 import { evaluate } from "../src/backends/reference/evaluate.js";
-import type { Column } from "../src/data/columns.js";
+import type { Column } from "../src/columns/columns.js";
 import type { Graph } from "../src/graph/graph.js";
 import { type BagValue, dense, type Floats, type Node, type Value } from "../src/graph/op.js";
 import type { Tensor } from "../src/graph/tensor.js";

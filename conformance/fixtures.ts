@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { SafetensorsFile } from "../src/checkpoint/safetensors-reader.js";
-import type { Column } from "../src/data/columns.js";
+import type { Column } from "../src/columns/columns.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { clipSchema } from "../src/train/clip.js";

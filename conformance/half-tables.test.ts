@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../src/backends/backend.js";
 import { referenceBackend } from "../src/backends/reference/backend.js";
-import type { Column } from "../src/data/columns.js";
+import type { Column } from "../src/columns/columns.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { f32, type Tensor } from "../src/graph/tensor.js";
 import { type HalfDtype, narrow, roundStochastically, widen } from "../src/half.js";

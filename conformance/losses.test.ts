@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../src/backends/backend.js";
-import type { Column } from "../src/data/columns.js";
+import type { Column } from "../src/columns/columns.js";
 import { GraphBuilder } from "../src/graph/graph.js";
 import { f32, type Tensor } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";

@@ -1,7 +1,7 @@
 import type { RunResult } from "../src/backends/backend.js";
-import { loadAddon } from "../src/backends/native/addon.js";
 import { NativeExecutable } from "../src/backends/native/backend.js";
 import type { Graph } from "../src/graph/graph.js";
+import { loadAddon } from "../src/native/addon.js";
 import { compileProgram, simplify } from "../src/passes/compile.js";
 import type { PlanOptions } from "../src/passes/memory-plan.js";
 import type { Example } from "./scene.js";

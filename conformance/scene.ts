@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { BagColumn, Column, FloatColumn, IdColumn } from "../src/data/columns.js";
+import type { BagColumn, Column, FloatColumn, IdColumn } from "../src/columns/columns.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import type { Op } from "../src/graph/op.js";
 import { f32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Column } from "../src/data/columns.js";
+import type { Column } from "../src/columns/columns.js";
 import { GraphBuilder } from "../src/graph/graph.js";
 import { f32 } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { loadAddon } from "../src/backends/native/addon.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import { prepareWorkload } from "../src/bench/measure.js";
 import { examples, type Workload } from "../src/bench/workloads.js";
 import { modelSchema } from "../src/models/index.js";
+import { loadAddon } from "../src/native/addon.js";
 import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
 
 const loaded = loadAddon();

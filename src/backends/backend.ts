@@ -1,5 +1,5 @@
-import type { Column } from "../data/columns.js";
-import type { Shuffle } from "../data/order.js";
+import type { Column } from "../columns/columns.js";
+import type { Shuffle } from "../columns/order.js";
 import type { Graph } from "../graph/graph.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Initializer } from "../ops/sources.js";

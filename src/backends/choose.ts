@@ -1,5 +1,5 @@
+import { loadAddon } from "../native/addon.js";
 import type { Backend } from "./backend.js";
-import { loadAddon } from "./native/addon.js";
 import { nativeBackend } from "./native/backend.js";
 import { referenceBackend } from "./reference/backend.js";
 

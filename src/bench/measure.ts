@@ -1,9 +1,9 @@
 import type { Backend, Executable, RunRequest } from "../backends/backend.js";
-import type { Ceilings } from "../backends/native/addon.js";
 import { NativeBackend, type NativeExecutable, type NativeProfile } from "../backends/native/backend.js";
-import type { ColumnSet } from "../data/columns.js";
+import type { ColumnSet } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import type { Precision } from "../graph/precision.js";
+import type { Ceilings } from "../native/addon.js";
 import { LEARNING_RATES } from "../train/apply-optimizers.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
 import { optimizerSchema } from "../train/optimizers.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Instruction, type InstructionOperand, loadAddon } from "../backends/native/addon.js";
 import { nativeBackend } from "../backends/native/backend.js";
 import { referenceBackend } from "../backends/reference/backend.js";
+import { type Instruction, type InstructionOperand, loadAddon } from "../native/addon.js";
 import { measure, prepareWorkload } from "./measure.js";
 import { type ProfiledCall, summarize, workOf } from "./profile.js";
 import { WORKLOADS, type Workload } from "./workloads.js";

@@ -1,7 +1,7 @@
-import type { Ceilings, Instruction, InstructionOperand } from "../backends/native/addon.js";
 import type { NativeProfile } from "../backends/native/backend.js";
 import type { Cost, Op } from "../graph/op.js";
 import { PRECISIONS } from "../graph/precision.js";
+import type { Ceilings, Instruction, InstructionOperand } from "../native/addon.js";
 import { sizeOf } from "../ops/cost.js";
 import { OPS } from "../ops/index.js";
 

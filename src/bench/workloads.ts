@@ -1,4 +1,4 @@
-import type { Column, ColumnSet } from "../data/columns.js";
+import type { Column, ColumnSet } from "../columns/columns.js";
 import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { draw, drawKey, drawUnit } from "../random.js";

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
-import { closeNames } from "../data/near-names.js";
+import { closeNames } from "../near-names.js";
 import { version } from "../version.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { UsageError } from "./usage.js";

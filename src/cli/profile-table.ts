@@ -1,5 +1,5 @@
-import type { Ceilings } from "../backends/native/addon.js";
 import type { Profile, ProfileLine } from "../bench/profile.js";
+import type { Ceilings } from "../native/addon.js";
 import { table } from "./tables.js";
 
 const giga = (value: number): string => (value / 1e9).toFixed(1);

@@ -1,6 +1,6 @@
 import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from "citty";
-import { nearNames } from "../data/near-names.js";
 import { PairloomError } from "../errors.js";
+import { nearNames } from "../near-names.js";
 
 /** The command line itself is wrong. */
 export class UsageError extends PairloomError {}

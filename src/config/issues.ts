@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { closeNames } from "../data/near-names.js";
 import type { ErrorReport } from "../errors.js";
+import { closeNames } from "../near-names.js";
 import { showValue } from "../show-value.js";
 import { formsAt, keysAt } from "./schema-walk.js";
 

@@ -1,13 +1,13 @@
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadAddon } from "../backends/native/addon.js";
 import { targetFeature } from "../features/cells.js";
 import type { FittedNumber, NumberTransform } from "../features/fitted.js";
-import { murmur3 } from "../features/murmur3.js";
 import { Refusal } from "../features/refusal.js";
 import { compileNumber, type TextTransform } from "../features/transform.js";
 import { ByteVocabulary } from "../features/vocabulary.js";
+import { murmur3 } from "../murmur3.js";
+import { loadAddon } from "../native/addon.js";
 import { draw, drawKey } from "../random.js";
 import { type ColumnKernels, readsInPlace } from "./column-kernels.js";
 import { Duck, quoteText } from "./duckdb.js";

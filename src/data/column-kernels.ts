@@ -1,5 +1,5 @@
-import { type Addon, loadAddon } from "../backends/native/addon.js";
 import type { DenseTransform, TextTransform } from "../features/transform.js";
+import { type Addon, loadAddon } from "../native/addon.js";
 import { duckLibrary } from "./duckdb.js";
 import { nativeKernels } from "./native-kernels.js";
 import { plainKernels } from "./plain-kernels.js";

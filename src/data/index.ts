@@ -1,4 +1,4 @@
-export type { BagColumn, Column, ColumnSet, FloatColumn, IdColumn } from "./columns.js";
+export type { BagColumn, Column, ColumnSet, FloatColumn, IdColumn } from "../columns/columns.js";
 export { PackedDataset } from "./packed.js";
 export type { PrepareOptions, PrepareProgress } from "./prepare.js";
 export { prepareData } from "./prepare.js";

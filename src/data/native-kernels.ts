@@ -1,5 +1,5 @@
-import type { Addon } from "../backends/native/addon.js";
 import type { DenseTransform } from "../features/transform.js";
+import type { Addon } from "../native/addon.js";
 import type { ColumnKernels, Target } from "./column-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
 import type { NumberVector } from "./vectors.js";

@@ -15,8 +15,8 @@ import type { SourceConfig } from "../config/data.js";
 import { ConfigError, DataError } from "../errors.js";
 import { canonicalText } from "../features/canonical.js";
 import { isList } from "../features/values.js";
+import { nearNames } from "../near-names.js";
 import { type Duck, quoteText } from "./duckdb.js";
-import { nearNames } from "./near-names.js";
 
 /** What tells one state of a source from another without reading it. */
 export interface FileIdentity {

@@ -1,7 +1,7 @@
 import type { SourceConfig } from "../config/data.js";
 import { ConfigError, DataError } from "../errors.js";
+import { nearNames } from "../near-names.js";
 import { type Duck, quoteText, type SourceColumn } from "./duckdb.js";
-import { nearNames } from "./near-names.js";
 import { type FileIdentity, findFiles, type SourceFormat } from "./source-files.js";
 
 /** How a column is read: as the text of an id, as a number, or as the target, which must already look like one. */

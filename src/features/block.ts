@@ -1,4 +1,4 @@
-import type { BagColumn, Column, ColumnSet } from "../data/columns.js";
+import type { BagColumn, Column, ColumnSet } from "../columns/columns.js";
 import type { FittedFeatures } from "./fitted.js";
 
 /** The name of the column of targets, one number for each label, and of the sample weight's. */

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ColumnSet } from "../columns/columns.js";
 import { type FeatureInput, featuresSchema } from "../config/features.js";
-import type { ColumnSet } from "../data/columns.js";
 import { ConfigError } from "../errors.js";
+import { murmur3 } from "../murmur3.js";
 import { type EncodedRows, packRows, type RawRow } from "./encoder.js";
 import { fitFeatures } from "./fit.js";
-import { murmur3 } from "./murmur3.js";
 
 function encode(features: FeatureInput[], rows: RawRow[]): EncodedRows {
   const vocabularies = Object.fromEntries(

@@ -1,3 +1,4 @@
+export { murmur3 } from "../murmur3.js";
 export type { Layout } from "./block.js";
 export { labelColumn, layoutOf, weightColumn } from "./block.js";
 export { canonicalText } from "./canonical.js";
@@ -13,5 +14,4 @@ export type {
   FittedNumber,
   FittedTable,
 } from "./fitted.js";
-export { murmur3 } from "./murmur3.js";
 export type { LabelKind } from "./targets.js";

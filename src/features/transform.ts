@@ -1,3 +1,4 @@
+import { murmur3 } from "../murmur3.js";
 import { parseExpression } from "./expression.js";
 import type {
   FittedBag,
@@ -7,7 +8,6 @@ import type {
   IdMapping,
   NumberTransform,
 } from "./fitted.js";
-import { murmur3 } from "./murmur3.js";
 import { Refusal } from "./refusal.js";
 import { ByteVocabulary } from "./vocabulary.js";
 

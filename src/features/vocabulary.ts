@@ -1,4 +1,4 @@
-import { murmur3 } from "./murmur3.js";
+import { murmur3 } from "../murmur3.js";
 
 /**
  * Text to row number, keyed on UTF-8 bytes: a lookup reads the bytes where they lie (in a database vector, in a

@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { fromText } from "@bufbuild/protobuf/txtpb";
-import { nearNames } from "../data/near-names.js";
+import { nearNames } from "../near-names.js";
 import { ImportError } from "./import-error.js";
 import { Notes, Section } from "./section.js";
 import { type SourceField, sourceFields } from "./source-lines.js";

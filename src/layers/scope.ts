@@ -1,8 +1,8 @@
 import { GraphError } from "../errors.js";
-import { murmur3 } from "../features/murmur3.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Apply } from "../graph/op.js";
 import { sameShape, type TableDtype, type Tensor } from "../graph/tensor.js";
+import { murmur3 } from "../murmur3.js";
 import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
 
 /** Whether layers act as in training (batch statistics, dropout) or as in inference. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
-import type { Column } from "../data/columns.js";
+import type { Column } from "../columns/columns.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { reshape } from "../ops/reshape.js";
 import { input } from "../ops/sources.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
-import type { Column } from "../data/columns.js";
+import type { Column } from "../columns/columns.js";
 import { ConfigError } from "../errors.js";
 import { inferenceGraph, LOGITS, parametersOf } from "../train/model-graphs.js";
 import { Parameters } from "../train/parameters.js";

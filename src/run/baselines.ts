@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import type { ColumnSet } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
-import type { ColumnSet } from "../data/columns.js";
 import {
   baseRate,
   type Evaluation,

@@ -3,8 +3,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { type Config, resolveConfig } from "../config/config.js";
-import { closeNames } from "../data/near-names.js";
 import { ConfigError } from "../errors.js";
+import { closeNames } from "../near-names.js";
 
 const CONFIG_NAMES = [
   "pairloom.config.ts",

@@ -8,9 +8,9 @@ import {
   readPointer,
 } from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
-import { nearNames } from "../data/near-names.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import { directionOf, isBetter, type WatchedMetric } from "../metrics/metric.js";
+import { nearNames } from "../near-names.js";
 
 /** Which checkpoint of a run: the best on the validation split, the latest, or that of a step. */
 export type CheckpointChoice = "best" | "latest" | number;

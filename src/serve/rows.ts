@@ -1,6 +1,6 @@
-import { closeNames, nearNames } from "../data/near-names.js";
 import { DataError } from "../errors.js";
 import type { RawRow } from "../features/encoder.js";
+import { closeNames, nearNames } from "../near-names.js";
 import { showValue } from "../show-value.js";
 
 /**

@@ -1,7 +1,7 @@
 import type { Executable } from "../backends/backend.js";
+import type { ColumnSet, FloatColumn, IdColumn } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
 import { labelNames } from "../config/data.js";
-import type { ColumnSet, FloatColumn, IdColumn } from "../data/columns.js";
 import { DataError } from "../errors.js";
 import {
   type Evaluation,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BACKENDS } from "../../conformance/backends.js";
 import type { Backend } from "../backends/backend.js";
-import type { Column } from "../data/columns.js";
+import type { Column } from "../columns/columns.js";
 import { modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { plan } from "../passes/compile.js";

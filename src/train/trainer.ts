@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import type { Backend, Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
+import type { ColumnSet } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
-import type { ColumnSet } from "../data/columns.js";
 import { ExecutionError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";

@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
-import type { Column } from "../../data/columns.js";
+import type { Column } from "../../columns/columns.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { TableDtype } from "../../graph/tensor.js";
+import type * as native from "../../native/addon.js";
 import type { Initializer } from "../../ops/sources.js";
 import { compileProgram } from "../../passes/compile.js";
 import type {
@@ -13,7 +14,6 @@ import type {
   RunRequest,
   RunResult,
 } from "../backend.js";
-import type * as native from "./addon.js";
 
 /** Runs graphs on the native core. */
 export function nativeBackend(addon: native.Addon): NativeBackend {

@@ -1,5 +1,5 @@
-import type { Column } from "../../data/columns.js";
-import { permutation } from "../../data/order.js";
+import type { Column } from "../../columns/columns.js";
+import { permutation } from "../../columns/order.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";

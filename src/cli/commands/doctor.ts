@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { loadAddon } from "../../backends/native/addon.js";
+import { loadAddon } from "../../native/addon.js";
 import { version } from "../../version.js";
 import { EXIT } from "../failure.js";
 import { bytes } from "../tables.js";

@@ -1,16 +1,16 @@
 import { constants } from "node:buffer";
 import { describe, expect, it } from "vitest";
-import type { Column } from "../../data/columns.js";
-import { ExecutionError } from "../../errors.js";
-import { type Graph, GraphBuilder } from "../../graph/graph.js";
-import { f32, type Tensor } from "../../graph/tensor.js";
-import { OPS } from "../../ops/index.js";
-import type { ParameterAttrs } from "../../ops/sources.js";
-import { autodiff } from "../../passes/autodiff.js";
-import { compileProgram, simplify } from "../../passes/compile.js";
-import { draw, drawKey } from "../../random.js";
-import type { RunRequest as GraphRequest } from "../backend.js";
-import { referenceBackend } from "../reference/backend.js";
+import type { RunRequest as GraphRequest } from "../backends/backend.js";
+import { referenceBackend } from "../backends/reference/backend.js";
+import type { Column } from "../columns/columns.js";
+import { ExecutionError } from "../errors.js";
+import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { f32, type Tensor } from "../graph/tensor.js";
+import { OPS } from "../ops/index.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import { autodiff } from "../passes/autodiff.js";
+import { compileProgram, simplify } from "../passes/compile.js";
+import { draw, drawKey } from "../random.js";
 import { type Addon, type Executable, loadAddon, type NativeColumn, type RunRequest } from "./addon.js";
 
 const result = loadAddon();

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { markAsUntransferable } from "node:worker_threads";
-import { type ErrorReport, ExecutionError, PairloomError } from "../../errors.js";
-import type { TableDtype } from "../../graph/tensor.js";
-import type { ParameterArray } from "../backend.js";
+import type { ParameterArray } from "../backends/backend.js";
+import { type ErrorReport, ExecutionError, PairloomError } from "../errors.js";
+import type { TableDtype } from "../graph/tensor.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 
 /**
@@ -138,7 +138,7 @@ export interface Addon extends ColumnCalls {
 /** The loaded addon, or why there is none. */
 export type AddonResult = { readonly addon: Addon } | { readonly addon: undefined; readonly reason: string };
 
-const PATH = fileURLToPath(new URL("../../../native/build/pairloom.node", import.meta.url));
+const PATH = fileURLToPath(new URL("../../native/build/pairloom.node", import.meta.url));
 let loaded: AddonResult | undefined;
 
 /** Loads the native core once; never throws. */
