@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dataSchema } from "../src/config/data.js";
-import { type FeatureInput, featuresSchema } from "../src/config/features.js";
+import { dataSchema } from "../src/data/data-config.js";
 import { Duck } from "../src/data/duckdb.js";
 import { prepareData } from "../src/data/index.js";
+import { type FeatureInput, featuresSchema } from "../src/features/schema/features.js";
 import { type Figure, inRounds, median, spread } from "./figure.js";
 
 const CARDINALITIES = [

@@ -5,8 +5,7 @@ export { z } from "zod";
 export type { Backend } from "./backends/backend.js";
 export { chooseBackend } from "./backends/choose.js";
 export { type Config, type ConfigInput, defineConfig, resolveConfig } from "./config/config.js";
-export type { DataInput, SourceInput } from "./config/data.js";
-export type { FeatureInput } from "./config/features.js";
+export type { DataInput, SourceInput } from "./data/data-config.js";
 export type { ColumnSet, PreparedData, PrepareOptions, PrepareProgress } from "./data/index.js";
 export { prepareData } from "./data/index.js";
 export {
@@ -19,6 +18,7 @@ export {
   PairloomError,
 } from "./errors.js";
 export type { FeatureFunction } from "./features/kinds/custom.js";
+export type { FeatureInput } from "./features/schema/features.js";
 export type { Tensor } from "./graph/tensor.js";
 export * as layers from "./layers/index.js";
 export type { Scope } from "./layers/scope.js";

@@ -1,11 +1,11 @@
 import type { Config } from "../config/config.js";
-import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../config/features.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
+import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../features/schema/features.js";
 import type { Graph } from "../graph/graph.js";
-import { configuredFeatureInfos, fittedFeatureInfos } from "../models/feature-info.js";
 import { input, type ParameterAttrs } from "../ops/sources.js";
 import { compileProgram, plan } from "../passes/compile.js";
+import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/model-spec.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";

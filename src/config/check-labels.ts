@@ -1,9 +1,9 @@
+import { labelNames } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 import { partsOf } from "../metrics/index.js";
 import { isOfOneLogit } from "../train/loss.js";
 import { watchedMetrics } from "../train/train-config.js";
 import type { Config } from "./config.js";
-import { labelNames } from "./data.js";
 import { formatPath } from "./issues.js";
 
 /**

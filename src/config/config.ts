@@ -1,16 +1,16 @@
 import { z } from "zod";
+import { type DataInput, dataSchema } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
-import { configuredFeatureInfos } from "../models/feature-info.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
+import { configuredFeatureInfos } from "../train/feature-info.js";
 import { checkAccumulation } from "../train/gradient-accumulation.js";
 import { sessionOf } from "../train/loss.js";
 import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/model-spec.js";
 import { trainSchema } from "../train/train-config.js";
 import { checkLabels } from "./check-labels.js";
-import { type DataInput, dataSchema } from "./data.js";
-import { type FeatureInput, featuresSchema } from "./features.js";
 import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
 

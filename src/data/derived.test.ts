@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ColumnSet } from "../columns/columns.js";
-import { type DataInput, dataSchema } from "../config/data.js";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
 import { PairloomError } from "../errors.js";
 import { packRows, type RawRow } from "../features/encoder.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
+import { type DataInput, dataSchema } from "./data-config.js";
 import { prepareData } from "./prepare.js";
 import type { PreparedData } from "./prepared.js";
 

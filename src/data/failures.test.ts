@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type DataInput, dataSchema } from "../config/data.js";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
 import { DataError } from "../errors.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
+import { type DataInput, dataSchema } from "./data-config.js";
 import { Duck, quoteText } from "./duckdb.js";
 import { prepareData } from "./prepare.js";
 

@@ -1,12 +1,3 @@
-import {
-  type FeatureConfig,
-  inputFeatures,
-  isDerived,
-  learntVocabulary,
-  type PlainFeatureConfig,
-  plainOf,
-  tableName,
-} from "../config/features.js";
 import { ConfigError } from "../errors.js";
 import { canonicalText } from "../features/canonical.js";
 import {
@@ -15,6 +6,15 @@ import {
   needsNumberStatistics,
   type Statistics,
 } from "../features/fit.js";
+import {
+  type FeatureConfig,
+  inputFeatures,
+  isDerived,
+  learntVocabulary,
+  type PlainFeatureConfig,
+  plainOf,
+  tableName,
+} from "../features/schema/features.js";
 import { isList, numberValue } from "../features/values.js";
 import { ChunkEncoder } from "./chunk-encoder.js";
 import type { Duck } from "./duckdb.js";

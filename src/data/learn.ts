@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { ConfigError, DataError } from "../errors.js";
+import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
 import {
   type FeatureConfig,
   isDerived,
@@ -6,9 +8,7 @@ import {
   type PlainFeatureConfig,
   plainOf,
   tableName,
-} from "../config/features.js";
-import { ConfigError, DataError } from "../errors.js";
-import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
+} from "../features/schema/features.js";
 import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { Duck } from "./duckdb.js";
 import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";

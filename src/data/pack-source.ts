@@ -1,7 +1,7 @@
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
-import type { SplitName } from "../config/data.js";
 import { DataError } from "../errors.js";
 import type { ChunkEncoder } from "./chunk-encoder.js";
+import type { SplitName } from "./data-config.js";
 import { type Duck, quoteName } from "./duckdb.js";
 import type { PackedWriter } from "./packed-writer.js";
 import { readRejects } from "./rejects.js";

@@ -12,11 +12,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Column, ColumnSet } from "../columns/columns.js";
-import { type DataInput, dataSchema } from "../config/data.js";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
 import { ConfigError, DataError } from "../errors.js";
 import { packRows } from "../features/encoder.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { murmur3 } from "../murmur3.js";
+import { type DataInput, dataSchema } from "./data-config.js";
 import type { PackedDataset } from "./packed.js";
 import { type PrepareProgress, prepareData } from "./prepare.js";
 

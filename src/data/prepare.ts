@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type DataConfig, labelNames, type SplitName, splitNames } from "../config/data.js";
-import type { FeatureConfig } from "../config/features.js";
 import { ConfigError, DataError, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
+import type { FeatureConfig } from "../features/schema/features.js";
 import type { LabelKind } from "../features/targets.js";
 import { ChunkEncoder } from "./chunk-encoder.js";
 import { verifyCompressed } from "./compressed.js";
+import { type DataConfig, labelNames, type SplitName, splitNames } from "./data-config.js";
 import { Duck } from "./duckdb.js";
 import { learnStatistics, whereSql } from "./learn.js";
 import { learnDerived } from "./learn-derived.js";

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FloatColumn, IdColumn } from "../columns/columns.js";
-import { type DataInput, dataSchema } from "../config/data.js";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
+import { type DataInput, dataSchema } from "./data-config.js";
 import { Duck, quoteText } from "./duckdb.js";
 import { prepareData } from "./prepare.js";
 

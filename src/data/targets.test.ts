@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { FloatColumn } from "../columns/columns.js";
-import { dataSchema } from "../config/data.js";
-import { featuresSchema } from "../config/features.js";
 import { packRows } from "../features/encoder.js";
+import { featuresSchema } from "../features/schema/features.js";
 import type { LabelKind } from "../features/targets.js";
+import { dataSchema } from "./data-config.js";
 import { prepareData } from "./prepare.js";
 import { scanSource } from "./scan.js";
 

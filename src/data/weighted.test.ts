@@ -5,11 +5,11 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ColumnSet } from "../columns/columns.js";
-import { type DataInput, dataSchema } from "../config/data.js";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
 import { ConfigError } from "../errors.js";
 import { packRows, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
+import { type DataInput, dataSchema } from "./data-config.js";
 import { prepareData } from "./prepare.js";
 
 const root = mkdtempSync(join(tmpdir(), "pairloom-weighted-"));

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ColumnSet } from "../columns/columns.js";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
 import { ConfigError } from "../errors.js";
 import { murmur3 } from "../murmur3.js";
 import { type EncodedRows, packRows, type RawRow } from "./encoder.js";
 import { fitFeatures } from "./fit.js";
+import { type FeatureInput, featuresSchema } from "./schema/features.js";
 
 function encode(features: FeatureInput[], rows: RawRow[]): EncodedRows {
   const vocabularies = Object.fromEntries(

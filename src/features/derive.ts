@@ -1,4 +1,3 @@
-import { type DerivedFeatureConfig, type FeatureConfig, isDerived } from "../config/features.js";
 import type { FittedFeatures } from "./fitted.js";
 import { type InputValue, inputReader, Refused } from "./inputs.js";
 import { type Combine, compileCombine, deriveCombine } from "./kinds/combine.js";
@@ -12,6 +11,7 @@ import { compileMatch, deriveMatch, type Match } from "./kinds/match.js";
 import { compileOverlap, deriveOverlap, type Overlap } from "./kinds/overlap.js";
 import { compileTokenize, deriveTokenize, type Tokenize } from "./kinds/tokenize.js";
 import type { Operator } from "./operator.js";
+import { type DerivedFeatureConfig, type FeatureConfig, isDerived } from "./schema/features.js";
 
 /** Derived features: values computed from columns and from other features, by the same function in packing and serving. */
 

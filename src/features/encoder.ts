@@ -1,5 +1,5 @@
 import type { ColumnSet } from "../columns/columns.js";
-import { labelNames } from "../config/data.js";
+import { labelNames } from "../data/data-config.js";
 import { Block, type Layout, layoutOf, weightColumn } from "./block.js";
 import { columnReader, compileCell, numberCell, targetFeature } from "./cells.js";
 import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";

@@ -1,13 +1,3 @@
-import {
-  type FeatureConfig,
-  hasTable,
-  type IdFeatureConfig,
-  type IdsFeatureConfig,
-  type NumberFeatureConfig,
-  type PlainFeatureConfig,
-  plainOf,
-  tableName,
-} from "../config/features.js";
 import { DataError } from "../errors.js";
 import { canonicalText } from "./canonical.js";
 import type {
@@ -20,6 +10,16 @@ import type {
   NumberTransform,
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
+import {
+  type FeatureConfig,
+  hasTable,
+  type IdFeatureConfig,
+  type IdsFeatureConfig,
+  type NumberFeatureConfig,
+  type PlainFeatureConfig,
+  plainOf,
+  tableName,
+} from "./schema/features.js";
 import type { TokenizerDefinition } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 

@@ -1,6 +1,6 @@
-import type { Initializer, TableNumbers } from "../config/features.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { Reading } from "./reading.js";
+import type { Initializer, TableNumbers } from "./schema/features.js";
 import type { TokenizerDefinition } from "./tokenizer.js";
 
 /**

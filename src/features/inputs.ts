@@ -1,6 +1,6 @@
-import type { InputSource } from "../config/derived-fields.js";
 import { canonicalText } from "./canonical.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
+import type { InputSource } from "./schema/derived-fields.js";
 import { isList, numberValue } from "./values.js";
 
 /** What a derived feature computes from. */

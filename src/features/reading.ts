@@ -1,5 +1,5 @@
-import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../config/features.js";
 import { type Derivation, derivationOf, inputColumns } from "./derive.js";
+import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "./schema/features.js";
 
 /** Which columns a feature reads, and as what: all that fetching its raw values takes. */
 export interface Reading {

@@ -1,4 +1,4 @@
-import type { FeatureInput } from "../config/features.js";
+import type { FeatureInput } from "../features/schema/features.js";
 import type { Section } from "./section.js";
 
 /**

@@ -1,14 +1,14 @@
 import type { ParameterArray } from "../backends/backend.js";
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { plainOf, tableName } from "../config/features.js";
 import { readTokenizers, readVocabulary } from "../data/learn.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import { fittedFeatureInfos } from "../models/feature-info.js";
+import { plainOf, tableName } from "../features/schema/features.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { checkRunDirectory } from "../run/resume.js";
 import { CONFIG_COPY, writeJson } from "../run/run-directory.js";
+import { fittedFeatureInfos } from "../train/feature-info.js";
 import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
 import { specOf } from "../train/model-spec.js";
 import { setNumbers, tensorOf } from "../train/parameter-memory.js";

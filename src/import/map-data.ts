@@ -1,4 +1,4 @@
-import type { DataInput, SourceInput } from "../config/data.js";
+import type { DataInput, SourceInput } from "../data/data-config.js";
 import type { Section } from "./section.js";
 
 const CLUSTER = "concerns their data loaders, and changes nothing here";

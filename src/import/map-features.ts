@@ -1,4 +1,4 @@
-import type { FeatureInput } from "../config/features.js";
+import type { FeatureInput } from "../features/schema/features.js";
 import { KINDS } from "./feature-kinds.js";
 import { type Config, idValue, pooling, vector, weighted } from "./feature-parts.js";
 import type { DataSettings } from "./map-data.js";

@@ -7,7 +7,7 @@ import { addBias } from "../ops/add-bias.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
 import { sumInner } from "../ops/inner.js";
 import { reshape } from "../ops/reshape.js";
-import { initializerOf } from "./feature-info.js";
+import { initializerOf } from "../train/feature-info.js";
 import { defineModel, type GroupPath, type ModelFeatures, type WeightTables } from "./model.js";
 import { featureGroup, type wideGroup } from "./schema.js";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { initializer } from "../config/feature-fields.js";
+import { initializer } from "../features/schema/feature-fields.js";
 
 /** Names of features that a model takes together. */
 export const featureGroup = z

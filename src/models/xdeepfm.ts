@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { initializer } from "../config/feature-fields.js";
+import { initializer } from "../features/schema/feature-fields.js";
 import type { Tensor } from "../graph/tensor.js";
 import { cin, cinSchema } from "../layers/cin.js";
 import { join, stack } from "../layers/embedding-layer.js";
@@ -8,7 +8,7 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
 import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
-import { initializerOf } from "./feature-info.js";
+import { initializerOf } from "../train/feature-info.js";
 import { groupParts } from "./fields.js";
 import { firstOrder } from "./logistic-regression.js";
 import { defineModel, type ModelFeatures } from "./model.js";

@@ -9,9 +9,9 @@ import {
   evaluateRegression,
   evaluationOf,
 } from "../metrics/index.js";
-import { configuredFeatureInfos } from "../models/feature-info.js";
 import { input } from "../ops/sources.js";
 import { columnOf, type MetricSettings, type Targets, targetsOf } from "../train/evaluate.js";
+import { configuredFeatureInfos } from "../train/feature-info.js";
 import { classesOf, predictsNumbers } from "../train/loss.js";
 import { inferenceGraph } from "../train/model-graphs.js";
 import { specOf } from "../train/model-spec.js";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { labelNames, type SourceConfig } from "../config/data.js";
+import { labelNames, type SourceConfig } from "../data/data-config.js";
 import { Duck, type SourceColumn } from "../data/duckdb.js";
 import { openSource } from "../data/source.js";
 import { columnWants } from "../data/wire.js";

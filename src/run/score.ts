@@ -1,4 +1,4 @@
-import { labelNames, type SourceConfig } from "../config/data.js";
+import { labelNames, type SourceConfig } from "../data/data-config.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";

@@ -1,4 +1,4 @@
-import { type DataConfig, type SourceConfig, type SplitName, splitNames } from "../config/data.js";
+import { type DataConfig, type SourceConfig, type SplitName, splitNames } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 
 /** The source of one split of a config, its predicate made part of the SQL. @throws ConfigError where there is none */

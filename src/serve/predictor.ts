@@ -1,6 +1,6 @@
 import type { RunRequest } from "../backends/backend.js";
 import type { Config } from "../config/config.js";
-import { labelNames } from "../config/data.js";
+import { labelNames } from "../data/data-config.js";
 import { DataError } from "../errors.js";
 import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";

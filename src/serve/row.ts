@@ -1,4 +1,4 @@
-import type { FeatureInput } from "../config/features.js";
+import type { FeatureInput } from "../features/schema/features.js";
 
 /** A value that an id can be read from; `null` is a missing one. */
 type Id = string | number | bigint | boolean | Date | null;

@@ -1,7 +1,7 @@
 import type { Executable } from "../backends/backend.js";
 import type { ColumnSet, FloatColumn, IdColumn } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
-import { labelNames } from "../config/data.js";
+import { labelNames } from "../data/data-config.js";
 import { DataError } from "../errors.js";
 import {
   type Evaluation,

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.js";
-import { labelNames } from "../config/data.js";
+import { labelNames } from "../data/data-config.js";
 import type { FeatureInfo } from "../models/model.js";
 import { outputsOf, sessionOf } from "./loss.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";

@@ -1,4 +1,4 @@
-import { splitNames } from "../../config/data.js";
+import { splitNames } from "../../data/data-config.js";
 import { metricsReport } from "../../run/report.js";
 import { evaluateSource } from "../../run/score.js";
 import { otherSource, splitSource } from "../../run/sources.js";

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { type Input, inputOf } from "../inputs.js";
+import { type Combiner, combine, type Operator, presentTexts, rowwise } from "../operator.js";
 import {
   anyOutput,
   combiner,
@@ -6,10 +8,8 @@ import {
   numberOutput,
   refineOutput,
   separator,
-} from "../../config/derived-fields.js";
-import { featureName } from "../../config/feature-fields.js";
-import { type Input, inputOf } from "../inputs.js";
-import { type Combiner, combine, type Operator, presentTexts, rowwise } from "../operator.js";
+} from "../schema/derived-fields.js";
+import { featureName } from "../schema/feature-fields.js";
 import { numberValue } from "../values.js";
 
 /**

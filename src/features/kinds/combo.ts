@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { idsOutput, inputSource, refineOutput, separator } from "../../config/derived-fields.js";
-import { featureName } from "../../config/feature-fields.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, presentTexts, rowwise } from "../operator.js";
+import { idsOutput, inputSource, refineOutput, separator } from "../schema/derived-fields.js";
+import { featureName } from "../schema/feature-fields.js";
 
 /**
  * `combo`: the crosses of the values of two or more inputs, every value with every other: |A| x |B| x … ids, none where

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { createJiti } from "jiti";
 import { z } from "zod";
-import { anyOutput, refineOutput, separator } from "../../config/derived-fields.js";
-import { featureName, text } from "../../config/feature-fields.js";
 import { ConfigError, DataError } from "../../errors.js";
 import { type Input, type InputValue, inputOf } from "../inputs.js";
 import type { Operator } from "../operator.js";
+import { anyOutput, refineOutput, separator } from "../schema/derived-fields.js";
+import { featureName, text } from "../schema/feature-fields.js";
 
 /** What the function gets for a row: a text, a number, or a list of texts. */
 const as = z.enum(["text", "number", "texts"]).default("text");

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { type InputSource, inputSource, numberOutput, refineOutput } from "../../config/derived-fields.js";
-import { expressionProblem, featureName } from "../../config/feature-fields.js";
 import { parseExpression } from "../expression.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
+import { type InputSource, inputSource, numberOutput, refineOutput } from "../schema/derived-fields.js";
+import { expressionProblem, featureName } from "../schema/feature-fields.js";
 
 /**
  * `expression`: arithmetic, comparison and choice over several numbers; missing where one of them is. Meaning:

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { inputSource, numberOutput, refineOutput, separator } from "../../config/derived-fields.js";
-import { featureName, text } from "../../config/feature-fields.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, presentTexts, rowwise } from "../operator.js";
+import { inputSource, numberOutput, refineOutput, separator } from "../schema/derived-fields.js";
+import { featureName, text } from "../schema/feature-fields.js";
 import { numberValue } from "../values.js";
 import { entriesByKey } from "./lookup.js";
 

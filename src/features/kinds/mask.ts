@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { idsOutput, inputSource, refineOutput, separator } from "../../config/derived-fields.js";
-import { featureName } from "../../config/feature-fields.js";
 import { type Input, type InputValue, inputOf, Refused } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
 import { Refusal } from "../refusal.js";
+import { idsOutput, inputSource, refineOutput, separator } from "../schema/derived-fields.js";
+import { featureName } from "../schema/feature-fields.js";
 
 /**
  * `mask`: the values whose place in a list of booleans (`true`, `false`, `1`, `0`) is true. The lists are equally

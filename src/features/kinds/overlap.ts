@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { inputSource, numberOutput, refineOutput, separator } from "../../config/derived-fields.js";
-import { featureName } from "../../config/feature-fields.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, presentTexts, rowwise } from "../operator.js";
+import { inputSource, numberOutput, refineOutput, separator } from "../schema/derived-fields.js";
+import { featureName } from "../schema/feature-fields.js";
 
 /**
  * `overlap`: how the terms of a query and of a title meet; missing where either has none. Meaning: TorchEasyRec's

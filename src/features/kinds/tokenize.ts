@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { idsOutput, inputSource, refineOutput } from "../../config/derived-fields.js";
-import { featureName, text } from "../../config/feature-fields.js";
 import type { FittedFeatures } from "../fitted.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
+import { idsOutput, inputSource, refineOutput } from "../schema/derived-fields.js";
+import { featureName, text } from "../schema/feature-fields.js";
 import { compileTextSteps, type TextStep, textStep } from "../text-steps.js";
 import { compileTokenizer } from "../tokenizer.js";
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type FeatureInput, featuresSchema } from "../config/features.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { Scope } from "../layers/scope.js";
+import { modelOf, modelSchema } from "../models/index.js";
+import { ModelFeatures } from "../models/model.js";
 import { batchMean } from "../ops/loss.js";
 import { autodiff } from "../passes/autodiff.js";
 import { configuredFeatureInfos } from "./feature-info.js";
-import { modelOf, modelSchema } from "./index.js";
-import { ModelFeatures } from "./model.js";
 
 /** The names of the parameters that a model of these features trains. */
 function trained(features: FeatureInput[], model: object): string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dataSchema } from "./data.js";
+import { dataSchema } from "./data-config.js";
 
 function problems(data: unknown): string {
   const result = dataSchema.safeParse(data);

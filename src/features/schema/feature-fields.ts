@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { ConfigError, type ErrorReport } from "../errors.js";
-import { parseExpression } from "../features/expression.js";
-import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
+import { ConfigError, type ErrorReport } from "../../errors.js";
+import { denseEmbeddingSchema } from "../../layers/dense-embedding.js";
+import { parseExpression } from "../expression.js";
 
 /** The parts of which the schemas of feature kinds are made. */
 

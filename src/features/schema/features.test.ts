@@ -67,7 +67,7 @@ describe("featuresSchema", () => {
 });
 
 it("takes every example of docs/features.md", () => {
-  const text = readFileSync(new URL("../../docs/features.md", import.meta.url), "utf8");
+  const text = readFileSync(new URL("../../../docs/features.md", import.meta.url), "utf8");
   const examples = text.match(/^ *\{ kind:[^\n]*\}(?=,?( *\/\/[^\n]*)?$)|^\{\n.*?^\}$/gms) ?? [];
   expect(examples.length).toBeGreaterThan(15);
   for (const example of examples)

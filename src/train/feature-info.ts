@@ -1,13 +1,13 @@
+import type { FittedFeatures } from "../features/fitted.js";
 import {
   type FeatureConfig,
   plainOf,
   type Initializer as TableInitializer,
   type TableNumbers,
   tableName,
-} from "../config/features.js";
-import type { FittedFeatures } from "../features/fitted.js";
+} from "../features/schema/features.js";
+import type { FeatureInfo } from "../models/model.js";
 import type { Initializer } from "../ops/sources.js";
-import type { FeatureInfo } from "./model.js";
 
 /** What models see of fitted features. */
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
