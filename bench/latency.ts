@@ -9,8 +9,8 @@ import type { ModelConfig } from "../src/models/index.js";
 import { selectBackend } from "../src/run/backend.js";
 import { load, type Predictor } from "../src/serve/predictor.js";
 import { fittedFeatureInfos } from "../src/train/feature-info.js";
-import { inferenceGraph, parametersOf } from "../src/train/model-graphs.js";
 import { Parameters } from "../src/train/parameters.js";
+import { inferenceGraph, parametersOf } from "../src/train/step/model-graphs.js";
 import { type Figure, inRounds, micro, spread, workloadOf } from "./figure.js";
 
 const ROWS = [1, 10, 100, 1000];

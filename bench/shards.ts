@@ -9,7 +9,7 @@ import type { ColumnSet } from "../src/columns/columns.js";
 import { PackedDataset } from "../src/data/packed.js";
 import { PackedWriter } from "../src/data/packed-writer.js";
 import { Block } from "../src/features/block.js";
-import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
+import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { type Figure, spread, workloadOf } from "./figure.js";
 
 const ROWS = 1_000_000;

@@ -12,11 +12,11 @@ import { OPS } from "../src/ops/index.js";
 import type { Initializer } from "../src/ops/sources.js";
 import { simplify } from "../src/passes/compile.js";
 import { drawKey, drawUnit } from "../src/random.js";
-import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
-import { clipSchema } from "../src/train/clip.js";
-import { inferenceGraph, parametersOf, trainingGraph } from "../src/train/model-graphs.js";
-import { l2Schema, optimizerSchema } from "../src/train/optimizers.js";
 import { Parameters } from "../src/train/parameters.js";
+import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
+import { clipSchema } from "../src/train/step/clip.js";
+import { inferenceGraph, parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 import { ISAS, nativeOn } from "./backends.js";
 
 const ROWS = 2500;

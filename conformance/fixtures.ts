@@ -4,10 +4,10 @@ import { SafetensorsFile } from "../src/checkpoint/safetensors-reader.js";
 import type { Column } from "../src/columns/columns.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
-import { clipSchema } from "../src/train/clip.js";
-import { lossSchema } from "../src/train/loss.js";
-import type { ModelSpec, TrainingSettings } from "../src/train/model-graphs.js";
-import { l2Schema, optimizerSchema } from "../src/train/optimizers.js";
+import { clipSchema } from "../src/train/step/clip.js";
+import { lossSchema } from "../src/train/step/loss.js";
+import type { ModelSpec, TrainingSettings } from "../src/train/step/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 
 /** The fixtures that make_fixtures.py writes. */
 const path = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));

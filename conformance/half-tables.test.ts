@@ -8,10 +8,10 @@ import { type HalfDtype, narrow, roundStochastically, widen } from "../src/half.
 import { OPS } from "../src/ops/index.js";
 import { simplify } from "../src/passes/compile.js";
 import { draw, drawKey } from "../src/random.js";
-import { parametersOf } from "../src/train/model-graphs.js";
-import { type EmbeddingOptimizer, optimizerSchema } from "../src/train/optimizers.js";
 import { Parameters } from "../src/train/parameters.js";
-import { updateTable } from "../src/train/update-table.js";
+import { parametersOf } from "../src/train/step/model-graphs.js";
+import { type EmbeddingOptimizer, optimizerSchema } from "../src/train/step/optimizers.js";
+import { updateTable } from "../src/train/step/update-table.js";
 import { BACKENDS, ISAS, nativeOn } from "./backends.js";
 
 const [TABLE, DIM, ROWS] = [40, 7, 60];

@@ -7,9 +7,9 @@ import { ModelFeatures } from "../src/models/model.js";
 import { OPS } from "../src/ops/index.js";
 import { autodiff } from "../src/passes/autodiff.js";
 import { simplify } from "../src/passes/compile.js";
-import { inferenceGraph, LOGITS, LOSS, parametersOf, trainingGraph } from "../src/train/model-graphs.js";
-import { learningRates } from "../src/train/optimizer-groups.js";
 import { Parameters } from "../src/train/parameters.js";
+import { inferenceGraph, LOGITS, LOSS, parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
+import { learningRates } from "../src/train/step/optimizer-groups.js";
 import { BACKENDS } from "./backends.js";
 import { type Fixture, readFixture, runOptions, SPECS } from "./fixtures.js";
 

@@ -4,7 +4,7 @@ import { prepareWorkload } from "../src/bench/measure.js";
 import { examples, type Workload } from "../src/bench/workloads.js";
 import { modelSchema } from "../src/models/index.js";
 import { loadAddon } from "../src/native/addon.js";
-import { LEARNING_RATES } from "../src/train/apply-optimizers.js";
+import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 
 const loaded = loadAddon();
 const STEPS_PER_CALL = 1000;

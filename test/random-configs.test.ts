@@ -10,10 +10,10 @@ import type { MODELS } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { configuredFeatureInfos } from "../src/train/feature-info.js";
-import { inferenceGraph, LOGITS, LOSS, parametersOf, trainingGraph } from "../src/train/model-graphs.js";
-import { specOf, trainingSettingsOf } from "../src/train/model-spec.js";
-import { learningRates } from "../src/train/optimizer-groups.js";
 import { Parameters } from "../src/train/parameters.js";
+import { inferenceGraph, LOGITS, LOSS, parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
+import { specOf, trainingSettingsOf } from "../src/train/step/model-spec.js";
+import { learningRates } from "../src/train/step/optimizer-groups.js";
 
 /*
  * A combination of features, groups and models that nobody thought of either trains or is refused with a reason. Every

@@ -7,7 +7,7 @@ import { prepareData } from "../data/index.js";
 import { ConfigError } from "../errors.js";
 import type { Evaluation } from "../metrics/index.js";
 import { loadConfig } from "../run/config-file.js";
-import { labelsOf } from "../train/loss.js";
+import { labelsOf } from "../train/step/loss.js";
 import { Trainer } from "../train/trainer.js";
 
 /** One model of a leaderboard: a config trained with several seeds. */

@@ -2,7 +2,7 @@ import type { Column, ColumnSet } from "../columns/columns.js";
 import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { draw, drawKey, drawUnit } from "../random.js";
-import { LABEL_INPUT } from "../train/model-graphs.js";
+import { LABEL_INPUT } from "../train/step/model-graphs.js";
 
 /** A published model shape with synthetic data: what a benchmark trains and infers. Plain data. */
 export interface Workload {

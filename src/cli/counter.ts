@@ -1,4 +1,4 @@
-import { formatCount } from "../train/progress-line.js";
+import { formatCount } from "./progress-line.js";
 
 const REDRAW_MS = 125;
 

@@ -6,9 +6,9 @@ import type { Graph } from "../graph/graph.js";
 import { input, type ParameterAttrs } from "../ops/sources.js";
 import { compileProgram, plan } from "../passes/compile.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
-import { inferenceGraph, parametersOf, trainingGraph } from "../train/model-graphs.js";
-import { specOf, trainingSettingsOf } from "../train/model-spec.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";
+import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
+import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { bytes, count, table } from "./tables.js";
 
 /** A model to describe: trained, with its features fitted, or as a config has it before any data is read. */

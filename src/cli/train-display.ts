@@ -3,11 +3,11 @@ import type { Config } from "../config/config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type Evaluation, formatMetric } from "../metrics/index.js";
 import type { RunListener } from "../run/train-run.js";
-import { rowsPerStep } from "../train/gradient-accumulation.js";
-import { Progress } from "../train/progress.js";
-import { formatCount } from "../train/progress-line.js";
+import { rowsPerStep } from "../train/step/gradient-accumulation.js";
 import type { TrainingListener, TrainingResult } from "../train/trainer.js";
 import { Counter } from "./counter.js";
+import { Progress } from "./progress.js";
+import { formatCount } from "./progress-line.js";
 import { count, percent, plural } from "./tables.js";
 
 /** Shows a run on the terminal: what is going on in one line that moves, what has happened in lines that stay. */

@@ -1,7 +1,7 @@
 import { labelNames } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 import { partsOf } from "../metrics/index.js";
-import { isOfOneLogit } from "../train/loss.js";
+import { isOfOneLogit } from "../train/step/loss.js";
 import { watchedMetrics } from "../train/train-config.js";
 import type { Config } from "./config.js";
 import { formatPath } from "./issues.js";

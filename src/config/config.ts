@@ -5,10 +5,10 @@ import { type FeatureInput, featuresSchema } from "../features/schema/features.j
 import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
-import { checkAccumulation } from "../train/gradient-accumulation.js";
-import { sessionOf } from "../train/loss.js";
-import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/model-graphs.js";
-import { specOf, trainingSettingsOf } from "../train/model-spec.js";
+import { checkAccumulation } from "../train/step/gradient-accumulation.js";
+import { sessionOf } from "../train/step/loss.js";
+import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/step/model-graphs.js";
+import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { trainSchema } from "../train/train-config.js";
 import { checkLabels } from "./check-labels.js";
 import { describeIssues } from "./issues.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../graph/graph.js";
 import { Scope } from "../layers/scope.js";
-import { parametersOf } from "../train/model-graphs.js";
+import { parametersOf } from "../train/step/model-graphs.js";
 import { type ModelInput, modelOf, modelSchema } from "./index.js";
 import { type FeatureInfo, ModelFeatures } from "./model.js";
 

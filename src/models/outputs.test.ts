@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
 import type { Column } from "../columns/columns.js";
 import { ConfigError } from "../errors.js";
-import { inferenceGraph, LOGITS, parametersOf } from "../train/model-graphs.js";
 import { Parameters } from "../train/parameters.js";
+import { inferenceGraph, LOGITS, parametersOf } from "../train/step/model-graphs.js";
 import { type ModelConfig, modelSchema } from "./index.js";
 import type { FeatureInfo } from "./model.js";
 

@@ -12,10 +12,10 @@ import {
 import { input } from "../ops/sources.js";
 import { columnOf, type MetricSettings, type Targets, targetsOf } from "../train/evaluate.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
-import { classesOf, predictsNumbers } from "../train/loss.js";
-import { inferenceGraph } from "../train/model-graphs.js";
-import { specOf } from "../train/model-spec.js";
-import { l2Schema, optimizerSchema } from "../train/optimizers.js";
+import { classesOf, predictsNumbers } from "../train/step/loss.js";
+import { inferenceGraph } from "../train/step/model-graphs.js";
+import { specOf } from "../train/step/model-spec.js";
+import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
 
 /** Where a baseline trains, inside the run directory. */
 export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");

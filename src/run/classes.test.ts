@@ -7,7 +7,7 @@ import { chooseBackend } from "../backends/choose.js";
 import { resolveConfig } from "../config/config.js";
 import { DataError } from "../errors.js";
 import { load, type Predictor } from "../serve/predictor.js";
-import { readMetrics } from "../train/metrics-log.js";
+import { readMetrics } from "../train/log/metrics-log.js";
 import { findCheckpoint } from "./find-checkpoint.js";
 import { openModel } from "./model.js";
 import { predictRun } from "./predict-run.js";

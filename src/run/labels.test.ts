@@ -8,7 +8,7 @@ import { findBest, findLatest } from "../checkpoint/index.js";
 import { metricsTable, positiveShares } from "../cli/tables.js";
 import { resolveConfig } from "../config/config.js";
 import { load, type Predictor } from "../serve/predictor.js";
-import { readMetrics } from "../train/metrics-log.js";
+import { readMetrics } from "../train/log/metrics-log.js";
 import { findCheckpoint } from "./find-checkpoint.js";
 import { openModel } from "./model.js";
 import { predictRun } from "./predict-run.js";

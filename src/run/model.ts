@@ -6,9 +6,9 @@ import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { isModelKind } from "../models/index.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
-import { inferenceGraph, parametersOf } from "../train/model-graphs.js";
-import { specOf } from "../train/model-spec.js";
 import { Parameters } from "../train/parameters.js";
+import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
+import { specOf } from "../train/step/model-spec.js";
 
 /** A model as a checkpoint describes it, its parameters not read. */
 export interface DescribedModel {

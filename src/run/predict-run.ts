@@ -8,7 +8,7 @@ import { openSource } from "../data/source.js";
 import { columnWants } from "../data/wire.js";
 import { ConfigError } from "../errors.js";
 import { nearNames } from "../near-names.js";
-import { predictionNames, predictionsOf } from "../train/loss.js";
+import { predictionNames, predictionsOf } from "../train/step/loss.js";
 import type { TrainedModel } from "./model.js";
 import { checkOutput, quarantineOf } from "./output-file.js";
 import { PredictionsFile, refuseFormat } from "./predictions-file.js";

@@ -11,7 +11,7 @@ import {
   metricSettings,
   predictLogits,
 } from "../train/evaluate.js";
-import { labelsOf, outputsOf } from "../train/loss.js";
+import { labelsOf, outputsOf } from "../train/step/loss.js";
 import type { TrainedModel } from "./model.js";
 
 /** Rows read at a time: a few steps of inference, and a bound on memory. */

@@ -5,7 +5,7 @@ import type { Checkpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } from "../data/index.js";
 import { metricSettings } from "../train/evaluate.js";
-import { labelsOf } from "../train/loss.js";
+import { labelsOf } from "../train/step/loss.js";
 import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";

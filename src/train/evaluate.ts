@@ -10,8 +10,8 @@ import {
   evaluateRegression,
   evaluationOf,
 } from "../metrics/index.js";
-import { classesOf, outputsOf, predictsNumbers } from "./loss.js";
-import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./model-graphs.js";
+import { classesOf, outputsOf, predictsNumbers } from "./step/loss.js";
+import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./step/model-graphs.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Rows a step of inference, and steps a call: a call takes a fraction of a second, then progress is reported. */

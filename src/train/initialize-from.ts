@@ -14,7 +14,7 @@ import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
 import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
-import { patternSchema, wholeName } from "./patterns.js";
+import { patternSchema, wholeName } from "./step/patterns.js";
 
 /** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
 export const initializeFromSchema = z.strictObject({

@@ -7,7 +7,7 @@ import { ExecutionError } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, type Parameter, readParameter, tensorOf } from "./parameter-memory.js";
-import { AVERAGE } from "./state.js";
+import { AVERAGE } from "./step/state.js";
 
 export type { Parameter } from "./parameter-memory.js";
 

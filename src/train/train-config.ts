@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { PRECISIONS } from "../graph/precision.js";
 import { type MonitoredMetric, partsOf, type WatchedMetric, watchedMetricSchema } from "../metrics/index.js";
-import { clipSchema } from "./clip.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
-import { rowsPerStep } from "./gradient-accumulation.js";
 import { initializeFromSchema } from "./initialize-from.js";
-import { classesOf, type Loss, lossSchema, predictsNumbers } from "./loss.js";
-import { l2Schema, type Optimizers, optimizerSchema } from "./optimizers.js";
+import { clipSchema } from "./step/clip.js";
+import { rowsPerStep } from "./step/gradient-accumulation.js";
+import { classesOf, type Loss, lossSchema, predictsNumbers } from "./step/loss.js";
+import { l2Schema, type Optimizers, optimizerSchema } from "./step/optimizers.js";
 
 const count = z.int().positive();
 /** Of one step: what a program can address. */

@@ -10,8 +10,8 @@ import { ExecutionError } from "../errors.js";
 import { modelSchema } from "../models/index.js";
 import { draw, drawKey, drawUnit } from "../random.js";
 import { columnValues } from "./evaluate.js";
-import { readMetrics } from "./metrics-log.js";
-import { LABEL_INPUT } from "./model-graphs.js";
+import { readMetrics } from "./log/metrics-log.js";
+import { LABEL_INPUT } from "./step/model-graphs.js";
 import { Trainer, type TrainerOptions } from "./trainer.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-trainer-"));

@@ -9,14 +9,10 @@ import { type Evaluation, metricValues } from "../metrics/index.js";
 import { observeEvaluation, shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { fittedFeatureInfos } from "./feature-info.js";
-import { checkAccumulation, rowsPerStep } from "./gradient-accumulation.js";
 import { type Initialized, initializeFrom } from "./initialize-from.js";
-import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./model-graphs.js";
-import { specOf, trainingSettingsOf } from "./model-spec.js";
-import { type LearningRate, learningRates } from "./optimizer-groups.js";
+import { RunLog } from "./log/run-log.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
-import { RunLog } from "./run-log.js";
 import {
   initialScheduleState,
   learningRate,
@@ -24,6 +20,10 @@ import {
   type ScheduleTime,
   scheduleMetric,
 } from "./schedules.js";
+import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
+import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./step/model-graphs.js";
+import { specOf, trainingSettingsOf } from "./step/model-spec.js";
+import { type LearningRate, learningRates } from "./step/optimizer-groups.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import { type Carried, initialCarried, Plan, type Position, parseCarried } from "./training-state.js";
 

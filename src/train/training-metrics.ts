@@ -1,6 +1,6 @@
 import { FadingMean, largestOf, type MetricResult, StreamingAuc } from "../metrics/index.js";
 import { columnOf } from "./evaluate.js";
-import { classesOf, type Loss, predictsNumbers } from "./loss.js";
+import { classesOf, type Loss, predictsNumbers } from "./step/loss.js";
 
 /**
  * What training shows of the rows it has just trained on, in constant memory: the AUC of probabilities, the accuracy of

@@ -6,7 +6,7 @@ import { loadConfig } from "../../run/config-file.js";
 import { findCheckpoint } from "../../run/find-checkpoint.js";
 import { describeModel } from "../../run/model.js";
 import { importOwnModel } from "../../run/own-model.js";
-import { rowsPerStep } from "../../train/gradient-accumulation.js";
+import { rowsPerStep } from "../../train/step/gradient-accumulation.js";
 import {
   describedByConfig,
   featureTable,

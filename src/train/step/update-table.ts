@@ -1,6 +1,6 @@
-import type { GraphBuilder } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { streamOf } from "../layers/scope.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { streamOf } from "../../layers/scope.js";
 import {
   tableAdadelta,
   tableLamb,
@@ -8,8 +8,8 @@ import {
   tablePartialRowWiseAdam,
   tablePartialRowWiseLamb,
   tableRmsprop,
-} from "../ops/table-adaptive-optimizers.js";
-import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "../ops/table-optimizers.js";
+} from "../../ops/table-adaptive-optimizers.js";
+import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "../../ops/table-optimizers.js";
 import type { ClippedGradient } from "./clip.js";
 import type { EmbeddingOptimizer, L2 } from "./optimizers.js";
 import { stateOf } from "./state.js";

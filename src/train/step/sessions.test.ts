@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chooseBackend } from "../backends/choose.js";
-import { findLatest } from "../checkpoint/index.js";
-import { type Config, resolveConfig } from "../config/config.js";
-import { type PreparedData, prepareData } from "../data/index.js";
-import { ConfigError } from "../errors.js";
-import { openModel } from "../run/model.js";
-import { load } from "../serve/predictor.js";
-import { evaluate, metricSettings } from "./evaluate.js";
+import { chooseBackend } from "../../backends/choose.js";
+import { findLatest } from "../../checkpoint/index.js";
+import { type Config, resolveConfig } from "../../config/config.js";
+import { type PreparedData, prepareData } from "../../data/index.js";
+import { ConfigError } from "../../errors.js";
+import { openModel } from "../../run/model.js";
+import { load } from "../../serve/predictor.js";
+import { evaluate, metricSettings } from "../evaluate.js";
+import { Trainer } from "../trainer.js";
 import { parametersOf } from "./model-graphs.js";
-import { Trainer } from "./trainer.js";
 
 /* The loss jrc: sessions of five rows, of which those with the larger number are chosen. */
 

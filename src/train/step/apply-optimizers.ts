@@ -1,9 +1,9 @@
-import { GraphError } from "../errors.js";
-import { type Graph, GraphBuilder } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { adagrad, adam, movingAverage, sgd } from "../ops/optimizers.js";
-import { type ParameterAttrs, scalar } from "../ops/sources.js";
-import type { Differentiated, ParameterGradient } from "../passes/autodiff.js";
+import { GraphError } from "../../errors.js";
+import { type Graph, GraphBuilder } from "../../graph/graph.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { adagrad, adam, movingAverage, sgd } from "../../ops/optimizers.js";
+import { type ParameterAttrs, scalar } from "../../ops/sources.js";
+import type { Differentiated, ParameterGradient } from "../../passes/autodiff.js";
 import { type Clip, clipGradients } from "./clip.js";
 import { OptimizerChoice } from "./optimizer-groups.js";
 import type { L2, Optimizers } from "./optimizers.js";

@@ -1,6 +1,6 @@
-import { ConfigError } from "../errors.js";
-import type { Graph } from "../graph/graph.js";
-import { schedule } from "../passes/schedule.js";
+import { ConfigError } from "../../errors.js";
+import type { Graph } from "../../graph/graph.js";
+import { schedule } from "../../passes/schedule.js";
 
 /*
  * Gradients of several batches make up one update. Tiles of rows go through the whole model, forward and backward, one

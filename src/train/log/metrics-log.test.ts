@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError } from "../../errors.js";
 import { MetricsLog, readMetrics } from "./metrics-log.js";
 
 let dir: string;

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { GraphBuilder } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { clipFactor, clipValue, scaleByNumber, sumSquares } from "../ops/clip.js";
-import { tableSumSquares } from "../ops/table-clip.js";
-import type { ParameterGradient } from "../passes/autodiff.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { clipFactor, clipValue, scaleByNumber, sumSquares } from "../../ops/clip.js";
+import { tableSumSquares } from "../../ops/table-clip.js";
+import type { ParameterGradient } from "../../passes/autodiff.js";
 
 const bounds = {
   /** The largest Euclidean norm of all these gradients together; longer ones are scaled down to it. */

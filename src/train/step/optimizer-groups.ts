@@ -1,7 +1,7 @@
-import { ConfigError } from "../errors.js";
+import { ConfigError } from "../../errors.js";
+import type { Schedule } from "../schedules.js";
 import type { DenseOptimizer, EmbeddingOptimizer, L2, Optimizers } from "./optimizers.js";
 import { wholeName } from "./patterns.js";
-import type { Schedule } from "./schedules.js";
 
 export type Part = "dense" | "embedding";
 

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { z } from "zod";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError } from "../../errors.js";
 
 /** One measurement of a run: a line of `metrics.jsonl`. */
 const metricsLineSchema = z.strictObject({

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import type { LabelKind } from "../features/index.js";
-import type { GraphBuilder } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { softmaxRows } from "../metrics/index.js";
-import { add, multiply, scale } from "../ops/arithmetic.js";
-import { slice } from "../ops/concat.js";
-import { constantRows } from "../ops/constant-rows.js";
-import { focalCrossEntropy } from "../ops/focal-loss.js";
-import { sigmoidCrossEntropy } from "../ops/loss.js";
-import { softmaxCrossEntropy } from "../ops/softmax-loss.js";
+import type { LabelKind } from "../../features/index.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { softmaxRows } from "../../metrics/index.js";
+import { add, multiply, scale } from "../../ops/arithmetic.js";
+import { slice } from "../../ops/concat.js";
+import { constantRows } from "../../ops/constant-rows.js";
+import { focalCrossEntropy } from "../../ops/focal-loss.js";
+import { sigmoidCrossEntropy } from "../../ops/loss.js";
+import { softmaxCrossEntropy } from "../../ops/softmax-loss.js";
 import { jrcLoss } from "./jrc-loss.js";
 
 /** The `loss` section of a config: what training minimises, the mean over a batch of each row's loss. */

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { BACKENDS } from "../../conformance/backends.js";
-import type { Backend } from "../backends/backend.js";
-import type { Column } from "../columns/columns.js";
-import { modelSchema } from "../models/index.js";
-import type { FeatureInfo } from "../models/model.js";
-import { plan } from "../passes/compile.js";
+import { BACKENDS } from "../../../conformance/backends.js";
+import type { Backend } from "../../backends/backend.js";
+import type { Column } from "../../columns/columns.js";
+import { modelSchema } from "../../models/index.js";
+import type { FeatureInfo } from "../../models/model.js";
+import { plan } from "../../passes/compile.js";
+import { Parameters } from "../parameters.js";
 import { LEARNING_RATES } from "./apply-optimizers.js";
 import { checkAccumulation, rowsPerStep } from "./gradient-accumulation.js";
 import { parametersOf, trainingGraph } from "./model-graphs.js";
 import { l2Schema, optimizerSchema } from "./optimizers.js";
-import { Parameters } from "./parameters.js";
 
 const BATCH = 40;
 const BATCHES = 4;

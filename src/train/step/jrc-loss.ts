@@ -1,11 +1,11 @@
-import type { GraphBuilder } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { activation } from "../ops/activation.js";
-import { add, multiply, scale } from "../ops/arithmetic.js";
-import { slice } from "../ops/concat.js";
-import { constantRows } from "../ops/constant-rows.js";
-import { sessionLogSumExp } from "../ops/session-log-sum-exp.js";
-import { softmaxCrossEntropy } from "../ops/softmax-loss.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { activation } from "../../ops/activation.js";
+import { add, multiply, scale } from "../../ops/arithmetic.js";
+import { slice } from "../../ops/concat.js";
+import { constantRows } from "../../ops/constant-rows.js";
+import { sessionLogSumExp } from "../../ops/session-log-sum-exp.js";
+import { softmaxCrossEntropy } from "../../ops/softmax-loss.js";
 
 export interface JrcInputs {
   /** z [B, 2]: of the label 0 and of the label 1. */

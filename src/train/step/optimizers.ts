@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { scheduleSchema } from "../schedules.js";
 import { patternSchema } from "./patterns.js";
-import { scheduleSchema } from "./schedules.js";
 
 /** The learning rate that the schedule starts from or scales. */
 const rate = z.number().positive();

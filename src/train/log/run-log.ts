@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import type { Position } from "../training-state.js";
 import { MetricsLog } from "./metrics-log.js";
 import { TensorBoardWriter } from "./tensorboard.js";
-import type { Position } from "./training-state.js";
 
 /** Measurements of a run, as JSON lines (`metrics.jsonl`) and as TensorBoard events (`tensorboard/`). */
 export class RunLog {

@@ -1,6 +1,6 @@
-import type { Config } from "../config/config.js";
-import { labelNames } from "../data/data-config.js";
-import type { FeatureInfo } from "../models/model.js";
+import type { Config } from "../../config/config.js";
+import { labelNames } from "../../data/data-config.js";
+import type { FeatureInfo } from "../../models/model.js";
 import { outputsOf, sessionOf } from "./loss.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 

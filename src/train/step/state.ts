@@ -1,6 +1,6 @@
-import type { GraphBuilder } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { type ParameterAttrs, parameter } from "../ops/sources.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import type { Tensor } from "../../graph/tensor.js";
+import { type ParameterAttrs, parameter } from "../../ops/sources.js";
 
 /** The state `<weight>/average`: the moving average of a weight, which starts as the weight does. */
 export const AVERAGE = "average";
