@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dataSchema } from "../src/data/data-config.js";
-import { Duck } from "../src/data/duckdb.js";
 import { prepareData } from "../src/data/index.js";
+import { Duck } from "../src/data/source/duckdb.js";
 import { type FeatureInput, featuresSchema } from "../src/features/schema/features.js";
 import { type Figure, inRounds, median, spread } from "./figure.js";
 

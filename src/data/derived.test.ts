@@ -9,8 +9,8 @@ import { PairloomError } from "../errors.js";
 import { packRows, type RawRow } from "../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type DataInput, dataSchema } from "./data-config.js";
+import type { PreparedData } from "./pack/prepared.js";
 import { prepareData } from "./prepare.js";
-import type { PreparedData } from "./prepared.js";
 
 let folder: string;
 beforeAll(() => {

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DataError } from "../errors.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type DataInput, dataSchema } from "./data-config.js";
-import { Duck, quoteText } from "./duckdb.js";
 import { prepareData } from "./prepare.js";
+import { Duck, quoteText } from "./source/duckdb.js";
 
 /** Sources that break while they are read: a run must stop, not train on the part before the fault. */
 

@@ -17,7 +17,7 @@ import { packRows } from "../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { murmur3 } from "../murmur3.js";
 import { type DataInput, dataSchema } from "./data-config.js";
-import type { PackedDataset } from "./packed.js";
+import type { PackedDataset } from "./pack/packed.js";
 import { type PrepareProgress, prepareData } from "./prepare.js";
 
 let root: string;

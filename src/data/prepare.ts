@@ -8,17 +8,15 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
 import type { FeatureConfig } from "../features/schema/features.js";
 import type { LabelKind } from "../features/targets.js";
-import { ChunkEncoder } from "./chunk-encoder.js";
-import { verifyCompressed } from "./compressed.js";
 import { type DataConfig, labelNames, type SplitName, splitNames } from "./data-config.js";
-import { Duck } from "./duckdb.js";
-import { learnStatistics, whereSql } from "./learn.js";
-import { learnDerived } from "./learn-derived.js";
-import { ownedName, removeAbandoned } from "./owned-directory.js";
-import { packSource, type SplitTarget, tooManyBadRows } from "./pack-source.js";
-import type { PackedDataset } from "./packed.js";
-import { packedVersion } from "./packed-format.js";
-import { PackedWriter } from "./packed-writer.js";
+import { ChunkEncoder } from "./encode/chunk-encoder.js";
+import { learnStatistics, whereSql } from "./learn/learn.js";
+import { learnDerived } from "./learn/learn-derived.js";
+import { ownedName, removeAbandoned } from "./pack/owned-directory.js";
+import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
+import type { PackedDataset } from "./pack/packed.js";
+import { packedVersion } from "./pack/packed-format.js";
+import { PackedWriter } from "./pack/packed-writer.js";
 import {
   failedDirectory,
   keepQuarantine,
@@ -27,9 +25,11 @@ import {
   partialDirectory,
   publish,
   writePrepared,
-} from "./prepared.js";
-import { openSource, type Source } from "./source.js";
-import { columnWants, readingWires, targetWire, type Wire } from "./wire.js";
+} from "./pack/prepared.js";
+import { columnWants, readingWires, targetWire, type Wire } from "./source/column-query.js";
+import { verifyCompressed } from "./source/compressed.js";
+import { Duck } from "./source/duckdb.js";
+import { openSource, type Source } from "./source/source.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;

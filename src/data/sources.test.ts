@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FloatColumn, IdColumn } from "../columns/columns.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type DataInput, dataSchema } from "./data-config.js";
-import { Duck, quoteText } from "./duckdb.js";
 import { prepareData } from "./prepare.js";
+import { Duck, quoteText } from "./source/duckdb.js";
 
 let folder: string;
 beforeAll(() => {

@@ -8,7 +8,7 @@ import { featuresSchema } from "../features/schema/features.js";
 import type { LabelKind } from "../features/targets.js";
 import { dataSchema } from "./data-config.js";
 import { prepareData } from "./prepare.js";
-import { scanSource } from "./scan.js";
+import { scanSource } from "./source/scan.js";
 
 let folder: string;
 beforeAll(() => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Duck, quoteText } from "../data/duckdb.js";
+import { Duck, quoteText } from "../data/source/duckdb.js";
 import { canonicalCross, canonicalSql, canonicalText } from "./canonical.js";
 
 describe("canonicalText", () => {

@@ -1,7 +1,7 @@
 import type { ParameterArray } from "../backends/backend.js";
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { readTokenizers, readVocabulary } from "../data/learn.js";
+import { readTokenizers, readVocabulary } from "../data/learn/learn.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { plainOf, tableName } from "../features/schema/features.js";

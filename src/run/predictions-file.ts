@@ -12,7 +12,7 @@ import {
   type DuckDBValue,
   VARCHAR,
 } from "@duckdb/node-api";
-import { quoteName, quoteText, type SourceColumn } from "../data/duckdb.js";
+import { quoteName, quoteText, type SourceColumn } from "../data/source/duckdb.js";
 import { ConfigError, ExecutionError } from "../errors.js";
 import { temporaryOf } from "./output-file.js";
 

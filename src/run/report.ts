@@ -1,4 +1,4 @@
-import type { PreparedData } from "../data/prepared.js";
+import type { PreparedData } from "../data/pack/prepared.js";
 import { type Evaluation, namedMetrics } from "../metrics/index.js";
 
 /** One line of the final table: a model, or a baseline, measured on the held-out split. */

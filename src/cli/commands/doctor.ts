@@ -82,8 +82,8 @@ function tool(name: string, program: string, what: string): Finding {
 
 async function duckdb(): Promise<Finding> {
   try {
-    const { Duck } = await import("../../data/duckdb.js");
-    const { readsInPlace } = await import("../../data/column-kernels.js");
+    const { Duck } = await import("../../data/source/duckdb.js");
+    const { readsInPlace } = await import("../../data/encode/column-kernels.js");
     const duck = await Duck.open(tmpdir());
     const [[version]] = await duck.rows("SELECT version()", "doctor").finally(() => duck.close());
     const { addon } = loadAddon();

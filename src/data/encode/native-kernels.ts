@@ -1,8 +1,8 @@
-import type { DenseTransform } from "../features/transform.js";
-import type { Addon } from "../native/addon.js";
+import type { DenseTransform } from "../../features/transform.js";
+import type { Addon } from "../../native/addon.js";
+import type { NumberVector } from "../source/vectors.js";
 import type { ColumnKernels, Target } from "./column-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
-import type { NumberVector } from "./vectors.js";
 
 /**
  * The native core reads vectors where DuckDB has them, and no JavaScript value is made of any: copies of a megabyte a

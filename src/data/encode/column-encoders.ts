@@ -1,10 +1,10 @@
-import type { BagBuffer, Block, Layout } from "../features/block.js";
-import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "../features/fitted.js";
-import { Refusal, type RefusalCode } from "../features/refusal.js";
-import { type TargetColumn, targetRefusal } from "../features/targets.js";
-import { compileId, compileNumber, missingRow, type VocabularyCache } from "../features/transform.js";
+import type { BagBuffer, Block, Layout } from "../../features/block.js";
+import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "../../features/fitted.js";
+import { Refusal, type RefusalCode } from "../../features/refusal.js";
+import { type TargetColumn, targetRefusal } from "../../features/targets.js";
+import { compileId, compileNumber, missingRow, type VocabularyCache } from "../../features/transform.js";
+import type { ListVector, NumberVector, TextVector } from "../source/vectors.js";
 import type { ColumnKernels, Target } from "./column-kernels.js";
-import type { ListVector, NumberVector, TextVector } from "./vectors.js";
 
 /** A column of a DuckDB chunk to ids or numbers in a block, all rows at a time. */
 

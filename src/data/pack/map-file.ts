@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { loadAddon } from "../native/addon.js";
+import { loadAddon } from "../../native/addon.js";
 
 /** Reads of at most this many bytes: one call to the system cannot read 2 GiB. */
 const pieceBytes = 2 ** 30;

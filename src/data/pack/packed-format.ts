@@ -1,4 +1,4 @@
-import type { Layout } from "../features/block.js";
+import type { Layout } from "../../features/block.js";
 
 /**
  * A packed split is a directory: two row-major matrices, two or three files per bag, the quarantine, and a manifest with a

@@ -1,9 +1,9 @@
-import type { DenseTransform, TextTransform } from "../features/transform.js";
-import { type Addon, loadAddon } from "../native/addon.js";
-import { duckLibrary } from "./duckdb.js";
+import type { DenseTransform, TextTransform } from "../../features/transform.js";
+import { type Addon, loadAddon } from "../../native/addon.js";
+import { duckLibrary } from "../source/duckdb.js";
+import type { NumberVector, TextVector } from "../source/vectors.js";
 import { nativeKernels } from "./native-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
-import type { NumberVector, TextVector } from "./vectors.js";
 
 /** Where a column's results lie in a row-major matrix: row r at `data[offset + r*stride]`. */
 export interface Target<Values> {

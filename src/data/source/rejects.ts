@@ -1,4 +1,4 @@
-import { DataError } from "../errors.js";
+import { DataError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
 import { textRows } from "./vectors.js";
 

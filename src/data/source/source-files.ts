@@ -11,11 +11,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { ConfigError, DataError } from "../errors.js";
-import { canonicalText } from "../features/canonical.js";
-import { isList } from "../features/values.js";
-import { nearNames } from "../near-names.js";
-import type { SourceConfig } from "./data-config.js";
+import { ConfigError, DataError } from "../../errors.js";
+import { canonicalText } from "../../features/canonical.js";
+import { isList } from "../../features/values.js";
+import { nearNames } from "../../near-names.js";
+import type { SourceConfig } from "../data-config.js";
 import { type Duck, quoteText } from "./duckdb.js";
 
 /** What tells one state of a source from another without reading it. */

@@ -3,18 +3,18 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
-import type { ColumnSet } from "../columns/columns.js";
-import { Block } from "../features/block.js";
-import type { FittedFeatures } from "../features/fitted.js";
-import type { LabelKind } from "../features/targets.js";
-import { ChunkEncoder, type Targets } from "./chunk-encoder.js";
+import type { ColumnSet } from "../../columns/columns.js";
+import { Block } from "../../features/block.js";
+import type { FittedFeatures } from "../../features/fitted.js";
+import type { LabelKind } from "../../features/targets.js";
+import { labelNames, type SourceConfig } from "../data-config.js";
+import { ChunkEncoder, type Targets } from "../encode/chunk-encoder.js";
+import { columnWants, readingWires, targetWire } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
-import { labelNames, type SourceConfig } from "./data-config.js";
 import { Duck, quoteName } from "./duckdb.js";
 import { type MalformedRow, readRejects } from "./rejects.js";
 import { columnType, openSource, type Source } from "./source.js";
 import { TextVector } from "./vectors.js";
-import { columnWants, readingWires, targetWire } from "./wire.js";
 
 export interface ScanOptions {
   /** The config path of the source, for errors; default `source`. */

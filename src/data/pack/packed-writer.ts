@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { Block, type Layout, offsetsOf } from "../features/block.js";
+import { Block, type Layout, offsetsOf } from "../../features/block.js";
 import { writeCheckedJson } from "./checked-json.js";
 import {
   bagOffsetsFile,

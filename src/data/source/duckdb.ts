@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import duckdb, { type Connection, type DataChunk } from "@duckdb/node-bindings";
-import { DataError, PairloomError } from "../errors.js";
+import { DataError, PairloomError } from "../../errors.js";
 import { textRows } from "./vectors.js";
 
 /**

@@ -1,12 +1,12 @@
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
-import { DataError } from "../errors.js";
-import type { ChunkEncoder } from "./chunk-encoder.js";
-import type { SplitName } from "./data-config.js";
-import { type Duck, quoteName } from "./duckdb.js";
+import { DataError } from "../../errors.js";
+import type { SplitName } from "../data-config.js";
+import type { ChunkEncoder } from "../encode/chunk-encoder.js";
+import { type Duck, quoteName } from "../source/duckdb.js";
+import { readRejects } from "../source/rejects.js";
+import { fileColumn, type Source } from "../source/source.js";
+import { NumberVector, TextVector } from "../source/vectors.js";
 import type { PackedWriter } from "./packed-writer.js";
-import { readRejects } from "./rejects.js";
-import { fileColumn, type Source } from "./source.js";
-import { NumberVector, TextVector } from "./vectors.js";
 
 /** A split that a source feeds; without a predicate it takes every row. */
 export interface SplitTarget {

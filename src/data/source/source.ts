@@ -1,6 +1,6 @@
-import { ConfigError, DataError } from "../errors.js";
-import { nearNames } from "../near-names.js";
-import type { SourceConfig } from "./data-config.js";
+import { ConfigError, DataError } from "../../errors.js";
+import { nearNames } from "../../near-names.js";
+import type { SourceConfig } from "../data-config.js";
 import { type Duck, quoteText, type SourceColumn } from "./duckdb.js";
 import { type FileIdentity, findFiles, type SourceFormat } from "./source-files.js";
 

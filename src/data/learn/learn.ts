@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { ConfigError, DataError } from "../errors.js";
-import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../features/fit.js";
+import { ConfigError, DataError } from "../../errors.js";
+import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../../features/fit.js";
 import {
   type FeatureConfig,
   isDerived,
@@ -8,11 +8,11 @@ import {
   type PlainFeatureConfig,
   plainOf,
   tableName,
-} from "../features/schema/features.js";
-import { readTokenizer, tokensOf } from "../features/tokenizer.js";
-import type { Duck } from "./duckdb.js";
+} from "../../features/schema/features.js";
+import { readTokenizer, tokensOf } from "../../features/tokenizer.js";
+import type { Wire } from "../source/column-query.js";
+import type { Duck } from "../source/duckdb.js";
 import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";
-import type { Wire } from "./wire.js";
 
 /**
  * What features that read columns as they are learn from the training split, as SQL aggregates: one scan for the

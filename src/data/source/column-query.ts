@@ -1,7 +1,7 @@
-import { ConfigError } from "../errors.js";
-import { canonicalSql } from "../features/canonical.js";
-import type { Input } from "../features/inputs.js";
-import type { Reading } from "../features/reading.js";
+import { ConfigError } from "../../errors.js";
+import { canonicalSql } from "../../features/canonical.js";
+import type { Input } from "../../features/inputs.js";
+import type { Reading } from "../../features/reading.js";
 import { quoteName, quoteText } from "./duckdb.js";
 import { columnType, type Source, type Want } from "./source.js";
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { DataError } from "../errors.js";
+import { DataError } from "../../errors.js";
 
 /** A JSON file that knows its own checksum: `{ "crc32": of the content's JSON, "content": … }`. */
 export function writeCheckedJson(path: string, content: unknown): void {

@@ -1,11 +1,11 @@
-import { ConfigError } from "../errors.js";
-import { canonicalText } from "../features/canonical.js";
+import { ConfigError } from "../../errors.js";
+import { canonicalText } from "../../features/canonical.js";
 import {
   fitFeatures,
   type NumberStatistics,
   needsNumberStatistics,
   type Statistics,
-} from "../features/fit.js";
+} from "../../features/fit.js";
 import {
   type FeatureConfig,
   inputFeatures,
@@ -14,12 +14,12 @@ import {
   type PlainFeatureConfig,
   plainOf,
   tableName,
-} from "../features/schema/features.js";
-import { isList, numberValue } from "../features/values.js";
-import { ChunkEncoder } from "./chunk-encoder.js";
-import type { Duck } from "./duckdb.js";
+} from "../../features/schema/features.js";
+import { isList, numberValue } from "../../features/values.js";
+import { ChunkEncoder } from "../encode/chunk-encoder.js";
+import type { Wire } from "../source/column-query.js";
+import type { Duck } from "../source/duckdb.js";
 import { noNumbers, nothingLearnt } from "./learn.js";
-import type { Wire } from "./wire.js";
 
 /**
  * What derived features learn from the training split: their values are computed as in packing, and counted. A pass

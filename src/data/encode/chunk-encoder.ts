@@ -1,12 +1,14 @@
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
-import { Block, type Layout, layoutOf, weightColumn } from "../features/block.js";
-import { compileCell, targetFeature } from "../features/cells.js";
-import { compileDerivation, evaluationOrder, inputNames } from "../features/derive.js";
-import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
-import { featureValues } from "../features/outputs.js";
-import { type RefusalCode, refusalText } from "../features/refusal.js";
-import { type LabelKind, targetColumns, targetOffset } from "../features/targets.js";
-import { type VocabularyCache, vocabularyCache } from "../features/transform.js";
+import { Block, type Layout, layoutOf, weightColumn } from "../../features/block.js";
+import { compileCell, targetFeature } from "../../features/cells.js";
+import { compileDerivation, evaluationOrder, inputNames } from "../../features/derive.js";
+import type { FittedFeature, FittedFeatures } from "../../features/fitted.js";
+import { featureValues } from "../../features/outputs.js";
+import { type RefusalCode, refusalText } from "../../features/refusal.js";
+import { type LabelKind, targetColumns, targetOffset } from "../../features/targets.js";
+import { type VocabularyCache, vocabularyCache } from "../../features/transform.js";
+import type { Wire } from "../source/column-query.js";
+import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "../source/vectors.js";
 import {
   type AnyVector,
   compileColumn,
@@ -16,8 +18,6 @@ import {
   Refusals,
 } from "./column-encoders.js";
 import { chooseKernels } from "./column-kernels.js";
-import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "./vectors.js";
-import type { Wire } from "./wire.js";
 
 /** DuckDB chunks to encoded rows, column by column: the bulk twin of `createEncoder`. */
 

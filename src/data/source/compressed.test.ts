@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { DataError } from "../errors.js";
-import { featuresSchema } from "../features/schema/features.js";
+import { DataError } from "../../errors.js";
+import { featuresSchema } from "../../features/schema/features.js";
+import { dataSchema } from "../data-config.js";
+import { prepareData } from "../prepare.js";
 import { verifyCompressed } from "./compressed.js";
-import { dataSchema } from "./data-config.js";
 import { Duck, quoteText } from "./duckdb.js";
-import { prepareData } from "./prepare.js";
 
 let folder: string;
 beforeAll(() => {

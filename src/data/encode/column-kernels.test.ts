@@ -1,19 +1,19 @@
 import duckdb, { type DataChunk } from "@duckdb/node-bindings";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { targetFeature } from "../features/cells.js";
-import type { FittedNumber, NumberTransform } from "../features/fitted.js";
-import { Refusal } from "../features/refusal.js";
-import { compileNumber, type TextTransform } from "../features/transform.js";
-import { ByteVocabulary } from "../features/vocabulary.js";
-import { murmur3 } from "../murmur3.js";
-import { loadAddon } from "../native/addon.js";
-import { draw, drawKey } from "../random.js";
+import { targetFeature } from "../../features/cells.js";
+import type { FittedNumber, NumberTransform } from "../../features/fitted.js";
+import { Refusal } from "../../features/refusal.js";
+import { compileNumber, type TextTransform } from "../../features/transform.js";
+import { ByteVocabulary } from "../../features/vocabulary.js";
+import { murmur3 } from "../../murmur3.js";
+import { loadAddon } from "../../native/addon.js";
+import { draw, drawKey } from "../../random.js";
+import { Duck, quoteText } from "../source/duckdb.js";
+import { NumberVector, TextVector } from "../source/vectors.js";
 import { type ColumnKernels, readsInPlace } from "./column-kernels.js";
-import { Duck, quoteText } from "./duckdb.js";
 import { nativeKernels } from "./native-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
-import { NumberVector, TextVector } from "./vectors.js";
 
 let duck: Duck;
 beforeAll(async () => {

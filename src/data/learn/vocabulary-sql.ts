@@ -1,4 +1,4 @@
-import type { Wire } from "./wire.js";
+import type { Wire } from "../source/column-query.js";
 
 export interface VocabularyRule {
   readonly minCount: number;

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { DataError } from "../errors.js";
+import { DataError } from "../../errors.js";
 import type { FileIdentity } from "./source-files.js";
 
 /**

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { Column, ColumnSet } from "../columns/columns.js";
-import { columnsOf } from "../features/block.js";
+import type { Column, ColumnSet } from "../../columns/columns.js";
+import { columnsOf } from "../../features/block.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
 import { mapFile } from "./map-file.js";
 import {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Duck, quoteText } from "./duckdb.js";
+import { Duck, quoteText } from "../source/duckdb.js";
 import { vocabularySql } from "./vocabulary-sql.js";
 
 let duck: Duck;

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { packRows } from "../features/encoder.js";
-import { fitFeatures } from "../features/fit.js";
-import { featuresSchema } from "../features/schema/features.js";
-import { sourceSchema } from "./data-config.js";
+import { packRows } from "../../features/encoder.js";
+import { fitFeatures } from "../../features/fit.js";
+import { featuresSchema } from "../../features/schema/features.js";
+import { sourceSchema } from "../data-config.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "./scan.js";
 
 let folder: string;

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { FittedFeatures } from "../features/fitted.js";
+import type { FittedFeatures } from "../../features/fitted.js";
+import { type SplitName, splitNames } from "../data-config.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
-import { type SplitName, splitNames } from "./data-config.js";
 import { ownedName } from "./owned-directory.js";
 import { PackedDataset } from "./packed.js";
 import { packedVersion } from "./packed-format.js";
