@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { importPipeline } from "../../import/import-config.js";
-import { ImportError } from "../../import/import-error.js";
-import { printConfig } from "../../import/print-config.js";
+import { importPipeline } from "../../tzrec/import-config.js";
+import { ImportError } from "../../tzrec/import-error.js";
+import { printConfig } from "../../tzrec/print-config.js";
 import { choiceOption, command, UsageError } from "../usage.js";
 
 const SYSTEMS = ["tzrec"] as const;
@@ -37,7 +37,7 @@ export const importConfig = command(
     write(output, printConfig(imported.input, args.config));
     console.log(`Wrote ${output}. Next: npx pairloom train ${output}`);
     if (args.weights === undefined || args.run === undefined) return;
-    const { importWeights } = await import("../../import/import-weights.js");
+    const { importWeights } = await import("../../tzrec/import-weights.js");
     const { matched, missing, unused, warnings } = await importWeights(imported, args.weights, args.run);
     for (const warning of warnings) console.error(`warning: ${warning}`);
     console.log(`\nMatched ${matched.length} parameters:`);
