@@ -6,7 +6,7 @@ import { writeCheckpoint } from "../src/checkpoint/index.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { fitFeatures } from "../src/features/fit.js";
 import type { ModelConfig } from "../src/models/index.js";
-import { selectBackend } from "../src/run/backend.js";
+import { selectBackend } from "../src/saved/backend.js";
 import { load, type Predictor } from "../src/serve/predictor.js";
 import { fittedFeatureInfos } from "../src/train/feature-info.js";
 import { Parameters } from "../src/train/parameters.js";

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { exitCodeOf, printError } from "../src/cli/failure.js";
 import { table } from "../src/cli/tables.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "../src/cli/usage.js";
-import { selectBackend } from "../src/run/backend.js";
+import { selectBackend } from "../src/saved/backend.js";
 import { batch } from "./batch.js";
 import { evaluation } from "./evaluate.js";
 import type { Figure, FigureOptions } from "./figure.js";

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findCheckpoint } from "../src/run/find-checkpoint.js";
-import { importOwnModel } from "../src/run/own-model.js";
+import { findCheckpoint } from "../src/saved/find-checkpoint.js";
+import { importOwnModel } from "../src/saved/own-model.js";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
 
 let world: World;

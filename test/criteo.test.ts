@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { referenceBackend } from "../src/backends/reference/backend.js";
 import { prepareData } from "../src/data/index.js";
-import { loadConfig } from "../src/run/config-file.js";
+import { loadConfig } from "../src/saved/config-file.js";
 import { Trainer } from "../src/train/trainer.js";
 
 const root = fileURLToPath(new URL("../", import.meta.url));

@@ -1,4 +1,4 @@
-import { selectBackend } from "../run/backend.js";
+import { selectBackend } from "../saved/backend.js";
 import type { Order } from "./apart.js";
 import { measure } from "./measure.js";
 

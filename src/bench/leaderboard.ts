@@ -6,7 +6,7 @@ import type { Config } from "../config/config.js";
 import { prepareData } from "../data/index.js";
 import { ConfigError } from "../errors.js";
 import type { Evaluation } from "../metrics/index.js";
-import { loadConfig } from "../run/config-file.js";
+import { loadConfig } from "../saved/config-file.js";
 import { labelsOf } from "../train/step/loss.js";
 import { Trainer } from "../train/trainer.js";
 

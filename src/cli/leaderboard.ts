@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadEntries, type Standing, stand } from "../bench/leaderboard.js";
-import { selectBackend } from "../run/backend.js";
+import { selectBackend } from "../saved/backend.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { table } from "./tables.js";
 import { UsageError } from "./usage.js";

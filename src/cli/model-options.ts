@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
-import { BACKEND_NAMES, selectBackend } from "../run/backend.js";
-import { type CheckpointChoice, findCheckpoint } from "../run/find-checkpoint.js";
-import { openModel, type TrainedModel } from "../run/model.js";
-import { importOwnModel } from "../run/own-model.js";
+import { BACKEND_NAMES, selectBackend } from "../saved/backend.js";
+import { type CheckpointChoice, findCheckpoint } from "../saved/find-checkpoint.js";
+import { openModel, type TrainedModel } from "../saved/model.js";
+import { importOwnModel } from "../saved/own-model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkpointsDir } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
-import { CONFIG_COPY } from "./run-directory.js";
+import { CONFIG_COPY } from "../saved/run-directory.js";
 
 /** Keys that may change between a run and its resumption: how long, how fast and where, but not what. */
 const FREE_KEYS = [

@@ -3,6 +3,7 @@ import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
 import type { Evaluation } from "../metrics/index.js";
+import type { TrainedModel } from "../saved/model.js";
 import {
   columnIds,
   columnValues,
@@ -12,7 +13,6 @@ import {
   predictLogits,
 } from "../train/evaluate.js";
 import { labelsOf, outputsOf } from "../train/step/loss.js";
-import type { TrainedModel } from "./model.js";
 
 /** Rows read at a time: a few steps of inference, and a bound on memory. */
 const BATCH_ROWS = 8 * INFERENCE_BATCH;

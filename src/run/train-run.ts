@@ -4,17 +4,17 @@ import type { Backend } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } from "../data/index.js";
+import { findCheckpoint } from "../saved/find-checkpoint.js";
+import { recordConfigFile } from "../saved/own-model.js";
+import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "../saved/run-directory.js";
 import { metricSettings } from "../train/evaluate.js";
 import { labelsOf } from "../train/step/loss.js";
 import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
-import { findCheckpoint } from "./find-checkpoint.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
-import { recordConfigFile } from "./own-model.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import { checkRunDirectory } from "./resume.js";
-import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "./run-directory.js";
 
 export interface TrainRunOptions {
   readonly config: Config;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { describeIssues } from "../config/issues.js";
 import { ConfigError } from "../errors.js";
-import { BACKEND_NAMES } from "../run/backend.js";
+import { BACKEND_NAMES } from "../saved/backend.js";
 
 const schema = z.strictObject({
   /** Default: the best on the validation split where one was measured, else the latest; a number is a step. */

@@ -6,7 +6,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
 import { prepareData } from "../data/index.js";
-import { loadConfig } from "../run/config-file.js";
+import { loadConfig } from "../saved/config-file.js";
 import { Trainer } from "../train/trainer.js";
 import { importPipeline } from "./import-config.js";
 import { ImportError } from "./import-error.js";

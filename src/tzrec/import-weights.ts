@@ -7,7 +7,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { plainOf, tableName } from "../features/schema/features.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { checkRunDirectory } from "../run/resume.js";
-import { CONFIG_COPY, writeJson } from "../run/run-directory.js";
+import { CONFIG_COPY, writeJson } from "../saved/run-directory.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { setNumbers, tensorOf } from "../train/parameter-memory.js";
 import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";

@@ -3,7 +3,7 @@ import { measureApart } from "../../bench/apart.js";
 import type { BenchResult } from "../../bench/measure.js";
 import { WORKLOADS } from "../../bench/workloads.js";
 import { PRECISIONS } from "../../graph/precision.js";
-import { selectBackend } from "../../run/backend.js";
+import { selectBackend } from "../../saved/backend.js";
 import { ceilingsLine, profileTable } from "../profile-table.js";
 import { bytes, count, table } from "../tables.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";

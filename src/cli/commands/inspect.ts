@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
 import { printGraph } from "../../graph/printer.js";
-import { loadConfig } from "../../run/config-file.js";
-import { findCheckpoint } from "../../run/find-checkpoint.js";
-import { describeModel } from "../../run/model.js";
-import { importOwnModel } from "../../run/own-model.js";
+import { loadConfig } from "../../saved/config-file.js";
+import { findCheckpoint } from "../../saved/find-checkpoint.js";
+import { describeModel } from "../../saved/model.js";
+import { importOwnModel } from "../../saved/own-model.js";
 import { rowsPerStep } from "../../train/step/gradient-accumulation.js";
 import {
   describedByConfig,

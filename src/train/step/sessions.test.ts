@@ -7,7 +7,7 @@ import { findLatest } from "../../checkpoint/index.js";
 import { type Config, resolveConfig } from "../../config/config.js";
 import { type PreparedData, prepareData } from "../../data/index.js";
 import { ConfigError } from "../../errors.js";
-import { openModel } from "../../run/model.js";
+import { openModel } from "../../saved/model.js";
 import { load } from "../../serve/predictor.js";
 import { evaluate, metricSettings } from "../evaluate.js";
 import { Trainer } from "../trainer.js";
