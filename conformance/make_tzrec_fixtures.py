@@ -1,4 +1,4 @@
-"""Writes src/import/fixtures/<config>.safetensors and logits.json: small models in PyTorch under the parameter names
+"""Writes src/tzrec/fixtures/<config>.safetensors and logits.json: small models in PyTorch under the parameter names
 that TorchEasyRec gives them, and their logits on a few rows, to hold `pairloom import tzrec --weights` against.
 
 The modules are written from the documentation of the models; only the names of their parameters are TorchEasyRec's.

@@ -12,7 +12,7 @@ import { importPipeline } from "./import-config.js";
 import { ImportError } from "./import-error.js";
 import { printConfig } from "./print-config.js";
 
-const fixtures = new URL("../import/fixtures/", import.meta.url).pathname;
+const fixtures = new URL("./fixtures/", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "pairloom-import-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -7,7 +7,7 @@ import { load } from "../serve/predictor.js";
 import { importPipeline } from "./import-config.js";
 import { importWeights } from "./import-weights.js";
 
-const fixtures = new URL("../import/fixtures/", import.meta.url).pathname;
+const fixtures = new URL("./fixtures/", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "pairloom-weights-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
