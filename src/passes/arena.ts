@@ -34,6 +34,7 @@ export function layOut(tenants: readonly Tenant[]): { offsets: number[]; size: n
   return { offsets, size: arena };
 }
 
-function align(size: number): number {
+/** Rounds a number of elements up to whole cache lines. */
+export function align(size: number): number {
   return Math.ceil(size / ALIGNMENT) * ALIGNMENT;
 }

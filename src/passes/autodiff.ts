@@ -1,6 +1,6 @@
 import { GraphError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
-import { type InputGradients, isSparse, type Node, type SparseGradient } from "../graph/op.js";
+import { isSparse, type Node, type SparseGradient } from "../graph/op.js";
 import { printNode } from "../graph/printer.js";
 import type { Tensor } from "../graph/tensor.js";
 import { add } from "../ops/arithmetic.js";
@@ -25,51 +25,60 @@ export interface Differentiated {
  * A tensor used several times gets the sum of its gradients, in the reverse order of the uses.
  */
 export function autodiff(graph: Graph, loss: string): Differentiated {
-  const target = graph.outputs.get(loss);
-  if (!target) {
-    throw new GraphError({
-      what: "the graph has no such output",
-      where: "autodiff",
-      got: loss,
-      expected: [...graph.outputs.keys()].join(", "),
-    });
-  }
   const builder = new GraphBuilder(graph);
-  const partials = new Map<Tensor, (Tensor | SparseGradient)[]>();
-  partials.set(target, [builder.apply(constant, [], { value: 1, shape: [1] })[0]]);
-
-  const total = (tensor: Tensor): Tensor | undefined => {
-    const parts = (partials.get(tensor) ?? []).filter((part): part is Tensor => !isSparse(part));
-    return parts.length > 1 ? builder.apply(add, parts, {})[0] : parts[0];
-  };
+  const partials: Partials = new Map();
+  partials.set(lossOf(graph, loss), [builder.apply(constant, [], { value: 1, shape: [1] })[0]]);
 
   const trained = dependsOnTraining(graph);
   const gradients: ParameterGradient[] = [];
   for (const node of [...graph.nodes].reverse()) {
-    if (node.op === parameter) {
-      const attrs = node.attrs as ParameterAttrs;
-      const [tensor] = node.outputs;
-      if (!attrs.trainable || !partials.has(tensor)) continue;
-      const sparse = (partials.get(tensor) ?? []).filter(isSparse);
-      gradients.unshift({ parameter: tensor, attrs, dense: total(tensor), sparse });
-      continue;
-    }
-    if (!trained.has(node) || !node.outputs.some((t) => partials.has(t))) continue;
-    if (!node.op.gradient) throw noGradient(node);
-    const inputGradients: InputGradients = node.op.gradient({
-      node,
-      inputs: node.inputs,
-      outputs: node.outputs,
-      attrs: node.attrs,
-      outputGradients: node.outputs.map(total),
-      apply: builder.apply,
-    });
-    node.inputs.forEach((input, i) => {
-      const gradient = inputGradients[i];
-      if (gradient) partials.set(input, [...(partials.get(input) ?? []), gradient]);
-    });
+    if (!trained.has(node) || !node.outputs.some((output) => partials.has(output))) continue;
+    if (node.op === parameter) gradients.unshift(parameterGradient(node, partials, builder));
+    else propagate(node, partials, builder);
   }
   return { graph: builder.finish(), gradients };
+}
+
+/** The gradients that reach a tensor, one for each use. */
+type Partials = Map<Tensor, (Tensor | SparseGradient)[]>;
+
+function lossOf(graph: Graph, loss: string): Tensor {
+  const target = graph.outputs.get(loss);
+  if (target) return target;
+  throw new GraphError({
+    what: "the graph has no such output",
+    where: "autodiff",
+    got: loss,
+    expected: [...graph.outputs.keys()].join(", "),
+  });
+}
+
+function parameterGradient(node: Node, partials: Partials, builder: GraphBuilder): ParameterGradient {
+  const [tensor] = node.outputs;
+  const sparse = (partials.get(tensor) ?? []).filter(isSparse);
+  return { parameter: tensor, attrs: node.attrs, dense: denseSum(tensor, partials, builder), sparse };
+}
+
+/** Hands the gradients of an equation's results on to its operands. */
+function propagate(node: Node, partials: Partials, builder: GraphBuilder): void {
+  if (!node.op.gradient) throw noGradient(node);
+  const gradients = node.op.gradient({
+    node,
+    inputs: node.inputs,
+    outputs: node.outputs,
+    attrs: node.attrs,
+    outputGradients: node.outputs.map((output) => denseSum(output, partials, builder)),
+    apply: builder.apply,
+  });
+  node.inputs.forEach((input, i) => {
+    const gradient = gradients[i];
+    if (gradient) partials.set(input, [...(partials.get(input) ?? []), gradient]);
+  });
+}
+
+function denseSum(tensor: Tensor, partials: Partials, builder: GraphBuilder): Tensor | undefined {
+  const parts = (partials.get(tensor) ?? []).filter((part): part is Tensor => !isSparse(part));
+  return parts.length > 1 ? builder.apply(add, parts, {})[0] : parts[0];
 }
 
 /** Silence here would leave a weight untrained. */

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { executionOf } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { type Tensor, width } from "../graph/tensor.js";
+import { type DType, isRow, type Tensor, width } from "../graph/tensor.js";
 import { concat } from "../ops/concat.js";
 import { input } from "../ops/sources.js";
 import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
@@ -43,60 +43,73 @@ export interface ProgramOutput {
 /** Writes a planned graph in the binary format of docs/design/program-format.md. */
 export function emit(plan: Plan): Program {
   const inputs = plan.graph.nodes.filter((node) => node.op === input);
-  const outputs = [...plan.graph.outputs];
-  const stages = plan.stages.map((stage) => ({
-    kind: stage.kind,
-    instructions: stage.steps.flatMap((step) => lower(step, plan, inputs)),
-  }));
-  const written = stages.filter((stage) => stage.instructions.length > 0);
-  const instructions = written.flatMap((stage) => stage.instructions);
-  const indexOf = new Map(plan.buffers.map((buffer, i) => [buffer, i]));
-
-  const body = new ProgramWriter();
-  for (const buffer of plan.buffers) writeBuffer(body, buffer);
-  for (const { attrs } of inputs) {
-    body.string(attrs.name);
-    body.u32(
-      DTYPES[attrs.type.dtype as keyof typeof DTYPES],
-      attrs.type.dtype === "f32" ? width(attrs.type) : 1,
-      attrs.limit,
-    );
-  }
-  for (const [name, tensor] of outputs) {
-    body.string(name);
-    writeOperand(body, plan.views.get(tensor)!, indexOf);
-  }
-  for (const { opcode, operands, attributes } of instructions) {
-    body.u32(opcode, operands.length, attributes.length);
-    for (const operand of operands) writeOperand(body, operand, indexOf);
-    body.f64(...attributes);
-  }
-  let first = 0;
-  for (const { kind, instructions: list } of written) {
-    body.u32(STAGE_KINDS[kind], first, list.length);
-    first += list.length;
-  }
-
-  const content = body.finish();
-  const program = new ProgramWriter();
-  program.u32(MAGIC, VERSION, HEADER_BYTES + content.length, crc32(content));
-  program.u32(plan.maxBatch, plan.tileRows, plan.groups);
-  program.u32(plan.buffers.length, inputs.length, outputs.length, instructions.length, written.length);
-  program.u32(plan.arenas.fixed, plan.arenas.partial, plan.arenas.tile, plan.arenas.batch);
-  program.bytes(content);
+  const stages = lowerStages(plan, inputs);
+  const content = writeContent(plan, inputs, stages);
   const named = (space: Space): string[] => plan.buffers.filter((b) => b.space === space).map((b) => b.name);
   return {
-    bytes: program.finish(),
+    bytes: withHeader(plan, inputs, stages, content),
     parameters: named("parameter"),
     scalars: named("scalar"),
     inputs: inputs.map(({ attrs }) => attrs.name),
-    outputs: outputs.map(([name, tensor]) => ({
+    outputs: [...plan.graph.outputs].map(([name, tensor]) => ({
       name,
       width: width(tensor),
-      per: tensor.shape[0] === "B" ? "row" : "step",
+      per: isRow(tensor) ? "row" : "step",
     })),
     maxBatch: plan.maxBatch,
   };
+}
+
+interface InstructionStage {
+  readonly kind: "tile" | "fixed";
+  readonly instructions: readonly Instruction[];
+}
+
+/** The stages as instructions, without those that have nothing to do. */
+function lowerStages(plan: Plan, inputs: readonly Node[]): InstructionStage[] {
+  const stages = plan.stages.map(({ kind, steps }) => ({
+    kind,
+    instructions: steps.flatMap((step) => lower(step, plan, inputs)),
+  }));
+  return stages.filter((stage) => stage.instructions.length > 0);
+}
+
+/** The sections after the header: buffers, inputs, outputs, instructions, stages. */
+function writeContent(plan: Plan, inputs: readonly Node[], stages: readonly InstructionStage[]): Uint8Array {
+  const out = new ProgramWriter();
+  const indexOf = new Map(plan.buffers.map((buffer, i) => [buffer, i]));
+  for (const buffer of plan.buffers) writeBuffer(out, buffer);
+  for (const node of inputs) writeInput(out, node);
+  for (const [name, tensor] of plan.graph.outputs) {
+    out.string(name);
+    writeOperand(out, plan.views.get(tensor)!, indexOf);
+  }
+  for (const { instructions } of stages) {
+    for (const instruction of instructions) writeInstruction(out, instruction, indexOf);
+  }
+  let first = 0;
+  for (const { kind, instructions } of stages) {
+    out.u32(STAGE_KINDS[kind], first, instructions.length);
+    first += instructions.length;
+  }
+  return out.finish();
+}
+
+function withHeader(
+  plan: Plan,
+  inputs: readonly Node[],
+  stages: readonly InstructionStage[],
+  content: Uint8Array,
+): Uint8Array {
+  const { buffers, graph, arenas } = plan;
+  const instructions = stages.reduce((count, stage) => count + stage.instructions.length, 0);
+  const out = new ProgramWriter();
+  out.u32(MAGIC, VERSION, HEADER_BYTES + content.length, crc32(content));
+  out.u32(plan.maxBatch, plan.tileRows, plan.groups);
+  out.u32(buffers.length, inputs.length, graph.outputs.size, instructions, stages.length);
+  out.u32(arenas.fixed, arenas.partial, arenas.tile, arenas.batch);
+  out.bytes(content);
+  return out.finish();
 }
 
 /** The instructions of one step: usually one; none for sources and for concatenations written in place. */
@@ -138,10 +151,25 @@ function writeBuffer(out: ProgramWriter, { space, dtype, width, offset, name }: 
   out.string(name);
 }
 
+function writeInput(out: ProgramWriter, { attrs: { name, type, limit } }: Node): void {
+  out.string(name);
+  out.u32(DTYPES[type.dtype as DType], type.dtype === "f32" ? width(type) : 1, limit);
+}
+
+function writeInstruction(
+  out: ProgramWriter,
+  { opcode, operands, attributes }: Instruction,
+  indexOf: ReadonlyMap<Buffer, number>,
+): void {
+  out.u32(opcode, operands.length, attributes.length);
+  for (const operand of operands) writeOperand(out, operand, indexOf);
+  out.f64(...attributes);
+}
+
 function writeOperand(
   out: ProgramWriter,
   { buffer, offset, dims }: View,
-  indexOf: Map<Buffer, number>,
+  indexOf: ReadonlyMap<Buffer, number>,
 ): void {
   out.u32(indexOf.get(buffer)!, offset, dims.length, ...dims);
 }

@@ -1,11 +1,10 @@
 import { executionOf, type Graph, producers } from "../graph/graph.js";
-import type { Node } from "../graph/op.js";
 import { type DType, innerDims, isRow, type Tensor, width } from "../graph/tensor.js";
-import { concat, slice } from "../ops/concat.js";
 import { parameter, scalar } from "../ops/sources.js";
-import { ALIGNMENT, layOut } from "./arena.js";
-import { type Stage, type Step, schedule } from "./schedule.js";
-import { VIEW_OPS } from "./views.js";
+import { ALIGNMENT, align, layOut } from "./arena.js";
+import { type Life, livesOf, type Span } from "./lifetimes.js";
+import { type Place, placeTensors } from "./places.js";
+import { type Stage, schedule } from "./schedule.js";
 
 /** Where a buffer lives; see docs/design/program-format.md. */
 export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
@@ -45,19 +44,6 @@ export interface Plan extends PlanOptions {
   readonly graph: Graph;
 }
 
-/** A place in a root tensor's memory. */
-interface Place {
-  readonly root: Tensor;
-  readonly offset: number;
-}
-
-interface Life {
-  first: number;
-  last: number;
-  /** The stages that touch it. */
-  readonly stages: Set<number>;
-}
-
 /**
  * Gives every tensor a view of a buffer. Slices and reshapes are views of their operand; the parts of a concatenation
  * are written into it by their producers; row tensors that one tile stage makes and uses live in the thread's tile
@@ -67,90 +53,109 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const stages = schedule(graph);
   const places = placeTensors(graph);
   const lives = livesOf(graph, stages, places);
-  const outputs = new Set([...graph.outputs.values()].map((tensor) => places.get(tensor)!.root));
+  const roots = rootsBySpace(graph, places, lives);
+
+  const stagesOf = (root: Tensor): Span => lives.get(root)!.stages;
+  const instructionsOf = (root: Tensor): Span => lives.get(root)!.instructions;
+  const bound = boundBuffers(graph, roots.bound);
+  const fixed = layOutSpace("fixed", roots.fixed, 1, stagesOf);
+  const tile = layOutSpace("tile", roots.tile, options.tileRows, instructionsOf);
+  const batch = layOutSpace("batch", roots.batch, options.maxBatch, stagesOf);
+  const partial = partialBuffers(graph, roots.fixed);
+
+  const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers];
+  return {
+    ...options,
+    graph,
+    stages,
+    buffers: [...spaces, partial.buffers].flatMap((buffers) => [...buffers.values()]),
+    arenas: { fixed: fixed.size, partial: partial.size, tile: tile.size, batch: batch.size },
+    views: viewsOf(places, new Map(spaces.flatMap((buffers) => [...buffers]))),
+    partials: partialViews(partial.buffers),
+  };
+}
+
+/** The tensors with memory of their own, by where that lies; parameters and scalars are bound by the caller. */
+interface Roots {
+  readonly bound: readonly Tensor[];
+  readonly fixed: readonly Tensor[];
+  readonly tile: readonly Tensor[];
+  readonly batch: readonly Tensor[];
+}
+
+function rootsBySpace(
+  graph: Graph,
+  places: ReadonlyMap<Tensor, Place>,
+  lives: ReadonlyMap<Tensor, Life>,
+): Roots {
   const made = producers(graph);
+  const roots: Record<keyof Roots, Tensor[]> = { bound: [], fixed: [], tile: [], batch: [] };
+  for (const root of new Set([...places.values()].map((place) => place.root))) {
+    const { op } = made.get(root)!;
+    const { first, last } = lives.get(root)!.stages;
+    if (op === parameter || op === scalar) roots.bound.push(root);
+    else if (!isRow(root)) roots.fixed.push(root);
+    else roots[first === last ? "tile" : "batch"].push(root);
+  }
+  return roots;
+}
 
-  const buffers: Buffer[] = [];
-  const arenas = { fixed: 0, partial: 0, tile: 0, batch: 0 };
-  const bufferOf = new Map<Tensor, Buffer>();
-  const add = (key: Tensor, buffer: Buffer, to = bufferOf): void => {
-    buffers.push(buffer);
-    to.set(key, buffer);
+function boundBuffers(graph: Graph, roots: readonly Tensor[]): Map<Tensor, Buffer> {
+  const made = producers(graph);
+  const bufferOf = (root: Tensor): Buffer => {
+    const { op, attrs } = made.get(root)!;
+    const space = op === parameter ? "parameter" : "scalar";
+    return { space, dtype: root.dtype, width: width(root), offset: 0, name: attrs.name };
   };
+  return new Map(roots.map((root) => [root, bufferOf(root)]));
+}
 
-  const arena = (
-    space: "fixed" | "tile" | "batch",
-    roots: Tensor[],
-    rows: number,
-    instructionTime: boolean,
-  ): void => {
-    const tenants = roots.map((root) => {
-      const { first, last, stages: touched } = lives.get(root)!;
-      const end = outputs.has(root) ? Number.POSITIVE_INFINITY : 0;
-      const span = instructionTime
-        ? { first, last }
-        : { first: Math.min(...touched), last: Math.max(...touched) };
-      return { size: rows * rowWidth(root), first: span.first, last: Math.max(span.last, end) };
-    });
-    const { offsets, size } = layOut(tenants);
-    arenas[space] = size;
-    roots.forEach((root, i) => {
-      add(root, { space, dtype: root.dtype, width: rowWidth(root), offset: offsets[i], name: "" });
-    });
+interface Laid {
+  readonly buffers: Map<Tensor, Buffer>;
+  /** Elements of the arena. */
+  readonly size: number;
+}
+
+function layOutSpace(
+  space: "fixed" | "tile" | "batch",
+  roots: readonly Tensor[],
+  rows: number,
+  spanOf: (root: Tensor) => Span,
+): Laid {
+  const { offsets, size } = layOut(roots.map((root) => ({ size: rows * rowWidth(root), ...spanOf(root) })));
+  const bufferOf = (root: Tensor, i: number): Buffer => {
+    return { space, dtype: root.dtype, width: rowWidth(root), offset: offsets[i], name: "" };
   };
+  return { buffers: new Map(roots.map((root, i) => [root, bufferOf(root, i)])), size };
+}
 
-  const roots = [...new Set([...places.values()].map((place) => place.root))];
-  const isLocal = (root: Tensor): boolean => lives.get(root)!.stages.size === 1 && !outputs.has(root);
+/** The partial results of the reductions, which live side by side. */
+function partialBuffers(graph: Graph, roots: readonly Tensor[]): Laid {
+  const made = producers(graph);
+  const buffers = new Map<Tensor, Buffer>();
+  let size = 0;
   for (const root of roots) {
-    const node = made.get(root)!;
-    if (node.op !== parameter && node.op !== scalar) continue;
-    add(root, {
-      space: node.op === parameter ? "parameter" : "scalar",
-      dtype: root.dtype,
-      width: width(root),
-      offset: 0,
-      name: node.attrs.name,
-    });
-  }
-  const computed = roots.filter((root) => !bufferOf.has(root));
-  arena(
-    "fixed",
-    computed.filter((root) => !isRow(root)),
-    1,
-    false,
-  );
-  arena(
-    "tile",
-    computed.filter((root) => isRow(root) && isLocal(root)),
-    options.tileRows,
-    true,
-  );
-  arena(
-    "batch",
-    computed.filter((root) => isRow(root) && !isLocal(root)),
-    options.maxBatch,
-    false,
-  );
-
-  const partialBuffers = new Map<Tensor, Buffer>();
-  for (const root of computed) {
     if (executionOf(made.get(root)!) !== "reduces") continue;
-    add(
-      root,
-      { space: "partial", dtype: "f32", width: width(root), offset: arenas.partial, name: "" },
-      partialBuffers,
-    );
-    arenas.partial += Math.ceil(width(root) / ALIGNMENT) * ALIGNMENT;
+    buffers.set(root, { space: "partial", dtype: "f32", width: width(root), offset: size, name: "" });
+    size += align(width(root));
   }
+  return { buffers, size };
+}
 
-  const views = new Map<Tensor, View>();
-  for (const [tensor, { root, offset }] of places) {
-    views.set(tensor, { buffer: bufferOf.get(root)!, offset, dims: dimsOf(tensor) });
-  }
-  const partials = new Map<Tensor, View>();
-  for (const [tensor, buffer] of partialBuffers)
-    partials.set(tensor, { buffer, offset: 0, dims: dimsOf(tensor) });
-  return { ...options, stages, buffers, arenas, views, partials, graph };
+function viewsOf(
+  places: ReadonlyMap<Tensor, Place>,
+  buffers: ReadonlyMap<Tensor, Buffer>,
+): Map<Tensor, View> {
+  const viewOf = (tensor: Tensor, { root, offset }: Place): View => {
+    return { buffer: buffers.get(root)!, offset, dims: dimsOf(tensor) };
+  };
+  return new Map([...places].map(([tensor, place]) => [tensor, viewOf(tensor, place)]));
+}
+
+function partialViews(buffers: ReadonlyMap<Tensor, Buffer>): Map<Tensor, View> {
+  return new Map(
+    [...buffers].map(([tensor, buffer]) => [tensor, { buffer, offset: 0, dims: dimsOf(tensor) }]),
+  );
 }
 
 /** An id or bag takes one column; see `rowWidth` for the room. */
@@ -160,6 +165,12 @@ function dimsOf(tensor: Tensor): readonly number[] {
 }
 
 /**
+ * Rows that are a multiple of 2 KiB apart fall into one or two sets of the first-level cache, which then holds fewer
+ * of them than a matrix product reads side by side: one line more spreads them.
+ */
+const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
+
+/**
  * Elements a row of a buffer. Wide rows are padded to whole cache lines, so that every row of every tile starts
  * aligned; a bag takes 24 bytes.
  */
@@ -167,60 +178,8 @@ function rowWidth(root: Tensor): number {
   if (root.dtype === "bag") return 6;
   const elements = width(root);
   if (!isRow(root) || elements <= ALIGNMENT) return elements;
-  const padded = Math.ceil(elements / ALIGNMENT) * ALIGNMENT;
+  const padded = align(elements);
   return padded % SAME_SET === 0 ? padded + ALIGNMENT : padded;
-}
-
-/**
- * Rows that are a multiple of 2 KiB apart fall into one or two sets of the first-level cache, which then holds fewer
- * of them than a matrix product reads side by side: one line more spreads them.
- */
-const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
-
-/** Which memory each tensor shows: its own, its operand's (views), or a concatenation's (its parts). */
-function placeTensors(graph: Graph): Map<Tensor, Place> {
-  const places = new Map<Tensor, Place>();
-  const movedInto = new Map<Tensor, Place>();
-  for (const node of graph.nodes) {
-    if (VIEW_OPS.has(node.op)) places.set(node.outputs[0], viewPlace(node, places));
-    else for (const output of node.outputs) places.set(output, { root: output, offset: 0 });
-    if (node.op === concat) placeParts(node, places, movedInto, graph);
-  }
-  // A root that moved takes along everything that shows it; a concatenation may itself be a part of another.
-  const settle = ({ root, offset }: Place): Place => {
-    const target = movedInto.get(root);
-    return target ? settle({ root: target.root, offset: target.offset + offset }) : { root, offset };
-  };
-  return new Map([...places].map(([tensor, place]) => [tensor, settle(place)]));
-}
-
-function viewPlace(node: Node, places: Map<Tensor, Place>): Place {
-  const [input] = node.inputs;
-  const { root, offset } = places.get(input)!;
-  if (node.op !== slice) return { root, offset };
-  const rest = innerDims(input)
-    .slice(1)
-    .reduce((product, dim) => product * dim, 1);
-  return { root, offset: offset + node.attrs.start * rest };
-}
-
-/** Moves each part that has memory of its own, all of which it fills, into the concatenation's. */
-function placeParts(
-  node: Node,
-  places: Map<Tensor, Place>,
-  movedInto: Map<Tensor, Place>,
-  graph: Graph,
-): void {
-  let offset = 0;
-  const outputs = new Set(graph.outputs.values());
-  for (const part of node.inputs) {
-    const { root } = places.get(part)!;
-    const whole = width(part) === width(root);
-    if (whole && isRow(root) && !movedInto.has(root) && !outputs.has(root)) {
-      movedInto.set(root, { root: node.outputs[0], offset });
-    }
-    offset += width(part);
-  }
 }
 
 /** The parts of a concatenation that were not written in place and have to be copied. */
@@ -233,34 +192,4 @@ export function isInPlace(
   const from = views.get(part)!;
   const to = views.get(result)!;
   return from.buffer === to.buffer && from.offset === to.offset + offset;
-}
-
-/** When each root is first written and last read, in instructions and in stages. */
-function livesOf(graph: Graph, stages: readonly Stage[], places: Map<Tensor, Place>): Map<Tensor, Life> {
-  const lives = new Map<Tensor, Life>();
-  const touch = (tensor: Tensor, time: number, stage: number): void => {
-    const { root } = places.get(tensor)!;
-    const life = lives.get(root) ?? { first: time, last: time, stages: new Set() };
-    life.first = Math.min(life.first, time);
-    life.last = Math.max(life.last, time);
-    life.stages.add(stage);
-    lives.set(root, life);
-  };
-  let time = 0;
-  stages.forEach(({ steps }, stage) => {
-    for (const step of steps) {
-      for (const tensor of touchedBy(step)) touch(tensor, time, stage);
-      time++;
-    }
-  });
-  for (const tensor of graph.outputs.values()) touch(tensor, time, stages.length);
-  for (const node of graph.nodes) {
-    if (executionOf(node) === "source" && !isRow(node.outputs[0])) touch(node.outputs[0], 0, 0);
-  }
-  return lives;
-}
-
-function touchedBy({ kind, node }: Step): readonly Tensor[] {
-  if (kind === "combine") return node.outputs;
-  return executionOf(node) === "reduces" ? node.inputs : [...node.inputs, ...node.outputs];
 }

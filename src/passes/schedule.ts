@@ -30,52 +30,63 @@ const START: Position = { phase: -1, level: 0 };
  * every reader of the old value; updates that share what one of them changes keep the order of the graph.
  */
 export function schedule(graph: Graph): Stage[] {
-  const ready = new Map<Tensor, Position>();
-  const stages = new Map<string, { position: Position; steps: Step[] }>();
-  const place = (position: Position, step: Step): void => {
-    const key = `${position.phase}.${position.level}`;
-    const stage = stages.get(key) ?? { position, steps: [] };
-    stage.steps.push(step);
-    stages.set(key, stage);
-  };
-  const run = (node: Node, position: Position): void => {
-    const reduces = executionOf(node) === "reduces";
-    place(position, { kind: "node", node });
-    if (reduces) place({ phase: position.phase, level: 1 }, { kind: "combine", node });
-    for (const output of node.outputs)
-      ready.set(output, reduces ? { phase: position.phase, level: 1 } : position);
-  };
+  const timetable: Timetable = { ready: new Map(), positions: new Map(), stages: new Map() };
+  const updates = graph.nodes.filter((node) => mutated(node).length > 0);
+  for (const node of graph.nodes) if (mutated(node).length === 0) placeNode(node, timetable);
+  placeUpdates(updates, consumers(graph), timetable);
+  return [...timetable.stages.values()]
+    .sort((a, b) => a.position.phase - b.position.phase || a.position.level - b.position.level)
+    .map(({ position, steps }) => ({ kind: position.level === 0 ? "tile" : "fixed", steps }));
+}
 
-  const updates: Node[] = [];
-  const positions = new Map<Node, Position>();
-  for (const node of graph.nodes) {
-    if (mutated(node).length > 0) {
-      updates.push(node);
-      continue;
-    }
-    const position = executionOf(node) === "fixed" ? fixedPosition(node, ready) : rowPosition(node, ready);
-    positions.set(node, position);
-    const source = executionOf(node) === "source";
-    if (source && !isRow(node.outputs[0])) for (const output of node.outputs) ready.set(output, START);
-    else if (VIEW_OPS.has(node.op)) ready.set(node.outputs[0], viewReady(node, ready, position));
-    else run(node, position);
-  }
+interface Timetable {
+  /** When the value of a tensor can be read. */
+  readonly ready: Map<Tensor, Position>;
+  readonly positions: Map<Node, Position>;
+  readonly stages: Map<string, { readonly position: Position; readonly steps: Step[] }>;
+}
 
-  const uses = consumers(graph);
+/** Places an equation that changes no operand. Views and bound memory take no step. */
+function placeNode(node: Node, timetable: Timetable): void {
+  const { ready, positions } = timetable;
+  const position = executionOf(node) === "fixed" ? fixedPosition(node, ready) : rowPosition(node, ready);
+  const done = readyPosition(node, ready, position);
+  positions.set(node, position);
+  for (const output of node.outputs) ready.set(output, done);
+  if (isBound(node) || VIEW_OPS.has(node.op)) return;
+  addStep(timetable, position, { kind: "node", node });
+  if (executionOf(node) === "reduces") addStep(timetable, done, { kind: "combine", node });
+}
+
+/** Places updates in place, in the order of the graph. */
+function placeUpdates(
+  updates: readonly Node[],
+  uses: ReadonlyMap<Tensor, readonly Node[]>,
+  timetable: Timetable,
+): void {
+  const { ready, positions } = timetable;
   const changed = new Map<Tensor, Position>();
   for (const node of updates) {
     const readers = mutated(node).flatMap((tensor) => readersOf(tensor, uses));
     const read = readers.flatMap((reader) => (reader === node ? [] : (positions.get(reader) ?? [])));
     const written = node.inputs.flatMap((tensor) => changed.get(tensor) ?? []);
     const position = [fixedPosition(node, ready), ...[...read, ...written].map(next)].reduce(later);
-    place(position, { kind: "node", node });
+    addStep(timetable, position, { kind: "node", node });
     positions.set(node, position);
     for (const tensor of mutated(node)) changed.set(tensor, position);
   }
+}
 
-  return [...stages.values()]
-    .sort((a, b) => a.position.phase - b.position.phase || a.position.level - b.position.level)
-    .map(({ position, steps }) => ({ kind: position.level === 0 ? "tile" : "fixed", steps }));
+function addStep({ stages }: Timetable, position: Position, step: Step): void {
+  const key = `${position.phase}.${position.level}`;
+  const stage = stages.get(key) ?? { position, steps: [] };
+  stage.steps.push(step);
+  stages.set(key, stage);
+}
+
+/** Memory that the caller binds before the first stage. */
+function isBound(node: Node): boolean {
+  return executionOf(node) === "source" && !isRow(node.outputs[0]);
 }
 
 /** The equations that read a tensor's memory, be it through views. */
@@ -102,9 +113,11 @@ function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
   return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, next(START));
 }
 
-/** A view is ready when what it shows is. */
-function viewReady(node: Node, ready: Map<Tensor, Position>, position: Position): Position {
-  return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;
+/** When the results of an equation at `position` can be read: those of a reduction once they are combined. */
+function readyPosition(node: Node, ready: Map<Tensor, Position>, position: Position): Position {
+  if (isBound(node)) return START;
+  if (VIEW_OPS.has(node.op)) return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;
+  return executionOf(node) === "reduces" ? { phase: position.phase, level: 1 } : position;
 }
 
 function next({ phase, level }: Position): Position {

@@ -1,0 +1,55 @@
+import { executionOf, type Graph } from "../graph/graph.js";
+import { isRow, type Tensor } from "../graph/tensor.js";
+import type { Place } from "./places.js";
+import type { Stage, Step } from "./schedule.js";
+
+/** From `first` to `last`, both included. */
+export interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** When memory is first written and last read, in instructions and in stages. */
+export interface Life {
+  readonly instructions: Span;
+  readonly stages: Span;
+}
+
+/** The life of every root. An output lives beyond the last stage. */
+export function livesOf(
+  graph: Graph,
+  stages: readonly Stage[],
+  places: ReadonlyMap<Tensor, Place>,
+): Map<Tensor, Life> {
+  const lives = new Map<Tensor, Life>();
+  const touch = (tensor: Tensor, instruction: number, stage: number): void => {
+    const { root } = places.get(tensor)!;
+    const life = lives.get(root);
+    lives.set(root, {
+      instructions: extend(life?.instructions, instruction),
+      stages: extend(life?.stages, stage),
+    });
+  };
+  let instruction = 0;
+  stages.forEach(({ steps }, stage) => {
+    for (const step of steps) {
+      for (const tensor of touchedBy(step)) touch(tensor, instruction, stage);
+      instruction++;
+    }
+  });
+  for (const tensor of graph.outputs.values()) touch(tensor, instruction, stages.length);
+  for (const node of graph.nodes) {
+    if (executionOf(node) === "source" && !isRow(node.outputs[0])) touch(node.outputs[0], 0, 0);
+  }
+  return lives;
+}
+
+function extend(span: Span | undefined, time: number): Span {
+  if (!span) return { first: time, last: time };
+  return { first: Math.min(span.first, time), last: Math.max(span.last, time) };
+}
+
+function touchedBy({ kind, node }: Step): readonly Tensor[] {
+  if (kind === "combine") return node.outputs;
+  return executionOf(node) === "reduces" ? node.inputs : [...node.inputs, ...node.outputs];
+}

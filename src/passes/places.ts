@@ -1,0 +1,57 @@
+import type { Graph } from "../graph/graph.js";
+import type { Node } from "../graph/op.js";
+import { innerDims, isRow, type Tensor, width } from "../graph/tensor.js";
+import { concat, slice } from "../ops/concat.js";
+import { VIEW_OPS } from "./views.js";
+
+/** A place in a root tensor's memory. */
+export interface Place {
+  readonly root: Tensor;
+  readonly offset: number;
+}
+
+/** Which memory each tensor shows: its own, its operand's (views), or a concatenation's (its parts). */
+export function placeTensors(graph: Graph): Map<Tensor, Place> {
+  const places = new Map<Tensor, Place>();
+  const movedInto = new Map<Tensor, Place>();
+  for (const node of graph.nodes) {
+    if (VIEW_OPS.has(node.op)) places.set(node.outputs[0], viewPlace(node, places));
+    else for (const output of node.outputs) places.set(output, { root: output, offset: 0 });
+    if (node.op === concat) placeParts(node, places, movedInto, graph);
+  }
+  // A root that moved takes along everything that shows it; a concatenation may itself be a part of another.
+  const settle = ({ root, offset }: Place): Place => {
+    const target = movedInto.get(root);
+    return target ? settle({ root: target.root, offset: target.offset + offset }) : { root, offset };
+  };
+  return new Map([...places].map(([tensor, place]) => [tensor, settle(place)]));
+}
+
+function viewPlace(node: Node, places: Map<Tensor, Place>): Place {
+  const [input] = node.inputs;
+  const { root, offset } = places.get(input)!;
+  if (node.op !== slice) return { root, offset };
+  const rest = innerDims(input)
+    .slice(1)
+    .reduce((product, dim) => product * dim, 1);
+  return { root, offset: offset + node.attrs.start * rest };
+}
+
+/** Moves each part that has memory of its own, all of which it fills, into the concatenation's. */
+function placeParts(
+  node: Node,
+  places: Map<Tensor, Place>,
+  movedInto: Map<Tensor, Place>,
+  graph: Graph,
+): void {
+  let offset = 0;
+  const outputs = new Set(graph.outputs.values());
+  for (const part of node.inputs) {
+    const { root } = places.get(part)!;
+    const whole = width(part) === width(root);
+    if (whole && isRow(root) && !movedInto.has(root) && !outputs.has(root)) {
+      movedInto.set(root, { root: node.outputs[0], offset });
+    }
+    offset += width(part);
+  }
+}
