@@ -15,8 +15,9 @@ function specMix(h: bigint): bigint {
 }
 function specDraw(seed: bigint, stream: bigint, step: bigint, index: bigint): bigint {
   const k0 = specMix((seed & MASK) ^ specMix((seed >> 32n) + 0x9e3779b9n) ^ specMix(stream + 0x85ebca6bn));
-  const k1 = specMix(k0 ^ specMix((step & MASK) + 0xc2b2ae35n) ^ specMix((step >> 32n) + 0x27d4eb2fn));
-  return specMix(specMix(index ^ k0) + k1);
+  let k1 = specMix(k0 ^ specMix((step & MASK) + 0xc2b2ae35n) ^ specMix((step >> 32n) + 0x27d4eb2fn));
+  if (index >> 32n > 0n) k1 = specMix(k1 ^ specMix((index >> 32n) + 0x165667b1n));
+  return specMix(specMix((index & MASK) ^ k0) + k1);
 }
 
 describe("draw", () => {
@@ -25,12 +26,24 @@ describe("draw", () => {
 
   it("is the draw of the specification", () => {
     fc.assert(
-      fc.property(u53, u32, u53, u32, (seed, stream, step, index) => {
+      fc.property(u53, u32, u53, u53, (seed, stream, step, index) => {
         const expected = specDraw(BigInt(seed), BigInt(stream), BigInt(step), BigInt(index));
         expect(draw(drawKey(seed, stream, step), index)).toBe(Number(expected));
       }),
       { numRuns: 1000 },
     );
+  });
+
+  // The same words stand in native/tests/random_test.cc: the twins agree.
+  it.each([
+    [0, 0xd9aab17a],
+    [2 ** 32 - 1, 0x7d2250bd],
+    [2 ** 32, 0x30d4d05a],
+    [2 ** 32 + 1, 0xe3a41b3a],
+    [2 ** 40 + 12345, 0x09f1801b],
+    [2 ** 53 - 1, 0x334e3311],
+  ])("has the word of the native core at index %i", (index, word) => {
+    expect(draw(drawKey(1, 2, 3), index)).toBe(word);
   });
 
   it("mixes without collisions: consecutive integers give distinct words", () => {
@@ -47,6 +60,7 @@ describe("draw", () => {
       draw(drawKey(1, 2, 4), 4),
       draw(drawKey(1, 2, 3 + 2 ** 32), 4),
       draw(drawKey(1, 2, 3), 5),
+      draw(drawKey(1, 2, 3), 4 + 2 ** 32),
     ];
     expect(new Set(words).size).toBe(words.length);
   });
@@ -75,6 +89,20 @@ const WALKS: [string, (i: number) => number][] = [
     (
       (key) => (i: number) =>
         draw(key, i)
+    )(drawKey(7, 1, 0)),
+  ],
+  [
+    "index across 2^32",
+    (
+      (key) => (i: number) =>
+        draw(key, 2 ** 32 - 2 ** 15 + i)
+    )(drawKey(7, 1, 0)),
+  ],
+  [
+    "upper half of the index",
+    (
+      (key) => (i: number) =>
+        draw(key, i * 2 ** 32)
     )(drawKey(7, 1, 0)),
   ],
   ["step", (i) => draw(drawKey(7, 1, i), 0)],

@@ -23,9 +23,10 @@ export function drawKey(seed: number, stream: number, step: number): DrawKey {
   return { k0, k1 };
 }
 
-/** A uniform u32. */
+/** A uniform u32; the index is an integer below 2^53. */
 export function draw(key: DrawKey, index: number): number {
-  return mix((mix((index ^ key.k0) >>> 0) + key.k1) >>> 0);
+  const k1 = index < 2 ** 32 ? key.k1 : mix(key.k1 ^ mix((high(index) + 0x165667b1) >>> 0));
+  return mix((mix((index ^ key.k0) >>> 0) + k1) >>> 0);
 }
 
 /** A float in [0, 1) with 24 random bits, exact in float32. */

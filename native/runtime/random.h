@@ -4,11 +4,15 @@
 
 #include <cstdint>
 
-#include "cpu/kernels/kernels.h"
+#include "runtime/inline.h"
 
 namespace pairloom {
 
-constexpr uint32_t mix(uint32_t h) {
+struct RandomKey {
+  uint32_t k0, k1;
+};
+
+PAIRLOOM_INLINE constexpr uint32_t mix(uint32_t h) {
   h ^= h >> 16;
   h *= 0x21f0aaadu;
   h ^= h >> 15;
@@ -25,6 +29,14 @@ constexpr RandomKey random_key(uint64_t seed, uint32_t stream, uint64_t step) {
   return {k0, k1};
 }
 
-constexpr uint32_t draw(RandomKey key, uint32_t index) { return mix(mix(index ^ key.k0) + key.k1); }
+// The key of the draws whose indices have this one's upper 32 bits, by the lower 32 bits of an index.
+PAIRLOOM_INLINE constexpr RandomKey key_at(RandomKey key, uint64_t index) {
+  const uint32_t high = static_cast<uint32_t>(index >> 32);
+  return high == 0 ? key : RandomKey{key.k0, mix(key.k1 ^ mix(high + 0x165667b1u))};
+}
+
+constexpr uint32_t draw(RandomKey key, uint64_t index) {
+  return mix(mix(static_cast<uint32_t>(index) ^ key.k0) + key_at(key, index).k1);
+}
 
 }  // namespace pairloom

@@ -137,7 +137,7 @@ void broadcast_columns(ConstRows x, Rows y, uint32_t rows, uint32_t n) {
 void dropout(ConstRows x, Rows y, uint32_t rows, uint32_t n, RandomKey key, uint64_t first_index,
              uint32_t threshold, float keep_scale) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
-    const bool kept = draw(key, static_cast<uint32_t>(first_index + uint64_t(r) * n + c)) >= threshold;
+    const bool kept = draw(key, first_index + uint64_t(r) * n + c) >= threshold;
     y.row(r)[c] = kept ? x.row(r)[c] * keep_scale : 0.0f;
   });
 }
@@ -384,8 +384,8 @@ uint16_t round_by(float x, TableFormat format, uint32_t random) {
   return uint16_t(sign | (beyond || share + noise >= 1 ? high : low));
 }
 void round_stochastically(const float* from, uint16_t* to, size_t n, TableFormat format, RandomKey key,
-                          uint32_t first_index) {
-  for (size_t i = 0; i < n; ++i) to[i] = round_by(from[i], format, draw(key, first_index + uint32_t(i)));
+                          uint64_t first_index) {
+  for (size_t i = 0; i < n; ++i) to[i] = round_by(from[i], format, draw(key, first_index + i));
 }
 
 void embedding(ConstTable table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y, uint32_t rows) {

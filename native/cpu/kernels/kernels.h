@@ -6,9 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// Always inlined: the sources of several instruction sets include this file, and an out-of-line copy that the
-// linker picks from one of them would run instructions that another machine lacks.
-#define PAIRLOOM_INLINE inline __attribute__((always_inline))
+#include "runtime/inline.h"
+#include "runtime/random.h"
 
 namespace pairloom {
 
@@ -57,10 +56,6 @@ enum class TableFormat : uint32_t { kFloat, kFloat16, kBfloat16 };
 struct ConstTable {
   const void* data;
   TableFormat format;
-};
-
-struct RandomKey {
-  uint32_t k0, k1;
 };
 
 // A layer of a compressed interaction network: rows of x [maps][dim], x0 [fields][dim] and y [units][dim], and the
@@ -184,7 +179,7 @@ struct KernelTable {
   // first_index + i (docs/design/program-format.md, "16-bit tables").
   void (*widen)(const uint16_t* from, float* to, size_t n, TableFormat format);
   void (*round_stochastically)(const float* from, uint16_t* to, size_t n, TableFormat format, RandomKey key,
-                               uint32_t first_index);
+                               uint64_t first_index);
 
   // Optimizers over n contiguous elements.
   void (*sgd)(float* w, const float* g, size_t n, float lr, float l2);

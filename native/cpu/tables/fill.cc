@@ -43,14 +43,13 @@ double small_cos(double x) {
   return 1 + sum;
 }
 
-// Element i.
-float initial_value(size_t i, const Fill& spec, RandomKey key) {
+float initial_value(uint64_t i, const Fill& spec, RandomKey key) {
   switch (spec.kind) {
     case FillKind::kConstant: return float(spec.a);
-    case FillKind::kUniform: return float(spec.a + (spec.b - spec.a) * unit(draw(key, uint32_t(i))));
+    case FillKind::kUniform: return float(spec.a + (spec.b - spec.a) * unit(draw(key, i)));
     case FillKind::kNormal: break;
   }
-  return float(spec.a + spec.b * box_muller(draw(key, uint32_t(2 * i)), draw(key, uint32_t(2 * i + 1))));
+  return float(spec.a + spec.b * box_muller(draw(key, 2 * i), draw(key, 2 * i + 1)));
 }
 
 // set(i, value) for every element.
@@ -61,7 +60,7 @@ void fill_elements(size_t count, const Fill& spec, uint32_t threads, const Set& 
   Pool pool(uint32_t(std::min<size_t>(threads, chunks > 0 ? chunks : 1)));
   pool.run(uint32_t(chunks), [&](uint32_t chunk, uint32_t) {
     const size_t begin = chunk * kChunk, end = std::min(begin + kChunk, count);
-    for (size_t i = begin; i < end; ++i) set(i, initial_value(i, spec, key));
+    for (size_t i = begin; i < end; ++i) set(i, initial_value(spec.first + i, spec, key));
   });
 }
 

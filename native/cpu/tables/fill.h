@@ -21,6 +21,7 @@ struct Fill {
   double a, b;
   uint64_t seed;
   uint32_t stream;
+  uint64_t first = 0;  // index of the first of the values
 };
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads);

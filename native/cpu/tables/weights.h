@@ -15,7 +15,7 @@ void prefetch_elements(const Element* data, size_t count) {
 inline void prefetch_floats(const float* data, size_t count) { prefetch_elements(data, count); }
 
 // Rows in f32 are updated in place. Rows of 16-bit numbers are widened, updated in f32 and rounded back: element d of row
-// r by the draw of index r * D + d (it fits 32 bits, as the table does).
+// r by the draw of index r * D + d.
 class TableWeights {
  public:
   TableWeights(const BoundInstruction& instruction, const TableLayout& layout, Worker& worker)
@@ -38,7 +38,7 @@ class TableWeights {
     const TableFormat format = table_format(table_.dtype);
     kernels_.widen(halves() + begin, widened_.data(), size, format);
     step(widened_.data());
-    kernels_.round_stochastically(widened_.data(), halves() + begin, size, format, key_, uint32_t(begin));
+    kernels_.round_stochastically(widened_.data(), halves() + begin, size, format, key_, begin);
   }
 
  private:
