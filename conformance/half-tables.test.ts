@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Backend } from "../src/backends/backend.js";
+import type { Backend, Memory } from "../src/backends/backend.js";
 import { referenceBackend } from "../src/backends/reference/backend.js";
+import { memoryOf, valuesOf } from "../src/backends/testing.js";
 import type { Column } from "../src/columns/columns.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { f32, type Tensor } from "../src/graph/tensor.js";
@@ -76,10 +77,8 @@ function floats(values: Uint16Array, dtype: HalfDtype): Float32Array {
   return to;
 }
 
-function startTable(backend: Backend, dtype: HalfDtype, values: Float32Array): Uint16Array {
-  const table = backend.allocate(TABLE * DIM, dtype) as Uint16Array;
-  table.set(halves(values, dtype));
-  return table;
+function startTable(backend: Backend, dtype: HalfDtype, values: Float32Array): Memory {
+  return memoryOf(backend, halves(values, dtype), dtype);
 }
 
 describe.each(BACKENDS)("$name", ({ use }) => {
@@ -95,7 +94,7 @@ describe.each(BACKENDS)("$name", ({ use }) => {
         const graph = sgdGraph(dtype, everyRow);
         const executable = backend.compile(graph, new Map([["table", table]]), { maxBatch: ROWS, threads });
         const result = executable.runSync(step(4, -1));
-        expect(Array.from(table)).toEqual(expected);
+        expect(Array.from(valuesOf(table))).toEqual(expected);
         // Lookups read the weights of before the step.
         const before = Array.from(ID_OF).flatMap((id) => [...WEIGHTS.subarray(id * DIM, (id + 1) * DIM)]);
         expect(Array.from(result.get("looked up")!)).toEqual(before);
@@ -127,9 +126,10 @@ describe.each(BACKENDS)("$name", ({ use }) => {
       const steps = 64;
       for (let i = 0; i < steps; i++)
         executable.runSync({ ...step(i, -1, columns), count: TABLE, batch: TABLE });
-      const moved = floats(table, dtype).reduce((sum, w) => sum + w - 1, 0) / table.length;
+      const moved =
+        floats(valuesOf(table) as Uint16Array, dtype).reduce((sum, w) => sum + w - 1, 0) / table.elements;
       // A step moves a weight by `distance` with probability 1/16; five standard deviations of the mean.
-      const deviation = (distance * Math.sqrt((steps * 15) / 256)) / Math.sqrt(table.length);
+      const deviation = (distance * Math.sqrt((steps * 15) / 256)) / Math.sqrt(table.elements);
       expect(Math.abs(moved - (steps * distance) / 16)).toBeLessThan(5 * deviation);
     });
   });
@@ -161,10 +161,10 @@ describe.each(ISAS)("native %s", (isa) => {
         const graph = simplify(g.finish());
         const parameters = new Parameters(backend, parametersOf(graph));
         parameters.initialize(1);
-        const weights = parameters.arrays.get("table")!;
-        weights.set(halves(WEIGHTS, dtype));
-        backend.compile(graph, parameters.arrays, { maxBatch: ROWS, threads: 2 }).runSync(step(2, 0.1));
-        return Array.from(weights);
+        const weights = parameters.memory.get("table")!;
+        weights.write(0, halves(WEIGHTS, dtype));
+        backend.compile(graph, parameters.memory, { maxBatch: ROWS, threads: 2 }).runSync(step(2, 0.1));
+        return Array.from(valuesOf(weights));
       });
       // The f32 before it is rounded may differ in its last bits, and so, where these tip the scales, the choice between
       // two neighbours.

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../src/backends/backend.js";
+import { memoryOf } from "../src/backends/testing.js";
 import type { Column } from "../src/columns/columns.js";
 import { GraphBuilder } from "../src/graph/graph.js";
 import { f32, type Tensor } from "../src/graph/tensor.js";
@@ -72,8 +73,7 @@ function lossGraph(loss: Loss, { logits: { length: rows, 0: first }, labels, lab
 function evaluated(example: LossCase, backend: Backend) {
   const { loss, logits, labels, weights, sessions = [] } = example;
   const rows = logits.length;
-  const table = backend.allocate(rows * logits[0].length);
-  table.set(logits.flat());
+  const table = memoryOf(backend, Float32Array.from(logits.flat()));
   const graph = lossGraph(lossSchema.parse(loss), example);
   const executable = backend.compile(graph, new Map([["logits", table]]), { maxBatch: rows, threads: 1 });
   const ids = Int32Array.from({ length: rows }, (_, i) => i);

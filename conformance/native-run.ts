@@ -1,5 +1,7 @@
 import type { RunResult } from "../src/backends/backend.js";
-import { NativeExecutable } from "../src/backends/native/backend.js";
+import { NativeExecutable, nativeBackend } from "../src/backends/native/backend.js";
+import type { NativeMemory } from "../src/backends/native/memory.js";
+import { memoryOf } from "../src/backends/testing.js";
 import type { Graph } from "../src/graph/graph.js";
 import { loadAddon } from "../src/native/addon.js";
 import { compileProgram, simplify } from "../src/passes/compile.js";
@@ -13,7 +15,7 @@ export interface NativeOptions extends Partial<Pick<PlanOptions, "tileRows" | "g
   readonly threads: number;
 }
 
-/** One native step of `graph` on the example's data; updates go into `parameters`. */
+/** One native step of `graph` on the example's data; `parameters` are read and updated. */
 export function runNative(
   graph: Graph,
   { rows, step, seed, columns, scalars }: Example,
@@ -22,9 +24,11 @@ export function runNative(
 ): RunResult {
   addon!.selectIsa(isa);
   const program = compileProgram(simplify(graph), rows, plan);
-  const bound = program.parameters.map((name) => parameters.get(name)!);
-  const executable = new NativeExecutable(addon!, addon!.compile(program.bytes, bound, threads), false);
-  return executable.runSync({
+  const backend = nativeBackend(addon!);
+  const memory = program.parameters.map((name) => memoryOf(backend, parameters.get(name)!));
+  const handles = memory.map((each) => (each as NativeMemory).handle);
+  const executable = new NativeExecutable(addon!, addon!.compile(program.bytes, handles, threads), false);
+  const result = executable.runSync({
     columns,
     rows,
     start: 0,
@@ -34,4 +38,6 @@ export function runNative(
     firstStep: step,
     scalars: new Map([...scalars].map(([name, value]) => [name, Float32Array.of(value)])),
   });
+  program.parameters.forEach((name, i) => void memory[i].read(0, parameters.get(name)!));
+  return result;
 }

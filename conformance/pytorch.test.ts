@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Backend, ParameterArray, RunResult } from "../src/backends/backend.js";
+import type { Backend, Memory, RunResult } from "../src/backends/backend.js";
+import { valuesByName, valuesOf } from "../src/backends/testing.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { Scope } from "../src/layers/scope.js";
 import { modelOf } from "../src/models/index.js";
@@ -51,10 +52,10 @@ function run(
   graph: Graph,
   { columns }: Fixture,
   backend: Backend,
-  arrays: ReadonlyMap<string, ParameterArray>,
+  memory: ReadonlyMap<string, Memory>,
   { batch, steps, rates }: { batch: number; steps: number; rates: Record<string, number> },
 ): RunResult {
-  const executable = backend.compile(graph, arrays, { maxBatch: batch });
+  const executable = backend.compile(graph, memory, { maxBatch: batch });
   const stepsPerPass = Math.ceil(SPECS.rows / batch);
   let result: RunResult = new Map();
   for (let firstStep = 0; firstStep < steps; firstStep += stepsPerPass) {
@@ -79,9 +80,9 @@ function run(
 function startWeights(graph: Graph, { tensors }: Fixture, backend: Backend): Parameters {
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
-  for (const [name, array] of parameters.arrays) {
+  for (const [name, memory] of parameters.memory) {
     const start = tensors.get(`weights/${name}`);
-    if (start) array.set(start);
+    if (start) memory.write(0, start);
   }
   parameters.startAverages();
   return parameters;
@@ -90,12 +91,12 @@ function startWeights(graph: Graph, { tensors }: Fixture, backend: Backend): Par
 function train(fixture: Fixture, name: string, backend: Backend) {
   const settings = runOptions(name);
   const graph = trainingGraph(fixture.spec, { ...settings, weighted: fixture.weighted });
-  const { arrays: weights, averaged } = startWeights(graph, fixture, backend);
+  const { memory: weights, averaged } = startWeights(graph, fixture, backend);
   const rates = Object.fromEntries(learningRates(settings.optimizers).map(({ name, base }) => [name, base]));
   run(graph, fixture, backend, weights, { batch: SPECS.batch, steps: SPECS.steps, rates });
   const once = { batch: SPECS.rows, steps: 1, rates: {} };
   const predictions = run(inferenceGraph(fixture.spec), fixture, backend, averaged, once);
-  return { weights, logits: predictions.get(LOGITS)! };
+  return { weights: valuesByName(weights), logits: predictions.get(LOGITS)! };
 }
 
 /**
@@ -123,11 +124,12 @@ function gradients(fixture: Fixture, backend: Backend): Map<string, Float32Array
     tables.push(attrs.name);
   }
   const graph = simplify(g.finish());
-  const { arrays: weights } = startWeights(graph, fixture, backend);
+  const { memory: weights } = startWeights(graph, fixture, backend);
   const rates = Object.fromEntries(tables.map((name) => [`rate/${name}`, 1]));
   const outputs = run(graph, fixture, backend, weights, { batch: SPECS.rows, steps: 1, rates });
   const ofTables = tables.map(
-    (name) => [`grad/${name}`, (weights.get(`grad/${name}`) as Float32Array).map((v) => -v)] as const,
+    (name) =>
+      [`grad/${name}`, valuesOf(weights.get(`grad/${name}`)!).map((v) => -v) as Float32Array] as const,
   );
   return new Map([...outputs, ...ofTables]);
 }

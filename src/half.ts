@@ -4,6 +4,14 @@
  */
 export type HalfDtype = "f16" | "bf16";
 
+/** Numbers on their way: f32, or the bits of 16-bit floats. */
+export type Numbers = Float32Array | Uint16Array;
+
+/** An array for numbers of a dtype. */
+export function numbersOf(dtype: "f32" | HalfDtype, length: number): Numbers {
+  return dtype === "f32" ? new Float32Array(length) : new Uint16Array(length);
+}
+
 const value = new Float32Array(1);
 const bits = new Uint32Array(value.buffer);
 

@@ -183,9 +183,9 @@ function train(config: Config, features: readonly FeatureInfo[], backend: Backen
   const columns = columnsOf(features, labelNames(config.data.label).length);
   const request = { columns, rows: ROWS, start: 0, count: ROWS, seed: 3, firstStep: 0 };
   const step = (run: RunResult, name: string): number[] => [...run.get(name)!];
-  const training = backend.compile(graph, parameters.arrays, { maxBatch: ROWS / 2 });
+  const training = backend.compile(graph, parameters.memory, { maxBatch: ROWS / 2 });
   const losses = training.runSync({ ...request, batch: ROWS / 2, scalars: new Map(rates) });
-  const inference = backend.compile(forward, parameters.arrays, { maxBatch: ROWS });
+  const inference = backend.compile(forward, parameters.memory, { maxBatch: ROWS });
   const logits = inference.runSync({ ...request, batch: ROWS, scalars: new Map() });
   return [...step(losses, LOSS), ...step(logits, LOGITS)];
 }

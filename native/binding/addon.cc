@@ -1,4 +1,4 @@
-// What Node sees of the native core. The typed face of these functions is src/backends/native/addon.ts.
+// What Node sees of the native core. The typed face of these functions is src/native/addon.ts.
 #include <algorithm>
 #include <thread>
 
@@ -7,7 +7,6 @@
 #include "binding/ingest.h"
 #include "binding/memory.h"
 #include "cpu/kernels/dispatch.h"
-#include "cpu/tables/fill.h"
 
 namespace pairloom::binding {
 namespace {
@@ -37,29 +36,6 @@ napi_value select(napi_env env, napi_callback_info info) {
   });
 }
 
-// (values, dtype, kind, a, b, seed, stream) => void
-napi_value fill_values(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
-    const Arguments<7> a(env, info);
-    const std::string dtype = text(env, a[1], "dtype"), kind = text(env, a[2], "kind");
-    static constexpr const char* kKinds[] = {"constant", "uniform", "normal"};
-    const auto found = std::find(std::begin(kKinds), std::end(kKinds), kind);
-    if (found == std::end(kKinds)) {
-      throw Error({"unknown kind of initial values", "fill", kind, "constant, uniform or normal", ""});
-    }
-    const Fill spec{FillKind(uint32_t(found - kKinds)), number(env, a[3], "a"), number(env, a[4], "b"),
-                    whole(number(env, a[5], "seed"), "seed"), whole32(number(env, a[6], "stream"), "stream")};
-    const uint32_t threads = std::max(1u, std::thread::hardware_concurrency());
-    if (dtype == "f32") {
-      fill(floats(env, a[0], "values"), spec, threads);
-      return nullptr;
-    }
-    const TableFormat format = dtype == "f16" ? TableFormat::kFloat16 : TableFormat::kBfloat16;
-    fill(halves(env, a[0], "values"), format, spec, threads);
-    return nullptr;
-  });
-}
-
 // (threads) => { flops, bf16Flops, memoryBytes, cacheBytes }, each a second
 napi_value ceilings(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -81,8 +57,12 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("isas", isas),
       FUNCTION("isa", isa),
       FUNCTION("selectIsa", select),
-      FUNCTION("fill", fill_values),
-      FUNCTION("allocate", allocate),
+      FUNCTION("allocateParameter", allocate_parameter),
+      FUNCTION("mapParameter", map_parameter),
+      FUNCTION("readParameter", read_parameter),
+      FUNCTION("writeParameter", write_parameter),
+      FUNCTION("copyParameter", copy_parameter),
+      FUNCTION("fillParameter", fill_parameter),
       FUNCTION("mapFile", map_file),
       FUNCTION("useDuckdb", use_duckdb),
       FUNCTION("hashTexts", hash_texts),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "binding/memory.h"
 #include "binding/request.h"
 #include "cpu/executor.h"
 
@@ -10,8 +11,8 @@ namespace pairloom::binding {
 namespace {
 
 struct Handle {
+  std::vector<std::shared_ptr<ParameterStore>> parameters;  // which the executor uses in place
   std::shared_ptr<Executor> executor;
-  napi_ref parameters;  // keeps their memory
 };
 
 // Distinguishes our externals from those of other addons.
@@ -140,27 +141,15 @@ napi_value describe_instructions(napi_env env, const Program& program) {
   return make_array(env, items);
 }
 
-napi_value make_handle(napi_env env, std::shared_ptr<Executor> executor, napi_value parameters) {
-  auto handle = std::make_unique<Handle>(Handle{std::move(executor), nullptr});
-  ensure(napi_create_reference(env, parameters, 1, &handle->parameters), "parameters");
+napi_value make_handle(napi_env env, Handle parts) {
+  auto handle = std::make_unique<Handle>(std::move(parts));
   napi_value external = nullptr;
   ensure(napi_create_external(
-             env, handle.get(),
-             [](napi_env env, void* data, void*) {
-               Handle* handle = static_cast<Handle*>(data);
-               napi_delete_reference(env, handle->parameters);
-               delete handle;
-             },
-             nullptr, &external),
+             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr, &external),
          "executable");
   handle.release();
   ensure(napi_type_tag_object(env, external, &kTag), "executable");
   return external;
-}
-
-ParameterMemory parameter_memory(napi_env env, napi_value array) {
-  if (typed_array(env, array, "parameters").type == napi_uint16_array) return halves(env, array, "parameters");
-  return floats(env, array, "parameters");
 }
 
 RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], a[4], a[5]}; }
@@ -172,12 +161,15 @@ napi_value compile(napi_env env, napi_callback_info info) {
     const Arguments<3> arguments(env, info);
     const TypedArray bytes = typed_array(env, arguments[0], "program");
     if (bytes.type != napi_uint8_array) ensure(napi_invalid_arg, "program");
-    std::vector<ParameterMemory> parameters;
-    const std::vector<napi_value> arrays = elements(env, arguments[1], "parameters");
-    for (napi_value array : arrays) parameters.push_back(parameter_memory(env, array));
+    std::vector<std::shared_ptr<ParameterStore>> parameters;
+    std::vector<ParameterMemory> memory;
+    for (napi_value handle : elements(env, arguments[1], "parameters")) {
+      parameters.push_back(parameter_of(env, handle));
+      memory.push_back(parameters.back()->memory());
+    }
     const uint32_t threads = whole32(number(env, arguments[2], "threads"), "threads");
     auto executor = std::make_shared<Executor>(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}),
-                                               std::move(parameters), threads);
+                                               std::move(memory), threads);
     const Program& program = executor->program();
     napi_value result = nullptr;
     napi_create_object(env, &result);
@@ -189,8 +181,7 @@ napi_value compile(napi_env env, napi_callback_info info) {
     set(env, result, "maxBatch", make_number(env, program.max_batch));
     set(env, result, "tileRows", make_number(env, program.tile_rows));
     set(env, result, "groups", make_number(env, program.groups));
-    // The executor's own array of the arrays: the caller's may change.
-    set(env, result, "handle", make_handle(env, std::move(executor), make_array(env, arrays)));
+    set(env, result, "handle", make_handle(env, {std::move(parameters), std::move(executor)}));
     return result;
   });
 }

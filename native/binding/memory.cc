@@ -1,50 +1,62 @@
 #include "binding/memory.h"
 
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "cpu/memory.h"
+#include <algorithm>
+#include <thread>
 
 namespace pairloom::binding {
 namespace {
 
-struct Block {
-  void* data;
-  size_t bytes;
+// Distinguishes our externals from those of other addons, and from executors.
+constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d706172616d};
+
+struct Handle {
+  std::shared_ptr<ParameterStore> store;
 };
 
-// V8 counts the bytes of an external ArrayBuffer itself: no napi_adjust_external_memory.
-napi_value make_buffer(napi_env env, Block block, void (*release)(const Block&)) {
-  struct Owned {
-    Block block;
-    void (*release)(const Block&);
-  };
-  Owned* owned = new Owned{block, release};
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, block.data, block.bytes,
-      [](napi_env, void*, void* hint) {
-        Owned* owned = static_cast<Owned*>(hint);
-        owned->release(owned->block);
-        delete owned;
-      },
-      owned, &buffer);
-  if (status == napi_ok) return buffer;
-  if (status == napi_no_external_buffers_allowed) {
-    release(block);
-    delete owned;
-    throw Error({"this runtime does not take memory from an addon", "native core", "", "Node.js", ""});
-  }
-  // Any other failure is thrown by Node, which has taken the block and will release it.
-  napi_value thrown = nullptr;
-  napi_get_and_clear_last_exception(env, &thrown);
-  throw Error({"an array is too large for this version of Node.js", "native core",
-               std::to_string(block.bytes) + " bytes", "at most buffer.constants.MAX_LENGTH", "use a newer Node.js"});
+// The collector has to know what a handle holds, or garbage would pile up.
+void adjust_memory(napi_env env, const ParameterStore& store, int64_t sign) {
+  int64_t total = 0;
+  napi_adjust_external_memory(env, sign * int64_t(store.own_bytes()), &total);
+}
+
+napi_value make_handle(napi_env env, std::shared_ptr<ParameterStore> store) {
+  auto handle = std::make_unique<Handle>(Handle{std::move(store)});
+  napi_value external = nullptr;
+  ensure(napi_create_external(
+             env, handle.get(),
+             [](napi_env env, void* data, void*) {
+               const std::unique_ptr<Handle> handle(static_cast<Handle*>(data));
+               adjust_memory(env, *handle->store, -1);
+             },
+             nullptr, &external),
+         "parameter");
+  adjust_memory(env, *handle.release()->store, 1);
+  ensure(napi_type_tag_object(env, external, &kTag), "parameter");
+  return external;
+}
+
+DType dtype_of(napi_env env, napi_value value) {
+  const std::string name = text(env, value, "dtype");
+  if (name == "f32") return DType::kFloat;
+  if (name == "f16") return DType::kFloat16;
+  if (name == "bf16") return DType::kBfloat16;
+  throw Error({"a parameter has an unknown dtype", "dtype", name, "f32, f16 or bf16", ""});
+}
+
+// A Float32Array for f32, else a Uint16Array.
+TypedArray numbers(napi_env env, napi_value value, const ParameterStore& store) {
+  const TypedArray array = typed_array(env, value, "numbers");
+  const bool half = is_half(store.dtype());
+  if (array.type == (half ? napi_uint16_array : napi_float32_array)) return array;
+  throw Error({"numbers are in an array of another dtype than their parameter", "read or write", "",
+               half ? "Uint16Array" : "Float32Array", ""});
+}
+
+FillKind fill_kind(const std::string& kind) {
+  static constexpr const char* kKinds[] = {"constant", "uniform", "normal"};
+  const auto found = std::find(std::begin(kKinds), std::end(kKinds), kind);
+  if (found != std::end(kKinds)) return FillKind(uint32_t(found - kKinds));
+  throw Error({"unknown kind of initial values", "fill", kind, "constant, uniform or normal", ""});
 }
 
 napi_value empty_buffer(napi_env env) {
@@ -54,55 +66,94 @@ napi_value empty_buffer(napi_env env) {
   return buffer;
 }
 
-[[noreturn]] void fail(const std::string& path, int error) {
-  throw Error({"a file cannot be mapped", path, std::strerror(error), "a readable file", "check the path"});
-}
-
-size_t half_of_memory() { return size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE)) / 2; }
-
-class File {
- public:
-  explicit File(const std::string& path) : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) fail(path, errno);
+// V8 counts the bytes of an external ArrayBuffer itself: no napi_adjust_external_memory.
+napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, mapping->data(), mapping->bytes(), [](napi_env, void*, void* mapping) { delete static_cast<Mapping*>(mapping); },
+      mapping.get(), &buffer);
+  if (status == napi_no_external_buffers_allowed) {
+    throw Error({"this runtime does not take memory from an addon", "native core", "", "Node.js", ""});
   }
-  ~File() { close(descriptor_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
+  const uint64_t bytes = mapping.release()->bytes();  // Node has it: also where it fails below
+  if (status == napi_ok) return buffer;
+  napi_value thrown = nullptr;
+  napi_get_and_clear_last_exception(env, &thrown);
+  throw Error({"an array is too large for this version of Node.js", "native core", std::to_string(bytes) + " bytes",
+               "at most buffer.constants.MAX_LENGTH", "use a newer Node.js"});
+}
 
 }  // namespace
 
-napi_value allocate(napi_env env, napi_callback_info info) {
+std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle) {
+  bool ours = false;
+  ensure(napi_check_object_type_tag(env, handle, &kTag, &ours), "parameter");
+  void* data = nullptr;
+  if (!ours || napi_get_value_external(env, handle, &data) != napi_ok) ensure(napi_invalid_arg, "parameter");
+  return static_cast<Handle*>(data)->store;
+}
+
+napi_value allocate_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<1> arguments(env, info);
-    const size_t bytes = whole(number(env, arguments[0], "bytes"), "bytes");
-    if (bytes == 0) return empty_buffer(env);
-    void* data = allocate_block(bytes);
-    if (data == nullptr) throw std::bad_alloc();
-    return make_buffer(env, {data, bytes}, [](const Block& block) { free_block(block.data, block.bytes); });
+    const Arguments<2> arguments(env, info);
+    const uint64_t elements = whole(number(env, arguments[0], "elements"), "elements");
+    return make_handle(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements));
   });
 }
 
-// A private mapping: pages are shared with the file until JavaScript writes to them, and the file never changes.
-// Writable all the same, so that a stray write harms this process's copy of a page and not the process.
+napi_value map_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<4> arguments(env, info);
+    const uint64_t elements = whole(number(env, arguments[0], "elements"), "elements");
+    const uint64_t offset = whole(number(env, arguments[3], "offset"), "offset");
+    return make_handle(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements,
+                                                             text(env, arguments[2], "path"), offset));
+  });
+}
+
+napi_value read_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<3> arguments(env, info);
+    const auto store = parameter_of(env, arguments[0]);
+    const TypedArray into = numbers(env, arguments[2], *store);
+    store->read(whole(number(env, arguments[1], "from"), "from"), into.length, into.data);
+    return nullptr;
+  });
+}
+
+napi_value write_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<3> arguments(env, info);
+    const auto store = parameter_of(env, arguments[0]);
+    const TypedArray values = numbers(env, arguments[2], *store);
+    store->write(whole(number(env, arguments[1], "from"), "from"), values.length, values.data);
+    return nullptr;
+  });
+}
+
+napi_value copy_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<2> arguments(env, info);
+    parameter_of(env, arguments[0])->copy_from(*parameter_of(env, arguments[1]));
+    return nullptr;
+  });
+}
+
+napi_value fill_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<6> a(env, info);
+    const Fill spec{fill_kind(text(env, a[1], "kind")), number(env, a[2], "a"), number(env, a[3], "b"),
+                    whole(number(env, a[4], "seed"), "seed"), whole32(number(env, a[5], "stream"), "stream")};
+    parameter_of(env, a[0])->fill(spec, std::max(1u, std::thread::hardware_concurrency()));
+    return nullptr;
+  });
+}
+
 napi_value map_file(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<1> arguments(env, info);
-    const std::string path = text(env, arguments[0], "path");
-    const File file(path);
-    struct stat status;
-    if (fstat(file.descriptor(), &status) != 0) fail(path, errno);
-    if (!S_ISREG(status.st_mode)) fail(path, EINVAL);
-    if (status.st_size == 0) return empty_buffer(env);
-    const size_t bytes = size_t(status.st_size);
-    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.descriptor(), 0);
-    if (data == MAP_FAILED) fail(path, errno);
-    if (bytes < half_of_memory()) madvise(data, bytes, MADV_WILLNEED);  // advice only: start reading now
-    return make_buffer(env, {data, bytes}, [](const Block& block) { munmap(block.data, block.bytes); });
+    const std::string path = text(env, Arguments<1>(env, info)[0], "path");
+    auto mapping = std::make_unique<Mapping>(path);
+    return mapping->bytes() == 0 ? empty_buffer(env) : make_buffer(env, std::move(mapping));
   });
 }
 

@@ -1,11 +1,23 @@
-// Memory that JavaScript sees as ArrayBuffers.
+// Memory as JavaScript holds it: parameters by handle, mapped files as ArrayBuffers.
 #pragma once
 
+#include <memory>
+
 #include "binding/values.h"
+#include "cpu/parameter_store.h"
 
 namespace pairloom::binding {
 
-napi_value allocate(napi_env env, napi_callback_info info);  // (bytes) => ArrayBuffer
+// The parameter of a handle. Throws Error for any other value.
+std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle);
+
+napi_value allocate_parameter(napi_env env, napi_callback_info info);  // (elements, dtype) => handle
+napi_value map_parameter(napi_env env, napi_callback_info info);       // (elements, dtype, path, offset) => handle
+napi_value read_parameter(napi_env env, napi_callback_info info);      // (handle, from, into)
+napi_value write_parameter(napi_env env, napi_callback_info info);     // (handle, from, values)
+napi_value copy_parameter(napi_env env, napi_callback_info info);      // (to, from)
+napi_value fill_parameter(napi_env env, napi_callback_info info);      // (handle, kind, a, b, seed, stream)
+
 napi_value map_file(napi_env env, napi_callback_info info);  // (path) => ArrayBuffer
 
 }  // namespace pairloom::binding

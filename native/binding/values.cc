@@ -21,12 +21,6 @@ std::span<float> floats(napi_env env, napi_value value, const char* what) {
   return {static_cast<float*>(array.data), array.length};
 }
 
-std::span<uint16_t> halves(napi_env env, napi_value value, const char* what) {
-  const TypedArray array = typed_array(env, value, what);
-  if (array.type != napi_uint16_array) throw Error({"an argument is of the wrong type", what, "", "Uint16Array", ""});
-  return {static_cast<uint16_t*>(array.data), array.length};
-}
-
 std::span<const double> doubles(napi_env env, napi_value value, const char* what) {
   const TypedArray array = typed_array(env, value, what);
   if (array.type != napi_float64_array) throw Error({"an argument is of the wrong type", what, "", "Float64Array", ""});

@@ -25,7 +25,6 @@ void ensure(napi_status status, const char* what);
 
 TypedArray typed_array(napi_env env, napi_value value, const char* what);
 std::span<float> floats(napi_env env, napi_value value, const char* what);
-std::span<uint16_t> halves(napi_env env, napi_value value, const char* what);
 std::span<const double> doubles(napi_env env, napi_value value, const char* what);
 std::string text(napi_env env, napi_value value, const char* what);
 double number(napi_env env, napi_value value, const char* what);

@@ -2,6 +2,8 @@ import type { Column } from "../columns/columns.js";
 import type { Shuffle } from "../columns/order.js";
 import type { Graph } from "../graph/graph.js";
 import type { TableDtype } from "../graph/tensor.js";
+import type { Numbers } from "../half.js";
+import type { Ceilings } from "../native/addon.js";
 import type { Initializer } from "../ops/sources.js";
 
 /** Which rows a run takes, and how: positions [start, start + count) of the data, or of a shuffled epoch. */
@@ -42,29 +44,43 @@ export interface CompileOptions {
   readonly frozen?: boolean;
 }
 
-/** The memory of a parameter; a `Uint16Array` where it has 16-bit numbers. */
-export type ParameterArray = Float32Array | Uint16Array;
+/**
+ * The numbers of a parameter, wherever the backend has them: on the heap, in a mapped file, on a device. They may be more
+ * than one array holds, so they are read and written by ranges; whatever works on all of them does it in pieces.
+ */
+export interface Memory {
+  readonly elements: number;
+  readonly dtype: TableDtype;
+  /** Copies the elements from number `from` on into `into`, as many as it holds. @throws ExecutionError outside */
+  read(from: number, into: Numbers): void;
+  /** Copies `values` to the elements from number `from` on. @throws ExecutionError outside, or where it is a file */
+  write(from: number, values: Numbers): void;
+  /** Copies all elements of another memory of this backend, of the same size and dtype. */
+  copyFrom(source: Memory): void;
+  /**
+   * Sets every element as `init` says; the draws are named by (seed, stream). 16-bit numbers are the nearest to those of
+   * f32.
+   */
+  fill(init: Initializer, seed: number, stream: number): void;
+}
 
 export interface Backend {
   readonly name: string;
   /** Whether the processor multiplies bfloat16: without, the precision bf16 gives its results no faster than fp32. */
   readonly multipliesBf16: boolean;
-  /** Memory for a parameter, by default of f32; every executable that is given the same array shares it. */
-  allocate(elements: number, dtype?: TableDtype): ParameterArray;
+  /** Zeroed memory for a parameter, by default of f32; every executable that is given the same memory shares it. */
+  allocate(elements: number, dtype?: TableDtype): Memory;
   /**
-   * Fills `target` as `init` says; the draws are named by (seed, stream). 16-bit numbers are the nearest to those of f32,
-   * which is the default.
+   * Elements of a file, from byte `offset` on, as memory that is only read: processes that map one file share its pages.
+   * Absent where the backend cannot. The file must not be truncated meanwhile.
+   * @throws ExecutionError where the file is too short, or `offset` no multiple of an element's bytes
    */
-  initialize(
-    target: ParameterArray,
-    init: Initializer,
-    seed: number,
-    stream: number,
-    dtype?: TableDtype,
-  ): void;
+  map?(path: string, offset: number, elements: number, dtype: TableDtype): Memory;
+  /** Measures what this machine does at most with so many threads. Absent where the backend cannot. */
+  ceilings?(threads: number): Ceilings;
   /**
    * @param graph a simplified graph
-   * @param parameters an array for every parameter of the graph, by name
+   * @param parameters the memory of every parameter of the graph, by name
    */
-  compile(graph: Graph, parameters: ReadonlyMap<string, ParameterArray>, options: CompileOptions): Executable;
+  compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): Executable;
 }

@@ -1,5 +1,5 @@
 import type { Backend, Executable, RunRequest } from "../backends/backend.js";
-import { NativeBackend, type NativeExecutable, type NativeProfile } from "../backends/native/backend.js";
+import type { NativeExecutable, NativeProfile } from "../backends/native/backend.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import type { Precision } from "../graph/precision.js";
@@ -62,8 +62,8 @@ export function prepareWorkload(workload: Workload, backend: Backend, settings: 
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
   return {
-    training: backend.compile(graph, parameters.arrays, { maxBatch: batch, threads }),
-    inference: backend.compile(forward, parameters.arrays, { maxBatch: batch, threads, frozen: true }),
+    training: backend.compile(graph, parameters.memory, { maxBatch: batch, threads }),
+    inference: backend.compile(forward, parameters.memory, { maxBatch: batch, threads, frozen: true }),
     data: examples(workload, batch * batchesOf(batch)),
   };
 }
@@ -102,7 +102,7 @@ export async function measure(
 }
 
 function ceilingsOf(backend: Backend, threads: number): Ceilings {
-  if (backend instanceof NativeBackend) return backend.ceilings(threads);
+  if (backend.ceilings) return backend.ceilings(threads);
   throw new ExecutionError({
     what: "only the native core tells where the time goes",
     where: "--profile",

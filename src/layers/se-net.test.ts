@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
+import { memoryOf } from "../backends/testing.js";
 import type { Column } from "../columns/columns.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { reshape } from "../ops/reshape.js";
@@ -25,8 +26,8 @@ it("weighs fields as its formula says", () => {
   const excite = numbers(FIELDS * UNITS, 11);
   const column: Column = { kind: "f32", data: x, offset: 0, stride: FIELDS * DIM, width: FIELDS * DIM };
   const parameters = new Map([
-    ["se.0.weight", squeeze],
-    ["se.1.weight", excite],
+    ["se.0.weight", memoryOf(referenceBackend, squeeze)],
+    ["se.1.weight", memoryOf(referenceBackend, excite)],
   ]);
   const y = referenceBackend.compile(g.finish(), parameters, { maxBatch: ROWS }).runSync({
     columns: new Map([["x", column]]),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
+import { valuesByName, valuesOf } from "../backends/testing.js";
 import type { Column } from "../columns/columns.js";
 import { ConfigError } from "../errors.js";
 import { Parameters } from "../train/parameters.js";
@@ -53,9 +54,13 @@ function logitsOf(model: Record<string, unknown>) {
   const graph = inferenceGraph({ model: modelSchema.parse(model), features: FEATURES, outputs: OUTPUTS });
   const parameters = new Parameters(referenceBackend, parametersOf(graph));
   parameters.initialize(3);
-  for (const [name, array] of parameters.arrays)
-    if (name.startsWith("linear.")) array.forEach((_, i) => void array.set([(i + 1) / 8], i));
-  const executable = referenceBackend.compile(graph, parameters.arrays, { maxBatch: 1 });
+  for (const [name, memory] of parameters.memory)
+    if (name.startsWith("linear."))
+      memory.write(
+        0,
+        valuesOf(memory).map((_, i) => (i + 1) / 8),
+      );
+  const executable = referenceBackend.compile(graph, parameters.memory, { maxBatch: 1 });
   const id = (value: number): Column => ({ kind: "id", data: Int32Array.of(value), offset: 0, stride: 1 });
   const price: Column = { kind: "f32", data: Float32Array.of(0.5), offset: 0, stride: 1, width: 1 };
   const columns = new Map([
@@ -73,7 +78,10 @@ function logitsOf(model: Record<string, unknown>) {
     firstStep: 0,
     scalars: new Map(),
   };
-  return { logits: [...executable.runSync(request).get(LOGITS)!], parameters: parameters.arrays };
+  return {
+    logits: [...executable.runSync(request).get(LOGITS)!],
+    parameters: valuesByName(parameters.memory),
+  };
 }
 
 describe("every model", () => {

@@ -1,17 +1,20 @@
-import { constants } from "node:buffer";
 import { describe, expect, it } from "vitest";
-import type { RunRequest as GraphRequest } from "../backends/backend.js";
+import type { Backend, RunRequest as GraphRequest, Memory } from "../backends/backend.js";
+import { nativeBackend } from "../backends/native/backend.js";
+import type { NativeMemory } from "../backends/native/memory.js";
 import { referenceBackend } from "../backends/reference/backend.js";
+import { valuesByName, valuesOf } from "../backends/testing.js";
 import type { Column } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import { f32, type Tensor } from "../graph/tensor.js";
+import type { Numbers } from "../half.js";
 import { OPS } from "../ops/index.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { autodiff } from "../passes/autodiff.js";
 import { compileProgram, simplify } from "../passes/compile.js";
 import { draw, drawKey } from "../random.js";
-import { type Addon, type Executable, loadAddon, type NativeColumn, type RunRequest } from "./addon.js";
+import { type Addon, loadAddon, type NativeColumn, type RunRequest } from "./addon.js";
 
 const result = loadAddon();
 const DIM = 5;
@@ -142,21 +145,28 @@ function network({ table, everyRow }: Options): Graph {
   return simplify(t.finish());
 }
 
-function initialize(graph: Graph): Map<string, Float32Array> {
-  const parameters = new Map<string, Float32Array>();
+/** Parameters with the initial values of the reference. */
+function initialize<M extends Memory>(
+  graph: Graph,
+  backend: Omit<Backend, "allocate"> & { allocate(elements: number): M },
+): Map<string, M> {
+  const parameters = new Map<string, M>();
   graph.nodes
     .filter(({ op }) => op === OPS.parameter)
     .forEach(({ attrs }, stream) => {
       const { name, shape, init } = attrs as ParameterAttrs;
-      const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      referenceBackend.initialize(values, init, 5, stream);
-      parameters.set(name, values);
+      const [own, reference] = [backend, referenceBackend].map((each) =>
+        each.allocate(shape.reduce((a, b) => a * b, 1)),
+      );
+      reference.fill(init, 5, stream);
+      own.write(0, valuesOf(reference));
+      parameters.set(name, own as M);
     });
   return parameters;
 }
 
 interface Run {
-  readonly parameters: Map<string, Float32Array>;
+  readonly parameters: Map<string, Numbers>;
   readonly logits: Float32Array;
   readonly loss: Float32Array;
 }
@@ -165,10 +175,10 @@ const STEPS = { start: 10, count: 130, batch: 50, seed: 9, firstStep: 3, shuffle
 
 function prepare(addon: Addon, graph: Graph, threads: number, tileRows = 16) {
   const program = compileProgram(graph, 64, { tileRows, groups: 3 });
-  const parameters = initialize(graph);
+  const parameters = initialize(graph, nativeBackend(addon));
   const executable = addon.compile(
     program.bytes,
-    program.parameters.map((name) => parameters.get(name)!),
+    program.parameters.map((name) => parameters.get(name)!.handle),
     threads,
   );
   const data = columns();
@@ -196,21 +206,21 @@ function native(column: Column): NativeColumn {
 async function runNative(addon: Addon, graph: Graph, threads: number, tileRows?: number): Promise<Run> {
   const { executable, request, parameters, output } = prepare(addon, graph, threads, tileRows);
   expect(await addon.run(executable, request)).toBe(3);
-  return { parameters, logits: output("logits"), loss: output("loss") };
+  return { parameters: valuesByName(parameters), logits: output("logits"), loss: output("loss") };
 }
 
 function runReference(graph: Graph): Run {
-  const parameters = initialize(graph);
+  const parameters = initialize(graph, referenceBackend);
   const scalars = new Map([["lr", Float32Array.from([0.1, 0.05, 0.1 / 3])]]);
   const request: GraphRequest = { ...STEPS, columns: columns(), rows: ROWS, scalars };
   const results = referenceBackend.compile(graph, parameters, { maxBatch: 64 }).runSync(request);
-  return { parameters, logits: results.get("logits")!, loss: results.get("loss")! };
+  return { parameters: valuesByName(parameters), logits: results.get("logits")!, loss: results.get("loss")! };
 }
 
-function expectClose(got: Float32Array, expected: Float32Array, name: string): void {
+function expectClose(got: Numbers, expected: Numbers, name: string): void {
   expect(got.length, name).toBe(expected.length);
-  const worst = expected.reduce((w, e, i) => Math.max(w, Math.abs(got[i] - e) / (1e-2 + Math.abs(e))), 0);
-  expect(worst, name).toBeLessThan(1e-4);
+  const errors = Array.from(expected, (e, i) => Math.abs(got[i] - e) / (1e-2 + Math.abs(e)));
+  expect(Math.max(...errors), name).toBeLessThan(1e-4);
 }
 
 describe.skipIf(!result.addon)("native addon", () => {
@@ -250,13 +260,13 @@ describe.skipIf(!result.addon)("native addon", () => {
       };
       expect(addon.runSync(executable, part)).toBe(1);
     }
-    expect(parameters).toEqual(whole.parameters);
+    expect(valuesByName(parameters)).toEqual(whole.parameters);
   });
 
   it("names a bad id and leaves the parameters as the step before did", async () => {
     const graph = network({ table: "tableSgd", everyRow: false });
     const { executable, request, parameters } = prepare(addon, graph, 2);
-    const before = new Map([...parameters].map(([name, values]) => [name, values.slice()]));
+    const before = valuesByName(parameters);
     const ids = request.columns.findIndex((_, i) => executable.inputs[i].name === "a");
     const column = request.columns[ids] as { data: Int32Array; offset: number; stride: number };
     const data = column.data.slice();
@@ -265,7 +275,7 @@ describe.skipIf(!result.addon)("native addon", () => {
     await expect(addon.run(executable, bad)).rejects.toThrow(
       /input a, row 12: an id is out of range\n +got: +id 40\n +expected: 0 to 39/,
     );
-    expect(parameters).toEqual(before);
+    expect(valuesByName(parameters)).toEqual(before);
     expect(await addon.run(executable, request)).toBe(3);
   });
 
@@ -317,15 +327,22 @@ describe.skipIf(!result.addon)("native addon", () => {
   it("checks parameters when it compiles", () => {
     const graph = network({ table: "tableSgd", everyRow: false });
     const program = compileProgram(graph, 64);
-    const parameters = [...initialize(graph).values()];
-    const compile = (arrays: Float32Array[], threads = 1): Executable =>
-      addon.compile(program.bytes, arrays, threads);
+    const backend = nativeBackend(addon);
+    const parameters = [...initialize(graph, backend).values()];
+    const compile = (memories: readonly NativeMemory[], threads = 1) => {
+      const handles = memories.map(({ handle }) => handle);
+      return addon.compile(program.bytes, handles, threads);
+    };
     expect(() => compile(parameters.slice(1))).toThrow(/wrong number of parameters/);
-    expect(() => compile(parameters.with(0, new Float32Array(1)))).toThrow(/wrong size/);
+    expect(() => compile(parameters.with(0, backend.allocate(1)))).toThrow(/wrong size/);
+    expect(() => compile(parameters.with(0, backend.allocate(parameters[0].elements, "bf16")))).toThrow(
+      /another dtype/,
+    );
+    expect(() => addon.compile(program.bytes, [{} as never], 1)).toThrow(/wrong type/);
     expect(() => compile(parameters, 0)).toThrow(/wrong number of threads/);
     const damaged = program.bytes.slice();
     damaged[100] ^= 1;
-    expect(() => addon.compile(damaged, parameters, 1)).toThrow(/checksum/);
+    expect(() => addon.compile(damaged, [], 1)).toThrow(/checksum/);
   });
 
   it.each(["constant", "uniform", "normal"] as const)("fills as the reference does: %s", (kind) => {
@@ -334,21 +351,20 @@ describe.skipIf(!result.addon)("native addon", () => {
       uniform: { kind: "uniform", low: -1, high: 3 },
       normal: { kind: "normal", mean: 1, std: 0.1 },
     }[kind] as ParameterAttrs["init"];
-    const [a, b] = kind === "constant" ? [2.5, 0] : kind === "uniform" ? [-1, 3] : [1, 0.1];
-    const [got, expected] = [new Float32Array(20_001), new Float32Array(20_001)];
-    addon.fill(got, "f32", { kind, a, b, seed: 2 ** 40 + 17, stream: 3 });
-    referenceBackend.initialize(expected, init, 2 ** 40 + 17, 3);
+    const [got, expected] = [nativeBackend(addon), referenceBackend].map((backend) => {
+      const memory = backend.allocate(20_001);
+      memory.fill(init, 2 ** 40 + 17, 3);
+      return valuesOf(memory);
+    });
     expect(got).toEqual(expected);
   });
 
-  it("gives aligned zeroed memory of any size and maps files", () => {
-    for (const bytes of [0, 4, 4096, (2 << 20) + 4]) {
-      const memory = new Uint8Array(addon.allocate(bytes));
-      expect(memory.length).toBe(bytes);
-      expect(memory.every((byte) => byte === 0)).toBe(true);
-      memory.fill(1);
+  it("gives zeroed memory of any size and maps files", () => {
+    for (const elements of [0, 1, 1024, (1 << 19) + 1]) {
+      const values = valuesOf(nativeBackend(addon).allocate(elements));
+      expect(values).toEqual(new Float32Array(elements));
     }
-    expect(() => addon.allocate(constants.MAX_LENGTH + 1)).toThrow(ExecutionError);
+    expect(() => addon.allocateParameter(2 ** 53, "f32")).toThrow(/out of memory/);
     expect(() => addon.mapFile("/nonexistent/file")).toThrow(/cannot be mapped/);
   });
 });

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { markAsUntransferable } from "node:worker_threads";
-import type { ParameterArray } from "../backends/backend.js";
 import { type ErrorReport, ExecutionError, PairloomError } from "../errors.js";
 import type { TableDtype } from "../graph/tensor.js";
+import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 
 /**
@@ -53,7 +53,7 @@ export interface InstructionOperand {
   readonly dims: readonly number[];
 }
 
-/** What the machine can do at most, each a second and of all threads together. */
+/** What the machine does at most, each a second and of all threads together. */
 export interface Ceilings {
   /** fp32 operations; a multiply-add counts two. */
   readonly flops: number;
@@ -63,6 +63,11 @@ export interface Ceilings {
   readonly memoryBytes: number;
   /** Bytes read from what fits the second-level caches. */
   readonly cacheBytes: number;
+}
+
+/** Memory of a parameter in the core. Opaque; it is freed with the last handle and executable that refers to it. */
+export interface ParameterHandle {
+  readonly parameter: unique symbol;
 }
 
 /** `f32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
@@ -108,17 +113,21 @@ export interface Addon extends ColumnCalls {
   isa(): string;
   /** Uses another for what is compiled from now on. */
   selectIsa(name: string): void;
-  /** Zeroed memory, 64-byte aligned, in huge pages where it is large. */
-  allocate(bytes: number): ArrayBuffer;
   /** A file's bytes, read as they are touched. Writing to them does not change the file. It must not be truncated. */
   mapFile(path: string): ArrayBuffer;
+  /** Zeroed memory, 64-byte aligned, in huge pages where it is large. */
+  allocateParameter(elements: number, dtype: TableDtype): ParameterHandle;
+  /** Elements of a file, from byte `offset` on; writing to them is refused. It must not be truncated. */
+  mapParameter(elements: number, dtype: TableDtype, path: string, offset: number): ParameterHandle;
+  /** Copies elements from number `from` on, as many as the array holds. */
+  readParameter(parameter: ParameterHandle, from: number, into: Numbers): void;
+  writeParameter(parameter: ParameterHandle, from: number, values: Numbers): void;
+  /** All elements; sizes and dtypes are the same. */
+  copyParameter(to: ParameterHandle, from: ParameterHandle): void;
   /** Fills with initial values, on all cores; the same bits on any machine. */
-  fill(values: ParameterArray, dtype: TableDtype, spec: FillSpec): void;
-  /**
-   * Verifies a program and binds it to parameters, in the order of its parameter buffers. Their memory is used in
-   * place and cannot be transferred to another thread from now on.
-   */
-  compile(program: Uint8Array, parameters: readonly ParameterArray[], threads: number): Executable;
+  fillParameter(parameter: ParameterHandle, spec: FillSpec): void;
+  /** Verifies a program and binds it to parameters, in the order of its parameter buffers; they are used in place. */
+  compile(program: Uint8Array, parameters: readonly ParameterHandle[], threads: number): Executable;
   /**
    * Runs `ceil(count / batch)` steps on native threads and resolves with the steps done: fewer if cancelled. Columns
    * and outputs must be left alone until then. Rejects on a bad id, with the parameters as the step before left them.
@@ -162,18 +171,21 @@ interface RawAddon extends RawColumnCalls {
   isas(): string[];
   isa(): string;
   selectIsa(name: string): void;
-  allocate(bytes: number): ArrayBuffer;
-  mapFile(path: string): ArrayBuffer;
-  fill(
-    values: ParameterArray,
-    dtype: string,
+  allocateParameter(elements: number, dtype: string): ParameterHandle;
+  mapParameter(elements: number, dtype: string, path: string, offset: number): ParameterHandle;
+  readParameter(parameter: ParameterHandle, from: number, into: Numbers): void;
+  writeParameter(parameter: ParameterHandle, from: number, values: Numbers): void;
+  copyParameter(to: ParameterHandle, from: ParameterHandle): void;
+  fillParameter(
+    parameter: ParameterHandle,
     kind: string,
     a: number,
     b: number,
     seed: number,
     stream: number,
   ): void;
-  compile(program: Uint8Array, parameters: readonly ParameterArray[], threads: number): Executable;
+  mapFile(path: string): ArrayBuffer;
+  compile(program: Uint8Array, parameters: readonly ParameterHandle[], threads: number): Executable;
   run(handle: unknown, ...request: FlatRequest): Promise<number>;
   runSync(handle: unknown, ...request: FlatRequest): number;
   cancel(handle: unknown): void;
@@ -201,15 +213,16 @@ function wrap(raw: RawAddon): Addon {
     isas: () => raw.isas(),
     isa: () => raw.isa(),
     selectIsa: (name) => explained(() => raw.selectIsa(name)),
-    allocate: (bytes) => explained(() => untransferable(raw.allocate(bytes))),
+    allocateParameter: (elements, dtype) => explained(() => raw.allocateParameter(elements, dtype)),
+    mapParameter: (elements, dtype, path, offset) =>
+      explained(() => raw.mapParameter(elements, dtype, path, offset)),
+    readParameter: (parameter, from, into) => explained(() => raw.readParameter(parameter, from, into)),
+    writeParameter: (parameter, from, values) => explained(() => raw.writeParameter(parameter, from, values)),
+    copyParameter: (to, from) => explained(() => raw.copyParameter(to, from)),
+    fillParameter: (parameter, { kind, a, b, seed, stream }) =>
+      explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream)),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
-    fill: (values, dtype, { kind, a, b, seed, stream }) =>
-      explained(() => raw.fill(values, dtype, kind, a, b, seed, stream)),
-    compile(program, parameters, threads) {
-      const executable = explained(() => raw.compile(program, parameters, threads));
-      for (const { buffer } of parameters) untransferable(buffer);
-      return executable;
-    },
+    compile: (program, parameters, threads) => explained(() => raw.compile(program, parameters, threads)),
     async run({ handle }, request) {
       const stop = (): void => raw.cancel(handle);
       stopAtExit();

@@ -64,6 +64,6 @@ export async function openModel(
   const described = describeModel(checkpoint);
   const parameters = new Parameters(backend, parametersOf(described.graph));
   await parameters.load(checkpoint, { optimizer: false });
-  const executable = backend.compile(described.graph, parameters.arrays, { maxBatch, threads, frozen: true });
+  const executable = backend.compile(described.graph, parameters.memory, { maxBatch, threads, frozen: true });
   return { ...described, checkpoint, executable };
 }

@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { referenceBackend } from "../backends/reference/backend.js";
+import { valuesOf } from "../backends/testing.js";
 import { type TensorSource, writeCheckpoint } from "../checkpoint/index.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import type { TableDtype } from "../graph/tensor.js";
 import { type InitializeFrom, initializeFrom } from "./initialize-from.js";
 import type { Parameter } from "./parameters.js";
 
@@ -19,12 +22,16 @@ const tensor = (shape: number[], values: number[]) =>
   ({ dtype: "F32", shape, data: Float32Array.from(values) }) as const;
 
 /** A parameter of this model, initialised to -1. */
-function parameter(name: string, ...shape: number[]): Parameter {
+function parameter(name: string, shape: number[], dtype?: TableDtype): Parameter {
   const role = name.startsWith("embeddings.") ? "table" : "dense";
   const init = { kind: "constant", value: -1 } as const;
-  const data = new Float32Array(shape.reduce((product, dim) => product * dim, 1)).fill(-1);
-  return { attrs: { name, shape, role, init, trainable: true }, data };
+  const elements = shape.reduce((product, dim) => product * dim, 1);
+  const memory = referenceBackend.allocate(elements, dtype);
+  memory.fill(init, 0, 0);
+  return { attrs: { name, shape, role, init, trainable: true, dtype }, memory };
 }
+
+const valuesIn = ({ memory }: Parameter) => [...valuesOf(memory)];
 
 beforeAll(async () => {
   await writeCheckpoint(run, {
@@ -56,26 +63,25 @@ const here = features(["rome", "oslo"]);
 
 describe("initializeFrom", () => {
   it("copies what has the same name, and names what has not", async () => {
-    const parameters = [parameter("mlp.0.weight", 1, 2), parameter("output.bias", 1)];
+    const parameters = [parameter("mlp.0.weight", [1, 2]), parameter("output.bias", [1])];
     const { matched, unmatched } = await initializeFrom(from(), parameters, here);
     expect(matched).toEqual(["mlp.0.weight"]);
     expect(unmatched).toEqual(["output.bias"]);
-    expect([...parameters[0].data, ...parameters[1].data]).toEqual([10, 20, -1]);
+    expect(parameters.flatMap(valuesIn)).toEqual([10, 20, -1]);
   });
 
   it("copies a table of learnt values value by value", async () => {
-    const table = parameter("embeddings.city.weight", 4, 2);
+    const table = parameter("embeddings.city.weight", [4, 2]);
     await initializeFrom(from(), [table], here);
     // rome from its row there, oslo as initialised, then unknown and missing.
-    expect([...table.data]).toEqual([3, 4, -1, -1, 5, 6, 7, 8]);
+    expect(valuesIn(table)).toEqual([3, 4, -1, -1, 5, 6, 7, 8]);
   });
 
   it("reads tables of every dtype into tables of every dtype", async () => {
     const read = async (name: string, dtype?: "f16" | "bf16"): Promise<number[]> => {
-      const { attrs, data } = parameter(`embeddings.${name}.weight`, 3, 1);
-      const table = { attrs: { ...attrs, dtype }, data: dtype ? new Uint16Array(3) : data };
+      const table = parameter(`embeddings.${name}.weight`, [3, 1], dtype);
       await initializeFrom(from(), [table], here);
-      return [...table.data];
+      return valuesIn(table);
     };
     expect(await read("b")).toEqual([1, 1 + 2 ** -7, 1.5]);
     expect(await read("h")).toEqual([1, 1 + 2 ** -10, -2]);
@@ -89,30 +95,29 @@ describe("initializeFrom", () => {
   });
 
   it("copies values of a vocabulary into a table of 16-bit numbers", async () => {
-    const { attrs } = parameter("embeddings.city.weight", 4, 2);
-    const table = { attrs: { ...attrs, dtype: "f16" as const }, data: new Uint16Array(8) };
+    const table = parameter("embeddings.city.weight", [4, 2], "f16");
     await initializeFrom(from(), [table], here);
-    expect([...table.data]).toEqual([0x4200, 0x4400, 0, 0, 0x4500, 0x4600, 0x4700, 0x4800]);
+    expect(valuesIn(table)).toEqual([0x4200, 0x4400, 0xbc00, 0xbc00, 0x4500, 0x4600, 0x4700, 0x4800]);
   });
 
   it("maps names by regular expressions, and leaves out what maps to nothing", async () => {
-    const parameters = [parameter("deep.0.weight", 1, 2), parameter("deep.0.bias", 1)];
+    const parameters = [parameter("deep.0.weight", [1, 2]), parameter("deep.0.bias", [1])];
     const map = { "deep\\..*\\.bias": "", "deep\\.(.*)": "mlp.$1" };
     const { matched } = await initializeFrom(from(map), parameters, here);
     expect(matched).toEqual(["deep.0.weight"]);
-    expect([...parameters[0].data]).toEqual([10, 20]);
-    expect([...parameters[1].data]).toEqual([-1]);
+    expect(valuesIn(parameters[0])).toEqual([10, 20]);
+    expect(valuesIn(parameters[1])).toEqual([-1]);
   });
 
   it("refuses a mapped name that is missing there, another shape, and no match at all", async () => {
-    const weight = parameter("mlp.0.weight", 1, 2);
+    const weight = parameter("mlp.0.weight", [1, 2]);
     await expect(initializeFrom(from({ "mlp\\.(.*)": "deep.$1" }), [weight], here)).rejects.toThrow(
       /mapped name[\s\S]*mlp\.0\.weight -> deep\.0\.weight/,
     );
-    await expect(initializeFrom(from(), [parameter("mlp.0.weight", 2, 2)], here)).rejects.toThrow(
+    await expect(initializeFrom(from(), [parameter("mlp.0.weight", [2, 2])], here)).rejects.toThrow(
       /another shape[\s\S]*\[1, 2\][\s\S]*\[2, 2\]/,
     );
-    await expect(initializeFrom(from(), [parameter("final.0.weight", 1, 2)], here)).rejects.toThrow(
+    await expect(initializeFrom(from(), [parameter("final.0.weight", [1, 2])], here)).rejects.toThrow(
       /no parameter of the model is in the checkpoint/,
     );
     const nowhere = { run: join(run, "nowhere"), map: {} };

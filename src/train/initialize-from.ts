@@ -13,7 +13,7 @@ import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
-import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
+import { type Parameter, PIECE, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
 
 /** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
@@ -120,12 +120,7 @@ async function copy(
   const here = namedRows(attrs.name, attrs.shape, vocabularies.here);
   const source = namedRows(there, shape, vocabularies.there);
   if (attrs.role === "table" && here && source && shape[1] === attrs.shape[1]) {
-    const weights = (await file.read(there)) as Float32Array;
-    for (const [row, from] of rowsByValue(here, source)) {
-      const dim = shape[1];
-      setNumbers(parameter, weights.subarray(from * dim, (from + 1) * dim), row * dim);
-    }
-    return;
+    return copyRows(rowsByValue(here, source), parameter, file, there);
   }
   if (shape.length === attrs.shape.length && shape.every((dim, i) => dim === attrs.shape[i])) {
     await readParameter(file, there, parameter);
@@ -138,6 +133,27 @@ async function copy(
     expected: `[${attrs.shape.join(", ")}]`,
     next: `Give the layer or table the same size, or leave it as initialised: train.initializeFrom.map: { "${attrs.name}": "" }.`,
   });
+}
+
+/** Copies rows, given as pairs (row here, row there): in the order of the file, a few MiB at a time. */
+async function copyRows(
+  pairs: [number, number][],
+  { memory }: Parameter,
+  file: SafetensorsFile,
+  there: string,
+): Promise<void> {
+  const [rows, dim] = file.tensors.get(there)!.shape;
+  const rowsOfPiece = Math.max(1, Math.floor(PIECE / dim));
+  const inOrder = pairs.sort(([, a], [, b]) => a - b);
+  for (let i = 0; i < inOrder.length; ) {
+    const first = inOrder[i][1];
+    const piece = new Float32Array(Math.min(rowsOfPiece, rows - first) * dim);
+    await file.readInto(there, piece, first * dim);
+    for (; i < inOrder.length && inOrder[i][1] < first + rowsOfPiece; i++) {
+      const [row, from] = [inOrder[i][0], inOrder[i][1] - first];
+      setNumbers(memory, piece.subarray(from * dim, (from + 1) * dim), row * dim);
+    }
+  }
 }
 
 /** The table of `<tables>.<embedding>.weight`, where its rows are values that were learnt. */

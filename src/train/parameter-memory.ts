@@ -1,19 +1,19 @@
-import type { ParameterArray } from "../backends/backend.js";
+import type { Memory } from "../backends/backend.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
-import { narrow } from "../half.js";
+import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 
 /** A parameter and where it is. */
 export interface Parameter {
   readonly attrs: ParameterAttrs;
-  readonly data: ParameterArray;
+  readonly memory: Memory;
 }
 
 /** What safetensors files call the dtypes. */
 const FILE_DTYPES = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
-const fileDtype = ({ dtype = "f32" }: ParameterAttrs) => FILE_DTYPES[dtype];
+export const fileDtype = ({ dtype = "f32" }: ParameterAttrs) => FILE_DTYPES[dtype];
 
 export function elementsOf({ shape }: ParameterAttrs): number {
   return shape.reduce((product, dim) => product * dim, 1);
@@ -23,19 +23,36 @@ export function bytesOf(attrs: ParameterAttrs): number {
   return elementsOf(attrs) * (attrs.dtype === "f16" || attrs.dtype === "bf16" ? 2 : 4);
 }
 
-/** What a checkpoint writes of a parameter. */
-export function tensorOf({ attrs, data }: Parameter): TensorSource {
-  return { dtype: fileDtype(attrs), shape: attrs.shape, data };
+/** Elements that travel at once: a few MiB, whatever the parameter's size. */
+export const PIECE = 1 << 20;
+
+/** What a checkpoint writes of a parameter, read from its memory piece by piece while it is written. */
+export function tensorOf({ attrs, memory }: Parameter): TensorSource {
+  return { dtype: fileDtype(attrs), shape: attrs.shape, data: piecesOf(memory) };
+}
+
+function* piecesOf(memory: Memory): Generator<Numbers> {
+  const { elements, dtype } = memory;
+  const piece = numbersOf(dtype, Math.min(PIECE, elements));
+  for (let from = 0; from < elements; from += piece.length) {
+    const part = piece.subarray(0, elements - from);
+    memory.read(from, part);
+    yield part;
+  }
 }
 
 /** Sets elements from number `from` on; where they have 16 bits, to the nearest. */
-export function setNumbers({ attrs, data }: Parameter, values: Float32Array, from = 0): void {
-  const { dtype = "f32" } = attrs;
-  if (dtype === "f32") data.set(values, from);
-  else narrow(values, data.subarray(from, from + values.length) as Uint16Array, dtype);
+export function setNumbers(memory: Memory, values: Float32Array, from = 0): void {
+  memory.write(from, toDtype(values, memory.dtype));
 }
 
-const SLICE = 1 << 20;
+/** f32 as they are, else the nearest of 16 bits. */
+export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
+  if (dtype === "f32") return values;
+  const halves = new Uint16Array(values.length);
+  narrow(values, halves, dtype);
+  return halves;
+}
 
 /**
  * Fills a parameter with the tensor of the name: as it is where both have one dtype, else by way of f32.
@@ -44,15 +61,14 @@ const SLICE = 1 << 20;
 export async function readParameter(
   file: SafetensorsFile,
   name: string,
-  parameter: Parameter,
+  { attrs, memory }: Parameter,
 ): Promise<void> {
-  const { attrs, data } = parameter;
-  if (data instanceof Float32Array || file.tensors.get(name)?.dtype === fileDtype(attrs))
-    return file.readInto(name, data);
-  const values = new Float32Array(Math.min(SLICE, data.length));
-  for (let from = 0; from < data.length; from += values.length) {
-    const slice = values.subarray(0, data.length - from);
-    await file.readInto(name, slice, from);
-    setNumbers(parameter, slice, from);
+  const same = file.tensors.get(name)?.dtype === fileDtype(attrs);
+  const piece = numbersOf(same ? memory.dtype : "f32", Math.min(PIECE, memory.elements));
+  for (let from = 0; from < memory.elements; from += piece.length) {
+    const part = piece.subarray(0, memory.elements - from);
+    await file.readInto(name, part, from);
+    if (same) memory.write(from, part);
+    else setNumbers(memory, part as Float32Array, from);
   }
 }

@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import type { Backend, ParameterArray } from "../backends/backend.js";
+import type { Backend, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
@@ -21,38 +21,35 @@ const trainedOf = (name: string) => `${name}/trained`;
 export class Parameters {
   private readonly parameters: ReadonlyMap<string, Parameter>;
   /** What a training program binds. */
-  readonly arrays: ReadonlyMap<string, ParameterArray>;
+  readonly memory: ReadonlyMap<string, Memory>;
   /** What evaluation binds: the moving average of every weight that has one. */
-  readonly averaged: ReadonlyMap<string, ParameterArray>;
+  readonly averaged: ReadonlyMap<string, Memory>;
 
   /** Memory for every parameter, not yet initialised. @throws ExecutionError naming the table that is too large */
-  constructor(
-    private readonly backend: Backend,
-    attrs: readonly ParameterAttrs[],
-  ) {
+  constructor(backend: Backend, attrs: readonly ParameterAttrs[]) {
     const unique = new Map(attrs.map((each) => [each.name, each]));
     refuseTooMuch([...unique.values()]);
     this.parameters = new Map(
-      [...unique].map(([name, each]) => [name, { attrs: each, data: allocate(backend, each) }]),
+      [...unique].map(([name, each]) => [name, { attrs: each, memory: allocate(backend, each) }]),
     );
     const { parameters } = this;
-    this.arrays = new Map([...parameters].map(([name, { data }]) => [name, data]));
+    this.memory = new Map([...parameters].map(([name, { memory }]) => [name, memory]));
     this.averaged = new Map(
-      [...parameters].map(([name, own]) => [name, (parameters.get(averageOf(name)) ?? own).data]),
+      [...parameters].map(([name, own]) => [name, (parameters.get(averageOf(name)) ?? own).memory]),
     );
   }
 
   /** Starts every parameter anew; its draws are named by the seed and its own name. */
   initialize(seed: number): void {
-    for (const { attrs, data } of this.parameters.values()) {
-      this.backend.initialize(data, attrs.init, seed, streamOf(attrs.name), attrs.dtype);
-    }
+    for (const { attrs, memory } of this.parameters.values())
+      memory.fill(attrs.init, seed, streamOf(attrs.name));
     this.startAverages();
   }
 
   /** Averages begin as the weights do. */
   startAverages(): void {
-    for (const [name, { data }] of this.parameters) this.parameters.get(averageOf(name))?.data.set(data);
+    for (const [name, { memory }] of this.parameters)
+      this.parameters.get(averageOf(name))?.memory.copyFrom(memory);
   }
 
   /** The model's own: weights, tables and statistics. */
@@ -73,7 +70,7 @@ export class Parameters {
 
   /** Elements by part, for reports. */
   count(part: Part): number {
-    return this.of(part).reduce((sum, { data }) => sum + data.length, 0);
+    return this.of(part).reduce((sum, { memory }) => sum + memory.elements, 0);
   }
 
   private async read(file: SafetensorsFile, part: Part): Promise<void> {
@@ -116,7 +113,7 @@ function refuseTooMuch(all: readonly ParameterAttrs[]): void {
   throw outOfMemory(largest, `${gigabytes(total)} for all parameters, of ${gigabytes(memory)} of memory`);
 }
 
-function allocate(backend: Backend, attrs: ParameterAttrs): ParameterArray {
+function allocate(backend: Backend, attrs: ParameterAttrs): Memory {
   try {
     return backend.allocate(elementsOf(attrs), attrs.dtype);
   } catch (cause) {

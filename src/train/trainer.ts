@@ -109,8 +109,8 @@ export class Trainer {
     checkAccumulation(graph, settings);
     const forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
-    const { arrays, averaged } = this.parameters;
-    this.training = backend.compile(graph, arrays, { maxBatch: this.plan.batchSize, threads });
+    const { memory, averaged } = this.parameters;
+    this.training = backend.compile(graph, memory, { maxBatch: this.plan.batchSize, threads });
     this.inference = backend.compile(forward, averaged, { maxBatch: INFERENCE_BATCH, threads });
   }
 

@@ -1,4 +1,3 @@
-import type { ParameterArray } from "../backends/backend.js";
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { readTokenizers, readVocabulary } from "../data/learn/learn.js";
@@ -9,7 +8,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { checkRunDirectory } from "../run/resume.js";
 import { CONFIG_COPY, writeJson } from "../saved/run-directory.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
-import { setNumbers, tensorOf } from "../train/parameter-memory.js";
+import { fileDtype, toDtype } from "../train/parameter-memory.js";
 import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { initialCarried } from "../train/training-state.js";
@@ -53,20 +52,14 @@ export async function importWeights(
     for (const attrs of parameters) {
       const data =
         attrs.role === "table" ? await reader.table(attrs, features) : await reader.weight(attrs, names);
-      model.set(attrs.name, tensorOf({ attrs, data: inDtype(attrs, data) }));
+      const { shape, dtype = "f32" } = attrs;
+      model.set(attrs.name, { dtype: fileDtype(attrs), shape, data: toDtype(data, dtype) });
     }
     await save(config, fitted, model, runDir);
     return { ...reader.result(), warnings: hashWarnings(features) };
   } finally {
     await dict.close();
   }
-}
-
-function inDtype(attrs: ParameterAttrs, values: Float32Array): ParameterArray {
-  if ((attrs.dtype ?? "f32") === "f32") return values;
-  const data = new Uint16Array(values.length);
-  setNumbers({ attrs, data }, values);
-  return data;
 }
 
 /** Nothing of an imported config is learnt from data. */

@@ -4,16 +4,9 @@ import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type * as native from "../../native/addon.js";
-import type { Initializer } from "../../ops/sources.js";
 import { compileProgram } from "../../passes/compile.js";
-import type {
-  Backend,
-  CompileOptions,
-  Executable,
-  ParameterArray,
-  RunRequest,
-  RunResult,
-} from "../backend.js";
+import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
+import { NativeMemory } from "./memory.js";
 
 /** Runs graphs on the native core. */
 export function nativeBackend(addon: native.Addon): NativeBackend {
@@ -23,7 +16,6 @@ export function nativeBackend(addon: native.Addon): NativeBackend {
 export class NativeBackend implements Backend {
   constructor(private readonly addon: native.Addon) {}
 
-  /** What this machine can do at most with so many threads. */
   ceilings(threads: number): native.Ceilings {
     return this.addon.ceilings(threads);
   }
@@ -36,34 +28,18 @@ export class NativeBackend implements Backend {
     return this.addon.isa() === "avx512bf16";
   }
 
-  allocate(elements: number, dtype: TableDtype = "f32"): ParameterArray {
-    const ArrayType = dtype === "f32" ? Float32Array : Uint16Array;
-    return new ArrayType(this.addon.allocate(elements * ArrayType.BYTES_PER_ELEMENT), 0, elements);
+  allocate(elements: number, dtype: TableDtype = "f32"): NativeMemory {
+    return new NativeMemory(this.addon, this.addon.allocateParameter(elements, dtype), elements, dtype);
   }
 
-  initialize(
-    target: ParameterArray,
-    init: Initializer,
-    seed: number,
-    stream: number,
-    dtype: TableDtype = "f32",
-  ): void {
-    const [a, b] =
-      init.kind === "constant"
-        ? [init.value, 0]
-        : init.kind === "uniform"
-          ? [init.low, init.high]
-          : [init.mean, init.std];
-    this.addon.fill(target, dtype, { kind: init.kind, a, b, seed, stream });
+  map(path: string, offset: number, elements: number, dtype: TableDtype): NativeMemory {
+    const handle = this.addon.mapParameter(elements, dtype, path, offset);
+    return new NativeMemory(this.addon, handle, elements, dtype);
   }
 
-  compile(
-    graph: Graph,
-    parameters: ReadonlyMap<string, ParameterArray>,
-    options: CompileOptions,
-  ): NativeExecutable {
+  compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): NativeExecutable {
     const program = compileProgram(graph, options.maxBatch);
-    const bound = program.parameters.map((name) => parameters.get(name)!);
+    const bound = program.parameters.map((name) => (parameters.get(name) as NativeMemory).handle);
     const threads = options.threads ?? availableParallelism();
     return new NativeExecutable(
       this.addon,

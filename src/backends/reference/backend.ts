@@ -4,47 +4,23 @@ import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
 import { isRow, width } from "../../graph/tensor.js";
-import { narrow } from "../../half.js";
 import { input, parameter } from "../../ops/sources.js";
-import { drawKey, drawUnit } from "../../random.js";
-import type {
-  Backend,
-  CompileOptions,
-  Executable,
-  ParameterArray,
-  RunRequest,
-  RunResult,
-} from "../backend.js";
+import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { evaluate } from "./evaluate.js";
+import { ReferenceMemory } from "./memory.js";
 
 /** Runs graphs with the plain TypeScript kernels: slow, obvious, everywhere. */
 export const referenceBackend: Backend = {
   name: "reference",
   multipliesBf16: false,
-  allocate: (elements, dtype = "f32") =>
-    dtype === "f32" ? new Float32Array(elements) : new Uint16Array(elements),
-  initialize(target, init, seed, stream, dtype = "f32") {
-    const values = dtype === "f32" ? target : new Float32Array(target.length);
-    const key = drawKey(seed, stream, 0);
-    for (let i = 0; i < values.length; i++) {
-      if (init.kind === "constant") values[i] = init.value;
-      else if (init.kind === "uniform") values[i] = init.low + (init.high - init.low) * drawUnit(key, i);
-      else values[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
-    }
-    if (dtype !== "f32") narrow(values as Float32Array, target as Uint16Array, dtype);
-  },
+  allocate: (elements, dtype = "f32") => new ReferenceMemory(elements, dtype),
   compile: (graph, parameters, options) => new ReferenceExecutable(graph, parameters, options),
 };
-
-/** A standard normal draw from two uniform ones in [0, 1) (Box & Muller, 1958); 1 - u keeps the logarithm finite. */
-function normal(u: number, v: number): number {
-  return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
-}
 
 class ReferenceExecutable implements Executable {
   constructor(
     private readonly graph: Graph,
-    private readonly parameters: ReadonlyMap<string, ParameterArray>,
+    private readonly parameters: ReadonlyMap<string, Memory>,
     private readonly options: CompileOptions,
   ) {}
 
@@ -94,7 +70,8 @@ class ReferenceExecutable implements Executable {
   private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
     if (node.op === parameter) {
       const { name, shape, dtype = "f32" } = node.attrs;
-      return { kind: dtype, shape, data: this.parameters.get(name)! } as Value;
+      const { data } = this.parameters.get(name) as ReferenceMemory;
+      return { kind: dtype, shape, data } as Value;
     }
     if (node.op === input) {
       return gather(request.columns.get(node.attrs.name)!, rows, node);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BACKENDS } from "../../../conformance/backends.js";
 import type { Backend } from "../../backends/backend.js";
+import { valuesByName, valuesOf } from "../../backends/testing.js";
 import type { Column } from "../../columns/columns.js";
 import { modelSchema } from "../../models/index.js";
 import type { FeatureInfo } from "../../models/model.js";
@@ -48,10 +49,13 @@ function gradients(backend: Backend, clip?: Clip): Map<string, number[]> {
   );
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(3);
-  for (const data of parameters.arrays.values())
-    for (const [i, w] of data.entries()) data[i] = w + ((i % 5) - 2) / 4;
-  const before = new Map([...parameters.arrays].map(([name, data]) => [name, Array.from(data)]));
-  backend.compile(graph, parameters.arrays, { maxBatch: ROWS, threads: 2 }).runSync({
+  for (const memory of parameters.memory.values())
+    memory.write(
+      0,
+      valuesOf(memory).map((w, i) => w + ((i % 5) - 2) / 4),
+    );
+  const before = valuesByName(parameters.memory);
+  backend.compile(graph, parameters.memory, { maxBatch: ROWS, threads: 2 }).runSync({
     columns: columns(),
     rows: ROWS,
     start: 0,
@@ -62,7 +66,7 @@ function gradients(backend: Backend, clip?: Clip): Map<string, number[]> {
     scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, Float32Array.of(-1)])),
   });
   return new Map(
-    [...parameters.arrays].map(([name, data]) => [
+    [...valuesByName(parameters.memory)].map(([name, data]) => [
       name,
       Array.from(data, (w, i) => w - before.get(name)![i]),
     ]),

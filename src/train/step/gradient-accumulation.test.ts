@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BACKENDS } from "../../../conformance/backends.js";
 import type { Backend } from "../../backends/backend.js";
+import { valuesByName } from "../../backends/testing.js";
 import type { Column } from "../../columns/columns.js";
 import { modelSchema } from "../../models/index.js";
 import type { FeatureInfo } from "../../models/model.js";
@@ -59,9 +60,9 @@ function gradient(backend: Backend, start: number, count: number): Map<string, n
   const graph = graphOf("none");
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(3);
-  const before = new Map([...parameters.arrays].map(([name, data]) => [name, Array.from(data)]));
+  const before = valuesByName(parameters.memory);
   const options = { maxBatch: rowsPerStep({ batchSize: BATCH, gradientAccumulation: BATCHES }), threads: 2 };
-  backend.compile(graph, parameters.arrays, options).runSync({
+  backend.compile(graph, parameters.memory, options).runSync({
     columns: columns(),
     rows: ROWS,
     start,
@@ -72,7 +73,7 @@ function gradient(backend: Backend, start: number, count: number): Map<string, n
     scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, Float32Array.of(-1)])),
   });
   return new Map(
-    [...parameters.arrays].map(([name, data]) => [
+    [...valuesByName(parameters.memory)].map(([name, data]) => [
       name,
       Array.from(data, (w, i) => w - before.get(name)![i]),
     ]),

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { BACKENDS } from "../../conformance/backends.js";
+import { ExecutionError } from "../errors.js";
+import { type Numbers, numbersOf } from "../half.js";
+import { memoryOf, valuesOf } from "./testing.js";
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-memory-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const DTYPES = ["f32", "f16", "bf16"] as const;
+const dtypes = fc.constantFrom(...DTYPES);
+/** Whole numbers, which every kind of array holds as they are. */
+const ranges = fc.array(
+  fc.record({ from: fc.nat(70_000), values: fc.array(fc.nat(60_000), { maxLength: 50 }) }),
+  { maxLength: 20 },
+);
+
+function numbers(dtype: (typeof DTYPES)[number], values: readonly number[]): Numbers {
+  const array = numbersOf(dtype, values.length);
+  array.set(values);
+  return array;
+}
+
+describe.each(BACKENDS)("memory of $name", ({ use }) => {
+  it("holds what was written last, as an array would", () => {
+    fc.assert(
+      fc.property(dtypes, fc.integer({ min: 0, max: 70_000 }), ranges, (dtype, elements, writes) => {
+        const memory = use().allocate(elements, dtype);
+        const model = numbersOf(dtype, elements);
+        for (const { from, values } of writes) {
+          const array = numbers(dtype, values);
+          if (from + values.length <= elements) {
+            memory.write(from, array);
+            model.set(array, from);
+            const part = numbersOf(dtype, values.length);
+            memory.read(from, part);
+            expect(part).toEqual(array);
+          } else {
+            expect(() => memory.write(from, array)).toThrow(ExecutionError);
+            expect(() => memory.read(from, array)).toThrow(ExecutionError);
+          }
+        }
+        expect(Buffer.compare(bytes(valuesOf(memory)), bytes(model))).toBe(0);
+        const copy = use().allocate(elements, dtype);
+        copy.copyFrom(memory);
+        expect(Buffer.compare(bytes(valuesOf(copy)), bytes(model))).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("refuses arrays of another dtype, and copies of another size", () => {
+    const backend = use();
+    const memory = backend.allocate(4, "bf16");
+    expect(() => memory.read(0, new Float32Array(2))).toThrow(/another dtype/);
+    expect(() => memory.write(0, new Float32Array(2))).toThrow(/another dtype/);
+    expect(() => memory.copyFrom(backend.allocate(3, "bf16"))).toThrow(ExecutionError);
+    expect(() => memory.read(-1, new Uint16Array(1))).toThrow(ExecutionError);
+  });
+
+  it("maps a file, which stays as it is", () => {
+    const backend = use();
+    if (!backend.map) return;
+    const values = Float32Array.from({ length: 5000 }, (_, i) => i / 3);
+    const path = join(folder, "numbers");
+    writeFileSync(path, Buffer.concat([Buffer.alloc(8), bytes(values)]));
+    const memory = backend.map(path, 8 + 4 * 1500, 3000, "f32");
+    expect(valuesOf(memory)).toEqual(values.subarray(1500, 4500));
+    expect(() => memory.write(0, new Float32Array(1))).toThrow(/cannot be written to/);
+    expect(() => memory.fill({ kind: "constant", value: 0 }, 0, 0)).toThrow(/cannot be written to/);
+    const copy = memoryOf(backend, new Float32Array(3000));
+    copy.copyFrom(memory);
+    expect(valuesOf(copy)).toEqual(values.subarray(1500, 4500));
+    expect(() => backend.map!(path, 8, 5001, "f32")).toThrow(/shorter than the range/);
+    expect(() => backend.map!(path, 6, 10, "f32")).toThrow(/not aligned/);
+    expect(() => backend.map!(join(folder, "nothing"), 0, 1, "f32")).toThrow(/cannot be mapped/);
+    expect(backend.map(path, 8, 0, "bf16").elements).toBe(0);
+  });
+});
+
+const bytes = ({ buffer, byteOffset, byteLength }: Numbers) => Buffer.from(buffer, byteOffset, byteLength);

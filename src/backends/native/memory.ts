@@ -1,0 +1,37 @@
+import type { TableDtype } from "../../graph/tensor.js";
+import type { Numbers } from "../../half.js";
+import type { Addon, FillSpec, ParameterHandle } from "../../native/addon.js";
+import type { Initializer } from "../../ops/sources.js";
+import type { Memory } from "../backend.js";
+
+/** Memory of the native core. It is freed when neither this nor an executable refers to it any more. */
+export class NativeMemory implements Memory {
+  constructor(
+    private readonly addon: Addon,
+    readonly handle: ParameterHandle,
+    readonly elements: number,
+    readonly dtype: TableDtype,
+  ) {}
+
+  read(from: number, into: Numbers): void {
+    this.addon.readParameter(this.handle, from, into);
+  }
+
+  write(from: number, values: Numbers): void {
+    this.addon.writeParameter(this.handle, from, values);
+  }
+
+  copyFrom(source: Memory): void {
+    this.addon.copyParameter(this.handle, (source as NativeMemory).handle);
+  }
+
+  fill(init: Initializer, seed: number, stream: number): void {
+    this.addon.fillParameter(this.handle, { ...numbersOfInitializer(init), seed, stream });
+  }
+}
+
+function numbersOfInitializer(init: Initializer): Pick<FillSpec, "kind" | "a" | "b"> {
+  if (init.kind === "constant") return { kind: init.kind, a: init.value, b: 0 };
+  if (init.kind === "uniform") return { kind: init.kind, a: init.low, b: init.high };
+  return { kind: init.kind, a: init.mean, b: init.std };
+}

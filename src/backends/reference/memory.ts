@@ -1,0 +1,70 @@
+import { ExecutionError } from "../../errors.js";
+import type { TableDtype } from "../../graph/tensor.js";
+import { type Numbers, narrow, numbersOf } from "../../half.js";
+import type { Initializer } from "../../ops/sources.js";
+import { drawKey, drawUnit } from "../../random.js";
+import type { Memory } from "../backend.js";
+
+/** Memory as one array, which the reference kernels work on. */
+export class ReferenceMemory implements Memory {
+  readonly data: Numbers;
+
+  constructor(
+    readonly elements: number,
+    readonly dtype: TableDtype,
+  ) {
+    this.data = numbersOf(dtype, elements);
+  }
+
+  read(from: number, into: Numbers): void {
+    into.set(this.range(from, into));
+  }
+
+  write(from: number, values: Numbers): void {
+    this.range(from, values).set(values);
+  }
+
+  copyFrom(source: Memory): void {
+    const { data } = source as ReferenceMemory;
+    if (data.length !== this.elements) throw outside(0, data.length, this.elements);
+    this.write(0, data);
+  }
+
+  fill(init: Initializer, seed: number, stream: number): void {
+    const values = this.dtype === "f32" ? this.data : new Float32Array(this.elements);
+    const key = drawKey(seed, stream, 0);
+    for (let i = 0; i < values.length; i++) {
+      if (init.kind === "constant") values[i] = init.value;
+      else if (init.kind === "uniform") values[i] = init.low + (init.high - init.low) * drawUnit(key, i);
+      else values[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
+    }
+    if (this.dtype !== "f32") narrow(values as Float32Array, this.data as Uint16Array, this.dtype);
+  }
+
+  private range(from: number, other: Numbers): Numbers {
+    if (other.constructor !== this.data.constructor) throw wrongArray(other, this.data);
+    if (from < 0 || from + other.length > this.elements) throw outside(from, other.length, this.elements);
+    return this.data.subarray(from, from + other.length);
+  }
+}
+
+/** A standard normal draw from two uniform ones in [0, 1) (Box & Muller, 1958); 1 - u keeps the logarithm finite. */
+function normal(u: number, v: number): number {
+  return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
+}
+
+function outside(from: number, count: number, elements: number): ExecutionError {
+  return new ExecutionError({
+    what: "a range is outside the parameter",
+    got: `numbers ${from} to ${from + count}`,
+    expected: `within 0 to ${elements}`,
+  });
+}
+
+function wrongArray(got: Numbers, expected: Numbers): ExecutionError {
+  return new ExecutionError({
+    what: "numbers are in an array of another dtype than their parameter",
+    got: got.constructor.name,
+    expected: expected.constructor.name,
+  });
+}
