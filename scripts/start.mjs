@@ -6,7 +6,7 @@ const STEPS_WITHOUT_NATIVE = "30";
 const CONFIG = "examples/flights/pairloom.config.ts";
 
 run("npm", "run", "--silent", "build");
-const { loadAddon } = await import("../dist/backends/native/addon.js");
+const { loadAddon } = await import("../dist/native/addon.js");
 const short = loadAddon().addon ? [] : ["--steps", STEPS_WITHOUT_NATIVE];
 if (short.length > 0)
   console.log(
