@@ -334,6 +334,32 @@ describe("a pipeline config of TorchEasyRec", () => {
     expect(() => subwords('vocab_file: "sp.model"')).toThrow(/Convert it/);
   });
 
+  const numbersOf = (settings: string, group: string) => {
+    const text = readFileSync(join(fixtures, "raw.config"), "utf8")
+      .replace('"user:int_1"', `"user:int_1" ${settings}`)
+      .replace('["int_0", "int_1"]', '["int_0"]')
+      .replace(/feature_names: "cat_0"/, `feature_names: "cat_0" ${group}`);
+    return importPipeline(text, "pipeline.config").config.features.find(({ name }) => name === "int_1");
+  };
+
+  it.each([
+    ["mlp {}", { kind: "mlp", dim: 8 }],
+    ["autodis { num_channels: 3 }", { kind: "autoDis", dim: 8, channels: 3, temperature: 0.1, keep: 0.8 }],
+    [
+      "autodis { num_channels: 4 temperature: 0.5 keep_prob: 0.25 }",
+      { kind: "autoDis", dim: 8, channels: 4, temperature: 0.5, keep: 0.25 },
+    ],
+  ])("gives a number the embedding that it has there: %s", (setting, denseEmbedding) => {
+    const feature = numbersOf(`embedding_dim: 8 ${setting}`, 'feature_names: "int_1"');
+    expect(feature).toMatchObject({ kind: "number", normalize: { mean: 2, std: 4 }, denseEmbedding });
+  });
+
+  it("refuses an embedded number in the group of plain numbers", () => {
+    const text = readFileSync(join(fixtures, "raw.config"), "utf8");
+    const mlp = text.replace('"user:int_1"', '"user:int_1" embedding_dim: 8 mlp {}');
+    expect(() => importPipeline(mlp, "pipeline.config")).toThrow(/group of numbers[\s\S]*int_1/);
+  });
+
   it("warns of what only their cluster has", () => {
     const { warnings } = importPipeline(fixture("dlrm"), "pipeline.config");
     expect(warnings.some((warning) => /^pipeline\.config:10: data_config\.num_workers /.test(warning))).toBe(
@@ -344,10 +370,24 @@ describe("a pipeline config of TorchEasyRec", () => {
   it.each([
     [
       "a setting that TorchEasyRec has and Pairloom not",
+      'feature_name: "cat_0"',
+      'feature_name: "cat_0" zch { zch_size: 3 }',
+      13,
+      "feature_configs[2].id_feature.zch",
+    ],
+    [
+      "an embedding of a number without a dimension",
       'feature_name: "int_0"',
       'feature_name: "int_0" autodis { num_channels: 3 }',
       11,
-      "feature_configs[0].raw_feature.autodis",
+      "feature_configs[0].raw_feature.embedding_dim",
+    ],
+    [
+      "one embedding of several numbers",
+      'feature_name: "int_0"',
+      'feature_name: "int_0" value_dim: 2 embedding_dim: 8 mlp {}',
+      11,
+      "feature_configs[0].raw_feature.mlp",
     ],
     ["a name that nobody knows", "num_epochs: 1", "num_epochs: 1\n no_such: 3", 8, "train_config.no_such"],
     ["a model", "dlrm {", "multi_tower {", 19, "model_config.multi_tower"],

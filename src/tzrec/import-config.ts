@@ -1,5 +1,7 @@
 import { type Config, type ConfigInput, resolveConfig } from "../config/config.js";
+import type { ModelInput } from "../models/index.js";
 import { IdFeatures } from "./id-features.js";
+import { ImportError } from "./import-error.js";
 import { mapData } from "./map-data.js";
 import { type ImportedFeature, mapFeatures } from "./map-features.js";
 import { mapModel } from "./map-models.js";
@@ -27,9 +29,26 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   const { data, batchSize, shuffle, ...columns } = mapData(root);
   const features = mapFeatures(root, columns);
   const model = mapModel(root);
+  refuseEmbeddedNumbers(model, features);
   const ids = new IdFeatures(features.map(({ config }) => config));
   const train = mapTraining(root, { batchSize, shuffle }, ids);
   root.refuseUnread();
   const input = { data, features: ids.features, model, train } as ConfigInput;
   return { input, config: resolveConfig(input), features, warnings: notes.warnings };
+}
+
+/** TorchEasyRec passes the embeddings of such numbers to the dense MLP; here this group has plain numbers only. */
+function refuseEmbeddedNumbers(model: ModelInput, features: readonly ImportedFeature[]): void {
+  const dense = "dense" in model ? (model.dense?.features ?? []) : [];
+  const embedded = features.find(
+    ({ config }) => dense.includes(config.name) && "denseEmbedding" in config && config.denseEmbedding,
+  );
+  if (!embedded) return;
+  throw new ImportError({
+    what: "the group of numbers has a feature with autodis or mlp, which has no counterpart",
+    where: 'the feature group "dense"',
+    got: embedded.config.name,
+    expected: "plain numbers",
+    next: `Remove autodis or mlp from ${embedded.config.name}, or move it to the group "sparse".`,
+  });
 }

@@ -56,7 +56,10 @@ function mapFeature(
   const dtype = dtypeOf(section);
   const settings = embedded ? { ...tableSettings(section, dim), ...dtype } : {};
   const input = columns.columns === "raw" ? map(section) : encoded(section, name, isId, rows.rows, columns);
-  const config = { kind: input.kind, name, ...input, ...settings } as unknown as FeatureInput;
+  if (embedded) section.ignore(DENSE_EMBEDDINGS, "has no effect: ids and boundaries have a table");
+  const dense = embedded ? {} : denseEmbedding(section, dim);
+  const config = { kind: input.kind, name, ...input, ...settings, ...dense } as unknown as FeatureInput;
+  if (dense.denseEmbedding) return { config, width: dim };
   if (!embedded) return { config, width: section.number("value_dim") || 1 };
   const { sameRows } = rows;
   const inBuckets = columns.columns === "encoded";
@@ -80,9 +83,6 @@ function common(section: Section, kind: string): void {
   section.onlyDefault("use_mask", false, "Remove it: values are not masked here.");
   if (kind !== "id_feature")
     section.onlyDefault("weighted", false, "Remove it: only the ids of an id_feature have weights.");
-  for (const name of ["autodis", "mlp"])
-    if (section.has(name))
-      throw section.unsupported(name, "Remove it, or give boundaries: a plain number has no embedding here.");
   section.ignore(["embedding_constraints"], "concerns where their tables are kept");
   section.boolean("stub_type"); // a feature that no group names is for others to read
 }
@@ -95,6 +95,28 @@ function tableSettings(section: Section, dim: number): Config {
     ...(embedding !== undefined && { embedding }),
     ...(initializer && { initializer }),
     ...(section.boolean("trainable") === false && { trainable: false }),
+  };
+}
+
+const DENSE_EMBEDDINGS = ["autodis", "mlp"] as const;
+
+/** The embedding of a plain number. @throws ImportError where it has no dimension, or the feature several numbers */
+function denseEmbedding(section: Section, dim: number): Config {
+  const kind = section.oneOf(DENSE_EMBEDDINGS);
+  if (kind === undefined) return {};
+  if (dim === 0) section.missing("embedding_dim");
+  if ((section.number("value_dim") || 1) > 1)
+    throw section.unsupported(kind, "Give each number its own feature: one embedding belongs to one number.");
+  const settings = section.section(kind)!;
+  if (kind === "mlp") return { denseEmbedding: { kind: "mlp", dim } };
+  return {
+    denseEmbedding: {
+      kind: "autoDis",
+      dim,
+      channels: settings.number("num_channels") ?? settings.missing("num_channels"),
+      temperature: settings.number("temperature") ?? 0.1,
+      keep: settings.number("keep_prob") ?? 0.8,
+    },
   };
 }
 
