@@ -1,9 +1,9 @@
 import { defineConfig } from "pairloom";
 
 /**
- * Will a display ad be clicked? DLRM on the Criteo display-advertising data as it comes: a label, 13 counts and 26
- * hashed categories, separated by tabs, without a header; an empty field is missing. Criteo's terms allow
- * non-commercial use and no redistribution, so the data is not part of this repository: `path` says where it is.
+ * Will a display ad be clicked? DLRM on the original Criteo display-advertising file: a label, 13 counts and 26 hashed
+ * categories, separated by tabs, without a header; an empty field means missing. Criteo's terms allow non-commercial use
+ * and no redistribution, so the data is not part of this repository. Set `path` to your copy, then run
  *
  *   npx pairloom train examples/criteo/pairloom.config.ts
  */
@@ -13,7 +13,8 @@ const categories = Array.from({ length: 26 }, (_, i) => `C${i + 1}`);
 export default defineConfig({
   data: {
     source: {
-      // Paths start where the command runs. The whole file is train.txt of the Kaggle challenge: add format: "tsv".
+      // Set this to your copy. Relative paths are resolved from the current directory. The complete file of the Kaggle
+      // challenge is train.txt; for this name also set format: "tsv".
       path: "../shared/data/criteo/train_first10k.tsv",
       columns: ["clicked", ...counts, ...categories],
       sql: "SELECT *, row_number() OVER () % 10 AS fold FROM source",
@@ -24,7 +25,7 @@ export default defineConfig({
   features: [
     // log(1 + x), and 0 where the count is missing or negative.
     ...counts.map((name) => ({ kind: "number" as const, name, normalize: "log" as const })),
-    // Values seen fewer than ten times share a row, as most published results have it.
+    // Values with fewer than ten occurrences share one row, as in most published results.
     ...categories.map((name) => ({ kind: "id" as const, name, vocabulary: { minCount: 10 } })),
   ],
   model: {

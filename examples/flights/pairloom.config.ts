@@ -1,19 +1,20 @@
 import { defineConfig } from "pairloom";
 
 /**
- * A plane takes off: will it land 15 minutes late or more? DLRM on 3 million US flights of 2001.
+ * A plane has just taken off: will it land 15 minutes late or more? DLRM on 3 million US flights of 2001.
  *
- *   npm start                                                       trains this config, then scores a few flights
- *   npx pairloom train examples/flights/pairloom.config.ts          trains it alone
+ *   npm start                                                       train this config, then score a few flights
+ *   npx pairloom train examples/flights/pairloom.config.ts          only train it
  */
 export default defineConfig({
   data: {
     source: {
-      // Any csv, tsv, parquet or json file, or a pattern; paths start where the command runs.
+      // Any csv, tsv, parquet or json file, or a pattern. Relative paths are resolved from the current directory.
       path: "node_modules/vega-datasets/data/flights-3m.parquet",
-      // Features and label as columns. `date` is when the plane really left and `delay` how late it landed, so the
-      // model knows what is known at take-off. Schedules like round minutes: the minute would tell of the delay, and
-      // is left out. The hour stays; a route with nothing scheduled at 22:00 that leaves then is late, and says so.
+      // Features and label as columns. `date` is the actual departure and `delay` is how late the plane landed, so the
+      // model uses only what is known at take-off. The minute is left out: scheduled departures are at round minutes, so
+      // an odd minute would reveal a delay. The hour can reveal one too (a route without a flight at 22:00 that leaves
+      // then is late), but this is known at take-off.
       sql: `
         SELECT
           hour(date) AS hour, isodow(date) AS weekday, month(date) AS month,
@@ -22,7 +23,7 @@ export default defineConfig({
           date
         FROM source`,
     },
-    // Split by time, as the model will be used: trained on the past, asked about the future.
+    // Split by time, because the model will be used on the future: train on the past.
     split: {
       train: "date < '2001-06-04'",
       valid: "date >= '2001-06-04' AND date < '2001-06-18'",
@@ -37,7 +38,7 @@ export default defineConfig({
     { kind: "number", name: "distance", normalize: "zscore" },
     { kind: "id", name: "origin", vocabulary: { minCount: 10 } },
     { kind: "id", name: "destination", vocabulary: { minCount: 10 } },
-    // The pair as one id, so that even a linear model can know that a route is always late.
+    // The pair as one id, so that even a linear model can learn that a route is always late.
     { kind: "id", name: "route", columns: ["origin", "destination"], hash: 20_000 },
   ],
   model: {
@@ -47,7 +48,7 @@ export default defineConfig({
     sparse: { features: ["hour", "weekday", "month", "origin", "destination", "route"] },
     final: { hiddenUnits: [128, 64] },
   },
-  // Chosen on the validation split: a third epoch no longer improves it.
+  // Chosen on the validation split: a third epoch does not improve it.
   train: {
     batchSize: 4096,
     epochs: 2,

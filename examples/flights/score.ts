@@ -2,14 +2,14 @@ import { load } from "pairloom";
 import type config from "./pairloom.config.js";
 
 /**
- * A trained model inside a program: `load` reads a run directory, `predict` scores plain objects, typed by the config.
+ * Uses a trained model in a program: `load` opens a run directory, `predict` scores plain objects, typed by the config.
  *
- *   npm start                                                     trains, then runs this
- *   node --import jiti/register examples/flights/score.ts <run>   scores with any run of this example
+ *   npm start                                                     train, then run this file
+ *   node --import jiti/register examples/flights/score.ts <run>   use any run of this example
  */
 const model = await load<typeof config>(process.argv[2] ?? "runs/latest");
 
-// What is known at take-off. Weekdays count from Monday = 1.
+// Only what is known at take-off. Monday is weekday 1.
 const flights = [
   { hour: 7, weekday: 2, month: 6, distance: 679, origin: "SEA", destination: "SFO" },
   { hour: 18, weekday: 5, month: 6, distance: 733, origin: "ORD", destination: "LGA" },

@@ -1,7 +1,7 @@
 import { defineConfig } from "pairloom";
 import { frappe, training } from "./data.js";
 
-/** AutoInt+: attention beside an MLP. */
+/** AutoInt+: self-attention beside an MLP. */
 export default defineConfig({
   data: frappe.data,
   features: frappe.features,

@@ -1,8 +1,9 @@
 import type { ConfigInput } from "pairloom";
 
 /**
- * Frappe app-usage clicks (Baltrunas et al., 2015) in the split of the BARS benchmark: ten categorical fields. The
- * terms allow research only, so the data is not part of this repository; the leaderboard is told where it is.
+ * Frappe app-usage clicks (Baltrunas et al., 2015) in the split of the BARS benchmark: ten categorical fields. The terms
+ * allow research only, so the data is not part of this repository. The paths are relative to the folder that you give to
+ * `npm run leaderboard -- --data DIR`.
  */
 const fields = [
   "user",
@@ -35,7 +36,7 @@ export const frappe = {
 
 const plateau = { kind: "reduceOnPlateau", factor: 0.1, patience: 1 } as const;
 
-/** The benchmark's way to train: Adam, a tenth of the rate where validation AUC stalls, then an early stop. */
+/** Training settings of the benchmark: Adam, a tenth of the rate when validation AUC stalls, then early stopping. */
 export const training = {
   batchSize: 4096,
   epochs: 100,

@@ -1,7 +1,7 @@
 import { defineConfig } from "pairloom";
 import { frappe } from "./data.js";
 
-/** DLRM with dot interaction, no dense group: ten fields of dim 20, 45 products. */
+/** DLRM with dot interaction and no dense group: ten fields of dimension 20, 45 products. */
 export default defineConfig({
   data: frappe.data,
   features: frappe.features,

@@ -7,7 +7,7 @@ const optimizer = {
   schedule: { kind: "reduceOnPlateau", factor: 0.1, patience: 1 },
 } as const;
 
-/** Factorization machine of dim 20: with nothing but products it bears little regularisation. */
+/** Factorization machine of dimension 20. It has no MLP, so it needs less regularisation than the other models. */
 export default defineConfig({
   data: frappe.data,
   features: frappe.features.map((feature) => ({

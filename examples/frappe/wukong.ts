@@ -1,7 +1,7 @@
 import { defineConfig } from "pairloom";
 import { frappe, training } from "./data.js";
 
-/** WuKong of two layers over ten fields. */
+/** WuKong with two layers, ten fields. */
 export default defineConfig({
   data: frappe.data,
   features: frappe.features,
