@@ -143,7 +143,7 @@ describe("errors in data", () => {
     const error = await errorOf((config) => {
       config.data.label = "click";
     });
-    says(error, { where: "data.label", got: "click", expected: "one of clicked", next: "correct the name" });
+    says(error, { where: "data.label", got: "click", expected: "one of clicked", next: "Correct the name" });
   });
 
   it("names files near one that is not there", async () => {
@@ -163,7 +163,7 @@ describe("errors in data", () => {
     const header = await errorOf((config) => {
       config.data.train.path = "header.csv";
     });
-    says(header, { where: "data.train: the source has no rows", expected: "one row at least" });
+    says(header, { where: "data.train: the source has no readable rows", expected: "at least one row" });
   });
 
   it("refuses a column whose type its feature cannot read", async () => {
@@ -195,7 +195,7 @@ describe("errors in data", () => {
       got: "60 of 600 rows (10 %): 60 × price: not a finite number",
       expected: "at most 1 %",
     });
-    const path = /look at (\S+);/.exec(error)?.[1];
+    const path = /listed in (\S+):/.exec(error)?.[1];
     expect(existsSync(path!)).toBe(true);
   });
 

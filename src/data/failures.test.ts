@@ -185,14 +185,14 @@ describe("text files", () => {
     expect(error.message.length).toBeLessThan(800);
   });
 
-  it("counts the lines that an unclosed quote takes with it, or names where it stands", async () => {
+  it("counts the lines that an unclosed quote makes malformed, or names its line", async () => {
     const text = (after: number) => `user,y\n${"a,1\n".repeat(5000)}"unclosed,1\n${"b,1\n".repeat(after)}`;
     const { splits } = await prepare({ train: { path: write("few.csv", text(9)) }, label: "y" });
     expect([splits.train.rows, splits.train.quarantined]).toEqual([5000, 10]);
     const lines = readFileSync(splits.train.quarantinePath, "utf8").trim().split("\n");
     expect(JSON.parse(lines[9])).toMatchObject({ line: 5011, value: "b,1" });
     const error = await errorOf(prepare({ train: { path: write("many.csv", text(5000)) }, label: "y" }));
-    expect(error.message).toMatch(/never closed[\s\S]*many\.csv, line 5002: "unclosed,1/);
+    expect(error.message).toMatch(/not closed[\s\S]*many\.csv, line 5002: "unclosed,1/);
   });
 
   it("takes no underscore in a number", async () => {

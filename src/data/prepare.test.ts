@@ -151,7 +151,7 @@ describe("prepareData", () => {
     expect(error).toBeInstanceOf(DataError);
     expect(error.message).toMatch(/2 of 4 rows \(50 %\): 2 × @label: missing value/);
     expect(error.message).toMatch(/at most 1 %/);
-    const quarantine = /look at (\S+quarantine\.jsonl)/.exec(error.message)![1];
+    const quarantine = /listed in (\S+quarantine\.jsonl)/.exec(error.message)![1];
     expect(readFileSync(quarantine, "utf8").trim().split("\n")).toHaveLength(2);
   });
 
@@ -280,7 +280,7 @@ describe("errors of prepareData name the place in the config", () => {
     expect((await run("dya < 3")).message).toMatch(/data\.split\.train: [\s\S]*dya/);
     // Text, because an id feature reads it.
     expect((await run("user < 3")).message).toMatch(
-      /data\.split\.train: [\s\S]*VARCHAR[\s\S]*set its type in types/,
+      /data\.split\.train: [\s\S]*VARCHAR[\s\S]*set their type in types/,
     );
     const typed = { ...source, types: { user: "BIGINT" } };
     const { splits } = await prepare(
@@ -298,7 +298,7 @@ describe("errors of prepareData name the place in the config", () => {
     expect((await run(join(root, "*.nothing"))).message).toMatch(/no file matches/);
     expect(await run(file("c.data", clicks))).toBeInstanceOf(ConfigError);
     expect((await run(file("names.csv", "label,user,price,tags,day\n"))).message).toMatch(
-      /data\.train: the source has no rows/,
+      /data\.train: the source has no readable rows/,
     );
   });
 

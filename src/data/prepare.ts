@@ -15,7 +15,7 @@ import { learnDerived } from "./learn/learn-derived.js";
 import { ownedName, removeAbandoned } from "./pack/owned-directory.js";
 import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
 import type { PackedDataset } from "./pack/packed.js";
-import { packedVersion } from "./pack/packed-format.js";
+import { PACKED_VERSION } from "./pack/packed-format.js";
 import { PackedWriter } from "./pack/packed-writer.js";
 import {
   failedDirectory,
@@ -43,15 +43,16 @@ export type PrepareProgress =
   | { readonly phase: "learn" }
   /** `rows` read so far of the source being packed, for `splits`. */
   | { readonly phase: "pack"; readonly splits: readonly SplitName[]; readonly rows: number }
-  /** Packed data of an earlier run is damaged and will be made anew. */
+  /** Packed data of an earlier run is damaged; the data is packed again. */
   | { readonly phase: "rebuild"; readonly message: string };
 
 /**
- * From a config to columns that an executor can read: looks at the sources, learns what features need from the
- * training split, packs every split, or opens what an earlier run with the same config and files packed.
+ * Turns the data section of a config into columns that an executor can read. It opens the sources, learns what features
+ * need from the training split, and packs every split. If an earlier run with the same config and files has packed them, it
+ * opens those files instead.
  *
- * @throws ConfigError where a name or type in the config does not fit the source
- * @throws DataError where a source cannot be read or too many of its rows are bad
+ * @throws ConfigError if a name or type in the config does not fit the source
+ * @throws DataError if a source cannot be read or too many of its rows are bad
  */
 export async function prepareData(options: PrepareOptions): Promise<PreparedData> {
   const cacheDir = openCacheDir(options.data.cacheDir);
@@ -69,7 +70,7 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
   }
 }
 
-/** The folder, without what killed runs left in it. */
+/** Creates the folder and deletes files left by killed runs. */
 function openCacheDir(path: string): string {
   const cacheDir = resolve(path);
   try {
@@ -85,7 +86,7 @@ function openCacheDir(path: string): string {
         where: "data.cacheDir",
         got: `${cacheDir}: ${(error as Error).message}`,
         expected: "a folder, or a path where one can be made",
-        next: "give another cacheDir, or mend its permissions",
+        next: "Set another cacheDir, or fix its permissions.",
       },
       { cause: error },
     );
@@ -96,7 +97,7 @@ function openCacheDir(path: string): string {
 interface Job {
   readonly source: Source;
   readonly splits: readonly { readonly name: SplitName; readonly predicate?: string }[];
-  /** What to ask of DuckDB for each feature. */
+  /** The SQL expressions of each feature. */
   readonly wires: readonly (readonly Wire[])[];
   readonly labels: readonly Wire[];
   readonly weight?: Wire;
@@ -141,7 +142,7 @@ async function lookAtSources(
   return jobs;
 }
 
-/** One name for one config over one state of the sources; limits and places are no part of it. */
+/** A hash of everything that decides the packed data; not of limits and locations. */
 function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: readonly Job[]): string {
   const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
   const { cacheDir, maxBadRows, ...resolved } = data;
@@ -155,7 +156,7 @@ function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: read
     ].map(fileState);
   });
   const identity = jobs.map(({ source }) => source.identity);
-  const text = JSON.stringify({ packedVersion, features, labels, resolved, identity, files }, withoutRows);
+  const text = JSON.stringify({ PACKED_VERSION, features, labels, resolved, identity, files }, withoutRows);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
@@ -254,8 +255,8 @@ async function packJobs(
   return unassigned;
 }
 
-/** Rows after which a scan stops as soon as the limit of bad rows is passed, rather than at its end. */
-const earlyRows = 100_000;
+/** After this many rows, a scan stops as soon as the limit of bad rows is exceeded, instead of at its end. */
+const EARLY_ROWS = 100_000;
 
 function stopEarly(
   name: SplitName,
@@ -263,7 +264,7 @@ function stopEarly(
   directory: string,
   limit: number,
 ): void {
-  if (quarantine.count <= limit * Math.max(rowsRead, earlyRows)) return;
+  if (quarantine.count <= limit * Math.max(rowsRead, EARLY_ROWS)) return;
   const path = join(failedDirectory(directory), name, "quarantine.jsonl");
   throw tooManyBadRows(name, { rowsRead, ...quarantine }, path, limit);
 }
@@ -281,9 +282,9 @@ function emptySplit(name: SplitName, { source, split }: DataConfig): DataError {
     what: `the split ${name} has no rows`,
     where: source ? `data.split.${name}` : `data.${name}`,
     got: source
-      ? `a predicate that no row of data.source satisfies: ${split?.[name]}`
-      : "a source whose sql gives no rows",
-    expected: "one row at least",
-    next: source ? "check the predicate against the values of its columns" : "check the source and its sql",
+      ? `no row of data.source satisfies the predicate ${split?.[name]}`
+      : "the sql of the source returns no rows",
+    expected: "at least one row",
+    next: source ? "Compare the predicate with the values of its columns." : "Check the source and its sql.",
   });
 }

@@ -12,7 +12,7 @@
  */
 
 /** Between the parts of a crossed id. */
-export const crossSeparator = "\u0001";
+export const CROSS_SEPARATOR = "\u0001";
 
 /** The canonical text, or `undefined` for a missing value, or `null` for a value that cannot be an id. */
 export function canonicalText(value: unknown): string | undefined | null {
@@ -36,7 +36,7 @@ export function canonicalCross(values: unknown[]): string | undefined | null {
   const texts = values.map(canonicalText);
   if (texts.includes(null)) return null;
   if (texts.every((text) => text === undefined)) return undefined;
-  return texts.map((text) => text ?? "").join(crossSeparator);
+  return texts.map((text) => text ?? "").join(CROSS_SEPARATOR);
 }
 
 function numberText(value: number): string | undefined {

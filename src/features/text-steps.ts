@@ -25,13 +25,13 @@ const steps: Record<Extract<TextStep, string>, (text: string) => string> = {
   lowercase: (text) => text.toLowerCase(),
   uppercase: (text) => text.toUpperCase(),
   nfkc: (text) => text.normalize("NFKC"),
-  halfWidth: (text) => text.replace(fullWidth, halfWidth),
+  halfWidth: (text) => text.replace(FULL_WIDTH, halfWidth),
   removeSpaces: (text) => text.replace(/\s+/gu, ""),
   splitHan: (text) => text.replace(/\p{Script=Han}/gu, " $& "),
 };
 
 /** ASCII in full width and the ideographic space; nothing else has one half-width form. */
-const fullWidth = /[\uff01-\uff5e\u3000]/g;
+const FULL_WIDTH = /[\uff01-\uff5e\u3000]/g;
 
 function halfWidth(character: string): string {
   return character === "\u3000" ? " " : String.fromCharCode(character.charCodeAt(0) - 0xfee0);

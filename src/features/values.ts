@@ -1,6 +1,6 @@
 /** Raw JavaScript values as numbers and lists, with the meanings that files have. */
 
-const decimal = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
+const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
 /** The number that a value says, `undefined` for a missing one, NaN for what is not a number. */
 export function numberValue(value: unknown): number | undefined {
@@ -13,7 +13,7 @@ export function numberValue(value: unknown): number | undefined {
       return value ? 1 : 0;
     case "string":
       if (value.trim() === "") return undefined;
-      return decimal.test(value) ? Number(value) : Number.NaN;
+      return DECIMAL.test(value) ? Number(value) : Number.NaN;
     default:
       return value === null || value === undefined ? undefined : Number.NaN;
   }

@@ -22,10 +22,11 @@ import type { Duck } from "../source/duckdb.js";
 import { noNumbers, nothingLearnt } from "./learn.js";
 
 /**
- * What derived features learn from the training split: their values are computed as in packing, and counted. A pass
- * over the split learns for all features whose inputs learn nothing more; features that read those come in the next.
+ * Learns the vocabularies and statistics of computed features: computes their values as packing does, and counts them. One
+ * pass over the training split learns for all features whose inputs are known; features that read those are learned in the
+ * next pass.
  *
- * @param known what the features learn from columns
+ * @param known what was learned from columns
  * @param training a SELECT of the rows of the training split
  */
 export async function learnDerived(
@@ -50,7 +51,7 @@ function learns(feature: FeatureConfig): boolean {
   return needsNumberStatistics(plain) || learntVocabulary(plain) !== undefined;
 }
 
-/** Features that wait for no other, with all that share their table. */
+/** Features that do not wait for others, and whose tables do not either. */
 function readyToLearn(
   features: readonly FeatureConfig[],
   pending: readonly FeatureConfig[],
@@ -66,11 +67,11 @@ function readyToLearn(
   if (ready.length > 0) return ready;
   const names = pending.map(({ name }) => name).join(", ");
   throw new ConfigError({
-    what: "features wait for each other to learn a vocabulary of one table",
+    what: "features that share a learned vocabulary depend on each other",
     where: "features",
     got: names,
     expected: "a shared table whose features do not read each other",
-    next: "give each a table of its own, or hash",
+    next: "Give each feature its own table, or use hash.",
   });
 }
 
@@ -120,7 +121,7 @@ async function learnPass(
   return { ...known, vocabularies, numbers };
 }
 
-/** Stand-ins for what is still to be learnt: the values are looked at before they are put to use. */
+/** Placeholders for statistics that are not known yet: values are observed before these are used. */
 function provisional(known: Statistics, features: readonly FeatureConfig[]): Statistics {
   const plain = features.map(plainOf);
   const numbers = plain
@@ -143,7 +144,7 @@ function countTexts(value: unknown, counts: Map<string, number>): void {
   }
 }
 
-/** By count, largest first, then by bytes: the order of vocabularies learnt from columns. */
+/** Ordered by count, largest first, then by bytes, as vocabularies learned from columns. */
 function vocabularyOf(
   counts: ReadonlyMap<string, number>,
   { minCount, maxSize }: { minCount: number; maxSize?: number },
@@ -158,7 +159,7 @@ function vocabularyOf(
   return values;
 }
 
-/** Mean and population deviation of finite numbers by Welford's updates, with the least and the largest. */
+/** Mean, population standard deviation (Welford's algorithm), minimum and maximum of the finite numbers. */
 class Moments {
   private count = 0;
   private mean = 0;

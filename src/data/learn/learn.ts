@@ -41,7 +41,7 @@ export async function learnStatistics(
   };
 }
 
-/** The tokenizers of all features that split texts by one. */
+/** The tokenizers that the features use. */
 export function readTokenizers(features: readonly FeatureConfig[]): Pick<Statistics, "tokenizers"> {
   const files = features.flatMap((feature, i) => {
     if (feature.kind !== "tokenize" || typeof feature.tokenizer === "string") return [];
@@ -51,7 +51,7 @@ export function readTokenizers(features: readonly FeatureConfig[]): Pick<Statist
   return { tokenizers: Object.fromEntries(files.map(([file, where]) => [file, readTokenizer(file, where)])) };
 }
 
-/** A feature that reads a column as it is. */
+/** A feature that reads a column directly. */
 interface FeatureColumn {
   readonly feature: PlainFeatureConfig;
   readonly index: number;
@@ -62,7 +62,7 @@ function vocabularyOf(feature: PlainFeatureConfig) {
   return feature.kind === "number" ? undefined : feature.vocabulary;
 }
 
-/** Vocabularies that the config or a file of one value a line spells out. */
+/** Vocabularies listed in the config or in a file. */
 function givenVocabularies(features: readonly PlainFeatureConfig[]): Record<string, readonly string[]> {
   const given: Record<string, readonly string[]> = {};
   features.forEach((feature, i) => {
@@ -75,7 +75,7 @@ function givenVocabularies(features: readonly PlainFeatureConfig[]): Record<stri
   return given;
 }
 
-/** The lines of a vocabulary file, empty lines skipped; or the tokens of a `tokenizer.json`, by id. */
+/** The lines of a vocabulary file without empty lines, or the tokens of a `tokenizer.json` ordered by id. */
 export function readVocabulary(file: string, where: string): string[] {
   if (file.endsWith(".json")) return tokensOf(readTokenizer(file, `${where}.file`)).map(([token]) => token);
   try {
@@ -88,8 +88,8 @@ export function readVocabulary(file: string, where: string): string[] {
         what: "the vocabulary file cannot be read",
         where: `${where}.file`,
         got: (error as Error).message,
-        expected: "a UTF-8 file with one value a line",
-        next: `check the path; relative paths start at ${process.cwd()}`,
+        expected: "a UTF-8 file with one value per line",
+        next: `Check the path. Relative paths start at ${process.cwd()}.`,
       },
       { cause: error },
     );
@@ -105,7 +105,7 @@ function distinct(values: readonly string[], where: string): readonly string[] {
         where,
         got: JSON.stringify(value),
         expected: "distinct values",
-        next: "remove one of the two",
+        next: "Remove one of the two.",
       });
     seen.add(value);
   }
@@ -114,7 +114,8 @@ function distinct(values: readonly string[], where: string): readonly string[] {
     what: "the vocabulary is empty",
     where,
     got: "no value",
-    expected: "one value at least",
+    expected: "at least one value",
+    next: "List the values, or use hash.",
   });
 }
 
@@ -147,14 +148,14 @@ export function nothingLearnt(table: string): DataError {
     what: "the training split has no value for a learnt vocabulary",
     where: `features: ${table}`,
     got: "no value that occurs often enough",
-    expected: "one value at least",
-    next: "check the column, or lower vocabulary.minCount",
+    expected: "at least one value",
+    next: "Check the column, or lower vocabulary.minCount.",
   });
 }
 
 /**
- * Mean, population deviation, minimum and maximum over finite values. One thread, since the sum of floats depends on
- * the order of the terms and the model must not depend on the machine.
+ * Mean, population standard deviation, minimum and maximum of the finite values. The query uses one thread, because a sum
+ * of floats depends on the order of its terms and the model must not depend on the machine.
  */
 async function learnNumbers(
   duck: Duck,
@@ -188,8 +189,8 @@ export function noNumbers(name: string, index: number): DataError {
     what: "the training split has no finite number to learn statistics from",
     where: `features[${index}]`,
     got: `no finite value in ${name}`,
-    expected: "one value at least",
-    next: "check the column, or give the statistics in normalize",
+    expected: "at least one finite value",
+    next: "Check the column, or set the statistics in normalize.",
   });
 }
 

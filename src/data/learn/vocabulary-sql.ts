@@ -5,18 +5,18 @@ export interface VocabularyRule {
   readonly maxSize?: number;
 }
 
-/** A column and the number of the table that its values go to. */
+/** A column and the index of the table that its values belong to. */
 export interface VocabularyCell {
   readonly table: number;
   readonly wire: Wire;
 }
 
 /**
- * (table, value) by table and count. Ties are broken by the value's bytes, so that rows do not depend on the order of
- * aggregation.
+ * SQL for (table, value), ordered by table and count. Ties are ordered by the bytes of the value, so the rows do not depend
+ * on the order of aggregation.
  *
- * @param rules by table
- * @param training a SELECT of the rows that are counted
+ * @param rules one per table
+ * @param training a SELECT of the rows to count
  */
 export function vocabularySql(
   cells: readonly VocabularyCell[],
@@ -34,7 +34,7 @@ export function vocabularySql(
     SELECT t, v FROM placed ${largest.length > 0 ? `WHERE ${largest.join(" AND ")}` : ""} ORDER BY t, place`;
 }
 
-/** (t, v, n): how often each table's values occur. */
+/** SQL for (t, v, n): how often each value of each table occurs. */
 function countedSql(cells: readonly VocabularyCell[], training: string): string {
   const isAlone = ({ table, wire }: VocabularyCell) =>
     wire.reads === "text" && cells.filter((cell) => cell.table === table).length === 1;
@@ -46,11 +46,11 @@ function countedSql(cells: readonly VocabularyCell[], training: string): string 
   ].join(" UNION ALL ");
 }
 
-/** Tables of one column each: every column is counted by itself, all in one scan. */
+/** Tables with one column each: one scan counts every column separately. */
 function countedAlone(cells: readonly VocabularyCell[], training: string): string {
   const columns = cells.map((_, i) => `c${i}`);
   const values = cells.map(({ wire }, i) => `${wire.sql} AS c${i}`);
-  // In the groups of one column, all others are null.
+  // In the grouping set of one column, all others are null.
   const tables = cells.map(({ table }, i) => `WHEN c${i} IS NOT NULL THEN ${table}`);
   const sets = columns.map((column) => `(${column})`);
   return `
@@ -58,7 +58,7 @@ function countedAlone(cells: readonly VocabularyCell[], training: string): strin
     FROM (SELECT ${values.join(", ")} FROM (${training})) GROUP BY GROUPING SETS (${sets.join(", ")})`;
 }
 
-/** Tables of several columns, or of lists: the cells of a row are laid out one below the other. */
+/** Tables with several columns, or lists: every cell becomes a row of its own. */
 function countedTogether(cells: readonly VocabularyCell[], training: string): string {
   const ones = cells.filter(({ wire }) => wire.reads === "text");
   const bags = cells.filter(({ wire }) => wire.reads === "texts");

@@ -4,11 +4,11 @@ import type { SplitName } from "../data-config.js";
 import type { ChunkEncoder } from "../encode/chunk-encoder.js";
 import { type Duck, quoteName } from "../source/duckdb.js";
 import { readRejects } from "../source/rejects.js";
-import { fileColumn, type Source } from "../source/source.js";
+import { FILE_COLUMN, type Source } from "../source/source.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
 import type { PackedWriter } from "./packed-writer.js";
 
-/** A split that a source feeds; without a predicate it takes every row. */
+/** A split of a source; without a predicate it gets every row. */
 export interface SplitTarget {
   readonly name: SplitName;
   readonly predicate?: string;
@@ -16,14 +16,14 @@ export interface SplitTarget {
 }
 
 /**
- * Reads a source once and sends every row to its split, or to the split's quarantine. Malformed rows of text files
- * satisfy no predicate: they go to the quarantine of the first split.
+ * Reads a source once and writes every row to its split, or to the quarantine of the split. No predicate can be computed for
+ * malformed rows of text files, so they go to the quarantine of the first split.
  *
  * @param encoder for the columns of this source
- * @param onChunk called after every two thousand rows or so; what it throws ends the scan
- * @param rejects a name not used before in this database
- * @returns how many rows belong to no split
- * @throws DataError where a row belongs to two splits
+ * @param onChunk called after every chunk (about 2,000 rows); an error that it throws stops the scan
+ * @param rejects a name for the rejects tables that is new in this database
+ * @returns the number of rows that belong to no split
+ * @throws DataError if a row belongs to two splits
  */
 export async function packSource(
   duck: Duck,
@@ -47,7 +47,7 @@ export async function packSource(
 class Router {
   unassigned = 0;
   private rowsBefore = 0;
-  /** By split code: bit i is set for rows that satisfy predicate i. */
+  /** The split of each code; bit i of a code is set if the row satisfies predicate i. */
   private readonly byCode: readonly (SplitTarget | undefined)[];
 
   constructor(
@@ -60,11 +60,11 @@ class Router {
     );
   }
 
-  /** What {@link route} reads after the encoder's columns. */
+  /** The columns that {@link route} reads after those of the encoder. */
   get projection(): string[] {
     return [
       ...(this.isSplit ? [codeSql(this.splits)] : []),
-      ...(this.hasFile ? [quoteName(fileColumn)] : []),
+      ...(this.hasFile ? [quoteName(FILE_COLUMN)] : []),
     ];
   }
 
@@ -117,11 +117,11 @@ class Router {
   private inTwoSplits(code: number, row: number): DataError {
     const names = this.splits.filter((_, bit) => code & (2 ** bit)).map(({ name }) => name);
     return new DataError({
-      what: "a row belongs to more than one split, so that results would be measured on training rows",
+      what: "a row belongs to more than one split, so test rows would also be training rows",
       where: "data.split",
       got: `row ${this.rowsBefore + row + 1} satisfies ${names.join(" and ")}`,
-      expected: "predicates of which a row satisfies one at most",
-      next: "make the predicates exclude each other",
+      expected: "at most one true predicate per row",
+      next: "Change the predicates so that they exclude each other.",
     });
   }
 }
@@ -143,7 +143,7 @@ async function quarantineRejects(
   }
 }
 
-/** The error for a split of which too much was refused. */
+/** The error for a split with too many refused rows. */
 export function tooManyBadRows(
   split: string,
   {
@@ -164,7 +164,7 @@ export function tooManyBadRows(
     what: none ? `every row of ${split} was refused` : `too many rows of ${split} were refused`,
     where: "data.maxBadRows",
     got: `${count} of ${rowsRead} rows (${percent(count / rowsRead)}): ${worst.join("; ")}`,
-    expected: none ? "one row at least that can be used" : `at most ${percent(maxBadRows)}`,
-    next: `look at ${path}; mend the source, let the feature impute, or raise data.maxBadRows`,
+    expected: none ? "at least one usable row" : `at most ${percent(maxBadRows)}`,
+    next: `The rows are listed in ${path}: fix the source, let the feature impute, or raise data.maxBadRows.`,
   });
 }

@@ -2,13 +2,13 @@ import type { Layout } from "../../features/block.js";
 
 /**
  * A packed split is a directory: two row-major matrices, two or three files per bag, the quarantine, and a manifest with a
- * checksum for every piece of every file. Numbers are little-endian. `docs/data.md` describes it.
+ * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const packedVersion = 2;
+export const PACKED_VERSION = 2;
 
 /** Rows between two checksums. */
-export const blockRows = 65_536;
+export const BLOCK_ROWS = 65_536;
 
 export interface PackedManifest {
   readonly format: "pairloom-packed";
@@ -21,16 +21,16 @@ export interface PackedManifest {
   readonly files: Readonly<Record<string, PackedFile>>;
 }
 
-/** A file's size and the CRC-32 of its consecutive pieces. */
+/** Size of a file, and the CRC-32 of its consecutive pieces. */
 export interface PackedFile {
   bytes: number;
   pieces: { bytes: number; crc32: number }[];
 }
 
 /** `[rows, F]` i32. */
-export const idsFile = "ids.i32";
+export const IDS_FILE = "ids.i32";
 /** `[rows, W]` f32. */
-export const denseFile = "dense.f32";
+export const DENSE_FILE = "dense.f32";
 /** `[values]` i32. */
 export const bagValuesFile = (name: string) => `${name}.values.i32`;
 /** `[values]` f32, of weighted bags. */

@@ -5,24 +5,24 @@ import { crc32 } from "node:zlib";
 import { Block, type Layout, offsetsOf } from "../../features/block.js";
 import { writeCheckedJson } from "./checked-json.js";
 import {
+  BLOCK_ROWS,
   bagOffsetsFile,
   bagValuesFile,
   bagWeightsFile,
-  blockRows,
-  denseFile,
-  idsFile,
+  DENSE_FILE,
+  IDS_FILE,
+  PACKED_VERSION,
   type PackedFile,
   type PackedManifest,
-  packedVersion,
 } from "./packed-format.js";
 import { Quarantine } from "./quarantine.js";
 
-/** Writes one split in the packed format: rows gather in one block while the last full one goes to the files. */
+/** Writes one split in the packed format: one block is filled while the previous one is written to the files. */
 export class PackedWriter {
   readonly quarantine: Quarantine;
   rows = 0;
   private block: Block;
-  /** The block that is being written, or was. */
+  /** The block that is being written or was written last. */
   private full: Block | undefined;
   private writing = Promise.resolve();
   private readonly files = new Map<string, OutputFile>();
@@ -35,7 +35,7 @@ export class PackedWriter {
   ) {
     mkdirSync(directory, { recursive: true });
     this.quarantine = new Quarantine(join(directory, "quarantine.jsonl"));
-    this.block = new Block(layout, blockRows);
+    this.block = new Block(layout, BLOCK_ROWS);
     this.bagLengths = layout.bags.map(() => 0);
   }
 
@@ -63,7 +63,7 @@ export class PackedWriter {
     writeCheckedJson(join(this.directory, "manifest.json"), this.manifest());
   }
 
-  /** Closes what is open, after a failure. */
+  /** Closes all files after a failure. */
   async abandon(): Promise<void> {
     await this.writing.catch(() => {});
     await this.quarantine.close();
@@ -75,7 +75,7 @@ export class PackedWriter {
     const files = Object.fromEntries([...this.files].map(([name, file]) => [name, file.summary]));
     return {
       format: "pairloom-packed",
-      version: packedVersion,
+      version: PACKED_VERSION,
       rows: this.rows,
       rowsRead: this.rowsRead,
       quarantined: { count, reasons },
@@ -84,21 +84,21 @@ export class PackedWriter {
     };
   }
 
-  /** Hands the block over to be written, once the one before is. */
+  /** Starts writing the block, after the previous one has been written. */
   private async flush(): Promise<void> {
     await this.writing;
     const full = this.block;
-    this.block = this.full ?? new Block(this.layout, blockRows);
+    this.block = this.full ?? new Block(this.layout, BLOCK_ROWS);
     this.full = full;
     this.writing = this.writeBlock(full);
-    // A failure is thrown where the block is waited for.
+    // Whoever awaits the block gets the error.
     this.writing.catch(() => {});
   }
 
   private async writeBlock(block: Block): Promise<void> {
     const { rows, ids, dense, bags } = block;
-    await this.write(idsFile, ids.subarray(0, rows * this.layout.ids.length));
-    await this.write(denseFile, dense.subarray(0, rows * this.layout.denseWidth));
+    await this.write(IDS_FILE, ids.subarray(0, rows * this.layout.ids.length));
+    await this.write(DENSE_FILE, dense.subarray(0, rows * this.layout.denseWidth));
     for (const [i, name] of this.layout.bags.entries()) {
       const { values, weights, ends, length } = bags[i];
       await this.write(bagValuesFile(name), values.subarray(0, length));
@@ -121,7 +121,7 @@ export class PackedWriter {
   }
 }
 
-/** A file of checksummed pieces. */
+/** A file that is written in pieces with checksums. */
 class OutputFile {
   readonly summary: PackedFile = { bytes: 0, pieces: [] };
 

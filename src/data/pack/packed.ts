@@ -10,18 +10,18 @@ import {
   bagOffsetsFile,
   bagValuesFile,
   bagWeightsFile,
-  denseFile,
-  idsFile,
+  DENSE_FILE,
+  IDS_FILE,
+  PACKED_VERSION,
   type PackedFile,
   type PackedManifest,
-  packedVersion,
 } from "./packed-format.js";
 
 /** A split ready for training: its columns are views of mapped files. */
 export class PackedDataset implements ColumnSet {
   readonly rows: number;
   readonly fingerprint: string;
-  /** Rows that the source had for this split: always `rows + quarantined`. */
+  /** Rows of the source for this split: always `rows + quarantined`. */
   readonly rowsRead: number;
   /** Rows read and refused. */
   readonly quarantined: number;
@@ -34,7 +34,7 @@ export class PackedDataset implements ColumnSet {
   private constructor(
     readonly directory: string,
     manifest: PackedManifest,
-    /** Whether an earlier run had packed it. */
+    /** Whether an earlier run packed it. */
     readonly fromCache: boolean,
   ) {
     this.rows = manifest.rows;
@@ -51,12 +51,12 @@ export class PackedDataset implements ColumnSet {
         weights: new Float32Array(map(bagWeightsFile(name))),
       }),
     }));
-    const ids = new Int32Array(map(idsFile));
-    const dense = new Float32Array(map(denseFile));
+    const ids = new Int32Array(map(IDS_FILE));
+    const dense = new Float32Array(map(DENSE_FILE));
     this.columns = columnsOf(manifest.layout, ids, dense, bags);
   }
 
-  /** @throws DataError where a file is missing, short or has other bytes than were written */
+  /** @throws DataError if a file is missing or damaged */
   static open(directory: string, fromCache: boolean): PackedDataset {
     return new PackedDataset(directory, readManifest(directory), fromCache);
   }
@@ -65,7 +65,7 @@ export class PackedDataset implements ColumnSet {
 function readManifest(directory: string): PackedManifest {
   const path = join(directory, "manifest.json");
   const manifest = readCheckedJson(path) as PackedManifest;
-  if (manifest.format === "pairloom-packed" && manifest.version === packedVersion) return manifest;
+  if (manifest.format === "pairloom-packed" && manifest.version === PACKED_VERSION) return manifest;
   throw damaged(path, `format ${manifest.format}, version ${manifest.version}`);
 }
 

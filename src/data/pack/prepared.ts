@@ -5,9 +5,9 @@ import { type SplitName, splitNames } from "../data-config.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import { ownedName } from "./owned-directory.js";
 import { PackedDataset } from "./packed.js";
-import { packedVersion } from "./packed-format.js";
+import { PACKED_VERSION } from "./packed-format.js";
 
-/** The directory that `prepareData` leaves: a packed split a folder, and a manifest with the fitted features. */
+/** The directory that `prepareData` writes: one folder per packed split, and a manifest with the fitted features. */
 
 /** Features fitted to the training split, and every split packed. */
 export interface PreparedData {
@@ -30,7 +30,7 @@ interface PreparedManifest {
   readonly features: FittedFeatures;
 }
 
-/** @throws DataError where anything is missing or damaged */
+/** @throws DataError if anything is missing or damaged */
 export function openPrepared(directory: string, fromCache: boolean): PreparedData {
   const { splits, unassigned, features } = readCheckedJson(
     join(directory, "manifest.json"),
@@ -41,23 +41,23 @@ export function openPrepared(directory: string, fromCache: boolean): PreparedDat
   return { features, splits: opened, unassigned, directory, fromCache };
 }
 
-/** Writes what {@link openPrepared} reads beside the splits. */
+/** Writes the manifest that {@link openPrepared} reads. */
 export function writePrepared(
   directory: string,
   features: FittedFeatures,
   splits: readonly SplitName[],
   unassigned: number,
 ): void {
-  const manifest: PreparedManifest = { version: packedVersion, splits, unassigned, features };
+  const manifest: PreparedManifest = { version: PACKED_VERSION, splits, unassigned, features };
   writeCheckedJson(join(directory, "manifest.json"), manifest);
 }
 
-/** Where a run packs before it renames; another name at every call. */
+/** The directory to pack into before it is renamed; a new name for every call. */
 export const partialDirectory = (directory: string) => `${directory}.${ownedName()}.partial`;
-/** Where the quarantine of a failed run stays. */
+/** The directory that keeps the quarantine of a failed run. */
 export const failedDirectory = (directory: string) => `${directory}.failed`;
 
-/** Gives what is packed its name. Where another process has packed the same meanwhile, its directory stays. */
+/** Renames the packed directory. If another process has packed the same data meanwhile, its directory is kept. */
 export function publish(temporary: string, directory: string): void {
   try {
     renameSync(temporary, directory);
@@ -67,7 +67,7 @@ export function publish(temporary: string, directory: string): void {
   }
 }
 
-/** After a failure the quarantine stays, where the error says, and the unfinished columns go. */
+/** After a failure: keeps the quarantine where the error says, and deletes the incomplete columns. */
 export function keepQuarantine(temporary: string, directory: string): void {
   for (const name of splitNames) {
     const path = join(temporary, name, "quarantine.jsonl");

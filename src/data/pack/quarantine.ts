@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 
-/** Rows that were read but cannot be used, as lines of JSON: where each stands and why it was refused. */
+/** Rows that cannot be used, as JSON lines with place and reason. */
 export interface QuarantinedRow {
   readonly split: string;
-  /** The file, where the source has several or the row is malformed. */
+  /** The file, if the source has several or the row is malformed. */
   readonly file?: string;
   /** 1-based line of a malformed row in its file. */
   readonly line?: number;
-  /** 1-based place of the row among the well-formed rows of the source, files one after the other. */
+  /** 1-based number of the row among the well-formed rows of the source, over all files. */
   readonly row?: number;
   /** The feature that refuses the row, "@label" or "@weight". */
   readonly feature?: string;
@@ -18,8 +18,8 @@ export interface QuarantinedRow {
   readonly value: string | null;
 }
 
-/** How many characters of a refused value are kept. */
-const valueLimit = 1000;
+/** Longest part of a refused value that is kept, in characters. */
+const VALUE_LIMIT = 1000;
 
 export class Quarantine {
   count = 0;
@@ -35,7 +35,7 @@ export class Quarantine {
     const reason = row.feature === undefined ? row.reason : `${row.feature}: ${row.reason}`;
     this.count++;
     this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
-    const line = JSON.stringify({ ...row, value: row.value?.slice(0, valueLimit) ?? null });
+    const line = JSON.stringify({ ...row, value: row.value?.slice(0, VALUE_LIMIT) ?? null });
     if (!this.stream.write(`${line}\n`)) await once(this.stream, "drain");
   }
 

@@ -6,15 +6,15 @@ import { quoteName, quoteText } from "./duckdb.js";
 import { columnType, type Source, type Want } from "./source.js";
 
 /**
- * What is asked of DuckDB for a feature: a SQL expression of one of four types, after which only Pairloom's own
- * transforms touch the value. NULL means missing.
+ * A SQL expression for one input of a feature, with one of four result types. After it, only Pairloom's own transforms touch
+ * the value. NULL means missing.
  */
 export interface Wire {
   readonly sql: string;
   readonly reads: "text" | "number" | "texts" | "numbers";
 }
 
-/** How the columns of a source are read; where readings differ, text wins over numbers and numbers over targets. */
+/** How the columns of a source are read. If features disagree, text wins over numbers, and numbers over targets. */
 export function columnWants(readings: readonly Reading[], targets: readonly string[]): Map<string, Want> {
   const wants = new Map<string, Want>(targets.map((name) => [name, "target"]));
   for (const { column, as } of readings.flatMap(elementsOf))
@@ -23,7 +23,7 @@ export function columnWants(readings: readonly Reading[], targets: readonly stri
   return wants;
 }
 
-/** The columns of a reading with what is read of each. */
+/** The columns of a reading, with the type of their elements. */
 function elementsOf({
   columns,
   as,
@@ -38,18 +38,18 @@ function elementsOf({
         ? [{ column: input.column, as: input.as === "number" ? ("number" as const) : ("text" as const) }]
         : [],
     );
-  // A vector and weighted ids may stand in one text; a list of numbers stays one either way.
+  // A vector and weighted ids may be one text; a list of numbers stays a list in both cases.
   const isText = as === "text" || weighted || (separator !== undefined && length !== undefined);
   const element = isText ? "text" : "number";
   return columns.map((column) => ({ column, as: element }));
 }
 
 /**
- * What to ask of DuckDB for a feature: one column, or one for each column that a computed value takes; for weighted
- * ids the lists of ids, then those of weights.
+ * The SQL expressions of a feature: one, or one for each input column of a computed feature; for weighted ids two, the
+ * lists of ids and the lists of weights.
  *
  * @param where the config path of the feature
- * @throws ConfigError where the column does not exist or has a type that the feature cannot read
+ * @throws ConfigError if the column does not exist or has a type that the feature cannot read
  */
 export function readingWires(reading: Reading, source: Source, where: string): Wire[] {
   const { derivation, separator, length, weighted } = reading;
@@ -63,7 +63,7 @@ export function readingWires(reading: Reading, source: Source, where: string): W
   return [scalarWire(reading, source, where)];
 }
 
-/** A column that a derived feature computes from: texts and lists as they are, which it splits and parses itself. */
+/** An input column of a computed feature: texts and lists without change, because the feature parses them itself. */
 function inputWire(name: string, as: Input["as"], source: Source, where: string): Wire {
   const type = columnType(source, name, where);
   const column = quoteName(name);
@@ -106,8 +106,8 @@ export function targetWire(column: string, source: Source, where: string): Wire 
 }
 
 function nextForTarget(column: string): string {
-  const derive = `derive it in sql: SELECT * REPLACE (${column} = 'yes' AS ${column}) FROM source`;
-  return `${derive}; where odd texts stand among numbers, name them in nullValues or set types: { ${column}: "DOUBLE" }`;
+  const derive = `Derive it in sql: SELECT * REPLACE (${column} = 'yes' AS ${column}) FROM source.`;
+  return `${derive} If a few texts are between numbers, list them in nullValues or set types: { ${column}: "DOUBLE" }.`;
 }
 
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
@@ -134,7 +134,7 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   return { sql: `list_transform(${items}, lambda x: ${mapped})`, reads: as === "text" ? "texts" : "numbers" };
 }
 
-/** The ids and the weights of a weighted bag: two lists of one length, no weight NULL where there is an id. */
+/** The ids and the weights of a weighted bag: two lists of equal length; an id always has a weight that is not NULL. */
 function weightedWires({ columns, as }: Reading, separator: string, source: Source, where: string): Wire[] {
   const [name] = columns;
   const path = `${where}.column`;
@@ -146,7 +146,7 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   const entry = weightedSql(map ?? entryTypes(type), element);
   const id = elementSql(entry.id, entry.idType, as);
   if (id === undefined || entry.weight === undefined)
-    throw wrongType(name, type, path, weightedForms, "build a list of { key, value } in sql");
+    throw wrongType(name, type, path, WEIGHTED_FORMS, "Build a list of { key, value } in sql.");
   const weight = `coalesce(${entry.weight}, CAST('nan' AS DOUBLE))`;
   return [
     { sql: `list_transform(${items}, lambda x: ${id})`, reads: as === "text" ? "texts" : "numbers" },
@@ -154,9 +154,9 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   ];
 }
 
-const weightedForms = "texts id:weight, a map from ids to numbers, or a list of { key, value }";
+const WEIGHTED_FORMS = "texts of the form id:weight, a map from ids to numbers, or a list of { key, value }";
 
-/** SQL for the id and the weight of an element x: the twin of `weightedIds`. */
+/** SQL for the id and the weight of an element x; the same rule as `weightedIds` in TypeScript. */
 function weightedSql(entry: EntryTypes | undefined, element: string) {
   if (entry) return { id: "x.key", idType: entry.key, weight: numberSql("x.value", entry.value) };
   if (element !== "VARCHAR") return { id: "x", idType: element, weight: "CAST(1 AS DOUBLE)" };
@@ -166,7 +166,7 @@ function weightedSql(entry: EntryTypes | undefined, element: string) {
   return { id, idType: "VARCHAR", weight };
 }
 
-/** A column as a list: itself, its text split, or its lone value. */
+/** A column as a list: the list itself, the parts of a text, or one value. */
 function listSql(column: string, type: string, separator: string): string {
   if (listElement(type) !== undefined) return column;
   if (type === "VARCHAR") return `string_split(${column}, ${quoteText(separator)})`;
@@ -190,8 +190,8 @@ function vectorWire(
       name,
       type,
       path,
-      `a list of ${length} numbers, or text that holds one`,
-      "build the list in sql",
+      `a list of ${length} numbers, or a text with them`,
+      "Build the list in sql.",
     );
   const list = isText
     ? `CASE WHEN trim(${column}) <> '' THEN string_split(${column}, ${quoteText(separator)}) END`
@@ -208,7 +208,7 @@ function must(
 ): string {
   if (sql !== undefined) return sql;
   const expected = as === "text" ? "text, a number, a boolean, a date or a timestamp" : "a number";
-  throw wrongType(column, type, where, expected, "derive a column of such a type in sql");
+  throw wrongType(column, type, where, expected, "Derive a column of such a type in sql.");
 }
 
 function wrongType(column: string, type: string, where: string, expected: string, next: string): ConfigError {
@@ -225,17 +225,17 @@ function elementSql(column: string, type: string, as: Reading["as"]): string | u
   return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
 }
 
-const numeric = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|DECIMAL\(.*\))$/;
+const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|DECIMAL\(.*\))$/;
 
-/** SQL for `numberValue`; `undefined` for a type that says no number. */
+/** SQL for the rule of `numberValue`; `undefined` for a type that cannot be a number. */
 function numberSql(column: string, type: string, nanIsMissing = false): string | undefined {
-  if (numeric.test(type)) return `CAST(${column} AS DOUBLE)`;
+  if (NUMERIC.test(type)) return `CAST(${column} AS DOUBLE)`;
   if (type === "FLOAT" || type === "DOUBLE") {
     const x = `CAST(${column} AS DOUBLE)`;
     return nanIsMissing ? `CASE WHEN NOT isnan(${x}) THEN ${x} END` : x;
   }
   if (type !== "VARCHAR") return undefined;
-  // DuckDB takes 1_0 for 10.
+  // DuckDB would read 1_0 as 10.
   const number = `CASE WHEN NOT contains(${column}, '_') THEN TRY_CAST(${column} AS DOUBLE) END`;
   return `CASE WHEN trim(${column}) <> '' THEN coalesce(${number}, CAST('nan' AS DOUBLE)) END`;
 }

@@ -52,15 +52,15 @@ it("takes whole zstd files and refuses every part of one", async () => {
   const lengths = [5, 1000, whole.length >> 1, whole.length - 1, whole.length + 6];
   for (const length of lengths)
     await expect(verify("part.csv.zst", Buffer.concat([whole, whole]).subarray(0, length))).rejects.toThrow(
-      /cut off/,
+      /truncated/,
     );
 });
 
-it("stops packing a file that is cut off", async () => {
+it("stops packing a file that is truncated", async () => {
   const path = join(folder, "cut.csv.gz");
   const whole = gzipSync(text);
   writeFileSync(path, whole.subarray(0, whole.length * 0.6));
   const data = dataSchema.parse({ train: { path }, label: "y", maxBadRows: 1, cacheDir: folder });
   const features = featuresSchema.parse([{ kind: "id", name: "user", hash: 10 }]);
-  await expect(prepareData({ data, features })).rejects.toThrow(/cut off[\s\S]*unexpected end/);
+  await expect(prepareData({ data, features })).rejects.toThrow(/truncated[\s\S]*unexpected end/);
 });

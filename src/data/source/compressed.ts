@@ -6,12 +6,12 @@ import { DataError } from "../../errors.js";
 import type { FileIdentity } from "./source-files.js";
 
 /**
- * Looks whether compressed text files are whole: DuckDB takes a file that was cut off as one that ends there.
+ * Checks that compressed text files are complete: DuckDB reads a truncated file without an error.
  *
- * @throws DataError where a file is cut off or damaged
+ * @throws DataError if a file is truncated or damaged
  */
 export async function verifyCompressed(files: readonly FileIdentity[], where: string): Promise<void> {
-  // A URL has no size to look at, and a Parquet file checks its own end.
+  // The size of a URL is unknown, and a Parquet file has its own check.
   for (const { path, bytes } of files.filter((file) => file.bytes > 0)) {
     const fault = /\.gz$/i.test(path)
       ? await gzipFault(path)
@@ -24,15 +24,15 @@ export async function verifyCompressed(files: readonly FileIdentity[], where: st
 
 function cutOff(path: string, fault: string, where: string): DataError {
   return new DataError({
-    what: "the compressed file is cut off or damaged",
+    what: "the compressed file is truncated or damaged",
     where: `${where}.path`,
     got: `${path}: ${fault}`,
-    expected: "a file that is whole",
-    next: "fetch or write the file again; gzip -t and zstd -t check it",
+    expected: "a complete file",
+    next: "Download or write the file again. Check it with gzip -t or zstd -t.",
   });
 }
 
-/** Reads the file through, which checks the CRC-32 and the size of each member (RFC 1952). */
+/** Decompresses the whole file, which checks the CRC-32 and the size of each member (RFC 1952). */
 async function gzipFault(path: string): Promise<string | undefined> {
   const discard = async (chunks: AsyncIterable<Buffer>) => {
     for await (const _ of chunks);
@@ -45,7 +45,7 @@ async function gzipFault(path: string): Promise<string | undefined> {
   }
 }
 
-/** Walks from block to block by their sizes (RFC 8878), without decompressing. */
+/** Follows the sizes of the blocks (RFC 8878), without decompressing. */
 async function zstdFault(path: string, bytes: number): Promise<string | undefined> {
   const file = await open(path, "r");
   try {
@@ -62,23 +62,23 @@ async function zstdFault(path: string, bytes: number): Promise<string | undefine
   }
 }
 
-const frameMagic = 0xfd2fb528;
-const skippableMagic = 0x184d2a50;
+const FRAME_MAGIC = 0xfd2fb528;
+const SKIPPABLE_MAGIC = 0x184d2a50;
 
-/** Where a frame ends, beyond the file if it is cut off; `undefined` where there is no frame. */
+/** The end of the frame, beyond the file if that is truncated; `undefined` if there is no frame. */
 async function zstdFrameEnd(file: FileHandle, start: number): Promise<number | undefined> {
   const head = await bytesAt(file, start, 8);
   if (head.length < 8) return Number.POSITIVE_INFINITY;
   const magic = head.readUInt32LE(0);
-  if ((magic & ~0xf) >>> 0 === skippableMagic) return start + 8 + head.readUInt32LE(4);
-  if (magic !== frameMagic) return undefined;
+  if ((magic & ~0xf) >>> 0 === SKIPPABLE_MAGIC) return start + 8 + head.readUInt32LE(4);
+  if (magic !== FRAME_MAGIC) return undefined;
   const descriptor = head[4];
   let at = start + frameHeaderBytes(descriptor);
   for (;;) {
     const block = await bytesAt(file, at, 3);
     if (block.length < 3) return Number.POSITIVE_INFINITY;
     const header = block.readUIntLE(0, 3);
-    // A block of one repeated byte (type 1) says how often in its size.
+    // A block with one repeated byte (type 1) stores the repeat count as its size.
     at += 3 + (((header >> 1) & 3) === 1 ? 1 : header >> 3);
     if (header & 1) break;
   }
@@ -86,7 +86,7 @@ async function zstdFrameEnd(file: FileHandle, start: number): Promise<number | u
   return at + (hasChecksum ? 4 : 0);
 }
 
-/** Magic number, descriptor, window, dictionary and content size, as the descriptor's bits have it. */
+/** Bytes of magic number, descriptor, window, dictionary id and content size, from the bits of the descriptor. */
 function frameHeaderBytes(descriptor: number): number {
   const isSingleSegment = (descriptor & 32) !== 0;
   const contentSize = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6];

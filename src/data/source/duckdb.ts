@@ -7,8 +7,8 @@ import { DataError, PairloomError } from "../../errors.js";
 import { textRows } from "./vectors.js";
 
 /**
- * DuckDB in process, through its C interface: results come as chunks of about two thousand rows whose columns are raw
- * memory, which is what packing reads.
+ * DuckDB in this process, through its C interface. A result is a stream of chunks of about 2,000 rows whose columns are
+ * raw memory, which packing reads directly.
  */
 export class Duck {
   private constructor(
@@ -16,7 +16,7 @@ export class Duck {
     private readonly connection: Connection,
   ) {}
 
-  /** @param tempDir where aggregates larger than memory spill */
+  /** @param tempDir for aggregates that do not fit in memory */
   static async open(tempDir: string): Promise<Duck> {
     const config = duckdb.create_config();
     duckdb.set_config(config, "temp_directory", tempDir);
@@ -31,10 +31,10 @@ export class Duck {
   }
 
   /**
-   * The chunks of a query's result, in order, while it runs. The next chunk is made while the last is read. One
-   * stream at a time.
+   * Streams the chunks of a query's result, in order. DuckDB computes the next chunk while the caller reads the current
+   * one. Only one stream at a time.
    *
-   * @throws DataError where the query fails, on its last row as on its first
+   * @throws DataError if the query fails, on any row
    */
   async *stream(sql: string, where: string): AsyncGenerator<DataChunk> {
     let next: Promise<DataChunk | null> = Promise.resolve(null);
@@ -51,7 +51,7 @@ export class Duck {
         if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) break;
         next = duckdb.fetch_chunk(result);
         yield chunk;
-        if (++chunks % chunksAlive === 0) collectYoung();
+        if (++chunks % CHUNKS_ALIVE === 0) collectYoung();
       }
       const failed = await this.transactionFailed();
       open = false;
@@ -60,13 +60,13 @@ export class Duck {
     } catch (error) {
       throw sqlError(error, where);
     } finally {
-      // A reader that stops early may close the connection at once: nothing must still be reading from it.
+      // A caller that stops early may close the connection immediately, so no fetch may be running.
       await next.catch(() => {});
       if (open) await duckdb.query(this.connection, "ROLLBACK").catch(() => {});
     }
   }
 
-  /** A stream that fails ends like one that is complete, with an empty chunk; only its transaction knows. */
+  /** A failed stream also ends with an empty chunk; only the state of its transaction tells the difference. */
   private async transactionFailed(): Promise<boolean> {
     return duckdb.query(this.connection, "SELECT 1").then(
       () => false,
@@ -74,19 +74,19 @@ export class Duck {
     );
   }
 
-  /** The stream keeps no message: the query runs again, every column of it, for the error alone. */
+  /** The stream has no error message, so the query runs again over all columns, only to get the error. */
   private async explainFailure(sql: string, where: string): Promise<never> {
     await duckdb.query(this.connection, `SELECT bit_xor(hash(COLUMNS(*))) FROM (${sql}\n)`);
     throw new DataError({
-      what: "the scan broke off before its end",
+      what: "the scan stopped before the end",
       where,
-      got: "an error that did not come again in a second scan",
-      expected: "files that stay as they are while they are read",
-      next: "wait until the files are written, and run again",
+      got: "an error that a second scan did not reproduce",
+      expected: "files that do not change while they are read",
+      next: "Wait until the files are written, then run again.",
     });
   }
 
-  /** Runs a statement for its effect. */
+  /** Runs a statement and ignores its result. */
   async run(sql: string, where: string): Promise<void> {
     try {
       await duckdb.query(this.connection, sql);
@@ -117,10 +117,10 @@ export interface SourceColumn {
 }
 
 /**
- * A chunk's memory, a kilobyte a row or so, is freed when the garbage collector finds its few bytes in JavaScript, of
- * which it would be in no hurry: after so many chunks it is told to look at the youngest objects.
+ * V8 sees only the small wrapper of a chunk, not its memory (about a kilobyte per row), so it would collect too late.
+ * After this many chunks the stream forces a minor garbage collection.
  */
-const chunksAlive = 16;
+const CHUNKS_ALIVE = 16;
 type Collector = (options: { type: "minor" }) => unknown;
 let collector: Collector | undefined;
 
@@ -136,7 +136,7 @@ function exposedCollector(): Collector {
   return collect ?? (() => undefined);
 }
 
-/** The library of DuckDB's C interface, which lies beside the bindings in use; undefined where those are not found. */
+/** The library of DuckDB's C interface, in the folder of the loaded bindings; undefined if those are not found. */
 export function duckLibrary(): string | undefined {
   const modules = Object.values(createRequire(import.meta.url).cache);
   const bindings = modules.find((module) => module?.exports === duckdb && module.filename.endsWith(".node"));
@@ -154,8 +154,8 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** Characters of a message of DuckDB that are shown: it may quote a whole line of a file. */
-const messageLimit = 600;
+/** Longest part of a DuckDB message that is shown; a message may quote a whole line of a file. */
+const MESSAGE_LIMIT = 600;
 
 function sqlError(error: unknown, where: string): unknown {
   if (error instanceof PairloomError || !(error instanceof Error)) return error;
@@ -166,7 +166,7 @@ function sqlError(error: unknown, where: string): unknown {
   );
 }
 
-/** Without the excerpt of the statement, which is ours and not the config's, and the reader's list of options. */
+/** Removes the excerpt of the statement, which the user did not write, and DuckDB's list of reader options. */
 function shortMessage(message: string): string {
   const text = message
     .replace(/\n+LINE \d+:[\s\S]*$/, "")
@@ -174,21 +174,21 @@ function shortMessage(message: string): string {
     .replace(/(Original Line: [^\n]{80})[^\n]*/, "$1 …")
     .replace(/\n+Possible (fixes|Solution)[\s\S]*$/i, "")
     .trim();
-  return text.length <= messageLimit ? text : `${text.slice(0, messageLimit)} …`;
+  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)} …`;
 }
 
 function nextStep(message: string): string {
   if (/Conversion Error/.test(message))
-    return "use TRY_CAST in sql, or give the column another type in types";
+    return "Use TRY_CAST in sql, or set another type for the column in types.";
   if (/Binder Error/.test(message))
-    return "check names and types; what id features read from text files is VARCHAR: compare it with text, cast it, or set its type in types";
+    return "Check names and types. Columns that id features read from text files are VARCHAR: compare them with text, cast them, or set their type in types.";
   if (/JSON/.test(message))
-    return "mend the line; a malformed line of a JSON file cannot be skipped, as one of a text file can";
+    return "Fix the line. A malformed line of a JSON file cannot be skipped, unlike one of a text file.";
   if (/sniffing/.test(message))
-    return "check delimiter, header and skip; a stray or unclosed quote, or line ends of two kinds, near the top of the file hide its layout";
+    return "Check delimiter, header and skip. A stray or unclosed quote, or mixed line ends, near the top of the file prevent detection.";
   if (/CSV Error/.test(message))
-    return "check format, delimiter, header and skip against the first lines of the file";
+    return "Compare format, delimiter, header and skip with the first lines of the file.";
   if (/IO Error|TProtocol|decompress|checksum|magic bytes/i.test(message))
-    return "the file is damaged or cannot be read: write it or fetch it again";
-  return "run the SQL in DuckDB alone to see it fail";
+    return "The file is damaged or cannot be read: write or download it again.";
+  return "Run the SQL in DuckDB to see the error.";
 }

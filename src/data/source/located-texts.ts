@@ -1,17 +1,17 @@
 import duckdb from "@duckdb/node-bindings";
 
-/** Texts of at most this many bytes lie in the vector itself. */
-const inlineBytes = 12;
+/** Texts of at most this many bytes are stored in the vector itself. */
+const INLINE_BYTES = 12;
 /** The smallest size of a memory page on every platform DuckDB runs on. */
-const pageBytes = 4096;
+const PAGE_BYTES = 4096;
 
 /**
- * The texts of a VARCHAR vector: the UTF-8 bytes of row r are `bufferOf(r)[starts[r] … ends[r])`, none where it is
+ * The texts of a VARCHAR vector: the UTF-8 bytes of row r are `bufferOf(r)[starts[r] … ends[r])`, empty for
  * null.
  *
  * DuckDB's `string_t` is 16 bytes: the length (u32), then either up to 12 bytes of text, or a 4-byte prefix and a
- * pointer. Fetching every long text through its pointer costs a microsecond each; most lie side by side, so runs
- * of them are fetched at once.
+ * pointer. Fetching one long text through its pointer costs a microsecond. Most are adjacent in memory, so runs of them are
+ * fetched together.
  */
 export class LocatedTexts {
   readonly starts: Int32Array;
@@ -32,18 +32,18 @@ export class LocatedTexts {
       const length = words[4 * r];
       this.starts[r] = 16 * r + 4;
       this.ends[r] = 16 * r + 4 + length;
-      if (length > inlineBytes) long++;
+      if (length > INLINE_BYTES) long++;
     }
     if (long > 0) this.fetchLong(words, rows);
   }
 
   bufferOf(row: number): Uint8Array {
-    return this.ends[row] - this.starts[row] > inlineBytes ? this.heap : this.entries;
+    return this.ends[row] - this.starts[row] > INLINE_BYTES ? this.heap : this.entries;
   }
 
   /**
-   * Copies the long texts into `heap`, a run of neighbours at a time. Two texts less than a page apart make one
-   * run: every byte between them then lies in a page that holds a part of one or the other, hence in mapped memory.
+   * Copies the long texts into `heap`, one run of neighbours at a time. Two texts less than a page apart belong to one
+   * run: every byte between them is in a page that contains a part of one of them, and so in mapped memory.
    */
   private fetchLong(words: Uint32Array, rows: number): void {
     const runs: { pointer: number; bytes: number; at: number }[] = [];
@@ -51,10 +51,10 @@ export class LocatedTexts {
     let reach = 0;
     for (let r = 0; r < rows; r++) {
       const length = this.ends[r] - this.starts[r];
-      if (length <= inlineBytes) continue;
+      if (length <= INLINE_BYTES) continue;
       const pointer = words[4 * r + 2] + words[4 * r + 3] * 2 ** 32;
       let run = runs.at(-1);
-      if (!run || pointer < run.pointer || pointer - reach >= pageBytes) {
+      if (!run || pointer < run.pointer || pointer - reach >= PAGE_BYTES) {
         if (run) total += run.bytes;
         run = { pointer, bytes: 0, at: total };
         runs.push(run);

@@ -2,7 +2,7 @@ import { DataError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
 import { textRows } from "./vectors.js";
 
-/** A row that the text reader could not read. */
+/** A row of a text file that DuckDB cannot parse. */
 export interface MalformedRow {
   readonly file: string;
   /** 1-based. */
@@ -13,10 +13,10 @@ export interface MalformedRow {
 }
 
 /**
- * The malformed rows of a finished scan by file and line; a row with several faults is there once. A quote that is
- * never closed takes the lines after it with it: each of them is a malformed row.
+ * The malformed rows of a finished scan, ordered by file and line. A row with several errors is listed once. An unclosed
+ * quote makes the following lines malformed too; each is listed.
  *
- * @throws DataError where so many lines are lost to a quote that they cannot be counted
+ * @throws DataError if an unclosed quote makes so many lines unreadable that they cannot be counted
  */
 export async function* readRejects(duck: Duck, rejects: string, where: string): AsyncGenerator<MalformedRow> {
   const sql = `
@@ -38,23 +38,23 @@ export async function* readRejects(duck: Duck, rejects: string, where: string): 
     }
 }
 
-/** Characters of a malformed row that DuckDB keeps at most. */
-const keptCharacters = 10_000;
+/** DuckDB keeps at most this many characters of a malformed row. */
+const KEPT_CHARACTERS = 10_000;
 
 function* swallowedLines(row: MalformedRow, text: string, where: string): Generator<MalformedRow> {
-  if (text.length >= keptCharacters || Buffer.byteLength(text) >= keptCharacters)
+  if (text.length >= KEPT_CHARACTERS || Buffer.byteLength(text) >= KEPT_CHARACTERS)
     throw new DataError({
-      what: "a quote is never closed, and the lines after it are lost",
+      what: "a quote is not closed, so the lines after it cannot be read",
       where,
       got: `${row.file}, line ${row.line}: ${text.slice(0, 80).split(/\r?\n/)[0]}`,
       expected: "a closing quote",
-      next: "close or remove the quote",
+      next: "Close or remove the quote.",
     });
   const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
   for (const [i, line] of lines.entries()) yield { ...row, line: row.line + i, text: line };
 }
 
-/** What is wrong, without the value that is: reasons are counted, and there must be few of them. */
+/** The error without the value: reasons are counted, so there must be few different ones. */
 function reasonOf(message: string): string {
   return message
     .replace(/Could not convert string "[\s\S]*" to '([^']*)'[\s\S]*$/, "Not of type $1")

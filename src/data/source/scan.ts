@@ -19,45 +19,45 @@ import { TextVector } from "./vectors.js";
 export interface ScanOptions {
   /** The config path of the source, for errors; default `source`. */
   readonly where?: string;
-  /** Rows a batch; the last may have fewer. */
+  /** Rows per batch; the last may have fewer. */
   readonly batchRows?: number;
-  /** The column of the target, or of several; without it the columns have neither "@label" nor "@weight". */
+  /** The label column, or several; without it the result has no "@label" and no "@weight" column. */
   readonly label?: string | readonly string[];
   /** Rows with other labels are bad; default `binary`. */
   readonly labels?: LabelKind;
   readonly weight?: string;
-  /** Columns of the source to hand on as they are, such as ids for the output. */
+  /** Columns of the source to copy to the result, such as ids for the output. */
   readonly passthrough?: readonly string[];
 }
 
 /** A refused row of a scan. */
 export interface BadRow {
-  /** 1-based place among the well-formed rows of the source. */
+  /** 1-based number among the well-formed rows of the source. */
   readonly row: number;
   readonly feature: string;
   readonly reason: string;
   readonly value: string | null;
 }
 
-/** Consecutive rows of a source, the bad ones left out; memory of its own. */
+/** Consecutive rows of a source without the bad ones, in memory that no other batch uses. */
 export interface ScanBatch {
   readonly columns: ColumnSet;
-  /** Per asked column, `columns.rows` values: numbers, booleans, texts or null. */
+  /** For each passthrough column, `columns.rows` values: numbers, booleans, texts or null. */
   readonly passthrough: ReadonlyMap<string, readonly unknown[]>;
-  /** 1-based place of each row among the well-formed rows of the source. */
+  /** 1-based number of each row among the well-formed rows of the source. */
   readonly rowNumbers: readonly number[];
   readonly bad: readonly BadRow[];
-  /** Rows that the text reader could not read; known, and given, with the last batch. */
+  /** Number of malformed rows of text files; only known with the last batch. */
   readonly malformed: number;
-  /** Where they are and why. */
+  /** Their places and reasons. */
   readonly malformedRows: readonly MalformedRow[];
 }
 
 /**
- * Reads any source through fitted features without writing packed files: for evaluation and prediction. The last
- * batch may be empty. Over all batches, rows + bad + malformed is what the source holds.
+ * Reads any source with fitted features, without writing packed files: for evaluation and prediction. The last batch may
+ * be empty. Summed over all batches, rows + bad + malformed equals the rows of the source.
  *
- * @throws ConfigError, DataError as `prepareData` does
+ * @throws ConfigError, DataError as `prepareData`
  */
 export async function* scanSource(
   config: SourceConfig,
@@ -121,7 +121,7 @@ function carry(source: Source, name: string): Carried {
   const sql = `CAST(${quoteName(name)} AS VARCHAR)`;
   if (type === "BOOLEAN") return { name, sql, parse: (text) => text === "true" };
   if (/^(FLOAT|DOUBLE|U?(TINY|SMALL)INT|U?INTEGER)$/.test(type)) return { name, sql, parse: Number };
-  // A big integer outside what a JavaScript number can hold stays text, digit for digit.
+  // An integer that a JavaScript number cannot represent exactly stays text.
   if (/^U?(BIG|HUGE)INT$/.test(type))
     return { name, sql, parse: (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text) };
   return { name, sql, parse: (text) => text };

@@ -18,7 +18,7 @@ import { nearNames } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { type Duck, quoteText } from "./duckdb.js";
 
-/** What tells one state of a source from another without reading it. */
+/** Identifies the state of a source file without reading it. */
 export interface FileIdentity {
   readonly path: string;
   readonly bytes: number;
@@ -34,10 +34,10 @@ export interface SourceFiles {
 }
 
 /**
- * The files of a source: patterns expanded (each in name order), formats known, nothing missing or empty. Rows from
- * memory become a file of one JSON object a line, named by its content.
+ * Finds the files of a source: expands patterns (each in name order), detects the format, and refuses missing and empty
+ * files. Rows from memory are written to a file with one JSON object per line, named by a hash of its content.
  *
- * @param numeric columns that features read as numbers, where a NaN of the rows must stay one
+ * @param numeric columns that features read as numbers, in which NaN must stay NaN
  */
 export async function findFiles(
   duck: Duck,
@@ -60,7 +60,7 @@ export async function findFiles(
   return { paths, format, identity };
 }
 
-/** Such text is read as UTF-8 with a zero after every letter, or not at all. */
+/** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. */
 function refuseUtf16(path: string, where: string): void {
   if (isRemote(path)) return;
   const file = openSync(path, "r");
@@ -74,7 +74,7 @@ function refuseUtf16(path: string, where: string): void {
     where: `${where}.path`,
     got: `${path}, which starts with the UTF-16 byte order mark`,
     expected: "UTF-8",
-    next: `convert it: iconv -f UTF-16 -t UTF-8 ${basename(path)}`,
+    next: `Convert it with iconv -f UTF-16 -t UTF-8 ${basename(path)}.`,
   });
 }
 
@@ -90,7 +90,7 @@ async function expand(duck: Duck, pattern: string, where: string): Promise<strin
     where: `${where}.path`,
     got: path,
     expected: "at least one file",
-    next: `check the pattern; relative paths start at ${process.cwd()}`,
+    next: `Check the pattern. Relative paths start at ${process.cwd()}.`,
   });
 }
 
@@ -103,7 +103,7 @@ function missingFile(path: string, where: string): DataError {
     where: `${where}.path`,
     got: path,
     expected: near.length > 0 ? `a file; the folder has ${near.join(", ")}` : `a file; ${folder} has none`,
-    next: `check the path; relative paths start at ${process.cwd()}`,
+    next: `Check the path. Relative paths start at ${process.cwd()}.`,
   });
 }
 
@@ -116,7 +116,7 @@ function identityOf(path: string, where: string): FileIdentity {
       where: `${where}.path`,
       got: path,
       expected: "files, or a pattern of files",
-      next: `name the files in it: ${path}/*.parquet, say`,
+      next: `Name the files in it, for example ${path}/*.parquet.`,
     });
   const { size, mtimeMs } = stat;
   if (size > 0) return { path, bytes: size, modified: mtimeMs };
@@ -125,16 +125,16 @@ function identityOf(path: string, where: string): FileIdentity {
     where: `${where}.path`,
     got: `${path} (0 bytes)`,
     expected: "a file with rows",
-    next: "check the program that wrote it, or leave the file out",
+    next: "Check the program that wrote it, or remove the file from path.",
   });
 }
 
-/** A URL, which DuckDB reads through its own extensions and which has no size or time to look at. */
+/** A URL: DuckDB reads it with its own extensions, and its size and time are unknown. */
 function isRemote(path: string): boolean {
   return /^[a-z][a-z0-9]+:\/\//i.test(path);
 }
 
-const extensions: Record<string, SourceFormat> = {
+const EXTENSIONS: Record<string, SourceFormat> = {
   csv: "csv",
   tsv: "tsv",
   tab: "tsv",
@@ -152,14 +152,14 @@ function formatOf(path: string, where: string): SourceFormat {
       .split(".")
       .at(-1)
       ?.toLowerCase() ?? "";
-  const format = extensions[extension];
+  const format = EXTENSIONS[extension];
   if (format) return format;
   throw new ConfigError({
-    what: "the format of the file is not known from its name",
+    what: "the format cannot be detected from the file name",
     where: `${where}.format`,
     got: path,
-    expected: `an extension of ${Object.keys(extensions).join(", ")}`,
-    next: 'set format to "csv", "tsv", "parquet" or "json"',
+    expected: `an extension of ${Object.keys(EXTENSIONS).join(", ")}`,
+    next: 'Set format to "csv", "tsv", "parquet" or "json".',
   });
 }
 

@@ -4,32 +4,32 @@ import type { SourceConfig } from "../data-config.js";
 import { type Duck, quoteText, type SourceColumn } from "./duckdb.js";
 import { type FileIdentity, findFiles, type SourceFormat } from "./source-files.js";
 
-/** How a column is read: as the text of an id, as a number, or as the target, which must already look like one. */
+/** How a column is read: as the text of an id, as a number, or as a target, which keeps its detected type. */
 export type Want = "text" | "number" | "target";
 
-/** The hidden column with the path of a row's file. */
-export const fileColumn = "@file";
+/** Hidden column with the file path of each row. */
+export const FILE_COLUMN = "@file";
 
-/** A source looked at: its files are there and its columns known. */
+/** An opened source: its files exist and its columns are known. */
 export interface Source {
   /** The config path, for errors. */
   readonly where: string;
   readonly columns: readonly SourceColumn[];
   readonly identity: readonly FileIdentity[];
-  /** Whether rows carry {@link fileColumn}. */
+  /** Whether rows carry {@link FILE_COLUMN}. */
   readonly hasFileColumn: boolean;
-  /** Whether malformed rows can be had from a rejects table. */
+  /** Whether DuckDB lists malformed rows in a rejects table. */
   readonly hasRejects: boolean;
   /**
    * A SELECT of all columns, in source order.
-   * @param rejects where to list malformed text rows: `<rejects>_errors` and `<rejects>_scans`; else they are skipped
+   * @param rejects lists malformed text rows in the tables `<rejects>_errors` and `<rejects>_scans`; without it they are skipped
    */
   select(rejects?: string): string;
 }
 
 /**
- * Looks at a source. Columns of text files that features read get the type that the feature needs, so that the text
- * of an id is the text of the file: `007` stays `007`.
+ * Opens a source. Columns of text files that features read get the type that the feature needs, so that the text of an id
+ * is the text in the file: `007` stays `007`.
  */
 export async function openSource(
   duck: Duck,
@@ -57,11 +57,11 @@ export async function openSource(
     return `WITH source AS (${all}) SELECT * FROM (${config.sql.replace(/;\s*$/, "")}\n)`;
   };
   const described = await duck.describe(select(), config.sql === undefined ? where : `${where}.sql`);
-  const columns = described.filter(({ name }) => name !== fileColumn);
+  const columns = described.filter(({ name }) => name !== FILE_COLUMN);
   return { where, columns, identity: files.identity, hasFileColumn, hasRejects: isText, select };
 }
 
-/** The type of a column, or an error that names columns like it. */
+/** The SQL type of a column. @throws ConfigError with similar names if there is no such column */
 export function columnType(source: Source, name: string, where: string): string {
   const column = source.columns.find((candidate) => candidate.name === name);
   if (column) return column.type;
@@ -71,7 +71,7 @@ export function columnType(source: Source, name: string, where: string): string 
     where,
     got: name,
     expected: `one of ${nearNames(name, names).join(", ")}`,
-    next: "correct the name, or derive the column in sql",
+    next: "Correct the name, or derive the column in sql.",
   });
 }
 
@@ -97,9 +97,9 @@ function textRelation(
     config.columns ? `names = ${list(config.columns)}` : "",
     config.nullValues ? `nullstr = ${list(["", ...config.nullValues])}` : "",
     types,
-    // The first file settles names and types for all: detection over several goes by position, not by name.
+    // Names and types come from the first file only: detection over several files matches columns by position.
     "files_to_sniff = 1",
-    withFile ? `filename = '${fileColumn}'` : "",
+    withFile ? `filename = '${FILE_COLUMN}'` : "",
     rejects === undefined
       ? "ignore_errors = true"
       : `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
@@ -114,7 +114,7 @@ function plainRelation(
   types: string,
   withFile: boolean,
 ): string {
-  const options = [list(paths), types, withFile ? `filename = '${fileColumn}'` : ""];
+  const options = [list(paths), types, withFile ? `filename = '${FILE_COLUMN}'` : ""];
   if (config.rows) options.push("format = 'newline_delimited', records = true, sample_size = -1");
   return `read_${format}(${options.filter(Boolean).join(", ")})`;
 }
@@ -123,24 +123,24 @@ async function refuseNoRows(duck: Duck, relation: string, where: string): Promis
   const rows = await duck.rows(`SELECT 1 FROM ${relation} LIMIT 1`, where);
   if (rows.length > 0) return;
   throw new DataError({
-    what: "the source has no rows that can be read",
+    what: "the source has no readable rows",
     where,
-    got: "a header alone, or malformed rows alone",
-    expected: "one row at least",
-    next: "look at the file; for a text file, check format, delimiter and header",
+    got: "only a header, or only malformed rows",
+    expected: "at least one row",
+    next: "Check the file. For a text file, also check format, delimiter and header.",
   });
 }
 
-/** Options of text files, of which `types` settles the columns of JSON too. */
+/** Refuses options of text files for other formats; `types` is also allowed for JSON. */
 function refuseTextOptions(config: SourceConfig, format: SourceFormat, where: string): void {
   for (const key of ["header", "columns", "delimiter", "skip", "types", "nullValues"] as const)
     if (config[key] !== undefined && !(format === "json" && key === "types"))
       throw new ConfigError({
-        what: `${key} is about text files, and this source is ${format}`,
+        what: `${key} is only for text files, but this source is ${format}`,
         where: `${where}.${key}`,
         got: JSON.stringify(config[key]),
         expected: "no such key",
-        next: "leave it out, and rename or cast columns in sql",
+        next: "Remove it, and rename or cast columns in sql.",
       });
 }
 
@@ -148,11 +148,11 @@ function checkNames(config: SourceConfig, detected: readonly SourceColumn[], whe
   const names = detected.map(({ name }) => name);
   if (config.columns?.some((name) => !names.includes(name)))
     throw new ConfigError({
-      what: "the file has fewer columns than columns names",
+      what: "the file has fewer columns than names in columns",
       where: `${where}.columns`,
-      got: `${names.filter((name) => name !== fileColumn).length} columns`,
+      got: `${names.filter((name) => name !== FILE_COLUMN).length} columns`,
       expected: `${config.columns.length} columns`,
-      next: "look at the first lines: check delimiter, and set skip where they are no data",
+      next: "Look at the first lines of the file. Check delimiter, and set skip if they are not data.",
     });
   for (const name of Object.keys(config.types ?? {}))
     if (!names.includes(name))
@@ -161,11 +161,11 @@ function checkNames(config: SourceConfig, detected: readonly SourceColumn[], whe
         where: `${where}.types.${name}`,
         got: name,
         expected: `one of ${nearNames(name, names).join(", ")}`,
-        next: "correct the name",
+        next: "Correct the name.",
       });
 }
 
-/** The reader's option that settles column types over those it detected. */
+/** The reader option that overrides detected column types. */
 function typeOptions(
   config: SourceConfig,
   format: SourceFormat,
@@ -174,7 +174,7 @@ function typeOptions(
 ): string {
   if (format === "parquet") return "";
   const settle = format === "json" ? jsonType : textType;
-  const columns = detected.filter(({ name }) => name !== fileColumn);
+  const columns = detected.filter(({ name }) => name !== FILE_COLUMN);
   const settled = columns.map(({ name, type }) => {
     const chosen = config.types?.[name] ?? settle(type, wants.get(name));
     return `${quoteText(name)}: ${quoteText(chosen)}`;

@@ -2,19 +2,18 @@ import duckdb, { type DataChunk, type Vector } from "@duckdb/node-bindings";
 import { LocatedTexts } from "./located-texts.js";
 
 /**
- * Columns of a DuckDB chunk as typed arrays. The arrays are copies of the vectors' own memory, made when first asked
- * for: native kernels read the vectors in their place. Long texts stay where they are, in memory that lives as long as
- * the chunk.
+ * Columns of a DuckDB chunk as typed arrays. The arrays are copies of the vectors' memory, made on first use; native
+ * kernels read the vectors in place. Long texts are not copied: their memory lives as long as the chunk.
  */
 
-/** One bit a row, set where the value is there; `undefined` where all are. */
+/** One bit per row, set if the value is not null; `undefined` if no value is null. */
 type Validity = Uint8Array | undefined;
 
 abstract class VectorView {
   /** null: not read yet */
   private mask: Validity | null = null;
 
-  /** @param owner keeps the chunk, and so what texts point to, from being collected while a view is in use */
+  /** @param owner keeps the chunk, and so the memory of its texts, alive while a view is in use */
   constructor(
     readonly owner: DataChunk,
     readonly vector: Vector,
@@ -43,7 +42,7 @@ export class NumberVector extends VectorView {
 export class TextVector extends VectorView {
   private located: LocatedTexts | undefined;
 
-  /** Where the bytes are. */
+  /** The memory of the texts. */
   get texts(): LocatedTexts {
     if (this.located) return this.located;
     const entries = duckdb.vector_get_data(this.vector, this.rows * 16);
@@ -58,7 +57,7 @@ export class TextVector extends VectorView {
   }
 }
 
-/** A LIST column: row r holds the child's rows `[starts[r], ends[r])`. */
+/** A LIST column: row r has the child rows `[starts[r], ends[r])`. */
 export class ListVector extends VectorView {
   readonly starts: Float64Array;
   readonly ends: Float64Array;
@@ -82,7 +81,7 @@ export class ListVector extends VectorView {
   }
 }
 
-/** A column's values: numbers, texts or lists of them; `undefined` where missing, in a list of texts empty. */
+/** The values of a column: numbers, texts or lists of them. A missing value is `undefined`, in a list of texts "". */
 export function vectorValues(vector: NumberVector | TextVector | ListVector, rows: number): unknown[] {
   const read = valueReader(vector);
   return Array.from({ length: rows }, (_, r) => (vector.isNull(r) ? undefined : read(r)));
@@ -119,6 +118,6 @@ export function textRows(chunk: DataChunk): (string | null)[][] {
 }
 
 function validityOf(vector: Vector, rows: number): Validity {
-  // The mask is made of 64-bit words; no mask at all means that every row is valid.
+  // The mask has 64-bit words; without a mask every row is valid.
   return duckdb.vector_get_validity(vector, Math.ceil(rows / 64) * 8) ?? undefined;
 }

@@ -47,7 +47,7 @@ export const matchFeature = z
       context.addIssue({ code: "custom", path: ["width"], message: "match gives one number" });
   });
 
-const every = "*";
+const EVERY = "*";
 
 export interface Match {
   readonly kind: "match";
@@ -63,15 +63,15 @@ export interface Match {
 
 export function deriveMatch(feature: z.output<typeof matchFeature>): Match {
   const { map, primary, secondary, combiner, withPrimary, withSecondary } = feature;
-  const keys = [primary, secondary].filter((source) => source !== every);
+  const keys = [primary, secondary].filter((source) => source !== EVERY);
   return {
     kind: "match",
     inputs: [
       { ...inputOf(map, "texts", "|"), separator: "|" },
       ...keys.map((source) => inputOf(source, "texts", feature.separator)),
     ],
-    anyPrimary: primary === every,
-    anySecondary: secondary === every,
+    anyPrimary: primary === EVERY,
+    anySecondary: secondary === EVERY,
     gives: outputKind(feature),
     combiner,
     withPrimary,

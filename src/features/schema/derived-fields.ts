@@ -77,7 +77,7 @@ export const anyOutput = {
   missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"]), standIn]).optional(),
 };
 
-const outputKeys = new Set(["name", ...Object.keys(anyOutput)]);
+const OUTPUT_KEYS = new Set(["name", ...Object.keys(anyOutput)]);
 
 type DerivedShape = {
   kind: string;
@@ -89,15 +89,15 @@ type DerivedShape = {
 };
 
 /** Kinds whose value is always ids. */
-const idsKinds = new Set(["combo", "mask", "tokenize"]);
+const IDS_KINDS = new Set(["combo", "mask", "tokenize"]);
 
 /** Which plain kind a derived feature ends in. */
 export function outputKind({ kind, hash, buckets, vocabulary }: DerivedShape): "ids" | "number" {
-  return idsKinds.has(kind) || (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
+  return IDS_KINDS.has(kind) || (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
 }
 
 function outputFields(feature: DerivedShape): Record<string, unknown> {
-  const given = Object.entries(feature).filter(([key, value]) => outputKeys.has(key) && value !== undefined);
+  const given = Object.entries(feature).filter(([key, value]) => OUTPUT_KEYS.has(key) && value !== undefined);
   return { ...tokensAsVocabulary(feature), ...Object.fromEntries(given), kind: outputKind(feature) };
 }
 
@@ -125,9 +125,9 @@ export function refineOutput(feature: DerivedShape, context: Refinement): void {
         problem(
           context,
           key,
-          ids ? `${key} is for numbers, and this feature gives ids` : `${key} is for ids: ${needsMapping}`,
+          ids ? `${key} is for numbers, and this feature gives ids` : `${key} is for ids: ${NEEDS_MAPPING}`,
         );
     else problem(context, issue.path, issue.message);
 }
 
-const needsMapping = "give one of hash, buckets, vocabulary, or leave it out";
+const NEEDS_MAPPING = "give one of hash, buckets, vocabulary, or leave it out";
