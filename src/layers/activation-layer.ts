@@ -6,7 +6,7 @@ import { batchNormLayer } from "./batch-norm-layer.js";
 import { zeros } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
-/** The activations that a layer can name: functions of one number, and `prelu` and `dice`, which learn. */
+/** Activations of a layer: elementwise functions, and `prelu` and `dice`, which have parameters. */
 export const activationNames = [
   ...(Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[]),
   "prelu",
@@ -23,7 +23,7 @@ export function activationLayer(scope: Scope, x: Tensor, name: ActivationName): 
 }
 
 /**
- * PReLU: x [B, N] -> x where it is positive, `alpha_i x_i` elsewhere. Parameter `alpha` [N], 0.25 at the start.
+ * PReLU: x [B, N] -> x where it is positive, `alpha_i x_i` elsewhere. Parameter `alpha` [N], initially 0.25.
  * Source: He et al., "Delving Deep into Rectifiers", 2015.
  */
 function prelu(scope: Scope, x: Tensor): Tensor {
@@ -38,7 +38,7 @@ function prelu(scope: Scope, x: Tensor): Tensor {
 
 /**
  * Dice: x [B, N] -> `p x + (1 - p) alpha x` with `p = sigmoid(BN(x))`, a rectifier whose corner follows the batch.
- * Parameters `alpha` [N] (zero at the start) and the normalisation's under `norm`.
+ * Parameters `alpha` [N] (initially zero) and those of the normalisation under `norm`.
  * Source: Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", 2018, equation 3.
  */
 function dice(scope: Scope, x: Tensor): Tensor {

@@ -10,9 +10,9 @@ import { glorotNormal } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
 export const attentionSchema = z.strictObject({
-  /** Attentions side by side. */
+  /** Number of attention heads. */
   heads: z.int().positive().default(2),
-  /** Width of each head's queries, keys and values. */
+  /** Dimension of the queries, keys and values of each head. */
   headDim: z.int().positive().default(16),
   /** Divides scores by the square root of headDim, as transformers do; the paper does not. */
   scaled: z.boolean().default(false),
@@ -31,7 +31,7 @@ export type AttentionConfig = z.output<typeof attentionSchema>;
  */
 export function attentionInteraction(scope: Scope, x: Tensor, config: AttentionConfig): Tensor {
   const { heads, headDim } = config;
-  // Everything stands on its side, [B, dims, F], so that a head is a range of rows.
+  // Everything is transposed, [B, dims, F], so that a head is a range of rows.
   const [query, key, value] = ["query", "key", "value"].map((name) =>
     project(scope.child(name), x, heads * headDim),
   );
@@ -51,7 +51,7 @@ export function attentionInteraction(scope: Scope, x: Tensor, config: AttentionC
 const TRANSPOSE_A = { transposeA: true, transposeB: false } as const;
 const TRANSPOSE_B = { transposeA: false, transposeB: true } as const;
 
-/** How much each field attends to each other: q, k [B, d, F] -> [B, F, F], every row of a matrix adding up to 1. */
+/** Attention weights between fields: q, k [B, d, F] -> [B, F, F]; each row of a matrix sums to 1. */
 function attention(scope: Scope, q: Tensor, k: Tensor, { headDim, scaled }: AttentionConfig): Tensor {
   const [products] = scope.apply(batchMatmul, [q, k], TRANSPOSE_A);
   const scores = scaled ? scope.apply(scale, [products], { factor: 1 / Math.sqrt(headDim) })[0] : products;

@@ -15,18 +15,18 @@ import type { Scope } from "./scope.js";
 export const cinSchema = z.strictObject({
   /** Feature maps of each layer. */
   layers: z.array(z.int().positive().max(65_536)).min(1),
-  /** Of every layer's maps; none as published, so that each layer is a sum of products of its order. */
+  /** Activation of the maps of every layer; `none` in the paper, so each layer is a sum of products of its order. */
   activation: z.enum(Object.keys(ACTIVATIONS) as ActivationFn[]).default("none"),
-  /** A number for each map, which the published code has and the paper has not. */
+  /** Adds a bias to each map, as the published code does; the paper has none. */
   bias: z.boolean().default(true),
 });
 
 export type CinConfig = z.output<typeof cinSchema>;
 
 /**
- * Compressed interaction network: fields [B, F, D] -> the feature maps of all layers, each summed over D, side by side
- * [B, sum of layers]. Map n of a layer is `x_n = fn(b_n + sum over h, f of W_n,hf (x'_h * x0_f))` of the maps x' of the
- * layer before (at first the fields) and the fields x0. Parameters of layer i: `i.weight` [units, H*F], `i.bias`.
+ * Compressed interaction network: fields [B, F, D] -> the feature maps of all layers, each summed over D, concatenated
+ * [B, sum of layers]. Map n of a layer is `x_n = fn(b_n + sum over h, f of W_n,hf (x'_h * x0_f))`, with the maps x' of the
+ * previous layer (for the first layer: the fields) and the fields x0. Parameters of layer i: `i.weight` [units, H*F], `i.bias`.
  * Source: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature Interactions for Recommender Systems", 2018.
  */
 export function cin(scope: Scope, fields: Tensor, { layers, activation: fn, bias }: CinConfig): Tensor {
@@ -56,7 +56,7 @@ function layerWeights(scope: Scope, maps: Tensor, fields: Tensor, units: number,
   return bias ? { weight, bias: scope.parameter("bias", { shape: [units], init: zeros }) } : { weight };
 }
 
-/** [B, units, D]. Fields with themselves make every product twice: their weights are added up first. */
+/** One layer, [B, units, D]. If both inputs are the fields, each product occurs twice, so the weights are added first. */
 function featureMaps(scope: Scope, maps: Tensor, fields: Tensor, { weight, bias }: Weights): Tensor {
   const itself = maps === fields;
   const weights = itself ? scope.apply(foldPairs, [weight], {})[0] : weight;
@@ -65,8 +65,8 @@ function featureMaps(scope: Scope, maps: Tensor, fields: Tensor, { weight, bias 
 }
 
 /**
- * The sums over D of maps that no layer after needs, [B, units]: `sum_d sum_hf W_hf x_hd x0_fd = sum_hf W_hf <x_h, x0_f>`,
- * a linear layer on dot products, with a D-th of the work.
+ * The sums over D of maps that no later layer needs, [B, units]: `sum_d sum_hf W_hf x_hd x0_fd = sum_hf W_hf <x_h, x0_f>`,
+ * a linear layer on dot products, with 1/D of the work.
  */
 function pooledMaps(scope: Scope, maps: Tensor, fields: Tensor, { weight, bias }: Weights): Tensor {
   const [dots] = scope.apply(batchMatmul, [maps, fields], { transposeA: false, transposeB: true });

@@ -13,7 +13,7 @@ import type { Scope } from "./scope.js";
 
 const dim = z.int().positive().optional();
 
-/** How a number becomes an embedding that a model can multiply with others. */
+/** Turns a number into an embedding, so that a model can multiply it with other embeddings. */
 export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("mlp"),
@@ -24,9 +24,9 @@ export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
     kind: z.literal("autoDis"),
     /** Default: the model's embeddingDim. */
     dim,
-    /** Meta-embeddings that the number's embedding is a mean of. */
+    /** Number of meta-embeddings; the embedding is their weighted mean. */
     channels: z.int().positive().default(16),
-    /** Below 1 the mean leans to few of them. */
+    /** Temperature of the softmax; the lower, the fewer meta-embeddings dominate. */
     temperature: z.number().positive().default(0.1),
     /** Weight of the skip connection past the mixing matrix. */
     keep: z.number().min(0).default(0.8),
@@ -36,7 +36,7 @@ export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
 export type DenseEmbedding = z.output<typeof denseEmbeddingSchema>;
 export type AutoDisOptions = Omit<Extract<DenseEmbedding, { kind: "autoDis" }>, "kind" | "dim">;
 
-/** A column of numbers, x [B, 1], under the name of its parameters. */
+/** A column of numbers, x [B, 1], and the name prefix of its parameters. */
 export interface NamedNumber {
   readonly name: string;
   readonly x: Tensor;
@@ -48,10 +48,11 @@ export function mlpDenseEmbeddings(scope: Scope, numbers: readonly NamedNumber[]
 }
 
 /**
- * AutoDis: numbers of one setting -> embeddings [B, dim] each. A number scores its meta-embeddings,
- * `h = leakyRelu(x w)`, `s = M h + keep h`, and gets the mean of them under `softmax(s / temperature)`. What treats all
- * numbers alike is one operation on [B, numbers, channels]. Parameters of a number: `<name>.scale.weight` [channels, 1]
- * (w), `<name>.mix.weight` [channels, channels] (M), `<name>.meta.weight` [dim, channels] (a column a meta-embedding).
+ * AutoDis: numbers with equal settings -> one embedding [B, dim] per number. The scores of the meta-embeddings are
+ * `h = leakyRelu(x w)`, `s = M h + keep h`; the embedding is their mean with weights `softmax(s / temperature)`. Steps
+ * without parameters run once for all numbers, on [B, numbers, channels]. Parameters per number: `<name>.scale.weight`
+ * [channels, 1] (w), `<name>.mix.weight` [channels, channels] (M), `<name>.meta.weight` [dim, channels] (one column per
+ * meta-embedding).
  * Source: Guo et al., "An Embedding Learning Framework for Numerical Features in CTR Prediction", 2021.
  */
 export function autoDis(
@@ -80,7 +81,7 @@ export function autoDis(
   return numbers.map((_, i) => product(named("meta", i), each(shares, i), dim));
 }
 
-/** The published code draws these from the standard normal distribution: numbers are few and share nothing. */
+/** As in the published code: standard normal. */
 const SPREAD: Initializer = { kind: "normal", mean: 0, std: 1 };
 
 /** x [B, K] -> x W^T [B, units]. */

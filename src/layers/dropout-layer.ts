@@ -3,7 +3,7 @@ import type { Tensor } from "../graph/tensor.js";
 import { dropout } from "../ops/dropout.js";
 import type { Scope } from "./scope.js";
 
-/** The share of the elements that dropout sets to zero. */
+/** The fraction of elements that dropout sets to zero. */
 export const dropoutRate = z.number().min(0).lt(1);
 
 /** Dropout of x [B, …] in training; x itself in inference and at rate 0. */

@@ -6,25 +6,25 @@ import { reshape } from "../ops/reshape.js";
 import type { Initializer } from "../ops/sources.js";
 import type { Scope } from "./scope.js";
 
-/** What an embedding needs to know of a categorical feature. */
+/** The properties of a categorical feature that an embedding needs. */
 export interface CategoricalFeature {
   readonly type: "id" | "bag";
-  /** Name of the table; features of one name share it. */
+  /** Name of the table; features with the same name share it. */
   readonly embedding: string;
   /** Rows of the table. */
   readonly buckets: number;
   readonly pooling?: "sum" | "mean";
   readonly initializer?: Initializer;
-  /** `false`: the table stays as it starts. */
+  /** `false`: the table keeps its initial values. */
   readonly trainable?: boolean;
-  /** How the table keeps its numbers; default f32. */
+  /** Number format of the table; default f32. */
   readonly dtype?: TableDtype;
 }
 
 const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
 
 /**
- * The embedding of a feature's ids: [B] -> [B, dim], pooled over the bag where there is one. Parameter
+ * The embeddings of a feature's ids: [B] -> [B, dim], pooled for a bag of ids. Parameter
  * `<embedding>.weight` [buckets, dim].
  */
 export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {

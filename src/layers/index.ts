@@ -1,4 +1,4 @@
-/** The layers that models are written with: functions on symbolic tensors. */
+/** Layers: functions on symbolic tensors, from which models are built. */
 export { type ActivationName, activationLayer } from "./activation-layer.js";
 export { type AttentionConfig, attentionInteraction, attentionSchema } from "./attention-interaction.js";
 export { batchNormLayer } from "./batch-norm-layer.js";

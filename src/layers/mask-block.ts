@@ -14,8 +14,8 @@ export interface MaskBlockOptions {
 
 /**
  * MaskBlock: x [B, N] is multiplied by a mask made from the embeddings v [B, M], then goes through a layer:
- * `relu(LN(W (x * mask)))` [B, units] with `mask = W2 relu(W1 v + b1) + b2`. On the feature embedding x is its layer
- * norm; on another block it is that block's output. Parameters `mask.0`, `mask.1` and `hidden` (weight, bias each) and
+ * `relu(LN(W (x * mask)))` [B, units] with `mask = W2 relu(W1 v + b1) + b2`. For a block on the feature embeddings, x is their
+ * layer norm; for a block on another block, x is the output of that block. Parameters `mask.0`, `mask.1` and `hidden` (weight, bias each) and
  * `norm` (gamma, beta).
  * Source: Wang, She & Zhang, "MaskNet: Introducing Feature-Wise Multiplication to CTR Ranking Models by Instance-Guided
  * Mask", 2021.

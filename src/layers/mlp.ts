@@ -7,18 +7,18 @@ import { layerNormLayer } from "./layer-norm-layer.js";
 import { linearLayer } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
-/** An MLP: its layers, from the input on. */
+/** An MLP; layers are listed from input to output. */
 export const mlpSchema = z
   .strictObject({
-    /** Width of each layer. */
+    /** Output width of each layer. */
     hiddenUnits: z.array(z.int().positive().max(65_536)).min(1),
-    /** After the norm of each layer. */
+    /** Activation of each layer, after its norm. */
     activation: z.enum(activationNames).default("relu"),
-    /** Of each layer's sum, before its activation. */
+    /** Normalisation of each layer, before its activation. */
     norm: z.enum(["none", "batch", "layer"]).default("none"),
-    /** Dropout rate, of all layers or of each. */
+    /** Dropout rate: one for all layers, or one per layer. */
     dropout: z.union([dropoutRate, z.array(dropoutRate)]).default(0),
-    /** Default: no bias where batch normalisation would take it out again. */
+    /** Default: no bias with batch normalisation, which would cancel it. */
     bias: z.boolean().optional(),
   })
   .superRefine(({ hiddenUnits, dropout }, context) => {

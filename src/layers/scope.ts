@@ -5,7 +5,7 @@ import { sameShape, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { murmur3 } from "../murmur3.js";
 import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
 
-/** Whether layers act as in training (batch statistics, dropout) or as in inference. */
+/** Whether layers are built for training (batch statistics, dropout) or for inference. */
 export type Mode = "training" | "inference";
 
 export interface ParameterOptions {
@@ -13,13 +13,13 @@ export interface ParameterOptions {
   readonly init: Initializer;
   readonly role?: ParameterRole;
   readonly trainable?: boolean;
-  /** Of a table; default f32. */
+  /** Number format of a table; default f32. */
   readonly dtype?: TableDtype;
 }
 
 /**
- * Where a layer writes its equations and its parameters: a graph under construction and a dotted path that prefixes
- * parameter names (`final_mlp.0.weight`). A parameter asked for twice under one name is one shared parameter.
+ * Collects the equations and parameters of layers: a graph under construction, and a dotted path that prefixes parameter
+ * names (`final_mlp.0.weight`). Two requests for the same name return the same parameter.
  */
 export class Scope {
   private constructor(
@@ -62,7 +62,7 @@ export class Scope {
     return tensor;
   }
 
-  /** A number for the random draws of this place in the model; stable as long as its path is. */
+  /** The stream of random numbers for this path. It changes only if the path changes. */
   stream(name: string): number {
     return streamOf(this.nameOf(name));
   }
@@ -72,7 +72,7 @@ export class Scope {
   }
 }
 
-/** The stream of random draws that belongs to a name. */
+/** The stream of random numbers for a name. */
 export function streamOf(name: string): number {
   return murmur3(new TextEncoder().encode(name));
 }

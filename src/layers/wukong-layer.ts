@@ -25,7 +25,7 @@ export type WukongLayerConfig = z.output<typeof wukongLayerSchema>;
 
 /**
  * One layer of WuKong: x [B, F, D] -> `LN(FMB(x) ‖ LCB(x) + residual(x))` [B, interactionFields + linearFields, D], the
- * norm over D. The residual is x itself where the number of fields stays, and a linear compression of it otherwise.
+ * norm over D. The residual is x itself if the number of fields does not change, and a linear compression of it otherwise.
  * Parameters: `linear.weight`, `interaction.…` (see below), `residual.weight`, `norm.gamma`, `norm.beta`.
  * Source: Zhang et al., "Wukong: Towards a Scaling Law for Large-Scale Recommendation", 2024.
  */

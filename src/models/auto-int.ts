@@ -9,13 +9,13 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("autoInt"),
-  /** Categorical features of one embedding dim. */
+  /** Categorical features; their embedding dimensions must be equal. */
   features: featureGroup,
   embeddingDim,
   /** The interacting layers. */
   attention: attentionSchema
     .extend({
-      /** How many. */
+      /** Number of layers. */
       layers: z.int().positive().default(3),
     })
     .prefault({}),

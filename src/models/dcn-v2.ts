@@ -12,14 +12,14 @@ const schema = z.strictObject({
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   embeddingDim,
-  /** An MLP before the cross network, to make its input narrower. */
+  /** An MLP before the cross network, to reduce its input width. */
   backbone: mlpSchema.optional(),
   /** The cross network. */
   cross: z
     .strictObject({
-      /** How many; l layers make products of up to l + 1 features. */
+      /** Number of layers; l layers give products of up to l + 1 features. */
       layers: z.int().positive().default(3),
-      /** Rank of each layer's weight; left out: a full weight. */
+      /** Rank of each layer's weight; default: a full weight. */
       rank: z.int().positive().optional(),
     })
     .prefault({}),

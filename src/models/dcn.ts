@@ -15,7 +15,7 @@ const schema = z.strictObject({
   /** The cross network. */
   cross: z
     .strictObject({
-      /** How many; l layers make products of up to l + 1 features. */
+      /** Number of layers; l layers give products of up to l + 1 features. */
       layers: z.int().positive().default(3),
     })
     .prefault({}),

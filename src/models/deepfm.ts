@@ -13,12 +13,12 @@ import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
 const schema = z.strictObject({
   kind: z.literal("deepfm"),
   wide: wideGroup,
-  /** Embeddings and numbers side by side through an MLP. */
+  /** Features of the MLP; embeddings and numbers are concatenated. */
   deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
-  /** Whose embeddings are multiplied in pairs; by default the features of the deep group that have embeddings. */
+  /** Features whose embeddings are multiplied in pairs; default: those of the deep group that have embeddings. */
   fm: z.strictObject(embeddedGroup).optional(),
   embeddingDim,
-  /** An MLP over the wide term, the pair products by dimension and the deep MLP's output, instead of their sum. */
+  /** An MLP over the wide term, the pair products per dimension and the output of the deep MLP, instead of their sum. */
   final: mlpSchema.optional(),
 });
 

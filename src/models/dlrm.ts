@@ -9,15 +9,15 @@ import { defineModel } from "./model.js";
 const schema = z.strictObject({
   kind: z.literal("dlrm"),
   ...fieldGroups,
-  /** The MLP over interactions and dense field. */
+  /** The MLP over interactions and the dense field. */
   final: mlpSchema,
-  /** Whether the final MLP also sees all sparse embeddings; TorchEasyRec does, the paper does not. */
+  /** Whether the final MLP also gets all sparse embeddings, as in TorchEasyRec; in the paper it does not. */
   archWithSparse: z.boolean().default(true),
 });
 
 /**
- * DLRM: a dense MLP makes the numbers one more field; the dot products of all pairs of fields, the dense field and
- * (with `archWithSparse`) the embeddings themselves go through the final MLP to one logit.
+ * DLRM: a dense MLP turns the numbers into one more field. The dot products of all pairs of fields, the dense field and
+ * (with `archWithSparse`) the embeddings themselves go through the final MLP to the logits.
  * Source: Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation Systems", 2019.
  */
 export const dlrm = defineModel({

@@ -7,11 +7,11 @@ import { firstOrder } from "./logistic-regression.js";
 import type { ModelFeatures } from "./model.js";
 import { embeddedGroup, embeddingDim, featureGroup } from "./schema.js";
 
-/** The groups of models whose dense features become one more field beside the sparse ones. */
+/** The groups of models that turn dense features into one more field. */
 export const fieldGroups = {
-  /** Numbers, and the MLP that turns them into one more field; its last width is the embedding dim. */
+  /** Numbers, and the MLP that turns them into one more field; its last width must be the embedding dimension. */
   dense: z.strictObject({ features: featureGroup, mlp: mlpSchema }).optional(),
-  /** Categorical features of one embedding dim. */
+  /** Categorical features; their embedding dimensions must be equal. */
   sparse: z.strictObject(embeddedGroup),
   embeddingDim,
 };
@@ -28,7 +28,7 @@ export interface FieldsConfig {
   readonly embeddingDim: number;
 }
 
-/** The field that a dense MLP makes of the numbers, where there are any, and the sparse embeddings, all [B, dim]. */
+/** The field of the dense MLP, if there is a dense group, and the sparse embeddings, all [B, dim]. */
 export function denseAndSparseFields(
   features: ModelFeatures,
   config: FieldsConfig,
@@ -57,7 +57,7 @@ function denseField(
   );
   if (field.shape[1] === dim) return field;
   throw new ConfigError({
-    what: "the last width of the dense MLP must be the embedding dim",
+    what: "the last width of the dense MLP must be the embedding dimension",
     where: `model.dense.mlp.hiddenUnits[${dense.mlp.hiddenUnits.length - 1}]`,
     got: String(field.shape[1]),
     expected: String(dim),
@@ -65,7 +65,7 @@ function denseField(
   });
 }
 
-/** Refuses fewer than two fields where fields are multiplied with each other. */
+/** @throws ConfigError for fewer than two fields, which have no pair to multiply */
 export function checkFields(fields: readonly Tensor[], path: string): void {
   if (fields.length >= 2) return;
   throw new ConfigError({
@@ -73,13 +73,13 @@ export function checkFields(fields: readonly Tensor[], path: string): void {
     where: path,
     got: `${fields.length}`,
     expected: "2 or more features with embeddings",
-    next: "Add a feature, or a dense group where the model has one.",
+    next: "Add a feature with an embedding, or a dense group if the model has one.",
   });
 }
 
 /**
- * The first lines of every factorization machine: the first-order term [B, outputs] of all features, and the
- * embeddings [B, dim] of those that have one.
+ * The common part of all factorization machines: the first-order term [B, outputs] of all features, and the embeddings
+ * [B, dim] of the features that have one.
  */
 export function factorizationTerms(
   features: ModelFeatures,
@@ -95,7 +95,7 @@ export function factorizationTerms(
   return { linear, fields };
 }
 
-/** The embeddings and numbers of a group side by side, [B, total]. */
+/** The embeddings and numbers of a group, to be concatenated to [B, total]. */
 export function groupParts(
   features: ModelFeatures,
   { features: names, embeddingSuffix }: EmbeddedGroup,

@@ -9,7 +9,7 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("fwfm"),
-  /** Features of one embedding dim; plain numbers enter the first-order term only. */
+  /** Features with equal embedding dimensions; plain numbers are used in the first-order term only. */
   features: featureGroup,
   embeddingDim,
 });

@@ -62,7 +62,7 @@ export type ModelConfig = z.output<typeof modelSchema>;
 
 const own = new Map<string, ModelDefinition>();
 
-/** True for one of `MODELS` and for a registered model of one's own. */
+/** Whether the kind is built in or registered. */
 export function isModelKind(kind: string): boolean {
   return Object.hasOwn(MODELS, kind) || own.has(kind);
 }
@@ -80,7 +80,7 @@ export interface OwnModel {
 }
 
 /**
- * Makes a model of one's own nameable in configs, and returns the function that writes its part of a config:
+ * Registers your own model, and returns the function that makes the `model` section of a config:
  * `model: myModel({ features: ["user", "item"] })`. Whoever opens a run of the model later imports the file that
  * registers it first; registering a kind again replaces it.
  * @throws ConfigError where the kind is one of Pairloom's models

@@ -13,7 +13,7 @@ import { featureGroup, type wideGroup } from "./schema.js";
 
 const schema = z.strictObject({ kind: z.literal("logisticRegression"), features: featureGroup });
 
-/** Logistic regression: a weight for every id, a weight for every number, and a bias. */
+/** Logistic regression: one weight per id, one weight per number, and a bias. */
 export const logisticRegression = defineModel({
   kind: "logisticRegression",
   schema,
@@ -33,8 +33,8 @@ export function wideFirstOrder(
 }
 
 /**
- * The first-order term [B, outputs] of any model: `b + sum of the ids' weights + w · numbers`. A weight of an id is the
- * sum of `own.dim` numbers of its table `linear.<embedding>.weight` [R, outputs dim], those of one output side by side.
+ * The first-order term [B, outputs] of any model: `b + sum of the ids' weights + w · numbers`. The weight of an id is the
+ * sum of `own.dim` numbers in its row of the table `linear.<embedding>.weight` [R, outputs * dim], grouped by output.
  */
 export function firstOrder(
   features: ModelFeatures,

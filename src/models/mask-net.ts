@@ -15,15 +15,15 @@ const schema = z.strictObject({
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   embeddingDim,
-  /** Blocks one on another (SerMaskNet), or side by side on the embeddings (ParaMaskNet). */
+  /** Blocks in sequence (SerMaskNet), or in parallel on the embeddings (ParaMaskNet). */
   structure: z.enum(["serial", "parallel"]).default("parallel"),
   /** The MaskBlocks. */
   blocks: z.strictObject({
-    /** How many. */
+    /** Number of blocks. */
     count: z.int().positive(),
     /** Width of each block's output. */
     units: z.int().positive(),
-    /** Width of the layer that a mask is made from, over the width of what it masks. */
+    /** Width of a mask's hidden layer, relative to the width of the masked input. */
     reductionRatio: z.number().positive().default(1),
   }),
   /** The MLP over the blocks' output. */

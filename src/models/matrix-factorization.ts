@@ -7,9 +7,9 @@ import { embeddingDim } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("matrixFactorization"),
-  /** The feature that is one side of the matrix. */
+  /** The feature of the matrix rows. */
   user: z.string().min(1),
-  /** The feature that is the other side. */
+  /** The feature of the matrix columns. */
   item: z.string().min(1),
   embeddingDim,
 });

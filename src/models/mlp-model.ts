@@ -13,7 +13,7 @@ const schema = z.strictObject({
   mlp: mlpSchema,
 });
 
-/** The embeddings and numbers of all features side by side through an MLP. */
+/** The embeddings and numbers of all features, concatenated, through an MLP. */
 export const mlpModel = defineModel({
   kind: "mlp",
   schema,

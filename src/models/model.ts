@@ -6,7 +6,7 @@ import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.
 import type { Scope } from "../layers/scope.js";
 import { type Initializer, input } from "../ops/sources.js";
 
-/** A feature as a model sees it: its kind and sizes, and nothing of the data. */
+/** What a model knows about a feature: its kind and sizes. */
 export type FeatureInfo =
   | (CategoricalFeature & { readonly name: string; readonly dim?: number })
   | NumberFeature;
@@ -15,12 +15,12 @@ interface NumberFeature {
   readonly type: "f32";
   readonly name: string;
   readonly width: number;
-  /** How the number gets an embedding, where a group embeds it; absent: it stays a number. */
+  /** The embedding of the number in groups with embeddings; absent: it stays a number. */
   readonly denseEmbedding?: DenseEmbedding;
 }
 type EmbeddedFeature = Exclude<FeatureInfo, { type: "f32" }>;
 
-/** Tables `<tables>.<embedding>.weight` of one group; what is left out is as the features say. */
+/** Separate tables `<tables>.<embedding>.weight` of one group; a setting that is absent comes from the features. */
 export interface OwnTables {
   readonly tables: string;
   readonly dim: number;
@@ -28,7 +28,7 @@ export interface OwnTables {
   readonly trainable?: boolean;
 }
 
-/** Where the names of a group stand in the config: the path of their list, or of each. */
+/** The config path of a group's names: of their list, or of each name. */
 export type GroupPath = string | Readonly<Record<string, string>>;
 
 const placeOf = (path: GroupPath, names: readonly string[], name: string): string =>
@@ -38,9 +38,9 @@ const placeOf = (path: GroupPath, names: readonly string[], name: string): strin
 export type WeightTables = Pick<OwnTables, "tables" | "initializer"> & { readonly dim?: number };
 
 /**
- * A model: a config, and a function from features to logits [B, outputs] that reads like its paper. There is one output
- * for a probability or a number, one a class, and as many a label. The function checks what the schema cannot (that
- * features exist and dims agree), throwing ConfigError with the config path.
+ * A model: a config schema, and a function from features to logits [B, outputs] that reads like its paper. There is one
+ * output per label, or one per class. The function checks what the schema cannot check (that features exist and that
+ * dimensions are equal) and throws ConfigError with the config path.
  */
 export interface ModelDefinition<S extends z.ZodType = z.ZodType> {
   readonly kind: string;
@@ -52,7 +52,7 @@ export function defineModel<S extends z.ZodType>(definition: ModelDefinition<S>)
   return definition;
 }
 
-/** The features of a config as symbolic tensors, made when a model asks for them. */
+/** The features of a config as symbolic tensors, created on first use. */
 export class ModelFeatures {
   private readonly inputs = new Map<string, Tensor>();
   private readonly lookups = new Map<string, Tensor>();
@@ -62,7 +62,7 @@ export class ModelFeatures {
     private readonly features: ReadonlyMap<string, FeatureInfo>,
   ) {}
 
-  /** The numbers of a group side by side, [B, total width]. */
+  /** The numbers of a group, concatenated, [B, total width]. */
   numbers(names: readonly string[], path: GroupPath): Tensor {
     const parts = names.map((name) => {
       const feature = this.find(name, placeOf(path, names, name));
@@ -78,14 +78,14 @@ export class ModelFeatures {
     return join(this.scope, parts);
   }
 
-  /** The values of a feature as they are: ids [B], bags [B] or numbers [B, width]. */
+  /** The values of a feature without an embedding: ids [B], bags [B] or numbers [B, width]. */
   values(name: string, path: string): Tensor {
     return this.input(this.find(name, path));
   }
 
   /**
-   * Splits names into those with embeddings and plain numbers, keeping the order. A number with a dense embedding is
-   * among the former, or, `by` "type", a number still.
+   * Splits names into features with embeddings and plain numbers, keeping the order. A number with a dense embedding
+   * belongs to the former, or, with `by` "type", to the numbers.
    */
   partition(
     names: readonly string[],
@@ -100,8 +100,8 @@ export class ModelFeatures {
   }
 
   /**
-   * The embeddings of a group, one [B, dim] a feature. The dim is the feature's own or `defaultDim`.
-   * Tables are parameters `embeddings<suffix>.<embedding>.weight`, shared by groups of one suffix.
+   * The embeddings of a group, one [B, dim] per feature. `dim` is that of the feature, or `defaultDim`.
+   * Tables are parameters `embeddings<suffix>.<embedding>.weight`, shared by groups with the same suffix.
    */
   embeddings(names: readonly string[], path: GroupPath, defaultDim: number, suffix = ""): Tensor[] {
     const dense = this.denseEmbeddings(names, defaultDim, suffix);
@@ -113,7 +113,7 @@ export class ModelFeatures {
     });
   }
 
-  /** The numbers among the names that get embeddings, those of one setting together; [B, dim] by name. */
+  /** The embeddings [B, dim] of the numbers among the names, by name; numbers with equal settings are embedded together. */
   private denseEmbeddings(names: readonly string[], defaultDim: number, suffix: string): Map<string, Tensor> {
     const settings = new Map<string, { setting: DenseEmbedding; numbers: NumberFeature[] }>();
     for (const name of names) {
@@ -135,32 +135,32 @@ export class ModelFeatures {
     return embedded;
   }
 
-  /** The embeddings of a group whose dims must agree, because the model multiplies them. */
+  /** The embeddings of a group; their dimensions must be equal, because the model multiplies them. */
   equalEmbeddings(names: readonly string[], path: GroupPath, defaultDim: number, suffix = ""): Tensor[] {
     const parts = this.embeddings(names, path, defaultDim, suffix);
     const dims = parts.map((part) => part.shape[1] as number);
     const odd = dims.findIndex((dim) => dim !== dims[0]);
     if (odd < 0) return parts;
     throw new ConfigError({
-      what: "the features of this group must have one embedding dim",
+      what: "the features of this group must have equal embedding dimensions",
       where: placeOf(path, names, names[odd]),
       got: `"${names[odd]}" has dim ${dims[odd]}`,
-      expected: `${dims[0]}, as "${names[0]}" has`,
-      next: `Set dim of "${names[odd]}" to ${dims[0]}, or leave dim out to use the model's embeddingDim.`,
+      expected: `${dims[0]}, the dim of "${names[0]}"`,
+      next: `Set dim of "${names[odd]}" to ${dims[0]}, or remove dim to use the model's embeddingDim.`,
     });
   }
 
-  /** First-order weights, one [B, dim] a feature. Tables are `<tables>.<embedding>.weight`, by default zero at first. */
+  /** First-order weights, one [B, dim] per feature. Tables are `<tables>.<embedding>.weight`, by default initially zero. */
   weights(
     names: readonly string[],
     path: GroupPath,
     { tables, dim = 1, initializer = { kind: "constant", value: 0 } }: WeightTables,
   ): Tensor[] {
-    // They are no embeddings that came from elsewhere: frozen, they would stay as they start.
+    // Always trainable: `trainable: false` is meant for pre-trained embeddings, not for first-order weights.
     return this.ownEmbeddings(names, path, { tables, dim, initializer, trainable: true });
   }
 
-  /** Embeddings of a group from tables of its own, all of one dim whatever the features say of theirs. */
+  /** Embeddings of a group from separate tables with the given dimension; `dim` of the features is ignored. */
   ownEmbeddings(names: readonly string[], path: GroupPath, { tables, dim, ...own }: OwnTables): Tensor[] {
     return names.map((name) => {
       const feature = this.categorical(name, placeOf(path, names, name));
@@ -169,7 +169,7 @@ export class ModelFeatures {
     });
   }
 
-  /** A feature that two groups embed from one table is looked up once. */
+  /** If two groups embed a feature from the same table, it is looked up once. */
   private lookup(feature: EmbeddedFeature, tables: string, dim: number): Tensor {
     const key = `${tables}/${feature.name}/${dim}`;
     const existing = this.lookups.get(key);

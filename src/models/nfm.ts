@@ -12,10 +12,10 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("nfm"),
-  /** Features of one embedding dim; plain numbers enter the first-order term only. */
+  /** Features with equal embedding dimensions; plain numbers are used in the first-order term only. */
   features: featureGroup,
   embeddingDim,
-  /** Of the pooled products: batch normalisation and dropout, both of which the paper has. */
+  /** Batch normalisation and dropout of the pooled products, as in the paper. */
   pooled: z
     .strictObject({
       /** Batch normalisation, before the dropout. */
@@ -28,7 +28,7 @@ const schema = z.strictObject({
 });
 
 /**
- * Neural factorization machine: the products of all pairs of embeddings, summed but for their dimensions, through an
+ * Neural factorization machine: the products of all pairs of embeddings, summed over pairs but not over dimensions, through an
  * MLP, plus the first-order term. Source: He & Chua, "Neural Factorization Machines for Sparse Predictive Analytics",
  * 2017.
  */

@@ -10,7 +10,7 @@ import { embeddingDim, featureGroup } from "./schema.js";
 
 const schema = z.strictObject({
   kind: z.literal("pnn"),
-  /** Categorical features of one embedding dim, and numbers, which take part in no product. */
+  /** Categorical features with equal embedding dimensions, and numbers, which are not multiplied. */
   features: featureGroup,
   embeddingDim,
   /** The dot products of all pairs of fields, the superposed outer products, or both. */

@@ -4,9 +4,9 @@ import type { Scope } from "../layers/scope.js";
 import { sumColumns } from "../ops/arithmetic.js";
 
 /**
- * The second-order term [B, outputs] from products of embeddings that are summed but for their dimensions, x [B, D].
- * One output is their plain sum. Several weigh the dimensions, `products.weight` [outputs, D], each in its own way: a sum
- * would be the same number for all. It is the prediction layer of He & Chua, "Neural Factorization Machines for Sparse
+ * The second-order term [B, outputs] from the products of embeddings, summed over pairs but not over dimensions, x [B, D].
+ * One output is the sum over D. Several outputs each weight the dimensions, `products.weight` [outputs, D], because a sum
+ * would give all of them the same number. This is the prediction layer of He & Chua, "Neural Factorization Machines for Sparse
  * Predictive Analytics", 2017, equation 7, and of He et al., "Neural Collaborative Filtering", 2017, equation 9.
  */
 export function productTerm(scope: Scope, x: Tensor, outputs: number): Tensor {

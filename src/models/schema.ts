@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { initializer } from "../features/schema/feature-fields.js";
 
-/** Names of features that a model takes together. */
+/** Names of the features of a group. */
 export const featureGroup = z
   .array(z.string().min(1))
   .min(1)
@@ -13,24 +13,24 @@ export const featureGroup = z
     });
   });
 
-/** A group of features that are embedded. */
+/** A group of features with embeddings. */
 export const embeddedGroup = {
   features: featureGroup,
   /**
-   * Gives the group tables of its own, shared with groups of the same suffix: TorchEasyRec's embedding_name_suffix.
-   * Without one, a feature has one table in all groups.
+   * Gives the group its own tables, shared with groups of the same suffix (embedding_name_suffix in TorchEasyRec).
+   * Without a suffix, all groups use the same table for a feature.
    */
   embeddingSuffix: z.string().regex(/^\w+$/, "a suffix is made of letters, digits and _").optional(),
 };
 
-/** The group of a first-order term. */
+/** The group of the first-order term. */
 export const wideGroup = z.strictObject({
   features: featureGroup,
-  /** A weight of an id is the sum of so many numbers. TorchEasyRec's default is 4; 1 is the paper's. */
+  /** The weight of an id is the sum of this many numbers: 4 by default in TorchEasyRec, 1 in the paper. */
   embeddingDim: z.int().positive().max(65_536).default(4),
-  /** How these numbers start; default zero. */
+  /** Initial values of these numbers; default zero. */
   initializer: initializer.optional(),
 });
 
-/** Embedding dim of the features that give none themselves. */
+/** Embedding dimension of features without their own `dim`. */
 export const embeddingDim = z.int().positive().max(65_536).default(16);

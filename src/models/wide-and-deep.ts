@@ -12,7 +12,7 @@ const schema = z.strictObject({
   kind: z.literal("wideAndDeep"),
   /** The linear model. */
   wide: wideGroup,
-  /** The MLP and what it sees. */
+  /** The MLP and its features. */
   deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   embeddingDim,
   /** An MLP over the wide term and the deep MLP's output, instead of their sum. */

@@ -10,15 +10,15 @@ import { defineModel } from "./model.js";
 const schema = z.strictObject({
   kind: z.literal("wukong"),
   ...fieldGroups,
-  /** One entry a layer, from the input on. */
+  /** One entry per layer, from input to output. */
   layers: z.array(wukongLayerSchema).min(1),
   /** The MLP over the fields of the last layer. */
   final: mlpSchema,
 });
 
 /**
- * WuKong: a stack of layers, each of which makes new fields out of the products and the sums of those before, so that
- * l layers see interactions of order up to 2^l. Layers are parameters `layers.<l>.…`.
+ * WuKong: a stack of layers. Each layer makes new fields from products and sums of the previous fields, so l layers
+ * contain interactions of order up to 2^l. Layers are parameters `layers.<l>.…`.
  * Source: Zhang et al., "Wukong: Towards a Scaling Law for Large-Scale Recommendation", 2024.
  */
 export const wukong = defineModel({

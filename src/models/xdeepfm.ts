@@ -15,22 +15,22 @@ import { defineModel, type ModelFeatures } from "./model.js";
 import { productTerm } from "./product-term.js";
 import { embeddedGroup, embeddingDim } from "./schema.js";
 
-/** The features that the compressed interaction network multiplies, and where their embeddings are. */
+/** The features of the compressed interaction network, and their tables. */
 const wide = z
   .strictObject({
     ...embeddedGroup,
-    /** `own` tables, as TorchEasyRec has it, or those that the deep group looks up too, as the paper has it. */
+    /** `own`: separate tables, as in TorchEasyRec; `shared`: the tables of the deep group, as in the paper. */
     tables: z.enum(["own", "shared"]).default("own"),
-    /** Of own tables; default 16. */
+    /** Embedding dimension of separate tables; default 16. */
     embeddingDim: z.int().positive().optional(),
-    /** Of own tables; default the features'. */
+    /** Initial values of separate tables; default: those of the features. */
     initializer: initializer.optional(),
   })
   .superRefine((group, context) => {
     if (group.tables === "own") return;
     for (const key of ["embeddingDim", "initializer"] as const) {
       if (group[key] === undefined) continue;
-      const message = `shared tables have the deep group's: leave ${key} out, or set tables to "own"`;
+      const message = `the shared tables belong to the deep group: remove ${key}, or set tables to "own"`;
       context.addIssue({ code: "custom", path: [key], message });
     }
   });
@@ -38,22 +38,22 @@ const wide = z
 const schema = z.strictObject({
   kind: z.literal("xdeepfm"),
   wide,
-  /** Embeddings and numbers side by side through an MLP. */
+  /** Features of the MLP; embeddings and numbers are concatenated. */
   deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
   embeddingDim,
-  /** The compressed interaction network over the wide group's embeddings. */
+  /** The compressed interaction network over the embeddings of the wide group. */
   cin: cinSchema,
-  /** A factorization machine over the wide group beside the network. */
+  /** Adds a factorization machine over the wide group. */
   fm: z.boolean().default(false),
-  /** A first-order term of the wide group. */
+  /** Adds a first-order term of the wide group. */
   linear: z.boolean().default(false),
-  /** An MLP over all terms side by side, instead of their (learned) sum. */
+  /** An MLP over all terms, instead of their (learned) sum. */
   final: mlpSchema.optional(),
 });
 
 /**
- * xDeepFM: a compressed interaction network over the wide group beside a deep MLP over the deep group, and where asked
- * a first-order term and a factorization machine.
+ * xDeepFM: a compressed interaction network over the wide group and an MLP over the deep group, optionally with a
+ * first-order term and a factorization machine.
  * Source: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature Interactions for Recommender Systems", 2018.
  */
 export const xdeepfm = defineModel({
