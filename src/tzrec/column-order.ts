@@ -2,11 +2,11 @@ import type { ModelConfig } from "../models/index.js";
 import type { ImportedFeature } from "./map-features.js";
 
 /**
- * TorchEasyRec joins the features of a group in the group's order, and Pairloom the embedded ones before the numbers.
- * Weights that meet the joined features have their entries in the other order.
+ * TorchEasyRec concatenates the features of a group in the order of the group; Pairloom puts embeddings before numbers. So
+ * weights that are multiplied with the concatenated features must be reordered.
  */
 export interface ColumnOrder {
-  /** Their column of each of ours. */
+  /** The TorchEasyRec column of each Pairloom column. */
   readonly columns: readonly number[];
   /** The axis of a parameter along which these columns lie (at its beginning, where the axis is longer). */
   axisOf(name: string): 0 | 1 | undefined;
@@ -46,7 +46,7 @@ function axisRules(model: ModelConfig): AxisRule[] {
     case "dcn":
       return [first, [/^cross\.\d+\.weight$/, 1], [/^cross\.\d+\.bias$/, 0], [/^final_mlp\.0\.weight$/, 1]];
     case "dcnV2":
-      // Behind a backbone no weight sees the features any more.
+      // After a backbone no other weight is multiplied with the features.
       if (model.backbone) return [first];
       return [
         first,

@@ -19,10 +19,10 @@ import { hasMapping, idRows, isTokenizer } from "./map-ids.js";
 import { checkExpression, normalizerOf } from "./normalizers.js";
 import type { Section } from "./section.js";
 
-/** A kind of feature from its raw inputs: all of its config but its name and table. */
+/** Maps a feature with raw inputs to its config without name and table. */
 type Kind = (section: Section) => Config;
 
-/** Kinds of features by their names there. */
+/** The kinds of features by their names in TorchEasyRec. */
 export const KINDS: Readonly<Record<string, Kind>> = {
   id_feature(section) {
     const { mapping } = idRows(section);
@@ -38,7 +38,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     if (several)
       section.warn(
         "default_value",
-        "makes this a feature of one value a row (value_dim: 1): a bag has no default here",
+        "makes this a feature with one value per row (value_dim: 1): a bag has no default in Pairloom",
       );
     separatorOf(section);
     pooling(section);
@@ -55,7 +55,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     }
     if ("width" in width)
       throw section.error("value_dim", {
-        what: "a vector of this kind has no counterpart",
+        what: "a vector with these settings has no counterpart",
         expected: "a column of numbers, without boundaries",
       });
     const expression = normalizerOf(section)?.expression ?? "x";
@@ -81,14 +81,14 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     section.onlyDefault(
       "value_separator",
       ",",
-      "Remove it: the numbers of a value stand between commas here.",
+      "Remove it: the numbers of a value are separated by commas in Pairloom.",
     );
     const separator = separatorOf(section);
     const key = sourceOf(section, "key");
     const map = sourceOf(section, "map");
     return {
       kind: "lookup",
-      // Of maps the separator is fixed there; the one that is given is that of keys.
+      // In TorchEasyRec the separator of maps is fixed; the setting is the separator of keys.
       map: typeof map === "string" && separator !== SEPARATOR ? { column: map, separator: SEPARATOR } : map,
       key,
       separator,
@@ -122,7 +122,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     const expression = section.text("expression") ?? section.missing("expression");
     checkExpression(section, "expression", expression, Object.keys(variables));
     section.text("separator");
-    section.ignore(["fill_missing"], "is for vectors: an expression is of numbers here");
+    section.ignore(["fill_missing"], "is for vectors: an expression computes one number in Pairloom");
     const several = section.number("value_dim") ?? 0;
     if (several > 1) throw section.unsupported("value_dim", "Compute one number in each feature.");
     pooling(section);
@@ -181,12 +181,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     const file = section.text("vocab_file") ?? section.missing("vocab_file");
     if (file.endsWith(".model"))
       throw section.error("vocab_file", {
-        what: "a binary model of sentencepiece has no counterpart",
+        what: "a binary sentencepiece model has no counterpart",
         expected: "a tokenizer.json, or a file with one word a line",
         next: "Convert it: PreTrainedTokenizerFast of the Python package transformers saves a tokenizer.json.",
       });
     const subwords = isTokenizer(file);
-    if (!subwords) section.warn("vocab_file", "is read as words, one a line, of a text split at white space");
+    if (!subwords) section.warn("vocab_file", "is read as one word per line; texts are split at white space");
     section.text("tokenizer_type");
     section.onlyDefault("default_value", "", NO_DEFAULT);
     const { mapping } = idRows(section);
@@ -200,9 +200,9 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-const NO_DEFAULT = "Remove it: a row without a value has no id here.";
+const NO_DEFAULT = "Remove it: a row without a value has no id in Pairloom.";
 
-/** The steps of TextNormalizeOption that have a counterpart, by their numbers there, in the order they are taken. */
+/** The steps of TextNormalizeOption that have a counterpart, by their enum numbers, in the order of execution. */
 const TEXT_STEPS: readonly [option: number, step: string][] = [
   [0, "uppercase"],
   [1, "lowercase"],
@@ -218,14 +218,14 @@ function textSteps(section: Section): Config {
     if (normalizer.has(name))
       throw normalizer.unsupported(
         name,
-        "Remove it; normalizeText: [{ remove: PATTERN }] leaves characters out.",
+        "Remove it; normalizeText: [{ remove: PATTERN }] removes characters.",
       );
   const options = normalizer.texts("norm_options").map(Number);
   const steps = TEXT_STEPS.filter(([option]) => options.includes(option)).map(([, step]) => step);
   if (options.length > 0 && steps.length === options.length) return { normalizeText: steps };
   throw normalizer.error("norm_options", {
-    what: "there is no counterpart of TEXT_CHT2CHS and TEXT_FILTER, which are part of the default",
+    what: "TEXT_CHT2CHS and TEXT_FILTER, which are part of the default, have no counterpart",
     expected: "some of TEXT_LOWER2UPPER, TEXT_UPPER2LOWER, TEXT_SBC2DBC, TEXT_SPLITCHRS, TEXT_REMOVE_SPACE",
-    next: "List these alone, and do the others in data.train.sql or with normalizeText: [{ remove: PATTERN }].",
+    next: "List only these, and do the others in data.train.sql or with normalizeText: [{ remove: PATTERN }].",
   });
 }

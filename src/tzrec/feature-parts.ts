@@ -2,11 +2,11 @@ import { idRows } from "./map-ids.js";
 import { normalizerOf, rawValueFor } from "./normalizers.js";
 import type { Section } from "./section.js";
 
-/** What the kinds of features share, as the members of a feature's config. */
+/** Parts of a feature's config that several kinds share. */
 
 export type Config = Readonly<Record<string, unknown>>;
 
-/** Between the values of one text, where a feature does not say. */
+/** The default separator of multi-valued texts in TorchEasyRec. */
 export const SEPARATOR = "\x1d";
 
 /** `user:cate` is a column, `feature:cate` another feature. */
@@ -23,7 +23,7 @@ export function sourceFrom(section: Section, name: string, text: string): string
 }
 
 export function sourceOf(section: Section, name: string): string | { feature: string } {
-  // A feature that says nothing of its input has its column's name.
+  // Without an expression, the column has the name of the feature.
   const own = name === "expression" ? section.text("feature_name") : undefined;
   return sourceFrom(section, name, section.text(name) ?? own ?? section.missing(name));
 }
@@ -55,24 +55,24 @@ export function vector(section: Section, separator: string): Config {
 
 export const idValue = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
 
-/** A default outside the vocabulary has a row of its own there, and the row of missing values is its counterpart. */
+/** In TorchEasyRec a default outside the vocabulary has its own row; the row of missing values is its counterpart. */
 export function defaultId(mapping: Config, value: string): unknown {
   const { vocabulary } = mapping;
   return Array.isArray(vocabulary) && !vocabulary.includes(value) ? "bucket" : { value: idValue(value) };
 }
 
-/** The id, of weight 1, of a bag without ids. @throws ImportError for one that has a row of its own there */
+/** The default id of an empty bag, with weight 1. @throws ImportError if it is not in the vocabulary */
 export function defaultOfBag(section: Section, mapping: Config, value: string): unknown {
   const id = defaultId(mapping, value);
   if (id !== "bucket") return id;
   throw section.error("default_value", {
     what: "a default outside the vocabulary has no counterpart for ids with weights",
     expected: "a word of vocab_list, or no default",
-    next: "Add it to vocab_list, or remove it: a row without ids is a zero vector then.",
+    next: "Add it to vocab_list, or remove it: a row without ids is then a zero vector.",
   });
 }
 
-/** A number as it stands in a column; `undefined` where only an expression has the same meaning. */
+/** Settings of a number read from a column; `undefined` if only an expression has the same meaning. */
 export function plainNumber(section: Section): Config | undefined {
   const boundaries = section.numbers("boundaries");
   const normalizer = normalizerOf(section);
@@ -84,19 +84,19 @@ export function plainNumber(section: Section): Config | undefined {
   return missing === undefined ? undefined : { normalize: normalizer.normalize, missing };
 }
 
-/** The computed number of a derived feature: normalised, or put into ranges. */
+/** Settings of a computed number: normalised, or with boundaries. */
 export function numbers(section: Section): Config {
   pooling(section);
   const plain = plainNumber(section);
   if (plain) return plain;
   throw section.error("normalizer", {
-    what: "this feature's number cannot be normalised so",
-    expected: "no boundaries, and a formula that takes some number to default_value",
-    next: "Give the boundaries in raw units, or set default_value to a value that the formula can have.",
+    what: "a computed number cannot be normalised in this way",
+    expected: "no boundaries, and a formula for which some number gives default_value",
+    next: "Set the boundaries in raw units, or set default_value to a value that the formula can give.",
   });
 }
 
-/** Ranges of a number, or the number itself. */
+/** Boundaries of a number, or the number itself. */
 export function bounded(section: Section): Config {
   const boundaries = section.numbers("boundaries");
   const fallback = defaultNumber(section);
@@ -104,7 +104,7 @@ export function bounded(section: Section): Config {
   return { boundaries, missing: fallback === "refuse" ? "bucket" : fallback };
 }
 
-/** What stands for a missing number; several numbers must be one. */
+/** The value for a missing number; a vector must have one value for all elements. */
 function defaultNumber(section: Section): number | "refuse" {
   const text = section.text("default_value") ?? "0";
   if (text === "") return "refuse";
@@ -112,19 +112,22 @@ function defaultNumber(section: Section): number | "refuse" {
   const [value] = values;
   if (values.size === 1 && Number.isFinite(value)) return value;
   throw section.error("default_value", {
-    what: "there is no counterpart",
+    what: "this default has no counterpart",
     expected: "one number",
     next: "Use one number for the whole vector.",
   });
 }
 
-/** What a map gave: ids, or numbers to combine into one. */
+/** Settings of values found in a map: ids, or numbers to combine into one. */
 export function found(section: Section, ids: boolean): Config {
   const combiner = section.text("combiner") ?? "sum";
   if (ids) {
     const given = section.text("default_value");
     if (given)
-      section.warn("default_value", "has no counterpart: a row in which nothing is found has no id here");
+      section.warn(
+        "default_value",
+        "has no counterpart: in Pairloom a row in which nothing is found has no id",
+      );
     section.number("value_dim");
     return { ...idRows(section).mapping, ...pooling(section) };
   }

@@ -2,8 +2,8 @@ import type { FeatureInput } from "../features/schema/features.js";
 import type { Section } from "./section.js";
 
 /**
- * Features by whose ids rows are grouped. An `id_feature` there may have several values a row and is a bag here; the ids
- * of groups and sessions come from a feature beside it that has one.
+ * Features whose ids define groups and sessions. An `id_feature` may have several values per row and is then a bag; in this
+ * case an additional feature with one id per row is added.
  */
 export class IdFeatures {
   readonly #features: FeatureInput[];
@@ -25,7 +25,7 @@ export class IdFeatures {
     const name = section.text(setting) ?? section.missing(setting);
     const feature = this.#features.find((each) => each.name === name);
     if (feature?.kind === "id") return name;
-    if (feature?.kind === "ids") return this.#beside(feature);
+    if (feature?.kind === "ids") return this.#addSingle(feature);
     throw section.error(setting, {
       what: "rows cannot be grouped by this",
       got: feature ? `${name}, a feature of kind "${feature.kind}"` : name,
@@ -34,7 +34,7 @@ export class IdFeatures {
     });
   }
 
-  #beside(bag: FeatureInput & { kind: "ids" }): string {
+  #addSingle(bag: FeatureInput & { kind: "ids" }): string {
     const name = `${bag.name}_group`;
     if (this.#features.some((each) => each.name === name)) return name;
     const { column = bag.name, hash, buckets, vocabulary } = bag;

@@ -207,7 +207,7 @@ describe("a pipeline config of TorchEasyRec", () => {
     );
     expect(config.data.label).toBe("label");
     expect(config.train.shuffle).toBe(false);
-    expect(warnings.some((warning) => /label_fields .*reads the first: label/.test(warning))).toBe(true);
+    expect(warnings.some((warning) => /label_fields .*uses the first: label/.test(warning))).toBe(true);
   });
 
   it("clips gradients of tables, with a warning", () => {

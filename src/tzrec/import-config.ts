@@ -8,9 +8,9 @@ import { mapModel } from "./map-models.js";
 import { mapTraining } from "./map-training.js";
 import { parsePipeline } from "./pipeline-text.js";
 
-/** A pipeline config of TorchEasyRec, understood. */
+/** A TorchEasyRec pipeline config, converted. */
 export interface ImportedConfig {
-  /** As a person would write it: what is the default is left out. */
+  /** As a user would write it, without default values. */
   readonly input: ConfigInput;
   /** The same with every default filled in. */
   readonly config: Config;
@@ -37,7 +37,7 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   return { input, config: resolveConfig(input), features, warnings: notes.warnings };
 }
 
-/** TorchEasyRec passes the embeddings of such numbers to the dense MLP; here this group has plain numbers only. */
+/** TorchEasyRec passes the embeddings of such numbers to the dense MLP; Pairloom's dense group has plain numbers only. */
 function refuseEmbeddedNumbers(model: ModelInput, features: readonly ImportedFeature[]): void {
   const dense = "dense" in model ? (model.dense?.features ?? []) : [];
   const embedded = features.find(

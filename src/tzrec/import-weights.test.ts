@@ -79,7 +79,7 @@ describe("a state dict of TorchEasyRec", () => {
     const { config, features } = imported("deepfm_final");
     const file = join(fixtures, "deepfm.safetensors");
     await expect(importWeights({ config, features }, file, join(folder, "other"))).rejects.toThrow(
-      /linear\.cat_0\.weight has another shape|is not in the state dict/,
+      /linear\.cat_0\.weight has a different shape|is not in the state dict/,
     );
   });
 });

@@ -18,23 +18,23 @@ import { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
 import { originOf } from "./weight-names.js";
 
-/** What became of each parameter. */
+/** The result for each parameter. */
 export interface ImportedWeights {
-  /** Names here, and the names there that their values are from. */
+  /** Pairloom's names, and the names in the state dict that their values come from. */
   readonly matched: readonly { readonly name: string; readonly from: string }[];
-  /** Names here that nothing there stands for; they are zero, as a bias that is not there is. */
+  /** Pairloom's names that the state dict does not have: biases, which are then zero. */
   readonly missing: readonly string[];
-  /** Names there that nothing here has taken. */
+  /** Names in the state dict that were not used. */
   readonly unused: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /**
- * Makes a run with one checkpoint, of step 0, from a state dict of TorchEasyRec: safetensors whose names end as those of
- * its modules do (`….embedding_bags.cat_0_emb.weight`, `….final_mlp.mlp.0.perceptron.0.weight`).
+ * Makes a run with one checkpoint (step 0) from a TorchEasyRec state dict: a safetensors file whose names end with the
+ * names of its modules (`….embedding_bags.cat_0_emb.weight`, `….final_mlp.mlp.0.perceptron.0.weight`).
  * @param file the state dict
  * @param runDir a new run directory
- * @throws ImportError where a weight is missing or of another shape, CheckpointError for a damaged file
+ * @throws ImportError if a weight is missing or has a different shape, CheckpointError for a damaged file
  */
 export async function importWeights(
   { config, features }: Pick<ImportedConfig, "config" | "features">,
@@ -62,7 +62,7 @@ export async function importWeights(
   }
 }
 
-/** Nothing of an imported config is learnt from data. */
+/** An imported config learns nothing from data. */
 function fit(config: Config): FittedFeatures {
   const vocabularies: Record<string, readonly string[]> = {};
   config.features.map(plainOf).forEach((feature, i) => {
@@ -101,11 +101,11 @@ function hashWarnings(features: readonly ImportedFeature[]): string[] {
   const hashed = features.filter(({ table }) => table && !table.sameRows).map(({ config }) => config.name);
   if (hashed.length === 0) return [];
   return [
-    `${hashed.join(", ")}: hashed by another function there, so that values meet the rows of others; train on, or import with ids that are encoded (fg_mode: FG_NONE)`,
+    `${hashed.join(", ")}: TorchEasyRec uses another hash function, so values get the rows of other values. Continue training, or import with encoded ids (fg_mode: FG_NONE)`,
   ];
 }
 
-/** A state dict whose tensors are found by the tail of their names. */
+/** A state dict whose tensors are found by the end of their names. */
 class StateDict {
   private readonly matched: { name: string; from: string }[] = [];
   private readonly missing: string[] = [];
@@ -125,7 +125,7 @@ class StateDict {
     };
   }
 
-  /** A table, its rows in our order. */
+  /** A table, with its rows in Pairloom's order. */
   async table({ name, shape }: ParameterAttrs, features: readonly ImportedFeature[]): Promise<Float32Array> {
     const [, tables, embedding] = /^(\w+)\.(.+)\.weight$/.exec(name)!;
     const { table } = features.find(
@@ -138,7 +138,7 @@ class StateDict {
     ];
     const from = this.find(tails) ?? this.notFound(name, tails);
     const [rows, dim] = shape;
-    // A default value that is no word of the vocabulary has row 0 there and our last row.
+    // A default value outside the vocabulary has row 0 in TorchEasyRec and the last row in Pairloom.
     const order = table!.order ?? Array.from({ length: table!.rows }, (_, row) => row);
     const theirs = table!.order && rows === order.length + 1 ? [...order, 0] : order;
     const values = await this.read(name, from, [table!.rows, dim]);
@@ -152,7 +152,7 @@ class StateDict {
     const origin = originOf(name, all);
     const from = origin && this.find(origin.tails);
     if (!origin || from === undefined) {
-      // A bias that is not there is zero; any other weight makes another model.
+      // A missing bias is zero; any other missing weight means a different model.
       if (!name.endsWith(".bias")) this.notFound(name, origin?.tails ?? []);
       this.missing.push(name);
       return new Float32Array(size);
@@ -162,24 +162,24 @@ class StateDict {
     return this.reorder(name, shape, origin.transposed ? transpose(values, shape) : values);
   }
 
-  /** The values of a tensor, whose shape must be as given but for dims of 1, or be one number for all. */
+  /** The values of a tensor; its shape must match except for dims of 1, or it is one number for all. */
   private async read(name: string, from: string, shape: readonly number[]): Promise<Float32Array> {
     const there = this.dict.tensors.get(from)!.shape;
     const bare = (dims: readonly number[]) => dims.filter((dim) => dim !== 1).join(", ");
     const isScalar = name.endsWith(".prelu.alpha") && bare(there) === "";
     if (bare(there) !== bare(shape) && !isScalar)
       throw new ImportError({
-        what: `${name} has another shape in the state dict`,
+        what: `${name} has a different shape in the state dict`,
         where: `${this.file}: ${from}`,
         got: `[${there.join(", ")}]`,
         expected: `[${shape.join(", ")}]`,
-        next: "Give the pipeline config that the weights were trained with.",
+        next: "Use the pipeline config that the weights were trained with.",
       });
     this.matched.push({ name, from });
     return (await this.dict.read(from)) as Float32Array;
   }
 
-  /** Entries of the joined features in our order. */
+  /** Reorders the entries of the concatenated features. */
   private reorder(name: string, shape: readonly number[], values: Float32Array): Float32Array {
     const axis = this.order.axisOf(name);
     if (axis === undefined) return values;
@@ -222,7 +222,7 @@ class StateDict {
       got: `${names.slice(0, 8).join(", ")}${names.length > 8 ? `, … (${names.length} tensors)` : ""}`,
       expected:
         tails.length > 0 ? `a name that ends in ${tails.join(" or ")}` : "a weight of TorchEasyRec's model",
-      next: "Save model.state_dict() of the model of this pipeline config.",
+      next: "Save model.state_dict() of the model with this pipeline config.",
     });
   }
 }

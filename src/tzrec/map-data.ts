@@ -1,20 +1,20 @@
 import type { DataInput, SourceInput } from "../data/data-config.js";
 import type { Section } from "./section.js";
 
-const CLUSTER = "concerns their data loaders, and changes nothing here";
+const CLUSTER = "concerns the data loaders of TorchEasyRec";
 
-/** How the columns of the data are to be understood. */
+/** The data section of a pipeline config, converted. */
 export interface DataSettings {
   readonly data: DataInput;
   readonly batchSize: number;
-  /** Whether an epoch takes the rows in a random order. */
+  /** Whether the rows are shuffled in each epoch. */
   readonly shuffle: boolean;
   /**
-   * `raw`: columns are inputs that the features are made from (FG_DAG, FG_NORMAL). `encoded`: columns are features,
-   * already ids and numbers (FG_NONE). `bucketize`: columns are features whose values are yet to become ids.
+   * `raw`: columns are inputs of features (FG_DAG, FG_NORMAL). `encoded`: columns are ids and numbers (FG_NONE).
+   * `bucketize`: columns are feature values that are not ids yet.
    */
   readonly columns: "raw" | "encoded" | "bucketize";
-  /** Between the values of one text, where the columns are features. */
+  /** Separator of multi-valued texts, if the columns are features. */
   readonly encodedSeparator: string;
 }
 
@@ -24,12 +24,12 @@ export function mapData(root: Section): DataSettings {
   const source = sourceOptions(section);
   const train = files(root, "train_input_path") ?? root.missing("train_input_path");
   const valid = files(root, "eval_input_path");
-  root.ignore(["item_input_path"], "is for recall models, and changes nothing here");
+  root.ignore(["item_input_path"], "is only for recall models");
   const weight = firstOf(section, "sample_weight_fields");
   if (weight !== undefined)
     section.warn(
       "sample_weight_fields",
-      "are divided by their mean in each batch there, and taken as they are here",
+      "are divided by their mean in each batch in TorchEasyRec, but not in Pairloom",
     );
   refuse(section);
   return {
@@ -52,9 +52,9 @@ function files(root: Section, name: string): string | string[] | undefined {
   const remote = /^\w+:\/\//.exec(text);
   if (remote)
     throw root.error(name, {
-      what: "there is no counterpart of this kind of source",
+      what: "this kind of source has no counterpart",
       expected: "Parquet or CSV files",
-      next: "Export the table to Parquet files and name them here.",
+      next: "Export the table to Parquet files, and set their paths.",
     });
   const paths = text
     .split(",")
@@ -72,7 +72,7 @@ function sourceOptions(section: Section): Omit<SourceInput, "path"> {
   }
   if (type !== "CsvDataset")
     throw section.error("dataset_type", {
-      what: "there is no counterpart of this kind of source",
+      what: "this kind of source has no counterpart",
       got: type,
       expected: "ParquetDataset or CsvDataset",
       next: "Export the table to Parquet files, and set dataset_type and the paths.",
@@ -111,7 +111,7 @@ function inputFields(section: Section): { name: string; sql?: string }[] {
     const [name, type] = field.split(":").map((part) => part.trim());
     return { name, type };
   });
-  // Lists and maps are text in a CSV file, which the features split.
+  // In a CSV file lists and maps are texts, which the features split.
   return [...listed, ...brief].map(({ name, type }) => ({
     name,
     ...(type && { sql: SQL_TYPES[type] ?? "VARCHAR" }),
@@ -126,13 +126,13 @@ function columnsOf(section: Section): DataSettings["columns"] {
   if (mode === undefined && encoded === undefined)
     section.warn(
       "fg_mode",
-      "is not set, and the columns are taken as the raw inputs of the features; set fg_mode: FG_NONE if they are encoded features already, which TorchEasyRec assumes",
+      "is not set, so the columns are treated as raw inputs of the features; set fg_mode: FG_NONE if they are encoded features, as TorchEasyRec assumes",
     );
   return "raw";
 }
 
 function refuse(section: Section): void {
-  section.onlyDefault("sample_mask_prob", 0, "Remove it: samples are not masked here.");
+  section.onlyDefault("sample_mask_prob", 0, "Remove it: Pairloom does not mask samples.");
   section.ignore(
     [
       "num_workers",
@@ -148,7 +148,7 @@ function refuse(section: Section): void {
     ["force_base_data_group", "in_order", "shuffle_buffer_size", "negative_sample_mask_prob"],
     CLUSTER,
   );
-  section.ignore(["eval_batch_size"], "changes no result, and is chosen here");
+  section.ignore(["eval_batch_size"], "changes no result; Pairloom chooses it");
   section.ignore(
     ["drop_remainder", "min_batch_size"],
     "has no counterpart: the last batch of an epoch is trained on",
@@ -159,10 +159,9 @@ function refuse(section: Section): void {
   );
 }
 
-/** A ranking model reads the first column alone, there as here. */
+/** In both systems a ranking model uses the first column only. */
 function firstOf(section: Section, name: string): string | undefined {
   const [first, ...others] = section.texts(name);
-  if (others.length > 0)
-    section.warn(name, `has several columns, of which a ranking model reads the first: ${first}`);
+  if (others.length > 0) section.warn(name, `has several columns; a ranking model uses the first: ${first}`);
   return first;
 }

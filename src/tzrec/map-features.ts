@@ -5,12 +5,12 @@ import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
 import type { Section } from "./section.js";
 
-/** A feature of a pipeline config as Pairloom has it. */
+/** A feature of a pipeline config, converted. */
 export interface ImportedFeature {
   readonly config: FeatureInput;
-  /** Of the feature's table there: its name in the state dict, and its rows. */
+  /** The feature's table in TorchEasyRec: its name in the state dict, and its rows. */
   readonly table?: { readonly name: string } & Omit<IdRows, "mapping">;
-  /** Numbers that a row of the feature is for the model: the width of its embedding, where it has one. */
+  /** Numbers per row for the model: the embedding dimension, or the width of plain numbers. */
   readonly width: number;
 }
 
@@ -24,15 +24,15 @@ export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] 
     const map = KINDS[kind];
     if (map) return mapFeature(feature, kind, map, columns);
     throw section.error(kind, {
-      what: "there is no counterpart of this kind of feature",
+      what: "this kind of feature has no counterpart",
       expected: Object.keys(KINDS).join(", "),
-      next: "Leave the feature out, or compute its value in data.train.sql.",
+      next: "Remove the feature, or compute its value in data.train.sql.",
     });
   });
   return features.map((feature) => withSharedTable(feature, features));
 }
 
-/** A table is shared there with whoever names it, be it by the name `<feature>_emb` that it has by itself. */
+/** In TorchEasyRec all features with one table name share it; the default name is `<feature>_emb`. */
 function withSharedTable(feature: ImportedFeature, all: readonly ImportedFeature[]): ImportedFeature {
   const { table, config } = feature;
   if (!table || all.filter((other) => other.table?.name === table.name).length < 2) return feature;
@@ -78,13 +78,13 @@ const ALWAYS_IDS = ["id_feature", "combo_feature", "tokenize_feature", "bool_mas
 const givesIds = (section: Section, kind: string): boolean =>
   ALWAYS_IDS.includes(kind) || hasMapping(section);
 
-/** What every kind has, and what none of Pairloom's has. */
+/** Settings of all kinds that have no counterpart. */
 function common(section: Section, kind: string): void {
-  section.onlyDefault("use_mask", false, "Remove it: values are not masked here.");
+  section.onlyDefault("use_mask", false, "Remove it: Pairloom does not mask values.");
   if (kind !== "id_feature")
-    section.onlyDefault("weighted", false, "Remove it: only the ids of an id_feature have weights.");
-  section.ignore(["embedding_constraints"], "concerns where their tables are kept");
-  section.boolean("stub_type"); // a feature that no group names is for others to read
+    section.onlyDefault("weighted", false, "Remove it: only an id_feature can have weights.");
+  section.ignore(["embedding_constraints"], "concerns the placement of tables");
+  section.boolean("stub_type"); // a feature that no group names can be an input of others
 }
 
 function tableSettings(section: Section, dim: number): Config {
@@ -122,13 +122,13 @@ function denseEmbedding(section: Section, dim: number): Config {
 
 const DTYPES: Readonly<Record<string, string>> = { FP32: "fp32", FP16: "fp16", BF16: "bf16" };
 
-/** How the table keeps its numbers, by the names of torchrec's DataType. @throws ImportError */
+/** The number format of the table, from the names of TorchRec's DataType. @throws ImportError */
 function dtypeOf(section: Section): Config {
   const name = section.text("data_type") ?? "FP32";
   if (name === "FP32") return {};
   if (Object.hasOwn(DTYPES, name)) return { dtype: DTYPES[name] };
   throw section.error("data_type", {
-    what: "there are no tables of this type",
+    what: "tables cannot have this data type",
     expected: Object.keys(DTYPES).join(", "),
     next: "Use one of them, or remove it.",
   });
@@ -145,13 +145,13 @@ export function initializerOf(section: Section, name: string): Config | undefine
   const [mean, std] = [Number(params.mean ?? 0), Number(params.std ?? 1)];
   if (method === "nn.init.normal_" && mean === 0 && std > 0) return { kind: "normal", std };
   throw section.error(name, {
-    what: "there is no counterpart of this initialiser",
+    what: "this initialiser has no counterpart",
     expected: "nn.init.uniform_,a=-R,b=R or nn.init.normal_,std=S",
     next: "Use one of them, or remove it.",
   });
 }
 
-/** A column that holds the feature itself: ids or numbers (FG_NONE), or what is yet to become ids (FG_BUCKETIZE). */
+/** A column with feature values: ids or numbers (FG_NONE), or values that are not ids yet (FG_BUCKETIZE). */
 function encoded(
   section: Section,
   name: string,
@@ -192,7 +192,7 @@ function encoded(
   };
 }
 
-/** Takes the settings as read that the encoding has made use of. */
+/** Marks settings as read that were used when the columns were encoded. */
 function readInputs(section: Section): void {
   for (const name of section.names) if (INPUTS.includes(name)) section.text(name);
 }

@@ -2,15 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { Section } from "./section.js";
 
-/** How ids become rows, here and there. */
+/** How ids become table rows, in Pairloom and in TorchEasyRec. */
 export interface IdRows {
-  /** `hash`, `buckets` or `vocabulary` of a feature, with what belongs to it. */
+  /** `hash`, `buckets` or `vocabulary` of a feature. */
   readonly mapping: Readonly<Record<string, unknown>>;
-  /** Rows of their table. */
+  /** Rows of the TorchEasyRec table. */
   readonly rows: number;
-  /** Their row of each of our rows, where they differ. Our last row is that of unknown values. */
+  /** The TorchEasyRec row of each Pairloom row, if they differ. The last row is for unknown values. */
   readonly order?: readonly number[];
-  /** Whether a value has the same row here and there; hashes differ. */
+  /** Whether a value has the same row in both systems; hashes differ. */
   readonly sameRows: boolean;
 }
 
@@ -24,15 +24,15 @@ const MAPPINGS = [
   "dynamicemb",
 ];
 
-/** Whether the section says how values become ids. */
+/** Whether the section defines how values become ids. */
 export const hasMapping = (section: Section): boolean => MAPPINGS.some((name) => section.has(name));
 
 /** @throws ImportError */
 export function idRows(section: Section): IdRows {
   for (const name of ["zch", "dynamicemb"])
     if (section.has(name))
-      throw section.unsupported(name, "Use hash_bucket_size: tables have a fixed size here.");
-  section.ignore(["fg_value_type"], "concerns their feature generator");
+      throw section.unsupported(name, "Use hash_bucket_size: tables have a fixed size in Pairloom.");
+  section.ignore(["fg_value_type"], "concerns the feature generator");
   const name = section.oneOf(MAPPINGS) ?? section.missing("hash_bucket_size");
   const fallback = section.number("default_bucketize_value");
   switch (name) {
@@ -53,7 +53,7 @@ export function idRows(section: Section): IdRows {
   }
 }
 
-/** Without a default, row 0 is that of the default value and row 1 that of unknown values. */
+/** Without default_bucketize_value, row 0 is for the default value and row 1 for unknown values. */
 function listed(words: readonly string[], fallback: number | undefined): IdRows {
   const first = fallback === undefined ? 2 : 0;
   const order = [...words.map((_, i) => i + first), fallback ?? 1];
@@ -65,13 +65,13 @@ function dictionary(section: Section, entries: [string, number][], fallback: num
   const twice = ascending.find(([, row], i) => i > 0 && row === ascending[i - 1][1]);
   if (twice)
     throw section.error("vocab_dict", {
-      what: "several words of one row have no counterpart",
+      what: "several words with the same row have no counterpart",
       got: `row ${twice[1]}: ${ascending
         .filter(([, row]) => row === twice[1])
         .map(([word]) => word)
         .join(", ")}`,
-      expected: "a row of its own for each word",
-      next: "Map the words to one of them in data.train.sql, and list that one.",
+      expected: "a different row for each word",
+      next: "Map these words to one of them in data.train.sql, and list only that one.",
     });
   const words = ascending.map(([word]) => word);
   const rows = Math.max(...ascending.map(([, row]) => row), fallback ?? 1) + 1;
@@ -83,10 +83,10 @@ function dictionary(section: Section, entries: [string, number][], fallback: num
   };
 }
 
-/** Whether a vocabulary's file is that of a subword tokenizer. */
+/** Whether the vocabulary file is a tokenizer.json. */
 export const isTokenizer = (file: string): boolean => file.endsWith(".json");
 
-/** A token's row is its id there, and its place among the ids here. */
+/** The row of a token is its id in TorchEasyRec, and its rank among the ids in Pairloom. */
 function tokenizerRows(file: string): IdRows {
   const mapping = { vocabulary: { file } };
   if (!existsSync(file)) return { mapping, rows: 0, sameRows: true };
@@ -96,14 +96,14 @@ function tokenizerRows(file: string): IdRows {
 
 function fromFile(section: Section, fallback: number | undefined): IdRows {
   const file = section.text("vocab_file")!;
-  section.ignore(["asset_dir"], "concerns their exporter");
+  section.ignore(["asset_dir"], "concerns the exporter");
   if (isTokenizer(file)) return tokenizerRows(file);
   const words = existsSync(file) ? readFileSync(file, "utf8").split(/\r?\n/).filter(Boolean) : [];
   if (words.length > 0 && words.every((line) => /\s\d+$/.test(line)))
     throw section.error("vocab_file", {
       what: "a file of words and numbers has no counterpart",
-      expected: "one word a line",
-      next: "Write the words in the order of their numbers, one a line.",
+      expected: "one word per line",
+      next: "Write the words in the order of their numbers, one per line.",
     });
   return { ...listed(words, fallback ?? 0), mapping: { vocabulary: { file } } };
 }

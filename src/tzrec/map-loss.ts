@@ -38,13 +38,13 @@ export function mapLoss(model: Section, ids: IdFeatures): Pick<TrainInput, "loss
   }
 }
 
-/** As TorchEasyRec checks it. */
+/** The check of TorchEasyRec. */
 function checkClasses(model: Section, classes: number, expected: number, loss: string): void {
   if (classes === expected) return;
   throw model.error("num_class", {
     what: `does not fit ${loss}`,
     got: String(classes),
     expected: loss === "softmax_cross_entropy" ? `${expected} or more` : String(expected),
-    next: "Set it so, or use another loss.",
+    next: "Change num_class, or use another loss.",
   });
 }

@@ -35,16 +35,16 @@ function groupedBy(metric: Section, ids: IdFeatures): string[] {
 
 function ignoreSettings(name: string, settings: Section): void {
   if (name === "accuracy") {
-    settings.onlyDefault("threshold", 0.5, "Remove it: a probability above 1/2 counts as positive here.");
-    settings.onlyDefault("top_k", 1, "Remove it: the most probable class counts here.");
+    settings.onlyDefault("threshold", 0.5, "Remove it: Pairloom counts a probability above 1/2 as positive.");
+    settings.onlyDefault("top_k", 1, "Remove it: Pairloom compares the most probable class.");
   } else if (name === "auc" || name === "multiclass_auc") {
-    settings.ignore(["thresholds"], "has no counterpart: AUC is exact here");
+    settings.ignore(["thresholds"], "has no counterpart: Pairloom computes the exact AUC");
     settings.text("average"); // evaluations have both: auc is the macro average, weightedAuc the weighted one
   }
 }
 
 /**
- * There a metric's past counts `decay_rate` times as much after every `decay_step` steps; here it fades row by row.
+ * In TorchEasyRec older values are multiplied by `decay_rate` every `decay_step` steps; in Pairloom they decay row by row.
  */
 function fading(model: Section, batchSize: number): Pick<TrainInput, "metricsHalfLife"> {
   const halfLives = model.sections("train_metrics").map((metric) => {

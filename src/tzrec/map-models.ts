@@ -11,7 +11,7 @@ interface EmbeddedGroup {
 
 type MlpInput = z.input<typeof mlpSchema>;
 
-/** The groups of a config by name, each with its features; what is asked for is taken care of. */
+/** The feature groups of a config by name; it records which groups the model uses. */
 class Groups {
   private readonly groups: ReadonlyMap<string, { features: string[]; section: Section }>;
   private readonly used = new Set<string>();
@@ -21,10 +21,7 @@ class Groups {
       model.sections("feature_groups").map((section) => {
         const type = section.choice("group_type") ?? "DEEP";
         if (type !== "DEEP" && type !== "WIDE")
-          throw section.unsupported(
-            "group_type",
-            "Groups are DEEP or WIDE here: pool sequences into ids features.",
-          );
+          throw section.unsupported("group_type", "Use DEEP or WIDE: turn sequences into bags of ids.");
         const name = section.text("group_name") ?? section.missing("group_name");
         return [name, { features: section.texts("feature_names"), section }];
       }),
@@ -34,11 +31,11 @@ class Groups {
 
   find(name: string): string[] | undefined {
     const group = this.groups.get(name);
-    group?.section.ignore(["embedding_name_suffix"], "changes nothing: no other group has these tables");
+    group?.section.ignore(["embedding_name_suffix"], "has no effect: no other group uses these tables");
     return this.take(name)?.features;
   }
 
-  /** A group whose tables other groups may have too, or none by such a suffix. */
+  /** A group that may share its tables with other groups, or have its own by a suffix. */
   embedded(name: string): EmbeddedGroup | undefined {
     const group = this.take(name);
     const embeddingSuffix = group?.section.text("embedding_name_suffix");
@@ -62,11 +59,11 @@ class Groups {
     throw model.error("feature_groups", {
       what: `the model needs a group "${name}"`,
       got: [...this.groups.keys()].join(", "),
-      next: "Name the group so, as TorchEasyRec does.",
+      next: "Rename the group; TorchEasyRec needs this name too.",
     });
   }
 
-  /** The group that has the model's features, whatever its name: `name`, or the only one. */
+  /** The group with the model's features: the only one, or the one called `name`. */
   sole(name: string): string[] {
     const [only] = this.groups.size === 1 ? this.groups.keys() : [name];
     return this.find(only) ?? [];
@@ -78,8 +75,7 @@ class Groups {
 
   refuseUnused(): void {
     for (const [name, { section }] of this.groups)
-      if (!this.used.has(name))
-        section.warn("group_name", `"${name}" is a group that the model does not use`);
+      if (!this.used.has(name)) section.warn("group_name", `"${name}" is not used by the model`);
   }
 }
 
@@ -91,8 +87,8 @@ export function mapModel(root: Section): ModelInput {
   const name = model.oneOf(Object.keys(MODELS)) ?? model.missing("dlrm");
   for (const each of ["variational_dropout"])
     if (model.has(each)) throw model.unsupported(each, "Remove it.");
-  model.onlyDefault("use_pareto_loss_weight", false, "Remove it: there is one loss.");
-  model.ignore(["kernel"], "concerns their hardware");
+  model.onlyDefault("use_pareto_loss_weight", false, "Remove it: Pairloom has one loss.");
+  model.ignore(["kernel"], "concerns hardware");
   const groups = new Groups(model);
   const mapped = MODELS[name](model.section(name)!, groups, model);
   groups.refuseUnused();
@@ -174,9 +170,9 @@ const MODELS: Readonly<Record<string, Mapper>> = {
     if (reductionRatio === 0)
       throw block.unsupported(
         "aggregation_dim",
-        "Give reduction_ratio instead, aggregation_dim over the width of the features.",
+        "Set reduction_ratio instead: aggregation_dim divided by the width of the features.",
       );
-    block.ignore(["aggregation_dim"], "has no effect beside reduction_ratio (default 1)");
+    block.ignore(["aggregation_dim"], "has no effect if reduction_ratio is set (default 1)");
     const top = net.section("top_mlp");
     return {
       kind: "maskNet",
@@ -244,13 +240,16 @@ function mlp(section: Section): MlpInput {
   const activation = ACTIVATIONS[name];
   if (activation === undefined)
     throw section.error("activation", {
-      what: "there is no counterpart of this activation",
+      what: "this activation has no counterpart",
       expected: Object.keys(ACTIVATIONS).filter(Boolean).join(", "),
       next: "Use one of them.",
     });
   const [batch, layer] = [section.boolean("use_bn") ?? false, section.boolean("use_ln") ?? false];
   if (batch && layer)
-    throw section.error("use_ln", { what: "use_bn and use_ln exclude each other", next: "Keep one." });
+    throw section.error("use_ln", {
+      what: "use_bn and use_ln cannot be used together",
+      next: "Keep one of them.",
+    });
   const norm = batch ? "batch" : layer ? "layer" : undefined;
   const dropout = section.numbers("dropout_ratio");
   const bias = section.boolean("bias") ?? true;
@@ -259,7 +258,7 @@ function mlp(section: Section): MlpInput {
     ...(activation !== "relu" && { activation }),
     ...(norm && { norm }),
     ...(dropout.some((rate) => rate > 0) && { dropout: dropout.length === 1 ? dropout[0] : dropout }),
-    // Batch normalisation leaves the bias out there and here.
+    // With batch normalisation neither system has a bias.
     ...(!bias && !batch && { bias: false }),
   };
 }

@@ -9,13 +9,13 @@ export type TrainInput = z.input<typeof trainSchema>;
 type OptimizerInput = NonNullable<TrainInput["optimizer"]>;
 type ScheduleInput = NonNullable<NonNullable<OptimizerInput["dense"]>["schedule"]>;
 
-/** How `data_config` says that rows become batches. */
+/** Batch settings of `data_config`. */
 export interface Order {
   readonly batchSize: number;
   readonly shuffle: boolean;
 }
 
-const HARDWARE = "concerns their hardware: everything is computed in float32 here";
+const HARDWARE = "concerns hardware: Pairloom computes everything in float32";
 
 /** `train_config`, `eval_config` and `export_config`, with the loss and metrics of the model. @throws ImportError */
 export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: IdFeatures): TrainInput {
@@ -28,11 +28,11 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
   section.onlyDefault(
     "gradient_accumulation_steps",
     1,
-    "Remove it; after the import train.gradientAccumulation may take its place. There tables are updated at every batch nevertheless, and steps count batches.",
+    "Remove it; after the import you can set train.gradientAccumulation. TorchEasyRec updates tables in every batch even so, and its steps count batches.",
   );
   for (const name of ["fine_tune_checkpoint", "fine_tune_ckpt_param_map"])
     if (section.has(name))
-      throw section.unsupported(name, "Remove it, and bring the weights along with --weights.");
+      throw section.unsupported(name, "Remove it, and import the weights with --weights.");
   const clip = { ...clipping(section), ...embedding.clip };
   const every = section.number("save_checkpoints_steps");
   const keep = section.number("keep_checkpoint_max") ?? 0;
@@ -56,20 +56,20 @@ function ignoreCluster(root: Section, section: Section): void {
     "concerns their logs",
   );
   section.ignore(["cudnn_allow_tf32", "cuda_matmul_allow_tf32", "mixed_precision", "grad_scaler"], HARDWARE);
-  section.ignore(["global_embedding_constraints"], "concerns where their tables are kept");
+  section.ignore(["global_embedding_constraints"], "concerns the placement of tables");
   section.ignore(
     ["save_checkpoints_epochs"],
     "has no counterpart: the model is evaluated and saved after every epoch, or every save_checkpoints_steps",
   );
-  root.text("model_dir"); // pairloom train --run says where a run is kept
+  root.text("model_dir"); // the run directory is set by pairloom train --run
   root.ignore(["eval_config"], "has no counterpart: evaluations read the whole split");
-  root.ignore(["export_config"], "concerns their exporter");
+  root.ignore(["export_config"], "concerns the exporter");
 }
 
 function duration(section: Section): Pick<TrainInput, "epochs" | "steps"> {
   const steps = section.number("num_steps");
   const epochs = section.number("num_epochs");
-  if (steps && epochs) section.warn("num_steps", "is given beside num_epochs, and counts");
+  if (steps && epochs) section.warn("num_steps", "is used, and num_epochs is ignored");
   if (steps) return { steps };
   return { epochs: epochs || 1 };
 }
@@ -96,7 +96,7 @@ function denseOptimizer(section: Section): Mapped<NonNullable<OptimizerInput["de
   if (section.has("param_optimizers"))
     throw section.unsupported(
       "param_optimizers",
-      "Remove them; after the import add train.optimizer.overrides, whose patterns are of Pairloom's parameter names.",
+      "Remove them; after the import add train.optimizer.overrides with patterns for Pairloom's parameter names.",
     );
   const name = section.oneOf(DENSE) ?? section.missing("adam_optimizer");
   const settings = section.section(name)!;
@@ -115,7 +115,7 @@ function denseOptimizer(section: Section): Mapped<NonNullable<OptimizerInput["de
   }
 }
 
-/** PyTorch's weight decay, but for AdamW's, is L2 regularisation: it joins the gradient. */
+/** Weight decay in PyTorch, except for AdamW, is L2 regularisation: it is added to the gradient. */
 const denseL2 = (decay: number) => (decay > 0 ? { dense: decay } : {});
 
 function embeddingOptimizer(
@@ -128,13 +128,13 @@ function embeddingOptimizer(
   return { ...embeddingUpdate(name, settings, schedule), ...(clip && { clip }) };
 }
 
-/** Theirs cuts off each sample's gradient of a lookup. */
+/** TorchEasyRec limits the gradient of each sample. */
 function tableClipping(settings: Section): NonNullable<TrainInput["clip"]> | undefined {
   const limit = settings.number("max_gradient") ?? 1;
   if (!settings.boolean("gradient_clipping")) return undefined;
   settings.warn(
     "gradient_clipping",
-    "is of a row's gradient here: elements are cut off after duplicates are summed",
+    "clips the gradient of a row: Pairloom sums duplicates first, then limits the elements",
   );
   return { embedding: { value: limit } };
 }
@@ -156,7 +156,7 @@ function embeddingUpdate(
       settings.onlyDefault(
         "weight_decay",
         0,
-        "Remove it: this optimizer has no decoupled weight decay here.",
+        "Remove it: this optimizer has no decoupled weight decay in Pairloom.",
       );
       const kind = name === "adam_optimizer" ? "adam" : "partialRowWiseAdam";
       return { optimizer: { kind, ...schedule, ...betas(settings) }, l2: {} };
@@ -175,7 +175,7 @@ function embeddingUpdate(
   }
 }
 
-/** Fused optimizers see the rows of a batch only, and decay those only. */
+/** Fused optimizers apply weight decay only to the rows of the batch. */
 function rowWiseL2(settings: Section): NonNullable<TrainInput["l2"]> {
   const decay = settings.number("weight_decay") ?? 0;
   const mode = settings.choice("weight_decay_mode") ?? "NONE";
@@ -190,7 +190,7 @@ function betas(settings: Section): { beta1?: number; beta2?: number } {
   return { ...(beta1 !== undefined && { beta1 }), ...(beta2 !== undefined && { beta2 }) };
 }
 
-/** The base rate and how it changes. */
+/** The base learning rate and its schedule. */
 function learningRate(
   section: Section,
   settings: Section,
@@ -221,9 +221,9 @@ function exponential(base: number, section: Section): { learningRate: number; sc
   return { learningRate: base, schedule };
 }
 
-/** With a warm-up the rate climbs from the base to the first rate of the list, which is the base of what follows. */
+/** With a warm-up, the rate grows from the base to the first rate of the list, which is then the base. */
 function manual(base: number, section: Section): { learningRate: number; schedule: ScheduleInput } {
-  // A rate there holds from the step after its boundary on.
+  // In TorchEasyRec a rate starts in the step after its boundary.
   const boundaries = section.numbers("schedule_sizes").map((boundary) => boundary + 1);
   const learningRates = section.numbers("learning_rates");
   const by = byOf(section);
@@ -252,6 +252,6 @@ function clipping(section: Section): TrainInput["clip"] {
   if (type === "none") return undefined;
   if (type === "value") return { value: limit };
   if (type !== "norm") throw clip.unsupported("clipping_type", "Use norm or value.");
-  clip.onlyDefault("norm_type", 2, "Remove it: gradients are clipped by their Euclidean norm here.");
+  clip.onlyDefault("norm_type", 2, "Remove it: Pairloom clips gradients by their Euclidean norm.");
   return { norm: limit };
 }

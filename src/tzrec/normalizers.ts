@@ -1,7 +1,7 @@
 import { parseExpression } from "../features/expression.js";
 import type { Section } from "./section.js";
 
-/** A `normalizer` of TorchEasyRec as Pairloom has it. */
+/** A `normalizer` of TorchEasyRec, converted. */
 export interface Normalizer {
   readonly normalize: { mean: number; std: number } | { min: number; max: number } | { expression: string };
   /** The same as an expression of x. */
@@ -17,7 +17,7 @@ export function normalizerOf(section: Section): Normalizer | undefined {
     const value = Number(params[name]);
     if (params[name] !== undefined && Number.isFinite(value)) return value;
     throw section.error("normalizer", {
-      what: `${name} is no number`,
+      what: `${name} is not a number`,
       expected: `method=${method},${name}=0.5`,
     });
   };
@@ -39,7 +39,7 @@ export function normalizerOf(section: Section): Normalizer | undefined {
       return formula(section, params.expr ?? "");
     default:
       throw section.error("normalizer", {
-        what: "there is no counterpart of this method",
+        what: "this method has no counterpart",
         expected: "method=log10, zscore, minmax or expression",
         next: "Write it as method=expression,expr=….",
       });
@@ -67,12 +67,12 @@ export function checkExpression(
     throw section.error(name, {
       what,
       got: expression,
-      next: "docs/features.md lists the functions that there are.",
+      next: "Use the functions that docs/features.md lists.",
     });
   }
 }
 
-/** `method=a,k=v`: what an expression has after `expr=` may hold commas, and is the rest of the text. */
+/** Parses `method=a,k=v`. The text after `expr=` may contain commas, so it goes to the end. */
 function parametersOf(text: string): Readonly<Record<string, string>> {
   const [, head, expr] = /^(.*?)(?:,?\s*\bexpr\s*=(.*))?$/s.exec(text) as unknown as [
     string,
@@ -87,8 +87,8 @@ function parametersOf(text: string): Readonly<Record<string, string>> {
 }
 
 /**
- * A raw value that the expression takes to `target`; `undefined` where none is found. TorchEasyRec puts a default in
- * place of the normalised value, and Pairloom in place of the raw one.
+ * A raw value for which the expression gives `target`; `undefined` if none is found. In TorchEasyRec the default replaces
+ * the normalised value, in Pairloom the raw one.
  */
 export function rawValueFor(expression: string, target: number): number | undefined {
   const evaluate = parseExpression(expression, ["x"]);
@@ -121,6 +121,6 @@ function bisect(miss: (x: number) => number, low: number, high: number): number 
   }
   const round = Number(b.toPrecision(12));
   const found = Math.abs(miss(round)) <= Math.abs(miss(b)) + 1e-12 ? round : b;
-  // A jump across the target is no solution.
+  // A discontinuity at the target is not a solution.
   return Math.abs(miss(found)) < 1e-9 ? found : undefined;
 }

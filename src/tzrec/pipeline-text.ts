@@ -27,7 +27,7 @@ export function parsePipeline(text: string, file: string): { root: Section; note
         where: file,
         got: (error as Error).message,
         expected: "protobuf's text format, as TorchEasyRec reads it",
-        next: "Mend the file; TorchEasyRec would refuse it too.",
+        next: "Fix the file; TorchEasyRec would refuse it too.",
       },
       { cause: error },
     );

@@ -3,7 +3,7 @@ import type { ReflectMap, ReflectMessage } from "@bufbuild/protobuf/reflect";
 import type { ErrorReport } from "../errors.js";
 import { ImportError } from "./import-error.js";
 
-/** What an import has to tell, beside the config that it gives. */
+/** Warnings of an import, and the lines of settings. */
 export class Notes {
   readonly warnings: string[] = [];
 
@@ -24,16 +24,16 @@ export class Notes {
 }
 
 /**
- * A message of a pipeline config. What is read is remembered, so that a setting which nothing reads is found
- * ({@link refuseUnread}) and not dropped without a word: reading a setting is taking care of it.
+ * A message of a pipeline config. It records which settings are read, so that a setting which nothing reads is refused
+ * ({@link refuseUnread}) and not dropped silently.
  */
 export class Section {
   private readonly read = new Set<string>();
   private readonly children = new Map<string, Section>();
 
   /**
-   * @param path for people, `feature_configs[3].id_feature`
-   * @param key for lines, with the occurrence of every name
+   * @param path shown to users, such as `feature_configs[3].id_feature`
+   * @param key finds the line; it has the occurrence of every name
    */
   constructor(
     private readonly message: ReflectMessage,
@@ -95,27 +95,27 @@ export class Section {
     return list.map((message, i) => this.child(message, name, `${name}[${i}]`, i));
   }
 
-  /** A section that must be there. @throws ImportError */
+  /** A required section. @throws ImportError */
   required(name: string): Section {
     return this.section(name) ?? this.missing(name);
   }
 
-  /** The names of the settings that are set, whatever has been read. */
+  /** The names of all settings that are set. */
   get names(): string[] {
     return this.message.fields.filter((field) => this.isSet(field)).map(({ name }) => name);
   }
 
-  /** The one of several settings that is set; `undefined` for none. @throws ImportError for more than one */
+  /** The name of the setting that is set; `undefined` if none is. @throws ImportError for more than one */
   oneOf(names: readonly string[]): string | undefined {
     const set = names.filter((name) => this.has(name));
     if (set.length < 2) return set[0];
     throw this.error(set[1], {
-      what: `${set[0]} and ${set[1]} exclude each other`,
+      what: `${set[0]} and ${set[1]} cannot be used together`,
       next: "Keep one of them.",
     });
   }
 
-  /** Takes settings as read that change nothing here, with a warning that says why. */
+  /** Ignores settings that have no effect in Pairloom, with a warning that says why. */
   ignore(names: readonly string[], why: string): void {
     for (const name of names) {
       if (!this.has(name)) continue;
@@ -124,7 +124,7 @@ export class Section {
     }
   }
 
-  /** Refuses a setting unless it says what would be without it. @throws ImportError */
+  /** Refuses a setting unless it has the value that Pairloom always uses. @throws ImportError */
   onlyDefault(name: string, value: string | number | boolean, next: string): void {
     const field = this.field(name);
     if (!this.isSet(field)) return;
@@ -137,7 +137,7 @@ export class Section {
   }
 
   unsupported(name: string, next: string): ImportError {
-    return this.error(name, { what: "there is no counterpart", next });
+    return this.error(name, { what: "this setting has no counterpart", next });
   }
 
   error(name: string, { what, ...rest }: ErrorReport): ImportError {
@@ -155,14 +155,14 @@ export class Section {
     throw new ImportError({
       what: `${this.pathOf(name)} is missing`,
       where: this.notes.at(this.key),
-      next: "Give it; TorchEasyRec needs it too.",
+      next: "Set it; TorchEasyRec needs it too.",
     });
   }
 
-  /** @throws ImportError for the first setting that is set and that nothing has read */
+  /** @throws ImportError for the first setting that nothing has read */
   refuseUnread(): void {
     for (const name of this.names)
-      if (!this.read.has(name)) throw this.unsupported(name, "Remove it, if the model may train without it.");
+      if (!this.read.has(name)) throw this.unsupported(name, "Remove it if the model can train without it.");
     for (const child of this.children.values()) child.refuseUnread();
   }
 
@@ -207,10 +207,10 @@ export class Section {
   }
 }
 
-/** The number of protobuf's FLOAT among its scalar types. */
+/** The number of the scalar type FLOAT in protobuf. */
 const FLOAT = 2;
 
-/** A float32 as the shortest decimal that means it: 0.001 was written, and not 0.0010000000474974513. */
+/** The shortest decimal of a float32: the file has 0.001, not 0.0010000000474974513. */
 function fromFloat(value: number, field: DescField): number {
   const isFloat = (field.fieldKind === "scalar" || field.fieldKind === "list") && field.scalar === FLOAT;
   return isFloat ? shortest(value) : value;

@@ -1,6 +1,6 @@
 /**
- * Where the fields of a protobuf text stand. The parser of `@bufbuild/protobuf` reports no positions, and an error about
- * a setting should say on which line it is. What is no sound text, this scan reads as far as it can.
+ * Line numbers of the fields of a protobuf text, for error messages; the parser of `@bufbuild/protobuf` reports none. A
+ * malformed text is scanned as far as possible.
  */
 
 /** A field of the text. */

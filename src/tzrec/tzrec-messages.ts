@@ -1,7 +1,6 @@
 /**
- * The messages of TorchEasyRec's pipeline config that a ranking model can have: field names and types, and enums as
- * their values. A message by name is a message of this table; `map T` has text keys. What a message here leaves out is
- * unknown to the importer. Source: the documentation of TorchEasyRec (docs/source, tzrec/protos).
+ * The messages of a TorchEasyRec pipeline config that a ranking model can use: field names and types, and enums as lists of
+ * values. A message name refers to this table; `map T` has text keys. Fields that are not listed are unknown to the importer. Source: the documentation of TorchEasyRec (docs/source, tzrec/protos).
  */
 export const MESSAGES: Readonly<Record<string, Readonly<Record<string, string>> | string>> = {
   EasyRecConfig: {
@@ -98,7 +97,7 @@ export const MESSAGES: Readonly<Record<string, Readonly<Record<string, string>> 
     exponential_decay_learning_rate: "ExponentialDecayLR",
     manual_step_learning_rate: "ManualStepLR",
   },
-  /** The settings of all optimizers together; which one an optimizer has, the mapping knows. */
+  /** The settings of all optimizers together; the mapping knows which optimizer has which. */
   Optimizer: {
     lr: "float",
     momentum: "float",
@@ -198,7 +197,7 @@ export const MESSAGES: Readonly<Record<string, Readonly<Record<string, string>> 
     sequence_bool_mask_feature: "ComboFeature",
     sequence_combine_feature: "CombineFeature",
   },
-  /** The settings of all kinds together; which of them a kind has, the mapping knows. */
+  /** The settings of all kinds together; the mapping knows which kind has which. */
   Feature: features({ expression: "string" }),
   /** Kinds that read several inputs by a list of expressions. */
   ComboFeature: features({ expression: "repeated string" }),

@@ -1,18 +1,18 @@
-/** Which parameter of TorchEasyRec's a parameter of Pairloom's comes from. */
+/** Maps the names of Pairloom's parameters to those of TorchEasyRec. */
 
-/** Names there, of which the tail counts; the first that is there is taken. */
+/** Candidate name endings in the state dict; the first that exists is used. */
 export interface WeightOrigin {
   readonly tails: readonly string[];
-  /** Stored the other way round. */
+  /** Stored transposed. */
   readonly transposed?: true;
 }
 
-/** Rules from names here to names there; `$1` is what the rule's group has matched. The first that matches counts. */
+/** Rules from Pairloom's names to those of TorchEasyRec; `$1` is the matched group. The first matching rule is used. */
 type Rule = readonly [pattern: RegExp, tails: readonly string[], transposed?: true];
 
 const RULES: readonly Rule[] = [
   [/^output\.(weight|bias)$/, ["output_mlp.$1", "output_linear.$1"]],
-  // Where the wide term has the only bias of the sum, it stands for that of the output.
+  // If the wide term has the only bias, it corresponds to the bias of the output.
   [/^linear\.bias$/, ["output_mlp.bias"]],
 
   [/^cin\.(\d+)\.(weight|bias)$/, ["cin.cin_layers.$1.$2"]],
@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
   [/^blocks\.(\d+)\.norm\.(\w+)$/, ["mask_blocks.$1.ffn.1.$2"]],
 ];
 
-/** The MLPs there by their names here. */
+/** Pairloom's MLPs, and their names in TorchEasyRec. */
 const MLPS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^dense_mlp\./, ["dense_mlp"]],
   [/^deep_mlp\./, ["deep_mlp", "deep"]],
@@ -54,8 +54,8 @@ const NORM_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * @param name of a parameter that is no table
- * @param all names of the model's parameters
+ * @param name of a parameter that is not a table
+ * @param all the names of all parameters of the model
  */
 export function originOf(name: string, all: ReadonlySet<string>): WeightOrigin | undefined {
   if (name === "linear.bias" && all.has("output.bias")) return undefined;
