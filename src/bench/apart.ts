@@ -10,10 +10,10 @@ export interface Order {
   readonly settings: BenchSettings;
 }
 
-/** This file is TypeScript where a script of bench/ runs the sources, JavaScript in the package. */
+/** The extension of this file: TypeScript when run from the sources (bench/), JavaScript in the package. */
 const CHILD = fileURLToPath(new URL(`./apart-child${extname(import.meta.url)}`, import.meta.url));
 
-/** Measures in a process of its own, so that memory is that of this workload alone. @throws ExecutionError if it dies */
+/** Measures in a separate process, so that the memory is that of this workload only. @throws ExecutionError if it dies */
 export function measureApart(order: Order): Promise<BenchResult> {
   return new Promise((resolve, reject) => {
     const child = fork(CHILD, { serialization: "advanced" });

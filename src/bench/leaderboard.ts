@@ -16,13 +16,13 @@ export interface Entry {
   readonly config: Config;
 }
 
-/** A line of the leaderboard; means over the seeds. */
+/** One line of the leaderboard; values are means over the seeds. */
 export interface Standing {
   readonly model: string;
   readonly seeds: readonly number[];
   readonly test_auc: number;
   readonly test_logloss: number;
-  /** Mean seconds a seed, from the first step to the test metrics. */
+  /** Mean seconds per seed, from the first step to the test metrics. */
   readonly seconds: number;
 }
 
@@ -35,10 +35,10 @@ export interface SeedResult {
   readonly seconds: number;
 }
 
-/** File that the configs of a folder share, and no model. */
+/** The file that the configs of a folder share; it is not a model. */
 const SHARED = "data.ts";
 
-/** The configs of a folder, all or one, with their data files looked up in `dataDir`. */
+/** The configs of a folder, all or one, with their data files in `dataDir`. */
 export async function loadEntries(folder: string, dataDir: string, only?: string): Promise<Entry[]> {
   const models = readdirSync(folder)
     .filter((name) => name.endsWith(".ts") && name !== SHARED)
@@ -60,7 +60,7 @@ export async function loadEntries(folder: string, dataDir: string, only?: string
   );
 }
 
-/** Trains an entry with each seed. The checkpoint is the validation split's choice; the test split is read once. */
+/** Trains an entry with each seed. The validation split selects the checkpoint; the test split is used once. */
 export async function stand(
   { model, config }: Entry,
   seeds: readonly number[],

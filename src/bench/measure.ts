@@ -13,11 +13,11 @@ import { examples, featuresOf, type Workload } from "./workloads.js";
 
 export interface BenchSettings {
   readonly batch: number;
-  /** For training, and again for inference. */
+  /** Seconds for training, and again for inference. */
   readonly seconds: number;
   readonly threads: number;
   readonly precision: Precision;
-  /** Also where the time goes, in a run of its own: it takes a little time itself. */
+  /** Also profile, in a separate run, because profiling costs some time. */
   readonly profile?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface BenchResult {
   readonly threads: number;
   readonly train_samples_per_s: number;
   readonly infer_samples_per_s: number;
-  /** The most memory that the process has had (resident set), with all tables, data and both programs. */
+  /** Peak resident memory of the process, with all tables, data and both programs. */
   readonly peak_memory_bytes: number;
   readonly profile?: BenchProfile;
 }
@@ -39,12 +39,12 @@ export interface BenchProfile {
   readonly infer: Profile;
 }
 
-/** Distinct batches of data: as many as the peers in PyTorch cycle through. */
+/** Number of different batches: the same as in the PyTorch peers. */
 const BATCHES = { least: 8, most: 128 };
-/** A call is a step, as it is for the peers; of small batches several, lest the call be what is measured. */
+/** A call is one step, as for the peers; with small batches several, so that the call itself is not what is measured. */
 const CALL_ROWS = 2048;
 const WARM_UP_CALLS = 8;
-/** A profile needs less time than a rate: its error is that of the shares. */
+/** A profile needs less time than a rate, because it measures shares. */
 const PROFILE_TIME = 1 / 3;
 
 const OPTIMIZERS = optimizerSchema.parse({
@@ -72,7 +72,7 @@ function batchesOf(batch: number): number {
   return Math.max(BATCHES.least, Math.min(BATCHES.most, Math.ceil(CALL_ROWS / batch)));
 }
 
-/** Median rates of training and of inference, in samples a second. */
+/** Median rates of training and of inference, in samples per second. */
 export async function measure(
   workload: Workload,
   backend: Backend,
@@ -86,7 +86,7 @@ export async function measure(
     const rate = Math.round(await runner.medianRate(seconds));
     return { rate, profile: ceilings && (await runner.profile(seconds * PROFILE_TIME, threads, ceilings)) };
   };
-  // In this order: inference packs the weights once, for good.
+  // In this order, because inference packs the weights only once.
   const train = await rateAndProfile(training);
   const infer = await rateAndProfile(inference);
   return {
@@ -111,12 +111,12 @@ function ceilingsOf(backend: Backend, threads: number): Ceilings {
   });
 }
 
-/** Runs the batches of the data, over and over. */
+/** Runs the batches of the data in a cycle. */
 class Runner {
   private step = 0;
   /** Of a call. */
   private readonly steps: number;
-  /** After which the data begins again. */
+  /** Rows after which the data starts again. */
   private readonly calls: number;
 
   constructor(
@@ -129,7 +129,7 @@ class Runner {
     this.calls = Math.floor(batches / this.steps);
   }
 
-  /** Samples a second: the median call counts. */
+  /** Samples per second of the median call. */
   async medianRate(seconds: number): Promise<number> {
     for (let i = 0; i < WARM_UP_CALLS; i++) await this.call();
     const times: number[] = [];
@@ -138,7 +138,7 @@ class Runner {
     return (this.steps * this.batch) / times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
   }
 
-  /** Where the time goes in the faster half of the calls. */
+  /** The profile of the faster half of the calls. */
   async profile(seconds: number, threads: number, ceilings: Ceilings): Promise<Profile> {
     const executable = this.executable as NativeExecutable;
     const calls: { nanoseconds: number; profile: NativeProfile }[] = [];
@@ -146,7 +146,7 @@ class Runner {
       executable.startProfile();
       calls.push({ nanoseconds: 1e9 * (await this.call()), profile: executable.profile() });
     }
-    // What took longer was disturbed by others.
+    // The slower calls were disturbed by other processes.
     calls.sort((a, b) => a.nanoseconds - b.nanoseconds);
     const faster = calls.slice(0, Math.ceil(calls.length / 2));
     return summarize(faster, { steps: this.steps, batch: this.batch, threads }, ceilings);

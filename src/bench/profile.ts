@@ -5,28 +5,28 @@ import type { Ceilings, Instruction, InstructionOperand } from "../native/addon.
 import { sizeOf } from "../ops/cost.js";
 import { OPS } from "../ops/index.js";
 
-/** Folds partial results: the one instruction that no operation of a graph stands for. */
+/** Folds partial results: the only instruction without an operation in the graph. */
 const FOLD = "combine";
 
 /** The instructions of one operation on operands of one shape. */
 export interface ProfileLine {
   readonly op: string;
-  /** Of the operands, inputs then outputs; `B` is the rows of the batch. */
+  /** Shapes of the operands, inputs then outputs; `B` is the rows of the batch. */
   readonly shapes: string;
-  /** The first parameter that they read; empty where there is none. */
+  /** The first parameter that they read; empty if there is none. */
   readonly parameter: string;
   readonly instructions: number;
-  /** Of the time of all threads. */
+  /** Share of the time of all threads. */
   readonly share: number;
-  /** 10^9 operations a second, all threads together. */
+  /** 10^9 operations per second, all threads together. */
   readonly gflops_per_s: number;
-  /** 10^9 bytes a second that have to be read or written, all threads together. */
+  /** 10^9 bytes per second that must be read or written, all threads together. */
   readonly gbytes_per_s: number;
-  /** The least time that the ceilings allow over the time taken. */
+  /** The minimum time that the ceilings allow, divided by the time taken. */
   readonly ceiling_share: number;
 }
 
-/** Where the time of a step goes. All shares add up to 1. */
+/** The time of a step by instruction. All shares add up to 1. */
 export interface Profile {
   readonly tile_rows: number;
   readonly groups: number;
@@ -34,11 +34,11 @@ export interface Profile {
   readonly gflops_per_s: number;
   readonly lines: readonly ProfileLine[];
   readonly packing_share: number;
-  /** Waiting at the end of stages, and everything that is no instruction. */
+  /** Share of waiting at the end of stages, and of everything that is not an instruction. */
   readonly outside_share: number;
 }
 
-/** A call of the executable: its time on the clock, and where it went. */
+/** A call of the executable: its wall time and its profile. */
 export interface ProfiledCall {
   readonly nanoseconds: number;
   readonly profile: NativeProfile;
@@ -52,7 +52,7 @@ export interface CallSettings {
   readonly threads: number;
 }
 
-/** Sums up the profiles of some calls; the heaviest instructions come first. */
+/** Summarises the profiles of several calls; the slowest instructions come first. */
 export function summarize(
   calls: readonly ProfiledCall[],
   { steps, batch, threads }: CallSettings,
@@ -65,7 +65,7 @@ export function summarize(
   const lines = kindsOf(calls).map(({ instructions: [first, ...rest], nanoseconds: spent }): ProfileLine => {
     const count = 1 + rest.length;
     const work = workOf(first, batch, groups);
-    const rate = (count * allSteps * threads) / spent; // a second counts once for all threads that ran
+    const rate = (count * allSteps * threads) / spent; // rates are per wall second, for all threads together
     return {
       op: first.name,
       shapes: shapesOf(first),
@@ -108,16 +108,16 @@ function kindsOf(calls: readonly ProfiledCall[]): Kind[] {
   return [...kinds.values()];
 }
 
-/** Of one run of an instruction on a batch. */
+/** Work of one instruction for a batch. */
 export interface Work {
   readonly flops: number;
-  /** Parameters and what outlives a tile. */
+  /** Bytes of parameters and of what outlives a tile. */
   readonly memoryBytes: number;
-  /** What stays with a tile, and partial results. */
+  /** Bytes of what stays with a tile, and of partial results. */
   readonly cacheBytes: number;
 }
 
-/** What an instruction has to do for `rows` rows; a bag counts as one id. */
+/** The work of an instruction for `rows` rows; a bag counts as one id. */
 export function workOf(instruction: Instruction, rows: number, groups: number): Work {
   const { flops, elements } = costOf(instruction, rows, groups);
   const bytes = elements.map(
@@ -141,7 +141,7 @@ function costOf({ name, operands, attributes }: Instruction, rows: number, group
   };
 }
 
-/** Of an element. */
+/** Bytes of an element. */
 function bytesOf({ dtype }: InstructionOperand): number {
   return dtype === "f16" || dtype === "bf16" ? 2 : 4;
 }
@@ -155,14 +155,14 @@ function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): read
   return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
 }
 
-/** Operations a second at the instruction's precision, which is the last attribute of those that have one. */
+/** Operations per second at the instruction's precision, which is its last attribute if it has one. */
 function peakOf({ name, attributes }: Instruction, { flops, bf16Flops }: Ceilings): number {
   const op: Op | undefined = OPS[name as keyof typeof OPS];
   const bf16 = op?.hasPrecision && PRECISIONS[attributes.at(-1)!] === "bf16";
   return bf16 ? bf16Flops : flops;
 }
 
-/** Nanoseconds in which a machine could do it, were its ceilings all that held it back. */
+/** Minimum nanoseconds, if only the ceilings limited the machine. */
 function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceilings: Ceilings): number {
   const moving = memoryBytes / ceilings.memoryBytes + cacheBytes / ceilings.cacheBytes;
   return 1e9 * Math.max(flops / peak, moving);

@@ -4,20 +4,20 @@ import type { FeatureInfo } from "../models/model.js";
 import { draw, drawKey, drawUnit } from "../random.js";
 import { LABEL_INPUT } from "../train/step/model-graphs.js";
 
-/** A published model shape with synthetic data: what a benchmark trains and infers. Plain data. */
+/** A published model shape with synthetic data, for benchmarks; plain JSON. */
 export interface Workload {
   readonly name: string;
   readonly model: ModelConfig;
   /** Rows of each table. */
   readonly tables: readonly number[];
-  /** Numbers a sample. */
+  /** Numbers per sample. */
   readonly dense: number;
 }
 
 const DENSE = "dense";
 const fieldName = (field: number): string => `field_${field}`;
 
-/** The names of so many fields. */
+/** Names for `count` fields. */
 export function fieldNames(count: number): string[] {
   return Array.from({ length: count }, (_, field) => fieldName(field));
 }
@@ -31,7 +31,7 @@ function workload(name: string, model: ModelInput, tables: readonly number[]): W
   return { name, model: modelSchema.parse(model), tables, dense: NUMBERS };
 }
 
-/** So many tables of as many rows. */
+/** `count` tables with the same number of rows. */
 export function equalTables(count: number, rows: number): number[] {
   return Array.from({ length: count }, () => rows);
 }
@@ -47,7 +47,7 @@ function dlrm(dim: number, bottom: number[], top: number[]): ModelInput {
   };
 }
 
-/** xDeepFM over the 39 fields of Criteo, its network and its MLP on the same embeddings. */
+/** xDeepFM over the 39 fields of Criteo, with CIN and MLP on the same embeddings. */
 function xdeepfm(dim: number, maps: number[], deep: number[]): ModelInput {
   const features = fieldNames(NUMBERS + TABLES);
   return {
@@ -59,7 +59,7 @@ function xdeepfm(dim: number, maps: number[], deep: number[]): ModelInput {
   };
 }
 
-/** DeepFM over so many fields, and the numbers in its MLP. */
+/** DeepFM over `fields` fields, with the numbers in its MLP. */
 export function deepfm(fields: number, dim: number, deep: number[]): ModelInput {
   const features = fieldNames(fields);
   return {
@@ -93,8 +93,9 @@ function wukong(dim: number, layers: number, fieldsOut: number, rank: number, hi
 }
 
 /**
- * DLRM as its authors run it on the Criteo Kaggle data, and as MLPerf runs it; xDeepFM and DeepFM with the layers of
- * their papers, DCN-v2 and WuKong in sizes that their papers search; the last three on the tables of dlrm-kaggle.
+ * DLRM with the settings of its authors for the Criteo Kaggle data, and those of MLPerf; xDeepFM and DeepFM with the layers
+ * of their papers; DCN-v2 and WuKong with sizes from their papers' search ranges. The last three use the tables of
+ * dlrm-kaggle.
  */
 export const WORKLOADS: readonly Workload[] = [
   workload("dlrm-kaggle", dlrm(16, [512, 256, 64, 16], [512, 256]), equalTables(TABLES, 100_000)),
@@ -120,8 +121,8 @@ export function featuresOf({ tables, dense }: Workload): FeatureInfo[] {
 }
 
 /**
- * Synthetic examples: numbers uniform in [0, 1), labels with rate 1/4, and ids of a power law, `floor(rows^u) - 1` with
- * u uniform in [0, 1).
+ * Synthetic examples: numbers uniform in [0, 1), a quarter of the labels positive, and ids with a power law,
+ * `floor(rows^u) - 1` with u uniform in [0, 1).
  */
 export function examples({ tables, dense }: Workload, count: number): ColumnSet {
   const [idKey, denseKey, labelKey] = [1, 2, 3].map((stream) => drawKey(0, stream, 0));
