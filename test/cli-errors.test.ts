@@ -222,13 +222,13 @@ describe("errors on the command line", () => {
     [["trian", "x"], "there is no command", "npx pairloom train"],
     [["train"], "Missing required positional argument", "--help"],
     [["train", "spoilt", "--thread", "2"], "has no option --thread", "--help"],
-    [["train", "spoilt", "--threads", "two"], "a whole number above 0", "--threads 2"],
-    [["train", "spoilt", "--backend", "gpu"], "--backend does not know this value", "--backend native"],
+    [["train", "spoilt", "--threads", "two"], "an integer above 0", "--threads 2"],
+    [["train", "spoilt", "--backend", "gpu"], "--backend has an unknown value", "--backend native"],
     [["train", "a", "b"], "takes 1 argument", "--help"],
     [["train", "nowhere.ts"], "the config file does not exist", "relative paths start"],
     [["train", "spoilt", "--resume"], "there is no run to resume", "--run"],
     [["eval", "nowhere"], "the run directory does not exist", "run directory"],
-    [["predict", "nowhere", "--output", "x.csv"], "wants files to score", "--data"],
+    [["predict", "nowhere", "--output", "x.csv"], "needs files to score", "--data"],
     [["inspect"], "Missing required positional argument", "--help"],
   ])("%j", async (args, what, next) => {
     const { code, err } = await cli(...args);

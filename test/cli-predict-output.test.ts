@@ -29,7 +29,7 @@ describe("the output of predict", () => {
       ["te*.csv", "test.csv"],
     ]) {
       const { code, err } = await score(data, output);
-      expect(err).toMatch(/--output: the output would replace a file that is to be scored/);
+      expect(err).toMatch(/--output: the output would replace one of the files to score/);
       expect(code).toBe(1);
       expect(readFileSync("test.csv", "utf8")).toBe(before);
     }
@@ -39,7 +39,7 @@ describe("the output of predict", () => {
     const line = '{"user":"u1","item":"i1","price":1}\n';
     writeFileSync("s.csv.quarantine.jsonl", line);
     const { code, err } = await score("s.csv.quarantine.jsonl", "s.csv");
-    expect(err).toMatch(/would replace a file/);
+    expect(err).toMatch(/would replace one of the files/);
     expect(code).toBe(1);
     expect(readFileSync("s.csv.quarantine.jsonl", "utf8")).toBe(line);
   });

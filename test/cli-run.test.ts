@@ -60,13 +60,13 @@ describe("pairloom train", () => {
   it("refuses to write into a run that is there, and to resume with another config", async () => {
     const again = await cli("train", ".", "--run", "runs/one");
     expect(again).toMatchObject({ code: 1 });
-    expect(again.err).toContain("has a run already");
+    expect(again.err).toContain("already has a run");
     const config = json("pairloom.config.json");
     config.train.batchSize = 64;
     world.write("other/pairloom.config.json", JSON.stringify(config));
     const other = await cli("train", "other", "--run", "runs/one", "--resume");
     expect(other.err).toMatch(
-      /train\.batchSize: the config is not the one[\s\S]*got: +64[\s\S]*expected: 128/,
+      /train\.batchSize: the config differs from the one that the run started with[\s\S]*got: +64[\s\S]*expected: 128/,
     );
   });
 
@@ -105,11 +105,14 @@ describe("pairloom eval", () => {
 describe("options of eval that would change nothing", () => {
   it("are refused", async () => {
     const both = await cli("eval", "runs/one", "--split", "valid", "--data", "test.csv");
-    expect(both).toMatchObject({ code: 1, err: expect.stringContaining("--data gives other files instead") });
+    expect(both).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--split and --data cannot be used together"),
+    });
     const sql = await cli("eval", "runs/one", "--sql", "SELECT * FROM source");
     expect(sql).toMatchObject({
       code: 1,
-      err: expect.stringContaining("--sql is for files given with --data"),
+      err: expect.stringContaining("--sql needs --data"),
     });
   });
 });

@@ -2,7 +2,7 @@ import { formatCount } from "./progress-line.js";
 
 const REDRAW_MS = 125;
 
-/** A line that counts rows whose total nobody knows yet. In a terminal it is redrawn; elsewhere only labels appear. */
+/** A line that counts rows when the total is unknown. A terminal redraws it; otherwise only labels are printed. */
 export class Counter {
   private label = "";
   private drawnAt = 0;
@@ -22,7 +22,7 @@ export class Counter {
     if (this.stream.isTTY) this.draw(`${label}${rows === undefined ? "" : this.rowsText(rows, now)}`);
   }
 
-  /** Takes the line away. */
+  /** Clears the line. */
   stop(): void {
     if (this.label !== "" && this.stream.isTTY) this.draw("");
     this.label = "";

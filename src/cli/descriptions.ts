@@ -11,7 +11,7 @@ import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { bytes, count, table } from "./tables.js";
 
-/** A model to describe: trained, with its features fitted, or as a config has it before any data is read. */
+/** A model to describe: trained, with fitted features, or only a config before any data is read. */
 export interface Description {
   readonly config: Config;
   readonly graph: Graph;
@@ -49,20 +49,22 @@ function transformOf(feature: PlainFeatureConfig): string {
   if (feature.kind === "number") {
     if (feature.boundaries) return `${feature.boundaries.length + 1} ranges`;
     const { normalize } = feature;
-    return typeof normalize === "string" ? normalize : (Object.keys(normalize ?? { "as it is": 0 })[0] ?? "");
+    return typeof normalize === "string"
+      ? normalize
+      : (Object.keys(normalize ?? { "no change": 0 })[0] ?? "");
   }
   if (feature.hash !== undefined) return `hash into ${count(feature.hash)}`;
   if (feature.buckets !== undefined) return `integers below ${count(feature.buckets)}`;
   const { vocabulary } = feature;
   if (Array.isArray(vocabulary)) return `${vocabulary.length} given values`;
-  return vocabulary && "file" in vocabulary ? `values of ${vocabulary.file}` : "learnt values";
+  return vocabulary && "file" in vocabulary ? `values of ${vocabulary.file}` : "learned values";
 }
 
 function rowsOf(feature: FittedFeature): string {
   return feature.type === "f32" ? "" : count(feature.buckets);
 }
 
-/** Names, shapes and sizes, tables and weights alike, with their sum. */
+/** Names, shapes and sizes of all tables and weights, with totals. */
 export function parameterTable({ graph, features }: Description): string {
   const parameters = parametersOf(graph);
   if (!features) return untrainedTable(parameters);
@@ -80,7 +82,7 @@ export function parameterTable({ graph, features }: Description): string {
   return table(["name", "role", "dtype", "shape", "elements", "size"], rows, [1, 2]);
 }
 
-/** Before any data is read nobody knows how many rows the tables have. */
+/** Before any data is read, the rows of the tables are unknown. */
 function untrainedTable(parameters: readonly ParameterAttrs[]): string {
   const rows = parameters.map((attrs) => {
     const { name, role, shape, dtype = "f32" } = attrs;
@@ -90,7 +92,7 @@ function untrainedTable(parameters: readonly ParameterAttrs[]): string {
   return table(["name", "role", "dtype", "shape", "elements"], rows, [1, 2]);
 }
 
-/** What the compiled program does in which order, and what memory it plans. */
+/** Stages and memory of the compiled program. */
 export function programSummary(graph: Graph, maxBatch: number): string {
   const { stages, arenas, tileRows, groups } = plan(graph, maxBatch);
   const size = compileProgram(graph, maxBatch).bytes.length;
@@ -103,8 +105,8 @@ export function programSummary(graph: Graph, maxBatch: number): string {
   const memory = Object.entries(arenas).map(([space, elements]) => `${space} ${bytes(4 * elements)}`);
   return [
     `Program: ${bytes(size)}, batches of up to ${count(maxBatch)} rows, tiles of ${tileRows} rows, ${groups} groups`,
-    `Memory: ${memory.join(", ")} (tile: each thread)`,
-    "Stages (tile: rows in parallel, all operations a tile at a time; fixed: once a step)",
+    `Memory: ${memory.join(", ")} (tile: per thread)`,
+    "Stages (tile: tiles of rows in parallel, each through all operations; fixed: once per step)",
     ...lines,
   ].join("\n");
 }
@@ -112,7 +114,7 @@ export function programSummary(graph: Graph, maxBatch: number): string {
 const LINE = 80;
 const INDENT = " ".repeat(11);
 
-/** Breaks a long line at its commas. */
+/** Wraps a long line at its commas. */
 function wrap(line: string): string {
   if (line.length <= LINE) return line;
   const at = line.lastIndexOf(", ", LINE - 1);

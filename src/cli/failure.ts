@@ -3,14 +3,14 @@ import { version } from "../version.js";
 
 export const EXIT = { done: 0, user: 1, internal: 2, interrupted: 130 } as const;
 
-/** Conditions of the machine that a person has to mend: their message says enough, a stack would not help. */
+/** Errors of the system that the user must fix: the message is enough, a stack trace does not help. */
 const MACHINE_CODES = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR", "ENOTDIR", "EMFILE"];
 
 export function exitCodeOf(error: unknown): number {
   return isForUser(error) ? EXIT.user : EXIT.internal;
 }
 
-/** A clean message for what the user can mend; a stack and a request to report for what only we can. */
+/** Prints a short message for a user error; a stack trace and a request to report for a bug. */
 export function printError(error: unknown): void {
   if (isForUser(error)) {
     console.error(`error: ${(error as Error).message}`);
@@ -18,7 +18,7 @@ export function printError(error: unknown): void {
   }
   console.error(error instanceof Error ? (error.stack ?? error.message) : error);
   console.error(
-    `\nThis is a fault of Pairloom ${version}, not of your config or data. Please report it with the text above, ` +
+    `\nThis is a bug in Pairloom ${version}, not in your config or data. Please report it with the text above, ` +
       "the command line and the output of `npx pairloom doctor`.",
   );
 }

@@ -1,8 +1,8 @@
 import { EXIT } from "./failure.js";
 
 /**
- * What Ctrl-C does: while there is something worth saving the first asks the work to stop and the second ends the
- * process; at any other time the first ends it.
+ * Handles Ctrl-C. While there is something to save, the first Ctrl-C asks the work to stop and the second ends the process;
+ * at other times the first one ends it.
  */
 export class Interrupt {
   private readonly controller = new AbortController();
@@ -14,7 +14,7 @@ export class Interrupt {
     } else process.exit(EXIT.interrupted);
   };
 
-  /** @param notice called at the first Ctrl-C that asks rather than ends */
+  /** @param notice called when a Ctrl-C asks the work to stop */
   constructor(private readonly notice: () => void) {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, this.onSignal);
   }
@@ -23,7 +23,7 @@ export class Interrupt {
     return this.controller.signal;
   }
 
-  /** From now on the first Ctrl-C asks. */
+  /** From now on the first Ctrl-C asks the work to stop. */
   ask(): void {
     this.asks = true;
   }

@@ -36,17 +36,17 @@ async function leaderboard(): Promise<void> {
     s.test_logloss.toFixed(4),
     s.seconds.toFixed(1),
   ]);
-  console.log(table(["model", "test AUC", "test log loss", "seconds a seed"], rows));
+  console.log(table(["model", "test AUC", "test log loss", "seconds per seed"], rows));
   for (const standing of standings) console.log(JSON.stringify(standing));
 }
 
 function folderOf(value: string | undefined): string {
   if (value !== undefined) return value;
   throw new UsageError({
-    what: "the data's folder is missing",
+    what: "the data folder is missing",
     where: "--data",
     expected: "a folder with train.csv, valid.csv and test.csv of the Frappe data",
-    next: "npm run leaderboard -- --data DIR",
+    next: "Run npm run leaderboard -- --data DIR.",
   });
 }
 
@@ -54,10 +54,11 @@ function seedsOf(text: string): number[] {
   const seeds = text.split(",").map(Number);
   if (seeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)) return seeds;
   throw new UsageError({
-    what: "a seed is no whole number",
+    what: "a seed is not an integer",
     where: "--seeds",
     got: text,
-    expected: "such as 1,2,3",
+    expected: "integers such as 1,2,3",
+    next: "For example --seeds 1,2,3.",
   });
 }
 

@@ -7,7 +7,7 @@ import { UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
 
-/** One file a command, loaded when it is called: `pairloom --help` should not wait for DuckDB. */
+/** One file per command, loaded on use, so that `pairloom --help` does not wait for DuckDB. */
 const COMMANDS: Readonly<Record<string, Loader>> = {
   train: () => import("./commands/train.js").then((module) => module.train as CommandDef),
   eval: () => import("./commands/eval.js").then((module) => module.evaluate as CommandDef),
@@ -27,7 +27,7 @@ const root = defineCommand({
   subCommands: COMMANDS,
 });
 
-/** Runs one command line and sets the exit code: 0 done, 1 the user's to mend, 2 ours, 130 interrupted. */
+/** Runs one command line and sets the exit code: 0 success, 1 user error, 2 bug, 130 interrupted. */
 export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await dispatch(argv);
@@ -50,12 +50,12 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
     throw new UsageError({
       what: stripVTControlCharacters(error.message),
       where: `pairloom ${name}`,
-      next: `npx pairloom ${name} --help shows its form.`,
+      next: `Run npx pairloom ${name} --help to see the usage.`,
     });
   });
 }
 
-/** citty colours its help whether or not a terminal reads it. */
+/** citty always colours its help, even without a terminal. */
 function print(text: string): void {
   console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
@@ -68,7 +68,7 @@ function unknownCommand(name: string): UsageError {
     next: closeNames(name, names)
       .slice(0, 1)
       .map((near) => `Did you mean \`npx pairloom ${near}\`? `)
-      .concat("`npx pairloom --help` lists them.")
+      .concat("`npx pairloom --help` lists the commands.")
       .join(""),
   });
 }

@@ -6,7 +6,7 @@ import { importOwnModel } from "../saved/own-model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
 
-/** The options of commands that score with a trained model. */
+/** The options of commands that use a trained model. */
 export const modelOptions = {
   run: { type: "positional", description: "Run directory, or one of its checkpoints", required: true },
   checkpoint: {
@@ -18,7 +18,7 @@ export const modelOptions = {
   backend: {
     type: "string",
     valueHint: BACKEND_NAMES.join("|"),
-    description: "Default: native where it was built",
+    description: "Default: native if it was built",
   },
 } as const;
 
@@ -31,7 +31,8 @@ interface ModelArgs {
 
 export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
   const { backend, fallback } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
-  if (fallback !== undefined) console.error(`Reference backend, many times slower, because ${fallback}.`);
+  if (fallback !== undefined)
+    console.error(`Using the reference backend, which is many times slower: ${fallback}.`);
   const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
   const checkpoint = await findCheckpoint(args.run, checkpointChoice(args.checkpoint), console.error);
   await importOwnModel(checkpoint);
@@ -43,7 +44,7 @@ export function checkpointChoice(text: string | undefined): CheckpointChoice | u
   const step = Number(/^(?:step-)?(\d+)$/.exec(text)?.[1]);
   if (Number.isInteger(step)) return step;
   throw new UsageError({
-    what: "--checkpoint does not know this value",
+    what: "--checkpoint has an unknown value",
     got: text,
     expected: "best, latest, or a step such as 1200",
     next: "`npx pairloom inspect <run>` lists the checkpoints of a run.",

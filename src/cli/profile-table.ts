@@ -16,7 +16,7 @@ export function ceilingsLine({ flops, bf16Flops, memoryBytes, cacheBytes }: Ceil
   return `ceilings: ${parts.join(", ")}`;
 }
 
-/** Where the time of a step goes, the heaviest first. */
+/** The time of a step by instruction, the slowest first. */
 export function profileTable(name: string, profile: Profile): string {
   const step =
     profile.step_us >= 1000
@@ -37,7 +37,7 @@ export function profileTable(name: string, profile: Profile): string {
   return `${title}\n${table(HEAD, rows, [5, 6])}`;
 }
 
-/** Kinds of instructions that take less are one line together. */
+/** Instructions with a smaller share are combined into one line. */
 const LEAST_SHARE = 0.002;
 const HEAD = ["instruction", "time", "GFLOP/s", "GB/s", "of ceiling", "operands", "parameter"];
 

@@ -1,10 +1,10 @@
-/** What a progress line shows at one moment. */
+/** The content of a progress line. */
 export interface ProgressState {
-  /** What is going on: `epoch 2/3`, `valid`. */
+  /** The current phase: `epoch 2/3`, `valid`. */
   label: string;
   rows: number;
   totalRows: number;
-  /** Rows a second; undefined until there is something to measure. */
+  /** Rows per second; undefined at first. */
   rowsPerSecond?: number;
   /** Smoothed training loss. */
   loss?: number;
@@ -20,8 +20,8 @@ const SHORTEST_BAR = 8;
 const GAP = "  ";
 
 /**
- * One line of at most `columns` characters. Every field has a fixed width, so that nothing moves as numbers change;
- * where there is little room the bar shrinks, then goes, then fields go from the right but for the time left.
+ * One line of at most `columns` characters. Every field has a fixed width, so nothing moves when numbers change. In a narrow
+ * terminal the bar gets shorter and disappears, then fields from the right, except the remaining time.
  */
 export function formatProgressLine(state: ProgressState, columns: number): string {
   const percent = `${String(Math.floor(100 * share(state))).padStart(3)}%`;
@@ -38,7 +38,7 @@ export function formatProgressLine(state: ProgressState, columns: number): strin
 export function formatPlainLine(state: ProgressState): string {
   const percent = `${Math.floor(100 * share(state))}%`;
   const [rate, ...fields] = fieldsOf(state);
-  // A phase may be over before there is a rate to tell.
+  // A phase may end before there is a rate.
   const known = state.rowsPerSecond === undefined ? [] : [rate];
   const left = known.length > 0 && state.rows < state.totalRows ? [timeLeft(state)] : [];
   return [state.label, percent, ...known, ...fields, ...left].map((field) => field.trim()).join(GAP);
@@ -60,7 +60,7 @@ function timeLeft({ rows, totalRows, rowsPerSecond }: ProgressState): string {
   return `${(seconds === undefined ? "-:--" : formatDuration(seconds)).padStart(5)} left`;
 }
 
-/** Half cells make the bar advance in twice as many steps as it has characters. */
+/** Half cells double the resolution of the bar. */
 function formatBar(done: number, width: number): string {
   const halves = Math.floor(done * width * 2);
   const full = Math.floor(halves / 2);
@@ -85,7 +85,7 @@ function threeDigits(value: number): string {
   return value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** Seconds as `0:42`, `12:05`, `1:02:33`, and beyond a day `2d 03h`. */
+/** Seconds as `0:42`, `12:05`, `1:02:33`, and from one day `2d 03h`. */
 export function formatDuration(seconds: number): string {
   const total = Math.ceil(seconds);
   const two = (value: number) => String(value).padStart(2, "0");

@@ -2,7 +2,7 @@ import { SingleBar } from "cli-progress";
 import { formatPlainLine, formatProgressLine, type ProgressState } from "./progress-line.js";
 import { Rate, SmoothedMean } from "./smoothing.js";
 
-/** What has been trained or evaluated since the last call of {@link Progress.advance}. */
+/** The rows since the last call of {@link Progress.advance}. */
 export interface Advance {
   rows: number;
   /** Mean loss of these rows. */
@@ -16,8 +16,8 @@ const PLAIN_EVERY_MS = 10_000;
 const PLAIN_EVERY_SHARE = 0.1;
 
 /**
- * The progress of one phase at a time: in a terminal one line that is redrawn, elsewhere a plain line every ten
- * seconds or ten percent, whichever comes first. Call {@link stop} on every way out: it gives the cursor back.
+ * Shows the progress of one phase at a time: in a terminal one line that is redrawn, otherwise a plain line every ten seconds
+ * or ten percent. {@link stop} must always be called: it restores the cursor.
  */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
@@ -33,10 +33,10 @@ export class Progress {
   }
 
   /**
-   * Starts a phase and ends the one before.
+   * Starts a phase and ends the previous one.
    * @param label such as `epoch 2/3`
    * @param totalRows rows of the whole phase
-   * @param doneRows rows done before, when an epoch is resumed in its middle
+   * @param doneRows rows that were done before, if an epoch is resumed
    */
   start(label: string, totalRows: number, doneRows = 0): void {
     this.stop();
@@ -59,14 +59,14 @@ export class Progress {
     phase.display.update(state);
   }
 
-  /** Prints a line that stays, above the progress line where there is one. */
+  /** Prints a permanent line above the progress line. */
   log(line: string): void {
     this.#phase?.display.clear();
     this.#stream.write(`${line}\n`);
     if (this.#phase) this.#phase.display.resume(this.#phase.state);
   }
 
-  /** Ends the phase and takes its line away; what is worth keeping is for {@link log}. */
+  /** Ends the phase and clears its line. */
   stop(): void {
     this.#phase?.display.clear();
     this.#phase = undefined;
@@ -99,7 +99,7 @@ class BarDisplay implements Display {
       fps: REDRAWS_PER_SECOND,
       hideCursor: true,
       clearOnComplete: true,
-      // The bar's own handler would swallow the signal; the training loop decides what an interrupt does.
+      // The bar's own handler would catch the signal, but the training loop must decide what it does.
       gracefulExit: false,
     });
   }

@@ -1,6 +1,6 @@
 /**
- * An exponentially weighted mean in which a row's weight halves every `halfLifeRows` rows, corrected for its start
- * (Adam's correction), so that batches of different sizes count by their rows.
+ * An exponential moving average in which the weight of a row halves every `halfLifeRows` rows, with the bias correction of
+ * Adam. Batches count by their rows.
  */
 export class SmoothedMean {
   #sum = 0;
@@ -17,7 +17,7 @@ export class SmoothedMean {
   }
 }
 
-/** Rows a second over the last few seconds: old time and old rows fade together. */
+/** Rows per second over the last few seconds: an exponential average over rows and time. */
 export class Rate {
   #rows = 0;
   #seconds = 0;

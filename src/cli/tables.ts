@@ -2,7 +2,7 @@ import Table from "cli-table3";
 import type { Evaluation, MetricResult } from "../metrics/index.js";
 import type { Measured } from "../run/report.js";
 
-/** A table of text; every column after the first is aligned to the right unless `left` names it. */
+/** A text table; columns after the first are right-aligned unless `left` names them. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
@@ -18,14 +18,14 @@ export function table(
   return withRuleUnderHead(grid.toString());
 }
 
-/** cli-table3 draws a rule under the head only where it draws one under every row. */
+/** cli-table3 can draw a line under the head only together with lines under all rows. */
 function withRuleUnderHead(text: string): string {
   const [top, head, ...rest] = text.split("\n");
   const rule = top.replace("┌", "├").replace("┐", "┤").replaceAll("┬", "┼");
   return [top, head, rule, ...rest].join("\n");
 }
 
-/** The main metrics of each model, of several labels each; why one is undefined is said below the table. */
+/** The main metrics of each model (and label); reasons of undefined metrics are below the table. */
 export function metricsTable(results: readonly Measured[]): string {
   const columns = columnsOf(results[0].evaluation);
   const lines = results.flatMap(linesOf);
@@ -44,7 +44,7 @@ function linesOf({ name, evaluation }: Measured): (Measured & { readonly label?:
   return [...evaluation.labels].map(([label, of]) => ({ name, label, evaluation: of }));
 }
 
-/** `, 21.6 % positive`, of several labels each; nothing where labels are no yes or no. */
+/** `, 21.6 % positive` for each label; empty if labels are not 0 and 1. */
 export function positiveShares({ baseRate, labels }: Evaluation): string {
   const shares = labels
     ? [...labels].map(([label, of]) => [`${label} `, of.baseRate] as const)
@@ -89,7 +89,7 @@ function columnsOf({ xauc, pairwiseAuc, groupedAuc, recallAt = {} }: Evaluation)
   return [...PROBABILITY_COLUMNS, ...(groupedAuc ? [grouped] : []), ...recalls];
 }
 
-/** Empty where a model was not measured by it. */
+/** Empty if the model does not have this metric. */
 function cell(result: MetricResult | undefined, digits: number): string {
   if (!result) return "";
   return result.defined ? result.value.toFixed(digits) : "undefined";

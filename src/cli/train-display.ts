@@ -33,7 +33,7 @@ export class TrainDisplay implements RunListener {
     if (progress.phase === "learn") this.counter.show("Reading: learning statistics of the training split");
     else if (progress.phase === "pack")
       this.counter.show(`Reading: ${progress.splits.join(", ")}`, progress.rows);
-    else this.log(`Packed data of an earlier run is damaged and made anew: ${progress.message}`);
+    else this.log(`Packed data of an earlier run is damaged, so it is packed again: ${progress.message}`);
   }
 
   prepared(data: PreparedData, seconds: number): void {
@@ -49,7 +49,7 @@ export class TrainDisplay implements RunListener {
     const epochs = steps === undefined ? `/${config.train.epochs ?? 1}` : "";
     return {
       checkpointPassedOver: (dir, error) =>
-        this.log(`Passed over a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
+        this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
       epochStarted: (epoch, rows, doneRows) =>
         progress.start(
           `${name}, epoch ${epoch + 1}${epochs}`,
@@ -60,7 +60,7 @@ export class TrainDisplay implements RunListener {
       evaluationStarted: (rows) => progress.start(`${name}, valid`, rows),
       evaluatedRows: (rows) => progress.advance({ rows }),
       initialized: ({ checkpoint, matched, unmatched }) => {
-        const rest = unmatched.length > 0 ? `; as initialised: ${unmatched.join(", ")}` : "";
+        const rest = unmatched.length > 0 ? `; with initial values: ${unmatched.join(", ")}` : "";
         progress.log(`${name} starts from ${checkpoint}: ${count(matched.length)} parameters${rest}`);
       },
       evaluated: ({ step }, evaluation) => {

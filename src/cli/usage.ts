@@ -2,12 +2,11 @@ import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from "c
 import { PairloomError } from "../errors.js";
 import { nearNames } from "../near-names.js";
 
-/** The command line itself is wrong. */
+/** An error in the command line. */
 export class UsageError extends PairloomError {}
 
 /**
- * A command of the CLI. Flags that it does not know are refused with the nearest it does; citty alone would take them
- * without a word.
+ * A command of the CLI. Unknown options are refused with similar names; citty alone would ignore them.
  */
 export function command<const T extends ArgsDef>(
   name: string,
@@ -40,7 +39,7 @@ function refuseUnknownFlags(name: string, args: ArgsDef, rawArgs: readonly strin
               .map((known) => `--${known}`)
               .join(", ")}`
           : "no options",
-      next: `npx pairloom ${name} --help lists them.`,
+      next: `Run npx pairloom ${name} --help to list the options.`,
     });
   }
 }
@@ -53,18 +52,18 @@ function refuseExtraArguments(
 ): void {
   const positional = Object.values(args).filter(({ type }) => type === "positional").length;
   const lists = Object.keys(args).filter((key) => args[key].valueHint?.endsWith("..."));
-  // citty leaves all but the first value of `--data a b c` among the positional arguments.
+  // citty puts all values of `--data a b c` except the first into the positional arguments.
   const listed = lists.flatMap((key) => listOption(key, rawArgs));
   const extra = rest.slice(positional).filter((value) => !listed.includes(value));
   if (extra.length === 0) return;
   throw new UsageError({
     what: `pairloom ${name} takes ${positional} argument${positional === 1 ? "" : "s"}`,
     got: rest.join(" "),
-    next: `npx pairloom ${name} --help shows its form.`,
+    next: `Run npx pairloom ${name} --help to see the usage.`,
   });
 }
 
-/** The values of `--name a b c`: the option's own, those that follow it, and those of its repetitions. */
+/** All values of `--name a b c`, also if the option is repeated. */
 export function listOption(name: string, rawArgs: readonly string[]): string[] {
   const values: string[] = [];
   let taking = false;
@@ -76,10 +75,10 @@ export function listOption(name: string, rawArgs: readonly string[]): string[] {
   return values;
 }
 
-/** More native threads than any machine has processors. */
+/** An upper bound for native threads. */
 export const MAX_THREADS = 1024;
 
-/** A whole number from 1 to `most`, from the text of an option. */
+/** Parses an option as an integer from 1 to `most`. */
 export function countOption(
   name: string,
   text: string | undefined,
@@ -90,13 +89,13 @@ export function countOption(
   if (Number.isInteger(value) && value > 0 && value <= most) return value;
   const limit = most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : "";
   throw new UsageError({
-    what: `--${name} wants a whole number above 0${limit}`,
+    what: `--${name} needs an integer above 0${limit}`,
     got: text,
     next: `For example --${name} 2.`,
   });
 }
 
-/** One of a few words, from the text of an option. */
+/** Parses an option as one of several words. */
 export function choiceOption<T extends string>(
   name: string,
   text: string | undefined,
@@ -106,7 +105,7 @@ export function choiceOption<T extends string>(
   const choice = choices.find((candidate) => candidate === text);
   if (choice) return choice;
   throw new UsageError({
-    what: `--${name} does not know this value`,
+    what: `--${name} has an unknown value`,
     got: text,
     expected: choices.join(" or "),
     next: `For example --${name} ${choices[0]}.`,

@@ -17,13 +17,13 @@ import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
 
-/** Where a baseline trains, inside the run directory. */
+/** The directory of a baseline, inside the run directory. */
 export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");
 
 /**
- * Every row predicted to be the base rate of the training split, of each label: what any model must beat. A rate of 0
- * or 1 is certainty, whose log loss is undefined here. For a model that predicts classes, their shares; for one that
- * predicts numbers, the mean label.
+ * Evaluates a constant prediction, which any model must beat: the base rate of each label in the training split, the class
+ * frequencies for a model that predicts classes, or the mean label for one that predicts numbers. For a rate of 0 or 1 the
+ * log loss is undefined.
  */
 export function evaluateBaseRate(train: ColumnSet, held: ColumnSet, settings: MetricSettings): Evaluation {
   const { labels } = settings;
@@ -78,8 +78,8 @@ function evaluateMean(train: Targets, { labels, weights }: Targets): Evaluation 
 }
 
 /**
- * Logistic regression on the features that the model reads, over the same rows for as many epochs. Its weights are
- * tables of dim 1, which want larger steps than a deep model's.
+ * Logistic regression on the features of the model, for the same rows and epochs. Its weights are tables of dimension 1, which
+ * need larger steps than those of a deep model.
  */
 export function logisticRegressionOf(config: Config): Config {
   return {
@@ -90,7 +90,7 @@ export function logisticRegressionOf(config: Config): Config {
 }
 
 const BASELINE_TRAINING = {
-  // Another model: it has none of those weights.
+  // It is a different model, so these weights do not exist.
   initializeFrom: undefined,
   optimizer: optimizerSchema.parse({
     dense: { kind: "adagrad", learningRate: 0.05 },
@@ -99,7 +99,7 @@ const BASELINE_TRAINING = {
   l2: l2Schema.parse({}),
 };
 
-/** The names of the features that the model's graph reads, in the config's order. */
+/** The names of the features that the model reads, in config order. */
 function featuresOf(config: Config): string[] {
   const { features } = config;
   const graph = inferenceGraph(specOf(config, configuredFeatureInfos(features)));

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.js";
 import { ConfigError } from "../errors.js";
 
-/** Refuses settings that only evaluations on a validation split give a meaning. @throws ConfigError */
+/** Refuses settings that need a validation split, if there is none. @throws ConfigError */
 export function refuseUnusedEvaluation({ data, train }: Config): void {
   if (data.valid !== undefined || data.split?.valid !== undefined) return;
   const setting = evaluationSettings(train)[0];

@@ -2,15 +2,15 @@ import { type BigIntStats, closeSync, mkdirSync, openSync, rmSync, statSync } fr
 import { dirname, resolve } from "node:path";
 import { ConfigError } from "../errors.js";
 
-/** Where the rows that a prediction refuses are listed. */
+/** The file that lists refused rows. */
 export const quarantineOf = (output: string): string => `${output}.quarantine.jsonl`;
 
-/** Where the predictions stand until they are whole: beside the output, so that a rename suffices. */
+/** The temporary file of the predictions, in the folder of the output, so that a rename publishes it. */
 export const temporaryOf = (output: string): string => `${output}.${process.pid}.tmp`;
 
 /**
- * Before hours of scoring: neither the output nor its list of refused rows is one of the files to score, which
- * would be lost, and the place can be written to.
+ * Checks, before hours of scoring, that the output can be written, and that neither it nor its list of refused rows would
+ * replace one of the files to score.
  * @throws ConfigError
  */
 export function checkOutput(output: string, inputs: readonly string[]): void {
@@ -22,13 +22,13 @@ export function checkOutput(output: string, inputs: readonly string[]): void {
   tryWriting(output);
 }
 
-/** One file by any name: through links, relative or absolute. */
+/** The real path of a file: links resolved, absolute. */
 function isSameFile(a: string, b: string): boolean {
   const [x, y] = [a, b].map(statOf);
   return x !== undefined && y !== undefined && x.dev === y.dev && x.ino === y.ino;
 }
 
-/** `undefined` for what is not there, be it that a folder on the way is a file. */
+/** `undefined` if the file does not exist, also if a part of its path is a file. */
 function statOf(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true });
@@ -50,10 +50,10 @@ function tryWriting(output: string): void {
 
 function overInput(path: string, input: string): ConfigError {
   return new ConfigError({
-    what: "the output would replace a file that is to be scored",
+    what: "the output would replace one of the files to score",
     where: "--output",
     got: path === input ? path : `${path}, which is ${input}`,
-    expected: "a name that no file of --data has",
+    expected: "a file that is not in --data",
     next: "Choose another name.",
   });
 }
@@ -63,7 +63,7 @@ function cannotWrite(path: string, reason: string): ConfigError {
     what: "the output cannot be written",
     where: "--output",
     got: `${path}: ${reason}`,
-    expected: "a file in a folder that can be written to",
-    next: "Choose another place, or mend the permissions.",
+    expected: "a file in a writable folder",
+    next: "Choose another folder, or fix its permissions.",
   });
 }

@@ -17,25 +17,25 @@ import { RowCount, type ScoredBatch, scoreSource } from "./score.js";
 export interface PredictOptions {
   readonly model: TrainedModel;
   readonly source: SourceConfig;
-  /** Where the source was given, for errors. */
+  /** The place that named the source, for errors. */
   readonly where: string;
   /** `.csv` or `.parquet`. */
   readonly output: string;
-  /** Columns of the source to carry into the output. */
+  /** Columns of the source to copy to the output. */
   readonly columns: readonly string[];
   readonly onRows: (rows: number) => void;
 }
 
 export interface PredictResult {
   readonly rows: RowCount;
-  /** One JSON line for each refused row; absent where there is none. */
+  /** The file with one JSON line per refused row; absent if no row was refused. */
   readonly quarantine?: string;
 }
 
 /**
  * Scores every row of a source into a file, in the order of the source. Refused rows are listed in
- * `<output>.quarantine.jsonl`; when they are too many (`data.maxBadRows`), that is all that is written.
- * @throws ConfigError before anything is scored where the output cannot be written, or is a file of the source
+ * `<output>.quarantine.jsonl`. If there are too many (`data.maxBadRows`), nothing else is written.
+ * @throws ConfigError before scoring if the output cannot be written or is a file of the source
  */
 export async function predictRun(options: PredictOptions): Promise<PredictResult> {
   const { model, source, where, output, columns, onRows } = options;
@@ -63,7 +63,7 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   return { rows, quarantine: quarantine.written ? quarantine.path : undefined };
 }
 
-/** The files of a source, and the SQL types of the carried columns as the scan will read them. */
+/** The files of a source, and the SQL types of the copied columns. */
 async function describeSource(
   { features }: TrainedModel,
   source: SourceConfig,
@@ -99,7 +99,7 @@ function unknownColumn(name: string, known: readonly SourceColumn[]): never {
   });
 }
 
-/** Refused rows, a JSON line each; the file is made with the first. */
+/** Writes refused rows as JSON lines; the file is created with the first one. */
 class QuarantineFile {
   private file?: number;
   private lines = 0;
@@ -116,7 +116,7 @@ class QuarantineFile {
     const rows = [...bad, ...malformedRows];
     if (rows.length === 0) return;
     this.file ??= openSync(this.path, "w");
-    // A line at a time: the malformed rows of a large file need not stand in memory twice.
+    // One line at a time, so that the malformed rows of a large file are not in memory twice.
     for (const row of rows) writeSync(this.file, `${JSON.stringify(row)}\n`);
     this.lines += rows.length;
   }

@@ -20,12 +20,12 @@ const FORMATS: Readonly<Record<string, string>> = {
   ".csv": "FORMAT csv, HEADER true",
   ".parquet": "FORMAT parquet, COMPRESSION zstd",
 };
-/** Rows that DuckDB takes in one chunk. */
+/** Rows of a DuckDB chunk. */
 const CHUNK_ROWS = 2048;
 
 /**
- * A file of predictions: the place of each row in its source, columns carried along with their types, and what the
- * model predicts. Rows pass through a table on disk, so that memory stays bounded, and the file appears when it is whole.
+ * A file of predictions: the row number in the source, copied columns with their types, and the predictions. Rows go through
+ * a table on disk, so memory is bounded; the file appears when it is complete.
  */
 export class PredictionsFile {
   private constructor(
@@ -82,7 +82,7 @@ export class PredictionsFile {
     }
   }
 
-  /** Writes the file. @throws ExecutionError where it cannot be: a full disk */
+  /** Writes the file. @throws ExecutionError if this fails, for example on a full disk */
   async finish(): Promise<void> {
     writing(this.scratch, () => this.appender.closeSync());
     const carried = this.columns.map(
@@ -102,7 +102,7 @@ export class PredictionsFile {
     }
   }
 
-  /** Frees what the file needed while it was made; call it on every way out. */
+  /** Deletes temporary files; must always be called. */
   close(): void {
     this.connection.closeSync();
     this.instance.closeSync();
@@ -132,7 +132,7 @@ function formatOf(path: string): string {
   return FORMATS[extname(path).toLowerCase()];
 }
 
-/** @throws ConfigError for an extension that predictions are not written in */
+/** @throws ConfigError for an unknown file extension */
 export function refuseFormat(path: string): void {
   if (formatOf(path) !== undefined) return;
   throw new ConfigError({
@@ -144,7 +144,7 @@ export function refuseFormat(path: string): void {
   });
 }
 
-/** SQL tells names apart without regard to case. */
+/** SQL names are case-insensitive. */
 function refuseTakenNames(columns: readonly SourceColumn[], predictions: readonly string[]): void {
   const taken = new Set(["row", ...predictions.map((name) => name.toLowerCase())]);
   for (const { name } of columns) {

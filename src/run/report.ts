@@ -7,7 +7,7 @@ export interface Measured {
   readonly evaluation: Evaluation;
 }
 
-/** What `report.json` holds. Metrics that are undefined are `null`, with the reason beside. */
+/** The content of `report.json`. An undefined metric is `null`; `undefined` has its reason. */
 export interface Report {
   readonly pairloom: string;
   readonly backend: string;
@@ -21,12 +21,12 @@ export interface Report {
     readonly reason: "finished" | "earlyStopping" | "interrupted";
     readonly step: number;
     readonly epoch: number;
-    /** Of this process. */
+    /** Rows trained on by this process. */
     readonly rows: number;
     readonly samplesPerSecond: number;
   };
   readonly checkpoint: string;
-  /** The split that the results are of; absent where there is none but the training split. */
+  /** The evaluated split; absent if there is only a training split. */
   readonly measuredOn?: "test" | "valid";
   readonly results: readonly ({ readonly name: string; readonly rows: number } & MetricValues)[];
 }
@@ -54,7 +54,7 @@ type MetricValues = { readonly [K in MetricName]: number | null } & {
   readonly [K in OptionalMetricName]?: number | null;
 } & {
   readonly undefined?: Readonly<Record<string, string>>;
-  /** Of several labels: the metrics of each, by name; those beside are the first label's. */
+  /** With several labels: the metrics of each, by name. The other metrics are those of the first label. */
   readonly labels?: Readonly<Record<string, MetricValues>>;
 };
 
@@ -70,7 +70,7 @@ export function measuredReport({ name, evaluation }: Measured): Report["results"
   return { name, rows: evaluation.rows, ...metricsReport(evaluation) };
 }
 
-/** Metrics as JSON has them: numbers, `null` with a reason where undefined. */
+/** Metrics as JSON: numbers, or `null` with a reason. */
 export function metricsReport(evaluation: Evaluation): MetricValues {
   const results = Object.entries({ ...namedMetrics(evaluation), baseRate: evaluation.baseRate });
   const values = results.map(([name, result]) => [name, result.defined ? result.value : null]);

@@ -5,7 +5,7 @@ import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import { CONFIG_COPY } from "../saved/run-directory.js";
 
-/** Keys that may change between a run and its resumption: how long, how fast and where, but not what. */
+/** Keys that may change when a run is resumed: length, speed and place, but not the result. */
 const FREE_KEYS = [
   "train.epochs",
   "train.steps",
@@ -16,7 +16,7 @@ const FREE_KEYS = [
 ];
 
 /**
- * A new run wants a directory without checkpoints, a resumed one the config that the directory began with.
+ * Checks the run directory: for a new run it must not have checkpoints, for a resumed one it must have the same config.
  * @throws CheckpointError, ConfigError
  */
 export function checkRunDirectory(runDir: string, config: Config, resume: boolean): void {
@@ -35,11 +35,11 @@ function checkNew(runDir: string): void {
     });
   if (!existsSync(checkpointsDir(runDir))) return;
   throw new CheckpointError({
-    what: "the run directory has a run already",
+    what: "the run directory already has a run",
     where: runDir,
     got: "checkpoints/",
     expected: "a new directory",
-    next: "Go on with that run (--resume), or name another directory (--run).",
+    next: "Resume that run (--resume), or name another directory (--run).",
   });
 }
 
@@ -51,17 +51,17 @@ function checkSameConfig(runDir: string, config: Config): void {
       where: runDir,
       got: `no ${CONFIG_COPY}`,
       expected: "a directory that `pairloom train` wrote",
-      next: "Leave --resume out to start it, or name the run with --run.",
+      next: "Remove --resume to start a run, or name the run with --run.",
     });
   const before = readConfigCopy(path);
   const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "");
   if (!difference) return;
   throw new ConfigError({
-    what: "the config is not the one that the run began with",
+    what: "the config differs from the one that the run started with",
     where: difference.path,
     got: difference.after,
     expected: difference.before,
-    next: `Set it back, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
+    next: `Restore the value, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
   });
 }
 
@@ -70,11 +70,11 @@ function readConfigCopy(path: string): unknown {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     const report = {
-      what: "the config that the run began with cannot be read",
+      what: "the config of the run cannot be read",
       where: path,
       got: (cause as Error).message,
       expected: "the JSON that `pairloom train` wrote",
-      next: "Put it back (every checkpoint's manifest.json holds it too, under config), or start a new run.",
+      next: "Restore it (the manifest.json of every checkpoint also contains it, under config), or start a new run.",
     };
     throw new CheckpointError(report, { cause });
   }

@@ -14,7 +14,7 @@ import {
 } from "../train/evaluate.js";
 import { labelsOf, outputsOf } from "../train/step/loss.js";
 
-/** Rows read at a time: a few steps of inference, and a bound on memory. */
+/** Rows per batch: a few steps of inference, with bounded memory. */
 const BATCH_ROWS = 8 * INFERENCE_BATCH;
 
 export interface ScoredBatch extends ScanBatch {
@@ -22,7 +22,7 @@ export interface ScoredBatch extends ScanBatch {
   readonly logits: Float32Array;
 }
 
-/** Scores a source of any size a batch at a time, in its own order. @throws DataError, ConfigError as `scanSource` */
+/** Scores a source of any size in batches, in the order of its rows. @throws DataError, ConfigError as `scanSource` */
 export async function* scoreSource(
   model: TrainedModel,
   source: SourceConfig,
@@ -34,7 +34,7 @@ export async function* scoreSource(
     yield { ...batch, logits: await predictLogits(model.executable, batch.columns, outputs) };
 }
 
-/** How many rows a source had, and what became of them: read = used + refused, always. */
+/** Counts the rows of a source: read = used + refused. */
 export class RowCount {
   used = 0;
   refused = 0;
@@ -50,7 +50,7 @@ export class RowCount {
     return this.used + this.refused;
   }
 
-  /** @throws DataError where a larger share than `limit` was refused, or nothing is left */
+  /** @throws DataError if more than the fraction `limit` was refused, or there are no rows */
   check(where: string, limit: number): void {
     if (this.read > 0 && this.refused <= limit * this.read) return;
     const reasons = Object.entries(this.reasons).map(([reason, times]) => `${times} × ${reason}`);
@@ -63,9 +63,9 @@ export class RowCount {
           : `${this.refused} of ${this.read} rows: ${reasons.slice(0, 5).join("; ")}`,
       expected:
         this.read === 0
-          ? "one row at least"
+          ? "at least one row"
           : `at most ${Number((100 * limit).toPrecision(3))} % (data.maxBadRows)`,
-      next: "Mend the data, or check that it has the columns and types that the model was trained on.",
+      next: "Fix the data: it needs the columns and types that the model was trained with.",
     });
   }
 
@@ -80,7 +80,7 @@ export interface SourceEvaluation {
   readonly rows: RowCount;
 }
 
-/** Every metric of a model on a source. Memory: 12 bytes a row, since an exact AUC needs all scores. */
+/** Every metric of a model on a source. Needs 12 bytes of memory per row, because the exact AUC needs all scores. */
 export async function evaluateSource(
   model: TrainedModel,
   source: SourceConfig,

@@ -1,7 +1,7 @@
 import { type DataConfig, type SourceConfig, type SplitName, splitNames } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 
-/** The source of one split of a config, its predicate made part of the SQL. @throws ConfigError where there is none */
+/** The source of one split of a config; its predicate becomes part of the SQL. @throws ConfigError if there is no such split */
 export function splitSource(data: DataConfig, split: SplitName): SourceConfig {
   const predicate = data.split?.[split];
   if (data.source && predicate !== undefined) {
@@ -21,13 +21,13 @@ export function splitSource(data: DataConfig, split: SplitName): SourceConfig {
 
 export interface OtherData {
   readonly files: readonly string[];
-  /** Instead of the config's. */
+  /** Replaces the `sql` of the config. */
   readonly sql?: string;
 }
 
 const TEXT_KEYS = ["header", "columns", "delimiter", "skip", "types", "nullValues"] as const;
 
-/** Other files read as the config reads its training data: with its SQL and, where they are text too, its options. */
+/** Other files, read like the training data: with the SQL of the config and, for text files, its options. */
 export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {
   const { rows, ...base } = data.source ?? data.train!;
   const known = /\.(csv|tsv|tab|parquet|pq|json|jsonl|ndjson)(\.gz|\.zst)?$/i.exec(files[0])?.[1];

@@ -77,7 +77,7 @@ async function loading<T>(path: string, load: () => Promise<T>): Promise<T> {
   } catch (error) {
     const cause = error as Error;
     const where = `${path}${lineIn(path, cause)}`;
-    const next = "Mend the file.";
+    const next = "Fix the error in the file.";
     throw new ConfigError(
       { what: "the config file does not load", where, got: cause.message, next },
       { cause },

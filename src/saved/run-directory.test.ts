@@ -51,7 +51,7 @@ describe("the config of a run", () => {
     checkRunDirectory("run", { a: 1 } as unknown as Config, true);
     truncateSync("run/config.json", 4);
     expect(() => checkRunDirectory("run", {} as Config, true)).toThrow(
-      /config\.json: the config that the run began with cannot be read/,
+      /config\.json: the config of the run cannot be read/,
     );
   });
 });

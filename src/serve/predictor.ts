@@ -136,7 +136,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
       where: `rows[${row}]`,
       got: `${values.join(", ")} (${reason})`,
       expected: `a value that ${feature} can read (docs/features.md)`,
-      next: "Mend the row, or leave it out.",
+      next: "Fix the row, or remove it.",
     });
   }
 }

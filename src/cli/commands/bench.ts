@@ -15,12 +15,12 @@ export const bench = command(
   "Measure training and inference on synthetic data of published model shapes",
   {
     workload: { type: "string", description: `${NAMES.join(", ")}; default all`, valueHint: "NAME" },
-    batch: { type: "string", description: "rows a step", default: "2048" },
+    batch: { type: "string", description: "rows per step", default: "2048" },
     precision: { type: "string", description: PRECISIONS.join(" or "), default: "fp32" },
     seconds: { type: "string", description: "seconds to train, and again to infer", default: "6" },
     threads: { type: "string", description: "native threads; default all processors" },
-    profile: { type: "boolean", description: "say where the time goes, by instruction" },
-    json: { type: "boolean", description: "print one JSON line a workload" },
+    profile: { type: "boolean", description: "also show the time per instruction" },
+    json: { type: "boolean", description: "print one JSON line per workload" },
   },
   async (args) => {
     const only = choiceOption("workload", args.workload, NAMES);

@@ -64,7 +64,7 @@ function nativeCore(): Finding[] {
       {
         level: "note",
         name: "native core",
-        text: `not in use, training is many times slower: ${loaded.reason}`,
+        text: `not in use, so training is many times slower: ${loaded.reason}`,
       },
     ];
   const { addon } = loaded;
@@ -73,11 +73,11 @@ function nativeCore(): Finding[] {
   return [{ level: "ok", name: "native core", text }];
 }
 
-/** Needed only to build the native core. */
+/** Only needed to build the native core. */
 function tool(name: string, program: string, what: string): Finding {
   const { status, stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
   if (status === 0) return { level: "ok", name, text: stdout.split("\n")[0] };
-  return { level: "note", name, text: `no ${what} (\`${program}\`): wanted only to build the native core` };
+  return { level: "note", name, text: `no ${what} (\`${program}\`): only needed to build the native core` };
 }
 
 async function duckdb(): Promise<Finding> {
@@ -88,7 +88,7 @@ async function duckdb(): Promise<Finding> {
     const [[version]] = await duck.rows("SELECT version()", "doctor").finally(() => duck.close());
     const { addon } = loadAddon();
     if (!addon || readsInPlace(addon)) return { level: "ok", name: "duckdb", text: version ?? "" };
-    const text = `${version}: its library was not found, so the native core does not read its memory; packing is several times slower`;
+    const text = `${version}: its library was not found, so the native core cannot read its memory and packing is several times slower`;
     return { level: "note", name: "duckdb", text };
   } catch (error) {
     const reason = (error as Error).message.split("\n")[0];

@@ -17,8 +17,8 @@ export const evaluate = command(
       valueHint: splitNames.join("|"),
       description: "Split of the run's config (default test)",
     },
-    data: { type: "string", valueHint: "file...", description: "Labelled files instead of a split, whole" },
-    sql: { type: "string", valueHint: "select", description: "With --data: instead of the config's sql" },
+    data: { type: "string", valueHint: "file...", description: "Labelled files, instead of a split" },
+    sql: { type: "string", valueHint: "select", description: "With --data: replaces the sql of the config" },
     json: { type: "boolean", description: "Print JSON instead of a table" },
   },
   async (args, rawArgs) => {
@@ -62,23 +62,23 @@ export const evaluate = command(
   },
 );
 
-/** An option that would change nothing is a misunderstanding. */
+/** Refuses options that would have no effect. */
 function refuseUnusedOptions(
   { split, sql }: { split?: string; sql?: string },
   files: readonly string[],
 ): void {
   if (files.length > 0 && split !== undefined)
     throw new UsageError({
-      what: "--split names a split of the config, and --data gives other files instead",
+      what: "--split and --data cannot be used together",
       got: `--split ${split} --data ${files.join(" ")}`,
       expected: "one of the two",
-      next: "Leave out --data to measure the split, or --split to measure the files.",
+      next: "Remove --data to evaluate the split, or --split to evaluate the files.",
     });
   if (files.length === 0 && sql !== undefined)
     throw new UsageError({
-      what: "--sql is for files given with --data",
+      what: "--sql needs --data",
       got: "no --data",
       expected: "--data <file> [<file> …]",
-      next: "Name the files, or leave --sql out: a split has the config's own.",
+      next: "Name the files, or remove --sql: a split uses the sql of the config.",
     });
 }

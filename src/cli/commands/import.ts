@@ -28,8 +28,8 @@ export const importConfig = command(
     choiceOption("system", args.system, SYSTEMS);
     if ((args.weights === undefined) !== (args.run === undefined))
       throw new UsageError({
-        what: "--weights and --run belong together",
-        next: "For example --weights model.safetensors --run runs/imported.",
+        what: "--weights and --run must be used together",
+        next: "For example: --weights model.safetensors --run runs/imported.",
       });
     const imported = importPipeline(read(args.config), args.config);
     for (const warning of imported.warnings) console.error(`warning: ${warning}`);
@@ -42,8 +42,8 @@ export const importConfig = command(
     for (const warning of warnings) console.error(`warning: ${warning}`);
     console.log(`\nMatched ${matched.length} parameters:`);
     for (const { name, from } of matched) console.log(`  ${name} <- ${from}`);
-    list("Not in the state dict, and zero", missing);
-    list("In the state dict, and not used", unused);
+    list("Not in the state dict, so zero", missing);
+    list("In the state dict, but not used", unused);
     console.log(`\nWrote a checkpoint to ${args.run}. Next: npx pairloom eval ${args.run}`);
   },
 );
@@ -68,11 +68,11 @@ function read(file: string): string {
   }
 }
 
-/** A config that somebody may have edited is not overwritten. */
+/** Never overwrites a config, because the user may have edited it. */
 function write(output: string, text: string): void {
   if (existsSync(output))
     throw new UsageError({
-      what: "the config exists and is not overwritten",
+      what: "the config already exists and is not overwritten",
       where: output,
       next: "Remove it, or name another file with --output.",
     });

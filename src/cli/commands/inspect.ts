@@ -30,7 +30,7 @@ export const inspect = command(
     },
     graph: { type: "boolean", description: "Print the equations of the model" },
     program: { type: "boolean", description: "Print the stages and memory of the compiled program" },
-    training: { type: "boolean", description: "With --graph or --program: of the training step" },
+    training: { type: "boolean", description: "With --graph or --program: show the training step" },
   },
   async (args) => {
     const isTrained = existsSync(checkpointsDir(args.what)) || existsSync(join(args.what, "manifest.json"));

@@ -17,16 +17,16 @@ export const predict = command(
     sql: {
       type: "string",
       valueHint: "select",
-      description: "Instead of the config's sql (data without a label)",
+      description: "Replaces the sql of the config (for data without a label)",
     },
   },
   async (args, rawArgs) => {
     const files = listOption("data", rawArgs);
     if (files.length === 0)
       throw new UsageError({
-        what: "pairloom predict wants files to score",
+        what: "pairloom predict needs files to score",
         expected: "--data <file> [<file> …]",
-        next: `For example npx pairloom predict ${args.run} --data rows.csv --output predictions.csv`,
+        next: `For example: npx pairloom predict ${args.run} --data rows.csv --output predictions.csv.`,
       });
     const model = await openModelOf(args);
     const counter = new Counter();
@@ -55,9 +55,10 @@ export const predict = command(
   },
 );
 
-/** Data to score often has no label, and the config's SQL derives one. */
+/** Data to score often has no label, but the SQL of the config derives one. */
 function withSqlHint(error: unknown): unknown {
   if (!(error instanceof DataError) || !error.report.got?.includes("Binder Error")) return error;
-  const next = "The config's sql does not fit this data: give a SELECT of the feature columns with --sql.";
+  const next =
+    "The sql of the config does not fit this data: give a SELECT of the feature columns with --sql.";
   return new DataError({ ...error.report, next }, { cause: error });
 }

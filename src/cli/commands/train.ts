@@ -25,19 +25,19 @@ export const train = command(
     run: { type: "string", valueHint: "dir", description: "Run directory (default runs/<folder>-<time>)" },
     resume: {
       type: "boolean",
-      description: "Go on from the latest checkpoint of --run (default runs/latest)",
+      description: "Continue from the latest checkpoint of --run (default runs/latest)",
     },
     baselines: { type: "boolean", description: "Also train logistic regression on the same features" },
     steps: {
       type: "string",
       valueHint: "n",
-      description: "Train for so many steps, whatever the config says",
+      description: "Number of training steps, instead of the length in the config",
     },
     threads: { type: "string", valueHint: "n", description: "Native threads (default: all processors)" },
     backend: {
       type: "string",
       valueHint: BACKEND_NAMES.join("|"),
-      description: "Default: native where it was built",
+      description: "Default: native if it was built",
     },
   },
   async (args) => {
@@ -49,7 +49,7 @@ export const train = command(
     const runDir = args.run ?? (args.resume ? latestRun() : newRunDirectory(loaded.path));
     const display = new TrainDisplay(() => interrupt.ask());
     const interrupt = new Interrupt(() =>
-      display.log("Stopping after this step. Ctrl-C again ends at once."),
+      display.log("Stopping after this step. Press Ctrl-C again to end at once."),
     );
     process.once("exit", () => display.stop());
     display.log(deviceLine(selected, loaded.config.train));
@@ -89,20 +89,20 @@ function latestRun(): string {
   throw new CheckpointError({
     what: "there is no run to resume",
     where: LATEST,
-    next: "Name the run directory with --run, or leave --resume out.",
+    next: "Name the run directory with --run, or remove --resume.",
   });
 }
 
 function deviceLine({ backend, fallback }: SelectedBackend, { threads, precision }: TrainConfig): string {
   if (fallback !== undefined)
-    return `Device: reference backend, many times slower, because ${fallback}. \`npx pairloom doctor\` says more.`;
+    return `Device: reference backend, which is many times slower: ${fallback}. Run \`npx pairloom doctor\` for details.`;
   if (backend.name === "reference")
-    return "Device: reference backend, as asked (slow: for checking, not for work)";
+    return "Device: reference backend, as requested (slow: only for checking)";
   const used = threads ?? availableParallelism();
   const emulated = precision === "bf16" && !backend.multipliesBf16;
   return (
     `Device: ${backend.name}, ${used === 1 ? "1 thread" : `${used} threads`}, ${precision}` +
-    (emulated ? " (this processor has no bfloat16 products: the same results, no faster than fp32)" : "")
+    (emulated ? " (this processor has no bfloat16 instructions, so bf16 is not faster than fp32)" : "")
   );
 }
 
@@ -117,7 +117,7 @@ interface Flags {
 function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
   const kept = (["steps", "threads", "backend"] as const).filter((name) => args[name] !== undefined);
   const flags = kept.map((name) => ` --${name} ${args[name]}`).concat(args.baselines ? " --baselines" : "");
-  console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To go on from there:`);
+  console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To continue:`);
   console.log(`  npx pairloom train ${args.config} --run ${runDir} --resume${flags.join("")}`);
   process.exitCode = EXIT.interrupted;
 }
@@ -126,10 +126,11 @@ function tellResults({ report, results }: RunResult, runDir: string): void {
   if (results.length > 0) {
     const { evaluation } = results[0];
     const measured = `${count(evaluation.rows)} rows${positiveShares(evaluation)}`;
-    const seen = report.measuredOn === "valid" ? " (which also chose the checkpoint: set a test split)" : "";
+    const seen =
+      report.measuredOn === "valid" ? " (which also selected the checkpoint: add a test split)" : "";
     console.log(`\nMeasured on the ${report.measuredOn} split, ${measured}${seen}:`);
     console.log(metricsTable(results));
-  } else console.log("\nThere is no valid or test split to measure on: set one in data.");
+  } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
   console.log(`Run directory: ${runDir}`);
   console.log(`  ${report.checkpoint}, ${REPORT}, metrics.jsonl, tensorboard/`);
