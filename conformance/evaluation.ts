@@ -3,7 +3,6 @@ import type { Column } from "../src/columns/columns.js";
 import type { Graph } from "../src/graph/graph.js";
 import { type BagValue, dense, type Floats, type Node, type Value } from "../src/graph/op.js";
 import type { Tensor } from "../src/graph/tensor.js";
-import { input, parameter } from "../src/ops/sources.js";
 import { autodiff, type Differentiated } from "../src/passes/autodiff.js";
 import type { Example } from "./scene.js";
 
@@ -21,8 +20,9 @@ export function evaluateDouble(
   const { rows, step, seed, columns, scalars } = example;
   const bind = (node: Node): Value => {
     const { name } = node.attrs;
-    if (node.op === parameter) return { kind: "f32", shape: node.attrs.shape, data: parameters.get(name)! };
-    if (node.op === input) return operandOf(columns.get(name)!, rows);
+    if (node.op.binds === "parameter")
+      return { kind: "f32", shape: node.attrs.shape, data: parameters.get(name)! };
+    if (node.op.binds === "input") return operandOf(columns.get(name)!, rows);
     return { kind: "f32", shape: [1], data: Float64Array.of(Math.fround(scalars.get(name)!)) };
   };
   return evaluate(graph, { rows, step, seed }, bind, (length) => new Float64Array(length));

@@ -1,18 +1,22 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { configReference } from "./generate/config-reference.js";
 import { configJsonSchema } from "./generate/config-schema.js";
-import { opcodesHeader } from "./generate/opcodes.js";
+import { opcodesHeader, rulesHeader, withInstructionTable } from "./generate/operations.js";
 
 /** Writes every generated file of the repository; `npm run ready` fails where one was out of date. */
 const schema = configJsonSchema();
+const pathOf = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url));
+const format = "docs/design/program-format.md";
 const files = {
   "native/program/opcodes.generated.h": opcodesHeader(),
+  "native/program/rules.generated.h": rulesHeader(),
+  [format]: withInstructionTable(readFileSync(pathOf(format), "utf8")),
   "docs/config.schema.generated.json": `${JSON.stringify(schema, null, 1)}\n`,
   "docs/config-reference.generated.md": configReference(schema),
 };
 
 for (const [path, text] of Object.entries(files)) {
-  writeFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), text);
+  writeFileSync(pathOf(path), text);
   console.log(path);
 }

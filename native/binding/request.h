@@ -1,4 +1,4 @@
-// The flat form in which src/backends/native/addon.ts hands a request over: few values, so that one row costs little.
+// The flat form in which src/native/addon.ts hands a request over: few values, so that one row costs little.
 //   arrays    the typed arrays that columns use
 //   layout    Float64Array, 4 numbers a column: kind (0 f32, 1 id, 2 bag, 3 weighted bag), index in arrays, then offset
 //             and stride, or for a bag the index of its offsets and that of its weights (0 without)

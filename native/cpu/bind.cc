@@ -3,9 +3,10 @@
 
 #include "cpu/executor.h"
 #include "cpu/fixed_jobs.h"
-#include "cpu/tile_ops.h"
+#include "cpu/operation.h"
 #include "cpu/kernels/dispatch.h"
 #include "program/error.h"
+#include "program/ranges.h"
 
 namespace pairloom {
 namespace {
@@ -28,8 +29,11 @@ float* element(float* base, size_t offset, DType dtype) {
   return reinterpret_cast<float*>(reinterpret_cast<char*>(base) + offset * bytes_of(dtype));
 }
 
-bool writes_parameters(const Operation& operation) {
-  return operation.placement == Placement::kFixed && std::string_view(operation.operands).find('!') != std::string::npos;
+bool writes_parameters(const Program& program, const Instruction& instruction) {
+  const std::vector<MemoryUse> uses = memory_uses(program, instruction);
+  return std::any_of(uses.begin(), uses.end(), [](const MemoryUse& use) {
+    return use.access.written && use.buffer->space == Space::kParameter;
+  });
 }
 
 // Memory bound twice under two names could be updated by two threads at once.
@@ -124,9 +128,10 @@ View Executor::bind(const Operand& operand) const {
 
 void Executor::bind_instructions() {
   for (const Instruction& source : program_.instructions) {
-    BoundInstruction bound{&source, find_operation(source.opcode), {}, nullptr};
+    BoundInstruction bound{&source, find_rule(source.opcode), &cpu_operation(source.opcode), {}};
+    if (bound.rule->execution == Execution::kTable) bound.table = table_layout(source);
     for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
-    updates_parameters_ |= writes_parameters(*bound.operation);
+    updates_parameters_ |= writes_parameters(program_, source);
     instructions_.push_back(std::move(bound));
   }
   for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
@@ -151,11 +156,11 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
     BoundInstruction& bound = instructions_[i];
     section.reduces |= std::any_of(bound.views.begin(), bound.views.end(),
                                    [](const View& view) { return view.space == Space::kPartial; });
-    const Opcode opcode = bound.source->opcode;
-    section.loads |= opcode == Opcode::kInput;
-    if (opcode != Opcode::kLinear && opcode != Opcode::kLinearGradInput) continue;
+    section.loads |= bound.rule->execution == Execution::kSource;
+    const Packing packing = bound.operation->packs;
+    if (packing == Packing::kNone) continue;
     PackedWeights& packed = bound.views[1].space == Space::kFixed ? section.packed : packed_;
-    bound.packed = packed.add(bound.views[1], opcode, tile_ops::linear_kernels(kernels_, bound));
+    bound.packed = packed.add(bound.views[1], packing, linear_kernels(kernels_, bound));
   }
   section.packed.finish();
   if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());

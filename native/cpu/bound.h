@@ -8,9 +8,10 @@
 #include "cpu/loader.h"
 #include "cpu/memory.h"
 #include "cpu/kernels/kernels.h"
-#include "program/operation.h"
+#include "cpu/row_scratch.h"
 #include "program/program.h"
-#include "cpu/tables/scratch.h"
+#include "program/rule.h"
+#include "runtime/table_layout.h"
 
 namespace pairloom {
 
@@ -36,11 +37,15 @@ struct View {
   ConstTable table() const { return {base, table_format(dtype)}; }
 };
 
+struct CpuOperation;
+
 struct BoundInstruction {
   const Instruction* source;
-  const Operation* operation;
+  const Rule* rule;
+  const CpuOperation* operation;
   std::vector<View> views;
-  const float* packed;  // linear and linearGradInput: the packed weight
+  TableLayout table{};            // where the rule's execution is kTable
+  const float* packed = nullptr;  // the packed weight, where the operation packs one
 
   double attribute(size_t index) const { return source->attributes[index]; }
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/operation.h"
 #include "program/error.h"
 
 namespace pairloom {

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "runtime/table_layout.h"
-#include "cpu/tables/update.h"
+#include "cpu/operation.h"
 
 namespace pairloom {
 namespace {
@@ -20,7 +19,7 @@ void add_ranges(std::vector<FixedJob>& jobs, uint32_t instruction, uint32_t part
 
 // How much a table update weighs: what it gathers.
 size_t table_weight(const BoundInstruction& instruction) {
-  return table_layout(*instruction.source).pairs * instruction.views[0].dims[1];
+  return instruction.table.pairs * instruction.views[0].dims[1];
 }
 
 // Many tables are parallel enough as they are; a table with a large share of the work is cut.
@@ -29,13 +28,26 @@ uint32_t table_parts(size_t weight, size_t total, uint32_t threads) {
   return uint32_t(std::clamp<size_t>(weight * kJobsPerThread * threads / total, 1, kJobsPerThread * threads));
 }
 
-bool reads_pairs(const BoundInstruction& instruction) {
-  return instruction.operation->split == Split::kTable || instruction.operation->split == Split::kTableParts;
+bool is_table(const BoundInstruction& instruction) { return instruction.rule->execution == Execution::kTable; }
+
+// An instruction that gives parts (tableSumSquares) is cut into as many as divide them: powers of two.
+uint32_t dividing(uint32_t parts, const BoundInstruction& instruction) {
+  const View& out = instruction.views.back();
+  if (is_row(out.space)) return parts;  // the last pair's gradient: an update
+  return std::min(std::bit_floor(parts), uint32_t(out.size));
+}
+
+// Ranges of the elements of each result: operand 0, or, with partial results, one for each of them.
+void add_elements(std::vector<FixedJob>& jobs, uint32_t index, const BoundInstruction& instruction) {
+  const auto& views = instruction.views;
+  const bool folds = views[0].space == Space::kPartial;
+  const uint32_t results = folds ? uint32_t(views.size() / 2) : 1;
+  for (uint32_t part = 0; part < results; ++part) add_ranges(jobs, index, part, views[part].size, kChunk);
 }
 
 void add_table(std::vector<FixedJob>& jobs, uint32_t index, const BoundInstruction& instruction, uint32_t parts) {
   const size_t rows = instruction.views[0].dims[0], dim = instruction.views[0].dims[1];
-  if (table_layout(*instruction.source).every_row) {
+  if (instruction.table.every_row) {
     add_ranges(jobs, index, 0, rows, std::max<size_t>(1, 4 * kChunk / dim));
     return;
   }
@@ -48,26 +60,18 @@ std::vector<FixedJob> plan_fixed_jobs(const std::vector<BoundInstruction>& instr
                                       uint32_t threads) {
   size_t table_total = 0;
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
-    if (reads_pairs(instructions[i])) table_total += table_weight(instructions[i]);
+    if (is_table(instructions[i])) table_total += table_weight(instructions[i]);
   }
   std::vector<FixedJob> tables, others;  // tables first: their jobs are the longest
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     const BoundInstruction& instruction = instructions[i];
-    const auto& views = instruction.views;
-    switch (instruction.operation->split) {
-      case Split::kTable:
-        add_table(tables, i, instruction, table_parts(table_weight(instruction), table_total, threads));
-        break;
-      case Split::kTableParts: {  // a power of two divides the parts of the format
-        const uint32_t parts = std::bit_floor(table_parts(table_weight(instruction), table_total, threads));
-        add_table(tables, i, instruction, std::min(parts, kTableSumParts));
-        break;
-      }
-      case Split::kElements: add_ranges(others, i, 0, views[0].size, kChunk); break;
-      case Split::kPairs:
-        for (uint32_t pair = 0; pair < views.size() / 2; ++pair) add_ranges(others, i, pair, views[pair].size, kChunk);
-        break;
-      default: others.push_back({i, 0, 1, 0, 0});
+    if (is_table(instruction)) {
+      const uint32_t parts = table_parts(table_weight(instruction), table_total, threads);
+      add_table(tables, i, instruction, dividing(parts, instruction));
+    } else if (instruction.rule->elementwise && instruction.rule->placement == Placement::kFixed) {
+      add_elements(others, i, instruction);
+    } else {
+      others.push_back({i, 0, 1, 0, 0});
     }
   }
   tables.insert(tables.end(), others.begin(), others.end());

@@ -4,9 +4,9 @@
 
 namespace pairloom {
 
-const float* PackedWeights::add(const View& weight, Opcode opcode, const LinearKernels& kernels) {
+const float* PackedWeights::add(const View& weight, Packing packing, const LinearKernels& kernels) {
   const uint32_t n = weight.dims[0], k = weight.dims[1];
-  const bool forward = opcode == Opcode::kLinear;
+  const bool forward = packing == Packing::kForward;
   for (const Weight& w : weights_) {
     const bool same = w.kernels == &kernels && w.data == weight.base && w.n == n && w.k == k && w.forward == forward;
     if (same) return w.packed.data();

@@ -5,14 +5,14 @@
 
 #include "cpu/memory.h"
 #include "cpu/pool.h"
-#include "cpu/bound.h"
+#include "cpu/operation.h"
 
 namespace pairloom {
 
 class PackedWeights {
  public:
-  // Where the packed form of `weight` [n, k] will be for this opcode (linear or linearGradInput) and these kernels.
-  const float* add(const View& weight, Opcode opcode, const LinearKernels& kernels);
+  // Where the packed form of `weight` [n, k] will be, for products of this direction and these kernels.
+  const float* add(const View& weight, Packing packing, const LinearKernels& kernels);
   // Call once after the last add: large weights first, so that threads finish together.
   void finish();
   void pack(Pool& pool) const;

@@ -182,13 +182,6 @@ Program decode(std::span<const uint8_t> bytes) {
   return program;
 }
 
-const char* opcode_name(Opcode opcode) {
-  for (const OpcodeName& entry : kOpcodeNames) {
-    if (entry.opcode == opcode) return entry.name;
-  }
-  return "unknown";
-}
-
 std::vector<uint32_t> Program::buffers_in(Space space) const {
   std::vector<uint32_t> found;
   for (uint32_t i = 0; i < buffers.size(); ++i) {

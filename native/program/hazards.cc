@@ -3,16 +3,11 @@
 #include <algorithm>
 
 #include "program/error.h"
-#include "program/operation.h"
+#include "program/ranges.h"
+#include "program/rule.h"
 
 namespace pairloom {
 namespace {
-
-struct Range {
-  uint64_t begin, end;
-  bool overlaps(const Range& other) const { return begin < other.end && other.begin < end; }
-  bool operator==(const Range&) const = default;
-};
 
 // The columns (row spaces) or elements of a buffer that hold what this step wrote.
 class Written {
@@ -69,11 +64,11 @@ class HazardCheck {
       if (access[i].read) read(ins.operands[i]);
     }
     check_ids(ins);
-    check_order(ins);
+    check_order(ins, access);
     for (size_t i = 0; i < access.size(); ++i) {
       if (access[i].written) write(ins.operands[i]);
     }
-    if (ins.opcode == Opcode::kInput) {
+    if (loads(ins)) {
       limits_[ins.operands[0].buffer] = p_.inputs[size_t(ins.attributes[0])].limit;
     }
   }
@@ -81,7 +76,7 @@ class HazardCheck {
   void read(const Operand& operand) {
     const Space space = p_.buffer(operand).space;
     if (space == Space::kParameter || space == Space::kScalar) return;
-    if (written_[operand.buffer].covers(view(operand))) return;
+    if (written_[operand.buffer].covers(view_of(operand))) return;
     refuse("memory is read that this step has not written, or has used again since",
            "buffer " + std::to_string(operand.buffer));
   }
@@ -91,20 +86,20 @@ class HazardCheck {
     const Buffer& buffer = p_.buffer(operand);
     if (buffer.space == Space::kParameter) return;
     for (size_t i = 0; i < p_.buffers.size(); ++i) {
-      if (i != operand.buffer && p_.buffers[i].space == buffer.space && memory(p_.buffers[i]).overlaps(memory(buffer))) {
+      if (i != operand.buffer && p_.buffers[i].space == buffer.space && memory_of(p_, p_.buffers[i]).overlaps(memory_of(p_, buffer))) {
         written_[i].clear();
       }
     }
-    written_[operand.buffer].add(view(operand));
+    written_[operand.buffer].add(view_of(operand));
   }
 
   // An output may share memory with an input only where the kernel reads an element before it writes it.
   void check_aliases(const Instruction& ins, const std::vector<Access>& access) {
-    const bool in_place = find_operation(ins.opcode)->in_place;
+    const bool in_place = find_rule(ins.opcode)->writes_in_place();
     for (size_t w = 0; w < access.size(); ++w) {
       for (size_t i = 0; access[w].written && i < access.size(); ++i) {
         if (i == w || !touch(ins.operands[w], ins.operands[i])) continue;
-        if (in_place && i < 2 && same_elements(ins.operands[w], ins.operands[i])) continue;
+        if (in_place && i < 2 && same_elements(p_, ins.operands[w], ins.operands[i])) continue;
         refuse("an output shares memory with another operand",
                "operands " + std::to_string(w) + " and " + std::to_string(i));
       }
@@ -148,21 +143,22 @@ class HazardCheck {
   void check_ids(const Instruction& ins) {
     if (p_.buffer(ins.operands[0]).space != Space::kParameter) return;
     for (const Operand& operand : ins.operands) {
-      if (!is_ids(p_.buffer(operand).dtype) || ins.opcode == Opcode::kInput) continue;
+      if (!is_ids(p_.buffer(operand).dtype) || loads(ins)) continue;
       const uint32_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];
       if (limit <= rows) continue;
       refuse("ids may exceed the table", "ids below " + std::to_string(limit) + ", table of " + std::to_string(rows));
     }
   }
 
-  // Bad ids must be found before anything is updated, and packed weights must not be outdated by the step itself.
-  void check_order(const Instruction& ins) {
-    if (ins.opcode == Opcode::kInput && !updated_.empty()) {
-      refuse("an input is loaded after parameters were updated", "");
-    }
-    if (ins.opcode != Opcode::kLinear && ins.opcode != Opcode::kLinearGradInput) return;
-    for (const Operand& updated : updated_) {
-      if (touch(updated, ins.operands[1])) refuse("a weight is updated before its last use in the step", "");
+  // Bad ids must be found before anything is updated, and copies of weights must not be outdated by the step itself.
+  void check_order(const Instruction& ins, const std::vector<Access>& access) {
+    if (loads(ins) && !updated_.empty()) refuse("an input is loaded after parameters were updated", "");
+    for (size_t i = 0; i < access.size(); ++i) {
+      for (const Operand& updated : updated_) {
+        if (access[i].copied && touch(updated, ins.operands[i])) {
+          refuse("a weight is updated before its last use in the step", "");
+        }
+      }
     }
   }
 
@@ -175,27 +171,9 @@ class HazardCheck {
     }
   }
 
-  static Range view(const Operand& operand) { return {operand.offset, operand.offset + operand.size()}; }
-  Range memory(const Buffer& buffer) const { return {buffer.offset, buffer.offset + buffer_extent(p_, buffer)}; }
-  static bool same_rows(const Buffer& a, const Buffer& b) { return a.offset == b.offset && a.width == b.width; }
-  bool same_elements(const Operand& a, const Operand& b) const {
-    return same_memory(a, b) && view(a) == view(b);
-  }
-  bool same_memory(const Operand& a, const Operand& b) const {
-    return a.buffer == b.buffer ||
-           (p_.buffer(a).space >= Space::kFixed && p_.buffer(a).space == p_.buffer(b).space &&
-            same_rows(p_.buffer(a), p_.buffer(b)));
-  }
-  bool touch(const Operand& a, const Operand& b) const {
-    const Buffer &x = p_.buffer(a), &y = p_.buffer(b);
-    if (x.space != y.space) return false;
-    if (same_memory(a, b)) return view(a).overlaps(view(b));
-    if (x.space == Space::kParameter || x.space == Space::kScalar) return false;
-    if (is_row(x.space)) return memory(x).overlaps(memory(y));
-    const Range left{x.offset + view(a).begin, x.offset + view(a).end};
-    const Range right{y.offset + view(b).begin, y.offset + view(b).end};
-    return left.overlaps(right);
-  }
+  bool touch(const Operand& a, const Operand& b) const { return share_memory(p_, a, b); }
+
+  static bool loads(const Instruction& ins) { return find_rule(ins.opcode)->execution == Execution::kSource; }
 
   [[noreturn]] void refuse(std::string what, std::string got) const {
     throw Error({std::move(what), "program " + where_, std::move(got), "",

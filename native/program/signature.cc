@@ -1,5 +1,6 @@
 #include "program/signature.h"
 
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -9,87 +10,69 @@
 namespace pairloom {
 namespace {
 
-struct Word {
-  std::string kind, dims;
-  bool written = false, output = false, optional = false, repeated = false;
-};
+// The text before `:` and the rest; where there is none, the kind is the name.
+std::pair<std::string, std::string> split_name(const std::string& word) {
+  const size_t colon = word.find(':');
+  if (colon == std::string::npos) return {"", word};
+  return {word.substr(0, colon), word.substr(colon + 1)};
+}
 
-Word parse_word(std::string text, bool output) {
-  Word word;
-  word.output = output;
-  while (!text.empty() && (text.back() == '?' || text.back() == '.')) {
-    (text.back() == '?' ? word.optional : word.repeated) = true;
+std::vector<std::string> split_dims(const std::string& text) {
+  std::vector<std::string> dims;
+  std::istringstream in(text);
+  for (std::string dim; std::getline(in, dim, ',');) dims.push_back(dim);
+  return dims;
+}
+
+OperandRule parse_operand(const std::string& word, bool output) {
+  OperandRule rule;
+  auto [name, text] = split_name(word);
+  rule.output = output;
+  while (text.back() == '?' || text.back() == '.') {
+    (text.back() == '?' ? rule.optional : rule.repeated) = true;
     text.pop_back();
   }
   if (const size_t open = text.find('['); open != std::string::npos) {
-    for (char c : text.substr(open + 1, text.size() - open - 2)) {
-      if (c != ',') word.dims += c;
-    }
+    rule.dims = split_dims(text.substr(open + 1, text.size() - open - 2));
     text.resize(open);
   }
-  word.written = output;
+  rule.written = output;
   if (text.back() == '!') {
-    word.written = true;
+    rule.written = true;
     text.pop_back();
   }
-  word.kind = text;
-  return word;
-}
-
-struct Signature {
-  std::vector<Word> words, tail, last;  // the tail repeats in turn
-};
-
-Signature parse(const char* rule) {
-  Signature signature;
-  std::istringstream in(rule);
-  bool output = false, tail = false, closed = false;
-  for (std::string text; in >> text;) {
-    if (text == "->") {
-      output = true;
-      continue;
-    }
-    if (text.front() == '(') {
-      tail = true;
-      text.erase(0, 1);
-    }
-    auto& words = closed ? signature.last : tail ? signature.tail : signature.words;
-    if (const size_t close = text.find(')'); close != std::string::npos) {
-      text.resize(close);
-      closed = true;
-    }
-    words.push_back(parse_word(text, output));
-  }
-  return signature;
+  rule.kind = text;
+  rule.name = name.empty() ? text : name;
+  return rule;
 }
 
 // One word for each operand, or nothing if the operand count does not fit.
-std::vector<Word> spread(const Signature& signature, size_t all, bool has_optional) {
+std::vector<OperandRule> spread(const OperandRules& signature, size_t all, bool has_optional) {
   if (all < signature.last.size()) return {};
   const size_t operands = all - signature.last.size();
-  std::vector<Word> words;
+  std::vector<OperandRule> words;
   size_t single = 0, repeated = 0;
-  for (const Word& word : signature.words) {
+  for (const OperandRule& word : signature.words) {
     if (word.repeated) ++repeated;
     else if (!word.optional || has_optional) ++single;
   }
   if (operands < single + repeated) return {};
   const size_t rest = operands - single;
   if (repeated > 0 && rest % repeated != 0) return {};
-  for (const Word& word : signature.words) {
+  for (const OperandRule& word : signature.words) {
     if (word.optional && !has_optional) continue;
     words.insert(words.end(), word.repeated ? rest / repeated : 1, word);
   }
-  if (!signature.tail.empty() && rest == 0) return {};
-  while (!signature.tail.empty() && words.size() + signature.tail.size() <= operands) {
-    words.insert(words.end(), signature.tail.begin(), signature.tail.end());
+  if (!signature.pair.empty() && rest == 0) return {};
+  while (!signature.pair.empty() && words.size() + signature.pair.size() <= operands) {
+    words.insert(words.end(), signature.pair.begin(), signature.pair.end());
   }
   if (words.size() != operands) return {};
   words.insert(words.end(), signature.last.begin(), signature.last.end());
   return words;
 }
 
-bool kind_fits(const Word& word, const Buffer& buffer) {
+bool kind_fits(const OperandRule& word, const Buffer& buffer) {
   const bool row = is_row(buffer.space), f32 = buffer.dtype == DType::kFloat;
   const bool still = f32 && (buffer.space == Space::kFixed ||
                              (!word.output && (buffer.space == Space::kParameter || buffer.space == Space::kScalar)));
@@ -101,18 +84,18 @@ bool kind_fits(const Word& word, const Buffer& buffer) {
   if (word.kind == "param") return f32 && buffer.space == Space::kParameter;
   if (word.kind == "table") return (f32 || is_half(buffer.dtype)) && buffer.space == Space::kParameter;
   if (word.kind == "partial") return f32 && buffer.space == Space::kPartial;
-  if (word.kind == "fixed" || word.kind == "number") return still;
+  if (word.kind == "fixed" || word.kind == "weight" || word.kind == "number") return still;
   if (word.kind == "any") return (row && f32) || still;
   return word.kind == "loaded" && row;
 }
 
 class DimMatcher {
  public:
-  bool fits(const Word& word, const Operand& operand) {
+  bool fits(const OperandRule& word, const Operand& operand) {
     if (word.kind == "number") return operand.size() == 1;
-    if (word.dims.empty() || word.dims == "*") return true;
-    if (word.dims[0] == '~') {
-      return bind('~', operand.size()) && bind(word.dims[1], operand.dims[operand.ndims - 1]);
+    if (word.dims.empty() || word.dims[0] == "*") return true;
+    if (word.dims[0][0] == '~') {
+      return bind("~", operand.size()) && bind(word.dims[0].substr(1), operand.dims[operand.ndims - 1]);
     }
     if (word.dims.size() == 1) return bind(word.dims[0], operand.size());
     if (word.dims.size() != operand.ndims) return false;
@@ -123,11 +106,11 @@ class DimMatcher {
   }
 
  private:
-  bool bind(char letter, uint64_t size) {
-    if (letter >= '0' && letter <= '9') return size == uint64_t(letter - '0');
-    return bound_.emplace(letter, size).first->second == size;
+  bool bind(const std::string& dim, uint64_t size) {
+    if (std::isdigit(dim[0])) return size == std::stoull(dim);
+    return bound_.emplace(dim, size).first->second == size;
   }
-  std::map<char, uint64_t> bound_;
+  std::map<std::string, uint64_t> bound_;
 };
 
 std::string describe(const Program& program, const Operand& operand) {
@@ -147,6 +130,7 @@ bool is_presence(const std::string& word) { return word == "hasBias" || word == 
 bool attribute_fits(const std::string& word, double value, const Program& program) {
   if (word == "fn") return is_integer(value, 9);
   if (word == "flag" || is_presence(word) || word == "pooling") return is_integer(value, 2);
+  if (word == "idPooling") return value == 0;
   if (word == "kind") return is_integer(value, 3);
   if (word == "input") return is_integer(value, double(program.inputs.size()));
   if (word == "stream") return is_integer(value, 4294967296.0);
@@ -156,55 +140,95 @@ bool attribute_fits(const std::string& word, double value, const Program& progra
   return word == "value";
 }
 
-bool has_optional_operand(const Instruction& instruction, const char* rule) {
-  std::istringstream in(rule);
-  size_t index = 0;
-  for (std::string word; in >> word; ++index) {
-    if (is_presence(word)) return instruction.attributes[index] == 1;
+bool has_optional_operand(const Instruction& instruction, const std::vector<AttributeRule>& rules) {
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (is_presence(rules[i].type)) return instruction.attributes[i] == 1;
   }
   return false;
 }
 
+// In place of `poolings`: one for each column of samples.
+void add_poolings(std::vector<AttributeRule>& rules, const Program& program, const Instruction& instruction) {
+  if (rules.empty() || rules.back().type != "poolings") return;
+  rules.pop_back();
+  for (const Operand& operand : instruction.operands) {
+    const DType dtype = program.buffer(operand).dtype;
+    if (is_ids(dtype)) rules.push_back({"pooling", dtype == DType::kBag ? "pooling" : "idPooling"});
+  }
+}
+
 }  // namespace
 
-std::vector<Access> match_operands(const Program& program, const Instruction& instruction, const char* rule,
-                                   const char* attribute_rule, const std::string& where) {
-  const bool has_optional = has_optional_operand(instruction, attribute_rule);
-  const std::vector<Word> words = spread(parse(rule), instruction.operands.size(), has_optional);
+OperandRules parse_operands(const char* rule) {
+  OperandRules rules;
+  std::istringstream in(rule);
+  bool output = false, pair = false, closed = false;
+  for (std::string text; in >> text;) {
+    if (text == "->") {
+      output = true;
+      continue;
+    }
+    if (text.front() == '(') {
+      pair = true;
+      text.erase(0, 1);
+    }
+    auto& words = closed ? rules.last : pair ? rules.pair : rules.words;
+    if (const size_t close = text.find(')'); close != std::string::npos) {
+      text.resize(close);
+      closed = true;
+    }
+    words.push_back(parse_operand(text, output));
+  }
+  return rules;
+}
+
+std::vector<AttributeRule> parse_attributes(const char* rule) {
+  std::vector<AttributeRule> rules;
+  std::istringstream in(rule);
+  for (std::string text; in >> text;) {
+    const auto [name, type] = split_name(text);
+    rules.push_back({name.empty() ? type : name, type});
+  }
+  return rules;
+}
+
+std::vector<Access> match_operands(const Program& program, const Instruction& instruction, const Rule& rule,
+                                   const std::string& where) {
+  const bool has_optional = has_optional_operand(instruction, parse_attributes(rule.attributes));
+  const std::vector<OperandRule> words =
+      spread(parse_operands(rule.operands), instruction.operands.size(), has_optional);
   if (words.empty()) {
     throw Error({"an instruction has a wrong number of operands", where,
-                 std::to_string(instruction.operands.size()) + " operands", rule, ""});
+                 std::to_string(instruction.operands.size()) + " operands", rule.operands, ""});
   }
   DimMatcher dims;
   std::vector<Access> accesses;
   for (size_t i = 0; i < words.size(); ++i) {
     const Operand& operand = instruction.operands[i];
     if (!kind_fits(words[i], program.buffer(operand)) || !dims.fits(words[i], operand)) {
-      throw Error({"an operand breaks the operation's rule", where + " operand " + std::to_string(i),
-                   describe(program, operand), rule, ""});
+      throw Error({"an operand breaks the operation's rule",
+                   where + " operand " + std::to_string(i) + " (" + words[i].name + ")", describe(program, operand),
+                   rule.operands, ""});
     }
-    accesses.push_back({!words[i].output, words[i].written});
+    accesses.push_back({!words[i].output, words[i].written, words[i].kind == "weight"});
   }
   return accesses;
 }
 
-void match_attributes(const Program& program, const Instruction& instruction, const char* rule,
+void match_attributes(const Program& program, const Instruction& instruction, const Rule& rule,
                       const std::string& where) {
-  std::istringstream in(rule);
-  std::vector<std::string> words;
-  for (std::string word; in >> word;) words.push_back(word);
+  std::vector<AttributeRule> rules = parse_attributes(rule.attributes);
+  add_poolings(rules, program, instruction);
   const auto& values = instruction.attributes;
-  if (!words.empty() && words.back() == "poolings") {
-    words.pop_back();
-    while (words.size() < values.size()) words.push_back("pooling");
+  if (rules.size() != values.size()) {
+    throw Error({"an instruction has a wrong number of attributes", where, std::to_string(values.size()),
+                 rule.attributes, ""});
   }
-  if (words.size() != values.size()) {
-    throw Error({"an instruction has a wrong number of attributes", where, std::to_string(values.size()), rule, ""});
-  }
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (attribute_fits(words[i], values[i], program)) continue;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (attribute_fits(rules[i].type, values[i], program)) continue;
     throw Error({"an attribute has a value that the operation does not allow",
-                 where + " attribute " + std::to_string(i), std::to_string(values[i]), words[i], ""});
+                 where + " attribute " + std::to_string(i) + " (" + rules[i].name + ")", std::to_string(values[i]),
+                 rules[i].type, ""});
   }
 }
 

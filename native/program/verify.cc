@@ -1,9 +1,11 @@
 // The verification of docs/design/program-format.md, from the header to the instructions; hazards.cc has the checks
 // that follow memory through a step.
-#include "program/hazards.h"
-#include "program/operation.h"
-#include "program/signature.h"
+#include "program/checks.h"
 #include "program/error.h"
+#include "program/hazards.h"
+#include "program/ranges.h"
+#include "program/rule.h"
+#include "program/signature.h"
 
 namespace pairloom {
 namespace {
@@ -121,19 +123,20 @@ void verify_stages(const Program& p) {
 }
 
 // Writes of a tile stage stay in its rows and groups; writes of a fixed stage are fixed, or of the whole batch.
-void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where, Split split) {
+void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where,
+                  const Rule& rule) {
   const Space space = p.buffer(o).space;
-  if (split == Split::kBatch && space == Space::kBatch) return;
+  if (rule.execution == Execution::kBatch && space == Space::kBatch) return;
   const bool tile_write = is_row(space) || space == Space::kPartial;
   if (tile_write == (kind == StageKind::kTile)) return;
   refuse(where, "an output is in a space that this kind of stage does not write",
          "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0 or 2");
 }
 
-void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, Split split) {
+void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where,
+                  const Rule& rule) {
   const Space space = p.buffer(o).space;
-  const bool whole_batch = split == Split::kTable || split == Split::kTableParts || split == Split::kBatch;
-  if (kind == StageKind::kFixed && is_row(space) && !whole_batch) {
+  if (kind == StageKind::kFixed && is_row(space) && !rule.reads_whole_batch()) {
     refuse(where, "a row operand in a fixed stage", "space " + std::to_string(uint32_t(space)), "a fixed operand");
   }
 }
@@ -141,13 +144,13 @@ void verify_reads(const Program& p, const Operand& o, StageKind kind, const std:
 std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind kind) {
   const Instruction& instruction = p.instructions[index];
   std::string where = place("instructions", index);
-  const Operation* operation = find_operation(instruction.opcode);
-  if (operation == nullptr) {
+  const Rule* rule = find_rule(instruction.opcode);
+  if (rule == nullptr) {
     refuse(where, "unknown opcode", std::to_string(uint32_t(instruction.opcode)), "an opcode of this version");
   }
-  where += std::string(" (") + opcode_name(instruction.opcode) + ")";
-  const bool placed = operation->placement == Placement::kEither ||
-                      (operation->placement == Placement::kTile) == (kind == StageKind::kTile);
+  where += std::string(" (") + rule->name + ")";
+  const bool placed = rule->placement == Placement::kEither ||
+                      (rule->placement == Placement::kTile) == (kind == StageKind::kTile);
   if (!placed) {
     refuse(where, "an instruction stands in the wrong kind of stage", kind == StageKind::kTile ? "tile" : "fixed",
            kind == StageKind::kTile ? "fixed" : "tile");
@@ -155,18 +158,15 @@ std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind
   for (size_t i = 0; i < instruction.operands.size(); ++i) {
     verify_operand(p, instruction.operands[i], where + " operand " + std::to_string(i));
   }
-  match_attributes(p, instruction, operation->attributes, "program " + where);
-  const auto accesses =
-      match_operands(p, instruction, operation->operands, operation->attributes, "program " + where);
+  match_attributes(p, instruction, *rule, "program " + where);
+  const auto accesses = match_operands(p, instruction, *rule, "program " + where);
   for (size_t i = 0; i < accesses.size(); ++i) {
     const Operand& operand = instruction.operands[i];
-    if (accesses[i].written) verify_write(p, operand, kind, where, operation->split);
-    if (accesses[i].read) verify_reads(p, operand, kind, where, operation->split);
+    if (accesses[i].written) verify_write(p, operand, kind, where, *rule);
+    if (accesses[i].read) verify_reads(p, operand, kind, where, *rule);
   }
-  if (operation->check != nullptr) {
-    if (const char* expected = operation->check(p, instruction)) {
-      refuse(where, "the operands do not fit one another", "", expected);
-    }
+  if (const char* expected = check_operands(p, instruction)) {
+    refuse(where, "the operands do not fit one another", "", expected);
   }
   return accesses;
 }

@@ -1,54 +1,52 @@
 #include "runtime/table_layout.h"
 
+#include <algorithm>
+
+#include "program/signature.h"
+
 namespace pairloom {
 namespace {
 
-// State tensors after the learning rate, and attributes before those that all updates have.
-struct TableShape {
-  size_t states, settings;
-};
-TableShape table_shape(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kTableSgd: return {0, 0};
-    case Opcode::kTableAdam: return {2, 3};
-    case Opcode::kTableRmsprop: return {1, 2};
-    case Opcode::kTableAdadelta: return {2, 2};
-    case Opcode::kTableLamb: return {2, 4};
-    case Opcode::kTablePartialRowWiseAdam: return {2, 3};
-    case Opcode::kTablePartialRowWiseLamb: return {2, 4};
-    case Opcode::kTableLarsSgd: return {1, 3};
-    default: return {1, 1};  // the two Adagrads
+// The attributes of an instruction by name.
+class Attributes {
+ public:
+  explicit Attributes(const Instruction& instruction)
+      : rules_(parse_attributes(find_rule(instruction.opcode)->attributes)), values_(instruction.attributes) {}
+
+  size_t index(const std::string& name) const {
+    const auto named = [&](const AttributeRule& rule) { return rule.name == name; };
+    return size_t(std::find_if(rules_.begin(), rules_.end(), named) - rules_.begin());
   }
-}
+  // 0 where the operation has no such attribute.
+  double value(const std::string& name) const {
+    const size_t at = index(name);
+    return at < rules_.size() ? values_[at] : 0;
+  }
+
+ private:
+  const std::vector<AttributeRule> rules_;
+  const std::vector<double>& values_;
+};
 
 }  // namespace
 
 TableLayout table_layout(const Instruction& instruction) {
-  const auto& attributes = instruction.attributes;
-  if (instruction.opcode == Opcode::kTableSumSquares) {
-    return {.states = 0,
-            .pairs = (instruction.operands.size() - 2) / 2,
-            .first_pair = 1,
-            .first_pooling = 1,
-            .stream = 0,
-            .l2 = 0,
-            .every_row = false,
-            .limit = float(attributes[0]),
-            .factor = 0};
-  }
-  const TableShape shape = table_shape(instruction.opcode);
-  const size_t first_pooling = shape.settings + 5;
-  const bool scaled = attributes[first_pooling - 1] == 1;
-  const size_t first_pair = 2 + shape.states + scaled;
-  return {.states = shape.states,
-          .pairs = (instruction.operands.size() - first_pair) / 2,
-          .first_pair = first_pair,
-          .first_pooling = first_pooling,
-          .stream = uint32_t(attributes[first_pooling - 5]),
-          .l2 = float(attributes[first_pooling - 4]),
-          .every_row = attributes[first_pooling - 3] == 1,
-          .limit = float(attributes[first_pooling - 2]),
-          .factor = scaled ? first_pair - 1 : 0};
+  const Attributes attributes(instruction);
+  const OperandRules rules = parse_operands(find_rule(instruction.opcode)->operands);
+  const auto is_state = [](const OperandRule& word) { return word.kind == "param"; };
+  const auto& words = rules.words;
+  const size_t always = size_t(std::count_if(words.begin(), words.end(), [](const auto& w) { return !w.optional; }));
+  const bool scaled = attributes.value("hasFactor") == 1;
+  return {.states = size_t(std::count_if(words.begin(), words.end(), is_state)),
+          .pairs = (instruction.operands.size() - always - scaled - rules.last.size()) / 2,
+          .first_state = size_t(std::find_if(words.begin(), words.end(), is_state) - words.begin()),
+          .first_pair = always + scaled,
+          .first_pooling = attributes.index("poolings"),
+          .stream = uint32_t(attributes.value("stream")),
+          .l2 = float(attributes.value("l2")),
+          .every_row = attributes.value("everyRow") == 1,
+          .limit = float(attributes.value("limit")),
+          .factor = scaled ? always : 0};
 }
 
 }  // namespace pairloom

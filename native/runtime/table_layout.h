@@ -1,21 +1,20 @@
-// Where an update of a table has its operands and attributes.
+// Where an update of a table, or a measure of its gradient, has its operands and attributes: read from its rule.
 #pragma once
 
 #include "program/program.h"
 
 namespace pairloom {
 
-// The attributes stream, l2, everyRow, limit, hasFactor and the poolings end those of every update of a table; state
-// follows the learning rate, and its factor (where there is one) and its pairs end its operands. tableSumSquares has of
-// these but limit, pairs and poolings.
 struct TableLayout {
-  size_t states, pairs, first_pair, first_pooling;
-  uint32_t stream;  // of the draws that round 16-bit tables
-  float l2;
-  bool every_row;
-  float limit;    // 0: none
-  size_t factor;  // its operand; 0: none
+  size_t states, pairs, first_state, first_pair, first_pooling;
+  uint32_t stream = 0;  // of the draws that round 16-bit tables
+  float l2 = 0;
+  bool every_row = false;
+  float limit = 0;    // 0: none
+  size_t factor = 0;  // its operand; 0: none
 };
+
+// The instruction is verified, and its operation's execution is kTable.
 TableLayout table_layout(const Instruction& instruction);
 
 }  // namespace pairloom

@@ -8,6 +8,7 @@
 #include "program/error.h"
 #include "tests/test.h"
 #include "tests/training_program.h"
+#include "tests/run_data.h"
 
 namespace pairloom {
 namespace {

@@ -26,8 +26,8 @@ TEST(kernels_transpose_matches_plain) {
     const uint32_t rows = 1 + random.below(5), m = 1 + random.below(40), n = 1 + random.below(40);
     const Matrix x = Matrix::random(random, rows, m * n);
     Matrix got(rows, m * n, 3), expected(rows, m * n, 0);
-    k.transpose(x, got, rows, m, n);
-    plain.transpose(x, expected, rows, m, n);
+    k.transpose_rows(x, got, rows, m, n);
+    plain.transpose_rows(x, expected, rows, m, n);
     check_near(got, expected, 0, where);
   });
 }

@@ -288,7 +288,7 @@ void batch_matmul(ConstRows a, ConstRows b, Rows c, uint32_t rows, uint32_t m, u
   });
 }
 
-void transpose(ConstRows x, Rows y, uint32_t rows, uint32_t m, uint32_t n) {
+void transpose_rows(ConstRows x, Rows y, uint32_t rows, uint32_t m, uint32_t n) {
   each(rows, m * n, [&](uint32_t r, uint32_t at) { y.row(r)[at % n * m + at / n] = x.row(r)[at]; });
 }
 
@@ -573,45 +573,9 @@ const KernelTable plain = {
     .isa = "plain",
     .linear_f32 = Linear<exact>::kernels(),
     .linear_bf16 = Linear<to_bf16>::kernels(),
-    .sum_rows = sum_rows,
-    .activation = activation,
-    .activation_grad = activation_grad,
-    .copy = copy,
-    .add = add,
-    .multiply = multiply,
-    .scale = scale,
-    .sum_columns = sum_columns,
-    .broadcast_columns = broadcast_columns,
-    .dropout = dropout,
-    .dot_interaction = dot_interaction,
-    .dot_interaction_grad = dot_interaction_grad,
-    .factorization_machine = factorization_machine,
-    .factorization_machine_grad = factorization_machine_grad,
-    .batch_matmul = batch_matmul,
-    .transpose = transpose,
-    .softmax = softmax,
-    .softmax_grad = softmax_grad,
-    .compressed_interaction_scratch = compressed_interaction_scratch,
-    .compressed_interaction = compressed_interaction,
-    .compressed_interaction_grad_input = compressed_interaction_grad_input,
-    .compressed_interaction_grad_weight = compressed_interaction_grad_weight,
-    .batch_moments = batch_moments,
-    .batch_normalize = batch_normalize,
-    .batch_norm_grad_sums = batch_norm_grad_sums,
-    .batch_norm_grad_input = batch_norm_grad_input,
-    .layer_norm = layer_norm,
-    .layer_norm_grad_input = layer_norm_grad_input,
-    .layer_norm_grad_params = layer_norm_grad_params,
-    .sigmoid_cross_entropy = sigmoid_cross_entropy,
-    .sigmoid_cross_entropy_grad = sigmoid_cross_entropy_grad,
-    .focal_cross_entropy = focal_cross_entropy,
-    .focal_cross_entropy_grad = focal_cross_entropy_grad,
-    .softmax_cross_entropy = softmax_cross_entropy,
-    .softmax_cross_entropy_grad = softmax_cross_entropy_grad,
-    .embedding = embedding,
-    .embedding_bag = embedding_bag,
-    .widen = widen,
-    .round_stochastically = round_stochastically,
+#define KERNEL(result, name, parameters) .name = name,
+#include "cpu/kernels/kernels.def"
+#undef KERNEL
     .sgd = sgd,
     .adagrad = adagrad,
     .row_wise_adagrad = row_wise_adagrad,
@@ -622,11 +586,6 @@ const KernelTable plain = {
     .partial_row_wise_adam = partial_row_wise_adam,
     .partial_row_wise_lamb = partial_row_wise_lamb,
     .lars_sgd = lars_sgd,
-    .moving_average = moving_average,
-    .sum_squares = sum_squares,
-    .clip_value = clip_value,
-    .scale_by = scale_by,
-    .accumulate = accumulate,
 };
 
 }  // namespace pairloom::test

@@ -6,6 +6,7 @@
 #include "tests/kernels_plain.h"
 #include "tests/test.h"
 #include "tests/training_program.h"
+#include "tests/run_data.h"
 
 namespace pairloom {
 namespace {

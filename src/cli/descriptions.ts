@@ -3,7 +3,7 @@ import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../features/schema/features.js";
 import type { Graph } from "../graph/graph.js";
-import { input, type ParameterAttrs } from "../ops/sources.js";
+import type { ParameterAttrs } from "../ops/sources.js";
 import { compileProgram, plan } from "../passes/compile.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";
@@ -29,7 +29,7 @@ export function trainingGraphOf({ config, features }: Description): Graph {
 }
 
 export function featureTable({ config, graph, features }: Description): string {
-  const used = new Set(graph.nodes.filter(({ op }) => op === input).map(({ attrs }) => attrs.name));
+  const used = new Set(graph.nodes.filter(({ op }) => op.binds === "input").map(({ attrs }) => attrs.name));
   const rows = config.features.map((feature, i) => [
     used.has(feature.name) ? feature.name : `${feature.name} (unused)`,
     feature.kind,

@@ -64,9 +64,11 @@ export function consumers(graph: Graph): Map<Tensor, Node[]> {
   return map;
 }
 
-/** The tensors that a node updates in place. */
-export function mutated(node: Node): readonly Tensor[] {
-  return node.op.mutates?.(node) ?? [];
+/** The tensors that a node updates in place: those whose operand has the mark `!`. */
+export function mutated({ op, inputs }: Node): readonly Tensor[] {
+  if (!op.operands?.includes("!")) return [];
+  const words = op.operands.split(" ");
+  return inputs.filter((_, i) => words[i]?.includes("!"));
 }
 
 /** How this equation meets the batch: a row-wise operation on fixed tensors alone (a sum of two weights) is `fixed`. */

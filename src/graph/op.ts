@@ -14,9 +14,11 @@ export type NoAttrs = Record<string, never>;
  * - `source`: made by the caller (input, parameter, scalar);
  * - `rowwise`: output row b depends on input row b and on fixed inputs only;
  * - `reduces`: sums (or otherwise folds) the rows into a fixed output;
- * - `fixed`: works on fixed tensors, or, as a table update does, on the whole batch at once; it may give rows.
+ * - `fixed`: works on fixed tensors, such as weights and their gradients;
+ * - `table`: updates or measures a table by the ids and gradients of the whole batch;
+ * - `batch`: reads the rows of the whole batch at once, and gives rows or a fixed output.
  */
-export type Execution = "source" | "rowwise" | "reduces" | "fixed";
+export type Execution = "source" | "rowwise" | "reduces" | "fixed" | "table" | "batch";
 
 /** How the partial results of a `reduces` operation are folded (see docs/design/program-format.md). */
 export type Combine = "sum" | "mean" | "moments";
@@ -121,16 +123,38 @@ export interface Cost {
   readonly elements: readonly number[];
 }
 
-export interface Op<A = Attrs> {
+/** The rules of an instruction. The native core, its verifier and the format's documentation are generated from them. */
+export interface InstructionRules {
   readonly kind: string;
   /** Stable number in the program format. */
   readonly opcode: number;
   readonly execution: Execution;
+  /**
+   * Whether an element of the output depends on the operands' elements at the same place and on single numbers only: a
+   * row operation may then write over its first or second operand, and a fixed one may be cut anywhere.
+   */
+  readonly elementwise?: boolean;
+  /**
+   * Operands, inputs then outputs, in the language of native/program/signature.h. Absent for an operation that is no
+   * instruction: a view, or memory that the caller binds.
+   */
+  readonly operands?: string;
+  /** Attributes in the order in which `encode` gives them, in the same language. */
+  readonly attributes?: string;
+  /** What the instruction computes, in Markdown, with the names of `operands` and `attributes`. */
+  readonly meaning?: string;
+}
+
+export interface Op<A = Attrs> extends InstructionRules {
   readonly combine?: Combine;
+  /** What the caller binds: a column of the data, or memory of a parameter or scalar, by the attribute `name`. */
+  readonly binds?: "input" | "parameter" | "scalar";
+  /** Whether the output is the inputs one after the other, so that their producers can write into it. */
+  readonly joins?: boolean;
+  /** The output is a view of the first input, from this element (of each row) on: no data moves, no instruction runs. */
+  viewOffset?(node: Node<A>): number;
   /** Whether the operation is a matrix product that takes the attribute `precision`. */
   readonly hasPrecision?: boolean;
-  /** Inputs that the operation updates in place (optimizers, running statistics). */
-  mutates?(node: Node<A>): readonly Tensor[];
   /** The types of the outputs; throws GraphError where the inputs do not fit. */
   infer(inputs: readonly TensorType[], attrs: A): readonly TensorType[];
   /** Emits the gradient as more graph. Absent: the operation passes no gradient on. */
@@ -139,7 +163,7 @@ export interface Op<A = Attrs> {
   cost(request: CostRequest): Cost;
   /** The meaning of the operation, in plain loops over float32 or float64. */
   reference(call: KernelCall<A>): void;
-  /** The attributes of the program instruction, in the order of the format's table. */
+  /** The attributes of the program instruction, in the order of `attributes`. */
   encode?(node: Node<A>): number[];
 }
 

@@ -27,7 +27,7 @@ export function verifyGraph(graph: Graph, after: string): Graph {
         fail(`%${output.id} has the wrong type`, formatType(output), formatType(types[i]));
       }
       defined.add(output);
-      if (node.op.kind === "parameter") parameters.add(output);
+      if (node.op.binds === "parameter") parameters.add(output);
     });
     for (const target of mutated(node)) {
       if (!parameters.has(target)) fail(`%${target.id} is updated in place but is no parameter`);

@@ -66,6 +66,10 @@ export const activation = defineOp<{ fn: ActivationFn }>({
   kind: "activation",
   opcode: 16,
   execution: "rowwise",
+  elementwise: true,
+  operands: "x:row[n] -> out:row[n]",
+  attributes: "fn",
+  meaning: "`fn(x)`",
   cost: elementwise(1),
   infer([x]) {
     require(x.dtype === "f32" && x.shape[0] === "B", "activation", "x f32[B, …]", [x]);
@@ -89,6 +93,10 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
   kind: "activationGrad",
   opcode: 17,
   execution: "rowwise",
+  elementwise: true,
+  operands: "dy:row[n] s:row[n] -> out:row[n]",
+  attributes: "fn",
+  meaning: "`dy * fn'`; s is fn's output for 1 to 4 and 8, its input for 5, 6, 7",
   cost: elementwise(2),
   infer([dy, s]) {
     require(sameType(dy, s), "activationGrad", "dy and s of one type", [dy, s]);

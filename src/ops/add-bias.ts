@@ -8,6 +8,9 @@ export const addBias = defineOp<NoAttrs>({
   kind: "addBias",
   opcode: 44,
   execution: "rowwise",
+  elementwise: true,
+  operands: "x:row[n] b:fixed[n] -> out:row[n]",
+  meaning: "`x + b`",
   cost: elementwise(1),
   infer([x, b]) {
     require(isRows(x, 2) && isFixed(b, x.shape[1] as number), "addBias", "x [B, N], b [N]", [x, b]);

@@ -8,6 +8,9 @@ export const add = defineOp<NoAttrs>({
   kind: "add",
   opcode: 21,
   execution: "rowwise",
+  elementwise: true,
+  operands: "x:any[n] y:any[n]... -> out:any[n]",
+  meaning: "sum from left to right; all operands are rows of equal dims, or all fixed",
   cost: ({ shapes }) => once((shapes.length - 2) * sizeOf(shapes[0]), shapes),
   infer(inputs) {
     const ok = inputs.length >= 2 && inputs.every((t) => t.dtype === "f32" && sameType(t, inputs[0]));
@@ -29,6 +32,9 @@ export const multiply: Op<NoAttrs> = defineOp({
   kind: "multiply",
   opcode: 22,
   execution: "rowwise",
+  elementwise: true,
+  operands: "a:any[n] b:any[n] -> out:any[n]",
+  meaning: "`a * b`",
   cost: elementwise(1),
   infer([a, b]) {
     require(a.dtype === "f32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
@@ -52,6 +58,10 @@ export const scale: Op<{ factor: number }> = defineOp({
   kind: "scale",
   opcode: 23,
   execution: "rowwise",
+  elementwise: true,
+  operands: "x:any[n] -> out:any[n]",
+  attributes: "factor:real",
+  meaning: "`factor * x`",
   cost: elementwise(1),
   infer([x]) {
     require(x.dtype === "f32", "scale", "an f32 tensor", [x]);
@@ -71,6 +81,8 @@ export const sumColumns: Op<NoAttrs> = defineOp({
   kind: "sumColumns",
   opcode: 24,
   execution: "rowwise",
+  operands: "x:row[n] -> out:row[1]",
+  meaning: "sum of each row; the kernel fixes the order",
   cost: folding(1),
   infer([x]) {
     require(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
@@ -92,6 +104,8 @@ export const broadcastColumns: Op<{ columns: number }> = defineOp({
   kind: "broadcastColumns",
   opcode: 25,
   execution: "rowwise",
+  operands: "x:row[1] -> out:row[n]",
+  meaning: "each row's value repeated n times",
   cost: elementwise(0),
   infer([x], { columns }) {
     require(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);

@@ -18,6 +18,10 @@ export const batchMatmul: Op<MatmulAttrs> = defineOp({
   kind: "batchMatmul",
   opcode: 80,
   execution: "rowwise",
+  operands: "a:any[*] b:any[*] -> out:row[*]",
+  attributes: "transposeA:flag transposeB:flag",
+  meaning:
+    "`op(a) op(b)` in every row, [m,k] times [k,n]; a flag transposes its operand: [k,m], [n,k]. One of a and b may be fixed",
   cost: ({ shapes }) => {
     const [a, , c] = shapes;
     const depth = sizeOf(a.slice(-2)) / c[1];

@@ -14,6 +14,8 @@ export const batchMoments = defineOp<NoAttrs>({
   kind: "batchMoments",
   opcode: 30,
   execution: "reduces",
+  operands: "x:row[n] -> mean:partial[n] M2:partial[n]",
+  meaning: "per group: mean and sum of squared deviations (Welford/Chan)",
   combine: "moments",
   cost: folding(4),
   infer([x]) {
@@ -46,6 +48,9 @@ export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
   kind: "batchNormalize",
   opcode: 31,
   execution: "rowwise",
+  operands: "x:row[n] mean:fixed[n] var:fixed[n] gamma:fixed[n] beta:fixed[n] -> out:row[n]",
+  attributes: "eps:real",
+  meaning: "`(x-mean)/sqrt(var+eps)*gamma+beta`",
   cost: elementwise(4),
   infer([x, ...statistics]) {
     const n = x.shape[1] as number;
@@ -83,6 +88,9 @@ export const batchNormGradSums = defineOp<{ eps: number }>({
   kind: "batchNormGradSums",
   opcode: 32,
   execution: "reduces",
+  operands: "dy:row[n] x:row[n] mean:fixed[n] var:fixed[n] -> sumDy:partial[n] sumDyXhat:partial[n]",
+  attributes: "eps:real",
+  meaning: "sums over the rows of dy and of `dy * xhat`, `xhat = (x-mean)/sqrt(var+eps)`",
   combine: "sum",
   cost: folding(5),
   infer([dy, x, mean, variance]) {
@@ -111,6 +119,10 @@ export const batchNormGradInput = defineOp<{ eps: number }>({
   kind: "batchNormGradInput",
   opcode: 33,
   execution: "rowwise",
+  operands:
+    "dy:row[n] x:row[n] mean:fixed[n] var:fixed[n] gamma:fixed[n] sumDy:fixed[n] sumDyXhat:fixed[n] -> out:row[n]",
+  attributes: "eps:real",
+  meaning: "`gamma/sigma * (dy - sumDy/rows - xhat*sumDyXhat/rows)`",
   cost: elementwise(6),
   infer([dy, x, ...statistics]) {
     const n = x.shape[1] as number;
@@ -150,8 +162,10 @@ export const updateRunning = defineOp<{ momentum: number }>({
   kind: "updateRunning",
   opcode: 34,
   execution: "fixed",
+  operands: "runningMean:param![n] runningVar:param![n] mean:fixed[n] var:fixed[n]",
+  attributes: "momentum:real",
+  meaning: "`r = (1-momentum) r + momentum x`, variance unbiased by rows/(rows-1) (rows > 1)",
   cost: updating(7, [0, 1]),
-  mutates: ({ inputs: [mean, variance] }) => [mean, variance],
   infer(inputs) {
     const n = inputs[0].shape[0] as number;
     require(inputs.length === 4 &&

@@ -16,6 +16,8 @@ export const sumSquares = defineOp<NoAttrs>({
   kind: "sumSquares",
   opcode: 104,
   execution: "fixed",
+  operands: "x:fixed[*] -> out:fixed[1]",
+  meaning: "sum of the squares of all elements",
   cost: folding(2),
   infer(inputs) {
     require(inputs.length === 1 && isFixedFloat(inputs[0]), "sumSquares", "a fixed tensor", inputs);
@@ -36,6 +38,9 @@ export const clipFactor = defineOp<{ norm: number }>({
   kind: "clipFactor",
   opcode: 105,
   execution: "fixed",
+  operands: "sums:fixed[*]... -> out:number",
+  attributes: "norm:real",
+  meaning: "`min(1, norm / (sqrt(sum) + 1e-6))`, all elements added left to right",
   cost: ({ shapes }) => once(shapes.slice(0, -1).reduce((sum, shape) => sum + sizeOf(shape), 0) + 3, shapes),
   infer(inputs) {
     require(inputs.length > 0 && inputs.every(isFixedFloat), "clipFactor", "fixed tensors of sums", inputs);
@@ -54,6 +59,9 @@ export const scaleByNumber = defineOp<NoAttrs>({
   kind: "scaleByNumber",
   opcode: 106,
   execution: "fixed",
+  elementwise: true,
+  operands: "x:fixed[n] factor:number -> out:fixed[n]",
+  meaning: "`factor * x`",
   cost: elementwise(1),
   infer(inputs) {
     const ok = inputs.length === 2 && isFixedFloat(inputs[0]) && isFixed(inputs[1], 1);
@@ -71,6 +79,10 @@ export const clipValue = defineOp<{ limit: number }>({
   kind: "clipValue",
   opcode: 107,
   execution: "fixed",
+  elementwise: true,
+  operands: "x:fixed[n] -> out:fixed[n]",
+  attributes: "limit:real",
+  meaning: "`min(limit, max(-limit, x))`; NaN stays",
   cost: elementwise(2),
   infer(inputs) {
     require(inputs.length === 1 && isFixedFloat(inputs[0]), "clipValue", "a fixed tensor", inputs);

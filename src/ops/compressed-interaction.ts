@@ -28,6 +28,10 @@ export const compressedInteraction: Op<Attrs> = defineOp({
   kind: "compressedInteraction",
   opcode: 70,
   execution: "rowwise",
+  operands: "x:row[H,D] x0:row[F,D] W:fixed[N,K] b:fixed[N]? -> out:row[N,D]",
+  attributes: "upper:flag hasBias",
+  meaning:
+    "`out_nd = b_n + sum over pairs k = (h,f) of W_nk x_hd x0_fd`; pairs in row-major order, K = H*F; upper 1: only h <= f, H = F, K = F(F+1)/2",
   cost: ({ shapes, attributes: [, hasBias] }) => {
     const [x, , w] = shapes;
     const bias = hasBias ? sizeOf(shapes[4]) : 0;
@@ -77,6 +81,9 @@ export const compressedInteractionGradInput: Op<Attrs> = defineOp({
   kind: "compressedInteractionGradInput",
   opcode: 71,
   execution: "rowwise",
+  operands: "dy:row[N,D] x:row[H,D] x0:row[F,D] W:fixed[N,K] -> dx:row[H,D] dx0:row[F,D]",
+  attributes: "upper:flag",
+  meaning: "`g = W^T dy`; `dx_h = sum_f g_hf x0_f`, `dx0_f = sum_h g_hf x_h`",
   cost: ({ shapes }) => {
     const [dy, , , w] = shapes;
     return once(positions(dy) * w[1] * (2 * w[0] + 4), shapes);
@@ -110,6 +117,9 @@ export const compressedInteractionGradWeight: Op<Attrs> = defineOp({
   kind: "compressedInteractionGradWeight",
   opcode: 72,
   execution: "reduces",
+  operands: "dy:row[N,D] x:row[H,D] x0:row[F,D] -> out:partial[N,K]",
+  attributes: "upper:flag",
+  meaning: "`sum_d dy_nd x_hd x0_fd`",
   combine: "sum",
   cost: ({ shapes }) => {
     const [dy, , , dw] = shapes;

@@ -1,5 +1,5 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { f32, innerDims, isRow, sameShape, type Tensor } from "../graph/tensor.js";
+import { f32, innerDims, isRow, sameShape, type Tensor, width } from "../graph/tensor.js";
 import { require } from "./check.js";
 import { constantRows } from "./constant-rows.js";
 import { elementwise, FREE } from "./cost.js";
@@ -12,6 +12,9 @@ export const concat: Op<NoAttrs> = defineOp({
   kind: "concat",
   opcode: 18,
   execution: "rowwise",
+  joins: true,
+  operands: "parts:row[*]... -> out:row[*]",
+  meaning: "copies the parts that their producers could not write in place",
   cost: elementwise(0),
   infer(inputs) {
     const rest = inputs[0]?.shape.slice(2) ?? [];
@@ -54,6 +57,7 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
   kind: "slice",
   opcode: 19,
   execution: "rowwise",
+  viewOffset: ({ outputs: [part], attrs: { start, size } }) => (start * width(part)) / size,
   cost: FREE,
   infer([x], { start, size }) {
     const [n, ...rest] = innerDims(x);

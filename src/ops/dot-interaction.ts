@@ -12,6 +12,9 @@ export const dotInteraction = defineOp<NoAttrs>({
   kind: "dotInteraction",
   opcode: 26,
   execution: "rowwise",
+  operands: "x:row[F,D] -> out:row[p]",
+  meaning:
+    "dot products of the pairs (i<j) of fields, in row-major order of the upper triangle: (0,1),(0,2)…(1,2)…",
   cost: ({ shapes }) => once(2 * sizeOf(shapes[1]) * shapes[0][2], shapes),
   infer([x]) {
     const fields = x.shape[1] as number;
@@ -43,6 +46,8 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
   kind: "dotInteractionGrad",
   opcode: 27,
   execution: "rowwise",
+  operands: "dz:row[p] x:row[F,D] -> out:row[F,D]",
+  meaning: "`out_i = sum_j dz_ij x_j`",
   cost: ({ shapes }) => once(4 * sizeOf(shapes[0]) * shapes[1][2], shapes),
   infer([dz, x]) {
     const fields = x.shape[1] as number;

@@ -13,6 +13,10 @@ export const dropout: Op<{ rate: number; stream: number }> = defineOp({
   kind: "dropout",
   opcode: 38,
   execution: "rowwise",
+  elementwise: true,
+  operands: "x:row[n] -> out:row[n]",
+  attributes: "rate stream",
+  meaning: "see random draws",
   cost: elementwise(2),
   infer([x], { rate }) {
     require(x.dtype === "f32" &&

@@ -16,6 +16,10 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
   kind: "embeddingBag",
   opcode: 11,
   execution: "rowwise",
+  operands: "table[R,D] bag -> out:row[D]",
+  attributes: "pooling",
+  meaning:
+    "`sum_i w_i table[id_i]`, for mean divided by the count of ids, as FBGEMM does; weights are 1 where the column has none; an empty bag gives zeros",
   cost: ({ shapes: [table, bag, out] }) => {
     const gathered = sizeOf(bag) * table[1];
     return { flops: gathered, elements: [gathered, sizeOf(bag), sizeOf(out)] };

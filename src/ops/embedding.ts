@@ -9,6 +9,8 @@ export const embedding = defineOp<NoAttrs>({
   kind: "embedding",
   opcode: 10,
   execution: "rowwise",
+  operands: "table[R,D] ids -> out:row[D]",
+  meaning: "`out[b] = table[ids[b]]`",
   cost: ({ shapes: [, ids, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(ids), sizeOf(out)] }),
   infer([table, ids], _) {
     require(isTable(table) && ids.dtype === "id", "embedding", "table [R, D], ids id[B]", [table, ids]);

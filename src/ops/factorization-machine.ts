@@ -12,6 +12,8 @@ export const factorizationMachine = defineOp<NoAttrs>({
   kind: "factorizationMachine",
   opcode: 28,
   execution: "rowwise",
+  operands: "x:row[F,D] -> out:row[D]",
+  meaning: "`((sum_f x)^2 - sum_f x^2) / 2`",
   cost: ({ shapes }) => once(3 * sizeOf(shapes[0]) + 3 * sizeOf(shapes[1]), shapes),
   infer([x]) {
     require(isRows(x, 3), "factorizationMachine", "x [B, F, D]", [x]);
@@ -44,6 +46,8 @@ export const factorizationMachineGrad = defineOp<NoAttrs>({
   kind: "factorizationMachineGrad",
   opcode: 29,
   execution: "rowwise",
+  operands: "dz:row[D] x:row[F,D] -> out:row[F,D]",
+  meaning: "`dz * (sum x - x_f)`",
   cost: elementwise(3),
   infer([dy, x]) {
     require(isRows(x, 3) &&

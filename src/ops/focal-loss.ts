@@ -22,6 +22,11 @@ export const focalCrossEntropy = defineOp<FocalAttrs>({
   kind: "focalCrossEntropy",
   opcode: 100,
   execution: "rowwise",
+  elementwise: true,
+  operands: "logits:row[1] labels:row[1] -> out:row[1]",
+  attributes: "gamma:real alpha:real",
+  meaning:
+    "with u = z, a = alpha where y > 1/2, else u = -z, a = 1 - alpha: `a exp(-gamma softplus(u)) softplus(-u)`",
   cost: elementwise(14),
   infer: (inputs) => columns("focalCrossEntropy", inputs, 2),
   gradient: ({ inputs: [logits, labels], outputGradients: [dl], attrs, apply }) => [
@@ -43,6 +48,10 @@ export const focalCrossEntropyGrad = defineOp<FocalAttrs>({
   kind: "focalCrossEntropyGrad",
   opcode: 101,
   execution: "rowwise",
+  elementwise: true,
+  operands: "dl:row[1] logits:row[1] labels:row[1] -> out:row[1]",
+  attributes: "gamma:real alpha:real",
+  meaning: "`dl` times its derivative by z",
   cost: elementwise(26),
   infer: (inputs) => columns("focalCrossEntropyGrad", inputs, 3),
   reference({ inputs, outputs, attrs: { gamma, alpha } }) {

@@ -12,6 +12,8 @@ export const foldPairs: Op<NoAttrs> = defineOp({
   kind: "foldPairs",
   opcode: 73,
   execution: "fixed",
+  operands: "W:fixed[N,K] -> out:fixed[N,P]",
+  meaning: "pair h < f: `W_hf + W_fh`; h = f: `W_ff`",
   cost: ({ shapes }) => once(sizeOf(shapes[0]) - sizeOf(shapes[1]), shapes),
   infer([w]) {
     const fields = Math.sqrt(columnsOf(w));
@@ -38,6 +40,8 @@ export const unfoldPairs: Op<NoAttrs> = defineOp({
   kind: "unfoldPairs",
   opcode: 74,
   execution: "fixed",
+  operands: "W:fixed[N,P] -> out:fixed[N,K]",
+  meaning: "(h,f) and (f,h) get their pair's value",
   cost: elementwise(0),
   infer([w]) {
     const fields = (Math.sqrt(8 * columnsOf(w) + 1) - 1) / 2;

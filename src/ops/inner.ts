@@ -9,6 +9,8 @@ export const sumInner: Op<NoAttrs> = defineOp({
   kind: "sumInner",
   opcode: 75,
   execution: "rowwise",
+  operands: "x:row[F,D] -> out:row[F]",
+  meaning: "sum over D",
   cost: folding(1),
   infer([x]) {
     require(isRows(x, 3), "sumInner", "x [B, F, D]", [x]);
@@ -31,6 +33,8 @@ export const broadcastInner: Op<{ size: number }> = defineOp({
   kind: "broadcastInner",
   opcode: 76,
   execution: "rowwise",
+  operands: "x:row[F] -> out:row[F,D]",
+  meaning: "each value repeated D times",
   cost: elementwise(0),
   infer([x], { size }) {
     require(isRows(x, 2), "broadcastInner", "x [B, F]", [x]);

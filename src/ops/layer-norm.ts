@@ -12,6 +12,9 @@ export const layerNorm = defineOp<{ eps: number }>({
   kind: "layerNorm",
   opcode: 35,
   execution: "rowwise",
+  operands: "x:row[~n] gamma:fixed[n] beta:fixed[n] -> out:row[~n]",
+  attributes: "eps:real",
+  meaning: "`(x-mean)/sqrt(var+eps)*gamma+beta` over the last dim",
   cost: elementwise(8),
   infer([x, gamma, beta]) {
     const ok = isLines(x) && isFixed(gamma, lineOf(x)) && isFixed(beta, lineOf(x));
@@ -40,6 +43,9 @@ export const layerNormGradInput = defineOp<{ eps: number }>({
   kind: "layerNormGradInput",
   opcode: 36,
   execution: "rowwise",
+  operands: "dy:row[~n] x:row[~n] gamma:fixed[n] -> out:row[~n]",
+  attributes: "eps:real",
+  meaning: "the gradient of layerNorm by x",
   cost: elementwise(14),
   infer([dy, x, gamma]) {
     const ok = isLines(x) && sameType(dy, x) && isFixed(gamma, lineOf(x));
@@ -71,6 +77,9 @@ export const layerNormGradParams = defineOp<{ eps: number }>({
   kind: "layerNormGradParams",
   opcode: 37,
   execution: "reduces",
+  operands: "dy:row[~n] x:row[~n] -> dgamma:partial[n] dbeta:partial[n]",
+  attributes: "eps:real",
+  meaning: "the gradients of layerNorm by gamma and beta",
   combine: "sum",
   cost: folding(9),
   infer([dy, x]) {

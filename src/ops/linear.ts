@@ -29,6 +29,9 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
   kind: "linear",
   opcode: 12,
   execution: "rowwise",
+  operands: "x:row[k] W:weight[n,k] b:fixed[n]? -> out:row[n]",
+  attributes: "fn hasBias precision:flag",
+  meaning: "`fn(x W^T + b)`",
   hasPrecision: true,
   cost: ({ shapes }) => {
     const [x, [units], bias] = shapes;
@@ -82,6 +85,9 @@ export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
   kind: "linearGradInput",
   opcode: 13,
   execution: "rowwise",
+  operands: "dz:row[n] W:weight[n,k] s:row[k]? -> out:row[k]",
+  attributes: "fn hasSlope precision:flag",
+  meaning: "`dz W`; with s times fn' at s, as activationGrad has it",
   hasPrecision: true,
   cost: ({ shapes }) =>
     once(2 * sizeOf(shapes[0]) * shapes[1][1] + (shapes.length > 3 ? sizeOf(shapes[2]) : 0), shapes),
@@ -120,6 +126,9 @@ export const linearGradWeight = defineOp<Product>({
   kind: "linearGradWeight",
   opcode: 14,
   execution: "reduces",
+  operands: "dz:row[n] x:row[k] -> out:partial[n,k]",
+  attributes: "precision:flag",
+  meaning: "`dz^T x`",
   hasPrecision: true,
   combine: "sum",
   cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),

@@ -13,6 +13,9 @@ export const sigmoidCrossEntropy = defineOp<NoAttrs>({
   kind: "sigmoidCrossEntropy",
   opcode: 39,
   execution: "rowwise",
+  elementwise: true,
+  operands: "logits:row[1] labels:row[1] -> out:row[1]",
+  meaning: "`max(z,0) - z*y + log1p(exp(-abs(z)))`",
   cost: elementwise(7),
   infer([logits, labels]) {
     require(sameType(logits, COLUMN) &&
@@ -36,6 +39,9 @@ export const sigmoidCrossEntropyGrad = defineOp<NoAttrs>({
   kind: "sigmoidCrossEntropyGrad",
   opcode: 40,
   execution: "rowwise",
+  elementwise: true,
+  operands: "dl:row[1] logits:row[1] labels:row[1] -> out:row[1]",
+  meaning: "`dl * (sigmoid(z) - y)`",
   cost: elementwise(6),
   infer(inputs) {
     require(inputs.length === 3 &&
@@ -55,6 +61,8 @@ export const batchMean = defineOp<NoAttrs>({
   kind: "batchMean",
   opcode: 41,
   execution: "reduces",
+  operands: "x:row[1] -> out:partial[1]",
+  meaning: "the sum of the rows of a group; the mean when combined",
   combine: "mean",
   cost: folding(1),
   infer([x]) {
@@ -74,6 +82,8 @@ export const batchMeanGrad = defineOp<NoAttrs>({
   kind: "batchMeanGrad",
   opcode: 42,
   execution: "rowwise",
+  operands: "d:number -> out:row[1]",
+  meaning: "`d / rows`",
   cost: elementwise(1),
   infer([d]) {
     require(isFixed(d, 1), "batchMeanGrad", "d [1]", [d]);

@@ -13,8 +13,11 @@ export const sgd = defineOp<{ l2: number }>({
   kind: "sgd",
   opcode: 50,
   execution: "fixed",
+  elementwise: true,
+  operands: "w:param![n] grad:fixed[n] lr:number",
+  attributes: "l2:real",
+  meaning: "`w -= lr*(g + l2 w)`",
   cost: updating(4, [0]),
-  mutates: ({ inputs: [w] }) => [w],
   infer: (inputs) => checkUpdate("sgd", inputs, 0),
   reference({ inputs, attrs: { l2 } }) {
     const [w, g, [lr]] = inputs.map((v) => dense(v).data);
@@ -28,8 +31,11 @@ export const adagrad = defineOp<{ eps: number; l2: number }>({
   kind: "adagrad",
   opcode: 51,
   execution: "fixed",
+  elementwise: true,
+  operands: "w:param![n] grad:fixed[n] lr:number sum:param![n]",
+  attributes: "eps:real l2:real",
+  meaning: "`sum += g²; w -= lr*g/(sqrt(sum)+eps)`",
   cost: updating(9, [0, 3]),
-  mutates: ({ inputs: [w, , , s] }) => [w, s],
   infer: (inputs) => checkUpdate("adagrad", inputs, 1),
   reference({ inputs, attrs: { eps, l2 } }) {
     const [w, grad, [lr], s] = inputs.map((v) => dense(v).data);
@@ -46,19 +52,22 @@ export interface AdamAttrs {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
-  readonly l2: number;
 }
 
 /**
  * Adam with bias correction at t = step + 1; `weightDecay` > 0 makes it AdamW (`w *= 1 - lr weightDecay` first).
  * Sources: Kingma & Ba, 2015; Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2019.
  */
-export const adam = defineOp<AdamAttrs & { weightDecay: number }>({
+export const adam = defineOp<AdamAttrs & { l2: number; weightDecay: number }>({
   kind: "adam",
   opcode: 52,
   execution: "fixed",
+  elementwise: true,
+  operands: "w:param![n] grad:fixed[n] lr:number m:param![n] v:param![n]",
+  attributes: "beta1:decay beta2:decay eps:real l2:real weightDecay:real",
+  meaning:
+    "Kingma & Ba with bias correction at step t = step+1; weightDecay > 0: AdamW (`w *= 1 - lr*wd` first)",
   cost: updating(16, [0, 3, 4]),
-  mutates: ({ inputs: [w, , , m, v] }) => [w, m, v],
   infer: (inputs) => checkUpdate("adam", inputs, 2),
   reference({ inputs, attrs, context }) {
     const [w, grad, [lr], m, v] = inputs.map((value) => dense(value).data);
@@ -79,8 +88,11 @@ export const movingAverage = defineOp<{ decay: number }>({
   kind: "movingAverage",
   opcode: 108,
   execution: "fixed",
+  elementwise: true,
+  operands: "average:param![n] w:fixed[n]",
+  attributes: "decay",
+  meaning: "`average = decay average + (1 - decay) w`, after the update of w in the same step",
   cost: updating(3, [0]),
-  mutates: ({ inputs: [average] }) => [average],
   infer(inputs) {
     const ok = inputs.length === 2 && sameType(inputs[0], inputs[1]);
     require(ok, "movingAverage", "average and weight of one shape", inputs);

@@ -8,6 +8,7 @@ export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   kind: "reshape",
   opcode: 20,
   execution: "rowwise",
+  viewOffset: () => 0,
   cost: FREE,
   infer([x], { dims }) {
     const type = f32("B", ...dims);

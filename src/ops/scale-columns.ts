@@ -9,6 +9,9 @@ export const scaleColumns: Op<NoAttrs> = defineOp({
   kind: "scaleColumns",
   opcode: 83,
   execution: "rowwise",
+  elementwise: true,
+  operands: "x:row[n] w:fixed[n] -> out:row[n]",
+  meaning: "`x * w`",
   cost: elementwise(1),
   infer([x, w]) {
     require(isRows(x, 2) && isFixed(w, x.shape[1] as number), "scaleColumns", "x [B, N], w [N]", [x, w]);

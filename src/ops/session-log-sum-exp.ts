@@ -14,7 +14,10 @@ const COLUMN: TensorType = f32("B", 1);
 export const sessionLogSumExp = defineOp<Record<string, never>>({
   kind: "sessionLogSumExp",
   opcode: 122,
-  execution: "fixed",
+  execution: "batch",
+  operands: "logits:batch[2] labels:batch[1] sessions:samples -> out:batch[1]",
+  meaning:
+    "for row i of class c (1 where the label is above 1/2) `log sum exp z_jc` over the rows j of its session with the other class; -infinity where there is none",
   cost: sessionCost,
   infer(inputs) {
     checkOperands("sessionLogSumExp", inputs);
@@ -40,7 +43,10 @@ export const sessionLogSumExp = defineOp<Record<string, never>>({
 export const sessionLogSumExpGrad = defineOp<Record<string, never>>({
   kind: "sessionLogSumExpGrad",
   opcode: 123,
-  execution: "fixed",
+  execution: "batch",
+  operands: "logits:batch[2] labels:batch[1] sessions:samples dy:batch[1] -> out:batch[2]",
+  meaning:
+    "column c of a row of class 1-c: `exp(z_jc - L_c)` times the sum of dy over the rows of its session with class c; else 0",
   cost: sessionCost,
   infer(inputs) {
     checkOperands("sessionLogSumExpGrad", inputs.slice(0, 3));

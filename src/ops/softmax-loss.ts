@@ -20,6 +20,9 @@ export const softmaxCrossEntropy = defineOp<SoftmaxLossAttrs>({
   kind: "softmaxCrossEntropy",
   opcode: 120,
   execution: "rowwise",
+  operands: "logits:row[n] labels:row[1] -> out:row[1]",
+  attributes: "smoothing:rate",
+  meaning: "`-(1-s) log p_y - s/C sum_c log p_c`, p the softmax; NaN where the label is none of 0 … C-1",
   // A class: a comparison, a difference, an exponential, a sum.
   cost: folding(4),
   infer(inputs) {
@@ -51,6 +54,9 @@ export const softmaxCrossEntropyGrad = defineOp<SoftmaxLossAttrs>({
   kind: "softmaxCrossEntropyGrad",
   opcode: 121,
   execution: "rowwise",
+  operands: "dl:row[1] logits:row[n] labels:row[1] -> out:row[n]",
+  attributes: "smoothing:rate",
+  meaning: "`dl (p_c - (1-s) [c = y] - s/C)`; NaN where the label is no class",
   cost: elementwise(8),
   infer(inputs) {
     const [dl, logits, labels] = inputs;

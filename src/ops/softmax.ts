@@ -8,6 +8,8 @@ export const softmax = defineOp<NoAttrs>({
   kind: "softmax",
   opcode: 81,
   execution: "rowwise",
+  operands: "x:row[~n] -> out:row[~n]",
+  meaning: "over the last dim",
   cost: elementwise(5),
   infer([x]) {
     require(x.dtype === "f32" && isRow(x) && x.shape.length >= 2, "softmax", "x [B, …, N]", [x]);
@@ -33,6 +35,8 @@ export const softmaxGrad = defineOp<NoAttrs>({
   kind: "softmaxGrad",
   opcode: 82,
   execution: "rowwise",
+  operands: "dy:row[~n] y:row[~n] -> out:row[~n]",
+  meaning: "`y * (dy - sum(dy * y))`",
   cost: elementwise(4),
   infer([dy, y]) {
     const ok = dy.dtype === "f32" && isRow(dy) && dy.shape.length >= 2 && sameType(dy, y);

@@ -8,6 +8,8 @@ export const sumRows = defineOp<NoAttrs>({
   kind: "sumRows",
   opcode: 15,
   execution: "reduces",
+  operands: "x:row[n] -> out:partial[n]",
+  meaning: "sum over the rows",
   combine: "sum",
   cost: folding(1),
   infer([x]) {

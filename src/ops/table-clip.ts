@@ -2,8 +2,8 @@ import { defineOp, dense, type Pooling } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
 import { isTable, require } from "./check.js";
 import { sizeOf } from "./cost.js";
-import { arePairs, cutOff, encodePoolings, sumDuplicates } from "./table-optimizers.js";
 import { tableOf } from "./table-rows.js";
+import { arePairs, cutOff, encodePoolings, PAIRS, sumDuplicates } from "./table-update.js";
 
 /** Into how many sums the rows are dealt out: a bound on the threads that share the work, and no more. */
 const PARTS = 16;
@@ -19,7 +19,11 @@ const partOf = (row: number): number => (Math.imul(row, 0x9e3779b1) >>> 16) % PA
 export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: number }>({
   kind: "tableSumSquares",
   opcode: 116,
-  execution: "fixed",
+  execution: "table",
+  operands: `table[R,D] ${PAIRS} -> out:fixed[${PARTS}]`,
+  attributes: "limit poolings",
+  meaning:
+    "squares of the elements of the rows' gradients, each row's cut off at the limit and added to part `((row * 0x9e3779b1 mod 2^32) >> 16) mod 16`, rows ascending",
   cost({ shapes }) {
     const [[, dim], ...pairs] = shapes.slice(0, -1);
     const lookups = pairs.reduce((sum, shape, i) => sum + (i % 2 === 0 ? sizeOf(shape) : 0), 0);

@@ -8,6 +8,8 @@ export const transpose: Op<NoAttrs> = defineOp({
   kind: "transpose",
   opcode: 84,
   execution: "rowwise",
+  operands: "x:row[m,n] -> out:row[n,m]",
+  meaning: "the matrix of each row transposed",
   cost: elementwise(0),
   infer([x]) {
     require(isRows(x, 3), "transpose", "x [B, M, N]", [x]);

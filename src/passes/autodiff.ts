@@ -4,7 +4,7 @@ import { isSparse, type Node, type SparseGradient } from "../graph/op.js";
 import { printNode } from "../graph/printer.js";
 import type { Tensor } from "../graph/tensor.js";
 import { add } from "../ops/arithmetic.js";
-import { constant, type ParameterAttrs, parameter } from "../ops/sources.js";
+import { constant, type ParameterAttrs } from "../ops/sources.js";
 
 export interface ParameterGradient {
   readonly parameter: Tensor;
@@ -33,7 +33,7 @@ export function autodiff(graph: Graph, loss: string): Differentiated {
   const gradients: ParameterGradient[] = [];
   for (const node of [...graph.nodes].reverse()) {
     if (!trained.has(node) || !node.outputs.some((output) => partials.has(output))) continue;
-    if (node.op === parameter) gradients.unshift(parameterGradient(node, partials, builder));
+    if (node.op.binds === "parameter") gradients.unshift(parameterGradient(node, partials, builder));
     else propagate(node, partials, builder);
   }
   return { graph: builder.finish(), gradients };
@@ -95,7 +95,7 @@ function dependsOnTraining(graph: Graph): Set<Node> {
   const trained = new Set<Tensor>();
   const nodes = new Set<Node>();
   for (const node of graph.nodes) {
-    const trainable = node.op === parameter && (node.attrs as ParameterAttrs).trainable;
+    const trainable = node.op.binds === "parameter" && (node.attrs as ParameterAttrs).trainable;
     if (!trainable && !node.inputs.some((input) => trained.has(input))) continue;
     for (const output of node.outputs) trained.add(output);
     nodes.add(node);

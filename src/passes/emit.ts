@@ -2,8 +2,7 @@ import { crc32 } from "node:zlib";
 import { executionOf } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { type DType, isRow, type Tensor, width } from "../graph/tensor.js";
-import { concat } from "../ops/concat.js";
-import { input } from "../ops/sources.js";
+import { combine } from "../ops/combine.js";
 import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
 import { ProgramWriter } from "./program-writer.js";
 import type { Step } from "./schedule.js";
@@ -11,8 +10,6 @@ import type { Step } from "./schedule.js";
 const MAGIC = 0x314d4c50;
 const VERSION = 1;
 const HEADER_BYTES = 64;
-/** Folds the partial results of a reduction: an instruction that no operation of a graph stands for. */
-export const COMBINE = { opcode: 43, kinds: { sum: 0, mean: 1, moments: 2 } } as const;
 const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
 const DTYPES = { f32: 0, id: 1, bag: 2, f16: 3, bf16: 4 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
@@ -42,7 +39,7 @@ export interface ProgramOutput {
 
 /** Writes a planned graph in the binary format of docs/design/program-format.md. */
 export function emit(plan: Plan): Program {
-  const inputs = plan.graph.nodes.filter((node) => node.op === input);
+  const inputs = plan.graph.nodes.filter((node) => node.op.binds === "input");
   const stages = lowerStages(plan, inputs);
   const content = writeContent(plan, inputs, stages);
   const named = (space: Space): string[] => plan.buffers.filter((b) => b.space === space).map((b) => b.name);
@@ -119,12 +116,14 @@ function lower(step: Step, plan: Plan, inputs: readonly Node[]): Instruction[] {
   const partial = (tensor: Tensor): View => plan.partials.get(tensor)!;
   if (step.kind === "combine") {
     const operands = [...node.outputs.map(partial), ...node.outputs.map(view)];
-    return [{ opcode: COMBINE.opcode, operands, attributes: [COMBINE.kinds[node.op.combine!]] }];
+    return [{ opcode: combine.opcode, operands, attributes: combine.encode(node.op.combine!) }];
   }
-  if (node.op === input) {
-    return [{ opcode: input.opcode, operands: [view(node.outputs[0])], attributes: [inputs.indexOf(node)] }];
+  if (node.op.binds === "input") {
+    return [
+      { opcode: node.op.opcode, operands: [view(node.outputs[0])], attributes: [inputs.indexOf(node)] },
+    ];
   }
-  if (node.op === concat) return copyParts(node, plan);
+  if (node.op.joins) return copyParts(node, plan);
   const reduces = executionOf(node) === "reduces";
   const operands = [...node.inputs.map(view), ...node.outputs.map(reduces ? partial : view)];
   return [{ opcode: node.op.opcode, operands, attributes: node.op.encode?.(node) ?? [] }];
@@ -142,7 +141,7 @@ function copyParts(node: Node, plan: Plan): Instruction[] {
     const size = width(part);
     const from = { ...plan.views.get(part)!, dims: [size] };
     const to = { buffer: target.buffer, offset: target.offset + start, dims: [size] };
-    return [{ opcode: concat.opcode, operands: [from, to], attributes: [] }];
+    return [{ opcode: node.op.opcode, operands: [from, to], attributes: [] }];
   });
 }
 

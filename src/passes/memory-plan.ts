@@ -1,6 +1,5 @@
 import { executionOf, type Graph, producers } from "../graph/graph.js";
 import { type DType, innerDims, isRow, type Tensor, width } from "../graph/tensor.js";
-import { parameter, scalar } from "../ops/sources.js";
 import { ALIGNMENT, align, layOut } from "./arena.js";
 import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
@@ -93,7 +92,7 @@ function rootsBySpace(
   for (const root of new Set([...places.values()].map((place) => place.root))) {
     const { op } = made.get(root)!;
     const { first, last } = lives.get(root)!.stages;
-    if (op === parameter || op === scalar) roots.bound.push(root);
+    if (op.binds === "parameter" || op.binds === "scalar") roots.bound.push(root);
     else if (!isRow(root)) roots.fixed.push(root);
     else roots[first === last ? "tile" : "batch"].push(root);
   }
@@ -104,7 +103,7 @@ function boundBuffers(graph: Graph, roots: readonly Tensor[]): Map<Tensor, Buffe
   const made = producers(graph);
   const bufferOf = (root: Tensor): Buffer => {
     const { op, attrs } = made.get(root)!;
-    const space = op === parameter ? "parameter" : "scalar";
+    const space = op.binds === "parameter" ? "parameter" : "scalar";
     return { space, dtype: root.dtype, width: width(root), offset: 0, name: attrs.name };
   };
   return new Map(roots.map((root) => [root, bufferOf(root)]));

@@ -1,8 +1,6 @@
 import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { innerDims, isRow, type Tensor, width } from "../graph/tensor.js";
-import { concat, slice } from "../ops/concat.js";
-import { VIEW_OPS } from "./views.js";
+import { isRow, type Tensor, width } from "../graph/tensor.js";
 
 /** A place in a root tensor's memory. */
 export interface Place {
@@ -15,9 +13,9 @@ export function placeTensors(graph: Graph): Map<Tensor, Place> {
   const places = new Map<Tensor, Place>();
   const movedInto = new Map<Tensor, Place>();
   for (const node of graph.nodes) {
-    if (VIEW_OPS.has(node.op)) places.set(node.outputs[0], viewPlace(node, places));
+    if (node.op.viewOffset) places.set(node.outputs[0], viewPlace(node, places));
     else for (const output of node.outputs) places.set(output, { root: output, offset: 0 });
-    if (node.op === concat) placeParts(node, places, movedInto, graph);
+    if (node.op.joins) placeParts(node, places, movedInto, graph);
   }
   // A root that moved takes along everything that shows it; a concatenation may itself be a part of another.
   const settle = ({ root, offset }: Place): Place => {
@@ -28,13 +26,8 @@ export function placeTensors(graph: Graph): Map<Tensor, Place> {
 }
 
 function viewPlace(node: Node, places: Map<Tensor, Place>): Place {
-  const [input] = node.inputs;
-  const { root, offset } = places.get(input)!;
-  if (node.op !== slice) return { root, offset };
-  const rest = innerDims(input)
-    .slice(1)
-    .reduce((product, dim) => product * dim, 1);
-  return { root, offset: offset + node.attrs.start * rest };
+  const { root, offset } = places.get(node.inputs[0])!;
+  return { root, offset: offset + node.op.viewOffset!(node) };
 }
 
 /** Moves each part that has memory of its own, all of which it fills, into the concatenation's. */

@@ -1,7 +1,6 @@
 import { consumers, executionOf, type Graph, mutated } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { isRow, type Tensor } from "../graph/tensor.js";
-import { VIEW_OPS } from "./views.js";
 
 /**
  * When an equation runs. Phases follow one another; in each, level 0 takes all tiles of rows, and levels 1, 2, … work
@@ -49,11 +48,11 @@ interface Timetable {
 /** Places an equation that changes no operand. Views and bound memory take no step. */
 function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
-  const position = executionOf(node) === "fixed" ? fixedPosition(node, ready) : rowPosition(node, ready);
+  const position = runsInTiles(node) ? rowPosition(node, ready) : fixedPosition(node, ready);
   const done = readyPosition(node, ready, position);
   positions.set(node, position);
   for (const output of node.outputs) ready.set(output, done);
-  if (isBound(node) || VIEW_OPS.has(node.op)) return;
+  if (isBound(node) || node.op.viewOffset) return;
   addStep(timetable, position, { kind: "node", node });
   if (executionOf(node) === "reduces") addStep(timetable, done, { kind: "combine", node });
 }
@@ -89,10 +88,15 @@ function isBound(node: Node): boolean {
   return executionOf(node) === "source" && !isRow(node.outputs[0]);
 }
 
+/** Whether an equation takes the rows of a batch tile by tile; the others run in fixed stages. */
+function runsInTiles(node: Node): boolean {
+  return ["source", "rowwise", "reduces"].includes(executionOf(node));
+}
+
 /** The equations that read a tensor's memory, be it through views. */
 function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): Node[] {
   return (uses.get(tensor) ?? []).flatMap((node) =>
-    VIEW_OPS.has(node.op) ? readersOf(node.outputs[0], uses) : [node],
+    node.op.viewOffset ? readersOf(node.outputs[0], uses) : [node],
   );
 }
 
@@ -116,7 +120,7 @@ function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
 /** When the results of an equation at `position` can be read: those of a reduction once they are combined. */
 function readyPosition(node: Node, ready: Map<Tensor, Position>, position: Position): Position {
   if (isBound(node)) return START;
-  if (VIEW_OPS.has(node.op)) return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;
+  if (node.op.viewOffset) return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;
   return executionOf(node) === "reduces" ? { phase: position.phase, level: 1 } : position;
 }
 

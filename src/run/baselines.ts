@@ -9,7 +9,6 @@ import {
   evaluateRegression,
   evaluationOf,
 } from "../metrics/index.js";
-import { input } from "../ops/sources.js";
 import { columnOf, type MetricSettings, type Targets, targetsOf } from "../train/evaluate.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
 import { classesOf, predictsNumbers } from "../train/step/loss.js";
@@ -103,6 +102,6 @@ const BASELINE_TRAINING = {
 function featuresOf(config: Config): string[] {
   const { features } = config;
   const graph = inferenceGraph(specOf(config, configuredFeatureInfos(features)));
-  const read = new Set(graph.nodes.filter(({ op }) => op === input).map(({ attrs }) => attrs.name));
+  const read = new Set(graph.nodes.filter(({ op }) => op.binds === "input").map(({ attrs }) => attrs.name));
   return features.map(({ name }) => name).filter((name) => read.has(name));
 }

@@ -1,30 +1,54 @@
 // The sparse optimizers: each row that occurs in the batch is updated once, by its summed gradient.
 #pragma once
 
-#include "cpu/bound.h"
+#include <array>
+
+#include "cpu/tables/each_row.h"
+#include "cpu/tables/weights.h"
 
 namespace pairloom {
 
-// The fixed functions of the table operations.
-void table_sgd(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_row_wise_adagrad(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+constexpr size_t kMostStates = 2;
 
-void table_rmsprop(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_adadelta(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_lamb(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_partial_row_wise_adam(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_partial_row_wise_lamb(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
-void table_lars_sgd(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+// A tensor of an optimizer's state: a row of the table's width for each of the table's, or one number.
+struct State {
+  float* base = nullptr;
+  size_t width = 0;
 
-// The squares of the gradient's elements, summed by part of the table's rows.
-void table_sum_squares(const BoundInstruction& instruction, const FixedJob& job, Worker& worker);
+  State() = default;
+  explicit State(const View& view) : base(view.base), width(view.ndims == 2 ? view.dims[1] : 1) {}
+  float* row(size_t index) const { return base + index * width; }
+};
 
-// The parts of tableSumSquares: a row belongs to the hash that `owns` takes, modulo this.
-constexpr uint32_t kTableSumParts = 16;
+using States = std::array<float*, kMostStates>;
 
-// 1 - beta^t and 1 - beta, in double, for step t = step + 1.
-AdamSettings adam_settings(double beta1, double beta2, double eps, double l2, double weight_decay, uint64_t step);
+// Rows of a table and of its states, as each_row takes them. Step: (weights, gradient, states, elements); whole where it
+// works element by element, so that one call may take several rows.
+template <bool kWholeRows, class Step>
+struct RowUpdate {
+  static constexpr bool kWhole = kWholeRows;
+  const TableWeights& weights;
+  size_t dim;
+  std::array<State, kMostStates> states;
+  const Step& step;
+
+  void prefetch(size_t row) const {
+    weights.prefetch(row);
+    for (const State& state : states) prefetch_floats(state.row(row), state.width);
+  }
+  void rows(size_t row, size_t count, const float* gradient) const {
+    weights.update(row, count, [&](float* w) {
+      step(w, gradient, States{states[0].row(row), states[1].row(row)}, count * dim);
+    });
+  }
+};
+
+template <bool kWhole, class Step>
+void update_table(const BoundInstruction& i, const FixedJob& job, Worker& worker, const Step& step) {
+  const TableWeights weights(i, i.table, worker);
+  RowUpdate<kWhole, Step> update{weights, i.views[0].dims[1], {}, step};
+  for (size_t s = 0; s < i.table.states; ++s) update.states[s] = State(i.views[i.table.first_state + s]);
+  each_row(i, i.table, job, worker, update);
+}
 
 }  // namespace pairloom

@@ -4,7 +4,6 @@ import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
 import { isRow, width } from "../../graph/tensor.js";
-import { input, parameter } from "../../ops/sources.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { evaluate } from "./evaluate.js";
 import { ReferenceMemory } from "./memory.js";
@@ -68,12 +67,12 @@ class ReferenceExecutable implements Executable {
   }
 
   private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
-    if (node.op === parameter) {
+    if (node.op.binds === "parameter") {
       const { name, shape, dtype = "f32" } = node.attrs;
       const { data } = this.parameters.get(name) as ReferenceMemory;
       return { kind: dtype, shape, data } as Value;
     }
-    if (node.op === input) {
+    if (node.op.binds === "input") {
       return gather(request.columns.get(node.attrs.name)!, rows, node);
     }
     return { kind: "f32", shape: [1], data: request.scalars.get(node.attrs.name)!.slice(step, step + 1) };

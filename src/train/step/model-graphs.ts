@@ -8,7 +8,7 @@ import { type FeatureInfo, ModelFeatures } from "../../models/model.js";
 import { multiply } from "../../ops/arithmetic.js";
 import { sameType } from "../../ops/check.js";
 import { batchMean } from "../../ops/loss.js";
-import { input, type ParameterAttrs, parameter } from "../../ops/sources.js";
+import { input, type ParameterAttrs } from "../../ops/sources.js";
 import { autodiff } from "../../passes/autodiff.js";
 import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
@@ -78,7 +78,9 @@ export function inferenceGraph(spec: ModelSpec): Graph {
 
 /** The parameters of a graph, in its order. */
 export function parametersOf(graph: Graph): ParameterAttrs[] {
-  return graph.nodes.filter((node) => node.op === parameter).map((node) => node.attrs as ParameterAttrs);
+  return graph.nodes
+    .filter((node) => node.op.binds === "parameter")
+    .map((node) => node.attrs as ParameterAttrs);
 }
 
 /** What the model gives, and the logits that predictions are made from. */

@@ -1,12 +1,12 @@
-// Operations over the sessions of a batch: rows that compete with each other because they have one session id.
+// Sessions of a batch: rows that compete with each other because they have one session id.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "cpu/fixed_ops.h"
+#include "cpu/operation.h"
 #include "cpu/tables/sort.h"
 
-namespace pairloom::fixed_ops {
+namespace pairloom::session_ops {
 namespace {
 
 constexpr double kNone = -std::numeric_limits<double>::infinity();
@@ -51,8 +51,6 @@ double competition(const Batch& batch, const uint64_t* first, const uint64_t* la
   return sum == 0 ? kNone : most + std::log(sum);
 }
 
-}  // namespace
-
 void session_log_sum_exp(const BoundInstruction& i, const FixedJob&, Worker& worker) {
   const Batch batch(i);
   const View& out = i.views[3];
@@ -85,4 +83,11 @@ void session_log_sum_exp_grad(const BoundInstruction& i, const FixedJob&, Worker
   });
 }
 
-}  // namespace pairloom::fixed_ops
+}  // namespace
+
+constexpr CpuOperation kOperations[] = {
+    {.opcode = Opcode::kSessionLogSumExp, .fixed = session_log_sum_exp},
+    {.opcode = Opcode::kSessionLogSumExpGrad, .fixed = session_log_sum_exp_grad},
+};
+
+}  // namespace pairloom::session_ops

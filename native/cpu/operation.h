@@ -1,0 +1,34 @@
+// How this device runs an operation. Each family in cpu/ops/ has its rows beside its functions; operations.cc joins them.
+#pragma once
+
+#include "cpu/bound.h"
+
+namespace pairloom {
+
+// Runs an instruction on a tile of rows: unpacks the operands and calls a kernel.
+using TileFunction = void(const BoundInstruction&, Tile&);
+// Runs one job of an instruction of a fixed stage.
+using FixedFunction = void(const BoundInstruction&, const FixedJob&, Worker&);
+
+// The layout in which a linear layer's kernel reads a copy of its weight.
+enum class Packing { kNone, kForward, kBackward };
+
+struct CpuOperation {
+  Opcode opcode;
+  TileFunction* tile = nullptr;
+  FixedFunction* fixed = nullptr;
+  // Floats of scratch that a tile of `rows` needs; null: none.
+  size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
+  Packing packs = Packing::kNone;
+};
+
+const CpuOperation& cpu_operation(Opcode opcode);
+
+inline uint32_t width(const View& view) { return uint32_t(view.size); }
+
+// The kernels in the precision that a product's last attribute asks for.
+inline const LinearKernels& linear_kernels(const KernelTable& kernels, const BoundInstruction& i) {
+  return i.source->attributes.back() == 1 ? kernels.linear_bf16 : kernels.linear_f32;
+}
+
+}  // namespace pairloom

@@ -1,0 +1,28 @@
+// Lookups of embedding tables.
+#include "cpu/operation.h"
+
+namespace pairloom::embedding_ops {
+namespace {
+
+// Ids and bags start at the beginning of their buffer's row, one after the other.
+const int32_t* ids(const Tile& t, const View& view) { return reinterpret_cast<const int32_t*>(t.at(view)); }
+const Bag* bags(const Tile& t, const View& view) { return reinterpret_cast<const Bag*>(t.at(view)); }
+
+void embedding(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.embedding(v[0].table(), v[0].dims[1], ids(t, v[1]), 1, t.out(v[2]), t.rows);
+}
+
+void embedding_bag(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.embedding_bag(v[0].table(), v[0].dims[1], bags(t, v[1]), 1, t.out(v[2]), t.rows, i.attribute(0) == 1);
+}
+
+}  // namespace
+
+constexpr CpuOperation kOperations[] = {
+    {.opcode = Opcode::kEmbedding, .tile = embedding},
+    {.opcode = Opcode::kEmbeddingBag, .tile = embedding_bag},
+};
+
+}  // namespace pairloom::embedding_ops

@@ -1,0 +1,122 @@
+// Products of embeddings: dot products, factorization machines, matrix products, compressed interactions.
+#include <cmath>
+
+#include "cpu/operation.h"
+
+namespace pairloom::interaction_ops {
+namespace {
+
+void dot_interaction(const BoundInstruction& i, Tile& t) {
+  const View& x = i.views[0];
+  t.kernels.dot_interaction(t.in(x), t.out(i.views[1]), t.rows, x.dims[0], x.dims[1]);
+}
+
+void dot_interaction_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.dot_interaction_grad(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
+}
+
+void factorization_machine(const BoundInstruction& i, Tile& t) {
+  const View& x = i.views[0];
+  t.kernels.factorization_machine(t.in(x), t.out(i.views[1]), t.rows, x.dims[0], x.dims[1]);
+}
+
+void factorization_machine_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.factorization_machine_grad(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[1].dims[0], v[1].dims[1]);
+}
+
+void batch_matmul(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const bool transpose_a = i.attribute(0) == 1, transpose_b = i.attribute(1) == 1;
+  t.kernels.batch_matmul(t.in(v[0]), t.in(v[1]), t.out(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
+                         v[0].dims[transpose_a ? 0 : 1], transpose_a, transpose_b);
+}
+
+// The attribute says whether only pairs of the upper triangle count.
+InteractionShape interaction(const BoundInstruction& i, const View& x, const View& x0, const View& y, uint32_t rows) {
+  return {rows, x.dims[0], x0.dims[0], x.dims[1], y.dims[0], i.attribute(0) == 1};
+}
+InteractionShape interaction_grad(const BoundInstruction& i, uint32_t rows) {
+  return interaction(i, i.views[1], i.views[2], i.views[0], rows);
+}
+
+size_t compressed_interaction_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  return kernels.compressed_interaction_scratch(interaction(i, i.views[0], i.views[1], i.views.back(), rows));
+}
+
+size_t compressed_interaction_grad_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  return kernels.compressed_interaction_scratch(interaction_grad(i, rows));
+}
+
+void compressed_interaction(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const float* bias = i.attribute(1) == 1 ? t.at(v[3]) : nullptr;
+  t.kernels.compressed_interaction(t.in(v[0]), t.in(v[1]), t.at(v[2]), bias, t.out(v.back()),
+                                   interaction(i, v[0], v[1], v.back(), t.rows), t.worker.scratch.data());
+}
+
+void compressed_interaction_grad_input(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.compressed_interaction_grad_input(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]), t.out(v[4]),
+                                              t.out(v[5]), interaction_grad(i, t.rows), t.worker.scratch.data());
+}
+
+void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.compressed_interaction_grad_weight(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]),
+                                               interaction_grad(i, t.rows), t.accumulate(), t.worker.scratch.data());
+}
+
+// f(k, at, mirrored): pair k of the upper triangle of the pairs of `count` fields, and where it and its mirror image
+// are among all pairs.
+template <class F>
+void each_upper_pair(uint32_t count, F f) {
+  uint32_t k = 0;
+  for (uint32_t h = 0; h < count; ++h) {
+    for (uint32_t j = h; j < count; ++j) f(k++, h * count + j, j * count + h);
+  }
+}
+
+uint32_t fields_of(const View& all) { return uint32_t(std::lround(std::sqrt(double(all.dims[1])))); }
+
+void fold_pairs(const BoundInstruction& i, const FixedJob&, Worker&) {
+  const View &all = i.views[0], &upper = i.views[1];
+  for (size_t n = 0; n < all.dims[0]; ++n) {
+    const float* from = all.base + n * all.dims[1];
+    float* to = upper.base + n * upper.dims[1];
+    each_upper_pair(fields_of(all), [&](uint32_t k, uint32_t at, uint32_t mirrored) {
+      to[k] = at == mirrored ? from[at] : from[at] + from[mirrored];
+    });
+  }
+}
+
+void unfold_pairs(const BoundInstruction& i, const FixedJob&, Worker&) {
+  const View &upper = i.views[0], &all = i.views[1];
+  for (size_t n = 0; n < all.dims[0]; ++n) {
+    const float* from = upper.base + n * upper.dims[1];
+    float* to = all.base + n * all.dims[1];
+    each_upper_pair(fields_of(all),
+                    [&](uint32_t k, uint32_t at, uint32_t mirrored) { to[at] = to[mirrored] = from[k]; });
+  }
+}
+
+}  // namespace
+
+constexpr CpuOperation kOperations[] = {
+    {.opcode = Opcode::kDotInteraction, .tile = dot_interaction},
+    {.opcode = Opcode::kDotInteractionGrad, .tile = dot_interaction_grad},
+    {.opcode = Opcode::kFactorizationMachine, .tile = factorization_machine},
+    {.opcode = Opcode::kFactorizationMachineGrad, .tile = factorization_machine_grad},
+    {.opcode = Opcode::kBatchMatmul, .tile = batch_matmul},
+    {.opcode = Opcode::kCompressedInteraction, .tile = compressed_interaction,
+     .scratch = compressed_interaction_scratch},
+    {.opcode = Opcode::kCompressedInteractionGradInput, .tile = compressed_interaction_grad_input,
+     .scratch = compressed_interaction_grad_scratch},
+    {.opcode = Opcode::kCompressedInteractionGradWeight, .tile = compressed_interaction_grad_weight,
+     .scratch = compressed_interaction_grad_scratch},
+    {.opcode = Opcode::kFoldPairs, .fixed = fold_pairs},
+    {.opcode = Opcode::kUnfoldPairs, .fixed = unfold_pairs},
+};
+
+}  // namespace pairloom::interaction_ops

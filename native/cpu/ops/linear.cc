@@ -1,0 +1,53 @@
+// Dense layers.
+#include "cpu/operation.h"
+
+namespace pairloom::linear_ops {
+namespace {
+
+Activation fn(const BoundInstruction& i) { return Activation(uint32_t(i.attribute(0))); }
+
+size_t linear_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  const View& w = i.views[1];
+  return linear_kernels(kernels, i).scratch_size(rows, w.dims[0], w.dims[1]);
+}
+
+size_t linear_grad_weight_scratch(const KernelTable& kernels, const BoundInstruction& i, uint32_t rows) {
+  const View& dw = i.views[2];
+  return linear_kernels(kernels, i).scratch_size(rows, dw.dims[0], dw.dims[1]);
+}
+
+void linear(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const float* bias = i.attribute(1) == 1 ? t.at(v[2]) : nullptr;
+  linear_kernels(t.kernels, i).forward(t.in(v[0]), i.packed, bias, t.out(v.back()), t.rows, v[1].dims[0],
+                                       v[1].dims[1], fn(i), t.worker.scratch.data());
+}
+
+void linear_grad_input(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const Slope slope = i.attribute(1) == 1 ? Slope{t.in(v[2]), fn(i)} : Slope{};
+  linear_kernels(t.kernels, i).grad_input(t.in(v[0]), i.packed, slope, t.out(v.back()), t.rows, v[1].dims[0],
+                                          v[1].dims[1], t.worker.scratch.data());
+}
+
+void linear_grad_weight(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  linear_kernels(t.kernels, i).grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
+                                           t.accumulate(), t.worker.scratch.data());
+}
+
+void sum_rows(const BoundInstruction& i, Tile& t) {
+  t.kernels.sum_rows(t.in(i.views[0]), t.at(i.views[1]), t.rows, width(i.views[0]), t.accumulate());
+}
+
+}  // namespace
+
+constexpr CpuOperation kOperations[] = {
+    {.opcode = Opcode::kLinear, .tile = linear, .scratch = linear_scratch, .packs = Packing::kForward},
+    {.opcode = Opcode::kLinearGradInput, .tile = linear_grad_input, .scratch = linear_scratch,
+     .packs = Packing::kBackward},
+    {.opcode = Opcode::kLinearGradWeight, .tile = linear_grad_weight, .scratch = linear_grad_weight_scratch},
+    {.opcode = Opcode::kSumRows, .tile = sum_rows},
+};
+
+}  // namespace pairloom::linear_ops

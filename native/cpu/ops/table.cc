@@ -1,0 +1,87 @@
+// Embedding tables: their optimizers, and the measure of their gradients. cpu/kernels/table_optimizers.def lists the
+// optimizers.
+#include <tuple>
+#include <vector>
+
+#include "cpu/operation.h"
+#include "cpu/tables/update.h"
+#include "runtime/optimizer_settings.h"
+
+namespace pairloom::table_ops {
+namespace {
+
+// The settings of a step, as the last arguments of the kernels take them.
+std::tuple<float> l2_only(const BoundInstruction& i, const Worker&) { return {i.table.l2}; }
+std::tuple<float, float> eps_and_l2(const BoundInstruction& i, const Worker&) {
+  return {float(i.attribute(0)), i.table.l2};
+}
+std::tuple<AdamSettings> adam_of(const BoundInstruction& i, const Worker& worker) {
+  return adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), i.table.l2, 0, worker.step->step);
+}
+std::tuple<AdamSettings> decaying_adam_of(const BoundInstruction& i, const Worker& worker) {
+  return adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), i.table.l2, i.attribute(3), worker.step->step);
+}
+std::tuple<FadingSettings> fading_of(const BoundInstruction& i, const Worker&) {
+  const double decay = i.attribute(0);
+  return FadingSettings{float(decay), float(1 - decay), float(i.attribute(1)), i.table.l2};
+}
+std::tuple<LarsSettings> lars_of(const BoundInstruction& i, const Worker&) {
+  return LarsSettings{float(i.attribute(0)), float(i.attribute(1)), float(i.attribute(2)), i.table.l2};
+}
+
+// The rows that one call of a kernel may take.
+constexpr bool kAnyRows = true, kRow = false;
+
+template <auto kKernel, auto kSettings, bool kRows>
+void update(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto kernel = worker.step->kernels->*kKernel;
+  const float lr = *i.views[1].base;
+  std::apply(
+      [&](const auto&... settings) {
+        update_table<kRows>(i, job, worker, [&](float* w, const float* g, const States& s, size_t n) {
+          using Kernel = decltype(kernel);
+          if constexpr (std::is_invocable_v<Kernel, float*, const float*, size_t, float, decltype(settings)...>) {
+            kernel(w, g, n, lr, settings...);
+          } else if constexpr (std::is_invocable_v<Kernel, float*, const float*, float*, size_t, float,
+                                                   decltype(settings)...>) {
+            kernel(w, g, s[0], n, lr, settings...);
+          } else {
+            kernel(w, g, s[0], s[1], n, lr, settings...);
+          }
+        });
+      },
+      kSettings(i, worker));
+}
+
+// Takes the place of an update: the rows of a part come in ascending order, whatever the job has besides.
+struct SumSquares {
+  static constexpr bool kWhole = false;
+  const KernelTable& k;
+  size_t dim;
+  std::vector<double>& parts;
+  void prefetch(size_t) const {}
+  void rows(size_t row, size_t, const float* g) const {
+    parts[spread(uint32_t(row)) % parts.size()] += double(k.sum_squares(g, dim));
+  }
+};
+
+void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const View& out = i.views.back();
+  std::vector<double> parts(out.size, 0.0);
+  each_row(i, i.table, job, worker, SumSquares{*worker.step->kernels, i.views[0].dims[1], parts});
+  for (uint32_t part = 0; part < parts.size(); ++part) {
+    if (part % job.parts == job.part) out.base[part] = float(parts[part]);
+  }
+}
+
+}  // namespace
+
+constexpr CpuOperation kOperations[] = {
+#define TABLE_OPTIMIZER(operation, kernel, settings, rows, parameters) \
+  {.opcode = Opcode::k##operation, .fixed = update<&KernelTable::kernel, settings, rows>},
+#include "cpu/kernels/table_optimizers.def"
+#undef TABLE_OPTIMIZER
+    {.opcode = Opcode::kTableSumSquares, .fixed = table_sum_squares},
+};
+
+}  // namespace pairloom::table_ops

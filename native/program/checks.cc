@@ -1,0 +1,105 @@
+#include "program/checks.h"
+
+namespace pairloom {
+namespace {
+
+const char* check_input(const Program& p, const Instruction& i) {
+  const Input& input = p.inputs[size_t(i.attributes[0])];
+  const Operand& out = i.operands[0];
+  if (p.buffer(out).dtype != input.dtype) return "a buffer of the input's dtype";
+  return input.dtype != DType::kFloat || out.size() == input.width ? nullptr : "dims of the input's width";
+}
+
+const char* check_concat(const Program&, const Instruction& i) {
+  uint64_t parts = 0;
+  for (size_t part = 0; part + 1 < i.operands.size(); ++part) parts += i.operands[part].size();
+  return parts == i.operands.back().size() ? nullptr : "parts that fill the output";
+}
+
+// z has one entry for each pair of fields of x [F, D].
+const char* check_pairs(const Operand& z, const Operand& x) {
+  const uint64_t fields = x.dims[0];
+  return z.size() == fields * (fields - 1) / 2 ? nullptr : "F(F-1)/2 products of pairs of fields";
+}
+const char* check_dots(const Program&, const Instruction& i) { return check_pairs(i.operands[1], i.operands[0]); }
+const char* check_dots_grad(const Program&, const Instruction& i) { return check_pairs(i.operands[0], i.operands[1]); }
+
+// op(a) [m, k] op(b) [k, n] -> [m, n].
+const char* check_matmul(const Program&, const Instruction& i) {
+  const auto &a = i.operands[0], &b = i.operands[1], &c = i.operands[2];
+  if (a.ndims != 2 || b.ndims != 2 || c.ndims != 2) return "three matrices";
+  const bool transpose_a = i.attributes[0] == 1, transpose_b = i.attributes[1] == 1;
+  const bool fit = a.dims[transpose_a ? 0 : 1] == b.dims[transpose_b ? 1 : 0] &&
+                   c.dims[0] == a.dims[transpose_a ? 1 : 0] && c.dims[1] == b.dims[transpose_b ? 0 : 1];
+  return fit ? nullptr : "[m, k] times [k, n] into [m, n]";
+}
+
+// `pairs` columns of weights for the pairs of maps x [H, D] and fields x0 [F, D].
+const char* check_interaction(const Operand& x, const Operand& x0, uint64_t pairs, bool upper) {
+  const uint64_t maps = x.dims[0], fields = x0.dims[0];
+  if (upper && maps != fields) return "as many maps as fields for the upper triangle of their pairs";
+  return pairs == (upper ? fields * (fields + 1) / 2 : maps * fields) ? nullptr : "a weight for each pair";
+}
+const char* check_interact(const Program&, const Instruction& i) {
+  return check_interaction(i.operands[0], i.operands[1], i.operands[2].dims[1], i.attributes[0] == 1);
+}
+const char* check_interact_grad(const Program&, const Instruction& i) {
+  return check_interaction(i.operands[1], i.operands[2], i.operands[3].dims[1], i.attributes[0] == 1);
+}
+
+// Weights of all pairs of F fields, and of the upper triangle of these.
+const char* check_folding(const Operand& all, const Operand& upper) {
+  uint64_t fields = 0;
+  while (fields * fields < all.dims[1]) ++fields;
+  const bool fit = fields * fields == all.dims[1] && upper.dims[1] == fields * (fields + 1) / 2;
+  return fit ? nullptr : "weights of F*F pairs, and of F(F+1)/2";
+}
+const char* check_fold(const Program&, const Instruction& i) { return check_folding(i.operands[0], i.operands[1]); }
+const char* check_unfold(const Program&, const Instruction& i) { return check_folding(i.operands[1], i.operands[0]); }
+
+const char* check_combine(const Program&, const Instruction& i) {
+  const size_t pairs = i.operands.size() / 2;
+  for (size_t pair = 0; pair < pairs; ++pair) {
+    if (i.operands[pair].size() != i.operands[pairs + pair].size()) return "outputs of the sizes of their partials";
+  }
+  if (i.attributes[0] != 2) return nullptr;
+  return pairs == 2 && i.operands[0].size() == i.operands[1].size() ? nullptr : "two partials, mean and M2";
+}
+
+const char* check_sessions(const Program& p, const Instruction& i) {
+  return p.buffer(i.operands[2]).dtype == DType::kId ? nullptr : "one session id a row";
+}
+
+struct Check {
+  Opcode opcode;
+  const char* (*run)(const Program&, const Instruction&);
+};
+using O = Opcode;
+
+constexpr Check kChecks[] = {
+    {O::kInput, check_input},
+    {O::kConcat, check_concat},
+    {O::kDotInteraction, check_dots},
+    {O::kDotInteractionGrad, check_dots_grad},
+    {O::kBatchMatmul, check_matmul},
+    {O::kCompressedInteraction, check_interact},
+    {O::kCompressedInteractionGradInput, check_interact_grad},
+    {O::kCompressedInteractionGradWeight, check_interact_grad},
+    {O::kFoldPairs, check_fold},
+    {O::kUnfoldPairs, check_unfold},
+    {O::kCombine, check_combine},
+    {O::kSessionLogSumExp, check_sessions},
+    {O::kSessionLogSumExpGrad, check_sessions},
+};
+
+}  // namespace
+
+const char* check_operands(const Program& program, const Instruction& instruction) {
+  for (const Check& check : kChecks) {
+    if (check.opcode != instruction.opcode) continue;
+    if (const char* expected = check.run(program, instruction)) return expected;
+  }
+  return nullptr;
+}
+
+}  // namespace pairloom

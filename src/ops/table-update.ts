@@ -1,0 +1,230 @@
+import {
+  type BagValue,
+  defineOp,
+  dense,
+  type Floats,
+  type IdValue,
+  type KernelCall,
+  type Op,
+  type Pooling,
+  type StepContext,
+} from "../graph/op.js";
+import { f32, formatType, type TensorType } from "../graph/tensor.js";
+import { drawKey } from "../random.js";
+import { isFixed, isTable, require, sameType } from "./check.js";
+import { type CostRule, sizeOf } from "./cost.js";
+import { POOLING_CODE } from "./embedding-bag.js";
+import { readRow, tableOf, writeRow } from "./table-rows.js";
+
+/*
+ * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, where the gradient is `scaled` its factor
+ * [1], then pairs (ids, grad [B, D]), one for each lookup of the table. Duplicates are summed exactly, in the order of
+ * the samples, before the one update that a row gets, as FBGEMM's fused optimizers define ("exact" mode). The sum is cut
+ * off at ±`limit` and multiplied by the factor. `l2` adds `l2 * w` to the gradient of each row that is updated;
+ * `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would. Rows of 16-bit numbers
+ * are updated in f32 and rounded stochastically, by the draws of `stream`, as FBGEMM's optimizers do with fp16 tables.
+ */
+export interface TableAttrs {
+  readonly poolings: readonly Pooling[];
+  readonly l2: number;
+  readonly everyRow: boolean;
+  /** The largest magnitude of an element of a row's gradient. */
+  readonly limit?: number;
+  /** Whether a factor of the gradient stands before the pairs. */
+  readonly scaled?: boolean;
+  /** Of the draws that round a table of 16-bit numbers. */
+  readonly stream?: number;
+}
+
+/** The shape of an optimizer's state: [R, D] like the table, or one number a row, [R]. */
+export type StateShape = "table" | "row";
+
+/** What distinguishes an embedding optimizer from the others. */
+export interface TableUpdateRules<Settings> {
+  readonly kind: string;
+  readonly opcode: number;
+  /** By name, in the order of the operands. */
+  readonly states: Readonly<Record<string, StateShape>>;
+  /** The attributes before those of every update: their type in the language of native/program/signature.h. */
+  readonly settings: { readonly [K in keyof Settings]: "decay" | "real" };
+  /** Operations for each element of a row that is updated. */
+  readonly flops: number;
+  readonly meaning: string;
+  /** The update of one row: changes `w` and the states in place. `g` includes the L2 penalty's share. */
+  update(settings: Settings, context: StepContext): (row: RowUpdate) => void;
+}
+
+export interface RowUpdate {
+  /** [D] */
+  readonly w: Floats;
+  /** [D] */
+  readonly g: Floats;
+  readonly lr: number;
+  /** [D] or [1] each. */
+  readonly states: readonly Floats[];
+}
+
+export interface TableUpdate<Settings> extends Op<TableAttrs & Settings> {
+  readonly states: TableUpdateRules<Settings>["states"];
+}
+
+/** The operation of an embedding optimizer. */
+export function tableUpdate<Settings extends object = Record<never, never>>(
+  rules: TableUpdateRules<Settings>,
+): TableUpdate<Settings> {
+  const { kind, opcode, meaning, states } = rules;
+  const shapes = Object.values(states);
+  const settings = Object.entries<string>(rules.settings);
+  const stateWords = Object.entries(states).map(
+    ([name, s]) => `${name}:param![${s === "table" ? "R,D" : "R"}]`,
+  );
+  const op = defineOp<TableAttrs & Settings>({
+    kind,
+    opcode,
+    execution: "table",
+    operands: ["table![R,D] lr:number", ...stateWords, `factor:number? ${PAIRS}`].join(" "),
+    attributes: [
+      ...settings.map(([name, type]) => `${name}:${type}`),
+      "stream l2:real everyRow:flag limit hasFactor poolings",
+    ].join(" "),
+    meaning,
+    cost: tableCost(rules.flops, shapes.length),
+    infer: (inputs, attrs) => checkTable(kind, inputs, attrs, shapes),
+    reference: (call) => updateRows(call, shapes.length, rules.update(call.attrs, call.context)),
+    encode: ({ attrs }) => [
+      ...settings.map(([name]) => attrs[name as keyof Settings] as number),
+      ...encodeTable(attrs),
+    ],
+  });
+  return { ...op, states };
+}
+
+/** The operands of a table's gradient: one pair for each lookup. */
+export const PAIRS = "(ids:samples grad:batch[D])...";
+
+/**
+ * `flops` for each element of a row that is updated, and an addition for each looked up. Ids count as though
+ * none occurred twice, as far as the table has rows.
+ */
+function tableCost(flops: number, states: number): CostRule {
+  return ({ shapes, attributes }) => {
+    const [[rows, dim], , ...rest] = shapes;
+    const scaled = (rest.length - states) % 2;
+    const pairs = rest.slice(states + scaled);
+    const lookups = pairs.reduce((sum, shape, i) => sum + (i % 2 === 0 ? sizeOf(shape) : 0), 0);
+    const everyRow = attributes.at(-3 - pairs.length / 2);
+    const updated = everyRow ? rows : Math.min(rows, lookups);
+    const touched = (shape: readonly number[]): number => (2 * updated * sizeOf(shape)) / rows;
+    return {
+      flops: (lookups + flops * updated) * dim,
+      elements: [
+        touched(shapes[0]),
+        1,
+        ...rest.slice(0, states).map(touched),
+        ...rest.slice(states).map(sizeOf),
+      ],
+    };
+  };
+}
+
+function encodeTable({ stream = 0, l2, everyRow, limit = 0, scaled, poolings }: TableAttrs): number[] {
+  return [stream, l2, everyRow ? 1 : 0, limit, scaled ? 1 : 0, ...encodePoolings(poolings)];
+}
+
+export function encodePoolings(poolings: readonly Pooling[]): number[] {
+  return poolings.map((pooling) => POOLING_CODE[pooling]);
+}
+
+function checkTable(
+  op: string,
+  inputs: readonly TensorType[],
+  attrs: TableAttrs,
+  states: readonly StateShape[],
+): [] {
+  const [table, lr, ...rest] = inputs;
+  const [rows, dim] = table.shape as number[];
+  const stateTypes = states.map((kind) => (kind === "table" ? f32(rows, dim) : f32(rows)));
+  const ok =
+    isTable(table) &&
+    (table.dtype === "f32" || attrs.stream !== undefined) &&
+    isFixed(lr, 1) &&
+    stateTypes.every((type, i) => sameType(rest[i], type)) &&
+    (!attrs.scaled || isFixed(rest[states.length], 1)) &&
+    arePairs(rest.slice(states.length + (attrs.scaled ? 1 : 0)), attrs.poolings, dim);
+  const wanted = [
+    "table [R, D]",
+    "learning rate [1]",
+    ...stateTypes.map(formatType),
+    ...(attrs.scaled ? ["factor [1]"] : []),
+    "pairs of ids and grad [B, D]",
+  ];
+  require(ok, op, wanted.join(", "), inputs);
+  return [];
+}
+
+/** One pair (ids, grad [B, D]) for each pooling. */
+export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
+  return (
+    types.length === 2 * poolings.length &&
+    types.every((t, i) => (i % 2 === 0 ? t.dtype === "id" || t.dtype === "bag" : sameType(t, f32("B", dim))))
+  );
+}
+
+function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: RowUpdate) => void): void {
+  const table = tableOf(call.inputs[0]);
+  const [lr] = dense(call.inputs[1]).data;
+  const stateValues = call.inputs.slice(2, 2 + states).map(dense);
+  const [rows, dim] = table.shape;
+  const { limit, scaled, poolings } = call.attrs;
+  const factor = scaled ? dense(call.inputs[2 + states]).data[0] : 1;
+  const gradients = sumDuplicates(call, poolings, 2 + states + (scaled ? 1 : 0), dim);
+  const touched = call.attrs.everyRow ? Array.from({ length: rows }, (_, r) => r) : [...gradients.keys()];
+  const zero = readRow(table, 0).slice().fill(0);
+  const key = drawKey(call.context.seed, call.attrs.stream ?? 0, call.context.step);
+  for (const r of touched) {
+    const w = readRow(table, r);
+    const sum = gradients.get(r)?.map((value) => cutOff(value, limit) * factor) ?? zero;
+    const g = sum.map((value, d) => value + call.attrs.l2 * w[d]) as Floats;
+    update({ w, g, lr, states: stateValues.map(({ data }) => rowOf(data, r, data.length / rows)) });
+    writeRow(table, r, w, key);
+  }
+}
+
+/** The value, or ±limit where it is beyond; NaN stays NaN. */
+export function cutOff(value: number, limit = Number.POSITIVE_INFINITY): number {
+  return Math.min(limit, Math.max(-limit, value));
+}
+
+/** The summed gradient of every row that occurs: pairs in order, samples ascending, bag positions ascending. */
+export function sumDuplicates(
+  { inputs, context }: KernelCall,
+  poolings: readonly Pooling[],
+  firstPair: number,
+  dim: number,
+): Map<number, Floats> {
+  const sums = new Map<number, Floats>();
+  poolings.forEach((pooling, pair) => {
+    const ids = inputs[firstPair + 2 * pair];
+    const grad = dense(inputs[firstPair + 2 * pair + 1]).data;
+    for (let b = 0; b < context.rows; b++) {
+      const bag = ids.kind === "bag" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
+      const scale = pooling === "mean" ? 1 / bag.length : 1;
+      for (const { id, weight } of bag) {
+        const term = rowOf(grad, b, dim).map((g) => g * scale * weight) as Floats;
+        const sum = sums.get(id);
+        if (!sum) sums.set(id, term);
+        else for (let d = 0; d < dim; d++) sum[d] += term[d];
+      }
+    }
+  });
+  return sums;
+}
+
+function bagOf({ values, offsets, weights }: BagValue, row: number): { id: number; weight: number }[] {
+  const ids = Array.from(values.subarray(offsets[row], offsets[row + 1]));
+  return ids.map((id, i) => ({ id, weight: weights?.[offsets[row] + i] ?? 1 }));
+}
+
+function rowOf(data: Floats, row: number, size: number): Floats {
+  return data.subarray(row * size, (row + 1) * size);
+}
