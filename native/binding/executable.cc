@@ -5,20 +5,20 @@
 
 #include "binding/memory.h"
 #include "binding/request.h"
-#include "cpu/executor.h"
+#include "cpu/device.h"
 
 namespace pairloom::binding {
 namespace {
 
 struct Handle {
   std::vector<std::shared_ptr<ParameterStore>> parameters;  // which the executor uses in place
-  std::shared_ptr<Executor> executor;
+  std::shared_ptr<Executable> executor;
 };
 
 // Distinguishes our externals from those of other addons.
 constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d6578656375};
 
-std::shared_ptr<Executor> executor_of(napi_env env, napi_value value) {
+std::shared_ptr<Executable> executor_of(napi_env env, napi_value value) {
   bool ours = false;
   ensure(napi_check_object_type_tag(env, value, &kTag, &ours), "executable");
   void* data = nullptr;
@@ -29,7 +29,7 @@ std::shared_ptr<Executor> executor_of(napi_env env, napi_value value) {
 // Marks an executor as in use for as long as it lives.
 class Use {
  public:
-  explicit Use(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {
+  explicit Use(std::shared_ptr<Executable> executor) : executor_(std::move(executor)) {
     if (executor_->acquire()) return;
     executor_ = nullptr;
     throw Error({"the executable is running already", "run", "", "one run at a time",
@@ -39,10 +39,10 @@ class Use {
     if (executor_) executor_->release();
   }
   Use(Use&&) = default;
-  Executor& executor() const { return *executor_; }
+  Executable& executor() const { return *executor_; }
 
  private:
-  std::shared_ptr<Executor> executor_;
+  std::shared_ptr<Executable> executor_;
 };
 
 // A run on a thread of libuv's pool.
@@ -168,8 +168,8 @@ napi_value compile(napi_env env, napi_callback_info info) {
       memory.push_back(parameters.back()->memory());
     }
     const uint32_t threads = whole32(number(env, arguments[2], "threads"), "threads");
-    auto executor = std::make_shared<Executor>(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}),
-                                               std::move(memory), threads);
+    std::shared_ptr<Executable> executor = compile_for_cpu(
+        decode({static_cast<const uint8_t*>(bytes.data), bytes.length}), std::move(memory), threads);
     const Program& program = executor->program();
     napi_value result = nullptr;
     napi_create_object(env, &result);

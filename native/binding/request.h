@@ -8,7 +8,7 @@
 #pragma once
 
 #include "binding/values.h"
-#include "cpu/executor.h"
+#include "runtime/request.h"
 
 namespace pairloom::binding {
 

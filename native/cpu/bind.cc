@@ -1,6 +1,7 @@
 // Binding: everything about a program that stays the same from step to step.
 #include <algorithm>
 
+#include "cpu/device.h"
 #include "cpu/executor.h"
 #include "cpu/fixed_jobs.h"
 #include "cpu/operation.h"
@@ -165,6 +166,11 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
   section.packed.finish();
   if (stage.kind == StageKind::kFixed) section.jobs = plan_fixed_jobs(instructions_, stage, pool_.threads());
   return section;
+}
+
+std::unique_ptr<Executable> compile_for_cpu(Program program, std::vector<ParameterMemory> parameters,
+                                            uint32_t threads) {
+  return std::make_unique<Executor>(std::move(program), std::move(parameters), threads);
 }
 
 }  // namespace pairloom

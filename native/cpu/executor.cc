@@ -62,7 +62,7 @@ uint64_t Executor::run(Request request) {
   packs_stale_ |= request.parameters_changed;
   const uint64_t steps = steps_of(request);
   uint64_t done = 0;
-  while (done < steps && !cancelled_.load(std::memory_order_relaxed)) run_step(request, done++);
+  while (done < steps && !cancelled()) run_step(request, done++);
   return done;
 }
 

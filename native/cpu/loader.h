@@ -9,23 +9,9 @@
 #include <vector>
 
 #include "runtime/order.h"
-#include "program/program.h"
+#include "runtime/request.h"
 
 namespace pairloom {
-
-// One input's data. f32 and id: row r starts at data + offset + r * stride, in elements of 4 bytes. bag: row r is
-// values [offsets[r], offsets[r + 1]) of `data`, with the weights at the same positions, if there are any. Lengths are
-// in elements.
-struct Column {
-  DType dtype;
-  const void* data;
-  uint64_t length;
-  uint64_t offset, stride;
-  const uint64_t* offsets;
-  uint64_t offsets_length;
-  const float* weights = nullptr;
-  uint64_t weights_length = 0;
-};
 
 struct Tile;
 struct View;

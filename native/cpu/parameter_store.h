@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "cpu/executor.h"
 #include "cpu/tables/fill.h"
 #include "program/program.h"
 #include "runtime/mapping.h"
+#include "runtime/request.h"
 
 namespace pairloom {
 

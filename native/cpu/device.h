@@ -1,0 +1,12 @@
+// The CPU as a device: what the binding calls.
+#pragma once
+
+#include "runtime/executable.h"
+
+namespace pairloom {
+
+// `parameters` in the order of the program's parameter buffers; they must outlive the executable. Throws Error.
+std::unique_ptr<Executable> compile_for_cpu(Program program, std::vector<ParameterMemory> parameters,
+                                            uint32_t threads);
+
+}  // namespace pairloom
