@@ -51,7 +51,7 @@ export async function findBest(runDir: string): Promise<Checkpoint> {
   throw new CheckpointError({
     what: "no checkpoint of this run has been measured on the validation split",
     where: checkpointsDir(runDir),
-    next: "use the latest checkpoint, or train on until the first evaluation",
+    next: "Use the latest checkpoint, or continue training until the first evaluation.",
   });
 }
 

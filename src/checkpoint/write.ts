@@ -57,7 +57,7 @@ async function makeRoom(final: string): Promise<void> {
     throw new CheckpointError({
       what: "a checkpoint of this step exists and is not overwritten",
       where: final,
-      next: "resume from the latest checkpoint, or train into a new run directory",
+      next: "Resume from the latest checkpoint, or use a new run directory.",
     });
   }
   let aside = `${final}.damaged`;

@@ -181,7 +181,7 @@ class Parser {
       what: `the expression "${this.text}" cannot be read at character ${token.at + 1}`,
       got: token.text,
       expected,
-      next: `write arithmetic on ${this.known} with + - * / ^ ( ), comparisons, && || ?: and functions (docs/features.md)`,
+      next: `Use ${this.known} with + - * / ^ ( ), comparisons, && || ?: and the functions of docs/features.md.`,
     });
   }
 }

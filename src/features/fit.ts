@@ -162,7 +162,7 @@ function standInRow(feature: FittedId | FittedBag, value: string | number, fitte
     what: `the value that stands for a missing ${feature.name} is refused by the feature itself`,
     got: JSON.stringify(value),
     expected: "a value that the feature accepts",
-    next: "choose another missing.value, or another rule in missing",
+    next: "Choose another missing.value, or another rule in missing.",
   });
 }
 
@@ -213,7 +213,7 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
       what: `the value that stands for a missing ${feature.name} has no finite normalised value`,
       got: String(fitted.missing),
       expected: "a raw value inside the domain of normalize",
-      next: 'set missing to such a value, or to "refuse"',
+      next: 'Set missing to such a value, or to "refuse".',
     });
   return fitted;
 }

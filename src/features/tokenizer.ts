@@ -47,7 +47,7 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
         where,
         got: `${file}: ${(error as Error).message}`,
         expected: "a tokenizer.json of Hugging Face with a BPE, WordPiece or Unigram model",
-        next: `check the path; relative paths start at ${process.cwd()}`,
+        next: `Check the path. Relative paths start at ${process.cwd()}.`,
       },
       { cause: error },
     );

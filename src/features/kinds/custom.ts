@@ -43,8 +43,8 @@ export const customFeature = z
   .superRefine(refineOutput);
 
 /**
- * A custom feature's function: from a column an input, each with a value a row, to a value a row. Text inputs are
- * canonical text; `undefined` is a missing value. A value is a number, a text or a list.
+ * The function of a custom feature. It takes one column per input and returns one value per row: a number, a text or a list.
+ * Text inputs are canonical texts; `undefined` is a missing value.
  */
 export type FeatureFunction = (
   inputs: readonly (readonly InputValue[])[],
@@ -85,7 +85,7 @@ export function compileCustom(custom: Custom): Operator {
       where: `${custom.module}, ${custom.export}`,
       got: Array.isArray(values) ? `${values.length} values` : typeof values,
       expected: `an array of ${rows} values`,
-      next: "return one value for each row, undefined for a missing one",
+      next: "Return one value per row, undefined for a missing one.",
     });
   };
 }
@@ -109,7 +109,7 @@ function moduleError(path: string, name: string, got: string, options?: ErrorOpt
       where: path,
       got,
       expected: `a module that exports a function as ${name}`,
-      next: `check the path and the name; relative paths start at ${process.cwd()}`,
+      next: `Check the path and the name. Relative paths start at ${process.cwd()}.`,
     },
     options,
   );

@@ -53,7 +53,7 @@ function parseLine(text: string, where: string): MetricsLine {
     return metricsLineSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new CheckpointError(
-      { what: "this is not a line of measurements", where, got: text.slice(0, 80), next: "remove the line" },
+      { what: "this is not a line of measurements", where, got: text.slice(0, 80), next: "Remove the line." },
       { cause },
     );
   }
