@@ -32,6 +32,11 @@ export class ExecutionError extends PairloomError {}
 /** A checkpoint or run directory is missing, damaged or of another format. */
 export class CheckpointError extends PairloomError {}
 
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 function formatReport({ what, where, got, expected, next }: ErrorReport): string {
   const lines = [where ? `${where}: ${what}` : what];
   if (got !== undefined) lines.push(`  got:      ${got}`);

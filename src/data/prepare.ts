@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { ConfigError, DataError, PairloomError } from "../errors.js";
+import { ConfigError, DataError, messageOf, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
@@ -84,7 +84,7 @@ function openCacheDir(path: string): string {
       {
         what: "the folder for packed data cannot be used",
         where: "data.cacheDir",
-        got: `${cacheDir}: ${(error as Error).message}`,
+        got: `${cacheDir}: ${messageOf(error)}`,
         expected: "a folder, or a path where one can be made",
         next: "Set another cacheDir, or fix its permissions.",
       },

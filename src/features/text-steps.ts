@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { messageOf } from "../errors.js";
 
 /** Steps that bring texts to one form before they are split. Meaning of the names: TorchEasyRec's text_normalizer. */
 
@@ -13,7 +14,7 @@ export const textStep = z.union([
         try {
           new RegExp(pattern, "gu");
         } catch (error) {
-          context.addIssue({ code: "custom", message: (error as Error).message });
+          context.addIssue({ code: "custom", message: messageOf(error) });
         }
       }),
   }),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
-import { ConfigError } from "../errors.js";
+import { ConfigError, messageOf } from "../errors.js";
 
 /**
  * Subword tokenizers: BPE, WordPiece and Unigram models as Hugging Face's `tokenizer.json` has them, with their
@@ -45,7 +45,7 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
       {
         what: "the tokenizer cannot be used",
         where,
-        got: `${file}: ${(error as Error).message}`,
+        got: `${file}: ${messageOf(error)}`,
         expected: "a tokenizer.json of Hugging Face with a BPE, WordPiece or Unigram model",
         next: `Check the path. Relative paths start at ${process.cwd()}.`,
       },

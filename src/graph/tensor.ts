@@ -44,21 +44,26 @@ export function width(type: TensorType): number {
   return innerDims(type).reduce((product, dim) => product * dim, 1);
 }
 
+/** The size of a dimension other than the batch's. */
+export function dimensionOf(type: TensorType, axis: number): number {
+  const size = type.shape[axis];
+  if (typeof size === "number") return size;
+  throw new GraphError({
+    what: `dimension ${axis} of the tensor has no fixed size`,
+    where: "graph",
+    got: formatType(type),
+  });
+}
+
+/** N of [B, N], [B, N, D] or [M, N]. */
+export function columnsOf(type: TensorType): number {
+  return dimensionOf(type, 1);
+}
+
 export function formatType(type: TensorType): string {
   return `${type.dtype}[${type.shape.join(", ")}]`;
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
-}
-
-/** Refuses a type that is not `expected`; `where` names the operation and operand. */
-export function expectType(where: string, got: TensorType, expected: TensorType): void {
-  if (got.dtype === expected.dtype && sameShape(got.shape, expected.shape)) return;
-  throw new GraphError({
-    what: "an operand has the wrong type",
-    where,
-    got: formatType(got),
-    expected: formatType(expected),
-  });
 }

@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { ACTIVATIONS, activation } from "../ops/activation.js";
 import { add, multiply, scale } from "../ops/arithmetic.js";
 import { scaleColumns } from "../ops/scale-columns.js";
@@ -28,7 +28,7 @@ export function activationLayer(scope: Scope, x: Tensor, name: ActivationName): 
  */
 function prelu(scope: Scope, x: Tensor): Tensor {
   const alpha = scope.parameter("alpha", {
-    shape: [x.shape[1] as number],
+    shape: [columnsOf(x)],
     init: { kind: "constant", value: 0.25 },
   });
   const [positive] = scope.apply(activation, [x], { fn: "relu" });
@@ -42,7 +42,7 @@ function prelu(scope: Scope, x: Tensor): Tensor {
  * Source: Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", 2018, equation 3.
  */
 function dice(scope: Scope, x: Tensor): Tensor {
-  const alpha = scope.parameter("alpha", { shape: [x.shape[1] as number], init: zeros });
+  const alpha = scope.parameter("alpha", { shape: [columnsOf(x)], init: zeros });
   const [p] = scope.apply(activation, [batchNormLayer(scope.child("norm"), x)], { fn: "sigmoid" });
   const [low] = scope.apply(scaleColumns, [x, alpha], {});
   const [gain] = scope.apply(multiply, [p, subtract(scope, x, low)], {});

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Tensor } from "../graph/tensor.js";
+import { dimensionOf, type Tensor } from "../graph/tensor.js";
 import { activation } from "../ops/activation.js";
 import { add, scale } from "../ops/arithmetic.js";
 import { batchMatmul } from "../ops/batch-matmul.js";
@@ -60,7 +60,7 @@ function attention(scope: Scope, q: Tensor, k: Tensor, { headDim, scaled }: Atte
 
 /** W x^T: x [B, F, D] -> [B, units, F]. */
 function project(scope: Scope, x: Tensor, units: number): Tensor {
-  const dim = x.shape[2] as number;
+  const dim = dimensionOf(x, 2);
   const weight = scope.parameter("weight", { shape: [units, dim], init: glorotNormal(dim, units) });
   return scope.apply(batchMatmul, [weight, x], TRANSPOSE_B)[0];
 }

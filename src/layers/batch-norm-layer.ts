@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { batchMoments, batchNormalize, updateRunning } from "../ops/batch-norm.js";
 import { ones, zeros } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
@@ -11,7 +11,7 @@ const MOMENTUM = 0.1;
  * Parameters `gamma`, `beta`, `running_mean`, `running_variance` [N]; eps and momentum as in PyTorch's BatchNorm1d.
  */
 export function batchNormLayer(scope: Scope, x: Tensor): Tensor {
-  const shape = [x.shape[1] as number];
+  const shape = [columnsOf(x)];
   const gamma = scope.parameter("gamma", { shape, init: ones });
   const beta = scope.parameter("beta", { shape, init: zeros });
   const running = [

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, dimensionOf, type Tensor } from "../graph/tensor.js";
 import { ACTIVATIONS, type ActivationFn, activation } from "../ops/activation.js";
 import { scale } from "../ops/arithmetic.js";
 import { batchMatmul } from "../ops/batch-matmul.js";
@@ -51,7 +51,7 @@ interface Weights {
 }
 
 function layerWeights(scope: Scope, maps: Tensor, fields: Tensor, units: number, bias: boolean): Weights {
-  const pairs = (maps.shape[1] as number) * (fields.shape[1] as number);
+  const pairs = columnsOf(maps) * columnsOf(fields);
   const weight = scope.parameter("weight", { shape: [units, pairs], init: glorotNormal(pairs, units) });
   return bias ? { weight, bias: scope.parameter("bias", { shape: [units], init: zeros }) } : { weight };
 }
@@ -70,8 +70,8 @@ function featureMaps(scope: Scope, maps: Tensor, fields: Tensor, { weight, bias 
  */
 function pooledMaps(scope: Scope, maps: Tensor, fields: Tensor, { weight, bias }: Weights): Tensor {
   const [dots] = scope.apply(batchMatmul, [maps, fields], { transposeA: false, transposeB: true });
-  const [flat] = scope.apply(reshape, [dots], { dims: [weight.shape[1] as number] });
+  const [flat] = scope.apply(reshape, [dots], { dims: [columnsOf(weight)] });
   if (!bias) return scope.apply(linear, [flat, weight], { fn: "none" })[0];
-  const [summed] = scope.apply(scale, [bias], { factor: maps.shape[2] as number });
+  const [summed] = scope.apply(scale, [bias], { factor: dimensionOf(maps, 2) });
   return scope.apply(linear, [flat, weight, summed], { fn: "none" })[0];
 }

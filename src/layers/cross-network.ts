@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { addBias } from "../ops/add-bias.js";
 import { add, broadcastColumns, multiply } from "../ops/arithmetic.js";
 import { linearLayer, zeros } from "./linear-layer.js";
@@ -9,7 +9,7 @@ import type { Scope } from "./scope.js";
  * [1, N], `l.bias` [N]. Source: Wang et al., "Deep & Cross Network for Ad Click Predictions", 2017.
  */
 export function crossNetwork(scope: Scope, x0: Tensor, layers: number): Tensor {
-  const width = x0.shape[1] as number;
+  const width = columnsOf(x0);
   let x = x0;
   for (let l = 0; l < layers; l++) {
     const layer = scope.child(l);
@@ -36,7 +36,7 @@ export interface CrossV2Options {
  * Systems", 2021, equations 1 and 2.
  */
 export function crossNetworkV2(scope: Scope, x0: Tensor, { layers, rank }: CrossV2Options): Tensor {
-  const units = x0.shape[1] as number;
+  const units = columnsOf(x0);
   let x = x0;
   for (let l = 0; l < layers; l++) {
     const layer = scope.child(l);

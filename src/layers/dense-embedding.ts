@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { activation } from "../ops/activation.js";
 import { add, scale } from "../ops/arithmetic.js";
 import { slice } from "../ops/concat.js";
@@ -86,7 +86,7 @@ const SPREAD: Initializer = { kind: "normal", mean: 0, std: 1 };
 
 /** x [B, K] -> x W^T [B, units]. */
 function product(scope: Scope, x: Tensor, units: number, init?: Initializer): Tensor {
-  const inputs = x.shape[1] as number;
+  const inputs = columnsOf(x);
   const shape = [units, inputs];
   const weight = scope.parameter("weight", { shape, init: init ?? glorotNormal(inputs, units) });
   return scope.apply(linear, [x, weight], { fn: "none" })[0];

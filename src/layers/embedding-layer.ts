@@ -1,4 +1,4 @@
-import type { TableDtype, Tensor } from "../graph/tensor.js";
+import { columnsOf, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { concat } from "../ops/concat.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
@@ -42,7 +42,7 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
 
 /** n tensors [B, D] -> [B, n, D]. */
 export function stack(scope: Scope, parts: readonly Tensor[]): Tensor {
-  const fields = parts.map((part) => scope.apply(reshape, [part], { dims: [1, part.shape[1] as number] })[0]);
+  const fields = parts.map((part) => scope.apply(reshape, [part], { dims: [1, columnsOf(part)] })[0]);
   return fields.length === 1 ? fields[0] : scope.apply(concat, fields, {})[0];
 }
 

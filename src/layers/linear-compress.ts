@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { batchMatmul } from "../ops/batch-matmul.js";
 import { glorotNormal } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
@@ -9,7 +9,7 @@ import type { Scope } from "./scope.js";
  * 2024, section 3.5.
  */
 export function linearCompress(scope: Scope, x: Tensor, fields: number): Tensor {
-  const inputs = x.shape[1] as number;
+  const inputs = columnsOf(x);
   const weight = scope.parameter("weight", { shape: [fields, inputs], init: glorotNormal(inputs, fields) });
   return scope.apply(batchMatmul, [weight, x], { transposeA: false, transposeB: false })[0];
 }

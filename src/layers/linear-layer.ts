@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { linear } from "../ops/linear.js";
 import type { Initializer } from "../ops/sources.js";
 import type { Scope } from "./scope.js";
@@ -13,7 +13,7 @@ export interface LinearOptions {
  * [units] (zero).
  */
 export function linearLayer(scope: Scope, x: Tensor, { units, bias = true }: LinearOptions): Tensor {
-  const inputs = x.shape[1] as number;
+  const inputs = columnsOf(x);
   const weight = scope.parameter("weight", { shape: [units, inputs], init: glorotNormal(inputs, units) });
   const operands = bias ? [x, weight, scope.parameter("bias", { shape: [units], init: zeros })] : [x, weight];
   return scope.apply(linear, operands, { fn: "none" })[0];

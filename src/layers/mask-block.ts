@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { activation } from "../ops/activation.js";
 import { multiply } from "../ops/arithmetic.js";
 import { layerNormLayer } from "./layer-norm-layer.js";
@@ -28,7 +28,7 @@ export function maskBlock(
 ): Tensor {
   const gathered = linearLayer(scope.child("mask").child(0), v, { units: aggregation });
   const [active] = scope.apply(activation, [gathered], { fn: "relu" });
-  const mask = linearLayer(scope.child("mask").child(1), active, { units: x.shape[1] as number });
+  const mask = linearLayer(scope.child("mask").child(1), active, { units: columnsOf(x) });
   const [masked] = scope.apply(multiply, [x, mask], {});
   const normed = layerNormLayer(scope.child("norm"), linearLayer(scope.child("hidden"), masked, { units }));
   return scope.apply(activation, [normed], { fn: "relu" })[0];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.js";
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
 import { firstOrder } from "./logistic-regression.js";
@@ -40,7 +40,7 @@ export function denseAndSparseFields(
     config.embeddingDim,
     config.sparse.embeddingSuffix,
   );
-  const dim = sparse[0].shape[1] as number;
+  const dim = columnsOf(sparse[0]);
   return { dense: config.dense && denseField(features, config.dense, dim, scope), sparse };
 }
 

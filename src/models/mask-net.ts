@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { join } from "../layers/embedding-layer.js";
 import { layerNormLayer } from "../layers/layer-norm-layer.js";
 import { linearLayer } from "../layers/linear-layer.js";
@@ -52,7 +52,7 @@ export const maskNet = defineModel({
 function maskBlocks(scope: Scope, v: Tensor, { structure, blocks }: Config): Tensor {
   const normed = layerNormLayer(scope.child("norm"), v);
   const block = (x: Tensor, i: number): Tensor => {
-    const aggregation = Math.max(1, Math.floor((x.shape[1] as number) * blocks.reductionRatio));
+    const aggregation = Math.max(1, Math.floor(columnsOf(x) * blocks.reductionRatio));
     return maskBlock(scope.child("blocks").child(i), x, v, { units: blocks.units, aggregation });
   };
   const indices = Array.from({ length: blocks.count }, (_, i) => i);

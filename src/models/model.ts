@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { autoDis, type DenseEmbedding, mlpDenseEmbeddings } from "../layers/dense-embedding.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
@@ -138,7 +138,7 @@ export class ModelFeatures {
   /** The embeddings of a group; their dimensions must be equal, because the model multiplies them. */
   equalEmbeddings(names: readonly string[], path: GroupPath, defaultDim: number, suffix = ""): Tensor[] {
     const parts = this.embeddings(names, path, defaultDim, suffix);
-    const dims = parts.map((part) => part.shape[1] as number);
+    const dims = parts.map((part) => columnsOf(part));
     const odd = dims.findIndex((dim) => dim !== dims[0]);
     if (odd < 0) return parts;
     throw new ConfigError({

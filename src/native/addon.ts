@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { markAsUntransferable } from "node:worker_threads";
-import { type ErrorReport, ExecutionError, PairloomError } from "../errors.js";
+import { type ErrorReport, ExecutionError, messageOf, PairloomError } from "../errors.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
@@ -162,7 +162,7 @@ function load(): AddonResult {
   try {
     return { addon: wrap(createRequire(import.meta.url)(PATH) as RawAddon) };
   } catch (error) {
-    return { addon: undefined, reason: `${PATH} does not load: ${(error as Error).message}` };
+    return { addon: undefined, reason: `${PATH} does not load: ${messageOf(error)}` };
   }
 }
 

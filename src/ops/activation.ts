@@ -1,5 +1,5 @@
 import { defineOp, dense } from "../graph/op.js";
-import { require, sameType } from "./check.js";
+import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
 /** An activation: its value, and its gradient from its own output `y` or from its input `x`. */
@@ -72,7 +72,7 @@ export const activation = defineOp<{ fn: ActivationFn }>({
   meaning: "`fn(x)`",
   cost: elementwise(1),
   infer([x]) {
-    require(x.dtype === "f32" && x.shape[0] === "B", "activation", "x f32[B, …]", [x]);
+    checkShapes(x.dtype === "f32" && x.shape[0] === "B", "activation", "x f32[B, …]", [x]);
     return [x];
   },
   gradient({ inputs: [x], outputs: [y], outputGradients: [dy], attrs, apply }) {
@@ -99,7 +99,7 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
   meaning: "`dy * fn'`; s is fn's output for 1 to 4 and 8, its input for 5, 6, 7",
   cost: elementwise(2),
   infer([dy, s]) {
-    require(sameType(dy, s), "activationGrad", "dy and s of one type", [dy, s]);
+    checkShapes(sameType(dy, s), "activationGrad", "dy and s of one type", [dy, s]);
     return [dy];
   },
   reference({ inputs, outputs, attrs }) {

@@ -1,5 +1,5 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { isFixed, isRows, require } from "./check.js";
+import { checkShapes, isFixed, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
@@ -13,7 +13,7 @@ export const addBias = defineOp<NoAttrs>({
   meaning: "`x + b`",
   cost: elementwise(1),
   infer([x, b]) {
-    require(isRows(x, 2) && isFixed(b, x.shape[1] as number), "addBias", "x [B, N], b [N]", [x, b]);
+    checkShapes(isRows(x, 2) && isFixed(b, x.shape[1]), "addBias", "x [B, N], b [N]", [x, b]);
     return [x];
   },
   gradient: ({ outputGradients: [dy], apply }) => (dy ? [dy, apply(sumRows, [dy], {})[0]] : []),

@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32, isRow, width } from "../graph/tensor.js";
-import { isRows, require, sameType } from "./check.js";
+import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, folding, once, sizeOf } from "./cost.js";
 
 /** Elementwise sum of two or more tensors of one type, all row tensors or all fixed. */
@@ -14,7 +14,7 @@ export const add = defineOp<NoAttrs>({
   cost: ({ shapes }) => once((shapes.length - 2) * sizeOf(shapes[0]), shapes),
   infer(inputs) {
     const ok = inputs.length >= 2 && inputs.every((t) => t.dtype === "f32" && sameType(t, inputs[0]));
-    require(ok, "add", "two or more f32 tensors of one type", inputs);
+    checkShapes(ok, "add", "two or more f32 tensors of one type", inputs);
     return [inputs[0]];
   },
   gradient: ({ inputs, outputGradients: [dy] }) => inputs.map(() => dy),
@@ -37,7 +37,7 @@ export const multiply: Op<NoAttrs> = defineOp({
   meaning: "`a * b`",
   cost: elementwise(1),
   infer([a, b]) {
-    require(a.dtype === "f32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
+    checkShapes(a.dtype === "f32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
       a,
       b,
     ]);
@@ -64,7 +64,7 @@ export const scale: Op<{ factor: number }> = defineOp({
   meaning: "`factor * x`",
   cost: elementwise(1),
   infer([x]) {
-    require(x.dtype === "f32", "scale", "an f32 tensor", [x]);
+    checkShapes(x.dtype === "f32", "scale", "an f32 tensor", [x]);
     return [x];
   },
   gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(scale, [dy], attrs)[0]],
@@ -85,7 +85,7 @@ export const sumColumns: Op<NoAttrs> = defineOp({
   meaning: "sum of each row; the kernel fixes the order",
   cost: folding(1),
   infer([x]) {
-    require(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
+    checkShapes(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
     return [f32("B", 1)];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
@@ -108,7 +108,7 @@ export const broadcastColumns: Op<{ columns: number }> = defineOp({
   meaning: "each row's value repeated n times",
   cost: elementwise(0),
   infer([x], { columns }) {
-    require(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);
+    checkShapes(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);
     return [f32("B", columns)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumColumns, [dy], {})[0]],

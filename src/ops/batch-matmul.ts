@@ -1,6 +1,6 @@
 import { defineOp, dense, type Op } from "../graph/op.js";
 import { f32, innerDims, isRow, type Tensor, type TensorType } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { checkShapes } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
@@ -37,7 +37,7 @@ export const batchMatmul: Op<MatmulAttrs> = defineOp({
       ka === kb &&
       a.dtype === "f32" &&
       b.dtype === "f32";
-    require(ok, "batchMatmul", "a [B, M, K] and b [B, K, N] (or transposed), one of them perhaps fixed", [
+    checkShapes(ok, "batchMatmul", "a [B, M, K] and b [B, K, N] (or transposed), one of them perhaps fixed", [
       a,
       b,
     ]);

@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, innerDims, type Tensor } from "../graph/tensor.js";
-import { isFixed, isRows, require, sameType } from "./check.js";
+import { checkShapes, isFixed, isRows, sameType } from "./check.js";
 import { elementwise, folding, updating } from "./cost.js";
 import { constant } from "./sources.js";
 
@@ -19,7 +19,7 @@ export const batchMoments = defineOp<NoAttrs>({
   combine: "moments",
   cost: folding(4),
   infer([x]) {
-    require(isRows(x, 2), "batchMoments", "x [B, N]", [x]);
+    checkShapes(isRows(x, 2), "batchMoments", "x [B, N]", [x]);
     return [f32(x.shape[1]), f32(x.shape[1])];
   },
   reference({ inputs, outputs, context: { rows } }) {
@@ -53,13 +53,13 @@ export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
   meaning: "`(x-mean)/sqrt(var+eps)*gamma+beta`",
   cost: elementwise(4),
   infer([x, ...statistics]) {
-    const n = x.shape[1] as number;
-    require(isRows(x, 2) &&
-      statistics.length === 4 &&
-      statistics.every((s) => isFixed(s, n)), "batchNormalize", "x [B, N], mean, variance, gamma, beta [N]", [
-      x,
-      ...statistics,
-    ]);
+    const [, n] = x.shape;
+    checkShapes(
+      isRows(x, 2) && statistics.length === 4 && statistics.every((s) => isFixed(s, n)),
+      "batchNormalize",
+      "x [B, N], mean, variance, gamma, beta [N]",
+      [x, ...statistics],
+    );
     return [x];
   },
   gradient({ inputs: [x, mean, variance, gamma], outputGradients: [dy], attrs: { eps, training }, apply }) {
@@ -94,11 +94,13 @@ export const batchNormGradSums = defineOp<{ eps: number }>({
   combine: "sum",
   cost: folding(5),
   infer([dy, x, mean, variance]) {
-    const n = x.shape[1] as number;
-    require(isRows(x, 2) &&
-      sameType(dy, x) &&
-      isFixed(mean, n) &&
-      isFixed(variance, n), "batchNormGradSums", "dy, x [B, N], mean, variance [N]", [dy, x, mean, variance]);
+    const [, n] = x.shape;
+    checkShapes(
+      isRows(x, 2) && sameType(dy, x) && isFixed(mean, n) && isFixed(variance, n),
+      "batchNormGradSums",
+      "dy, x [B, N], mean, variance [N]",
+      [dy, x, mean, variance],
+    );
     return [f32(n), f32(n)];
   },
   reference({ inputs, outputs, attrs, context }) {
@@ -125,17 +127,13 @@ export const batchNormGradInput = defineOp<{ eps: number }>({
   meaning: "`gamma/sigma * (dy - sumDy/rows - xhat*sumDyXhat/rows)`",
   cost: elementwise(6),
   infer([dy, x, ...statistics]) {
-    const n = x.shape[1] as number;
-    require(isRows(x, 2) &&
-      sameType(dy, x) &&
-      statistics.length === 5 &&
-      statistics.every((s) =>
-        isFixed(s, n),
-      ), "batchNormGradInput", "dy, x [B, N], mean, variance, gamma, sumDy, sumDyXhat [N]", [
-      dy,
-      x,
-      ...statistics,
-    ]);
+    const [, n] = x.shape;
+    checkShapes(
+      isRows(x, 2) && sameType(dy, x) && statistics.length === 5 && statistics.every((s) => isFixed(s, n)),
+      "batchNormGradInput",
+      "dy, x [B, N], mean, variance, gamma, sumDy, sumDyXhat [N]",
+      [dy, x, ...statistics],
+    );
     return [x];
   },
   reference({ inputs, outputs, attrs, context: { rows } }) {
@@ -167,11 +165,13 @@ export const updateRunning = defineOp<{ momentum: number }>({
   meaning: "`r = (1-momentum) r + momentum x`, variance unbiased by rows/(rows-1) (rows > 1)",
   cost: updating(7, [0, 1]),
   infer(inputs) {
-    const n = inputs[0].shape[0] as number;
-    require(inputs.length === 4 &&
-      inputs.every((t) =>
-        isFixed(t, n),
-      ), "updateRunning", "runningMean, runningVariance, mean, variance [N]", inputs);
+    const [n] = inputs[0].shape;
+    checkShapes(
+      inputs.length === 4 && inputs.every((t) => isFixed(t, n)),
+      "updateRunning",
+      "runningMean, runningVariance, mean, variance [N]",
+      inputs,
+    );
     return [];
   },
   reference({ inputs, attrs: { momentum }, context: { rows } }) {

@@ -1,8 +1,8 @@
 import { GraphError } from "../errors.js";
-import { formatType, isRow, sameShape, type TensorType } from "../graph/tensor.js";
+import { type Dim, formatType, isRow, sameShape, type TensorType } from "../graph/tensor.js";
 
 /** Raises the error of a shape rule unless `ok`. */
-export function require(ok: boolean, op: string, expected: string, inputs: readonly TensorType[]): void {
+export function checkShapes(ok: boolean, op: string, expected: string, inputs: readonly TensorType[]): void {
   if (ok) return;
   throw new GraphError({
     what: "the operands do not fit the operation",
@@ -17,9 +17,9 @@ export function isRows(type: TensorType, ndims: number): boolean {
   return type.dtype === "f32" && isRow(type) && type.shape.length === ndims;
 }
 
-/** True for a fixed f32 of the given shape. */
-export function isFixed(type: TensorType | undefined, ...shape: number[]): boolean {
-  return type !== undefined && type.dtype === "f32" && sameShape(type.shape, shape);
+/** True for a fixed f32 of the given shape; the shape of a row tensor fits nothing. */
+export function isFixed(type: TensorType | undefined, ...shape: Dim[]): boolean {
+  return type?.dtype === "f32" && !isRow(type) && sameShape(type.shape, shape);
 }
 
 /** True for an embedding table [R, D], of 16-bit numbers or not. */

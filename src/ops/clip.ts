@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, isRow, type TensorType } from "../graph/tensor.js";
-import { isFixed, require } from "./check.js";
+import { checkShapes, isFixed } from "./check.js";
 import { elementwise, folding, once, sizeOf } from "./cost.js";
 
 /* Bounds on gradients: fixed tensors only. Those of tables are in table-clip.ts and the updates of tables. */
@@ -20,7 +20,7 @@ export const sumSquares = defineOp<NoAttrs>({
   meaning: "sum of the squares of all elements",
   cost: folding(2),
   infer(inputs) {
-    require(inputs.length === 1 && isFixedFloat(inputs[0]), "sumSquares", "a fixed tensor", inputs);
+    checkShapes(inputs.length === 1 && isFixedFloat(inputs[0]), "sumSquares", "a fixed tensor", inputs);
     return [NUMBER];
   },
   reference({ inputs, outputs }) {
@@ -43,7 +43,12 @@ export const clipFactor = defineOp<{ norm: number }>({
   meaning: "`min(1, norm / (sqrt(sum) + 1e-6))`, all elements added left to right",
   cost: ({ shapes }) => once(shapes.slice(0, -1).reduce((sum, shape) => sum + sizeOf(shape), 0) + 3, shapes),
   infer(inputs) {
-    require(inputs.length > 0 && inputs.every(isFixedFloat), "clipFactor", "fixed tensors of sums", inputs);
+    checkShapes(
+      inputs.length > 0 && inputs.every(isFixedFloat),
+      "clipFactor",
+      "fixed tensors of sums",
+      inputs,
+    );
     return [NUMBER];
   },
   reference({ inputs, outputs, attrs: { norm } }) {
@@ -65,7 +70,7 @@ export const scaleByNumber = defineOp<NoAttrs>({
   cost: elementwise(1),
   infer(inputs) {
     const ok = inputs.length === 2 && isFixedFloat(inputs[0]) && isFixed(inputs[1], 1);
-    require(ok, "scaleByNumber", "a fixed tensor and a factor [1]", inputs);
+    checkShapes(ok, "scaleByNumber", "a fixed tensor and a factor [1]", inputs);
     return [inputs[0]];
   },
   reference({ inputs, outputs }) {
@@ -85,7 +90,7 @@ export const clipValue = defineOp<{ limit: number }>({
   meaning: "`min(limit, max(-limit, x))`; NaN stays",
   cost: elementwise(2),
   infer(inputs) {
-    require(inputs.length === 1 && isFixedFloat(inputs[0]), "clipValue", "a fixed tensor", inputs);
+    checkShapes(inputs.length === 1 && isFixedFloat(inputs[0]), "clipValue", "a fixed tensor", inputs);
     return [inputs[0]];
   },
   reference({ inputs, outputs, attrs: { limit } }) {

@@ -1,6 +1,6 @@
 import { type DenseValue, defineOp, dense, type Op } from "../graph/op.js";
-import { f32, type TensorType } from "../graph/tensor.js";
-import { isFixed, isRows, require, sameType } from "./check.js";
+import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { checkShapes, isFixed, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumInner } from "./inner.js";
 import { sumRows } from "./sum-rows.js";
@@ -39,9 +39,9 @@ export const compressedInteraction: Op<Attrs> = defineOp({
   },
   infer(inputs, { pairs }) {
     const [x, x0, w, b] = inputs;
-    const units = w.shape[0] as number;
+    const [units] = w.shape;
     const ok = isInteraction(x, x0, w, pairs) && (b === undefined || isFixed(b, units));
-    require(ok, "compressedInteraction", `${OPERANDS}, b [N]`, inputs);
+    checkShapes(ok, "compressedInteraction", `${OPERANDS}, b [N]`, inputs);
     return [f32("B", units, x.shape[2])];
   },
   gradient({ inputs: [x, x0, w, b], outputGradients: [dy], attrs, apply }) {
@@ -90,7 +90,7 @@ export const compressedInteractionGradInput: Op<Attrs> = defineOp({
   },
   infer([dy, x, x0, w], { pairs }) {
     const ok = isInteraction(x, x0, w, pairs) && sameType(dy, f32("B", w.shape[0], x.shape[2]));
-    require(ok, "compressedInteractionGradInput", `dy [B, N, D], ${OPERANDS}`, [dy, x, x0, w]);
+    checkShapes(ok, "compressedInteractionGradInput", `dy [B, N, D], ${OPERANDS}`, [dy, x, x0, w]);
     return [x, x0];
   },
   reference({ inputs, outputs, attrs, context }) {
@@ -127,8 +127,12 @@ export const compressedInteractionGradWeight: Op<Attrs> = defineOp({
   },
   infer([dy, x, x0], { pairs }) {
     const ok = arePairs(x, x0, pairs) && isRows(dy, 3) && dy.shape[2] === x.shape[2];
-    require(ok, "compressedInteractionGradWeight", "dy [B, N, D], x [B, H, D], x0 [B, F, D]", [dy, x, x0]);
-    return [f32(dy.shape[1], pairCount(x.shape[1] as number, x0.shape[1] as number, pairs))];
+    checkShapes(ok, "compressedInteractionGradWeight", "dy [B, N, D], x [B, H, D], x0 [B, F, D]", [
+      dy,
+      x,
+      x0,
+    ]);
+    return [f32(dy.shape[1], pairCount(columnsOf(x), columnsOf(x0), pairs))];
   },
   reference({ inputs, outputs, attrs, context }) {
     const [dy, x, x0] = inputs.map(dense);
@@ -151,7 +155,7 @@ const OPERANDS = "x [B, H, D], x0 [B, F, D], W [N, K] with a column a pair";
 
 function isInteraction(x: TensorType, x0: TensorType, w: TensorType, pairs: Pairs): boolean {
   if (!arePairs(x, x0, pairs)) return false;
-  return isFixed(w, w.shape[0] as number, pairCount(x.shape[1] as number, x0.shape[1] as number, pairs));
+  return isFixed(w, w.shape[0], pairCount(columnsOf(x), columnsOf(x0), pairs));
 }
 
 function arePairs(x: TensorType, x0: TensorType, pairs: Pairs): boolean {

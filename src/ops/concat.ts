@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { f32, innerDims, isRow, sameShape, type Tensor, width } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { columnsOf, f32, innerDims, isRow, sameShape, type Tensor, width } from "../graph/tensor.js";
+import { checkShapes } from "./check.js";
 import { constantRows } from "./constant-rows.js";
 import { elementwise, FREE } from "./cost.js";
 
@@ -20,12 +20,16 @@ export const concat: Op<NoAttrs> = defineOp({
     const rest = inputs[0]?.shape.slice(2) ?? [];
     const fits = (t: (typeof inputs)[number]) =>
       t.dtype === "f32" && t.shape[0] === "B" && t.shape.length >= 2 && sameShape(t.shape.slice(2), rest);
-    require(inputs.length > 0 &&
-      inputs.every(fits), "concat", "row tensors equal but for their second dimension", inputs);
+    checkShapes(
+      inputs.length > 0 && inputs.every(fits),
+      "concat",
+      "row tensors equal but for their second dimension",
+      inputs,
+    );
     return [
       f32(
         "B",
-        inputs.reduce((sum, t) => sum + (t.shape[1] as number), 0),
+        inputs.reduce((sum, t) => sum + columnsOf(t), 0),
         ...rest,
       ),
     ];
@@ -62,13 +66,19 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
   infer([x], { start, size }) {
     const [n, ...rest] = innerDims(x);
     const inside = start >= 0 && size > 0 && start + size <= n;
-    require(x.dtype === "f32" &&
-      inside, `slice [${start}, ${start + size})`, "a range inside the first dimension", [x]);
+    checkShapes(
+      x.dtype === "f32" && inside,
+      `slice [${start}, ${start + size})`,
+      "a range inside the first dimension",
+      [x],
+    );
     return [isRow(x) ? f32("B", size, ...rest) : f32(size, ...rest)];
   },
   gradient({ inputs: [x], outputGradients: [dy], attrs: { start, size }, apply }) {
     if (!dy) return [undefined];
-    require(isRow(x), "the gradient of slice", "a row tensor: declare the parts of a weight as weights", [x]);
+    checkShapes(isRow(x), "the gradient of slice", "a row tensor: declare the parts of a weight as weights", [
+      x,
+    ]);
     const [n, ...rest] = innerDims(x);
     const zeros = (count: number): readonly Tensor[] =>
       count > 0 ? apply(constantRows, [], { value: 0, dims: [count, ...rest] }) : [];

@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
-import { isRows, require, sameType } from "./check.js";
+import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 
 /**
@@ -17,9 +17,8 @@ export const dotInteraction = defineOp<NoAttrs>({
     "dot products of the pairs (i<j) of fields, in row-major order of the upper triangle: (0,1),(0,2)…(1,2)…",
   cost: ({ shapes }) => once(2 * sizeOf(shapes[1]) * shapes[0][2], shapes),
   infer([x]) {
-    const fields = x.shape[1] as number;
-    require(isRows(x, 3) && fields >= 2, "dotInteraction", "x [B, F >= 2, D]", [x]);
-    return [f32("B", (fields * (fields - 1)) / 2)];
+    checkShapes(isRows(x, 3) && columnsOf(x) >= 2, "dotInteraction", "x [B, F >= 2, D]", [x]);
+    return [pairProducts(x)];
   },
   gradient: ({ inputs: [x], outputGradients: [dz], apply }) => [
     dz && apply(dotInteractionGrad, [dz, x], {})[0],
@@ -50,9 +49,8 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
   meaning: "`out_i = sum_j dz_ij x_j`",
   cost: ({ shapes }) => once(4 * sizeOf(shapes[0]) * shapes[1][2], shapes),
   infer([dz, x]) {
-    const fields = x.shape[1] as number;
-    const ok = isRows(x, 3) && isRows(dz, 2) && sameType(dz, f32("B", (fields * (fields - 1)) / 2));
-    require(ok, "dotInteractionGrad", "dz [B, F(F-1)/2], x [B, F, D]", [dz, x]);
+    const ok = isRows(x, 3) && sameType(dz, pairProducts(x));
+    checkShapes(ok, "dotInteractionGrad", "dz [B, F(F-1)/2], x [B, F, D]", [dz, x]);
     return [x];
   },
   reference({ inputs, outputs, context }) {
@@ -74,6 +72,12 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
     }
   },
 });
+
+/** [B, F, D] -> [B, F(F-1)/2]. */
+function pairProducts(x: TensorType): TensorType {
+  const fields = columnsOf(x);
+  return f32("B", (fields * (fields - 1)) / 2);
+}
 
 function* pairs(fields: number): Generator<readonly [number, number]> {
   for (let i = 0; i < fields; i++) for (let j = i + 1; j < fields; j++) yield [i, j];

@@ -1,7 +1,7 @@
 import { defineOp, dense, type Op } from "../graph/op.js";
 import { isRow } from "../graph/tensor.js";
 import { draw, drawKey } from "../random.js";
-import { require } from "./check.js";
+import { checkShapes } from "./check.js";
 import { elementwise } from "./cost.js";
 
 /**
@@ -19,10 +19,12 @@ export const dropout: Op<{ rate: number; stream: number }> = defineOp({
   meaning: "see random draws",
   cost: elementwise(2),
   infer([x], { rate }) {
-    require(x.dtype === "f32" &&
-      isRow(x) &&
-      rate >= 0 &&
-      rate < 1, `dropout of rate ${rate}`, "a row tensor, and a rate in [0, 1)", [x]);
+    checkShapes(
+      x.dtype === "f32" && isRow(x) && rate >= 0 && rate < 1,
+      `dropout of rate ${rate}`,
+      "a row tensor, and a rate in [0, 1)",
+      [x],
+    );
     return [x];
   },
   gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(dropout, [dy], attrs)[0]],

@@ -1,6 +1,6 @@
 import { type BagValue, defineOp, dense, type Pooling } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { isTable, require } from "./check.js";
+import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
 
@@ -25,7 +25,10 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
     return { flops: gathered, elements: [gathered, sizeOf(bag), sizeOf(out)] };
   },
   infer([table, bag]) {
-    require(isTable(table) && bag.dtype === "bag", "embeddingBag", "table [R, D], bag bag[B]", [table, bag]);
+    checkShapes(isTable(table) && bag.dtype === "bag", "embeddingBag", "table [R, D], bag bag[B]", [
+      table,
+      bag,
+    ]);
     return [f32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad], attrs }) => [

@@ -1,6 +1,6 @@
 import { defineOp, dense, type IdValue, type NoAttrs } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { isTable, require } from "./check.js";
+import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
 
@@ -13,7 +13,7 @@ export const embedding = defineOp<NoAttrs>({
   meaning: "`out[b] = table[ids[b]]`",
   cost: ({ shapes: [, ids, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(ids), sizeOf(out)] }),
   infer([table, ids], _) {
-    require(isTable(table) && ids.dtype === "id", "embedding", "table [R, D], ids id[B]", [table, ids]);
+    checkShapes(isTable(table) && ids.dtype === "id", "embedding", "table [R, D], ids id[B]", [table, ids]);
     return [f32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad] }) => [

@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { isRows, require, sameType } from "./check.js";
+import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, once, sizeOf } from "./cost.js";
 
 /**
@@ -16,7 +16,7 @@ export const factorizationMachine = defineOp<NoAttrs>({
   meaning: "`((sum_f x)^2 - sum_f x^2) / 2`",
   cost: ({ shapes }) => once(3 * sizeOf(shapes[0]) + 3 * sizeOf(shapes[1]), shapes),
   infer([x]) {
-    require(isRows(x, 3), "factorizationMachine", "x [B, F, D]", [x]);
+    checkShapes(isRows(x, 3), "factorizationMachine", "x [B, F, D]", [x]);
     return [f32("B", x.shape[2])];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
@@ -50,8 +50,12 @@ export const factorizationMachineGrad = defineOp<NoAttrs>({
   meaning: "`dz * (sum x - x_f)`",
   cost: elementwise(3),
   infer([dy, x]) {
-    require(isRows(x, 3) &&
-      sameType(dy, f32("B", x.shape[2])), "factorizationMachineGrad", "dy [B, D], x [B, F, D]", [dy, x]);
+    checkShapes(
+      isRows(x, 3) && sameType(dy, f32("B", x.shape[2])),
+      "factorizationMachineGrad",
+      "dy [B, D], x [B, F, D]",
+      [dy, x],
+    );
     return [x];
   },
   reference({ inputs, outputs, context }) {

@@ -1,6 +1,6 @@
 import { defineOp, dense } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
-import { require, sameType } from "./check.js";
+import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
 const COLUMN: TensorType = f32("B", 1);
@@ -70,6 +70,6 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 function columns(op: string, inputs: readonly TensorType[], count: number): TensorType[] {
   const ok = inputs.length === count && inputs.every((t) => sameType(t, COLUMN));
-  require(ok, op, `${count} columns [B, 1]`, inputs);
+  checkShapes(ok, op, `${count} columns [B, 1]`, inputs);
   return [COLUMN];
 }

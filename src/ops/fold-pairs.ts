@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { f32, isRow, type TensorType } from "../graph/tensor.js";
-import { isFixed, require } from "./check.js";
+import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { checkShapes, isFixed } from "./check.js";
 import { elementwise, once, sizeOf } from "./cost.js";
 
 /**
@@ -16,8 +16,8 @@ export const foldPairs: Op<NoAttrs> = defineOp({
   meaning: "pair h < f: `W_hf + W_fh`; h = f: `W_ff`",
   cost: ({ shapes }) => once(sizeOf(shapes[0]) - sizeOf(shapes[1]), shapes),
   infer([w]) {
-    const fields = Math.sqrt(columnsOf(w));
-    require(isMatrix(w) && Number.isInteger(fields), "foldPairs", "W [N, F*F]", [w]);
+    const fields = isMatrix(w) ? Math.sqrt(columnsOf(w)) : Number.NaN;
+    checkShapes(Number.isInteger(fields), "foldPairs", "W [N, F*F]", [w]);
     return [f32(w.shape[0], (fields * (fields + 1)) / 2)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(unfoldPairs, [dy], {})[0]],
@@ -44,8 +44,8 @@ export const unfoldPairs: Op<NoAttrs> = defineOp({
   meaning: "(h,f) and (f,h) get their pair's value",
   cost: elementwise(0),
   infer([w]) {
-    const fields = (Math.sqrt(8 * columnsOf(w) + 1) - 1) / 2;
-    require(isMatrix(w) && Number.isInteger(fields), "unfoldPairs", "W [N, F(F+1)/2]", [w]);
+    const fields = isMatrix(w) ? (Math.sqrt(8 * columnsOf(w) + 1) - 1) / 2 : Number.NaN;
+    checkShapes(Number.isInteger(fields), "unfoldPairs", "W [N, F(F+1)/2]", [w]);
     return [f32(w.shape[0], fields * fields)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(foldPairs, [dy], {})[0]],
@@ -66,9 +66,5 @@ export const unfoldPairs: Op<NoAttrs> = defineOp({
 });
 
 function isMatrix(type: TensorType): boolean {
-  return type.shape.length === 2 && !isRow(type) && isFixed(type, ...(type.shape as number[]));
-}
-
-function columnsOf(type: TensorType): number {
-  return type.shape[1] as number;
+  return type.shape.length === 2 && isFixed(type, ...type.shape);
 }

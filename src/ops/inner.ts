@@ -1,7 +1,7 @@
 import type { NoAttrs } from "../graph/op.js";
 import { defineOp, dense, type Op } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
-import { isRows, require } from "./check.js";
+import { dimensionOf, f32 } from "../graph/tensor.js";
+import { checkShapes, isRows } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
 /** Sum over the last dimension: x [B, F, D] -> [B, F]. */
@@ -13,11 +13,11 @@ export const sumInner: Op<NoAttrs> = defineOp({
   meaning: "sum over D",
   cost: folding(1),
   infer([x]) {
-    require(isRows(x, 3), "sumInner", "x [B, F, D]", [x]);
+    checkShapes(isRows(x, 3), "sumInner", "x [B, F, D]", [x]);
     return [f32("B", x.shape[1])];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
-    dy && apply(broadcastInner, [dy], { size: x.shape[2] as number })[0],
+    dy && apply(broadcastInner, [dy], { size: dimensionOf(x, 2) })[0],
   ],
   reference({ inputs, outputs }) {
     const { data, shape } = dense(inputs[0]);
@@ -37,7 +37,7 @@ export const broadcastInner: Op<{ size: number }> = defineOp({
   meaning: "each value repeated D times",
   cost: elementwise(0),
   infer([x], { size }) {
-    require(isRows(x, 2), "broadcastInner", "x [B, F]", [x]);
+    checkShapes(isRows(x, 2), "broadcastInner", "x [B, F]", [x]);
     return [f32("B", x.shape[1], size)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumInner, [dy], {})[0]],

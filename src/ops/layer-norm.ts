@@ -1,6 +1,6 @@
 import { defineOp, dense, type Floats } from "../graph/op.js";
 import { f32, isRow, type TensorType } from "../graph/tensor.js";
-import { isFixed, require, sameType } from "./check.js";
+import { checkShapes, isFixed, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
 /**
@@ -18,7 +18,7 @@ export const layerNorm = defineOp<{ eps: number }>({
   cost: elementwise(8),
   infer([x, gamma, beta]) {
     const ok = isLines(x) && isFixed(gamma, lineOf(x)) && isFixed(beta, lineOf(x));
-    require(ok, "layerNorm", "x [B, …, N], gamma, beta [N]", [x, gamma, beta]);
+    checkShapes(ok, "layerNorm", "x [B, …, N], gamma, beta [N]", [x, gamma, beta]);
     return [x];
   },
   gradient({ inputs: [x, gamma], outputGradients: [dy], attrs, apply }) {
@@ -49,7 +49,7 @@ export const layerNormGradInput = defineOp<{ eps: number }>({
   cost: elementwise(14),
   infer([dy, x, gamma]) {
     const ok = isLines(x) && sameType(dy, x) && isFixed(gamma, lineOf(x));
-    require(ok, "layerNormGradInput", "dy, x [B, …, N], gamma [N]", [dy, x, gamma]);
+    checkShapes(ok, "layerNormGradInput", "dy, x [B, …, N], gamma [N]", [dy, x, gamma]);
     return [x];
   },
   reference({ inputs, outputs, attrs }) {
@@ -83,7 +83,7 @@ export const layerNormGradParams = defineOp<{ eps: number }>({
   combine: "sum",
   cost: folding(9),
   infer([dy, x]) {
-    require(isLines(x) && sameType(dy, x), "layerNormGradParams", "dy, x [B, …, N]", [dy, x]);
+    checkShapes(isLines(x) && sameType(dy, x), "layerNormGradParams", "dy, x [B, …, N]", [dy, x]);
     return [f32(lineOf(x)), f32(lineOf(x))];
   },
   reference({ inputs, outputs, attrs }) {

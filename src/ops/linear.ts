@@ -3,7 +3,7 @@ import { PRECISIONS, type Precision } from "../graph/precision.js";
 import { f32 } from "../graph/tensor.js";
 import { roundToBf16 } from "../half.js";
 import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
-import { isFixed, isRows, require } from "./check.js";
+import { checkShapes, isFixed, isRows } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
@@ -39,11 +39,13 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
     return once(2 * sizeOf(x) * units + additions, shapes);
   },
   infer([x, w, b]) {
-    const ok = isRows(x, 2) && isFixed(w, w.shape[0] as number, x.shape[1] as number);
-    require(ok &&
-      (b === undefined || isFixed(b, w.shape[0] as number)), "linear", "x [B, K], W [N, K], b [N]", b
-      ? [x, w, b]
-      : [x, w]);
+    const ok = isRows(x, 2) && isFixed(w, w.shape[0], x.shape[1]);
+    checkShapes(
+      ok && (b === undefined || isFixed(b, w.shape[0])),
+      "linear",
+      "x [B, K], W [N, K], b [N]",
+      b ? [x, w, b] : [x, w],
+    );
     return [f32("B", w.shape[0])];
   },
   gradient({ inputs, outputs: [y], outputGradients: [dy], attrs: { fn, ...product }, apply }) {
@@ -93,11 +95,12 @@ export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
     once(2 * sizeOf(shapes[0]) * shapes[1][1] + (shapes.length > 3 ? sizeOf(shapes[2]) : 0), shapes),
   infer([dz, w, s]) {
     const ok = isRows(dz, 2) && w.shape.length === 2 && w.shape[0] === dz.shape[1];
-    require(ok &&
-      (s === undefined ||
-        (isRows(s, 2) && s.shape[1] === w.shape[1])), "linearGradInput", "dz [B, N], W [N, K], s [B, K]", s
-      ? [dz, w, s]
-      : [dz, w]);
+    checkShapes(
+      ok && (s === undefined || (isRows(s, 2) && s.shape[1] === w.shape[1])),
+      "linearGradInput",
+      "dz [B, N], W [N, K], s [B, K]",
+      s ? [dz, w, s] : [dz, w],
+    );
     return [f32("B", w.shape[1])];
   },
   reference({ inputs, outputs, attrs, context }) {
@@ -133,7 +136,7 @@ export const linearGradWeight = defineOp<Product>({
   combine: "sum",
   cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
   infer([dz, x]) {
-    require(isRows(dz, 2) && isRows(x, 2), "linearGradWeight", "dz [B, N], x [B, K]", [dz, x]);
+    checkShapes(isRows(dz, 2) && isRows(x, 2), "linearGradWeight", "dz [B, N], x [B, K]", [dz, x]);
     return [f32(dz.shape[1], x.shape[1])];
   },
   reference({ inputs, outputs, attrs, context }) {

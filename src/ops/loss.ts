@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
-import { isFixed, require, sameType } from "./check.js";
+import { checkShapes, isFixed, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
 const COLUMN: TensorType = f32("B", 1);
@@ -18,8 +18,12 @@ export const sigmoidCrossEntropy = defineOp<NoAttrs>({
   meaning: "`max(z,0) - z*y + log1p(exp(-abs(z)))`",
   cost: elementwise(7),
   infer([logits, labels]) {
-    require(sameType(logits, COLUMN) &&
-      sameType(labels, COLUMN), "sigmoidCrossEntropy", "logits, labels [B, 1]", [logits, labels]);
+    checkShapes(
+      sameType(logits, COLUMN) && sameType(labels, COLUMN),
+      "sigmoidCrossEntropy",
+      "logits, labels [B, 1]",
+      [logits, labels],
+    );
     return [COLUMN];
   },
   gradient: ({ inputs: [logits, labels], outputGradients: [dl], apply }) => [
@@ -44,10 +48,12 @@ export const sigmoidCrossEntropyGrad = defineOp<NoAttrs>({
   meaning: "`dl * (sigmoid(z) - y)`",
   cost: elementwise(6),
   infer(inputs) {
-    require(inputs.length === 3 &&
-      inputs.every((t) =>
-        sameType(t, COLUMN),
-      ), "sigmoidCrossEntropyGrad", "dl, logits, labels [B, 1]", inputs);
+    checkShapes(
+      inputs.length === 3 && inputs.every((t) => sameType(t, COLUMN)),
+      "sigmoidCrossEntropyGrad",
+      "dl, logits, labels [B, 1]",
+      inputs,
+    );
     return [COLUMN];
   },
   reference({ inputs, outputs }) {
@@ -66,7 +72,7 @@ export const batchMean = defineOp<NoAttrs>({
   combine: "mean",
   cost: folding(1),
   infer([x]) {
-    require(sameType(x, COLUMN), "batchMean", "x [B, 1]", [x]);
+    checkShapes(sameType(x, COLUMN), "batchMean", "x [B, 1]", [x]);
     return [f32(1)];
   },
   gradient: ({ outputGradients: [d], apply }) => [d && apply(batchMeanGrad, [d], {})[0]],
@@ -86,7 +92,7 @@ export const batchMeanGrad = defineOp<NoAttrs>({
   meaning: "`d / rows`",
   cost: elementwise(1),
   infer([d]) {
-    require(isFixed(d, 1), "batchMeanGrad", "d [1]", [d]);
+    checkShapes(isFixed(d, 1), "batchMeanGrad", "d [1]", [d]);
     return [COLUMN];
   },
   reference: ({ inputs, outputs, context: { rows } }) =>

@@ -1,6 +1,6 @@
 import { defineOp, dense } from "../graph/op.js";
 import type { TensorType } from "../graph/tensor.js";
-import { isFixed, require, sameType } from "./check.js";
+import { checkShapes, isFixed, sameType } from "./check.js";
 import { updating } from "./cost.js";
 
 /*
@@ -95,7 +95,7 @@ export const movingAverage = defineOp<{ decay: number }>({
   cost: updating(3, [0]),
   infer(inputs) {
     const ok = inputs.length === 2 && sameType(inputs[0], inputs[1]);
-    require(ok, "movingAverage", "average and weight of one shape", inputs);
+    checkShapes(ok, "movingAverage", "average and weight of one shape", inputs);
     return [];
   },
   reference({ inputs, attrs: { decay } }) {
@@ -125,6 +125,11 @@ function checkUpdate(op: string, inputs: readonly TensorType[], states: number):
   const [w, g, lr, ...state] = inputs;
   const ok =
     sameType(w, g) && isFixed(lr, 1) && state.length === states && state.every((s) => sameType(s, w));
-  require(ok, op, `weight, gradient, learning rate [1] and ${states} states shaped as the weight`, inputs);
+  checkShapes(
+    ok,
+    op,
+    `weight, gradient, learning rate [1] and ${states} states shaped as the weight`,
+    inputs,
+  );
   return [];
 }

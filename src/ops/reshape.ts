@@ -1,6 +1,6 @@
 import { defineOp, dense, type Op } from "../graph/op.js";
 import { f32, innerDims, width } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { checkShapes } from "./check.js";
 import { FREE } from "./cost.js";
 
 /** The same elements of every row under other dimensions: [B, F, D] <-> [B, F*D]. A view. */
@@ -12,9 +12,12 @@ export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   cost: FREE,
   infer([x], { dims }) {
     const type = f32("B", ...dims);
-    require(x.dtype === "f32" &&
-      x.shape[0] === "B" &&
-      width(x) === width(type), `reshape to [${type.shape.join(", ")}]`, "as many elements a row", [x]);
+    checkShapes(
+      x.dtype === "f32" && x.shape[0] === "B" && width(x) === width(type),
+      `reshape to [${type.shape.join(", ")}]`,
+      "as many elements a row",
+      [x],
+    );
     return [type];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [

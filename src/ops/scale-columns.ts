@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { multiply } from "./arithmetic.js";
-import { isFixed, isRows, require } from "./check.js";
+import { checkShapes, isFixed, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
@@ -14,7 +14,7 @@ export const scaleColumns: Op<NoAttrs> = defineOp({
   meaning: "`x * w`",
   cost: elementwise(1),
   infer([x, w]) {
-    require(isRows(x, 2) && isFixed(w, x.shape[1] as number), "scaleColumns", "x [B, N], w [N]", [x, w]);
+    checkShapes(isRows(x, 2) && isFixed(w, x.shape[1]), "scaleColumns", "x [B, N], w [N]", [x, w]);
     return [x];
   },
   gradient({ inputs: [x, w], outputGradients: [dy], apply }) {

@@ -1,6 +1,6 @@
 import { type Cost, type CostRequest, defineOp, dense, type Floats, type Value } from "../graph/op.js";
 import { f32, type TensorType } from "../graph/tensor.js";
-import { isRows, require, sameType } from "./check.js";
+import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 
 const COLUMN: TensorType = f32("B", 1);
@@ -50,7 +50,12 @@ export const sessionLogSumExpGrad = defineOp<Record<string, never>>({
   cost: sessionCost,
   infer(inputs) {
     checkOperands("sessionLogSumExpGrad", inputs.slice(0, 3));
-    require(inputs.length === 4 && sameType(inputs[3], COLUMN), "sessionLogSumExpGrad", "dy [B, 1]", inputs);
+    checkShapes(
+      inputs.length === 4 && sameType(inputs[3], COLUMN),
+      "sessionLogSumExpGrad",
+      "dy [B, 1]",
+      inputs,
+    );
     return [inputs[0]];
   },
   reference({ inputs: [logits, labels, sessions, gradient], outputs }) {
@@ -72,7 +77,7 @@ function checkOperands(op: string, inputs: readonly TensorType[]): void {
   const [logits, labels, sessions] = inputs;
   const ok =
     isRows(logits, 2) && logits.shape[1] === 2 && sameType(labels, COLUMN) && sessions?.dtype === "id";
-  require(ok, op, "logits [B, 2], labels [B, 1], sessions id [B]", inputs);
+  checkShapes(ok, op, "logits [B, 2], labels [B, 1], sessions id [B]", inputs);
 }
 
 interface Contest {

@@ -1,6 +1,6 @@
 import { defineOp, dense, type Floats } from "../graph/op.js";
-import { f32, type TensorType } from "../graph/tensor.js";
-import { isRows, require, sameType } from "./check.js";
+import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
 const COLUMN: TensorType = f32("B", 1);
@@ -28,7 +28,7 @@ export const softmaxCrossEntropy = defineOp<SoftmaxLossAttrs>({
   infer(inputs) {
     const [logits, labels] = inputs;
     const ok = inputs.length === 2 && isRows(logits, 2) && sameType(labels, COLUMN);
-    require(ok, "softmaxCrossEntropy", "logits [B, C], labels [B, 1]", inputs);
+    checkShapes(ok, "softmaxCrossEntropy", "logits [B, C], labels [B, 1]", inputs);
     return [COLUMN];
   },
   gradient: ({ inputs: [logits, labels], outputGradients: [dl], attrs, apply }) => [
@@ -37,7 +37,7 @@ export const softmaxCrossEntropy = defineOp<SoftmaxLossAttrs>({
   ],
   reference({ node, inputs, outputs, attrs: { smoothing } }) {
     const [z, y, loss] = [...inputs, outputs[0]].map((v) => dense(v).data);
-    const classes = node.inputs[0].shape[1] as number;
+    const classes = columnsOf(node.inputs[0]);
     for (let b = 0; b < loss.length; b++) {
       const row = z.subarray(b * classes, (b + 1) * classes);
       const logP = logSoftmax(row);
@@ -61,12 +61,12 @@ export const softmaxCrossEntropyGrad = defineOp<SoftmaxLossAttrs>({
   infer(inputs) {
     const [dl, logits, labels] = inputs;
     const ok = inputs.length === 3 && sameType(dl, COLUMN) && isRows(logits, 2) && sameType(labels, COLUMN);
-    require(ok, "softmaxCrossEntropyGrad", "dl [B, 1], logits [B, C], labels [B, 1]", inputs);
+    checkShapes(ok, "softmaxCrossEntropyGrad", "dl [B, 1], logits [B, C], labels [B, 1]", inputs);
     return [logits];
   },
   reference({ node, inputs, outputs, attrs: { smoothing } }) {
     const [dl, z, y, dz] = [...inputs, outputs[0]].map((v) => dense(v).data);
-    const classes = node.inputs[1].shape[1] as number;
+    const classes = columnsOf(node.inputs[1]);
     for (let b = 0; b < y.length; b++) {
       const row = z.subarray(b * classes, (b + 1) * classes);
       const logP = logSoftmax(row);

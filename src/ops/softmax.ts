@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { isRow } from "../graph/tensor.js";
-import { require, sameType } from "./check.js";
+import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
 /** Softmax over the last dimension: x [B, …, N] -> y [B, …, N], `y_i = exp(x_i - max) / sum_j exp(x_j - max)`. */
@@ -12,7 +12,7 @@ export const softmax = defineOp<NoAttrs>({
   meaning: "over the last dim",
   cost: elementwise(5),
   infer([x]) {
-    require(x.dtype === "f32" && isRow(x) && x.shape.length >= 2, "softmax", "x [B, …, N]", [x]);
+    checkShapes(x.dtype === "f32" && isRow(x) && x.shape.length >= 2, "softmax", "x [B, …, N]", [x]);
     return [x];
   },
   gradient: ({ outputs: [y], outputGradients: [dy], apply }) => [dy && apply(softmaxGrad, [dy, y], {})[0]],
@@ -40,7 +40,7 @@ export const softmaxGrad = defineOp<NoAttrs>({
   cost: elementwise(4),
   infer([dy, y]) {
     const ok = dy.dtype === "f32" && isRow(dy) && dy.shape.length >= 2 && sameType(dy, y);
-    require(ok, "softmaxGrad", "dy, y [B, …, N]", [dy, y]);
+    checkShapes(ok, "softmaxGrad", "dy, y [B, …, N]", [dy, y]);
     return [dy];
   },
   reference({ node, inputs, outputs }) {

@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { f32, innerDims } from "../graph/tensor.js";
-import { require } from "./check.js";
+import { checkShapes } from "./check.js";
 import { folding } from "./cost.js";
 
 /** Sum over the batch: x [B, …] -> [ … ]. The gradient of anything that is added to every row, such as a bias. */
@@ -13,7 +13,7 @@ export const sumRows = defineOp<NoAttrs>({
   combine: "sum",
   cost: folding(1),
   infer([x]) {
-    require(x.dtype === "f32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
+    checkShapes(x.dtype === "f32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
     return [f32(...innerDims(x))];
   },
   reference({ inputs, outputs, context }) {

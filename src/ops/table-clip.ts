@@ -1,6 +1,6 @@
 import { defineOp, dense, type Pooling } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
-import { isTable, require } from "./check.js";
+import { columnsOf, f32 } from "../graph/tensor.js";
+import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { tableOf } from "./table-rows.js";
 import { arePairs, cutOff, encodePoolings, PAIRS, sumDuplicates } from "./table-update.js";
@@ -30,8 +30,8 @@ export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: 
     return { flops: 3 * lookups * dim, elements: [0, ...pairs.map(sizeOf), PARTS] };
   },
   infer([table, ...pairs], { poolings }) {
-    const ok = isTable(table) && arePairs(pairs, poolings, table.shape[1] as number);
-    require(ok, "tableSumSquares", "table [R, D], pairs of ids and grad [B, D]", [table, ...pairs]);
+    const ok = isTable(table) && arePairs(pairs, poolings, columnsOf(table));
+    checkShapes(ok, "tableSumSquares", "table [R, D], pairs of ids and grad [B, D]", [table, ...pairs]);
     return [f32(PARTS)];
   },
   reference(call) {

@@ -11,7 +11,7 @@ import {
 } from "../graph/op.js";
 import { f32, formatType, type TensorType } from "../graph/tensor.js";
 import { drawKey } from "../random.js";
-import { isFixed, isTable, require, sameType } from "./check.js";
+import { checkShapes, isFixed, isTable, sameType } from "./check.js";
 import { type CostRule, sizeOf } from "./cost.js";
 import { POOLING_CODE } from "./embedding-bag.js";
 import { readRow, tableOf, writeRow } from "./table-rows.js";
@@ -158,7 +158,7 @@ function checkTable(
     ...(attrs.scaled ? ["factor [1]"] : []),
     "pairs of ids and grad [B, D]",
   ];
-  require(ok, op, wanted.join(", "), inputs);
+  checkShapes(ok, op, wanted.join(", "), inputs);
   return [];
 }
 

@@ -1,6 +1,6 @@
 import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
 import { f32 } from "../graph/tensor.js";
-import { isRows, require } from "./check.js";
+import { checkShapes, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 
 /** The matrix of every row transposed: x [B, M, N] -> [B, N, M]. */
@@ -12,7 +12,7 @@ export const transpose: Op<NoAttrs> = defineOp({
   meaning: "the matrix of each row transposed",
   cost: elementwise(0),
   infer([x]) {
-    require(isRows(x, 3), "transpose", "x [B, M, N]", [x]);
+    checkShapes(isRows(x, 3), "transpose", "x [B, M, N]", [x]);
     return [f32("B", x.shape[2], x.shape[1])];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(transpose, [dy], {})[0]],

@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ConfigError } from "../errors.js";
+import { ConfigError, messageOf } from "../errors.js";
 
 /** The file that lists refused rows. */
 export const quarantineOf = (output: string): string => `${output}.quarantine.jsonl`;
@@ -44,7 +44,7 @@ function tryWriting(output: string): void {
     rmSync(temporaryOf(output));
     if (statOf(output)) closeSync(openSync(output, "r+"));
   } catch (error) {
-    throw cannotWrite(output, (error as Error).message);
+    throw cannotWrite(output, messageOf(error));
   }
 }
 

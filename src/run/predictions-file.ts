@@ -13,7 +13,7 @@ import {
   VARCHAR,
 } from "@duckdb/node-api";
 import { quoteName, quoteText, type SourceColumn } from "../data/source/duckdb.js";
-import { ConfigError, ExecutionError } from "../errors.js";
+import { ConfigError, ExecutionError, messageOf } from "../errors.js";
 import { temporaryOf } from "./output-file.js";
 
 const FORMATS: Readonly<Record<string, string>> = {
@@ -122,7 +122,7 @@ function notWritten(path: string, cause: unknown): ExecutionError {
   const report = {
     what: "the predictions could not be written",
     where: path,
-    got: (cause as Error).message.trim(),
+    got: messageOf(cause).trim(),
     next: "Make room on the disk, or name an --output elsewhere.",
   };
   return new ExecutionError(report, { cause });

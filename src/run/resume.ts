@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { checkpointsDir } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { CheckpointError, ConfigError } from "../errors.js";
+import { CheckpointError, ConfigError, messageOf } from "../errors.js";
 import { CONFIG_COPY } from "../saved/run-directory.js";
 
 /** Keys that may change when a run is resumed: length, speed and place, but not the result. */
@@ -72,7 +72,7 @@ function readConfigCopy(path: string): unknown {
     const report = {
       what: "the config of the run cannot be read",
       where: path,
-      got: (cause as Error).message,
+      got: messageOf(cause),
       expected: "the JSON that `pairloom train` wrote",
       next: "Restore it (the manifest.json of every checkpoint also contains it, under config), or start a new run.",
     };

@@ -3,7 +3,7 @@ import type { Backend, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
-import { ExecutionError } from "../errors.js";
+import { ExecutionError, messageOf } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, type Parameter, readParameter, tensorOf } from "./parameter-memory.js";
@@ -117,7 +117,7 @@ function allocate(backend: Backend, attrs: ParameterAttrs): Memory {
   try {
     return backend.allocate(elementsOf(attrs), attrs.dtype);
   } catch (cause) {
-    throw outOfMemory(attrs, (cause as Error).message, { cause });
+    throw outOfMemory(attrs, messageOf(cause), { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.js";
 import { parseExpression } from "../features/expression.js";
 import type { Section } from "./section.js";
 
@@ -63,7 +64,7 @@ export function checkExpression(
   try {
     parseExpression(expression, variables);
   } catch (error) {
-    const [what] = (error as Error).message.split("\n");
+    const [what] = messageOf(error).split("\n");
     throw section.error(name, {
       what,
       got: expression,

@@ -1,6 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { fromText } from "@bufbuild/protobuf/txtpb";
+import { messageOf } from "../errors.js";
 import { nearNames } from "../near-names.js";
 import { ImportError } from "./import-error.js";
 import { Notes, Section } from "./section.js";
@@ -25,7 +26,7 @@ export function parsePipeline(text: string, file: string): { root: Section; note
       {
         what: "the pipeline config is not sound protobuf text",
         where: file,
-        got: (error as Error).message,
+        got: messageOf(error),
         expected: "protobuf's text format, as TorchEasyRec reads it",
         next: "Fix the file; TorchEasyRec would refuse it too.",
       },

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../errors.js";
 import { loadAddon } from "../../native/addon.js";
 import { version } from "../../version.js";
 import { EXIT } from "../failure.js";
@@ -91,7 +92,7 @@ async function duckdb(): Promise<Finding> {
     const text = `${version}: its library was not found, so the native core cannot read its memory and packing is several times slower`;
     return { level: "note", name: "duckdb", text };
   } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
+    const reason = messageOf(error).split("\n")[0];
     return { level: "FAIL", name: "duckdb", text: `does not load: ${reason}. Reinstall with npm ci` };
   }
 }
@@ -103,6 +104,6 @@ function writable(name: string, folder: string): Finding {
     rmSync(probe, { recursive: true });
     return { level: "ok", name, text: "can be written" };
   } catch (error) {
-    return { level: "FAIL", name, text: `cannot be written: ${(error as Error).message}` };
+    return { level: "FAIL", name, text: `cannot be written: ${messageOf(error)}` };
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { messageOf } from "../../errors.js";
 import { importPipeline } from "../../tzrec/import-config.js";
 import { ImportError } from "../../tzrec/import-error.js";
 import { printConfig } from "../../tzrec/print-config.js";
@@ -60,7 +61,7 @@ function read(file: string): string {
       {
         what: "the config cannot be read",
         where: file,
-        got: (cause as Error).message,
+        got: messageOf(cause),
         next: "Check the path.",
       },
       { cause },

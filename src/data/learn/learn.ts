@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { ConfigError, DataError } from "../../errors.js";
+import { ConfigError, DataError, messageOf } from "../../errors.js";
 import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../../features/fit.js";
 import {
   type FeatureConfig,
@@ -87,7 +87,7 @@ export function readVocabulary(file: string, where: string): string[] {
       {
         what: "the vocabulary file cannot be read",
         where: `${where}.file`,
-        got: (error as Error).message,
+        got: messageOf(error),
         expected: "a UTF-8 file with one value per line",
         next: `Check the path. Relative paths start at ${process.cwd()}.`,
       },

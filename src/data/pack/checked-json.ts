@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { DataError } from "../../errors.js";
+import { DataError, messageOf } from "../../errors.js";
 
 /** Writes a JSON file with a checksum: `{ "crc32": of the content's JSON text, "content": … }`. */
 export function writeCheckedJson(path: string, content: unknown): void {
@@ -14,7 +14,7 @@ export function readCheckedJson(path: string): unknown {
     const { crc32: expected, content } = JSON.parse(readFileSync(path, "utf8"));
     if (crc32(Buffer.from(JSON.stringify(content))) === expected) return content;
   } catch (error) {
-    throw damaged(path, (error as Error).message);
+    throw damaged(path, messageOf(error));
   }
   throw damaged(path, "a wrong checksum");
 }

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { DataError } from "../../errors.js";
+import { DataError, messageOf } from "../../errors.js";
 import type { FileIdentity } from "./source-files.js";
 
 /**
@@ -41,7 +41,7 @@ async function gzipFault(path: string): Promise<string | undefined> {
     await pipeline(createReadStream(path), createGunzip({ chunkSize: 2 ** 18 }), discard);
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    return messageOf(error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { createJiti } from "jiti";
 import { z } from "zod";
-import { ConfigError, DataError } from "../../errors.js";
+import { ConfigError, DataError, messageOf } from "../../errors.js";
 import { type Input, type InputValue, inputOf } from "../inputs.js";
 import type { Operator } from "../operator.js";
 import { anyOutput, refineOutput, separator } from "../schema/derived-fields.js";
@@ -96,7 +96,7 @@ function loadFunction({ module, export: name }: Custom): FeatureFunction {
   try {
     exported = createJiti(import.meta.url)(path) as Record<string, unknown>;
   } catch (error) {
-    throw moduleError(path, name, (error as Error).message, { cause: error });
+    throw moduleError(path, name, messageOf(error), { cause: error });
   }
   if (typeof exported[name] === "function") return exported[name] as FeatureFunction;
   throw moduleError(path, name, `exports ${Object.keys(exported).join(", ") || "nothing"}`);

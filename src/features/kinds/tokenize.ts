@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { messageOf } from "../../errors.js";
 import type { FittedFeatures } from "../fitted.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
@@ -51,7 +52,7 @@ export const tokenizeFeature = z
     try {
       new RegExp(tokenizer.pattern, "gu");
     } catch (error) {
-      context.addIssue({ code: "custom", path: ["tokenizer", "pattern"], message: (error as Error).message });
+      context.addIssue({ code: "custom", path: ["tokenizer", "pattern"], message: messageOf(error) });
     }
   });
 

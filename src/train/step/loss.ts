@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { LabelKind } from "../../features/index.js";
 import type { GraphBuilder } from "../../graph/graph.js";
-import type { Tensor } from "../../graph/tensor.js";
+import { columnsOf, type Tensor } from "../../graph/tensor.js";
 import { softmaxRows } from "../../metrics/index.js";
 import { add, multiply, scale } from "../../ops/arithmetic.js";
 import { slice } from "../../ops/concat.js";
@@ -110,7 +110,7 @@ export interface LossInputs {
  */
 export function lossOf(builder: GraphBuilder, loss: Loss, inputs: LossInputs): Tensor {
   const { logits, labels, labelWeights = [] } = inputs;
-  const count = labels.shape[1] as number;
+  const count = columnsOf(labels);
   if (count === 1) return lossOfLabel(builder, loss, inputs);
   const { apply } = builder;
   const columnOf = (x: Tensor, k: number) => apply(slice, [x], { start: k, size: 1 })[0];
