@@ -4,7 +4,7 @@ import { BACKENDS } from "../conformance/backends.js";
 import type { Backend, RunResult } from "../src/backends/backend.js";
 import type { Column } from "../src/columns/columns.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
-import { labelNames } from "../src/data/data-config.js";
+import { labelNames } from "../src/features/targets.js";
 import { ConfigError } from "../src/errors.js";
 import type { MODELS } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";

@@ -1,16 +1,16 @@
-import { labelNames } from "../data/data-config.js";
+import type { DataConfig } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
+import { labelNames } from "../features/targets.js";
 import { partsOf } from "../metrics/index.js";
 import { isOfOneLogit } from "../train/step/loss.js";
-import { watchedMetrics } from "../train/train-config.js";
-import type { Config } from "./config.js";
+import { type TrainConfig, watchedMetrics } from "../train/train-config.js";
 import { formatPath } from "./issues.js";
 
 /**
  * What the training section says of labels, against those of the data section.
  * @throws ConfigError where the loss has no output for each of several labels, or a label is named that there is not
  */
-export function checkLabels({ data, train }: Pick<Config, "data" | "train">): void {
+export function checkLabels({ data, train }: { data: DataConfig; train: TrainConfig }): void {
   const labels = labelNames(data.label);
   if (labels.length > 1 && !isOfOneLogit(train.loss))
     throw new ConfigError({

@@ -9,7 +9,7 @@ import { checkAccumulation } from "../train/step/gradient-accumulation.js";
 import { sessionOf } from "../train/step/loss.js";
 import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
-import { trainSchema } from "../train/train-config.js";
+import { type TrainInput, trainSchema } from "../train/train-config.js";
 import { checkLabels } from "./check-labels.js";
 import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
@@ -49,7 +49,7 @@ export interface ConfigInput<
   readonly data: Omit<DataInput, "label"> & { readonly label: L | readonly L[] };
   readonly features: F;
   readonly model: NamedBy<ModelInput, F[number]["name"]> | OwnModel;
-  readonly train?: z.input<typeof trainSchema>;
+  readonly train?: TrainInput;
 }
 
 /** Types a config; nothing is checked until it is used. */

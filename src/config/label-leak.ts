@@ -1,7 +1,8 @@
-import { type DataConfig, labelNames } from "../data/data-config.js";
+import type { DataConfig } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 import { readingOf } from "../features/reading.js";
 import type { FeatureConfig } from "../features/schema/features.js";
+import { labelNames } from "../features/targets.js";
 
 /**
  * Refuses features that read the label or the weight: a model that sees its answer in training has learnt nothing.

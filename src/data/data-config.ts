@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { labelNames } from "../features/targets.js";
 
 /**
  * The data section of a config: where examples come from, how they are split, which column is the label.
@@ -98,10 +99,6 @@ export const dataSchema = z
     for (const name of splitNames)
       if (data[name] !== undefined) complain(name, `${name} is given beside source: keep one of the two`);
   });
-
-/** The columns of the labels, in the order of the model's outputs. */
-export const labelNames = (label: string | readonly string[]): readonly string[] =>
-  typeof label === "string" ? [label] : label;
 
 export const splitNames = ["train", "valid", "test"] as const;
 export type SplitName = (typeof splitNames)[number];

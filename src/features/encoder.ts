@@ -1,12 +1,11 @@
 import type { ColumnSet } from "../columns/columns.js";
-import { labelNames } from "../data/data-config.js";
 import { Block, type Layout, layoutOf, weightColumn } from "./block.js";
 import { columnReader, compileCell, numberCell, targetFeature } from "./cells.js";
 import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
 import type { FittedFeature, FittedFeatures } from "./fitted.js";
 import { featureValues } from "./outputs.js";
 import { type RefusalCode, refusalText } from "./refusal.js";
-import { type LabelKind, targetColumns, targetOffset, targetRefusal } from "./targets.js";
+import { type LabelKind, labelNames, targetColumns, targetOffset, targetRefusal } from "./targets.js";
 import { vocabularyCache } from "./transform.js";
 
 /** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
@@ -116,7 +115,7 @@ function columnValues(feature: FittedFeature, fitted: FittedFeatures): (batch: B
     const read = columnReader(feature);
     return ({ rows }) => rows.map(read);
   }
-  const compute = compileDerivation(derivation, fitted);
+  const compute = compileDerivation(derivation, fitted.tokenizers);
   return ({ rows, values }) => {
     const inputs = derivation.inputs.map((input) =>
       "feature" in input ? values.get(input.feature)! : rows.map((row) => row[input.column]),

@@ -20,7 +20,7 @@ import {
   plainOf,
   tableName,
 } from "./schema/features.js";
-import type { TokenizerDefinition } from "./tokenizer.js";
+import type { Tokenizers } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
 /** What is learnt from the training split. */
@@ -30,7 +30,7 @@ export interface Statistics {
   /** By feature name, over the finite values. */
   readonly numbers: Readonly<Record<string, NumberStatistics>>;
   /** By file; left out where no feature has one. */
-  readonly tokenizers?: Readonly<Record<string, TokenizerDefinition>>;
+  readonly tokenizers?: Tokenizers;
 }
 
 export interface NumberStatistics {

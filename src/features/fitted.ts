@@ -1,7 +1,8 @@
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
+import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
-import type { Initializer, TableNumbers } from "./schema/features.js";
-import type { TokenizerDefinition } from "./tokenizer.js";
+import type { TableNumbers } from "./schema/features.js";
+import type { Tokenizers } from "./tokenizer.js";
 
 /**
  * Features after fitting: all that turning a raw value into an id or a number needs, and nothing that refers back to
@@ -12,8 +13,7 @@ export interface FittedFeatures {
   readonly features: readonly FittedFeature[];
   /** Vocabularies by table name; a value's row is its index. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
-  /** Tokenizers by the name of their file. */
-  readonly tokenizers?: Readonly<Record<string, TokenizerDefinition>>;
+  readonly tokenizers?: Tokenizers;
 }
 
 export type FittedFeature = FittedId | FittedBag | FittedNumber;
@@ -25,7 +25,7 @@ export interface FittedTable {
   /** Rows of the table: the values' rows, then the row of unknown values, then the row of missing values. */
   readonly buckets: number;
   readonly dim?: number;
-  readonly initializer?: Initializer;
+  readonly initializer?: TableInitializer;
   /** `false`: the table stays as it starts. */
   readonly trainable?: boolean;
   /** How the table keeps its numbers; default fp32. */

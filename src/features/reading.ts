@@ -1,5 +1,5 @@
-import { type Derivation, derivationOf, inputColumns } from "./derive.js";
-import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "./schema/features.js";
+import { type Derivation, derivationOf, inputColumns } from "./kinds/index.js";
+import { type FeatureConfig, isDerived, type PlainFeatureConfig, plainOf } from "./schema/features.js";
 
 /** Which columns a feature reads, and as what: all that fetching its raw values takes. */
 export interface Reading {
@@ -19,8 +19,9 @@ export interface Reading {
 
 export function readingOf(feature: FeatureConfig): Reading {
   const reading = plainReading(plainOf(feature));
+  if (!isDerived(feature)) return reading;
   const derivation = derivationOf(feature);
-  return derivation ? { ...reading, columns: inputColumns(derivation), derivation } : reading;
+  return { ...reading, columns: inputColumns(derivation), derivation };
 }
 
 function plainReading(feature: PlainFeatureConfig): Reading {

@@ -4,6 +4,10 @@ import { Refusal, type RefusalCode } from "./refusal.js";
 /** What labels may be: 0 and 1, for losses over a probability; class ids; or any finite number, for regression. */
 export type LabelKind = "binary" | "real" | { readonly classes: number };
 
+/** The columns of the labels, in the order of the model's outputs. */
+export const labelNames = (label: string | readonly string[]): readonly string[] =>
+  typeof label === "string" ? [label] : label;
+
 /** Why a label or a weight, a number rounded to float, is refused; 0 where it is not. */
 export function targetRefusal(kind: LabelKind | "weight", value: number): 0 | RefusalCode {
   if (kind === "binary") return value === 0 || value === 1 ? 0 : Refusal.notBinary;

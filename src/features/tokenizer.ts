@@ -11,6 +11,9 @@ import { ConfigError, messageOf } from "../errors.js";
 /** The content of a `tokenizer.json`: plain JSON, saved with the fitted features. */
 export type TokenizerDefinition = { readonly [key: string]: unknown };
 
+/** By the name of their file. */
+export type Tokenizers = Readonly<Record<string, TokenizerDefinition>>;
+
 /** What we use of the library, whose own types do not resolve under NodeNext. */
 interface Library {
   readonly model: {

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import type { Tensor } from "../graph/tensor.js";
 import { join } from "../layers/embedding-layer.js";
+import { initializerOf } from "../layers/initializer.js";
 import { linearLayer, zeros } from "../layers/linear-layer.js";
 import type { Scope } from "../layers/scope.js";
 import { addBias } from "../ops/add-bias.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
 import { sumInner } from "../ops/inner.js";
 import { reshape } from "../ops/reshape.js";
-import { initializerOf } from "../train/feature-info.js";
 import { defineModel, type GroupPath, type ModelFeatures, type WeightTables } from "./model.js";
 import { featureGroup, type wideGroup } from "./schema.js";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { initializer } from "../features/schema/feature-fields.js";
+import { initializerSchema } from "../layers/initializer.js";
 
 /** Names of the features of a group. */
 export const featureGroup = z
@@ -29,7 +29,7 @@ export const wideGroup = z.strictObject({
   /** The weight of an id is the sum of this many numbers: 4 by default in TorchEasyRec, 1 in the paper. */
   embeddingDim: z.int().positive().max(65_536).default(4),
   /** Initial values of these numbers; default zero. */
-  initializer: initializer.optional(),
+  initializer: initializerSchema.optional(),
 });
 
 /** Embedding dimension of features without their own `dim`. */

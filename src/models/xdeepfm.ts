@@ -1,14 +1,13 @@
 import { z } from "zod";
-import { initializer } from "../features/schema/feature-fields.js";
 import type { Tensor } from "../graph/tensor.js";
 import { cin, cinSchema } from "../layers/cin.js";
 import { join, stack } from "../layers/embedding-layer.js";
+import { initializerOf, initializerSchema } from "../layers/initializer.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
 import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
-import { initializerOf } from "../train/feature-info.js";
 import { groupParts } from "./fields.js";
 import { firstOrder } from "./logistic-regression.js";
 import { defineModel, type ModelFeatures } from "./model.js";
@@ -24,7 +23,7 @@ const wide = z
     /** Embedding dimension of separate tables; default 16. */
     embeddingDim: z.int().positive().optional(),
     /** Initial values of separate tables; default: those of the features. */
-    initializer: initializer.optional(),
+    initializer: initializerSchema.optional(),
   })
   .superRefine((group, context) => {
     if (group.tables === "own") return;

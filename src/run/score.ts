@@ -1,7 +1,8 @@
-import { labelNames, type SourceConfig } from "../data/data-config.js";
+import type { SourceConfig } from "../data/data-config.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
+import { labelNames } from "../features/targets.js";
 import type { Evaluation } from "../metrics/index.js";
 import type { TrainedModel } from "../saved/model.js";
 import {

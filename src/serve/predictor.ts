@@ -1,9 +1,9 @@
 import type { RunRequest } from "../backends/backend.js";
 import type { Config } from "../config/config.js";
-import { labelNames } from "../data/data-config.js";
 import { DataError } from "../errors.js";
 import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import { labelNames } from "../features/targets.js";
 import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";

@@ -1,8 +1,7 @@
 import type { Executable } from "../backends/backend.js";
 import type { ColumnSet, FloatColumn, IdColumn } from "../columns/columns.js";
-import type { Config } from "../config/config.js";
-import { labelNames } from "../data/data-config.js";
 import { DataError } from "../errors.js";
+import { labelNames } from "../features/targets.js";
 import {
   type Evaluation,
   evaluateBinary,
@@ -12,6 +11,7 @@ import {
 } from "../metrics/index.js";
 import { classesOf, outputsOf, predictsNumbers } from "./step/loss.js";
 import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./step/model-graphs.js";
+import type { TrainedSections } from "./step/model-spec.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Rows a step of inference, and steps a call: a call takes a fraction of a second, then progress is reported. */
@@ -50,7 +50,7 @@ export interface MetricSettings extends Pick<TrainConfig, "loss" | "groups"> {
   readonly labels: readonly string[];
 }
 
-export function metricSettings({ data, train }: Pick<Config, "data" | "train">): MetricSettings {
+export function metricSettings({ data, train }: Omit<TrainedSections, "model">): MetricSettings {
   return { loss: train.loss, groups: train.groups, labels: labelNames(data.label) };
 }
 

@@ -1,13 +1,7 @@
 import type { FittedFeatures } from "../features/fitted.js";
-import {
-  type FeatureConfig,
-  plainOf,
-  type Initializer as TableInitializer,
-  type TableNumbers,
-  tableName,
-} from "../features/schema/features.js";
+import { type FeatureConfig, plainOf, type TableNumbers, tableName } from "../features/schema/features.js";
+import { initializerOf } from "../layers/initializer.js";
 import type { FeatureInfo } from "../models/model.js";
-import type { Initializer } from "../ops/sources.js";
 
 /** What models see of fitted features. */
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
@@ -60,10 +54,3 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
 const DTYPES = { fp32: "f32", fp16: "f16", bf16: "bf16" } as const;
 
 const dtypeOf = (numbers: TableNumbers | undefined) => numbers && DTYPES[numbers];
-
-/** A table's start as the config says it. */
-export function initializerOf(initializer: TableInitializer | undefined): Initializer | undefined {
-  if (initializer?.kind === "uniform")
-    return { kind: "uniform", low: -initializer.range, high: initializer.range };
-  return initializer && { kind: "normal", mean: 0, std: initializer.std };
-}

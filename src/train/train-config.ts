@@ -161,4 +161,5 @@ function whyUnmeasured(watched: WatchedMetric, { loss, groups }: { loss: Loss; g
   return `${loss.kind} predicts ${predicted}, for which there is no ${metric}: name one of ${measured.join(", ")}`;
 }
 
+export type TrainInput = z.input<typeof trainSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;

@@ -2,7 +2,6 @@ import { mkdirSync } from "node:fs";
 import type { Backend, Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
-import type { Config } from "../config/config.js";
 import { ExecutionError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
@@ -22,13 +21,14 @@ import {
 } from "./schedules.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, LABELS, LOGITS, LOSS, parametersOf, trainingGraph } from "./step/model-graphs.js";
-import { specOf, trainingSettingsOf } from "./step/model-spec.js";
+import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
 import { type LearningRate, learningRates } from "./step/optimizer-groups.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import { type Carried, initialCarried, Plan, type Position, parseCarried } from "./training-state.js";
 
 export interface TrainerOptions {
-  readonly config: Config;
+  /** A whole config, which checkpoints hold. */
+  readonly config: TrainedSections;
   readonly features: FittedFeatures;
   readonly train: ColumnSet;
   readonly valid?: ColumnSet;

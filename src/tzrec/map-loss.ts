@@ -1,5 +1,5 @@
+import type { TrainInput } from "../train/train-config.js";
 import type { IdFeatures } from "./id-features.js";
-import type { TrainInput } from "./map-training.js";
 import type { Section } from "./section.js";
 
 /** `model_config.losses` and `num_class`. @throws ImportError */

@@ -1,5 +1,5 @@
+import type { TrainInput } from "../train/train-config.js";
 import type { IdFeatures } from "./id-features.js";
-import type { TrainInput } from "./map-training.js";
 import type { Section } from "./section.js";
 
 /** Metrics that every evaluation has, where the loss has them. */

@@ -1,11 +1,9 @@
-import type { z } from "zod";
-import type { trainSchema } from "../train/train-config.js";
+import type { TrainInput } from "../train/train-config.js";
 import type { IdFeatures } from "./id-features.js";
 import { mapLoss } from "./map-loss.js";
 import { mapMetrics } from "./map-metrics.js";
 import type { Section } from "./section.js";
 
-export type TrainInput = z.input<typeof trainSchema>;
 type OptimizerInput = NonNullable<TrainInput["optimizer"]>;
 type ScheduleInput = NonNullable<NonNullable<OptimizerInput["dense"]>["schedule"]>;
 

@@ -84,7 +84,7 @@ function tool(name: string, program: string, what: string): Finding {
 async function duckdb(): Promise<Finding> {
   try {
     const { Duck } = await import("../../data/source/duckdb.js");
-    const { readsInPlace } = await import("../../data/encode/column-kernels.js");
+    const { readsInPlace } = await import("../../data/encode/choose-kernels.js");
     const duck = await Duck.open(tmpdir());
     const [[version]] = await duck.rows("SELECT version()", "doctor").finally(() => duck.close());
     const { addon } = loadAddon();

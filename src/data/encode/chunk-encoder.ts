@@ -9,6 +9,7 @@ import { type LabelKind, targetColumns, targetOffset } from "../../features/targ
 import { type VocabularyCache, vocabularyCache } from "../../features/transform.js";
 import type { Wire } from "../source/column-query.js";
 import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "../source/vectors.js";
+import { chooseKernels } from "./choose-kernels.js";
 import {
   type AnyVector,
   compileColumn,
@@ -17,7 +18,6 @@ import {
   encodeTargets,
   Refusals,
 } from "./column-encoders.js";
-import { chooseKernels } from "./column-kernels.js";
 
 /** DuckDB chunks to encoded rows, column by column: the bulk twin of `createEncoder`. */
 
@@ -137,7 +137,7 @@ export class ChunkEncoder {
     const { name, reading } = feature;
     const encoder = this.encoders.length;
     const { inputs } = reading.derivation!;
-    const compute = compileDerivation(reading.derivation!, this.fitted);
+    const compute = compileDerivation(reading.derivation!, this.fitted.tokenizers);
     const write = compileCell(feature, this.layout, vocabularies);
     const encode: ColumnEncoder["encode"] = (vectors, rows, block, refusals) => {
       let column = 0;

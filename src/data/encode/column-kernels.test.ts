@@ -11,7 +11,8 @@ import { loadAddon } from "../../native/addon.js";
 import { draw, drawKey } from "../../random.js";
 import { Duck, quoteText } from "../source/duckdb.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
-import { type ColumnKernels, readsInPlace } from "./column-kernels.js";
+import { readsInPlace } from "./choose-kernels.js";
+import type { ColumnKernels } from "./column-kernels.js";
 import { nativeKernels } from "./native-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
 

@@ -1,9 +1,5 @@
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
-import { type Addon, loadAddon } from "../../native/addon.js";
-import { duckLibrary } from "../source/duckdb.js";
 import type { NumberVector, TextVector } from "../source/vectors.js";
-import { nativeKernels } from "./native-kernels.js";
-import { plainKernels } from "./plain-kernels.js";
 
 /** Where a column's results lie in a row-major matrix: row r at `data[offset + r*stride]`. */
 export interface Target<Values> {
@@ -18,16 +14,4 @@ export interface ColumnKernels {
   texts(vector: TextVector, transform: TextTransform, missing: number, ids: Target<Int32Array>): number;
   /** Numbers of the model, NaN where one is refused. Returns how many are NaN. */
   numbers(vector: NumberVector, transform: DenseTransform, results: Target<Float32Array>): number;
-}
-
-/** The fastest there are. */
-export function chooseKernels(): ColumnKernels {
-  const { addon } = loadAddon();
-  return addon && readsInPlace(addon) ? nativeKernels(addon) : plainKernels;
-}
-
-/** Whether the native core can read DuckDB's vectors. */
-export function readsInPlace(addon: Addon): boolean {
-  const library = duckLibrary();
-  return library !== undefined && addon.useDuckdb(library);
 }

@@ -1,12 +1,11 @@
 import { z } from "zod";
 import { messageOf } from "../../errors.js";
-import type { FittedFeatures } from "../fitted.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
 import { idsOutput, inputSource, refineOutput } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
 import { compileTextSteps, type TextStep, textStep } from "../text-steps.js";
-import { compileTokenizer } from "../tokenizer.js";
+import { compileTokenizer, type Tokenizers } from "../tokenizer.js";
 
 /**
  * `tokenize`: the words of a text, by white space or as the matches of a pattern, or its subwords by a tokenizer file,
@@ -73,16 +72,13 @@ export function deriveTokenize({
   return { kind: "tokenize", inputs: [inputOf(input, "text", ",")], split, normalize: normalizeText };
 }
 
-export function compileTokenize({ split, normalize }: Tokenize, fitted: FittedFeatures): Operator {
+export function compileTokenize({ split, normalize }: Tokenize, tokenizers: Tokenizers): Operator {
   const apply = compileTextSteps(normalize);
-  const tokens = compileSplit(split, fitted);
+  const tokens = compileSplit(split, tokenizers);
   return rowwise((text) => (text === undefined ? undefined : tokens(apply(text as string))));
 }
 
-function compileSplit(
-  split: Tokenize["split"],
-  { tokenizers = {} }: FittedFeatures,
-): (text: string) => readonly string[] {
+function compileSplit(split: Tokenize["split"], tokenizers: Tokenizers): (text: string) => readonly string[] {
   if ("file" in split) return compileTokenizer(tokenizers[split.file]);
   const words = new RegExp(split.pattern, "gu");
   return (text) => text.match(words) ?? [];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ConfigError, type ErrorReport } from "../../errors.js";
 import { denseEmbeddingSchema } from "../../layers/dense-embedding.js";
+import { initializerSchema } from "../../layers/initializer.js";
 import { parseExpression } from "../expression.js";
 
 /** The parts of which the schemas of feature kinds are made. */
@@ -16,21 +17,6 @@ export const featureName = z
 export const text = z.string().min(1);
 export const positive = z.int().positive();
 export const finite = z.number();
-
-export const initializer = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("uniform"),
-    /** From minus this to this. */
-    range: finite.positive(),
-  }),
-  z.strictObject({
-    kind: z.literal("normal"),
-    /** The standard deviation; the mean is 0. */
-    std: finite.positive(),
-  }),
-]);
-
-export type Initializer = z.output<typeof initializer>;
 
 const vocabulary = z.union([
   z.array(text).min(1),
@@ -53,7 +39,7 @@ export const tableFields = {
   /** The table's name, where features share one; default the feature's own. */
   embedding: text.optional(),
   /** How the table starts; default as the model has it. */
-  initializer: initializer.optional(),
+  initializer: initializerSchema.optional(),
   /** `false`: the table stays as it starts. */
   trainable: z.boolean().optional(),
   /**

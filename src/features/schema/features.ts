@@ -1,20 +1,10 @@
 import { z } from "zod";
-import { derivationOf } from "../derive.js";
-import { combineFeature } from "../kinds/combine.js";
-import { comboFeature } from "../kinds/combo.js";
-import { customFeature } from "../kinds/custom.js";
-import { expressionFeature } from "../kinds/expression.js";
-import { kvDotFeature } from "../kinds/kv-dot.js";
-import { lookupFeature } from "../kinds/lookup.js";
-import { maskFeature } from "../kinds/mask.js";
-import { matchFeature } from "../kinds/match.js";
-import { overlapFeature } from "../kinds/overlap.js";
-import { tokenizeFeature } from "../kinds/tokenize.js";
+import { DERIVED_FEATURES, type DerivedFeatureConfig, derivationOf } from "../kinds/index.js";
 import { plainOutput } from "./derived-fields.js";
 import { problem, type Refinement } from "./feature-fields.js";
 import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
 
-export type { Initializer, TableNumbers } from "./feature-fields.js";
+export type { TableNumbers } from "./feature-fields.js";
 export type {
   IdFeatureConfig,
   IdsFeatureConfig,
@@ -30,16 +20,7 @@ export const featureSchema = z.discriminatedUnion("kind", [
   idFeature,
   idsFeature,
   numberFeature,
-  combineFeature,
-  comboFeature,
-  customFeature,
-  expressionFeature,
-  kvDotFeature,
-  lookupFeature,
-  maskFeature,
-  matchFeature,
-  overlapFeature,
-  tokenizeFeature,
+  ...DERIVED_FEATURES,
 ]);
 
 export const featuresSchema = z
@@ -57,9 +38,6 @@ export const featuresSchema = z
 export type FeatureInput = z.input<typeof featureSchema>;
 /** A feature with every default filled in. */
 export type FeatureConfig = z.output<typeof featureSchema>;
-/** A feature whose value is computed from columns and from other features. */
-export type DerivedFeatureConfig = Exclude<FeatureConfig, PlainFeatureConfig>;
-
 export function isDerived(feature: FeatureConfig): feature is DerivedFeatureConfig {
   return feature.kind !== "id" && feature.kind !== "ids" && feature.kind !== "number";
 }
@@ -154,7 +132,7 @@ function refineInputs(features: FeatureConfig[], context: Refinement): void {
 
 /** The names of the features that a feature reads. */
 export function inputFeatures(feature: FeatureConfig): string[] {
-  const inputs = derivationOf(feature)?.inputs ?? [];
+  const inputs = isDerived(feature) ? derivationOf(feature).inputs : [];
   return inputs.flatMap((input) => ("feature" in input ? [input.feature] : []));
 }
 

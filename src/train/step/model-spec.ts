@@ -1,21 +1,27 @@
-import type { Config } from "../../config/config.js";
-import { labelNames } from "../../data/data-config.js";
+import type { DataConfig } from "../../data/data-config.js";
+import { labelNames } from "../../features/targets.js";
+import type { ModelConfig } from "../../models/index.js";
 import type { FeatureInfo } from "../../models/model.js";
+import type { TrainConfig } from "../train-config.js";
 import { outputsOf, sessionOf } from "./loss.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 
+/** The sections of a config that training reads. */
+export interface TrainedSections {
+  readonly data: Pick<DataConfig, "label" | "weight">;
+  readonly model: ModelConfig;
+  readonly train: TrainConfig;
+}
+
 /** A config's model on features. */
-export function specOf(
-  { data, model, train }: Pick<Config, "data" | "model" | "train">,
-  features: readonly FeatureInfo[],
-): ModelSpec {
+export function specOf({ data, model, train }: TrainedSections, features: readonly FeatureInfo[]): ModelSpec {
   const { loss, precision } = train;
   const outputs = outputsOf(loss, labelNames(data.label));
   return { model, features, outputs, logOdds: sessionOf(loss) !== undefined, precision };
 }
 
 /** What a config says of a training step. */
-export function trainingSettingsOf({ data, train }: Pick<Config, "data" | "train">): TrainingSettings {
+export function trainingSettingsOf({ data, train }: Omit<TrainedSections, "model">): TrainingSettings {
   const { optimizer: optimizers, l2, loss, clip, average } = train;
   const labelWeights = labelNames(data.label).map((name) => train.labelWeights?.[name] ?? 1);
   return { optimizers, l2, loss, clip, average, labelWeights, weighted: data.weight !== undefined };
