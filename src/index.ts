@@ -29,4 +29,5 @@ export { embeddingDim, featureGroup } from "./models/schema.js";
 export { OPS as ops } from "./ops/index.js";
 export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
-export { Trainer, type TrainerOptions, type TrainingListener, type TrainingResult } from "./train/trainer.js";
+export { Trainer, type TrainerOptions, type TrainingResult } from "./train/trainer.js";
+export type { TrainingEvent } from "./train/training-event.js";

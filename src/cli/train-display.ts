@@ -1,19 +1,22 @@
 import { relative } from "node:path";
-import type { Config } from "../config/config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type Evaluation, formatMetric } from "../metrics/index.js";
-import type { RunListener } from "../run/train-run.js";
+import type { RunEvent } from "../run/run-event.js";
+import type { Initialized } from "../train/initialize-from.js";
 import { rowsPerStep } from "../train/step/gradient-accumulation.js";
-import type { TrainingListener, TrainingResult } from "../train/trainer.js";
+import type { TrainConfig } from "../train/train-config.js";
+import type { TrainingResult } from "../train/trainer.js";
 import { Counter } from "./counter.js";
 import { Progress } from "./progress.js";
 import { formatCount } from "./progress-line.js";
 import { count, percent, plural } from "./tables.js";
 
 /** Shows a run on the terminal: what is going on in one line that moves, what has happened in lines that stay. */
-export class TrainDisplay implements RunListener {
+export class TrainDisplay {
   private readonly progress = new Progress();
   private readonly counter = new Counter();
+  /** Of the model that trains. */
+  private lengths: Lengths = {};
 
   /** @param onTraining called when a run begins to have something worth saving */
   constructor(private readonly onTraining: () => void) {}
@@ -29,61 +32,82 @@ export class TrainDisplay implements RunListener {
     this.progress.stop();
   }
 
-  preparing(progress: PrepareProgress): void {
+  readonly listen = (event: RunEvent): void => {
+    const show = this.handlers[event.kind] as ((event: RunEvent) => void) | undefined;
+    show?.(event);
+  };
+
+  private readonly handlers: { readonly [K in RunEvent["kind"]]?: (event: EventOf<K>) => void } = {
+    preparing: ({ progress }) => this.preparing(progress),
+    prepared: ({ data, seconds }) => this.prepared(data, seconds),
+    trainingStarted: ({ config }) => this.trainingStarted(config.train),
+    checkpointPassedOver: ({ dir, error }) =>
+      this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
+    initialized: ({ model, initialized }) => this.log(initializedLine(model, initialized)),
+    epochStarted: (event) => this.epochStarted(event),
+    trained: ({ rows, loss, metrics }) => this.progress.advance({ rows, loss, metrics }),
+    evaluationStarted: ({ model, split, rows }) => this.progress.start(`${model}, ${split}`, rows),
+    evaluatedRows: ({ rows }) => this.progress.advance({ rows }),
+    evaluated: (event) => this.evaluated(event),
+    trainingEnded: ({ model, result }) => this.trainingEnded(model, result),
+  };
+
+  private preparing(progress: PrepareProgress): void {
     if (progress.phase === "learn") this.counter.show("Reading: learning statistics of the training split");
     else if (progress.phase === "pack")
       this.counter.show(`Reading: ${progress.splits.join(", ")}`, progress.rows);
     else this.log(`Packed data of an earlier run is damaged, so it is packed again: ${progress.message}`);
   }
 
-  prepared(data: PreparedData, seconds: number): void {
+  private prepared(data: PreparedData, seconds: number): void {
     this.counter.stop();
     for (const line of preparedLines(data, seconds)) this.log(line);
   }
 
-  training(name: string, config: Config): TrainingListener {
+  private trainingStarted(train: TrainConfig): void {
+    this.lengths = lengthsOf(train);
     this.onTraining();
-    const { progress } = this;
-    const { steps } = config.train;
-    const lastRow = steps === undefined ? Number.POSITIVE_INFINITY : steps * rowsPerStep(config.train);
-    const epochs = steps === undefined ? `/${config.train.epochs ?? 1}` : "";
-    return {
-      checkpointPassedOver: (dir, error) =>
-        this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
-      epochStarted: (epoch, rows, doneRows) =>
-        progress.start(
-          `${name}, epoch ${epoch + 1}${epochs}`,
-          Math.min(rows, lastRow - epoch * rows),
-          doneRows,
-        ),
-      trained: (rows, loss, metrics) => progress.advance({ rows, loss, metrics }),
-      evaluationStarted: (rows) => progress.start(`${name}, valid`, rows),
-      evaluatedRows: (rows) => progress.advance({ rows }),
-      initialized: ({ checkpoint, matched, unmatched }) => {
-        const rest = unmatched.length > 0 ? `; with initial values: ${unmatched.join(", ")}` : "";
-        progress.log(`${name} starts from ${checkpoint}: ${count(matched.length)} parameters${rest}`);
-      },
-      evaluated: ({ step }, evaluation) => {
-        progress.stop();
-        progress.log(`${name}, step ${count(step)}: valid ${mainMetrics(evaluation)}`);
-      },
-    };
   }
 
-  trained(name: string, { reason, position, trainRows, trainSeconds }: TrainingResult): void {
+  private epochStarted({ model, epoch, rows, doneRows }: EventOf<"epochStarted">): void {
+    const { epochs, lastRow = Number.POSITIVE_INFINITY } = this.lengths;
+    const label = `${model}, epoch ${epoch + 1}${epochs === undefined ? "" : `/${epochs}`}`;
+    this.progress.start(label, Math.min(rows, lastRow - epoch * rows), doneRows);
+  }
+
+  /** The measurements on the held-out split stand in the table at the end. */
+  private evaluated({ model, split, step, evaluation }: EventOf<"evaluated">): void {
+    this.progress.stop();
+    if (split === "valid") this.log(`${model}, step ${count(step)}: valid ${mainMetrics(evaluation)}`);
+  }
+
+  private trainingEnded(model: string, { reason, position, trainRows, trainSeconds }: TrainingResult): void {
     this.progress.stop();
     if (reason === "interrupted") return;
     const early = reason === "earlyStopping" ? " (stopped early: no more improvement)" : "";
     const rate = trainSeconds > 0 ? `: ${formatCount(trainRows / trainSeconds)} samples/s` : "";
     this.log(
-      `${name}: ${plural(position.step, "step")} trained in ${trainSeconds.toFixed(1)} s${rate}${early}`,
+      `${model}: ${plural(position.step, "step")} trained in ${trainSeconds.toFixed(1)} s${rate}${early}`,
     );
   }
+}
 
-  measuring(name: string, split: string, rows: number): (rows: number) => void {
-    this.progress.start(`${name}, ${split}`, rows);
-    return (done) => this.progress.advance({ rows: done });
-  }
+type EventOf<K extends RunEvent["kind"]> = Extract<RunEvent, { readonly kind: K }>;
+
+interface Lengths {
+  readonly epochs?: number;
+  /** Rows until the run ends, where it ends after steps. */
+  readonly lastRow?: number;
+}
+
+function lengthsOf(train: TrainConfig): Lengths {
+  const { steps, epochs = 1 } = train;
+  return steps === undefined ? { epochs } : { lastRow: steps * rowsPerStep(train) };
+}
+
+function initializedLine(model: string, { checkpoint, matched, unmatched }: Initialized): string {
+  const rest = unmatched.length > 0 ? `; with initial values: ${unmatched.join(", ")}` : "";
+  return `${model} starts from ${checkpoint}: ${count(matched.length)} parameters${rest}`;
 }
 
 function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds: number): string[] {

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { silentListener } from "../../test/silent-listener.js";
 import { chooseBackend } from "../backends/choose.js";
 import { resolveConfig } from "../config/config.js";
 import { DataError } from "../errors.js";
@@ -58,7 +57,7 @@ beforeAll(async () => {
     resume: false,
     baselines: true,
     signal,
-    listener: silentListener,
+    listener: () => undefined,
   });
   model = await load(runDir);
 }, 60_000);

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { silentListener } from "../../test/silent-listener.js";
 import { chooseBackend } from "../backends/choose.js";
 import { findBest, findLatest } from "../checkpoint/index.js";
 import { metricsTable, positiveShares } from "../cli/tables.js";
@@ -61,7 +60,7 @@ function run(
     resume,
     baselines,
     signal,
-    listener: silentListener,
+    listener: () => undefined,
   });
 }
 

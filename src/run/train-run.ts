@@ -3,18 +3,19 @@ import { relative } from "node:path";
 import type { Backend } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { type ColumnSet, type PreparedData, type PrepareProgress, prepareData } from "../data/index.js";
+import { type ColumnSet, type PreparedData, prepareData } from "../data/index.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { recordConfigFile } from "../saved/own-model.js";
 import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "../saved/run-directory.js";
 import { metricSettings } from "../train/evaluate.js";
 import { labelsOf } from "../train/step/loss.js";
-import { Trainer, type TrainingListener, type TrainingResult } from "../train/trainer.js";
+import { Trainer, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import { checkRunDirectory } from "./resume.js";
+import type { RunEvent } from "./run-event.js";
 
 export interface TrainRunOptions {
   readonly config: Config;
@@ -28,18 +29,7 @@ export interface TrainRunOptions {
   readonly baselines: boolean;
   /** Stops after the step at hand, with a checkpoint. */
   readonly signal: AbortSignal;
-  readonly listener: RunListener;
-}
-
-/** What a person may want to see of a run, from its first row read to its last measurement. */
-export interface RunListener {
-  preparing(progress: PrepareProgress): void;
-  prepared(data: PreparedData, seconds: number): void;
-  /** A model starts to train. */
-  training(name: string, config: Config): TrainingListener;
-  trained(name: string, result: TrainingResult): void;
-  /** A model is about to be measured on `rows` rows of the split; the result is called as rows are done. */
-  measuring(name: string, split: string, rows: number): (rows: number) => void;
+  readonly listener: (event: RunEvent) => void;
 }
 
 export interface RunResult {
@@ -79,10 +69,10 @@ class Run {
       data: config.data,
       features: config.features,
       labels: labelsOf(config.train.loss),
-      onProgress: listener.preparing.bind(listener),
+      onProgress: (progress) => listener({ kind: "preparing", progress }),
     });
     const prepareSeconds = this.secondsSinceStart();
-    listener.prepared(prepared, prepareSeconds);
+    listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
     writeJson(runDir, CONFIG_COPY, config);
     if (this.options.configPath !== undefined) recordConfigFile(runDir, this.options.configPath);
     writeJson(runDir, QUARANTINE, splitReports(prepared));
@@ -102,6 +92,7 @@ class Run {
     { features, splits }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
+    listener({ kind: "trainingStarted", model: name, config });
     const trainer = new Trainer({
       config,
       features,
@@ -111,10 +102,10 @@ class Run {
       runDir,
       resume,
       signal,
-      listener: listener.training(name, config),
+      listener: (event) => listener({ ...event, model: name }),
     });
     const result = await trainer.run();
-    listener.trained(name, result);
+    listener({ kind: "trainingEnded", model: name, result });
     const interrupted = result.reason === "interrupted";
     const checkpoint = interrupted ? result.checkpoint : await findCheckpoint(runDir);
     return { name, trainer, result, interrupted, checkpoint };
@@ -140,12 +131,17 @@ class Run {
   }
 
   private async evaluate(
-    { name, trainer, checkpoint }: Trained,
+    { name: model, trainer, checkpoint }: Trained,
     split: string,
     held: ColumnSet,
   ): Promise<Measured> {
-    const onRows = this.options.listener.measuring(name, split, held.rows);
-    return { name, evaluation: await trainer.evaluate(checkpoint, held, onRows) };
+    const { listener } = this.options;
+    listener({ kind: "evaluationStarted", model, split, rows: held.rows });
+    const evaluation = await trainer.evaluate(checkpoint, held, (rows) =>
+      listener({ kind: "evaluatedRows", model, rows }),
+    );
+    listener({ kind: "evaluated", model, split, step: checkpoint.manifest.step, evaluation });
+    return { name: model, evaluation };
   }
 
   private report(

@@ -3,16 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
-import { findBest, findLatest } from "../checkpoint/index.js";
+import { findBest, findLatest, readCheckpoint } from "../checkpoint/index.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { ExecutionError } from "../errors.js";
+import type { Evaluation } from "../metrics/index.js";
 import { modelSchema } from "../models/index.js";
 import { draw, drawKey, drawUnit } from "../random.js";
 import { columnValues } from "./evaluate.js";
 import { readMetrics } from "./log/metrics-log.js";
 import { LABEL_INPUT } from "./step/model-graphs.js";
 import { Trainer, type TrainerOptions } from "./trainer.js";
+import type { TrainingEvent } from "./training-event.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-trainer-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -109,6 +111,26 @@ describe("Trainer", () => {
     expect(lines.filter(({ split }) => split === "valid").map(({ step }) => step)).toEqual([16, 32, 48]);
   });
 
+  it("measures a checkpoint while it trains, without a change to what it trains", async () => {
+    const config = configOf({ checkpoint: { every: 5, keep: 100 } });
+    const valid = prepared.splits.valid!;
+    const alone = join(folder, "alone");
+    await trainerFor(config, { runDir: alone }).run();
+
+    const runDir = join(folder, "measured");
+    const measured: Promise<Evaluation>[] = [];
+    const listener = (event: TrainingEvent) => {
+      if (event.kind !== "checkpointed") return;
+      measured.push(readCheckpoint(event.dir).then((checkpoint) => trainer.evaluate(checkpoint, valid)));
+    };
+    const trainer = trainerFor(config, { runDir, listener });
+    await trainer.run();
+    expect(await bytesOfLatest(runDir)).toEqual(await bytesOfLatest(alone));
+    const evaluations = await Promise.all(measured);
+    const best = await findBest(runDir);
+    expect(evaluations.map(({ auc }) => auc.defined && auc.value)).toContain(best.manifest.metrics.auc);
+  });
+
   it.each([
     ["in the middle of an epoch", 7],
     ["at the end of an epoch", 16],
@@ -120,7 +142,9 @@ describe("Trainer", () => {
 
     const parts = join(folder, `parts-${stopAt}`);
     const controller = new AbortController();
-    const listener = { checkpointed: () => controller.abort() };
+    const listener = ({ kind }: TrainingEvent) => {
+      if (kind === "checkpointed") controller.abort();
+    };
     const first = await trainerFor(configOf(train), {
       runDir: parts,
       signal: controller.signal,
@@ -153,7 +177,9 @@ describe("Trainer", () => {
     const config = { ...accumulated, train: { ...accumulated.train, gradientAccumulation: 3 } };
     const runDir = join(folder, "accumulated");
     const controller = new AbortController();
-    const listener = { checkpointed: () => controller.abort() };
+    const listener = ({ kind }: TrainingEvent) => {
+      if (kind === "checkpointed") controller.abort();
+    };
     const first = await trainerFor(config, { runDir, signal: controller.signal, listener }).run();
     expect(first.position).toEqual({ step: 4, epoch: 0, epochStep: 4 });
     const second = await trainerFor(config, { runDir, resume: true }).run();
@@ -200,10 +226,9 @@ describe("Trainer", () => {
       const config = configOf({ ...EVERYTHING, threads });
       if (stopAt !== undefined) {
         const controller = new AbortController();
-        const listener = {
-          checkpointed: (dir: string) => {
-            if (dir.endsWith(String(stopAt).padStart(8, "0"))) controller.abort();
-          },
+        const listener = (event: TrainingEvent) => {
+          if (event.kind === "checkpointed" && event.dir.endsWith(String(stopAt).padStart(8, "0")))
+            controller.abort();
         };
         await trainerFor(config, { runDir, signal: controller.signal, listener }).run();
       }
@@ -319,11 +344,10 @@ describe("Trainer", () => {
     const parts = join(folder, "parts-evaluation");
     const controller = new AbortController();
     let rows = 0;
-    const listener = {
-      trained(taken: number) {
-        rows += taken;
-        if (rows === 1000) controller.abort();
-      },
+    const listener = (event: TrainingEvent) => {
+      if (event.kind !== "trained") return;
+      rows += event.rows;
+      if (rows === 1000) controller.abort();
     };
     const first = await trainerFor(configOf(train), {
       runDir: parts,
@@ -368,7 +392,9 @@ describe("Trainer", () => {
     bytes[bytes.length - 1] ^= 1;
     writeFileSync(model, bytes);
     const passed: string[] = [];
-    const listener = { checkpointPassedOver: (dir: string) => void passed.push(dir) };
+    const listener = (event: TrainingEvent) => {
+      if (event.kind === "checkpointPassedOver") passed.push(event.dir);
+    };
     const { position } = await trainerFor(configOf(), { runDir, resume: true, listener }).run();
     expect(passed).toEqual([checkpoint!.dir]);
     expect(position).toEqual(whole.position);

@@ -62,7 +62,7 @@ export const train = command(
         resume: args.resume ?? false,
         baselines: args.baselines ?? false,
         signal: interrupt.signal,
-        listener: display,
+        listener: display.listen,
       });
       display.stop();
       if (result.interrupted) tellResume(result, runDir, args);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { Position } from "../training-state.js";
+import type { TrainingEvent } from "../training-event.js";
 import { MetricsLog } from "./metrics-log.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 
-/** Measurements of a run, as JSON lines (`metrics.jsonl`) and as TensorBoard events (`tensorboard/`). */
+/** The logs of a run directory: JSON lines (`metrics.jsonl`) and TensorBoard events (`tensorboard/`). */
 export class RunLog {
   private readonly lines: MetricsLog;
   private readonly events: TensorBoardWriter;
@@ -13,11 +13,15 @@ export class RunLog {
     this.events = new TensorBoardWriter(join(runDir, "tensorboard"), { resumedStep });
   }
 
-  write({ step, epoch }: Position, split: string, values: Record<string, number>): void {
+  /** Writes the measurements among the events. */
+  readonly listen = (event: TrainingEvent): void => {
+    if (event.kind !== "measured") return;
+    const { split, values, position } = event;
+    const { step, epoch } = position;
     this.lines.write({ step, epoch, split, values });
     const named = Object.entries(values).map(([name, value]) => [`${split}/${name}`, value]);
     this.events.scalars(step, Object.fromEntries(named));
-  }
+  };
 
   close(): void {
     this.lines.close();

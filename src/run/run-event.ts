@@ -1,0 +1,18 @@
+import type { Config } from "../config/config.js";
+import type { PreparedData, PrepareProgress } from "../data/index.js";
+import type { TrainingResult } from "../train/trainer.js";
+import type { EvaluationEvent, TrainingEvent } from "../train/training-event.js";
+
+/** What happens in a run, from its first row read to its last measurement, in this order. */
+export type RunEvent =
+  | { readonly kind: "preparing"; readonly progress: PrepareProgress }
+  | { readonly kind: "prepared"; readonly data: PreparedData; readonly seconds: number }
+  | ModelEvent;
+
+/** Events of one model: the config's or a baseline. Models train and are measured one after the other. */
+export type ModelEvent = { readonly model: string } & (
+  | { readonly kind: "trainingStarted"; readonly config: Config }
+  | TrainingEvent
+  | { readonly kind: "trainingEnded"; readonly result: TrainingResult }
+  | EvaluationEvent
+);

@@ -1,0 +1,51 @@
+import {
+  initialScheduleState,
+  learningRate,
+  observeMetric,
+  type ScheduleState,
+  type ScheduleTime,
+  scheduleMetric,
+} from "./schedules.js";
+import type { LearningRate } from "./step/optimizer-groups.js";
+
+/** The states of the schedules that evaluations have moved, by the name of their learning rate. */
+export type ScheduleStates = Readonly<Record<string, ScheduleState>>;
+
+/** Every learning rate at one step, by name. */
+export function ratesAt(
+  rates: readonly LearningRate[],
+  states: ScheduleStates,
+  time: ScheduleTime,
+): Record<string, number> {
+  return Object.fromEntries(rates.map((rate) => [rate.name, rateAt(rate, states, time)]));
+}
+
+/** The learning rates of `steps` steps of one epoch, from `time` on: the scalars of a training program. */
+export function rateScalars(
+  rates: readonly LearningRate[],
+  states: ScheduleStates,
+  { step, epoch }: ScheduleTime,
+  steps: number,
+): Map<string, Float32Array> {
+  const values = (rate: LearningRate) =>
+    Float32Array.from({ length: steps }, (_, i) => rateAt(rate, states, { step: step + i, epoch }));
+  return new Map(rates.map((rate) => [rate.name, values(rate)]));
+}
+
+/** The states after an evaluation. A metric that is undefined moves nothing. */
+export function observeSchedules(
+  rates: readonly LearningRate[],
+  states: ScheduleStates,
+  metrics: Readonly<Record<string, number>>,
+): ScheduleStates {
+  const moved = rates.flatMap(({ name, schedule }) => {
+    const value = metrics[scheduleMetric(schedule) ?? ""];
+    if (value === undefined) return [];
+    return [[name, observeMetric(schedule, states[name] ?? initialScheduleState, value)] as const];
+  });
+  return { ...states, ...Object.fromEntries(moved) };
+}
+
+function rateAt({ name, base, schedule }: LearningRate, states: ScheduleStates, time: ScheduleTime): number {
+  return learningRate(schedule, base, time, states[name] ?? initialScheduleState);
+}

@@ -1,0 +1,93 @@
+import type { Executable } from "../backends/backend.js";
+import type { ColumnSet } from "../columns/columns.js";
+import { ExecutionError } from "../errors.js";
+import { CallPacer } from "./call-pacer.js";
+import { rateScalars, type ScheduleStates } from "./learning-rates.js";
+import { LABELS, LOGITS, LOSS } from "./step/model-graphs.js";
+import type { LearningRate } from "./step/optimizer-groups.js";
+import type { Position } from "./training-state.js";
+
+export interface StepSettings {
+  /** Rows a step. */
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly shuffle: boolean;
+  readonly rates: readonly LearningRate[];
+}
+
+/** Steps that have been run. */
+export interface StepsRun {
+  readonly steps: number;
+  readonly rows: number;
+  /** Of every step. */
+  readonly losses: Float32Array;
+  /** [rows, outputs] */
+  readonly logits: Float32Array;
+  /** [rows, labels] */
+  readonly labels: Float32Array;
+}
+
+/** Runs a training program over its data, in calls of about a tenth of a second. */
+export class StepRunner {
+  /** Spent in the program, in all. */
+  seconds = 0;
+  /** Trained on, in all. */
+  rows = 0;
+  private readonly pacer = new CallPacer();
+
+  constructor(
+    private readonly program: Executable,
+    private readonly data: ColumnSet,
+    private readonly settings: StepSettings,
+  ) {}
+
+  /**
+   * One call: at most `most` steps of an epoch, from `position` on.
+   * @throws ExecutionError naming the step whose loss is not finite
+   */
+  async run(
+    { step, epoch, epochStep }: Position,
+    most: number,
+    schedules: ScheduleStates,
+  ): Promise<StepsRun> {
+    const { batchSize, seed, shuffle, rates } = this.settings;
+    const { columns, rows } = this.data;
+    const steps = Math.min(most, this.pacer.steps);
+    const start = epochStep * batchSize;
+    const count = Math.min(steps * batchSize, rows - start);
+    const started = performance.now();
+    const result = await this.program.run({
+      columns,
+      rows,
+      start,
+      count,
+      batch: batchSize,
+      shuffle: shuffle ? { seed, epoch } : undefined,
+      seed,
+      firstStep: step,
+      scalars: rateScalars(rates, schedules, { step, epoch }, steps),
+    });
+    this.account(steps, count, (performance.now() - started) / 1000);
+    const losses = result.get(LOSS)!;
+    refuseInfinite(losses, step);
+    return { steps, rows: count, losses, logits: result.get(LOGITS)!, labels: result.get(LABELS)! };
+  }
+
+  private account(steps: number, rows: number, seconds: number): void {
+    this.pacer.observe(steps, seconds);
+    this.seconds += seconds;
+    this.rows += rows;
+  }
+}
+
+function refuseInfinite(losses: Float32Array, firstStep: number): void {
+  const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (bad < 0) return;
+  throw new ExecutionError({
+    what: "the training loss is no longer a number",
+    where: `step ${firstStep + bad}`,
+    got: String(losses[bad]),
+    expected: "a finite loss",
+    next: "Lower train.optimizer.*.learningRate, or normalise large number features. The last checkpoint is untouched.",
+  });
+}
