@@ -1,5 +1,7 @@
 /** What `import … from "pairloom"` offers. */
 
+import { offerToConfigFiles } from "./saved/public-module.js";
+
 /** For models of one's own: docs/new-model.md. */
 export { z } from "zod";
 export type { Backend } from "./backends/backend.js";
@@ -31,3 +33,5 @@ export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
 export { Trainer, type TrainerOptions, type TrainingResult } from "./train/trainer.js";
 export type { TrainingEvent } from "./train/training-event.js";
+
+offerToConfigFiles(() => import("./index.js"));

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadEntries, type Standing, stand } from "../bench/leaderboard.js";
 import { selectBackend } from "../saved/backend.js";
+import { offerToConfigFiles } from "../saved/public-module.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { table } from "./tables.js";
 import { UsageError } from "./usage.js";
@@ -62,6 +63,7 @@ function seedsOf(text: string): number[] {
   });
 }
 
+offerToConfigFiles(() => import("../index.js"));
 leaderboard().catch((error: unknown) => {
   printError(error);
   process.exitCode = exitCodeOf(error);

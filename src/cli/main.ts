@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { closeNames } from "../near-names.js";
+import { offerToConfigFiles } from "../saved/public-module.js";
 import { version } from "../version.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { UsageError } from "./usage.js";
@@ -26,6 +27,8 @@ const root = defineCommand({
   },
   subCommands: COMMANDS,
 });
+
+offerToConfigFiles(() => import("../index.js"));
 
 /** Runs one command line and sets the exit code: 0 success, 1 user error, 2 bug, 130 interrupted. */
 export async function runCli(argv: readonly string[]): Promise<void> {

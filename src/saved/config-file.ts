@@ -5,6 +5,7 @@ import { createJiti } from "jiti";
 import { type Config, resolveConfig } from "../config/config.js";
 import { ConfigError } from "../errors.js";
 import { closeNames } from "../near-names.js";
+import { publicModule } from "./public-module.js";
 
 const CONFIG_NAMES = [
   "pairloom.config.ts",
@@ -57,7 +58,7 @@ function missing(path: string): ConfigError {
 
 async function importDefault(path: string): Promise<unknown> {
   if (path.endsWith(".json")) return loading(path, async () => JSON.parse(readFileSync(path, "utf8")));
-  const pairloom = await import("../index.js");
+  const pairloom = await publicModule();
   const options = { virtualModules: { pairloom }, moduleCache: false, interopDefault: false };
   const jiti = createJiti(pathToFileURL(path).href, options);
   const module = await loading(path, () => jiti.import<{ default?: unknown }>(path));

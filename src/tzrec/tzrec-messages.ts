@@ -1,8 +1,85 @@
+type Fields = Readonly<Record<string, string>>;
+
+/** What every kind of feature may say. */
+const FEATURE_FIELDS: Fields = {
+  feature_name: "string",
+  embedding_name: "string",
+  embedding_dim: "uint32",
+  hash_bucket_size: "uint64",
+  num_buckets: "uint64",
+  vocab_list: "repeated string",
+  vocab_dict: "map uint64",
+  vocab_file: "string",
+  asset_dir: "string",
+  default_bucketize_value: "uint64",
+  zch: "ZeroCollisionHash",
+  dynamicemb: "DynamicEmbedding",
+  boundaries: "repeated float",
+  value_dim: "uint32",
+  pooling: "string",
+  default_value: "string",
+  separator: "string",
+  value_separator: "string",
+  kv_delimiter: "string",
+  weighted: "bool",
+  init_fn: "string",
+  use_mask: "bool",
+  normalizer: "string",
+  combiner: "string",
+  fg_encoded_default_value: "string",
+  fg_value_type: "string",
+  trainable: "bool",
+  stub_type: "bool",
+  data_type: "string",
+  autodis: "AutoDisEmbedding",
+  mlp: "Empty",
+  embedding_constraints: "ParameterConstraints",
+  sequence_length: "uint32",
+  sequence_delim: "string",
+  sequence_fields: "repeated string",
+  sequence_name: "string",
+  map: "string",
+  key: "string",
+  need_discrete: "bool",
+  need_key: "bool",
+  nested_map: "string",
+  pkey: "string",
+  skey: "string",
+  show_pkey: "bool",
+  show_skey: "bool",
+  variables: "repeated string",
+  fill_missing: "float",
+  query: "string",
+  title: "string",
+  document: "string",
+  method: "string",
+  text_normalizer: "TextNormalizer",
+  tokenizer_type: "string",
+  operator_name: "string",
+  operator_lib_file: "string",
+  is_op_thread_safe: "bool",
+};
+
+/** What every list of metrics may say. */
+const METRIC_FIELDS: Fields = {
+  auc: "AUC",
+  multiclass_auc: "AUC",
+  recall_at_k: "RecallAtK",
+  mean_absolute_error: "Empty",
+  mean_squared_error: "Empty",
+  accuracy: "Accuracy",
+  grouped_auc: "GroupedAUC",
+  xauc: "AUC",
+};
+
+const features = (own: Fields): Fields => ({ ...FEATURE_FIELDS, ...own });
+const metrics = (own: Fields): Fields => ({ ...METRIC_FIELDS, ...own });
+
 /**
  * The messages of a TorchEasyRec pipeline config that a ranking model can use: field names and types, and enums as lists of
  * values. A message name refers to this table; `map T` has text keys. Fields that are not listed are unknown to the importer. Source: the documentation of TorchEasyRec (docs/source, tzrec/protos).
  */
-export const MESSAGES: Readonly<Record<string, Readonly<Record<string, string>> | string>> = {
+export const MESSAGES: Readonly<Record<string, Fields | string>> = {
   EasyRecConfig: {
     train_input_path: "string",
     eval_input_path: "string",
@@ -303,79 +380,3 @@ export const MESSAGES: Readonly<Record<string, Readonly<Record<string, string>> 
   Accuracy: { threshold: "float", top_k: "uint32" },
   GroupedAUC: { grouping_key: "string" },
 };
-
-function features(own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return {
-    feature_name: "string",
-    embedding_name: "string",
-    embedding_dim: "uint32",
-    hash_bucket_size: "uint64",
-    num_buckets: "uint64",
-    vocab_list: "repeated string",
-    vocab_dict: "map uint64",
-    vocab_file: "string",
-    asset_dir: "string",
-    default_bucketize_value: "uint64",
-    zch: "ZeroCollisionHash",
-    dynamicemb: "DynamicEmbedding",
-    boundaries: "repeated float",
-    value_dim: "uint32",
-    pooling: "string",
-    default_value: "string",
-    separator: "string",
-    value_separator: "string",
-    kv_delimiter: "string",
-    weighted: "bool",
-    init_fn: "string",
-    use_mask: "bool",
-    normalizer: "string",
-    combiner: "string",
-    fg_encoded_default_value: "string",
-    fg_value_type: "string",
-    trainable: "bool",
-    stub_type: "bool",
-    data_type: "string",
-    autodis: "AutoDisEmbedding",
-    mlp: "Empty",
-    embedding_constraints: "ParameterConstraints",
-    sequence_length: "uint32",
-    sequence_delim: "string",
-    sequence_fields: "repeated string",
-    sequence_name: "string",
-    map: "string",
-    key: "string",
-    need_discrete: "bool",
-    need_key: "bool",
-    nested_map: "string",
-    pkey: "string",
-    skey: "string",
-    show_pkey: "bool",
-    show_skey: "bool",
-    variables: "repeated string",
-    fill_missing: "float",
-    query: "string",
-    title: "string",
-    document: "string",
-    method: "string",
-    text_normalizer: "TextNormalizer",
-    tokenizer_type: "string",
-    operator_name: "string",
-    operator_lib_file: "string",
-    is_op_thread_safe: "bool",
-    ...own,
-  };
-}
-
-function metrics(own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return {
-    auc: "AUC",
-    multiclass_auc: "AUC",
-    recall_at_k: "RecallAtK",
-    mean_absolute_error: "Empty",
-    mean_squared_error: "Empty",
-    accuracy: "Accuracy",
-    grouped_auc: "GroupedAUC",
-    xauc: "AUC",
-    ...own,
-  };
-}
