@@ -1,4 +1,5 @@
 import type { GraphBuilder } from "../../graph/graph.js";
+import type { Op } from "../../graph/op.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { streamOf } from "../../layers/scope.js";
 import {
@@ -22,10 +23,15 @@ export function updateTable(
   optimizer: EmbeddingOptimizer,
   { l2, rows }: { l2: number; rows: L2["rows"] },
 ): void {
+  const { op, states, settings } = updateOf(optimizer);
   const factor = bounds?.factor ? [bounds.factor] : [];
   const pairs = [...factor, ...sparse.flatMap(({ ids, grad }) => [ids, grad])];
   const eager = "lazy" in optimizer && !optimizer.lazy;
-  const common = {
+  const memory = states.map(({ name, of, initial = 0 }) =>
+    stateOf(builder, attrs, name, of === "rows" ? [attrs.shape[0]] : attrs.shape, initial),
+  );
+  builder.apply(op, [table, rate, ...memory, ...pairs], {
+    ...settings,
     poolings: sparse.map(({ pooling }) => pooling),
     l2,
     everyRow: eager || (l2 > 0 && rows === "all"),
@@ -33,63 +39,64 @@ export function updateTable(
     scaled: factor.length > 0,
     // Other draws than those of the initial values.
     stream: table.dtype === "f32" ? undefined : streamOf(`${attrs.name}/rounding`),
-  };
-  const state = (name: string, shape = attrs.shape, initial = 0): Tensor =>
-    stateOf(builder, attrs, name, shape, initial);
-  const perRow = [attrs.shape[0]];
+  });
+}
+
+interface State {
+  readonly name: string;
+  /** A number for every weight of the table, or for every row. */
+  readonly of: "weights" | "rows";
+  readonly initial?: number;
+}
+
+interface Update {
+  readonly op: Op;
+  readonly states: readonly State[];
+  readonly settings: Readonly<Record<string, number>>;
+}
+
+const weights = (name: string, initial?: number): State => ({ name, of: "weights", initial });
+const perRow = (name: string, initial?: number): State => ({ name, of: "rows", initial });
+
+function updateOf(optimizer: EmbeddingOptimizer): Update {
   switch (optimizer.kind) {
     case "sgd":
-      builder.apply(tableSgd, [table, rate, ...pairs], common);
-      break;
+      return { op: tableSgd, states: [], settings: {} };
     case "adagrad": {
-      const sum = state("sum", attrs.shape, optimizer.initialAccumulator);
-      builder.apply(tableAdagrad, [table, rate, sum, ...pairs], { ...common, eps: optimizer.eps });
-      break;
+      const { eps, initialAccumulator } = optimizer;
+      return { op: tableAdagrad, states: [weights("sum", initialAccumulator)], settings: { eps } };
     }
     case "rowWiseAdagrad": {
-      const sum = state("sum", perRow, optimizer.initialAccumulator);
-      builder.apply(tableRowWiseAdagrad, [table, rate, sum, ...pairs], { ...common, eps: optimizer.eps });
-      break;
+      const { eps, initialAccumulator } = optimizer;
+      return { op: tableRowWiseAdagrad, states: [perRow("sum", initialAccumulator)], settings: { eps } };
     }
-    case "adam": {
-      const { beta1, beta2, eps } = optimizer;
-      const operands = [table, rate, state("m"), state("v"), ...pairs];
-      builder.apply(tableAdam, operands, { ...common, beta1, beta2, eps });
-      break;
-    }
+    case "adam":
     case "partialRowWiseAdam": {
       const { beta1, beta2, eps } = optimizer;
-      const operands = [table, rate, state("m"), state("v", perRow), ...pairs];
-      builder.apply(tablePartialRowWiseAdam, operands, { ...common, beta1, beta2, eps });
-      break;
+      const settings = { beta1, beta2, eps };
+      return optimizer.kind === "adam"
+        ? { op: tableAdam, states: [weights("m"), weights("v")], settings }
+        : { op: tablePartialRowWiseAdam, states: [weights("m"), perRow("v")], settings };
     }
-    case "lamb": {
-      const { beta1, beta2, eps, weightDecay } = optimizer;
-      const operands = [table, rate, state("m"), state("v"), ...pairs];
-      builder.apply(tableLamb, operands, { ...common, beta1, beta2, eps, weightDecay });
-      break;
-    }
+    case "lamb":
     case "partialRowWiseLamb": {
       const { beta1, beta2, eps, weightDecay } = optimizer;
-      const operands = [table, rate, state("m"), state("v", perRow), ...pairs];
-      builder.apply(tablePartialRowWiseLamb, operands, { ...common, beta1, beta2, eps, weightDecay });
-      break;
+      const settings = { beta1, beta2, eps, weightDecay };
+      return optimizer.kind === "lamb"
+        ? { op: tableLamb, states: [weights("m"), weights("v")], settings }
+        : { op: tablePartialRowWiseLamb, states: [weights("m"), perRow("v")], settings };
     }
     case "larsSgd": {
       const { momentum, eta, weightDecay } = optimizer;
-      const operands = [table, rate, state("m"), ...pairs];
-      builder.apply(tableLarsSgd, operands, { ...common, momentum, eta, weightDecay });
-      break;
+      return { op: tableLarsSgd, states: [weights("m")], settings: { momentum, eta, weightDecay } };
     }
     case "rmsprop": {
       const { decay, eps } = optimizer;
-      builder.apply(tableRmsprop, [table, rate, state("square"), ...pairs], { ...common, decay, eps });
-      break;
+      return { op: tableRmsprop, states: [weights("square")], settings: { decay, eps } };
     }
     case "adadelta": {
       const { decay, eps } = optimizer;
-      const operands = [table, rate, state("square"), state("delta"), ...pairs];
-      builder.apply(tableAdadelta, operands, { ...common, decay, eps });
+      return { op: tableAdadelta, states: [weights("square"), weights("delta")], settings: { decay, eps } };
     }
   }
 }
