@@ -18,7 +18,7 @@ const DENSE = "dense";
 const fieldName = (field: number): string => `field_${field}`;
 
 /** Names for `count` fields. */
-export function fieldNames(count: number): string[] {
+function fieldNames(count: number): string[] {
   return Array.from({ length: count }, (_, field) => fieldName(field));
 }
 

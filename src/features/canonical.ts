@@ -12,7 +12,7 @@
  */
 
 /** Between the parts of a crossed id. */
-export const CROSS_SEPARATOR = "\u0001";
+const CROSS_SEPARATOR = "\u0001";
 
 /** The canonical text, or `undefined` for a missing value, or `null` for a value that cannot be an id. */
 export function canonicalText(value: unknown): string | undefined | null {

@@ -1,4 +1,4 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { type DenseValue, defineOp, dense, type NoAttrs } from "../graph/op.js";
 import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
@@ -26,16 +26,11 @@ export const dotInteraction = defineOp<NoAttrs>({
   reference({ inputs, outputs, context }) {
     const x = dense(inputs[0]);
     const z = dense(outputs[0]).data;
-    const [, fields, dim] = x.shape;
-    let at = 0;
-    for (let b = 0; b < context.rows; b++) {
-      for (const [i, j] of pairs(fields)) {
-        const p = (b * fields + i) * dim;
-        const q = (b * fields + j) * dim;
-        let sum = 0;
-        for (let d = 0; d < dim; d++) sum += x.data[p + d] * x.data[q + d];
-        z[at++] = sum;
-      }
+    const dim = x.shape[2];
+    for (const [at, p, q] of pairs(x, context.rows)) {
+      let sum = 0;
+      for (let d = 0; d < dim; d++) sum += x.data[p + d] * x.data[q + d];
+      z[at] = sum;
     }
   },
 });
@@ -57,17 +52,11 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
     const dz = dense(inputs[0]).data;
     const x = dense(inputs[1]);
     const dx = dense(outputs[0]).data;
-    const [, fields, dim] = x.shape;
-    let at = 0;
-    for (let b = 0; b < context.rows; b++) {
-      for (const [i, j] of pairs(fields)) {
-        const p = (b * fields + i) * dim;
-        const q = (b * fields + j) * dim;
-        for (let d = 0; d < dim; d++) {
-          dx[p + d] += dz[at] * x.data[q + d];
-          dx[q + d] += dz[at] * x.data[p + d];
-        }
-        at++;
+    const dim = x.shape[2];
+    for (const [at, p, q] of pairs(x, context.rows)) {
+      for (let d = 0; d < dim; d++) {
+        dx[p + d] += dz[at] * x.data[q + d];
+        dx[q + d] += dz[at] * x.data[p + d];
       }
     }
   },
@@ -79,6 +68,12 @@ function pairProducts(x: TensorType): TensorType {
   return f32("B", (fields * (fields - 1)) / 2);
 }
 
-function* pairs(fields: number): Generator<readonly [number, number]> {
-  for (let i = 0; i < fields; i++) for (let j = i + 1; j < fields; j++) yield [i, j];
+/** Every pair of fields of every row: its place in z, and where its two fields start in x. */
+function* pairs({ shape }: DenseValue, rows: number): Generator<readonly [number, number, number]> {
+  const [, fields, dim] = shape;
+  let at = 0;
+  for (let b = 0; b < rows; b++) {
+    const start = (i: number) => (b * fields + i) * dim;
+    for (let i = 0; i < fields; i++) for (let j = i + 1; j < fields; j++) yield [at++, start(i), start(j)];
+  }
 }

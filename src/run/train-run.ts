@@ -6,6 +6,7 @@ import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, prepareData } from "../data/index.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { recordConfigFile } from "../saved/own-model.js";
+import { checkRunDirectory } from "../saved/resume.js";
 import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "../saved/run-directory.js";
 import { metricSettings } from "../train/evaluate.js";
 import { labelsOf } from "../train/step/loss.js";
@@ -14,7 +15,6 @@ import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
-import { checkRunDirectory } from "./resume.js";
 import type { RunEvent } from "./run-event.js";
 
 export interface TrainRunOptions {

@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { checkRunDirectory } from "../run/resume.js";
 import { findCheckpoint } from "./find-checkpoint.js";
+import { checkRunDirectory } from "./resume.js";
 import { newRunDirectory, writeJson } from "./run-directory.js";
 
 const before = process.cwd();

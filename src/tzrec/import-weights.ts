@@ -5,7 +5,7 @@ import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { plainOf, tableName } from "../features/schema/features.js";
 import type { ParameterAttrs } from "../ops/sources.js";
-import { checkRunDirectory } from "../run/resume.js";
+import { checkRunDirectory } from "../saved/resume.js";
 import { CONFIG_COPY, writeJson } from "../saved/run-directory.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { fileDtype, toDtype } from "../train/parameter-memory.js";

@@ -13,7 +13,7 @@ export function nativeBackend(addon: native.Addon): NativeBackend {
   return new NativeBackend(addon);
 }
 
-export class NativeBackend implements Backend {
+class NativeBackend implements Backend {
   constructor(private readonly addon: native.Addon) {}
 
   ceilings(threads: number): native.Ceilings {

@@ -154,7 +154,7 @@ function denseOffset(layout: Layout, name: string): number {
   return layout.dense.find((range) => range.name === name)!.offset;
 }
 
-export function encodeNumbers(
+function encodeNumbers(
   feature: FittedNumber,
   { encoder, layout, kernels }: EncoderPlace,
   offset = denseOffset(layout, feature.name),

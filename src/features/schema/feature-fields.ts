@@ -15,8 +15,8 @@ export const featureName = z
     "a feature name starts with a letter or _ and goes on with letters, digits, _ . -",
   );
 export const text = z.string().min(1);
-export const positive = z.int().positive();
-export const finite = z.number();
+const positive = z.int().positive();
+const finite = z.number();
 
 const vocabulary = z.union([
   z.array(text).min(1),

@@ -16,7 +16,7 @@ export type {
  * The feature section of a config: an array of features of the kinds below. The schema checks what can be checked
  * without data and fills the defaults; `docs/features.md` is the reference.
  */
-export const featureSchema = z.discriminatedUnion("kind", [
+const featureSchema = z.discriminatedUnion("kind", [
   idFeature,
   idsFeature,
   numberFeature,

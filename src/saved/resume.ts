@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkpointsDir } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError, messageOf } from "../errors.js";
-import { CONFIG_COPY } from "../saved/run-directory.js";
+import { CONFIG_COPY } from "./run-directory.js";
 
 /** Keys that may change when a run is resumed: length, speed and place, but not the result. */
 const FREE_KEYS = [
