@@ -320,6 +320,12 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const operands = [s.row(2), s.classes(2), s.ids(s.size(4)), s.row(1)];
     return [s.apply(OPS.sessionLogSumExpGrad, operands, {})];
   },
+  scoreHistogram: (s) => {
+    const [labels, bins] = [s.size(3), s.pick(1, 7, 4096)];
+    const logits = s.apply(OPS.scale, [s.row(labels)], { factor: s.pick(1, 30, 1000) });
+    s.applyAll(OPS.scoreHistogram, [s.state(labels, 2, bins), logits, s.data(labels)], {});
+    return [];
+  },
   sumSquares: (s) => {
     const shape = s.pick([s.size()], [s.size(), s.size()]);
     return rowsOf(s, s.apply(OPS.sumSquares, [s.weight(...shape)], {}));

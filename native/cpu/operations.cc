@@ -7,6 +7,7 @@
 #include "cpu/ops/linear.cc"
 #include "cpu/ops/elementwise.cc"
 #include "cpu/ops/interaction.cc"
+#include "cpu/ops/metric.cc"
 #include "cpu/ops/normalization.cc"
 #include "cpu/ops/loss.cc"
 #include "cpu/ops/session.cc"
@@ -24,6 +25,7 @@ constexpr std::span<const CpuOperation> kFamilies[] = {
     linear_ops::kOperations,
     elementwise_ops::kOperations,
     interaction_ops::kOperations,
+    metric_ops::kOperations,
     normalization_ops::kOperations,
     loss_ops::kOperations,
     session_ops::kOperations,

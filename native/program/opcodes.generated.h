@@ -79,6 +79,7 @@ enum class Opcode : uint32_t {
   kSoftmaxCrossEntropyGrad = 121,
   kSessionLogSumExp = 122,
   kSessionLogSumExpGrad = 123,
+  kScoreHistogram = 124,
 };
 
 }  // namespace pairloom

@@ -225,6 +225,9 @@ inline constexpr Rule kRules[] = {
     {Opcode::kSessionLogSumExpGrad, "sessionLogSumExpGrad", Execution::kBatch, Placement::kFixed, false,
      "logits:batch[2] labels:batch[1] sessions:samples dy:batch[1] -> out:batch[2]",
      ""},
+    {Opcode::kScoreHistogram, "scoreHistogram", Execution::kBatch, Placement::kFixed, false,
+     "counts:param![K,2,N] logits:batch[K] labels:batch[K]",
+     ""},
 };
 
 }  // namespace pairloom

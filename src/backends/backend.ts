@@ -23,9 +23,11 @@ export interface RunRequest {
   readonly firstStep: number;
   /** A value for every step, by the scalar's name. */
   readonly scalars: ReadonlyMap<string, Float32Array>;
+  /** The outputs wanted, by name; the others are neither allocated nor copied. Left out: all. */
+  readonly outputs?: readonly string[];
 }
 
-/** What a run leaves: each output of the graph, a row (in the order of the positions) or a step at a time. */
+/** What a run leaves: each output that was wanted, a row (in the order of the positions) or a step at a time. */
 export type RunResult = ReadonlyMap<string, Float32Array>;
 
 /** A graph compiled for one backend and bound to its parameters. */

@@ -23,6 +23,6 @@ export {
 export { metricValues, namedMetrics } from "./metric-values.js";
 export { normalizedEntropy } from "./normalized-entropy.js";
 export { largestOf, softmaxRows } from "./softmax.js";
-export { StreamingAuc } from "./streaming-auc.js";
+export { AUC_BINS, StreamingAuc } from "./streaming-auc.js";
 export { watchedMetricSchema } from "./watched-metric.js";
 export { xauc } from "./xauc.js";

@@ -3,7 +3,8 @@ import { sigmoid } from "./binary-sums.js";
 import type { MetricResult } from "./metric.js";
 import { PairCount } from "./pair-count.js";
 
-const BINS = 4096;
+/** Bins of equal width for probabilities. */
+export const AUC_BINS = 4096;
 
 /**
  * AUC of a stream in constant memory, for a progress bar; reports use the exact {@link auc}.
@@ -13,8 +14,8 @@ const BINS = 4096;
  * bin. {@link errorBound} computes that bound from the counts.
  */
 export class StreamingAuc {
-  readonly #positive = new Float64Array(BINS);
-  readonly #negative = new Float64Array(BINS);
+  readonly #positive = new Float64Array(AUC_BINS);
+  readonly #negative = new Float64Array(AUC_BINS);
 
   /** @param halfLifeRows rows after which a row counts half; left out, all rows count alike */
   constructor(private readonly halfLifeRows = Number.POSITIVE_INFINITY) {}
@@ -24,9 +25,21 @@ export class StreamingAuc {
     checkBinaryInput(logits, labels, weights);
     this.#fade(logits.length);
     for (let row = 0; row < logits.length; row++) {
-      const bin = Math.min(BINS - 1, Math.floor(sigmoid(logits[row]) * BINS));
+      const bin = Math.min(AUC_BINS - 1, Math.floor(sigmoid(logits[row]) * AUC_BINS));
       const counts = labels[row] === 1 ? this.#positive : this.#negative;
       counts[bin] += weights ? weights[row] : 1;
+    }
+  }
+
+  /**
+   * Rows that are counted already.
+   * @param negative [AUC_BINS] rows with label 0 @param positive [AUC_BINS] with label 1 @param rows of both together
+   */
+  addCounts(negative: Float32Array, positive: Float32Array, rows: number): void {
+    this.#fade(rows);
+    for (let bin = 0; bin < AUC_BINS; bin++) {
+      this.#negative[bin] += negative[bin];
+      this.#positive[bin] += positive[bin];
     }
   }
 
@@ -50,13 +63,13 @@ export class StreamingAuc {
     const kept = 0.5 ** (rows / this.halfLifeRows);
     if (kept === 1) return;
     for (const counts of [this.#positive, this.#negative]) {
-      for (let bin = 0; bin < BINS; bin++) counts[bin] *= kept;
+      for (let bin = 0; bin < AUC_BINS; bin++) counts[bin] *= kept;
     }
   }
 
   #pairs(): PairCount {
     const pairs = new PairCount();
-    for (let bin = 0; bin < BINS; bin++) pairs.addTie(this.#positive[bin], this.#negative[bin]);
+    for (let bin = 0; bin < AUC_BINS; bin++) pairs.addTie(this.#positive[bin], this.#negative[bin]);
     return pairs;
   }
 }

@@ -360,6 +360,26 @@ const COUNTS: { readonly [K in OpKind]: readonly Counted[] } = {
   ],
   // A row: a comparison, a difference, an exponential, a sum.
   sessionLogSumExp: [{ shapes: [[B, 2], [B, 1], [B], [B, 1]], flops: 20, elements: [10, 5, 5, 5] }],
+  scoreHistogram: [
+    {
+      shapes: [
+        [2, 2, 100],
+        [B, 2],
+        [B, 2],
+      ],
+      flops: 60,
+      elements: [20, 10, 10],
+    },
+    {
+      shapes: [
+        [1, 2, 2],
+        [B, 1],
+        [B, 1],
+      ],
+      flops: 30,
+      elements: [8, 5, 5],
+    },
+  ],
   sessionLogSumExpGrad: [
     { shapes: [[B, 2], [B, 1], [B], [B, 1], [B, 2]], flops: 20, elements: [10, 5, 5, 5, 10] },
   ],

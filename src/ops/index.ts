@@ -31,6 +31,7 @@ import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad 
 import { adagrad, adam, movingAverage, sgd } from "./optimizers.js";
 import { reshape } from "./reshape.js";
 import { scaleColumns } from "./scale-columns.js";
+import { scoreHistogram } from "./score-histogram.js";
 import { sessionLogSumExp, sessionLogSumExpGrad } from "./session-log-sum-exp.js";
 import { softmax, softmaxGrad } from "./softmax.js";
 import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./softmax-loss.js";
@@ -114,6 +115,7 @@ export const OPS = {
   softmaxCrossEntropyGrad,
   sessionLogSumExp,
   sessionLogSumExpGrad,
+  scoreHistogram,
   sumSquares,
   clipFactor,
   scaleByNumber,

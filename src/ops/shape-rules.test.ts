@@ -139,6 +139,11 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   softmaxCrossEntropy: [{ operands: [f32("B", 3), f32("B", 3)] }, { operands: [f32("B", 3)] }],
   softmaxCrossEntropyGrad: [{ operands: [f32("B", 3), f32("B", 3), column] }, { operands: [column, column] }],
   sessionLogSumExp: [{ operands: [f32("B", 3), column, ids] }, { operands: [f32("B", 2), column, column] }],
+  scoreHistogram: [
+    { operands: [f32(2, 2, 8), column, column] },
+    { operands: [f32(1, 3, 8), column, column] },
+    { operands: [f32(1, 2, 8), column, f32("B", 2)] },
+  ],
   sessionLogSumExpGrad: [{ operands: [f32("B", 2), column, ids] }],
   sumSquares: [{ operands: [f32("B", 2)] }, { operands: [] }],
   clipFactor: [{ operands: [] }, { operands: [f32(1), column] }],

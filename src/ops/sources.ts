@@ -10,9 +10,10 @@ export type Initializer =
 
 /**
  * What a parameter is for: `dense` weights and embedding `table`s are trained (where `trainable`), optimizer `state`
- * and `buffer`s (running statistics) are written by operations only.
+ * and `buffer`s (running statistics) are written by operations only. `counts` are what steps count for the trainer to
+ * read: no part of the model, nor of a checkpoint.
  */
-export type ParameterRole = "dense" | "table" | "state" | "buffer";
+export type ParameterRole = "dense" | "table" | "state" | "buffer" | "counts";
 
 export interface ParameterAttrs {
   /** Stable and unique; the key in checkpoints. */

@@ -5,13 +5,22 @@ import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { ExecutionError, messageOf } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
-import type { ParameterAttrs } from "../ops/sources.js";
+import type { ParameterAttrs, ParameterRole } from "../ops/sources.js";
 import { bytesOf, elementsOf, type Parameter, readParameter, tensorOf } from "./parameter-memory.js";
 import { AVERAGE } from "./step/state.js";
 
 export type { Parameter } from "./parameter-memory.js";
 
 type Part = "model" | "optimizer";
+
+/** Where a checkpoint has a parameter; counts are in none. */
+const PARTS: Readonly<Record<ParameterRole, Part | undefined>> = {
+  dense: "model",
+  table: "model",
+  buffer: "model",
+  state: "optimizer",
+  counts: undefined,
+};
 
 const averageOf = (name: string) => `${name}/${AVERAGE}`;
 /** In a checkpoint the averages stand under the weights' names, and the weights under these. */
@@ -97,9 +106,7 @@ export class Parameters {
   }
 
   private of(part: Part): Parameter[] {
-    return [...this.parameters.values()].filter(
-      ({ attrs }) => (attrs.role === "state") === (part === "optimizer"),
-    );
+    return [...this.parameters.values()].filter(({ attrs }) => PARTS[attrs.role] === part);
   }
 }
 

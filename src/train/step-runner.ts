@@ -1,9 +1,9 @@
-import type { Executable } from "../backends/backend.js";
+import type { Executable, RunResult } from "../backends/backend.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import { CallPacer } from "./call-pacer.js";
 import { rateScalars, type ScheduleStates } from "./learning-rates.js";
-import { LABELS, LOGITS, LOSS } from "./step/model-graphs.js";
+import { LOSS } from "./step/model-graphs.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 import type { Position } from "./training-state.js";
 
@@ -13,6 +13,8 @@ export interface StepSettings {
   readonly seed: number;
   readonly shuffle: boolean;
   readonly rates: readonly LearningRate[];
+  /** Outputs of the program to return beside the losses. */
+  readonly outputs: readonly string[];
 }
 
 /** Steps that have been run. */
@@ -21,10 +23,8 @@ export interface StepsRun {
   readonly rows: number;
   /** Of every step. */
   readonly losses: Float32Array;
-  /** [rows, outputs] */
-  readonly logits: Float32Array;
-  /** [rows, labels] */
-  readonly labels: Float32Array;
+  /** The outputs that the settings name, and the losses. */
+  readonly outputs: RunResult;
 }
 
 /** Runs a training program over its data, in calls of about a tenth of a second. */
@@ -50,7 +50,7 @@ export class StepRunner {
     most: number,
     schedules: ScheduleStates,
   ): Promise<StepsRun> {
-    const { batchSize, seed, shuffle, rates } = this.settings;
+    const { batchSize, seed, shuffle, rates, outputs } = this.settings;
     const { columns, rows } = this.data;
     const steps = Math.min(most, this.pacer.steps);
     const start = epochStep * batchSize;
@@ -66,11 +66,12 @@ export class StepRunner {
       seed,
       firstStep: step,
       scalars: rateScalars(rates, schedules, { step, epoch }, steps),
+      outputs: [LOSS, ...outputs],
     });
     this.account(steps, count, (performance.now() - started) / 1000);
     const losses = result.get(LOSS)!;
     refuseInfinite(losses, step);
-    return { steps, rows: count, losses, logits: result.get(LOGITS)!, labels: result.get(LABELS)! };
+    return { steps, rows: count, losses, outputs: result };
   }
 
   private account(steps: number, rows: number, seconds: number): void {

@@ -14,7 +14,7 @@ import { RunLog } from "./log/run-log.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
-import { inferenceGraph, parametersOf, trainingGraph } from "./step/model-graphs.js";
+import { inferenceGraph, parametersOf, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
 import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
@@ -88,13 +88,20 @@ export class Trainer {
     this.measured = metricSettings(config);
     this.observers = { rates: learningRates(optimizer), earlyStopping };
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });
-    this.metrics = new TrainingMetrics(loss, this.measured.labels, metricsHalfLife);
     this.forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(graph)]);
     const { memory, averaged } = this.parameters;
+    const counts = memory.get(SCORE_COUNTS);
+    this.metrics = new TrainingMetrics(loss, this.measured.labels, counts, metricsHalfLife);
     const { batchSize } = this.plan;
     const program = backend.compile(graph, memory, { maxBatch: batchSize, threads });
-    this.steps = new StepRunner(program, train, { batchSize, seed, shuffle, ...this.observers });
+    this.steps = new StepRunner(program, train, {
+      batchSize,
+      seed,
+      shuffle,
+      rates: this.observers.rates,
+      outputs: this.metrics.outputs,
+    });
     this.inference = backend.compile(this.forward, averaged, { maxBatch: INFERENCE_BATCH, threads });
   }
 
@@ -194,9 +201,9 @@ export class Trainer {
     }
   }
 
-  private observe({ rows, losses, logits, labels }: StepsRun): void {
+  private observe({ rows, losses, outputs }: StepsRun): void {
     this.losses.push(...losses);
-    this.metrics.add(logits, labels);
+    this.metrics.add(outputs, rows);
     this.tell({ kind: "trained", rows, loss: mean(losses), metrics: this.metrics.values() });
   }
 

@@ -6,6 +6,7 @@ import type { TableDtype } from "../../graph/tensor.js";
 import type * as native from "../../native/addon.js";
 import { compileProgram } from "../../passes/compile.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
+import { wantedOutputs } from "../outputs.js";
 import { NativeMemory } from "./memory.js";
 
 /** Runs graphs on the native core. */
@@ -100,15 +101,22 @@ export class NativeExecutable implements Executable {
     };
   }
 
-  private results({ count, batch }: RunRequest) {
+  private results({ count, batch, outputs: wanted }: RunRequest) {
     const steps = Math.ceil(count / batch);
-    const outputs = this.executable.outputs.map(
-      ({ per, width }) => new Float32Array((per === "row" ? count : steps) * width),
+    const { outputs } = this.executable;
+    const names = wantedOutputs(
+      outputs.map(({ name }) => name),
+      wanted,
     );
-    return { outputs, result: new Map(this.executable.outputs.map(({ name }, i) => [name, outputs[i]])) };
+    const result = new Map(
+      outputs
+        .filter(({ name }) => names.has(name))
+        .map(({ name, per, width }) => [name, new Float32Array((per === "row" ? count : steps) * width)]),
+    );
+    return { outputs: outputs.map(({ name }) => result.get(name) ?? null), result };
   }
 
-  private bind(request: RunRequest, outputs: Float32Array[]): native.RunRequest {
+  private bind(request: RunRequest, outputs: (Float32Array | null)[]): native.RunRequest {
     const parametersChanged = !(this.frozen && this.ran);
     this.ran = true;
     return {

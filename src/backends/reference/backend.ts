@@ -5,6 +5,7 @@ import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
 import { isRow, width } from "../../graph/tensor.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
+import { wantedOutputs } from "../outputs.js";
 import { evaluate } from "./evaluate.js";
 import { ReferenceMemory } from "./memory.js";
 
@@ -46,12 +47,13 @@ class ReferenceExecutable implements Executable {
         expected: `at most ${this.options.maxBatch}`,
       });
     }
-    return new Map(
-      [...this.graph.outputs].map(([name, tensor]) => {
-        const count = isRow(tensor) ? request.count : stepsOf(request);
-        return [name, new Float32Array(count * width(tensor))];
-      }),
-    );
+    const { outputs } = this.graph;
+    const results = [...wantedOutputs([...outputs.keys()], request.outputs)].map((name) => {
+      const tensor = outputs.get(name)!;
+      const count = isRow(tensor) ? request.count : stepsOf(request);
+      return [name, new Float32Array(count * width(tensor))] as const;
+    });
+    return new Map(results);
   }
 
   private step(request: RunRequest, step: number, results: Map<string, Float32Array>): void {
@@ -59,10 +61,11 @@ class ReferenceExecutable implements Executable {
     const rows = rowsOf(request, first, Math.min(request.batch, request.count - first));
     const context = { rows: rows.length, step: request.firstStep + step, seed: request.seed };
     const values = evaluate(this.graph, context, (node) => this.bind(node, request, rows, step));
-    for (const [name, tensor] of this.graph.outputs) {
+    for (const [name, result] of results) {
+      const tensor = this.graph.outputs.get(name)!;
       const value = values.get(tensor)!;
       const start = isRow(tensor) ? first : step;
-      if (value.kind === "f32") results.get(name)!.set(value.data as Float32Array, start * width(tensor));
+      if (value.kind === "f32") result.set(value.data as Float32Array, start * width(tensor));
     }
   }
 

@@ -8,7 +8,7 @@ import type { FeatureInfo } from "../../models/model.js";
 import { Parameters } from "../parameters.js";
 import { LEARNING_RATES } from "./apply-optimizers.js";
 import { type Clip, clipSchema } from "./clip.js";
-import { parametersOf, trainingGraph } from "./model-graphs.js";
+import { parametersOf, SCORE_COUNTS, trainingGraph } from "./model-graphs.js";
 import { l2Schema, optimizerSchema } from "./optimizers.js";
 
 const ROWS = 40;
@@ -65,12 +65,8 @@ function gradients(backend: Backend, clip?: Clip): Map<string, number[]> {
     firstStep: 0,
     scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, Float32Array.of(-1)])),
   });
-  return new Map(
-    [...valuesByName(parameters.memory)].map(([name, data]) => [
-      name,
-      Array.from(data, (w, i) => w - before.get(name)![i]),
-    ]),
-  );
+  const after = [...valuesByName(parameters.memory)].filter(([name]) => name !== SCORE_COUNTS);
+  return new Map(after.map(([name, data]) => [name, Array.from(data, (w, i) => w - before.get(name)![i])]));
 }
 
 const isTable = (name: string) => name.startsWith("embeddings.");

@@ -1,20 +1,22 @@
 import { ConfigError } from "../../errors.js";
 import { type Graph, GraphBuilder } from "../../graph/graph.js";
 import type { Precision } from "../../graph/precision.js";
-import { f32, formatType, type Tensor } from "../../graph/tensor.js";
+import { f32, formatType, type Tensor, width } from "../../graph/tensor.js";
 import { Scope } from "../../layers/scope.js";
+import { AUC_BINS } from "../../metrics/index.js";
 import { type ModelConfig, modelOf } from "../../models/index.js";
 import { type FeatureInfo, ModelFeatures } from "../../models/model.js";
 import { multiply } from "../../ops/arithmetic.js";
 import { sameType } from "../../ops/check.js";
 import { batchMean } from "../../ops/loss.js";
-import { input, type ParameterAttrs } from "../../ops/sources.js";
+import { scoreHistogram } from "../../ops/score-histogram.js";
+import { input, type ParameterAttrs, parameter } from "../../ops/sources.js";
 import { autodiff } from "../../passes/autodiff.js";
 import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
 import { logOdds } from "./jrc-loss.js";
-import { isOfOneLogit, type Loss, lossOf, sessionOf } from "./loss.js";
+import { classesOf, isOfOneLogit, type Loss, lossOf, predictsNumbers, sessionOf } from "./loss.js";
 
 /** Names of the outputs of model graphs, and of the inputs that are no features. */
 export const LOGITS = "logits";
@@ -22,6 +24,8 @@ export const LOSS = "loss";
 export const LABELS = "labels";
 export const LABEL_INPUT = "@label";
 export const WEIGHT_INPUT = "@weight";
+/** The parameter that counts the scores of training rows, where {@link countsScores}. */
+export const SCORE_COUNTS = "@scoreCounts";
 
 /** A model applied to features: what both of its graphs are built from. */
 export interface ModelSpec {
@@ -62,11 +66,29 @@ export function trainingGraph(
   const weightedLosses = weighted
     ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_INPUT, 1)], {})[0]
     : losses;
+  if (countsScores(loss)) countScores(builder, logits, labels);
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
   const graph = simplify(applyOptimizers(autodiff(builder.finish(), LOSS), updates));
   return inPrecision(graph, spec.precision ?? "fp32");
+}
+
+/** Whether training counts the scores of positive and negative rows: where they are probabilities of labels. */
+export function countsScores(loss: Loss): boolean {
+  return classesOf(loss) === undefined && !predictsNumbers(loss);
+}
+
+/** Adds the rows of a step to the counts [labels, 2, AUC_BINS] of the parameter SCORE_COUNTS. */
+function countScores(builder: GraphBuilder, logits: Tensor, labels: Tensor): void {
+  const [counts] = builder.apply(parameter, [], {
+    name: SCORE_COUNTS,
+    shape: [width(logits), 2, AUC_BINS],
+    role: "counts",
+    init: { kind: "constant", value: 0 },
+    trainable: false,
+  });
+  builder.apply(scoreHistogram, [counts, logits, labels], {});
 }
 
 /** The forward pass alone. Output: `logits` [B, outputs]. */
