@@ -127,11 +127,14 @@ describe("discovery", () => {
     expect(await latestName()).toBe("step-00000001");
   });
 
-  it("refuses a checkpoint of another format version", async () => {
+  it("refuses a newer format, and names the release that wrote it", async () => {
     const { dir } = await write(1);
     const path = join(dir, "manifest.json");
-    await writeFile(path, (await readFile(path, "utf8")).replace('"version": 1', '"version": 2'));
-    await expect(readCheckpoint(dir)).rejects.toThrow(/version 2/);
+    const newer = (await readFile(path, "utf8"))
+      .replace('"version": 2', '"version": 3')
+      .replace(/"writer": "[^"]+"/, '"writer": "7.8.9"');
+    await writeFile(path, newer);
+    await expect(readCheckpoint(dir)).rejects.toThrow(/version 3 \(written by Pairloom 7\.8\.9\)/);
   });
 });
 

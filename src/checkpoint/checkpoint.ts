@@ -1,16 +1,24 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.js";
-import { sha256OfFile } from "./durable.js";
+import { outside, type Stretch, sha256OfFile } from "./file-bytes.js";
 import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
+import { type Range, rangesOf, type Table, type TableNumbers } from "./table-layout.js";
+import { TableReader } from "./table-reader.js";
+import { JoinedTensors, type Tensors } from "./tensors.js";
 
 export const MODEL_FILE = "model.safetensors";
 export const OPTIMIZER_FILE = "optimizer.safetensors";
 
+/** What a run needs of a checkpoint: scoring does without the optimizer's part. */
+export type Part = "model" | "optimizer";
+export const PARTS: readonly Part[] = ["model", "optimizer"];
+const PART_FILES = { model: MODEL_FILE, optimizer: OPTIMIZER_FILE } as const;
+
 /**
  * A checkpoint whose manifest has been verified: its own checksum, and that each file it lists is there with its
- * size. A file's checksum is verified the first time the file is opened, or at once by {@link verify}.
+ * size. Checksums are verified the first time a part is opened, or at once by {@link verify}.
  */
 export class Checkpoint {
   readonly #verified = new Set<string>();
@@ -25,56 +33,102 @@ export class Checkpoint {
     return basename(this.dir);
   }
 
-  /** Trained parameters under their stable names. Close the file when done. @throws CheckpointError when damaged */
-  openModel(): Promise<SafetensorsFile> {
-    return this.#open(MODEL_FILE);
+  /** Trained parameters under their stable names. Close them when done. @throws CheckpointError when damaged */
+  openModel(): Promise<Tensors> {
+    return this.#open("model");
   }
 
-  /** Optimizer state; the caller closes the file. @throws CheckpointError when damaged */
-  openOptimizer(): Promise<SafetensorsFile> {
-    return this.#open(OPTIMIZER_FILE);
+  /** Optimizer state; the caller closes it. @throws CheckpointError when damaged */
+  openOptimizer(): Promise<Tensors> {
+    return this.#open("optimizer");
   }
 
-  /** Reads every file and compares its SHA-256. @throws CheckpointError for the first that differs */
+  /** Reads every file and compares checksums. @throws CheckpointError for the first that differs */
   async verify(): Promise<void> {
-    for (const name of Object.keys(this.manifest.files)) await this.#verifyFile(name);
+    for (const name of Object.keys(this.manifest.files)) await this.#verifyRest(name);
+    for (const table of this.manifest.tables)
+      for (const range of rangesOf(table)) await this.#verifyRange(range, table.name);
   }
 
-  async #open(name: string): Promise<SafetensorsFile> {
-    await this.#verifyFile(name);
-    return SafetensorsFile.open(join(this.dir, name));
+  /** Takes every byte as verified, because this process has just written and synced it. */
+  trust(): this {
+    for (const name of Object.keys(this.manifest.files)) this.#verified.add(name);
+    for (const range of this.manifest.tables.flatMap(rangesOf)) this.#verified.add(keyOf(range));
+    return this;
   }
 
-  async #verifyFile(name: string): Promise<void> {
-    if (this.#verified.has(name)) return;
+  async #open(part: Part): Promise<Tensors> {
+    const tables = numbersOf(part, this.manifest.tables);
+    for (const name of filesOf(part, this.manifest)) await this.#verifyRest(name);
+    for (const [name, { numbers }] of tables)
+      for (const range of numbers.ranges) await this.#verifyRange(range, name);
+    const file = await SafetensorsFile.open(join(this.dir, PART_FILES[part]));
+    return tables.size === 0 ? file : new JoinedTensors([new TableReader(this.dir, tables), file], this.dir);
+  }
+
+  /** What a file has besides the ranges of tables. */
+  async #verifyRest(name: string): Promise<void> {
     const path = join(this.dir, name);
-    const expected = this.manifest.files[name]?.sha256;
-    if (!expected) throw new CheckpointError({ what: "the manifest does not list the file", where: path });
-    const got = await sha256OfFile(path).catch((cause) => {
-      throw new CheckpointError(
-        { what: "a file cannot be read", where: path, got: String(cause) },
-        { cause },
-      );
-    });
-    if (got !== expected) {
+    const file = this.manifest.files[name];
+    if (!file) throw new CheckpointError({ what: "the manifest does not list the file", where: path });
+    const ranges = this.manifest.tables.flatMap(rangesOf).filter((range) => range.file === name);
+    await this.#verifyBytes(
+      name,
+      { path, where: path },
+      outside(ranges.map(stretchOf), file.bytes),
+      file.sha256,
+    );
+  }
+
+  async #verifyRange(range: Range, table: string): Promise<void> {
+    const path = join(this.dir, range.file);
+    const where = `${path}: ${range.bytes} bytes of ${table} from byte ${range.offset} on`;
+    await this.#verifyBytes(keyOf(range), { path, where }, [stretchOf(range)], range.checksum);
+  }
+
+  async #verifyBytes(
+    key: string,
+    { path, where }: { readonly path: string; readonly where: string },
+    stretches: readonly Stretch[],
+    expected: string,
+  ): Promise<void> {
+    if (this.#verified.has(key)) return;
+    const got = await sha256OfFile(path, stretches);
+    if (got !== expected)
       throw new CheckpointError({
         what: "the checksum does not match",
-        where: path,
+        where,
         got,
         expected,
         next: DAMAGED_NEXT,
       });
-    }
-    this.#verified.add(name);
+    this.#verified.add(key);
   }
+}
+
+const keyOf = ({ file, offset, bytes }: Range) => `${file} ${offset} ${bytes}`;
+const stretchOf = ({ offset, bytes }: Range): Stretch => [offset, offset + bytes];
+
+/** What a part has of tables, by the parameter's name. */
+function numbersOf(part: Part, tables: readonly Table[]) {
+  const numbers = (table: Table): readonly TableNumbers[] => (part === "model" ? [table] : table.states);
+  return new Map(
+    tables.flatMap((table) => numbers(table).map((each) => [each.name, { table, numbers: each }] as const)),
+  );
+}
+
+/** The files that a part lies in. */
+function filesOf(part: Part, { tables }: Manifest): Set<string> {
+  const ofTables = [...numbersOf(part, tables).values()].flatMap(({ numbers }) => numbers.ranges);
+  return new Set([PART_FILES[part], ...ofTables.map(({ file }) => file)]);
 }
 
 /**
  * Opens a checkpoint directory.
- * @param needed the files that must be there; default all: scoring does without the optimizer's
+ * @param parts those whose files must be there; default all
  * @throws CheckpointError when the manifest is missing or does not verify, or a file is missing or of another size
  */
-export async function readCheckpoint(dir: string, needed?: readonly string[]): Promise<Checkpoint> {
+export async function readCheckpoint(dir: string, parts = PARTS): Promise<Checkpoint> {
   const path = join(dir, MANIFEST_FILE);
   const text = await readFile(path, "utf8").catch((cause) => {
     throw new CheckpointError(
@@ -83,9 +137,33 @@ export async function readCheckpoint(dir: string, needed?: readonly string[]): P
     );
   });
   const manifest = decodeManifest(text, path);
+  refuseUnsupported(manifest, path);
+  const needed = new Set(parts.flatMap((part) => [...filesOf(part, manifest)]));
   for (const [name, { bytes }] of Object.entries(manifest.files))
-    if (needed?.includes(name) ?? true) await checkSize(join(dir, name), bytes);
+    if (needed.has(name)) await checkSize(join(dir, name), bytes);
   return new Checkpoint(dir, manifest);
+}
+
+/** What the format has room for and this version does not read yet. */
+function refuseUnsupported({ base, tables, writer }: Manifest, where: string): void {
+  const next = `Read it with Pairloom ${writer}, which wrote it, or a newer one.`;
+  if (base)
+    throw new CheckpointError({
+      what: "the checkpoint has only what changed since another, which this version does not read",
+      where,
+      got: `changes since ${base.checkpoint}`,
+      expected: "a whole checkpoint",
+      next,
+    });
+  const growing = tables.find(({ capacity, keys }) => capacity !== undefined || keys !== undefined);
+  if (growing)
+    throw new CheckpointError({
+      what: "the checkpoint has a table that grows, which this version does not read",
+      where,
+      got: `${growing.name} with a capacity of ${growing.capacity} rows`,
+      expected: "tables with a fixed number of rows",
+      next,
+    });
 }
 
 async function checkSize(path: string, expected: number): Promise<void> {

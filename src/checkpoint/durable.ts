@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -44,10 +42,3 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /** Names beginning so are unfinished work: never read, and removed with the next pruning. */
 export const TEMPORARY_PREFIX = ".tmp-";
-
-/** Hexadecimal SHA-256 of a file, read as a stream. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest("hex");
-}

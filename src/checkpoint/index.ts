@@ -1,4 +1,4 @@
-export { Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
+export { Checkpoint, MODEL_FILE, OPTIMIZER_FILE, type Part, readCheckpoint } from "./checkpoint.js";
 export {
   type Found,
   findBest,
@@ -14,4 +14,5 @@ export { checkpointsDir } from "./paths.js";
 export { pruneCheckpoints } from "./prune.js";
 export { SafetensorsFile } from "./safetensors-reader.js";
 export { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
-export { type CheckpointContent, writeCheckpoint } from "./write.js";
+export type { Tensors } from "./tensors.js";
+export { type CheckpointContent, type TableContent, writeCheckpoint } from "./write.js";

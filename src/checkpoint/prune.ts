@@ -7,14 +7,18 @@ import { checkpointsDir } from "./paths.js";
 
 /**
  * Removes older checkpoints beyond the newest `keep`, and what crashed writes left behind. The newest is first
- * verified byte for byte; what `latest.json` or `best.json` points to always stays, and so do damaged directories.
+ * verified byte for byte, unless this process has written it: then it was synced, and hashed on its way. What `latest.json` or `best.json` points to always stays, and so do damaged directories.
  * A run directory has one writer, which calls this after {@link updatePointers}.
  * @returns the directories removed
  * @throws CheckpointError when the newest does not verify; then nothing is removed
  */
-export async function pruneCheckpoints(runDir: string, { keep }: { keep: number }): Promise<string[]> {
+export async function pruneCheckpoints(
+  runDir: string,
+  { keep, written }: { readonly keep: number; readonly written?: Checkpoint },
+): Promise<string[]> {
   const checkpoints = await listCheckpoints(runDir);
-  await checkpoints.at(-1)?.verify();
+  const newest = checkpoints.at(-1);
+  await (newest?.dir === written?.dir ? written : newest)?.verify();
   const pointed = await Promise.all([readPointer(runDir, "latest"), readPointer(runDir, "best")]);
   const older = checkpoints.slice(0, -Math.max(keep, 1));
   const removed = older.filter(({ name }) => !pointed.some((pointer) => pointer?.checkpoint === name));

@@ -1,8 +1,10 @@
-import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { basename } from "node:path";
 import { CheckpointError } from "../errors.js";
-import { ARRAY_OF, bytesOf, type TensorArray, type WritableDtype } from "./dtypes.js";
+import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray, type WritableDtype } from "./dtypes.js";
 import { elementCount, encodeHeader, layOut } from "./safetensors-header.js";
+import type { Range } from "./table-layout.js";
 
 /** A tensor to write: whole, or as chunks in row-major order when it is larger than one array or than memory. */
 export interface TensorSource {
@@ -13,54 +15,103 @@ export interface TensorSource {
 
 export interface WrittenFile {
   bytes: number;
-  /** Hexadecimal SHA-256 of the whole file. */
+  /** Hexadecimal SHA-256 of the bytes that belong to no range. */
   sha256: string;
+  /** Of every tensor that was to be written in ranges. */
+  ranges: ReadonlyMap<string, readonly Range[]>;
 }
 
 /** Small enough that hashing one slice does not hold up the event loop (a few ms). */
 const SLICE_BYTES = 4 << 20;
+/** Of a range, at most: what one checksum vouches for, and one thread or process may write or check alone. */
+const RANGE_BYTES = 256 << 20;
 
 /**
- * Writes a new safetensors file and syncs it to disk. The arrays must not change until the promise settles.
+ * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles.
  * The same tensors give the same bytes whatever the order of the map.
+ * @param inRanges the tensors whose bytes are vouched for in ranges of whole rows
  * @throws CheckpointError when data does not match its shape; the file is then incomplete
  */
 export async function writeSafetensors(
   path: string,
   tensors: Map<string, TensorSource>,
-  metadata: Record<string, string> = {},
+  inRanges: ReadonlySet<string> = new Set(),
 ): Promise<WrittenFile> {
   const layout = layOut(tensors);
-  const hash = createHash("sha256");
-  let bytes = 0;
   const file = await open(path, "wx");
-  const append = async (slice: Uint8Array) => {
-    const writing = file.writeFile(slice);
-    hash.update(slice); // on this thread while the write runs on another
-    await writing;
-    bytes += slice.byteLength;
-  };
+  const writer = new Writer(file, basename(path));
+  const rest = createHash("sha256");
+  const ranges = new Map<string, readonly Range[]>();
   try {
-    await append(encodeHeader({ tensors: layout, metadata }));
+    await writer.append(encodeHeader({ tensors: layout, metadata: {} }), rest);
     for (const name of layout.keys()) {
-      for await (const slice of slicesOf(name, tensors.get(name)!)) await append(slice);
+      const tensor = tensors.get(name)!;
+      if (inRanges.has(name)) ranges.set(name, await writer.appendRanges(name, tensor));
+      else for await (const slice of slicesOf(name, tensor)) await writer.append(slice, rest);
     }
     await file.sync();
   } finally {
     await file.close();
   }
-  return { bytes, sha256: hash.digest("hex") };
+  return { bytes: writer.bytes, sha256: rest.digest("hex"), ranges };
 }
 
-async function* slicesOf(name: string, tensor: TensorSource): AsyncGenerator<Uint8Array> {
+class Writer {
+  /** Written so far. */
+  bytes = 0;
+
+  constructor(
+    private readonly file: FileHandle,
+    private readonly name: string,
+  ) {}
+
+  async append(slice: Uint8Array, hash: Hash): Promise<void> {
+    const writing = this.file.writeFile(slice);
+    hash.update(slice); // on this thread while the write runs on another
+    await writing;
+    this.bytes += slice.byteLength;
+  }
+
+  async appendRanges(name: string, tensor: TensorSource): Promise<Range[]> {
+    const ranges: Range[] = [];
+    const most = rangeBytesOf(tensor);
+    const begin = this.bytes;
+    const end = begin + elementCount(tensor.shape) * DTYPE_BYTES[tensor.dtype];
+    let [hash, offset] = [createHash("sha256"), begin];
+    for await (const slice of slicesOf(name, tensor, most)) {
+      await this.append(slice, hash);
+      if (this.bytes < end && this.bytes - offset < most) continue;
+      ranges.push({ file: this.name, offset, bytes: this.bytes - offset, checksum: hash.digest("hex") });
+      [hash, offset] = [createHash("sha256"), this.bytes];
+    }
+    return ranges;
+  }
+}
+
+/** Whole rows of at most RANGE_BYTES, if a row is not larger. */
+function rangeBytesOf({ dtype, shape }: TensorSource): number {
+  const rowBytes = Math.max(1, elementCount(shape.slice(1)) * DTYPE_BYTES[dtype]);
+  return Math.max(1, Math.floor(RANGE_BYTES / rowBytes)) * rowBytes;
+}
+
+/** The tensor's bytes in small slices, none of which crosses a multiple of `border` bytes. */
+async function* slicesOf(
+  name: string,
+  tensor: TensorSource,
+  border = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Uint8Array> {
   let elements = 0;
+  let done = 0;
   for await (const chunk of chunksOf(tensor.data)) {
     if (!(chunk instanceof ARRAY_OF[tensor.dtype])) throw wrongArray(name, tensor.dtype, chunk);
     elements += chunk.length;
     if (elements > elementCount(tensor.shape)) break;
     const bytes = bytesOf(chunk);
-    for (let from = 0; from < bytes.length; from += SLICE_BYTES)
-      yield bytes.subarray(from, from + SLICE_BYTES);
+    for (let from = 0, size = 0; from < bytes.length; from += size) {
+      size = Math.min(SLICE_BYTES, bytes.length - from, border - (done % border));
+      yield bytes.subarray(from, from + size);
+      done += size;
+    }
   }
   if (elements !== elementCount(tensor.shape)) throw wrongCount(name, tensor, elements);
 }

@@ -1,3 +1,5 @@
+import type { Manifest } from "./manifest.js";
+import { rangesOf } from "./table-layout.js";
 import type { CheckpointContent } from "./write.js";
 
 /** A small checkpoint whose every value follows from the step: shared by the tests and by the process they kill. */
@@ -18,4 +20,10 @@ export function contentOf(step: number, metrics: Record<string, number> = {}, ro
       ["embedding.user.accumulator", { dtype: "F32", shape: [2], data: Float32Array.of(step * step, 0.5) }],
     ]),
   };
+}
+
+/** The checksums of every byte of the other files: equal where these are. */
+export function checksumsOf({ files, tables }: Manifest): string[] {
+  const ofFiles = Object.values(files).map(({ sha256 }) => sha256);
+  return [...ofFiles, ...tables.flatMap(rangesOf).map(({ checksum }) => checksum)];
 }

@@ -3,15 +3,25 @@ import { join } from "node:path";
 import { CheckpointError, PairloomError } from "../errors.js";
 import { type Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
 import { makeDirectory, syncDirectory, TEMPORARY_PREFIX, writeNewFile } from "./durable.js";
-import { encodeManifest, MANIFEST_FILE, type ManifestContent } from "./manifest.js";
+import { encodeManifest, MANIFEST_FILE, type ManifestContent, type ManifestFiles } from "./manifest.js";
 import { checkpointsDir, stepName } from "./paths.js";
-import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
+import { elementCount } from "./safetensors-header.js";
+import { type TensorSource, type WrittenFile, writeSafetensors } from "./safetensors-writer.js";
+import { SLOTS, type TableNumbers } from "./table-layout.js";
 
 export interface CheckpointContent extends ManifestContent {
   /** Parameters under their stable names. */
   model: Map<string, TensorSource>;
   /** Optimizer state; empty for an optimizer without any. */
   optimizer: Map<string, TensorSource>;
+  /** Which of these are embedding tables, by default none: their rows are placed and verified range by range. */
+  tables?: readonly TableContent[];
+}
+
+/** A table, by the names of its tensors: weights `[rows, dim]` of the model, states `[rows, …]` of the optimizer. */
+export interface TableContent {
+  readonly name: string;
+  readonly states: readonly string[];
 }
 
 /**
@@ -34,17 +44,43 @@ export async function writeCheckpoint(runDir: string, content: CheckpointContent
     throw asCheckpointError(error, final);
   }
   await syncDirectory(root);
-  return readCheckpoint(final);
+  return (await readCheckpoint(final)).trust();
 }
 
 async function fill(dir: string, content: CheckpointContent): Promise<void> {
-  const files = {
-    [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), content.model),
-    [OPTIMIZER_FILE]: await writeSafetensors(join(dir, OPTIMIZER_FILE), content.optimizer),
+  const { model, optimizer, tables = [] } = content;
+  const states = new Set(tables.flatMap((table) => table.states));
+  const inRanges = new Set(tables.map(({ name }) => name));
+  const written = {
+    [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), model, inRanges),
+    [OPTIMIZER_FILE]: await writeSafetensors(join(dir, OPTIMIZER_FILE), optimizer, states),
   };
   await syncDirectory(dir); // the files' names are on disk before the manifest that vouches for them
-  await writeNewFile(join(dir, MANIFEST_FILE), encodeManifest(content, files));
+  await writeNewFile(join(dir, MANIFEST_FILE), encodeManifest(content, describeFiles(content, written)));
   await syncDirectory(dir);
+}
+
+function describeFiles(
+  { model, optimizer, tables = [] }: CheckpointContent,
+  written: Readonly<Record<string, WrittenFile>>,
+): ManifestFiles {
+  const files = Object.entries(written).map(([name, { bytes, sha256 }]) => [name, { bytes, sha256 }]);
+  const numbers = (name: string, { dtype, shape }: TensorSource, file: string): TableNumbers => ({
+    name,
+    dim: elementCount(shape.slice(1)),
+    dtype: dtype as TableNumbers["dtype"],
+    ranges: [...written[file].ranges.get(name)!],
+  });
+  return {
+    tables: tables.map(({ name, states }) => ({
+      ...numbers(name, model.get(name)!, MODEL_FILE),
+      rows: model.get(name)!.shape[0],
+      states: states.map((state) => numbers(state, optimizer.get(state)!, OPTIMIZER_FILE)),
+      slots: SLOTS,
+      order: "rows" as const,
+    })),
+    files: Object.fromEntries(files),
+  };
 }
 
 /**

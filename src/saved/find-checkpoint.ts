@@ -1,12 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import {
-  type Checkpoint,
-  checkpointsDir,
-  MODEL_FILE,
-  readCheckpoint,
-  readPointer,
-} from "../checkpoint/index.js";
+import { type Checkpoint, checkpointsDir, readCheckpoint, readPointer } from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import { directionOf, isBetter, type WatchedMetric } from "../metrics/metric.js";
@@ -92,7 +86,7 @@ function soundless(error: unknown): PairloomError {
 }
 
 async function readSound(dir: string): Promise<Checkpoint> {
-  const checkpoint = await readCheckpoint(dir, [MODEL_FILE]);
+  const checkpoint = await readCheckpoint(dir, ["model"]);
   await (await checkpoint.openModel()).close();
   return checkpoint;
 }

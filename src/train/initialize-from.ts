@@ -9,11 +9,11 @@ import {
   readCheckpoint,
   readPointer,
 } from "../checkpoint/index.js";
-import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
+import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
-import { type Parameter, PIECE, readParameter, setNumbers } from "./parameter-memory.js";
+import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
 
 /** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
@@ -87,7 +87,7 @@ async function checkpointOf(path: string): Promise<Checkpoint> {
 }
 
 /** The name there, or undefined where the parameter is not to be copied. */
-function mappedName(name: string, map: InitializeFrom["map"], file: SafetensorsFile): string | undefined {
+function mappedName(name: string, map: InitializeFrom["map"], file: Tensors): string | undefined {
   for (const [pattern, to] of Object.entries(map)) {
     const whole = wholeName(pattern);
     if (!whole.test(name)) continue;
@@ -111,7 +111,7 @@ interface Vocabularies {
 
 async function copy(
   parameter: Parameter,
-  file: SafetensorsFile,
+  file: Tensors,
   there: string,
   vocabularies: Vocabularies,
 ): Promise<void> {
@@ -139,11 +139,11 @@ async function copy(
 async function copyRows(
   pairs: [number, number][],
   { memory }: Parameter,
-  file: SafetensorsFile,
+  file: Tensors,
   there: string,
 ): Promise<void> {
   const [rows, dim] = file.tensors.get(there)!.shape;
-  const rowsOfPiece = Math.max(1, Math.floor(PIECE / dim));
+  const rowsOfPiece = Math.max(1, Math.floor(file.pieceOf(there) / dim));
   const inOrder = pairs.sort(([, a], [, b]) => a - b);
   for (let i = 0; i < inOrder.length; ) {
     const first = inOrder[i][1];

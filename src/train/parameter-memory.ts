@@ -1,6 +1,6 @@
 import type { Memory } from "../backends/backend.js";
-import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import type { Tensors } from "../checkpoint/tensors.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 
@@ -23,8 +23,8 @@ export function bytesOf(attrs: ParameterAttrs): number {
   return elementsOf(attrs) * (attrs.dtype === "f16" || attrs.dtype === "bf16" ? 2 : 4);
 }
 
-/** Elements that travel at once: a few MiB, whatever the parameter's size. */
-export const PIECE = 1 << 20;
+/** Elements that are copied at once: a few MiB, whatever the parameter's size. */
+const PIECE = 1 << 20;
 
 /** What a checkpoint writes of a parameter, read from its memory piece by piece while it is written. */
 export function tensorOf({ attrs, memory }: Parameter): TensorSource {
@@ -59,12 +59,13 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
  * @throws CheckpointError where there is none, or it has fewer elements
  */
 export async function readParameter(
-  file: SafetensorsFile,
+  file: Tensors,
   name: string,
   { attrs, memory }: Parameter,
 ): Promise<void> {
-  const same = file.tensors.get(name)?.dtype === fileDtype(attrs);
-  const piece = numbersOf(same ? memory.dtype : "f32", Math.min(PIECE, memory.elements));
+  const { dtype } = file.tensors.get(name) ?? {};
+  const same = dtype === fileDtype(attrs);
+  const piece = numbersOf(same ? memory.dtype : "f32", Math.min(file.pieceOf(name), memory.elements));
   for (let from = 0; from < memory.elements; from += piece.length) {
     const part = piece.subarray(0, memory.elements - from);
     await file.readInto(name, part, from);

@@ -1,8 +1,9 @@
 import { totalmem } from "node:os";
 import type { Backend, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import type { SafetensorsFile } from "../checkpoint/safetensors-reader.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import type { Tensors } from "../checkpoint/tensors.js";
+import type { TableContent } from "../checkpoint/write.js";
 import { ExecutionError, messageOf } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs, ParameterRole } from "../ops/sources.js";
@@ -71,6 +72,16 @@ export class Parameters {
     return new Map(this.stored(part).map(([name, parameter]) => [name, tensorOf(parameter)]));
   }
 
+  /** The model's tables, with the optimizer's states of each. */
+  get tables(): TableContent[] {
+    const tables = this.model.filter(({ attrs }) => attrs.role === "table");
+    const states = this.stored("optimizer").map(([name]) => name);
+    return tables.map(({ attrs: { name } }) => ({
+      name,
+      states: states.filter((state) => state.startsWith(`${name}/`)),
+    }));
+  }
+
   /** Reads the model's parameters, and with `optimizer` the optimizer's too. @throws CheckpointError */
   async load(checkpoint: Checkpoint, { optimizer }: { optimizer: boolean }): Promise<void> {
     await this.read(await checkpoint.openModel(), "model");
@@ -82,7 +93,7 @@ export class Parameters {
     return this.of(part).reduce((sum, { memory }) => sum + memory.elements, 0);
   }
 
-  private async read(file: SafetensorsFile, part: Part): Promise<void> {
+  private async read(file: Tensors, part: Part): Promise<void> {
     try {
       for (const [name, parameter] of this.stored(part)) await readParameter(file, name, parameter);
     } finally {

@@ -53,11 +53,11 @@ export class RunCheckpoints {
   /** Writes a checkpoint unless its step is saved; returns its directory if it was written. */
   async save(content: CheckpointContent): Promise<string | undefined> {
     if (this.savedStep === content.step) return undefined;
-    const { dir } = await writeCheckpoint(this.runDir, content);
+    const written = await writeCheckpoint(this.runDir, content);
     this.savedStep = content.step;
     await updatePointers(this.runDir, this.settings.metric);
-    await pruneCheckpoints(this.runDir, { keep: this.settings.keep });
-    return dir;
+    await pruneCheckpoints(this.runDir, { keep: this.settings.keep, written });
+    return written.dir;
   }
 
   /** The best on the validation split; the latest where none has been measured. */

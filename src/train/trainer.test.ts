@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
 import { findBest, findLatest, readCheckpoint } from "../checkpoint/index.js";
+import { checksumsOf } from "../checkpoint/testing.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { ExecutionError } from "../errors.js";
@@ -92,7 +93,7 @@ function trainerFor(config: Config, options: Partial<TrainerOptions> = {}): Trai
 
 async function bytesOfLatest(runDir: string): Promise<string[]> {
   const { checkpoint } = await findLatest(runDir);
-  return Object.values(checkpoint!.manifest.files).map(({ sha256 }) => sha256);
+  return checksumsOf(checkpoint!.manifest);
 }
 
 describe("Trainer", () => {

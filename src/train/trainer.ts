@@ -256,6 +256,7 @@ export class Trainer {
       metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
       model: this.parameters.sources("model"),
       optimizer: this.parameters.sources("optimizer"),
+      tables: this.parameters.tables,
     });
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
   }

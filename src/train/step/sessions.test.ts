@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../../backends/choose.js";
 import { findLatest } from "../../checkpoint/index.js";
+import { checksumsOf } from "../../checkpoint/testing.js";
 import { type Config, resolveConfig } from "../../config/config.js";
 import { type PreparedData, prepareData } from "../../data/index.js";
 import { ConfigError } from "../../errors.js";
@@ -73,7 +74,7 @@ async function train(config: Config, runDir: string): Promise<void> {
 }
 
 async function weightsOf(runDir: string): Promise<unknown> {
-  return (await findLatest(runDir)).checkpoint!.manifest.files["model.safetensors"].sha256;
+  return checksumsOf((await findLatest(runDir)).checkpoint!.manifest).join();
 }
 
 describe("joint ranking and calibration", () => {

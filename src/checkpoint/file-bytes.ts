@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { CheckpointError } from "../errors.js";
+import { type HalfDtype, widen } from "../half.js";
+import {
+  ARRAY_OF,
+  bytesOf,
+  type Dtype,
+  HALF_DTYPES,
+  isHalf,
+  isWritable,
+  type TensorArray,
+} from "./dtypes.js";
+
+/** Node refuses reads of 2 GiB and more. */
+const SLICE_BYTES = 64 << 20;
+/** Small enough that hashing one slice does not hold up the event loop (a few ms). */
+const HASH_BYTES = 4 << 20;
+
+/** A stretch of a file: its first byte and the one past its last. */
+export type Stretch = readonly [begin: number, end: number];
+
+/** Fills `into` with the bytes from `position` on. @throws CheckpointError where the file ends before */
+export async function readFully(
+  file: FileHandle,
+  into: Uint8Array,
+  position: number,
+  path: string,
+): Promise<void> {
+  for (let at = 0; at < into.length; ) {
+    const slice = into.subarray(at, at + SLICE_BYTES);
+    const { bytesRead } = await file.read(slice, 0, slice.length, position + at);
+    if (bytesRead === 0) {
+      throw new CheckpointError({
+        what: "the file is truncated",
+        where: path,
+        got: `${position + at} bytes`,
+        expected: `at least ${position + into.length} bytes`,
+      });
+    }
+    at += bytesRead;
+  }
+}
+
+/**
+ * Hexadecimal SHA-256 of stretches of a file, one after the other; the next slice is read while one is hashed.
+ * @throws CheckpointError where the file cannot be read or is too short
+ */
+export async function sha256OfFile(path: string, stretches: readonly Stretch[]): Promise<string> {
+  const hash = createHash("sha256");
+  const file = await open(path, "r").catch((cause) => {
+    throw new CheckpointError({ what: "a file cannot be read", where: path, got: String(cause) }, { cause });
+  });
+  try {
+    let buffers = [new Uint8Array(HASH_BYTES), new Uint8Array(HASH_BYTES)];
+    const read = async ([begin, end]: Stretch): Promise<Uint8Array> => {
+      buffers = [buffers[1], buffers[0]];
+      const slice = buffers[0].subarray(0, end - begin);
+      await readFully(file, slice, begin, path);
+      return slice;
+    };
+    let next: Promise<Uint8Array> | undefined;
+    for (const slice of stretches.flatMap(inSlices)) {
+      const current = next;
+      next = read(slice);
+      if (current) hash.update(await current);
+    }
+    if (next) hash.update(await next);
+  } finally {
+    await file.close();
+  }
+  return hash.digest("hex");
+}
+
+function inSlices([begin, end]: Stretch): Stretch[] {
+  const count = Math.ceil((end - begin) / HASH_BYTES);
+  return Array.from({ length: count }, (_, i) => {
+    const from = begin + i * HASH_BYTES;
+    return [from, Math.min(from + HASH_BYTES, end)];
+  });
+}
+
+/** What a file of so many bytes has outside the stretches. */
+export function outside(stretches: readonly Stretch[], bytes: number): Stretch[] {
+  const gaps: Stretch[] = [];
+  let at = 0;
+  for (const [begin, end] of [...stretches].sort(([a], [b]) => a - b)) {
+    if (begin > at) gaps.push([at, begin]);
+    at = end;
+  }
+  return at < bytes ? [...gaps, [at, bytes]] : gaps;
+}
+
+/**
+ * Fills an array with elements of a dtype that it holds exactly.
+ * @param readBytes fills its argument with the bytes from a number of bytes after the first element on
+ */
+export async function readElements(
+  readBytes: (into: Uint8Array, from: number) => Promise<void>,
+  dtype: Dtype,
+  destination: TensorArray,
+  where: string,
+): Promise<void> {
+  if (isWritable(dtype) && destination instanceof ARRAY_OF[dtype]) return readBytes(bytesOf(destination), 0);
+  if (isHalf(dtype) && destination instanceof Float32Array)
+    return readWidened(readBytes, HALF_DTYPES[dtype], destination);
+  throw new CheckpointError({
+    what: `${dtype} cannot be read into a ${destination.constructor.name} exactly`,
+    where,
+    expected:
+      "F32, F16 or BF16 into Float32Array, F16 or BF16 into Uint16Array, I32 into Int32Array, I64 into BigInt64Array",
+  });
+}
+
+async function readWidened(
+  readBytes: (into: Uint8Array, from: number) => Promise<void>,
+  dtype: HalfDtype,
+  destination: Float32Array,
+): Promise<void> {
+  const scratch = new Uint16Array(Math.min(destination.length, SLICE_BYTES / 2));
+  for (let at = 0; at < destination.length; at += scratch.length) {
+    const part = destination.subarray(at, at + scratch.length);
+    const halves = scratch.subarray(0, part.length);
+    await readBytes(bytesOf(halves), at * 2);
+    widen(halves, part, dtype);
+  }
+}
+
+/** An array for elements of a dtype, halves as float32. */
+export function arrayFor(dtype: Dtype, elements: number, where: string): TensorArray {
+  const ArrayType = isHalf(dtype) ? Float32Array : isWritable(dtype) ? ARRAY_OF[dtype] : undefined;
+  if (ArrayType) return new ArrayType(elements);
+  throw new CheckpointError({ what: `${dtype} cannot be read into an array exactly`, where });
+}
+
+/** @throws CheckpointError for a range of elements outside the tensor */
+export function checkRange(where: string, from: number, count: number, elements: number): void {
+  if (from >= 0 && from + count <= elements) return;
+  throw new CheckpointError({
+    what: "the range read is outside the tensor",
+    where,
+    got: `elements ${from} to ${from + count}`,
+    expected: `within 0 to ${elements}`,
+  });
+}
+
+/** Elements that are read at a time: a few MiB. */
+export const PIECE = 1 << 20;

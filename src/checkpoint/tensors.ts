@@ -1,0 +1,69 @@
+import { CheckpointError } from "../errors.js";
+import type { Dtype, TensorArray } from "./dtypes.js";
+
+/** Named tensors of an open file, or of several. Close them when done. */
+export interface Tensors {
+  readonly tensors: ReadonlyMap<string, { readonly dtype: Dtype; readonly shape: readonly number[] }>;
+  /** A whole tensor in a new array: F32, F16 and BF16 as Float32Array, I32 as Int32Array, I64 as BigInt64Array. */
+  read(name: string): Promise<TensorArray>;
+  /**
+   * Fills `destination` with the elements from number `from` on, in row-major order; only exact conversions
+   * (F16 and BF16 to float32) are made. A Uint16Array gets the bits of F16 or BF16, whichever the file has.
+   * @throws CheckpointError for an unknown name, a range outside the tensor, or a dtype that the array cannot hold
+   */
+  readInto(name: string, destination: TensorArray, from?: number): Promise<void>;
+  /** Elements that are read at a time at disk speed. */
+  pieceOf(name: string): number;
+  /** Where the tensor stands in row-major order without a gap; undefined where it does not. */
+  locate(name: string): { readonly path: string; readonly offset: number } | undefined;
+  close(): Promise<void>;
+}
+
+/** Tensors that one place or another has. */
+export class JoinedTensors implements Tensors {
+  readonly tensors: Tensors["tensors"];
+
+  /** @param parts where two have a name, the first counts */
+  constructor(
+    private readonly parts: readonly Tensors[],
+    private readonly where: string,
+  ) {
+    this.tensors = new Map([...parts].reverse().flatMap(({ tensors }) => [...tensors]));
+  }
+
+  read(name: string): Promise<TensorArray> {
+    return this.having(name).read(name);
+  }
+
+  readInto(name: string, destination: TensorArray, from?: number): Promise<void> {
+    return this.having(name).readInto(name, destination, from);
+  }
+
+  pieceOf(name: string): number {
+    return this.having(name).pieceOf(name);
+  }
+
+  locate(name: string) {
+    return this.having(name).locate(name);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.close()));
+  }
+
+  private having(name: string): Tensors {
+    const part = this.parts.find(({ tensors }) => tensors.has(name));
+    if (part) return part;
+    throw noSuchTensor(name, this.tensors, this.where);
+  }
+}
+
+export function noSuchTensor(name: string, tensors: Tensors["tensors"], where: string): CheckpointError {
+  const names = [...tensors.keys()];
+  return new CheckpointError({
+    what: "no such tensor",
+    where,
+    got: name,
+    expected: `one of ${names.length} tensors: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`,
+  });
+}
