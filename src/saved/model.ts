@@ -6,7 +6,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { isModelKind } from "../models/index.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
-import { Parameters } from "../train/parameters.js";
+import { savedParameters } from "../train/saved-parameters.js";
 import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 
@@ -62,8 +62,7 @@ export async function openModel(
   { backend, maxBatch, threads }: OpenOptions,
 ): Promise<TrainedModel> {
   const described = describeModel(checkpoint);
-  const parameters = new Parameters(backend, parametersOf(described.graph));
-  await parameters.load(checkpoint, { optimizer: false });
-  const executable = backend.compile(described.graph, parameters.memory, { maxBatch, threads, frozen: true });
+  const parameters = await savedParameters(checkpoint, backend, parametersOf(described.graph));
+  const executable = backend.compile(described.graph, parameters, { maxBatch, threads, frozen: true });
   return { ...described, checkpoint, executable };
 }

@@ -82,10 +82,10 @@ export class Parameters {
     }));
   }
 
-  /** Reads the model's parameters, and with `optimizer` the optimizer's too. @throws CheckpointError */
-  async load(checkpoint: Checkpoint, { optimizer }: { optimizer: boolean }): Promise<void> {
+  /** Reads all parameters, the model's and the optimizer's. @throws CheckpointError */
+  async load(checkpoint: Checkpoint): Promise<void> {
     await this.read(await checkpoint.openModel(), "model");
-    if (optimizer) await this.read(await checkpoint.openOptimizer(), "optimizer");
+    await this.read(await checkpoint.openOptimizer(), "optimizer");
   }
 
   /** Elements by part, for reports. */

@@ -13,6 +13,7 @@ import { ratesAt } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
+import { savedParameters } from "./saved-parameters.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, parametersOf, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
@@ -135,11 +136,10 @@ export class Trainer {
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
     const { backend, config } = this.options;
-    const parameters = new Parameters(backend, parametersOf(this.forward));
-    await parameters.load(checkpoint, { optimizer: false });
+    const parameters = await savedParameters(checkpoint, backend, parametersOf(this.forward));
     const { threads } = config.train;
     const options = { maxBatch: INFERENCE_BATCH, threads, frozen: true };
-    const inference = backend.compile(this.forward, parameters.memory, options);
+    const inference = backend.compile(this.forward, parameters, options);
     return evaluate(inference, data, this.measured, onRows);
   }
 
@@ -153,7 +153,7 @@ export class Trainer {
     const { step, epoch, epochStep, trainer } = checkpoint.manifest;
     this.position = { step, epoch, epochStep };
     this.carried = parseCarried(trainer, checkpoint.dir);
-    await this.parameters.load(checkpoint, { optimizer: true });
+    await this.parameters.load(checkpoint);
     return true;
   }
 

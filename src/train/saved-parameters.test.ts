@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BACKENDS } from "../../conformance/backends.js";
+import type { Backend, Memory } from "../backends/backend.js";
+import { valuesOf } from "../backends/testing.js";
+import type { Checkpoint } from "../checkpoint/index.js";
+import { contentOf } from "../checkpoint/testing.js";
+import { writeCheckpoint } from "../checkpoint/write.js";
+import type { TableDtype } from "../graph/tensor.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import { savedParameters } from "./saved-parameters.js";
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-saved-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ROWS = 100_000;
+const large = Float32Array.from({ length: ROWS * 4 }, (_, i) => Math.sin(i));
+const halves = Uint16Array.from({ length: ROWS * 8 }, (_, i) => i % 30_000);
+
+let checkpoint: Checkpoint;
+beforeAll(async () => {
+  const content = contentOf(1);
+  content.model = new Map([
+    ["large", { dtype: "F32", shape: [ROWS, 4], data: large }],
+    ["halves", { dtype: "BF16", shape: [ROWS, 8], data: halves }],
+    ["small", { dtype: "F32", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }],
+    ["weight", { dtype: "F32", shape: [ROWS, 4], data: large }],
+  ]);
+  const tables = ["large", "halves", "small"].map((name) => ({ name, states: [] }));
+  checkpoint = await writeCheckpoint(folder, { ...content, tables });
+});
+
+function attrs(name: string, shape: number[], dtype: TableDtype = "f32"): ParameterAttrs {
+  const role = name === "weight" ? "dense" : "table";
+  return { name, shape, role, init: { kind: "constant", value: 0 }, trainable: true, dtype };
+}
+
+const MODEL = [
+  attrs("large", [ROWS, 4]),
+  attrs("halves", [ROWS, 8], "bf16"),
+  attrs("small", [2, 2]),
+  attrs("weight", [ROWS, 4]),
+];
+
+const isMapped = (memory: Memory) => {
+  const first = valuesOf(memory).slice(0, 1);
+  try {
+    memory.write(0, first);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ use }) => {
+  const parametersOf = (backend: Backend, model: readonly ParameterAttrs[]) =>
+    savedParameters(checkpoint, backend, model);
+
+  it("have its numbers, large tables in the file where the backend can", async () => {
+    const backend = use();
+    const parameters = await parametersOf(backend, MODEL);
+    expect(Buffer.compare(bytes(parameters.get("large")!), Buffer.from(large.buffer))).toBe(0);
+    expect(Buffer.compare(bytes(parameters.get("weight")!), Buffer.from(large.buffer))).toBe(0);
+    expect(Buffer.compare(bytes(parameters.get("halves")!), Buffer.from(halves.buffer))).toBe(0);
+    expect([...valuesOf(parameters.get("small")!)]).toEqual([1, 2, 3, 4]);
+    const mapped = MODEL.map(({ name }) => name).filter((name) => isMapped(parameters.get(name)!));
+    expect(mapped).toEqual(backend.map ? ["large", "halves"] : []);
+  });
+
+  it("are copied where the model has another dtype, and refused where the table is not there", async () => {
+    const parameters = await parametersOf(use(), [attrs("halves", [ROWS, 8])]);
+    const values = valuesOf(parameters.get("halves")!);
+    // A bfloat16 is the upper half of a float32.
+    const expected = new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+    expect(Buffer.compare(Buffer.from(values.buffer), Buffer.from(expected.buffer))).toBe(0);
+    await expect(parametersOf(use(), [attrs("other", [ROWS, 4])])).rejects.toThrow(/no such tensor/);
+    await expect(parametersOf(use(), [attrs("large", [ROWS + 1, 4])])).rejects.toThrow(/outside the tensor/);
+  });
+});
+
+function bytes(memory: Memory): Buffer {
+  const { buffer, byteOffset, byteLength } = valuesOf(memory);
+  return Buffer.from(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,48 @@
+import type { Backend, Memory } from "../backends/backend.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Tensors } from "../checkpoint/tensors.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import { bytesOf, elementsOf, fileDtype, readParameter } from "./parameter-memory.js";
+import { Parameters } from "./parameters.js";
+
+/** A smaller table is copied: that costs next to nothing, and lookups gain from memory in large pages. */
+const LEAST_MAPPED_BYTES = 1 << 20;
+
+/**
+ * The parameters of a model as a checkpoint has them, every byte verified, to score with. Large tables are mapped from
+ * its files where the backend can, so that they need no second copy in memory, and processes share them.
+ * @throws CheckpointError where it is damaged or has no such parameters
+ */
+export async function savedParameters(
+  checkpoint: Checkpoint,
+  backend: Backend,
+  attrs: readonly ParameterAttrs[],
+): Promise<ReadonlyMap<string, Memory>> {
+  const file = await checkpoint.openModel();
+  try {
+    const mapped = new Map<string, Memory>();
+    for (const each of attrs) {
+      const memory = mapTable(each, backend, file);
+      if (memory) mapped.set(each.name, memory);
+    }
+    const copied = new Parameters(
+      backend,
+      attrs.filter(({ name }) => !mapped.has(name)),
+    );
+    for (const parameter of copied.model) await readParameter(file, parameter.attrs.name, parameter);
+    return new Map([...mapped, ...copied.memory]);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined where the table is to be copied: it is small, or the file has it otherwise. */
+function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): Memory | undefined {
+  const { name, role, dtype = "f32" } = attrs;
+  const there = file.tensors.get(name);
+  if (role !== "table" || bytesOf(attrs) < LEAST_MAPPED_BYTES || !backend.map || !there) return undefined;
+  const same =
+    there.dtype === fileDtype(attrs) && there.shape.reduce((a, b) => a * b, 1) === elementsOf(attrs);
+  const place = same ? file.locate(name) : undefined;
+  return place && backend.map(place.path, place.offset, elementsOf(attrs), dtype);
+}
