@@ -21,6 +21,8 @@ export interface FigureOptions {
   /** To train, and again to infer. */
   readonly seconds: number;
   readonly threads: number;
+  /** Rows of the table of `large-table`, whose life it then measures alone. */
+  readonly tableRows?: number;
   /** A program that prints lines as `pairloom bench --json` does. */
   readonly peer?: { readonly python: string; readonly script: string };
 }

@@ -1,13 +1,18 @@
 import { bytes, count } from "../src/cli/tables.js";
 import { type Case, type Figure, measureCases, median, spread, workloadOf } from "./figure.js";
+import { tableLife } from "./table-life.js";
 
 const BATCH = 2048;
 const ROWS = 50_000_000;
 
-/** dlrm-kaggle with one table of 50 million rows (dim 16; with its optimizer state 6.4 GB) beside the small one. */
+/**
+ * dlrm-kaggle with one table of 50 million rows (dim 16; with its optimizer state 6.4 GB) beside the small one; with
+ * `--table-rows N` the life of one table of so many rows.
+ */
 export const largeTable: Figure = {
   title: `dlrm-kaggle by the rows of its first table, samples a second, batch ${BATCH}`,
   async run(options) {
+    if (options.tableRows !== undefined) return tableLife(options.tableRows);
     const workload = workloadOf("dlrm-kaggle");
     const cases = [workload.tables[0], ROWS].map(
       (rows): Case => ({

@@ -28,7 +28,7 @@ const FIGURES = {
 };
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
 
-/** `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--python PATH --peer SCRIPT]` */
+/** `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--table-rows N] [--python PATH --peer SCRIPT]` */
 async function run(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -36,6 +36,7 @@ async function run(): Promise<void> {
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "3" },
       threads: { type: "string", default: String(availableParallelism()) },
+      "table-rows": { type: "string" },
       python: { type: "string" },
       peer: { type: "string" },
     },
@@ -45,6 +46,7 @@ async function run(): Promise<void> {
     rounds: countOption("rounds", values.rounds)!,
     seconds: countOption("seconds", values.seconds)!,
     threads: countOption("threads", values.threads, MAX_THREADS)!,
+    tableRows: countOption("table-rows", values["table-rows"], 2 ** 31),
     peer: peerOf(values),
   };
   const { name } = selectBackend().backend;

@@ -1,6 +1,7 @@
 #include "runtime/random.h"
 
 #include "cpu/tables/fill.h"
+#include "tests/plain_normal.h"
 #include "tests/test.h"
 
 namespace pairloom {
@@ -27,7 +28,7 @@ TEST(fills_draw_by_the_index_in_the_whole) {
     for (uint64_t i = 0; i < 6; ++i) {
       CHECK_EQ(uniform[i], float(double(draw(key, first + i) >> 8) * 0x1p-24));
       const uint64_t pair = 2 * (first + i);
-      CHECK_EQ(normal[i], float(box_muller(draw(key, pair), draw(key, pair + 1))));
+      CHECK_EQ(normal[i], float(plain::box_muller(draw(key, pair), draw(key, pair + 1))));
     }
   }
 }

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <map>
 
+#include "cpu/kernels/dispatch.h"
 #include "cpu/tables/fill.h"
 #include "cpu/tables/sort.h"
 #include "tests/kernels_plain.h"
+#include "tests/plain_normal.h"
 #include "tests/test.h"
 #include "tests/training_program.h"
 #include "tests/run_data.h"
@@ -144,6 +146,24 @@ TEST(fill_draws_the_distributions_it_names) {
   CHECK(std::abs(moments().first - 1) < 0.005 && std::abs(moments().second - 0.25) < 0.005);
 }
 
+TEST(every_instruction_set_fills_with_the_same_bits) {
+  const std::string before = kernels().isa;
+  const RandomKey key = random_key(77, 3, 0);
+  const uint64_t first = (uint64_t{1} << 31) - 50'000;  // the draws of a normal pass 2^32 on the way
+  for (const char* isa : available_isas()) {
+    select_isa(isa);
+    std::vector<float> uniform(100'003), normal(uniform.size());
+    fill(uniform, {FillKind::kUniform, -0.3, 0.5, 77, 3, first}, 1);
+    fill(normal, {FillKind::kNormal, 0.2, 1.5, 77, 3, first}, 1);
+    for (size_t i = 0; i < uniform.size(); ++i) {
+      const uint64_t index = first + i, pair = 2 * index;
+      CHECK_EQ(uniform[i], float(-0.3 + (0.5 - -0.3) * plain::unit(draw(key, index))));
+      CHECK_EQ(normal[i], float(0.2 + 1.5 * plain::box_muller(draw(key, pair), draw(key, pair + 1))));
+    }
+  }
+  select_isa(before.c_str());
+}
+
 // Against the C library's functions, which are right to the last bit or two.
 TEST(box_muller_is_accurate) {
   Random random(4);
@@ -151,7 +171,7 @@ TEST(box_muller_is_accurate) {
     const uint32_t first = round == 0 ? 0 : round == 1 ? ~0u : random.next(), second = random.next();
     const double u = double(first >> 8) * 0x1p-24, v = double(second >> 8) * 0x1p-24;
     const double expected = std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * M_PI * v);
-    CHECK(std::abs(box_muller(first, second) - expected) < 1e-14);
+    CHECK(std::abs(plain::box_muller(first, second) - expected) < 1e-14);
   }
 }
 

@@ -1,86 +1,59 @@
-// Compiled with -ffp-contract=off: a fused multiply-add would round differently from the same formulas in TypeScript.
 #include "cpu/tables/fill.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "cpu/kernels/dispatch.h"
 #include "cpu/pool.h"
-#include "runtime/random.h"
 #include "cpu/tables/halves.h"
+#include "runtime/random.h"
 
 namespace pairloom {
 namespace {
 
-constexpr size_t kChunk = size_t{1} << 16;
-constexpr double kTau = 6.283185307179586, kLn2 = 0.6931471805599453;
+// Elements of a job: enough that claiming it costs nothing, and its f32 numbers fit the caches.
+constexpr size_t kChunk = size_t{1} << 15;
 
-// 24 random bits in [0, 1).
-double unit(uint32_t drawn) { return double(drawn >> 8) * 0x1p-24; }
-
-// ln(x) for 0 < x <= 1: x = m * 2^e with m in [sqrt(1/2), sqrt(2)), ln(m) = 2 atanh((m - 1) / (m + 1)).
-double natural_log(double x) {
-  int exponent;
-  double m = std::frexp(x, &exponent);
-  if (m < 0.7071067811865476) {
-    m *= 2;
-    --exponent;
-  }
-  const double s = (m - 1) / (m + 1), square = s * s;
-  double series = 0;
-  for (int n = 21; n >= 1; n -= 2) series = series * square + 1.0 / n;
-  return 2 * s * series + exponent * kLn2;
-}
-
-// Taylor series for |x| <= pi/4: the terms left out are below 1e-17.
-double small_sin(double x) {
-  double sum = 0;
-  for (int n = 17; n >= 3; n -= 2) sum = (1 + sum) * (-x * x / double(n * (n - 1)));
-  return x * (1 + sum);
-}
-double small_cos(double x) {
-  double sum = 0;
-  for (int n = 18; n >= 2; n -= 2) sum = (1 + sum) * (-x * x / double(n * (n - 1)));
-  return 1 + sum;
-}
-
-float initial_value(uint64_t i, const Fill& spec, RandomKey key) {
-  switch (spec.kind) {
-    case FillKind::kConstant: return float(spec.a);
-    case FillKind::kUniform: return float(spec.a + (spec.b - spec.a) * unit(draw(key, i)));
-    case FillKind::kNormal: break;
-  }
-  return float(spec.a + spec.b * box_muller(draw(key, 2 * i), draw(key, 2 * i + 1)));
-}
-
-// set(i, value) for every element.
-template <class Set>
-void fill_elements(size_t count, const Fill& spec, uint32_t threads, const Set& set) {
+void fill_chunk(float* to, size_t count, const Fill& spec, uint64_t first) {
   const RandomKey key = random_key(spec.seed, spec.stream, 0);
+  switch (spec.kind) {
+    case FillKind::kConstant: return void(std::fill_n(to, count, float(spec.a)));
+    case FillKind::kUniform: return kernels().fill_uniform(to, count, key, first, spec.a, spec.b);
+    case FillKind::kNormal: return kernels().fill_normal(to, count, key, first, spec.a, spec.b);
+  }
+}
+
+// work(first element, how many) for chunks of them.
+template <class Work>
+void for_chunks(size_t count, uint32_t threads, const Work& work) {
   const size_t chunks = (count + kChunk - 1) / kChunk;
-  Pool pool(uint32_t(std::min<size_t>(threads, chunks > 0 ? chunks : 1)));
-  pool.run(uint32_t(chunks), [&](uint32_t chunk, uint32_t) {
-    const size_t begin = chunk * kChunk, end = std::min(begin + kChunk, count);
-    for (size_t i = begin; i < end; ++i) set(i, initial_value(spec.first + i, spec, key));
+  // Jobs are counted in 32 bits: of very many chunks, each takes several.
+  const size_t chunks_a_job = chunks / (size_t{1} << 30) + 1, jobs = (chunks + chunks_a_job - 1) / chunks_a_job;
+  Pool pool(uint32_t(std::clamp<size_t>(jobs, 1, threads)));
+  pool.run(uint32_t(jobs), [&](uint32_t job, uint32_t) {
+    for (size_t chunk = job * chunks_a_job; chunk < std::min((job + 1) * chunks_a_job, chunks); ++chunk) {
+      work(chunk * kChunk, std::min(kChunk, count - chunk * kChunk));
+    }
   });
 }
 
 }  // namespace
 
-double box_muller(uint32_t first, uint32_t second) {
-  // The angle in quarter turns: the nearest whole quarter, and at most an eighth of a turn beside it.
-  const uint32_t angle = second & ~0xffu, quarter = (angle + 0x20000000u) >> 30;
-  const double rest = double(int32_t(angle - (quarter << 30))) * 0x1p-32 * kTau;
-  const double cosine = quarter % 2 == 0 ? small_cos(rest) : small_sin(rest);
-  const bool negative = quarter == 1 || quarter == 2;
-  return std::sqrt(-2 * natural_log(1 - unit(first))) * (negative ? -cosine : cosine);
-}
-
 void fill(std::span<float> values, const Fill& spec, uint32_t threads) {
-  fill_elements(values.size(), spec, threads, [&](size_t i, float value) { values[i] = value; });
+  for_chunks(values.size(), threads, [&](size_t begin, size_t count) {
+    fill_chunk(values.data() + begin, count, spec, spec.first + begin);
+  });
 }
 
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads) {
-  fill_elements(values.size(), spec, threads, [&](size_t i, float value) { values[i] = nearest_half(value, format); });
+  for_chunks(values.size(), threads, [&](size_t begin, size_t count) {
+    constexpr size_t kPart = 1024;
+    float numbers[kPart];
+    for (size_t at = begin; at < begin + count; at += kPart) {
+      const size_t part = std::min(kPart, begin + count - at);
+      fill_chunk(numbers, part, spec, spec.first + at);
+      for (size_t i = 0; i < part; ++i) values[at + i] = nearest_half(numbers[i], format);
+    }
+  });
 }
 
 }  // namespace pairloom

@@ -28,7 +28,4 @@ void fill(std::span<float> values, const Fill& spec, uint32_t threads);
 // The same, rounded to the nearest 16-bit number.
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads);
 
-// The standard normal value of two u32 draws.
-double box_muller(uint32_t first, uint32_t second);
-
 }  // namespace pairloom
