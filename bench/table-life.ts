@@ -8,6 +8,7 @@ import { resolveConfig } from "../src/config/config.js";
 import { prepareData } from "../src/data/index.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { Trainer } from "../src/train/trainer.js";
+import type { TrainingEvent } from "../src/train/training-event.js";
 import type { FigureTable } from "./figure.js";
 
 const DIM = 16;
@@ -125,13 +126,9 @@ async function life(rows: number, folder: string) {
   const options = { config, features, ...splits, backend: selectBackend().backend, runDir };
   let evaluated = 0;
   let saveSeconds = 0;
-  const listener = {
-    evaluated: () => {
-      evaluated = performance.now();
-    },
-    checkpointed: () => {
-      saveSeconds = (performance.now() - evaluated) / 1000;
-    },
+  const listener = ({ kind }: TrainingEvent) => {
+    if (kind === "evaluated") evaluated = performance.now();
+    if (kind === "checkpointed") saveSeconds = (performance.now() - evaluated) / 1000;
   };
   const trainer = new Trainer({ ...options, train: splits.train, listener });
   const result = await trainer.run();
