@@ -1,8 +1,8 @@
-import type { Pooling } from "../src/graph/op.js";
+import type { Op, Pooling } from "../src/graph/op.js";
 import type { Tensor } from "../src/graph/tensor.js";
 import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
 import { pairCount } from "../src/ops/compressed-interaction.js";
-import { OPS, type OpKind } from "../src/ops/index.js";
+import { OPS, type OpKind, TABLE_UPDATE_KINDS, type TableUpdateKind } from "../src/ops/index.js";
 import type { Scene } from "./scene.js";
 
 /** Uses one operation on random operands and returns what it makes; none for an update in place. */
@@ -13,8 +13,9 @@ const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
 /** The eps of normalisations: large enough that finite differences see a smooth function. */
 const EPS = 0.1;
 
-/** One case for every operation: an operation without one does not compile. */
+/** One case for every operation: an operation without one does not compile. Updates of tables share theirs. */
 export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
+  ...tableUpdateCases(),
   input: (s) => [s.data(s.size())],
   parameter: (s) => {
     const k = s.size();
@@ -265,33 +266,6 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     return [];
   },
 
-  tableSgd: (s) => {
-    const { table, rate, pairs, attrs } = tableUpdate(s);
-    s.applyAll(OPS.tableSgd, [table, rate, ...pairs], attrs);
-    return [];
-  },
-  tableAdagrad: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    s.applyAll(OPS.tableAdagrad, [table, rate, s.state(rows, dim), ...pairs], { ...attrs, eps: 1e-8 });
-    return [];
-  },
-  tableRowWiseAdagrad: (s) => {
-    const { table, rate, pairs, attrs, rows } = tableUpdate(s);
-    s.applyAll(OPS.tableRowWiseAdagrad, [table, rate, s.state(rows), ...pairs], { ...attrs, eps: 1e-8 });
-    return [];
-  },
-  tableAdam: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const states = [s.weight(rows, dim), s.state(rows, dim)];
-    s.applyAll(OPS.tableAdam, [table, rate, ...states, ...pairs], {
-      ...attrs,
-      beta1: 0.9,
-      beta2: 0.999,
-      eps: 1e-8,
-    });
-    return [];
-  },
-
   focalCrossEntropy: (s) => [
     s.apply(OPS.focalCrossEntropy, logitsAndLabels(s), { gamma: s.pick(0.5, 2), alpha: s.pick(0.25, 0.5) }),
   ],
@@ -352,45 +326,6 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     s.applyAll(OPS.movingAverage, [s.state(...shape), w], { decay: s.pick(0, 0.9, 0.9999) });
     return [];
   },
-  tableRmsprop: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const operands = [table, rate, s.state(rows, dim), ...pairs];
-    s.applyAll(OPS.tableRmsprop, operands, { ...attrs, decay: 0.99, eps: 1e-8 });
-    return [];
-  },
-  tableAdadelta: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const operands = [table, rate, s.state(rows, dim), s.state(rows, dim), ...pairs];
-    s.applyAll(OPS.tableAdadelta, operands, { ...attrs, decay: 0.9, eps: 1e-6 });
-    return [];
-  },
-  tableLamb: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const operands = [table, rate, s.weight(rows, dim), s.state(rows, dim), ...pairs];
-    const decays = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: s.pick(0, 0.01) };
-    s.applyAll(OPS.tableLamb, operands, { ...attrs, ...decays });
-    return [];
-  },
-  tablePartialRowWiseAdam: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const operands = [table, rate, s.weight(rows, dim), s.state(rows), ...pairs];
-    s.applyAll(OPS.tablePartialRowWiseAdam, operands, { ...attrs, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
-    return [];
-  },
-  tablePartialRowWiseLamb: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const operands = [table, rate, s.weight(rows, dim), s.state(rows), ...pairs];
-    const decays = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: s.pick(0, 0.01) };
-    s.applyAll(OPS.tablePartialRowWiseLamb, operands, { ...attrs, ...decays });
-    return [];
-  },
-  tableLarsSgd: (s) => {
-    const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
-    const operands = [table, rate, s.weight(rows, dim), ...pairs];
-    const settings = { momentum: 0.9, eta: s.pick(0.001, 1), weightDecay: s.pick(0, 0.01) };
-    s.applyAll(OPS.tableLarsSgd, operands, { ...attrs, ...settings });
-    return [];
-  },
   tableSumSquares: (s) => {
     const { table, pairs, poolings } = tableLookups(s);
     const parts = s.apply(OPS.tableSumSquares, [table, ...pairs], {
@@ -409,6 +344,30 @@ function rowsOf(s: Scene, number: Tensor): Tensor[] {
 /** Logits of both signs, some of them large, and labels. */
 function logitsAndLabels(s: Scene): [Tensor, Tensor] {
   return [s.apply(OPS.scale, [s.row(1)], { factor: s.pick(1, 30) }), s.data(1)];
+}
+
+/** Every embedding optimizer with random settings. A first moment `m` has both signs, the other states are positive. */
+function tableUpdateCases(): Record<TableUpdateKind, OpCase> {
+  const caseOf =
+    (kind: TableUpdateKind): OpCase =>
+    (s) => {
+      const { states, settings, ...op } = OPS[kind];
+      const { table, rate, pairs, attrs, rows, dim } = tableUpdate(s);
+      const operands = Object.entries(states).map(([name, shape]) => {
+        const dims = shape === "table" ? [rows, dim] : [rows];
+        return name === "m" ? s.weight(...dims) : s.state(...dims);
+      });
+      const values = Object.entries(settings).map(([name, type]) => [
+        name,
+        type === "decay" ? s.pick(0.9, 0.999) : s.pick(1e-6, 0.01),
+      ]);
+      s.applyAll(op as Op, [table, rate, ...operands, ...pairs], { ...attrs, ...Object.fromEntries(values) });
+      return [];
+    };
+  return Object.fromEntries(TABLE_UPDATE_KINDS.map((kind) => [kind, caseOf(kind)])) as Record<
+    TableUpdateKind,
+    OpCase
+  >;
 }
 
 /** An update of a table, its gradients bounded in some. */

@@ -4,6 +4,7 @@
 #include "cpu/kernels/dispatch.h"
 #include "cpu/tables/fill.h"
 #include "cpu/tables/sort.h"
+#include "runtime/table_layout.h"
 #include "tests/kernels_plain.h"
 #include "tests/plain_normal.h"
 #include "tests/test.h"
@@ -25,6 +26,38 @@ TEST(sort_is_stable_by_row) {
     std::stable_sort(expected.begin(), expected.end(), [](uint64_t a, uint64_t b) { return a >> 32 < b >> 32; });
     const uint64_t* sorted = sort_by_row(keys.data(), spare.data(), count, limit);
     CHECK(std::equal(expected.begin(), expected.end(), sorted));
+  }
+}
+
+// Every update of a table as the format has it: weights, rate, states, factor, pairs; settings, then what all have.
+TEST(layouts_of_table_updates_follow_their_signatures) {
+  struct Expected {
+    Opcode opcode;
+    size_t states, settings;
+  };
+  static constexpr Expected kUpdates[] = {
+      {Opcode::kTableSgd, 0, 0},      {Opcode::kTableAdagrad, 1, 1},           {Opcode::kTableRowWiseAdagrad, 1, 1},
+      {Opcode::kTableAdam, 2, 3},     {Opcode::kTableRmsprop, 1, 2},           {Opcode::kTableAdadelta, 2, 2},
+      {Opcode::kTableLamb, 2, 4},     {Opcode::kTablePartialRowWiseAdam, 2, 3}, {Opcode::kTablePartialRowWiseLamb, 2, 4},
+      {Opcode::kTableLarsSgd, 1, 3},
+  };
+  for (const Expected& expected : kUpdates) {
+    for (const size_t scaled : {0, 1}) {
+      Instruction update{expected.opcode, std::vector<Operand>(2 + expected.states + scaled + 2 * 3), {}};
+      update.attributes.assign(expected.settings, 0.5);
+      for (const double value : {7.0, 0.25, 1.0, 3.0, double(scaled), 0.0, 1.0, 0.0}) update.attributes.push_back(value);
+      const TableLayout layout = table_layout(update);
+      CHECK_EQ(layout.states, expected.states);
+      CHECK_EQ(layout.pairs, size_t{3});
+      if (expected.states > 0) CHECK_EQ(layout.first_state, size_t{2});
+      CHECK_EQ(layout.first_pair, 2 + expected.states + scaled);
+      CHECK_EQ(layout.factor, scaled ? 2 + expected.states : 0);
+      CHECK_EQ(layout.first_pooling, expected.settings + 5);
+      CHECK_EQ(layout.stream, 7u);
+      CHECK_EQ(layout.l2, 0.25f);
+      CHECK(layout.every_row);
+      CHECK_EQ(layout.limit, 3.0f);
+    }
   }
 }
 

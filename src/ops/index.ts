@@ -131,3 +131,13 @@ export const OPS = {
 };
 
 export type OpKind = keyof typeof OPS;
+
+/** The operations of embedding optimizers. */
+export type TableUpdateKind = {
+  [K in OpKind]: (typeof OPS)[K] extends { readonly states: object } ? K : never;
+}[OpKind];
+
+/** Tests of all embedding optimizers read this list. */
+export const TABLE_UPDATE_KINDS = Object.entries(OPS).flatMap(([kind, op]) =>
+  "states" in op ? [kind as TableUpdateKind] : [],
+);

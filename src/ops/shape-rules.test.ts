@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GraphError } from "../errors.js";
 import type { Attrs, Op } from "../graph/op.js";
 import { f32, formatType, type TensorType } from "../graph/tensor.js";
-import { OPS, type OpKind } from "./index.js";
+import { OPS, type OpKind, TABLE_UPDATE_KINDS, type TableUpdateKind } from "./index.js";
 
 interface Refusal {
   readonly operands: readonly TensorType[];
@@ -17,7 +17,7 @@ const table = f32(10, 4);
 const tableAttrs = { poolings: ["sum"], l2: 0, everyRow: false };
 
 /** Operands that each operation has to refuse; sources take none. */
-const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
+const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Refusal[] } = {
   input: [],
   parameter: [],
   scalar: [],
@@ -124,16 +124,6 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   ],
   adagrad: [{ operands: [f32(2), f32(2), lr], attrs: { eps: 1e-8, l2: 0 } }],
   adam: [{ operands: [f32(2), f32(2), lr, f32(2), f32(3)], attrs: {} }],
-  tableSgd: [
-    // No draws to round by.
-    { operands: [{ dtype: "f16", shape: [10, 4] }, lr, ids, f32("B", 4)], attrs: tableAttrs },
-    { operands: [table, lr, ids, f32("B", 5)], attrs: tableAttrs },
-    { operands: [table, lr, f32("B", 1), f32("B", 4)], attrs: tableAttrs },
-    { operands: [table, lr, ids, f32("B", 4), ids, f32("B", 4)], attrs: tableAttrs },
-  ],
-  tableAdagrad: [{ operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs }],
-  tableRowWiseAdagrad: [{ operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs }],
-  tableAdam: [{ operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs }],
   focalCrossEntropy: [{ operands: [column, f32("B", 2)] }, { operands: [column] }],
   focalCrossEntropyGrad: [{ operands: [column, column] }],
   softmaxCrossEntropy: [{ operands: [f32("B", 3), f32("B", 3)] }, { operands: [f32("B", 3)] }],
@@ -150,26 +140,33 @@ const REFUSALS: { readonly [K in OpKind]: readonly Refusal[] } = {
   scaleByNumber: [{ operands: [f32(2), f32(2)] }, { operands: [column, lr] }],
   clipValue: [{ operands: [column], attrs: { limit: 1 } }],
   movingAverage: [{ operands: [f32(2), f32(3)] }, { operands: [f32(2)] }],
-  tableRmsprop: [{ operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs }],
-  tableAdadelta: [{ operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs }],
-  tableLamb: [{ operands: [table, lr, f32(10, 4), f32(10), ids, f32("B", 4)], attrs: tableAttrs }],
-  tablePartialRowWiseAdam: [
-    { operands: [table, lr, f32(10, 4), f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs },
-  ],
-  tablePartialRowWiseLamb: [
-    { operands: [table, lr, f32(10, 4), f32(10, 4), ids, f32("B", 4)], attrs: tableAttrs },
-  ],
   tableSumSquares: [
     { operands: [table, ids, f32("B", 5)], attrs: { poolings: ["sum"] } },
     { operands: [table, ids, f32("B", 4)], attrs: { poolings: ["sum", "sum"] } },
   ],
-  tableLarsSgd: [
-    { operands: [table, lr, f32(10, 4), ids, f32("B", 4)], attrs: { ...tableAttrs, scaled: true } },
-    { operands: [table, lr, f32(10), ids, f32("B", 4)], attrs: tableAttrs },
-  ],
 };
 
-const cases = Object.entries(REFUSALS).flatMap(([kind, refusals]) =>
+/** What an embedding optimizer refuses: other operands, or one of its states in the shape of the other kind. */
+function tableRefusals(kind: TableUpdateKind): Refusal[] {
+  const shapes: readonly string[] = Object.values(OPS[kind].states);
+  const states = shapes.map((shape) => (shape === "table" ? table : f32(10)));
+  const wrongState = shapes.map((shape, i) => states.with(i, shape === "table" ? f32(10) : table));
+  const grad = f32("B", 4);
+  const half: TensorType = { dtype: "f16", shape: [10, 4] };
+  return [
+    // No draws to round by.
+    { operands: [half, lr, ...states, ids, grad], attrs: tableAttrs },
+    { operands: [table, lr, ...states, ids, f32("B", 5)], attrs: tableAttrs },
+    { operands: [table, lr, ...states, column, grad], attrs: tableAttrs },
+    { operands: [table, lr, ...states, ids, grad, ids, grad], attrs: tableAttrs },
+    // No factor.
+    { operands: [table, lr, ...states, ids, grad], attrs: { ...tableAttrs, scaled: true } },
+    ...wrongState.map((wrong) => ({ operands: [table, lr, ...wrong, ids, grad], attrs: tableAttrs })),
+  ];
+}
+const TABLE_REFUSALS = Object.fromEntries(TABLE_UPDATE_KINDS.map((kind) => [kind, tableRefusals(kind)]));
+
+const cases = Object.entries({ ...REFUSALS, ...TABLE_REFUSALS }).flatMap(([kind, refusals]) =>
   refusals.map((refusal) => [kind, refusal.operands.map(formatType).join(", "), refusal] as const),
 );
 

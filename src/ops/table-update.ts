@@ -66,6 +66,7 @@ export interface RowUpdate {
 
 export interface TableUpdate<Settings> extends Op<TableAttrs & Settings> {
   readonly states: TableUpdateRules<Settings>["states"];
+  readonly settings: TableUpdateRules<Settings>["settings"];
 }
 
 /** The operation of an embedding optimizer. */
@@ -96,7 +97,7 @@ export function tableUpdate<Settings extends object = Record<never, never>>(
       ...encodeTable(attrs),
     ],
   });
-  return { ...op, states };
+  return { ...op, states, settings: rules.settings };
 }
 
 /** The operands of a table's gradient: one pair for each lookup. */

@@ -1,5 +1,6 @@
 // The decoder and its verifier: what they refuse. Linked with native/program alone, which no device may be needed for.
 #include "program/error.h"
+#include "program/ranges.h"
 #include "tests/test.h"
 #include "tests/training_program.h"
 
@@ -175,6 +176,25 @@ TEST(verifier_refuses_hazards) {
                   b.input(x);
                   b.add(Opcode::kLinear, {x, b.parameter({4, 4}), x}, {0, 0, 0});
                 }), "shares memory");
+}
+
+TEST(memory_uses_are_what_the_signature_says) {
+  test::ProgramBuilder b(64, 8, 2);
+  const Operand w = b.parameter({4}), lr = b.scalar(), g = b.fixed({4}), sum = b.parameter({4});
+  b.stage(StageKind::kFixed);
+  b.add(Opcode::kConstant, {g}, {1});
+  b.stage(StageKind::kFixed);
+  b.add(Opcode::kAdagrad, {w, g, lr, sum}, {1e-6, 0});
+  const std::vector<uint8_t> bytes = b.bytes();
+  const Program program = decode(bytes);
+  const std::vector<MemoryUse> uses = memory_uses(program, program.instructions[1]);
+  CHECK_EQ(uses.size(), size_t{4});
+  for (size_t i = 0; i < uses.size(); ++i) {
+    CHECK(uses[i].access.read);
+    CHECK_EQ(uses[i].access.written, i == 0 || i == 3);
+    CHECK_EQ(uses[i].elements.end, i == 2 ? uint64_t{1} : uint64_t{4});
+  }
+  CHECK(uses[0].buffer->space == Space::kParameter && uses[1].buffer->space == Space::kFixed);
 }
 
 }  // namespace
