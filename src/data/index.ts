@@ -1,9 +1,12 @@
-export type { BagColumn, Column, ColumnSet, FloatColumn, IdColumn } from "../columns/columns.js";
-export { PackedDataset } from "./pack/packed.js";
+import type { PreparedData } from "./pack/prepared.js";
+import type * as prepare from "./prepare.js";
+
+export type { ColumnSet } from "../columns/columns.js";
 export type { PreparedData } from "./pack/prepared.js";
-export { openPrepared } from "./pack/prepared.js";
-export type { QuarantinedRow } from "./pack/quarantine.js";
 export type { PrepareOptions, PrepareProgress } from "./prepare.js";
-export { prepareData } from "./prepare.js";
-export type { BadRow, ScanBatch, ScanOptions } from "./source/scan.js";
-export { scanSource } from "./source/scan.js";
+
+/** {@link prepare.prepareData}. DuckDB is loaded by the first call, so a process that only serves never loads it. */
+export async function prepareData(options: prepare.PrepareOptions): Promise<PreparedData> {
+  const { prepareData } = await import("./prepare.js");
+  return prepareData(options);
+}

@@ -2,19 +2,13 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import {
-  BIGINT,
-  DOUBLE,
-  type DuckDBAppender,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  DuckDBInstance,
-  type DuckDBValue,
-  VARCHAR,
-} from "@duckdb/node-api";
+import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import { requireDuckdb } from "../data/source/binding.js";
 import { quoteName, quoteText, type SourceColumn } from "../data/source/duckdb.js";
 import { ConfigError, ExecutionError, messageOf } from "../errors.js";
 import { temporaryOf } from "./output-file.js";
+
+const api = requireDuckdb<typeof import("@duckdb/node-api")>("@duckdb/node-api");
 
 const FORMATS: Readonly<Record<string, string>> = {
   ".csv": "FORMAT csv, HEADER true",
@@ -51,7 +45,7 @@ export class PredictionsFile {
     refuseTakenNames(columns, predictions);
     const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
     mkdirSync(scratch, { recursive: true });
-    const instance = await DuckDBInstance.create(join(scratch, "predictions.duckdb"));
+    const instance = await api.DuckDBInstance.create(join(scratch, "predictions.duckdb"));
     const connection = await instance.connect();
     const carried = columns.map(({ name }) => `${quoteName(name)} VARCHAR`);
     const predicted = predictions.map((name) => `${quoteName(name)} DOUBLE`);
@@ -67,10 +61,10 @@ export class PredictionsFile {
     predicted: Float32Array,
   ): void {
     const texts = this.columns.map(({ name }) => carried.get(name)!.map(textOrNull));
-    const types = [BIGINT, ...texts.map(() => VARCHAR), ...this.predictions.map(() => DOUBLE)];
+    const types = [api.BIGINT, ...texts.map(() => api.VARCHAR), ...this.predictions.map(() => api.DOUBLE)];
     for (let start = 0; start < rows.length; start += CHUNK_ROWS) {
       const end = Math.min(rows.length, start + CHUNK_ROWS);
-      const chunk = DuckDBDataChunk.create(types);
+      const chunk = api.DuckDBDataChunk.create(types);
       chunk.setColumns([
         rows.slice(start, end).map(BigInt),
         ...texts.map((values) => values.slice(start, end)),

@@ -1,5 +1,5 @@
 import type { SourceConfig } from "../data/data-config.js";
-import { type ScanBatch, type ScanOptions, scanSource } from "../data/index.js";
+import { type ScanBatch, type ScanOptions, scanSource } from "../data/source/scan.js";
 import { DataError } from "../errors.js";
 import { labelColumn, weightColumn } from "../features/block.js";
 import { labelNames } from "../features/targets.js";

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { messageOf } from "../../errors.js";
+import { messageOf, PairloomError } from "../../errors.js";
 import { loadAddon } from "../../native/addon.js";
 import { version } from "../../version.js";
 import { EXIT } from "../failure.js";
@@ -92,9 +92,14 @@ async function duckdb(): Promise<Finding> {
     const text = `${version}: its library was not found, so the native core cannot read its memory and packing is several times slower`;
     return { level: "note", name: "duckdb", text };
   } catch (error) {
-    const reason = messageOf(error).split("\n")[0];
-    return { level: "FAIL", name: "duckdb", text: `does not load: ${reason}. Reinstall with npm ci` };
+    return { level: "FAIL", name: "duckdb", text: faultOf(error) };
   }
+}
+
+function faultOf(error: unknown): string {
+  if (!(error instanceof PairloomError)) return messageOf(error).split("\n")[0];
+  const { what, got, next } = error.report;
+  return [`${what}: ${got}.`, next].join(" ");
 }
 
 function writable(name: string, folder: string): Finding {

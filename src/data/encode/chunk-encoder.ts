@@ -1,4 +1,4 @@
-import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import type { DataChunk } from "@duckdb/node-bindings";
 import { Block, type Layout, layoutOf, weightColumn } from "../../features/block.js";
 import { compileCell, targetFeature } from "../../features/cells.js";
 import { compileDerivation, evaluationOrder, inputNames } from "../../features/derive.js";
@@ -7,6 +7,7 @@ import { featureValues } from "../../features/outputs.js";
 import { type RefusalCode, refusalText } from "../../features/refusal.js";
 import { type LabelKind, targetColumns, targetOffset } from "../../features/targets.js";
 import { type VocabularyCache, vocabularyCache } from "../../features/transform.js";
+import { duckdb } from "../source/binding.js";
 import type { Wire } from "../source/column-query.js";
 import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "../source/vectors.js";
 import { chooseKernels } from "./choose-kernels.js";

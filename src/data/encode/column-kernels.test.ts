@@ -1,4 +1,4 @@
-import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import type { DataChunk } from "@duckdb/node-bindings";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { targetFeature } from "../../features/cells.js";
@@ -9,6 +9,7 @@ import { ByteVocabulary } from "../../features/vocabulary.js";
 import { murmur3 } from "../../murmur3.js";
 import { loadAddon } from "../../native/addon.js";
 import { draw, drawKey } from "../../random.js";
+import { duckdb } from "../source/binding.js";
 import { Duck, quoteText } from "../source/duckdb.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
 import { readsInPlace } from "./choose-kernels.js";

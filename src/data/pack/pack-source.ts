@@ -1,7 +1,8 @@
-import duckdb, { type DataChunk } from "@duckdb/node-bindings";
+import type { DataChunk } from "@duckdb/node-bindings";
 import { DataError } from "../../errors.js";
 import type { SplitName } from "../data-config.js";
 import type { ChunkEncoder } from "../encode/chunk-encoder.js";
+import { duckdb } from "../source/binding.js";
 import { type Duck, quoteName } from "../source/duckdb.js";
 import { readRejects } from "../source/rejects.js";
 import { FILE_COLUMN, type Source } from "../source/source.js";

@@ -2,8 +2,9 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import duckdb, { type Connection, type DataChunk } from "@duckdb/node-bindings";
+import type { Connection, DataChunk } from "@duckdb/node-bindings";
 import { DataError, PairloomError } from "../../errors.js";
+import { duckdb } from "./binding.js";
 import { textRows } from "./vectors.js";
 
 /**

@@ -1,4 +1,4 @@
-import duckdb from "@duckdb/node-bindings";
+import { duckdb } from "./binding.js";
 
 /** Texts of at most this many bytes are stored in the vector itself. */
 const INLINE_BYTES = 12;

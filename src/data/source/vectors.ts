@@ -1,4 +1,5 @@
-import duckdb, { type DataChunk, type Vector } from "@duckdb/node-bindings";
+import type { DataChunk, Vector } from "@duckdb/node-bindings";
+import { duckdb } from "./binding.js";
 import { LocatedTexts } from "./located-texts.js";
 
 /**
