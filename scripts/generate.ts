@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { configReference } from "./generate/config-reference.js";
 import { configJsonSchema } from "./generate/config-schema.js";
 import { opcodesHeader, rulesHeader, withInstructionTable } from "./generate/operations.js";
+import { shareDefinitions } from "./generate/share-definitions.js";
 
 /** Writes every generated file of the repository; `npm run ready` fails where one was out of date. */
 const schema = configJsonSchema();
@@ -12,7 +13,7 @@ const files = {
   "native/program/opcodes.generated.h": opcodesHeader(),
   "native/program/rules.generated.h": rulesHeader(),
   [format]: withInstructionTable(readFileSync(pathOf(format), "utf8")),
-  "docs/config.schema.generated.json": `${JSON.stringify(schema, null, 1)}\n`,
+  "docs/config.schema.generated.json": `${JSON.stringify(shareDefinitions(schema), null, 1)}\n`,
   "docs/config-reference.generated.md": configReference(schema),
 };
 

@@ -23,6 +23,8 @@ export interface JsonSchema {
   items?: JsonSchema;
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
+  $ref?: string;
+  $defs?: Record<string, JsonSchema>;
 }
 
 /**
@@ -46,7 +48,7 @@ function typeProgram(): { checker: ts.TypeChecker; config: ts.Type } {
   const checker = program.getTypeChecker();
   const alias = program
     .getSourceFile(path)!
-    .statements.find((node) => ts.isTypeAliasDeclaration(node) && node.name.text === "Config");
+    .statements.find((node) => ts.isTypeAliasDeclaration(node) && node.name.text === "ParsedConfig");
   return { checker, config: checker.getTypeAtLocation(alias!) };
 }
 

@@ -126,3 +126,11 @@ describe("messages", () => {
     );
   });
 });
+
+describe("$schema", () => {
+  it("is for editors, and not part of the config", () => {
+    const $schema = "./config.schema.generated.json";
+    expect(resolveConfig({ $schema, ...small() })).toEqual(resolveConfig(small()));
+    expect(() => resolveConfig({ $schema: 3, ...small() })).toThrow(/^\$schema: /);
+  });
+});

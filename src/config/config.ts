@@ -15,6 +15,8 @@ import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
 
 export const configSchema = z.strictObject({
+  /** In a JSON config, where its schema is, for editors; not kept. */
+  $schema: z.string().optional(),
   /** Where examples come from, how they are split, which column is the label. */
   data: dataSchema,
   /** How columns become ids and numbers (features.md). */
@@ -25,8 +27,10 @@ export const configSchema = z.strictObject({
   train: trainSchema.prefault({}),
 });
 
+type ParsedConfig = z.output<typeof configSchema>;
+
 /** A config with every default filled in; plain JSON. */
-export type Config = z.output<typeof configSchema>;
+export type Config = Omit<ParsedConfig, "$schema">;
 
 /** Feature lists of a model narrowed to the names that the config declares. */
 type NamedBy<T, Name extends string> = T extends string | number | boolean | undefined
@@ -69,14 +73,15 @@ export function resolveConfig(value: unknown): Config {
   const schema = own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
-  refuseLeaks(parsed.data.data, parsed.data.features);
-  checkLabels(parsed.data);
-  const features = configuredFeatureInfos(parsed.data.features);
-  const spec = specOf(parsed.data, features);
+  const { $schema: _, ...config } = parsed.data;
+  refuseLeaks(config.data, config.features);
+  checkLabels(config);
+  const features = configuredFeatureInfos(config.features);
+  const spec = specOf(config, features);
   inferenceGraph(spec);
-  checkTraining(spec, parsed.data);
-  checkGroups(parsed.data.train, features);
-  return parsed.data;
+  checkTraining(spec, config);
+  checkGroups(config.train, features);
+  return config;
 }
 
 /** What only the graph of the whole step knows. */
