@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from "node:os";
-import { parseArgs } from "node:util";
 import { exitCodeOf, printError } from "../src/cli/failure.js";
+import { scriptArguments } from "../src/cli/script-arguments.js";
 import { table } from "../src/cli/tables.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "../src/cli/usage.js";
 import { selectBackend } from "../src/saved/backend.js";
@@ -28,9 +28,11 @@ const FIGURES = {
 };
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
 
-/** `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--table-rows N] [--python PATH --peer SCRIPT]` */
+const USAGE = `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--table-rows N] [--python PATH --peer SCRIPT]
+Figures: ${NAMES.join(", ")}; all by default`;
+
 async function run(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const parsed = scriptArguments(USAGE, {
     allowPositionals: true,
     options: {
       rounds: { type: "string", default: "5" },
@@ -41,6 +43,8 @@ async function run(): Promise<void> {
       peer: { type: "string" },
     },
   });
+  if (!parsed) return;
+  const { values, positionals } = parsed;
   const names = positionals.map((name) => choiceOption("figure", name, NAMES)!);
   const options: FigureOptions = {
     rounds: countOption("rounds", values.rounds)!,

@@ -1,23 +1,26 @@
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { loadEntries, type Standing, stand } from "../bench/leaderboard.js";
 import { selectBackend } from "../saved/backend.js";
 import { offerToConfigFiles } from "../saved/public-module.js";
 import { exitCodeOf, printError } from "./failure.js";
+import { scriptArguments } from "./script-arguments.js";
 import { table } from "./tables.js";
 import { UsageError } from "./usage.js";
 
 const CONFIGS = fileURLToPath(new URL("../../examples/frappe/", import.meta.url));
 
-/** `npm run leaderboard -- --data DIR [--model dlrm] [--seeds 1,2,3]` */
+const USAGE = "npm run leaderboard -- --data DIR [--model dlrm] [--seeds 1,2,3]";
+
 async function leaderboard(): Promise<void> {
-  const { values } = parseArgs({
+  const parsed = scriptArguments(USAGE, {
     options: {
       data: { type: "string" },
       model: { type: "string" },
       seeds: { type: "string", default: "1,2,3" },
     },
   });
+  if (!parsed) return;
+  const { values } = parsed;
   const entries = await loadEntries(CONFIGS, folderOf(values.data), values.model);
   const seeds = seedsOf(values.seeds);
   const { backend } = selectBackend();
