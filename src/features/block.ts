@@ -37,7 +37,7 @@ export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
 
 /** Bags of ids, with weights or without, that grow row by row. */
 export class BagBuffer {
-  values: Int32Array;
+  values: Int32Array = NO_IDS;
   /** The weight of each value. */
   weights?: Float32Array;
   /** Row r ends at `ends[r]` in `values` and starts where the row before ends. */
@@ -45,15 +45,19 @@ export class BagBuffer {
   length = 0;
 
   constructor(rows: number, weighted: boolean) {
-    this.values = new Int32Array(rows);
-    if (weighted) this.weights = new Float32Array(rows);
+    if (weighted) this.weights = NO_WEIGHTS;
     this.ends = new Float64Array(rows);
   }
 
   push(id: number, weight = 1): void {
-    if (this.length === this.values.length) this.grow(this.length + 1);
+    this.reserve(1);
     if (this.weights) this.weights[this.length] = weight;
     this.values[this.length++] = id;
+  }
+
+  /** Makes room for `count` more values at once. */
+  reserve(count: number): void {
+    if (this.length + count > this.values.length) this.grow(this.length + count);
   }
 
   startOf(row: number): number {
@@ -64,7 +68,7 @@ export class BagBuffer {
   append(other: BagBuffer, start: number, end: number, at: number): void {
     const from = other.startOf(start);
     const to = end === 0 ? 0 : other.ends[end - 1];
-    if (this.length + to - from > this.values.length) this.grow(this.length + to - from);
+    this.reserve(to - from);
     this.values.set(other.values.subarray(from, to), this.length);
     this.weights?.set(other.weights!.subarray(from, to), this.length);
     for (let r = start; r < end; r++) this.ends[at + r - start] = other.ends[r] - from + this.length;
@@ -73,14 +77,17 @@ export class BagBuffer {
 
   private grow(least: number): void {
     const size = Math.max(least, this.values.length * 2, 64);
-    const { values, weights, length } = this;
+    const { values, weights } = this;
     this.values = new Int32Array(size);
-    this.values.set(values.subarray(0, length));
+    this.values.set(values);
     if (!weights) return;
     this.weights = new Float32Array(size);
-    this.weights.set(weights.subarray(0, length));
+    this.weights.set(weights);
   }
 }
+
+const NO_IDS = new Int32Array(0);
+const NO_WEIGHTS = new Float32Array(0);
 
 /** Up to `capacity` encoded rows in memory. */
 export class Block {

@@ -1,12 +1,10 @@
 import type { ColumnSet } from "../columns/columns.js";
-import { Block, type Layout, layoutOf, weightColumn } from "./block.js";
-import { columnReader, compileCell, numberCell, targetFeature } from "./cells.js";
-import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
-import type { FittedFeature, FittedFeatures } from "./fitted.js";
-import { featureValues } from "./outputs.js";
-import { type RefusalCode, refusalText } from "./refusal.js";
-import { type LabelKind, labelNames, targetColumns, targetOffset, targetRefusal } from "./targets.js";
-import { vocabularyCache } from "./transform.js";
+import { canonicalCross } from "./canonical.js";
+import { Refusals } from "./column-encoders.js";
+import { type ColumnEncoder, FeatureEncoder, type RawBatch } from "./feature-encoder.js";
+import type { FittedFeatures } from "./fitted.js";
+import { refusalText } from "./refusal.js";
+import { type LabelKind, labelNames } from "./targets.js";
 
 /** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
 
@@ -46,10 +44,18 @@ export interface EncoderOptions {
 /** Compiles the transforms of all features once. */
 export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = {}): Encoder {
   const labels = labelNames(options.label ?? []);
-  const layout = layoutOf(fitted, labels.length);
-  const columns = featureColumns(fitted, layout);
-  if (labels.length > 0) columns.push(...targetEncoders(layout, labels, options));
-  return { encode: (rows) => encodeRows(layout, columns, rows) };
+  const { labels: kind = "binary", weight } = options;
+  const encoder = new FeatureEncoder(fitted, labels.length > 0 ? { labels, kind, weight } : undefined);
+  const readers = encoder.encoders.map(compileReader);
+  let refusals = new Refusals(1);
+  return {
+    encode: (rows) => {
+      if (refusals.capacity < rows.length) refusals = new Refusals(rows.length);
+      const block = encoder.newBlock(rows.length);
+      encoder.encode(batchOf(rows, encoder.encoders, readers), block, refusals);
+      return { ...block.columnSet(), bad: badCells(rows.length, encoder.encoders, refusals) };
+    },
+  };
 }
 
 /** {@link createEncoder} for one use. */
@@ -61,94 +67,41 @@ export function packRows(
   return createEncoder(fitted, options).encode(rows);
 }
 
-/** A batch on its way: the rows, what is encoded so far, and by feature what other features read of it. */
-interface Batch {
-  readonly rows: readonly RawRow[];
-  readonly block: Block;
-  readonly values: Map<string, readonly unknown[]>;
+type Reader = (row: RawRow) => unknown;
+
+function batchOf(
+  rows: readonly RawRow[],
+  encoders: readonly ColumnEncoder[],
+  readers: readonly Reader[],
+): RawBatch {
+  return {
+    rows: rows.length,
+    column: (encoder) => encoders[encoder].columnOf(rows.map(readers[encoder])),
+    inputs: (encoder) =>
+      encoders[encoder].feature.reading.columns.map((column) => rows.map((row) => row[column])),
+  };
 }
 
-/** Encodes one feature; `refuse` is told of each row that it refuses. */
-interface EncodeColumn {
-  readonly feature: string;
-  encode(batch: Batch, refuse: (row: number, code: RefusalCode) => void): void;
+/** The raw value of a row that a plain feature reads. */
+function compileReader({ feature }: ColumnEncoder): Reader {
+  const { columns } = feature.reading;
+  const [column] = columns;
+  if (columns.length === 1) return (row) => row[column];
+  return (row) => {
+    const parts = columns.map((name) => row[name]);
+    const text = canonicalCross(parts);
+    // A part that cannot be an id: the array cannot be one either, and is refused as such.
+    return text === null ? parts : text;
+  };
 }
 
-function encodeRows(layout: Layout, columns: readonly EncodeColumn[], rows: readonly RawRow[]): EncodedRows {
-  const block = new Block(layout, rows.length);
-  block.rows = rows.length;
-  const batch = { rows, block, values: new Map() };
-  const bad = new Map<number, BadCell>();
-  for (const { feature, encode } of columns)
-    encode(batch, (row, code) => {
-      if (!bad.has(row)) bad.set(row, { row, feature, reason: refusalText(code) });
-    });
-  return { ...block.columnSet(), bad: [...bad.values()].sort((a, b) => a.row - b.row) };
-}
-
-function featureColumns(fitted: FittedFeatures, layout: Layout): EncodeColumn[] {
-  const vocabularies = vocabularyCache(fitted);
-  const read = inputNames(fitted);
-  return evaluationOrder(fitted).map((i) => {
-    const feature = fitted.features[i];
-    const write = compileCell(feature, layout, vocabularies);
-    const valuesOf = columnValues(feature, fitted);
-    return {
-      feature: feature.name,
-      encode: (batch, refuse) => {
-        const values = valuesOf(batch);
-        values.forEach((value, row) => {
-          const refusal = write(value, row, batch.block);
-          if (refusal !== 0) refuse(row, refusal);
-        });
-        if (read.has(feature.name))
-          batch.values.set(feature.name, featureValues(feature, values, batch.block));
-      },
-    };
-  });
-}
-
-/** The raw values of a feature: those of its column, or computed. */
-function columnValues(feature: FittedFeature, fitted: FittedFeatures): (batch: Batch) => readonly unknown[] {
-  const { derivation } = feature.reading;
-  if (!derivation) {
-    const read = columnReader(feature);
-    return ({ rows }) => rows.map(read);
+function badCells(rows: number, encoders: readonly ColumnEncoder[], refusals: Refusals): BadCell[] {
+  const bad: BadCell[] = [];
+  if (refusals.count === 0) return bad;
+  for (let row = 0; row < rows; row++) {
+    if (!refusals.has(row)) continue;
+    const { encoder, code } = refusals.of(row);
+    bad.push({ row, feature: encoders[encoder].feature.name, reason: refusalText(code) });
   }
-  const compute = compileDerivation(derivation, fitted.tokenizers);
-  return ({ rows, values }) => {
-    const inputs = derivation.inputs.map((input) =>
-      "feature" in input ? values.get(input.feature)! : rows.map((row) => row[input.column]),
-    );
-    return compute(inputs, rows.length);
-  };
-}
-
-function targetEncoders(
-  layout: Layout,
-  names: readonly string[],
-  { labels = "binary", weight }: EncoderOptions,
-): EncodeColumn[] {
-  const W = layout.denseWidth;
-  const encoders = targetColumns(layout, names, labels, weight).map(
-    ({ name, column, kind, offset }): EncodeColumn => {
-      const write = numberCell(targetFeature(name, column), layout, offset);
-      return {
-        feature: name,
-        encode: ({ rows, block }, refuse) => {
-          rows.forEach((raw, row) => {
-            const refusal =
-              write(raw[column], row, block) || targetRefusal(kind, block.dense[row * W + offset]);
-            if (refusal !== 0) refuse(row, refusal);
-          });
-        },
-      };
-    },
-  );
-  if (weight !== undefined) return encoders;
-  const offset = targetOffset(layout, weightColumn);
-  const encode: EncodeColumn["encode"] = ({ rows, block }) => {
-    for (let row = 0; row < rows.length; row++) block.dense[row * W + offset] = 1;
-  };
-  return [...encoders, { feature: weightColumn, encode }];
+  return bad;
 }

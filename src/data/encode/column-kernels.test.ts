@@ -1,7 +1,7 @@
 import type { DataChunk } from "@duckdb/node-bindings";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { targetFeature } from "../../features/cells.js";
+import { targetFeature } from "../../features/feature-encoder.js";
 import type { FittedNumber, NumberTransform } from "../../features/fitted.js";
 import { Refusal } from "../../features/refusal.js";
 import { compileNumber, type TextTransform } from "../../features/transform.js";

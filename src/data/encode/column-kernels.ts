@@ -1,12 +1,6 @@
+import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
 import type { NumberVector, TextVector } from "../source/vectors.js";
-
-/** Where a column's results lie in a row-major matrix: row r at `data[offset + r*stride]`. */
-export interface Target<Values> {
-  readonly data: Values;
-  readonly offset: number;
-  readonly stride: number;
-}
 
 /** Transforms of whole columns, natively or in plain TypeScript; the results are the same bits. */
 export interface ColumnKernels {

@@ -1,7 +1,8 @@
+import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform } from "../../features/transform.js";
 import type { Addon } from "../../native/addon.js";
 import type { NumberVector } from "../source/vectors.js";
-import type { ColumnKernels, Target } from "./column-kernels.js";
+import type { ColumnKernels } from "./column-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
 
 /**

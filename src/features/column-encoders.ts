@@ -1,0 +1,186 @@
+import type { BagBuffer, Block, Layout } from "./block.js";
+import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "./fitted.js";
+import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
+import { Refusal, type RefusalCode } from "./refusal.js";
+import { type TargetColumn, targetRefusal } from "./targets.js";
+import { compileId, compileNumber, missingRow, type VocabularyCache } from "./transform.js";
+
+/** A column of raw values to ids or numbers in a block, all rows at a time. */
+
+export type EncodeColumn = (column: RawColumn, rows: number, block: Block, refusals: Refusals) => void;
+
+/** Why rows are refused; the first refusal of a row wins. */
+export class Refusals {
+  /** The rows refused. */
+  count = 0;
+  /** The encoder at work, by its index. */
+  encoder = 0;
+  /** Per row: 0, or the refusing encoder's index + 1. */
+  private readonly by: Int32Array;
+  private readonly codes: Int8Array;
+
+  constructor(readonly capacity: number) {
+    this.by = new Int32Array(capacity);
+    this.codes = new Int8Array(capacity);
+  }
+
+  clear(): void {
+    if (this.count > 0) this.by.fill(0);
+    this.count = 0;
+  }
+
+  mark(row: number, code: number): void {
+    if (this.by[row] !== 0) return;
+    this.count++;
+    this.by[row] = this.encoder + 1;
+    this.codes[row] = code;
+  }
+
+  has(row: number): boolean {
+    return this.by[row] !== 0;
+  }
+
+  /** Of a refused row. */
+  of(row: number): { readonly encoder: number; readonly code: RefusalCode } {
+    return { encoder: this.by[row] - 1, code: this.codes[row] as RefusalCode };
+  }
+}
+
+export function compileColumn(
+  feature: FittedFeature,
+  layout: Layout,
+  vocabularies: VocabularyCache,
+): EncodeColumn {
+  switch (feature.type) {
+    case "id":
+      return encodeIds(feature, layout, vocabularies);
+    case "bag":
+      return encodeBags(feature, layout, vocabularies);
+    case "f32":
+      return feature.width === 1 ? encodeNumbers(feature, layout) : encodeVectors(feature, layout);
+  }
+}
+
+function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
+  const stride = layout.ids.length;
+  const offset = layout.ids.indexOf(feature.name);
+  const transform = compileId(feature, vocabularies);
+  const missing = missingRow(feature);
+  return (column, rows, { ids }, refusals) => {
+    const refused = (column as RawValues).ids(transform, missing, { data: ids, offset, stride });
+    if (refused === 0) return;
+    for (let r = 0; r < rows; r++) {
+      const at = r * stride + offset;
+      if (ids[at] >= 0) continue;
+      refusals.mark(r, ids[at]);
+      ids[at] = 0;
+    }
+  };
+}
+
+/** In the place of an element's id where the element is missing. */
+const NO_ID = -128;
+
+function encodeBags(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
+  const index = layout.bags.indexOf(feature.name);
+  const transform = compileId(feature, vocabularies);
+  const { missing, maxLength = Number.POSITIVE_INFINITY } = feature;
+  let ids = new Int32Array(0);
+  return (column, rows, { bags }, refusals) => {
+    const lists = column as RawLists;
+    const bag = bags[index];
+    bag.reserve(lists.elements.rows);
+    if (ids.length < lists.elements.rows) ids = new Int32Array(lists.elements.rows);
+    lists.elements.ids(transform, NO_ID, { data: ids, offset: 0, stride: 1 });
+    for (let r = 0; r < rows; r++) {
+      const absence = lists.absence(r);
+      const refusal = absence === 0 ? pushIds(bag, lists, r, ids, maxLength) : absence;
+      if (refusal !== 0 && (refusal !== Refusal.missing || missing === "refuse")) refusals.mark(r, refusal);
+      if (typeof missing === "number" && bag.length === bag.startOf(r)) bag.push(missing);
+      bag.ends[r] = bag.length;
+    }
+  };
+}
+
+function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: Int32Array, longest: number): number {
+  const begin = bag.length;
+  const start = lists.startOf(row);
+  const end = lists.endOf(row);
+  for (let i = start; i < end && bag.length - begin < longest; i++) {
+    const id = ids[i];
+    if (id === NO_ID) continue;
+    if (id < 0) return id;
+    const weight = lists.weightOf ? Math.fround(lists.weightOf(row, i - start)) : 1;
+    if (!Number.isFinite(weight)) return Refusal.badWeight;
+    bag.push(id, weight);
+  }
+  return 0;
+}
+
+function denseOffset(layout: Layout, name: string): number {
+  return layout.dense.find((range) => range.name === name)!.offset;
+}
+
+function encodeNumbers(
+  feature: FittedNumber,
+  layout: Layout,
+  offset = denseOffset(layout, feature.name),
+): EncodeColumn {
+  const transform = compileNumber(feature);
+  const stride = layout.denseWidth;
+  return (column, rows, { dense }, refusals) => {
+    const numbers = column as RawValues;
+    if (numbers.numbers(transform, { data: dense, offset, stride }) === 0) return;
+    for (let r = 0; r < rows; r++) {
+      const at = r * stride + offset;
+      if (!Number.isNaN(dense[at])) continue;
+      refusals.mark(r, numberRefusal(numbers, r));
+      dense[at] = 0;
+    }
+  };
+}
+
+function numberRefusal(numbers: RawValues, row: number): RefusalCode {
+  return numbers.isMissing(row) ? Refusal.missing : Refusal.notFinite;
+}
+
+/** A label or a weight. */
+export function encodeTargets(
+  feature: FittedNumber,
+  { kind, offset }: TargetColumn,
+  layout: Layout,
+): EncodeColumn {
+  const encode = encodeNumbers(feature, layout, offset);
+  return (column, rows, block, refusals) => {
+    encode(column, rows, block, refusals);
+    for (let r = 0; r < rows; r++) {
+      const refusal = targetRefusal(kind, block.dense[r * layout.denseWidth + offset]);
+      if (refusal !== 0) refusals.mark(r, refusal);
+    }
+  };
+}
+
+/** Several numbers per row. */
+function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
+  const transform = compileNumber(feature);
+  const { width } = feature;
+  const offset = denseOffset(layout, feature.name);
+  let elements = new Float32Array(0);
+  return (column, rows, { dense }, refusals) => {
+    const lists = column as RawLists;
+    if (elements.length < lists.elements.rows) elements = new Float32Array(lists.elements.rows);
+    lists.elements.numbers(transform, { data: elements, offset: 0, stride: 1 });
+    for (let r = 0; r < rows; r++) {
+      const absence = lists.absence(r);
+      const start = lists.startOf(r);
+      const fault = absence === 0 && lists.endOf(r) - start !== width ? Refusal.wrongLength : absence;
+      if (fault !== 0 && fault !== Refusal.missing) refusals.mark(r, fault);
+      else
+        for (let i = 0; i < width; i++) {
+          const result = fault === 0 ? elements[start + i] : transform.missing;
+          dense[r * layout.denseWidth + offset + i] = result;
+          if (Number.isNaN(result)) refusals.mark(r, fault || numberRefusal(lists.elements, start + i));
+        }
+    }
+  };
+}

@@ -1,0 +1,140 @@
+import { Block, type Layout, layoutOf, weightColumn } from "./block.js";
+import { compileColumn, type EncodeColumn, encodeTargets, type Refusals } from "./column-encoders.js";
+import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
+import type { FittedFeature, FittedFeatures, FittedNumber } from "./fitted.js";
+import { Refused } from "./inputs.js";
+import { featureValues } from "./outputs.js";
+import type { RawColumn } from "./raw-column.js";
+import { type LabelKind, targetColumns, targetOffset } from "./targets.js";
+import { vocabularyCache } from "./transform.js";
+import { compileValues } from "./value-columns.js";
+
+/** Some rows as a source has them. */
+export interface RawBatch {
+  readonly rows: number;
+  /** What an encoder reads, by its index. */
+  column(encoder: number): RawColumn;
+  /** The columns that a derived feature computes from, as JavaScript values. */
+  inputs(encoder: number): readonly (readonly unknown[])[];
+}
+
+export interface TargetNames {
+  /** The columns of the labels. */
+  readonly labels: readonly string[];
+  readonly kind: LabelKind;
+  /** The column of the sample weight; without it every weight is 1. */
+  readonly weight?: string;
+}
+
+/** Sees the values of a derived feature for the rows of a batch. */
+export type Observer = (feature: string, values: readonly unknown[]) => void;
+
+/** Encodes one feature or target. */
+export interface ColumnEncoder {
+  /** A target is a number that is never imputed. */
+  readonly feature: FittedFeature;
+  /** JavaScript values as the column that {@link encode} reads. */
+  readonly columnOf: (values: readonly unknown[]) => RawColumn;
+  readonly encode: EncodeColumn;
+  /** Computes the values of a derived feature. */
+  readonly derive?: ReturnType<typeof compileDerivation>;
+  /** Whether other features read this one. */
+  readonly isRead: boolean;
+}
+
+/** Raw columns to encoded rows, with the transforms of fitted features: what packing and serving both run. */
+export class FeatureEncoder {
+  readonly layout: Layout;
+  /** In the order in which they run: features, each after those that it reads, then targets. */
+  readonly encoders: readonly ColumnEncoder[];
+  /** By feature: what other features read of it. */
+  private readonly values = new Map<string, readonly unknown[]>();
+
+  constructor(
+    fitted: FittedFeatures,
+    private readonly targets?: TargetNames,
+    private readonly observe?: Observer,
+  ) {
+    this.layout = layoutOf(fitted, targets?.labels.length ?? 0);
+    this.encoders = [...featureEncoders(fitted, this.layout), ...targetEncoders(this.layout, targets)];
+  }
+
+  /** A block to encode into. */
+  newBlock(capacity: number): Block {
+    const block = new Block(this.layout, capacity);
+    if (!this.targets || this.targets.weight !== undefined) return block;
+    const offset = targetOffset(this.layout, weightColumn);
+    for (let r = 0; r < capacity; r++) block.dense[r * this.layout.denseWidth + offset] = 1;
+    return block;
+  }
+
+  /** Encodes all rows of a batch into a block of as many rows or more; rows that are refused hold nothing of use. */
+  encode(batch: RawBatch, block: Block, refusals: Refusals): void {
+    block.clear();
+    block.rows = batch.rows;
+    refusals.clear();
+    this.values.clear();
+    for (let i = 0; i < this.encoders.length; i++) {
+      const encoder = this.encoders[i];
+      refusals.encoder = i;
+      const column = encoder.derive ? encoder.columnOf(this.derived(i, batch, refusals)) : batch.column(i);
+      encoder.encode(column, batch.rows, block, refusals);
+      if (encoder.isRead)
+        this.values.set(encoder.feature.name, featureValues(encoder.feature, column.values(), block));
+    }
+  }
+
+  /** The values of a derived feature; `undefined` in rows that it refuses. */
+  private derived(encoder: number, batch: RawBatch, refusals: Refusals): readonly unknown[] {
+    const { feature, derive } = this.encoders[encoder];
+    const columns = batch.inputs(encoder).values();
+    const inputs = feature.reading.derivation!.inputs.map((input) =>
+      "feature" in input ? this.values.get(input.feature)! : columns.next().value!,
+    );
+    const values = derive!(inputs, batch.rows).map((value, row) => {
+      if (!(value instanceof Refused)) return value;
+      refusals.mark(row, value.code);
+      return undefined;
+    });
+    this.observe?.(feature.name, values);
+    return values;
+  }
+}
+
+function featureEncoders(fitted: FittedFeatures, layout: Layout): ColumnEncoder[] {
+  const vocabularies = vocabularyCache(fitted);
+  const read = inputNames(fitted);
+  return evaluationOrder(fitted).map((i) => {
+    const feature = fitted.features[i];
+    const { derivation } = feature.reading;
+    return {
+      feature,
+      columnOf: compileValues(feature),
+      encode: compileColumn(feature, layout, vocabularies),
+      derive: derivation && compileDerivation(derivation, fitted.tokenizers),
+      isRead: read.has(feature.name),
+    };
+  });
+}
+
+function targetEncoders(layout: Layout, targets: TargetNames | undefined): ColumnEncoder[] {
+  if (!targets) return [];
+  return targetColumns(layout, targets.labels, targets.kind, targets.weight).map((target) => {
+    const feature = targetFeature(target.name, target.column);
+    const encode = encodeTargets(feature, target, layout);
+    return { feature, columnOf: compileValues(feature), encode, isRead: false };
+  });
+}
+
+/** A label or a weight as a feature: a finite number, never imputed. */
+export function targetFeature(name: string, column: string): FittedNumber {
+  return {
+    type: "f32",
+    name,
+    reading: { columns: [column], as: "number" },
+    width: 1,
+    transform: { kind: "identity" },
+    missing: null,
+    nonFinite: "refuse",
+  };
+}

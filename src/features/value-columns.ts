@@ -1,0 +1,145 @@
+import { canonicalText } from "./canonical.js";
+import type { FittedFeature } from "./fitted.js";
+import type { RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
+import { Refusal, type RefusalCode } from "./refusal.js";
+import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
+import { isList, listValue, numberValue, vectorValue } from "./values.js";
+import { weightedIds } from "./weighted.js";
+
+/** How a feature reads JavaScript values, one per row. */
+export function compileValues({
+  type,
+  width,
+  reading,
+}: FittedFeature): (values: readonly unknown[]) => RawColumn {
+  const { as, separator = ",", weighted } = reading;
+  const nanIsMissing = as === "integer";
+  if (weighted) return (values) => weightedLists(values, separator, nanIsMissing);
+  const listOf = type === "bag" ? listValue : width > 1 ? vectorValue : undefined;
+  if (!listOf) return (values) => new Values(values, nanIsMissing);
+  return (values) => {
+    const lists = values.map((value) => listOf(value, separator));
+    return new ValueLists(values, lists, nanIsMissing);
+  };
+}
+
+class Values implements RawValues {
+  constructor(
+    private readonly raw: readonly unknown[],
+    private readonly nanIsMissing: boolean,
+  ) {}
+
+  get rows(): number {
+    return this.raw.length;
+  }
+
+  ids(transform: IdTransform, missing: number, { data, offset, stride }: Target<Int32Array>): number {
+    const { raw, nanIsMissing } = this;
+    let negative = 0;
+    for (let r = 0; r < raw.length; r++) {
+      const value = raw[r];
+      const id =
+        (transform.reads === "text" ? textId(value, transform) : numberId(value, transform, nanIsMissing)) ??
+        missing;
+      data[offset + r * stride] = id;
+      if (id < 0) negative++;
+    }
+    return negative;
+  }
+
+  numbers({ encode, missing }: DenseTransform, { data, offset, stride }: Target<Float32Array>): number {
+    let refused = 0;
+    for (let r = 0; r < this.raw.length; r++) {
+      const number = numberValue(this.raw[r]);
+      const result = number === undefined ? missing : encode(number);
+      data[offset + r * stride] = result;
+      if (Number.isNaN(result)) refused++;
+    }
+    return refused;
+  }
+
+  isMissing(row: number): boolean {
+    return numberValue(this.raw[row]) === undefined;
+  }
+
+  values(): readonly unknown[] {
+    return this.raw;
+  }
+}
+
+class ValueLists implements RawLists {
+  readonly elements: RawValues;
+  readonly weightOf?: RawLists["weightOf"];
+  private readonly ends: number[] = [];
+
+  /**
+   * @param lists of each value its list; `undefined` where it is missing, anything else is of a wrong type
+   * @param weights of all elements
+   */
+  constructor(
+    private readonly raw: readonly unknown[],
+    private readonly lists: readonly unknown[],
+    nanIsMissing: boolean,
+    weights?: readonly number[],
+  ) {
+    const elements: unknown[] = [];
+    for (const list of lists) {
+      if (isList(list)) for (let i = 0; i < list.length; i++) elements.push(list[i]);
+      this.ends.push(elements.length);
+    }
+    this.elements = new Values(elements, nanIsMissing);
+    if (weights) this.weightOf = (row, i) => weights[this.startOf(row) + i];
+  }
+
+  startOf(row: number): number {
+    return row === 0 ? 0 : this.ends[row - 1];
+  }
+
+  endOf(row: number): number {
+    return this.ends[row];
+  }
+
+  absence(row: number): 0 | RefusalCode {
+    if (isList(this.lists[row])) return 0;
+    return this.lists[row] === undefined ? Refusal.missing : Refusal.wrongType;
+  }
+
+  values(): readonly unknown[] {
+    return this.raw;
+  }
+}
+
+function weightedLists(raw: readonly unknown[], separator: string, nanIsMissing: boolean): RawLists {
+  const lists = raw.map((value) => weightedIds(value, separator));
+  const ids = lists.map((list) => list?.map(({ id }) => id));
+  const weights = lists.flatMap((list) => list?.map(({ weight }) => numberValue(weight) ?? Number.NaN) ?? []);
+  return new ValueLists(raw, ids, nanIsMissing, weights);
+}
+
+/** The id of a value's number; `undefined` for a missing one. */
+function numberId(value: unknown, { encode }: NumericTransform, nanIsMissing: boolean): number | undefined {
+  const number = numberValue(value);
+  return number === undefined || (nanIsMissing && Number.isNaN(value)) ? undefined : encode(number);
+}
+
+/** The id of a value's canonical text; `undefined` for a missing one. */
+function textId(value: unknown, { encode }: TextTransform): number | undefined {
+  const text = canonicalText(value);
+  if (text === undefined) return undefined;
+  if (text === null) return Refusal.wrongType;
+  const length = writeUtf8(text);
+  return encode(scratch, 0, length);
+}
+
+let scratch = Buffer.allocUnsafe(1024);
+
+/** UTF-8 of a text into the scratch buffer; its length in bytes. */
+function writeUtf8(text: string): number {
+  if (text.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(text.length * 6);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 127) return scratch.write(text, "utf8");
+    scratch[i] = unit;
+  }
+  return text.length;
+}
