@@ -1,0 +1,16 @@
+/** What `import … from "pairloom/serve"` offers: scoring, without the packages that only training needs. */
+
+import { offerToConfigFiles } from "./saved/public-module.js";
+
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  type ErrorReport,
+  ExecutionError,
+  PairloomError,
+} from "./errors.js";
+export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
+export type { LabelOf, RowOf } from "./serve/row.js";
+
+offerToConfigFiles(() => import("./index.js"));
