@@ -75,13 +75,13 @@ const numberNames = Array.from({ length: NUMBERS }, (_, i) => `number_${i}`);
 
 function configOf(): Config {
   const workload = workloadOf("dlrm-kaggle");
-  const ids = featuresOf(workload).flatMap((feature) => (feature.type === "id" ? [feature] : []));
+  const ids = featuresOf(workload).flatMap((feature) => (feature.kind === "id" ? [feature] : []));
   const model = workload.model as Extract<ModelConfig, { kind: "dlrm" }>;
   return resolveConfig({
     data: { train: { path: "none.csv" }, label: "label" },
     features: [
       ...numberNames.map((name) => ({ kind: "number", name, normalize: { mean: 0.5, std: 0.3 } })),
-      ...ids.map(({ name, buckets }) => ({ kind: "id", name, buckets })),
+      ...ids.map(({ name, rows }) => ({ kind: "id", name, buckets: rows })),
     ],
     model: { ...model, dense: { ...model.dense, features: numberNames } },
   });

@@ -73,7 +73,7 @@ async function epoch(training: Executable, data: ColumnSet, number: number): Pro
 async function writeShards(directory: string, data: ColumnSet): Promise<void> {
   const named = [...data.columns];
   const ids = named.flatMap(([name, column]) => (column.kind === "id" ? [{ name, ...column }] : []));
-  const numbers = named.flatMap(([name, column]) => (column.kind === "f32" ? [{ name, ...column }] : []));
+  const numbers = named.flatMap(([name, column]) => (column.kind === "number" ? [{ name, ...column }] : []));
   let denseWidth = 0;
   const dense = numbers.map(({ name, width }) => {
     denseWidth += width;
@@ -81,8 +81,8 @@ async function writeShards(directory: string, data: ColumnSet): Promise<void> {
   });
   const writer = new PackedWriter(directory, {
     ids: ids.map(({ name }) => name),
-    dense,
-    denseWidth,
+    numbers: dense,
+    numbersWidth: denseWidth,
     bags: [],
     weighted: [],
   });
@@ -95,7 +95,7 @@ async function writeShards(directory: string, data: ColumnSet): Promise<void> {
       });
       numbers.forEach((column, i) => {
         const from = column.offset + (start + r) * column.stride;
-        block.dense.set(column.data.subarray(from, from + column.width), r * denseWidth + dense[i].offset);
+        block.numbers.set(column.data.subarray(from, from + column.width), r * denseWidth + dense[i].offset);
       });
     }
     await writer.append(block, 0, count);

@@ -6,7 +6,7 @@ import type { Column } from "../src/columns/columns.js";
 import { permutation } from "../src/columns/order.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { PRECISIONS } from "../src/graph/precision.js";
-import { f32, type TableDtype } from "../src/graph/tensor.js";
+import { fp32, type TableDtype } from "../src/graph/tensor.js";
 import type { Numbers } from "../src/half.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
@@ -31,16 +31,16 @@ interface TableDtypes {
   readonly item: TableDtype;
 }
 
-const FLOATS: TableDtypes = { user: "f32", item: "f32" };
+const FLOATS: TableDtypes = { user: "fp32", item: "fp32" };
 
 function featuresWith({ user, item }: TableDtypes): readonly FeatureInfo[] {
-  const items = { embedding: "item", buckets: 5, dtype: item };
+  const items = { table: "item", rows: 5, dtype: item };
   return [
-    { type: "f32", name: "numbers", width: 3 },
-    { type: "id", name: "user", embedding: "user", buckets: 300, dtype: user },
-    { type: "id", name: "item", ...items },
-    { type: "bag", name: "seen", ...items, pooling: "mean" },
-    { type: "bag", name: "liked", ...items, pooling: "sum" },
+    { kind: "number", name: "numbers", width: 3 },
+    { kind: "id", name: "user", table: "user", rows: 300, dtype: user },
+    { kind: "id", name: "item", ...items },
+    { kind: "ids", name: "seen", ...items, pooling: "mean" },
+    { kind: "ids", name: "liked", ...items, pooling: "sum" },
   ];
 }
 
@@ -76,7 +76,7 @@ const CLIPS = [
   { norm: 0.01, value: 0.002, embedding: "together" },
   { embedding: { norm: 0.005 } },
 ];
-const DTYPES: readonly TableDtype[] = ["f32", "f16", "bf16"];
+const DTYPES: readonly TableDtype[] = ["fp32", "fp16", "bf16"];
 const COMBINATIONS = EMBEDDING.map((embedding, i) => ({
   dense: { kind: DENSE[i % DENSE.length] },
   embedding,
@@ -91,7 +91,7 @@ function data(): ReadonlyMap<string, Column> {
   const unit = (): number => drawUnit(key, draws++);
   const floats = (width: number): Column => {
     const values = Float32Array.from({ length: ROWS * width }, unit);
-    return { kind: "f32", data: values, offset: 0, stride: width, width };
+    return { kind: "number", data: values, offset: 0, stride: width, width };
   };
   const ids = (limit: number, count: number) =>
     Int32Array.from({ length: count }, () => Math.floor(limit * unit() ** 3));
@@ -103,8 +103,8 @@ function data(): ReadonlyMap<string, Column> {
     ["@label", floats(1)],
     ["user", { kind: "id", data: ids(300, ROWS), offset: 0, stride: 1 }],
     ["item", { kind: "id", data: ids(5, ROWS), offset: 0, stride: 1 }],
-    ["seen", { kind: "bag", values: ids(5, Number(offsets[ROWS])), offsets }],
-    ["liked", { kind: "bag", values: ids(5, Number(offsets[ROWS])), offsets, weights }],
+    ["seen", { kind: "ids", values: ids(5, Number(offsets[ROWS])), offsets }],
+    ["liked", { kind: "ids", values: ids(5, Number(offsets[ROWS])), offsets, weights }],
   ]);
 }
 
@@ -240,7 +240,7 @@ describe.each(ISAS)("native %s", (isa) => {
 
   it("orders rows as data/order.ts does", () => {
     const g = new GraphBuilder();
-    g.output("row", g.apply(OPS.input, [], { name: "row", type: f32("B", 1), limit: 0 })[0]);
+    g.output("row", g.apply(OPS.input, [], { name: "row", type: fp32("B", 1), limit: 0 })[0]);
     const executable = nativeOn(isa).compile(simplify(g.finish()), new Map(), { maxBatch: 100 });
     for (const rows of [1, 2, 3, 5, 16, 17, 1000, 65537]) {
       for (const shuffle of [
@@ -249,7 +249,7 @@ describe.each(ISAS)("native %s", (isa) => {
       ]) {
         const start = Math.floor(rows / 3);
         const data = Float32Array.from({ length: rows }, (_, i) => i);
-        const column: Column = { kind: "f32", data, offset: 0, stride: 1, width: 1 };
+        const column: Column = { kind: "number", data, offset: 0, stride: 1, width: 1 };
         const request = { rows, start, count: rows - start, batch: 100, shuffle, seed: 0, firstStep: 0 };
         const columns = new Map([["row", column]]);
         const result = executable.runSync({ ...request, columns, scalars: new Map() });

@@ -1,7 +1,7 @@
 import { evaluate } from "../src/backends/reference/evaluate.js";
 import type { Column } from "../src/columns/columns.js";
 import type { Graph } from "../src/graph/graph.js";
-import { type BagValue, dense, type Floats, type Node, type Value } from "../src/graph/op.js";
+import { asFp32, type BagValue, type Floats, type Node, type Value } from "../src/graph/op.js";
 import type { Tensor } from "../src/graph/tensor.js";
 import { autodiff, type Differentiated } from "../src/passes/autodiff.js";
 import type { Example } from "./scene.js";
@@ -21,9 +21,9 @@ export function evaluateDouble(
   const bind = (node: Node): Value => {
     const { name } = node.attrs;
     if (node.op.binds === "parameter")
-      return { kind: "f32", shape: node.attrs.shape, data: parameters.get(name)! };
+      return { kind: "fp32", shape: node.attrs.shape, data: parameters.get(name)! };
     if (node.op.binds === "input") return operandOf(columns.get(name)!, rows);
-    return { kind: "f32", shape: [1], data: Float64Array.of(Math.fround(scalars.get(name)!)) };
+    return { kind: "fp32", shape: [1], data: Float64Array.of(Math.fround(scalars.get(name)!)) };
   };
   return evaluate(graph, { rows, step, seed }, bind, (length) => new Float64Array(length));
 }
@@ -40,10 +40,10 @@ function densify(
   values: Map<Tensor, Value>,
 ): Float64Array {
   const sum = new Float64Array(attrs.shape.reduce((product, dim) => product * dim, 1));
-  if (whole) addRow(sum, 0, dense(values.get(whole)!).data, 1);
+  if (whole) addRow(sum, 0, asFp32(values.get(whole)!).data, 1);
   const dim = attrs.shape[1];
   for (const { ids, grad, pooling } of sparse) {
-    const rows = dense(values.get(grad)!).data;
+    const rows = asFp32(values.get(grad)!).data;
     bagsOf(values.get(ids)!).forEach((bag, b) => {
       const scale = pooling === "mean" ? 1 / bag.length : 1;
       for (const { id, weight } of bag)
@@ -67,9 +67,9 @@ function bagsOf(value: Value): { id: number; weight: number }[][] {
 /** The whole of a contiguous column as an operand. */
 function operandOf(column: Column, rows: number): Value {
   if (column.kind === "id") return { kind: "id", data: column.data };
-  if (column.kind === "bag") {
+  if (column.kind === "ids") {
     const { values, offsets, weights } = column;
-    return { kind: "bag", values, offsets: Array.from(offsets, Number), weights };
+    return { kind: "ids", values, offsets: Array.from(offsets, Number), weights };
   }
-  return { kind: "f32", shape: [rows, column.width], data: Float64Array.from(column.data) };
+  return { kind: "fp32", shape: [rows, column.width], data: Float64Array.from(column.data) };
 }

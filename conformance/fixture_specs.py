@@ -2,14 +2,14 @@
 
 from fixture_models import ACTIVATIONS
 
-NUMBER = {"type": "f32", "name": "price", "width": 1}
-VECTOR = {"type": "f32", "name": "history", "width": 3}
-USER = {"type": "id", "name": "user", "embedding": "user", "buckets": 11}
-ITEM = {"type": "id", "name": "item", "embedding": "item", "buckets": 7}
+NUMBER = {"kind": "number", "name": "price", "width": 1}
+VECTOR = {"kind": "number", "name": "history", "width": 3}
+USER = {"kind": "id", "name": "user", "table": "user", "rows": 11}
+ITEM = {"kind": "id", "name": "item", "table": "item", "rows": 7}
 # Looks up the table of "item" a second time.
-SEEN = {"type": "bag", "name": "seen", "embedding": "item", "buckets": 7, "pooling": "sum"}
-TAGS = {"type": "bag", "name": "tags", "embedding": "tags", "buckets": 9, "pooling": "mean"}
-LIKED = {"type": "bag", "name": "liked", "embedding": "user", "buckets": 11, "pooling": "mean"}
+SEEN = {"kind": "ids", "name": "seen", "table": "item", "rows": 7, "pooling": "sum"}
+TAGS = {"kind": "ids", "name": "tags", "table": "tags", "rows": 9, "pooling": "mean"}
+LIKED = {"kind": "ids", "name": "liked", "table": "user", "rows": 11, "pooling": "mean"}
 ALL = [NUMBER, VECTOR, USER, ITEM, SEEN, TAGS]
 names = lambda features: [f["name"] for f in features]
 
@@ -187,9 +187,9 @@ DEEPFM_SPECS = {
 
 AUTO_DIS = {"kind": "autoDis", "channels": 5, "temperature": 0.5, "keep": 0.8}
 DENSE_EMBEDDED = [
-    {"type": "f32", "name": "age", "width": 1, "denseEmbedding": AUTO_DIS},
-    {"type": "f32", "name": "height", "width": 1, "denseEmbedding": AUTO_DIS},
-    {"type": "f32", "name": "rank", "width": 1, "denseEmbedding": {"kind": "mlp"}},
+    {"kind": "number", "name": "age", "width": 1, "denseEmbedding": AUTO_DIS},
+    {"kind": "number", "name": "height", "width": 1, "denseEmbedding": AUTO_DIS},
+    {"kind": "number", "name": "rank", "width": 1, "denseEmbedding": {"kind": "mlp"}},
 ]
 
 SPECS = {

@@ -82,19 +82,19 @@ function columnsOf(
   const columns = new Map<string, Column>();
   const number = (name: string, width: number): void => {
     const data = tensors.get(`data/${name}`);
-    if (data) columns.set(name, { kind: "f32", data, offset: 0, stride: width, width });
+    if (data) columns.set(name, { kind: "number", data, offset: 0, stride: width, width });
   };
   number("@label", 1);
   number("@weight", 1);
   for (const feature of features) {
     const { name } = feature;
-    if (feature.type === "f32") number(name, feature.width);
-    else if (feature.type === "id") {
+    if (feature.kind === "number") number(name, feature.width);
+    else if (feature.kind === "id") {
       columns.set(name, { kind: "id", data: tensors.get(`data/${name}`)!, offset: 0, stride: 1 });
     } else {
       const offsets = BigUint64Array.from(tensors.get(`data/${name}/offsets`)!, BigInt);
       const values = tensors.get(`data/${name}/values`)!;
-      columns.set(name, { kind: "bag", values, offsets, weights: tensors.get(`data/${name}/weights`) });
+      columns.set(name, { kind: "ids", values, offsets, weights: tensors.get(`data/${name}/weights`) });
     }
   }
   return columns;

@@ -4,7 +4,7 @@ import { referenceBackend } from "../src/backends/reference/backend.js";
 import { memoryOf, valuesOf } from "../src/backends/testing.js";
 import type { Column } from "../src/columns/columns.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
-import { f32, type Tensor } from "../src/graph/tensor.js";
+import { fp32, type Tensor } from "../src/graph/tensor.js";
 import { type HalfDtype, narrow, roundStochastically, widen } from "../src/half.js";
 import { OPS } from "../src/ops/index.js";
 import { simplify } from "../src/passes/compile.js";
@@ -16,7 +16,7 @@ import { updateTable } from "../src/train/step/update-table.js";
 import { BACKENDS, ISAS, nativeOn } from "./backends.js";
 
 const [TABLE, DIM, ROWS] = [40, 7, 60];
-const HALVES: readonly HalfDtype[] = ["f16", "bf16"];
+const HALVES: readonly HalfDtype[] = ["fp16", "bf16"];
 const SEED = 2 ** 33 + 5;
 const STREAM = 77;
 
@@ -29,7 +29,7 @@ function sources(g: GraphBuilder, dtype: HalfDtype): Record<"table" | "rate" | "
   const [table] = g.apply(OPS.parameter, [], attrs(dtype));
   const [rate] = g.apply(OPS.scalar, [], { name: "rate" });
   const [ids] = g.apply(OPS.input, [], { name: "ids", type: { dtype: "id", shape: ["B"] }, limit: TABLE });
-  const [grad] = g.apply(OPS.input, [], { name: "grad", type: f32("B", DIM), limit: 0 });
+  const [grad] = g.apply(OPS.input, [], { name: "grad", type: fp32("B", DIM), limit: 0 });
   return { table, rate, ids, grad };
 }
 
@@ -45,13 +45,13 @@ function sgdGraph(dtype: HalfDtype, everyRow: boolean): Graph {
 const key = drawKey(3, 0, 0);
 /** Some rows of the table, with duplicates. */
 const ID_OF = Int32Array.from({ length: ROWS }, (_, b) => draw(key, b) % (TABLE / 2));
-/** Multiples of 2^-12 below 2^-4: sums of them and of the weights are exact in f32. */
+/** Multiples of 2^-12 below 2^-4: sums of them and of the weights are exact in fp32. */
 const GRADS = Float32Array.from({ length: ROWS * DIM }, (_, i) => ((draw(key, 1000 + i) % 511) - 255) / 4096);
 const WEIGHTS = Float32Array.from({ length: TABLE * DIM }, (_, i) => ((draw(key, 9000 + i) % 127) - 63) / 64);
 
 const COLUMNS = new Map<string, Column>([
   ["ids", { kind: "id", data: ID_OF, offset: 0, stride: 1 }],
-  ["grad", { kind: "f32", data: GRADS, offset: 0, stride: DIM, width: DIM }],
+  ["grad", { kind: "number", data: GRADS, offset: 0, stride: DIM, width: DIM }],
 ]);
 
 const step = (firstStep: number, rate: number, columns = COLUMNS) => ({
@@ -109,13 +109,13 @@ describe.each(BACKENDS)("$name", ({ use }) => {
         threads: 1,
       });
       // Each step a sixteenth of the way to the next number; each row once.
-      const distance = dtype === "f16" ? 2 ** -10 : 2 ** -7;
+      const distance = dtype === "fp16" ? 2 ** -10 : 2 ** -7;
       const columns = new Map<string, Column>([
         ["ids", { kind: "id", data: Int32Array.from({ length: ROWS }, (_, b) => b), offset: 0, stride: 1 }],
         [
           "grad",
           {
-            kind: "f32",
+            kind: "number",
             data: new Float32Array(ROWS * DIM).fill(distance / 16),
             offset: 0,
             stride: DIM,
@@ -166,7 +166,7 @@ describe.each(ISAS)("native %s", (isa) => {
         backend.compile(graph, parameters.memory, { maxBatch: ROWS, threads: 2 }).runSync(step(2, 0.1));
         return Array.from(valuesOf(weights));
       });
-      // The f32 before it is rounded may differ in its last bits, and so, where these tip the scales, the choice between
+      // The fp32 before it is rounded may differ in its last bits, and so, where these tip the scales, the choice between
       // two neighbours.
       const apart = got.map((half, i) => Math.abs(half - expected[i]));
       expect(Math.max(...apart)).toBeLessThanOrEqual(1);

@@ -4,7 +4,7 @@ import type { Backend } from "../src/backends/backend.js";
 import { memoryOf } from "../src/backends/testing.js";
 import type { Column } from "../src/columns/columns.js";
 import { GraphBuilder } from "../src/graph/graph.js";
-import { f32, type Tensor } from "../src/graph/tensor.js";
+import { fp32, type Tensor } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";
 import { autodiff } from "../src/passes/autodiff.js";
 import { simplify } from "../src/passes/compile.js";
@@ -35,7 +35,7 @@ const CASES: readonly LossCase[] = JSON.parse(
 
 const numbers = (rows: LossCase["labels"]): Column => {
   const width = rows.flat().length / rows.length;
-  return { kind: "f32", data: Float32Array.from(rows.flat()), offset: 0, stride: width, width };
+  return { kind: "number", data: Float32Array.from(rows.flat()), offset: 0, stride: width, width };
 };
 
 /** The logits are the rows of a table, so that a parameter reaches the loss through them. */
@@ -51,7 +51,7 @@ function lossGraph(loss: Loss, { logits: { length: rows, 0: first }, labels, lab
     trainable: true,
   });
   const column = (name: string, width: number): Tensor =>
-    apply(OPS.input, [], { name, type: f32("B", width), limit: 0 })[0];
+    apply(OPS.input, [], { name, type: fp32("B", width), limit: 0 })[0];
   const [row] = apply(OPS.input, [], { name: "row", type: { dtype: "id", shape: ["B"] }, limit: rows });
   const [logits] = apply(OPS.embedding, [table, row], {});
   const several = column("label", labels.flat().length / rows);

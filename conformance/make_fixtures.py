@@ -39,13 +39,13 @@ def make_data(spec, rng):
     if spec.get("weighted"):
         data["@weight"] = column(rng.uniform(0.5, 2, (ROWS, 1)))
     for f in spec["features"]:
-        if f["type"] == "f32":
+        if f["kind"] == "number":
             data[f["name"]] = column(rng.normal(size=(ROWS, f["width"])))
-        elif f["type"] == "id":
+        elif f["kind"] == "id":
             # The last row is never looked up: lazy optimizers must leave it alone, others must not.
-            data[f["name"]] = torch.tensor(rng.integers(0, f["buckets"] - 1, ROWS))
+            data[f["name"]] = torch.tensor(rng.integers(0, f["rows"] - 1, ROWS))
         else:
-            data[f["name"]] = [rng.integers(0, f["buckets"] - 1, rng.integers(0, 4)).tolist() for _ in range(ROWS)]
+            data[f["name"]] = [rng.integers(0, f["rows"] - 1, rng.integers(0, 4)).tolist() for _ in range(ROWS)]
     for name in spec.get("weightedBags", []):
         weights = lambda bag: rng.uniform(-0.5, 2, len(bag)).astype(np.float32).tolist()
         data[f"{name}/weights"] = [weights(bag) for bag in data[name]]
@@ -98,10 +98,10 @@ def make_weights(spec, rng):
 
     def add_tables(tables, dim):
         for f in spec["features"]:
-            if f["type"] != "f32" and f"{tables}.{f['embedding']}.weight" not in weights:
-                add(f"{tables}.{f['embedding']}.weight", f["buckets"], dim)
+            if f["kind"] != "number" and f"{tables}.{f['table']}.weight" not in weights:
+                add(f"{tables}.{f['table']}.weight", f["rows"], dim)
 
-    is_number = lambda f: f["type"] == "f32" and "denseEmbedding" not in f
+    is_number = lambda f: f["kind"] == "number" and "denseEmbedding" not in f
     numbers = sum(f["width"] for f in spec["features"] if is_number(f))
     for f in spec["features"]:
         if "denseEmbedding" in f:
@@ -118,7 +118,7 @@ def make_weights(spec, rng):
     if kind in ("logisticRegression", "fm", "matrixFactorization"):
         add_first_order(1)
     if kind == "mlp":
-        embedded = sum(model["embeddingDim"] for f in spec["features"] if f["type"] != "f32")
+        embedded = sum(model["embeddingDim"] for f in spec["features"] if f["kind"] != "number")
         width = add_mlp("mlp", embedded + numbers, model["mlp"])
         add("output.weight", 1, width), add("output.bias", 1)
     if kind == "dlrm":

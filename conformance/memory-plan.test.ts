@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../src/graph/graph.js";
-import { dense } from "../src/graph/op.js";
+import { asFp32 } from "../src/graph/op.js";
 import { innerDims, isRow, type Tensor, width } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";
 import { simplify } from "../src/passes/compile.js";
@@ -91,7 +91,7 @@ describe("memory plan", () => {
         const options = { isa: ISAS[0], threads: 2, tileRows: generate(fc.constantFrom, 3, 32), groups: 3 };
         const got = runNative(example.graph, example, example.parameters, options);
         for (const [name, tensor] of example.graph.outputs) {
-          const expected = Array.from(dense(values.get(tensor)!).data);
+          const expected = Array.from(asFp32(values.get(tensor)!).data);
           const scale = expected.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
           const bad = expected.findIndex((v, i) => !(Math.abs(got.get(name)![i] - v) <= 2e-5 * (1 + scale)));
           expect(bad < 0 ? "" : `${name}[${bad}]: ${got.get(name)![bad]} for ${expected[bad]}`).toBe("");
@@ -138,7 +138,7 @@ describe("memory plan", () => {
   it("shows slices and reshapes, and writes a concatenation's parts, in place", () => {
     const g = new GraphBuilder();
     const part = (name: string, n: number): Tensor => {
-      const type = { dtype: "f32", shape: ["B", n] } as const;
+      const type = { dtype: "fp32", shape: ["B", n] } as const;
       return g.apply(OPS.scale, [g.apply(OPS.input, [], { name, type, limit: 0 })[0]], { factor: 2 })[0];
     };
     const [a, b] = [part("a", 4), part("b", 6)];

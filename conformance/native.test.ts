@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../src/graph/graph.js";
-import { dense, type Floats, type Op } from "../src/graph/op.js";
+import { asFp32, type Floats, type Op } from "../src/graph/op.js";
 import { isRow } from "../src/graph/tensor.js";
 import { OPS, type OpKind } from "../src/ops/index.js";
 import { inPrecision } from "../src/passes/precision.js";
@@ -105,7 +105,7 @@ function bothResults(graph: Graph, example: Example, options: NativeOptions) {
   const doubles = toFloat64(example.parameters);
   const values = evaluateDouble(graph, example, doubles);
   const outputs = [...graph.outputs].map(
-    ([name, tensor]) => [name, dense(values.get(tensor)!).data] as const,
+    ([name, tensor]) => [name, asFp32(values.get(tensor)!).data] as const,
   );
   const floats = new Map([...example.parameters].map(([name, array]) => [name, array.slice()]));
   const results = runNative(graph, example, floats, options);

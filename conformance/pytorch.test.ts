@@ -140,7 +140,7 @@ function forward({ spec: { model, features }, weighted }: Fixture): Graph {
   const named = new Map(features.map((feature) => [feature.name, feature]));
   const logits = modelOf(model).build(new ModelFeatures(scope, named), model, scope, 1);
   const column = (name: string) =>
-    g.apply(OPS.input, [], { name, type: { dtype: "f32", shape: ["B", 1] }, limit: 0 })[0];
+    g.apply(OPS.input, [], { name, type: { dtype: "fp32", shape: ["B", 1] }, limit: 0 })[0];
   const [losses] = g.apply(OPS.sigmoidCrossEntropy, [logits, column("@label")], {});
   const [counted] = weighted ? g.apply(OPS.multiply, [losses, column("@weight")], {}) : [losses];
   g.output(LOSS, g.apply(OPS.batchMean, [counted], {})[0]);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { BagColumn, Column, FloatColumn, IdColumn } from "../src/columns/columns.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import type { Op } from "../src/graph/op.js";
-import { f32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";
+import { fp32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";
 import type { ParameterRole } from "../src/ops/sources.js";
 import { drawKey, drawUnit } from "../src/random.js";
@@ -67,7 +67,7 @@ export class Scene {
     return choices[this.generate(fc.integer, { min: 0, max: choices.length - 1 })];
   }
 
-  /** f32 [B, …dims], trainable, in [-1, 1). */
+  /** fp32 [B, …dims], trainable, in [-1, 1). */
   row(...dims: number[]): Tensor {
     const columns = dims.reduce((product, dim) => product * dim, 1);
     const distinct = Math.max(1, Math.ceil(this.rows * 0.7));
@@ -87,17 +87,17 @@ export class Scene {
     return this.parameter(shape, "state", false, () => this.unit() + 0.1);
   }
 
-  /** A column of the data, f32 [B, columns] in [0, 1). */
+  /** A column of the data, fp32 [B, columns] in [0, 1). */
   data(columns: number): Tensor {
     const data = Float32Array.from({ length: this.rows * columns }, () => this.unit());
-    const column: FloatColumn = { kind: "f32", data, offset: 0, stride: columns, width: columns };
-    return this.input(f32("B", columns), 0, column);
+    const column: FloatColumn = { kind: "number", data, offset: 0, stride: columns, width: columns };
+    return this.input(fp32("B", columns), 0, column);
   }
 
-  /** A column of classes, f32 [B, 1]: whole numbers below `classes`. */
+  /** A column of classes, fp32 [B, 1]: whole numbers below `classes`. */
   classes(classes: number): Tensor {
     const data = Float32Array.from({ length: this.rows }, () => this.below(classes));
-    return this.input(f32("B", 1), 0, { kind: "f32", data, offset: 0, stride: 1, width: 1 });
+    return this.input(fp32("B", 1), 0, { kind: "number", data, offset: 0, stride: 1, width: 1 });
   }
 
   ids(limit: number): Tensor {
@@ -115,8 +115,8 @@ export class Scene {
     for (const [b, bag] of bags.entries()) offsets[b + 1] = offsets[b] + BigInt(bag.length);
     const values = Int32Array.from(bags.flat());
     const weights = this.pick(true, false) ? Float32Array.from(values, () => this.signed()) : undefined;
-    const column: BagColumn = { kind: "bag", values, offsets, weights };
-    return this.input({ dtype: "bag", shape: ["B"] }, limit, column);
+    const column: BagColumn = { kind: "ids", values, offsets, weights };
+    return this.input({ dtype: "ids", shape: ["B"] }, limit, column);
   }
 
   /** A learning rate [1]. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { valuesOf } from "../src/backends/testing.js";
 import type { Column } from "../src/columns/columns.js";
 import { GraphBuilder } from "../src/graph/graph.js";
-import { f32 } from "../src/graph/tensor.js";
+import { fp32 } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";
 import { simplify } from "../src/passes/compile.js";
 import { BACKENDS } from "./backends.js";
@@ -33,17 +33,17 @@ function graph() {
   const attrs = { name: "table", shape: [TABLE, 1], role: "table", init, trainable: true } as const;
   const [table] = g.apply(OPS.parameter, [], attrs);
   const [rate] = g.apply(OPS.scalar, [], { name: "rate" });
-  const column = (name: string, dtype: "id" | "bag") =>
+  const column = (name: string, dtype: "id" | "ids") =>
     g.apply(OPS.input, [], { name, type: { dtype, shape: ["B"] }, limit: TABLE })[0];
-  const gradient = (name: string) => g.apply(OPS.input, [], { name, type: f32("B", 1), limit: 0 })[0];
-  const operands = [table, rate, column("bag", "bag"), gradient("b"), column("id", "id"), gradient("a")];
+  const gradient = (name: string) => g.apply(OPS.input, [], { name, type: fp32("B", 1), limit: 0 })[0];
+  const operands = [table, rate, column("bag", "ids"), gradient("b"), column("id", "id"), gradient("a")];
   g.apply(OPS.tableSgd, operands, { poolings: ["sum", "sum"], l2: 0, everyRow: false });
   return simplify(g.finish());
 }
 
 function columns(data: readonly Row[]): Map<string, Column> {
   const floats = (values: number[]): Column => {
-    return { kind: "f32", data: Float32Array.from(values), offset: 0, stride: 1, width: 1 };
+    return { kind: "number", data: Float32Array.from(values), offset: 0, stride: 1, width: 1 };
   };
   const offsets = new BigUint64Array(data.length + 1);
   for (const [i, { bag }] of data.entries()) offsets[i + 1] = offsets[i] + BigInt(bag.length);
@@ -52,7 +52,7 @@ function columns(data: readonly Row[]): Map<string, Column> {
   const weights = Float32Array.from(entries, ({ weight }) => weight);
   return new Map<string, Column>([
     ["id", { kind: "id", data: Int32Array.from(data, (row) => row.id), offset: 0, stride: 1 }],
-    ["bag", { kind: "bag", values, offsets, weights }],
+    ["bag", { kind: "ids", values, offsets, weights }],
     ["a", floats(data.map((row) => row.a))],
     ["b", floats(data.map((row) => row.b))],
   ]);

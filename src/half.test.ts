@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type HalfDtype, narrow, roundStochastically, roundToBf16, widen } from "./half.js";
 
-const DTYPES: readonly HalfDtype[] = ["f16", "bf16"];
-const FINITE = { f16: 0x7c00, bf16: 0x7f80 };
+const DTYPES: readonly HalfDtype[] = ["fp16", "bf16"];
+const FINITE = { fp16: 0x7c00, bf16: 0x7f80 };
 
 /** Every finite number from 0 on, ascending, and what would come next. */
 function numbers(dtype: HalfDtype): Float64Array {
-  const fractions = dtype === "f16" ? 10 : 7;
-  const bias = dtype === "f16" ? 15 : 127;
+  const fractions = dtype === "fp16" ? 10 : 7;
+  const bias = dtype === "fp16" ? 15 : 127;
   return Float64Array.from({ length: FINITE[dtype] + 1 }, (_, half) => {
     const exponent = half >> fractions;
     const significand = (half % 2 ** fractions) / 2 ** fractions + (exponent > 0 ? 1 : 0);
@@ -16,7 +16,7 @@ function numbers(dtype: HalfDtype): Float64Array {
   });
 }
 
-const LADDERS = { f16: numbers("f16"), bf16: numbers("bf16") };
+const LADDERS = { fp16: numbers("fp16"), bf16: numbers("bf16") };
 
 const widened = (half: number, dtype: HalfDtype): number => {
   const to = new Float32Array(1);

@@ -1,15 +1,15 @@
 /**
- * 16-bit floats, whose values a float32 holds all exactly: `f16` (IEEE 754 binary16: 5 exponent and 10 fraction bits) and
+ * 16-bit floats, whose values a float32 holds all exactly: `fp16` (IEEE 754 binary16: 5 exponent and 10 fraction bits) and
  * `bf16` (the upper half of a float32: 8 and 7). Arrays of them are `Uint16Array`.
  */
-export type HalfDtype = "f16" | "bf16";
+export type HalfDtype = "fp16" | "bf16";
 
-/** Numbers on their way: f32, or the bits of 16-bit floats. */
+/** Numbers on their way: fp32, or the bits of 16-bit floats. */
 export type Numbers = Float32Array | Uint16Array;
 
 /** An array for numbers of a dtype. */
-export function numbersOf(dtype: "f32" | HalfDtype, length: number): Numbers {
-  return dtype === "f32" ? new Float32Array(length) : new Uint16Array(length);
+export function numbersOf(dtype: "fp32" | HalfDtype, length: number): Numbers {
+  return dtype === "fp32" ? new Float32Array(length) : new Uint16Array(length);
 }
 
 const value = new Float32Array(1);
@@ -19,7 +19,7 @@ const MAGNITUDE = 0x7fffffff;
 const INFINITY = 0x7f800000;
 /** Of the formats: the bits of float32 that they lack, infinity and a quiet NaN. */
 const FORMATS = {
-  f16: { lost: 13, infinity: 0x7c00, nan: 0x7e00 },
+  fp16: { lost: 13, infinity: 0x7c00, nan: 0x7e00 },
   bf16: { lost: 16, infinity: 0x7f80, nan: 0x7fc0 },
 } as const;
 /** What float32's exponent of a binary16 has more, in the place where binary16 has it. */
@@ -98,13 +98,13 @@ function rounded(
   value[0] = x;
   const magnitude = bits[0] & MAGNITUDE;
   const sign = (bits[0] >>> 16) & 0x8000;
-  if (magnitude > INFINITY) return sign | (dtype === "f16" ? nan : (magnitude >>> 16) | 0x40);
+  if (magnitude > INFINITY) return sign | (dtype === "fp16" ? nan : (magnitude >>> 16) | 0x40);
   if (magnitude === INFINITY) return sign | infinity;
-  if (dtype === "f16" && magnitude < SMALL) {
+  if (dtype === "fp16" && magnitude < SMALL) {
     const scaled = Math.abs(value[0]) * 2 ** 24;
     const whole = Math.floor(scaled);
     return sign | (whole + (isUp(scaled - whole, whole % 2 === 0) ? 1 : 0));
   }
   const cut = (magnitude + added(magnitude)) >>> lost;
-  return sign | Math.min(dtype === "f16" ? cut - BIAS : cut, infinity);
+  return sign | Math.min(dtype === "fp16" ? cut - BIAS : cut, infinity);
 }

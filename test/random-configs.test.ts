@@ -166,7 +166,7 @@ function resolved(model: Json, label: string[]): Config | undefined {
 
 function infos(config: Config): FeatureInfo[] {
   return configuredFeatureInfos(config.features).map((info) =>
-    info.type === "f32" ? info : { ...info, buckets: BUCKETS },
+    info.kind === "number" ? info : { ...info, rows: BUCKETS },
   );
 }
 
@@ -196,7 +196,7 @@ function columnsOf(features: readonly FeatureInfo[], labels: number): Map<string
   const unit = (): number => drawUnit(key, draws++);
   const numbers = (width: number): Column => {
     const data = Float32Array.from({ length: ROWS * width }, unit);
-    return { kind: "f32", data, offset: 0, stride: width, width };
+    return { kind: "number", data, offset: 0, stride: width, width };
   };
   const ids = (length: number): Int32Array => Int32Array.from({ length }, () => Math.floor(unit() * BUCKETS));
   const label = numbers(labels) as { data: Float32Array };
@@ -204,12 +204,12 @@ function columnsOf(features: readonly FeatureInfo[], labels: number): Map<string
     ["@label", { ...label, data: label.data.map(Math.round) } as Column],
   ]);
   for (const feature of features) {
-    if (feature.type === "f32") columns.set(feature.name, numbers(feature.width));
-    else if (feature.type === "id")
+    if (feature.kind === "number") columns.set(feature.name, numbers(feature.width));
+    else if (feature.kind === "id")
       columns.set(feature.name, { kind: "id", data: ids(ROWS), offset: 0, stride: 1 });
     else {
       const offsets = BigUint64Array.from({ length: ROWS + 1 }, (_, i) => BigInt(2 * i));
-      columns.set(feature.name, { kind: "bag", values: ids(2 * ROWS), offsets });
+      columns.set(feature.name, { kind: "ids", values: ids(2 * ROWS), offsets });
     }
   }
   return columns;

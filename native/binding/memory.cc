@@ -37,13 +37,13 @@ napi_value make_handle(napi_env env, std::shared_ptr<ParameterStore> store) {
 
 DType dtype_of(napi_env env, napi_value value) {
   const std::string name = text(env, value, "dtype");
-  if (name == "f32") return DType::kFloat;
-  if (name == "f16") return DType::kFloat16;
+  if (name == "fp32") return DType::kFloat;
+  if (name == "fp16") return DType::kFloat16;
   if (name == "bf16") return DType::kBfloat16;
-  throw Error({"a parameter has an unknown dtype", "dtype", name, "f32, f16 or bf16", ""});
+  throw Error({"a parameter has an unknown dtype", "dtype", name, "fp32, fp16 or bf16", ""});
 }
 
-// A Float32Array for f32, else a Uint16Array.
+// A Float32Array for fp32, else a Uint16Array.
 TypedArray numbers(napi_env env, napi_value value, const ParameterStore& store) {
   const TypedArray array = typed_array(env, value, "numbers");
   const bool half = is_half(store.dtype());

@@ -115,7 +115,7 @@ class DimMatcher {
 
 std::string describe(const Program& program, const Operand& operand) {
   static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
-  static const char* const dtypes[] = {"f32", "id", "bag", "f16", "bf16"};
+  static const char* const dtypes[] = {"fp32", "id", "ids", "fp16", "bf16"};
   const Buffer& buffer = program.buffer(operand);
   std::string text = std::string(dtypes[uint32_t(buffer.dtype)]) + " " + spaces[uint32_t(buffer.space)] + "[";
   for (uint32_t i = 0; i < operand.ndims; ++i) text += (i ? ", " : "") + std::to_string(operand.dims[i]);

@@ -61,7 +61,7 @@ export interface Memory {
   copyFrom(source: Memory): void;
   /**
    * Sets every element as `init` says; the draws are named by (seed, stream). 16-bit numbers are the nearest to those of
-   * f32.
+   * fp32.
    */
   fill(init: Initializer, seed: number, stream: number): void;
 }
@@ -70,7 +70,7 @@ export interface Backend {
   readonly name: string;
   /** Whether the processor multiplies bfloat16: without, the precision bf16 gives its results no faster than fp32. */
   readonly multipliesBf16: boolean;
-  /** Zeroed memory for a parameter, by default of f32; every executable that is given the same memory shares it. */
+  /** Zeroed memory for a parameter, by default of fp32; every executable that is given the same memory shares it. */
   allocate(elements: number, dtype?: TableDtype): Memory;
   /**
    * Elements of a file, from byte `offset` on, as memory that is only read: processes that map one file share its pages.

@@ -11,7 +11,7 @@ import { memoryOf, valuesOf } from "./testing.js";
 const folder = mkdtempSync(join(tmpdir(), "pairloom-memory-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const DTYPES = ["f32", "f16", "bf16"] as const;
+const DTYPES = ["fp32", "fp16", "bf16"] as const;
 const dtypes = fc.constantFrom(...DTYPES);
 /** Whole numbers, which every kind of array holds as they are. */
 const ranges = fc.array(
@@ -68,16 +68,16 @@ describe.each(BACKENDS)("memory of $name", ({ use }) => {
     const values = Float32Array.from({ length: 5000 }, (_, i) => i / 3);
     const path = join(folder, "numbers");
     writeFileSync(path, Buffer.concat([Buffer.alloc(8), bytes(values)]));
-    const memory = backend.map(path, 8 + 4 * 1500, 3000, "f32");
+    const memory = backend.map(path, 8 + 4 * 1500, 3000, "fp32");
     expect(valuesOf(memory)).toEqual(values.subarray(1500, 4500));
     expect(() => memory.write(0, new Float32Array(1))).toThrow(/cannot be written to/);
     expect(() => memory.fill({ kind: "constant", value: 0 }, 0, 0)).toThrow(/cannot be written to/);
     const copy = memoryOf(backend, new Float32Array(3000));
     copy.copyFrom(memory);
     expect(valuesOf(copy)).toEqual(values.subarray(1500, 4500));
-    expect(() => backend.map!(path, 8, 5001, "f32")).toThrow(/shorter than the range/);
-    expect(() => backend.map!(path, 6, 10, "f32")).toThrow(/not aligned/);
-    expect(() => backend.map!(join(folder, "nothing"), 0, 1, "f32")).toThrow(/cannot be mapped/);
+    expect(() => backend.map!(path, 8, 5001, "fp32")).toThrow(/shorter than the range/);
+    expect(() => backend.map!(path, 6, 10, "fp32")).toThrow(/not aligned/);
+    expect(() => backend.map!(join(folder, "nothing"), 0, 1, "fp32")).toThrow(/cannot be mapped/);
     expect(backend.map(path, 8, 0, "bf16").elements).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BACKENDS } from "../../conformance/backends.js";
 import { GraphBuilder } from "../graph/graph.js";
-import { f32 } from "../graph/tensor.js";
+import { fp32 } from "../graph/tensor.js";
 import { OPS } from "../ops/index.js";
 
 const ROWS = 10;
@@ -10,7 +10,7 @@ const data = Float32Array.from({ length: ROWS }, (_, i) => i - 4);
 /** Outputs x + x and 3 x of each row. */
 function doubleAndTriple() {
   const builder = new GraphBuilder();
-  const [x] = builder.apply(OPS.input, [], { name: "x", type: f32("B", 1), limit: 0 });
+  const [x] = builder.apply(OPS.input, [], { name: "x", type: fp32("B", 1), limit: 0 });
   builder.output("double", builder.apply(OPS.add, [x, x], {})[0]);
   builder.output("triple", builder.apply(OPS.scale, [x], { factor: 3 })[0]);
   return builder.finish();
@@ -21,7 +21,7 @@ describe.each(BACKENDS)("$name", ({ use }) => {
     use()
       .compile(doubleAndTriple(), new Map(), { maxBatch: 4, threads: 1 })
       .runSync({
-        columns: new Map([["x", { kind: "f32", data, offset: 0, stride: 1, width: 1 } as const]]),
+        columns: new Map([["x", { kind: "number", data, offset: 0, stride: 1, width: 1 } as const]]),
         rows: ROWS,
         start: 0,
         count: ROWS,

@@ -14,7 +14,7 @@ export function valuesByName(memories: ReadonlyMap<string, Memory>): Map<string,
 }
 
 /** Memory with these numbers. */
-export function memoryOf(backend: Backend, values: Numbers, dtype: Memory["dtype"] = "f32"): Memory {
+export function memoryOf(backend: Backend, values: Numbers, dtype: Memory["dtype"] = "fp32"): Memory {
   const memory = backend.allocate(values.length, dtype);
   memory.write(0, values);
   return memory;

@@ -8,7 +8,7 @@ import { WORKLOADS, type Workload } from "./workloads.js";
 
 const operand = (space: InstructionOperand["space"], dims: number[], name = ""): InstructionOperand => ({
   space,
-  dtype: "f32",
+  dtype: "fp32",
   dims,
   name,
 });

@@ -143,7 +143,7 @@ function costOf({ name, operands, attributes }: Instruction, rows: number, group
 
 /** Bytes of an element. */
 function bytesOf({ dtype }: InstructionOperand): number {
-  return dtype === "f16" || dtype === "bf16" ? 2 : 4;
+  return dtype === "fp16" || dtype === "bf16" ? 2 : 4;
 }
 
 function copiesOf({ space }: InstructionOperand, groups: number): number {
@@ -151,7 +151,7 @@ function copiesOf({ space }: InstructionOperand, groups: number): number {
 }
 
 function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): readonly number[] {
-  if (dtype === "id" || dtype === "bag") return [rows];
+  if (dtype === "id" || dtype === "ids") return [rows];
   return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
 }
 
@@ -171,8 +171,8 @@ function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceili
 /** `[B,367] [512,367] [512] [B,512]`; operands that repeat are counted: `26x[B,16]`. */
 function shapesOf({ operands }: Instruction): string {
   const texts = operands.map(({ space, dtype, dims }) => {
-    if (dtype === "id" || dtype === "bag") return dtype;
-    return `${dtype === "f32" ? "" : dtype}[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
+    if (dtype === "id" || dtype === "ids") return dtype;
+    return `${dtype === "fp32" ? "" : dtype}[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
   });
   const runs: { text: string; count: number }[] = [];
   for (const text of texts) {

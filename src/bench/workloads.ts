@@ -1,8 +1,7 @@
-import type { Column, ColumnSet } from "../columns/columns.js";
+import { type Column, type ColumnSet, LABEL_COLUMN } from "../columns/columns.js";
 import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { draw, drawKey, drawUnit } from "../random.js";
-import { LABEL_INPUT } from "../train/step/model-graphs.js";
 
 /** A published model shape with synthetic data, for benchmarks; plain JSON. */
 export interface Workload {
@@ -110,14 +109,14 @@ export function featuresOf({ tables, dense }: Workload): FeatureInfo[] {
   const ids = tables.map((rows, field): FeatureInfo => {
     const name = fieldName(field);
     return {
-      type: "id",
+      kind: "id",
       name,
-      embedding: name,
-      buckets: rows,
+      table: name,
+      rows,
       initializer: { kind: "uniform", low: -0.01, high: 0.01 },
     };
   });
-  return [{ type: "f32", name: DENSE, width: dense }, ...ids];
+  return [{ kind: "number", name: DENSE, width: dense }, ...ids];
 }
 
 /**
@@ -135,8 +134,8 @@ export function examples({ tables, dense }: Workload, count: number): ColumnSet 
   const numbers = new Float32Array(count * dense).map((_, i) => drawUnit(denseKey, i));
   const labels = new Float32Array(count).map((_, i) => (draw(labelKey, i) < 2 ** 30 ? 1 : 0));
   const columns = new Map<string, Column>([
-    [DENSE, { kind: "f32", data: numbers, offset: 0, stride: dense, width: dense }],
-    [LABEL_INPUT, { kind: "f32", data: labels, offset: 0, stride: 1, width: 1 }],
+    [DENSE, { kind: "number", data: numbers, offset: 0, stride: dense, width: dense }],
+    [LABEL_COLUMN, { kind: "number", data: labels, offset: 0, stride: 1, width: 1 }],
   ]);
   tables.forEach((_, field) => {
     columns.set(fieldName(field), { kind: "id", data: ids, offset: field, stride: fields });

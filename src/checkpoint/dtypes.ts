@@ -33,7 +33,7 @@ export const ARRAY_OF = {
 export type WritableDtype = keyof typeof ARRAY_OF;
 
 /** The 16-bit floats, all of whose values a float32 holds exactly. */
-export const HALF_DTYPES = { F16: "f16", BF16: "bf16" } as const;
+export const HALF_DTYPES = { F16: "fp16", BF16: "bf16" } as const;
 
 export const isWritable = (dtype: Dtype): dtype is WritableDtype => Object.hasOwn(ARRAY_OF, dtype);
 export const isHalf = (dtype: Dtype): dtype is keyof typeof HALF_DTYPES => Object.hasOwn(HALF_DTYPES, dtype);

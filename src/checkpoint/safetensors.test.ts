@@ -127,21 +127,21 @@ describe("SafetensorsFile", () => {
       Buffer.concat([halves, halves]),
     );
     const file = await SafetensorsFile.open(path);
-    const f16 = (await file.read("h")) as Float32Array;
+    const fp16 = (await file.read("h")) as Float32Array;
     const bf16 = (await file.read("b")) as Float32Array;
     await file.close();
     // Values from IEEE 754: one, minus two, largest, smallest normal, smallest subnormal, infinity.
     const known = { 15360: 1, 49152: -2, 31743: 65504, 1024: 2 ** -14, 32769: -(2 ** -24), 64512: -Infinity };
-    for (const [code, value] of Object.entries(known)) expect(f16[Number(code)]).toBe(value);
-    expect(f16[0x8000]).toBe(-0);
-    expect(f16[0x7e00]).toBeNaN();
+    for (const [code, value] of Object.entries(known)) expect(fp16[Number(code)]).toBe(value);
+    expect(fp16[0x8000]).toBe(-0);
+    expect(fp16[0x7e00]).toBeNaN();
     // A bfloat16 is a float32 whose lower 16 bits are zero.
     const view = new DataView(new ArrayBuffer(4));
     for (let code = 0; code < 65536; code += 17) {
       view.setUint16(0, code);
       expect(bf16[code]).toBe(view.getFloat32(0));
     }
-    for (let code = 1; code <= 0x7c00; code++) expect(f16[code]).toBeGreaterThan(f16[code - 1]);
+    for (let code = 1; code <= 0x7c00; code++) expect(fp16[code]).toBeGreaterThan(fp16[code - 1]);
   });
 
   it("reads I64, and refuses conversions that are not exact and ranges outside the tensor", async () => {

@@ -61,7 +61,7 @@ function transformOf(feature: PlainFeatureConfig): string {
 }
 
 function rowsOf(feature: FittedFeature): string {
-  return feature.type === "f32" ? "" : count(feature.buckets);
+  return feature.kind === "number" ? "" : count(feature.rows);
 }
 
 /** Names, shapes and sizes of all tables and weights, with totals. */
@@ -71,7 +71,7 @@ export function parameterTable({ graph, features }: Description): string {
   const rows = parameters.map((attrs) => [
     attrs.name,
     attrs.role,
-    attrs.dtype ?? "f32",
+    attrs.dtype ?? "fp32",
     `[${attrs.shape.join(", ")}]`,
     count(elementsOf(attrs)),
     bytes(bytesOf(attrs)),
@@ -85,7 +85,7 @@ export function parameterTable({ graph, features }: Description): string {
 /** Before any data is read, the rows of the tables are unknown. */
 function untrainedTable(parameters: readonly ParameterAttrs[]): string {
   const rows = parameters.map((attrs) => {
-    const { name, role, shape, dtype = "f32" } = attrs;
+    const { name, role, shape, dtype = "fp32" } = attrs;
     if (role === "table") return [name, role, dtype, `[rows, ${shape[1]}]`, ""];
     return [name, role, dtype, `[${shape.join(", ")}]`, count(elementsOf(attrs))];
   });

@@ -4,16 +4,16 @@
  * row-major matrix and a shuffled row costs one or two cache lines.
  */
 
-/** Dense values of one feature: row r is `data[offset + r*stride … + width)`. */
+/** The numbers of one feature: row r is `data[offset + r*stride … + width)`. */
 export interface FloatColumn {
-  readonly kind: "f32";
+  readonly kind: "number";
   readonly data: Float32Array;
   readonly offset: number;
   readonly stride: number;
   readonly width: number;
 }
 
-/** One id a row, already mapped to `[0, buckets)`: row r is `data[offset + r*stride]`. */
+/** One id a row, a row of its table: row r is `data[offset + r*stride]`. */
 export interface IdColumn {
   readonly kind: "id";
   readonly data: Int32Array;
@@ -23,13 +23,17 @@ export interface IdColumn {
 
 /** A bag of ids a row (possibly empty): row r is `values[offsets[r] … offsets[r+1])`. */
 export interface BagColumn {
-  readonly kind: "bag";
+  readonly kind: "ids";
   readonly values: Int32Array;
   /** `rows + 1` ascending positions in `values`. */
   readonly offsets: BigUint64Array;
   /** The weight of each of `values`; absent: all weigh 1. */
   readonly weights?: Float32Array;
 }
+
+/** The column of targets, one number for each label, and that of the sample weight. */
+export const LABEL_COLUMN = "@label";
+export const WEIGHT_COLUMN = "@weight";
 
 export type Column = FloatColumn | IdColumn | BagColumn;
 

@@ -92,7 +92,7 @@ function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">):
 
 /** Groups and sessions are rows of one id. */
 function checkGroups({ groups, loss }: Config["train"], features: readonly FeatureInfo[]): void {
-  const ids = features.filter(({ type }) => type === "id").map(({ name }) => name);
+  const ids = features.filter(({ kind: type }) => type === "id").map(({ name }) => name);
   for (const [where, name] of [
     ["train.groups.by", groups?.by],
     ["train.loss.session", sessionOf(loss)],

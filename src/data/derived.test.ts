@@ -28,7 +28,7 @@ function valuesOf(set: ColumnSet, name: string): unknown[] {
   const column = set.columns.get(name)!;
   return Array.from({ length: set.rows }, (_, r) => {
     if (column.kind === "id") return column.data[column.offset + r * column.stride];
-    if (column.kind === "bag")
+    if (column.kind === "ids")
       return [...column.values.subarray(Number(column.offsets[r]), Number(column.offsets[r + 1]))];
     return [...column.data.subarray(column.offset + r * column.stride).subarray(0, column.width)];
   });

@@ -48,7 +48,7 @@ function valuesOf(set: ColumnSet, name: string): unknown[] {
   const column = set.columns.get(name) as Column;
   return Array.from({ length: set.rows }, (_, r) => {
     if (column.kind === "id") return column.data[column.offset + r * column.stride];
-    if (column.kind === "bag")
+    if (column.kind === "ids")
       return [...column.values.subarray(Number(column.offsets[r]), Number(column.offsets[r + 1]))];
     const row = column.data.subarray(column.offset + r * column.stride).subarray(0, column.width);
     return column.width === 1 ? row[0] : [...row];
@@ -180,7 +180,7 @@ describe("prepareData", () => {
     ]);
     // B and C occur three times each, A and D once: ties go by value.
     expect(features.vocabularies).toEqual({ place: ["B", "C", "A"] });
-    expect(features.features.map((f) => f.type !== "f32" && f.buckets)).toEqual([5, 5, 5]);
+    expect(features.features.map((f) => f.kind !== "number" && f.rows)).toEqual([5, 5, 5]);
     expect(valuesOf(splits.train, "from")).toEqual([2, 0, 3]);
     expect(valuesOf(splits.train, "via")).toEqual([[1, 1], [], []]);
   });

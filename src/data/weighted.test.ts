@@ -25,7 +25,7 @@ function prepare(data: DataInput, features: FeatureInput[]) {
 /** `[id, weight]` of every bag, row by row; 1 where the column has no weights. */
 function bagsOf(set: ColumnSet, name: string): [number, number][][] {
   const column = set.columns.get(name)!;
-  if (column.kind !== "bag") return expect.unreachable(`${name} is no bag`);
+  if (column.kind !== "ids") return expect.unreachable(`${name} is no bag`);
   const entries = Array.from(column.values, (id, i): [number, number] => [id, column.weights?.[i] ?? 1]);
   return Array.from({ length: set.rows }, (_, r) =>
     entries.slice(Number(column.offsets[r]), Number(column.offsets[r + 1])),

@@ -1,18 +1,20 @@
-import type { BagColumn, Column, ColumnSet } from "../columns/columns.js";
+import {
+  type BagColumn,
+  type Column,
+  type ColumnSet,
+  LABEL_COLUMN,
+  WEIGHT_COLUMN,
+} from "../columns/columns.js";
 import type { FittedFeatures } from "./fitted.js";
-
-/** The name of the column of targets, one number for each label, and of the sample weight's. */
-export const labelColumn = "@label";
-export const weightColumn = "@weight";
 
 /** Where each feature lies: ids and numbers in two row-major matrices, each bag in buffers of its own. */
 export interface Layout {
   /** Features with one id a row, in column order of the id matrix. */
   readonly ids: readonly string[];
-  /** Column ranges of the dense matrix; labels and weight come last. */
-  readonly dense: readonly { readonly name: string; readonly offset: number; readonly width: number }[];
-  /** Columns of the dense matrix. */
-  readonly denseWidth: number;
+  /** Column ranges of the matrix of numbers; labels and weight come last. */
+  readonly numbers: readonly { readonly name: string; readonly offset: number; readonly width: number }[];
+  /** Columns of the matrix of numbers. */
+  readonly numbersWidth: number;
   readonly bags: readonly string[];
   /** The bags whose ids have weights. */
   readonly weighted: readonly string[];
@@ -20,19 +22,19 @@ export interface Layout {
 
 /** @param labels how many labels rows carry, and with them a weight; 0 for neither */
 export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
-  const named = (type: string) => fitted.features.filter((f) => f.type === type).map((f) => f.name);
-  const widths = fitted.features.flatMap(({ name, type, width }) =>
-    type === "f32" ? [{ name, width }] : [],
+  const named = (kind: string) => fitted.features.filter((f) => f.kind === kind).map((f) => f.name);
+  const widths = fitted.features.flatMap(({ name, kind, width }) =>
+    kind === "number" ? [{ name, width }] : [],
   );
-  if (labels > 0) widths.push({ name: labelColumn, width: labels }, { name: weightColumn, width: 1 });
-  let denseWidth = 0;
-  const dense = widths.map(({ name, width }) => {
-    const offset = denseWidth;
-    denseWidth += width;
+  if (labels > 0) widths.push({ name: LABEL_COLUMN, width: labels }, { name: WEIGHT_COLUMN, width: 1 });
+  let numbersWidth = 0;
+  const numbers = widths.map(({ name, width }) => {
+    const offset = numbersWidth;
+    numbersWidth += width;
     return { name, offset, width };
   });
   const weighted = fitted.features.filter(({ reading }) => reading.weighted).map(({ name }) => name);
-  return { ids: named("id"), dense, denseWidth, bags: named("bag"), weighted };
+  return { ids: named("id"), numbers, numbersWidth, bags: named("ids"), weighted };
 }
 
 /** Bags of ids, with weights or without, that grow row by row. */
@@ -93,7 +95,7 @@ const NO_WEIGHTS = new Float32Array(0);
 export class Block {
   rows = 0;
   readonly ids: Int32Array;
-  readonly dense: Float32Array;
+  readonly numbers: Float32Array;
   readonly bags: readonly BagBuffer[];
 
   constructor(
@@ -101,16 +103,16 @@ export class Block {
     readonly capacity: number,
   ) {
     this.ids = new Int32Array(capacity * layout.ids.length);
-    this.dense = new Float32Array(capacity * layout.denseWidth);
+    this.numbers = new Float32Array(capacity * layout.numbersWidth);
     this.bags = layout.bags.map((name) => new BagBuffer(capacity, layout.weighted.includes(name)));
   }
 
   /** Appends rows `[start, end)` of a block of the same layout; the caller sees to the capacity. */
   append(other: Block, start: number, end: number): void {
     const F = this.layout.ids.length;
-    const W = this.layout.denseWidth;
+    const W = this.layout.numbersWidth;
     this.ids.set(other.ids.subarray(start * F, end * F), this.rows * F);
-    this.dense.set(other.dense.subarray(start * W, end * W), this.rows * W);
+    this.numbers.set(other.numbers.subarray(start * W, end * W), this.rows * W);
     this.bags.forEach((bag, i) => {
       bag.append(other.bags[i], start, end, this.rows);
     });
@@ -130,8 +132,8 @@ export class Block {
       weights: weights?.subarray(0, length),
     }));
     const ids = this.ids.subarray(0, this.rows * this.layout.ids.length);
-    const dense = this.dense.subarray(0, this.rows * this.layout.denseWidth);
-    return { rows: this.rows, columns: columnsOf(this.layout, ids, dense, bags) };
+    const numbers = this.numbers.subarray(0, this.rows * this.layout.numbersWidth);
+    return { rows: this.rows, columns: columnsOf(this.layout, ids, numbers, bags) };
   }
 }
 
@@ -139,17 +141,17 @@ export class Block {
 export function columnsOf(
   layout: Layout,
   ids: Int32Array,
-  dense: Float32Array,
+  numbers: Float32Array,
   bags: readonly Omit<BagColumn, "kind">[],
 ): Map<string, Column> {
   const columns = new Map<string, Column>();
   layout.ids.forEach((name, offset) => {
     columns.set(name, { kind: "id", data: ids, offset, stride: layout.ids.length });
   });
-  for (const { name, offset, width } of layout.dense)
-    columns.set(name, { kind: "f32", data: dense, offset, stride: layout.denseWidth, width });
+  for (const { name, offset, width } of layout.numbers)
+    columns.set(name, { kind: "number", data: numbers, offset, stride: layout.numbersWidth, width });
   layout.bags.forEach((name, i) => {
-    columns.set(name, { kind: "bag", ...bags[i] });
+    columns.set(name, { kind: "ids", ...bags[i] });
   });
   return columns;
 }

@@ -51,12 +51,12 @@ export function compileColumn(
   layout: Layout,
   vocabularies: VocabularyCache,
 ): EncodeColumn {
-  switch (feature.type) {
+  switch (feature.kind) {
     case "id":
       return encodeIds(feature, layout, vocabularies);
-    case "bag":
+    case "ids":
       return encodeBags(feature, layout, vocabularies);
-    case "f32":
+    case "number":
       return feature.width === 1 ? encodeNumbers(feature, layout) : encodeVectors(feature, layout);
   }
 }
@@ -117,25 +117,25 @@ function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: Int32Array, 
   return 0;
 }
 
-function denseOffset(layout: Layout, name: string): number {
-  return layout.dense.find((range) => range.name === name)!.offset;
+function numbersOffset(layout: Layout, name: string): number {
+  return layout.numbers.find((range) => range.name === name)!.offset;
 }
 
 function encodeNumbers(
   feature: FittedNumber,
   layout: Layout,
-  offset = denseOffset(layout, feature.name),
+  offset = numbersOffset(layout, feature.name),
 ): EncodeColumn {
   const transform = compileNumber(feature);
-  const stride = layout.denseWidth;
-  return (column, rows, { dense }, refusals) => {
-    const numbers = column as RawValues;
-    if (numbers.numbers(transform, { data: dense, offset, stride }) === 0) return;
+  const stride = layout.numbersWidth;
+  return (column, rows, { numbers }, refusals) => {
+    const raw = column as RawValues;
+    if (raw.numbers(transform, { data: numbers, offset, stride }) === 0) return;
     for (let r = 0; r < rows; r++) {
       const at = r * stride + offset;
-      if (!Number.isNaN(dense[at])) continue;
-      refusals.mark(r, numberRefusal(numbers, r));
-      dense[at] = 0;
+      if (!Number.isNaN(numbers[at])) continue;
+      refusals.mark(r, numberRefusal(raw, r));
+      numbers[at] = 0;
     }
   };
 }
@@ -154,7 +154,7 @@ export function encodeTargets(
   return (column, rows, block, refusals) => {
     encode(column, rows, block, refusals);
     for (let r = 0; r < rows; r++) {
-      const refusal = targetRefusal(kind, block.dense[r * layout.denseWidth + offset]);
+      const refusal = targetRefusal(kind, block.numbers[r * layout.numbersWidth + offset]);
       if (refusal !== 0) refusals.mark(r, refusal);
     }
   };
@@ -164,9 +164,9 @@ export function encodeTargets(
 function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
   const transform = compileNumber(feature);
   const { width } = feature;
-  const offset = denseOffset(layout, feature.name);
+  const offset = numbersOffset(layout, feature.name);
   let elements = new Float32Array(0);
-  return (column, rows, { dense }, refusals) => {
+  return (column, rows, { numbers }, refusals) => {
     const lists = column as RawLists;
     if (elements.length < lists.elements.rows) elements = new Float32Array(lists.elements.rows);
     lists.elements.numbers(transform, { data: elements, offset: 0, stride: 1 });
@@ -178,7 +178,7 @@ function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
       else
         for (let i = 0; i < width; i++) {
           const result = fault === 0 ? elements[start + i] : transform.missing;
-          dense[r * layout.denseWidth + offset + i] = result;
+          numbers[r * layout.numbersWidth + offset + i] = result;
           if (Number.isNaN(result)) refusals.mark(r, fault || numberRefusal(lists.elements, start + i));
         }
     }

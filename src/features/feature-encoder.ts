@@ -1,4 +1,5 @@
-import { Block, type Layout, layoutOf, weightColumn } from "./block.js";
+import { WEIGHT_COLUMN } from "../columns/columns.js";
+import { Block, type Layout, layoutOf } from "./block.js";
 import { compileColumn, type EncodeColumn, encodeTargets, type Refusals } from "./column-encoders.js";
 import { compileDerivation, evaluationOrder, inputNames } from "./derive.js";
 import type { FittedFeature, FittedFeatures, FittedNumber } from "./fitted.js";
@@ -63,8 +64,8 @@ export class FeatureEncoder {
   newBlock(capacity: number): Block {
     const block = new Block(this.layout, capacity);
     if (!this.targets || this.targets.weight !== undefined) return block;
-    const offset = targetOffset(this.layout, weightColumn);
-    for (let r = 0; r < capacity; r++) block.dense[r * this.layout.denseWidth + offset] = 1;
+    const offset = targetOffset(this.layout, WEIGHT_COLUMN);
+    for (let r = 0; r < capacity; r++) block.numbers[r * this.layout.numbersWidth + offset] = 1;
     return block;
   }
 
@@ -129,7 +130,7 @@ function targetEncoders(layout: Layout, targets: TargetNames | undefined): Colum
 /** A label or a weight as a feature: a finite number, never imputed. */
 export function targetFeature(name: string, column: string): FittedNumber {
   return {
-    type: "f32",
+    kind: "number",
     name,
     reading: { columns: [column], as: "number" },
     width: 1,

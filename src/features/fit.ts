@@ -1,13 +1,14 @@
 import { DataError } from "../errors.js";
 import { canonicalText } from "./canonical.js";
-import type {
-  FittedBag,
-  FittedFeature,
-  FittedFeatures,
-  FittedId,
-  FittedTable,
-  IdMapping,
-  NumberTransform,
+import {
+  FITTED_VERSION,
+  type FittedBag,
+  type FittedFeature,
+  type FittedFeatures,
+  type FittedId,
+  type FittedTable,
+  type IdMapping,
+  type NumberTransform,
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
 import {
@@ -56,7 +57,7 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
   const { tokenizers } = statistics;
   const fitted: FittedFeatures = {
-    version: 1,
+    version: FITTED_VERSION,
     vocabularies,
     ...(tokenizers && { tokenizers }),
     features: [],
@@ -93,8 +94,8 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
   const unknowns = group.some(wantsUnknownRow) ? 1 : 0;
   const missings = group.some(wantsMissingRow) ? 1 : 0;
   const table = {
-    embedding: name,
-    buckets: values + unknowns + missings,
+    table: name,
+    rows: values + unknowns + missings,
     ...(first.dim !== undefined && { dim: first.dim }),
     ...(first.initializer !== undefined && { initializer: first.initializer }),
     ...(first.trainable !== undefined && { trainable: first.trainable }),
@@ -135,7 +136,7 @@ function fitOne(
 function mappingOf(feature: IdFeatureConfig | IdsFeatureConfig, plan: TablePlan): IdMapping {
   if (feature.vocabulary) {
     const unknownRow = feature.outOfVocabulary === "bucket" ? plan.unknownRow : null;
-    return { kind: "vocabulary", vocabulary: plan.table.embedding, unknownRow };
+    return { kind: "vocabulary", vocabulary: plan.table.table, unknownRow };
   }
   if (feature.hash !== undefined) return { kind: "hash", size: feature.hash };
   const outOfRangeRow = feature.outOfRange === "bucket" ? plan.unknownRow : null;
@@ -145,7 +146,7 @@ function mappingOf(feature: IdFeatureConfig | IdsFeatureConfig, plan: TablePlan)
 function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
   const mapping = mappingOf(feature, plan);
   const base = { name: feature.name, reading: readingOf(feature), width: 1 as const, ...plan.table };
-  const id = { type: "id" as const, ...base, mapping, missingRow: null };
+  const id = { kind: "id" as const, ...base, mapping, missingRow: null };
   if (feature.missing === "refuse") return id;
   if (feature.missing === "bucket") return { ...id, missingRow: plan.missingRow };
   return { ...id, missingRow: standInRow(id, feature.missing.value, fitted) };
@@ -168,7 +169,7 @@ function standInRow(feature: FittedId | FittedBag, value: string | number, fitte
 
 function fitBag(feature: IdsFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
   const bag: FittedBag = {
-    type: "bag",
+    kind: "ids",
     name: feature.name,
     reading: readingOf(feature),
     width: 1,
@@ -187,7 +188,7 @@ function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics
   const value = missingValue(feature, statistics);
   const bucketed = missingRule(feature) === "bucket";
   return {
-    type: "id",
+    kind: "id",
     name: feature.name,
     reading: readingOf(feature),
     width: 1,
@@ -199,7 +200,7 @@ function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics
 
 function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedFeature {
   const fitted = {
-    type: "f32" as const,
+    kind: "number" as const,
     name: feature.name,
     reading: readingOf(feature),
     width: feature.width,

@@ -4,12 +4,14 @@ import type { Reading } from "./reading.js";
 import type { TableNumbers } from "./schema/features.js";
 import type { Tokenizers } from "./tokenizer.js";
 
+export const FITTED_VERSION = 2;
+
 /**
  * Features after fitting: all that turning a raw value into an id or a number needs, and nothing that refers back to
  * the training data. Plain JSON, saved with the model, so that serving transforms as training did.
  */
 export interface FittedFeatures {
-  readonly version: 1;
+  readonly version: typeof FITTED_VERSION;
   readonly features: readonly FittedFeature[];
   /** Vocabularies by table name; a value's row is its index. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
@@ -20,10 +22,10 @@ export type FittedFeature = FittedId | FittedBag | FittedNumber;
 
 /** What a model needs to make the embedding table of a feature. */
 export interface FittedTable {
-  /** The table's name: the feature's own unless it shares one. Features with one name have equal `buckets`. */
-  readonly embedding: string;
+  /** The table's name: the feature's own unless it shares one. Features with one name have equal `rows`. */
+  readonly table: string;
   /** Rows of the table: the values' rows, then the row of unknown values, then the row of missing values. */
-  readonly buckets: number;
+  readonly rows: number;
   readonly dim?: number;
   readonly initializer?: TableInitializer;
   /** `false`: the table stays as it starts. */
@@ -45,7 +47,7 @@ export type IdMapping =
 
 /** One id a row. */
 export interface FittedId extends FittedTable {
-  readonly type: "id";
+  readonly kind: "id";
   readonly name: string;
   readonly reading: Reading;
   readonly width: 1;
@@ -55,7 +57,7 @@ export interface FittedId extends FittedTable {
 
 /** A bag of ids a row, possibly empty. */
 export interface FittedBag extends FittedTable {
-  readonly type: "bag";
+  readonly kind: "ids";
   readonly name: string;
   readonly reading: Reading;
   readonly width: 1;
@@ -66,7 +68,7 @@ export interface FittedBag extends FittedTable {
   readonly missing: "empty" | "refuse" | number;
 }
 
-/** The function from a raw finite number to the model's number, computed in f64 and rounded to f32 once. */
+/** The function from a raw finite number to the model's number, computed in f64 and rounded to fp32 once. */
 export type NumberTransform =
   | { readonly kind: "identity" }
   | { readonly kind: "log" }
@@ -75,7 +77,7 @@ export type NumberTransform =
 
 /** `width` numbers a row. */
 export interface FittedNumber {
-  readonly type: "f32";
+  readonly kind: "number";
   readonly name: string;
   readonly reading: Reading;
   readonly width: number;

@@ -15,22 +15,22 @@ export function featureValues(
   raw: readonly unknown[],
   block: Block,
 ): readonly unknown[] {
-  const { layout, ids, dense, bags } = block;
-  if (feature.type === "f32") {
-    const { offset, width } = layout.dense.find(({ name }) => name === feature.name)!;
-    const at = (row: number) => row * layout.denseWidth + offset;
+  const { layout, ids, numbers, bags } = block;
+  if (feature.kind === "number") {
+    const { offset, width } = layout.numbers.find(({ name }) => name === feature.name)!;
+    const at = (row: number) => row * layout.numbersWidth + offset;
     return raw.map((_, row) =>
-      width === 1 ? dense[at(row)] : [...dense.subarray(at(row), at(row) + width)],
+      width === 1 ? numbers[at(row)] : [...numbers.subarray(at(row), at(row) + width)],
     );
   }
   if (feature.mapping.kind === "hash" || feature.mapping.kind === "vocabulary") {
-    if (feature.type === "id") return raw;
+    if (feature.kind === "id") return raw;
     const { separator = ",", weighted } = feature.reading;
     return raw.map((value) =>
       weighted ? weightedIds(value, separator)?.map(({ id }) => id) : listValue(value, separator),
     );
   }
-  if (feature.type === "id") {
+  if (feature.kind === "id") {
     const offset = layout.ids.indexOf(feature.name);
     return raw.map((_, row) => ids[row * layout.ids.length + offset]);
   }

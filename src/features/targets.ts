@@ -1,4 +1,5 @@
-import { type Layout, labelColumn, weightColumn } from "./block.js";
+import { LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
+import type { Layout } from "./block.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 
 /** What labels may be: 0 and 1, for losses over a probability; class ids; or any finite number, for regression. */
@@ -23,7 +24,7 @@ export interface TargetColumn {
   readonly name: string;
   readonly column: string;
   readonly kind: LabelKind | "weight";
-  /** Its column of the dense matrix. */
+  /** Its column of the matrix of numbers. */
   readonly offset: number;
 }
 
@@ -34,17 +35,17 @@ export function targetColumns(
   kind: LabelKind,
   weight?: string,
 ): TargetColumn[] {
-  const first = targetOffset(layout, labelColumn);
+  const first = targetOffset(layout, LABEL_COLUMN);
   const targets: TargetColumn[] = labels.map((column, i) => {
-    const name = labels.length === 1 ? labelColumn : `${labelColumn}.${column}`;
+    const name = labels.length === 1 ? LABEL_COLUMN : `${LABEL_COLUMN}.${column}`;
     return { name, column, kind, offset: first + i };
   });
   if (weight === undefined) return targets;
-  const offset = targetOffset(layout, weightColumn);
-  return [...targets, { name: weightColumn, column: weight, kind: "weight", offset }];
+  const offset = targetOffset(layout, WEIGHT_COLUMN);
+  return [...targets, { name: WEIGHT_COLUMN, column: weight, kind: "weight", offset }];
 }
 
-/** The first column of the dense matrix that labels or the weight stand in. */
-export function targetOffset(layout: Layout, name: typeof labelColumn | typeof weightColumn): number {
-  return layout.dense.find((range) => range.name === name)!.offset;
+/** The first column of the matrix of numbers that labels or the weight stand in. */
+export function targetOffset(layout: Layout, name: typeof LABEL_COLUMN | typeof WEIGHT_COLUMN): number {
+  return layout.numbers.find((range) => range.name === name)!.offset;
 }

@@ -4,7 +4,7 @@ import type { FittedNumber } from "./fitted.js";
 import { bucketOf, compileNumber } from "./transform.js";
 
 const number = (over: Partial<FittedNumber>): FittedNumber => ({
-  type: "f32",
+  kind: "number",
   name: "x",
   reading: { columns: ["x"], as: "number" },
   width: 1,
@@ -57,7 +57,7 @@ describe("compileNumber", () => {
     expect([Number.NaN, Number.POSITIVE_INFINITY, -1, 0].map(lenient.encode)).toEqual([1, 1, 1, 1]);
   });
 
-  it("refuses what an f32 cannot hold", () => {
+  it("refuses what an fp32 cannot hold", () => {
     expect(compileNumber(number({})).encode(1e39)).toBeNaN();
     expect(compileNumber(number({ missing: null })).missing).toBeNaN();
   });

@@ -84,7 +84,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
 
 /** The row of a missing value; `Refusal.missing` where there is none. A bag's missing value is no id at all. */
 export function missingRow(feature: FittedId | FittedBag): number {
-  return feature.type === "id" && feature.missingRow !== null ? feature.missingRow : Refusal.missing;
+  return feature.kind === "id" && feature.missingRow !== null ? feature.missingRow : Refusal.missing;
 }
 
 function compileBoundaries(mapping: IdMapping & { kind: "boundaries" }, missing: number) {
@@ -119,15 +119,15 @@ export interface DenseTransform {
 
 export function compileNumber(feature: FittedNumber): DenseTransform {
   const apply = compileTransform(feature.transform);
-  const f32 = (value: number) => {
+  const fp32 = (value: number) => {
     const result = Math.fround(apply(value));
     return Number.isFinite(result) ? result : Number.NaN;
   };
-  const missing = feature.missing === null ? Number.NaN : f32(feature.missing);
+  const missing = feature.missing === null ? Number.NaN : fp32(feature.missing);
   const refused = feature.nonFinite === "impute" ? missing : Number.NaN;
   const encode = (value: number) => {
     if (!Number.isFinite(value)) return refused;
-    const result = f32(value);
+    const result = fp32(value);
     return Number.isNaN(result) ? refused : result;
   };
   return { transform: feature.transform, encode, missing };

@@ -8,14 +8,14 @@ import { weightedIds } from "./weighted.js";
 
 /** How a feature reads JavaScript values, one per row. */
 export function compileValues({
-  type,
+  kind,
   width,
   reading,
 }: FittedFeature): (values: readonly unknown[]) => RawColumn {
   const { as, separator = ",", weighted } = reading;
   const nanIsMissing = as === "integer";
   if (weighted) return (values) => weightedLists(values, separator, nanIsMissing);
-  const listOf = type === "bag" ? listValue : width > 1 ? vectorValue : undefined;
+  const listOf = kind === "ids" ? listValue : width > 1 ? vectorValue : undefined;
   if (!listOf) return (values) => new Values(values, nanIsMissing);
   return (values) => {
     const lists = values.map((value) => listOf(value, separator));

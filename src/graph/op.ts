@@ -61,7 +61,7 @@ export type Floats = Float32Array | Float64Array;
 
 /** Concrete values, as the reference kernels see them. Row-major; shapes have the batch size filled in. */
 export interface DenseValue {
-  readonly kind: "f32";
+  readonly kind: "fp32";
   readonly shape: readonly number[];
   readonly data: Floats;
 }
@@ -76,7 +76,7 @@ export interface IdValue {
   readonly data: Int32Array;
 }
 export interface BagValue {
-  readonly kind: "bag";
+  readonly kind: "ids";
   readonly values: Int32Array;
   /** rows + 1 ascending positions. */
   readonly offsets: ArrayLike<number>;
@@ -176,13 +176,13 @@ export function isSparse(gradient: Tensor | SparseGradient): gradient is SparseG
   return "ids" in gradient;
 }
 
-/** The dense value at hand; kernels of f32 operands use it to narrow. */
-export function dense(value: Value): DenseValue {
-  if (value.kind !== "f32")
+/** The dense value at hand; kernels of fp32 operands use it to narrow. */
+export function asFp32(value: Value): DenseValue {
+  if (value.kind !== "fp32")
     throw new GraphError({
       what: "a kernel met a value of the wrong kind",
       got: value.kind,
-      expected: "f32",
+      expected: "fp32",
     });
   return value;
 }

@@ -2,13 +2,13 @@ import { GraphError } from "../errors.js";
 import type { HalfDtype } from "../half.js";
 
 /**
- * What a tensor holds: `f32` numbers, `id` one table row a sample, `bag` a list of table rows a sample.
- * Ids and bags are made by inputs only, 16-bit numbers are those of embedding tables; every operation gives `f32`.
+ * What a tensor holds: `fp32` numbers, `id` one table row a sample, `ids` a list (bag) of table rows a sample.
+ * Ids are made by inputs only, 16-bit numbers are those of embedding tables; every operation gives `fp32`.
  */
-export type DType = "f32" | "id" | "bag" | HalfDtype;
+export type DType = "fp32" | "id" | "ids" | HalfDtype;
 
 /** How an embedding table keeps its numbers. */
-export type TableDtype = "f32" | HalfDtype;
+export type TableDtype = "fp32" | HalfDtype;
 
 /** A size: known, or `"B"`, the rows of the batch. `"B"` only ever comes first. */
 export type Dim = number | "B";
@@ -24,9 +24,9 @@ export interface Tensor extends TensorType {
   readonly id: number;
 }
 
-/** `f32` of the given shape. */
-export function f32(...shape: Dim[]): TensorType {
-  return { dtype: "f32", shape };
+/** `fp32` of the given shape. */
+export function fp32(...shape: Dim[]): TensorType {
+  return { dtype: "fp32", shape };
 }
 
 /** True for a tensor with one entry a sample (`[B, …]`), false for one of fixed size (a weight, a sum). */

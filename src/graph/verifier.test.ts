@@ -3,15 +3,15 @@ import { GraphError } from "../errors.js";
 import { OPS } from "../ops/index.js";
 import { type Graph, GraphBuilder } from "./graph.js";
 import type { Node } from "./op.js";
-import { f32, type Tensor } from "./tensor.js";
+import { fp32, type Tensor } from "./tensor.js";
 import { verifyGraph } from "./verifier.js";
 
-const x: Tensor = { id: 0, ...f32("B", 3) };
-const y: Tensor = { id: 1, ...f32("B", 3) };
+const x: Tensor = { id: 0, ...fp32("B", 3) };
+const y: Tensor = { id: 1, ...fp32("B", 3) };
 const input: Node = {
   op: OPS.input,
   inputs: [],
-  attrs: { name: "x", type: f32("B", 3), limit: 0 },
+  attrs: { name: "x", type: fp32("B", 3), limit: 0 },
   outputs: [x],
 };
 const double: Node = { op: OPS.add, inputs: [x, x], attrs: {}, outputs: [y] };
@@ -44,7 +44,7 @@ describe("verifyGraph", () => {
 
   it("names the pass and the equation", () => {
     const broken = graph([input, double, double]);
-    expect(() => verifyGraph(broken, "somePass")).toThrow("after somePass: %1: f32[B, 3] = add(%0, %0)");
+    expect(() => verifyGraph(broken, "somePass")).toThrow("after somePass: %1: fp32[B, 3] = add(%0, %0)");
   });
 });
 

@@ -8,16 +8,16 @@ import type { Scope } from "./scope.js";
 
 /** The properties of a categorical feature that an embedding needs. */
 export interface CategoricalFeature {
-  readonly type: "id" | "bag";
+  readonly kind: "id" | "ids";
   /** Name of the table; features with the same name share it. */
-  readonly embedding: string;
+  readonly table: string;
   /** Rows of the table. */
-  readonly buckets: number;
+  readonly rows: number;
   readonly pooling?: "sum" | "mean";
   readonly initializer?: Initializer;
   /** `false`: the table keeps its initial values. */
   readonly trainable?: boolean;
-  /** Number format of the table; default f32. */
+  /** Number format of the table; default fp32. */
   readonly dtype?: TableDtype;
 }
 
@@ -25,17 +25,17 @@ const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
 
 /**
  * The embeddings of a feature's ids: [B] -> [B, dim], pooled for a bag of ids. Parameter
- * `<embedding>.weight` [buckets, dim].
+ * `<table>.weight` [rows, dim].
  */
 export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
-  const table = scope.child(feature.embedding).parameter("weight", {
-    shape: [feature.buckets, dim],
+  const table = scope.child(feature.table).parameter("weight", {
+    shape: [feature.rows, dim],
     init: feature.initializer ?? SMALL,
     role: "table",
     trainable: feature.trainable,
     dtype: feature.dtype,
   });
-  return feature.type === "id"
+  return feature.kind === "id"
     ? scope.apply(embedding, [table, ids], {})[0]
     : scope.apply(embeddingBag, [table, ids], { pooling: feature.pooling ?? "sum" })[0];
 }

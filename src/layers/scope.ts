@@ -13,7 +13,7 @@ export interface ParameterOptions {
   readonly init: Initializer;
   readonly role?: ParameterRole;
   readonly trainable?: boolean;
-  /** Number format of a table; default f32. */
+  /** Number format of a table; default fp32. */
   readonly dtype?: TableDtype;
 }
 

@@ -16,7 +16,7 @@ const numbers = (length: number, salt: number): Float32Array =>
 
 it("weighs fields as its formula says", () => {
   const g = new GraphBuilder();
-  const type = { dtype: "f32", shape: ["B", FIELDS * DIM] } as const;
+  const type = { dtype: "fp32", shape: ["B", FIELDS * DIM] } as const;
   const [flat] = g.apply(input, [], { name: "x", type, limit: 0 });
   const [fields] = g.apply(reshape, [flat], { dims: [FIELDS, DIM] });
   g.output("y", seNet(Scope.root(g, "inference").child("se"), fields));
@@ -24,7 +24,7 @@ it("weighs fields as its formula says", () => {
   const x = numbers(ROWS * FIELDS * DIM, 3);
   const squeeze = numbers(UNITS * FIELDS, 5);
   const excite = numbers(FIELDS * UNITS, 11);
-  const column: Column = { kind: "f32", data: x, offset: 0, stride: FIELDS * DIM, width: FIELDS * DIM };
+  const column: Column = { kind: "number", data: x, offset: 0, stride: FIELDS * DIM, width: FIELDS * DIM };
   const parameters = new Map([
     ["se.0.weight", memoryOf(referenceBackend, squeeze)],
     ["se.1.weight", memoryOf(referenceBackend, excite)],

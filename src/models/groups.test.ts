@@ -6,10 +6,10 @@ import { type ModelInput, modelOf, modelSchema } from "./index.js";
 import { type FeatureInfo, ModelFeatures } from "./model.js";
 
 const id = (name: string, dim?: number): FeatureInfo => ({
-  type: "id",
+  kind: "id",
   name,
-  embedding: name,
-  buckets: 9,
+  table: name,
+  rows: 9,
   dim,
 });
 

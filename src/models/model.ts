@@ -12,13 +12,13 @@ export type FeatureInfo =
   | NumberFeature;
 
 interface NumberFeature {
-  readonly type: "f32";
+  readonly kind: "number";
   readonly name: string;
   readonly width: number;
   /** The embedding of the number in groups with embeddings; absent: it stays a number. */
   readonly denseEmbedding?: DenseEmbedding;
 }
-type EmbeddedFeature = Exclude<FeatureInfo, { type: "f32" }>;
+type EmbeddedFeature = Exclude<FeatureInfo, { kind: "number" }>;
 
 /** Separate tables `<tables>.<embedding>.weight` of one group; a setting that is absent comes from the features. */
 export interface OwnTables {
@@ -66,7 +66,7 @@ export class ModelFeatures {
   numbers(names: readonly string[], path: GroupPath): Tensor {
     const parts = names.map((name) => {
       const feature = this.find(name, placeOf(path, names, name));
-      if (feature.type === "f32") return this.input(feature);
+      if (feature.kind === "number") return this.input(feature);
       throw new ConfigError({
         what: `"${name}" is not a number`,
         where: placeOf(path, names, name),
@@ -94,7 +94,7 @@ export class ModelFeatures {
   ): { categorical: string[]; numeric: string[] } {
     const isNumber = (name: string): boolean => {
       const feature = this.find(name, placeOf(path, names, name));
-      return feature.type === "f32" && (by === "type" || feature.denseEmbedding === undefined);
+      return feature.kind === "number" && (by === "type" || feature.denseEmbedding === undefined);
     };
     return { categorical: names.filter((name) => !isNumber(name)), numeric: names.filter(isNumber) };
   }
@@ -118,7 +118,7 @@ export class ModelFeatures {
     const settings = new Map<string, { setting: DenseEmbedding; numbers: NumberFeature[] }>();
     for (const name of names) {
       const feature = this.features.get(name);
-      if (feature?.type !== "f32" || !feature.denseEmbedding) continue;
+      if (feature?.kind !== "number" || !feature.denseEmbedding) continue;
       const setting = feature.denseEmbedding;
       const key = JSON.stringify(setting);
       settings.set(key, { setting, numbers: [...(settings.get(key)?.numbers ?? []), feature] });
@@ -181,7 +181,7 @@ export class ModelFeatures {
 
   private categorical(name: string, path: string): EmbeddedFeature {
     const feature = this.find(name, path);
-    if (feature.type !== "f32") return feature;
+    if (feature.kind !== "number") return feature;
     throw new ConfigError({
       what: `"${name}" has no embedding`,
       where: path,
@@ -207,10 +207,10 @@ export class ModelFeatures {
     const existing = this.inputs.get(feature.name);
     if (existing) return existing;
     const type =
-      feature.type === "f32"
-        ? ({ dtype: "f32", shape: ["B", feature.width] } as const)
-        : ({ dtype: feature.type, shape: ["B"] } as const);
-    const limit = feature.type === "f32" ? 0 : feature.buckets;
+      feature.kind === "number"
+        ? ({ dtype: "fp32", shape: ["B", feature.width] } as const)
+        : ({ dtype: feature.kind, shape: ["B"] } as const);
+    const limit = feature.kind === "number" ? 0 : feature.rows;
     const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit });
     this.inputs.set(feature.name, tensor);
     return tensor;

@@ -12,9 +12,9 @@ import type { FeatureInfo } from "./model.js";
 
 const OUTPUTS = 3;
 const FEATURES: readonly FeatureInfo[] = [
-  { type: "id", name: "user", embedding: "user", buckets: 2 },
-  { type: "id", name: "item", embedding: "item", buckets: 2 },
-  { type: "f32", name: "price", width: 1 },
+  { kind: "id", name: "user", table: "user", rows: 2 },
+  { kind: "id", name: "item", table: "item", rows: 2 },
+  { kind: "number", name: "price", width: 1 },
 ];
 const ids = ["user", "item"];
 const mlp = { hiddenUnits: [4] };
@@ -62,7 +62,7 @@ function logitsOf(model: Record<string, unknown>) {
       );
   const executable = referenceBackend.compile(graph, parameters.memory, { maxBatch: 1 });
   const id = (value: number): Column => ({ kind: "id", data: Int32Array.of(value), offset: 0, stride: 1 });
-  const price: Column = { kind: "f32", data: Float32Array.of(0.5), offset: 0, stride: 1, width: 1 };
+  const price: Column = { kind: "number", data: Float32Array.of(0.5), offset: 0, stride: 1, width: 1 };
   const columns = new Map([
     ["user", id(1)],
     ["item", id(0)],
@@ -152,5 +152,5 @@ it("a model of one's own that has one output is refused where the loss takes sev
   })({}) as unknown as ModelConfig;
   const graph = () => inferenceGraph({ model, features: FEATURES, outputs: OUTPUTS });
   expect(graph).toThrow(ConfigError);
-  expect(graph).toThrow(/f32\[B, 1\][\s\S]*f32\[B, 3\]/);
+  expect(graph).toThrow(/fp32\[B, 1\][\s\S]*fp32\[B, 3\]/);
 });

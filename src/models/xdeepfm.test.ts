@@ -7,7 +7,7 @@ import { autodiff } from "../passes/autodiff.js";
 import { type FeatureInfo, ModelFeatures } from "./model.js";
 import { xdeepfm } from "./xdeepfm.js";
 
-const ids = (name: string): FeatureInfo => ({ type: "id", name, embedding: name, buckets: 10 });
+const ids = (name: string): FeatureInfo => ({ kind: "id", name, table: name, rows: 10 });
 const fields = ["a", "b", "c", "d", "e"];
 const deep = { features: fields, mlp: { hiddenUnits: [4] } };
 const base = { kind: "xdeepfm", wide: { features: fields }, deep, cin: { layers: [7, 6] } };
@@ -16,7 +16,7 @@ const base = { kind: "xdeepfm", wide: { features: fields }, deep, cin: { layers:
 function gradientGraph(model: object) {
   const builder = new GraphBuilder();
   const scope = Scope.root(builder, "training");
-  const infos: FeatureInfo[] = [...fields.map(ids), { type: "f32", name: "price", width: 1 }];
+  const infos: FeatureInfo[] = [...fields.map(ids), { kind: "number", name: "price", width: 1 }];
   const features = new ModelFeatures(scope, new Map(infos.map((info) => [info.name, info])));
   const logits = xdeepfm.build(features, xdeepfm.schema.parse(model), scope, 1);
   builder.output("loss", builder.apply(batchMean, [logits], {})[0]);

@@ -7,7 +7,7 @@ import { valuesByName, valuesOf } from "../backends/testing.js";
 import type { Column } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
-import { f32, type Tensor } from "../graph/tensor.js";
+import { fp32, type Tensor } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { OPS } from "../ops/index.js";
 import type { ParameterAttrs } from "../ops/sources.js";
@@ -34,11 +34,11 @@ function columns(): Map<string, Column> {
   ]);
   const values = Int32Array.from({ length: Number(offsets[ROWS]) }, (_, i) => below(30_000 + i, TABLE));
   return new Map<string, Column>([
-    ["dense", { kind: "f32", data: dense, offset: 0, stride: 4, width: 3 }],
-    ["label", { kind: "f32", data: dense.map((v) => (v > 0 ? 1 : 0)), offset: 3, stride: 4, width: 1 }],
+    ["dense", { kind: "number", data: dense, offset: 0, stride: 4, width: 3 }],
+    ["label", { kind: "number", data: dense.map((v) => (v > 0 ? 1 : 0)), offset: 3, stride: 4, width: 1 }],
     ["a", { kind: "id", data: ids, offset: 0, stride: 2 }],
     ["b", { kind: "id", data: ids, offset: 1, stride: 2 }],
-    ["bag", { kind: "bag", values, offsets }],
+    ["bag", { kind: "ids", values, offsets }],
   ]);
 }
 
@@ -55,10 +55,10 @@ function network({ table, everyRow }: Options): Graph {
   const init = { kind: "uniform", low: -0.5, high: 0.5 } as const;
   const weight = (name: string, role: ParameterAttrs["role"], ...shape: number[]): Tensor =>
     one(OPS.parameter, [], { name, shape, role, init, trainable: role === "dense" || role === "table" });
-  const ids = (name: string, dtype: "id" | "bag"): Tensor =>
+  const ids = (name: string, dtype: "id" | "ids"): Tensor =>
     one(OPS.input, [], { name, type: { dtype, shape: ["B"] }, limit: TABLE });
-  const dense = one(OPS.input, [], { name: "dense", type: f32("B", 3), limit: 0 });
-  const label = one(OPS.input, [], { name: "label", type: f32("B", 1), limit: 0 });
+  const dense = one(OPS.input, [], { name: "dense", type: fp32("B", 3), limit: 0 });
+  const label = one(OPS.input, [], { name: "label", type: fp32("B", 1), limit: 0 });
   const items = weight("items", "table", TABLE, DIM);
   const tags = weight("tags", "table", TABLE, DIM);
   const h = one(OPS.linear, [dense, weight("w0", "dense", DIM, 3), weight("b0", "dense", DIM)], {
@@ -81,7 +81,7 @@ function network({ table, everyRow }: Options): Graph {
       normal,
       one(OPS.embedding, [items, ids("a", "id")], {}),
       one(OPS.embedding, [items, ids("b", "id")], {}),
-      one(OPS.embeddingBag, [tags, ids("bag", "bag")], { pooling: "mean" }),
+      one(OPS.embeddingBag, [tags, ids("bag", "ids")], { pooling: "mean" }),
     ],
     {},
   );
@@ -364,7 +364,7 @@ describe.skipIf(!result.addon)("native addon", () => {
       const values = valuesOf(nativeBackend(addon).allocate(elements));
       expect(values).toEqual(new Float32Array(elements));
     }
-    expect(() => addon.allocateParameter(2 ** 53, "f32")).toThrow(/out of memory/);
+    expect(() => addon.allocateParameter(2 ** 53, "fp32")).toThrow(/out of memory/);
     expect(() => addon.mapFile("/nonexistent/file")).toThrow(/cannot be mapped/);
   });
 });

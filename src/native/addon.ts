@@ -20,7 +20,7 @@ export interface Executable {
   readonly scalars: readonly string[];
   readonly inputs: readonly {
     readonly name: string;
-    readonly kind: "f32" | "id" | "bag";
+    readonly kind: "number" | "id" | "ids";
     readonly width: number;
   }[];
   readonly outputs: readonly {
@@ -46,7 +46,7 @@ export interface Instruction {
 
 export interface InstructionOperand {
   readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
-  readonly dtype: "f32" | "id" | "bag" | "f16" | "bf16";
+  readonly dtype: "fp32" | "id" | "ids" | "fp16" | "bf16";
   /** Parameters and scalars. */
   readonly name: string;
   /** Without the rows of row spaces. */
@@ -70,7 +70,7 @@ export interface ParameterHandle {
   readonly parameter: unique symbol;
 }
 
-/** `f32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
+/** `fp32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
 export type NativeColumn =
   | { readonly data: Float32Array | Int32Array; readonly offset: number; readonly stride: number }
   | { readonly values: Int32Array; readonly offsets: BigUint64Array; readonly weights?: Float32Array };

@@ -48,7 +48,7 @@ export interface ColumnCalls {
     ids: NativeTarget<Int32Array>,
   ): number;
   /**
-   * Transforms numbers, computed in f64 and rounded to f32. NaN stands where a result is not finite, and, rarely,
+   * Transforms numbers, computed in f64 and rounded to fp32. NaN stands where a result is not finite, and, rarely,
    * where the last bit is the caller's to settle. Returns how many are NaN.
    */
   encodeNumbers(

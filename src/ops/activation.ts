@@ -1,4 +1,4 @@
-import { defineOp, dense } from "../graph/op.js";
+import { asFp32, defineOp } from "../graph/op.js";
 import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
@@ -72,7 +72,7 @@ export const activation = defineOp<{ fn: ActivationFn }>({
   meaning: "`fn(x)`",
   cost: elementwise(1),
   infer([x]) {
-    checkShapes(x.dtype === "f32" && x.shape[0] === "B", "activation", "x f32[B, …]", [x]);
+    checkShapes(x.dtype === "fp32" && x.shape[0] === "B", "activation", "x fp32[B, …]", [x]);
     return [x];
   },
   gradient({ inputs: [x], outputs: [y], outputGradients: [dy], attrs, apply }) {
@@ -80,8 +80,8 @@ export const activation = defineOp<{ fn: ActivationFn }>({
     return apply(activationGrad, [dy, ACTIVATIONS[attrs.fn].slopeFrom === "output" ? y : x], attrs);
   },
   reference({ inputs, outputs, attrs }) {
-    const x = dense(inputs[0]).data;
-    const y = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
+    const y = asFp32(outputs[0]).data;
     const { value } = ACTIVATIONS[attrs.fn];
     for (let i = 0; i < x.length; i++) y[i] = value(x[i]);
   },
@@ -103,9 +103,9 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
     return [dy];
   },
   reference({ inputs, outputs, attrs }) {
-    const dy = dense(inputs[0]).data;
-    const s = dense(inputs[1]).data;
-    const dx = dense(outputs[0]).data;
+    const dy = asFp32(inputs[0]).data;
+    const s = asFp32(inputs[1]).data;
+    const dx = asFp32(outputs[0]).data;
     const { gradient } = ACTIVATIONS[attrs.fn];
     for (let i = 0; i < dy.length; i++) dx[i] = gradient(dy[i], s[i]);
   },

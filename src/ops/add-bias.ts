@@ -1,4 +1,4 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
 import { checkShapes, isFixed, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
@@ -18,7 +18,7 @@ export const addBias = defineOp<NoAttrs>({
   },
   gradient: ({ outputGradients: [dy], apply }) => (dy ? [dy, apply(sumRows, [dy], {})[0]] : []),
   reference({ inputs, outputs }) {
-    const [x, b, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [x, b, y] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let i = 0; i < x.length; i++) y[i] = x[i] + b[i % b.length];
   },
 });

@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { f32, isRow, width } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
+import { fp32, isRow, width } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, folding, once, sizeOf } from "./cost.js";
 
@@ -13,15 +13,15 @@ export const add = defineOp<NoAttrs>({
   meaning: "sum from left to right; all operands are rows of equal dims, or all fixed",
   cost: ({ shapes }) => once((shapes.length - 2) * sizeOf(shapes[0]), shapes),
   infer(inputs) {
-    const ok = inputs.length >= 2 && inputs.every((t) => t.dtype === "f32" && sameType(t, inputs[0]));
-    checkShapes(ok, "add", "two or more f32 tensors of one type", inputs);
+    const ok = inputs.length >= 2 && inputs.every((t) => t.dtype === "fp32" && sameType(t, inputs[0]));
+    checkShapes(ok, "add", "two or more fp32 tensors of one type", inputs);
     return [inputs[0]];
   },
   gradient: ({ inputs, outputGradients: [dy] }) => inputs.map(() => dy),
   reference({ inputs, outputs }) {
-    const out = dense(outputs[0]).data;
+    const out = asFp32(outputs[0]).data;
     for (const value of inputs) {
-      const { data } = dense(value);
+      const { data } = asFp32(value);
       for (let i = 0; i < out.length; i++) out[i] += data[i];
     }
   },
@@ -37,7 +37,7 @@ export const multiply: Op<NoAttrs> = defineOp({
   meaning: "`a * b`",
   cost: elementwise(1),
   infer([a, b]) {
-    checkShapes(a.dtype === "f32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
+    checkShapes(a.dtype === "fp32" && isRow(a) && sameType(a, b), "multiply", "two row tensors of one type", [
       a,
       b,
     ]);
@@ -48,7 +48,7 @@ export const multiply: Op<NoAttrs> = defineOp({
     return [apply(multiply, [dy, b], {})[0], apply(multiply, [dy, a], {})[0]];
   },
   reference({ inputs, outputs }) {
-    const [a, b, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [a, b, out] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let i = 0; i < out.length; i++) out[i] = a[i] * b[i];
   },
 });
@@ -64,13 +64,13 @@ export const scale: Op<{ factor: number }> = defineOp({
   meaning: "`factor * x`",
   cost: elementwise(1),
   infer([x]) {
-    checkShapes(x.dtype === "f32", "scale", "an f32 tensor", [x]);
+    checkShapes(x.dtype === "fp32", "scale", "an fp32 tensor", [x]);
     return [x];
   },
   gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(scale, [dy], attrs)[0]],
   reference({ inputs, outputs, attrs }) {
-    const out = dense(outputs[0]).data;
-    const x = dense(inputs[0]).data;
+    const out = asFp32(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
     for (let i = 0; i < out.length; i++) out[i] = x[i] * attrs.factor;
   },
   encode: ({ attrs }) => [attrs.factor],
@@ -86,14 +86,14 @@ export const sumColumns: Op<NoAttrs> = defineOp({
   cost: folding(1),
   infer([x]) {
     checkShapes(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
-    return [f32("B", 1)];
+    return [fp32("B", 1)];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
     dy && apply(broadcastColumns, [dy], { columns: width(x) })[0],
   ],
   reference({ inputs, outputs, context }) {
-    const x = dense(inputs[0]).data;
-    const out = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
+    const out = asFp32(outputs[0]).data;
     const n = x.length / context.rows;
     for (let b = 0; b < context.rows; b++) for (let i = 0; i < n; i++) out[b] += x[b * n + i];
   },
@@ -109,11 +109,11 @@ export const broadcastColumns: Op<{ columns: number }> = defineOp({
   cost: elementwise(0),
   infer([x], { columns }) {
     checkShapes(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);
-    return [f32("B", columns)];
+    return [fp32("B", columns)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumColumns, [dy], {})[0]],
   reference({ inputs, outputs, attrs }) {
-    const out = dense(outputs[0]).data;
-    dense(inputs[0]).data.forEach((x, b) => void out.fill(x, b * attrs.columns, (b + 1) * attrs.columns));
+    const out = asFp32(outputs[0]).data;
+    asFp32(inputs[0]).data.forEach((x, b) => void out.fill(x, b * attrs.columns, (b + 1) * attrs.columns));
   },
 });

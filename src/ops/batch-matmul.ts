@@ -1,5 +1,5 @@
-import { defineOp, dense, type Op } from "../graph/op.js";
-import { f32, innerDims, isRow, type Tensor, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type Op } from "../graph/op.js";
+import { fp32, innerDims, isRow, type Tensor, type TensorType } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
@@ -35,13 +35,13 @@ export const batchMatmul: Op<MatmulAttrs> = defineOp({
       isMatrix(b) &&
       (isRow(a) || isRow(b)) &&
       ka === kb &&
-      a.dtype === "f32" &&
-      b.dtype === "f32";
+      a.dtype === "fp32" &&
+      b.dtype === "fp32";
     checkShapes(ok, "batchMatmul", "a [B, M, K] and b [B, K, N] (or transposed), one of them perhaps fixed", [
       a,
       b,
     ]);
-    return [f32("B", m, n)];
+    return [fp32("B", m, n)];
   },
   gradient({ inputs: [a, b], outputGradients: [dc], attrs: { transposeA, transposeB }, apply }) {
     if (!dc) return [];
@@ -55,7 +55,7 @@ export const batchMatmul: Op<MatmulAttrs> = defineOp({
     return [likeOperand(da, a), likeOperand(db, b)];
   },
   reference({ node, inputs, outputs, attrs: { transposeA, transposeB }, context }) {
-    const [a, b, c] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [a, b, c] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const [m, k] = sides(node.inputs[0], transposeA);
     const [, n] = sides(node.inputs[1], transposeB);
     for (let row = 0; row < context.rows; row++) {

@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32, innerDims, type Tensor } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
+import { fp32, innerDims, type Tensor } from "../graph/tensor.js";
 import { checkShapes, isFixed, isRows, sameType } from "./check.js";
 import { elementwise, folding, updating } from "./cost.js";
 import { constant } from "./sources.js";
@@ -20,12 +20,12 @@ export const batchMoments = defineOp<NoAttrs>({
   cost: folding(4),
   infer([x]) {
     checkShapes(isRows(x, 2), "batchMoments", "x [B, N]", [x]);
-    return [f32(x.shape[1]), f32(x.shape[1])];
+    return [fp32(x.shape[1]), fp32(x.shape[1])];
   },
   reference({ inputs, outputs, context: { rows } }) {
-    const x = dense(inputs[0]).data;
-    const mean = dense(outputs[0]).data;
-    const variance = dense(outputs[1]).data;
+    const x = asFp32(inputs[0]).data;
+    const mean = asFp32(outputs[0]).data;
+    const variance = asFp32(outputs[1]).data;
     const n = mean.length;
     for (let i = 0; i < n; i++) {
       let sum = 0;
@@ -72,7 +72,7 @@ export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
     return [dx, undefined, undefined, sumDyXhat, sumDy];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [x, mean, variance, gamma, beta, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [x, mean, variance, gamma, beta, y] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const n = mean.length;
     for (let b = 0; b < context.rows; b++) {
       for (let i = 0; i < n; i++) {
@@ -101,10 +101,10 @@ export const batchNormGradSums = defineOp<{ eps: number }>({
       "dy, x [B, N], mean, variance [N]",
       [dy, x, mean, variance],
     );
-    return [f32(n), f32(n)];
+    return [fp32(n), fp32(n)];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [dy, x, mean, variance, sumDy, sumDyXhat] = [...inputs, ...outputs].map((v) => dense(v).data);
+    const [dy, x, mean, variance, sumDy, sumDyXhat] = [...inputs, ...outputs].map((v) => asFp32(v).data);
     const n = mean.length;
     for (let b = 0; b < context.rows; b++) {
       for (let i = 0; i < n; i++) {
@@ -138,7 +138,7 @@ export const batchNormGradInput = defineOp<{ eps: number }>({
   },
   reference({ inputs, outputs, attrs, context: { rows } }) {
     const [dy, x, mean, variance, gamma, sumDy, sumDyXhat, dx] = [...inputs, outputs[0]].map(
-      (v) => dense(v).data,
+      (v) => asFp32(v).data,
     );
     const n = mean.length;
     for (let b = 0; b < rows; b++) {
@@ -175,7 +175,7 @@ export const updateRunning = defineOp<{ momentum: number }>({
     return [];
   },
   reference({ inputs, attrs: { momentum }, context: { rows } }) {
-    const [runningMean, runningVariance, mean, variance] = inputs.map((v) => dense(v).data);
+    const [runningMean, runningVariance, mean, variance] = inputs.map((v) => asFp32(v).data);
     const unbias = rows > 1 ? rows / (rows - 1) : 1;
     for (let i = 0; i < mean.length; i++) {
       runningMean[i] = (1 - momentum) * runningMean[i] + momentum * mean[i];

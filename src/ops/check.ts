@@ -12,19 +12,19 @@ export function checkShapes(ok: boolean, op: string, expected: string, inputs: r
   });
 }
 
-/** True for f32 [B, …] with the given number of dimensions (B included). */
+/** True for fp32 [B, …] with the given number of dimensions (B included). */
 export function isRows(type: TensorType, ndims: number): boolean {
-  return type.dtype === "f32" && isRow(type) && type.shape.length === ndims;
+  return type.dtype === "fp32" && isRow(type) && type.shape.length === ndims;
 }
 
-/** True for a fixed f32 of the given shape; the shape of a row tensor fits nothing. */
+/** True for a fixed fp32 of the given shape; the shape of a row tensor fits nothing. */
 export function isFixed(type: TensorType | undefined, ...shape: Dim[]): boolean {
-  return type?.dtype === "f32" && !isRow(type) && sameShape(type.shape, shape);
+  return type?.dtype === "fp32" && !isRow(type) && sameShape(type.shape, shape);
 }
 
 /** True for an embedding table [R, D], of 16-bit numbers or not. */
 export function isTable(type: TensorType): boolean {
-  return type.dtype !== "id" && type.dtype !== "bag" && !isRow(type) && type.shape.length === 2;
+  return type.dtype !== "id" && type.dtype !== "ids" && !isRow(type) && type.shape.length === 2;
 }
 
 export function sameType(a: TensorType, b: TensorType): boolean {

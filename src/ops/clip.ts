@@ -1,14 +1,14 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32, isRow, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
+import { fp32, isRow, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed } from "./check.js";
 import { elementwise, folding, once, sizeOf } from "./cost.js";
 
 /* Bounds on gradients: fixed tensors only. Those of tables are in table-clip.ts and the updates of tables. */
 
-const NUMBER: TensorType = f32(1);
+const NUMBER: TensorType = fp32(1);
 
 function isFixedFloat(type: TensorType): boolean {
-  return type.dtype === "f32" && !isRow(type);
+  return type.dtype === "fp32" && !isRow(type);
 }
 
 /** Sum of the squares of all elements: g [ … ] -> [1]. */
@@ -25,8 +25,8 @@ export const sumSquares = defineOp<NoAttrs>({
   },
   reference({ inputs, outputs }) {
     let sum = 0;
-    for (const x of dense(inputs[0]).data) sum += x * x;
-    dense(outputs[0]).data[0] = sum;
+    for (const x of asFp32(inputs[0]).data) sum += x * x;
+    asFp32(outputs[0]).data[0] = sum;
   },
 });
 
@@ -53,8 +53,8 @@ export const clipFactor = defineOp<{ norm: number }>({
   },
   reference({ inputs, outputs, attrs: { norm } }) {
     let sum = 0;
-    for (const value of inputs) for (const part of dense(value).data) sum += part;
-    dense(outputs[0]).data[0] = Math.min(1, norm / (Math.sqrt(sum) + 1e-6));
+    for (const value of inputs) for (const part of asFp32(value).data) sum += part;
+    asFp32(outputs[0]).data[0] = Math.min(1, norm / (Math.sqrt(sum) + 1e-6));
   },
   encode: ({ attrs }) => [attrs.norm],
 });
@@ -74,7 +74,7 @@ export const scaleByNumber = defineOp<NoAttrs>({
     return [inputs[0]];
   },
   reference({ inputs, outputs }) {
-    const [x, [factor], out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [x, [factor], out] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let i = 0; i < out.length; i++) out[i] = x[i] * factor;
   },
 });
@@ -94,7 +94,7 @@ export const clipValue = defineOp<{ limit: number }>({
     return [inputs[0]];
   },
   reference({ inputs, outputs, attrs: { limit } }) {
-    const [x, out] = [inputs[0], outputs[0]].map((v) => dense(v).data);
+    const [x, out] = [inputs[0], outputs[0]].map((v) => asFp32(v).data);
     for (let i = 0; i < out.length; i++) out[i] = Math.min(limit, Math.max(-limit, x[i]));
   },
   encode: ({ attrs }) => [attrs.limit],

@@ -1,5 +1,5 @@
-import { type DenseValue, defineOp, dense, type Op } from "../graph/op.js";
-import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, type DenseValue, defineOp, type Op } from "../graph/op.js";
+import { columnsOf, fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumInner } from "./inner.js";
@@ -42,7 +42,7 @@ export const compressedInteraction: Op<Attrs> = defineOp({
     const [units] = w.shape;
     const ok = isInteraction(x, x0, w, pairs) && (b === undefined || isFixed(b, units));
     checkShapes(ok, "compressedInteraction", `${OPERANDS}, b [N]`, inputs);
-    return [f32("B", units, x.shape[2])];
+    return [fp32("B", units, x.shape[2])];
   },
   gradient({ inputs: [x, x0, w, b], outputGradients: [dy], attrs, apply }) {
     if (!dy) return [];
@@ -51,9 +51,9 @@ export const compressedInteraction: Op<Attrs> = defineOp({
     return b ? [dx, dx0, dw, apply(sumRows, apply(sumInner, [dy], {}), {})[0]] : [dx, dx0, dw];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [x, x0, w] = inputs.map(dense);
-    const bias = inputs[3] && dense(inputs[3]).data;
-    const y = dense(outputs[0]);
+    const [x, x0, w] = inputs.map(asFp32);
+    const bias = inputs[3] && asFp32(inputs[3]).data;
+    const y = asFp32(outputs[0]);
     const [, units, dim] = y.shape;
     const count = w.shape[1];
     for (let b = 0; b < context.rows; b++) {
@@ -89,13 +89,13 @@ export const compressedInteractionGradInput: Op<Attrs> = defineOp({
     return once(positions(dy) * w[1] * (2 * w[0] + 4), shapes);
   },
   infer([dy, x, x0, w], { pairs }) {
-    const ok = isInteraction(x, x0, w, pairs) && sameType(dy, f32("B", w.shape[0], x.shape[2]));
+    const ok = isInteraction(x, x0, w, pairs) && sameType(dy, fp32("B", w.shape[0], x.shape[2]));
     checkShapes(ok, "compressedInteractionGradInput", `dy [B, N, D], ${OPERANDS}`, [dy, x, x0, w]);
     return [x, x0];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [dy, x, x0, w] = inputs.map(dense);
-    const [dx, dx0] = outputs.map(dense);
+    const [dy, x, x0, w] = inputs.map(asFp32);
+    const [dx, dx0] = outputs.map(asFp32);
     const [, units, dim] = dy.shape;
     const count = w.shape[1];
     for (let b = 0; b < context.rows; b++) {
@@ -132,11 +132,11 @@ export const compressedInteractionGradWeight: Op<Attrs> = defineOp({
       x,
       x0,
     ]);
-    return [f32(dy.shape[1], pairCount(columnsOf(x), columnsOf(x0), pairs))];
+    return [fp32(dy.shape[1], pairCount(columnsOf(x), columnsOf(x0), pairs))];
   },
   reference({ inputs, outputs, attrs, context }) {
-    const [dy, x, x0] = inputs.map(dense);
-    const dw = dense(outputs[0]);
+    const [dy, x, x0] = inputs.map(asFp32);
+    const dw = asFp32(outputs[0]);
     const [units, count] = dw.shape;
     const dim = dy.shape[2];
     for (let b = 0; b < context.rows; b++) {

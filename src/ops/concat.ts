@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { columnsOf, f32, innerDims, isRow, sameShape, type Tensor, width } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
+import { columnsOf, fp32, innerDims, isRow, sameShape, type Tensor, width } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { constantRows } from "./constant-rows.js";
 import { elementwise, FREE } from "./cost.js";
@@ -19,7 +19,7 @@ export const concat: Op<NoAttrs> = defineOp({
   infer(inputs) {
     const rest = inputs[0]?.shape.slice(2) ?? [];
     const fits = (t: (typeof inputs)[number]) =>
-      t.dtype === "f32" && t.shape[0] === "B" && t.shape.length >= 2 && sameShape(t.shape.slice(2), rest);
+      t.dtype === "fp32" && t.shape[0] === "B" && t.shape.length >= 2 && sameShape(t.shape.slice(2), rest);
     checkShapes(
       inputs.length > 0 && inputs.every(fits),
       "concat",
@@ -27,7 +27,7 @@ export const concat: Op<NoAttrs> = defineOp({
       inputs,
     );
     return [
-      f32(
+      fp32(
         "B",
         inputs.reduce((sum, t) => sum + columnsOf(t), 0),
         ...rest,
@@ -43,11 +43,11 @@ export const concat: Op<NoAttrs> = defineOp({
     });
   },
   reference({ inputs, outputs, context }) {
-    const out = dense(outputs[0]).data;
+    const out = asFp32(outputs[0]).data;
     const stride = out.length / context.rows;
     let start = 0;
     for (const value of inputs) {
-      const { data } = dense(value);
+      const { data } = asFp32(value);
       const size = data.length / context.rows;
       for (let b = 0; b < context.rows; b++)
         out.set(data.subarray(b * size, (b + 1) * size), b * stride + start);
@@ -67,12 +67,12 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
     const [n, ...rest] = innerDims(x);
     const inside = start >= 0 && size > 0 && start + size <= n;
     checkShapes(
-      x.dtype === "f32" && inside,
+      x.dtype === "fp32" && inside,
       `slice [${start}, ${start + size})`,
       "a range inside the first dimension",
       [x],
     );
-    return [isRow(x) ? f32("B", size, ...rest) : f32(size, ...rest)];
+    return [isRow(x) ? fp32("B", size, ...rest) : fp32(size, ...rest)];
   },
   gradient({ inputs: [x], outputGradients: [dy], attrs: { start, size }, apply }) {
     if (!dy) return [undefined];
@@ -85,8 +85,8 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
     return apply(concat, [...zeros(start), dy, ...zeros(n - start - size)], {});
   },
   reference({ node, inputs, outputs, attrs, context }) {
-    const x = dense(inputs[0]).data;
-    const out = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
+    const out = asFp32(outputs[0]).data;
     const rows = isRow(node.inputs[0]) ? context.rows : 1;
     const stride = x.length / rows;
     const size = out.length / rows;

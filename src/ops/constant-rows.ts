@@ -1,5 +1,5 @@
-import { defineOp, dense } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
+import { asFp32, defineOp } from "../graph/op.js";
+import { fp32 } from "../graph/tensor.js";
 import { elementwise } from "./cost.js";
 
 /** A row tensor [B, …dims] filled with one value. */
@@ -11,7 +11,7 @@ export const constantRows = defineOp<{ value: number; dims: readonly number[] }>
   attributes: "value",
   meaning: "every row of out filled with `value`",
   cost: elementwise(0),
-  infer: (_, { dims }) => [f32("B", ...dims)],
-  reference: ({ outputs, attrs }) => void dense(outputs[0]).data.fill(attrs.value),
+  infer: (_, { dims }) => [fp32("B", ...dims)],
+  reference: ({ outputs, attrs }) => void asFp32(outputs[0]).data.fill(attrs.value),
   encode: ({ attrs }) => [attrs.value],
 });

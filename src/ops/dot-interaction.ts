@@ -1,5 +1,5 @@
-import { type DenseValue, defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, type DenseValue, defineOp, type NoAttrs } from "../graph/op.js";
+import { columnsOf, fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 
@@ -24,8 +24,8 @@ export const dotInteraction = defineOp<NoAttrs>({
     dz && apply(dotInteractionGrad, [dz, x], {})[0],
   ],
   reference({ inputs, outputs, context }) {
-    const x = dense(inputs[0]);
-    const z = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]);
+    const z = asFp32(outputs[0]).data;
     const dim = x.shape[2];
     for (const [at, p, q] of pairs(x, context.rows)) {
       let sum = 0;
@@ -49,9 +49,9 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
     return [x];
   },
   reference({ inputs, outputs, context }) {
-    const dz = dense(inputs[0]).data;
-    const x = dense(inputs[1]);
-    const dx = dense(outputs[0]).data;
+    const dz = asFp32(inputs[0]).data;
+    const x = asFp32(inputs[1]);
+    const dx = asFp32(outputs[0]).data;
     const dim = x.shape[2];
     for (const [at, p, q] of pairs(x, context.rows)) {
       for (let d = 0; d < dim; d++) {
@@ -65,7 +65,7 @@ export const dotInteractionGrad = defineOp<NoAttrs>({
 /** [B, F, D] -> [B, F(F-1)/2]. */
 function pairProducts(x: TensorType): TensorType {
   const fields = columnsOf(x);
-  return f32("B", (fields * (fields - 1)) / 2);
+  return fp32("B", (fields * (fields - 1)) / 2);
 }
 
 /** Every pair of fields of every row: its place in z, and where its two fields start in x. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { f32 } from "../graph/tensor.js";
+import { fp32 } from "../graph/tensor.js";
 import { draw, drawKey } from "../random.js";
 import { dropout } from "./dropout.js";
 
@@ -9,8 +9,8 @@ const COLUMNS = 40;
 function dropped(rate: number, { seed = 1, stream = 2, step = 3 } = {}): Float64Array {
   const x = Float64Array.from({ length: ROWS * COLUMNS }, () => 1);
   const y = new Float64Array(x.length);
-  const tensor = (id: number) => ({ id, ...f32("B", COLUMNS) });
-  const value = (data: Float64Array) => ({ kind: "f32", shape: [ROWS, COLUMNS], data }) as const;
+  const tensor = (id: number) => ({ id, ...fp32("B", COLUMNS) });
+  const value = (data: Float64Array) => ({ kind: "fp32", shape: [ROWS, COLUMNS], data }) as const;
   const attrs = { rate, stream };
   const node = { op: dropout, inputs: [tensor(0)], outputs: [tensor(1)], attrs };
   dropout.reference({

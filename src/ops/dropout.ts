@@ -1,4 +1,4 @@
-import { defineOp, dense, type Op } from "../graph/op.js";
+import { asFp32, defineOp, type Op } from "../graph/op.js";
 import { isRow } from "../graph/tensor.js";
 import { draw, drawKey } from "../random.js";
 import { checkShapes } from "./check.js";
@@ -20,7 +20,7 @@ export const dropout: Op<{ rate: number; stream: number }> = defineOp({
   cost: elementwise(2),
   infer([x], { rate }) {
     checkShapes(
-      x.dtype === "f32" && isRow(x) && rate >= 0 && rate < 1,
+      x.dtype === "fp32" && isRow(x) && rate >= 0 && rate < 1,
       `dropout of rate ${rate}`,
       "a row tensor, and a rate in [0, 1)",
       [x],
@@ -29,8 +29,8 @@ export const dropout: Op<{ rate: number; stream: number }> = defineOp({
   },
   gradient: ({ outputGradients: [dy], attrs, apply }) => [dy && apply(dropout, [dy], attrs)[0]],
   reference({ inputs, outputs, attrs: { rate, stream }, context: { seed, step } }) {
-    const x = dense(inputs[0]).data;
-    const y = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
+    const y = asFp32(outputs[0]).data;
     const key = drawKey(seed, stream, step);
     const threshold = Math.floor(rate * 2 ** 32);
     const scale = 1 / (1 - rate);

@@ -1,5 +1,5 @@
-import { type BagValue, defineOp, dense, type Pooling } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
+import { asFp32, type BagValue, defineOp, type Pooling } from "../graph/op.js";
+import { fp32 } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
@@ -25,11 +25,11 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
     return { flops: gathered, elements: [gathered, sizeOf(bag), sizeOf(out)] };
   },
   infer([table, bag]) {
-    checkShapes(isTable(table) && bag.dtype === "bag", "embeddingBag", "table [R, D], bag bag[B]", [
+    checkShapes(isTable(table) && bag.dtype === "ids", "embeddingBag", "table [R, D], bag ids[B]", [
       table,
       bag,
     ]);
-    return [f32("B", table.shape[1])];
+    return [fp32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad], attrs }) => [
     grad && { ids, grad, pooling: attrs.pooling },
@@ -38,7 +38,7 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
   reference({ inputs, outputs, attrs, context }) {
     const table = tableOf(inputs[0]);
     const bag = inputs[1] as BagValue;
-    const out = dense(outputs[0]).data;
+    const out = asFp32(outputs[0]).data;
     const dim = table.shape[1];
     for (let b = 0; b < context.rows; b++) {
       const begin = bag.offsets[b];

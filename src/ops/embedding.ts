@@ -1,5 +1,5 @@
-import { defineOp, dense, type IdValue, type NoAttrs } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
+import { asFp32, defineOp, type IdValue, type NoAttrs } from "../graph/op.js";
+import { fp32 } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
@@ -14,7 +14,7 @@ export const embedding = defineOp<NoAttrs>({
   cost: ({ shapes: [, ids, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(ids), sizeOf(out)] }),
   infer([table, ids], _) {
     checkShapes(isTable(table) && ids.dtype === "id", "embedding", "table [R, D], ids id[B]", [table, ids]);
-    return [f32("B", table.shape[1])];
+    return [fp32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad] }) => [
     grad && { ids, grad, pooling: "sum" },
@@ -23,7 +23,7 @@ export const embedding = defineOp<NoAttrs>({
   reference({ inputs, outputs }) {
     const table = tableOf(inputs[0]);
     const ids = inputs[1] as IdValue;
-    const out = dense(outputs[0]);
+    const out = asFp32(outputs[0]);
     const dim = table.shape[1];
     ids.data.forEach((id, b) => void out.data.set(readRow(table, id), b * dim));
   },

@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
+import { fp32 } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, once, sizeOf } from "./cost.js";
 
@@ -17,14 +17,14 @@ export const factorizationMachine = defineOp<NoAttrs>({
   cost: ({ shapes }) => once(3 * sizeOf(shapes[0]) + 3 * sizeOf(shapes[1]), shapes),
   infer([x]) {
     checkShapes(isRows(x, 3), "factorizationMachine", "x [B, F, D]", [x]);
-    return [f32("B", x.shape[2])];
+    return [fp32("B", x.shape[2])];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
     dy && apply(factorizationMachineGrad, [dy, x], {})[0],
   ],
   reference({ inputs, outputs, context }) {
-    const x = dense(inputs[0]);
-    const y = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]);
+    const y = asFp32(outputs[0]).data;
     const [, fields, dim] = x.shape;
     for (let b = 0; b < context.rows; b++) {
       for (let d = 0; d < dim; d++) {
@@ -51,7 +51,7 @@ export const factorizationMachineGrad = defineOp<NoAttrs>({
   cost: elementwise(3),
   infer([dy, x]) {
     checkShapes(
-      isRows(x, 3) && sameType(dy, f32("B", x.shape[2])),
+      isRows(x, 3) && sameType(dy, fp32("B", x.shape[2])),
       "factorizationMachineGrad",
       "dy [B, D], x [B, F, D]",
       [dy, x],
@@ -59,9 +59,9 @@ export const factorizationMachineGrad = defineOp<NoAttrs>({
     return [x];
   },
   reference({ inputs, outputs, context }) {
-    const dy = dense(inputs[0]).data;
-    const x = dense(inputs[1]);
-    const dx = dense(outputs[0]).data;
+    const dy = asFp32(inputs[0]).data;
+    const x = asFp32(inputs[1]);
+    const dx = asFp32(outputs[0]).data;
     const [, fields, dim] = x.shape;
     for (let b = 0; b < context.rows; b++) {
       for (let d = 0; d < dim; d++) {

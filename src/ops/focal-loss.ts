@@ -1,9 +1,9 @@
-import { defineOp, dense } from "../graph/op.js";
-import { f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp } from "../graph/op.js";
+import { fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
-const COLUMN: TensorType = f32("B", 1);
+const COLUMN: TensorType = fp32("B", 1);
 
 export interface FocalAttrs {
   /** How strongly rows that are predicted well lose their say; 0 is cross-entropy. */
@@ -34,7 +34,7 @@ export const focalCrossEntropy = defineOp<FocalAttrs>({
     undefined,
   ],
   reference({ inputs, outputs, attrs: { gamma, alpha } }) {
-    const [z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [z, y, out] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let b = 0; b < out.length; b++) {
       const [u, a] = y[b] > 0.5 ? [z[b], alpha] : [-z[b], 1 - alpha];
       out[b] = a * Math.exp(-gamma * softplus(u)) * softplus(-u);
@@ -55,7 +55,7 @@ export const focalCrossEntropyGrad = defineOp<FocalAttrs>({
   cost: elementwise(26),
   infer: (inputs) => columns("focalCrossEntropyGrad", inputs, 3),
   reference({ inputs, outputs, attrs: { gamma, alpha } }) {
-    const [dl, z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [dl, z, y, out] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let b = 0; b < out.length; b++) {
       const [u, a] = y[b] > 0.5 ? [z[b], -alpha] : [-z[b], 1 - alpha];
       const slope = gamma * sigmoid(u) * softplus(-u) + sigmoid(-u);

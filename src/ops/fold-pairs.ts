@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
+import { columnsOf, fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed } from "./check.js";
 import { elementwise, once, sizeOf } from "./cost.js";
 
@@ -18,12 +18,12 @@ export const foldPairs: Op<NoAttrs> = defineOp({
   infer([w]) {
     const fields = isMatrix(w) ? Math.sqrt(columnsOf(w)) : Number.NaN;
     checkShapes(Number.isInteger(fields), "foldPairs", "W [N, F*F]", [w]);
-    return [f32(w.shape[0], (fields * (fields + 1)) / 2)];
+    return [fp32(w.shape[0], (fields * (fields + 1)) / 2)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(unfoldPairs, [dy], {})[0]],
   reference({ inputs, outputs }) {
-    const w = dense(inputs[0]);
-    const folded = dense(outputs[0]).data;
+    const w = asFp32(inputs[0]);
+    const folded = asFp32(outputs[0]).data;
     const fields = Math.sqrt(w.shape[1]);
     let k = 0;
     for (let n = 0; n < w.shape[0]; n++) {
@@ -46,12 +46,12 @@ export const unfoldPairs: Op<NoAttrs> = defineOp({
   infer([w]) {
     const fields = isMatrix(w) ? (Math.sqrt(8 * columnsOf(w) + 1) - 1) / 2 : Number.NaN;
     checkShapes(Number.isInteger(fields), "unfoldPairs", "W [N, F(F+1)/2]", [w]);
-    return [f32(w.shape[0], fields * fields)];
+    return [fp32(w.shape[0], fields * fields)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(foldPairs, [dy], {})[0]],
   reference({ inputs, outputs }) {
-    const folded = dense(inputs[0]).data;
-    const w = dense(outputs[0]);
+    const folded = asFp32(inputs[0]).data;
+    const w = asFp32(outputs[0]);
     const fields = Math.sqrt(w.shape[1]);
     let k = 0;
     for (let n = 0; n < w.shape[0]; n++) {

@@ -1,6 +1,6 @@
 import type { NoAttrs } from "../graph/op.js";
-import { defineOp, dense, type Op } from "../graph/op.js";
-import { dimensionOf, f32 } from "../graph/tensor.js";
+import { asFp32, defineOp, type Op } from "../graph/op.js";
+import { dimensionOf, fp32 } from "../graph/tensor.js";
 import { checkShapes, isRows } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
@@ -14,14 +14,14 @@ export const sumInner: Op<NoAttrs> = defineOp({
   cost: folding(1),
   infer([x]) {
     checkShapes(isRows(x, 3), "sumInner", "x [B, F, D]", [x]);
-    return [f32("B", x.shape[1])];
+    return [fp32("B", x.shape[1])];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
     dy && apply(broadcastInner, [dy], { size: dimensionOf(x, 2) })[0],
   ],
   reference({ inputs, outputs }) {
-    const { data, shape } = dense(inputs[0]);
-    const y = dense(outputs[0]).data;
+    const { data, shape } = asFp32(inputs[0]);
+    const y = asFp32(outputs[0]).data;
     data.forEach((value, i) => {
       y[Math.floor(i / shape[2])] += value;
     });
@@ -38,11 +38,11 @@ export const broadcastInner: Op<{ size: number }> = defineOp({
   cost: elementwise(0),
   infer([x], { size }) {
     checkShapes(isRows(x, 2), "broadcastInner", "x [B, F]", [x]);
-    return [f32("B", x.shape[1], size)];
+    return [fp32("B", x.shape[1], size)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumInner, [dy], {})[0]],
   reference({ inputs, outputs, attrs }) {
-    const y = dense(outputs[0]).data;
-    dense(inputs[0]).data.forEach((x, i) => void y.fill(x, i * attrs.size, (i + 1) * attrs.size));
+    const y = asFp32(outputs[0]).data;
+    asFp32(inputs[0]).data.forEach((x, i) => void y.fill(x, i * attrs.size, (i + 1) * attrs.size));
   },
 });

@@ -1,5 +1,5 @@
-import { defineOp, dense, type Floats } from "../graph/op.js";
-import { f32, isRow, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type Floats } from "../graph/op.js";
+import { fp32, isRow, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
@@ -28,7 +28,7 @@ export const layerNorm = defineOp<{ eps: number }>({
     return [dx, dgamma, dbeta];
   },
   reference({ inputs, outputs, attrs }) {
-    const [x, gamma, beta, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [x, gamma, beta, y] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const n = gamma.length;
     for (let b = 0; b < x.length / n; b++) {
       const { xhat } = standardize(x, b, n, attrs.eps);
@@ -53,7 +53,7 @@ export const layerNormGradInput = defineOp<{ eps: number }>({
     return [x];
   },
   reference({ inputs, outputs, attrs }) {
-    const [dy, x, gamma, dx] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [dy, x, gamma, dx] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const n = gamma.length;
     for (let b = 0; b < x.length / n; b++) {
       const { xhat, sigma } = standardize(x, b, n, attrs.eps);
@@ -84,10 +84,10 @@ export const layerNormGradParams = defineOp<{ eps: number }>({
   cost: folding(9),
   infer([dy, x]) {
     checkShapes(isLines(x) && sameType(dy, x), "layerNormGradParams", "dy, x [B, …, N]", [dy, x]);
-    return [f32(lineOf(x)), f32(lineOf(x))];
+    return [fp32(lineOf(x)), fp32(lineOf(x))];
   },
   reference({ inputs, outputs, attrs }) {
-    const [dy, x, dgamma, dbeta] = [...inputs, ...outputs].map((v) => dense(v).data);
+    const [dy, x, dgamma, dbeta] = [...inputs, ...outputs].map((v) => asFp32(v).data);
     const n = dgamma.length;
     for (let b = 0; b < x.length / n; b++) {
       const { xhat } = standardize(x, b, n, attrs.eps);
@@ -101,7 +101,7 @@ export const layerNormGradParams = defineOp<{ eps: number }>({
 });
 
 function isLines(x: TensorType): boolean {
-  return x.dtype === "f32" && isRow(x) && x.shape.length >= 2;
+  return x.dtype === "fp32" && isRow(x) && x.shape.length >= 2;
 }
 
 /** The size of what is normalised together. */

@@ -1,6 +1,6 @@
-import { type DenseValue, defineOp, dense, type Op, type Value } from "../graph/op.js";
+import { asFp32, type DenseValue, defineOp, type Op, type Value } from "../graph/op.js";
 import { PRECISIONS, type Precision } from "../graph/precision.js";
-import { f32 } from "../graph/tensor.js";
+import { fp32 } from "../graph/tensor.js";
 import { roundToBf16 } from "../half.js";
 import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
 import { checkShapes, isFixed, isRows } from "./check.js";
@@ -14,7 +14,7 @@ export interface Product {
 
 /** An operand as a kernel of this precision sees it. */
 function rounded(value: Value, { precision = "fp32" }: Product): DenseValue {
-  const operand = dense(value);
+  const operand = asFp32(value);
   return precision === "fp32" ? operand : { ...operand, data: operand.data.map(roundToBf16) };
 }
 
@@ -46,7 +46,7 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
       "x [B, K], W [N, K], b [N]",
       b ? [x, w, b] : [x, w],
     );
-    return [f32("B", w.shape[0])];
+    return [fp32("B", w.shape[0])];
   },
   gradient({ inputs, outputs: [y], outputGradients: [dy], attrs: { fn, ...product }, apply }) {
     if (!dy) return [];
@@ -60,8 +60,8 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
   },
   reference({ inputs, outputs, attrs, context }) {
     const [x, w] = inputs.slice(0, 2).map((value) => rounded(value, attrs));
-    const bias = inputs[2] ? dense(inputs[2]).data : undefined;
-    const y = dense(outputs[0]).data;
+    const bias = inputs[2] ? asFp32(inputs[2]).data : undefined;
+    const y = asFp32(outputs[0]).data;
     const [n, k] = w.shape;
     const { value } = ACTIVATIONS[attrs.fn];
     for (let b = 0; b < context.rows; b++) {
@@ -101,13 +101,13 @@ export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
       "dz [B, N], W [N, K], s [B, K]",
       s ? [dz, w, s] : [dz, w],
     );
-    return [f32("B", w.shape[1])];
+    return [fp32("B", w.shape[1])];
   },
   reference({ inputs, outputs, attrs, context }) {
     const [dz, w] = inputs.slice(0, 2).map((value) => rounded(value, attrs));
     const { gradient } = ACTIVATIONS[attrs.fn ?? "none"];
-    const slopes = inputs[2] && dense(inputs[2]).data;
-    const dx = dense(outputs[0]).data;
+    const slopes = inputs[2] && asFp32(inputs[2]).data;
+    const dx = asFp32(outputs[0]).data;
     const [n, k] = w.shape;
     for (let b = 0; b < context.rows; b++) {
       for (let j = 0; j < k; j++) {
@@ -137,11 +137,11 @@ export const linearGradWeight = defineOp<Product>({
   cost: ({ shapes }) => once(2 * sizeOf(shapes[0]) * shapes[1][1], shapes),
   infer([dz, x]) {
     checkShapes(isRows(dz, 2) && isRows(x, 2), "linearGradWeight", "dz [B, N], x [B, K]", [dz, x]);
-    return [f32(dz.shape[1], x.shape[1])];
+    return [fp32(dz.shape[1], x.shape[1])];
   },
   reference({ inputs, outputs, attrs, context }) {
     const [dz, x] = inputs.map((value) => rounded(value, attrs));
-    const dw = dense(outputs[0]);
+    const dw = asFp32(outputs[0]);
     const [n, k] = dw.shape;
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < k; j++) {

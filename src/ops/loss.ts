@@ -1,9 +1,9 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
+import { fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
-const COLUMN: TensorType = f32("B", 1);
+const COLUMN: TensorType = fp32("B", 1);
 
 /**
  * Binary cross-entropy on logits: z, y [B, 1] -> `max(z, 0) - z y + log(1 + exp(-|z|))` [B, 1], the form that neither
@@ -31,7 +31,7 @@ export const sigmoidCrossEntropy = defineOp<NoAttrs>({
     undefined,
   ],
   reference({ inputs, outputs }) {
-    const [z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [z, y, out] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let b = 0; b < out.length; b++) {
       out[b] = Math.max(z[b], 0) - z[b] * y[b] + Math.log1p(Math.exp(-Math.abs(z[b])));
     }
@@ -57,7 +57,7 @@ export const sigmoidCrossEntropyGrad = defineOp<NoAttrs>({
     return [COLUMN];
   },
   reference({ inputs, outputs }) {
-    const [dl, z, y, out] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [dl, z, y, out] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let b = 0; b < out.length; b++) out[b] = dl[b] * (1 / (1 + Math.exp(-z[b])) - y[b]);
   },
 });
@@ -73,13 +73,13 @@ export const batchMean = defineOp<NoAttrs>({
   cost: folding(1),
   infer([x]) {
     checkShapes(sameType(x, COLUMN), "batchMean", "x [B, 1]", [x]);
-    return [f32(1)];
+    return [fp32(1)];
   },
   gradient: ({ outputGradients: [d], apply }) => [d && apply(batchMeanGrad, [d], {})[0]],
   reference({ inputs, outputs, context: { rows } }) {
     let sum = 0;
-    for (const x of dense(inputs[0]).data) sum += x;
-    dense(outputs[0]).data[0] = sum / rows;
+    for (const x of asFp32(inputs[0]).data) sum += x;
+    asFp32(outputs[0]).data[0] = sum / rows;
   },
 });
 
@@ -96,5 +96,5 @@ export const batchMeanGrad = defineOp<NoAttrs>({
     return [COLUMN];
   },
   reference: ({ inputs, outputs, context: { rows } }) =>
-    void dense(outputs[0]).data.fill(dense(inputs[0]).data[0] / rows),
+    void asFp32(outputs[0]).data.fill(asFp32(inputs[0]).data[0] / rows),
 });

@@ -1,4 +1,4 @@
-import { defineOp, dense } from "../graph/op.js";
+import { asFp32, defineOp } from "../graph/op.js";
 import type { TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed, sameType } from "./check.js";
 import { updating } from "./cost.js";
@@ -20,7 +20,7 @@ export const sgd = defineOp<{ l2: number }>({
   cost: updating(4, [0]),
   infer: (inputs) => checkUpdate("sgd", inputs, 0),
   reference({ inputs, attrs: { l2 } }) {
-    const [w, g, [lr]] = inputs.map((v) => dense(v).data);
+    const [w, g, [lr]] = inputs.map((v) => asFp32(v).data);
     for (let i = 0; i < w.length; i++) w[i] -= lr * (g[i] + l2 * w[i]);
   },
   encode: ({ attrs }) => [attrs.l2],
@@ -38,7 +38,7 @@ export const adagrad = defineOp<{ eps: number; l2: number }>({
   cost: updating(9, [0, 3]),
   infer: (inputs) => checkUpdate("adagrad", inputs, 1),
   reference({ inputs, attrs: { eps, l2 } }) {
-    const [w, grad, [lr], s] = inputs.map((v) => dense(v).data);
+    const [w, grad, [lr], s] = inputs.map((v) => asFp32(v).data);
     for (let i = 0; i < w.length; i++) {
       const g = grad[i] + l2 * w[i];
       s[i] += g * g;
@@ -70,7 +70,7 @@ export const adam = defineOp<AdamAttrs & { l2: number; weightDecay: number }>({
   cost: updating(16, [0, 3, 4]),
   infer: (inputs) => checkUpdate("adam", inputs, 2),
   reference({ inputs, attrs, context }) {
-    const [w, grad, [lr], m, v] = inputs.map((value) => dense(value).data);
+    const [w, grad, [lr], m, v] = inputs.map((value) => asFp32(value).data);
     const step = adamStep(attrs, context.step);
     for (let i = 0; i < w.length; i++) {
       w[i] *= 1 - lr * attrs.weightDecay;
@@ -99,7 +99,7 @@ export const movingAverage = defineOp<{ decay: number }>({
     return [];
   },
   reference({ inputs, attrs: { decay } }) {
-    const [average, w] = inputs.map((v) => dense(v).data);
+    const [average, w] = inputs.map((v) => asFp32(v).data);
     for (let i = 0; i < w.length; i++) average[i] = decay * average[i] + (1 - decay) * w[i];
   },
   encode: ({ attrs }) => [attrs.decay],

@@ -1,5 +1,5 @@
-import { defineOp, dense, type Op } from "../graph/op.js";
-import { f32, innerDims, width } from "../graph/tensor.js";
+import { asFp32, defineOp, type Op } from "../graph/op.js";
+import { fp32, innerDims, width } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { FREE } from "./cost.js";
 
@@ -11,9 +11,9 @@ export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   viewOffset: () => 0,
   cost: FREE,
   infer([x], { dims }) {
-    const type = f32("B", ...dims);
+    const type = fp32("B", ...dims);
     checkShapes(
-      x.dtype === "f32" && x.shape[0] === "B" && width(x) === width(type),
+      x.dtype === "fp32" && x.shape[0] === "B" && width(x) === width(type),
       `reshape to [${type.shape.join(", ")}]`,
       "as many elements a row",
       [x],
@@ -23,5 +23,5 @@ export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
     dy && apply(reshape, [dy], { dims: innerDims(x) })[0],
   ],
-  reference: ({ inputs, outputs }) => void dense(outputs[0]).data.set(dense(inputs[0]).data),
+  reference: ({ inputs, outputs }) => void asFp32(outputs[0]).data.set(asFp32(inputs[0]).data),
 });

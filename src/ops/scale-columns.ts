@@ -1,4 +1,4 @@
-import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
+import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
 import { multiply } from "./arithmetic.js";
 import { checkShapes, isFixed, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
@@ -23,7 +23,7 @@ export const scaleColumns: Op<NoAttrs> = defineOp({
     return [apply(scaleColumns, [dy, w], {})[0], apply(sumRows, [products], {})[0]];
   },
   reference({ inputs, outputs }) {
-    const [x, w, y] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [x, w, y] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     for (let i = 0; i < x.length; i++) y[i] = x[i] * w[i % w.length];
   },
 });

@@ -1,11 +1,11 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
 import { checkShapes, isFixed, isRows, sameType } from "./check.js";
 import { sizeOf } from "./cost.js";
 
 /**
  * Counts the rows of the batch by label and score: counts [K, 2, N], logits and labels [B, K]. A row adds 1 to
  * `counts[k, c, bin]`, c = 1 where its label k is above 1/2, in the bin of `sigmoid(logit)` among N of equal width. A
- * logit that is not a number counts nowhere. The counts are f32: exact up to 2^24 rows a bin.
+ * logit that is not a number counts nowhere. The counts are fp32: exact up to 2^24 rows a bin.
  */
 export const scoreHistogram = defineOp<NoAttrs>({
   kind: "scoreHistogram",
@@ -31,7 +31,7 @@ export const scoreHistogram = defineOp<NoAttrs>({
     return [];
   },
   reference({ inputs }) {
-    const [counts, logits, labels] = inputs.map(dense);
+    const [counts, logits, labels] = inputs.map(asFp32);
     const [columns, classes, bins] = counts.shape;
     logits.data.forEach((logit, i) => {
       const bin = Math.min(bins - 1, Math.floor(bins / (1 + Math.exp(-logit))));

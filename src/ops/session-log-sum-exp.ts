@@ -1,9 +1,9 @@
-import { type Cost, type CostRequest, defineOp, dense, type Floats, type Value } from "../graph/op.js";
-import { f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, type Cost, type CostRequest, defineOp, type Floats, type Value } from "../graph/op.js";
+import { fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 
-const COLUMN: TensorType = f32("B", 1);
+const COLUMN: TensorType = fp32("B", 1);
 
 /**
  * What a row competes with inside its session: logits z [B, 2], labels y [B, 1] (positive above 1/2) and the session ids
@@ -29,7 +29,7 @@ export const sessionLogSumExp = defineOp<Record<string, never>>({
     undefined,
   ],
   reference({ inputs: [logits, labels, sessions], outputs }) {
-    const [z, out] = [dense(logits).data, dense(outputs[0]).data];
+    const [z, out] = [asFp32(logits).data, asFp32(outputs[0]).data];
     for (const { rows, competitors } of contests(labels, sessions)) {
       for (const { row, label } of rows) out[row] = logSumExp(competitors[label], z, label);
     }
@@ -59,7 +59,7 @@ export const sessionLogSumExpGrad = defineOp<Record<string, never>>({
     return [inputs[0]];
   },
   reference({ inputs: [logits, labels, sessions, gradient], outputs }) {
-    const [z, dy, dz] = [logits, gradient, outputs[0]].map((v) => dense(v).data);
+    const [z, dy, dz] = [logits, gradient, outputs[0]].map((v) => asFp32(v).data);
     for (const { rows, competitors } of contests(labels, sessions)) {
       for (const label of [0, 1]) {
         const own = rows.filter((each) => each.label === label);
@@ -87,7 +87,7 @@ interface Contest {
 }
 
 function contests(labels: Value, sessions: Value): Contest[] {
-  const y = dense(labels).data;
+  const y = asFp32(labels).data;
   const ids = (sessions as { readonly data: Int32Array }).data;
   const bySession = new Map<number, { row: number; label: 0 | 1 }[]>();
   ids.forEach((id, row) => {

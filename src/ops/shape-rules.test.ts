@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphError } from "../errors.js";
 import type { Attrs, Op } from "../graph/op.js";
-import { f32, formatType, type TensorType } from "../graph/tensor.js";
+import { formatType, fp32, type TensorType } from "../graph/tensor.js";
 import { OPS, type OpKind, TABLE_UPDATE_KINDS, type TableUpdateKind } from "./index.js";
 
 interface Refusal {
@@ -10,10 +10,10 @@ interface Refusal {
 }
 
 const ids: TensorType = { dtype: "id", shape: ["B"] };
-const bag: TensorType = { dtype: "bag", shape: ["B"] };
-const column = f32("B", 1);
-const lr = f32(1);
-const table = f32(10, 4);
+const bag: TensorType = { dtype: "ids", shape: ["B"] };
+const column = fp32("B", 1);
+const lr = fp32(1);
+const table = fp32(10, 4);
 const tableAttrs = { poolings: ["sum"], l2: 0, everyRow: false };
 
 /** Operands that each operation has to refuse; sources take none. */
@@ -23,140 +23,143 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
   scalar: [],
   constant: [],
   constantRows: [],
-  embedding: [{ operands: [table, bag] }, { operands: [f32(10), ids] }, { operands: [table, f32("B", 4)] }],
+  embedding: [{ operands: [table, bag] }, { operands: [fp32(10), ids] }, { operands: [table, fp32("B", 4)] }],
   embeddingBag: [{ operands: [table, ids], attrs: { pooling: "sum" } }],
   linear: [
-    { operands: [f32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
-    { operands: [f32("B", 3), f32(2, 4)] },
-    { operands: [f32("B", 3), f32(2, 3), f32(3)] },
-    { operands: [f32("B", 3, 1), f32(2, 3)] },
-    { operands: [f32(5, 3), f32(2, 3)] },
+    { operands: [fp32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
+    { operands: [fp32("B", 3), fp32(2, 4)] },
+    { operands: [fp32("B", 3), fp32(2, 3), fp32(3)] },
+    { operands: [fp32("B", 3, 1), fp32(2, 3)] },
+    { operands: [fp32(5, 3), fp32(2, 3)] },
   ],
   linearGradInput: [
-    { operands: [f32("B", 3), f32(2, 4)] },
-    { operands: [f32("B", 2), f32(2, 4), f32("B", 3)] },
+    { operands: [fp32("B", 3), fp32(2, 4)] },
+    { operands: [fp32("B", 2), fp32(2, 4), fp32("B", 3)] },
   ],
-  linearGradWeight: [{ operands: [f32("B", 3), f32(2, 4)] }],
-  sumRows: [{ operands: [f32(3, 2)] }, { operands: [ids] }],
+  linearGradWeight: [{ operands: [fp32("B", 3), fp32(2, 4)] }],
+  sumRows: [{ operands: [fp32(3, 2)] }, { operands: [ids] }],
   activation: [
-    { operands: [f32(3)], attrs: { fn: "relu" } },
+    { operands: [fp32(3)], attrs: { fn: "relu" } },
     { operands: [ids], attrs: { fn: "relu" } },
   ],
-  activationGrad: [{ operands: [f32("B", 3), f32("B", 4)], attrs: { fn: "relu" } }],
+  activationGrad: [{ operands: [fp32("B", 3), fp32("B", 4)], attrs: { fn: "relu" } }],
   concat: [
     { operands: [] },
-    { operands: [f32("B", 2, 3), f32("B", 2, 4)] },
-    { operands: [f32("B", 2), f32(2)] },
-    { operands: [f32("B", 2), ids] },
+    { operands: [fp32("B", 2, 3), fp32("B", 2, 4)] },
+    { operands: [fp32("B", 2), fp32(2)] },
+    { operands: [fp32("B", 2), ids] },
   ],
   slice: [
-    { operands: [f32("B", 4)], attrs: { start: 2, size: 3 } },
-    { operands: [f32("B", 4)], attrs: { start: -1, size: 2 } },
-    { operands: [f32("B", 4)], attrs: { start: 0, size: 0 } },
+    { operands: [fp32("B", 4)], attrs: { start: 2, size: 3 } },
+    { operands: [fp32("B", 4)], attrs: { start: -1, size: 2 } },
+    { operands: [fp32("B", 4)], attrs: { start: 0, size: 0 } },
   ],
   reshape: [
-    { operands: [f32("B", 6)], attrs: { dims: [4, 2] } },
-    { operands: [f32(6)], attrs: { dims: [6] } },
+    { operands: [fp32("B", 6)], attrs: { dims: [4, 2] } },
+    { operands: [fp32(6)], attrs: { dims: [6] } },
   ],
-  add: [{ operands: [f32("B", 2)] }, { operands: [f32("B", 2), f32("B", 3)] }, { operands: [ids, ids] }],
-  addBias: [{ operands: [f32("B", 2), f32(3)] }, { operands: [f32("B", 2), f32("B", 2)] }],
-  multiply: [{ operands: [f32("B", 2), f32("B", 3)] }, { operands: [f32(2), f32(2)] }],
+  add: [{ operands: [fp32("B", 2)] }, { operands: [fp32("B", 2), fp32("B", 3)] }, { operands: [ids, ids] }],
+  addBias: [{ operands: [fp32("B", 2), fp32(3)] }, { operands: [fp32("B", 2), fp32("B", 2)] }],
+  multiply: [{ operands: [fp32("B", 2), fp32("B", 3)] }, { operands: [fp32(2), fp32(2)] }],
   scale: [{ operands: [ids], attrs: { factor: 2 } }],
-  sumColumns: [{ operands: [f32("B", 2, 3)] }],
-  broadcastColumns: [{ operands: [f32("B", 2)], attrs: { columns: 3 } }],
-  dotInteraction: [{ operands: [f32("B", 6)] }, { operands: [f32("B", 1, 6)] }],
-  dotInteractionGrad: [{ operands: [f32("B", 4), f32("B", 3, 2)] }],
-  factorizationMachine: [{ operands: [f32("B", 6)] }],
-  factorizationMachineGrad: [{ operands: [f32("B", 3), f32("B", 3, 2)] }],
+  sumColumns: [{ operands: [fp32("B", 2, 3)] }],
+  broadcastColumns: [{ operands: [fp32("B", 2)], attrs: { columns: 3 } }],
+  dotInteraction: [{ operands: [fp32("B", 6)] }, { operands: [fp32("B", 1, 6)] }],
+  dotInteractionGrad: [{ operands: [fp32("B", 4), fp32("B", 3, 2)] }],
+  factorizationMachine: [{ operands: [fp32("B", 6)] }],
+  factorizationMachineGrad: [{ operands: [fp32("B", 3), fp32("B", 3, 2)] }],
   batchMatmul: [
-    { operands: [f32("B", 2, 3), f32("B", 2, 3)], attrs: { transposeA: false, transposeB: false } },
-    { operands: [f32("B", 2, 3), f32("B", 4, 2)], attrs: { transposeA: true, transposeB: false } },
-    { operands: [f32(2, 3), f32(3, 2)], attrs: { transposeA: false, transposeB: false } },
-    { operands: [f32("B", 3), f32("B", 3, 2)], attrs: { transposeA: false, transposeB: false } },
+    { operands: [fp32("B", 2, 3), fp32("B", 2, 3)], attrs: { transposeA: false, transposeB: false } },
+    { operands: [fp32("B", 2, 3), fp32("B", 4, 2)], attrs: { transposeA: true, transposeB: false } },
+    { operands: [fp32(2, 3), fp32(3, 2)], attrs: { transposeA: false, transposeB: false } },
+    { operands: [fp32("B", 3), fp32("B", 3, 2)], attrs: { transposeA: false, transposeB: false } },
   ],
-  softmax: [{ operands: [f32(3)] }, { operands: [ids] }],
-  softmaxGrad: [{ operands: [f32("B", 2, 3), f32("B", 3, 2)] }],
-  transpose: [{ operands: [f32("B", 6)] }, { operands: [f32(2, 3)] }],
-  scaleColumns: [{ operands: [f32("B", 2), f32(3)] }, { operands: [f32("B", 2), f32("B", 2)] }],
+  softmax: [{ operands: [fp32(3)] }, { operands: [ids] }],
+  softmaxGrad: [{ operands: [fp32("B", 2, 3), fp32("B", 3, 2)] }],
+  transpose: [{ operands: [fp32("B", 6)] }, { operands: [fp32(2, 3)] }],
+  scaleColumns: [{ operands: [fp32("B", 2), fp32(3)] }, { operands: [fp32("B", 2), fp32("B", 2)] }],
   compressedInteraction: [
-    { operands: [f32("B", 2, 4), f32("B", 3, 4), f32(5, 7)], attrs: { pairs: "all" } },
-    { operands: [f32("B", 2, 4), f32("B", 3, 5), f32(5, 6)], attrs: { pairs: "all" } },
-    { operands: [f32("B", 2, 4), f32("B", 3, 4), f32(5, 6), f32(4)], attrs: { pairs: "all" } },
-    { operands: [f32("B", 2, 4), f32("B", 3, 4), f32(5, 6)], attrs: { pairs: "upper" } },
-    { operands: [f32("B", 3, 4), f32("B", 3, 4), f32(5, 9)], attrs: { pairs: "upper" } },
+    { operands: [fp32("B", 2, 4), fp32("B", 3, 4), fp32(5, 7)], attrs: { pairs: "all" } },
+    { operands: [fp32("B", 2, 4), fp32("B", 3, 5), fp32(5, 6)], attrs: { pairs: "all" } },
+    { operands: [fp32("B", 2, 4), fp32("B", 3, 4), fp32(5, 6), fp32(4)], attrs: { pairs: "all" } },
+    { operands: [fp32("B", 2, 4), fp32("B", 3, 4), fp32(5, 6)], attrs: { pairs: "upper" } },
+    { operands: [fp32("B", 3, 4), fp32("B", 3, 4), fp32(5, 9)], attrs: { pairs: "upper" } },
   ],
   compressedInteractionGradInput: [
-    { operands: [f32("B", 5, 3), f32("B", 2, 4), f32("B", 3, 4), f32(5, 6)], attrs: { pairs: "all" } },
-    { operands: [f32("B", 5, 4), f32("B", 3, 4), f32("B", 3, 4), f32(5, 9)], attrs: { pairs: "upper" } },
+    { operands: [fp32("B", 5, 3), fp32("B", 2, 4), fp32("B", 3, 4), fp32(5, 6)], attrs: { pairs: "all" } },
+    { operands: [fp32("B", 5, 4), fp32("B", 3, 4), fp32("B", 3, 4), fp32(5, 9)], attrs: { pairs: "upper" } },
   ],
   compressedInteractionGradWeight: [
-    { operands: [f32("B", 5, 3), f32("B", 2, 4), f32("B", 3, 4)], attrs: { pairs: "all" } },
-    { operands: [f32("B", 5, 4), f32("B", 2, 4), f32("B", 3, 4)], attrs: { pairs: "upper" } },
+    { operands: [fp32("B", 5, 3), fp32("B", 2, 4), fp32("B", 3, 4)], attrs: { pairs: "all" } },
+    { operands: [fp32("B", 5, 4), fp32("B", 2, 4), fp32("B", 3, 4)], attrs: { pairs: "upper" } },
   ],
-  foldPairs: [{ operands: [f32(2, 8)] }, { operands: [f32(9)] }, { operands: [f32("B", 9)] }],
-  unfoldPairs: [{ operands: [f32(2, 8)] }, { operands: [f32(6)] }, { operands: [f32("B", 6)] }],
-  sumInner: [{ operands: [f32("B", 6)] }, { operands: [f32(2, 3)] }],
-  broadcastInner: [{ operands: [f32("B", 2, 3)], attrs: { size: 4 } }],
-  batchMoments: [{ operands: [f32("B", 2, 3)] }],
+  foldPairs: [{ operands: [fp32(2, 8)] }, { operands: [fp32(9)] }, { operands: [fp32("B", 9)] }],
+  unfoldPairs: [{ operands: [fp32(2, 8)] }, { operands: [fp32(6)] }, { operands: [fp32("B", 6)] }],
+  sumInner: [{ operands: [fp32("B", 6)] }, { operands: [fp32(2, 3)] }],
+  broadcastInner: [{ operands: [fp32("B", 2, 3)], attrs: { size: 4 } }],
+  batchMoments: [{ operands: [fp32("B", 2, 3)] }],
   batchNormalize: [
-    { operands: [f32("B", 2), f32(2), f32(2), f32(2), f32(3)], attrs: { eps: 1e-5, training: true } },
-    { operands: [f32("B", 2), f32(2), f32(2), f32(2)], attrs: { eps: 1e-5, training: true } },
+    { operands: [fp32("B", 2), fp32(2), fp32(2), fp32(2), fp32(3)], attrs: { eps: 1e-5, training: true } },
+    { operands: [fp32("B", 2), fp32(2), fp32(2), fp32(2)], attrs: { eps: 1e-5, training: true } },
   ],
-  batchNormGradSums: [{ operands: [f32("B", 2), f32("B", 3), f32(2), f32(2)], attrs: { eps: 1e-5 } }],
-  batchNormGradInput: [{ operands: [f32("B", 2), f32("B", 2), f32(2), f32(2)], attrs: { eps: 1e-5 } }],
-  updateRunning: [{ operands: [f32(2), f32(2), f32(2), f32(3)], attrs: { momentum: 0.1 } }],
-  layerNorm: [{ operands: [f32("B", 2), f32(2), f32(3)], attrs: { eps: 1e-5 } }],
-  layerNormGradInput: [{ operands: [f32("B", 2), f32("B", 2), f32(3)], attrs: { eps: 1e-5 } }],
-  layerNormGradParams: [{ operands: [f32("B", 2), f32("B", 3)], attrs: { eps: 1e-5 } }],
+  batchNormGradSums: [{ operands: [fp32("B", 2), fp32("B", 3), fp32(2), fp32(2)], attrs: { eps: 1e-5 } }],
+  batchNormGradInput: [{ operands: [fp32("B", 2), fp32("B", 2), fp32(2), fp32(2)], attrs: { eps: 1e-5 } }],
+  updateRunning: [{ operands: [fp32(2), fp32(2), fp32(2), fp32(3)], attrs: { momentum: 0.1 } }],
+  layerNorm: [{ operands: [fp32("B", 2), fp32(2), fp32(3)], attrs: { eps: 1e-5 } }],
+  layerNormGradInput: [{ operands: [fp32("B", 2), fp32("B", 2), fp32(3)], attrs: { eps: 1e-5 } }],
+  layerNormGradParams: [{ operands: [fp32("B", 2), fp32("B", 3)], attrs: { eps: 1e-5 } }],
   dropout: [
-    { operands: [f32("B", 2)], attrs: { rate: 1, stream: 0 } },
-    { operands: [f32("B", 2)], attrs: { rate: -0.1, stream: 0 } },
-    { operands: [f32(2)], attrs: { rate: 0.5, stream: 0 } },
+    { operands: [fp32("B", 2)], attrs: { rate: 1, stream: 0 } },
+    { operands: [fp32("B", 2)], attrs: { rate: -0.1, stream: 0 } },
+    { operands: [fp32(2)], attrs: { rate: 0.5, stream: 0 } },
   ],
-  sigmoidCrossEntropy: [{ operands: [f32("B", 2), f32("B", 2)] }, { operands: [column, ids] }],
+  sigmoidCrossEntropy: [{ operands: [fp32("B", 2), fp32("B", 2)] }, { operands: [column, ids] }],
   sigmoidCrossEntropyGrad: [{ operands: [column, column] }],
-  batchMean: [{ operands: [f32("B", 2)] }],
+  batchMean: [{ operands: [fp32("B", 2)] }],
   batchMeanGrad: [{ operands: [column] }],
   sgd: [
-    { operands: [f32(2, 3), f32(3, 2), lr], attrs: { l2: 0 } },
-    { operands: [f32(2), f32(2), f32(2)], attrs: { l2: 0 } },
-    { operands: [f32(2), f32(2), lr, f32(2)], attrs: { l2: 0 } },
+    { operands: [fp32(2, 3), fp32(3, 2), lr], attrs: { l2: 0 } },
+    { operands: [fp32(2), fp32(2), fp32(2)], attrs: { l2: 0 } },
+    { operands: [fp32(2), fp32(2), lr, fp32(2)], attrs: { l2: 0 } },
   ],
-  adagrad: [{ operands: [f32(2), f32(2), lr], attrs: { eps: 1e-8, l2: 0 } }],
-  adam: [{ operands: [f32(2), f32(2), lr, f32(2), f32(3)], attrs: {} }],
-  focalCrossEntropy: [{ operands: [column, f32("B", 2)] }, { operands: [column] }],
+  adagrad: [{ operands: [fp32(2), fp32(2), lr], attrs: { eps: 1e-8, l2: 0 } }],
+  adam: [{ operands: [fp32(2), fp32(2), lr, fp32(2), fp32(3)], attrs: {} }],
+  focalCrossEntropy: [{ operands: [column, fp32("B", 2)] }, { operands: [column] }],
   focalCrossEntropyGrad: [{ operands: [column, column] }],
-  softmaxCrossEntropy: [{ operands: [f32("B", 3), f32("B", 3)] }, { operands: [f32("B", 3)] }],
-  softmaxCrossEntropyGrad: [{ operands: [f32("B", 3), f32("B", 3), column] }, { operands: [column, column] }],
-  sessionLogSumExp: [{ operands: [f32("B", 3), column, ids] }, { operands: [f32("B", 2), column, column] }],
-  scoreHistogram: [
-    { operands: [f32(2, 2, 8), column, column] },
-    { operands: [f32(1, 3, 8), column, column] },
-    { operands: [f32(1, 2, 8), column, f32("B", 2)] },
+  softmaxCrossEntropy: [{ operands: [fp32("B", 3), fp32("B", 3)] }, { operands: [fp32("B", 3)] }],
+  softmaxCrossEntropyGrad: [
+    { operands: [fp32("B", 3), fp32("B", 3), column] },
+    { operands: [column, column] },
   ],
-  sessionLogSumExpGrad: [{ operands: [f32("B", 2), column, ids] }],
-  sumSquares: [{ operands: [f32("B", 2)] }, { operands: [] }],
-  clipFactor: [{ operands: [] }, { operands: [f32(1), column] }],
-  scaleByNumber: [{ operands: [f32(2), f32(2)] }, { operands: [column, lr] }],
+  sessionLogSumExp: [{ operands: [fp32("B", 3), column, ids] }, { operands: [fp32("B", 2), column, column] }],
+  scoreHistogram: [
+    { operands: [fp32(2, 2, 8), column, column] },
+    { operands: [fp32(1, 3, 8), column, column] },
+    { operands: [fp32(1, 2, 8), column, fp32("B", 2)] },
+  ],
+  sessionLogSumExpGrad: [{ operands: [fp32("B", 2), column, ids] }],
+  sumSquares: [{ operands: [fp32("B", 2)] }, { operands: [] }],
+  clipFactor: [{ operands: [] }, { operands: [fp32(1), column] }],
+  scaleByNumber: [{ operands: [fp32(2), fp32(2)] }, { operands: [column, lr] }],
   clipValue: [{ operands: [column], attrs: { limit: 1 } }],
-  movingAverage: [{ operands: [f32(2), f32(3)] }, { operands: [f32(2)] }],
+  movingAverage: [{ operands: [fp32(2), fp32(3)] }, { operands: [fp32(2)] }],
   tableSumSquares: [
-    { operands: [table, ids, f32("B", 5)], attrs: { poolings: ["sum"] } },
-    { operands: [table, ids, f32("B", 4)], attrs: { poolings: ["sum", "sum"] } },
+    { operands: [table, ids, fp32("B", 5)], attrs: { poolings: ["sum"] } },
+    { operands: [table, ids, fp32("B", 4)], attrs: { poolings: ["sum", "sum"] } },
   ],
 };
 
 /** What an embedding optimizer refuses: other operands, or one of its states in the shape of the other kind. */
 function tableRefusals(kind: TableUpdateKind): Refusal[] {
   const shapes: readonly string[] = Object.values(OPS[kind].states);
-  const states = shapes.map((shape) => (shape === "table" ? table : f32(10)));
-  const wrongState = shapes.map((shape, i) => states.with(i, shape === "table" ? f32(10) : table));
-  const grad = f32("B", 4);
-  const half: TensorType = { dtype: "f16", shape: [10, 4] };
+  const states = shapes.map((shape) => (shape === "table" ? table : fp32(10)));
+  const wrongState = shapes.map((shape, i) => states.with(i, shape === "table" ? fp32(10) : table));
+  const grad = fp32("B", 4);
+  const half: TensorType = { dtype: "fp16", shape: [10, 4] };
   return [
     // No draws to round by.
     { operands: [half, lr, ...states, ids, grad], attrs: tableAttrs },
-    { operands: [table, lr, ...states, ids, f32("B", 5)], attrs: tableAttrs },
+    { operands: [table, lr, ...states, ids, fp32("B", 5)], attrs: tableAttrs },
     { operands: [table, lr, ...states, column, grad], attrs: tableAttrs },
     { operands: [table, lr, ...states, ids, grad, ids, grad], attrs: tableAttrs },
     // No factor.

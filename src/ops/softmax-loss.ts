@@ -1,9 +1,9 @@
-import { defineOp, dense, type Floats } from "../graph/op.js";
-import { columnsOf, f32, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type Floats } from "../graph/op.js";
+import { columnsOf, fp32, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
-const COLUMN: TensorType = f32("B", 1);
+const COLUMN: TensorType = fp32("B", 1);
 
 export interface SoftmaxLossAttrs {
   /** The share s of the target that all classes have in equal parts. */
@@ -36,7 +36,7 @@ export const softmaxCrossEntropy = defineOp<SoftmaxLossAttrs>({
     undefined,
   ],
   reference({ node, inputs, outputs, attrs: { smoothing } }) {
-    const [z, y, loss] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [z, y, loss] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const classes = columnsOf(node.inputs[0]);
     for (let b = 0; b < loss.length; b++) {
       const row = z.subarray(b * classes, (b + 1) * classes);
@@ -65,7 +65,7 @@ export const softmaxCrossEntropyGrad = defineOp<SoftmaxLossAttrs>({
     return [logits];
   },
   reference({ node, inputs, outputs, attrs: { smoothing } }) {
-    const [dl, z, y, dz] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [dl, z, y, dz] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const classes = columnsOf(node.inputs[1]);
     for (let b = 0; b < y.length; b++) {
       const row = z.subarray(b * classes, (b + 1) * classes);

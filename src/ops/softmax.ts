@@ -1,4 +1,4 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
 import { isRow } from "../graph/tensor.js";
 import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
@@ -12,13 +12,13 @@ export const softmax = defineOp<NoAttrs>({
   meaning: "over the last dim",
   cost: elementwise(5),
   infer([x]) {
-    checkShapes(x.dtype === "f32" && isRow(x) && x.shape.length >= 2, "softmax", "x [B, …, N]", [x]);
+    checkShapes(x.dtype === "fp32" && isRow(x) && x.shape.length >= 2, "softmax", "x [B, …, N]", [x]);
     return [x];
   },
   gradient: ({ outputs: [y], outputGradients: [dy], apply }) => [dy && apply(softmaxGrad, [dy, y], {})[0]],
   reference({ node, inputs, outputs }) {
-    const x = dense(inputs[0]).data;
-    const y = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
+    const y = asFp32(outputs[0]).data;
     const n = node.inputs[0].shape.at(-1) as number;
     for (let start = 0; start < x.length; start += n) {
       const line = Array.from(x.subarray(start, start + n));
@@ -39,12 +39,12 @@ export const softmaxGrad = defineOp<NoAttrs>({
   meaning: "`y * (dy - sum(dy * y))`",
   cost: elementwise(4),
   infer([dy, y]) {
-    const ok = dy.dtype === "f32" && isRow(dy) && dy.shape.length >= 2 && sameType(dy, y);
+    const ok = dy.dtype === "fp32" && isRow(dy) && dy.shape.length >= 2 && sameType(dy, y);
     checkShapes(ok, "softmaxGrad", "dy, y [B, …, N]", [dy, y]);
     return [dy];
   },
   reference({ node, inputs, outputs }) {
-    const [dy, y, dx] = [...inputs, outputs[0]].map((v) => dense(v).data);
+    const [dy, y, dx] = [...inputs, outputs[0]].map((v) => asFp32(v).data);
     const n = node.inputs[0].shape.at(-1) as number;
     for (let start = 0; start < y.length; start += n) {
       let dot = 0;

@@ -1,5 +1,5 @@
-import { defineOp, dense, type KernelCall } from "../graph/op.js";
-import { f32, type TableDtype, type TensorType } from "../graph/tensor.js";
+import { asFp32, defineOp, type KernelCall } from "../graph/op.js";
+import { fp32, type TableDtype, type TensorType } from "../graph/tensor.js";
 import { elementwise, FREE, sizeOf } from "./cost.js";
 
 /** How a parameter starts. Random draws are named by (seed, a hash of the parameter's name). */
@@ -22,13 +22,13 @@ export interface ParameterAttrs {
   readonly role: ParameterRole;
   readonly init: Initializer;
   readonly trainable: boolean;
-  /** Of a table; default f32. */
+  /** Of a table; default fp32. */
   readonly dtype?: TableDtype;
 }
 
 const noKernel = (_: KernelCall): void => undefined;
 
-/** A column of the data: `f32` [B, width], or one `id` a row, or a `bag` a row. Ids are in [0, limit). */
+/** A column of the data: `fp32` [B, width], or one `id` a row, or a bag of `ids` a row. Ids are in [0, limit). */
 export const input = defineOp<{ name: string; type: TensorType; limit: number }>({
   kind: "input",
   opcode: 1,
@@ -50,7 +50,7 @@ export const parameter = defineOp<ParameterAttrs>({
   execution: "source",
   binds: "parameter",
   cost: FREE,
-  infer: (_, { shape, dtype = "f32" }) => [{ dtype, shape }],
+  infer: (_, { shape, dtype = "fp32" }) => [{ dtype, shape }],
   reference: noKernel,
 });
 
@@ -61,7 +61,7 @@ export const scalar = defineOp<{ name: string }>({
   execution: "source",
   binds: "scalar",
   cost: FREE,
-  infer: () => [f32(1)],
+  infer: () => [fp32(1)],
   reference: noKernel,
 });
 
@@ -74,7 +74,7 @@ export const constant = defineOp<{ value: number; shape: readonly number[] }>({
   attributes: "value",
   meaning: "out filled with `value`",
   cost: elementwise(0),
-  infer: (_, { shape }) => [f32(...shape)],
-  reference: ({ outputs, attrs }) => void dense(outputs[0]).data.fill(attrs.value),
+  infer: (_, { shape }) => [fp32(...shape)],
+  reference: ({ outputs, attrs }) => void asFp32(outputs[0]).data.fill(attrs.value),
   encode: ({ attrs }) => [attrs.value],
 });

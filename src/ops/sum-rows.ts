@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs } from "../graph/op.js";
-import { f32, innerDims } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
+import { fp32, innerDims } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { folding } from "./cost.js";
 
@@ -13,12 +13,12 @@ export const sumRows = defineOp<NoAttrs>({
   combine: "sum",
   cost: folding(1),
   infer([x]) {
-    checkShapes(x.dtype === "f32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
-    return [f32(...innerDims(x))];
+    checkShapes(x.dtype === "fp32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
+    return [fp32(...innerDims(x))];
   },
   reference({ inputs, outputs, context }) {
-    const x = dense(inputs[0]).data;
-    const out = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]).data;
+    const out = asFp32(outputs[0]).data;
     for (let i = 0; i < out.length; i++) {
       let sum = 0;
       for (let b = 0; b < context.rows; b++) sum += x[b * out.length + i];

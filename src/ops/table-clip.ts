@@ -1,5 +1,5 @@
-import { defineOp, dense, type Pooling } from "../graph/op.js";
-import { columnsOf, f32 } from "../graph/tensor.js";
+import { asFp32, defineOp, type Pooling } from "../graph/op.js";
+import { columnsOf, fp32 } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { tableOf } from "./table-rows.js";
@@ -32,12 +32,12 @@ export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: 
   infer([table, ...pairs], { poolings }) {
     const ok = isTable(table) && arePairs(pairs, poolings, columnsOf(table));
     checkShapes(ok, "tableSumSquares", "table [R, D], pairs of ids and grad [B, D]", [table, ...pairs]);
-    return [f32(PARTS)];
+    return [fp32(PARTS)];
   },
   reference(call) {
     const { limit, poolings } = call.attrs;
     const [, dim] = tableOf(call.inputs[0]).shape;
-    const sums = dense(call.outputs[0]).data;
+    const sums = asFp32(call.outputs[0]).data;
     for (const [row, gradient] of sumDuplicates(call, poolings, 1, dim))
       for (const value of gradient) sums[partOf(row)] += cutOff(value, limit) ** 2;
   },

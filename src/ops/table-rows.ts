@@ -1,4 +1,4 @@
-import { type DenseValue, dense, type Floats, type HalfValue, type Value } from "../graph/op.js";
+import { asFp32, type DenseValue, type Floats, type HalfValue, type Value } from "../graph/op.js";
 import { roundStochastically, widen } from "../half.js";
 import { type DrawKey, draw } from "../random.js";
 
@@ -6,14 +6,14 @@ export type TableValue = DenseValue | HalfValue;
 
 /** The value of a table [R, D]; kernels use it to narrow. */
 export function tableOf(value: Value): TableValue {
-  return value.kind === "f16" || value.kind === "bf16" ? value : dense(value);
+  return value.kind === "fp16" || value.kind === "bf16" ? value : asFp32(value);
 }
 
-/** A row [D]: in f32 the table's own memory, of 16-bit numbers a copy. */
+/** A row [D]: in fp32 the table's own memory, of 16-bit numbers a copy. */
 export function readRow(table: TableValue, row: number): Floats {
   const dim = table.shape[1];
   const [begin, end] = [row * dim, (row + 1) * dim];
-  if (table.kind === "f32") return table.data.subarray(begin, end);
+  if (table.kind === "fp32") return table.data.subarray(begin, end);
   const wide = new Float32Array(dim);
   widen(table.data.subarray(begin, end), wide, table.kind);
   return wide;
@@ -21,7 +21,7 @@ export function readRow(table: TableValue, row: number): Floats {
 
 /** Puts an updated row back: 16-bit numbers are rounded, element d by the draw of index `row * D + d`. */
 export function writeRow(table: TableValue, row: number, weights: Floats, key: DrawKey): void {
-  if (table.kind === "f32") return;
+  if (table.kind === "fp32") return;
   const begin = row * table.shape[1];
   for (let d = 0; d < weights.length; d++)
     table.data[begin + d] = roundStochastically(weights[d], table.kind, draw(key, begin + d));

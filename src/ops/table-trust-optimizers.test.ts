@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../backends/reference/evaluate.js";
 import { GraphBuilder } from "../graph/graph.js";
-import { f32, type Tensor } from "../graph/tensor.js";
+import { fp32, type Tensor } from "../graph/tensor.js";
 import { OPS } from "./index.js";
 
 const ROWS = 3;
@@ -32,27 +32,27 @@ function train(
         init: { kind: "constant", value: 0 },
         trainable: true,
       })[0];
-    const input = (name: string, dtype: "id" | "f32"): Tensor => {
-      const type = dtype === "id" ? ({ dtype, shape: ["B"] } as const) : f32("B", DIM);
+    const input = (name: string, dtype: "id" | "fp32"): Tensor => {
+      const type = dtype === "id" ? ({ dtype, shape: ["B"] } as const) : fp32("B", DIM);
       return builder.apply(OPS.input, [], { name, type, limit: dtype === "id" ? ROWS : 0 })[0];
     };
     const rate = builder.apply(OPS.scalar, [], { name: "rate" })[0];
     let states = 0;
-    const operands = [parameter("table", [ROWS, DIM]), rate, input("ids", "id"), input("grad", "f32")];
+    const operands = [parameter("table", [ROWS, DIM]), rate, input("ids", "id"), input("grad", "fp32")];
     update(builder, operands, (...shape) => parameter(`state${states++}`, shape));
     const graph = builder.finish();
     evaluate(
       graph,
       { rows: 1, step, seed: 0 },
       ({ op, attrs }) => {
-        if (op === OPS.scalar) return { kind: "f32", shape: [1], data: Float64Array.of(RATE) };
+        if (op === OPS.scalar) return { kind: "fp32", shape: [1], data: Float64Array.of(RATE) };
         if (op === OPS.input && attrs.type.dtype === "id") return { kind: "id", data: Int32Array.of(1) };
         if (op === OPS.input)
-          return { kind: "f32", shape: [1, DIM], data: Float64Array.from(GRADIENTS[step]) };
+          return { kind: "fp32", shape: [1, DIM], data: Float64Array.from(GRADIENTS[step]) };
         const size = attrs.shape.reduce((a: number, b: number) => a * b, 1);
         const data = arrays.get(attrs.name) ?? new Float64Array(size);
         arrays.set(attrs.name, data);
-        return { kind: "f32", shape: attrs.shape, data };
+        return { kind: "fp32", shape: attrs.shape, data };
       },
       (length) => new Float64Array(length),
     );

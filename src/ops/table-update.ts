@@ -1,7 +1,7 @@
 import {
+  asFp32,
   type BagValue,
   defineOp,
-  dense,
   type Floats,
   type IdValue,
   type KernelCall,
@@ -9,7 +9,7 @@ import {
   type Pooling,
   type StepContext,
 } from "../graph/op.js";
-import { f32, formatType, type TensorType } from "../graph/tensor.js";
+import { formatType, fp32, type TensorType } from "../graph/tensor.js";
 import { drawKey } from "../random.js";
 import { checkShapes, isFixed, isTable, sameType } from "./check.js";
 import { type CostRule, sizeOf } from "./cost.js";
@@ -22,7 +22,7 @@ import { readRow, tableOf, writeRow } from "./table-rows.js";
  * the samples, before the one update that a row gets, as FBGEMM's fused optimizers define ("exact" mode). The sum is cut
  * off at ±`limit` and multiplied by the factor. `l2` adds `l2 * w` to the gradient of each row that is updated;
  * `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would. Rows of 16-bit numbers
- * are updated in f32 and rounded stochastically, by the draws of `stream`, as FBGEMM's optimizers do with fp16 tables.
+ * are updated in fp32 and rounded stochastically, by the draws of `stream`, as FBGEMM's optimizers do with fp16 tables.
  */
 export interface TableAttrs {
   readonly poolings: readonly Pooling[];
@@ -144,10 +144,10 @@ function checkTable(
 ): [] {
   const [table, lr, ...rest] = inputs;
   const [rows, dim] = table.shape as number[];
-  const stateTypes = states.map((kind) => (kind === "table" ? f32(rows, dim) : f32(rows)));
+  const stateTypes = states.map((kind) => (kind === "table" ? fp32(rows, dim) : fp32(rows)));
   const ok =
     isTable(table) &&
-    (table.dtype === "f32" || attrs.stream !== undefined) &&
+    (table.dtype === "fp32" || attrs.stream !== undefined) &&
     isFixed(lr, 1) &&
     stateTypes.every((type, i) => sameType(rest[i], type)) &&
     (!attrs.scaled || isFixed(rest[states.length], 1)) &&
@@ -167,17 +167,17 @@ function checkTable(
 export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
   return (
     types.length === 2 * poolings.length &&
-    types.every((t, i) => (i % 2 === 0 ? t.dtype === "id" || t.dtype === "bag" : sameType(t, f32("B", dim))))
+    types.every((t, i) => (i % 2 === 0 ? t.dtype === "id" || t.dtype === "ids" : sameType(t, fp32("B", dim))))
   );
 }
 
 function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: RowUpdate) => void): void {
   const table = tableOf(call.inputs[0]);
-  const [lr] = dense(call.inputs[1]).data;
-  const stateValues = call.inputs.slice(2, 2 + states).map(dense);
+  const [lr] = asFp32(call.inputs[1]).data;
+  const stateValues = call.inputs.slice(2, 2 + states).map(asFp32);
   const [rows, dim] = table.shape;
   const { limit, scaled, poolings } = call.attrs;
-  const factor = scaled ? dense(call.inputs[2 + states]).data[0] : 1;
+  const factor = scaled ? asFp32(call.inputs[2 + states]).data[0] : 1;
   const gradients = sumDuplicates(call, poolings, 2 + states + (scaled ? 1 : 0), dim);
   const touched = call.attrs.everyRow ? Array.from({ length: rows }, (_, r) => r) : [...gradients.keys()];
   const zero = readRow(table, 0).slice().fill(0);
@@ -206,9 +206,9 @@ export function sumDuplicates(
   const sums = new Map<number, Floats>();
   poolings.forEach((pooling, pair) => {
     const ids = inputs[firstPair + 2 * pair];
-    const grad = dense(inputs[firstPair + 2 * pair + 1]).data;
+    const grad = asFp32(inputs[firstPair + 2 * pair + 1]).data;
     for (let b = 0; b < context.rows; b++) {
-      const bag = ids.kind === "bag" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
+      const bag = ids.kind === "ids" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
       const scale = pooling === "mean" ? 1 / bag.length : 1;
       for (const { id, weight } of bag) {
         const term = rowOf(grad, b, dim).map((g) => g * scale * weight) as Floats;

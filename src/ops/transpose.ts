@@ -1,5 +1,5 @@
-import { defineOp, dense, type NoAttrs, type Op } from "../graph/op.js";
-import { f32 } from "../graph/tensor.js";
+import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
+import { fp32 } from "../graph/tensor.js";
 import { checkShapes, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 
@@ -13,12 +13,12 @@ export const transpose: Op<NoAttrs> = defineOp({
   cost: elementwise(0),
   infer([x]) {
     checkShapes(isRows(x, 3), "transpose", "x [B, M, N]", [x]);
-    return [f32("B", x.shape[2], x.shape[1])];
+    return [fp32("B", x.shape[2], x.shape[1])];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(transpose, [dy], {})[0]],
   reference({ inputs, outputs, context }) {
-    const x = dense(inputs[0]);
-    const y = dense(outputs[0]).data;
+    const x = asFp32(inputs[0]);
+    const y = asFp32(outputs[0]).data;
     const [, m, n] = x.shape;
     for (let b = 0; b < context.rows; b++) {
       for (let i = 0; i < m; i++) {

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { evaluate } from "../backends/reference/evaluate.js";
 import { GraphError } from "../errors.js";
 import { GraphBuilder } from "../graph/graph.js";
-import { dense, type Node, type Value } from "../graph/op.js";
-import { f32, type Tensor } from "../graph/tensor.js";
+import { asFp32, type Node, type Value } from "../graph/op.js";
+import { fp32, type Tensor } from "../graph/tensor.js";
 import { OPS } from "../ops/index.js";
 import { autodiff } from "./autodiff.js";
 
@@ -14,7 +14,7 @@ const init = { kind: "constant", value: 0 } as const;
 /** A graph over x [B, 1] = (3, -5) and weights of one element each. */
 class Tiny {
   readonly g = new GraphBuilder();
-  readonly x = this.g.apply(OPS.input, [], { name: "x", type: f32("B", 1), limit: 0 })[0];
+  readonly x = this.g.apply(OPS.input, [], { name: "x", type: fp32("B", 1), limit: 0 })[0];
   private readonly weights = new Map<string, number>();
 
   weight(name: string, value: number, trainable = true): Tensor {
@@ -41,11 +41,11 @@ class Tiny {
     const { graph, gradients } = autodiff(this.g.finish(), "loss");
     const bind = ({ op, attrs }: Node): Value =>
       op === OPS.parameter
-        ? { kind: "f32", shape: [1, 1], data: Float64Array.of(this.weights.get(attrs.name)!) }
-        : { kind: "f32", shape: [ROWS, 1], data: X };
+        ? { kind: "fp32", shape: [1, 1], data: Float64Array.of(this.weights.get(attrs.name)!) }
+        : { kind: "fp32", shape: [ROWS, 1], data: X };
     const values = evaluate(graph, { rows: ROWS, step: 0, seed: 0 }, bind, (n) => new Float64Array(n));
     return Object.fromEntries(
-      gradients.map(({ attrs, dense: g }) => [attrs.name, g && dense(values.get(g)!).data[0]]),
+      gradients.map(({ attrs, dense: g }) => [attrs.name, g && asFp32(values.get(g)!).data[0]]),
     );
   }
 }

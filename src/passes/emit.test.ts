@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../graph/graph.js";
-import { f32, type Tensor } from "../graph/tensor.js";
+import { fp32, type Tensor } from "../graph/tensor.js";
 import { OPS } from "../ops/index.js";
 import { compileProgram, simplify } from "./compile.js";
 import type { Program } from "./emit.js";
@@ -108,7 +108,7 @@ function training(): Program {
   const init = { kind: "constant", value: 0 } as const;
   const weight = (name: string, ...shape: number[]): Tensor =>
     g.apply(OPS.parameter, [], { name, shape, role: "dense", init, trainable: true })[0];
-  const [x] = g.apply(OPS.input, [], { name: "größe", type: f32("B", 3), limit: 0 });
+  const [x] = g.apply(OPS.input, [], { name: "größe", type: fp32("B", 3), limit: 0 });
   const [id] = g.apply(OPS.input, [], { name: "id", type: { dtype: "id", shape: ["B"] }, limit: 9 });
   const [w, table] = [weight("w", 1, 5), weight("table", 9, 2)];
   const [e] = g.apply(OPS.embedding, [table, id], {});

@@ -11,7 +11,7 @@ const MAGIC = 0x314d4c50;
 const VERSION = 1;
 const HEADER_BYTES = 64;
 const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
-const DTYPES = { f32: 0, id: 1, bag: 2, f16: 3, bf16: 4 } as const;
+const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
 
 interface Instruction {
@@ -152,7 +152,7 @@ function writeBuffer(out: ProgramWriter, { space, dtype, width, offset, name }: 
 
 function writeInput(out: ProgramWriter, { attrs: { name, type, limit } }: Node): void {
   out.string(name);
-  out.u32(DTYPES[type.dtype as DType], type.dtype === "f32" ? width(type) : 1, limit);
+  out.u32(DTYPES[type.dtype as DType], type.dtype === "fp32" ? width(type) : 1, limit);
 }
 
 function writeInstruction(

@@ -135,7 +135,7 @@ function partialBuffers(graph: Graph, roots: readonly Tensor[]): Laid {
   let size = 0;
   for (const root of roots) {
     if (executionOf(made.get(root)!) !== "reduces") continue;
-    buffers.set(root, { space: "partial", dtype: "f32", width: width(root), offset: size, name: "" });
+    buffers.set(root, { space: "partial", dtype: "fp32", width: width(root), offset: size, name: "" });
     size += align(width(root));
   }
   return { buffers, size };
@@ -174,7 +174,7 @@ const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
  * aligned; a bag takes 24 bytes.
  */
 function rowWidth(root: Tensor): number {
-  if (root.dtype === "bag") return 6;
+  if (root.dtype === "ids") return 6;
   const elements = width(root);
   if (!isRow(root) || elements <= ALIGNMENT) return elements;
   const padded = align(elements);

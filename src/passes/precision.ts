@@ -3,7 +3,7 @@ import type { Precision } from "../graph/precision.js";
 
 /**
  * Has the matrix products of linear layers, and of their gradients, round their operands; sums, parameters and all
- * other operations stay f32 (Micikevicius et al., "Mixed Precision Training", 2018, whose loss scaling bfloat16's range
+ * other operations stay fp32 (Micikevicius et al., "Mixed Precision Training", 2018, whose loss scaling bfloat16's range
  * makes needless).
  */
 export function inPrecision(graph: Graph, precision: Precision): Graph {

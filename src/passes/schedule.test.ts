@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../graph/graph.js";
-import { f32, type Tensor } from "../graph/tensor.js";
+import { fp32, type Tensor } from "../graph/tensor.js";
 import { OPS } from "../ops/index.js";
 import { schedule } from "./schedule.js";
 
@@ -10,7 +10,7 @@ function scene() {
   const g = new GraphBuilder();
   const weight = (name: string, ...shape: number[]): Tensor =>
     g.apply(OPS.parameter, [], { name, shape, role: "dense", init, trainable: true })[0];
-  const [x] = g.apply(OPS.input, [], { name: "x", type: f32("B", 3), limit: 0 });
+  const [x] = g.apply(OPS.input, [], { name: "x", type: fp32("B", 3), limit: 0 });
   const [lr] = g.apply(OPS.scalar, [], { name: "lr" });
   return { g, weight, x, lr };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../backends/reference/evaluate.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
-import { dense, type Node, type Value } from "../graph/op.js";
-import { f32, type Tensor, width } from "../graph/tensor.js";
+import { asFp32, type Node, type Value } from "../graph/op.js";
+import { fp32, type Tensor, width } from "../graph/tensor.js";
 import { ACTIVATIONS, type ActivationFn } from "../ops/activation.js";
 import { OPS } from "../ops/index.js";
 import { drawKey, drawUnit } from "../random.js";
@@ -21,7 +21,7 @@ function weight(g: GraphBuilder, name: string, ...shape: number[]): Tensor {
 
 function start() {
   const g = new GraphBuilder();
-  const [x] = g.apply(OPS.input, [], { name: "x", type: f32("B", 4), limit: 0 });
+  const [x] = g.apply(OPS.input, [], { name: "x", type: fp32("B", 4), limit: 0 });
   const [sum] = g.apply(OPS.linear, [x, weight(g, "w", 2, 4), weight(g, "b", 2)], { fn: "none" });
   return { g, x, sum };
 }
@@ -38,10 +38,10 @@ function values(graph: Graph): Map<string, number[]> {
     const key = drawKey(0, node.attrs.name.charCodeAt(0), 0);
     const data = Float32Array.from({ length }, (_, i) => 4 * drawUnit(key, i) - 2);
     const shape = type.shape.map((dim) => (dim === "B" ? ROWS : dim));
-    return { kind: "f32", shape, data };
+    return { kind: "fp32", shape, data };
   };
   const all = evaluate(graph, { rows: ROWS, step: 0, seed: 0 }, bind, (n) => new Float64Array(n));
-  return new Map([...graph.outputs].map(([name, t]) => [name, Array.from(dense(all.get(t)!).data)]));
+  return new Map([...graph.outputs].map(([name, t]) => [name, Array.from(asFp32(all.get(t)!).data)]));
 }
 
 describe("eliminateDeadCode", () => {

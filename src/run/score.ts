@@ -1,7 +1,7 @@
+import { LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
 import type { SourceConfig } from "../data/data-config.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/source/scan.js";
 import { DataError } from "../errors.js";
-import { labelColumn, weightColumn } from "../features/block.js";
 import { labelNames } from "../features/targets.js";
 import type { Evaluation } from "../metrics/index.js";
 import type { TrainedModel } from "../saved/model.js";
@@ -95,8 +95,8 @@ export async function evaluateSource(
   const groupIds: Int32Array[] = [];
   for await (const batch of scoreSource(model, source, { where, label, weight })) {
     rows.add(batch);
-    const labels = columnValues(batch.columns, labelColumn);
-    parts.push({ logits: batch.logits, labels, weights: columnValues(batch.columns, weightColumn) });
+    const labels = columnValues(batch.columns, LABEL_COLUMN);
+    parts.push({ logits: batch.logits, labels, weights: columnValues(batch.columns, WEIGHT_COLUMN) });
     if (groups) groupIds.push(columnIds(batch.columns, groups.by));
     onRows(rows.read);
   }

@@ -2,7 +2,8 @@ import type { Backend, Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { CheckpointError } from "../errors.js";
-import type { FittedFeatures } from "../features/fitted.js";
+import { FITTED_VERSION, type FittedFeatures } from "../features/fitted.js";
+import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { isModelKind } from "../models/index.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
@@ -33,13 +34,13 @@ export interface OpenOptions {
 
 /** @throws CheckpointError where config or features are not of this version */
 export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
-  const features = manifest.features as FittedFeatures;
-  if (features?.version !== 1)
+  const features = readFittedFeatures(manifest.features);
+  if (!features)
     throw new CheckpointError({
       what: "the checkpoint's features are of another version",
       where: dir,
-      got: String(features?.version),
-      expected: "1",
+      got: String((manifest.features as { version?: unknown } | undefined)?.version),
+      expected: `${FITTED_VERSION} or below`,
       next: "Read it with the Pairloom release that wrote it.",
     });
   const kind = (manifest.config as { model?: { kind?: string } } | undefined)?.model?.kind;

@@ -52,8 +52,8 @@ beforeAll(async () => {
     numbers: {},
   });
   const tables = Object.entries(weights).map(([name, values]) => {
-    const { buckets } = features.features.find((feature) => feature.name === name) as { buckets: number };
-    expect(buckets).toBe(values.length);
+    const { rows } = features.features.find((feature) => feature.name === name) as { rows: number };
+    expect(rows).toBe(values.length);
     return [`linear.${name}.weight`, tensor(values, [values.length, 1])] as const;
   });
   await writeCheckpoint(folder, {

@@ -1,5 +1,11 @@
 import type { Executable } from "../backends/backend.js";
-import type { ColumnSet, FloatColumn, IdColumn } from "../columns/columns.js";
+import {
+  type ColumnSet,
+  type FloatColumn,
+  type IdColumn,
+  LABEL_COLUMN,
+  WEIGHT_COLUMN,
+} from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
 import {
@@ -10,7 +16,7 @@ import {
   evaluationOf,
 } from "../metrics/index.js";
 import { classesOf, outputsOf, predictsNumbers } from "./step/loss.js";
-import { LABEL_INPUT, LOGITS, WEIGHT_INPUT } from "./step/model-graphs.js";
+import { LOGITS } from "./step/model-graphs.js";
 import type { TrainedSections } from "./step/model-spec.js";
 import type { TrainConfig } from "./train-config.js";
 
@@ -100,8 +106,8 @@ export async function evaluate(
 export type Targets = Pick<Scored, "labels" | "weights">;
 
 export function targetsOf(data: ColumnSet): Targets {
-  const weights = data.columns.has(WEIGHT_INPUT) ? columnValues(data, WEIGHT_INPUT) : undefined;
-  return { labels: columnValues(data, LABEL_INPUT), weights };
+  const weights = data.columns.has(WEIGHT_COLUMN) ? columnValues(data, WEIGHT_COLUMN) : undefined;
+  return { labels: columnValues(data, LABEL_COLUMN), weights };
 }
 
 /** A column of one id a row, gathered. */

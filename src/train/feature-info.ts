@@ -1,28 +1,28 @@
 import type { FittedFeatures } from "../features/fitted.js";
-import { type FeatureConfig, plainOf, type TableNumbers, tableName } from "../features/schema/features.js";
+import { type FeatureConfig, plainOf, tableName } from "../features/schema/features.js";
 import { initializerOf } from "../layers/initializer.js";
 import type { FeatureInfo } from "../models/model.js";
 
 /** What models see of fitted features. */
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
   return features.map((feature) => {
-    if (feature.type === "f32") {
+    if (feature.kind === "number") {
       const { name, width, denseEmbedding } = feature;
-      return { type: "f32", name, width, denseEmbedding };
+      return { kind: "number", name, width, denseEmbedding };
     }
-    const { name, embedding, buckets, dim, trainable, dtype } = feature;
-    const table = {
+    const { name, table, rows, dim, trainable, dtype } = feature;
+    const info = {
       name,
-      embedding,
-      buckets,
+      table,
+      rows,
       dim,
       trainable,
-      dtype: dtypeOf(dtype),
+      dtype,
       initializer: initializerOf(feature.initializer),
     };
-    return feature.type === "id"
-      ? { ...table, type: "id" }
-      : { ...table, type: "bag", pooling: feature.pooling };
+    return feature.kind === "id"
+      ? { ...info, kind: "id" }
+      : { ...info, kind: "ids", pooling: feature.pooling };
   });
 }
 
@@ -34,23 +34,19 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
   return features.map(plainOf).map((feature) => {
     const { name } = feature;
     if (feature.kind === "number" && feature.boundaries === undefined) {
-      return { type: "f32", name, width: feature.width, denseEmbedding: feature.denseEmbedding };
+      return { kind: "number", name, width: feature.width, denseEmbedding: feature.denseEmbedding };
     }
-    const table = {
+    const info = {
       name,
-      embedding: tableName(feature),
-      buckets: 1,
+      table: tableName(feature),
+      rows: 1,
       dim: feature.dim,
       trainable: feature.trainable,
-      dtype: dtypeOf(feature.dtype),
+      dtype: feature.dtype,
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"
-      ? { ...table, type: "bag", pooling: feature.pooling }
-      : { ...table, type: "id" };
+      ? { ...info, kind: "ids", pooling: feature.pooling }
+      : { ...info, kind: "id" };
   });
 }
-
-const DTYPES = { fp32: "f32", fp16: "f16", bf16: "bf16" } as const;
-
-const dtypeOf = (numbers: TableNumbers | undefined) => numbers && DTYPES[numbers];

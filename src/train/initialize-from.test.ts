@@ -14,7 +14,7 @@ const run = mkdtempSync(join(tmpdir(), "pairloom-initialize-"));
 afterAll(() => rmSync(run, { recursive: true, force: true }));
 
 const features = (city: string[]): FittedFeatures => ({
-  version: 1,
+  version: 2,
   features: [],
   vocabularies: { city },
 });
@@ -78,7 +78,7 @@ describe("initializeFrom", () => {
   });
 
   it("reads tables of every dtype into tables of every dtype", async () => {
-    const read = async (name: string, dtype?: "f16" | "bf16"): Promise<number[]> => {
+    const read = async (name: string, dtype?: "fp16" | "bf16"): Promise<number[]> => {
       const table = parameter(`embeddings.${name}.weight`, [3, 1], dtype);
       await initializeFrom(from(), [table], here);
       return valuesIn(table);
@@ -86,16 +86,16 @@ describe("initializeFrom", () => {
     expect(await read("b")).toEqual([1, 1 + 2 ** -7, 1.5]);
     expect(await read("h")).toEqual([1, 1 + 2 ** -10, -2]);
     expect(await read("b", "bf16")).toEqual([0x3f80, 0x3f81, 0x3fc0]);
-    expect(await read("b", "f16")).toEqual([0x3c00, 0x3c08, 0x3e00]);
-    expect(await read("h", "f16")).toEqual([0x3c00, 0x3c01, 0xc000]);
+    expect(await read("b", "fp16")).toEqual([0x3c00, 0x3c08, 0x3e00]);
+    expect(await read("h", "fp16")).toEqual([0x3c00, 0x3c01, 0xc000]);
     expect(await read("h", "bf16")).toEqual([0x3f80, 0x3f80, 0xc000]);
     // 1/3 is 0x3eaaaaab, 65504 is 0x477fe000, 1e-7 is 1.68 times 2^-24.
-    expect(await read("f", "f16")).toEqual([0x3555, 0xfbff, 0x0002]);
+    expect(await read("f", "fp16")).toEqual([0x3555, 0xfbff, 0x0002]);
     expect(await read("f", "bf16")).toEqual([0x3eab, 0xc780, 0x33d7]);
   });
 
   it("copies values of a vocabulary into a table of 16-bit numbers", async () => {
-    const table = parameter("embeddings.city.weight", [4, 2], "f16");
+    const table = parameter("embeddings.city.weight", [4, 2], "fp16");
     await initializeFrom(from(), [table], here);
     expect(valuesIn(table)).toEqual([0x4200, 0x4400, 0xbc00, 0xbc00, 0x4500, 0x4600, 0x4700, 0x4800]);
   });

@@ -11,16 +11,16 @@ export interface Parameter {
 }
 
 /** What safetensors files call the dtypes. */
-const FILE_DTYPES = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
+const FILE_DTYPES = { fp32: "F32", fp16: "F16", bf16: "BF16" } as const;
 
-export const fileDtype = ({ dtype = "f32" }: ParameterAttrs) => FILE_DTYPES[dtype];
+export const fileDtype = ({ dtype = "fp32" }: ParameterAttrs) => FILE_DTYPES[dtype];
 
 export function elementsOf({ shape }: ParameterAttrs): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
 export function bytesOf(attrs: ParameterAttrs): number {
-  return elementsOf(attrs) * (attrs.dtype === "f16" || attrs.dtype === "bf16" ? 2 : 4);
+  return elementsOf(attrs) * (attrs.dtype === "fp16" || attrs.dtype === "bf16" ? 2 : 4);
 }
 
 /** Elements that are copied at once: a few MiB, whatever the parameter's size. */
@@ -46,16 +46,16 @@ export function setNumbers(memory: Memory, values: Float32Array, from = 0): void
   memory.write(from, toDtype(values, memory.dtype));
 }
 
-/** f32 as they are, else the nearest of 16 bits. */
+/** fp32 as they are, else the nearest of 16 bits. */
 export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
-  if (dtype === "f32") return values;
+  if (dtype === "fp32") return values;
   const halves = new Uint16Array(values.length);
   narrow(values, halves, dtype);
   return halves;
 }
 
 /**
- * Fills a parameter with the tensor of the name: as it is where both have one dtype, else by way of f32.
+ * Fills a parameter with the tensor of the name: as it is where both have one dtype, else by way of fp32.
  * @throws CheckpointError where there is none, or it has fewer elements
  */
 export async function readParameter(
@@ -65,7 +65,7 @@ export async function readParameter(
 ): Promise<void> {
   const { dtype } = file.tensors.get(name) ?? {};
   const same = dtype === fileDtype(attrs);
-  const piece = numbersOf(same ? memory.dtype : "f32", Math.min(file.pieceOf(name), memory.elements));
+  const piece = numbersOf(same ? memory.dtype : "fp32", Math.min(file.pieceOf(name), memory.elements));
   for (let from = 0; from < memory.elements; from += piece.length) {
     const part = piece.subarray(0, memory.elements - from);
     await file.readInto(name, part, from);

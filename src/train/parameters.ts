@@ -140,7 +140,7 @@ function allocate(backend: Backend, attrs: ParameterAttrs): Memory {
 }
 
 function outOfMemory(attrs: ParameterAttrs, got: string, options?: ErrorOptions): ExecutionError {
-  const { name, shape, dtype = "f32" } = attrs;
+  const { name, shape, dtype = "fp32" } = attrs;
   const report = {
     what: `there is no memory for ${name}, ${shape.join(" x ")} ${NUMBERS[dtype]} (${gigabytes(bytesOf(attrs))})`,
     where: name,
@@ -150,6 +150,6 @@ function outOfMemory(attrs: ParameterAttrs, got: string, options?: ErrorOptions)
   return new ExecutionError(report, options);
 }
 
-const NUMBERS = { f32: "float32 numbers", f16: "float16 numbers", bf16: "bfloat16 numbers" } as const;
+const NUMBERS = { fp32: "float32 numbers", fp16: "float16 numbers", bf16: "bfloat16 numbers" } as const;
 
 const gigabytes = (bytes: number) => `${Number((bytes / 1e9).toPrecision(3))} GB`;

@@ -11,6 +11,7 @@ import {
 } from "../checkpoint/index.js";
 import { CheckpointError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import { readFittedFeatures } from "../features/read-fitted.js";
 import type { WatchedMetric } from "../metrics/metric.js";
 
 /** What the positions of a run refer to: the same steps read other rows where this differs. */
@@ -79,7 +80,7 @@ function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): v
 
 function checkFeatures({ dir, manifest }: Checkpoint, features: FittedFeatures): void {
   // Through JSON, as the manifest went: an undefined member and a missing one are the same.
-  if (isDeepStrictEqual(manifest.features, JSON.parse(JSON.stringify(features)))) return;
+  if (isDeepStrictEqual(readFittedFeatures(manifest.features), JSON.parse(JSON.stringify(features)))) return;
   throw changed("the features fitted to the data are not those that the run began with", dir, {
     got: "other vocabularies or statistics: the data or the config has changed",
     expected: "the same data and features",

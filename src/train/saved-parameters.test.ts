@@ -32,7 +32,7 @@ beforeAll(async () => {
   checkpoint = await writeCheckpoint(folder, { ...content, tables });
 });
 
-function attrs(name: string, shape: number[], dtype: TableDtype = "f32"): ParameterAttrs {
+function attrs(name: string, shape: number[], dtype: TableDtype = "fp32"): ParameterAttrs {
   const role = name === "weight" ? "dense" : "table";
   return { name, shape, role, init: { kind: "constant", value: 0 }, trainable: true, dtype };
 }

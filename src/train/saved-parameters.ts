@@ -38,7 +38,7 @@ export async function savedParameters(
 
 /** Undefined where the table is to be copied: it is small, or the file has it otherwise. */
 function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): Memory | undefined {
-  const { name, role, dtype = "f32" } = attrs;
+  const { name, role, dtype = "fp32" } = attrs;
   const there = file.tensors.get(name);
   if (role !== "table" || bytesOf(attrs) < LEAST_MAPPED_BYTES || !backend.map || !there) return undefined;
   const same =

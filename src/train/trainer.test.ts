@@ -378,7 +378,7 @@ describe("Trainer", () => {
     }).run();
     await expect(relabelled).rejects.toThrow(/1000 rows in batches of \d+, with other values/);
     const [first, ...rest] = prepared.features.features;
-    const features = { ...prepared.features, features: [{ ...first, buckets: 99 } as typeof first, ...rest] };
+    const features = { ...prepared.features, features: [{ ...first, rows: 99 } as typeof first, ...rest] };
     const refitted = trainerFor(configOf({ epochs: 2 }), { runDir, resume: true, features }).run();
     await expect(refitted).rejects.toThrow(/features fitted to the data are not those/);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { referenceBackend } from "../backends/reference/backend.js";
 import { GraphBuilder } from "../graph/graph.js";
-import { f32 } from "../graph/tensor.js";
+import { fp32 } from "../graph/tensor.js";
 import { StreamingAuc } from "../metrics/index.js";
 import { OPS } from "../ops/index.js";
 import { drawKey, drawUnit } from "../random.js";
@@ -30,7 +30,7 @@ function randomRows(rows: number, columns: number, seed: number) {
 function counter(columns: number) {
   const builder = new GraphBuilder();
   const input = (name: string) =>
-    builder.apply(OPS.input, [], { name, type: f32("B", columns), limit: 0 })[0];
+    builder.apply(OPS.input, [], { name, type: fp32("B", columns), limit: 0 })[0];
   const [counts] = builder.apply(OPS.parameter, [], {
     name: "counts",
     shape: [columns, 2, BINS],
@@ -59,7 +59,7 @@ describe("TrainingMetrics", () => {
         const rows = 150 + call;
         const values = randomRows(rows, columns, call);
         const column = (data: Float32Array) =>
-          ({ kind: "f32", data, offset: 0, stride: columns, width: columns }) as const;
+          ({ kind: "number", data, offset: 0, stride: columns, width: columns }) as const;
         const request = { rows, start: 0, count: rows, batch: 64, seed: 0, firstStep: 0, scalars: new Map() };
         const columnsOf = new Map([
           ["logits", column(values.logits)],

@@ -52,7 +52,7 @@ export async function importWeights(
     for (const attrs of parameters) {
       const data =
         attrs.role === "table" ? await reader.table(attrs, features) : await reader.weight(attrs, names);
-      const { shape, dtype = "f32" } = attrs;
+      const { shape, dtype = "fp32" } = attrs;
       model.set(attrs.name, { dtype: fileDtype(attrs), shape, data: toDtype(data, dtype) });
     }
     await save(config, fitted, model, runDir);

@@ -29,7 +29,7 @@ class NativeBackend implements Backend {
     return this.addon.isa() === "avx512bf16";
   }
 
-  allocate(elements: number, dtype: TableDtype = "f32"): NativeMemory {
+  allocate(elements: number, dtype: TableDtype = "fp32"): NativeMemory {
     return new NativeMemory(this.addon, this.addon.allocateParameter(elements, dtype), elements, dtype);
   }
 

@@ -13,7 +13,7 @@ import { ReferenceMemory } from "./memory.js";
 export const referenceBackend: Backend = {
   name: "reference",
   multipliesBf16: false,
-  allocate: (elements, dtype = "f32") => new ReferenceMemory(elements, dtype),
+  allocate: (elements, dtype = "fp32") => new ReferenceMemory(elements, dtype),
   compile: (graph, parameters, options) => new ReferenceExecutable(graph, parameters, options),
 };
 
@@ -65,20 +65,20 @@ class ReferenceExecutable implements Executable {
       const tensor = this.graph.outputs.get(name)!;
       const value = values.get(tensor)!;
       const start = isRow(tensor) ? first : step;
-      if (value.kind === "f32") result.set(value.data as Float32Array, start * width(tensor));
+      if (value.kind === "fp32") result.set(value.data as Float32Array, start * width(tensor));
     }
   }
 
   private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
     if (node.op.binds === "parameter") {
-      const { name, shape, dtype = "f32" } = node.attrs;
+      const { name, shape, dtype = "fp32" } = node.attrs;
       const { data } = this.parameters.get(name) as ReferenceMemory;
       return { kind: dtype, shape, data } as Value;
     }
     if (node.op.binds === "input") {
       return gather(request.columns.get(node.attrs.name)!, rows, node);
     }
-    return { kind: "f32", shape: [1], data: request.scalars.get(node.attrs.name)!.slice(step, step + 1) };
+    return { kind: "fp32", shape: [1], data: request.scalars.get(node.attrs.name)!.slice(step, step + 1) };
   }
 }
 
@@ -93,13 +93,13 @@ function rowsOf({ start, rows, shuffle }: RunRequest, first: number, count: numb
 
 function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
   const { name, limit } = node.attrs;
-  if (column.kind === "f32") {
+  if (column.kind === "number") {
     const data = new Float32Array(rows.length * column.width);
     for (let b = 0; b < rows.length; b++) {
       const from = column.offset + rows[b] * column.stride;
       data.set(column.data.subarray(from, from + column.width), b * column.width);
     }
-    return { kind: "f32", shape: [rows.length, column.width], data };
+    return { kind: "fp32", shape: [rows.length, column.width], data };
   }
   if (column.kind === "id") {
     const data = new Int32Array(rows.length);
@@ -118,7 +118,7 @@ function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
     if (column.weights) weights!.set(column.weights.subarray(begin, end), offsets[b]);
   }
   checkIds(values, name, limit);
-  return { kind: "bag", values, offsets, weights };
+  return { kind: "ids", values, offsets, weights };
 }
 
 function checkIds(ids: Int32Array, name: string, limit: number): void {

@@ -32,9 +32,9 @@ export function evaluate(
 }
 
 function allocate(type: TensorType, rows: number, make: MakeFloats): Value {
-  if (type.dtype !== "f32") {
-    throw new ExecutionError({ what: "only inputs can be ids", got: type.dtype, expected: "f32" });
+  if (type.dtype !== "fp32") {
+    throw new ExecutionError({ what: "only inputs can be ids", got: type.dtype, expected: "fp32" });
   }
   const shape = type.shape.map((dim) => (dim === "B" ? rows : dim));
-  return { kind: "f32", shape, data: make(type.shape[0] === "B" ? rows * width(type) : width(type)) };
+  return { kind: "fp32", shape, data: make(type.shape[0] === "B" ? rows * width(type) : width(type)) };
 }

@@ -31,14 +31,14 @@ export class ReferenceMemory implements Memory {
   }
 
   fill(init: Initializer, seed: number, stream: number): void {
-    const values = this.dtype === "f32" ? this.data : new Float32Array(this.elements);
+    const values = this.dtype === "fp32" ? this.data : new Float32Array(this.elements);
     const key = drawKey(seed, stream, 0);
     for (let i = 0; i < values.length; i++) {
       if (init.kind === "constant") values[i] = init.value;
       else if (init.kind === "uniform") values[i] = init.low + (init.high - init.low) * drawUnit(key, i);
       else values[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
     }
-    if (this.dtype !== "f32") narrow(values as Float32Array, this.data as Uint16Array, this.dtype);
+    if (this.dtype !== "fp32") narrow(values as Float32Array, this.data as Uint16Array, this.dtype);
   }
 
   private range(from: number, other: Numbers): Numbers {

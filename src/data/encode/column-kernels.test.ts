@@ -166,13 +166,13 @@ describe.each(all)("%s kernels", (_, kernels) => {
     );
   });
 
-  it("round a logarithm to the f32 that Math.log1p gives", () => {
+  it("round a logarithm to the fp32 that Math.log1p gives", () => {
     const key = drawKey(1, 2, 3);
     const values = Array.from({ length: 60_000 }, (_, i) => {
       const x = draw(key, i);
       return i % 3 === 0 ? x % 5000 : x / 2 ** (x % 64);
     });
-    // Where an f32 ends and the next begins: what the last bit of a double decides.
+    // Where an fp32 ends and the next begins: what the last bit of a double decides.
     for (let i = 1; i < 2000; i++) values.push(Math.expm1(Math.fround(i / 100) * (1 + 2 ** -24)));
     const feature = { ...targetFeature("x", "x"), transform: { kind: "log" } as const };
     for (let at = 0; at < values.length; at += duckdb.vector_size())

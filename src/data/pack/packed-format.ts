@@ -5,7 +5,7 @@ import type { Layout } from "../../features/block.js";
  * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const PACKED_VERSION = 2;
+export const PACKED_VERSION = 3;
 
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;
@@ -29,11 +29,11 @@ export interface PackedFile {
 
 /** `[rows, F]` i32. */
 export const IDS_FILE = "ids.i32";
-/** `[rows, W]` f32. */
-export const DENSE_FILE = "dense.f32";
+/** `[rows, W]` fp32. */
+export const NUMBERS_FILE = "dense.f32";
 /** `[values]` i32. */
 export const bagValuesFile = (name: string) => `${name}.values.i32`;
-/** `[values]` f32, of weighted bags. */
+/** `[values]` fp32, of weighted bags. */
 export const bagWeightsFile = (name: string) => `${name}.weights.f32`;
 /** `[rows + 1]` u64. */
 export const bagOffsetsFile = (name: string) => `${name}.offsets.u64`;

@@ -9,8 +9,8 @@ import {
   bagOffsetsFile,
   bagValuesFile,
   bagWeightsFile,
-  DENSE_FILE,
   IDS_FILE,
+  NUMBERS_FILE,
   PACKED_VERSION,
   type PackedFile,
   type PackedManifest,
@@ -96,9 +96,9 @@ export class PackedWriter {
   }
 
   private async writeBlock(block: Block): Promise<void> {
-    const { rows, ids, dense, bags } = block;
+    const { rows, ids, numbers, bags } = block;
     await this.write(IDS_FILE, ids.subarray(0, rows * this.layout.ids.length));
-    await this.write(DENSE_FILE, dense.subarray(0, rows * this.layout.denseWidth));
+    await this.write(NUMBERS_FILE, numbers.subarray(0, rows * this.layout.numbersWidth));
     for (const [i, name] of this.layout.bags.entries()) {
       const { values, weights, ends, length } = bags[i];
       await this.write(bagValuesFile(name), values.subarray(0, length));

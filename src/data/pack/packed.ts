@@ -10,8 +10,8 @@ import {
   bagOffsetsFile,
   bagValuesFile,
   bagWeightsFile,
-  DENSE_FILE,
   IDS_FILE,
+  NUMBERS_FILE,
   PACKED_VERSION,
   type PackedFile,
   type PackedManifest,
@@ -52,8 +52,8 @@ export class PackedDataset implements ColumnSet {
       }),
     }));
     const ids = new Int32Array(map(IDS_FILE));
-    const dense = new Float32Array(map(DENSE_FILE));
-    this.columns = columnsOf(manifest.layout, ids, dense, bags);
+    const numbers = new Float32Array(map(NUMBERS_FILE));
+    this.columns = columnsOf(manifest.layout, ids, numbers, bags);
   }
 
   /** @throws DataError if a file is missing or damaged */

@@ -13,9 +13,9 @@ import { l2Schema, optimizerSchema } from "./optimizers.js";
 
 const ROWS = 40;
 const FEATURES: readonly FeatureInfo[] = [
-  { type: "id", name: "user", embedding: "user", buckets: 50 },
-  { type: "id", name: "item", embedding: "item", buckets: 3 },
-  { type: "bag", name: "seen", embedding: "item", buckets: 3, pooling: "mean" },
+  { kind: "id", name: "user", table: "user", rows: 50 },
+  { kind: "id", name: "item", table: "item", rows: 3 },
+  { kind: "ids", name: "seen", table: "item", rows: 3, pooling: "mean" },
 ];
 const MODEL = modelSchema.parse({
   kind: "mlp",
@@ -35,8 +35,8 @@ function columns(): Map<string, Column> {
   return new Map<string, Column>([
     ["user", id(50)],
     ["item", id(3)],
-    ["seen", { kind: "bag", values, offsets }],
-    ["@label", { kind: "f32", data: label, offset: 0, stride: 1, width: 1 }],
+    ["seen", { kind: "ids", values, offsets }],
+    ["@label", { kind: "number", data: label, offset: 0, stride: 1, width: 1 }],
   ]);
 }
 

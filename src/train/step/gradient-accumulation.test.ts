@@ -17,9 +17,9 @@ const BATCHES = 4;
 /** The last batch has fewer rows. */
 const ROWS = BATCH * BATCHES - 15;
 const FEATURES: readonly FeatureInfo[] = [
-  { type: "f32", name: "x", width: 2 },
-  { type: "id", name: "item", embedding: "item", buckets: 7 },
-  { type: "bag", name: "seen", embedding: "item", buckets: 7, pooling: "mean" },
+  { kind: "number", name: "x", width: 2 },
+  { kind: "id", name: "item", table: "item", rows: 7 },
+  { kind: "ids", name: "seen", table: "item", rows: 7, pooling: "mean" },
 ];
 
 const graphOf = (norm: "none" | "batch") =>
@@ -43,7 +43,7 @@ const graphOf = (norm: "none" | "batch") =>
 function columns(): Map<string, Column> {
   const floats = (width: number, value: (i: number) => number): Column => {
     const data = Float32Array.from({ length: ROWS * width }, (_, i) => value(i));
-    return { kind: "f32", data, offset: 0, stride: width, width };
+    return { kind: "number", data, offset: 0, stride: width, width };
   };
   const ids = (count: number) => Int32Array.from({ length: count }, (_, i) => (i * i + 3 * i) % 7);
   const offsets = BigUint64Array.from({ length: ROWS + 1 }, (_, b) => BigInt(2 * b));
@@ -51,7 +51,7 @@ function columns(): Map<string, Column> {
     ["x", floats(2, (i) => Math.sin(i))],
     ["@label", floats(1, (i) => i % 2)],
     ["item", { kind: "id", data: ids(ROWS), offset: 0, stride: 1 }],
-    ["seen", { kind: "bag", values: ids(2 * ROWS), offsets }],
+    ["seen", { kind: "ids", values: ids(2 * ROWS), offsets }],
   ]);
 }
 

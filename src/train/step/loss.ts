@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { LabelKind } from "../../features/index.js";
+import type { LabelKind } from "../../features/targets.js";
 import type { GraphBuilder } from "../../graph/graph.js";
 import { columnsOf, type Tensor } from "../../graph/tensor.js";
 import { softmaxRows } from "../../metrics/index.js";

@@ -1,7 +1,8 @@
+import { LABEL_COLUMN, WEIGHT_COLUMN } from "../../columns/columns.js";
 import { ConfigError } from "../../errors.js";
 import { type Graph, GraphBuilder } from "../../graph/graph.js";
 import type { Precision } from "../../graph/precision.js";
-import { f32, formatType, type Tensor, width } from "../../graph/tensor.js";
+import { formatType, fp32, type Tensor, width } from "../../graph/tensor.js";
 import { Scope } from "../../layers/scope.js";
 import { AUC_BINS } from "../../metrics/index.js";
 import { type ModelConfig, modelOf } from "../../models/index.js";
@@ -18,7 +19,7 @@ import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
 import { logOdds } from "./jrc-loss.js";
 import { classesOf, isOfOneLogit, type Loss, lossOf, predictsNumbers, sessionOf } from "./loss.js";
 
-/** Names of the outputs of model graphs, and of the inputs that are no features. */
+/** Names of the outputs of model graphs. */
 export const LOGITS = "logits";
 export const LOSS = "loss";
 export const LABELS = "labels";
@@ -59,12 +60,12 @@ export function trainingGraph(
 ): Graph {
   const builder = new GraphBuilder();
   const { outputs, logits, features } = forward(builder, spec, "training");
-  const labels = numbers(builder, LABEL_INPUT, isOfOneLogit(loss) ? (spec.outputs ?? 1) : 1);
+  const labels = numbers(builder, LABEL_COLUMN, isOfOneLogit(loss) ? (spec.outputs ?? 1) : 1);
   const session = sessionOf(loss);
   const sessions = session === undefined ? undefined : features.values(session, "train.loss.session");
   const losses = lossOf(builder, loss, { logits: outputs, labels, labelWeights, sessions });
   const weightedLosses = weighted
-    ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_INPUT, 1)], {})[0]
+    ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_COLUMN, 1)], {})[0]
     : losses;
   if (countsScores(loss)) countScores(builder, logits, labels);
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
@@ -124,16 +125,16 @@ function forward(builder: GraphBuilder, spec: ModelSpec, mode: "training" | "inf
 
 /** A model of one's own may not know of several outputs. */
 function checkOutputs(given: Tensor, outputs: number, kind: string): void {
-  if (sameType(given, f32("B", outputs))) return;
+  if (sameType(given, fp32("B", outputs))) return;
   throw new ConfigError({
     what: "the model does not have as many outputs as the loss takes",
     where: "model",
     got: `${kind} gives ${formatType(given)}`,
-    expected: formatType(f32("B", outputs)),
+    expected: formatType(fp32("B", outputs)),
     next: "Let the model's last layer have `outputs` units, the fourth argument of its build function.",
   });
 }
 
 function numbers(builder: GraphBuilder, name: string, width: number): Tensor {
-  return builder.apply(input, [], { name, type: f32("B", width), limit: 0 })[0];
+  return builder.apply(input, [], { name, type: fp32("B", width), limit: 0 })[0];
 }

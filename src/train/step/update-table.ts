@@ -38,7 +38,7 @@ export function updateTable(
     limit: bounds?.limit,
     scaled: factor.length > 0,
     // Other draws than those of the initial values.
-    stream: table.dtype === "f32" ? undefined : streamOf(`${attrs.name}/rounding`),
+    stream: table.dtype === "fp32" ? undefined : streamOf(`${attrs.name}/rounding`),
   });
 }
 

@@ -1,0 +1,87 @@
+import { expect, it } from "vitest";
+import { readFittedFeatures } from "./read-fitted.js";
+
+const reading = { column: "c" };
+const VERSION_1 = {
+  version: 1,
+  features: [
+    {
+      type: "f32",
+      name: "age",
+      reading,
+      width: 1,
+      transform: { kind: "log" },
+      missing: 0,
+      nonFinite: "refuse",
+    },
+    {
+      type: "id",
+      name: "user",
+      reading,
+      width: 1,
+      embedding: "people",
+      buckets: 5,
+      dtype: "fp16",
+      mapping: { kind: "integer", size: 4, outOfRangeRow: 4 },
+      missingRow: null,
+    },
+    {
+      type: "bag",
+      name: "seen",
+      reading,
+      width: 1,
+      embedding: "item",
+      buckets: 3,
+      mapping: { kind: "vocabulary", vocabulary: "item", unknownRow: null },
+      pooling: "mean",
+      missing: "empty",
+    },
+  ],
+  vocabularies: { item: ["a", "b", "c"] },
+};
+
+const VERSION_2 = {
+  version: 2,
+  features: [
+    {
+      kind: "number",
+      name: "age",
+      reading,
+      width: 1,
+      transform: { kind: "log" },
+      missing: 0,
+      nonFinite: "refuse",
+    },
+    {
+      kind: "id",
+      name: "user",
+      reading,
+      width: 1,
+      table: "people",
+      rows: 5,
+      dtype: "fp16",
+      mapping: { kind: "integer", size: 4, outOfRangeRow: 4 },
+      missingRow: null,
+    },
+    {
+      kind: "ids",
+      name: "seen",
+      reading,
+      width: 1,
+      table: "item",
+      rows: 3,
+      mapping: { kind: "vocabulary", vocabulary: "item", unknownRow: null },
+      pooling: "mean",
+      missing: "empty",
+    },
+  ],
+  vocabularies: { item: ["a", "b", "c"] },
+};
+
+it("reads features of version 1", () => expect(readFittedFeatures(VERSION_1)).toStrictEqual(VERSION_2));
+
+it("leaves features of version 2 as they are", () => expect(readFittedFeatures(VERSION_2)).toBe(VERSION_2));
+
+it.each([undefined, null, {}, { version: 3, features: [] }])("knows no other: %o", (stored) => {
+  expect(readFittedFeatures(stored)).toBeUndefined();
+});
