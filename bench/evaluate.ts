@@ -2,6 +2,7 @@ import { chooseBackend } from "../src/backends/choose.js";
 import { prepareWorkload } from "../src/bench/measure.js";
 import { examples } from "../src/bench/workloads.js";
 import { evaluate, INFERENCE_BATCH, predictLogits } from "../src/train/evaluate.js";
+import { BINARY } from "../src/train/task.js";
 import { type Figure, spread, workloadOf } from "./figure.js";
 
 const ROWS = 1_000_000;
@@ -14,11 +15,10 @@ export const evaluation: Figure = {
     const settings = { batch: INFERENCE_BATCH, threads, seconds: 1, precision: "fp32" as const };
     const { inference } = prepareWorkload(workload, chooseBackend().backend, settings);
     const data = examples(workload, ROWS);
-    const loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 } as const;
     const rates = { infer: [] as number[], evaluate: [] as number[] };
     for (let round = 0; round <= rounds; round++) {
       const infer = await rateOf(() => predictLogits(inference, data, 1));
-      const evaluated = await rateOf(() => evaluate(inference, data, { loss, labels: ["label"] }));
+      const evaluated = await rateOf(() => evaluate(inference, data, { task: BINARY, labels: ["label"] }));
       if (round === 0) continue; // warms up
       rates.infer.push(infer);
       rates.evaluate.push(evaluated);

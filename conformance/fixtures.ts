@@ -5,7 +5,7 @@ import type { Column } from "../src/columns/columns.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { clipSchema } from "../src/train/step/clip.js";
-import { lossSchema } from "../src/train/step/loss.js";
+import { lossSchema } from "../src/train/step/loss/index.js";
 import type { ModelSpec, TrainingSettings } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 

@@ -8,7 +8,7 @@ import { fp32, type Tensor } from "../src/graph/tensor.js";
 import { OPS } from "../src/ops/index.js";
 import { autodiff } from "../src/passes/autodiff.js";
 import { simplify } from "../src/passes/compile.js";
-import { type Loss, lossOf, lossSchema } from "../src/train/step/loss.js";
+import { type Loss, lossOf, lossSchema } from "../src/train/step/loss/index.js";
 import { BACKENDS } from "./backends.js";
 
 /* Losses over several logits, of one label and of several, and their gradients by these, as PyTorch has them (make_loss_fixtures.py). */

@@ -7,7 +7,7 @@ import { prepareData } from "../data/index.js";
 import { ConfigError } from "../errors.js";
 import type { Evaluation } from "../metrics/index.js";
 import { loadConfig } from "../saved/config-file.js";
-import { labelsOf } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 import { Trainer } from "../train/trainer.js";
 
 /** One model of a leaderboard: a config trained with several seeds. */
@@ -70,7 +70,7 @@ export async function stand(
   const prepared = await prepareData({
     data: config.data,
     features: config.features,
-    labels: labelsOf(config.train.loss),
+    labels: factsOf(config.train.loss).task.labels,
   });
   const { train, valid, test } = prepared.splits;
   if (!valid || !test) {

@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import type { Evaluation, MetricResult } from "../metrics/index.js";
+import { type Evaluation, METRIC_LIST, type MetricResult } from "../metrics/index.js";
 import type { Measured } from "../run/report.js";
 
 /** A text table; columns after the first are right-aligned unless `left` names them. */
@@ -58,35 +58,15 @@ interface MetricColumn {
   readonly of: (evaluation: Evaluation) => MetricResult | undefined;
 }
 
-const PROBABILITY_COLUMNS: readonly MetricColumn[] = [
-  { head: "AUC", digits: 4, of: ({ auc }) => auc },
-  { head: "log loss", digits: 5, of: ({ logLoss }) => logLoss },
-  { head: "normalised entropy", digits: 5, of: ({ normalizedEntropy }) => normalizedEntropy },
-];
-const NUMBER_COLUMNS: readonly MetricColumn[] = [
-  { head: "XAUC", digits: 4, of: ({ xauc }) => xauc },
-  { head: "mean squared error", digits: 5, of: ({ meanSquaredError }) => meanSquaredError },
-  { head: "mean absolute error", digits: 5, of: ({ meanAbsoluteError }) => meanAbsoluteError },
-];
-
-const CLASS_COLUMNS: readonly MetricColumn[] = [
-  ...PROBABILITY_COLUMNS,
-  { head: "pairwise AUC", digits: 4, of: ({ pairwiseAuc }) => pairwiseAuc },
-  { head: "accuracy", digits: 4, of: ({ accuracy }) => accuracy },
-];
-
-function columnsOf({ xauc, pairwiseAuc, groupedAuc, recallAt = {} }: Evaluation): readonly MetricColumn[] {
-  if (xauc) return NUMBER_COLUMNS;
-  if (pairwiseAuc) return CLASS_COLUMNS;
-  const grouped: MetricColumn = { head: "grouped AUC", digits: 4, of: (evaluation) => evaluation.groupedAuc };
-  const recalls = Object.keys(recallAt).map(
-    (k): MetricColumn => ({
-      head: `recall@${k}`,
-      digits: 4,
-      of: (evaluation) => evaluation.recallAt?.[Number(k)],
-    }),
+function columnsOf({ predicts, recallAt = {}, ...evaluation }: Evaluation): readonly MetricColumn[] {
+  const shown = METRIC_LIST.filter(([name, { tables }]) => tables?.includes(predicts) && evaluation[name]);
+  const columns = shown.map(
+    ([name, { title, digits }]): MetricColumn => ({ head: title, digits, of: (of) => of[name] }),
   );
-  return [...PROBABILITY_COLUMNS, ...(groupedAuc ? [grouped] : []), ...recalls];
+  const recalls = Object.keys(recallAt).map(
+    (k): MetricColumn => ({ head: `recall@${k}`, digits: 4, of: (of) => of.recallAt?.[Number(k)] }),
+  );
+  return [...columns, ...recalls];
 }
 
 /** Empty if the model does not have this metric. */

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
-import { type Evaluation, formatMetric } from "../metrics/index.js";
+import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js";
 import type { RunEvent } from "../run/run-event.js";
 import type { Initialized } from "../train/initialize-from.js";
 import { rowsPerStep } from "../train/step/gradient-accumulation.js";
@@ -129,10 +129,11 @@ function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds:
 function mainMetrics(evaluation: Evaluation): string {
   if (evaluation.labels)
     return [...evaluation.labels].map(([label, of]) => `${label} ${mainMetrics(of)}`).join("; ");
-  const { auc, logLoss, accuracy, xauc, meanSquaredError, groupedAuc, pairwiseAuc } = evaluation;
-  if (xauc) return `XAUC ${formatMetric(xauc, 4)}, mean squared error ${formatMetric(meanSquaredError)}`;
-  if (pairwiseAuc)
-    return `AUC ${formatMetric(auc, 4)}, accuracy ${formatMetric(accuracy, 4)}, log loss ${formatMetric(logLoss)}`;
-  const grouped = groupedAuc ? `, grouped AUC ${formatMetric(groupedAuc, 4)}` : "";
-  return `AUC ${formatMetric(auc, 4)}${grouped}, log loss ${formatMetric(logLoss)}`;
+  const shown = METRIC_LIST.filter(([, { lines }]) => lines?.includes(evaluation.predicts));
+  return shown
+    .flatMap(([name, { title, digits }]) => {
+      const result = evaluation[name];
+      return result ? [`${title} ${formatMetric(result, digits)}`] : [];
+    })
+    .join(", ");
 }

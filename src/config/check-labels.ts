@@ -2,7 +2,7 @@ import type { DataConfig } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
 import { partsOf } from "../metrics/index.js";
-import { isOfOneLogit } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 import { type TrainConfig, watchedMetrics } from "../train/train-config.js";
 import { formatPath } from "./issues.js";
 
@@ -12,7 +12,7 @@ import { formatPath } from "./issues.js";
  */
 export function checkLabels({ data, train }: { data: DataConfig; train: TrainConfig }): void {
   const labels = labelNames(data.label);
-  if (labels.length > 1 && !isOfOneLogit(train.loss))
+  if (labels.length > 1 && factsOf(train.loss).takesOneLabel)
     throw new ConfigError({
       what: `the loss ${train.loss.kind} is of one label`,
       where: "data.label",

@@ -6,7 +6,7 @@ import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../mode
 import type { FeatureInfo } from "../models/model.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
 import { checkAccumulation } from "../train/step/gradient-accumulation.js";
-import { sessionOf } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { type TrainInput, trainSchema } from "../train/train-config.js";
@@ -92,10 +92,10 @@ function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">):
 
 /** Groups and sessions are rows of one id. */
 function checkGroups({ groups, loss }: Config["train"], features: readonly FeatureInfo[]): void {
-  const ids = features.filter(({ kind: type }) => type === "id").map(({ name }) => name);
+  const ids = features.filter(({ kind }) => kind === "id").map(({ name }) => name);
   for (const [where, name] of [
     ["train.groups.by", groups?.by],
-    ["train.loss.session", sessionOf(loss)],
+    ["train.loss.session", factsOf(loss).session],
   ])
     if (name !== undefined && !ids.includes(name))
       throw new ConfigError({

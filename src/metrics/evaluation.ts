@@ -1,41 +1,46 @@
-import type { MetricResult } from "./metric.js";
+import { type MetricResult, undefinedBecause } from "./metric.js";
+import {
+  METRIC_LIST,
+  type Metric,
+  type MetricName,
+  type OptionalMetric,
+  type Prediction,
+} from "./metrics.js";
 
 /**
- * Every metric of a model on one split; of a model with several labels, every metric of the first. What a model of this
- * kind does not have is undefined, or left out.
+ * Every metric of a model on one split; of a model with several labels, every metric of the first. A metric that a model
+ * of this kind does not have is undefined, or left out.
  */
-export interface Evaluation {
+export interface Evaluation
+  extends Readonly<Record<Exclude<MetricName, OptionalMetric>, MetricResult>>,
+    Readonly<Partial<Record<OptionalMetric, MetricResult>>> {
+  readonly predicts: Prediction;
   /** Rows seen, whatever their weight. */
-  rows: number;
-  /** Of several classes: the mean over classes of the AUC of each against the rest. */
-  auc: MetricResult;
-  /** Nats per row. */
-  logLoss: MetricResult;
-  normalizedEntropy: MetricResult;
-  /** Mean predicted probability over mean label. */
-  calibration: MetricResult;
-  /** Weighted share of positive labels. */
-  baseRate: MetricResult;
-  /** Weighted mean of the predicted probability, or number. */
-  meanPrediction: MetricResult;
-  /** Weighted share of rows on the right side of a probability of 1/2; of several classes, with the most probable one. */
-  accuracy: MetricResult;
-  /** Weighted mean of |prediction - label|. */
-  meanAbsoluteError: MetricResult;
-  /** Weighted mean of (prediction - label)²; of probabilities, the Brier score. */
-  meanSquaredError: MetricResult;
-  /** Share of pairs of rows in the order of their labels; only of models that predict numbers (else it is the AUC). */
-  xauc?: MetricResult;
-  /** Of several classes: as `auc`, each class weighted by its rows. */
-  weightedAuc?: MetricResult;
-  /** Of several classes: the mean over pairs of classes of the AUC of one against the other. */
-  pairwiseAuc?: MetricResult;
-  /** Where rows have groups. */
-  groupedAuc?: MetricResult;
+  readonly rows: number;
   /** By k; where rows have groups. */
-  recallAt?: Readonly<Record<number, MetricResult>>;
+  readonly recallAt?: Readonly<Record<number, MetricResult>>;
   /** Of a model with several labels: the metrics of each, by name, in the order of its outputs. */
-  labels?: ReadonlyMap<string, Evaluation>;
+  readonly labels?: ReadonlyMap<string, Evaluation>;
+}
+
+const NONE = {
+  probabilities: "the model predicts probabilities",
+  classes: "the model predicts classes, not one probability",
+  numbers: "the model predicts numbers, not probabilities",
+} as const;
+
+/** @param measure a metric of these rows, or undefined where it does not apply to them */
+export function evaluateRows(
+  predicts: Prediction,
+  rows: number,
+  measure: (metric: Metric) => MetricResult | undefined,
+): Evaluation {
+  const none = undefinedBecause(NONE[predicts]);
+  const results = METRIC_LIST.map(([name, metric]) => {
+    return [name, measure(metric) ?? (metric.optional ? undefined : none)] as const;
+  });
+  const present = results.filter(([, result]) => result !== undefined);
+  return { predicts, rows, ...Object.fromEntries(present) } as Evaluation;
 }
 
 /** The evaluation of a model from those of its labels, one or several. */

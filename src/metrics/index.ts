@@ -9,18 +9,25 @@ export { FadingMean } from "./fading-mean.js";
 export { logLoss } from "./log-loss.js";
 export {
   type Direction,
-  directionOf,
   formatMetric,
   isBetter,
-  METRIC_DIRECTIONS,
   MetricError,
   type MetricResult,
-  MONITORED_METRICS,
-  type MonitoredMetric,
-  partsOf,
-  type WatchedMetric,
 } from "./metric.js";
 export { metricValues, namedMetrics } from "./metric-values.js";
+export {
+  directionOf,
+  METRIC_LIST,
+  METRICS,
+  type Metric,
+  type MetricName,
+  MONITORED_METRICS,
+  type MonitoredMetric,
+  type OptionalMetric,
+  type Prediction,
+  partsOf,
+  type WatchedMetric,
+} from "./metrics.js";
 export { normalizedEntropy } from "./normalized-entropy.js";
 export { largestOf, softmaxRows } from "./softmax.js";
 export { AUC_BINS, StreamingAuc } from "./streaming-auc.js";

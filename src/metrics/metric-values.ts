@@ -1,21 +1,18 @@
 import type { Evaluation } from "./evaluation.js";
 import type { MetricResult } from "./metric.js";
+import { METRIC_LIST } from "./metrics.js";
 
 /**
  * The metrics of an evaluation under the names of logs, checkpoints and reports; recall is `recall@k`. Those of several
  * labels are not among them.
  */
 export function namedMetrics(evaluation: Evaluation): Record<string, MetricResult> {
-  const {
-    rows: _,
-    baseRate: _rate,
-    meanPrediction: _mean,
-    labels: _labels,
-    recallAt = {},
-    ...metrics
-  } = evaluation;
-  const recalls = Object.entries(recallAt).map(([k, result]) => [`recall@${k}`, result]);
-  return { ...metrics, ...Object.fromEntries(recalls) };
+  const metrics = METRIC_LIST.flatMap(([name, { descriptive }]) => {
+    const result = evaluation[name];
+    return descriptive || !result ? [] : [[name, result]];
+  });
+  const recalls = Object.entries(evaluation.recallAt ?? {}).map(([k, result]) => [`recall@${k}`, result]);
+  return Object.fromEntries([...metrics, ...recalls]);
 }
 
 /** The metrics that are defined; of several labels those of each as `<label>.<metric>` besides. */

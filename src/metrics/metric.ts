@@ -15,35 +15,6 @@ export const undefinedBecause = (reason: string): MetricResult => ({ defined: fa
 /** Which way a metric improves. */
 export type Direction = "max" | "min";
 
-/** Metrics that can choose a best checkpoint, stop training or lower the learning rate, and how each improves. */
-export const METRIC_DIRECTIONS = {
-  auc: "max",
-  logLoss: "min",
-  normalizedEntropy: "min",
-  accuracy: "max",
-  meanAbsoluteError: "min",
-  meanSquaredError: "min",
-  xauc: "max",
-  weightedAuc: "max",
-  pairwiseAuc: "max",
-  groupedAuc: "max",
-} as const satisfies Record<string, Direction>;
-
-export type MonitoredMetric = keyof typeof METRIC_DIRECTIONS;
-export const MONITORED_METRICS = Object.keys(METRIC_DIRECTIONS) as [MonitoredMetric, ...MonitoredMetric[]];
-
-/** A monitored metric; of one of several labels, `<label>.<metric>`. */
-export type WatchedMetric = MonitoredMetric | `${string}.${MonitoredMetric}`;
-
-/** What `<label>.<metric>` names; without a label, the metric of the first. */
-export function partsOf(metric: WatchedMetric): { label?: string; metric: MonitoredMetric } {
-  const dot = metric.lastIndexOf(".");
-  const name = metric.slice(dot + 1) as MonitoredMetric;
-  return dot < 0 ? { metric: name } : { label: metric.slice(0, dot), metric: name };
-}
-
-export const directionOf = (metric: WatchedMetric): Direction => METRIC_DIRECTIONS[partsOf(metric).metric];
-
 /** True when `value` beats `best` by more than `minDelta`; anything beats no best, and NaN beats nothing. */
 export function isBetter(value: number, best: number | null, direction: Direction, minDelta = 0): boolean {
   if (Number.isNaN(value)) return false;

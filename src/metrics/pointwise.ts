@@ -32,8 +32,8 @@ export function pointwiseSums(
   return sums;
 }
 
-export const meanAbsoluteErrorOf = ({ weight, absolute }: PointwiseSums) => mean(absolute, weight);
-export const meanSquaredErrorOf = ({ weight, squared }: PointwiseSums) => mean(squared, weight);
+export const meanAbsoluteErrorOf = ({ weight, absolute }: PointwiseSums) => meanOf(absolute, weight);
+export const meanSquaredErrorOf = ({ weight, squared }: PointwiseSums) => meanOf(squared, weight);
 
 /** Weighted share of rows whose label a threshold of 1/2 on the probability finds. @param logits [N] @param labels [N] 0 or 1 */
 export function accuracyOf(logits: Float32Array, labels: Float32Array, weights?: Float32Array): MetricResult {
@@ -44,9 +44,10 @@ export function accuracyOf(logits: Float32Array, labels: Float32Array, weights?:
     total += weight;
     right += weight * Number(logits[row] > 0 === (labels[row] === 1)); // no branch, which could not be guessed
   }
-  return mean(right, total);
+  return meanOf(right, total);
 }
 
-function mean(sum: number, weight: number): MetricResult {
+/** A weighted sum over rows as their mean. */
+export function meanOf(sum: number, weight: number): MetricResult {
   return weight === 0 ? undefinedBecause("no rows with weight") : defined(sum / weight);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MONITORED_METRICS } from "./metric.js";
+import { MONITORED_METRICS } from "./metrics.js";
 
 const name = z.enum(MONITORED_METRICS);
 

@@ -1,20 +1,13 @@
 import { join } from "node:path";
 import type { ColumnSet } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
-import {
-  baseRate,
-  type Evaluation,
-  evaluateBinary,
-  evaluateClasses,
-  evaluateRegression,
-  evaluationOf,
-} from "../metrics/index.js";
+import { baseRate, type Evaluation, evaluationOf, type Prediction } from "../metrics/index.js";
 import { columnOf, type MetricSettings, type Targets, targetsOf } from "../train/evaluate.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
-import { classesOf, predictsNumbers } from "../train/step/loss.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
+import type { Task } from "../train/task.js";
 
 /** The directory of a baseline, inside the run directory. */
 export const baselineDirectory = (runDir: string): string => join(runDir, "baselines", "logistic-regression");
@@ -25,37 +18,39 @@ export const baselineDirectory = (runDir: string): string => join(runDir, "basel
  * log loss is undefined.
  */
 export function evaluateBaseRate(train: ColumnSet, held: ColumnSet, settings: MetricSettings): Evaluation {
-  const { labels } = settings;
+  const { labels, task } = settings;
   const [learnt, measured] = [train, held].map(targetsOf);
   const evaluations = labels.map((name, k) => {
     const [from, on] = [learnt, measured].map((of) => ({
       ...of,
       labels: columnOf(of.labels, k, labels.length),
     }));
-    return [name, ofOneLabel(from, on, settings)] as const;
+    return [name, BASELINES[task.predicts](from, on, task)] as const;
   });
   return evaluationOf(new Map(evaluations));
 }
 
-function ofOneLabel(train: Targets, held: Targets, { loss }: MetricSettings): Evaluation {
-  const classes = classesOf(loss);
-  if (classes !== undefined) return evaluateShares(train, held, classes);
-  if (predictsNumbers(loss)) return evaluateMean(train, held);
-  return evaluateRate(train, held);
-}
+/** What is learnt of the training labels alone, for each kind of prediction. */
+const BASELINES: Readonly<Record<Prediction, (train: Targets, held: Targets, task: Task) => Evaluation>> = {
+  probabilities: evaluateRate,
+  classes: evaluateShares,
+  numbers: evaluateMean,
+};
 
-function evaluateRate(train: Targets, { labels, weights }: Targets): Evaluation {
+function evaluateRate(train: Targets, { labels, weights }: Targets, task: Task): Evaluation {
   const rate = baseRate(train.labels, train.weights);
   const certain = !rate.defined || rate.value === 0 || rate.value === 1;
   const logit = certain ? 0 : Math.log(rate.value / (1 - rate.value));
-  const evaluation = evaluateBinary(new Float32Array(labels.length).fill(logit), labels, weights);
+  const logits = new Float32Array(labels.length).fill(logit);
+  const evaluation = task.evaluate({ logits, labels, weights });
   if (!certain) return evaluation;
   const reason = rate.defined ? `all training labels are ${rate.value}` : rate.reason;
   const none = { defined: false, reason } as const;
   return { ...evaluation, logLoss: none, normalizedEntropy: none, calibration: none };
 }
 
-function evaluateShares(train: Targets, { labels, weights }: Targets, classes: number): Evaluation {
+function evaluateShares(train: Targets, { labels, weights }: Targets, task: Task): Evaluation {
+  const classes = task.outputs([]);
   const shares = new Float64Array(classes);
   train.labels.forEach((label, row) => {
     shares[label] += train.weights?.[row] ?? 1;
@@ -63,17 +58,18 @@ function evaluateShares(train: Targets, { labels, weights }: Targets, classes: n
   const logits = Float32Array.from({ length: labels.length * classes }, (_, i) =>
     Math.log(shares[i % classes]),
   );
-  const evaluation = evaluateClasses(logits, labels, classes, weights);
+  const evaluation = task.evaluate({ logits, labels, weights });
   const unseen = labels.find((label) => shares[label] === 0);
   if (unseen === undefined) return evaluation;
   const none = { defined: false, reason: `no training row has the class ${unseen}` } as const;
   return { ...evaluation, logLoss: none, normalizedEntropy: none };
 }
 
-function evaluateMean(train: Targets, { labels, weights }: Targets): Evaluation {
+function evaluateMean(train: Targets, { labels, weights }: Targets, task: Task): Evaluation {
   const total = train.weights?.reduce((sum, weight) => sum + weight, 0) ?? train.labels.length;
   const sum = train.labels.reduce((part, label, row) => part + label * (train.weights?.[row] ?? 1), 0);
-  return evaluateRegression(new Float32Array(labels.length).fill(sum / total), labels, weights);
+  const logits = new Float32Array(labels.length).fill(sum / total);
+  return task.evaluate({ logits, labels, weights });
 }
 
 /**

@@ -10,7 +10,7 @@ import { ConfigError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
 import { nearNames } from "../near-names.js";
 import type { TrainedModel } from "../saved/model.js";
-import { predictionNames, predictionsOf } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 import { checkOutput, quarantineOf } from "./output-file.js";
 import { PredictionsFile, refuseFormat } from "./predictions-file.js";
 import { RowCount, type ScoredBatch, scoreSource } from "./score.js";
@@ -43,19 +43,20 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   refuseFormat(output);
   const { files, columns: described } = await describeSource(model, source, where, columns);
   checkOutput(output, files);
-  const { loss } = model.config.train;
-  const names = predictionNames(loss, labelNames(model.config.data.label));
+  const { data, train } = model.config;
+  const { task } = factsOf(train.loss);
+  const names = task.predictionNames(labelNames(data.label));
   const file = await PredictionsFile.create(output, described, names);
   const rows = new RowCount();
   const quarantine = new QuarantineFile(quarantineOf(output));
   try {
     for await (const batch of scoreSource(model, source, { where, passthrough: columns })) {
       rows.add(batch);
-      file.append(batch.rowNumbers, batch.passthrough, predictionsOf(loss, batch.logits));
+      file.append(batch.rowNumbers, batch.passthrough, task.predictions(batch.logits));
       quarantine.add(batch);
       onRows(rows.read);
     }
-    rows.check(where, model.config.data.maxBadRows);
+    rows.check(where, data.maxBadRows);
     await file.finish();
   } finally {
     quarantine.close();

@@ -1,5 +1,5 @@
 import type { PreparedData } from "../data/pack/prepared.js";
-import { type Evaluation, namedMetrics } from "../metrics/index.js";
+import { type Evaluation, type MetricName, namedMetrics, type OptionalMetric } from "../metrics/index.js";
 
 /** One line of the final table: a model, or a baseline, measured on the held-out split. */
 export interface Measured {
@@ -40,18 +40,9 @@ export interface SplitReport {
   readonly quarantineFile: string;
 }
 
-type MetricName =
-  | "auc"
-  | "logLoss"
-  | "normalizedEntropy"
-  | "calibration"
-  | "baseRate"
-  | "accuracy"
-  | "meanAbsoluteError"
-  | "meanSquaredError";
-type OptionalMetricName = "xauc" | "weightedAuc" | "pairwiseAuc" | "groupedAuc" | `recall@${number}`;
-type MetricValues = { readonly [K in MetricName]: number | null } & {
-  readonly [K in OptionalMetricName]?: number | null;
+type Reported = Exclude<MetricName, OptionalMetric | "meanPrediction">;
+type MetricValues = { readonly [M in Reported]: number | null } & {
+  readonly [M in OptionalMetric | `recall@${number}`]?: number | null;
 } & {
   readonly undefined?: Readonly<Record<string, string>>;
   /** With several labels: the metrics of each, by name. The other metrics are those of the first label. */
@@ -76,7 +67,7 @@ export function metricsReport(evaluation: Evaluation): MetricValues {
   const values = results.map(([name, result]) => [name, result.defined ? result.value : null]);
   const reasons = results.flatMap(([name, result]) => (result.defined ? [] : [[name, result.reason]]));
   return {
-    ...(Object.fromEntries(values) as Record<MetricName, number | null>),
+    ...(Object.fromEntries(values) as Record<Reported, number | null>),
     ...(reasons.length > 0 && { undefined: Object.fromEntries(reasons) }),
     ...(evaluation.labels && { labels: reportsOf(evaluation.labels) }),
   };

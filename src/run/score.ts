@@ -13,7 +13,7 @@ import {
   metricSettings,
   predictLogits,
 } from "../train/evaluate.js";
-import { labelsOf, outputsOf } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 
 /** Rows per batch: a few steps of inference, with bounded memory. */
 const BATCH_ROWS = 8 * INFERENCE_BATCH;
@@ -30,7 +30,9 @@ export async function* scoreSource(
   options: Omit<ScanOptions, "batchRows">,
 ): AsyncGenerator<ScoredBatch> {
   const { data, train } = model.config;
-  const [labels, outputs] = [labelsOf(train.loss), outputsOf(train.loss, labelNames(data.label))];
+  const { task } = factsOf(train.loss);
+  const { labels } = task;
+  const outputs = task.outputs(labelNames(data.label));
   for await (const batch of scanSource(source, model.features, { ...options, labels, batchRows: BATCH_ROWS }))
     yield { ...batch, logits: await predictLogits(model.executable, batch.columns, outputs) };
 }

@@ -9,7 +9,7 @@ import { recordConfigFile } from "../saved/own-model.js";
 import { checkRunDirectory } from "../saved/resume.js";
 import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "../saved/run-directory.js";
 import { metricSettings } from "../train/evaluate.js";
-import { labelsOf } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 import { Trainer, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
@@ -68,7 +68,7 @@ class Run {
     const prepared = await prepareData({
       data: config.data,
       features: config.features,
-      labels: labelsOf(config.train.loss),
+      labels: factsOf(config.train.loss).task.labels,
       onProgress: (progress) => listener({ kind: "preparing", progress }),
     });
     const prepareSeconds = this.secondsSinceStart();

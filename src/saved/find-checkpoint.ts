@@ -3,7 +3,8 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Checkpoint, checkpointsDir, readCheckpoint, readPointer } from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
 import { CheckpointError, PairloomError } from "../errors.js";
-import { directionOf, isBetter, type WatchedMetric } from "../metrics/metric.js";
+import { isBetter } from "../metrics/metric.js";
+import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
 import { nearNames } from "../near-names.js";
 
 /** Which checkpoint of a run: the best on the validation split, the latest, or that of a step. */

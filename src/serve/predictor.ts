@@ -10,8 +10,9 @@ import { openModel, type TrainedModel } from "../saved/model.js";
 import { importOwnModel } from "../saved/own-model.js";
 import { showValue } from "../show-value.js";
 import { columnOf } from "../train/evaluate.js";
-import { outputsOf, predictionsOf } from "../train/step/loss.js";
+import { factsOf } from "../train/step/loss/index.js";
 import { LOGITS } from "../train/step/model-graphs.js";
+import type { Task } from "../train/task.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import type { LabelOf, RowOf } from "./row.js";
 import { checkRows } from "./rows.js";
@@ -56,6 +57,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   readonly outputs: number;
   /** Training steps that the parameters have seen. */
   readonly step: number;
+  private readonly task: Task;
   private readonly encoder: Encoder;
   /** The columns that the features read. */
   private readonly columns: readonly string[];
@@ -64,7 +66,8 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
     this.config = model.config;
     this.features = model.features;
     this.labels = labelNames(model.config.data.label) as readonly Label[];
-    this.outputs = outputsOf(model.config.train.loss, this.labels);
+    this.task = factsOf(model.config.train.loss).task;
+    this.outputs = this.task.outputs(this.labels);
     this.step = model.checkpoint.manifest.step;
     this.encoder = createEncoder(model.features);
     this.columns = [...new Set(model.features.features.flatMap(({ reading }) => reading.columns))];
@@ -77,7 +80,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
    * @throws DataError naming the first row and column that is not there, or feature that cannot be read
    */
   predict(rows: readonly Row[]): Float32Array {
-    return predictionsOf(this.config.train.loss, this.logits(rows));
+    return this.task.predictions(this.logits(rows));
   }
 
   /**

@@ -8,16 +8,11 @@ import {
 } from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
-import {
-  type Evaluation,
-  evaluateBinary,
-  evaluateClasses,
-  evaluateRegression,
-  evaluationOf,
-} from "../metrics/index.js";
-import { classesOf, outputsOf, predictsNumbers } from "./step/loss.js";
+import { type Evaluation, evaluationOf } from "../metrics/index.js";
+import { factsOf } from "./step/loss/index.js";
 import { LOGITS } from "./step/model-graphs.js";
 import type { TrainedSections } from "./step/model-spec.js";
+import type { Task } from "./task.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Rows a step of inference, and steps a call: a call takes a fraction of a second, then progress is reported. */
@@ -50,14 +45,15 @@ export async function predictLogits(
   return logits;
 }
 
-/** What says how scored rows are measured. */
-export interface MetricSettings extends Pick<TrainConfig, "loss" | "groups"> {
+/** How scored rows are measured. */
+export interface MetricSettings extends Pick<TrainConfig, "groups"> {
+  readonly task: Task;
   /** The names of the labels. */
   readonly labels: readonly string[];
 }
 
 export function metricSettings({ data, train }: Omit<TrainedSections, "model">): MetricSettings {
-  return { loss: train.loss, groups: train.groups, labels: labelNames(data.label) };
+  return { task: factsOf(train.loss).task, groups: train.groups, labels: labelNames(data.label) };
 }
 
 /** What metrics are computed from. */
@@ -73,21 +69,15 @@ export interface Scored {
 
 /** Every metric of scored rows, of each label. @throws MetricError */
 export function measure(scored: Scored, settings: MetricSettings): Evaluation {
-  const { labels: names } = settings;
-  const { logits, labels } = scored;
+  const { task, labels: names } = settings;
+  const { logits, labels, weights } = scored;
+  const groups = settings.groups &&
+    scored.groups && { of: scored.groups, recallAt: settings.groups.recallAt };
   const evaluations = names.map((name, k) => {
     const [z, y] = [logits, labels].map((values) => columnOf(values, k, names.length));
-    return [name, measureLabel({ ...scored, logits: z, labels: y }, settings)] as const;
+    return [name, task.evaluate({ logits: z, labels: y, weights, groups })] as const;
   });
   return evaluationOf(new Map(evaluations));
-}
-
-function measureLabel({ logits, labels, weights, groups }: Scored, settings: MetricSettings): Evaluation {
-  const classes = classesOf(settings.loss);
-  if (classes !== undefined) return evaluateClasses(logits, labels, classes, weights);
-  if (predictsNumbers(settings.loss)) return evaluateRegression(logits, labels, weights);
-  const grouped = groups && settings.groups && { of: groups, recallAt: settings.groups.recallAt };
-  return evaluateBinary(logits, labels, weights, grouped);
 }
 
 /** Every metric of the model on a split. */
@@ -97,7 +87,7 @@ export async function evaluate(
   settings: MetricSettings,
   onRows?: (rows: number) => void,
 ): Promise<Evaluation> {
-  const logits = await predictLogits(executable, data, outputsOf(settings.loss, settings.labels), onRows);
+  const logits = await predictLogits(executable, data, settings.task.outputs(settings.labels), onRows);
   const groups = settings.groups && columnIds(data, settings.groups.by);
   return measure({ logits, ...targetsOf(data), groups }, settings);
 }

@@ -12,7 +12,7 @@ import {
 import { CheckpointError, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
-import type { WatchedMetric } from "../metrics/metric.js";
+import type { WatchedMetric } from "../metrics/metrics.js";
 
 /** What the positions of a run refer to: the same steps read other rows where this differs. */
 export interface ReaderIdentity {

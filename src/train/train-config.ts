@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { PRECISIONS } from "../graph/precision.js";
-import { type MonitoredMetric, partsOf, type WatchedMetric, watchedMetricSchema } from "../metrics/index.js";
+import { METRIC_LIST, partsOf, type WatchedMetric, watchedMetricSchema } from "../metrics/index.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
 import { initializeFromSchema } from "./initialize-from.js";
 import { clipSchema } from "./step/clip.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
-import { classesOf, type Loss, lossSchema, predictsNumbers } from "./step/loss.js";
+import { factsOf, type Loss, lossSchema } from "./step/loss/index.js";
 import { l2Schema, type Optimizers, optimizerSchema } from "./step/optimizers.js";
 
 const count = z.int().positive();
@@ -99,7 +99,7 @@ export const trainSchema = z
       );
     if (train.epochs !== undefined && train.steps !== undefined)
       complain(["steps"], "give epochs or steps, not both");
-    if (train.groups && classesOf(train.loss) !== undefined)
+    if (train.groups && factsOf(train.loss).task.predicts === "classes")
       complain(["groups"], "metrics within groups are of one probability, and the loss predicts classes");
     for (const { path, metric } of watchedMetrics(train)) {
       const reason = whyUnmeasured(metric, train);
@@ -130,35 +130,14 @@ export function watchedMetrics({ metric, earlyStopping, optimizer }: Watching) {
   return watched;
 }
 
-const OF_PROBABILITIES: readonly MonitoredMetric[] = [
-  "auc",
-  "logLoss",
-  "normalizedEntropy",
-  "accuracy",
-  "meanAbsoluteError",
-  "meanSquaredError",
-];
-const OF_CLASSES: readonly MonitoredMetric[] = [
-  "auc",
-  "logLoss",
-  "normalizedEntropy",
-  "accuracy",
-  "weightedAuc",
-  "pairwiseAuc",
-];
-const OF_NUMBERS: readonly MonitoredMetric[] = ["meanSquaredError", "meanAbsoluteError", "xauc"];
-
 function whyUnmeasured(watched: WatchedMetric, { loss, groups }: { loss: Loss; groups?: object }) {
-  const [predicted, measured] =
-    classesOf(loss) !== undefined
-      ? ["classes", OF_CLASSES]
-      : predictsNumbers(loss)
-        ? ["numbers", OF_NUMBERS]
-        : ["probabilities", groups ? [...OF_PROBABILITIES, "groupedAuc"] : OF_PROBABILITIES];
+  const { predicts } = factsOf(loss).task;
+  const known = METRIC_LIST.filter(([, metric]) => metric.better && metric[predicts]);
+  const measured = known.filter(([, { grouped }]) => groups || !grouped).map(([name]) => name);
   const { metric } = partsOf(watched);
   if (measured.includes(metric)) return undefined;
-  if (metric === "groupedAuc" && predicted === "probabilities") return "groupedAuc needs train.groups";
-  return `${loss.kind} predicts ${predicted}, for which there is no ${metric}: name one of ${measured.join(", ")}`;
+  if (known.some(([name]) => name === metric)) return `${metric} needs train.groups`;
+  return `${loss.kind} predicts ${predicts}, for which there is no ${metric}: name one of ${measured.join(", ")}`;
 }
 
 export type TrainInput = z.input<typeof trainSchema>;

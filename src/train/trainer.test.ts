@@ -13,7 +13,6 @@ import { modelSchema } from "../models/index.js";
 import { draw, drawKey, drawUnit } from "../random.js";
 import { columnValues } from "./evaluate.js";
 import { readMetrics } from "./log/metrics-log.js";
-import { LABEL_INPUT } from "./step/model-graphs.js";
 import { Trainer, type TrainerOptions } from "./trainer.js";
 import type { TrainingEvent } from "./training-event.js";
 

@@ -79,7 +79,7 @@ export class Trainer {
 
   constructor(private readonly options: TrainerOptions) {
     const { config, features, train, backend, runDir, listener } = options;
-    const { optimizer, earlyStopping, loss, threads, checkpoint, metric, metricsHalfLife, seed, shuffle } =
+    const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife, seed, shuffle } =
       config.train;
     const spec = specOf(config, fittedFeatureInfos(features));
     const graph = trainingGraph(spec, trainingSettingsOf(config));
@@ -93,7 +93,7 @@ export class Trainer {
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(graph)]);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
-    this.metrics = new TrainingMetrics(loss, this.measured.labels, counts, metricsHalfLife);
+    this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
     const { batchSize } = this.plan;
     const program = backend.compile(graph, memory, { maxBatch: batchSize, threads });
     this.steps = new StepRunner(program, train, {

@@ -6,11 +6,10 @@ import { StreamingAuc } from "../metrics/index.js";
 import { OPS } from "../ops/index.js";
 import { drawKey, drawUnit } from "../random.js";
 import { columnOf } from "./evaluate.js";
-import type { Loss } from "./step/loss.js";
 import { LABELS, LOGITS } from "./step/model-graphs.js";
+import { BINARY, classification, REGRESSION } from "./task.js";
 import { TrainingMetrics } from "./training-metrics.js";
 
-const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
 const BINS = 4096;
 
 /** Logits of three scales, some infinite, and labels. */
@@ -52,7 +51,7 @@ describe("TrainingMetrics", () => {
     (columns) => {
       const names = ["click", "buy", "return"].slice(0, columns);
       const { memory, executable } = counter(columns);
-      const metrics = new TrainingMetrics(CROSS_ENTROPY, names, memory, 500);
+      const metrics = new TrainingMetrics(BINARY, names, memory, 500);
       const streams = names.map(() => new StreamingAuc(500));
       expect(metrics.outputs).toEqual([]);
       for (let call = 0; call < 5; call++) {
@@ -81,11 +80,7 @@ describe("TrainingMetrics", () => {
   );
 
   it("has the share of rows whose largest logit is their class", () => {
-    const metrics = new TrainingMetrics(
-      { kind: "softmaxCrossEntropy", classes: 3, labelSmoothing: 0 },
-      ["kind"],
-      undefined,
-    );
+    const metrics = new TrainingMetrics(classification(3), ["kind"], undefined);
     expect(metrics.outputs).toEqual([LOGITS, LABELS]);
     const logits = Float32Array.of(1, 2, 0, 5, 2, 1, 0, 0, 3, 1, 0, 0);
     metrics.add(
@@ -99,7 +94,7 @@ describe("TrainingMetrics", () => {
   });
 
   it("has the mean distance of predicted numbers", () => {
-    const metrics = new TrainingMetrics({ kind: "squaredError" }, ["price"], undefined);
+    const metrics = new TrainingMetrics(REGRESSION, ["price"], undefined);
     metrics.add(
       new Map([
         [LOGITS, Float32Array.of(1, -2)],

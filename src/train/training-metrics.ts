@@ -1,8 +1,8 @@
 import type { Memory, RunResult } from "../backends/backend.js";
-import { AUC_BINS, FadingMean, largestOf, type MetricResult, StreamingAuc } from "../metrics/index.js";
+import { AUC_BINS, FadingMean, type MetricResult, StreamingAuc } from "../metrics/index.js";
 import { columnOf } from "./evaluate.js";
-import { classesOf, type Loss } from "./step/loss.js";
-import { countsScores, LABELS, LOGITS } from "./step/model-graphs.js";
+import { LABELS, LOGITS } from "./step/model-graphs.js";
+import type { RowMean, Task } from "./task.js";
 
 /**
  * What training shows of the rows it has just trained on, in constant memory: the AUC of probabilities, the accuracy of
@@ -14,14 +14,18 @@ export class TrainingMetrics {
   readonly #metric: CallMetric;
 
   /**
-   * @param counts the parameter SCORE_COUNTS of the training program, where it has one
+   * @param counts the parameter SCORE_COUNTS of the training program, where the task has no mean over rows
    * @param halfLifeRows rows after which a row counts half; left out, all rows count alike
    */
-  constructor(loss: Loss, labels: readonly string[], counts: Memory | undefined, halfLifeRows?: number) {
-    this.#metric =
-      counts && countsScores(loss)
-        ? new CountedAuc(counts, labels, halfLifeRows)
-        : new RowMean(loss, labels, halfLifeRows);
+  constructor(
+    { rowMean }: Task,
+    labels: readonly string[],
+    counts: Memory | undefined,
+    halfLifeRows?: number,
+  ) {
+    this.#metric = rowMean
+      ? new MeanOverRows(rowMean, labels, halfLifeRows)
+      : new CountedAuc(counts!, labels, halfLifeRows);
     this.outputs = this.#metric.outputs;
   }
 
@@ -94,17 +98,15 @@ class CountedAuc implements CallMetric {
 }
 
 /** A mean over rows of each label: accuracy of classes, absolute error of numbers. */
-class RowMean implements CallMetric {
+class MeanOverRows implements CallMetric {
   readonly outputs = [LOGITS, LABELS];
   readonly #means: readonly FadingMean[];
-  readonly #classes?: number;
 
   constructor(
-    loss: Loss,
+    private readonly mean: RowMean,
     private readonly labels: readonly string[],
     halfLifeRows?: number,
   ) {
-    this.#classes = classesOf(loss);
     this.#means = labels.map(() => new FadingMean(halfLifeRows));
   }
 
@@ -113,27 +115,16 @@ class RowMean implements CallMetric {
     const width = this.labels.length;
     this.#means.forEach((mean, k) => {
       const [z, y] = [logits, labels].map((values) => columnOf(values, k, width));
-      mean.add(this.#classes === undefined ? absoluteErrors(z, y) : rightRows(z, y, this.#classes), y.length);
+      mean.add(this.mean.sum(z, y), y.length);
     });
   }
 
   results(): (readonly [string, MetricResult])[] {
-    const metric = this.#classes === undefined ? "meanAbsoluteError" : "accuracy";
+    const { metric } = this.mean;
     return this.#means.map((mean, k) => [nameOf(metric, this.labels[k], this.labels), mean.result()]);
   }
 
   reset(): void {
     for (const mean of this.#means) mean.reset();
   }
-}
-
-function rightRows(logits: Float32Array, labels: Float32Array, classes: number): number {
-  let right = 0;
-  for (let row = 0; row < labels.length; row++)
-    if (largestOf(logits, row * classes, classes) === labels[row]) right++;
-  return right;
-}
-
-function absoluteErrors(predictions: Float32Array, labels: Float32Array): number {
-  return labels.reduce((sum, label, row) => sum + Math.abs(predictions[row] - label), 0);
 }

@@ -16,16 +16,14 @@ import { autodiff } from "../../passes/autodiff.js";
 import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
-import { logOdds } from "./jrc-loss.js";
-import { classesOf, isOfOneLogit, type Loss, lossOf, predictsNumbers, sessionOf } from "./loss.js";
+import type { Head } from "./loss/define-loss.js";
+import { factsOf, type Loss, lossOf } from "./loss/index.js";
 
 /** Names of the outputs of model graphs. */
 export const LOGITS = "logits";
 export const LOSS = "loss";
 export const LABELS = "labels";
-export const LABEL_INPUT = "@label";
-export const WEIGHT_INPUT = "@weight";
-/** The parameter that counts the scores of training rows, where {@link countsScores}. */
+/** The parameter that counts the scores of training rows, where these are probabilities of labels. */
 export const SCORE_COUNTS = "@scoreCounts";
 
 /** A model applied to features: what both of its graphs are built from. */
@@ -36,8 +34,8 @@ export interface ModelSpec {
   readonly precision?: Precision;
   /** Columns of the logits; default 1. */
   readonly outputs?: number;
-  /** The logit is the log odds of two outputs of the model, one for either label. */
-  readonly logOdds?: boolean;
+  /** How the model's outputs become logits; absent: they are. */
+  readonly head?: Head;
 }
 
 export interface TrainingSettings extends UpdateSettings {
@@ -58,26 +56,21 @@ export function trainingGraph(
   spec: ModelSpec,
   { weighted, loss = CROSS_ENTROPY, labelWeights, ...updates }: TrainingSettings,
 ): Graph {
+  const { task, takesOneLabel, session } = factsOf(loss);
   const builder = new GraphBuilder();
   const { outputs, logits, features } = forward(builder, spec, "training");
-  const labels = numbers(builder, LABEL_COLUMN, isOfOneLogit(loss) ? (spec.outputs ?? 1) : 1);
-  const session = sessionOf(loss);
+  const labels = numbers(builder, LABEL_COLUMN, takesOneLabel ? 1 : (spec.outputs ?? 1));
   const sessions = session === undefined ? undefined : features.values(session, "train.loss.session");
   const losses = lossOf(builder, loss, { logits: outputs, labels, labelWeights, sessions });
   const weightedLosses = weighted
     ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_COLUMN, 1)], {})[0]
     : losses;
-  if (countsScores(loss)) countScores(builder, logits, labels);
+  if (!task.rowMean) countScores(builder, logits, labels);
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
   const graph = simplify(applyOptimizers(autodiff(builder.finish(), LOSS), updates));
   return inPrecision(graph, spec.precision ?? "fp32");
-}
-
-/** Whether training counts the scores of positive and negative rows: where they are probabilities of labels. */
-export function countsScores(loss: Loss): boolean {
-  return classesOf(loss) === undefined && !predictsNumbers(loss);
 }
 
 /** Adds the rows of a step to the counts [labels, 2, AUC_BINS] of the parameter SCORE_COUNTS. */
@@ -114,13 +107,13 @@ interface Forward {
 }
 
 function forward(builder: GraphBuilder, spec: ModelSpec, mode: "training" | "inference"): Forward {
-  const { model } = spec;
+  const { model, head } = spec;
   const scope = Scope.root(builder, mode);
   const features = new ModelFeatures(scope, new Map(spec.features.map((feature) => [feature.name, feature])));
-  const count = spec.logOdds ? 2 : (spec.outputs ?? 1);
+  const count = head?.outputs ?? spec.outputs ?? 1;
   const outputs = modelOf(model).build(features, model, scope, count);
   checkOutputs(outputs, count, model.kind);
-  return { features, outputs, logits: spec.logOdds ? logOdds(builder, outputs) : outputs };
+  return { features, outputs, logits: head ? head.logits(builder, outputs) : outputs };
 }
 
 /** A model of one's own may not know of several outputs. */

@@ -3,7 +3,7 @@ import { labelNames } from "../../features/targets.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { FeatureInfo } from "../../models/model.js";
 import type { TrainConfig } from "../train-config.js";
-import { outputsOf, sessionOf } from "./loss.js";
+import { factsOf } from "./loss/index.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 
 /** The sections of a config that training reads. */
@@ -16,8 +16,8 @@ export interface TrainedSections {
 /** A config's model on features. */
 export function specOf({ data, model, train }: TrainedSections, features: readonly FeatureInfo[]): ModelSpec {
   const { loss, precision } = train;
-  const outputs = outputsOf(loss, labelNames(data.label));
-  return { model, features, outputs, logOdds: sessionOf(loss) !== undefined, precision };
+  const { task, head } = factsOf(loss);
+  return { model, features, outputs: task.outputs(labelNames(data.label)), head, precision };
 }
 
 /** What a config says of a training step. */

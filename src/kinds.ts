@@ -1,0 +1,25 @@
+import { z } from "zod";
+
+/** The schema of something that a config names by its `kind`. */
+export type KindSchema = z.ZodObject<{ kind: z.ZodLiteral<string> }, z.core.$strict>;
+
+/** One of a list of things that a config names by their kind. */
+export interface Kind {
+  readonly schema: KindSchema;
+}
+
+type SchemasOf<T extends readonly Kind[]> = { [I in keyof T]: T[I]["schema"] };
+
+/** The schema of any of the kinds. */
+export function unionOf<const T extends readonly [Kind, ...Kind[]]>(
+  kinds: T,
+): z.ZodDiscriminatedUnion<SchemasOf<T>, "kind"> {
+  const schemas = kinds.map(({ schema }) => schema) as unknown as SchemasOf<T>;
+  return z.discriminatedUnion("kind", schemas as unknown as SchemasOf<[Kind]>) as never;
+}
+
+export const kindOf = ({ schema }: Kind): string => schema.shape.kind.value;
+
+/** The kind of that name; undefined where there is none. */
+export const findKind = <T extends Kind>(kinds: readonly T[], kind: string): T | undefined =>
+  kinds.find((each) => kindOf(each) === kind);

@@ -1,0 +1,37 @@
+import type { BinarySums } from "./binary-sums.js";
+import type { ClassAuc } from "./class-auc.js";
+import type { ClassSums } from "./class-sums.js";
+import type { Grouping } from "./groups.js";
+import type { PointwiseSums } from "./pointwise.js";
+
+/* Scored rows as metrics see them: checked, with the sums and sorts that several metrics share. */
+
+interface Rows {
+  /** [N] */
+  readonly labels: Float32Array;
+  /** [N], absent where all rows weigh 1. */
+  readonly weights?: Float32Array;
+}
+
+/** Rows with the logit of a positive label; labels are 0 or 1. */
+export interface ProbabilityRows extends Rows {
+  /** [N] before the sigmoid. */
+  readonly logits: Float32Array;
+  readonly sums: BinarySums;
+  readonly grouping?: Grouping;
+}
+
+/** Rows with a logit for each of several classes; labels are class ids. */
+export interface ClassRows extends Rows {
+  readonly sums: ClassSums;
+  readonly auc: ClassAuc;
+}
+
+/** Rows with a predicted number; labels are any numbers. */
+export interface NumberRows extends Rows {
+  /** [N] */
+  readonly predictions: Float32Array;
+  readonly sums: PointwiseSums;
+  /** Sum of weight x prediction. */
+  readonly predicted: number;
+}
