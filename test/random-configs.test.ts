@@ -6,7 +6,7 @@ import type { Column } from "../src/columns/columns.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { ConfigError } from "../src/errors.js";
 import { labelNames } from "../src/features/targets.js";
-import type { MODELS } from "../src/models/index.js";
+import type { ModelConfig } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { configuredFeatureInfos } from "../src/train/feature-info.js";
@@ -68,7 +68,7 @@ const fields = (g: Generate): Json => ({
 });
 
 /** A random config of every model; a model without one does not compile. */
-const MODEL: { readonly [K in keyof typeof MODELS]: (g: Generate) => Json } = {
+const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
   dlrm: (g) => ({ ...fields(g), final: mlp(g), archWithSparse: g(fc.boolean) }),
   logisticRegression: (g) => ({ features: group(g) }),
   mlp: (g) => ({ features: group(g), mlp: mlp(g) }),
@@ -128,7 +128,7 @@ const MODEL: { readonly [K in keyof typeof MODELS]: (g: Generate) => Json } = {
 };
 
 describe("random configs train or are refused", () => {
-  it.each(Object.keys(MODEL) as (keyof typeof MODELS)[])(
+  it.each(Object.keys(MODEL) as ModelConfig["kind"][])(
     "%s",
     (kind) => {
       const takesDim = kind !== "logisticRegression";

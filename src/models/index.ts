@@ -1,5 +1,6 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { ConfigError } from "../errors.js";
+import { unionOf } from "../kinds.js";
 import { autoInt } from "./auto-int.js";
 import { dcn } from "./dcn.js";
 import { dcnV2 } from "./dcn-v2.js";
@@ -19,10 +20,10 @@ import { wukong } from "./wukong.js";
 import { xdeepfm } from "./xdeepfm.js";
 
 /** The models that a config can name by `kind`. */
-export const MODELS = {
+const MODELS = [
   dlrm,
   logisticRegression,
-  mlp: mlpModel,
+  mlpModel,
   fm,
   matrixFactorization,
   wukong,
@@ -36,40 +37,27 @@ export const MODELS = {
   wideAndDeep,
   deepfm,
   xdeepfm,
-} as const;
+] as const;
 
-export const modelSchema = z.discriminatedUnion("kind", [
-  dlrm.schema,
-  logisticRegression.schema,
-  mlpModel.schema,
-  fm.schema,
-  matrixFactorization.schema,
-  wukong.schema,
-  dcn.schema,
-  dcnV2.schema,
-  pnn.schema,
-  fwfm.schema,
-  nfm.schema,
-  autoInt.schema,
-  maskNet.schema,
-  wideAndDeep.schema,
-  deepfm.schema,
-  xdeepfm.schema,
-]);
+export const modelSchema = unionOf(MODELS);
 
 export type ModelInput = z.input<typeof modelSchema>;
 export type ModelConfig = z.output<typeof modelSchema>;
 
 const own = new Map<string, ModelDefinition>();
 
+const builtIn: ReadonlyMap<string, ModelDefinition> = new Map(
+  MODELS.map((model) => [model.kind, model as unknown as ModelDefinition]),
+);
+
 /** Whether the kind is built in or registered. */
 export function isModelKind(kind: string): boolean {
-  return Object.hasOwn(MODELS, kind) || own.has(kind);
+  return builtIn.has(kind) || own.has(kind);
 }
 
 /** The definition that a resolved config names. */
 export function modelOf({ kind }: { readonly kind: string }): ModelDefinition {
-  return own.get(kind) ?? (MODELS as Record<string, unknown> as Record<string, ModelDefinition>)[kind];
+  return own.get(kind) ?? builtIn.get(kind)!;
 }
 
 declare const OWN: unique symbol;
@@ -89,12 +77,12 @@ export function registerModel<S extends z.ZodType<{ kind: string }>>(
   definition: ModelDefinition<S>,
 ): (config: Omit<z.input<S>, "kind">) => OwnModel {
   const { kind } = definition;
-  if (Object.hasOwn(MODELS, kind)) {
+  if (builtIn.has(kind)) {
     throw new ConfigError({
       what: "the kind of a model is taken",
       where: "registerModel",
       got: JSON.stringify(kind),
-      expected: `none of ${Object.keys(MODELS).join(", ")}`,
+      expected: `none of ${[...builtIn.keys()].join(", ")}`,
       next: "Give the model another kind.",
     });
   }
