@@ -21,6 +21,7 @@ import { dotInteraction, dotInteractionGrad } from "./dot-interaction.js";
 import { dropout } from "./dropout.js";
 import { embedding } from "./embedding.js";
 import { embeddingBag } from "./embedding-bag.js";
+import { TABLE_UPDATES } from "./embedding-optimizers/index.js";
 import { factorizationMachine, factorizationMachineGrad } from "./factorization-machine.js";
 import { focalCrossEntropy, focalCrossEntropyGrad } from "./focal-loss.js";
 import { foldPairs, unfoldPairs } from "./fold-pairs.js";
@@ -37,16 +38,7 @@ import { softmax, softmaxGrad } from "./softmax.js";
 import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./softmax-loss.js";
 import { constant, input, parameter, scalar } from "./sources.js";
 import { sumRows } from "./sum-rows.js";
-import {
-  tableAdadelta,
-  tableLamb,
-  tableLarsSgd,
-  tablePartialRowWiseAdam,
-  tablePartialRowWiseLamb,
-  tableRmsprop,
-} from "./table-adaptive-optimizers.js";
 import { tableSumSquares } from "./table-clip.js";
-import { tableAdagrad, tableAdam, tableRowWiseAdagrad, tableSgd } from "./table-optimizers.js";
 import { transpose } from "./transpose.js";
 
 /** Every operation. The conformance suite, the opcode generator and the emitters read this table. */
@@ -105,10 +97,6 @@ export const OPS = {
   sgd,
   adagrad,
   adam,
-  tableSgd,
-  tableAdagrad,
-  tableRowWiseAdagrad,
-  tableAdam,
   focalCrossEntropy,
   focalCrossEntropyGrad,
   softmaxCrossEntropy,
@@ -121,23 +109,12 @@ export const OPS = {
   scaleByNumber,
   clipValue,
   movingAverage,
-  tableRmsprop,
-  tableAdadelta,
-  tableLamb,
-  tablePartialRowWiseAdam,
-  tablePartialRowWiseLamb,
-  tableLarsSgd,
   tableSumSquares,
+  ...TABLE_UPDATES,
 };
 
 export type OpKind = keyof typeof OPS;
 
 /** The operations of embedding optimizers. */
-export type TableUpdateKind = {
-  [K in OpKind]: (typeof OPS)[K] extends { readonly states: object } ? K : never;
-}[OpKind];
-
-/** Tests of all embedding optimizers read this list. */
-export const TABLE_UPDATE_KINDS = Object.entries(OPS).flatMap(([kind, op]) =>
-  "states" in op ? [kind as TableUpdateKind] : [],
-);
+export type TableUpdateKind = keyof typeof TABLE_UPDATES;
+export const TABLE_UPDATE_KINDS = Object.keys(TABLE_UPDATES) as TableUpdateKind[];

@@ -39,19 +39,21 @@ export interface TableAttrs {
 /** The shape of an optimizer's state: [R, D] like the table, or one number a row, [R]. */
 export type StateShape = "table" | "row";
 
+type Settings<Setting extends string> = Readonly<Record<Setting, number>>;
+
 /** What distinguishes an embedding optimizer from the others. */
-export interface TableUpdateRules<Settings> {
-  readonly kind: string;
+export interface TableUpdateRules<Kind extends string, Setting extends string> {
+  readonly kind: Kind;
   readonly opcode: number;
   /** By name, in the order of the operands. */
   readonly states: Readonly<Record<string, StateShape>>;
   /** The attributes before those of every update: their type in the language of native/program/signature.h. */
-  readonly settings: { readonly [K in keyof Settings]: "decay" | "real" };
+  readonly settings: Readonly<Record<Setting, "decay" | "real">>;
   /** Operations for each element of a row that is updated. */
   readonly flops: number;
   readonly meaning: string;
   /** The update of one row: changes `w` and the states in place. `g` includes the L2 penalty's share. */
-  update(settings: Settings, context: StepContext): (row: RowUpdate) => void;
+  update(settings: Settings<Setting>, context: StepContext): (row: RowUpdate) => void;
 }
 
 export interface RowUpdate {
@@ -64,22 +66,23 @@ export interface RowUpdate {
   readonly states: readonly Floats[];
 }
 
-export interface TableUpdate<Settings> extends Op<TableAttrs & Settings> {
-  readonly states: TableUpdateRules<Settings>["states"];
-  readonly settings: TableUpdateRules<Settings>["settings"];
+export interface TableUpdate<Kind extends string, Setting extends string>
+  extends Op<TableAttrs & Settings<Setting>>,
+    Pick<TableUpdateRules<Kind, Setting>, "kind" | "states" | "settings"> {
+  readonly kind: Kind;
 }
 
 /** The operation of an embedding optimizer. */
-export function tableUpdate<Settings extends object = Record<never, never>>(
-  rules: TableUpdateRules<Settings>,
-): TableUpdate<Settings> {
+export function tableUpdate<const Kind extends string, const Setting extends string = never>(
+  rules: TableUpdateRules<Kind, Setting>,
+): TableUpdate<Kind, Setting> {
   const { kind, opcode, meaning, states } = rules;
   const shapes = Object.values(states);
   const settings = Object.entries<string>(rules.settings);
   const stateWords = Object.entries(states).map(
     ([name, s]) => `${name}:param![${s === "table" ? "R,D" : "R"}]`,
   );
-  const op = defineOp<TableAttrs & Settings>({
+  const op = defineOp<TableAttrs & Settings<Setting>>({
     kind,
     opcode,
     execution: "table",
@@ -92,12 +95,9 @@ export function tableUpdate<Settings extends object = Record<never, never>>(
     cost: tableCost(rules.flops, shapes.length),
     infer: (inputs, attrs) => checkTable(kind, inputs, attrs, shapes),
     reference: (call) => updateRows(call, shapes.length, rules.update(call.attrs, call.context)),
-    encode: ({ attrs }) => [
-      ...settings.map(([name]) => attrs[name as keyof Settings] as number),
-      ...encodeTable(attrs),
-    ],
+    encode: ({ attrs }) => [...settings.map(([name]) => attrs[name as Setting]), ...encodeTable(attrs)],
   });
-  return { ...op, states, settings: rules.settings };
+  return { ...op, kind, states, settings: rules.settings };
 }
 
 /** The operands of a table's gradient: one pair for each lookup. */

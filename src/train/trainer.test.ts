@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
 import { findBest, findLatest, readCheckpoint } from "../checkpoint/index.js";
 import { checksumsOf } from "../checkpoint/testing.js";
+import { LABEL_COLUMN } from "../columns/columns.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { ExecutionError } from "../errors.js";
@@ -296,7 +297,7 @@ describe("Trainer", () => {
     const config = configOf({ loss: { kind: "squaredError" }, metric: "meanSquaredError", epochs: 4 });
     const { checkpoint } = await trainerFor(config).run();
     const { metrics } = checkpoint.manifest;
-    const labels = columnValues(prepared.splits.valid!, LABEL_INPUT);
+    const labels = columnValues(prepared.splits.valid!, LABEL_COLUMN);
     const rate = labels.reduce((sum, label) => sum + label, 0) / labels.length;
     // Better than the mean label, whose squared error is the labels' variance.
     expect(metrics.meanSquaredError).toBeLessThan(0.9 * rate * (1 - rate));

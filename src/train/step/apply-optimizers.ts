@@ -1,12 +1,14 @@
 import { GraphError } from "../../errors.js";
 import { type Graph, GraphBuilder } from "../../graph/graph.js";
 import type { Tensor } from "../../graph/tensor.js";
-import { adagrad, adam, movingAverage, sgd } from "../../ops/optimizers.js";
+import { findKind } from "../../kinds.js";
+import { DENSE_OPTIMIZERS, type DenseOptimizer as Descriptor } from "../../ops/dense-optimizers.js";
+import { movingAverage } from "../../ops/optimizers.js";
 import { type ParameterAttrs, scalar } from "../../ops/sources.js";
 import type { Differentiated, ParameterGradient } from "../../passes/autodiff.js";
 import { type Clip, clipGradients } from "./clip.js";
 import { OptimizerChoice } from "./optimizer-groups.js";
-import type { L2, Optimizers } from "./optimizers.js";
+import { type DenseOptimizer, type L2, type Optimizers, settingsOf } from "./optimizers.js";
 import { AVERAGE, stateOf } from "./state.js";
 import { updateTable } from "./update-table.js";
 
@@ -63,28 +65,13 @@ function updateDense(
   { parameter: weight, attrs }: ParameterGradient,
   gradient: Tensor,
   rate: Tensor,
-  optimizer: ReturnType<OptimizerChoice["dense"]>["optimizer"],
+  optimizer: DenseOptimizer,
   l2: number,
 ): void {
-  const operands = [weight, gradient, rate];
-  const state = (name: string, initial = 0): Tensor => stateOf(builder, attrs, name, attrs.shape, initial);
-  switch (optimizer.kind) {
-    case "sgd":
-      builder.apply(sgd, operands, { l2 });
-      break;
-    case "adagrad":
-      builder.apply(adagrad, [...operands, state("sum", optimizer.initialAccumulator)], {
-        eps: optimizer.eps,
-        l2,
-      });
-      break;
-    case "adam":
-    case "adamw": {
-      const { beta1, beta2, eps } = optimizer;
-      const weightDecay = optimizer.kind === "adamw" ? optimizer.weightDecay : 0;
-      builder.apply(adam, [...operands, state("m"), state("v")], { beta1, beta2, eps, l2, weightDecay });
-    }
-  }
+  const { op, states, attributes } = findKind<Descriptor>(DENSE_OPTIMIZERS, optimizer.kind)!;
+  const { initialAccumulator, settings } = settingsOf(optimizer);
+  const kept = states.map((name) => stateOf(builder, attrs, name, attrs.shape, initialAccumulator));
+  builder.apply(op, [weight, gradient, rate, ...kept], { ...attributes, ...settings, l2 });
 }
 
 function keepAverage(

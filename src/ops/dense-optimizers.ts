@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { Op } from "../graph/op.js";
+import type { KindSchema } from "../kinds.js";
+import { adamSettings, eps, initialAccumulator, nonnegative, rate } from "./embedding-optimizers/settings.js";
+import { adagrad, adam, sgd } from "./optimizers.js";
+
+/** An optimizer of dense weights: its part of a config but the schedule, and the operation that updates a weight. */
+export interface DenseOptimizer {
+  readonly schema: KindSchema;
+  readonly op: Op;
+  /** What it keeps of a weight, shaped as the weight, in the order of the operands. */
+  readonly states: readonly string[];
+  /** Attributes of the operation that a config does not set. */
+  readonly attributes?: Readonly<Record<string, number>>;
+}
+
+/** The optimizers of dense weights that a config can name. */
+export const DENSE_OPTIMIZERS = [
+  {
+    schema: z.strictObject({ kind: z.literal("sgd"), learningRate: rate.default(0.1) }),
+    op: sgd,
+    states: [],
+  },
+  {
+    schema: z.strictObject({
+      kind: z.literal("adagrad"),
+      learningRate: rate.default(0.01),
+      eps: eps(1e-10),
+      initialAccumulator,
+    }),
+    op: adagrad,
+    states: ["sum"],
+  },
+  {
+    schema: z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adamSettings }),
+    op: adam,
+    states: ["m", "v"],
+    attributes: { weightDecay: 0 },
+  },
+  {
+    schema: z.strictObject({
+      kind: z.literal("adamw"),
+      learningRate: rate.default(0.001),
+      ...adamSettings,
+      /** Takes `learningRate * weightDecay * w` from each weight, apart from the gradient. */
+      weightDecay: nonnegative.default(0.01),
+    }),
+    op: adam,
+    states: ["m", "v"],
+  },
+] as const satisfies readonly DenseOptimizer[];
