@@ -91,7 +91,7 @@ async function writeShards(directory: string, data: ColumnSet): Promise<void> {
     const count = Math.min(block.capacity, data.rows - start);
     for (let r = 0; r < count; r++) {
       ids.forEach((column, f) => {
-        block.ids[r * ids.length + f] = column.data[column.offset + (start + r) * column.stride];
+        block.ids[r * ids.length + f] = Number(column.data[column.offset + (start + r) * column.stride]);
       });
       numbers.forEach((column, i) => {
         const from = column.offset + (start + r) * column.stride;

@@ -66,9 +66,10 @@ function bagsOf(value: Value): { id: number; weight: number }[][] {
 
 /** The whole of a contiguous column as an operand. */
 function operandOf(column: Column, rows: number): Value {
-  if (column.kind === "id") return { kind: "id", data: column.data };
+  if (column.kind === "id") return { kind: "id", data: Float64Array.from(column.data, Number) };
   if (column.kind === "ids") {
-    const { values, offsets, weights } = column;
+    const { offsets, weights } = column;
+    const values = Float64Array.from(column.values, Number);
     return { kind: "ids", values, offsets: Array.from(offsets, Number), weights };
   }
   return { kind: "fp32", shape: [rows, column.width], data: Float64Array.from(column.data) };

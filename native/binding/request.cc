@@ -4,26 +4,39 @@ namespace pairloom::binding {
 namespace {
 
 constexpr size_t kLayoutNumbers = 4, kSettings = 10;
-constexpr uint64_t kWeightedBag = 3;  // kinds of columns below it are dtypes
+
+// A kind of column is its place here.
+struct ColumnKind {
+  DType dtype;
+  bool weighted;
+};
+constexpr ColumnKind kColumnKinds[] = {{DType::kFloat, false}, {DType::kId, false},   {DType::kBag, false}, {DType::kBag, true},
+                                       {DType::kId64, false}, {DType::kBag64, false}, {DType::kBag64, true}};
+
+napi_typedarray_type array_type(DType dtype) {
+  return dtype == DType::kFloat ? napi_float32_array : is_wide(dtype) ? napi_bigint64_array : napi_int32_array;
+}
 
 const TypedArray& pick(const std::vector<TypedArray>& arrays, double index, napi_typedarray_type type) {
   const uint64_t at = whole(index, "columns");
   if (at < arrays.size() && arrays[at].type == type) return arrays[at];
   throw Error({"a column's array is of the wrong type", "columns[" + std::to_string(at) + "]", "",
-               "Float32Array for f32, Int32Array for ids, BigUint64Array for offsets", ""});
+               "Float32Array for f32, Int32Array or BigInt64Array for ids, BigUint64Array for offsets", ""});
 }
 
 Column read_column(const double* layout, const std::vector<TypedArray>& arrays) {
   const uint64_t kind = whole(layout[0], "columns");
-  if (kind > kWeightedBag) throw Error({"unknown kind of column", "columns", std::to_string(kind), "0 to 3", ""});
-  const DType dtype = kind == kWeightedBag ? DType::kBag : DType(uint32_t(kind));
-  const TypedArray& data = pick(arrays, layout[1], dtype == DType::kFloat ? napi_float32_array : napi_int32_array);
-  if (dtype != DType::kBag) {
+  if (kind >= std::size(kColumnKinds)) {
+    throw Error({"unknown kind of column", "columns", std::to_string(kind), "0 to 6", ""});
+  }
+  const auto [dtype, weighted] = kColumnKinds[kind];
+  const TypedArray& data = pick(arrays, layout[1], array_type(dtype));
+  if (!is_bag(dtype)) {
     return {dtype, data.data, data.length, whole(layout[2], "offset"), whole(layout[3], "stride"), nullptr, 0};
   }
   const TypedArray& offsets = pick(arrays, layout[2], napi_biguint64_array);
   Column bags = {dtype, data.data, data.length, 0, 0, static_cast<const uint64_t*>(offsets.data), offsets.length};
-  if (kind != kWeightedBag) return bags;
+  if (!weighted) return bags;
   const TypedArray& weights = pick(arrays, layout[3], napi_float32_array);
   bags.weights = static_cast<const float*>(weights.data);
   bags.weights_length = weights.length;

@@ -120,8 +120,8 @@ View Executor::bind(const Operand& operand) const {
   return {.space = buffer.space,
           .dtype = buffer.dtype,
           .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
-          .offset = size_t{buffer.offset} + operand.offset,
-          .stride = is_row(buffer.space) ? buffer.width : 0,
+          .offset = buffer.offset + operand.offset,
+          .stride = is_row(buffer.space) ? size_t(buffer.width) : 0,
           .size = size_t(operand.size()),
           .ndims = operand.ndims,
           .dims = {operand.dims[0], operand.dims[1], operand.dims[2]}};

@@ -32,7 +32,7 @@ struct View {
   size_t stride;
   size_t size;
   uint32_t ndims;
-  uint32_t dims[3];
+  size_t dims[3];
 
   ConstTable table() const { return {base, table_format(dtype)}; }
 };

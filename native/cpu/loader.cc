@@ -15,6 +15,10 @@ constexpr uint64_t kMostBagIds = uint64_t{1} << 31;
 
 static_assert(sizeof(Bag) == kBagWidth * sizeof(float));
 
+// An id as an unsigned number: a negative one is above every limit.
+uint64_t unsigned_id(int32_t id) { return uint32_t(id); }
+uint64_t unsigned_id(int64_t id) { return uint64_t(id); }
+
 template <class Element>
 const Element* row_of(const Column& column, uint64_t row) {
   return static_cast<const Element*>(column.data) + column.offset + row * column.stride;
@@ -36,7 +40,8 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
   const Input& input = inputs_[index];
   if (column.dtype != input.dtype) {
     throw Error({"a column is of another kind than its input", "input " + input.name, "", "",
-                 "give f32 columns as Float32Array, ids as Int32Array, bags as values and offsets"});
+                 "give f32 columns as Float32Array, ids as Int32Array (of tables of more than 2^31 rows as BigInt64Array), "
+                 "bags as values and offsets"});
   }
   if (column.weights != nullptr && column.weights_length != column.length) {
     throw Error({"a column of bags has a wrong number of weights", "input " + input.name,
@@ -44,7 +49,7 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
                  "give weights in the order of values, or none"});
   }
   if (rows == 0) return;
-  const bool bag = column.dtype == DType::kBag;
+  const bool bag = is_bag(column.dtype);
   const uint64_t length = bag ? column.offsets_length : column.length;
   // All operands are below 2^53 (the binding refuses more), but their product may not fit: divide instead.
   const uint64_t last = bag ? rows + 1 : column.offset + input.width;
@@ -63,8 +68,10 @@ void Loader::locate(uint64_t position, uint32_t count, uint64_t* rows) const {
 void Loader::load(uint32_t input, const View& out, const Tile& tile) {
   switch (inputs_[input].dtype) {
     case DType::kFloat: return load_floats(columns_[input], inputs_[input].width, out, tile);
-    case DType::kId: return load_ids(input, out, tile);
-    case DType::kBag: return load_bags(input, out, tile);
+    case DType::kId: return load_ids<int32_t>(input, out, tile);
+    case DType::kBag: return load_bags<int32_t>(input, out, tile);
+    case DType::kId64: return load_ids<int64_t>(input, out, tile);
+    case DType::kBag64: return load_bags<int64_t>(input, out, tile);
     default: return;  // no input has 16-bit numbers: the decoder refuses it
   }
 }
@@ -80,27 +87,29 @@ void Loader::load_floats(const Column& column, uint32_t width, const View& out, 
   }
 }
 
+template <class Id>
 void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
   const Column& column = columns_[input];
-  const uint32_t limit = inputs_[input].limit;
+  const uint64_t limit = inputs_[input].limit;
   const uint64_t* rows = tile.worker.source_rows.data();
-  int32_t* to = reinterpret_cast<int32_t*>(tile.at(out));  // an id buffer: only ids are written to it
+  Id* to = reinterpret_cast<Id*>(tile.at(out));  // an id buffer: only ids are written to it
   for (uint32_t i = 0; i < tile.rows; ++i) {
-    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<int32_t>(column, rows[i + kAhead]));
-    const int32_t id = *row_of<int32_t>(column, rows[i]);
+    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<Id>(column, rows[i + kAhead]));
+    const Id id = *row_of<Id>(column, rows[i]);
     to[i] = id;
-    if (uint32_t(id) < limit) continue;  // a negative id is above every limit
+    if (unsigned_id(id) < limit) continue;
     to[i] = 0;
     note({tile.step.first_position + tile.first + i, rows[i], input, "an id is out of range", "id " + std::to_string(id),
           "0 to " + std::to_string(limit - 1)});
   }
 }
 
+template <class Id>
 void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
   const Column& column = columns_[input];
-  const uint32_t limit = inputs_[input].limit;
+  const uint64_t limit = inputs_[input].limit;
   const uint64_t* rows = tile.worker.source_rows.data();
-  const int32_t* values = static_cast<const int32_t*>(column.data);
+  const Id* values = static_cast<const Id*>(column.data);
   Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 24 bytes at 64-byte aligned offsets
   uint64_t ids = 0;
   for (uint32_t i = 0; i < tile.rows; ++i) {
@@ -113,12 +122,12 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
             std::to_string(begin) + " to " + std::to_string(end), "at most " + std::to_string(column.length)});
       continue;
     }
-    to[i].ids += begin;
+    to[i].data = values + begin;
     to[i].count = uint32_t(end - begin);
     if (column.weights != nullptr) to[i].weights += begin;
     ids += end - begin;
     for (uint64_t v = begin; v < end; ++v) {
-      if (uint32_t(values[v]) < limit) continue;
+      if (unsigned_id(values[v]) < limit) continue;
       note({position, rows[i], input, "an id is out of range", "id " + std::to_string(values[v]),
             "0 to " + std::to_string(limit - 1)});
       to[i].count = 0;

@@ -43,7 +43,9 @@ class Loader {
   };
 
   void load_floats(const Column& column, uint32_t width, const View& out, const Tile& tile) const;
+  template <class Id>
   void load_ids(uint32_t input, const View& out, const Tile& tile);
+  template <class Id>
   void load_bags(uint32_t input, const View& out, const Tile& tile);
   void check_column(size_t input, const Column& column, uint64_t rows) const;
   void note(Bad bad);

@@ -5,7 +5,7 @@
 namespace pairloom {
 
 const float* PackedWeights::add(const View& weight, Packing packing, const LinearKernels& kernels) {
-  const uint32_t n = weight.dims[0], k = weight.dims[1];
+  const uint32_t n = uint32_t(weight.dims[0]), k = uint32_t(weight.dims[1]);
   const bool forward = packing == Packing::kForward;
   for (const Weight& w : weights_) {
     const bool same = w.kernels == &kernels && w.data == weight.base && w.n == n && w.k == k && w.forward == forward;

@@ -8,8 +8,8 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kMagic = 0x314d4c50, kVersion = 1;
-constexpr size_t kHeaderSize = 64;
+constexpr uint32_t kMagic = 0x314d4c50, kVersion = 2;
+constexpr size_t kHeaderSize = 80;
 
 std::string hex(uint32_t value) {
   char text[16];
@@ -35,6 +35,11 @@ class Reader {
 
   uint32_t u32() {
     uint32_t value;
+    copy(&value, sizeof value);
+    return value;
+  }
+  uint64_t u64() {
+    uint64_t value;
     copy(&value, sizeof value);
     return value;
   }
@@ -85,25 +90,29 @@ struct Counts {
 };
 
 Operand read_operand(Reader& in) {
-  Operand operand{in.u32(), in.u32(), in.u32(), {1, 1, 1}};
+  Operand operand{in.u32(), in.u64(), in.u32(), {1, 1, 1}};
   if (operand.ndims < 1 || operand.ndims > 3) {
     in.refuse("an operand has a wrong number of dims", std::to_string(operand.ndims), "1 to 3");
   }
-  for (uint32_t i = 0; i < operand.ndims; ++i) operand.dims[i] = in.u32();
+  for (uint32_t i = 0; i < operand.ndims; ++i) operand.dims[i] = in.u64();
   return operand;
 }
 
 Buffer read_buffer(Reader& in) {
-  const uint32_t space = in.u32(), dtype = in.u32(), width = in.u32(), offset = in.u32();
+  const uint32_t space = in.u32(), dtype = in.u32();
+  const uint64_t width = in.u64(), offset = in.u64();
   if (space > uint32_t(Space::kBatch)) in.refuse("unknown space", std::to_string(space), "0 to 5");
-  if (dtype > uint32_t(DType::kBfloat16)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 4");
+  if (dtype > uint32_t(DType::kBag64)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 6");
   return {Space(space), DType(dtype), width, offset, in.string()};
 }
 
 Input read_input(Reader& in) {
   std::string name = in.string();
-  const uint32_t dtype = in.u32(), width = in.u32(), limit = in.u32();
-  if (dtype > uint32_t(DType::kBag)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 2");
+  const uint32_t dtype = in.u32(), width = in.u32();
+  const uint64_t limit = in.u64();
+  if (dtype > uint32_t(DType::kBag64) || is_half(DType(dtype))) {
+    in.refuse("unknown dtype of an input", std::to_string(dtype), "0, 1, 2, 5 or 6");
+  }
   return {std::move(name), DType(dtype), width, limit};
 }
 
@@ -115,7 +124,7 @@ Output read_output(Reader& in) {
 Instruction read_instruction(Reader& in) {
   Instruction instruction{Opcode(in.u32()), {}, {}};
   const uint32_t operands = in.u32(), attributes = in.u32();
-  in.fits(operands, 16);
+  in.fits(operands, 24);
   in.fits(attributes, sizeof(double));
   for (uint32_t i = 0; i < operands; ++i) instruction.operands.push_back(read_operand(in));
   for (uint32_t i = 0; i < attributes; ++i) instruction.attributes.push_back(in.f64());
@@ -154,15 +163,15 @@ Counts read_header(Reader& in, std::span<const uint8_t> bytes, Program& program)
   program.groups = in.u32();
   // The least bytes of an item: it bounds what a lying count can make us allocate. Checked again as items are read.
   Counts counts{};
-  counts.buffers = in.count(20);
-  counts.inputs = in.count(16);
-  counts.outputs = in.count(20);
+  counts.buffers = in.count(28);
+  counts.inputs = in.count(20);
+  counts.outputs = in.count(28);
   counts.instructions = in.count(12);
   counts.stages = in.count(12);
-  program.fixed_size = in.u32();
-  program.partial_size = in.u32();
-  program.tile_size = in.u32();
-  program.batch_size = in.u32();
+  program.fixed_size = in.u64();
+  program.partial_size = in.u64();
+  program.tile_size = in.u64();
+  program.batch_size = in.u64();
   return counts;
 }
 

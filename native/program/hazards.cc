@@ -144,7 +144,7 @@ class HazardCheck {
     if (p_.buffer(ins.operands[0]).space != Space::kParameter) return;
     for (const Operand& operand : ins.operands) {
       if (!is_ids(p_.buffer(operand).dtype) || loads(ins)) continue;
-      const uint32_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];
+      const uint64_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];
       if (limit <= rows) continue;
       refuse("ids may exceed the table", "ids below " + std::to_string(limit) + ", table of " + std::to_string(rows));
     }
@@ -183,7 +183,7 @@ class HazardCheck {
   const Program& p_;
   const std::vector<std::vector<Access>>& accesses_;
   std::vector<Written> written_;
-  std::vector<uint32_t> limits_;
+  std::vector<uint64_t> limits_;
   std::vector<Operand> updated_;
   std::string where_;
 };

@@ -11,10 +11,16 @@
 namespace pairloom {
 
 enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
-enum class DType : uint32_t { kFloat, kId, kBag, kFloat16, kBfloat16 };
+enum class DType : uint32_t { kFloat, kId, kBag, kFloat16, kBfloat16, kId64, kBag64 };
 inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBfloat16; }
-inline bool is_ids(DType dtype) { return dtype == DType::kId || dtype == DType::kBag; }
+inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }    // one a row
+inline bool is_bag(DType dtype) { return dtype == DType::kBag || dtype == DType::kBag64; }  // any number a row
+inline bool is_ids(DType dtype) { return is_id(dtype) || is_bag(dtype); }
+// Whether ids take 64 bits, as those of tables of 2^31 rows or more do.
+inline bool is_wide(DType dtype) { return dtype == DType::kId64 || dtype == DType::kBag64; }
 constexpr uint32_t kBagWidth = 6;  // elements a row of a buffer of bags
+inline uint32_t ids_width(DType dtype) { return is_bag(dtype) ? kBagWidth : dtype == DType::kId64 ? 2 : 1; }
+constexpr uint64_t kMostNarrowRows = uint64_t{1} << 31;  // of a table whose ids take 32 bits
 enum class StageKind : uint32_t { kTile, kFixed };
 
 inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch; }
@@ -22,17 +28,17 @@ inline bool is_row(Space space) { return space == Space::kTile || space == Space
 struct Buffer {
   Space space;
   DType dtype;
-  uint32_t width;   // elements: a row in row spaces, in all otherwise
-  uint32_t offset;  // elements from the start of the space's arena
+  uint64_t width;   // elements: a row in row spaces, in all otherwise
+  uint64_t offset;  // elements from the start of the space's arena
   std::string name;
 };
 
 // A view: `offset` counts within the row for row spaces, within the buffer otherwise.
 struct Operand {
   uint32_t buffer;
-  uint32_t offset;
+  uint64_t offset;
   uint32_t ndims;
-  uint32_t dims[3];
+  uint64_t dims[3];
 
   uint64_t size() const {
     uint64_t product = 1;
@@ -45,7 +51,7 @@ struct Input {
   std::string name;
   DType dtype;
   uint32_t width;
-  uint32_t limit;
+  uint64_t limit;
 };
 
 struct Output {
@@ -66,7 +72,7 @@ struct Stage {
 
 struct Program {
   uint32_t max_batch, tile_rows, groups;
-  uint32_t fixed_size, partial_size, tile_size, batch_size;  // arenas, in elements
+  uint64_t fixed_size, partial_size, tile_size, batch_size;  // arenas, in elements
   std::vector<Buffer> buffers;
   std::vector<Input> inputs;
   std::vector<Output> outputs;

@@ -11,10 +11,12 @@ bool same_memory(const Program& program, const Operand& a, const Operand& b) {
 
 }  // namespace
 
+uint64_t buffer_rows(const Program& program, const Buffer& buffer) {
+  return buffer.space == Space::kTile ? program.tile_rows : buffer.space == Space::kBatch ? program.max_batch : 1;
+}
+
 uint64_t buffer_extent(const Program& program, const Buffer& buffer) {
-  if (buffer.space == Space::kTile) return uint64_t{program.tile_rows} * buffer.width;
-  if (buffer.space == Space::kBatch) return uint64_t{program.max_batch} * buffer.width;
-  return buffer.width;
+  return buffer_rows(program, buffer) * buffer.width;
 }
 
 Range memory_of(const Program& program, const Buffer& buffer) {

@@ -14,7 +14,9 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// Elements that a buffer takes in its arena (one group's arena for partials).
+// Rows that a buffer has room for; 1 where its space has none.
+uint64_t buffer_rows(const Program& program, const Buffer& buffer);
+// Elements that a buffer takes in its arena (one group's arena for partials). Of a verified buffer it does not overflow.
 uint64_t buffer_extent(const Program& program, const Buffer& buffer);
 // The buffer's elements in its arena.
 Range memory_of(const Program& program, const Buffer& buffer);

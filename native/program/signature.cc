@@ -78,8 +78,8 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
                              (!word.output && (buffer.space == Space::kParameter || buffer.space == Space::kScalar)));
   if (word.kind == "row") return row && f32;
   if (word.kind == "batch") return buffer.space == Space::kBatch && f32;
-  if (word.kind == "ids") return row && buffer.dtype == DType::kId;
-  if (word.kind == "bag") return row && buffer.dtype == DType::kBag;
+  if (word.kind == "ids") return row && is_id(buffer.dtype);
+  if (word.kind == "bag") return row && is_bag(buffer.dtype);
   if (word.kind == "samples") return buffer.space == Space::kBatch && is_ids(buffer.dtype);
   if (word.kind == "param") return f32 && buffer.space == Space::kParameter;
   if (word.kind == "table") return (f32 || is_half(buffer.dtype)) && buffer.space == Space::kParameter;
@@ -92,6 +92,7 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
 class DimMatcher {
  public:
   bool fits(const OperandRule& word, const Operand& operand) {
+    if (word.kind != "table" && word.kind != "param" && operand.size() > ~uint32_t{0}) return false;
     if (word.kind == "number") return operand.size() == 1;
     if (word.dims.empty() || word.dims[0] == "*") return true;
     if (word.dims[0][0] == '~') {
@@ -115,7 +116,7 @@ class DimMatcher {
 
 std::string describe(const Program& program, const Operand& operand) {
   static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
-  static const char* const dtypes[] = {"fp32", "id", "ids", "fp16", "bf16"};
+  static const char* const dtypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
   const Buffer& buffer = program.buffer(operand);
   std::string text = std::string(dtypes[uint32_t(buffer.dtype)]) + " " + spaces[uint32_t(buffer.space)] + "[";
   for (uint32_t i = 0; i < operand.ndims; ++i) text += (i ? ", " : "") + std::to_string(operand.dims[i]);
@@ -153,7 +154,7 @@ void add_poolings(std::vector<AttributeRule>& rules, const Program& program, con
   rules.pop_back();
   for (const Operand& operand : instruction.operands) {
     const DType dtype = program.buffer(operand).dtype;
-    if (is_ids(dtype)) rules.push_back({"pooling", dtype == DType::kBag ? "pooling" : "idPooling"});
+    if (is_ids(dtype)) rules.push_back({"pooling", is_bag(dtype) ? "pooling" : "idPooling"});
   }
 }
 

@@ -1,5 +1,7 @@
 // The verification of docs/design/program-format.md, from the header to the instructions; hazards.cc has the checks
 // that follow memory through a step.
+#include <algorithm>
+
 #include "program/checks.h"
 #include "program/error.h"
 #include "program/hazards.h"
@@ -11,7 +13,10 @@ namespace pairloom {
 namespace {
 
 constexpr uint32_t kMaxRows = 1u << 24, kMaxTileRows = 4096;
+constexpr uint64_t kMaxNarrow = ~uint32_t{0}, kMostWideIds = uint64_t{1} << 63;
 constexpr uint64_t kMaxArena = uint64_t{1} << 42;  // elements: 16 TiB, far below where size arithmetic overflows
+// Of a parameter, in all and in the first of its dims (rows of a table). Whole numbers up to here are exact in f64.
+constexpr uint64_t kMaxElements = uint64_t{1} << 53, kMaxTableRows = uint64_t{1} << 40;
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string got, std::string expected) {
   throw Error({std::move(what), "program " + where, std::move(got), std::move(expected),
@@ -31,10 +36,15 @@ void verify_header(const Program& p) {
   in_range("maxBatch", p.max_batch, kMaxRows);
   in_range("tileRows", p.tile_rows, kMaxTileRows);
   in_range("groups", p.groups, kMaxRows);
-  if (uint64_t{p.groups} * p.partial_size > kMaxArena) {
-    refuse("header", "the partial arenas are too large", std::to_string(uint64_t{p.groups} * p.partial_size),
-           "at most 2^42 elements");
-  }
+  const auto fits = [](const char* name, uint64_t size, uint64_t most) {
+    if (size > most) {
+      refuse("header", std::string(name) + " is too large", std::to_string(size), "at most " + std::to_string(most));
+    }
+  };
+  fits("the fixed arena", p.fixed_size, kMaxArena);
+  fits("the partial arena of a group", p.partial_size, kMaxArena / p.groups);
+  fits("the tile arena", p.tile_size, kMaxArena);
+  fits("the batch arena", p.batch_size, kMaxArena);
 }
 
 uint64_t arena_size(const Program& p, Space space) {
@@ -43,18 +53,17 @@ uint64_t arena_size(const Program& p, Space space) {
     case Space::kPartial: return p.partial_size;
     case Space::kTile: return p.tile_size;
     case Space::kBatch: return p.batch_size;
-    default: return ~uint64_t{0};  // bound by the caller
+    default: return kMaxElements;  // bound by the caller
   }
 }
 
 void verify_buffer(const Program& p, size_t index) {
   const Buffer& b = p.buffers[index];
   const std::string where = place("buffers", index);
-  const uint32_t id_width = b.dtype == DType::kBag ? kBagWidth : 1;
-  if (is_ids(b.dtype) && (!is_row(b.space) || b.width != id_width)) {
+  if (is_ids(b.dtype) && (!is_row(b.space) || b.width != ids_width(b.dtype))) {
     refuse(where, "a buffer of ids or bags has a wrong space or width",
            "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),
-           "a row space, width " + std::to_string(id_width));
+           "a row space, width " + std::to_string(ids_width(b.dtype)));
   }
   if (is_half(b.dtype) && b.space != Space::kParameter) {
     refuse(where, "a buffer of 16-bit numbers is in a wrong space", "space " + std::to_string(uint32_t(b.space)),
@@ -63,23 +72,26 @@ void verify_buffer(const Program& p, size_t index) {
   if (b.space == Space::kScalar && b.width != 1) {
     refuse(where, "a scalar has a wrong width", std::to_string(b.width), "1");
   }
+  const uint64_t arena = arena_size(p, b.space), rows = buffer_rows(p, b);
+  if (b.width > arena / rows || b.offset > arena - rows * b.width) {
+    refuse(where, "a buffer lies outside its arena",
+           "offset " + std::to_string(b.offset) + ", width " + std::to_string(b.width),
+           "an end of at most " + std::to_string(arena));
+  }
   if (b.space == Space::kParameter || b.space == Space::kScalar) return;
   if (b.offset % 16 != 0) {
     refuse(where, "a buffer is not aligned", "offset " + std::to_string(b.offset), "a multiple of 16 elements");
-  }
-  if (b.offset + buffer_extent(p, b) > arena_size(p, b.space)) {
-    refuse(where, "a buffer lies outside its arena", "end at " + std::to_string(b.offset + buffer_extent(p, b)),
-           "at most " + std::to_string(arena_size(p, b.space)));
   }
 }
 
 void verify_input(const Program& p, size_t index) {
   const Input& in = p.inputs[index];
-  const bool f32 = in.dtype == DType::kFloat;
-  if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || in.limit == 0 || in.limit > (1u << 31))) {
+  const bool f32 = in.dtype == DType::kFloat, wide = is_wide(in.dtype);
+  const uint64_t most = wide ? kMostWideIds : kMostNarrowRows;
+  if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || in.limit == 0 || in.limit > most)) {
     refuse(place("inputs", index), "an input has a wrong width or limit",
            "width " + std::to_string(in.width) + ", limit " + std::to_string(in.limit),
-           f32 ? "width >= 1, limit 0" : "width 1, limit 1 to 2^31");
+           f32 ? "width >= 1, limit 0" : wide ? "width 1, limit 1 to 2^63" : "width 1, limit 1 to 2^31");
   }
 }
 
@@ -88,13 +100,19 @@ void verify_operand(const Program& p, const Operand& o, const std::string& where
     refuse(where, "an operand names a buffer that does not exist", std::to_string(o.buffer),
            "below " + std::to_string(p.buffers.size()));
   }
+  // Only tables and their states, which have a row in the first dim, may be larger than what 32 bits count.
+  const Buffer& b = p.buffer(o);
+  const bool parameter = b.space == Space::kParameter;
+  const uint64_t most = parameter ? kMaxElements : kMaxNarrow;
   uint64_t size = 1;
   for (uint32_t i = 0; i < o.ndims; ++i) {
-    if (o.dims[i] == 0 || size > (uint64_t{1} << 32)) refuse(where, "an operand has a wrong size", "0 or above 2^32", "1 to 2^32");
+    const uint64_t most_dim = std::min(parameter && i == 0 ? kMaxTableRows : kMaxNarrow, most / size);
+    if (o.dims[i] == 0 || o.dims[i] > most_dim) {
+      refuse(where, "an operand has a wrong size", "dim " + std::to_string(o.dims[i]), "1 to " + std::to_string(most_dim));
+    }
     size *= o.dims[i];
   }
-  const Buffer& b = p.buffer(o);
-  if (o.offset + size > b.width) {
+  if (size > b.width || o.offset > b.width - size) {
     refuse(where, "an operand lies outside its buffer",
            "offset " + std::to_string(o.offset) + " + size " + std::to_string(size),
            "at most the buffer's width " + std::to_string(b.width));

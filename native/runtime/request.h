@@ -9,9 +9,9 @@
 
 namespace pairloom {
 
-// One input's data. f32 and id: row r starts at data + offset + r * stride, in elements of 4 bytes. bag: row r is
-// values [offsets[r], offsets[r + 1]) of `data`, with the weights at the same positions, if there are any. Lengths are
-// in elements.
+// One input's data. f32 and id: row r starts at data + offset + r * stride, in elements. bag: row r is values
+// [offsets[r], offsets[r + 1]) of `data`, with the weights at the same positions, if there are any. Elements have 4
+// bytes, ids of 64 bits 8; lengths are in elements.
 struct Column {
   DType dtype;
   const void* data;

@@ -134,11 +134,48 @@ TEST(bags_that_leave_their_values_are_refused) {
   }
 }
 
+// Ids of 64 bits look up what the same ids of 32 bits do.
+std::vector<float> look_up(DType id_dtype, DType bag_dtype, uint64_t seed, bool bad = false) {
+  test::ProgramBuilder b(64, 8, 2);
+  const Operand table = b.parameter({50, 4});
+  const Operand id = b.buffer(Space::kTile, {1}, id_dtype), bag = b.buffer(Space::kTile, {1}, bag_dtype);
+  const Operand one = b.batch({4}), pooled = b.batch({4});
+  b.stage(StageKind::kTile);
+  b.input(id, 50);
+  b.input(bag, 50);
+  b.add(Opcode::kEmbedding, {table, id, one});
+  b.add(Opcode::kEmbeddingBag, {table, bag, pooled}, {1});
+  b.output(one);
+  b.output(pooled);
+  const Program program = decode(b.bytes());
+  test::RunData data = test::make_data(program, 100, 64, seed);
+  if (bad) data.wide_ids[0].data[70] = (int64_t{1} << 32) + 3;
+  Executor(program, data.memory, 2).run(data.request);
+  std::vector<float> all;
+  for (const auto& output : data.outputs) all.insert(all.end(), output.span().begin(), output.span().end());
+  return all;
+}
+
+TEST(wide_ids_look_up_the_same_rows) {
+  for (uint64_t seed : {1, 2}) {
+    const std::vector<float> narrow = look_up(DType::kId, DType::kBag, seed);
+    CHECK(same_bits(narrow, look_up(DType::kId64, DType::kBag64, seed)));
+    CHECK(same_bits(narrow, look_up(DType::kId64, DType::kBag, seed)));
+  }
+  std::string what;
+  try {
+    look_up(DType::kId64, DType::kBag, 1, true);
+  } catch (const Error& error) {
+    what = error.report().what + ", " + error.report().got;
+  }
+  CHECK_EQ(what, "an id is out of range, id 4294967299");
+}
+
 TEST(bags_with_too_few_weights_are_refused) {
   const Program program = decode(test::training_program());
   test::RunData data = test::make_data(program, 60, 20, 9);
   for (Column& column : data.request.columns) {
-    if (column.dtype == DType::kBag) column.weights_length -= 1;
+    if (is_bag(column.dtype)) column.weights_length -= 1;
   }
   Executor executor(program, data.memory, 2);
   std::string got;

@@ -12,7 +12,7 @@ using test::Random;
 void set_word(std::vector<uint8_t>& bytes, size_t word, uint32_t value) { std::memcpy(&bytes[4 * word], &value, 4); }
 
 bool small(const Program& p) {
-  uint64_t elements = uint64_t{p.fixed_size} + p.tile_size + p.batch_size + uint64_t{p.groups} * p.partial_size;
+  uint64_t elements = p.fixed_size + p.tile_size + p.batch_size + p.groups * p.partial_size;
   uint64_t weights = 0;
   for (const Buffer& buffer : p.buffers) weights += buffer.space == Space::kParameter ? buffer.width : 0;
   for (const Input& input : p.inputs) elements += uint64_t{input.width} * 70;

@@ -132,13 +132,13 @@ TEST(kernels_embeddings_of_halves_match_plain) {
       for (int32_t& id : ids) id = int32_t(random.below(entries));
       const ConstTable source = {table.data(), format};
       Matrix got(rows, dim, 5), expected(rows, dim, 0);
-      k.embedding(source, dim, ids.data(), 3, got, rows);
-      plain.embedding(source, dim, ids.data(), 3, expected, rows);
+      k.embedding(source, dim, {ids.data(), false}, 3, got, rows);
+      plain.embedding(source, dim, {ids.data(), false}, 3, expected, rows);
       check_near(got, expected, 0, name);
       std::vector<Bag> bags(rows);
       for (uint32_t r = 0; r < rows; ++r) bags[r] = {ids.data() + 3 * r, nullptr, random.below(4), 0};
-      k.embedding_bag(source, dim, bags.data(), 1, got, rows, true);
-      plain.embedding_bag(source, dim, bags.data(), 1, expected, rows, true);
+      k.embedding_bag(source, dim, bags.data(), 1, false, got, rows, true);
+      plain.embedding_bag(source, dim, bags.data(), 1, false, expected, rows, true);
       check_near(got, expected, 1e-6, name + " bags");
     }
   });

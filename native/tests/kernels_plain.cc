@@ -388,15 +388,18 @@ void round_stochastically(const float* from, uint16_t* to, size_t n, TableFormat
   for (size_t i = 0; i < n; ++i) to[i] = round_by(from[i], format, draw(key, first_index + i));
 }
 
-void embedding(ConstTable table, uint32_t dim, const int32_t* ids, size_t id_stride, Rows y, uint32_t rows) {
-  each(rows, dim, [&](uint32_t r, uint32_t d) { y.row(r)[d] = number(table, size_t(ids[r * id_stride]) * dim + d); });
+size_t id_at(ConstIds ids, size_t i) {
+  return ids.wide ? size_t(static_cast<const int64_t*>(ids.data)[i]) : size_t(static_cast<const int32_t*>(ids.data)[i]);
 }
-void embedding_bag(ConstTable table, uint32_t dim, const Bag* bags, size_t bag_stride, Rows y,
+void embedding(ConstTable table, uint32_t dim, ConstIds ids, size_t id_stride, Rows y, uint32_t rows) {
+  each(rows, dim, [&](uint32_t r, uint32_t d) { y.row(r)[d] = number(table, id_at(ids, r * id_stride) * dim + d); });
+}
+void embedding_bag(ConstTable table, uint32_t dim, const Bag* bags, size_t bag_stride, bool wide_ids, Rows y,
                    uint32_t rows, bool mean) {
   each(rows, dim, [&](uint32_t r, uint32_t d) {
     const Bag& bag = bags[r * bag_stride];
     const double s = sum(bag.count, [&](uint32_t p) {
-      return (bag.weights == nullptr ? 1.0 : bag.weights[p]) * number(table, size_t(bag.ids[p]) * dim + d);
+      return (bag.weights == nullptr ? 1.0 : bag.weights[p]) * number(table, id_at({bag.data, wide_ids}, p) * dim + d);
     });
     y.row(r)[d] = mean && bag.count > 0 ? s / bag.count : s;
   });

@@ -13,6 +13,7 @@ namespace pairloom::test {
 class ByteWriter {
  public:
   void u32(uint32_t value) { append(&value, sizeof value); }
+  void u64(uint64_t value) { append(&value, sizeof value); }
   void f64(double value) { append(&value, sizeof value); }
   void string(const std::string& text) {
     u32(uint32_t(text.size()));
@@ -26,10 +27,12 @@ class ByteWriter {
   std::vector<uint8_t> bytes;
 };
 
+constexpr size_t kHeaderBytes = 80;
+
 // Sets the length and checksum of a program whose bytes were changed.
 inline void reseal(std::vector<uint8_t>& bytes) {
   const uint32_t length = uint32_t(bytes.size());
-  const uint32_t checksum = crc32(std::span<const uint8_t>(bytes).subspan(64));
+  const uint32_t checksum = crc32(std::span<const uint8_t>(bytes).subspan(kHeaderBytes));
   std::memcpy(bytes.data() + 8, &length, 4);
   std::memcpy(bytes.data() + 12, &checksum, 4);
 }
@@ -38,20 +41,20 @@ class ProgramBuilder {
  public:
   ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups) : p_{max_batch, tile_rows, groups, 0, 0, 0, 0, {}, {}, {}, {}, {}} {}
 
-  Operand buffer(Space space, std::vector<uint32_t> dims, DType dtype = DType::kFloat) {
+  Operand buffer(Space space, std::vector<uint64_t> dims, DType dtype = DType::kFloat) {
     Operand view{uint32_t(p_.buffers.size()), 0, uint32_t(dims.size()), {1, 1, 1}};
     std::copy(dims.begin(), dims.end(), view.dims);
-    const uint32_t width = dtype == DType::kBag ? kBagWidth : uint32_t(view.size());
+    const uint64_t width = is_ids(dtype) ? ids_width(dtype) : view.size();
     p_.buffers.push_back({space, dtype, width, take(space, width), "buffer" + std::to_string(view.buffer)});
     return view;
   }
-  Operand parameter(std::vector<uint32_t> dims, DType dtype = DType::kFloat) {
+  Operand parameter(std::vector<uint64_t> dims, DType dtype = DType::kFloat) {
     return buffer(Space::kParameter, dims, dtype);
   }
-  Operand tile(std::vector<uint32_t> dims) { return buffer(Space::kTile, dims); }
-  Operand batch(std::vector<uint32_t> dims) { return buffer(Space::kBatch, dims); }
-  Operand fixed(std::vector<uint32_t> dims) { return buffer(Space::kFixed, dims); }
-  Operand partial(std::vector<uint32_t> dims) { return buffer(Space::kPartial, dims); }
+  Operand tile(std::vector<uint64_t> dims) { return buffer(Space::kTile, dims); }
+  Operand batch(std::vector<uint64_t> dims) { return buffer(Space::kBatch, dims); }
+  Operand fixed(std::vector<uint64_t> dims) { return buffer(Space::kFixed, dims); }
+  Operand partial(std::vector<uint64_t> dims) { return buffer(Space::kPartial, dims); }
   Operand scalar() { return buffer(Space::kScalar, {1}); }
 
   void stage(StageKind kind) { p_.stages.push_back({kind, uint32_t(p_.instructions.size()), 0}); }
@@ -59,7 +62,7 @@ class ProgramBuilder {
     p_.instructions.push_back({opcode, std::move(operands), std::move(attributes)});
     ++p_.stages.back().count;
   }
-  void input(Operand out, uint32_t limit = 0) {
+  void input(Operand out, uint64_t limit = 0) {
     const DType dtype = p_.buffers[out.buffer].dtype;
     p_.inputs.push_back({"input" + std::to_string(p_.inputs.size()), dtype,
                          dtype == DType::kFloat ? uint32_t(out.size()) : 1, limit});
@@ -69,18 +72,21 @@ class ProgramBuilder {
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
-    for (uint32_t word : {0x314d4c50u, 1u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, uint32_t(p_.buffers.size()),
+    for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, uint32_t(p_.buffers.size()),
                           uint32_t(p_.inputs.size()), uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()),
-                          uint32_t(p_.stages.size()), p_.fixed_size, p_.partial_size, p_.tile_size, p_.batch_size}) {
+                          uint32_t(p_.stages.size())}) {
       w.u32(word);
     }
+    for (uint64_t size : {p_.fixed_size, p_.partial_size, p_.tile_size, p_.batch_size}) w.u64(size);
     for (const Buffer& b : p_.buffers) {
-      for (uint32_t word : {uint32_t(b.space), uint32_t(b.dtype), b.width, b.offset}) w.u32(word);
+      for (uint32_t word : {uint32_t(b.space), uint32_t(b.dtype)}) w.u32(word);
+      for (uint64_t size : {b.width, b.offset}) w.u64(size);
       w.string(b.name);
     }
     for (const Input& in : p_.inputs) {
       w.string(in.name);
-      for (uint32_t word : {uint32_t(in.dtype), in.width, in.limit}) w.u32(word);
+      for (uint32_t word : {uint32_t(in.dtype), in.width}) w.u32(word);
+      w.u64(in.limit);
     }
     for (const Output& out : p_.outputs) {
       w.string(out.name);
@@ -100,15 +106,17 @@ class ProgramBuilder {
 
  private:
   static void write(ByteWriter& w, const Operand& operand) {
-    for (uint32_t word : {operand.buffer, operand.offset, operand.ndims}) w.u32(word);
-    for (uint32_t i = 0; i < operand.ndims; ++i) w.u32(operand.dims[i]);
+    w.u32(operand.buffer);
+    w.u64(operand.offset);
+    w.u32(operand.ndims);
+    for (uint32_t i = 0; i < operand.ndims; ++i) w.u64(operand.dims[i]);
   }
-  uint32_t take(Space space, uint32_t width) {
-    uint32_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size};
-    uint32_t* arena = arenas[uint32_t(space)];
+  uint64_t take(Space space, uint64_t width) {
+    uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size};
+    uint64_t* arena = arenas[uint32_t(space)];
     if (arena == nullptr) return 0;
     const uint32_t rows = space == Space::kTile ? p_.tile_rows : space == Space::kBatch ? p_.max_batch : 1;
-    const uint32_t offset = *arena;
+    const uint64_t offset = *arena;
     *arena += (rows * width + 15) / 16 * 16;
     return offset;
   }

@@ -23,6 +23,7 @@ struct RunData {
   std::vector<Exact<uint16_t>> halves;  // parameters of 16-bit numbers
   std::vector<ParameterMemory> memory;  // of all parameters, in the program's order
   std::vector<Exact<int32_t>> ids;
+  std::vector<Exact<int64_t>> wide_ids;
   std::vector<Exact<uint64_t>> offsets;
   Exact<float> scalars{0};
   Request request{};
@@ -61,11 +62,18 @@ inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64
       data.request.columns.push_back({input.dtype, data.floats.back().data.get(), rows * input.width, 0, input.width, nullptr, 0});
       continue;
     }
-    const bool bag = input.dtype == DType::kBag;
-    data.ids.emplace_back(bag ? 3 * rows : rows);
-    for (int32_t& id : data.ids.back().span()) id = int32_t(random.below(1 + random.below(input.limit)));
-    const Column column{input.dtype, data.ids.back().data.get(), data.ids.back().size, 0, 1, nullptr, 0};
-    data.request.columns.push_back(column);
+    const bool bag = is_bag(input.dtype);
+    const auto any_id = [&] { return random.below(1 + random.below(uint32_t(std::min(input.limit, kMostNarrowRows)))); };
+    const size_t count = bag ? 3 * rows : rows;
+    if (is_wide(input.dtype)) {
+      data.wide_ids.emplace_back(count);
+      for (int64_t& id : data.wide_ids.back().span()) id = int64_t(any_id());
+      data.request.columns.push_back({input.dtype, data.wide_ids.back().data.get(), count, 0, 1, nullptr, 0});
+    } else {
+      data.ids.emplace_back(count);
+      for (int32_t& id : data.ids.back().span()) id = int32_t(any_id());
+      data.request.columns.push_back({input.dtype, data.ids.back().data.get(), count, 0, 1, nullptr, 0});
+    }
     if (!bag) continue;
     data.offsets.emplace_back(rows + 1);
     for (uint64_t row = 0; row < rows; ++row) {

@@ -1,6 +1,7 @@
 import type { NativeProfile } from "../backends/native/backend.js";
 import type { Cost, Op } from "../graph/op.js";
 import { PRECISIONS } from "../graph/precision.js";
+import { isBag, isId } from "../graph/tensor.js";
 import type { Ceilings, Instruction, InstructionOperand } from "../native/addon.js";
 import { sizeOf } from "../ops/cost.js";
 import { OPS } from "../ops/index.js";
@@ -143,7 +144,7 @@ function costOf({ name, operands, attributes }: Instruction, rows: number, group
 
 /** Bytes of an element. */
 function bytesOf({ dtype }: InstructionOperand): number {
-  return dtype === "fp16" || dtype === "bf16" ? 2 : 4;
+  return dtype === "fp16" || dtype === "bf16" ? 2 : dtype === "id64" || dtype === "ids64" ? 8 : 4;
 }
 
 function copiesOf({ space }: InstructionOperand, groups: number): number {
@@ -151,7 +152,7 @@ function copiesOf({ space }: InstructionOperand, groups: number): number {
 }
 
 function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): readonly number[] {
-  if (dtype === "id" || dtype === "ids") return [rows];
+  if (isId(dtype) || isBag(dtype)) return [rows];
   return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
 }
 
@@ -171,7 +172,7 @@ function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceili
 /** `[B,367] [512,367] [512] [B,512]`; operands that repeat are counted: `26x[B,16]`. */
 function shapesOf({ operands }: Instruction): string {
   const texts = operands.map(({ space, dtype, dims }) => {
-    if (dtype === "id" || dtype === "ids") return dtype;
+    if (isId(dtype) || isBag(dtype)) return dtype;
     return `${dtype === "fp32" ? "" : dtype}[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
   });
   const runs: { text: string; count: number }[] = [];

@@ -13,10 +13,13 @@ export interface FloatColumn {
   readonly width: number;
 }
 
-/** One id a row, a row of its table: row r is `data[offset + r*stride]`. */
+/** Ids of 32 bits, or of 64 for tables of more than 2^31 rows. */
+export type Ids = Int32Array | BigInt64Array;
+
+/** One id a row, already mapped to `[0, buckets)`: row r is `data[offset + r*stride]`. */
 export interface IdColumn {
   readonly kind: "id";
-  readonly data: Int32Array;
+  readonly data: Ids;
   readonly offset: number;
   readonly stride: number;
 }
@@ -24,7 +27,7 @@ export interface IdColumn {
 /** A bag of ids a row (possibly empty): row r is `values[offsets[r] … offsets[r+1])`. */
 export interface BagColumn {
   readonly kind: "ids";
-  readonly values: Int32Array;
+  readonly values: Ids;
   /** `rows + 1` ascending positions in `values`. */
   readonly offsets: BigUint64Array;
   /** The weight of each of `values`; absent: all weigh 1. */

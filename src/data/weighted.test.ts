@@ -26,7 +26,10 @@ function prepare(data: DataInput, features: FeatureInput[]) {
 function bagsOf(set: ColumnSet, name: string): [number, number][][] {
   const column = set.columns.get(name)!;
   if (column.kind !== "ids") return expect.unreachable(`${name} is no bag`);
-  const entries = Array.from(column.values, (id, i): [number, number] => [id, column.weights?.[i] ?? 1]);
+  const entries = Array.from(column.values as Int32Array, (id, i): [number, number] => [
+    id,
+    column.weights?.[i] ?? 1,
+  ]);
   return Array.from({ length: set.rows }, (_, r) =>
     entries.slice(Number(column.offsets[r]), Number(column.offsets[r + 1])),
   );

@@ -73,11 +73,11 @@ export interface HalfValue {
 }
 export interface IdValue {
   readonly kind: "id";
-  readonly data: Int32Array;
+  readonly data: Int32Array | Float64Array;
 }
 export interface BagValue {
   readonly kind: "ids";
-  readonly values: Int32Array;
+  readonly values: Int32Array | Float64Array;
   /** rows + 1 ascending positions. */
   readonly offsets: ArrayLike<number>;
   /** The weight of each of `values`; absent: all weigh 1. */

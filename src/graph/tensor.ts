@@ -2,10 +2,30 @@ import { GraphError } from "../errors.js";
 import type { HalfDtype } from "../half.js";
 
 /**
- * What a tensor holds: `fp32` numbers, `id` one table row a sample, `ids` a list (bag) of table rows a sample.
- * Ids are made by inputs only, 16-bit numbers are those of embedding tables; every operation gives `fp32`.
+ * What a tensor holds: `fp32` numbers, `id` one table row a sample, `ids` a list of table rows a sample; `id64` and
+ * `ids64` are those of tables of more rows than 31 bits count. 16-bit numbers are those of embedding tables.
  */
-export type DType = "fp32" | "id" | "ids" | HalfDtype;
+export type DType = "fp32" | IdDtype | BagDtype | HalfDtype;
+export type IdDtype = "id" | "id64";
+export type BagDtype = "ids" | "ids64";
+
+/** Rows of a table whose ids take 32 bits. */
+export const NARROW_ROWS = 2 ** 31;
+
+/** Whether a dtype is one id a sample. */
+export function isId(dtype: DType): dtype is IdDtype {
+  return dtype === "id" || dtype === "id64";
+}
+
+/** Whether a dtype is any number of ids a sample. */
+export function isBag(dtype: DType): dtype is BagDtype {
+  return dtype === "ids" || dtype === "ids64";
+}
+
+/** The dtype of ids below `limit`. */
+export function idsBelow<K extends "id" | "ids">(limit: number, kind: K): K | `${K}64` {
+  return limit > NARROW_ROWS ? `${kind}64` : kind;
+}
 
 /** How an embedding table keeps its numbers. */
 export type TableDtype = "fp32" | HalfDtype;

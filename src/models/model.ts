@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
-import { columnsOf, type Tensor } from "../graph/tensor.js";
+import { columnsOf, idsBelow, type Tensor } from "../graph/tensor.js";
 import { autoDis, type DenseEmbedding, mlpDenseEmbeddings } from "../layers/dense-embedding.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
@@ -209,7 +209,7 @@ export class ModelFeatures {
     const type =
       feature.kind === "number"
         ? ({ dtype: "fp32", shape: ["B", feature.width] } as const)
-        : ({ dtype: feature.kind, shape: ["B"] } as const);
+        : ({ dtype: idsBelow(feature.rows, feature.kind), shape: ["B"] } as const);
     const limit = feature.kind === "number" ? 0 : feature.rows;
     const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit });
     this.inputs.set(feature.name, tensor);

@@ -46,7 +46,7 @@ export interface Instruction {
 
 export interface InstructionOperand {
   readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
-  readonly dtype: "fp32" | "id" | "ids" | "fp16" | "bf16";
+  readonly dtype: "fp32" | "id" | "ids" | "fp16" | "bf16" | "id64" | "ids64";
   /** Parameters and scalars. */
   readonly name: string;
   /** Without the rows of row spaces. */
@@ -72,8 +72,16 @@ export interface ParameterHandle {
 
 /** `fp32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
 export type NativeColumn =
-  | { readonly data: Float32Array | Int32Array; readonly offset: number; readonly stride: number }
-  | { readonly values: Int32Array; readonly offsets: BigUint64Array; readonly weights?: Float32Array };
+  | {
+      readonly data: Float32Array | Int32Array | BigInt64Array;
+      readonly offset: number;
+      readonly stride: number;
+    }
+  | {
+      readonly values: Int32Array | BigInt64Array;
+      readonly offsets: BigUint64Array;
+      readonly weights?: Float32Array;
+    };
 
 export interface RunRequest {
   /** In the order of the executable's inputs. */
@@ -194,7 +202,9 @@ interface RawAddon extends RawColumnCalls {
   ceilings(threads: number): Ceilings;
 }
 
-type ColumnArray = Float32Array | Int32Array | BigUint64Array;
+type ColumnArray = Float32Array | Int32Array | BigInt64Array | BigUint64Array;
+/** The place in this list is the number by which native/binding/request.cc knows a kind of column. */
+const COLUMN_KINDS = ["number", "id", "ids", "weightedIds", "id64", "ids64", "weightedIds64"];
 type FlatRequest = [
   arrays: ColumnArray[],
   layout: Float64Array,
@@ -263,13 +273,12 @@ function flatten(request: RunRequest): FlatRequest {
   };
   for (let i = 0, at = 0; i < columns.length; i++, at += 4) {
     const column = columns[i];
+    layout[at] = COLUMN_KINDS.indexOf(kindOf(column));
     if ("values" in column) {
-      layout[at] = column.weights ? 3 : 2;
       layout[at + 1] = place(column.values);
       layout[at + 2] = place(column.offsets);
       if (column.weights) layout[at + 3] = place(column.weights);
     } else {
-      layout[at] = column.data instanceof Float32Array ? 0 : 1;
       layout[at + 1] = place(column.data);
       layout[at + 2] = column.offset;
       layout[at + 3] = column.stride;
@@ -288,6 +297,15 @@ function flatten(request: RunRequest): FlatRequest {
     request.parametersChanged ? 1 : 0,
   );
   return [arrays, layout, settings, request.scalars, request.outputs];
+}
+
+function kindOf(column: NativeColumn): string {
+  if (!("values" in column)) {
+    if (column.data instanceof Float32Array) return "number";
+    return column.data instanceof BigInt64Array ? "id64" : "id";
+  }
+  const kind = column.weights ? "weightedIds" : "ids";
+  return column.values instanceof BigInt64Array ? `${kind}64` : kind;
 }
 
 function explained<T>(call: () => T): T {

@@ -1,5 +1,5 @@
 import { GraphError } from "../errors.js";
-import { type Dim, formatType, isRow, sameShape, type TensorType } from "../graph/tensor.js";
+import { type Dim, formatType, isBag, isId, isRow, sameShape, type TensorType } from "../graph/tensor.js";
 
 /** Raises the error of a shape rule unless `ok`. */
 export function checkShapes(ok: boolean, op: string, expected: string, inputs: readonly TensorType[]): void {
@@ -24,7 +24,7 @@ export function isFixed(type: TensorType | undefined, ...shape: Dim[]): boolean 
 
 /** True for an embedding table [R, D], of 16-bit numbers or not. */
 export function isTable(type: TensorType): boolean {
-  return type.dtype !== "id" && type.dtype !== "ids" && !isRow(type) && type.shape.length === 2;
+  return !isId(type.dtype) && !isBag(type.dtype) && !isRow(type) && type.shape.length === 2;
 }
 
 export function sameType(a: TensorType, b: TensorType): boolean {

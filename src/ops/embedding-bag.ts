@@ -1,5 +1,5 @@
 import { asFp32, type BagValue, defineOp, type Pooling } from "../graph/op.js";
-import { fp32 } from "../graph/tensor.js";
+import { fp32, isBag } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
@@ -25,10 +25,7 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
     return { flops: gathered, elements: [gathered, sizeOf(bag), sizeOf(out)] };
   },
   infer([table, bag]) {
-    checkShapes(isTable(table) && bag.dtype === "ids", "embeddingBag", "table [R, D], bag ids[B]", [
-      table,
-      bag,
-    ]);
+    checkShapes(isTable(table) && isBag(bag.dtype), "embeddingBag", "table [R, D], bag ids[B]", [table, bag]);
     return [fp32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad], attrs }) => [

@@ -1,5 +1,5 @@
 import { asFp32, defineOp, type IdValue, type NoAttrs } from "../graph/op.js";
-import { fp32 } from "../graph/tensor.js";
+import { fp32, isId } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
@@ -13,7 +13,7 @@ export const embedding = defineOp<NoAttrs>({
   meaning: "`out[b] = table[ids[b]]`",
   cost: ({ shapes: [, ids, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(ids), sizeOf(out)] }),
   infer([table, ids], _) {
-    checkShapes(isTable(table) && ids.dtype === "id", "embedding", "table [R, D], ids id[B]", [table, ids]);
+    checkShapes(isTable(table) && isId(ids.dtype), "embedding", "table [R, D], ids id[B]", [table, ids]);
     return [fp32("B", table.shape[1])];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad] }) => [

@@ -9,7 +9,7 @@ import {
   type Pooling,
   type StepContext,
 } from "../graph/op.js";
-import { formatType, fp32, type TensorType } from "../graph/tensor.js";
+import { formatType, fp32, isBag, isId, type TensorType } from "../graph/tensor.js";
 import { drawKey } from "../random.js";
 import { checkShapes, isFixed, isTable, sameType } from "./check.js";
 import { type CostRule, sizeOf } from "./cost.js";
@@ -167,7 +167,7 @@ function checkTable(
 export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
   return (
     types.length === 2 * poolings.length &&
-    types.every((t, i) => (i % 2 === 0 ? t.dtype === "id" || t.dtype === "ids" : sameType(t, fp32("B", dim))))
+    types.every((t, i) => (i % 2 === 0 ? isId(t.dtype) || isBag(t.dtype) : sameType(t, fp32("B", dim))))
   );
 }
 

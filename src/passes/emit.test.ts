@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../graph/graph.js";
-import { fp32, type Tensor } from "../graph/tensor.js";
+import { fp32, idsBelow, type Tensor } from "../graph/tensor.js";
 import { OPS } from "../ops/index.js";
 import { compileProgram, simplify } from "./compile.js";
 import type { Program } from "./emit.js";
@@ -21,6 +21,11 @@ class Reader {
   readonly u32 = (): number => {
     this.at += 4;
     return this.view.getUint32(this.at - 4, true);
+  };
+
+  readonly u64 = (): number => {
+    this.at += 8;
+    return Number(this.view.getBigUint64(this.at - 8, true));
   };
 
   readonly f64 = (): number => {
@@ -53,10 +58,6 @@ const HEADER = [
   "outputs",
   "instructions",
   "stages",
-  "fixed",
-  "partial",
-  "tile",
-  "batch",
 ] as const;
 
 function decode({ bytes }: Program) {
@@ -65,21 +66,22 @@ function decode({ bytes }: Program) {
     (typeof HEADER)[number],
     number
   >;
+  r.list(4, r.u64); // the arenas
   const operand = () => {
-    const [buffer, offset, ndims] = [r.u32(), r.u32(), r.u32()];
-    return { buffer, offset, dims: r.list(ndims, r.u32) };
+    const [buffer, offset, ndims] = [r.u32(), r.u64(), r.u32()];
+    return { buffer, offset, dims: r.list(ndims, r.u64) };
   };
   const program = {
     header,
     buffers: r.list(header.buffers, () => {
-      const [space, dtype, width, offset] = r.list(4, r.u32);
+      const [space, dtype, width, offset] = [r.u32(), r.u32(), r.u64(), r.u64()];
       return { space, dtype, width, offset, name: r.string() };
     }),
     inputs: r.list(header.inputs, () => ({
       name: r.string(),
       dtype: r.u32(),
       width: r.u32(),
-      limit: r.u32(),
+      limit: r.u64(),
     })),
     outputs: r.list(header.outputs, () => ({ name: r.string(), operand: operand() })),
     instructions: r.list(header.instructions, () => {
@@ -103,14 +105,18 @@ function crc32(bytes: Uint8Array): number {
 }
 
 /** One step of SGD on `mean(relu(w x))` with a table lookup beside x. */
-function training(): Program {
+function training(tableRows = 9): Program {
   const g = new GraphBuilder();
   const init = { kind: "constant", value: 0 } as const;
   const weight = (name: string, ...shape: number[]): Tensor =>
     g.apply(OPS.parameter, [], { name, shape, role: "dense", init, trainable: true })[0];
   const [x] = g.apply(OPS.input, [], { name: "größe", type: fp32("B", 3), limit: 0 });
-  const [id] = g.apply(OPS.input, [], { name: "id", type: { dtype: "id", shape: ["B"] }, limit: 9 });
-  const [w, table] = [weight("w", 1, 5), weight("table", 9, 2)];
+  const [id] = g.apply(OPS.input, [], {
+    name: "id",
+    type: { dtype: idsBelow(tableRows, "id"), shape: ["B"] },
+    limit: tableRows,
+  });
+  const [w, table] = [weight("w", 1, 5), weight("table", tableRows, 2)];
   const [e] = g.apply(OPS.embedding, [table, id], {});
   const [joined] = g.apply(OPS.concat, [x, e], {});
   const [z] = g.apply(OPS.linear, [joined, w], { fn: "none" });
@@ -129,8 +135,8 @@ describe("emit", () => {
   const spaceOf = (buffer: number): number => decoded.buffers[buffer].space;
 
   it("writes the header: magic, version, length, checksum of what follows, plan", () => {
-    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 1, bytes: program.bytes.length });
-    expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(64)));
+    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 2, bytes: program.bytes.length });
+    expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(80)));
     expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4 });
   });
 
@@ -171,6 +177,15 @@ describe("emit", () => {
     expect([combine.attributes, mean.attributes]).toEqual([[0], [1]]);
     expect(sgd.operands[1]).toEqual(combine.operands[1]);
     expect(sgd.attributes).toEqual([0.25]);
+  });
+
+  it("writes sizes beyond 32 bits, and ids of 64 bits for a table of more rows than 31 bits count", () => {
+    const { buffers, inputs, instructions } = decode(training(2 ** 40));
+    expect(buffers.find(({ name }) => name === "table")).toMatchObject({ width: 2 ** 41, offset: 0 });
+    expect(inputs[1]).toEqual({ name: "id", dtype: 5, width: 1, limit: 2 ** 40 });
+    expect(instructions[2].operands[0].dims).toEqual([2 ** 40, 2]);
+    expect(buffers[instructions[2].operands[1].buffer]).toMatchObject({ dtype: 5, width: 2 });
+    expect(decode(training(2 ** 31)).inputs[1]).toMatchObject({ dtype: 1, limit: 2 ** 31 });
   });
 
   it("keeps outputs in the batch and fixed arenas, the rest of the rows in the tile arena", () => {

@@ -8,10 +8,10 @@ import { ProgramWriter } from "./program-writer.js";
 import type { Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
-const VERSION = 1;
-const HEADER_BYTES = 64;
+const VERSION = 2;
+const HEADER_BYTES = 80;
 const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
-const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4 } as const;
+const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4, id64: 5, ids64: 6 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
 
 interface Instruction {
@@ -104,7 +104,7 @@ function withHeader(
   out.u32(MAGIC, VERSION, HEADER_BYTES + content.length, crc32(content));
   out.u32(plan.maxBatch, plan.tileRows, plan.groups);
   out.u32(buffers.length, inputs.length, graph.outputs.size, instructions, stages.length);
-  out.u32(arenas.fixed, arenas.partial, arenas.tile, arenas.batch);
+  out.u64(arenas.fixed, arenas.partial, arenas.tile, arenas.batch);
   out.bytes(content);
   return out.finish();
 }
@@ -146,13 +146,15 @@ function copyParts(node: Node, plan: Plan): Instruction[] {
 }
 
 function writeBuffer(out: ProgramWriter, { space, dtype, width, offset, name }: Buffer): void {
-  out.u32(SPACES[space], DTYPES[dtype], width, offset);
+  out.u32(SPACES[space], DTYPES[dtype]);
+  out.u64(width, offset);
   out.string(name);
 }
 
 function writeInput(out: ProgramWriter, { attrs: { name, type, limit } }: Node): void {
   out.string(name);
-  out.u32(DTYPES[type.dtype as DType], type.dtype === "fp32" ? width(type) : 1, limit);
+  out.u32(DTYPES[type.dtype as DType], type.dtype === "fp32" ? width(type) : 1);
+  out.u64(limit);
 }
 
 function writeInstruction(
@@ -170,5 +172,8 @@ function writeOperand(
   { buffer, offset, dims }: View,
   indexOf: ReadonlyMap<Buffer, number>,
 ): void {
-  out.u32(indexOf.get(buffer)!, offset, dims.length, ...dims);
+  out.u32(indexOf.get(buffer)!);
+  out.u64(offset);
+  out.u32(dims.length);
+  out.u64(...dims);
 }

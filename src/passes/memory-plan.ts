@@ -1,5 +1,5 @@
 import { executionOf, type Graph, producers } from "../graph/graph.js";
-import { type DType, innerDims, isRow, type Tensor, width } from "../graph/tensor.js";
+import { type DType, innerDims, isBag, isRow, type Tensor, width } from "../graph/tensor.js";
 import { ALIGNMENT, align, layOut } from "./arena.js";
 import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
@@ -174,7 +174,8 @@ const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
  * aligned; a bag takes 24 bytes.
  */
 function rowWidth(root: Tensor): number {
-  if (root.dtype === "ids") return 6;
+  if (isBag(root.dtype)) return 6;
+  if (root.dtype === "id64") return 2;
   const elements = width(root);
   if (!isRow(root) || elements <= ALIGNMENT) return elements;
   const padded = align(elements);

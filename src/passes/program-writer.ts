@@ -6,6 +6,10 @@ export class ProgramWriter {
     this.parts.push(new Uint8Array(Uint32Array.from(values).buffer));
   }
 
+  u64(...values: number[]): void {
+    this.parts.push(new Uint8Array(BigUint64Array.from(values, BigInt).buffer));
+  }
+
   f64(...values: number[]): void {
     this.parts.push(new Uint8Array(Float64Array.from(values).buffer));
   }

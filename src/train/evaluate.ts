@@ -100,12 +100,18 @@ export function targetsOf(data: ColumnSet): Targets {
   return { labels: columnValues(data, LABEL_COLUMN), weights };
 }
 
-/** A column of one id a row, gathered. */
+/** A column of one id a row, gathered. Ids of 64 bits are numbered in the order in which they occur. */
 export function columnIds(data: ColumnSet, name: string): Int32Array {
   const column = data.columns.get(name);
   if (column?.kind !== "id") throw new DataError({ what: "the data has no such column of ids", where: name });
   const { data: ids, offset, stride }: IdColumn = column;
-  return Int32Array.from({ length: data.rows }, (_, row) => ids[offset + row * stride]);
+  const numbers = new Map<bigint, number>();
+  const narrow = (id: number | bigint): number => {
+    if (typeof id === "number") return id;
+    if (!numbers.has(id)) numbers.set(id, numbers.size);
+    return numbers.get(id)!;
+  };
+  return Int32Array.from({ length: data.rows }, (_, row) => narrow(ids[offset + row * stride]));
 }
 
 /** A column of numbers, gathered [rows, width]. */

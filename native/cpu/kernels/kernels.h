@@ -26,11 +26,20 @@ struct ConstRows {
   PAIRLOOM_INLINE const float* row(size_t r) const { return data + r * stride; }
 };
 
+// Ids of 32 or 64 bits.
+struct ConstIds {
+  const void* data;
+  bool wide;
+};
+
 struct Bag {
-  const int32_t* ids;
+  const void* data;      // its ids, of the width that the buffer's dtype says
   const float* weights;  // one for each id; null: all are 1
   uint32_t count;
   uint32_t unused;
+
+  template <class Id>
+  PAIRLOOM_INLINE const Id* ids() const { return static_cast<const Id*>(data); }
 
   PAIRLOOM_INLINE float weight(uint32_t position) const { return weights == nullptr ? 1.0f : weights[position]; }
 };

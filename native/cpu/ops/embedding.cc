@@ -5,7 +5,7 @@ namespace pairloom::embedding_ops {
 namespace {
 
 // Ids and bags start at the beginning of their buffer's row, one after the other.
-const int32_t* ids(const Tile& t, const View& view) { return reinterpret_cast<const int32_t*>(t.at(view)); }
+ConstIds ids(const Tile& t, const View& view) { return {t.at(view), is_wide(view.dtype)}; }
 const Bag* bags(const Tile& t, const View& view) { return reinterpret_cast<const Bag*>(t.at(view)); }
 
 void embedding(const BoundInstruction& i, Tile& t) {
@@ -15,7 +15,8 @@ void embedding(const BoundInstruction& i, Tile& t) {
 
 void embedding_bag(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.embedding_bag(v[0].table(), v[0].dims[1], bags(t, v[1]), 1, t.out(v[2]), t.rows, i.attribute(0) == 1);
+  t.kernels.embedding_bag(v[0].table(), v[0].dims[1], bags(t, v[1]), 1, is_wide(v[1].dtype), t.out(v[2]), t.rows,
+                          i.attribute(0) == 1);
 }
 
 }  // namespace

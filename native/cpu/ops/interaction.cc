@@ -35,7 +35,7 @@ void batch_matmul(const BoundInstruction& i, Tile& t) {
 
 // The attribute says whether only pairs of the upper triangle count.
 InteractionShape interaction(const BoundInstruction& i, const View& x, const View& x0, const View& y, uint32_t rows) {
-  return {rows, x.dims[0], x0.dims[0], x.dims[1], y.dims[0], i.attribute(0) == 1};
+  return {rows, uint32_t(x.dims[0]), uint32_t(x0.dims[0]), uint32_t(x.dims[1]), uint32_t(y.dims[0]), i.attribute(0) == 1};
 }
 InteractionShape interaction_grad(const BoundInstruction& i, uint32_t rows) {
   return interaction(i, i.views[1], i.views[2], i.views[0], rows);

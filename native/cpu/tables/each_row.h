@@ -54,7 +54,7 @@ class TermCollector {
       }
       const Bag& bag = bags_of(ids)[b];
       const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
-      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids[i]), g, scale * bag.weight(i));
+      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids<int32_t>()[i]), g, scale * bag.weight(i));
     }
   }
 

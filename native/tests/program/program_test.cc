@@ -45,7 +45,7 @@ TEST(decoder_accepts_a_training_program) {
 TEST(decoder_refuses_wrong_headers) {
   CHECK_REFUSED(refusal({}), "ends too early");
   CHECK_REFUSED(refusal_with(0, 1), "not a program");
-  CHECK_REFUSED(refusal_with(1, 2), "version");
+  CHECK_REFUSED(refusal_with(1, 1), "version");
   CHECK_REFUSED(refusal_with(2, 64), "wrong length");
   CHECK_REFUSED(refusal_with(3, 0), "checksum");
   CHECK_REFUSED(refusal_with(4, 0), "maxBatch is out of range");
@@ -54,14 +54,18 @@ TEST(decoder_refuses_wrong_headers) {
   CHECK_REFUSED(refusal_with(6, 0), "groups is out of range");
   for (size_t count = 7; count <= 11; ++count) CHECK_REFUSED(refusal_with(count, ~0u), "count does not fit");
   CHECK_REFUSED(refusal_with(12, 16), "outside its arena");
-  CHECK_REFUSED(refusal_with(14, 0), "outside its arena");
+  CHECK_REFUSED(refusal_with(16, 0), "outside its arena");
+  for (size_t high_word = 13; high_word <= 19; high_word += 2) {
+    CHECK_REFUSED(refusal_with(high_word, 1u << 10), "is too large");
+    CHECK_REFUSED(refusal_with(high_word, ~0u), "is too large");
+  }
 }
 
 TEST(decoder_refuses_every_truncation) {
   const std::vector<uint8_t> whole = test::training_program();
   for (size_t size = 0; size < whole.size(); size += 4) {
     std::vector<uint8_t> part(whole.begin(), whole.begin() + ptrdiff_t(size));
-    if (size >= 64) test::reseal(part);
+    if (size >= test::kHeaderBytes) test::reseal(part);
     CHECK(refusal(part) != "");
   }
   std::vector<uint8_t> longer = whole;
@@ -104,6 +108,57 @@ TEST(verifier_refuses_broken_operand_rules) {
                   b.input(x);
                   b.add(Opcode::kDotInteraction, {x, b.tile({2})});
                 }), "do not fit one another");
+}
+
+// Sizes whose sum or product, taken modulo 2^64 or 2^32, would be allowed.
+TEST(verifier_refuses_sizes_that_overflow) {
+  for (const uint64_t dim : {uint64_t{1} << 32, (uint64_t{1} << 40) + 1, uint64_t{1} << 63, ~uint64_t{0}}) {
+    CHECK_REFUSED(refusal_of([&](auto& b) {
+                    b.stage(StageKind::kTile);
+                    Operand x = b.tile({3});
+                    b.input(x);
+                    x.ndims = 2;
+                    x.dims[1] = dim;
+                    b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
+                  }), "an operand has a wrong size");
+  }
+  for (const uint64_t offset : {uint64_t{1}, uint64_t{1} << 32, ~uint64_t{0}, ~uint64_t{0} - 2}) {
+    CHECK_REFUSED(refusal_of([&](auto& b) {
+                    b.stage(StageKind::kTile);
+                    Operand x = b.tile({3});
+                    b.input(x);
+                    x.offset = offset;
+                    b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
+                  }), "an operand lies outside its buffer");
+  }
+  // A weight with more columns than 32 bits count, and a table with more rows than 2^40.
+  const std::vector<uint64_t> too_large[] = {{4, uint64_t{1} << 32}, {(uint64_t{1} << 40) + 1, 4}};
+  for (const auto& dims : too_large) {
+    CHECK_REFUSED(refusal_of([&](auto& b) {
+                    b.stage(StageKind::kTile);
+                    const Operand id = b.buffer(Space::kTile, {1}, DType::kId);
+                    b.input(id, 4);
+                    b.add(Opcode::kEmbedding, {b.parameter(dims), id, b.tile({4})});
+                  }), "an operand has a wrong size");
+  }
+}
+
+constexpr uint64_t kHugeRows = uint64_t{1} << 40;
+std::string refusal_of_lookup(uint64_t rows, DType dtype, uint64_t limit) {
+  return refusal_of([&](auto& b) {
+    b.stage(StageKind::kTile);
+    const Operand id = b.buffer(Space::kTile, {1}, dtype);
+    b.input(id, limit);
+    b.add(Opcode::kEmbedding, {b.parameter({rows, 64}), id, b.tile({64})});
+  });
+}
+
+TEST(verifier_takes_tables_beyond_32_bits) {
+  CHECK_EQ(refusal_of_lookup(kHugeRows, DType::kId64, kHugeRows), "");
+  CHECK_EQ(refusal_of_lookup(kHugeRows, DType::kId, kMostNarrowRows), "");
+  CHECK_REFUSED(refusal_of_lookup(kHugeRows, DType::kId64, kHugeRows + 1), "ids may exceed the table");
+  CHECK_REFUSED(refusal_of_lookup(4, DType::kId64, kHugeRows), "ids may exceed the table");
+  CHECK_REFUSED(refusal_of_lookup(kHugeRows, DType::kId, kMostNarrowRows + 1), "wrong width or limit");
 }
 
 TEST(verifier_keeps_16_bit_numbers_to_tables) {

@@ -1,4 +1,4 @@
-import type { Column } from "../../columns/columns.js";
+import type { Column, Ids } from "../../columns/columns.js";
 import { permutation } from "../../columns/order.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
@@ -102,26 +102,32 @@ function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
     return { kind: "fp32", shape: [rows.length, column.width], data };
   }
   if (column.kind === "id") {
-    const data = new Int32Array(rows.length);
-    for (let b = 0; b < rows.length; b++) data[b] = column.data[column.offset + rows[b] * column.stride];
+    const data = idArray(column.data, rows.length);
+    for (let b = 0; b < rows.length; b++)
+      data[b] = Number(column.data[column.offset + rows[b] * column.stride]);
     checkIds(data, name, limit);
     return { kind: "id", data };
   }
   const offsets = new Float64Array(rows.length + 1);
   for (let b = 0; b < rows.length; b++)
     offsets[b + 1] = offsets[b] + Number(column.offsets[rows[b] + 1] - column.offsets[rows[b]]);
-  const values = new Int32Array(offsets[rows.length]);
+  const values = idArray(column.values, offsets[rows.length]);
   const weights = column.weights && new Float32Array(values.length);
   for (let b = 0; b < rows.length; b++) {
     const [begin, end] = [Number(column.offsets[rows[b]]), Number(column.offsets[rows[b] + 1])];
-    values.set(column.values.subarray(begin, end), offsets[b]);
+    for (let p = begin; p < end; p++) values[offsets[b] + p - begin] = Number(column.values[p]);
     if (column.weights) weights!.set(column.weights.subarray(begin, end), offsets[b]);
   }
   checkIds(values, name, limit);
   return { kind: "ids", values, offsets, weights };
 }
 
-function checkIds(ids: Int32Array, name: string, limit: number): void {
+/** Wide ids as numbers that hold them exactly. */
+function idArray(source: Ids, length: number): Int32Array | Float64Array {
+  return source instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
+}
+
+function checkIds(ids: Int32Array | Float64Array, name: string, limit: number): void {
   const bad = ids.findIndex((id) => id < 0 || id >= limit);
   if (bad < 0) return;
   throw new ExecutionError({
