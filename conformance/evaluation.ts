@@ -1,4 +1,5 @@
 import { evaluate } from "../src/backends/reference/evaluate.js";
+import { referenceTranslation } from "../src/backends/reference/translations.js";
 import type { Column } from "../src/columns/columns.js";
 import type { Graph } from "../src/graph/graph.js";
 import { asFp32, type BagValue, type Floats, type Node, type Value } from "../src/graph/op.js";
@@ -25,7 +26,10 @@ export function evaluateDouble(
     if (node.op.binds === "input") return operandOf(columns.get(name)!, rows);
     return { kind: "fp32", shape: [1], data: Float64Array.of(Math.fround(scalars.get(name)!)) };
   };
-  return evaluate(graph, { rows, step, seed }, bind, (length) => new Float64Array(length));
+  const translations = new Map(
+    [...example.translations].map(([name, spec]) => [name, referenceTranslation(spec)]),
+  );
+  return evaluate(graph, { rows, step, seed, translations }, bind, (length) => new Float64Array(length));
 }
 
 /** The gradient of the output `y0` by every trainable parameter, by name; tables' are summed over their lookups. */

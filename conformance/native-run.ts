@@ -18,7 +18,7 @@ export interface NativeOptions extends Partial<Pick<PlanOptions, "tileRows" | "g
 /** One native step of `graph` on the example's data; `parameters` are read and updated. */
 export function runNative(
   graph: Graph,
-  { rows, step, seed, columns, scalars }: Example,
+  { rows, step, seed, columns, scalars, translations }: Example,
   parameters: ReadonlyMap<string, Float32Array>,
   { isa, threads, ...plan }: NativeOptions,
 ): RunResult {
@@ -27,7 +27,9 @@ export function runNative(
   const backend = nativeBackend(addon!);
   const memory = program.parameters.map((name) => memoryOf(backend, parameters.get(name)!));
   const handles = memory.map((each) => (each as NativeMemory).handle);
-  const executable = new NativeExecutable(addon!, addon!.compile(program.bytes, handles, threads), false);
+  const bound = program.translations.map((name) => backend.translation(translations.get(name)!).handle);
+  const compiled = addon!.compile(program.bytes, handles, threads, bound);
+  const executable = new NativeExecutable(addon!, compiled, false);
   const result = executable.runSync({
     columns,
     rows,

@@ -1,5 +1,6 @@
 import type { Op, Pooling } from "../src/graph/op.js";
 import type { Tensor } from "../src/graph/tensor.js";
+import type { TranslationSpec } from "../src/graph/translation.js";
 import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
 import { pairCount } from "../src/ops/compressed-interaction.js";
 import { OPS, type OpKind, TABLE_UPDATE_KINDS, type TableUpdateKind } from "../src/ops/index.js";
@@ -41,6 +42,25 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const table = s.weight(rows, s.size());
     const poolings: readonly Pooling[] = ["sum", "mean"];
     return poolings.map((pooling) => s.apply(OPS.embeddingBag, [table, s.bags(rows)], { pooling }));
+  },
+
+  translate: (s) => {
+    const ids = s.size();
+    // Every id may occur in a bag of up to 5, and row 0 is for ids without a row.
+    const spec: TranslationSpec = s.pick(
+      { kind: "permutation", rows: s.permutation(ids) },
+      { kind: "firstCome", rows: ids + 1 },
+    );
+    const rows = spec.kind === "permutation" ? ids : spec.rows;
+    const attrs = { name: s.translation(spec), rows, admits: s.pick(true, false) };
+    const table = s.weight(rows, s.size());
+    const columns = [s.ids(ids), s.bags(ids), s.ids(ids)];
+    const [first, bags, second] = s.applyAll(OPS.translate, columns, attrs);
+    return [
+      s.apply(OPS.embedding, [table, first], {}),
+      s.apply(OPS.embeddingBag, [table, bags], { pooling: "mean" }),
+      s.apply(OPS.embedding, [table, second], {}),
+    ];
   },
 
   linear: (s) => {

@@ -3,6 +3,7 @@ import type { BagColumn, Column, FloatColumn, IdColumn } from "../src/columns/co
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import type { Op } from "../src/graph/op.js";
 import { fp32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";
+import type { TranslationSpec } from "../src/graph/translation.js";
 import { OPS } from "../src/ops/index.js";
 import type { ParameterRole } from "../src/ops/sources.js";
 import { drawKey, drawUnit } from "../src/random.js";
@@ -13,6 +14,7 @@ export interface Example {
   readonly parameters: ReadonlyMap<string, Float32Array>;
   readonly columns: ReadonlyMap<string, Column>;
   readonly scalars: ReadonlyMap<string, number>;
+  readonly translations: ReadonlyMap<string, TranslationSpec>;
   readonly rows: number;
   readonly step: number;
   readonly seed: number;
@@ -38,6 +40,7 @@ export class Scene {
   private readonly parameters = new Map<string, Float32Array>();
   private readonly columns = new Map<string, Column>();
   private readonly scalars = new Map<string, number>();
+  private readonly translations = new Map<string, TranslationSpec>();
   private readonly key = drawKey(1, 2, 3);
   private draws = 0;
   private names = 0;
@@ -119,6 +122,22 @@ export class Scene {
     return this.input({ dtype: "ids", shape: ["B"] }, limit, column);
   }
 
+  /** The name of a translation. */
+  translation(spec: TranslationSpec): string {
+    const name = this.name("translation");
+    this.translations.set(name, spec);
+    return name;
+  }
+
+  /** Whole numbers from 0 to n - 1 in any order. */
+  permutation(n: number): number[] {
+    return this.generate(
+      fc.shuffledSubarray,
+      Array.from({ length: n }, (_, i) => i),
+      { minLength: n },
+    );
+  }
+
   /** A learning rate [1]. */
   rate(): Tensor {
     const name = this.name("rate");
@@ -145,6 +164,7 @@ export class Scene {
       parameters: this.parameters,
       columns: this.columns,
       scalars: this.scalars,
+      translations: this.translations,
       rows: this.rows,
       step: this.pick(0, 1, 999),
       seed: this.pick(0, 42, 2 ** 40 + 3),

@@ -6,6 +6,7 @@
 #include "binding/executable.h"
 #include "binding/ingest.h"
 #include "binding/memory.h"
+#include "binding/translations.h"
 #include "cpu/kernels/dispatch.h"
 
 namespace pairloom::binding {
@@ -68,6 +69,11 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("hashTexts", hash_texts),
       FUNCTION("lookUpTexts", look_up_texts),
       FUNCTION("encodeNumbers", encode_numbers),
+      FUNCTION("makePermutation", make_permutation),
+      FUNCTION("makeFirstCome", make_first_come),
+      FUNCTION("translateIds", translate_ids),
+      FUNCTION("translationState", translation_state),
+      FUNCTION("restoreTranslation", restore_translation),
       FUNCTION("compile", compile),
       FUNCTION("run", run),
       FUNCTION("runSync", run_sync),

@@ -5,6 +5,7 @@
 
 #include "binding/memory.h"
 #include "binding/request.h"
+#include "binding/translations.h"
 #include "cpu/device.h"
 
 namespace pairloom::binding {
@@ -158,7 +159,7 @@ RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], 
 
 napi_value compile(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<3> arguments(env, info);
+    const Arguments<4> arguments(env, info);
     const TypedArray bytes = typed_array(env, arguments[0], "program");
     if (bytes.type != napi_uint8_array) ensure(napi_invalid_arg, "program");
     std::vector<std::shared_ptr<ParameterStore>> parameters;
@@ -168,8 +169,10 @@ napi_value compile(napi_env env, napi_callback_info info) {
       memory.push_back(parameters.back()->memory());
     }
     const uint32_t threads = whole32(number(env, arguments[2], "threads"), "threads");
-    std::shared_ptr<Executable> executor = compile_for_cpu(
-        decode({static_cast<const uint8_t*>(bytes.data), bytes.length}), std::move(memory), threads);
+    std::vector<std::shared_ptr<Translation>> translations;
+    for (napi_value handle : elements(env, arguments[3], "translations")) translations.push_back(translation_of(env, handle));
+    std::shared_ptr<Executable> executor = compile_for_cpu(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}),
+                                                           std::move(memory), threads, std::move(translations));
     const Program& program = executor->program();
     napi_value result = nullptr;
     napi_create_object(env, &result);

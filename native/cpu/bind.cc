@@ -54,17 +54,29 @@ void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffer
 
 }  // namespace
 
-Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads)
+Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
+                   std::vector<std::shared_ptr<Translation>> translations)
     : kernels_(kernels()),
       program_(std::move(program)),
       pool_(check_threads(threads)),
       loader_(program_),
       bases_(program_.buffers.size(), nullptr),
       workers_(pool_.threads()) {
+  bind_translations(std::move(translations));
   bind_parameters(parameters);
   allocate();
   bind_instructions();
   allocate_scratch();
+}
+
+void Executor::bind_translations(std::vector<std::shared_ptr<Translation>> translations) {
+  const std::vector<TranslationSlot>& slots = program_.translations;
+  if (translations.size() != slots.size()) {
+    throw Error({"a wrong number of translations", "compile", std::to_string(translations.size()),
+                 std::to_string(slots.size()), "Give one for each translation of the program, in order."});
+  }
+  for (size_t i = 0; i < slots.size(); ++i) translators_.emplace_back(std::move(translations[i]), slots[i]);
+  step_.translators = translators_.data();
 }
 
 void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
@@ -168,9 +180,9 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
   return section;
 }
 
-std::unique_ptr<Executable> compile_for_cpu(Program program, std::vector<ParameterMemory> parameters,
-                                            uint32_t threads) {
-  return std::make_unique<Executor>(std::move(program), std::move(parameters), threads);
+std::unique_ptr<Executable> compile_for_cpu(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
+                                            std::vector<std::shared_ptr<Translation>> translations) {
+  return std::make_unique<Executor>(std::move(program), std::move(parameters), threads, std::move(translations));
 }
 
 }  // namespace pairloom

@@ -38,6 +38,7 @@ struct View {
 };
 
 struct CpuOperation;
+class Translator;
 
 struct BoundInstruction {
   const Instruction* source;
@@ -61,6 +62,7 @@ struct StepContext {
   float* partials;
   size_t partial_stride;    // floats from one group's partials to the next's
   Loader* loader;
+  Translator* translators;  // in the program's order
 
   // Group g owns the tiles [first_tile(g), first_tile(g + 1)).
   uint32_t first_tile(uint32_t group) const { return uint32_t(uint64_t{group} * tiles / groups); }

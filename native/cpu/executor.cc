@@ -76,13 +76,25 @@ void Executor::run_step(const Request& request, uint64_t index) {
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
   loader_.begin_step();
+  for (Translator& translator : translators_) translator.begin_step();
   for (const Section& section : sections_) {
     if (section.stage.kind == StageKind::kTile) run_tiles(section);
     else run_fixed(section);
-    loader_.check();
+    check_stage();
   }
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
+}
+
+// The first failure in the program's order counts, whichever thread met it.
+void Executor::check_stage() {
+  loader_.check();
+  try {
+    for (Translator& translator : translators_) translator.check();
+  } catch (...) {
+    for (Translator& translator : translators_) translator.revert();
+    throw;
+  }
 }
 
 void Executor::pack_weights(const PackedWeights& weights) {

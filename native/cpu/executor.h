@@ -7,6 +7,7 @@
 #include "cpu/loader.h"
 #include "cpu/packed_weights.h"
 #include "cpu/pool.h"
+#include "cpu/translator.h"
 #include "program/program.h"
 #include "runtime/executable.h"
 
@@ -15,7 +16,9 @@ namespace pairloom {
 class Executor : public Executable {
  public:
   // `parameters` in the order of the program's parameter buffers; they must outlive the executor. Throws Error.
-  Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads);
+  // `translations` in the order of the program's.
+  Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
+           std::vector<std::shared_ptr<Translation>> translations = {});
 
   uint64_t run(Request request) override;
   const Program& program() const override { return program_; }
@@ -30,6 +33,7 @@ class Executor : public Executable {
     PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
   };
 
+  void bind_translations(std::vector<std::shared_ptr<Translation>> translations);
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
   void bind_instructions();
@@ -39,6 +43,7 @@ class Executor : public Executable {
 
   void check(const Request& request) const;
   void run_step(const Request& request, uint64_t index);
+  void check_stage();
   void run_tiles(const Section& section);
   void run_tile(const Section& section, Worker& worker, uint32_t index, uint32_t group);
   void run_fixed(const Section& section);
@@ -50,6 +55,7 @@ class Executor : public Executable {
   const Program program_;
   Pool pool_;
   Loader loader_;
+  std::vector<Translator> translators_;
   PackedWeights packed_;         // weights that are parameters
   std::vector<float*> bases_;    // by buffer: parameters, scalars, fixed and batch buffers
   std::vector<float> scalars_;   // of the step

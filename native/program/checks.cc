@@ -70,6 +70,17 @@ const char* check_combine(const Program&, const Instruction& i) {
   return pairs == 2 && i.operands[0].size() == i.operands[1].size() ? nullptr : "two partials, mean and M2";
 }
 
+const char* check_translate(const Program& p, const Instruction& i) {
+  const size_t columns = i.operands.size() / 2;
+  const bool wide = p.translations[size_t(i.attributes[0])].rows > kMostNarrowRows;
+  for (size_t column = 0; column < columns; ++column) {
+    const DType ids = p.buffer(i.operands[column]).dtype, rows = p.buffer(i.operands[columns + column]).dtype;
+    if (is_bag(ids) != is_bag(rows)) return "rows of the kind of their ids, one or a bag";
+    if (wide && !is_wide(rows)) return "rows of 64 bits";
+  }
+  return nullptr;
+}
+
 const char* check_sessions(const Program& p, const Instruction& i) {
   return p.buffer(i.operands[2]).dtype == DType::kId ? nullptr : "one session id a row";
 }
@@ -89,6 +100,7 @@ using O = Opcode;
 
 constexpr Check kChecks[] = {
     {O::kInput, check_input},
+    {O::kTranslate, check_translate},
     {O::kConcat, check_concat},
     {O::kDotInteraction, check_dots},
     {O::kDotInteractionGrad, check_dots_grad},

@@ -9,7 +9,7 @@ namespace pairloom {
 namespace {
 
 constexpr uint32_t kMagic = 0x314d4c50, kVersion = 2;
-constexpr size_t kHeaderSize = 80;
+constexpr size_t kHeaderSize = 84;
 
 std::string hex(uint32_t value) {
   char text[16];
@@ -86,7 +86,7 @@ class Reader {
 };
 
 struct Counts {
-  uint32_t buffers, inputs, outputs, instructions, stages;
+  uint32_t buffers, inputs, translations, outputs, instructions, stages;
 };
 
 Operand read_operand(Reader& in) {
@@ -114,6 +114,11 @@ Input read_input(Reader& in) {
     in.refuse("unknown dtype of an input", std::to_string(dtype), "0, 1, 2, 5 or 6");
   }
   return {std::move(name), DType(dtype), width, limit};
+}
+
+TranslationSlot read_translation(Reader& in) {
+  std::string name = in.string();
+  return {std::move(name), in.u64()};
 }
 
 Output read_output(Reader& in) {
@@ -165,6 +170,7 @@ Counts read_header(Reader& in, std::span<const uint8_t> bytes, Program& program)
   Counts counts{};
   counts.buffers = in.count(28);
   counts.inputs = in.count(20);
+  counts.translations = in.count(12);
   counts.outputs = in.count(28);
   counts.instructions = in.count(12);
   counts.stages = in.count(12);
@@ -183,6 +189,7 @@ Program decode(std::span<const uint8_t> bytes) {
   const Counts counts = read_header(in, bytes, program);
   read_section(in, "buffers", counts.buffers, program.buffers, read_buffer);
   read_section(in, "inputs", counts.inputs, program.inputs, read_input);
+  read_section(in, "translations", counts.translations, program.translations, read_translation);
   read_section(in, "outputs", counts.outputs, program.outputs, read_output);
   read_section(in, "instructions", counts.instructions, program.instructions, read_instruction);
   read_section(in, "stages", counts.stages, program.stages, read_stage);

@@ -10,7 +10,8 @@ struct Report {
   std::string what, where, got, expected, next;
 };
 
-// Thrown while decoding, binding and checking a request; never in the middle of a step.
+// Thrown while decoding, binding and checking a request, and where a step finds an id that it cannot look up: before
+// anything is updated.
 class Error : public std::exception {
  public:
   explicit Error(Report report) : report_(std::move(report)) {}

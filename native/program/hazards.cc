@@ -35,7 +35,8 @@ class Written {
 class HazardCheck {
  public:
   HazardCheck(const Program& program, const std::vector<std::vector<Access>>& accesses)
-      : p_(program), accesses_(accesses), written_(program.buffers.size()), limits_(program.buffers.size(), 0) {}
+      : p_(program), accesses_(accesses), written_(program.buffers.size()), limits_(program.buffers.size(), 0),
+        translated_(program.translations.size(), false) {}
 
   void run() {
     for (const Stage& stage : p_.stages) {
@@ -68,8 +69,20 @@ class HazardCheck {
     for (size_t i = 0; i < access.size(); ++i) {
       if (access[i].written) write(ins.operands[i]);
     }
+    if (ins.opcode == Opcode::kTranslate) translate(ins);
     if (loads(ins)) {
       limits_[ins.operands[0].buffer] = p_.inputs[size_t(ins.attributes[0])].limit;
+    }
+  }
+
+  // Its rows are checked as they are made. Translations may change in every step, in an order that must not depend on
+  // timing: one instruction has all columns of a translation.
+  void translate(const Instruction& ins) {
+    const size_t index = size_t(ins.attributes[0]);
+    if (translated_[index]) refuse("a translation has two instructions", "translation " + p_.translations[index].name);
+    translated_[index] = true;
+    for (size_t i = ins.operands.size() / 2; i < ins.operands.size(); ++i) {
+      limits_[ins.operands[i].buffer] = p_.translations[index].rows;
     }
   }
 
@@ -150,9 +163,16 @@ class HazardCheck {
     }
   }
 
-  // Bad ids must be found before anything is updated, and copies of weights must not be outdated by the step itself.
+  // Bad ids, and ids without a row, must be found before anything is updated; copies of weights must not be outdated by
+  // the step itself.
   void check_order(const Instruction& ins, const std::vector<Access>& access) {
-    if (loads(ins) && !updated_.empty()) refuse("an input is loaded after parameters were updated", "");
+    const bool translated = std::find(translated_.begin(), translated_.end(), true) != translated_.end();
+    if (loads(ins) && (!updated_.empty() || translated)) {
+      refuse("an input is loaded after parameters or translations were updated", "");
+    }
+    if (ins.opcode == Opcode::kTranslate && !updated_.empty()) {
+      refuse("ids are translated after parameters were updated", "");
+    }
     for (size_t i = 0; i < access.size(); ++i) {
       for (const Operand& updated : updated_) {
         if (access[i].copied && touch(updated, ins.operands[i])) {
@@ -184,6 +204,7 @@ class HazardCheck {
   const std::vector<std::vector<Access>>& accesses_;
   std::vector<Written> written_;
   std::vector<uint64_t> limits_;
+  std::vector<bool> translated_;
   std::vector<Operand> updated_;
   std::string where_;
 };

@@ -9,6 +9,7 @@ enum class Opcode : uint32_t {
   kInput = 1,
   kConstant = 4,
   kConstantRows = 5,
+  kTranslate = 6,
   kEmbedding = 10,
   kEmbeddingBag = 11,
   kLinear = 12,

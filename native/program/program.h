@@ -20,6 +20,7 @@ inline bool is_ids(DType dtype) { return is_id(dtype) || is_bag(dtype); }
 inline bool is_wide(DType dtype) { return dtype == DType::kId64 || dtype == DType::kBag64; }
 constexpr uint32_t kBagWidth = 6;  // elements a row of a buffer of bags
 inline uint32_t ids_width(DType dtype) { return is_bag(dtype) ? kBagWidth : dtype == DType::kId64 ? 2 : 1; }
+constexpr uint64_t kMostTableRows = uint64_t{1} << 40;
 constexpr uint64_t kMostNarrowRows = uint64_t{1} << 31;  // of a table whose ids take 32 bits
 enum class StageKind : uint32_t { kTile, kFixed };
 
@@ -54,6 +55,12 @@ struct Input {
   uint64_t limit;
 };
 
+// What the caller binds by this name turns ids into rows of tables of so many.
+struct TranslationSlot {
+  std::string name;
+  uint64_t rows;
+};
+
 struct Output {
   std::string name;
   Operand operand;
@@ -75,6 +82,7 @@ struct Program {
   uint64_t fixed_size, partial_size, tile_size, batch_size;  // arenas, in elements
   std::vector<Buffer> buffers;
   std::vector<Input> inputs;
+  std::vector<TranslationSlot> translations;
   std::vector<Output> outputs;
   std::vector<Instruction> instructions;
   std::vector<Stage> stages;

@@ -134,6 +134,7 @@ bool attribute_fits(const std::string& word, double value, const Program& progra
   if (word == "idPooling") return value == 0;
   if (word == "kind") return is_integer(value, 3);
   if (word == "input") return is_integer(value, double(program.inputs.size()));
+  if (word == "translation") return is_integer(value, double(program.translations.size()));
   if (word == "stream") return is_integer(value, 4294967296.0);
   if (word == "rate" || word == "decay") return value >= 0 && value < 1;
   if (word == "real") return std::isfinite(value);

@@ -15,7 +15,8 @@
 // the operands alike. `(a b)...`, after which only outputs may come, repeats the two words in turn.
 //
 // Attributes: name:type, likewise.
-//   fn 0-8 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input · stream u32 ·
+//   fn 0-8 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input ·
+//   translation index of a translation · stream u32 ·
 //   rate, decay in [0, 1) · real finite · limit finite, at least 0 · value anything ·
 //   poolings one pooling for each `samples`; 0 for ids
 #pragma once

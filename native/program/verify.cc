@@ -15,8 +15,8 @@ namespace {
 constexpr uint32_t kMaxRows = 1u << 24, kMaxTileRows = 4096;
 constexpr uint64_t kMaxNarrow = ~uint32_t{0}, kMostWideIds = uint64_t{1} << 63;
 constexpr uint64_t kMaxArena = uint64_t{1} << 42;  // elements: 16 TiB, far below where size arithmetic overflows
-// Of a parameter, in all and in the first of its dims (rows of a table). Whole numbers up to here are exact in f64.
-constexpr uint64_t kMaxElements = uint64_t{1} << 53, kMaxTableRows = uint64_t{1} << 40;
+// Of a parameter. Whole numbers up to here are exact in f64.
+constexpr uint64_t kMaxElements = uint64_t{1} << 53;
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string got, std::string expected) {
   throw Error({std::move(what), "program " + where, std::move(got), std::move(expected),
@@ -95,6 +95,12 @@ void verify_input(const Program& p, size_t index) {
   }
 }
 
+void verify_translation(const Program& p, size_t index) {
+  const uint64_t rows = p.translations[index].rows;
+  if (rows >= 1 && rows <= kMostTableRows) return;
+  refuse(place("translations", index), "a translation has a wrong number of rows", std::to_string(rows), "1 to 2^40");
+}
+
 void verify_operand(const Program& p, const Operand& o, const std::string& where) {
   if (o.buffer >= p.buffers.size()) {
     refuse(where, "an operand names a buffer that does not exist", std::to_string(o.buffer),
@@ -106,7 +112,7 @@ void verify_operand(const Program& p, const Operand& o, const std::string& where
   const uint64_t most = parameter ? kMaxElements : kMaxNarrow;
   uint64_t size = 1;
   for (uint32_t i = 0; i < o.ndims; ++i) {
-    const uint64_t most_dim = std::min(parameter && i == 0 ? kMaxTableRows : kMaxNarrow, most / size);
+    const uint64_t most_dim = std::min(parameter && i == 0 ? kMostTableRows : kMaxNarrow, most / size);
     if (o.dims[i] == 0 || o.dims[i] > most_dim) {
       refuse(where, "an operand has a wrong size", "dim " + std::to_string(o.dims[i]), "1 to " + std::to_string(most_dim));
     }
@@ -207,6 +213,7 @@ void verify(const Program& program) {
   verify_header(program);
   for (size_t i = 0; i < program.buffers.size(); ++i) verify_buffer(program, i);
   for (size_t i = 0; i < program.inputs.size(); ++i) verify_input(program, i);
+  for (size_t i = 0; i < program.translations.size(); ++i) verify_translation(program, i);
   verify_stages(program);
   std::vector<std::vector<Access>> accesses;
   for (const Stage& stage : program.stages) {

@@ -13,8 +13,9 @@ class Executable {
   virtual ~Executable() = default;
 
   // Runs ceil(count / batch) steps, or fewer if cancelled, and returns how many. Row outputs are in the order of
-  // positions, fixed outputs have one entry a step. Throws Error: a bad request before the first step; a bad id
-  // at its step, with the parameters as the step before left them. One run at a time.
+  // positions, fixed outputs have one entry a step. Throws Error: a bad request before the first step; a bad id,
+  // or one that gets no row, at its step, with parameters and translations as the step before left them. One run at a
+  // time.
   virtual uint64_t run(Request request) = 0;
   virtual const Program& program() const = 0;
   virtual void enable_profile(bool on) = 0;

@@ -6,6 +6,7 @@
 #include "runtime/order.h"
 #include "cpu/pool.h"
 #include "program/error.h"
+#include "runtime/translations.h"
 #include "tests/test.h"
 #include "tests/training_program.h"
 #include "tests/run_data.h"
@@ -132,6 +133,57 @@ TEST(bags_that_leave_their_values_are_refused) {
     }
     CHECK_EQ(what, "a bag's offsets are not ascending positions of its values");
   }
+}
+
+// A step fails in one translation of two: the other takes back what it admitted.
+TEST(a_failed_translation_leaves_the_others_as_they_were) {
+  test::ProgramBuilder b(16, 8, 2);
+  const Operand first = b.buffer(Space::kBatch, {1}, DType::kId), second = b.buffer(Space::kBatch, {1}, DType::kId);
+  const Operand first_row = b.buffer(Space::kBatch, {1}, DType::kId64), second_row = b.buffer(Space::kBatch, {1}, DType::kId);
+  const Operand out = b.batch({2});
+  b.stage(StageKind::kTile);
+  b.input(first, 1000);
+  b.input(second, 1000);
+  b.stage(StageKind::kFixed);
+  b.add(Opcode::kTranslate, {first, first_row}, {b.translation(1001), 1});
+  b.add(Opcode::kTranslate, {second, second_row}, {b.translation(20), 1});
+  b.stage(StageKind::kTile);
+  b.add(Opcode::kEmbedding, {b.parameter({1001, 2}), first_row, out});
+  b.output(out);
+  const Program program = decode(b.bytes());
+  test::RunData data = test::make_data(program, 48, 16, 2);
+  for (int32_t row = 0; row < 48; ++row) {  // the second table is full in the step of rows 16 to 31
+    data.ids[0].data[row] = 999 - row;
+    data.ids[1].data[row] = row;
+  }
+  const std::shared_ptr<Translation> roomy = make_first_come(1001), full = make_first_come(20);
+  Executor executor(program, data.memory, 3, {roomy, full});
+  std::string where;
+  try {
+    executor.run(data.request);
+  } catch (const Error& error) {
+    where = error.report().where + ": " + error.report().what;
+  }
+  CHECK_EQ(where, "translation translation1, step 1: the table is full");
+  CHECK_EQ(roomy->state().size(), 16u);
+  CHECK_EQ(full->state().size(), 16u);
+  CHECK_EQ(roomy->state()[15], 999 - 15);
+}
+
+TEST(translations_must_fit_the_program) {
+  const Program program = decode(test::training_program(false, true));
+  test::RunData data = test::make_data(program, 60, 20, 9);
+  const auto refusal = [&](std::vector<std::shared_ptr<Translation>> translations) -> std::string {
+    try {
+      Executor(program, data.memory, 1, std::move(translations));
+      return "";
+    } catch (const Error& error) {
+      return error.report().what;
+    }
+  };
+  CHECK_EQ(refusal({make_first_come(test::kTableRows)}), "");
+  CHECK_EQ(refusal({}), "a wrong number of translations");
+  CHECK_EQ(refusal({make_first_come(test::kTableRows + 1)}), "a translation is of another table");
 }
 
 // Ids of 64 bits look up what the same ids of 32 bits do.

@@ -27,7 +27,7 @@ class ByteWriter {
   std::vector<uint8_t> bytes;
 };
 
-constexpr size_t kHeaderBytes = 80;
+constexpr size_t kHeaderBytes = 84;
 
 // Sets the length and checksum of a program whose bytes were changed.
 inline void reseal(std::vector<uint8_t>& bytes) {
@@ -39,7 +39,7 @@ inline void reseal(std::vector<uint8_t>& bytes) {
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups) : p_{max_batch, tile_rows, groups, 0, 0, 0, 0, {}, {}, {}, {}, {}} {}
+  ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups) : p_{max_batch, tile_rows, groups, 0, 0, 0, 0, {}, {}, {}, {}, {}, {}} {}
 
   Operand buffer(Space space, std::vector<uint64_t> dims, DType dtype = DType::kFloat) {
     Operand view{uint32_t(p_.buffers.size()), 0, uint32_t(dims.size()), {1, 1, 1}};
@@ -68,12 +68,17 @@ class ProgramBuilder {
                          dtype == DType::kFloat ? uint32_t(out.size()) : 1, limit});
     add(Opcode::kInput, {out}, {double(p_.inputs.size() - 1)});
   }
+  // Index of a translation.
+  double translation(uint64_t rows) {
+    p_.translations.push_back({"translation" + std::to_string(p_.translations.size()), rows});
+    return double(p_.translations.size() - 1);
+  }
   void output(Operand operand) { p_.outputs.push_back({"output" + std::to_string(p_.outputs.size()), operand}); }
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
     for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, uint32_t(p_.buffers.size()),
-                          uint32_t(p_.inputs.size()), uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()),
+                          uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()), uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()),
                           uint32_t(p_.stages.size())}) {
       w.u32(word);
     }
@@ -87,6 +92,10 @@ class ProgramBuilder {
       w.string(in.name);
       for (uint32_t word : {uint32_t(in.dtype), in.width}) w.u32(word);
       w.u64(in.limit);
+    }
+    for (const TranslationSlot& translation : p_.translations) {
+      w.string(translation.name);
+      w.u64(translation.rows);
     }
     for (const Output& out : p_.outputs) {
       w.string(out.name);

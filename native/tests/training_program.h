@@ -8,7 +8,7 @@ namespace pairloom::test {
 constexpr uint32_t kTableRows = 50, kDim = 4;
 
 // Ids, a bag and three numbers, through embeddings, interaction, batch norm and two layers, to Adam and table updates.
-inline std::vector<uint8_t> training_program(bool every_row = false) {
+inline std::vector<uint8_t> training_program(bool every_row = false, bool translated = false) {
   using O = Opcode;
   ProgramBuilder b(64, 8, 3);
   const Operand table = b.parameter({kTableRows, kDim}), bags = b.parameter({kTableRows, kDim}, DType::kBfloat16);
@@ -25,11 +25,19 @@ inline std::vector<uint8_t> training_program(bool every_row = false) {
 
   b.stage(StageKind::kTile);
   const Operand x = b.batch({3}), label = b.batch({1});
-  const Operand id = b.buffer(Space::kBatch, {1}, DType::kId), bag = b.buffer(Space::kBatch, {1}, DType::kBag);
+  Operand id = b.buffer(Space::kBatch, {1}, DType::kId), bag = b.buffer(Space::kBatch, {1}, DType::kBag);
   b.input(x);
   b.input(label);
   b.input(id, kTableRows);
   b.input(bag, kTableRows);
+  if (translated) {
+    const Operand rows = b.buffer(Space::kBatch, {1}, DType::kId), bag_rows = b.buffer(Space::kBatch, {1}, DType::kBag);
+    b.stage(StageKind::kFixed);
+    b.add(O::kTranslate, {id, bag, rows, bag_rows}, {b.translation(kTableRows), 1});
+    b.stage(StageKind::kTile);
+    id = rows;
+    bag = bag_rows;
+  }
   const Operand h = b.batch({kDim});
   b.add(O::kLinear, {x, w0, b0, h}, {1, 1, 0});
   const Operand p_mean = b.partial({kDim}), p_m2 = b.partial({kDim});

@@ -2,6 +2,7 @@ import type { Column } from "../columns/columns.js";
 import type { Shuffle } from "../columns/order.js";
 import type { Graph } from "../graph/graph.js";
 import type { TableDtype } from "../graph/tensor.js";
+import type { Translation, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
 import type { Ceilings } from "../native/addon.js";
 import type { Initializer } from "../ops/sources.js";
@@ -42,6 +43,8 @@ export interface CompileOptions {
   /** The largest batch that will be run. */
   readonly maxBatch: number;
   readonly threads?: number;
+  /** Of every table whose ids are translated, by the table's name. */
+  readonly translations?: ReadonlyMap<string, Translation>;
   /** The parameters will not change after the first run: what is derived from them (packed weights) is kept. */
   readonly frozen?: boolean;
 }
@@ -78,6 +81,8 @@ export interface Backend {
    * @throws ExecutionError where the file is too short, or `offset` no multiple of an element's bytes
    */
   map?(path: string, offset: number, elements: number, dtype: TableDtype): Memory;
+  /** A translation as it begins; every executable that is given the same one shares it. */
+  translation(spec: TranslationSpec): Translation;
   /** Measures what this machine does at most with so many threads. Absent where the backend cannot. */
   ceilings?(threads: number): Ceilings;
   /**

@@ -1,6 +1,7 @@
 import { GraphError } from "../errors.js";
 import type { HalfDtype } from "../half.js";
 import type { Tensor, TensorType } from "./tensor.js";
+import type { Admission } from "./translation.js";
 
 /** Attributes are plain data, so that a graph can be printed, compared and encoded. */
 // biome-ignore lint/suspicious/noExplicitAny: each operation narrows its own attributes
@@ -85,8 +86,9 @@ export interface BagValue {
 }
 export type Value = DenseValue | HalfValue | IdValue | BagValue;
 
-/** What a kernel may depend on besides its operands: it names every random draw. */
+/** What a kernel may depend on besides its operands: what names every random draw, and the translations by name. */
 export interface StepContext {
+  readonly translations?: ReadonlyMap<string, Admission>;
   readonly rows: number;
   readonly step: number;
   readonly seed: number;
@@ -147,8 +149,8 @@ export interface InstructionRules {
 
 export interface Op<A = Attrs> extends InstructionRules {
   readonly combine?: Combine;
-  /** What the caller binds: a column of the data, or memory of a parameter or scalar, by the attribute `name`. */
-  readonly binds?: "input" | "parameter" | "scalar";
+  /** What the caller binds by the attribute `name`: a column of the data, memory of a parameter or scalar, or a translation. */
+  readonly binds?: "input" | "parameter" | "scalar" | "translation";
   /** Whether the output is the inputs one after the other, so that their producers can write into it. */
   readonly joins?: boolean;
   /** The output is a view of the first input, from this element (of each row) on: no data moves, no instruction runs. */

@@ -19,6 +19,8 @@ export interface CategoricalFeature {
   readonly trainable?: boolean;
   /** Number format of the table; default fp32. */
   readonly dtype?: TableDtype;
+  /** Ids are below `ids`, and a translation with the table's name turns them into rows. Default: ids are rows. */
+  readonly translation?: { readonly ids: number };
 }
 
 const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
@@ -34,6 +36,7 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
     role: "table",
     trainable: feature.trainable,
     dtype: feature.dtype,
+    translation: feature.translation && feature.table,
   });
   return feature.kind === "id"
     ? scope.apply(embedding, [table, ids], {})[0]

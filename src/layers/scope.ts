@@ -15,6 +15,8 @@ export interface ParameterOptions {
   readonly trainable?: boolean;
   /** Number format of a table; default fp32. */
   readonly dtype?: TableDtype;
+  /** Of a table: the name of what turns ids into rows; default: ids are rows. */
+  readonly translation?: string;
 }
 
 /**
@@ -43,9 +45,10 @@ export class Scope {
 
   parameter(
     name: string,
-    { shape, init, role = "dense", trainable = true, dtype }: ParameterOptions,
+    { shape, init, role = "dense", trainable = true, dtype, translation }: ParameterOptions,
   ): Tensor {
-    const attrs = { name: this.nameOf(name), shape, role, init, trainable, ...(dtype && { dtype }) };
+    const optional = { ...(dtype && { dtype }), ...(translation && { translation }) };
+    const attrs = { name: this.nameOf(name), shape, role, init, trainable, ...optional };
     const existing = this.parameters.get(attrs.name);
     if (existing && !sameShape(existing.attrs.shape, shape)) {
       throw new GraphError({

@@ -206,11 +206,11 @@ export class ModelFeatures {
   private input(feature: FeatureInfo): Tensor {
     const existing = this.inputs.get(feature.name);
     if (existing) return existing;
+    const limit = feature.kind === "number" ? 0 : (feature.translation?.ids ?? feature.rows);
     const type =
       feature.kind === "number"
         ? ({ dtype: "fp32", shape: ["B", feature.width] } as const)
-        : ({ dtype: idsBelow(feature.rows, feature.kind), shape: ["B"] } as const);
-    const limit = feature.kind === "number" ? 0 : feature.rows;
+        : ({ dtype: idsBelow(limit, feature.kind), shape: ["B"] } as const);
     const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit });
     this.inputs.set(feature.name, tensor);
     return tensor;

@@ -70,6 +70,11 @@ export interface ParameterHandle {
   readonly parameter: unique symbol;
 }
 
+/** A translation from ids to rows in the core. Opaque, and freed as parameters are. */
+export interface TranslationHandle {
+  readonly translation: unique symbol;
+}
+
 /** `fp32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */
 export type NativeColumn =
   | {
@@ -134,8 +139,22 @@ export interface Addon extends ColumnCalls {
   copyParameter(to: ParameterHandle, from: ParameterHandle): void;
   /** Fills with initial values, on all cores; the same bits on any machine. */
   fillParameter(parameter: ParameterHandle, spec: FillSpec): void;
-  /** Verifies a program and binds it to parameters, in the order of its parameter buffers; they are used in place. */
-  compile(program: Uint8Array, parameters: readonly ParameterHandle[], threads: number): Executable;
+  /** See native/runtime/translations.h. */
+  makePermutation(rows: BigInt64Array): TranslationHandle;
+  makeFirstCome(rows: number): TranslationHandle;
+  translateIds(translation: TranslationHandle, ids: BigInt64Array): BigInt64Array;
+  translationState(translation: TranslationHandle): BigInt64Array;
+  restoreTranslation(translation: TranslationHandle, state: BigInt64Array): void;
+  /**
+   * Verifies a program and binds it to parameters, in the order of its parameter buffers, and to translations, in the
+   * program's order; both are used in place.
+   */
+  compile(
+    program: Uint8Array,
+    parameters: readonly ParameterHandle[],
+    threads: number,
+    translations?: readonly TranslationHandle[],
+  ): Executable;
   /**
    * Runs `ceil(count / batch)` steps on native threads and resolves with the steps done: fewer if cancelled. Columns
    * and outputs must be left alone until then. Rejects on a bad id, with the parameters as the step before left them.
@@ -193,7 +212,17 @@ interface RawAddon extends RawColumnCalls {
     stream: number,
   ): void;
   mapFile(path: string): ArrayBuffer;
-  compile(program: Uint8Array, parameters: readonly ParameterHandle[], threads: number): Executable;
+  makePermutation(rows: BigInt64Array): TranslationHandle;
+  makeFirstCome(rows: number): TranslationHandle;
+  translateIds(translation: TranslationHandle, ids: BigInt64Array): BigInt64Array;
+  translationState(translation: TranslationHandle): BigInt64Array;
+  restoreTranslation(translation: TranslationHandle, state: BigInt64Array): void;
+  compile(
+    program: Uint8Array,
+    parameters: readonly ParameterHandle[],
+    threads: number,
+    translations: readonly TranslationHandle[],
+  ): Executable;
   run(handle: unknown, ...request: FlatRequest): Promise<number>;
   runSync(handle: unknown, ...request: FlatRequest): number;
   cancel(handle: unknown): void;
@@ -232,7 +261,13 @@ function wrap(raw: RawAddon): Addon {
     fillParameter: (parameter, { kind, a, b, seed, stream }) =>
       explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream)),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
-    compile: (program, parameters, threads) => explained(() => raw.compile(program, parameters, threads)),
+    makePermutation: (rows) => explained(() => raw.makePermutation(rows)),
+    makeFirstCome: (rows) => explained(() => raw.makeFirstCome(rows)),
+    translateIds: (translation, ids) => explained(() => raw.translateIds(translation, ids)),
+    translationState: (translation) => explained(() => raw.translationState(translation)),
+    restoreTranslation: (translation, state) => explained(() => raw.restoreTranslation(translation, state)),
+    compile: (program, parameters, threads, translations = []) =>
+      explained(() => raw.compile(program, parameters, threads, translations)),
     async run({ handle }, request) {
       const stop = (): void => raw.cancel(handle);
       stopAtExit();

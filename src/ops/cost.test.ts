@@ -22,6 +22,8 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   constant: [{ shapes: [[4, 3]], flops: 0, elements: [12] }],
   constantRows: [{ shapes: [[B, 3]], flops: 0, elements: [15] }],
   embedding: [{ shapes: [[1000, 8], [B], [B, 8]], flops: 0, elements: [40, 5, 40] }],
+  // An id, and 12 in a bag, each to a row.
+  translate: [{ shapes: [[B], [12], [B], [12]], flops: 0, elements: [5, 12, 5, 12] }],
   // 12 ids in the 5 bags: 12 rows of 8 are read and added.
   embeddingBag: [{ shapes: [[1000, 8], [12], [B, 8]], flops: 96, elements: [96, 12, 40] }],
   // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.

@@ -39,6 +39,7 @@ import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./softmax-loss.js"
 import { constant, input, parameter, scalar } from "./sources.js";
 import { sumRows } from "./sum-rows.js";
 import { tableSumSquares } from "./table-clip.js";
+import { translate } from "./translate.js";
 import { transpose } from "./transpose.js";
 
 /** Every operation. The conformance suite, the opcode generator and the emitters read this table. */
@@ -48,6 +49,7 @@ export const OPS = {
   scalar,
   constant,
   constantRows,
+  translate,
   embedding,
   embeddingBag,
   linear,

@@ -23,6 +23,11 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
   scalar: [],
   constant: [],
   constantRows: [],
+  translate: [
+    { operands: [], attrs: { rows: 4 } },
+    { operands: [ids, fp32("B", 1)], attrs: { rows: 4 } },
+    { operands: [table], attrs: { rows: 4 } },
+  ],
   embedding: [{ operands: [table, bag] }, { operands: [fp32(10), ids] }, { operands: [table, fp32("B", 4)] }],
   embeddingBag: [{ operands: [table, ids], attrs: { pooling: "sum" } }],
   linear: [

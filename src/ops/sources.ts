@@ -24,6 +24,8 @@ export interface ParameterAttrs {
   readonly trainable: boolean;
   /** Of a table; default fp32. */
   readonly dtype?: TableDtype;
+  /** Of a table: the translation that turns ids into its rows. Default: ids are rows. */
+  readonly translation?: string;
 }
 
 const noKernel = (_: KernelCall): void => undefined;

@@ -55,6 +55,7 @@ const HEADER = [
   "groups",
   "buffers",
   "inputs",
+  "translations",
   "outputs",
   "instructions",
   "stages",
@@ -83,6 +84,7 @@ function decode({ bytes }: Program) {
       width: r.u32(),
       limit: r.u64(),
     })),
+    translations: r.list(header.translations, () => ({ name: r.string(), rows: r.u64() })),
     outputs: r.list(header.outputs, () => ({ name: r.string(), operand: operand() })),
     instructions: r.list(header.instructions, () => {
       const [opcode, operands, attributes] = r.list(3, r.u32);
@@ -136,7 +138,7 @@ describe("emit", () => {
 
   it("writes the header: magic, version, length, checksum of what follows, plan", () => {
     expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 2, bytes: program.bytes.length });
-    expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(80)));
+    expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(84)));
     expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4 });
   });
 

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { executionOf } from "../graph/graph.js";
+import { executionOf, type Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { type DType, isRow, type Tensor, width } from "../graph/tensor.js";
 import { combine } from "../ops/combine.js";
@@ -9,7 +9,7 @@ import type { Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
 const VERSION = 2;
-const HEADER_BYTES = 80;
+const HEADER_BYTES = 84;
 const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
 const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4, id64: 5, ids64: 6 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
@@ -26,6 +26,7 @@ export interface Program {
   readonly parameters: readonly string[];
   readonly scalars: readonly string[];
   readonly inputs: readonly string[];
+  readonly translations: readonly string[];
   readonly outputs: readonly ProgramOutput[];
   readonly maxBatch: number;
 }
@@ -39,15 +40,16 @@ export interface ProgramOutput {
 
 /** Writes a planned graph in the binary format of docs/design/program-format.md. */
 export function emit(plan: Plan): Program {
-  const inputs = plan.graph.nodes.filter((node) => node.op.binds === "input");
-  const stages = lowerStages(plan, inputs);
-  const content = writeContent(plan, inputs, stages);
+  const bound = boundNodes(plan.graph);
+  const stages = lowerStages(plan, bound);
+  const content = writeContent(plan, bound, stages);
   const named = (space: Space): string[] => plan.buffers.filter((b) => b.space === space).map((b) => b.name);
   return {
-    bytes: withHeader(plan, inputs, stages, content),
+    bytes: withHeader(plan, bound, stages, content),
     parameters: named("parameter"),
     scalars: named("scalar"),
-    inputs: inputs.map(({ attrs }) => attrs.name),
+    inputs: bound.inputs.map(({ attrs }) => attrs.name),
+    translations: bound.translations.map(({ attrs }) => attrs.name),
     outputs: [...plan.graph.outputs].map(([name, tensor]) => ({
       name,
       width: width(tensor),
@@ -57,26 +59,47 @@ export function emit(plan: Plan): Program {
   };
 }
 
+/** The equations that stand for what the caller binds by name, in the order of their sections. */
+interface BoundNodes {
+  readonly inputs: readonly Node[];
+  readonly translations: readonly Node[];
+}
+
+function boundNodes({ nodes }: Graph): BoundNodes {
+  const binding = (what: string): Node[] => nodes.filter((node) => node.op.binds === what);
+  return { inputs: binding("input"), translations: binding("translation") };
+}
+
+/** The first attribute of an instruction that the caller binds: its place in the section. */
+function bindingOf(node: Node, { inputs, translations }: BoundNodes): number[] {
+  if (node.op.binds === "input") return [inputs.indexOf(node)];
+  return node.op.binds === "translation" ? [translations.indexOf(node)] : [];
+}
+
 interface InstructionStage {
   readonly kind: "tile" | "fixed";
   readonly instructions: readonly Instruction[];
 }
 
 /** The stages as instructions, without those that have nothing to do. */
-function lowerStages(plan: Plan, inputs: readonly Node[]): InstructionStage[] {
+function lowerStages(plan: Plan, bound: BoundNodes): InstructionStage[] {
   const stages = plan.stages.map(({ kind, steps }) => ({
     kind,
-    instructions: steps.flatMap((step) => lower(step, plan, inputs)),
+    instructions: steps.flatMap((step) => lower(step, plan, bound)),
   }));
   return stages.filter((stage) => stage.instructions.length > 0);
 }
 
 /** The sections after the header: buffers, inputs, outputs, instructions, stages. */
-function writeContent(plan: Plan, inputs: readonly Node[], stages: readonly InstructionStage[]): Uint8Array {
+function writeContent(plan: Plan, bound: BoundNodes, stages: readonly InstructionStage[]): Uint8Array {
   const out = new ProgramWriter();
   const indexOf = new Map(plan.buffers.map((buffer, i) => [buffer, i]));
   for (const buffer of plan.buffers) writeBuffer(out, buffer);
-  for (const node of inputs) writeInput(out, node);
+  for (const node of bound.inputs) writeInput(out, node);
+  for (const { attrs } of bound.translations) {
+    out.string(attrs.name);
+    out.u64(attrs.rows);
+  }
   for (const [name, tensor] of plan.graph.outputs) {
     out.string(name);
     writeOperand(out, plan.views.get(tensor)!, indexOf);
@@ -94,7 +117,7 @@ function writeContent(plan: Plan, inputs: readonly Node[], stages: readonly Inst
 
 function withHeader(
   plan: Plan,
-  inputs: readonly Node[],
+  bound: BoundNodes,
   stages: readonly InstructionStage[],
   content: Uint8Array,
 ): Uint8Array {
@@ -103,14 +126,16 @@ function withHeader(
   const out = new ProgramWriter();
   out.u32(MAGIC, VERSION, HEADER_BYTES + content.length, crc32(content));
   out.u32(plan.maxBatch, plan.tileRows, plan.groups);
-  out.u32(buffers.length, inputs.length, graph.outputs.size, instructions, stages.length);
+  const { inputs, translations } = bound;
+  out.u32(buffers.length, inputs.length, translations.length, graph.outputs.size);
+  out.u32(instructions, stages.length);
   out.u64(arenas.fixed, arenas.partial, arenas.tile, arenas.batch);
   out.bytes(content);
   return out.finish();
 }
 
 /** The instructions of one step: usually one; none for sources and for concatenations written in place. */
-function lower(step: Step, plan: Plan, inputs: readonly Node[]): Instruction[] {
+function lower(step: Step, plan: Plan, bound: BoundNodes): Instruction[] {
   const { node } = step;
   const view = (tensor: Tensor): View => plan.views.get(tensor)!;
   const partial = (tensor: Tensor): View => plan.partials.get(tensor)!;
@@ -118,15 +143,11 @@ function lower(step: Step, plan: Plan, inputs: readonly Node[]): Instruction[] {
     const operands = [...node.outputs.map(partial), ...node.outputs.map(view)];
     return [{ opcode: combine.opcode, operands, attributes: combine.encode(node.op.combine!) }];
   }
-  if (node.op.binds === "input") {
-    return [
-      { opcode: node.op.opcode, operands: [view(node.outputs[0])], attributes: [inputs.indexOf(node)] },
-    ];
-  }
   if (node.op.joins) return copyParts(node, plan);
   const reduces = executionOf(node) === "reduces";
   const operands = [...node.inputs.map(view), ...node.outputs.map(reduces ? partial : view)];
-  return [{ opcode: node.op.opcode, operands, attributes: node.op.encode?.(node) ?? [] }];
+  const attributes = [...bindingOf(node, bound), ...(node.op.encode?.(node) ?? [])];
+  return [{ opcode: node.op.opcode, operands, attributes }];
 }
 
 /** One copy for each part of a concatenation that its producer could not write in place. */

@@ -92,9 +92,10 @@ function rootsBySpace(
   for (const root of new Set([...places.values()].map((place) => place.root))) {
     const { op } = made.get(root)!;
     const { first, last } = lives.get(root)!.stages;
+    const ofTile = first === last && op.execution !== "batch";
     if (op.binds === "parameter" || op.binds === "scalar") roots.bound.push(root);
     else if (!isRow(root)) roots.fixed.push(root);
-    else roots[first === last ? "tile" : "batch"].push(root);
+    else roots[ofTile ? "tile" : "batch"].push(root);
   }
   return roots;
 }

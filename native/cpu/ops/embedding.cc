@@ -1,5 +1,6 @@
-// Lookups of embedding tables.
+// Lookups of embedding tables, and the rows of their ids.
 #include "cpu/operation.h"
+#include "cpu/translator.h"
 
 namespace pairloom::embedding_ops {
 namespace {
@@ -19,9 +20,14 @@ void embedding_bag(const BoundInstruction& i, Tile& t) {
                           i.attribute(0) == 1);
 }
 
+void translate(const BoundInstruction& i, const FixedJob&, Worker& worker) {
+  worker.step->translators[size_t(i.attribute(0))].run(i, *worker.step);
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
+    {.opcode = Opcode::kTranslate, .fixed = translate},
     {.opcode = Opcode::kEmbedding, .tile = embedding},
     {.opcode = Opcode::kEmbeddingBag, .tile = embedding_bag},
 };

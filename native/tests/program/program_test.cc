@@ -40,6 +40,7 @@ bool contains(const std::string& text, const char* part) { return text.find(part
 TEST(decoder_accepts_a_training_program) {
   CHECK_EQ(refusal(test::training_program()), "");
   CHECK_EQ(refusal(test::training_program(true)), "");
+  CHECK_EQ(refusal(test::training_program(false, true)), "");
 }
 
 TEST(decoder_refuses_wrong_headers) {
@@ -52,10 +53,10 @@ TEST(decoder_refuses_wrong_headers) {
   CHECK_REFUSED(refusal_with(4, (1u << 24) + 1), "maxBatch is out of range");
   CHECK_REFUSED(refusal_with(5, 4097), "tileRows is out of range");
   CHECK_REFUSED(refusal_with(6, 0), "groups is out of range");
-  for (size_t count = 7; count <= 11; ++count) CHECK_REFUSED(refusal_with(count, ~0u), "count does not fit");
-  CHECK_REFUSED(refusal_with(12, 16), "outside its arena");
-  CHECK_REFUSED(refusal_with(16, 0), "outside its arena");
-  for (size_t high_word = 13; high_word <= 19; high_word += 2) {
+  for (size_t count = 7; count <= 12; ++count) CHECK_REFUSED(refusal_with(count, ~0u), "count does not fit");
+  CHECK_REFUSED(refusal_with(13, 16), "outside its arena");
+  CHECK_REFUSED(refusal_with(17, 0), "outside its arena");
+  for (size_t high_word = 14; high_word <= 20; high_word += 2) {
     CHECK_REFUSED(refusal_with(high_word, 1u << 10), "is too large");
     CHECK_REFUSED(refusal_with(high_word, ~0u), "is too large");
   }
@@ -224,7 +225,7 @@ TEST(verifier_refuses_hazards) {
                   b.add(Opcode::kSgd, {w, g, lr}, {0});
                   b.stage(StageKind::kTile);
                   b.input(b.batch({1}));
-                }), "loaded after parameters were updated");
+                }), "loaded after parameters or translations were updated");
   CHECK_REFUSED(refusal_of([](auto& b) {  // an output over an input that is read again for other columns
                   b.stage(StageKind::kTile);
                   const Operand x = b.tile({4});
@@ -250,6 +251,52 @@ TEST(memory_uses_are_what_the_signature_says) {
     CHECK_EQ(uses[i].elements.end, i == 2 ? uint64_t{1} : uint64_t{4});
   }
   CHECK(uses[0].buffer->space == Space::kParameter && uses[1].buffer->space == Space::kFixed);
+}
+
+// A program that translates a column of ids for a lookup; `change` may spoil it.
+template <class Change>
+std::string refusal_of_translation(Change&& change) {
+  return refusal_of([&](auto& b) {
+    const Operand table = b.parameter({10, 4}), id = b.buffer(Space::kBatch, {1}, DType::kId64);
+    const Operand row = b.buffer(Space::kBatch, {1}, DType::kId), out = b.tile({4});
+    b.stage(StageKind::kTile);
+    b.input(id, uint64_t{1} << 40);
+    b.stage(StageKind::kFixed);
+    b.add(Opcode::kTranslate, {id, row}, {b.translation(10), 1});
+    change(b, id, row);
+    b.stage(StageKind::kTile);
+    b.add(Opcode::kEmbedding, {table, row, out});
+  });
+}
+
+TEST(verifier_takes_translated_ids_as_rows) {
+  const auto nothing = [](auto&, Operand, Operand) {};
+  CHECK_EQ(refusal_of_translation(nothing), "");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {  // untranslated ids
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode::kEmbedding, {b.parameter({10, 4}), id, b.tile({4})});
+                }), "ids may exceed the table");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand, Operand row) {  // a smaller table than the translation's
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode::kEmbedding, {b.parameter({9, 4}), row, b.tile({4})});
+                }), "ids may exceed the table");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {
+                  b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kId)}, {0, 1});
+                }), "a translation has two instructions");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {
+                  b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kBag)}, {b.translation(10), 1});
+                }), "do not fit one another");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {  // more rows than 32 bits count
+                  const double wide = b.translation(kMostNarrowRows + 1);
+                  b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kId)}, {wide, 1});
+                }), "do not fit one another");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {  // no such translation
+                  b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kId)}, {1, 1});
+                }), "attribute has a value");
+  CHECK_REFUSED(refusal_of_translation([](auto& b, Operand, Operand) {
+                  b.stage(StageKind::kTile);
+                  b.input(b.batch({1}));
+                }), "loaded after parameters or translations were updated");
 }
 
 }  // namespace

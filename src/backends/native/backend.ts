@@ -3,11 +3,13 @@ import type { Column } from "../../columns/columns.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { TableDtype } from "../../graph/tensor.js";
+import type { TranslationSpec } from "../../graph/translation.js";
 import type * as native from "../../native/addon.js";
 import { compileProgram } from "../../passes/compile.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { NativeMemory } from "./memory.js";
+import { NativeTranslation } from "./translation.js";
 
 /** Runs graphs on the native core. */
 export function nativeBackend(addon: native.Addon): NativeBackend {
@@ -38,13 +40,22 @@ class NativeBackend implements Backend {
     return new NativeMemory(this.addon, handle, elements, dtype);
   }
 
+  translation(spec: TranslationSpec): NativeTranslation {
+    return new NativeTranslation(this.addon, spec);
+  }
+
   compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): NativeExecutable {
     const program = compileProgram(graph, options.maxBatch);
     const bound = program.parameters.map((name) => (parameters.get(name) as NativeMemory).handle);
+    const translations = program.translations.map((name) => {
+      const translation = options.translations?.get(name);
+      if (!translation) throw missing("translation", name);
+      return (translation as NativeTranslation).handle;
+    });
     const threads = options.threads ?? availableParallelism();
     return new NativeExecutable(
       this.addon,
-      this.addon.compile(program.bytes, bound, threads),
+      this.addon.compile(program.bytes, bound, threads, translations),
       options.frozen ?? false,
     );
   }
@@ -155,7 +166,7 @@ function nativeColumn(name: string, column: Column | undefined): native.NativeCo
 
 function missing(what: string, name: string): ExecutionError {
   return new ExecutionError({
-    what: `the request gives no ${what} for an input of the graph`,
+    what: `there is no ${what} for an input of the graph`,
     where: name,
     got: "nothing",
   });

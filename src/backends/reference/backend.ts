@@ -3,17 +3,19 @@ import { permutation } from "../../columns/order.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
-import { isRow, width } from "../../graph/tensor.js";
+import { isRow, type Tensor, width } from "../../graph/tensor.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { evaluate } from "./evaluate.js";
 import { ReferenceMemory } from "./memory.js";
+import { type ReferenceTranslation, referenceTranslation, stepTranslations } from "./translations.js";
 
 /** Runs graphs with the plain TypeScript kernels: slow, obvious, everywhere. */
 export const referenceBackend: Backend = {
   name: "reference",
   multipliesBf16: false,
   allocate: (elements, dtype = "fp32") => new ReferenceMemory(elements, dtype),
+  translation: referenceTranslation,
   compile: (graph, parameters, options) => new ReferenceExecutable(graph, parameters, options),
 };
 
@@ -59,13 +61,26 @@ class ReferenceExecutable implements Executable {
   private step(request: RunRequest, step: number, results: Map<string, Float32Array>): void {
     const first = step * request.batch;
     const rows = rowsOf(request, first, Math.min(request.batch, request.count - first));
-    const context = { rows: rows.length, step: request.firstStep + step, seed: request.seed };
-    const values = evaluate(this.graph, context, (node) => this.bind(node, request, rows, step));
+    const values = this.evaluate(request, rows, step);
     for (const [name, result] of results) {
       const tensor = this.graph.outputs.get(name)!;
       const value = values.get(tensor)!;
       const start = isRow(tensor) ? first : step;
       if (value.kind === "fp32") result.set(value.data as Float32Array, start * width(tensor));
+    }
+  }
+
+  /** A step that fails leaves parameters, which are updated last, and translations as they were. */
+  private evaluate(request: RunRequest, rows: Float64Array, step: number): Map<Tensor, Value> {
+    const number = request.firstStep + step;
+    const all = (this.options.translations ?? new Map()) as ReadonlyMap<string, ReferenceTranslation>;
+    const { translations, revert } = stepTranslations(all, number);
+    const context = { rows: rows.length, step: number, seed: request.seed, translations };
+    try {
+      return evaluate(this.graph, context, (node) => this.bind(node, request, rows, step));
+    } catch (error) {
+      revert();
+      throw error;
     }
   }
 

@@ -18,8 +18,10 @@ export function evaluate(
 ): Map<Tensor, Value> {
   const values = new Map<Tensor, Value>();
   const run = (node: Node): void => {
-    const outputs = node.outputs.map((type) => allocate(type, context.rows, make));
     const inputs = node.inputs.map((tensor) => values.get(tensor)!);
+    const outputs = node.outputs.map((type, i) =>
+      type.dtype === "fp32" ? allocate(type, context.rows, make) : likeIds(inputs[i]),
+    );
     node.op.reference({ node, inputs, outputs, attrs: node.attrs, context });
     node.outputs.forEach((tensor, i) => void values.set(tensor, outputs[i]));
   };
@@ -31,10 +33,14 @@ export function evaluate(
   return values;
 }
 
+/** An operation that gives ids gives as many as its operand of the same place has. */
+function likeIds(ids: Value): Value {
+  if (ids.kind === "id") return { kind: "id", data: new Float64Array(ids.data.length) };
+  if (ids.kind === "ids") return { ...ids, values: new Float64Array(ids.values.length) };
+  throw new ExecutionError({ what: "ids are made of something else", got: ids.kind, expected: "ids" });
+}
+
 function allocate(type: TensorType, rows: number, make: MakeFloats): Value {
-  if (type.dtype !== "fp32") {
-    throw new ExecutionError({ what: "only inputs can be ids", got: type.dtype, expected: "fp32" });
-  }
   const shape = type.shape.map((dim) => (dim === "B" ? rows : dim));
   return { kind: "fp32", shape, data: make(type.shape[0] === "B" ? rows * width(type) : width(type)) };
 }

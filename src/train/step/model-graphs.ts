@@ -15,6 +15,7 @@ import { input, type ParameterAttrs, parameter } from "../../ops/sources.js";
 import { autodiff } from "../../passes/autodiff.js";
 import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
+import { translateIds } from "../../passes/translate-ids.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
 import type { Head } from "./loss/define-loss.js";
 import { factsOf, type Loss, lossOf } from "./loss/index.js";
@@ -69,7 +70,8 @@ export function trainingGraph(
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
-  const graph = simplify(applyOptimizers(autodiff(builder.finish(), LOSS), updates));
+  const translated = translateIds(builder.finish(), { admits: true });
+  const graph = simplify(applyOptimizers(autodiff(translated, LOSS), updates));
   return inPrecision(graph, spec.precision ?? "fp32");
 }
 
@@ -89,7 +91,8 @@ function countScores(builder: GraphBuilder, logits: Tensor, labels: Tensor): voi
 export function inferenceGraph(spec: ModelSpec): Graph {
   const builder = new GraphBuilder();
   builder.output(LOGITS, forward(builder, spec, "inference").logits);
-  return inPrecision(simplify(builder.finish()), spec.precision ?? "fp32");
+  const translated = translateIds(builder.finish(), { admits: false });
+  return inPrecision(simplify(translated), spec.precision ?? "fp32");
 }
 
 /** The parameters of a graph, in its order. */

@@ -1,0 +1,126 @@
+#include "cpu/translator.h"
+
+#include <utility>
+
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
+
+template <class Id>
+void append(std::vector<uint64_t>& to, const Id* ids, size_t count) {
+  for (size_t i = 0; i < count; ++i) to.push_back(uint64_t(ids[i]));
+}
+
+// Of one row of a column of ids or bags, none negative.
+void append_ids(std::vector<uint64_t>& to, const View& view, uint32_t row) {
+  switch (view.dtype) {
+    case DType::kId: return append(to, reinterpret_cast<const int32_t*>(view.base) + row, 1);
+    case DType::kId64: return append(to, reinterpret_cast<const int64_t*>(view.base) + row, 1);
+    case DType::kBag: return append(to, bags_of(view)[row].ids<int32_t>(), bags_of(view)[row].count);
+    case DType::kBag64: return append(to, bags_of(view)[row].ids<int64_t>(), bags_of(view)[row].count);
+    default: return;
+  }
+}
+
+// A bag of the same weights whose ids are the rows at `rows`, kept in `storage`.
+template <class Id>
+Bag bag_of_rows(const Bag& ids, const uint64_t* rows, std::vector<Id>& storage) {
+  const size_t first = storage.size();
+  for (uint32_t i = 0; i < ids.count; ++i) storage.push_back(Id(rows[i]));
+  return {storage.data() + first, ids.weights, ids.count, 0};
+}
+
+size_t count_ids(const View& bags, uint32_t rows) {
+  size_t count = 0;
+  for (uint32_t row = 0; row < rows; ++row) count += bags_of(bags)[row].count;
+  return count;
+}
+
+}  // namespace
+
+Translator::Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot)
+    : translation_(std::move(translation)), name_(slot.name) {
+  if (translation_->rows() == slot.rows) return;
+  throw Error({"a translation is of another table", "translation " + name_, std::to_string(translation_->rows()) + " rows",
+               std::to_string(slot.rows), ""});
+}
+
+void Translator::run(const BoundInstruction& instruction, const StepContext& step) {
+  try {
+    translate(instruction, step);
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+}
+
+void Translator::translate(const BoundInstruction& instruction, const StepContext& step) {
+  const size_t columns = instruction.views.size() / 2;
+  read(instruction.views, columns, step.rows);
+  const bool admits = instruction.attribute(1) == 1;
+  try {
+    if (admits) translation_->admit(ids_, rows_);
+    else translation_->translate(ids_, rows_);
+  } catch (const Error& error) {
+    Report report = error.report();
+    report.where = "translation " + name_ + ", step " + std::to_string(step.step);
+    throw Error(std::move(report));
+  }
+  admitted_ = admits;
+  for (const uint64_t row : rows_) {
+    if (row < translation_->rows()) continue;
+    throw Error({"a translation gave a row beyond its table", "translation " + name_, "row " + std::to_string(row),
+                 "below " + std::to_string(translation_->rows()), ""});
+  }
+  write(instruction.views, columns, step.rows);
+}
+
+void Translator::read(const std::vector<View>& views, size_t columns, uint32_t rows) {
+  ids_.clear();
+  for (uint32_t row = 0; row < rows; ++row) {
+    for (size_t column = 0; column < columns; ++column) append_ids(ids_, views[column], row);
+  }
+  rows_.resize(ids_.size());
+}
+
+void Translator::write(const std::vector<View>& views, size_t columns, uint32_t rows) {
+  bags_.resize(columns);
+  for (size_t column = 0; column < columns; ++column) {
+    if (!is_bag(views[column].dtype)) continue;
+    const size_t count = count_ids(views[column], rows);  // so that no bag's rows move while others are added
+    bags_[column].narrow.clear();
+    bags_[column].wide.clear();
+    if (is_wide(views[columns + column].dtype)) bags_[column].wide.reserve(count);
+    else bags_[column].narrow.reserve(count);
+  }
+  const uint64_t* next = rows_.data();
+  for (uint32_t row = 0; row < rows; ++row) {
+    for (size_t column = 0; column < columns; ++column) {
+      const View& out = views[columns + column];
+      const bool wide = is_wide(out.dtype);
+      if (!is_bag(out.dtype)) {
+        if (wide) reinterpret_cast<int64_t*>(out.base)[row] = int64_t(*next++);
+        else reinterpret_cast<int32_t*>(out.base)[row] = int32_t(*next++);
+        continue;
+      }
+      const Bag& ids = bags_of(views[column])[row];
+      reinterpret_cast<Bag*>(out.base)[row] =
+          wide ? bag_of_rows(ids, next, bags_[column].wide) : bag_of_rows(ids, next, bags_[column].narrow);
+      next += ids.count;
+    }
+  }
+}
+
+void Translator::check() {
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Translator::revert() {
+  if (admitted_) translation_->revert();
+  admitted_ = false;
+  failure_ = nullptr;
+}
+
+}  // namespace pairloom
