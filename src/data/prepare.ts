@@ -6,7 +6,7 @@ import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
-import type { FeatureConfig } from "../features/schema/features.js";
+import { type FeatureConfig, fileOf } from "../features/schema/features.js";
 import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
@@ -149,12 +149,12 @@ function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: read
   const { cacheDir, maxBadRows, ...resolved } = data;
   const files = features.flatMap((feature) => {
     const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
-    const tokenizer = feature.kind === "tokenize" ? feature.tokenizer : undefined;
-    return [
+    const file = fileOf(feature);
+    const paths = [
       ...(vocabulary && "file" in vocabulary ? [vocabulary.file] : []),
-      ...(feature.kind === "custom" ? [feature.module] : []),
-      ...(typeof tokenizer === "object" && "file" in tokenizer ? [tokenizer.file] : []),
-    ].map(fileState);
+      ...(file ? [file.path] : []),
+    ];
+    return paths.map(fileState);
   });
   const identity = jobs.map(({ source }) => source.identity);
   const text = JSON.stringify({ PACKED_VERSION, features, labels, resolved, identity, files }, withoutRows);

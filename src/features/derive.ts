@@ -1,6 +1,7 @@
 import type { FittedFeatures } from "./fitted.js";
 import { type InputValue, inputReader, Refused } from "./inputs.js";
-import { compileOperator, type Derivation } from "./kinds/index.js";
+import type { Derivation } from "./kinds/define-kind.js";
+import { compileOperator } from "./kinds/index.js";
 import type { Tokenizers } from "./tokenizer.js";
 
 /** Derived features: values computed from columns and from other features, by the same function in packing and serving. */

@@ -1,4 +1,5 @@
-import { type Derivation, derivationOf, inputColumns } from "./kinds/index.js";
+import type { Derivation } from "./kinds/define-kind.js";
+import { derivationOf, inputColumns } from "./kinds/index.js";
 import { type FeatureConfig, isDerived, type PlainFeatureConfig, plainOf } from "./schema/features.js";
 
 /** Which columns a feature reads, and as what: all that fetching its raw values takes. */

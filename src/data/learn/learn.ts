@@ -3,6 +3,7 @@ import { ConfigError, DataError, messageOf } from "../../errors.js";
 import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../../features/fit.js";
 import {
   type FeatureConfig,
+  fileOf,
   isDerived,
   learntVocabulary,
   type PlainFeatureConfig,
@@ -44,8 +45,8 @@ export async function learnStatistics(
 /** The tokenizers that the features use. */
 export function readTokenizers(features: readonly FeatureConfig[]): Pick<Statistics, "tokenizers"> {
   const files = features.flatMap((feature, i) => {
-    if (feature.kind !== "tokenize" || typeof feature.tokenizer === "string") return [];
-    return "file" in feature.tokenizer ? [[feature.tokenizer.file, `features[${i}].tokenizer.file`]] : [];
+    const file = fileOf(feature);
+    return file?.holds === "tokenizer" ? [[file.path, `features[${i}].${file.key}`]] : [];
   });
   if (files.length === 0) return {};
   return { tokenizers: Object.fromEntries(files.map(([file, where]) => [file, readTokenizer(file, where)])) };

@@ -11,12 +11,13 @@ import {
 } from "../schema/derived-fields.js";
 import { featureName } from "../schema/feature-fields.js";
 import { numberValue } from "../values.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `combine`: several values as one number, after a map from text to number where `values` gives one: a number, a range
  * (`boundaries`) or an integer id (`buckets`). Meaning: TorchEasyRec's CombineFeature.
  */
-export const combineFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("combine"),
     /** Unique; models and other features name it. */
@@ -39,14 +40,20 @@ export const combineFeature = z
   })
   .superRefine(refineOutput);
 
-export interface Combine {
+interface Combine {
   readonly kind: "combine";
   readonly inputs: readonly Input[];
   readonly values?: Readonly<Record<string, number>>;
   readonly combiner: Combiner;
 }
 
-export function deriveCombine(feature: z.output<typeof combineFeature>): Combine {
+export const combineKind = defineKind({
+  schema,
+  derive,
+  compile,
+});
+
+function derive(feature: z.output<typeof schema>): Combine {
   const { input, separator, values, combiner } = feature;
   return {
     kind: "combine",
@@ -56,7 +63,7 @@ export function deriveCombine(feature: z.output<typeof combineFeature>): Combine
   };
 }
 
-export function compileCombine({ values, combiner }: Combine): Operator {
+function compile({ values, combiner }: Combine): Operator {
   const map = values && new Map(Object.entries(values));
   const numberOf = map ? (text: string) => map.get(text) : numberValue;
   return rowwise((input) =>

@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, presentTexts, rowwise } from "../operator.js";
-import { idsOutput, inputSource, refineOutput, separator } from "../schema/derived-fields.js";
+import { idsOutput, inputSource, refineIds, separator } from "../schema/derived-fields.js";
 import { featureName } from "../schema/feature-fields.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `combo`: the crosses of the values of two or more inputs, every value with every other: |A| x |B| x … ids, none where
  * an input is missing. Meaning: TorchEasyRec's ComboFeature.
  */
-export const comboFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("combo"),
     /** Unique; models and other features name it. */
@@ -21,7 +22,7 @@ export const comboFeature = z
     join: z.string().default("_"),
     ...idsOutput,
   })
-  .superRefine(refineOutput)
+  .superRefine(refineIds)
   .superRefine(({ buckets }, context) => {
     if (buckets !== undefined)
       context.addIssue({
@@ -31,17 +32,24 @@ export const comboFeature = z
       });
   });
 
-export interface Combo {
+interface Combo {
   readonly kind: "combo";
   readonly inputs: readonly Input[];
   readonly join: string;
 }
 
-export function deriveCombo({ inputs, separator, join }: z.output<typeof comboFeature>): Combo {
+export const comboKind = defineKind({
+  schema,
+  gives: "ids",
+  derive,
+  compile,
+});
+
+function derive({ inputs, separator, join }: z.output<typeof schema>): Combo {
   return { kind: "combo", inputs: inputs.map((source) => inputOf(source, "texts", separator)), join };
 }
 
-export function compileCombo({ join }: Combo): Operator {
+function compile({ join }: Combo): Operator {
   return rowwise((first, ...rest) =>
     rest.reduce<readonly string[]>((crosses, input) => {
       const values = presentTexts(input);

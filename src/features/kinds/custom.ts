@@ -6,6 +6,7 @@ import { type Input, type InputValue, inputOf } from "../inputs.js";
 import type { Operator } from "../operator.js";
 import { anyOutput, refineOutput, separator } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
+import { defineKind } from "./define-kind.js";
 
 /** What the function gets for a row: a text, a number, or a list of texts. */
 const as = z.enum(["text", "number", "texts"]).default("text");
@@ -23,7 +24,7 @@ const customInput = z.union([
 ]);
 
 /** `custom`: a function of a module of the user's own, over a batch of rows. Meaning: TorchEasyRec's CustomFeature. */
-export const customFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("custom"),
     /** Unique; models and other features name it. */
@@ -51,7 +52,7 @@ export type FeatureFunction = (
   params: unknown,
 ) => readonly unknown[];
 
-export interface Custom {
+interface Custom {
   readonly kind: "custom";
   readonly name: string;
   readonly inputs: readonly Input[];
@@ -60,7 +61,14 @@ export interface Custom {
   readonly params?: unknown;
 }
 
-export function deriveCustom(feature: z.output<typeof customFeature>): Custom {
+export const customKind = defineKind({
+  schema,
+  derive,
+  compile,
+  file: ({ module }) => ({ path: module, key: "module", holds: "module" }),
+});
+
+function derive(feature: z.output<typeof schema>): Custom {
   const { name, module, params, separator } = feature;
   const inputs = feature.inputs.map((source) =>
     inputOf(source, typeof source === "string" ? "text" : source.as, separator),
@@ -75,7 +83,7 @@ export function deriveCustom(feature: z.output<typeof customFeature>): Custom {
   };
 }
 
-export function compileCustom(custom: Custom): Operator {
+function compile(custom: Custom): Operator {
   const apply = loadFunction(custom);
   return (inputs, rows) => {
     const values = apply(inputs, custom.params);

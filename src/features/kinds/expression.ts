@@ -4,12 +4,13 @@ import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
 import { type InputSource, inputSource, numberOutput, refineOutput } from "../schema/derived-fields.js";
 import { expressionProblem, featureName } from "../schema/feature-fields.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `expression`: arithmetic, comparison and choice over several numbers; missing where one of them is. Meaning:
  * TorchEasyRec's ExprFeature, for numbers.
  */
-export const expressionFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("expression"),
     /** Unique; models and other features name it. */
@@ -29,7 +30,7 @@ export const expressionFeature = z
     }
   });
 
-export interface ExpressionOfInputs {
+interface ExpressionOfInputs {
   readonly kind: "expression";
   readonly inputs: readonly Input[];
   /** The names of the inputs in the expression. */
@@ -37,7 +38,13 @@ export interface ExpressionOfInputs {
   readonly expression: string;
 }
 
-export function deriveExpression(feature: z.output<typeof expressionFeature>): ExpressionOfInputs {
+export const expressionKind = defineKind({
+  schema,
+  derive,
+  compile,
+});
+
+function derive(feature: z.output<typeof schema>): ExpressionOfInputs {
   const sources = sourcesOf(feature.variables);
   const inputs = Object.values(sources).map((source) => inputOf(source, "number", ","));
   return { kind: "expression", inputs, names: Object.keys(sources), expression: feature.expression };
@@ -49,7 +56,7 @@ function sourcesOf(variables: readonly string[] | Record<string, InputSource>): 
     : (variables as Record<string, InputSource>);
 }
 
-export function compileExpression({ expression, names }: ExpressionOfInputs): Operator {
+function compile({ expression, names }: ExpressionOfInputs): Operator {
   const evaluate = parseExpression(expression, names);
   return rowwise((...values) => (values.includes(undefined) ? undefined : evaluate(values as number[])));
 }

@@ -1,90 +1,48 @@
 import type { z } from "zod";
+import { findKind } from "../../kinds.js";
 import type { Operator } from "../operator.js";
 import type { Tokenizers } from "../tokenizer.js";
-import { type Combine, combineFeature, compileCombine, deriveCombine } from "./combine.js";
-import { type Combo, comboFeature, compileCombo, deriveCombo } from "./combo.js";
-import { type Custom, compileCustom, customFeature, deriveCustom } from "./custom.js";
-import {
-  compileExpression,
-  deriveExpression,
-  type ExpressionOfInputs,
-  expressionFeature,
-} from "./expression.js";
-import { compileKvDot, deriveKvDot, type KvDot, kvDotFeature } from "./kv-dot.js";
-import { compileLookup, deriveLookup, type Lookup, lookupFeature } from "./lookup.js";
-import { compileMask, deriveMask, type Mask, maskFeature } from "./mask.js";
-import { compileMatch, deriveMatch, type Match, matchFeature } from "./match.js";
-import { compileOverlap, deriveOverlap, type Overlap, overlapFeature } from "./overlap.js";
-import { compileTokenize, deriveTokenize, type Tokenize, tokenizeFeature } from "./tokenize.js";
+import { combineKind } from "./combine.js";
+import { comboKind } from "./combo.js";
+import { customKind } from "./custom.js";
+import type { Derivation, DerivedKind } from "./define-kind.js";
+import { expressionKind } from "./expression.js";
+import { kvDotKind } from "./kv-dot.js";
+import { lookupKind } from "./lookup.js";
+import { maskKind } from "./mask.js";
+import { matchKind } from "./match.js";
+import { overlapKind } from "./overlap.js";
+import { tokenizeKind } from "./tokenize.js";
 
-/** The schemas of derived features: values computed from columns and from other features. */
-export const DERIVED_FEATURES = [
-  combineFeature,
-  comboFeature,
-  customFeature,
-  expressionFeature,
-  kvDotFeature,
-  lookupFeature,
-  maskFeature,
-  matchFeature,
-  overlapFeature,
-  tokenizeFeature,
+/** The kinds of derived features that a config can name. */
+export const DERIVED_KINDS = [
+  combineKind,
+  comboKind,
+  customKind,
+  expressionKind,
+  kvDotKind,
+  lookupKind,
+  maskKind,
+  matchKind,
+  overlapKind,
+  tokenizeKind,
 ] as const;
 
 /** A feature whose value is computed from columns and from other features. */
-export type DerivedFeatureConfig = z.output<(typeof DERIVED_FEATURES)[number]>;
+export type DerivedFeatureConfig = z.output<(typeof DERIVED_KINDS)[number]["schema"]>;
 
-/** How a derived feature's value is computed: plain JSON, saved with the fitted features. */
-export type Derivation =
-  | Combine
-  | Combo
-  | Custom
-  | ExpressionOfInputs
-  | KvDot
-  | Lookup
-  | Mask
-  | Match
-  | Overlap
-  | Tokenize;
-
-type Kind = Derivation["kind"];
-type ConfigOf<K extends Kind> = Extract<DerivedFeatureConfig, { kind: K }>;
-type DerivationOf<K extends Kind> = Extract<Derivation, { kind: K }>;
-
-const derivations: { [K in Kind]: (feature: ConfigOf<K>) => DerivationOf<K> } = {
-  combine: deriveCombine,
-  combo: deriveCombo,
-  custom: deriveCustom,
-  expression: deriveExpression,
-  kvDot: deriveKvDot,
-  lookup: deriveLookup,
-  mask: deriveMask,
-  match: deriveMatch,
-  overlap: deriveOverlap,
-  tokenize: deriveTokenize,
-};
-
-const compilers: { [K in Kind]: (derivation: DerivationOf<K>, tokenizers: Tokenizers) => Operator } = {
-  combine: compileCombine,
-  combo: compileCombo,
-  custom: compileCustom,
-  expression: compileExpression,
-  kvDot: compileKvDot,
-  lookup: compileLookup,
-  mask: compileMask,
-  match: compileMatch,
-  overlap: compileOverlap,
-  tokenize: compileTokenize,
-};
-
-export function derivationOf(feature: DerivedFeatureConfig): Derivation {
-  return (derivations[feature.kind] as (feature: DerivedFeatureConfig) => Derivation)(feature);
+/** The kind of a derived feature or of its derivation; undefined for the kinds that read columns directly. */
+export function derivedKind(kind: string): DerivedKind | undefined {
+  return findKind<DerivedKind>(DERIVED_KINDS as readonly DerivedKind[], kind);
 }
 
-/** The function from the columns of its inputs to one value a row. */
+export function derivationOf(feature: DerivedFeatureConfig): Derivation {
+  return derivedKind(feature.kind)!.derive(feature);
+}
+
+/** The function from the columns of its inputs to one value per row. */
 export function compileOperator(derivation: Derivation, tokenizers: Tokenizers): Operator {
-  const compile = compilers[derivation.kind] as (derivation: Derivation, tokenizers: Tokenizers) => Operator;
-  return compile(derivation, tokenizers);
+  return derivedKind(derivation.kind)!.compile(derivation, tokenizers);
 }
 
 /** Columns that a derivation reads itself, in the order of its inputs. */

@@ -4,13 +4,14 @@ import { type Operator, presentTexts, rowwise } from "../operator.js";
 import { inputSource, numberOutput, refineOutput, separator } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
 import { numberValue } from "../values.js";
+import { defineKind } from "./define-kind.js";
 import { entriesByKey } from "./lookup.js";
 
 /**
  * `kvDot`: the dot product of two sparse vectors of `key:value` entries, where a key alone has the value 1, so that two
  * sets give the size of their intersection; missing where either is empty. Meaning: TorchEasyRec's KvDotProduct.
  */
-export const kvDotFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("kvDot"),
     /** Unique; models and other features name it. */
@@ -27,19 +28,25 @@ export const kvDotFeature = z
   })
   .superRefine(refineOutput);
 
-export interface KvDot {
+interface KvDot {
   readonly kind: "kvDot";
   readonly inputs: readonly Input[];
   readonly delimiter: string;
 }
 
-export function deriveKvDot(feature: z.output<typeof kvDotFeature>): KvDot {
+export const kvDotKind = defineKind({
+  schema,
+  derive,
+  compile,
+});
+
+function derive(feature: z.output<typeof schema>): KvDot {
   const { query, document, separator, delimiter } = feature;
   const inputs = [query, document].map((source) => inputOf(source, "texts", separator));
   return { kind: "kvDot", inputs, delimiter };
 }
 
-export function compileKvDot({ delimiter }: KvDot): Operator {
+function compile({ delimiter }: KvDot): Operator {
   const vectorOf = (entries: readonly string[]) =>
     [...entriesByKey(entries, delimiter)].map(([key, value]) => [key, numberValue(value) ?? 1] as const);
   return rowwise((first, second) => {

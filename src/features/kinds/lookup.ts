@@ -11,12 +11,13 @@ import {
 } from "../schema/derived-fields.js";
 import { featureName } from "../schema/feature-fields.js";
 import { numberValue } from "../values.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `lookup`: the values that a row's map holds for the row's keys. Numbers are combined into one; ids are all kept.
  * Meaning: TorchEasyRec's LookupFeature.
  */
-export const lookupFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("lookup"),
     /** Unique; models and other features name it. */
@@ -39,7 +40,7 @@ export const lookupFeature = z
       context.addIssue({ code: "custom", path: ["withKey"], message: "withKey is for ids: give a mapping" });
   });
 
-export interface Lookup {
+interface Lookup {
   readonly kind: "lookup";
   readonly inputs: readonly Input[];
   readonly gives: "ids" | "number";
@@ -48,13 +49,19 @@ export interface Lookup {
   readonly width: number;
 }
 
-export function deriveLookup(feature: z.output<typeof lookupFeature>): Lookup {
+export const lookupKind = defineKind({
+  schema,
+  derive,
+  compile,
+});
+
+function derive(feature: z.output<typeof schema>): Lookup {
   const { map, key, combiner, withKey, width = 1 } = feature;
   const inputs = [map, key].map((source) => inputOf(source, "texts", feature.separator));
   return { kind: "lookup", inputs, gives: outputKind(feature), combiner, withKey, width };
 }
 
-export function compileLookup({ gives, combiner, withKey, width }: Lookup): Operator {
+function compile({ gives, combiner, withKey, width }: Lookup): Operator {
   return rowwise((map, key) => {
     const entries = entriesByKey(presentTexts(map), ":");
     const found = presentTexts(key).flatMap((name) => {

@@ -2,14 +2,15 @@ import { z } from "zod";
 import { type Input, type InputValue, inputOf, Refused } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
 import { Refusal } from "../refusal.js";
-import { idsOutput, inputSource, refineOutput, separator } from "../schema/derived-fields.js";
+import { idsOutput, inputSource, refineIds, separator } from "../schema/derived-fields.js";
 import { featureName } from "../schema/feature-fields.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `mask`: the values whose place in a list of booleans (`true`, `false`, `1`, `0`) is true. The lists are equally
  * long. Meaning: TorchEasyRec's BoolMaskFeature.
  */
-export const maskFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("mask"),
     /** Unique; models and other features name it. */
@@ -22,18 +23,25 @@ export const maskFeature = z
     separator,
     ...idsOutput,
   })
-  .superRefine(refineOutput);
+  .superRefine(refineIds);
 
-export interface Mask {
+interface Mask {
   readonly kind: "mask";
   readonly inputs: readonly Input[];
 }
 
-export function deriveMask({ input, mask, separator }: z.output<typeof maskFeature>): Mask {
+export const maskKind = defineKind({
+  schema,
+  gives: "ids",
+  derive,
+  compile,
+});
+
+function derive({ input, mask, separator }: z.output<typeof schema>): Mask {
   return { kind: "mask", inputs: [input, mask].map((source) => inputOf(source, "texts", separator)) };
 }
 
-export function compileMask(): Operator {
+function compile(): Operator {
   return rowwise((input, mask) => {
     if (input === undefined || mask === undefined) return undefined;
     const flags = textsOf(mask);

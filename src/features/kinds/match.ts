@@ -10,13 +10,14 @@ import {
   separator,
 } from "../schema/derived-fields.js";
 import { featureName } from "../schema/feature-fields.js";
+import { defineKind } from "./define-kind.js";
 import { entriesByKey, numbersOf } from "./lookup.js";
 
 /**
  * `match`: what a map of maps, `p1^s1:0.2,s2:0.3|p2^s4:0.1`, holds for a primary and a secondary key; `"*"` in place of
  * a key matches all. Numbers are combined into one; ids are all kept. Meaning: TorchEasyRec's MatchFeature.
  */
-export const matchFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("match"),
     /** Unique; models and other features name it. */
@@ -49,7 +50,7 @@ export const matchFeature = z
 
 const EVERY = "*";
 
-export interface Match {
+interface Match {
   readonly kind: "match";
   /** The map, then the keys that are not `"*"`. */
   readonly inputs: readonly Input[];
@@ -61,7 +62,13 @@ export interface Match {
   readonly withSecondary: boolean;
 }
 
-export function deriveMatch(feature: z.output<typeof matchFeature>): Match {
+export const matchKind = defineKind({
+  schema,
+  derive,
+  compile,
+});
+
+function derive(feature: z.output<typeof schema>): Match {
   const { map, primary, secondary, combiner, withPrimary, withSecondary } = feature;
   const keys = [primary, secondary].filter((source) => source !== EVERY);
   return {
@@ -79,7 +86,7 @@ export function deriveMatch(feature: z.output<typeof matchFeature>): Match {
   };
 }
 
-export function compileMatch(match: Match): Operator {
+function compile(match: Match): Operator {
   return rowwise((map, ...keys) => {
     const outer = entriesByKey(presentTexts(map), "^");
     const primaries = match.anyPrimary ? [...outer.keys()] : presentTexts(keys[0]);

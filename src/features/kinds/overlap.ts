@@ -3,12 +3,13 @@ import { type Input, inputOf } from "../inputs.js";
 import { type Operator, presentTexts, rowwise } from "../operator.js";
 import { inputSource, numberOutput, refineOutput, separator } from "../schema/derived-fields.js";
 import { featureName } from "../schema/feature-fields.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `overlap`: how the terms of a query and of a title meet; missing where either has none. Meaning: TorchEasyRec's
  * OverlapFeature.
  */
-export const overlapFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("overlap"),
     /** Unique; models and other features name it. */
@@ -25,15 +26,21 @@ export const overlapFeature = z
   })
   .superRefine(refineOutput);
 
-type Method = z.output<typeof overlapFeature>["method"];
+type Method = z.output<typeof schema>["method"];
 
-export interface Overlap {
+interface Overlap {
   readonly kind: "overlap";
   readonly inputs: readonly Input[];
   readonly method: Method;
 }
 
-export function deriveOverlap(feature: z.output<typeof overlapFeature>): Overlap {
+export const overlapKind = defineKind({
+  schema,
+  derive,
+  compile,
+});
+
+function derive(feature: z.output<typeof schema>): Overlap {
   const { query, title, separator, method } = feature;
   return {
     kind: "overlap",
@@ -42,7 +49,7 @@ export function deriveOverlap(feature: z.output<typeof overlapFeature>): Overlap
   };
 }
 
-export function compileOverlap({ method }: Overlap): Operator {
+function compile({ method }: Overlap): Operator {
   const measure = methods[method];
   return rowwise((first, second) => {
     const query = presentTexts(first);

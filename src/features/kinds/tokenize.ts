@@ -2,16 +2,17 @@ import { z } from "zod";
 import { messageOf } from "../../errors.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
-import { idsOutput, inputSource, refineOutput } from "../schema/derived-fields.js";
+import { idsOutput, inputSource, refineIds } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
 import { compileTextSteps, type TextStep, textStep } from "../text-steps.js";
 import { compileTokenizer, type Tokenizers } from "../tokenizer.js";
+import { defineKind } from "./define-kind.js";
 
 /**
  * `tokenize`: the words of a text, by white space or as the matches of a pattern, or its subwords by a tokenizer file,
  * as a bag of ids. Meaning: TorchEasyRec's TokenizeFeature.
  */
-export const tokenizeFeature = z
+const schema = z
   .strictObject({
     kind: z.literal("tokenize"),
     /** Unique; models and other features name it. */
@@ -39,7 +40,7 @@ export const tokenizeFeature = z
     normalizeText: z.array(textStep).default([]),
     ...idsOutput,
   })
-  .superRefine(refineOutput)
+  .superRefine(refineIds)
   .superRefine(({ tokenizer, buckets }, context) => {
     if (buckets !== undefined)
       context.addIssue({
@@ -55,7 +56,7 @@ export const tokenizeFeature = z
     }
   });
 
-export interface Tokenize {
+interface Tokenize {
   readonly kind: "tokenize";
   readonly inputs: readonly Input[];
   /** Matches tokens; or the name of one of the fitted tokenizers. */
@@ -63,16 +64,23 @@ export interface Tokenize {
   readonly normalize: readonly TextStep[];
 }
 
-export function deriveTokenize({
-  input,
-  tokenizer,
-  normalizeText,
-}: z.output<typeof tokenizeFeature>): Tokenize {
+export const tokenizeKind = defineKind({
+  schema,
+  gives: "ids",
+  derive,
+  compile,
+  file: ({ tokenizer }) =>
+    typeof tokenizer === "object" && "file" in tokenizer
+      ? { path: tokenizer.file, key: "tokenizer.file", holds: "tokenizer" }
+      : undefined,
+});
+
+function derive({ input, tokenizer, normalizeText }: z.output<typeof schema>): Tokenize {
   const split = tokenizer === "whitespace" ? { pattern: "\\S+" } : tokenizer;
   return { kind: "tokenize", inputs: [inputOf(input, "text", ",")], split, normalize: normalizeText };
 }
 
-export function compileTokenize({ split, normalize }: Tokenize, tokenizers: Tokenizers): Operator {
+function compile({ split, normalize }: Tokenize, tokenizers: Tokenizers): Operator {
   const apply = compileTextSteps(normalize);
   const tokens = compileSplit(split, tokenizers);
   return rowwise((text) => (text === undefined ? undefined : tokens(apply(text as string))));

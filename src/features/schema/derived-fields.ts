@@ -80,7 +80,6 @@ export const anyOutput = {
 const OUTPUT_KEYS = new Set(["name", ...Object.keys(anyOutput)]);
 
 type DerivedShape = {
-  kind: string;
   name: string;
   hash?: number;
   buckets?: number;
@@ -88,17 +87,17 @@ type DerivedShape = {
   tokenizer?: "whitespace" | { pattern: string } | { file: string };
 };
 
-/** Kinds whose value is always ids. */
-const IDS_KINDS = new Set(["combo", "mask", "tokenize"]);
+/** The plain kind that takes a derived feature's value. */
+type OutputKind = "ids" | "number";
 
-/** Which plain kind a derived feature ends in. */
-export function outputKind({ kind, hash, buckets, vocabulary }: DerivedShape): "ids" | "number" {
-  return IDS_KINDS.has(kind) || (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
+/** The plain kind of a value that may be either: ids where it is mapped to rows. */
+export function outputKind({ hash, buckets, vocabulary }: DerivedShape): OutputKind {
+  return (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
 }
 
-function outputFields(feature: DerivedShape): Record<string, unknown> {
+function outputFields(feature: DerivedShape, gives: OutputKind): Record<string, unknown> {
   const given = Object.entries(feature).filter(([key, value]) => OUTPUT_KEYS.has(key) && value !== undefined);
-  return { ...tokensAsVocabulary(feature), ...Object.fromEntries(given), kind: outputKind(feature) };
+  return { ...tokensAsVocabulary(feature), ...Object.fromEntries(given), kind: gives };
 }
 
 /** A tokenizer's own tokens are its vocabulary where no mapping is given: none is unknown. */
@@ -109,16 +108,26 @@ function tokensAsVocabulary({ tokenizer, hash, buckets, vocabulary }: DerivedSha
 }
 
 /** The plain feature that takes the computed value where a column's value would stand. */
-export function plainOutput(feature: DerivedShape): IdsFeatureConfig | NumberFeatureConfig {
-  return outputKind(feature) === "ids"
-    ? idsFeature.parse(outputFields(feature))
-    : numberFeature.parse(outputFields(feature));
+export function plainOutput(
+  feature: DerivedShape,
+  gives: OutputKind = outputKind(feature),
+): IdsFeatureConfig | NumberFeatureConfig {
+  return (gives === "ids" ? idsFeature : numberFeature).parse(outputFields(feature, gives));
 }
 
 /** Checks the output's part of a derived feature by the rules of the plain kind that it ends in. */
 export function refineOutput(feature: DerivedShape, context: Refinement): void {
-  const ids = outputKind(feature) === "ids";
-  const { error } = (ids ? idsFeature : numberFeature).safeParse(outputFields(feature));
+  refineAs(outputKind(feature), feature, context);
+}
+
+/** {@link refineOutput} of a feature that always gives ids. */
+export function refineIds(feature: DerivedShape, context: Refinement): void {
+  refineAs("ids", feature, context);
+}
+
+function refineAs(gives: OutputKind, feature: DerivedShape, context: Refinement): void {
+  const ids = gives === "ids";
+  const { error } = (ids ? idsFeature : numberFeature).safeParse(outputFields(feature, gives));
   for (const issue of error?.issues ?? [])
     if (issue.code === "unrecognized_keys")
       for (const key of issue.keys)

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { DERIVED_FEATURES, type DerivedFeatureConfig, derivationOf } from "../kinds/index.js";
+import { unionOf } from "../../kinds.js";
+import type { FeatureFile } from "../kinds/define-kind.js";
+import { DERIVED_KINDS, type DerivedFeatureConfig, derivationOf, derivedKind } from "../kinds/index.js";
 import { plainOutput } from "./derived-fields.js";
 import { problem, type Refinement } from "./feature-fields.js";
 import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
@@ -16,11 +18,11 @@ export type {
  * The feature section of a config: an array of features of the kinds below. The schema checks what can be checked
  * without data and fills the defaults; `docs/features.md` is the reference.
  */
-const featureSchema = z.discriminatedUnion("kind", [
-  idFeature,
-  idsFeature,
-  numberFeature,
-  ...DERIVED_FEATURES,
+const featureSchema = unionOf([
+  { schema: idFeature },
+  { schema: idsFeature },
+  { schema: numberFeature },
+  ...DERIVED_KINDS,
 ]);
 
 export const featuresSchema = z
@@ -39,12 +41,17 @@ export type FeatureInput = z.input<typeof featureSchema>;
 /** A feature with every default filled in. */
 export type FeatureConfig = z.output<typeof featureSchema>;
 export function isDerived(feature: FeatureConfig): feature is DerivedFeatureConfig {
-  return feature.kind !== "id" && feature.kind !== "ids" && feature.kind !== "number";
+  return derivedKind(feature.kind) !== undefined;
 }
 
 /** The feature itself, or of a derived one what becomes of its computed value. */
 export function plainOf(feature: FeatureConfig): PlainFeatureConfig {
-  return isDerived(feature) ? plainOutput(feature) : feature;
+  return isDerived(feature) ? plainOutput(feature, derivedKind(feature.kind)!.gives) : feature;
+}
+
+/** A file besides a vocabulary's that decides what the feature means. */
+export function fileOf(feature: FeatureConfig): FeatureFile | undefined {
+  return derivedKind(feature.kind)?.file?.(feature);
 }
 
 /** The table of embeddings that a feature reads: its own unless it names a shared one. */
