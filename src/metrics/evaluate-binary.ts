@@ -7,7 +7,7 @@ import { recallAtKOf } from "./recall-at-k.js";
 /** What metrics within groups need. */
 export interface Groups {
   /** [N] equal numbers are one group. */
-  readonly of: Int32Array;
+  readonly of: Int32Array | Float64Array;
   /** The k's of recall@k. */
   readonly recallAt: readonly number[];
 }

@@ -5,7 +5,7 @@ export interface Grouping {
 }
 
 /** @param groups [N] any integers; equal ones are one group. Groups are in the order of their first rows. */
-export function groupRows(groups: Int32Array): Grouping {
+export function groupRows(groups: Int32Array | Float64Array): Grouping {
   const numbers = new Map<number, number>();
   const numbered = Uint32Array.from(groups, (group) => {
     const number = numbers.get(group) ?? numbers.size;

@@ -94,7 +94,7 @@ export async function evaluateSource(
   const { groups } = model.config.train;
   const rows = new RowCount();
   const parts: Record<"logits" | "labels" | "weights", Float32Array>[] = [];
-  const groupIds: Int32Array[] = [];
+  const groupIds: Float64Array[] = [];
   for await (const batch of scoreSource(model, source, { where, label, weight })) {
     rows.add(batch);
     const labels = columnValues(batch.columns, LABEL_COLUMN);
@@ -109,11 +109,11 @@ export async function evaluateSource(
       Float32Array,
     );
   const scored = { logits: join("logits"), labels: join("labels"), weights: join("weights") };
-  const ids = groups && { groups: concatenate(groupIds, Int32Array) };
+  const ids = groups && { groups: concatenate(groupIds, Float64Array) };
   return { evaluation: measure({ ...scored, ...ids }, metricSettings(model.config)), rows };
 }
 
-function concatenate<T extends Float32Array | Int32Array>(
+function concatenate<T extends Float32Array | Float64Array>(
   parts: readonly T[],
   ArrayType: new (length: number) => T,
 ): T {

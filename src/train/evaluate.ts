@@ -64,7 +64,7 @@ export interface Scored {
   readonly labels: Float32Array;
   readonly weights?: Float32Array;
   /** Equal ids are one group; needed where the settings name groups. */
-  readonly groups?: Int32Array;
+  readonly groups?: Float64Array;
 }
 
 /** Every metric of scored rows, of each label. @throws MetricError */
@@ -100,18 +100,12 @@ export function targetsOf(data: ColumnSet): Targets {
   return { labels: columnValues(data, LABEL_COLUMN), weights };
 }
 
-/** A column of one id a row, gathered. Ids of 64 bits are numbered in the order in which they occur. */
-export function columnIds(data: ColumnSet, name: string): Int32Array {
+/** A column of one id a row, gathered; f64 holds ids of 32 and of 64 bits. */
+export function columnIds(data: ColumnSet, name: string): Float64Array {
   const column = data.columns.get(name);
   if (column?.kind !== "id") throw new DataError({ what: "the data has no such column of ids", where: name });
   const { data: ids, offset, stride }: IdColumn = column;
-  const numbers = new Map<bigint, number>();
-  const narrow = (id: number | bigint): number => {
-    if (typeof id === "number") return id;
-    if (!numbers.has(id)) numbers.set(id, numbers.size);
-    return numbers.get(id)!;
-  };
-  return Int32Array.from({ length: data.rows }, (_, row) => narrow(ids[offset + row * stride]));
+  return Float64Array.from({ length: data.rows }, (_, row) => Number(ids[offset + row * stride]));
 }
 
 /** A column of numbers, gathered [rows, width]. */

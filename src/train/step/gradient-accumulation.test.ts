@@ -22,7 +22,7 @@ const FEATURES: readonly FeatureInfo[] = [
   { kind: "ids", name: "seen", table: "item", rows: 7, pooling: "mean" },
 ];
 
-const graphOf = (norm: "none" | "batch") =>
+const graphOf = (norm: "none" | "batch", features = FEATURES) =>
   trainingGraph(
     {
       model: modelSchema.parse({
@@ -31,7 +31,7 @@ const graphOf = (norm: "none" | "batch") =>
         embeddingDim: 4,
         mlp: { hiddenUnits: [6], norm },
       }),
-      features: FEATURES,
+      features,
     },
     {
       optimizers: optimizerSchema.parse({ dense: { kind: "sgd" }, embedding: { kind: "sgd" } }),
@@ -104,4 +104,13 @@ it("refuses statistics of the batch", () => {
   );
   checkAccumulation(graphOf("batch"), { batchSize: 8, gradientAccumulation: 1 });
   checkAccumulation(graphOf("none"), { batchSize: 8, gradientAccumulation: 2 });
+});
+
+it("takes tables whose ids are translated, of all rows of an update at once", () => {
+  const translated = FEATURES.map((feature) =>
+    feature.kind === "number" ? feature : { ...feature, translation: { ids: 100 } },
+  );
+  const settings = { batchSize: 8, gradientAccumulation: 2 };
+  checkAccumulation(graphOf("none", translated), settings);
+  expect(() => checkAccumulation(graphOf("batch", translated), settings)).toThrow(/batch normalisation/);
 });
