@@ -4,6 +4,7 @@ import { referenceBackend } from "../src/backends/reference/backend.js";
 import { valuesByName, valuesOf } from "../src/backends/testing.js";
 import type { Column } from "../src/columns/columns.js";
 import { permutation } from "../src/columns/order.js";
+import type { AccumulationGroups } from "../src/graph/accumulation.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { PRECISIONS } from "../src/graph/precision.js";
 import { fp32, type TableDtype } from "../src/graph/tensor.js";
@@ -56,6 +57,13 @@ const MODEL = modelSchema.parse({
   embeddingDim: 4,
   mlp: { hiddenUnits: [19, 8], norm: "batch", dropout: 0.3, bias: false },
 });
+
+/** As chosen; one tile per group, of which two are taken at once; several tiles per group. */
+const GEOMETRIES: readonly { geometry?: AccumulationGroups }[] = [
+  {},
+  { geometry: { tileRows: 32, groups: 64 } },
+  { geometry: { tileRows: 32, groups: 5 } },
+];
 
 const DENSE = ["sgd", "adagrad", "adam", "adamw"];
 const EMBEDDING = [
@@ -121,6 +129,7 @@ function training(
   backend: Backend,
   threads: number,
   { clip, precision, tables, ...optimizers }: (typeof COMBINATIONS)[number],
+  geometry?: AccumulationGroups,
 ): Training {
   const settings = {
     optimizers: optimizerSchema.parse(optimizers),
@@ -133,7 +142,7 @@ function training(
   );
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(SEED);
-  const executable = backend.compile(graph, parameters.memory, { maxBatch: BATCH, threads });
+  const executable = backend.compile(graph, parameters.memory, { maxBatch: BATCH, threads, geometry });
   const steps = Math.ceil(ROWS / BATCH);
   const run = (from: number, to: number): RunResult => {
     let result: RunResult = new Map();
@@ -173,15 +182,15 @@ if (ISAS.length === 0) it.skip("needs the native core: npm run build:native", ()
 
 describe.each(ISAS)("native %s", (isa) => {
   describe.each(COMBINATIONS)("$dense.kind with tables $tables by $embedding, $precision", (optimizers) => {
-    const whole = () => {
-      const one = training(nativeOn(isa), 1, optimizers);
+    const whole = (geometry?: AccumulationGroups) => {
+      const one = training(nativeOn(isa), 1, optimizers, geometry);
       return { outputs: bits(one.run(0, STEPS)), weights: bits(valuesByName(one.weights)) };
     };
 
-    it("gives the same bits for 1, 2 and 4 threads", () => {
-      const { outputs, weights } = whole();
-      for (const threads of [2, 4]) {
-        const other = training(nativeOn(isa), threads, optimizers);
+    it.each(GEOMETRIES)("gives the same bits for any number of threads, groups $geometry", ({ geometry }) => {
+      const { outputs, weights } = whole(geometry);
+      for (const threads of [2, 3, 4, 16]) {
+        const other = training(nativeOn(isa), threads, optimizers, geometry);
         expect(bits(other.run(0, STEPS))).toEqual(outputs);
         expect(bits(valuesByName(other.weights))).toEqual(weights);
       }

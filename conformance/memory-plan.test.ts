@@ -88,7 +88,8 @@ describe("memory plan", () => {
       fc.property(fc.gen(), (generate) => {
         const example = randomGraph(generate);
         const values = evaluateDouble(example.graph, example, toFloat64(example.parameters));
-        const options = { isa: ISAS[0], threads: 2, tileRows: generate(fc.constantFrom, 3, 32), groups: 3 };
+        const geometry = { tileRows: generate(fc.constantFrom, 3, 32), groups: 3 };
+        const options = { isa: ISAS[0], threads: 2, geometry };
         const got = runNative(example.graph, example, example.parameters, options);
         for (const [name, tensor] of example.graph.outputs) {
           const expected = Array.from(asFp32(values.get(tensor)!).data);
@@ -101,11 +102,39 @@ describe("memory plan", () => {
     );
   });
 
+  it("gives the same bits however many tiles a thread takes at once", () => {
+    fc.assert(
+      fc.property(fc.gen(), (generate) => {
+        const example = randomGraph(generate);
+        const geometry = {
+          tileRows: generate(fc.constantFrom, 3, 16),
+          groups: generate(fc.constantFrom, 2, 64),
+        };
+        const run = (threads: number, tilesAtOnce: number) =>
+          runNative(example.graph, example, example.parameters, {
+            isa: ISAS[0],
+            threads,
+            geometry,
+            tilesAtOnce,
+          });
+        const alone = run(1, 1);
+        for (const threads of [1, 3]) expect(run(threads, 2)).toEqual(alone);
+      }),
+      RUNS,
+    );
+  });
+
   it("keeps every view inside its buffer, and every buffer inside its arena", () => {
     fc.assert(
       fc.property(fc.gen(), (generate) => {
         const graph = simplify(randomGraph(generate).graph);
-        const plan = planMemory(graph, { maxBatch: 70, tileRows: 16, groups: 4 });
+        const plan = planMemory(graph, {
+          maxBatch: 70,
+          tileRows: 16,
+          groups: 4,
+          tilesAtOnce: 2,
+          alignment: 16,
+        });
         const rowsOf = { fixed: 1, partial: 1, tile: 16, batch: 70 } as const;
         for (const [tensor, view] of [...plan.views, ...plan.partials]) {
           const { buffer, offset } = view;
@@ -125,7 +154,13 @@ describe("memory plan", () => {
     fc.assert(
       fc.property(fc.gen(), (generate) => {
         const graph = simplify(randomGraph(generate).graph);
-        const plan = planMemory(graph, { maxBatch: 70, tileRows: 16, groups: 4 });
+        const plan = planMemory(graph, {
+          maxBatch: 70,
+          tileRows: 16,
+          groups: 4,
+          tilesAtOnce: 2,
+          alignment: 16,
+        });
         for (const tensor of graph.outputs.values()) {
           const { space } = plan.views.get(tensor)!.buffer;
           expect(space).toBe(isRow(tensor) ? "batch" : "fixed");
@@ -145,7 +180,13 @@ describe("memory plan", () => {
     const [joined] = g.apply(OPS.concat, [a, b], {});
     const [matrix] = g.apply(OPS.reshape, [joined], { dims: [5, 2] });
     const [rows] = g.apply(OPS.slice, [matrix], { start: 2, size: 3 });
-    const plan = planMemory(g.finish(), { maxBatch: 8, tileRows: 8, groups: 1 });
+    const plan = planMemory(g.finish(), {
+      maxBatch: 8,
+      tileRows: 8,
+      groups: 1,
+      tilesAtOnce: 1,
+      alignment: 16,
+    });
     const view = (tensor: Tensor) => plan.views.get(tensor)!;
     expect([a, b, joined, matrix, rows].map((tensor) => view(tensor).offset)).toEqual([0, 4, 0, 0, 4]);
     for (const tensor of [a, b, matrix, rows]) expect(view(tensor).buffer).toBe(view(joined).buffer);

@@ -4,13 +4,12 @@ import type { NativeMemory } from "../src/backends/native/memory.js";
 import { memoryOf } from "../src/backends/testing.js";
 import type { Graph } from "../src/graph/graph.js";
 import { loadAddon } from "../src/native/addon.js";
-import { compileProgram, simplify } from "../src/passes/compile.js";
-import type { PlanOptions } from "../src/passes/memory-plan.js";
+import { type CompileChoices, compileProgram, simplify } from "../src/passes/compile.js";
 import type { Example } from "./scene.js";
 
 const { addon } = loadAddon();
 
-export interface NativeOptions extends Partial<Pick<PlanOptions, "tileRows" | "groups">> {
+export interface NativeOptions extends Pick<CompileChoices, "geometry" | "tilesAtOnce"> {
   readonly isa: string;
   readonly threads: number;
 }

@@ -72,11 +72,17 @@ describe.each(ISAS)("native %s in bf16 as the reference", (isa) => {
   });
 });
 
+/** How the batch is cut: tiles of few rows, and groups of one tile or several. */
+function cut(scene: Scene): Pick<NativeOptions, "geometry" | "tilesAtOnce"> {
+  const geometry = { tileRows: scene.pick(1, 5, 32, 64), groups: scene.pick(1, 3, 8, 256) };
+  return { geometry, tilesAtOnce: scene.pick(1, 2) };
+}
+
 function directCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, special: boolean) {
   const rows = generate(fc.integer, { min: 1, max: 150 });
   const scene = new Scene(generate, { rows, largest: 24, special });
   const example = scene.example(OP_CASES[kind](scene));
-  const options = { isa, threads: 2, tileRows: scene.pick(1, 5, 32, 64), groups: scene.pick(1, 3, 8) };
+  const options: NativeOptions = { isa, threads: 2, ...cut(scene) };
   return { example, options };
 }
 
@@ -88,8 +94,7 @@ function randomCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, spec
   const options: NativeOptions = {
     isa,
     threads: scene.pick(1, 2),
-    tileRows: scene.pick(1, 5, 32, 64),
-    groups: scene.pick(1, 3, 8),
+    ...cut(scene),
   };
   if (!differentiable) {
     const example = scene.example(outputs);

@@ -352,7 +352,7 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
       poolings,
       limit: s.pick(undefined, 0.5),
     });
-    return [s.apply(OPS.addBias, [s.row(16), parts], {})];
+    return [s.apply(OPS.addBias, [s.row(1024), parts], {})];
   },
 };
 

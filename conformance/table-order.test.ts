@@ -9,15 +9,15 @@ import { simplify } from "../src/passes/compile.js";
 import { BACKENDS } from "./backends.js";
 
 /*
- * The program format fixes the order in which the gradients of a row are added in float32: pairs in order, samples
- * ascending, positions of a bag ascending. Terms of very different sizes make every other order show in the bits.
+ * The program format fixes the order in which the gradients of a row are added in float32: within an accumulation group
+ * pairs in order, samples ascending, positions of a bag ascending; then the groups along a balanced tree. Terms of very different sizes make every other order show in the bits.
  */
 
 const TABLE = 3;
 const ids = fc.nat(TABLE - 1);
 const term = fc
   .tuple(fc.float({ min: -1, max: 1, noNaN: true }), fc.constantFrom(1e-6, 1, 1e6))
-  .map(([x, scale]) => Math.fround(x * scale));
+  .map(([x, scale]) => (Math.abs(x) < 1e-20 ? 0 : Math.fround(x * scale))); // no sum of these is subnormal
 /** An id of a bag, with a weight by which a product is exact: halves would round subnormal gradients. */
 const weighted = fc.record({ id: ids, weight: fc.constantFrom(1, 2, -4) });
 const rows = fc.array(fc.record({ id: ids, bag: fc.array(weighted, { maxLength: 4 }), a: term, b: term }), {
@@ -58,16 +58,40 @@ function columns(data: readonly Row[]): Map<string, Column> {
   ]);
 }
 
-/** Word for word: the accumulator starts as the first term, every other is added in float32. */
+const TILE_ROWS = 8;
+const GROUPS = 8;
+
+/** Undefined: no term. */
+type Sum = number | undefined;
+const plus = (a: Sum, b: Sum): Sum => (a === undefined || b === undefined ? (a ?? b) : Math.fround(a + b));
+
+/** Word for word: a group's accumulator starts as the first term, every other is added in float32. */
+function groupSum(data: readonly Row[], id: number): Sum {
+  const bags = data.flatMap(({ bag, b }) =>
+    bag.flatMap((entry) => (entry.id === id ? [entry.weight * b] : [])),
+  );
+  const singles = data.flatMap((row) => (row.id === id ? [row.a] : []));
+  return [...bags, ...singles].reduce(plus, undefined as Sum);
+}
+
+/** Level by level. */
+function treeSum(sums: readonly Sum[]): Sum {
+  if (sums.length <= 1) return sums[0];
+  const pairs = Array.from({ length: Math.ceil(sums.length / 2) }, (_, i) =>
+    plus(sums[2 * i], sums[2 * i + 1]),
+  );
+  return treeSum(pairs);
+}
+
 function expected(data: readonly Row[]): Float32Array {
-  const sums = new Map<number, number>();
-  const add = (id: number, value: number): void => {
-    const sum = sums.get(id);
-    sums.set(id, sum === undefined ? value : Math.fround(sum + value));
-  };
-  for (const row of data) for (const { id, weight } of row.bag) add(id, weight * row.b);
-  for (const row of data) add(row.id, row.a);
-  return Float32Array.from({ length: TABLE }, (_, id) => sums.get(id) ?? 0);
+  const tiles = Math.ceil(data.length / TILE_ROWS);
+  const count = Math.min(GROUPS, tiles);
+  const start = (group: number) => Math.floor((group * tiles) / count) * TILE_ROWS;
+  const groups = Array.from({ length: count }, (_, g) => data.slice(start(g), start(g + 1)));
+  return Float32Array.from(
+    { length: TABLE },
+    (_, id) => treeSum(groups.map((rows) => groupSum(rows, id))) ?? 0,
+  );
 }
 
 describe.each(BACKENDS)("$name", ({ use }) => {
@@ -76,7 +100,11 @@ describe.each(BACKENDS)("$name", ({ use }) => {
       fc.property(rows, fc.constantFrom(1, 2, 4), (data, threads) => {
         const backend = use();
         const table = backend.allocate(TABLE);
-        const executable = backend.compile(graph(), new Map([["table", table]]), { maxBatch: 200, threads });
+        const executable = backend.compile(graph(), new Map([["table", table]]), {
+          maxBatch: 200,
+          threads,
+          geometry: { tileRows: TILE_ROWS, groups: GROUPS },
+        });
         executable.runSync({
           columns: columns(data),
           rows: data.length,

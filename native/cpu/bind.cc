@@ -5,6 +5,7 @@
 #include "cpu/executor.h"
 #include "cpu/fixed_jobs.h"
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 #include "cpu/kernels/dispatch.h"
 #include "program/error.h"
 #include "program/ranges.h"
@@ -28,6 +29,11 @@ size_t bytes_of(DType dtype) { return is_half(dtype) ? sizeof(uint16_t) : sizeof
 float* element(float* base, size_t offset, DType dtype) {
   if (base == nullptr) return nullptr;
   return reinterpret_cast<float*>(reinterpret_cast<char*>(base) + offset * bytes_of(dtype));
+}
+
+// Partial results that are means and M2, not sums.
+bool folds_moments(const BoundInstruction& i) {
+  return i.source->opcode == Opcode::kCombine && i.attribute(0) == double(Combine::kMoments);
 }
 
 bool writes_parameters(const Program& program, const Instruction& instruction) {
@@ -60,6 +66,7 @@ Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uin
       program_(std::move(program)),
       pool_(check_threads(threads)),
       loader_(program_),
+      tree_(pool_.threads()),
       bases_(program_.buffers.size(), nullptr),
       workers_(pool_.threads()) {
   bind_translations(std::move(translations));
@@ -103,18 +110,18 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
 }
 
 void Executor::allocate() {
-  const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
   step_.kernels = &kernels_;
   step_.loader = &loader_;
   step_.tile_rows = program_.tile_rows;
-  step_.partial_stride = whole_lines(program_.partial_size);
+  partial_stride_ = whole_lines(program_.partial_size);
+  const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
+  tree_.reserve(std::min(program_.groups, most_tiles));
   fixed_ = Arena(program_.fixed_size);
-  partial_ = Arena(step_.partial_stride * std::min(program_.groups, most_tiles));
+  partial_ = Arena(partial_stride_ * tree_.copies());
   batch_ = Arena(program_.batch_size);
-  step_.partials = partial_.data();
   for (Worker& worker : workers_) {
     worker.tile = Arena(program_.tile_size);
-    worker.source_rows.resize(program_.tile_rows);
+    worker.source_rows.resize(rows_at_once());
     worker.step = &step_;
   }
   const std::vector<uint32_t> scalars = program_.buffers_in(Space::kScalar);
@@ -154,21 +161,50 @@ void Executor::bind_instructions() {
 
 // Enough for any one instruction.
 void Executor::allocate_scratch() {
-  size_t floats = 0;
+  size_t scratch = 0, reduction = 0;
   for (const BoundInstruction& i : instructions_) {
-    if (i.operation->scratch != nullptr) {
-      floats = std::max(floats, i.operation->scratch(kernels_, i, program_.tile_rows));
+    reduction = std::max(reduction, reduction_floats(i));
+    if (i.operation->scratch == nullptr) continue;
+    scratch = std::max(scratch, i.operation->scratch(kernels_, i, rows_at_once()));
+  }
+  for (Worker& worker : workers_) {
+    worker.scratch = Arena(scratch);
+    worker.reduction = Arena(reduction);
+  }
+}
+
+// Sums that lie side by side are folded as one.
+std::vector<Executor::Partials> Executor::partials_of(const Stage& stage) const {
+  std::vector<Partials> found;
+  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+    for (const View& view : instructions_[i].views) {
+      if (view.space == Space::kPartial) found.push_back({view.offset, view.size, 0});
     }
   }
-  for (Worker& worker : workers_) worker.scratch = Arena(floats);
+  for (const BoundInstruction& i : instructions_) {
+    if (!folds_moments(i)) continue;
+    const size_t mean = i.views[0].offset, m2 = i.views[1].offset;
+    std::erase_if(found, [&](const Partials& part) { return part.offset == m2; });
+    for (Partials& part : found) {
+      if (part.offset == mean) part.m2 = m2 - mean;
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const Partials& a, const Partials& b) { return a.offset < b.offset; });
+  std::vector<Partials> joined;
+  for (const Partials& part : found) {
+    const bool follows = !joined.empty() && joined.back().m2 == 0 && part.m2 == 0 &&
+                         whole_lines(joined.back().offset + joined.back().size) == part.offset;
+    if (follows) joined.back().size = part.offset + part.size - joined.back().offset;
+    else joined.push_back(part);
+  }
+  return joined;
 }
 
 Executor::Section Executor::bind_stage(const Stage& stage) {
-  Section section{stage, false, false, {}, {}};
+  Section section{stage, false, {}, {}, {}};
+  if (stage.kind == StageKind::kTile) section.partials = partials_of(stage);
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];
-    section.reduces |= std::any_of(bound.views.begin(), bound.views.end(),
-                                   [](const View& view) { return view.space == Space::kPartial; });
     section.loads |= bound.rule->execution == Execution::kSource;
     const Packing packing = bound.operation->packs;
     if (packing == Packing::kNone) continue;

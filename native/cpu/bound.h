@@ -51,16 +51,21 @@ struct BoundInstruction {
   double attribute(size_t index) const { return source->attributes[index]; }
 };
 
+// The partial results of a range of the batch's rows.
+struct PartialSums {
+  const float* data;
+  uint32_t rows;
+};
+
 // What is the same for all instructions of a step.
 struct StepContext {
   const KernelTable* kernels;
   uint32_t rows;            // of this batch
   uint32_t tiles, groups;   // of this batch
   uint32_t tile_rows;
+  std::vector<PartialSums> sums;  // what the groups have added up to, in the order of their rows
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
-  float* partials;
-  size_t partial_stride;    // floats from one group's partials to the next's
   Loader* loader;
   Translator* translators;  // in the program's order
 
@@ -77,9 +82,11 @@ struct Worker {
   const StepContext* step = nullptr;
   Arena tile;
   Arena scratch;                      // for the instruction at hand, which leaves nothing in it
+  Arena reduction;                    // for the outputs of a reduction that are added to others: see reduce.h
   std::vector<uint64_t> source_rows;  // of the tile at hand: where each of its rows is in the columns
   TableScratch table;
   std::vector<uint64_t> nanoseconds;  // by instruction, while profiling
+  uint64_t folding = 0;               // of partial results, likewise
 };
 
 // Some rows of the batch on their way through a stage.
@@ -89,11 +96,12 @@ struct Tile {
   Worker& worker;
   float* partials;       // of the group
   uint32_t first, rows;  // within the batch
-  uint32_t seen;         // rows of the group that earlier tiles have accumulated
+  uint32_t seen;         // rows that the partial results have already: what comes is added
+  uint32_t skipped = 0;  // rows of the thread's tile before these, where these are a part of it
 
   float* at(const View& view) const {
     switch (view.space) {
-      case Space::kTile: return worker.tile.data() + view.offset;
+      case Space::kTile: return worker.tile.data() + view.offset + size_t{skipped} * view.stride;
       case Space::kPartial: return partials + view.offset;
       case Space::kBatch: return view.base + size_t{first} * view.stride;
       default: return view.base;
@@ -101,7 +109,10 @@ struct Tile {
   }
   ConstRows in(const View& view) const { return {at(view), view.stride}; }
   Rows out(const View& view) const { return {at(view), view.stride}; }
-  bool accumulate() const { return seen > 0; }
+  // `count` rows of this tile, from row `from` on.
+  Tile part(uint32_t from, uint32_t count) const {
+    return {step, kernels, worker, partials, first + from, count, seen, skipped + from};
+  }
 };
 
 // A part of a fixed instruction: elements [begin, end) (of pair `part`), rows [begin, end) of a table, or, where

@@ -1,9 +1,11 @@
 #include "cpu/executor.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -101,34 +103,81 @@ void Executor::pack_weights(const PackedWeights& weights) {
   timed(profiling_, packing_ns_, [&] { weights.pack(pool_); });
 }
 
-// Groups are the unit of work where tiles add up; otherwise every tile is its own.
 void Executor::run_tiles(const Section& section) {
   if (!section.packed.empty()) pack_weights(section.packed);
-  if (!section.reduces) {
-    pool_.run(step_.tiles, [&](uint32_t tile, uint32_t thread) { run_tile(section, workers_[thread], tile, 0); });
-    return;
-  }
-  pool_.run(step_.groups, [&](uint32_t group, uint32_t thread) {
-    for (uint32_t tile = step_.first_tile(group); tile < step_.first_tile(group + 1); ++tile) {
-      run_tile(section, workers_[thread], tile, group);
-    }
+  if (!section.partials.empty()) return run_groups(section);
+  const uint32_t rows = rows_of_small_job(), jobs_of_least_rows = (step_.rows + rows - 1) / rows;
+  const std::vector<FoldNode>& jobs =
+      tile_jobs_.of(jobs_of_least_rows, pool_.threads(), uint32_t(std::bit_width(rows_at_once() / rows)) - 1);
+  pool_.run(uint32_t(jobs.size()), [&](uint32_t job, uint32_t thread) {
+    const auto [level, index] = jobs[job];
+    run_tile(section, tile_at((index << level) * rows, rows << level, 0, workers_[thread], nullptr));
   });
 }
 
-void Executor::run_tile(const Section& section, Worker& worker, uint32_t index, uint32_t group) {
-  const uint32_t first = index * program_.tile_rows;
-  Tile tile{.step = step_,
-            .kernels = kernels_,
-            .worker = worker,
-            .partials = step_.partials + size_t{group} * step_.partial_stride,
-            .first = first,
-            .rows = std::min(program_.tile_rows, step_.rows - first),
-            .seen = first - step_.first_row(group)};
-  if (section.loads) loader_.locate(step_.first_position + first, tile.rows, worker.source_rows.data());
+// A job is a node of the tree: one group or some that follow one another. Their sums end up along the tree, as the format
+// says: tiles that are taken at once hold two groups, and what is added to these is the next two.
+void Executor::run_groups(const Section& section) {
+  const bool single_tiles = step_.groups == step_.tiles;
+  const std::vector<FoldNode>& jobs =
+      group_jobs_.of(step_.groups, pool_.threads(), single_tiles ? program_.tiles_at_once : 0);
+  tree_.begin(step_.groups);
+  pool_.run(uint32_t(jobs.size()), [&](uint32_t job, uint32_t thread) {
+    Worker& worker = workers_[thread];
+    const uint32_t copy = tree_.take();
+    run_node(section, worker, jobs[job], single_tiles ? program_.tiles_at_once : 1, partials(copy));
+    tree_.finish(jobs[job], copy, [&](uint32_t into, uint32_t other, FoldNode node) {
+      timed(profiling_, worker.folding, [&] { fold(section, into, other, node); });
+    });
+  });
+  step_.sums.clear();
+  const auto roots = tree_.roots();
+  for (uint32_t root = 0; root < roots.size(); ++root) {
+    step_.sums.push_back({partials(roots[root]), rows_of({tree_.root_level(), root})});
+  }
+}
+
+void Executor::run_node(const Section& section, Worker& worker, FoldNode node, uint32_t at_once, float* partials) {
+  const uint32_t begin = step_.first_tile(node.index << node.level);
+  const uint32_t end = step_.first_tile((node.index + 1) << node.level);
+  for (uint32_t tile = begin; tile < end; tile += at_once) {
+    const uint32_t rows = std::min(at_once, end - tile) * program_.tile_rows, seen = (tile - begin) * program_.tile_rows;
+    run_tile(section, tile_at(tile * program_.tile_rows, rows, seen, worker, partials));
+  }
+}
+
+Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const {
+  return {.step = step_,
+          .kernels = kernels_,
+          .worker = worker,
+          .partials = partials,
+          .first = first,
+          .rows = std::min(rows, step_.rows - first),
+          .seen = seen};
+}
+
+void Executor::run_tile(const Section& section, Tile tile) {
+  Worker& worker = tile.worker;
+  if (section.loads) loader_.locate(step_.first_position + tile.first, tile.rows, worker.source_rows.data());
   for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
     const BoundInstruction& instruction = instructions_[i];
     if (!profiling_) instruction.operation->tile(instruction, tile);
     else timed(true, worker.nanoseconds[i], [&] { instruction.operation->tile(instruction, tile); });
+  }
+}
+
+void Executor::fold(const Section& section, uint32_t into, uint32_t other, FoldNode node) {
+  float *to = partials(into), *from = partials(other);
+  const uint32_t rows = rows_of(node), other_rows = rows_of({node.level, node.index ^ 1});
+  for (const Partials& part : section.partials) {
+    if (part.m2 == 0) {
+      kernels_.accumulate(to + part.offset, from + part.offset, part.size, 1.0f);
+      continue;
+    }
+    const Reduced mine{{to + part.offset, to + part.offset + part.m2}, rows};
+    const Reduced theirs{{from + part.offset, from + part.offset + part.m2}, other_rows};
+    const bool second = node.index % 2 == 1;
+    merge_moments(second ? theirs : mine, second ? mine : theirs, mine, part.size);
   }
 }
 
@@ -165,13 +214,17 @@ void Executor::copy_outputs(const Request& request, uint64_t index) {
 void Executor::enable_profile(bool on) {
   profiling_ = on;
   packing_ns_ = 0;
-  for (Worker& worker : workers_) worker.nanoseconds.assign(instructions_.size(), 0);
+  for (Worker& worker : workers_) {
+    worker.nanoseconds.assign(instructions_.size(), 0);
+    worker.folding = 0;
+  }
 }
 
 std::vector<uint64_t> Executor::profile() const {
-  std::vector<uint64_t> totals(instructions_.size() + 1, 0);
+  std::vector<uint64_t> totals(instructions_.size() + 2, 0);
   for (const Worker& worker : workers_) {
     for (size_t i = 0; i < worker.nanoseconds.size(); ++i) totals[i] += worker.nanoseconds[i];
+    totals[instructions_.size()] += worker.folding;
   }
   totals.back() = packing_ns_;
   return totals;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu/bound.h"
+#include "cpu/fold_tree.h"
 #include "cpu/loader.h"
 #include "cpu/packed_weights.h"
 #include "cpu/pool.h"
@@ -24,11 +25,19 @@ class Executor : public Executable {
   const Program& program() const override { return program_; }
   void enable_profile(bool on) override;
   std::vector<uint64_t> profile() const override;
+  // Copies of the partial results that were in use at once at most.
+  uint32_t most_partial_copies() const { return tree_.most_used(); }
 
  private:
+  // Partial results side by side that fold alike: sums of `size` floats, or means and, `m2` floats on, their M2.
+  struct Partials {
+    size_t offset, size;
+    size_t m2 = 0;
+  };
   struct Section {  // a stage made ready to run
     Stage stage;
-    bool loads, reduces;         // whether it has inputs, partial results
+    bool loads;                  // whether it has inputs
+    std::vector<Partials> partials;
     std::vector<FixedJob> jobs;  // fixed stages
     PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
   };
@@ -39,13 +48,27 @@ class Executor : public Executable {
   void bind_instructions();
   void allocate_scratch();
   Section bind_stage(const Stage& stage);
+  std::vector<Partials> partials_of(const Stage& stage) const;
+  // Of the last jobs of a stage without sums: half a tile, so that threads finish together.
+  uint32_t rows_of_small_job() const { return program_.tile_rows % 64 == 0 ? program_.tile_rows / 2 : program_.tile_rows; }
+  uint32_t rows_at_once() const { return program_.tile_rows * program_.tiles_at_once; }
+  float* partials(uint32_t copy) const { return partial_.data() + size_t{copy} * partial_stride_; }
+  // Rows of the groups of a node.
+  uint32_t rows_of(FoldNode node) const {
+    const auto first_row = [&](uint64_t group) { return step_.first_row(uint32_t(std::min<uint64_t>(group, step_.groups))); };
+    return first_row((uint64_t{node.index} + 1) << node.level) - first_row(uint64_t{node.index} << node.level);
+  }
   View bind(const Operand& operand) const;
 
   void check(const Request& request) const;
   void run_step(const Request& request, uint64_t index);
   void check_stage();
   void run_tiles(const Section& section);
-  void run_tile(const Section& section, Worker& worker, uint32_t index, uint32_t group);
+  void run_groups(const Section& section);
+  void run_node(const Section& section, Worker& worker, FoldNode node, uint32_t at_once, float* partials);
+  Tile tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const;
+  void run_tile(const Section& section, Tile tile);
+  void fold(const Section& section, uint32_t into, uint32_t other, FoldNode node);
   void run_fixed(const Section& section);
   void run_fixed_job(const FixedJob& job, Worker& worker);
   void pack_weights(const PackedWeights& weights);
@@ -56,10 +79,13 @@ class Executor : public Executable {
   Pool pool_;
   Loader loader_;
   std::vector<Translator> translators_;
+  FoldTree tree_;                // which copy of the partial results holds which groups
+  GuidedNodes tile_jobs_, group_jobs_;
   PackedWeights packed_;         // weights that are parameters
   std::vector<float*> bases_;    // by buffer: parameters, scalars, fixed and batch buffers
   std::vector<float> scalars_;   // of the step
   Arena fixed_, partial_, batch_;
+  size_t partial_stride_ = 0;    // floats from one copy of the partial results to the next
   std::vector<Worker> workers_;  // by thread
   std::vector<BoundInstruction> instructions_;
   std::vector<View> outputs_;

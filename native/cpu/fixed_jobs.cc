@@ -1,7 +1,6 @@
 #include "cpu/fixed_jobs.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "cpu/operation.h"
 
@@ -29,13 +28,6 @@ uint32_t table_parts(size_t weight, size_t total, uint32_t threads) {
 }
 
 bool is_table(const BoundInstruction& instruction) { return instruction.rule->execution == Execution::kTable; }
-
-// An instruction that gives parts (tableSumSquares) is cut into as many as divide them: powers of two.
-uint32_t dividing(uint32_t parts, const BoundInstruction& instruction) {
-  const View& out = instruction.views.back();
-  if (is_row(out.space)) return parts;  // the last pair's gradient: an update
-  return std::min(std::bit_floor(parts), uint32_t(out.size));
-}
 
 // Ranges of the elements of each result: operand 0, or, with partial results, one for each of them.
 void add_elements(std::vector<FixedJob>& jobs, uint32_t index, const BoundInstruction& instruction) {
@@ -66,8 +58,7 @@ std::vector<FixedJob> plan_fixed_jobs(const std::vector<BoundInstruction>& instr
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     const BoundInstruction& instruction = instructions[i];
     if (is_table(instruction)) {
-      const uint32_t parts = table_parts(table_weight(instruction), table_total, threads);
-      add_table(tables, i, instruction, dividing(parts, instruction));
+      add_table(tables, i, instruction, table_parts(table_weight(instruction), table_total, threads));
     } else if (instruction.rule->elementwise && instruction.rule->placement == Placement::kFixed) {
       add_elements(others, i, instruction);
     } else {

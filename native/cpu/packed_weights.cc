@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace pairloom {
+namespace {
+
+constexpr uint32_t kJobFloats = 1u << 16;  // of a weight: some tens of microseconds of work
+
+}  // namespace
 
 const float* PackedWeights::add(const View& weight, Packing packing, const LinearKernels& kernels) {
   const uint32_t n = uint32_t(weight.dims[0]), k = uint32_t(weight.dims[1]);
@@ -18,15 +23,21 @@ const float* PackedWeights::add(const View& weight, Packing packing, const Linea
 }
 
 void PackedWeights::finish() {
-  std::stable_sort(weights_.begin(), weights_.end(), [](const Weight& a, const Weight& b) {
-    return size_t{a.n} * a.k > size_t{b.n} * b.k;
-  });
+  jobs_.clear();
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    const uint32_t columns = weights_[i].columns(), depth = weights_[i].forward ? weights_[i].k : weights_[i].n;
+    const uint32_t panels = std::max(1u, kJobFloats / (kPackedPanel * std::max(1u, depth)));
+    for (uint32_t begin = 0; begin < columns; begin += panels * kPackedPanel) {
+      jobs_.push_back({i, {begin, std::min(begin + panels * kPackedPanel, columns)}});
+    }
+  }
 }
 
 void PackedWeights::pack(Pool& pool) const {
-  pool.run(uint32_t(weights_.size()), [&](uint32_t job, uint32_t) {
-    const Weight& w = weights_[job];
-    (w.forward ? w.kernels->pack_forward : w.kernels->pack_backward)(w.data, w.n, w.k, w.packed.data());
+  pool.run(uint32_t(jobs_.size()), [&](uint32_t job, uint32_t) {
+    const auto& [weight, columns] = jobs_[job];
+    const Weight& w = weights_[weight];
+    (w.forward ? w.kernels->pack_forward : w.kernels->pack_backward)(w.data, w.n, w.k, columns, w.packed.data());
   });
 }
 

@@ -13,7 +13,7 @@ class PackedWeights {
  public:
   // Where the packed form of `weight` [n, k] will be, for products of this direction and these kernels.
   const float* add(const View& weight, Packing packing, const LinearKernels& kernels);
-  // Call once after the last add: large weights first, so that threads finish together.
+  // Call once after the last add.
   void finish();
   void pack(Pool& pool) const;
   bool empty() const { return weights_.empty(); }
@@ -25,9 +25,15 @@ class PackedWeights {
     uint32_t n, k;
     bool forward;
     Arena packed;
+    uint32_t columns() const { return forward ? n : k; }
+  };
+  struct Job {
+    size_t weight;
+    PackedColumns columns;
   };
 
   std::vector<Weight> weights_;
+  std::vector<Job> jobs_;
 };
 
 }  // namespace pairloom

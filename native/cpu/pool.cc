@@ -1,10 +1,16 @@
 #include "cpu/pool.h"
 
+#include "cpu/flush_subnormals.h"
+
 namespace pairloom {
 namespace {
 
-// Stages follow one another within microseconds, so a thread spins for about 20 of them before it sleeps.
-constexpr int kSpins = 2000;
+using Clock = std::chrono::steady_clock;
+
+// How long a thread waits awake. Stages follow one another within microseconds, and steps that are asked for one by one
+// within some hundreds; to wake a thread can take as long. Where threads share processors, they need them more.
+constexpr std::chrono::microseconds kAwake{400}, kAwakeWhenCrowded{20};
+constexpr int kSpins = 64;  // between looks at the clock
 
 void relax() {
 #if defined(__x86_64__)
@@ -15,55 +21,71 @@ void relax() {
 }
 
 // Returns once `value` is no longer `old`.
-void wait_change(const std::atomic<uint32_t>& value, uint32_t old) {
-  for (int spin = 0; spin < kSpins; ++spin) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    relax();
-  }
+void wait_change(const std::atomic<uint32_t>& value, uint32_t old, Clock::duration awake) {
+  const Clock::time_point end = Clock::now() + awake;
+  do {
+    for (int spin = 0; spin < kSpins; ++spin) {
+      if (value.load(std::memory_order_acquire) != old) return;
+      relax();
+    }
+  } while (Clock::now() < end);
   value.wait(old, std::memory_order_acquire);
 }
 
 }  // namespace
 
-Pool::Pool(uint32_t threads) {
+Pool::Pool(uint32_t threads) : crowded_(threads > std::thread::hardware_concurrency()) {
   for (uint32_t thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
 }
 
+std::chrono::microseconds Pool::awake() const { return crowded_ ? kAwakeWhenCrowded : kAwake; }
+
 Pool::~Pool() {
-  stop_ = true;
+  stop_.store(true, std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
 void Pool::run(uint32_t jobs, void* context, Call call) {
+  const FlushSubnormals flush;
   if (jobs <= 1 || workers_.empty()) {  // waking a thread costs more than it could save
     for (uint32_t job = 0; job < jobs; ++job) call(context, job, 0);
     return;
   }
   context_ = context;
   call_ = call;
-  jobs_ = jobs;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(uint32_t(workers_.size()), std::memory_order_relaxed);
+  run_round(jobs);
+}
+
+// Ends when all jobs are done, whether every worker has woken for them or not.
+void Pool::run_round(uint32_t jobs) {
+  done_.store(0, std::memory_order_relaxed);
+  jobs_.store(uint64_t{jobs} << 32, std::memory_order_release);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   claim(0);
-  for (uint32_t left; (left = busy_.load(std::memory_order_acquire)) != 0;) wait_change(busy_, left);
+  for (uint32_t done; (done = done_.load(std::memory_order_acquire)) != jobs;) wait_change(done_, done, awake());
 }
 
 void Pool::serve(uint32_t thread) {
+  const FlushSubnormals flush;
   for (uint32_t round = 0;;) {
-    wait_change(round_, round);
-    ++round;  // run() waits for every worker, so a worker never misses a round
-    if (stop_) return;
+    wait_change(round_, round, awake());
+    round = round_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_relaxed)) return;
     claim(thread);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
   }
 }
 
 void Pool::claim(uint32_t thread) {
-  for (uint32_t job; (job = next_.fetch_add(1, std::memory_order_relaxed)) < jobs_;) call_(context_, job, thread);
+  for (;;) {
+    const uint64_t claimed = jobs_.fetch_add(1, std::memory_order_acq_rel);
+    const uint32_t job = uint32_t(claimed), jobs = uint32_t(claimed >> 32);
+    if (job >= jobs) return;
+    call_(context_, job, thread);
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == jobs) done_.notify_one();
+  }
 }
 
 }  // namespace pairloom

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace pairloom {
@@ -19,7 +21,7 @@ class Pool {
   uint32_t threads() const { return uint32_t(workers_.size()) + 1; }
 
   // Calls work(job, thread) once for every job in [0, jobs) and returns when all are done. Jobs are claimed in order;
-  // `thread` is below threads(). `work` must not throw. One call at a time.
+  // `thread` is below threads(). `work` must not throw. One call at a time. Subnormal numbers are zeros in `work`.
   template <class Work>
   void run(uint32_t jobs, Work&& work) {
     run(jobs, &work, [](void* context, uint32_t job, uint32_t thread) {
@@ -31,18 +33,23 @@ class Pool {
   using Call = void (*)(void* context, uint32_t job, uint32_t thread);
 
   void run(uint32_t jobs, void* context, Call call);
+  void run_round(uint32_t jobs);
   void serve(uint32_t thread);
   void claim(uint32_t thread);
+  std::chrono::microseconds awake() const;
 
-  // Written by run() before it bumps `round_`, read by workers after they see the bump.
+  // Written by run() before it opens a round. A worker reads them only after it has claimed a job, and a round does not
+  // end before its jobs are done.
   void* context_ = nullptr;
   Call call_ = nullptr;
-  uint32_t jobs_ = 0;
 
+  // The number of jobs of the round, and below it the next one: a claim takes both at once, so that a worker that wakes
+  // late finds the round at hand, or nothing to do.
+  alignas(64) std::atomic<uint64_t> jobs_{0};
+  alignas(64) std::atomic<uint32_t> done_{0};
   alignas(64) std::atomic<uint32_t> round_{0};
-  alignas(64) std::atomic<uint32_t> next_{0};
-  alignas(64) std::atomic<uint32_t> busy_{0};
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
+  const bool crowded_;  // more threads than processors
   std::vector<std::thread> workers_;
 };
 

@@ -9,7 +9,7 @@ namespace pairloom {
 namespace {
 
 constexpr uint32_t kMagic = 0x314d4c50, kVersion = 2;
-constexpr size_t kHeaderSize = 84;
+constexpr size_t kHeaderSize = 88;
 
 std::string hex(uint32_t value) {
   char text[16];
@@ -166,6 +166,7 @@ Counts read_header(Reader& in, std::span<const uint8_t> bytes, Program& program)
   program.max_batch = in.u32();
   program.tile_rows = in.u32();
   program.groups = in.u32();
+  program.tiles_at_once = in.u32();
   // The least bytes of an item: it bounds what a lying count can make us allocate. Checked again as items are read.
   Counts counts{};
   counts.buffers = in.count(28);

@@ -40,7 +40,7 @@ class HazardCheck {
 
   void run() {
     for (const Stage& stage : p_.stages) {
-      begin_stage();
+      begin_stage(stage.kind);
       check_parallel(stage);
       for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i);
       stage_writes_parameters(stage);
@@ -50,9 +50,11 @@ class HazardCheck {
   }
 
  private:
-  void begin_stage() {
+  // Tile memory lasts for its stage; partial results until the next stage of tiles, which takes the copies anew.
+  void begin_stage(StageKind kind) {
     for (size_t i = 0; i < written_.size(); ++i) {
-      if (p_.buffers[i].space == Space::kTile) written_[i].clear();
+      const Space space = p_.buffers[i].space;
+      if (space == Space::kTile || (space == Space::kPartial && kind == StageKind::kTile)) written_[i].clear();
     }
   }
 

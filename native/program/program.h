@@ -79,6 +79,7 @@ struct Stage {
 
 struct Program {
   uint32_t max_batch, tile_rows, groups;
+  uint32_t tiles_at_once;  // that a thread may take through a stage together: their rows fit the tile arena
   uint64_t fixed_size, partial_size, tile_size, batch_size;  // arenas, in elements
   std::vector<Buffer> buffers;
   std::vector<Input> inputs;

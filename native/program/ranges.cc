@@ -12,7 +12,8 @@ bool same_memory(const Program& program, const Operand& a, const Operand& b) {
 }  // namespace
 
 uint64_t buffer_rows(const Program& program, const Buffer& buffer) {
-  return buffer.space == Space::kTile ? program.tile_rows : buffer.space == Space::kBatch ? program.max_batch : 1;
+  if (buffer.space == Space::kTile) return uint64_t{program.tile_rows} * program.tiles_at_once;
+  return buffer.space == Space::kBatch ? program.max_batch : 1;
 }
 
 uint64_t buffer_extent(const Program& program, const Buffer& buffer) {

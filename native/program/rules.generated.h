@@ -214,7 +214,7 @@ inline constexpr Rule kRules[] = {
      "table![R,D] lr:number m:param![R,D] factor:number? (ids:samples grad:batch[D])...",
      "momentum:decay eta:real weightDecay:real stream l2:real everyRow:flag limit hasFactor poolings"},
     {Opcode::kTableSumSquares, "tableSumSquares", Execution::kTable, Placement::kFixed, false,
-     "table[R,D] (ids:samples grad:batch[D])... -> out:fixed[16]",
+     "table[R,D] (ids:samples grad:batch[D])... -> out:fixed[1024]",
      "limit poolings"},
     {Opcode::kSoftmaxCrossEntropy, "softmaxCrossEntropy", Execution::kRowwise, Placement::kTile, false,
      "logits:row[n] labels:row[1] -> out:row[1]",

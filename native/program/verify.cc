@@ -12,7 +12,7 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kMaxRows = 1u << 24, kMaxTileRows = 4096;
+constexpr uint32_t kMaxRows = 1u << 24, kMaxRowsAtOnce = 256, kMaxTilesAtOnce = 2, kMaxGroups = 1u << 16;
 constexpr uint64_t kMaxNarrow = ~uint32_t{0}, kMostWideIds = uint64_t{1} << 63;
 constexpr uint64_t kMaxArena = uint64_t{1} << 42;  // elements: 16 TiB, far below where size arithmetic overflows
 // Of a parameter. Whole numbers up to here are exact in f64.
@@ -34,15 +34,16 @@ void verify_header(const Program& p) {
     }
   };
   in_range("maxBatch", p.max_batch, kMaxRows);
-  in_range("tileRows", p.tile_rows, kMaxTileRows);
-  in_range("groups", p.groups, kMaxRows);
+  in_range("tilesAtOnce", p.tiles_at_once, kMaxTilesAtOnce);
+  in_range("tileRows", p.tile_rows, kMaxRowsAtOnce / p.tiles_at_once);
+  in_range("groups", p.groups, kMaxGroups);
   const auto fits = [](const char* name, uint64_t size, uint64_t most) {
     if (size > most) {
       refuse("header", std::string(name) + " is too large", std::to_string(size), "at most " + std::to_string(most));
     }
   };
   fits("the fixed arena", p.fixed_size, kMaxArena);
-  fits("the partial arena of a group", p.partial_size, kMaxArena / p.groups);
+  fits("the partial arena", p.partial_size, kMaxArena / p.groups);
   fits("the tile arena", p.tile_size, kMaxArena);
   fits("the batch arena", p.batch_size, kMaxArena);
 }

@@ -5,6 +5,10 @@
 
 namespace pairloom {
 
+// The rows of a table are dealt into slots, row r into slot `r mod kTableSlots`: what is summed by slot does not depend on
+// who owns which rows.
+constexpr uint32_t kTableSlots = 1024;
+
 struct TableLayout {
   size_t states, pairs, first_state, first_pair, first_pooling;
   uint32_t stream = 0;  // of the draws that round 16-bit tables

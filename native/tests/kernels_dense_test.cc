@@ -10,7 +10,10 @@ namespace {
 std::vector<float> packed(const LinearKernels& k, bool forward, const Matrix& w) {
   const uint32_t columns = forward ? w.rows : w.n, depth = forward ? w.n : w.rows;
   std::vector<float> out(k.packed_size(columns, depth), NAN);
-  (forward ? k.pack_forward : k.pack_backward)(w.data.data(), w.rows, w.n, out.data());
+  const uint32_t middle = columns / 2 / kPackedPanel * kPackedPanel;
+  const auto pack = forward ? k.pack_forward : k.pack_backward;
+  if (middle > 0) pack(w.data.data(), w.rows, w.n, {0, middle}, out.data());
+  pack(w.data.data(), w.rows, w.n, {middle, columns}, out.data());
   return out;
 }
 
@@ -64,9 +67,10 @@ TEST(kernels_linear_gradients_match_plain) {
       check_near(got, expected, tolerance(n), where + " input");
 
       Matrix dw = dense(random, n, depth), expected_dw = dw;
-      const bool accumulate = random.coin();
-      k.grad_weight(dz, x, dw.data.data(), rows, n, depth, accumulate, space.data());
-      expect.grad_weight(dz, x, expected_dw.data.data(), rows, n, depth, accumulate, nullptr);
+      const bool add = random.coin();
+      const RowParts parts = {rows, rows > 1 && random.coin() ? (rows + 1) / 2 : rows};
+      k.grad_weight(dz, x, dw.data.data(), parts, n, depth, add, space.data());
+      expect.grad_weight(dz, x, expected_dw.data.data(), parts, n, depth, add, nullptr);
       check_near(dw, expected_dw, tolerance(rows), where + " weight");
     });
   });
@@ -116,9 +120,9 @@ TEST(kernels_linear_takes_no_rows) {
       float dw[6] = {1, 2, 3, 4, 5, 6};
       std::vector<float> space = scratch(k, 0, 2, 3);
       k.forward({nullptr, 3}, nullptr, nullptr, {nullptr, 2}, 0, 2, 3, Activation::kRelu, space.data());
-      k.grad_weight({nullptr, 2}, {nullptr, 3}, dw, 0, 2, 3, true, space.data());
+      k.grad_weight({nullptr, 2}, {nullptr, 3}, dw, {0, 1}, 2, 3, true, space.data());
       CHECK_EQ(dw[5], 6.0f);
-      k.grad_weight({nullptr, 2}, {nullptr, 3}, dw, 0, 2, 3, false, space.data());
+      k.grad_weight({nullptr, 2}, {nullptr, 3}, dw, {0, 1}, 2, 3, false, space.data());
       for (const float v : dw) CHECK_EQ(v, 0.0f);
     });
   });

@@ -70,7 +70,7 @@ struct Linear {
   static size_t packed_size(uint32_t columns, uint32_t depth) { return static_cast<size_t>(columns) * depth; }
   static size_t scratch_size(uint32_t, uint32_t, uint32_t) { return 0; }
 
-  static void pack(const float* w, uint32_t n, uint32_t k, float* packed) {
+  static void pack(const float* w, uint32_t n, uint32_t k, PackedColumns, float* packed) {
     for (size_t i = 0; i < static_cast<size_t>(n) * k; ++i) packed[i] = w[i];
   }
 
@@ -92,11 +92,11 @@ struct Linear {
     });
   }
 
-  static void grad_weight(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k, bool accumulate,
+  static void grad_weight(ConstRows dz, ConstRows x, float* dw, RowParts rows, uint32_t n, uint32_t k, bool add,
                           float*) {
     each(n, k, [&](uint32_t i, uint32_t j) {
-      const double s = sum(rows, [&](uint32_t r) { return product(dz.row(r)[i], x.row(r)[j]); });
-      dw[size_t(i) * k + j] = (accumulate ? dw[size_t(i) * k + j] : 0.0) + s;
+      const double s = sum(rows.count, [&](uint32_t r) { return product(dz.row(r)[i], x.row(r)[j]); });
+      dw[size_t(i) * k + j] = (add ? dw[size_t(i) * k + j] : 0.0) + s;
     });
   }
 
@@ -105,9 +105,9 @@ struct Linear {
   }
 };
 
-void sum_rows(ConstRows x, float* out, uint32_t rows, uint32_t n, bool accumulate) {
+void sum_rows(ConstRows x, float* out, uint32_t rows, uint32_t n) {
   for (uint32_t c = 0; c < n; ++c)
-    out[c] = (accumulate ? out[c] : 0.0) + sum(rows, [&](uint32_t r) { return x.row(r)[c]; });
+    out[c] = sum(rows, [&](uint32_t r) { return x.row(r)[c]; });
 }
 
 void activation(ConstRows x, Rows y, uint32_t rows, uint32_t n, Activation act) {
@@ -216,23 +216,20 @@ void compressed_interaction_grad_input(ConstRows dy, ConstRows x, ConstRows x0, 
   }
 }
 void compressed_interaction_grad_weight(ConstRows dy, ConstRows x, ConstRows x0, float* dw,
-                                        const InteractionShape& s, bool accumulate, float*) {
+                                        const InteractionShape& s, float*) {
   for (uint32_t n = 0; n < s.units; ++n) {
     std::vector<double> sums(s.pairs());
     for (uint32_t r = 0; r < s.rows; ++r)
       each_pair(s, [&](size_t k, uint32_t d, uint32_t i, uint32_t j) {
         sums[k] += double(dy.row(r)[n * s.dim + d]) * x.row(r)[i] * x0.row(r)[j];
       });
-    for (size_t k = 0; k < sums.size(); ++k) {
-      float& out = dw[n * s.pairs() + k];
-      out = (accumulate ? out : 0.0) + sums[k];
-    }
+    for (size_t k = 0; k < sums.size(); ++k) dw[n * s.pairs() + k] = sums[k];
   }
 }
 
-void batch_moments(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t n, uint32_t seen) {
+void batch_moments(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t n) {
   for (uint32_t c = 0; c < n; ++c) {
-    double m = seen > 0 ? mean[c] : 0.0, s = seen > 0 ? m2[c] : 0.0, count = seen;
+    double m = 0, s = 0, count = 0;
     for (uint32_t r = 0; r < rows; ++r) {  // Welford 1962
       const double d = x.row(r)[c] - m;
       m += d / ++count;
@@ -249,13 +246,11 @@ void batch_normalize(ConstRows x, const float* mean, const float* var, const flo
   });
 }
 void batch_norm_grad_sums(ConstRows dy, ConstRows x, const float* mean, const float* var, float* sum_dy,
-                          float* sum_dy_xhat, uint32_t rows, uint32_t n, float eps, bool accumulate) {
+                          float* sum_dy_xhat, uint32_t rows, uint32_t n, float eps) {
   for (uint32_t c = 0; c < n; ++c) {
     const double sigma = std::sqrt(double(var[c]) + eps);
-    sum_dy[c] = (accumulate ? sum_dy[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c]; });
-    sum_dy_xhat[c] = (accumulate ? sum_dy_xhat[c] : 0.0) + sum(rows, [&](uint32_t r) {
-                       return dy.row(r)[c] * (double(x.row(r)[c]) - mean[c]) / sigma;
-                     });
+    sum_dy[c] = sum(rows, [&](uint32_t r) { return dy.row(r)[c]; });
+    sum_dy_xhat[c] = sum(rows, [&](uint32_t r) { return dy.row(r)[c] * (double(x.row(r)[c]) - mean[c]) / sigma; });
   }
 }
 void batch_norm_grad_input(ConstRows dy, ConstRows x, const float* mean, const float* var, const float* gamma,

@@ -53,9 +53,8 @@ TEST(kernels_sums_match_plain) {
     plain.broadcast_columns(one, expected_wide, rows, n);
     check_near(wide, expected_wide, 0, where + " broadcast");
     std::vector<float> sum = random_vector(random, n), expected_sum = sum;
-    const bool accumulate = random.coin();
-    k.sum_rows(x, sum.data(), rows, n, accumulate);
-    plain.sum_rows(x, expected_sum.data(), rows, n, accumulate);
+    k.sum_rows(x, sum.data(), rows, n);
+    plain.sum_rows(x, expected_sum.data(), rows, n);
     check_near(sum, expected_sum, 1e-5, where + " rows");
   });
 }
@@ -71,18 +70,15 @@ TEST(kernels_dropout_keeps_the_share_it_says) {
   });
 }
 
-// Seen in two parts, as two tiles of one group; a mean far from zero must not cost the deviations their
-// accuracy.
+// A mean far from zero must not cost the deviations their accuracy.
 TEST(kernels_batch_moments_match_plain) {
   for_each_isa_and_case(60, [](const KernelTable& k, Random& random, const std::string& where) {
-    const uint32_t rows = random.size(), n = random.size(), first = random.below(rows + 1);
+    const uint32_t rows = random.size(), n = random.size();
     const float centre = random.coin() ? 0.0f : 1000.0f;
     const Matrix x = Matrix::random(random, rows, n, centre - 1, centre + 1);
     std::vector<float> mean(n, NAN), m2(n, NAN), expected_mean(n), expected_m2(n);
-    k.batch_moments(x, mean.data(), m2.data(), first, n, 0);
-    k.batch_moments({x.data.data() + first * x.stride, x.stride}, mean.data(), m2.data(), rows - first, n,
-                    first);
-    plain.batch_moments(x, expected_mean.data(), expected_m2.data(), rows, n, 0);
+    k.batch_moments(x, mean.data(), m2.data(), rows, n);
+    plain.batch_moments(x, expected_mean.data(), expected_m2.data(), rows, n);
     check_near(mean, expected_mean, 1e-6, where + " mean");
     check_near(m2, expected_m2, centre > 0 ? 2e-3 : 2e-5, where + " m2");
   });
@@ -100,10 +96,8 @@ TEST(kernels_batch_norm_matches_plain) {
     k.batch_normalize(x, mean.data(), var.data(), gamma.data(), beta.data(), got, rows, n, eps);
     plain.batch_normalize(x, mean.data(), var.data(), gamma.data(), beta.data(), expected, rows, n, eps);
     check_near(got, expected, 3e-6, where);
-    const bool accumulate = random.coin();
-    k.batch_norm_grad_sums(dy, x, mean.data(), var.data(), s1.data(), s2.data(), rows, n, eps, accumulate);
-    plain.batch_norm_grad_sums(dy, x, mean.data(), var.data(), e1.data(), e2.data(), rows, n, eps,
-                               accumulate);
+    k.batch_norm_grad_sums(dy, x, mean.data(), var.data(), s1.data(), s2.data(), rows, n, eps);
+    plain.batch_norm_grad_sums(dy, x, mean.data(), var.data(), e1.data(), e2.data(), rows, n, eps);
     check_near(s1, e1, 2e-5, where + " sum dy");
     check_near(s2, e2, 2e-5, where + " sum dy xhat");
     k.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), got, rows, n,

@@ -27,7 +27,7 @@ class ByteWriter {
   std::vector<uint8_t> bytes;
 };
 
-constexpr size_t kHeaderBytes = 84;
+constexpr size_t kHeaderBytes = 88;
 
 // Sets the length and checksum of a program whose bytes were changed.
 inline void reseal(std::vector<uint8_t>& bytes) {
@@ -39,7 +39,8 @@ inline void reseal(std::vector<uint8_t>& bytes) {
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups) : p_{max_batch, tile_rows, groups, 0, 0, 0, 0, {}, {}, {}, {}, {}, {}} {}
+  ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups, uint32_t tiles_at_once = 1)
+      : p_{max_batch, tile_rows, groups, tiles_at_once, 0, 0, 0, 0, {}, {}, {}, {}, {}, {}} {}
 
   Operand buffer(Space space, std::vector<uint64_t> dims, DType dtype = DType::kFloat) {
     Operand view{uint32_t(p_.buffers.size()), 0, uint32_t(dims.size()), {1, 1, 1}};
@@ -77,7 +78,7 @@ class ProgramBuilder {
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
-    for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, uint32_t(p_.buffers.size()),
+    for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once, uint32_t(p_.buffers.size()),
                           uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()), uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()),
                           uint32_t(p_.stages.size())}) {
       w.u32(word);
@@ -124,7 +125,7 @@ class ProgramBuilder {
     uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size};
     uint64_t* arena = arenas[uint32_t(space)];
     if (arena == nullptr) return 0;
-    const uint32_t rows = space == Space::kTile ? p_.tile_rows : space == Space::kBatch ? p_.max_batch : 1;
+    const uint32_t rows = space == Space::kTile ? p_.tile_rows * p_.tiles_at_once : space == Space::kBatch ? p_.max_batch : 1;
     const uint64_t offset = *arena;
     *arena += (rows * width + 15) / 16 * 16;
     return offset;

@@ -1,5 +1,6 @@
 import type { Column } from "../columns/columns.js";
 import type { Shuffle } from "../columns/order.js";
+import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Translation, TranslationSpec } from "../graph/translation.js";
@@ -47,6 +48,8 @@ export interface CompileOptions {
   readonly translations?: ReadonlyMap<string, Translation>;
   /** The parameters will not change after the first run: what is derived from them (packed weights) is kept. */
   readonly frozen?: boolean;
+  /** How a training run cuts its batches; chosen from the graph and the largest batch where it is left out. */
+  readonly geometry?: AccumulationGroups;
 }
 
 /**

@@ -24,31 +24,33 @@ const combine: Instruction = {
 };
 
 describe("the summary of profiled calls", () => {
-  const call = (nanoseconds: number, times: number[], packing: number): ProfiledCall => ({
+  const call = (nanoseconds: number, times: number[], folding: number, packing: number): ProfiledCall => ({
     nanoseconds,
     profile: {
       instructions: [linear("a.weight"), linear("b.weight"), combine].map((instruction, i) => ({
         instruction,
         nanoseconds: times[i],
       })),
+      folding,
       packing,
       tileRows: 16,
       groups: 8,
     },
   });
   const ceilings = { flops: 100e9, bf16Flops: 200e9, memoryBytes: 10e9, cacheBytes: 50e9 };
-  const calls = [call(600, [300, 200, 100], 30), call(400, [100, 200, 100], 20)];
+  const calls = [call(600, [300, 200, 100], 40, 30), call(400, [100, 200, 100], 60, 20)];
   // 40 rows are 3 tiles, and so 3 groups.
   const { lines, ...whole } = summarize(calls, { steps: 5, batch: 40, threads: 2 }, ceilings);
 
   it("shares out the time of all threads", () => {
-    // 2 threads x 1000 ns: 800 for the layers, 200 for folding, 2 x 50 for packing.
+    // 2 threads x 1000 ns: 800 for the layers, 200 for combining, 100 for folding, 2 x 50 for packing.
     expect(lines.map(({ op, instructions, share }) => [op, instructions, share])).toEqual([
       ["linear", 2, 0.4],
       ["combine", 1, 0.1],
     ]);
     expect(whole.packing_share).toBeCloseTo(0.05, 12);
-    expect(whole.outside_share).toBeCloseTo(0.45, 12);
+    expect(whole.folding_share).toBeCloseTo(0.05, 12);
+    expect(whole.outside_share).toBeCloseTo(0.4, 12);
     expect(whole).toMatchObject({ tile_rows: 16, groups: 3, step_us: 0.1 });
   });
 
@@ -94,8 +96,10 @@ describe.skipIf(!loadAddon().addon)("a profile of the native core", () => {
       ...["train_samples_per_s", "infer_samples_per_s", "peak_memory_bytes"],
     ]);
     expect(Object.values(profile!.ceilings).every((ceiling) => ceiling > 1e8)).toBe(true);
-    for (const { lines, packing_share, outside_share } of [profile!.train, profile!.infer]) {
-      expect(lines.reduce((sum, { share }) => sum + share, packing_share + outside_share)).toBeCloseTo(1, 9);
+    for (const { lines, packing_share, folding_share, outside_share } of [profile!.train, profile!.infer]) {
+      expect(
+        lines.reduce((sum, { share }) => sum + share, packing_share + folding_share + outside_share),
+      ).toBeCloseTo(1, 9);
       expect(lines.map(({ share }) => share)).toEqual(lines.map(({ share }) => share).sort((a, b) => b - a));
       expect(lines.find(({ op }) => op === "embedding")?.instructions).toBe(26);
     }

@@ -35,6 +35,8 @@ export interface Profile {
   readonly gflops_per_s: number;
   readonly lines: readonly ProfileLine[];
   readonly packing_share: number;
+  /** Share of adding up partial results before the `combine` instructions. */
+  readonly folding_share: number;
   /** Share of waiting at the end of stages, and of everything that is not an instruction. */
   readonly outside_share: number;
 }
@@ -79,6 +81,7 @@ export function summarize(
     };
   });
   const packing = sumOf(calls, (call) => call.profile.packing) / nanoseconds;
+  const folding = sumOf(calls, (call) => call.profile.folding) / (nanoseconds * threads);
   const flops = sumOf(profile.instructions, ({ instruction }) => workOf(instruction, batch, groups).flops);
   return {
     tile_rows: profile.tileRows,
@@ -87,7 +90,8 @@ export function summarize(
     gflops_per_s: (flops * allSteps) / nanoseconds,
     lines: lines.sort((a, b) => b.share - a.share),
     packing_share: packing,
-    outside_share: 1 - packing - sumOf(lines, ({ share }) => share),
+    folding_share: folding,
+    outside_share: 1 - packing - folding - sumOf(lines, ({ share }) => share),
   };
 }
 

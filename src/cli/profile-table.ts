@@ -24,6 +24,7 @@ export function profileTable(name: string, profile: Profile): string {
       : `${profile.step_us.toFixed(1)} µs`;
   const title = `${name}: ${step} a step, ${profile.gflops_per_s.toFixed(1)} GFLOP/s, tiles of ${profile.tile_rows} rows, ${profile.groups} groups`;
   const outside = [
+    ["fold partial results", profile.folding_share],
     ["pack weights", profile.packing_share],
     ["waiting, and outside instructions", profile.outside_share],
   ] as const;

@@ -43,6 +43,10 @@ export class TrainDisplay {
     trainingStarted: ({ config }) => this.trainingStarted(config.train),
     checkpointPassedOver: ({ dir, error }) =>
       this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
+    sumsReordered: ({ dir }) =>
+      this.log(
+        `${relative("", dir)} is of an older version, which added gradients in another order: from here on the run differs in the last bits from one that was never stopped`,
+      ),
     initialized: ({ model, initialized }) => this.log(initializedLine(model, initialized)),
     epochStarted: (event) => this.epochStarted(event),
     trained: ({ rows, loss, metrics }) => this.progress.advance({ rows, loss, metrics }),

@@ -1,5 +1,6 @@
 import { GraphError } from "../errors.js";
 import type { HalfDtype } from "../half.js";
+import type { AccumulationGroups } from "./accumulation.js";
 import type { Tensor, TensorType } from "./tensor.js";
 import type { Admission } from "./translation.js";
 
@@ -92,6 +93,8 @@ export interface StepContext {
   readonly rows: number;
   readonly step: number;
   readonly seed: number;
+  /** How the batch is cut where sums depend on it; left out, it is one group. */
+  readonly accumulation?: AccumulationGroups;
 }
 
 export interface KernelCall<A = Attrs> {

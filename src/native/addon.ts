@@ -165,7 +165,7 @@ export interface Addon extends ColumnCalls {
   /** Ends the run in flight after the step it is in. */
   cancel(executable: Executable): void;
   enableProfile(executable: Executable, on: boolean): void;
-  /** Nanoseconds of all threads for each instruction; one entry more for packing weights. */
+  /** Nanoseconds of all threads for each instruction, then for folding partial results; last those for packing weights. */
   profile(executable: Executable): Float64Array;
   /** Measures them, in about a quarter of a second of all threads. */
   ceilings(threads: number): Ceilings;

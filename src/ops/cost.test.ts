@@ -415,7 +415,12 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   tablePartialRowWiseAdam: [twoStates([100], 11, 10)],
   tablePartialRowWiseLamb: [twoStates([100], 18, 10)],
   tableSumSquares: [
-    { shapes: [[100, 4], [B], [B, 4], [16]], attributes: [0, 0], flops: 3 * 20, elements: [0, 5, 20, 16] },
+    {
+      shapes: [[100, 4], [B], [B, 4], [1024]],
+      attributes: [0, 0],
+      flops: 3 * 20,
+      elements: [0, 5, 20, 1024],
+    },
   ],
   tableLarsSgd: [
     // A factor of the gradient, and every row.

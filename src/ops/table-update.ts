@@ -1,3 +1,4 @@
+import { foldGroups, groupStarts } from "../graph/accumulation.js";
 import {
   asFp32,
   type BagValue,
@@ -196,29 +197,44 @@ export function cutOff(value: number, limit = Number.POSITIVE_INFINITY): number 
   return Math.min(limit, Math.max(-limit, value));
 }
 
-/** The summed gradient of every row that occurs: pairs in order, samples ascending, bag positions ascending. */
+/**
+ * The summed gradient of every row that occurs. Within an accumulation group: pairs in order, samples ascending, bag
+ * positions ascending. The groups are added along the tree.
+ */
 export function sumDuplicates(
   { inputs, context }: KernelCall,
   poolings: readonly Pooling[],
   firstPair: number,
   dim: number,
 ): Map<number, Floats> {
-  const sums = new Map<number, Floats>();
-  poolings.forEach((pooling, pair) => {
-    const ids = inputs[firstPair + 2 * pair];
-    const grad = asFp32(inputs[firstPair + 2 * pair + 1]).data;
-    for (let b = 0; b < context.rows; b++) {
-      const bag = ids.kind === "ids" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
-      const scale = pooling === "mean" ? 1 / bag.length : 1;
-      for (const { id, weight } of bag) {
-        const term = rowOf(grad, b, dim).map((g) => g * scale * weight) as Floats;
-        const sum = sums.get(id);
-        if (!sum) sums.set(id, term);
-        else for (let d = 0; d < dim; d++) sum[d] += term[d];
+  const { rows, accumulation } = context;
+  const starts = accumulation ? groupStarts(rows, accumulation) : [0, rows];
+  const sums = new Map<number, [group: number, sum: Floats][]>();
+  const addTerm = (group: number, id: number, term: Floats): void => {
+    const groups = sums.get(id) ?? [];
+    sums.set(id, groups);
+    const last = groups.at(-1);
+    if (last?.[0] === group) addInto(last[1], term);
+    else groups.push([group, term]);
+  };
+  for (let group = 0; group + 1 < starts.length; group++) {
+    poolings.forEach((pooling, pair) => {
+      const ids = inputs[firstPair + 2 * pair];
+      const grad = asFp32(inputs[firstPair + 2 * pair + 1]).data;
+      for (let b = starts[group]; b < starts[group + 1]; b++) {
+        const bag = ids.kind === "ids" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
+        const scale = pooling === "mean" ? 1 / bag.length : 1;
+        for (const { id, weight } of bag)
+          addTerm(group, id, rowOf(grad, b, dim).map((g) => g * scale * weight) as Floats);
       }
-    }
-  });
-  return sums;
+    });
+  }
+  return new Map([...sums].map(([id, groups]) => [id, foldGroups(groups, addInto)]));
+}
+
+function addInto(sum: Floats, term: Floats): Floats {
+  for (let d = 0; d < sum.length; d++) sum[d] += term[d];
+  return sum;
 }
 
 function bagOf({ values, offsets, weights }: BagValue, row: number): { id: number; weight: number }[] {

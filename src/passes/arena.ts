@@ -5,15 +5,12 @@ export interface Tenant {
   readonly last: number;
 }
 
-/** Offsets are multiples of this many elements: 64 bytes, a cache line and the widest vector. */
-export const ALIGNMENT = 16;
-
 /**
  * Gives every tenant an offset so that two that live at one time never overlap, and keeps the arena small: largest
  * first, each at the lowest offset that is free throughout its life (Pisarchyk & Lee, "Efficient Memory Management for
  * Deep Neural Net Inference", 2020, greedy by size).
  */
-export function layOut(tenants: readonly Tenant[]): { offsets: number[]; size: number } {
+export function layOut(tenants: readonly Tenant[], alignment: number): { offsets: number[]; size: number } {
   const offsets = new Array<number>(tenants.length).fill(0);
   const placed: number[] = [];
   let arena = 0;
@@ -25,16 +22,16 @@ export function layOut(tenants: readonly Tenant[]): { offsets: number[]; size: n
     let offset = 0;
     for (const j of neighbours) {
       if (offset + tenants[i].size <= offsets[j]) break;
-      offset = Math.max(offset, offsets[j] + align(tenants[j].size));
+      offset = Math.max(offset, offsets[j] + align(tenants[j].size, alignment));
     }
     offsets[i] = offset;
     placed.push(i);
-    arena = Math.max(arena, offset + align(tenants[i].size));
+    arena = Math.max(arena, offset + align(tenants[i].size, alignment));
   }
   return { offsets, size: arena };
 }
 
-/** Rounds a number of elements up to whole cache lines. */
-export function align(size: number): number {
-  return Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+/** The least multiple of `alignment` that is at least `size`. */
+export function align(size: number, alignment: number): number {
+  return Math.ceil(size / alignment) * alignment;
 }

@@ -1,9 +1,11 @@
+import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import { verifyGraph } from "../graph/verifier.js";
 import { eliminateDeadCode } from "./eliminate.js";
 import { emit, type Program } from "./emit.js";
 import { fuseActivationGrad, fuseLinearActivation } from "./fuse.js";
-import { type Plan, type PlanOptions, planMemory } from "./memory-plan.js";
+import { CPU_TARGET, cutBatch, defaultGroups, type Geometry, type Target } from "./geometry.js";
+import { type Plan, planMemory } from "./memory-plan.js";
 
 /** The passes that simplify a graph for any executor, in order. */
 const PASSES: readonly (readonly [name: string, pass: (graph: Graph) => Graph])[] = [
@@ -18,32 +20,44 @@ export function simplify(graph: Graph): Graph {
   return PASSES.reduce((current, [name, pass]) => verifyGraph(pass(current), name), graph);
 }
 
-/**
- * Tiles are as large as these bounds allow: each weight is read, and each weight gradient written, once a tile, which
- * costs more than activations that spill from the second-level cache into the third.
- */
-const TILE_BYTES = 1 << 24;
-/** Fewer rows where a batch would else not give every group a tile. */
-const TILE_ROWS = { least: 32, most: 256 };
-
-/** Accumulation groups: many share the work among threads, but each has a copy of all weight gradients. */
-const GROUPS = { least: 4, most: 8 };
-const PARTIAL_BYTES = 1 << 24;
-const BYTES = Float32Array.BYTES_PER_ELEMENT;
-
-/** Compiles a simplified graph for batches of up to `maxBatch` rows. */
-export function compileProgram(graph: Graph, maxBatch: number, options: Partial<PlanOptions> = {}): Program {
-  return emit(plan(graph, maxBatch, options));
+/** What callers may settle before a graph is planned. */
+export interface CompileChoices {
+  /** Of the run that the graph trains; chosen from the graph and the batch where it is left out. */
+  readonly geometry?: AccumulationGroups;
+  readonly tilesAtOnce?: number;
+  readonly target?: Target;
 }
 
-/** Plans memory, choosing the tile and the number of groups where `options` leave them open. */
-export function plan(graph: Graph, maxBatch: number, options: Partial<PlanOptions> = {}): Plan {
-  const { least, most } = TILE_ROWS;
-  const smallest = planMemory(graph, { maxBatch, tileRows: least, groups: GROUPS.least, ...options });
-  if (options.tileRows) return smallest;
-  const groups = smallest.arenas.partial * BYTES * GROUPS.most <= PARTIAL_BYTES ? GROUPS.most : GROUPS.least;
-  const rowsThatFit = (TILE_BYTES / BYTES / smallest.arenas.tile) * least;
-  let tileRows = least;
-  while (tileRows < most && tileRows * 2 * groups <= maxBatch && tileRows * 2 <= rowsThatFit) tileRows *= 2;
-  return planMemory(graph, { maxBatch, tileRows, groups, ...options });
+/** Compiles a simplified graph for batches of up to `maxBatch` rows. */
+export function compileProgram(graph: Graph, maxBatch: number, choices: CompileChoices = {}): Program {
+  return emit(plan(graph, maxBatch, choices));
+}
+
+/** Plans memory for batches of up to `maxBatch` rows. */
+export function plan(graph: Graph, maxBatch: number, choices: CompileChoices = {}): Plan {
+  const { target = CPU_TARGET } = choices;
+  const { tileRows, groups } = choices.geometry ?? chooseGeometry(graph, maxBatch, { target });
+  const room = rowsThatFit(graph, maxBatch, target);
+  const fit = Math.floor(Math.min(target.tileRows.most, room) / tileRows);
+  const tilesAtOnce = choices.tilesAtOnce ?? Math.max(1, Math.min(target.tilesAtOnce, fit));
+  return planMemory(graph, { maxBatch, tileRows, groups, tilesAtOnce, alignment: target.alignment });
+}
+
+/**
+ * How a training graph's batch is cut.
+ * @param options.groups accumulation groups, where the default is not wanted
+ */
+export function chooseGeometry(
+  graph: Graph,
+  batch: number,
+  { groups, target = CPU_TARGET }: { groups?: number; target?: Target } = {},
+): Geometry {
+  return cutBatch(batch, groups ?? defaultGroups(batch, target), rowsThatFit(graph, batch, target), target);
+}
+
+/** Rows for which the memory of a tile stays within the target's bound. */
+function rowsThatFit(graph: Graph, maxBatch: number, { tileRows, tileElements, alignment }: Target): number {
+  const rows = tileRows.least;
+  const smallest = planMemory(graph, { maxBatch, tileRows: rows, groups: 1, tilesAtOnce: 1, alignment });
+  return Math.floor(tileElements / Math.max(1, smallest.arenas.tile)) * rows;
 }

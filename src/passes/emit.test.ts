@@ -53,6 +53,7 @@ const HEADER = [
   "maxBatch",
   "tileRows",
   "groups",
+  "tilesAtOnce",
   "buffers",
   "inputs",
   "translations",
@@ -128,7 +129,7 @@ function training(tableRows = 9): Program {
   g.apply(OPS.sgd, [w, dw, rate], { l2: 0.25 });
   g.output("y", y);
   g.output("mean", g.apply(OPS.batchMean, [y], {})[0]);
-  return compileProgram(simplify(g.finish()), 100, { tileRows: 32, groups: 4 });
+  return compileProgram(simplify(g.finish()), 100, { geometry: { tileRows: 32, groups: 4 }, tilesAtOnce: 2 });
 }
 
 describe("emit", () => {
@@ -138,8 +139,8 @@ describe("emit", () => {
 
   it("writes the header: magic, version, length, checksum of what follows, plan", () => {
     expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 2, bytes: program.bytes.length });
-    expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(84)));
-    expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4 });
+    expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(88)));
+    expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4, tilesAtOnce: 2 });
   });
 
   it("names what the caller binds, in the order of the lists it returns", () => {

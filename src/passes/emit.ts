@@ -9,7 +9,7 @@ import type { Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
 const VERSION = 2;
-const HEADER_BYTES = 84;
+const HEADER_BYTES = 88;
 const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
 const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4, id64: 5, ids64: 6 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
@@ -125,7 +125,7 @@ function withHeader(
   const instructions = stages.reduce((count, stage) => count + stage.instructions.length, 0);
   const out = new ProgramWriter();
   out.u32(MAGIC, VERSION, HEADER_BYTES + content.length, crc32(content));
-  out.u32(plan.maxBatch, plan.tileRows, plan.groups);
+  out.u32(plan.maxBatch, plan.tileRows, plan.groups, plan.tilesAtOnce);
   const { inputs, translations } = bound;
   out.u32(buffers.length, inputs.length, translations.length, graph.outputs.size);
   out.u32(instructions, stages.length);

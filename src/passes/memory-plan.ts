@@ -1,6 +1,6 @@
 import { executionOf, type Graph, producers } from "../graph/graph.js";
 import { type DType, innerDims, isBag, isRow, type Tensor, width } from "../graph/tensor.js";
-import { ALIGNMENT, align, layOut } from "./arena.js";
+import { align, layOut } from "./arena.js";
 import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
 import { type Stage, schedule } from "./schedule.js";
@@ -30,6 +30,10 @@ export interface PlanOptions {
   readonly tileRows: number;
   /** Accumulation groups of a reduction: at most so many partial results. */
   readonly groups: number;
+  /** Tiles that a thread may take through a stage together. */
+  readonly tilesAtOnce: number;
+  /** Offsets of buffers, and wide rows, are multiples of this many elements. */
+  readonly alignment: number;
 }
 
 export interface Plan extends PlanOptions {
@@ -57,10 +61,11 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const stagesOf = (root: Tensor): Span => lives.get(root)!.stages;
   const instructionsOf = (root: Tensor): Span => lives.get(root)!.instructions;
   const bound = boundBuffers(graph, roots.bound);
-  const fixed = layOutSpace("fixed", roots.fixed, 1, stagesOf);
-  const tile = layOutSpace("tile", roots.tile, options.tileRows, instructionsOf);
-  const batch = layOutSpace("batch", roots.batch, options.maxBatch, stagesOf);
-  const partial = partialBuffers(graph, roots.fixed);
+  const { maxBatch, tileRows, tilesAtOnce, alignment } = options;
+  const fixed = layOutSpace("fixed", roots.fixed, 1, stagesOf, alignment);
+  const tile = layOutSpace("tile", roots.tile, tileRows * tilesAtOnce, instructionsOf, alignment);
+  const batch = layOutSpace("batch", roots.batch, maxBatch, stagesOf, alignment);
+  const partial = partialBuffers(graph, roots.fixed, alignment);
 
   const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers];
   return {
@@ -121,23 +126,26 @@ function layOutSpace(
   roots: readonly Tensor[],
   rows: number,
   spanOf: (root: Tensor) => Span,
+  alignment: number,
 ): Laid {
-  const { offsets, size } = layOut(roots.map((root) => ({ size: rows * rowWidth(root), ...spanOf(root) })));
+  const widthOf = (root: Tensor): number => rowWidth(root, alignment);
+  const tenants = roots.map((root) => ({ size: rows * widthOf(root), ...spanOf(root) }));
+  const { offsets, size } = layOut(tenants, alignment);
   const bufferOf = (root: Tensor, i: number): Buffer => {
-    return { space, dtype: root.dtype, width: rowWidth(root), offset: offsets[i], name: "" };
+    return { space, dtype: root.dtype, width: widthOf(root), offset: offsets[i], name: "" };
   };
   return { buffers: new Map(roots.map((root, i) => [root, bufferOf(root, i)])), size };
 }
 
 /** The partial results of the reductions, which live side by side. */
-function partialBuffers(graph: Graph, roots: readonly Tensor[]): Laid {
+function partialBuffers(graph: Graph, roots: readonly Tensor[], alignment: number): Laid {
   const made = producers(graph);
   const buffers = new Map<Tensor, Buffer>();
   let size = 0;
   for (const root of roots) {
     if (executionOf(made.get(root)!) !== "reduces") continue;
     buffers.set(root, { space: "partial", dtype: "fp32", width: width(root), offset: size, name: "" });
-    size += align(width(root));
+    size += align(width(root), alignment);
   }
   return { buffers, size };
 }
@@ -174,13 +182,13 @@ const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
  * Elements a row of a buffer. Wide rows are padded to whole cache lines, so that every row of every tile starts
  * aligned; a bag takes 24 bytes.
  */
-function rowWidth(root: Tensor): number {
+function rowWidth(root: Tensor, alignment: number): number {
   if (isBag(root.dtype)) return 6;
   if (root.dtype === "id64") return 2;
   const elements = width(root);
-  if (!isRow(root) || elements <= ALIGNMENT) return elements;
-  const padded = align(elements);
-  return padded % SAME_SET === 0 ? padded + ALIGNMENT : padded;
+  if (!isRow(root) || elements <= alignment) return elements;
+  const padded = align(elements, alignment);
+  return padded % SAME_SET === 0 ? padded + alignment : padded;
 }
 
 /** The parts of a concatenation that were not written in place and have to be copied. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PRECISIONS } from "../graph/precision.js";
 import { METRIC_LIST, partsOf, type WatchedMetric, watchedMetricSchema } from "../metrics/index.js";
+import { MOST_GROUPS } from "../passes/geometry.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
 import { initializeFromSchema } from "./initialize-from.js";
 import { clipSchema } from "./step/clip.js";
@@ -86,6 +87,12 @@ export const trainSchema = z
      * bfloat16. Sums, weights and all else are fp32 in both.
      */
     precision: z.enum(PRECISIONS).default("fp32"),
+    /**
+     * Parts of a batch whose gradients are summed by themselves and then added along a balanced tree: as many threads and
+     * machines can share a batch. Default: the largest power of two up to 64 that leaves each part at least 128 rows. It
+     * is part of the run: other groups give other last bits.
+     */
+    accumulationGroups: count.max(MOST_GROUPS).optional(),
     /** Native threads; default the machine's processors. Results do not depend on it. */
     threads: count.max(1024).optional(),
   })

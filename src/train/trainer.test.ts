@@ -163,6 +163,21 @@ describe("Trainer", () => {
     expect(values(parts)).toEqual(values(whole));
   });
 
+  it("keeps the geometry that it began with, and says so where a checkpoint has none", async () => {
+    const runDir = join(folder, "geometry");
+    const controller = new AbortController();
+    const settings = configOf({ accumulationGroups: 2, checkpoint: { every: 7, keep: 50 } });
+    const abort = ({ kind }: TrainingEvent) => kind === "checkpointed" && controller.abort();
+    await trainerFor(settings, { runDir, signal: controller.signal, listener: abort }).run();
+    const { checkpoint } = await findLatest(runDir);
+    expect(checkpoint!.manifest.geometry).toEqual({ batch: 64, tileRows: 32, groups: 2 });
+
+    // With other groups in its config, a resumed run still has those of the checkpoint.
+    await trainerFor(configOf({ accumulationGroups: 1 }), { runDir, resume: true }).run();
+    const resumed = (await findLatest(runDir)).checkpoint!.manifest;
+    expect([resumed.step, resumed.geometry]).toEqual([48, { batch: 64, tileRows: 32, groups: 2 }]);
+  });
+
   it("updates from several batches as from one as large, and resumes at any update", async () => {
     const settings = (train: Record<string, unknown>): Config => {
       const { final, ...model } = configOf().model as unknown as Record<string, object>;

@@ -5,6 +5,8 @@ import type { ColumnSet } from "../columns/columns.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
+import { chooseGeometry } from "../passes/compile.js";
+import type { Geometry } from "../passes/geometry.js";
 import { shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { fittedFeatureInfos } from "./feature-info.js";
@@ -63,7 +65,9 @@ export class Trainer {
   private readonly plan: Plan;
   private readonly parameters: Parameters;
   private readonly forward: Graph;
-  private readonly steps: StepRunner;
+  private readonly graph: Graph;
+  /** How batches are cut: chosen once, then part of the run. */
+  private geometry: Geometry;
   private readonly inference: Executable;
   private readonly observers: Observers;
   private readonly checkpoints: RunCheckpoints;
@@ -79,30 +83,22 @@ export class Trainer {
 
   constructor(private readonly options: TrainerOptions) {
     const { config, features, train, backend, runDir, listener } = options;
-    const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife, seed, shuffle } =
-      config.train;
+    const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife } = config.train;
     const spec = specOf(config, fittedFeatureInfos(features));
-    const graph = trainingGraph(spec, trainingSettingsOf(config));
-    checkAccumulation(graph, config.train);
+    this.graph = trainingGraph(spec, trainingSettingsOf(config));
+    checkAccumulation(this.graph, config.train);
     this.listeners = listener ? [listener] : [];
     this.plan = new Plan(train.rows, rowsPerStep(config.train), config.train);
     this.measured = metricSettings(config);
     this.observers = { rates: learningRates(optimizer), earlyStopping };
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });
     this.forward = inferenceGraph(spec);
-    this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(graph)]);
+    this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
-    const { batchSize } = this.plan;
-    const program = backend.compile(graph, memory, { maxBatch: batchSize, threads });
-    this.steps = new StepRunner(program, train, {
-      batchSize,
-      seed,
-      shuffle,
-      rates: this.observers.rates,
-      outputs: this.metrics.outputs,
-    });
+    const { accumulationGroups: groups } = config.train;
+    this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
     this.inference = backend.compile(this.forward, averaged, { maxBatch: INFERENCE_BATCH, threads });
   }
 
@@ -115,12 +111,13 @@ export class Trainer {
     const { runDir } = this.options;
     mkdirSync(runDir, { recursive: true });
     const resumed = await this.start();
+    const steps = this.compileSteps();
     const log = new RunLog(runDir, resumed ? this.position.step : undefined);
     this.listeners.push(log.listen);
     try {
-      const reason = await this.loop();
+      const reason = await this.loop(steps);
       await this.save();
-      const { seconds: trainSeconds, rows: trainRows } = this.steps;
+      const { seconds: trainSeconds, rows: trainRows } = steps;
       const checkpoint = await this.checkpoints.chosen();
       return { reason, position: this.position, trainSeconds, trainRows, checkpoint };
     } finally {
@@ -143,6 +140,17 @@ export class Trainer {
     return evaluate(inference, data, this.measured, onRows);
   }
 
+  /** The program of the training steps, with the geometry of the run. */
+  private compileSteps(): StepRunner {
+    const { backend, train, config } = this.options;
+    const { threads, seed, shuffle } = config.train;
+    const { batchSize } = this.plan;
+    const options = { maxBatch: batchSize, threads, geometry: this.geometry };
+    const program = backend.compile(this.graph, this.parameters.memory, options);
+    const { rates } = this.observers;
+    return new StepRunner(program, train, { batchSize, seed, shuffle, rates, outputs: this.metrics.outputs });
+  }
+
   /** Where the run begins: at a checkpoint, or with fresh parameters. Returns whether it goes on from a checkpoint. */
   private async start(): Promise<boolean> {
     const checkpoint = this.options.resume ? await this.latestCheckpoint() : undefined;
@@ -150,7 +158,9 @@ export class Trainer {
       await this.initialize();
       return false;
     }
-    const { step, epoch, epochStep, trainer } = checkpoint.manifest;
+    const { step, epoch, epochStep, trainer, geometry } = checkpoint.manifest;
+    if (geometry) this.geometry = geometry;
+    else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
     this.position = { step, epoch, epochStep };
     this.carried = parseCarried(trainer, checkpoint.dir);
     await this.parameters.load(checkpoint);
@@ -173,11 +183,11 @@ export class Trainer {
     this.tell({ kind: "initialized", initialized });
   }
 
-  private async loop(): Promise<TrainingResult["reason"]> {
+  private async loop(steps: StepRunner): Promise<TrainingResult["reason"]> {
     while (this.position.step < this.plan.totalSteps) {
       if (this.options.signal?.aborted) return "interrupted";
       if (this.stopsEarly()) return "earlyStopping";
-      await this.trainUntilEvent();
+      await this.trainUntilEvent(steps);
       // An evaluation that is due is made even when the run is interrupted: a resumed run would skip it.
       if (this.plan.evaluatesAt(this.position.step)) await this.evaluateValid();
       if (this.plan.savesAt(this.position.step)) await this.save();
@@ -186,14 +196,14 @@ export class Trainer {
   }
 
   /** Trains until the end of the epoch, an evaluation or a checkpoint. */
-  private async trainUntilEvent(): Promise<void> {
+  private async trainUntilEvent(steps: StepRunner): Promise<void> {
     const { epoch, epochStep } = this.position;
     const doneRows = epochStep * this.plan.batchSize;
     if (this.options.config.train.metricsHalfLife === undefined) this.metrics.reset();
     this.tell({ kind: "epochStarted", epoch, rows: this.options.train.rows, doneRows });
     this.losses = [];
     for (let left = this.plan.stepsUntilEvent(this.position); left > 0 && !this.options.signal?.aborted; ) {
-      const run = await this.steps.run(this.position, left, this.carried.schedules);
+      const run = await steps.run(this.position, left, this.carried.schedules);
       this.position = this.plan.advance(this.position, run.steps);
       left -= run.steps;
       this.observe(run);
@@ -257,6 +267,7 @@ export class Trainer {
       model: this.parameters.sources("model"),
       optimizer: this.parameters.sources("optimizer"),
       tables: this.parameters.tables,
+      geometry: this.geometry,
     });
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
   }

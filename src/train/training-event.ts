@@ -7,6 +7,8 @@ import type { Position } from "./training-state.js";
 export type TrainingEvent =
   /** A checkpoint newer than the one that the run goes on from is damaged. */
   | { readonly kind: "checkpointPassedOver"; readonly dir: string; readonly error: PairloomError }
+  /** The checkpoint that the run goes on from does not say how batches are cut: sums change their order here. */
+  | { readonly kind: "sumsReordered"; readonly dir: string }
   /** The run starts from the weights of another. */
   | { readonly kind: "initialized"; readonly initialized: Initialized }
   /** Training goes on in an epoch: at its start, and after every evaluation and checkpoint inside it. */

@@ -82,8 +82,8 @@ void bench_layer(const char* format, const LinearKernels& t, Shape s, uint32_t r
   Floats x(size_t(rows) * in), w(size_t(s.n) * s.k), bias(s.n), y(size_t(rows) * out), dx(size_t(rows) * in);
   Floats forward(t.packed_size(s.n, s.k)), backward(t.packed_size(s.k, s.n)), dw(size_t(s.n) * s.k);
   Floats scratch(t.scratch_size(rows, s.n, s.k));
-  t.pack_forward(w.data(), s.n, s.k, forward.data());
-  t.pack_backward(w.data(), s.n, s.k, backward.data());
+  t.pack_forward(w.data(), s.n, s.k, {0, s.n}, forward.data());
+  t.pack_backward(w.data(), s.n, s.k, {0, s.k}, backward.data());
   const std::string shape = std::string(" ") + format + " " + std::to_string(s.k) + "x" + std::to_string(s.n) +
                             " rows " + std::to_string(rows);
   const double flop = 2.0 * rows * s.n * s.k;
@@ -96,11 +96,11 @@ void bench_layer(const char* format, const LinearKernels& t, Shape s, uint32_t r
     t.grad_input({y.data(), out}, backward.data(), {}, {dx.data(), in}, rows, s.n, s.k, scratch.data());
   });
   report("grad_weight" + shape, "GFLOP/s", flop, [&] {
-    t.grad_weight({y.data(), out}, {x.data(), in}, dw.data(), rows, s.n, s.k, false, scratch.data());
+    t.grad_weight({y.data(), out}, {x.data(), in}, dw.data(), {rows, rows}, s.n, s.k, false, scratch.data());
   });
-  report("pack_forward" + shape, "Gfloat/s", s.n * s.k, [&] { t.pack_forward(w.data(), s.n, s.k, forward.data()); });
+  report("pack_forward" + shape, "Gfloat/s", s.n * s.k, [&] { t.pack_forward(w.data(), s.n, s.k, {0, s.n}, forward.data()); });
   report("pack_backward" + shape, "Gfloat/s", s.n * s.k,
-         [&] { t.pack_backward(w.data(), s.n, s.k, backward.data()); });
+         [&] { t.pack_backward(w.data(), s.n, s.k, {0, s.k}, backward.data()); });
 }
 
 void bench_products(const KernelTable& t, uint32_t fields, uint32_t dim) {
@@ -154,7 +154,7 @@ void bench_elements(const KernelTable& t) {
   report("layer_norm", "Gelement/s", double(all),
          [&] { t.layer_norm(in, dy.data(), state1.data(), out, kRows, n, 1e-5f); });
   report("batch_moments", "Gelement/s", double(all),
-         [&] { t.batch_moments(in, state1.data(), state2.data(), kRows, n, 0); });
+         [&] { t.batch_moments(in, state1.data(), state2.data(), kRows, n); });
   Floats w(all), g(all), m(all), v(all);
   for (size_t i = 0; i < all; ++i) v.data()[i] *= v.data()[i];
   const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0, 0, 0.1f, 0.001f};

@@ -70,23 +70,36 @@ struct Slope {
   Activation act = Activation::kNone;
 };
 
+// Columns [begin, end) of a packed matrix: whole panels, but for the last column of all.
+struct PackedColumns {
+  uint32_t begin, end;
+};
+constexpr uint32_t kPackedPanel = 32;
+
+// Rows that are summed in parts of `part` rows, of which the last may have fewer: at most two, and kMostSummedRows in all.
+struct RowParts {
+  uint32_t count, part;
+};
+constexpr uint32_t kMostSummedRows = 256;
+
 // Dense layers. Weights are packed into panels of columns that the micro-kernel reads with unit stride. scratch: as
 // many floats as scratch_size says, 64-byte aligned.
 struct LinearKernels {
   // Floats needed to pack a matrix with so many output columns and summed elements.
   size_t (*packed_size)(uint32_t columns, uint32_t depth);
   size_t (*scratch_size)(uint32_t rows, uint32_t n, uint32_t k);
-  // y = act(x W^T + b), W [n, k]: pack_forward lays W out for it.
-  void (*pack_forward)(const float* w, uint32_t n, uint32_t k, float* packed);
+  // y = act(x W^T + b), W [n, k]: pack_forward lays out for it some of the n columns of W^T.
+  void (*pack_forward)(const float* w, uint32_t n, uint32_t k, PackedColumns columns, float* packed);
   void (*forward)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows,
                   uint32_t n, uint32_t k, Activation act, float* scratch);
-  // dx = dz W, times a slope where there is one: pack_backward lays W out for it.
-  void (*pack_backward)(const float* w, uint32_t n, uint32_t k, float* packed);
+  // dx = dz W, times a slope where there is one: pack_backward lays out for it some of the k columns of W.
+  void (*pack_backward)(const float* w, uint32_t n, uint32_t k, PackedColumns columns, float* packed);
   void (*grad_input)(ConstRows dz, const float* packed, const Slope& slope, Rows dx, uint32_t rows, uint32_t n,
                      uint32_t k, float* scratch);
-  // dw [n, k] = (accumulate ? dw : 0) + dz^T x over the rows.
-  void (*grad_weight)(ConstRows dz, ConstRows x, float* dw, uint32_t rows, uint32_t n, uint32_t k,
-                      bool accumulate, float* scratch);
+  // dw [n, k] = (add ? dw : 0) + the sum of dz^T x over each part of the rows: the parts' sums are made one by one, added
+  // to each other, and then to dw.
+  void (*grad_weight)(ConstRows dz, ConstRows x, float* dw, RowParts rows, uint32_t n, uint32_t k, bool add,
+                      float* scratch);
 };
 
 struct KernelTable {

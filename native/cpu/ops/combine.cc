@@ -1,44 +1,71 @@
-// Folding the partial results of the groups.
+// Folding the partial results that the threads have left.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 
 namespace pairloom::combine_ops {
 namespace {
 
-enum class Combine : uint32_t { kSum, kMean, kMoments };
+constexpr size_t kBlock = 1024;  // floats: a block of every root stays in the first-level cache while they are added
+constexpr uint32_t kMostLevels = 11;  // of roots: as many as threads at most
 
-constexpr size_t kBlock = 2048;  // floats that stay in the first-level cache while the groups are added to them
+// The sum along the tree of `count` roots from `first` on, for one block of elements.
+class RootSum {
+ public:
+  RootSum(const StepContext& step, size_t offset, size_t size) : step_(step), offset_(offset), size_(size) {}
 
-const float* partial(const StepContext& step, const View& view, uint32_t group) {
-  return step.partials + size_t{group} * step.partial_stride + view.offset;
-}
+  // The sum itself where it is one root's, else `to`.
+  const float* operator()(size_t first, size_t count, float* to, uint32_t level = 0) {
+    if (count == 1) return step_.sums[first].data + offset_;
+    const size_t left = std::bit_ceil(count) / 2;  // the tree's left subtree is full
+    const float* a = (*this)(first, left, to, level + 1);
+    const float* b = (*this)(first + left, count - left, spare_[level], level + 1);
+    step_.kernels->add({a, size_}, {b, size_}, {to, size_}, 1, uint32_t(size_));
+    return to;
+  }
 
-void sum_groups(const StepContext& step, const View& from, float* to, size_t begin, size_t end) {
+ private:
+  const StepContext& step_;
+  const size_t offset_, size_;
+  alignas(64) float spare_[kMostLevels][kBlock];
+};
+
+void sum_roots(const StepContext& step, const View& from, float* to, size_t begin, size_t end) {
   for (size_t at = begin; at < end; at += kBlock) {
     const size_t count = std::min(kBlock, end - at);
-    std::memcpy(to + at, partial(step, from, 0) + at, count * sizeof(float));
-    for (uint32_t group = 1; group < step.groups; ++group) {
-      step.kernels->accumulate(to + at, partial(step, from, group) + at, count, 1.0f);
-    }
+    RootSum sum(step, from.offset + at, count);
+    const float* result = sum(0, step.sums.size(), to + at);
+    if (result != to + at) std::memcpy(to + at, result, count * sizeof(float));
   }
 }
 
-// Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
-void merge_moments(const StepContext& step, const BoundInstruction& i, const FixedJob& job) {
+struct Moments {
+  float mean, m2;
+  uint32_t rows;
+};
+
+Moments merge_roots(const StepContext& step, const View& mean, const View& m2, size_t at, size_t first, size_t count) {
+  if (count == 1) {
+    const PartialSums& root = step.sums[first];
+    return {root.data[mean.offset + at], root.data[m2.offset + at], root.rows};
+  }
+  const size_t left = std::bit_ceil(count) / 2;
+  Moments a = merge_roots(step, mean, m2, at, first, left);
+  Moments b = merge_roots(step, mean, m2, at, first + left, count - left);
+  merge_moments({{&a.mean, &a.m2}, a.rows}, {{&b.mean, &b.m2}, b.rows}, {{&a.mean, &a.m2}, a.rows}, 1);
+  a.rows += b.rows;
+  return a;
+}
+
+void combine_moments(const StepContext& step, const BoundInstruction& i, const FixedJob& job) {
   const auto& v = i.views;
   for (size_t at = job.begin; at < job.end; ++at) {
-    float mean = 0, m2 = 0, seen = 0;
-    for (uint32_t group = 0; group < step.groups; ++group) {
-      const float rows = float(step.first_row(group + 1) - step.first_row(group)), total = seen + rows;
-      const float delta = partial(step, v[0], group)[at] - mean;
-      mean += delta * (rows / total);
-      m2 += partial(step, v[1], group)[at] + delta * delta * (seen * rows / total);
-      seen = total;
-    }
-    v[2].base[at] = mean;
-    v[3].base[at] = m2 / seen;
+    const Moments all = merge_roots(step, v[0], v[1], at, 0, step.sums.size());
+    v[2].base[at] = all.mean;
+    v[3].base[at] = all.m2 / float(all.rows);
   }
 }
 
@@ -46,12 +73,12 @@ void combine(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const StepContext& step = *worker.step;
   const Combine kind = Combine(uint32_t(i.attribute(0)));
   if (kind == Combine::kMoments) {
-    if (job.part == 0) merge_moments(step, i, job);  // both halves at once: mean and M2 have the same elements
+    if (job.part == 0) combine_moments(step, i, job);  // both halves at once: mean and M2 have the same elements
     return;
   }
   const size_t pairs = i.views.size() / 2;
   float* to = i.views[pairs + job.part].base;
-  sum_groups(step, i.views[job.part], to, job.begin, job.end);
+  sum_roots(step, i.views[job.part], to, job.begin, job.end);
   if (kind != Combine::kMean) return;
   for (size_t at = job.begin; at < job.end; ++at) to[at] /= float(step.rows);
 }

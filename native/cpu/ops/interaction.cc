@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 
 namespace pairloom::interaction_ops {
 namespace {
@@ -64,8 +65,10 @@ void compressed_interaction_grad_input(const BoundInstruction& i, Tile& t) {
 
 void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.compressed_interaction_grad_weight(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]),
-                                               interaction_grad(i, t.rows), t.accumulate(), t.worker.scratch.data());
+  reduce_sums(i, t, 1, [&](const Tile& part, const Reduced& out) {
+    part.kernels.compressed_interaction_grad_weight(part.in(v[0]), part.in(v[1]), part.in(v[2]), out.to[0],
+                                                    interaction_grad(i, part.rows), part.worker.scratch.data());
+  });
 }
 
 // f(k, at, mirrored): pair k of the upper triangle of the pairs of `count` fields, and where it and its mirror image

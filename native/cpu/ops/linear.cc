@@ -1,5 +1,6 @@
 // Dense layers.
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 
 namespace pairloom::linear_ops {
 namespace {
@@ -32,12 +33,14 @@ void linear_grad_input(const BoundInstruction& i, Tile& t) {
 
 void linear_grad_weight(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  linear_kernels(t.kernels, i).grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.rows, v[2].dims[0], v[2].dims[1],
-                                           t.accumulate(), t.worker.scratch.data());
+  linear_kernels(t.kernels, i).grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), {t.rows, t.step.tile_rows},
+                                           v[2].dims[0], v[2].dims[1], t.seen > 0, t.worker.scratch.data());
 }
 
 void sum_rows(const BoundInstruction& i, Tile& t) {
-  t.kernels.sum_rows(t.in(i.views[0]), t.at(i.views[1]), t.rows, width(i.views[0]), t.accumulate());
+  reduce_sums(i, t, 1, [&](const Tile& part, const Reduced& out) {
+    part.kernels.sum_rows(part.in(i.views[0]), out.to[0], part.rows, width(i.views[0]));
+  });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Losses of rows, and their mean.
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 
 namespace pairloom::loss_ops {
 namespace {
@@ -38,7 +39,9 @@ void softmax_cross_entropy_grad(const BoundInstruction& i, Tile& t) {
 }
 
 void batch_mean(const BoundInstruction& i, Tile& t) {
-  t.kernels.sum_rows(t.in(i.views[0]), t.at(i.views[1]), t.rows, 1, t.accumulate());
+  reduce_sums(i, t, 1, [&](const Tile& part, const Reduced& out) {
+    part.kernels.sum_rows(part.in(i.views[0]), out.to[0], part.rows, 1);
+  });
 }
 
 void batch_mean_grad(const BoundInstruction& i, Tile& t) {

@@ -2,6 +2,7 @@
 #include <initializer_list>
 
 #include "cpu/operation.h"
+#include "cpu/reduce.h"
 
 namespace pairloom::normalization_ops {
 namespace {
@@ -50,7 +51,12 @@ void softmax_grad(const BoundInstruction& i, Tile& t) {
 
 void batch_moments(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.batch_moments(t.in(v[0]), t.at(v[1]), t.at(v[2]), t.rows, width(v[0]), t.seen);
+  const auto moments = [&](const Tile& part, const Reduced& out) {
+    part.kernels.batch_moments(part.in(v[0]), out.to[0], out.to[1], part.rows, width(v[0]));
+  };
+  reduce(i, t, 2, moments, [&](const Reduced& into, const Reduced& from) {
+    merge_moments(into, from, into, width(v[0]));
+  });
 }
 
 void batch_normalize(const BoundInstruction& i, Tile& t) {
@@ -61,8 +67,10 @@ void batch_normalize(const BoundInstruction& i, Tile& t) {
 
 void batch_norm_grad_sums(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.batch_norm_grad_sums(t.in(v[0]), t.in(v[1]), t.at(v[2]), t.at(v[3]), t.at(v[4]), t.at(v[5]), t.rows,
-                                 width(v[0]), eps(i), t.accumulate());
+  reduce_sums(i, t, 2, [&](const Tile& part, const Reduced& out) {
+    part.kernels.batch_norm_grad_sums(part.in(v[0]), part.in(v[1]), part.at(v[2]), part.at(v[3]), out.to[0], out.to[1],
+                                      part.rows, width(v[0]), eps(i));
+  });
 }
 
 void batch_norm_grad_input(const BoundInstruction& i, Tile& t) {
@@ -97,9 +105,10 @@ void layer_norm_grad_input(const BoundInstruction& i, Tile& t) {
 
 void layer_norm_grad_params(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  each_block({&v[0], &v[1]}, t, [&](const Block& x) {
-    t.kernels.layer_norm_grad_params(x.in(0), x.in(1), t.at(v[2]), t.at(v[3]), x.rows, x.n, eps(i),
-                                     t.accumulate() || x.first > 0);
+  reduce_sums(i, t, 2, [&](const Tile& part, const Reduced& out) {
+    each_block({&v[0], &v[1]}, part, [&](const Block& x) {
+      part.kernels.layer_norm_grad_params(x.in(0), x.in(1), out.to[0], out.to[1], x.rows, x.n, eps(i), x.first > 0);
+    });
   });
 }
 

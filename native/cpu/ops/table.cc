@@ -1,7 +1,6 @@
 // Embedding tables: their optimizers, and the measure of their gradients. cpu/kernels/table_optimizers.def lists the
 // optimizers.
 #include <tuple>
-#include <vector>
 
 #include "cpu/operation.h"
 #include "cpu/tables/update.h"
@@ -53,24 +52,24 @@ void update(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
       kSettings(i, worker));
 }
 
-// Takes the place of an update: the rows of a part come in ascending order, whatever the job has besides.
+// Takes the place of an update: the rows of a slot come in ascending order, whatever the job has besides.
 struct SumSquares {
   static constexpr bool kWhole = false;
   const KernelTable& k;
   size_t dim;
-  std::vector<double>& parts;
+  double* slots;
   void prefetch(size_t) const {}
   void rows(size_t row, size_t, const float* g) const {
-    parts[spread(uint32_t(row)) % parts.size()] += double(k.sum_squares(g, dim));
+    slots[slot_of(row)] += double(k.sum_squares(g, dim));
   }
 };
 
 void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const View& out = i.views.back();
-  std::vector<double> parts(out.size, 0.0);
-  each_row(i, i.table, job, worker, SumSquares{*worker.step->kernels, i.views[0].dims[1], parts});
-  for (uint32_t part = 0; part < parts.size(); ++part) {
-    if (part % job.parts == job.part) out.base[part] = float(parts[part]);
+  double slots[kTableSlots] = {};
+  each_row(i, i.table, job, worker, SumSquares{*worker.step->kernels, i.views[0].dims[1], slots});
+  for (uint32_t slot = 0; slot < kTableSlots; ++slot) {
+    if (job.parts == 1 || owns(job, slot)) out.base[slot] = float(slots[slot]);
   }
 }
 

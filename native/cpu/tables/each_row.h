@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "cpu/bound.h"
@@ -19,12 +20,12 @@ inline const int32_t* ids_of(const View& view) { return reinterpret_cast<const i
 inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
 inline bool is_bag(const View& view) { return view.stride == kBagWidth; }  // verified: ids have width 1
 
-// Spreads hot neighbours.
-inline uint32_t spread(uint32_t row) { return (row * 0x9e3779b1u) >> 16; }
+// Rows are dealt into slots: what is counted or summed by slot does not depend on who owns which.
+inline uint32_t slot_of(uint64_t row) { return uint32_t(row % kTableSlots); }
 
-// Whether a row belongs to the job. Each row has one owner, so the partition changes no bits.
+// Whether a row belongs to the job. Each slot has one owner; the hash spreads hot neighbours over the jobs.
 inline bool owns(const FixedJob& job, uint32_t row) {
-  if (job.parts > 1) return spread(row) % job.parts == job.part;
+  if (job.parts > 1) return ((slot_of(row) * 0x9e3779b1u) >> 16) % job.parts == job.part;
   return row >= job.begin && row < job.end;
 }
 
@@ -38,15 +39,17 @@ inline size_t count_terms(const BoundInstruction& instruction, const TableLayout
   return count;
 }
 
-// Lists the job's occurrences in the order in which the format sums them: pairs, samples, bag positions.
+// Lists the job's occurrences in the order in which the format sums them: groups, pairs, samples, bag positions.
 class TermCollector {
  public:
   TermCollector(const FixedJob& job, TableScratch& scratch, size_t most) : job_(job), scratch_(scratch) {
     scratch.hold(most);
   }
 
-  void add_pair(const View& ids, const View& grad, bool mean, uint32_t rows) {
-    for (uint32_t b = 0; b < rows; ++b) {
+  // Those of the samples [begin, end), which are of one group.
+  void add_pair(const View& ids, const View& grad, bool mean, uint32_t begin, uint32_t end, uint32_t group) {
+    group_ = group;
+    for (uint32_t b = begin; b < end; ++b) {
       const float* g = grad.base + size_t{b} * grad.stride;
       if (!is_bag(ids)) {
         add(uint32_t(ids_of(ids)[b]), g, 1.0f);
@@ -64,13 +67,14 @@ class TermCollector {
   void add(uint32_t row, const float* grad, float scale) {
     if (!owns(job_, row)) return;
     scratch_.keys[count_] = uint64_t{row} << 32 | count_;
-    scratch_.terms[count_] = {grad, scale};
+    scratch_.terms[count_] = {grad, scale, group_};
     ++count_;
   }
 
   const FixedJob& job_;
   TableScratch& scratch_;
   size_t count_ = 0;
+  uint32_t group_ = 0;
 };
 
 struct RowGradients {
@@ -80,12 +84,15 @@ struct RowGradients {
 
 inline RowGradients collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
                             Worker& worker) {
-  const uint32_t rows = worker.step->rows;
-  TermCollector terms(job, worker.table, count_terms(instruction, layout, rows));
-  for (size_t pair = 0; pair < layout.pairs; ++pair) {
-    const size_t operand = layout.first_pair + 2 * pair;
-    terms.add_pair(instruction.views[operand], instruction.views[operand + 1],
-                   instruction.attribute(layout.first_pooling + pair) == 1, rows);
+  const StepContext& step = *worker.step;
+  TermCollector terms(job, worker.table, count_terms(instruction, layout, step.rows));
+  for (uint32_t group = 0; group < step.groups; ++group) {
+    for (size_t pair = 0; pair < layout.pairs; ++pair) {
+      const size_t operand = layout.first_pair + 2 * pair;
+      terms.add_pair(instruction.views[operand], instruction.views[operand + 1],
+                     instruction.attribute(layout.first_pooling + pair) == 1, step.first_row(group),
+                     step.first_row(group + 1), group);
+    }
   }
   const uint64_t* sorted =
       sort_by_row(worker.table.keys.data(), worker.table.spare.data(), terms.count(), instruction.views[0].dims[0]);
@@ -94,17 +101,45 @@ inline RowGradients collect(const BoundInstruction& instruction, const TableLayo
 
 inline const TableTerm& term_of(const Worker& worker, uint64_t key) { return worker.table.terms[uint32_t(key)]; }
 
-// The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
-inline const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim) {
+// Adds up the terms of one group, from the key `begin` on; returns past its last.
+inline const uint64_t* sum_group(const Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim,
+                                 float* sum) {
   const TableTerm& first = term_of(worker, *begin);
-  if (end - begin == 1 && first.scale == 1.0f) return first.grad;
-  float* sum = worker.table.sum.data();
   for (size_t d = 0; d < dim; ++d) sum[d] = first.scale * first.grad[d];
-  for (const uint64_t* key = begin + 1; key < end; ++key) {
+  const uint64_t* key = begin + 1;
+  for (; key < end && term_of(worker, *key).group == first.group; ++key) {
     const TableTerm& term = term_of(worker, *key);
     worker.step->kernels->accumulate(sum, term.grad, dim, term.scale);
   }
-  return sum;
+  return key;
+}
+
+// The level of the tree at which two groups meet.
+inline int meeting_level(uint32_t a, uint32_t b) { return std::bit_width(a ^ b); }
+
+// The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory. Groups
+// are added along the tree of all groups, in which those without the row pass the others through.
+inline const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim) {
+  const TableTerm& first = term_of(worker, *begin);
+  if (end - begin == 1 && first.scale == 1.0f) return first.grad;
+  float* const sums = worker.table.sums.data();
+  uint32_t groups[kMostWaiting];  // of the sums that wait, the first in each
+  size_t waiting = 0;
+  const auto add_last = [&] {  // the last sum to the one before
+    --waiting;
+    worker.step->kernels->accumulate(sums + (waiting - 1) * dim, sums + waiting * dim, dim, 1.0f);
+  };
+  for (const uint64_t* key = begin; key < end;) {
+    const uint32_t group = term_of(worker, *key).group;
+    while (waiting > 1 && meeting_level(groups[waiting - 2], groups[waiting - 1]) <
+                              meeting_level(groups[waiting - 1], group)) {
+      add_last();
+    }
+    groups[waiting] = group;
+    key = sum_group(worker, key, end, dim, sums + waiting++ * dim);
+  }
+  while (waiting > 1) add_last();
+  return sums;
 }
 
 // What is done to the summed gradient of a row: it is cut off at the limit, then multiplied by the factor.
@@ -117,7 +152,7 @@ struct Bounds {
 
   const float* apply(const float* gradient, size_t dim, Worker& worker) const {
     const KernelTable& kernels = *worker.step->kernels;
-    float* bounded = worker.table.sum.data();
+    float* bounded = worker.table.sums.data();
     if (limit > 0) kernels.clip_value(std::exchange(gradient, bounded), bounded, dim, limit);
     if (factor != nullptr) kernels.scale_by(std::exchange(gradient, bounded), bounded, dim, *factor);
     return gradient;
@@ -167,7 +202,7 @@ void each_row(const BoundInstruction& instruction, const TableLayout& layout, co
               const Update& update) {
   const size_t dim = instruction.views[0].dims[1];
   const Bounds bounds(instruction, layout);
-  if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
+  if (worker.table.sums.size() < kMostWaiting * dim) worker.table.sums.resize(kMostWaiting * dim);
   if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));
   if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
   const RowGradients found = collect(instruction, layout, job, worker);

@@ -47,16 +47,19 @@ TEST(decoder_refuses_wrong_headers) {
   CHECK_REFUSED(refusal({}), "ends too early");
   CHECK_REFUSED(refusal_with(0, 1), "not a program");
   CHECK_REFUSED(refusal_with(1, 1), "version");
-  CHECK_REFUSED(refusal_with(2, 64), "wrong length");
+  CHECK_REFUSED(refusal_with(2, 88), "wrong length");
   CHECK_REFUSED(refusal_with(3, 0), "checksum");
   CHECK_REFUSED(refusal_with(4, 0), "maxBatch is out of range");
   CHECK_REFUSED(refusal_with(4, (1u << 24) + 1), "maxBatch is out of range");
-  CHECK_REFUSED(refusal_with(5, 4097), "tileRows is out of range");
+  CHECK_REFUSED(refusal_with(5, 257), "tileRows is out of range");
   CHECK_REFUSED(refusal_with(6, 0), "groups is out of range");
-  for (size_t count = 7; count <= 12; ++count) CHECK_REFUSED(refusal_with(count, ~0u), "count does not fit");
-  CHECK_REFUSED(refusal_with(13, 16), "outside its arena");
-  CHECK_REFUSED(refusal_with(17, 0), "outside its arena");
-  for (size_t high_word = 14; high_word <= 20; high_word += 2) {
+  CHECK_REFUSED(refusal_with(6, 65537), "groups is out of range");
+  CHECK_REFUSED(refusal_with(7, 0), "tilesAtOnce is out of range");
+  CHECK_REFUSED(refusal_with(7, 3), "tilesAtOnce is out of range");
+  for (size_t count = 8; count <= 13; ++count) CHECK_REFUSED(refusal_with(count, ~0u), "count does not fit");
+  CHECK_REFUSED(refusal_with(14, 16), "outside its arena");
+  CHECK_REFUSED(refusal_with(18, 0), "outside its arena");
+  for (size_t high_word = 15; high_word <= 21; high_word += 2) {
     CHECK_REFUSED(refusal_with(high_word, 1u << 10), "is too large");
     CHECK_REFUSED(refusal_with(high_word, ~0u), "is too large");
   }

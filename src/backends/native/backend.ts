@@ -45,7 +45,7 @@ class NativeBackend implements Backend {
   }
 
   compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): NativeExecutable {
-    const program = compileProgram(graph, options.maxBatch);
+    const program = compileProgram(graph, options.maxBatch, { geometry: options.geometry });
     const bound = program.parameters.map((name) => (parameters.get(name) as NativeMemory).handle);
     const translations = program.translations.map((name) => {
       const translation = options.translations?.get(name);
@@ -67,6 +67,8 @@ export interface NativeProfile {
     readonly instruction: native.Instruction;
     readonly nanoseconds: number;
   }[];
+  /** Nanoseconds of all threads for adding up partial results before the `combine` instructions do the rest. */
+  readonly folding: number;
   /** Nanoseconds on the clock (not of all threads) for the packing of weights. */
   readonly packing: number;
   readonly tileRows: number;
@@ -106,7 +108,8 @@ export class NativeExecutable implements Executable {
     const times = this.addon.profile(this.executable);
     return {
       instructions: instructions.map((instruction, i) => ({ instruction, nanoseconds: times[i] })),
-      packing: times[instructions.length],
+      folding: times[instructions.length],
+      packing: times[instructions.length + 1],
       tileRows,
       groups,
     };

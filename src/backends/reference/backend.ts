@@ -1,9 +1,11 @@
 import type { Column, Ids } from "../../columns/columns.js";
 import { permutation } from "../../columns/order.js";
 import { ExecutionError } from "../../errors.js";
+import type { AccumulationGroups } from "../../graph/accumulation.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
 import { isRow, type Tensor, width } from "../../graph/tensor.js";
+import { chooseGeometry } from "../../passes/compile.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { evaluate } from "./evaluate.js";
@@ -20,11 +22,15 @@ export const referenceBackend: Backend = {
 };
 
 class ReferenceExecutable implements Executable {
+  private readonly accumulation: AccumulationGroups;
+
   constructor(
     private readonly graph: Graph,
     private readonly parameters: ReadonlyMap<string, Memory>,
     private readonly options: CompileOptions,
-  ) {}
+  ) {
+    this.accumulation = options.geometry ?? chooseGeometry(graph, options.maxBatch);
+  }
 
   async run(request: RunRequest): Promise<RunResult> {
     const results = this.results(request);
@@ -75,7 +81,8 @@ class ReferenceExecutable implements Executable {
     const number = request.firstStep + step;
     const all = (this.options.translations ?? new Map()) as ReadonlyMap<string, ReferenceTranslation>;
     const { translations, revert } = stepTranslations(all, number);
-    const context = { rows: rows.length, step: number, seed: request.seed, translations };
+    const { accumulation } = this;
+    const context = { rows: rows.length, step: number, seed: request.seed, accumulation, translations };
     try {
       return evaluate(this.graph, context, (node) => this.bind(node, request, rows, step));
     } catch (error) {

@@ -91,9 +91,10 @@ describe.each(BACKENDS)("gradient accumulation on $name", ({ use }) => {
 });
 
 it("keeps of every row the outputs, the ids and the gradients of lookups; activations are of a tile", () => {
-  const tile = (maxBatch: number) => plan(graphOf("none"), maxBatch, { tileRows: 32 }).arenas.tile;
+  const geometry = { tileRows: 32, groups: 1 };
+  const tile = (maxBatch: number) => plan(graphOf("none"), maxBatch, { geometry }).arenas.tile;
   expect(tile(BATCH * 100)).toBe(tile(BATCH));
-  const { arenas } = plan(graphOf("none"), BATCH * 100, { tileRows: 32 });
+  const { arenas } = plan(graphOf("none"), BATCH * 100, { geometry });
   // Logit and label; an id and a bag of 4 words; the gradient of the 2 + 4 + 4 inputs of the layer, in whole lines.
   expect(arenas.batch / (BATCH * 100)).toBeLessThanOrEqual(2 + 1 + 4 + 16);
 });

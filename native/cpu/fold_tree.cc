@@ -1,0 +1,72 @@
+#include "cpu/fold_tree.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace pairloom {
+namespace {
+
+uint32_t depth_of(uint32_t leaves) { return uint32_t(std::bit_width(leaves - 1)); }
+
+// Levels below the roots: the roots are the largest power of two that is at most the number of threads.
+uint32_t level_of_roots(uint32_t leaves, uint32_t threads) {
+  const uint32_t depth = depth_of(leaves), roots = uint32_t(std::bit_width(threads)) - 1;
+  return depth - std::min(depth, roots);
+}
+
+}  // namespace
+
+std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t most_level) {
+  std::vector<FoldNode> nodes;
+  for (uint32_t first = 0; first < count;) {
+    uint32_t level = most_level;
+    while (level > 0 && ((uint64_t{threads} << level) * level > count - first || first % (1u << level) != 0)) --level;
+    nodes.push_back({level, first >> level});
+    first += 1u << level;
+  }
+  return nodes;
+}
+
+uint32_t FoldTree::copies_for(uint32_t most_leaves) const {
+  if (most_leaves == 0) return 0;
+  const uint32_t levels = level_of_roots(most_leaves, threads_);
+  const uint32_t roots = uint32_t((uint64_t{most_leaves} + (uint64_t{1} << levels) - 1) >> levels);
+  uint32_t copies = roots;
+  for (uint32_t level = 0; level < levels; ++level) {
+    copies += uint32_t(std::min(uint64_t{std::min(roots, threads_)} << level, uint64_t{threads_}));
+  }
+  return copies;
+}
+
+void FoldTree::reserve(uint32_t most_leaves) {
+  // One leaf more than a power of two can need fewer copies than the power, for its tree has half as many roots.
+  copies_ = std::max(copies_for(most_leaves), copies_for(std::bit_floor(most_leaves)));
+  most_used_ = 0;
+  waiting_ = std::vector<std::atomic<uint32_t>>(most_leaves > 0 ? size_t{1} << depth_of(most_leaves) : 0);
+  free_.reserve(copies_);
+}
+
+void FoldTree::begin(uint32_t leaves) {
+  leaves_ = leaves;
+  depth_ = depth_of(leaves);
+  root_level_ = level_of_roots(leaves, threads_);
+  for (size_t i = 0; i < size_t{1} << depth_; ++i) waiting_[i].store(0, std::memory_order_relaxed);
+  roots_.assign((uint64_t{leaves} + (uint64_t{1} << root_level_) - 1) >> root_level_, 0);
+  free_.clear();
+  for (uint32_t copy = copies_; copy > 0; --copy) free_.push_back(copy - 1);
+}
+
+uint32_t FoldTree::take() {
+  const std::lock_guard lock(mutex_);
+  const uint32_t copy = free_.back();  // never empty: see copies_for
+  free_.pop_back();
+  most_used_ = std::max(most_used_, copies_ - uint32_t(free_.size()));
+  return copy;
+}
+
+void FoldTree::release(uint32_t copy) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(copy);
+}
+
+}  // namespace pairloom

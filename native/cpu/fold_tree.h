@@ -1,0 +1,90 @@
+// The balanced tree along which threads add partial results (docs/design/program-format.md, "Accumulation groups").
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace pairloom {
+
+// A node: 2^level leaves, the first of which is index << level.
+struct FoldNode {
+  uint32_t level, index;
+};
+
+// The nodes that threads compute one by one, ascending: large ones first, which need little folding, and single leaves in
+// the end, so that threads finish together. `count` leaves; no node is above `most_level`.
+std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t most_level);
+
+// The same, made anew only when the arguments change.
+class GuidedNodes {
+ public:
+  const std::vector<FoldNode>& of(uint32_t count, uint32_t threads, uint32_t most_level) {
+    const std::array<uint32_t, 3> made_for{count, threads, most_level};
+    if (made_for != std::exchange(made_for_, made_for)) nodes_ = guided_nodes(count, threads, most_level);
+    return nodes_;
+  }
+
+ private:
+  std::array<uint32_t, 3> made_for_{};
+  std::vector<FoldNode> nodes_;
+};
+
+// Threads compute nodes in ascending order, each into a copy of the partial results that it takes here. The thread that
+// completes the second child of a node folds both, so that few copies exist at a time. Folding stops at as many roots as
+// there are threads: what is left to add is then cut by elements, which keeps all threads busy.
+class FoldTree {
+ public:
+  explicit FoldTree(uint32_t threads) : threads_(threads) {}
+
+  // Copies that folding up to `most_leaves` leaves needs at most: R + sum over levels j below the roots of
+  // min(R 2^j, threads), for R roots. At most T (1 + log2(leaves / T)) + log2(T) for T threads.
+  uint32_t copies_for(uint32_t most_leaves) const;
+  void reserve(uint32_t most_leaves);
+  uint32_t copies() const { return copies_; }
+
+  // Begins a stage of `leaves` leaves. No thread may be folding.
+  void begin(uint32_t leaves);
+
+  // A copy that no other thread uses.
+  uint32_t take();
+
+  // Gives the finished node in `copy`, which is not above the roots, to the tree. fold(into, other, node): adds `other`, which holds the sibling of
+  // `node`, to `into`, which holds `node`.
+  template <class Fold>
+  void finish(FoldNode node, uint32_t copy, Fold&& fold) {
+    for (; node.level < root_level_; ++node.level, node.index /= 2) {
+      if (!exists({node.level, node.index ^ 1})) continue;  // a missing sibling passes the node through
+      const uint32_t sibling = waiting(node).exchange(copy + 1, std::memory_order_acq_rel);
+      if (sibling == 0) return;  // the thread that finishes the sibling goes on
+      fold(copy, sibling - 1, node);
+      release(sibling - 1);
+    }
+    roots_[node.index] = copy;
+  }
+
+  // The copies that hold the roots, in the order of their leaves, once every leaf is finished.
+  std::span<const uint32_t> roots() const { return {roots_.data(), roots_.size()}; }
+  uint32_t root_level() const { return root_level_; }
+
+  // The most copies that were in use at once since reserve().
+  uint32_t most_used() const { return most_used_; }
+
+ private:
+  bool exists(FoldNode node) const { return uint64_t{node.index} << node.level < leaves_; }
+  // What the first of two siblings leaves for the second: its copy, plus one.
+  std::atomic<uint32_t>& waiting(FoldNode node) { return waiting_[(1u << (depth_ - node.level - 1)) + node.index / 2]; }
+  void release(uint32_t copy);
+
+  uint32_t threads_, leaves_ = 0, depth_ = 0, root_level_ = 0, most_used_ = 0;
+  std::vector<std::atomic<uint32_t>> waiting_;
+  std::vector<uint32_t> roots_, free_;
+  uint32_t copies_ = 0;
+  std::mutex mutex_;  // of free_
+};
+
+}  // namespace pairloom
