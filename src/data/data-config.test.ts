@@ -29,7 +29,7 @@ describe("dataSchema", () => {
     [
       "both forms",
       { source, split: { train: "a" }, test: source, label: "y" },
-      /test: test is given beside source/,
+      /test: test is given together with source/,
     ],
     ["no label", { train: source }, /label/],
     ["an unknown key", { train: source, label: "y", cache: 1 }, /cache/],

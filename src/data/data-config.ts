@@ -2,30 +2,30 @@ import { z } from "zod";
 import { labelNames } from "../features/targets.js";
 
 /**
- * The data section of a config: where examples come from, how they are split, which column is the label.
+ * The data section of a config: where examples come from, how they are split, and which column is the label.
  * `docs/data.md` is the reference.
  */
 
-/** One object rather than a union of two shapes, so that a wrong key is reported as just that. */
+/** One object instead of a union of two shapes, for clear errors about wrong keys. */
 export const sourceSchema = z
   .strictObject({
     /** Files or glob patterns, read in the order given (a glob's files in name order). */
     path: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
     /** Rows from memory, instead of files. */
     rows: z.array(z.record(z.string(), z.unknown())).min(1).optional(),
-    /** Inferred from the extension when left out; a final `.gz` or `.zst` is looked through. */
+    /** Default: from the extension, ignoring a final `.gz` or `.zst`. */
     format: z.enum(["csv", "tsv", "parquet", "json"]).optional(),
-    /** Whether text files start with a line of names; detected when left out. */
+    /** Set if text files start with a line of column names; detected by default. */
     header: z.boolean().optional(),
-    /** Names for the columns of a text file without a header. */
+    /** Column names for a text file without a header. */
     columns: z.array(z.string().min(1)).min(1).optional(),
     /** The separator of a csv file; default a comma. */
     delimiter: z.string().min(1).max(4).optional(),
-    /** Lines at the top of a text file that are no data, before the header. */
+    /** Number of lines to skip at the top of a text file, before the header. */
     skip: z.int().min(1).optional(),
-    /** SQL types of single columns of text files, over what is detected: `{ zip: "VARCHAR" }`. */
+    /** SQL types for columns of text files, instead of detected types: `{ zip: "VARCHAR" }`. */
     types: z.record(z.string(), z.string().regex(/^[\w ,()[\]]+$/, "not a SQL type")).optional(),
-    /** Texts that mean "missing" in text files, besides the empty field. */
+    /** Texts that mean "missing" in text files, in addition to the empty field. */
     nullValues: z.array(z.string()).optional(),
     /** A SELECT over the view `source` that derives columns or drops rows. */
     sql: z.string().min(1).optional(),
@@ -41,7 +41,7 @@ export const sourceSchema = z
         context.addIssue({
           code: "custom",
           path: [key],
-          message: `${key} is about files: leave it out with rows`,
+          message: `${key} applies to files: omit it with rows`,
         });
   });
 
@@ -49,35 +49,35 @@ const predicate = z.string().min(1);
 
 export const dataSchema = z
   .strictObject({
-    /** One source for all splits, told apart by `split`. */
+    /** One source for all splits, divided by `split`. */
     source: sourceSchema.optional(),
-    /** SQL predicates over the columns of `source`; a row may satisfy one at most. */
+    /** SQL predicates over the columns of `source`. A row must not satisfy more than one. */
     split: z
       .strictObject({
-        /** Which rows to train on, and to learn features from. */
+        /** Rows for training and for learning features. */
         train: predicate,
-        /** Which rows choose the best checkpoint. */
+        /** Rows for choosing the best checkpoint. */
         valid: predicate.optional(),
-        /** Which rows to measure once, at the end. */
+        /** Rows for the final measurement. */
         test: predicate.optional(),
       })
       .optional(),
-    /** The source of the training split, instead of `source` and `split`; also what the features are learnt from. */
+    /** The source of the training split, instead of `source` and `split`. Features are learned from it too. */
     train: sourceSchema.optional(),
-    /** The source of the validation split, which chooses the best checkpoint. */
+    /** The source of the validation split, used to choose the best checkpoint. */
     valid: sourceSchema.optional(),
-    /** The source of the test split, which is measured once, at the end. */
+    /** The source of the test split, measured once at the end. */
     test: sourceSchema.optional(),
     /**
-     * The column of the target: a number or a boolean. Several columns are several labels: the model has an output for
-     * each, and metrics are named by their label.
+     * The target column, a number or boolean. With several columns the model has one output per label, and metrics are
+     * named after the label.
      */
     label: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
-    /** The column of the sample weight: a number ≥ 0. */
+    /** The column of row weights, numbers ≥ 0. */
     weight: z.string().min(1).optional(),
-    /** The share of rows that may be quarantined before the run stops. */
+    /** Maximum share of rows that may be quarantined; above it the run stops. */
     maxBadRows: z.number().min(0).max(1).default(0.01),
-    /** Where packed data is kept from run to run; it may be removed at any time. */
+    /** Folder for packed data that later runs reuse. It may be deleted at any time. */
     cacheDir: z.string().min(1).default(".pairloom"),
   })
   .superRefine((data, context) => {
@@ -86,8 +86,7 @@ export const dataSchema = z
     if (new Set(labelNames(data.label)).size < labelNames(data.label).length)
       complain("label", "labels must differ");
     if (data.source === undefined) {
-      if (data.split !== undefined)
-        complain("split", "split needs source: one source told apart by predicates");
+      if (data.split !== undefined) complain("split", "split needs source: one source divided by predicates");
       else if (data.train === undefined) complain("train", "give either source and split, or train");
       return;
     }
@@ -97,7 +96,8 @@ export const dataSchema = z
         'source needs split: SQL predicates such as { train: "day < 25", valid: "day >= 25" }',
       );
     for (const name of splitNames)
-      if (data[name] !== undefined) complain(name, `${name} is given beside source: keep one of the two`);
+      if (data[name] !== undefined)
+        complain(name, `${name} is given together with source: keep one of the two`);
   });
 
 export const splitNames = ["train", "valid", "test"] as const;

@@ -35,16 +35,16 @@ import { openSource, type Source } from "./source/source.js";
 export interface PrepareOptions {
   readonly data: DataConfig;
   readonly features: readonly FeatureConfig[];
-  /** Rows with other labels are quarantined; default `binary`. */
+  /** The labels allowed; other rows are quarantined. Default `binary`. */
   readonly labels?: LabelKind;
   readonly onProgress?: (progress: PrepareProgress) => void;
 }
 
 export type PrepareProgress =
   | { readonly phase: "learn" }
-  /** `rows` read so far of the source being packed, for `splits`. */
+  /** Reports the `rows` read so far from the source that is being packed for `splits`. */
   | { readonly phase: "pack"; readonly splits: readonly SplitName[]; readonly rows: number }
-  /** Packed data of an earlier run is damaged; the data is packed again. */
+  /** Called if packed data of an earlier run is damaged. The data is then packed again. */
   | { readonly phase: "rebuild"; readonly message: string };
 
 /**
@@ -143,7 +143,7 @@ async function lookAtSources(
   return jobs;
 }
 
-/** A hash of everything that decides the packed data; not of limits and locations. */
+/** A hash of everything that affects the packed data, except limits and paths. */
 function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: readonly Job[]): string {
   const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
   const { cacheDir, maxBadRows, ...resolved } = data;

@@ -7,7 +7,7 @@ import {
 } from "../columns/columns.js";
 import type { FittedFeatures } from "./fitted.js";
 
-/** Where each feature lies: ids and numbers in two row-major matrices, each bag in buffers of its own. */
+/** The layout of encoded rows: one row-major matrix of ids, one of numbers, and separate buffers for each bag. */
 export interface Layout {
   /** Features with one id a row, in column order of the id matrix. */
   readonly ids: readonly string[];
@@ -16,11 +16,11 @@ export interface Layout {
   /** Columns of the matrix of numbers. */
   readonly numbersWidth: number;
   readonly bags: readonly string[];
-  /** The bags whose ids have weights. */
+  /** Bags with weighted ids. */
   readonly weighted: readonly string[];
 }
 
-/** @param labels how many labels rows carry, and with them a weight; 0 for neither */
+/** @param labels number of labels per row; the weight is stored with them. 0: neither labels nor weight */
 export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
   const named = (kind: string) => fitted.features.filter((f) => f.kind === kind).map((f) => f.name);
   const widths = fitted.features.flatMap(({ name, kind, width }) =>
@@ -37,12 +37,12 @@ export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
   return { ids: named("id"), numbers, numbersWidth, bags: named("ids"), weighted };
 }
 
-/** Bags of ids, with weights or without, that grow row by row. */
+/** Bags of ids, weighted or not, that grow row by row. */
 export class BagBuffer {
   values: Int32Array = NO_IDS;
   /** The weight of each value. */
   weights?: Float32Array;
-  /** Row r ends at `ends[r]` in `values` and starts where the row before ends. */
+  /** Row r is `values[ends[r - 1] .. ends[r])`. */
   readonly ends: Float64Array;
   length = 0;
 
@@ -57,7 +57,7 @@ export class BagBuffer {
     this.values[this.length++] = id;
   }
 
-  /** Makes room for `count` more values at once. */
+  /** Reserves space for `count` more values. */
   reserve(count: number): void {
     if (this.length + count > this.values.length) this.grow(this.length + count);
   }
@@ -66,7 +66,7 @@ export class BagBuffer {
     return row === 0 ? 0 : this.ends[row - 1];
   }
 
-  /** Appends rows `[start, end)` of `other` as rows from `at` on. */
+  /** Appends rows `[start, end)` of `other`; the first becomes row `at`. */
   append(other: BagBuffer, start: number, end: number, at: number): void {
     const from = other.startOf(start);
     const to = end === 0 ? 0 : other.ends[end - 1];
@@ -91,7 +91,7 @@ export class BagBuffer {
 const NO_IDS = new Int32Array(0);
 const NO_WEIGHTS = new Float32Array(0);
 
-/** Up to `capacity` encoded rows in memory. */
+/** A buffer of up to `capacity` encoded rows. */
 export class Block {
   rows = 0;
   readonly ids: Int32Array;
@@ -107,7 +107,7 @@ export class Block {
     this.bags = layout.bags.map((name) => new BagBuffer(capacity, layout.weighted.includes(name)));
   }
 
-  /** Appends rows `[start, end)` of a block of the same layout; the caller sees to the capacity. */
+  /** Appends rows `[start, end)` of a block with the same layout. The caller must ensure that they fit. */
   append(other: Block, start: number, end: number): void {
     const F = this.layout.ids.length;
     const W = this.layout.numbersWidth;
@@ -124,7 +124,7 @@ export class Block {
     for (const bag of this.bags) bag.length = 0;
   }
 
-  /** Views of the rows as columns; they share memory with the block. */
+  /** Views of the rows as columns. They share memory with the block. */
   columnSet(): ColumnSet {
     const bags = this.bags.map(({ values, weights, ends, length }) => ({
       values: values.subarray(0, length),
@@ -137,7 +137,7 @@ export class Block {
   }
 }
 
-/** The columns of a layout over its two matrices and its bags. */
+/** Splits the two matrices and the bags of a layout into columns. */
 export function columnsOf(
   layout: Layout,
   ids: Int32Array,
@@ -156,7 +156,7 @@ export function columnsOf(
   return columns;
 }
 
-/** `[base, base + ends…]` as u64, written as two words each because a BigInt a row is slow. */
+/** `[base, base + ends…]` as u64, written as pairs of 32-bit words because one BigInt per row is slow. */
 export function offsetsOf(ends: Float64Array, base: number): BigUint64Array {
   const offsets = new BigUint64Array(ends.length + 1);
   const words = new Uint32Array(offsets.buffer);

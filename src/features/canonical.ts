@@ -11,10 +11,10 @@
  *   `2001-01-31`, at midnight
  */
 
-/** Between the parts of a crossed id. */
+/** Separates the parts of a crossed id. */
 const CROSS_SEPARATOR = "\u0001";
 
-/** The canonical text, or `undefined` for a missing value, or `null` for a value that cannot be an id. */
+/** Returns the canonical text, `undefined` for a missing value, or `null` for a value that cannot be an id. */
 export function canonicalText(value: unknown): string | undefined | null {
   switch (typeof value) {
     case "string":
@@ -31,7 +31,7 @@ export function canonicalText(value: unknown): string | undefined | null {
   return value instanceof Date ? dateText(value) : null;
 }
 
-/** The canonical text of several values as one id; missing when all of them are. */
+/** The canonical text of a cross of values; missing if all of them are missing. */
 export function canonicalCross(values: unknown[]): string | undefined | null {
   const texts = values.map(canonicalText);
   if (texts.includes(null)) return null;
@@ -54,7 +54,7 @@ function dateText(value: Date): string | undefined {
   return text.endsWith("T00:00:00.000Z") ? text.slice(0, -"T00:00:00.000Z".length) : text;
 }
 
-/** SQL for {@link canonicalText} of a column of a DuckDB type; `undefined` for a type that cannot be an id. */
+/** SQL that computes {@link canonicalText} for a column of a DuckDB type; `undefined` if the type cannot be an id. */
 export function canonicalSql(column: string, type: string): string | undefined {
   // A list or an array of any of the types below.
   if (type.endsWith("]")) return undefined;

@@ -5,15 +5,15 @@ import { Refusal, type RefusalCode } from "./refusal.js";
 import { type TargetColumn, targetRefusal } from "./targets.js";
 import { compileId, compileNumber, missingRow, type VocabularyCache } from "./transform.js";
 
-/** A column of raw values to ids or numbers in a block, all rows at a time. */
+/** Encodes one column of raw values, all rows of a batch at once, to ids or numbers in a block. */
 
 export type EncodeColumn = (column: RawColumn, rows: number, block: Block, refusals: Refusals) => void;
 
-/** Why rows are refused; the first refusal of a row wins. */
+/** Records which rows are refused and why; the first refusal of a row wins. */
 export class Refusals {
-  /** The rows refused. */
+  /** Number of refused rows. */
   count = 0;
-  /** The encoder at work, by its index. */
+  /** Index of the running encoder. */
   encoder = 0;
   /** Per row: 0, or the refusing encoder's index + 1. */
   private readonly by: Int32Array;
@@ -40,7 +40,7 @@ export class Refusals {
     return this.by[row] !== 0;
   }
 
-  /** Of a refused row. */
+  /** Which encoder refused the row. */
   of(row: number): { readonly encoder: number; readonly code: RefusalCode } {
     return { encoder: this.by[row] - 1, code: this.codes[row] as RefusalCode };
   }
@@ -78,7 +78,7 @@ function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCa
   };
 }
 
-/** In the place of an element's id where the element is missing. */
+/** Stands for the id of a missing element. */
 const NO_ID = -128;
 
 function encodeBags(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
@@ -144,7 +144,7 @@ function numberRefusal(numbers: RawValues, row: number): RefusalCode {
   return numbers.isMissing(row) ? Refusal.missing : Refusal.notFinite;
 }
 
-/** A label or a weight. */
+/** Encodes a label or a weight. */
 export function encodeTargets(
   feature: FittedNumber,
   { kind, offset }: TargetColumn,
@@ -160,7 +160,7 @@ export function encodeTargets(
   };
 }
 
-/** Several numbers per row. */
+/** Encodes several numbers per row. */
 function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
   const transform = compileNumber(feature);
   const { width } = feature;

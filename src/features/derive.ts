@@ -4,11 +4,11 @@ import type { Derivation } from "./kinds/define-kind.js";
 import { compileOperator } from "./kinds/index.js";
 import type { Tokenizers } from "./tokenizer.js";
 
-/** Derived features: values computed from columns and from other features, by the same function in packing and serving. */
+/** Derived features: values computed from columns and other features, by the same function in packing and serving. */
 
 /**
- * A derivation as a function from raw columns, one an input, to one raw value a row. A row of which an input cannot be
- * read gets a {@link Refused}.
+ * Compiles a derivation to a function that takes one raw column per input and returns one raw value per row, or {@link
+ * Refused} for a row with an unreadable input.
  */
 export function compileDerivation(
   derivation: Derivation,
@@ -31,13 +31,13 @@ export function compileDerivation(
   };
 }
 
-/** The names of the features that others read. */
+/** The names of features that are inputs of other features. */
 export function inputNames({ features }: FittedFeatures): Set<string> {
   const inputs = features.flatMap(({ reading }) => reading.derivation?.inputs ?? []);
   return new Set(inputs.flatMap((input) => ("feature" in input ? [input.feature] : [])));
 }
 
-/** Indices of the features, each after those that it reads and else in their order. */
+/** Feature indices in evaluation order: each feature after its inputs, otherwise in config order. */
 export function evaluationOrder({ features }: FittedFeatures): number[] {
   const indexOf = new Map(features.map(({ name }, i) => [name, i]));
   const order = new Set<number>();

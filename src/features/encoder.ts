@@ -6,7 +6,7 @@ import type { FittedFeatures } from "./fitted.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
 
-/** Rows of JavaScript objects to columns, with the transforms that packing uses: what a predictor runs. */
+/** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
 export type RawRow = Readonly<Record<string, unknown>>;
 
@@ -14,14 +14,14 @@ export type RawRow = Readonly<Record<string, unknown>>;
 export interface BadCell {
   /** Index of the row in the input. */
   readonly row: number;
-  /** The feature, or "@label", one of several labels "@label.<key>", or "@weight". */
+  /** The feature, "@label" ("@label.<key>" with several labels), or "@weight". */
   readonly feature: string;
   readonly reason: string;
 }
 
 /**
- * Columns with one row per input row. A row named in `bad` is not to be used: its refused cells hold 0. At most one
- * refusal is named per row, the first.
+ * Columns with one row per input row. Rows named in `bad` must not be used: their refused cells hold 0. `bad` has at
+ * most one entry per row, for its first refusal.
  */
 export interface EncodedRows extends ColumnSet {
   readonly bad: readonly BadCell[];
@@ -33,15 +33,15 @@ export interface Encoder {
 }
 
 export interface EncoderOptions {
-  /** The key of the target, or of several; without it the result has neither "@label" nor "@weight". */
+  /** The key of the target, or the keys of several. Without it the result has neither "@label" nor "@weight". */
   readonly label?: string | readonly string[];
   /** The key of the sample weight; without it every weight is 1. */
   readonly weight?: string;
-  /** Rows with other labels are bad; default `binary`. */
+  /** The labels allowed; other rows are bad. Default `binary`. */
   readonly labels?: LabelKind;
 }
 
-/** Compiles the transforms of all features once. */
+/** Compiles the transforms of all features. */
 export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = {}): Encoder {
   const labels = labelNames(options.label ?? []);
   const { labels: kind = "binary", weight } = options;
@@ -58,7 +58,7 @@ export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = 
   };
 }
 
-/** {@link createEncoder} for one use. */
+/** {@link createEncoder} for a single use. */
 export function packRows(
   fitted: FittedFeatures,
   rows: readonly RawRow[],
@@ -82,7 +82,7 @@ function batchOf(
   };
 }
 
-/** The raw value of a row that a plain feature reads. */
+/** Returns a row's raw value for a plain feature. */
 function compileReader({ feature }: ColumnEncoder): Reader {
   const { columns } = feature.reading;
   const [column] = columns;
@@ -90,7 +90,7 @@ function compileReader({ feature }: ColumnEncoder): Reader {
   return (row) => {
     const parts = columns.map((name) => row[name]);
     const text = canonicalCross(parts);
-    // A part that cannot be an id: the array cannot be one either, and is refused as such.
+    // A part that cannot be an id. The array that contains it cannot be one either and is refused.
     return text === null ? parts : text;
   };
 }

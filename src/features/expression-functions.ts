@@ -1,4 +1,4 @@
-/** What an expression can call: a fixed number of arguments, or any from one on. */
+/** The functions of expressions, with a fixed number of arguments or with one or more. */
 export interface ExpressionFunction {
   readonly arity: number | "any";
   readonly apply: (...values: number[]) => number;
@@ -47,12 +47,12 @@ export const expressionFunctions: ReadonlyMap<string, ExpressionFunction> = new 
   ["avg", { arity: "any", apply: (...values) => sum(...values) / values.length }],
 ]);
 
-/** Halves go away from zero, as C's `round` has it. */
+/** Rounds halves away from zero, like C's `round`. */
 function roundAwayFromZero(x: number): number {
   return Math.sign(x) * Math.round(Math.abs(x));
 }
 
-/** Halves go to the even neighbour, as C's `rint` has it. */
+/** Rounds halves to even, like C's `rint`. */
 function roundToEven(x: number): number {
   const below = Math.floor(x);
   if (x - below !== 0.5) return Math.round(x);

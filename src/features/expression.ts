@@ -15,7 +15,7 @@ export type Expression = (values: ArrayLike<number>) => number;
 
 type Binary = (a: number, b: number) => number;
 
-/** Binary operators, from those that bind least. */
+/** Binary operators by precedence, lowest first. */
 const levels: readonly (readonly [string, Binary][])[] = [
   [["||", (a, b) => Number(a !== 0 || b !== 0)]],
   [["&&", (a, b) => Number(a !== 0 && b !== 0)]],
@@ -40,8 +40,8 @@ const levels: readonly (readonly [string, Binary][])[] = [
 ];
 
 /**
- * @param variables the names that stand for numbers; the result takes their values in this order
- * @throws ConfigError that points at the first character which does not fit
+ * @param variables names of the inputs; the compiled function takes their values in this order
+ * @throws ConfigError that points at the first character that does not fit
  */
 export function parseExpression(text: string, variables: readonly string[]): Expression {
   return new Parser(text, variables).parse();

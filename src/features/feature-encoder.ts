@@ -10,12 +10,12 @@ import { type LabelKind, targetColumns, targetOffset } from "./targets.js";
 import { vocabularyCache } from "./transform.js";
 import { compileValues } from "./value-columns.js";
 
-/** Some rows as a source has them. */
+/** A batch of rows from a source. */
 export interface RawBatch {
   readonly rows: number;
-  /** What an encoder reads, by its index. */
+  /** The columns that each encoder reads, by the encoder's index. */
   column(encoder: number): RawColumn;
-  /** The columns that a derived feature computes from, as JavaScript values. */
+  /** The input columns of a derived feature, as JavaScript values. */
   inputs(encoder: number): readonly (readonly unknown[])[];
 }
 
@@ -27,28 +27,28 @@ export interface TargetNames {
   readonly weight?: string;
 }
 
-/** Sees the values of a derived feature for the rows of a batch. */
+/** Called with the values of a derived feature for the rows of a batch. */
 export type Observer = (feature: string, values: readonly unknown[]) => void;
 
 /** Encodes one feature or target. */
 export interface ColumnEncoder {
-  /** A target is a number that is never imputed. */
+  /** Targets are numbers that are never imputed. */
   readonly feature: FittedFeature;
-  /** JavaScript values as the column that {@link encode} reads. */
+  /** Wraps JavaScript values as a column that {@link encode} reads. */
   readonly columnOf: (values: readonly unknown[]) => RawColumn;
   readonly encode: EncodeColumn;
-  /** Computes the values of a derived feature. */
+  /** Computes a derived feature's values. */
   readonly derive?: ReturnType<typeof compileDerivation>;
-  /** Whether other features read this one. */
+  /** Set if other features read this one. */
   readonly isRead: boolean;
 }
 
-/** Raw columns to encoded rows, with the transforms of fitted features: what packing and serving both run. */
+/** Encodes raw columns with the transforms of fitted features. Packing and serving both run this. */
 export class FeatureEncoder {
   readonly layout: Layout;
-  /** In the order in which they run: features, each after those that it reads, then targets. */
+  /** In execution order: features, each after its inputs, then targets. */
   readonly encoders: readonly ColumnEncoder[];
-  /** By feature: what other features read of it. */
+  /** By feature: the values that other features read from it. */
   private readonly values = new Map<string, readonly unknown[]>();
 
   constructor(
@@ -60,7 +60,7 @@ export class FeatureEncoder {
     this.encoders = [...featureEncoders(fitted, this.layout), ...targetEncoders(this.layout, targets)];
   }
 
-  /** A block to encode into. */
+  /** Allocates a block. */
   newBlock(capacity: number): Block {
     const block = new Block(this.layout, capacity);
     if (!this.targets || this.targets.weight !== undefined) return block;
@@ -69,7 +69,9 @@ export class FeatureEncoder {
     return block;
   }
 
-  /** Encodes all rows of a batch into a block of as many rows or more; rows that are refused hold nothing of use. */
+  /**
+   * Encodes all rows of a batch into a block with at least that many rows. The contents of refused rows are undefined.
+   */
   encode(batch: RawBatch, block: Block, refusals: Refusals): void {
     block.clear();
     block.rows = batch.rows;
@@ -85,7 +87,7 @@ export class FeatureEncoder {
     }
   }
 
-  /** The values of a derived feature; `undefined` in rows that it refuses. */
+  /** The values of a derived feature; `undefined` in refused rows. */
   private derived(encoder: number, batch: RawBatch, refusals: Refusals): readonly unknown[] {
     const { feature, derive } = this.encoders[encoder];
     const columns = batch.inputs(encoder).values();
@@ -127,7 +129,7 @@ function targetEncoders(layout: Layout, targets: TargetNames | undefined): Colum
   });
 }
 
-/** A label or a weight as a feature: a finite number, never imputed. */
+/** A label or weight as a feature: a finite number, never imputed. */
 export function targetFeature(name: string, column: string): FittedNumber {
   return {
     kind: "number",

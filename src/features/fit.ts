@@ -24,13 +24,13 @@ import {
 import type { Tokenizers } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
-/** What is learnt from the training split. */
+/** What the features learn from the training split. */
 export interface Statistics {
-  /** By table name: the values that get a row, in row order. */
+  /** By table name: the values that get a row each, in row order. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
-  /** By feature name, over the finite values. */
+  /** By feature name: statistics of the finite values. */
   readonly numbers: Readonly<Record<string, NumberStatistics>>;
-  /** By file; left out where no feature has one. */
+  /** By file name; absent if no feature uses a tokenizer. */
   readonly tokenizers?: Tokenizers;
 }
 
@@ -42,14 +42,14 @@ export interface NumberStatistics {
   readonly max: number;
 }
 
-/** Whether fitting the feature takes a mean, a deviation, a minimum or a maximum from the training split. */
+/** True if the feature needs a mean, deviation, minimum or maximum from the training split. */
 export function needsNumberStatistics(feature: PlainFeatureConfig): feature is NumberFeatureConfig {
   if (feature.kind !== "number") return false;
   if (feature.normalize === "zscore" || feature.normalize === "minmax") return true;
   return missingRule(feature) === "mean" && givenMean(feature) === undefined;
 }
 
-/** Turns configured features and what was learnt into features ready to transform; pure. */
+/** Combines configured features with learned values into features ready to transform. Pure. */
 export function fitFeatures(features: readonly FeatureConfig[], statistics: Statistics): FittedFeatures {
   const plain = features.map(plainOf);
   const tables = planTables(plain, statistics);
@@ -69,9 +69,9 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   return { ...fitted, features: plain.map(fit) };
 }
 
-/** The rows of a table, shared by all features that read it. */
+/** The row layout of a table, shared by all features that read it. */
 interface TablePlan {
-  /** Rows of ordinary values. */
+  /** Number of rows for ordinary values. */
   values: number;
   unknownRow: number;
   missingRow: number;
@@ -152,7 +152,7 @@ function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures
   return { ...id, missingRow: standInRow(id, feature.missing.value, fitted) };
 }
 
-/** The row of the value that stands for a missing one. */
+/** The row of the value that replaces a missing one. */
 function standInRow(feature: FittedId | FittedBag, value: string | number, fitted: FittedFeatures): number {
   const transform = compileId(feature, vocabularyCache(fitted));
   const text = Buffer.from(canonicalText(value) ?? "");
@@ -160,7 +160,7 @@ function standInRow(feature: FittedId | FittedBag, value: string | number, fitte
     transform.reads === "text" ? transform.encode(text, 0, text.length) : transform.encode(Number(value));
   if (row >= 0) return row;
   throw new DataError({
-    what: `the value that stands for a missing ${feature.name} is refused by the feature itself`,
+    what: `the value that replaces a missing ${feature.name} is refused by the feature itself`,
     got: JSON.stringify(value),
     expected: "a value that the feature accepts",
     next: "Choose another missing.value, or another rule in missing.",
@@ -211,7 +211,7 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
   };
   if (fitted.missing !== null && Number.isNaN(compileNumber(fitted).missing))
     throw new DataError({
-      what: `the value that stands for a missing ${feature.name} has no finite normalised value`,
+      what: `the value that replaces a missing ${feature.name} has no finite normalised value`,
       got: String(fitted.missing),
       expected: "a raw value inside the domain of normalize",
       next: 'Set missing to such a value, or to "refuse".',
@@ -237,7 +237,7 @@ function transformOf(feature: NumberFeatureConfig, { numbers }: Statistics): Num
   return { kind: "expression", expression: normalize.expression };
 }
 
-/** The rule for missing values with its default: a row of their own, the mean where one is known, else 0. */
+/** The rule for missing values; the default is a separate row, the mean if it is known, or 0. */
 function missingRule(feature: NumberFeatureConfig): number | "mean" | "bucket" | "refuse" {
   if (feature.missing !== undefined) return feature.missing;
   if (feature.boundaries) return "bucket";

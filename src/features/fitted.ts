@@ -7,34 +7,34 @@ import type { Tokenizers } from "./tokenizer.js";
 export const FITTED_VERSION = 2;
 
 /**
- * Features after fitting: all that turning a raw value into an id or a number needs, and nothing that refers back to
- * the training data. Plain JSON, saved with the model, so that serving transforms as training did.
+ * Fitted features: everything needed to turn raw values into ids and numbers, without the training data. Plain JSON,
+ * saved with the model, so serving transforms values exactly as training did.
  */
 export interface FittedFeatures {
   readonly version: typeof FITTED_VERSION;
   readonly features: readonly FittedFeature[];
-  /** Vocabularies by table name; a value's row is its index. */
+  /** Vocabularies by table name; the index of a value is its row. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   readonly tokenizers?: Tokenizers;
 }
 
 export type FittedFeature = FittedId | FittedBag | FittedNumber;
 
-/** What a model needs to make the embedding table of a feature. */
+/** What a model needs to create the embedding table of a feature. */
 export interface FittedTable {
-  /** The table's name: the feature's own unless it shares one. Features with one name have equal `rows`. */
+  /** Default: the feature's name. Features that share a table have the same name here and equal `rows`. */
   readonly table: string;
-  /** Rows of the table: the values' rows, then the row of unknown values, then the row of missing values. */
+  /** Number of rows: those of the values, then one for unknown values, then one for missing values. */
   readonly rows: number;
   readonly dim?: number;
   readonly initializer?: TableInitializer;
-  /** `false`: the table stays as it starts. */
+  /** `false` freezes the table at its initial values. */
   readonly trainable?: boolean;
-  /** How the table keeps its numbers; default fp32. */
+  /** Storage format of the weights; default fp32. */
   readonly dtype?: TableNumbers;
 }
 
-/** How a raw value becomes a row of the table; a `null` row means that the value is refused. */
+/** How a raw value becomes a row of the table. A `null` row means that the value is refused. */
 export type IdMapping =
   | { readonly kind: "hash"; readonly size: number }
   | { readonly kind: "integer"; readonly size: number; readonly outOfRangeRow: number | null }
@@ -45,7 +45,7 @@ export type IdMapping =
       readonly nonFinite: "refuse" | "impute";
     };
 
-/** One id a row. */
+/** One id per row. */
 export interface FittedId extends FittedTable {
   readonly kind: "id";
   readonly name: string;
@@ -55,7 +55,7 @@ export interface FittedId extends FittedTable {
   readonly missingRow: number | null;
 }
 
-/** A bag of ids a row, possibly empty. */
+/** A bag of ids per row, possibly empty. */
 export interface FittedBag extends FittedTable {
   readonly kind: "ids";
   readonly name: string;
@@ -64,25 +64,25 @@ export interface FittedBag extends FittedTable {
   readonly mapping: IdMapping;
   readonly pooling: "sum" | "mean";
   readonly maxLength?: number;
-  /** A number is the row that stands in a bag without ids. */
+  /** A row used for bags without ids. */
   readonly missing: "empty" | "refuse" | number;
 }
 
-/** The function from a raw finite number to the model's number, computed in f64 and rounded to fp32 once. */
+/** Maps a raw finite number to the model's number. Computed in float64 and rounded to fp32 once. */
 export type NumberTransform =
   | { readonly kind: "identity" }
   | { readonly kind: "log" }
   | { readonly kind: "affine"; readonly shift: number; readonly scale: number }
   | { readonly kind: "expression"; readonly expression: string };
 
-/** `width` numbers a row. */
+/** `width` numbers per row. */
 export interface FittedNumber {
   readonly kind: "number";
   readonly name: string;
   readonly reading: Reading;
   readonly width: number;
   readonly transform: NumberTransform;
-  /** The raw value that stands for a missing one; `null` refuses the row. */
+  /** The raw value that replaces a missing one; `null` refuses the row. */
   readonly missing: number | null;
   readonly nonFinite: "refuse" | "impute";
   readonly denseEmbedding?: DenseEmbedding;

@@ -3,17 +3,23 @@ import { Refusal, type RefusalCode } from "./refusal.js";
 import type { InputSource } from "./schema/derived-fields.js";
 import { isList, numberValue } from "./values.js";
 
-/** What a derived feature computes from. */
+/** The inputs of derived features. */
 
-/** An input of a derived feature, resolved: plain JSON, saved with the fitted features. */
+/** A resolved input of a derived feature. Plain JSON, saved with the fitted features. */
 export type Input = InputOrigin & {
-  /** `texts`: canonical texts of a list, of a map as `key:value`, of a text split at `separator`, of a lone value. */
+  /**
+   * `texts`: a list of canonical texts, from a list, a map (as `key:value`), a text split at `separator`, or a single
+   * value.
+   */
   readonly as: "number" | "text" | "texts";
   readonly separator: string;
 };
 type InputOrigin = { readonly column: string } | { readonly feature: string };
 
-/** One row of an input; `undefined` where it is missing. Missing elements of `texts` are empty, to keep their place. */
+/**
+ * The value of an input in one row; `undefined` if it is missing. Missing elements of `texts` become empty texts, so
+ * that the other elements keep their positions.
+ */
 export type InputValue = number | string | readonly string[] | undefined;
 
 export function inputOf(source: InputSource, as: Input["as"], separator: string): Input {
@@ -22,14 +28,14 @@ export function inputOf(source: InputSource, as: Input["as"], separator: string)
   return { column: source.column, as, separator: source.separator ?? separator };
 }
 
-/** A value that stands for a refusal of its row. */
+/** Marks a refused row. */
 export class Refused {
   constructor(readonly code: RefusalCode) {}
 }
 
 const wrongType = new Refused(Refusal.wrongType);
 
-/** A raw value, of JavaScript or as the database delivers it, as a derived feature reads it. */
+/** Converts a raw value from JavaScript or DuckDB to the value that a derived feature reads. */
 export function inputReader({ as, separator }: Input): (value: unknown) => InputValue | Refused {
   switch (as) {
     case "number":
@@ -61,7 +67,7 @@ function canonicalTexts(values: readonly unknown[]): readonly string[] | Refused
   return texts.includes(null) ? wrongType : texts.map((text) => text ?? "");
 }
 
-/** The entries of a Map or of a plain object; `undefined` for any other value. */
+/** The entries of a Map or plain object; `undefined` for any other value. */
 export function entriesOf(value: unknown): [unknown, unknown][] | undefined {
   if (value instanceof Map) return [...value];
   if (typeof value !== "object" || value === null) return undefined;

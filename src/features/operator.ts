@@ -1,25 +1,25 @@
 import type { InputValue } from "./inputs.js";
 
 /**
- * The computation of a derived feature over a batch of rows: a column an input, to one value a row. A value is what a
- * row of a source may hold: a number, a text, a list, or `undefined` where it is missing.
+ * The computation of a derived feature over a batch of rows: takes one column per input and returns one value per row.
+ * A value has a type that a source row may hold (number, text, list), or is `undefined` if it is missing.
  */
 export type Operator = (inputs: readonly (readonly InputValue[])[], rows: number) => readonly unknown[];
 
-/** An operator from a function of one row. */
+/** Makes an operator from a function of one row. */
 export function rowwise(apply: (...values: readonly InputValue[]) => unknown): Operator {
   return (inputs, rows) =>
     Array.from({ length: rows }, (_, r) => apply(...inputs.map((column) => column[r])));
 }
 
-/** The texts of an input that is read as such, without the empty ones; none where it is missing. */
+/** The non-empty texts of a `texts` input; none if it is missing. */
 export function presentTexts(value: InputValue): readonly string[] {
   return ((value ?? []) as readonly string[]).filter((text) => text !== "");
 }
 
 export type Combiner = "sum" | "mean" | "min" | "max";
 
-/** Several numbers as one; `undefined` where there is none. */
+/** Reduces several numbers to one; `undefined` if there are none. */
 export function combine(values: readonly number[], combiner: Combiner): number | undefined {
   if (values.length === 0) return undefined;
   switch (combiner) {

@@ -4,11 +4,11 @@ import { listValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
 /**
- * What other features read of a feature, one value a row: the texts that it hashes or looks up in a vocabulary as they
- * are; else what the model reads, numbers after normalising, ids and the ranges of boundaries.
- *
- * @param raw the feature's own raw values
- * @param block with the feature encoded
+ * The values of a feature that other features read, one per row. A feature that hashes text or looks it up in a
+ * vocabulary passes on the raw text. Any other passes on what the model reads: normalized numbers, ids, or range
+ * numbers.
+ * @param raw the feature's raw values
+ * @param block a block that contains the encoded feature
  */
 export function featureValues(
   feature: FittedFeature,

@@ -1,6 +1,6 @@
 import { FITTED_VERSION, type FittedFeature, type FittedFeatures } from "./fitted.js";
 
-/** Words of version 1, which named features after their columns, and a table after the config's `embedding`. */
+/** Keys of format 1, which named features after their columns and tables after the config's `embedding`. */
 const KINDS_OF_VERSION_1 = { f32: "number", id: "id", bag: "ids" } as const;
 
 interface FeatureOfVersion1 {
@@ -9,7 +9,7 @@ interface FeatureOfVersion1 {
   readonly buckets?: number;
 }
 
-/** Fitted features as a checkpoint stores them, of this version or an older one; undefined for any other value. */
+/** Reads fitted features from a checkpoint of this or an older format; undefined for any other value. */
 export function readFittedFeatures(stored: unknown): FittedFeatures | undefined {
   const version = (stored as { version?: unknown } | null | undefined)?.version;
   if (version === FITTED_VERSION) return stored as FittedFeatures;

@@ -2,19 +2,19 @@ import type { Derivation } from "./kinds/define-kind.js";
 import { derivationOf, inputColumns } from "./kinds/index.js";
 import { type FeatureConfig, isDerived, type PlainFeatureConfig, plainOf } from "./schema/features.js";
 
-/** Which columns a feature reads, and as what: all that fetching its raw values takes. */
+/** The columns that a feature reads and their types; enough to fetch its raw values. */
 export interface Reading {
-  /** One column, the columns of a cross, or those that a computed value takes. */
+  /** One column, the columns of a cross, or the inputs of a computed value. */
   readonly columns: readonly string[];
-  /** The element's type; for an `integer` a NaN is a missing value, as in columns of ids that once passed a float. */
+  /** The element type. With `integer`, NaN is a missing value, as in id columns once stored as floats. */
   readonly as: "text" | "number" | "integer";
-  /** What text holds a list with: of any length, or of `length`. */
+  /** How to split text into a list, of any length or of `length`. */
   readonly separator?: string;
-  /** Lists of ids with weights, see {@link weightedIds}. */
+  /** Set for lists of weighted ids, see {@link weightedIds}. */
   readonly weighted?: true;
-  /** Lists of this length. */
+  /** Set for lists of fixed length. */
   readonly length?: number;
-  /** How the value is computed; without it, it is the column's. */
+  /** How to compute the value; absent if the feature reads the column itself. */
   readonly derivation?: Derivation;
 }
 

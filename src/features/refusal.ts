@@ -1,4 +1,4 @@
-/** Why a value was refused: negative, so that it travels in the place of a row number. */
+/** Why a value was refused. Codes are negative, so they can be stored where a row number is expected. */
 export const Refusal = {
   missing: -1,
   unknown: -2,

@@ -2,14 +2,14 @@ import { LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
 import type { Layout } from "./block.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 
-/** What labels may be: 0 and 1, for losses over a probability; class ids; or any finite number, for regression. */
+/** Allowed labels: 0 and 1 (losses over a probability), class ids, or any finite number (regression). */
 export type LabelKind = "binary" | "real" | { readonly classes: number };
 
-/** The columns of the labels, in the order of the model's outputs. */
+/** Label columns, in the order of the model's outputs. */
 export const labelNames = (label: string | readonly string[]): readonly string[] =>
   typeof label === "string" ? [label] : label;
 
-/** Why a label or a weight, a number rounded to float, is refused; 0 where it is not. */
+/** Why a label or weight, rounded to fp32, is refused; 0 if it is accepted. */
 export function targetRefusal(kind: LabelKind | "weight", value: number): 0 | RefusalCode {
   if (kind === "binary") return value === 0 || value === 1 ? 0 : Refusal.notBinary;
   if (typeof kind === "object")
@@ -18,17 +18,17 @@ export function targetRefusal(kind: LabelKind | "weight", value: number): 0 | Re
   return kind === "weight" && value < 0 ? Refusal.negative : 0;
 }
 
-/** A label or the weight: the column it is read from, where it goes, what it may be. */
+/** A label or weight: its source column, its position, and its allowed values. */
 export interface TargetColumn {
-  /** By which refusals name it: `@label`, one of several labels `@label.<column>`, `@weight`. */
+  /** The name used in refusals: `@label`, `@label.<column>` with several labels, `@weight`. */
   readonly name: string;
   readonly column: string;
   readonly kind: LabelKind | "weight";
-  /** Its column of the matrix of numbers. */
+  /** Its column in the matrix of numbers. */
   readonly offset: number;
 }
 
-/** The labels in order, then the weight, where there is one. */
+/** The labels in order, then the weight if there is one. */
 export function targetColumns(
   layout: Layout,
   labels: readonly string[],
@@ -45,7 +45,7 @@ export function targetColumns(
   return [...targets, { name: WEIGHT_COLUMN, column: weight, kind: "weight", offset }];
 }
 
-/** The first column of the matrix of numbers that labels or the weight stand in. */
+/** The first column of the matrix of numbers that holds labels or the weight. */
 export function targetOffset(layout: Layout, name: typeof LABEL_COLUMN | typeof WEIGHT_COLUMN): number {
   return layout.numbers.find((range) => range.name === name)!.offset;
 }

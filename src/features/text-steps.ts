@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { messageOf } from "../errors.js";
 
-/** Steps that bring texts to one form before they are split. Meaning of the names: TorchEasyRec's text_normalizer. */
+/** Normalization steps for texts before they are split. The names are those of TorchEasyRec's text_normalizer. */
 
 export const textStep = z.union([
   z.enum(["lowercase", "uppercase", "nfkc", "halfWidth", "removeSpaces", "splitHan"]),
   z.strictObject({
-    /** Characters, or a pattern (a regular expression of JavaScript with the flag u), to leave out. */
+    /** Characters to remove, or a pattern that matches them (a JavaScript regular expression with the flag u). */
     remove: z
       .string()
       .min(1)
@@ -31,14 +31,14 @@ const steps: Record<Extract<TextStep, string>, (text: string) => string> = {
   splitHan: (text) => text.replace(/\p{Script=Han}/gu, " $& "),
 };
 
-/** ASCII in full width and the ideographic space; nothing else has one half-width form. */
+/** Full-width ASCII and the ideographic space; no other characters have a single half-width form. */
 const FULL_WIDTH = /[\uff01-\uff5e\u3000]/g;
 
 function halfWidth(character: string): string {
   return character === "\u3000" ? " " : String.fromCharCode(character.charCodeAt(0) - 0xfee0);
 }
 
-/** The steps as one function. */
+/** Combines the steps into one function. */
 export function compileTextSteps(names: readonly TextStep[]): (text: string) => string {
   const functions = names.map((step) => {
     if (typeof step === "string") return steps[step];

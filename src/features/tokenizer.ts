@@ -4,17 +4,17 @@ import { z } from "zod";
 import { ConfigError, messageOf } from "../errors.js";
 
 /**
- * Subword tokenizers: BPE, WordPiece and Unigram models as Hugging Face's `tokenizer.json` has them, with their
- * normalizer and pre-tokenizer. No special tokens are put around a text.
+ * Subword tokenizers: BPE, WordPiece and Unigram models from a Hugging Face `tokenizer.json`, with their normalizer and
+ * pre-tokenizer. No special tokens are added.
  */
 
 /** The content of a `tokenizer.json`: plain JSON, saved with the fitted features. */
 export type TokenizerDefinition = { readonly [key: string]: unknown };
 
-/** By the name of their file. */
+/** By file name. */
 export type Tokenizers = Readonly<Record<string, TokenizerDefinition>>;
 
-/** What we use of the library, whose own types do not resolve under NodeNext. */
+/** The part of the library that we use; its own types do not resolve under NodeNext. */
 interface Library {
   readonly model: {
     readonly unk_token?: string;
@@ -28,13 +28,16 @@ interface Library {
 
 const shape = z.looseObject({
   model: z.looseObject({
-    // Files of old have no type; the library tells by the other fields.
+    // Old files have no type; the library infers it from the other fields.
     type: z.enum(["BPE", "WordPiece", "Unigram"]).optional(),
     vocab: z.union([z.record(z.string(), z.int()), z.array(z.tuple([z.string(), z.number()]))]),
   }),
 });
 
-/** @param where the config path of the file's name. @throws ConfigError */
+/**
+ * @param where config path of the file name
+ * @throws ConfigError
+ */
 export function readTokenizer(file: string, where: string): TokenizerDefinition {
   try {
     const definition = JSON.parse(readFileSync(file, "utf8")) as unknown;
@@ -57,12 +60,12 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
   }
 }
 
-/** All tokens with their ids, by id. */
+/** All tokens, in the order of their ids. */
 export function tokensOf(definition: TokenizerDefinition): [token: string, id: number][] {
   return [...open(definition).get_vocab()].sort(([, a], [, b]) => a - b);
 }
 
-/** From a text to its tokens, all of which are among {@link tokensOf}. */
+/** Splits a text into tokens, all of them among {@link tokensOf}. */
 export function compileTokenizer(definition: TokenizerDefinition): (text: string) => readonly string[] {
   const tokenizer = open(definition);
   return (text) => tokenizer.tokenize(text, { add_special_tokens: false });
@@ -80,12 +83,12 @@ function open(definition: TokenizerDefinition): Library {
 
 interface PreTokenizer {
   readonly type: string;
-  /** Of a sequence. */
+  /** The steps of a sequence. */
   readonly pretokenizers?: readonly PreTokenizer[];
   readonly [key: string]: unknown;
 }
 
-/** The library's `Whitespace` takes ASCII letters only for letters; the pattern that it stands for takes all. */
+/** The library's `Whitespace` treats only ASCII letters as letters; the pattern it stands for includes all letters. */
 function unicodeWhitespace(step: PreTokenizer): PreTokenizer {
   if (step.pretokenizers) return { ...step, pretokenizers: step.pretokenizers.map(unicodeWhitespace) };
   if (step.type !== "Whitespace") return step;
@@ -93,8 +96,8 @@ function unicodeWhitespace(step: PreTokenizer): PreTokenizer {
 }
 
 /**
- * Pieces without a token become the unknown token, if the model has one; with `fuse_unk`, neighbours of one word become
- * one. The library fuses across words.
+ * Pieces without a token become the unknown token if the model has one. With `fuse_unk`, adjacent unknowns within a
+ * word become one; the library fuses across words.
  */
 function nameUnknownPieces(model: Library["model"]): void {
   const { encode, fuse_unk: fuse, tokens_to_ids: known, unk_token: unknown } = model;

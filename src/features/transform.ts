@@ -12,14 +12,14 @@ import { Refusal } from "./refusal.js";
 import { ByteVocabulary } from "./vocabulary.js";
 
 /**
- * The transforms of fitted features, compiled once: the functions that packing and serving both call for every value.
- * They return a row number, or a negative `Refusal`.
+ * Compiled transforms of fitted features. Packing and serving call the same functions for every value. They return a
+ * row number or a negative `Refusal`.
  */
 
-/** Ids of canonical text given as UTF-8 bytes `[start, end)`. */
+/** Maps canonical text, given as UTF-8 bytes `[start, end)`, to ids. */
 export interface TextTransform {
   readonly reads: "text";
-  /** What {@link encode} does, for kernels that do it to whole columns. */
+  /** Describes {@link encode} to kernels that process whole columns. */
   readonly mapping: TextMapping;
   encode(bytes: Uint8Array, start: number, end: number): number;
 }
@@ -29,7 +29,7 @@ export type TextMapping =
   /** `unknown` is a row or a refusal. */
   | { readonly kind: "vocabulary"; readonly vocabulary: ByteVocabulary; readonly unknown: number };
 
-/** Ids of numbers; NaN stands for what is not a number. */
+/** Maps numbers to ids; NaN stands for text that is not a number. */
 export interface NumericTransform {
   readonly reads: "number";
   encode(value: number): number;
@@ -37,7 +37,7 @@ export interface NumericTransform {
 
 export type IdTransform = TextTransform | NumericTransform;
 
-/** Vocabularies compiled on first use, one for all features that share it. */
+/** Vocabularies, compiled on first use and shared by features of one table. */
 export type VocabularyCache = (name: string) => ByteVocabulary;
 
 export function vocabularyCache(fitted: FittedFeatures): VocabularyCache {
@@ -82,7 +82,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
   }
 }
 
-/** The row of a missing value; `Refusal.missing` where there is none. A bag's missing value is no id at all. */
+/** The row for a missing value; `Refusal.missing` if there is none. A missing bag has no ids. */
 export function missingRow(feature: FittedId | FittedBag): number {
   return feature.kind === "id" && feature.missingRow !== null ? feature.missingRow : Refusal.missing;
 }
@@ -94,8 +94,8 @@ function compileBoundaries(mapping: IdMapping & { kind: "boundaries" }, missing:
 }
 
 /**
- * The number of boundaries ≤ value: bucket i holds [boundaries[i-1], boundaries[i]), as `tf.bucketize`, Keras
- * `Discretization`, `numpy.digitize` and `pandas.cut(right=False)` have it.
+ * The number of boundaries ≤ value. Bucket i holds [boundaries[i-1], boundaries[i]), as in `tf.bucketize`, Keras
+ * `Discretization`, `numpy.digitize` and `pandas.cut(right=False)`.
  */
 export function bucketOf(value: number, boundaries: readonly number[]): number {
   let low = 0;
@@ -108,9 +108,9 @@ export function bucketOf(value: number, boundaries: readonly number[]): number {
   return low;
 }
 
-/** A feature's number from its raw one; the result is NaN where the row is refused. */
+/** Maps a raw number to the model's number; NaN if the row is refused. */
 export interface DenseTransform {
-  /** What {@link encode} does to finite values, for kernels that do it to whole columns. */
+  /** Describes {@link encode} on finite values to kernels that process whole columns. */
   readonly transform: NumberTransform;
   encode(value: number): number;
   /** The result for a missing value, or NaN. */

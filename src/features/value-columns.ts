@@ -6,7 +6,7 @@ import type { DenseTransform, IdTransform, NumericTransform, TextTransform } fro
 import { isList, listValue, numberValue, vectorValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
-/** How a feature reads JavaScript values, one per row. */
+/** Reads JavaScript values for a feature, one per row. */
 export function compileValues({
   kind,
   width,
@@ -73,8 +73,8 @@ class ValueLists implements RawLists {
   private readonly ends: number[] = [];
 
   /**
-   * @param lists of each value its list; `undefined` where it is missing, anything else is of a wrong type
-   * @param weights of all elements
+   * @param lists the list of each value; `undefined` if it is missing, anything else has the wrong type
+   * @param weights the weights of all elements
    */
   constructor(
     private readonly raw: readonly unknown[],
@@ -116,13 +116,13 @@ function weightedLists(raw: readonly unknown[], separator: string, nanIsMissing:
   return new ValueLists(raw, ids, nanIsMissing, weights);
 }
 
-/** The id of a value's number; `undefined` for a missing one. */
+/** The id of a numeric value; `undefined` if it is missing. */
 function numberId(value: unknown, { encode }: NumericTransform, nanIsMissing: boolean): number | undefined {
   const number = numberValue(value);
   return number === undefined || (nanIsMissing && Number.isNaN(value)) ? undefined : encode(number);
 }
 
-/** The id of a value's canonical text; `undefined` for a missing one. */
+/** The id of a value's canonical text; `undefined` if it is missing. */
 function textId(value: unknown, { encode }: TextTransform): number | undefined {
   const text = canonicalText(value);
   if (text === undefined) return undefined;
@@ -133,7 +133,7 @@ function textId(value: unknown, { encode }: TextTransform): number | undefined {
 
 let scratch = Buffer.allocUnsafe(1024);
 
-/** UTF-8 of a text into the scratch buffer; its length in bytes. */
+/** Writes a text as UTF-8 to the scratch buffer and returns its length in bytes. */
 function writeUtf8(text: string): number {
   if (text.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(text.length * 6);
   for (let i = 0; i < text.length; i++) {

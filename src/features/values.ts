@@ -1,8 +1,8 @@
-/** Raw JavaScript values as numbers and lists, with the meanings that files have. */
+/** Converts raw JavaScript values to numbers and lists, with the same meaning as values in files. */
 
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
-/** The number that a value says, `undefined` for a missing one, NaN for what is not a number. */
+/** Converts a value to a number; `undefined` if it is missing, NaN if it is not a number. */
 export function numberValue(value: unknown): number | undefined {
   switch (typeof value) {
     case "number":
@@ -19,14 +19,14 @@ export function numberValue(value: unknown): number | undefined {
   }
 }
 
-/** The elements of a list, of text with separators, or of a lone value; `undefined` for a missing list. */
+/** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing. */
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
   if (value === null || value === undefined) return undefined;
   if (typeof value === "string") return value.split(separator);
   return isList(value) ? value : [value];
 }
 
-/** The elements of a list of numbers, or of text with separators; blank text is a missing list. */
+/** The elements of a list of numbers, or of separated text; blank text is a missing list. */
 export function vectorValue(value: unknown, separator: string): unknown {
   if (typeof value !== "string") return value ?? undefined;
   return value.trim() === "" ? undefined : value.split(separator);

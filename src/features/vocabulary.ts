@@ -1,18 +1,21 @@
 import { murmur3 } from "../murmur3.js";
 
 /**
- * Text to row number, keyed on UTF-8 bytes: a lookup reads the bytes where they lie (in a database vector, in a
- * scratch buffer) and makes no JavaScript string. Open addressing, at most half full, with every hit verified.
+ * Maps text to row numbers. Keys are UTF-8 bytes: a lookup reads them in place (in a DuckDB vector or a scratch buffer)
+ * without creating a JavaScript string. Open addressing, at most half full, every hit verified.
  */
 export class ByteVocabulary {
-  /** Per slot the hash of its value and the value's row + 1; 0 and 0 in an empty slot. A power of two of slots. */
+  /**
+   * Per slot: the hash of its value, and the value's row + 1. Empty slots are 0, 0. The number of slots is a power of
+   * two.
+   */
   readonly slots: Uint32Array;
-  /** Where each value starts in `bytes`, and where the last ends. */
+  /** The start of each value in `bytes`, then the end of the last. */
   readonly starts: Float64Array;
   readonly bytes: Uint8Array;
   private readonly mask: number;
 
-  /** @param values distinct texts; `values[row]` has row `row` */
+  /** @param values distinct texts; `values[row]` gets row `row` */
   constructor(values: readonly string[]) {
     const capacity = 2 ** Math.ceil(Math.log2(Math.max(values.length * 2, 2)));
     this.mask = capacity - 1;
@@ -29,7 +32,7 @@ export class ByteVocabulary {
     });
   }
 
-  /** The row of the text at `[start, end)` of `bytes`, or -1. */
+  /** The row of the text `[start, end)` of `bytes`, or -1. */
   lookup(bytes: Uint8Array, start: number, end: number): number {
     const hash = murmur3(bytes, start, end);
     for (let slot = hash & this.mask; ; slot = (slot + 1) & this.mask) {

@@ -1,15 +1,15 @@
 import { entriesOf } from "./inputs.js";
 import { isList } from "./values.js";
 
-/** An id of a bag with its weight, both raw; an id without a weight weighs 1. */
+/** An id of a bag and its weight, both raw; the default weight is 1. */
 export interface WeightedId {
   readonly id: unknown;
   readonly weight: unknown;
 }
 
 /**
- * The ids of a weighted feature's value: texts `id:weight`, one text of several, a map from ids to weights, a list of
- * texts or of `{ key, value }`, or a lone id. `undefined` for a missing value.
+ * Parses a weighted feature's value: texts `id:weight`, one text with several, a map from ids to weights, a list of
+ * texts or of `{ key, value }`, or a single id. Returns `undefined` for a missing value.
  */
 export function weightedIds(value: unknown, separator: string): readonly WeightedId[] | undefined {
   if (value === null || value === undefined) return undefined;
@@ -25,7 +25,7 @@ function ofElement(element: unknown): WeightedId {
   return { id: element, weight: 1 };
 }
 
-/** A weight has no colon, an id may: the last one counts. */
+/** Ids may contain colons, weights may not: the last colon separates them. */
 function ofText(text: string): WeightedId {
   const at = text.lastIndexOf(":");
   return at < 0 ? { id: text, weight: 1 } : { id: text.slice(0, at), weight: text.slice(at + 1) };

@@ -4,13 +4,13 @@ import type { ColumnKernels } from "./column-kernels.js";
 import { nativeKernels } from "./native-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
 
-/** The fastest there are. */
+/** The fastest kernels available. */
 export function chooseKernels(): ColumnKernels {
   const { addon } = loadAddon();
   return addon && readsInPlace(addon) ? nativeKernels(addon) : plainKernels;
 }
 
-/** Whether the native core can read DuckDB's vectors. */
+/** True if the native core can read DuckDB's vectors. */
 export function readsInPlace(addon: Addon): boolean {
   const library = duckLibrary();
   return library !== undefined && addon.useDuckdb(library);

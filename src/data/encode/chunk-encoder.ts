@@ -17,34 +17,34 @@ import { vectorValues } from "../source/vectors.js";
 import { chooseKernels } from "./choose-kernels.js";
 import { type AnyVector, entriesText, readVector, rowText, vectorColumn } from "./vector-columns.js";
 
-/** One refused row of a chunk. */
+/** A refused row of a chunk. */
 export interface RefusedRow {
   readonly feature: string;
   readonly columns: readonly string[];
   readonly reason: string;
-  /** What DuckDB delivered, as text. */
+  /** The value from DuckDB, as text. */
   readonly value: string | null;
 }
 
 export interface Targets {
-  /** One column, or several. */
+  /** One label column or several. */
   readonly label: readonly { column: string; wire: Wire }[];
   readonly labels: LabelKind;
   readonly weight?: { column: string; wire: Wire };
 }
 
-/** DuckDB chunks to encoded rows. */
+/** Encodes DuckDB chunks. */
 export class ChunkEncoder {
-  /** The rows of the last chunk encoded; refused rows hold nothing of use. */
+  /** The rows of the last encoded chunk. The contents of refused rows are undefined. */
   readonly block: Block;
   private readonly encoder: FeatureEncoder;
-  /** What each encoder reads. */
+  /** The columns that each encoder reads. */
   private readonly wires: readonly (readonly Wire[])[];
-  /** Of the last chunk, by encoder: they hold the chunk, whose memory native kernels read. */
+  /** The last chunk's columns, by encoder. They keep the chunk alive while native kernels read its memory. */
   private vectors: AnyVector[][] = [];
   private readonly refusals = new Refusals(duckdb.vector_size());
 
-  /** @param wires of each feature, in order */
+  /** @param wires the SQL expressions of each feature, in order */
   constructor(
     fitted: FittedFeatures,
     wires: readonly (readonly Wire[])[],
@@ -65,12 +65,12 @@ export class ChunkEncoder {
     return this.encoder.layout;
   }
 
-  /** The SELECT list that {@link encode} reads, from the first column of the chunk on. */
+  /** The SELECT list that {@link encode} expects, starting at the first column of the chunk. */
   get projection(): string[] {
     return this.wires.flatMap((wires) => wires.map(({ sql }) => sql));
   }
 
-  /** Encodes all rows of a chunk into `block`; returns how many are refused. */
+  /** Encodes all rows of a chunk into `block` and returns the number of refused rows. */
   encode(chunk: DataChunk): number {
     let index = 0;
     this.vectors = this.wires.map((wires) => wires.map(({ reads }) => readVector(chunk, index++, reads)));
@@ -88,7 +88,7 @@ export class ChunkEncoder {
     return this.refusals.has(row);
   }
 
-  /** Why a row of the last chunk is refused. */
+  /** Explains why a row of the last chunk is refused. */
   refusal(row: number): RefusedRow {
     const { encoder, code } = this.refusals.of(row);
     const { feature } = this.encoder.encoders[encoder];

@@ -2,10 +2,10 @@ import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
 import type { NumberVector, TextVector } from "../source/vectors.js";
 
-/** Transforms of whole columns, natively or in plain TypeScript; the results are the same bits. */
+/** Transforms of whole columns, in native code or plain TypeScript, with bit-identical results. */
 export interface ColumnKernels {
-  /** Ids or refusals of texts, `missing` for those that are null or empty. Returns how many are negative. */
+  /** Maps texts to ids or refusals, null and empty texts to `missing`. Returns the number of negative results. */
   texts(vector: TextVector, transform: TextTransform, missing: number, ids: Target<Int32Array>): number;
-  /** Numbers of the model, NaN where one is refused. Returns how many are NaN. */
+  /** Transforms to the model's numbers, NaN if refused. Returns the number of NaNs. */
   numbers(vector: NumberVector, transform: DenseTransform, results: Target<Float32Array>): number;
 }

@@ -6,9 +6,8 @@ import type { ColumnKernels } from "./column-kernels.js";
 import { plainKernels } from "./plain-kernels.js";
 
 /**
- * The native core reads vectors where DuckDB has them, and no JavaScript value is made of any: copies of a megabyte a
- * chunk would keep the garbage collector busy. The encoder keeps the views, which hold their chunk, until it
- * gets the next one.
+ * The native core reads DuckDB's vectors in place, without JavaScript values: copying a megabyte per chunk would keep
+ * the garbage collector busy. The encoder keeps the views, and so their chunk, until the next chunk.
  */
 export function nativeKernels(addon: Addon): ColumnKernels {
   return {
@@ -26,7 +25,9 @@ export function nativeKernels(addon: Addon): ColumnKernels {
   };
 }
 
-/** What the native core left open, by the plain transform; returns how many are refused. */
+/**
+ * Applies the plain transform to the values that the native core did not handle; returns the number of refused rows.
+ */
 function settle(
   vector: NumberVector,
   { encode }: DenseTransform,

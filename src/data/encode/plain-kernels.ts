@@ -1,6 +1,6 @@
 import type { ColumnKernels } from "./column-kernels.js";
 
-/** A value at a time, with the transforms that serving uses: the meaning of every kernel. */
+/** Reference kernels: they apply the transforms of serving value by value. */
 export const plainKernels: ColumnKernels = {
   texts({ texts, rows }, { encode }, missing, { data, offset, stride }) {
     const { starts, ends } = texts;

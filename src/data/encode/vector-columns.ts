@@ -7,7 +7,7 @@ import type { Wire } from "../source/column-query.js";
 import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "../source/vectors.js";
 import type { ColumnKernels } from "./column-kernels.js";
 
-/** Columns of a DuckDB chunk as the encoders of features read them. */
+/** Wraps the columns of a DuckDB chunk for the feature encoders. */
 
 export type AnyVector = NumberVector | TextVector | ListVector;
 
@@ -26,7 +26,7 @@ export function readVector(chunk: DataChunk, index: number, reads: Wire["reads"]
   }
 }
 
-/** @param vectors of one reading: one, or of weighted ids the lists of ids and those of their weights */
+/** @param vectors the vectors of one reading: one, or for weighted ids the lists of ids and of weights */
 export function vectorColumn([vector, weights]: readonly AnyVector[], kernels: ColumnKernels): RawColumn {
   if (!(vector instanceof ListVector)) return new VectorValues(vector, kernels);
   return new VectorLists(vector, kernels, weights as ListVector | undefined);
@@ -103,13 +103,13 @@ class VectorLists implements RawLists {
   }
 }
 
-/** The values of a row as DuckDB delivered them, for messages. */
+/** The values of a row as DuckDB returned them, for messages. */
 export function rowText(vectors: readonly AnyVector[], row: number): string | null {
   const values = vectors.map((vector) => valueText(vector, row));
   return values.length > 1 ? JSON.stringify(values) : (values[0] ?? null);
 }
 
-/** A row of weighted ids as `id:weight`, for messages. */
+/** A row of weighted ids as `id:weight` texts, for messages. */
 export function entriesText(vectors: readonly AnyVector[], row: number): string | null {
   const [ids, weights] = vectors as ListVector[];
   if (ids.isNull(row)) return null;

@@ -14,8 +14,8 @@ import { numberValue } from "../values.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `combine`: several values as one number, after a map from text to number where `values` gives one: a number, a range
- * (`boundaries`) or an integer id (`buckets`). Meaning: TorchEasyRec's CombineFeature.
+ * `combine`: reduces several values to one number, optionally mapping texts to numbers with `values`. The result is a
+ * number, a range (`boundaries`) or an integer id (`buckets`). Meaning: TorchEasyRec's CombineFeature.
  */
 const schema = z
   .strictObject({
@@ -24,18 +24,18 @@ const schema = z
     name: featureName,
     /** The texts or numbers to combine. */
     input: inputSource,
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
-    /** Texts that are not in it count for nothing; without it the texts are numbers. */
+    /** Numbers for texts; other texts are ignored. Without it, the texts must be numbers. */
     values: z.record(z.string(), z.number()).optional(),
-    /** How several numbers become one. */
+    /** How several numbers are reduced to one. */
     combiner,
     ...numberOutput,
-    /** Turn the number, a whole one, into an id below this. */
+    /** Use the number, which must be an integer, as an id below this. */
     buckets: anyOutput.buckets,
-    /** An integer outside the buckets: one shared row, or the row of data is refused. */
+    /** Integers outside the buckets: share one row, or the row of data is refused. */
     outOfRange: anyOutput.outOfRange,
-    /** Of a number as of kind `number`, of ids as of kind `ids`. */
+    /** For a number as in kind `number`, for ids as in kind `ids`. */
     missing: anyOutput.missing,
   })
   .superRefine(refineOutput);

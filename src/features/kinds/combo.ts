@@ -6,19 +6,19 @@ import { featureName } from "../schema/feature-fields.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `combo`: the crosses of the values of two or more inputs, every value with every other: |A| x |B| x … ids, none where
- * an input is missing. Meaning: TorchEasyRec's ComboFeature.
+ * `combo`: crosses every combination of the values of two or more inputs: |A| x |B| x … ids, none if an input is
+ * missing. Meaning: TorchEasyRec's ComboFeature.
  */
 const schema = z
   .strictObject({
     kind: z.literal("combo"),
     /** Unique; models and other features name it. */
     name: featureName,
-    /** What is crossed. */
+    /** The inputs to cross. */
     inputs: z.array(inputSource).min(2),
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
-    /** Between the parts of a cross. */
+    /** Separates the parts of a cross. */
     join: z.string().default("_"),
     ...idsOutput,
   })

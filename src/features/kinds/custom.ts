@@ -8,7 +8,7 @@ import { anyOutput, refineOutput, separator } from "../schema/derived-fields.js"
 import { featureName, text } from "../schema/feature-fields.js";
 import { defineKind } from "./define-kind.js";
 
-/** What the function gets for a row: a text, a number, or a list of texts. */
+/** How the function receives a value: as a text, a number, or a list of texts. */
 const as = z.enum(["text", "number", "texts"]).default("text");
 
 const customInput = z.union([
@@ -16,28 +16,28 @@ const customInput = z.union([
   z.strictObject({
     /** A column of the source. */
     column: text,
-    /** Between values given as text. */
+    /** Separates values given as text. */
     separator: text.optional(),
     as,
   }),
   z.strictObject({ feature: featureName, as }),
 ]);
 
-/** `custom`: a function of a module of the user's own, over a batch of rows. Meaning: TorchEasyRec's CustomFeature. */
+/** `custom`: calls a function from a module of yours on batches of rows. Meaning: TorchEasyRec's CustomFeature. */
 const schema = z
   .strictObject({
     kind: z.literal("custom"),
     /** Unique; models and other features name it. */
     name: featureName,
-    /** The columns and features that the function takes, as text, as a number, or as a list of texts. */
+    /** The columns and features that the function takes, as text, number, or list of texts. */
     inputs: z.array(customInput).min(1),
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
-    /** A TypeScript or JavaScript file; a relative path starts at the working directory. */
+    /** A TypeScript or JavaScript file. Relative paths start at the working directory. */
     module: text,
-    /** The name under which the module exports the function. */
+    /** The name of the function's export. */
     export: text.default("default"),
-    /** Handed to the function. */
+    /** Passed to the function. */
     params: z.json().optional(),
     ...anyOutput,
   })
@@ -89,7 +89,7 @@ function compile(custom: Custom): Operator {
     const values = apply(inputs, custom.params);
     if (Array.isArray(values) && values.length === rows) return values;
     throw new DataError({
-      what: `the function of the feature ${custom.name} did not give a value for each row`,
+      what: `the function of the feature ${custom.name} did not return one value per row`,
       where: `${custom.module}, ${custom.export}`,
       got: Array.isArray(values) ? `${values.length} values` : typeof values,
       expected: `an array of ${rows} values`,

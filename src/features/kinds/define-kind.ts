@@ -4,32 +4,32 @@ import type { Input } from "../inputs.js";
 import type { Operator } from "../operator.js";
 import type { Tokenizers } from "../tokenizer.js";
 
-/** How a derived feature's value is computed: plain JSON, saved with the fitted features. */
+/** A derived feature's computation. Plain JSON, saved with the fitted features. */
 export interface Derivation {
   readonly kind: string;
   readonly inputs: readonly Input[];
 }
 
-/** A file that decides what a feature means, and the key of the config that names it. */
+/** A file that affects a feature's values, and the config key that names it. */
 export interface FeatureFile {
   readonly path: string;
   readonly key: string;
   readonly holds: "module" | "tokenizer";
 }
 
-/** A kind of derived features, whose values are computed from columns and from other features. */
+/** A kind of derived feature: its values are computed from columns and other features. */
 export interface DerivedKind<S extends KindSchema = KindSchema, D extends Derivation = Derivation>
   extends Kind {
   readonly schema: S;
-  /** The value is always ids. Absent: ids where the config maps values to rows of a table, else a number. */
+  /** Set if the value is always ids. Otherwise it is ids if the config has a mapping, else a number. */
   readonly gives?: "ids";
   derive(feature: z.output<S>): D;
-  /** The function from the columns of its inputs to one value per row. */
+  /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
   compile(derivation: D, tokenizers: Tokenizers): Operator;
   file?(feature: z.output<S>): FeatureFile | undefined;
 }
 
-/** Declares a kind of derived features, which alone knows what is in its derivations. */
+/** Declares a kind of derived feature. No other code reads its derivations. */
 export function defineKind<S extends KindSchema, D extends Derivation>(
   kind: DerivedKind<S, D>,
 ): DerivedKind<S> {

@@ -7,7 +7,7 @@ import { expressionProblem, featureName } from "../schema/feature-fields.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `expression`: arithmetic, comparison and choice over several numbers; missing where one of them is. Meaning:
+ * `expression`: arithmetic, comparison and choice over several numbers; missing if one of them is missing. Meaning:
  * TorchEasyRec's ExprFeature, for numbers.
  */
 const schema = z
@@ -15,7 +15,7 @@ const schema = z
     kind: z.literal("expression"),
     /** Unique; models and other features name it. */
     name: featureName,
-    /** Columns by their own names, or a source for each name in the expression. */
+    /** Columns with their own names, or a source for each name in the expression. */
     variables: z.union([z.array(z.string().min(1)).min(1), z.record(z.string(), inputSource)]),
     /** Arithmetic, comparisons, `&& || ?:` and functions of the variables. */
     expression: z.string(),
@@ -33,7 +33,7 @@ const schema = z
 interface ExpressionOfInputs {
   readonly kind: "expression";
   readonly inputs: readonly Input[];
-  /** The names of the inputs in the expression. */
+  /** The input names in the expression. */
   readonly names: readonly string[];
   readonly expression: string;
 }

@@ -14,7 +14,7 @@ import { matchKind } from "./match.js";
 import { overlapKind } from "./overlap.js";
 import { tokenizeKind } from "./tokenize.js";
 
-/** The kinds of derived features that a config can name. */
+/** The kinds of derived features that a config can use. */
 export const DERIVED_KINDS = [
   combineKind,
   comboKind,
@@ -31,7 +31,7 @@ export const DERIVED_KINDS = [
 /** A feature whose value is computed from columns and from other features. */
 export type DerivedFeatureConfig = z.output<(typeof DERIVED_KINDS)[number]["schema"]>;
 
-/** The kind of a derived feature or of its derivation; undefined for the kinds that read columns directly. */
+/** The kind of a derived feature or derivation; undefined for kinds that read columns directly. */
 export function derivedKind(kind: string): DerivedKind | undefined {
   return findKind<DerivedKind>(DERIVED_KINDS as readonly DerivedKind[], kind);
 }
@@ -40,12 +40,12 @@ export function derivationOf(feature: DerivedFeatureConfig): Derivation {
   return derivedKind(feature.kind)!.derive(feature);
 }
 
-/** The function from the columns of its inputs to one value per row. */
+/** Compiles a derivation to a function that takes its input columns and returns one value per row. */
 export function compileOperator(derivation: Derivation, tokenizers: Tokenizers): Operator {
   return derivedKind(derivation.kind)!.compile(derivation, tokenizers);
 }
 
-/** Columns that a derivation reads itself, in the order of its inputs. */
+/** The columns that a derivation reads directly, in input order. */
 export function inputColumns({ inputs }: Derivation): string[] {
   return inputs.flatMap((input) => ("column" in input ? [input.column] : []));
 }

@@ -8,21 +8,22 @@ import { defineKind } from "./define-kind.js";
 import { entriesByKey } from "./lookup.js";
 
 /**
- * `kvDot`: the dot product of two sparse vectors of `key:value` entries, where a key alone has the value 1, so that two
- * sets give the size of their intersection; missing where either is empty. Meaning: TorchEasyRec's KvDotProduct.
+ * `kvDot`: the dot product of two sparse vectors given as `key:value` entries. A key without a value counts as 1, so
+ * two sets give the size of their intersection. Missing if either vector is empty. Meaning: TorchEasyRec's
+ * KvDotProduct.
  */
 const schema = z
   .strictObject({
     kind: z.literal("kvDot"),
     /** Unique; models and other features name it. */
     name: featureName,
-    /** Entries `key:value`, or keys alone. */
+    /** `key:value` entries, or keys only. */
     query: inputSource,
-    /** Entries `key:value`, or keys alone. */
+    /** `key:value` entries, or keys only. */
     document: inputSource,
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
-    /** Between key and value. */
+    /** Separates key and value. */
     delimiter: text.default(":"),
     ...numberOutput,
   })

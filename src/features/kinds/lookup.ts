@@ -14,23 +14,23 @@ import { numberValue } from "../values.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `lookup`: the values that a row's map holds for the row's keys. Numbers are combined into one; ids are all kept.
- * Meaning: TorchEasyRec's LookupFeature.
+ * `lookup`: looks up the row's keys in the row's map. Numbers are reduced to one; ids are all kept. Meaning:
+ * TorchEasyRec's LookupFeature.
  */
 const schema = z
   .strictObject({
     kind: z.literal("lookup"),
     /** Unique; models and other features name it. */
     name: featureName,
-    /** Entries `key:value`. */
+    /** `key:value` entries. */
     map: inputSource,
-    /** The keys looked up. */
+    /** The keys to look up. */
     key: inputSource,
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
-    /** How several numbers become one. */
+    /** How several numbers are reduced to one. */
     combiner,
-    /** The id is key and value, as `key_value`. */
+    /** Build each id from key and value, as `key_value`. */
     withKey: z.boolean().default(false),
     ...anyOutput,
   })
@@ -78,7 +78,7 @@ function compile({ gives, combiner, withKey, width }: Lookup): Operator {
   });
 }
 
-/** `key:value` texts as a map; of equal keys the last counts. An entry without a delimiter has the value "". */
+/** Parses `key:value` texts to a map; the last of equal keys wins. An entry without a delimiter has the value "". */
 export function entriesByKey(entries: readonly string[], delimiter: string): Map<string, string> {
   return new Map(
     entries.map((entry) => {
@@ -88,14 +88,14 @@ export function entriesByKey(entries: readonly string[], delimiter: string): Map
   );
 }
 
-/** A missing value counts for nothing; text that is no number makes the result NaN, and so the row refused. */
+/** Parses the values. Missing ones are skipped; text that is not a number gives NaN, so the row is refused. */
 export function numbersOf(found: readonly { value: string }[]): number[] {
   return found.map(({ value }) => numberValue(value)).filter((number) => number !== undefined);
 }
 
 function combineVectors(vectors: readonly string[][], width: number, combiner: Combiner) {
   const odd = vectors.find(({ length }) => length !== width);
-  // A vector of another length goes on as it is, for the output to refuse.
+  // A vector of the wrong length is passed on for the output to refuse.
   if (odd || vectors.length === 0) return odd;
   return Array.from({ length: width }, (_, i) =>
     combine(numbersOf(vectors.map((v) => ({ value: v[i] }))), combiner),

@@ -7,8 +7,8 @@ import { featureName } from "../schema/feature-fields.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `mask`: the values whose place in a list of booleans (`true`, `false`, `1`, `0`) is true. The lists are equally
- * long. Meaning: TorchEasyRec's BoolMaskFeature.
+ * `mask`: keeps the values whose entry in a list of booleans (`true`, `false`, `1`, `0`) is true. Both lists must have
+ * the same length. Meaning: TorchEasyRec's BoolMaskFeature.
  */
 const schema = z
   .strictObject({
@@ -17,9 +17,9 @@ const schema = z
     name: featureName,
     /** The values. */
     input: inputSource,
-    /** A boolean for each value. */
+    /** One boolean per value. */
     mask: inputSource,
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
     ...idsOutput,
   })

@@ -14,8 +14,8 @@ import { defineKind } from "./define-kind.js";
 import { entriesByKey, numbersOf } from "./lookup.js";
 
 /**
- * `match`: what a map of maps, `p1^s1:0.2,s2:0.3|p2^s4:0.1`, holds for a primary and a secondary key; `"*"` in place of
- * a key matches all. Numbers are combined into one; ids are all kept. Meaning: TorchEasyRec's MatchFeature.
+ * `match`: looks up a primary and a secondary key in a map of maps such as `p1^s1:0.2,s2:0.3|p2^s4:0.1`. `"*"` instead
+ * of a key matches every key. Numbers are reduced to one; ids are all kept. Meaning: TorchEasyRec's MatchFeature.
  */
 const schema = z
   .strictObject({
@@ -28,13 +28,13 @@ const schema = z
     primary: inputSource,
     /** A source, or `"*"`. */
     secondary: inputSource,
-    /** Of keys; the separators of the map are fixed. */
+    /** Separates keys; the separators of the map are fixed. */
     separator,
-    /** How several numbers become one. */
+    /** How several numbers are reduced to one. */
     combiner,
-    /** The id starts with the primary key, as `primary_value`. */
+    /** Start each id with the primary key, as `primary_value`. */
     withPrimary: z.boolean().default(false),
-    /** The id has the secondary key before the value. */
+    /** Put the secondary key before the value in each id. */
     withSecondary: z.boolean().default(false),
     ...anyOutput,
   })
@@ -52,7 +52,7 @@ const EVERY = "*";
 
 interface Match {
   readonly kind: "match";
-  /** The map, then the keys that are not `"*"`. */
+  /** The map, then the keys other than `"*"`. */
   readonly inputs: readonly Input[];
   readonly anyPrimary: boolean;
   readonly anySecondary: boolean;

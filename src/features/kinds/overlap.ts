@@ -6,7 +6,7 @@ import { featureName } from "../schema/feature-fields.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `overlap`: how the terms of a query and of a title meet; missing where either has none. Meaning: TorchEasyRec's
+ * `overlap`: compares the terms of a query and a title; missing if either has none. Meaning: TorchEasyRec's
  * OverlapFeature.
  */
 const schema = z
@@ -14,13 +14,13 @@ const schema = z
     kind: z.literal("overlap"),
     /** Unique; models and other features name it. */
     name: featureName,
-    /** The terms looked for. */
+    /** The terms to look for. */
     query: inputSource,
-    /** The terms they are looked for in. */
+    /** The terms to search. */
     title: inputSource,
-    /** Between values given as text; an input may have its own. */
+    /** Separates values given as text; an input may override it. */
     separator,
-    /** What is measured: shares of terms, whether all stand in order, whether all are equal. */
+    /** The measure: a share of matching terms, whether all occur in order, or whether all are equal. */
     method: z.enum(["query_common_ratio", "title_common_ratio", "is_contain", "is_equal"]),
     ...numberOutput,
   })
@@ -66,13 +66,13 @@ const methods: Record<Method, (query: readonly string[], title: readonly string[
     Number(query.length === title.length && query.every((term, i) => term === title[i])),
 };
 
-/** The share of the terms that also stand in `others`. */
+/** The share of the terms that occur in `others`. */
 function shareIn(terms: readonly string[], others: readonly string[]): number {
   const known = new Set(others);
   return terms.filter((term) => known.has(term)).length / terms.length;
 }
 
-/** Whether all terms stand in `others` in the same order, perhaps with others between them. */
+/** True if all terms occur in `others` in the same order, possibly with others between them. */
 function isSubsequence(terms: readonly string[], others: readonly string[]): boolean {
   let next = 0;
   for (const term of others) if (term === terms[next]) next++;

@@ -9,8 +9,8 @@ import { compileTokenizer, type Tokenizers } from "../tokenizer.js";
 import { defineKind } from "./define-kind.js";
 
 /**
- * `tokenize`: the words of a text, by white space or as the matches of a pattern, or its subwords by a tokenizer file,
- * as a bag of ids. Meaning: TorchEasyRec's TokenizeFeature.
+ * `tokenize`: splits a text into a bag of ids: words separated by white space, matches of a pattern, or subwords from a
+ * tokenizer file. Meaning: TorchEasyRec's TokenizeFeature.
  */
 const schema = z
   .strictObject({
@@ -20,8 +20,8 @@ const schema = z
     /** The text. */
     input: inputSource,
     /**
-     * White space between words, a pattern that words match, or a `tokenizer.json` of Hugging Face (BPE, WordPiece,
-     * Unigram), whose tokens are the vocabulary where no mapping is given.
+     * White space between words, a pattern that matches words, or a Hugging Face `tokenizer.json` (BPE, WordPiece,
+     * Unigram). Without a mapping, its tokens are the vocabulary.
      */
     tokenizer: z
       .union([
@@ -31,12 +31,12 @@ const schema = z
           pattern: text,
         }),
         z.strictObject({
-          /** A `tokenizer.json` of Hugging Face. */
+          /** A Hugging Face `tokenizer.json`. */
           file: text,
         }),
       ])
       .default("whitespace"),
-    /** What is done to the text first, one after the other. */
+    /** Normalization steps, applied to the text in this order. */
     normalizeText: z.array(textStep).default([]),
     ...idsOutput,
   })
@@ -59,7 +59,7 @@ const schema = z
 interface Tokenize {
   readonly kind: "tokenize";
   readonly inputs: readonly Input[];
-  /** Matches tokens; or the name of one of the fitted tokenizers. */
+  /** A pattern that matches tokens, or the name of a fitted tokenizer. */
   readonly split: { readonly pattern: string } | { readonly file: string };
   readonly normalize: readonly TextStep[];
 }

@@ -16,8 +16,8 @@ import {
 } from "./plain-features.js";
 
 /**
- * What derived kinds share: the inputs they compute from, and what becomes of the computed value, which is put to the
- * model as the plain kinds `ids` and `number` put a column's value.
+ * Fields shared by derived kinds: their inputs, and how the model reads the computed value. The latter works as in the
+ * plain kinds `ids` and `number`.
  */
 
 /** A column, or the value of another feature. */
@@ -26,17 +26,17 @@ export const inputSource = z.union([
   z.strictObject({
     /** A column of the source. */
     column: text,
-    /** Between values given as text. */
+    /** Separates values given as text. */
     separator: text.optional(),
   }),
   z.strictObject({ feature: featureName }),
 ]);
 export type InputSource = z.output<typeof inputSource>;
 
-/** Between the values of an input given as text; an input's own `separator` comes first. */
+/** Separates values of inputs given as text; an input's own `separator` takes precedence. */
 export const separator = text.default(",");
 
-/** How several numbers found for one row become one. */
+/** How several numbers found for one row are reduced to one. */
 export const combiner = z.enum(["sum", "mean", "min", "max"]).default("sum");
 
 type Fields = Record<string, z.ZodType>;
@@ -44,7 +44,10 @@ type Optional<F extends Fields> = {
   [K in keyof F]: z.ZodOptional<F[K] extends z.ZodDefault<infer I> ? I : F[K]>;
 };
 
-/** The fields without their defaults, which {@link plainOutput} fills in: so that a field given is told from one left out. */
+/**
+ * The fields without defaults, so that given and absent fields can be told apart. {@link plainOutput} fills in the
+ * defaults.
+ */
 function optional<const F extends Fields>(fields: F): Optional<F> {
   const bare = (field: z.ZodType) => (field instanceof z.ZodDefault ? (field.unwrap() as z.ZodType) : field);
   return Object.fromEntries(
@@ -55,25 +58,25 @@ function optional<const F extends Fields>(fields: F): Optional<F> {
 const { missing: missingBag, ...bag } = optional(bagFields);
 const { missing: missingNumber, width: _, ...number } = optional(numberFields);
 
-/** The value is ids. */
+/** Fields of a kind whose value is ids. */
 export const idsOutput = {
   ...bag,
-  /** A missing bag: an empty one, or the row of data is refused; or a value that stands in every bag without ids. */
+  /** A missing bag: empty, or the row is refused, or a value that is put into every bag without ids. */
   missing: missingBag,
 };
-/** The value is a number. */
+/** Fields of a kind whose value is a number. */
 export const numberOutput = {
   ...number,
-  /** Default: "bucket" with `boundaries`, "mean" where the mean is learnt or given, else 0 (in raw units). */
+  /** Default: "bucket" with `boundaries`; "mean" if the mean is learned or given; else 0 (in raw units). */
   missing: missingNumber,
 };
-/** The value is ids where a mapping is given (`hash`, `buckets`, `vocabulary`), else numbers. */
+/** Fields of a kind whose value is ids if a mapping is given (`hash`, `buckets`, `vocabulary`), else numbers. */
 export const anyOutput = {
   ...number,
   ...bag,
-  /** How many numbers a row holds. */
+  /** Numbers per row. */
   width: optional(numberFields).width,
-  /** Of a number as of kind `number`, of ids as of kind `ids`. */
+  /** For a number as in kind `number`, for ids as in kind `ids`. */
   missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"]), standIn]).optional(),
 };
 
@@ -87,10 +90,10 @@ type DerivedShape = {
   tokenizer?: "whitespace" | { pattern: string } | { file: string };
 };
 
-/** The plain kind that takes a derived feature's value. */
+/** The plain kind that handles a derived feature's value. */
 type OutputKind = "ids" | "number";
 
-/** The plain kind of a value that may be either: ids where it is mapped to rows. */
+/** The plain kind of a value that may be either: ids if it has a mapping. */
 export function outputKind({ hash, buckets, vocabulary }: DerivedShape): OutputKind {
   return (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
 }
@@ -100,14 +103,14 @@ function outputFields(feature: DerivedShape, gives: OutputKind): Record<string, 
   return { ...tokensAsVocabulary(feature), ...Object.fromEntries(given), kind: gives };
 }
 
-/** A tokenizer's own tokens are its vocabulary where no mapping is given: none is unknown. */
+/** Without a mapping, the tokenizer's own tokens are the vocabulary, and no token is unknown. */
 function tokensAsVocabulary({ tokenizer, hash, buckets, vocabulary }: DerivedShape): Record<string, unknown> {
   const mapped = (hash ?? buckets ?? vocabulary) !== undefined;
   if (mapped || typeof tokenizer !== "object" || !("file" in tokenizer)) return {};
   return { vocabulary: { file: tokenizer.file }, outOfVocabulary: "refuse" };
 }
 
-/** The plain feature that takes the computed value where a column's value would stand. */
+/** The plain feature that handles the computed value like a column's value. */
 export function plainOutput(
   feature: DerivedShape,
   gives: OutputKind = outputKind(feature),
@@ -115,12 +118,12 @@ export function plainOutput(
   return (gives === "ids" ? idsFeature : numberFeature).parse(outputFields(feature, gives));
 }
 
-/** Checks the output's part of a derived feature by the rules of the plain kind that it ends in. */
+/** Checks the output fields of a derived feature by the rules of the plain kind that handles its value. */
 export function refineOutput(feature: DerivedShape, context: Refinement): void {
   refineAs(outputKind(feature), feature, context);
 }
 
-/** {@link refineOutput} of a feature that always gives ids. */
+/** {@link refineOutput} for a feature that always gives ids. */
 export function refineIds(feature: DerivedShape, context: Refinement): void {
   refineAs("ids", feature, context);
 }

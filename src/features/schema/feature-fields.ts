@@ -4,7 +4,7 @@ import { denseEmbeddingSchema } from "../../layers/dense-embedding.js";
 import { initializerSchema } from "../../layers/initializer.js";
 import { parseExpression } from "../expression.js";
 
-/** The parts of which the schemas of feature kinds are made. */
+/** Building blocks of the feature schemas. */
 
 /** The name of a feature. */
 export const featureName = z
@@ -12,7 +12,7 @@ export const featureName = z
   .max(128)
   .regex(
     /^[\p{L}_][\p{L}\p{N}_.-]*$/u,
-    "a feature name starts with a letter or _ and goes on with letters, digits, _ . -",
+    "a feature name starts with a letter or _, followed by letters, digits, _ . -",
   );
 export const text = z.string().min(1);
 const positive = z.int().positive();
@@ -21,29 +21,29 @@ const finite = z.number();
 const vocabulary = z.union([
   z.array(text).min(1),
   z.strictObject({
-    /** One value a line; empty lines are skipped. */
+    /** One value per line; empty lines are skipped. */
     file: text,
   }),
   z.strictObject({
-    /** Only values that occur so often in the training split. */
+    /** Minimum number of occurrences in the training split. */
     minCount: positive.default(1),
-    /** At most so many values, the most frequent. */
+    /** Maximum number of values; the most frequent are kept. */
     maxSize: positive.optional(),
   }),
 ]);
 
-/** What every feature with an embedding table says about the table. */
+/** Table settings of every feature with an embedding table. */
 export const tableFields = {
-  /** The width of the table's rows; default the model's. */
+  /** Embedding dimension of the table; default the model's. */
   dim: positive.max(65_536).optional(),
-  /** The table's name, where features share one; default the feature's own. */
+  /** The table's name, to share it between features; default the feature's name. */
   embedding: text.optional(),
-  /** How the table starts; default as the model has it. */
+  /** Initial values of the table; default the model's. */
   initializer: initializerSchema.optional(),
-  /** `false`: the table stays as it starts. */
+  /** `false` freezes the table at its initial values. */
   trainable: z.boolean().optional(),
   /**
-   * How the table keeps its numbers, in memory and in checkpoints; 16-bit numbers are updated in fp32 and rounded
+   * Number format of the table in memory and checkpoints. 16-bit weights are updated in fp32 and rounded
    * stochastically. Default fp32.
    */
   dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
@@ -53,32 +53,32 @@ export type TableNumbers = NonNullable<z.output<typeof tableFields.dtype>>;
 
 /** How a value becomes a row of the table: exactly one of `hash`, `buckets`, `vocabulary`. */
 export const mappingFields = {
-  /** Hash the text into this many rows. */
+  /** Hash the text to this many rows. */
   hash: positive.max(2 ** 31 - 3).optional(),
-  /** The value is an integer below this already. */
+  /** Use the value, an integer below this, as the row. */
   buckets: positive.max(2 ** 31 - 3).optional(),
-  /** A row for each value of a list, of a file, or learnt from the training split. */
+  /** One row for each value of a list, of a file, or learned from the training split. */
   vocabulary: vocabulary.optional(),
-  /** A value without a row: one shared row, or the row of data is refused. */
+  /** Values without a row: share one row, or the row of data is refused. */
   outOfVocabulary: z.enum(["bucket", "refuse"]).default("bucket"),
-  /** An integer outside the buckets: one shared row, or the row of data is refused. */
+  /** Integers outside the buckets: share one row, or the row of data is refused. */
   outOfRange: z.enum(["bucket", "refuse"]).default("refuse"),
 };
 
-/** A value that stands for a missing one. */
+/** A value that replaces a missing one. */
 export const standIn = z.strictObject({
-  /** As it would stand in the data. */
+  /** In the form it has in the data. */
   value: z.union([text, z.int()]),
 });
 
-/** Of a bag of ids. */
+/** Fields of a bag of ids. */
 export const bagFields = {
   ...mappingFields,
-  /** How the rows of a bag become one. */
+  /** How the embeddings of a bag are pooled. */
   pooling: z.enum(["sum", "mean"]).default("sum"),
-  /** Keep the first so many ids of a bag. */
+  /** Keep only the first ids of a bag, up to this number. */
   maxLength: positive.optional(),
-  /** A missing bag: an empty one, or the row of data is refused; or a value that stands in every bag without ids. */
+  /** A missing bag: empty, or the row is refused, or a value that is put into every bag without ids. */
   missing: z.union([z.enum(["empty", "refuse"]), standIn]).default("empty"),
   ...tableFields,
 };
@@ -96,14 +96,14 @@ const normalize = z.union([
   z.strictObject({
     /** Subtracted from the number. */
     mean: finite,
-    /** Divides what is left. */
+    /** The difference is divided by this. */
     std: finite.positive(),
   }),
   z
     .strictObject({
-      /** Becomes 0. */
+      /** Maps to 0. */
       min: finite,
-      /** Becomes 1. */
+      /** Maps to 1. */
       max: finite,
     })
     .refine(({ min, max }) => min < max, { message: "min must be below max" }),
@@ -113,19 +113,19 @@ const normalize = z.union([
   }),
 ]);
 
-/** Of numbers, or of one number put into ranges. */
+/** Fields of a feature that reads numbers, or one number mapped to ranges. */
 export const numberFields = {
-  /** What the model reads instead of the raw number. */
+  /** How the raw number is transformed for the model. */
   normalize: normalize.optional(),
-  /** Default: "bucket" with `boundaries`, "mean" where the mean is learnt or given, else 0 (in raw units). */
+  /** Default: "bucket" with `boundaries`; "mean" if the mean is learned or given; else 0 (in raw units). */
   missing: z.union([finite, z.enum(["mean", "bucket", "refuse"])]).optional(),
-  /** NaN, infinities and text that is no number: the row of data is refused, or the value is missing. */
+  /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
   nonFinite: z.enum(["refuse", "impute"]).default("refuse"),
-  /** Turn the number into the id of a range; a value equal to a boundary belongs above it. */
+  /** Map the number to the id of a range; a value equal to a boundary belongs to the range above it. */
   boundaries: z.array(finite).min(1).optional(),
-  /** How many numbers a row holds. */
+  /** Numbers per row. */
   width: positive.default(1),
-  /** Makes the number an embedding in groups that embed their features; a number of width 1 without boundaries. */
+  /** Embeds the number in groups that embed their features; needs width 1 and no boundaries. */
   denseEmbedding: denseEmbeddingSchema.optional(),
   ...tableFields,
 };
@@ -136,7 +136,7 @@ export function problem(context: Refinement, path: string | PropertyKey[], messa
   context.addIssue({ code: "custom", path: typeof path === "string" ? [path] : path, message });
 }
 
-/** An expression that cannot be parsed, with the parser's own got, expected and next. */
+/** Reports an expression that cannot be parsed, with the parser's got, expected and next. */
 export function expressionProblem(context: Refinement, path: PropertyKey[], error: unknown): void {
   const report: ErrorReport =
     error instanceof ConfigError

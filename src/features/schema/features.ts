@@ -15,8 +15,8 @@ export type {
 } from "./plain-features.js";
 
 /**
- * The feature section of a config: an array of features of the kinds below. The schema checks what can be checked
- * without data and fills the defaults; `docs/features.md` is the reference.
+ * The feature section of a config: an array of features. The schema checks what can be checked without data and fills
+ * in the defaults. `docs/features.md` is the reference.
  */
 const featureSchema = unionOf([
   { schema: idFeature },
@@ -29,14 +29,14 @@ export const featuresSchema = z
   .array(featureSchema)
   .min(1)
   .superRefine((features, context) => {
-    // What holds between features is looked at once each holds by itself.
+    // Rules between features are checked only after each feature is valid.
     if (context.issues.length > 0) return;
     refineNames(features, context);
     refineTables(features, context);
     refineInputs(features, context);
   });
 
-/** A feature as a config may write it: defaults left out. */
+/** A feature as written in a config, with optional defaults. */
 export type FeatureInput = z.input<typeof featureSchema>;
 /** A feature with every default filled in. */
 export type FeatureConfig = z.output<typeof featureSchema>;
@@ -44,22 +44,22 @@ export function isDerived(feature: FeatureConfig): feature is DerivedFeatureConf
   return derivedKind(feature.kind) !== undefined;
 }
 
-/** The feature itself, or of a derived one what becomes of its computed value. */
+/** A plain feature itself; for a derived feature, the plain feature that handles its value. */
 export function plainOf(feature: FeatureConfig): PlainFeatureConfig {
   return isDerived(feature) ? plainOutput(feature, derivedKind(feature.kind)!.gives) : feature;
 }
 
-/** A file besides a vocabulary's that decides what the feature means. */
+/** A file, other than a vocabulary, that affects the feature's values. */
 export function fileOf(feature: FeatureConfig): FeatureFile | undefined {
   return derivedKind(feature.kind)?.file?.(feature);
 }
 
-/** The table of embeddings that a feature reads: its own unless it names a shared one. */
+/** The embedding table that a feature reads: its own, or a shared one. */
 export function tableName(feature: { name: string; embedding?: string }): string {
   return feature.embedding ?? feature.name;
 }
 
-/** Whether the feature reads an embedding table (every kind but a plain number does). */
+/** True if the feature reads an embedding table (every kind except a plain number). */
 export function hasTable(feature: PlainFeatureConfig): boolean {
   return feature.kind !== "number" || feature.boundaries !== undefined;
 }
@@ -77,7 +77,7 @@ function refineNames(features: FeatureConfig[], context: Refinement): void {
   });
 }
 
-/** What the features of one table must say alike. */
+/** Settings that must be equal for all features of a table. */
 const sharedKeys = [
   "hash",
   "buckets",
@@ -89,7 +89,7 @@ const sharedKeys = [
   "dtype",
 ] as const;
 
-/** Features that share a table must agree on what its rows mean. */
+/** Features that share a table must agree on the meaning of its rows. */
 function refineTables(features: FeatureConfig[], context: Refinement): void {
   const first = new Map<string, number>();
   const plain = features.map(plainOf);
@@ -109,7 +109,7 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
       problem(
         context,
         [i, "embedding"],
-        `a vocabulary is not learnt from columns and computed values together (features[${j}]): give the words, or hash`,
+        `a vocabulary cannot be learned from columns and computed values together (features[${j}]): list the values, or use hash`,
       );
   });
 }
@@ -118,7 +118,7 @@ function settingOf(feature: PlainFeatureConfig, key: string): unknown {
   return (feature as Record<string, unknown>)[key];
 }
 
-/** The rule of a vocabulary that the training split gives; `undefined` where there is none to learn. */
+/** The rule of a vocabulary learned from the training split; `undefined` if none is learned. */
 export function learntVocabulary(
   feature: PlainFeatureConfig,
 ): { minCount: number; maxSize?: number } | undefined {
@@ -126,7 +126,7 @@ export function learntVocabulary(
   return vocabulary && "minCount" in vocabulary ? vocabulary : undefined;
 }
 
-/** What a feature reads of others must exist, and no feature may read itself by way of others. */
+/** Inputs must exist, and features must not depend on themselves through others. */
 function refineInputs(features: FeatureConfig[], context: Refinement): void {
   const inputs = new Map(features.map((feature) => [feature.name, inputFeatures(feature)]));
   features.forEach((feature, i) => {
@@ -137,13 +137,13 @@ function refineInputs(features: FeatureConfig[], context: Refinement): void {
   });
 }
 
-/** The names of the features that a feature reads. */
+/** The names of the features that a feature reads directly. */
 export function inputFeatures(feature: FeatureConfig): string[] {
   const inputs = isDerived(feature) ? derivationOf(feature).inputs : [];
   return inputs.flatMap((input) => ("feature" in input ? [input.feature] : []));
 }
 
-/** The features on a way of inputs from one to another, the last included. */
+/** The features on a path of inputs from one feature to another, including the last. */
 function pathTo(
   from: string,
   to: string,

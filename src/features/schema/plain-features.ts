@@ -11,21 +11,24 @@ import {
   text,
 } from "./feature-fields.js";
 
-/** The kinds that read columns as they are: one id a row, a bag of ids, numbers. Derived kinds end in one of them. */
+/**
+ * The kinds that read columns directly: one id per row, a bag of ids, numbers. Derived kinds hand their values to
+ * these.
+ */
 
 const missingId = z.union([z.enum(["bucket", "refuse"]), standIn]);
 
 export const idFeature = z
   .strictObject({
     kind: z.literal("id"),
-    /** Unique; models name features by it. */
+    /** Unique; models use it to refer to the feature. */
     name: featureName,
-    /** The column it reads; default the name. */
+    /** The column to read; default the name. */
     column: text.optional(),
-    /** Columns crossed into one id, instead of `column`. */
+    /** Columns to cross into one id, instead of `column`. */
     columns: z.array(text).min(2).optional(),
     ...mappingFields,
-    /** A missing value: a row of its own, another value in its place, or the row of data is refused. */
+    /** A missing value: gets a separate row, is replaced by a value, or the row of data is refused. */
     missing: missingId.default("bucket"),
     ...tableFields,
   })
@@ -40,11 +43,11 @@ export const idFeature = z
 export const idsFeature = z
   .strictObject({
     kind: z.literal("ids"),
-    /** Unique; models name features by it. */
+    /** Unique; models use it to refer to the feature. */
     name: featureName,
-    /** The column it reads; default the name. */
+    /** The column to read; default the name. */
     column: text.optional(),
-    /** Between the values of a bag given as text. */
+    /** Separates the values of a bag given as text. */
     separator: text.default(","),
     /** Ids have weights: texts `id:weight`, a map from ids to weights, or a list of either or of `{ key, value }`. */
     weighted: z.boolean().default(false),
@@ -55,11 +58,11 @@ export const idsFeature = z
 export const numberFeature = z
   .strictObject({
     kind: z.literal("number"),
-    /** Unique; models name features by it. */
+    /** Unique; models use it to refer to the feature. */
     name: featureName,
-    /** The column it reads; default the name. */
+    /** The column to read; default the name. */
     column: text.optional(),
-    /** Of a vector that stands in one text. */
+    /** Separates the numbers of a vector given as text. */
     separator: text.optional(),
     ...numberFields,
   })
