@@ -4,7 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
+
+#include "cpu/tables/sort.h"
 
 namespace pairloom {
 
@@ -18,18 +21,33 @@ struct TableTerm {
 // Sums of groups that wait for others on the way up the tree, at most one a level; groups are below 2^16.
 constexpr size_t kMostWaiting = 17;
 
+template <class Key>
+struct SortKeys {
+  std::vector<Key> keys, spare;
+};
+
 struct TableScratch {
-  std::vector<uint64_t> keys, spare;  // row << 32 | index of its term
+  SortKeys<uint64_t> narrow;  // row << 32 | index of its term
+  SortKeys<WideKey> wide;
   std::vector<TableTerm> terms;
   std::vector<float> sums, zeros;  // sums: kMostWaiting rows
   std::vector<float> widened;  // rows of a table of 16-bit numbers, while they are updated
 
+  template <class Key>
+  SortKeys<Key>& keys_for() {
+    if constexpr (std::is_same_v<Key, WideKey>) return wide;
+    else return narrow;
+  }
+
   // Room for as many keys and terms.
+  template <class Key>
   void hold(size_t count) {
-    if (keys.size() >= count) return;
-    keys.resize(count);
-    spare.resize(count);
-    terms.resize(count);
+    auto& [keys, spare] = keys_for<Key>();
+    if (keys.size() < count) {
+      keys.resize(count);
+      spare.resize(count);
+    }
+    if (terms.size() < count) terms.resize(count);
   }
 };
 

@@ -85,13 +85,6 @@ const char* check_sessions(const Program& p, const Instruction& i) {
   return p.buffer(i.operands[2]).dtype == DType::kId ? nullptr : "one session id a row";
 }
 
-// The sort keys of an update hold a row in 32 bits.
-const char* check_row_keys(const Program& p, const Instruction& i) {
-  const bool wide = std::any_of(i.operands.begin(), i.operands.end(),
-                                [&](const Operand& operand) { return is_wide(p.buffer(operand).dtype); });
-  return wide ? "ids of 32 bits" : nullptr;
-}
-
 struct Check {
   Opcode opcode;
   const char* (*run)(const Program&, const Instruction&);
@@ -118,9 +111,6 @@ constexpr Check kChecks[] = {
 }  // namespace
 
 const char* check_operands(const Program& program, const Instruction& instruction) {
-  if (find_rule(instruction.opcode)->execution == Execution::kTable) {
-    if (const char* expected = check_row_keys(program, instruction)) return expected;
-  }
   for (const Check& check : kChecks) {
     if (check.opcode != instruction.opcode) continue;
     if (const char* expected = check.run(program, instruction)) return expected;

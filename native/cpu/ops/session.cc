@@ -26,8 +26,8 @@ struct Batch {
 template <class F>
 void each_session(const Batch& batch, Worker& worker, F f) {
   const uint32_t rows = worker.step->rows;
-  worker.table.hold(rows);
-  auto &keys = worker.table.keys, &spare = worker.table.spare;
+  worker.table.hold<uint64_t>(rows);
+  auto& [keys, spare] = worker.table.narrow;
   for (uint32_t row = 0; row < rows; ++row) keys[row] = uint64_t{batch.session(row)} << 32 | row;
   const uint64_t* sorted = sort_by_row(keys.data(), spare.data(), rows, uint64_t{1} << 31);
   for (const uint64_t *first = sorted, *end = sorted + rows; first < end;) {

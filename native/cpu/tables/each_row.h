@@ -15,16 +15,15 @@ namespace pairloom {
 // A row's weights and state are cache misses: ask for them this many rows before the update.
 constexpr size_t kAhead = 16;
 constexpr size_t kZeroRun = 1024;  // floats of rows without gradient that one kernel call takes
+constexpr uint64_t kNarrowRows = uint64_t{1} << 32;  // of a table whose rows fit half a sort key
 
-inline const int32_t* ids_of(const View& view) { return reinterpret_cast<const int32_t*>(view.base); }
 inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
-inline bool is_bag(const View& view) { return view.stride == kBagWidth; }  // verified: ids have width 1
 
 // Rows are dealt into slots: what is counted or summed by slot does not depend on who owns which.
 inline uint32_t slot_of(uint64_t row) { return uint32_t(row % kTableSlots); }
 
 // Whether a row belongs to the job. Each slot has one owner; the hash spreads hot neighbours over the jobs.
-inline bool owns(const FixedJob& job, uint32_t row) {
+inline bool owns(const FixedJob& job, uint64_t row) {
   if (job.parts > 1) return ((slot_of(row) * 0x9e3779b1u) >> 16) % job.parts == job.part;
   return row >= job.begin && row < job.end;
 }
@@ -33,59 +32,70 @@ inline size_t count_terms(const BoundInstruction& instruction, const TableLayout
   size_t count = 0;
   for (size_t pair = 0; pair < layout.pairs; ++pair) {
     const View& ids = instruction.views[layout.first_pair + 2 * pair];
-    if (!is_bag(ids)) count += rows;
-    for (uint32_t b = 0; is_bag(ids) && b < rows; ++b) count += bags_of(ids)[b].count;
+    if (!is_bag(ids.dtype)) count += rows;
+    for (uint32_t b = 0; is_bag(ids.dtype) && b < rows; ++b) count += bags_of(ids)[b].count;
   }
   return count;
 }
 
 // Lists the job's occurrences in the order in which the format sums them: groups, pairs, samples, bag positions.
+template <class Key>
 class TermCollector {
  public:
-  TermCollector(const FixedJob& job, TableScratch& scratch, size_t most) : job_(job), scratch_(scratch) {
-    scratch.hold(most);
+  TermCollector(const FixedJob& job, TableScratch& scratch, size_t most)
+      : job_(job), terms_(scratch.terms), keys_(scratch.keys_for<Key>().keys) {
+    scratch.hold<Key>(most);
   }
 
   // Those of the samples [begin, end), which are of one group.
   void add_pair(const View& ids, const View& grad, bool mean, uint32_t begin, uint32_t end, uint32_t group) {
     group_ = group;
-    for (uint32_t b = begin; b < end; ++b) {
-      const float* g = grad.base + size_t{b} * grad.stride;
-      if (!is_bag(ids)) {
-        add(uint32_t(ids_of(ids)[b]), g, 1.0f);
-        continue;
-      }
-      const Bag& bag = bags_of(ids)[b];
-      const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
-      for (uint32_t i = 0; i < bag.count; ++i) add(uint32_t(bag.ids<int32_t>()[i]), g, scale * bag.weight(i));
-    }
+    if (is_wide(ids.dtype)) add_samples<int64_t>(ids, grad, mean, begin, end);
+    else add_samples<int32_t>(ids, grad, mean, begin, end);
   }
 
   size_t count() const { return count_; }
 
  private:
-  void add(uint32_t row, const float* grad, float scale) {
+  template <class Id>
+  void add_samples(const View& ids, const View& grad, bool mean, uint32_t begin, uint32_t end) {
+    for (uint32_t b = begin; b < end; ++b) {
+      const float* g = grad.base + size_t{b} * grad.stride;
+      if (!is_bag(ids.dtype)) {
+        add(uint64_t(reinterpret_cast<const Id*>(ids.base)[b]), g, 1.0f);
+        continue;
+      }
+      const Bag& bag = bags_of(ids)[b];
+      const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
+      for (uint32_t i = 0; i < bag.count; ++i) add(uint64_t(bag.ids<Id>()[i]), g, scale * bag.weight(i));
+    }
+  }
+
+  void add(uint64_t row, const float* grad, float scale) {
     if (!owns(job_, row)) return;
-    scratch_.keys[count_] = uint64_t{row} << 32 | count_;
-    scratch_.terms[count_] = {grad, scale, group_};
+    set_key(keys_[count_], row, uint32_t(count_));
+    terms_[count_] = {grad, scale, group_};
     ++count_;
   }
 
   const FixedJob& job_;
-  TableScratch& scratch_;
+  std::vector<TableTerm>& terms_;
+  std::vector<Key>& keys_;
   size_t count_ = 0;
   uint32_t group_ = 0;
 };
 
+template <class Key>
 struct RowGradients {
-  const uint64_t* keys;
+  const Key* keys;
   size_t count;
 };
 
-inline RowGradients collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
+template <class Key>
+RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
                             Worker& worker) {
   const StepContext& step = *worker.step;
-  TermCollector terms(job, worker.table, count_terms(instruction, layout, step.rows));
+  TermCollector<Key> terms(job, worker.table, count_terms(instruction, layout, step.rows));
   for (uint32_t group = 0; group < step.groups; ++group) {
     for (size_t pair = 0; pair < layout.pairs; ++pair) {
       const size_t operand = layout.first_pair + 2 * pair;
@@ -94,19 +104,21 @@ inline RowGradients collect(const BoundInstruction& instruction, const TableLayo
                      step.first_row(group + 1), group);
     }
   }
-  const uint64_t* sorted =
-      sort_by_row(worker.table.keys.data(), worker.table.spare.data(), terms.count(), instruction.views[0].dims[0]);
-  return {sorted, terms.count()};
+  auto& [keys, spare] = worker.table.keys_for<Key>();
+  return {sort_by_row(keys.data(), spare.data(), terms.count(), instruction.views[0].dims[0]), terms.count()};
 }
 
-inline const TableTerm& term_of(const Worker& worker, uint64_t key) { return worker.table.terms[uint32_t(key)]; }
+template <class Key>
+const TableTerm& term_of(const Worker& worker, const Key& key) {
+  return worker.table.terms[order_of(key)];
+}
 
 // Adds up the terms of one group, from the key `begin` on; returns past its last.
-inline const uint64_t* sum_group(const Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim,
-                                 float* sum) {
+template <class Key>
+const Key* sum_group(const Worker& worker, const Key* begin, const Key* end, size_t dim, float* sum) {
   const TableTerm& first = term_of(worker, *begin);
   for (size_t d = 0; d < dim; ++d) sum[d] = first.scale * first.grad[d];
-  const uint64_t* key = begin + 1;
+  const Key* key = begin + 1;
   for (; key < end && term_of(worker, *key).group == first.group; ++key) {
     const TableTerm& term = term_of(worker, *key);
     worker.step->kernels->accumulate(sum, term.grad, dim, term.scale);
@@ -119,7 +131,8 @@ inline int meeting_level(uint32_t a, uint32_t b) { return std::bit_width(a ^ b);
 
 // The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory. Groups
 // are added along the tree of all groups, in which those without the row pass the others through.
-inline const float* sum_terms(Worker& worker, const uint64_t* begin, const uint64_t* end, size_t dim) {
+template <class Key>
+const float* sum_terms(Worker& worker, const Key* begin, const Key* end, size_t dim) {
   const TableTerm& first = term_of(worker, *begin);
   if (end - begin == 1 && first.scale == 1.0f) return first.grad;
   float* const sums = worker.table.sums.data();
@@ -129,7 +142,7 @@ inline const float* sum_terms(Worker& worker, const uint64_t* begin, const uint6
     --waiting;
     worker.step->kernels->accumulate(sums + (waiting - 1) * dim, sums + waiting * dim, dim, 1.0f);
   };
-  for (const uint64_t* key = begin; key < end;) {
+  for (const Key* key = begin; key < end;) {
     const uint32_t group = term_of(worker, *key).group;
     while (waiting > 1 && meeting_level(groups[waiting - 2], groups[waiting - 1]) <
                               meeting_level(groups[waiting - 1], group)) {
@@ -160,16 +173,16 @@ struct Bounds {
 };
 
 // Update: prefetch(row), rows(first row, count, gradient of count * D), kWhole (one call may take several rows).
-template <class Update>
-void update_occurring(const RowGradients& found, const Bounds& bounds, Worker& worker, size_t dim,
+template <class Key, class Update>
+void update_occurring(const RowGradients<Key>& found, const Bounds& bounds, Worker& worker, size_t dim,
                       const Update& update) {
-  const uint64_t *key = found.keys, *end = key + found.count;
+  const Key *key = found.keys, *end = key + found.count;
   while (key < end) {
     if (size_t(end - key) > kAhead) {
       update.prefetch(row_of(key[kAhead]));
       prefetch_floats(term_of(worker, key[kAhead]).grad, dim);
     }
-    const uint64_t* next = end_of_row(key, end);
+    const Key* next = end_of_row(key, end);
     update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
     key = next;
   }
@@ -183,12 +196,12 @@ void update_zeros(size_t begin, size_t end, Worker& worker, size_t dim, const Up
   }
 }
 
-template <class Update>
-void update_every(const RowGradients& found, const Bounds& bounds, const FixedJob& job, Worker& worker, size_t dim,
+template <class Key, class Update>
+void update_every(const RowGradients<Key>& found, const Bounds& bounds, const FixedJob& job, Worker& worker, size_t dim,
                   const Update& update) {
   size_t done = job.begin;
-  for (const uint64_t *key = found.keys, *end = key + found.count; key < end;) {
-    const uint64_t* next = end_of_row(key, end);
+  for (const Key *key = found.keys, *end = key + found.count; key < end;) {
+    const Key* next = end_of_row(key, end);
     update_zeros(done, row_of(*key), worker, dim, update);
     update.rows(row_of(*key), 1, bounds.apply(sum_terms(worker, key, next, dim), dim, worker));
     done = row_of(*key) + size_t{1};
@@ -205,9 +218,13 @@ void each_row(const BoundInstruction& instruction, const TableLayout& layout, co
   if (worker.table.sums.size() < kMostWaiting * dim) worker.table.sums.resize(kMostWaiting * dim);
   if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));
   if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
-  const RowGradients found = collect(instruction, layout, job, worker);
-  if (layout.every_row) update_every(found, bounds, job, worker, dim, update);
-  else update_occurring(found, bounds, worker, dim, update);
+  const auto update_found = [&](const auto& found) {
+    if (layout.every_row) update_every(found, bounds, job, worker, dim, update);
+    else update_occurring(found, bounds, worker, dim, update);
+  };
+  const bool narrow = instruction.views[0].dims[0] <= kNarrowRows;
+  if (narrow) update_found(collect<uint64_t>(instruction, layout, job, worker));
+  else update_found(collect<WideKey>(instruction, layout, job, worker));
 }
 
 }  // namespace pairloom

@@ -10,12 +10,25 @@ namespace pairloom {
 // `row_limit`; `spare` has room for `count` keys. Returns where the sorted keys are: `keys` or `spare`.
 uint64_t* sort_by_row(uint64_t* keys, uint64_t* spare, size_t count, uint64_t row_limit);
 
-// The row that a key sorts by, its upper half.
+// The row that a key sorts by, its upper half, and its order.
 inline uint32_t row_of(uint64_t key) { return uint32_t(key >> 32); }
+inline uint32_t order_of(uint64_t key) { return uint32_t(key); }
+inline void set_key(uint64_t& key, uint64_t row, uint32_t order) { key = row << 32 | order; }
+
+// The same for tables of 2^32 rows or more.
+struct WideKey {
+  uint64_t row;
+  uint32_t order;
+};
+WideKey* sort_by_row(WideKey* keys, WideKey* spare, size_t count, uint64_t row_limit);
+inline uint64_t row_of(const WideKey& key) { return key.row; }
+inline uint32_t order_of(const WideKey& key) { return key.order; }
+inline void set_key(WideKey& key, uint64_t row, uint32_t order) { key = {row, order}; }
 
 // Past the last of the sorted keys [key, end) that have the first one's row.
-inline const uint64_t* end_of_row(const uint64_t* key, const uint64_t* end) {
-  const uint64_t* next = key + 1;
+template <class Key>
+const Key* end_of_row(const Key* key, const Key* end) {
+  const Key* next = key + 1;
   while (next < end && row_of(*next) == row_of(*key)) ++next;
   return next;
 }
