@@ -1,4 +1,4 @@
-import type { Backend, Executable } from "../backends/backend.js";
+import type { Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { CheckpointError } from "../errors.js";
@@ -7,8 +7,8 @@ import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { isModelKind } from "../models/index.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
-import { savedParameters } from "../train/saved-parameters.js";
-import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
+import { type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
+import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 
 /** A model as a checkpoint describes it, its parameters not read. */
@@ -23,13 +23,6 @@ export interface DescribedModel {
 export interface TrainedModel extends DescribedModel {
   readonly checkpoint: Checkpoint;
   readonly executable: Executable;
-}
-
-export interface OpenOptions {
-  readonly backend: Backend;
-  /** Most rows a step. */
-  readonly maxBatch: number;
-  readonly threads?: number;
 }
 
 /** @throws CheckpointError where config or features are not of this version */
@@ -58,12 +51,8 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
 }
 
 /** Reads a checkpoint's parameters, every byte verified, and compiles its forward pass. @throws CheckpointError */
-export async function openModel(
-  checkpoint: Checkpoint,
-  { backend, maxBatch, threads }: OpenOptions,
-): Promise<TrainedModel> {
+export async function openModel(checkpoint: Checkpoint, options: ScoringOptions): Promise<TrainedModel> {
   const described = describeModel(checkpoint);
-  const parameters = await savedParameters(checkpoint, backend, parametersOf(described.graph));
-  const executable = backend.compile(described.graph, parameters, { maxBatch, threads, frozen: true });
+  const executable = await savedExecutable(checkpoint, described, options);
   return { ...described, checkpoint, executable };
 }

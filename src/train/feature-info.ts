@@ -10,7 +10,7 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       const { name, width, denseEmbedding } = feature;
       return { kind: "number", name, width, denseEmbedding };
     }
-    const { name, table, rows, dim, trainable, dtype } = feature;
+    const { name, table, rows, dim, trainable, dtype, translation } = feature;
     const info = {
       name,
       table,
@@ -18,6 +18,7 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       dim,
       trainable,
       dtype,
+      translation,
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "id"

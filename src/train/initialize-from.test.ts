@@ -52,6 +52,8 @@ beforeAll(async () => {
       // 1, 1 + 2^-7 and 1.5 in bfloat16; 1, 1 + 2^-10 and -2 in float16.
       ["embeddings.b.weight", { dtype: "BF16", shape: [3, 1], data: Uint16Array.of(0x3f80, 0x3f81, 0x3fc0) }],
       ["embeddings.h.weight", { dtype: "F16", shape: [3, 1], data: Uint16Array.of(0x3c00, 0x3c01, 0xc000) }],
+      ["embeddings.seen.weight", tensor([3, 1], [1, 2, 3])],
+      ["translations.seen", { dtype: "I64", shape: [2], data: BigInt64Array.of(70n, 5n) }],
       ["embeddings.f.weight", tensor([3, 1], [1 / 3, -65504, 1e-7])],
     ]),
     optimizer: new Map(),
@@ -109,7 +111,7 @@ describe("initializeFrom", () => {
     expect(valuesIn(parameters[1])).toEqual([-1]);
   });
 
-  it("refuses a mapped name that is missing there, another shape, and no match at all", async () => {
+  it("refuses a mapped name that is missing there, another shape, rows of translated ids, and no match at all", async () => {
     const weight = parameter("mlp.0.weight", [1, 2]);
     await expect(initializeFrom(from({ "mlp\\.(.*)": "deep.$1" }), [weight], here)).rejects.toThrow(
       /mapped name[\s\S]*mlp\.0\.weight -> deep\.0\.weight/,
@@ -119,6 +121,10 @@ describe("initializeFrom", () => {
     );
     await expect(initializeFrom(from(), [parameter("final.0.weight", [1, 2])], here)).rejects.toThrow(
       /no parameter of the model is in the checkpoint/,
+    );
+    const translated = parameter("embeddings.seen.weight", [3, 1]);
+    await expect(initializeFrom(from(), [translated], here)).rejects.toThrow(
+      /rows of a table[\s\S]*embeddings\.seen\.weight/,
     );
     const nowhere = { run: join(run, "nowhere"), map: {} };
     await expect(initializeFrom(nowhere, [weight], here)).rejects.toThrow(/initializeFrom\.run/);

@@ -15,6 +15,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
 import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
+import { stateName } from "./translations.js";
 
 /** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
 export const initializeFromSchema = z.strictObject({
@@ -41,7 +42,8 @@ export interface Initialized {
 /**
  * Copies weights from a checkpoint into parameters that have been initialised. A table over learnt values is copied
  * value by value: values that only this model knows stay as initialised. Tables of 16-bit numbers get the nearest.
- * @throws CheckpointError where nothing matches, a mapped name is missing there, or shapes differ
+ * @throws CheckpointError where nothing matches, a mapped name is missing there, shapes differ, or the rows of a table
+ * stand for ids in the order in which training met them
  */
 export async function initializeFrom(
   { run, map }: InitializeFrom,
@@ -117,6 +119,8 @@ async function copy(
 ): Promise<void> {
   const { attrs } = parameter;
   const { shape } = file.tensors.get(there)!;
+  const isTranslated = attrs.translation !== undefined || file.tensors.has(stateName(tableOf(there) ?? ""));
+  if (isTranslated) throw translated(attrs.name, there);
   const here = namedRows(attrs.name, attrs.shape, vocabularies.here);
   const source = namedRows(there, shape, vocabularies.there);
   if (attrs.role === "table" && here && source && shape[1] === attrs.shape[1]) {
@@ -156,15 +160,28 @@ async function copyRows(
   }
 }
 
-/** The table of `<tables>.<embedding>.weight`, where its rows are values that were learnt. */
+/** The table of `<tables>.<table>.weight`. */
+const tableOf = (name: string) => /^[^.]+\.(.+)\.weight$/.exec(name)?.[1];
+
+/** The table of a parameter, where its rows are values that were learnt. */
 function namedRows(
   name: string,
   shape: readonly number[],
   vocabularies: FittedFeatures["vocabularies"],
 ): NamedRows | undefined {
-  const embedding = /^[^.]+\.(.+)\.weight$/.exec(name)?.[1];
-  const values = embedding === undefined ? undefined : vocabularies[embedding];
+  const table = tableOf(name);
+  const values = table === undefined ? undefined : vocabularies[table];
   return values && { values, rows: shape[0] };
+}
+
+function translated(name: string, there: string): CheckpointError {
+  return new CheckpointError({
+    what: "the rows of a table do not belong to the same ids in the checkpoint to start from",
+    where: `${name} (there ${there})`,
+    got: "a table whose ids are translated to rows, here or there",
+    expected: "tables whose ids are their rows, or values of a vocabulary",
+    next: `Leave it as initialised: train.initializeFrom.map: { "${name}": "" }.`,
+  });
 }
 
 function nothingMatches(dir: string, names: readonly string[], there: readonly string[]): CheckpointError {

@@ -15,7 +15,7 @@ import { ratesAt } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
-import { savedParameters } from "./saved-parameters.js";
+import { savedExecutable } from "./saved-executable.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, parametersOf, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
@@ -32,6 +32,7 @@ import {
   type Position,
   parseCarried,
 } from "./training-state.js";
+import { Translations } from "./translations.js";
 
 export interface TrainerOptions {
   /** A whole config, which checkpoints hold. */
@@ -64,6 +65,7 @@ export interface TrainingResult {
 export class Trainer {
   private readonly plan: Plan;
   private readonly parameters: Parameters;
+  private readonly translations: Translations;
   private readonly forward: Graph;
   private readonly graph: Graph;
   /** How batches are cut: chosen once, then part of the run. */
@@ -94,12 +96,14 @@ export class Trainer {
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });
     this.forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);
+    this.translations = new Translations(backend, features);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
     const { accumulationGroups: groups } = config.train;
     this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
-    this.inference = backend.compile(this.forward, averaged, { maxBatch: INFERENCE_BATCH, threads });
+    const compiled = { maxBatch: INFERENCE_BATCH, threads, translations: this.translations.bound };
+    this.inference = backend.compile(this.forward, averaged, compiled);
   }
 
   /** Elements of the model and of the optimizer's state. */
@@ -126,17 +130,15 @@ export class Trainer {
     }
   }
 
-  /** Metrics of a checkpoint on any split, with parameters of its own: those that are trained stay as they are. */
+  /** Metrics of a checkpoint on any split. What is trained stays as it is. */
   async evaluate(
     checkpoint: Checkpoint,
     data: ColumnSet,
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
-    const { backend, config } = this.options;
-    const parameters = await savedParameters(checkpoint, backend, parametersOf(this.forward));
-    const { threads } = config.train;
-    const options = { maxBatch: INFERENCE_BATCH, threads, frozen: true };
-    const inference = backend.compile(this.forward, parameters, options);
+    const { backend, config, features } = this.options;
+    const options = { backend, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
+    const inference = await savedExecutable(checkpoint, { graph: this.forward, features }, options);
     return evaluate(inference, data, this.measured, onRows);
   }
 
@@ -145,7 +147,8 @@ export class Trainer {
     const { backend, train, config } = this.options;
     const { threads, seed, shuffle } = config.train;
     const { batchSize } = this.plan;
-    const options = { maxBatch: batchSize, threads, geometry: this.geometry };
+    const translations = this.translations.bound;
+    const options = { maxBatch: batchSize, threads, geometry: this.geometry, translations };
     const program = backend.compile(this.graph, this.parameters.memory, options);
     const { rates } = this.observers;
     return new StepRunner(program, train, { batchSize, seed, shuffle, rates, outputs: this.metrics.outputs });
@@ -164,6 +167,7 @@ export class Trainer {
     this.position = { step, epoch, epochStep };
     this.carried = parseCarried(trainer, checkpoint.dir);
     await this.parameters.load(checkpoint);
+    await this.translations.load(checkpoint);
     return true;
   }
 
@@ -264,7 +268,7 @@ export class Trainer {
       config,
       features,
       metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
-      model: this.parameters.sources("model"),
+      model: new Map([...this.parameters.sources("model"), ...this.translations.sources()]),
       optimizer: this.parameters.sources("optimizer"),
       tables: this.parameters.tables,
       geometry: this.geometry,

@@ -1,0 +1,31 @@
+import type { Backend, Executable } from "../backends/backend.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import type { Graph } from "../graph/graph.js";
+import { savedParameters } from "./saved-parameters.js";
+import { parametersOf } from "./step/model-graphs.js";
+import { Translations } from "./translations.js";
+
+export interface ScoringOptions {
+  readonly backend: Backend;
+  /** Most rows a step. */
+  readonly maxBatch: number;
+  readonly threads?: number;
+}
+
+/**
+ * The forward pass of a model, with parameters and translations of its own as the checkpoint has them, every byte
+ * verified.
+ * @throws CheckpointError where it is damaged or is not of this model
+ */
+export async function savedExecutable(
+  checkpoint: Checkpoint,
+  { graph, features }: { readonly graph: Graph; readonly features: FittedFeatures },
+  { backend, maxBatch, threads }: ScoringOptions,
+): Promise<Executable> {
+  const parameters = await savedParameters(checkpoint, backend, parametersOf(graph));
+  const translations = new Translations(backend, features);
+  await translations.load(checkpoint);
+  const options = { maxBatch, threads, translations: translations.bound, frozen: true };
+  return backend.compile(graph, parameters, options);
+}
