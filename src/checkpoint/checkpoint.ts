@@ -11,14 +11,14 @@ import { JoinedTensors, type Tensors } from "./tensors.js";
 export const MODEL_FILE = "model.safetensors";
 export const OPTIMIZER_FILE = "optimizer.safetensors";
 
-/** What a run needs of a checkpoint: scoring does without the optimizer's part. */
+/** The parts of a checkpoint. Scoring needs only the model. */
 export type Part = "model" | "optimizer";
 export const PARTS: readonly Part[] = ["model", "optimizer"];
 const PART_FILES = { model: MODEL_FILE, optimizer: OPTIMIZER_FILE } as const;
 
 /**
- * A checkpoint whose manifest has been verified: its own checksum, and that each file it lists is there with its
- * size. Checksums are verified the first time a part is opened, or at once by {@link verify}.
+ * A checkpoint with a verified manifest: its checksum is correct, and every listed file exists with its size. Checksums
+ * of files are verified when a part is first opened, or by {@link verify}.
  */
 export class Checkpoint {
   readonly #verified = new Set<string>();
@@ -33,12 +33,18 @@ export class Checkpoint {
     return basename(this.dir);
   }
 
-  /** Trained parameters under their stable names. Close them when done. @throws CheckpointError when damaged */
+  /**
+   * Trained parameters by name; the caller closes them.
+   * @throws CheckpointError when damaged
+   */
   openModel(): Promise<Tensors> {
     return this.#open("model");
   }
 
-  /** Optimizer state; the caller closes it. @throws CheckpointError when damaged */
+  /**
+   * Optimizer state; the caller closes it.
+   * @throws CheckpointError when damaged
+   */
   openOptimizer(): Promise<Tensors> {
     return this.#open("optimizer");
   }
@@ -50,7 +56,7 @@ export class Checkpoint {
       for (const range of rangesOf(table)) await this.#verifyRange(range, table.name);
   }
 
-  /** Takes every byte as verified, because this process has just written and synced it. */
+  /** Marks every byte as verified, because this process has just written and synced it. */
   trust(): this {
     for (const name of Object.keys(this.manifest.files)) this.#verified.add(name);
     for (const range of this.manifest.tables.flatMap(rangesOf)) this.#verified.add(keyOf(range));
@@ -66,7 +72,7 @@ export class Checkpoint {
     return tables.size === 0 ? file : new JoinedTensors([new TableReader(this.dir, tables), file], this.dir);
   }
 
-  /** What a file has besides the ranges of tables. */
+  /** The contents of a file outside the ranges of tables. */
   async #verifyRest(name: string): Promise<void> {
     const path = join(this.dir, name);
     const file = this.manifest.files[name];
@@ -109,7 +115,7 @@ export class Checkpoint {
 const keyOf = ({ file, offset, bytes }: Range) => `${file} ${offset} ${bytes}`;
 const stretchOf = ({ offset, bytes }: Range): Stretch => [offset, offset + bytes];
 
-/** What a part has of tables, by the parameter's name. */
+/** The tables of a part, by parameter name. */
 function numbersOf(part: Part, tables: readonly Table[]) {
   const numbers = (table: Table): readonly TableNumbers[] => (part === "model" ? [table] : table.states);
   return new Map(
@@ -117,7 +123,7 @@ function numbersOf(part: Part, tables: readonly Table[]) {
   );
 }
 
-/** The files that a part lies in. */
+/** The files that contain a part. */
 function filesOf(part: Part, { tables }: Manifest): Set<string> {
   const ofTables = [...numbersOf(part, tables).values()].flatMap(({ numbers }) => numbers.ranges);
   return new Set([PART_FILES[part], ...ofTables.map(({ file }) => file)]);
@@ -125,8 +131,8 @@ function filesOf(part: Part, { tables }: Manifest): Set<string> {
 
 /**
  * Opens a checkpoint directory.
- * @param parts those whose files must be there; default all
- * @throws CheckpointError when the manifest is missing or does not verify, or a file is missing or of another size
+ * @param parts the parts whose files must exist; default all
+ * @throws CheckpointError if the manifest is missing or invalid, or a file is missing or has the wrong size
  */
 export async function readCheckpoint(dir: string, parts = PARTS): Promise<Checkpoint> {
   const path = join(dir, MANIFEST_FILE);
@@ -144,21 +150,21 @@ export async function readCheckpoint(dir: string, parts = PARTS): Promise<Checkp
   return new Checkpoint(dir, manifest);
 }
 
-/** What the format has room for and this version does not read yet. */
+/** Refuses what the format allows but this version does not read yet. */
 function refuseUnsupported({ base, tables, writer }: Manifest, where: string): void {
   const next = `Read it with Pairloom ${writer}, which wrote it, or a newer one.`;
   if (base)
     throw new CheckpointError({
-      what: "the checkpoint has only what changed since another, which this version does not read",
+      what: "the checkpoint has only changes since another one; this version cannot read it",
       where,
       got: `changes since ${base.checkpoint}`,
-      expected: "a whole checkpoint",
+      expected: "a complete checkpoint",
       next,
     });
   const growing = tables.find(({ capacity, keys }) => capacity !== undefined || keys !== undefined);
   if (growing)
     throw new CheckpointError({
-      what: "the checkpoint has a table that grows, which this version does not read",
+      what: "the checkpoint has a growing table; this version cannot read it",
       where,
       got: `${growing.name} with a capacity of ${growing.capacity} rows`,
       expected: "tables with a fixed number of rows",

@@ -9,7 +9,7 @@ import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
 import { replaceFile } from "./durable.js";
 import { checkpointsDir, stepOfName } from "./paths.js";
 
-/** A directory named like a checkpoint that does not verify. */
+/** A checkpoint directory that failed verification. */
 export interface Rejected {
   dir: string;
   error: PairloomError;
@@ -17,13 +17,13 @@ export interface Rejected {
 
 export interface Found {
   checkpoint?: Checkpoint;
-  /** Newer directories that were passed over, newest first: worth a warning. */
+  /** Newer directories that were skipped, newest first. Callers should warn about them. */
   rejected: Rejected[];
 }
 
 /**
- * The newest checkpoint of a run that verifies: its manifest and sizes, and with `checksums` (what a resume wants)
- * every byte. No checkpoint at all is not an error.
+ * The newest valid checkpoint of a run: its manifest and sizes, and with `checksums` (used by resume) every byte, are
+ * verified. Having no checkpoint is not an error.
  */
 export async function findLatest(runDir: string, { checksums = false } = {}): Promise<Found> {
   const rejected: Rejected[] = [];
@@ -35,7 +35,7 @@ export async function findLatest(runDir: string, { checksums = false } = {}): Pr
   return { rejected };
 }
 
-/** Every checkpoint of a run whose manifest and sizes verify, oldest first. */
+/** All checkpoints of a run with valid manifests and sizes, oldest first. */
 export async function listCheckpoints(runDir: string): Promise<Checkpoint[]> {
   const opened: Checkpoint[] = [];
   for (const dir of await candidates(runDir)) {
@@ -45,7 +45,10 @@ export async function listCheckpoints(runDir: string): Promise<Checkpoint[]> {
   return opened;
 }
 
-/** The checkpoint that `best.json` points to. @throws CheckpointError when there is none or it does not verify */
+/**
+ * The checkpoint that `best.json` points to.
+ * @throws CheckpointError if there is none or it is invalid
+ */
 export async function findBest(runDir: string): Promise<Checkpoint> {
   const pointer = await readPointer(runDir, "best");
   if (pointer) return readCheckpoint(join(checkpointsDir(runDir), pointer.checkpoint));
@@ -63,13 +66,13 @@ const pointerSchema = z.strictObject({
   value: z.number().optional(),
 });
 
-/** What `latest.json` and `best.json` hold. */
+/** The content of `latest.json` and `best.json`. */
 export type Pointer = z.infer<typeof pointerSchema>;
 type PointerName = "latest" | "best";
 
 /**
- * Rewrites `latest.json`, and `best.json` for `metric`, from the manifests on disk; the older of two equal values is
- * best. Computed anew each time, the pointers cannot disagree with the checkpoints for longer than one crash.
+ * Rewrites `latest.json`, and `best.json` for `metric`, from the manifests on disk; of two equal values the older is
+ * best. Because pointers are recomputed each time, a crash cannot leave them wrong for long.
  */
 export async function updatePointers(runDir: string, metric?: WatchedMetric): Promise<void> {
   const checkpoints = await listCheckpoints(runDir);
@@ -81,7 +84,7 @@ export async function updatePointers(runDir: string, metric?: WatchedMetric): Pr
   await writePointer(runDir, "best", { checkpoint: best.name, step, metric, value: metrics[metric] });
 }
 
-/** A pointer as it stands, without opening what it points to; undefined when it is missing or unreadable. */
+/** Reads a pointer without opening its target; undefined if it is missing or unreadable. */
 export async function readPointer(runDir: string, name: PointerName): Promise<Pointer | undefined> {
   const text = await readFile(pointerPath(runDir, name), "utf8").catch(() => "");
   try {
@@ -107,7 +110,7 @@ function writePointer(runDir: string, name: PointerName, pointer: Pointer): Prom
 
 const pointerPath = (runDir: string, name: PointerName) => join(checkpointsDir(runDir), `${name}.json`);
 
-/** Directories named like checkpoints, oldest step first. */
+/** Checkpoint directories by name, oldest step first. */
 async function candidates(runDir: string): Promise<string[]> {
   const root = checkpointsDir(runDir);
   const names = await readdir(root).catch(() => [] as string[]);

@@ -1,4 +1,4 @@
-/** Element types of the safetensors format, by their bytes: every type that a header may name. */
+/** All element types of the safetensors format, with their sizes in bytes. */
 export const DTYPE_BYTES = {
   BOOL: 1,
   U8: 1,
@@ -19,10 +19,10 @@ export const DTYPE_BYTES = {
 
 export type Dtype = keyof typeof DTYPE_BYTES;
 
-/** Arrays that tensors are written from and read into; 16-bit floats are the bits of a `Uint16Array`. */
+/** Array types for reading and writing tensors; a `Uint16Array` holds the bits of 16-bit floats. */
 export type TensorArray = Float32Array | Int32Array | BigInt64Array | Uint16Array;
 
-/** Types that are written, each from one kind of array. */
+/** The types that can be written, and the array type of each. */
 export const ARRAY_OF = {
   F32: Float32Array,
   I32: Int32Array,
@@ -32,13 +32,16 @@ export const ARRAY_OF = {
 } as const;
 export type WritableDtype = keyof typeof ARRAY_OF;
 
-/** The 16-bit floats, all of whose values a float32 holds exactly. */
+/** The 16-bit floats; float32 represents all their values exactly. */
 export const HALF_DTYPES = { F16: "fp16", BF16: "bf16" } as const;
 
 export const isWritable = (dtype: Dtype): dtype is WritableDtype => Object.hasOwn(ARRAY_OF, dtype);
 export const isHalf = (dtype: Dtype): dtype is keyof typeof HALF_DTYPES => Object.hasOwn(HALF_DTYPES, dtype);
 
-/** The bytes under a typed array, without a copy. Files are little-endian, as is every platform Node runs on but s390x. */
+/**
+ * The bytes of a typed array, without a copy. Files are little-endian, like every platform that Node supports except
+ * s390x.
+ */
 export function bytesOf(array: TensorArray): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

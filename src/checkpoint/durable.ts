@@ -1,7 +1,7 @@
 import { mkdir, open, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
-/** Makes the names inside a directory survive a power cut: a synced file is lost if its name is not. */
+/** Syncs a directory, so that new names in it survive a power cut: a synced file is lost if its name is not synced. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === "win32") return; // directories cannot be synced there; NTFS journals names itself
   const directory = await open(path, "r");
@@ -12,7 +12,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and those above it that are missing, and makes each new name last. */
+/** Creates a directory and its missing parents, and syncs each new name. */
 export async function makeDirectory(path: string): Promise<void> {
   const directory = resolve(path);
   const first = await mkdir(directory, { recursive: true });
@@ -32,7 +32,7 @@ export async function writeNewFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** Replaces a small file so that a reader, or a crash at any moment, finds the old text or the new, whole. */
+/** Replaces a small file atomically: after a crash at any moment, readers find the old text or the new. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = join(dirname(path), `${TEMPORARY_PREFIX}${basename(path)}-${process.pid}-${Date.now()}`);
   await writeNewFile(temporary, text);
@@ -40,5 +40,5 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Names beginning so are unfinished work: never read, and removed with the next pruning. */
+/** Prefix of unfinished files and directories. They are never read, and the next pruning removes them. */
 export const TEMPORARY_PREFIX = ".tmp-";

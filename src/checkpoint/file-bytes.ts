@@ -14,13 +14,16 @@ import {
 
 /** Node refuses reads of 2 GiB and more. */
 const SLICE_BYTES = 64 << 20;
-/** Small enough that hashing one slice does not hold up the event loop (a few ms). */
+/** Small enough that hashing one slice blocks the event loop for only a few ms. */
 const HASH_BYTES = 4 << 20;
 
-/** A stretch of a file: its first byte and the one past its last. */
+/** A byte range [begin, end) of a file. */
 export type Stretch = readonly [begin: number, end: number];
 
-/** Fills `into` with the bytes from `position` on. @throws CheckpointError where the file ends before */
+/**
+ * Fills `into` with the bytes at `position`.
+ * @throws CheckpointError if the file ends earlier
+ */
 export async function readFully(
   file: FileHandle,
   into: Uint8Array,
@@ -43,8 +46,8 @@ export async function readFully(
 }
 
 /**
- * Hexadecimal SHA-256 of stretches of a file, one after the other; the next slice is read while one is hashed.
- * @throws CheckpointError where the file cannot be read or is too short
+ * Hexadecimal SHA-256 of ranges of a file, concatenated. The next slice is read while the current one is hashed.
+ * @throws CheckpointError if the file cannot be read or is too short
  */
 export async function sha256OfFile(path: string, stretches: readonly Stretch[]): Promise<string> {
   const hash = createHash("sha256");
@@ -80,7 +83,7 @@ function inSlices([begin, end]: Stretch): Stretch[] {
   });
 }
 
-/** What a file of so many bytes has outside the stretches. */
+/** The byte ranges of a file of this size outside the given ranges. */
 export function outside(stretches: readonly Stretch[], bytes: number): Stretch[] {
   const gaps: Stretch[] = [];
   let at = 0;
@@ -92,8 +95,8 @@ export function outside(stretches: readonly Stretch[], bytes: number): Stretch[]
 }
 
 /**
- * Fills an array with elements of a dtype that it holds exactly.
- * @param readBytes fills its argument with the bytes from a number of bytes after the first element on
+ * Fills an array with elements of a dtype that it can hold exactly.
+ * @param readBytes fills its argument with bytes, given the byte offset relative to the first element
  */
 export async function readElements(
   readBytes: (into: Uint8Array, from: number) => Promise<void>,
@@ -126,7 +129,7 @@ async function readWidened(
   }
 }
 
-/** An array for elements of a dtype, halves as float32. */
+/** Allocates an array for elements of a dtype; 16-bit floats become float32. */
 export function arrayFor(dtype: Dtype, elements: number, where: string): TensorArray {
   const ArrayType = isHalf(dtype) ? Float32Array : isWritable(dtype) ? ARRAY_OF[dtype] : undefined;
   if (ArrayType) return new ArrayType(elements);
@@ -144,5 +147,5 @@ export function checkRange(where: string, from: number, count: number, elements:
   });
 }
 
-/** Elements that are read at a time: a few MiB. */
+/** Elements per read: a few MiB. */
 export const PIECE = 1 << 20;

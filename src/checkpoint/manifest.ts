@@ -12,11 +12,11 @@ const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 const fileSchema = z.strictObject({
   bytes: count,
-  /** Of the bytes that no range of a table has: every byte of a checkpoint has one checksum that vouches for it. */
+  /** Covers the bytes outside table ranges. Every byte of a checkpoint is covered by exactly one checksum. */
   sha256: sha256Schema,
 });
 
-/** What every format has. Sections of unknown type belong to the module that wrote them, which parses them. */
+/** Members of every format. The module that wrote a section of unknown type parses it. */
 const contentShape = {
   /** Training steps done. */
   step: count,
@@ -24,40 +24,40 @@ const contentShape = {
   epoch: count,
   /** Steps done in the current epoch. */
   epochStep: count,
-  /** Every random draw follows from the seed, a stream, a step and an index: there is no other random state. */
+  /** Every random draw depends only on the seed, a stream, a step and an index; there is no other random state. */
   seed: count,
-  /** Where the data reader goes on. */
+  /** The position of the data reader. */
   reader: z.unknown(),
-  /** State of the learning-rate schedule, of early stopping and of whatever else the loop carries from step to step. */
+  /** State that the loop carries between steps, such as learning-rate schedules and early stopping. */
   trainer: z.unknown(),
   /** The resolved config. */
   config: z.unknown(),
   /** The fitted features. */
   features: z.unknown(),
-  /** Metrics measured at this step; those that are undefined are left out. */
+  /** Metrics measured at this step; undefined ones are omitted. */
   metrics: z.record(z.string(), z.number()),
 };
 
 /** The other files of the directory. */
 const filesSchema = z.record(fileNameSchema, fileSchema);
 
-/** What one checkpoint holds. */
+/** The content of a checkpoint. */
 const manifestSchema = z.strictObject({
   format: z.literal(FORMAT),
   version: z.literal(VERSION),
-  /** The version of the program that wrote it; nothing here says when or where. */
+  /** The version of the program that wrote it. No time or host is stored. */
   writer: z.string().min(1),
   ...contentShape,
-  /** How the run cuts its batches (passes/geometry.ts): the order of every sum follows from it. */
+  /** How the run divides batches (passes/geometry.ts); this determines the order of every sum. */
   geometry: z.strictObject({ batch: positive, tileRows: positive, groups: positive }).optional(),
-  /** The checkpoint that this one only says the changes since; absent: it is whole. */
+  /** The checkpoint that this one stores changes to; absent for a complete checkpoint. */
   base: z.strictObject({ checkpoint: fileNameSchema, step: count, sha256: sha256Schema }).optional(),
-  /** Embedding tables, whose rows may lie in several files; all other parameters are in the two files of tensors. */
+  /** Embedding tables, whose rows may be in several files. All other parameters are in the two tensor files. */
   tables: tablesSchema,
   files: filesSchema,
 });
 
-/** Format 1 has tables as tensors among the others, each file with one checksum. */
+/** In format 1, tables are ordinary tensors, and each file has one checksum. */
 const firstSchema = z.strictObject({
   format: z.literal(FORMAT),
   version: z.literal(1),
@@ -73,10 +73,10 @@ export type Manifest = Omit<z.infer<typeof manifestSchema>, "version" | "writer"
 export type ManifestFile = z.infer<typeof fileSchema>;
 /** The part of a manifest that the training loop provides. */
 export type ManifestContent = Omit<Manifest, "format" | "version" | "writer" | "base" | "tables" | "files">;
-/** What the files have. */
+/** The part of a manifest that describes the files. */
 export type ManifestFiles = Pick<Manifest, "tables" | "files">;
 
-/** The manifest's text: JSON whose last member is the SHA-256 of the others. The same content gives the same bytes. */
+/** Encodes a manifest as JSON whose last member is the SHA-256 of the others. Equal content gives equal bytes. */
 export function encodeManifest(content: ManifestContent, { tables, files }: ManifestFiles): string {
   const { step, epoch, epochStep, seed, reader, trainer, config, features, metrics, geometry } = content;
   const head = { format: FORMAT, version: VERSION, writer: program, step, epoch, epochStep, seed };
@@ -85,7 +85,10 @@ export function encodeManifest(content: ManifestContent, { tables, files }: Mani
   return `${JSON.stringify({ ...JSON.parse(text), sha256: sha256(text) }, null, 1)}\n`;
 }
 
-/** @param where file named in errors @throws CheckpointError for text that is not a sound manifest of a known format */
+/**
+ * @param where file name for errors
+ * @throws CheckpointError if the text is not a valid manifest of a supported format
+ */
 export function decodeManifest(text: string, where: string): Manifest {
   const { sha256: checksum, ...raw } = parseObject(text, where);
   checkVersion(raw, where);
@@ -122,7 +125,7 @@ function checkVersion({ format, version, writer }: Record<string, unknown>, wher
   const known = format === FORMAT;
   const by = typeof writer === "string" ? ` (written by Pairloom ${writer})` : "";
   throw new CheckpointError({
-    what: "this is not a checkpoint that this version reads",
+    what: "this version cannot read the checkpoint",
     where,
     got: `format ${JSON.stringify(format)}, version ${JSON.stringify(version)}${by}`,
     expected: `format "${FORMAT}", version 1 to ${VERSION}; this is Pairloom ${program}`,
@@ -130,7 +133,7 @@ function checkVersion({ format, version, writer }: Record<string, unknown>, wher
   });
 }
 
-/** JSON writes NaN, infinities and functions as null or nothing at all; a checkpoint must not lose state silently. */
+/** JSON turns NaN, infinities and functions into null or drops them; a checkpoint must not lose state silently. */
 function refuseLoss(key: string, value: unknown): unknown {
   if (typeof value === "number" && !Number.isFinite(value)) throw lossy(key, String(value));
   if (typeof value === "function" || typeof value === "bigint") throw lossy(key, typeof value);

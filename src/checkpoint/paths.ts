@@ -1,9 +1,9 @@
 import { join } from "node:path";
 
-/** Where a run directory keeps its checkpoints. */
+/** The directory of a run's checkpoints. */
 export const checkpointsDir = (runDir: string): string => join(runDir, "checkpoints");
 
-/** `step-00001234`: padded, so that names sort as steps do. */
+/** `step-00001234`: padded, so that names sort in step order. */
 export const stepName = (step: number): string => `step-${String(step).padStart(8, "0")}`;
 
 /** The step in a checkpoint directory's name; undefined for any other name. */

@@ -6,11 +6,11 @@ import { syncDirectory, TEMPORARY_PREFIX } from "./durable.js";
 import { checkpointsDir } from "./paths.js";
 
 /**
- * Removes older checkpoints beyond the newest `keep`, and what crashed writes left behind. The newest is first
- * verified byte for byte, unless this process has written it: then it was synced, and hashed on its way. What `latest.json` or `best.json` points to always stays, and so do damaged directories.
- * A run directory has one writer, which calls this after {@link updatePointers}.
+ * Removes all but the newest `keep` checkpoints, and leftovers of crashed writes. First verifies every byte of the
+ * newest, unless this process wrote it. Never removes the targets of `latest.json` and `best.json`, or damaged
+ * directories. A run directory has one writer, which calls this after {@link updatePointers}.
  * @returns the directories removed
- * @throws CheckpointError when the newest does not verify; then nothing is removed
+ * @throws CheckpointError if the newest is invalid; then nothing is removed
  */
 export async function pruneCheckpoints(
   runDir: string,
@@ -27,7 +27,7 @@ export async function pruneCheckpoints(
   return removed.map(({ dir }) => dir);
 }
 
-/** A rename takes a checkpoint out of sight whole, so that a crash while deleting leaves no half of one to find. */
+/** Renames a checkpoint before deleting it, so that a crash cannot leave a partly deleted checkpoint. */
 async function retire(runDir: string, { dir, name }: Checkpoint): Promise<void> {
   await rename(dir, join(checkpointsDir(runDir), `${TEMPORARY_PREFIX}pruned-${name}`));
 }

@@ -3,13 +3,13 @@ import { CheckpointError } from "../errors.js";
 import { DTYPE_BYTES, type Dtype } from "./dtypes.js";
 
 /**
- * The safetensors file format: an unsigned 64-bit little-endian header length, a JSON header, then the tensors'
- * bytes without a hole. https://github.com/huggingface/safetensors#format
+ * The safetensors file format: an unsigned 64-bit little-endian header length, a JSON header, then the tensors' bytes
+ * without gaps. https://github.com/huggingface/safetensors#format
  */
 export interface TensorInfo {
   dtype: Dtype;
   shape: number[];
-  /** First byte and the byte past the last, from the start of the file's data part. */
+  /** Byte range [begin, end), relative to the start of the file's data part. */
   begin: number;
   end: number;
 }
@@ -19,7 +19,7 @@ export interface SafetensorsHeader {
   metadata: Record<string, string>;
 }
 
-/** The format's own limit, against a length field that would make a reader allocate without bound. */
+/** The limit of the format. It prevents a huge allocation for an invalid length field. */
 export const MAX_HEADER_BYTES = 100_000_000;
 export const LENGTH_BYTES = 8;
 const METADATA_KEY = "__metadata__";
@@ -38,7 +38,10 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-/** Places tensors: widest elements first, then by name, so that every tensor is aligned and the bytes do not depend on insertion order. */
+/**
+ * Places tensors by element size, widest first, then by name. So every tensor is aligned, and the bytes do not depend
+ * on insertion order.
+ */
 export function layOut(
   tensors: Map<string, { dtype: Dtype; shape: readonly number[] }>,
 ): Map<string, TensorInfo> {
@@ -71,10 +74,10 @@ export function encodeHeader({ tensors, metadata }: SafetensorsHeader): Uint8Arr
 }
 
 /**
- * Parses and verifies a header: types and shapes agree with the offsets, and the tensors cover the data part
- * exactly, without overlap, hole or byte past its end.
+ * Parses and verifies a header: types and shapes must match the offsets, and the tensors must cover the data part
+ * exactly, without overlaps, gaps or extra bytes.
  * @param dataBytes length of the data part of the file
- * @param where file named in errors
+ * @param where file name for errors
  * @throws CheckpointError
  */
 export function decodeHeader(json: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
@@ -101,7 +104,7 @@ function parseHeader(bytes: Uint8Array, where: string) {
 function checkSize(where: string, got: number, expected: number): void {
   if (got === expected) return;
   throw new CheckpointError({
-    what: "data_offsets do not hold the tensor's shape",
+    what: "data_offsets do not match the tensor's shape",
     where,
     got: `${got} bytes`,
     expected: `${expected} bytes`,
@@ -126,7 +129,7 @@ function checkCover(tensors: Map<string, TensorInfo>, dataBytes: number, where: 
 
 function notContiguous(where: string, begin: number, covered: number): CheckpointError {
   return new CheckpointError({
-    what: begin < covered ? "tensors overlap" : "there is a hole before the tensor",
+    what: begin < covered ? "tensors overlap" : "there is a gap before the tensor",
     where,
     got: `data begins at ${begin}`,
     expected: `data begins at ${covered}`,

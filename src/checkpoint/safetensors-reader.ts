@@ -12,12 +12,12 @@ import {
 } from "./safetensors-header.js";
 import { noSuchTensor, type Tensors } from "./tensors.js";
 
-/** An open safetensors file whose header has been verified. Close it when done. */
+/** An open safetensors file with a verified header. The caller closes it. */
 export class SafetensorsFile implements Tensors {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly metadata: Readonly<Record<string, string>>;
 
-  /** @throws CheckpointError when the file is not a sound safetensors file */
+  /** @throws CheckpointError if the file is not a valid safetensors file */
   static async open(path: string): Promise<SafetensorsFile> {
     const file = await open(path, "r");
     try {

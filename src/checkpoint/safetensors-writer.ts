@@ -6,7 +6,7 @@ import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray, type WritableDtype } 
 import { elementCount, encodeHeader, layOut } from "./safetensors-header.js";
 import type { Range } from "./table-layout.js";
 
-/** A tensor to write: whole, or as chunks in row-major order when it is larger than one array or than memory. */
+/** A tensor to write, whole or as row-major chunks. Use chunks if it is larger than one array or than memory. */
 export interface TensorSource {
   dtype: WritableDtype;
   shape: readonly number[];
@@ -15,22 +15,22 @@ export interface TensorSource {
 
 export interface WrittenFile {
   bytes: number;
-  /** Hexadecimal SHA-256 of the bytes that belong to no range. */
+  /** Hexadecimal SHA-256 of the bytes outside all ranges. */
   sha256: string;
-  /** Of every tensor that was to be written in ranges. */
+  /** The ranges of every tensor in `inRanges`. */
   ranges: ReadonlyMap<string, readonly Range[]>;
 }
 
-/** Small enough that hashing one slice does not hold up the event loop (a few ms). */
+/** Small enough that hashing one slice blocks the event loop for only a few ms. */
 const SLICE_BYTES = 4 << 20;
-/** Of a range, at most: what one checksum vouches for, and one thread or process may write or check alone. */
+/** Maximum bytes of a range, which has one checksum and can be written or checked by a separate thread or process. */
 const RANGE_BYTES = 256 << 20;
 
 /**
- * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles.
- * The same tensors give the same bytes whatever the order of the map.
- * @param inRanges the tensors whose bytes are vouched for in ranges of whole rows
- * @throws CheckpointError when data does not match its shape; the file is then incomplete
+ * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles. Equal tensors
+ * give equal bytes, whatever the order of the map.
+ * @param inRanges tensors with checksums per range of whole rows
+ * @throws CheckpointError if data does not match its shape; the file is then incomplete
  */
 export async function writeSafetensors(
   path: string,
@@ -57,7 +57,7 @@ export async function writeSafetensors(
 }
 
 class Writer {
-  /** Written so far. */
+  /** Bytes written so far. */
   bytes = 0;
 
   constructor(
@@ -88,13 +88,13 @@ class Writer {
   }
 }
 
-/** Whole rows of at most RANGE_BYTES, if a row is not larger. */
+/** As many whole rows as fit in RANGE_BYTES, at least one. */
 function rangeBytesOf({ dtype, shape }: TensorSource): number {
   const rowBytes = Math.max(1, elementCount(shape.slice(1)) * DTYPE_BYTES[dtype]);
   return Math.max(1, Math.floor(RANGE_BYTES / rowBytes)) * rowBytes;
 }
 
-/** The tensor's bytes in small slices, none of which crosses a multiple of `border` bytes. */
+/** Splits the tensor's bytes into small slices that do not cross a multiple of `border` bytes. */
 async function* slicesOf(
   name: string,
   tensor: TensorSource,
@@ -122,7 +122,7 @@ function chunksOf(data: TensorSource["data"]): Iterable<TensorArray> | AsyncIter
 
 function wrongArray(name: string, dtype: WritableDtype, chunk: TensorArray): CheckpointError {
   return new CheckpointError({
-    what: "a tensor's data is not of its dtype",
+    what: "a tensor's data does not match its dtype",
     where: name,
     got: chunk.constructor.name,
     expected: `${ARRAY_OF[dtype].name} for ${dtype}`,

@@ -2,34 +2,34 @@ import { z } from "zod";
 import { CheckpointError } from "../errors.js";
 import { DTYPE_BYTES } from "./dtypes.js";
 
-/** Slots are the unit in which tables are placed, saved and moved: row r of a table belongs to slot r mod SLOTS. */
+/** Slots are the unit for placing, saving and moving tables: row r of a table belongs to slot r mod SLOTS. */
 export const SLOTS = 1024;
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
-/** A name within the directory of the checkpoint. */
+/** File name relative to the checkpoint directory. */
 export const fileNameSchema = z.string().regex(/^[\w-][\w.-]*$/);
 
 const rangeSchema = z.strictObject({
   file: fileNameSchema,
-  /** First byte in the file. */
+  /** Offset of the first byte in the file. */
   offset: count,
   bytes: count,
   /** SHA-256 of the bytes. */
   checksum: sha256Schema,
-  /** With the order `slots`: the first of the slots whose rows the range has, and the one past the last. */
+  /** Only with the order `slots`: the range of slots [first, end) whose rows it contains. */
   slots: z.tuple([count, count]).optional(),
-  /** Rows of each of these slots, where they do not follow from the table's number of rows. */
+  /** Rows of each of these slots; absent if they follow from the table's number of rows. */
   counts: z.array(count).optional(),
 });
 const rangesSchema = z.array(rangeSchema);
 
-/** Numbers of every row: the weights of a table, or a state that an optimizer keeps of it. */
+/** Per-row numbers: the weights of a table, or an optimizer state. */
 const numbersShape = {
   /** The parameter's name. */
   name: z.string().min(1),
-  /** Numbers of a row. */
+  /** Numbers per row. */
   dim: positive,
   dtype: z.enum(["F32", "F16", "BF16", "U32", "U64"]),
   ranges: rangesSchema,
@@ -39,17 +39,17 @@ const stateSchema = z.strictObject(numbersShape);
 const tableSchema = z
   .strictObject({
     ...numbersShape,
-    /** A table of fixed size. */
+    /** Number of rows of a table of fixed size. */
     rows: count.optional(),
-    /** A table that grows: the most rows that it may have. */
+    /** Maximum number of rows of a growing table. */
     capacity: positive.optional(),
     states: z.array(stateSchema),
     slots: positive,
-    /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, where there are keys). */
+    /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, if there are keys). */
     order: z.enum(["rows", "slots"]),
-    /** U64 for every row: the key that it belongs to, or in a delta of a table of fixed size its number. */
+    /** U64 per row: its key or, in a delta of a table of fixed size, its row number. */
     keys: rangesSchema.optional(),
-    /** U64: in a delta, the keys that are no longer there. */
+    /** U64: in a delta, the keys that were removed. */
     deleted: rangesSchema.optional(),
   })
   .refine(({ rows, capacity }) => (rows === undefined) !== (capacity === undefined), {
@@ -62,19 +62,19 @@ export type Range = z.infer<typeof rangeSchema>;
 export type TableNumbers = z.infer<typeof stateSchema>;
 export type Table = z.infer<typeof tableSchema>;
 
-/** Every range of a table's weights, states and keys. */
+/** All ranges of a table's weights, states and keys. */
 export function rangesOf({ ranges, states, keys = [], deleted = [] }: Table): Range[] {
   return [...ranges, ...states.flatMap((state) => state.ranges), ...keys, ...deleted];
 }
 
-/** Rows of the slots [first, end) in a table of fixed size. */
+/** Number of rows in slots [first, end) of a table of fixed size. */
 export function rowsOfSlots(rows: number, slots: number, first: number, end: number): number {
   const upTo = (slot: number) => Math.floor(rows / slots) * slot + Math.min(rows % slots, slot);
   return upTo(end) - upTo(first);
 }
 
 /**
- * Checks that ranges lie within their files without overlap, and that those of tables of fixed size have every row once.
+ * Checks that ranges lie within their files without overlap, and that tables of fixed size have every row exactly once.
  * @throws CheckpointError naming the table
  */
 export function checkTables(
@@ -128,10 +128,10 @@ function checkRows({ rows, slots, order }: FixedTable, numbers: TableNumbers, wh
 
 function malformed(where: string, got: string, expected: string): CheckpointError {
   return new CheckpointError({
-    what: "the ranges of a table do not fit",
+    what: "the ranges of a table are inconsistent",
     where,
     got,
     expected,
-    next: "Use another checkpoint of the run: the program that wrote this one was at fault.",
+    next: "Use another checkpoint of the run: this one was written incorrectly.",
   });
 }

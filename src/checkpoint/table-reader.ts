@@ -6,12 +6,12 @@ import { arrayFor, checkRange, PIECE, readElements, readFully } from "./file-byt
 import { rowsOfSlots, type Table, type TableNumbers } from "./table-layout.js";
 import { noSuchTensor, type Tensors } from "./tensors.js";
 
-/** Tables whose rows lie in ranges of one or several files, read as tensors [rows, dim] in the order of rows. */
+/** Tables stored as ranges in one or several files, read as tensors [rows, dim] in row order. */
 export class TableReader implements Tensors {
   readonly tensors: Tensors["tensors"];
   private readonly files = new Map<string, Promise<FileHandle>>();
 
-  /** @param all weights or states, each with the table that it belongs to */
+  /** @param all weights or states, each with its table */
   constructor(
     private readonly dir: string,
     private readonly all: ReadonlyMap<string, { readonly table: Table; readonly numbers: TableNumbers }>,
@@ -43,7 +43,7 @@ export class TableReader implements Tensors {
     await readElements(readBytes, numbers.dtype, destination, where);
   }
 
-  /** Rows that follow each other are in as many places as there are slots: each is to be worth a read. */
+  /** Consecutive rows are spread over all slots, so chunks are large enough to make each read worthwhile. */
   pieceOf(name: string): number {
     return this.having(name).table.order === "rows" ? PIECE : 16 * PIECE;
   }
@@ -70,7 +70,7 @@ export class TableReader implements Tensors {
     throw noSuchTensor(name, this.tensors, this.dir);
   }
 
-  /** Bytes of rows in ascending order, from byte `from` of the table on. */
+  /** Copies bytes of a table with ascending rows, beginning at byte `from`. */
   private async readRows({ ranges }: TableNumbers, into: Uint8Array, from: number): Promise<void> {
     let start = 0;
     for (const { file, offset, bytes } of ranges) {
@@ -81,7 +81,7 @@ export class TableReader implements Tensors {
     }
   }
 
-  /** The same where rows are in the order of slots: the rows of each slot are read at once, then put in their places. */
+  /** The same for tables in slot order: reads the rows of each slot at once, then moves them to their positions. */
   private async readSlots(
     table: Table,
     numbers: TableNumbers,
@@ -113,12 +113,12 @@ export class TableReader implements Tensors {
 interface SlotRows {
   readonly file: string;
   readonly offset: number;
-  /** The first row; the others follow every `slots` rows. */
+  /** The first row; each later row is `slots` further. */
   readonly row: number;
   readonly count: number;
 }
 
-/** Where the rows [first, end) are, slot by slot. */
+/** The positions of rows [first, end), slot by slot. */
 function* slotsOf(
   { rows, slots }: Table,
   numbers: TableNumbers,

@@ -1,29 +1,31 @@
 import { CheckpointError } from "../errors.js";
 import type { Dtype, TensorArray } from "./dtypes.js";
 
-/** Named tensors of an open file, or of several. Close them when done. */
+/** Named tensors of one or several open files. The caller closes them. */
 export interface Tensors {
   readonly tensors: ReadonlyMap<string, { readonly dtype: Dtype; readonly shape: readonly number[] }>;
-  /** A whole tensor in a new array: F32, F16 and BF16 as Float32Array, I32 as Int32Array, I64 as BigInt64Array. */
+  /**
+   * Reads a whole tensor to a new array: F32, F16 and BF16 to Float32Array, I32 to Int32Array, I64 to BigInt64Array.
+   */
   read(name: string): Promise<TensorArray>;
   /**
-   * Fills `destination` with the elements from number `from` on, in row-major order; only exact conversions
-   * (F16 and BF16 to float32) are made. A Uint16Array gets the bits of F16 or BF16, whichever the file has.
+   * Fills `destination` with elements in row-major order, beginning at index `from`. Only exact conversions (F16 and
+   * BF16 to float32) are made. A Uint16Array receives the bits of F16 or BF16, depending on the file.
    * @throws CheckpointError for an unknown name, a range outside the tensor, or a dtype that the array cannot hold
    */
   readInto(name: string, destination: TensorArray, from?: number): Promise<void>;
-  /** Elements that are read at a time at disk speed. */
+  /** Number of elements per read that reaches full disk speed. */
   pieceOf(name: string): number;
-  /** Where the tensor stands in row-major order without a gap; undefined where it does not. */
+  /** The tensor's position if it is contiguous in row-major order; otherwise undefined. */
   locate(name: string): { readonly path: string; readonly offset: number } | undefined;
   close(): Promise<void>;
 }
 
-/** Tensors that one place or another has. */
+/** Combines the tensors of several sources. */
 export class JoinedTensors implements Tensors {
   readonly tensors: Tensors["tensors"];
 
-  /** @param parts where two have a name, the first counts */
+  /** @param parts for a name in several parts, the first is used */
   constructor(
     private readonly parts: readonly Tensors[],
     private readonly where: string,

@@ -2,7 +2,7 @@ import type { Manifest } from "./manifest.js";
 import { rangesOf } from "./table-layout.js";
 import type { CheckpointContent } from "./write.js";
 
-/** A small checkpoint whose every value follows from the step: shared by the tests and by the process they kill. */
+/** A small checkpoint whose values depend only on the step. Used by tests and by the process that they kill. */
 export function contentOf(step: number, metrics: Record<string, number> = {}, rows = 2): CheckpointContent {
   const values = Float32Array.from({ length: rows * 2 }, (_, i) => step + i);
   return {
@@ -22,7 +22,7 @@ export function contentOf(step: number, metrics: Record<string, number> = {}, ro
   };
 }
 
-/** The checksums of every byte of the other files: equal where these are. */
+/** The checksums of all other files: two checkpoints are equal if these are. */
 export function checksumsOf({ files, tables }: Manifest): string[] {
   const ofFiles = Object.values(files).map(({ sha256 }) => sha256);
   return [...ofFiles, ...tables.flatMap(rangesOf).map(({ checksum }) => checksum)];

@@ -14,21 +14,21 @@ export interface CheckpointContent extends ManifestContent {
   model: Map<string, TensorSource>;
   /** Optimizer state; empty for an optimizer without any. */
   optimizer: Map<string, TensorSource>;
-  /** Which of these are embedding tables, by default none: their rows are placed and verified range by range. */
+  /** The embedding tables among these; default none. Their rows are placed and verified in ranges. */
   tables?: readonly TableContent[];
 }
 
-/** A table, by the names of its tensors: weights `[rows, dim]` of the model, states `[rows, …]` of the optimizer. */
+/** The tensor names of a table: weights `[rows, dim]` in the model, states `[rows, …]` in the optimizer. */
 export interface TableContent {
   readonly name: string;
   readonly states: readonly string[];
 }
 
 /**
- * Writes `<runDir>/checkpoints/step-<step>` so that a crash at any moment leaves either the whole checkpoint or
- * none: files into a fresh temporary directory, each synced, the manifest last, then a rename. A run directory has
- * one writer. The tensors must not change until the promise settles.
- * @throws CheckpointError when a sound checkpoint of that step exists, or the files cannot be written
+ * Writes `<runDir>/checkpoints/step-<step>`. A crash at any moment leaves the complete checkpoint or none: files go to
+ * a temporary directory, each synced, the manifest last, then the directory is renamed. A run directory has one writer.
+ * The tensors must not change until the promise settles.
+ * @throws CheckpointError if a valid checkpoint of that step exists, or the files cannot be written
  */
 export async function writeCheckpoint(runDir: string, content: CheckpointContent): Promise<Checkpoint> {
   const root = checkpointsDir(runDir);
@@ -55,7 +55,7 @@ async function fill(dir: string, content: CheckpointContent): Promise<void> {
     [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), model, inRanges),
     [OPTIMIZER_FILE]: await writeSafetensors(join(dir, OPTIMIZER_FILE), optimizer, states),
   };
-  await syncDirectory(dir); // the files' names are on disk before the manifest that vouches for them
+  await syncDirectory(dir); // sync the files' names before writing the manifest that lists them
   await writeNewFile(join(dir, MANIFEST_FILE), encodeManifest(content, describeFiles(content, written)));
   await syncDirectory(dir);
 }
@@ -84,8 +84,8 @@ function describeFiles(
 }
 
 /**
- * A sound checkpoint is never replaced. A damaged one, which a run resumed from an older step meets again, is set
- * aside under another name rather than deleted.
+ * A valid checkpoint is never replaced. A damaged one, found again by a run resumed from an older step, is renamed
+ * instead of deleted.
  */
 async function makeRoom(final: string): Promise<void> {
   if (!(await exists(final))) return;
@@ -120,7 +120,7 @@ function exists(path: string): Promise<boolean> {
 function asCheckpointError(error: unknown, where: string): PairloomError {
   if (error instanceof PairloomError) return error;
   const got = error instanceof Error ? error.message : String(error);
-  const next = got.includes("ENOSPC") ? "free disk space; the older checkpoints are untouched" : undefined;
+  const next = got.includes("ENOSPC") ? "Free disk space; the older checkpoints are untouched." : undefined;
   return new CheckpointError(
     { what: "the checkpoint could not be written", where, got, next },
     { cause: error },

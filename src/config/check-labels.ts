@@ -7,14 +7,14 @@ import { type TrainConfig, watchedMetrics } from "../train/train-config.js";
 import { formatPath } from "./issues.js";
 
 /**
- * What the training section says of labels, against those of the data section.
- * @throws ConfigError where the loss has no output for each of several labels, or a label is named that there is not
+ * Checks the training section against the labels of the data section.
+ * @throws ConfigError if the loss does not support several labels, or an unknown label is named
  */
 export function checkLabels({ data, train }: { data: DataConfig; train: TrainConfig }): void {
   const labels = labelNames(data.label);
   if (labels.length > 1 && factsOf(train.loss).takesOneLabel)
     throw new ConfigError({
-      what: `the loss ${train.loss.kind} is of one label`,
+      what: `the loss ${train.loss.kind} supports one label only`,
       where: "data.label",
       got: labels.join(", "),
       expected: "one column",
@@ -42,10 +42,13 @@ function checkName(
 ): void {
   if (labels.length > 1 && labels.includes(name)) return;
   throw new ConfigError({
-    what: labels.length > 1 ? "data.label has no such label" : "there is one label, which needs no name here",
+    what:
+      labels.length > 1
+        ? "data.label has no such label"
+        : "there is only one label, so it must not be named here",
     where: formatPath(path),
     got: name,
     expected: labels.length > 1 ? `one of ${expected.join(", ")}` : undefined,
-    next: labels.length > 1 ? "Correct the name, or add the column to data.label." : "Leave the label out.",
+    next: labels.length > 1 ? "Correct the name, or add the column to data.label." : "Remove the label.",
   });
 }

@@ -93,7 +93,7 @@ describe("messages", () => {
   it("list the forms of a union, and what was meant", () => {
     expect(normalize("z-score")).toBe(
       [
-        "features[2].normalize: a value fits none of the forms allowed",
+        "features[2].normalize: a value has none of the allowed forms",
         '  got:      "z-score"',
         '  expected: "log", "zscore", "minmax", or { mean, std }, or { min, max }, or { expression }',
         '  next:     Did you mean "zscore"?',

@@ -15,13 +15,13 @@ import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
 
 export const configSchema = z.strictObject({
-  /** In a JSON config, where its schema is, for editors; not kept. */
+  /** Allowed in JSON configs, for editors; not kept. */
   $schema: z.string().optional(),
-  /** Where examples come from, how they are split, which column is the label. */
+  /** Where examples come from, how they are split, and which column is the label. */
   data: dataSchema,
   /** How columns become ids and numbers (features.md). */
   features: featuresSchema,
-  /** The model, and which features it takes where. */
+  /** The model, and the features that each of its groups uses. */
   model: modelSchema,
   /** How to train it. */
   train: trainSchema.prefault({}),
@@ -32,7 +32,7 @@ type ParsedConfig = z.output<typeof configSchema>;
 /** A config with every default filled in; plain JSON. */
 export type Config = Omit<ParsedConfig, "$schema">;
 
-/** Feature lists of a model narrowed to the names that the config declares. */
+/** Narrows a model's feature lists to the feature names of the config. */
 type NamedBy<T, Name extends string> = T extends string | number | boolean | undefined
   ? T
   : T extends readonly (infer E)[]
@@ -45,7 +45,7 @@ type NamedBy<T, Name extends string> = T extends string | number | boolean | und
             : NamedBy<T[K], Name>;
       };
 
-/** A config as it is written: defaults left out, feature names checked by the compiler. F: its features, L: its labels. */
+/** A config as written: defaults may be absent; the compiler checks feature names. F: the features, L: the labels. */
 export interface ConfigInput<
   F extends readonly FeatureInput[] = readonly FeatureInput[],
   L extends string = string,
@@ -56,7 +56,7 @@ export interface ConfigInput<
   readonly train?: TrainInput;
 }
 
-/** Types a config; nothing is checked until it is used. */
+/** Types a config. It is validated only when it is used. */
 export function defineConfig<const F extends readonly FeatureInput[], const L extends string>(
   config: ConfigInput<F, L>,
 ): ConfigInput<F, L> {
@@ -64,9 +64,9 @@ export function defineConfig<const F extends readonly FeatureInput[], const L ex
 }
 
 /**
- * Checks a config and fills in the defaults. The model is built once on empty tables, so that what only the model
- * knows (its groups' names and dims) is checked before any data is read.
- * @throws ConfigError with the config path, what was found, what was expected and the next step
+ * Checks a config and fills in the defaults. Builds the model once on empty tables, so that errors only the model can
+ * find (names and dims of its groups) are reported before any data is read.
+ * @throws ConfigError with the config path, the value found, the value expected and the next step
  */
 export function resolveConfig(value: unknown): Config {
   const own = ownModelOf(value);
@@ -84,13 +84,13 @@ export function resolveConfig(value: unknown): Config {
   return config;
 }
 
-/** What only the graph of the whole step knows. */
+/** Checks that need the graph of the whole step. */
 function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">): void {
   if (config.train.gradientAccumulation === 1) return;
   checkAccumulation(trainingGraph(spec, trainingSettingsOf(config)), config.train);
 }
 
-/** Groups and sessions are rows of one id. */
+/** Groups and sessions are defined by a feature with one id per row. */
 function checkGroups({ groups, loss }: Config["train"], features: readonly FeatureInfo[]): void {
   const ids = features.filter(({ kind }) => kind === "id").map(({ name }) => name);
   for (const [where, name] of [
@@ -99,10 +99,10 @@ function checkGroups({ groups, loss }: Config["train"], features: readonly Featu
   ])
     if (name !== undefined && !ids.includes(name))
       throw new ConfigError({
-        what: "rows cannot be grouped by this",
+        what: "rows cannot be grouped by this feature",
         where,
         got: name,
-        expected: `a feature with one id a row: ${ids.join(", ") || "there is none"}`,
+        expected: `a feature with one id per row: ${ids.join(", ") || "there is none"}`,
         next: 'Name one, or add it: { kind: "id", name: "user", hash: 1000000 }. The model need not use it.',
       });
 }

@@ -6,7 +6,10 @@ import { formsAt, keysAt } from "./schema-walk.js";
 
 type Issue = z.core.$ZodIssue;
 
-/** What a schema's complaints mean for the person who wrote the config: the first in full, the others counted. */
+/**
+ * Turns a schema's issues into a report for the author of the config: the first issue in full, and a count of the
+ * others.
+ */
 export function describeIssues(
   schema: z.core.$ZodType,
   issues: readonly Issue[],
@@ -49,7 +52,7 @@ function describeIssue(schema: z.core.$ZodType, issue: Issue, config: unknown): 
         where,
         got,
         expected: boundOf(issue),
-        next: "Set it inside.",
+        next: "Choose a value in range.",
       };
     case "invalid_union":
       return describeUnion(schema, issue, config, where, got);
@@ -96,7 +99,7 @@ function describeUnknownKey(
   };
 }
 
-/** A name close to what was typed, where there is one. */
+/** Suggests a similar name if there is one. */
 function nextForChoice(typed: unknown, known: readonly string[]): string {
   const near = typeof typed === "string" ? closeNames(typed, known) : [];
   return near.length > 0 ? `Did you mean "${near[0]}"?` : "Choose one of them.";
@@ -110,7 +113,7 @@ function boundOf(issue: Extract<Issue, { code: "too_small" | "too_big" }>): stri
   return `${isList ? "" : "a number "}${issue.inclusive === false ? outside : inside} ${limit}${unit}`;
 }
 
-/** Of a union's branches, the complaint of the one that got furthest into the value says most. */
+/** Reports the branch of a union that matched deepest. */
 function describeUnion(
   schema: z.core.$ZodType,
   issue: Extract<Issue, { code: "invalid_union" }>,
@@ -144,7 +147,7 @@ function describeUnion(
   const words = issue.errors.flat().flatMap((inner) => (inner.code === "invalid_value" ? inner.values : []));
   const near = typeof value === "string" ? closeNames(value, words.map(String)) : [];
   return {
-    what: "a value fits none of the forms allowed",
+    what: "a value has none of the allowed forms",
     where,
     got,
     expected: formsOf(schema, issue.path, config).join(", or "),
@@ -152,7 +155,7 @@ function describeUnion(
   };
 }
 
-/** What may stand at a path: a text for each branch of a union. */
+/** The forms allowed at a path: one text per branch of a union. */
 function formsOf(schema: z.core.$ZodType, path: readonly PropertyKey[], config: unknown): string[] {
   const forms = formsAt(schema, path, config).map(({ type, values, keys }) => {
     if (values) return values.map((value) => JSON.stringify(value)).join(", ");

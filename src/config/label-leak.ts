@@ -5,7 +5,7 @@ import type { FeatureConfig } from "../features/schema/features.js";
 import { labelNames } from "../features/targets.js";
 
 /**
- * Refuses features that read the label or the weight: a model that sees its answer in training has learnt nothing.
+ * Refuses features that read the label or the weight column, since they reveal the answer.
  * @throws ConfigError naming the feature
  */
 export function refuseLeaks({ label, weight }: DataConfig, features: readonly FeatureConfig[]): void {

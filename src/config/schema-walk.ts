@@ -1,8 +1,8 @@
 import type { z } from "zod";
 
 /**
- * Finding the part of a schema that a config path belongs to. zod's issues name a path and not the schema that
- * complained, so what would have been allowed there has to be looked up.
+ * Finds the part of a schema that belongs to a config path. zod's issues give a path but not the schema, so the allowed
+ * keys and forms have to be looked up.
  */
 
 type Schema = z.core.$ZodType;
@@ -20,22 +20,22 @@ interface Def {
 
 const defOf = (schema: Schema): Def => schema._zod.def as unknown as Def;
 
-/** The keys that the objects at `path` may have, given the value that is there. */
+/** The allowed keys of objects at `path`, given the value there. */
 export function keysAt(root: Schema, path: readonly PropertyKey[], value: unknown): string[] {
   const objects = schemasAt(root, path, value).filter((schema) => defOf(schema).type === "object");
   return [...new Set(objects.flatMap((schema) => Object.keys(defOf(schema).shape ?? {})))];
 }
 
-/** A form that the value at a path may have. */
+/** An allowed form of the value at a path. */
 export interface Form {
   readonly type: string;
-  /** Of words. */
+  /** The allowed words. */
   readonly values?: readonly unknown[];
-  /** Of an object. */
+  /** The allowed keys of an object. */
   readonly keys?: readonly string[];
 }
 
-/** Every form that may stand at `path`, whatever the value there is. */
+/** Every allowed form at `path`, whatever the value there is. */
 export function formsAt(root: Schema, path: readonly PropertyKey[], value: unknown): Form[] {
   const [last, ...above] = [...path].reverse();
   if (last === undefined) return branches(root).map(formOf);
@@ -57,7 +57,7 @@ function formOf(schema: Schema): Form {
   return { type, values: values ?? (entries && Object.values(entries)), keys: shape && Object.keys(shape) };
 }
 
-/** The schemas at `path`: one, or several where a union leaves it open. */
+/** The schemas at `path`: one, or several if a union is ambiguous. */
 function schemasAt(root: Schema, path: readonly PropertyKey[], value: unknown): Schema[] {
   const here = alternatives(root, value);
   if (path.length === 0) return here;
@@ -75,7 +75,7 @@ function childOf({ type, shape, element, valueType }: Def, key: PropertyKey): Sc
   return type === "record" ? valueType : undefined;
 }
 
-/** A schema without its wrappers (optional, default), and the branches of a union that the value may mean. */
+/** Removes a schema's wrappers (optional, default) and returns the branches of a union that may match the value. */
 function alternatives(schema: Schema, value: unknown): Schema[] {
   const def = defOf(schema);
   if (def.innerType) return alternatives(def.innerType, value);

@@ -4,12 +4,12 @@ import { PairCount } from "./pair-count.js";
 import { sortedKeys, sortedOrder } from "./sorted-order.js";
 
 /**
- * Exact area under the ROC curve: the share of (positive, negative) pairs that the scores put in the right order,
- * where a tie counts one half and a pair weighs the product of its rows' weights (the Mann-Whitney U statistic).
- * Memory: 16 bytes a row beside the arguments.
+ * Exact area under the ROC curve (the Mann-Whitney U statistic): the share of (positive, negative) pairs that the
+ * scores rank correctly. A tie counts one half; a pair has the product of its rows' weights. Memory: 16 bytes per row
+ * besides the arguments.
  * @param scores [N] logits or probabilities; only their order matters
  * @param labels [N] 0 or 1
- * @param weights [N] optional, 1 each when left out
+ * @param weights [N] optional; default 1
  * @throws MetricError on NaN scores, labels other than 0 and 1, or lengths that differ
  */
 export function auc(scores: Float32Array, labels: Float32Array, weights?: Float32Array): MetricResult {
@@ -17,7 +17,7 @@ export function auc(scores: Float32Array, labels: Float32Array, weights?: Float3
   return aucOfChecked(scores, labels, weights);
 }
 
-/** {@link auc} of arguments that {@link checkBinaryInput} has passed. */
+/** {@link auc} for arguments already checked by {@link checkBinaryInput}. */
 export function aucOfChecked(
   scores: Float32Array,
   labels: Float32Array,
@@ -27,7 +27,7 @@ export function aucOfChecked(
   return pairs.auc();
 }
 
-/** Packed data says 1 for every row where no column has weights. */
+/** Packed data without a weight column has weight 1 in every row. */
 function isWeighted(weights: Float32Array | undefined): weights is Float32Array {
   if (weights) for (let row = 0; row < weights.length; row++) if (weights[row] !== 1) return true;
   return false;
@@ -48,7 +48,7 @@ function weightedPairs(scores: Float32Array, labels: Float32Array, weights: Floa
       negative = 0;
       tiedScore = score;
     }
-    // Without a branch on the label, which no predictor can guess: twice as fast.
+    // No branch on the label: the branch would be unpredictable, and the loop twice as slow.
     const positiveWeight = weights[row] * labels[row];
     positive += positiveWeight;
     negative += weights[row] - positiveWeight;
@@ -57,7 +57,7 @@ function weightedPairs(scores: Float32Array, labels: Float32Array, weights: Floa
   return pairs;
 }
 
-/** Every row counts 1: scores of both labels, each sorted by itself, meet as in a merge. No row is looked up again. */
+/** Without weights: sorts the scores of each label separately and merges them, with no lookup of rows. */
 function rowPairs(scores: Float32Array, labels: Float32Array): PairCount {
   const [positives, negatives] = byLabel(scores, labels).map(sortedKeys);
   const pairs = new PairCount();
@@ -71,11 +71,11 @@ function rowPairs(scores: Float32Array, labels: Float32Array): PairCount {
   return pairs;
 }
 
-/** The scores of positives, and those of negatives. */
+/** The scores of positives, then those of negatives. */
 function byLabel(scores: Float32Array, labels: Float32Array): [Float32Array, Float32Array] {
   let count = 0;
   for (let row = 0; row < labels.length; row++) count += labels[row];
-  // One place more than is needed: every score is written to both, and kept in one.
+  // One spare element, because every score is written to both arrays and kept in one.
   const positives = new Float32Array(count + 1);
   const negatives = new Float32Array(labels.length - count + 1);
   for (let row = 0, p = 0; row < labels.length; row++) {

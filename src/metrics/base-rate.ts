@@ -1,7 +1,7 @@
 import { checkBinaryInput } from "./binary-input.js";
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
-/** Entropy of a coin of this rate, in nats. */
+/** Entropy, in nats, of a coin with this rate. */
 export function binaryEntropy(rate: number): number {
   return crossEntropyOfRates(rate, rate);
 }
@@ -20,8 +20,8 @@ export function baseRate(labels: Float32Array, weights?: Float32Array): MetricRe
 }
 
 /**
- * The baseline a model must beat: log loss, in nats, of predicting for every row the base rate of ANOTHER split
- * (the training split's rate on the test labels; a split's own rate would be a peek at its labels).
+ * The baseline that a model must beat: the log loss, in nats, of predicting for every row the base rate of ANOTHER
+ * split (such as the training split's rate for test labels; a split's own rate would use its labels).
  * @param rate base rate of the other split, 0 to 1
  * @param labels [N] of this split
  */

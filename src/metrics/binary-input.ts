@@ -1,11 +1,11 @@
 import { MetricError } from "./metric.js";
 
 /**
- * Checks what every binary metric assumes, once and before any arithmetic.
- * @param scores [N] any order-bearing score (logit or probability); infinities are ordered, NaN is refused
+ * Checks the inputs of all binary metrics once, before any arithmetic.
+ * @param scores [N] logits or probabilities; infinities are allowed, NaN is refused
  * @param labels [N] exactly 0 or 1
  * @param weights [N] finite, not negative
- * @throws MetricError naming the first row that breaks a rule
+ * @throws MetricError naming the first invalid row
  */
 export function checkBinaryInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
   checkNumericInput(scores, labels, weights);
@@ -23,8 +23,9 @@ export function checkBinaryInput(scores: Float32Array, labels: Float32Array, wei
 }
 
 /**
- * What metrics of several classes assume: as {@link checkBinaryInput}, with scores [N, classes] and labels that are
- * whole numbers below `classes`. @throws MetricError
+ * Checks the inputs of multi-class metrics, like {@link checkBinaryInput}: scores [N, classes], labels whole numbers
+ * below `classes`.
+ * @throws MetricError
  */
 export function checkClassInput(
   scores: Float32Array,
@@ -37,10 +38,13 @@ export function checkClassInput(
   const label = labels.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= classes);
   if (label < 0) return;
   const expected = `a whole number from 0 to ${classes - 1}`;
-  throw badRow("a label is no class", "labels", label, labels[label], expected);
+  throw badRow("a label is not a class", "labels", label, labels[label], expected);
 }
 
-/** What metrics of any numbers assume: as {@link checkBinaryInput}, with any labels but NaN. @throws MetricError */
+/**
+ * Checks the inputs of regression metrics, like {@link checkBinaryInput}, with any labels except NaN.
+ * @throws MetricError
+ */
 export function checkNumericInput(scores: Float32Array, labels: Float32Array, weights?: Float32Array): void {
   checkLength("labels", labels.length, scores.length);
   checkNumbers(scores, labels, weights);
@@ -64,7 +68,7 @@ function checkNumbers(scores: Float32Array, labels: Float32Array, weights?: Floa
   }
 }
 
-/** The first row of a NaN, or -1. Loops for what every evaluation checks: `findIndex` takes several times as long. */
+/** The first row with a NaN, or -1. A loop because every evaluation runs it and `findIndex` is several times slower. */
 function firstNaN(values: Float32Array): number {
   for (let row = 0; row < values.length; row++) if (Number.isNaN(values[row])) return row;
   return -1;

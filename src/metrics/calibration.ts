@@ -3,8 +3,8 @@ import { type BinarySums, binarySums } from "./binary-sums.js";
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
 /**
- * Mean predicted probability over mean label: 1 is calibrated on average, above 1 predicts too many positives.
- * He et al., ADKDD 2014, section 3.
+ * Mean predicted probability divided by mean label: 1 is calibrated on average, above 1 predicts too many positives. He
+ * et al., ADKDD 2014, section 3.
  * @param logits [N]
  * @param labels [N] 0 or 1
  * @param weights [N] optional

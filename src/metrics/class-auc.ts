@@ -1,22 +1,24 @@
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 import { sortedOrder } from "./sorted-order.js";
 
-/** AUCs of probabilities of several classes. */
+/** AUCs of multi-class probabilities. */
 export interface ClassAuc {
-  /** Mean over classes of the AUC of a class against all others, by its probability. */
+  /** Mean over classes of the AUC of the class against all others, ranked by its probability. */
   readonly oneVersusRest: MetricResult;
-  /** The same, each class weighted by its rows. */
+  /** The same, weighted by the rows of each class. */
   readonly weighted: MetricResult;
-  /** Mean over pairs of classes i, j of the mean of their two AUCs, by i's probability and by j's. */
+  /** Mean over pairs of classes i, j of the mean of two AUCs: ranked by the probability of i, and of j. */
   readonly oneVersusOne: MetricResult;
 }
 
 /**
- * One-versus-rest as torchmetrics' multiclass AUROC has it (`macro` and `weighted`), exact instead of at thresholds;
+ * One-versus-rest as in torchmetrics' multiclass AUROC (`macro` and `weighted`), exact instead of at thresholds;
  * one-versus-one after Hand & Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple Class
- * Classification Problems", Machine Learning 45, 2001, equation 7. Classes without rows do not count. Ties count one
- * half. One sort a class: O(C N log N), and memory for C² sums.
- * @param probabilities [N, C] row-major @param labels [N] classes @param weights [N] optional; a pair weighs the product
+ * Classification Problems", Machine Learning 45, 2001, equation 7. Classes without rows are ignored. Ties count one
+ * half. One sort per class: O(C N log N) time, and memory for C² sums.
+ * @param probabilities [N, C] row-major
+ * @param labels [N] classes
+ * @param weights [N] optional; a pair has the product
  */
 export function classAuc(
   probabilities: Float32Array,
@@ -48,7 +50,7 @@ export function classAuc(
   };
 }
 
-/** [C] for each other class, the weight of the pairs with a row of `own` in which that row has the higher score. */
+/** [C] for each other class: the weight of pairs in which the row of `own` has the higher score. */
 function orderedPairs(
   scores: Float32Array,
   labels: Float32Array,
@@ -58,7 +60,7 @@ function orderedPairs(
 ): Float64Array {
   const order = sortedOrder(scores);
   const ordered = new Float64Array(classes);
-  /** Of the rows of `own` with a higher score. */
+  /** Weight of the rows of `own` with a higher score. */
   let above = 0;
   for (let end = order.length; end > 0; ) {
     let start = end - 1;

@@ -3,9 +3,9 @@ import { meanOf } from "./pointwise.js";
 import { largestOf, logSumExp } from "./softmax.js";
 
 export interface ClassSums {
-  /** Sum of weights: the number of rows when there are none. */
+  /** Sum of weights: the number of rows if there are no weights. */
   weight: number;
-  /** Sum of the weights of rows whose class has the largest logit; of equal ones, the first counts. */
+  /** Sum of the weights of rows whose class has the largest logit; for ties, the first of the largest. */
   right: number;
   /** Sum of weight x log loss, in nats. */
   loss: number;
@@ -33,7 +33,7 @@ export function classSums(
   return sums;
 }
 
-/** Log loss divided by the entropy of the classes' shares among these rows. */
+/** Log loss divided by the entropy of the class shares in these rows. */
 export function normalizedClassEntropyOf({ weight, loss, byClass }: ClassSums): MetricResult {
   const logLoss = meanOf(loss, weight);
   if (!logLoss.defined) return logLoss;

@@ -4,16 +4,16 @@ import { type Evaluation, evaluateRows } from "./evaluation.js";
 import { groupRows } from "./groups.js";
 import { recallAtKOf } from "./recall-at-k.js";
 
-/** What metrics within groups need. */
+/** Settings of grouped metrics. */
 export interface Groups {
-  /** [N] equal numbers are one group. */
+  /** [N] rows with equal numbers form a group. */
   readonly of: Int32Array | Float64Array;
-  /** The k's of recall@k. */
+  /** The values of k for recall@k. */
   readonly recallAt: readonly number[];
 }
 
 /**
- * All binary metrics: the arguments are checked once, the sums come from one pass and the AUC from one sort.
+ * All binary metrics. Arguments are checked once; the sums need one pass and the AUC one sort.
  * @param logits [N] before the sigmoid
  * @param labels [N] 0 or 1
  * @param weights [N] optional

@@ -5,11 +5,11 @@ import { type Evaluation, evaluateRows } from "./evaluation.js";
 import { softmaxRows } from "./softmax.js";
 
 /**
- * The metrics of a model that gives every class a probability.
+ * The metrics of a multi-class model.
  * @param logits [N, C] before the softmax, row-major
  * @param labels [N] classes, whole numbers from 0 to C - 1
  * @param weights [N] optional
- * @throws MetricError on NaN logits, labels that are no class, bad weights, or lengths that differ
+ * @throws MetricError on NaN logits, invalid class labels, bad weights, or lengths that differ
  */
 export function evaluateClasses(
   logits: Float32Array,

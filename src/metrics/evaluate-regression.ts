@@ -3,8 +3,10 @@ import { type Evaluation, evaluateRows } from "./evaluation.js";
 import { pointwiseSums } from "./pointwise.js";
 
 /**
- * The metrics of a model whose output is a number and no probability.
- * @param predictions [N] @param labels [N] any numbers @param weights [N] optional
+ * The metrics of a regression model.
+ * @param predictions [N]
+ * @param labels [N] any numbers
+ * @param weights [N] optional
  * @throws MetricError on NaN, bad weights, or lengths that differ
  */
 export function evaluateRegression(

@@ -8,18 +8,18 @@ import {
 } from "./metrics.js";
 
 /**
- * Every metric of a model on one split; of a model with several labels, every metric of the first. A metric that a model
- * of this kind does not have is undefined, or left out.
+ * Every metric of a model on one split; with several labels, every metric of the first label. Metrics that do not apply
+ * to the kind of model are undefined or absent.
  */
 export interface Evaluation
   extends Readonly<Record<Exclude<MetricName, OptionalMetric>, MetricResult>>,
     Readonly<Partial<Record<OptionalMetric, MetricResult>>> {
   readonly predicts: Prediction;
-  /** Rows seen, whatever their weight. */
+  /** Number of rows, regardless of weight. */
   readonly rows: number;
-  /** By k; where rows have groups. */
+  /** By k; present if rows have groups. */
   readonly recallAt?: Readonly<Record<number, MetricResult>>;
-  /** Of a model with several labels: the metrics of each, by name, in the order of its outputs. */
+  /** Only with several labels: the metrics of each label by name, in the order of the model's outputs. */
   readonly labels?: ReadonlyMap<string, Evaluation>;
 }
 
@@ -29,7 +29,7 @@ const NONE = {
   numbers: "the model predicts numbers, not probabilities",
 } as const;
 
-/** @param measure a metric of these rows, or undefined where it does not apply to them */
+/** @param measure computes a metric of these rows; undefined if it does not apply to them */
 export function evaluateRows(
   predicts: Prediction,
   rows: number,
@@ -43,7 +43,7 @@ export function evaluateRows(
   return { predicts, rows, ...Object.fromEntries(present) } as Evaluation;
 }
 
-/** The evaluation of a model from those of its labels, one or several. */
+/** Combines the evaluations of one or several labels into that of the model. */
 export function evaluationOf(labels: ReadonlyMap<string, Evaluation>): Evaluation {
   const [first] = labels.values();
   return labels.size === 1 ? first : { ...first, labels };

@@ -1,14 +1,14 @@
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
-/** A mean over a stream of rows in which a row counts half after `halfLifeRows` more. */
+/** A mean over a stream of rows in which a row's weight halves with every `halfLifeRows` later rows. */
 export class FadingMean {
   #sum = 0;
   #rows = 0;
 
-  /** @param halfLifeRows left out, all rows count alike */
+  /** @param halfLifeRows default: all rows have equal weight */
   constructor(private readonly halfLifeRows = Number.POSITIVE_INFINITY) {}
 
-  /** @param sum over `rows` rows, which are of one age */
+  /** @param sum over `rows` rows, which are treated as equally old */
   add(sum: number, rows: number): void {
     const kept = 0.5 ** (rows / this.halfLifeRows);
     this.#sum = kept * this.#sum + sum;

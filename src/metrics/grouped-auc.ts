@@ -3,10 +3,12 @@ import { eachGroup, type Grouping, gather } from "./groups.js";
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
 /**
- * Mean of the exact AUC within each group (a user, a request), weighted by the weight of the group's rows. Groups in
- * which the AUC is undefined, because all labels are equal, do not count. Zhou et al., "Deep Interest Network for
+ * Mean of the exact AUC within each group (a user, a request), weighted by the weight of the group's rows. Groups
+ * without an AUC, because all their labels are equal, are ignored. Zhou et al., "Deep Interest Network for
  * Click-Through Rate Prediction", KDD 2018, equation 6.
- * @param scores [N] @param labels [N] 0 or 1 @param weights [N] optional
+ * @param scores [N]
+ * @param labels [N] 0 or 1
+ * @param weights [N] optional
  */
 export function groupedAucOf(
   grouping: Grouping,

@@ -1,10 +1,10 @@
-/** Rows by group: `rows.subarray(starts[g], starts[g + 1])` are those of group g, in their own order. */
+/** Rows by group: `rows.subarray(starts[g], starts[g + 1])` are the rows of group g, in their original order. */
 export interface Grouping {
   readonly rows: Uint32Array;
   readonly starts: Uint32Array;
 }
 
-/** @param groups [N] any integers; equal ones are one group. Groups are in the order of their first rows. */
+/** @param groups [N] any integers; equal ones form a group. Groups are ordered by their first rows. */
 export function groupRows(groups: Int32Array | Float64Array): Grouping {
   const numbers = new Map<number, number>();
   const numbered = Uint32Array.from(groups, (group) => {
@@ -21,12 +21,12 @@ export function groupRows(groups: Int32Array | Float64Array): Grouping {
   return { rows, starts };
 }
 
-/** The rows of each group, one after the other. */
+/** The rows of each group, concatenated. */
 export function* eachGroup({ rows, starts }: Grouping): Generator<Uint32Array> {
   for (let g = 0; g + 1 < starts.length; g++) yield rows.subarray(starts[g], starts[g + 1]);
 }
 
-/** The values of some rows. */
+/** Gathers the values of some rows. */
 export function gather(values: Float32Array, rows: Uint32Array): Float32Array {
   const taken = new Float32Array(rows.length);
   for (let i = 0; i < rows.length; i++) taken[i] = values[rows[i]];

@@ -3,8 +3,8 @@ import type { MetricResult } from "./metric.js";
 import { METRIC_LIST } from "./metrics.js";
 
 /**
- * The metrics of an evaluation under the names of logs, checkpoints and reports; recall is `recall@k`. Those of several
- * labels are not among them.
+ * An evaluation's metrics by their names in logs, checkpoints and reports; recall is `recall@k`. The metrics of several
+ * labels are not included.
  */
 export function namedMetrics(evaluation: Evaluation): Record<string, MetricResult> {
   const metrics = METRIC_LIST.flatMap(([name, { descriptive }]) => {
@@ -15,7 +15,7 @@ export function namedMetrics(evaluation: Evaluation): Record<string, MetricResul
   return Object.fromEntries([...metrics, ...recalls]);
 }
 
-/** The metrics that are defined; of several labels those of each as `<label>.<metric>` besides. */
+/** The defined metrics; with several labels also those of each label, as `<label>.<metric>`. */
 export function metricValues(evaluation: Evaluation): Record<string, number> {
   const ofLabels = [...(evaluation.labels ?? [])].flatMap(([label, of]) =>
     Object.entries(definedMetrics(of)).map(([name, value]) => [`${label}.${name}`, value]),

@@ -9,38 +9,38 @@ import { accuracyOf, meanAbsoluteErrorOf, meanOf, meanSquaredErrorOf } from "./p
 import type { ClassRows, NumberRows, ProbabilityRows } from "./rows.js";
 import { xauc } from "./xauc.js";
 
-/** What a model predicts for a row: the probability of a positive label, one of each class, or a number. */
+/** The prediction of a model for a row: the probability of a positive label, one probability per class, or a number. */
 export type Prediction = "probabilities" | "classes" | "numbers";
 
 /**
- * A metric: how it is measured on rows of each kind of prediction, how it improves, and where people see it. For a kind
- * of prediction without a function there is no such metric.
+ * A metric: its computation for each kind of prediction, its direction, and where it is shown. A kind of prediction
+ * without a function does not have the metric.
  */
 export interface Metric {
-  /** The head of its column in tables, and its name in progress lines. */
+  /** Its column heading in tables and its name in progress lines. */
   readonly title: string;
-  /** Decimals for people. */
+  /** Number of decimals in printed values. */
   readonly digits: number;
-  /** Which way it improves; absent where it cannot choose a checkpoint, stop training or lower a learning rate. */
+  /** Its direction; absent if it cannot choose a checkpoint, stop training or lower a learning rate. */
   readonly better?: Direction;
-  /** Where it does not apply it is left out of an evaluation, instead of being undefined for a reason. */
+  /** If it does not apply, the evaluation omits it instead of giving a reason. */
   readonly optional?: true;
-  /** Not in logs and checkpoints: it describes the rows or the predictions, and does not judge the model. */
+  /** Not in logs and checkpoints: it describes the rows or the predictions, not the quality of the model. */
   readonly descriptive?: true;
-  /** The kinds of prediction whose tables have it. */
+  /** Kinds of prediction whose tables show it. */
   readonly tables?: readonly Prediction[];
-  /** The kinds of prediction whose progress lines have it. */
+  /** Kinds of prediction whose progress lines show it. */
   readonly lines?: readonly Prediction[];
-  /** It is measured within groups of rows, where there are any. */
+  /** Computed within groups of rows, if there are groups. */
   readonly grouped?: true;
   readonly probabilities?: (rows: ProbabilityRows) => MetricResult | undefined;
   readonly classes?: (rows: ClassRows) => MetricResult;
   readonly numbers?: (rows: NumberRows) => MetricResult;
 }
 
-/** Every metric but recall@k, which is one for each k. The order is that of reports, tables and progress lines. */
+/** Every metric except recall@k, which exists once per k. This is the order in reports, tables and progress lines. */
 export const METRICS = {
-  /** Of several classes: the mean over classes of the AUC of each against the rest. */
+  /** Multi-class: the mean over classes of the AUC of the class against the rest. */
   auc: {
     title: "AUC",
     digits: 4,
@@ -50,7 +50,7 @@ export const METRICS = {
     probabilities: ({ logits, labels, weights }) => aucOfChecked(logits, labels, weights),
     classes: ({ auc }) => auc.oneVersusRest,
   },
-  /** Share of pairs of rows in the order of their labels; for probabilities it would be the AUC. */
+  /** Share of pairs of rows that are ranked in the order of their labels. For binary labels this equals the AUC. */
   xauc: {
     title: "XAUC",
     digits: 4,
@@ -60,7 +60,7 @@ export const METRICS = {
     lines: ["numbers"],
     numbers: ({ predictions, labels, weights }) => xauc(predictions, labels, weights),
   },
-  /** Of several classes: as `auc`, each class weighted by its rows. */
+  /** Multi-class: like `auc`, weighted by the rows of each class. */
   weightedAuc: {
     title: "weighted AUC",
     digits: 4,
@@ -68,7 +68,7 @@ export const METRICS = {
     optional: true,
     classes: ({ auc }) => auc.weighted,
   },
-  /** Of several classes: the mean over pairs of classes of the AUC of one against the other. */
+  /** Multi-class: the mean over pairs of classes of the AUC of one against the other. */
   pairwiseAuc: {
     title: "pairwise AUC",
     digits: 4,
@@ -77,7 +77,7 @@ export const METRICS = {
     tables: ["classes"],
     classes: ({ auc }) => auc.oneVersusOne,
   },
-  /** Where rows have groups: the mean of the groups' AUCs, weighted by their rows. */
+  /** With groups: the mean of the groups' AUCs, weighted by their rows. */
   groupedAuc: {
     title: "grouped AUC",
     digits: 4,
@@ -107,7 +107,7 @@ export const METRICS = {
     probabilities: ({ sums }) => normalizedEntropyOf(sums),
     classes: ({ sums }) => normalizedClassEntropyOf(sums),
   },
-  /** Mean predicted probability over mean label. */
+  /** Mean predicted probability divided by mean label. */
   calibration: {
     title: "calibration",
     digits: 4,
@@ -120,7 +120,7 @@ export const METRICS = {
     descriptive: true,
     probabilities: ({ sums }) => meanOf(sums.positive, sums.weight),
   },
-  /** Weighted mean of the predicted probability, or number. */
+  /** Weighted mean of the predicted probability or number. */
   meanPrediction: {
     title: "mean prediction",
     digits: 5,
@@ -128,7 +128,9 @@ export const METRICS = {
     probabilities: ({ sums }) => meanOf(sums.predicted, sums.weight),
     numbers: ({ predicted, sums }) => meanOf(predicted, sums.weight),
   },
-  /** Weighted share of rows on the right side of a probability of 1/2; of several classes, with the most probable one. */
+  /**
+   * Weighted share of rows on the correct side of probability 1/2; multi-class: whose most probable class is correct.
+   */
   accuracy: {
     title: "accuracy",
     digits: 4,
@@ -147,7 +149,7 @@ export const METRICS = {
     probabilities: ({ sums }) => meanAbsoluteErrorOf(sums),
     numbers: ({ sums }) => meanAbsoluteErrorOf(sums),
   },
-  /** Weighted mean of (prediction - label)²; of probabilities, the Brier score. */
+  /** Weighted mean of (prediction - label)²; for probabilities this is the Brier score. */
   meanSquaredError: {
     title: "mean squared error",
     digits: 5,
@@ -165,7 +167,7 @@ type NamesWith<Fact> = { [M in keyof Metrics]: Metrics[M] extends Fact ? M : nev
 export type MetricName = keyof Metrics;
 export type OptionalMetric = NamesWith<{ readonly optional: true }>;
 
-/** `METRICS` as a list, in its order. */
+/** `METRICS` as a list, in the same order. */
 export const METRIC_LIST = Object.entries(METRICS) as [MetricName, Metric][];
 
 /** Metrics that can choose a best checkpoint, stop training or lower the learning rate. */
@@ -175,10 +177,10 @@ export const MONITORED_METRICS = METRIC_LIST.flatMap(([name, { better }]) => (be
   ...MonitoredMetric[],
 ];
 
-/** A monitored metric; of one of several labels, `<label>.<metric>`. */
+/** The name of a monitored metric; `<label>.<metric>` with several labels. */
 export type WatchedMetric = MonitoredMetric | `${string}.${MonitoredMetric}`;
 
-/** What `<label>.<metric>` names; without a label, the metric of the first. */
+/** Splits `<label>.<metric>`; without a label, the metric belongs to the first label. */
 export function partsOf(metric: WatchedMetric): { label?: string; metric: MonitoredMetric } {
   const dot = metric.lastIndexOf(".");
   const name = metric.slice(dot + 1) as MonitoredMetric;

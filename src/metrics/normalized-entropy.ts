@@ -4,7 +4,7 @@ import { type BinarySums, binarySums } from "./binary-sums.js";
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
 /**
- * Log loss divided by the entropy of these rows' own base rate: 1 is no better than knowing the rate, lower is
+ * Log loss divided by the entropy of these rows' base rate: 1 is no better than predicting the base rate, lower is
  * better. He et al., "Practical Lessons from Predicting Clicks on Ads at Facebook", ADKDD 2014, section 3.
  * @param logits [N]
  * @param labels [N] 0 or 1

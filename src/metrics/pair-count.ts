@@ -1,13 +1,13 @@
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
-/** Counts rightly ordered (positive, negative) pairs from groups of tied rows given in ascending order of score. */
+/** Counts correctly ranked (positive, negative) pairs, from groups of tied rows in ascending order of score. */
 export class PairCount {
   #positive = 0;
   #negative = 0;
   #ordered = 0;
   #tied = 0;
 
-  /** Adds the rows of one score, above all rows added before: the weight of its positives and negatives. */
+  /** Adds the rows with the next higher score, given the weight of their positives and negatives. */
   addTie(positive: number, negative: number): void {
     const tied = positive * negative;
     this.#ordered += positive * this.#negative + tied * 0.5;
@@ -23,7 +23,7 @@ export class PairCount {
     return defined(this.#ordered / (this.#positive * this.#negative));
   }
 
-  /** How far the AUC can move if every tie were broken one way: half the share of tied pairs. */
+  /** The largest change of the AUC from breaking ties: half the share of tied pairs. */
   tieBound(): number {
     return this.#tied === 0 ? 0 : this.#tied / 2 / (this.#positive * this.#negative);
   }

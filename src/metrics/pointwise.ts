@@ -1,8 +1,8 @@
 import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 
-/** Weighted sums over rows from which accuracy and the mean errors follow. */
+/** Weighted sums over rows, used by accuracy and the mean errors. */
 export interface PointwiseSums {
-  /** Sum of weights: the number of rows when there are none. */
+  /** Sum of weights: the number of rows if there are no weights. */
   weight: number;
   /** Sum of weight x |prediction - label|. */
   absolute: number;
@@ -35,19 +35,23 @@ export function pointwiseSums(
 export const meanAbsoluteErrorOf = ({ weight, absolute }: PointwiseSums) => meanOf(absolute, weight);
 export const meanSquaredErrorOf = ({ weight, squared }: PointwiseSums) => meanOf(squared, weight);
 
-/** Weighted share of rows whose label a threshold of 1/2 on the probability finds. @param logits [N] @param labels [N] 0 or 1 */
+/**
+ * Weighted share of rows that a probability threshold of 1/2 classifies correctly.
+ * @param logits [N]
+ * @param labels [N] 0 or 1
+ */
 export function accuracyOf(logits: Float32Array, labels: Float32Array, weights?: Float32Array): MetricResult {
   let total = 0;
   let right = 0;
   for (let row = 0; row < labels.length; row++) {
     const weight = weights ? weights[row] : 1;
     total += weight;
-    right += weight * Number(logits[row] > 0 === (labels[row] === 1)); // no branch, which could not be guessed
+    right += weight * Number(logits[row] > 0 === (labels[row] === 1)); // no branch, because it would be unpredictable
   }
   return meanOf(right, total);
 }
 
-/** A weighted sum over rows as their mean. */
+/** Divides a weighted sum by the sum of weights. */
 export function meanOf(sum: number, weight: number): MetricResult {
   return weight === 0 ? undefinedBecause("no rows with weight") : defined(sum / weight);
 }

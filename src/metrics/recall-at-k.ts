@@ -3,10 +3,12 @@ import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 import { sortedOrder } from "./sorted-order.js";
 
 /**
- * Mean over groups (queries, users) of the share of a group's positives that are among its k highest scores. Groups
- * without a positive do not count. Where scores tie across the cut, the tied rows share its places evenly, so that
- * the order of the data decides nothing.
- * @param scores [N] @param labels [N] 0 or 1 @param k at least 1
+ * Mean over groups (queries, users) of the share of a group's positives among its k highest scores. Groups without
+ * positives are ignored. Rows tied at the cut share the remaining places evenly, so the order of the data has no
+ * effect.
+ * @param scores [N]
+ * @param labels [N] 0 or 1
+ * @param k at least 1
  */
 export function recallAtKOf(
   grouping: Grouping,
@@ -31,7 +33,7 @@ function recallOf(scores: Float32Array, labels: Float32Array, k: number): number
   if (positives === 0) return undefined;
   if (k >= scores.length) return 1;
   const order = sortedOrder(scores);
-  // The lowest score that has a place in the top k.
+  // The lowest score in the top k.
   const cut = scores[order[order.length - k]];
   const above = { rows: 0, positive: 0 };
   const tied = { rows: 0, positive: 0 };

@@ -4,16 +4,16 @@ import type { ClassSums } from "./class-sums.js";
 import type { Grouping } from "./groups.js";
 import type { PointwiseSums } from "./pointwise.js";
 
-/* Scored rows as metrics see them: checked, with the sums and sorts that several metrics share. */
+/* Checked rows with scores, and cached sums and sorts that several metrics use. */
 
 interface Rows {
   /** [N] */
   readonly labels: Float32Array;
-  /** [N], absent where all rows weigh 1. */
+  /** [N], absent if all rows have weight 1. */
   readonly weights?: Float32Array;
 }
 
-/** Rows with the logit of a positive label; labels are 0 or 1. */
+/** Rows with one logit and labels 0 or 1. */
 export interface ProbabilityRows extends Rows {
   /** [N] before the sigmoid. */
   readonly logits: Float32Array;
@@ -21,7 +21,7 @@ export interface ProbabilityRows extends Rows {
   readonly grouping?: Grouping;
 }
 
-/** Rows with a logit for each of several classes; labels are class ids. */
+/** Rows with one logit per class; labels are class ids. */
 export interface ClassRows extends Rows {
   readonly sums: ClassSums;
   readonly auc: ClassAuc;

@@ -8,14 +8,14 @@ export function softmaxRows(logits: Float32Array, classes: number): Float32Array
   return probabilities;
 }
 
-/** Which of `count` values from `start` on is the largest, counted from there; of equal ones the first. */
+/** The index, relative to `start`, of the largest of `count` values; for ties, the first. */
 export function largestOf(values: Float32Array, start: number, count: number): number {
   let best = 0;
   for (let i = 1; i < count; i++) if (values[start + i] > values[start + best]) best = i;
   return best;
 }
 
-/** log(sum of exp) of `count` values from `start` on, without overflow. */
+/** log(sum of exp) of `count` values beginning at `start`, without overflow. */
 export function logSumExp(values: Float32Array, start: number, count: number): number {
   let most = Number.NEGATIVE_INFINITY;
   for (let i = start; i < start + count; i++) most = Math.max(most, values[i]);

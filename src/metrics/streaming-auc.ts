@@ -3,21 +3,19 @@ import { sigmoid } from "./binary-sums.js";
 import type { MetricResult } from "./metric.js";
 import { PairCount } from "./pair-count.js";
 
-/** Bins of equal width for probabilities. */
+/** Number of equal-width bins over probabilities. */
 export const AUC_BINS = 4096;
 
 /**
- * AUC of a stream in constant memory, for a progress bar; reports use the exact {@link auc}.
- *
- * Keeps a histogram of sigmoid(logit) for each label. Pairs in different bins are ordered exactly; a pair inside
- * one bin counts one half whatever its order, so the error is at most half the share of pairs that fall in one
- * bin. {@link errorBound} computes that bound from the counts.
+ * AUC of a stream in constant memory, for progress lines; reports use the exact {@link auc}. Keeps a histogram of
+ * sigmoid(logit) for each label. Pairs in different bins are ranked exactly; a pair within a bin counts one half, so
+ * the error is at most half the share of pairs within a bin. {@link errorBound} computes this bound from the counts.
  */
 export class StreamingAuc {
   readonly #positive = new Float64Array(AUC_BINS);
   readonly #negative = new Float64Array(AUC_BINS);
 
-  /** @param halfLifeRows rows after which a row counts half; left out, all rows count alike */
+  /** @param halfLifeRows number of rows after which a row's weight halves; default: all rows have equal weight */
   constructor(private readonly halfLifeRows = Number.POSITIVE_INFINITY) {}
 
   /** @param logits [N] @param labels [N] 0 or 1 @param weights [N] optional @throws MetricError */
@@ -32,8 +30,10 @@ export class StreamingAuc {
   }
 
   /**
-   * Rows that are counted already.
-   * @param negative [AUC_BINS] rows with label 0 @param positive [AUC_BINS] with label 1 @param rows of both together
+   * Adds rows already counted in bins.
+   * @param negative [AUC_BINS] rows with label 0
+   * @param positive [AUC_BINS] rows with label 1
+   * @param rows the total of both
    */
   addCounts(negative: Float32Array, positive: Float32Array, rows: number): void {
     this.#fade(rows);
@@ -52,13 +52,13 @@ export class StreamingAuc {
     return this.#pairs().tieBound();
   }
 
-  /** Forgets every row: a new epoch begins. */
+  /** Discards all rows, at the start of an epoch. */
   reset(): void {
     this.#positive.fill(0);
     this.#negative.fill(0);
   }
 
-  /** Rows that are added together are of one age. */
+  /** Rows added together are treated as equally old. */
   #fade(rows: number): void {
     const kept = 0.5 ** (rows / this.halfLifeRows);
     if (kept === 1) return;

@@ -2,10 +2,12 @@ import { defined, type MetricResult, undefinedBecause } from "./metric.js";
 import { sortedOrder } from "./sorted-order.js";
 
 /**
- * The share of pairs of rows with different labels that the scores put in the order of the labels; a tie of scores
- * counts one half. For binary labels it is the AUC. Zhan et al., "Deconfounding Duration Bias in Watch-time Prediction
- * for Video Recommendation", KDD 2022, section 5.1.3. O(N log N) with a binary indexed tree over the scores' ranks.
- * @param scores [N] without NaN @param labels [N] without NaN @param weights [N] optional; a pair weighs the product
+ * The share of pairs of rows with different labels that the scores rank in the order of the labels; tied scores count
+ * one half. For binary labels it equals the AUC. Zhan et al., "Deconfounding Duration Bias in Watch-time Prediction for
+ * Video Recommendation", KDD 2022, section 5.1.3. O(N log N) with a binary indexed tree over the ranks of the scores.
+ * @param scores [N] without NaN
+ * @param labels [N] without NaN
+ * @param weights [N] optional; a pair has the product
  */
 export function xauc(scores: Float32Array, labels: Float32Array, weights?: Float32Array): MetricResult {
   const ranks = ranksOf(scores);
@@ -34,7 +36,7 @@ export function xauc(scores: Float32Array, labels: Float32Array, weights?: Float
   return all === 0 ? undefinedBecause("no pair of rows with different labels") : defined(right / all);
 }
 
-/** 0 for the lowest score; equal scores have one rank. */
+/** The rank of each score: 0 for the lowest; equal scores have the same rank. */
 function ranksOf(scores: Float32Array): Uint32Array {
   const order = sortedOrder(scores);
   const ranks = new Uint32Array(scores.length);
@@ -46,7 +48,7 @@ function ranksOf(scores: Float32Array): Uint32Array {
   return ranks;
 }
 
-/** Sums over prefixes of an array that changes. Fenwick, 1994. */
+/** Prefix sums of an array that changes. Fenwick, 1994. */
 class PrefixSums {
   private readonly tree: Float64Array;
 
@@ -58,7 +60,7 @@ class PrefixSums {
     for (let i = index + 1; i < this.tree.length; i += i & -i) this.tree[i] += value;
   }
 
-  /** Of the elements before `end`. */
+  /** Sum of the elements before `end`. */
   until(end: number): number {
     let sum = 0;
     for (let i = end; i > 0; i -= i & -i) sum += this.tree[i];

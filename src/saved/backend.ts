@@ -8,11 +8,14 @@ export type BackendName = (typeof BACKEND_NAMES)[number];
 
 export interface SelectedBackend {
   readonly backend: Backend;
-  /** Why the reference backend was taken although nobody asked for it. */
+  /** Why the reference backend was chosen without being requested. */
   readonly fallback?: string;
 }
 
-/** The backend asked for; without a name the native one where it can be had. @throws ExecutionError where it cannot */
+/**
+ * Creates the backend of this name. Default: native if it is available, else reference.
+ * @throws ExecutionError if it is not available
+ */
 export function selectBackend(name?: BackendName): SelectedBackend {
   if (name === "reference") return { backend: referenceBackend };
   const chosen = chooseBackend();

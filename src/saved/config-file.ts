@@ -14,16 +14,16 @@ const CONFIG_NAMES = [
   "pairloom.config.json",
 ];
 
-/** A config file that has been checked, with every default filled in. */
+/** A checked config file, with every default filled in. */
 export interface LoadedConfig {
   readonly path: string;
   readonly config: Config;
 }
 
 /**
- * Loads a config file (`.ts`, `.js`, `.mjs`, `.json`) or the `pairloom.config.*` of a folder. `import … from "pairloom"`
- * inside it means this very package, so that a config loads in a clone, before anything is installed, and elsewhere.
- * @throws ConfigError where the file is missing, does not load, or is no config that can be trained
+ * Loads a config file (`.ts`, `.js`, `.mjs`, `.json`), or the `pairloom.config.*` in a folder. In the file, `import …
+ * from "pairloom"` resolves to this package, so configs also load in a clone and without installation.
+ * @throws ConfigError if the file is missing, does not load, or is not a valid config
  */
 export async function loadConfig(pathOrFolder: string): Promise<LoadedConfig> {
   const path = findConfig(resolve(pathOrFolder));
@@ -86,7 +86,7 @@ async function loading<T>(path: string, load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `:12:5` where the stack tells at which line and column of the file an error came up. */
+/** `:12:5`, the line and column of the error in the file, if the stack contains them. */
 function lineIn(path: string, { stack }: Error): string {
   const [, rest] = stack?.split(path) ?? [];
   return /^:\d+:\d+/.exec(rest ?? "")?.[0] ?? "";

@@ -7,16 +7,16 @@ import { isBetter } from "../metrics/metric.js";
 import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
 import { nearNames } from "../near-names.js";
 
-/** Which checkpoint of a run: the best on the validation split, the latest, or that of a step. */
+/** Selects a checkpoint of a run: the best on the validation split, the latest, or a step. */
 export type CheckpointChoice = "best" | "latest" | number;
-/** Told when the checkpoint is not the one that was meant. */
+/** Called if another checkpoint than the requested one is used. */
 export type Warn = (message: string) => void;
 
 /**
- * The checkpoint to score with: of a run directory, or the one that `path` itself is. Only its model has to be sound,
- * every byte of which is verified. Where the best or the latest is not, the next that is takes its place.
- * @param choice default: the best where a validation split has been measured, else the latest
- * @throws CheckpointError where there is none, or it does not verify
+ * Finds the checkpoint to score with: of a run directory, or `path` itself if it is a checkpoint. Verifies every byte
+ * of its model, but not the optimizer state. If the best or the latest is damaged, the next valid one is used.
+ * @param choice default: the best if the validation split was measured, else the latest
+ * @throws CheckpointError if there is none, or it is damaged
  */
 export async function findCheckpoint(
   path: string,
@@ -49,7 +49,7 @@ function checkpointDirs(runDir: string): string[] {
 
 const stepOf = (dir: string) => stepOfName(basename(dir));
 
-/** The checkpoints that were measured on the validation split, by the metric that the config names. */
+/** Checkpoints measured on the validation split, best first, by the metric in the config. */
 async function bestFirst(dirs: readonly string[]): Promise<string[]> {
   const read = await Promise.all(dirs.map((dir) => readCheckpoint(dir, []).catch(() => undefined)));
   const values = read.flatMap((checkpoint) => {
@@ -107,7 +107,7 @@ function unmeasured(path: string): CheckpointError {
   return new CheckpointError({
     what: "no checkpoint of this run has been measured on the validation split",
     where: checkpointsDir(path),
-    next: "Use the latest checkpoint, or train on until the first evaluation.",
+    next: "Use the latest checkpoint, or continue training until the first evaluation.",
   });
 }
 
@@ -118,7 +118,7 @@ function notARun(path: string): CheckpointError {
     : [];
   const near = nearNames(basename(path), runs).slice(0, 5);
   return new CheckpointError({
-    what: existsSync(path) ? "this is no run directory" : "the run directory does not exist",
+    what: existsSync(path) ? "this is not a run directory" : "the run directory does not exist",
     where: path,
     got: existsSync(path) ? "a place without checkpoints/" : "nothing there",
     expected:

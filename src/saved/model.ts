@@ -11,7 +11,7 @@ import { type ScoringOptions, savedExecutable } from "../train/saved-executable.
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 
-/** A model as a checkpoint describes it, its parameters not read. */
+/** A model described by a checkpoint, without its parameters. */
 export interface DescribedModel {
   readonly config: Config;
   readonly features: FittedFeatures;
@@ -19,18 +19,18 @@ export interface DescribedModel {
   readonly graph: Graph;
 }
 
-/** A trained model that can score. */
+/** A trained model, ready to score. */
 export interface TrainedModel extends DescribedModel {
   readonly checkpoint: Checkpoint;
   readonly executable: Executable;
 }
 
-/** @throws CheckpointError where config or features are not of this version */
+/** @throws CheckpointError if the config or features have an unsupported version */
 export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
   const features = readFittedFeatures(manifest.features);
   if (!features)
     throw new CheckpointError({
-      what: "the checkpoint's features are of another version",
+      what: "the checkpoint's features have an unsupported version",
       where: dir,
       got: String((manifest.features as { version?: unknown } | undefined)?.version),
       expected: `${FITTED_VERSION} or below`,
@@ -39,10 +39,10 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
   const kind = (manifest.config as { model?: { kind?: string } } | undefined)?.model?.kind;
   if (kind !== undefined && !isModelKind(kind))
     throw new CheckpointError({
-      what: "the checkpoint is of a model that is not registered here",
+      what: "the checkpoint has a model that is not registered in this process",
       where: dir,
       got: JSON.stringify(kind),
-      expected: "a model of Pairloom, or one made known with registerModel",
+      expected: "a model of Pairloom, or one registered with registerModel",
       next: "Import the file that registers it first (docs/new-model.md).",
     });
   const config = resolveConfig(manifest.config);
@@ -50,7 +50,10 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
   return { config, features, graph };
 }
 
-/** Reads a checkpoint's parameters, every byte verified, and compiles its forward pass. @throws CheckpointError */
+/**
+ * Reads a checkpoint's parameters, verifying every byte, and compiles its forward pass.
+ * @throws CheckpointError
+ */
 export async function openModel(checkpoint: Checkpoint, options: ScoringOptions): Promise<TrainedModel> {
   const described = describeModel(checkpoint);
   const executable = await savedExecutable(checkpoint, described, options);

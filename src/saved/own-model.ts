@@ -7,14 +7,14 @@ import { writeJson } from "./run-directory.js";
 
 const CONFIG_FILE = "config-file.json";
 
-/** Keeps where the config of a run is, since the file may register the model that the run is of. */
+/** Saves the path of a run's config file, because that file may register the run's model. */
 export function recordConfigFile(runDir: string, path: string): void {
   writeJson(runDir, CONFIG_FILE, { path: resolve(path) });
 }
 
 /**
- * Imports the config file of a checkpoint's run where it has a model that is not known yet, which registers it. A
- * file that is gone is left to the error that names the unknown model.
+ * Imports the config file of a checkpoint's run if the model is unknown, because the file may register it. A missing
+ * file is ignored: the error about the unknown model follows.
  */
 export async function importOwnModel({ dir, manifest }: Checkpoint): Promise<void> {
   const kind = (manifest.config as { model?: { kind?: string } } | undefined)?.model?.kind;

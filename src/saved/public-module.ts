@@ -5,14 +5,14 @@ type Load = () => Promise<object>;
 let load: Load | undefined;
 
 /**
- * Says which module `import … from "pairloom"` means inside config files. The entry points of the package call this:
- * the module stands above everything that loads config files.
+ * Sets the module that `import … from "pairloom"` resolves to in config files. The package's entry points call this,
+ * because the code that loads config files cannot import them.
  */
 export function offerToConfigFiles(publicModule: Load): void {
   load = publicModule;
 }
 
-/** The module, imported at its first use. */
+/** Returns the module; imports it on first use. */
 export function publicModule(): Promise<object> {
   if (load) return load();
   throw new ExecutionError({

@@ -5,7 +5,7 @@ import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError, messageOf } from "../errors.js";
 import { CONFIG_COPY } from "./run-directory.js";
 
-/** Keys that may change when a run is resumed: length, speed and place, but not the result. */
+/** Keys that may change when a run is resumed, because they do not affect the result of a step. */
 const FREE_KEYS = [
   "train.epochs",
   "train.steps",
@@ -16,7 +16,7 @@ const FREE_KEYS = [
 ];
 
 /**
- * Checks the run directory: for a new run it must not have checkpoints, for a resumed one it must have the same config.
+ * Checks the run directory: a new run must not have checkpoints; a resumed run must have the same config.
  * @throws CheckpointError, ConfigError
  */
 export function checkRunDirectory(runDir: string, config: Config, resume: boolean): void {

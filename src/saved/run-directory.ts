@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 
 /**
  * A run directory: `config.json` (the resolved config), `metrics.jsonl`, `tensorboard/`, `checkpoints/`,
- * `quarantine.json` (rows read, kept and refused), `report.json`, and `baselines/` where any were trained.
+ * `quarantine.json` (rows read, kept and refused), `report.json`, and `baselines/` if baselines were trained.
  */
 export const CONFIG_COPY = "config.json";
 export const REPORT = "report.json";
@@ -13,7 +13,7 @@ const RUNS = "runs";
 /** A link to the newest run. */
 export const LATEST = join(RUNS, "latest");
 
-/** Makes `runs/<folder of the config>-<time>`, which nobody had before: two runs never share a directory. */
+/** Creates a new directory `runs/<folder of the config>-<time>`. Two runs never share a directory. */
 export function newRunDirectory(configPath: string, now = new Date()): string {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
   const base = join(RUNS, `${basename(dirname(resolve(configPath)))}-${stamp}`);
@@ -34,14 +34,14 @@ function makeNew(path: string): boolean {
   }
 }
 
-/** Takes a run directory away that nothing was written to. */
+/** Deletes a run directory if it is empty. */
 export function removeIfEmpty(runDir: string): void {
   try {
     rmdirSync(runDir);
   } catch {}
 }
 
-/** Points `runs/latest` at a run of `runs/`; a convenience, so a file system without links is no error. */
+/** Points `runs/latest` to a run in `runs/`. Ignores file systems without links, because the link is optional. */
 export function linkLatest(runDir: string): void {
   if (dirname(resolve(runDir)) !== resolve(RUNS)) return;
   try {
@@ -50,7 +50,7 @@ export function linkLatest(runDir: string): void {
   } catch {}
 }
 
-/** Writes a file that a reader finds whole or not at all. */
+/** Writes a file atomically: readers see the complete file or none. */
 export function writeJson(runDir: string, name: string, value: unknown): void {
   mkdirSync(runDir, { recursive: true });
   const temporary = join(runDir, `.tmp-${name}-${process.pid}`);

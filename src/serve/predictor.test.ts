@@ -149,9 +149,9 @@ describe("rows that are not as they should be", () => {
 
   it("are objects in a list", () => {
     for (const bad of [null, [1, 2], "row", 3, undefined])
-      expect(() => predict([row, bad])).toThrow(/rows\[1\]: a row is no object/);
+      expect(() => predict([row, bad])).toThrow(/rows\[1\]: a row is not an object/);
     for (const bad of [null, row, "rows", undefined])
-      expect(() => predict(bad)).toThrow(/the rows to score are no list/);
+      expect(() => predict(bad)).toThrow(/the rows to score are not a list/);
   });
 
   it("are shown whatever they hold", () => {

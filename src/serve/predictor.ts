@@ -19,7 +19,7 @@ import { checkRows } from "./rows.js";
 
 export type { LoadOptions } from "./load-options.js";
 
-/** Rows that one pass through the model takes; more are scored in pieces. */
+/** Rows per pass through the model; larger inputs are scored in pieces. */
 const MAX_BATCH = 1024;
 const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
 
@@ -33,7 +33,7 @@ const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
  * ```
  *
  * @param path a run directory, or a checkpoint
- * @throws CheckpointError where there is no sound checkpoint, ConfigError for an unknown option
+ * @throws CheckpointError if there is no valid checkpoint, ConfigError for an unknown option
  */
 export async function load<C = unknown>(
   path: string,
@@ -46,16 +46,16 @@ export async function load<C = unknown>(
   return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
 }
 
-/** Scores rows of plain JavaScript objects, on the calling thread. */
+/** Scores rows given as plain JavaScript objects, on the calling thread. */
 export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends string = string> {
   /** The resolved config that the model was trained with. */
   readonly config: Config;
   readonly features: FittedFeatures;
-  /** The labels that the model was trained on, in the order of its outputs. */
+  /** The labels of the model, in the order of its outputs. */
   readonly labels: readonly Label[];
-  /** Numbers that the model predicts for a row. */
+  /** Number of outputs per row. */
   readonly outputs: number;
-  /** Training steps that the parameters have seen. */
+  /** The training step of the parameters. */
   readonly step: number;
   private readonly task: Task;
   private readonly encoder: Encoder;
@@ -74,18 +74,18 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   }
 
   /**
-   * Probabilities [rows], in the order of the rows, of several labels [rows, labels] row-major; with the loss
-   * `squaredError` the predicted numbers; with `softmaxCrossEntropy` the probabilities of the classes, [rows, classes]. A row has every column that the
-   * features read; `null` is a missing value.
-   * @throws DataError naming the first row and column that is not there, or feature that cannot be read
+   * Returns probabilities [rows] in row order; with several labels [rows, labels], row-major. With the loss
+   * `squaredError` returns the predicted numbers, with `softmaxCrossEntropy` class probabilities [rows, classes]. A row
+   * must have every column that the features read; `null` is a missing value.
+   * @throws DataError naming the first row with a missing column or a value that a feature cannot read
    */
   predict(rows: readonly Row[]): Float32Array {
     return this.task.predictions(this.logits(rows));
   }
 
   /**
-   * {@link predict} by label: `predictLabels(rows).buy[2]` is that of the third row.
-   * @throws DataError where the model predicts classes, besides those of {@link predict}
+   * {@link predict} by label: `predictLabels(rows).buy[2]` belongs to the third row.
+   * @throws DataError like {@link predict}, and if the model predicts classes
    */
   predictLabels(rows: readonly Row[]): Readonly<Record<Label, Float32Array>> {
     if (this.outputs !== this.labels.length) throw this.severalNumbers("predictLabels()", "one a label");
@@ -94,13 +94,16 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
     return Object.fromEntries(columns);
   }
 
-  /** The probability of one row. @throws DataError where the model predicts several numbers a row */
+  /**
+   * The prediction for one row.
+   * @throws DataError if the model has several outputs per row
+   */
   predictOne(row: Row): number {
     if (this.outputs !== 1) throw this.severalNumbers("predictOne()", "one");
     return this.predict([row])[0];
   }
 
-  /** The model's scores before the sigmoid or softmax [rows, outputs]: all that ranking needs. */
+  /** Scores before the sigmoid or softmax, [rows, outputs]; enough for ranking. */
   logits(rows: readonly Row[]): Float32Array {
     const raw: unknown = rows;
     checkRows(raw, this.columns);
@@ -122,10 +125,10 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   private severalNumbers(where: string, gives: string): DataError {
     const ofLabels = this.outputs === this.labels.length;
     return new DataError({
-      what: `the model predicts several numbers for a row, and ${where} gives ${gives}`,
+      what: `the model predicts several numbers per row, but ${where} returns ${gives}`,
       where,
       got: ofLabels ? `the labels ${this.labels.join(", ")}` : `${this.outputs} classes`,
-      next: `Call ${ofLabels ? "predictLabels" : "predict"}([row]), which gives them all.`,
+      next: `Call ${ofLabels ? "predictLabels" : "predict"}([row]), which returns them all.`,
     });
   }
 

@@ -1,10 +1,10 @@
 import type { FeatureInput } from "../features/schema/features.js";
 
-/** A value that an id can be read from; `null` is a missing one. */
+/** A value that can be read as an id; `null` is missing. */
 type Id = string | number | bigint | boolean | Date | null;
 type Numbers = readonly (number | null)[] | Float32Array | Float64Array;
 type Entries = Readonly<Record<string, Id>> | ReadonlyMap<Id, Id>;
-/** Texts, ids or entries that a value is computed from. */
+/** Texts, ids or entries that are inputs of a computed value. */
 type Texts = readonly Id[] | Entries | Id;
 
 type ColumnName<S> = S extends string ? S : S extends { column: infer C extends string } ? C : never;
@@ -43,7 +43,7 @@ type SourcesOf<F> = F extends { inputs: readonly (infer S)[] }
               ? I
               : never;
 
-/** The columns of one feature, with the type of each. */
+/** The columns of one feature and their types. */
 type RecordOf<F> = F extends { kind: "id" | "ids" | "number" }
   ? { [C in PlainColumns<F>]: PlainValue<F> }
   : F extends { kind: "expression"; variables: infer V }
@@ -54,12 +54,12 @@ type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends 
   ? I
   : never;
 
-/** The record of one feature's columns; features that read one column must agree on its type. */
+/** The record of one feature's columns. Features that read the same column must agree on its type. */
 type RecordsOf<F> = F extends FeatureInput ? RecordOf<F> : never;
 
 /**
- * The rows that a model of this config scores: the columns that its features read, after the `sql` of the source.
- * `RowOf<typeof config>`; a config whose type is not known takes any columns.
+ * The rows that a model of this config scores: the columns that its features read, after the source's `sql`. Use
+ * `RowOf<typeof config>`; a config of unknown type allows any columns.
  */
 export type RowOf<C> = C extends { features: readonly (infer F)[] }
   ? string extends keyof Intersection<RecordsOf<F>>
@@ -67,7 +67,7 @@ export type RowOf<C> = C extends { features: readonly (infer F)[] }
     : { readonly [K in keyof Intersection<RecordsOf<F>>]: Intersection<RecordsOf<F>>[K] }
   : Readonly<Record<string, unknown>>;
 
-/** The labels of a config: `LabelOf<typeof config>`; any names where its type is not known. */
+/** The labels of a config: `LabelOf<typeof config>`; any name if its type is unknown. */
 export type LabelOf<C> = C extends { data: { label: infer L } }
   ? L extends string
     ? L

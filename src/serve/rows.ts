@@ -4,18 +4,18 @@ import { closeNames, nearNames } from "../near-names.js";
 import { showValue } from "../show-value.js";
 
 /**
- * Refuses what is no list of rows, and rows without a column that the features read: a column left out by mistake
- * would be scored as a missing value. `null` says that a value is missing.
+ * Refuses values that are not lists of rows, and rows without a column that the features read: a column omitted by
+ * mistake would otherwise be scored as missing. Use `null` for a missing value.
  * @throws DataError naming the first such row
  */
 export function checkRows(rows: unknown, columns: readonly string[]): asserts rows is readonly RawRow[] {
   if (!Array.isArray(rows))
     throw new DataError({
-      what: "the rows to score are no list",
+      what: "the rows to score are not a list",
       where: "rows",
       got: showValue(rows),
-      expected: "a list of objects, one a row",
-      next: "Give predict([row]), or predictOne(row) for one.",
+      expected: "a list of objects, one per row",
+      next: "Call predict([row]), or predictOne(row) for one row.",
     });
   for (let i = 0; i < rows.length; i++) checkRow(rows[i], i, columns);
 }
@@ -23,11 +23,11 @@ export function checkRows(rows: unknown, columns: readonly string[]): asserts ro
 function checkRow(row: unknown, i: number, columns: readonly string[]): void {
   if (typeof row !== "object" || row === null || Array.isArray(row))
     throw new DataError({
-      what: "a row is no object",
+      what: "a row is not an object",
       where: `rows[${i}]`,
       got: showValue(row),
       expected: `an object with ${columns.slice(0, 5).join(", ")}${columns.length > 5 ? ", …" : ""}`,
-      next: "Give each row as an object of its columns.",
+      next: "Pass each row as an object with its columns as keys.",
     });
   const missing = columns.find((column) => (row as RawRow)[column] === undefined);
   if (missing !== undefined) throw withoutColumn(missing, row as RawRow, i, columns);

@@ -3,30 +3,30 @@ import { directionOf, isBetter, watchedMetricSchema } from "../metrics/index.js"
 
 /** The `earlyStopping` section of a config: stop when a validation metric no longer improves. */
 export const earlyStoppingSchema = z.strictObject({
-  /** Its direction (AUC up, losses down) is known from its name. */
+  /** Its name determines its direction: AUC up, losses down. */
   metric: watchedMetricSchema.default("auc"),
-  /** Evaluations without improvement that stop the training; 1 stops at the first. */
+  /** Number of evaluations without improvement after which training stops; 1 stops at the first. */
   patience: z.number().int().positive().default(2),
-  /** An improvement is a change for the better by more than this. */
+  /** Minimum change that counts as an improvement. */
   minDelta: z.number().nonnegative().default(0),
 });
 
 export type EarlyStopping = z.output<typeof earlyStoppingSchema>;
 export type EarlyStoppingInput = z.input<typeof earlyStoppingSchema>;
 
-/** What early stopping carries from evaluation to evaluation; kept in checkpoints. */
+/** State of early stopping between evaluations; kept in checkpoints. */
 export const earlyStoppingStateSchema = z.strictObject({
   best: z.number().nullable(),
   /** The step at which the best value was measured. */
   bestStep: z.number().int().nonnegative().nullable(),
-  /** Evaluations since then. */
+  /** Evaluations since the best. */
   stale: z.number().int().nonnegative(),
 });
 
 export type EarlyStoppingState = z.infer<typeof earlyStoppingStateSchema>;
 export const initialEarlyStoppingState: EarlyStoppingState = { best: null, bestStep: null, stale: 0 };
 
-/** The state after an evaluation at `step`. An undefined metric is no observation: do not call it then. */
+/** Returns the state after an evaluation at `step`. Do not call it if the metric is undefined. */
 export function observeEvaluation(
   { metric, minDelta }: EarlyStopping,
   state: EarlyStoppingState,

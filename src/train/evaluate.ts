@@ -15,11 +15,11 @@ import type { TrainedSections } from "./step/model-spec.js";
 import type { Task } from "./task.js";
 import type { TrainConfig } from "./train-config.js";
 
-/** Rows a step of inference, and steps a call: a call takes a fraction of a second, then progress is reported. */
+/** Rows per inference step and steps per call. A call takes a fraction of a second, so progress is reported often. */
 export const INFERENCE_BATCH = 4096;
 const ROWS_PER_CALL = 64 * INFERENCE_BATCH;
 
-/** The model's logits [rows, outputs], in the order of the data. */
+/** Computes the model's logits [rows, outputs], in data order. */
 export async function predictLogits(
   executable: Executable,
   data: ColumnSet,
@@ -45,10 +45,10 @@ export async function predictLogits(
   return logits;
 }
 
-/** How scored rows are measured. */
+/** Metric settings. */
 export interface MetricSettings extends Pick<TrainConfig, "groups"> {
   readonly task: Task;
-  /** The names of the labels. */
+  /** Label names. */
   readonly labels: readonly string[];
 }
 
@@ -56,18 +56,21 @@ export function metricSettings({ data, train }: Omit<TrainedSections, "model">):
   return { task: factsOf(train.loss).task, groups: train.groups, labels: labelNames(data.label) };
 }
 
-/** What metrics are computed from. */
+/** The inputs of metrics. */
 export interface Scored {
   /** [N, outputs] */
   readonly logits: Float32Array;
   /** [N, labels] */
   readonly labels: Float32Array;
   readonly weights?: Float32Array;
-  /** Equal ids are one group; needed where the settings name groups. */
+  /** Rows with equal ids form a group; required if the settings use groups. */
   readonly groups?: Float64Array;
 }
 
-/** Every metric of scored rows, of each label. @throws MetricError */
+/**
+ * Computes every metric of scored rows, for each label.
+ * @throws MetricError
+ */
 export function measure(scored: Scored, settings: MetricSettings): Evaluation {
   const { task, labels: names } = settings;
   const { logits, labels, weights } = scored;
@@ -80,7 +83,7 @@ export function measure(scored: Scored, settings: MetricSettings): Evaluation {
   return evaluationOf(new Map(evaluations));
 }
 
-/** Every metric of the model on a split. */
+/** Computes every metric of the model on a split. */
 export async function evaluate(
   executable: Executable,
   data: ColumnSet,
@@ -92,7 +95,7 @@ export async function evaluate(
   return measure({ logits, ...targetsOf(data), groups }, settings);
 }
 
-/** What rows are measured against. */
+/** Gathers the labels, weights and groups. */
 export type Targets = Pick<Scored, "labels" | "weights">;
 
 export function targetsOf(data: ColumnSet): Targets {
@@ -100,7 +103,7 @@ export function targetsOf(data: ColumnSet): Targets {
   return { labels: columnValues(data, LABEL_COLUMN), weights };
 }
 
-/** A column of one id a row, gathered; f64 holds ids of 32 and of 64 bits. */
+/** Gathers a column with one id per row; float64 holds 32-bit ids, and 64-bit ids below 2^53, exactly. */
 export function columnIds(data: ColumnSet, name: string): Float64Array {
   const column = data.columns.get(name);
   if (column?.kind !== "id") throw new DataError({ what: "the data has no such column of ids", where: name });
@@ -108,7 +111,7 @@ export function columnIds(data: ColumnSet, name: string): Float64Array {
   return Float64Array.from({ length: data.rows }, (_, row) => Number(ids[offset + row * stride]));
 }
 
-/** A column of numbers, gathered [rows, width]. */
+/** Gathers a column of numbers, [rows, width]. */
 export function columnValues(data: ColumnSet, name: string): Float32Array {
   const column = data.columns.get(name) as FloatColumn | undefined;
   if (!column) throw new DataError({ what: "the data has no such column", where: name });

@@ -3,7 +3,7 @@ import { type FeatureConfig, plainOf, tableName } from "../features/schema/featu
 import { initializerOf } from "../layers/initializer.js";
 import type { FeatureInfo } from "../models/model.js";
 
-/** What models see of fitted features. */
+/** Converts fitted features to what models need to know of them. */
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
   return features.map((feature) => {
     if (feature.kind === "number") {
@@ -28,8 +28,8 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
 }
 
 /**
- * What models see of features before any data has been read, with tables of one row: enough to check a model's groups
- * and dims at once, before an hour of reading.
+ * The same before any data has been read, with tables of one row. Enough to check a model's groups and dims at once
+ * instead of after reading the data.
  */
 export function configuredFeatureInfos(features: readonly FeatureConfig[]): FeatureInfo[] {
   return features.map(plainOf).map((feature) => {

@@ -17,33 +17,36 @@ import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js
 import { patternSchema, wholeName } from "./step/patterns.js";
 import { stateName } from "./translations.js";
 
-/** The `initializeFrom` section of a config: start from trained weights (fine-tuning); optimizer state starts anew. */
+/**
+ * The `initializeFrom` section of a config: start from trained weights (fine-tuning). Optimizer state is not copied.
+ */
 export const initializeFromSchema = z.strictObject({
-  /** A run directory (its best checkpoint, else its latest), or a checkpoint. */
+  /** A run directory (uses its best checkpoint, else its latest), or a checkpoint. */
   run: z.string().min(1),
   /**
-   * Names here to names there, each whole, as regular expressions with `$1` on the right; the first that matches
-   * counts, and a name that none matches is looked for as it is. `""` on the right leaves the parameter as initialised.
+   * Maps parameter names of this model to names in the checkpoint. Keys are regular expressions for whole names, with
+   * `$1` in values; the first match is used, and other names are unchanged. Map a name to `""` to keep its initial
+   * values.
    */
   map: z.record(patternSchema, z.string()).default({}),
 });
 
 export type InitializeFrom = z.output<typeof initializeFromSchema>;
 
-/** What became of each parameter. */
+/** The outcome for each parameter. */
 export interface Initialized {
   readonly checkpoint: string;
-  /** Names here that have weights of the checkpoint, whole or in the rows of the values that both know. */
+  /** Parameters copied from the checkpoint, completely or in the rows of values known to both. */
   readonly matched: readonly string[];
-  /** Names here that start as if there were no checkpoint. */
+  /** Parameters that keep their initial values. */
   readonly unmatched: readonly string[];
 }
 
 /**
- * Copies weights from a checkpoint into parameters that have been initialised. A table over learnt values is copied
- * value by value: values that only this model knows stay as initialised. Tables of 16-bit numbers get the nearest.
- * @throws CheckpointError where nothing matches, a mapped name is missing there, shapes differ, or the rows of a table
- * stand for ids in the order in which training met them
+ * Copies weights from a checkpoint into initialized parameters. A table over learned values is copied value by value;
+ * values unknown to the checkpoint keep their initial rows. Tables of 16-bit numbers are rounded to nearest.
+ * @throws CheckpointError if nothing matches, a mapped name is missing in the checkpoint, shapes differ, or a table's
+ * rows were assigned to ids during training
  */
 export async function initializeFrom(
   { run, map }: InitializeFrom,
@@ -84,11 +87,11 @@ async function checkpointOf(path: string): Promise<Checkpoint> {
     where: "train.initializeFrom.run",
     got: path,
     expected: `a run directory (${checkpointsDir(path)} with a sound checkpoint), or a checkpoint`,
-    next: "Correct the path; relative paths start where the command runs.",
+    next: "Correct the path; relative paths start at the working directory.",
   });
 }
 
-/** The name there, or undefined where the parameter is not to be copied. */
+/** The name in the checkpoint; undefined if the parameter is not copied. */
 function mappedName(name: string, map: InitializeFrom["map"], file: Tensors): string | undefined {
   for (const [pattern, to] of Object.entries(map)) {
     const whole = wholeName(pattern);
@@ -100,7 +103,7 @@ function mappedName(name: string, map: InitializeFrom["map"], file: Tensors): st
       where: `train.initializeFrom.map["${pattern}"]`,
       got: `${name} -> ${there}`,
       expected: `one of ${[...file.tensors.keys()].slice(0, 8).join(", ")}, …`,
-      next: "Correct the map, or map the name to an empty text to leave it as initialised.",
+      next: 'Correct the map, or map the name to "" to keep its initial values.',
     });
   }
   return file.tensors.has(name) ? name : undefined;
@@ -139,7 +142,7 @@ async function copy(
   });
 }
 
-/** Copies rows, given as pairs (row here, row there): in the order of the file, a few MiB at a time. */
+/** Copies rows, given as pairs (row in this table, row in the checkpoint), in file order, a few MiB at a time. */
 async function copyRows(
   pairs: [number, number][],
   { memory }: Parameter,
@@ -163,7 +166,7 @@ async function copyRows(
 /** The table of `<tables>.<table>.weight`. */
 const tableOf = (name: string) => /^[^.]+\.(.+)\.weight$/.exec(name)?.[1];
 
-/** The table of a parameter, where its rows are values that were learnt. */
+/** The table of a parameter, if its rows are learned values. */
 function namedRows(
   name: string,
   shape: readonly number[],

@@ -8,10 +8,10 @@ import {
 } from "./schedules.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 
-/** The states of the schedules that evaluations have moved, by the name of their learning rate. */
+/** States of schedules that depend on evaluations, by the name of their learning rate. */
 export type ScheduleStates = Readonly<Record<string, ScheduleState>>;
 
-/** Every learning rate at one step, by name. */
+/** All learning rates at one step, by name. */
 export function ratesAt(
   rates: readonly LearningRate[],
   states: ScheduleStates,
@@ -20,7 +20,7 @@ export function ratesAt(
   return Object.fromEntries(rates.map((rate) => [rate.name, rateAt(rate, states, time)]));
 }
 
-/** The learning rates of `steps` steps of one epoch, from `time` on: the scalars of a training program. */
+/** The learning rates of `steps` steps of one epoch, beginning at `time`: the scalars of a training program. */
 export function rateScalars(
   rates: readonly LearningRate[],
   states: ScheduleStates,
@@ -32,7 +32,7 @@ export function rateScalars(
   return new Map(rates.map((rate) => [rate.name, values(rate)]));
 }
 
-/** The states after an evaluation. A metric that is undefined moves nothing. */
+/** Returns the states after an evaluation. Undefined metrics change nothing. */
 export function observeSchedules(
   rates: readonly LearningRate[],
   states: ScheduleStates,

@@ -1,12 +1,12 @@
-/** A table whose first rows belong to `values`, in order, and whose last `rows - values.length` to none of them. */
+/** A table whose first rows are those of `values`, in order. Its other `rows - values.length` rows have no value. */
 export interface NamedRows {
   readonly values: readonly string[];
   readonly rows: number;
 }
 
 /**
- * Pairs (row here, row there) of one meaning: the same value, and the rows after the values (unknown, missing) where
- * both tables have equally many.
+ * Pairs (row here, row there) with the same meaning: rows of the same value, and the rows after the values (unknown,
+ * missing) if both tables have equally many.
  */
 export function rowsByValue(here: NamedRows, there: NamedRows): [number, number][] {
   const rowOf = new Map(there.values.map((value, row) => [value, row]));

@@ -4,13 +4,13 @@ import type { Tensors } from "../checkpoint/tensors.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 
-/** A parameter and where it is. */
+/** A parameter and its memory. */
 export interface Parameter {
   readonly attrs: ParameterAttrs;
   readonly memory: Memory;
 }
 
-/** What safetensors files call the dtypes. */
+/** The safetensors names of the dtypes. */
 const FILE_DTYPES = { fp32: "F32", fp16: "F16", bf16: "BF16" } as const;
 
 export const fileDtype = ({ dtype = "fp32" }: ParameterAttrs) => FILE_DTYPES[dtype];
@@ -23,10 +23,10 @@ export function bytesOf(attrs: ParameterAttrs): number {
   return elementsOf(attrs) * (attrs.dtype === "fp16" || attrs.dtype === "bf16" ? 2 : 4);
 }
 
-/** Elements that are copied at once: a few MiB, whatever the parameter's size. */
+/** Elements per copy: a few MiB, regardless of the parameter's size. */
 const PIECE = 1 << 20;
 
-/** What a checkpoint writes of a parameter, read from its memory piece by piece while it is written. */
+/** A parameter as a tensor for a checkpoint, read from memory in pieces while it is written. */
 export function tensorOf({ attrs, memory }: Parameter): TensorSource {
   return { dtype: fileDtype(attrs), shape: attrs.shape, data: piecesOf(memory) };
 }
@@ -41,12 +41,12 @@ function* piecesOf(memory: Memory): Generator<Numbers> {
   }
 }
 
-/** Sets elements from number `from` on; where they have 16 bits, to the nearest. */
+/** Sets elements beginning at index `from`; 16-bit formats round to nearest. */
 export function setNumbers(memory: Memory, values: Float32Array, from = 0): void {
   memory.write(from, toDtype(values, memory.dtype));
 }
 
-/** fp32 as they are, else the nearest of 16 bits. */
+/** Returns fp32 numbers unchanged, or rounded to nearest for 16-bit formats. */
 export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
   if (dtype === "fp32") return values;
   const halves = new Uint16Array(values.length);
@@ -55,8 +55,8 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
 }
 
 /**
- * Fills a parameter with the tensor of the name: as it is where both have one dtype, else by way of fp32.
- * @throws CheckpointError where there is none, or it has fewer elements
+ * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32.
+ * @throws CheckpointError if the tensor is missing or has too few elements
  */
 export async function readParameter(
   file: Tensors,

@@ -14,7 +14,7 @@ export type { Parameter } from "./parameter-memory.js";
 
 type Part = "model" | "optimizer";
 
-/** Where a checkpoint has a parameter; counts are in none. */
+/** The checkpoint part of each kind of parameter; counts are not saved. */
 const PARTS: Readonly<Record<ParameterRole, Part | undefined>> = {
   dense: "model",
   table: "model",
@@ -24,18 +24,21 @@ const PARTS: Readonly<Record<ParameterRole, Part | undefined>> = {
 };
 
 const averageOf = (name: string) => `${name}/${AVERAGE}`;
-/** In a checkpoint the averages stand under the weights' names, and the weights under these. */
+/** Checkpoints store averages under the names of the weights, and the weights under these names. */
 const trainedOf = (name: string) => `${name}/trained`;
 
-/** The weights, tables, statistics and optimizer states of a model, in the backend's memory, by name. */
+/** The weights, tables, statistics and optimizer states of a model, by name, in the backend's memory. */
 export class Parameters {
   private readonly parameters: ReadonlyMap<string, Parameter>;
-  /** What a training program binds. */
+  /** The parameters bound by a training program. */
   readonly memory: ReadonlyMap<string, Memory>;
-  /** What evaluation binds: the moving average of every weight that has one. */
+  /** The parameters bound for evaluation: moving averages replace the weights that have one. */
   readonly averaged: ReadonlyMap<string, Memory>;
 
-  /** Memory for every parameter, not yet initialised. @throws ExecutionError naming the table that is too large */
+  /**
+   * Allocates all parameters, uninitialized.
+   * @throws ExecutionError naming the table that is too large
+   */
   constructor(backend: Backend, attrs: readonly ParameterAttrs[]) {
     const unique = new Map(attrs.map((each) => [each.name, each]));
     refuseTooMuch([...unique.values()]);
@@ -49,30 +52,33 @@ export class Parameters {
     );
   }
 
-  /** Starts every parameter anew; its draws are named by the seed and its own name. */
+  /** Initializes every parameter; its draws depend on the seed and its name. */
   initialize(seed: number): void {
     for (const { attrs, memory } of this.parameters.values())
       memory.fill(attrs.init, seed, streamOf(attrs.name));
     this.startAverages();
   }
 
-  /** Averages begin as the weights do. */
+  /** Averages start equal to the weights. */
   startAverages(): void {
     for (const [name, { memory }] of this.parameters)
       this.parameters.get(averageOf(name))?.memory.copyFrom(memory);
   }
 
-  /** The model's own: weights, tables and statistics. */
+  /** The model's own parameters: weights, tables and statistics. */
   get model(): readonly Parameter[] {
     return this.of("model");
   }
 
-  /** What a checkpoint writes: the model's own parameters (averages, where there are any), or the optimizer's. */
+  /**
+   * The tensors of a checkpoint: the model's own parameters (averages instead of weights, if there are any), or the
+   * optimizer's.
+   */
   sources(part: Part): Map<string, TensorSource> {
     return new Map(this.stored(part).map(([name, parameter]) => [name, tensorOf(parameter)]));
   }
 
-  /** The model's tables, with the optimizer's states of each. */
+  /** The model's tables, each with its optimizer states. */
   get tables(): TableContent[] {
     const tables = this.model.filter(({ attrs }) => attrs.role === "table");
     const states = this.stored("optimizer").map(([name]) => name);
@@ -82,13 +88,16 @@ export class Parameters {
     }));
   }
 
-  /** Reads all parameters, the model's and the optimizer's. @throws CheckpointError */
+  /**
+   * Reads all parameters of the model and the optimizer.
+   * @throws CheckpointError
+   */
   async load(checkpoint: Checkpoint): Promise<void> {
     await this.read(await checkpoint.openModel(), "model");
     await this.read(await checkpoint.openOptimizer(), "optimizer");
   }
 
-  /** Elements by part, for reports. */
+  /** Number of elements per part, for reports. */
   count(part: Part): number {
     return this.of(part).reduce((sum, { memory }) => sum + memory.elements, 0);
   }
@@ -101,7 +110,7 @@ export class Parameters {
     }
   }
 
-  /** What a checkpoint has under which name. */
+  /** The names in a checkpoint and their parameters. */
   private stored(part: Part): [string, Parameter][] {
     const model = this.of("model").map((own) => {
       return { name: own.attrs.name, own, average: this.parameters.get(averageOf(own.attrs.name)) };
@@ -121,7 +130,10 @@ export class Parameters {
   }
 }
 
-/** An allocation larger than the machine often succeeds, and the process is killed when it is written to. */
+/**
+ * Compares with the machine's memory first: an allocation larger than that often succeeds, and the process is killed
+ * when it writes.
+ */
 function refuseTooMuch(all: readonly ParameterAttrs[]): void {
   const total = all.reduce((sum, each) => sum + bytesOf(each), 0);
   const limit = process.constrainedMemory();

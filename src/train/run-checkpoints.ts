@@ -14,17 +14,17 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
 
-/** What the positions of a run refer to: the same steps read other rows where this differs. */
+/** Identifies the data that a run's positions refer to. If it differs, the same steps would read other rows. */
 export interface ReaderIdentity {
   readonly rows: number;
   readonly batchSize: number;
-  /** The fingerprint of the training split, where it has one. */
+  /** The fingerprint of the training split, if it has one. */
   readonly data?: string;
 }
 
-/** The checkpoints that one run writes and goes on from. */
+/** The checkpoints that a run writes and resumes from. */
 export class RunCheckpoints {
-  /** The step that is known to be on disk, because this process read or wrote it. */
+  /** A step that is certainly on disk, because this process read or wrote it. */
   private savedStep?: number;
 
   constructor(
@@ -33,9 +33,9 @@ export class RunCheckpoints {
   ) {}
 
   /**
-   * The newest sound checkpoint, if there is any.
-   * @param passedOver told of newer ones that are damaged
-   * @throws CheckpointError where the data or its features are not those that the run began with
+   * The newest valid checkpoint, if there is one.
+   * @param passedOver called with newer checkpoints that are damaged
+   * @throws CheckpointError if the data or its features are not those with which the run began
    */
   async resume(
     reader: ReaderIdentity,
@@ -51,7 +51,7 @@ export class RunCheckpoints {
     return checkpoint;
   }
 
-  /** Writes a checkpoint unless its step is saved; returns its directory if it was written. */
+  /** Writes a checkpoint unless this step is already saved; returns its directory if it was written. */
   async save(content: CheckpointContent): Promise<string | undefined> {
     if (this.savedStep === content.step) return undefined;
     const written = await writeCheckpoint(this.runDir, content);
@@ -61,7 +61,7 @@ export class RunCheckpoints {
     return written.dir;
   }
 
-  /** The best on the validation split; the latest where none has been measured. */
+  /** The best on the validation split, or the latest if none was measured. */
   async chosen(): Promise<Checkpoint> {
     const measured = await readPointer(this.runDir, "best");
     return measured ? findBest(this.runDir) : (await findLatest(this.runDir)).checkpoint!;
@@ -79,7 +79,7 @@ function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): v
 }
 
 function checkFeatures({ dir, manifest }: Checkpoint, features: FittedFeatures): void {
-  // Through JSON, as the manifest went: an undefined member and a missing one are the same.
+  // Compares through JSON, as in the manifest, where undefined and missing members are equal.
   if (isDeepStrictEqual(readFittedFeatures(manifest.features), JSON.parse(JSON.stringify(features)))) return;
   throw changed("the features fitted to the data are not those that the run began with", dir, {
     got: "other vocabularies or statistics: the data or the config has changed",

@@ -5,13 +5,13 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, fileDtype, readParameter } from "./parameter-memory.js";
 import { Parameters } from "./parameters.js";
 
-/** A smaller table is copied: that costs next to nothing, and lookups gain from memory in large pages. */
+/** Smaller tables are copied: that is cheap, and lookups are faster in memory with large pages. */
 const LEAST_MAPPED_BYTES = 1 << 20;
 
 /**
- * The parameters of a model as a checkpoint has them, every byte verified, to score with. Large tables are mapped from
- * its files where the backend can, so that they need no second copy in memory, and processes share them.
- * @throws CheckpointError where it is damaged or has no such parameters
+ * Loads a checkpoint's parameters for scoring, verifying every byte. Large tables are memory-mapped if the backend
+ * supports it, so they need no second copy, and processes share them.
+ * @throws CheckpointError if it is damaged or lacks these parameters
  */
 export async function savedParameters(
   checkpoint: Checkpoint,
@@ -36,7 +36,7 @@ export async function savedParameters(
   }
 }
 
-/** Undefined where the table is to be copied: it is small, or the file has it otherwise. */
+/** Maps the table; undefined if it must be copied because it is small or stored in another form. */
 function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): Memory | undefined {
   const { name, role, dtype = "fp32" } = attrs;
   const there = file.tensors.get(name);

@@ -2,52 +2,52 @@ import { z } from "zod";
 import { directionOf, isBetter, watchedMetricSchema } from "../metrics/index.js";
 
 /*
- * The `schedule` section of a config: how the learning rate changes from the optimizer's own (the base rate). Lengths
- * are in steps, or in epochs with `by: "epoch"`; then the rate changes only where an epoch begins. A schedule with a
- * warm-up begins where the warm-up ends: its own time counts from there.
+ * The `schedule` section of a config: how the learning rate changes, relative to the optimizer's own (the base rate).
+ * Lengths are in steps, or in epochs with `by: "epoch"`; then the rate changes only at the start of an epoch. After a
+ * warm-up, the schedule's time starts at 0.
  */
 
 const length = z.number().int().positive();
 const floor = z.number().nonnegative().default(0);
 
-/** A straight line from `from` to the base rate over the first `length`. */
+/** Increases linearly from `from` to the base rate over the first `length`. */
 const warmupSchema = z.strictObject({
-  /** Of the warm-up. */
+  /** Length of the warm-up. */
   length,
-  /** The rate of the first step. */
+  /** Learning rate of the first step. */
   from: z.number().nonnegative().default(0),
 });
 
 const common = {
-  /** What lengths count. */
+  /** Unit of lengths. */
   by: z.enum(["step", "epoch"]).default("step"),
-  /** Before the schedule begins. */
+  /** Applied before the schedule begins. */
   warmup: warmupSchema.optional(),
 };
 
 const constantSchema = z.strictObject({ kind: z.literal("constant"), ...common });
 
-/** base x rate^(t / steps): TensorFlow's and PyTorch's exponential decay. */
+/** base x rate^(t / steps), as the exponential decay of TensorFlow and PyTorch. */
 const exponentialSchema = z.strictObject({
   kind: z.literal("exponential"),
-  /** Factor by which the rate has shrunk after `steps`. */
+  /** Factor of the decay per `steps`. */
   rate: z.number().gt(0).max(1),
-  /** After which the rate has shrunk by that factor. */
+  /** Length after which the rate has been multiplied by the factor. */
   steps: length,
-  /** Hold the rate between multiples of `steps` instead of shrinking it all the time. */
+  /** Keep the rate constant between multiples of `steps` instead of decaying continuously. */
   staircase: z.boolean().default(false),
-  /** The rate is never lowered below this. */
+  /** Lower bound of the rate. */
   minLearningRate: floor,
   ...common,
 });
 
-/** The base rate, and from each boundary on the learning rate that belongs to it. */
+/** The base rate until the first boundary; at each boundary the rate changes to the next of `learningRates`. */
 const manualSchema = z
   .strictObject({
     kind: z.literal("manual"),
     /** Ascending. */
     boundaries: z.array(length).min(1),
-    /** One for each boundary. */
+    /** One per boundary. */
     learningRates: z.array(z.number().nonnegative()).min(1),
     ...common,
   })
@@ -58,28 +58,31 @@ const manualSchema = z
       context.addIssue({
         code: "custom",
         path: ["learningRates"],
-        message: "give one learning rate for each boundary",
+        message: "give one learning rate per boundary",
       });
   });
 
 /** Half a cosine from the base rate to the minimum over `steps`, then the minimum. Loshchilov & Hutter, ICLR 2017. */
 const cosineSchema = z.strictObject({
   kind: z.literal("cosine"),
-  /** Length of the descent. */
+  /** Length of the decay. */
   steps: length,
-  /** The rate at its end. */
+  /** Final rate. */
   minLearningRate: floor,
   ...common,
 });
 
-/** SGDR: half a cosine over `steps`, again from the base rate over `growth` times as many, and so on. Ibid. */
+/**
+ * SGDR: half a cosine over `steps`, then a restart at the base rate with a period `growth` times as long, and so on.
+ * Ibid.
+ */
 const cosineRestartsSchema = z.strictObject({
   kind: z.literal("cosineRestarts"),
   /** Length of the first period. */
   steps: length,
-  /** How much longer each period is than the one before. */
+  /** Ratio of each period's length to the previous one. */
   growth: z.number().int().min(1).default(1),
-  /** The rate at the end of each period. */
+  /** Rate at the end of each period. */
   minLearningRate: floor,
   ...common,
 });
@@ -88,13 +91,13 @@ const cosineRestartsSchema = z.strictObject({
 const reduceOnPlateauSchema = z.strictObject({
   kind: z.literal("reduceOnPlateau"),
   metric: watchedMetricSchema.default("auc"),
-  /** What the rate is multiplied by. */
+  /** Factor applied to the rate. */
   factor: z.number().gt(0).lt(1).default(0.1),
-  /** Evaluations without improvement that lower the rate; 1 lowers it at the first. */
+  /** Number of evaluations without improvement after which the rate is lowered; 1 lowers it at the first. */
   patience: z.number().int().positive().default(1),
-  /** The rate is never lowered below this. */
+  /** Lower bound of the rate. */
   minLearningRate: z.number().nonnegative().default(1e-6),
-  /** An improvement is a change for the better by more than this. */
+  /** Minimum change that counts as an improvement. */
   minDelta: z.number().nonnegative().default(0),
   ...common,
 });
@@ -112,20 +115,20 @@ export type Schedule = z.output<typeof scheduleSchema>;
 export type ScheduleInput = z.input<typeof scheduleSchema>;
 type ReduceOnPlateau = z.output<typeof reduceOnPlateauSchema>;
 
-/** What a schedule carries from evaluation to evaluation; kept in checkpoints. */
+/** State of a schedule between evaluations; kept in checkpoints. */
 export const scheduleStateSchema = z.strictObject({
   /** Best value of the metric so far. */
   best: z.number().nullable(),
   /** Evaluations since it improved or the rate was lowered. */
   stale: z.number().int().nonnegative(),
-  /** Times the rate has been lowered. */
+  /** How many times the rate has been lowered. */
   reductions: z.number().int().nonnegative(),
 });
 
 export type ScheduleState = z.infer<typeof scheduleStateSchema>;
 export const initialScheduleState: ScheduleState = { best: null, stale: 0, reductions: 0 };
 
-/** Steps done before the one at hand, and epochs completed before it. */
+/** Completed steps and epochs before the current step. */
 export interface ScheduleTime {
   readonly step: number;
   readonly epoch: number;
@@ -134,7 +137,7 @@ export interface ScheduleTime {
 /**
  * The learning rate of a step.
  * @param base the optimizer's learning rate
- * @param state of reduceOnPlateau; the other schedules do not look at it
+ * @param state the state of reduceOnPlateau; other schedules ignore it
  */
 export function learningRate(
   schedule: Schedule,
@@ -171,13 +174,15 @@ function scheduled(schedule: Schedule, base: number, t: number, state: ScheduleS
   }
 }
 
-/** A floor that is above the base rate does not raise it. */
+/** A lower bound above the base rate does not raise the rate. */
 const atLeast = (minimum: number, base: number, rate: number) => Math.max(Math.min(base, minimum), rate);
 
 const halfCosine = (base: number, minimum: number, share: number) =>
   minimum + ((base - minimum) * (1 + Math.cos(Math.PI * share))) / 2;
 
-/** How much of its period has passed at time t: periods are `first`, `first growth`, `first growth²`, … long. */
+/**
+ * Fraction of the current period completed at time t; periods have lengths `first`, `first growth`, `first growth²`, …
+ */
 function shareOfPeriod(t: number, first: number, growth: number): number {
   if (growth === 1) return (t % first) / first;
   let start = 0;
@@ -189,11 +194,11 @@ function shareOfPeriod(t: number, first: number, growth: number): number {
   return (t - start) / period;
 }
 
-/** The metric whose validation value {@link observeMetric} wants; undefined when the schedule needs none. */
+/** The metric that {@link observeMetric} needs from the validation split; undefined if the schedule needs none. */
 export const scheduleMetric = (schedule: Schedule) =>
   schedule.kind === "reduceOnPlateau" ? schedule.metric : undefined;
 
-/** The state after one evaluation. An undefined metric is no observation: do not call it then. */
+/** Returns the state after an evaluation. Do not call it if the metric is undefined. */
 export function observeMetric(schedule: Schedule, state: ScheduleState, value: number): ScheduleState {
   return schedule.kind === "reduceOnPlateau" ? observePlateau(schedule, state, value) : state;
 }

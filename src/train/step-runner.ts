@@ -8,30 +8,30 @@ import type { LearningRate } from "./step/optimizer-groups.js";
 import type { Position } from "./training-state.js";
 
 export interface StepSettings {
-  /** Rows a step. */
+  /** Rows per step. */
   readonly batchSize: number;
   readonly seed: number;
   readonly shuffle: boolean;
   readonly rates: readonly LearningRate[];
-  /** Outputs of the program to return beside the losses. */
+  /** Outputs of the program to return in addition to the losses. */
   readonly outputs: readonly string[];
 }
 
-/** Steps that have been run. */
+/** Number of steps completed. */
 export interface StepsRun {
   readonly steps: number;
   readonly rows: number;
-  /** Of every step. */
+  /** The loss of each step. */
   readonly losses: Float32Array;
-  /** The outputs that the settings name, and the losses. */
+  /** The outputs requested in the settings, and the losses. */
   readonly outputs: RunResult;
 }
 
-/** Runs a training program over its data, in calls of about a tenth of a second. */
+/** Runs a training program over its data, in calls of about 0.1 s. */
 export class StepRunner {
-  /** Spent in the program, in all. */
+  /** Total seconds in the program. */
   seconds = 0;
-  /** Trained on, in all. */
+  /** Total rows trained on. */
   rows = 0;
   private readonly pacer = new CallPacer();
 
@@ -42,7 +42,7 @@ export class StepRunner {
   ) {}
 
   /**
-   * One call: at most `most` steps of an epoch, from `position` on.
+   * Makes one call: at most `most` steps of an epoch, beginning at `position`.
    * @throws ExecutionError naming the step whose loss is not finite
    */
   async run(
@@ -89,6 +89,6 @@ function refuseInfinite(losses: Float32Array, firstStep: number): void {
     where: `step ${firstStep + bad}`,
     got: String(losses[bad]),
     expected: "a finite loss",
-    next: "Lower train.optimizer.*.learningRate, or normalise large number features. The last checkpoint is untouched.",
+    next: "Lower train.optimizer.*.learningRate, or normalize large number features. The last checkpoint is untouched.",
   });
 }

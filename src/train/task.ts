@@ -11,24 +11,29 @@ import {
   softmaxRows,
 } from "../metrics/index.js";
 
-/** What a model's outputs mean: which labels they are learnt from, what they say of a row, how they are measured. */
+/** The meaning of a model's outputs: allowed labels, predictions and metrics. */
 export interface Task {
   readonly predicts: Prediction;
-  /** The labels that it takes: rows with others are quarantined. */
+  /** The allowed labels; rows with others are quarantined. */
   readonly labels: LabelKind;
-  /** Columns of the logits. */
+  /** Number of logits. */
   outputs(labels: readonly string[]): number;
-  /** What the model says to people of logits [N, outputs]: as many numbers. */
+  /** Converts logits [N, outputs] to predictions, as many numbers. */
   predictions(logits: Float32Array): Float32Array;
-  /** The names of the columns of `predictions` in files. */
+  /** Column names of `predictions` in files. */
   predictionNames(labels: readonly string[]): string[];
-  /** Every metric of one label. @throws MetricError */
+  /**
+   * Computes every metric of one label.
+   * @throws MetricError
+   */
   evaluate(scored: ScoredLabel): Evaluation;
-  /** What training shows of the rows it has just seen. Absent: the AUC, of scores that the training program counts. */
+  /**
+   * The metric shown during training for the latest rows. Absent: the AUC, from scores counted by the training program.
+   */
   readonly rowMean?: RowMean;
 }
 
-/** Rows of one label. */
+/** The rows of one label. */
 export interface ScoredLabel {
   /** [N], or [N, classes] */
   readonly logits: Float32Array;
@@ -41,11 +46,11 @@ export interface ScoredLabel {
 /** A metric that is a mean over rows. */
 export interface RowMean {
   readonly metric: MetricName;
-  /** The sum over rows of one label. */
+  /** The sum over the rows of one label. */
   sum(logits: Float32Array, labels: Float32Array): number;
 }
 
-/** Labels 0 and 1: the model predicts the probability that a label is positive. */
+/** Labels are 0 and 1; the model predicts the probability that a label is positive. */
 export const BINARY: Task = {
   predicts: "probabilities",
   labels: "binary",
@@ -55,7 +60,7 @@ export const BINARY: Task = {
   evaluate: ({ logits, labels, weights, groups }) => evaluateBinary(logits, labels, weights, groups),
 };
 
-/** Labels are any numbers, and the logit is itself the prediction. */
+/** Labels are any numbers; the logit is the prediction. */
 export const REGRESSION: Task = {
   predicts: "numbers",
   labels: "real",
@@ -66,7 +71,7 @@ export const REGRESSION: Task = {
   rowMean: { metric: "meanAbsoluteError", sum: absoluteErrors },
 };
 
-/** Labels are class ids, 0 to classes - 1: the model predicts the probability of each class. */
+/** Labels are class ids, 0 to classes - 1; the model predicts the probability of each class. */
 export function classification(classes: number): Task {
   return {
     predicts: "classes",

@@ -10,90 +10,93 @@ import { factsOf, type Loss, lossSchema } from "./step/loss/index.js";
 import { l2Schema, type Optimizers, optimizerSchema } from "./step/optimizers.js";
 
 const count = z.int().positive();
-/** Of one step: what a program can address. */
+/** Maximum rows per step, limited by the program format. */
 const MOST_ROWS = 2 ** 24;
 
 /** The training section of a config. */
 export const trainSchema = z
   .strictObject({
-    /** Rows of a batch. */
+    /** Rows per batch. */
     batchSize: count.max(2 ** 20).default(2048),
-    /** Passes over the training split; default 1 where `steps` is not given. */
+    /** Passes over the training split; default 1 if `steps` is not given. */
     epochs: count.optional(),
-    /** Steps in all, instead of epochs. */
+    /** Total number of steps, instead of epochs. */
     steps: count.optional(),
     /**
-     * Batches whose gradients make up one step: the update of a batch so many times as large, with the loss averaged
-     * over all its rows, and the activations of no more rows in memory. Not with batch normalisation or the loss `jrc`.
+     * Number of batches per update. The update equals that of a batch this many times as large, with the loss averaged
+     * over all rows, but needs no more activation memory. Not with batch normalization or the loss `jrc`.
      */
     gradientAccumulation: count.default(1),
-    /** Names every random draw: initialisation, order, dropout. */
+    /** Seed of every random draw: initialization, order, dropout. */
     seed: z.int().nonnegative().default(1),
-    /** Whether epochs take the rows in a random order, another in each; false: as the files have them. */
+    /** Use a new random order of rows in each epoch; false: the order of the files. */
     shuffle: z.boolean().default(true),
-    /** What training minimises. */
+    /** The loss that training minimizes. */
     loss: lossSchema.prefault({ kind: "binaryCrossEntropy" }),
-    /** Of several labels: how much the loss of each counts, by name; default 1. */
+    /** Loss weights of several labels, by label name; default 1. */
     labelWeights: z.record(z.string(), z.number().positive()).optional(),
-    /** How weights and tables are updated. */
+    /** Optimizers of weights and tables. */
     optimizer: optimizerSchema.prefault({}),
-    /** Penalties on the size of weights. */
+    /** Penalties on the magnitude of weights. */
     l2: l2Schema.prefault({}),
-    /** Bounds on gradients. */
+    /** Limits for gradients. */
     clip: clipSchema.optional(),
     /**
-     * An exponential moving average of the dense weights, `average = decay average + (1 - decay) w` at every step:
-     * evaluations and checkpoints have the average in place of the weights, training goes on with the weights.
+     * Keeps an exponential moving average of the dense weights, `average = decay average + (1 - decay) w` at every
+     * step. Evaluations and checkpoints use the average; training continues with the weights.
      */
     average: z
       .strictObject({
-        /** What the average keeps of itself at every step. */
+        /** Decay of the average per step. */
         decay: z.number().min(0).lt(1).default(0.999),
       })
       .optional(),
-    /** The weights to start from, instead of random ones. */
+    /** Initial weights from a checkpoint instead of random ones. */
     initializeFrom: initializeFromSchema.optional(),
     /** Adds metrics within groups of rows (grouped AUC, recall@k) to evaluations. */
     groups: z
       .strictObject({
-        /** An id feature, which the model need not use: rows of one id are one group. */
+        /** An id feature; rows with the same id form a group. The model need not use it. */
         by: z.string().min(1),
-        /** The k's of recall@k. */
+        /** The values of k for recall@k. */
         recallAt: z.array(count).default([]),
       })
       .optional(),
-    /** Rows after which a row counts half in the training AUC; default: all rows since the last evaluation alike. */
+    /**
+     * Number of rows after which a row's weight in the training AUC halves; default: all rows since the last evaluation
+     * have equal weight.
+     */
     metricsHalfLife: count.optional(),
-    /** Steps between evaluations on the validation split; default once an epoch. */
+    /** Steps between evaluations on the validation split; default once per epoch. */
     evaluateEvery: count.optional(),
     /**
-     * The validation metric that names the best checkpoint. Of several labels `<label>.<metric>` names one; without a
-     * label it is the metric of the first.
+     * The validation metric that selects the best checkpoint. With several labels, `<label>.<metric>`; without a label
+     * it means the first label.
      */
     metric: watchedMetricSchema.default("auc"),
     /** Stops when a validation metric no longer improves. */
     earlyStopping: earlyStoppingSchema.optional(),
-    /** When the run is saved. */
+    /** When checkpoints are saved. */
     checkpoint: z
       .strictObject({
-        /** Steps between checkpoints, besides those that every evaluation makes. */
+        /** Steps between checkpoints, in addition to one at every evaluation. */
         every: count.optional(),
-        /** Checkpoints kept beside the best. */
+        /** Number of checkpoints kept, in addition to the best. */
         keep: count.default(2),
       })
       .prefault({}),
     /**
-     * How the operands of matrix products are rounded: `bf16` is about twice as fast where the processor multiplies
-     * bfloat16. Sums, weights and all else are fp32 in both.
+     * Rounding of the operands of matrix products: `bf16` is about twice as fast on processors that multiply bfloat16.
+     * Sums, weights and everything else are fp32 in both.
      */
     precision: z.enum(PRECISIONS).default("fp32"),
     /**
-     * Parts of a batch whose gradients are summed by themselves and then added along a balanced tree: as many threads and
-     * machines can share a batch. Default: the largest power of two up to 64 that leaves each part at least 128 rows. It
-     * is part of the run: other groups give other last bits.
+     * Number of parts of a batch whose gradients are summed separately, then added along a balanced tree. Up to this
+     * many threads and machines can share a batch. Default: the largest power of two up to 64 that leaves each part at
+     * least 128 rows. Part of the run: another number changes the last bits of results.
      */
     accumulationGroups: count.max(MOST_GROUPS).optional(),
-    /** Native threads; default the machine's processors. Results do not depend on it. */
+    /** Native threads; default the number of processors. Does not affect results. */
     threads: count.max(1024).optional(),
   })
   .superRefine((train, context) => {
@@ -107,7 +110,10 @@ export const trainSchema = z
     if (train.epochs !== undefined && train.steps !== undefined)
       complain(["steps"], "give epochs or steps, not both");
     if (train.groups && factsOf(train.loss).task.predicts === "classes")
-      complain(["groups"], "metrics within groups are of one probability, and the loss predicts classes");
+      complain(
+        ["groups"],
+        "metrics within groups need one probability per row, but the loss predicts classes",
+      );
     for (const { path, metric } of watchedMetrics(train)) {
       const reason = whyUnmeasured(metric, train);
       if (reason) complain(path, reason);
@@ -120,7 +126,7 @@ interface Watching {
   readonly optimizer: Optimizers;
 }
 
-/** Every place of the config that waits for a metric. */
+/** All places in the config that name a metric. */
 export function watchedMetrics({ metric, earlyStopping, optimizer }: Watching) {
   const watched: { path: (string | number)[]; metric: WatchedMetric }[] = [{ path: ["metric"], metric }];
   if (earlyStopping) watched.push({ path: ["earlyStopping", "metric"], metric: earlyStopping.metric });
@@ -144,7 +150,7 @@ function whyUnmeasured(watched: WatchedMetric, { loss, groups }: { loss: Loss; g
   const { metric } = partsOf(watched);
   if (measured.includes(metric)) return undefined;
   if (known.some(([name]) => name === metric)) return `${metric} needs train.groups`;
-  return `${loss.kind} predicts ${predicts}, for which there is no ${metric}: name one of ${measured.join(", ")}`;
+  return `${loss.kind} predicts ${predicts}, which have no ${metric}: name one of ${measured.join(", ")}`;
 }
 
 export type TrainInput = z.input<typeof trainSchema>;

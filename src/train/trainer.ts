@@ -35,17 +35,17 @@ import {
 import { Translations } from "./translations.js";
 
 export interface TrainerOptions {
-  /** A whole config, which checkpoints hold. */
+  /** The complete config, stored in checkpoints. */
   readonly config: TrainedSections;
   readonly features: FittedFeatures;
   readonly train: ColumnSet;
   readonly valid?: ColumnSet;
   readonly backend: Backend;
-  /** Gets `metrics.jsonl`, `tensorboard/` and `checkpoints/`. */
+  /** The directory for `metrics.jsonl`, `tensorboard/` and `checkpoints/`. */
   readonly runDir: string;
-  /** Go on from the latest checkpoint of the run directory. */
+  /** Resume from the latest checkpoint of the run directory. */
   readonly resume?: boolean;
-  /** Stops the run after the step at hand, with a checkpoint. */
+  /** Stops the run after the current step and saves a checkpoint. */
   readonly signal?: AbortSignal;
   readonly listener?: (event: TrainingEvent) => void;
 }
@@ -57,7 +57,7 @@ export interface TrainingResult {
   readonly trainSeconds: number;
   /** Rows trained on by this process. */
   readonly trainRows: number;
-  /** The checkpoint that the run's best validation metric belongs to; the latest where there is no validation. */
+  /** The checkpoint with the run's best validation metric; the latest if there is no validation split. */
   readonly checkpoint: Checkpoint;
 }
 
@@ -68,19 +68,19 @@ export class Trainer {
   private readonly translations: Translations;
   private readonly forward: Graph;
   private readonly graph: Graph;
-  /** How batches are cut: chosen once, then part of the run. */
+  /** How batches are divided: chosen once, then part of the run. */
   private geometry: Geometry;
   private readonly inference: Executable;
   private readonly observers: Observers;
   private readonly checkpoints: RunCheckpoints;
-  /** Of the rows trained on; older ones fade where the config says so. */
+  /** Metrics of the rows trained on; older ones decay if the config says so. */
   private readonly metrics: TrainingMetrics;
   private readonly measured: MetricSettings;
   private listeners: ((event: TrainingEvent) => void)[];
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
-  /** The losses of the steps since the last measurement. */
+  /** The losses since the last measurement. */
   private losses: number[] = [];
 
   constructor(private readonly options: TrainerOptions) {
@@ -106,7 +106,7 @@ export class Trainer {
     this.inference = backend.compile(this.forward, averaged, compiled);
   }
 
-  /** Elements of the model and of the optimizer's state. */
+  /** Number of elements of the model and of the optimizer's state. */
   get sizes(): { model: number; optimizer: number } {
     return { model: this.parameters.count("model"), optimizer: this.parameters.count("optimizer") };
   }
@@ -142,7 +142,7 @@ export class Trainer {
     return evaluate(inference, data, this.measured, onRows);
   }
 
-  /** The program of the training steps, with the geometry of the run. */
+  /** Compiles the training program with the geometry of the run. */
   private compileSteps(): StepRunner {
     const { backend, train, config } = this.options;
     const { threads, seed, shuffle } = config.train;
@@ -154,7 +154,7 @@ export class Trainer {
     return new StepRunner(program, train, { batchSize, seed, shuffle, rates, outputs: this.metrics.outputs });
   }
 
-  /** Where the run begins: at a checkpoint, or with fresh parameters. Returns whether it goes on from a checkpoint. */
+  /** Starts from a checkpoint, or with fresh parameters. Returns true if it resumes from a checkpoint. */
   private async start(): Promise<boolean> {
     const checkpoint = this.options.resume ? await this.latestCheckpoint() : undefined;
     if (!checkpoint) {
@@ -192,14 +192,14 @@ export class Trainer {
       if (this.options.signal?.aborted) return "interrupted";
       if (this.stopsEarly()) return "earlyStopping";
       await this.trainUntilEvent(steps);
-      // An evaluation that is due is made even when the run is interrupted: a resumed run would skip it.
+      // A due evaluation is made even after an interrupt, because a resumed run would skip it.
       if (this.plan.evaluatesAt(this.position.step)) await this.evaluateValid();
       if (this.plan.savesAt(this.position.step)) await this.save();
     }
     return this.stopsEarly() ? "earlyStopping" : "finished";
   }
 
-  /** Trains until the end of the epoch, an evaluation or a checkpoint. */
+  /** Trains until the end of the epoch, or until the next evaluation or checkpoint. */
   private async trainUntilEvent(steps: StepRunner): Promise<void> {
     const { epoch, epochStep } = this.position;
     const doneRows = epochStep * this.plan.batchSize;
@@ -221,7 +221,7 @@ export class Trainer {
     this.tell({ kind: "trained", rows, loss: mean(losses), metrics: this.metrics.values() });
   }
 
-  /** Tells the mean loss since the last measurement, and the learning rates of the last step. */
+  /** Reports the mean loss since the last measurement and the learning rates of the last step. */
   private measure(): void {
     const { step, epoch, epochStep } = this.position;
     const last = { step: step - 1, epoch: epochStep === 0 ? epoch - 1 : epoch };
@@ -256,7 +256,7 @@ export class Trainer {
     return { rows, batchSize: this.plan.batchSize, ...(fingerprint !== undefined && { data: fingerprint }) };
   }
 
-  /** Saves the run as it stands, unless this step has been saved. */
+  /** Saves the current state, unless this step is already saved. */
   private async save(): Promise<void> {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;

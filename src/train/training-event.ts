@@ -3,32 +3,32 @@ import type { Evaluation } from "../metrics/index.js";
 import type { Initialized } from "./initialize-from.js";
 import type { Position } from "./training-state.js";
 
-/** What happens while a model trains, in this order. The terminal and the logs of a run listen to it. */
+/** Events during training, in this order. The terminal and the logs of a run listen to them. */
 export type TrainingEvent =
-  /** A checkpoint newer than the one that the run goes on from is damaged. */
+  /** A checkpoint newer than the one used for resuming is damaged. */
   | { readonly kind: "checkpointPassedOver"; readonly dir: string; readonly error: PairloomError }
-  /** The checkpoint that the run goes on from does not say how batches are cut: sums change their order here. */
+  /** The checkpoint used for resuming does not store how batches are divided; the order of sums changes here. */
   | { readonly kind: "sumsReordered"; readonly dir: string }
-  /** The run starts from the weights of another. */
+  /** The run starts from the weights of another run. */
   | { readonly kind: "initialized"; readonly initialized: Initialized }
-  /** Training goes on in an epoch: at its start, and after every evaluation and checkpoint inside it. */
+  /** Training continues in an epoch: at its start, and after each evaluation and checkpoint in it. */
   | {
       readonly kind: "epochStarted";
       readonly epoch: number;
-      /** Rows of the epoch. */
+      /** Rows per epoch. */
       readonly rows: number;
       readonly doneRows: number;
     }
-  /** Some steps have been taken, over `rows` rows. */
+  /** Steps were completed, over `rows` rows. */
   | {
       readonly kind: "trained";
       readonly rows: number;
-      /** The mean of these steps. */
+      /** The mean over these steps. */
       readonly loss: number;
-      /** Of the rows so far, by name. */
+      /** Metrics of the rows so far, by name. */
       readonly metrics: Readonly<Record<string, number>>;
     }
-  /** Values for the logs: on `train` since the last of these, on `valid` at an evaluation. */
+  /** Values for the logs: for `train` since the previous such event, for `valid` at an evaluation. */
   | {
       readonly kind: "measured";
       readonly position: Position;
@@ -41,12 +41,12 @@ export type TrainingEvent =
 /** An evaluation of a model on a split. */
 export type EvaluationEvent =
   | { readonly kind: "evaluationStarted"; readonly split: string; readonly rows: number }
-  /** `rows` more rows. */
+  /** `rows` more rows were scored. */
   | { readonly kind: "evaluatedRows"; readonly rows: number }
   | {
       readonly kind: "evaluated";
       readonly split: string;
-      /** Training steps of the model. */
+      /** The model's training step. */
       readonly step: number;
       readonly evaluation: Evaluation;
     };

@@ -5,8 +5,8 @@ import { LABELS, LOGITS } from "./step/model-graphs.js";
 import type { RowMean, Task } from "./task.js";
 
 /**
- * What training shows of the rows it has just trained on, in constant memory: the AUC of probabilities, the accuracy of
- * classes, the mean absolute error of numbers; of several labels, each. Weights do not count.
+ * Metrics of the latest training rows, in constant memory: AUC for probabilities, accuracy for classes, mean absolute
+ * error for numbers; one per label. Ignores weights.
  */
 export class TrainingMetrics {
   /** The outputs of the training graph that {@link add} reads. */
@@ -14,8 +14,8 @@ export class TrainingMetrics {
   readonly #metric: CallMetric;
 
   /**
-   * @param counts the parameter SCORE_COUNTS of the training program, where the task has no mean over rows
-   * @param halfLifeRows rows after which a row counts half; left out, all rows count alike
+   * @param counts the parameter SCORE_COUNTS of the training program; used if the task has no mean over rows
+   * @param halfLifeRows number of rows after which a row's weight halves; default: all rows have equal weight
    */
   constructor(
     { rowMean }: Task,
@@ -29,12 +29,12 @@ export class TrainingMetrics {
     this.outputs = this.#metric.outputs;
   }
 
-  /** Takes in the rows of a call of the training program. */
+  /** Adds the rows of a call of the training program. */
   add(result: RunResult, rows: number): void {
     this.#metric.add(result, rows);
   }
 
-  /** Those that are defined. */
+  /** The metrics that are defined. */
   values(): Record<string, number> {
     return Object.fromEntries(
       this.#metric
@@ -43,13 +43,13 @@ export class TrainingMetrics {
     );
   }
 
-  /** Forgets every row. */
+  /** Discards all rows. */
   reset(): void {
     this.#metric.reset();
   }
 }
 
-/** A metric of each label, call by call. */
+/** A metric per label, updated with each call. */
 interface CallMetric {
   readonly outputs: readonly string[];
   add(result: RunResult, rows: number): void;
@@ -60,7 +60,7 @@ interface CallMetric {
 const nameOf = (metric: string, label: string, labels: readonly string[]): string =>
   labels.length === 1 ? metric : `${label}.${metric}`;
 
-/** The AUC of each label, from the counts that the training program adds to: no logit is read. */
+/** The AUC of each label, from counts kept by the training program, without reading logits. */
 class CountedAuc implements CallMetric {
   readonly outputs = [];
   readonly #aucs: readonly StreamingAuc[];
@@ -97,7 +97,7 @@ class CountedAuc implements CallMetric {
   }
 }
 
-/** A mean over rows of each label: accuracy of classes, absolute error of numbers. */
+/** A mean over rows for each label: accuracy of classes, absolute error of numbers. */
 class MeanOverRows implements CallMetric {
   readonly outputs = [LOGITS, LABELS];
   readonly #means: readonly FadingMean[];

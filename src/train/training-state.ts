@@ -10,9 +10,9 @@ import { observeSchedules } from "./learning-rates.js";
 import { scheduleStateSchema } from "./schedules.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 
-/** What the loop carries from evaluation to evaluation, besides the parameters and its position. */
+/** State of the loop between evaluations, besides the parameters and its position. */
 const carriedSchema = z.strictObject({
-  /** Of the schedules that evaluations have moved, by the name of their learning rate. */
+  /** States of schedules that depend on evaluations, by the name of their learning rate. */
   schedules: z.record(z.string(), scheduleStateSchema),
   earlyStopping: earlyStoppingStateSchema,
 });
@@ -34,13 +34,13 @@ export function parseCarried(value: unknown, where: string): Carried {
   });
 }
 
-/** What evaluations move: the schedules of learning rates, and early stopping. */
+/** State that evaluations change: learning-rate schedules and early stopping. */
 export interface Observers {
   readonly rates: readonly LearningRate[];
   readonly earlyStopping?: EarlyStopping;
 }
 
-/** The state after an evaluation at `step` that gave these metrics; one that is undefined is left out of them. */
+/** The state after an evaluation at `step` with these metrics; undefined ones are absent. */
 export function observeMetrics(
   { schedules, earlyStopping: state }: Carried,
   { rates, earlyStopping }: Observers,
@@ -54,7 +54,7 @@ export function observeMetrics(
   };
 }
 
-/** Where a run is: everything random and everything read follows from it. */
+/** The position of a run; it determines every random draw and every row read. */
 export interface Position {
   /** Steps done. */
   readonly step: number;
@@ -67,16 +67,16 @@ export interface Position {
 interface Lengths {
   readonly epochs?: number;
   readonly steps?: number;
-  /** Steps between evaluations; default an epoch's. */
+  /** Steps between evaluations; default one epoch. */
   readonly evaluateEvery?: number;
-  /** Steps between checkpoints, besides those that every evaluation makes. */
+  /** Steps between checkpoints, in addition to one at every evaluation. */
   readonly checkpoint: { readonly every?: number };
 }
 
-/** Measurements of the training rows, spread over an epoch. */
+/** Number of measurements of the training rows per epoch. */
 const LOGS_PER_EPOCH = 20;
 
-/** The lengths of a run, from its config and its data. */
+/** Computes the lengths of a run from its config and data. */
 export class Plan {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
@@ -87,7 +87,7 @@ export class Plan {
 
   constructor(
     rows: number,
-    /** Rows a step. */
+    /** Rows per step. */
     readonly batchSize: number,
     { epochs, steps, evaluateEvery, checkpoint }: Lengths,
   ) {
@@ -98,7 +98,7 @@ export class Plan {
     this.saveEvery = checkpoint.every ?? this.evaluateEvery;
   }
 
-  /** Steps until something has to happen: the end of the epoch or of the run, an evaluation, a checkpoint. */
+  /** Steps until the next event: end of the epoch or run, an evaluation, or a checkpoint. */
   stepsUntilEvent({ step, epochStep }: Position): number {
     const next = [this.evaluateEvery, this.saveEvery].map((every) => every - (step % every));
     return Math.min(this.stepsPerEpoch - epochStep, this.totalSteps - step, ...next);

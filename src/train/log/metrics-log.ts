@@ -9,7 +9,7 @@ const metricsLineSchema = z.strictObject({
   epoch: z.number().int().nonnegative(),
   /** `train`, `valid` or `test`. */
   split: z.string(),
-  /** Null where a metric is undefined or not finite: JSON has no NaN. */
+  /** Null for metrics that are undefined or not finite: JSON has no NaN. */
   values: z.record(z.string(), z.number().nullable()),
   /** Seconds since 1970. */
   time: z.number(),
@@ -18,14 +18,15 @@ const metricsLineSchema = z.strictObject({
 export type MetricsLine = z.infer<typeof metricsLineSchema>;
 export type Measurement = Omit<MetricsLine, "time">;
 
-/** Appends measurements to a JSON-lines file, one write a line. */
+/** Appends measurements to a JSON-lines file, one line per write. */
 export class MetricsLog {
   readonly #file: number;
 
   /**
-   * Opens a log, or makes it.
-   * @param resumedStep the step of the checkpoint that the run goes on from: measurements of later steps, which the
-   * run makes again, and a line that a crash cut short are removed. Left out for a run that starts anew: then all are.
+   * Opens or creates a log.
+   * @param resumedStep the step of the checkpoint from which the run resumes. Measurements of later steps are removed,
+   * since the run repeats them, and so is an incomplete last line. Without it, the run is new and all lines are
+   * removed.
    */
   constructor(path: string, { resumedStep = -1 }: { resumedStep?: number } = {}) {
     if (existsSync(path)) keepUntil(path, resumedStep);
@@ -42,7 +43,10 @@ export class MetricsLog {
   }
 }
 
-/** Every complete line of a log, in order; a last line that a crash cut short is left out. @throws CheckpointError */
+/**
+ * All complete lines of a log, in order; ignores an incomplete last line after a crash.
+ * @throws CheckpointError
+ */
 export function readMetrics(path: string): MetricsLine[] {
   const complete = readFileSync(path, "utf8").split("\n").slice(0, -1);
   return complete.map((text, index) => parseLine(text, `${path}:${index + 1}`));
@@ -59,7 +63,7 @@ function parseLine(text: string, where: string): MetricsLine {
   }
 }
 
-/** Rewrites the file beside itself, so that a crash leaves the old lines or the kept ones, never fewer. */
+/** Writes a new file and renames it, so that a crash leaves the old lines or the kept ones. */
 function keepUntil(path: string, step: number): void {
   const kept = readMetrics(path).filter((line) => line.step <= step);
   const temporary = `${path}.tmp`;

@@ -13,7 +13,7 @@ export class RunLog {
     this.events = new TensorBoardWriter(join(runDir, "tensorboard"), { resumedStep });
   }
 
-  /** Writes the measurements among the events. */
+  /** Logs the measurements among the events. */
   readonly listen = (event: TrainingEvent): void => {
     if (event.kind !== "measured") return;
     const { split, values, position } = event;

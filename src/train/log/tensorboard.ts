@@ -12,9 +12,9 @@ export class TensorBoardWriter {
   readonly #file: number;
 
   /**
-   * Makes a new event file in `dir`.
-   * @param resumedStep the step of the checkpoint that the run goes on from: TensorBoard then drops what an earlier
-   * file of the directory says about later steps
+   * Creates a new event file in `dir`.
+   * @param resumedStep the step of the checkpoint from which the run resumes; TensorBoard then ignores later steps in
+   * earlier files of the directory
    */
   constructor(dir: string, { resumedStep = 0 }: { resumedStep?: number } = {}) {
     mkdirSync(dir, { recursive: true });
@@ -24,7 +24,7 @@ export class TensorBoardWriter {
       this.#write(resumedStep + 1, message(EVENT.sessionLog, varintField(SESSION_LOG.status, START)));
   }
 
-  /** One point on each named curve, such as `valid/auc`; values that are not finite are drawn as gaps. */
+  /** Adds one point to each named curve, such as `valid/auc`; values that are not finite are drawn as gaps. */
   scalars(step: number, values: Record<string, number>): void {
     const points = Object.entries(values).map(([tag, value]) =>
       message(SUMMARY.value, Buffer.concat([string(VALUE.tag, tag), float(VALUE.simpleValue, value)])),
@@ -48,7 +48,7 @@ const VALUE = { tag: 1, simpleValue: 2 } as const;
 const SESSION_LOG = { status: 1 } as const;
 const START = 1;
 
-/** TensorBoard takes any file with `tfevents` in its name and reads a directory's files in order of name. */
+/** TensorBoard reads every file with `tfevents` in its name, in name order. */
 function openNew(dir: string): [string, number] {
   const prefix = `events.out.tfevents.${String(Math.floor(Date.now() / 1000)).padStart(10, "0")}`;
   for (let serial = 0; ; serial++) {
@@ -68,7 +68,7 @@ function record(data: Buffer): Buffer {
   return Buffer.concat([length, maskedChecksum(length), data, maskedChecksum(data)]);
 }
 
-/** Rotated by 15 bits and offset: a checksum over data that itself holds checksums would be weak unmasked. */
+/** Rotated by 15 bits and offset, because a checksum over data that contains checksums would be weak otherwise. */
 function maskedChecksum(bytes: Uint8Array): Buffer {
   const crc = crc32c(bytes);
   const rotated = (crc >>> 15) | (crc << 17);

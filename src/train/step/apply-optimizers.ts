@@ -18,11 +18,11 @@ export interface UpdateSettings {
   readonly optimizers: Optimizers;
   readonly l2: L2;
   readonly clip?: Clip;
-  /** Keeps an exponential moving average of every dense weight: `average = decay average + (1 - decay) w`. */
+  /** Keeps an exponential moving average of each dense weight: `average = decay average + (1 - decay) w`. */
   readonly average?: { readonly decay: number };
 }
 
-/** Adds one update in place for every gradient. Optimizer state is a parameter `<weight>/<state>`. */
+/** Adds one in-place update per gradient. Optimizer state is a parameter `<weight>/<state>`. */
 export function applyOptimizers({ graph, gradients }: Differentiated, settings: UpdateSettings): Graph {
   const builder = new GraphBuilder(graph);
   const choice = new OptimizerChoice(settings.optimizers, settings.l2);
@@ -50,10 +50,10 @@ export function applyOptimizers({ graph, gradients }: Differentiated, settings: 
   return builder.finish();
 }
 
-/** Its rows would get two updates a step. */
+/** Its rows would get two updates per step. */
 function usedTwoWays({ attrs }: ParameterGradient): GraphError {
   return new GraphError({
-    what: "a parameter is both looked up by ids and read whole",
+    what: "a parameter is used both for lookups by id and as a whole",
     where: attrs.name,
     expected: "one of the two",
     next: "Use two parameters, or keep one of the uses out of training.",

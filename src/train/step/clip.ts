@@ -6,9 +6,9 @@ import { tableSumSquares } from "../../ops/table-clip.js";
 import type { ParameterGradient } from "../../passes/autodiff.js";
 
 const bounds = {
-  /** The largest Euclidean norm of all these gradients together; longer ones are scaled down to it. */
+  /** Maximum Euclidean norm over all these gradients together; larger gradients are scaled down to it. */
   norm: z.number().positive().optional(),
-  /** The largest magnitude of an element; larger ones are cut off, before the norm is taken. */
+  /** Maximum magnitude of an element; larger elements are clipped, before the norm is taken. */
   value: z.number().positive().optional(),
 };
 
@@ -21,8 +21,8 @@ export const clipSchema = z
   .strictObject({
     ...bounds,
     /**
-     * Of the gradients of embedding tables, whose duplicates are summed first: bounds of their own, or "together" for
-     * the same as of dense weights, with one norm over all. Default: none.
+     * Limits for the gradients of embedding tables, after duplicates are summed: separate limits, or "together" to use
+     * those of dense weights with one norm over all. Default: none.
      */
     embedding: z.union([z.literal("together"), boundsSchema]).optional(),
   })
@@ -35,18 +35,18 @@ interface Bounds {
 
 export type Clip = z.output<typeof clipSchema>;
 
-/** A gradient whose dense part is bounded already; that of a table is bounded where the table is updated. */
+/** A gradient whose dense part is already clipped. The table part is clipped when the table is updated. */
 export interface ClippedGradient extends ParameterGradient {
   readonly bounds?: TableBounds;
 }
 
-/** The summed gradient of a row is cut off at ±limit, then multiplied by factor [1]. */
+/** Limits for the summed gradient of a row: elements are clipped to ±limit, then multiplied by factor [1]. */
 export interface TableBounds {
   readonly limit?: number;
   readonly factor?: Tensor;
 }
 
-/** The gradients of dense weights bounded, and those of tables with their bounds. */
+/** Returns clipped gradients of dense weights, and gradients of tables with their limits. */
 export function clipGradients(
   builder: GraphBuilder,
   gradients: readonly ParameterGradient[],

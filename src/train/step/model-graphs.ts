@@ -20,22 +20,22 @@ import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
 import type { Head } from "./loss/define-loss.js";
 import { factsOf, type Loss, lossOf } from "./loss/index.js";
 
-/** Names of the outputs of model graphs. */
+/** Output names of model graphs. */
 export const LOGITS = "logits";
 export const LOSS = "loss";
 export const LABELS = "labels";
-/** The parameter that counts the scores of training rows, where these are probabilities of labels. */
+/** The parameter that counts scores of training rows, if they are probabilities of labels. */
 export const SCORE_COUNTS = "@scoreCounts";
 
-/** A model applied to features: what both of its graphs are built from. */
+/** A model applied to features; the basis of both graphs. */
 export interface ModelSpec {
   readonly model: ModelConfig;
   readonly features: readonly FeatureInfo[];
-  /** Of matrix products; default fp32. */
+  /** Precision of matrix products; default fp32. */
   readonly precision?: Precision;
-  /** Columns of the logits; default 1. */
+  /** Number of model outputs; default 1. */
   readonly outputs?: number;
-  /** How the model's outputs become logits; absent: they are. */
+  /** Converts the model's outputs to logits; absent if they are the logits. */
   readonly head?: Head;
 }
 
@@ -43,15 +43,15 @@ export interface TrainingSettings extends UpdateSettings {
   readonly weighted: boolean;
   /** Default: binary cross-entropy. */
   readonly loss?: Loss;
-  /** Of several labels, in their order; default 1 each. */
+  /** Weights of several labels, in order; default 1 each. */
   readonly labelWeights?: readonly number[];
 }
 
 const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
 
 /**
- * One training step: forward, the loss averaged over the batch (weighted by the sample weights where there are any),
- * gradients, updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1].
+ * One training step: forward, mean loss over the batch (weighted by the row weights if there are any), gradients,
+ * updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1].
  */
 export function trainingGraph(
   spec: ModelSpec,
@@ -75,7 +75,7 @@ export function trainingGraph(
   return inPrecision(graph, spec.precision ?? "fp32");
 }
 
-/** Adds the rows of a step to the counts [labels, 2, AUC_BINS] of the parameter SCORE_COUNTS. */
+/** Adds the rows of a step to the counts [labels, 2, AUC_BINS] in the parameter SCORE_COUNTS. */
 function countScores(builder: GraphBuilder, logits: Tensor, labels: Tensor): void {
   const [counts] = builder.apply(parameter, [], {
     name: SCORE_COUNTS,
@@ -87,7 +87,7 @@ function countScores(builder: GraphBuilder, logits: Tensor, labels: Tensor): voi
   builder.apply(scoreHistogram, [counts, logits, labels], {});
 }
 
-/** The forward pass alone. Output: `logits` [B, outputs]. */
+/** The forward pass only. Output: `logits` [B, outputs]. */
 export function inferenceGraph(spec: ModelSpec): Graph {
   const builder = new GraphBuilder();
   builder.output(LOGITS, forward(builder, spec, "inference").logits);
@@ -95,14 +95,14 @@ export function inferenceGraph(spec: ModelSpec): Graph {
   return inPrecision(simplify(translated), spec.precision ?? "fp32");
 }
 
-/** The parameters of a graph, in its order. */
+/** The parameters of a graph, in graph order. */
 export function parametersOf(graph: Graph): ParameterAttrs[] {
   return graph.nodes
     .filter((node) => node.op.binds === "parameter")
     .map((node) => node.attrs as ParameterAttrs);
 }
 
-/** What the model gives, and the logits that predictions are made from. */
+/** The model's outputs, and the logits used for predictions. */
 interface Forward {
   readonly features: ModelFeatures;
   readonly outputs: Tensor;
@@ -119,11 +119,11 @@ function forward(builder: GraphBuilder, spec: ModelSpec, mode: "training" | "inf
   return { features, outputs, logits: head ? head.logits(builder, outputs) : outputs };
 }
 
-/** A model of one's own may not know of several outputs. */
+/** Custom models may not support several outputs. */
 function checkOutputs(given: Tensor, outputs: number, kind: string): void {
   if (sameType(given, fp32("B", outputs))) return;
   throw new ConfigError({
-    what: "the model does not have as many outputs as the loss takes",
+    what: "the model's number of outputs does not match the loss",
     where: "model",
     got: `${kind} gives ${formatType(given)}`,
     expected: formatType(fp32("B", outputs)),

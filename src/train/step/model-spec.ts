@@ -6,21 +6,21 @@ import type { TrainConfig } from "../train-config.js";
 import { factsOf } from "./loss/index.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 
-/** The sections of a config that training reads. */
+/** The config sections that training reads. */
 export interface TrainedSections {
   readonly data: Pick<DataConfig, "label" | "weight">;
   readonly model: ModelConfig;
   readonly train: TrainConfig;
 }
 
-/** A config's model on features. */
+/** Applies a config's model to features. */
 export function specOf({ data, model, train }: TrainedSections, features: readonly FeatureInfo[]): ModelSpec {
   const { loss, precision } = train;
   const { task, head } = factsOf(loss);
   return { model, features, outputs: task.outputs(labelNames(data.label)), head, precision };
 }
 
-/** What a config says of a training step. */
+/** The config settings of a training step. */
 export function trainingSettingsOf({ data, train }: Omit<TrainedSections, "model">): TrainingSettings {
   const { optimizer: optimizers, l2, loss, clip, average } = train;
   const labelWeights = labelNames(data.label).map((name) => train.labelWeights?.[name] ?? 1);

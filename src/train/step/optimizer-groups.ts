@@ -5,18 +5,18 @@ import { wholeName } from "./patterns.js";
 
 export type Part = "dense" | "embedding";
 
-/** The scalars that a training program is given at every step, for the optimizers without a pattern. */
+/** The scalar inputs of a training program for optimizers without a pattern. */
 export const LEARNING_RATES = { dense: "learning_rate.dense", embedding: "learning_rate.embedding" } as const;
 
-/** A learning rate that a run gives to its program: one for each optimizer of the config. */
+/** A learning rate that a run passes to its program: one per optimizer in the config. */
 export interface LearningRate {
-  /** Of the scalar. */
+  /** Name of the scalar. */
   readonly name: string;
   readonly base: number;
   readonly schedule: Schedule;
 }
 
-/** Every learning rate of a config; an override's is `learning_rate.<part>.<its index>`. */
+/** All learning rates of a config; those of overrides are named `learning_rate.<part>.<index>`. */
 export function learningRates({ dense, embedding, overrides }: Optimizers): LearningRate[] {
   const rate = (name: string, { learningRate: base, schedule }: DenseOptimizer | EmbeddingOptimizer) => {
     return { name, base, schedule };
@@ -30,12 +30,12 @@ export function learningRates({ dense, embedding, overrides }: Optimizers): Lear
 
 interface Settings<Optimizer> {
   readonly optimizer: Optimizer;
-  /** The scalar of its learning rate. */
+  /** The scalar that holds its learning rate. */
   readonly rate: string;
   readonly l2: number;
 }
 
-/** Which optimizer a parameter gets. */
+/** Selects the optimizer of each parameter. */
 export class OptimizerChoice {
   private readonly patterns: readonly RegExp[];
   private readonly used = new Set<number>();
@@ -55,12 +55,15 @@ export class OptimizerChoice {
     return this.of("embedding", name) as Settings<EmbeddingOptimizer>;
   }
 
-  /** @throws ConfigError for a pattern that no parameter has met: it is misspelt, or comes after one that takes all */
+  /**
+   * @throws ConfigError for a pattern that no parameter matched: it is misspelled, or an earlier pattern matches the
+   * same names
+   */
   checkAllUsed(names: readonly string[]): void {
     const unused = this.patterns.findIndex((_, i) => !this.used.has(i));
     if (unused < 0) return;
     throw new ConfigError({
-      what: "an override is of no parameter",
+      what: "an override matches no parameter",
       where: `train.optimizer.overrides[${unused}].pattern`,
       got: this.optimizers.overrides[unused].pattern,
       expected: `a regular expression for the whole name of a parameter: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,

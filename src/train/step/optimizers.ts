@@ -12,7 +12,7 @@ type Scheduled<T extends readonly Kind[]> = {
   [I in keyof T]: {
     readonly schema: z.ZodObject<
       T[I]["schema"]["shape"] & {
-        /** How the learning rate changes from step to step. */
+        /** How the learning rate changes over steps. */
         schedule: typeof schedule;
       },
       z.core.$strict
@@ -20,34 +20,37 @@ type Scheduled<T extends readonly Kind[]> = {
   };
 };
 
-/** The optimizers, each with a schedule of its learning rate. */
+/** The optimizers, each with a learning-rate schedule. */
 function scheduled<const T extends readonly [Kind, ...Kind[]]>(optimizers: T): Scheduled<T> {
   return optimizers.map(({ schema }) => ({ schema: schema.extend({ schedule }) })) as unknown as Scheduled<T>;
 }
 
-/** Optimizers of dense weights. */
+/** Optimizers for dense weights. */
 export const denseOptimizerSchema = unionOf(scheduled(DENSE_OPTIMIZERS));
 
-/** Optimizers of embedding tables. */
+/** Optimizers for embedding tables. */
 export const embeddingOptimizerSchema = unionOf(scheduled(EMBEDDING_OPTIMIZERS));
 
 export const l2Schema = z.strictObject({
-  /** Adds `dense * w` to the gradient of every dense weight and bias. */
+  /** Adds `dense * w` to the gradient of each dense weight and bias. */
   dense: nonnegative.default(0),
   /** Adds `embedding * w` to the gradient of embedding rows. */
   embedding: nonnegative.default(0),
-  /** Which rows: all of every table at every step, as published baselines mean it, or those a batch looks up. */
+  /**
+   * Rows that get the penalty: all rows of all tables at every step, as in published baselines, or only the rows that
+   * the batch looks up.
+   */
   rows: z.enum(["all", "touched"]).default("all"),
 });
 
-/** Other settings for the parameters whose whole name matches a regular expression. The first that matches counts. */
+/** Settings for parameters whose whole name matches a regular expression. The first match is used. */
 const overrideSchema = z
   .strictObject({
-    /** For the whole name. */
+    /** Matches whole names. */
     pattern: patternSchema,
-    /** For the dense weights among them. */
+    /** Optimizer for matching dense weights. */
     dense: denseOptimizerSchema.optional(),
-    /** For the tables among them. */
+    /** Optimizer for matching tables. */
     embedding: embeddingOptimizerSchema.optional(),
     /** Instead of train.l2. */
     l2: nonnegative.optional(),
@@ -58,11 +61,11 @@ const overrideSchema = z
   });
 
 export const optimizerSchema = z.strictObject({
-  /** Of weights and biases. */
+  /** Optimizer for weights and biases. */
   dense: denseOptimizerSchema.prefault({ kind: "adam" }),
-  /** Of embedding tables. */
+  /** Optimizer for embedding tables. */
   embedding: embeddingOptimizerSchema.prefault({ kind: "rowWiseAdagrad" }),
-  /** Other settings for some parameters; the first that matches counts. */
+  /** Settings for some parameters; the first match is used. */
   overrides: z.array(overrideSchema).default([]),
 });
 
@@ -71,7 +74,7 @@ export type EmbeddingOptimizer = z.output<typeof embeddingOptimizerSchema>;
 export type L2 = z.output<typeof l2Schema>;
 export type Optimizers = z.output<typeof optimizerSchema>;
 
-/** The settings of an optimizer's operation, apart from what every optimizer has: how it is chosen and how its rate changes. */
+/** The optimizer's settings as attributes of its operation, without `kind` and the schedule. */
 export function settingsOf(optimizer: DenseOptimizer | EmbeddingOptimizer) {
   const { kind, learningRate, schedule, lazy, initialAccumulator, ...settings } = {
     lazy: true,

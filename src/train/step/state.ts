@@ -2,10 +2,10 @@ import type { GraphBuilder } from "../../graph/graph.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { type ParameterAttrs, parameter } from "../../ops/sources.js";
 
-/** The state `<weight>/average`: the moving average of a weight, which starts as the weight does. */
+/** The state `<weight>/average`: the moving average of a weight. Starts equal to the weight. */
 export const AVERAGE = "average";
 
-/** A parameter `<weight>/<name>` for what an optimizer remembers of a weight. */
+/** A parameter `<weight>/<name>` for an optimizer state of a weight. */
 export function stateOf(
   builder: GraphBuilder,
   weight: ParameterAttrs,

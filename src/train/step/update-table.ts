@@ -8,7 +8,7 @@ import type { ClippedGradient } from "./clip.js";
 import { type EmbeddingOptimizer, type L2, settingsOf } from "./optimizers.js";
 import { stateOf } from "./state.js";
 
-/** Adds the update in place of an embedding table by the gradients of all its lookups. */
+/** Adds the in-place update of an embedding table from the gradients of all its lookups. */
 export function updateTable(
   builder: GraphBuilder,
   { parameter: table, attrs, sparse, bounds }: ClippedGradient,
@@ -36,7 +36,7 @@ export function updateTable(
     everyRow: !lazy || (l2 > 0 && rows === "all"),
     limit: bounds?.limit,
     scaled: factor.length > 0,
-    // Other draws than those of the initial values.
+    // Uses another stream than the initial values.
     stream: table.dtype === "fp32" ? undefined : streamOf(`${attrs.name}/rounding`),
   });
 }

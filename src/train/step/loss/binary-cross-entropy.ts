@@ -8,14 +8,14 @@ import { BINARY } from "../../task.js";
 import { defineLoss } from "./define-loss.js";
 
 /**
- * The loss of a row: `-(t log p + (1 - t) log(1 - p))` with p = sigmoid(logit) and the target `t = y (1 - s) + s / 2`, s
- * the label smoothing. Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016,
- * section 7, for two classes.
+ * The loss per row: `-(t log p + (1 - t) log(1 - p))` with p = sigmoid(logit), the target `t = y (1 - s) + s / 2`, and
+ * the label smoothing s. Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR
+ * 2016, section 7, for two classes.
  */
 export const binaryCrossEntropy = defineLoss({
   schema: z.strictObject({
     kind: z.literal("binaryCrossEntropy"),
-    /** Trains towards `y (1 - s) + s / 2` instead of the label y. Szegedy et al., CVPR 2016. */
+    /** Label smoothing s: the target is `y (1 - s) + s / 2` instead of the label y. Szegedy et al., CVPR 2016. */
     labelSmoothing: z.number().min(0).lt(1).default(0),
   }),
   of: ({ labelSmoothing }) => ({

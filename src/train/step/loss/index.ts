@@ -11,10 +11,10 @@ import { jrc } from "./jrc.js";
 import { softmaxCrossEntropy } from "./softmax-cross-entropy.js";
 import { squaredError } from "./squared-error.js";
 
-/** The losses that a config can name. */
+/** The losses available in a config. */
 const LOSSES = [binaryCrossEntropy, focal, softmaxCrossEntropy, jrc, squaredError] as const;
 
-/** The `loss` section of a config: what training minimises, the mean over a batch of each row's loss. */
+/** The `loss` section of a config. Training minimizes the mean loss over the rows of a batch. */
 export const lossSchema = unionOf(LOSSES);
 export type Loss = z.output<typeof lossSchema>;
 
@@ -22,17 +22,17 @@ export function factsOf(loss: Loss): LossFacts {
   return findKind<LossDefinition>(LOSSES as readonly LossDefinition[], loss.kind)!.of(loss);
 }
 
-/** The inputs of a loss of one label or of several. */
+/** The inputs of a loss over one or several labels. */
 export interface LossesInputs extends LossInputs {
   /** [B, labels] */
   readonly labels: Tensor;
-  /** Of several labels, in their order; default 1 each. */
+  /** Weights of several labels, in order; default 1 each. */
   readonly labelWeights?: readonly number[];
 }
 
 /**
- * The loss of each row [B, 1]. Of several labels, label k with the logit k: the sum of their losses, each times its
- * weight.
+ * The loss per row [B, 1]. With several labels, label k uses logit k, and the result is the weighted sum of their
+ * losses.
  */
 export function lossOf(builder: GraphBuilder, loss: Loss, inputs: LossesInputs): Tensor {
   const { logits, labels, labelWeights = [] } = inputs;

@@ -12,17 +12,17 @@ import { BINARY } from "../../task.js";
 import { defineLoss, type LossInputs } from "./define-loss.js";
 
 /**
- * Joint ranking and calibration, of a model with an output z for either label: `alpha` times the cross-entropy of y under
- * the softmax of z, which calibrates, and 1 - alpha times `-log(e^z_y / (e^z_y + sum_j e^z_jy))` over the rows j of the
- * row's session that have the other label, which ranks. Source: Sheng et al., "Joint Optimization of Ranking and
+ * Joint ranking and calibration, for a model with one output z per label value. Calibration: `alpha` times the
+ * cross-entropy of y under the softmax of z. Ranking: 1 - alpha times `-log(e^z_y / (e^z_y + sum_j e^z_jy))` over the
+ * rows j in the row's session with the other label. Source: Sheng et al., "Joint Optimization of Ranking and
  * Calibration with Contextualized Hybrid Model", 2022 (arXiv:2208.06164), section 3.2.
  */
 export const jrc = defineLoss({
   schema: z.strictObject({
     kind: z.literal("jrc"),
-    /** An id feature, which the model need not use: rows of one id in one batch are one session. */
+    /** An id feature; rows with the same id in a batch form a session. The model need not use it. */
     session: z.string().min(1),
-    /** Weight of the cross-entropy; the competition weighs 1 - alpha. */
+    /** Weight of the cross-entropy; the ranking part has 1 - alpha. */
     alpha: z.number().min(0).max(1).default(0.5),
   }),
   of: ({ session, alpha }) => ({
@@ -34,7 +34,7 @@ export const jrc = defineLoss({
   }),
 });
 
-/** @param inputs logits [B, 2]: of the label 0 and of the label 1 */
+/** @param inputs logits [B, 2]: for label 0 and for label 1 */
 function rowLoss(builder: GraphBuilder, { logits, labels, sessions }: LossInputs, alpha: number): Tensor {
   const { apply } = builder;
   const [calibration] = apply(softmaxCrossEntropy, [logits, labels], { smoothing: 0 });
@@ -47,7 +47,7 @@ function rowLoss(builder: GraphBuilder, { logits, labels, sessions }: LossInputs
   return apply(add, [first, second], {})[0];
 }
 
-/** z_1 - z_0 [B, 1]: its sigmoid is the softmax's probability of the label 1. */
+/** z_1 - z_0 [B, 1]; its sigmoid equals the softmax probability of label 1. */
 function logOdds({ apply }: GraphBuilder, logits: Tensor): Tensor {
   const [zero] = apply(slice, [logits], { start: 0, size: 1 });
   const [one] = apply(slice, [logits], { start: 1, size: 1 });

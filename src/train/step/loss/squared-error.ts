@@ -3,7 +3,7 @@ import { add, multiply, scale } from "../../../ops/arithmetic.js";
 import { REGRESSION } from "../../task.js";
 import { defineLoss } from "./define-loss.js";
 
-/** `(logit - y)²`: least squares, where the logit itself is the prediction. */
+/** `(logit - y)²`: least squares. The logit is the prediction. */
 export const squaredError = defineLoss({
   schema: z.strictObject({ kind: z.literal("squaredError") }),
   of: () => ({
