@@ -245,8 +245,8 @@ describe("tables in several ranges, files and orders", () => {
     changeTable(({ ranges: [range] }) => ({ ranges: [{ ...range, ...part }] }));
 
   it.each<[string, (manifest: Manifest) => Partial<Manifest>, RegExp]>([
-    ["a range beyond its file", changeRange({ offset: 1e6 }), /do not fit/],
-    ["a range of a file that is not listed", changeRange({ file: "other" }), /do not fit/],
+    ["a range beyond its file", changeRange({ offset: 1e6 }), /are inconsistent/],
+    ["a range of a file that is not listed", changeRange({ file: "other" }), /are inconsistent/],
     ["part of a row", changeRange({ bytes: 52 }), /whole rows of 8 bytes/],
     ["a missing row", changeRange({ bytes: 48 }), /ranges of 6 rows/],
     ["ranges that overlap", changeTable(({ ranges: [r] }) => ({ ranges: [r, r] })), /no overlap/],
@@ -255,12 +255,12 @@ describe("tables in several ranges, files and orders", () => {
     [
       "changes since another checkpoint",
       () => ({ base: { checkpoint: "step-00000002", step: 2, sha256: "0".repeat(64) } }),
-      /only what changed[\s\S]*changes since step-00000002[\s\S]*Pairloom \d/,
+      /only changes[\s\S]*changes since step-00000002[\s\S]*Pairloom \d/,
     ],
     [
       "a table that grows",
       changeTable(({ ranges }) => ({ rows: undefined, capacity: 100, keys: [], ranges, states: [] })),
-      /a table that grows[\s\S]*embedding\.user with a capacity of 100 rows/,
+      /a growing table[\s\S]*embedding\.user with a capacity of 100 rows/,
     ],
   ])("refuses %s", async (_, change, message) => {
     await expect(readCheckpoint(await changed(change))).rejects.toThrow(message);

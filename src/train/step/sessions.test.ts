@@ -107,16 +107,16 @@ describe("joint ranking and calibration", () => {
     expect(await weightsOf(others)).not.toBe(await weightsOf(inSessions));
   });
 
-  it("needs a feature with one id a row", () => {
+  it("needs a feature with one id per row", () => {
     const session = (name: string) => configOf({ loss: { kind: "jrc", session: name } });
     expect(() => session("x")).toThrow(ConfigError);
     expect(() => session("user")).toThrow(/train\.loss\.session[\s\S]*session, a/);
   });
 
-  it("is of one label", () => {
+  it("supports one label only", () => {
     const { data, ...rest } = configOf();
     expect(() => resolveConfig({ ...rest, data: { ...data, label: ["y", "z"] } })).toThrow(
-      /loss jrc is of one/,
+      /loss jrc supports one/,
     );
   });
 
