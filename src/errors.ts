@@ -1,6 +1,6 @@
-/** What an error must say, so that its reader can act on it. */
+/** The parts of an error message. */
 export interface ErrorReport {
-  /** What went wrong, in one sentence without a final stop. */
+  /** What went wrong, in one sentence without a final full stop. */
   what: string;
   /** Where: a config path (`model.dense.mlp[1]`), a file and line, a graph node. */
   where?: string;
@@ -10,7 +10,7 @@ export interface ErrorReport {
   next?: string;
 }
 
-/** Every error that Pairloom raises on purpose: the message says what, where, got, expected and the next step. */
+/** Base class of all errors that Pairloom raises on purpose. The message has what, where, got, expected and next. */
 export class PairloomError extends Error {
   readonly report: ErrorReport;
 
@@ -21,9 +21,9 @@ export class PairloomError extends Error {
   }
 }
 
-/** The config is not one that can be trained; `where` is the path inside it. */
+/** The config is invalid; `where` is the path in it. */
 export class ConfigError extends PairloomError {}
-/** A source, a row or a column is not as the config says. */
+/** A source, row or column does not match the config. */
 export class DataError extends PairloomError {}
 /** A graph breaks a shape or type rule of an operation. */
 export class GraphError extends PairloomError {}
@@ -32,7 +32,7 @@ export class ExecutionError extends PairloomError {}
 /** A checkpoint or run directory is missing, damaged or of another format. */
 export class CheckpointError extends PairloomError {}
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

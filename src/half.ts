@@ -1,13 +1,13 @@
 /**
- * 16-bit floats, whose values a float32 holds all exactly: `fp16` (IEEE 754 binary16: 5 exponent and 10 fraction bits) and
- * `bf16` (the upper half of a float32: 8 and 7). Arrays of them are `Uint16Array`.
+ * 16-bit floats: `fp16` (IEEE 754 binary16: 5 exponent and 10 fraction bits) and `bf16` (the upper half of a float32: 8
+ * and 7). float32 represents all their values exactly. Arrays of them are `Uint16Array`.
  */
 export type HalfDtype = "fp16" | "bf16";
 
-/** Numbers on their way: fp32, or the bits of 16-bit floats. */
+/** Arrays of fp32 numbers, or of the bits of 16-bit floats. */
 export type Numbers = Float32Array | Uint16Array;
 
-/** An array for numbers of a dtype. */
+/** Allocates an array for numbers of a dtype. */
 export function numbersOf(dtype: "fp32" | HalfDtype, length: number): Numbers {
   return dtype === "fp32" ? new Float32Array(length) : new Uint16Array(length);
 }
@@ -17,17 +17,17 @@ const bits = new Uint32Array(value.buffer);
 
 const MAGNITUDE = 0x7fffffff;
 const INFINITY = 0x7f800000;
-/** Of the formats: the bits of float32 that they lack, infinity and a quiet NaN. */
+/** Per format: the number of float32 bits dropped, infinity, and a quiet NaN. */
 const FORMATS = {
   fp16: { lost: 13, infinity: 0x7c00, nan: 0x7e00 },
   bf16: { lost: 16, infinity: 0x7f80, nan: 0x7fc0 },
 } as const;
-/** What float32's exponent of a binary16 has more, in the place where binary16 has it. */
+/** The difference between the exponent biases of float32 and binary16, shifted to binary16's exponent field. */
 const BIAS = 112 << 10;
-/** Binary16 is subnormal, whole multiples of 2^-24, below 2^-14. */
+/** Below 2^-14, binary16 is subnormal: multiples of 2^-24. */
 const SMALL = 0x38800000;
 
-/** Exact. The arrays are of one length. */
+/** Exact. Both arrays must have the same length. */
 export function widen(from: Uint16Array, to: Float32Array, dtype: HalfDtype): void {
   if (dtype === "bf16") {
     const words = new Uint32Array(to.buffer, to.byteOffset, to.length);
@@ -44,14 +44,16 @@ export function widen(from: Uint16Array, to: Float32Array, dtype: HalfDtype): vo
   }
 }
 
-/** The nearest, ties to even; beyond the largest finite number, infinity. The arrays are of one length. */
+/**
+ * Rounds to nearest, ties to even; above the largest finite number to infinity. Both arrays must have the same length.
+ */
 export function narrow(from: Float32Array, to: Uint16Array, dtype: HalfDtype): void {
   for (let i = 0; i < from.length; i++) to[i] = nearestHalf(from[i], dtype);
 }
 
 /**
- * The nearest bfloat16 as a number (Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019); ties to
- * even, NaN stays.
+ * Rounds to the nearest bfloat16 and returns it as a number (Kalamkar et al., "A Study of BFLOAT16 for Deep Learning
+ * Training", 2019); ties to even, NaN stays NaN.
  */
 export function roundToBf16(x: number): number {
   const half = nearestHalf(x, "bf16");
@@ -70,9 +72,9 @@ function nearestHalf(x: number, dtype: HalfDtype): number {
 }
 
 /**
- * One of the two neighbours of x, the one further from zero with the probability of x's share of the way there, so that
- * the mean over draws is x: updates far below the distance of neighbours add up. NaN and infinities stay.
- * docs/design/program-format.md, "16-bit tables", has the bits.
+ * Rounds x stochastically to one of its two neighbours: away from zero with a probability equal to x's position between
+ * them. The mean over draws is x, so updates far smaller than the distance of the neighbours add up. NaN and infinities
+ * are unchanged. For the bits see docs/design/program-format.md, "16-bit tables".
  * @param drawn a random u32
  */
 export function roundStochastically(x: number, dtype: HalfDtype, drawn: number): number {
@@ -85,8 +87,9 @@ export function roundStochastically(x: number, dtype: HalfDtype, drawn: number):
 }
 
 /**
- * @param added to the bits of x's magnitude before those that are lost are cut off
- * @param isUp of a subnormal binary16: whether its share of the way to the next rounds up, from an even number or not
+ * @param added added to the magnitude's bits before the low bits are dropped
+ * @param isUp for a subnormal binary16: whether it rounds up, given its fraction of the way to the next number and
+ * whether the lower one is even
  */
 function rounded(
   x: number,

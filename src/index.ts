@@ -1,8 +1,8 @@
-/** What `import … from "pairloom"` offers. */
+/** The exports of `pairloom`. */
 
 import { offerToConfigFiles } from "./saved/public-module.js";
 
-/** For models of one's own: docs/new-model.md. */
+/** For custom models: docs/new-model.md. */
 export { z } from "zod";
 export type { Backend } from "./backends/backend.js";
 export { chooseBackend } from "./backends/choose.js";

@@ -1,16 +1,16 @@
 import { z } from "zod";
 
-/** The schema of something that a config names by its `kind`. */
+/** The schema of a config object with a `kind`. */
 export type KindSchema = z.ZodObject<{ kind: z.ZodLiteral<string> }, z.core.$strict>;
 
-/** One of a list of things that a config names by their kind. */
+/** An entry of a list of such schemas. */
 export interface Kind {
   readonly schema: KindSchema;
 }
 
 type SchemasOf<T extends readonly Kind[]> = { [I in keyof T]: T[I]["schema"] };
 
-/** The schema of any of the kinds. */
+/** The schema that accepts any of the kinds. */
 export function unionOf<const T extends readonly [Kind, ...Kind[]]>(
   kinds: T,
 ): z.ZodDiscriminatedUnion<SchemasOf<T>, "kind"> {
@@ -20,6 +20,6 @@ export function unionOf<const T extends readonly [Kind, ...Kind[]]>(
 
 export const kindOf = ({ schema }: Kind): string => schema.shape.kind.value;
 
-/** The kind of that name; undefined where there is none. */
+/** The entry with this kind; undefined if there is none. */
 export const findKind = <T extends Kind>(kinds: readonly T[], kind: string): T | undefined =>
   kinds.find((each) => kindOf(each) === kind);

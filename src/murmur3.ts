@@ -1,6 +1,6 @@
 /**
- * MurmurHash3 x86_32 (Austin Appleby, public domain algorithm), seed 0: the hash of every hashed id, the same bits
- * wherever a model is trained or served.
+ * MurmurHash3 x86_32 (Austin Appleby, public domain algorithm), seed 0. Every hashed id uses it, so training and
+ * serving agree on every machine.
  */
 
 /**

@@ -1,10 +1,10 @@
-/** Names close to a mistyped one, best first: at most `limit`, or all of a short list when none is close. */
+/** Names similar to a misspelled one, best first: at most `limit`; if none is similar, all names of a short list. */
 export function nearNames(name: string, known: readonly string[], limit = 5): string[] {
   const close = closeNames(name, known);
   return close.length > 0 ? close.slice(0, limit) : known.slice(0, 40);
 }
 
-/** Names that a mistyped one may have meant, best first. */
+/** Names similar to a misspelled one, best first. */
 export function closeNames(name: string, known: readonly string[]): string[] {
   const wanted = plain(name);
   const most = Math.max(2, Math.floor(name.length / 3));
@@ -15,7 +15,7 @@ export function closeNames(name: string, known: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** Case and separators are the commonest of mistakes: `z-score` is `zscore`, `batch_size` is `batchSize`. */
+/** Case and separators are the most common mistakes: `z-score` for `zscore`, `batch_size` for `batchSize`. */
 const plain = (name: string) => name.toLowerCase().replaceAll(/[\s_-]/g, "");
 
 /** Levenshtein distance, one row of the table at a time. */

@@ -1,8 +1,8 @@
 /**
- * Counter-based random numbers: every draw is a pure function of (seed, stream, step, index), so that the same draw
- * has the same bits in TypeScript and in the native core, for any number of threads, and after a resume.
- * The mixer is the low-bias 32-bit integer hash with the constants 0x21f0aaad and 0x735a2d97 found by
- * C. Wellons' hash prospector search. The scheme is specified in docs/design/program-format.md.
+ * Counter-based random numbers: every draw is a pure function of (seed, stream, step, index). It has the same bits in
+ * TypeScript and in the native core, for any number of threads, and after resuming. The mixer is the low-bias 32-bit
+ * integer hash with the constants 0x21f0aaad and 0x735a2d97 found by C. Wellons' hash prospector search.
+ * docs/design/program-format.md specifies the scheme.
  */
 export interface DrawKey {
   readonly k0: number;

@@ -1,4 +1,4 @@
-/** What `import … from "pairloom/serve"` offers: scoring, without the packages that only training needs. */
+/** The exports of `pairloom/serve`: scoring, without the packages that only training needs. */
 
 import { offerToConfigFiles } from "./saved/public-module.js";
 

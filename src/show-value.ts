@@ -1,13 +1,13 @@
 const MOST_ENTRIES = 100;
 const MOST_CHARACTERS = 120;
 
-/** Any value as a short text for an error: never throws, whatever the value holds. */
+/** Formats any value as a short text for an error. Never throws. */
 export function showValue(value: unknown): string {
   const text = value === undefined ? "nothing" : safely(() => textOf(value, []), typeof value);
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 3)}...` : text;
 }
 
-/** JSON where JSON can say it; the rest as JavaScript writes it. */
+/** Uses JSON if possible, else the text that JavaScript gives. */
 function textOf(value: unknown, outer: readonly object[]): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;

@@ -3,7 +3,7 @@ import type { Backend } from "./backend.js";
 import { nativeBackend } from "./native/backend.js";
 import { referenceBackend } from "./reference/backend.js";
 
-/** The native backend where it has been built, else the reference backend and why. */
+/** Returns the native backend if it is built, else the reference backend and the reason. */
 export function chooseBackend(): { readonly backend: Backend; readonly fallback?: string } {
   const loaded = loadAddon();
   return loaded.addon

@@ -1,6 +1,9 @@
 import { ExecutionError } from "../errors.js";
 
-/** The outputs that a run returns: those wanted, or all. @throws ExecutionError where the graph lacks one */
+/**
+ * The outputs that a run returns: the requested ones, or all.
+ * @throws ExecutionError if the graph lacks one
+ */
 export function wantedOutputs(known: readonly string[], wanted = known): ReadonlySet<string> {
   const unknown = wanted.find((name) => !known.includes(name));
   if (unknown === undefined) return new Set(wanted);

@@ -1,19 +1,19 @@
 import { type Numbers, numbersOf } from "../half.js";
 import type { Backend, Memory } from "./backend.js";
 
-/** All numbers of a small memory. */
+/** Reads all numbers of a small memory. */
 export function valuesOf(memory: Memory): Numbers {
   const values = numbersOf(memory.dtype, memory.elements);
   memory.read(0, values);
   return values;
 }
 
-/** The numbers of every memory, by name. */
+/** Reads the numbers of every memory, by name. */
 export function valuesByName(memories: ReadonlyMap<string, Memory>): Map<string, Numbers> {
   return new Map([...memories].map(([name, memory]) => [name, valuesOf(memory)]));
 }
 
-/** Memory with these numbers. */
+/** Creates a memory with these numbers. */
 export function memoryOf(backend: Backend, values: Numbers, dtype: Memory["dtype"] = "fp32"): Memory {
   const memory = backend.allocate(values.length, dtype);
   memory.write(0, values);

@@ -1,6 +1,6 @@
 import { draw, drawKey } from "../random.js";
 
-/** An epoch's order: positions as they are stored, or shuffled by (seed, epoch). */
+/** The order of an epoch: positions as stored, or shuffled by (seed, epoch). */
 export interface Shuffle {
   readonly seed: number;
   readonly epoch: number;
@@ -10,10 +10,10 @@ const ROUNDS = 6;
 const STREAM = 0x5eed0000;
 
 /**
- * The row that position p of a shuffled epoch reads: a pseudo-random permutation of [0, rows), computed for one
- * position at a time, so that a resumed run needs no stored order and a table of any size no memory.
- * A balanced Feistel network over the next even power of two, cycle-walked into range (Black and Rogaway,
- * "Ciphers with arbitrary finite domains", 2002).
+ * The row at position p of a shuffled epoch: a pseudo-random permutation of [0, rows), computed for one position at a
+ * time. So a resumed run needs no stored order, and memory does not grow with the table. A balanced Feistel network
+ * over the next even power of two, cycle-walked into range (Black and Rogaway, "Ciphers with arbitrary finite domains",
+ * 2002).
  */
 export function permutation(rows: number, { seed, epoch }: Shuffle): (position: number) => number {
   let half = 1;

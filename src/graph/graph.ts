@@ -2,20 +2,20 @@ import { GraphError } from "../errors.js";
 import type { Execution, Node, Op } from "./op.js";
 import { formatType, isRow, type Tensor, type TensorType } from "./tensor.js";
 
-/** A static list of equations in the order of their dependencies. Immutable: passes make new ones. */
+/** A static list of equations in dependency order. Immutable: passes create new graphs. */
 export interface Graph {
   readonly nodes: readonly Node[];
-  /** What the caller can read after a step, by name. */
+  /** The tensors that the caller can read after a step, by name. */
   readonly outputs: ReadonlyMap<string, Tensor>;
 }
 
-/** Builds a graph equation by equation, inferring shapes; every pass that adds equations goes through it. */
+/** Builds a graph equation by equation and infers shapes. Every pass that adds equations uses it. */
 export class GraphBuilder {
   private readonly nodes: Node[];
   private readonly outputs: Map<string, Tensor>;
   private nextId: number;
 
-  /** Starts empty, or from an existing graph that is extended. */
+  /** Starts with an empty graph, or with an existing one to extend. */
   constructor(from?: Graph) {
     this.nodes = from ? [...from.nodes] : [];
     this.outputs = new Map(from?.outputs);
@@ -44,14 +44,14 @@ export class GraphBuilder {
   }
 }
 
-/** Which node makes each tensor. */
+/** The node that computes each tensor. */
 export function producers(graph: Graph): Map<Tensor, Node> {
   const map = new Map<Tensor, Node>();
   for (const node of graph.nodes) for (const output of node.outputs) map.set(output, node);
   return map;
 }
 
-/** Which nodes read each tensor, in graph order; a node reading it twice is listed twice. */
+/** The nodes that read each tensor, in graph order; a node that reads it twice is listed twice. */
 export function consumers(graph: Graph): Map<Tensor, Node[]> {
   const map = new Map<Tensor, Node[]>();
   for (const node of graph.nodes) {
@@ -64,14 +64,16 @@ export function consumers(graph: Graph): Map<Tensor, Node[]> {
   return map;
 }
 
-/** The tensors that a node updates in place: those whose operand has the mark `!`. */
+/** The tensors that a node updates in place: operands marked `!`. */
 export function mutated({ op, inputs }: Node): readonly Tensor[] {
   if (!op.operands?.includes("!")) return [];
   const words = op.operands.split(" ");
   return inputs.filter((_, i) => words[i]?.includes("!"));
 }
 
-/** How this equation meets the batch: a row-wise operation on fixed tensors alone (a sum of two weights) is `fixed`. */
+/**
+ * The execution kind of this equation: a row-wise operation with only fixed operands (a sum of two weights) is `fixed`.
+ */
 export function executionOf(node: Node): Execution {
   if (node.op.execution === "rowwise" && !node.outputs.some(isRow)) return "fixed";
   return node.op.execution;

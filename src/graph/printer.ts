@@ -2,7 +2,9 @@ import type { Graph } from "./graph.js";
 import type { Node } from "./op.js";
 import { formatType } from "./tensor.js";
 
-/** The graph as text, an equation a line: `%3: fp32[B, 16] = linear(%1, %2) {"fn":"relu"}`. Stable: tests compare it. */
+/**
+ * The graph as text, one equation per line: `%3: fp32[B, 16] = linear(%1, %2) {"fn":"relu"}`. Stable: tests compare it.
+ */
 export function printGraph(graph: Graph): string {
   const lines = graph.nodes.map(printNode);
   for (const [name, tensor] of graph.outputs) lines.push(`output ${name} = %${tensor.id}`);

@@ -2,35 +2,35 @@ import { GraphError } from "../errors.js";
 import type { HalfDtype } from "../half.js";
 
 /**
- * What a tensor holds: `fp32` numbers, `id` one table row a sample, `ids` a list of table rows a sample; `id64` and
- * `ids64` are those of tables of more rows than 31 bits count. 16-bit numbers are those of embedding tables.
+ * Element types. `fp32` is numbers, `id` one table row per batch row, `ids` a list of table rows per batch row; `id64`
+ * and `ids64` are for tables with more than 2^31 rows. 16-bit numbers are only used in embedding tables.
  */
 export type DType = "fp32" | IdDtype | BagDtype | HalfDtype;
 export type IdDtype = "id" | "id64";
 export type BagDtype = "ids" | "ids64";
 
-/** Rows of a table whose ids take 32 bits. */
+/** Maximum rows of a table with 32-bit ids. */
 export const NARROW_ROWS = 2 ** 31;
 
-/** Whether a dtype is one id a sample. */
+/** True if the dtype is one id per row. */
 export function isId(dtype: DType): dtype is IdDtype {
   return dtype === "id" || dtype === "id64";
 }
 
-/** Whether a dtype is any number of ids a sample. */
+/** True if the dtype is a bag of ids per row. */
 export function isBag(dtype: DType): dtype is BagDtype {
   return dtype === "ids" || dtype === "ids64";
 }
 
-/** The dtype of ids below `limit`. */
+/** The dtype for ids below `limit`. */
 export function idsBelow<K extends "id" | "ids">(limit: number, kind: K): K | `${K}64` {
   return limit > NARROW_ROWS ? `${kind}64` : kind;
 }
 
-/** How an embedding table keeps its numbers. */
+/** Storage formats of an embedding table. */
 export type TableDtype = "fp32" | HalfDtype;
 
-/** A size: known, or `"B"`, the rows of the batch. `"B"` only ever comes first. */
+/** A size: a number, or `"B"`, the rows of the batch. `"B"` can only be the first dimension. */
 export type Dim = number | "B";
 export type Shape = readonly Dim[];
 
@@ -39,17 +39,17 @@ export interface TensorType {
   readonly shape: Shape;
 }
 
-/** A symbolic value of a graph. Identity is the object itself; `id` only names it in print. */
+/** A symbolic value of a graph. Identity is the object; `id` is only its printed name. */
 export interface Tensor extends TensorType {
   readonly id: number;
 }
 
-/** `fp32` of the given shape. */
+/** An `fp32` type with the given shape. */
 export function fp32(...shape: Dim[]): TensorType {
   return { dtype: "fp32", shape };
 }
 
-/** True for a tensor with one entry a sample (`[B, …]`), false for one of fixed size (a weight, a sum). */
+/** True for a tensor with one entry per row (`[B, …]`), false for one of fixed size (a weight, a sum). */
 export function isRow(type: TensorType): boolean {
   return type.shape[0] === "B";
 }
@@ -59,12 +59,12 @@ export function innerDims(type: TensorType): number[] {
   return (isRow(type) ? type.shape.slice(1) : type.shape) as number[];
 }
 
-/** Elements a row for a row tensor, in all for a fixed one. */
+/** Elements per row of a row tensor; total elements of a fixed one. */
 export function width(type: TensorType): number {
   return innerDims(type).reduce((product, dim) => product * dim, 1);
 }
 
-/** The size of a dimension other than the batch's. */
+/** The size of a dimension other than the batch dimension. */
 export function dimensionOf(type: TensorType, axis: number): number {
   const size = type.shape[axis];
   if (typeof size === "number") return size;

@@ -4,9 +4,9 @@ import { printNode } from "./printer.js";
 import { formatType, sameShape, type Tensor } from "./tensor.js";
 
 /**
- * Checks what every pass must keep: tensors are defined once and before use, every output has the type that its
- * operation infers, only parameters are updated in place, and outputs exist.
- * @throws GraphError naming the equation; `after` names the pass that broke it.
+ * Checks the invariants of every pass: tensors are defined once and before use, outputs have the inferred types, only
+ * parameters are updated in place, and all outputs exist.
+ * @throws GraphError naming the equation; `after` names the pass that broke it
  */
 export function verifyGraph(graph: Graph, after: string): Graph {
   const defined = new Set<Tensor>();
@@ -30,7 +30,7 @@ export function verifyGraph(graph: Graph, after: string): Graph {
       if (node.op.binds === "parameter") parameters.add(output);
     });
     for (const target of mutated(node)) {
-      if (!parameters.has(target)) fail(`%${target.id} is updated in place but is no parameter`);
+      if (!parameters.has(target)) fail(`%${target.id} is updated in place but is not a parameter`);
     }
   }
   for (const [name, tensor] of graph.outputs) {

@@ -8,15 +8,15 @@ import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 
 /**
- * The typed face of the native core (native/binding). Loading is the caller's first step; everything else is a thin
- * shape over the addon's flat calls. Every error is an ExecutionError.
+ * Typed wrapper of the native core (native/binding). The caller must load it first; everything else is a thin layer
+ * over the addon's flat calls. Every error is an ExecutionError.
  */
 
-/** A compiled program, bound to its parameters' memory. Opaque but for what a caller needs to bind data by name. */
+/** A compiled program bound to its parameters' memory. Opaque except for what callers need to bind data by name. */
 export interface Executable {
-  /** In the order in which they were given to `compile`. */
+  /** In the order given to `compile`. */
   readonly parameters: readonly string[];
-  /** A request gives one value of each for every step. */
+  /** A request has one value of each per step. */
   readonly scalars: readonly string[];
   readonly inputs: readonly {
     readonly name: string;
@@ -32,12 +32,12 @@ export interface Executable {
   readonly instructions: readonly Instruction[];
   readonly maxBatch: number;
   readonly tileRows: number;
-  /** Accumulation groups of a batch of `maxBatch` rows, at most. */
+  /** Maximum accumulation groups of a batch of `maxBatch` rows. */
   readonly groups: number;
   readonly handle: unknown;
 }
 
-/** An instruction as the program has it; see docs/design/program-format.md. */
+/** An instruction of the program; see docs/design/program-format.md. */
 export interface Instruction {
   readonly name: string;
   readonly operands: readonly InstructionOperand[];
@@ -53,24 +53,24 @@ export interface InstructionOperand {
   readonly dims: readonly number[];
 }
 
-/** What the machine does at most, each a second and of all threads together. */
+/** Maximum throughput of the machine, per second, over all threads. */
 export interface Ceilings {
-  /** fp32 operations; a multiply-add counts two. */
+  /** fp32 operations; a multiply-add counts as two. */
   readonly flops: number;
-  /** The same of products of bfloat16, summed in fp32; as `flops` where the processor has none. */
+  /** The same for bfloat16 products summed in fp32; equals `flops` if the processor has none. */
   readonly bf16Flops: number;
-  /** Bytes read from memory in sequence. */
+  /** Bytes read sequentially from memory. */
   readonly memoryBytes: number;
-  /** Bytes read from what fits the second-level caches. */
+  /** Bytes read from data that fits in the second-level caches. */
   readonly cacheBytes: number;
 }
 
-/** Memory of a parameter in the core. Opaque; it is freed with the last handle and executable that refers to it. */
+/** Memory of a parameter in the core. Opaque; freed with the last handle and executable that refers to it. */
 export interface ParameterHandle {
   readonly parameter: unique symbol;
 }
 
-/** A translation from ids to rows in the core. Opaque, and freed as parameters are. */
+/** A translation from ids to rows in the core. Opaque; freed in the same way. */
 export interface TranslationHandle {
   readonly translation: unique symbol;
 }
@@ -91,22 +91,22 @@ export type NativeColumn =
 export interface RunRequest {
   /** In the order of the executable's inputs. */
   readonly columns: readonly NativeColumn[];
-  /** Rows of every column. */
+  /** Number of rows in every column. */
   readonly rows: number;
-  /** The positions `[start, start+count)` of the epoch, in steps of `batch` (the last may be smaller). */
+  /** Positions `[start, start+count)` of the epoch, in steps of `batch` (the last may be smaller). */
   readonly start: number;
   readonly count: number;
   readonly batch: number;
-  /** Absent: position p reads row p. */
+  /** Absent: position p is row p. */
   readonly shuffle?: { readonly seed: number; readonly epoch: number };
-  /** Names the random draws of the steps, with `firstStep` the number of the first. */
+  /** Determines the random draws of the steps, together with `firstStep`, the number of the first step. */
   readonly seed: number;
   readonly firstStep: number;
   /** `steps x scalars`. */
   readonly scalars: Float32Array;
-  /** In the order of the executable's outputs, `count` or `steps` entries each; null: not wanted. */
+  /** In the order of the executable's outputs, each with `count` or `steps` entries; null: not requested. */
   readonly outputs: readonly (Float32Array | null)[];
-  /** Whether anything but this executable wrote to the parameters since its last run. */
+  /** True if anything other than this executable wrote to the parameters since its last run. */
   readonly parametersChanged: boolean;
 }
 
@@ -120,24 +120,24 @@ export interface FillSpec {
 }
 
 export interface Addon extends ColumnCalls {
-  /** Instruction sets that this machine can run, the fastest first. */
+  /** Instruction sets that this machine supports, fastest first. */
   isas(): string[];
-  /** The one in use. */
+  /** The instruction set in use. */
   isa(): string;
-  /** Uses another for what is compiled from now on. */
+  /** Selects another one for programs compiled from now on. */
   selectIsa(name: string): void;
-  /** A file's bytes, read as they are touched. Writing to them does not change the file. It must not be truncated. */
+  /** Maps a file, read on access. Writing to the bytes does not change the file. It must not be truncated. */
   mapFile(path: string): ArrayBuffer;
-  /** Zeroed memory, 64-byte aligned, in huge pages where it is large. */
+  /** Zeroed memory, 64-byte aligned, with huge pages if it is large. */
   allocateParameter(elements: number, dtype: TableDtype): ParameterHandle;
-  /** Elements of a file, from byte `offset` on; writing to them is refused. It must not be truncated. */
+  /** Elements of a file, beginning at byte `offset`; writes are refused. The file must not be truncated. */
   mapParameter(elements: number, dtype: TableDtype, path: string, offset: number): ParameterHandle;
-  /** Copies elements from number `from` on, as many as the array holds. */
+  /** Copies elements beginning at index `from`, until the array is full. */
   readParameter(parameter: ParameterHandle, from: number, into: Numbers): void;
   writeParameter(parameter: ParameterHandle, from: number, values: Numbers): void;
-  /** All elements; sizes and dtypes are the same. */
+  /** Copies all elements; sizes and dtypes must be equal. */
   copyParameter(to: ParameterHandle, from: ParameterHandle): void;
-  /** Fills with initial values, on all cores; the same bits on any machine. */
+  /** Fills with initial values on all cores, with the same bits on any machine. */
   fillParameter(parameter: ParameterHandle, spec: FillSpec): void;
   /** See native/runtime/translations.h. */
   makePermutation(rows: BigInt64Array): TranslationHandle;
@@ -146,8 +146,8 @@ export interface Addon extends ColumnCalls {
   translationState(translation: TranslationHandle): BigInt64Array;
   restoreTranslation(translation: TranslationHandle, state: BigInt64Array): void;
   /**
-   * Verifies a program and binds it to parameters, in the order of its parameter buffers, and to translations, in the
-   * program's order; both are used in place.
+   * Verifies a program and binds it to parameters (in the order of its parameter buffers) and to translations (in
+   * program order). Both are used in place.
    */
   compile(
     program: Uint8Array,
@@ -156,22 +156,25 @@ export interface Addon extends ColumnCalls {
     translations?: readonly TranslationHandle[],
   ): Executable;
   /**
-   * Runs `ceil(count / batch)` steps on native threads and resolves with the steps done: fewer if cancelled. Columns
-   * and outputs must be left alone until then. Rejects on a bad id, with the parameters as the step before left them.
+   * Runs `ceil(count / batch)` steps on native threads and resolves with the number of steps done (fewer if cancelled).
+   * Columns and outputs must not be changed until then. Rejects on an invalid id; parameters are then as after the
+   * previous step.
    */
   run(executable: Executable, request: RunRequest): Promise<number>;
   /** The same on the calling thread: for small requests. */
   runSync(executable: Executable, request: RunRequest): number;
-  /** Ends the run in flight after the step it is in. */
+  /** Stops the current run after its current step. */
   cancel(executable: Executable): void;
   enableProfile(executable: Executable, on: boolean): void;
-  /** Nanoseconds of all threads for each instruction, then for folding partial results; last those for packing weights. */
+  /**
+   * Nanoseconds over all threads for each instruction, then for combining partial results, then for packing weights.
+   */
   profile(executable: Executable): Float64Array;
-  /** Measures them, in about a quarter of a second of all threads. */
+  /** Measures the ceilings; takes about a quarter of a second. */
   ceilings(threads: number): Ceilings;
 }
 
-/** The loaded addon, or why there is none. */
+/** The loaded addon, or the reason why it is not available. */
 export type AddonResult = { readonly addon: Addon } | { readonly addon: undefined; readonly reason: string };
 
 const PATH = fileURLToPath(new URL("../../native/build/pairloom.node", import.meta.url));
@@ -193,7 +196,7 @@ function load(): AddonResult {
   }
 }
 
-/** The addon's own functions: flat values, see native/binding/request.h. */
+/** The addon's own functions with flat arguments, see native/binding/request.h. */
 interface RawAddon extends RawColumnCalls {
   isas(): string[];
   isa(): string;
@@ -232,7 +235,7 @@ interface RawAddon extends RawColumnCalls {
 }
 
 type ColumnArray = Float32Array | Int32Array | BigInt64Array | BigUint64Array;
-/** The place in this list is the number by which native/binding/request.cc knows a kind of column. */
+/** native/binding/request.cc identifies a column kind by its index in this list. */
 const COLUMN_KINDS = ["number", "id", "ids", "weightedIds", "id64", "ids64", "weightedIds64"];
 type FlatRequest = [
   arrays: ColumnArray[],
@@ -242,7 +245,7 @@ type FlatRequest = [
   outputs: readonly (Float32Array | null)[],
 ];
 
-/** Runs in flight: a process that exits must not wait for the last of their steps. */
+/** Runs in progress. A process that exits must not wait for their last steps. */
 const running = new Set<() => void>();
 let stopsAtExit = false;
 
@@ -297,7 +300,7 @@ function stopAtExit(): void {
   });
 }
 
-/** Neighbouring columns often share an array: it is passed once. */
+/** Neighbouring columns often share an array; it is passed once. */
 function flatten(request: RunRequest): FlatRequest {
   const { columns, shuffle } = request;
   const arrays: ColumnArray[] = [];
@@ -357,7 +360,7 @@ function explain(error: unknown): unknown {
   return new ExecutionError(error.report as ErrorReport, { cause: error });
 }
 
-/** Transferring a buffer frees it here while native threads may still use it. */
+/** Transferring a buffer would free it while native threads may still use it. */
 function untransferable<B extends ArrayBufferLike>(buffer: B): B {
   markAsUntransferable(buffer);
   return buffer;

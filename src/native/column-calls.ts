@@ -1,27 +1,27 @@
 /** The native core's transforms of columns (native/ingest). */
 
-/** A VARCHAR or DOUBLE column of a chunk of DuckDB, which must be alive. */
+/** A VARCHAR or DOUBLE column of a DuckDB chunk. The chunk must stay alive. */
 export interface ColumnVector {
-  /** As DuckDB's bindings give it. */
+  /** As returned by DuckDB's bindings. */
   readonly vector: object;
   readonly rows: number;
 }
 
-/** Where row r of a column goes: `data[offset + r*stride]`. */
+/** The position of a column: row r is `data[offset + r*stride]`. */
 export interface NativeTarget<Values> {
   readonly data: Values;
   readonly offset: number;
   readonly stride: number;
 }
 
-/** `ByteVocabulary`'s memory. */
+/** The memory of a `ByteVocabulary`. */
 export interface NativeVocabulary {
   readonly slots: Uint32Array;
   readonly starts: Float64Array;
   readonly bytes: Uint8Array;
 }
 
-/** The place in this list is the number by which native/ingest/columns.h knows a transform. */
+/** native/ingest/columns.h identifies a transform by its index in this list. */
 const numberTransforms = ["identity", "log", "affine"] as const;
 
 /** affine: `(x - shift) / scale`. */
@@ -33,13 +33,13 @@ export interface NativeNumberTransform {
 
 export interface ColumnCalls {
   /**
-   * Takes the functions that read vectors from DuckDB's library, which the process has loaded from this path; returns
-   * whether it has. The others throw before it once has.
+   * Looks up DuckDB's vector functions in its library, which the process has loaded from this path; returns true on
+   * success. The other functions throw before that.
    */
   useDuckdb(path: string): boolean;
-  /** The hash modulo `size` of each text; `missing` where there is none. Returns how many ids are negative. */
+  /** Hashes each text modulo `size`; `missing` for missing texts. Returns the number of negative ids. */
   hashTexts(texts: ColumnVector, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
-  /** The row of each text in a vocabulary, or `unknown`. Returns how many ids are negative. */
+  /** Looks up each text in a vocabulary; `unknown` if it is not there. Returns the number of negative ids. */
   lookUpTexts(
     texts: ColumnVector,
     vocabulary: NativeVocabulary,
@@ -48,8 +48,8 @@ export interface ColumnCalls {
     ids: NativeTarget<Int32Array>,
   ): number;
   /**
-   * Transforms numbers, computed in f64 and rounded to fp32. NaN stands where a result is not finite, and, rarely,
-   * where the last bit is the caller's to settle. Returns how many are NaN.
+   * Transforms numbers in float64 and rounds to fp32. NaN marks results that are not finite and, rarely, results whose
+   * last bit the caller must decide. Returns the number of NaNs.
    */
   encodeNumbers(
     numbers: ColumnVector,
@@ -62,7 +62,7 @@ export interface ColumnCalls {
 type RawColumn = [vector: object, rows: number];
 type RawTarget<Values> = [data: Values, offset: number, stride: number];
 
-/** The addon's own functions: flat values, see native/binding/ingest.h. */
+/** The addon's own functions with flat arguments, see native/binding/ingest.h. */
 export interface RawColumnCalls {
   useDuckdb(path: string): boolean;
   hashTexts(...call: [...RawColumn, size: number, missing: number, ...RawTarget<Int32Array>]): number;
@@ -89,7 +89,7 @@ export interface RawColumnCalls {
   ): number;
 }
 
-/** @param explained runs a call and makes of its errors what all errors are */
+/** @param explained runs a call and converts its errors to ExecutionError */
 export function wrapColumnCalls(raw: RawColumnCalls, explained: <T>(call: () => T) => T): ColumnCalls {
   return {
     useDuckdb: (path) => raw.useDuckdb(path),

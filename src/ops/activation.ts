@@ -2,7 +2,7 @@ import { asFp32, defineOp } from "../graph/op.js";
 import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
-/** An activation: its value, and its gradient from its own output `y` or from its input `x`. */
+/** An activation: its value, and its gradient as a function of its output `y` or input `x`. */
 interface ActivationRule {
   /** Number in the program format. */
   readonly code: number;
@@ -17,7 +17,7 @@ const LEAK = 0.01;
 
 export const ACTIVATIONS = {
   none: { code: 0, value: (x) => x, slopeFrom: "output", gradient: (dy) => dy },
-  // A unit that is off passes nothing on, not even NaN; one that is NaN passes all on, as in PyTorch.
+  // A unit that is off blocks every gradient, even NaN. A NaN unit passes all gradients, as in PyTorch.
   relu: {
     code: 1,
     value: (x) => Math.max(x, 0),
@@ -88,7 +88,7 @@ export const activation = defineOp<{ fn: ActivationFn }>({
   encode: ({ attrs }) => [ACTIVATIONS[attrs.fn].code],
 });
 
-/** dx = dy * fn'(·), from the activation's output or input, whichever `ACTIVATIONS[fn].slopeFrom` names. */
+/** dx = dy * fn'(·), computed from the activation's output or input as `ACTIVATIONS[fn].slopeFrom` says. */
 export const activationGrad = defineOp<{ fn: ActivationFn }>({
   kind: "activationGrad",
   opcode: 17,
@@ -114,7 +114,7 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
 
 /**
  * The error function to float64 rounding: `2/sqrt(pi) e^(-x²) sum_n 2^n x^(2n+1) / (2n+1)!!` (Abramowitz & Stegun
- * 7.1.6), whose terms are all of one sign.
+ * 7.1.6), whose terms all have the same sign.
  */
 function erf(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x);

@@ -3,7 +3,10 @@ import { checkShapes, isFixed, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
-/** A bias on every row: x [B, N], b [N] -> `x + b` [B, N]. Linear layers have their own; this is for sums of weights. */
+/**
+ * Adds a bias to every row: x [B, N], b [N] -> `x + b` [B, N]. Linear layers have their own; this is for sums of
+ * weights.
+ */
 export const addBias = defineOp<NoAttrs>({
   kind: "addBias",
   opcode: 44,

@@ -99,7 +99,7 @@ export const sumColumns: Op<NoAttrs> = defineOp({
   },
 });
 
-/** Each row's one value repeated: x [B, 1] -> [B, columns]. */
+/** Repeats each row's single value: x [B, 1] -> [B, columns]. */
 export const broadcastColumns: Op<{ columns: number }> = defineOp({
   kind: "broadcastColumns",
   opcode: 25,

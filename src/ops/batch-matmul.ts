@@ -10,8 +10,8 @@ export interface MatmulAttrs {
 }
 
 /**
- * A matrix product a row: a [B, M, K] times b [B, K, N] -> [B, M, N], `c_mn = sum_k a_mk b_kn`. With `transposeA` a is
- * [B, K, M], with `transposeB` b is [B, N, K]. One of the two may be fixed ([M, K], [K, N]): a weight that multiplies
+ * One matrix product per row: a [B, M, K] times b [B, K, N] -> [B, M, N], `c_mn = sum_k a_mk b_kn`. With `transposeA` a
+ * is [B, K, M], with `transposeB` b is [B, N, K]. One operand may be fixed ([M, K] or [K, N]): a weight that multiplies
  * every row's matrix, from the left (mixing fields) or from the right (mixing dimensions).
  */
 export const batchMatmul: Op<MatmulAttrs> = defineOp({
@@ -47,7 +47,7 @@ export const batchMatmul: Op<MatmulAttrs> = defineOp({
     if (!dc) return [];
     const multiply = (x: Tensor, y: Tensor, tx: boolean, ty: boolean): Tensor =>
       apply(batchMatmul, [x, y], { transposeA: tx, transposeB: ty })[0];
-    // C = A B: dA = dC B^T and dB = A^T dC; where an operand comes transposed, so does its gradient.
+    // C = A B: dA = dC B^T and dB = A^T dC; the gradient of a transposed operand is transposed too.
     const da = transposeA ? multiply(b, dc, transposeB, true) : multiply(dc, b, false, !transposeB);
     const db = transposeB ? multiply(dc, a, true, transposeA) : multiply(a, dc, !transposeA, false);
     const likeOperand = (gradient: Tensor, operand: Tensor): Tensor =>
@@ -80,7 +80,7 @@ function isMatrix(type: TensorType): boolean {
   return innerDims(type).length === 2;
 }
 
-/** Rows and columns of the matrix as it enters the product. */
+/** Rows and columns of the matrix after transposition. */
 function sides(type: TensorType, transpose: boolean): readonly [number, number] {
   const [rows, columns] = innerDims(type);
   return transpose ? [columns, rows] : [rows, columns];

@@ -5,8 +5,8 @@ import { elementwise, folding, updating } from "./cost.js";
 import { constant } from "./sources.js";
 
 /*
- * Batch normalisation in parts, because its statistics cross rows: moments (a reduction), normalisation (row-wise),
- * and two gradients of the same kinds. Source: Ioffe & Szegedy, "Batch Normalization", 2015.
+ * Batch normalization in parts, because its statistics are over rows: moments (a reduction), normalization (row-wise),
+ * and one gradient of each kind. Source: Ioffe & Szegedy, "Batch Normalization", 2015.
  */
 
 /** x [B, N] -> mean [N], biased variance [N] over the batch. */
@@ -65,7 +65,7 @@ export const batchNormalize = defineOp<{ eps: number; training: boolean }>({
   gradient({ inputs: [x, mean, variance, gamma], outputGradients: [dy], attrs: { eps, training }, apply }) {
     if (!dy) return [];
     const [sumDy, sumDyXhat] = apply(batchNormGradSums, [dy, x, mean, variance], { eps });
-    // Constant statistics send nothing back to x, which is what sums of zero say.
+    // Constant statistics contribute nothing to the gradient of x; sums of zero express this.
     const zero = (): Tensor => apply(constant, [], { value: 0, shape: innerDims(mean) })[0];
     const sums = training ? [sumDy, sumDyXhat] : [zero(), zero()];
     const [dx] = apply(batchNormGradInput, [dy, x, mean, variance, gamma, ...sums], { eps });
@@ -116,7 +116,7 @@ export const batchNormGradSums = defineOp<{ eps: number }>({
   encode: ({ attrs }) => [attrs.eps],
 });
 
-/** The gradient by x where mean and variance are x's own: `gamma/sigma (dy - sumDy/B - xhat sumDyXhat/B)` [B, N]. */
+/** The gradient of x if mean and variance are x's own: `gamma/sigma (dy - sumDy/B - xhat sumDyXhat/B)` [B, N]. */
 export const batchNormGradInput = defineOp<{ eps: number }>({
   kind: "batchNormGradInput",
   opcode: 33,
@@ -153,8 +153,8 @@ export const batchNormGradInput = defineOp<{ eps: number }>({
 });
 
 /**
- * Exponential running statistics: runningMean, runningVariance (parameters), mean, variance [N], updated in place by
- * `r = (1 - momentum) r + momentum x`; the variance enters unbiased, times B / (B - 1), as PyTorch keeps it.
+ * Exponential running statistics: runningMean, runningVariance (parameters), mean, variance [N], updated in place by `r
+ * = (1 - momentum) r + momentum x`. The variance is made unbiased, times B / (B - 1), as in PyTorch.
  */
 export const updateRunning = defineOp<{ momentum: number }>({
   kind: "updateRunning",

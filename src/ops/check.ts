@@ -1,7 +1,7 @@
 import { GraphError } from "../errors.js";
 import { type Dim, formatType, isBag, isId, isRow, sameShape, type TensorType } from "../graph/tensor.js";
 
-/** Raises the error of a shape rule unless `ok`. */
+/** Throws the error of a shape rule unless `ok`. */
 export function checkShapes(ok: boolean, op: string, expected: string, inputs: readonly TensorType[]): void {
   if (ok) return;
   throw new GraphError({
@@ -17,12 +17,12 @@ export function isRows(type: TensorType, ndims: number): boolean {
   return type.dtype === "fp32" && isRow(type) && type.shape.length === ndims;
 }
 
-/** True for a fixed fp32 of the given shape; the shape of a row tensor fits nothing. */
+/** True for a fixed fp32 of the given shape; false for the shape of a row tensor. */
 export function isFixed(type: TensorType | undefined, ...shape: Dim[]): boolean {
   return type?.dtype === "fp32" && !isRow(type) && sameShape(type.shape, shape);
 }
 
-/** True for an embedding table [R, D], of 16-bit numbers or not. */
+/** True for an embedding table [R, D] of any storage format. */
 export function isTable(type: TensorType): boolean {
   return !isId(type.dtype) && !isBag(type.dtype) && !isRow(type) && type.shape.length === 2;
 }

@@ -3,7 +3,7 @@ import { fp32, isRow, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed } from "./check.js";
 import { elementwise, folding, once, sizeOf } from "./cost.js";
 
-/* Bounds on gradients: fixed tensors only. Those of tables are in table-clip.ts and the updates of tables. */
+/* Gradient clipping for fixed tensors. For tables see table-clip.ts and the table updates. */
 
 const NUMBER: TensorType = fp32(1);
 
@@ -31,8 +31,8 @@ export const sumSquares = defineOp<NoAttrs>({
 });
 
 /**
- * By what gradients are scaled so that their norm is at most `norm`: sums of squares [ … ] … ->
- * `min(1, norm / (sqrt(sum) + 1e-6))` [1]. Source: Pascanu, Mikolov & Bengio, ICML 2013; the 1e-6 is PyTorch's.
+ * The factor that scales gradients to a norm of at most `norm`: sums of squares [ … ] … -> `min(1, norm / (sqrt(sum) +
+ * 1e-6))` [1]. Source: Pascanu, Mikolov & Bengio, ICML 2013; the 1e-6 is PyTorch's.
  */
 export const clipFactor = defineOp<{ norm: number }>({
   kind: "clipFactor",
@@ -79,7 +79,7 @@ export const scaleByNumber = defineOp<NoAttrs>({
   },
 });
 
-/** Each element cut off at ±limit: g [ … ] -> [ … ]; NaN stays NaN. */
+/** Clips each element to ±limit: g [ … ] -> [ … ]; NaN stays NaN. */
 export const clipValue = defineOp<{ limit: number }>({
   kind: "clipValue",
   opcode: 107,

@@ -2,7 +2,7 @@ import type { Combine, InstructionRules } from "../graph/op.js";
 
 const KINDS: Record<Combine, number> = { sum: 0, mean: 1, moments: 2 };
 
-/** Folds the partial results of a reduction: an instruction that no operation of a graph stands for. */
+/** Combines the partial results of a reduction: an instruction without an operation in graphs. */
 export const combine = {
   kind: "combine",
   opcode: 43,

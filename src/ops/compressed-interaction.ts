@@ -5,13 +5,13 @@ import { once, sizeOf } from "./cost.js";
 import { sumInner } from "./inner.js";
 import { sumRows } from "./sum-rows.js";
 
-/** Which pairs (h, f) of a previous map and a field are weighed: `all`, or `upper`, only those with h <= f. */
+/** The pairs (h, f) of a previous map and a field that have weights: `all`, or `upper`, only those with h <= f. */
 export type Pairs = "all" | "upper";
 export interface Attrs {
   readonly pairs: Pairs;
 }
 
-/** How many pairs `maps` and `fields` make. */
+/** The number of pairs of `maps` and `fields`. */
 export function pairCount(maps: number, fields: number, pairs: Pairs): number {
   return pairs === "all" ? maps * fields : (fields * (fields + 1)) / 2;
 }
@@ -163,12 +163,12 @@ function arePairs(x: TensorType, x0: TensorType, pairs: Pairs): boolean {
   return maps && (pairs === "all" || x.shape[1] === x0.shape[1]);
 }
 
-/** The (row, dim) of a tensor [B, …, D]: each has a product of its own for every pair. */
+/** Offsets of the (row, dim) of a tensor [B, …, D]; each has its own product for every pair. */
 function positions([rows, , dim]: readonly number[]): number {
   return rows * dim;
 }
 
-/** Column of W, map and field of every pair. */
+/** The column of W, the map and the field of every pair. */
 function* pairsOf(x: DenseValue, x0: DenseValue, pairs: Pairs): Generator<readonly [number, number, number]> {
   let k = 0;
   for (let h = 0; h < x.shape[1]; h++) {
@@ -176,7 +176,7 @@ function* pairsOf(x: DenseValue, x0: DenseValue, pairs: Pairs): Generator<readon
   }
 }
 
-/** Element (b, i, d) of [B, I, D]. */
+/** Index of element (b, i, d) of [B, I, D]. */
 function at({ data, shape }: DenseValue, b: number, i: number, d: number): number {
   return data[(b * shape[1] + i) * shape[2] + d];
 }

@@ -5,8 +5,8 @@ import { constantRows } from "./constant-rows.js";
 import { elementwise, FREE } from "./cost.js";
 
 /**
- * Concatenation along the first dimension after the batch: [B, n1, …], [B, n2, …] -> [B, n1 + n2, …].
- * The memory plan lets the producers write into the result, so most concatenations cost nothing.
+ * Concatenates along the first dimension after the batch: [B, n1, …], [B, n2, …] -> [B, n1 + n2, …]. The memory plan
+ * lets producers write into the result, so most concatenations cost nothing.
  */
 export const concat: Op<NoAttrs> = defineOp({
   kind: "concat",

@@ -1,6 +1,6 @@
 import type { Cost, CostRequest } from "../graph/op.js";
 
-/* How operations say what they cost (see `Op.cost`). */
+/* Helpers for `Op.cost`. */
 
 export type CostRule = (request: CostRequest) => Cost;
 
@@ -9,25 +9,25 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
-/** So many operations, with every operand read or written once. */
+/** This many operations, with every operand read or written once. */
 export function once(flops: number, shapes: CostRequest["shapes"]): Cost {
   return { flops, elements: shapes.map(sizeOf) };
 }
 
-/** What is no instruction: views, and memory that the caller binds. */
+/** Views and caller-bound memory cost nothing. */
 export const FREE: CostRule = ({ shapes }) => ({ flops: 0, elements: shapes.map(() => 0) });
 
-/** So many operations for each element of the result. */
+/** This many operations per element of the result. */
 export function elementwise(flops: number): CostRule {
   return ({ shapes }) => once(flops * sizeOf(shapes[shapes.length - 1]), shapes);
 }
 
-/** So many operations for each element of the first operand, which is folded into something smaller. */
+/** This many operations per element of the first operand, which is reduced to something smaller. */
 export function folding(flops: number): CostRule {
   return ({ shapes }) => once(flops * sizeOf(shapes[0]), shapes);
 }
 
-/** So many operations for each element of the first operand; those at `mutated` are read and written. */
+/** This many operations per element of the first operand; the operands at `mutated` are read and written. */
 export function updating(flops: number, mutated: readonly number[]): CostRule {
   return ({ shapes }) => ({
     flops: flops * sizeOf(shapes[0]),

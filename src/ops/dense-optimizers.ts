@@ -4,17 +4,17 @@ import type { KindSchema } from "../kinds.js";
 import { adamSettings, eps, initialAccumulator, nonnegative, rate } from "./embedding-optimizers/settings.js";
 import { adagrad, adam, sgd } from "./optimizers.js";
 
-/** An optimizer of dense weights: its part of a config but the schedule, and the operation that updates a weight. */
+/** An optimizer of dense weights: its config schema without the schedule, and the operation that updates a weight. */
 export interface DenseOptimizer {
   readonly schema: KindSchema;
   readonly op: Op;
-  /** What it keeps of a weight, shaped as the weight, in the order of the operands. */
+  /** Its states, each with the weight's shape, in operand order. */
   readonly states: readonly string[];
-  /** Attributes of the operation that a config does not set. */
+  /** Attributes of the operation that are not in the config. */
   readonly attributes?: Readonly<Record<string, number>>;
 }
 
-/** The optimizers of dense weights that a config can name. */
+/** The dense optimizers available in a config. */
 export const DENSE_OPTIMIZERS = [
   {
     schema: z.strictObject({ kind: z.literal("sgd"), learningRate: rate.default(0.1) }),
@@ -42,7 +42,7 @@ export const DENSE_OPTIMIZERS = [
       kind: z.literal("adamw"),
       learningRate: rate.default(0.001),
       ...adamSettings,
-      /** Takes `learningRate * weightDecay * w` from each weight, apart from the gradient. */
+      /** Subtracts `learningRate * weightDecay * w` from each weight, independently of the gradient. */
       weightDecay: nonnegative.default(0.01),
     }),
     op: adam,

@@ -68,7 +68,7 @@ function pairProducts(x: TensorType): TensorType {
   return fp32("B", (fields * (fields - 1)) / 2);
 }
 
-/** Every pair of fields of every row: its place in z, and where its two fields start in x. */
+/** Visits every pair of fields of every row: its index in z, and where its two fields start in x. */
 function* pairs({ shape }: DenseValue, rows: number): Generator<readonly [number, number, number]> {
   const [, fields, dim] = shape;
   let at = 0;

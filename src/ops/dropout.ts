@@ -5,9 +5,9 @@ import { checkShapes } from "./check.js";
 import { elementwise } from "./cost.js";
 
 /**
- * Inverted dropout: each element is kept with probability `1 - rate` and scaled by `1 / (1 - rate)`. The draw is named
- * by (seed, stream, step, element), so the gradient is the same operation on dy.
- * Source: Srivastava et al., "Dropout", 2014.
+ * Inverted dropout: each element is kept with probability `1 - rate` and scaled by `1 / (1 - rate)`. The draw depends
+ * on (seed, stream, step, element), so the gradient is the same operation on dy. Source: Srivastava et al., "Dropout",
+ * 2014.
  */
 export const dropout: Op<{ rate: number; stream: number }> = defineOp({
   kind: "dropout",

@@ -4,13 +4,13 @@ import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
 
-/** How the program format numbers the poolings. */
+/** Numbers of the poolings in the program format. */
 export const POOLING_CODE: Record<Pooling, number> = { sum: 0, mean: 1 };
 
 /**
  * Pooled embedding lookup: table [R, D], bag [B] -> out [B, D], with `out = sum_i w_i table[id_i]` over the ids of the
- * bag, for a mean divided by their count, whatever they weigh (as FBGEMM and torchrec's fused modules do). Where the
- * column has no weights each is 1. An empty bag gives zeros.
+ * bag. A mean divides by the number of ids, regardless of weights (as FBGEMM and torchrec's fused modules do). Without
+ * a weight column, weights are 1. An empty bag gives zeros.
  */
 export const embeddingBag = defineOp<{ pooling: Pooling }>({
   kind: "embeddingBag",

@@ -4,9 +4,9 @@ import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, once, sizeOf } from "./cost.js";
 
 /**
- * The second-order term of a factorization machine, kept by dimension: x [B, F, D] -> y [B, D],
- * `y = ((sum_f x_f)^2 - sum_f x_f^2) / 2`, the sum of the products of all pairs of fields.
- * Source: Rendle, "Factorization Machines", 2010, lemma 3.1.
+ * The second-order term of a factorization machine, per dimension: x [B, F, D] -> y [B, D], `y = ((sum_f x_f)^2 - sum_f
+ * x_f^2) / 2`, the sum of the products of all pairs of fields. Source: Rendle, "Factorization Machines", 2010, lemma
+ * 3.1.
  */
 export const factorizationMachine = defineOp<NoAttrs>({
   kind: "factorizationMachine",

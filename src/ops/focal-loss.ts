@@ -6,9 +6,9 @@ import { elementwise } from "./cost.js";
 const COLUMN: TensorType = fp32("B", 1);
 
 export interface FocalAttrs {
-  /** How strongly rows that are predicted well lose their say; 0 is cross-entropy. */
+  /** How much the weight of well-predicted rows is reduced; 0 is cross-entropy. */
   readonly gamma: number;
-  /** Weight of the positives, `1 - alpha` that of the negatives. */
+  /** Weight of positives; negatives have `1 - alpha`. */
   readonly alpha: number;
 }
 

@@ -4,9 +4,9 @@ import { checkShapes, isFixed } from "./check.js";
 import { elementwise, once, sizeOf } from "./cost.js";
 
 /**
- * The weights of the pairs of a set with itself, folded onto its upper triangle: W [N, F*F] -> [N, F(F+1)/2], where
- * pair (h, f), h < f, gets `W_hf + W_fh` and (f, f) gets `W_ff`. The products of such pairs are equal, so that half of
- * them do.
+ * Folds the weights of all pairs of a set with itself onto the upper triangle: W [N, F*F] -> [N, F(F+1)/2], where pair
+ * (h, f), h < f, gets `W_hf + W_fh` and (f, f) gets `W_ff`. The products of (h, f) and (f, h) are equal, so half of
+ * them suffice.
  */
 export const foldPairs: Op<NoAttrs> = defineOp({
   kind: "foldPairs",
@@ -35,7 +35,9 @@ export const foldPairs: Op<NoAttrs> = defineOp({
   },
 });
 
-/** The gradient of `foldPairs`: [N, F(F+1)/2] -> [N, F*F], entry (h, f) is that of its pair, whatever their order. */
+/**
+ * The gradient of `foldPairs`: [N, F(F+1)/2] -> [N, F*F]; entry (h, f) gets the gradient of its pair in either order.
+ */
 export const unfoldPairs: Op<NoAttrs> = defineOp({
   kind: "unfoldPairs",
   opcode: 74,

@@ -42,7 +42,7 @@ import { tableSumSquares } from "./table-clip.js";
 import { translate } from "./translate.js";
 import { transpose } from "./transpose.js";
 
-/** Every operation. The conformance suite, the opcode generator and the emitters read this table. */
+/** Every operation. The conformance suite, the opcode generator and the emitters use this table. */
 export const OPS = {
   input,
   parameter,

@@ -28,7 +28,7 @@ export const sumInner: Op<NoAttrs> = defineOp({
   },
 });
 
-/** Every element repeated along a new last dimension: x [B, F] -> [B, F, size]. */
+/** Repeats every element along a new last dimension: x [B, F] -> [B, F, size]. */
 export const broadcastInner: Op<{ size: number }> = defineOp({
   kind: "broadcastInner",
   opcode: 76,

@@ -104,7 +104,7 @@ function isLines(x: TensorType): boolean {
   return x.dtype === "fp32" && isRow(x) && x.shape.length >= 2;
 }
 
-/** The size of what is normalised together. */
+/** The size of the last dimension. */
 function lineOf(x: TensorType): number {
   return x.shape.at(-1) as number;
 }

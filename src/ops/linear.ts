@@ -7,12 +7,12 @@ import { checkShapes, isFixed, isRows } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
-/** A matrix product's attribute: the precision pass sets it, models leave it out. */
+/** The precision attribute of a matrix product. The precision pass sets it; models omit it. */
 export interface Product {
   readonly precision?: Precision;
 }
 
-/** An operand as a kernel of this precision sees it. */
+/** Rounds an operand to this precision. */
 function rounded(value: Value, { precision = "fp32" }: Product): DenseValue {
   const operand = asFp32(value);
   return precision === "fp32" ? operand : { ...operand, data: operand.data.map(roundToBf16) };
@@ -21,9 +21,9 @@ function rounded(value: Value, { precision = "fp32" }: Product): DenseValue {
 const precisionCode = ({ precision = "fp32" }: Product): number => PRECISIONS.indexOf(precision);
 
 /**
- * Fully connected layer: x [B, K], W [N, K], optional b [N] -> `fn(x W^T + b)` [B, N].
- * Models write it with fn "none"; the fusion pass moves an activation in after the gradient has been taken. The
- * gradient of a fused layer whose slope follows from its input recomputes the sum.
+ * Fully connected layer: x [B, K], W [N, K], optional b [N] -> `fn(x W^T + b)` [B, N]. Models use fn "none"; the fusion
+ * pass moves an activation into the layer after autodiff. If the slope of a fused activation depends on its input, the
+ * gradient recomputes the sum.
  */
 export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
   kind: "linear",
@@ -80,8 +80,8 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
 });
 
 /**
- * dz [B, N], W [N, K] -> dx = dz W [B, K]; with s [B, K] times the slope of `fn` at s, which makes it the gradient by the
- * sum of the layer before. Gradients are written without; a fusion pass adds s.
+ * dz [B, N], W [N, K] -> dx = dz W [B, K]. With s [B, K] the result is multiplied by the slope of `fn` at s, so it is
+ * the gradient of the previous layer's sum. Gradient rules omit s; a fusion pass adds it.
  */
 export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
   kind: "linearGradInput",

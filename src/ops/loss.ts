@@ -6,8 +6,8 @@ import { elementwise, folding } from "./cost.js";
 const COLUMN: TensorType = fp32("B", 1);
 
 /**
- * Binary cross-entropy on logits: z, y [B, 1] -> `max(z, 0) - z y + log(1 + exp(-|z|))` [B, 1], the form that neither
- * overflows nor loses small terms. Labels are in [0, 1].
+ * Binary cross-entropy on logits: z, y [B, 1] -> `max(z, 0) - z y + log(1 + exp(-|z|))` [B, 1], a form that does not
+ * overflow or lose small terms. Labels are in [0, 1].
  */
 export const sigmoidCrossEntropy = defineOp<NoAttrs>({
   kind: "sigmoidCrossEntropy",

@@ -4,8 +4,9 @@ import { checkShapes, isFixed, sameType } from "./check.js";
 import { updating } from "./cost.js";
 
 /*
- * Dense optimizers: one update in place of a weight from its gradient. `l2` adds `l2 * w` to the gradient (the
- * derivative of `l2/2 |w|²` in the loss). Operands: weight, gradient, learning rate [1], states shaped as the weight.
+ * Dense optimizers: each updates a weight in place from its gradient. `l2` adds `l2 * w` to the gradient (the
+ * derivative of `l2/2 |w|²` in the loss). Operands: weight, gradient, learning rate [1], states with the weight's
+ * shape.
  */
 
 /** `w -= lr g`. */
@@ -107,7 +108,7 @@ export const movingAverage = defineOp<{ decay: number }>({
 
 type Numbers = Float32Array | Float64Array;
 
-/** One Adam update of element i by gradient g, as PyTorch orders it: `denominator = sqrt(v)/sqrt(1-beta2^t) + eps`. */
+/** One Adam update of element i by gradient g, in PyTorch's order: `denominator = sqrt(v)/sqrt(1-beta2^t) + eps`. */
 export function adamStep(
   { beta1, beta2, eps }: AdamAttrs,
   step: number,

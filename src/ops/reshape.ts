@@ -3,7 +3,7 @@ import { fp32, innerDims, width } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { FREE } from "./cost.js";
 
-/** The same elements of every row under other dimensions: [B, F, D] <-> [B, F*D]. A view. */
+/** The elements of every row with other dimensions: [B, F, D] <-> [B, F*D]. A view. */
 export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   kind: "reshape",
   opcode: 20,

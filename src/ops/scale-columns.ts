@@ -4,7 +4,7 @@ import { checkShapes, isFixed, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 import { sumRows } from "./sum-rows.js";
 
-/** A factor for every column, the same in every row: x [B, N], w [N] -> `x * w` [B, N]. */
+/** One factor per column, the same in every row: x [B, N], w [N] -> `x * w` [B, N]. */
 export const scaleColumns: Op<NoAttrs> = defineOp({
   kind: "scaleColumns",
   opcode: 83,

@@ -4,8 +4,8 @@ import { sizeOf } from "./cost.js";
 
 /**
  * Counts the rows of the batch by label and score: counts [K, 2, N], logits and labels [B, K]. A row adds 1 to
- * `counts[k, c, bin]`, c = 1 where its label k is above 1/2, in the bin of `sigmoid(logit)` among N of equal width. A
- * logit that is not a number counts nowhere. The counts are fp32: exact up to 2^24 rows a bin.
+ * `counts[k, c, bin]`, where c is 1 if its label k is above 1/2, and bin is the bin of `sigmoid(logit)` among N of
+ * equal width. NaN logits are not counted. Counts are fp32: exact up to 2^24 rows per bin.
  */
 export const scoreHistogram = defineOp<NoAttrs>({
   kind: "scoreHistogram",
@@ -14,7 +14,7 @@ export const scoreHistogram = defineOp<NoAttrs>({
   operands: "counts:param![K,2,N] logits:batch[K] labels:batch[K]",
   meaning:
     "for each row and k, 1 is added to `counts[k, y > 1/2, min(N-1, floor(N sigmoid(z)))]`, computed in f64; a NaN logit counts nowhere",
-  // A row: a sum, an exponential, a quotient, a product, a comparison and the count.
+  // Per row: a sum, an exponential, a quotient, a product, a comparison and the count.
   cost: ({ shapes: [counts, logits, labels] }) => ({
     flops: 6 * sizeOf(logits),
     elements: [Math.min(2 * sizeOf(logits), 2 * sizeOf(counts)), sizeOf(logits), sizeOf(labels)],

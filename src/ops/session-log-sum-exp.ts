@@ -6,9 +6,9 @@ import { once, sizeOf } from "./cost.js";
 const COLUMN: TensorType = fp32("B", 1);
 
 /**
- * What a row competes with inside its session: logits z [B, 2], labels y [B, 1] (positive above 1/2) and the session ids
- * [B] -> [B, 1], for row i with class c = y_i the log of the sum of `exp z_jc` over the rows j of the same session whose
- * label is the other one; -infinity where there is none. It reads the batch as a whole. Source: Sheng et al., "Joint
+ * The competition of a row in its session: logits z [B, 2], labels y [B, 1] (positive above 1/2) and session ids [B] ->
+ * [B, 1]. For row i with class c = y_i, the result is the log of the sum of `exp z_jc` over the rows j of the same
+ * session with the other label; -infinity if there is none. Reads the whole batch. Source: Sheng et al., "Joint
  * Optimization of Ranking and Calibration with Contextualized Hybrid Model", 2022, section 3.2.
  */
 export const sessionLogSumExp = defineOp<Record<string, never>>({
@@ -99,7 +99,7 @@ function contests(labels: Value, sessions: Value): Contest[] {
   });
 }
 
-/** Over `rows`, of column c of z [B, 2]. */
+/** Log-sum-exp over `rows` of column c of z [B, 2]. */
 function logSumExp(rows: readonly number[], z: Floats, c: number): number {
   const values = rows.map((row) => z[2 * row + c]);
   const most = Math.max(...values);
@@ -107,7 +107,7 @@ function logSumExp(rows: readonly number[], z: Floats, c: number): number {
   return most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0));
 }
 
-/** A row: a comparison, a difference, an exponential, a sum. */
+/** Per row: a comparison, a difference, an exponential, a sum. */
 function sessionCost({ shapes }: CostRequest): Cost {
   return once(4 * sizeOf(shapes[1]), shapes);
 }

@@ -6,7 +6,7 @@ import { elementwise, folding } from "./cost.js";
 const COLUMN: TensorType = fp32("B", 1);
 
 export interface SoftmaxLossAttrs {
-  /** The share s of the target that all classes have in equal parts. */
+  /** The share s of the target that is spread equally over all classes. */
   readonly smoothing: number;
 }
 
@@ -49,7 +49,7 @@ export const softmaxCrossEntropy = defineOp<SoftmaxLossAttrs>({
   encode: ({ attrs }) => [attrs.smoothing],
 });
 
-/** dl [B, 1], z [B, C], y [B, 1] -> `dl (p_c - (1 - s) [c = y] - s / C)` [B, C]; NaN where y is no class. */
+/** dl [B, 1], z [B, C], y [B, 1] -> `dl (p_c - (1 - s) [c = y] - s / C)` [B, C]; NaN if y is not a class. */
 export const softmaxCrossEntropyGrad = defineOp<SoftmaxLossAttrs>({
   kind: "softmaxCrossEntropyGrad",
   opcode: 121,

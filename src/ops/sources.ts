@@ -2,16 +2,16 @@ import { asFp32, defineOp, type KernelCall } from "../graph/op.js";
 import { fp32, type TableDtype, type TensorType } from "../graph/tensor.js";
 import { elementwise, FREE, sizeOf } from "./cost.js";
 
-/** How a parameter starts. Random draws are named by (seed, a hash of the parameter's name). */
+/** Initial values of a parameter. Random draws depend on (seed, a hash of the parameter's name). */
 export type Initializer =
   | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "uniform"; readonly low: number; readonly high: number }
   | { readonly kind: "normal"; readonly mean: number; readonly std: number };
 
 /**
- * What a parameter is for: `dense` weights and embedding `table`s are trained (where `trainable`), optimizer `state`
- * and `buffer`s (running statistics) are written by operations only. `counts` are what steps count for the trainer to
- * read: no part of the model, nor of a checkpoint.
+ * The purpose of a parameter. `dense` weights and embedding `table`s are trained (if `trainable`); optimizer `state`
+ * and `buffer`s (running statistics) are written by operations only. `counts` are counted by steps and read by the
+ * trainer; they are not part of the model or of checkpoints.
  */
 export type ParameterRole = "dense" | "table" | "state" | "buffer" | "counts";
 
@@ -22,15 +22,15 @@ export interface ParameterAttrs {
   readonly role: ParameterRole;
   readonly init: Initializer;
   readonly trainable: boolean;
-  /** Of a table; default fp32. */
+  /** Storage format of a table; default fp32. */
   readonly dtype?: TableDtype;
-  /** Of a table: the translation that turns ids into its rows. Default: ids are rows. */
+  /** For a table: the translation from ids to its rows. Default: ids are rows. */
   readonly translation?: string;
 }
 
 const noKernel = (_: KernelCall): void => undefined;
 
-/** A column of the data: `fp32` [B, width], or one `id` a row, or a bag of `ids` a row. Ids are in [0, limit). */
+/** A column of the data: `fp32` [B, width], one `id` per row, or a bag of `ids` per row. Ids are in [0, limit). */
 export const input = defineOp<{ name: string; type: TensorType; limit: number }>({
   kind: "input",
   opcode: 1,
@@ -56,7 +56,7 @@ export const parameter = defineOp<ParameterAttrs>({
   reference: noKernel,
 });
 
-/** One number that the caller gives for every step, such as a learning rate. */
+/** One number that the caller provides per step, such as a learning rate. */
 export const scalar = defineOp<{ name: string }>({
   kind: "scalar",
   opcode: 3,

@@ -3,7 +3,7 @@ import { fp32, innerDims } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { folding } from "./cost.js";
 
-/** Sum over the batch: x [B, …] -> [ … ]. The gradient of anything that is added to every row, such as a bias. */
+/** Sum over the batch: x [B, …] -> [ … ]. The gradient of a tensor that is added to every row, such as a bias. */
 export const sumRows = defineOp<NoAttrs>({
   kind: "sumRows",
   opcode: 15,

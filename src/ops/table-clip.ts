@@ -5,13 +5,13 @@ import { sizeOf } from "./cost.js";
 import { tableOf } from "./table-rows.js";
 import { arePairs, cutOff, encodePoolings, PAIRS, sumDuplicates } from "./table-update.js";
 
-/** Slots into which the rows of a table are dealt: row r belongs to slot `r mod SLOTS`. */
+/** Slots of a table's rows: row r belongs to slot `r mod SLOTS`. */
 const SLOTS = 1024;
 
 /**
- * The squares of all elements of a table's gradient, summed by slot: table [R, D], pairs (ids, grad [B, D]) -> [1024].
- * A row's gradient is the sum of its duplicates, its elements cut off at ±`limit`. The sums do not depend on which
- * thread or rank has which slots.
+ * Sums of squares of a table's gradient by slot: table [R, D], pairs (ids, grad [B, D]) -> [1024]. A row's gradient is
+ * the sum over its duplicates, clipped elementwise to ±`limit`. The sums do not depend on which thread or rank owns
+ * which slots.
  */
 export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: number }>({
   kind: "tableSumSquares",

@@ -4,12 +4,12 @@ import { type DrawKey, draw } from "../random.js";
 
 export type TableValue = DenseValue | HalfValue;
 
-/** The value of a table [R, D]; kernels use it to narrow. */
+/** Narrows a value to a table [R, D]. */
 export function tableOf(value: Value): TableValue {
   return value.kind === "fp16" || value.kind === "bf16" ? value : asFp32(value);
 }
 
-/** A row [D]: in fp32 the table's own memory, of 16-bit numbers a copy. */
+/** A row [D]: a view of the table's memory for fp32, a copy for 16-bit numbers. */
 export function readRow(table: TableValue, row: number): Floats {
   const dim = table.shape[1];
   const [begin, end] = [row * dim, (row + 1) * dim];
@@ -19,7 +19,7 @@ export function readRow(table: TableValue, row: number): Floats {
   return wide;
 }
 
-/** Puts an updated row back: 16-bit numbers are rounded, element d by the draw of index `row * D + d`. */
+/** Writes an updated row back. 16-bit numbers are rounded; element d uses the draw with index `row * D + d`. */
 export function writeRow(table: TableValue, row: number, weights: Floats, key: DrawKey): void {
   if (table.kind === "fp32") return;
   const begin = row * table.shape[1];

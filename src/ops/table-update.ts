@@ -18,42 +18,42 @@ import { POOLING_CODE } from "./embedding-bag.js";
 import { readRow, tableOf, writeRow } from "./table-rows.js";
 
 /*
- * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, where the gradient is `scaled` its factor
- * [1], then pairs (ids, grad [B, D]), one for each lookup of the table. Duplicates are summed exactly, in the order of
- * the samples, before the one update that a row gets, as FBGEMM's fused optimizers define ("exact" mode). The sum is cut
- * off at ±`limit` and multiplied by the factor. `l2` adds `l2 * w` to the gradient of each row that is updated;
- * `everyRow` updates all rows, those not looked up with a zero gradient, as a dense optimizer would. Rows of 16-bit numbers
- * are updated in fp32 and rounded stochastically, by the draws of `stream`, as FBGEMM's optimizers do with fp16 tables.
+ * Embedding optimizers. Operands: table [R, D], learning rate [1], the states, the gradient's factor [1] if it is
+ * `scaled`, then one pair (ids, grad [B, D]) per lookup of the table. Duplicates are summed exactly, in row order, and
+ * each row gets one update, as in FBGEMM's fused optimizers ("exact" mode). The sum is clipped to ±`limit` and
+ * multiplied by the factor. `l2` adds `l2 * w` to the gradient of each updated row. `everyRow` updates all rows, with a
+ * zero gradient for those not looked up, as a dense optimizer would. Rows of 16-bit numbers are updated in fp32 and
+ * rounded stochastically with the draws of `stream`, as in FBGEMM's optimizers for fp16 tables.
  */
 export interface TableAttrs {
   readonly poolings: readonly Pooling[];
   readonly l2: number;
   readonly everyRow: boolean;
-  /** The largest magnitude of an element of a row's gradient. */
+  /** Maximum magnitude of an element of a row's gradient. */
   readonly limit?: number;
-  /** Whether a factor of the gradient stands before the pairs. */
+  /** True if a factor of the gradient precedes the pairs. */
   readonly scaled?: boolean;
-  /** Of the draws that round a table of 16-bit numbers. */
+  /** Stream of the draws that round 16-bit tables. */
   readonly stream?: number;
 }
 
-/** The shape of an optimizer's state: [R, D] like the table, or one number a row, [R]. */
+/** The shape of an optimizer state: [R, D] like the table, or one number per row, [R]. */
 export type StateShape = "table" | "row";
 
 type Settings<Setting extends string> = Readonly<Record<Setting, number>>;
 
-/** What distinguishes an embedding optimizer from the others. */
+/** The parts in which embedding optimizers differ. */
 export interface TableUpdateRules<Kind extends string, Setting extends string> {
   readonly kind: Kind;
   readonly opcode: number;
-  /** By name, in the order of the operands. */
+  /** By name, in operand order. */
   readonly states: Readonly<Record<string, StateShape>>;
-  /** The attributes before those of every update: their type in the language of native/program/signature.h. */
+  /** The attributes that precede those of every update: their type in the language of native/program/signature.h. */
   readonly settings: Readonly<Record<Setting, "decay" | "real">>;
-  /** Operations for each element of a row that is updated. */
+  /** Operations per element of an updated row. */
   readonly flops: number;
   readonly meaning: string;
-  /** The update of one row: changes `w` and the states in place. `g` includes the L2 penalty's share. */
+  /** Updates one row: changes `w` and the states in place. `g` includes the L2 penalty. */
   update(settings: Settings<Setting>, context: StepContext): (row: RowUpdate) => void;
 }
 
@@ -101,12 +101,12 @@ export function tableUpdate<const Kind extends string, const Setting extends str
   return { ...op, kind, states, settings: rules.settings };
 }
 
-/** The operands of a table's gradient: one pair for each lookup. */
+/** The operands of a table's gradient: one pair per lookup. */
 export const PAIRS = "(ids:samples grad:batch[D])...";
 
 /**
- * `flops` for each element of a row that is updated, and an addition for each looked up. Ids count as though
- * none occurred twice, as far as the table has rows.
+ * `flops` per element of an updated row, and one addition per element looked up. Assumes distinct ids, up to the number
+ * of rows.
  */
 function tableCost(flops: number, states: number): CostRule {
   return ({ shapes, attributes }) => {
@@ -164,7 +164,7 @@ function checkTable(
   return [];
 }
 
-/** One pair (ids, grad [B, D]) for each pooling. */
+/** One pair (ids, grad [B, D]) per pooling. */
 export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
   return (
     types.length === 2 * poolings.length &&
@@ -192,13 +192,13 @@ function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: 
   }
 }
 
-/** The value, or ±limit where it is beyond; NaN stays NaN. */
+/** Clips the value to ±limit; NaN stays NaN. */
 export function cutOff(value: number, limit = Number.POSITIVE_INFINITY): number {
   return Math.min(limit, Math.max(-limit, value));
 }
 
 /**
- * The summed gradient of every row that occurs. Within an accumulation group: pairs in order, samples ascending, bag
+ * The summed gradient of every row that occurs. Within an accumulation group: pairs in order, rows ascending, bag
  * positions ascending. The groups are added along the tree.
  */
 export function sumDuplicates(

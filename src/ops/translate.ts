@@ -4,18 +4,18 @@ import { checkShapes } from "./check.js";
 import { sizeOf } from "./cost.js";
 
 export interface TranslateAttrs {
-  /** What the caller binds by this name turns ids into rows. */
+  /** Name of the translation that the caller binds. */
   readonly name: string;
-  /** Of the table: every row is below. */
+  /** Number of rows of the table; every result is below it. */
   readonly rows: number;
-  /** Whether ids without a row may get one, as in training. */
+  /** True if ids without a row may get one, as in training. */
   readonly admits: boolean;
 }
 
 /**
- * Ids to rows of a table: columns of ids or bags [B] -> as many columns of rows, bags with the weights that they had.
- * It takes the columns of all features that share the table, in the order of the samples, and within a sample in that of
- * the columns: so ids that get a row get the same one whatever the threads do.
+ * Maps ids to table rows: columns of ids or bags [B] -> as many columns of rows; bags keep their weights. Takes the
+ * columns of all features that share the table, row by row, and within a row column by column, so new ids get the same
+ * rows for any number of threads.
  */
 export const translate = defineOp<TranslateAttrs>({
   kind: "translate",
@@ -43,7 +43,7 @@ export const translate = defineOp<TranslateAttrs>({
   encode: ({ attrs }) => [Number(attrs.admits)],
 });
 
-/** Where the ids of all columns are, sample after sample. */
+/** The positions of the ids of all columns, row by row. */
 function placesOf(columns: readonly Value[], rows: number): { column: number; at: number }[] {
   return Array.from({ length: rows }, (_, b) =>
     columns.flatMap((value, column) => {

@@ -3,7 +3,7 @@ import { fp32 } from "../graph/tensor.js";
 import { checkShapes, isRows } from "./check.js";
 import { elementwise } from "./cost.js";
 
-/** The matrix of every row transposed: x [B, M, N] -> [B, N, M]. */
+/** Transposes the matrix of every row: x [B, M, N] -> [B, N, M]. */
 export const transpose: Op<NoAttrs> = defineOp({
   kind: "transpose",
   opcode: 84,

@@ -1,4 +1,4 @@
-/** Something that needs room while it lives: from `first` to `last`, both included. */
+/** An allocation that is live from `first` to `last`, inclusive. */
 export interface Tenant {
   readonly size: number;
   readonly first: number;
@@ -6,9 +6,9 @@ export interface Tenant {
 }
 
 /**
- * Gives every tenant an offset so that two that live at one time never overlap, and keeps the arena small: largest
- * first, each at the lowest offset that is free throughout its life (Pisarchyk & Lee, "Efficient Memory Management for
- * Deep Neural Net Inference", 2020, greedy by size).
+ * Assigns an offset to every tenant so that tenants live at the same time do not overlap, and keeps the arena small:
+ * largest first, each at the lowest offset that is free during its lifetime (Pisarchyk & Lee, "Efficient Memory
+ * Management for Deep Neural Net Inference", 2020, greedy by size).
  */
 export function layOut(tenants: readonly Tenant[], alignment: number): { offsets: number[]; size: number } {
   const offsets = new Array<number>(tenants.length).fill(0);
@@ -31,7 +31,7 @@ export function layOut(tenants: readonly Tenant[], alignment: number): { offsets
   return { offsets, size: arena };
 }
 
-/** The least multiple of `alignment` that is at least `size`. */
+/** The smallest multiple of `alignment` that is at least `size`. */
 export function align(size: number, alignment: number): number {
   return Math.ceil(size / alignment) * alignment;
 }

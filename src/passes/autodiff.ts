@@ -9,9 +9,9 @@ import { constant, type ParameterAttrs } from "../ops/sources.js";
 export interface ParameterGradient {
   readonly parameter: Tensor;
   readonly attrs: ParameterAttrs;
-  /** The gradient of a dense weight, shaped as the weight. */
+  /** The gradient of a dense weight, with the weight's shape. */
   readonly dense?: Tensor;
-  /** The gradients of a table, one for each lookup. */
+  /** The gradients of a table, one per lookup. */
   readonly sparse: readonly SparseGradient[];
 }
 
@@ -21,8 +21,8 @@ export interface Differentiated {
 }
 
 /**
- * Reverse-mode differentiation of the output `loss` [1] by every trainable parameter, as more graph.
- * A tensor used several times gets the sum of its gradients, in the reverse order of the uses.
+ * Reverse-mode differentiation of the output `loss` [1] with respect to every trainable parameter; adds equations to
+ * the graph. A tensor with several uses gets the sum of its gradients, in reverse order of the uses.
  */
 export function autodiff(graph: Graph, loss: string): Differentiated {
   const builder = new GraphBuilder(graph);
@@ -39,7 +39,7 @@ export function autodiff(graph: Graph, loss: string): Differentiated {
   return { graph: builder.finish(), gradients };
 }
 
-/** The gradients that reach a tensor, one for each use. */
+/** The gradients of a tensor so far, one per use. */
 type Partials = Map<Tensor, (Tensor | SparseGradient)[]>;
 
 function lossOf(graph: Graph, loss: string): Tensor {
@@ -59,7 +59,7 @@ function parameterGradient(node: Node, partials: Partials, builder: GraphBuilder
   return { parameter: tensor, attrs: node.attrs, dense: denseSum(tensor, partials, builder), sparse };
 }
 
-/** Hands the gradients of an equation's results on to its operands. */
+/** Passes the gradients of an equation's results on to its operands. */
 function propagate(node: Node, partials: Partials, builder: GraphBuilder): void {
   if (!node.op.gradient) throw noGradient(node);
   const gradients = node.op.gradient({
@@ -81,7 +81,7 @@ function denseSum(tensor: Tensor, partials: Partials, builder: GraphBuilder): Te
   return parts.length > 1 ? builder.apply(add, parts, {})[0] : parts[0];
 }
 
-/** Silence here would leave a weight untrained. */
+/** Without this error a weight would silently not be trained. */
 function noGradient(node: Node): GraphError {
   return new GraphError({
     what: `${node.op.kind} has no gradient rule, and a trained parameter reaches the loss through it`,
@@ -90,7 +90,7 @@ function noGradient(node: Node): GraphError {
   });
 }
 
-/** The equations through which a trainable parameter reaches the loss; no other needs a gradient. */
+/** The equations through which a trainable parameter reaches the loss; others need no gradient. */
 function dependsOnTraining(graph: Graph): Set<Node> {
   const trained = new Set<Tensor>();
   const nodes = new Set<Node>();

@@ -7,22 +7,22 @@ import { fuseActivationGrad, fuseLinearActivation } from "./fuse.js";
 import { CPU_TARGET, cutBatch, defaultGroups, type Geometry, type Target } from "./geometry.js";
 import { type Plan, planMemory } from "./memory-plan.js";
 
-/** The passes that simplify a graph for any executor, in order. */
+/** The simplification passes for all executors, in order. */
 const PASSES: readonly (readonly [name: string, pass: (graph: Graph) => Graph])[] = [
   ["eliminateDeadCode", eliminateDeadCode],
   ["fuseLinearActivation", fuseLinearActivation],
   ["fuseActivationGrad", fuseActivationGrad],
 ];
 
-/** Simplifies a graph; every pass is verified. */
+/** Simplifies a graph; the result of every pass is verified. */
 export function simplify(graph: Graph): Graph {
   verifyGraph(graph, "building");
   return PASSES.reduce((current, [name, pass]) => verifyGraph(pass(current), name), graph);
 }
 
-/** What callers may settle before a graph is planned. */
+/** Planning options. */
 export interface CompileChoices {
-  /** Of the run that the graph trains; chosen from the graph and the batch where it is left out. */
+  /** Geometry of the training run. Default: chosen from the graph and the batch. */
   readonly geometry?: AccumulationGroups;
   readonly tilesAtOnce?: number;
   readonly target?: Target;
@@ -44,8 +44,8 @@ export function plan(graph: Graph, maxBatch: number, choices: CompileChoices = {
 }
 
 /**
- * How a training graph's batch is cut.
- * @param options.groups accumulation groups, where the default is not wanted
+ * How a training graph divides its batch.
+ * @param options.groups number of accumulation groups, instead of the default
  */
 export function chooseGeometry(
   graph: Graph,
@@ -55,7 +55,7 @@ export function chooseGeometry(
   return cutBatch(batch, groups ?? defaultGroups(batch, target), rowsThatFit(graph, batch, target), target);
 }
 
-/** Rows for which the memory of a tile stays within the target's bound. */
+/** Rows for which a tile's memory stays within the target's limit. */
 function rowsThatFit(graph: Graph, maxBatch: number, { tileRows, tileElements, alignment }: Target): number {
   const rows = tileRows.least;
   const smallest = planMemory(graph, { maxBatch, tileRows: rows, groups: 1, tilesAtOnce: 1, alignment });

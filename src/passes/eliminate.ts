@@ -1,7 +1,7 @@
 import { type Graph, mutated } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 
-/** Drops equations that neither an output nor an update in place needs. */
+/** Removes equations that no output and no in-place update needs. */
 export function eliminateDeadCode(graph: Graph): Graph {
   const needed = new Set<Tensor>(graph.outputs.values());
   const nodes = [...graph.nodes].reverse().filter((node) => {

@@ -33,7 +33,7 @@ export interface Program {
 
 export interface ProgramOutput {
   readonly name: string;
-  /** Values a row, or a step. */
+  /** Values per row or per step. */
   readonly width: number;
   readonly per: "row" | "step";
 }
@@ -59,7 +59,7 @@ export function emit(plan: Plan): Program {
   };
 }
 
-/** The equations that stand for what the caller binds by name, in the order of their sections. */
+/** The equations for what the caller binds by name, in section order. */
 interface BoundNodes {
   readonly inputs: readonly Node[];
   readonly translations: readonly Node[];
@@ -70,7 +70,7 @@ function boundNodes({ nodes }: Graph): BoundNodes {
   return { inputs: binding("input"), translations: binding("translation") };
 }
 
-/** The first attribute of an instruction that the caller binds: its place in the section. */
+/** The first attribute of an instruction bound by the caller: its index in the section. */
 function bindingOf(node: Node, { inputs, translations }: BoundNodes): number[] {
   if (node.op.binds === "input") return [inputs.indexOf(node)];
   return node.op.binds === "translation" ? [translations.indexOf(node)] : [];
@@ -81,7 +81,7 @@ interface InstructionStage {
   readonly instructions: readonly Instruction[];
 }
 
-/** The stages as instructions, without those that have nothing to do. */
+/** The stages as lists of instructions, without empty stages. */
 function lowerStages(plan: Plan, bound: BoundNodes): InstructionStage[] {
   const stages = plan.stages.map(({ kind, steps }) => ({
     kind,
@@ -150,7 +150,7 @@ function lower(step: Step, plan: Plan, bound: BoundNodes): Instruction[] {
   return [{ opcode: node.op.opcode, operands, attributes }];
 }
 
-/** One copy for each part of a concatenation that its producer could not write in place. */
+/** One copy per part of a concatenation that its producer could not write in place. */
 function copyParts(node: Node, plan: Plan): Instruction[] {
   const [result] = node.outputs;
   const target = plan.views.get(result)!;

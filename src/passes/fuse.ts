@@ -5,9 +5,9 @@ import { activation, activationGrad } from "../ops/activation.js";
 import { linear, linearGradInput } from "../ops/linear.js";
 
 /**
- * Moves an activation into the linear layer before it, where nothing else reads the layer's sum: the activation is
- * then applied to the tile while it is in registers. Run after autodiff: activations whose slope follows from their
- * output never need the sum again.
+ * Moves an activation into the preceding linear layer if nothing else reads the layer's sum, so that it is applied
+ * while the tile is in registers. Runs after autodiff: activations whose slope depends on their output do not need the
+ * sum again.
  */
 export function fuseLinearActivation(graph: Graph): Graph {
   const uses = consumers(graph);
@@ -26,8 +26,8 @@ export function fuseLinearActivation(graph: Graph): Graph {
 }
 
 /**
- * Moves the gradient of an activation into the gradient to the input of the layer after it, where nothing else reads
- * that: the slope is then applied while the gradient is in registers.
+ * Moves the gradient of an activation into the input gradient of the following layer if nothing else reads that, so
+ * that the slope is applied while the gradient is in registers.
  */
 export function fuseActivationGrad(graph: Graph): Graph {
   const uses = consumers(graph);

@@ -3,7 +3,7 @@ import { isRow, type Tensor } from "../graph/tensor.js";
 import type { Place } from "./places.js";
 import type { Stage, Step } from "./schedule.js";
 
-/** From `first` to `last`, both included. */
+/** From `first` to `last`, inclusive. */
 export interface Span {
   readonly first: number;
   readonly last: number;
@@ -15,7 +15,7 @@ export interface Life {
   readonly stages: Span;
 }
 
-/** The life of every root. An output lives beyond the last stage. */
+/** The lifetime of every root. An output lives beyond the last stage. */
 export function livesOf(
   graph: Graph,
   stages: readonly Stage[],

@@ -5,13 +5,13 @@ import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
 import { type Stage, schedule } from "./schedule.js";
 
-/** Where a buffer lives; see docs/design/program-format.md. */
+/** The memory space of a buffer; see docs/design/program-format.md. */
 export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
 
 export interface Buffer {
   readonly space: Space;
   readonly dtype: DType;
-  /** Elements a row (tile, batch) or in all. */
+  /** Elements per row (tile, batch) or in total. */
   readonly width: number;
   readonly offset: number;
   /** Parameters and scalars. */
@@ -25,14 +25,14 @@ export interface View {
 }
 
 export interface PlanOptions {
-  /** The largest batch that the program can run. */
+  /** Maximum batch size of the program. */
   readonly maxBatch: number;
   readonly tileRows: number;
-  /** Accumulation groups of a reduction: at most so many partial results. */
+  /** Accumulation groups of a reduction: the maximum number of partial results. */
   readonly groups: number;
-  /** Tiles that a thread may take through a stage together. */
+  /** Tiles that a thread may process together in a stage. */
   readonly tilesAtOnce: number;
-  /** Offsets of buffers, and wide rows, are multiples of this many elements. */
+  /** Offsets of buffers, and strides of wide rows, are multiples of this many elements. */
   readonly alignment: number;
 }
 
@@ -40,17 +40,17 @@ export interface Plan extends PlanOptions {
   readonly stages: readonly Stage[];
   readonly buffers: readonly Buffer[];
   readonly arenas: Readonly<Record<"fixed" | "partial" | "tile" | "batch", number>>;
-  /** Where each tensor is. */
+  /** The view of each tensor. */
   readonly views: ReadonlyMap<Tensor, View>;
-  /** Where each reduction leaves its partial results, by the tensor they fold into. */
+  /** The partial results of each reduction, by the tensor they are combined into. */
   readonly partials: ReadonlyMap<Tensor, View>;
   readonly graph: Graph;
 }
 
 /**
- * Gives every tensor a view of a buffer. Slices and reshapes are views of their operand; the parts of a concatenation
- * are written into it by their producers; row tensors that one tile stage makes and uses live in the thread's tile
- * arena, the others in the batch arena; memory is shared by tensors whose lives do not meet.
+ * Assigns a view of a buffer to every tensor. Slices and reshapes are views of their operand. Producers write the parts
+ * of a concatenation into it. Row tensors made and used in a single tile stage live in the thread's tile arena, others
+ * in the batch arena. Tensors that are not live at the same time share memory.
  */
 export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const stages = schedule(graph);
@@ -79,7 +79,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   };
 }
 
-/** The tensors with memory of their own, by where that lies; parameters and scalars are bound by the caller. */
+/** The tensors with their own memory, by memory space; parameters and scalars are bound by the caller. */
 interface Roots {
   readonly bound: readonly Tensor[];
   readonly fixed: readonly Tensor[];
@@ -117,7 +117,7 @@ function boundBuffers(graph: Graph, roots: readonly Tensor[]): Map<Tensor, Buffe
 
 interface Laid {
   readonly buffers: Map<Tensor, Buffer>;
-  /** Elements of the arena. */
+  /** Elements in the arena. */
   readonly size: number;
 }
 
@@ -137,7 +137,7 @@ function layOutSpace(
   return { buffers: new Map(roots.map((root, i) => [root, bufferOf(root, i)])), size };
 }
 
-/** The partial results of the reductions, which live side by side. */
+/** The partial results of the reductions; they do not share memory. */
 function partialBuffers(graph: Graph, roots: readonly Tensor[], alignment: number): Laid {
   const made = producers(graph);
   const buffers = new Map<Tensor, Buffer>();
@@ -166,21 +166,21 @@ function partialViews(buffers: ReadonlyMap<Tensor, Buffer>): Map<Tensor, View> {
   );
 }
 
-/** An id or bag takes one column; see `rowWidth` for the room. */
+/** An id or bag has one column; see `rowWidth` for its size. */
 function dimsOf(tensor: Tensor): readonly number[] {
   const dims = innerDims(tensor);
   return dims.length > 0 ? dims : [1];
 }
 
 /**
- * Rows that are a multiple of 2 KiB apart fall into one or two sets of the first-level cache, which then holds fewer
- * of them than a matrix product reads side by side: one line more spreads them.
+ * Rows at multiples of 2 KiB map to one or two sets of the first-level cache, which then holds fewer rows than a matrix
+ * product reads at once. One extra cache line spreads them.
  */
 const SAME_SET = 2048 / Float32Array.BYTES_PER_ELEMENT;
 
 /**
- * Elements a row of a buffer. Wide rows are padded to whole cache lines, so that every row of every tile starts
- * aligned; a bag takes 24 bytes.
+ * Elements per row of a buffer. Wide rows are padded to whole cache lines, so that every row of every tile is aligned;
+ * a bag takes 24 bytes.
  */
 function rowWidth(root: Tensor, alignment: number): number {
   if (isBag(root.dtype)) return 6;
@@ -191,7 +191,7 @@ function rowWidth(root: Tensor, alignment: number): number {
   return padded % SAME_SET === 0 ? padded + alignment : padded;
 }
 
-/** The parts of a concatenation that were not written in place and have to be copied. */
+/** The parts of a concatenation that were not written in place and must be copied. */
 export function isInPlace(
   part: Tensor,
   result: Tensor,

@@ -2,13 +2,13 @@ import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { isRow, type Tensor, width } from "../graph/tensor.js";
 
-/** A place in a root tensor's memory. */
+/** A position in a root tensor's memory. */
 export interface Place {
   readonly root: Tensor;
   readonly offset: number;
 }
 
-/** Which memory each tensor shows: its own, its operand's (views), or a concatenation's (its parts). */
+/** The memory of each tensor: its own, its operand's (views), or a concatenation's (parts). */
 export function placeTensors(graph: Graph): Map<Tensor, Place> {
   const places = new Map<Tensor, Place>();
   const movedInto = new Map<Tensor, Place>();
@@ -17,7 +17,7 @@ export function placeTensors(graph: Graph): Map<Tensor, Place> {
     else for (const output of node.outputs) places.set(output, { root: output, offset: 0 });
     if (node.op.joins) placeParts(node, places, movedInto, graph);
   }
-  // A root that moved takes along everything that shows it; a concatenation may itself be a part of another.
+  // Moving a root moves all its views; a concatenation may itself be a part of another.
   const settle = ({ root, offset }: Place): Place => {
     const target = movedInto.get(root);
     return target ? settle({ root: target.root, offset: target.offset + offset }) : { root, offset };
@@ -30,7 +30,7 @@ function viewPlace(node: Node, places: Map<Tensor, Place>): Place {
   return { root, offset: offset + node.op.viewOffset!(node) };
 }
 
-/** Moves each part that has memory of its own, all of which it fills, into the concatenation's. */
+/** Moves each part that fills its own memory completely into the concatenation's. */
 function placeParts(
   node: Node,
   places: Map<Tensor, Place>,

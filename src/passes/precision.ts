@@ -2,9 +2,9 @@ import type { Graph } from "../graph/graph.js";
 import type { Precision } from "../graph/precision.js";
 
 /**
- * Has the matrix products of linear layers, and of their gradients, round their operands; sums, parameters and all
- * other operations stay fp32 (Micikevicius et al., "Mixed Precision Training", 2018, whose loss scaling bfloat16's range
- * makes needless).
+ * Makes the matrix products of linear layers and of their gradients round their operands. Sums, parameters and all
+ * other operations stay fp32 (Micikevicius et al., "Mixed Precision Training", 2018; the range of bfloat16 makes its
+ * loss scaling unnecessary).
  */
 export function inPrecision(graph: Graph, precision: Precision): Graph {
   if (precision === "fp32") return graph;

@@ -1,4 +1,4 @@
-/** Appends little-endian words and strings; the encoding of docs/design/program-format.md. */
+/** Appends little-endian words and strings; encoding of docs/design/program-format.md. */
 export class ProgramWriter {
   private readonly parts: Uint8Array[] = [];
 

@@ -3,15 +3,15 @@ import type { Node } from "../graph/op.js";
 import { isRow, type Tensor } from "../graph/tensor.js";
 
 /**
- * When an equation runs. Phases follow one another; in each, level 0 takes all tiles of rows, and levels 1, 2, … work
- * on fixed tensors. Phase -1 has only fixed levels: what depends on no row.
+ * When an equation runs. Phases follow one another. In each, level 0 processes all tiles of rows, and levels 1, 2, …
+ * work on fixed tensors. Phase -1 has only fixed levels, for what does not depend on rows.
  */
 export interface Position {
   readonly phase: number;
   readonly level: number;
 }
 
-/** An equation, or the folding of the partial results of a reduction. */
+/** An equation, or the combination of a reduction's partial results. */
 export type Step =
   | { readonly kind: "node"; readonly node: Node }
   | { readonly kind: "combine"; readonly node: Node };
@@ -24,9 +24,9 @@ export interface Stage {
 const START: Position = { phase: -1, level: 0 };
 
 /**
- * Splits a graph into stages so that a thread can take a tile of rows through as much as possible: only a row
- * equation that needs the result of a fixed stage (a reduction, as in batch normalisation) opens a new phase. Updates in place come after
- * every reader of the old value; updates that share what one of them changes keep the order of the graph.
+ * Divides a graph into stages so that a thread can process a tile of rows in as few stages as possible: only a row
+ * equation that needs the result of a fixed stage (a reduction, as in batch normalization) starts a new phase. In-place
+ * updates run after all readers of the old value; updates that share a changed operand keep graph order.
  */
 export function schedule(graph: Graph): Stage[] {
   const timetable: Timetable = { ready: new Map(), positions: new Map(), stages: new Map() };
@@ -39,13 +39,13 @@ export function schedule(graph: Graph): Stage[] {
 }
 
 interface Timetable {
-  /** When the value of a tensor can be read. */
+  /** When a tensor's value can be read. */
   readonly ready: Map<Tensor, Position>;
   readonly positions: Map<Node, Position>;
   readonly stages: Map<string, { readonly position: Position; readonly steps: Step[] }>;
 }
 
-/** Places an equation that changes no operand. Views and bound memory take no step. */
+/** Places an equation that changes no operand. Views and bound memory have no step. */
 function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
   const position = runsInTiles(node) ? rowPosition(node, ready) : fixedPosition(node, ready);
@@ -57,7 +57,7 @@ function placeNode(node: Node, timetable: Timetable): void {
   if (executionOf(node) === "reduces") addStep(timetable, done, { kind: "combine", node });
 }
 
-/** Places updates in place, in the order of the graph. */
+/** Places in-place updates, in graph order. */
 function placeUpdates(
   updates: readonly Node[],
   uses: ReadonlyMap<Tensor, readonly Node[]>,
@@ -88,12 +88,12 @@ function isBound(node: Node): boolean {
   return executionOf(node) === "source" && !isRow(node.outputs[0]);
 }
 
-/** Whether an equation takes the rows of a batch tile by tile; the others run in fixed stages. */
+/** True if an equation processes a batch tile by tile; others run in fixed stages. */
 function runsInTiles(node: Node): boolean {
   return ["source", "rowwise", "reduces"].includes(executionOf(node));
 }
 
-/** The equations that read a tensor's memory, be it through views. */
+/** The equations that read a tensor's memory, directly or through views. */
 function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): Node[] {
   return (uses.get(tensor) ?? []).flatMap((node) =>
     node.op.viewOffset ? readersOf(node.outputs[0], uses) : [node],
@@ -101,8 +101,8 @@ function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): 
 }
 
 /**
- * A row equation waits for the phase of its rows, and for the phase after the one that makes an operand in a fixed stage:
- * a fixed tensor, or rows that depend on the whole batch.
+ * A row equation waits for the phase of its rows. It also waits for the phase after a fixed stage that makes an
+ * operand: a fixed tensor, or rows that depend on the whole batch.
  */
 function rowPosition(node: Node, ready: Map<Tensor, Position>): Position {
   const phases = node.inputs.map((input) => {
@@ -117,7 +117,7 @@ function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
   return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, next(START));
 }
 
-/** When the results of an equation at `position` can be read: those of a reduction once they are combined. */
+/** When the results of an equation at `position` can be read; for a reduction, after the combination. */
 function readyPosition(node: Node, ready: Map<Tensor, Position>, position: Position): Position {
   if (isBound(node)) return START;
   if (node.op.viewOffset) return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;

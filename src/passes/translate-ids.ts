@@ -8,16 +8,15 @@ import { translate } from "../ops/translate.js";
 
 const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag]);
 
-/** The columns of ids that are translated alike, and the rows of their tables. */
+/** Columns of ids with the same translation, and the number of rows of their tables. */
 interface Translated {
   readonly rows: number;
   readonly columns: Set<Tensor>;
 }
 
 /**
- * Puts the translation of ids between the inputs and the lookups of tables that have one: one equation a translation,
- * with all columns that it is used for. Gradients and updates made from the result see rows only. A graph whose tables
- * have no translation stays as it is.
+ * Inserts translations between inputs and table lookups: one equation per translation, with all columns that use it.
+ * Gradients and updates derived from the result see rows only. Graphs without translations are unchanged.
  */
 export function translateIds(graph: Graph, { admits }: { admits: boolean }): Graph {
   const found = findTranslated(graph);

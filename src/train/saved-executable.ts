@@ -8,15 +8,14 @@ import { Translations } from "./translations.js";
 
 export interface ScoringOptions {
   readonly backend: Backend;
-  /** Most rows a step. */
+  /** Maximum rows per step. */
   readonly maxBatch: number;
   readonly threads?: number;
 }
 
 /**
- * The forward pass of a model, with parameters and translations of its own as the checkpoint has them, every byte
- * verified.
- * @throws CheckpointError where it is damaged or is not of this model
+ * Compiles a model's forward pass with the parameters and translations of a checkpoint, verifying every byte.
+ * @throws CheckpointError if it is damaged or belongs to another model
  */
 export async function savedExecutable(
   checkpoint: Checkpoint,

@@ -130,7 +130,7 @@ export class Trainer {
     }
   }
 
-  /** Metrics of a checkpoint on any split. What is trained stays as it is. */
+  /** Metrics of a checkpoint on any split. Does not change the trained state. */
   async evaluate(
     checkpoint: Checkpoint,
     data: ColumnSet,

@@ -8,23 +8,26 @@ import type { Translation } from "../graph/translation.js";
 /** The name of a translation's state among the tensors of a model. */
 export const stateName = (table: string) => `translations.${table}`;
 
-/** What turns the ids of tables into rows, by the table's name; a table whose ids are its rows has none. */
+/** The translations of tables, by table name. Tables whose ids are their rows have none. */
 export class Translations {
-  /** What programs bind: training, which may give rows to new ids, and evaluation see the same. */
+  /** Bound by training programs, which may give rows to new ids, and by evaluation. */
   readonly bound: ReadonlyMap<string, Translation>;
 
-  /** Translations as training begins with them. */
+  /** Translations in their initial state. */
   constructor(backend: Backend, { features }: FittedFeatures) {
     const specs = new Map(features.flatMap(translated));
     this.bound = new Map([...specs].map(([table, spec]) => [table, backend.translation(spec)]));
   }
 
-  /** What the model file of a checkpoint has of them: their states, as they are now. */
+  /** Their current states, as tensors of a checkpoint's model file. */
   sources(): Map<string, TensorSource> {
     return new Map([...this.bound].map(([table, translation]) => [stateName(table), tensorOf(translation)]));
   }
 
-  /** Takes over the states of a checkpoint. @throws CheckpointError where one is missing, damaged or does not fit */
+  /**
+   * Restores the states of a checkpoint.
+   * @throws CheckpointError if one is missing, damaged or does not fit
+   */
   async load(checkpoint: Checkpoint): Promise<void> {
     const file = await checkpoint.openModel();
     try {

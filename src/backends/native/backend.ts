@@ -62,20 +62,20 @@ class NativeBackend implements Backend {
 }
 
 export interface NativeProfile {
-  /** In the order of the program; the nanoseconds of all threads together. */
+  /** In program order; nanoseconds summed over all threads. */
   readonly instructions: readonly {
     readonly instruction: native.Instruction;
     readonly nanoseconds: number;
   }[];
-  /** Nanoseconds of all threads for adding up partial results before the `combine` instructions do the rest. */
+  /** Nanoseconds, summed over all threads, for adding partial results before the `combine` instructions. */
   readonly folding: number;
-  /** Nanoseconds on the clock (not of all threads) for the packing of weights. */
+  /** Nanoseconds of wall time for packing weights. */
   readonly packing: number;
   readonly tileRows: number;
   readonly groups: number;
 }
 
-/** Adapts requests by name to the addon's requests by position. */
+/** Converts requests by name to the addon's requests by position. */
 export class NativeExecutable implements Executable {
   private ran = false;
 
@@ -97,12 +97,12 @@ export class NativeExecutable implements Executable {
     return result;
   }
 
-  /** Counts the time of every instruction from now on. */
+  /** Starts timing every instruction. */
   startProfile(): void {
     this.addon.enableProfile(this.executable, true);
   }
 
-  /** Where the time went since `startProfile`. */
+  /** The times since `startProfile`. */
   profile(): NativeProfile {
     const { instructions, tileRows, groups } = this.executable;
     const times = this.addon.profile(this.executable);
@@ -148,7 +148,7 @@ export class NativeExecutable implements Executable {
     };
   }
 
-  /** Steps x scalars, from a series for each scalar. */
+  /** Steps x scalars, from one series per scalar. */
   private scalarTable({ scalars, count, batch }: RunRequest): Float32Array {
     const names = this.executable.scalars;
     const table = new Float32Array(Math.ceil(count / batch) * names.length);

@@ -4,7 +4,7 @@ import type { Addon, FillSpec, ParameterHandle } from "../../native/addon.js";
 import type { Initializer } from "../../ops/sources.js";
 import type { Memory } from "../backend.js";
 
-/** Memory of the native core. It is freed when neither this nor an executable refers to it any more. */
+/** Memory of the native core. Freed when neither this object nor an executable refers to it. */
 export class NativeMemory implements Memory {
   constructor(
     private readonly addon: Addon,

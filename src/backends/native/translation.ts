@@ -1,7 +1,7 @@
 import type { Translation, TranslationSpec } from "../../graph/translation.js";
 import type { Addon, TranslationHandle } from "../../native/addon.js";
 
-/** A translation of the native core. It is freed when neither this nor an executable refers to it any more. */
+/** A translation of the native core. Freed when neither this object nor an executable refers to it. */
 export class NativeTranslation implements Translation {
   readonly handle: TranslationHandle;
   readonly rows: number;

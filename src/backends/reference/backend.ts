@@ -12,7 +12,7 @@ import { evaluate } from "./evaluate.js";
 import { ReferenceMemory } from "./memory.js";
 import { type ReferenceTranslation, referenceTranslation, stepTranslations } from "./translations.js";
 
-/** Runs graphs with the plain TypeScript kernels: slow, obvious, everywhere. */
+/** Runs graphs with plain TypeScript kernels: slow, simple, and available on every platform. */
 export const referenceBackend: Backend = {
   name: "reference",
   multipliesBf16: false,
@@ -76,7 +76,7 @@ class ReferenceExecutable implements Executable {
     }
   }
 
-  /** A step that fails leaves parameters, which are updated last, and translations as they were. */
+  /** If a step fails, parameters are unchanged, because updates run last, and translations are reverted. */
   private evaluate(request: RunRequest, rows: Float64Array, step: number): Map<Tensor, Value> {
     const number = request.firstStep + step;
     const all = (this.options.translations ?? new Map()) as ReadonlyMap<string, ReferenceTranslation>;
@@ -144,7 +144,7 @@ function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
   return { kind: "ids", values, offsets, weights };
 }
 
-/** Wide ids as numbers that hold them exactly. */
+/** Converts 64-bit ids to numbers that represent them exactly. */
 function idArray(source: Ids, length: number): Int32Array | Float64Array {
   return source instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
 }

@@ -3,12 +3,12 @@ import { type Graph, mutated } from "../../graph/graph.js";
 import type { Floats, Node, StepContext, Value } from "../../graph/op.js";
 import { type Tensor, type TensorType, width } from "../../graph/tensor.js";
 
-/** Makes the arrays of a computation: float32 to train, float64 to check gradients. */
+/** Allocates the arrays of a computation: float32 for training, float64 for gradient checks. */
 export type MakeFloats = (length: number) => Floats;
 
 /**
- * Evaluates a graph on one batch, equation by equation, with the reference kernels. Sources (inputs, parameters,
- * scalars) come from `bind`. Updates in place run last, so that every equation reads the values from before the step.
+ * Evaluates a graph on one batch, equation by equation, with the reference kernels. `bind` provides the sources
+ * (inputs, parameters, scalars). In-place updates run last, so every equation reads the values from before the step.
  */
 export function evaluate(
   graph: Graph,
@@ -33,7 +33,7 @@ export function evaluate(
   return values;
 }
 
-/** An operation that gives ids gives as many as its operand of the same place has. */
+/** Id outputs have the sizes of the operands at the same positions. */
 function likeIds(ids: Value): Value {
   if (ids.kind === "id") return { kind: "id", data: new Float64Array(ids.data.length) };
   if (ids.kind === "ids") return { ...ids, values: new Float64Array(ids.values.length) };

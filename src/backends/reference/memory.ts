@@ -5,7 +5,7 @@ import type { Initializer } from "../../ops/sources.js";
 import { drawKey, drawUnit } from "../../random.js";
 import type { Memory } from "../backend.js";
 
-/** Memory as one array, which the reference kernels work on. */
+/** Memory as one array for the reference kernels. */
 export class ReferenceMemory implements Memory {
   readonly data: Numbers;
 
@@ -48,7 +48,7 @@ export class ReferenceMemory implements Memory {
   }
 }
 
-/** A standard normal draw from two uniform ones in [0, 1) (Box & Muller, 1958); 1 - u keeps the logarithm finite. */
+/** A standard normal draw from two uniform draws in [0, 1) (Box & Muller, 1958); 1 - u keeps the logarithm finite. */
 function normal(u: number, v: number): number {
   return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
 }

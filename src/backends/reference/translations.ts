@@ -1,9 +1,9 @@
 import { ExecutionError, PairloomError } from "../../errors.js";
 import type { Admission, Translation, TranslationSpec } from "../../graph/translation.js";
 
-/** A translation that a step can change, and change back. The twins of native/runtime/translations.cc. */
+/** A translation whose changes in a step can be reverted. Same semantics as native/runtime/translations.cc. */
 export interface ReferenceTranslation extends Translation, Admission {
-  /** Takes back what the last `admit` changed: the step failed elsewhere. */
+  /** Reverts the last `admit`, because the step failed elsewhere. */
   revert(): void;
 }
 
@@ -11,7 +11,7 @@ export function referenceTranslation(spec: TranslationSpec): ReferenceTranslatio
   return spec.kind === "permutation" ? new Permutation(spec.rows) : new FirstCome(spec.rows);
 }
 
-/** The translations as one step sees them; `revert` takes back what the step has changed. */
+/** The translations during one step; `revert` undoes the changes of the step. */
 export function stepTranslations(
   all: ReadonlyMap<string, ReferenceTranslation>,
   step: number,

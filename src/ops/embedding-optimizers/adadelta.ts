@@ -11,7 +11,7 @@ export const adadelta = embeddingOptimizer({
   schema: z.strictObject({
     kind: z.literal("adadelta"),
     learningRate: rate.default(1),
-    /** What both mean squares keep of themselves at each update. */
+    /** Decay of both mean squares per update. */
     decay: decay.default(0.9),
     eps: eps(1e-6),
     lazy,

@@ -4,7 +4,7 @@ import { tableUpdate } from "../table-update.js";
 import { embeddingOptimizer } from "./define.js";
 import { adamSettings, lazy, rate } from "./settings.js";
 
-/** States: m, v [R, D]; the bias correction counts global steps, as FBGEMM's ADAM and PyTorch's SparseAdam do. */
+/** States: m, v [R, D]. The bias correction counts global steps, as in FBGEMM's ADAM and PyTorch's SparseAdam. */
 export const adam = embeddingOptimizer({
   schema: z.strictObject({
     kind: z.literal("adam"),

@@ -3,7 +3,7 @@ import type { Op } from "../../graph/op.js";
 import type { KindSchema } from "../../kinds.js";
 import type { TableUpdate } from "../table-update.js";
 
-/** An optimizer of embedding tables: its part of a config but the schedule, and the operation that updates rows. */
+/** An optimizer of embedding tables: its config schema without the schedule, and the operation that updates rows. */
 export interface EmbeddingOptimizer<
   S extends KindSchema = KindSchema,
   O = Op & Pick<TableUpdate<string, string>, "states" | "settings">,
@@ -12,7 +12,7 @@ export interface EmbeddingOptimizer<
   readonly op: O;
 }
 
-/** Declares an embedding optimizer, whose schema gives every setting of its operation. */
+/** Declares an embedding optimizer. Its schema must contain every setting of its operation. */
 export function embeddingOptimizer<
   const Kind extends string,
   const Setting extends string,

@@ -9,7 +9,7 @@ import { rmsprop } from "./rmsprop.js";
 import { rowWiseAdagrad } from "./row-wise-adagrad.js";
 import { sgd } from "./sgd.js";
 
-/** The optimizers of embedding tables that a config can name. */
+/** The embedding optimizers available in a config. */
 export const EMBEDDING_OPTIMIZERS = [
   sgd,
   adagrad,

@@ -6,9 +6,9 @@ import { corrections, stepByTrust } from "./row-math.js";
 import { adamSettings, lazy, nonnegative, rate } from "./settings.js";
 
 /**
- * States: m, v [R, D] of Adam. With Adam's `r = m̂ / (sqrt(v̂) + eps) + weightDecay w` of a row:
- * `w -= lr |w| / |r| r`, where a ratio with a norm of 0 is 1. Source: You et al., "Large Batch Optimization for Deep
- * Learning", ICLR 2020, with a row as its layer, as FBGEMM's LAMB has it.
+ * States: Adam's m, v [R, D]. With Adam's `r = m̂ / (sqrt(v̂) + eps) + weightDecay w` of a row: `w -= lr |w| / |r| r`;
+ * the ratio is 1 if either norm is 0. Source: You et al., "Large Batch Optimization for Deep Learning", ICLR 2020, with
+ * a row as its layer, as in FBGEMM's LAMB.
  */
 export const lamb = embeddingOptimizer({
   schema: z.strictObject({

@@ -5,17 +5,17 @@ import { norm } from "./row-math.js";
 import { decay, lazy, nonnegative, rate } from "./settings.js";
 
 /**
- * State: momentum m [R, D]. With a row's `rate = lr eta |w| / (|g| + weightDecay |w|)`, 0 where the divisor is 0:
- * `m = momentum m + rate (g + weightDecay w); w -= m`. A row of zeros stays one. Source: You, Gitman & Ginsburg, "Large
- * Batch Training of Convolutional Networks", 2017, algorithm 1, with a row as its layer, as FBGEMM's LARS_SGD has it.
+ * State: momentum m [R, D]. With a row's `rate = lr eta |w| / (|g| + weightDecay |w|)`, 0 if the divisor is 0: `m =
+ * momentum m + rate (g + weightDecay w); w -= m`. A row of zeros stays zero. Source: You, Gitman & Ginsburg, "Large
+ * Batch Training of Convolutional Networks", 2017, algorithm 1, with a row as its layer, as in FBGEMM's LARS_SGD.
  */
 export const larsSgd = embeddingOptimizer({
   schema: z.strictObject({
     kind: z.literal("larsSgd"),
     learningRate: rate.default(0.1),
-    /** What the momentum keeps of itself at each update. */
+    /** Decay of the momentum per update. */
     momentum: decay.default(0.9),
-    /** The trust coefficient: how much of a row's norm one update may change, at a learning rate of 1. */
+    /** Trust coefficient: the largest relative change of a row's norm in one update, at a learning rate of 1. */
     eta: rate.default(0.001),
     /** Adds `weightDecay * w` to the gradient. */
     weightDecay: nonnegative.default(0),

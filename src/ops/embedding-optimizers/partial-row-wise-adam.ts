@@ -5,8 +5,8 @@ import { corrections, norm } from "./row-math.js";
 import { adamSettings, lazy, rate } from "./settings.js";
 
 /**
- * Adam with one second moment a row. States: m [R, D], v [R]; `v = beta2 v + (1 - beta2) mean over d of g²`, the rest
- * as Adam. Source: FBGEMM's PARTIAL_ROWWISE_ADAM.
+ * Adam with one second moment per row. States: m [R, D], v [R]; `v = beta2 v + (1 - beta2) mean over d of g²`,
+ * otherwise like Adam. Source: FBGEMM's PARTIAL_ROWWISE_ADAM.
  */
 export const partialRowWiseAdam = embeddingOptimizer({
   schema: z.strictObject({

@@ -6,8 +6,8 @@ import { corrections, norm, stepByTrust } from "./row-math.js";
 import { adamSettings, lazy, nonnegative, rate } from "./settings.js";
 
 /**
- * LAMB with one second moment a row. States: m [R, D], v [R]; `v = beta2 v + (1 - beta2) mean over d of g²`, the rest as
- * LAMB. Source: FBGEMM's PARTIAL_ROWWISE_LAMB.
+ * LAMB with one second moment per row. States: m [R, D], v [R]; `v = beta2 v + (1 - beta2) mean over d of g²`,
+ * otherwise like LAMB. Source: FBGEMM's PARTIAL_ROWWISE_LAMB.
  */
 export const partialRowWiseLamb = embeddingOptimizer({
   schema: z.strictObject({

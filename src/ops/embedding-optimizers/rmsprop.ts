@@ -11,7 +11,7 @@ export const rmsprop = embeddingOptimizer({
   schema: z.strictObject({
     kind: z.literal("rmsprop"),
     learningRate: rate.default(0.01),
-    /** What the mean square keeps of itself at each update. */
+    /** Decay of the mean square per update. */
     decay: decay.default(0.99),
     eps: eps(1e-8),
     lazy,

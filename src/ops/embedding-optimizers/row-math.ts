@@ -1,7 +1,7 @@
 import type { Floats, StepContext } from "../../graph/op.js";
 import type { AdamAttrs } from "../optimizers.js";
 
-/** LAMB's step in the direction r: `w -= lr |w| / |r| r`, where a ratio with a norm of 0 is 1. */
+/** LAMB's step in the direction r: `w -= lr |w| / |r| r`; the ratio is 1 if either norm is 0. */
 export function stepByTrust(w: Floats, r: Floats, lr: number): void {
   const [size, length] = [norm(w), norm(r)];
   const ratio = size === 0 || length === 0 ? 1 : size / length;

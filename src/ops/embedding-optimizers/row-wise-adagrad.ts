@@ -3,7 +3,7 @@ import { tableUpdate } from "../table-update.js";
 import { embeddingOptimizer } from "./define.js";
 import { eps, initialAccumulator, rate } from "./settings.js";
 
-/** State: one sum a row [R]; `s += mean over d of g²`. Source: FBGEMM's EXACT_ROWWISE_ADAGRAD. */
+/** State: one sum per row [R]; `s += mean over d of g²`. Source: FBGEMM's EXACT_ROWWISE_ADAGRAD. */
 export const rowWiseAdagrad = embeddingOptimizer({
   schema: z.strictObject({
     kind: z.literal("rowWiseAdagrad"),

@@ -1,22 +1,22 @@
 import { z } from "zod";
 
-/* The settings that optimizers share. */
+/* Settings shared by optimizers. */
 
-/** The learning rate that the schedule starts from or scales. */
+/** The learning rate; a schedule starts from it or scales it. */
 export const rate = z.number().positive();
 export const nonnegative = z.number().nonnegative();
 export const decay = z.number().min(0).lt(1);
-/** Keeps a division finite. */
+/** Avoids division by zero. */
 export const eps = (value: number) => z.number().positive().default(value);
-/** What the sum of squared gradients starts from. */
+/** Initial value of the sum of squared gradients. */
 export const initialAccumulator = nonnegative.default(0);
 export const adamSettings = {
-  /** What the first moment keeps of itself at each update. */
+  /** Decay of the first moment per update. */
   beta1: decay.default(0.9),
-  /** What the second moment keeps of itself at each update. */
+  /** Decay of the second moment per update. */
   beta2: decay.default(0.999),
-  /** Keeps the division by the root of the second moment finite. */
+  /** Added to the root of the second moment to avoid division by zero. */
   eps: eps(1e-8),
 };
-/** Update only the rows that a batch looks up; false moves every row by its momentum, as a dense optimizer does. */
+/** Update only the rows that a batch looks up. With false, every row moves by its momentum, as in a dense optimizer. */
 export const lazy = z.boolean().default(true);
