@@ -35,7 +35,11 @@ describe("verifyGraph", () => {
     ["too few outputs", graph([input, { ...double, outputs: [] }]), /number of outputs/],
     ["operands that do not fit", graph([input, { ...double, inputs: [x] }]), /do not fit/],
     ["an output of no equation", graph([input], [["y", y]]), /output "y" is not defined/],
-    ["an update of a tensor that is no parameter", updatesConstant(), /updated in place but is no parameter/],
+    [
+      "an update of a tensor that is no parameter",
+      updatesConstant(),
+      /updated in place but is not a parameter/,
+    ],
   ];
   it.each(breaches)("refuses %s", (_, broken, message) => {
     expect(() => verifyGraph(broken, "somePass")).toThrow(GraphError);
