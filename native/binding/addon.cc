@@ -1,4 +1,4 @@
-// What Node sees of the native core. The typed face of these functions is src/native/addon.ts.
+// The functions of the native core that Node sees. src/native/addon.ts is their typed wrapper.
 #include <algorithm>
 #include <thread>
 
@@ -12,7 +12,7 @@
 namespace pairloom::binding {
 namespace {
 
-// () => string[], the fastest first
+// () => string[], fastest first
 napi_value isas(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
     std::vector<napi_value> names;
@@ -37,7 +37,7 @@ napi_value select(napi_env env, napi_callback_info info) {
   });
 }
 
-// (threads) => { flops, bf16Flops, memoryBytes, cacheBytes }, each a second
+// (threads) => { flops, bf16Flops, memoryBytes, cacheBytes }, each per second
 napi_value ceilings(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const uint32_t threads = whole32(number(env, Arguments<1>(env, info)[0], "threads"), "threads");

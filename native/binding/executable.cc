@@ -27,7 +27,7 @@ std::shared_ptr<Executable> executor_of(napi_env env, napi_value value) {
   return static_cast<Handle*>(data)->executor;
 }
 
-// Marks an executor as in use for as long as it lives.
+// Marks an executor as in use during its lifetime.
 class Use {
  public:
   explicit Use(std::shared_ptr<Executable> executor) : executor_(std::move(executor)) {
@@ -73,7 +73,7 @@ void complete(napi_env env, napi_status, void* data) {
   napi_delete_async_work(env, job->work);
   const std::optional<Report> failure = std::move(job->failure);
   const uint64_t steps = job->steps;
-  job.reset();  // before the caller hears of the end: it may run again at once
+  job.reset();  // before completion is reported, because the caller may run again at once
   if (failure) napi_reject_deferred(env, deferred, make_error(env, *failure));
   else napi_resolve_deferred(env, deferred, make_number(env, double(steps)));
 }
@@ -202,7 +202,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     const Arguments<6> arguments(env, info);
     const RequestValues values = request_values(arguments);
     auto job = std::make_unique<Job>(Job{Use(executor_of(env, arguments[0])), read_request(env, values)});
-    // Everything that the request points into, in an array of our own.
+    // Holds everything that the request points to, in our own array.
     std::vector<napi_value> kept = elements(env, values.arrays, "columns");
     for (napi_value output : elements(env, values.outputs, "outputs")) kept.push_back(output);
     kept.push_back(values.scalars);
@@ -213,7 +213,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     ensure(napi_create_async_work(env, nullptr, make_text(env, "pairloom.run"), execute, complete, job.get(), &job->work),
            "run");
     ensure(napi_queue_async_work(env, job->work), "run");
-    job.release();  // complete() takes it
+    job.release();  // complete() takes ownership
     return promise;
   });
 }

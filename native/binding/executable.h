@@ -1,4 +1,4 @@
-// An executor as JavaScript holds it.
+// JavaScript handles for executors.
 #pragma once
 
 #include "binding/values.h"

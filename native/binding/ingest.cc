@@ -29,7 +29,7 @@ int32_t integer(napi_env env, napi_value value, const char* what) {
   return result;
 }
 
-// One for the process, as its library is; set once and never freed.
+// One per process, like the library; set once and never freed.
 std::atomic<const DuckFunctions*> duckdb = nullptr;
 
 struct DuckVector {
@@ -50,7 +50,7 @@ Texts texts_of(napi_env env, napi_value vector, napi_value rows) {
   return {static_cast<const uint8_t*>(data), validity, rows_of(env, rows)};
 }
 
-// The last three arguments of every call: where the results go.
+// The last three arguments of every call: the destination of the results.
 template <class T>
 Strided<T> target_of(napi_env env, std::span<T> data, const napi_value* place, size_t rows) {
   const size_t offset = whole32(number(env, place[0], "offset"), "offset");

@@ -13,7 +13,7 @@ struct Handle {
   std::shared_ptr<ParameterStore> store;
 };
 
-// The collector has to know what a handle holds, or garbage would pile up.
+// Tells the garbage collector how much memory a handle holds; otherwise garbage would pile up.
 void adjust_memory(napi_env env, const ParameterStore& store, int64_t sign) {
   int64_t total = 0;
   napi_adjust_external_memory(env, sign * int64_t(store.own_bytes()), &total);
@@ -43,7 +43,7 @@ DType dtype_of(napi_env env, napi_value value) {
   throw Error({"a parameter has an unknown dtype", "dtype", name, "fp32, fp16 or bf16", ""});
 }
 
-// A Float32Array for fp32, else a Uint16Array.
+// A Float32Array for fp32, otherwise a Uint16Array.
 TypedArray numbers(napi_env env, napi_value value, const ParameterStore& store) {
   const TypedArray array = typed_array(env, value, "numbers");
   const bool half = is_half(store.dtype());
@@ -75,7 +75,7 @@ napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
   if (status == napi_no_external_buffers_allowed) {
     throw Error({"this runtime does not take memory from an addon", "native core", "", "Node.js", ""});
   }
-  const uint64_t bytes = mapping.release()->bytes();  // Node has it: also where it fails below
+  const uint64_t bytes = mapping.release()->bytes();  // Node owns it now, even if a call below fails
   if (status == napi_ok) return buffer;
   napi_value thrown = nullptr;
   napi_get_and_clear_last_exception(env, &thrown);

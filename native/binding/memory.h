@@ -1,4 +1,4 @@
-// Memory as JavaScript holds it: parameters by handle, mapped files as ArrayBuffers.
+// JavaScript access to memory: handles for parameters, ArrayBuffers for mapped files.
 #pragma once
 
 #include <memory>

@@ -5,7 +5,7 @@ namespace {
 
 constexpr size_t kLayoutNumbers = 4, kSettings = 10;
 
-// A kind of column is its place here.
+// A column kind's number is its index here.
 struct ColumnKind {
   DType dtype;
   bool weighted;

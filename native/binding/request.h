@@ -1,6 +1,6 @@
-// The flat form in which src/native/addon.ts hands a request over: few values, so that one row costs little.
+// The flat form in which src/native/addon.ts passes a request: few values, so that a request for one row is cheap.
 //   arrays    the typed arrays that columns use
-//   layout    Float64Array, 4 numbers a column: kind (0 f32, 1 id, 2 bag, 3 weighted bag), index in arrays, then offset
+//   layout    Float64Array, 4 per column: kind (0 fp32, 1 id, 2 bag, 3 weighted bag), index in arrays, then offset
 //             and stride, or for a bag the index of its offsets and that of its weights (0 without)
 //   settings  Float64Array: rows, start, count, batch, shuffled, shuffle seed, epoch, seed, first step,
 //             parameters changed

@@ -1,4 +1,4 @@
-// Translations from ids to rows as JavaScript holds them: by handle.
+// JavaScript handles for translations from ids to rows.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// JavaScript values to C++ ones. Every function throws Error for a value of the wrong kind; callbacks are wrapped in
-// `guarded`, so that no exception crosses into Node.
+// Converts JavaScript values to C++. Every function throws Error for a value of the wrong type. Callbacks are wrapped
+// in `guarded`, so that no exception reaches Node.
 #pragma once
 
 #include <node_api.h>
@@ -40,7 +40,7 @@ void set(napi_env env, napi_value object, const char* key, napi_value value);
 // A JavaScript Error with a `report` property: what, where, got, expected, next (those that are not empty).
 napi_value make_error(napi_env env, const Report& report);
 
-// The report of whatever exception is in flight. Call in a catch block only.
+// The report of the current exception. Call in a catch block only.
 Report current_report();
 
 template <class Work>

@@ -1,4 +1,4 @@
-// A program bound to memory, and what its instructions see while they run.
+// A program bound to memory, and the state that its instructions see while they run.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,9 @@ inline TableFormat table_format(DType dtype) {
                                      : TableFormat::kFloat;
 }
 
-// An operand in memory. Spaces with one place have it in `base`; tile and partial views have an offset into the arena
-// of the thread or group. A view that is no row has stride 0, so that kernels read it alike for every row. Ids, bags and
-// 16-bit numbers are behind `base` too.
+// An operand in memory. In spaces with one copy, `base` points to it; tile and partial views have an offset into the
+// arena of the thread or group. A view without rows has stride 0, so that kernels can read it for every row. `base`
+// also points to ids, bags and 16-bit numbers.
 struct View {
   Space space;
   DType dtype;
@@ -45,29 +45,29 @@ struct BoundInstruction {
   const Rule* rule;
   const CpuOperation* operation;
   std::vector<View> views;
-  TableLayout table{};            // where the rule's execution is kTable
-  const float* packed = nullptr;  // the packed weight, where the operation packs one
+  TableLayout table{};            // if the rule's execution is kTable
+  const float* packed = nullptr;  // the packed weight, if the operation uses one
 
   double attribute(size_t index) const { return source->attributes[index]; }
 };
 
-// The partial results of a range of the batch's rows.
+// The partial results of a range of batch rows.
 struct PartialSums {
   const float* data;
   uint32_t rows;
 };
 
-// What is the same for all instructions of a step.
+// State shared by all instructions of a step.
 struct StepContext {
   const KernelTable* kernels;
   uint32_t rows;            // of this batch
   uint32_t tiles, groups;   // of this batch
   uint32_t tile_rows;
-  std::vector<PartialSums> sums;  // what the groups have added up to, in the order of their rows
+  std::vector<PartialSums> sums;  // the sums of the groups, in the order of their rows
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
   Loader* loader;
-  Translator* translators;  // in the program's order
+  Translator* translators;  // in program order
 
   // Group g owns the tiles [first_tile(g), first_tile(g + 1)).
   uint32_t first_tile(uint32_t group) const { return uint32_t(uint64_t{group} * tiles / groups); }
@@ -77,27 +77,27 @@ struct StepContext {
   }
 };
 
-// What one thread owns.
+// State owned by one thread.
 struct Worker {
   const StepContext* step = nullptr;
   Arena tile;
-  Arena scratch;                      // for the instruction at hand, which leaves nothing in it
-  Arena reduction;                    // for the outputs of a reduction that are added to others: see reduce.h
-  std::vector<uint64_t> source_rows;  // of the tile at hand: where each of its rows is in the columns
+  Arena scratch;                      // for the current instruction, which leaves nothing in it
+  Arena reduction;                    // for outputs of a reduction that are added to others: see reduce.h
+  std::vector<uint64_t> source_rows;  // for the current tile: the position of each row in the columns
   TableScratch table;
-  std::vector<uint64_t> nanoseconds;  // by instruction, while profiling
-  uint64_t folding = 0;               // of partial results, likewise
+  std::vector<uint64_t> nanoseconds;  // per instruction, while profiling
+  uint64_t folding = 0;               // for partial results, likewise
 };
 
-// Some rows of the batch on their way through a stage.
+// Rows of the batch that pass through a stage together.
 struct Tile {
   const StepContext& step;
   const KernelTable& kernels;
   Worker& worker;
   float* partials;       // of the group
   uint32_t first, rows;  // within the batch
-  uint32_t seen;         // rows that the partial results have already: what comes is added
-  uint32_t skipped = 0;  // rows of the thread's tile before these, where these are a part of it
+  uint32_t seen;         // rows already in the partial results; new results are added
+  uint32_t skipped = 0;  // preceding rows of the thread's tile, if this is a part of it
 
   float* at(const View& view) const {
     switch (view.space) {
@@ -109,14 +109,14 @@ struct Tile {
   }
   ConstRows in(const View& view) const { return {at(view), view.stride}; }
   Rows out(const View& view) const { return {at(view), view.stride}; }
-  // `count` rows of this tile, from row `from` on.
+  // `count` rows of this tile, beginning at row `from`.
   Tile part(uint32_t from, uint32_t count) const {
     return {step, kernels, worker, partials, first + from, count, seen, skipped + from};
   }
 };
 
-// A part of a fixed instruction: elements [begin, end) (of pair `part`), rows [begin, end) of a table, or, where
-// `parts` > 1, the rows of a table that hash to `part`.
+// A part of a fixed instruction: elements [begin, end) (of pair `part`), rows [begin, end) of a table, or, if `parts` >
+// 1, the rows of a table that hash to `part`.
 struct FixedJob {
   uint32_t instruction;
   uint32_t part, parts;

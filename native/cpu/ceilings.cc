@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kChains = 12;  // enough to hide the latency of a multiply-add on two units, and 12 + 2 registers
 constexpr uint64_t kRounds = 80'000;
 
-// Loops that do nothing else; each returns what it computed, so that it cannot be left out.
+// Loops that only measure throughput. Each returns its result, so that the compiler cannot remove it.
 struct Loops {
   const char* isa;
   size_t lanes;
@@ -33,8 +33,8 @@ struct Loops {
   float (*multiply_add_bf16)(uint64_t rounds);  // or null; rounds * kChains vectors of pairs
 };
 
-// The instruction sets that kernels/CMakeLists.txt knows, without a file each. This file is compiled with
-// -ffp-contract=fast: a product and a sum become one instruction where the set has it.
+// The instruction sets of kernels/CMakeLists.txt, without a file for each. Compiled with -ffp-contract=fast: a product
+// and a sum become one instruction if the set has it.
 #define PAIRLOOM_LOOPS(name, target, bytes)                                                                 \
   typedef float name##_vector __attribute__((vector_size(bytes), may_alias));                               \
   target float name##_multiply_add(uint64_t rounds, float factor, float term) {                             \
@@ -91,7 +91,7 @@ const Loops& loops() {
 
 volatile float sink;
 
-// Units a second: `work` does `units` of them; all threads begin together, and the best of some windows counts.
+// Units per second, where `work` does `units` of them. All threads begin together; the best of several windows counts.
 double rate(uint32_t threads, double units, const std::function<float(uint32_t thread)>& work) {
   constexpr int kWindows = 6;
   std::vector<double> seconds(threads * kWindows);
@@ -117,12 +117,12 @@ double rate(uint32_t threads, double units, const std::function<float(uint32_t t
   return best;
 }
 
-// Bytes a second that each thread reads from its own part of `total` floats.
+// Bytes per second when each thread reads its own part of `total` floats.
 double read_rate(const Loops& loop, uint32_t threads, size_t total, size_t passes) {
   constexpr size_t kUnit = 128;
   const size_t part = total / threads / kUnit * kUnit;
   const Arena memory(part * threads);
-  std::fill_n(memory.data(), part * threads, 1.0f);  // pages that were never written may all be one
+  std::fill_n(memory.data(), part * threads, 1.0f);  // pages that were never written may all map to the same page
   return rate(threads, double(part * sizeof(float) * passes), [&](uint32_t thread) {
     float sum = 0;
     for (size_t pass = 0; pass < passes; ++pass) sum += loop.read(memory.data() + thread * part, part);
@@ -130,8 +130,8 @@ double read_rate(const Loops& loop, uint32_t threads, size_t total, size_t passe
   });
 }
 
-constexpr size_t kMemoryFloats = size_t{192} << 18;  // 192 MiB: more than the caches of the cores in use hold
-constexpr size_t kCacheFloats = size_t{128} << 8;    // 128 KiB a thread: more than the first level, less than the second
+constexpr size_t kMemoryFloats = size_t{192} << 18;  // 192 MiB: more than the caches of the cores in use
+constexpr size_t kCacheFloats = size_t{128} << 8;    // 128 KiB per thread: between first- and second-level cache
 
 }  // namespace
 

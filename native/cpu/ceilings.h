@@ -1,19 +1,19 @@
-// What this machine can do at most, measured on the spot: the yardstick of a profile.
+// Measures the maximum throughput of this machine, for comparison in profiles.
 #pragma once
 
 #include <cstdint>
 
 namespace pairloom {
 
-// Of all threads together.
+// Sums over all threads.
 struct Ceilings {
-  double flops;         // fp32 operations a second, a multiply-add counting two, with the selected instruction set
-  double bf16_flops;    // of products of bfloat16 summed in fp32: where there is no instruction for it, as `flops`
-  double memory_bytes;  // a second, read from memory in sequence
-  double cache_bytes;   // a second, read from memory that fits the second-level cache of each core
+  double flops;         // fp32 operations per second with the selected instruction set; a multiply-add counts as two
+  double bf16_flops;    // bfloat16 products summed in fp32; equals `flops` if there is no instruction for it
+  double memory_bytes;  // per second, read sequentially from memory
+  double cache_bytes;   // per second, read from data that fits in each core's second-level cache
 };
 
-// Takes about a quarter of a second. Throws Error where there is no memory for it.
+// Takes about a quarter of a second. Throws Error if memory is insufficient.
 Ceilings measure_ceilings(uint32_t threads);
 
 }  // namespace pairloom

@@ -1,4 +1,4 @@
-// The CPU as a device: what the binding calls.
+// The CPU device, as called by the binding.
 #pragma once
 
 #include "runtime/executable.h"
@@ -6,8 +6,8 @@
 
 namespace pairloom {
 
-// `parameters` in the order of the program's parameter buffers; they must outlive the executable. `translations` in the
-// order of the program's. Throws Error.
+// `parameters` are in the order of the program's parameter buffers and must outlive the executable; `translations` are
+// in program order. Throws Error.
 std::unique_ptr<Executable> compile_for_cpu(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
                                             std::vector<std::shared_ptr<Translation>> translations);
 

@@ -16,12 +16,12 @@ void add_ranges(std::vector<FixedJob>& jobs, uint32_t instruction, uint32_t part
   }
 }
 
-// How much a table update weighs: what it gathers.
+// The cost of a table update: the elements that it gathers.
 size_t table_weight(const BoundInstruction& instruction) {
   return instruction.table.pairs * instruction.views[0].dims[1];
 }
 
-// Many tables are parallel enough as they are; a table with a large share of the work is cut.
+// Many tables give enough parallelism; a table with a large share of the work is divided.
 uint32_t table_parts(size_t weight, size_t total, uint32_t threads) {
   if (threads == 1) return 1;
   return uint32_t(std::clamp<size_t>(weight * kJobsPerThread * threads / total, 1, kJobsPerThread * threads));
@@ -29,7 +29,7 @@ uint32_t table_parts(size_t weight, size_t total, uint32_t threads) {
 
 bool is_table(const BoundInstruction& instruction) { return instruction.rule->execution == Execution::kTable; }
 
-// Ranges of the elements of each result: operand 0, or, with partial results, one for each of them.
+// Ranges of the elements of each result: operand 0 or, with partial results, one result for each of them.
 void add_elements(std::vector<FixedJob>& jobs, uint32_t index, const BoundInstruction& instruction) {
   const auto& views = instruction.views;
   const bool folds = views[0].space == Space::kPartial;
@@ -54,7 +54,7 @@ std::vector<FixedJob> plan_fixed_jobs(const std::vector<BoundInstruction>& instr
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     if (is_table(instructions[i])) table_total += table_weight(instructions[i]);
   }
-  std::vector<FixedJob> tables, others;  // tables first: their jobs are the longest
+  std::vector<FixedJob> tables, others;  // tables first: they have the longest jobs
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     const BoundInstruction& instruction = instructions[i];
     if (is_table(instruction)) {

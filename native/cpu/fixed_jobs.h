@@ -1,4 +1,4 @@
-// Cuts the instructions of a fixed stage into jobs.
+// Divides the instructions of a fixed stage into jobs.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace pairloom {
 
-// Jobs that any threads may run in any order: how an instruction is cut changes no bits of its result.
+// Jobs that can run on any thread in any order: the division does not change the bits of results.
 std::vector<FixedJob> plan_fixed_jobs(const std::vector<BoundInstruction>& instructions, const Stage& stage,
                                       uint32_t threads);
 

@@ -1,5 +1,5 @@
-// Subnormal numbers as zeros: gradients of a model that fits its data become subnormal, and some processors take a
-// hundred times as long for each of them.
+// Treats subnormal numbers as zeros. Gradients of a model that fits its data become subnormal, and some processors are
+// a hundred times slower on them.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace pairloom {
 
-// While it lives, the thread that made it reads subnormal operands as zeros and rounds subnormal results to zeros.
+// During its lifetime, the thread that created it reads subnormal operands as zeros and rounds subnormal results to
+// zero.
 class FlushSubnormals {
  public:
   FlushSubnormals() : before_(control()) { set_control(before_ | kFlush); }

@@ -8,14 +8,14 @@
 namespace pairloom {
 namespace {
 
-// Rows of a shuffled epoch are cache misses: ask for a row this many rows before it is copied.
+// Rows of a shuffled epoch are cache misses: prefetch each row this many rows before it is copied.
 constexpr uint32_t kAhead = 16;
 // Terms of a table update are counted in 32 bits.
 constexpr uint64_t kMostBagIds = uint64_t{1} << 31;
 
 static_assert(sizeof(Bag) == kBagWidth * sizeof(float));
 
-// An id as an unsigned number: a negative one is above every limit.
+// An id as an unsigned number: negative ids are above every limit.
 uint64_t unsigned_id(int32_t id) { return uint32_t(id); }
 uint64_t unsigned_id(int64_t id) { return uint64_t(id); }
 
@@ -51,7 +51,7 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
   if (rows == 0) return;
   const bool bag = is_bag(column.dtype);
   const uint64_t length = bag ? column.offsets_length : column.length;
-  // All operands are below 2^53 (the binding refuses more), but their product may not fit: divide instead.
+  // All operands are below 2^53 (the binding checks this), but their product may overflow: divide instead.
   const uint64_t last = bag ? rows + 1 : column.offset + input.width;
   const bool fits = last <= length && (bag || column.stride == 0 || (length - last) / column.stride >= rows - 1);
   if (fits) return;
@@ -72,7 +72,7 @@ void Loader::load(uint32_t input, const View& out, const Tile& tile) {
     case DType::kBag: return load_bags<int32_t>(input, out, tile);
     case DType::kId64: return load_ids<int64_t>(input, out, tile);
     case DType::kBag64: return load_bags<int64_t>(input, out, tile);
-    default: return;  // no input has 16-bit numbers: the decoder refuses it
+    default: return;  // no input has 16-bit numbers: the decoder refuses them
   }
 }
 
@@ -92,7 +92,7 @@ void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
   const Column& column = columns_[input];
   const uint64_t limit = inputs_[input].limit;
   const uint64_t* rows = tile.worker.source_rows.data();
-  Id* to = reinterpret_cast<Id*>(tile.at(out));  // an id buffer: only ids are written to it
+  Id* to = reinterpret_cast<Id*>(tile.at(out));  // an id buffer contains only ids
   for (uint32_t i = 0; i < tile.rows; ++i) {
     if (i + kAhead < tile.rows) __builtin_prefetch(row_of<Id>(column, rows[i + kAhead]));
     const Id id = *row_of<Id>(column, rows[i]);

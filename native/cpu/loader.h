@@ -1,4 +1,4 @@
-// Brings the rows of a step from the caller's columns into the program's memory, and checks every id on the way.
+// Copies the rows of a step from the caller's columns into the program's memory, and checks every id.
 #pragma once
 
 #include <atomic>
@@ -20,19 +20,19 @@ class Loader {
  public:
   explicit Loader(const Program& program) : inputs_(program.inputs) {}
 
-  // Binds columns of `rows` rows, read in order or permuted. Throws Error where a column does not cover the rows.
+  // Binds columns of `rows` rows, read in order or permuted. Throws Error if a column does not cover the rows.
   void bind(std::vector<Column> columns, uint64_t rows, std::optional<Permutation> order);
 
   // The source row of each position in [position, position + count).
   void locate(uint64_t position, uint32_t count, uint64_t* rows) const;
 
-  // Gathers the tile's rows of an input. A bad id or bag is noted and replaced by one that is safe to look up:
-  // the executor stops before anything is updated.
+  // Gathers the tile's rows of an input. Invalid ids and bags are recorded and replaced by ones that are safe to look
+  // up; the executor stops before anything is updated.
   void load(uint32_t input, const View& out, const Tile& tile);
 
-  // Forgets what earlier steps noted.
+  // Discards what earlier steps recorded.
   void begin_step();
-  // Throws the first bad value of the step in row order, if there is one. Call between stages.
+  // Throws the first invalid value of the step in row order, if there is one. Call between stages.
   void check();
 
  private:

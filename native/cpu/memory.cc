@@ -14,7 +14,7 @@ constexpr size_t kAlignment = 64, kHugePage = size_t{2} << 20;
 
 bool mapped(size_t bytes) { return bytes >= kHugePage; }
 
-// A mapping aligned to huge pages: map one page more, give the ends back.
+// A mapping aligned to huge pages: maps one page more and unmaps the ends.
 void* map_block(size_t bytes) {
   const size_t size = (bytes + kHugePage - 1) / kHugePage * kHugePage;
   if (size < bytes) return nullptr;
@@ -25,7 +25,7 @@ void* map_block(size_t bytes) {
   if (skip > 0) munmap(begin, skip);
   munmap(begin + skip + size, kHugePage - skip);
 #ifdef MADV_HUGEPAGE
-  madvise(begin + skip, size, MADV_HUGEPAGE);  // advice: without it the block only is slower
+  madvise(begin + skip, size, MADV_HUGEPAGE);  // only advice: without it the block is slower
 #endif
   return begin + skip;
 }

@@ -1,4 +1,4 @@
-// Large aligned memory: arenas of the executor and arrays handed to JavaScript.
+// Large aligned memory, for arenas of the executor and arrays given to JavaScript.
 #pragma once
 
 #include <cstddef>
@@ -6,12 +6,12 @@
 
 namespace pairloom {
 
-// Zeroed, at least 64-byte aligned; large blocks are advised to use huge pages, which cuts TLB misses of random row
+// Zeroed, at least 64-byte aligned. Large blocks are advised to use huge pages, which reduces TLB misses of random row
 // reads. Null if the system refuses. `bytes` 0 gives a valid block.
 void* allocate_block(size_t bytes);
 void free_block(void* block, size_t bytes);
 
-// An owned array of floats in such a block; throws Error where memory is out.
+// An array of floats that owns such a block; throws Error if memory is insufficient.
 class Arena {
  public:
   Arena() = default;

@@ -1,4 +1,5 @@
-// How this device runs an operation. Each family in cpu/ops/ has its rows beside its functions; operations.cc joins them.
+// How the CPU runs an operation. Each family in cpu/ops/ has its table rows beside its functions; operations.cc joins
+// them.
 #pragma once
 
 #include "cpu/bound.h"
@@ -10,7 +11,7 @@ using TileFunction = void(const BoundInstruction&, Tile&);
 // Runs one job of an instruction of a fixed stage.
 using FixedFunction = void(const BoundInstruction&, const FixedJob&, Worker&);
 
-// The layout in which a linear layer's kernel reads a copy of its weight.
+// The packed layout of the weight that a linear layer's kernel reads.
 enum class Packing { kNone, kForward, kBackward };
 
 struct CpuOperation {
@@ -26,7 +27,7 @@ const CpuOperation& cpu_operation(Opcode opcode);
 
 inline uint32_t width(const View& view) { return uint32_t(view.size); }
 
-// The kernels in the precision that a product's last attribute asks for.
+// The kernels for the precision in a product's last attribute.
 inline const LinearKernels& linear_kernels(const KernelTable& kernels, const BoundInstruction& i) {
   return i.source->attributes.back() == 1 ? kernels.linear_bf16 : kernels.linear_f32;
 }

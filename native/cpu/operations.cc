@@ -1,5 +1,5 @@
-// The table of what this device runs. The families are part of this file so that the compiler sees every row: an operation
-// without one does not compile.
+// The table of the operations that the CPU runs. The families are included in this file so that the compiler sees every
+// row: an operation without a row does not compile.
 #include <span>
 
 #include "cpu/ops/source.cc"

@@ -1,4 +1,4 @@
-// The weights of linear layers in the layout of the kernels: one copy for each weight and direction.
+// The weights of linear layers in the layout of the kernels: one copy per weight and direction.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,8 @@ namespace pairloom {
 
 class PackedWeights {
  public:
-  // Where the packed form of `weight` [n, k] will be, for products of this direction and these kernels.
+  // Reserves the packed form of `weight` [n, k] for products in this direction with these kernels, and returns its
+  // place.
   const float* add(const View& weight, Packing packing, const LinearKernels& kernels);
   // Call once after the last add.
   void finish();

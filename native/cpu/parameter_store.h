@@ -1,5 +1,5 @@
-// The numbers of one parameter, in memory that the core owns. JavaScript has a handle to it and reads and writes ranges:
-// the machine bounds its size, not the arrays of the engine.
+// The numbers of one parameter, in memory owned by the core. JavaScript has a handle and reads and writes ranges, so
+// the size is limited by the machine and not by JavaScript's arrays.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class ParameterStore {
  public:
   // Zeroed memory of `count` numbers. Throws std::bad_alloc.
   ParameterStore(DType dtype, uint64_t count);
-  // `count` numbers of a file, from byte `offset` on; writing to them is refused. Throws Error.
+  // Maps `count` numbers of a file, beginning at byte `offset`; writes are refused. Throws Error.
   ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset);
   ~ParameterStore();
   ParameterStore(const ParameterStore&) = delete;
@@ -25,19 +25,19 @@ class ParameterStore {
 
   DType dtype() const { return dtype_; }
   uint64_t count() const { return count_; }
-  // Bytes of memory of this process alone.
+  // Bytes of memory owned by this process only.
   uint64_t own_bytes() const { return mapping_ ? 0 : bytes(); }
   ParameterMemory memory() const;
 
-  // Numbers [from, from + count), in the format of the store. Throw Error for a range outside.
+  // Numbers [from, from + count), in the store's format. Both throw Error for a range outside.
   void read(uint64_t from, uint64_t count, void* into) const;
   void write(uint64_t from, uint64_t count, const void* values);
-  // All numbers of another store of the same dtype and size.
+  // Copies all numbers of another store with the same dtype and size.
   void copy_from(const ParameterStore& source);
   void fill(const Fill& spec, uint32_t threads);
 
  private:
-  size_t width() const;  // bytes of a number
+  size_t width() const;  // bytes per number
   uint64_t bytes() const { return count_ * width(); }
   char* range(uint64_t from, uint64_t count) const;
   void refuse_mapped() const;

@@ -14,7 +14,7 @@ void append(std::vector<uint64_t>& to, const Id* ids, size_t count) {
   for (size_t i = 0; i < count; ++i) to.push_back(uint64_t(ids[i]));
 }
 
-// Of one row of a column of ids or bags, none negative.
+// Number of ids in one row of a column of ids or bags, not negative.
 void append_ids(std::vector<uint64_t>& to, const View& view, uint32_t row) {
   switch (view.dtype) {
     case DType::kId: return append(to, reinterpret_cast<const int32_t*>(view.base) + row, 1);
@@ -25,7 +25,7 @@ void append_ids(std::vector<uint64_t>& to, const View& view, uint32_t row) {
   }
 }
 
-// A bag of the same weights whose ids are the rows at `rows`, kept in `storage`.
+// A bag with the same weights whose ids are the rows at `rows`, stored in `storage`.
 template <class Id>
 Bag bag_of_rows(const Bag& ids, const uint64_t* rows, std::vector<Id>& storage) {
   const size_t first = storage.size();
@@ -89,7 +89,7 @@ void Translator::write(const std::vector<View>& views, size_t columns, uint32_t 
   bags_.resize(columns);
   for (size_t column = 0; column < columns; ++column) {
     if (!is_bag(views[column].dtype)) continue;
-    const size_t count = count_ids(views[column], rows);  // so that no bag's rows move while others are added
+    const size_t count = count_ids(views[column], rows);  // reserved so that no bag's rows move while others are added
     bags_[column].narrow.clear();
     bags_[column].wide.clear();
     if (is_wide(views[columns + column].dtype)) bags_[column].wide.reserve(count);

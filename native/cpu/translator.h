@@ -13,19 +13,19 @@ namespace pairloom {
 
 class Translator {
  public:
-  // Throws Error if the translation is of another table.
+  // Throws Error if the translation belongs to another table.
   Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot);
 
   void begin_step() { admitted_ = false; }
-  // Runs `translate` of a program: ids, as many operands of rows. Never throws: what it meets is for `check`.
+  // Runs `translate` of a program: ids, and as many operands of rows. Never throws; errors are reported by `check`.
   void run(const BoundInstruction& instruction, const StepContext& step);
-  // Throws what `run` met.
+  // Throws the error that `run` found.
   void check();
-  // Takes back what the step has changed: it failed.
+  // Reverts the changes of the step, because it failed.
   void revert();
 
  private:
-  // The rows of a column of bags, whose ids stay where they are.
+  // The rows of a column of bags; the ids are not moved.
   struct BagRows {
     std::vector<int32_t> narrow;
     std::vector<int64_t> wide;
@@ -39,7 +39,7 @@ class Translator {
   const std::string name_;
   bool admitted_ = false;
   std::exception_ptr failure_;
-  std::vector<uint64_t> ids_, rows_;  // sample after sample, its columns in their order
+  std::vector<uint64_t> ids_, rows_;  // row by row, columns in order
   std::vector<BagRows> bags_;         // by column
 };
 

@@ -18,7 +18,7 @@ struct Text {
   uint32_t length;
 };
 
-// An empty text is a missing one.
+// Empty texts are missing.
 Text text_at(const Texts& texts, size_t row) {
   if (!texts.validity(row)) return {nullptr, 0};
   const uint8_t* const entry = texts.entries + 16 * row;
@@ -42,8 +42,8 @@ int32_t find(const Vocabulary& vocabulary, const Text& text, uint32_t hash) {
   return -1;
 }
 
-// JavaScript's log1p and this machine's are each within one unit in the last place of the true value, and may differ.
-// Where that difference could decide which f32 is the nearest (once in some 2^25 values) the result is not settled.
+// log1p of JavaScript and of this machine are each within one unit in the last place of the true value, but may differ.
+// If the difference could decide which fp32 is nearest (once in about 2^25 values), the result is left open.
 float settled_log1p(double x) {
   constexpr double kMargin = 0x1p-50;
   const double y = std::log1p(x > 0 ? x : 0.0);
@@ -51,7 +51,7 @@ float settled_log1p(double x) {
   return low == high ? low : std::numeric_limits<float>::quiet_NaN();
 }
 
-// Logarithms are taken of counts above all: those of small whole numbers are kept.
+// Logarithms are mostly taken of counts, so those of small whole numbers are cached.
 float log_of(double x) {
   constexpr size_t kCounts = 4096;
   static const std::array<float, kCounts> counts = [] {
@@ -95,7 +95,7 @@ size_t hash_texts(const Texts& texts, uint32_t size, int32_t missing, Strided<in
 
 size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing,
                      Strided<int32_t> ids) {
-  // Hashes of a few rows first: their slots, which lie all over a large table, are then fetched at the same time.
+  // Hashes a few rows first, so that their slots, which are spread over a large table, are fetched at the same time.
   constexpr size_t kAhead = 64;
   Text ahead[kAhead];
   uint32_t hashes[kAhead];

@@ -10,7 +10,7 @@ DuckFunctions find_duckdb(const char* path) {
   const DuckFunctions found = {
       reinterpret_cast<decltype(DuckFunctions::data)>(dlsym(library, "duckdb_vector_get_data")),
       reinterpret_cast<decltype(DuckFunctions::validity)>(dlsym(library, "duckdb_vector_get_validity"))};
-  dlclose(library);  // the one who loaded it holds it
+  dlclose(library);  // the module that loaded it keeps it open
   return found.data != nullptr && found.validity != nullptr ? found : DuckFunctions{};
 }
 

@@ -1,4 +1,4 @@
-// Vectors of DuckDB, through its C interface (duckdb.h) in the library that the process has loaded already.
+// Reads vectors of DuckDB through its C interface (duckdb.h), in the library that the process has already loaded.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ struct DuckFunctions {
   uint64_t* (*validity)(void* vector);  // duckdb_vector_get_validity; null: every row is valid
 };
 
-// Functions that are null where no library from this path is loaded, or where it lacks one of them.
+// The functions are null if no library from this path is loaded, or if it lacks one of them.
 DuckFunctions find_duckdb(const char* path);
 
 }  // namespace pairloom

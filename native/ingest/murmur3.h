@@ -1,4 +1,4 @@
-// MurmurHash3 x86_32 (Austin Appleby, public domain algorithm), seed 0: the bits of src/features/murmur3.ts.
+// MurmurHash3 x86_32 (Austin Appleby, public domain algorithm), seed 0: bit-identical to src/murmur3.ts.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ inline uint32_t rotate_left(uint32_t x, int bits) { return x << bits | x >> (32 
 
 inline uint32_t murmur3_scramble(uint32_t word) { return rotate_left(word * 0xcc9e2d51u, 15) * 0x1b873593u; }
 
-// Words are read as little-endian, which every supported processor is.
+// Words are read as little-endian, the byte order of every supported processor.
 inline uint32_t murmur3(const uint8_t* bytes, size_t length) {
   uint32_t hash = 0;
   const uint8_t* const tail = bytes + (length & ~size_t{3});

@@ -20,7 +20,7 @@ const char* check_concat(const Program&, const Instruction& i) {
   return parts == i.operands.back().size() ? nullptr : "parts that fill the output";
 }
 
-// z has one entry for each pair of fields of x [F, D].
+// z has one entry per pair of fields of x [F, D].
 const char* check_pairs(const Operand& z, const Operand& x) {
   const uint64_t fields = x.dims[0];
   return z.size() == fields * (fields - 1) / 2 ? nullptr : "F(F-1)/2 products of pairs of fields";

@@ -1,11 +1,11 @@
-// What an operation asks of its operands beyond what its signature can say.
+// Requirements of an operation on its operands that a signature cannot express.
 #pragma once
 
 #include "program/program.h"
 
 namespace pairloom {
 
-// Null, or what was expected. The instruction has matched its operation's rule.
+// Null, or the expected value as text. The instruction already matches its operation's rule.
 const char* check_operands(const Program& program, const Instruction& instruction);
 
 }  // namespace pairloom

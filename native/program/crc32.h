@@ -1,4 +1,4 @@
-// CRC-32 (IEEE 802.3, reflected, as zlib's): the checksum of a program's bytes.
+// CRC-32 (IEEE 802.3, reflected, as in zlib): the checksum of a program.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// The layout of a program: bytes to typed structs, with every count and length checked against what is left.
+// Decodes the layout of a program: bytes to typed structs. Every count and length is checked against the remaining
+// bytes.
 #include <cstring>
 
 #include "program/crc32.h"
@@ -56,7 +57,7 @@ class Reader {
     position_ += padded;
     return text;
   }
-  // A count of items of at least `least` bytes each: refused before anything is allocated for them.
+  // A count of items of at least `least` bytes each; refused before anything is allocated for them.
   uint32_t count(size_t least) { return fits(u32(), least); }
   uint32_t fits(uint32_t items, size_t least) {
     if (uint64_t{items} * least <= left()) return items;
@@ -167,7 +168,7 @@ Counts read_header(Reader& in, std::span<const uint8_t> bytes, Program& program)
   program.tile_rows = in.u32();
   program.groups = in.u32();
   program.tiles_at_once = in.u32();
-  // The least bytes of an item: it bounds what a lying count can make us allocate. Checked again as items are read.
+  // Minimum bytes of an item. It limits the allocation for a wrong count. Checked again as items are read.
   Counts counts{};
   counts.buffers = in.count(28);
   counts.inputs = in.count(20);

@@ -1,4 +1,4 @@
-// What the core refuses, in the five parts that src/errors.ts makes a PairloomError of.
+// Errors of the core, with the five parts that src/errors.ts needs for a PairloomError.
 #pragma once
 
 #include <exception>
@@ -10,8 +10,8 @@ struct Report {
   std::string what, where, got, expected, next;
 };
 
-// Thrown while decoding, binding and checking a request, and where a step finds an id that it cannot look up: before
-// anything is updated.
+// Thrown while decoding, binding and checking a request, and when a step finds an invalid id; always before anything is
+// updated.
 class Error : public std::exception {
  public:
   explicit Error(Report report) : report_(std::move(report)) {}

@@ -9,7 +9,7 @@
 namespace pairloom {
 namespace {
 
-// The columns (row spaces) or elements of a buffer that hold what this step wrote.
+// The columns (row spaces) or elements of a buffer that contain what this step wrote.
 class Written {
  public:
   void add(Range range) {
@@ -50,7 +50,7 @@ class HazardCheck {
   }
 
  private:
-  // Tile memory lasts for its stage; partial results until the next stage of tiles, which takes the copies anew.
+  // Tile memory is valid during its stage; partial results until the next stage of tiles, which reuses the copies.
   void begin_stage(StageKind kind) {
     for (size_t i = 0; i < written_.size(); ++i) {
       const Space space = p_.buffers[i].space;
@@ -77,8 +77,8 @@ class HazardCheck {
     }
   }
 
-  // Its rows are checked as they are made. Translations may change in every step, in an order that must not depend on
-  // timing: one instruction has all columns of a translation.
+  // Its rows are checked when they are made. Translations may change in every step, in an order that must not depend on
+  // timing, so one instruction has all columns of a translation.
   void translate(const Instruction& ins) {
     const size_t index = size_t(ins.attributes[0]);
     if (translated_[index]) refuse("a translation has two instructions", "translation " + p_.translations[index].name);
@@ -96,7 +96,7 @@ class HazardCheck {
            "buffer " + std::to_string(operand.buffer));
   }
 
-  // Writing a buffer ends the life of every other buffer in the same memory.
+  // Writing a buffer invalidates every other buffer in the same memory.
   void write(const Operand& operand) {
     const Buffer& buffer = p_.buffer(operand);
     if (buffer.space == Space::kParameter) return;
@@ -108,7 +108,7 @@ class HazardCheck {
     written_[operand.buffer].add(view_of(operand));
   }
 
-  // An output may share memory with an input only where the kernel reads an element before it writes it.
+  // An output may share memory with an input only if the kernel reads each element before it writes it.
   void check_aliases(const Instruction& ins, const std::vector<Access>& access) {
     const bool in_place = find_rule(ins.opcode)->writes_in_place();
     for (size_t w = 0; w < access.size(); ++w) {
@@ -121,8 +121,8 @@ class HazardCheck {
     }
   }
 
-  // What may run at the same time must not meet: the instructions of a fixed stage; the rows of two tiles (batch
-  // space, unless rows coincide); the partials that several instructions of a tile stage accumulate.
+  // These may run at the same time, so they must not overlap: the instructions of a fixed stage; the rows of two tiles
+  // (batch space, unless rows coincide); the partials that several instructions of a tile stage accumulate.
   void check_parallel(const Stage& stage) {
     struct Touch {
       uint32_t instruction;
@@ -153,8 +153,8 @@ class HazardCheck {
     return space == Space::kBatch && touch(a, b) && !same_rows(p_.buffer(a), p_.buffer(b));
   }
 
-  // Ids were checked against their input's limit when they were loaded: the table must have at least as many rows.
-  // Only parameters are looked up by ids; sessions are compared.
+  // Ids were checked against their input's limit when loaded, so the table must have at least that many rows. Only
+  // parameters are looked up by ids; sessions are only compared.
   void check_ids(const Instruction& ins) {
     if (p_.buffer(ins.operands[0]).space != Space::kParameter) return;
     for (const Operand& operand : ins.operands) {
@@ -165,8 +165,8 @@ class HazardCheck {
     }
   }
 
-  // Bad ids, and ids without a row, must be found before anything is updated; copies of weights must not be outdated by
-  // the step itself.
+  // Invalid ids, and ids without a row, must be found before anything is updated; copies of weights must not be
+  // outdated by the step itself.
   void check_order(const Instruction& ins, const std::vector<Access>& access) {
     const bool translated = std::find(translated_.begin(), translated_.end(), true) != translated_.end();
     if (loads(ins) && (!updated_.empty() || translated)) {

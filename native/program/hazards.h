@@ -1,5 +1,5 @@
-// Follows memory through a step: what is read was written, ids still hold what `input` checked, and nothing that runs
-// in parallel touches the same memory.
+// Tracks memory through a step: everything read was written, ids are those that `input` checked, and nothing that runs
+// in parallel accesses the same memory.
 #pragma once
 
 #include "program/program.h"
@@ -7,7 +7,7 @@
 
 namespace pairloom {
 
-// `accesses[i]` are those of instruction i. Throws Error.
+// `accesses[i]` belong to instruction i. Throws Error.
 void verify_hazards(const Program& program, const std::vector<std::vector<Access>>& accesses);
 
 }  // namespace pairloom

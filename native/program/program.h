@@ -13,15 +13,15 @@ namespace pairloom {
 enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
 enum class DType : uint32_t { kFloat, kId, kBag, kFloat16, kBfloat16, kId64, kBag64 };
 inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBfloat16; }
-inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }    // one a row
-inline bool is_bag(DType dtype) { return dtype == DType::kBag || dtype == DType::kBag64; }  // any number a row
+inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }    // one per row
+inline bool is_bag(DType dtype) { return dtype == DType::kBag || dtype == DType::kBag64; }  // any number per row
 inline bool is_ids(DType dtype) { return is_id(dtype) || is_bag(dtype); }
-// Whether ids take 64 bits, as those of tables of 2^31 rows or more do.
+// True if ids have 64 bits, as for tables with 2^31 rows or more.
 inline bool is_wide(DType dtype) { return dtype == DType::kId64 || dtype == DType::kBag64; }
-constexpr uint32_t kBagWidth = 6;  // elements a row of a buffer of bags
+constexpr uint32_t kBagWidth = 6;  // elements per row of a buffer of bags
 inline uint32_t ids_width(DType dtype) { return is_bag(dtype) ? kBagWidth : dtype == DType::kId64 ? 2 : 1; }
 constexpr uint64_t kMostTableRows = uint64_t{1} << 40;
-constexpr uint64_t kMostNarrowRows = uint64_t{1} << 31;  // of a table whose ids take 32 bits
+constexpr uint64_t kMostNarrowRows = uint64_t{1} << 31;  // of a table with 32-bit ids
 enum class StageKind : uint32_t { kTile, kFixed };
 
 inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch; }
@@ -29,7 +29,7 @@ inline bool is_row(Space space) { return space == Space::kTile || space == Space
 struct Buffer {
   Space space;
   DType dtype;
-  uint64_t width;   // elements: a row in row spaces, in all otherwise
+  uint64_t width;   // elements: per row in row spaces, in total otherwise
   uint64_t offset;  // elements from the start of the space's arena
   std::string name;
 };
@@ -55,7 +55,7 @@ struct Input {
   uint64_t limit;
 };
 
-// What the caller binds by this name turns ids into rows of tables of so many.
+// The caller binds a translation under this name. It maps ids to rows of tables with this many rows.
 struct TranslationSlot {
   std::string name;
   uint64_t rows;
@@ -79,7 +79,7 @@ struct Stage {
 
 struct Program {
   uint32_t max_batch, tile_rows, groups;
-  uint32_t tiles_at_once;  // that a thread may take through a stage together: their rows fit the tile arena
+  uint32_t tiles_at_once;  // maximum per thread and stage: their rows fit in the tile arena
   uint64_t fixed_size, partial_size, tile_size, batch_size;  // arenas, in elements
   std::vector<Buffer> buffers;
   std::vector<Input> inputs;
@@ -92,9 +92,9 @@ struct Program {
   std::vector<uint32_t> buffers_in(Space space) const;
 };
 
-// Reads and verifies; throws Error. Whatever the bytes, it neither crashes nor reads outside them.
+// Reads and verifies; throws Error. Never crashes or reads outside the bytes, whatever they are.
 Program decode(std::span<const uint8_t> bytes);
-// The checks beyond the layout (decode calls it): every access of a verified program stays inside its memory.
+// The checks beyond the layout (decode calls it): every access of a verified program stays in its memory.
 void verify(const Program& program);
 
 const char* opcode_name(Opcode opcode);

@@ -1,4 +1,4 @@
-// Which memory operands stand for, on any device.
+// The memory of operands, on any device.
 #pragma once
 
 #include <vector>
@@ -14,23 +14,23 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// Rows that a buffer has room for; 1 where its space has none.
+// Rows that a buffer has room for; 1 if its space has no rows.
 uint64_t buffer_rows(const Program& program, const Buffer& buffer);
-// Elements that a buffer takes in its arena (one group's arena for partials). Of a verified buffer it does not overflow.
+// Elements of a buffer in its arena (one group's arena for partials). Does not overflow for a verified buffer.
 uint64_t buffer_extent(const Program& program, const Buffer& buffer);
 // The buffer's elements in its arena.
 Range memory_of(const Program& program, const Buffer& buffer);
 // The operand's elements within each row of its buffer (row spaces), or within the buffer.
 inline Range view_of(const Operand& operand) { return {operand.offset, operand.offset + operand.size()}; }
 
-// Whether rows of the one buffer are, element by element, rows of the other.
+// True if rows of the one buffer are, element by element, rows of the other.
 inline bool same_rows(const Buffer& a, const Buffer& b) { return a.offset == b.offset && a.width == b.width; }
-// Whether the operands are the very same elements.
+// True if the operands are the same elements.
 bool same_elements(const Program& program, const Operand& a, const Operand& b);
-// Whether an element of one may be an element of the other.
+// True if an element of one may be an element of the other.
 bool share_memory(const Program& program, const Operand& a, const Operand& b);
 
-// What an instruction reads and writes: one entry an operand.
+// What an instruction reads and writes: one entry per operand.
 struct MemoryUse {
   const Buffer* buffer;
   Range elements;  // as view_of

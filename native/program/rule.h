@@ -1,15 +1,15 @@
-// What holds for an instruction on every device: the stage it stands in, its operands and its attributes.
-// rules.generated.h has one rule for each opcode, written from src/ops/.
+// The rules of an instruction on every device: its stage, operands and attributes. rules.generated.h has one rule per
+// opcode, generated from src/ops/.
 #pragma once
 
 #include "program/opcodes.generated.h"
 
 namespace pairloom {
 
-// How an instruction meets the batch; src/graph/op.ts explains each.
+// Execution kind of an instruction; see src/graph/op.ts.
 enum class Execution { kSource, kRowwise, kReduces, kFixed, kTable, kBatch };
 
-// The kind of stage that it stands in.
+// The kind of stage that contains it.
 enum class Placement { kTile, kFixed, kEither };
 
 struct Rule {
@@ -17,8 +17,8 @@ struct Rule {
   const char* name;
   Execution execution;
   Placement placement;
-  // Elements depend on the operands' elements at the same place and on single numbers: a row instruction may write over
-  // the very view of its first or second operand, a fixed one may be cut anywhere.
+  // Elements depend only on the operands' elements at the same position and on single numbers. A row instruction may
+  // write over the view of its first or second operand, and a fixed one may be divided anywhere.
   bool elementwise;
   const char* operands;    // see signature.h
   const char* attributes;  // see signature.h

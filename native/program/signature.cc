@@ -10,7 +10,7 @@
 namespace pairloom {
 namespace {
 
-// The text before `:` and the rest; where there is none, the kind is the name.
+// Splits at `:`; without one, the kind is also the name.
 std::pair<std::string, std::string> split_name(const std::string& word) {
   const size_t colon = word.find(':');
   if (colon == std::string::npos) return {"", word};
@@ -46,7 +46,7 @@ OperandRule parse_operand(const std::string& word, bool output) {
   return rule;
 }
 
-// One word for each operand, or nothing if the operand count does not fit.
+// One word per operand, or nothing if the operand count does not fit.
 std::vector<OperandRule> spread(const OperandRules& signature, size_t all, bool has_optional) {
   if (all < signature.last.size()) return {};
   const size_t operands = all - signature.last.size();
@@ -125,7 +125,7 @@ std::string describe(const Program& program, const Operand& operand) {
 
 bool is_integer(double value, double below) { return value >= 0 && value < below && value == std::floor(value); }
 
-// Whether the attribute says that an optional operand is there.
+// True if the attribute says that an optional operand is present.
 bool is_presence(const std::string& word) { return word == "hasBias" || word == "hasFactor" || word == "hasSlope"; }
 
 bool attribute_fits(const std::string& word, double value, const Program& program) {
@@ -149,7 +149,7 @@ bool has_optional_operand(const Instruction& instruction, const std::vector<Attr
   return false;
 }
 
-// In place of `poolings`: one for each column of samples.
+// Replaces `poolings`: one per id column.
 void add_poolings(std::vector<AttributeRule>& rules, const Program& program, const Instruction& instruction) {
   if (rules.empty() || rules.back().type != "poolings") return;
   rules.pop_back();

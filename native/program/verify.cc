@@ -1,5 +1,5 @@
-// The verification of docs/design/program-format.md, from the header to the instructions; hazards.cc has the checks
-// that follow memory through a step.
+// The verification described in docs/design/program-format.md, from the header to the instructions; hazards.cc has the
+// checks that track memory through a step.
 #include <algorithm>
 
 #include "program/checks.h"
@@ -15,7 +15,7 @@ namespace {
 constexpr uint32_t kMaxRows = 1u << 24, kMaxRowsAtOnce = 256, kMaxTilesAtOnce = 2, kMaxGroups = 1u << 16;
 constexpr uint64_t kMaxNarrow = ~uint32_t{0}, kMostWideIds = uint64_t{1} << 63;
 constexpr uint64_t kMaxArena = uint64_t{1} << 42;  // elements: 16 TiB, far below where size arithmetic overflows
-// Of a parameter. Whole numbers up to here are exact in f64.
+// Limit for a parameter. Whole numbers up to this are exact in fp64.
 constexpr uint64_t kMaxElements = uint64_t{1} << 53;
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string got, std::string expected) {
@@ -107,7 +107,7 @@ void verify_operand(const Program& p, const Operand& o, const std::string& where
     refuse(where, "an operand names a buffer that does not exist", std::to_string(o.buffer),
            "below " + std::to_string(p.buffers.size()));
   }
-  // Only tables and their states, which have a row in the first dim, may be larger than what 32 bits count.
+  // Only tables and their states, which have rows in the first dim, may have more elements than 32 bits count.
   const Buffer& b = p.buffer(o);
   const bool parameter = b.space == Space::kParameter;
   const uint64_t most = parameter ? kMaxElements : kMaxNarrow;
@@ -147,7 +147,7 @@ void verify_stages(const Program& p) {
   }
 }
 
-// Writes of a tile stage stay in its rows and groups; writes of a fixed stage are fixed, or of the whole batch.
+// A tile stage writes only to its rows and groups; a fixed stage writes to fixed buffers or the whole batch.
 void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where,
                   const Rule& rule) {
   const Space space = p.buffer(o).space;

@@ -1,5 +1,5 @@
 #pragma once
 
-// Always inlined: the sources of several instruction sets include such functions, and an out-of-line copy that the
-// linker picks from one of them would run instructions that another machine lacks.
+// Always inlined. The sources of several instruction sets include these functions, and the linker could choose an
+// out-of-line copy with instructions that the machine lacks.
 #define PAIRLOOM_INLINE inline __attribute__((always_inline))

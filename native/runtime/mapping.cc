@@ -68,7 +68,7 @@ void Mapping::map(int descriptor, const std::string& path, uint64_t offset, uint
   void* pages = mmap(nullptr, skipped + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor,
                      off_t(offset - skipped));
   if (pages == MAP_FAILED) fail(path, errno);
-  if (bytes < half_of_memory()) madvise(pages, skipped + bytes, MADV_WILLNEED);  // advice only: start reading now
+  if (bytes < half_of_memory()) madvise(pages, skipped + bytes, MADV_WILLNEED);  // advice to start reading
   pages_ = pages;
   skipped_ = skipped;
   bytes_ = bytes;

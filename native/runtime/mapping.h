@@ -1,4 +1,4 @@
-// A range of a file as memory.
+// Maps a range of a file into memory.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,14 @@
 
 namespace pairloom {
 
-// A private mapping: its pages are shared with every process that maps the file until this one writes to them, and the
-// file never changes. Writable all the same, so that a stray write harms this process's copy of a page and not the
-// process. The file must not be truncated meanwhile.
+// A private mapping: its pages are shared with other processes that map the file until this process writes to them; the
+// file never changes. It is writable so that a stray write damages only this process's copy of a page and does not
+// crash it. The file must not be truncated meanwhile.
 class Mapping {
  public:
   // The whole file. Throws Error.
   explicit Mapping(const std::string& path);
-  // `bytes` bytes from `offset` on, all of which the file must have. Throws Error.
+  // `bytes` bytes beginning at `offset`; the file must contain all of them. Throws Error.
   Mapping(const std::string& path, uint64_t offset, uint64_t bytes);
   ~Mapping();
   Mapping(Mapping&& other) noexcept { *this = std::move(other); }
@@ -31,7 +31,7 @@ class Mapping {
  private:
   void map(int descriptor, const std::string& path, uint64_t offset, uint64_t bytes);
 
-  void* pages_ = nullptr;  // null where the range is empty
+  void* pages_ = nullptr;  // null if the range is empty
   size_t skipped_ = 0;     // from the start of the first page
   uint64_t bytes_ = 0;
 };

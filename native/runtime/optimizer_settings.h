@@ -1,4 +1,4 @@
-// The attributes of optimizers as kernels take them: in f32, with what is computed in f64 once a step.
+// Optimizer attributes in the form of the kernels: in fp32, with per-step values computed in fp64.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The order in which an epoch's rows are read (docs/design/program-format.md, "Row order").
+// The order of rows in an epoch (docs/design/program-format.md, "Row order").
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 
 namespace pairloom {
 
-// A pseudo-random permutation of [0, rows), one position at a time: a balanced Feistel network over the smallest even
-// number of bits that holds `rows`, cycle-walked into range (Black and Rogaway, "Ciphers with arbitrary finite
-// domains", 2002). TypeScript twin: src/columns/order.ts.
+// A pseudo-random permutation of [0, rows), computed for one position at a time: a balanced Feistel network over the
+// smallest even number of bits that holds `rows`, cycle-walked into range (Black and Rogaway, "Ciphers with arbitrary
+// finite domains", 2002). src/columns/order.ts implements the same.
 class Permutation {
  public:
   Permutation(uint64_t rows, uint64_t seed, uint64_t epoch) : rows_(rows) {

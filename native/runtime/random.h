@@ -1,5 +1,4 @@
-// Counter-based random draws (docs/design/program-format.md, "Random draws"): a u32 for each (seed, stream,
-// step, index).
+// Counter-based random draws (docs/design/program-format.md, "Random draws"): one u32 per (seed, stream, step, index).
 #pragma once
 
 #include <cstdint>
@@ -20,7 +19,7 @@ PAIRLOOM_INLINE constexpr uint32_t mix(uint32_t h) {
   return h ^ (h >> 15);
 }
 
-// The part of a draw that all indices of one (seed, stream, step) share.
+// The part of a draw that is the same for all indices of one (seed, stream, step).
 constexpr RandomKey random_key(uint64_t seed, uint32_t stream, uint64_t step) {
   const auto low = [](uint64_t v) { return static_cast<uint32_t>(v); };
   const auto high = [](uint64_t v) { return static_cast<uint32_t>(v >> 32); };
@@ -29,7 +28,7 @@ constexpr RandomKey random_key(uint64_t seed, uint32_t stream, uint64_t step) {
   return {k0, k1};
 }
 
-// The key of the draws whose indices have this one's upper 32 bits, by the lower 32 bits of an index.
+// The key of draws whose indices have the same upper 32 bits as this one; draws then take the lower 32 bits.
 PAIRLOOM_INLINE constexpr RandomKey key_at(RandomKey key, uint64_t index) {
   const uint32_t high = static_cast<uint32_t>(index >> 32);
   return high == 0 ? key : RandomKey{key.k0, mix(key.k1 ^ mix(high + 0x165667b1u))};

@@ -1,4 +1,4 @@
-// What a run is asked to do, on any device.
+// The request for a run, on any device.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 namespace pairloom {
 
-// One input's data. f32 and id: row r starts at data + offset + r * stride, in elements. bag: row r is values
-// [offsets[r], offsets[r + 1]) of `data`, with the weights at the same positions, if there are any. Elements have 4
-// bytes, ids of 64 bits 8; lengths are in elements.
+// One input's data. fp32 and id: row r starts at data + offset + r * stride, in elements. bag: row r is values
+// [offsets[r], offsets[r + 1]) of `data`, with optional weights at the same positions. Elements have 4 bytes, 64-bit
+// ids 8; lengths are in elements.
 struct Column {
   DType dtype;
   const void* data;
@@ -25,21 +25,21 @@ struct Column {
 
 struct Request {
   std::vector<Column> columns;       // in the order of the program's inputs
-  uint64_t rows;                     // of the columns
-  uint64_t start, count;             // the positions of the epoch to run
-  uint32_t batch;                    // rows of a step; the last may have fewer
+  uint64_t rows;                     // in the columns
+  uint64_t start, count;             // range of positions in the epoch
+  uint32_t batch;                    // rows per step; the last step may have fewer
   bool shuffled;
   uint64_t shuffle_seed, epoch;
   uint64_t seed, first_step;
   std::span<const float> scalars;    // steps x scalars
-  std::vector<std::span<float>> outputs;  // in the program's order; null data: not wanted
-  bool parameters_changed;           // since the last run, by another than this executor
+  std::vector<std::span<float>> outputs;  // in program order; null data: not requested
+  bool parameters_changed;           // by others, since the last run of this executor
 };
 
-// The memory of a parameter: f32 numbers, or 16-bit ones whose format the program says.
+// The memory of a parameter: fp32 numbers, or 16-bit numbers in the program's format.
 struct ParameterMemory {
   void* data;
-  size_t count, bytes;  // numbers, and bytes of each
+  size_t count, bytes;  // count, and bytes per number
 
   ParameterMemory(std::span<float> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(float)) {}
   ParameterMemory(std::span<uint16_t> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(uint16_t)) {}

@@ -17,7 +17,7 @@ class Attributes {
     const auto named = [&](const AttributeRule& rule) { return rule.name == name; };
     return size_t(std::find_if(rules_.begin(), rules_.end(), named) - rules_.begin());
   }
-  // 0 where the operation has no such attribute.
+  // 0 if the operation has no such attribute.
   double value(const std::string& name) const {
     const size_t at = index(name);
     return at < rules_.size() ? values_[at] : 0;

@@ -1,12 +1,11 @@
-// Where an update of a table, or a measure of its gradient, has its operands and attributes: read from its rule.
+// The positions of operands and attributes in an update of a table or a norm of its gradient, read from its rule.
 #pragma once
 
 #include "program/program.h"
 
 namespace pairloom {
 
-// The rows of a table are dealt into slots, row r into slot `r mod kTableSlots`: what is summed by slot does not depend on
-// who owns which rows.
+// Row r of a table belongs to slot `r mod kTableSlots`. Sums by slot do not depend on who owns which rows.
 constexpr uint32_t kTableSlots = 1024;
 
 struct TableLayout {
@@ -15,10 +14,10 @@ struct TableLayout {
   float l2 = 0;
   bool every_row = false;
   float limit = 0;    // 0: none
-  size_t factor = 0;  // its operand; 0: none
+  size_t factor = 0;  // operand index; 0: none
 };
 
-// The instruction is verified, and its operation's execution is kTable.
+// The instruction must be verified, and its operation's execution must be kTable.
 TableLayout table_layout(const Instruction& instruction);
 
 }  // namespace pairloom

@@ -75,7 +75,7 @@ class FirstCome : public Translation {
     for (; ids_.size() > before_; ids_.pop_back()) row_of_.erase(ids_.back());
   }
 
-  // The ids in the order of their rows.
+  // The ids in row order.
   std::vector<int64_t> state() const override { return {ids_.begin(), ids_.end()}; }
 
   void restore(std::span<const int64_t> state) override {

@@ -1,4 +1,4 @@
-// pairloom_kernels_bench [isa] [filter]: one line a kernel and shape, the best of several repetitions on one
+// pairloom_kernels_bench [isa] [filter]: prints one line per kernel and shape, the best of several repetitions on one
 // core.
 #include <sys/mman.h>
 
@@ -30,7 +30,7 @@ double seconds_of(const std::function<void()>& run, int calls) {
   return (cpu_seconds() - start) / calls;
 }
 
-// Seconds a call: the best of 7 windows of about 20 ms.
+// Seconds per call: the best of 7 windows of about 20 ms.
 double measure(const std::function<void()>& run) {
   const int calls = std::max(1, static_cast<int>(0.02 / std::max(seconds_of(run, 3), 1e-8)));
   double best = 1e9;
@@ -38,7 +38,7 @@ double measure(const std::function<void()>& run) {
   return best;
 }
 
-// Floats in [-1, 1) on huge pages where the system has them, as the executor allocates tables.
+// Floats in [-1, 1) in huge pages if the system has them, like the executor's tables.
 class Floats {
  public:
   explicit Floats(size_t n) {
@@ -74,7 +74,7 @@ struct Shape {
 constexpr Shape kLayers[] = {{13, 512},  {512, 256}, {256, 64},    {64, 16},
                              {367, 512}, {256, 1},   {1024, 1024}, {1024, 512}};
 
-// Floats from row to row, as the executor lays activations out: never a multiple of 2 KiB.
+// Row stride in floats, as the executor lays out activations: never a multiple of 2 KiB.
 uint32_t stride_of(uint32_t n) { return n % 512 == 0 ? n + 16 : n; }
 
 void bench_layer(const char* format, const LinearKernels& t, Shape s, uint32_t rows) {

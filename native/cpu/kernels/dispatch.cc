@@ -16,8 +16,8 @@ struct Offer {
 bool always() { return true; }
 
 #if defined(__x86_64__)
-// Each asks for exactly the features that CMakeLists.txt compiles its table with. The builtin also checks
-// that the operating system saves the wide registers.
+// Each checks exactly the features that CMakeLists.txt compiles its table with. The builtin also checks that the
+// operating system saves the wide registers.
 bool has_avx2() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
@@ -39,7 +39,7 @@ constexpr Offer kOffers[] = {{&baseline::table, always}};
 const KernelTable* fastest() {
   for (const Offer& offer : kOffers)
     if (offer.present()) return offer.table;
-  return nullptr;  // not reached: the last offer is always present
+  return nullptr;  // not reached: the last entry is always available
 }
 
 std::atomic<const KernelTable*>& selected() {

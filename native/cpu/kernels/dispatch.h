@@ -1,4 +1,4 @@
-// Which kernels run: the fastest instruction set that this machine offers, unless another is selected.
+// Selects the kernels: the fastest instruction set that this machine supports, unless another is selected.
 #pragma once
 
 #include <vector>
@@ -10,10 +10,10 @@ namespace pairloom {
 // The selected table. Selecting another while a program runs is a race: select first, then compile and run.
 const KernelTable& kernels();
 
-// Selects an instruction set by name; false, and no change, where this build or this CPU lacks it.
+// Selects an instruction set by name. Returns false, without a change, if this build or CPU lacks it.
 bool select_isa(const char* name);
 
-// The names that select_isa accepts here, the fastest first.
+// The names that select_isa accepts here, fastest first.
 std::vector<const char*> available_isas();
 
 }  // namespace pairloom

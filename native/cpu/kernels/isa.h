@@ -1,4 +1,4 @@
-// The kernel tables in this build: one for each instruction set that native/kernels/CMakeLists.txt compiles.
+// The kernel tables in this build, one per instruction set that native/cpu/kernels/CMakeLists.txt compiles.
 #pragma once
 
 #include "cpu/kernels/kernels.h"

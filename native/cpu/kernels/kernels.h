@@ -1,6 +1,5 @@
-// The kernels of one instruction set. Every entry works on plain memory: it knows rows and strides, not
-// programs. One source compiles into several namespaces (baseline, AVX2, AVX-512, NEON); dispatch.h picks one
-// at load time.
+// The kernels of one instruction set. Every entry works on plain memory: it knows rows and strides, but not programs.
+// One source compiles into several namespaces (baseline, AVX2, AVX-512, NEON); dispatch.h selects one at load time.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +32,8 @@ struct ConstIds {
 };
 
 struct Bag {
-  const void* data;      // its ids, of the width that the buffer's dtype says
-  const float* weights;  // one for each id; null: all are 1
+  const void* data;      // its ids, of the width given by the buffer's dtype
+  const float* weights;  // one per id; null: all are 1
   uint32_t count;
   uint32_t unused;
 
@@ -45,17 +44,17 @@ struct Bag {
 };
 static_assert(sizeof(Bag) == 24);
 
-// How a table keeps its numbers.
+// Storage formats of a table.
 enum class TableFormat : uint32_t { kFloat, kFloat16, kBfloat16 };
 
-// The rows of a table, one after the other.
+// The rows of a table, consecutive.
 struct ConstTable {
   const void* data;
   TableFormat format;
 };
 
 // A layer of a compressed interaction network: rows of x [maps][dim], x0 [fields][dim] and y [units][dim], and the
-// pairs (map h, field f) in row-major order; only those with h <= f where `upper` (then maps = fields).
+// pairs (map h, field f) in row-major order; only those with h <= f if `upper` (then maps = fields).
 struct InteractionShape {
   uint32_t rows, maps, fields, dim, units;
   bool upper;
@@ -64,40 +63,41 @@ struct InteractionShape {
   }
 };
 
-// Of an activation, as activation_grad takes it; no data: none.
+// Output or input of an activation, as activation_grad takes it; null data: none.
 struct Slope {
   ConstRows s = {nullptr, 0};
   Activation act = Activation::kNone;
 };
 
-// Columns [begin, end) of a packed matrix: whole panels, but for the last column of all.
+// Columns [begin, end) of a packed matrix: whole panels, except for the last column.
 struct PackedColumns {
   uint32_t begin, end;
 };
 constexpr uint32_t kPackedPanel = 32;
 
-// Rows that are summed in parts of `part` rows, of which the last may have fewer: at most two, and kMostSummedRows in all.
+// Rows that are summed in parts of `part` rows each, of which the last may have fewer: at most two parts, and at most
+// kMostSummedRows rows.
 struct RowParts {
   uint32_t count, part;
 };
 constexpr uint32_t kMostSummedRows = 256;
 
-// Dense layers. Weights are packed into panels of columns that the micro-kernel reads with unit stride. scratch: as
-// many floats as scratch_size says, 64-byte aligned.
+// Dense layers. Weights are packed into panels of columns that the micro-kernel reads with unit stride. scratch:
+// scratch_size floats, 64-byte aligned.
 struct LinearKernels {
-  // Floats needed to pack a matrix with so many output columns and summed elements.
+  // Floats needed to pack a matrix with this many output columns and summed elements.
   size_t (*packed_size)(uint32_t columns, uint32_t depth);
   size_t (*scratch_size)(uint32_t rows, uint32_t n, uint32_t k);
-  // y = act(x W^T + b), W [n, k]: pack_forward lays out for it some of the n columns of W^T.
+  // y = act(x W^T + b), W [n, k]: pack_forward packs some of the n columns of W^T for it.
   void (*pack_forward)(const float* w, uint32_t n, uint32_t k, PackedColumns columns, float* packed);
   void (*forward)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows,
                   uint32_t n, uint32_t k, Activation act, float* scratch);
-  // dx = dz W, times a slope where there is one: pack_backward lays out for it some of the k columns of W.
+  // dx = dz W, optionally times a slope: pack_backward packs some of the k columns of W for it.
   void (*pack_backward)(const float* w, uint32_t n, uint32_t k, PackedColumns columns, float* packed);
   void (*grad_input)(ConstRows dz, const float* packed, const Slope& slope, Rows dx, uint32_t rows, uint32_t n,
                      uint32_t k, float* scratch);
-  // dw [n, k] = (add ? dw : 0) + the sum of dz^T x over each part of the rows: the parts' sums are made one by one, added
-  // to each other, and then to dw.
+  // dw [n, k] = (add ? dw : 0) + the sum of dz^T x over each part of the rows. The parts are summed separately, then
+  // added to each other, then to dw.
   void (*grad_weight)(ConstRows dz, ConstRows x, float* dw, RowParts rows, uint32_t n, uint32_t k, bool add,
                       float* scratch);
 };
@@ -105,7 +105,7 @@ struct LinearKernels {
 struct KernelTable {
   const char* isa;
 
-  // Dense layers, with operands in f32 or rounded to bfloat16; sums are f32.
+  // Dense layers with operands in fp32 or rounded to bfloat16; sums are fp32.
   LinearKernels linear_f32, linear_bf16;
 
 #define KERNEL(result, name, parameters) result(*name) parameters = nullptr;

@@ -1,4 +1,4 @@
-// Element by element, column by column, and what rearranges or folds the elements of a row.
+// Operations on elements and columns, and those that rearrange or reduce the elements of a row.
 #include <cmath>
 
 #include "cpu/operation.h"

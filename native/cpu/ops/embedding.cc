@@ -1,11 +1,11 @@
-// Lookups of embedding tables, and the rows of their ids.
+// Embedding table lookups, and translation of ids to rows.
 #include "cpu/operation.h"
 #include "cpu/translator.h"
 
 namespace pairloom::embedding_ops {
 namespace {
 
-// Ids and bags start at the beginning of their buffer's row, one after the other.
+// Ids and bags start at the beginning of their buffer's row, consecutively.
 ConstIds ids(const Tile& t, const View& view) { return {t.at(view), is_wide(view.dtype)}; }
 const Bag* bags(const Tile& t, const View& view) { return reinterpret_cast<const Bag*>(t.at(view)); }
 

@@ -34,7 +34,7 @@ void batch_matmul(const BoundInstruction& i, Tile& t) {
                          v[0].dims[transpose_a ? 0 : 1], transpose_a, transpose_b);
 }
 
-// The attribute says whether only pairs of the upper triangle count.
+// True if only pairs of the upper triangle are used.
 InteractionShape interaction(const BoundInstruction& i, const View& x, const View& x0, const View& y, uint32_t rows) {
   return {rows, uint32_t(x.dims[0]), uint32_t(x0.dims[0]), uint32_t(x.dims[1]), uint32_t(y.dims[0]), i.attribute(0) == 1};
 }
@@ -71,8 +71,8 @@ void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
   });
 }
 
-// f(k, at, mirrored): pair k of the upper triangle of the pairs of `count` fields, and where it and its mirror image
-// are among all pairs.
+// f(k, at, mirrored): pair k of the upper triangle of the pairs of `count` fields, and the indices of it and of its
+// mirror image among all pairs.
 template <class F>
 void each_upper_pair(uint32_t count, F f) {
   uint32_t k = 0;

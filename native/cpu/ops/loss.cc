@@ -1,4 +1,4 @@
-// Losses of rows, and their mean.
+// Losses per row, and their mean.
 #include "cpu/operation.h"
 #include "cpu/reduce.h"
 

@@ -1,4 +1,4 @@
-// What training counts of the rows that it trains on.
+// Counts of training rows, for metrics during training.
 #include <algorithm>
 #include <cmath>
 

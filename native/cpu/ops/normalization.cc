@@ -1,4 +1,4 @@
-// Batch and layer normalisation, and softmax: what divides by a sum over a line or a batch.
+// Batch and layer normalization, and softmax.
 #include <initializer_list>
 
 #include "cpu/operation.h"
@@ -18,8 +18,8 @@ struct Block {
   Rows out(uint32_t operand) const { return {data[operand], strides[operand]}; }
 };
 
-// A row operand [..., n] is several lines of n a row. A kernel that works line by line takes them all at once where
-// rows are one line, or follow one another without a gap; else the lines of one row at a time.
+// A row operand [..., n] has several lines of n per row. A kernel that works line by line gets all lines at once if
+// rows have one line or are contiguous; otherwise the lines of one row at a time.
 template <class Run>
 void each_block(std::initializer_list<const View*> views, const Tile& t, Run run) {
   const View& shape = **views.begin();

@@ -1,4 +1,4 @@
-// Sessions of a batch: rows that compete with each other because they have one session id.
+// Sessions of a batch: rows with the same session id compete with each other.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -22,7 +22,7 @@ struct Batch {
 };
 
 // Calls f(first, last) with the sorted keys of each session; the low half of a key is the row. Rows of a session are in
-// the order of the batch, which fixes the order of every sum.
+// batch order, which fixes the order of every sum.
 template <class F>
 void each_session(const Batch& batch, Worker& worker, F f) {
   const uint32_t rows = worker.step->rows;
@@ -37,7 +37,8 @@ void each_session(const Batch& batch, Worker& worker, F f) {
   }
 }
 
-// Of column c over the rows of the other class. In f64: an error of this is a relative one of every share.
+// Log-sum-exp of column c over the rows of the other class. In fp64, because an absolute error here becomes a relative
+// error of every share.
 double competition(const Batch& batch, const uint64_t* first, const uint64_t* last, uint32_t c) {
   double most = kNone, sum = 0;
   for (const uint64_t* key = first; key < last; ++key) {

@@ -1,4 +1,4 @@
-// Embedding tables: their optimizers, and the measure of their gradients. cpu/kernels/table_optimizers.def lists the
+// Embedding tables: their optimizers, and norms of their gradients. cpu/kernels/table_optimizers.def lists the
 // optimizers.
 #include <tuple>
 
@@ -9,7 +9,7 @@
 namespace pairloom::table_ops {
 namespace {
 
-// The settings of a step, as the last arguments of the kernels take them.
+// The settings of a step, in the form of the kernels' last arguments.
 std::tuple<float> l2_only(const BoundInstruction& i, const Worker&) { return {i.table.l2}; }
 std::tuple<float, float> eps_and_l2(const BoundInstruction& i, const Worker&) {
   return {float(i.attribute(0)), i.table.l2};
@@ -28,7 +28,7 @@ std::tuple<LarsSettings> lars_of(const BoundInstruction& i, const Worker&) {
   return LarsSettings{float(i.attribute(0)), float(i.attribute(1)), float(i.attribute(2)), i.table.l2};
 }
 
-// The rows that one call of a kernel may take.
+// Maximum rows per kernel call.
 constexpr bool kAnyRows = true, kRow = false;
 
 template <auto kKernel, auto kSettings, bool kRows>
@@ -52,7 +52,7 @@ void update(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
       kSettings(i, worker));
 }
 
-// Takes the place of an update: the rows of a slot come in ascending order, whatever the job has besides.
+// Takes the place of an update. The rows of a slot arrive in ascending order, whatever else is in the job.
 struct SumSquares {
   static constexpr bool kWhole = false;
   const KernelTable& k;

@@ -10,7 +10,7 @@
 namespace pairloom {
 namespace {
 
-// Elements of a job: enough that claiming it costs nothing, and its f32 numbers fit the caches.
+// Elements per job: enough to make scheduling cheap, and few enough that the fp32 numbers fit in the caches.
 constexpr size_t kChunk = size_t{1} << 15;
 
 void fill_chunk(float* to, size_t count, const Fill& spec, uint64_t first) {
@@ -22,11 +22,11 @@ void fill_chunk(float* to, size_t count, const Fill& spec, uint64_t first) {
   }
 }
 
-// work(first element, how many) for chunks of them.
+// Calls work(first element, count) for chunks of them.
 template <class Work>
 void for_chunks(size_t count, uint32_t threads, const Work& work) {
   const size_t chunks = (count + kChunk - 1) / kChunk;
-  // Jobs are counted in 32 bits: of very many chunks, each takes several.
+  // Jobs are counted in 32 bits: with very many chunks, each job takes several.
   const size_t chunks_a_job = chunks / (size_t{1} << 30) + 1, jobs = (chunks + chunks_a_job - 1) / chunks_a_job;
   Pool pool(uint32_t(std::clamp<size_t>(jobs, 1, threads)));
   pool.run(uint32_t(jobs), [&](uint32_t job, uint32_t) {

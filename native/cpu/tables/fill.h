@@ -14,14 +14,14 @@ enum class FillKind : uint32_t { kConstant, kUniform, kNormal };
 //   constant  a
 //   uniform   a + (b - a) * unit(i), from a to b
 //   normal    a + b * sqrt(-2 ln(1 - unit(2i))) * cos(2 pi unit(2i + 1)), mean a and standard deviation b (Box, Muller)
-// computed in double and rounded to f32 once. Logarithm and cosine are made of +, *, / and sqrt, which round alike on
-// every machine, where those of the C library do not.
+// computed in double and rounded to fp32 once. Logarithm and cosine use only +, *, / and sqrt, which round identically
+// on every machine, unlike the functions of the C library.
 struct Fill {
   FillKind kind;
   double a, b;
   uint64_t seed;
   uint32_t stream;
-  uint64_t first = 0;  // index of the first of the values
+  uint64_t first = 0;  // index of the first value
 };
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads);

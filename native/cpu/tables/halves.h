@@ -1,4 +1,4 @@
-// 16-bit numbers one at a time: where tables are set, not trained.
+// Conversion of single 16-bit numbers, for initializing and reading tables; not used in training.
 #pragma once
 
 #include <bit>
@@ -8,12 +8,12 @@
 
 namespace pairloom {
 
-// The nearest, ties to even; beyond the largest finite number, infinity.
+// Rounds to nearest, ties to even; above the largest finite number to infinity.
 inline uint16_t nearest_half(float value, TableFormat format) {
   const uint32_t bits = std::bit_cast<uint32_t>(value), magnitude = bits & 0x7fffffffu, sign = (bits >> 16) & 0x8000u;
   const uint32_t shift = format == TableFormat::kFloat16 ? 13 : 16;
   if (magnitude > 0x7f800000u) return uint16_t(sign | (format == TableFormat::kFloat16 ? 0x7e00u : 0x7fc0u));
-  // Adding 1/2 of 2^-24 aligns the sum's last bit with that of a subnormal binary16: the sum is rounded as it has to be.
+  // Adding 1/2 of 2^-24 aligns the sum's last bit with that of a subnormal binary16, so the sum is rounded correctly.
   if (format == TableFormat::kFloat16 && magnitude < 0x38800000u) {
     return uint16_t(sign | (std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u));
   }

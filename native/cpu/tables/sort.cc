@@ -21,7 +21,7 @@ void counting_pass(const Key* from, Key* to, size_t count, uint32_t bits, const 
   for (size_t i = 0; i < count; ++i) to[starts[digit_of(from[i]) & mask]++] = from[i];
 }
 
-// Past the last pass: keys and spare may have changed places.
+// Skipped after the last pass: keys and spare may have been swapped.
 template <class Key, class Row>
 Key* radix_sort(Key* keys, Key* spare, size_t count, uint64_t row_limit, const Row& row) {
   const uint32_t bits = std::max<uint32_t>(1, uint32_t(std::bit_width(row_limit - 1)));
@@ -37,7 +37,7 @@ Key* radix_sort(Key* keys, Key* spare, size_t count, uint64_t row_limit, const R
 }  // namespace
 
 uint64_t* sort_by_row(uint64_t* keys, uint64_t* spare, size_t count, uint64_t row_limit) {
-  if (count < kSmall) {  // the order is in the key, so any sort of whole keys is stable
+  if (count < kSmall) {  // the key contains the order, so any sort of whole keys is stable
     std::sort(keys, keys + count);
     return keys;
   }

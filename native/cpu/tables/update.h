@@ -1,4 +1,4 @@
-// The sparse optimizers: each row that occurs in the batch is updated once, by its summed gradient.
+// The sparse optimizers: each row that occurs in the batch is updated once, with its summed gradient.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@ namespace pairloom {
 
 constexpr size_t kMostStates = 2;
 
-// A tensor of an optimizer's state: a row of the table's width for each of the table's, or one number.
+// An optimizer state: per table row, a row of the table's width or one number.
 struct State {
   float* base = nullptr;
   size_t width = 0;
@@ -22,8 +22,8 @@ struct State {
 
 using States = std::array<float*, kMostStates>;
 
-// Rows of a table and of its states, as each_row takes them. Step: (weights, gradient, states, elements); whole where it
-// works element by element, so that one call may take several rows.
+// Rows of a table and of its states, as taken by each_row. Step: (weights, gradient, states, elements). It is `whole`
+// if it works element by element, so that one call may process several rows.
 template <bool kWholeRows, class Step>
 struct RowUpdate {
   static constexpr bool kWhole = kWholeRows;

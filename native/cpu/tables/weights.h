@@ -1,4 +1,4 @@
-// The weights of a table while an optimizer updates them.
+// A table's weights while an optimizer updates them.
 #pragma once
 
 #include "cpu/bound.h"
@@ -7,15 +7,15 @@
 
 namespace pairloom {
 
-// Asks for `count` elements, of which a cache line has some, that are about to be updated.
+// Prefetches `count` elements that are about to be updated, one request per cache line.
 template <class Element>
 void prefetch_elements(const Element* data, size_t count) {
   for (size_t i = 0; i < count; i += 64 / sizeof(Element)) __builtin_prefetch(data + i, 1);
 }
 inline void prefetch_floats(const float* data, size_t count) { prefetch_elements(data, count); }
 
-// Rows in f32 are updated in place. Rows of 16-bit numbers are widened, updated in f32 and rounded back: element d of row
-// r by the draw of index r * D + d.
+// fp32 rows are updated in place. 16-bit rows are widened, updated in fp32 and rounded back: element d of row r uses
+// the draw with index r * D + d.
 class TableWeights {
  public:
   TableWeights(const BoundInstruction& instruction, const TableLayout& layout, Worker& worker)
@@ -30,7 +30,7 @@ class TableWeights {
     else prefetch_floats(table_.base + row * dim, dim);
   }
 
-  // step(weights of the rows from `row` on)
+  // Calls step with the weights of the rows beginning at `row`.
   template <class Step>
   void update(size_t row, size_t count, const Step& step) const {
     const size_t begin = row * table_.dims[1], size = count * table_.dims[1];
@@ -46,7 +46,7 @@ class TableWeights {
 
   const View& table_;
   const KernelTable& kernels_;
-  std::vector<float>& widened_;  // room for as many rows as one call takes
+  std::vector<float>& widened_;  // room for the rows of one call
   const RandomKey key_;
 };
 
