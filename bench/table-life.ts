@@ -27,7 +27,7 @@ const secondsOf = async <T>(work: () => T | Promise<T>): Promise<[seconds: numbe
 const perSecond = (size: number, seconds: number): string => `${bytes(size / seconds)}/s`;
 
 /**
- * What a table of `rows` rows of 16 numbers, trained by row-wise Adagrad, costs from its initialisation to the evaluation
+ * What a table of `rows` rows of 16 numbers, trained by row-wise Adagrad, costs from its initialization to the evaluation
  * of its best checkpoint. It must be the process's only figure: memory is that of the process.
  */
 export async function tableLife(rows: number): Promise<FigureTable> {
@@ -36,7 +36,7 @@ export async function tableLife(rows: number): Promise<FigureTable> {
     const weights = rows * DIM * 4;
     const state = rows * 4;
     const filled = Math.min(rows * DIM, FILLED);
-    const initial = await initialisation(filled);
+    const initial = await initialization(filled);
     const written = await plainWrite(join(folder, "plain"));
     const training = await life(rows, folder);
     const line = (name: string, value: string) => [name, value];
@@ -64,7 +64,7 @@ export async function tableLife(rows: number): Promise<FigureTable> {
 }
 
 /** Seconds to make a memory and fill it. */
-async function initialisation(elements: number) {
+async function initialization(elements: number) {
   const { backend } = selectBackend();
   const fill = async (init: Initializer) =>
     (await secondsOf(() => backend.allocate(elements).fill(init, 1, 1)))[0];

@@ -48,7 +48,7 @@ function featuresWith({ user, item }: TableDtypes): readonly FeatureInfo[] {
 const FEATURES = featuresWith(FLOATS);
 
 /**
- * Batch normalisation makes phases, dropout draws, hot rows many duplicates. No bias: normalisation would make its
+ * Batch normalization makes phases, dropout draws, hot rows many duplicates. No bias: normalization would make its
  * gradient mere rounding.
  */
 const MODEL = modelSchema.parse({
@@ -273,7 +273,7 @@ describe.each(ISAS)("native %s", (isa) => {
     { kind: "constant", value: 0.1 },
     { kind: "uniform", low: -0.3, high: 0.5 },
     { kind: "normal", mean: 0.2, std: 0.01 },
-  ])("initialises as the reference does: $kind", (init) => {
+  ])("initializes as the reference does: $kind", (init) => {
     const native = nativeOn(isa);
     const [expected, got] = [referenceBackend, native].map((backend) => {
       const memory = backend.allocate(10_007);

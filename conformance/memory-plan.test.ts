@@ -14,7 +14,7 @@ import { withGradients } from "./with-gradients.js";
 
 /*
  * Random graphs of what makes memory plans hard: concatenations of concatenations, parts used twice, slices of parts,
- * reshapes, several readers, outputs in the middle, phases from batch normalisation, and the gradients of it all.
+ * reshapes, several readers, outputs in the middle, phases from batch normalization, and the gradients of it all.
  */
 
 function randomGraph(generate: fc.GeneratorValue): Example {

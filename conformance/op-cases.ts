@@ -11,7 +11,7 @@ export type OpCase = (s: Scene) => readonly Tensor[];
 
 const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
 
-/** The eps of normalisations: large enough that finite differences see a smooth function. */
+/** The eps of normalizations: large enough that finite differences see a smooth function. */
 const EPS = 0.1;
 
 /** One case for every operation: an operation without one does not compile. Updates of tables share theirs. */

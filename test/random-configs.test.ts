@@ -215,7 +215,7 @@ function columnsOf(features: readonly FeatureInfo[], labels: number): Map<string
   return columns;
 }
 
-/** To rounding, which normalisations of few units magnify. */
+/** To rounding, which normalizations of few units magnify. */
 function expectClose(got: readonly number[], expected: readonly number[]): void {
   expect(got).toHaveLength(expected.length);
   const scale = Math.max(1, ...expected.map(Math.abs));

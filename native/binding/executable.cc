@@ -34,7 +34,7 @@ class Use {
     if (executor_->acquire()) return;
     executor_ = nullptr;
     throw Error({"the executable is running already", "run", "", "one run at a time",
-                 "await the run in flight, or compile the program again to run two at once"});
+                 "Wait for the current run, or compile the program again to run two at once."});
   }
   ~Use() {
     if (executor_) executor_->release();

@@ -80,7 +80,7 @@ napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
   napi_value thrown = nullptr;
   napi_get_and_clear_last_exception(env, &thrown);
   throw Error({"an array is too large for this version of Node.js", "native core", std::to_string(bytes) + " bytes",
-               "at most buffer.constants.MAX_LENGTH", "use a newer Node.js"});
+               "at most buffer.constants.MAX_LENGTH", "Use a newer Node.js."});
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace pairloom::binding {
 
 void ensure(napi_status status, const char* what) {
   if (status == napi_ok) return;
-  throw Error({"an argument is of the wrong type", what, "", "", "call the native core through src/backends/native"});
+  throw Error({"an argument is of the wrong type", what, "", "", "Call the native core through src/backends/native."});
 }
 
 TypedArray typed_array(napi_env env, napi_value value, const char* what) {
@@ -104,7 +104,7 @@ Report current_report() {
   } catch (const Error& error) {
     return error.report();
   } catch (const std::bad_alloc&) {
-    return {"out of memory", "native core", "", "", "use a smaller batch, or a machine with more memory"};
+    return {"out of memory", "native core", "", "", "Use a smaller batch, or a machine with more memory."};
   } catch (const std::exception& error) {
     return {error.what(), "native core", "", "", ""};
   }

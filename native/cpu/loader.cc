@@ -29,7 +29,7 @@ const Element* row_of(const Column& column, uint64_t row) {
 void Loader::bind(std::vector<Column> columns, uint64_t rows, std::optional<Permutation> order) {
   if (columns.size() != inputs_.size()) {
     throw Error({"a wrong number of columns", "run", std::to_string(columns.size()), std::to_string(inputs_.size()),
-                 "give one column for each of the program's inputs, in order"});
+                 "Give one column per input of the program, in order."});
   }
   for (size_t i = 0; i < columns.size(); ++i) check_column(i, columns[i], rows);
   columns_ = std::move(columns);
@@ -39,14 +39,14 @@ void Loader::bind(std::vector<Column> columns, uint64_t rows, std::optional<Perm
 void Loader::check_column(size_t index, const Column& column, uint64_t rows) const {
   const Input& input = inputs_[index];
   if (column.dtype != input.dtype) {
-    throw Error({"a column is of another kind than its input", "input " + input.name, "", "",
-                 "give f32 columns as Float32Array, ids as Int32Array (of tables of more than 2^31 rows as BigInt64Array), "
-                 "bags as values and offsets"});
+    throw Error({"a column and its input have different kinds", "input " + input.name, "", "",
+                 "Give fp32 columns as Float32Array, ids as Int32Array (BigInt64Array for tables with more than 2^31 rows), "
+                 "bags as values and offsets."});
   }
   if (column.weights != nullptr && column.weights_length != column.length) {
     throw Error({"a column of bags has a wrong number of weights", "input " + input.name,
-                 std::to_string(column.weights_length) + " weights", std::to_string(column.length) + ", one for each id",
-                 "give weights in the order of values, or none"});
+                 std::to_string(column.weights_length) + " weights", std::to_string(column.length) + ", one per id",
+                 "Give weights in the order of values, or none."});
   }
   if (rows == 0) return;
   const bool bag = is_bag(column.dtype);
@@ -58,7 +58,7 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
   throw Error({"a column is too short for its rows", "input " + input.name, std::to_string(length) + " elements",
                std::to_string(rows) + " rows of stride " + std::to_string(column.stride) + " from offset " +
                    std::to_string(column.offset),
-               "check offset, stride and rows"});
+               "Check offset, stride and rows."});
 }
 
 void Loader::locate(uint64_t position, uint32_t count, uint64_t* rows) const {
@@ -153,11 +153,11 @@ void Loader::begin_step() {
 void Loader::check() {
   if (any_bad_.load(std::memory_order_relaxed)) {
     throw Error({bad_->what, "input " + inputs_[bad_->input].name + ", row " + std::to_string(bad_->row), bad_->got,
-                 bad_->expected, "map ids into the table (hash or vocabulary) before they reach the program"});
+                 bad_->expected, "Map ids into the table (hash or vocabulary) before they reach the program."});
   }
   if (bag_ids_.load(std::memory_order_relaxed) >= kMostBagIds) {
     throw Error({"too many ids in the bags of one batch", "run", std::to_string(bag_ids_), "below 2^31",
-                 "use a smaller batch"});
+                 "Use a smaller batch."});
   }
 }
 

@@ -49,7 +49,7 @@ void free_block(void* block, size_t bytes) {
 Arena::Arena(size_t floats) : data_(allocate_block(floats * sizeof(float))), bytes_(floats * sizeof(float)) {
   if (data_ != nullptr) return;
   throw Error({"out of memory", "executor", std::to_string(bytes_) + " bytes refused", "",
-               "use a smaller batch, or a machine with more memory"});
+               "Use a smaller batch, or a machine with more memory."});
 }
 
 }  // namespace pairloom

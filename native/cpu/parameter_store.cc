@@ -12,7 +12,7 @@ namespace {
 void refuse_misaligned(const std::string& path, uint64_t offset, size_t width) {
   if (offset % width == 0) return;
   throw Error({"numbers of a file are not aligned", path, "byte " + std::to_string(offset),
-               "a multiple of " + std::to_string(width), "read them into memory instead of mapping them"});
+               "a multiple of " + std::to_string(width), "Read them into memory instead of mapping them."});
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ char* ParameterStore::range(uint64_t from, uint64_t count) const {
 void ParameterStore::refuse_mapped() const {
   if (!mapping_) return;
   throw Error({"a parameter of a mapped file cannot be written to", "write", "", "memory of its own",
-               "allocate the parameter and read the file into it"});
+               "Allocate the parameter and read the file into it."});
 }
 
 void ParameterStore::read(uint64_t from, uint64_t count, void* into) const {

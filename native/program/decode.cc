@@ -66,7 +66,7 @@ class Reader {
   }
   [[noreturn]] void refuse(std::string what, std::string got, std::string expected) const {
     throw Error({std::move(what), "program " + place_.text(), std::move(got), std::move(expected),
-                 "compile the model again with this version of Pairloom"});
+                 "Compile the model again with this version of Pairloom."});
   }
 
  private:

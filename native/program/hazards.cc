@@ -199,7 +199,7 @@ class HazardCheck {
 
   [[noreturn]] void refuse(std::string what, std::string got) const {
     throw Error({std::move(what), "program " + where_, std::move(got), "",
-                 "report this program: the compiler must not emit it"});
+                 "Report this program: the compiler must not emit it."});
   }
 
   const Program& p_;

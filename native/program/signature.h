@@ -9,11 +9,11 @@
 //   weight[n]  like fixed; a device may read a copy in its own layout, made before the stage
 //   number     fixed[1]                                     any[n]     row or fixed
 //   loaded     row operand of any dtype
-// Dims: one letter is the product of all dims; several letters name each dim; `~n` is lines of n: any dims, of which the
-// last is n, and the same total size in all `~` operands. Equal letters are equal sizes; `*` is any size; a number is that
-// size.
-// Marks: `?` present if the attribute hasBias, hasFactor or hasSlope is 1; `...` one or more. Two words marked `...` have
-// the same number of operands. `(a b)...` repeats the two words in turn; only outputs may follow.
+// Dims: one letter is the product of all dims; several letters name each dim; `~n` is lines of n: any dims, of which
+// the last is n, and the same total size in all `~` operands. Equal letters are equal sizes; `*` is any size; a number
+// is that size.
+// Marks: `?` present if the attribute hasBias, hasFactor or hasSlope is 1; `...` one or more. Two words marked `...`
+// have the same number of operands. `(a b)...` repeats the two words in turn; only outputs may follow.
 //
 // Attributes: name:type, where the name is omitted if it equals the type.
 //   fn 0-8 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input ·

@@ -20,7 +20,7 @@ constexpr uint64_t kMaxElements = uint64_t{1} << 53;
 
 [[noreturn]] void refuse(const std::string& where, std::string what, std::string got, std::string expected) {
   throw Error({std::move(what), "program " + where, std::move(got), std::move(expected),
-               "report this program: the compiler must not emit it"});
+               "Report this program: the compiler must not emit it."});
 }
 
 std::string place(const char* section, size_t index) {

@@ -14,7 +14,7 @@ namespace pairloom {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, int error) {
-  throw Error({"a file cannot be mapped", path, std::strerror(error), "a readable file", "check the path"});
+  throw Error({"a file cannot be mapped", path, std::strerror(error), "a readable file", "Check the path."});
 }
 
 class File {

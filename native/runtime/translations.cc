@@ -14,7 +14,7 @@ class RowPermutation : public Translation {
     std::vector<bool> seen(rows_.size(), false);
     for (const int64_t row : rows_) {
       if (row < 0 || uint64_t(row) >= rows_.size() || seen[size_t(row)]) {
-        throw Error({"rows are no permutation", "translation", "row " + std::to_string(row),
+        throw Error({"rows are not a permutation", "translation", "row " + std::to_string(row),
                      "each of 0 to " + std::to_string(rows_.size() - 1) + " once", ""});
       }
       seen[size_t(row)] = true;

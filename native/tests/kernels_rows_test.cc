@@ -1,4 +1,4 @@
-// Elementwise kernels, sums, dropout and normalisation against the plain twin.
+// Elementwise kernels, sums, dropout and normalization against the plain twin.
 #include "tests/kernels_fixture.h"
 
 namespace pairloom::test {

@@ -11,11 +11,11 @@ import { Progress } from "./progress.js";
 import { formatCount } from "./progress-line.js";
 import { count, percent, plural } from "./tables.js";
 
-/** Shows a run on the terminal: what is going on in one line that moves, what has happened in lines that stay. */
+/** Shows a run on the terminal: the current activity in one changing line, past events in permanent lines. */
 export class TrainDisplay {
   private readonly progress = new Progress();
   private readonly counter = new Counter();
-  /** Of the model that trains. */
+  /** For the model in training. */
   private lengths: Lengths = {};
 
   /** @param onTraining called when a run begins to have something worth saving */

@@ -9,7 +9,7 @@ import type { FittedFeatures } from "./fitted.js";
 
 /** The layout of encoded rows: one row-major matrix of ids, one of numbers, and separate buffers for each bag. */
 export interface Layout {
-  /** Features with one id a row, in column order of the id matrix. */
+  /** Features with one id per row, in column order of the id matrix. */
   readonly ids: readonly string[];
   /** Column ranges of the matrix of numbers; labels and weight come last. */
   readonly numbers: readonly { readonly name: string; readonly offset: number; readonly width: number }[];

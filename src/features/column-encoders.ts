@@ -40,7 +40,7 @@ export class Refusals {
     return this.by[row] !== 0;
   }
 
-  /** Which encoder refused the row. */
+  /** The encoder that refused the row. */
   of(row: number): { readonly encoder: number; readonly code: RefusalCode } {
     return { encoder: this.by[row] - 1, code: this.codes[row] as RefusalCode };
   }

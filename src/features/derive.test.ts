@@ -204,7 +204,7 @@ it("tokenize splits text into words of a vocabulary", () => {
   expect(numbers(words, rows)).toEqual([[3, 1, 2, 0, 3], [], []]);
 });
 
-it("tokenize normalises a text by the steps given, in their order", () => {
+it("tokenize normalizes a text by the steps given, in their order", () => {
   const vocabulary = ["abc", "鞋", "子", "1"];
   const feature = { kind: "tokenize", name: "x", input: "text", vocabulary } as const;
   const rows = [{ text: "ＡＢＣ　鞋子 １" }];

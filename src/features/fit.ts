@@ -24,7 +24,7 @@ import {
 import type { Tokenizers } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
-/** What the features learn from the training split. */
+/** Values and statistics learned from the training split. */
 export interface Statistics {
   /** By table name: the values that get a row each, in row order. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
@@ -211,7 +211,7 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
   };
   if (fitted.missing !== null && Number.isNaN(compileNumber(fitted).missing))
     throw new DataError({
-      what: `the value that replaces a missing ${feature.name} has no finite normalised value`,
+      what: `the value that replaces a missing ${feature.name} has no finite normalized value`,
       got: String(fitted.missing),
       expected: "a raw value inside the domain of normalize",
       next: 'Set missing to such a value, or to "refuse".',

@@ -38,7 +38,7 @@ function prelu(scope: Scope, x: Tensor): Tensor {
 
 /**
  * Dice: x [B, N] -> `p x + (1 - p) alpha x` with `p = sigmoid(BN(x))`, a rectifier whose corner follows the batch.
- * Parameters `alpha` [N] (initially zero) and those of the normalisation under `norm`.
+ * Parameters `alpha` [N] (initially zero) and those of the normalization under `norm`.
  * Source: Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", 2018, equation 3.
  */
 function dice(scope: Scope, x: Tensor): Tensor {

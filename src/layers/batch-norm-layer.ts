@@ -7,7 +7,7 @@ const EPS = 1e-5;
 const MOMENTUM = 0.1;
 
 /**
- * Batch normalisation of x [B, N]: with the moments of the batch in training, with the running moments in inference.
+ * Batch normalization of x [B, N]: with the moments of the batch in training, with the running moments in inference.
  * Parameters `gamma`, `beta`, `running_mean`, `running_variance` [N]; eps and momentum as in PyTorch's BatchNorm1d.
  */
 export function batchNormLayer(scope: Scope, x: Tensor): Tensor {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Initializer } from "../ops/sources.js";
 
-/** How an embedding table starts, as a config says it. */
+/** Initial values of an embedding table, as in a config. */
 export const initializerSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("uniform"),

@@ -3,7 +3,7 @@ import { layerNorm } from "../ops/layer-norm.js";
 import { ones, zeros } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
-/** Layer normalisation of x [B, …, N] over its last dimension; parameters `gamma`, `beta` [N]. */
+/** Layer normalization of x [B, …, N] over its last dimension; parameters `gamma`, `beta` [N]. */
 export function layerNormLayer(scope: Scope, x: Tensor): Tensor {
   const shape = [x.shape.at(-1) as number];
   const gamma = scope.parameter("gamma", { shape, init: ones });

@@ -14,11 +14,11 @@ export const mlpSchema = z
     hiddenUnits: z.array(z.int().positive().max(65_536)).min(1),
     /** Activation of each layer, after its norm. */
     activation: z.enum(activationNames).default("relu"),
-    /** Normalisation of each layer, before its activation. */
+    /** Normalization of each layer, before its activation. */
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate: one for all layers, or one per layer. */
     dropout: z.union([dropoutRate, z.array(dropoutRate)]).default(0),
-    /** Default: no bias with batch normalisation, which would cancel it. */
+    /** Default: no bias with batch normalization, which would cancel it. */
     bias: z.boolean().optional(),
   })
   .superRefine(({ hiddenUnits, dropout }, context) => {

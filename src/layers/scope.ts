@@ -5,7 +5,7 @@ import { sameShape, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { murmur3 } from "../murmur3.js";
 import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
 
-/** Whether layers are built for training (batch statistics, dropout) or for inference. */
+/** True if layers are built for training (batch statistics, dropout), false for inference. */
 export type Mode = "training" | "inference";
 
 export interface ParameterOptions {
@@ -15,7 +15,7 @@ export interface ParameterOptions {
   readonly trainable?: boolean;
   /** Number format of a table; default fp32. */
   readonly dtype?: TableDtype;
-  /** Of a table: the name of what turns ids into rows; default: ids are rows. */
+  /** For a table: the name of its translation from ids to rows. Default: ids are rows. */
   readonly translation?: string;
 }
 

@@ -100,7 +100,7 @@ export const METRICS = {
     classes: ({ sums }) => meanOf(sums.loss, sums.weight),
   },
   normalizedEntropy: {
-    title: "normalised entropy",
+    title: "normalized entropy",
     digits: 5,
     better: "min",
     tables: ["probabilities", "classes"],

@@ -11,7 +11,7 @@ const schema = z.strictObject({
   ...fieldGroups,
   /** The MLP over interactions and the dense field. */
   final: mlpSchema,
-  /** Whether the final MLP also gets all sparse embeddings, as in TorchEasyRec; in the paper it does not. */
+  /** Also pass all sparse embeddings to the final MLP, as in TorchEasyRec but not in the paper. */
   archWithSparse: z.boolean().default(true),
 });
 

@@ -50,7 +50,7 @@ const builtIn: ReadonlyMap<string, ModelDefinition> = new Map(
   MODELS.map((model) => [model.kind, model as unknown as ModelDefinition]),
 );
 
-/** Whether the kind is built in or registered. */
+/** True if the kind is built in or registered. */
 export function isModelKind(kind: string): boolean {
   return builtIn.has(kind) || own.has(kind);
 }

@@ -20,7 +20,7 @@ interface NumberFeature {
 }
 type EmbeddedFeature = Exclude<FeatureInfo, { kind: "number" }>;
 
-/** Separate tables `<tables>.<embedding>.weight` of one group; a setting that is absent comes from the features. */
+/** Separate tables `<tables>.<embedding>.weight` for one group; absent settings come from the features. */
 export interface OwnTables {
   readonly tables: string;
   readonly dim: number;

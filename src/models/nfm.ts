@@ -15,10 +15,10 @@ const schema = z.strictObject({
   /** Features with equal embedding dimensions; plain numbers are used in the first-order term only. */
   features: featureGroup,
   embeddingDim,
-  /** Batch normalisation and dropout of the pooled products, as in the paper. */
+  /** Batch normalization and dropout of the pooled products, as in the paper. */
   pooled: z
     .strictObject({
-      /** Batch normalisation, before the dropout. */
+      /** Batch normalization, before the dropout. */
       norm: z.enum(["none", "batch"]).default("none"),
       dropout: dropoutRate.default(0),
     })

@@ -4,7 +4,7 @@ import { checkShapes, isFixed, sameType } from "./check.js";
 import { elementwise, folding } from "./cost.js";
 
 /**
- * Layer normalisation over the last dimension: x [B, …, N], gamma, beta [N] ->
+ * Layer normalization over the last dimension: x [B, …, N], gamma, beta [N] ->
  * `(x - mean) / sqrt(variance + eps) * gamma + beta`, with the mean and biased variance of each N numbers.
  * Source: Ba, Kiros & Hinton, "Layer Normalization", 2016.
  */

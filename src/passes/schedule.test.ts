@@ -47,7 +47,7 @@ describe("schedule", () => {
     ]);
   });
 
-  it("opens a new phase where rows need a reduction: batch normalisation splits the program", () => {
+  it("opens a new phase where rows need a reduction: batch normalization splits the program", () => {
     const { g, weight, x } = scene();
     const [mean, variance] = g.apply(OPS.batchMoments, [x], {});
     const operands = [x, mean, variance, weight("gamma", 3), weight("beta", 3)];

@@ -30,7 +30,7 @@ export function evaluateBaseRate(train: ColumnSet, held: ColumnSet, settings: Me
   return evaluationOf(new Map(evaluations));
 }
 
-/** What is learnt of the training labels alone, for each kind of prediction. */
+/** Learns from the training labels alone, for each kind of prediction. */
 const BASELINES: Readonly<Record<Prediction, (train: Targets, held: Targets, task: Task) => Evaluation>> = {
   probabilities: evaluateRate,
   classes: evaluateShares,

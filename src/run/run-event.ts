@@ -3,7 +3,7 @@ import type { PreparedData, PrepareProgress } from "../data/index.js";
 import type { TrainingResult } from "../train/trainer.js";
 import type { EvaluationEvent, TrainingEvent } from "../train/training-event.js";
 
-/** What happens in a run, from its first row read to its last measurement, in this order. */
+/** The events of a run, from the first row read to the last measurement, in this order. */
 export type RunEvent =
   | { readonly kind: "preparing"; readonly progress: PrepareProgress }
   | { readonly kind: "prepared"; readonly data: PreparedData; readonly seconds: number }

@@ -27,7 +27,7 @@ export interface TrainRunOptions {
   readonly resume: boolean;
   /** Train logistic regression on the same features, to compare with. */
   readonly baselines: boolean;
-  /** Stops after the step at hand, with a checkpoint. */
+  /** Stops after the current step, with a checkpoint. */
   readonly signal: AbortSignal;
   readonly listener: (event: RunEvent) => void;
 }
@@ -48,7 +48,7 @@ interface Trained {
   readonly trainer: Trainer;
   readonly result: TrainingResult;
   readonly interrupted: boolean;
-  /** What is measured: the best on the validation split, where there is one. */
+  /** The measured checkpoint: the best on the validation split, if there is one. */
   readonly checkpoint: Checkpoint;
 }
 

@@ -21,7 +21,7 @@ const features = (city: string[]): FittedFeatures => ({
 const tensor = (shape: number[], values: number[]) =>
   ({ dtype: "F32", shape, data: Float32Array.from(values) }) as const;
 
-/** A parameter of this model, initialised to -1. */
+/** A parameter of this model, initialized to -1. */
 function parameter(name: string, shape: number[], dtype?: TableDtype): Parameter {
   const role = name.startsWith("embeddings.") ? "table" : "dense";
   const init = { kind: "constant", value: -1 } as const;
@@ -75,7 +75,7 @@ describe("initializeFrom", () => {
   it("copies a table of learnt values value by value", async () => {
     const table = parameter("embeddings.city.weight", [4, 2]);
     await initializeFrom(from(), [table], here);
-    // rome from its row there, oslo as initialised, then unknown and missing.
+    // rome from its row there, oslo as initialized, then unknown and missing.
     expect(valuesIn(table)).toEqual([3, 4, -1, -1, 5, 6, 7, 8]);
   });
 

@@ -138,7 +138,7 @@ async function copy(
     where: `${attrs.name} (there ${there})`,
     got: `[${shape.join(", ")}]`,
     expected: `[${attrs.shape.join(", ")}]`,
-    next: `Give the layer or table the same size, or leave it as initialised: train.initializeFrom.map: { "${attrs.name}": "" }.`,
+    next: `Give the layer or table the same size, or leave it as initialized: train.initializeFrom.map: { "${attrs.name}": "" }.`,
   });
 }
 
@@ -183,7 +183,7 @@ function translated(name: string, there: string): CheckpointError {
     where: `${name} (there ${there})`,
     got: "a table whose ids are translated to rows, here or there",
     expected: "tables whose ids are their rows, or values of a vocabulary",
-    next: `Leave it as initialised: train.initializeFrom.map: { "${name}": "" }.`,
+    next: `Leave it as initialized: train.initializeFrom.map: { "${name}": "" }.`,
   });
 }
 

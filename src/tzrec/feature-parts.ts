@@ -84,13 +84,13 @@ export function plainNumber(section: Section): Config | undefined {
   return missing === undefined ? undefined : { normalize: normalizer.normalize, missing };
 }
 
-/** Settings of a computed number: normalised, or with boundaries. */
+/** Settings of a computed number: normalized, or with boundaries. */
 export function numbers(section: Section): Config {
   pooling(section);
   const plain = plainNumber(section);
   if (plain) return plain;
   throw section.error("normalizer", {
-    what: "a computed number cannot be normalised in this way",
+    what: "a computed number cannot be normalized in this way",
     expected: "no boundaries, and a formula for which some number gives default_value",
     next: "Set the boundaries in raw units, or set default_value to a value that the formula can give.",
   });

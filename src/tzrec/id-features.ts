@@ -18,8 +18,8 @@ export class IdFeatures {
   }
 
   /**
-   * The feature with one id a row that has the ids of the feature that a setting names.
-   * @throws ImportError where there is no such feature, or it has no ids of its own column
+   * Finds the feature with one id per row that has the ids of the feature named by a setting.
+   * @throws ImportError if there is no such feature, or it has no ids of its own column
    */
   named(section: Section, setting: string): string {
     const name = section.text(setting) ?? section.missing(setting);

@@ -234,7 +234,7 @@ describe("a pipeline config of TorchEasyRec", () => {
       return config.features.map((feature) => ({ ...feature, dim: undefined }));
     };
     expect(kindOf("FG_NONE")).toMatchObject([
-      // Numbers are normalised already, and hashes and words are the rows of tables of 40 and 3 + 2 rows.
+      // Numbers are normalized already, and hashes and words are the rows of tables of 40 and 3 + 2 rows.
       { kind: "number", missing: 0 },
       { kind: "number", missing: 0 },
       { kind: "ids", buckets: 50, separator: "\x03" },
@@ -300,7 +300,7 @@ describe("a pipeline config of TorchEasyRec", () => {
     });
   });
 
-  it("takes the wide group's initialiser, and the suffix of a group's tables", () => {
+  it("takes the wide group's initializer, and the suffix of a group's tables", () => {
     const text = fixture("deepfm")
       .replace(/deepfm \{/, 'deepfm { wide_embedding_dim: 8 wide_init_fn: "nn.init.normal_,std=0.02"')
       .replace(/group_name: "deep"/, '$& embedding_name_suffix: "_deep"');
@@ -313,7 +313,7 @@ describe("a pipeline config of TorchEasyRec", () => {
     expect(importPipeline(flat, "pipeline.config").warnings.join()).toMatch(/embedding_name_suffix/);
   });
 
-  it("takes a tokenizer.json, its rows by token id, and the text normaliser's steps", () => {
+  it("takes a tokenizer.json, its rows by token id, and the text normalizer's steps", () => {
     const file = fileURLToPath(new URL("../features/fixtures/word_piece.tokenizer.json", import.meta.url));
     const words = 'vocab_file: "words.txt" default_bucketize_value: 0';
     const subwords = (more: string) => {

@@ -7,7 +7,7 @@ const CLUSTER = "concerns the data loaders of TorchEasyRec";
 export interface DataSettings {
   readonly data: DataInput;
   readonly batchSize: number;
-  /** Whether the rows are shuffled in each epoch. */
+  /** True if the rows are shuffled in each epoch. */
   readonly shuffle: boolean;
   /**
    * `raw`: columns are inputs of features (FG_DAG, FG_NORMAL). `encoded`: columns are ids and numbers (FG_NONE).

@@ -145,7 +145,7 @@ export function initializerOf(section: Section, name: string): Config | undefine
   const [mean, std] = [Number(params.mean ?? 0), Number(params.std ?? 1)];
   if (method === "nn.init.normal_" && mean === 0 && std > 0) return { kind: "normal", std };
   throw section.error(name, {
-    what: "this initialiser has no counterpart",
+    what: "this initializer has no counterpart",
     expected: "nn.init.uniform_,a=-R,b=R or nn.init.normal_,std=S",
     next: "Use one of them, or remove it.",
   });

@@ -10,7 +10,7 @@ export interface IdRows {
   readonly rows: number;
   /** The TorchEasyRec row of each Pairloom row, if they differ. The last row is for unknown values. */
   readonly order?: readonly number[];
-  /** Whether a value has the same row in both systems; hashes differ. */
+  /** True if a value has the same row in both systems; hashes differ. */
   readonly sameRows: boolean;
 }
 
@@ -24,7 +24,7 @@ const MAPPINGS = [
   "dynamicemb",
 ];
 
-/** Whether the section defines how values become ids. */
+/** True if the section defines how values become ids. */
 export const hasMapping = (section: Section): boolean => MAPPINGS.some((name) => section.has(name));
 
 /** @throws ImportError */
@@ -83,7 +83,7 @@ function dictionary(section: Section, entries: [string, number][], fallback: num
   };
 }
 
-/** Whether the vocabulary file is a tokenizer.json. */
+/** True if the vocabulary file is a tokenizer.json. */
 export const isTokenizer = (file: string): boolean => file.endsWith(".json");
 
 /** The row of a token is its id in TorchEasyRec, and its rank among the ids in Pairloom. */

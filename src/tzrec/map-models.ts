@@ -258,7 +258,7 @@ function mlp(section: Section): MlpInput {
     ...(activation !== "relu" && { activation }),
     ...(norm && { norm }),
     ...(dropout.some((rate) => rate > 0) && { dropout: dropout.length === 1 ? dropout[0] : dropout }),
-    // With batch normalisation neither system has a bias.
+    // With batch normalization neither system has a bias.
     ...(!bias && !batch && { bias: false }),
   };
 }

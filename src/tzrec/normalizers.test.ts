@@ -3,7 +3,7 @@ import { parseExpression } from "../features/expression.js";
 import { rawValueFor } from "./normalizers.js";
 import { sourceFields } from "./source-lines.js";
 
-describe("the raw value that stands for a normalised one", () => {
+describe("the raw value that stands for a normalized one", () => {
   it.each([
     ["log(x+3)", 0],
     ["x > 1e-10 ? log10(x) : (-10)", 0],

@@ -89,7 +89,7 @@ function parametersOf(text: string): Readonly<Record<string, string>> {
 
 /**
  * A raw value for which the expression gives `target`; `undefined` if none is found. In TorchEasyRec the default replaces
- * the normalised value, in Pairloom the raw one.
+ * the normalized value, in Pairloom the raw one.
  */
 export function rawValueFor(expression: string, target: number): number | undefined {
   const evaluate = parseExpression(expression, ["x"]);

@@ -8,7 +8,7 @@ export function printConfig(config: ConfigInput, from: string): string {
   return `// Made from ${from} by \`pairloom import tzrec\`.\nimport { defineConfig } from "pairloom";\n\nexport default defineConfig(${body});\n`;
 }
 
-/** A value on one line where it fits, else its members on lines of their own. */
+/** Prints a value on one line if it fits, otherwise its members on separate lines. */
 function print(value: unknown, indent: string): string {
   const brief = inline(value);
   const isNested = typeof value === "object" && value !== null;

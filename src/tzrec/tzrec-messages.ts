@@ -1,6 +1,6 @@
 type Fields = Readonly<Record<string, string>>;
 
-/** What every kind of feature may say. */
+/** Fields that every kind of feature may have. */
 const FEATURE_FIELDS: Fields = {
   feature_name: "string",
   embedding_name: "string",
@@ -60,7 +60,7 @@ const FEATURE_FIELDS: Fields = {
   is_op_thread_safe: "bool",
 };
 
-/** What every list of metrics may say. */
+/** Fields that every list of metrics may have. */
 const METRIC_FIELDS: Fields = {
   auc: "AUC",
   multiclass_auc: "AUC",

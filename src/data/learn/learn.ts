@@ -146,7 +146,7 @@ async function learnVocabularies(
 
 export function nothingLearnt(table: string): DataError {
   return new DataError({
-    what: "the training split has no value for a learnt vocabulary",
+    what: "the training split has no value for a learned vocabulary",
     where: `features: ${table}`,
     got: "no value that occurs often enough",
     expected: "at least one value",

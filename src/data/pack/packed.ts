@@ -34,7 +34,7 @@ export class PackedDataset implements ColumnSet {
   private constructor(
     readonly directory: string,
     manifest: PackedManifest,
-    /** Whether an earlier run packed it. */
+    /** True if an earlier run packed it. */
     readonly fromCache: boolean,
   ) {
     this.rows = manifest.rows;

@@ -16,9 +16,9 @@ export interface Source {
   readonly where: string;
   readonly columns: readonly SourceColumn[];
   readonly identity: readonly FileIdentity[];
-  /** Whether rows carry {@link FILE_COLUMN}. */
+  /** True if rows have {@link FILE_COLUMN}. */
   readonly hasFileColumn: boolean;
-  /** Whether DuckDB lists malformed rows in a rejects table. */
+  /** True if DuckDB lists malformed rows in a rejects table. */
   readonly hasRejects: boolean;
   /**
    * A SELECT of all columns, in source order.

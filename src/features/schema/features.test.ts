@@ -37,7 +37,7 @@ describe("featuresSchema", () => {
     ["a bad expression", { kind: "number", name: "x", normalize: { expression: "log(" } }, /0\.normalize/],
     ["falling boundaries", { kind: "number", name: "x", boundaries: [1, 1] }, /0\.boundaries: .*ascend/],
     [
-      "normalised boundaries",
+      "normalized boundaries",
       { kind: "number", name: "x", boundaries: [1], normalize: "log" },
       /0\.normalize/,
     ],

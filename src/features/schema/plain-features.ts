@@ -113,8 +113,8 @@ function refineDense(feature: NumberShape, context: Refinement): void {
     problem(context, "denseEmbedding", "denseEmbedding needs width 1: it makes an embedding of one number");
   const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
   if (learnt)
-    problem(context, "normalize", "statistics are not learnt for width > 1: scale the vector in sql");
-  if (feature.missing === "mean") problem(context, "missing", '"mean" is not learnt for width > 1');
+    problem(context, "normalize", "statistics are not learned for width > 1: scale the vector in sql");
+  if (feature.missing === "mean") problem(context, "missing", '"mean" is not learned for width > 1');
 }
 
 function refineBoundaries(feature: NumberShape, boundaries: number[], context: Refinement): void {

@@ -101,7 +101,7 @@ it("keeps of every row the outputs, the ids and the gradients of lookups; activa
 
 it("refuses statistics of the batch", () => {
   expect(() => checkAccumulation(graphOf("batch"), { batchSize: 8, gradientAccumulation: 2 })).toThrow(
-    /batch normalisation/,
+    /batch normalization/,
   );
   checkAccumulation(graphOf("batch"), { batchSize: 8, gradientAccumulation: 1 });
   checkAccumulation(graphOf("none"), { batchSize: 8, gradientAccumulation: 2 });
@@ -113,5 +113,5 @@ it("takes tables whose ids are translated, of all rows of an update at once", ()
   );
   const settings = { batchSize: 8, gradientAccumulation: 2 };
   checkAccumulation(graphOf("none", translated), settings);
-  expect(() => checkAccumulation(graphOf("batch", translated), settings)).toThrow(/batch normalisation/);
+  expect(() => checkAccumulation(graphOf("batch", translated), settings)).toThrow(/batch normalization/);
 });

@@ -30,7 +30,7 @@ export function checkAccumulation(training: Graph, { batchSize, gradientAccumula
   throw new ConfigError({
     what: "rows of a batch depend on its other rows, which gradient accumulation would change",
     where: "train.gradientAccumulation",
-    got: `${gradientAccumulation}, with batch normalisation or a loss over sessions`,
+    got: `${gradientAccumulation}, with batch normalization or a loss over sessions`,
     expected: "1 with these",
     next: `Use batchSize ${batchSize * gradientAccumulation}, or neither of them.`,
   });
