@@ -203,7 +203,7 @@ SPECS = {
     },
     "dlrm": {"model": dlrm_spec(False), "features": ALL},
     "dlrm_with_sparse": {"model": dlrm_spec(True), "features": ALL},
-    # Normalisation takes a bias away: its gradient would be rounding, which Adam makes steps of.
+    # Normalization takes a bias away: its gradient would be rounding, which Adam makes steps of.
     "mlp_batch_norm": {"model": mlp_spec(norm="batch", bias=False), "features": ALL},
     "mlp_layer_norm": {"model": mlp_spec(norm="layer"), "features": ALL},
     **{
