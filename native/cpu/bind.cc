@@ -90,7 +90,7 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
   const std::vector<uint32_t> buffers = program_.buffers_in(Space::kParameter);
   if (buffers.size() != parameters.size()) {
     throw Error({"a wrong number of parameters", "compile", std::to_string(parameters.size()),
-                 std::to_string(buffers.size()), "give one array for each parameter of the program, in order"});
+                 std::to_string(buffers.size()), "Give one array for each parameter of the program, in order."});
   }
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& buffer = program_.buffers[buffers[i]];
@@ -102,7 +102,7 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
     if (memory.bytes != bytes_of(buffer.dtype)) {
       throw Error({"a parameter is of another dtype", "parameter " + buffer.name,
                    std::to_string(memory.bytes) + " bytes a number", std::to_string(bytes_of(buffer.dtype)),
-                   "give a Float32Array for f32, a Uint16Array for f16 and bf16"});
+                   "Give fp32 numbers for fp32, 16-bit numbers for fp16 and bf16."});
     }
     bases_[buffers[i]] = static_cast<float*>(memory.data);
   }

@@ -49,7 +49,7 @@ class Executor : public Executable {
   void allocate_scratch();
   Section bind_stage(const Stage& stage);
   std::vector<Partials> partials_of(const Stage& stage) const;
-  // Of the last jobs of a stage without sums: half a tile, so that threads finish together.
+  // Rows of the last jobs of a stage without sums: half a tile, so that threads finish together.
   uint32_t rows_of_small_job() const { return program_.tile_rows % 64 == 0 ? program_.tile_rows / 2 : program_.tile_rows; }
   uint32_t rows_at_once() const { return program_.tile_rows * program_.tiles_at_once; }
   float* partials(uint32_t copy) const { return partial_.data() + size_t{copy} * partial_stride_; }

@@ -20,7 +20,7 @@ struct FoldNode {
 // the end, so that threads finish together. `count` leaves; no node is above `most_level`.
 std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t most_level);
 
-// The same, made anew only when the arguments change.
+// guided_nodes, computed again only when the arguments change.
 class GuidedNodes {
  public:
   const std::vector<FoldNode>& of(uint32_t count, uint32_t threads, uint32_t most_level) {
@@ -76,7 +76,7 @@ class FoldTree {
 
  private:
   bool exists(FoldNode node) const { return uint64_t{node.index} << node.level < leaves_; }
-  // What the first of two siblings leaves for the second: its copy, plus one.
+  // The first of two siblings leaves its copy, plus one, for the second.
   std::atomic<uint32_t>& waiting(FoldNode node) { return waiting_[(1u << (depth_ - node.level - 1)) + node.index / 2]; }
   void release(uint32_t copy);
 

@@ -44,7 +44,7 @@ class Pool {
   Call call_ = nullptr;
 
   // The number of jobs of the round, and below it the next one: a claim takes both at once, so that a worker that wakes
-  // late finds the round at hand, or nothing to do.
+  // late finds the current round, or nothing to do.
   alignas(64) std::atomic<uint64_t> jobs_{0};
   alignas(64) std::atomic<uint32_t> done_{0};
   alignas(64) std::atomic<uint32_t> round_{0};

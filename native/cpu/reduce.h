@@ -16,7 +16,7 @@ struct Reduced {
   uint32_t rows;
 };
 
-// What Worker::reduction holds for an instruction: its partial outputs twice.
+// Floats of Worker::reduction that an instruction needs: room for its partial outputs twice.
 inline size_t reduction_floats(const BoundInstruction& i) {
   size_t floats = 0;
   for (const View& view : i.views) floats += view.space == Space::kPartial ? 2 * view.size : 0;

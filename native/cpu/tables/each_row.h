@@ -155,7 +155,7 @@ const float* sum_terms(Worker& worker, const Key* begin, const Key* end, size_t 
   return sums;
 }
 
-// What is done to the summed gradient of a row: it is cut off at the limit, then multiplied by the factor.
+// Bounds on the summed gradient of a row: it is clipped at the limit, then multiplied by the factor.
 struct Bounds {
   float limit;  // 0: none
   const float* factor;
