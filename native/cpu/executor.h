@@ -25,8 +25,6 @@ class Executor : public Executable {
   const Program& program() const override { return program_; }
   void enable_profile(bool on) override;
   std::vector<uint64_t> profile() const override;
-  // Copies of the partial results that were in use at once at most.
-  uint32_t most_partial_copies() const { return tree_.most_used(); }
 
  private:
   // Partial results side by side that fold alike: sums of `size` floats, or means and, `m2` floats on, their M2.

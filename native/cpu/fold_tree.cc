@@ -27,10 +27,10 @@ std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t mo
   return nodes;
 }
 
-uint32_t FoldTree::copies_for(uint32_t most_leaves) const {
-  if (most_leaves == 0) return 0;
-  const uint32_t levels = level_of_roots(most_leaves, threads_);
-  const uint32_t roots = uint32_t((uint64_t{most_leaves} + (uint64_t{1} << levels) - 1) >> levels);
+uint32_t FoldTree::copies_for(uint32_t leaves) const {
+  if (leaves == 0) return 0;
+  const uint32_t levels = level_of_roots(leaves, threads_);
+  const uint32_t roots = uint32_t((uint64_t{leaves} + (uint64_t{1} << levels) - 1) >> levels);
   uint32_t copies = roots;
   for (uint32_t level = 0; level < levels; ++level) {
     copies += uint32_t(std::min(uint64_t{std::min(roots, threads_)} << level, uint64_t{threads_}));

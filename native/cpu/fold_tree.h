@@ -41,9 +41,7 @@ class FoldTree {
  public:
   explicit FoldTree(uint32_t threads) : threads_(threads) {}
 
-  // Copies that folding up to `most_leaves` leaves needs at most: R + sum over levels j below the roots of
-  // min(R 2^j, threads), for R roots. At most T (1 + log2(leaves / T)) + log2(T) for T threads.
-  uint32_t copies_for(uint32_t most_leaves) const;
+  // Makes room for folding up to `most_leaves` leaves.
   void reserve(uint32_t most_leaves);
   uint32_t copies() const { return copies_; }
 
@@ -53,8 +51,8 @@ class FoldTree {
   // A copy that no other thread uses.
   uint32_t take();
 
-  // Gives the finished node in `copy`, which is not above the roots, to the tree. fold(into, other, node): adds `other`, which holds the sibling of
-  // `node`, to `into`, which holds `node`.
+  // Gives the finished node in `copy`, which is not above the roots, to the tree. fold(into, other, node): adds `other`,
+  // which holds the sibling of `node`, to `into`, which holds `node`.
   template <class Fold>
   void finish(FoldNode node, uint32_t copy, Fold&& fold) {
     for (; node.level < root_level_; ++node.level, node.index /= 2) {
@@ -75,6 +73,9 @@ class FoldTree {
   uint32_t most_used() const { return most_used_; }
 
  private:
+  // Copies that folding so many leaves needs at most: R + sum over levels j below the roots of min(R 2^j, threads), for R
+  // roots. At most T (1 + log2(leaves / T)) + log2(T) for T threads.
+  uint32_t copies_for(uint32_t leaves) const;
   bool exists(FoldNode node) const { return uint64_t{node.index} << node.level < leaves_; }
   // The first of two siblings leaves its copy, plus one, for the second.
   std::atomic<uint32_t>& waiting(FoldNode node) { return waiting_[(1u << (depth_ - node.level - 1)) + node.index / 2]; }

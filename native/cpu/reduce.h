@@ -43,17 +43,18 @@ inline void merge_moments(const Reduced& a, const Reduced& b, const Reduced& out
 // both; it is stored where it is the first of its group, else added.
 template <class Sum, class Merge>
 void reduce(const BoundInstruction& i, const Tile& t, size_t outputs, const Sum& sum, const Merge& merge) {
+  const View* const results = i.views.data() + (i.views.size() - outputs);
   float* spare = t.worker.reduction.data();
   Reduced into{{}, t.seen};
   const auto take = [&](uint32_t rows) {  // room for the outputs of some rows
     Reduced room{{}, rows};
     for (size_t o = 0; o < outputs; ++o) {
       room.to[o] = spare;
-      spare += i.views[i.views.size() - outputs + o].size;
+      spare += results[o].size;
     }
     return room;
   };
-  for (size_t o = 0; o < outputs; ++o) into.to[o] = t.at(i.views[i.views.size() - outputs + o]);
+  for (size_t o = 0; o < outputs; ++o) into.to[o] = t.at(results[o]);
 
   const uint32_t first = std::min(t.rows, t.step.tile_rows);
   Reduced mine = t.seen == 0 ? into : take(first);
