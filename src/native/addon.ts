@@ -196,16 +196,27 @@ function load(): AddonResult {
   }
 }
 
-/** The addon's own functions with flat arguments, see native/binding/request.h. */
-interface RawAddon extends RawColumnCalls {
-  isas(): string[];
-  isa(): string;
-  selectIsa(name: string): void;
-  allocateParameter(elements: number, dtype: string): ParameterHandle;
-  mapParameter(elements: number, dtype: string, path: string, offset: number): ParameterHandle;
-  readParameter(parameter: ParameterHandle, from: number, into: Numbers): void;
-  writeParameter(parameter: ParameterHandle, from: number, values: Numbers): void;
-  copyParameter(to: ParameterHandle, from: ParameterHandle): void;
+/** Functions that the addon has with the same arguments. */
+const DIRECT = [
+  "isas",
+  "isa",
+  "selectIsa",
+  "allocateParameter",
+  "mapParameter",
+  "readParameter",
+  "writeParameter",
+  "copyParameter",
+  "makePermutation",
+  "makeFirstCome",
+  "translateIds",
+  "translationState",
+  "restoreTranslation",
+  "ceilings",
+] as const;
+type DirectCalls = Pick<Addon, (typeof DIRECT)[number]>;
+
+/** The addon's own functions, the others with flat arguments, see native/binding/request.h. */
+interface RawAddon extends RawColumnCalls, DirectCalls {
   fillParameter(
     parameter: ParameterHandle,
     kind: string,
@@ -215,11 +226,6 @@ interface RawAddon extends RawColumnCalls {
     stream: number,
   ): void;
   mapFile(path: string): ArrayBuffer;
-  makePermutation(rows: BigInt64Array): TranslationHandle;
-  makeFirstCome(rows: number): TranslationHandle;
-  translateIds(translation: TranslationHandle, ids: BigInt64Array): BigInt64Array;
-  translationState(translation: TranslationHandle): BigInt64Array;
-  restoreTranslation(translation: TranslationHandle, state: BigInt64Array): void;
   compile(
     program: Uint8Array,
     parameters: readonly ParameterHandle[],
@@ -231,7 +237,6 @@ interface RawAddon extends RawColumnCalls {
   cancel(handle: unknown): void;
   enableProfile(handle: unknown, on: boolean): void;
   profile(handle: unknown): Float64Array;
-  ceilings(threads: number): Ceilings;
 }
 
 type ColumnArray = Float32Array | Int32Array | BigInt64Array | BigUint64Array;
@@ -252,23 +257,10 @@ let stopsAtExit = false;
 function wrap(raw: RawAddon): Addon {
   return {
     ...wrapColumnCalls(raw, explained),
-    isas: () => raw.isas(),
-    isa: () => raw.isa(),
-    selectIsa: (name) => explained(() => raw.selectIsa(name)),
-    allocateParameter: (elements, dtype) => explained(() => raw.allocateParameter(elements, dtype)),
-    mapParameter: (elements, dtype, path, offset) =>
-      explained(() => raw.mapParameter(elements, dtype, path, offset)),
-    readParameter: (parameter, from, into) => explained(() => raw.readParameter(parameter, from, into)),
-    writeParameter: (parameter, from, values) => explained(() => raw.writeParameter(parameter, from, values)),
-    copyParameter: (to, from) => explained(() => raw.copyParameter(to, from)),
+    ...wrapDirectCalls(raw),
     fillParameter: (parameter, { kind, a, b, seed, stream }) =>
       explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream)),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
-    makePermutation: (rows) => explained(() => raw.makePermutation(rows)),
-    makeFirstCome: (rows) => explained(() => raw.makeFirstCome(rows)),
-    translateIds: (translation, ids) => explained(() => raw.translateIds(translation, ids)),
-    translationState: (translation) => explained(() => raw.translationState(translation)),
-    restoreTranslation: (translation, state) => explained(() => raw.restoreTranslation(translation, state)),
     compile: (program, parameters, threads, translations = []) =>
       explained(() => raw.compile(program, parameters, threads, translations)),
     async run({ handle }, request) {
@@ -288,8 +280,13 @@ function wrap(raw: RawAddon): Addon {
     cancel: ({ handle }) => explained(() => raw.cancel(handle)),
     enableProfile: ({ handle }, on) => explained(() => raw.enableProfile(handle, on)),
     profile: ({ handle }) => explained(() => raw.profile(handle)),
-    ceilings: (threads) => explained(() => raw.ceilings(threads)),
   };
+}
+
+function wrapDirectCalls(raw: DirectCalls): DirectCalls {
+  const calls = raw as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const wrapped = DIRECT.map((name) => [name, (...args: unknown[]) => explained(() => calls[name](...args))]);
+  return Object.fromEntries(wrapped) as DirectCalls;
 }
 
 function stopAtExit(): void {
