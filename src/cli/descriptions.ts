@@ -4,7 +4,8 @@ import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../features/schema/features.js";
 import type { Graph } from "../graph/graph.js";
 import type { ParameterAttrs } from "../ops/sources.js";
-import { compileProgram, plan } from "../passes/compile.js";
+import { plan } from "../passes/compile.js";
+import { emit } from "../passes/emit.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
@@ -94,8 +95,9 @@ function untrainedTable(parameters: readonly ParameterAttrs[]): string {
 
 /** Stages and memory of the compiled program. */
 export function programSummary(graph: Graph, maxBatch: number): string {
-  const { stages, arenas, tileRows, groups } = plan(graph, maxBatch);
-  const size = compileProgram(graph, maxBatch).bytes.length;
+  const planned = plan(graph, maxBatch);
+  const { stages, arenas, tileRows, groups } = planned;
+  const size = emit(planned).bytes.length;
   const lines = stages.map(({ kind, steps }, i) => {
     const names = steps.map(({ kind: stepKind, node }) =>
       stepKind === "combine" ? "combine" : node.op.kind,

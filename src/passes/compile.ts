@@ -36,8 +36,9 @@ export function compileProgram(graph: Graph, maxBatch: number, choices: CompileC
 /** Plans memory for batches of up to `maxBatch` rows. */
 export function plan(graph: Graph, maxBatch: number, choices: CompileChoices = {}): Plan {
   const { target = CPU_TARGET } = choices;
-  const { tileRows, groups } = choices.geometry ?? chooseGeometry(graph, maxBatch, { target });
   const room = rowsThatFit(graph, maxBatch, target);
+  const { tileRows, groups } =
+    choices.geometry ?? cutBatch(maxBatch, defaultGroups(maxBatch, target), room, target);
   const fit = Math.floor(Math.min(target.tileRows.most, room) / tileRows);
   const tilesAtOnce = choices.tilesAtOnce ?? Math.max(1, Math.min(target.tilesAtOnce, fit));
   return planMemory(graph, { maxBatch, tileRows, groups, tilesAtOnce, alignment: target.alignment });
