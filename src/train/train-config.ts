@@ -93,7 +93,7 @@ export const trainSchema = z
     /**
      * Number of parts of a batch whose gradients are summed separately, then added along a balanced tree. Up to this
      * many threads and machines can share a batch. Default: the largest power of two up to 64 that leaves each part at
-     * least 128 rows. Part of the run: another number changes the last bits of results.
+     * least 128 rows; batches of fewer than 512 rows have up to 4 parts of at least 32. Part of the run: another number changes the last bits of results.
      */
     accumulationGroups: count.max(MOST_GROUPS).optional(),
     /** Native threads; default the number of processors. Does not affect results. */
