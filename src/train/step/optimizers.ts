@@ -26,10 +26,10 @@ function scheduled<const T extends readonly [Kind, ...Kind[]]>(optimizers: T): S
 }
 
 /** Optimizers for dense weights. */
-export const denseOptimizerSchema = unionOf(scheduled(DENSE_OPTIMIZERS));
+const denseOptimizerSchema = unionOf(scheduled(DENSE_OPTIMIZERS));
 
 /** Optimizers for embedding tables. */
-export const embeddingOptimizerSchema = unionOf(scheduled(EMBEDDING_OPTIMIZERS));
+const embeddingOptimizerSchema = unionOf(scheduled(EMBEDDING_OPTIMIZERS));
 
 export const l2Schema = z.strictObject({
   /** Adds `dense * w` to the gradient of each dense weight and bias. */
