@@ -27,10 +27,10 @@ class Step:
 
     def lookup(self, name, tables):
         feature = self.features[name]
-        if feature["type"] == "f32":
+        if feature["kind"] == "number":
             return self.dense_embedding(name, feature["denseEmbedding"])
-        table = self.weights[f"{tables}.{feature['embedding']}.weight"]
-        if feature["type"] == "id":
+        table = self.weights[f"{tables}.{feature['table']}.weight"]
+        if feature["kind"] == "id":
             return F.embedding(self.data[name][self.rows], table, sparse=self.sparse)
         bags = [self.data[name][row] for row in range(len(self.data["@label"]))[self.rows]]
         offsets = torch.tensor(np.cumsum([0] + [len(bag) for bag in bags[:-1]]))
@@ -56,7 +56,7 @@ class Step:
         return torch.cat([self.data[name][self.rows] for name in names], 1)
 
     def split(self, names):
-        is_number = lambda name: self.features[name]["type"] == "f32" and "denseEmbedding" not in self.features[name]
+        is_number = lambda name: self.features[name]["kind"] == "number" and "denseEmbedding" not in self.features[name]
         return [n for n in names if not is_number(n)], [n for n in names if is_number(n)]
 
     def linear(self, x, name):

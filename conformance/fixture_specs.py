@@ -81,11 +81,21 @@ def settings_run(**settings):
     return {"dense": {"kind": "adam", "learningRate": 0.005, **ADAM}, "embedding": embedding, "l2": NO_L2, **settings}
 
 
+def momentum(dampening=0, nesterov=False):
+    settings = {"momentum": 0.9, "dampening": dampening, "nesterov": nesterov}
+    return {"kind": "momentum", "learningRate": 0.02, **settings}
+
+
 SETTINGS = {
     "rmsprop": table_run(kind="rmsprop", learningRate=0.003, decay=0.95, eps=1e-4),
     "adadelta": table_run(kind="adadelta", learningRate=0.9, decay=0.9, eps=1e-5),
     "lamb": table_run(kind="lamb", learningRate=0.01, **{**ADAM, "eps": 1e-6}, weightDecay=0.02),
     "partialRowWiseAdam": table_run(kind="partialRowWiseAdam", learningRate=0.01, **ADAM),
+    "momentum": settings_run(dense=momentum(), l2={**NO_L2, "dense": 0.01}),
+    "dampened": settings_run(dense=momentum(dampening=0.4)),
+    "nesterov": settings_run(dense=momentum(nesterov=True), l2={**NO_L2, "dense": 0.01}),
+    "denseRmsprop": settings_run(dense={"kind": "rmsprop", "learningRate": 0.003, "decay": 0.95, "eps": 1e-4}),
+    "denseAdadelta": settings_run(dense={"kind": "adadelta", "learningRate": 0.9, "decay": 0.9, "eps": 1e-5}),
     "labelSmoothing": settings_run(loss={"kind": "binaryCrossEntropy", "labelSmoothing": 0.2}),
     "focal": settings_run(loss={"kind": "focal", "gamma": 1.5, "alpha": 0.3}),
     "squaredError": settings_run(loss={"kind": "squaredError"}),

@@ -214,6 +214,9 @@ def optimizer(weights, config, l2):
         return PartialRowWiseAdam(weights, lr, *moments, l2)
     if kind == "sgd":
         return torch.optim.SGD(weights, lr, weight_decay=l2)
+    if kind == "momentum":
+        own = {key: config[key] for key in ("momentum", "dampening", "nesterov")}
+        return torch.optim.SGD(weights, lr, weight_decay=l2, **own)
     if kind == "adagrad":
         start = config["initialAccumulator"]
         return torch.optim.Adagrad(weights, lr, eps=config["eps"], initial_accumulator_value=start, weight_decay=l2)

@@ -272,6 +272,26 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     s.applyAll(OPS.adagrad, operands, { eps: 1e-8, l2: s.pick(0, 0.1) });
     return [];
   },
+  momentum: (s) => {
+    const shape = [s.size(), s.size()];
+    const operands = [s.weight(...shape), s.weight(...shape), s.rate(), s.weight(...shape)];
+    const settings = { momentum: 0.9, dampening: s.pick(0, 0.3), nesterov: s.pick(false, true) };
+    s.applyAll(OPS.momentum, operands, { ...settings, l2: s.pick(0, 0.1) });
+    return [];
+  },
+  rmsprop: (s) => {
+    const shape = [s.size(), s.size()];
+    const operands = [s.weight(...shape), s.weight(...shape), s.rate(), s.state(...shape)];
+    s.applyAll(OPS.rmsprop, operands, { decay: 0.95, eps: 1e-4, l2: s.pick(0, 0.1) });
+    return [];
+  },
+  adadelta: (s) => {
+    const shape = [s.size(), s.size()];
+    const states = [s.state(...shape), s.state(...shape)];
+    const operands = [s.weight(...shape), s.weight(...shape), s.rate(), ...states];
+    s.applyAll(OPS.adadelta, operands, { decay: 0.9, eps: 1e-4, l2: s.pick(0, 0.1) });
+    return [];
+  },
   adam: (s) => {
     const shape = [s.size(), s.size()];
     const operands = [

@@ -81,6 +81,9 @@ enum class Opcode : uint32_t {
   kSessionLogSumExp = 122,
   kSessionLogSumExpGrad = 123,
   kScoreHistogram = 124,
+  kMomentum = 130,
+  kRmsprop = 131,
+  kAdadelta = 132,
 };
 
 }  // namespace pairloom

@@ -231,6 +231,15 @@ inline constexpr Rule kRules[] = {
     {Opcode::kScoreHistogram, "scoreHistogram", Execution::kBatch, Placement::kFixed, false,
      "counts:param![K,2,N] logits:batch[K] labels:batch[K]",
      ""},
+    {Opcode::kMomentum, "momentum", Execution::kFixed, Placement::kFixed, true,
+     "w:param![n] grad:fixed[n] lr:number m:param![n]",
+     "momentum:decay dampening:decay nesterov:flag l2:real"},
+    {Opcode::kRmsprop, "rmsprop", Execution::kFixed, Placement::kFixed, true,
+     "w:param![n] grad:fixed[n] lr:number square:param![n]",
+     "decay:decay eps:real l2:real"},
+    {Opcode::kAdadelta, "adadelta", Execution::kFixed, Placement::kFixed, true,
+     "w:param![n] grad:fixed[n] lr:number square:param![n] delta:param![n]",
+     "decay:decay eps:real l2:real"},
 };
 
 }  // namespace pairloom

@@ -15,6 +15,12 @@ struct FadingSettings {
   float decay, rest, eps, l2;
 };
 
+// share: the part of the gradient that the momentum takes in this step.
+struct MomentumSettings {
+  float momentum, share, l2;
+  bool nesterov;
+};
+
 struct LarsSettings {
   float momentum, eta, weight_decay, l2;
 };

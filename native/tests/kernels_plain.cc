@@ -403,6 +403,13 @@ void embedding_bag(ConstTable table, uint32_t dim, const Bag* bags, size_t bag_s
 void sgd(float* w, const float* g, size_t n, float lr, float l2) {
   for (size_t i = 0; i < n; ++i) w[i] -= lr * (g[i] + double(l2) * w[i]);
 }
+void momentum(float* w, const float* g, float* m, size_t n, float lr, const MomentumSettings& s) {
+  for (size_t i = 0; i < n; ++i) {
+    const double gradient = g[i] + double(s.l2) * w[i], moved = double(s.momentum) * m[i] + s.share * gradient;
+    m[i] = moved;
+    w[i] -= lr * (s.nesterov ? gradient + double(s.momentum) * moved : moved);
+  }
+}
 void adagrad(float* w, const float* g, float* s, size_t n, float lr, float eps, float l2) {
   for (size_t i = 0; i < n; ++i) {
     const double gradient = g[i] + double(l2) * w[i], total = s[i] + gradient * gradient;
@@ -611,6 +618,7 @@ const KernelTable plain = {
     .embedding_bag = embedding_bag,
     .widen = widen,
     .round_stochastically = round_stochastically,
+    .momentum = momentum,
     .moving_average = moving_average,
     .sum_squares = sum_squares,
     .clip_value = clip_value,

@@ -119,6 +119,9 @@ TEST(kernels_optimizers_match_plain) {
       check_state(got, expected, 1e-6, where + " " + name);
     };
     check("sgd", [&](const KernelTable& t, State& s) { t.sgd(s.w.data(), g.data(), n, 0.1f, l2); });
+    const MomentumSettings moving = {0.9f, random.coin() ? 1.0f : 0.7f, l2, random.coin()};
+    check("momentum",
+          [&](const KernelTable& t, State& s) { t.momentum(s.w.data(), g.data(), s.a.data(), n, 0.1f, moving); });
     check("adagrad", [&](const KernelTable& t, State& s) {
       t.adagrad(s.w.data(), g.data(), s.a.data(), n, 0.1f, 1e-8f, l2);
     });

@@ -295,6 +295,9 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   batchMeanGrad: [{ shapes: [[1], [B, 1]], flops: 5, elements: [1, 5] }],
   sgd: [{ shapes: [[2, 3], [2, 3], [1]], flops: 24, elements: [12, 6, 1] }],
   adagrad: [{ shapes: [[2, 3], [2, 3], [1], [2, 3]], flops: 54, elements: [12, 6, 1, 12] }],
+  momentum: [{ shapes: [[2, 3], [2, 3], [1], [2, 3]], flops: 48, elements: [12, 6, 1, 12] }],
+  rmsprop: [{ shapes: [[2, 3], [2, 3], [1], [2, 3]], flops: 66, elements: [12, 6, 1, 12] }],
+  adadelta: [{ shapes: [[2, 3], [2, 3], [1], [2, 3], [2, 3]], flops: 108, elements: [12, 6, 1, 12, 12] }],
   adam: [{ shapes: [[2, 3], [2, 3], [1], [2, 3], [2, 3]], flops: 96, elements: [12, 6, 1, 12, 12] }],
   // 5 rows of 4 looked up: 20 additions, and the update of 20 elements.
   tableSgd: [

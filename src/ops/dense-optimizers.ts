@@ -1,8 +1,15 @@
 import { z } from "zod";
 import type { Op } from "../graph/op.js";
 import type { KindSchema } from "../kinds.js";
-import { adamSettings, eps, initialAccumulator, nonnegative, rate } from "./embedding-optimizers/settings.js";
-import { adagrad, adam, sgd } from "./optimizers.js";
+import {
+  adamSettings,
+  decay,
+  eps,
+  initialAccumulator,
+  nonnegative,
+  rate,
+} from "./embedding-optimizers/settings.js";
+import { adadelta, adagrad, adam, momentum, rmsprop, sgd } from "./optimizers.js";
 
 /** An optimizer of dense weights: its config schema without the schedule, and the operation that updates a weight. */
 export interface DenseOptimizer {
@@ -23,6 +30,20 @@ export const DENSE_OPTIMIZERS = [
   },
   {
     schema: z.strictObject({
+      kind: z.literal("momentum"),
+      learningRate: rate.default(0.1),
+      /** Decay of the momentum per step. */
+      momentum: decay.default(0.9),
+      /** The momentum takes `1 - dampening` of each gradient after the first. */
+      dampening: decay.default(0),
+      /** Moves by the gradient plus the momentum that follows, instead of the momentum alone. */
+      nesterov: z.boolean().default(false),
+    }),
+    op: momentum,
+    states: ["m"],
+  },
+  {
+    schema: z.strictObject({
       kind: z.literal("adagrad"),
       learningRate: rate.default(0.01),
       eps: eps(1e-10),
@@ -30,6 +51,28 @@ export const DENSE_OPTIMIZERS = [
     }),
     op: adagrad,
     states: ["sum"],
+  },
+  {
+    schema: z.strictObject({
+      kind: z.literal("rmsprop"),
+      learningRate: rate.default(0.01),
+      /** Decay of the mean square per step. */
+      decay: decay.default(0.99),
+      eps: eps(1e-8),
+    }),
+    op: rmsprop,
+    states: ["square"],
+  },
+  {
+    schema: z.strictObject({
+      kind: z.literal("adadelta"),
+      learningRate: rate.default(1),
+      /** Decay of both mean squares per step. */
+      decay: decay.default(0.9),
+      eps: eps(1e-6),
+    }),
+    op: adadelta,
+    states: ["square", "delta"],
   },
   {
     schema: z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adamSettings }),

@@ -29,7 +29,7 @@ import { broadcastInner, sumInner } from "./inner.js";
 import { layerNorm, layerNormGradInput, layerNormGradParams } from "./layer-norm.js";
 import { linear, linearGradInput, linearGradWeight } from "./linear.js";
 import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
-import { adagrad, adam, movingAverage, sgd } from "./optimizers.js";
+import { adadelta, adagrad, adam, momentum, movingAverage, rmsprop, sgd } from "./optimizers.js";
 import { reshape } from "./reshape.js";
 import { scaleColumns } from "./scale-columns.js";
 import { scoreHistogram } from "./score-histogram.js";
@@ -97,7 +97,10 @@ export const OPS = {
   batchMean,
   batchMeanGrad,
   sgd,
+  momentum,
   adagrad,
+  rmsprop,
+  adadelta,
   adam,
   focalCrossEntropy,
   focalCrossEntropyGrad,

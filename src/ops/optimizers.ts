@@ -81,6 +81,99 @@ export const adam = defineOp<AdamAttrs & { l2: number; weightDecay: number }>({
   encode: ({ attrs: a }) => [a.beta1, a.beta2, a.eps, a.l2, a.weightDecay],
 });
 
+export interface MomentumAttrs {
+  /** Decay of the momentum per step. */
+  readonly momentum: number;
+  /** The momentum takes `1 - dampening` of each gradient, but the whole first one. */
+  readonly dampening: number;
+  /** Moves along the gradient plus the momentum that follows, instead of the momentum alone. */
+  readonly nesterov: boolean;
+}
+
+/**
+ * SGD with momentum, in PyTorch's form: `m = momentum m + (1 - dampening) g; w -= lr m`, or with Nesterov's step
+ * `w -= lr (g + momentum m)`. The first step has `m = g`. Sources: Polyak, 1964; Sutskever et al., "On the Importance of
+ * Initialization and Momentum in Deep Learning", 2013.
+ */
+export const momentum = defineOp<MomentumAttrs & { l2: number }>({
+  kind: "momentum",
+  opcode: 130,
+  execution: "fixed",
+  elementwise: true,
+  operands: "w:param![n] grad:fixed[n] lr:number m:param![n]",
+  attributes: "momentum:decay dampening:decay nesterov:flag l2:real",
+  meaning:
+    "`m = momentum m + (1 - dampening) g` (`m = g` at step 0); `w -= lr*m`, with nesterov `w -= lr*(g + momentum m)`",
+  cost: updating(8, [0, 3]),
+  infer: (inputs) => checkUpdate("momentum", inputs, 1),
+  reference({ inputs, attrs: { momentum, dampening, nesterov, l2 }, context }) {
+    const [w, grad, [lr], m] = inputs.map((v) => asFp32(v).data);
+    const share = context.step === 0 ? 1 : 1 - dampening;
+    for (let i = 0; i < w.length; i++) {
+      const g = grad[i] + l2 * w[i];
+      m[i] = momentum * m[i] + share * g;
+      w[i] -= lr * (nesterov ? g + momentum * m[i] : m[i]);
+    }
+  },
+  encode: ({ attrs: a }) => [a.momentum, a.dampening, Number(a.nesterov), a.l2],
+});
+
+export interface FadingAttrs {
+  readonly decay: number;
+  readonly eps: number;
+  readonly l2: number;
+}
+
+/** `s = decay s + (1 - decay) g²; w -= lr g / (sqrt(s) + eps)`. Source: Tieleman & Hinton, 2012, in PyTorch's form. */
+export const rmsprop = defineOp<FadingAttrs>({
+  kind: "rmsprop",
+  opcode: 131,
+  execution: "fixed",
+  elementwise: true,
+  operands: "w:param![n] grad:fixed[n] lr:number square:param![n]",
+  attributes: "decay:decay eps:real l2:real",
+  meaning: "`square = decay square + (1 - decay) g²; w -= lr*g/(sqrt(square)+eps)`",
+  cost: updating(11, [0, 3]),
+  infer: (inputs) => checkUpdate("rmsprop", inputs, 1),
+  reference({ inputs, attrs: { decay, eps, l2 } }) {
+    const [w, grad, [lr], s] = inputs.map((v) => asFp32(v).data);
+    for (let i = 0; i < w.length; i++) {
+      const g = grad[i] + l2 * w[i];
+      s[i] = decay * s[i] + (1 - decay) * g * g;
+      w[i] -= (lr * g) / (Math.sqrt(s[i]) + eps);
+    }
+  },
+  encode: ({ attrs: a }) => [a.decay, a.eps, a.l2],
+});
+
+/**
+ * `s = decay s + (1 - decay) g²; change = g sqrt(u + eps) / sqrt(s + eps); u = decay u + (1 - decay) change²;
+ * w -= lr change`. Source: Zeiler, 2012.
+ */
+export const adadelta = defineOp<FadingAttrs>({
+  kind: "adadelta",
+  opcode: 132,
+  execution: "fixed",
+  elementwise: true,
+  operands: "w:param![n] grad:fixed[n] lr:number square:param![n] delta:param![n]",
+  attributes: "decay:decay eps:real l2:real",
+  meaning:
+    "`square = decay square + (1 - decay) g²; c = g sqrt(delta+eps)/sqrt(square+eps); delta = decay delta + (1 - decay) c²; w -= lr*c`",
+  cost: updating(18, [0, 3, 4]),
+  infer: (inputs) => checkUpdate("adadelta", inputs, 2),
+  reference({ inputs, attrs: { decay, eps, l2 } }) {
+    const [w, grad, [lr], s, u] = inputs.map((v) => asFp32(v).data);
+    for (let i = 0; i < w.length; i++) {
+      const g = grad[i] + l2 * w[i];
+      s[i] = decay * s[i] + (1 - decay) * g * g;
+      const change = (g * Math.sqrt(u[i] + eps)) / Math.sqrt(s[i] + eps);
+      u[i] = decay * u[i] + (1 - decay) * change * change;
+      w[i] -= lr * change;
+    }
+  },
+  encode: ({ attrs: a }) => [a.decay, a.eps, a.l2],
+});
+
 /**
  * `average = decay average + (1 - decay) w`, after the update of w in the same step. Operands: average, weight.
  * Source: Polyak & Juditsky, 1992, with exponentially fading weights.

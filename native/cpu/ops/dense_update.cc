@@ -13,6 +13,34 @@ void sgd(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
                             float(i.attribute(0)));
 }
 
+void momentum(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto& v = i.views;
+  const double share = worker.step->step == 0 ? 1 : 1 - i.attribute(1);
+  const MomentumSettings settings = {.momentum = float(i.attribute(0)),
+                                     .share = float(share),
+                                     .l2 = float(i.attribute(3)),
+                                     .nesterov = i.attribute(2) != 0};
+  worker.step->kernels->momentum(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin,
+                                 job.end - job.begin, *v[2].base, settings);
+}
+
+FadingSettings fading_of(const BoundInstruction& i) {
+  const double decay = i.attribute(0);
+  return {.decay = float(decay), .rest = float(1 - decay), .eps = float(i.attribute(1)), .l2 = float(i.attribute(2))};
+}
+
+void rmsprop(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto& v = i.views;
+  worker.step->kernels->rmsprop(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin,
+                                job.end - job.begin, *v[2].base, fading_of(i));
+}
+
+void adadelta(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
+  const auto& v = i.views;
+  worker.step->kernels->adadelta(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin,
+                                 v[4].base + job.begin, job.end - job.begin, *v[2].base, fading_of(i));
+}
+
 void adagrad(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const auto& v = i.views;
   worker.step->kernels->adagrad(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin,
@@ -63,7 +91,10 @@ void clip_value(const BoundInstruction& i, const FixedJob& job, Worker& worker) 
 
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kSgd, .fixed = sgd},
+    {.opcode = Opcode::kMomentum, .fixed = momentum},
     {.opcode = Opcode::kAdagrad, .fixed = adagrad},
+    {.opcode = Opcode::kRmsprop, .fixed = rmsprop},
+    {.opcode = Opcode::kAdadelta, .fixed = adadelta},
     {.opcode = Opcode::kAdam, .fixed = adam},
     {.opcode = Opcode::kMovingAverage, .fixed = moving_average},
     {.opcode = Opcode::kSumSquares, .fixed = sum_squares},
