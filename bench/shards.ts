@@ -81,10 +81,12 @@ async function writeShards(directory: string, data: ColumnSet): Promise<void> {
   });
   const writer = new PackedWriter(directory, {
     ids: ids.map(({ name }) => name),
+    wideIds: [],
     numbers: dense,
     numbersWidth: denseWidth,
     bags: [],
     weighted: [],
+    wideBags: [],
   });
   const block = new Block(writer.layout, 2048);
   for (let start = 0; start < data.rows; start += block.capacity) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { murmur3 } from "./murmur3.js";
+import { murmur3, murmur3Wide } from "./murmur3.js";
 
 const hash = (text: string) => murmur3(Buffer.from(text));
 
@@ -33,6 +33,28 @@ describe("murmur3 x86_32, seed 0", () => {
     }
     expect(seeded(hashes, 0)).toBe(0xb0f57ee3);
     expect(murmur3(hashes)).toBe(0xb0f57ee3);
+  });
+});
+
+describe("the first 64 bits of murmur3 x64_128, seed 0", () => {
+  /** From the reference implementation (Python's mmh3). */
+  it.each([
+    ["", 0n],
+    ["abc", 0xb4963f3f3fad7867n],
+    ["hello, world", 0x342fac623a5ebc8en],
+    ["0123456789abcdef", 0x4be06d94cf4ad1a7n],
+    ["0123456789abcdef0", 0xeb24ae8785a5c075n],
+    ["The quick brown fox jumps over the lazy dog", 0xe34bbc7bbc071b6cn],
+  ])("published vector %j", (text, expected) => {
+    expect(murmur3Wide(Buffer.from(text))).toBe(expected);
+    const bytes = Buffer.from(`xx${text}yy`);
+    expect(murmur3Wide(bytes, 2, bytes.length - 2)).toBe(expected);
+  });
+
+  it("agrees with it on keys of 0 to 255 bytes", () => {
+    const key = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const hashes = BigUint64Array.from({ length: 256 }, (_, i) => murmur3Wide(key, 0, i));
+    expect(murmur3Wide(new Uint8Array(hashes.buffer))).toBe(0xd8b2283d72fcb17dn);
   });
 });
 

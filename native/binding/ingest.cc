@@ -3,6 +3,7 @@
 #include <atomic>
 #include <bit>
 #include <memory>
+#include <type_traits>
 
 #include "ingest/columns.h"
 #include "ingest/duckdb.h"
@@ -60,8 +61,24 @@ Strided<T> target_of(napi_env env, std::span<T> data, const napi_value* place, s
   return {data.data() + offset, stride};
 }
 
-Strided<int32_t> ids_of(napi_env env, const napi_value* arguments, size_t rows) {
-  return target_of(env, array_of<int32_t>(env, arguments[0], napi_int32_array, "ids"), arguments + 1, rows);
+// Calls encode(target) with the target of ids: an Int32Array, or a Float64Array for larger ones.
+template <class Encode>
+napi_value encode_ids(napi_env env, const napi_value* arguments, size_t rows, Encode encode) {
+  const TypedArray ids = typed_array(env, arguments[0], "ids");
+  if (ids.type == napi_float64_array) {
+    const std::span data(static_cast<double*>(ids.data), ids.length);
+    return make_number(env, double(encode(target_of(env, data, arguments + 1, rows))));
+  }
+  const std::span data = array_of<int32_t>(env, arguments[0], napi_int32_array, "ids");
+  return make_number(env, double(encode(target_of(env, data, arguments + 1, rows))));
+}
+
+// The size of a hash whose results fit the ids.
+template <class Id>
+uint64_t hash_size(double size) {
+  const uint64_t most = std::is_same_v<Id, double> ? uint64_t{1} << 53 : uint64_t{1} << 31;
+  if (size >= 1 && size <= double(most)) return whole(size, "size");
+  throw Error({"a number is out of range", "size", std::to_string(size), "1 to " + std::to_string(most), ""});
 }
 
 }  // namespace
@@ -84,10 +101,11 @@ napi_value hash_texts(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<7> a(env, info);
     const Texts texts = texts_of(env, a[0], a[1]);
-    const uint32_t size = whole32(number(env, a[2], "size"), "size");
-    if (size == 0) throw Error({"a number is out of range", "size", "0", "1 at least", ""});
-    return make_number(env, double(pairloom::hash_texts(texts, size, integer(env, a[3], "missing"),
-                                                        ids_of(env, a.values + 4, texts.rows))));
+    const double size = number(env, a[2], "size");
+    const int32_t missing = integer(env, a[3], "missing");
+    return encode_ids(env, a.values + 4, texts.rows, [&]<class Id>(Strided<Id> ids) {
+      return pairloom::hash_texts(texts, hash_size<Id>(size), missing, ids);
+    });
   });
 }
 
@@ -102,9 +120,10 @@ napi_value look_up_texts(napi_env env, napi_callback_info info) {
       throw Error({"a vocabulary is of the wrong size", "slots", std::to_string(vocabulary.slots.size()),
                    "a power of two", ""});
     }
-    return make_number(env, double(pairloom::look_up_texts(texts, vocabulary, integer(env, a[5], "unknown"),
-                                                           integer(env, a[6], "missing"),
-                                                           ids_of(env, a.values + 7, texts.rows))));
+    const int32_t unknown = integer(env, a[5], "unknown"), missing = integer(env, a[6], "missing");
+    return encode_ids(env, a.values + 7, texts.rows, [&](auto ids) {
+      return pairloom::look_up_texts(texts, vocabulary, unknown, missing, ids);
+    });
   });
 }
 

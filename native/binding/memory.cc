@@ -43,11 +43,19 @@ DType dtype_of(napi_env env, napi_value value) {
   throw Error({"a parameter has an unknown dtype", "dtype", name, "fp32, fp16 or bf16", ""});
 }
 
-// A Float32Array for fp32, otherwise a Uint16Array.
-TypedArray numbers(napi_env env, napi_value value, const ParameterStore& store) {
-  const TypedArray array = typed_array(env, value, "numbers");
-  const bool half = is_half(store.dtype());
-  if (array.type == (half ? napi_uint16_array : napi_float32_array)) return array;
+// The arguments of reading or writing: a range of a parameter, and the array with as many numbers.
+struct Transfer {
+  std::shared_ptr<ParameterStore> store;
+  uint64_t from;
+  TypedArray array;  // a Float32Array for fp32, otherwise a Uint16Array
+};
+
+Transfer transfer_of(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  const Transfer transfer{parameter_of(env, arguments[0]), whole(number(env, arguments[1], "from"), "from"),
+                          typed_array(env, arguments[2], "numbers")};
+  const bool half = is_half(transfer.store->dtype());
+  if (transfer.array.type == (half ? napi_uint16_array : napi_float32_array)) return transfer;
   throw Error({"numbers are in an array of another dtype than their parameter", "read or write", "",
                half ? "Uint16Array" : "Float32Array", ""});
 }
@@ -113,20 +121,16 @@ napi_value map_parameter(napi_env env, napi_callback_info info) {
 
 napi_value read_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Arguments<3> arguments(env, info);
-    const auto store = parameter_of(env, arguments[0]);
-    const TypedArray into = numbers(env, arguments[2], *store);
-    store->read(whole(number(env, arguments[1], "from"), "from"), into.length, into.data);
+    const auto [store, from, into] = transfer_of(env, info);
+    store->read(from, into.length, into.data);
     return nullptr;
   });
 }
 
 napi_value write_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Arguments<3> arguments(env, info);
-    const auto store = parameter_of(env, arguments[0]);
-    const TypedArray values = numbers(env, arguments[2], *store);
-    store->write(whole(number(env, arguments[1], "from"), "from"), values.length, values.data);
+    const auto [store, from, values] = transfer_of(env, info);
+    store->write(from, values.length, values.data);
     return nullptr;
   });
 }

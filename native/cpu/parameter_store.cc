@@ -1,5 +1,6 @@
 #include "cpu/parameter_store.h"
 
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -14,6 +15,8 @@ void refuse_misaligned(const std::string& path, uint64_t offset, size_t width) {
   throw Error({"numbers of a file are not aligned", path, "byte " + std::to_string(offset),
                "a multiple of " + std::to_string(width), "Read them into memory instead of mapping them."});
 }
+
+bool is_zeros(const Fill& spec) { return spec.kind == FillKind::kConstant && std::bit_cast<uint32_t>(float(spec.a)) == 0; }
 
 }  // namespace
 
@@ -35,7 +38,8 @@ ParameterStore::~ParameterStore() {
 
 size_t ParameterStore::width() const { return is_half(dtype_) ? sizeof(uint16_t) : sizeof(float); }
 
-ParameterMemory ParameterStore::memory() const {
+ParameterMemory ParameterStore::memory() {
+  new_ = false;
   if (is_half(dtype_)) return std::span(static_cast<uint16_t*>(data_), count_);
   return std::span(static_cast<float*>(data_), count_);
 }
@@ -47,7 +51,8 @@ char* ParameterStore::range(uint64_t from, uint64_t count) const {
                "within 0 to " + std::to_string(count_), ""});
 }
 
-void ParameterStore::refuse_mapped() const {
+void ParameterStore::begin_writing() {
+  new_ = false;
   if (!mapping_) return;
   throw Error({"a parameter of a mapped file cannot be written to", "write", "", "memory of its own",
                "Allocate the parameter and read the file into it."});
@@ -59,7 +64,7 @@ void ParameterStore::read(uint64_t from, uint64_t count, void* into) const {
 }
 
 void ParameterStore::write(uint64_t from, uint64_t count, const void* values) {
-  refuse_mapped();
+  begin_writing();
   char* begin = range(from, count);
   if (count > 0) std::memcpy(begin, values, count * width());
 }
@@ -73,7 +78,8 @@ void ParameterStore::copy_from(const ParameterStore& source) {
 }
 
 void ParameterStore::fill(const Fill& spec, uint32_t threads) {
-  refuse_mapped();
+  if (new_ && !mapping_ && is_zeros(spec)) return;
+  begin_writing();
   if (dtype_ == DType::kFloat) return pairloom::fill(std::span(static_cast<float*>(data_), count_), spec, threads);
   const TableFormat format = dtype_ == DType::kFloat16 ? TableFormat::kFloat16 : TableFormat::kBfloat16;
   pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), format, spec, threads);

@@ -27,25 +27,27 @@ class ParameterStore {
   uint64_t count() const { return count_; }
   // Bytes of memory owned by this process only.
   uint64_t own_bytes() const { return mapping_ ? 0 : bytes(); }
-  ParameterMemory memory() const;
+  ParameterMemory memory();
 
   // Numbers [from, from + count), in the store's format. Both throw Error for a range outside.
   void read(uint64_t from, uint64_t count, void* into) const;
   void write(uint64_t from, uint64_t count, const void* values);
   // Copies all numbers of another store with the same dtype and size.
   void copy_from(const ParameterStore& source);
+  // Fills it with initial values. Zeros in a new store cost nothing: its pages get memory when they are first used.
   void fill(const Fill& spec, uint32_t threads);
 
  private:
   size_t width() const;  // bytes per number
   uint64_t bytes() const { return count_ * width(); }
   char* range(uint64_t from, uint64_t count) const;
-  void refuse_mapped() const;
+  void begin_writing();  // refuses a mapped file
 
   const DType dtype_;
   const uint64_t count_;
   std::optional<Mapping> mapping_;
   void* data_;
+  bool new_ = true;  // nobody has written to the memory, or got it to write to
 };
 
 }  // namespace pairloom

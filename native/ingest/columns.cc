@@ -12,6 +12,8 @@ namespace pairloom {
 namespace {
 
 constexpr uint32_t kInlineBytes = 12;
+// A hash of 32 bits serves this many rows: src/features/transform.ts.
+constexpr uint64_t kNarrowRows = uint64_t{1} << 31;
 
 struct Text {
   const uint8_t* bytes;
@@ -80,21 +82,34 @@ size_t encode(const double* values, Validity validity, size_t rows, float missin
   return open;
 }
 
-}  // namespace
-
-size_t hash_texts(const Texts& texts, uint32_t size, int32_t missing, Strided<int32_t> ids) {
+template <class Id, class Hash>
+size_t hash_each(const Texts& texts, int32_t missing, Strided<Id> ids, Hash hash) {
   size_t negative = 0;
   for (size_t r = 0; r < texts.rows; ++r) {
     const Text text = text_at(texts, r);
-    const int32_t id = text.length == 0 ? missing : int32_t(murmur3(text.bytes, text.length) % size);
+    const Id id = text.length == 0 ? Id(missing) : Id(hash(text));
     ids.data[r * ids.stride] = id;
     negative += id < 0;
   }
   return negative;
 }
 
+}  // namespace
+
+template <class Id>
+size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Strided<Id> ids) {
+  if (size > kNarrowRows) {
+    return hash_each(texts, missing, ids, [&](const Text& text) { return murmur3_wide(text.bytes, text.length) % size; });
+  }
+  const uint32_t narrow = uint32_t(size);
+  return hash_each(texts, missing, ids, [&](const Text& text) { return murmur3(text.bytes, text.length) % narrow; });
+}
+template size_t hash_texts(const Texts&, uint64_t, int32_t, Strided<int32_t>);
+template size_t hash_texts(const Texts&, uint64_t, int32_t, Strided<double>);
+
+template <class Id>
 size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing,
-                     Strided<int32_t> ids) {
+                     Strided<Id> ids) {
   // Hashes a few rows first, so that their slots, which are spread over a large table, are fetched at the same time.
   constexpr size_t kAhead = 64;
   Text ahead[kAhead];
@@ -114,12 +129,14 @@ size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t u
         const int32_t row = find(vocabulary, ahead[i], hashes[i]);
         id = row < 0 ? unknown : row;
       }
-      ids.data[(first + i) * ids.stride] = id;
+      ids.data[(first + i) * ids.stride] = Id(id);
       negative += id < 0;
     }
   }
   return negative;
 }
+template size_t look_up_texts(const Texts&, const Vocabulary&, int32_t, int32_t, Strided<int32_t>);
+template size_t look_up_texts(const Texts&, const Vocabulary&, int32_t, int32_t, Strided<double>);
 
 size_t encode_numbers(const double* values, Validity validity, size_t rows, const NumberTransform& transform,
                       float missing, Strided<float> results) {

@@ -41,10 +41,38 @@ TEST(murmur3_gives_the_published_hashes) {
   CHECK_EQ(hash("The quick brown fox jumps over the lazy dog"), 0x2e4ff723u);
 }
 
+// The 64-bit values are those of the reference implementation, as in src/murmur3.test.ts.
+TEST(murmur3_wide_gives_the_published_hashes) {
+  const auto wide = [](const std::string& text) {
+    return murmur3_wide(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  };
+  CHECK_EQ(wide(""), 0u);
+  CHECK_EQ(wide("abc"), 0xb4963f3f3fad7867u);
+  CHECK_EQ(wide("0123456789abcdef"), 0x4be06d94cf4ad1a7u);
+  CHECK_EQ(wide("The quick brown fox jumps over the lazy dog"), 0xe34bbc7bbc071b6cu);
+  std::string key, hashes;
+  for (int i = 0; i < 256; ++i) {
+    const uint64_t hash = wide(key);
+    hashes.append(reinterpret_cast<const char*>(&hash), sizeof hash);
+    key.push_back(char(i));
+  }
+  CHECK_EQ(wide(hashes), 0xd8b2283d72fcb17du);
+}
+
+TEST(hashes_below_more_than_32_bits_are_of_64_bits) {
+  const auto entries = entries_of(kTexts);
+  std::vector<double> ids(6, 7);
+  const uint64_t size = uint64_t{1} << 33;
+  CHECK_EQ(hash_texts<double>({entries.data(), {&kValid}, 6}, size, -1, {ids.data(), 1}), 2u);
+  CHECK_EQ(ids[0], double(0xb4963f3f3fad7867u % size));
+  CHECK_EQ(ids[1], -1.0);
+  CHECK_EQ(ids[5], double(0xe34bbc7bbc071b6cu % size));
+}
+
 TEST(texts_are_hashed_where_they_lie) {
   const auto entries = entries_of(kTexts);
   std::vector<int32_t> ids(12, 7);
-  const size_t negative = hash_texts({entries.data(), {&kValid}, 6}, 1000, -1, {ids.data(), 2});
+  const size_t negative = hash_texts<int32_t>({entries.data(), {&kValid}, 6}, 1000, -1, {ids.data(), 2});
   const std::array<int32_t, 6> expected = {int32_t(0xb3dd93fau % 1000), -1, int32_t(0x149bbb7fu % 1000),
                                            int32_t(0xc0363e43u % 1000), -1, int32_t(0x2e4ff723u % 1000)};
   for (size_t r = 0; r < 6; ++r) {
@@ -61,7 +89,7 @@ TEST(a_vocabulary_that_lies_about_its_size_reads_nothing_beyond_it) {
   const std::vector<double> starts = {0, 1e9};
   const std::vector<uint8_t> bytes = {'a', 'b', 'c'};
   std::vector<int32_t> ids(6);
-  CHECK_EQ(look_up_texts({entries.data(), {nullptr}, 6}, {slots, starts, bytes}, -2, 5, {ids.data(), 1}), 5u);
+  CHECK_EQ(look_up_texts<int32_t>({entries.data(), {nullptr}, 6}, {slots, starts, bytes}, -2, 5, {ids.data(), 1}), 5u);
   CHECK_EQ(ids[0], -2);
   CHECK_EQ(ids[1], 5);
 }

@@ -62,6 +62,20 @@ describe.each(BACKENDS)("memory of $name", ({ use }) => {
     expect(() => memory.read(-1, new Uint16Array(1))).toThrow(ExecutionError);
   });
 
+  it("is zero when it is new, and again when it is filled with zeros", () => {
+    fc.assert(
+      fc.property(dtypes, fc.integer({ min: 1, max: 70_000 }), fc.boolean(), (dtype, elements, filled) => {
+        const memory = use().allocate(elements, dtype);
+        if (filled) memory.fill({ kind: "constant", value: 0 }, 0, 0);
+        expect(valuesOf(memory).every((value) => Object.is(value, 0))).toBe(true);
+        memory.write(elements - 1, numbers(dtype, [7]));
+        memory.fill({ kind: "constant", value: 0 }, 0, 0);
+        expect(valuesOf(memory).every((value) => Object.is(value, 0))).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it("maps a file, which stays as it is", () => {
     const backend = use();
     if (!backend.map) return;

@@ -2,15 +2,20 @@ import {
   type BagColumn,
   type Column,
   type ColumnSet,
+  type Ids,
   LABEL_COLUMN,
   WEIGHT_COLUMN,
 } from "../columns/columns.js";
-import type { FittedFeatures } from "./fitted.js";
+import { idsBelow } from "../graph/tensor.js";
+import type { FittedFeature, FittedFeatures } from "./fitted.js";
+import type { Target } from "./raw-column.js";
 
 /** The layout of encoded rows: one row-major matrix of ids, one of numbers, and separate buffers for each bag. */
 export interface Layout {
-  /** Features with one id per row, in column order of the id matrix. */
+  /** Features with one 32-bit id per row, in column order of the id matrix. */
   readonly ids: readonly string[];
+  /** Features with one 64-bit id per row, which have a matrix of their own. */
+  readonly wideIds: readonly string[];
   /** Column ranges of the matrix of numbers; labels and weight come last. */
   readonly numbers: readonly { readonly name: string; readonly offset: number; readonly width: number }[];
   /** Columns of the matrix of numbers. */
@@ -18,11 +23,19 @@ export interface Layout {
   readonly bags: readonly string[];
   /** Bags with weighted ids. */
   readonly weighted: readonly string[];
+  /** Bags of 64-bit ids. */
+  readonly wideBags: readonly string[];
 }
+
+/** Ids while they are encoded: 64-bit ids as doubles, which hold every row of a table exactly and are no BigInt. */
+export type EncodedIds = Int32Array | Float64Array;
 
 /** @param labels number of labels per row; the weight is stored with them. 0: neither labels nor weight */
 export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
-  const named = (kind: string) => fitted.features.filter((f) => f.kind === kind).map((f) => f.name);
+  const named = (kind: "id" | "ids", wide?: boolean) =>
+    fitted.features
+      .filter((f) => f.kind === kind && (wide === undefined || hasWideIds(f) === wide))
+      .map(({ name }) => name);
   const widths = fitted.features.flatMap(({ name, kind, width }) =>
     kind === "number" ? [{ name, width }] : [],
   );
@@ -34,19 +47,41 @@ export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
     return { name, offset, width };
   });
   const weighted = fitted.features.filter(({ reading }) => reading.weighted).map(({ name }) => name);
-  return { ids: named("id"), numbers, numbersWidth, bags: named("ids"), weighted };
+  return {
+    ids: named("id", false),
+    wideIds: named("id", true),
+    numbers,
+    numbersWidth,
+    bags: named("ids"),
+    weighted,
+    wideBags: named("ids", true),
+  };
+}
+
+function hasWideIds(feature: FittedFeature): boolean {
+  if (feature.kind === "number") return false;
+  return idsBelow(feature.translation?.ids ?? feature.rows, "id") === "id64";
+}
+
+/** Finds the ids of a feature with one id per row in a block. */
+export function locateIds({ ids, wideIds }: Layout, feature: string): (block: Block) => Target<EncodedIds> {
+  const wide = wideIds.includes(feature);
+  const names = wide ? wideIds : ids;
+  const place = { offset: names.indexOf(feature), stride: names.length };
+  return (block) => ({ data: wide ? block.wideIds : block.ids, ...place });
 }
 
 /** Bags of ids, weighted or not, that grow row by row. */
 export class BagBuffer {
-  values: Int32Array = NO_IDS;
+  values: EncodedIds;
   /** The weight of each value. */
   weights?: Float32Array;
   /** Row r is `values[ends[r - 1] .. ends[r])`. */
   readonly ends: Float64Array;
   length = 0;
 
-  constructor(rows: number, weighted: boolean) {
+  constructor(rows: number, weighted: boolean, wide: boolean) {
+    this.values = newIds(0, wide);
     if (weighted) this.weights = NO_WEIGHTS;
     this.ends = new Float64Array(rows);
   }
@@ -80,7 +115,7 @@ export class BagBuffer {
   private grow(least: number): void {
     const size = Math.max(least, this.values.length * 2, 64);
     const { values, weights } = this;
-    this.values = new Int32Array(size);
+    this.values = newIds(size, values instanceof Float64Array);
     this.values.set(values);
     if (!weights) return;
     this.weights = new Float32Array(size);
@@ -88,13 +123,17 @@ export class BagBuffer {
   }
 }
 
-const NO_IDS = new Int32Array(0);
+export function newIds(count: number, wide: boolean): EncodedIds {
+  return wide ? new Float64Array(count) : new Int32Array(count);
+}
+
 const NO_WEIGHTS = new Float32Array(0);
 
 /** A buffer of up to `capacity` encoded rows. */
 export class Block {
   rows = 0;
   readonly ids: Int32Array;
+  readonly wideIds: Float64Array;
   readonly numbers: Float32Array;
   readonly bags: readonly BagBuffer[];
 
@@ -103,15 +142,20 @@ export class Block {
     readonly capacity: number,
   ) {
     this.ids = new Int32Array(capacity * layout.ids.length);
+    this.wideIds = new Float64Array(capacity * layout.wideIds.length);
     this.numbers = new Float32Array(capacity * layout.numbersWidth);
-    this.bags = layout.bags.map((name) => new BagBuffer(capacity, layout.weighted.includes(name)));
+    this.bags = layout.bags.map(
+      (name) => new BagBuffer(capacity, layout.weighted.includes(name), layout.wideBags.includes(name)),
+    );
   }
 
   /** Appends rows `[start, end)` of a block with the same layout. The caller must ensure that they fit. */
   append(other: Block, start: number, end: number): void {
     const F = this.layout.ids.length;
+    const L = this.layout.wideIds.length;
     const W = this.layout.numbersWidth;
     this.ids.set(other.ids.subarray(start * F, end * F), this.rows * F);
+    this.wideIds.set(other.wideIds.subarray(start * L, end * L), this.rows * L);
     this.numbers.set(other.numbers.subarray(start * W, end * W), this.rows * W);
     this.bags.forEach((bag, i) => {
       bag.append(other.bags[i], start, end, this.rows);
@@ -127,26 +171,33 @@ export class Block {
   /** Views of the rows as columns. They share memory with the block. */
   columnSet(): ColumnSet {
     const bags = this.bags.map(({ values, weights, ends, length }) => ({
-      values: values.subarray(0, length),
+      values: storedIds(values.subarray(0, length)),
       offsets: offsetsOf(ends.subarray(0, this.rows), 0),
       weights: weights?.subarray(0, length),
     }));
     const ids = this.ids.subarray(0, this.rows * this.layout.ids.length);
+    const wideIds = this.wideIds.subarray(0, this.rows * this.layout.wideIds.length);
     const numbers = this.numbers.subarray(0, this.rows * this.layout.numbersWidth);
-    return { rows: this.rows, columns: columnsOf(this.layout, ids, numbers, bags) };
+    return { rows: this.rows, columns: columnsOf(this.layout, [ids, storedIds(wideIds)], numbers, bags) };
   }
 }
 
-/** Splits the two matrices and the bags of a layout into columns. */
+/**
+ * Splits the matrices and the bags of a layout into columns.
+ * @param ids the matrix of 32-bit ids and that of 64-bit ids
+ */
 export function columnsOf(
   layout: Layout,
-  ids: Int32Array,
+  [ids, wideIds]: readonly [Ids, Ids],
   numbers: Float32Array,
   bags: readonly Omit<BagColumn, "kind">[],
 ): Map<string, Column> {
   const columns = new Map<string, Column>();
   layout.ids.forEach((name, offset) => {
     columns.set(name, { kind: "id", data: ids, offset, stride: layout.ids.length });
+  });
+  layout.wideIds.forEach((name, offset) => {
+    columns.set(name, { kind: "id", data: wideIds, offset, stride: layout.wideIds.length });
   });
   for (const { name, offset, width } of layout.numbers)
     columns.set(name, { kind: "number", data: numbers, offset, stride: layout.numbersWidth, width });
@@ -156,15 +207,31 @@ export function columnsOf(
   return columns;
 }
 
-/** `[base, base + ends…]` as u64, written as pairs of 32-bit words because one BigInt per row is slow. */
+/** `[base, base + ends…]` as u64. */
 export function offsetsOf(ends: Float64Array, base: number): BigUint64Array {
   const offsets = new BigUint64Array(ends.length + 1);
-  const words = new Uint32Array(offsets.buffer);
-  const write = (i: number, value: number) => {
-    words[2 * i] = value;
-    words[2 * i + 1] = Math.floor(value / 2 ** 32);
-  };
+  const write = wideWriter(offsets);
   write(0, base);
   for (let r = 0; r < ends.length; r++) write(r + 1, base + ends[r]);
   return offsets;
+}
+
+/** Ids as columns and packed files have them. Shares the memory of 32-bit ids. */
+export function storedIds(ids: EncodedIds): Ids {
+  if (ids instanceof Int32Array) return ids;
+  const stored = new BigInt64Array(ids.length);
+  const write = wideWriter(stored);
+  ids.forEach((id, i) => {
+    write(i, id);
+  });
+  return stored;
+}
+
+/** Writes integers from 0 to 2^53 as pairs of 32-bit words, because one BigInt per number is slow. */
+function wideWriter(into: BigInt64Array | BigUint64Array): (index: number, value: number) => void {
+  const words = new Uint32Array(into.buffer);
+  return (index, value) => {
+    words[2 * index] = value;
+    words[2 * index + 1] = Math.floor(value / 2 ** 32);
+  };
 }

@@ -1,4 +1,4 @@
-import type { BagBuffer, Block, Layout } from "./block.js";
+import { type BagBuffer, type Block, type EncodedIds, type Layout, locateIds, newIds } from "./block.js";
 import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "./fitted.js";
 import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
@@ -62,18 +62,19 @@ export function compileColumn(
 }
 
 function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
-  const stride = layout.ids.length;
-  const offset = layout.ids.indexOf(feature.name);
   const transform = compileId(feature, vocabularies);
   const missing = missingRow(feature);
-  return (column, rows, { ids }, refusals) => {
-    const refused = (column as RawValues).ids(transform, missing, { data: ids, offset, stride });
+  const idsOf = locateIds(layout, feature.name);
+  return (column, rows, block, refusals) => {
+    const ids = idsOf(block);
+    const refused = (column as RawValues).ids(transform, missing, ids);
     if (refused === 0) return;
+    const { data, offset, stride } = ids;
     for (let r = 0; r < rows; r++) {
       const at = r * stride + offset;
-      if (ids[at] >= 0) continue;
-      refusals.mark(r, ids[at]);
-      ids[at] = 0;
+      if (data[at] >= 0) continue;
+      refusals.mark(r, data[at]);
+      data[at] = 0;
     }
   };
 }
@@ -85,12 +86,13 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
   const index = layout.bags.indexOf(feature.name);
   const transform = compileId(feature, vocabularies);
   const { missing, maxLength = Number.POSITIVE_INFINITY } = feature;
-  let ids = new Int32Array(0);
+  const wide = layout.wideBags.includes(feature.name);
+  let ids = newIds(0, wide);
   return (column, rows, { bags }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
-    if (ids.length < lists.elements.rows) ids = new Int32Array(lists.elements.rows);
+    if (ids.length < lists.elements.rows) ids = newIds(lists.elements.rows, wide);
     lists.elements.ids(transform, NO_ID, { data: ids, offset: 0, stride: 1 });
     for (let r = 0; r < rows; r++) {
       const absence = lists.absence(r);
@@ -102,7 +104,7 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
   };
 }
 
-function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: Int32Array, longest: number): number {
+function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: EncodedIds, longest: number): number {
   const begin = bag.length;
   const start = lists.startOf(row);
   const end = lists.endOf(row);

@@ -1,4 +1,4 @@
-import type { Block } from "./block.js";
+import { type Block, locateIds } from "./block.js";
 import type { FittedFeature } from "./fitted.js";
 import { listValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
@@ -15,7 +15,7 @@ export function featureValues(
   raw: readonly unknown[],
   block: Block,
 ): readonly unknown[] {
-  const { layout, ids, numbers, bags } = block;
+  const { layout, numbers, bags } = block;
   if (feature.kind === "number") {
     const { offset, width } = layout.numbers.find(({ name }) => name === feature.name)!;
     const at = (row: number) => row * layout.numbersWidth + offset;
@@ -31,8 +31,8 @@ export function featureValues(
     );
   }
   if (feature.kind === "id") {
-    const offset = layout.ids.indexOf(feature.name);
-    return raw.map((_, row) => ids[row * layout.ids.length + offset]);
+    const { data, offset, stride } = locateIds(layout, feature.name)(block);
+    return raw.map((_, row) => data[row * stride + offset]);
   }
   const bag = bags[layout.bags.indexOf(feature.name)];
   return raw.map((_, row) => [...bag.values.subarray(bag.startOf(row), bag.ends[row])]);

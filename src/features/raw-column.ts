@@ -1,3 +1,4 @@
+import type { EncodedIds } from "./block.js";
 import type { RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform } from "./transform.js";
 
@@ -15,7 +16,7 @@ export interface Target<Values> {
 export interface RawValues {
   readonly rows: number;
   /** Writes ids or refusals, `missing` for missing values. Returns the number of negative results. */
-  ids(transform: IdTransform, missing: number, results: Target<Int32Array>): number;
+  ids(transform: IdTransform, missing: number, results: Target<EncodedIds>): number;
   /** Writes the model's numbers, NaN for refused rows. Returns the number of NaNs. */
   numbers(transform: DenseTransform, results: Target<Float32Array>): number;
   /** Only for a column of numbers. */

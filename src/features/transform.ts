@@ -1,4 +1,5 @@
-import { murmur3 } from "../murmur3.js";
+import { NARROW_ROWS } from "../graph/tensor.js";
+import { murmur3, murmur3Wide } from "../murmur3.js";
 import { parseExpression } from "./expression.js";
 import type {
   FittedBag,
@@ -55,10 +56,8 @@ export function vocabularyCache(fitted: FittedFeatures): VocabularyCache {
 export function compileId(feature: FittedId | FittedBag, vocabularies: VocabularyCache): IdTransform {
   const { mapping } = feature;
   switch (mapping.kind) {
-    case "hash": {
-      const { size } = mapping;
-      return { reads: "text", mapping, encode: (bytes, start, end) => murmur3(bytes, start, end) % size };
-    }
+    case "hash":
+      return { reads: "text", mapping, encode: hashBelow(mapping.size) };
     case "vocabulary": {
       const vocabulary = vocabularies(mapping.vocabulary);
       const unknown = mapping.unknownRow ?? Refusal.unknown;
@@ -80,6 +79,12 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
     case "boundaries":
       return { reads: "number", encode: compileBoundaries(mapping, missingRow(feature)) };
   }
+}
+
+/** Hashes to rows below `size`: the 64-bit hash has more values than a large table has rows. */
+function hashBelow(size: number): TextTransform["encode"] {
+  if (size <= NARROW_ROWS) return (bytes, start, end) => murmur3(bytes, start, end) % size;
+  return (bytes, start, end) => Number(murmur3Wide(bytes, start, end) % BigInt(size));
 }
 
 /** The row for a missing value; `Refusal.missing` if there is none. A missing bag has no ids. */

@@ -1,3 +1,4 @@
+import type { EncodedIds } from "./block.js";
 import { canonicalText } from "./canonical.js";
 import type { FittedFeature } from "./fitted.js";
 import type { RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
@@ -33,7 +34,7 @@ class Values implements RawValues {
     return this.raw.length;
   }
 
-  ids(transform: IdTransform, missing: number, { data, offset, stride }: Target<Int32Array>): number {
+  ids(transform: IdTransform, missing: number, { data, offset, stride }: Target<EncodedIds>): number {
     const { raw, nanIsMissing } = this;
     let negative = 0;
     for (let r = 0; r < raw.length; r++) {

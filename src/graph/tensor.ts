@@ -10,7 +10,7 @@ export type IdDtype = "id" | "id64";
 export type BagDtype = "ids" | "ids64";
 
 /** Maximum rows of a table with 32-bit ids. */
-const NARROW_ROWS = 2 ** 31;
+export const NARROW_ROWS = 2 ** 31;
 
 /** True if the dtype is one id per row. */
 export function isId(dtype: DType): dtype is IdDtype {

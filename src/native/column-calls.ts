@@ -37,15 +37,23 @@ export interface ColumnCalls {
    * success. The other functions throw before that.
    */
   useDuckdb(path: string): boolean;
-  /** Hashes each text modulo `size`; `missing` for missing texts. Returns the number of negative ids. */
-  hashTexts(texts: ColumnVector, size: number, missing: number, ids: NativeTarget<Int32Array>): number;
+  /**
+   * Hashes each text modulo `size`; `missing` for missing texts. Ids in doubles may be as large as 2^53. Returns the number
+   * of negative ids.
+   */
+  hashTexts(
+    texts: ColumnVector,
+    size: number,
+    missing: number,
+    ids: NativeTarget<Int32Array | Float64Array>,
+  ): number;
   /** Looks up each text in a vocabulary; `unknown` if it is not there. Returns the number of negative ids. */
   lookUpTexts(
     texts: ColumnVector,
     vocabulary: NativeVocabulary,
     unknown: number,
     missing: number,
-    ids: NativeTarget<Int32Array>,
+    ids: NativeTarget<Int32Array | Float64Array>,
   ): number;
   /**
    * Transforms numbers in float64 and rounds to fp32. NaN marks results that are not finite and, rarely, results whose
@@ -65,7 +73,9 @@ type RawTarget<Values> = [data: Values, offset: number, stride: number];
 /** The addon's own functions with flat arguments, see native/binding/ingest.h. */
 export interface RawColumnCalls {
   useDuckdb(path: string): boolean;
-  hashTexts(...call: [...RawColumn, size: number, missing: number, ...RawTarget<Int32Array>]): number;
+  hashTexts(
+    ...call: [...RawColumn, size: number, missing: number, ...RawTarget<Int32Array | Float64Array>]
+  ): number;
   lookUpTexts(
     ...call: [
       ...RawColumn,
@@ -74,7 +84,7 @@ export interface RawColumnCalls {
       bytes: Uint8Array,
       unknown: number,
       missing: number,
-      ...RawTarget<Int32Array>,
+      ...RawTarget<Int32Array | Float64Array>,
     ]
   ): number;
   encodeNumbers(

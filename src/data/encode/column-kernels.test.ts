@@ -1,12 +1,15 @@
 import type { DataChunk } from "@duckdb/node-bindings";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newIds } from "../../features/block.js";
 import { targetFeature } from "../../features/feature-encoder.js";
-import type { FittedNumber, NumberTransform } from "../../features/fitted.js";
+import { fitFeatures } from "../../features/fit.js";
+import type { FittedId, FittedNumber, NumberTransform } from "../../features/fitted.js";
 import { Refusal } from "../../features/refusal.js";
-import { compileNumber, type TextTransform } from "../../features/transform.js";
+import { featuresSchema } from "../../features/schema/features.js";
+import { compileId, compileNumber, type TextTransform, vocabularyCache } from "../../features/transform.js";
 import { ByteVocabulary } from "../../features/vocabulary.js";
-import { murmur3 } from "../../murmur3.js";
+import { murmur3, murmur3Wide } from "../../murmur3.js";
 import { loadAddon } from "../../native/addon.js";
 import { draw, drawKey } from "../../random.js";
 import { duckdb } from "../source/binding.js";
@@ -55,20 +58,26 @@ function numberVector(values: readonly number[], isNull: (row: number) => boolea
 }
 
 /** Column 1 of 3 of a matrix filled with 7. */
-function idsOf(kernels: ColumnKernels, vector: TextVector, transform: TextTransform, missing: number) {
-  const data = new Int32Array(3 * vector.rows).fill(7);
+function idsOf(
+  kernels: ColumnKernels,
+  vector: TextVector,
+  transform: TextTransform,
+  missing: number,
+  wide = false,
+) {
+  const data = newIds(3 * vector.rows, wide).fill(7);
   const negative = kernels.texts(vector, transform, missing, { data, offset: 1, stride: 3 });
   const column = Array.from({ length: vector.rows }, (_, r) => data[3 * r + 1]);
   expect(negative).toBe(column.filter((id) => id < 0).length);
-  expect(data.filter((_, i) => i % 3 !== 1).every((value) => value === 7)).toBe(true);
+  expect(Array.from(data).filter((id, i) => i % 3 !== 1 && id !== 7)).toEqual([]);
   return column;
 }
 
-const hashed = (size: number): TextTransform => ({
-  reads: "text",
-  mapping: { kind: "hash", size },
-  encode: (bytes, start, end) => murmur3(bytes, start, end) % size,
-});
+function hashed(size: number): TextTransform {
+  const features = featuresSchema.parse([{ kind: "id", name: "x", hash: size }]);
+  const fitted = fitFeatures(features, { vocabularies: {}, numbers: {} });
+  return compileId(fitted.features[0] as FittedId, vocabularyCache(fitted)) as TextTransform;
+}
 
 function listed(values: readonly string[], unknown: number): TextTransform {
   const vocabulary = new ByteVocabulary(values);
@@ -104,12 +113,31 @@ describe.each(all)("%s kernels", (_, kernels) => {
     );
   });
 
-  it("find texts in a vocabulary at their index, and nothing else", async () => {
+  it("hash texts to more than 2^31 rows by 64 bits", async () => {
+    const size = fc.integer({ min: 2 ** 31 + 1, max: 2 ** 40 });
     await fc.assert(
-      fc.asyncProperty(column, fc.constantFrom(Refusal.unknown, 1000), async (values, unknown) => {
+      fc.asyncProperty(
+        column,
+        size,
+        fc.constantFrom(Refusal.missing, 2 ** 31 - 1),
+        async (values, size, missing) => {
+          const ids = idsOf(kernels, await textVector(values), hashed(size), missing, true);
+          expect(ids).toEqual(
+            values.map((v) => (v ? Number(murmur3Wide(Buffer.from(v)) % BigInt(size)) : missing)),
+          );
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it("find texts in a vocabulary at their index, and nothing else", async () => {
+    const unknowns = fc.constantFrom(Refusal.unknown, 1000);
+    await fc.assert(
+      fc.asyncProperty(column, unknowns, fc.boolean(), async (values, unknown, wide) => {
         const present = values.filter((v) => v !== null && v !== "") as string[];
         const vocabulary = [...new Set(present)].filter((_, i) => i % 3 !== 0);
-        const ids = idsOf(kernels, await textVector(values), listed(vocabulary, unknown), -1);
+        const ids = idsOf(kernels, await textVector(values), listed(vocabulary, unknown), -1, wide);
         const expected = values.map((v) => {
           if (!v) return -1;
           const row = vocabulary.indexOf(v);

@@ -1,3 +1,4 @@
+import type { EncodedIds } from "../../features/block.js";
 import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
 import type { NumberVector, TextVector } from "../source/vectors.js";
@@ -5,7 +6,7 @@ import type { NumberVector, TextVector } from "../source/vectors.js";
 /** Transforms of whole columns, in native code or plain TypeScript, with bit-identical results. */
 export interface ColumnKernels {
   /** Maps texts to ids or refusals, null and empty texts to `missing`. Returns the number of negative results. */
-  texts(vector: TextVector, transform: TextTransform, missing: number, ids: Target<Int32Array>): number;
+  texts(vector: TextVector, transform: TextTransform, missing: number, ids: Target<EncodedIds>): number;
   /** Transforms to the model's numbers, NaN if refused. Returns the number of NaNs. */
   numbers(vector: NumberVector, transform: DenseTransform, results: Target<Float32Array>): number;
 }

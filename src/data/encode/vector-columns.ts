@@ -1,4 +1,5 @@
 import type { DataChunk } from "@duckdb/node-bindings";
+import type { EncodedIds } from "../../features/block.js";
 import type { RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
 import { Refusal, type RefusalCode } from "../../features/refusal.js";
 import type { DenseTransform, IdTransform } from "../../features/transform.js";
@@ -42,7 +43,7 @@ class VectorValues implements RawValues {
     return this.vector.rows;
   }
 
-  ids(transform: IdTransform, missing: number, results: Target<Int32Array>): number {
+  ids(transform: IdTransform, missing: number, results: Target<EncodedIds>): number {
     if (transform.reads === "text")
       return this.kernels.texts(this.vector as TextVector, transform, missing, results);
     const vector = this.vector as NumberVector;

@@ -1,11 +1,11 @@
 import type { Layout } from "../../features/block.js";
 
 /**
- * A packed split is a directory: two row-major matrices, two or three files per bag, the quarantine, and a manifest with a
+ * A packed split is a directory: three row-major matrices, two or three files per bag, the quarantine, and a manifest with a
  * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const PACKED_VERSION = 3;
+export const PACKED_VERSION = 4;
 
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;
@@ -29,10 +29,13 @@ export interface PackedFile {
 
 /** `[rows, F]` i32. */
 export const IDS_FILE = "ids.i32";
+/** `[rows, L]` i64: the ids of tables with more than 2^31 rows; absent if there are none. */
+export const WIDE_IDS_FILE = "ids.i64";
 /** `[rows, W]` fp32. */
 export const NUMBERS_FILE = "dense.f32";
-/** `[values]` i32. */
-export const bagValuesFile = (name: string) => `${name}.values.i32`;
+/** `[values]` i32 or i64. */
+export const bagValuesFile = ({ wideBags }: Layout, name: string) =>
+  `${name}.values.${wideBags.includes(name) ? "i64" : "i32"}`;
 /** `[values]` fp32, of weighted bags. */
 export const bagWeightsFile = (name: string) => `${name}.weights.f32`;
 /** `[rows + 1]` u64. */

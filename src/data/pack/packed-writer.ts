@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { Block, type Layout, offsetsOf } from "../../features/block.js";
+import type { Ids } from "../../columns/columns.js";
+import { Block, type Layout, offsetsOf, storedIds } from "../../features/block.js";
 import { writeCheckedJson } from "./checked-json.js";
 import {
   BLOCK_ROWS,
@@ -14,6 +15,7 @@ import {
   PACKED_VERSION,
   type PackedFile,
   type PackedManifest,
+  WIDE_IDS_FILE,
 } from "./packed-format.js";
 import { Quarantine } from "./quarantine.js";
 
@@ -96,12 +98,14 @@ export class PackedWriter {
   }
 
   private async writeBlock(block: Block): Promise<void> {
-    const { rows, ids, numbers, bags } = block;
+    const { rows, ids, wideIds, numbers, bags } = block;
     await this.write(IDS_FILE, ids.subarray(0, rows * this.layout.ids.length));
+    const wide = this.layout.wideIds.length;
+    if (wide > 0) await this.write(WIDE_IDS_FILE, storedIds(wideIds.subarray(0, rows * wide)));
     await this.write(NUMBERS_FILE, numbers.subarray(0, rows * this.layout.numbersWidth));
     for (const [i, name] of this.layout.bags.entries()) {
       const { values, weights, ends, length } = bags[i];
-      await this.write(bagValuesFile(name), values.subarray(0, length));
+      await this.write(bagValuesFile(this.layout, name), storedIds(values.subarray(0, length)));
       if (weights) await this.write(bagWeightsFile(name), weights.subarray(0, length));
       const offsets = offsetsOf(ends.subarray(0, rows), this.bagLengths[i]);
       const isFirst = !this.files.has(bagOffsetsFile(name));
@@ -111,7 +115,7 @@ export class PackedWriter {
     block.clear();
   }
 
-  private async write(name: string, data: Int32Array | Float32Array | BigUint64Array): Promise<void> {
+  private async write(name: string, data: Ids | Float32Array | BigUint64Array): Promise<void> {
     let file = this.files.get(name);
     if (!file) {
       file = await OutputFile.create(join(this.directory, name));

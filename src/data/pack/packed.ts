@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { Column, ColumnSet } from "../../columns/columns.js";
+import type { Column, ColumnSet, Ids } from "../../columns/columns.js";
 import { columnsOf } from "../../features/block.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
 import { mapFile } from "./map-file.js";
@@ -15,6 +15,7 @@ import {
   PACKED_VERSION,
   type PackedFile,
   type PackedManifest,
+  WIDE_IDS_FILE,
 } from "./packed-format.js";
 
 /** A split ready for training: its columns are views of mapped files. */
@@ -44,22 +45,28 @@ export class PackedDataset implements ColumnSet {
     this.reasons = manifest.quarantined.reasons;
     this.quarantinePath = join(directory, "quarantine.jsonl");
     const map = (name: string) => mapVerified(directory, name, manifest.files[name]);
-    const bags = manifest.layout.bags.map((name) => ({
-      values: new Int32Array(map(bagValuesFile(name))),
+    const { layout } = manifest;
+    const bags = layout.bags.map((name) => ({
+      values: idsIn(map(bagValuesFile(layout, name)), layout.wideBags.includes(name)),
       offsets: new BigUint64Array(map(bagOffsetsFile(name))),
-      ...(manifest.layout.weighted.includes(name) && {
+      ...(layout.weighted.includes(name) && {
         weights: new Float32Array(map(bagWeightsFile(name))),
       }),
     }));
-    const ids = new Int32Array(map(IDS_FILE));
+    const wideIds = layout.wideIds.length > 0 ? map(WIDE_IDS_FILE) : new ArrayBuffer(0);
+    const ids = [idsIn(map(IDS_FILE), false), idsIn(wideIds, true)] as const;
     const numbers = new Float32Array(map(NUMBERS_FILE));
-    this.columns = columnsOf(manifest.layout, ids, numbers, bags);
+    this.columns = columnsOf(layout, ids, numbers, bags);
   }
 
   /** @throws DataError if a file is missing or damaged */
   static open(directory: string, fromCache: boolean): PackedDataset {
     return new PackedDataset(directory, readManifest(directory), fromCache);
   }
+}
+
+function idsIn(buffer: ArrayBuffer, wide: boolean): Ids {
+  return wide ? new BigInt64Array(buffer) : new Int32Array(buffer);
 }
 
 function readManifest(directory: string): PackedManifest {

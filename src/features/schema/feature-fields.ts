@@ -51,12 +51,15 @@ export const tableFields = {
 
 export type TableNumbers = NonNullable<z.output<typeof tableFields.dtype>>;
 
+/** The largest table, with a row each for unknown and for missing values. */
+const MAX_VALUE_ROWS = 2 ** 40 - 2;
+
 /** How a value becomes a row of the table: exactly one of `hash`, `buckets`, `vocabulary`. */
 export const mappingFields = {
   /** Hash the text to this many rows. */
-  hash: positive.max(2 ** 31 - 3).optional(),
+  hash: positive.max(MAX_VALUE_ROWS).optional(),
   /** Use the value, an integer below this, as the row. */
-  buckets: positive.max(2 ** 31 - 3).optional(),
+  buckets: positive.max(MAX_VALUE_ROWS).optional(),
   /** One row for each value of a list, of a file, or learned from the training split. */
   vocabulary: vocabulary.optional(),
   /** Values without a row: share one row, or the row of data is refused. */

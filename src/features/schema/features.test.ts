@@ -47,6 +47,7 @@ describe("featuresSchema", () => {
       { kind: "number", name: "x", dtype: "fp16" },
       /dtype needs boundaries/,
     ],
+    ["more buckets than a table has rows", { kind: "id", name: "a", buckets: 2 ** 40 }, /0\.buckets/],
     ["an unknown dtype", { kind: "id", name: "a", hash: 8, dtype: "int8" }, /0\.dtype/],
     ["learnt vectors", { kind: "number", name: "x", width: 3, normalize: "zscore" }, /width > 1/],
   ])("refuses %s", (_, feature, message) => {
