@@ -1,6 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.js";
+import { isAbsent, readText, sizeOf, unlessAbsent } from "./disk.js";
 import { outside, type Stretch, sha256OfFile } from "./file-bytes.js";
 import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
@@ -76,7 +76,12 @@ export class Checkpoint {
   async #verifyRest(name: string): Promise<void> {
     const path = join(this.dir, name);
     const file = this.manifest.files[name];
-    if (!file) throw new CheckpointError({ what: "the manifest does not list the file", where: path });
+    if (!file)
+      throw new CheckpointError({
+        what: "the manifest does not list the file",
+        where: path,
+        next: DAMAGED_NEXT,
+      });
     const ranges = this.manifest.tables.flatMap(rangesOf).filter((range) => range.file === name);
     await this.#verifyBytes(
       name,
@@ -132,15 +137,13 @@ function filesOf(part: Part, { tables }: Manifest): Set<string> {
 /**
  * Opens a checkpoint directory.
  * @param parts the parts whose files must exist; default all
- * @throws CheckpointError if the manifest is missing or invalid, or a file is missing or has the wrong size
+ * @throws CheckpointError if the manifest is missing or invalid, or a file is missing or has the wrong size; DiskError
+ * if that cannot be known
  */
 export async function readCheckpoint(dir: string, parts = PARTS): Promise<Checkpoint> {
   const path = join(dir, MANIFEST_FILE);
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new CheckpointError(
-      { what: "there is no manifest: this is not a complete checkpoint", where: path, got: String(cause) },
-      { cause },
-    );
+  const text = await readText(path).catch((cause) => {
+    throw isAbsent(cause) ? withoutManifest(path, cause) : cause;
   });
   const manifest = decodeManifest(text, path);
   refuseUnsupported(manifest, path);
@@ -148,6 +151,16 @@ export async function readCheckpoint(dir: string, parts = PARTS): Promise<Checkp
   for (const [name, { bytes }] of Object.entries(manifest.files))
     if (needed.has(name)) await checkSize(join(dir, name), bytes);
   return new Checkpoint(dir, manifest);
+}
+
+function withoutManifest(path: string, cause: unknown): CheckpointError {
+  const report = {
+    what: "there is no manifest: this is not a complete checkpoint",
+    where: path,
+    got: "no such file",
+    next: "Name a run directory, or a complete checkpoint in its checkpoints/.",
+  };
+  return new CheckpointError(report, { cause });
 }
 
 /** Refuses what the format allows but this version does not read yet. */
@@ -173,10 +186,7 @@ function refuseUnsupported({ base, tables, writer }: Manifest, where: string): v
 }
 
 async function checkSize(path: string, expected: number): Promise<void> {
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => undefined,
-  );
+  const size = await unlessAbsent(sizeOf(path));
   if (size === expected) return;
   throw new CheckpointError({
     what:

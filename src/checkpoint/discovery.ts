@@ -1,11 +1,11 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
-import { CheckpointError, PairloomError } from "../errors.js";
+import { CheckpointError, type PairloomError } from "../errors.js";
 import { isBetter } from "../metrics/metric.js";
 import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
 import { watchedMetricSchema } from "../metrics/watched-metric.js";
-import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, type Part, readCheckpoint } from "./checkpoint.js";
+import { isDamage, namesIn, readText, unlessAbsent } from "./disk.js";
 import { replaceFile } from "./durable.js";
 import { checkpointsDir, stepOfName } from "./paths.js";
 
@@ -24,22 +24,27 @@ export interface Found {
 /**
  * The newest valid checkpoint of a run: its manifest and sizes, and with `checksums` (used by resume) every byte, are
  * verified. Having no checkpoint is not an error.
+ * @throws DiskError if a newer directory cannot be read, so that nobody knows whether it is valid
  */
 export async function findLatest(runDir: string, { checksums = false } = {}): Promise<Found> {
   const rejected: Rejected[] = [];
-  for (const dir of (await candidates(runDir)).reverse()) {
-    const opened = await openOrReject(dir, checksums);
+  for (const dir of (await checkpointDirs(runDir)).reverse()) {
+    const opened = await openOrReject(dir, { checksums });
     if (!("error" in opened)) return { checkpoint: opened, rejected };
     rejected.push(opened);
   }
   return { rejected };
 }
 
-/** All checkpoints of a run with valid manifests and sizes, oldest first. */
-export async function listCheckpoints(runDir: string): Promise<Checkpoint[]> {
+/** The checkpoints of a run with valid manifests and sizes, oldest first, up to a step. @throws DiskError if one cannot be read */
+export async function listCheckpoints(
+  runDir: string,
+  { lastStep = Number.POSITIVE_INFINITY, parts }: { lastStep?: number; parts?: readonly Part[] } = {},
+): Promise<Checkpoint[]> {
   const opened: Checkpoint[] = [];
-  for (const dir of await candidates(runDir)) {
-    const found = await openOrReject(dir, false);
+  for (const dir of await checkpointDirs(runDir)) {
+    if (stepOfName(basename(dir))! > lastStep) break;
+    const found = await openOrReject(dir, { parts });
     if (!("error" in found)) opened.push(found);
   }
   return opened;
@@ -71,37 +76,42 @@ export type Pointer = z.infer<typeof pointerSchema>;
 type PointerName = "latest" | "best";
 
 /**
- * Rewrites `latest.json`, and `best.json` for `metric`, from the manifests on disk; of two equal values the older is
- * best. Because pointers are recomputed each time, a crash cannot leave them wrong for long.
+ * Rewrites `best.json` for `metric`, then `latest.json`, from the manifests on disk. So `best.json` is up to date
+ * whenever `latest.json` names the newest checkpoint. Of two equal values the older is best.
+ * @param newest the newest valid checkpoint, if known; directories of later steps are ignored
  */
-export async function updatePointers(runDir: string, metric?: WatchedMetric): Promise<void> {
-  const checkpoints = await listCheckpoints(runDir);
+export async function updatePointers(
+  runDir: string,
+  metric?: WatchedMetric,
+  newest?: Checkpoint,
+): Promise<void> {
+  const checkpoints = await listCheckpoints(runDir, { lastStep: newest?.manifest.step });
+  const [best] = metric ? bestFirst(checkpoints, metric) : [];
+  if (best) {
+    const { step, metrics } = best.manifest;
+    await writePointer(runDir, "best", { checkpoint: best.name, step, metric, value: metrics[metric!] });
+  }
   const latest = checkpoints.at(-1);
   if (latest) await writePointer(runDir, "latest", { checkpoint: latest.name, step: latest.manifest.step });
-  const best = metric && bestOf(checkpoints, metric);
-  if (!best) return;
-  const { step, metrics } = best.manifest;
-  await writePointer(runDir, "best", { checkpoint: best.name, step, metric, value: metrics[metric] });
 }
 
-/** Reads a pointer without opening its target; undefined if it is missing or unreadable. */
+/** Reads a pointer without opening its target; undefined if it is missing or damaged. @throws DiskError */
 export async function readPointer(runDir: string, name: PointerName): Promise<Pointer | undefined> {
-  const text = await readFile(pointerPath(runDir, name), "utf8").catch(() => "");
+  const text = await unlessAbsent(readText(pointerPath(runDir, name)));
   try {
-    return pointerSchema.parse(JSON.parse(text));
+    return pointerSchema.parse(JSON.parse(text ?? ""));
   } catch {
     return undefined;
   }
 }
 
-function bestOf(checkpoints: Checkpoint[], metric: WatchedMetric): Checkpoint | undefined {
-  const measured = (checkpoint?: Checkpoint) => checkpoint?.manifest.metrics[metric] ?? null;
-  let best: Checkpoint | undefined;
-  for (const checkpoint of checkpoints) {
-    const value = measured(checkpoint);
-    if (value !== null && isBetter(value, measured(best), directionOf(metric))) best = checkpoint;
-  }
-  return best;
+/** The measured ones of the checkpoints, given oldest first: best first, and the older first of two equal ones. */
+export function bestFirst(checkpoints: readonly Checkpoint[], metric: WatchedMetric): Checkpoint[] {
+  const measured = ({ manifest }: Checkpoint) => manifest.metrics[metric];
+  const better = (a: Checkpoint, b: Checkpoint) => isBetter(measured(a), measured(b), directionOf(metric));
+  return checkpoints
+    .filter((checkpoint) => measured(checkpoint) !== undefined)
+    .sort((a, b) => Number(better(b, a)) - Number(better(a, b)));
 }
 
 function writePointer(runDir: string, name: PointerName, pointer: Pointer): Promise<void> {
@@ -110,23 +120,26 @@ function writePointer(runDir: string, name: PointerName, pointer: Pointer): Prom
 
 const pointerPath = (runDir: string, name: PointerName) => join(checkpointsDir(runDir), `${name}.json`);
 
-/** Checkpoint directories by name, oldest step first. */
-async function candidates(runDir: string): Promise<string[]> {
+/** The checkpoint directories of a run by name, oldest step first, complete or not. */
+export async function checkpointDirs(runDir: string): Promise<string[]> {
   const root = checkpointsDir(runDir);
-  const names = await readdir(root).catch(() => [] as string[]);
+  const names = (await unlessAbsent(namesIn(root))) ?? [];
   const steps = names
     .map((name) => ({ name, step: stepOfName(name) }))
     .filter(({ step }) => step !== undefined);
   return steps.sort((a, b) => a.step! - b.step!).map(({ name }) => join(root, name));
 }
 
-async function openOrReject(dir: string, checksums: boolean): Promise<Checkpoint | Rejected> {
+async function openOrReject(
+  dir: string,
+  { checksums = false, parts }: { checksums?: boolean; parts?: readonly Part[] },
+): Promise<Checkpoint | Rejected> {
   try {
-    const checkpoint = await readCheckpoint(dir);
+    const checkpoint = await readCheckpoint(dir, parts);
     if (checksums) await checkpoint.verify();
     return checkpoint;
   } catch (error) {
-    if (error instanceof PairloomError) return { dir, error };
+    if (isDamage(error)) return { dir, error };
     throw error;
   }
 }

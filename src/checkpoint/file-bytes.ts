@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
 import { type HalfDtype, widen } from "../half.js";
+import { onDisk, openToRead } from "./disk.js";
 import {
   ARRAY_OF,
   bytesOf,
@@ -32,13 +33,15 @@ export async function readFully(
 ): Promise<void> {
   for (let at = 0; at < into.length; ) {
     const slice = into.subarray(at, at + SLICE_BYTES);
-    const { bytesRead } = await file.read(slice, 0, slice.length, position + at);
+    const read = () => file.read(slice, 0, slice.length, position + at);
+    const { bytesRead } = await onDisk("the file cannot be read", path, read);
     if (bytesRead === 0) {
       throw new CheckpointError({
         what: "the file is truncated",
         where: path,
         got: `${position + at} bytes`,
         expected: `at least ${position + into.length} bytes`,
+        next: "Use another checkpoint of the run, or copy the file again: this one is damaged.",
       });
     }
     at += bytesRead;
@@ -51,9 +54,7 @@ export async function readFully(
  */
 export async function sha256OfFile(path: string, stretches: readonly Stretch[]): Promise<string> {
   const hash = createHash("sha256");
-  const file = await open(path, "r").catch((cause) => {
-    throw new CheckpointError({ what: "a file cannot be read", where: path, got: String(cause) }, { cause });
-  });
+  const file = await openToRead(path);
   try {
     let buffers = [new Uint8Array(HASH_BYTES), new Uint8Array(HASH_BYTES)];
     const read = async ([begin, end]: Stretch): Promise<Uint8Array> => {

@@ -1,5 +1,7 @@
 export { Checkpoint, MODEL_FILE, OPTIMIZER_FILE, type Part, readCheckpoint } from "./checkpoint.js";
 export {
+  bestFirst,
+  checkpointDirs,
   type Found,
   findBest,
   findLatest,
@@ -9,6 +11,9 @@ export {
   readPointer,
   updatePointers,
 } from "./discovery.js";
+export { DiskError, exists, isDamage, onDiskSync, readText, unlessAbsent } from "./disk.js";
+export { makeDirectory, replaceFile } from "./durable.js";
+export { RunLock } from "./lock.js";
 export type { Manifest, ManifestContent } from "./manifest.js";
 export { checkpointsDir } from "./paths.js";
 export { pruneCheckpoints } from "./prune.js";

@@ -1,24 +1,25 @@
-import { readdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "./checkpoint.js";
 import { listCheckpoints, readPointer } from "./discovery.js";
-import { syncDirectory, TEMPORARY_PREFIX } from "./durable.js";
+import { namesIn, onDisk } from "./disk.js";
+import { syncDirectory, TEMPORARY_PREFIX, temporaryName } from "./durable.js";
 import { checkpointsDir } from "./paths.js";
 
 /**
  * Removes all but the newest `keep` checkpoints, and leftovers of crashed writes. First verifies every byte of the
- * newest, unless this process wrote it. Never removes the targets of `latest.json` and `best.json`, or damaged
- * directories. A run directory has one writer, which calls this after {@link updatePointers}.
+ * newest that are not verified yet. Never removes the targets of `latest.json` and `best.json`, or damaged directories.
+ * A run directory has one writer, which calls this after {@link updatePointers}.
+ * @param newest the newest valid checkpoint, if known; directories of later steps stay
  * @returns the directories removed
- * @throws CheckpointError if the newest is invalid; then nothing is removed
+ * @throws CheckpointError if the newest is invalid, DiskError if anything cannot be read; then nothing is removed
  */
 export async function pruneCheckpoints(
   runDir: string,
-  { keep, written }: { readonly keep: number; readonly written?: Checkpoint },
+  { keep, newest }: { readonly keep: number; readonly newest?: Checkpoint },
 ): Promise<string[]> {
-  const checkpoints = await listCheckpoints(runDir);
-  const newest = checkpoints.at(-1);
-  await (newest?.dir === written?.dir ? written : newest)?.verify();
+  const checkpoints = await listCheckpoints(runDir, { lastStep: newest?.manifest.step });
+  await (newest ?? checkpoints.at(-1))?.verify();
   const pointed = await Promise.all([readPointer(runDir, "latest"), readPointer(runDir, "best")]);
   const older = checkpoints.slice(0, -Math.max(keep, 1));
   const removed = older.filter(({ name }) => !pointed.some((pointer) => pointer?.checkpoint === name));
@@ -29,13 +30,14 @@ export async function pruneCheckpoints(
 
 /** Renames a checkpoint before deleting it, so that a crash cannot leave a partly deleted checkpoint. */
 async function retire(runDir: string, { dir, name }: Checkpoint): Promise<void> {
-  await rename(dir, join(checkpointsDir(runDir), `${TEMPORARY_PREFIX}pruned-${name}`));
+  const retired = join(checkpointsDir(runDir), temporaryName(`pruned-${name}`));
+  await onDisk("the checkpoint cannot be renamed before it is removed", dir, () => rename(dir, retired));
 }
 
 async function removeTemporaries(root: string): Promise<void> {
-  const names = await readdir(root).catch(() => [] as string[]);
-  const temporaries = names.filter((name) => name.startsWith(TEMPORARY_PREFIX));
+  const temporaries = (await namesIn(root)).filter((name) => name.startsWith(TEMPORARY_PREFIX));
   if (temporaries.length === 0) return;
   await syncDirectory(root);
-  for (const name of temporaries) await rm(join(root, name), { recursive: true, force: true });
+  for (const path of temporaries.map((name) => join(root, name)))
+    await onDisk("it cannot be removed", path, () => rm(path, { recursive: true, force: true }));
 }

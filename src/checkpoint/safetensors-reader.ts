@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
+import { onDisk, openToRead } from "./disk.js";
 import { DTYPE_BYTES, type TensorArray } from "./dtypes.js";
 import { arrayFor, checkRange, PIECE, readElements, readFully } from "./file-bytes.js";
 import {
@@ -19,13 +20,13 @@ export class SafetensorsFile implements Tensors {
 
   /** @throws CheckpointError if the file is not a valid safetensors file */
   static async open(path: string): Promise<SafetensorsFile> {
-    const file = await open(path, "r");
+    const file = await openToRead(path);
     try {
       const headerBytes = await readHeaderLength(file, path);
       const json = new Uint8Array(headerBytes);
       await readFully(file, json, LENGTH_BYTES, path);
       const dataStart = LENGTH_BYTES + headerBytes;
-      const { size } = await file.stat();
+      const size = await sizeOfOpen(file, path);
       return new SafetensorsFile(path, file, dataStart, decodeHeader(json, size - dataStart, path));
     } catch (error) {
       await file.close();
@@ -82,7 +83,7 @@ async function readHeaderLength(file: FileHandle, path: string): Promise<number>
   const field = new Uint8Array(LENGTH_BYTES);
   await readFully(file, field, 0, path);
   const length = new DataView(field.buffer).getBigUint64(0, true);
-  const { size } = await file.stat();
+  const size = await sizeOfOpen(file, path);
   const limit = Math.min(MAX_HEADER_BYTES, size - LENGTH_BYTES);
   if (length <= BigInt(limit)) return Number(length);
   throw new CheckpointError({
@@ -92,3 +93,6 @@ async function readHeaderLength(file: FileHandle, path: string): Promise<number>
     expected: `at most ${limit} bytes`,
   });
 }
+
+const sizeOfOpen = (file: FileHandle, path: string): Promise<number> =>
+  onDisk("the file cannot be read", path, async () => (await file.stat()).size);

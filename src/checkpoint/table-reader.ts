@@ -1,6 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError } from "../errors.js";
+import { openToRead } from "./disk.js";
 import { DTYPE_BYTES, type TensorArray } from "./dtypes.js";
 import { arrayFor, checkRange, PIECE, readElements, readFully } from "./file-bytes.js";
 import { rowsOfSlots, type Table, type TableNumbers } from "./table-layout.js";
@@ -105,7 +105,7 @@ export class TableReader implements Tensors {
 
   private async readBytes(name: string, into: Uint8Array, position: number): Promise<void> {
     const path = join(this.dir, name);
-    if (!this.files.has(name)) this.files.set(name, openFile(path));
+    if (!this.files.has(name)) this.files.set(name, openToRead(path));
     await readFully(await this.files.get(name)!, into, position, path);
   }
 }
@@ -135,10 +135,4 @@ function* slotsOf(
       yield { file, offset: offset + before * rowBytes, row, count: Math.ceil((end - row) / slots) };
     }
   }
-}
-
-function openFile(path: string): Promise<FileHandle> {
-  return open(path, "r").catch((cause) => {
-    throw new CheckpointError({ what: "a file cannot be read", where: path, got: String(cause) }, { cause });
-  });
 }

@@ -1,8 +1,15 @@
-import { access, mkdtemp, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, PairloomError } from "../errors.js";
+import { CheckpointError } from "../errors.js";
 import { type Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
-import { makeDirectory, syncDirectory, TEMPORARY_PREFIX, writeNewFile } from "./durable.js";
+import { exists, isDamage, onDisk } from "./disk.js";
+import {
+  makeDirectory,
+  makeTemporaryDirectory,
+  renameDurably,
+  syncDirectory,
+  writeNewFile,
+} from "./durable.js";
 import { encodeManifest, MANIFEST_FILE, type ManifestContent, type ManifestFiles } from "./manifest.js";
 import { checkpointsDir, stepName } from "./paths.js";
 import { elementCount } from "./safetensors-header.js";
@@ -28,22 +35,21 @@ export interface TableContent {
  * Writes `<runDir>/checkpoints/step-<step>`. A crash at any moment leaves the complete checkpoint or none: files go to
  * a temporary directory, each synced, the manifest last, then the directory is renamed. A run directory has one writer.
  * The tensors must not change until the promise settles.
- * @throws CheckpointError if a valid checkpoint of that step exists, or the files cannot be written
+ * @throws CheckpointError if a valid checkpoint of that step exists; DiskError if the files cannot be written
  */
 export async function writeCheckpoint(runDir: string, content: CheckpointContent): Promise<Checkpoint> {
   const root = checkpointsDir(runDir);
   const final = join(root, stepName(content.step));
   await makeDirectory(root);
   await makeRoom(final);
-  const temporary = await mkdtemp(join(root, `${TEMPORARY_PREFIX}${stepName(content.step)}-`));
+  const temporary = await makeTemporaryDirectory(root, stepName(content.step));
   try {
     await fill(temporary, content);
-    await rename(temporary, final);
+    await renameDurably(temporary, final);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw asCheckpointError(error, final);
+    await rm(temporary, { recursive: true, force: true }).catch(() => {}); // the first error is the one to report
+    throw error;
   }
-  await syncDirectory(root);
   return (await readCheckpoint(final)).trust();
 }
 
@@ -52,13 +58,16 @@ async function fill(dir: string, content: CheckpointContent): Promise<void> {
   const states = new Set(tables.flatMap((table) => table.states));
   const inRanges = new Set(tables.map(({ name }) => name));
   const written = {
-    [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), model, inRanges),
-    [OPTIMIZER_FILE]: await writeSafetensors(join(dir, OPTIMIZER_FILE), optimizer, states),
+    [MODEL_FILE]: await writeTensors(join(dir, MODEL_FILE), model, inRanges),
+    [OPTIMIZER_FILE]: await writeTensors(join(dir, OPTIMIZER_FILE), optimizer, states),
   };
   await syncDirectory(dir); // sync the files' names before writing the manifest that lists them
   await writeNewFile(join(dir, MANIFEST_FILE), encodeManifest(content, describeFiles(content, written)));
   await syncDirectory(dir);
 }
+
+const writeTensors: typeof writeSafetensors = (path, ...content) =>
+  onDisk("the file cannot be written", path, () => writeSafetensors(path, ...content));
 
 function describeFiles(
   { model, optimizer, tables = [] }: CheckpointContent,
@@ -98,31 +107,15 @@ async function makeRoom(final: string): Promise<void> {
   }
   let aside = `${final}.damaged`;
   for (let copy = 2; await exists(aside); copy++) aside = `${final}.damaged-${copy}`;
-  await rename(final, aside);
+  await onDisk("the damaged checkpoint cannot be renamed", final, () => rename(final, aside));
 }
 
 async function isSound(dir: string): Promise<boolean> {
   try {
     await (await readCheckpoint(dir)).verify();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isDamage(error)) return false;
+    throw error;
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-function asCheckpointError(error: unknown, where: string): PairloomError {
-  if (error instanceof PairloomError) return error;
-  const got = error instanceof Error ? error.message : String(error);
-  const next = got.includes("ENOSPC") ? "Free disk space; the older checkpoints are untouched." : undefined;
-  return new CheckpointError(
-    { what: "the checkpoint could not be written", where, got, next },
-    { cause: error },
-  );
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { BACKEND_NAMES, selectBackend } from "../saved/backend.js";
-import { type CheckpointChoice, findCheckpoint } from "../saved/find-checkpoint.js";
+import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { importOwnModel } from "../saved/own-model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
@@ -34,9 +34,14 @@ export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
   if (fallback !== undefined)
     console.error(`Using the reference backend, which is many times slower: ${fallback}.`);
   const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
-  const checkpoint = await findCheckpoint(args.run, checkpointChoice(args.checkpoint), console.error);
-  await importOwnModel(checkpoint);
-  return openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads });
+  const choice = checkpointChoice(args.checkpoint);
+  return withCheckpoint(
+    () => findCheckpoint(args.run, choice, console.error),
+    async (checkpoint) => {
+      await importOwnModel(checkpoint);
+      return openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads });
+    },
+  );
 }
 
 export function checkpointChoice(text: string | undefined): CheckpointChoice | undefined {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onDiskSync } from "../checkpoint/index.js";
 import type { SourceConfig } from "../data/data-config.js";
 import { columnWants } from "../data/source/column-query.js";
 import { Duck, type SourceColumn } from "../data/source/duckdb.js";
@@ -107,7 +108,7 @@ class QuarantineFile {
   private lines = 0;
 
   constructor(readonly path: string) {
-    rmSync(path, { force: true });
+    onDiskSync("the file cannot be removed", path, () => rmSync(path, { force: true }));
   }
 
   get written(): boolean {
@@ -117,9 +118,11 @@ class QuarantineFile {
   add({ bad, malformedRows }: ScoredBatch): void {
     const rows = [...bad, ...malformedRows];
     if (rows.length === 0) return;
-    this.file ??= openSync(this.path, "w");
-    // One line at a time, so that the malformed rows of a large file are not in memory twice.
-    for (const row of rows) writeSync(this.file, `${JSON.stringify(row)}\n`);
+    onDiskSync("the list of refused rows cannot be written", this.path, () => {
+      this.file ??= openSync(this.path, "w");
+      // One line at a time, so that the malformed rows of a large file are not in memory twice.
+      for (const row of rows) writeSync(this.file, `${JSON.stringify(row)}\n`);
+    });
     this.lines += rows.length;
   }
 

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import { onDiskSync } from "../checkpoint/index.js";
 import { requireDuckdb } from "../data/source/binding.js";
 import { quoteName, quoteText, type SourceColumn } from "../data/source/duckdb.js";
 import { ConfigError, ExecutionError, messageOf } from "../errors.js";
@@ -44,7 +45,7 @@ export class PredictionsFile {
   ): Promise<PredictionsFile> {
     refuseTakenNames(columns, predictions);
     const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
-    mkdirSync(scratch, { recursive: true });
+    onDiskSync("the directory cannot be created", scratch, () => mkdirSync(scratch, { recursive: true }));
     const instance = await api.DuckDBInstance.create(join(scratch, "predictions.duckdb"));
     const connection = await instance.connect();
     const carried = columns.map(({ name }) => `${quoteName(name)} VARCHAR`);

@@ -1,13 +1,20 @@
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import type { Backend } from "../backends/backend.js";
-import type { Checkpoint } from "../checkpoint/index.js";
+import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, prepareData } from "../data/index.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { recordConfigFile } from "../saved/own-model.js";
-import { checkRunDirectory } from "../saved/resume.js";
-import { CONFIG_COPY, linkLatest, QUARANTINE, REPORT, writeJson } from "../saved/run-directory.js";
+import { checkRunDirectory, refuseFile } from "../saved/resume.js";
+import {
+  CONFIG_COPY,
+  linkLatest,
+  QUARANTINE,
+  REPORT,
+  removeIfEmpty,
+  writeJson,
+} from "../saved/run-directory.js";
 import { metricSettings } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { Trainer, type TrainingResult } from "../train/trainer.js";
@@ -62,9 +69,21 @@ class Run {
   constructor(private readonly options: TrainRunOptions) {}
 
   async run(): Promise<RunResult> {
+    const { runDir } = this.options;
+    refuseFile(runDir);
+    const lock = await RunLock.acquire(runDir);
+    try {
+      return await this.runLocked(lock);
+    } finally {
+      await lock.release();
+      removeIfEmpty(runDir);
+    }
+  }
+
+  private async runLocked(lock: RunLock): Promise<RunResult> {
     const { config, runDir, resume, listener } = this.options;
     refuseUnusedEvaluation(config);
-    checkRunDirectory(runDir, config, resume);
+    await checkRunDirectory(runDir, config, resume);
     const prepared = await prepareData({
       data: config.data,
       features: config.features,
@@ -73,22 +92,22 @@ class Run {
     });
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
-    writeJson(runDir, CONFIG_COPY, config);
-    if (this.options.configPath !== undefined) recordConfigFile(runDir, this.options.configPath);
-    writeJson(runDir, QUARANTINE, splitReports(prepared));
+    await writeJson(runDir, CONFIG_COPY, config);
+    if (this.options.configPath !== undefined) await recordConfigFile(runDir, this.options.configPath);
+    await writeJson(runDir, QUARANTINE, splitReports(prepared));
     linkLatest(runDir);
 
-    const model = await this.train(config.model.kind, config, runDir, prepared);
+    const model = await this.train(config.model.kind, config, { runDir, lock }, prepared);
     const results = model.interrupted ? [] : await this.measure(model, prepared);
     const report = this.report(prepared, prepareSeconds, model, results);
-    writeJson(runDir, REPORT, report);
+    await writeJson(runDir, REPORT, report);
     return { interrupted: this.options.signal.aborted, report, results };
   }
 
   private async train(
     name: string,
     config: Config,
-    runDir: string,
+    { runDir, lock }: { readonly runDir: string; readonly lock?: RunLock },
     { features, splits }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
@@ -100,6 +119,7 @@ class Run {
       valid: splits.valid,
       backend,
       runDir,
+      lock,
       resume,
       signal,
       listener: (event) => listener({ ...event, model: name }),
@@ -121,7 +141,8 @@ class Run {
     const results = [await this.evaluate(model, split, held)];
     if (baselines && config.model.kind !== "logisticRegression") {
       const baseline = logisticRegressionOf(config);
-      const trained = await this.train("logistic regression", baseline, baselineDirectory(runDir), prepared);
+      const place = { runDir: baselineDirectory(runDir) };
+      const trained = await this.train("logistic regression", baseline, place, prepared);
       if (!trained.interrupted && !signal.aborted) results.push(await this.evaluate(trained, split, held));
     }
     return [

@@ -1,10 +1,19 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { type Checkpoint, checkpointsDir, readCheckpoint, readPointer } from "../checkpoint/index.js";
+import {
+  bestFirst,
+  type Checkpoint,
+  checkpointDirs,
+  checkpointsDir,
+  exists,
+  isDamage,
+  listCheckpoints,
+  readCheckpoint,
+  readPointer,
+} from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
 import { CheckpointError, PairloomError } from "../errors.js";
-import { isBetter } from "../metrics/metric.js";
-import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
+import { watchedMetricSchema } from "../metrics/watched-metric.js";
 import { nearNames } from "../near-names.js";
 
 /** Selects a checkpoint of a run: the best on the validation split, the latest, or a step. */
@@ -16,61 +25,86 @@ export type Warn = (message: string) => void;
  * Finds the checkpoint to score with: of a run directory, or `path` itself if it is a checkpoint. Verifies every byte
  * of its model, but not the optimizer state. If the best or the latest is damaged, the next valid one is used.
  * @param choice default: the best if the validation split was measured, else the latest
- * @throws CheckpointError if there is none, or it is damaged
+ * @throws CheckpointError if there is none, or it is damaged; DiskError if a preferred one cannot be read now
  */
 export async function findCheckpoint(
   path: string,
   choice?: CheckpointChoice,
   warn: Warn = (message) => process.emitWarning(message),
 ): Promise<Checkpoint> {
-  if (existsSync(join(path, "manifest.json"))) return readSound(path);
-  if (!existsSync(checkpointsDir(path))) throw notARun(path);
-  const dirs = checkpointDirs(path);
-  if (typeof choice === "number")
-    return readSound(dirs.find((dir) => stepOf(dir) === choice) ?? noStep(path, choice));
-  if (choice === "latest") return firstSound(path, dirs, warn);
-  const pointer = await readPointer(path, "best");
-  const measured = pointer || existsSync(join(checkpointsDir(path), "best.json"));
-  if (measured || choice === "best") {
-    const ranked = await bestFirst(dirs);
-    if (ranked.length === 0 && choice === "best") throw unmeasured(path);
-    const chosen = pointer ? [join(checkpointsDir(path), pointer.checkpoint)] : [];
-    return firstSound(path, [...new Set([...chosen, ...ranked, ...dirs])], warn);
-  }
-  return firstSound(path, dirs, warn);
+  if (await exists(join(path, "manifest.json"))) return readSound(path);
+  if (!(await exists(checkpointsDir(path)))) throw notARun(path);
+  const dirs = (await checkpointDirs(path)).reverse();
+  if (typeof choice === "number" && !dirs.some((dir) => stepOf(dir) === choice))
+    throw noStep(path, choice, dirs.map(stepOf).reverse());
+  const found = await firstSound(path, preferred(path, choice, dirs), warn);
+  return found ?? findCheckpoint(path, choice, warn);
 }
 
-/** Newest first. */
-function checkpointDirs(runDir: string): string[] {
-  const root = checkpointsDir(runDir);
-  const names = readdirSync(root).filter((name) => stepOfName(name) !== undefined);
-  return names.sort((a, b) => stepOfName(b)! - stepOfName(a)!).map((name) => join(root, name));
+/**
+ * Finds a checkpoint and uses it: another one if a training process removes it meanwhile.
+ * @throws what {@link findCheckpoint} and `use` throw
+ */
+export async function withCheckpoint<T>(
+  find: () => Promise<Checkpoint>,
+  use: (checkpoint: Checkpoint) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const checkpoint = await find();
+    try {
+      return await use(checkpoint);
+    } catch (error) {
+      if (await exists(checkpoint.dir)) throw error;
+    }
+  }
 }
 
 const stepOf = (dir: string) => stepOfName(basename(dir));
 
-/** Checkpoints measured on the validation split, best first, by the metric in the config. */
-async function bestFirst(dirs: readonly string[]): Promise<string[]> {
-  const read = await Promise.all(dirs.map((dir) => readCheckpoint(dir, []).catch(() => undefined)));
-  const values = read.flatMap((checkpoint) => {
-    const config = checkpoint?.manifest.config as { train?: { metric?: WatchedMetric } } | undefined;
-    const metric = config?.train?.metric ?? "auc";
-    const value = checkpoint?.manifest.metrics[metric];
-    return value === undefined ? [] : [{ dir: checkpoint!.dir, value, metric }];
-  });
-  const better = (a: (typeof values)[number], b: (typeof values)[number]) =>
-    isBetter(a.value, b.value, directionOf(a.metric));
-  return values.sort((a, b) => (better(a, b) ? -1 : better(b, a) ? 1 : 0)).map(({ dir }) => dir);
+/** The directories in order of preference. */
+async function* preferred(
+  path: string,
+  choice: CheckpointChoice | undefined,
+  newestFirst: readonly string[],
+) {
+  if (typeof choice === "number") return yield* newestFirst.filter((dir) => stepOf(dir) === choice);
+  if (choice === "latest") return yield* newestFirst;
+  const pointed = await currentBest(path, newestFirst);
+  if (pointed !== undefined) yield pointed;
+  const ranked = await measured(path);
+  if (ranked.length === 0 && choice === "best" && pointed === undefined) throw unmeasured(path);
+  yield* new Set([...ranked, ...newestFirst].filter((dir) => dir !== pointed));
 }
 
-async function firstSound(runDir: string, dirs: readonly string[], warn: Warn): Promise<Checkpoint> {
+/** What `best.json` names, if the pointers were updated after the newest checkpoint was written. */
+async function currentBest(path: string, newestFirst: readonly string[]): Promise<string | undefined> {
+  const [latest, best] = [await readPointer(path, "latest"), await readPointer(path, "best")];
+  const isCurrent = latest !== undefined && latest.step === stepOf(newestFirst[0] ?? "");
+  return isCurrent ? newestFirst.find((dir) => basename(dir) === best?.checkpoint) : undefined;
+}
+
+/** The checkpoints that were measured on the validation split, best first by the config's metric. */
+async function measured(path: string): Promise<string[]> {
+  const checkpoints = await listCheckpoints(path, { parts: [] });
+  const config = checkpoints.at(-1)?.manifest.config as { train?: { metric?: unknown } } | undefined;
+  const metric = watchedMetricSchema.safeParse(config?.train?.metric).data ?? "auc";
+  return bestFirst(checkpoints, metric).map(({ dir }) => dir);
+}
+
+/** The first that is not damaged; undefined if one was removed meanwhile, so that the list is out of date. */
+async function firstSound(
+  runDir: string,
+  dirs: AsyncIterable<string>,
+  warn: Warn,
+): Promise<Checkpoint | undefined> {
   const faults: string[] = [];
-  for (const dir of dirs) {
-    const found = await readSound(dir).catch(soundless);
+  for await (const dir of dirs) {
+    const found = await readSound(dir).catch(damageOf);
     if (!(found instanceof PairloomError)) {
       for (const fault of faults) warn(`${fault}\nTaking ${found.name} instead.`);
       return found;
     }
+    if (!(await exists(dir))) return undefined;
     faults.push(found.message);
   }
   throw new CheckpointError({
@@ -81,8 +115,8 @@ async function firstSound(runDir: string, dirs: readonly string[], warn: Warn): 
   });
 }
 
-function soundless(error: unknown): PairloomError {
-  if (error instanceof PairloomError) return error;
+function damageOf(error: unknown): PairloomError {
+  if (isDamage(error)) return error;
   throw error;
 }
 
@@ -92,9 +126,8 @@ async function readSound(dir: string): Promise<Checkpoint> {
   return checkpoint;
 }
 
-function noStep(path: string, step: number): never {
-  const steps = checkpointDirs(path).map(stepOf).reverse();
-  throw new CheckpointError({
+function noStep(path: string, step: number, steps: readonly unknown[]): CheckpointError {
+  return new CheckpointError({
     what: "the run has no checkpoint of this step",
     where: checkpointsDir(path),
     got: String(step),

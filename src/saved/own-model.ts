@@ -8,8 +8,8 @@ import { writeJson } from "./run-directory.js";
 const CONFIG_FILE = "config-file.json";
 
 /** Saves the path of a run's config file, because that file may register the run's model. */
-export function recordConfigFile(runDir: string, path: string): void {
-  writeJson(runDir, CONFIG_FILE, { path: resolve(path) });
+export function recordConfigFile(runDir: string, path: string): Promise<void> {
+  return writeJson(runDir, CONFIG_FILE, { path: resolve(path) });
 }
 
 /**

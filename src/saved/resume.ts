@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { checkpointsDir } from "../checkpoint/index.js";
+import { checkpointsDir, exists, findLatest, readText, unlessAbsent } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { CheckpointError, ConfigError, messageOf } from "../errors.js";
+import { CheckpointError, ConfigError } from "../errors.js";
 import { CONFIG_COPY } from "./run-directory.js";
 
 /** Keys that may change when a run is resumed, because they do not affect the result of a step. */
@@ -15,25 +15,28 @@ const FREE_KEYS = [
   "data.maxBadRows",
 ];
 
+/** @throws CheckpointError if there is a file in place of the run directory */
+export function refuseFile(runDir: string): void {
+  if (statSync(runDir, { throwIfNoEntry: false })?.isDirectory() !== false) return;
+  throw new CheckpointError({
+    what: "the run directory is a file",
+    where: runDir,
+    got: "a file",
+    expected: "a new directory",
+    next: "Name another directory (--run).",
+  });
+}
+
 /**
  * Checks the run directory: a new run must not have checkpoints; a resumed run must have the same config.
  * @throws CheckpointError, ConfigError
  */
-export function checkRunDirectory(runDir: string, config: Config, resume: boolean): void {
-  if (resume) checkSameConfig(runDir, config);
-  else checkNew(runDir);
+export async function checkRunDirectory(runDir: string, config: Config, resume: boolean): Promise<void> {
+  await (resume ? checkSameConfig(runDir, config) : checkNew(runDir));
 }
 
-function checkNew(runDir: string): void {
-  if (existsSync(runDir) && !statSync(runDir).isDirectory())
-    throw new CheckpointError({
-      what: "the run directory is a file",
-      where: runDir,
-      got: "a file",
-      expected: "a new directory",
-      next: "Name another directory (--run).",
-    });
-  if (!existsSync(checkpointsDir(runDir))) return;
+async function checkNew(runDir: string): Promise<void> {
+  if (!(await exists(checkpointsDir(runDir)))) return;
   throw new CheckpointError({
     what: "the run directory already has a run",
     where: runDir,
@@ -43,17 +46,8 @@ function checkNew(runDir: string): void {
   });
 }
 
-function checkSameConfig(runDir: string, config: Config): void {
-  const path = join(runDir, CONFIG_COPY);
-  if (!existsSync(path))
-    throw new CheckpointError({
-      what: "there is no run to resume",
-      where: runDir,
-      got: `no ${CONFIG_COPY}`,
-      expected: "a directory that `pairloom train` wrote",
-      next: "Remove --resume to start a run, or name the run with --run.",
-    });
-  const before = readConfigCopy(path);
+async function checkSameConfig(runDir: string, config: Config): Promise<void> {
+  const before = await configOfRun(runDir);
   const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "");
   if (!difference) return;
   throw new ConfigError({
@@ -65,16 +59,23 @@ function checkSameConfig(runDir: string, config: Config): void {
   });
 }
 
-function readConfigCopy(path: string): unknown {
+/** The config copy of the run; if it is missing or damaged, the config in the newest valid checkpoint. */
+async function configOfRun(runDir: string): Promise<unknown> {
+  const text = await unlessAbsent(readText(join(runDir, CONFIG_COPY)));
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(text ?? "");
   } catch (cause) {
+    const { checkpoint } = await findLatest(runDir);
+    if (checkpoint) return checkpoint.manifest.config;
     const report = {
-      what: "the config of the run cannot be read",
-      where: path,
-      got: messageOf(cause),
-      expected: "the JSON that `pairloom train` wrote",
-      next: "Restore it (the manifest.json of every checkpoint also contains it, under config), or start a new run.",
+      what: "there is no run to resume",
+      where: runDir,
+      got:
+        text === undefined
+          ? `no ${CONFIG_COPY} and no checkpoint`
+          : `a damaged ${CONFIG_COPY} and no checkpoint`,
+      expected: "a directory that `pairloom train` wrote",
+      next: "Remove --resume to start a run, or name the run with --run.",
     };
     throw new CheckpointError(report, { cause });
   }

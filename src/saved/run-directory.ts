@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, renameSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, rmdirSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { makeDirectory, onDiskSync, replaceFile } from "../checkpoint/index.js";
 
 /**
  * A run directory: `config.json` (the resolved config), `metrics.jsonl`, `tensorboard/`, `checkpoints/`,
@@ -17,7 +18,7 @@ export const LATEST = join(RUNS, "latest");
 export function newRunDirectory(configPath: string, now = new Date()): string {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
   const base = join(RUNS, `${basename(dirname(resolve(configPath)))}-${stamp}`);
-  mkdirSync(RUNS, { recursive: true });
+  onDiskSync("the directory cannot be created", RUNS, () => mkdirSync(RUNS, { recursive: true }));
   for (let copy = 1; ; copy++) {
     const path = copy === 1 ? base : `${base}-${copy}`;
     if (makeNew(path)) return path;
@@ -26,10 +27,10 @@ export function newRunDirectory(configPath: string, now = new Date()): string {
 
 function makeNew(path: string): boolean {
   try {
-    mkdirSync(path);
+    onDiskSync("the run directory cannot be created", path, () => mkdirSync(path));
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "EEXIST") return false;
     throw error;
   }
 }
@@ -50,10 +51,8 @@ export function linkLatest(runDir: string): void {
   } catch {}
 }
 
-/** Writes a file atomically: readers see the complete file or none. */
-export function writeJson(runDir: string, name: string, value: unknown): void {
-  mkdirSync(runDir, { recursive: true });
-  const temporary = join(runDir, `.tmp-${name}-${process.pid}`);
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`);
-  renameSync(temporary, join(runDir, name));
+/** Writes a file atomically and syncs it: readers see the complete file or none, also after a power cut. */
+export async function writeJson(runDir: string, name: string, value: unknown): Promise<void> {
+  await makeDirectory(runDir);
+  await replaceFile(join(runDir, name), `${JSON.stringify(value, null, 2)}\n`);
 }

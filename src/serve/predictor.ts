@@ -5,7 +5,7 @@ import { type BadCell, createEncoder, type Encoder, type RawRow } from "../featu
 import type { FittedFeatures } from "../features/fitted.js";
 import { labelNames } from "../features/targets.js";
 import { selectBackend } from "../saved/backend.js";
-import { findCheckpoint } from "../saved/find-checkpoint.js";
+import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { importOwnModel } from "../saved/own-model.js";
 import { showValue } from "../show-value.js";
@@ -40,10 +40,14 @@ export async function load<C = unknown>(
   options: LoadOptions = {},
 ): Promise<Predictor<RowOf<C>, LabelOf<C>>> {
   const { checkpoint: choice, backend: name, threads = 1 } = checkLoadOptions(options);
-  const checkpoint = await findCheckpoint(path, choice);
-  await importOwnModel(checkpoint);
   const { backend } = selectBackend(name);
-  return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
+  return withCheckpoint(
+    () => findCheckpoint(path, choice),
+    async (checkpoint) => {
+      await importOwnModel(checkpoint);
+      return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
+    },
+  );
 }
 
 /** Scores rows given as plain JavaScript objects, on the calling thread. */

@@ -22,10 +22,12 @@ export interface ReaderIdentity {
   readonly data?: string;
 }
 
-/** The checkpoints that a run writes and resumes from. */
+/** The checkpoints that a run writes and resumes from. The caller holds the lock of the run directory. */
 export class RunCheckpoints {
-  /** A step that is certainly on disk, because this process read or wrote it. */
-  private savedStep?: number;
+  /** The newest checkpoint, if this process read or wrote it, so that it is certainly on disk. */
+  private newest?: Checkpoint;
+  /** True if pointers and pruning are done for the newest checkpoint. */
+  private settled = false;
 
   constructor(
     private readonly runDir: string,
@@ -33,7 +35,7 @@ export class RunCheckpoints {
   ) {}
 
   /**
-   * The newest valid checkpoint, if there is one.
+   * The newest valid checkpoint, if there is one. Finishes what a killed process left undone: pointers and pruning.
    * @param passedOver called with newer checkpoints that are damaged
    * @throws CheckpointError if the data or its features are not those with which the run began
    */
@@ -47,18 +49,27 @@ export class RunCheckpoints {
     if (!checkpoint) return undefined;
     checkReader(checkpoint, reader);
     checkFeatures(checkpoint, features);
-    this.savedStep = checkpoint.manifest.step;
+    this.newest = checkpoint;
+    await this.settle();
     return checkpoint;
   }
 
   /** Writes a checkpoint unless this step is already saved; returns its directory if it was written. */
   async save(content: CheckpointContent): Promise<string | undefined> {
-    if (this.savedStep === content.step) return undefined;
-    const written = await writeCheckpoint(this.runDir, content);
-    this.savedStep = content.step;
-    await updatePointers(this.runDir, this.settings.metric);
-    await pruneCheckpoints(this.runDir, { keep: this.settings.keep, written });
-    return written.dir;
+    const isSaved = this.newest?.manifest.step === content.step;
+    if (!isSaved) {
+      this.newest = await writeCheckpoint(this.runDir, content);
+      this.settled = false;
+    }
+    if (!this.settled) await this.settle();
+    return isSaved ? undefined : this.newest!.dir;
+  }
+
+  private async settle(): Promise<void> {
+    const { runDir, newest } = this;
+    await updatePointers(runDir, this.settings.metric, newest);
+    await pruneCheckpoints(runDir, { keep: this.settings.keep, newest });
+    this.settled = true;
   }
 
   /** The best on the validation split, or the latest if none was measured. */

@@ -1,6 +1,5 @@
-import { mkdirSync } from "node:fs";
 import type { Backend, Executable } from "../backends/backend.js";
-import type { Checkpoint } from "../checkpoint/index.js";
+import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
@@ -43,6 +42,8 @@ export interface TrainerOptions {
   readonly backend: Backend;
   /** The directory for `metrics.jsonl`, `tensorboard/` and `checkpoints/`. */
   readonly runDir: string;
+  /** The lock of the run directory, if the caller holds it already. */
+  readonly lock?: RunLock;
   /** Resume from the latest checkpoint of the run directory. */
   readonly resume?: boolean;
   /** Stops the run after the current step and saves a checkpoint. */
@@ -77,6 +78,8 @@ export class Trainer {
   private readonly metrics: TrainingMetrics;
   private readonly measured: MetricSettings;
   private listeners: ((event: TrainingEvent) => void)[];
+  /** Held while the run goes on. */
+  private lock?: RunLock;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -111,9 +114,19 @@ export class Trainer {
     return { model: this.parameters.count("model"), optimizer: this.parameters.count("optimizer") };
   }
 
+  /** @throws CheckpointError if another process writes to the run directory, and for errors of the disk */
   async run(): Promise<TrainingResult> {
+    const { runDir, lock } = this.options;
+    this.lock = lock ?? (await RunLock.acquire(runDir));
+    try {
+      return await this.runLocked();
+    } finally {
+      if (!lock) await this.lock.release();
+    }
+  }
+
+  private async runLocked(): Promise<TrainingResult> {
     const { runDir } = this.options;
-    mkdirSync(runDir, { recursive: true });
     const resumed = await this.start();
     const steps = this.compileSteps();
     const log = new RunLog(runDir, resumed ? this.position.step : undefined);
@@ -260,6 +273,7 @@ export class Trainer {
   private async save(): Promise<void> {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;
+    await this.lock!.check();
     const dir = await this.checkpoints.save({
       ...this.position,
       seed: config.train.seed,

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { onDiskSync } from "../../checkpoint/index.js";
 import { messageOf } from "../../errors.js";
 import { importPipeline } from "../../tzrec/import-config.js";
 import { ImportError } from "../../tzrec/import-error.js";
@@ -77,5 +78,5 @@ function write(output: string, text: string): void {
       where: output,
       next: "Remove it, or name another file with --output.",
     });
-  writeFileSync(output, text);
+  onDiskSync("the config cannot be written", output, () => writeFileSync(output, text));
 }

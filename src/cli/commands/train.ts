@@ -5,7 +5,7 @@ import { CheckpointError } from "../../errors.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
 import { type LoadedConfig, loadConfig } from "../../saved/config-file.js";
-import { LATEST, newRunDirectory, REPORT, removeIfEmpty } from "../../saved/run-directory.js";
+import { LATEST, newRunDirectory, REPORT } from "../../saved/run-directory.js";
 import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
@@ -70,7 +70,6 @@ export const train = command(
     } finally {
       display.stop();
       interrupt.stop();
-      if (args.run === undefined) removeIfEmpty(runDir);
     }
   },
 );

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { z } from "zod";
+import { onDiskSync } from "../../checkpoint/disk.js";
 import { CheckpointError } from "../../errors.js";
 
 /** One measurement of a run: a line of `metrics.jsonl`. */
@@ -20,6 +21,7 @@ export type Measurement = Omit<MetricsLine, "time">;
 
 /** Appends measurements to a JSON-lines file, one line per write. */
 export class MetricsLog {
+  readonly #path: string;
   readonly #file: number;
 
   /**
@@ -30,12 +32,15 @@ export class MetricsLog {
    */
   constructor(path: string, { resumedStep = -1 }: { resumedStep?: number } = {}) {
     if (existsSync(path)) keepUntil(path, resumedStep);
-    this.#file = openSync(path, "a");
+    this.#path = path;
+    this.#file = onDiskSync("the file cannot be opened", path, () => openSync(path, "a"));
   }
 
   write({ step, epoch, split, values }: Measurement): void {
     const line: MetricsLine = { step, epoch, split, values: finite(values), time: Date.now() / 1000 };
-    writeSync(this.#file, `${JSON.stringify(line)}\n`);
+    onDiskSync("the file cannot be written", this.#path, () =>
+      writeSync(this.#file, `${JSON.stringify(line)}\n`),
+    );
   }
 
   close(): void {
@@ -48,7 +53,8 @@ export class MetricsLog {
  * @throws CheckpointError
  */
 export function readMetrics(path: string): MetricsLine[] {
-  const complete = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  const text = onDiskSync("the file cannot be read", path, () => readFileSync(path, "utf8"));
+  const complete = text.split("\n").slice(0, -1);
   return complete.map((text, index) => parseLine(text, `${path}:${index + 1}`));
 }
 
@@ -66,12 +72,17 @@ function parseLine(text: string, where: string): MetricsLine {
 /** Writes a new file and renames it, so that a crash leaves the old lines or the kept ones. */
 function keepUntil(path: string, step: number): void {
   const kept = readMetrics(path).filter((line) => line.step <= step);
-  const temporary = `${path}.tmp`;
-  const file = openSync(temporary, "w");
-  for (const line of kept) writeSync(file, `${JSON.stringify(line)}\n`);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(temporary, path);
+  onDiskSync("the file cannot be written", path, () => {
+    const temporary = `${path}.tmp`;
+    const file = openSync(temporary, "w");
+    try {
+      for (const line of kept) writeSync(file, `${JSON.stringify(line)}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  });
 }
 
 function finite(values: Measurement["values"]): MetricsLine["values"] {

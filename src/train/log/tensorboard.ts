@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { onDiskSync } from "../../checkpoint/disk.js";
 import { crc32c } from "./crc32c.js";
 
 /**
@@ -17,8 +18,10 @@ export class TensorBoardWriter {
    * earlier files of the directory
    */
   constructor(dir: string, { resumedStep = 0 }: { resumedStep?: number } = {}) {
-    mkdirSync(dir, { recursive: true });
-    [this.path, this.#file] = openNew(dir);
+    [this.path, this.#file] = onDiskSync("no file can be created here", dir, () => {
+      mkdirSync(dir, { recursive: true });
+      return openNew(dir);
+    });
     this.#write(0, string(EVENT.fileVersion, "brain.Event:2"));
     if (resumedStep > 0)
       this.#write(resumedStep + 1, message(EVENT.sessionLog, varintField(SESSION_LOG.status, START)));
@@ -38,7 +41,8 @@ export class TensorBoardWriter {
 
   #write(step: number, what: Buffer): void {
     const time = double(EVENT.wallTime, Date.now() / 1000);
-    writeSync(this.#file, record(Buffer.concat([time, varintField(EVENT.step, step), what])));
+    const bytes = record(Buffer.concat([time, varintField(EVENT.step, step), what]));
+    onDiskSync("the file cannot be written", this.path, () => writeSync(this.#file, bytes));
   }
 }
 

@@ -1,0 +1,68 @@
+import type { FileHandle } from "node:fs/promises";
+
+/**
+ * A disk for tests: it counts file operations, and the chosen one fails with an error of the system, or the process
+ * "dies" there: neither this operation nor any later one has an effect. Use:
+ * `vi.mock("node:fs/promises", async (original) => (await import("./faulty-disk.js")).faulty(await original()))`.
+ */
+
+type Fs = typeof import("node:fs/promises");
+type Operation = (...args: never[]) => Promise<unknown>;
+
+/** The process has died. */
+export class Died extends Error {}
+
+let done: string[] = [];
+let fault: { readonly at: number; readonly code?: string } | undefined;
+let dead = false;
+
+/** Runs `work`; returns its operations, such as `rename step-00000005`, and its error. */
+export async function watchDisk(
+  work: () => Promise<unknown>,
+  failing?: { readonly at: number; readonly code?: string },
+): Promise<{ readonly operations: readonly string[]; readonly error?: unknown }> {
+  [done, fault, dead] = [[], failing, false];
+  let error: unknown;
+  try {
+    await work();
+  } catch (thrown) {
+    error = thrown;
+  }
+  const operations = done;
+  [done, fault, dead] = [[], undefined, false];
+  return { operations, error };
+}
+
+/** The positions of operations that change the disk: being killed at another one is being killed at the next of these. */
+export const changes = (operations: readonly string[]): number[] =>
+  [...operations.keys()].filter((i) => /^(mkdir|open|rename|rm|write)/.test(operations[i]));
+
+/** The functions of `node:fs/promises` on this disk. */
+export function faulty(fs: Fs): Fs {
+  const counted = ["mkdir", "readdir", "readFile", "rename", "rm", "stat"] as const;
+  const functions = counted.map((name) => [name, failing(name, fs[name] as Operation)]);
+  const open = failing("open", fs.open as Operation) as unknown as Fs["open"];
+  const opened: Fs["open"] = async (...args) => faultyFile(await open(...args), String(args[0]));
+  return { ...fs, ...Object.fromEntries(functions), open: opened };
+}
+
+function faultyFile(file: FileHandle, path: string): FileHandle {
+  for (const name of ["read", "write", "writeFile", "stat"] as const) {
+    const operation = (file[name] as Operation).bind(file);
+    Object.assign(file, { [name]: failing(name, operation, path) });
+  }
+  Object.assign(file, { sync: failing("sync", async () => {}, path) }); // a killed process needs no sync, and it is slow
+  return file;
+}
+
+function failing(name: string, operation: Operation, path?: string): Operation {
+  return async (...args) => {
+    if (dead) throw new Died();
+    const at = done.push(`${name} ${path ?? args[0]}`) - 1;
+    if (at !== fault?.at) return operation(...args);
+    if (fault.code !== undefined)
+      throw Object.assign(new Error(`${fault.code}: ${name} failed`), { code: fault.code });
+    dead = true;
+    throw new Died();
+  };
+}

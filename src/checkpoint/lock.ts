@@ -1,0 +1,173 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { CheckpointError } from "../errors.js";
+import { isAbsent, onDisk, readText, unlessAbsent } from "./disk.js";
+import { makeDirectory } from "./durable.js";
+
+const LOCK_FILE = "writer.lock";
+/** How often the holder writes its lock again. */
+const BEAT_MS = 20_000;
+/** After this time without a beat, the holder on another machine is taken for dead. */
+const SILENCE_MS = 180_000;
+
+const holderSchema = z.strictObject({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  /** The namespace of process ids on this host (Linux): in another container the same id is another process. */
+  namespace: z.string().optional(),
+  /** When the process started, in the system's own count (Linux): another process with the same id has another. */
+  started: z.string().optional(),
+  /** Names this lock. */
+  token: z.string(),
+});
+type Holder = z.infer<typeof holderSchema>;
+
+/**
+ * The right to write to a run directory: `writer.lock`, which names process and host. The lock of a process that has
+ * ended is taken over. Whether it has ended is known on the same machine; a process on another machine counts as ended
+ * when it has not written its lock for three minutes, by the clock of the disk.
+ */
+export class RunLock {
+  private readonly timer: NodeJS.Timeout;
+
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+    private readonly text: string,
+  ) {
+    // A beat that fails is no error: the next save finds out who holds the lock.
+    this.timer = setInterval(() => void file.write(text, 0).catch(() => {}), BEAT_MS).unref();
+  }
+
+  /** @throws CheckpointError that names the holder, if another process holds the lock */
+  static async acquire(runDir: string): Promise<RunLock> {
+    const path = join(runDir, LOCK_FILE);
+    await makeDirectory(runDir);
+    const text = `${JSON.stringify(thisProcess())}\n`;
+    for (;;) {
+      const file = await createNew(path, text);
+      if (file) return new RunLock(path, file, text);
+      await unlessAbsent(removeStale(path));
+    }
+  }
+
+  /** @throws CheckpointError if another process has taken the lock over, as after a long suspension of this one */
+  async check(): Promise<void> {
+    const text = await unlessAbsent(readText(this.path));
+    if (text === this.text) return;
+    throw new CheckpointError({
+      what: "another process has taken over the run directory",
+      where: this.path,
+      got: text?.trim() || "no lock",
+      expected: this.text.trim(),
+      next: "Let one process write to the run: end the other one and resume, or use another run directory.",
+    });
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.timer);
+    await this.file.close();
+    const held = (await unlessAbsent(readText(this.path))) === this.text;
+    if (held) await onDisk("the lock cannot be removed", this.path, () => rm(this.path, { force: true }));
+  }
+}
+
+/** The open file; undefined if there is one already. */
+async function createNew(path: string, text: string): Promise<FileHandle | undefined> {
+  try {
+    const file = await open(path, "wx");
+    await file.write(text, 0);
+    return file;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+    return onDisk("the lock cannot be written", path, () => Promise.reject(error));
+  }
+}
+
+/** Removes the lock of a process that has ended. @throws CheckpointError if its holder may still run */
+async function removeStale(path: string): Promise<void> {
+  const text = await readText(path);
+  const holder = parse(text);
+  if (await isHeld(path, holder)) throw held(path, holder);
+  const aside = `${path}.${randomUUID()}`;
+  await onDisk("the lock cannot be taken over", path, async () => {
+    await rename(path, aside);
+    // Another process may have replaced the stale lock in between: its lock goes back. If a third one is there by now,
+    // the other process notices at its next save.
+    if ((await readText(aside)) !== text) await link(aside, path).catch(() => {});
+    await rm(aside);
+  });
+}
+
+/** The holder; undefined while its text is being written. */
+function parse(text: string): Holder | undefined {
+  try {
+    return holderSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+async function isHeld(path: string, holder: Holder | undefined): Promise<boolean> {
+  const here = thisProcess();
+  if (holder?.host === here.host && holder.namespace === here.namespace) return isAlive(holder);
+  return (await silence(path)) < SILENCE_MS;
+}
+
+function isAlive({ pid, started }: Holder): boolean {
+  try {
+    process.kill(pid, 0); // sends nothing
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  const now = startOf(pid);
+  return now === undefined || now === started;
+}
+
+/** Milliseconds since the last beat. Both times are the disk's, because the clocks of two machines differ. */
+async function silence(path: string): Promise<number> {
+  const probe = `${path}.${randomUUID()}`;
+  return onDisk("the lock cannot be read", path, async () => {
+    await (await open(probe, "wx")).close();
+    const now = (await stat(probe)).mtimeMs;
+    await rm(probe);
+    return now - (await stat(path)).mtimeMs;
+  });
+}
+
+function held(path: string, holder: Holder | undefined): CheckpointError {
+  const who = holder ? `process ${holder.pid} on ${holder.host}` : "a process that has just started";
+  return new CheckpointError({
+    what: "another process writes to the run directory",
+    where: path,
+    got: who,
+    expected: "one process per run directory",
+    next: `Wait for it or end it, or use another run directory. If it no longer runs, delete ${path}.`,
+  });
+}
+
+function thisProcess(): Holder {
+  const { pid } = process;
+  return { pid, host: hostname(), namespace: namespace(), started: startOf(pid), token: randomUUID() };
+}
+
+const namespace = () => orUndefined(() => readlinkSync("/proc/self/ns/pid"));
+
+/** Field 22 of /proc/<pid>/stat; the name in field 2 may contain spaces. A zombie has ended. */
+function startOf(pid: number): string | undefined {
+  const stat = orUndefined(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
+  const fields = stat?.replace(/^.*\) /s, "").split(" ");
+  return fields?.[0] === "Z" ? "ended" : fields?.[19];
+}
+
+function orUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { changes, Died, watchDisk } from "../checkpoint/faulty-disk.js";
+import { findLatest, listCheckpoints, readPointer } from "../checkpoint/index.js";
+import { contentOf } from "../checkpoint/testing.js";
+import { PairloomError } from "../errors.js";
+import { FITTED_VERSION, type FittedFeatures } from "../features/fitted.js";
+import { findCheckpoint } from "../saved/find-checkpoint.js";
+import { RunCheckpoints } from "./run-checkpoints.js";
+
+vi.mock("node:fs/promises", async (original) =>
+  (await import("../checkpoint/faulty-disk.js")).faulty(await original()),
+);
+
+const KEEP = 2;
+const READER = { rows: 8, batchSize: 4 };
+const FEATURES: FittedFeatures = { version: FITTED_VERSION, features: [], vocabularies: {} };
+/** The best so far is not among the newest. */
+const BEFORE = [0.6, 0.9, 0.7, 0.65, 0.66];
+const LAST = BEFORE.length + 1;
+
+let parent: string;
+beforeAll(async () => {
+  parent = mkdtempSync(join(tmpdir(), "last-save-"));
+  const checkpoints = open("before");
+  for (const [i, auc] of BEFORE.entries()) await checkpoints.save(contentAt(i + 1, auc));
+});
+afterAll(() => rmSync(parent, { recursive: true }));
+
+const runDir = (name: string) => join(parent, name);
+const open = (name: string) => new RunCheckpoints(runDir(name), { keep: KEEP, metric: "auc" });
+const contentAt = (step: number, auc: number) => ({
+  ...contentOf(step, { auc }),
+  reader: READER,
+  features: FEATURES,
+  config: { train: { metric: "auc" } },
+});
+const entries = (name: string) => readdirSync(join(runDir(name), "checkpoints")).sort();
+const steps = async (name: string) =>
+  (await listCheckpoints(runDir(name))).map(({ manifest }) => manifest.step);
+const served = async (name: string) => (await findCheckpoint(runDir(name))).manifest.step;
+
+async function runAfter(name: string): Promise<string> {
+  await cp(runDir("before"), runDir(name), { recursive: true });
+  return name;
+}
+
+/** What a run must be like after any fault in its last save, before and after it is resumed. */
+async function expectSound(name: string, auc: number): Promise<void> {
+  const best = async () => ((await steps(name)).includes(LAST) && auc > 0.9 ? LAST : 2);
+  expect(await served(name)).toBe(await best());
+  const complete = (await steps(name)).includes(LAST);
+  const { checkpoint, rejected } = await findLatest(runDir(name), { checksums: true });
+  expect(rejected).toEqual([]);
+  expect(checkpoint!.manifest.step).toBe(complete ? LAST : LAST - 1);
+
+  const resumed = open(name);
+  const from = await resumed.resume(READER, FEATURES, () => {});
+  expect(from!.manifest.step).toBe(complete ? LAST : LAST - 1);
+  expect((await readPointer(runDir(name), "best"))!.step).toBe(await best());
+  expect((await readPointer(runDir(name), "latest"))!.step).toBe(from!.manifest.step);
+  expect(entries(name).filter((entry) => entry.startsWith(".tmp-"))).toEqual([]);
+
+  await resumed.save(contentAt(LAST, auc));
+  const kept = auc > 0.9 ? [LAST - 1, LAST] : [2, LAST - 1, LAST];
+  expect(await steps(name)).toEqual(kept);
+  expect(await served(name)).toBe(auc > 0.9 ? LAST : 2);
+}
+
+const save = (name: string, auc: number) => {
+  const checkpoints = open(name);
+  return async () => {
+    await checkpoints.save(contentAt(LAST, auc));
+  };
+};
+
+const operationsOfLastSave = async (auc: number) => {
+  const name = await runAfter(`count-${auc}`);
+  return (await watchDisk(save(name, auc))).operations;
+};
+
+it.each([0.95, 0.5])(
+  "killed at any file operation of the last save (AUC %f), serves the best",
+  async (auc) => {
+    const points = changes(await operationsOfLastSave(auc));
+    expect(points.length).toBeGreaterThan(12);
+    for (const at of points) {
+      const name = await runAfter(`kill-${auc}-${at}`);
+      const { error } = await watchDisk(save(name, auc), { at });
+      expect(error).toBeInstanceOf(Died);
+      await expectSound(name, auc);
+    }
+  },
+);
+
+it.each([0.95, 0.5])(
+  "a failing operation of the last save (AUC %f) is an error with where and next",
+  async (auc) => {
+    const count = (await operationsOfLastSave(auc)).length;
+    for (let at = 0; at < count; at++) {
+      const code = ["EIO", "EMFILE", "ENOSPC", "EACCES"][at % 4];
+      const name = await runAfter(`fail-${auc}-${at}`);
+      const { error, operations } = await watchDisk(save(name, auc), { at, code });
+      expect(error, operations[at]).toBeInstanceOf(PairloomError);
+      const { where, next } = (error as PairloomError).report;
+      expect(where, operations[at]).toContain(runDir(name));
+      expect(next, operations[at]).toMatch(/^[A-Z].*\.$/);
+      await expectSound(name, auc);
+    }
+  },
+);
+
+it("a failing operation while a run is resumed or loaded changes nothing", async () => {
+  const auc = 0.95;
+  const before = await runAfter(`whole-${auc}`);
+  await save(before, auc)();
+  const work = [
+    (name: string) => open(name).resume(READER, FEATURES, () => {}),
+    (name: string) => findCheckpoint(runDir(name)),
+  ];
+  for (const [kind, run] of work.entries()) {
+    const { operations } = await watchDisk(() => run(before));
+    for (let at = 0; at < operations.length; at++) {
+      const name = `read-${auc}-${kind}-${at}`;
+      await cp(runDir(before), runDir(name), { recursive: true });
+      const { error } = await watchDisk(() => run(name), { at, code: ["EIO", "EMFILE"][at % 2] });
+      expect(error, operations[at]).toBeInstanceOf(PairloomError);
+      expect((error as PairloomError).report).toMatchObject({
+        where: expect.any(String),
+        next: expect.any(String),
+      });
+      await expectSound(name, auc);
+    }
+  }
+});
