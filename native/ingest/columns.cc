@@ -30,6 +30,11 @@ Text text_at(const Texts& texts, size_t row) {
   return text;
 }
 
+// A value that cannot be an id: U+0000 and the number of the refusal, as src/features/canonical.ts writes it; else 0.
+int32_t refusal_in(const Text& text) {
+  return text.length == 2 && text.bytes[0] == 0 ? -int32_t{text.bytes[1]} : 0;
+}
+
 int32_t find(const Vocabulary& vocabulary, const Text& text, uint32_t hash) {
   const size_t capacity = vocabulary.slots.size() / 2;
   for (size_t step = 0, slot = hash; step < capacity; ++step, ++slot) {
@@ -87,7 +92,8 @@ size_t hash_each(const Texts& texts, int32_t missing, Strided<Id> ids, Hash hash
   size_t negative = 0;
   for (size_t r = 0; r < texts.rows; ++r) {
     const Text text = text_at(texts, r);
-    const Id id = text.length == 0 ? Id(missing) : Id(hash(text));
+    const int32_t refusal = refusal_in(text);
+    const Id id = text.length == 0 ? Id(missing) : refusal != 0 ? Id(refusal) : Id(hash(text));
     ids.data[r * ids.stride] = id;
     negative += id < 0;
   }
@@ -127,7 +133,8 @@ size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t u
       int32_t id = missing;
       if (ahead[i].length != 0) {
         const int32_t row = find(vocabulary, ahead[i], hashes[i]);
-        id = row < 0 ? unknown : row;
+        const int32_t refusal = refusal_in(ahead[i]);
+        id = row >= 0 ? row : refusal != 0 ? refusal : unknown;
       }
       ids.data[(first + i) * ids.stride] = Id(id);
       negative += id < 0;

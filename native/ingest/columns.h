@@ -36,8 +36,8 @@ struct Vocabulary {
   std::span<const uint8_t> bytes;
 };
 
-// The two id transforms, for int32_t, and for double, which holds larger ids. Rows without text get `missing`. They return
-// the number of negative results. `size` is at most 2^31 for int32_t and 2^53 for double: above 2^31, the hash has 64 bits.
+// The two id transforms, for int32_t, and for double, which holds larger ids. Rows without text get `missing`,
+// texts that stand for a refusal get its code. They return the number of negative results. `size` is at most 2^31 for int32_t and 2^53 for double: above 2^31, the hash has 64 bits.
 template <class Id>
 size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Strided<Id> ids);
 template <class Id>

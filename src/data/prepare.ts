@@ -30,7 +30,7 @@ import {
 import { columnWants, readingWires, targetWire, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
 import { Duck } from "./source/duckdb.js";
-import { openSource, type Source } from "./source/source.js";
+import { openSource, type Source, withNullValues } from "./source/source.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;
@@ -113,7 +113,8 @@ async function lookAtSources(
   const targets = [...labelNames(label), ...(weight === undefined ? [] : [weight])];
   const wants = columnWants(features.map(readingOf), targets);
   const look = async (key: "source" | SplitName, splits: Job["splits"]): Promise<Job> => {
-    const source = await openSource(duck, data[key]!, `data.${key}`, wants, scratch);
+    const opened = await openSource(duck, data[key]!, `data.${key}`, wants, scratch);
+    const source = withNullValues(opened, trainingNullValues(data));
     for (const { name, predicate } of splits)
       if (predicate !== undefined)
         await duck.describe(
@@ -204,6 +205,10 @@ async function pack(
   return openPrepared(directory, false);
 }
 
+function trainingNullValues({ source, train }: DataConfig): readonly string[] | undefined {
+  return (source ?? train)?.nullValues;
+}
+
 /** The first job feeds the training split. */
 async function learn(
   duck: Duck,
@@ -214,7 +219,9 @@ async function learn(
   const training = whereSql(job.source.select(), job.splits[0].predicate);
   const first = await duck.rows(`SELECT 1 FROM (${training}\n) LIMIT 1`, job.source.where);
   if (first.length === 0) throw emptySplit("train", data);
-  const known = await learnStatistics(duck, features, job.wires, training);
+  const nullValues = trainingNullValues(data);
+  const learnt = await learnStatistics(duck, features, job.wires, training);
+  const known = { ...learnt, ...(nullValues && { nullValues }) };
   return fitFeatures(features, await learnDerived(duck, features, job.wires, training, known));
 }
 

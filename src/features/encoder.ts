@@ -46,13 +46,13 @@ export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = 
   const labels = labelNames(options.label ?? []);
   const { labels: kind = "binary", weight } = options;
   const encoder = new FeatureEncoder(fitted, labels.length > 0 ? { labels, kind, weight } : undefined);
-  const readers = encoder.encoders.map(compileReader);
+  const read = cellReader(fitted.nullValues);
   let refusals = new Refusals(1);
   return {
     encode: (rows) => {
       if (refusals.capacity < rows.length) refusals = new Refusals(rows.length);
       const block = encoder.newBlock(rows.length);
-      encoder.encode(batchOf(rows, encoder.encoders, readers), block, refusals);
+      encoder.encode(batchOf(rows, encoder.encoders, read), block, refusals);
       return { ...block.columnSet(), bad: badCells(rows.length, encoder.encoders, refusals) };
     },
   };
@@ -67,32 +67,30 @@ export function packRows(
   return createEncoder(fitted, options).encode(rows);
 }
 
-type Reader = (row: RawRow) => unknown;
+/** Returns the raw value of a column in a row. */
+type CellReader = (row: RawRow, column: string) => unknown;
 
-function batchOf(
-  rows: readonly RawRow[],
-  encoders: readonly ColumnEncoder[],
-  readers: readonly Reader[],
-): RawBatch {
+function cellReader(nullValues: readonly string[] = []): CellReader {
+  if (nullValues.length === 0) return (row, column) => row[column];
+  const nulls = new Set<unknown>(nullValues);
+  return (row, column) => (nulls.has(row[column]) ? null : row[column]);
+}
+
+function batchOf(rows: readonly RawRow[], encoders: readonly ColumnEncoder[], read: CellReader): RawBatch {
   return {
     rows: rows.length,
-    column: (encoder) => encoders[encoder].columnOf(rows.map(readers[encoder])),
+    column: (encoder) => encoders[encoder].columnOf(rows.map(rowReader(encoders[encoder], read))),
     inputs: (encoder) =>
-      encoders[encoder].feature.reading.columns.map((column) => rows.map((row) => row[column])),
+      encoders[encoder].feature.reading.columns.map((column) => rows.map((row) => read(row, column))),
   };
 }
 
 /** Returns a row's raw value for a plain feature. */
-function compileReader({ feature }: ColumnEncoder): Reader {
+function rowReader({ feature }: ColumnEncoder, read: CellReader): (row: RawRow) => unknown {
   const { columns } = feature.reading;
   const [column] = columns;
-  if (columns.length === 1) return (row) => row[column];
-  return (row) => {
-    const parts = columns.map((name) => row[name]);
-    const text = canonicalCross(parts);
-    // A part that cannot be an id. The array that contains it cannot be one either and is refused.
-    return text === null ? parts : text;
-  };
+  if (columns.length === 1) return (row) => read(row, column);
+  return (row) => canonicalCross(columns.map((name) => read(row, name)));
 }
 
 function badCells(rows: number, encoders: readonly ColumnEncoder[], refusals: Refusals): BadCell[] {

@@ -32,6 +32,8 @@ export interface Statistics {
   readonly numbers: Readonly<Record<string, NumberStatistics>>;
   /** By file name; absent if no feature uses a tokenizer. */
   readonly tokenizers?: Tokenizers;
+  /** Texts that mean missing. */
+  readonly nullValues?: readonly string[];
 }
 
 export interface NumberStatistics {
@@ -55,11 +57,12 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
-  const { tokenizers } = statistics;
+  const { tokenizers, nullValues } = statistics;
   const fitted: FittedFeatures = {
     version: FITTED_VERSION,
     vocabularies,
     ...(tokenizers && { tokenizers }),
+    ...(nullValues && { nullValues }),
     features: [],
   };
   const fit = (feature: PlainFeatureConfig, i: number): FittedFeature => ({

@@ -17,6 +17,8 @@ export interface FittedFeatures {
   /** Vocabularies by table name; the index of a value is its row. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   readonly tokenizers?: Tokenizers;
+  /** Texts that mean missing, when they are the whole value of a column. */
+  readonly nullValues?: readonly string[];
 }
 
 export type FittedFeature = FittedId | FittedBag | FittedNumber;

@@ -1,5 +1,6 @@
-import { canonicalText } from "./canonical.js";
-import { Refusal, type RefusalCode } from "./refusal.js";
+import { canonicalText, refusalOfText } from "./canonical.js";
+import { bracketedList } from "./list-text.js";
+import type { RefusalCode } from "./refusal.js";
 import type { InputSource } from "./schema/derived-fields.js";
 import { isList, numberValue } from "./values.js";
 
@@ -33,38 +34,43 @@ export class Refused {
   constructor(readonly code: RefusalCode) {}
 }
 
-const wrongType = new Refused(Refusal.wrongType);
-
 /** Converts a raw value from JavaScript or DuckDB to the value that a derived feature reads. */
 export function inputReader({ as, separator }: Input): (value: unknown) => InputValue | Refused {
   switch (as) {
     case "number":
       return numberValue;
     case "text":
-      return (value) => {
-        const text = canonicalText(value);
-        return text === null ? wrongType : text;
-      };
+      return (value) => orRefused(canonicalText(value));
     case "texts":
       return (value) => textsOf(value, separator);
   }
 }
 
+function orRefused(text: string | undefined): string | undefined | Refused {
+  const refusal = text === undefined ? 0 : refusalOfText(text);
+  return refusal === 0 ? text : new Refused(refusal as RefusalCode);
+}
+
 function textsOf(value: unknown, separator: string): readonly string[] | undefined | Refused {
-  if (typeof value === "string") return value === "" ? undefined : value.split(separator);
+  if (typeof value === "string") {
+    if (value === "") return undefined;
+    if (refusalOfText(value) !== 0) return orRefused(value) as Refused;
+    return bracketedList(value)?.map((text) => text ?? "") ?? value.split(separator);
+  }
   if (value === undefined || value === null) return undefined;
   if (isList(value)) return canonicalTexts(Array.from(value));
   const entries = entriesOf(value);
-  if (entries === undefined) return canonicalTexts([value]);
+  if (entries === undefined) return canonicalText(value) === undefined ? undefined : canonicalTexts([value]);
   const keys = canonicalTexts(entries.map(([key]) => key));
   const values = canonicalTexts(entries.map(([, item]) => item));
-  if (keys instanceof Refused || values instanceof Refused) return wrongType;
+  if (keys instanceof Refused) return keys;
+  if (values instanceof Refused) return values;
   return keys.map((key, i) => `${key}:${values[i]}`);
 }
 
 function canonicalTexts(values: readonly unknown[]): readonly string[] | Refused {
-  const texts = values.map(canonicalText);
-  return texts.includes(null) ? wrongType : texts.map((text) => text ?? "");
+  const texts = values.map((value) => orRefused(canonicalText(value)) ?? "");
+  return texts.find((text) => text instanceof Refused) ?? (texts as string[]);
 }
 
 /** The entries of a Map or plain object; `undefined` for any other value. */

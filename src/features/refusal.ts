@@ -12,6 +12,7 @@ export const Refusal = {
   notBinary: -10,
   badWeight: -11,
   notClass: -12,
+  inexact: -13,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -28,6 +29,8 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.notBoolean]: "not a boolean",
   [Refusal.notBinary]: "neither 0 nor 1",
   [Refusal.badWeight]: "an id's weight is not a finite number",
+  [Refusal.inexact]:
+    "a number too large to be an exact id: send text or a BigInt, store text or an integer type",
   [Refusal.notClass]: "not a class id, 0 to classes - 1",
 };
 

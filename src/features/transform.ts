@@ -1,5 +1,6 @@
 import { NARROW_ROWS } from "../graph/tensor.js";
 import { murmur3, murmur3Wide } from "../murmur3.js";
+import { refusalIn } from "./canonical.js";
 import { parseExpression } from "./expression.js";
 import type {
   FittedBag,
@@ -63,7 +64,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
       const unknown = mapping.unknownRow ?? Refusal.unknown;
       const encode: TextTransform["encode"] = (bytes, start, end) => {
         const row = vocabulary.lookup(bytes, start, end);
-        return row < 0 ? unknown : row;
+        return row < 0 ? refusalIn(bytes, start, end) || unknown : row;
       };
       return { reads: "text", mapping: { kind: "vocabulary", vocabulary, unknown }, encode };
     }
@@ -83,8 +84,10 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
 
 /** Hashes to rows below `size`: the 64-bit hash has more values than a large table has rows. */
 function hashBelow(size: number): TextTransform["encode"] {
-  if (size <= NARROW_ROWS) return (bytes, start, end) => murmur3(bytes, start, end) % size;
-  return (bytes, start, end) => Number(murmur3Wide(bytes, start, end) % BigInt(size));
+  if (size <= NARROW_ROWS)
+    return (bytes, start, end) => refusalIn(bytes, start, end) || murmur3(bytes, start, end) % size;
+  return (bytes, start, end) =>
+    refusalIn(bytes, start, end) || Number(murmur3Wide(bytes, start, end) % BigInt(size));
 }
 
 /** The row for a missing value; `Refusal.missing` if there is none. A missing bag has no ids. */
@@ -100,17 +103,25 @@ function compileBoundaries(mapping: IdMapping & { kind: "boundaries" }, missing:
 
 /**
  * The number of boundaries ≤ value. Bucket i holds [boundaries[i-1], boundaries[i]), as in `tf.bucketize`, Keras
- * `Discretization`, `numpy.digitize` and `pandas.cut(right=False)`.
+ * `Discretization`, `numpy.digitize` and `pandas.cut(right=False)`. Both are compared as 32-bit floats, so that a value
+ * has one bucket in a column of 32-bit and of 64-bit floats.
  */
-export function bucketOf(value: number, boundaries: readonly number[]): number {
+export function bucketOf(number: number, boundaries: readonly number[]): number {
+  const value = asFloat(number);
   let low = 0;
   let high = boundaries.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (boundaries[middle] <= value) low = middle + 1;
+    if (asFloat(boundaries[middle]) <= value) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/** Numbers beyond the range of 32-bit floats stay as they are. */
+function asFloat(value: number): number {
+  const float = Math.fround(value);
+  return Number.isFinite(float) ? float : value;
 }
 
 /** Maps a raw number to the model's number; NaN if the row is refused. */

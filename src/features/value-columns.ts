@@ -123,11 +123,10 @@ function numberId(value: unknown, { encode }: NumericTransform, nanIsMissing: bo
   return number === undefined || (nanIsMissing && Number.isNaN(value)) ? undefined : encode(number);
 }
 
-/** The id of a value's canonical text; `undefined` if it is missing. */
+/** The id of a value's canonical text, or a refusal; `undefined` if it is missing. */
 function textId(value: unknown, { encode }: TextTransform): number | undefined {
   const text = canonicalText(value);
   if (text === undefined) return undefined;
-  if (text === null) return Refusal.wrongType;
   const length = writeUtf8(text);
   return encode(scratch, 0, length);
 }

@@ -1,6 +1,13 @@
 /** Converts raw JavaScript values to numbers and lists, with the same meaning as values in files. */
 
-const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
+import { bracketedList } from "./list-text.js";
+
+/** Around numbers only ASCII white space counts, in files as in JavaScript. */
+const SPACE = "[ \\t\\n\\v\\f\\r]*";
+const DECIMAL = `${SPACE}[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?${SPACE}`;
+const decimal = new RegExp(`^${DECIMAL}$`);
+const blank = new RegExp(`^${SPACE}$`);
+const truth = new RegExp(`^${SPACE}(true|false)${SPACE}$`, "i");
 
 /** Converts a value to a number; `undefined` if it is missing, NaN if it is not a number. */
 export function numberValue(value: unknown): number | undefined {
@@ -12,26 +19,58 @@ export function numberValue(value: unknown): number | undefined {
     case "boolean":
       return value ? 1 : 0;
     case "string":
-      if (value.trim() === "") return undefined;
-      return DECIMAL.test(value) ? Number(value) : Number.NaN;
+      return numberOfText(value);
     default:
       return value === null || value === undefined ? undefined : Number.NaN;
   }
 }
 
+function numberOfText(text: string): number | undefined {
+  if (decimal.test(text)) return Number(text);
+  if (blank.test(text)) return undefined;
+  const [, word] = truth.exec(text) ?? [];
+  return word === undefined ? Number.NaN : Number(word.toLowerCase() === "true");
+}
+
 /** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing. */
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === "string") return value.split(separator);
+  if (typeof value === "string") return bracketedList(value) ?? value.split(separator);
   return isList(value) ? value : [value];
 }
 
 /** The elements of a list of numbers, or of separated text; blank text is a missing list. */
 export function vectorValue(value: unknown, separator: string): unknown {
   if (typeof value !== "string") return value ?? undefined;
-  return value.trim() === "" ? undefined : value.split(separator);
+  return blank.test(value) ? undefined : (bracketedList(value) ?? value.split(separator));
 }
 
 export function isList(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+}
+
+const DIGITS_OF_DOUBLE = 15;
+
+/** SQL that computes {@link numberValue} for a column of a DuckDB type; `undefined` for a type that cannot be a number. */
+export function numberSql(column: string, type: string, nanIsMissing = false): string | undefined {
+  if (/^(U?(TINY|SMALL|BIG)INT|U?INTEGER|BOOLEAN)$/.test(type)) return `CAST(${column} AS DOUBLE)`;
+  const digits = Number(/^DECIMAL\((\d+),\d+\)$/.exec(type)?.[1]);
+  if (digits <= DIGITS_OF_DOUBLE) return `CAST(${column} AS DOUBLE)`;
+  // DuckDB's own conversion of these is not rounded correctly.
+  if (digits || /^(U?HUGEINT|BIGNUM)$/.test(type)) return `CAST(CAST(${column} AS VARCHAR) AS DOUBLE)`;
+  if (type === "FLOAT" || type === "DOUBLE") {
+    const x = `CAST(${column} AS DOUBLE)`;
+    return nanIsMissing ? `CASE WHEN NOT isnan(${x}) THEN ${x} END` : x;
+  }
+  return type === "VARCHAR" ? textNumberSql(column) : undefined;
+}
+
+/** A text without the white space around it. */
+export const trimmedSql = (column: string) =>
+  `trim(${column}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))`;
+
+function textNumberSql(column: string): string {
+  const word = `lower(${trimmedSql(column)})`;
+  return `CASE WHEN regexp_full_match(${column}, '${DECIMAL}') THEN CAST(${column} AS DOUBLE)
+    WHEN ${word} = 'true' THEN 1 WHEN ${word} = 'false' THEN 0 WHEN ${word} <> '' THEN CAST('nan' AS DOUBLE) END`;
 }

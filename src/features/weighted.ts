@@ -1,5 +1,5 @@
 import { entriesOf } from "./inputs.js";
-import { isList } from "./values.js";
+import { isList, listValue } from "./values.js";
 
 /** An id of a bag and its weight, both raw; the default weight is 1. */
 export interface WeightedId {
@@ -13,7 +13,7 @@ export interface WeightedId {
  */
 export function weightedIds(value: unknown, separator: string): readonly WeightedId[] | undefined {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === "string") return value.split(separator).map(ofText);
+  if (typeof value === "string") return Array.from(listValue(value, separator)!, ofElement);
   if (isList(value)) return Array.from(value, ofElement);
   return entriesOf(value)?.map(([id, weight]) => ({ id, weight })) ?? [ofElement(value)];
 }

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../errors.js";
-import { canonicalText } from "../../features/canonical.js";
+import { canonicalText, refusalOfText } from "../../features/canonical.js";
 import {
   fitFeatures,
   type NumberStatistics,
@@ -140,7 +140,7 @@ function provisional(known: Statistics, features: readonly FeatureConfig[]): Sta
 function countTexts(value: unknown, counts: Map<string, number>): void {
   for (const item of isList(value) ? Array.from(value) : [value]) {
     const text = canonicalText(item);
-    if (text) counts.set(text, (counts.get(text) ?? 0) + 1);
+    if (text && refusalOfText(text) === 0) counts.set(text, (counts.get(text) ?? 0) + 1);
   }
 }
 

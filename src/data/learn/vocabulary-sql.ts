@@ -1,3 +1,4 @@
+import { isRefusedSql } from "../../features/canonical.js";
 import type { Wire } from "../source/column-query.js";
 
 export interface VocabularyRule {
@@ -29,7 +30,7 @@ export function vocabularySql(
   );
   return `
     WITH counted AS (${countedSql(cells, training)}),
-    frequent AS (SELECT * FROM counted WHERE v <> '' AND (${oftenEnough.join(" OR ")})),
+    frequent AS (SELECT * FROM counted WHERE v <> '' AND NOT ${isRefusedSql("v")} AND (${oftenEnough.join(" OR ")})),
     placed AS (SELECT *, row_number() OVER (PARTITION BY t ORDER BY n DESC, v) AS place FROM frequent)
     SELECT t, v FROM placed ${largest.length > 0 ? `WHERE ${largest.join(" AND ")}` : ""} ORDER BY t, place`;
 }

@@ -1,7 +1,9 @@
 import { ConfigError } from "../../errors.js";
-import { canonicalSql } from "../../features/canonical.js";
+import { canonicalSql, crossSql, isRefusedSql } from "../../features/canonical.js";
 import type { Input } from "../../features/inputs.js";
+import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
+import { numberSql, trimmedSql } from "../../features/values.js";
 import { quoteName, quoteText } from "./duckdb.js";
 import { columnType, type Source, type Want } from "./source.js";
 
@@ -65,20 +67,30 @@ export function readingWires(reading: Reading, source: Source, where: string): W
 
 /** An input column of a computed feature: texts and lists without change, because the feature parses them itself. */
 function inputWire(name: string, as: Input["as"], source: Source, where: string): Wire {
-  const type = columnType(source, name, where);
-  const column = quoteName(name);
+  const { column, type } = readColumn(source, name, where);
   if (as === "number") return { sql: must(numberSql(column, type), name, type, where, as), reads: "number" };
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
     const key = must(canonicalSql("e.key", map.key), name, type, where, "text");
     const value = must(canonicalSql("e.value", map.value), name, type, where, "text");
-    const entry = `${key} || ':' || coalesce(${value}, '')`;
+    const refused = [key, value].map((part) => `WHEN ${isRefusedSql(part)} THEN ${part}`).join(" ");
+    const entry = `CASE ${refused} ELSE ${key} || ':' || coalesce(${value}, '') END`;
     return { sql: `list_transform(map_entries(${column}), lambda e: ${entry})`, reads: "texts" };
   }
   const element = as === "texts" ? listElement(type) : undefined;
   const mapped = must(canonicalSql(element ? "x" : column, element ?? type), name, type, where, "text");
   if (element === undefined) return { sql: mapped, reads: "text" };
   return { sql: `list_transform(${column}, lambda x: ${mapped})`, reads: "texts" };
+}
+
+/** A column as features read it: types whose values are written as texts are texts, and some texts mean missing. */
+function readColumn(source: Source, name: string, where: string): { column: string; type: string } {
+  const type = columnType(source, name, where);
+  const column = quoteName(name);
+  if (!/^(VARCHAR|UUID|TIME|TIME WITH TIME ZONE|ENUM\(.*\))$/s.test(type)) return { column, type };
+  const text = type === "VARCHAR" ? column : `CAST(${column} AS VARCHAR)`;
+  const nulls = source.nullValues.map(quoteText).join(", ");
+  return { column: nulls ? `CASE WHEN ${text} NOT IN (${nulls}) THEN ${text} END` : text, type: "VARCHAR" };
 }
 
 /** The types of a map's keys and values. */
@@ -99,8 +111,8 @@ interface EntryTypes {
 
 /** The SQL of a scalar number column: a label, a weight, a feature. */
 export function targetWire(column: string, source: Source, where: string): Wire {
-  const type = columnType(source, column, where);
-  const sql = type === "VARCHAR" ? undefined : numberSql(quoteName(column), type);
+  const { type, column: raw } = readColumn(source, column, where);
+  const sql = type === "VARCHAR" ? undefined : numberSql(raw, type);
   if (sql !== undefined) return { sql, reads: "number" };
   throw wrongType(column, type, where, "a number or a boolean", nextForTarget(column));
 }
@@ -113,24 +125,19 @@ function nextForTarget(column: string): string {
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
   const path = columns.length > 1 ? `${where}.columns` : `${where}.column`;
   const parts = columns.map((name) => {
-    const type = columnType(source, name, path);
-    return must(elementSql(quoteName(name), type, as), name, type, path, as);
+    const { column, type } = readColumn(source, name, path);
+    return must(elementSql(column, type, as), name, type, path, as);
   });
   return { sql: parts.length === 1 ? parts[0] : crossSql(parts), reads: as === "text" ? "text" : "number" };
-}
-
-function crossSql(parts: readonly string[]): string {
-  const texts = parts.map((part) => `coalesce(${part}, '')`);
-  return `CASE WHEN ${texts.map((t) => `${t} <> ''`).join(" OR ")} THEN ${texts.join(" || chr(1) || ")} END`;
 }
 
 function bagWire({ columns, as }: Reading, separator: string, source: Source, where: string): Wire {
   const [name] = columns;
   const path = `${where}.column`;
-  const type = columnType(source, name, path);
+  const { column, type } = readColumn(source, name, path);
   const element = listElement(type) ?? type;
   const mapped = must(elementSql("x", element, as), name, type, path, as);
-  const items = listSql(quoteName(name), type, separator);
+  const items = listSql(column, type, separator);
   return { sql: `list_transform(${items}, lambda x: ${mapped})`, reads: as === "text" ? "texts" : "numbers" };
 }
 
@@ -138,8 +145,7 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
 function weightedWires({ columns, as }: Reading, separator: string, source: Source, where: string): Wire[] {
   const [name] = columns;
   const path = `${where}.column`;
-  const type = columnType(source, name, path);
-  const column = quoteName(name);
+  const { column, type } = readColumn(source, name, path);
   const map = mapTypes(type);
   const items = map ? `map_entries(${column})` : listSql(column, type, separator);
   const element = listElement(type) ?? type;
@@ -169,7 +175,7 @@ function weightedSql(entry: EntryTypes | undefined, element: string) {
 /** A column as a list: the list itself, the parts of a text, or one value. */
 function listSql(column: string, type: string, separator: string): string {
   if (listElement(type) !== undefined) return column;
-  if (type === "VARCHAR") return `string_split(${column}, ${quoteText(separator)})`;
+  if (type === "VARCHAR") return listTextSql(column, separator, "x");
   return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
 }
 
@@ -181,8 +187,7 @@ function vectorWire(
 ): Wire {
   const [name] = columns;
   const path = `${where}.column`;
-  const type = columnType(source, name, path);
-  const column = quoteName(name);
+  const { column, type } = readColumn(source, name, path);
   const isText = type === "VARCHAR";
   const mapped = numberSql("x", listElement(type) ?? (isText ? type : ""));
   if (mapped === undefined)
@@ -194,7 +199,7 @@ function vectorWire(
       "Build the list in sql.",
     );
   const list = isText
-    ? `CASE WHEN trim(${column}) <> '' THEN string_split(${column}, ${quoteText(separator)}) END`
+    ? `CASE WHEN ${trimmedSql(column)} <> '' THEN ${listTextSql(column, separator, "x")} END`
     : column;
   return { sql: `list_transform(${list}, lambda x: ${mapped})`, reads: "numbers" };
 }
@@ -223,21 +228,6 @@ function wrongType(column: string, type: string, where: string, expected: string
 
 function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
   return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
-}
-
-const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|DECIMAL\(.*\))$/;
-
-/** SQL for the rule of `numberValue`; `undefined` for a type that cannot be a number. */
-function numberSql(column: string, type: string, nanIsMissing = false): string | undefined {
-  if (NUMERIC.test(type)) return `CAST(${column} AS DOUBLE)`;
-  if (type === "FLOAT" || type === "DOUBLE") {
-    const x = `CAST(${column} AS DOUBLE)`;
-    return nanIsMissing ? `CASE WHEN NOT isnan(${x}) THEN ${x} END` : x;
-  }
-  if (type !== "VARCHAR") return undefined;
-  // DuckDB would read 1_0 as 10.
-  const number = `CASE WHEN NOT contains(${column}, '_') THEN TRY_CAST(${column} AS DOUBLE) END`;
-  return `CASE WHEN trim(${column}) <> '' THEN coalesce(${number}, CAST('nan' AS DOUBLE)) END`;
 }
 
 /** The element type of a list or an array type. */

@@ -15,7 +15,7 @@ import { columnWants, readingWires, targetWire } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
 import { Duck, quoteName } from "./duckdb.js";
 import { type MalformedRow, readRejects } from "./rejects.js";
-import { columnType, openSource, type Source } from "./source.js";
+import { columnType, openSource, type Source, withNullValues } from "./source.js";
 import { TextVector } from "./vectors.js";
 
 export interface ScanOptions {
@@ -76,7 +76,8 @@ export async function* scanSource(
       fitted.features.map(({ reading }) => reading),
       targetNames,
     );
-    const source = await openSource(duck, config, where, wants, scratch);
+    const opened = await openSource(duck, config, where, wants, scratch);
+    const source = withNullValues(opened, fitted.nullValues);
     await verifyCompressed(source.identity, where);
     const wires = fitted.features.map(({ name, reading }) =>
       readingWires(reading, source, `features.${name}`),

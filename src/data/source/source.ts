@@ -15,6 +15,8 @@ export interface Source {
   /** The config path, for errors. */
   readonly where: string;
   readonly columns: readonly SourceColumn[];
+  /** Texts that mean missing in every column of texts. */
+  readonly nullValues: readonly string[];
   readonly identity: readonly FileIdentity[];
   /** True if rows have {@link FILE_COLUMN}. */
   readonly hasFileColumn: boolean;
@@ -58,7 +60,13 @@ export async function openSource(
   };
   const described = await duck.describe(select(), config.sql === undefined ? where : `${where}.sql`);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
-  return { where, columns, identity: files.identity, hasFileColumn, hasRejects: isText, select };
+  const { nullValues = [] } = config;
+  return { where, columns, nullValues, identity: files.identity, hasFileColumn, hasRejects: isText, select };
+}
+
+/** A source in which more texts mean missing, as they did in training. */
+export function withNullValues(source: Source, more: readonly string[] = []): Source {
+  return { ...source, nullValues: [...new Set([...source.nullValues, ...more])] };
 }
 
 /** The SQL type of a column. @throws ConfigError with similar names if there is no such column */
