@@ -19,7 +19,7 @@ export {
   GraphError,
   PairloomError,
 } from "./errors.js";
-export type { FeatureFunction } from "./features/kinds/custom.js";
+export type { FeatureFunction } from "./features/kinds/define-kind.js";
 export type { FeatureInput } from "./features/schema/features.js";
 export type { Tensor } from "./graph/tensor.js";
 export * as layers from "./layers/index.js";

@@ -1,7 +1,7 @@
-import { rmSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { knowModel } from "../src/saved/code.js";
 import { findCheckpoint } from "../src/saved/find-checkpoint.js";
-import { importOwnModel } from "../src/saved/own-model.js";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
 
 let world: World;
@@ -10,7 +10,7 @@ beforeAll(() => {
 });
 afterAll(() => world.remove());
 
-it("a run's config file is kept, and registers the model that the run is of", async () => {
+it("the config file that registers a run's model is imported only if allowed, and unchanged", async () => {
   world.write("rows.csv", csv(rows(200)));
   world.write("test.csv", csv(rows(100)));
   const config = JSON.stringify(smallConfig());
@@ -23,13 +23,21 @@ it("a run's config file is kept, and registers the model that the run is of", as
   const checkpoint = await findCheckpoint("runs/own");
   const loaded = () => (globalThis as { timesLoaded?: number }).timesLoaded;
   const before = loaded()!;
-  await importOwnModel(checkpoint);
+  await knowModel(checkpoint, { importModules: true });
   expect(loaded()).toBe(before);
+
   const manifest = { ...checkpoint.manifest, config: { model: { kind: "nobody's" } } };
   const foreign = { dir: checkpoint.dir, manifest } as unknown as typeof checkpoint;
-  await importOwnModel(foreign);
+  await expect(knowModel(foreign, {})).rejects.toThrow(
+    /not registered in this process[\s\S]*--import-modules/,
+  );
+  expect(loaded()).toBe(before);
+  await expect(knowModel(foreign, { importModules: true })).rejects.toThrow(/not registered in this process/);
   expect(loaded()).toBe(before + 1);
-  rmSync("pairloom.config.ts");
-  await importOwnModel(foreign);
+
+  appendFileSync("pairloom.config.ts", "// changed\n");
+  await expect(knowModel(foreign, { importModules: true })).rejects.toThrow(
+    /the config file that registers the model is not the file/,
+  );
   expect(loaded()).toBe(before + 1);
 }, 60_000);

@@ -47,7 +47,8 @@ describe("the guide to a new model", () => {
     // A program of its own, which has registered nothing.
     vi.resetModules();
     const elsewhere = await import("../src/index.js");
-    const loaded = await elsewhere.load("runs/one", { backend: "reference" });
+    await expect(elsewhere.load("runs/one", { backend: "reference" })).rejects.toThrow(/not registered/);
+    const loaded = await elsewhere.load("runs/one", { backend: "reference", importModules: true });
     expect([...loaded.predict([{ user: "u1", item: "i2", hour: "3" }])]).toEqual([p]);
   }, 60_000);
 });

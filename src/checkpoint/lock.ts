@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
-import { isAbsent, onDisk, readText, unlessAbsent } from "./disk.js";
+import { onDisk, readText, unlessAbsent } from "./disk.js";
 import { makeDirectory } from "./durable.js";
 
 const LOCK_FILE = "writer.lock";

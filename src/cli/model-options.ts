@@ -2,9 +2,13 @@ import { availableParallelism } from "node:os";
 import { BACKEND_NAMES, selectBackend } from "../saved/backend.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
-import { importOwnModel } from "../saved/own-model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
+
+export const importModulesOption = {
+  type: "boolean",
+  description: "Import the modules that the checkpoint names (custom features, own model), if unchanged",
+} as const;
 
 /** The options of commands that use a trained model. */
 export const modelOptions = {
@@ -20,6 +24,7 @@ export const modelOptions = {
     valueHint: BACKEND_NAMES.join("|"),
     description: "Default: native if it was built",
   },
+  "import-modules": importModulesOption,
 } as const;
 
 interface ModelArgs {
@@ -27,6 +32,7 @@ interface ModelArgs {
   readonly checkpoint?: string;
   readonly threads?: string;
   readonly backend?: string;
+  readonly "import-modules"?: boolean;
 }
 
 export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
@@ -35,12 +41,10 @@ export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
     console.error(`Using the reference backend, which is many times slower: ${fallback}.`);
   const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
   const choice = checkpointChoice(args.checkpoint);
+  const importModules = args["import-modules"];
   return withCheckpoint(
     () => findCheckpoint(args.run, choice, console.error),
-    async (checkpoint) => {
-      await importOwnModel(checkpoint);
-      return openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads });
-    },
+    (checkpoint) => openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads, importModules }),
   );
 }
 

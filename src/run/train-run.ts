@@ -4,8 +4,8 @@ import type { Backend } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, prepareData } from "../data/index.js";
+import { recordConfigFile } from "../saved/code.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
-import { recordConfigFile } from "../saved/own-model.js";
 import { checkRunDirectory, refuseFile } from "../saved/resume.js";
 import {
   CONFIG_COPY,

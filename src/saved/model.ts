@@ -5,11 +5,11 @@ import { CheckpointError } from "../errors.js";
 import { FITTED_VERSION, type FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
-import { isModelKind } from "../models/index.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
+import { type CodeOptions, knowModel, withCode } from "./code.js";
 
 /** A model described by a checkpoint, without its parameters. */
 export interface DescribedModel {
@@ -25,10 +25,11 @@ export interface TrainedModel extends DescribedModel {
   readonly executable: Executable;
 }
 
-/** @throws CheckpointError if the config or features have an unsupported version */
-export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
-  const features = readFittedFeatures(manifest.features);
-  if (!features)
+/** @throws CheckpointError if the config or features have an unsupported version, or need code that is not allowed */
+export async function describeModel(checkpoint: Checkpoint, code: CodeOptions = {}): Promise<DescribedModel> {
+  const { dir, manifest } = checkpoint;
+  const fitted = readFittedFeatures(manifest.features);
+  if (!fitted)
     throw new CheckpointError({
       what: "the checkpoint's features have an unsupported version",
       where: dir,
@@ -36,15 +37,8 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
       expected: `${FITTED_VERSION} or below`,
       next: "Read it with the Pairloom release that wrote it.",
     });
-  const kind = (manifest.config as { model?: { kind?: string } } | undefined)?.model?.kind;
-  if (kind !== undefined && !isModelKind(kind))
-    throw new CheckpointError({
-      what: "the checkpoint has a model that is not registered in this process",
-      where: dir,
-      got: JSON.stringify(kind),
-      expected: "a model of Pairloom, or one registered with registerModel",
-      next: "Import the file that registers it first (docs/new-model.md).",
-    });
+  const features = withCode(fitted, code);
+  await knowModel(checkpoint, code);
   const config = resolveConfig(manifest.config);
   const graph = inferenceGraph(specOf(config, fittedFeatureInfos(features)));
   return { config, features, graph };
@@ -54,8 +48,11 @@ export function describeModel({ dir, manifest }: Checkpoint): DescribedModel {
  * Reads a checkpoint's parameters, verifying every byte, and compiles its forward pass.
  * @throws CheckpointError
  */
-export async function openModel(checkpoint: Checkpoint, options: ScoringOptions): Promise<TrainedModel> {
-  const described = describeModel(checkpoint);
+export async function openModel(
+  checkpoint: Checkpoint,
+  options: ScoringOptions & CodeOptions,
+): Promise<TrainedModel> {
+  const described = await describeModel(checkpoint, options);
   const executable = await savedExecutable(checkpoint, described, options);
   return { ...described, checkpoint, executable };
 }

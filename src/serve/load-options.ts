@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { describeIssues } from "../config/issues.js";
 import { ConfigError } from "../errors.js";
+import type { FeatureFunction } from "../features/kinds/define-kind.js";
 import { BACKEND_NAMES } from "../saved/backend.js";
 
 const schema = z.strictObject({
@@ -10,6 +11,18 @@ const schema = z.strictObject({
   backend: z.enum(BACKEND_NAMES).optional(),
   /** Native threads per call. Default 1, which is fastest for the few rows of a request. */
   threads: z.int().min(1).max(1024).optional(),
+  /** The functions of `custom` features, by feature: loading runs no module that a checkpoint names. */
+  functions: z
+    .record(
+      z.string(),
+      z.custom<FeatureFunction>((value) => typeof value === "function"),
+    )
+    .optional(),
+  /**
+   * Import the modules that the checkpoint names, if they have not changed since training. They run with your permissions:
+   * only for checkpoints that you trust. Default false.
+   */
+  importModules: z.boolean().optional(),
 });
 
 export type LoadOptions = Readonly<z.input<typeof schema>>;

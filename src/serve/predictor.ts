@@ -7,7 +7,6 @@ import { labelNames } from "../features/targets.js";
 import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
-import { importOwnModel } from "../saved/own-model.js";
 import { showValue } from "../show-value.js";
 import { columnOf } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
@@ -24,7 +23,8 @@ const MAX_BATCH = 1024;
 const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
 
 /**
- * Loads a trained model for scoring in this process, with the transforms that training used.
+ * Loads a trained model for scoring in this process, with the transforms that training used. Runs no code that the
+ * checkpoint names, unless the options name or allow it.
  *
  * ```ts
  * import type config from "./pairloom.config.js";
@@ -39,14 +39,12 @@ export async function load<C = unknown>(
   path: string,
   options: LoadOptions = {},
 ): Promise<Predictor<RowOf<C>, LabelOf<C>>> {
-  const { checkpoint: choice, backend: name, threads = 1 } = checkLoadOptions(options);
+  const { checkpoint: choice, backend: name, threads = 1, ...code } = checkLoadOptions(options);
   const { backend } = selectBackend(name);
   return withCheckpoint(
     () => findCheckpoint(path, choice),
-    async (checkpoint) => {
-      await importOwnModel(checkpoint);
-      return new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads }));
-    },
+    async (checkpoint) =>
+      new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads, ...code })),
   );
 }
 

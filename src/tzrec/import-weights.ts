@@ -1,6 +1,6 @@
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { readTokenizers, readVocabulary } from "../data/learn/learn.js";
+import { readFiles, readVocabulary } from "../data/learn/learn.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { plainOf, tableName } from "../features/schema/features.js";
@@ -71,7 +71,7 @@ function fit(config: Config): FittedFeatures {
     vocabularies[tableName(feature)] =
       "file" in vocabulary ? readVocabulary(vocabulary.file, `features[${i}].vocabulary`) : vocabulary;
   });
-  return fitFeatures(config.features, { vocabularies, numbers: {}, ...readTokenizers(config.features) });
+  return fitFeatures(config.features, { vocabularies, numbers: {}, ...readFiles(config.features) });
 }
 
 async function save(

@@ -5,7 +5,6 @@ import { printGraph } from "../../graph/printer.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { findCheckpoint } from "../../saved/find-checkpoint.js";
 import { describeModel } from "../../saved/model.js";
-import { importOwnModel } from "../../saved/own-model.js";
 import { rowsPerStep } from "../../train/step/gradient-accumulation.js";
 import {
   describedByConfig,
@@ -14,7 +13,7 @@ import {
   programSummary,
   trainingGraphOf,
 } from "../descriptions.js";
-import { checkpointChoice } from "../model-options.js";
+import { checkpointChoice, importModulesOption } from "../model-options.js";
 import { count } from "../tables.js";
 import { command } from "../usage.js";
 
@@ -28,6 +27,7 @@ export const inspect = command(
       valueHint: "best|latest|step",
       description: "Which checkpoint of a run (default best)",
     },
+    "import-modules": importModulesOption,
     graph: { type: "boolean", description: "Print the equations of the model" },
     program: { type: "boolean", description: "Print the stages and memory of the compiled program" },
     training: { type: "boolean", description: "With --graph or --program: show the training step" },
@@ -35,7 +35,7 @@ export const inspect = command(
   async (args) => {
     const isTrained = existsSync(checkpointsDir(args.what)) || existsSync(join(args.what, "manifest.json"));
     const described = isTrained
-      ? await inspectCheckpoint(args.what, args.checkpoint)
+      ? await inspectCheckpoint(args.what, args.checkpoint, args["import-modules"])
       : describedByConfig((await loadConfig(args.what)).config);
     const graph = args.training ? trainingGraphOf(described) : described.graph;
     if (args.graph) return console.log(printGraph(graph));
@@ -45,7 +45,7 @@ export const inspect = command(
   },
 );
 
-async function inspectCheckpoint(path: string, choice: string | undefined) {
+async function inspectCheckpoint(path: string, choice: string | undefined, importModules?: boolean) {
   const checkpoint = await findCheckpoint(path, checkpointChoice(choice), console.error);
   const { step, epoch, metrics } = checkpoint.manifest;
   const measured = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
@@ -53,6 +53,5 @@ async function inspectCheckpoint(path: string, choice: string | undefined) {
   if (measured.length > 0) console.log(`valid: ${measured.join(", ")}`);
   const others = (await listCheckpoints(path)).filter(({ name }) => name !== checkpoint.name);
   if (others.length > 0) console.log(`also there: ${others.map(({ name }) => name).join(", ")}`);
-  await importOwnModel(checkpoint);
-  return describeModel(checkpoint);
+  return describeModel(checkpoint, { importModules });
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, DataError, messageOf } from "../../errors.js";
+import { sha256OfCode } from "../../features/code-files.js";
 import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../../features/fit.js";
+import type { FeatureFile } from "../../features/kinds/define-kind.js";
 import {
   type FeatureConfig,
   fileOf,
@@ -38,18 +40,23 @@ export async function learnStatistics(
       ...(await learnVocabularies(duck, columns, training)),
     },
     numbers: await learnNumbers(duck, columns, training),
-    ...readTokenizers(features),
+    ...readFiles(features),
   };
 }
 
-/** The tokenizers that the features use. */
-export function readTokenizers(features: readonly FeatureConfig[]): Pick<Statistics, "tokenizers"> {
-  const files = features.flatMap((feature, i) => {
-    const file = fileOf(feature);
-    return file?.holds === "tokenizer" ? [[file.path, `features[${i}].${file.key}`]] : [];
-  });
-  if (files.length === 0) return {};
-  return { tokenizers: Object.fromEntries(files.map(([file, where]) => [file, readTokenizer(file, where)])) };
+/** The tokenizers that the features use, and the hashes of their modules. */
+export function readFiles(features: readonly FeatureConfig[]): Pick<Statistics, "tokenizers" | "modules"> {
+  const held = (kind: FeatureFile["holds"]) =>
+    features.flatMap((feature, i) => {
+      const file = fileOf(feature);
+      return file?.holds === kind ? [[file.path, `features[${i}].${file.key}`] as const] : [];
+    });
+  const tokenizers = held("tokenizer").map(([file, where]) => [file, readTokenizer(file, where)]);
+  const modules = held("module").map(([file, where]) => [file, sha256OfCode(file, where)]);
+  return {
+    ...(tokenizers.length > 0 && { tokenizers: Object.fromEntries(tokenizers) }),
+    ...(modules.length > 0 && { modules: Object.fromEntries(modules) }),
+  };
 }
 
 /** A feature that reads a column directly. */

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { createJiti } from "jiti";
 import { z } from "zod";
-import { ConfigError, DataError, messageOf } from "../../errors.js";
-import { type Input, type InputValue, inputOf } from "../inputs.js";
+import { CheckpointError, ConfigError, DataError, messageOf } from "../../errors.js";
+import { refuseChanged } from "../code-files.js";
+import { type Input, inputOf } from "../inputs.js";
 import type { Operator } from "../operator.js";
 import { anyOutput, refineOutput, separator } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
-import { defineKind } from "./define-kind.js";
+import { type AllowedCode, defineKind, type FeatureFunction } from "./define-kind.js";
 
 /** How the function receives a value: as a text, a number, or a list of texts. */
 const as = z.enum(["text", "number", "texts"]).default("text");
@@ -44,13 +45,10 @@ const schema = z
   .superRefine(refineOutput);
 
 /**
- * The function of a custom feature. It takes one column per input and returns one value per row: a number, a text or a list.
- * Text inputs are canonical texts; `undefined` is a missing value.
+ * The key of the function that a derivation may run. It is not in JSON, so that a checkpoint can only name code, and never
+ * run it: it is set where a config of this process is read, and where the caller allows it.
  */
-export type FeatureFunction = (
-  inputs: readonly (readonly InputValue[])[],
-  params: unknown,
-) => readonly unknown[];
+const RUN = Symbol("run");
 
 interface Custom {
   readonly kind: "custom";
@@ -59,12 +57,14 @@ interface Custom {
   readonly module: string;
   readonly export: string;
   readonly params?: unknown;
+  readonly [RUN]?: () => FeatureFunction;
 }
 
 export const customKind = defineKind({
   schema,
   derive,
   compile,
+  allow,
   file: ({ module }) => ({ path: module, key: "module", holds: "module" }),
 });
 
@@ -80,11 +80,27 @@ function derive(feature: z.output<typeof schema>): Custom {
     module,
     export: feature.export,
     ...(params !== undefined && { params }),
+    [RUN]: () => importFunction(module, feature.export),
+  };
+}
+
+function allow(custom: Custom, { functions, importModules, modules }: AllowedCode): Custom {
+  const { name, module } = custom;
+  const given = Object.hasOwn(functions, name) ? functions[name] : undefined;
+  if (given) return { ...custom, [RUN]: () => given };
+  if (!importModules) return custom;
+  const known = Object.hasOwn(modules, module) ? modules[module] : undefined;
+  return {
+    ...custom,
+    [RUN]: () => {
+      refuseChanged(module, known, "the module of a custom feature");
+      return importFunction(module, custom.export);
+    },
   };
 }
 
 function compile(custom: Custom): Operator {
-  const apply = loadFunction(custom);
+  const apply = functionOf(custom);
   return (inputs, rows) => {
     const values = apply(inputs, custom.params);
     if (Array.isArray(values) && values.length === rows) return values;
@@ -98,7 +114,18 @@ function compile(custom: Custom): Operator {
   };
 }
 
-function loadFunction({ module, export: name }: Custom): FeatureFunction {
+function functionOf({ name, module, export: exported, [RUN]: run }: Custom): FeatureFunction {
+  if (run) return run();
+  throw new CheckpointError({
+    what: `the feature ${name} is computed by a function, and loading a checkpoint runs no code that it names`,
+    where: `${module}, ${exported}`,
+    got: "no function from the caller",
+    expected: `load(path, { functions: { ${name}: … } })`,
+    next: "Pass the function to load(). If you trust the checkpoint and its modules, set importModules: true (--import-modules) instead.",
+  });
+}
+
+function importFunction(module: string, name: string): FeatureFunction {
   const path = resolve(module);
   let exported: Record<string, unknown>;
   try {
@@ -106,7 +133,8 @@ function loadFunction({ module, export: name }: Custom): FeatureFunction {
   } catch (error) {
     throw moduleError(path, name, messageOf(error), { cause: error });
   }
-  if (typeof exported[name] === "function") return exported[name] as FeatureFunction;
+  if (Object.hasOwn(exported, name) && typeof exported[name] === "function")
+    return exported[name] as FeatureFunction;
   throw moduleError(path, name, `exports ${Object.keys(exported).join(", ") || "nothing"}`);
 }
 

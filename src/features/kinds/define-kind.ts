@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Kind, KindSchema } from "../../kinds.js";
-import type { Input } from "../inputs.js";
+import type { Input, InputValue } from "../inputs.js";
 import type { Operator } from "../operator.js";
 import type { Tokenizers } from "../tokenizer.js";
 
@@ -27,6 +27,26 @@ export interface DerivedKind<S extends KindSchema = KindSchema, D extends Deriva
   /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
   compile(derivation: D, tokenizers: Tokenizers): Operator;
   file?(feature: z.output<S>): FeatureFile | undefined;
+  /** Only of kinds that run code of the user: allows a derivation read from a file to run `code`. */
+  allow?(derivation: D, code: AllowedCode): D;
+}
+
+/**
+ * The function of a custom feature. It takes one column per input and returns one value per row: a number, a text or a list.
+ * Text inputs are canonical texts; `undefined` is a missing value.
+ */
+export type FeatureFunction = (
+  inputs: readonly (readonly InputValue[])[],
+  params: unknown,
+) => readonly unknown[];
+
+/** The code that features read from a file may run. */
+export interface AllowedCode {
+  /** By feature. */
+  readonly functions: Readonly<Record<string, FeatureFunction>>;
+  /** True: import the modules that the file names, if they have these SHA-256 sums, by path. */
+  readonly importModules: boolean;
+  readonly modules: Readonly<Record<string, string>>;
 }
 
 /** Declares a kind of derived feature. No other code reads its derivations. */
