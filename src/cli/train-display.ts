@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js";
+import { type SplitReport, splitReports } from "../run/report.js";
 import type { RunEvent } from "../run/run-event.js";
 import type { Initialized } from "../train/initialize-from.js";
 import { rowsPerStep } from "../train/step/gradient-accumulation.js";
@@ -114,20 +115,34 @@ function initializedLine(model: string, { checkpoint, matched, unmatched }: Init
   return `${model} starts from ${checkpoint}: ${count(matched.length)} parameters${rest}`;
 }
 
-function preparedLines({ splits, unassigned, fromCache }: PreparedData, seconds: number): string[] {
-  const parts = Object.entries(splits).map(([name, { rows }]) => `${name} ${count(rows)}`);
+function preparedLines(data: PreparedData, seconds: number): string[] {
+  const { unassigned, fromCache } = data;
+  const splits = Object.entries(splitReports(data));
+  const parts = splits.map(([name, { rows }]) => `${name} ${count(rows)}`);
   const took = `${seconds.toFixed(1)} s${fromCache ? ", cached" : ""}`;
   const lines = [`Data: ${parts.join(", ")} rows (${took})`];
   if (unassigned > 0) lines.push(`      ${count(unassigned)} rows belong to no split`);
-  for (const [name, { rowsRead, rows, quarantined, reasons, quarantinePath }] of Object.entries(splits)) {
-    if (quarantined === 0) continue;
-    const sum = `${count(rowsRead)} read = ${count(rows)} kept + ${count(quarantined)} quarantined`;
-    lines.push(`      ${name}: ${sum} (${percent(quarantined / rowsRead)})`);
-    lines.push(`      ${relative("", quarantinePath)}`);
-    for (const [reason, times] of Object.entries(reasons).slice(0, 5))
-      lines.push(`        ${count(times)} × ${reason}`);
-  }
-  return lines;
+  return [...lines, ...splits.flatMap(([name, split]) => splitLines(name, split))];
+}
+
+/** What is special about a split. */
+function splitLines(name: string, split: SplitReport): string[] {
+  const { rowsRead, rows, leftOut, starts, quarantined, reasons, quarantineFile } = split;
+  const lines: string[] = [];
+  if (starts !== undefined) lines.push(`      ${name} starts at ${starts}`);
+  if (leftOut !== undefined)
+    lines.push(`      ${name}: ${count(leftOut)} rows with label 0 left out, the others weigh more`);
+  if (quarantined === 0) return lines;
+  const kept = `${count(rows)} kept + ${count(quarantined)} quarantined`;
+  const sum = `${kept}${leftOut === undefined ? "" : ` + ${count(leftOut)} left out`}`;
+  return [
+    ...lines,
+    `      ${name}: ${count(rowsRead)} read = ${sum} (${percent(quarantined / rowsRead)})`,
+    `      ${relative("", quarantineFile)}`,
+    ...Object.entries(reasons)
+      .slice(0, 5)
+      .map(([reason, times]) => `        ${count(times)} × ${reason}`),
+  ];
 }
 
 function mainMetrics(evaluation: Evaluation): string {

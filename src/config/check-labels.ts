@@ -8,7 +8,7 @@ import { formatPath } from "./issues.js";
 
 /**
  * Checks the training section against the labels of the data section.
- * @throws ConfigError if the loss does not support several labels, or an unknown label is named
+ * @throws ConfigError if the loss does not support the labels, or an unknown label is named
  */
 export function checkLabels({ data, train }: { data: DataConfig; train: TrainConfig }): void {
   const labels = labelNames(data.label);
@@ -19,6 +19,12 @@ export function checkLabels({ data, train }: { data: DataConfig; train: TrainCon
       got: labels.join(", "),
       expected: "one column",
       next: 'Keep one label, or use a loss such as "binaryCrossEntropy", which is summed over labels.',
+    });
+  if (data.sampleNegatives !== undefined && factsOf(train.loss).task.labels !== "binary")
+    throw new ConfigError({
+      what: `sampleNegatives needs labels 0 and 1, and the loss ${train.loss.kind} has others`,
+      where: "data.sampleNegatives",
+      next: "Remove it, or drop rows in sql.",
     });
   for (const name of Object.keys(train.labelWeights ?? {}))
     checkName(["train", "labelWeights", name], name, labels, labels);

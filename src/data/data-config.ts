@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { labelNames } from "../features/targets.js";
+import { splitNames, splitSchema } from "./split/split-config.js";
+
+export { type SplitName, splitNames } from "./split/split-config.js";
 
 /**
  * The data section of a config: where examples come from, how they are split, and which column is the label.
@@ -45,23 +48,12 @@ export const sourceSchema = z
         });
   });
 
-const predicate = z.string().min(1);
-
 export const dataSchema = z
   .strictObject({
     /** One source for all splits, divided by `split`. */
     source: sourceSchema.optional(),
-    /** SQL predicates over the columns of `source`. A row must not satisfy more than one. */
-    split: z
-      .strictObject({
-        /** Rows for training and for learning features. */
-        train: predicate,
-        /** Rows for choosing the best checkpoint. */
-        valid: predicate.optional(),
-        /** Rows for the final measurement. */
-        test: predicate.optional(),
-      })
-      .optional(),
+    /** How the rows of `source` are divided: by SQL predicates, by shares of a hash, or by time. */
+    split: splitSchema.optional(),
     /** The source of the training split, instead of `source` and `split`. Features are learned from it too. */
     train: sourceSchema.optional(),
     /** The source of the validation split, used to choose the best checkpoint. */
@@ -75,6 +67,15 @@ export const dataSchema = z
     label: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
     /** The column of row weights, numbers ≥ 0. */
     weight: z.string().min(1).optional(),
+    /** Train on a random part of the rows with label 0, with weights that make up for the others. */
+    sampleNegatives: z
+      .strictObject({
+        /** The part of these rows to keep. The rows have the weight 1 / keep. */
+        keep: z.number().gt(0).lt(1),
+        /** Seed of the draw. */
+        seed: z.int().min(0).default(0),
+      })
+      .optional(),
     /** Maximum share of rows that may be quarantined; above it the run stops. */
     maxBadRows: z.number().min(0).max(1).default(0.01),
     /** Folder for packed data that later runs reuse. It may be deleted at any time. */
@@ -86,22 +87,19 @@ export const dataSchema = z
     if (new Set(labelNames(data.label)).size < labelNames(data.label).length)
       complain("label", "labels must differ");
     if (data.source === undefined) {
-      if (data.split !== undefined) complain("split", "split needs source: one source divided by predicates");
+      if (data.split !== undefined) complain("split", "split needs source: one source that is divided");
       else if (data.train === undefined) complain("train", "give either source and split, or train");
       return;
     }
     if (data.split === undefined)
       complain(
         "split",
-        'source needs split: SQL predicates such as { train: "day < 25", valid: "day >= 25" }',
+        'source needs split: shares such as { train: 0.8, test: 0.2 }, or SQL predicates such as { train: "day < 25", valid: "day >= 25" }',
       );
     for (const name of splitNames)
       if (data[name] !== undefined)
         complain(name, `${name} is given together with source: keep one of the two`);
   });
-
-export const splitNames = ["train", "valid", "test"] as const;
-export type SplitName = (typeof splitNames)[number];
 
 export type SourceInput = z.input<typeof sourceSchema>;
 export type SourceConfig = z.output<typeof sourceSchema>;

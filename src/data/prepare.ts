@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { WEIGHT_COLUMN } from "../columns/columns.js";
 import { ConfigError, DataError, messageOf, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
@@ -11,7 +12,7 @@ import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
 import { ChunkEncoder } from "./encode/chunk-encoder.js";
-import { learnStatistics, whereSql } from "./learn/learn.js";
+import { learnStatistics } from "./learn/learn.js";
 import { learnDerived } from "./learn/learn-derived.js";
 import { ownedName, removeAbandoned } from "./pack/owned-directory.js";
 import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
@@ -30,7 +31,10 @@ import {
 import { columnWants, readingWires, targetWire, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
 import { Duck } from "./source/duckdb.js";
-import { openSource, type Source, withNullValues } from "./source/source.js";
+import { openSource, withNullValues } from "./source/source.js";
+import { numberRows } from "./split/row-numbers.js";
+import { leftOut, sampledWeight } from "./split/sample-negatives.js";
+import { querySplits, type SplitQuery, splitColumns } from "./split/split-query.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;
@@ -95,53 +99,66 @@ function openCacheDir(path: string): string {
 }
 
 /** A source and the splits it feeds. */
-interface Job {
-  readonly source: Source;
-  readonly splits: readonly { readonly name: SplitName; readonly predicate?: string }[];
+interface Job extends SplitQuery {
   /** The SQL expressions of each feature. */
   readonly wires: readonly (readonly Wire[])[];
   readonly labels: readonly Wire[];
   readonly weight?: Wire;
+  /** SQL: true for rows of the training split that are not trained on. */
+  readonly leftOut?: string;
 }
 
-async function lookAtSources(
+async function lookAtSources(duck: Duck, options: PrepareOptions, scratch: string): Promise<Job[]> {
+  const { data } = options;
+  if (data.split) return [await lookAtSource(duck, options, "source", scratch)];
+  const jobs: Job[] = [];
+  for (const name of splitNames) if (data[name]) jobs.push(await lookAtSource(duck, options, name, scratch));
+  return jobs;
+}
+
+async function lookAtSource(
   duck: Duck,
   { data, features }: PrepareOptions,
+  key: "source" | SplitName,
   scratch: string,
-): Promise<Job[]> {
-  const { label, weight } = data;
+): Promise<Job> {
+  const { label, weight, split = {} } = data;
   const targets = [...labelNames(label), ...(weight === undefined ? [] : [weight])];
   const wants = columnWants(features.map(readingOf), targets);
-  const look = async (key: "source" | SplitName, splits: Job["splits"]): Promise<Job> => {
-    const opened = await openSource(duck, data[key]!, `data.${key}`, wants, scratch);
-    const source = withNullValues(opened, trainingNullValues(data));
-    for (const { name, predicate } of splits)
-      if (predicate !== undefined)
-        await duck.describe(
-          `SELECT (${predicate}\n)::BOOLEAN FROM (${source.select()})`,
-          `data.split.${name}`,
-        );
-    return {
-      source,
-      splits,
-      wires: features.map((feature, i) => readingWires(readingOf(feature), source, `features[${i}]`)),
-      labels: labelNames(label).map((name) => targetWire(name, source, "data.label")),
-      ...(weight !== undefined && { weight: targetWire(weight, source, "data.weight") }),
-    };
+  for (const column of splitColumns(split)) wants.set(column, "text");
+  const opened = withNullValues(
+    await openSource(duck, data[key]!, `data.${key}`, wants, scratch),
+    trainingNullValues(data),
+  );
+  const query =
+    key === "source" ? await querySplits(duck, opened, split) : { source: opened, splits: [{ name: key }] };
+  await checkPredicates(duck, query);
+  const job = {
+    ...query,
+    wires: features.map((feature, i) => readingWires(readingOf(feature), opened, `features[${i}]`)),
+    labels: labelNames(label).map((name) => targetWire(name, opened, "data.label")),
+    ...(weight !== undefined && { weight: targetWire(weight, opened, "data.weight") }),
   };
-  const { split } = data;
-  if (split) {
-    const names = splitNames.filter((name) => split[name] !== undefined);
-    return [
-      await look(
-        "source",
-        names.map((name) => ({ name, predicate: split[name] })),
-      ),
-    ];
-  }
-  const jobs: Job[] = [];
-  for (const name of splitNames) if (data[name]) jobs.push(await look(name, [{ name }]));
-  return jobs;
+  return sampled(duck, data, job);
+}
+
+async function checkPredicates(duck: Duck, { source, splits }: SplitQuery): Promise<void> {
+  for (const { name, predicate } of splits)
+    if (predicate !== undefined)
+      await duck.describe(`SELECT (${predicate}\n)::BOOLEAN FROM (${source.select()})`, `data.split.${name}`);
+}
+
+/** Samples the negative rows of the training split, if the config wants that. */
+async function sampled(duck: Duck, { sampleNegatives }: DataConfig, job: Job): Promise<Job> {
+  const [{ name, predicate }] = job.splits;
+  if (sampleNegatives === undefined || name !== "train") return job;
+  const { labels, weight } = job;
+  return {
+    ...job,
+    source: await numberRows(duck, job.source, "data.sampleNegatives"),
+    weight: sampledWeight(sampleNegatives, labels, weight, predicate),
+    leftOut: leftOut(sampleNegatives, labels),
+  };
 }
 
 /** A hash of everything that affects the packed data, except limits and paths. */
@@ -191,12 +208,12 @@ async function pack(
     for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
     const fitted = await learn(duck, options, jobs[0]);
     const unassigned = await packJobs(duck, options, jobs, fitted, temporary, directory);
-    writePrepared(
-      temporary,
-      fitted,
-      jobs.flatMap((job) => job.splits.map(({ name }) => name)),
+    writePrepared(temporary, {
+      features: fitted,
+      splits: jobs.flatMap((job) => job.splits.map(({ name }) => name)),
+      starts: jobs[0].starts,
       unassigned,
-    );
+    });
     publish(temporary, directory);
   } catch (error) {
     keepQuarantine(temporary, directory);
@@ -216,7 +233,9 @@ async function learn(
   job: Job,
 ): Promise<FittedFeatures> {
   onProgress?.({ phase: "learn" });
-  const training = whereSql(job.source.select(), job.splits[0].predicate);
+  const [{ predicate = "true" }] = job.splits;
+  const trained = job.leftOut === undefined ? predicate : `(${predicate}\n) AND NOT (${job.leftOut})`;
+  const training = `SELECT * FROM (${job.source.select()}) WHERE (${trained}\n)`;
   const first = await duck.rows(`SELECT 1 FROM (${training}\n) LIMIT 1`, job.source.where);
   if (first.length === 0) throw emptySplit("train", data);
   const nullValues = trainingNullValues(data);
@@ -236,7 +255,8 @@ async function packJobs(
   const names = labelNames(data.label);
   const layout = layoutOf(fitted, names.length);
   let unassigned = 0;
-  for (const [i, { source, splits, wires, labels: labelWires, weight }] of jobs.entries()) {
+  for (const [i, job] of jobs.entries()) {
+    const { splits, wires, labels: labelWires, weight } = job;
     const targets: SplitTarget[] = splits.map((split) => ({
       ...split,
       writer: new PackedWriter(join(temporary, split.name), layout),
@@ -244,7 +264,7 @@ async function packJobs(
     const encoder = new ChunkEncoder(fitted, wires, {
       label: names.map((column, k) => ({ column, wire: labelWires[k] })),
       labels,
-      ...(weight && data.weight !== undefined && { weight: { column: data.weight, wire: weight } }),
+      ...(weight && { weight: { column: data.weight ?? WEIGHT_COLUMN, wire: weight } }),
     });
     const report = () => {
       for (const { name, writer } of targets) stopEarly(name, writer, directory, data.maxBadRows);
@@ -252,7 +272,7 @@ async function packJobs(
       onProgress?.({ phase: "pack", splits: splits.map(({ name }) => name), rows });
     };
     try {
-      unassigned += await packSource(duck, source, targets, encoder, `rejects${i}`, report);
+      unassigned += await packSource(duck, { ...job, splits: targets }, encoder, `rejects${i}`, report);
       for (const { writer } of targets) await writer.finish();
     } catch (error) {
       for (const { writer } of targets) await writer.abandon();
@@ -268,31 +288,33 @@ const EARLY_ROWS = 100_000;
 
 function stopEarly(
   name: SplitName,
-  { rowsRead, quarantine }: PackedWriter,
+  { rows, quarantine }: PackedWriter,
   directory: string,
   limit: number,
 ): void {
-  if (quarantine.count <= limit * Math.max(rowsRead, EARLY_ROWS)) return;
+  const used = rows + quarantine.count;
+  if (quarantine.count <= limit * Math.max(used, EARLY_ROWS)) return;
   const path = join(failedDirectory(directory), name, "quarantine.jsonl");
-  throw tooManyBadRows(name, { rowsRead, ...quarantine }, path, limit);
+  throw tooManyBadRows(name, { rows: used, ...quarantine }, path, limit);
 }
 
 function checkSplit(name: SplitName, split: PackedDataset | undefined, data: DataConfig): void {
   if (!split) return;
   const { rows, rowsRead, quarantined, reasons, quarantinePath } = split;
   if (rowsRead === 0) throw emptySplit(name, data);
-  if (rows === 0 || quarantined > data.maxBadRows * rowsRead)
-    throw tooManyBadRows(name, { rowsRead, count: quarantined, reasons }, quarantinePath, data.maxBadRows);
+  const used = rows + quarantined;
+  if (rows === 0 || quarantined > data.maxBadRows * used)
+    throw tooManyBadRows(name, { rows: used, count: quarantined, reasons }, quarantinePath, data.maxBadRows);
 }
 
 function emptySplit(name: SplitName, { source, split }: DataConfig): DataError {
   return new DataError({
     what: `the split ${name} has no rows`,
     where: source ? `data.split.${name}` : `data.${name}`,
-    got: source
-      ? `no row of data.source satisfies the predicate ${split?.[name]}`
-      : "the sql of the source returns no rows",
+    got: split ? `no row of data.source belongs to it: ${JSON.stringify(split)}` : "the source gives no rows",
     expected: "at least one row",
-    next: source ? "Compare the predicate with the values of its columns." : "Check the source and its sql.",
+    next: split
+      ? "Compare split with the values of the columns that it reads."
+      : "Check the source and its sql.",
   });
 }

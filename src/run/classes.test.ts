@@ -120,7 +120,7 @@ it("a file of predictions has a column for each class", async () => {
 
 it("an evaluation of the source gives the metrics of the report", async () => {
   const opened = await openModel(await findCheckpoint(runDir), { backend, maxBatch: 4096 });
-  const { evaluation, rows: counted } = await evaluateSource(opened, { path }, "--data", nothing);
+  const { evaluation, rows: counted } = await evaluateSource(opened, { source: { path } }, "--data", nothing);
   expect([counted.used, counted.refused]).toEqual([400, 2]);
   const [reported] = result.report.results;
   expect(evaluation.logLoss).toEqual({ defined: true, value: expect.closeTo(reported.logLoss!, 6) });

@@ -1,3 +1,5 @@
+import { splitNames } from "../data/data-config.js";
+import type { PackedDataset } from "../data/pack/packed.js";
 import type { PreparedData } from "../data/pack/prepared.js";
 import { type Evaluation, type MetricName, namedMetrics, type OptionalMetric } from "../metrics/index.js";
 
@@ -32,9 +34,12 @@ export interface Report {
 }
 
 export interface SplitReport {
-  /** Rows of the source for this split: kept and refused. */
+  /** Rows of the source for this split: used, quarantined, and left out by `sampleNegatives`. */
   readonly rowsRead: number;
   readonly rows: number;
+  readonly leftOut?: number;
+  /** With a split by time: the first time of the split; the first split starts with the oldest row. */
+  readonly starts?: string;
   readonly quarantined: number;
   readonly reasons: Readonly<Record<string, number>>;
   readonly quarantineFile: string;
@@ -49,12 +54,26 @@ type MetricValues = { readonly [M in Reported]: number | null } & {
   readonly labels?: Readonly<Record<string, MetricValues>>;
 };
 
-export function splitReports({ splits }: PreparedData): Record<string, SplitReport> {
-  const entries = Object.entries(splits).map(([name, split]) => {
-    const { rowsRead, rows, quarantined, reasons, quarantinePath } = split;
-    return [name, { rowsRead, rows, quarantined, reasons, quarantineFile: quarantinePath }];
-  });
-  return Object.fromEntries(entries);
+export function splitReports({ splits, starts = {} }: PreparedData): Record<string, SplitReport> {
+  return Object.fromEntries(
+    splitNames.flatMap((name) => {
+      const split = splits[name];
+      return split ? [[name, splitReport(split, starts[name])]] : [];
+    }),
+  );
+}
+
+function splitReport(split: PackedDataset, starts: string | undefined): SplitReport {
+  const { rowsRead, rows, leftOut, quarantined, reasons, quarantinePath } = split;
+  return {
+    rowsRead,
+    rows,
+    ...(leftOut > 0 && { leftOut }),
+    ...(starts !== undefined && { starts }),
+    quarantined,
+    reasons,
+    quarantineFile: quarantinePath,
+  };
 }
 
 export function measuredReport({ name, evaluation }: Measured): Report["results"][number] {

@@ -14,6 +14,7 @@ import {
   predictLogits,
 } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
+import type { SplitSource } from "./sources.js";
 
 /** Rows per batch: a few steps of inference, with bounded memory. */
 const BATCH_ROWS = 8 * INFERENCE_BATCH;
@@ -86,7 +87,7 @@ export interface SourceEvaluation {
 /** Every metric of a model on a source. Needs 12 bytes of memory per row, because the exact AUC needs all scores. */
 export async function evaluateSource(
   model: TrainedModel,
-  source: SourceConfig,
+  { source, split }: SplitSource,
   where: string,
   onRows: (rows: number) => void,
 ): Promise<SourceEvaluation> {
@@ -95,7 +96,7 @@ export async function evaluateSource(
   const rows = new RowCount();
   const parts: Record<"logits" | "labels" | "weights", Float32Array>[] = [];
   const groupIds: Float64Array[] = [];
-  for await (const batch of scoreSource(model, source, { where, label, weight })) {
+  for await (const batch of scoreSource(model, source, { where, label, weight, split })) {
     rows.add(batch);
     const labels = columnValues(batch.columns, LABEL_COLUMN);
     parts.push({ logits: batch.logits, labels, weights: columnValues(batch.columns, WEIGHT_COLUMN) });

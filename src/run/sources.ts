@@ -1,21 +1,27 @@
 import { type DataConfig, type SourceConfig, type SplitName, splitNames } from "../data/data-config.js";
+import type { ScanOptions } from "../data/source/scan.js";
+import { splitsOf } from "../data/split/split-config.js";
 import { ConfigError } from "../errors.js";
 
-/** The source of one split of a config; its predicate becomes part of the SQL. @throws ConfigError if there is no such split */
-export function splitSource(data: DataConfig, split: SplitName): SourceConfig {
-  const predicate = data.split?.[split];
-  if (data.source && predicate !== undefined) {
-    const sql = data.source.sql?.replace(/;\s*$/, "") ?? "SELECT * FROM source";
-    return { ...data.source, sql: `SELECT * FROM (${sql}\n) WHERE (${predicate}\n)` };
-  }
-  const own = data[split];
-  if (own) return own;
+export interface SplitSource {
+  readonly source: SourceConfig;
+  /** Which rows of the source; all of them without it. */
+  readonly split?: ScanOptions["split"];
+}
+
+/** The source of one split of a config. @throws ConfigError if there is no such split */
+export function splitSource(data: DataConfig, name: SplitName): SplitSource {
+  const names = data.split ? splitsOf(data.split) : splitNames.filter((each) => data[each]);
+  if (names.includes(name))
+    return data.split
+      ? { source: data.source!, split: { config: data.split, name } }
+      : { source: data[name]! };
   throw new ConfigError({
     what: "the config has no such split",
-    where: data.source ? `data.split.${split}` : `data.${split}`,
+    where: data.source ? `data.split.${name}` : `data.${name}`,
     got: "nothing",
-    expected: `one of ${splitNames.filter((name) => data.split?.[name] ?? data[name]).join(", ")}`,
-    next: "Choose one of them, or give files with --data.",
+    expected: `one of ${names.join(", ")}`,
+    next: `Give --split ${names.at(-1)}, or files with --data.`,
   });
 }
 

@@ -29,7 +29,7 @@ export const evaluate = command(
     const { data } = model.config;
     const [source, where] =
       files.length > 0
-        ? [otherSource(data, { files, sql: args.sql }), "--data"]
+        ? [{ source: otherSource(data, { files, sql: args.sql }) }, "--data"]
         : [splitSource(data, split), `data.${split}`];
     const counter = new Counter();
     const { evaluation, rows } = await evaluateSource(model, source, where, (read) =>

@@ -201,8 +201,3 @@ export function noNumbers(name: string, index: number): DataError {
     next: "Check the column, or set the statistics in normalize.",
   });
 }
-
-/** The rows of a SELECT that satisfy a predicate. */
-export function whereSql(select: string, predicate: string | undefined): string {
-  return predicate === undefined ? select : `SELECT * FROM (${select}) WHERE (${predicate}\n)`;
-}

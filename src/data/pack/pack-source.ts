@@ -7,6 +7,7 @@ import { type Duck, quoteName } from "../source/duckdb.js";
 import { readRejects } from "../source/rejects.js";
 import { FILE_COLUMN, type Source } from "../source/source.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
+import type { SplitKey } from "../split/split-query.js";
 import type { PackedWriter } from "./packed-writer.js";
 
 /** A split of a source; without a predicate it gets every row. */
@@ -16,9 +17,19 @@ export interface SplitTarget {
   readonly writer: PackedWriter;
 }
 
+/** A source, and what decides about its rows. */
+export interface PackedSource {
+  readonly source: Source;
+  readonly splits: readonly SplitTarget[];
+  /** Rows without this value are refused. */
+  readonly key?: SplitKey;
+  /** SQL: true for rows of the first split that are not packed. */
+  readonly leftOut?: string;
+}
+
 /**
- * Reads a source once and writes every row to its split, or to the quarantine of the split. No predicate can be computed for
- * malformed rows of text files, so they go to the quarantine of the first split.
+ * Reads a source once and writes every row to its split, or to the quarantine of the split. Malformed rows of text files and
+ * rows without the value that divides the rows go to the quarantine of the first split.
  *
  * @param encoder for the columns of this source
  * @param onChunk called after every chunk (about 2,000 rows); an error that it throws stops the scan
@@ -28,13 +39,13 @@ export interface SplitTarget {
  */
 export async function packSource(
   duck: Duck,
-  source: Source,
-  splits: readonly SplitTarget[],
+  packed: PackedSource,
   encoder: ChunkEncoder,
   rejects: string,
   onChunk: () => void,
 ): Promise<number> {
-  const router = new Router(splits, encoder, source.hasFileColumn);
+  const { source, splits } = packed;
+  const router = new Router(packed, encoder);
   const columns = [...encoder.projection, ...router.projection];
   const select = source.select(source.hasRejects ? rejects : undefined);
   for await (const chunk of duck.stream(`SELECT ${columns.join(", ")} FROM (${select})`, source.where)) {
@@ -45,17 +56,21 @@ export async function packSource(
   return router.unassigned;
 }
 
+/** The code of a row without the value that divides the rows. Other codes have a bit for each split, and {@link leftOutBit}. */
+const NO_KEY = -1;
+const leftOutBit = (splits: readonly SplitTarget[]) => 2 ** splits.length;
+
 class Router {
   unassigned = 0;
   private rowsBefore = 0;
-  /** The split of each code; bit i of a code is set if the row satisfies predicate i. */
+  /** The split of each code. */
   private readonly byCode: readonly (SplitTarget | undefined)[];
 
   constructor(
-    private readonly splits: readonly SplitTarget[],
+    private readonly packed: PackedSource,
     private readonly encoder: ChunkEncoder,
-    private readonly hasFile: boolean,
   ) {
+    const { splits } = packed;
     this.byCode = Array.from({ length: 2 ** splits.length }, (_, code) =>
       splits.find((_, bit) => code === 2 ** bit),
     );
@@ -63,60 +78,69 @@ class Router {
 
   /** The columns that {@link route} reads after those of the encoder. */
   get projection(): string[] {
+    const { source, key } = this.packed;
     return [
-      ...(this.isSplit ? [codeSql(this.splits)] : []),
-      ...(this.hasFile ? [quoteName(FILE_COLUMN)] : []),
+      codeSql(this.packed),
+      ...(source.hasFileColumn ? [quoteName(FILE_COLUMN)] : []),
+      ...(key ? [`CAST(${quoteName(key.column)} AS VARCHAR)`] : []),
     ];
-  }
-
-  private get isSplit(): boolean {
-    return this.splits[0].predicate !== undefined;
   }
 
   async route(chunk: DataChunk): Promise<void> {
     const rows = duckdb.data_chunk_get_size(chunk);
     const refused = this.encoder.encode(chunk);
-    const codes = this.isSplit ? this.codes(chunk, rows) : undefined;
-    if (refused > 0) await this.quarantine(chunk, rows, codes);
-    const targetOf = (row: number) => {
-      if (refused > 0 && this.encoder.isRefused(row)) return undefined;
-      return codes ? this.byCode[codes[row]] : this.splits[0];
-    };
+    const codes = new NumberVector(chunk, this.vector(chunk, 0), rows).values;
+    const targets = Array.from(codes, (code, row) => this.targetOf(code, row));
+    if (refused > 0 || codes.includes(NO_KEY)) await this.quarantine(chunk, codes, targets);
     for (let start = 0; start < rows; ) {
-      const target = targetOf(start);
+      const target = targets[start];
       let end = start + 1;
-      while (end < rows && targetOf(end) === target) end++;
+      while (end < rows && targets[end] === target) end++;
       await target?.writer.append(this.encoder.block, start, end);
       start = end;
     }
     this.rowsBefore += rows;
   }
 
-  private codes(chunk: DataChunk, rows: number): Float64Array {
-    const index = this.encoder.projection.length;
-    const codes = new NumberVector(chunk, duckdb.data_chunk_get_vector(chunk, index), rows).values;
-    for (let r = 0; r < rows; r++)
-      if (codes[r] === 0) this.unassigned++;
-      else if (this.byCode[codes[r]] === undefined) throw this.inTwoSplits(codes[r], r);
-    return codes;
+  /** The split that a row is written to; counts the rows that are not written. */
+  private targetOf(code: number, row: number): SplitTarget | undefined {
+    if (code === NO_KEY) return undefined;
+    const leftOut = leftOutBit(this.packed.splits);
+    const target = this.byCode[code & ~leftOut];
+    if (code === 0) this.unassigned++;
+    else if (target === undefined) throw this.inTwoSplits(code, row);
+    if (!(code & leftOut)) return target;
+    target!.writer.leftOut++;
+    return undefined;
   }
 
-  private async quarantine(chunk: DataChunk, rows: number, codes: Float64Array | undefined): Promise<void> {
-    const fileIndex = this.encoder.projection.length + (codes ? 1 : 0);
-    const files = this.hasFile
-      ? new TextVector(chunk, duckdb.data_chunk_get_vector(chunk, fileIndex), rows)
-      : undefined;
-    for (let r = 0; r < rows; r++) {
-      const split = codes ? this.byCode[codes[r]] : this.splits[0];
-      if (!split || !this.encoder.isRefused(r)) continue;
-      const file = files?.text(r) ?? undefined;
-      const row = this.rowsBefore + r + 1;
-      await split.writer.quarantine.add({ split: split.name, file, row, ...this.encoder.refusal(r) });
+  private vector(chunk: DataChunk, index: number) {
+    return duckdb.data_chunk_get_vector(chunk, this.encoder.projection.length + index);
+  }
+
+  /** Writes refused rows to the quarantine and takes their targets away. */
+  private async quarantine(
+    chunk: DataChunk,
+    codes: Float64Array,
+    targets: (SplitTarget | undefined)[],
+  ): Promise<void> {
+    const { source, splits, key } = this.packed;
+    const textAt = (index: number) => new TextVector(chunk, this.vector(chunk, index), codes.length);
+    const files = source.hasFileColumn ? textAt(1) : undefined;
+    const values = key && textAt(source.hasFileColumn ? 2 : 1);
+    for (const [r, code] of codes.entries()) {
+      const noKey = code === NO_KEY;
+      const split = noKey ? splits[0] : targets[r];
+      if (!split || !(noKey || this.encoder.isRefused(r))) continue;
+      const refusal = noKey ? keyRefusal(key!, values!.text(r)) : this.encoder.refusal(r);
+      const place = { split: split.name, file: files?.text(r) ?? undefined, row: this.rowsBefore + r + 1 };
+      await split.writer.quarantine.add({ ...place, ...refusal });
+      targets[r] = undefined;
     }
   }
 
   private inTwoSplits(code: number, row: number): DataError {
-    const names = this.splits.filter((_, bit) => code & (2 ** bit)).map(({ name }) => name);
+    const names = this.packed.splits.filter((_, bit) => code & (2 ** bit)).map(({ name }) => name);
     return new DataError({
       what: "a row belongs to more than one split, so test rows would also be training rows",
       where: "data.split",
@@ -127,9 +151,19 @@ class Router {
   }
 }
 
-function codeSql(splits: readonly SplitTarget[]): string {
-  const bits = splits.map(({ predicate }, bit) => `CASE WHEN (${predicate}\n) THEN ${2 ** bit} ELSE 0 END`);
-  return `CAST(${bits.join(" + ")} AS DOUBLE)`;
+function keyRefusal({ column, reason }: SplitKey, value: string | null) {
+  return { feature: "@split", columns: [column], reason: value ? reason : "missing value", value };
+}
+
+function codeSql({ splits, key, leftOut }: PackedSource): string {
+  const bits = splits.map(
+    ({ predicate = "true" }, bit) => `CASE WHEN (${predicate}\n) THEN ${2 ** bit} ELSE 0 END`,
+  );
+  const [{ predicate = "true" }] = splits;
+  if (leftOut !== undefined)
+    bits.push(`CASE WHEN (${predicate}\n) AND ${leftOut} THEN ${leftOutBit(splits)} ELSE 0 END`);
+  const code = `CAST(${bits.join(" + ")} AS DOUBLE)`;
+  return key ? `CASE WHEN ${key.sql} IS NULL THEN ${NO_KEY} ELSE ${code} END` : code;
 }
 
 async function quarantineRejects(
@@ -147,11 +181,7 @@ async function quarantineRejects(
 /** The error for a split with too many refused rows. */
 export function tooManyBadRows(
   split: string,
-  {
-    rowsRead,
-    count,
-    reasons,
-  }: { rowsRead: number; count: number; reasons: Readonly<Record<string, number>> },
+  { rows, count, reasons }: { rows: number; count: number; reasons: Readonly<Record<string, number>> },
   path: string,
   maxBadRows: number,
 ): DataError {
@@ -160,11 +190,11 @@ export function tooManyBadRows(
     .sort(([, a], [, b]) => b - a)
     .slice(0, 5)
     .map(([reason, times]) => `${times} × ${reason}`);
-  const none = count === rowsRead;
+  const none = count === rows;
   return new DataError({
     what: none ? `every row of ${split} was refused` : `too many rows of ${split} were refused`,
     where: "data.maxBadRows",
-    got: `${count} of ${rowsRead} rows (${percent(count / rowsRead)}): ${worst.join("; ")}`,
+    got: `${count} of ${rows} rows (${percent(count / rows)}): ${worst.join("; ")}`,
     expected: none ? "at least one usable row" : `at most ${percent(maxBadRows)}`,
     next: `The rows are listed in ${path}: fix the source, let the feature impute, or raise data.maxBadRows.`,
   });

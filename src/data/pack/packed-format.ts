@@ -5,7 +5,7 @@ import type { Layout } from "../../features/block.js";
  * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const PACKED_VERSION = 4;
+export const PACKED_VERSION = 5;
 
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;
@@ -14,8 +14,10 @@ export interface PackedManifest {
   readonly format: "pairloom-packed";
   readonly version: number;
   readonly rows: number;
-  /** Always `rows + quarantined.count`. */
+  /** Always `rows + quarantined.count + leftOut`. */
   readonly rowsRead: number;
+  /** Negative rows that `sampleNegatives` does not keep. */
+  readonly leftOut: number;
   readonly quarantined: { readonly count: number; readonly reasons: Readonly<Record<string, number>> };
   readonly layout: Layout;
   readonly files: Readonly<Record<string, PackedFile>>;

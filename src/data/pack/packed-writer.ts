@@ -23,6 +23,8 @@ import { Quarantine } from "./quarantine.js";
 export class PackedWriter {
   readonly quarantine: Quarantine;
   rows = 0;
+  /** Rows of the split that are not packed. */
+  leftOut = 0;
   private block: Block;
   /** The block that is being written or was written last. */
   private full: Block | undefined;
@@ -42,7 +44,7 @@ export class PackedWriter {
   }
 
   get rowsRead(): number {
-    return this.rows + this.quarantine.count;
+    return this.rows + this.quarantine.count + this.leftOut;
   }
 
   /** Appends rows `[start, end)` of a block of the same layout. */
@@ -80,6 +82,7 @@ export class PackedWriter {
       version: PACKED_VERSION,
       rows: this.rows,
       rowsRead: this.rowsRead,
+      leftOut: this.leftOut,
       quarantined: { count, reasons },
       layout: this.layout,
       files,

@@ -22,8 +22,10 @@ import {
 export class PackedDataset implements ColumnSet {
   readonly rows: number;
   readonly fingerprint: string;
-  /** Rows of the source for this split: always `rows + quarantined`. */
+  /** Rows of the source for this split: always `rows + quarantined + leftOut`. */
   readonly rowsRead: number;
+  /** Negative rows that `sampleNegatives` does not keep. */
+  readonly leftOut: number;
   /** Rows read and refused. */
   readonly quarantined: number;
   /** Refused rows by reason, such as `@label: missing value`. */
@@ -41,6 +43,7 @@ export class PackedDataset implements ColumnSet {
     this.rows = manifest.rows;
     this.fingerprint = createHash("sha256").update(JSON.stringify(manifest.files)).digest("hex").slice(0, 16);
     this.rowsRead = manifest.rowsRead;
+    this.leftOut = manifest.leftOut;
     this.quarantined = manifest.quarantined.count;
     this.reasons = manifest.quarantined.reasons;
     this.quarantinePath = join(directory, "quarantine.jsonl");

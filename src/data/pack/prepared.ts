@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { type SplitName, splitNames } from "../data-config.js";
+import type { SplitStarts } from "../split/split-query.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import { ownedName } from "./owned-directory.js";
 import { PackedDataset } from "./packed.js";
@@ -17,8 +18,10 @@ export interface PreparedData {
     readonly valid?: PackedDataset;
     readonly test?: PackedDataset;
   };
-  /** Rows of `data.source` that satisfy no predicate of `data.split`. */
+  /** Rows of `data.source` that belong to no split. */
   readonly unassigned: number;
+  /** With a split by time: when each split starts. */
+  readonly starts?: SplitStarts;
   readonly directory: string;
   readonly fromCache: boolean;
 }
@@ -27,29 +30,23 @@ interface PreparedManifest {
   readonly version: number;
   readonly splits: readonly SplitName[];
   readonly unassigned: number;
+  readonly starts?: SplitStarts;
   readonly features: FittedFeatures;
 }
 
 /** @throws DataError if anything is missing or damaged */
 export function openPrepared(directory: string, fromCache: boolean): PreparedData {
-  const { splits, unassigned, features } = readCheckedJson(
-    join(directory, "manifest.json"),
-  ) as PreparedManifest;
+  const manifest = readCheckedJson(join(directory, "manifest.json")) as PreparedManifest;
+  const { splits, unassigned, starts, features } = manifest;
   const opened = Object.fromEntries(
     splits.map((name) => [name, PackedDataset.open(join(directory, name), fromCache)]),
   ) as unknown as PreparedData["splits"];
-  return { features, splits: opened, unassigned, directory, fromCache };
+  return { features, splits: opened, unassigned, starts, directory, fromCache };
 }
 
 /** Writes the manifest that {@link openPrepared} reads. */
-export function writePrepared(
-  directory: string,
-  features: FittedFeatures,
-  splits: readonly SplitName[],
-  unassigned: number,
-): void {
-  const manifest: PreparedManifest = { version: PACKED_VERSION, splits, unassigned, features };
-  writeCheckedJson(join(directory, "manifest.json"), manifest);
+export function writePrepared(directory: string, manifest: Omit<PreparedManifest, "version">): void {
+  writeCheckedJson(join(directory, "manifest.json"), { version: PACKED_VERSION, ...manifest });
 }
 
 /** The directory to pack into before it is renamed; a new name for every call. */

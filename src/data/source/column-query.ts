@@ -83,8 +83,14 @@ function inputWire(name: string, as: Input["as"], source: Source, where: string)
   return { sql: `list_transform(${column}, lambda x: ${mapped})`, reads: "texts" };
 }
 
+/** A column as SQL, and its type. */
+export interface ReadColumn {
+  readonly column: string;
+  readonly type: string;
+}
+
 /** A column as features read it: types whose values are written as texts are texts, and some texts mean missing. */
-function readColumn(source: Source, name: string, where: string): { column: string; type: string } {
+export function readColumn(source: Source, name: string, where: string): ReadColumn {
   const type = columnType(source, name, where);
   const column = quoteName(name);
   if (!/^(VARCHAR|UUID|TIME|TIME WITH TIME ZONE|ENUM\(.*\))$/s.test(type)) return { column, type };

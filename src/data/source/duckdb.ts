@@ -102,6 +102,14 @@ export class Duck {
     return rows.map(([name, type]) => ({ name: name as string, type: type as string }));
   }
 
+  /** The physical plan of a SELECT, as JSON. */
+  async explain(sql: string, where: string): Promise<string> {
+    let plan = "";
+    for await (const chunk of this.stream(`EXPLAIN (FORMAT json) ${sql}`, where))
+      plan += textRows(chunk)[0][1];
+    return plan;
+  }
+
   /** A small result as text: every value cast to VARCHAR. */
   async rows(sql: string, where: string): Promise<(string | null)[][]> {
     const rows: (string | null)[][] = [];

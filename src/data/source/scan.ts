@@ -10,6 +10,8 @@ import type { LabelKind } from "../../features/targets.js";
 import { labelNames } from "../../features/targets.js";
 import type { SourceConfig } from "../data-config.js";
 import { ChunkEncoder, type Targets } from "../encode/chunk-encoder.js";
+import type { SplitConfig, SplitName } from "../split/split-config.js";
+import { querySplits, splitColumns } from "../split/split-query.js";
 import { duckdb } from "./binding.js";
 import { columnWants, readingWires, targetWire } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
@@ -28,6 +30,8 @@ export interface ScanOptions {
   /** Rows with other labels are bad; default `binary`. */
   readonly labels?: LabelKind;
   readonly weight?: string;
+  /** Read only the rows of this split. */
+  readonly split?: { readonly config: SplitConfig; readonly name: SplitName };
   /** Columns of the source to copy to the result, such as ids for the output. */
   readonly passthrough?: readonly string[];
 }
@@ -66,7 +70,7 @@ export async function* scanSource(
   fitted: FittedFeatures,
   options: ScanOptions = {},
 ): AsyncGenerator<ScanBatch> {
-  const { where = "source", batchRows = 8192, labels = "binary", weight, passthrough = [] } = options;
+  const { where = "source", batchRows = 8192, labels = "binary", weight, split, passthrough = [] } = options;
   const names = labelNames(options.label ?? []);
   const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
   const duck = await Duck.open(scratch);
@@ -76,9 +80,11 @@ export async function* scanSource(
       fitted.features.map(({ reading }) => reading),
       targetNames,
     );
+    for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
     const opened = await openSource(duck, config, where, wants, scratch);
     const source = withNullValues(opened, fitted.nullValues);
     await verifyCompressed(source.identity, where);
+    const rows = await rowsOf(duck, source, split);
     const wires = fitted.features.map(({ name, reading }) =>
       readingWires(reading, source, `features.${name}`),
     );
@@ -87,7 +93,7 @@ export async function* scanSource(
     const batcher = new Batcher(encoder, carried, batchRows);
     const rejects = source.hasRejects ? "rejects" : undefined;
     const columns = [...encoder.projection, ...carried.map(({ sql }) => sql)];
-    const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
+    const sql = `SELECT ${columns.join(", ")} FROM (${rows(rejects)})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
     const malformed: MalformedRow[] = [];
     if (rejects !== undefined) for await (const row of readRejects(duck, rejects, where)) malformed.push(row);
@@ -96,6 +102,14 @@ export async function* scanSource(
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** A SELECT of the rows of a split, or of all rows. */
+async function rowsOf(duck: Duck, source: Source, split: ScanOptions["split"]): Promise<Source["select"]> {
+  if (!split) return source.select;
+  const { source: divided, splits } = await querySplits(duck, source, split.config);
+  const { predicate } = splits.find(({ name }) => name === split.name)!;
+  return (rejects) => `SELECT * FROM (${divided.select(rejects)}) WHERE (${predicate}\n)`;
 }
 
 function targetsOf(

@@ -20,6 +20,8 @@ export interface Source {
   readonly identity: readonly FileIdentity[];
   /** True if rows have {@link FILE_COLUMN}. */
   readonly hasFileColumn: boolean;
+  /** True if rows have a number, see `numberRows`. */
+  readonly hasRowColumn?: true;
   /** True if DuckDB lists malformed rows in a rejects table. */
   readonly hasRejects: boolean;
   /**

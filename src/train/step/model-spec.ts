@@ -8,7 +8,7 @@ import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
 
 /** The config sections that training reads. */
 export interface TrainedSections {
-  readonly data: Pick<DataConfig, "label" | "weight">;
+  readonly data: Pick<DataConfig, "label" | "weight" | "sampleNegatives">;
   readonly model: ModelConfig;
   readonly train: TrainConfig;
 }
@@ -24,5 +24,6 @@ export function specOf({ data, model, train }: TrainedSections, features: readon
 export function trainingSettingsOf({ data, train }: Omit<TrainedSections, "model">): TrainingSettings {
   const { optimizer: optimizers, l2, loss, clip, average } = train;
   const labelWeights = labelNames(data.label).map((name) => train.labelWeights?.[name] ?? 1);
-  return { optimizers, l2, loss, clip, average, labelWeights, weighted: data.weight !== undefined };
+  const weighted = data.weight !== undefined || data.sampleNegatives !== undefined;
+  return { optimizers, l2, loss, clip, average, labelWeights, weighted };
 }

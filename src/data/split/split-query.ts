@@ -1,0 +1,202 @@
+import { ConfigError } from "../../errors.js";
+import { instantOf } from "../../features/instant.js";
+import { readColumn } from "../source/column-query.js";
+import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
+import type { Source } from "../source/source.js";
+import { numberRows, ROW_COLUMN } from "./row-numbers.js";
+import { rounded, type SplitConfig, type SplitName, sharesOf, splitNames, splitsOf } from "./split-config.js";
+import { equalText, type TimeUnit, timeNumbers, unitOf } from "./split-keys.js";
+
+/** A source divided into splits, as SQL over its columns. */
+export interface SplitQuery {
+  readonly source: Source;
+  /** In order; a row belongs to the split whose predicate is true. */
+  readonly splits: readonly { readonly name: SplitName; readonly predicate?: string }[];
+  /** The value by which rows are divided. A row without it is refused. */
+  readonly key?: SplitKey;
+  /** The first time of each split that does not start with the oldest row. */
+  readonly starts?: SplitStarts;
+}
+
+export interface SplitKey {
+  readonly column: string;
+  /** NULL where the column has no usable value. */
+  readonly sql: string;
+  /** Why a value is refused that is not missing. */
+  readonly reason: string;
+}
+
+export type SplitStarts = Readonly<Partial<Record<SplitName, string>>>;
+
+/** The columns that a split reads as texts, so that it does not depend on what features read. */
+export function splitColumns({ by, time }: SplitConfig): string[] {
+  return [by, time].filter((column) => column !== undefined);
+}
+
+/**
+ * The predicates of a split over a source. Shares by time need one pass over the source, to find the starts.
+ * @throws ConfigError if a column does not exist or cannot divide rows
+ */
+export async function querySplits(duck: Duck, source: Source, split: SplitConfig): Promise<SplitQuery> {
+  if (split.time !== undefined) return splitByTime(duck, source, split, split.time);
+  const shares = sharesOf(split);
+  if (shares) return splitByHash(duck, source, split, shares);
+  return { source, splits: splitsOf(split).map((name) => ({ name, predicate: split[name] as string })) };
+}
+
+async function splitByHash(
+  duck: Duck,
+  source: Source,
+  { by, seed = 0, ...split }: SplitConfig,
+  shares: Readonly<Record<SplitName, number>>,
+): Promise<SplitQuery> {
+  const prefix = quoteText(`split:${seed}:`);
+  if (by === undefined) {
+    const numbered = await numberRows(duck, source, "a split without by");
+    const unit = unitOf(`${prefix} || CAST(${quoteName(ROW_COLUMN)} AS VARCHAR)`);
+    return { source: numbered, splits: rangesOf(unit, splitsOf(split), shares) };
+  }
+  const read = readColumn(source, by, "data.split.by");
+  const text = equalText(read);
+  if (text === undefined)
+    throw wrongType("data.split.by", by, read.type, "a text, a number, a date or a timestamp");
+  const splits = rangesOf(unitOf(`${prefix} || ${text}`), splitsOf(split), shares);
+  return { source, splits, key: { column: by, sql: text, reason: "not a value that can be hashed" } };
+}
+
+/** The unit interval from 0 on, in the order of the splits. */
+function rangesOf(unit: string, names: readonly SplitName[], shares: Readonly<Record<SplitName, number>>) {
+  let start = 0;
+  return names.map((name) => {
+    const end = rounded(start + shares[name]);
+    const predicate = `${unit} >= ${start} AND ${unit} < ${end}`;
+    start = end;
+    return { name, predicate };
+  });
+}
+
+async function splitByTime(
+  duck: Duck,
+  source: Source,
+  split: SplitConfig,
+  column: string,
+): Promise<SplitQuery> {
+  const shares = sharesOf(split);
+  const read = readColumn(source, column, "data.split.time");
+  const { type } = read;
+  const numbers = timeNumbers(read);
+  if (Object.keys(numbers).length === 0)
+    throw wrongType("data.split.time", column, type, "a date, a timestamp, a number, or such a text");
+  const unit = shares ? await unitInUse(duck, source, numbers) : unitOfStarts(split, numbers, type);
+  const sql = numbers[unit]!;
+  const starts = shares ? await startsOf(duck, source, sql, split, shares) : givenStarts(split, unit);
+  const texts = Object.entries(starts).map(([name, start]) => [name, timeText(start, unit)]);
+  return {
+    source,
+    splits: splitsOf(split).map((name, i, names) => ({
+      name,
+      predicate: between(sql, starts, name, names[i + 1]),
+    })),
+    key: { column, sql, reason: unit === "number" ? "not a finite number" : "not a date or a timestamp" },
+    starts: Object.fromEntries(texts),
+  };
+}
+
+type Starts = Partial<Record<SplitName, number>>;
+
+/** From the start of a split until the start of the next. */
+function between(sql: string, starts: Starts, name: SplitName, next: SplitName | undefined): string {
+  const [from, to] = [starts[name], next && starts[next]];
+  const bounds = [from === undefined ? [] : `${sql} >= ${from}`, to === undefined ? [] : `${sql} < ${to}`];
+  return bounds.flat().join(" AND ") || `${sql} IS NOT NULL`;
+}
+
+/** The unit that more values of the column have; the other values are refused. */
+async function unitInUse(
+  duck: Duck,
+  source: Source,
+  numbers: Partial<Record<TimeUnit, string>>,
+): Promise<TimeUnit> {
+  const units = Object.keys(numbers) as TimeUnit[];
+  if (units.length === 1) return units[0];
+  const counts = `count(${numbers.microseconds}) >= count(${numbers.number})`;
+  const [[isTime]] = await duck.rows(`SELECT ${counts} FROM (${source.select()})`, source.where);
+  return isTime === "true" ? "microseconds" : "number";
+}
+
+/**
+ * The times at which the splits start: counted from the latest row, a split has its share of the rows. Rows of the same
+ * time are never separated, so it may have more.
+ */
+async function startsOf(
+  duck: Duck,
+  source: Source,
+  sql: string,
+  split: SplitConfig,
+  shares: Readonly<Record<SplitName, number>>,
+): Promise<Starts> {
+  const latest = (name: SplitName) =>
+    rounded(splitNames.slice(splitNames.indexOf(name)).reduce((sum, each) => sum + shares[each], 0));
+  const starting = splitsOf(split).filter((name) => latest(name) < 1);
+  const quantiles = starting.map((name) => `quantile_disc(${sql}, ${latest(name)} ORDER BY ${sql} DESC)`);
+  const [row] = await duck.rows(`SELECT ${quantiles.join(", ")} FROM (${source.select()})`, source.where);
+  const found = starting.flatMap((name, i) => (row[i] === null ? [] : [[name, Number(row[i])]]));
+  return Object.fromEntries(found);
+}
+
+/** The unit in which the starts are given. */
+function unitOfStarts(
+  split: SplitConfig,
+  numbers: Partial<Record<TimeUnit, string>>,
+  type: string,
+): TimeUnit {
+  const given = splitNames.filter((name) => split[name] !== undefined);
+  const isTime = (name: SplitName) => Number.isFinite(instantOf(split[name] as string));
+  const unit = given.every(isTime) ? "microseconds" : "number";
+  if (unit in numbers) return unit;
+  throw new ConfigError({
+    what: `the start of a split is not a value of the column ${split.time}`,
+    where: `data.split.${given[0]}`,
+    got: `"${split[given[0]]}", and a column of type ${type}`,
+    expected: unit === "number" ? "a time such as 2001-06-18" : 'a number in quotes, such as "978300760"',
+    next: "Write the start like the values of the column, or give shares such as 0.1.",
+  });
+}
+
+function givenStarts(split: SplitConfig, unit: TimeUnit): Starts {
+  const starts: Starts = {};
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const name of splitNames) {
+    if (split[name] === undefined) continue;
+    const text = split[name] as string;
+    const start = unit === "number" ? Number(text) : instantOf(text) * 1000;
+    if (!(start > latest)) throw wrongStart(split, name);
+    starts[name] = start;
+    latest = start;
+  }
+  return starts;
+}
+
+function wrongStart(split: SplitConfig, name: SplitName): ConfigError {
+  return new ConfigError({
+    what: "the splits do not start one after the other",
+    where: `data.split.${name}`,
+    got: splitNames.flatMap((each) => (split[each] === undefined ? [] : `${each} ${split[each]}`)).join(", "),
+    expected: "times or numbers that ascend from train to valid to test",
+    next: "Correct the times.",
+  });
+}
+
+function timeText(start: number, unit: TimeUnit): string {
+  return unit === "number" ? String(start) : new Date(start / 1000).toISOString();
+}
+
+function wrongType(where: string, column: string, type: string, expected: string): ConfigError {
+  return new ConfigError({
+    what: `the column ${column} cannot divide the rows`,
+    where,
+    got: type,
+    expected,
+    next: "Name another column, or derive one in sql.",
+  });
+}

@@ -1,0 +1,28 @@
+/** Points in time from texts, the same for every reader of data. */
+
+/**
+ * A date, or a date and a time: `2001-06-18`, `2001-06-18 08:15`, `2001-06-18T08:15:00.250Z`, `2001-06-18 08:15:00+02:00`.
+ * Also a regular expression of RE2, for SQL.
+ */
+export const ISO_TIME =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d{2}(?::?\d{2})?)?)?)?$/;
+
+/** Milliseconds since 1970 in UTC, of a text that {@link ISO_TIME} matches; NaN of any other. Without a zone it is UTC. */
+export function instantOf(text: string): number {
+  const match = ISO_TIME.exec(text);
+  if (!match) return Number.NaN;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return Number.NaN;
+  const [fraction = "", zone = "Z"] = match.slice(7);
+  const seconds = (hour * 60 + minute - offsetMinutes(zone)) * 60 + second;
+  return date.getTime() + seconds * 1000 + Number(fraction.slice(0, 3).padEnd(3, "0"));
+}
+
+/** `+05:30` is 330, `Z` is 0. */
+function offsetMinutes(zone: string): number {
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(3).replace(":", ""));
+  return (zone.startsWith("-") ? -1 : 1) * (hours * 60 + minutes);
+}
