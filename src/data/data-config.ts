@@ -18,7 +18,7 @@ export const sourceSchema = z
     rows: z.array(z.record(z.string(), z.unknown())).min(1).optional(),
     /** Default: from the extension, ignoring a final `.gz` or `.zst`. */
     format: z.enum(["csv", "tsv", "parquet", "json"]).optional(),
-    /** Set if text files start with a line of column names; detected by default. */
+    /** Whether text files start with a line of column names; by default they do unless `columns` is set. */
     header: z.boolean().optional(),
     /** Column names for a text file without a header. */
     columns: z.array(z.string().min(1)).min(1).optional(),
@@ -30,6 +30,10 @@ export const sourceSchema = z
     types: z.record(z.string(), z.string().regex(/^[\w ,()[\]]+$/, "not a SQL type")).optional(),
     /** Texts that mean "missing" in text files, in addition to the empty field. */
     nullValues: z.array(z.string()).optional(),
+    /** The encoding of text files; default UTF-8. `latin-1` is ISO 8859-1. */
+    encoding: z.enum(["utf-8", "utf-16", "latin-1"]).optional(),
+    /** Reads a column that a file lacks as missing in that file. By default every file must have the columns of the first. */
+    union: z.boolean().optional(),
     /** A SELECT over the view `source` that derives columns or drops rows. */
     sql: z.string().min(1).optional(),
   })
@@ -38,7 +42,17 @@ export const sourceSchema = z
       context.addIssue({ code: "custom", message: "give either path or rows" });
     if (source.columns !== undefined && new Set(source.columns).size !== source.columns.length)
       context.addIssue({ code: "custom", path: ["columns"], message: "column names must differ" });
-    const fileOnly = ["format", "header", "columns", "delimiter", "skip", "types", "nullValues"] as const;
+    const fileOnly = [
+      "format",
+      "header",
+      "columns",
+      "delimiter",
+      "skip",
+      "types",
+      "nullValues",
+      "encoding",
+      "union",
+    ] as const;
     for (const key of fileOnly)
       if (source.rows !== undefined && source[key] !== undefined)
         context.addIssue({

@@ -132,15 +132,15 @@ describe("prepareData", () => {
     expect([valid!.rows, valid!.quarantined, valid!.rowsRead]).toEqual([1, 1, 2]);
     expect(unassigned).toBe(1);
     expect(quarantineOf(train)).toMatchObject([
-      { split: "train", row: 2, feature: "@label", reason: "missing value", columns: ["label"], value: null },
-      { row: 3, feature: "x", reason: "not a finite number", value: "Infinity" },
-      { row: 4, feature: "@weight", reason: "negative value", value: "-2" },
-      { file: path, line: 3, columns: ["x"], value: "0,abc,1,1" },
+      { split: "train", row: 2, feature: "x", columns: ["x"], reason: "not a finite number" },
+      { row: 3, feature: "@label", reason: "missing value", columns: ["label"], value: null },
+      { row: 4, feature: "x", reason: "not a finite number" },
+      { row: 5, feature: "@weight", reason: "negative value", value: "-2" },
       { file: path, line: 4, value: "1,2,1" },
     ]);
-    expect(train.reasons).toMatchObject({ "@label: missing value": 1, "x: not a finite number": 1 });
+    expect(train.reasons).toMatchObject({ "@label: missing value": 1, "x: not a finite number": 2 });
     expect(Object.values(train.reasons).reduce((a, b) => a + b)).toBe(train.quarantined);
-    expect(quarantineOf(valid!)).toMatchObject([{ split: "valid", row: 5, feature: "@weight" }]);
+    expect(quarantineOf(valid!)).toMatchObject([{ split: "valid", row: 6, feature: "@weight" }]);
   });
 
   it("stops where too many rows are bad, and says which and where they are", async () => {
@@ -252,7 +252,7 @@ describe("errors of prepareData name the place in the config", () => {
       "text label",
       { label: "tags" },
       clickFeatures,
-      /data\.label: the column tags has the wrong type[\s\S]*VARCHAR/,
+      /data\.label: the column tags has the wrong type[\s\S]*texts such as/,
     ],
     [
       "sql",

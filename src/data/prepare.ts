@@ -28,13 +28,17 @@ import {
   publish,
   writePrepared,
 } from "./pack/prepared.js";
-import { columnWants, readingWires, targetWire, type Wire } from "./source/column-query.js";
+import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
+import type { Demand } from "./source/demand.js";
 import { Duck } from "./source/duckdb.js";
-import { openSource, withNullValues } from "./source/source.js";
+import { refuseUnrepeatable } from "./source/repeatable-sql.js";
+import { openFiles, withNullValues } from "./source/source.js";
+import { findFiles, type SourceFiles } from "./source/source-files.js";
+import { targetWire } from "./source/target-query.js";
 import { numberRows } from "./split/row-numbers.js";
 import { leftOut, sampledWeight } from "./split/sample-negatives.js";
-import { querySplits, type SplitQuery, splitColumns } from "./split/split-query.js";
+import { predicatesOf, querySplits, type SplitQuery, splitColumns } from "./split/split-query.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;
@@ -64,9 +68,9 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
   const scratch = join(cacheDir, "tmp", ownedName());
   const duck = await Duck.open(scratch);
   try {
-    const jobs = await lookAtSources(duck, options, scratch);
-    const directory = join(cacheDir, "packed", keyOf(options, jobs));
-    const prepared = openCached(directory, options) ?? (await pack(duck, options, jobs, directory));
+    const shares = await findShares(duck, options, scratch);
+    const directory = join(cacheDir, "packed", keyOf(options, shares));
+    const prepared = openCached(directory, options) ?? (await pack(duck, options, shares, directory));
     for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);
     return prepared;
   } finally {
@@ -98,7 +102,30 @@ function openCacheDir(path: string): string {
   }
 }
 
-/** A source and the splits it feeds. */
+/** The files of a source; `source` feeds all splits, others feed the split that they are named after. */
+interface Share {
+  readonly key: "source" | SplitName;
+  readonly files: SourceFiles;
+}
+
+async function findShares(duck: Duck, { data, features }: PrepareOptions, scratch: string): Promise<Share[]> {
+  const demand = demandOf(data, features);
+  const shares: Share[] = [];
+  for (const key of ["source", ...splitNames] as const) {
+    const config = data[key];
+    if (config) shares.push({ key, files: await findFiles(duck, config, `data.${key}`, scratch, demand) });
+  }
+  return shares;
+}
+
+function demandOf({ label, weight, split = {} }: DataConfig, features: readonly FeatureConfig[]): Demand {
+  const targets = [...labelNames(label), ...(weight === undefined ? [] : [weight])];
+  const wants = columnWants(features.map(readingOf), targets);
+  for (const column of splitColumns(split)) wants.set(column, "text");
+  return { wants, sql: predicatesOf(split) };
+}
+
+/** An opened source, and how its columns are read. */
 interface Job extends SplitQuery {
   /** The SQL expressions of each feature. */
   readonly wires: readonly (readonly Wire[])[];
@@ -108,44 +135,38 @@ interface Job extends SplitQuery {
   readonly leftOut?: string;
 }
 
-async function lookAtSources(duck: Duck, options: PrepareOptions, scratch: string): Promise<Job[]> {
-  const { data } = options;
-  if (data.split) return [await lookAtSource(duck, options, "source", scratch)];
-  const jobs: Job[] = [];
-  for (const name of splitNames) if (data[name]) jobs.push(await lookAtSource(duck, options, name, scratch));
-  return jobs;
-}
-
-async function lookAtSource(
+async function openShare(
   duck: Duck,
   { data, features }: PrepareOptions,
-  key: "source" | SplitName,
-  scratch: string,
+  { key, files }: Share,
 ): Promise<Job> {
   const { label, weight, split = {} } = data;
-  const targets = [...labelNames(label), ...(weight === undefined ? [] : [weight])];
-  const wants = columnWants(features.map(readingOf), targets);
-  for (const column of splitColumns(split)) wants.set(column, "text");
   const opened = withNullValues(
-    await openSource(duck, data[key]!, `data.${key}`, wants, scratch),
+    await openFiles(duck, data[key]!, files, `data.${key}`, demandOf(data, features)),
     trainingNullValues(data),
   );
   const query =
     key === "source" ? await querySplits(duck, opened, split) : { source: opened, splits: [{ name: key }] };
   await checkPredicates(duck, query);
+  const labels: Wire[] = [];
+  for (const name of labelNames(label)) labels.push(await targetWire(duck, name, opened, "data.label"));
   const job = {
     ...query,
     wires: features.map((feature, i) => readingWires(readingOf(feature), opened, `features[${i}]`)),
-    labels: labelNames(label).map((name) => targetWire(name, opened, "data.label")),
-    ...(weight !== undefined && { weight: targetWire(weight, opened, "data.weight") }),
+    labels,
+    ...(weight !== undefined && { weight: await targetWire(duck, weight, opened, "data.weight") }),
   };
   return sampled(duck, data, job);
 }
 
 async function checkPredicates(duck: Duck, { source, splits }: SplitQuery): Promise<void> {
-  for (const { name, predicate } of splits)
-    if (predicate !== undefined)
-      await duck.describe(`SELECT (${predicate}\n)::BOOLEAN FROM (${source.select()})`, `data.split.${name}`);
+  const names = source.columns.map(({ name }) => name);
+  for (const { name, predicate } of splits) {
+    if (predicate === undefined) continue;
+    const tested = `SELECT (${predicate}\n)::BOOLEAN`;
+    await duck.describe(`${tested} FROM (${source.select()})`, `data.split.${name}`);
+    await refuseUnrepeatable(duck, tested, `data.split.${name}`, names);
+  }
 }
 
 /** Samples the negative rows of the training split, if the config wants that. */
@@ -162,7 +183,7 @@ async function sampled(duck: Duck, { sampleNegatives }: DataConfig, job: Job): P
 }
 
 /** A hash of everything that affects the packed data, except limits and paths. */
-function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: readonly Job[]): string {
+function keyOf({ data, features, labels = "binary" }: PrepareOptions, shares: readonly Share[]): string {
   const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
   const { cacheDir, maxBadRows, ...resolved } = data;
   const files = features.flatMap((feature) => {
@@ -174,7 +195,7 @@ function keyOf({ data, features, labels = "binary" }: PrepareOptions, jobs: read
     ];
     return paths.map(fileState);
   });
-  const identity = jobs.map(({ source }) => source.identity);
+  const identity = shares.map((share) => share.files.identity);
   const text = JSON.stringify({ PACKED_VERSION, features, labels, resolved, identity, files }, withoutRows);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
@@ -199,9 +220,11 @@ function openCached(directory: string, { onProgress }: PrepareOptions): Prepared
 async function pack(
   duck: Duck,
   options: PrepareOptions,
-  jobs: readonly Job[],
+  shares: readonly Share[],
   directory: string,
 ): Promise<PreparedData> {
+  const jobs: Job[] = [];
+  for (const share of shares) jobs.push(await openShare(duck, options, share));
   const temporary = partialDirectory(directory);
   mkdirSync(temporary);
   try {

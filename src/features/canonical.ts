@@ -117,6 +117,9 @@ export function isRefusedSql(text: string): string {
   return `${text} IN (${quoted(INEXACT)}, ${quoted(WRONG_TYPE)})`;
 }
 
+/** SQL of the text that stands for a value of a type that cannot be an id. */
+export const wrongTypeSql = () => quoted(WRONG_TYPE);
+
 /** A text of control characters as SQL. */
 function quoted(text: string): string {
   return Array.from(text, (character) => `chr(${character.charCodeAt(0)})`).join(" || ");

@@ -80,7 +80,13 @@ async function describeSource(
       features.features.map(({ reading }) => reading),
       [],
     );
-    const { columns: known, identity } = await openSource(duck, source, where, wants, scratch);
+    const { columns: known, identity } = await openSource(
+      duck,
+      source,
+      where,
+      { wants, sql: columns },
+      scratch,
+    );
     const carried = columns.map(
       (name) => known.find((column) => column.name === name) ?? unknownColumn(name, known),
     );

@@ -4,8 +4,9 @@ import type { SplitName } from "../data-config.js";
 import type { ChunkEncoder } from "../encode/chunk-encoder.js";
 import { duckdb } from "../source/binding.js";
 import { type Duck, quoteName } from "../source/duckdb.js";
-import { readRejects } from "../source/rejects.js";
-import { FILE_COLUMN, type Source } from "../source/source.js";
+import type { MalformedRow } from "../source/rejects.js";
+import { FILE_COLUMN } from "../source/relation.js";
+import type { Source } from "../source/source.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
 import type { SplitKey } from "../split/split-query.js";
 import type { PackedWriter } from "./packed-writer.js";
@@ -33,7 +34,7 @@ export interface PackedSource {
  *
  * @param encoder for the columns of this source
  * @param onChunk called after every chunk (about 2,000 rows); an error that it throws stops the scan
- * @param rejects a name for the rejects tables that is new in this database
+ * @param rejects a name for tables of malformed rows that is new in this database
  * @returns the number of rows that belong to no split
  * @throws DataError if a row belongs to two splits
  */
@@ -47,12 +48,12 @@ export async function packSource(
   const { source, splits } = packed;
   const router = new Router(packed, encoder);
   const columns = [...encoder.projection, ...router.projection];
-  const select = source.select(source.hasRejects ? rejects : undefined);
-  for await (const chunk of duck.stream(`SELECT ${columns.join(", ")} FROM (${select})`, source.where)) {
+  const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
+  for await (const chunk of duck.stream(sql, source.where)) {
     await router.route(chunk);
     onChunk();
   }
-  if (source.hasRejects) await quarantineRejects(duck, splits[0], rejects, source.where);
+  if (source.malformed) await quarantineMalformed(source.malformed(rejects), splits[0]);
   return router.unassigned;
 }
 
@@ -166,13 +167,11 @@ function codeSql({ splits, key, leftOut }: PackedSource): string {
   return key ? `CASE WHEN ${key.sql} IS NULL THEN ${NO_KEY} ELSE ${code} END` : code;
 }
 
-async function quarantineRejects(
-  duck: Duck,
+async function quarantineMalformed(
+  malformed: AsyncGenerator<MalformedRow>,
   { name, writer }: SplitTarget,
-  rejects: string,
-  where: string,
 ): Promise<void> {
-  for await (const { file, line, column, reason, text } of readRejects(duck, rejects, where)) {
+  for await (const { file, line, column, reason, text } of malformed) {
     const columns = column === null ? {} : { columns: [column] };
     await writer.quarantine.add({ split: name, file, line, ...columns, reason, value: text });
   }

@@ -4,8 +4,10 @@ import type { Input } from "../../features/inputs.js";
 import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
 import { numberSql, trimmedSql } from "../../features/values.js";
+import type { Want } from "./demand.js";
 import { quoteName, quoteText } from "./duckdb.js";
-import { columnType, type Source, type Want } from "./source.js";
+import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
+import { columnType, type Source } from "./source.js";
 
 /**
  * A SQL expression for one input of a feature, with one of four result types. After it, only Pairloom's own transforms touch
@@ -68,19 +70,35 @@ export function readingWires(reading: Reading, source: Source, where: string): W
 /** An input column of a computed feature: texts and lists without change, because the feature parses them itself. */
 function inputWire(name: string, as: Input["as"], source: Source, where: string): Wire {
   const { column, type } = readColumn(source, name, where);
-  if (as === "number") return { sql: must(numberSql(column, type), name, type, where, as), reads: "number" };
+  if (as === "number")
+    return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
+  const item = itemName(source);
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
-    const key = must(canonicalSql("e.key", map.key), name, type, where, "text");
-    const value = must(canonicalSql("e.value", map.value), name, type, where, "text");
+    const key = must(elementSql(`${item}.key`, map.key, "text"), name, type, where, "text");
+    const value = must(elementSql(`${item}.value`, map.value, "text"), name, type, where, "text");
     const refused = [key, value].map((part) => `WHEN ${isRefusedSql(part)} THEN ${part}`).join(" ");
     const entry = `CASE ${refused} ELSE ${key} || ':' || coalesce(${value}, '') END`;
-    return { sql: `list_transform(map_entries(${column}), lambda e: ${entry})`, reads: "texts" };
+    return { sql: `list_transform(map_entries(${column}), lambda ${item}: ${entry})`, reads: "texts" };
   }
   const element = as === "texts" ? listElement(type) : undefined;
-  const mapped = must(canonicalSql(element ? "x" : column, element ?? type), name, type, where, "text");
+  const mapped = must(
+    elementSql(element ? item : column, element ?? type, "text"),
+    name,
+    type,
+    where,
+    "text",
+  );
   if (element === undefined) return { sql: mapped, reads: "text" };
-  return { sql: `list_transform(${column}, lambda x: ${mapped})`, reads: "texts" };
+  return { sql: `list_transform(${column}, lambda ${item}: ${mapped})`, reads: "texts" };
+}
+
+/** A name for elements of lists that no column of the source has: a lambda would read the column instead. */
+function itemName({ columns }: Source): string {
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+  let name = "item";
+  while (taken.has(name)) name += "_";
+  return quoteName(name);
 }
 
 /** A column as SQL, and its type. */
@@ -93,10 +111,21 @@ export interface ReadColumn {
 export function readColumn(source: Source, name: string, where: string): ReadColumn {
   const type = columnType(source, name, where);
   const column = quoteName(name);
+  if (type === "JSON") return { column: withoutNulls(column, jsonText(column), source), type };
   if (!/^(VARCHAR|UUID|TIME|TIME WITH TIME ZONE|ENUM\(.*\))$/s.test(type)) return { column, type };
   const text = type === "VARCHAR" ? column : `CAST(${column} AS VARCHAR)`;
-  const nulls = source.nullValues.map(quoteText).join(", ");
-  return { column: nulls ? `CASE WHEN ${text} NOT IN (${nulls}) THEN ${text} END` : text, type: "VARCHAR" };
+  return { column: withoutNulls(text, text, source), type: "VARCHAR" };
+}
+
+/** A scalar column as features read it; values of JSON are texts. */
+export function readScalar(source: Source, name: string, where: string): ReadColumn {
+  const read = readColumn(source, name, where);
+  return read.type === "JSON" ? { column: jsonText(read.column), type: "VARCHAR" } : read;
+}
+
+function withoutNulls(column: string, text: string, { nullValues }: Source): string {
+  if (nullValues.length === 0) return column;
+  return `CASE WHEN ${text} NOT IN (${nullValues.map(quoteText).join(", ")}) THEN ${column} END`;
 }
 
 /** The types of a map's keys and values. */
@@ -115,19 +144,6 @@ interface EntryTypes {
   readonly value: string;
 }
 
-/** The SQL of a scalar number column: a label, a weight, a feature. */
-export function targetWire(column: string, source: Source, where: string): Wire {
-  const { type, column: raw } = readColumn(source, column, where);
-  const sql = type === "VARCHAR" ? undefined : numberSql(raw, type);
-  if (sql !== undefined) return { sql, reads: "number" };
-  throw wrongType(column, type, where, "a number or a boolean", nextForTarget(column));
-}
-
-function nextForTarget(column: string): string {
-  const derive = `Derive it in sql: SELECT * REPLACE (${column} = 'yes' AS ${column}) FROM source.`;
-  return `${derive} If a few texts are between numbers, list them in nullValues or set types: { ${column}: "DOUBLE" }.`;
-}
-
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
   const path = columns.length > 1 ? `${where}.columns` : `${where}.column`;
   const parts = columns.map((name) => {
@@ -142,9 +158,13 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const element = listElement(type) ?? type;
-  const mapped = must(elementSql("x", element, as), name, type, path, as);
-  const items = listSql(column, type, separator);
-  return { sql: `list_transform(${items}, lambda x: ${mapped})`, reads: as === "text" ? "texts" : "numbers" };
+  const item = itemName(source);
+  const mapped = must(elementSql(item, element, as), name, type, path, as);
+  const items = listSql(column, type, separator, item);
+  return {
+    sql: `list_transform(${items}, lambda ${item}: ${mapped})`,
+    reads: as === "text" ? "texts" : "numbers",
+  };
 }
 
 /** The ids and the weights of a weighted bag: two lists of equal length; an id always has a weight that is not NULL. */
@@ -153,35 +173,46 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const map = mapTypes(type);
-  const items = map ? `map_entries(${column})` : listSql(column, type, separator);
+  const item = itemName(source);
+  const items = map ? `map_entries(${column})` : listSql(column, type, separator, item);
   const element = listElement(type) ?? type;
-  const entry = weightedSql(map ?? entryTypes(type), element);
+  const entry = weightedSql(map ?? entryTypes(type), element, item);
   const id = elementSql(entry.id, entry.idType, as);
   if (id === undefined || entry.weight === undefined)
     throw wrongType(name, type, path, WEIGHTED_FORMS, "Build a list of { key, value } in sql.");
   const weight = `coalesce(${entry.weight}, CAST('nan' AS DOUBLE))`;
   return [
-    { sql: `list_transform(${items}, lambda x: ${id})`, reads: as === "text" ? "texts" : "numbers" },
-    { sql: `list_transform(${items}, lambda x: ${weight})`, reads: "numbers" },
+    { sql: `list_transform(${items}, lambda ${item}: ${id})`, reads: as === "text" ? "texts" : "numbers" },
+    { sql: `list_transform(${items}, lambda ${item}: ${weight})`, reads: "numbers" },
   ];
 }
 
 const WEIGHTED_FORMS = "texts of the form id:weight, a map from ids to numbers, or a list of { key, value }";
 
-/** SQL for the id and the weight of an element x; the same rule as `weightedIds` in TypeScript. */
-function weightedSql(entry: EntryTypes | undefined, element: string) {
-  if (entry) return { id: "x.key", idType: entry.key, weight: numberSql("x.value", entry.value) };
-  if (element !== "VARCHAR") return { id: "x", idType: element, weight: "CAST(1 AS DOUBLE)" };
-  const last = "split_part(x, ':', -1)";
-  const id = `CASE WHEN contains(x, ':') THEN left(x, length(x) - length(${last}) - 1) ELSE x END`;
-  const weight = `CASE WHEN contains(x, ':') THEN ${numberSql(last, "VARCHAR")} ELSE 1 END`;
-  return { id, idType: "VARCHAR", weight };
+/** SQL for the id and the weight of an element; the same rule as `weightedIds` in TypeScript. */
+function weightedSql(entry: EntryTypes | undefined, element: string, item: string) {
+  if (entry)
+    return {
+      id: `${item}.key`,
+      idType: entry.key,
+      weight: elementSql(`${item}.value`, entry.value, "number"),
+    };
+  if (element !== "VARCHAR" && element !== "JSON")
+    return { id: item, idType: element, weight: "CAST(1 AS DOUBLE)" };
+  const text = element === "JSON" ? jsonText(item) : item;
+  const last = `split_part(${text}, ':', -1)`;
+  const isPair = `${element === "JSON" ? `${isJsonText(item)} AND ` : ""}contains(${text}, ':')`;
+  const pairId = `left(${text}, length(${text}) - length(${last}) - 1)`;
+  const id = `CASE WHEN ${isPair} THEN ${element === "JSON" ? `to_json(${pairId})` : pairId} ELSE ${item} END`;
+  const weight = `CASE WHEN ${isPair} THEN ${numberSql(last, "VARCHAR")} ELSE 1 END`;
+  return { id, idType: element, weight };
 }
 
 /** A column as a list: the list itself, the parts of a text, or one value. */
-function listSql(column: string, type: string, separator: string): string {
+function listSql(column: string, type: string, separator: string, item: string): string {
   if (listElement(type) !== undefined) return column;
-  if (type === "VARCHAR") return listTextSql(column, separator, "x");
+  if (type === "VARCHAR") return listTextSql(column, separator, item);
+  if (type === "JSON") return jsonListSql(column, separator, item);
   return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
 }
 
@@ -195,7 +226,9 @@ function vectorWire(
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const isText = type === "VARCHAR";
-  const mapped = numberSql("x", listElement(type) ?? (isText ? type : ""));
+  const item = itemName(source);
+  const isList = isText || type === "JSON";
+  const mapped = elementSql(item, listElement(type) ?? (isList ? type : ""), "number");
   if (mapped === undefined)
     throw wrongType(
       name,
@@ -205,9 +238,9 @@ function vectorWire(
       "Build the list in sql.",
     );
   const list = isText
-    ? `CASE WHEN ${trimmedSql(column)} <> '' THEN ${listTextSql(column, separator, "x")} END`
-    : column;
-  return { sql: `list_transform(${list}, lambda x: ${mapped})`, reads: "numbers" };
+    ? `CASE WHEN ${trimmedSql(column)} <> '' THEN ${listTextSql(column, separator, item)} END`
+    : listSql(column, type, separator, item);
+  return { sql: `list_transform(${list}, lambda ${item}: ${mapped})`, reads: "numbers" };
 }
 
 function must(
@@ -222,7 +255,13 @@ function must(
   throw wrongType(column, type, where, expected, "Derive a column of such a type in sql.");
 }
 
-function wrongType(column: string, type: string, where: string, expected: string, next: string): ConfigError {
+export function wrongType(
+  column: string,
+  type: string,
+  where: string,
+  expected: string,
+  next: string,
+): ConfigError {
   return new ConfigError({
     what: `the column ${column} has the wrong type`,
     where,
@@ -232,7 +271,10 @@ function wrongType(column: string, type: string, where: string, expected: string
   });
 }
 
-function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
+/** SQL of a text or number from a value of a DuckDB type; `undefined` if the type cannot be one. */
+export function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
+  if (type === "JSON")
+    return as === "text" ? jsonCanonicalSql(column) : numberSql(jsonText(column), "VARCHAR");
   return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
 }
 

@@ -23,7 +23,10 @@ export class Duck {
     duckdb.set_config(config, "temp_directory", tempDir);
     duckdb.set_config(config, "preserve_insertion_order", "true");
     const database = await duckdb.open(":memory:", config);
-    return new Duck(database, await duckdb.connect(database));
+    const connection = await duckdb.connect(database);
+    // The same hours and days on every machine.
+    await duckdb.query(connection, "SET TimeZone = 'UTC'");
+    return new Duck(database, connection);
   }
 
   close(): void {
@@ -179,7 +182,6 @@ function sqlError(error: unknown, where: string): unknown {
 function shortMessage(message: string): string {
   const text = message
     .replace(/\n+LINE \d+:[\s\S]*$/, "")
-    .replace(/(Error when sniffing file [^\n]*\n[^\n]*)[\s\S]*$/, "$1")
     .replace(/(Original Line: [^\n]{80})[^\n]*/, "$1 …")
     .replace(/\n+Possible (fixes|Solution)[\s\S]*$/i, "")
     .trim();
@@ -193,8 +195,8 @@ function nextStep(message: string): string {
     return "Check names and types. Columns that id features read from text files are VARCHAR: compare them with text, cast them, or set their type in types.";
   if (/JSON/.test(message))
     return "Fix the line. A malformed line of a JSON file cannot be skipped, unlike one of a text file.";
-  if (/sniffing/.test(message))
-    return "Check delimiter, header and skip. A stray or unclosed quote, or mixed line ends, near the top of the file prevent detection.";
+  if (/CSV Parser state machine/.test(message))
+    return "The file has both kinds of line ends, \\n and \\r\\n. Write it again with one of them, for example with dos2unix.";
   if (/CSV Error/.test(message))
     return "Compare format, delimiter, header and skip with the first lines of the file.";
   if (/IO Error|TProtocol|decompress|checksum|magic bytes/i.test(message))

@@ -16,9 +16,18 @@ export interface MalformedRow {
  * The malformed rows of a finished scan, ordered by file and line. A row with several errors is listed once. An unclosed
  * quote makes the following lines malformed too; each is listed.
  *
+ * @param rejects the names of the rejects tables of each part of the scan
  * @throws DataError if an unclosed quote makes so many lines unreadable that they cannot be counted
  */
-export async function* readRejects(duck: Duck, rejects: string, where: string): AsyncGenerator<MalformedRow> {
+export async function* readRejects(
+  duck: Duck,
+  rejects: readonly string[],
+  where: string,
+): AsyncGenerator<MalformedRow> {
+  for (const table of rejects) yield* rejectsOf(duck, table, where);
+}
+
+async function* rejectsOf(duck: Duck, rejects: string, where: string): AsyncGenerator<MalformedRow> {
   const sql = `
     SELECT file_path, line::VARCHAR, first(column_name), first(error_message), first(csv_line)
     FROM (FROM ${rejects}_errors JOIN ${rejects}_scans USING (scan_id, file_id) ORDER BY column_idx)

@@ -55,7 +55,7 @@ describe("scanSource", () => {
 
   it("leaves bad rows out and names them; malformed ones are counted at the end", async () => {
     const path = join(folder, "bad.csv");
-    writeFileSync(path, "user,x,tags,y\na,1,,1\nb,inf,,0\nc,zzz,,1\nd,2,p|q,\ne,3,,1\n");
+    writeFileSync(path, "user,x,tags,y\na,1,,1\nb,inf,,0\nc,1,,1,1\nd,2,p|q,\ne,3,,1\n");
     const batches = await scan({ path }, { label: "y", passthrough: ["user", "y"] });
     expect(batches).toHaveLength(1);
     const [{ columns, passthrough, rowNumbers, bad, malformed }] = batches;
@@ -64,7 +64,7 @@ describe("scanSource", () => {
     expect(passthrough.get("y")).toEqual([1, 1]);
     expect(rowNumbers).toEqual([1, 4]);
     expect(bad).toEqual([
-      { row: 2, feature: "x", reason: "not a finite number", value: "Infinity" },
+      { row: 2, feature: "x", reason: "not a finite number", value: "NaN" },
       { row: 3, feature: "@label", reason: "missing value", value: null },
     ]);
     expect(malformed).toBe(1);

@@ -11,13 +11,14 @@ import { labelNames } from "../../features/targets.js";
 import type { SourceConfig } from "../data-config.js";
 import { ChunkEncoder, type Targets } from "../encode/chunk-encoder.js";
 import type { SplitConfig, SplitName } from "../split/split-config.js";
-import { querySplits, splitColumns } from "../split/split-query.js";
+import { predicatesOf, querySplits, splitColumns } from "../split/split-query.js";
 import { duckdb } from "./binding.js";
-import { columnWants, readingWires, targetWire } from "./column-query.js";
+import { columnWants, readingWires } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
 import { Duck, quoteName } from "./duckdb.js";
-import { type MalformedRow, readRejects } from "./rejects.js";
+import type { MalformedRow } from "./rejects.js";
 import { columnType, openSource, type Source, withNullValues } from "./source.js";
+import { targetWire } from "./target-query.js";
 import { TextVector } from "./vectors.js";
 
 export interface ScanOptions {
@@ -81,22 +82,22 @@ export async function* scanSource(
       targetNames,
     );
     for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
-    const opened = await openSource(duck, config, where, wants, scratch);
+    const named = [...passthrough, ...predicatesOf(split?.config ?? {})];
+    const opened = await openSource(duck, config, where, { wants, sql: named }, scratch);
     const source = withNullValues(opened, fitted.nullValues);
     await verifyCompressed(source.identity, where);
     const rows = await rowsOf(duck, source, split);
     const wires = fitted.features.map(({ name, reading }) =>
       readingWires(reading, source, `features.${name}`),
     );
-    const encoder = new ChunkEncoder(fitted, wires, targetsOf(source, names, labels, weight));
+    const encoder = new ChunkEncoder(fitted, wires, await targetsOf(duck, source, names, labels, weight));
     const carried = passthrough.map((name) => carry(source, name));
     const batcher = new Batcher(encoder, carried, batchRows);
-    const rejects = source.hasRejects ? "rejects" : undefined;
     const columns = [...encoder.projection, ...carried.map(({ sql }) => sql)];
-    const sql = `SELECT ${columns.join(", ")} FROM (${rows(rejects)})`;
+    const sql = `SELECT ${columns.join(", ")} FROM (${rows("rejects")})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
     const malformed: MalformedRow[] = [];
-    if (rejects !== undefined) for await (const row of readRejects(duck, rejects, where)) malformed.push(row);
+    for await (const row of source.malformed?.("rejects") ?? []) malformed.push(row);
     yield batcher.take(malformed);
   } finally {
     duck.close();
@@ -112,19 +113,21 @@ async function rowsOf(duck: Duck, source: Source, split: ScanOptions["split"]): 
   return (rejects) => `SELECT * FROM (${divided.select(rejects)}) WHERE (${predicate}\n)`;
 }
 
-function targetsOf(
+async function targetsOf(
+  duck: Duck,
   source: Source,
   names: readonly string[],
   labels: LabelKind,
   weight: string | undefined,
-): Targets | undefined {
+): Promise<Targets | undefined> {
   if (names.length === 0) return undefined;
-  const target = (column: string, where: string) => ({ column, wire: targetWire(column, source, where) });
-  return {
-    label: names.map((name) => target(name, "data.label")),
-    labels,
-    ...(weight !== undefined && { weight: target(weight, "data.weight") }),
-  };
+  const target = async (column: string, where: string) => ({
+    column,
+    wire: await targetWire(duck, column, source, where),
+  });
+  const label: Targets["label"][number][] = [];
+  for (const name of names) label.push(await target(name, "data.label"));
+  return { label, labels, ...(weight !== undefined && { weight: await target(weight, "data.weight") }) };
 }
 
 interface Carried {

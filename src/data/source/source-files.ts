@@ -16,6 +16,7 @@ import { canonicalText } from "../../features/canonical.js";
 import { isList } from "../../features/values.js";
 import { nearNames } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
+import type { Demand } from "./demand.js";
 import { type Duck, quoteText } from "./duckdb.js";
 
 /** Identifies the state of a source file without reading it. */
@@ -36,17 +37,17 @@ export interface SourceFiles {
 /**
  * Finds the files of a source: expands patterns (each in name order), detects the format, and refuses missing and empty
  * files. Rows from memory are written to a file with one JSON object per line, named by a hash of its content.
- *
- * @param numeric columns that features read as numbers, in which NaN must stay NaN
  */
 export async function findFiles(
   duck: Duck,
   source: SourceConfig,
   where: string,
   scratchDir: string,
-  numeric: ReadonlySet<string>,
+  { wants }: Demand,
 ): Promise<SourceFiles> {
   if (source.rows) {
+    // A NaN is missing, but in columns of numbers it must stay NaN.
+    const numeric = new Set([...wants].flatMap(([name, want]) => (want === "number" ? [name] : [])));
     const path = writeRows(source.rows, scratchDir, numeric);
     const { bytes } = identityOf(path, where);
     return { paths: [path], format: "json", identity: [{ path: basename(path), bytes, modified: 0 }] };
@@ -56,7 +57,8 @@ export async function findFiles(
   const paths = found.flat();
   const identity = paths.map((path) => identityOf(path, where));
   const format = source.format ?? formatOf(paths[0], where);
-  if (format !== "parquet") for (const path of paths) refuseUtf16(path, where);
+  if (format !== "parquet" && source.encoding !== "utf-16")
+    for (const path of paths) refuseUtf16(path, where);
   return { paths, format, identity };
 }
 
@@ -74,7 +76,7 @@ function refuseUtf16(path: string, where: string): void {
     where: `${where}.path`,
     got: `${path}, which starts with the UTF-16 byte order mark`,
     expected: "UTF-8",
-    next: `Convert it with iconv -f UTF-16 -t UTF-8 ${basename(path)}.`,
+    next: `Set encoding: "utf-16", or convert it with iconv -f UTF-16 -t UTF-8 ${basename(path)}.`,
   });
 }
 

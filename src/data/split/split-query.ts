@@ -1,6 +1,6 @@
 import { ConfigError } from "../../errors.js";
 import { instantOf } from "../../features/instant.js";
-import { readColumn } from "../source/column-query.js";
+import { readScalar } from "../source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
 import type { Source } from "../source/source.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
@@ -33,6 +33,11 @@ export function splitColumns({ by, time }: SplitConfig): string[] {
   return [by, time].filter((column) => column !== undefined);
 }
 
+/** The predicates in SQL of a split, if it has them. */
+export function predicatesOf(split: SplitConfig): string[] {
+  return splitNames.map((name) => split[name]).filter((part) => typeof part === "string");
+}
+
 /**
  * The predicates of a split over a source. Shares by time need one pass over the source, to find the starts.
  * @throws ConfigError if a column does not exist or cannot divide rows
@@ -56,7 +61,7 @@ async function splitByHash(
     const unit = unitOf(`${prefix} || CAST(${quoteName(ROW_COLUMN)} AS VARCHAR)`);
     return { source: numbered, splits: rangesOf(unit, splitsOf(split), shares) };
   }
-  const read = readColumn(source, by, "data.split.by");
+  const read = readScalar(source, by, "data.split.by");
   const text = equalText(read);
   if (text === undefined)
     throw wrongType("data.split.by", by, read.type, "a text, a number, a date or a timestamp");
@@ -82,7 +87,7 @@ async function splitByTime(
   column: string,
 ): Promise<SplitQuery> {
   const shares = sharesOf(split);
-  const read = readColumn(source, column, "data.split.time");
+  const read = readScalar(source, column, "data.split.time");
   const { type } = read;
   const numbers = timeNumbers(read);
   if (Object.keys(numbers).length === 0)

@@ -235,7 +235,7 @@ describe("split without a column", () => {
 
   it("learns from the rows that it packs, also if some are malformed", async () => {
     const lines = rows.map(
-      (row) => `${row % 50 === 3 ? "broken" : row},${row % 2},${row % 50 === 7 ? "1,2" : row}`,
+      (row) => `${row % 50 === 3 ? '"broken" quote' : row},${row % 2},${row % 50 === 7 ? "1,2" : row}`,
     );
     const source = { path: write(".csv", `row,y,v\n${lines.join("\n")}\n`) };
     const learned: FeatureInput = { kind: "id", name: "v", vocabulary: {} };

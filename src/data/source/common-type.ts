@@ -1,0 +1,116 @@
+/** The type that holds every value of two DuckDB types without a change. */
+
+/** Stands for a column without a value: it has every type. */
+export const NO_TYPE = "NULL";
+
+const BITS: Readonly<Record<string, number>> = {
+  TINYINT: 8,
+  SMALLINT: 16,
+  INTEGER: 32,
+  BIGINT: 64,
+  HUGEINT: 128,
+};
+
+/** Integers have at most this many decimal digits. */
+const DIGITS: Readonly<Record<number, number>> = { 8: 3, 16: 5, 32: 10, 64: 19, 128: 39 };
+const MAX_DIGITS = 38;
+/** A double holds every decimal of this many digits. */
+const DIGITS_OF_DOUBLE = 15;
+
+const TIMESTAMPS = ["DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"];
+
+/** `undefined` if there is none. */
+export function commonType(a: string, b: string): string | undefined {
+  if (a === b || b === NO_TYPE) return a;
+  if (a === NO_TYPE) return b;
+  const [listA, listB] = [elementOf(a), elementOf(b)];
+  if (listA !== undefined && listB !== undefined) {
+    const element = commonType(listA, listB);
+    return element === undefined ? undefined : `${element}[]`;
+  }
+  return (
+    commonInteger(a, b) ?? commonDecimal(a, b) ?? commonDouble(a, b) ?? commonTime(a, b) ?? commonText(a, b)
+  );
+}
+
+function elementOf(type: string): string | undefined {
+  return /^(.*)\[\d*\]$/.exec(type)?.[1];
+}
+
+function integerOf(type: string): { bits: number; signed: boolean } | undefined {
+  const signed = BITS[type] !== undefined;
+  const bits = signed ? BITS[type] : type.startsWith("U") ? BITS[type.slice(1)] : undefined;
+  return bits === undefined ? undefined : { bits, signed };
+}
+
+function commonInteger(a: string, b: string): string | undefined {
+  const [x, y] = [integerOf(a), integerOf(b)];
+  if (!x || !y) return undefined;
+  if (x.signed === y.signed) return x.bits > y.bits ? a : b;
+  const [signed, unsigned] = x.signed ? [x, y] : [y, x];
+  const bits = Math.max(signed.bits, 2 * unsigned.bits);
+  return Object.keys(BITS).find((name) => BITS[name] === bits);
+}
+
+interface Decimal {
+  readonly digits: number;
+  readonly scale: number;
+}
+
+function decimalOf(type: string): Decimal | undefined {
+  const [, digits, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
+  if (digits !== undefined) return { digits: Number(digits), scale: Number(scale) };
+  const integer = integerOf(type);
+  return integer && { digits: DIGITS[integer.bits], scale: 0 };
+}
+
+function commonDecimal(a: string, b: string): string | undefined {
+  const [x, y] = [decimalOf(a), decimalOf(b)];
+  if (!x || !y) return undefined;
+  const scale = Math.max(x.scale, y.scale);
+  const digits = Math.max(x.digits - x.scale, y.digits - y.scale) + scale;
+  return digits <= MAX_DIGITS ? `DECIMAL(${digits},${scale})` : undefined;
+}
+
+const isFloat = (type: string) => type === "FLOAT" || type === "DOUBLE";
+
+function commonDouble(a: string, b: string): string | undefined {
+  const isNumber = (type: string) => isFloat(type) || decimalOf(type) !== undefined;
+  return (isFloat(a) || isFloat(b)) && isNumber(a) && isNumber(b) ? "DOUBLE" : undefined;
+}
+
+function commonTime(a: string, b: string): string | undefined {
+  const zoned = "TIMESTAMP WITH TIME ZONE";
+  const [x, y] = [TIMESTAMPS.indexOf(a), TIMESTAMPS.indexOf(b)];
+  if (x >= 0 && y >= 0) return TIMESTAMPS[Math.max(x, y)];
+  return (a === zoned && y >= 0) || (b === zoned && x >= 0) ? zoned : undefined;
+}
+
+function commonText(a: string, b: string): string | undefined {
+  const isText = (type: string) => /^(VARCHAR|ENUM|UUID)/.test(type);
+  return isText(a) && isText(b) ? "VARCHAR" : undefined;
+}
+
+/**
+ * SQL that reads a column of one type as the common one. A value that would change stops the query.
+ *
+ * @param place the column and its file, for the message
+ */
+export function widenedSql(column: string, from: string, to: string, place: string): string {
+  if (from === to) return column;
+  if (from === NO_TYPE) return `CAST(NULL AS ${to})`;
+  const [element, target] = [elementOf(from), elementOf(to)];
+  if (element !== undefined && target !== undefined) {
+    const item = '"@item"';
+    return `list_transform(${column}, lambda ${item}: ${widenedSql(item, element, target, place)})`;
+  }
+  // The digits that FLOAT shows are those that its writer meant.
+  if (from === "FLOAT") return `CAST(CAST(${column} AS VARCHAR) AS ${to})`;
+  const wide = `CAST(${column} AS ${to})`;
+  const decimal = decimalOf(from);
+  if (to !== "DOUBLE" || !decimal || decimal.digits <= DIGITS_OF_DOUBLE) return wide;
+  const message = `'${place.replaceAll("'", "''")} has ' || ${column} || ', which DOUBLE, the type in other files, does not hold exactly'`;
+  const isSame = `CAST(${wide} AS ${from}) = ${column}`;
+  const limit = `abs(${wide}) < 9007199254740992`;
+  return `CASE WHEN ${column} IS NULL OR (${decimal.scale === 0 ? limit : isSame}) THEN ${wide} ELSE error(${message}) END`;
+}

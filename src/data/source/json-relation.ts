@@ -1,0 +1,67 @@
+import type { SourceConfig } from "../data-config.js";
+import { type Demand, namedInSql, type Want } from "./demand.js";
+import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
+import { FILE_COLUMN, type Relation } from "./relation.js";
+import type { SourceFiles } from "./source-files.js";
+import { compressionOption } from "./text-layout.js";
+import { refuseChanged, typesOfTexts } from "./text-types.js";
+
+/**
+ * JSON files. The types of columns come from all their values. A column of several types stays JSON, so that each value
+ * keeps its own type.
+ */
+export async function jsonRelation(
+  duck: Duck,
+  config: SourceConfig,
+  files: SourceFiles,
+  demand: Demand,
+  where: string,
+): Promise<Relation> {
+  const hasFileColumn = config.sql === undefined && files.paths.length > 1;
+  const relation = (columns: string) => jsonReader(config, files, columns, hasFileColumn);
+  const described = await duck.describe(`SELECT * FROM ${relation("")}`, where);
+  const columns = described.filter(({ name }) => name !== FILE_COLUMN);
+  const isNamed = namedInSql(demand.sql);
+  const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
+  await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
+  // Detection reads integers of any size as DOUBLE where fractions stand beside them.
+  const doubles = columns.filter(
+    ({ name, type }) => type === "DOUBLE" && isNamed(name) && !demand.wants.has(name),
+  );
+  const open = doubles.map(({ name }) => ({ name, want: undefined }));
+  const settled = await typesOfTexts(duck, open, texts, where);
+  const typeOf = ({ name, type }: SourceColumn) =>
+    config.types?.[name] ?? settled.get(name) ?? jsonType(type, demand.wants.get(name), isNamed(name));
+  const list = columns.map(({ name }) => quoteName(name));
+  if (hasFileColumn) list.push(quoteName(FILE_COLUMN));
+  return { select: () => `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}` };
+}
+
+function jsonReader(config: SourceConfig, files: SourceFiles, columns: string, hasFile: boolean): string {
+  const compressions = new Set(files.paths.map(compressionOption));
+  const options = [
+    `[${files.paths.map(quoteText).join(", ")}]`,
+    ...(columns === "" ? ["sample_size = -1, maximum_sample_files = 2147483647"] : [columns]),
+    ...(hasFile ? [`filename = '${FILE_COLUMN}'`] : []),
+    ...(config.rows ? ["format = 'newline_delimited', records = true"] : []),
+  ];
+  // With several kinds of files, DuckDB detects each.
+  return `read_json(${options.join(", ")}${compressions.size === 1 ? [...compressions][0] : ""})`;
+}
+
+function columnsOption(columns: readonly SourceColumn[], typeOf: (column: SourceColumn) => string): string {
+  const types = columns.map((column) => `${quoteText(column.name)}: ${quoteText(typeOf(column))}`);
+  return `columns = {${types.join(", ")}}`;
+}
+
+/** Texts that look like dates stay text where a feature reads them. */
+function jsonType(detected: string, want: Want | undefined, named: boolean): string {
+  // SQL compares texts without the quotes of JSON.
+  const type = named ? detected.replace(/\bJSON\b/g, "VARCHAR") : detected;
+  if (want !== "text") return type;
+  // An object is a map of its keys, with values of any type.
+  if (/^(STRUCT|MAP)\(/.test(detected) && !detected.endsWith("]")) return "MAP(VARCHAR, JSON)";
+  const text = type.replace(/^(DATE|TIME\w*( WITH TIME ZONE)?|UUID)/, "VARCHAR");
+  // Detection reads integers of any size as DOUBLE where fractions stand beside them.
+  return named ? text : text.replace(/^DOUBLE/, "JSON");
+}

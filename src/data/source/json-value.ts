@@ -1,0 +1,28 @@
+import { canonicalSql, wrongTypeSql } from "../../features/canonical.js";
+import { quoteText } from "./duckdb.js";
+
+/** SQL for values of type JSON, each of which has a type of its own. */
+
+/** The text of a JSON string, the digits of a number. */
+export const jsonText = (value: string) => `(${value} ->> '$')`;
+
+/** True if a JSON value is a text. */
+export const isJsonText = (value: string) => isA(value, "VARCHAR");
+
+const isA = (value: string, type: string) => `json_type(${value}) = '${type}'`;
+
+/** The canonical text of a JSON scalar. Integers of any size keep their digits. */
+export function jsonCanonicalSql(value: string): string {
+  const text = jsonText(value);
+  const fraction = canonicalSql(`CAST(${text} AS DOUBLE)`, "DOUBLE");
+  return `CASE WHEN json_type(${value}) IN ('ARRAY', 'OBJECT') THEN ${wrongTypeSql()}
+    WHEN ${isA(value, "DOUBLE")} AND NOT regexp_full_match(${text}, '-?[0-9]+') THEN ${fraction} ELSE ${text} END`;
+}
+
+/** A JSON value as a list of JSON values: the list itself, the parts of a text, or one value. */
+export function jsonListSql(value: string, separator: string, item: string): string {
+  const parts = `string_split(${jsonText(value)}, ${quoteText(separator)})`;
+  return `CASE WHEN ${isA(value, "ARRAY")} THEN CAST(${value} AS JSON[])
+    WHEN ${isJsonText(value)} THEN list_transform(${parts}, lambda ${item}: to_json(${item}))
+    WHEN ${isA(value, "NULL")} THEN NULL ELSE [${value}] END`;
+}

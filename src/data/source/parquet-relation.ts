@@ -1,0 +1,158 @@
+import { DataError } from "../../errors.js";
+import type { SourceConfig } from "../data-config.js";
+import { commonType, NO_TYPE, widenedSql } from "./common-type.js";
+import { type Demand, namedInSql } from "./demand.js";
+import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
+import { FILE_COLUMN, type Relation } from "./relation.js";
+import type { SourceFiles } from "./source-files.js";
+import { lacksColumn } from "./text-relation.js";
+
+/** Consecutive files with the same columns and types. */
+interface ParquetPart {
+  readonly paths: readonly string[];
+  readonly columns: readonly SourceColumn[];
+}
+
+/** Parquet files. Columns whose types differ between files have the type that holds the values of all. */
+export async function parquetRelation(
+  duck: Duck,
+  config: SourceConfig,
+  { paths }: SourceFiles,
+  demand: Demand,
+  where: string,
+): Promise<Relation> {
+  const parts = await parquetParts(duck, paths, where);
+  await refuseLongDecimals(duck, paths, demand, where);
+  const types = commonTypes(parts, config.union === true, where);
+  const withFile = config.sql === undefined && paths.length > 1;
+  const select = parts.map((part) => selectPart(part, types, withFile)).join(" UNION ALL ");
+  return { select: () => select };
+}
+
+async function parquetParts(duck: Duck, paths: readonly string[], where: string): Promise<ParquetPart[]> {
+  const schemas = await schemaTexts(duck, paths, where);
+  const empty = paths.length > 1 ? await emptyColumns(duck, paths, where) : new Map<string, Set<string>>();
+  const parts: (ParquetPart & { paths: string[]; schema: string })[] = [];
+  for (const path of paths) {
+    const without = empty.get(path) ?? new Set();
+    const schema = `${schemas.get(path)}\n${[...without].sort().join("\n")}`;
+    const last = parts.at(-1);
+    if (last?.schema === schema) {
+      last.paths.push(path);
+      continue;
+    }
+    const described = await duck.describe(`SELECT * FROM read_parquet(${quoteText(path)})`, where);
+    const columns = described.map(({ name, type }) => ({ name, type: without.has(name) ? NO_TYPE : type }));
+    parts.push({ paths: [path], columns, schema });
+  }
+  return parts;
+}
+
+const list = (paths: readonly string[]) => `[${paths.map(quoteText).join(", ")}]`;
+
+/** All that the schema of each file says, as one text. */
+async function schemaTexts(
+  duck: Duck,
+  paths: readonly string[],
+  where: string,
+): Promise<Map<string, string>> {
+  const sql = `SELECT file_name, string_agg(concat_ws('|', name, type, num_children, converted_type, logical_type), chr(10))
+    FROM parquet_schema(${list(paths)}) GROUP BY file_name`;
+  const rows = await duck.rows(sql, where);
+  return new Map(rows.map(([path, schema]) => [path as string, schema as string]));
+}
+
+/** The columns of each file without a single value, by its statistics. */
+async function emptyColumns(
+  duck: Duck,
+  paths: readonly string[],
+  where: string,
+): Promise<Map<string, Set<string>>> {
+  const counted = `SELECT s.file_name, s.name FROM parquet_schema(${list(paths)}) s
+    JOIN parquet_file_metadata(${list(paths)}) f ON f.file_name = s.file_name
+    LEFT JOIN (SELECT file_name, path_in_schema, sum(num_values) AS total, sum(stats_null_count) AS empty,
+        count(*) = count(stats_null_count) AS is_known
+      FROM parquet_metadata(${list(paths)}) GROUP BY ALL) m
+      ON m.file_name = s.file_name AND m.path_in_schema = s.name
+    WHERE f.num_rows = 0 OR (m.is_known AND m.total = m.empty)`;
+  const found = new Map<string, Set<string>>();
+  for (const [path, name] of await duck.rows(counted, where)) {
+    const names = found.get(path as string) ?? new Set<string>();
+    found.set(path as string, names.add(name as string));
+  }
+  return found;
+}
+
+function commonTypes(parts: readonly ParquetPart[], union: boolean, where: string): Map<string, string> {
+  const [first, ...others] = parts;
+  const types = new Map(first.columns.map(({ name, type }) => [name, type]));
+  for (const part of others) {
+    const columns = new Map(part.columns.map(({ name, type }) => [name, type]));
+    const names = union ? new Set([...types.keys(), ...columns.keys()]) : [...types.keys()];
+    for (const name of names) {
+      const [known, type] = [types.get(name), columns.get(name)];
+      if (type === undefined && !union) throw lacksColumn(name, first.paths[0], part.paths[0], where);
+      const common = commonType(known ?? NO_TYPE, type ?? NO_TYPE);
+      if (common === undefined) throw noCommonType(name, parts, part, where);
+      types.set(name, common);
+    }
+  }
+  return types;
+}
+
+function noCommonType(
+  name: string,
+  parts: readonly ParquetPart[],
+  part: ParquetPart,
+  where: string,
+): DataError {
+  const typeIn = ({ columns }: ParquetPart) => columns.find((column) => column.name === name)?.type;
+  const type = typeIn(part) as string;
+  const other =
+    parts.find((candidate) => commonType(typeIn(candidate) ?? NO_TYPE, type) === undefined) ?? parts[0];
+  return new DataError({
+    what: `the column ${name} has types in different files that no type covers`,
+    where: `${where}.path`,
+    got: `${typeIn(other)} in ${other.paths[0]}, ${type} in ${part.paths[0]}`,
+    expected: "types of one kind: numbers, texts or times",
+    next: "Write the files again with one type, or read them as two sources and cast the column in sql.",
+  });
+}
+
+function selectPart(
+  { paths, columns }: ParquetPart,
+  types: ReadonlyMap<string, string>,
+  withFile: boolean,
+): string {
+  const items = [...types].map(([name, to]) => {
+    const from = columns.find((column) => column.name === name)?.type ?? NO_TYPE;
+    const column = quoteName(name);
+    const sql = to === NO_TYPE ? "NULL" : widenedSql(column, from, to, `${paths[0]}: the column ${name}`);
+    return sql === column ? column : `${sql} AS ${column}`;
+  });
+  if (withFile) items.push(quoteName(FILE_COLUMN));
+  const file = withFile ? `, filename = '${FILE_COLUMN}'` : "";
+  return `SELECT ${items.join(", ")} FROM read_parquet(${list(paths)}${file})`;
+}
+
+/** DuckDB reads decimals of more digits as doubles that have lost the last ones. */
+const MAX_DIGITS = 38;
+
+async function refuseLongDecimals(
+  duck: Duck,
+  paths: readonly string[],
+  demand: Demand,
+  where: string,
+): Promise<void> {
+  const isNamed = namedInSql(demand.sql);
+  const sql = `SELECT file_name, name, precision FROM parquet_schema(${list(paths)}) WHERE precision > ${MAX_DIGITS}`;
+  for (const [path, name, digits] of await duck.rows(sql, where))
+    if (demand.wants.has(name as string) || isNamed(name as string))
+      throw new DataError({
+        what: `the column ${name} has decimals of more digits than can be read`,
+        where: `${where}.path`,
+        got: `${digits} digits in ${path}`,
+        expected: `at most ${MAX_DIGITS}`,
+        next: "Write the column as text or as DECIMAL(38, …).",
+      });
+}

@@ -1,0 +1,15 @@
+import type { MalformedRow } from "./rejects.js";
+
+/** Hidden column with the file path of each row, if a source has several files. */
+export const FILE_COLUMN = "@file";
+
+/** The rows of the files of a source, before `sql`. */
+export interface Relation {
+  /**
+   * A SELECT of all columns, in source order.
+   * @param rejects lists the malformed rows in tables of this name, which must be new in the database; without it they are skipped
+   */
+  select(rejects?: string): string;
+  /** The rows that a finished scan of `select(rejects)` left out. Absent if the format has none. */
+  malformed?(rejects: string): AsyncGenerator<MalformedRow>;
+}

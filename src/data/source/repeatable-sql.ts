@@ -1,0 +1,67 @@
+import { ConfigError } from "../../errors.js";
+import { type Duck, quoteText } from "./duckdb.js";
+
+/**
+ * A source is read several times: to learn, to pack, and again in a later run. SQL that gives other rows each time would
+ * learn from rows that are not trained on.
+ *
+ * @param select a SELECT
+ * @throws ConfigError if it draws samples, or calls a function whose result changes from one query to the next
+ */
+export async function refuseUnrepeatable(
+  duck: Duck,
+  select: string,
+  where: string,
+  columns: Iterable<string> = [],
+): Promise<void> {
+  const [[text]] = await duck.rows(`SELECT json_serialize_sql(${quoteText(select)})`, where);
+  // SQL that cannot be parsed is reported where it runs.
+  const functions = await changingFunctions(duck, where);
+  const found = findUnrepeatable(JSON.parse(text ?? "null"), functions, [...columns]);
+  if (found !== undefined) throw unrepeatable(found, where);
+}
+
+/** DuckDB's own list; `error` never returns. */
+async function changingFunctions(duck: Duck, where: string): Promise<ReadonlySet<string>> {
+  const sql = `SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'`;
+  const names = (await duck.rows(sql, where)).map(([name]) => name as string);
+  return new Set([...names.filter((name) => name !== "error"), ...CLOCK]);
+}
+
+/** Read without parentheses. */
+const CLOCK = ["current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"];
+
+/** The part of a syntax tree (of `json_serialize_sql`) that changes from query to query. */
+function findUnrepeatable(
+  node: unknown,
+  functions: ReadonlySet<string>,
+  columns: readonly string[],
+): string | undefined {
+  if (typeof node !== "object" || node === null) return undefined;
+  const { class: kind, function_name, children, column_names, sample } = node as Record<string, unknown>;
+  if (sample) return "a sample";
+  if (typeof function_name === "string") {
+    const name = function_name.toLowerCase();
+    // With one argument, the age up to now.
+    if (functions.has(name) || (name === "age" && (children as unknown[]).length === 1)) return `${name}()`;
+  }
+  if (kind === "COLUMN_REF" && Array.isArray(column_names) && column_names.length === 1) {
+    const [name] = column_names as string[];
+    if (CLOCK.includes(name.toLowerCase()) && !columns.includes(name)) return name;
+  }
+  for (const child of Object.values(node)) {
+    const found = findUnrepeatable(child, functions, columns);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function unrepeatable(got: string, where: string): ConfigError {
+  return new ConfigError({
+    what: "the SQL gives other rows each time it runs",
+    where,
+    got,
+    expected: "the same rows every time, because the source is read more than once",
+    next: "To draw rows, compare a hash of a column, for example md5_number_lower(user) % 10 < 8. Write a date instead of the time of the run.",
+  });
+}

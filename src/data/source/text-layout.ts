@@ -1,0 +1,135 @@
+import { ConfigError } from "../../errors.js";
+import type { SourceConfig } from "../data-config.js";
+import { type Duck, quoteText } from "./duckdb.js";
+import type { SourceFiles } from "./source-files.js";
+
+/**
+ * The layout of text files: everything comes from the config and from the first line of each file. Nothing is guessed
+ * from values, so a bad line anywhere is a bad line and no reason to misread the file.
+ */
+
+/** Consecutive files with the same columns in the same order. */
+export interface TextPart {
+  readonly paths: readonly string[];
+  readonly columns: readonly string[];
+  /** @see compressionOption */
+  readonly compression: string;
+}
+
+export async function textParts(
+  duck: Duck,
+  config: SourceConfig,
+  { paths, format }: SourceFiles,
+  where: string,
+): Promise<TextPart[]> {
+  const parts: (TextPart & { paths: string[] })[] = [];
+  for (const path of paths) {
+    const compression = compressionOption(path);
+    const columns = await columnsOf(duck, config, delimiterOf(config, format), path, where);
+    const last = parts.at(-1);
+    if (last?.compression === compression && sameNames(last.columns, columns)) last.paths.push(path);
+    else parts.push({ paths: [path], columns, compression });
+  }
+  return parts;
+}
+
+/** The reader's option, by the extension in letters of any case, unlike DuckDB's own detection. */
+export function compressionOption(path: string): string {
+  if (/\.gz$/i.test(path)) return ", compression = 'gzip'";
+  return /\.zst$/i.test(path) ? ", compression = 'zstd'" : "";
+}
+
+export function delimiterOf({ delimiter }: SourceConfig, format: SourceFiles["format"]): string {
+  return delimiter ?? (format === "tsv" ? "\t" : ",");
+}
+
+/** True if the first line of each file has the names of its columns. */
+export function hasHeader({ header, columns }: SourceConfig): boolean {
+  return header ?? columns === undefined;
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
+}
+
+async function columnsOf(
+  duck: Duck,
+  config: SourceConfig,
+  delimiter: string,
+  path: string,
+  where: string,
+): Promise<string[]> {
+  const first = fieldsOf(await firstRecord(duck, config, path, where), delimiter);
+  const given = config.columns ?? (hasHeader(config) ? first : []);
+  if (given.length > first.length) throw tooFewColumns(config, first, where);
+  return distinctNames(first.map((_, i) => given[i] || numbered(i, first.length)));
+}
+
+const numbered = (i: number, count: number) => `column${`${i}`.padStart(`${count - 1}`.length, "0")}`;
+
+function tooFewColumns({ columns = [] }: SourceConfig, first: readonly string[], where: string): ConfigError {
+  return new ConfigError({
+    what: "the file has fewer columns than names in columns",
+    where: `${where}.columns`,
+    got: `${first.length} columns`,
+    expected: `${columns.length} columns`,
+    next: "Look at the first lines of the file. Check delimiter, and set skip if they are not data.",
+  });
+}
+
+/** Names that differ in letters of any case, as SQL needs them. */
+function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let distinct = name;
+    for (let n = 1; taken.has(distinct.toLowerCase()); n++) distinct = `${name}_${n}`;
+    taken.add(distinct.toLowerCase());
+    return distinct;
+  });
+}
+
+/** Lines that a quoted name may reach over. */
+const HEADER_LINES = 20;
+
+/** The first line after those to skip; more lines if a quote is open at its end. */
+async function firstRecord(duck: Duck, config: SourceConfig, path: string, where: string): Promise<string> {
+  const lines = await duck.rows(`SELECT line FROM ${linesSql([path], config)} LIMIT ${HEADER_LINES}`, where);
+  const quotes = (text: string) => text.split('"').length - 1;
+  let record = lines[0]?.[0] ?? "";
+  for (let i = 1; i < lines.length && quotes(record) % 2 === 1; i++) record += `\n${lines[i][0] ?? ""}`;
+  // An open quote at the end is a fault of the line, not the start of a long name.
+  return quotes(record) % 2 === 1 ? (lines[0]?.[0] ?? "") : record;
+}
+
+/** The lines of files as one text column `line`; empty ones are null. */
+export function linesSql(
+  paths: readonly string[],
+  { skip, encoding }: Pick<SourceConfig, "skip" | "encoding">,
+  options: readonly string[] = [],
+): string {
+  const files = `[${paths.map(quoteText).join(", ")}]`;
+  const all = [
+    files,
+    "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false",
+    "columns = {'line': 'VARCHAR'}",
+    ...(skip === undefined ? [] : [`skip = ${skip}`]),
+    ...(encoding === undefined ? [] : [`encoding = '${encoding}'`]),
+    ...options,
+  ];
+  return `read_csv(${all.join(", ")}${compressionOption(paths[0])})`;
+}
+
+/** The fields of a line. */
+export function fieldsOf(record: string, delimiter: string): string[] {
+  const fields: string[] = [];
+  for (let at = 0; at <= record.length; ) {
+    const quoted = /^"((?:[^"]|"")*)"/.exec(record.slice(at));
+    const start = quoted ? at + quoted[0].length : at;
+    const found = record.indexOf(delimiter, start);
+    const end = found < 0 ? record.length : found;
+    fields.push(quoted ? quoted[1].replaceAll('""', '"') : record.slice(start, end));
+    at = end + delimiter.length;
+    if (found < 0) break;
+  }
+  return fields;
+}

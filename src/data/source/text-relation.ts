@@ -1,0 +1,148 @@
+import { ConfigError, DataError } from "../../errors.js";
+import { nearNames } from "../../near-names.js";
+import type { SourceConfig } from "../data-config.js";
+import { type Demand, namedInSql } from "./demand.js";
+import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import { readRejects } from "./rejects.js";
+import { FILE_COLUMN, type Relation } from "./relation.js";
+import type { SourceFiles } from "./source-files.js";
+import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
+import { refuseChanged, typesOfTexts } from "./text-types.js";
+
+/**
+ * CSV and TSV files. A column is read as text, and features parse the texts with their own rules. Only columns that SQL
+ * computes with have other types, which are settled by all their values.
+ */
+export async function textRelation(
+  duck: Duck,
+  config: SourceConfig,
+  files: SourceFiles,
+  demand: Demand,
+  where: string,
+): Promise<Relation> {
+  const parts = await textParts(duck, config, files, where);
+  const names = namesOfAll(parts, config.union === true, where);
+  for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
+  const reader = new TextReader(config, files, parts, names);
+  const types = await settleTypes(duck, config, reader, demand, where);
+  return {
+    select: (rejects) => reader.select(types, rejects),
+    malformed: (rejects) => {
+      const tables = parts.map((_, i) => `${rejects}_${i}`);
+      return readRejects(duck, tables, where);
+    },
+  };
+}
+
+/** The columns of the first file, or with `union` of all files. */
+function namesOfAll(parts: readonly TextPart[], union: boolean, where: string): string[] {
+  if (union) return [...new Set(parts.flatMap(({ columns }) => columns))];
+  const [{ columns: names, paths }, ...others] = parts;
+  for (const other of others) {
+    const missing = names.find((name) => !other.columns.includes(name));
+    if (missing !== undefined) throw lacksColumn(missing, paths[0], other.paths[0], where);
+  }
+  return [...names];
+}
+
+export function lacksColumn(column: string, first: string, file: string, where: string): DataError {
+  return new DataError({
+    what: "a file lacks a column that the first file has",
+    where: `${where}.path`,
+    got: `${file} has no column ${column}`,
+    expected: `the columns of ${first}`,
+    next: "Remove the file from path, or set union: true to read the column as missing there.",
+  });
+}
+
+function requireName(name: string, names: readonly string[], where: string): void {
+  if (names.includes(name)) return;
+  throw new ConfigError({
+    what: "types names a column that the files do not have",
+    where,
+    got: name,
+    expected: `one of ${nearNames(name, names).join(", ")}`,
+    next: "Correct the name.",
+  });
+}
+
+async function settleTypes(
+  duck: Duck,
+  config: SourceConfig,
+  reader: TextReader,
+  demand: Demand,
+  where: string,
+): Promise<Map<string, string>> {
+  const declared = Object.entries(config.types ?? {});
+  const isNamed = namedInSql(demand.sql);
+  const open = reader.names
+    .filter((name) => config.types?.[name] === undefined && isNamed(name))
+    .map((name) => ({ name, want: demand.wants.get(name) }))
+    .filter(({ want }) => want !== "text");
+  const texts = reader.select(new Map());
+  await refuseChanged(duck, declared, texts, where);
+  return new Map([...(await typesOfTexts(duck, open, texts, where)), ...declared]);
+}
+
+/** The SELECT of all files, for any types of their columns. Columns without a type are text. */
+class TextReader {
+  private readonly hasFileColumn: boolean;
+
+  constructor(
+    private readonly config: SourceConfig,
+    private readonly files: SourceFiles,
+    private readonly parts: readonly TextPart[],
+    readonly names: readonly string[],
+  ) {
+    this.hasFileColumn = config.sql === undefined && files.paths.length > 1;
+  }
+
+  select(types: ReadonlyMap<string, string>, rejects?: string): string {
+    return this.parts
+      .map((part, i) => this.selectPart(part, types, rejects && `${rejects}_${i}`))
+      .join(" UNION ALL ");
+  }
+
+  private selectPart(
+    part: TextPart,
+    types: ReadonlyMap<string, string>,
+    rejects: string | undefined,
+  ): string {
+    const columns = this.names.map((name) => {
+      const column = quoteName(name);
+      const type = types.get(name) ?? "VARCHAR";
+      if (type === "NULL") return `NULL AS ${column}`;
+      return part.columns.includes(name) ? column : `CAST(NULL AS ${type}) AS ${column}`;
+    });
+    if (this.hasFileColumn) columns.push(quoteName(FILE_COLUMN));
+    return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects)}`;
+  }
+
+  private relation(
+    { paths, columns, compression }: TextPart,
+    types: ReadonlyMap<string, string>,
+    rejects: string | undefined,
+  ): string {
+    const { config, files } = this;
+    const typed = columns.map((name) => {
+      const type = types.get(name) ?? "VARCHAR";
+      return `${quoteText(name)}: ${quoteText(type === "NULL" ? "VARCHAR" : type)}`;
+    });
+    const options = [
+      `[${paths.map(quoteText).join(", ")}]`,
+      "auto_detect = false",
+      `header = ${hasHeader(config)}`,
+      `delim = ${quoteText(delimiterOf(config, files.format))}`,
+      `quote = '"', escape = '"'`,
+      `nullstr = [${["", ...(config.nullValues ?? [])].map(quoteText).join(", ")}]`,
+      `columns = {${typed.join(", ")}}`,
+      ...(config.skip === undefined ? [] : [`skip = ${config.skip}`]),
+      ...(config.encoding === undefined ? [] : [`encoding = '${config.encoding}'`]),
+      ...(this.hasFileColumn ? [`filename = '${FILE_COLUMN}'`] : []),
+      rejects === undefined
+        ? "ignore_errors = true"
+        : `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
+    ];
+    return `read_csv(${options.join(", ")}${compression})`;
+  }
+}
