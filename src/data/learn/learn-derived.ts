@@ -1,11 +1,6 @@
 import { ConfigError } from "../../errors.js";
 import { canonicalText, refusalOfText } from "../../features/canonical.js";
-import {
-  fitFeatures,
-  type NumberStatistics,
-  needsNumberStatistics,
-  type Statistics,
-} from "../../features/fit.js";
+import { fitFeatures, needsNumberStatistics, type Statistics } from "../../features/fit.js";
 import {
   type FeatureConfig,
   inputFeatures,
@@ -19,7 +14,8 @@ import { isList, numberValue } from "../../features/values.js";
 import { ChunkEncoder } from "../encode/chunk-encoder.js";
 import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
-import { noNumbers, nothingLearnt } from "./learn.js";
+import { nothingLearnt, statisticsOf } from "./learn.js";
+import { Moments } from "./moments.js";
 
 /**
  * Learns the vocabularies and statistics of computed features: computes their values as packing does, and counts them. One
@@ -95,7 +91,7 @@ async function learnPass(
     } else {
       const sample = new Moments();
       moments.set(feature.name, sample);
-      observers.set(feature.name, (value) => sample.add(value));
+      observers.set(feature.name, (value) => sample.add(numberValue(value) ?? Number.NaN));
     }
   }
   const encoder = new ChunkEncoder(
@@ -116,7 +112,11 @@ async function learnPass(
     if (rule)
       vocabularies[tableName(plain)] = vocabularyOf(counts.get(tableName(plain))!, rule, tableName(plain));
     else
-      numbers[feature.name] = moments.get(feature.name)!.statistics(feature.name, features.indexOf(feature));
+      numbers[feature.name] = statisticsOf(
+        moments.get(feature.name)!,
+        feature.name,
+        features.indexOf(feature),
+      );
   }
   return { ...known, vocabularies, numbers };
 }
@@ -157,30 +157,4 @@ function vocabularyOf(
     .map(([text]) => text);
   if (values.length === 0) throw nothingLearnt(table);
   return values;
-}
-
-/** Mean, population standard deviation (Welford's algorithm), minimum and maximum of the finite numbers. */
-class Moments {
-  private count = 0;
-  private mean = 0;
-  private squares = 0;
-  private min = Number.POSITIVE_INFINITY;
-  private max = Number.NEGATIVE_INFINITY;
-
-  add(value: unknown): void {
-    const x = numberValue(value);
-    if (x === undefined || !Number.isFinite(x)) return;
-    this.count++;
-    const before = x - this.mean;
-    this.mean += before / this.count;
-    this.squares += before * (x - this.mean);
-    this.min = Math.min(this.min, x);
-    this.max = Math.max(this.max, x);
-  }
-
-  statistics(name: string, index: number): NumberStatistics {
-    if (this.count === 0) throw noNumbers(name, index);
-    const { mean, squares, count, min, max } = this;
-    return { mean, std: Math.sqrt(squares / count), min, max };
-  }
 }

@@ -13,14 +13,17 @@ import {
   tableName,
 } from "../../features/schema/features.js";
 import { readTokenizer, tokensOf } from "../../features/tokenizer.js";
+import { readVector } from "../encode/vector-columns.js";
 import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
+import type { NumberVector } from "../source/vectors.js";
+import { Moments } from "./moments.js";
 import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";
 
 /**
- * What features that read columns as they are learn from the training split, as SQL aggregates: one scan for the
- * vocabularies of one column, one for those that several columns or lists share, and one for all numbers; and the
- * vocabularies that are given.
+ * What features that read columns as they are learn from the training split: one scan for the vocabularies of one column,
+ * one for those that several columns or lists share, and one for all numbers; and the vocabularies that are given. The
+ * time is linear in the number of columns.
  *
  * @param training a SELECT of the rows of the training split
  * @param wires of each feature, in order
@@ -161,10 +164,7 @@ export function nothingLearnt(table: string): DataError {
   });
 }
 
-/**
- * Mean, population standard deviation, minimum and maximum of the finite values. The query uses one thread, because a sum
- * of floats depends on the order of its terms and the model must not depend on the machine.
- */
+/** Reads all columns of numbers in one scan. */
 async function learnNumbers(
   duck: Duck,
   columns: readonly FeatureColumn[],
@@ -172,28 +172,26 @@ async function learnNumbers(
 ): Promise<Record<string, NumberStatistics>> {
   const wanted = columns.filter(({ feature }) => needsNumberStatistics(feature));
   if (wanted.length === 0) return {};
-  const values = wanted.map(({ wire }, k) => `${wire.sql} AS x${k}`);
-  const aggregates = wanted.flatMap((_, k) => {
-    const finite = `FILTER (WHERE isfinite(x${k}))`;
-    return ["avg", "stddev_pop", "min", "max"].map((name) => `${name}(x${k}) ${finite} AS ${name}${k}`);
-  });
-  await duck.run("SET threads = 1", "features");
-  const [row] = await duck.rows(
-    `SELECT ${aggregates} FROM (SELECT ${values} FROM (${training}))`,
-    "features",
-  );
-  await duck.run("RESET threads", "features");
+  const samples = wanted.map(() => new Moments());
+  const values = wanted.map(({ wire }) => wire.sql);
+  for await (const chunk of duck.stream(`SELECT ${values.join(", ")} FROM (${training})`, "features"))
+    for (const [k, sample] of samples.entries())
+      addColumn(sample, readVector(chunk, k, "number") as NumberVector);
   return Object.fromEntries(
-    wanted.map(({ feature: { name }, index }, k) => {
-      const [mean, std, min, max] = row.slice(4 * k, 4 * k + 4);
-      if (mean === null) throw noNumbers(name, index);
-      return [name, { mean: Number(mean), std: Number(std), min: Number(min), max: Number(max) }];
-    }),
+    wanted.map(({ feature: { name }, index }, k) => [name, statisticsOf(samples[k], name, index)]),
   );
 }
 
-export function noNumbers(name: string, index: number): DataError {
-  return new DataError({
+function addColumn(sample: Moments, vector: NumberVector): void {
+  const { values } = vector;
+  for (let r = 0; r < vector.rows; r++) if (!vector.isNull(r)) sample.add(values[r]);
+}
+
+/** @throws DataError if there was no finite number */
+export function statisticsOf(sample: Moments, name: string, index: number): NumberStatistics {
+  const found = sample.statistics();
+  if (found) return found;
+  throw new DataError({
     what: "the training split has no finite number to learn statistics from",
     where: `features[${index}]`,
     got: `no finite value in ${name}`,

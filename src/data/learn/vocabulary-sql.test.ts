@@ -43,6 +43,28 @@ it("orders the values of every table by count, then by bytes, as counting one by
   );
 });
 
+it("counts many columns together as it counts each alone", async () => {
+  const rows = fc.sample(row, { seed: 5, numRuns: 60 });
+  const names = Array.from({ length: 100 }, (_, i) => ["a", "b", "c"][i % 3]);
+  const rules = names.map((_, i) => ({ minCount: 1 + (i % 4), maxSize: i % 5 === 0 ? 2 : undefined }));
+  const cellOf = (table: number) => ({ table, wire: { sql: names[table], reads: "text" as const } });
+  const one = async (i: number) => {
+    const got = await duck.rows(
+      vocabularySql([cellOf(0)], [rules[i]], `SELECT ${names[i]} AS a FROM (${valuesSql(rows)})`),
+      "test",
+    );
+    return got.map(([, value]) => [`${i}`, value]);
+  };
+  const together = vocabularySql(
+    names.map((_, i) => cellOf(i)),
+    rules,
+    valuesSql(rows),
+  );
+  const each: (string | null)[][] = [];
+  for (const i of names.keys()) each.push(...(await one(i)));
+  expect(await duck.rows(together, "test")).toEqual(each);
+});
+
 function valuesSql(rows: readonly Record<string, unknown>[]): string {
   const literal = (value: unknown): string => {
     if (value === null) return "NULL";

@@ -24,23 +24,28 @@ export function vocabularySql(
   rules: readonly VocabularyRule[],
   training: string,
 ): string {
-  const oftenEnough = rules.map(({ minCount }, t) => `(t = ${t} AND n >= ${minCount})`);
-  const largest = rules.flatMap(({ maxSize }, t) =>
-    maxSize === undefined ? [] : [`NOT (t = ${t} AND place > ${maxSize})`],
-  );
+  // The rule of table t is element t + 1 of a list: a condition for each table would cost their number for each value.
+  const ofTable = (limits: readonly (number | undefined)[]) =>
+    `[${limits.map((limit) => limit ?? "NULL").join(", ")}][t + 1]`;
+  const isFrequent = `n >= ${ofTable(rules.map(({ minCount }) => minCount))}`;
+  const maxSize = ofTable(rules.map(({ maxSize }) => maxSize));
   return `
     WITH counted AS (${countedSql(cells, training)}),
-    frequent AS (SELECT * FROM counted WHERE v <> '' AND NOT ${isRefusedSql("v")} AND (${oftenEnough.join(" OR ")})),
+    frequent AS (SELECT * FROM counted WHERE v <> '' AND NOT ${isRefusedSql("v")} AND ${isFrequent}),
     placed AS (SELECT *, row_number() OVER (PARTITION BY t ORDER BY n DESC, v) AS place FROM frequent)
-    SELECT t, v FROM placed ${largest.length > 0 ? `WHERE ${largest.join(" AND ")}` : ""} ORDER BY t, place`;
+    SELECT t, v FROM placed WHERE place <= coalesce(${maxSize}, place) ORDER BY t, place`;
 }
+
+/** Grouping sets are the fastest way to count few columns, but cost the square of their number. */
+const MOST_SETS = 32;
 
 /** SQL for (t, v, n): how often each value of each table occurs. */
 function countedSql(cells: readonly VocabularyCell[], training: string): string {
-  const isAlone = ({ table, wire }: VocabularyCell) =>
-    wire.reads === "text" && cells.filter((cell) => cell.table === table).length === 1;
-  const alone = cells.filter(isAlone);
-  const shared = cells.filter((cell) => !isAlone(cell));
+  const readers = new Map<number, number>();
+  for (const { table } of cells) readers.set(table, (readers.get(table) ?? 0) + 1);
+  const single = cells.filter(({ table, wire }) => wire.reads === "text" && readers.get(table) === 1);
+  const alone = single.length > MOST_SETS ? [] : single;
+  const shared = cells.filter((cell) => !alone.includes(cell));
   return [
     ...(alone.length > 0 ? [countedAlone(alone, training)] : []),
     ...(shared.length > 0 ? [countedTogether(shared, training)] : []),
