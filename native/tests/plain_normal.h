@@ -22,23 +22,19 @@ inline double natural_log(double x) {
 }
 
 inline double small_sin(double x) {
+  double factorial[11] = {1};
+  for (int n = 1; n <= 10; ++n) factorial[n] = -factorial[n - 1] * (2 * n) * (2 * n + 1);
   double sum = 0;
-  for (int n = 17; n >= 3; n -= 2) sum = (1 + sum) * (-x * x / double(n * (n - 1)));
-  return x * (1 + sum);
-}
-inline double small_cos(double x) {
-  double sum = 0;
-  for (int n = 18; n >= 2; n -= 2) sum = (1 + sum) * (-x * x / double(n * (n - 1)));
-  return 1 + sum;
+  for (int n = 10; n >= 0; --n) sum = sum * (x * x) + 1 / factorial[n];
+  return x * sum;
 }
 
 // The standard normal value of two u32 draws.
 inline double box_muller(uint32_t first, uint32_t second) {
-  const uint32_t angle = second & ~0xffu, quarter = (angle + 0x20000000u) >> 30;
-  const double rest = double(int32_t(angle - (quarter << 30))) * 0x1p-32 * 6.283185307179586;
-  const double cosine = quarter % 2 == 0 ? small_cos(rest) : small_sin(rest);
-  const bool negative = quarter == 1 || quarter == 2;
-  return std::sqrt(-2 * natural_log(1 - unit(first))) * (negative ? -cosine : cosine);
+  // A quarter turn ahead, reduced to the nearest half turn: cos(x) = sin(x + pi/2), sin(x + pi) = -sin(x).
+  const double turns = double(second >> 8) * 0x1p-24 + 0.25, halves = std::floor(2 * turns + 0.5);
+  const double sine = small_sin((turns - halves / 2) * 6.283185307179586);
+  return std::sqrt(-2 * natural_log(1 - unit(first))) * (std::fmod(halves, 2) == 1 ? -sine : sine);
 }
 
 }  // namespace pairloom::plain
