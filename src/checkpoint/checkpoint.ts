@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { isAbsent, readText, sizeOf, unlessAbsent } from "./disk.js";
-import { outside, type Stretch, sha256OfFile } from "./file-bytes.js";
+import { outside, type Stretch, sha256OfFiles } from "./file-bytes.js";
 import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import { type Range, rangesOf, type Table, type TableNumbers } from "./table-layout.js";
@@ -51,9 +51,11 @@ export class Checkpoint {
 
   /** Reads every file and compares checksums. @throws CheckpointError for the first that differs */
   async verify(): Promise<void> {
-    for (const name of Object.keys(this.manifest.files)) await this.#verifyRest(name);
-    for (const table of this.manifest.tables)
-      for (const range of rangesOf(table)) await this.#verifyRange(range, table.name);
+    const { files, tables } = this.manifest;
+    const ranges = tables.flatMap((table) =>
+      rangesOf(table).map((range) => this.#checkOfRange(range, table.name)),
+    );
+    await this.#verifyAll([...Object.keys(files).map((name) => this.#checkOfRest(name)), ...ranges]);
   }
 
   /** Marks every byte as verified, because this process has just written and synced it. */
@@ -65,15 +67,17 @@ export class Checkpoint {
 
   async #open(part: Part): Promise<Tensors> {
     const tables = numbersOf(part, this.manifest.tables);
-    for (const name of filesOf(part, this.manifest)) await this.#verifyRest(name);
-    for (const [name, { numbers }] of tables)
-      for (const range of numbers.ranges) await this.#verifyRange(range, name);
+    const rest = [...filesOf(part, this.manifest)].map((name) => this.#checkOfRest(name));
+    const ranges = [...tables].flatMap(([name, { numbers }]) =>
+      numbers.ranges.map((range) => this.#checkOfRange(range, name)),
+    );
+    await this.#verifyAll([...rest, ...ranges]);
     const file = await SafetensorsFile.open(join(this.dir, PART_FILES[part]));
     return tables.size === 0 ? file : new JoinedTensors([new TableReader(this.dir, tables), file], this.dir);
   }
 
   /** The contents of a file outside the ranges of tables. */
-  async #verifyRest(name: string): Promise<void> {
+  #checkOfRest(name: string): Check {
     const path = join(this.dir, name);
     const file = this.manifest.files[name];
     if (!file)
@@ -83,38 +87,41 @@ export class Checkpoint {
         next: DAMAGED_NEXT,
       });
     const ranges = this.manifest.tables.flatMap(rangesOf).filter((range) => range.file === name);
-    await this.#verifyBytes(
-      name,
-      { path, where: path },
-      outside(ranges.map(stretchOf), file.bytes),
-      file.sha256,
-    );
+    const stretches = outside(ranges.map(stretchOf), file.bytes);
+    return { key: name, path, where: path, stretches, expected: file.sha256 };
   }
 
-  async #verifyRange(range: Range, table: string): Promise<void> {
+  #checkOfRange(range: Range, table: string): Check {
     const path = join(this.dir, range.file);
     const where = `${path}: ${range.bytes} bytes of ${table} from byte ${range.offset} on`;
-    await this.#verifyBytes(keyOf(range), { path, where }, [stretchOf(range)], range.checksum);
+    return { key: keyOf(range), path, where, stretches: [stretchOf(range)], expected: range.checksum };
   }
 
-  async #verifyBytes(
-    key: string,
-    { path, where }: { readonly path: string; readonly where: string },
-    stretches: readonly Stretch[],
-    expected: string,
-  ): Promise<void> {
-    if (this.#verified.has(key)) return;
-    const got = await sha256OfFile(path, stretches);
-    if (got !== expected)
-      throw new CheckpointError({
-        what: "the checksum does not match",
-        where,
-        got,
-        expected,
-        next: DAMAGED_NEXT,
-      });
-    this.#verified.add(key);
+  async #verifyAll(checks: readonly Check[]): Promise<void> {
+    const unverified = checks.filter(({ key }) => !this.#verified.has(key));
+    const hashes = await sha256OfFiles(unverified);
+    unverified.forEach(({ key, where, expected }, i) => {
+      if (hashes[i] !== expected)
+        throw new CheckpointError({
+          what: "the checksum does not match",
+          where,
+          got: hashes[i],
+          expected,
+          next: DAMAGED_NEXT,
+        });
+      this.#verified.add(key);
+    });
   }
+}
+
+/** Bytes of a file and their checksum. */
+interface Check {
+  readonly key: string;
+  readonly path: string;
+  /** For messages. */
+  readonly where: string;
+  readonly stretches: readonly Stretch[];
+  readonly expected: string;
 }
 
 const keyOf = ({ file, offset, bytes }: Range) => `${file} ${offset} ${bytes}`;

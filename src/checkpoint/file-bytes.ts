@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
 import { type HalfDtype, widen } from "../half.js";
@@ -12,11 +11,10 @@ import {
   isWritable,
   type TensorArray,
 } from "./dtypes.js";
+import { hashAll } from "./hash-jobs.js";
 
 /** Node refuses reads of 2 GiB and more. */
 const SLICE_BYTES = 64 << 20;
-/** Small enough that hashing one slice blocks the event loop for only a few ms. */
-const HASH_BYTES = 4 << 20;
 
 /** A byte range [begin, end) of a file. */
 export type Stretch = readonly [begin: number, end: number];
@@ -49,39 +47,26 @@ export async function readFully(
 }
 
 /**
- * Hexadecimal SHA-256 of ranges of a file, concatenated. The next slice is read while the current one is hashed.
- * @throws CheckpointError if the file cannot be read or is too short
+ * Hexadecimal SHA-256 of stretches of files, those of a file concatenated.
+ * @throws CheckpointError if a file cannot be read or is too short
  */
-export async function sha256OfFile(path: string, stretches: readonly Stretch[]): Promise<string> {
-  const hash = createHash("sha256");
-  const file = await openToRead(path);
+export async function sha256OfFiles(
+  contents: readonly { readonly path: string; readonly stretches: readonly Stretch[] }[],
+): Promise<string[]> {
+  const files = new Map<string, FileHandle>();
   try {
-    let buffers = [new Uint8Array(HASH_BYTES), new Uint8Array(HASH_BYTES)];
-    const read = async ([begin, end]: Stretch): Promise<Uint8Array> => {
-      buffers = [buffers[1], buffers[0]];
-      const slice = buffers[0].subarray(0, end - begin);
-      await readFully(file, slice, begin, path);
-      return slice;
-    };
-    let next: Promise<Uint8Array> | undefined;
-    for (const slice of stretches.flatMap(inSlices)) {
-      const current = next;
-      next = read(slice);
-      if (current) hash.update(await current);
-    }
-    if (next) hash.update(await next);
+    for (const { path } of contents) if (!files.has(path)) files.set(path, await openToRead(path));
+    const jobs = contents.map(({ path, stretches }) =>
+      stretches.map(([begin, end]) => ({
+        begin,
+        end,
+        fill: (into: Uint8Array, position: number) => readFully(files.get(path)!, into, position, path),
+      })),
+    );
+    return await hashAll(jobs);
   } finally {
-    await file.close();
+    for (const file of files.values()) await file.close();
   }
-  return hash.digest("hex");
-}
-
-function inSlices([begin, end]: Stretch): Stretch[] {
-  const count = Math.ceil((end - begin) / HASH_BYTES);
-  return Array.from({ length: count }, (_, i) => {
-    const from = begin + i * HASH_BYTES;
-    return [from, Math.min(from + HASH_BYTES, end)];
-  });
 }
 
 /** The byte ranges of a file of this size outside the given ranges. */

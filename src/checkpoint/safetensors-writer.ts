@@ -1,17 +1,21 @@
-import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray, type WritableDtype } from "./dtypes.js";
+import { hashAll, type Piece } from "./hash-jobs.js";
 import { elementCount, encodeHeader, layOut } from "./safetensors-header.js";
 import type { Range } from "./table-layout.js";
 
-/** A tensor to write, whole or as row-major chunks. Use chunks if it is larger than one array or than memory. */
+/** A tensor to write. */
 export interface TensorSource {
   dtype: WritableDtype;
   shape: readonly number[];
-  data: TensorArray | Iterable<TensorArray> | AsyncIterable<TensorArray>;
+  /** All elements, or a function that reads some: for tensors that are larger than one array. */
+  data: TensorArray | ReadElements;
 }
+
+/** Fills `into` with elements in row-major order, beginning at index `from`. Called in any order, also concurrently. */
+export type ReadElements = (from: number, into: TensorArray) => void | Promise<void>;
 
 export interface WrittenFile {
   bytes: number;
@@ -21,16 +25,14 @@ export interface WrittenFile {
   ranges: ReadonlyMap<string, readonly Range[]>;
 }
 
-/** Small enough that hashing one slice blocks the event loop for only a few ms. */
-const SLICE_BYTES = 4 << 20;
-/** Maximum bytes of a range, which has one checksum and can be written or checked by a separate thread or process. */
+/** Maximum bytes of a range, which has one checksum and is written and checked by one thread. */
 const RANGE_BYTES = 256 << 20;
 
 /**
  * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles. Equal tensors
  * give equal bytes, whatever the order of the map.
  * @param inRanges tensors with checksums per range of whole rows
- * @throws CheckpointError if data does not match its shape; the file is then incomplete
+ * @throws CheckpointError if data does not match its shape; there is no file then
  */
 export async function writeSafetensors(
   path: string,
@@ -38,86 +40,83 @@ export async function writeSafetensors(
   inRanges: ReadonlySet<string> = new Set(),
 ): Promise<WrittenFile> {
   const layout = layOut(tensors);
+  const header = encodeHeader({ tensors: layout, metadata: {} });
+  const pieces = [...layout].map(([name, { begin }]) => ({
+    name,
+    piece: pieceOf(name, tensors.get(name)!, header.length + begin),
+  }));
+  const rest = pieces.filter(({ name }) => !inRanges.has(name)).map(({ piece }) => piece);
+  const ranges = pieces
+    .filter(({ name }) => inRanges.has(name))
+    .flatMap(({ name, piece }) => inRangesOf(piece, tensors.get(name)!).map((range) => ({ name, range })));
+  const jobs = [[bytesAt(header, 0), ...rest], ...ranges.map(({ range }) => [range])];
+  const [sha256, ...checksums] = await writeAll(path, jobs);
+  const described = new Map<string, Range[]>([...inRanges].map((name) => [name, []]));
+  ranges.forEach(({ name, range: { begin, end } }, i) => {
+    described.get(name)!.push({
+      file: basename(path),
+      offset: begin,
+      bytes: end - begin,
+      checksum: checksums[i],
+    });
+  });
+  return {
+    bytes: Math.max(header.length, ...pieces.map(({ piece }) => piece.end)),
+    sha256,
+    ranges: described,
+  };
+}
+
+/** Writes a new file, syncs it, and returns the checksum of each job. */
+async function writeAll(path: string, jobs: readonly (readonly Piece[])[]): Promise<string[]> {
   const file = await open(path, "wx");
-  const writer = new Writer(file, basename(path));
-  const rest = createHash("sha256");
-  const ranges = new Map<string, readonly Range[]>();
   try {
-    await writer.append(encodeHeader({ tensors: layout, metadata: {} }), rest);
-    for (const name of layout.keys()) {
-      const tensor = tensors.get(name)!;
-      if (inRanges.has(name)) ranges.set(name, await writer.appendRanges(name, tensor));
-      else for await (const slice of slicesOf(name, tensor)) await writer.append(slice, rest);
-    }
+    const checksums = await hashAll(jobs, (bytes, position) => writeFully(file, bytes, position));
     await file.sync();
+    return checksums;
   } finally {
     await file.close();
   }
-  return { bytes: writer.bytes, sha256: rest.digest("hex"), ranges };
 }
 
-class Writer {
-  /** Bytes written so far. */
-  bytes = 0;
-
-  constructor(
-    private readonly file: FileHandle,
-    private readonly name: string,
-  ) {}
-
-  async append(slice: Uint8Array, hash: Hash): Promise<void> {
-    const writing = this.file.writeFile(slice);
-    hash.update(slice); // on this thread while the write runs on another
-    await writing;
-    this.bytes += slice.byteLength;
-  }
-
-  async appendRanges(name: string, tensor: TensorSource): Promise<Range[]> {
-    const ranges: Range[] = [];
-    const most = rangeBytesOf(tensor);
-    const begin = this.bytes;
-    const end = begin + elementCount(tensor.shape) * DTYPE_BYTES[tensor.dtype];
-    let [hash, offset] = [createHash("sha256"), begin];
-    for await (const slice of slicesOf(name, tensor, most)) {
-      await this.append(slice, hash);
-      if (this.bytes < end && this.bytes - offset < most) continue;
-      ranges.push({ file: this.name, offset, bytes: this.bytes - offset, checksum: hash.digest("hex") });
-      [hash, offset] = [createHash("sha256"), this.bytes];
-    }
-    return ranges;
-  }
+async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; )
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
 }
 
-/** As many whole rows as fit in RANGE_BYTES, at least one. */
-function rangeBytesOf({ dtype, shape }: TensorSource): number {
+/** The bytes of a tensor, beginning at this position of the file. */
+function pieceOf(name: string, tensor: TensorSource, begin: number): Piece {
+  const { dtype, shape, data } = tensor;
+  if (typeof data !== "function") {
+    if (!(data instanceof ARRAY_OF[dtype])) throw wrongArray(name, dtype, data);
+    if (data.length !== elementCount(shape)) throw wrongCount(name, tensor, data.length);
+    return bytesAt(bytesOf(data), begin);
+  }
+  const size = DTYPE_BYTES[dtype];
+  return {
+    begin,
+    end: begin + elementCount(shape) * size,
+    fill: (into, position) => {
+      const elements = new ARRAY_OF[dtype](into.buffer as ArrayBuffer, into.byteOffset, into.length / size);
+      return data((position - begin) / size, elements);
+    },
+  };
+}
+
+function bytesAt(bytes: Uint8Array, begin: number): Piece {
+  const fill = (into: Uint8Array, position: number) =>
+    into.set(bytes.subarray(position - begin, position - begin + into.length));
+  return { begin, end: begin + bytes.length, fill };
+}
+
+/** Ranges with as many whole rows as fit in RANGE_BYTES, at least one. */
+function inRangesOf({ begin, end, fill }: Piece, { dtype, shape }: TensorSource): Piece[] {
   const rowBytes = Math.max(1, elementCount(shape.slice(1)) * DTYPE_BYTES[dtype]);
-  return Math.max(1, Math.floor(RANGE_BYTES / rowBytes)) * rowBytes;
-}
-
-/** Splits the tensor's bytes into small slices that do not cross a multiple of `border` bytes. */
-async function* slicesOf(
-  name: string,
-  tensor: TensorSource,
-  border = Number.POSITIVE_INFINITY,
-): AsyncGenerator<Uint8Array> {
-  let elements = 0;
-  let done = 0;
-  for await (const chunk of chunksOf(tensor.data)) {
-    if (!(chunk instanceof ARRAY_OF[tensor.dtype])) throw wrongArray(name, tensor.dtype, chunk);
-    elements += chunk.length;
-    if (elements > elementCount(tensor.shape)) break;
-    const bytes = bytesOf(chunk);
-    for (let from = 0, size = 0; from < bytes.length; from += size) {
-      size = Math.min(SLICE_BYTES, bytes.length - from, border - (done % border));
-      yield bytes.subarray(from, from + size);
-      done += size;
-    }
-  }
-  if (elements !== elementCount(tensor.shape)) throw wrongCount(name, tensor, elements);
-}
-
-function chunksOf(data: TensorSource["data"]): Iterable<TensorArray> | AsyncIterable<TensorArray> {
-  return ArrayBuffer.isView(data) ? [data] : data;
+  const most = Math.max(1, Math.floor(RANGE_BYTES / rowBytes)) * rowBytes;
+  return Array.from({ length: Math.ceil((end - begin) / most) }, (_, i) => {
+    const from = begin + i * most;
+    return { begin: from, end: Math.min(from + most, end), fill };
+  });
 }
 
 function wrongArray(name: string, dtype: WritableDtype, chunk: TensorArray): CheckpointError {
@@ -133,7 +132,7 @@ function wrongCount(name: string, { shape }: TensorSource, elements: number): Ch
   return new CheckpointError({
     what: "a tensor's data does not fill its shape",
     where: name,
-    got: elements > elementCount(shape) ? `${elements} elements or more` : `${elements} elements`,
+    got: `${elements} elements`,
     expected: `${elementCount(shape)} elements for [${shape.join(", ")}]`,
   });
 }

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CheckpointError } from "../errors.js";
+import { bytesOf } from "./dtypes.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
-import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
+import { type ReadElements, type TensorSource, writeSafetensors } from "./safetensors-writer.js";
 
 let dir: string;
 let count = 0;
@@ -63,25 +64,41 @@ describe("writeSafetensors", () => {
     });
   });
 
-  it("joins chunks, larger than one slice and of any length, into the tensor they cover", async () => {
-    const values = Float32Array.from({ length: 2_500_000 }, (_, i) => i / 3);
-    const whole = fresh();
-    const chunked = fresh();
-    const shape = [2_500, 1_000];
-    const inChunks = async function* () {
-      for (let at = 0; at < values.length; at += 1_700_003) yield values.subarray(at, at + 1_700_003);
+  it("writes what a function reads as it writes an array, also where several threads hash", async () => {
+    const values = Float32Array.from({ length: 9_000_000 }, (_, i) => i / 3);
+    const shape = [9_000, 1_000];
+    const read: ReadElements = (from, into) => into.set(values.subarray(from, from + into.length) as never);
+    const write = async (data: TensorSource["data"]) => {
+      const path = fresh();
+      const small = { dtype: "F32", shape: [1], data: Float32Array.of(5) } as const;
+      const tensors = new Map<string, TensorSource>([
+        ["a", small],
+        ["t", { dtype: "F32", shape, data }],
+        ["z", small],
+      ]);
+      return { path, written: await writeSafetensors(path, tensors, new Set(["t"])) };
     };
-    const a = await writeSafetensors(whole, new Map([["t", { dtype: "F32", shape, data: values }]]));
-    const b = await writeSafetensors(chunked, new Map([["t", { dtype: "F32", shape, data: inChunks() }]]));
-    expect(b).toEqual(a);
-    expect((await stat(chunked)).size).toBe(b.bytes);
+    const [whole, parts] = [await write(values), await write(read)];
+    const bytes = await readFile(whole.path);
+    expect((await readFile(parts.path)).equals(bytes)).toBe(true);
+    const [{ offset, bytes: length, checksum }] = whole.written.ranges.get("t")!;
+    const hash = (...parts: Uint8Array[]) => {
+      const sha = createHash("sha256");
+      for (const part of parts) sha.update(part);
+      return sha.digest("hex");
+    };
+    expect(checksum).toBe(hash(bytesOf(values)));
+    expect(bytes.subarray(offset, offset + length).equals(bytesOf(values))).toBe(true);
+    expect(whole.written.sha256).toBe(hash(bytes.subarray(0, offset), bytes.subarray(offset + length)));
+    expect({ ...parts.written, ranges: undefined }).toEqual({ ...whole.written, ranges: undefined });
+    expect(parts.written.ranges.get("t")![0].checksum).toBe(checksum);
   });
 
   it("refuses data that does not match its shape or dtype", async () => {
     const data = new Float32Array(5);
     const write = (source: TensorSource) => writeSafetensors(fresh(), new Map([["t", source]]));
     await expect(write({ dtype: "F32", shape: [2, 3], data })).rejects.toThrow(/5 elements[\s\S]*6 elements/);
-    await expect(write({ dtype: "F32", shape: [2, 2], data: [data, data] })).rejects.toThrow(CheckpointError);
+    await expect(write({ dtype: "F32", shape: [2, 2], data })).rejects.toThrow(CheckpointError);
     await expect(write({ dtype: "I32", shape: [5], data })).rejects.toThrow(/Float32Array[\s\S]*Int32Array/);
   });
 });

@@ -1,5 +1,5 @@
 import type { Memory } from "../backends/backend.js";
-import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import type { ReadElements, TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
@@ -23,22 +23,10 @@ export function bytesOf(attrs: ParameterAttrs): number {
   return elementsOf(attrs) * (attrs.dtype === "fp16" || attrs.dtype === "bf16" ? 2 : 4);
 }
 
-/** Elements per copy: a few MiB, regardless of the parameter's size. */
-const PIECE = 1 << 20;
-
 /** A parameter as a tensor for a checkpoint, read from memory in pieces while it is written. */
 export function tensorOf({ attrs, memory }: Parameter): TensorSource {
-  return { dtype: fileDtype(attrs), shape: attrs.shape, data: piecesOf(memory) };
-}
-
-function* piecesOf(memory: Memory): Generator<Numbers> {
-  const { elements, dtype } = memory;
-  const piece = numbersOf(dtype, Math.min(PIECE, elements));
-  for (let from = 0; from < elements; from += piece.length) {
-    const part = piece.subarray(0, elements - from);
-    memory.read(from, part);
-    yield part;
-  }
+  const data: ReadElements = (from, into) => memory.read(from, into as Numbers);
+  return { dtype: fileDtype(attrs), shape: attrs.shape, data };
 }
 
 /** Sets elements beginning at index `from`; 16-bit formats round to nearest. */

@@ -1,0 +1,101 @@
+import { availableParallelism } from "node:os";
+import { type Sha256, sha256, threadedSha256 } from "./sha256.js";
+
+/** Bytes [begin, end) of a file. */
+export interface Piece {
+  readonly begin: number;
+  readonly end: number;
+  /** Produces the bytes from a position on, within the piece. */
+  fill(into: Uint8Array, position: number): void | Promise<void>;
+}
+
+/** Stores bytes at a position of a file. */
+export type Store = (bytes: Uint8Array, position: number) => Promise<void>;
+
+/** Small enough that hashing one slice blocks the event loop for only a few ms. */
+const SLICE_BYTES = 4 << 20;
+/** Jobs with fewer bytes are done before a thread has started. */
+const LEAST_THREADED_BYTES = 32 << 20;
+/** More threads hash faster than disks write. */
+const MAX_THREADS = 4;
+
+/**
+ * Hexadecimal SHA-256 of each job, the pieces of which follow each other. Many bytes are hashed on several threads, a job
+ * on one of them. A slice is produced while the one before it is hashed and stored.
+ * @throws the first error, after all threads have stopped
+ */
+export async function hashAll(jobs: readonly (readonly Piece[])[], store?: Store): Promise<string[]> {
+  const sizes = jobs.map((pieces) => pieces.reduce((sum, { begin, end }) => sum + end - begin, 0));
+  const threaded = sizes.reduce((a, b) => a + b, 0) >= LEAST_THREADED_BYTES;
+  const count = threaded ? Math.min(jobs.length, availableParallelism(), MAX_THREADS) : 1;
+  const buffer = Math.min(SLICE_BYTES, Math.max(0, ...sizes));
+  const queue = new Queue(jobs, store);
+  const workers = Array.from({ length: count }, () => ({
+    hash: threaded ? threadedSha256() : sha256(),
+    buffers: [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(buffer))),
+  }));
+  await Promise.all(workers.map((worker) => queue.work(worker)));
+  return queue.results();
+}
+
+interface Worker {
+  readonly hash: Sha256;
+  /** One is filled while the other is hashed and stored. */
+  readonly buffers: Uint8Array[];
+}
+
+class Queue {
+  private next = 0;
+  private readonly hashes: string[] = [];
+  private failure?: { readonly error: unknown };
+
+  constructor(
+    private readonly jobs: readonly (readonly Piece[])[],
+    private readonly store?: Store,
+  ) {}
+
+  /** Does one job after the other, until all are done or one has failed. */
+  async work(worker: Worker): Promise<void> {
+    try {
+      while (!this.failure && this.next < this.jobs.length) {
+        const index = this.next++;
+        await this.run(this.jobs[index], worker);
+        this.hashes[index] = await worker.hash.digest();
+      }
+    } catch (error) {
+      this.failure ??= { error };
+    } finally {
+      await worker.hash.close();
+    }
+  }
+
+  results(): string[] {
+    if (this.failure) throw this.failure.error;
+    return this.hashes;
+  }
+
+  private async run(pieces: readonly Piece[], { hash, buffers }: Worker): Promise<void> {
+    let before: Promise<unknown> = Promise.resolve();
+    try {
+      for (const { piece, begin, end } of pieces.flatMap(slicesOf)) {
+        if (this.failure) return;
+        const bytes = buffers[0].subarray(0, end - begin);
+        buffers.reverse();
+        await piece.fill(bytes, begin);
+        await before;
+        before = Promise.all([hash.update(bytes), this.store?.(bytes, begin)]);
+        before.catch(() => {}); // whoever awaits it gets the error
+      }
+    } finally {
+      await before;
+    }
+  }
+}
+
+function slicesOf(piece: Piece) {
+  const count = Math.ceil((piece.end - piece.begin) / SLICE_BYTES);
+  return Array.from({ length: count }, (_, i) => {
+    const begin = piece.begin + i * SLICE_BYTES;
+    return { piece, begin, end: Math.min(begin + SLICE_BYTES, piece.end) };
+  });
+}
