@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpu/kernels/kernels.h"
 #include "cpu/tables/sort.h"
 
 namespace pairloom {
@@ -18,9 +19,6 @@ struct TableTerm {
   uint32_t group;
 };
 
-// Sums of groups that wait for others on the way up the tree, at most one a level; groups are below 2^16.
-constexpr size_t kMostWaiting = 17;
-
 template <class Key>
 struct SortKeys {
   std::vector<Key> keys, spare;
@@ -30,7 +28,8 @@ struct TableScratch {
   SortKeys<uint64_t> narrow;  // row << 32 | index of its term
   SortKeys<WideKey> wide;
   std::vector<TableTerm> terms;
-  std::vector<float> sums, zeros;  // sums: kMostWaiting rows
+  std::vector<TreeTerm> row_terms;  // the terms of one row
+  std::vector<float> sum, zeros;
   std::vector<float> widened;  // rows of a table of 16-bit numbers, while they are updated
 
   template <class Key>
@@ -47,7 +46,10 @@ struct TableScratch {
       keys.resize(count);
       spare.resize(count);
     }
-    if (terms.size() < count) terms.resize(count);
+    if (terms.size() < count) {
+      terms.resize(count);
+      row_terms.resize(count);
+    }
   }
 };
 

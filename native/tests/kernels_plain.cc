@@ -571,6 +571,24 @@ void softmax_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels
 void accumulate(float* acc, const float* g, size_t n, float factor) {
   for (size_t i = 0; i < n; ++i) acc[i] += g[i] * factor;
 }
+void sum_along_tree(const TreeTerm* terms, size_t count, float* to, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    std::vector<float> sums;
+    const auto fold = [&] {
+      const float right = sums.back();
+      sums.pop_back();
+      sums.back() += right;
+    };
+    for (const TreeTerm* term = terms; term < terms + count; ++term) {
+      for (int32_t folds = term->folds; folds > 0; --folds) fold();
+      const float value = term->scale * term->x[i];
+      if (term->folds == TreeTerm::kSameSum) sums.back() += value;
+      else sums.push_back(value);
+    }
+    while (sums.size() > 1) fold();
+    to[i] = sums[0];
+  }
+}
 
 }  // namespace
 
@@ -624,6 +642,7 @@ const KernelTable plain = {
     .clip_value = clip_value,
     .scale_by = scale_by,
     .accumulate = accumulate,
+    .sum_along_tree = sum_along_tree,
     .sgd = sgd,
     .adagrad = adagrad,
     .row_wise_adagrad = row_wise_adagrad,

@@ -162,6 +162,27 @@ TEST(kernels_optimizers_match_plain) {
   });
 }
 
+TEST(kernels_sum_along_tree_has_the_bits_of_plain) {
+  for_each_isa_and_case(60, [](const KernelTable& k, Random& random, const std::string&) {
+    const size_t n = random.size(), count = 1 + random.below(40);
+    std::vector<std::vector<float>> terms;
+    std::vector<TreeTerm> tree;
+    int32_t sums = 0;
+    for (size_t t = 0; t < count; ++t) {
+      terms.push_back(random_vector(random, n));
+      const float scale = random.coin() ? 1.0f : 0.37f;
+      const bool same = sums > 0 && (random.coin() || sums == int32_t(kMostTreeSums));
+      const int32_t folds = same ? TreeTerm::kSameSum : int32_t(random.below(uint32_t(std::max(sums, 1))));
+      if (!same) sums += 1 - folds;
+      tree.push_back({terms.back().data(), scale, folds});
+    }
+    std::vector<float> got(n), expected(n);
+    k.sum_along_tree(tree.data(), count, got.data(), n);
+    plain.sum_along_tree(tree.data(), count, expected.data(), n);
+    CHECK(got == expected);
+  });
+}
+
 // The ratios of norms where a norm is 0.
 TEST(kernels_trust_ratios_of_rows_of_zeros_are_numbers) {
   for_each_isa_and_case(3, [](const KernelTable& k, Random& random, const std::string&) {

@@ -63,6 +63,16 @@ struct InteractionShape {
   }
 };
 
+// A term scale * x of a sum along a tree. It is added to the sum that the term before it belongs to (kSameSum), or begins
+// a sum; before that, the last `folds` + 1 sums become one, from the last to the first.
+struct TreeTerm {
+  const float* x;
+  float scale;
+  int32_t folds;
+  static constexpr int32_t kSameSum = -1;
+};
+constexpr size_t kMostTreeSums = 17;  // one per level of a tree of 2^16 groups
+
 // Output or input of an activation, as activation_grad takes it; null data: none.
 struct Slope {
   ConstRows s = {nullptr, 0};

@@ -113,46 +113,45 @@ const TableTerm& term_of(const Worker& worker, const Key& key) {
   return worker.table.terms[order_of(key)];
 }
 
-// Adds up the terms of one group, from the key `begin` on; returns past its last.
-template <class Key>
-const Key* sum_group(const Worker& worker, const Key* begin, const Key* end, size_t dim, float* sum) {
-  const TableTerm& first = term_of(worker, *begin);
-  for (size_t d = 0; d < dim; ++d) sum[d] = first.scale * first.grad[d];
-  const Key* key = begin + 1;
-  for (; key < end && term_of(worker, *key).group == first.group; ++key) {
-    const TableTerm& term = term_of(worker, *key);
-    worker.step->kernels->accumulate(sum, term.grad, dim, term.scale);
-  }
-  return key;
-}
-
 // The level of the tree at which two groups meet.
 inline int meeting_level(uint32_t a, uint32_t b) { return std::bit_width(a ^ b); }
 
-// The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory. Groups
-// are added along the tree of all groups, in which those without the row pass the others through.
+// The groups of a row's gradient, in ascending order, on their way along the tree of all groups. Groups without the row
+// pass the others through.
+class TreeOrder {
+ public:
+  // TreeTerm::folds of a term that belongs to `group`.
+  int32_t folds_before(uint32_t group) {
+    if (sums_ > 0 && group == last_) return TreeTerm::kSameSum;
+    int32_t folds = 0;
+    for (; sums_ > 1 && meeting_level(first_[sums_ - 2], first_[sums_ - 1]) < meeting_level(first_[sums_ - 1], group);
+         --sums_) {
+      ++folds;
+    }
+    first_[sums_++] = last_ = group;
+    return folds;
+  }
+
+ private:
+  uint32_t first_[kMostTreeSums];  // of the sums that are not yet added to another: their first groups
+  size_t sums_ = 0;
+  uint32_t last_ = 0;
+};
+
+// The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
 template <class Key>
 const float* sum_terms(Worker& worker, const Key* begin, const Key* end, size_t dim) {
   const TableTerm& first = term_of(worker, *begin);
   if (end - begin == 1 && first.scale == 1.0f) return first.grad;
-  float* const sums = worker.table.sums.data();
-  uint32_t groups[kMostWaiting];  // of the sums that wait, the first in each
-  size_t waiting = 0;
-  const auto add_last = [&] {  // the last sum to the one before
-    --waiting;
-    worker.step->kernels->accumulate(sums + (waiting - 1) * dim, sums + waiting * dim, dim, 1.0f);
-  };
-  for (const Key* key = begin; key < end;) {
-    const uint32_t group = term_of(worker, *key).group;
-    while (waiting > 1 && meeting_level(groups[waiting - 2], groups[waiting - 1]) <
-                              meeting_level(groups[waiting - 1], group)) {
-      add_last();
-    }
-    groups[waiting] = group;
-    key = sum_group(worker, key, end, dim, sums + waiting++ * dim);
+  TreeTerm* const terms = worker.table.row_terms.data();
+  TreeOrder order;
+  size_t count = 0;
+  for (const Key* key = begin; key < end; ++key) {
+    const TableTerm& term = term_of(worker, *key);
+    terms[count++] = {term.grad, term.scale, order.folds_before(term.group)};
   }
-  while (waiting > 1) add_last();
-  return sums;
+  worker.step->kernels->sum_along_tree(terms, count, worker.table.sum.data(), dim);
+  return worker.table.sum.data();
 }
 
 // Bounds on the summed gradient of a row: it is clipped at the limit, then multiplied by the factor.
@@ -165,7 +164,7 @@ struct Bounds {
 
   const float* apply(const float* gradient, size_t dim, Worker& worker) const {
     const KernelTable& kernels = *worker.step->kernels;
-    float* bounded = worker.table.sums.data();
+    float* bounded = worker.table.sum.data();
     if (limit > 0) kernels.clip_value(std::exchange(gradient, bounded), bounded, dim, limit);
     if (factor != nullptr) kernels.scale_by(std::exchange(gradient, bounded), bounded, dim, *factor);
     return gradient;
@@ -215,7 +214,7 @@ void each_row(const BoundInstruction& instruction, const TableLayout& layout, co
               const Update& update) {
   const size_t dim = instruction.views[0].dims[1];
   const Bounds bounds(instruction, layout);
-  if (worker.table.sums.size() < kMostWaiting * dim) worker.table.sums.resize(kMostWaiting * dim);
+  if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
   if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));
   if (worker.table.zeros.size() < std::max(dim, kZeroRun)) worker.table.zeros.resize(std::max(dim, kZeroRun), 0.0f);
   const auto update_found = [&](const auto& found) {
