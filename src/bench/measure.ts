@@ -4,6 +4,7 @@ import type { ColumnSet } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import type { Precision } from "../graph/precision.js";
 import type { Ceilings } from "../native/addon.js";
+import { CallPacer } from "../train/call-pacer.js";
 import { Parameters } from "../train/parameters.js";
 import { LEARNING_RATES } from "../train/step/apply-optimizers.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
@@ -41,8 +42,9 @@ export interface BenchProfile {
 
 /** Number of different batches: the same as in the PyTorch peers. */
 const BATCHES = { least: 8, most: 128 };
-/** A call is one step, as for the peers; with small batches several, so that the call itself is not what is measured. */
-const CALL_ROWS = 2048;
+/** Rows of different batches, at least. */
+const BATCH_ROWS = 2048;
+/** Also finds the number of steps of a call. */
 const WARM_UP_CALLS = 8;
 /** A profile needs less time than a rate, because it measures shares. */
 const PROFILE_TIME = 1 / 3;
@@ -69,7 +71,7 @@ export function prepareWorkload(workload: Workload, backend: Backend, settings: 
 }
 
 function batchesOf(batch: number): number {
-  return Math.max(BATCHES.least, Math.min(BATCHES.most, Math.ceil(CALL_ROWS / batch)));
+  return Math.max(BATCHES.least, Math.min(BATCHES.most, Math.ceil(BATCH_ROWS / batch)));
 }
 
 /** Median rates of training and of inference, in samples per second. */
@@ -111,31 +113,37 @@ function ceilingsOf(backend: Backend, threads: number): Ceilings {
   });
 }
 
-/** Runs the batches of the data in a cycle. */
+/** Runs the batches of the data in a cycle, in calls of several steps as in training and scoring. */
 class Runner {
   private step = 0;
   /** Of a call. */
-  private readonly steps: number;
-  /** Rows after which the data starts again. */
-  private readonly calls: number;
+  private steps = 1;
 
   constructor(
     private readonly executable: Executable,
     private readonly data: ColumnSet,
     private readonly batch: number,
-  ) {
-    const batches = data.rows / batch;
-    this.steps = Math.min(batches, Math.ceil(CALL_ROWS / batch));
-    this.calls = Math.floor(batches / this.steps);
-  }
+  ) {}
 
   /** Samples per second of the median call. */
   async medianRate(seconds: number): Promise<number> {
-    for (let i = 0; i < WARM_UP_CALLS; i++) await this.call();
+    await this.warmUp();
     const times: number[] = [];
     for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length < 3; )
       times.push(await this.call());
     return (this.steps * this.batch) / times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  }
+
+  private async warmUp(): Promise<void> {
+    const pacer = new CallPacer();
+    for (let i = 0; i < WARM_UP_CALLS; i++) {
+      this.steps = Math.min(pacer.steps, this.batches);
+      pacer.observe(this.steps, await this.call());
+    }
+  }
+
+  private get batches(): number {
+    return this.data.rows / this.batch;
   }
 
   /** The profile of the faster half of the calls. */
@@ -161,13 +169,14 @@ class Runner {
   }
 
   private request(): RunRequest {
-    const { data, batch, steps } = this;
+    const { data, batch, steps, batches } = this;
     const count = steps * batch;
+    const calls = Math.floor(batches / steps);
     const scalars = new Map([
       [LEARNING_RATES.dense, new Float32Array(steps).fill(OPTIMIZERS.dense.learningRate)],
       [LEARNING_RATES.embedding, new Float32Array(steps).fill(OPTIMIZERS.embedding.learningRate)],
     ]);
-    const rows = { rows: data.rows, start: ((this.step / steps) % this.calls) * count, count, batch };
+    const rows = { rows: data.rows, start: (Math.floor(this.step / steps) % calls) * count, count, batch };
     return { columns: data.columns, ...rows, seed: 0, firstStep: this.step, scalars };
   }
 }
