@@ -20,7 +20,7 @@ std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t mo
   std::vector<FoldNode> nodes;
   for (uint32_t first = 0; first < count;) {
     uint32_t level = most_level;
-    while (level > 0 && ((uint64_t{threads} << level) * level > count - first || first % (1u << level) != 0)) --level;
+    while (level > 0 && (uint64_t{threads} << level > count - first || first % (1u << level) != 0)) --level;
     nodes.push_back({level, first >> level});
     first += 1u << level;
   }
