@@ -131,12 +131,12 @@ const NO_ROWS_NEXT: Record<SourceFormat, string> = {
 async function firstMalformed(duck: Duck, relation: Relation, where: string): Promise<string | undefined> {
   if (!relation.malformed) return undefined;
   await duck.rows(
-    `SELECT count(*) FROM (SELECT COLUMNS(*) FROM (${relation.select("unread")}) LIMIT 1)`,
+    `SELECT count(*) FROM (SELECT COLUMNS(*) FROM (${relation.select("malformed")}) LIMIT 1)`,
     where,
   );
   let rows = 0;
   let first: MalformedRow | undefined;
-  for await (const row of relation.malformed("unread")) {
+  for await (const row of relation.malformed("malformed")) {
     first ??= row;
     rows++;
   }

@@ -84,6 +84,12 @@ async function settleTypes(
   return new Map([...(await typesOfTexts(duck, open, texts, where)), ...declared]);
 }
 
+/**
+ * The tables of malformed rows that nobody reads. DuckDB's other way to go on after them, `ignore_errors`, ends a file
+ * without a word at the first stray quote.
+ */
+const UNREAD = "unread";
+
 /** The SELECT of all files, for any types of their columns. Columns without a type are text. */
 class TextReader {
   private readonly hasFileColumn: boolean;
@@ -97,17 +103,11 @@ class TextReader {
     this.hasFileColumn = config.sql === undefined && files.paths.length > 1;
   }
 
-  select(types: ReadonlyMap<string, string>, rejects?: string): string {
-    return this.parts
-      .map((part, i) => this.selectPart(part, types, rejects && `${rejects}_${i}`))
-      .join(" UNION ALL ");
+  select(types: ReadonlyMap<string, string>, rejects = UNREAD): string {
+    return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
   }
 
-  private selectPart(
-    part: TextPart,
-    types: ReadonlyMap<string, string>,
-    rejects: string | undefined,
-  ): string {
+  private selectPart(part: TextPart, types: ReadonlyMap<string, string>, rejects: string): string {
     const columns = this.names.map((name) => {
       const column = quoteName(name);
       const type = types.get(name) ?? "VARCHAR";
@@ -121,7 +121,7 @@ class TextReader {
   private relation(
     { paths, columns, compression }: TextPart,
     types: ReadonlyMap<string, string>,
-    rejects: string | undefined,
+    rejects: string,
   ): string {
     const { config, files } = this;
     const typed = columns.map((name) => {
@@ -139,9 +139,8 @@ class TextReader {
       ...(config.skip === undefined ? [] : [`skip = ${config.skip}`]),
       ...(config.encoding === undefined ? [] : [`encoding = '${config.encoding}'`]),
       ...(this.hasFileColumn ? [`filename = '${FILE_COLUMN}'`] : []),
-      rejects === undefined
-        ? "ignore_errors = true"
-        : `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
+      `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
+      ...(rejects.startsWith(UNREAD) ? ["rejects_limit = 1"] : []),
     ];
     return `read_csv(${options.join(", ")}${compression})`;
   }

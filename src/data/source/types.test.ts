@@ -149,6 +149,16 @@ describe("CSV files that do not begin cleanly", () => {
     expect(bad.map((line) => JSON.parse(line))).toMatchObject([{ feature: "@label" }, { value: '"u"9,1' }]);
   });
 
+  it("are read to the end also by the queries that learn", async () => {
+    const path = write("stray.csv", `user,x,y\nu1,1,1\n"u"2,2,0\nu3,3,1\nu4,4,0\n`);
+    const { features } = await prepare({ train: { path }, label: "y", maxBadRows: 1 }, [
+      { kind: "id", name: "user", vocabulary: {} },
+      { kind: "number", name: "x", normalize: "zscore" },
+    ]);
+    expect(features.vocabularies.user).toEqual(["u1", "u3", "u4"]);
+    expect(features.features[1]).toMatchObject({ transform: { kind: "affine", shift: 8 / 3 } });
+  });
+
   it("are read with extensions in capitals", async () => {
     const path = write("T.CSV.GZ", gzipSync("y,c\n1,a\n"));
     expect(await column({ path }, "c")).toEqual(["a"]);
