@@ -8,7 +8,7 @@ import {
 } from "../columns/columns.js";
 import { idsBelow } from "../graph/tensor.js";
 import type { FittedFeature, FittedFeatures } from "./fitted.js";
-import type { Target } from "./raw-column.js";
+import type { EncodedIds, Target } from "./raw-column.js";
 
 /** The layout of encoded rows: one row-major matrix of ids, one of numbers, and separate buffers for each bag. */
 export interface Layout {
@@ -26,9 +26,6 @@ export interface Layout {
   /** Bags of 64-bit ids. */
   readonly wideBags: readonly string[];
 }
-
-/** Ids while they are encoded: 64-bit ids as doubles, which hold every row of a table exactly and are no BigInt. */
-export type EncodedIds = Int32Array | Float64Array;
 
 /** @param labels number of labels per row; the weight is stored with them. 0: neither labels nor weight */
 export function layoutOf(fitted: FittedFeatures, labels: number): Layout {

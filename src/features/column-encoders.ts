@@ -1,6 +1,6 @@
-import { type BagBuffer, type Block, type EncodedIds, type Layout, locateIds, newIds } from "./block.js";
+import { type BagBuffer, type Block, type Layout, locateIds, newIds } from "./block.js";
 import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "./fitted.js";
-import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
+import type { EncodedIds, RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import { type TargetColumn, targetRefusal } from "./targets.js";
 import { compileId, compileNumber, missingRow, type VocabularyCache } from "./transform.js";

@@ -1,9 +1,11 @@
-import type { EncodedIds } from "./block.js";
 import type { RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform } from "./transform.js";
 
 /** Columns of raw values for a batch of rows, from JavaScript or DuckDB. Feature encoders read these. */
 export type RawColumn = RawValues | RawLists;
+
+/** Ids while they are encoded: 64-bit ids as doubles, which hold every row of a table exactly and are no BigInt. */
+export type EncodedIds = Int32Array | Float64Array;
 
 /** The position of a column in a row-major matrix: row r is `data[offset + r*stride]`. */
 export interface Target<Values> {

@@ -1,7 +1,6 @@
-import type { EncodedIds } from "./block.js";
 import { canonicalText } from "./canonical.js";
 import type { FittedFeature } from "./fitted.js";
-import type { RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
+import type { EncodedIds, RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
 import { isList, listValue, numberValue, vectorValue } from "./values.js";

@@ -1,5 +1,4 @@
-import type { EncodedIds } from "../../features/block.js";
-import type { Target } from "../../features/raw-column.js";
+import type { EncodedIds, Target } from "../../features/raw-column.js";
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
 import type { NumberVector, TextVector } from "../source/vectors.js";
 

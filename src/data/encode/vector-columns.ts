@@ -1,6 +1,5 @@
 import type { DataChunk } from "@duckdb/node-bindings";
-import type { EncodedIds } from "../../features/block.js";
-import type { RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
+import type { EncodedIds, RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
 import { Refusal, type RefusalCode } from "../../features/refusal.js";
 import type { DenseTransform, IdTransform } from "../../features/transform.js";
 import { duckdb } from "../source/binding.js";
