@@ -1,7 +1,7 @@
 """DeepFM and xDeepFM, written from their papers: the shapes of their weights, and their forward passes."""
 
 import torch
-from fixture_family import head, pair_products, side_by_side, stacked
+from fixture_family import head, pair_products, stacked
 from fixture_models import ACTIVATIONS, first_order
 
 # --- weights ---
@@ -57,7 +57,7 @@ def products_by_dimension(e):
 
 def deepfm(s, c):
     wide = first_order(s, c["wide"]["features"])
-    deep = s.mlp(side_by_side(s, c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
+    deep = s.mlp(s.group(c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
     e = stacked(s, c["fm"]["features"] if "fm" in c else c["deep"]["features"], "embeddings" + suffix_of(c))
     if "final" in c:
         hidden = torch.cat([wide, products_by_dimension(e), deep], 1)
@@ -81,7 +81,7 @@ def xdeepfm(s, c):
     names = c["wide"]["features"]
     tables = "wide_embeddings" if c["wide"]["tables"] == "own" else "embeddings"
     e = torch.stack([s.lookup(name, tables) for name in names], 1)
-    deep = s.mlp(side_by_side(s, c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
+    deep = s.mlp(s.group(c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
     both = [cin(s, e, c["cin"]), deep]
     pairs = [products_by_dimension(e)] if c.get("fm") else []
     linear = [first_order(s, names)] if c.get("linear") else []

@@ -27,7 +27,7 @@ def linear_weights(w, name, units, width):
 def wukong_weights(w, c):
     dim, fields = c["embeddingDim"], len(c["sparse"]["features"])
     if "dense" in c:
-        w.mlp("dense_mlp", w.numbers, c["dense"]["mlp"])
+        w.mlp("dense_mlp", w.width(c["dense"]["features"]), c["dense"]["mlp"])
         fields += 1
     for i, layer in enumerate(c["layers"]):
         name, out = f"layers.{i}", layer["linearFields"] + layer["interactionFields"]
@@ -132,12 +132,6 @@ FAMILY_WEIGHTS = {
 # --- forward ---
 
 
-def side_by_side(s, names):
-    categorical, numeric = s.split(names)
-    parts = [s.lookup(name, "embeddings") for name in categorical]
-    return torch.cat(parts + ([s.numbers(numeric)] if numeric else []), 1)
-
-
 def stacked(s, names, tables="embeddings"):
     return torch.stack([s.lookup(name, tables) for name in s.split(names)[0]], 1)
 
@@ -154,7 +148,7 @@ def pair_products(e):
 def wukong(s, c):
     x = stacked(s, c["sparse"]["features"])
     if "dense" in c:
-        dense = s.mlp(s.numbers(c["dense"]["features"]), "dense_mlp", c["dense"]["mlp"])
+        dense = s.mlp(s.group(c["dense"]["features"]), "dense_mlp", c["dense"]["mlp"])
         x = torch.cat([dense[:, None], x], 1)
     for i, layer in enumerate(c["layers"]):
         name, (rows, fields, dim) = f"layers.{i}", x.shape
@@ -171,7 +165,7 @@ def wukong(s, c):
 
 
 def cross(s, c):
-    features = side_by_side(s, c["features"])
+    features = s.group(c["features"])
     x0 = s.mlp(features, "backbone_mlp", c["backbone"]) if "backbone" in c else features
     x = x0
     for i in range(c["cross"]["layers"]):
@@ -191,7 +185,7 @@ def cross(s, c):
 
 def pnn(s, c):
     e = stacked(s, c["features"])
-    parts = [side_by_side(s, c["features"])]
+    parts = [s.group(c["features"])]
     if c["product"] != "outer":
         parts.append(pair_products(e))
     if c["product"] != "inner":
@@ -229,7 +223,7 @@ def auto_int(s, c):
 
 
 def mask_net(s, c):
-    v = side_by_side(s, c["features"])
+    v = s.group(c["features"])
     normed = layer_norm(s, v, "norm")
 
     def block(x, i):
@@ -248,7 +242,7 @@ def mask_net(s, c):
 
 def wide_and_deep(s, c):
     wide = first_order(s, c["wide"]["features"])
-    deep = s.mlp(side_by_side(s, c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
+    deep = s.mlp(s.group(c["deep"]["features"]), "deep_mlp", c["deep"]["mlp"])
     if "final" not in c:
         return wide + s.linear(deep, "output")
     return s.linear(s.mlp(torch.cat([wide, deep], 1), "final_mlp", c["final"]), "output")

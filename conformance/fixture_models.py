@@ -47,7 +47,7 @@ class Step:
         w = lambda part: self.weights[f"dense_embeddings.{name}.{part}"]
         x = self.data[name][self.rows]
         if config["kind"] == "mlp":
-            return x * w("weight")[:, 0]
+            return x @ w("weight").T
         hidden = F.leaky_relu(x * w("scale.weight")[:, 0])
         scores = hidden @ w("mix.weight").T + config["keep"] * hidden
         return F.softmax(scores / config["temperature"], 1) @ w("meta.weight").T
@@ -59,6 +59,12 @@ class Step:
         is_number = lambda name: self.features[name]["kind"] == "number" and "denseEmbedding" not in self.features[name]
         return [n for n in names if not is_number(n)], [n for n in names if is_number(n)]
 
+    def group(self, names):
+        """Embeddings, then numbers."""
+        categorical, numeric = self.split(names)
+        parts = [self.lookup(name, "embeddings") for name in categorical]
+        return torch.cat(parts + ([self.numbers(numeric)] if numeric else []), 1)
+
     def linear(self, x, name):
         return F.linear(x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))
 
@@ -69,8 +75,12 @@ class Step:
         return x
 
     def activate(self, x, name, kind):
+        settings = kind if isinstance(kind, dict) else {}
+        kind = settings.get("kind", kind)
+        if "slope" in settings:
+            return F.leaky_relu(x, settings["slope"])
         if kind == "prelu":
-            return F.prelu(x, self.weights[f"{name}.prelu.alpha"])
+            return F.prelu(x, self.weights[f"{name}.prelu.alpha"].flatten())
         if kind == "dice":
             p = torch.sigmoid(self.norm(x, f"{name}.dice.norm", "batch"))
             return p * x + (1 - p) * self.weights[f"{name}.dice.alpha"] * x
@@ -82,7 +92,8 @@ class Step:
         w = lambda part: self.weights[f"{name}.{part}"]
         if kind == "layer":
             return F.layer_norm(x, x.shape[1:], w("gamma"), w("beta"))
-        return F.batch_norm(x, w("running_mean"), w("running_variance"), w("gamma"), w("beta"), self.training)
+        affine = (w("gamma"), w("beta")) if f"{name}.gamma" in self.weights else (None, None)
+        return F.batch_norm(x, w("running_mean"), w("running_variance"), *affine, self.training)
 
 
 def first_order(s, names):
@@ -116,7 +127,7 @@ def mlp_model(s, c):
 
 
 def dlrm(s, c):
-    dense = s.mlp(s.numbers(c["dense"]["features"]), "dense_mlp", c["dense"]["mlp"])
+    dense = s.mlp(s.group(c["dense"]["features"]), "dense_mlp", c["dense"]["mlp"])
     sparse = [s.lookup(name, "embeddings") for name in c["sparse"]["features"]]
     fields = torch.stack([dense, *sparse], 1)
     i, j = torch.triu_indices(fields.shape[1], fields.shape[1], offset=1)

@@ -202,6 +202,8 @@ DENSE_EMBEDDED = [
     {"kind": "number", "name": "rank", "width": 1, "denseEmbedding": {"kind": "mlp"}},
 ]
 
+PROFILE = {"kind": "number", "name": "profile", "width": 3, "denseEmbedding": {"kind": "mlp"}}
+
 SPECS = {
     "logistic_regression": {
         "model": {"kind": "logisticRegression", "features": names(ALL)}, "features": ALL, "weighted": True,
@@ -254,5 +256,21 @@ SPECS = {
         "model": deepfm_spec(fm={"features": EMBEDDED, "embeddingSuffix": "_fm"}),
         "features": ALL,
         "runs": FAMILY_RUNS,
+    },
+    **{
+        f"{name}_embedded_dense": {
+            "model": {**model, "dense": {**model["dense"], "features": ["price", "profile", "age", "user"]}},
+            "features": [NUMBER, PROFILE, DENSE_EMBEDDED[0], USER, ITEM, SEEN, TAGS],
+            "runs": FAMILY_RUNS,
+        }
+        for name, model in {"dlrm": dlrm_spec(True), "wukong": FAMILY_SPECS["wukong"]}.items()
+    },
+    **{
+        name: {"model": mlp_spec(activation=activation), "features": ALL, "runs": ["sgd"]}
+        for name, activation in {
+            "mlp_shared_prelu": {"kind": "prelu", "shared": True},
+            "mlp_plain_dice": {"kind": "dice", "affine": False},
+            "mlp_slope": {"kind": "leakyRelu", "slope": 0.2},
+        }.items()
     },
 }

@@ -76,11 +76,14 @@ def make_weights(spec, rng):
             if norm == "batch":
                 add_running(f"{name}.{i}.norm", units)
             activation = config.get("activation")
+            settings = activation if isinstance(activation, dict) else {}
+            activation = settings.get("kind", activation)
             if activation in ("prelu", "dice"):
-                add(f"{name}.{i}.{activation}.alpha", units)
-            if activation == "dice":
+                add(f"{name}.{i}.{activation}.alpha", *([1, 1] if settings.get("shared") else [units]))
+            if activation == "dice" and settings.get("affine", True):
                 add(f"{name}.{i}.dice.norm.gamma", units, offset=1.0, scale=0.2)
                 add(f"{name}.{i}.dice.norm.beta", units)
+            if activation == "dice":
                 add_running(f"{name}.{i}.dice.norm", units)
             width = units
         return width
@@ -89,9 +92,9 @@ def make_weights(spec, rng):
         weights[f"{name}.running_mean"] = torch.zeros(units, dtype=torch.float64)
         weights[f"{name}.running_variance"] = torch.ones(units, dtype=torch.float64)
 
-    def add_dense_embedding(name, dim, config):
+    def add_dense_embedding(name, dim, config, width):
         if config["kind"] == "mlp":
-            return add(f"{name}.weight", dim, 1)
+            return add(f"{name}.weight", dim, width)
         add(f"{name}.scale.weight", config["channels"], 1, scale=1.0)
         add(f"{name}.mix.weight", config["channels"], config["channels"])
         add(f"{name}.meta.weight", dim, config["channels"])
@@ -105,9 +108,12 @@ def make_weights(spec, rng):
     numbers = sum(f["width"] for f in spec["features"] if is_number(f))
     for f in spec["features"]:
         if "denseEmbedding" in f:
-            add_dense_embedding(f"dense_embeddings.{f['name']}", model["embeddingDim"], f["denseEmbedding"])
+            add_dense_embedding(f"dense_embeddings.{f['name']}", model["embeddingDim"], f["denseEmbedding"], f["width"])
     if "embeddingDim" in model:
         add_tables("embeddings", model["embeddingDim"])
+
+    def group_width(names):
+        return sum(dims[n]["width"] if is_number(dims[n]) else model["embeddingDim"] for n in names)
 
     def add_first_order(dim):
         add_tables("linear", dim)
@@ -122,7 +128,7 @@ def make_weights(spec, rng):
         width = add_mlp("mlp", embedded + numbers, model["mlp"])
         add("output.weight", 1, width), add("output.bias", 1)
     if kind == "dlrm":
-        dim = add_mlp("dense_mlp", numbers, model["dense"]["mlp"])
+        dim = add_mlp("dense_mlp", group_width(model["dense"]["features"]), model["dense"]["mlp"])
         sparse = len(model["sparse"]["features"])
         fields = 1 + sparse
         seen = fields * (fields - 1) // 2 + dim + (sparse * dim if model["archWithSparse"] else 0)
@@ -133,7 +139,7 @@ def make_weights(spec, rng):
         categorical = [f["name"] for f in spec["features"] if not is_number(f)]
         family = SimpleNamespace(
             add=add, mlp=add_mlp, running=add_running, tables=add_tables, first_order=add_first_order, numbers=numbers,
-            categorical=categorical,
+            categorical=categorical, width=group_width,
         )
         others[kind](family, model)
     return weights

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-OUT = Path(__file__).parent.parent / "src" / "import" / "fixtures"
+OUT = Path(__file__).parent.parent / "src" / "tzrec" / "fixtures"
 ROWS = 12
 DIM = 4
 TABLES = {"cat_0_emb": 10, "cat_1_emb": 7}
@@ -274,7 +274,7 @@ class MaskNet(Ranker):
     def __init__(self, parallel, top=None):
         super().__init__(top[-1] if top else 5, output_bias=False, output_name="output_linear")
         self.parallel = parallel
-        net = self.mask_net_module = nn.Module()
+        net = self.mask_net_layer = nn.Module()
         net.ln_emb = nn.LayerNorm(MIXED_DIM)
         widths = [MIXED_DIM, MIXED_DIM if parallel else 5]
         net.mask_blocks = nn.ModuleList(MaskBlock(width, MIXED_DIM, 5, 2) for width in widths)
@@ -282,7 +282,7 @@ class MaskNet(Ranker):
             net.top_mlp = MLP(10 if parallel else 5, top)
 
     def forward(self, data):
-        net, v = self.mask_net_module, self.group(data, MIXED)
+        net, v = self.mask_net_layer, self.group(data, MIXED)
         x = net.ln_emb(v)
         if self.parallel:
             x = torch.cat([block(x, v) for block in net.mask_blocks], dim=1)

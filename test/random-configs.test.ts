@@ -34,6 +34,7 @@ const FEATURES: readonly Json[] = [
   { kind: "ids", name: "tags", hash: 50, pooling: "mean" },
   { kind: "number", name: "price" },
   { kind: "number", name: "history", width: 3 },
+  { kind: "number", name: "profile", width: 3, denseEmbedding: { kind: "mlp" } },
   { kind: "number", name: "hour", boundaries: [6, 12] },
   { kind: "number", name: "age", denseEmbedding: { kind: "autoDis", channels: 3, temperature: 0.5 } },
   { kind: "number", name: "height", denseEmbedding: { kind: "mlp" } },
@@ -45,17 +46,23 @@ const ADAM = { kind: "adam", eps: 1e-3 };
 /** Mostly embedded features, sometimes any. */
 function group(g: Generate): string[] {
   const names = FEATURES.map(({ name }) => name as string);
-  const likely = ["user", "item", "seen", "tags", "hour", "age", "height"];
+  const likely = ["user", "item", "seen", "tags", "hour", "age", "height", "profile"];
   const from = pick(g, likely, likely, names);
   return g(() => fc.subarray(from, { minLength: 1 }));
 }
+
+const SETTINGS = [
+  { kind: "prelu", shared: true },
+  { kind: "dice", affine: false },
+  { kind: "leakyRelu", slope: 0.2 },
+];
 
 const pick = <T>(g: Generate, ...choices: T[]): T => g(() => fc.constantFrom(...choices));
 const maybe = (g: Generate, key: string, value: () => unknown): Json =>
   g(fc.boolean) ? { [key]: value() } : {};
 const mlp = (g: Generate): Json => ({
   hiddenUnits: pick(g, [4], [5, 3]),
-  activation: pick(g, "relu", "gelu", "prelu", "dice"),
+  activation: pick<unknown>(g, "relu", "gelu", "prelu", "dice", ...SETTINGS),
   norm: pick(g, "none", "batch", "layer"),
   dropout: pick(g, 0, 0.5),
 });

@@ -1,5 +1,6 @@
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { batchMoments, batchNormalize, updateRunning } from "../ops/batch-norm.js";
+import { constant } from "../ops/sources.js";
 import { ones, zeros } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
@@ -8,12 +9,14 @@ const MOMENTUM = 0.1;
 
 /**
  * Batch normalization of x [B, N]: with the moments of the batch in training, with the running moments in inference.
- * Parameters `gamma`, `beta`, `running_mean`, `running_variance` [N]; eps and momentum as in PyTorch's BatchNorm1d.
+ * Parameters `gamma`, `beta` (if `affine`), `running_mean`, `running_variance` [N]; eps and momentum as in PyTorch's
+ * BatchNorm1d.
  */
-export function batchNormLayer(scope: Scope, x: Tensor): Tensor {
+export function batchNormLayer(scope: Scope, x: Tensor, affine = true): Tensor {
   const shape = [columnsOf(x)];
-  const gamma = scope.parameter("gamma", { shape, init: ones });
-  const beta = scope.parameter("beta", { shape, init: zeros });
+  const fixed = (value: number) => scope.apply(constant, [], { value, shape })[0];
+  const gamma = affine ? scope.parameter("gamma", { shape, init: ones }) : fixed(1);
+  const beta = affine ? scope.parameter("beta", { shape, init: zeros }) : fixed(0);
   const running = [
     scope.parameter("running_mean", { shape, init: zeros, role: "buffer", trainable: false }),
     scope.parameter("running_variance", { shape, init: ones, role: "buffer", trainable: false }),

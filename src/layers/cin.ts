@@ -9,7 +9,7 @@ import { sumInner } from "../ops/inner.js";
 import { linear } from "../ops/linear.js";
 import { reshape } from "../ops/reshape.js";
 import { join } from "./embedding-layer.js";
-import { glorotNormal, zeros } from "./linear-layer.js";
+import { biasStart, weightStart } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
 export const cinSchema = z.strictObject({
@@ -52,8 +52,9 @@ interface Weights {
 
 function layerWeights(scope: Scope, maps: Tensor, fields: Tensor, units: number, bias: boolean): Weights {
   const pairs = columnsOf(maps) * columnsOf(fields);
-  const weight = scope.parameter("weight", { shape: [units, pairs], init: glorotNormal(pairs, units) });
-  return bias ? { weight, bias: scope.parameter("bias", { shape: [units], init: zeros }) } : { weight };
+  const weight = scope.parameter("weight", { shape: [units, pairs], init: weightStart(scope, pairs, units) });
+  if (!bias) return { weight };
+  return { weight, bias: scope.parameter("bias", { shape: [units], init: biasStart(scope, pairs) }) };
 }
 
 /** One layer, [B, units, D]. If both inputs are the fields, each product occurs twice, so the weights are added first. */

@@ -1,7 +1,7 @@
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { addBias } from "../ops/add-bias.js";
 import { add, broadcastColumns, multiply } from "../ops/arithmetic.js";
-import { linearLayer, zeros } from "./linear-layer.js";
+import { glorotUniform, linearLayer, zeros } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
 /**
@@ -13,7 +13,8 @@ export function crossNetwork(scope: Scope, x0: Tensor, layers: number): Tensor {
   let x = x0;
   for (let l = 0; l < layers; l++) {
     const layer = scope.child(l);
-    const factor = linearLayer(layer, x, { units: 1, bias: false });
+    const init = scope.start === "torch" ? glorotUniform(width, 1) : undefined;
+    const factor = linearLayer(layer, x, { units: 1, bias: false, init });
     const [spread] = scope.apply(broadcastColumns, [factor], { columns: width });
     const [crossed] = scope.apply(multiply, [x0, spread], {});
     const bias = layer.parameter("bias", { shape: [width], init: zeros });

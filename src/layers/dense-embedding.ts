@@ -36,15 +36,17 @@ export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
 export type DenseEmbedding = z.output<typeof denseEmbeddingSchema>;
 export type AutoDisOptions = Omit<Extract<DenseEmbedding, { kind: "autoDis" }>, "kind" | "dim">;
 
-/** A column of numbers, x [B, 1], and the name prefix of its parameters. */
+/** A column of numbers, x [B, 1], or of vectors, x [B, V], and the name prefix of its parameters. */
 export interface NamedNumber {
   readonly name: string;
   readonly x: Tensor;
 }
 
-/** Numbers -> embeddings `x w` [B, dim] each. Parameter `<name>.weight` [dim, 1]: TorchEasyRec's MLP embedding. */
+/**
+ * Numbers or vectors -> embeddings `W x` [B, dim] each. Parameter `<name>.weight` [dim, V]: TorchEasyRec's MLP embedding.
+ */
 export function mlpDenseEmbeddings(scope: Scope, numbers: readonly NamedNumber[], dim: number): Tensor[] {
-  return numbers.map(({ name, x }) => product(scope.child(name), x, dim, SPREAD));
+  return numbers.map(({ name, x }) => product(scope.child(name), x, dim));
 }
 
 /**
@@ -68,7 +70,7 @@ export function autoDis(
   const named = (part: string, i: number): Scope => scope.child(numbers[i].name).child(part);
   const scaled = stack(
     scope,
-    numbers.map(({ x }, i) => product(named("scale", i), x, channels, SPREAD)),
+    numbers.map(({ x }, i) => product(named("scale", i), x, channels)),
   );
   const [hidden] = scope.apply(activation, [scaled], { fn: "leakyRelu" });
   const mixed = stack(
@@ -78,16 +80,18 @@ export function autoDis(
   const [kept] = scope.apply(scale, [hidden], { factor: keep });
   const [scores] = scope.apply(add, [mixed, kept], {});
   const [shares] = scope.apply(softmax, [scope.apply(scale, [scores], { factor: 1 / temperature })[0]], {});
-  return numbers.map((_, i) => product(named("meta", i), each(shares, i), dim));
+  return numbers.map((_, i) => product(named("meta", i), each(shares, i), dim, META));
 }
 
-/** As in the published code: standard normal. */
-const SPREAD: Initializer = { kind: "normal", mean: 0, std: 1 };
+/** The meta-embeddings are a table, as in the published code: standard normal. */
+const META: Initializer = { kind: "normal", mean: 0, std: 1 };
 
 /** x [B, K] -> x W^T [B, units]. */
 function product(scope: Scope, x: Tensor, units: number, init?: Initializer): Tensor {
   const inputs = columnsOf(x);
-  const shape = [units, inputs];
-  const weight = scope.parameter("weight", { shape, init: init ?? glorotNormal(inputs, units) });
+  const weight = scope.parameter("weight", {
+    shape: [units, inputs],
+    init: init ?? glorotNormal(inputs, units),
+  });
   return scope.apply(linear, [x, weight], { fn: "none" })[0];
 }

@@ -4,6 +4,7 @@ import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { reshape } from "../ops/reshape.js";
 import type { Initializer } from "../ops/sources.js";
+import { uniform } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
 /** The properties of a categorical feature that an embedding needs. */
@@ -23,7 +24,10 @@ export interface CategoricalFeature {
   readonly translation?: { readonly ids: number };
 }
 
-const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
+/** Initial values of a table: small, or with the spread of TorchRec's tables. */
+function tableStart({ start }: Scope, rows: number): Initializer {
+  return start === "torch" ? uniform(1 / Math.sqrt(rows)) : { kind: "normal", mean: 0, std: 0.01 };
+}
 
 /**
  * The embeddings of a feature's ids: [B] -> [B, dim], pooled for a bag of ids. Parameter
@@ -32,7 +36,7 @@ const SMALL: Initializer = { kind: "normal", mean: 0, std: 0.01 };
 export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
   const table = scope.child(feature.table).parameter("weight", {
     shape: [feature.rows, dim],
-    init: feature.initializer ?? SMALL,
+    init: feature.initializer ?? tableStart(scope, feature.rows),
     role: "table",
     trainable: feature.trainable,
     dtype: feature.dtype,

@@ -1,5 +1,5 @@
 /** Layers: functions on symbolic tensors, from which models are built. */
-export { type ActivationName, activationLayer } from "./activation-layer.js";
+export { type Activation, activationLayer, activationSchema } from "./activation-layer.js";
 export { type AttentionConfig, attentionInteraction, attentionSchema } from "./attention-interaction.js";
 export { batchNormLayer } from "./batch-norm-layer.js";
 export { type CinConfig, cin, cinSchema } from "./cin.js";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Tensor } from "../graph/tensor.js";
-import { activationLayer, activationNames } from "./activation-layer.js";
+import { activationLayer, activationSchema } from "./activation-layer.js";
 import { batchNormLayer } from "./batch-norm-layer.js";
 import { dropoutLayer, dropoutRate } from "./dropout-layer.js";
 import { layerNormLayer } from "./layer-norm-layer.js";
@@ -13,7 +13,7 @@ export const mlpSchema = z
     /** Output width of each layer. */
     hiddenUnits: z.array(z.int().positive().max(65_536)).min(1),
     /** Activation of each layer, after its norm. */
-    activation: z.enum(activationNames).default("relu"),
+    activation: activationSchema.default("relu"),
     /** Normalization of each layer, before its activation. */
     norm: z.enum(["none", "batch", "layer"]).default("none"),
     /** Dropout rate: one for all layers, or one per layer. */

@@ -8,6 +8,10 @@ import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } 
 /** True if layers are built for training (batch statistics, dropout), false for inference. */
 export type Mode = "training" | "inference";
 
+/** Where initial weights come from: `glorot`, or `torch`, the defaults of PyTorch's modules. */
+export const WEIGHT_STARTS = ["glorot", "torch"] as const;
+export type WeightStart = (typeof WEIGHT_STARTS)[number];
+
 export interface ParameterOptions {
   readonly shape: readonly number[];
   readonly init: Initializer;
@@ -27,12 +31,13 @@ export class Scope {
   private constructor(
     private readonly builder: GraphBuilder,
     readonly mode: Mode,
+    readonly start: WeightStart,
     private readonly path: string,
     private readonly parameters: Map<string, { tensor: Tensor; attrs: ParameterAttrs }>,
   ) {}
 
-  static root(builder: GraphBuilder, mode: Mode): Scope {
-    return new Scope(builder, mode, "", new Map());
+  static root(builder: GraphBuilder, mode: Mode, start: WeightStart = "glorot"): Scope {
+    return new Scope(builder, mode, start, "", new Map());
   }
 
   get apply(): Apply {
@@ -40,7 +45,7 @@ export class Scope {
   }
 
   child(name: string | number): Scope {
-    return new Scope(this.builder, this.mode, this.nameOf(String(name)), this.parameters);
+    return new Scope(this.builder, this.mode, this.start, this.nameOf(String(name)), this.parameters);
   }
 
   parameter(

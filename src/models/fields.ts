@@ -1,16 +1,20 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { columnsOf, type Tensor } from "../graph/tensor.js";
+import { join } from "../layers/embedding-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
 import { firstOrder } from "./logistic-regression.js";
 import type { ModelFeatures } from "./model.js";
-import { embeddedGroup, embeddingDim, featureGroup } from "./schema.js";
+import { embeddedGroup, embeddingDim } from "./schema.js";
 
 /** The groups of models that turn dense features into one more field. */
 export const fieldGroups = {
-  /** Numbers, and the MLP that turns them into one more field; its last width must be the embedding dimension. */
-  dense: z.strictObject({ features: featureGroup, mlp: mlpSchema }).optional(),
+  /**
+   * Features, mostly numbers, and the MLP that turns them into one more field; its last width must be the embedding
+   * dimension. Embeddings come before numbers.
+   */
+  dense: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }).optional(),
   /** Categorical features; their embedding dimensions must be equal. */
   sparse: z.strictObject(embeddedGroup),
   embeddingDim,
@@ -23,7 +27,7 @@ export interface EmbeddedGroup {
 }
 
 export interface FieldsConfig {
-  readonly dense?: { readonly features: readonly string[]; readonly mlp: z.output<typeof mlpSchema> };
+  readonly dense?: EmbeddedGroup & { readonly mlp: z.output<typeof mlpSchema> };
   readonly sparse: EmbeddedGroup;
   readonly embeddingDim: number;
 }
@@ -40,22 +44,15 @@ export function denseAndSparseFields(
     config.embeddingDim,
     config.sparse.embeddingSuffix,
   );
-  const dim = columnsOf(sparse[0]);
-  return { dense: config.dense && denseField(features, config.dense, dim, scope), sparse };
+  if (!config.dense) return { dense: undefined, sparse };
+  const parts = groupParts(features, config.dense, "model.dense.features", config.embeddingDim);
+  const dense = mlp(scope.child("dense_mlp"), join(scope, parts), config.dense.mlp);
+  checkDenseField(dense, config.dense, columnsOf(sparse[0]));
+  return { dense, sparse };
 }
 
-function denseField(
-  features: ModelFeatures,
-  dense: NonNullable<FieldsConfig["dense"]>,
-  dim: number,
-  scope: Scope,
-): Tensor {
-  const field = mlp(
-    scope.child("dense_mlp"),
-    features.numbers(dense.features, "model.dense.features"),
-    dense.mlp,
-  );
-  if (field.shape[1] === dim) return field;
+function checkDenseField(field: Tensor, dense: NonNullable<FieldsConfig["dense"]>, dim: number): void {
+  if (field.shape[1] === dim) return;
   throw new ConfigError({
     what: "the last width of the dense MLP must be the embedding dimension",
     where: `model.dense.mlp.hiddenUnits[${dense.mlp.hiddenUnits.length - 1}]`,

@@ -24,11 +24,11 @@ export const logisticRegression = defineModel({
 /** The first-order term of a wide group. */
 export function wideFirstOrder(
   features: ModelFeatures,
-  { features: names, embeddingDim: dim, initializer }: z.output<typeof wideGroup>,
+  { features: names, embeddingDim: dim, initializer, followTrainable }: z.output<typeof wideGroup>,
   scope: Scope,
   outputs: number,
 ): Tensor {
-  const own = { dim, initializer: initializerOf(initializer) };
+  const own = { dim, initializer: initializerOf(initializer), followTrainable };
   return firstOrder(features, names, "model.wide.features", scope.child("linear"), outputs, own);
 }
 

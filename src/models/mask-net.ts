@@ -25,6 +25,8 @@ const schema = z.strictObject({
     units: z.int().positive(),
     /** Width of a mask's hidden layer, relative to the width of the masked input. */
     reductionRatio: z.number().positive().default(1),
+    /** The same width as a number of units, instead of the ratio. */
+    aggregationUnits: z.int().positive().max(65_536).optional(),
   }),
   /** The MLP over the blocks' output. */
   mlp: mlpSchema.optional(),
@@ -52,7 +54,8 @@ export const maskNet = defineModel({
 function maskBlocks(scope: Scope, v: Tensor, { structure, blocks }: Config): Tensor {
   const normed = layerNormLayer(scope.child("norm"), v);
   const block = (x: Tensor, i: number): Tensor => {
-    const aggregation = Math.max(1, Math.floor(columnsOf(x) * blocks.reductionRatio));
+    const { reductionRatio, aggregationUnits } = blocks;
+    const aggregation = aggregationUnits ?? Math.max(1, Math.floor(columnsOf(x) * reductionRatio));
     return maskBlock(scope.child("blocks").child(i), x, v, { units: blocks.units, aggregation });
   };
   const indices = Array.from({ length: blocks.count }, (_, i) => i);

@@ -15,7 +15,7 @@ interface NumberFeature {
   readonly kind: "number";
   readonly name: string;
   readonly width: number;
-  /** The embedding of the number in groups with embeddings; absent: it stays a number. */
+  /** The embedding of the numbers in groups with embeddings; absent: they stay numbers. */
   readonly denseEmbedding?: DenseEmbedding;
 }
 type EmbeddedFeature = Exclude<FeatureInfo, { kind: "number" }>;
@@ -35,7 +35,11 @@ const placeOf = (path: GroupPath, names: readonly string[], name: string): strin
   typeof path === "string" ? `${path}[${names.indexOf(name)}]` : path[name];
 
 /** Tables of first-order weights. */
-export type WeightTables = Pick<OwnTables, "tables" | "initializer"> & { readonly dim?: number };
+export type WeightTables = Pick<OwnTables, "tables" | "initializer"> & {
+  readonly dim?: number;
+  /** Freezes the weights of features with `trainable: false`. Default: these pre-trained embeddings have weights to train. */
+  readonly followTrainable?: boolean;
+};
 
 /**
  * A model: a config schema, and a function from features to logits [B, outputs] that reads like its paper. There is one
@@ -104,7 +108,7 @@ export class ModelFeatures {
    * Tables are parameters `embeddings<suffix>.<embedding>.weight`, shared by groups with the same suffix.
    */
   embeddings(names: readonly string[], path: GroupPath, defaultDim: number, suffix = ""): Tensor[] {
-    const dense = this.denseEmbeddings(names, defaultDim, suffix);
+    const dense = this.denseEmbeddings(names, defaultDim);
     return names.map((name) => {
       const embedded = dense.get(name);
       if (embedded) return embedded;
@@ -113,8 +117,11 @@ export class ModelFeatures {
     });
   }
 
-  /** The embeddings [B, dim] of the numbers among the names, by name; numbers with equal settings are embedded together. */
-  private denseEmbeddings(names: readonly string[], defaultDim: number, suffix: string): Map<string, Tensor> {
+  /**
+   * The embeddings [B, dim] of the numbers among the names, by name; numbers with equal settings are embedded together. They
+   * have no tables, so that all groups share them.
+   */
+  private denseEmbeddings(names: readonly string[], defaultDim: number): Map<string, Tensor> {
     const settings = new Map<string, { setting: DenseEmbedding; numbers: NumberFeature[] }>();
     for (const name of names) {
       const feature = this.features.get(name);
@@ -124,7 +131,7 @@ export class ModelFeatures {
       settings.set(key, { setting, numbers: [...(settings.get(key)?.numbers ?? []), feature] });
     }
     const embedded = new Map<string, Tensor>();
-    const scope = this.scope.child(`dense_embeddings${suffix}`);
+    const scope = this.scope.child("dense_embeddings");
     for (const { setting, numbers } of settings.values()) {
       const dim = setting.dim ?? defaultDim;
       const named = numbers.map((feature) => ({ name: feature.name, x: this.input(feature) }));
@@ -154,10 +161,15 @@ export class ModelFeatures {
   weights(
     names: readonly string[],
     path: GroupPath,
-    { tables, dim = 1, initializer = { kind: "constant", value: 0 } }: WeightTables,
+    { tables, dim = 1, initializer, followTrainable = false }: WeightTables,
   ): Tensor[] {
-    // Always trainable: `trainable: false` is meant for pre-trained embeddings, not for first-order weights.
-    return this.ownEmbeddings(names, path, { tables, dim, initializer, trainable: true });
+    const start = this.scope.start === "torch" ? undefined : ({ kind: "constant", value: 0 } as const);
+    return this.ownEmbeddings(names, path, {
+      tables,
+      dim,
+      initializer: initializer ?? start,
+      trainable: followTrainable ? undefined : true,
+    });
   }
 
   /** Embeddings of a group from separate tables with the given dimension; `dim` of the features is ignored. */

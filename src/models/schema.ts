@@ -30,6 +30,8 @@ export const wideGroup = z.strictObject({
   embeddingDim: z.int().positive().max(65_536).default(4),
   /** Initial values of these numbers; default zero. */
   initializer: initializerSchema.optional(),
+  /** Also freeze the weights of features with `trainable: false`, as TorchEasyRec does. */
+  followTrainable: z.boolean().default(false),
 });
 
 /** Embedding dimension of features without their own `dim`. */

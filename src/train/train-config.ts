@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PRECISIONS } from "../graph/precision.js";
+import { WEIGHT_STARTS } from "../layers/scope.js";
 import { METRIC_LIST, partsOf, type WatchedMetric, watchedMetricSchema } from "../metrics/index.js";
 import { MOST_GROUPS } from "../passes/geometry.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
@@ -29,6 +30,11 @@ export const trainSchema = z
     gradientAccumulation: count.default(1),
     /** Seed of every random draw: initialization, order, dropout. */
     seed: z.int().nonnegative().default(1),
+    /**
+     * Initial weights without a setting of their own: `glorot` (and zero biases, small embeddings), or `torch`, the
+     * defaults of PyTorch and TorchRec, for comparisons: uniform within 1/sqrt(inputs), tables within 1/sqrt(rows).
+     */
+    initializer: z.enum(WEIGHT_STARTS).default("glorot"),
     /** Use a new random order of rows in each epoch; false: the order of the files. */
     shuffle: z.boolean().default(true),
     /** The loss that training minimizes. */

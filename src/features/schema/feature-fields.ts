@@ -128,7 +128,7 @@ export const numberFields = {
   boundaries: z.array(finite).min(1).optional(),
   /** Numbers per row. */
   width: positive.default(1),
-  /** Embeds the number in groups that embed their features; needs width 1 and no boundaries. */
+  /** Embeds the number in groups that embed their features; `mlp` embeds vectors too. Not with boundaries. */
   denseEmbedding: denseEmbeddingSchema.optional(),
   ...tableFields,
 };

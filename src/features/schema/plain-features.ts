@@ -97,7 +97,7 @@ type NumberShape = {
   initializer?: unknown;
   trainable?: boolean;
   dtype?: string;
-  denseEmbedding?: unknown;
+  denseEmbedding?: { readonly kind: string };
 };
 
 function refineDense(feature: NumberShape, context: Refinement): void {
@@ -109,8 +109,8 @@ function refineDense(feature: NumberShape, context: Refinement): void {
     if (feature.separator !== undefined) problem(context, "separator", "separator needs width above 1");
     return;
   }
-  if (feature.denseEmbedding !== undefined)
-    problem(context, "denseEmbedding", "denseEmbedding needs width 1: it makes an embedding of one number");
+  if (feature.denseEmbedding?.kind === "autoDis")
+    problem(context, "denseEmbedding", "autoDis needs width 1: it embeds one number");
   const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
   if (learnt)
     problem(context, "normalize", "statistics are not learned for width > 1: scale the vector in sql");

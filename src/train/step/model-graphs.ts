@@ -3,7 +3,7 @@ import { ConfigError } from "../../errors.js";
 import { type Graph, GraphBuilder } from "../../graph/graph.js";
 import type { Precision } from "../../graph/precision.js";
 import { formatType, fp32, type Tensor, width } from "../../graph/tensor.js";
-import { Scope } from "../../layers/scope.js";
+import { Scope, type WeightStart } from "../../layers/scope.js";
 import { AUC_BINS } from "../../metrics/index.js";
 import { type ModelConfig, modelOf } from "../../models/index.js";
 import { type FeatureInfo, ModelFeatures } from "../../models/model.js";
@@ -33,6 +33,8 @@ export interface ModelSpec {
   readonly features: readonly FeatureInfo[];
   /** Precision of matrix products; default fp32. */
   readonly precision?: Precision;
+  /** Where initial weights come from; default Glorot. */
+  readonly initializer?: WeightStart;
   /** Number of model outputs; default 1. */
   readonly outputs?: number;
   /** Converts the model's outputs to logits; absent if they are the logits. */
@@ -111,7 +113,7 @@ interface Forward {
 
 function forward(builder: GraphBuilder, spec: ModelSpec, mode: "training" | "inference"): Forward {
   const { model, head } = spec;
-  const scope = Scope.root(builder, mode);
+  const scope = Scope.root(builder, mode, spec.initializer);
   const features = new ModelFeatures(scope, new Map(spec.features.map((feature) => [feature.name, feature])));
   const count = head?.outputs ?? spec.outputs ?? 1;
   const outputs = modelOf(model).build(features, model, scope, count);

@@ -15,9 +15,9 @@ export interface TrainedSections {
 
 /** Applies a config's model to features. */
 export function specOf({ data, model, train }: TrainedSections, features: readonly FeatureInfo[]): ModelSpec {
-  const { loss, precision } = train;
+  const { loss, precision, initializer } = train;
   const { task, head } = factsOf(loss);
-  return { model, features, outputs: task.outputs(labelNames(data.label)), head, precision };
+  return { model, features, outputs: task.outputs(labelNames(data.label)), head, precision, initializer };
 }
 
 /** The config settings of a training step. */
