@@ -8,30 +8,38 @@ import type { ImportedFeature } from "./map-features.js";
 export interface ColumnOrder {
   /** The TorchEasyRec column of each Pairloom column. */
   readonly columns: readonly number[];
-  /** The axis of a parameter along which these columns lie (at its beginning, where the axis is longer). */
-  axisOf(name: string): 0 | 1 | undefined;
+  /** The axis of the parameter along which these columns lie (at its beginning, where the axis is longer). */
+  readonly axis: 0 | 1;
 }
 
-export function columnOrder(model: ModelConfig, features: readonly ImportedFeature[]): ColumnOrder {
-  const names =
-    "features" in model
-      ? model.features
-      : "deep" in model && model.deep && "features" in model.deep
-        ? model.deep.features
-        : [];
+/** The order of a parameter's columns; `undefined` if it is the same in both systems. */
+export function columnOrder(
+  name: string,
+  model: ModelConfig,
+  features: readonly ImportedFeature[],
+): ColumnOrder | undefined {
+  if ("dense" in model && model.dense && /^dense_mlp\.0\.weight$/.test(name))
+    return { columns: columnsOf(model.dense.features, features), axis: 1 };
+  const axis = axisRules(model).find(([pattern]) => pattern.test(name))?.[1];
+  return axis === undefined ? undefined : { columns: columnsOf(groupOf(model), features), axis };
+}
+
+/** The group whose features are concatenated. */
+function groupOf(model: ModelConfig): readonly string[] {
+  if ("features" in model) return model.features;
+  return "deep" in model && model.deep && "features" in model.deep ? model.deep.features : [];
+}
+
+function columnsOf(names: readonly string[], features: readonly ImportedFeature[]): number[] {
   const byName = new Map(features.map((feature) => [feature.config.name, feature]));
   let next = 0;
   const parts = names.map((name) => {
-    const { width, table } = byName.get(name)!;
+    const { width, isEmbedded } = byName.get(name)!;
     const columns = Array.from({ length: width }, () => next++);
-    return { columns, embedded: table !== undefined };
+    return { columns, embedded: isEmbedded };
   });
   const ours = [...parts.filter(({ embedded }) => embedded), ...parts.filter(({ embedded }) => !embedded)];
-  const rules = axisRules(model);
-  return {
-    columns: ours.flatMap(({ columns }) => columns),
-    axisOf: (name) => rules.find(([pattern]) => pattern.test(name))?.[1],
-  };
+  return ours.flatMap(({ columns }) => columns);
 }
 
 type AxisRule = readonly [RegExp, 0 | 1];

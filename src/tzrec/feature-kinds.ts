@@ -2,8 +2,6 @@ import {
   bounded,
   type Config,
   columnOf,
-  defaultId,
-  defaultOfBag,
   found,
   numbers,
   plainNumber,
@@ -12,10 +10,11 @@ import {
   separatorOf,
   sourceFrom,
   sourceOf,
+  standIn,
   vector,
   weighted,
 } from "./feature-parts.js";
-import { hasMapping, idRows, isTokenizer } from "./map-ids.js";
+import { hasMapping, idRows, isTokenizer, vocabularyFile } from "./map-ids.js";
 import { checkExpression, normalizerOf } from "./normalizers.js";
 import type { Section } from "./section.js";
 
@@ -27,22 +26,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   id_feature(section) {
     const { mapping } = idRows(section);
     const column = columnOf(section, "expression");
-    const missing = section.text("default_value") ?? "";
-    const several = section.number("value_dim") !== 1;
+    const missing = standIn(section, "default_value", mapping);
     const weight = weighted(section);
-    if (missing === "" || weight.weighted) {
-      const separator = separatorOf(section);
-      const standIn = missing === "" ? {} : { missing: defaultOfBag(section, mapping, missing) };
-      return { kind: "ids", column, separator, ...weight, ...mapping, ...pooling(section), ...standIn };
-    }
-    if (several)
-      section.warn(
-        "default_value",
-        "makes this a feature with one value per row (value_dim: 1): a bag has no default in Pairloom",
-      );
-    separatorOf(section);
-    pooling(section);
-    return { kind: "id", column, ...mapping, missing: defaultId(mapping, missing) };
+    const separator = separatorOf(section);
+    const pooled = pooling(section);
+    const isSingle = section.number("value_dim") === 1 && "missing" in missing && !weight.weighted;
+    if (isSingle) return { kind: "id", column, ...mapping, ...missing };
+    return { kind: "ids", column, separator, ...weight, ...mapping, ...pooled, ...missing };
   },
 
   raw_feature(section) {
@@ -64,15 +54,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 
   combo_feature(section) {
     const inputs = section.texts("expression").map((text) => sourceFrom(section, "expression", text));
-    section.onlyDefault("default_value", "", NO_DEFAULT);
-    section.number("value_dim");
-    return {
-      kind: "combo",
-      inputs,
-      separator: separatorOf(section),
-      ...idRows(section).mapping,
-      ...pooling(section),
-    };
+    return { kind: "combo", inputs, separator: separatorOf(section), ...found(section, true) };
   },
 
   lookup_feature(section) {
@@ -141,13 +123,11 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
 
   kv_dot_product(section) {
-    const delimiter = section.text("kv_delimiter");
     return {
       kind: "kvDot",
       query: sourceOf(section, "query"),
       document: sourceOf(section, "document"),
       separator: separatorOf(section),
-      ...(delimiter !== undefined && { delimiter }),
       ...numbers(section),
     };
   },
@@ -165,20 +145,11 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 
   bool_mask_feature(section) {
     const [input, mask] = section.texts("expression").map((text) => sourceFrom(section, "expression", text));
-    section.onlyDefault("default_value", "", NO_DEFAULT);
-    section.number("value_dim");
-    return {
-      kind: "mask",
-      input,
-      mask,
-      separator: separatorOf(section),
-      ...idRows(section).mapping,
-      ...pooling(section),
-    };
+    return { kind: "mask", input, mask, separator: separatorOf(section), ...found(section, true) };
   },
 
   tokenize_feature(section) {
-    const file = section.text("vocab_file") ?? section.missing("vocab_file");
+    const file = vocabularyFile(section);
     if (file.endsWith(".model"))
       throw section.error("vocab_file", {
         what: "a binary sentencepiece model has no counterpart",
@@ -188,7 +159,6 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     const subwords = isTokenizer(file);
     if (!subwords) section.warn("vocab_file", "is read as one word per line; texts are split at white space");
     section.text("tokenizer_type");
-    section.onlyDefault("default_value", "", NO_DEFAULT);
     const { mapping } = idRows(section);
     return {
       kind: "tokenize",
@@ -196,11 +166,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       ...textSteps(section),
       ...(subwords ? { tokenizer: { file } } : mapping),
       ...pooling(section),
+      ...standIn(section, "default_value", mapping),
     };
   },
 };
-
-const NO_DEFAULT = "Remove it: a row without a value has no id in Pairloom.";
 
 /** The steps of TextNormalizeOption that have a counterpart, by their enum numbers, in the order of execution. */
 const TEXT_STEPS: readonly [option: number, step: string][] = [

@@ -53,22 +53,21 @@ export function vector(section: Section, separator: string): Config {
   return width === 1 ? {} : { width, separator };
 }
 
-export const idValue = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
-
-/** In TorchEasyRec a default outside the vocabulary has its own row; the row of missing values is its counterpart. */
-export function defaultId(mapping: Config, value: string): unknown {
-  const { vocabulary } = mapping;
-  return Array.isArray(vocabulary) && !vocabulary.includes(value) ? "bucket" : { value: idValue(value) };
-}
-
-/** The default id of an empty bag, with weight 1. @throws ImportError if it is not in the vocabulary */
-export function defaultOfBag(section: Section, mapping: Config, value: string): unknown {
-  const id = defaultId(mapping, value);
-  if (id !== "bucket") return id;
-  throw section.error("default_value", {
-    what: "a default outside the vocabulary has no counterpart for ids with weights",
-    expected: "a word of vocab_list, or no default",
-    next: "Add it to vocab_list, or remove it: a row without ids is then a zero vector.",
+/**
+ * The id of a missing value, or of a bag without ids. Lookups have the default "0" in TorchEasyRec.
+ * @throws ImportError if the table has no row for it
+ */
+export function standIn(section: Section, name: string, { buckets }: Config): Config {
+  const text = section.text(name) ?? "";
+  if (text === "") return {};
+  if (buckets === undefined) return { missing: { value: text } };
+  const id = Number(text);
+  if (Number.isInteger(id) && id >= 0 && id < Number(buckets)) return { missing: { value: id } };
+  throw section.error(name, {
+    what: "this id has no row in the table",
+    got: text,
+    expected: `one integer from 0 to ${Number(buckets) - 1}`,
+    next: "Use one of them, or leave it empty: a row without ids is then a zero vector.",
   });
 }
 
@@ -106,31 +105,45 @@ export function bounded(section: Section): Config {
 
 /** The value for a missing number; a vector must have one value for all elements. */
 function defaultNumber(section: Section): number | "refuse" {
-  const text = section.text("default_value") ?? "0";
-  if (text === "") return "refuse";
-  const values = new Set(text.replaceAll(SEPARATOR, ",").split(/[,|]/).map(Number));
+  // A combined number without a default is 0.
+  const text = section.text("default_value") || (section.has("default_value") ? "" : "0");
+  return text === "" ? "refuse" : oneNumber(section, "default_value", text, SEPARATOR);
+}
+
+/** @throws ImportError for a vector with different elements */
+export function oneNumber(section: Section, name: string, text: string, separator: string): number {
+  const values = new Set(text.replaceAll(separator, ",").split(/[,|]/).map(Number));
   const [value] = values;
   if (values.size === 1 && Number.isFinite(value)) return value;
-  throw section.error("default_value", {
+  throw section.error(name, {
     what: "this default has no counterpart",
+    got: text,
     expected: "one number",
-    next: "Use one number for the whole vector.",
+    next: "Use one number for the whole vector, or fill the column before the import.",
+  });
+}
+
+/** How several numbers are reduced to one. */
+function combiner(section: Section): Config {
+  const given = (section.text("combiner") ?? "sum").toLowerCase();
+  const name = given === "avg" ? "mean" : given;
+  if (name === "sum") return {};
+  if (["mean", "min", "max"].includes(name)) return { combiner: name };
+  throw section.error("combiner", {
+    what: "this combiner has no counterpart",
+    expected: "sum, mean, avg, min or max",
+    next: "Use one of them.",
   });
 }
 
 /** Settings of values found in a map: ids, or numbers to combine into one. */
 export function found(section: Section, ids: boolean): Config {
-  const combiner = section.text("combiner") ?? "sum";
-  if (ids) {
-    const given = section.text("default_value");
-    if (given)
-      section.warn(
-        "default_value",
-        "has no counterpart: in Pairloom a row in which nothing is found has no id",
-      );
-    section.number("value_dim");
-    return { ...idRows(section).mapping, ...pooling(section) };
+  if (!ids) {
+    const width = section.number("value_dim") || 1;
+    return { ...combiner(section), ...(width > 1 && { width }), ...numbers(section) };
   }
-  const width = section.number("value_dim") || 1;
-  return { ...(combiner !== "sum" && { combiner }), ...(width > 1 && { width }), ...numbers(section) };
+  section.text("combiner"); // has no effect on ids
+  section.number("value_dim");
+  const { mapping } = idRows(section);
+  return { ...mapping, ...pooling(section), ...standIn(section, "default_value", mapping) };
 }

@@ -1,15 +1,16 @@
 import { type Config, type ConfigInput, resolveConfig } from "../config/config.js";
-import type { ModelInput } from "../models/index.js";
+import { ConfigError } from "../errors.js";
 import { IdFeatures } from "./id-features.js";
-import { ImportError } from "./import-error.js";
+import { locate } from "./locate.js";
 import { mapData } from "./map-data.js";
 import { type ImportedFeature, mapFeatures } from "./map-features.js";
-import { mapModel } from "./map-models.js";
+import { type ImportedModel, mapModel, SUPPORTED_MODELS } from "./map-models.js";
 import { mapTraining } from "./map-training.js";
 import { parsePipeline } from "./pipeline-text.js";
+import type { Section } from "./section.js";
 
 /** A TorchEasyRec pipeline config, converted. */
-export interface ImportedConfig {
+export interface ImportedConfig extends Pick<ImportedModel, "suffixOf"> {
   /** As a user would write it, without default values. */
   readonly input: ConfigInput;
   /** The same with every default filled in. */
@@ -21,34 +22,27 @@ export interface ImportedConfig {
 /**
  * Turns a TorchEasyRec pipeline config (protobuf text) into a Pairloom config.
  * @param file named in errors and warnings
- * @throws ImportError for a setting without a counterpart, with its path and line
- * @throws ConfigError for a config that Pairloom cannot train
+ * @throws ImportError with path and line, for a setting without a counterpart and for a config that Pairloom cannot train
  */
 export function importPipeline(text: string, file: string): ImportedConfig {
-  const { root, notes } = parsePipeline(text, file);
+  const { root, notes } = parsePipeline(text, file, SUPPORTED_MODELS);
   const { data, batchSize, shuffle, ...columns } = mapData(root);
   const features = mapFeatures(root, columns);
-  const model = mapModel(root);
-  refuseEmbeddedNumbers(model, features);
+  const { model, suffixOf } = mapModel(
+    root,
+    features.map(({ config }) => config.name),
+  );
   const ids = new IdFeatures(features.map(({ config }) => config));
   const train = mapTraining(root, { batchSize, shuffle }, ids);
   root.refuseUnread();
   const input = { data, features: ids.features, model, train } as ConfigInput;
-  return { input, config: resolveConfig(input), features, warnings: notes.warnings };
+  return { input, config: resolve(input, root), features, suffixOf, warnings: notes.warnings };
 }
 
-/** TorchEasyRec passes the embeddings of such numbers to the dense MLP; Pairloom's dense group has plain numbers only. */
-function refuseEmbeddedNumbers(model: ModelInput, features: readonly ImportedFeature[]): void {
-  const dense = "dense" in model ? (model.dense?.features ?? []) : [];
-  const embedded = features.find(
-    ({ config }) => dense.includes(config.name) && "denseEmbedding" in config && config.denseEmbedding,
-  );
-  if (!embedded) return;
-  throw new ImportError({
-    what: "the group of numbers has a feature with autodis or mlp, which has no counterpart",
-    where: 'the feature group "dense"',
-    got: embedded.config.name,
-    expected: "plain numbers",
-    next: `Remove autodis or mlp from ${embedded.config.name}, or move it to the group "sparse".`,
-  });
+function resolve(input: ConfigInput, root: Section): Config {
+  try {
+    return resolveConfig(input);
+  } catch (error) {
+    throw error instanceof ConfigError ? locate(error, root) : error;
+  }
 }

@@ -76,9 +76,8 @@ describe("a state dict of TorchEasyRec", () => {
   });
 
   it("of another config is refused with the two shapes", async () => {
-    const { config, features } = imported("deepfm_final");
     const file = join(fixtures, "deepfm.safetensors");
-    await expect(importWeights({ config, features }, file, join(folder, "other"))).rejects.toThrow(
+    await expect(importWeights(imported("deepfm_final"), file, join(folder, "other"))).rejects.toThrow(
       /linear\.cat_0\.weight has a different shape|is not in the state dict/,
     );
   });

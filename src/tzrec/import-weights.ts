@@ -9,10 +9,10 @@ import { checkRunDirectory } from "../saved/resume.js";
 import { CONFIG_COPY, writeJson } from "../saved/run-directory.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { fileDtype, toDtype } from "../train/parameter-memory.js";
-import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
+import { inferenceGraph, type ModelSpec, parametersOf } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { initialCarried } from "../train/training-state.js";
-import { type ColumnOrder, columnOrder } from "./column-order.js";
+import { columnOrder } from "./column-order.js";
 import type { ImportedConfig } from "./import-config.js";
 import { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
@@ -37,21 +37,23 @@ export interface ImportedWeights {
  * @throws ImportError if a weight is missing or has a different shape, CheckpointError for a damaged file
  */
 export async function importWeights(
-  { config, features }: Pick<ImportedConfig, "config" | "features">,
+  imported: Pick<ImportedConfig, "config" | "features" | "suffixOf">,
   file: string,
   runDir: string,
 ): Promise<ImportedWeights> {
+  const { config, features } = imported;
   checkRunDirectory(runDir, config, false);
   const fitted = fit(config);
-  const parameters = parametersOf(inferenceGraph(specOf(config, fittedFeatureInfos(fitted))));
+  const spec = specOf(config, fittedFeatureInfos(fitted));
+  refuseWideClasses(spec, file);
+  const parameters = parametersOf(inferenceGraph(spec));
   const dict = await SafetensorsFile.open(file);
   try {
-    const reader = new StateDict(dict, file, columnOrder(config.model, features));
+    const reader = new StateDict(dict, file, imported);
     const model = new Map<string, TensorSource>();
     const names = new Set(parameters.map(({ name }) => name));
     for (const attrs of parameters) {
-      const data =
-        attrs.role === "table" ? await reader.table(attrs, features) : await reader.weight(attrs, names);
+      const data = attrs.role === "table" ? await reader.table(attrs) : await reader.weight(attrs, names);
       const { shape, dtype = "fp32" } = attrs;
       model.set(attrs.name, { dtype: fileDtype(attrs), shape, data: toDtype(data, dtype) });
     }
@@ -60,6 +62,19 @@ export async function importWeights(
   } finally {
     await dict.close();
   }
+}
+
+/** TorchEasyRec adds one wide number to the logits of all classes, Pairloom has one per class. */
+function refuseWideClasses({ model, head, outputs = 1 }: ModelSpec, file: string): void {
+  const classes = head?.outputs ?? outputs;
+  if (classes === 1 || !("wide" in model) || model.kind === "xdeepfm") return;
+  throw new ImportError({
+    what: "the weights of this model with several classes cannot be imported",
+    where: file,
+    got: `${model.kind} with ${classes} classes, which has one wide number for all classes in TorchEasyRec`,
+    expected: "one class, or a model without a wide group",
+    next: "Import the config without --weights, and train it.",
+  });
 }
 
 /** An imported config learns nothing from data. */
@@ -113,7 +128,7 @@ class StateDict {
   constructor(
     private readonly dict: SafetensorsFile,
     private readonly file: string,
-    private readonly order: ColumnOrder,
+    private readonly imported: Pick<ImportedConfig, "config" | "features" | "suffixOf">,
   ) {}
 
   result(): Omit<ImportedWeights, "warnings"> {
@@ -126,48 +141,44 @@ class StateDict {
   }
 
   /** A table, with its rows in Pairloom's order. */
-  async table({ name, shape }: ParameterAttrs, features: readonly ImportedFeature[]): Promise<Float32Array> {
+  async table({ name, shape }: ParameterAttrs): Promise<Float32Array> {
     const [, tables, embedding] = /^(\w+)\.(.+)\.weight$/.exec(name)!;
-    const { table } = features.find(
+    const { table } = this.imported.features.find(
       (feature) => feature.table && tableName(feature.config as { name: string }) === embedding,
     )!;
-    const suffix = tables.startsWith("embeddings") ? tables.slice("embeddings".length) : "_wide";
+    const suffix = this.imported.suffixOf(tables);
     const tails = [
       `embedding_bags.${table!.name}${suffix}.weight`,
       `embeddings.${table!.name}${suffix}.weight`,
     ];
     const from = this.find(tails) ?? this.notFound(name, tails);
     const [rows, dim] = shape;
-    // A default value outside the vocabulary has row 0 in TorchEasyRec and the last row in Pairloom.
     const order = table!.order ?? Array.from({ length: table!.rows }, (_, row) => row);
-    const theirs = table!.order && rows === order.length + 1 ? [...order, 0] : order;
     const values = await this.read(name, from, [table!.rows, dim]);
     const data = new Float32Array(rows * dim);
-    for (const [i, row] of theirs.entries()) data.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
+    for (const [i, row] of order.entries()) data.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
     return data;
   }
 
   async weight({ name, shape }: ParameterAttrs, all: ReadonlySet<string>): Promise<Float32Array> {
     const size = shape.reduce((product, dim) => product * dim, 1);
-    const origin = originOf(name, all);
-    const from = origin && this.find(origin.tails);
+    const origin = originOf(name, this.imported.config.model.kind, all);
+    const from = origin && this.find([origin.tail]);
     if (!origin || from === undefined) {
       // A missing bias is zero; any other missing weight means a different model.
-      if (!name.endsWith(".bias")) this.notFound(name, origin?.tails ?? []);
+      if (!name.endsWith(".bias")) this.notFound(name, origin ? [origin.tail] : []);
       this.missing.push(name);
       return new Float32Array(size);
     }
     const values = await this.read(name, from, origin.transposed ? [...shape].reverse() : shape);
-    if (values.length === 1 && size > 1) return new Float32Array(size).fill(values[0]);
     return this.reorder(name, shape, origin.transposed ? transpose(values, shape) : values);
   }
 
-  /** The values of a tensor; its shape must match except for dims of 1, or it is one number for all. */
+  /** The values of a tensor; its shape must match except for dims of 1. */
   private async read(name: string, from: string, shape: readonly number[]): Promise<Float32Array> {
     const there = this.dict.tensors.get(from)!.shape;
     const bare = (dims: readonly number[]) => dims.filter((dim) => dim !== 1).join(", ");
-    const isScalar = name.endsWith(".prelu.alpha") && bare(there) === "";
-    if (bare(there) !== bare(shape) && !isScalar)
+    if (bare(there) !== bare(shape))
       throw new ImportError({
         what: `${name} has a different shape in the state dict`,
         where: `${this.file}: ${from}`,
@@ -181,10 +192,11 @@ class StateDict {
 
   /** Reorders the entries of the concatenated features. */
   private reorder(name: string, shape: readonly number[], values: Float32Array): Float32Array {
-    const axis = this.order.axisOf(name);
-    if (axis === undefined) return values;
+    const order = columnOrder(name, this.imported.config.model, this.imported.features);
+    if (!order) return values;
+    const { axis } = order;
     const columns = shape.length === 1 || axis === 1 ? (shape.at(-1) as number) : shape[0];
-    const source = (i: number) => this.order.columns[i] ?? i;
+    const source = (i: number) => order.columns[i] ?? i;
     const inner = axis === 1 || shape.length === 1 ? 1 : shape[1];
     const outer = values.length / (columns * inner);
     const data = new Float32Array(values.length);

@@ -39,10 +39,10 @@ export function mapData(root: Section): DataSettings {
       label: firstOf(section, "label_fields") ?? section.missing("label_fields"),
       ...(weight !== undefined && { weight }),
     },
-    batchSize: section.number("batch_size") ?? 1024,
-    shuffle: section.boolean("shuffle") ?? true,
+    batchSize: section.number("batch_size")!,
+    shuffle: section.boolean("shuffle")!,
     columns: columnsOf(section),
-    encodedSeparator: section.text("fg_encoded_multival_sep") ?? "\x03",
+    encodedSeparator: section.text("fg_encoded_multival_sep")!,
   };
 }
 
@@ -64,7 +64,7 @@ function files(root: Section, name: string): string | string[] | undefined {
 }
 
 function sourceOptions(section: Section): Omit<SourceInput, "path"> {
-  const type = section.choice("dataset_type") ?? "OdpsDataset";
+  const type = section.choice("dataset_type")!;
   const fields = inputFields(section);
   if (type === "ParquetDataset") {
     section.ignore(["delimiter", "with_header"], "is for CSV files");
@@ -77,12 +77,13 @@ function sourceOptions(section: Section): Omit<SourceInput, "path"> {
       expected: "ParquetDataset or CsvDataset",
       next: "Export the table to Parquet files, and set dataset_type and the paths.",
     });
-  const header = section.boolean("with_header") ?? (fields.length > 0 ? false : undefined);
-  const delimiter = section.text("delimiter") ?? ",";
+  const isKnown = section.has("with_header") || fields.length > 0;
+  const header = section.boolean("with_header");
+  const delimiter = section.text("delimiter")!;
   const types = Object.fromEntries(fields.flatMap(({ name, sql }) => (sql ? [[name, sql]] : [])));
   return {
     format: "csv",
-    ...(header !== undefined && { header }),
+    ...(isKnown && { header }),
     ...(header === false && fields.length > 0 && { columns: fields.map(({ name }) => name) }),
     ...(delimiter !== "," && { delimiter }),
     ...(Object.keys(types).length > 0 && { types }),
@@ -119,16 +120,18 @@ function inputFields(section: Section): { name: string; sql?: string }[] {
 }
 
 function columnsOf(section: Section): DataSettings["columns"] {
-  const mode = section.choice("fg_mode");
-  const encoded = section.boolean("fg_encoded");
-  if (mode === "FG_NONE" || (mode === undefined && encoded === true)) return "encoded";
-  if (mode === "FG_BUCKETIZE") return "bucketize";
-  if (mode === undefined && encoded === undefined)
+  // The older fg_encoded counts where both are set.
+  const isOld = section.has("fg_encoded");
+  const encoded = section.boolean("fg_encoded") ? "FG_NONE" : "FG_DAG";
+  const given = section.choice("fg_mode");
+  const mode = isOld ? encoded : given;
+  if (!isOld && !section.has("fg_mode"))
     section.warn(
       "fg_mode",
-      "is not set, so the columns are treated as raw inputs of the features; set fg_mode: FG_NONE if they are encoded features, as TorchEasyRec assumes",
+      "is not set, so the columns are encoded features, as in TorchEasyRec; set FG_DAG if they are raw inputs",
     );
-  return "raw";
+  if (mode === "FG_NONE") return "encoded";
+  return mode === "FG_BUCKETIZE" ? "bucketize" : "raw";
 }
 
 function refuse(section: Section): void {

@@ -1,6 +1,7 @@
 import type { FeatureInput } from "../features/schema/features.js";
 import { KINDS } from "./feature-kinds.js";
-import { type Config, idValue, pooling, vector, weighted } from "./feature-parts.js";
+import { type Config, oneNumber, pooling, standIn, vector, weighted } from "./feature-parts.js";
+import { initializerOf } from "./initializers.js";
 import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
 import type { Section } from "./section.js";
@@ -10,6 +11,8 @@ export interface ImportedFeature {
   readonly config: FeatureInput;
   /** The feature's table in TorchEasyRec: its name in the state dict, and its rows. */
   readonly table?: { readonly name: string } & Omit<IdRows, "mapping">;
+  /** True if the model reads an embedding, from a table or of numbers. */
+  readonly isEmbedded: boolean;
   /** Numbers per row for the model: the embedding dimension, or the width of plain numbers. */
   readonly width: number;
 }
@@ -25,11 +28,23 @@ export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] 
     if (map) return mapFeature(feature, kind, map, columns);
     throw section.error(kind, {
       what: "this kind of feature has no counterpart",
+      got: feature.text("feature_name") ?? feature.text("sequence_name"),
       expected: Object.keys(KINDS).join(", "),
       next: "Remove the feature, or compute its value in data.train.sql.",
     });
   });
+  warnOfRanges(root, features);
   return features.map((feature) => withSharedTable(feature, features));
+}
+
+/** Rows that TorchEasyRec trains on, with a warning per row, and Pairloom quarantines. */
+function warnOfRanges(root: Section, features: readonly ImportedFeature[]): void {
+  const bounded = features.filter(({ config }) => "buckets" in config).map(({ config }) => config.name);
+  if (bounded.length === 0) return;
+  root.warn(
+    "feature_configs",
+    `have ids in a range (${bounded.join(", ")}): a row with an id outside is refused in Pairloom, while TorchEasyRec takes the id 0; outOfRange: "bucket" of a feature gives such ids a row of their own`,
+  );
 }
 
 /** In TorchEasyRec all features with one table name share it; the default name is `<feature>_emb`. */
@@ -54,13 +69,13 @@ function mapFeature(
   const dim = section.number("embedding_dim") ?? 0;
   if (embedded && dim === 0) section.missing("embedding_dim");
   const dtype = dtypeOf(section);
-  const settings = embedded ? { ...tableSettings(section, dim), ...dtype } : {};
+  const settings = embedded ? { ...tableSettings(section, [rows.rows, dim]), ...dtype } : {};
   const input = columns.columns === "raw" ? map(section) : encoded(section, name, isId, rows.rows, columns);
   if (embedded) section.ignore(DENSE_EMBEDDINGS, "has no effect: ids and boundaries have a table");
   const dense = embedded ? {} : denseEmbedding(section, dim);
   const config = { kind: input.kind, name, ...input, ...settings, ...dense } as unknown as FeatureInput;
-  if (dense.denseEmbedding) return { config, width: dim };
-  if (!embedded) return { config, width: section.number("value_dim") || 1 };
+  if (dense.denseEmbedding) return { config, isEmbedded: true, width: dim };
+  if (!embedded) return { config, isEmbedded: false, width: section.number("value_dim") || 1 };
   const { sameRows } = rows;
   const inBuckets = columns.columns === "encoded";
   const order = "order" in rows && !inBuckets ? { order: rows.order } : {};
@@ -70,7 +85,7 @@ function mapFeature(
     ...order,
     sameRows: sameRows || inBuckets,
   };
-  return { config, table, width: dim };
+  return { config, table, isEmbedded: true, width: dim };
 }
 
 const ALWAYS_IDS = ["id_feature", "combo_feature", "tokenize_feature", "bool_mask_feature"];
@@ -87,11 +102,11 @@ function common(section: Section, kind: string): void {
   section.boolean("stub_type"); // a feature that no group names can be an input of others
 }
 
-function tableSettings(section: Section, dim: number): Config {
+function tableSettings(section: Section, shape: readonly [rows: number, dim: number]): Config {
   const embedding = section.text("embedding_name");
-  const initializer = initializerOf(section, "init_fn");
+  const initializer = initializerOf(section, "init_fn", shape);
   return {
-    dim,
+    dim: shape[1],
     ...(embedding !== undefined && { embedding }),
     ...(initializer && { initializer }),
     ...(section.boolean("trainable") === false && { trainable: false }),
@@ -100,22 +115,22 @@ function tableSettings(section: Section, dim: number): Config {
 
 const DENSE_EMBEDDINGS = ["autodis", "mlp"] as const;
 
-/** The embedding of a plain number. @throws ImportError where it has no dimension, or the feature several numbers */
+/** The embedding of a number, or by one projection of a vector. @throws ImportError where it has no dimension */
 function denseEmbedding(section: Section, dim: number): Config {
   const kind = section.oneOf(DENSE_EMBEDDINGS);
   if (kind === undefined) return {};
   if (dim === 0) section.missing("embedding_dim");
-  if ((section.number("value_dim") || 1) > 1)
-    throw section.unsupported(kind, "Give each number its own feature: one embedding belongs to one number.");
   const settings = section.section(kind)!;
   if (kind === "mlp") return { denseEmbedding: { kind: "mlp", dim } };
+  if ((section.number("value_dim") || 1) > 1)
+    throw section.unsupported(kind, "Give each number its own feature: autodis embeds one number.");
   return {
     denseEmbedding: {
       kind: "autoDis",
       dim,
       channels: settings.number("num_channels") ?? settings.missing("num_channels"),
-      temperature: settings.number("temperature") ?? 0.1,
-      keep: settings.number("keep_prob") ?? 0.8,
+      temperature: settings.number("temperature"),
+      keep: settings.number("keep_prob"),
     },
   };
 }
@@ -134,23 +149,6 @@ function dtypeOf(section: Section): Config {
   });
 }
 
-/** `nn.init.uniform_,a=-0.01,b=0.01`, `nn.init.normal_,mean=0.0,std=0.01`. @throws ImportError */
-export function initializerOf(section: Section, name: string): Config | undefined {
-  const text = section.text(name) ?? "";
-  if (text === "") return undefined;
-  const [method, ...pairs] = text.split(",").map((part) => part.trim());
-  const params = Object.fromEntries(pairs.map((pair) => pair.split("=").map((part) => part.trim())));
-  const [low, high] = [Number(params.a ?? 0), Number(params.b ?? 1)];
-  if (method === "nn.init.uniform_" && low === -high && high > 0) return { kind: "uniform", range: high };
-  const [mean, std] = [Number(params.mean ?? 0), Number(params.std ?? 1)];
-  if (method === "nn.init.normal_" && mean === 0 && std > 0) return { kind: "normal", std };
-  throw section.error(name, {
-    what: "this initializer has no counterpart",
-    expected: "nn.init.uniform_,a=-R,b=R or nn.init.normal_,std=S",
-    next: "Use one of them, or remove it.",
-  });
-}
-
 /** A column with feature values: ids or numbers (FG_NONE), or values that are not ids yet (FG_BUCKETIZE). */
 function encoded(
   section: Section,
@@ -162,34 +160,19 @@ function encoded(
   readInputs(section);
   const pooled = pooling(section);
   section.ignore(["normalizer"], "is not applied: the columns are encoded features");
-  const given = section.text("fg_encoded_default_value") ?? "";
   const boundaries = section.numbers("boundaries");
   if (isId || (boundaries.length > 0 && columns === "encoded")) {
     section.text("default_value");
     section.number("value_dim");
     const mapping = columns === "encoded" ? { buckets: rows } : idRows(section).mapping;
-    const missing = given === "" ? {} : { missing: { value: idValue(given) } };
-    const weight = weighted(section);
-    if (given !== "" && !weight.weighted) return { kind: "id", column: name, ...mapping, ...missing };
-    return {
-      kind: "ids",
-      column: name,
-      separator: encodedSeparator,
-      ...weight,
-      ...mapping,
-      ...pooled,
-      ...missing,
-    };
+    const missing = standIn(section, "fg_encoded_default_value", mapping);
+    const separator = encodedSeparator;
+    return { kind: "ids", column: name, separator, ...weighted(section), ...mapping, ...pooled, ...missing };
   }
-  const fallback = given === "" ? (section.text("default_value") ?? "0") : given;
-  if (boundaries.length > 0)
-    return { kind: "number", column: name, boundaries, missing: Number(fallback) || 0 };
-  return {
-    kind: "number",
-    column: name,
-    ...vector(section, encodedSeparator),
-    missing: Number(fallback) || 0,
-  };
+  const setting = section.text("fg_encoded_default_value") ? "fg_encoded_default_value" : "default_value";
+  const missing = oneNumber(section, setting, section.text(setting) || "0", encodedSeparator);
+  if (boundaries.length > 0) return { kind: "number", column: name, boundaries, missing };
+  return { kind: "number", column: name, ...vector(section, encodedSeparator), missing };
 }
 
 /** Marks settings as read that were used when the columns were encoded. */

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { Section } from "./section.js";
 
@@ -34,7 +35,6 @@ export function idRows(section: Section): IdRows {
       throw section.unsupported(name, "Use hash_bucket_size: tables have a fixed size in Pairloom.");
   section.ignore(["fg_value_type"], "concerns the feature generator");
   const name = section.oneOf(MAPPINGS) ?? section.missing("hash_bucket_size");
-  const fallback = section.number("default_bucketize_value");
   switch (name) {
     case "hash_bucket_size": {
       const hash = section.number(name)!;
@@ -45,42 +45,61 @@ export function idRows(section: Section): IdRows {
       return { mapping: { buckets }, rows: buckets, sameRows: true };
     }
     case "vocab_list":
-      return listed(section.texts(name), fallback);
+      return listed(section, section.texts(name));
     case "vocab_dict":
-      return dictionary(section, section.entries(name), fallback);
+      return dictionary(section, name, section.entries(name));
     default:
-      return fromFile(section, fallback);
+      return fromFile(section);
   }
 }
 
-/** Without default_bucketize_value, row 0 is for the default value and row 1 for unknown values. */
-function listed(words: readonly string[], fallback: number | undefined): IdRows {
-  const first = fallback === undefined ? 2 : 0;
-  const order = [...words.map((_, i) => i + first), fallback ?? 1];
-  return { mapping: { vocabulary: [...words] }, rows: words.length + first, order, sameRows: true };
-}
+/** The id of a missing value; empty if there is none. */
+const defaultWord = (section: Section): string => section.text("default_value") ?? "";
 
-function dictionary(section: Section, entries: [string, number][], fallback: number | undefined): IdRows {
-  const ascending = [...entries].sort((a, b) => a[1] - b[1]);
-  const twice = ascending.find(([, row], i) => i > 0 && row === ascending[i - 1][1]);
-  if (twice)
-    throw section.error("vocab_dict", {
-      what: "several words with the same row have no counterpart",
-      got: `row ${twice[1]}: ${ascending
-        .filter(([, row]) => row === twice[1])
-        .map(([word]) => word)
-        .join(", ")}`,
-      expected: "a different row for each word",
-      next: "Map these words to one of them in data.train.sql, and list only that one.",
-    });
-  const words = ascending.map(([word]) => word);
-  const rows = Math.max(...ascending.map(([, row]) => row), fallback ?? 1) + 1;
+/** A word outside the vocabulary as one more word, so that its row in TorchEasyRec is its own here too. */
+function listed(section: Section, words: readonly string[]): IdRows {
+  const fallback = section.number("default_bucketize_value");
+  const first = fallback === undefined ? 2 : 0;
+  const own = defaultWord(section);
+  const isNew = own !== "" && !words.includes(own);
+  const rows = words.map((_, i) => i + first);
   return {
-    mapping: { vocabulary: words },
-    rows,
-    order: [...ascending.map(([, row]) => row), fallback ?? 1],
+    mapping: { vocabulary: isNew ? [...words, own] : [...words] },
+    // A match_feature has one row more, which nothing reads.
+    rows: words.length + first + (section.kind === "MatchFeature" ? 1 : 0),
+    order: [...rows, ...(isNew ? [fallback ?? 0] : []), fallback ?? 1],
     sameRows: true,
   };
+}
+
+/** Without default_bucketize_value, row 0 is for the default word, wherever the dictionary has it, and row 1 for unknown ones. */
+function dictionary(section: Section, name: string, entries: readonly [string, number][]): IdRows {
+  const fallback = section.number("default_bucketize_value");
+  const rowOf = new Map(entries);
+  const own = defaultWord(section);
+  if (own !== "" && fallback === undefined) rowOf.set(own, 0);
+  else if (own !== "" && !rowOf.has(own)) rowOf.set(own, fallback!);
+  const ascending = [...rowOf].sort((a, b) => a[1] - b[1]);
+  refuseTwins(section, name, ascending);
+  const rows = ascending.map(([, row]) => row);
+  return {
+    mapping: { vocabulary: ascending.map(([word]) => word) },
+    rows: Math.max(...rows, fallback ?? 1) + 1,
+    order: [...rows, fallback ?? 1],
+    sameRows: true,
+  };
+}
+
+function refuseTwins(section: Section, name: string, ascending: readonly [string, number][]): void {
+  const twice = ascending.find(([, row], i) => i > 0 && row === ascending[i - 1][1])?.[1];
+  if (twice === undefined) return;
+  const words = ascending.filter(([, row]) => row === twice).map(([word]) => word);
+  throw section.error(name, {
+    what: "several words with the same row have no counterpart",
+    got: `row ${twice}: ${words.join(", ")}`,
+    expected: "a different row for each word; row 0 is that of default_value",
+    next: "Map these words to one of them in data.train.sql, and list only that one.",
+  });
 }
 
 /** True if the vocabulary file is a tokenizer.json. */
@@ -94,16 +113,26 @@ function tokenizerRows(file: string): IdRows {
   return { mapping, rows: order[order.length - 1] + 1, order, sameRows: true };
 }
 
-function fromFile(section: Section, fallback: number | undefined): IdRows {
-  const file = section.text("vocab_file")!;
-  section.ignore(["asset_dir"], "concerns the exporter");
+/** `vocab_file` below `asset_dir`. */
+export function vocabularyFile(section: Section): string {
+  const file = section.text("vocab_file") ?? section.missing("vocab_file");
+  return join(section.text("asset_dir") ?? "", file);
+}
+
+/** A file of words, one per line, or of words and rows. */
+function fromFile(section: Section): IdRows {
+  const file = vocabularyFile(section);
   if (isTokenizer(file)) return tokenizerRows(file);
-  const words = existsSync(file) ? readFileSync(file, "utf8").split(/\r?\n/).filter(Boolean) : [];
-  if (words.length > 0 && words.every((line) => /\s\d+$/.test(line)))
-    throw section.error("vocab_file", {
-      what: "a file of words and numbers has no counterpart",
-      expected: "one word per line",
-      next: "Write the words in the order of their numbers, one per line.",
-    });
-  return { ...listed(words, fallback ?? 0), mapping: { vocabulary: { file } } };
+  const lines = existsSync(file) ? readFileSync(file, "utf8").split(/\r?\n/).filter(Boolean) : [];
+  const pairs = lines.map((line) => /^(\S+)\s+(\d+)\s*$/.exec(line));
+  if (lines.length > 0 && pairs.every((pair) => pair !== null))
+    return dictionary(
+      section,
+      "vocab_file",
+      pairs.map((pair) => [pair[1], Number(pair[2])]),
+    );
+  const { rows, order } = listed(section, lines);
+  // A default word outside the file is an unknown one; TorchEasyRec requires a default_bucketize_value.
+  const known = order!.filter((_, i) => i < lines.length || i === order!.length - 1);
+  return { mapping: { vocabulary: { file } }, rows, order: known, sameRows: true };
 }

@@ -8,21 +8,23 @@ export function mapLoss(model: Section, ids: IdFeatures): Pick<TrainInput, "loss
   if (losses.length > 1)
     throw model.error("losses", { what: "several losses have no counterpart", next: "Keep one of them." });
   const [loss] = losses;
-  const name = loss?.names[0] ?? "binary_cross_entropy";
+  const name = loss?.which("loss") ?? loss?.names[0] ?? "binary_cross_entropy";
   const settings = loss?.section(name);
-  const classes = model.number("num_class") ?? 1;
+  const classes = model.number("num_class")!;
   switch (name) {
-    case "binary_cross_entropy":
+    case "binary_cross_entropy": {
       checkClasses(model, classes, 1, name);
-      return {};
+      const labelSmoothing = settings?.number("label_smoothing") ?? 0;
+      return labelSmoothing > 0 ? { loss: { kind: "binaryCrossEntropy", labelSmoothing } } : {};
+    }
     case "binary_focal_loss": {
       checkClasses(model, classes, 1, name);
-      const [gamma, alpha] = [settings!.number("gamma") ?? 2, settings!.number("alpha") ?? 0.5];
+      const [gamma, alpha] = [settings!.number("gamma")!, settings!.number("alpha")!];
       return { loss: { kind: "focal", gamma, alpha } };
     }
     case "softmax_cross_entropy": {
       if (classes < 2) checkClasses(model, classes, 2, name);
-      const labelSmoothing = settings!.number("label_smoothing") ?? 0;
+      const labelSmoothing = settings!.number("label_smoothing")!;
       const smoothed = labelSmoothing > 0 ? { labelSmoothing } : {};
       return { loss: { kind: "softmaxCrossEntropy", classes, ...smoothed } };
     }
@@ -32,9 +34,11 @@ export function mapLoss(model: Section, ids: IdFeatures): Pick<TrainInput, "loss
       const alpha = settings!.number("alpha");
       return { loss: { kind: "jrc", session, ...(alpha !== undefined && { alpha }) } };
     }
-    default: // l2_loss
+    case "l2_loss":
       checkClasses(model, classes, 1, name);
       return { loss: { kind: "squaredError" }, metric: "meanSquaredError" };
+    default:
+      throw loss.unsupported(name, "Use a loss of ranking models.");
   }
 }
 

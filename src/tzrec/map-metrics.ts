@@ -3,7 +3,15 @@ import type { IdFeatures } from "./id-features.js";
 import type { Section } from "./section.js";
 
 /** Metrics that every evaluation has, where the loss has them. */
-const MEASURED = ["auc", "multiclass_auc", "accuracy", "mean_absolute_error", "mean_squared_error"];
+const MEASURED = [
+  "auc",
+  "multiclass_auc",
+  "accuracy",
+  "mean_absolute_error",
+  "mean_squared_error",
+  "normalized_entropy",
+  "xauc",
+];
 
 /** `model_config.metrics` and `train_metrics`. @throws ImportError */
 export function mapMetrics(
@@ -23,7 +31,7 @@ export function mapMetrics(
 
 /** The feature of a metric within groups. */
 function groupedBy(metric: Section, ids: IdFeatures): string[] {
-  const [name] = metric.names;
+  const name = metric.which("metric");
   if (name === undefined) return [];
   const settings = metric.section(name)!;
   if (name === "grouped_auc") return [ids.named(settings, "grouping_key")];
@@ -40,6 +48,13 @@ function ignoreSettings(name: string, settings: Section): void {
   } else if (name === "auc" || name === "multiclass_auc") {
     settings.ignore(["thresholds"], "has no counterpart: Pairloom computes the exact AUC");
     settings.text("average"); // evaluations have both: auc is the macro average, weightedAuc the weighted one
+  } else if (name === "xauc") {
+    settings.ignore(
+      ["sample_ratio", "max_pairs", "in_batch"],
+      "has no counterpart: Pairloom compares all pairs",
+    );
+  } else if (name === "normalized_entropy") {
+    settings.ignore(["eta"], "has no counterpart: a split of one class has no normalized entropy");
   }
 }
 
@@ -48,9 +63,11 @@ function ignoreSettings(name: string, settings: Section): void {
  */
 function fading(model: Section, batchSize: number): Pick<TrainInput, "metricsHalfLife"> {
   const halfLives = model.sections("train_metrics").map((metric) => {
-    const [steps, rate] = [metric.number("decay_step") ?? 100, metric.number("decay_rate") ?? 0.9];
-    for (const name of metric.names.filter((each) => !each.startsWith("decay_")))
-      ignoreSettings(name, metric.section(name)!);
+    const [steps, rate] = [metric.number("decay_step")!, metric.number("decay_rate")!];
+    const name = metric.which("metric");
+    if (name === "recall_at_k")
+      throw metric.unsupported(name, "Remove it: ranking models there refuse it too.");
+    if (name !== undefined) ignoreSettings(name, metric.section(name)!);
     return Math.max(1, Math.round((steps * batchSize * Math.log(0.5)) / Math.log(rate)));
   });
   const [first] = halfLives;

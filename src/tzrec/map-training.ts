@@ -2,10 +2,8 @@ import type { TrainInput } from "../train/train-config.js";
 import type { IdFeatures } from "./id-features.js";
 import { mapLoss } from "./map-loss.js";
 import { mapMetrics } from "./map-metrics.js";
+import { denseOptimizer, embeddingOptimizer } from "./map-optimizers.js";
 import type { Section } from "./section.js";
-
-type OptimizerInput = NonNullable<TrainInput["optimizer"]>;
-type ScheduleInput = NonNullable<NonNullable<OptimizerInput["dense"]>["schedule"]>;
 
 /** Batch settings of `data_config`. */
 export interface Order {
@@ -21,7 +19,7 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
   const model = root.required("model_config");
   const dense = denseOptimizer(section.required("dense_optimizer"));
   const embedding = embeddingOptimizer(section.required("sparse_optimizer"));
-  const l2 = { ...dense.l2, ...embedding.l2 };
+  const l2 = { ...(dense.l2 > 0 && { dense: dense.l2 }), ...embedding.l2 };
   ignoreCluster(root, section);
   section.onlyDefault(
     "gradient_accumulation_steps",
@@ -32,8 +30,9 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
     if (section.has(name))
       throw section.unsupported(name, "Remove it, and import the weights with --weights.");
   const clip = { ...clipping(section), ...embedding.clip };
-  const every = section.number("save_checkpoints_steps");
-  const keep = section.number("keep_checkpoint_max") ?? 0;
+  const every = section.has("save_checkpoints_epochs") ? 0 : section.number("save_checkpoints_steps")!;
+  const keep = section.number("keep_checkpoint_max")!;
+  const average = averageOf(root, section);
   return {
     batchSize,
     ...duration(section),
@@ -43,7 +42,8 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
     optimizer: { dense: dense.optimizer, embedding: embedding.optimizer },
     ...(Object.keys(l2).length > 0 && { l2 }),
     ...(Object.keys(clip).length > 0 && { clip }),
-    ...(every !== undefined && { evaluateEvery: every }),
+    ...(average && { average }),
+    ...(every > 0 && { evaluateEvery: every }),
     ...(keep > 0 && { checkpoint: { keep } }),
   };
 }
@@ -56,12 +56,38 @@ function ignoreCluster(root: Section, section: Section): void {
   section.ignore(["cudnn_allow_tf32", "cuda_matmul_allow_tf32", "mixed_precision", "grad_scaler"], HARDWARE);
   section.ignore(["global_embedding_constraints"], "concerns the placement of tables");
   section.ignore(
-    ["save_checkpoints_epochs"],
-    "has no counterpart: the model is evaluated and saved after every epoch, or every save_checkpoints_steps",
+    [
+      "save_checkpoints_timestamp_interval",
+      "save_checkpoints_timestamps",
+      "save_checkpoints_timestamp_quorum",
+      "delta_embedding_dump_config",
+    ],
+    "has no counterpart: checkpoints are saved by steps and epochs",
   );
+  if ((section.number("save_checkpoints_epochs") ?? 0) > 1)
+    section.warn(
+      "save_checkpoints_epochs",
+      "has no counterpart: the model is evaluated and saved after every epoch",
+    );
   root.text("model_dir"); // the run directory is set by pairloom train --run
-  root.ignore(["eval_config"], "has no counterpart: evaluations read the whole split");
   root.ignore(["export_config"], "concerns the exporter");
+}
+
+/** `ema`, and whether evaluations use it. */
+function averageOf(root: Section, section: Section): TrainInput["average"] {
+  const evaluation = root.section("eval_config");
+  evaluation?.ignore(
+    ["num_steps", "log_step_count_steps"],
+    "has no counterpart: evaluations read the whole split",
+  );
+  const ema = section.required("dense_optimizer").section("ema");
+  const isUsed = evaluation?.has("use_dense_ema") ? evaluation.boolean("use_dense_ema")! : ema !== undefined;
+  if (isUsed === (ema !== undefined)) return ema && { decay: ema.number("decay")! };
+  throw evaluation!.error("use_dense_ema", {
+    what: "evaluations with other weights than the saved ones have no counterpart",
+    expected: "true with dense_optimizer.ema, and false without it",
+    next: "Remove it; with ema, evaluations and checkpoints use the average.",
+  });
 }
 
 function duration(section: Section): Pick<TrainInput, "epochs" | "steps"> {
@@ -72,180 +98,11 @@ function duration(section: Section): Pick<TrainInput, "epochs" | "steps"> {
   return { epochs: epochs || 1 };
 }
 
-interface Mapped<T> {
-  readonly optimizer: T;
-  readonly l2: NonNullable<TrainInput["l2"]>;
-}
-
-const SCHEDULES = ["constant_learning_rate", "exponential_decay_learning_rate", "manual_step_learning_rate"];
-const DENSE = ["sgd_optimizer", "adagrad_optimizer", "adam_optimizer", "adamw_optimizer"];
-const SPARSE = [
-  "sgd_optimizer",
-  "adagrad_optimizer",
-  "adam_optimizer",
-  "lars_sgd_optimizer",
-  "lamb_optimizer",
-  "partial_rowwise_lamb_optimizer",
-  "partial_rowwise_adam_optimizer",
-  "rowwise_adagrad_optimizer",
-];
-
-function denseOptimizer(section: Section): Mapped<NonNullable<OptimizerInput["dense"]>> {
-  if (section.has("param_optimizers"))
-    throw section.unsupported(
-      "param_optimizers",
-      "Remove them; after the import add train.optimizer.overrides with patterns for Pairloom's parameter names.",
-    );
-  const name = section.oneOf(DENSE) ?? section.missing("adam_optimizer");
-  const settings = section.section(name)!;
-  const schedule = learningRate(section, settings);
-  const decay = settings.number("weight_decay") ?? 0;
-  settings.onlyDefault("momentum", 0, "Remove it, or use adam_optimizer: momentum alone has no counterpart.");
-  switch (name) {
-    case "sgd_optimizer":
-      return { optimizer: { kind: "sgd", ...schedule }, l2: denseL2(decay) };
-    case "adagrad_optimizer":
-      return { optimizer: { kind: "adagrad", ...schedule }, l2: denseL2(decay) };
-    case "adam_optimizer":
-      return { optimizer: { kind: "adam", ...schedule, ...betas(settings) }, l2: denseL2(decay) };
-    default:
-      return { optimizer: { kind: "adamw", ...schedule, ...betas(settings), weightDecay: decay }, l2: {} };
-  }
-}
-
-/** Weight decay in PyTorch, except for AdamW, is L2 regularisation: it is added to the gradient. */
-const denseL2 = (decay: number) => (decay > 0 ? { dense: decay } : {});
-
-function embeddingOptimizer(
-  section: Section,
-): Mapped<NonNullable<OptimizerInput["embedding"]>> & { clip?: TrainInput["clip"] } {
-  const name = section.oneOf(SPARSE) ?? section.missing("adagrad_optimizer");
-  const settings = section.section(name)!;
-  const schedule = learningRate(section, settings);
-  const clip = tableClipping(settings);
-  return { ...embeddingUpdate(name, settings, schedule), ...(clip && { clip }) };
-}
-
-/** TorchEasyRec limits the gradient of each sample. */
-function tableClipping(settings: Section): NonNullable<TrainInput["clip"]> | undefined {
-  const limit = settings.number("max_gradient") ?? 1;
-  if (!settings.boolean("gradient_clipping")) return undefined;
-  settings.warn(
-    "gradient_clipping",
-    "clips the gradient of a row: Pairloom sums duplicates first, then limits the elements",
-  );
-  return { embedding: { value: limit } };
-}
-
-function embeddingUpdate(
-  name: string,
-  settings: Section,
-  schedule: ReturnType<typeof learningRate>,
-): Mapped<NonNullable<OptimizerInput["embedding"]>> {
-  switch (name) {
-    case "sgd_optimizer":
-      return { optimizer: { kind: "sgd", ...schedule }, l2: {} };
-    case "adagrad_optimizer":
-      return { optimizer: { kind: "adagrad", ...schedule }, l2: {} };
-    case "rowwise_adagrad_optimizer":
-      return { optimizer: { kind: "rowWiseAdagrad", ...schedule }, l2: rowWiseL2(settings) };
-    case "adam_optimizer":
-    case "partial_rowwise_adam_optimizer": {
-      settings.onlyDefault(
-        "weight_decay",
-        0,
-        "Remove it: this optimizer has no decoupled weight decay in Pairloom.",
-      );
-      const kind = name === "adam_optimizer" ? "adam" : "partialRowWiseAdam";
-      return { optimizer: { kind, ...schedule, ...betas(settings) }, l2: {} };
-    }
-    case "lars_sgd_optimizer": {
-      const momentum = settings.number("momentum");
-      const weightDecay = settings.number("weight_decay") ?? 0;
-      const own = { ...(momentum !== undefined && { momentum }), weightDecay };
-      return { optimizer: { kind: "larsSgd", ...schedule, ...own }, l2: {} };
-    }
-    default: {
-      const kind = name === "lamb_optimizer" ? "lamb" : "partialRowWiseLamb";
-      const weightDecay = settings.number("weight_decay") ?? 0;
-      return { optimizer: { kind, ...schedule, ...betas(settings), weightDecay }, l2: {} };
-    }
-  }
-}
-
-/** Fused optimizers apply weight decay only to the rows of the batch. */
-function rowWiseL2(settings: Section): NonNullable<TrainInput["l2"]> {
-  const decay = settings.number("weight_decay") ?? 0;
-  const mode = settings.choice("weight_decay_mode") ?? "NONE";
-  if (mode === "DECOUPLE" && decay > 0)
-    throw settings.unsupported("weight_decay_mode", "Use L2, or remove it.");
-  return mode === "L2" && decay > 0 ? { embedding: decay, rows: "touched" } : {};
-}
-
-function betas(settings: Section): { beta1?: number; beta2?: number } {
-  const beta1 = settings.number("beta1");
-  const beta2 = settings.number("beta2");
-  return { ...(beta1 !== undefined && { beta1 }), ...(beta2 !== undefined && { beta2 }) };
-}
-
-/** The base learning rate and its schedule. */
-function learningRate(
-  section: Section,
-  settings: Section,
-): { learningRate: number; schedule?: ScheduleInput } {
-  const base = settings.number("lr") ?? 0.002;
-  const name = section.oneOf(SCHEDULES);
-  const schedule = name === undefined ? undefined : section.section(name)!;
-  if (schedule && name === "exponential_decay_learning_rate") return exponential(base, schedule);
-  if (schedule && name === "manual_step_learning_rate") return manual(base, schedule);
-  return { learningRate: base };
-}
-
-const byOf = (section: Section) => (section.boolean("by_epoch") ? { by: "epoch" as const } : {});
-
-function exponential(base: number, section: Section): { learningRate: number; schedule: ScheduleInput } {
-  const length = section.number("warmup_size") ?? 0;
-  const from = section.number("warmup_learning_rate") ?? 0;
-  const minLearningRate = section.number("min_learning_rate") ?? 0;
-  const schedule: ScheduleInput = {
-    kind: "exponential",
-    rate: section.number("decay_factor") ?? 0.95,
-    steps: section.number("decay_size") || section.missing("decay_size"),
-    staircase: section.boolean("staircase") ?? true,
-    ...(minLearningRate > 0 && { minLearningRate }),
-    ...(length > 0 && { warmup: { length, from } }),
-    ...byOf(section),
-  };
-  return { learningRate: base, schedule };
-}
-
-/** With a warm-up, the rate grows from the base to the first rate of the list, which is then the base. */
-function manual(base: number, section: Section): { learningRate: number; schedule: ScheduleInput } {
-  // In TorchEasyRec a rate starts in the step after its boundary.
-  const boundaries = section.numbers("schedule_sizes").map((boundary) => boundary + 1);
-  const learningRates = section.numbers("learning_rates");
-  const by = byOf(section);
-  if (!section.boolean("warmup"))
-    return { learningRate: base, schedule: { kind: "manual", boundaries, learningRates, ...by } };
-  const [after, ...later] = boundaries;
-  const [first, ...rates] = learningRates;
-  const length = after - 1;
-  const warmup = { length, from: base };
-  const shifted = later.map((boundary) => boundary - length);
-  return {
-    learningRate: first,
-    schedule:
-      shifted.length === 0
-        ? { kind: "constant", warmup, ...by }
-        : { kind: "manual", boundaries: shifted, learningRates: rates, warmup, ...by },
-  };
-}
-
 function clipping(section: Section): TrainInput["clip"] {
   const clip = section.section("grad_clipping");
   if (!clip) return undefined;
-  const type = clip.text("clipping_type") ?? "none";
-  const limit = clip.number("max_gradient") ?? 1;
+  const type = clip.text("clipping_type");
+  const limit = clip.number("max_gradient");
   clip.ignore(["enable_global_grad_clip"], "concerns several machines");
   if (type === "none") return undefined;
   if (type === "value") return { value: limit };

@@ -1,22 +1,29 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { fromText } from "@bufbuild/protobuf/txtpb";
-import { messageOf } from "../errors.js";
+import { type ErrorReport, messageOf } from "../errors.js";
 import { nearNames } from "../near-names.js";
 import { ImportError } from "./import-error.js";
 import { Notes, Section } from "./section.js";
 import { type SourceField, sourceFields } from "./source-lines.js";
 import { pipelineSchema } from "./tzrec-schema.js";
+import { whyWrongValue } from "./value-types.js";
 
 /**
  * Parses a pipeline config.
  * @param file named in errors
- * @throws ImportError for text that is not in protobuf's text format, and for a field that TorchEasyRec's ranking models
- *   do not have
+ * @param models the kinds of models that can be imported; another is refused before anything else
+ * @throws ImportError with path and line, for text that is not in protobuf's text format, for a name that TorchEasyRec
+ *   does not have, and for a value of another type
  */
-export function parsePipeline(text: string, file: string): { root: Section; notes: Notes } {
+export function parsePipeline(
+  text: string,
+  file: string,
+  models: readonly string[],
+): { root: Section; notes: Notes } {
   const fields = sourceFields(text);
-  checkNames(fields, file);
+  checkModel(fields, file, models);
+  checkFields(fields, file);
   const notes = new Notes(file, new Map(fields.map(({ key, line }) => [key, line])));
   try {
     const message = reflect(pipelineSchema, fromText(pipelineSchema, text));
@@ -25,7 +32,7 @@ export function parsePipeline(text: string, file: string): { root: Section; note
     throw new ImportError(
       {
         what: "the pipeline config is not sound protobuf text",
-        where: file,
+        where: `${file}:${text.trimEnd().split("\n").length}`,
         got: messageOf(error),
         expected: "protobuf's text format, as TorchEasyRec reads it",
         next: "Fix the file; TorchEasyRec would refuse it too.",
@@ -35,21 +42,82 @@ export function parsePipeline(text: string, file: string): { root: Section; note
   }
 }
 
-/** Refuses names that the schema does not have, which the parser would refuse without saying where. */
-function checkNames(fields: readonly SourceField[], file: string): void {
-  for (const { names, line } of fields) {
-    const parent = messageAt(names.slice(0, -1));
-    const name = names[names.length - 1];
-    if (!parent || parent.fields.some((field) => field.name === name)) continue;
-    const known = parent.fields.map((field) => field.name);
-    throw new ImportError({
-      what: `${names.join(".")} has no counterpart`,
-      where: `${file}:${line}`,
+/** Who has a model of another kind need not read about its other settings. */
+function checkModel(fields: readonly SourceField[], file: string, models: readonly string[]): void {
+  const known = messageAt(["model_config"])!.oneofs.find(({ name }) => name === "model")!.fields;
+  for (const field of fields) {
+    const [section, name, ...inner] = field.names;
+    const isModel =
+      section === "model_config" && inner.length === 0 && known.some((each) => each.name === name);
+    if (!isModel || models.includes(name)) continue;
+    throw errorAt(file, field, {
+      what: "this model has no counterpart",
       got: name,
-      expected: `a setting of ${parent.name}: ${nearNames(name, known).slice(0, 6).join(", ")}${known.length > 6 ? ", …" : ""}`,
-      next: "Correct the name, or remove the setting.",
+      expected: models.join(", "),
+      next: "Use one of these models; Pairloom has the product-based ranking models.",
     });
   }
+}
+
+/** Names, repetitions and types, which the parser would refuse without saying where. */
+function checkFields(fields: readonly SourceField[], file: string): void {
+  const chosen = new Map<string, string>();
+  for (const field of fields) {
+    const parent = messageAt(field.names.slice(0, -1));
+    if (!parent) continue;
+    const name = field.names[field.names.length - 1];
+    const known = parent.fields.find((each) => each.name === name);
+    const report = known ? (whyWrong(known, field) ?? whyTwo(known, field, chosen)) : unknown(name, parent);
+    if (report) throw errorAt(file, field, report);
+  }
+}
+
+/** @param chosen the member that is set of every `oneof` so far */
+function whyTwo(
+  field: DescField,
+  { key }: SourceField,
+  chosen: Map<string, string>,
+): ErrorReport | undefined {
+  if (!field.oneof) return undefined;
+  const choice = `${key.slice(0, Math.max(0, key.lastIndexOf(".")))} ${field.oneof.name}`;
+  const first = chosen.get(choice);
+  if (first === undefined) chosen.set(choice, field.name);
+  if (first === undefined) return undefined;
+  return { what: `${first} and ${field.name} cannot be used together`, next: "Keep one of them." };
+}
+
+function unknown(name: string, parent: DescMessage): ErrorReport {
+  const known = parent.fields.map((field) => field.name);
+  return {
+    what: "TorchEasyRec has no such setting",
+    got: name,
+    expected: `a setting of ${parent.name}: ${nearNames(name, known).slice(0, 6).join(", ")}${known.length > 6 ? ", …" : ""}`,
+    next: "Correct the name, or remove the setting.",
+  };
+}
+
+function whyWrong(field: DescField, { key, value }: SourceField): ErrorReport | undefined {
+  const isList = field.fieldKind === "list" || field.fieldKind === "map";
+  if (!isList && !key.endsWith("[0]"))
+    return { what: "this setting is set twice", got: value, next: "Keep one of them." };
+  return whyWrongValue(field, value);
+}
+
+function errorAt(file: string, field: SourceField, report: ErrorReport): ImportError {
+  return new ImportError({
+    ...report,
+    what: `${pathOf(field)}: ${report.what}`,
+    where: `${file}:${field.line}`,
+  });
+}
+
+/** `feature_configs[3].id_feature.zch`: indices of lists only. */
+function pathOf({ key, names }: SourceField): string {
+  const steps = key.split(".").map((step, i) => {
+    const field = messageAt(names.slice(0, i))?.fields.find(({ name }) => name === names[i]);
+    return field?.fieldKind === "list" ? step : names[i];
+  });
+  return steps.join(".");
 }
 
 /** The message at a path of names, where the schema has one. */
@@ -57,7 +125,7 @@ function messageAt(names: readonly string[]): DescMessage | undefined {
   let message: DescMessage | undefined = pipelineSchema;
   for (const name of names) {
     const field: DescField | undefined = message?.fields.find((candidate) => candidate.name === name);
-    message = field?.message;
+    message = field?.fieldKind === "map" ? undefined : field?.message;
   }
   return message;
 }

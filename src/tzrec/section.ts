@@ -12,10 +12,15 @@ export class Notes {
     private readonly lines: ReadonlyMap<string, number>,
   ) {}
 
+  /** The line of a setting, or of the nearest section around it; 1 for the file. */
+  lineOf(key: string): number {
+    const around = key.slice(0, Math.max(0, key.lastIndexOf(".")));
+    return this.lines.get(key) ?? (around === "" ? 1 : this.lineOf(around));
+  }
+
   /** `pipeline.config:12` */
   at(key: string): string {
-    const line = this.lines.get(key);
-    return line === undefined ? this.file : `${this.file}:${line}`;
+    return `${this.file}:${this.lineOf(key)}`;
   }
 
   warn(key: string, message: string): void {
@@ -42,9 +47,13 @@ export class Section {
     private readonly key = "",
   ) {}
 
+  /** True if the file sets it. */
   has(name: string): boolean {
-    return this.isSet(this.field(name));
+    const field = this.field(name);
+    return field !== undefined && this.isSet(field);
   }
+
+  /* A setting that the file leaves out has the default of TorchEasyRec's schema, if there is one there. */
 
   text(name: string): string | undefined {
     return this.value(name) as string | undefined;
@@ -52,7 +61,7 @@ export class Section {
 
   number(name: string): number | undefined {
     const value = this.value(name) as number | bigint | undefined;
-    return value === undefined ? undefined : fromFloat(Number(value), this.field(name));
+    return value === undefined ? undefined : fromFloat(Number(value), this.field(name)!);
   }
 
   boolean(name: string): boolean | undefined {
@@ -62,7 +71,9 @@ export class Section {
   /** The name of an enum's value. */
   choice(name: string): string | undefined {
     const value = this.value(name) as number | undefined;
-    return value === undefined ? undefined : this.field(name).enum!.value[value].name;
+    return value === undefined
+      ? undefined
+      : this.field(name)!.enum!.values.find((each) => each.number === value)!.name;
   }
 
   texts(name: string): string[] {
@@ -70,16 +81,14 @@ export class Section {
   }
 
   numbers(name: string): number[] {
-    const field = this.field(name);
-    return [...((this.value(name) ?? []) as Iterable<number | bigint>)].map((value) =>
-      fromFloat(Number(value), field),
-    );
+    const values = [...((this.value(name) ?? []) as Iterable<number | bigint>)];
+    return values.map((value) => fromFloat(Number(value), this.field(name)!));
   }
 
   /** A map from text to number. */
   entries(name: string): [string, number][] {
     const map = this.value(name) as ReflectMap | undefined;
-    const valueIsFloat = this.field(name).scalar === FLOAT;
+    const valueIsFloat = this.field(name)?.scalar === FLOAT;
     return [...(map?.entries() ?? [])].map(([key, value]) => {
       return [String(key), valueIsFloat ? shortest(Number(value)) : Number(value)];
     });
@@ -100,9 +109,20 @@ export class Section {
     return this.section(name) ?? this.missing(name);
   }
 
+  /** The message's name in the schema. */
+  get kind(): string {
+    return this.message.desc.name;
+  }
+
   /** The names of all settings that are set. */
   get names(): string[] {
     return this.message.fields.filter((field) => this.isSet(field)).map(({ name }) => name);
+  }
+
+  /** The setting that is set among those of a `oneof` in the schema, the first of them if several are. */
+  which(choice: string): string | undefined {
+    const members = this.message.desc.oneofs.find(({ name }) => name === choice)!.fields;
+    return members.find((field) => this.isSet(field))?.name;
   }
 
   /** The name of the setting that is set; `undefined` if none is. @throws ImportError for more than one */
@@ -126,8 +146,8 @@ export class Section {
 
   /** Refuses a setting unless it has the value that Pairloom always uses. @throws ImportError */
   onlyDefault(name: string, value: string | number | boolean, next: string): void {
-    const field = this.field(name);
-    if (!this.isSet(field)) return;
+    if (!this.has(name)) return;
+    const field = this.field(name)!;
     const given = field.fieldKind === "enum" ? this.choice(name) : this.value(name);
     if ((typeof given === "bigint" ? Number(given) : given) !== value) throw this.unsupported(name, next);
   }
@@ -140,13 +160,14 @@ export class Section {
     return this.error(name, { what: "this setting has no counterpart", next });
   }
 
-  error(name: string, { what, ...rest }: ErrorReport): ImportError {
+  /** @param index of the value in a list of values */
+  error(name: string, { what, ...rest }: ErrorReport, index = 0): ImportError {
     const path = this.pathOf(name);
     const got = rest.got ?? this.shown(name);
     return new ImportError({
       ...rest,
       what: `${path}: ${what}`,
-      where: this.notes.at(this.keyOf(name)),
+      where: this.notes.at(this.keyOf(name, index)),
       got,
     });
   }
@@ -159,17 +180,25 @@ export class Section {
     });
   }
 
-  /** @throws ImportError for the first setting that nothing has read */
+  /** @throws ImportError for the first setting in the file that nothing has read */
   refuseUnread(): void {
-    for (const name of this.names)
-      if (!this.read.has(name)) throw this.unsupported(name, "Remove it if the model can train without it.");
-    for (const child of this.children.values()) child.refuseUnread();
+    const lineOf = ({ section, name }: { section: Section; name: string }) =>
+      this.notes.lineOf(section.keyOf(name));
+    const [first] = this.unread().sort((a, b) => lineOf(a) - lineOf(b));
+    if (first) throw first.section.unsupported(first.name, "Remove it if the model can train without it.");
+  }
+
+  private unread(): { section: Section; name: string }[] {
+    const own = this.names.filter((name) => !this.read.has(name)).map((name) => ({ section: this, name }));
+    return [...own, ...[...this.children.values()].flatMap((child) => child.unread())];
   }
 
   private value(name: string): unknown {
     const field = this.field(name);
+    if (!field) return undefined;
     this.read.add(name);
-    return this.isSet(field) ? this.message.get(field) : undefined;
+    if (this.isSet(field)) return this.message.get(field);
+    return field.fieldKind === "scalar" || field.fieldKind === "enum" ? field.getDefaultValue() : undefined;
   }
 
   private child(message: ReflectMessage, name: string, shown: string, count: number): Section {
@@ -185,21 +214,22 @@ export class Section {
     return this.message.isSet(field);
   }
 
-  private field(name: string): DescField {
-    return this.message.desc.fields.find((field) => field.name === name)!;
+  /** `undefined` for a setting that this kind of message does not have. */
+  private field(name: string): DescField | undefined {
+    return this.message.desc.fields.find((field) => field.name === name);
   }
 
   private pathOf(name: string): string {
     return this.path ? `${this.path}.${name}` : name;
   }
 
-  private keyOf(name: string): string {
-    return `${this.key}${this.key && "."}${name}[0]`;
+  private keyOf(name: string, index = 0): string {
+    return `${this.key}${this.key && "."}${name}[${index}]`;
   }
 
   private shown(name: string): string | undefined {
     const field = this.field(name);
-    if (!this.isSet(field)) return undefined;
+    if (!field || !this.isSet(field)) return undefined;
     if (field.fieldKind === "scalar")
       return JSON.stringify(this.message.get(field), (_, v) => (typeof v === "bigint" ? Number(v) : v));
     if (field.fieldKind === "enum") return this.choice(name);

@@ -10,6 +10,8 @@ export interface SourceField {
   readonly names: readonly string[];
   /** Counted from 1. */
   readonly line: number;
+  /** The text of a number, word or quoted text; `undefined` for a message. */
+  readonly value?: string;
 }
 
 interface Token {
@@ -44,18 +46,19 @@ class Scan {
       if (name === "," || name === ";") continue;
       if (this.peek() === ":") this.next++;
       const path = [...names, name];
-      this.values((open) => {
+      this.values((token) => {
         const count = counts.get(name) ?? 0;
         counts.set(name, count + 1);
         const key = `${prefix}${name}[${count}]`;
-        this.found.push({ key, names: path, line });
-        if (open) this.fields(`${key}.`, path, closing[open]);
+        const close = closing[token];
+        this.found.push({ key, names: path, line, ...(close === undefined && { value: token }) });
+        if (close !== undefined) this.fields(`${key}.`, path, close);
       });
     }
   }
 
-  /** Calls `value` for the value that comes next, or for each of a list, with the bracket that opens it, if any. */
-  private values(value: (open?: string) => void): void {
+  /** Calls `value` for the value that comes next, or for each of a list, with its first token: a bracket opens a message. */
+  private values(value: (token: string) => void): void {
     const token = this.tokens[this.next++]?.text ?? "";
     if (token === "[") {
       while (this.next < this.tokens.length && this.peek() !== "]") {
@@ -67,7 +70,7 @@ class Scan {
     else {
       // Adjacent quoted pieces are one text.
       while (isQuoted(token) && isQuoted(this.peek())) this.next++;
-      value();
+      value(token);
     }
   }
 

@@ -1,50 +1,64 @@
 /** Maps the names of Pairloom's parameters to those of TorchEasyRec. */
 
-/** Candidate name endings in the state dict; the first that exists is used. */
+/** Where a parameter is in a model of TorchEasyRec. */
 export interface WeightOrigin {
-  readonly tails: readonly string[];
+  /** Its name within the model: the end of its name in a state dict. */
+  readonly tail: string;
   /** Stored transposed. */
   readonly transposed?: true;
 }
 
 /** Rules from Pairloom's names to those of TorchEasyRec; `$1` is the matched group. The first matching rule is used. */
-type Rule = readonly [pattern: RegExp, tails: readonly string[], transposed?: true];
+type Rule = readonly [pattern: RegExp, tail: string, transposed?: true];
 
 const RULES: readonly Rule[] = [
-  [/^output\.(weight|bias)$/, ["output_mlp.$1", "output_linear.$1"]],
+  [/^output\.(weight|bias)$/, "output_mlp.$1"],
   // If the wide term has the only bias, it corresponds to the bias of the output.
-  [/^linear\.bias$/, ["output_mlp.bias"]],
+  [/^linear\.bias$/, "output_mlp.bias"],
 
-  [/^cin\.(\d+)\.(weight|bias)$/, ["cin.cin_layers.$1.$2"]],
+  [/^dense_embeddings\.([^/]+)\.scale\.weight$/, "proj_w_$1.weight"],
+  [/^dense_embeddings\.([^/]+)\.mix\.weight$/, "proj_m_$1.weight"],
+  [/^dense_embeddings\.([^/]+)\.meta\.weight$/, "meta_emb_$1.weight", true],
+  [/^dense_embeddings\.([^/]+)\.weight$/, "proj_w_$1.weight", true],
 
-  [/^cross\.(\d+)\.down\.weight$/, ["cross.u_kernels.$1.weight"]],
-  [/^cross\.(\d+)\.up\.(weight|bias)$/, ["cross.v_kernels.$1.$2"]],
-  [/^cross\.(\d+)\.weight$/, ["cross.w.$1.weight"]],
-  [/^cross\.(\d+)\.bias$/, ["cross.b.$1"]],
+  [/^cin\.(\d+)\.(weight|bias)$/, "cin.cin_layers.$1.$2"],
 
-  [/^layers\.(\d+)\.linear\.weight$/, ["_wukong_layers.$1.lcb.weight"], true],
-  [/^layers\.(\d+)\.residual\.weight$/, ["_wukong_layers.$1.residual_projection.weight"], true],
-  [/^layers\.(\d+)\.interaction\.compress\.weight$/, ["_wukong_layers.$1.fmb.weight"], true],
-  [/^layers\.(\d+)\.interaction\.output\.(weight|bias)$/, ["_wukong_layers.$1.fmb.feature_out_liner.$2"]],
-  [/^layers\.(\d+)\.interaction\.norm\.(\w+)$/, ["_wukong_layers.$1.fmb.norm.$2"]],
-  [/^layers\.(\d+)\.norm\.(\w+)$/, ["_wukong_layers.$1.norm.$2"]],
+  [/^cross\.(\d+)\.down\.weight$/, "cross.u_kernels.$1.weight"],
+  [/^cross\.(\d+)\.up\.(weight|bias)$/, "cross.v_kernels.$1.$2"],
+  [/^cross\.(\d+)\.weight$/, "cross.w.$1.weight"],
+  [/^cross\.(\d+)\.bias$/, "cross.b.$1"],
 
-  [/^norm\.(\w+)$/, ["ln_emb.$1"]],
-  [/^blocks\.(\d+)\.mask\.0\.(weight|bias)$/, ["mask_blocks.$1.mask_generator.0.$2"]],
-  [/^blocks\.(\d+)\.mask\.1\.(weight|bias)$/, ["mask_blocks.$1.mask_generator.2.$2"]],
-  [/^blocks\.(\d+)\.hidden\.(weight|bias)$/, ["mask_blocks.$1.ffn.0.$2"]],
-  [/^blocks\.(\d+)\.norm\.(\w+)$/, ["mask_blocks.$1.ffn.1.$2"]],
+  [/^layers\.(\d+)\.linear\.weight$/, "_wukong_layers.$1.lcb.weight", true],
+  [/^layers\.(\d+)\.residual\.weight$/, "_wukong_layers.$1.residual_projection.weight", true],
+  [/^layers\.(\d+)\.interaction\.compress\.weight$/, "_wukong_layers.$1.fmb.weight", true],
+  [/^layers\.(\d+)\.interaction\.output\.(weight|bias)$/, "_wukong_layers.$1.fmb.feature_out_liner.$2"],
+  [/^layers\.(\d+)\.interaction\.norm\.(\w+)$/, "_wukong_layers.$1.fmb.norm.$2"],
+  [/^layers\.(\d+)\.norm\.(\w+)$/, "_wukong_layers.$1.norm.$2"],
+
+  [/^norm\.(\w+)$/, "mask_net_layer.ln_emb.$1"],
+  [/^blocks\.(\d+)\.mask\.0\.(weight|bias)$/, "mask_net_layer.mask_blocks.$1.mask_generator.0.$2"],
+  [/^blocks\.(\d+)\.mask\.1\.(weight|bias)$/, "mask_net_layer.mask_blocks.$1.mask_generator.2.$2"],
+  [/^blocks\.(\d+)\.hidden\.(weight|bias)$/, "mask_net_layer.mask_blocks.$1.ffn.0.$2"],
+  [/^blocks\.(\d+)\.norm\.(\w+)$/, "mask_net_layer.mask_blocks.$1.ffn.1.$2"],
 ];
 
 /** Pairloom's MLPs, and their names in TorchEasyRec. */
-const MLPS: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^dense_mlp\./, ["dense_mlp"]],
-  [/^deep_mlp\./, ["deep_mlp", "deep"]],
-  [/^final_mlp\./, ["final_mlp", "final", "final_dnn"]],
-  [/^backbone_mlp\./, ["backbone"]],
-  [/^layers\.(\d+)\.interaction\.mlp\./, ["_wukong_layers.$1.fmb.mlp"]],
-  [/^mlp\./, ["top_mlp"]],
+const MLPS: readonly (readonly [RegExp, string])[] = [
+  [/^dense_mlp\./, "dense_mlp"],
+  [/^deep_mlp\./, "deep_mlp"],
+  [/^final_mlp\./, "final_mlp"],
+  [/^backbone_mlp\./, "backbone"],
+  [/^layers\.(\d+)\.interaction\.mlp\./, "_wukong_layers.$1.fmb.mlp"],
+  [/^mlp\./, "mask_net_layer.top_mlp"],
 ];
+
+/** Modules that a model calls otherwise than the others. */
+const OWN_NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  xdeepfm: { deep_mlp: "deep", final_mlp: "final" },
+  dcn: { deep_mlp: "deep", final_mlp: "final_dnn", output_mlp: "output_linear" },
+  dcnV2: { deep_mlp: "deep", final_mlp: "final" },
+  maskNet: { output_mlp: "output_linear" },
+};
 
 const NORM_NAMES: Readonly<Record<string, string>> = {
   gamma: "weight",
@@ -55,23 +69,31 @@ const NORM_NAMES: Readonly<Record<string, string>> = {
 
 /**
  * @param name of a parameter that is not a table
+ * @param model its kind in Pairloom
  * @param all the names of all parameters of the model
  */
-export function originOf(name: string, all: ReadonlySet<string>): WeightOrigin | undefined {
+export function originOf(name: string, model: string, all: ReadonlySet<string>): WeightOrigin | undefined {
   if (name === "linear.bias" && all.has("output.bias")) return undefined;
-  for (const [pattern, tails, transposed] of RULES) {
-    if (!pattern.test(name)) continue;
-    const renamed = tails.map((tail) =>
-      name.replace(pattern, tail).replace(/\.(gamma|beta)$/, (_, own) => `.${NORM_NAMES[own]}`),
-    );
-    return { tails: renamed, ...(transposed && { transposed }) };
-  }
-  for (const [pattern, prefixes] of MLPS) {
+  const origin = ruleFor(name) ?? mlpRule(name, all);
+  if (!origin) return undefined;
+  const [module] = origin.tail.split(".");
+  return { ...origin, tail: origin.tail.replace(module, OWN_NAMES[model]?.[module] ?? module) };
+}
+
+function ruleFor(name: string): WeightOrigin | undefined {
+  const rule = RULES.find(([pattern]) => pattern.test(name));
+  if (!rule) return undefined;
+  const [pattern, tail, transposed] = rule;
+  const renamed = name.replace(pattern, tail).replace(/\.(gamma|beta)$/, (_, own) => `.${NORM_NAMES[own]}`);
+  return { tail: renamed, ...(transposed && { transposed }) };
+}
+
+function mlpRule(name: string, all: ReadonlySet<string>): WeightOrigin | undefined {
+  for (const [pattern, there] of MLPS) {
     const [prefix] = pattern.exec(name) ?? [];
     if (prefix === undefined) continue;
     const tail = perceptronName(prefix, name.slice(prefix.length), all);
-    if (tail === undefined) return undefined;
-    return { tails: prefixes.map((there) => `${prefix.replace(pattern, there)}.mlp.${tail}`) };
+    return tail === undefined ? undefined : { tail: `${prefix.replace(pattern, there)}.mlp.${tail}` };
   }
   return undefined;
 }

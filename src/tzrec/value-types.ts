@@ -1,0 +1,48 @@
+import { type DescField, ScalarType } from "@bufbuild/protobuf";
+import type { ErrorReport } from "../errors.js";
+
+/** A type of value in protobuf's text format: what it looks like, and its name in error messages. */
+interface ValueType {
+  readonly pattern: RegExp;
+  readonly name: string;
+}
+
+const text: ValueType = { pattern: /^["']/, name: "a text in quotes" };
+const boolean: ValueType = { pattern: /^(true|false|t|f|True|False|0|1)$/, name: "true or false" };
+const natural: ValueType = { pattern: /^(\d+|0x[\da-f]+)$/i, name: "an integer of at least 0" };
+const integer: ValueType = { pattern: /^-?(\d+|0x[\da-f]+)$/i, name: "an integer" };
+const number: ValueType = {
+  pattern: /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?f?$|^-?(inf|infinity|nan)f?$/i,
+  name: "a number",
+};
+
+const TYPES: Readonly<Partial<Record<ScalarType, ValueType>>> = {
+  [ScalarType.STRING]: text,
+  [ScalarType.BOOL]: boolean,
+  [ScalarType.UINT32]: natural,
+  [ScalarType.UINT64]: natural,
+  [ScalarType.INT32]: integer,
+  [ScalarType.FLOAT]: number,
+  [ScalarType.DOUBLE]: number,
+};
+
+/**
+ * What is wrong with the value of a field, if anything.
+ * @param value its text; `undefined` for a message
+ */
+export function whyWrongValue(field: DescField, value: string | undefined): ErrorReport | undefined {
+  const got = value ?? "a message in braces";
+  if (field.message || field.fieldKind === "map")
+    return value === undefined ? undefined : { what: "this is a message", got, expected: "{ … }", next: FIX };
+  const type: ValueType | undefined = field.enum
+    ? { pattern: wordOf(field.enum.values), name: field.enum.values.map(({ name }) => name).join(", ") }
+    : TYPES[field.scalar!];
+  if (!type || (value !== undefined && type.pattern.test(value))) return undefined;
+  return { what: "the value has another type", got, expected: type.name, next: FIX };
+}
+
+const FIX = "Correct the value; TorchEasyRec would refuse it too.";
+
+function wordOf(values: readonly { readonly name: string; readonly number: number }[]): RegExp {
+  return new RegExp(`^(${values.flatMap(({ name, number }) => [name, number]).join("|")})$`);
+}
