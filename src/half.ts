@@ -22,6 +22,8 @@ const FORMATS = {
   fp16: { lost: 13, infinity: 0x7c00, nan: 0x7e00 },
   bf16: { lost: 16, infinity: 0x7f80, nan: 0x7fc0 },
 } as const;
+/** The bits of infinity; all bits of the exponent are set in infinities and NaN only. */
+export const HALF_INFINITY = { fp16: FORMATS.fp16.infinity, bf16: FORMATS.bf16.infinity } as const;
 /** The difference between the exponent biases of float32 and binary16, shifted to binary16's exponent field. */
 const BIAS = 112 << 10;
 /** Below 2^-14, binary16 is subnormal: multiples of 2^-24. */

@@ -8,6 +8,7 @@ import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { showValue } from "../show-value.js";
+import { refuseInfinitePredictions } from "../train/diverged.js";
 import { columnOf } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { LOGITS } from "../train/step/model-graphs.js";
@@ -79,7 +80,8 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
    * Returns probabilities [rows] in row order; with several labels [rows, labels], row-major. With the loss
    * `squaredError` returns the predicted numbers, with `softmaxCrossEntropy` class probabilities [rows, classes]. A row
    * must have every column that the features read; `null` is a missing value.
-   * @throws DataError naming the first row with a missing column or a value that a feature cannot read
+   * @throws DataError naming the first row with a missing column or a value that a feature cannot read; ExecutionError
+   * naming the first row whose prediction is not a finite number
    */
   predict(rows: readonly Row[]): Float32Array {
     return this.task.predictions(this.logits(rows));
@@ -114,7 +116,9 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
     const logits = new Float32Array(rows.length * this.outputs);
     for (let start = 0; start < rows.length; start += MAX_BATCH) {
       const count = Math.min(MAX_BATCH, rows.length - start);
-      logits.set(this.run({ ...encoded, start, count, batch: count }), start * this.outputs);
+      const part = this.run({ ...encoded, start, count, batch: count });
+      refuseInfinitePredictions(part, this.outputs, start);
+      logits.set(part, start * this.outputs);
     }
     return logits;
   }

@@ -9,6 +9,7 @@ import {
 import { DataError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
 import { type Evaluation, evaluationOf } from "../metrics/index.js";
+import { refuseInfinitePredictions } from "./diverged.js";
 import { factsOf } from "./step/loss/index.js";
 import { LOGITS } from "./step/model-graphs.js";
 import type { TrainedSections } from "./step/model-spec.js";
@@ -19,7 +20,10 @@ import type { TrainConfig } from "./train-config.js";
 export const INFERENCE_BATCH = 4096;
 const ROWS_PER_CALL = 64 * INFERENCE_BATCH;
 
-/** Computes the model's logits [rows, outputs], in data order. */
+/**
+ * Computes the model's logits [rows, outputs], in data order.
+ * @throws DivergedError naming a row whose logits are not finite
+ */
 export async function predictLogits(
   executable: Executable,
   data: ColumnSet,
@@ -39,7 +43,9 @@ export async function predictLogits(
       firstStep: 0,
       scalars: new Map(),
     });
-    logits.set(result.get(LOGITS)!, start * outputs);
+    const part = result.get(LOGITS)!;
+    refuseInfinitePredictions(part, outputs, start);
+    logits.set(part, start * outputs);
     onRows(count);
   }
   return logits;

@@ -1,8 +1,10 @@
 import type { Memory } from "../backends/backend.js";
 import type { ReadElements, TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
+import { CheckpointError } from "../errors.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { firstNonFinite, refuseInfiniteWeights } from "./diverged.js";
 
 /** A parameter and its memory. */
 export interface Parameter {
@@ -25,8 +27,26 @@ export function bytesOf(attrs: ParameterAttrs): number {
 
 /** A parameter as a tensor for a checkpoint, read from memory in pieces while it is written. */
 export function tensorOf({ attrs, memory }: Parameter): TensorSource {
-  const data: ReadElements = (from, into) => memory.read(from, into as Numbers);
+  // Numbers that are not finite are found here, between memory and the hash of the file, and are never saved.
+  const data: ReadElements = (from, into) => {
+    memory.read(from, into as Numbers);
+    refuseInfiniteWeights(into as Numbers, memory.dtype, attrs.name);
+  };
   return { dtype: fileDtype(attrs), shape: attrs.shape, data };
+}
+
+/** Elements per piece: a few MiB. */
+const PIECE = 1 << 20;
+
+/** The elements in order; each piece is valid until the next one is taken. */
+export function* piecesOf(memory: Memory): Generator<Numbers> {
+  const { elements, dtype } = memory;
+  const piece = numbersOf(dtype, Math.min(PIECE, elements));
+  for (let from = 0; from < elements; from += piece.length) {
+    const part = piece.subarray(0, elements - from);
+    memory.read(from, part);
+    yield part;
+  }
 }
 
 /** Sets elements beginning at index `from`; 16-bit formats round to nearest. */
@@ -42,9 +62,21 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
   return halves;
 }
 
+/** @throws CheckpointError if a number read from a checkpoint is not finite */
+export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: string): void {
+  if (firstNonFinite(values, dtype) < 0) return;
+  throw new CheckpointError({
+    what: "the checkpoint has weights that are not finite",
+    where,
+    got: "an infinity or NaN",
+    expected: "finite numbers",
+    next: "Use an older checkpoint of the run. To resume from it, remove the directory of this one.",
+  });
+}
+
 /**
  * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32.
- * @throws CheckpointError if the tensor is missing or has too few elements
+ * @throws CheckpointError if the tensor is missing, has too few elements, or has numbers that are not finite
  */
 export async function readParameter(
   file: Tensors,
@@ -57,6 +89,7 @@ export async function readParameter(
   for (let from = 0; from < memory.elements; from += piece.length) {
     const part = piece.subarray(0, memory.elements - from);
     await file.readInto(name, part, from);
+    refusePoisoned(part, same ? memory.dtype : "fp32", name);
     if (same) memory.write(from, part);
     else setNumbers(memory, part as Float32Array, from);
   }

@@ -50,26 +50,29 @@ export class RunCheckpoints {
     checkReader(checkpoint, reader);
     checkFeatures(checkpoint, features);
     this.newest = checkpoint;
-    await this.settle();
+    await this.settle(true);
     return checkpoint;
   }
 
-  /** Writes a checkpoint unless this step is already saved; returns its directory if it was written. */
-  async save(content: CheckpointContent): Promise<string | undefined> {
+  /**
+   * Writes a checkpoint unless this step is already saved; returns its directory if it was written.
+   * @param prune false: keep all older checkpoints for now
+   */
+  async save(content: CheckpointContent, { prune = true } = {}): Promise<string | undefined> {
     const isSaved = this.newest?.manifest.step === content.step;
     if (!isSaved) {
       this.newest = await writeCheckpoint(this.runDir, content);
       this.settled = false;
     }
-    if (!this.settled) await this.settle();
+    if (!this.settled) await this.settle(prune);
     return isSaved ? undefined : this.newest!.dir;
   }
 
-  private async settle(): Promise<void> {
+  private async settle(prune: boolean): Promise<void> {
     const { runDir, newest } = this;
     await updatePointers(runDir, this.settings.metric, newest);
-    await pruneCheckpoints(runDir, { keep: this.settings.keep, newest });
-    this.settled = true;
+    if (prune) await pruneCheckpoints(runDir, { keep: this.settings.keep, newest });
+    this.settled = prune;
   }
 
   /** The best on the validation split, or the latest if none was measured. */

@@ -1,8 +1,16 @@
+import { setImmediate } from "node:timers/promises";
 import type { Backend, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import type { ParameterAttrs } from "../ops/sources.js";
-import { bytesOf, elementsOf, fileDtype, readParameter } from "./parameter-memory.js";
+import {
+  bytesOf,
+  elementsOf,
+  fileDtype,
+  piecesOf,
+  readParameter,
+  refusePoisoned,
+} from "./parameter-memory.js";
 import { Parameters } from "./parameters.js";
 
 /** Smaller tables are copied: that is cheap, and lookups are faster in memory with large pages. */
@@ -11,7 +19,7 @@ const LEAST_MAPPED_BYTES = 1 << 20;
 /**
  * Loads a checkpoint's parameters for scoring, verifying every byte. Large tables are memory-mapped if the backend
  * supports it, so they need no second copy, and processes share them.
- * @throws CheckpointError if it is damaged or lacks these parameters
+ * @throws CheckpointError if it is damaged, lacks these parameters, or has numbers that are not finite
  */
 export async function savedParameters(
   checkpoint: Checkpoint,
@@ -23,7 +31,12 @@ export async function savedParameters(
     const mapped = new Map<string, Memory>();
     for (const each of attrs) {
       const memory = mapTable(each, backend, file);
-      if (memory) mapped.set(each.name, memory);
+      if (!memory) continue;
+      for (const piece of piecesOf(memory)) {
+        refusePoisoned(piece, memory.dtype, each.name);
+        await setImmediate(); // a table of many GB does not block the process
+      }
+      mapped.set(each.name, memory);
     }
     const copied = new Parameters(
       backend,

@@ -1,7 +1,7 @@
 import type { Executable, RunResult } from "../backends/backend.js";
 import type { ColumnSet } from "../columns/columns.js";
-import { ExecutionError } from "../errors.js";
 import { CallPacer } from "./call-pacer.js";
+import { refuseInfiniteLoss } from "./diverged.js";
 import { rateScalars, type ScheduleStates } from "./learning-rates.js";
 import { LOSS } from "./step/model-graphs.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
@@ -43,7 +43,7 @@ export class StepRunner {
 
   /**
    * Makes one call: at most `most` steps of an epoch, beginning at `position`.
-   * @throws ExecutionError naming the step whose loss is not finite
+   * @throws DivergedError naming the step whose loss is not finite
    */
   async run(
     { step, epoch, epochStep }: Position,
@@ -70,7 +70,7 @@ export class StepRunner {
     });
     this.account(steps, count, (performance.now() - started) / 1000);
     const losses = result.get(LOSS)!;
-    refuseInfinite(losses, step);
+    refuseInfiniteLoss(losses, step);
     return { steps, rows: count, losses, outputs: result };
   }
 
@@ -79,16 +79,4 @@ export class StepRunner {
     this.seconds += seconds;
     this.rows += rows;
   }
-}
-
-function refuseInfinite(losses: Float32Array, firstStep: number): void {
-  const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (bad < 0) return;
-  throw new ExecutionError({
-    what: "the training loss is no longer a number",
-    where: `step ${firstStep + bad}`,
-    got: String(losses[bad]),
-    expected: "a finite loss",
-    next: "Lower train.optimizer.*.learningRate, or normalize large number features. The last checkpoint is untouched.",
-  });
 }

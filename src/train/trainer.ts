@@ -1,17 +1,21 @@
 import type { Backend, Executable } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
+import { messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
+import { writeBatch } from "./batch-file.js";
+import { DivergedError } from "./diverged.js";
 import { shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { initializeFrom } from "./initialize-from.js";
 import { ratesAt } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
+import { watchLosses } from "./loss-watch.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedExecutable } from "./saved-executable.js";
@@ -114,7 +118,11 @@ export class Trainer {
     return { model: this.parameters.count("model"), optimizer: this.parameters.count("optimizer") };
   }
 
-  /** @throws CheckpointError if another process writes to the run directory, and for errors of the disk */
+  /**
+   * @throws CheckpointError if another process writes to the run directory, and for errors of the disk; DivergedError if
+   * the loss rises far above its average, or a number of the model is no longer finite: the last checkpoint is untouched,
+   * and the rows of the step are in the run directory
+   */
   async run(): Promise<TrainingResult> {
     const { runDir, lock } = this.options;
     this.lock = lock ?? (await RunLock.acquire(runDir));
@@ -132,8 +140,7 @@ export class Trainer {
     const log = new RunLog(runDir, resumed ? this.position.step : undefined);
     this.listeners.push(log.listen);
     try {
-      const reason = await this.loop(steps);
-      await this.save();
+      const reason = await this.trainAndSave(steps).catch((error) => this.keepBatch(error));
       const { seconds: trainSeconds, rows: trainRows } = steps;
       const checkpoint = await this.checkpoints.chosen();
       return { reason, position: this.position, trainSeconds, trainRows, checkpoint };
@@ -212,6 +219,28 @@ export class Trainer {
     return this.stopsEarly() ? "earlyStopping" : "finished";
   }
 
+  /** Trains to the end and saves the last state. */
+  private async trainAndSave(steps: StepRunner): Promise<TrainingResult["reason"]> {
+    const reason = await this.loop(steps);
+    await this.save();
+    return reason;
+  }
+
+  /** Saves the rows of the step at which the run diverged, or of the last one, then throws the error. */
+  private async keepBatch(error: unknown): Promise<never> {
+    if (!(error instanceof DivergedError)) throw error;
+    const { config, train, runDir } = this.options;
+    const { seed, shuffle } = config.train;
+    const at = this.plan.at(error.step ?? Math.max(0, this.position.step - 1));
+    const order = { batchSize: this.plan.batchSize, seed, shuffle };
+    const rows = await writeBatch(runDir, train, at, order).then(
+      (path) => `are in ${path}`,
+      (failed) => `could not be written: ${messageOf(failed)}`,
+    );
+    const next = `${error.report.next} The rows of step ${at.step} ${rows}.`;
+    throw new DivergedError({ ...error.report, next }, error.step);
+  }
+
   /** Trains until the end of the epoch, or until the next evaluation or checkpoint. */
   private async trainUntilEvent(steps: StepRunner): Promise<void> {
     const { epoch, epochStep } = this.position;
@@ -221,6 +250,8 @@ export class Trainer {
     this.losses = [];
     for (let left = this.plan.stepsUntilEvent(this.position); left > 0 && !this.options.signal?.aborted; ) {
       const run = await steps.run(this.position, left, this.carried.schedules);
+      const loss = watchLosses(this.carried.loss, run.losses, this.position.step);
+      this.carried = { ...this.carried, loss };
       this.position = this.plan.advance(this.position, run.steps);
       left -= run.steps;
       this.observe(run);
@@ -274,19 +305,24 @@ export class Trainer {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;
     await this.lock!.check();
-    const dir = await this.checkpoints.save({
-      ...this.position,
-      seed: config.train.seed,
-      reader: { ...this.reader, row: epochStep * this.plan.batchSize },
-      trainer: this.carried,
-      config,
-      features,
-      metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
-      model: new Map([...this.parameters.sources("model"), ...this.translations.sources()]),
-      optimizer: this.parameters.sources("optimizer"),
-      tables: this.parameters.tables,
-      geometry: this.geometry,
-    });
+    // While the loss is high, the older checkpoints may be the last sound ones.
+    const prune = this.carried.loss.score === 0;
+    const dir = await this.checkpoints.save(
+      {
+        ...this.position,
+        seed: config.train.seed,
+        reader: { ...this.reader, row: epochStep * this.plan.batchSize },
+        trainer: this.carried,
+        config,
+        features,
+        metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
+        model: new Map([...this.parameters.sources("model"), ...this.translations.sources()]),
+        optimizer: this.parameters.sources("optimizer"),
+        tables: this.parameters.tables,
+        geometry: this.geometry,
+      },
+      { prune },
+    );
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
   }
 

@@ -7,6 +7,7 @@ import {
   observeEvaluation,
 } from "./early-stopping.js";
 import { observeSchedules } from "./learning-rates.js";
+import { initialLossWatch, lossWatchSchema } from "./loss-watch.js";
 import { scheduleStateSchema } from "./schedules.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 
@@ -15,6 +16,8 @@ const carriedSchema = z.strictObject({
   /** States of schedules that depend on evaluations, by the name of their learning rate. */
   schedules: z.record(z.string(), scheduleStateSchema),
   earlyStopping: earlyStoppingStateSchema,
+  /** Absent in checkpoints of versions that did not watch the loss. */
+  loss: lossWatchSchema.default(initialLossWatch),
 });
 
 export type Carried = z.infer<typeof carriedSchema>;
@@ -22,6 +25,7 @@ export type Carried = z.infer<typeof carriedSchema>;
 export const initialCarried: Carried = {
   schedules: {},
   earlyStopping: initialEarlyStoppingState,
+  loss: initialLossWatch,
 };
 
 export function parseCarried(value: unknown, where: string): Carried {
@@ -42,7 +46,7 @@ export interface Observers {
 
 /** The state after an evaluation at `step` with these metrics; undefined ones are absent. */
 export function observeMetrics(
-  { schedules, earlyStopping: state }: Carried,
+  { schedules, earlyStopping: state, loss }: Carried,
   { rates, earlyStopping }: Observers,
   step: number,
   metrics: Readonly<Record<string, number>>,
@@ -51,6 +55,7 @@ export function observeMetrics(
   return {
     schedules: { ...observeSchedules(rates, schedules, metrics) },
     earlyStopping: watched === undefined ? state : observeEvaluation(earlyStopping!, state, step, watched),
+    loss,
   };
 }
 
@@ -110,6 +115,11 @@ export class Plan {
 
   savesAt(step: number): boolean {
     return step % this.saveEvery === 0 || this.evaluatesAt(step);
+  }
+
+  /** The position before a step. */
+  at(step: number): Position {
+    return { step, epoch: Math.floor(step / this.stepsPerEpoch), epochStep: step % this.stepsPerEpoch };
   }
 
   advance({ step, epoch, epochStep }: Position, steps: number): Position {
