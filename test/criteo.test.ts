@@ -1,4 +1,5 @@
 import "../src/index.js";
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,12 @@ import { Trainer } from "../src/train/trainer.js";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const path = join(root, "../shared/data/criteo/train_first10k.tsv");
 
+/** The number in [0, 1) by which rows are split, as in docs/data.md. */
+function unit(text: string): number {
+  const digest = createHash("md5").update(text).digest();
+  return Number(digest.readBigUInt64LE(8) >> 11n) / 2 ** 53;
+}
+
 it.skipIf(!existsSync(path))(`examples/criteo reads the raw rows (skipped without ${path})`, async () => {
   const folder = mkdtempSync(join(tmpdir(), "pairloom-criteo-"));
   try {
@@ -24,8 +31,11 @@ it.skipIf(!existsSync(path))(`examples/criteo reads the raw rows (skipped withou
     // The same file by hand.
     const lines = readFileSync(path, "utf8").trimEnd().split("\n");
     const rows = lines.map((line) => line.split("\t"));
-    const trained = rows.filter((_, i) => (i + 1) % 10 < 8);
-    expect([train.rows, valid?.rows, test?.rows]).toEqual([trained.length, 1000, 1000]);
+    const units = rows.map((_, i) => unit(`split:0:${i + 1}`));
+    const trained = rows.filter((_, i) => units[i] < 0.8);
+    const validated = units.filter((u) => u >= 0.8 && u < 0.9).length;
+    const tested = units.filter((u) => u >= 0.9).length;
+    expect([train.rows, valid?.rows, test?.rows]).toEqual([trained.length, validated, tested]);
     expect(train.quarantined).toBe(0);
     const column = (name: string): number[] => {
       const {

@@ -24,11 +24,7 @@ export default defineConfig({
         FROM source`,
     },
     // Split by time, because the model will be used on the future: train on the past.
-    split: {
-      train: "date < '2001-06-04'",
-      valid: "date >= '2001-06-04' AND date < '2001-06-18'",
-      test: "date >= '2001-06-18'",
-    },
+    split: { time: "date", valid: "2001-06-04", test: "2001-06-18" },
     label: "late",
   },
   features: [

@@ -1,6 +1,7 @@
 import { canonicalText, refusalOfText } from "./canonical.js";
+import { instantOf } from "./instant.js";
 import { bracketedList } from "./list-text.js";
-import type { RefusalCode } from "./refusal.js";
+import { Refusal, type RefusalCode } from "./refusal.js";
 import type { InputSource } from "./schema/derived-fields.js";
 import { isList, numberValue } from "./values.js";
 
@@ -10,10 +11,12 @@ import { isList, numberValue } from "./values.js";
 export type Input = InputOrigin & {
   /**
    * `texts`: a list of canonical texts, from a list, a map (as `key:value`), a text split at `separator`, or a single
-   * value.
+   * value. `time`: milliseconds since 1970.
    */
-  readonly as: "number" | "text" | "texts";
+  readonly as: "number" | "text" | "texts" | "time";
   readonly separator: string;
+  /** With `time`: what numbers are. */
+  readonly unit?: "seconds" | "milliseconds";
 };
 type InputOrigin = { readonly column: string } | { readonly feature: string };
 
@@ -35,7 +38,7 @@ export class Refused {
 }
 
 /** Converts a raw value from JavaScript or DuckDB to the value that a derived feature reads. */
-export function inputReader({ as, separator }: Input): (value: unknown) => InputValue | Refused {
+export function inputReader({ as, separator, unit }: Input): (value: unknown) => InputValue | Refused {
   switch (as) {
     case "number":
       return numberValue;
@@ -43,6 +46,8 @@ export function inputReader({ as, separator }: Input): (value: unknown) => Input
       return (value) => orRefused(canonicalText(value));
     case "texts":
       return (value) => textsOf(value, separator);
+    case "time":
+      return (value) => timeOf(value, unit);
   }
 }
 
@@ -66,6 +71,23 @@ function textsOf(value: unknown, separator: string): readonly string[] | undefin
   if (keys instanceof Refused) return keys;
   if (values instanceof Refused) return values;
   return keys.map((key, i) => `${key}:${values[i]}`);
+}
+
+const notTime = new Refused(Refusal.notTime);
+/** The latest time of a JavaScript Date, in milliseconds. */
+const LATEST = 8.64e15;
+
+/** Milliseconds since 1970, rounded down. */
+function timeOf(value: unknown, unit: Input["unit"]): number | undefined | Refused {
+  if (value === undefined || value === null || value === "") return undefined;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime();
+  const time = typeof value === "string" && !unit ? instantOf(value) : numberedTime(value, unit);
+  return Math.abs(time) <= LATEST ? Math.floor(time) : notTime;
+}
+
+function numberedTime(value: unknown, unit: Input["unit"]): number {
+  const number = typeof value === "boolean" || !unit ? Number.NaN : (numberValue(value) ?? Number.NaN);
+  return unit === "seconds" ? number * 1000 : number;
 }
 
 function canonicalTexts(values: readonly unknown[]): readonly string[] | Refused {

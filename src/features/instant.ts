@@ -2,10 +2,11 @@
 
 /**
  * A date, or a date and a time: `2001-06-18`, `2001-06-18 08:15`, `2001-06-18T08:15:00.250Z`, `2001-06-18 08:15:00+02:00`.
+ * Years after 9999 have a sign and six digits.
  * Also a regular expression of RE2, for SQL.
  */
 export const ISO_TIME =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d{2}(?::?\d{2})?)?)?)?$/;
+  /^(\d{4}|[+-]\d{6})-(\d{2})-(\d{2})(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d{2}(?::?\d{2})?)?)?)?$/;
 
 /** Milliseconds since 1970 in UTC, of a text that {@link ISO_TIME} matches; NaN of any other. Without a zone it is UTC. */
 export function instantOf(text: string): number {

@@ -13,6 +13,7 @@ export const Refusal = {
   badWeight: -11,
   notClass: -12,
   inexact: -13,
+  notTime: -14,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -31,6 +32,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.badWeight]: "an id's weight is not a finite number",
   [Refusal.inexact]:
     "a number too large to be an exact id: send text or a BigInt, store text or an integer type",
+  [Refusal.notTime]: "neither a date nor a timestamp",
   [Refusal.notClass]: "not a class id, 0 to classes - 1",
 };
 

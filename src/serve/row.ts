@@ -43,12 +43,16 @@ type SourcesOf<F> = F extends { inputs: readonly (infer S)[] }
               ? I
               : never;
 
+type Time = string | number | Date | null;
+
 /** The columns of one feature and their types. */
 type RecordOf<F> = F extends { kind: "id" | "ids" | "number" }
   ? { [C in PlainColumns<F>]: PlainValue<F> }
-  : F extends { kind: "expression"; variables: infer V }
-    ? { [C in ColumnName<V extends readonly (infer S)[] ? S : V[keyof V]>]: number | string | null }
-    : { [C in ColumnName<SourcesOf<F>>]: Texts };
+  : F extends { kind: "datePart"; input: infer I }
+    ? { [C in ColumnName<I>]: Time }
+    : F extends { kind: "expression"; variables: infer V }
+      ? { [C in ColumnName<V extends readonly (infer S)[] ? S : V[keyof V]>]: number | string | null }
+      : { [C in ColumnName<SourcesOf<F>>]: Texts };
 
 type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void
   ? I

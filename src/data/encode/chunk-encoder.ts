@@ -13,9 +13,15 @@ import { refusalText } from "../../features/refusal.js";
 import type { LabelKind } from "../../features/targets.js";
 import { duckdb } from "../source/binding.js";
 import type { Wire } from "../source/column-query.js";
-import { vectorValues } from "../source/vectors.js";
 import { chooseKernels } from "./choose-kernels.js";
-import { type AnyVector, entriesText, readVector, rowText, vectorColumn } from "./vector-columns.js";
+import {
+  type AnyVector,
+  entriesText,
+  inputValues,
+  readVector,
+  rowText,
+  vectorColumn,
+} from "./vector-columns.js";
 
 /** A refused row of a chunk. */
 export interface RefusedRow {
@@ -78,7 +84,8 @@ export class ChunkEncoder {
     const batch: RawBatch = {
       rows,
       column: (encoder) => vectorColumn(this.vectors[encoder], this.kernels),
-      inputs: (encoder) => this.vectors[encoder].map((vector) => vectorValues(vector, rows)),
+      inputs: (encoder) =>
+        this.vectors[encoder].map((vector, i) => inputValues(vector, this.wires[encoder][i].reads, rows)),
     };
     this.encoder.encode(batch, this.block, this.refusals);
     return this.refusals.count;

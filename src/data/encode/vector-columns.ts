@@ -18,12 +18,19 @@ export function readVector(chunk: DataChunk, index: number, reads: Wire["reads"]
     case "text":
       return new TextVector(chunk, vector, rows);
     case "number":
+    case "times":
       return new NumberVector(chunk, vector, rows);
     case "texts":
       return new ListVector(chunk, vector, rows, "text");
     case "numbers":
       return new ListVector(chunk, vector, rows, "number");
   }
+}
+
+/** The values of an input of a derived feature, as JavaScript rows have them. */
+export function inputValues(vector: AnyVector, reads: Wire["reads"], rows: number): readonly unknown[] {
+  const values = vectorValues(vector, rows);
+  return reads === "times" ? values.map((time) => (time == null ? time : new Date(time as number))) : values;
 }
 
 /** @param vectors the vectors of one reading: one, or for weighted ids the lists of ids and of weights */

@@ -15,7 +15,7 @@ import { columnType, type Source } from "./source.js";
  */
 export interface Wire {
   readonly sql: string;
-  readonly reads: "text" | "number" | "texts" | "numbers";
+  readonly reads: "text" | "number" | "texts" | "numbers" | "times";
 }
 
 /** How the columns of a source are read. If features disagree, text wins over numbers, and numbers over targets. */
@@ -58,9 +58,7 @@ function elementsOf({
 export function readingWires(reading: Reading, source: Source, where: string): Wire[] {
   const { derivation, separator, length, weighted } = reading;
   if (derivation)
-    return derivation.inputs.flatMap((input) =>
-      "column" in input ? [inputWire(input.column, input.as, source, where)] : [],
-    );
+    return derivation.inputs.flatMap((input) => ("column" in input ? [inputWire(input, source, where)] : []));
   if (length !== undefined) return [vectorWire(reading, length, source, where)];
   if (separator !== undefined && weighted) return weightedWires(reading, separator, source, where);
   if (separator !== undefined) return [bagWire(reading, separator, source, where)];
@@ -68,10 +66,12 @@ export function readingWires(reading: Reading, source: Source, where: string): W
 }
 
 /** An input column of a computed feature: texts and lists without change, because the feature parses them itself. */
-function inputWire(name: string, as: Input["as"], source: Source, where: string): Wire {
+function inputWire(input: ColumnInput, source: Source, where: string): Wire {
+  const { column: name, as } = input;
   const { column, type } = readColumn(source, name, where);
   if (as === "number")
     return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
+  if (as === "time" && type !== "VARCHAR") return timeWire({ column, type }, input, where);
   const item = itemName(source);
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
@@ -99,6 +99,26 @@ function itemName({ columns }: Source): string {
   let name = "item";
   while (taken.has(name)) name += "_";
   return quoteName(name);
+}
+
+/** A column of times: dates as such, or numbers of the unit of the input. */
+function timeWire({ column, type }: ReadColumn, { column: name, unit }: ColumnInput, where: string): Wire {
+  const milliseconds = millisecondsSql(column, type);
+  if (milliseconds !== undefined) return { sql: milliseconds, reads: "times" };
+  const number = type === "BOOLEAN" ? undefined : numberSql(column, type);
+  if (number !== undefined && unit !== undefined) return { sql: number, reads: "number" };
+  const next = number
+    ? 'If the numbers are times since 1970, set unit: "seconds" or "milliseconds".'
+    : "Derive a timestamp in sql.";
+  throw wrongType(name, type, where, "a date, a timestamp, or text in ISO 8601", next);
+}
+
+/** Milliseconds since 1970, as a DOUBLE. */
+function millisecondsSql(column: string, type: string): string | undefined {
+  if (type === "DATE")
+    return `CASE WHEN isfinite(${column}) THEN (${column} - DATE '1970-01-01') * 86400000.0::DOUBLE END`;
+  if (type === "TIMESTAMP WITH TIME ZONE") return `epoch_us(${column}) / 1000.0::DOUBLE`;
+  return type.startsWith("TIMESTAMP") ? `epoch_us(CAST(${column} AS TIMESTAMP)) / 1000.0::DOUBLE` : undefined;
 }
 
 /** A column as SQL, and its type. */
@@ -138,6 +158,8 @@ function entryTypes(type: string): EntryTypes | undefined {
   const entries = /^STRUCT\("?key"? (?<key>\w+(?:\([^)]*\))?), "?value"? (?<value>.*)\)\[\d*\]$/;
   return entries.exec(type)?.groups as EntryTypes | undefined;
 }
+
+type ColumnInput = Extract<Input, { readonly column: string }>;
 
 interface EntryTypes {
   readonly key: string;

@@ -5,6 +5,7 @@ import type { Tokenizers } from "../tokenizer.js";
 import { combineKind } from "./combine.js";
 import { comboKind } from "./combo.js";
 import { customKind } from "./custom.js";
+import { datePartKind } from "./date-part.js";
 import type { Derivation, DerivedKind } from "./define-kind.js";
 import { expressionKind } from "./expression.js";
 import { kvDotKind } from "./kv-dot.js";
@@ -19,6 +20,7 @@ export const DERIVED_KINDS = [
   combineKind,
   comboKind,
   customKind,
+  datePartKind,
   expressionKind,
   kvDotKind,
   lookupKind,
