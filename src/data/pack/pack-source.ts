@@ -8,7 +8,7 @@ import type { MalformedRow } from "../source/rejects.js";
 import { FILE_COLUMN } from "../source/relation.js";
 import type { Source } from "../source/source.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
-import type { SplitKey } from "../split/split-query.js";
+import { SPLIT_COLUMN, type SplitKey } from "../split/split-query.js";
 import type { PackedWriter } from "./packed-writer.js";
 
 /** A split of a source; without a predicate it gets every row. */
@@ -164,7 +164,7 @@ function codeSql({ splits, key, leftOut }: PackedSource): string {
   if (leftOut !== undefined)
     bits.push(`CASE WHEN (${predicate}\n) AND ${leftOut} THEN ${leftOutBit(splits)} ELSE 0 END`);
   const code = `CAST(${bits.join(" + ")} AS DOUBLE)`;
-  return key ? `CASE WHEN ${key.sql} IS NULL THEN ${NO_KEY} ELSE ${code} END` : code;
+  return key ? `CASE WHEN ${quoteName(SPLIT_COLUMN)} IS NULL THEN ${NO_KEY} ELSE ${code} END` : code;
 }
 
 async function quarantineMalformed(

@@ -18,15 +18,23 @@ export interface SplitQuery {
   readonly starts?: SplitStarts;
 }
 
+/** The value is in {@link SPLIT_COLUMN}: NULL where the column of the source has no usable value. */
 export interface SplitKey {
   readonly column: string;
-  /** NULL where the column has no usable value. */
-  readonly sql: string;
   /** Why a value is refused that is not missing. */
   readonly reason: string;
 }
 
 export type SplitStarts = Readonly<Partial<Record<SplitName, string>>>;
+
+/** The number that decides about the split of a row. A column, because DuckDB would compute an expression for every use. */
+export const SPLIT_COLUMN = "@split";
+
+function withSplitColumn(source: Source, sql: string): Source {
+  const select: Source["select"] = (rejects) =>
+    `SELECT *, ${sql} AS ${quoteName(SPLIT_COLUMN)} FROM (${source.select(rejects)})`;
+  return { ...source, select };
+}
 
 /** The columns that a split reads as texts, so that it does not depend on what features read. */
 export function splitColumns({ by, time }: SplitConfig): string[] {
@@ -56,21 +64,23 @@ async function splitByHash(
   shares: Readonly<Record<SplitName, number>>,
 ): Promise<SplitQuery> {
   const prefix = quoteText(`split:${seed}:`);
+  const splits = rangesOf(splitsOf(split), shares);
   if (by === undefined) {
     const numbered = await numberRows(duck, source, "a split without by");
-    const unit = unitOf(`${prefix} || CAST(${quoteName(ROW_COLUMN)} AS VARCHAR)`);
-    return { source: numbered, splits: rangesOf(unit, splitsOf(split), shares) };
+    const row = `CAST(${quoteName(ROW_COLUMN)} AS VARCHAR)`;
+    return { source: withSplitColumn(numbered, unitOf(`${prefix} || ${row}`)), splits };
   }
   const read = readScalar(source, by, "data.split.by");
   const text = equalText(read);
   if (text === undefined)
     throw wrongType("data.split.by", by, read.type, "a text, a number, a date or a timestamp");
-  const splits = rangesOf(unitOf(`${prefix} || ${text}`), splitsOf(split), shares);
-  return { source, splits, key: { column: by, sql: text, reason: "not a value that can be hashed" } };
+  const divided = withSplitColumn(source, unitOf(`${prefix} || ${text}`));
+  return { source: divided, splits, key: { column: by, reason: "not a value that can be hashed" } };
 }
 
 /** The unit interval from 0 on, in the order of the splits. */
-function rangesOf(unit: string, names: readonly SplitName[], shares: Readonly<Record<SplitName, number>>) {
+function rangesOf(names: readonly SplitName[], shares: Readonly<Record<SplitName, number>>) {
+  const unit = quoteName(SPLIT_COLUMN);
   let start = 0;
   return names.map((name) => {
     const end = rounded(start + shares[name]);
@@ -93,16 +103,16 @@ async function splitByTime(
   if (Object.keys(numbers).length === 0)
     throw wrongType("data.split.time", column, type, "a date, a timestamp, a number, or such a text");
   const unit = shares ? await unitInUse(duck, source, numbers) : unitOfStarts(split, numbers, type);
-  const sql = numbers[unit]!;
-  const starts = shares ? await startsOf(duck, source, sql, split, shares) : givenStarts(split, unit);
+  const divided = withSplitColumn(source, numbers[unit]!);
+  const starts = shares ? await startsOf(duck, divided, split, shares) : givenStarts(split, unit);
   const texts = Object.entries(starts).map(([name, start]) => [name, timeText(start, unit)]);
   return {
-    source,
+    source: divided,
     splits: splitsOf(split).map((name, i, names) => ({
       name,
-      predicate: between(sql, starts, name, names[i + 1]),
+      predicate: between(starts, name, names[i + 1]),
     })),
-    key: { column, sql, reason: unit === "number" ? "not a finite number" : "not a date or a timestamp" },
+    key: { column, reason: unit === "number" ? "not a finite number" : "not a date or a timestamp" },
     starts: Object.fromEntries(texts),
   };
 }
@@ -110,10 +120,11 @@ async function splitByTime(
 type Starts = Partial<Record<SplitName, number>>;
 
 /** From the start of a split until the start of the next. */
-function between(sql: string, starts: Starts, name: SplitName, next: SplitName | undefined): string {
+function between(starts: Starts, name: SplitName, next: SplitName | undefined): string {
+  const time = quoteName(SPLIT_COLUMN);
   const [from, to] = [starts[name], next && starts[next]];
-  const bounds = [from === undefined ? [] : `${sql} >= ${from}`, to === undefined ? [] : `${sql} < ${to}`];
-  return bounds.flat().join(" AND ") || `${sql} IS NOT NULL`;
+  const bounds = [from === undefined ? [] : `${time} >= ${from}`, to === undefined ? [] : `${time} < ${to}`];
+  return bounds.flat().join(" AND ") || `${time} IS NOT NULL`;
 }
 
 /** The unit that more values of the column have; the other values are refused. */
@@ -136,14 +147,15 @@ async function unitInUse(
 async function startsOf(
   duck: Duck,
   source: Source,
-  sql: string,
   split: SplitConfig,
   shares: Readonly<Record<SplitName, number>>,
 ): Promise<Starts> {
   const latest = (name: SplitName) =>
     rounded(splitNames.slice(splitNames.indexOf(name)).reduce((sum, each) => sum + shares[each], 0));
   const starting = splitsOf(split).filter((name) => latest(name) < 1);
-  const quantiles = starting.map((name) => `quantile_disc(${sql}, ${latest(name)} ORDER BY ${sql} DESC)`);
+  // Of negative times: the share is counted from the latest row.
+  const time = quoteName(SPLIT_COLUMN);
+  const quantiles = starting.map((name) => `-quantile_disc(-${time}, ${latest(name)})`);
   const [row] = await duck.rows(`SELECT ${quantiles.join(", ")} FROM (${source.select()})`, source.where);
   const found = starting.flatMap((name, i) => (row[i] === null ? [] : [[name, Number(row[i])]]));
   return Object.fromEntries(found);
