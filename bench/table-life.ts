@@ -69,7 +69,7 @@ async function initialization(elements: number) {
   const fill = async (init: Initializer) =>
     (await secondsOf(() => backend.allocate(elements).fill(init, 1, 1)))[0];
   return {
-    constant: await fill({ kind: "constant", value: 0 }),
+    constant: await fill({ kind: "constant", value: 1 }),
     uniform: await fill({ kind: "uniform", low: -0.01, high: 0.01 }),
     normal: await fill({ kind: "normal", mean: 0, std: 0.01 }),
   };

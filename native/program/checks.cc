@@ -82,7 +82,7 @@ const char* check_translate(const Program& p, const Instruction& i) {
 }
 
 const char* check_sessions(const Program& p, const Instruction& i) {
-  return p.buffer(i.operands[2]).dtype == DType::kId ? nullptr : "one session id a row";
+  return is_id(p.buffer(i.operands[2]).dtype) ? nullptr : "one session id a row";
 }
 
 struct Check {

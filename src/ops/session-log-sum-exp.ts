@@ -1,5 +1,13 @@
-import { asFp32, type Cost, type CostRequest, defineOp, type Floats, type Value } from "../graph/op.js";
-import { fp32, type TensorType } from "../graph/tensor.js";
+import {
+  asFp32,
+  type Cost,
+  type CostRequest,
+  defineOp,
+  type Floats,
+  type IdValue,
+  type Value,
+} from "../graph/op.js";
+import { fp32, isId, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 
@@ -75,8 +83,8 @@ export const sessionLogSumExpGrad = defineOp<Record<string, never>>({
 
 function checkOperands(op: string, inputs: readonly TensorType[]): void {
   const [logits, labels, sessions] = inputs;
-  const ok =
-    isRows(logits, 2) && logits.shape[1] === 2 && sameType(labels, COLUMN) && sessions?.dtype === "id";
+  const areSessions = sessions !== undefined && isId(sessions.dtype);
+  const ok = isRows(logits, 2) && logits.shape[1] === 2 && sameType(labels, COLUMN) && areSessions;
   checkShapes(ok, op, "logits [B, 2], labels [B, 1], sessions id [B]", inputs);
 }
 
@@ -88,7 +96,7 @@ interface Contest {
 
 function contests(labels: Value, sessions: Value): Contest[] {
   const y = asFp32(labels).data;
-  const ids = (sessions as { readonly data: Int32Array }).data;
+  const ids = (sessions as IdValue).data;
   const bySession = new Map<number, { row: number; label: 0 | 1 }[]>();
   ids.forEach((id, row) => {
     bySession.set(id, [...(bySession.get(id) ?? []), { row, label: y[row] > 0.5 ? 1 : 0 }]);

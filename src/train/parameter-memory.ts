@@ -75,7 +75,8 @@ export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: s
 }
 
 /**
- * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32.
+ * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32. A piece
+ * is read while the one before it is copied.
  * @throws CheckpointError if the tensor is missing, has too few elements, or has numbers that are not finite
  */
 export async function readParameter(
@@ -83,14 +84,25 @@ export async function readParameter(
   name: string,
   { attrs, memory }: Parameter,
 ): Promise<void> {
-  const { dtype } = file.tensors.get(name) ?? {};
-  const same = dtype === fileDtype(attrs);
-  const piece = numbersOf(same ? memory.dtype : "fp32", Math.min(file.pieceOf(name), memory.elements));
-  for (let from = 0; from < memory.elements; from += piece.length) {
-    const part = piece.subarray(0, memory.elements - from);
-    await file.readInto(name, part, from);
-    refusePoisoned(part, same ? memory.dtype : "fp32", name);
-    if (same) memory.write(from, part);
-    else setNumbers(memory, part as Float32Array, from);
+  const same = file.tensors.get(name)?.dtype === fileDtype(attrs);
+  const dtype = same ? memory.dtype : "fp32";
+  const size = Math.max(1, Math.min(file.pieceOf(name), memory.elements));
+  const pieces = [0, 1].map(() => numbersOf(dtype, size));
+  const read = async (from: number) => {
+    const piece = pieces[(from / size) % 2].subarray(0, Math.max(0, memory.elements - from));
+    await file.readInto(name, piece, Math.min(from, memory.elements));
+    return piece;
+  };
+  let next = read(0);
+  try {
+    for (let from = 0; from < memory.elements; from += size) {
+      const piece = await next;
+      next = read(from + size);
+      refusePoisoned(piece, dtype, name);
+      if (same) memory.write(from, piece);
+      else setNumbers(memory, piece as Float32Array, from);
+    }
+  } finally {
+    await next;
   }
 }
