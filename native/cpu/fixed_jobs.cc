@@ -8,7 +8,7 @@ namespace pairloom {
 namespace {
 
 constexpr size_t kChunk = 16384;  // elements of a job: some microseconds of work, whole cache lines
-constexpr size_t kJobsPerThread = 4;
+constexpr size_t kJobsPerThread = 8;
 
 void add_ranges(std::vector<FixedJob>& jobs, uint32_t instruction, uint32_t part, size_t size, size_t chunk) {
   for (size_t begin = 0; begin < size; begin += chunk) {

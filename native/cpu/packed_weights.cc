@@ -5,7 +5,7 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kJobFloats = 1u << 16;  // of a weight: some tens of microseconds of work
+constexpr uint32_t kJobFloats = 1u << 14;  // of a weight: about ten microseconds of work
 
 }  // namespace
 
