@@ -132,10 +132,10 @@ describe("prepareData", () => {
     expect([valid!.rows, valid!.quarantined, valid!.rowsRead]).toEqual([1, 1, 2]);
     expect(unassigned).toBe(1);
     expect(quarantineOf(train)).toMatchObject([
-      { split: "train", row: 2, feature: "x", columns: ["x"], reason: "not a finite number" },
-      { row: 3, feature: "@label", reason: "missing value", columns: ["label"], value: null },
-      { row: 4, feature: "x", reason: "not a finite number" },
-      { row: 5, feature: "@weight", reason: "negative value", value: "-2" },
+      { split: "train", file: path, line: 3, row: 2, feature: "x", columns: ["x"], value: "abc" },
+      { file: path, line: 5, feature: "@label", reason: "missing value", columns: ["label"], value: null },
+      { line: 6, row: 4, feature: "x", reason: "not a finite number", value: "inf" },
+      { line: 7, row: 5, feature: "@weight", reason: "negative value", value: "-2" },
       { file: path, line: 4, value: "1,2,1" },
     ]);
     expect(train.reasons).toMatchObject({ "@label: missing value": 1, "x: not a finite number": 2 });

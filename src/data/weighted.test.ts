@@ -124,7 +124,7 @@ describe("weighted ids", () => {
     expect(lines.map((line) => JSON.parse(line))).toMatchObject(
       bad.map((_, i) => ({ row: i + 2, feature: "f", columns: ["f"], reason })),
     );
-    expect(JSON.parse(lines[2]).value).toBe("b:1,a:NaN");
+    expect(JSON.parse(lines[2]).value).toBe("b:1|a:nan");
     expect(splits.train.rows).toBe(1);
     const values = [...bad, { a: Number.NaN }, { a: null }, new Map([["a", "x"]]), [{ key: "a", value: {} }]];
     expect(encode(features, "f", values).bad).toEqual(

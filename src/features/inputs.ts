@@ -10,8 +10,8 @@ import { isList, numberValue } from "./values.js";
 /** A resolved input of a derived feature. Plain JSON, saved with the fitted features. */
 export type Input = InputOrigin & {
   /**
-   * `texts`: a list of canonical texts, from a list, a map (as `key:value`), a text split at `separator`, or a single
-   * value. `time`: milliseconds since 1970.
+   * `texts`: a list of canonical texts, from a list, a map (as `key:value`, or of maps as `key^inner:value,…`), a text
+   * split at `separator`, or a single value. `time`: milliseconds since 1970.
    */
   readonly as: "number" | "text" | "texts" | "time";
   readonly separator: string;
@@ -66,11 +66,20 @@ function textsOf(value: unknown, separator: string): readonly string[] | undefin
   if (isList(value)) return canonicalTexts(Array.from(value));
   const entries = entriesOf(value);
   if (entries === undefined) return canonicalText(value) === undefined ? undefined : canonicalTexts([value]);
-  const keys = canonicalTexts(entries.map(([key]) => key));
-  const values = canonicalTexts(entries.map(([, item]) => item));
-  if (keys instanceof Refused) return keys;
-  if (values instanceof Refused) return values;
-  return keys.map((key, i) => `${key}:${values[i]}`);
+  const texts = entries.map(([key, item]) => entryText(key, item));
+  return texts.find((text) => text instanceof Refused) ?? (texts as string[]);
+}
+
+/** An entry of a map as `key:value`, of a map of maps as `key^inner:value,inner:value`. */
+function entryText(key: unknown, value: unknown): string | Refused {
+  const inner = entriesOf(value)?.map(([name, item]) => canonicalTexts([name, item]));
+  const refused = inner?.find((pair) => pair instanceof Refused);
+  if (refused) return refused;
+  const texts = canonicalTexts(inner ? [key] : [key, value]);
+  if (texts instanceof Refused) return texts;
+  return inner
+    ? `${texts[0]}^${inner.map((pair) => (pair as string[]).join(":")).join(",")}`
+    : texts.join(":");
 }
 
 const notTime = new Refused(Refusal.notTime);

@@ -4,7 +4,6 @@ import type { SplitName } from "../data-config.js";
 import type { ChunkEncoder } from "../encode/chunk-encoder.js";
 import { duckdb } from "../source/binding.js";
 import { type Duck, quoteName } from "../source/duckdb.js";
-import type { MalformedRow } from "../source/rejects.js";
 import { FILE_COLUMN } from "../source/relation.js";
 import type { Source } from "../source/source.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
@@ -45,7 +44,7 @@ export async function packSource(
   rejects: string,
   onChunk: () => void,
 ): Promise<number> {
-  const { source, splits } = packed;
+  const { source } = packed;
   const router = new Router(packed, encoder);
   const columns = [...encoder.projection, ...router.projection];
   const sql = `SELECT ${columns.join(", ")} FROM (${source.select(rejects)})`;
@@ -53,7 +52,7 @@ export async function packSource(
     await router.route(chunk);
     onChunk();
   }
-  if (source.malformed) await quarantineMalformed(source.malformed(rejects), splits[0]);
+  await locateRefused(packed, rejects, router.rows);
   return router.unassigned;
 }
 
@@ -63,7 +62,8 @@ const leftOutBit = (splits: readonly SplitTarget[]) => 2 ** splits.length;
 
 class Router {
   unassigned = 0;
-  private rowsBefore = 0;
+  /** Rows read so far. */
+  rows = 0;
   /** The split of each code. */
   private readonly byCode: readonly (SplitTarget | undefined)[];
 
@@ -100,7 +100,7 @@ class Router {
       await target?.writer.append(this.encoder.block, start, end);
       start = end;
     }
-    this.rowsBefore += rows;
+    this.rows += rows;
   }
 
   /** The split that a row is written to; counts the rows that are not written. */
@@ -134,7 +134,7 @@ class Router {
       const split = noKey ? splits[0] : targets[r];
       if (!split || !(noKey || this.encoder.isRefused(r))) continue;
       const refusal = noKey ? keyRefusal(key!, values!.text(r)) : this.encoder.refusal(r);
-      const place = { split: split.name, file: files?.text(r) ?? undefined, row: this.rowsBefore + r + 1 };
+      const place = { split: split.name, file: files?.text(r) ?? undefined, row: this.rows + r + 1 };
       await split.writer.quarantine.add({ ...place, ...refusal });
       targets[r] = undefined;
     }
@@ -145,7 +145,7 @@ class Router {
     return new DataError({
       what: "a row belongs to more than one split, so test rows would also be training rows",
       where: "data.split",
-      got: `row ${this.rowsBefore + row + 1} satisfies ${names.join(" and ")}`,
+      got: `row ${this.rows + row + 1} satisfies ${names.join(" and ")}`,
       expected: "at most one true predicate per row",
       next: "Change the predicates so that they exclude each other.",
     });
@@ -167,10 +167,18 @@ function codeSql({ splits, key, leftOut }: PackedSource): string {
   return key ? `CASE WHEN ${quoteName(SPLIT_COLUMN)} IS NULL THEN ${NO_KEY} ELSE ${code} END` : code;
 }
 
-async function quarantineMalformed(
-  malformed: AsyncGenerator<MalformedRow>,
-  { name, writer }: SplitTarget,
+/** Adds the malformed rows to the quarantine of the first split, and its place to every refused row. */
+async function locateRefused(
+  { source, splits }: PackedSource,
+  rejects: string,
+  total: number,
 ): Promise<void> {
+  if (!source.unread) return;
+  const rows = splits.flatMap(({ writer }) => writer.quarantine.waitingRows).sort((a, b) => a - b);
+  const { malformed, places } = await source.unread(rejects, { rows, total });
+  const byRow = new Map(rows.map((row, i) => [row, places[i]]));
+  for (const { writer } of splits) await writer.quarantine.locate((row) => byRow.get(row));
+  const [{ name, writer }] = splits;
   for await (const { file, line, column, reason, text } of malformed) {
     const columns = column === null ? {} : { columns: [column] };
     await writer.quarantine.add({ split: name, file, line, ...columns, reason, value: text });

@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
+import type { Place } from "../source/rejects.js";
 
 /** Rows that cannot be used, as JSON lines with place and reason. */
 export interface QuarantinedRow {
   readonly split: string;
-  /** The file, if the source has several or the row is malformed. */
+  /** The file, where it is known. */
   readonly file?: string;
-  /** 1-based line of a malformed row in its file. */
+  /** 1-based line of the start of a row of a text file. */
   readonly line?: number;
   /** 1-based number of the row among the well-formed rows of the source, over all files. */
   readonly row?: number;
@@ -21,27 +22,62 @@ export interface QuarantinedRow {
 /** Longest part of a refused value that is kept, in characters. */
 const VALUE_LIMIT = 1000;
 
+/** Rows that wait until their places are known; later ones are written without. */
+const WAITING_LIMIT = 1000;
+
 export class Quarantine {
   count = 0;
   /** Rows by reason, such as `@label: missing value`. */
   readonly reasons: Record<string, number> = {};
   private readonly stream: WriteStream;
+  private waiting: QuarantinedRow[] = [];
 
   constructor(readonly path: string) {
     this.stream = createWriteStream(path);
+  }
+
+  /** The numbers of the rows that wait for {@link locate}. */
+  get waitingRows(): number[] {
+    return this.waiting.flatMap(({ row }) => row ?? []);
   }
 
   async add(row: QuarantinedRow): Promise<void> {
     const reason = row.feature === undefined ? row.reason : `${row.feature}: ${row.reason}`;
     this.count++;
     this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
-    const line = JSON.stringify({ ...row, value: row.value?.slice(0, VALUE_LIMIT) ?? null });
-    if (!this.stream.write(`${line}\n`)) await once(this.stream, "drain");
+    if (row.row !== undefined && this.waiting.length < WAITING_LIMIT) this.waiting.push(row);
+    else await this.write(row);
+  }
+
+  /** Adds file, line and the values as they are written to the waiting rows. */
+  async locate(placeOf: (row: number) => Place | undefined): Promise<void> {
+    this.waiting = this.waiting.map((row) => located(row, placeOf(row.row as number)));
+    await this.writeWaiting();
   }
 
   async close(): Promise<void> {
     if (this.stream.closed) return;
+    await this.writeWaiting();
     this.stream.end();
     await once(this.stream, "close");
   }
+
+  private async writeWaiting(): Promise<void> {
+    for (const row of this.waiting) await this.write(row);
+    this.waiting = [];
+  }
+
+  private async write(row: QuarantinedRow): Promise<void> {
+    const line = JSON.stringify({ ...row, value: row.value?.slice(0, VALUE_LIMIT) ?? null });
+    if (!this.stream.write(`${line}\n`)) await once(this.stream, "drain");
+  }
+}
+
+function located(row: QuarantinedRow, place: Place | undefined): QuarantinedRow {
+  if (!place) return row;
+  const cells = (row.columns ?? []).map((column) => place.cells.get(column));
+  // A missing value is written as nothing, or as a text that means so.
+  const isWritten = row.value !== null && cells.length > 0 && !cells.includes(undefined);
+  const value = isWritten ? (cells.length > 1 ? JSON.stringify(cells) : (cells[0] as string)) : row.value;
+  return { ...row, file: place.file, line: place.line, value };
 }

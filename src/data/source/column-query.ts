@@ -1,5 +1,5 @@
 import { ConfigError } from "../../errors.js";
-import { canonicalSql, crossSql, isRefusedSql } from "../../features/canonical.js";
+import { canonicalSql, crossSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
 import type { Input } from "../../features/inputs.js";
 import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
@@ -72,14 +72,17 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   if (as === "number")
     return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
   if (as === "time" && type !== "VARCHAR") return timeWire({ column, type }, input, where);
-  const item = itemName(source);
+  const item = itemName(source, "item");
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
-    const key = must(elementSql(`${item}.key`, map.key, "text"), name, type, where, "text");
-    const value = must(elementSql(`${item}.value`, map.value, "text"), name, type, where, "text");
-    const refused = [key, value].map((part) => `WHEN ${isRefusedSql(part)} THEN ${part}`).join(" ");
-    const entry = `CASE ${refused} ELSE ${key} || ':' || coalesce(${value}, '') END`;
-    return { sql: `list_transform(map_entries(${column}), lambda ${item}: ${entry})`, reads: "texts" };
+    const texts = must(
+      entryTextsSql(column, map, item, itemName(source, "inner")),
+      name,
+      type,
+      where,
+      "text",
+    );
+    return { sql: texts, reads: "texts" };
   }
   const element = as === "texts" ? listElement(type) : undefined;
   const mapped = must(
@@ -93,10 +96,44 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   return { sql: `list_transform(${column}, lambda ${item}: ${mapped})`, reads: "texts" };
 }
 
+/**
+ * The entries of a map as texts `key:value`, of a map of maps as `key^inner:value,inner:value`; the same rule as
+ * `inputReader` in TypeScript.
+ */
+function entryTextsSql(map: string, types: EntryTypes, item: string, inner: string): string | undefined {
+  const isJson = types.value === "JSON";
+  const nested = isJson ? JSON_OBJECT : mapTypes(types.value);
+  const pair = pairSql(item, types);
+  const whole = nested && nestedSql(item, types.key, nested, inner);
+  const both = isJson && `CASE WHEN json_type(${item}.value) = 'OBJECT' THEN ${whole} ELSE ${pair} END`;
+  const text = both || (whole ?? pair);
+  return text && `list_transform(map_entries(${map}), lambda ${item}: ${text})`;
+}
+
+const JSON_OBJECT: EntryTypes = { key: "VARCHAR", value: "JSON" };
+
+function pairSql(item: string, types: EntryTypes): string | undefined {
+  const key = elementSql(`${item}.key`, types.key, "text");
+  const value = elementSql(`${item}.value`, types.value, "text");
+  if (key === undefined || value === undefined) return undefined;
+  const refused = [key, value].map((part) => `WHEN ${isRefusedSql(part)} THEN ${part}`).join(" ");
+  return `CASE ${refused} ELSE ${key} || ':' || coalesce(${value}, '') END`;
+}
+
+function nestedSql(item: string, keyType: string, types: EntryTypes, inner: string): string | undefined {
+  const key = elementSql(`${item}.key`, keyType, "text");
+  const pair = pairSql(inner, types);
+  if (key === undefined || pair === undefined) return undefined;
+  const entries = `map_entries(CAST(${item}.value AS MAP(${types.key}, ${types.value})))`;
+  const pairs = `array_to_string(list_transform(${entries}, lambda ${inner}: ${pair}), ',')`;
+  const text = `${key} || '^' || coalesce(${pairs}, '')`;
+  return `CASE WHEN contains(${text}, chr(0)) THEN ${wrongTypeSql()} ELSE ${text} END`;
+}
+
 /** A name for elements of lists that no column of the source has: a lambda would read the column instead. */
-function itemName({ columns }: Source): string {
+function itemName({ columns }: Source, base: "item" | "inner"): string {
   const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
-  let name = "item";
+  let name: string = base;
   while (taken.has(name)) name += "_";
   return quoteName(name);
 }
@@ -180,7 +217,7 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const element = listElement(type) ?? type;
-  const item = itemName(source);
+  const item = itemName(source, "item");
   const mapped = must(elementSql(item, element, as), name, type, path, as);
   const items = listSql(column, type, separator, item);
   return {
@@ -195,7 +232,7 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const map = mapTypes(type);
-  const item = itemName(source);
+  const item = itemName(source, "item");
   const items = map ? `map_entries(${column})` : listSql(column, type, separator, item);
   const element = listElement(type) ?? type;
   const entry = weightedSql(map ?? entryTypes(type), element, item);
@@ -248,7 +285,7 @@ function vectorWire(
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const isText = type === "VARCHAR";
-  const item = itemName(source);
+  const item = itemName(source, "item");
   const isList = isText || type === "JSON";
   const mapped = elementSql(item, listElement(type) ?? (isList ? type : ""), "number");
   if (mapped === undefined)

@@ -1,5 +1,8 @@
 import { DataError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
+import { type FoundRecord, type Malformed, type RecordFormat, RecordScanner } from "./records.js";
+import { textBytes } from "./text-bytes.js";
+import { fieldsOf } from "./text-layout.js";
 import { textRows } from "./vectors.js";
 
 /** A row of a text file that DuckDB cannot parse. */
@@ -12,39 +15,140 @@ export interface MalformedRow {
   readonly text: string | null;
 }
 
-/**
- * The malformed rows of a finished scan, ordered by file and line. A row with several errors is listed once. An unclosed
- * quote makes the following lines malformed too; each is listed.
- *
- * @param rejects the names of the rejects tables of each part of the scan
- * @throws DataError if an unclosed quote makes so many lines unreadable that they cannot be counted
- */
-export async function* readRejects(
-  duck: Duck,
-  rejects: readonly string[],
-  where: string,
-): AsyncGenerator<MalformedRow> {
-  for (const table of rejects) yield* rejectsOf(duck, table, where);
+/** A row of a text file that a feature refused. */
+export interface Place {
+  readonly file: string;
+  /** 1-based line of its start. */
+  readonly line: number;
+  /** Its fields as they are written, by column. */
+  readonly cells: ReadonlyMap<string, string>;
 }
 
-async function* rejectsOf(duck: Duck, rejects: string, where: string): AsyncGenerator<MalformedRow> {
-  const sql = `
-    SELECT file_path, line::VARCHAR, first(column_name), first(error_message), first(csv_line)
-    FROM (FROM ${rejects}_errors JOIN ${rejects}_scans USING (scan_id, file_id) ORDER BY column_idx)
-    GROUP BY file_path, line, line_byte_position ORDER BY file_path, line_byte_position`;
-  for await (const chunk of duck.stream(sql, where))
-    for (const [file, line, column, message, text] of textRows(chunk)) {
-      const reason = `malformed row: ${reasonOf(message ?? "")}`;
-      const row = {
-        file: file as string,
-        line: Number(line),
-        column,
-        reason,
-        text: text?.slice(0, 1000) ?? null,
-      };
-      if (text !== null && /unterminated quote/.test(reason)) yield* swallowedLines(row, text, where);
-      else yield row;
+/** Rows of a finished scan to find in the files. */
+export interface Refused {
+  /** 1-based numbers among the well-formed rows of all files, ascending. */
+  readonly rows: readonly number[];
+  /** All well-formed rows. */
+  readonly total: number;
+}
+
+export const NO_ROWS: Refused = { rows: [], total: 0 };
+
+/** Files that were read with one table of malformed rows. */
+export interface ScannedPart {
+  readonly table: string;
+  readonly paths: readonly string[];
+  readonly format: RecordFormat;
+  readonly encoding: string | undefined;
+}
+
+/** What a scan of text files left out. */
+export interface Unread {
+  /**
+   * The malformed rows, ordered by file and line. A row with several errors is listed once. An unclosed quote makes the
+   * following lines malformed too; each is listed.
+   * @throws DataError if an unclosed quote makes so many lines unreadable that they cannot be counted
+   */
+  readonly malformed: AsyncGenerator<MalformedRow>;
+  /** Where the refused rows are; `undefined` if that is not known. */
+  readonly places: readonly (Place | undefined)[];
+}
+
+export async function readUnread(
+  duck: Duck,
+  parts: readonly ScannedPart[],
+  refused: Refused,
+  where: string,
+): Promise<Unread> {
+  const lines = new Map<string, readonly number[]>();
+  const places: Place[] = [];
+  let before = 0;
+  for (const part of parts) {
+    const positions = await positionsOf(duck, part.table, where);
+    for (const path of part.paths) {
+      const malformed = positions.get(path) ?? [];
+      if (malformed.length === 0 && refused.rows.length === 0) continue;
+      const wanted = refused.rows.slice(places.length).map((row) => row - before);
+      const scanned = await scanRecords(path, part, malformed, wanted);
+      if (!scanned) continue;
+      lines.set(path, scanned.malformedLines);
+      places.push(...scanned.found.map((record) => placeOf(path, part, record)));
+      before += scanned.records;
     }
+  }
+  // Where the records counted here are not the rows that DuckDB has read, their lines are not known.
+  const isSame = before === refused.total;
+  return {
+    malformed: rejectsOf(duck, parts, lines, where),
+    places: isSame ? places : refused.rows.map(() => undefined),
+  };
+}
+
+function placeOf(file: string, { format }: ScannedPart, { line, text }: FoundRecord): Place {
+  const fields = fieldsOf(text, format.delimiter);
+  return { file, line, cells: new Map(format.columns.map((column, i) => [column, fields[i]])) };
+}
+
+async function scanRecords(
+  path: string,
+  { format, encoding }: ScannedPart,
+  malformed: readonly Malformed[],
+  wanted: readonly number[],
+): Promise<RecordScanner | undefined> {
+  const bytes = textBytes(path, encoding);
+  if (!bytes) return undefined;
+  const scanner = new RecordScanner(format, malformed, wanted);
+  for await (const chunk of bytes) scanner.push(chunk);
+  scanner.end();
+  return scanner;
+}
+
+/** One row for each malformed record: `line_byte_position` may be that of the line end before it. */
+const listedSql = (table: string) => `
+  SELECT file_path, line::VARCHAR AS line, first(column_name) AS column_name, first(error_message) AS message,
+    first(ltrim(csv_line, chr(10) || chr(13))) AS text,
+    (line_byte_position - 1 + first(coalesce(strlen(csv_line) - strlen(ltrim(csv_line, chr(10) || chr(13))), 0)))::VARCHAR AS position
+  FROM (FROM ${table}_errors JOIN ${table}_scans USING (scan_id, file_id) ORDER BY column_idx)
+  GROUP BY file_path, line_byte_position, line ORDER BY file_path, line_byte_position`;
+
+const UNCLOSED = "unterminated quote";
+
+async function positionsOf(duck: Duck, table: string, where: string): Promise<Map<string, Malformed[]>> {
+  const sql = `SELECT file_path, position, CASE WHEN contains(message, '${UNCLOSED}') THEN strlen(text)::VARCHAR END
+    FROM (${listedSql(table)})`;
+  const found = new Map<string, Malformed[]>();
+  for await (const chunk of duck.stream(sql, where))
+    for (const [path, position, swallowed] of textRows(chunk)) {
+      const malformed = found.get(path as string) ?? [];
+      malformed.push({
+        position: Number(position),
+        ...(swallowed !== null && { swallowed: Number(swallowed) }),
+      });
+      found.set(path as string, malformed);
+    }
+  return found;
+}
+
+async function* rejectsOf(
+  duck: Duck,
+  parts: readonly ScannedPart[],
+  lines: ReadonlyMap<string, readonly number[]>,
+  where: string,
+): AsyncGenerator<MalformedRow> {
+  for (const { table } of parts) {
+    const seen = new Map<string, number>();
+    for await (const chunk of duck.stream(listedSql(table), where))
+      for (const [path, counted, column, message, text] of textRows(chunk)) {
+        const file = path as string;
+        const index = seen.get(file) ?? 0;
+        seen.set(file, index + 1);
+        const line = lines.get(file)?.[index] ?? Number(counted);
+        const reason = `malformed row: ${reasonOf(message ?? "")}`;
+        const row = { file, line, column, reason, text: text?.slice(0, 1000) ?? null };
+        if (text !== null && reason.includes(UNCLOSED)) yield* swallowedLines(row, text, where);
+        else yield row;
+      }
+  }
 }
 
 /** DuckDB keeps at most this many characters of a malformed row. */

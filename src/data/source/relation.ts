@@ -1,4 +1,4 @@
-import type { MalformedRow } from "./rejects.js";
+import type { Refused, Unread } from "./rejects.js";
 
 /** Hidden column with the file path of each row, if a source has several files. */
 export const FILE_COLUMN = "@file";
@@ -10,6 +10,9 @@ export interface Relation {
    * @param rejects lists the malformed rows in tables of this name, which must be new in the database; without it they are skipped
    */
   select(rejects?: string): string;
-  /** The rows that a finished scan of `select(rejects)` left out. Absent if the format has none. */
-  malformed?(rejects: string): AsyncGenerator<MalformedRow>;
+  /**
+   * What a finished scan of `select(rejects)` left out, and where the rows are that features refused. Absent if the format
+   * has no malformed rows.
+   */
+  unread?(rejects: string, refused: Refused): Promise<Unread>;
 }

@@ -16,7 +16,7 @@ import { duckdb } from "./binding.js";
 import { columnWants, readingWires } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
 import { Duck, quoteName } from "./duckdb.js";
-import type { MalformedRow } from "./rejects.js";
+import { type MalformedRow, NO_ROWS } from "./rejects.js";
 import { columnType, openSource, type Source, withNullValues } from "./source.js";
 import { targetWire } from "./target-query.js";
 import { TextVector } from "./vectors.js";
@@ -97,7 +97,8 @@ export async function* scanSource(
     const sql = `SELECT ${columns.join(", ")} FROM (${rows("rejects")})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
     const malformed: MalformedRow[] = [];
-    for await (const row of source.malformed?.("rejects") ?? []) malformed.push(row);
+    const unread = await source.unread?.("rejects", NO_ROWS);
+    for await (const row of unread?.malformed ?? []) malformed.push(row);
     yield batcher.take(malformed);
   } finally {
     duck.close();

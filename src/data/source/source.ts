@@ -5,7 +5,7 @@ import type { Demand } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
 import { parquetRelation } from "./parquet-relation.js";
-import type { MalformedRow } from "./rejects.js";
+import { type MalformedRow, NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { refuseUnrepeatable } from "./repeatable-sql.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
@@ -25,7 +25,8 @@ export interface Source {
   readonly hasRowColumn?: true;
   /** @see Relation */
   readonly select: Relation["select"];
-  readonly malformed?: (rejects: string) => AsyncGenerator<MalformedRow>;
+  /** @see Relation; after `sql`, the places of refused rows are not known */
+  readonly unread?: Relation["unread"];
 }
 
 const RELATIONS: Record<SourceFormat, typeof textRelation> = {
@@ -75,7 +76,9 @@ export async function openFiles(
     identity: files.identity,
     hasFileColumn: columns.length < described.length,
     select,
-    malformed: relation.malformed,
+    unread:
+      relation.unread &&
+      ((rejects, refused) => relation.unread!(rejects, config.sql === undefined ? refused : NO_ROWS)),
   };
 }
 
@@ -129,14 +132,15 @@ const NO_ROWS_NEXT: Record<SourceFormat, string> = {
 };
 
 async function firstMalformed(duck: Duck, relation: Relation, where: string): Promise<string | undefined> {
-  if (!relation.malformed) return undefined;
+  if (!relation.unread) return undefined;
   await duck.rows(
     `SELECT count(*) FROM (SELECT COLUMNS(*) FROM (${relation.select("malformed")}) LIMIT 1)`,
     where,
   );
   let rows = 0;
   let first: MalformedRow | undefined;
-  for await (const row of relation.malformed("malformed")) {
+  const { malformed } = await relation.unread("malformed", NO_ROWS);
+  for await (const row of malformed) {
     first ??= row;
     rows++;
   }

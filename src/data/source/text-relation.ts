@@ -3,7 +3,7 @@ import { nearNames } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { type Demand, namedInSql } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
-import { readRejects } from "./rejects.js";
+import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import type { SourceFiles } from "./source-files.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
@@ -27,10 +27,7 @@ export async function textRelation(
   const types = await settleTypes(duck, config, reader, demand, where);
   return {
     select: (rejects) => reader.select(types, rejects),
-    malformed: (rejects) => {
-      const tables = parts.map((_, i) => `${rejects}_${i}`);
-      return readRejects(duck, tables, where);
-    },
+    unread: (rejects, refused) => readUnread(duck, reader.scannedParts(rejects), refused, where),
   };
 }
 
@@ -105,6 +102,17 @@ class TextReader {
 
   select(types: ReadonlyMap<string, string>, rejects = UNREAD): string {
     return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
+  }
+
+  scannedParts(rejects: string): ScannedPart[] {
+    const { skip = 0, encoding } = this.config;
+    const delimiter = delimiterOf(this.config, this.files.format);
+    return this.parts.map(({ paths, columns }, i) => ({
+      table: `${rejects}_${i}`,
+      paths,
+      format: { delimiter, skip, header: hasHeader(this.config), columns },
+      encoding,
+    }));
   }
 
   private selectPart(part: TextPart, types: ReadonlyMap<string, string>, rejects: string): string {

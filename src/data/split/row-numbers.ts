@@ -15,7 +15,7 @@ export async function numberRows(duck: Duck, source: Source, key: string): Promi
   if (source.hasRowColumn) return source;
   await refuseUnordered(duck, source, key);
   const names = source.columns.map(({ name }) => quoteName(name)).join(", ");
-  const where = source.malformed ? ` WHERE hash(${names}) IS NOT NULL` : "";
+  const where = source.unread ? ` WHERE hash(${names}) IS NOT NULL` : "";
   return {
     ...source,
     hasRowColumn: true,
