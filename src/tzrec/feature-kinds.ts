@@ -2,6 +2,7 @@ import {
   bounded,
   type Config,
   columnOf,
+  combiner,
   found,
   numbers,
   plainNumber,
@@ -140,7 +141,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       separator: separatorOf(section),
       ...(values.length > 0 && { values: Object.fromEntries(values) }),
     };
-    return { ...common, ...found(section, hasMapping(section)) };
+    const isId = hasMapping(section);
+    return { ...common, ...(isId && combiner(section)), ...found(section, isId) };
   },
 
   bool_mask_feature(section) {

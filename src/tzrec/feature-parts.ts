@@ -124,7 +124,7 @@ export function oneNumber(section: Section, name: string, text: string, separato
 }
 
 /** How several numbers are reduced to one. */
-function combiner(section: Section): Config {
+export function combiner(section: Section): Config {
   const given = (section.text("combiner") ?? "sum").toLowerCase();
   const name = given === "avg" ? "mean" : given;
   if (name === "sum") return {};
@@ -142,7 +142,7 @@ export function found(section: Section, ids: boolean): Config {
     const width = section.number("value_dim") || 1;
     return { ...combiner(section), ...(width > 1 && { width }), ...numbers(section) };
   }
-  section.text("combiner"); // has no effect on ids
+  section.text("combiner"); // has no effect on ids found in a map
   section.number("value_dim");
   const { mapping } = idRows(section);
   return { ...mapping, ...pooling(section), ...standIn(section, "default_value", mapping) };

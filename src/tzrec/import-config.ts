@@ -6,6 +6,7 @@ import { mapData } from "./map-data.js";
 import { type ImportedFeature, mapFeatures } from "./map-features.js";
 import { type ImportedModel, mapModel, SUPPORTED_MODELS } from "./map-models.js";
 import { mapTraining } from "./map-training.js";
+import { overridesOf, partOptimizers } from "./part-optimizers.js";
 import { parsePipeline } from "./pipeline-text.js";
 import type { Section } from "./section.js";
 
@@ -34,8 +35,12 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   );
   const ids = new IdFeatures(features.map(({ config }) => config));
   const train = mapTraining(root, { batchSize, shuffle }, ids);
+  const parts = partOptimizers(root.required("train_config").required("dense_optimizer"));
   root.refuseUnread();
-  const input = { data, features: ids.features, model, train } as ConfigInput;
+  const whole = { data, features: ids.features, model, train };
+  const overrides = overridesOf(parts, resolve(whole as ConfigInput, root));
+  const optimizer = { ...train.optimizer, ...(overrides.length > 0 && { overrides }) };
+  const input = { ...whole, train: { ...train, optimizer } } as ConfigInput;
   return { input, config: resolve(input, root), features, suffixOf, warnings: notes.warnings };
 }
 

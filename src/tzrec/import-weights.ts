@@ -42,7 +42,7 @@ export async function importWeights(
   runDir: string,
 ): Promise<ImportedWeights> {
   const { config, features } = imported;
-  checkRunDirectory(runDir, config, false);
+  await checkRunDirectory(runDir, config, false);
   const fitted = fit(config);
   const spec = specOf(config, fittedFeatureInfos(fitted));
   refuseWideClasses(spec, file);
@@ -95,7 +95,7 @@ async function save(
   model: Map<string, TensorSource>,
   runDir: string,
 ): Promise<void> {
-  writeJson(runDir, CONFIG_COPY, config);
+  await writeJson(runDir, CONFIG_COPY, config);
   await writeCheckpoint(runDir, {
     step: 0,
     epoch: 0,

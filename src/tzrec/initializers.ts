@@ -52,7 +52,9 @@ export function initializerOf(section: Section, name: string, shape?: Shape): Ta
   const text = section.text(name) ?? "";
   if (text === "") return undefined;
   const [method, ...pairs] = text.split(",").map((part) => part.trim());
-  const parameters = Object.fromEntries(pairs.map((pair) => pair.split("=").map((part) => part.trim())));
+  const parameters = Object.fromEntries(
+    pairs.map((pair) => pair.split("=").map((part) => part.trim().replace(/^(["'])(.*)\1$/, "$2"))),
+  );
   const known = METHODS[method.replace(/^(torch\.)?nn\.init\./, "")];
   const initializer = known?.(parameters, shape ?? [Number.NaN, Number.NaN]);
   if (initializer && isSound(initializer)) return initializer;

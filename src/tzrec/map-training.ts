@@ -30,8 +30,6 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
     if (section.has(name))
       throw section.unsupported(name, "Remove it, and import the weights with --weights.");
   const clip = { ...clipping(section), ...embedding.clip };
-  const every = section.has("save_checkpoints_epochs") ? 0 : section.number("save_checkpoints_steps")!;
-  const keep = section.number("keep_checkpoint_max")!;
   const average = averageOf(root, section);
   return {
     batchSize,
@@ -43,8 +41,26 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
     ...(Object.keys(l2).length > 0 && { l2 }),
     ...(Object.keys(clip).length > 0 && { clip }),
     ...(average && { average }),
-    ...(every > 0 && { evaluateEvery: every }),
-    ...(keep > 0 && { checkpoint: { keep } }),
+    ...saving(root, section),
+  };
+}
+
+/** How often the model is evaluated and saved; every evaluation saves a checkpoint. */
+function saving(root: Section, section: Section): Pick<TrainInput, "evaluateEvery" | "checkpoint"> {
+  const epochs = section.number("save_checkpoints_epochs") ?? 0;
+  const steps = section.number("save_checkpoints_steps")!;
+  if (epochs > 1)
+    section.warn(
+      "save_checkpoints_epochs",
+      "has no counterpart: the model is evaluated and saved after every epoch",
+    );
+  const every = epochs > 0 ? 0 : steps;
+  const isEvaluated = (root.text("eval_input_path") ?? "") !== "";
+  const keep = section.number("keep_checkpoint_max")!;
+  const checkpoint = { ...(every > 0 && !isEvaluated && { every }), ...(keep > 0 && { keep }) };
+  return {
+    ...(every > 0 && isEvaluated && { evaluateEvery: every }),
+    ...(Object.keys(checkpoint).length > 0 && { checkpoint }),
   };
 }
 
@@ -64,11 +80,6 @@ function ignoreCluster(root: Section, section: Section): void {
     ],
     "has no counterpart: checkpoints are saved by steps and epochs",
   );
-  if ((section.number("save_checkpoints_epochs") ?? 0) > 1)
-    section.warn(
-      "save_checkpoints_epochs",
-      "has no counterpart: the model is evaluated and saved after every epoch",
-    );
   root.text("model_dir"); // the run directory is set by pairloom train --run
   root.ignore(["export_config"], "concerns the exporter");
 }

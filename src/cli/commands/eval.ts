@@ -1,7 +1,7 @@
 import { splitNames } from "../../data/data-config.js";
 import { metricsReport } from "../../run/report.js";
 import { evaluateSource } from "../../run/score.js";
-import { otherSource, splitSource } from "../../run/sources.js";
+import { measuredSplit, otherSource, splitSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
 import { modelOptions, openModelOf } from "../model-options.js";
 import { count, metricsTable, positiveShares } from "../tables.js";
@@ -15,18 +15,19 @@ export const evaluate = command(
     split: {
       type: "string",
       valueHint: splitNames.join("|"),
-      description: "Split of the run's config (default test)",
+      description: "Split of the run's config (default test, or valid if there is no test split)",
     },
     data: { type: "string", valueHint: "file...", description: "Labelled files, instead of a split" },
     sql: { type: "string", valueHint: "select", description: "With --data: replaces the sql of the config" },
     json: { type: "boolean", description: "Print JSON instead of a table" },
   },
   async (args, rawArgs) => {
-    const split = choiceOption("split", args.split, splitNames) ?? "test";
+    const named = choiceOption("split", args.split, splitNames);
     const files = listOption("data", rawArgs);
     refuseUnusedOptions(args, files);
     const model = await openModelOf(args);
     const { data } = model.config;
+    const split = named ?? measuredSplit(data);
     const [source, where] =
       files.length > 0
         ? [{ source: otherSource(data, { files, sql: args.sql }) }, "--data"]
