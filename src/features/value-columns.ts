@@ -3,7 +3,7 @@ import type { FittedFeature } from "./fitted.js";
 import type { EncodedIds, RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
-import { isList, listValue, numberValue, vectorValue } from "./values.js";
+import { isList, isNaNValue, listValue, numberValue, vectorValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
 /** Reads JavaScript values for a feature, one per row. */
@@ -119,7 +119,7 @@ function weightedLists(raw: readonly unknown[], separator: string, nanIsMissing:
 /** The id of a numeric value; `undefined` if it is missing. */
 function numberId(value: unknown, { encode }: NumericTransform, nanIsMissing: boolean): number | undefined {
   const number = numberValue(value);
-  return number === undefined || (nanIsMissing && Number.isNaN(value)) ? undefined : encode(number);
+  return number === undefined || (nanIsMissing && isNaNValue(value)) ? undefined : encode(number);
 }
 
 /** The id of a value's canonical text, or a refusal; `undefined` if it is missing. */

@@ -7,6 +7,7 @@ const SPACE = "[ \\t\\n\\v\\f\\r]*";
 const DECIMAL = `${SPACE}[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?${SPACE}`;
 const decimal = new RegExp(`^${DECIMAL}$`);
 const blank = new RegExp(`^${SPACE}$`);
+const nan = new RegExp(`^${SPACE}nan${SPACE}$`, "i");
 const truth = new RegExp(`^${SPACE}(true|false)${SPACE}$`, "i");
 
 /** Converts a value to a number; `undefined` if it is missing, NaN if it is not a number. */
@@ -30,6 +31,11 @@ function numberOfText(text: string): number | undefined {
   if (blank.test(text)) return undefined;
   const [, word] = truth.exec(text) ?? [];
   return word === undefined ? Number.NaN : Number(word.toLowerCase() === "true");
+}
+
+/** True for NaN and a text of it. */
+export function isNaNValue(value: unknown): boolean {
+  return typeof value === "string" ? nan.test(value) : Number.isNaN(value);
 }
 
 /** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing. */
@@ -62,15 +68,17 @@ export function numberSql(column: string, type: string, nanIsMissing = false): s
     const x = `CAST(${column} AS DOUBLE)`;
     return nanIsMissing ? `CASE WHEN NOT isnan(${x}) THEN ${x} END` : x;
   }
-  return type === "VARCHAR" ? textNumberSql(column) : undefined;
+  return type === "VARCHAR" ? textNumberSql(column, nanIsMissing) : undefined;
 }
 
 /** A text without the white space around it. */
 export const trimmedSql = (column: string) =>
   `trim(${column}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))`;
 
-function textNumberSql(column: string): string {
+function textNumberSql(column: string, nanIsMissing: boolean): string {
   const word = `lower(${trimmedSql(column)})`;
+  const missing = nanIsMissing ? `${word} IN ('', 'nan')` : `${word} = ''`;
   return `CASE WHEN regexp_full_match(${column}, '${DECIMAL}') THEN CAST(${column} AS DOUBLE)
-    WHEN ${word} = 'true' THEN 1 WHEN ${word} = 'false' THEN 0 WHEN ${word} <> '' THEN CAST('nan' AS DOUBLE) END`;
+    WHEN ${word} = 'true' THEN 1 WHEN ${word} = 'false' THEN 0
+    WHEN NOT (${missing}) THEN CAST('nan' AS DOUBLE) END`;
 }

@@ -6,7 +6,7 @@ import type { Reading } from "../../features/reading.js";
 import { numberSql, trimmedSql } from "../../features/values.js";
 import type { Want } from "./demand.js";
 import { quoteName, quoteText } from "./duckdb.js";
-import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
+import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText, jsonTextsSql } from "./json-value.js";
 import { columnType, type Source } from "./source.js";
 
 /**
@@ -31,8 +31,6 @@ export function columnWants(readings: readonly Reading[], targets: readonly stri
 function elementsOf({
   columns,
   as,
-  separator,
-  length,
   weighted,
   derivation,
 }: Reading): { column: string; as: "text" | "number" }[] {
@@ -42,9 +40,8 @@ function elementsOf({
         ? [{ column: input.column, as: input.as === "number" ? ("number" as const) : ("text" as const) }]
         : [],
     );
-  // A vector and weighted ids may be one text; a list of numbers stays a list in both cases.
-  const isText = as === "text" || weighted || (separator !== undefined && length !== undefined);
-  const element = isText ? "text" : "number";
+  // Weighted ids may be one text.
+  const element = as === "text" || weighted ? "text" : "number";
   return columns.map((column) => ({ column, as: element }));
 }
 
@@ -67,7 +64,7 @@ export function readingWires(reading: Reading, source: Source, where: string): W
 
 /** An input column of a computed feature: texts and lists without change, because the feature parses them itself. */
 function inputWire(input: ColumnInput, source: Source, where: string): Wire {
-  const { column: name, as } = input;
+  const { column: name, as, separator } = input;
   const { column, type } = readColumn(source, name, where);
   if (as === "number")
     return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
@@ -83,6 +80,11 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
       "text",
     );
     return { sql: texts, reads: "texts" };
+  }
+  if (as === "texts" && type === "JSON") {
+    const object = `CAST(${column} AS MAP(VARCHAR, JSON))`;
+    const entries = entryTextsSql(object, JSON_OBJECT, item, itemName(source, "inner"))!;
+    return { sql: jsonTextsSql(column, separator, item, entries), reads: "texts" };
   }
   const element = as === "texts" ? listElement(type) : undefined;
   const mapped = must(
@@ -296,9 +298,10 @@ function vectorWire(
       `a list of ${length} numbers, or a text with them`,
       "Build the list in sql.",
     );
-  const list = isText
-    ? `CASE WHEN ${trimmedSql(column)} <> '' THEN ${listTextSql(column, separator, item)} END`
-    : listSql(column, type, separator, item);
+  const all = listSql(column, type, separator, item);
+  const list = isList
+    ? `CASE WHEN ${trimmedSql(isText ? column : jsonText(column))} <> '' THEN ${all} END`
+    : all;
   return { sql: `list_transform(${list}, lambda ${item}: ${mapped})`, reads: "numbers" };
 }
 
@@ -333,7 +336,9 @@ export function wrongType(
 /** SQL of a text or number from a value of a DuckDB type; `undefined` if the type cannot be one. */
 export function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
   if (type === "JSON")
-    return as === "text" ? jsonCanonicalSql(column) : numberSql(jsonText(column), "VARCHAR");
+    return as === "text"
+      ? jsonCanonicalSql(column)
+      : numberSql(jsonText(column), "VARCHAR", as === "integer");
   return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
 }
 

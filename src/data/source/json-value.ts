@@ -1,5 +1,5 @@
 import { canonicalSql, wrongTypeSql } from "../../features/canonical.js";
-import { quoteText } from "./duckdb.js";
+import { listTextSql } from "../../features/list-text.js";
 
 /** SQL for values of type JSON, each of which has a type of its own. */
 
@@ -21,8 +21,18 @@ export function jsonCanonicalSql(value: string): string {
 
 /** A JSON value as a list of JSON values: the list itself, the parts of a text, or one value. */
 export function jsonListSql(value: string, separator: string, item: string): string {
-  const parts = `string_split(${jsonText(value)}, ${quoteText(separator)})`;
+  const parts = listTextSql(jsonText(value), separator, item);
   return `CASE WHEN ${isA(value, "ARRAY")} THEN CAST(${value} AS JSON[])
     WHEN ${isJsonText(value)} THEN list_transform(${parts}, lambda ${item}: to_json(${item}))
-    WHEN ${isA(value, "NULL")} THEN NULL ELSE [${value}] END`;
+    WHEN ${value} IS NULL OR ${isA(value, "NULL")} THEN NULL ELSE [${value}] END`;
+}
+
+/**
+ * A JSON value as a list of texts: those of {@link jsonListSql}, or the entries of an object.
+ * @param entries SQL for the texts of an object
+ */
+export function jsonTextsSql(value: string, separator: string, item: string, entries: string): string {
+  const list = jsonListSql(value, separator, item);
+  return `CASE WHEN ${isA(value, "OBJECT")} THEN ${entries}
+    WHEN ${jsonText(value)} <> '' THEN list_transform(${list}, lambda ${item}: ${jsonCanonicalSql(item)}) END`;
 }

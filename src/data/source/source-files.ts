@@ -181,18 +181,30 @@ function writeRows(
 }
 
 function rowJson(row: Record<string, unknown>, numeric: ReadonlySet<string>): string {
-  const fields = Object.entries(row).flatMap(([key, value]) => {
-    const json = valueJson(value, numeric.has(key));
-    return json === undefined ? [] : [`${JSON.stringify(key)}:${json}`];
+  return objectJson(Object.entries(row), numeric);
+}
+
+function objectJson(entries: readonly [unknown, unknown][], numeric: ReadonlySet<string>): string {
+  const fields = entries.flatMap(([key, value]) => {
+    const name = String(key);
+    const json = valueJson(value, numeric.has(name));
+    return json === undefined ? [] : [`${JSON.stringify(name)}:${json}`];
   });
   return `{${fields.join(",")}}`;
 }
 
+/** Numbers that are not exact integers are written as fractions, so that nobody takes them for ids. */
+function numberJson(value: number, numeric: boolean): string {
+  if (!Number.isFinite(value)) return numeric ? `"${value}"` : "null";
+  if (Object.is(value, -0)) return "-0.0";
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
+}
+
 function valueJson(value: unknown, numeric: boolean): string | undefined {
   if (typeof value === "bigint") return value.toString();
-  if (typeof value === "number" && !Number.isFinite(value)) return numeric ? `"${value}"` : "null";
+  if (typeof value === "number") return numberJson(value, numeric);
   if (value instanceof Date) return JSON.stringify(canonicalText(value) ?? null);
-  if (value instanceof Map) return rowJson(Object.fromEntries(value), new Set());
+  if (value instanceof Map) return objectJson([...value], new Set());
   if (isList(value)) return `[${Array.from(value, (x) => valueJson(x, numeric) ?? "null").join(",")}]`;
   return JSON.stringify(value);
 }
