@@ -64,6 +64,14 @@ const FEATURES: Readonly<Record<string, (column: string) => FeatureInput>> = {
   }),
   kvDot: (column) => ({ kind: "kvDot", name: "f", query: column, document: "other" }),
   expression: (column) => ({ kind: "expression", name: "f", variables: { x: column }, expression: "x + 1" }),
+  hour: (column) => ({ kind: "datePart", name: "f", input: column, part: "hour", buckets: 24 }),
+  seconds: (column) => ({
+    kind: "datePart",
+    name: "f",
+    input: column,
+    part: "daysSinceEpoch",
+    unit: "seconds",
+  }),
 };
 
 const OTHER: FeatureInput = { kind: "id", name: "f", column: "other", hash: 1_000_003 };

@@ -90,7 +90,8 @@ const LATEST = 8.64e15;
 function timeOf(value: unknown, unit: Input["unit"]): number | undefined | Refused {
   if (value === undefined || value === null || value === "") return undefined;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime();
-  const time = typeof value === "string" && !unit ? instantOf(value) : numberedTime(value, unit);
+  const instant = typeof value === "string" ? instantOf(value) : Number.NaN;
+  const time = Number.isNaN(instant) ? numberedTime(value, unit) : instant;
   return Math.abs(time) <= LATEST ? Math.floor(time) : notTime;
 }
 

@@ -156,8 +156,10 @@ function timeWire({ column, type }: ReadColumn, { column: name, unit }: ColumnIn
 function millisecondsSql(column: string, type: string): string | undefined {
   if (type === "DATE")
     return `CASE WHEN isfinite(${column}) THEN (${column} - DATE '1970-01-01') * 86400000.0::DOUBLE END`;
-  if (type === "TIMESTAMP WITH TIME ZONE") return `epoch_us(${column}) / 1000.0::DOUBLE`;
-  return type.startsWith("TIMESTAMP") ? `epoch_us(CAST(${column} AS TIMESTAMP)) / 1000.0::DOUBLE` : undefined;
+  // Rounded down, as canonical texts are: a JavaScript Date would round to 1970.
+  const ofMicros = (timestamp: string) => `floor(epoch_us(${timestamp}) / 1000.0::DOUBLE)`;
+  if (type === "TIMESTAMP WITH TIME ZONE") return ofMicros(column);
+  return type.startsWith("TIMESTAMP") ? ofMicros(`CAST(${column} AS TIMESTAMP)`) : undefined;
 }
 
 /** A column as SQL, and its type. */
