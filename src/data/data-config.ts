@@ -17,7 +17,7 @@ export const sourceSchema = z
     /** Rows from memory, instead of files. */
     rows: z.array(z.record(z.string(), z.unknown())).min(1).optional(),
     /** Default: from the extension, ignoring a final `.gz` or `.zst`. */
-    format: z.enum(["csv", "tsv", "parquet", "json"]).optional(),
+    format: z.enum(["csv", "tsv", "parquet", "json", "libsvm", "libffm"]).optional(),
     /** Whether text files start with a line of column names; by default they do unless `columns` is set. */
     header: z.boolean().optional(),
     /** Column names for a text file without a header. */
@@ -32,6 +32,10 @@ export const sourceSchema = z
     nullValues: z.array(z.string()).optional(),
     /** The encoding of text files; default UTF-8. `latin-1` is ISO 8859-1. */
     encoding: z.enum(["utf-8", "utf-16", "latin-1"]).optional(),
+    /** The decimal separator of text files; default a point. */
+    decimal: z.enum([".", ","]).optional(),
+    /** Removes white space around the fields of text files. A field of white space is then missing. */
+    trim: z.boolean().optional(),
     /** Reads a column that a file lacks as missing in that file. By default every file must have the columns of the first. */
     union: z.boolean().optional(),
     /** A SELECT over the view `source` that derives columns or drops rows. */
@@ -51,6 +55,8 @@ export const sourceSchema = z
       "types",
       "nullValues",
       "encoding",
+      "decimal",
+      "trim",
       "union",
     ] as const;
     for (const key of fileOnly)

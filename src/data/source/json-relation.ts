@@ -31,7 +31,7 @@ export async function jsonRelation(
   const open = doubles.map(({ name }) => ({ name, want: undefined }));
   const settled = await typesOfTexts(duck, open, texts, where);
   const typeOf = ({ name, type }: SourceColumn) =>
-    config.types?.[name] ?? settled.get(name) ?? jsonType(type, demand.wants.get(name), isNamed(name));
+    config.types?.[name] ?? settled.get(name)?.type ?? jsonType(type, demand.wants.get(name), isNamed(name));
   const list = columns.map(({ name }) => quoteName(name));
   if (hasFileColumn) list.push(quoteName(FILE_COLUMN));
   return { select: () => `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}` };

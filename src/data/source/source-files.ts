@@ -26,7 +26,7 @@ export interface FileIdentity {
   readonly modified: number;
 }
 
-export type SourceFormat = "csv" | "tsv" | "parquet" | "json";
+export type SourceFormat = "csv" | "tsv" | "parquet" | "json" | "libsvm" | "libffm";
 
 export interface SourceFiles {
   readonly paths: readonly string[];
@@ -145,6 +145,10 @@ const EXTENSIONS: Record<string, SourceFormat> = {
   json: "json",
   jsonl: "json",
   ndjson: "json",
+  libsvm: "libsvm",
+  svm: "libsvm",
+  libffm: "libffm",
+  ffm: "libffm",
 };
 
 function formatOf(path: string, where: string): SourceFormat {
@@ -161,7 +165,7 @@ function formatOf(path: string, where: string): SourceFormat {
     where: `${where}.format`,
     got: path,
     expected: `an extension of ${Object.keys(EXTENSIONS).join(", ")}`,
-    next: 'Set format to "csv", "tsv", "parquet" or "json".',
+    next: 'Set format to "csv", "tsv", "parquet", "json", "libsvm" or "libffm".',
   });
 }
 

@@ -9,6 +9,7 @@ import { type MalformedRow, NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { refuseUnrepeatable } from "./repeatable-sql.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
+import { sparseRelation } from "./sparse-relation.js";
 import { textRelation } from "./text-relation.js";
 
 /** An opened source: its files exist and its columns are known. */
@@ -34,6 +35,8 @@ const RELATIONS: Record<SourceFormat, typeof textRelation> = {
   tsv: textRelation,
   json: jsonRelation,
   parquet: parquetRelation,
+  libsvm: sparseRelation,
+  libffm: sparseRelation,
 };
 
 /** Finds the files of a source and opens them. */
@@ -129,6 +132,8 @@ const NO_ROWS_NEXT: Record<SourceFormat, string> = {
   tsv: "Compare the first lines of the file with header, columns and skip. The separator is a tab.",
   json: "Check the program that wrote the file.",
   parquet: "Check the program that wrote the file.",
+  libsvm: "Check format: each line is a label, then index:value pairs.",
+  libffm: "Check format: each line is a label, then field:index:value triples.",
 };
 
 async function firstMalformed(duck: Duck, relation: Relation, where: string): Promise<string | undefined> {
@@ -148,14 +153,24 @@ async function firstMalformed(duck: Duck, relation: Relation, where: string): Pr
 }
 
 /** The keys of text files; `types` is also allowed for JSON. */
-const TEXT_KEYS = ["header", "columns", "delimiter", "skip", "types", "nullValues", "encoding"] as const;
+const TEXT_KEYS = [
+  "header",
+  "columns",
+  "delimiter",
+  "skip",
+  "types",
+  "nullValues",
+  "encoding",
+  "decimal",
+  "trim",
+] as const;
 
 function refuseTextOptions(config: SourceConfig, format: SourceFormat, where: string): void {
   if (format === "csv" || format === "tsv") return;
   for (const key of TEXT_KEYS)
     if (config[key] !== undefined && !(format === "json" && key === "types"))
       throw new ConfigError({
-        what: `${key} is only for text files, but this source is ${format}`,
+        what: `${key} is only for CSV and TSV files, but this source is ${format}`,
         where: `${where}.${key}`,
         got: JSON.stringify(config[key]),
         expected: "no such key",

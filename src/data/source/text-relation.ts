@@ -6,8 +6,9 @@ import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import type { SourceFiles } from "./source-files.js";
+import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
-import { refuseChanged, typesOfTexts } from "./text-types.js";
+import { refuseChanged, type SettledType, typesOfTexts } from "./text-types.js";
 
 /**
  * CSV and TSV files. A column is read as text, and features parse the texts with their own rules. Only columns that SQL
@@ -23,7 +24,10 @@ export async function textRelation(
   const parts = await textParts(duck, config, files, where);
   const names = namesOfAll(parts, config.union === true, where);
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
-  const reader = new TextReader(config, files, parts, names);
+  const isNamed = namedInSql(demand.sql);
+  const isNumber = (name: string) =>
+    demand.wants.has(name) ? demand.wants.get(name) !== "text" : isNamed(name);
+  const reader = new TextReader(config, files, parts, names, isNumber);
   const types = await settleTypes(duck, config, reader, demand, where);
   return {
     select: (rejects) => reader.select(types, rejects),
@@ -69,7 +73,7 @@ async function settleTypes(
   reader: TextReader,
   demand: Demand,
   where: string,
-): Promise<Map<string, string>> {
+): Promise<Map<string, SettledType>> {
   const declared = Object.entries(config.types ?? {});
   const isNamed = namedInSql(demand.sql);
   const open = reader.names
@@ -78,8 +82,12 @@ async function settleTypes(
     .filter(({ want }) => want !== "text");
   const texts = reader.select(new Map());
   await refuseChanged(duck, declared, texts, where);
-  return new Map([...(await typesOfTexts(duck, open, texts, where)), ...declared]);
+  const settled = await typesOfTexts(duck, open, texts, where);
+  for (const [name, type] of declared) settled.set(name, { type, isExact: false });
+  return settled;
 }
+
+const TEXT: SettledType = { type: "VARCHAR", isExact: true };
 
 /**
  * The tables of malformed rows that nobody reads. DuckDB's other way to go on after them, `ignore_errors`, ends a file
@@ -96,11 +104,12 @@ class TextReader {
     private readonly files: SourceFiles,
     private readonly parts: readonly TextPart[],
     readonly names: readonly string[],
+    private readonly isNumber: (name: string) => boolean,
   ) {
     this.hasFileColumn = config.sql === undefined && files.paths.length > 1;
   }
 
-  select(types: ReadonlyMap<string, string>, rejects = UNREAD): string {
+  select(types: ReadonlyMap<string, SettledType>, rejects = UNREAD): string {
     return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
   }
 
@@ -115,12 +124,15 @@ class TextReader {
     }));
   }
 
-  private selectPart(part: TextPart, types: ReadonlyMap<string, string>, rejects: string): string {
+  private selectPart(part: TextPart, types: ReadonlyMap<string, SettledType>, rejects: string): string {
     const columns = this.names.map((name) => {
       const column = quoteName(name);
-      const type = types.get(name) ?? "VARCHAR";
+      const { type, isExact } = types.get(name) ?? TEXT;
       if (type === "NULL") return `NULL AS ${column}`;
-      return part.columns.includes(name) ? column : `CAST(NULL AS ${type}) AS ${column}`;
+      if (!part.columns.includes(name)) return `CAST(NULL AS ${type}) AS ${column}`;
+      const cell = cellSql(this.config, column, this.isNumber(name));
+      if (cell === column || !isExact) return column;
+      return `${type === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
     });
     if (this.hasFileColumn) columns.push(quoteName(FILE_COLUMN));
     return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects)}`;
@@ -128,13 +140,14 @@ class TextReader {
 
   private relation(
     { paths, columns, compression }: TextPart,
-    types: ReadonlyMap<string, string>,
+    types: ReadonlyMap<string, SettledType>,
     rejects: string,
   ): string {
     const { config, files } = this;
     const typed = columns.map((name) => {
-      const type = types.get(name) ?? "VARCHAR";
-      return `${quoteText(name)}: ${quoteText(type === "NULL" ? "VARCHAR" : type)}`;
+      const { type, isExact } = types.get(name) ?? TEXT;
+      const isText = type === "NULL" || (isExact && (config.trim || config.decimal === ","));
+      return `${quoteText(name)}: ${quoteText(isText ? "VARCHAR" : type)}`;
     });
     const options = [
       `[${paths.map(quoteText).join(", ")}]`,
@@ -145,6 +158,7 @@ class TextReader {
       `nullstr = [${["", ...(config.nullValues ?? [])].map(quoteText).join(", ")}]`,
       `columns = {${typed.join(", ")}}`,
       ...(config.skip === undefined ? [] : [`skip = ${config.skip}`]),
+      ...(config.decimal === "," ? ["decimal_separator = ','"] : []),
       ...(config.encoding === undefined ? [] : [`encoding = '${config.encoding}'`]),
       ...(this.hasFileColumn ? [`filename = '${FILE_COLUMN}'`] : []),
       `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,

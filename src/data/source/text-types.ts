@@ -66,6 +66,12 @@ export interface TextColumn {
   readonly want: Want | undefined;
 }
 
+export interface SettledType {
+  readonly type: string;
+  /** True if every value has the type; else the reader refuses the rows of those that have not. */
+  readonly isExact: boolean;
+}
+
 /** What all values of a column are. */
 interface Found {
   /** All kinds that occur. */
@@ -86,8 +92,8 @@ export async function typesOfTexts(
   columns: readonly TextColumn[],
   texts: string,
   where: string,
-): Promise<Map<string, string>> {
-  const types = new Map<string, string>();
+): Promise<Map<string, SettledType>> {
+  const types = new Map<string, SettledType>();
   for (const [i, found] of (await findKinds(duck, columns, texts, where)).entries()) {
     const { name, want } = columns[i];
     const problem = problemOf(found, want);
@@ -115,8 +121,13 @@ async function findKinds(
   return columns.map((_, i) => ({ kinds: at(3 * i), values: at(3 * i + 1), numbers: at(3 * i + 2) }));
 }
 
-function typeOf(found: Found, want: Want | undefined): string {
-  const { kinds } = found;
+function typeOf(found: Found, want: Want | undefined): SettledType {
+  const type = exactType(found);
+  if (type !== "VARCHAR" || !mostlyNumbers(found, want)) return { type, isExact: true };
+  return { type: "DOUBLE", isExact: false };
+}
+
+function exactType({ kinds }: Found): string {
   const has = (kind: number) => (kinds & kind) !== 0;
   const only = (allowed: number) => (kinds & ~allowed) === 0;
   if (kinds === 0) return "NULL";
@@ -127,7 +138,7 @@ function typeOf(found: Found, want: Want | undefined): string {
   if (only(KIND.date)) return "DATE";
   if (only(KIND.date | KIND.timestamp)) return "TIMESTAMP";
   if (only(KIND.date | KIND.timestamp | KIND.zonedTimestamp)) return "TIMESTAMP WITH TIME ZONE";
-  return mostlyNumbers(found, want) ? "DOUBLE" : "VARCHAR";
+  return "VARCHAR";
 }
 
 function mostlyNumbers({ values, numbers }: Found, want: Want | undefined): boolean {
