@@ -6,12 +6,13 @@ import type { Section } from "./section.js";
 type Place = readonly [section: Section, name: string];
 
 /** Paths in Pairloom's config, and the settings that they are made of. The first that matches is used. */
-const PLACES: readonly (readonly [RegExp, (root: Section, index: string) => Place])[] = [
+const PLACES: readonly (readonly [RegExp, (root: Section, part: string) => Place])[] = [
   [/^features\[(\d+)\]/, (root, index) => featureAt(root, Number(index))],
   [/^data\.train/, (root) => [root, "train_input_path"]],
   [/^data\.valid/, (root) => [root, "eval_input_path"]],
   [/^data/, (root) => [root, "data_config"]],
-  [/^model/, (root) => [root.required("model_config"), root.required("model_config").which("model")!]],
+  [/^model\.(\w+)\.features/, groupAt],
+  [/^model\.?(\w*)/, modelAt],
   [/^train\.optimizer\.dense/, (root) => [root.required("train_config"), "dense_optimizer"]],
   [/^train\.optimizer\.embedding/, (root) => [root.required("train_config"), "sparse_optimizer"]],
   [/^train\.(loss|metric|groups)/, (root) => [root.required("model_config"), "losses"]],
@@ -21,6 +22,20 @@ const PLACES: readonly (readonly [RegExp, (root: Section, index: string) => Plac
 function featureAt(root: Section, index: number): Place {
   const feature = root.sections("feature_configs")[index];
   return feature ? [feature, feature.names[0]] : [root, "feature_configs"];
+}
+
+function groupAt(root: Section, name: string): Place {
+  const groups = root.required("model_config").sections("feature_groups");
+  const group = groups.find((each) => each.text("group_name") === name);
+  return group ? [group, "feature_names"] : modelAt(root, "");
+}
+
+function modelAt(root: Section, part: string): Place {
+  const model = root.required("model_config");
+  const kind = model.which("model")!;
+  const settings = model.section(kind)!;
+  const own = [part, `${part}_mlp`, `wukong_${part}`].find((name) => settings.has(name));
+  return own === undefined ? [model, kind] : [settings, own];
 }
 
 /** An error of the converted config as one of the pipeline config, with its path and line. */

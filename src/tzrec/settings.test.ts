@@ -1,0 +1,425 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { importPipeline } from "./import-config.js";
+import { ImportError } from "./import-error.js";
+
+/** What each setting of TorchEasyRec becomes, and what is refused, with path and line. */
+
+interface Parts {
+  readonly dense?: string;
+  readonly sparse?: string;
+  readonly train?: string;
+  readonly data?: string;
+  readonly features?: string;
+  readonly group?: string;
+  readonly model?: string;
+  readonly more?: string;
+  readonly root?: string;
+}
+
+const MODEL = "dcn_v2 { cross {} final { hidden_units: [4] } }";
+
+/** A whole config of one number and one id; every part has its own line. */
+function config(parts: Parts = {}): string {
+  return `train_input_path: "train.parquet"
+eval_input_path: "valid.parquet"
+train_config { num_epochs: 1 ${parts.train ?? ""}
+  dense_optimizer { ${parts.dense ?? "adam_optimizer { lr: 0.1 }"} }
+  sparse_optimizer { ${parts.sparse ?? "adagrad_optimizer { lr: 0.1 }"} } }
+data_config { dataset_type: ParquetDataset label_fields: "y" ${parts.data ?? "fg_mode: FG_DAG"} }
+feature_configs { raw_feature { feature_name: "n" expression: "user:n" } }
+feature_configs { id_feature { feature_name: "i" expression: "user:i" num_buckets: 9 embedding_dim: 4 } }
+${parts.features ?? ""}
+model_config {
+  feature_groups { group_name: "all" group_type: DEEP feature_names: ["n", "i"] ${parts.group ?? ""} }
+  ${parts.model ?? MODEL}
+  ${parts.more ?? ""} }
+${parts.root ?? ""}`;
+}
+
+const imported = (parts: Parts = {}) => importPipeline(config(parts), "p.config");
+/** The third feature. */
+const feature = (features: string, data?: string) =>
+  imported({ features: `feature_configs { ${features} }`, data }).config.features[2];
+
+function refusal(parts: Parts): ImportError {
+  try {
+    imported(parts);
+  } catch (error) {
+    if (error instanceof ImportError) return error;
+    throw error;
+  }
+  throw new TypeError("nothing was refused");
+}
+
+describe("optimizers", () => {
+  it.each([
+    ["sgd_optimizer { lr: 0.1 }", { kind: "momentum", momentum: 0.9, dampening: 0, nesterov: false }],
+    [
+      "sgd_optimizer { lr: 0.1 momentum: 0.5 dampening: 0.2 }",
+      { kind: "momentum", momentum: 0.5, dampening: 0.2 },
+    ],
+    ["sgd_optimizer { lr: 0.1 nesterov: true }", { kind: "momentum", nesterov: true }],
+    ["sgd_optimizer { lr: 0.1 momentum: 0 }", { kind: "sgd", learningRate: 0.1 }],
+    ["sgd_optimizer {}", { kind: "momentum", learningRate: 0.002 }],
+    ["adagrad_optimizer { lr: 0.1 }", { kind: "adagrad", eps: 1e-10, initialAccumulator: 0 }],
+    [
+      "adagrad_optimizer { lr: 0.1 eps: 1e-6 initial_accumulator_value: 0.2 }",
+      { kind: "adagrad", eps: 1e-6, initialAccumulator: 0.2 },
+    ],
+    ["adam_optimizer { lr: 0.1 eps: 1e-6 amsgrad: false }", { kind: "adam", eps: 1e-6, beta1: 0.9 }],
+    ["adamw_optimizer { lr: 0.1 }", { kind: "adamw", weightDecay: 0 }],
+    ["adadelta_optimizer { lr: 0.1 rho: 0.8 }", { kind: "adadelta", decay: 0.8, eps: 1e-6 }],
+    ["rmsprop_optimizer { lr: 0.1 }", { kind: "rmsprop", decay: 0.99, eps: 1e-8 }],
+  ])("of weights: %s", (dense, expected) => {
+    expect(imported({ dense }).config.train.optimizer.dense).toMatchObject(expected);
+  });
+
+  it.each([
+    ["sgd_optimizer { lr: 0.1 }", { kind: "sgd", learningRate: 0.1 }],
+    ["adagrad_optimizer { initial_accumulator_value: 0.3 }", { kind: "adagrad", initialAccumulator: 0.3 }],
+    ["rmsprop_optimizer { lr: 0.1 alpha: 0.8 }", { kind: "rmsprop", decay: 0.8, eps: 1e-8 }],
+    ["adadelta_optimizer { lr: 0.1 }", { kind: "adadelta", decay: 0.95, eps: 1e-6 }],
+    ["partial_rowwise_lamb_optimizer { lr: 0.1 }", { kind: "partialRowWiseLamb", weightDecay: 0 }],
+  ])("of tables: %s", (sparse, expected) => {
+    expect(imported({ sparse }).config.train.optimizer.embedding).toMatchObject(expected);
+  });
+
+  it("schedules by a cosine, once or with restarts", () => {
+    const schedule = (text: string) =>
+      imported({ dense: `adam_optimizer { lr: 0.1 } ${text}` }).config.train.optimizer.dense.schedule;
+    expect(
+      schedule("cosine_annealing_learning_rate { T_max: 9 min_learning_rate: 0.01 by_epoch: true }"),
+    ).toEqual({ kind: "cosine", steps: 9, minLearningRate: 0.01, by: "epoch" });
+    expect(
+      schedule(
+        "cosine_annealing_warm_restarts_learning_rate { T_0: 4 T_mult: 3 warmup_size: 2 warmup_learning_rate: 0.02 }",
+      ),
+    ).toEqual({
+      kind: "cosineRestarts",
+      steps: 4,
+      growth: 3,
+      minLearningRate: 0,
+      warmup: { length: 2, from: 0.02 },
+      by: "step",
+    });
+  });
+
+  it("take the weight decay of PyTorch as l2", () => {
+    expect(imported({ dense: "sgd_optimizer { lr: 0.1 weight_decay: 0.25 }" }).config.train.l2.dense).toBe(
+      0.25,
+    );
+    expect(imported({ dense: "adamw_optimizer { weight_decay: 0.25 }" }).config.train.l2.dense).toBe(0);
+  });
+
+  it("of parts become overrides of the weights whose names match there, the first that matches", () => {
+    const dense = String.raw`adam_optimizer { lr: 0.1 } cosine_annealing_learning_rate { T_max: 9 }
+      part_optimizers { sgd_optimizer { lr: 0.2 momentum: 0 weight_decay: 0.5 } regex_pattern: ".*\\.(final|output_mlp)\\..*weight" }
+      part_optimizers { adagrad_optimizer { lr: 0.3 } regex_pattern: "model\\.(final|cross).*" constant_learning_rate {} }
+      part_optimizers { adam_optimizer {} regex_pattern: "final.*" }`;
+    const { config, warnings } = imported({ dense });
+    const names = ["final_mlp.0.weight", "output.weight"].map((name) => name.replaceAll(".", "\\."));
+    const [first, second, ...others] = config.train.optimizer.overrides;
+    expect(first.pattern.split("|")).toEqual(names);
+    expect(first).toMatchObject({
+      dense: { kind: "sgd", learningRate: 0.2, schedule: { kind: "cosine" } },
+      l2: 0.5,
+    });
+    expect(second.pattern).toMatch(/^cross\\\.0\\\.down\\\.weight\|.*\|final_mlp\\\.0\\\.bias$/);
+    expect(second).toMatchObject({ dense: { kind: "adagrad", schedule: { kind: "constant" } }, l2: 0 });
+    expect(others).toEqual([]);
+    expect(warnings.join("\n")).toMatch(/part_optimizers\[2\]\.regex_pattern matches no weight/);
+  });
+
+  it("average weights, and evaluate with the average", () => {
+    const dense = "adam_optimizer {} ema { decay: 0.5 }";
+    expect(imported({ dense }).config.train.average).toEqual({ decay: 0.5 });
+    expect(imported({ dense: "adam_optimizer {} ema {}" }).config.train.average).toEqual({ decay: 0.999 });
+    const error = refusal({ dense, root: "eval_config { use_dense_ema: false }" });
+    expect(error.message).toMatch(/^p\.config:14: eval_config\.use_dense_ema: /);
+  });
+});
+
+describe("training", () => {
+  it("keeps the defaults of TorchEasyRec", () => {
+    const { train } = imported().config;
+    expect(train).toMatchObject({ batchSize: 1024, shuffle: false, evaluateEvery: 1000 });
+    expect(imported({ data: "fg_mode: FG_DAG shuffle: true" }).config.train.shuffle).toBe(true);
+  });
+
+  it("evaluates by steps, by epochs or neither", () => {
+    const every = (train: string) => imported({ train }).input.train?.evaluateEvery;
+    expect(every("save_checkpoints_steps: 7")).toBe(7);
+    expect(every("save_checkpoints_steps: 0")).toBeUndefined();
+    expect(every("save_checkpoints_epochs: 1")).toBeUndefined();
+    const text = config().replace('eval_input_path: "valid.parquet"', "");
+    const { train } = importPipeline(text, "p.config").input;
+    expect(train).not.toHaveProperty("evaluateEvery");
+    expect(train).toMatchObject({ checkpoint: { every: 1000 } });
+  });
+
+  it.each([
+    "fused",
+    "save_checkpoints_timestamp_interval",
+    "save_checkpoints_timestamps",
+    "delta_embedding_dump_config",
+  ])("leaves out %s with a warning", (name) => {
+    const parts =
+      name === "fused"
+        ? { dense: "adam_optimizer { fused: true }" }
+        : { train: name.endsWith("config") ? `${name} { dump_interval_steps: 9 }` : `${name}: 60` };
+    expect(imported(parts).warnings.some((warning) => warning.includes(`.${name} `))).toBe(true);
+  });
+
+  it("smooths labels, and measures what is asked for", () => {
+    const more = "losses { binary_cross_entropy { label_smoothing: 0.2 } } metrics { normalized_entropy {} }";
+    expect(imported({ more }).config.train.loss).toEqual({
+      kind: "binaryCrossEntropy",
+      labelSmoothing: 0.2,
+    });
+    imported({ more: "losses { l2_loss {} } metrics { xauc { max_pairs: 100 } } train_metrics { xauc {} }" });
+  });
+});
+
+describe("features", () => {
+  const id = (more: string, data?: string) =>
+    feature(`id_feature { feature_name: "x" expression: "user:x" embedding_dim: 4 ${more} }`, data);
+
+  it("keep a bag with a default", () => {
+    expect(id('num_buckets: 9 default_value: "3"')).toMatchObject({ kind: "ids", missing: { value: 3 } });
+    expect(id('hash_bucket_size: 9 default_value: "a"')).toMatchObject({
+      kind: "ids",
+      missing: { value: "a" },
+    });
+    expect(id('num_buckets: 9 default_value: "3" value_dim: 1')).toMatchObject({ kind: "id" });
+    const encoded = "fg_mode: FG_NONE";
+    expect(id('num_buckets: 9 fg_encoded_default_value: "3"', encoded)).toMatchObject({
+      kind: "ids",
+      missing: { value: 3 },
+    });
+  });
+
+  it("put a default outside the vocabulary into it", () => {
+    expect(id('vocab_list: ["a", "b"] default_value: "z"')).toMatchObject({
+      vocabulary: ["a", "b", "z"],
+      missing: { value: "z" },
+    });
+    expect(id('vocab_list: ["a", "b"] default_value: "b"')).toMatchObject({ vocabulary: ["a", "b"] });
+  });
+
+  it("have the rows of TorchEasyRec's tables", () => {
+    const table = (features: string) =>
+      imported({ features: `feature_configs { ${features} }` }).features[2].table;
+    const own = 'feature_name: "x" embedding_dim: 4 vocab_list: ["a", "b"]';
+    expect(table(`id_feature { ${own} expression: "u:x" }`)).toMatchObject({ rows: 4, order: [2, 3, 1] });
+    // One row more, and a default "0" that nobody wrote.
+    expect(table(`match_feature { ${own} nested_map: "u:m" pkey: "u:p" skey: "ALL" }`)).toMatchObject({
+      rows: 5,
+      order: [2, 3, 0, 1],
+    });
+    const dictionary = 'vocab_dict { key: "a" value: 2 } vocab_dict { key: "b" value: 3 }';
+    const words = `id_feature { feature_name: "x" expression: "u:x" embedding_dim: 4 ${dictionary} default_value: "b" }`;
+    expect(table(words)).toMatchObject({ rows: 3, order: [0, 2, 1] });
+  });
+
+  it("read vocabularies below asset_dir, as words or as words and rows", () => {
+    const folder = mkdtempSync(join(tmpdir(), "pairloom-assets-"));
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, "words.txt"), "red\nblue\n");
+    writeFileSync(join(folder, "rows.txt"), "red 2\nblue 1\n");
+    const from = (file: string) =>
+      id(`vocab_file: "${file}" asset_dir: ${JSON.stringify(folder)} default_bucketize_value: 0`);
+    expect(from("words.txt")).toMatchObject({ vocabulary: { file: join(folder, "words.txt") } });
+    expect(from("rows.txt")).toMatchObject({ vocabulary: ["blue", "red"] });
+  });
+
+  it.each([
+    ["nn.init.uniform_,a=0,b=1", { kind: "uniform", range: 0.5, mean: 0.5 }],
+    ["nn.init.normal_,mean=0.5,std=0.1", { kind: "normal", std: 0.1, mean: 0.5 }],
+    ["nn.init.zeros_", { kind: "constant", value: 0 }],
+    ["nn.init.ones_", { kind: "constant", value: 1 }],
+    ["nn.init.constant_,val=0.25", { kind: "constant", value: 0.25 }],
+    // A table [12, 4]: fan_in 4, fan_out 12.
+    ["nn.init.xavier_uniform_", { kind: "uniform", range: Math.sqrt(6 / 16) }],
+    ["nn.init.xavier_normal_,gain=2", { kind: "normal", std: 2 * Math.sqrt(2 / 16) }],
+    ["nn.init.kaiming_uniform_", { kind: "uniform", range: Math.sqrt(6 / 4) }],
+    [
+      "nn.init.kaiming_normal_,mode='fan_out',nonlinearity='relu'",
+      { kind: "normal", std: Math.sqrt(2 / 12) },
+    ],
+  ])("start as %s says", (init, expected) => {
+    const { initializer } = id(`num_buckets: 12 init_fn: "${init}"`) as { initializer: object };
+    expect(Object.keys(initializer)).toEqual(Object.keys(expected));
+    for (const [key, value] of Object.entries(expected))
+      if (typeof value === "number")
+        expect((initializer as Record<string, number>)[key]).toBeCloseTo(value, 12);
+  });
+
+  it("take over what computed ids and numbers had not", () => {
+    const lookup = 'lookup_feature { feature_name: "x" map: "u:m" key: "u:k"';
+    expect(feature(`${lookup} combiner: "avg" }`)).toMatchObject({ combiner: "mean" });
+    expect(feature(`${lookup} num_buckets: 9 embedding_dim: 4 }`)).toMatchObject({ missing: { value: 0 } });
+    expect(feature(`${lookup} num_buckets: 9 embedding_dim: 4 default_value: "4" }`)).toMatchObject({
+      missing: { value: 4 },
+    });
+    const combo = 'combo_feature { feature_name: "x" expression: ["u:a", "u:b"] hash_bucket_size: 9';
+    expect(feature(`${combo} embedding_dim: 4 default_value: "a_b" }`)).toMatchObject({
+      kind: "combo",
+      missing: { value: "a_b" },
+    });
+    const combine = 'combine_feature { feature_name: "x" expression: "u:a" combiner: "max" num_buckets: 9';
+    expect(feature(`${combine} embedding_dim: 4 default_value: "2" }`)).toMatchObject({
+      combiner: "max",
+      missing: { value: 2 },
+    });
+  });
+
+  it("say which rows may be refused that TorchEasyRec trains on", () => {
+    expect(imported().warnings.join("\n")).toMatch(/range \(i\).*outOfRange: "bucket"/);
+  });
+});
+
+describe("models", () => {
+  it.each([
+    ["nn.PReLU", { kind: "prelu", shared: true }],
+    ["Dice", { kind: "dice", affine: false }],
+    ["nn.LeakyReLU(negative_slope=0.3)", { kind: "leakyRelu", slope: 0.3 }],
+    ["torch.nn.LeakyReLU()", "leakyRelu"],
+  ])("have the activation %s", (name, activation) => {
+    const model = `dcn_v2 { cross {} final { hidden_units: 4 activation: "${name}" } }`;
+    expect(imported({ model }).config.model).toMatchObject({ final: { activation } });
+  });
+
+  it("take cross, deep and final of dcn_v1", () => {
+    const model =
+      "dcn_v1 { cross { cross_num: 2 } deep { hidden_units: 5 } final { hidden_units: 4 bias: false } }";
+    expect(imported({ model }).config.model).toMatchObject({
+      kind: "dcn",
+      cross: { layers: 2 },
+      deep: { hiddenUnits: [5] },
+      final: { hiddenUnits: [4], bias: false },
+    });
+  });
+
+  it("name the tables of every group there", () => {
+    expect(imported({ group: 'embedding_name_suffix: "x"' }).suffixOf("embeddings")).toBe("_x");
+    const wide = `feature_groups { group_name: "wide" group_type: WIDE feature_names: "i" embedding_name_suffix: "w" }
+      feature_groups { group_name: "deep" group_type: DEEP feature_names: "i" embedding_name_suffix: "d" }`;
+    const { suffixOf, config } = imported({
+      model: "wide_and_deep { deep { hidden_units: 4 } }",
+      more: wide,
+    });
+    expect(config.model).toMatchObject({ deep: { embeddingSuffix: "_d" }, wide: { followTrainable: true } });
+    expect(["linear", "embeddings_d"].map(suffixOf)).toEqual(["_wide_w", "_d"]);
+  });
+
+  it("say that several classes have several wide numbers here", () => {
+    const { warnings } = imported({
+      model: "wide_and_deep { deep { hidden_units: 4 } }",
+      more: `num_class: 3 losses { softmax_cross_entropy {} }
+        feature_groups { group_name: "wide" group_type: WIDE feature_names: "i" }
+        feature_groups { group_name: "deep" group_type: DEEP feature_names: "i" }`,
+    });
+    expect(warnings.join("\n")).toMatch(/one wide number per class/);
+  });
+});
+
+describe("what is refused, with path and line, the model first", () => {
+  const broken: Parts = { train: "no_such: 1", data: "negative_sampler { input_path: 3 }" };
+  it.each<[string, Parts, number, string]>([
+    ["another model", { ...broken, model: "mmoe { }" }, 12, "model_config.mmoe"],
+    ["an unknown name", { train: "no_such: 1" }, 3, "train_config.no_such"],
+    ["a value of another type", { train: 'num_steps: "a"' }, 3, "train_config.num_steps"],
+    ["an unknown word", { data: "fg_mode: FG_X" }, 6, "data_config.fg_mode"],
+    ["a negative count", { train: "log_step_count_steps: -1" }, 3, "train_config.log_step_count_steps"],
+    ["a setting twice", { data: "batch_size: 1 batch_size: 2" }, 6, "data_config.batch_size"],
+    ["a message as a number", { train: "grad_clipping: 3" }, 3, "train_config.grad_clipping"],
+    [
+      "two optimizers",
+      { dense: "adam_optimizer {} sgd_optimizer {}" },
+      4,
+      "train_config.dense_optimizer.sgd_optimizer",
+    ],
+    [
+      "amsgrad",
+      { dense: "adam_optimizer { amsgrad: true }" },
+      4,
+      "train_config.dense_optimizer.adam_optimizer.amsgrad",
+    ],
+    [
+      "a sampler",
+      { data: 'fg_mode: FG_DAG negative_sampler { input_path: "a" num_sample: 3 item_id_field: "b" }' },
+      6,
+      "data_config.negative_sampler",
+    ],
+    [
+      "a sequence",
+      {
+        features:
+          'feature_configs { sequence_id_feature { feature_name: "clicks" expression: "u:c" num_buckets: 9 embedding_dim: 4 } }',
+      },
+      9,
+      "feature_configs[2].sequence_id_feature",
+    ],
+    [
+      "a sequence group",
+      { group: 'sequence_groups { group_name: "s" feature_names: "i" }' },
+      11,
+      "model_config.feature_groups[0].sequence_groups",
+    ],
+    [
+      "an encoder",
+      { group: 'sequence_encoders { pooling_encoder { input: "s" } }' },
+      11,
+      "model_config.feature_groups[0].sequence_encoders",
+    ],
+    [
+      "a masked feature",
+      {
+        features: 'feature_configs { raw_feature { feature_name: "x" expression: "u:x" use_mask: true } }',
+      },
+      9,
+      "feature_configs[2].raw_feature.use_mask",
+    ],
+    [
+      "an unknown feature",
+      { group: 'feature_names: "x"' },
+      11,
+      "model_config.feature_groups[0].feature_names",
+    ],
+    [
+      "a default without a row",
+      {
+        features:
+          'feature_configs { id_feature { feature_name: "x" expression: "u:x" num_buckets: 9 embedding_dim: 4 default_value: "9" } }',
+      },
+      9,
+      "feature_configs[2].id_feature.default_value",
+    ],
+    [
+      "what only the converted config shows",
+      { model: "dcn_v2 { cross {} final { hidden_units: 4 dropout_ratio: [0.1, 0.2] } }" },
+      12,
+      "model_config.dcn_v2.final",
+    ],
+    ["variational dropout", { more: "variational_dropout {}" }, 13, "model_config.variational_dropout"],
+  ])("%s", (_, parts, line, path) => {
+    const { message, report } = refusal(parts);
+    expect(message.startsWith(`p.config:${line}: ${path}: `), message).toBe(true);
+    if (report.next !== undefined) expect(report.next).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it("names the first of several in the file", () => {
+    const features =
+      'feature_configs { raw_feature { feature_name: "x" expression: "u:x" sequence_length: 3 } }';
+    expect(refusal({ features, more: "metrics { auc {} } train_metrics { auc {} }" }).message).toMatch(
+      /^p\.config:9: feature_configs\[2\]\.raw_feature\.sequence_length/,
+    );
+  });
+
+  it("says where an unfinished text ends", () => {
+    expect(() => importPipeline("train_config {\n num_steps: 3\n", "p.config")).toThrow(/^p\.config:2: /);
+  });
+});
