@@ -14,6 +14,8 @@ export type Store = (bytes: Uint8Array, position: number) => Promise<void>;
 
 /** Small enough that hashing one slice blocks the event loop for only a few ms. */
 const SLICE_BYTES = 4 << 20;
+/** Slices of a job that are under way at once, so that a thread finds the next one when it is done with one. */
+const SLICES_AT_ONCE = 4;
 /** Jobs with fewer bytes are done before a thread has started. */
 const LEAST_THREADED_BYTES = 32 << 20;
 /** More threads hash faster than disks write. */
@@ -21,7 +23,7 @@ const MAX_THREADS = 4;
 
 /**
  * Hexadecimal SHA-256 of each job, the pieces of which follow each other. Many bytes are hashed on several threads, a job
- * on one of them. A slice is produced while the one before it is hashed and stored.
+ * on one of them. Slices are produced while others are hashed and stored.
  * @throws the first error, after all threads have stopped
  */
 export async function hashAll(jobs: readonly (readonly Piece[])[], store?: Store): Promise<string[]> {
@@ -32,7 +34,7 @@ export async function hashAll(jobs: readonly (readonly Piece[])[], store?: Store
   const queue = new Queue(jobs, store);
   const workers = Array.from({ length: count }, () => ({
     hash: threaded ? threadedSha256() : sha256(),
-    buffers: [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(buffer))),
+    buffers: Array.from({ length: SLICES_AT_ONCE }, () => new Uint8Array(new SharedArrayBuffer(buffer))),
   }));
   await Promise.all(workers.map((worker) => queue.work(worker)));
   return queue.results();
@@ -40,8 +42,8 @@ export async function hashAll(jobs: readonly (readonly Piece[])[], store?: Store
 
 interface Worker {
   readonly hash: Sha256;
-  /** One is filled while the other is hashed and stored. */
-  readonly buffers: Uint8Array[];
+  /** Used in turn. */
+  readonly buffers: readonly Uint8Array[];
 }
 
 class Queue {
@@ -75,19 +77,19 @@ class Queue {
   }
 
   private async run(pieces: readonly Piece[], { hash, buffers }: Worker): Promise<void> {
-    let before: Promise<unknown> = Promise.resolve();
+    const underWay: Promise<unknown>[] = [];
     try {
-      for (const { piece, begin, end } of pieces.flatMap(slicesOf)) {
+      for (const [i, { piece, begin, end }] of pieces.flatMap(slicesOf).entries()) {
+        const turn = i % buffers.length;
+        await underWay[turn];
         if (this.failure) return;
-        const bytes = buffers[0].subarray(0, end - begin);
-        buffers.reverse();
+        const bytes = buffers[turn].subarray(0, end - begin);
         await piece.fill(bytes, begin);
-        await before;
-        before = Promise.all([hash.update(bytes), this.store?.(bytes, begin)]);
-        before.catch(() => {}); // whoever awaits it gets the error
+        underWay[turn] = Promise.all([hash.update(bytes), this.store?.(bytes, begin)]);
+        underWay[turn].catch(() => {}); // whoever awaits it gets the error
       }
     } finally {
-      await before;
+      await Promise.all(underWay);
     }
   }
 }

@@ -27,6 +27,8 @@ export interface WrittenFile {
 
 /** Maximum bytes of a range, which has one checksum and is written and checked by one thread. */
 const RANGE_BYTES = 256 << 20;
+/** Bytes of a write. Linux looks for large blocks of memory to cache larger ones, which can take ten times as long. */
+const WRITE_BYTES = 512 << 10;
 
 /**
  * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles. Equal tensors
@@ -80,8 +82,10 @@ async function writeAll(path: string, jobs: readonly (readonly Piece[])[]): Prom
 }
 
 async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; )
-    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+  for (let at = 0; at < bytes.length; ) {
+    const count = Math.min(WRITE_BYTES, bytes.length - at);
+    at += (await file.write(bytes, at, count, position + at)).bytesWritten;
+  }
 }
 
 /** The bytes of a tensor, beginning at this position of the file. */

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
-/** SHA-256 of bytes that come in slices. */
+/** SHA-256 of bytes that come in slices, hashed in the order of the calls. */
 export interface Sha256 {
   /** The bytes must not change until the promise settles. */
   update(bytes: Uint8Array): Promise<void>;
@@ -44,10 +43,13 @@ const THREAD = `
 /** Hashes on a thread of its own. Slices are in shared memory: others would be copied. */
 export function threadedSha256(): Sha256 {
   const thread = new Worker(THREAD, { eval: true });
-  const ask = async (bytes?: Uint8Array): Promise<string> => {
-    thread.postMessage(bytes);
-    return (await once(thread, "message"))[0];
-  };
+  const waiting: ((answer: string) => void)[] = [];
+  thread.on("message", (answer) => waiting.shift()!(answer));
+  const ask = (bytes?: Uint8Array): Promise<string> =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      thread.postMessage(bytes);
+    });
   return {
     update: async (bytes) => void (await ask(bytes)),
     digest: () => ask(),
