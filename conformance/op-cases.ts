@@ -334,6 +334,10 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const operands = [s.row(2), s.classes(2), s.ids(s.size(4)), s.row(1)];
     return [s.apply(OPS.sessionLogSumExpGrad, operands, {})];
   },
+  rightClass: (s) => {
+    const classes = s.size();
+    return [s.apply(OPS.rightClass, [s.row(classes), s.classes(classes)], {})];
+  },
   scoreHistogram: (s) => {
     const [labels, bins] = [s.size(3), s.pick(1, 7, 4096)];
     const logits = s.apply(OPS.scale, [s.row(labels)], { factor: s.pick(1, 30, 1000) });

@@ -84,6 +84,7 @@ enum class Opcode : uint32_t {
   kMomentum = 130,
   kRmsprop = 131,
   kAdadelta = 132,
+  kRightClass = 133,
 };
 
 }  // namespace pairloom

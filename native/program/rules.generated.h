@@ -240,6 +240,9 @@ inline constexpr Rule kRules[] = {
     {Opcode::kAdadelta, "adadelta", Execution::kFixed, Placement::kFixed, true,
      "w:param![n] grad:fixed[n] lr:number square:param![n] delta:param![n]",
      "decay:decay eps:real l2:real"},
+    {Opcode::kRightClass, "rightClass", Execution::kRowwise, Placement::kTile, false,
+     "logits:row[C] labels:row[1] -> out:row[1]",
+     ""},
 };
 
 }  // namespace pairloom

@@ -367,6 +367,17 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   ],
   // A row: a comparison, a difference, an exponential, a sum.
   sessionLogSumExp: [{ shapes: [[B, 2], [B, 1], [B], [B, 1]], flops: 20, elements: [10, 5, 5, 5] }],
+  rightClass: [
+    {
+      shapes: [
+        [B, 3],
+        [B, 1],
+        [B, 1],
+      ],
+      flops: 15,
+      elements: [15, 5, 5],
+    },
+  ],
   scoreHistogram: [
     {
       shapes: [

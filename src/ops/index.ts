@@ -31,6 +31,7 @@ import { linear, linearGradInput, linearGradWeight } from "./linear.js";
 import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
 import { adadelta, adagrad, adam, momentum, movingAverage, rmsprop, sgd } from "./optimizers.js";
 import { reshape } from "./reshape.js";
+import { rightClass } from "./right-class.js";
 import { scaleColumns } from "./scale-columns.js";
 import { scoreHistogram } from "./score-histogram.js";
 import { sessionLogSumExp, sessionLogSumExpGrad } from "./session-log-sum-exp.js";
@@ -109,6 +110,7 @@ export const OPS = {
   sessionLogSumExp,
   sessionLogSumExpGrad,
   scoreHistogram,
+  rightClass,
   sumSquares,
   clipFactor,
   scaleByNumber,

@@ -140,6 +140,7 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [column, column] },
   ],
   sessionLogSumExp: [{ operands: [fp32("B", 3), column, ids] }, { operands: [fp32("B", 2), column, column] }],
+  rightClass: [{ operands: [fp32(3), column] }, { operands: [fp32("B", 3), fp32("B", 3)] }],
   scoreHistogram: [
     { operands: [fp32(2, 2, 8), column, column] },
     { operands: [fp32(1, 3, 8), column, column] },

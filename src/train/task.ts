@@ -1,15 +1,19 @@
 import type { LabelKind } from "../features/targets.js";
+import type { GraphBuilder } from "../graph/graph.js";
+import type { Tensor } from "../graph/tensor.js";
 import {
   type Evaluation,
   evaluateBinary,
   evaluateClasses,
   evaluateRegression,
   type Groups,
-  largestOf,
   type MetricName,
   type Prediction,
   softmaxRows,
 } from "../metrics/index.js";
+import { activation } from "../ops/activation.js";
+import { add, scale } from "../ops/arithmetic.js";
+import { rightClass } from "../ops/right-class.js";
 
 /** The meaning of a model's outputs: allowed labels, predictions and metrics. */
 export interface Task {
@@ -46,8 +50,8 @@ export interface ScoredLabel {
 /** A metric that is a mean over rows. */
 export interface RowMean {
   readonly metric: MetricName;
-  /** The sum over the rows of one label. */
-  sum(logits: Float32Array, labels: Float32Array): number;
+  /** The value of each row: logits [B, outputs], labels [B, labels] -> [B, labels]. */
+  values(builder: GraphBuilder, logits: Tensor, labels: Tensor): Tensor;
 }
 
 /** Labels are 0 and 1; the model predicts the probability that a label is positive. */
@@ -68,7 +72,7 @@ export const REGRESSION: Task = {
   predictions: (logits) => logits,
   predictionNames: nameByLabel,
   evaluate: ({ logits, labels, weights }) => evaluateRegression(logits, labels, weights),
-  rowMean: { metric: "meanAbsoluteError", sum: absoluteErrors },
+  rowMean: { metric: "meanAbsoluteError", values: absoluteErrors },
 };
 
 /** Labels are class ids, 0 to classes - 1; the model predicts the probability of each class. */
@@ -80,7 +84,10 @@ export function classification(classes: number): Task {
     predictions: (logits) => softmaxRows(logits, classes),
     predictionNames: () => Array.from({ length: classes }, (_, c) => `prediction_${c}`),
     evaluate: ({ logits, labels, weights }) => evaluateClasses(logits, labels, classes, weights),
-    rowMean: { metric: "accuracy", sum: (logits, labels) => rightRows(logits, labels, classes) },
+    rowMean: {
+      metric: "accuracy",
+      values: (builder, logits, labels) => builder.apply(rightClass, [logits, labels], {})[0],
+    },
   };
 }
 
@@ -88,13 +95,10 @@ function nameByLabel(labels: readonly string[]): string[] {
   return labels.length === 1 ? ["prediction"] : labels.map((label) => `prediction_${label}`);
 }
 
-function rightRows(logits: Float32Array, labels: Float32Array, classes: number): number {
-  let right = 0;
-  for (let row = 0; row < labels.length; row++)
-    if (largestOf(logits, row * classes, classes) === labels[row]) right++;
-  return right;
-}
-
-function absoluteErrors(predictions: Float32Array, labels: Float32Array): number {
-  return labels.reduce((sum, label, row) => sum + Math.abs(predictions[row] - label), 0);
+/** |z - y| = relu(z - y) + relu(y - z) */
+function absoluteErrors(builder: GraphBuilder, logits: Tensor, labels: Tensor): Tensor {
+  const minus = (x: Tensor) => builder.apply(scale, [x], { factor: -1 })[0];
+  const relu = (x: Tensor) => builder.apply(activation, [x], { fn: "relu" })[0];
+  const error = builder.apply(add, [logits, minus(labels)], {})[0];
+  return builder.apply(add, [relu(error), relu(minus(error))], {})[0];
 }

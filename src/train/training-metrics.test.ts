@@ -6,8 +6,8 @@ import { StreamingAuc } from "../metrics/index.js";
 import { OPS } from "../ops/index.js";
 import { drawKey, drawUnit } from "../random.js";
 import { columnOf } from "./evaluate.js";
-import { LABELS, LOGITS } from "./step/model-graphs.js";
-import { BINARY, classification, REGRESSION } from "./task.js";
+import { ROW_SUMS } from "./step/model-graphs.js";
+import { BINARY, classification, REGRESSION, type Task } from "./task.js";
 import { TrainingMetrics } from "./training-metrics.js";
 
 const BINS = 4096;
@@ -43,6 +43,40 @@ function counter(columns: number) {
     maxBatch: 64,
   });
   return { memory, executable };
+}
+
+/** The output of a training program, in steps of two rows. */
+function rowSums(task: Task, logits: number[], labels: number[], labelWidth: number) {
+  const rows = labels.length / labelWidth;
+  const builder = new GraphBuilder();
+  const input = (name: string, width: number) =>
+    builder.apply(OPS.input, [], { name, type: fp32("B", width), limit: 0 })[0];
+  const values = task.rowMean!.values(
+    builder,
+    input("logits", logits.length / rows),
+    input("labels", labelWidth),
+  );
+  builder.output(ROW_SUMS, builder.apply(OPS.sumRows, [values], {})[0]);
+  const executable = referenceBackend.compile(builder.finish(), new Map(), { maxBatch: 2 });
+  const column = (numbers: number[]) => {
+    const width = numbers.length / rows;
+    return { kind: "number", data: Float32Array.from(numbers), offset: 0, stride: width, width } as const;
+  };
+  const columns = new Map([
+    ["logits", column(logits)],
+    ["labels", column(labels)],
+  ]);
+  const scalars = new Map();
+  return executable.runSync({
+    columns,
+    rows,
+    start: 0,
+    count: rows,
+    batch: 2,
+    seed: 0,
+    firstStep: 0,
+    scalars,
+  });
 }
 
 describe("TrainingMetrics", () => {
@@ -81,27 +115,15 @@ describe("TrainingMetrics", () => {
 
   it("has the share of rows whose largest logit is their class", () => {
     const metrics = new TrainingMetrics(classification(3), ["kind"], undefined);
-    expect(metrics.outputs).toEqual([LOGITS, LABELS]);
-    const logits = Float32Array.of(1, 2, 0, 5, 2, 1, 0, 0, 3, 1, 0, 0);
-    metrics.add(
-      new Map([
-        [LOGITS, logits],
-        [LABELS, Float32Array.of(1, 0, 1, 2)],
-      ]),
-      4,
-    );
-    expect(metrics.values()).toEqual({ accuracy: 0.5 });
+    expect(metrics.outputs).toEqual([ROW_SUMS]);
+    const logits = [1, 2, 0, 5, 2, 1, 0, 0, 3, 1, 0, 0, 4, 4, 1];
+    metrics.add(rowSums(classification(3), logits, [1, 0, 1, 2, 0], 1), 5); // the first of equal logits counts
+    expect(metrics.values()).toEqual({ accuracy: 3 / 5 });
   });
 
-  it("has the mean distance of predicted numbers", () => {
-    const metrics = new TrainingMetrics(REGRESSION, ["price"], undefined);
-    metrics.add(
-      new Map([
-        [LOGITS, Float32Array.of(1, -2)],
-        [LABELS, Float32Array.of(3, -1)],
-      ]),
-      2,
-    );
-    expect(metrics.values()).toEqual({ meanAbsoluteError: 1.5 });
+  it("has the mean distance of predicted numbers, for each label", () => {
+    const metrics = new TrainingMetrics(REGRESSION, ["price", "days"], undefined);
+    metrics.add(rowSums(REGRESSION, [1, -2, 5, 0.5], [3, -1, 5, 1], 2), 2);
+    expect(metrics.values()).toEqual({ "price.meanAbsoluteError": 1, "days.meanAbsoluteError": 0.75 });
   });
 });

@@ -1,7 +1,7 @@
 import type { Memory, RunResult } from "../backends/backend.js";
 import { AUC_BINS, FadingMean, type MetricResult, StreamingAuc } from "../metrics/index.js";
 import { columnOf } from "./evaluate.js";
-import { LABELS, LOGITS } from "./step/model-graphs.js";
+import { ROW_SUMS } from "./step/model-graphs.js";
 import type { RowMean, Task } from "./task.js";
 
 /**
@@ -99,7 +99,7 @@ class CountedAuc implements CallMetric {
 
 /** A mean over rows for each label: accuracy of classes, absolute error of numbers. */
 class MeanOverRows implements CallMetric {
-  readonly outputs = [LOGITS, LABELS];
+  readonly outputs = [ROW_SUMS];
   readonly #means: readonly FadingMean[];
 
   constructor(
@@ -110,12 +110,13 @@ class MeanOverRows implements CallMetric {
     this.#means = labels.map(() => new FadingMean(halfLifeRows));
   }
 
-  add(result: RunResult): void {
-    const [logits, labels] = this.outputs.map((name) => result.get(name)!);
-    const width = this.labels.length;
+  add(result: RunResult, rows: number): void {
+    const ofSteps = result.get(ROW_SUMS)!; // [steps, labels]
     this.#means.forEach((mean, k) => {
-      const [z, y] = [logits, labels].map((values) => columnOf(values, k, width));
-      mean.add(this.mean.sum(z, y), y.length);
+      mean.add(
+        columnOf(ofSteps, k, this.labels.length).reduce((sum, ofStep) => sum + ofStep, 0),
+        rows,
+      );
     });
   }
 

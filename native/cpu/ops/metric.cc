@@ -1,4 +1,4 @@
-// Counts of training rows, for metrics during training.
+// Metrics of training rows.
 #include <algorithm>
 #include <cmath>
 
@@ -20,10 +20,21 @@ void score_histogram(const BoundInstruction& i, const FixedJob&, Worker& worker)
   }
 }
 
+void right_class(const BoundInstruction& i, Tile& t) {
+  const ConstRows logits = t.in(i.views[0]), labels = t.in(i.views[1]);
+  const Rows right = t.out(i.views[2]);
+  for (uint32_t r = 0; r < t.rows; ++r) {
+    const float* row = logits.row(r);
+    const ptrdiff_t largest = std::max_element(row, row + i.views[0].size) - row;
+    *right.row(r) = float(largest) == *labels.row(r) ? 1.0f : 0.0f;
+  }
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kScoreHistogram, .fixed = score_histogram},
+    {.opcode = Opcode::kRightClass, .tile = right_class},
 };
 
 }  // namespace pairloom::metric_ops

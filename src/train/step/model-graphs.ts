@@ -12,6 +12,7 @@ import { sameType } from "../../ops/check.js";
 import { batchMean } from "../../ops/loss.js";
 import { scoreHistogram } from "../../ops/score-histogram.js";
 import { input, type ParameterAttrs, parameter } from "../../ops/sources.js";
+import { sumRows } from "../../ops/sum-rows.js";
 import { autodiff } from "../../passes/autodiff.js";
 import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
@@ -24,6 +25,8 @@ import { factsOf, type Loss, lossOf } from "./loss/index.js";
 export const LOGITS = "logits";
 export const LOSS = "loss";
 export const LABELS = "labels";
+/** The sum of the training metric over the rows of a step [labels], if the task has a mean over rows. */
+export const ROW_SUMS = "rowSums";
 /** The parameter that counts scores of training rows, if they are probabilities of labels. */
 export const SCORE_COUNTS = "@scoreCounts";
 
@@ -53,7 +56,7 @@ const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
 
 /**
  * One training step: forward, mean loss over the batch (weighted by the row weights if there are any), gradients,
- * updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1].
+ * updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1], and `rowSums` [labels] for some tasks.
  */
 export function trainingGraph(
   spec: ModelSpec,
@@ -68,7 +71,9 @@ export function trainingGraph(
   const weightedLosses = weighted
     ? builder.apply(multiply, [losses, numbers(builder, WEIGHT_COLUMN, 1)], {})[0]
     : losses;
-  if (!task.rowMean) countScores(builder, logits, labels);
+  if (task.rowMean)
+    builder.output(ROW_SUMS, builder.apply(sumRows, [task.rowMean.values(builder, logits, labels)], {})[0]);
+  else countScores(builder, logits, labels);
   builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
