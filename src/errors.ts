@@ -32,9 +32,14 @@ export class ExecutionError extends PairloomError {}
 /** A checkpoint or run directory is missing, damaged or of another format. */
 export class CheckpointError extends PairloomError {}
 
-/** The message of any thrown value. */
+/**
+ * The message of any thrown value, to be quoted in another message: of an error of Pairloom one line without the next step,
+ * since the error that quotes it has its own.
+ */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof PairloomError)) return thrown instanceof Error ? thrown.message : String(thrown);
+  const { where, what, got } = thrown.report;
+  return [where, what, got].filter((part) => part !== undefined).join(": ");
 }
 
 function formatReport({ what, where, got, expected, next }: ErrorReport): string {

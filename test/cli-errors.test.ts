@@ -195,7 +195,7 @@ describe("errors in data", () => {
       got: "60 of 600 rows (10 %): 60 × price: not a finite number",
       expected: "at most 1 %",
     });
-    const path = /listed in (\S+):/.exec(error)?.[1];
+    const path = /Look at the rows in (\S+),/.exec(error)?.[1];
     expect(existsSync(path!)).toBe(true);
   });
 

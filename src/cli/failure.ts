@@ -1,4 +1,4 @@
-import { messageOf, PairloomError } from "../errors.js";
+import { PairloomError } from "../errors.js";
 import { version } from "../version.js";
 
 export const EXIT = { done: 0, user: 1, internal: 2, interrupted: 130 } as const;
@@ -13,7 +13,7 @@ export function exitCodeOf(error: unknown): number {
 /** Prints a short message for a user error; a stack trace and a request to report for a bug. */
 export function printError(error: unknown): void {
   if (isForUser(error)) {
-    console.error(`error: ${messageOf(error)}`);
+    console.error(`error: ${error.message}`);
     return;
   }
   console.error(error instanceof Error ? (error.stack ?? error.message) : error);
@@ -23,7 +23,7 @@ export function printError(error: unknown): void {
   );
 }
 
-function isForUser(error: unknown): boolean {
+function isForUser(error: unknown): error is Error {
   if (error instanceof PairloomError) return true;
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? "";

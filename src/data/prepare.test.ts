@@ -151,7 +151,7 @@ describe("prepareData", () => {
     expect(error).toBeInstanceOf(DataError);
     expect(error.message).toMatch(/2 of 4 rows \(50 %\): 2 × @label: missing value/);
     expect(error.message).toMatch(/at most 1 %/);
-    const quarantine = /listed in (\S+quarantine\.jsonl)/.exec(error.message)![1];
+    const quarantine = /Look at the rows in (\S+quarantine\.jsonl)/.exec(error.message)![1];
     expect(readFileSync(quarantine, "utf8").trim().split("\n")).toHaveLength(2);
   });
 

@@ -211,7 +211,7 @@ function openCached(directory: string, { onProgress }: PrepareOptions): Prepared
     return openPrepared(directory, true);
   } catch (error) {
     if (!(error instanceof PairloomError)) throw error;
-    onProgress?.({ phase: "rebuild", message: error.message });
+    onProgress?.({ phase: "rebuild", message: messageOf(error) });
     rmSync(directory, { recursive: true, force: true });
     return undefined;
   }

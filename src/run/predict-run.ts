@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onDiskSync } from "../checkpoint/index.js";
 import type { SourceConfig } from "../data/data-config.js";
+import { malformedRow, type QuarantinedRow, quarantineLine } from "../data/pack/quarantine.js";
 import { columnWants } from "../data/source/column-query.js";
 import { Duck, type SourceColumn } from "../data/source/duckdb.js";
 import { openSource } from "../data/source/source.js";
@@ -57,7 +58,7 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
       quarantine.add(batch);
       onRows(rows.read);
     }
-    rows.check(where, data.maxBadRows);
+    rows.check(where, data.maxBadRows, quarantine.path);
     await file.finish();
   } finally {
     quarantine.close();
@@ -122,12 +123,12 @@ class QuarantineFile {
   }
 
   add({ bad, malformedRows }: ScoredBatch): void {
-    const rows = [...bad, ...malformedRows];
+    const rows: QuarantinedRow[] = [...bad, ...malformedRows.map(malformedRow)];
     if (rows.length === 0) return;
     onDiskSync("the list of refused rows cannot be written", this.path, () => {
       this.file ??= openSync(this.path, "w");
       // One line at a time, so that the malformed rows of a large file are not in memory twice.
-      for (const row of rows) writeSync(this.file, `${JSON.stringify(row)}\n`);
+      for (const row of rows) writeSync(this.file, quarantineLine(row));
     });
     this.lines += rows.length;
   }

@@ -54,8 +54,11 @@ export class RowCount {
     return this.used + this.refused;
   }
 
-  /** @throws DataError if more than the fraction `limit` was refused, or there are no rows */
-  check(where: string, limit: number): void {
+  /**
+   * @param list the file that lists the refused rows
+   * @throws DataError if more than the fraction `limit` was refused, or there are no rows
+   */
+  check(where: string, limit: number, list?: string): void {
     if (this.read > 0 && this.refused <= limit * this.read) return;
     const reasons = Object.entries(this.reasons).map(([reason, times]) => `${times} × ${reason}`);
     throw new DataError({
@@ -69,7 +72,10 @@ export class RowCount {
         this.read === 0
           ? "at least one row"
           : `at most ${Number((100 * limit).toPrecision(3))} % (data.maxBadRows)`,
-      next: "Fix the data: it needs the columns and types that the model was trained with.",
+      next:
+        this.read === 0
+          ? "Check the files and the sql."
+          : `Fix the data: it needs the columns and types that the model was trained with.${list === undefined ? "" : ` The rows are listed in ${list}.`}`,
     });
   }
 

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { type Config, resolveConfig } from "../config/config.js";
-import { ConfigError } from "../errors.js";
+import { ConfigError, PairloomError } from "../errors.js";
 import { closeNames } from "../near-names.js";
 import { publicModule } from "./public-module.js";
 
@@ -78,6 +78,7 @@ async function loading<T>(path: string, load: () => Promise<T>): Promise<T> {
   } catch (error) {
     const cause = error as Error;
     const where = `${path}${lineIn(path, cause)}`;
+    if (cause instanceof PairloomError) throw new ConfigError({ ...cause.report, where }, { cause });
     const next = "Fix the error in the file.";
     throw new ConfigError(
       { what: "the config file does not load", where, got: cause.message, next },

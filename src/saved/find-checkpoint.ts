@@ -12,7 +12,7 @@ import {
   readPointer,
 } from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
-import { CheckpointError, PairloomError } from "../errors.js";
+import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 import { watchedMetricSchema } from "../metrics/watched-metric.js";
 import { nearNames } from "../near-names.js";
 
@@ -105,7 +105,7 @@ async function firstSound(
       return found;
     }
     if (!(await exists(dir))) return undefined;
-    faults.push(found.message);
+    faults.push(messageOf(found));
   }
   throw new CheckpointError({
     what: "the run has no sound checkpoint",

@@ -155,6 +155,6 @@ function vocabularyOf(
     .sort(([a, n], [b, m]) => m - n || Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .slice(0, maxSize)
     .map(([text]) => text);
-  if (values.length === 0) throw nothingLearnt(table);
+  if (values.length === 0) throw nothingLearnt(table, { minCount });
   return values;
 }

@@ -149,18 +149,21 @@ async function learnVocabularies(
   const sql = vocabularySql(cells, [...rules.values()], training);
   for (const [table, value] of await duck.rows(sql, "features")) found[Number(table)].push(value as string);
   found.forEach((values, table) => {
-    if (values.length === 0) throw nothingLearnt(tables[table]);
+    if (values.length === 0) throw nothingLearnt(tables[table], rules.get(tables[table])!);
   });
   return Object.fromEntries(tables.map((table, i) => [table, found[i]]));
 }
 
-export function nothingLearnt(table: string): DataError {
+export function nothingLearnt(table: string, { minCount }: Pick<VocabularyRule, "minCount">): DataError {
   return new DataError({
     what: "the training split has no value for a learned vocabulary",
     where: `features: ${table}`,
     got: "no value that occurs often enough",
     expected: "at least one value",
-    next: "Check the column, or lower vocabulary.minCount.",
+    next:
+      minCount > 1
+        ? "Check the column, or lower vocabulary.minCount."
+        : "Check the column, or remove the feature.",
   });
 }
 
@@ -196,6 +199,6 @@ export function statisticsOf(sample: Moments, name: string, index: number): Numb
     where: `features[${index}]`,
     got: `no finite value in ${name}`,
     expected: "at least one finite value",
-    next: "Check the column, or set the statistics in normalize.",
+    next: "Check the column, or give the numbers: normalize: { mean, std } or { min, max }, and missing.",
   });
 }

@@ -9,6 +9,7 @@ import type { Source } from "../source/source.js";
 import { NumberVector, TextVector } from "../source/vectors.js";
 import { SPLIT_COLUMN, type SplitKey } from "../split/split-query.js";
 import type { PackedWriter } from "./packed-writer.js";
+import { malformedRow } from "./quarantine.js";
 
 /** A split of a source; without a predicate it gets every row. */
 export interface SplitTarget {
@@ -179,10 +180,7 @@ async function locateRefused(
   const byRow = new Map(rows.map((row, i) => [row, places[i]]));
   for (const { writer } of splits) await writer.quarantine.locate((row) => byRow.get(row));
   const [{ name, writer }] = splits;
-  for await (const { file, line, column, reason, text } of malformed) {
-    const columns = column === null ? {} : { columns: [column] };
-    await writer.quarantine.add({ split: name, file, line, ...columns, reason, value: text });
-  }
+  for await (const row of malformed) await writer.quarantine.add({ split: name, ...malformedRow(row) });
 }
 
 /** The error for a split with too many refused rows. */
@@ -198,11 +196,17 @@ export function tooManyBadRows(
     .slice(0, 5)
     .map(([reason, times]) => `${times} × ${reason}`);
   const none = count === rows;
+  const accepts = worst.some((reason) => /^\d+ × [^@]+: /.test(reason) && !reason.includes("malformed row"));
+  const steps = [
+    "fix the source",
+    ...(accepts ? ["let the features accept such values (docs/features.md)"] : []),
+    ...(none ? [] : ["raise data.maxBadRows"]),
+  ];
   return new DataError({
     what: none ? `every row of ${split} was refused` : `too many rows of ${split} were refused`,
     where: "data.maxBadRows",
     got: `${count} of ${rows} rows (${percent(count / rows)}): ${worst.join("; ")}`,
     expected: none ? "at least one usable row" : `at most ${percent(maxBadRows)}`,
-    next: `The rows are listed in ${path}: fix the source, let the feature impute, or raise data.maxBadRows.`,
+    next: `Look at the rows in ${path}, then ${steps.join(", or ")}.`,
   });
 }

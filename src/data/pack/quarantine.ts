@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
-import type { Place } from "../source/rejects.js";
+import type { MalformedRow, Place } from "../source/rejects.js";
 
 /** Rows that cannot be used, as JSON lines with place and reason. */
 export interface QuarantinedRow {
-  readonly split: string;
+  /** Absent if the rows are of no split. */
+  readonly split?: string;
   /** The file, where it is known. */
   readonly file?: string;
   /** 1-based line of the start of a row of a text file. */
@@ -22,8 +23,17 @@ export interface QuarantinedRow {
 /** Longest part of a refused value that is kept, in characters. */
 const VALUE_LIMIT = 1000;
 
-/** Rows that wait until their places are known; later ones are written without. */
-const WAITING_LIMIT = 1000;
+/** Rows that wait until their places are known; later ones are listed without. */
+export const WAITING_LIMIT = 1000;
+
+/** A line of a quarantine file. */
+export function quarantineLine(row: QuarantinedRow): string {
+  return `${JSON.stringify({ ...row, value: row.value?.slice(0, VALUE_LIMIT) ?? null })}\n`;
+}
+
+export function malformedRow({ file, line, column, reason, text }: MalformedRow): QuarantinedRow {
+  return { file, line, ...(column !== null && { columns: [column] }), reason, value: text };
+}
 
 export class Quarantine {
   count = 0;
@@ -68,12 +78,12 @@ export class Quarantine {
   }
 
   private async write(row: QuarantinedRow): Promise<void> {
-    const line = JSON.stringify({ ...row, value: row.value?.slice(0, VALUE_LIMIT) ?? null });
-    if (!this.stream.write(`${line}\n`)) await once(this.stream, "drain");
+    if (!this.stream.write(quarantineLine(row))) await once(this.stream, "drain");
   }
 }
 
-function located(row: QuarantinedRow, place: Place | undefined): QuarantinedRow {
+/** Adds file, line and the values as they are written. */
+export function located<R extends QuarantinedRow>(row: R, place: Place | undefined): R {
   if (!place) return row;
   const cells = (row.columns ?? []).map((column) => place.cells.get(column));
   // A missing value is written as nothing, or as a text that means so.

@@ -190,7 +190,7 @@ function shortMessage(message: string): string {
 
 function nextStep(message: string): string {
   if (/Conversion Error/.test(message))
-    return "Use TRY_CAST in sql, or set another type for the column in types.";
+    return "Use TRY_CAST in the SQL. For a text or JSON file you can also set another type for the column in types.";
   if (/Binder Error/.test(message))
     return "Check names and types. Columns that id features read from text files are VARCHAR: compare them with text, cast them, or set their type in types.";
   if (/JSON/.test(message))

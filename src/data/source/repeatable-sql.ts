@@ -62,6 +62,6 @@ function unrepeatable(got: string, where: string): ConfigError {
     where,
     got,
     expected: "the same rows every time, because the source is read more than once",
-    next: "To draw rows, compare a hash of a column, for example md5_number_lower(user) % 10 < 8. Write a date instead of the time of the run.",
+    next: "To draw rows, use shares in data.split, or data.sampleNegatives. Write a date instead of the time of the run.",
   });
 }

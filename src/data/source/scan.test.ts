@@ -64,8 +64,24 @@ describe("scanSource", () => {
     expect(passthrough.get("y")).toEqual([1, 1]);
     expect(rowNumbers).toEqual([1, 4]);
     expect(bad).toEqual([
-      { row: 2, feature: "x", reason: "not a finite number", value: "NaN" },
-      { row: 3, feature: "@label", reason: "missing value", value: null },
+      {
+        file: path,
+        line: 3,
+        row: 2,
+        feature: "x",
+        columns: ["x"],
+        reason: "not a finite number",
+        value: "inf",
+      },
+      {
+        file: path,
+        line: 5,
+        row: 3,
+        feature: "@label",
+        columns: ["y"],
+        reason: "missing value",
+        value: null,
+      },
     ]);
     expect(malformed).toBe(1);
   });

@@ -10,13 +10,15 @@ import type { LabelKind } from "../../features/targets.js";
 import { labelNames } from "../../features/targets.js";
 import type { SourceConfig } from "../data-config.js";
 import { ChunkEncoder, type Targets } from "../encode/chunk-encoder.js";
+import { located, WAITING_LIMIT } from "../pack/quarantine.js";
 import type { SplitConfig, SplitName } from "../split/split-config.js";
 import { predicatesOf, querySplits, splitColumns } from "../split/split-query.js";
 import { duckdb } from "./binding.js";
 import { columnWants, readingWires } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
 import { Duck, quoteName } from "./duckdb.js";
-import { type MalformedRow, NO_ROWS } from "./rejects.js";
+import { type MalformedRow, NO_ROWS, type Place, type Refused } from "./rejects.js";
+import { FILE_COLUMN } from "./relation.js";
 import { columnType, openSource, type Source, withNullValues } from "./source.js";
 import { targetWire } from "./target-query.js";
 import { TextVector } from "./vectors.js";
@@ -41,7 +43,12 @@ export interface ScanOptions {
 export interface BadRow {
   /** 1-based number among the well-formed rows of the source. */
   readonly row: number;
+  /** Its file, where it is known. */
+  readonly file?: string;
+  /** 1-based line of its start in a text file. */
+  readonly line?: number;
   readonly feature: string;
+  readonly columns: readonly string[];
   readonly reason: string;
   readonly value: string | null;
 }
@@ -92,14 +99,19 @@ export async function* scanSource(
     );
     const encoder = new ChunkEncoder(fitted, wires, await targetsOf(duck, source, names, labels, weight));
     const carried = passthrough.map((name) => carry(source, name));
-    const batcher = new Batcher(encoder, carried, batchRows);
-    const columns = [...encoder.projection, ...carried.map(({ sql }) => sql)];
+    const batcher = new Batcher(encoder, carried, batchRows, source.hasFileColumn);
+    const columns = [
+      ...encoder.projection,
+      ...carried.map(({ sql }) => sql),
+      ...(source.hasFileColumn ? [quoteName(FILE_COLUMN)] : []),
+    ];
     const sql = `SELECT ${columns.join(", ")} FROM (${rows("rejects")})`;
     for await (const chunk of duck.stream(sql, where)) yield* batcher.add(chunk);
     const malformed: MalformedRow[] = [];
-    const unread = await source.unread?.("rejects", NO_ROWS);
+    // Rows of a split have other numbers than those of the source.
+    const unread = await source.unread?.("rejects", split ? NO_ROWS : batcher.refused);
     for await (const row of unread?.malformed ?? []) malformed.push(row);
-    yield batcher.take(malformed);
+    yield batcher.takeLast(malformed, unread?.places ?? []);
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
@@ -154,12 +166,16 @@ class Batcher {
   private carriedValues: unknown[][];
   private rowNumbers: number[] = [];
   private bad: BadRow[] = [];
+  /** Refused rows that are given with the last batch, when their places are known. */
+  private waiting: BadRow[] = [];
   private rowsBefore = 0;
 
   constructor(
     private readonly encoder: ChunkEncoder,
     private readonly carried: readonly Carried[],
     private readonly batchRows: number,
+    /** True if the file of each row follows the carried columns. */
+    private readonly hasFile: boolean,
   ) {
     this.block = new Block(encoder.layout, batchRows);
     this.carriedValues = carried.map(() => []);
@@ -168,15 +184,16 @@ class Batcher {
   *add(chunk: DataChunk): Generator<ScanBatch> {
     const rows = duckdb.data_chunk_get_size(chunk);
     this.encoder.encode(chunk);
-    const texts = this.carried.map(
-      (_, i) =>
-        new TextVector(chunk, duckdb.data_chunk_get_vector(chunk, this.encoder.projection.length + i), rows),
-    );
+    const carriedText = (i: number) =>
+      new TextVector(chunk, duckdb.data_chunk_get_vector(chunk, this.encoder.projection.length + i), rows);
+    const texts = this.carried.map((_, i) => carriedText(i));
+    const files = this.hasFile ? carriedText(this.carried.length) : undefined;
     for (let r = 0; r < rows; r++) {
       const row = this.rowsBefore + r + 1;
       if (this.encoder.isRefused(r)) {
-        const { feature, reason, value } = this.encoder.refusal(r);
-        this.bad.push({ row, feature, reason, value });
+        const file = files?.text(r) ?? undefined;
+        const list = this.waiting.length < WAITING_LIMIT ? this.waiting : this.bad;
+        list.push({ ...(file !== undefined && { file }), row, ...this.encoder.refusal(r) });
         continue;
       }
       this.block.append(this.encoder.block, r, r + 1);
@@ -188,6 +205,16 @@ class Batcher {
       if (this.block.rows === this.batchRows) yield this.take([]);
     }
     this.rowsBefore += rows;
+  }
+
+  /** The rows that wait for their places. */
+  get refused(): Refused {
+    return { rows: this.waiting.map(({ row }) => row), total: this.rowsBefore };
+  }
+
+  takeLast(malformedRows: readonly MalformedRow[], places: readonly (Place | undefined)[]): ScanBatch {
+    this.bad.push(...this.waiting.map((row, i) => located(row, places[i])));
+    return this.take(malformedRows);
   }
 
   take(malformedRows: readonly MalformedRow[]): ScanBatch {

@@ -165,7 +165,7 @@ function formatOf(path: string, where: string): SourceFormat {
     where: `${where}.format`,
     got: path,
     expected: `an extension of ${Object.keys(EXTENSIONS).join(", ")}`,
-    next: 'Set format to "csv", "tsv", "parquet", "json", "libsvm" or "libffm".',
+    next: 'Set format to "csv", "tsv", "parquet", "json", "libsvm" or "libffm", or rename the file.',
   });
 }
 

@@ -1,10 +1,11 @@
 import type { ConfigError } from "../../errors.js";
 import { elementSql, readColumn, type Wire, wrongType } from "./column-query.js";
-import type { Duck } from "./duckdb.js";
+import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import type { Source } from "./source.js";
 
 /** Values of a text column that are looked at to tell numbers from words. */
 const LOOKED_AT = 1000;
+const WORDS_SHOWN = 5;
 
 /**
  * The SQL of a label or weight: a number, a boolean, or a text of one.
@@ -14,29 +15,37 @@ const LOOKED_AT = 1000;
 export async function targetWire(duck: Duck, column: string, source: Source, where: string): Promise<Wire> {
   const { column: raw, type } = readColumn(source, column, where);
   const sql = elementSql(raw, type, "number");
-  if (sql === undefined) throw notNumbers(column, type, where);
+  if (sql === undefined) throw notNumbers(column, type, where, "Derive a column of numbers in sql.");
   if (type === "VARCHAR" || type === "JSON") {
-    const word = await onlyWords(duck, raw, sql, source);
-    if (word !== undefined) throw notNumbers(column, `texts such as ${JSON.stringify(word)}`, where);
+    const words = await onlyWords(duck, raw, sql, source);
+    if (words)
+      throw notNumbers(column, `texts such as ${words.join(", ")}`, where, deriveNext(column, words));
   }
   return { sql, reads: "number" };
 }
 
-/** One of the first values of a column if none of them is a number. */
+/** Some of the values of a column, most frequent first, as SQL; undefined if one of the first values is a number. */
 async function onlyWords(
   duck: Duck,
   column: string,
   sql: string,
   source: Source,
-): Promise<string | undefined> {
+): Promise<string[] | undefined> {
   const looked = `SELECT ${column} AS word, ${sql} AS number FROM (${source.select()})`;
   const first = `SELECT * FROM (${looked}) WHERE word IS NOT NULL LIMIT ${LOOKED_AT}`;
-  const found = `SELECT first(word), count_if(NOT isnan(number)) FROM (${first})`;
-  const [[word, numbers]] = await duck.rows(found, source.where);
-  return word !== null && numbers === "0" ? word : undefined;
+  const found = `SELECT word, min(NOT isnan(number)) FROM (${first}) GROUP BY word ORDER BY count(*) DESC, word`;
+  const values = await duck.rows(found, source.where);
+  if (values.length === 0 || values.some(([, isNumber]) => isNumber === "true")) return undefined;
+  return values.slice(0, WORDS_SHOWN).map(([word]) => quoteText(word as string));
 }
 
-function notNumbers(column: string, got: string, where: string): ConfigError {
-  const next = `Derive it in sql: SELECT * REPLACE (${column} = 'yes' AS ${column}) FROM source.`;
+/** The rarest of two values is most likely the one to predict. */
+function deriveNext(column: string, words: readonly string[]): string {
+  const name = quoteName(column);
+  const select = `SELECT * REPLACE (${name} = ${words.at(-1)} AS ${name}) FROM source`;
+  return `Derive it in sql from the value that means 1, here ${words.at(-1)}: ${select}.`;
+}
+
+function notNumbers(column: string, got: string, where: string, next: string): ConfigError {
   return wrongType(column, got, where, "a number or a boolean", next);
 }
