@@ -57,6 +57,7 @@ describe("lookup", () => {
     expect(numbers(feature, rows)).toEqual([3, 1, 1, 0, 0, 0]);
     expect(numbers({ ...feature, combiner: "mean" }, rows)).toEqual([1.5, 1, 1, 0, 0, 0]);
     expect(numbers({ ...feature, combiner: "max", missing: -1 }, rows)).toEqual([2, 1, 1, -1, -1, -1]);
+    expect(numbers({ ...feature, combiner: "count" }, rows)).toEqual([2, 1, 1, 0, 0, 0]);
   });
 
   it("puts them into ranges", () => {

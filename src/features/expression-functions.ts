@@ -32,6 +32,7 @@ const unary = {
   round: roundAwayFromZero,
   rint: roundToEven,
   sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
+  isnan: (x: number) => Number(Number.isNaN(x)),
 };
 
 export const expressionFunctions: ReadonlyMap<string, ExpressionFunction> = new Map<
@@ -40,6 +41,7 @@ export const expressionFunctions: ReadonlyMap<string, ExpressionFunction> = new 
 >([
   ...Object.entries(unary).map(([name, apply]): [string, ExpressionFunction] => [name, { arity: 1, apply }]),
   ["pow", { arity: 2, apply: Math.pow }],
+  ["mod", { arity: 2, apply: (x, y) => x % y }],
   ["roundp", { arity: 2, apply: (x, digits) => roundAwayFromZero(x * 10 ** digits) / 10 ** digits }],
   ["min", { arity: "any", apply: Math.min }],
   ["max", { arity: "any", apply: Math.max }],

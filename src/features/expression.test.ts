@@ -38,6 +38,8 @@ describe("parseExpression", () => {
     ["roundp(3.14159, 2)", 3.14],
     ["sin(_pi / 2) * ln(_e)", 1],
     ["sign(-3) * log2(8)", -3],
+    ["mod(7, b) + mod(-7, b)", 0],
+    ["isnan(log(a - b)) + isnan(a)", 1],
   ])("%s with a = 2 and b = 3 is %d", (text, expected) => {
     expect(parseExpression(text, ["a", "b"])([2, 3])).toBeCloseTo(expected, 12);
   });

@@ -17,7 +17,7 @@ export function presentTexts(value: InputValue): readonly string[] {
   return ((value ?? []) as readonly string[]).filter((text) => text !== "");
 }
 
-export type Combiner = "sum" | "mean" | "min" | "max";
+export type Combiner = "sum" | "mean" | "min" | "max" | "count";
 
 /** Reduces several numbers to one; `undefined` if there are none. */
 export function combine(values: readonly number[], combiner: Combiner): number | undefined {
@@ -31,6 +31,8 @@ export function combine(values: readonly number[], combiner: Combiner): number |
       return Math.min(...values);
     case "max":
       return Math.max(...values);
+    case "count":
+      return values.length;
   }
 }
 

@@ -128,10 +128,10 @@ export function combiner(section: Section): Config {
   const given = (section.text("combiner") ?? "sum").toLowerCase();
   const name = given === "avg" ? "mean" : given;
   if (name === "sum") return {};
-  if (["mean", "min", "max"].includes(name)) return { combiner: name };
+  if (["mean", "min", "max", "count"].includes(name)) return { combiner: name };
   throw section.error("combiner", {
     what: "this combiner has no counterpart",
-    expected: "sum, mean, avg, min or max",
+    expected: "sum, mean, avg, min, max or count",
     next: "Use one of them.",
   });
 }

@@ -260,6 +260,7 @@ describe("features", () => {
   it("take over what computed ids and numbers had not", () => {
     const lookup = 'lookup_feature { feature_name: "x" map: "u:m" key: "u:k"';
     expect(feature(`${lookup} combiner: "avg" }`)).toMatchObject({ combiner: "mean" });
+    expect(feature(`${lookup} combiner: "count" }`)).toMatchObject({ combiner: "count" });
     expect(feature(`${lookup} num_buckets: 9 embedding_dim: 4 }`)).toMatchObject({ missing: { value: 0 } });
     expect(feature(`${lookup} num_buckets: 9 embedding_dim: 4 default_value: "4" }`)).toMatchObject({
       missing: { value: 4 },

@@ -37,7 +37,7 @@ export type InputSource = z.output<typeof inputSource>;
 export const separator = text.default(",");
 
 /** How several numbers found for one row are reduced to one. */
-export const combiner = z.enum(["sum", "mean", "min", "max"]).default("sum");
+export const combiner = z.enum(["sum", "mean", "min", "max", "count"]).default("sum");
 
 type Fields = Record<string, z.ZodType>;
 type Optional<F extends Fields> = {
