@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { readFittedFeatures } from "./read-fitted.js";
 
-const reading = { column: "c" };
+const reading = { columns: ["c"], as: "text" };
 const VERSION_1 = {
   version: 1,
   features: [
@@ -78,10 +78,14 @@ const VERSION_2 = {
   vocabularies: { item: ["a", "b", "c"] },
 };
 
-it("reads features of version 1", () => expect(readFittedFeatures(VERSION_1)).toStrictEqual(VERSION_2));
+it("reads features of version 1", () =>
+  expect(readFittedFeatures(VERSION_1, "run")).toStrictEqual(VERSION_2));
 
-it("leaves features of version 2 as they are", () => expect(readFittedFeatures(VERSION_2)).toBe(VERSION_2));
+it("leaves features of version 2 as they are", () =>
+  expect(readFittedFeatures(VERSION_2, "run")).toBe(VERSION_2));
 
 it.each([undefined, null, {}, { version: 3, features: [] }])("knows no other: %o", (stored) => {
-  expect(readFittedFeatures(stored)).toBeUndefined();
+  expect(() => readFittedFeatures(stored, "run")).toThrow(
+    /^run: the checkpoint's features have an unsupported version/,
+  );
 });

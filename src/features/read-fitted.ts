@@ -1,25 +1,52 @@
-import { FITTED_VERSION, type FittedFeature, type FittedFeatures } from "./fitted.js";
+import { z } from "zod";
+import { CheckpointError } from "../errors.js";
+import { FITTED_VERSION, type FittedFeatures } from "./fitted.js";
+import { fittedSchema } from "./fitted-schema.js";
 
 /** Keys of format 1, which named features after their columns and tables after the config's `embedding`. */
 const KINDS_OF_VERSION_1 = { f32: "number", id: "id", bag: "ids" } as const;
 
 interface FeatureOfVersion1 {
-  readonly type: keyof typeof KINDS_OF_VERSION_1;
+  readonly type?: keyof typeof KINDS_OF_VERSION_1;
   readonly embedding?: string;
   readonly buckets?: number;
 }
 
-/** Reads fitted features from a checkpoint of this or an older format; undefined for any other value. */
-export function readFittedFeatures(stored: unknown): FittedFeatures | undefined {
-  const version = (stored as { version?: unknown } | null | undefined)?.version;
-  if (version === FITTED_VERSION) return stored as FittedFeatures;
-  if (version !== 1) return undefined;
-  const fitted = stored as Omit<FittedFeatures, "features"> & { features: FeatureOfVersion1[] };
-  return { ...fitted, version: FITTED_VERSION, features: fitted.features.map(fromVersion1) };
+/**
+ * Reads fitted features from a checkpoint of this or an older format.
+ * @param where names the checkpoint in errors
+ * @throws CheckpointError for another version, and for content that cannot be that of fitted features
+ */
+export function readFittedFeatures(stored: unknown, where: string): FittedFeatures {
+  const fitted = inThisVersion(stored, where);
+  const { error } = fittedSchema.safeParse(fitted);
+  if (!error) return fitted as FittedFeatures;
+  throw new CheckpointError({
+    what: "the checkpoint's features are malformed",
+    where,
+    got: z.prettifyError(error),
+    expected: "the features that training fitted",
+    next: "Use another checkpoint of the run: this one was written incorrectly.",
+  });
 }
 
-function fromVersion1({ type, embedding, buckets, ...feature }: FeatureOfVersion1): FittedFeature {
-  const kind = KINDS_OF_VERSION_1[type];
+function inThisVersion(stored: unknown, where: string): unknown {
+  const { version, features } = (stored ?? {}) as { version?: unknown; features?: unknown };
+  if (version === FITTED_VERSION) return stored;
+  if (version === 1 && Array.isArray(features))
+    return { ...(stored as object), version: FITTED_VERSION, features: features.map(fromVersion1) };
+  throw new CheckpointError({
+    what: "the checkpoint's features have an unsupported version",
+    where,
+    got: JSON.stringify(version) ?? "no version",
+    expected: `${FITTED_VERSION} or below`,
+    next: "Read it with the Pairloom release that wrote it.",
+  });
+}
+
+function fromVersion1(stored: FeatureOfVersion1 | null): unknown {
+  const { type, embedding, buckets, ...feature } = stored ?? {};
+  const kind = type && Object.hasOwn(KINDS_OF_VERSION_1, type) ? KINDS_OF_VERSION_1[type] : undefined;
   const table = kind === "number" ? {} : { table: embedding, rows: buckets };
-  return { kind, ...feature, ...table } as FittedFeature;
+  return { kind, ...feature, ...table };
 }

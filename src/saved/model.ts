@@ -1,14 +1,14 @@
 import type { Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import { type Config, resolveConfig } from "../config/config.js";
-import { CheckpointError } from "../errors.js";
-import { FITTED_VERSION, type FittedFeatures } from "../features/fitted.js";
+import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
+import { refuseOtherFeatures } from "./check-features.js";
 import { type CodeOptions, knowModel, withCode } from "./code.js";
 
 /** A model described by a checkpoint, without its parameters. */
@@ -25,21 +25,17 @@ export interface TrainedModel extends DescribedModel {
   readonly executable: Executable;
 }
 
-/** @throws CheckpointError if the config or features have an unsupported version, or need code that is not allowed */
+/**
+ * @throws CheckpointError if the config or the features are malformed, of an unsupported version or do not belong together, or
+ * need code that is not allowed
+ */
 export async function describeModel(checkpoint: Checkpoint, code: CodeOptions = {}): Promise<DescribedModel> {
   const { dir, manifest } = checkpoint;
-  const fitted = readFittedFeatures(manifest.features);
-  if (!fitted)
-    throw new CheckpointError({
-      what: "the checkpoint's features have an unsupported version",
-      where: dir,
-      got: String((manifest.features as { version?: unknown } | undefined)?.version),
-      expected: `${FITTED_VERSION} or below`,
-      next: "Read it with the Pairloom release that wrote it.",
-    });
+  const fitted = readFittedFeatures(manifest.features, dir);
   const features = withCode(fitted, code);
   await knowModel(checkpoint, code);
   const config = resolveConfig(manifest.config);
+  refuseOtherFeatures(config.features, fitted, dir);
   const graph = inferenceGraph(specOf(config, fittedFeatureInfos(features)));
   return { config, features, graph };
 }

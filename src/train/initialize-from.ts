@@ -12,6 +12,7 @@ import {
 import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import { readFittedFeatures } from "../features/read-fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
 import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
@@ -54,7 +55,7 @@ export async function initializeFrom(
   features: FittedFeatures,
 ): Promise<Initialized> {
   const checkpoint = await checkpointOf(run);
-  const source = checkpoint.manifest.features as FittedFeatures | undefined;
+  const source = readFittedFeatures(checkpoint.manifest.features, checkpoint.dir);
   const file = await checkpoint.openModel();
   try {
     const matched: string[] = [];
@@ -62,7 +63,7 @@ export async function initializeFrom(
       const { name } = parameter.attrs;
       const there = mappedName(name, map, file);
       if (there === undefined) continue;
-      await copy(parameter, file, there, { here: features.vocabularies, there: source?.vocabularies ?? {} });
+      await copy(parameter, file, there, { here: features.vocabularies, there: source.vocabularies });
       matched.push(name);
     }
     const names = parameters.map(({ attrs }) => attrs.name);

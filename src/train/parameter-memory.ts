@@ -62,6 +62,22 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
   return halves;
 }
 
+/** A table's numbers are stored as [rows, 1], if there is one number a row. */
+export function isSameShape(there: readonly number[], here: readonly number[]): boolean {
+  const stored = here.length === 1 && there.length === 2 ? [...here, 1] : here;
+  return stored.length === there.length && stored.every((dim, i) => dim === there[i]);
+}
+
+function otherShape(name: string, there: readonly number[], here: readonly number[]): CheckpointError {
+  return new CheckpointError({
+    what: "a tensor of the checkpoint has another shape than the model's",
+    where: name,
+    got: `[${there.join(", ")}]`,
+    expected: `[${here.join(", ")}]`,
+    next: "Use the checkpoint with the config that it was trained with.",
+  });
+}
+
 /** @throws CheckpointError if a number read from a checkpoint is not finite */
 export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: string): void {
   if (firstNonFinite(values, dtype) < 0) return;
@@ -77,14 +93,16 @@ export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: s
 /**
  * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32. A piece
  * is read while the one before it is copied.
- * @throws CheckpointError if the tensor is missing, has too few elements, or has numbers that are not finite
+ * @throws CheckpointError if the tensor is missing, has another shape, or has numbers that are not finite
  */
 export async function readParameter(
   file: Tensors,
   name: string,
   { attrs, memory }: Parameter,
 ): Promise<void> {
-  const same = file.tensors.get(name)?.dtype === fileDtype(attrs);
+  const there = file.tensors.get(name);
+  if (there && !isSameShape(there.shape, attrs.shape)) throw otherShape(name, there.shape, attrs.shape);
+  const same = there?.dtype === fileDtype(attrs);
   const dtype = same ? memory.dtype : "fp32";
   const size = Math.max(1, Math.min(file.pieceOf(name), memory.elements));
   const pieces = [0, 1].map(() => numbersOf(dtype, size));

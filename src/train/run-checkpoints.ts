@@ -94,7 +94,8 @@ function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): v
 
 function checkFeatures({ dir, manifest }: Checkpoint, features: FittedFeatures): void {
   // Compares through JSON, as in the manifest, where undefined and missing members are equal.
-  if (isDeepStrictEqual(readFittedFeatures(manifest.features), JSON.parse(JSON.stringify(features)))) return;
+  if (isDeepStrictEqual(readFittedFeatures(manifest.features, dir), JSON.parse(JSON.stringify(features))))
+    return;
   throw changed("the features fitted to the data are not those that the run began with", dir, {
     got: "other vocabularies or statistics: the data or the config has changed",
     expected: "the same data and features",

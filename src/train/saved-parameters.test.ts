@@ -76,7 +76,7 @@ describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ use }) => {
     const expected = new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
     expect(Buffer.compare(Buffer.from(values.buffer), Buffer.from(expected.buffer))).toBe(0);
     await expect(parametersOf(use(), [attrs("other", [ROWS, 4])])).rejects.toThrow(/no such tensor/);
-    await expect(parametersOf(use(), [attrs("large", [ROWS + 1, 4])])).rejects.toThrow(/outside the tensor/);
+    await expect(parametersOf(use(), [attrs("large", [ROWS + 1, 4])])).rejects.toThrow(/another shape/);
   });
 });
 

@@ -7,6 +7,7 @@ import {
   bytesOf,
   elementsOf,
   fileDtype,
+  isSameShape,
   piecesOf,
   readParameter,
   refusePoisoned,
@@ -54,8 +55,7 @@ function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): Memor
   const { name, role, dtype = "fp32" } = attrs;
   const there = file.tensors.get(name);
   if (role !== "table" || bytesOf(attrs) < LEAST_MAPPED_BYTES || !backend.map || !there) return undefined;
-  const same =
-    there.dtype === fileDtype(attrs) && there.shape.reduce((a, b) => a * b, 1) === elementsOf(attrs);
+  const same = there.dtype === fileDtype(attrs) && isSameShape(there.shape, attrs.shape);
   const place = same ? file.locate(name) : undefined;
   return place && backend.map(place.path, place.offset, elementsOf(attrs), dtype);
 }

@@ -1,0 +1,190 @@
+import { z } from "zod";
+import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
+import { initializerSchema } from "../layers/initializer.js";
+import { FITTED_VERSION, type FittedFeature, type FittedFeatures, type IdMapping } from "./fitted.js";
+import type { Derivation } from "./kinds/define-kind.js";
+
+/**
+ * The schema of fitted features read from a file. The content of a checkpoint is untrusted, so nothing about it is
+ * assumed: not the members, not their types, and not that a row that a value is mapped to is in its table.
+ */
+
+/** The program format has 64-bit sizes; beyond this, no table is possible. */
+const MOST_ROWS = 2 ** 40;
+
+const text = z.string().min(1);
+const size = z.int().positive().max(MOST_ROWS);
+const row = z.int().nonnegative().nullable();
+const nonFinite = z.enum(["refuse", "impute"]);
+
+/** Only the shape: that it is the derivation of the config is checked where the config is known. */
+const derivationSchema = z
+  .looseObject({ kind: text, inputs: z.array(z.looseObject({})).min(1) })
+  .transform((derivation) => derivation as unknown as Derivation);
+
+const readingSchema = z.strictObject({
+  columns: z.array(text),
+  as: z.enum(["text", "number", "integer"]),
+  separator: text.optional(),
+  weighted: z.literal(true).optional(),
+  length: size.optional(),
+  derivation: derivationSchema.optional(),
+});
+
+const mappingSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("hash"), size }),
+  z.strictObject({ kind: z.literal("integer"), size, outOfRangeRow: row }),
+  z.strictObject({ kind: z.literal("vocabulary"), vocabulary: text, unknownRow: row }),
+  z.strictObject({
+    kind: z.literal("boundaries"),
+    boundaries: z.array(z.number()).min(1).refine(isAscending, "boundaries ascend"),
+    nonFinite,
+  }),
+]);
+
+/** One function instead of a schema per value, because there may be millions. */
+const vocabularySchema = z.custom<readonly string[]>(
+  (values) =>
+    Array.isArray(values) && values.every((value) => typeof value === "string") && isDistinct(values),
+  "a list of distinct texts",
+);
+
+const translationSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("permutation"),
+    rows: z.array(z.int().nonnegative()).refine(isPermutation, "every row once"),
+    ids: size,
+  }),
+  z.strictObject({ kind: z.literal("firstCome"), rows: size, ids: size }),
+]);
+
+const tableShape = {
+  name: text,
+  reading: readingSchema,
+  width: z.literal(1),
+  table: text,
+  rows: size,
+  dim: z.int().positive().max(65_536).optional(),
+  initializer: initializerSchema.optional(),
+  trainable: z.boolean().optional(),
+  dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
+  translation: translationSchema.optional(),
+  mapping: mappingSchema,
+};
+
+const transformSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("identity") }),
+  z.strictObject({ kind: z.literal("log") }),
+  z.strictObject({
+    kind: z.literal("affine"),
+    shift: z.number(),
+    scale: z.number().refine((scale) => scale !== 0, "not 0"),
+  }),
+  z.strictObject({ kind: z.literal("expression"), expression: text }),
+]);
+
+const featureSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("id"), ...tableShape, missingRow: row }),
+  z.strictObject({
+    kind: z.literal("ids"),
+    ...tableShape,
+    pooling: z.enum(["sum", "mean"]),
+    maxLength: size.optional(),
+    missing: z.union([z.enum(["empty", "refuse"]), z.int().nonnegative()]),
+  }),
+  z.strictObject({
+    kind: z.literal("number"),
+    name: text,
+    reading: readingSchema,
+    width: z
+      .int()
+      .positive()
+      .max(2 ** 20),
+    transform: transformSchema,
+    missing: z.number().nullable(),
+    nonFinite,
+    denseEmbedding: denseEmbeddingSchema.optional(),
+  }),
+]);
+
+export const fittedSchema: z.ZodType<FittedFeatures> = z
+  .strictObject({
+    version: z.literal(FITTED_VERSION),
+    features: z.array(featureSchema),
+    vocabularies: z.record(z.string(), vocabularySchema),
+    tokenizers: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+    nullValues: z.array(z.string()).optional(),
+    modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
+  })
+  .superRefine((fitted, context) => {
+    const complain = (path: PropertyKey[], message: string) =>
+      context.addIssue({ code: "custom", path: ["features", ...path], message });
+    const first = new Map<string, number>();
+    const names = new Set<string>();
+    fitted.features.forEach((feature, i) => {
+      if (names.has(feature.name)) complain([i, "name"], `the name ${feature.name} is taken`);
+      names.add(feature.name);
+      if (feature.kind === "number") return;
+      for (const [path, message] of rowProblems(feature, fitted)) complain([i, ...path], message);
+      const other = fitted.features[first.get(feature.table) ?? i] as typeof feature;
+      for (const key of SHARED)
+        if (JSON.stringify(feature[key]) !== JSON.stringify(other[key]))
+          complain([i, key], `differs from that of ${other.name}: both read the table ${feature.table}`);
+      if (!first.has(feature.table)) first.set(feature.table, i);
+    });
+  });
+
+type TableFeature = Exclude<FittedFeature, { kind: "number" }>;
+
+/** What is equal for all features of a table. */
+const SHARED = ["rows", "dim", "initializer", "trainable", "dtype", "translation"] as const;
+
+/** Rows outside the table, by path. */
+function* rowProblems(
+  feature: TableFeature,
+  { vocabularies }: Pick<FittedFeatures, "vocabularies">,
+): Generator<[path: string[], message: string]> {
+  const { mapping, translation, rows } = feature;
+  if (mapping.kind === "vocabulary" && !Object.hasOwn(vocabularies, mapping.vocabulary))
+    return yield [["mapping", "vocabulary"], `there is no vocabulary ${mapping.vocabulary}`];
+  const below = translation?.ids ?? rows;
+  const values = valuesOf(mapping, vocabularies);
+  if (values > below) yield [["rows"], `${values} values do not fit in ${below} rows`];
+  const special = feature.kind === "id" ? feature.missingRow : feature.missing;
+  for (const row of [special, specialRow(mapping)])
+    if (typeof row === "number" && row >= below) yield [[], `the row ${row} is not below ${below}`];
+  if (translation === undefined) return;
+  const [ids, reached] =
+    translation.kind === "permutation"
+      ? [translation.rows.length, translation.rows.length]
+      : [translation.ids, translation.rows];
+  if (ids !== translation.ids || reached !== rows) yield [["translation"], "does not fit the table"];
+}
+
+function valuesOf(mapping: IdMapping, vocabularies: FittedFeatures["vocabularies"]): number {
+  switch (mapping.kind) {
+    case "vocabulary":
+      return vocabularies[mapping.vocabulary].length;
+    case "boundaries":
+      return mapping.boundaries.length + 1;
+    default:
+      return mapping.size;
+  }
+}
+
+function specialRow(mapping: IdMapping): number | null {
+  if (mapping.kind === "vocabulary") return mapping.unknownRow;
+  return mapping.kind === "integer" ? mapping.outOfRangeRow : null;
+}
+
+function isAscending(values: readonly number[]): boolean {
+  return values.every((value, i) => i === 0 || values[i - 1] < value);
+}
+
+function isDistinct(values: readonly unknown[]): boolean {
+  return new Set(values).size === values.length;
+}
+
+function isPermutation(rows: readonly number[]): boolean {
+  return isDistinct(rows) && rows.every((row) => row < rows.length);
+}

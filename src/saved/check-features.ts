@@ -1,0 +1,57 @@
+import { isDeepStrictEqual } from "node:util";
+import { CheckpointError } from "../errors.js";
+import { fitFeatures, type NumberStatistics, needsNumberStatistics } from "../features/fit.js";
+import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import { type FeatureConfig, plainOf } from "../features/schema/features.js";
+
+/**
+ * Checks that fitted features are those of the config: fits the config's features again with the values that the fitted
+ * ones have learned. So a checkpoint has no features whose meaning its config does not state.
+ * @throws CheckpointError naming the first feature that differs
+ */
+export function refuseOtherFeatures(
+  features: readonly FeatureConfig[],
+  fitted: FittedFeatures,
+  where: string,
+): void {
+  if (fitted.features.length !== features.length)
+    throw different(where, `${fitted.features.length} features`, `the ${features.length} of the config`);
+  const { vocabularies, tokenizers, modules, nullValues } = fitted;
+  const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
+  const expected = fitFeatures(features, { vocabularies, tokenizers, modules, nullValues, numbers });
+  expected.features.forEach((feature, i) => {
+    const isLearned = needsNumberStatistics(plainOf(features[i]));
+    const [got, wanted] = [fitted.features[i], feature].map((each) => comparable(each, isLearned));
+    const key = [...new Set([...Object.keys(wanted), ...Object.keys(got)])].find(
+      (name) => !isDeepStrictEqual(got[name], wanted[name]),
+    );
+    if (key === undefined) return;
+    const path = `${where}: features[${i}].${key}`;
+    throw different(path, JSON.stringify(got[key]) ?? "nothing", JSON.stringify(wanted[key]) ?? "nothing");
+  });
+}
+
+/** Statistics that give the learned numbers of the feature again, or others where there is no telling. */
+function statisticsOf(feature: FittedFeature): NumberStatistics {
+  if (feature.kind !== "number" || feature.transform.kind !== "affine")
+    return { mean: 0, std: 1, min: 0, max: 1 };
+  const { shift, scale } = feature.transform;
+  return { mean: shift, std: scale, min: shift, max: shift + scale };
+}
+
+/** As JSON, without what nothing but the training data determines, and without the translation, which no config has. */
+function comparable(feature: FittedFeature, isLearned: boolean): Record<string, unknown> {
+  const { translation, rows, ...rest } = JSON.parse(JSON.stringify(feature));
+  const { transform, missing, missingRow, ...fixed } = rest;
+  return isLearned ? { ...fixed, transform: transform?.kind } : rest;
+}
+
+function different(where: string, got: string, expected: string): CheckpointError {
+  return new CheckpointError({
+    what: "the checkpoint's features are not those of its config",
+    where,
+    got,
+    expected,
+    next: "Use another checkpoint of the run: this one was written incorrectly.",
+  });
+}

@@ -1,0 +1,190 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chooseBackend } from "../backends/choose.js";
+import { resolveConfig } from "../config/config.js";
+import { prepareData } from "../data/index.js";
+import { PairloomError } from "../errors.js";
+import { load } from "../serve/predictor.js";
+import { Trainer } from "../train/trainer.js";
+
+/**
+ * Checkpoints changed by somebody who computes the checksums again, so that only their content can be refused. Every
+ * member of a manifest gets values of other types, sizes and ranges, is left out, and gets members of its own. Each of
+ * these loads and predicts like the original, or is refused with an error of Pairloom.
+ */
+
+/** One in so many changes is tried. The long form: `EVERY=1 npx vitest run src/saved/forged.test.ts --testTimeout 3600000`. */
+const EVERY = Number(process.env.EVERY ?? 23);
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Path = readonly (string | number)[];
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-forged-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const ROWS = Array.from({ length: 60 }, (_, i) => ({
+  user: `u${i % 7}`,
+  item: i % 5,
+  price: i % 11 === 0 ? null : i / 3,
+  age: i % 40,
+  point: [i % 3, i % 4],
+  tags: ["a", "b", "c"].slice(i % 3),
+  liked: { a: 0.5, b: i % 2 },
+  title: `red shoe ${i % 4}`,
+  y: i % 7 < 3 === i % 5 < 2 ? 1 : 0,
+}));
+
+const CONFIG = {
+  data: { train: { rows: ROWS }, valid: { rows: ROWS }, label: "y", cacheDir: join(folder, "cache") },
+  features: [
+    { kind: "id", name: "user", vocabulary: { minCount: 1 } },
+    { kind: "id", name: "item", buckets: 5, outOfRange: "bucket" },
+    { kind: "id", name: "both", columns: ["user", "item"], hash: 11 },
+    { kind: "id", name: "twin", column: "user", embedding: "user", vocabulary: { minCount: 1 } },
+    { kind: "number", name: "price", normalize: "zscore" },
+    { kind: "number", name: "age", boundaries: [10, 20, 30] },
+    { kind: "number", name: "point", width: 2 },
+    { kind: "number", name: "twice", column: "age", normalize: { expression: "x * 2" } },
+    { kind: "ids", name: "tags", vocabulary: ["a", "b", "c"], pooling: "mean" },
+    { kind: "ids", name: "liked", weighted: true, hash: 7 },
+    { kind: "combo", name: "crossed", inputs: ["user", "tags"], hash: 13 },
+    { kind: "tokenize", name: "words", input: "title", vocabulary: { minCount: 1 } },
+    {
+      kind: "expression",
+      name: "sum",
+      expression: "a + b",
+      variables: { a: "age", b: { feature: "price" } },
+    },
+    { kind: "lookup", name: "like", map: "liked", key: "tags" },
+  ],
+  model: {
+    kind: "dlrm",
+    embeddingDim: 4,
+    dense: { features: ["price", "point", "twice", "sum", "like"], mlp: { hiddenUnits: [8, 4] } },
+    sparse: { features: ["user", "item", "both", "twin", "age", "tags", "liked", "crossed", "words"] },
+    final: { hiddenUnits: [8] },
+  },
+  train: {
+    batchSize: 16,
+    threads: 1,
+    optimizer: { embedding: { kind: "rowWiseAdagrad", learningRate: 0.1 } },
+  },
+};
+
+let dir: string;
+let manifest: { [key: string]: Json };
+let original: Float32Array;
+const predict = async () => (await load(dir, { backend: "reference" })).predict(ROWS);
+
+beforeAll(async () => {
+  const config = resolveConfig(CONFIG);
+  const { features, splits } = await prepareData({ data: config.data, features: config.features });
+  const { backend } = chooseBackend();
+  const runDir = join(folder, "run");
+  const { checkpoint } = await new Trainer({ config, features, ...splits, backend, runDir }).run();
+  dir = checkpoint.dir;
+  manifest = JSON.parse(readFileSync(join(dir, "manifest.json"), "utf8"));
+  delete manifest.sha256;
+  original = await predict();
+});
+
+/** Computes the checksum again, like a program that writes checkpoints. */
+function sign(forged: Json): void {
+  const text = JSON.stringify(forged);
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  writeFileSync(join(dir, "manifest.json"), JSON.stringify({ ...JSON.parse(text), sha256 }));
+}
+
+/** All members below a value, without the rows of the data, which loading does not read. */
+function* pathsIn(value: Json, path: Path = []): Generator<Path> {
+  if (path.length > 0) yield path;
+  if (typeof value !== "object" || value === null || path.at(-1) === "rows") return;
+  for (const key of Object.keys(value))
+    yield* pathsIn((value as { [key: string]: Json })[key], [
+      ...path,
+      Array.isArray(value) ? Number(key) : key,
+    ]);
+}
+
+const OTHERS: Json[] = [
+  null,
+  true,
+  -1,
+  0,
+  1.5,
+  2 ** 33,
+  1e300,
+  "",
+  "x",
+  "__proto__",
+  "\0",
+  "\ud800",
+  [],
+  [1],
+  {},
+  { x: 1 },
+];
+
+/** What takes the place of a value; undefined leaves it out. */
+function* changesOf(value: Json): Generator<Json | undefined> {
+  yield undefined;
+  yield* OTHERS.filter((other) => JSON.stringify(other) !== JSON.stringify(value));
+  if (typeof value === "number") yield* [value + 1, value - 1, -value, value * 1000];
+  if (typeof value === "string") yield "y".repeat(1e6);
+  if (Array.isArray(value))
+    yield* [value.slice(1), [...value, ...value], [...value].reverse(), [...value, null]];
+  else if (typeof value === "object" && value !== null) yield { ...value, extra: 1 };
+}
+
+function changed(at: Path, value: Json | undefined): Json {
+  const copy = structuredClone(manifest);
+  const parent = at.slice(0, -1).reduce<Json>((inner, key) => (inner as { [key: string]: Json })[key], copy);
+  const members = parent as { [key: string]: Json | undefined };
+  const key = at.at(-1)!;
+  if (value !== undefined) members[key] = value;
+  else if (Array.isArray(parent)) parent.splice(Number(key), 1);
+  else delete members[key];
+  return copy;
+}
+
+/** What training has learned, and what the config alone says: a change there is another model, not a broken one. */
+const MAY_PREDICT_OTHERWISE = [
+  /^config\./,
+  /^features\.vocabularies\./,
+  /^features\.nullValues/,
+  /^features\.features\.\d+\.(transform\.(shift|scale)|missing|missingRow)$/,
+];
+
+/** What is wrong with how this forgery loads; undefined if it is refused, or predicts like the original. */
+async function faultOf(path: Path): Promise<string | undefined> {
+  try {
+    const predictions = await predict();
+    if (MAY_PREDICT_OTHERWISE.some((pattern) => pattern.test(path.join(".")))) return undefined;
+    return Buffer.compare(Buffer.from(predictions.buffer), Buffer.from(original.buffer)) === 0
+      ? undefined
+      : "predicts otherwise";
+  } catch (error) {
+    return error instanceof PairloomError ? undefined : String((error as Error).stack).slice(0, 300);
+  }
+}
+
+describe("a manifest that is changed and signed again", () => {
+  it("is refused, or predicts like the original", async () => {
+    const forgeries = [...pathsIn(manifest)].flatMap((path) => {
+      const value = path.reduce<Json>((inner, key) => (inner as { [key: string]: Json })[key], manifest);
+      return [...changesOf(value)].map((change) => ({ path, change }));
+    });
+    expect(forgeries.length).toBeGreaterThan(5000);
+    const faults: string[] = [];
+    for (let i = EVERY >> 1; i < forgeries.length; i += EVERY) {
+      const { path, change } = forgeries[i];
+      sign(changed(path, change));
+      const fault = await faultOf(path);
+      if (fault) faults.push(`${path.join(".")} = ${JSON.stringify(change)?.slice(0, 60)}: ${fault}`);
+    }
+    expect(faults).toEqual([]);
+  });
+});
