@@ -8,12 +8,17 @@ export function nearNames(name: string, known: readonly string[], limit = 5): st
 export function closeNames(name: string, known: readonly string[]): string[] {
   const wanted = plain(name);
   const most = Math.max(2, Math.floor(name.length / 3));
+  if (name.length > LONGEST) return [];
   return known
+    .filter((candidate) => candidate.length <= LONGEST)
     .map((candidate) => ({ candidate, distance: editDistance(wanted, plain(candidate)) }))
     .filter(({ distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance)
     .map(({ candidate }) => candidate);
 }
+
+/** Longer names are not compared: the time grows with the product of the lengths. */
+const LONGEST = 256;
 
 /** Case and separators are the most common mistakes: `z-score` for `zscore`, `batch_size` for `batchSize`. */
 const plain = (name: string) => name.toLowerCase().replaceAll(/[\s_-]/g, "");

@@ -101,6 +101,7 @@ export function decodeManifest(text: string, where: string): Manifest {
       what: "the manifest is malformed",
       where,
       got: z.prettifyError(parsed.error),
+      next: "Use another checkpoint of the run: this one was written incorrectly.",
     });
   const manifest: Manifest = { tables: [], ...parsed.data };
   checkTables(manifest.tables, manifest.files, where);

@@ -5,6 +5,9 @@ import { DTYPE_BYTES } from "./dtypes.js";
 /** Slots are the unit for placing, saving and moving tables: row r of a table belongs to slot r mod SLOTS. */
 export const SLOTS = 1024;
 
+/** Readers visit every slot. */
+const MOST_SLOTS = 2 ** 16;
+
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -44,7 +47,7 @@ const tableSchema = z
     /** Maximum number of rows of a growing table. */
     capacity: positive.optional(),
     states: z.array(stateSchema),
-    slots: positive,
+    slots: positive.max(MOST_SLOTS),
     /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, if there are keys). */
     order: z.enum(["rows", "slots"]),
     /** U64 per row: its key or, in a delta of a table of fixed size, its row number. */

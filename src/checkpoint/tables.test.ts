@@ -251,6 +251,8 @@ describe("tables in several ranges, files and orders", () => {
     ["a missing row", changeRange({ bytes: 48 }), /ranges of 6 rows/],
     ["ranges that overlap", changeTable(({ ranges: [r] }) => ({ ranges: [r, r] })), /no overlap/],
     ["neither rows nor a capacity", changeTable(() => ({ rows: undefined })), /either rows or a capacity/],
+    ["more slots than anybody can visit", changeTable(() => ({ slots: 2 ** 53 - 1 })), /slots/],
+    ["fewer rows than none", changeTable(() => ({ rows: -1 })), /rows/],
     ["slots without their numbers", changeTable(() => ({ order: "slots" })), /slots -1 to -1/],
     [
       "changes since another checkpoint",

@@ -13,6 +13,7 @@ import { type TrainInput, trainSchema } from "../train/train-config.js";
 import { checkLabels } from "./check-labels.js";
 import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
+import { refuseUnsafeTexts } from "./safe-texts.js";
 
 export const configSchema = z.strictObject({
   /** Allowed in JSON configs, for editors; not kept. */
@@ -69,6 +70,7 @@ export function defineConfig<const F extends readonly FeatureInput[], const L ex
  * @throws ConfigError with the config path, the value found, the value expected and the next step
  */
 export function resolveConfig(value: unknown): Config {
+  refuseUnsafeTexts(value);
   const own = ownModelOf(value);
   const schema = own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
   const parsed = schema.safeParse(value);

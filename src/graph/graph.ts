@@ -23,6 +23,7 @@ export class GraphBuilder {
   }
 
   readonly apply = <A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] => {
+    if (this.nodes.length === MOST_NODES) throw tooLarge();
     const outputs = op.infer(inputs, attrs).map((type) => this.tensor(type));
     this.nodes.push({ op: op as Op, inputs, attrs, outputs });
     return outputs;
@@ -42,6 +43,19 @@ export class GraphBuilder {
   private tensor(type: TensorType): Tensor {
     return { dtype: type.dtype, shape: type.shape, id: this.nextId++ };
   }
+}
+
+/** Far above every model: a graph beyond it is a mistake, or a config made to keep a server busy. */
+const MOST_NODES = 200_000;
+
+function tooLarge(): GraphError {
+  return new GraphError({
+    what: "the model is too large",
+    where: "model",
+    got: `more than ${MOST_NODES} operations`,
+    expected: `at most ${MOST_NODES} operations`,
+    next: "Use fewer layers, heads or features.",
+  });
 }
 
 /** The node that computes each tensor. */

@@ -6,14 +6,15 @@ import { batchMatmul } from "../ops/batch-matmul.js";
 import { concat, slice } from "../ops/concat.js";
 import { softmax } from "../ops/softmax.js";
 import { transpose } from "../ops/transpose.js";
+import { heads, width } from "./limits.js";
 import { glorotNormal } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
 export const attentionSchema = z.strictObject({
   /** Number of attention heads. */
-  heads: z.int().positive().default(2),
+  heads: heads.default(2),
   /** Dimension of the queries, keys and values of each head. */
-  headDim: z.int().positive().default(16),
+  headDim: width.default(16),
   /** Divides scores by the square root of headDim, as transformers do; the paper does not. */
   scaled: z.boolean().default(false),
   /** Adds a projection of the input before the relu. */

@@ -8,10 +8,11 @@ import { reshape } from "../ops/reshape.js";
 import { softmax } from "../ops/softmax.js";
 import type { Initializer } from "../ops/sources.js";
 import { stack } from "./embedding-layer.js";
+import { width } from "./limits.js";
 import { glorotNormal } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
-const dim = z.int().positive().optional();
+const dim = width.optional();
 
 /** Turns a number into an embedding, so that a model can multiply it with other embeddings. */
 export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
@@ -25,7 +26,7 @@ export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
     /** Default: the model's embeddingDim. */
     dim,
     /** Number of meta-embeddings; the embedding is their weighted mean. */
-    channels: z.int().positive().default(16),
+    channels: width.default(16),
     /** Temperature of the softmax; the lower, the fewer meta-embeddings dominate. */
     temperature: z.number().positive().default(0.1),
     /** Weight of the skip connection past the mixing matrix. */

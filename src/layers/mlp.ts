@@ -4,6 +4,7 @@ import { activationLayer, activationSchema } from "./activation-layer.js";
 import { batchNormLayer } from "./batch-norm-layer.js";
 import { dropoutLayer, dropoutRate } from "./dropout-layer.js";
 import { layerNormLayer } from "./layer-norm-layer.js";
+import { width } from "./limits.js";
 import { linearLayer } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
@@ -11,7 +12,7 @@ import type { Scope } from "./scope.js";
 export const mlpSchema = z
   .strictObject({
     /** Output width of each layer. */
-    hiddenUnits: z.array(z.int().positive().max(65_536)).min(1),
+    hiddenUnits: z.array(width).min(1).max(1000),
     /** Activation of each layer, after its norm. */
     activation: activationSchema.default("relu"),
     /** Normalization of each layer, before its activation. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { attentionInteraction, attentionSchema } from "../layers/attention-interaction.js";
 import { join, stack } from "../layers/embedding-layer.js";
+import { repeats } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import { reshape } from "../ops/reshape.js";
@@ -16,7 +17,7 @@ const schema = z.strictObject({
   attention: attentionSchema
     .extend({
       /** Number of layers. */
-      layers: z.int().positive().default(3),
+      layers: repeats.default(3),
     })
     .prefault({}),
   /** An MLP beside the attention (AutoInt+ of the paper). */

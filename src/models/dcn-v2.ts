@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { crossNetworkV2 } from "../layers/cross-network.js";
 import { join } from "../layers/embedding-layer.js";
+import { repeats, width } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
@@ -18,9 +19,9 @@ const schema = z.strictObject({
   cross: z
     .strictObject({
       /** Number of layers; l layers give products of up to l + 1 features. */
-      layers: z.int().positive().default(3),
+      layers: repeats.default(3),
       /** Rank of each layer's weight; default: a full weight. */
-      rank: z.int().positive().optional(),
+      rank: width.optional(),
     })
     .prefault({}),
   /** An MLP beside the cross network: the paper's parallel structure. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { crossNetwork } from "../layers/cross-network.js";
 import { join } from "../layers/embedding-layer.js";
+import { repeats } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
@@ -16,7 +17,7 @@ const schema = z.strictObject({
   cross: z
     .strictObject({
       /** Number of layers; l layers give products of up to l + 1 features. */
-      layers: z.int().positive().default(3),
+      layers: repeats.default(3),
     })
     .prefault({}),
   /** The MLP beside the cross network. */

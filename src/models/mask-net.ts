@@ -2,6 +2,7 @@ import { z } from "zod";
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { join } from "../layers/embedding-layer.js";
 import { layerNormLayer } from "../layers/layer-norm-layer.js";
+import { repeats, width } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { maskBlock } from "../layers/mask-block.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
@@ -20,9 +21,9 @@ const schema = z.strictObject({
   /** The MaskBlocks. */
   blocks: z.strictObject({
     /** Number of blocks. */
-    count: z.int().positive(),
+    count: repeats,
     /** Width of each block's output. */
-    units: z.int().positive(),
+    units: width,
     /** Width of a mask's hidden layer, relative to the width of the masked input. */
     reductionRatio: z.number().positive().default(1),
     /** The same width as a number of units, instead of the ratio. */

@@ -6,10 +6,11 @@ export const featureGroup = z
   .array(z.string().min(1))
   .min(1)
   .superRefine((names, context) => {
+    const first = new Map<string, number>();
     names.forEach((name, i) => {
-      const first = names.indexOf(name);
-      if (first !== i)
-        context.addIssue({ code: "custom", path: [i], message: `"${name}" is already at [${first}]` });
+      const before = first.get(name);
+      if (before === undefined) first.set(name, i);
+      else context.addIssue({ code: "custom", path: [i], message: `"${name}" is already at [${before}]` });
     });
   });
 

@@ -11,7 +11,7 @@ const schema = z.strictObject({
   kind: z.literal("wukong"),
   ...fieldGroups,
   /** One entry per layer, from input to output. */
-  layers: z.array(wukongLayerSchema).min(1),
+  layers: z.array(wukongLayerSchema).min(1).max(1000),
   /** The MLP over the fields of the last layer. */
   final: mlpSchema,
 });

@@ -3,6 +3,7 @@ import type { Tensor } from "../graph/tensor.js";
 import { cin, cinSchema } from "../layers/cin.js";
 import { join, stack } from "../layers/embedding-layer.js";
 import { initializerOf, initializerSchema } from "../layers/initializer.js";
+import { width } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
@@ -21,7 +22,7 @@ const wide = z
     /** `own`: separate tables, as in TorchEasyRec; `shared`: the tables of the deep group, as in the paper. */
     tables: z.enum(["own", "shared"]).default("own"),
     /** Embedding dimension of separate tables; default 16. */
-    embeddingDim: z.int().positive().optional(),
+    embeddingDim: width.optional(),
     /** Initial values of separate tables; default: those of the features. */
     initializer: initializerSchema.optional(),
   })

@@ -14,8 +14,8 @@ export function refuseOtherFeatures(
   fitted: FittedFeatures,
   where: string,
 ): void {
-  if (fitted.features.length !== features.length)
-    throw different(where, `${fitted.features.length} features`, `the ${features.length} of the config`);
+  const [there, here] = [fitted.features, features].map((all) => all.map(({ name }) => name));
+  if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
   const { vocabularies, tokenizers, modules, nullValues } = fitted;
   const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
   const expected = fitFeatures(features, { vocabularies, tokenizers, modules, nullValues, numbers });
