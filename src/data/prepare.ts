@@ -280,15 +280,16 @@ async function packJobs(
   let unassigned = 0;
   for (const [i, job] of jobs.entries()) {
     const { splits, wires, labels: labelWires, weight } = job;
-    const targets: SplitTarget[] = splits.map((split) => ({
-      ...split,
-      writer: new PackedWriter(join(temporary, split.name), layout),
-    }));
+    // First: after an error, nobody would close the files of the writers.
     const encoder = new ChunkEncoder(fitted, wires, {
       label: names.map((column, k) => ({ column, wire: labelWires[k] })),
       labels,
       ...(weight && { weight: { column: data.weight ?? WEIGHT_COLUMN, wire: weight } }),
     });
+    const targets: SplitTarget[] = splits.map((split) => ({
+      ...split,
+      writer: new PackedWriter(join(temporary, split.name), layout),
+    }));
     const report = () => {
       for (const { name, writer } of targets) stopEarly(name, writer, directory, data.maxBadRows);
       const rows = targets.reduce((sum, { writer }) => sum + writer.rowsRead, 0);

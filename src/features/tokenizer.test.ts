@@ -1,6 +1,9 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../errors.js";
 import { compileTokenizer, readTokenizer, tokensOf } from "./tokenizer.js";
 
@@ -42,3 +45,67 @@ it.each([
   expect(read).toThrow(message);
   expect(read).toThrow(/features\[0\]\.tokenizer\.file: the tokenizer cannot be used/);
 });
+
+describe("a malformed file", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "pairloom-tokenizer-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const original = (name: string) => JSON.parse(readFileSync(fixture(`${name}.tokenizer.json`), "utf8"));
+  const read = (definition: unknown) => {
+    const path = join(folder, "tokenizer.json");
+    writeFileSync(path, JSON.stringify(definition));
+    return readTokenizer(path, "features[0].tokenizer.file");
+  };
+
+  it("with a gap in its ids is refused", () => {
+    const { model, ...rest } = original("word_piece");
+    const [[last]] = Object.entries<number>(model.vocab).toSorted(([, a], [, b]) => b - a);
+    const vocab = { ...model.vocab, [last]: model.vocab[last] + 3 };
+    expect(() => read({ ...rest, model: { ...model, vocab } })).toThrow(/no token has the id 1\d\d/);
+  });
+
+  it("is refused when it is read, or splits every text into its tokens", () => {
+    const names = Object.keys(expected.tokenizers);
+    const odd = fc.oneof(
+      fc.constantFrom(null, {}, [], "", "x", -1, 1.5, true, ["a"], { type: "x" }),
+      fc.constant(undefined),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.nat(), odd, (name, at, value) => {
+        const definition = original(name);
+        const places = placesOf(definition);
+        const [parent, key] = places[at % places.length];
+        parent[key] = value;
+        let tokenizer: ReturnType<typeof read>;
+        try {
+          tokenizer = read(definition);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+          return;
+        }
+        const known = new Set(tokensOf(tokenizer).map(([token]) => token));
+        const tokenize = compileTokenizer(tokenizer);
+        for (const text of expected.texts)
+          expect(tokenize(text).filter((token) => !known.has(token))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** Every place of a value outside the long lists of tokens and merges, and a few inside. */
+function placesOf(value: Record<string, unknown>): [Record<string, unknown>, string][] {
+  return Object.keys(value)
+    .slice(0, 12)
+    .flatMap((key) => {
+      const inner = value[key];
+      const isObject = typeof inner === "object" && inner !== null;
+      return [[value, key], ...(isObject ? placesOf(inner as Record<string, unknown>) : [])] as [
+        Record<string, unknown>,
+        string,
+      ][];
+    });
+}

@@ -44,7 +44,7 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
     const { success, error } = shape.safeParse(definition);
     if (!success)
       throw new TypeError(error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`)[0]);
-    open(definition as TokenizerDefinition);
+    tryOut(definition as TokenizerDefinition);
     return definition as TokenizerDefinition;
   } catch (error) {
     throw new ConfigError(
@@ -60,6 +60,16 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
   }
 }
 
+/** Every id has a token, as every row of a table has a meaning, and a text can be split. */
+function tryOut(definition: TokenizerDefinition): void {
+  const gap = tokensOf(definition).findIndex(([token, id], i) => typeof token !== "string" || id !== i);
+  if (gap >= 0) throw new TypeError(`no token has the id ${gap}`);
+  compileTokenizer(definition)(TRIED);
+}
+
+/** Words, digits, signs and characters of several bytes. */
+const TRIED = "The cat's 12 toys, caf\u00e9 \u6f22\u5b57 \u{1f600}\n";
+
 /** All tokens, in the order of their ids. */
 export function tokensOf(definition: TokenizerDefinition): [token: string, id: number][] {
   return [...open(definition).get_vocab()].sort(([, a], [, b]) => a - b);
@@ -68,7 +78,10 @@ export function tokensOf(definition: TokenizerDefinition): [token: string, id: n
 /** Splits a text into tokens, all of them among {@link tokensOf}. */
 export function compileTokenizer(definition: TokenizerDefinition): (text: string) => readonly string[] {
   const tokenizer = open(definition);
-  return (text) => tokenizer.tokenize(text, { add_special_tokens: false });
+  const known = tokenizer.get_vocab();
+  // Added tokens may be changed by the normalizer to what is no token.
+  return (text) =>
+    tokenizer.tokenize(text, { add_special_tokens: false }).filter((token) => known.has(token));
 }
 
 function open(definition: TokenizerDefinition): Library {
