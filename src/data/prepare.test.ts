@@ -310,6 +310,16 @@ describe("errors of prepareData name the place in the config", () => {
   });
 });
 
+it("names the words of a label, with sql that works as it is printed", async () => {
+  const path = file("words.csv", `x,"is it"\n${"1,no\n".repeat(5)}${"2,it's\n".repeat(2)}`);
+  const one: FeatureInput[] = [{ kind: "number", name: "x" }];
+  const { message } = await errorOf(prepare({ train: { path }, label: "is it" }, one));
+  expect(message).toMatch(/texts such as 'no', 'it''s'\n/);
+  const [sql] = /SELECT .* FROM source/.exec(message)!;
+  const { splits } = await prepare({ train: { path, sql }, label: "is it" }, one);
+  expect(valuesOf(splits.train, "@label").flat()).toEqual([0, 0, 0, 0, 0, 1, 1]);
+});
+
 describe("training and serving transform alike", () => {
   const text = fc.oneof(
     fc.constantFrom("a", "b", "007", "7", "a rather long value of an id", "another rather long value", "é✓"),

@@ -21,6 +21,7 @@ import { Trainer, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
+import { refuseOneClass } from "./one-class.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import type { RunEvent } from "./run-event.js";
 
@@ -84,12 +85,14 @@ class Run {
     const { config, runDir, resume, listener } = this.options;
     refuseUnusedEvaluation(config);
     await checkRunDirectory(runDir, config, resume);
+    const { labels } = factsOf(config.train.loss).task;
     const prepared = await prepareData({
       data: config.data,
       features: config.features,
-      labels: factsOf(config.train.loss).task.labels,
+      labels,
       onProgress: (progress) => listener({ kind: "preparing", progress }),
     });
+    refuseOneClass(prepared.splits.train, config.data.label, labels);
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
     await writeJson(runDir, CONFIG_COPY, config);
