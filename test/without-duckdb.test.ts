@@ -28,7 +28,7 @@ describe("pairloom/serve", () => {
   const program = `
     const libraries = () => process.report.getReport().sharedObjects.filter((path) => path.includes("duckdb"));
     const { load } = await import(${source(serve)});
-    const model = await load("runs/own", { backend: "reference" });
+    const model = await load("runs/own", { backend: "reference", importModules: true });
     const prediction = model.predictOne(${JSON.stringify(row)});
     const serving = libraries();
     await import(${source("data/source/duckdb.ts")});
@@ -55,7 +55,9 @@ describe("pairloom/serve", () => {
     const { stdout, stderr } = node("program.ts");
     expect(stdout, stderr).not.toBe("");
     const { prediction, serving, reading } = JSON.parse(stdout);
-    expect(prediction).toBe((await load("runs/own", { backend: "reference" })).predictOne(row));
+    expect(prediction).toBe(
+      (await load("runs/own", { backend: "reference", importModules: true })).predictOne(row),
+    );
     expect(serving).toEqual([]);
     expect(reading.length).toBeGreaterThan(0);
   }, 60_000);

@@ -114,7 +114,7 @@ describe.each(all)("%s kernels", (_, kernels) => {
   });
 
   it("hash texts to more than 2^31 rows by 64 bits", async () => {
-    const size = fc.integer({ min: 2 ** 31 + 1, max: 2 ** 40 });
+    const size = fc.integer({ min: 2 ** 31 + 1, max: 2 ** 40 - 2 }); // two rows are for unknown and missing
     await fc.assert(
       fc.asyncProperty(
         column,
