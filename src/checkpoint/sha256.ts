@@ -42,12 +42,15 @@ const THREAD = `
 
 /** Hashes on a thread of its own. Slices are in shared memory: others would be copied. */
 export function threadedSha256(): Sha256 {
-  const thread = new Worker(THREAD, { eval: true });
-  const waiting: ((answer: string) => void)[] = [];
-  thread.on("message", (answer) => waiting.shift()!(answer));
+  const thread = new Worker(THREAD, { eval: true, execArgv: [] });
+  const waiting: { resolve(answer: string): void; reject(error: unknown): void }[] = [];
+  thread.on("message", (answer) => waiting.shift()!.resolve(answer));
+  thread.on("error", (error) => {
+    for (const { reject } of waiting.splice(0)) reject(error);
+  });
   const ask = (bytes?: Uint8Array): Promise<string> =>
-    new Promise((resolve) => {
-      waiting.push(resolve);
+    new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
       thread.postMessage(bytes);
     });
   return {
