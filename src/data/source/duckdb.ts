@@ -188,12 +188,14 @@ function shortMessage(message: string): string {
   return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)} …`;
 }
 
+const FOR_TEXT_FILES = "for a text or JSON file you can also set the type of the column in types";
+
 function nextStep(message: string): string {
-  if (/Conversion Error/.test(message))
-    return "Use TRY_CAST in the SQL. For a text or JSON file you can also set another type for the column in types.";
-  if (/Binder Error/.test(message))
-    return "Check names and types. Columns that id features read from text files are VARCHAR: compare them with text, cast them, or set their type in types.";
-  if (/JSON/.test(message))
+  if (/Conversion Error/.test(message)) return `Use TRY_CAST in the SQL; ${FOR_TEXT_FILES}.`;
+  if (/Binder Error[\s\S]*(VARCHAR|explicit (type )?cast)/i.test(message))
+    return `Cast the column in sql; ${FOR_TEXT_FILES}. A column of a text file is VARCHAR if an id feature reads it, or if one of its values is no number, date or time.`;
+  if (/Binder Error/.test(message)) return "Compare the names in the SQL with the columns of the source.";
+  if (/Malformed JSON|JSON in file/i.test(message))
     return "Fix the line. A malformed line of a JSON file cannot be skipped, unlike one of a text file.";
   if (/CSV Parser state machine/.test(message))
     return "The file has both kinds of line ends, \\n and \\r\\n. Write it again with one of them, for example with dos2unix.";

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { FloatColumn } from "../../columns/columns.js";
+import type { BagColumn, FloatColumn } from "../../columns/columns.js";
 import { fitFeatures } from "../../features/fit.js";
 import { type FeatureInput, featuresSchema } from "../../features/schema/features.js";
+import { numberSql, numberValue } from "../../features/values.js";
 import { type DataInput, dataSchema, type SourceInput, sourceSchema } from "../data-config.js";
 import { prepareData } from "../prepare.js";
 import { Duck, quoteText } from "./duckdb.js";
@@ -311,4 +312,54 @@ it("refuses decimals of more digits than DuckDB reads", async () => {
   await expect(column({ path }, "c")).rejects.toThrow(
     /the column c has decimals[\s\S]*40 digits in .*wide\.parquet/,
   );
+});
+
+it("reads texts as numbers where JavaScript does", async () => {
+  const signs = ["", "+", "-", "--", "- "];
+  const digits = [
+    "5",
+    "5.",
+    ".5",
+    "05",
+    "1_0",
+    "1_0.5",
+    "5e1",
+    "5e",
+    "5e+1",
+    "1e400",
+    "1e-400",
+    "5 5",
+    "0x5",
+    "5f",
+    "٣",
+    "１",
+    "nan",
+    "inf",
+    "true",
+    ".",
+    "",
+    "5\u00a0",
+  ];
+  const around = [" ", "\t", "\v", "\u2003", ""];
+  const texts = signs.flatMap((sign) =>
+    digits.flatMap((digit) => around.map((space) => `${space}${sign}${digit}${space}`)),
+  );
+  const list = texts.map(quoteText).join(", ");
+  const sql = `SELECT ${numberSql("t", "VARCHAR")} FROM (SELECT unnest([${list}]::VARCHAR[]) AS t)`;
+  const read = (await duck.rows(sql, "test")).map(([number]) =>
+    number === null ? undefined : Number(number.replace("inf", "Infinity")),
+  );
+  expect(read).toEqual(texts.map(numberValue));
+});
+
+it("reads bags of integers in cells of CSV files, whatever the first rows look like", async () => {
+  const bags = ["1", "2", "1|5", "[3, 5]", "", "7|x"];
+  const path = write("bags.csv", `y,b\n${bags.map((bag) => `1,"${bag}"\n`).join("")}`);
+  const { splits } = await prepare({ train: { path }, label: "y", maxBadRows: 1 }, [
+    { kind: "ids", name: "b", separator: "|", buckets: 10 },
+  ]);
+  const { values, offsets } = splits.train.columns.get("b") as BagColumn;
+  expect([...values].map(Number)).toEqual([1, 2, 1, 5, 3, 5]);
+  expect([...offsets].map(Number)).toEqual([0, 1, 2, 4, 6, 6]);
+  expect(splits.train.reasons).toEqual({ "b: not an integer": 1 });
 });
