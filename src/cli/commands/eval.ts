@@ -3,6 +3,7 @@ import { metricsReport } from "../../run/report.js";
 import { evaluateSource } from "../../run/score.js";
 import { measuredSplit, otherSource, splitSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
+import { withDataHint } from "../data-hint.js";
 import { modelOptions, openModelOf } from "../model-options.js";
 import { count, metricsTable, positiveShares } from "../tables.js";
 import { choiceOption, command, listOption, UsageError } from "../usage.js";
@@ -35,7 +36,11 @@ export const evaluate = command(
     const counter = new Counter();
     const { evaluation, rows } = await evaluateSource(model, source, where, (read) =>
       counter.show("Measuring", read),
-    ).finally(() => counter.stop());
+    )
+      .catch((error) => {
+        throw files.length > 0 ? withDataHint(error, args.sql) : error;
+      })
+      .finally(() => counter.stop());
     const { name } = model.checkpoint;
     if (args.json) {
       const { read, used, refused, reasons } = rows;

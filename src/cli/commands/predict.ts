@@ -1,7 +1,7 @@
-import { DataError } from "../../errors.js";
 import { predictRun } from "../../run/predict-run.js";
 import { otherSource } from "../../run/sources.js";
 import { Counter } from "../counter.js";
+import { withDataHint } from "../data-hint.js";
 import { modelOptions, openModelOf } from "../model-options.js";
 import { count, plural } from "../tables.js";
 import { command, listOption, UsageError } from "../usage.js";
@@ -43,7 +43,7 @@ export const predict = command(
       onRows: (read) => counter.show("Scoring", read),
     })
       .catch((error) => {
-        throw args.sql === undefined ? withSqlHint(error) : error;
+        throw withDataHint(error, args.sql);
       })
       .finally(() => counter.stop());
     const seconds = (performance.now() - startedAt) / 1000;
@@ -54,11 +54,3 @@ export const predict = command(
     );
   },
 );
-
-/** Data to score often has no label, but the SQL of the config derives one. */
-function withSqlHint(error: unknown): unknown {
-  if (!(error instanceof DataError) || !error.report.got?.includes("Binder Error")) return error;
-  const next =
-    "The sql of the config does not fit this data: give a SELECT of the feature columns with --sql.";
-  return new DataError({ ...error.report, next }, { cause: error });
-}
