@@ -166,6 +166,7 @@ export function encodeTargets(
 function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
   const transform = compileNumber(feature);
   const { width } = feature;
+  const missing = feature.missingVector?.map(transform.encode) ?? Array(width).fill(transform.missing);
   const offset = numbersOffset(layout, feature.name);
   let elements = new Float32Array(0);
   return (column, rows, { numbers }, refusals) => {
@@ -179,7 +180,7 @@ function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
       if (fault !== 0 && fault !== Refusal.missing) refusals.mark(r, fault);
       else
         for (let i = 0; i < width; i++) {
-          const result = fault === 0 ? elements[start + i] : transform.missing;
+          const result = fault === 0 ? elements[start + i] : missing[i];
           numbers[r * layout.numbersWidth + offset + i] = result;
           if (Number.isNaN(result)) refusals.mark(r, fault || numberRefusal(lists.elements, start + i));
         }

@@ -418,6 +418,25 @@ it("a value may stand in bags without ids", () => {
   expect(() => encode([{ ...bag, missing: { value: 10 } }], [])).toThrow(/refused by the feature itself/);
 });
 
+it("a missing vector becomes one number, or the vector of its own that missing gives", () => {
+  const rows = [{ v: [3, 5] }, { v: null }, { v: "" }];
+  const feature = { kind: "number", name: "v", width: 2, normalize: { mean: 1, std: 2 } } as const;
+  expect(numbers({ ...feature, missing: 3 }, rows)).toEqual([
+    [1, 2],
+    [1, 1],
+    [1, 1],
+  ]);
+  expect(numbers({ ...feature, missing: [0, 4] }, rows)).toEqual([
+    [1, 2],
+    [-0.5, 1.5],
+    [-0.5, 1.5],
+  ]);
+  // A number that is missing within a vector has no stand-in then.
+  expect(encode([{ ...feature, missing: [0, 4] }], [{ v: [null, 1] }]).bad.length).toBe(1);
+  for (const wrong of [{ missing: [1] }, { missing: [1, 2, 3] }, { width: 1, missing: [1] }])
+    expect(() => featuresSchema.parse([{ ...feature, ...wrong }])).toThrow(/a list of values needs width/);
+});
+
 it("vectors stand in one text too", () => {
   const feature = { kind: "number", name: "v", width: 3, separator: "|", missing: 9 } as const;
   const rows = [{ v: "0.5|2|-1" }, { v: [1, 2, 3] }, { v: "" }, { v: "1||3" }];

@@ -212,13 +212,16 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
     width: feature.width,
     transform: transformOf(feature, statistics),
     missing: missingValue(feature, statistics),
+    ...(Array.isArray(feature.missing) && { missingVector: feature.missing }),
     nonFinite: feature.nonFinite,
     denseEmbedding: feature.denseEmbedding,
   };
-  if (fitted.missing !== null && Number.isNaN(compileNumber(fitted).missing))
+  const transform = compileNumber(fitted);
+  const standIns = fitted.missingVector?.map(transform.encode) ?? [];
+  if ((fitted.missing !== null && Number.isNaN(transform.missing)) || standIns.some(Number.isNaN))
     throw new DataError({
       what: `the value that replaces a missing ${feature.name} has no finite normalized value`,
-      got: String(fitted.missing),
+      got: String(fitted.missingVector ?? fitted.missing),
       expected: "a raw value inside the domain of normalize",
       next: 'Set missing to such a value, or to "refuse".',
     });
@@ -245,6 +248,7 @@ function transformOf(feature: NumberFeatureConfig, { numbers }: Statistics): Num
 
 /** The rule for missing values; the default is a separate row, the mean if it is known, or 0. */
 function missingRule(feature: NumberFeatureConfig): number | "mean" | "bucket" | "refuse" {
+  if (Array.isArray(feature.missing)) return "refuse";
   if (feature.missing !== undefined) return feature.missing;
   if (feature.boundaries) return "bucket";
   const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";

@@ -91,6 +91,8 @@ export interface FittedNumber {
   readonly transform: NumberTransform;
   /** The raw value that replaces a missing one; `null` refuses the row. */
   readonly missing: number | null;
+  /** The raw vector that replaces a missing one; a vector with a missing number is then refused. */
+  readonly missingVector?: readonly number[];
   readonly nonFinite: "refuse" | "impute";
   readonly denseEmbedding?: DenseEmbedding;
 }

@@ -79,8 +79,9 @@ export function plainNumber(section: Section): Config | undefined {
   const fallback = defaultNumber(section);
   if (!normalizer) return { missing: fallback };
   if (fallback === "refuse") return { normalize: normalizer.normalize, missing: fallback };
-  const missing = rawValueFor(normalizer.expression, fallback);
-  return missing === undefined ? undefined : { normalize: normalizer.normalize, missing };
+  const raw = [fallback].flat().map((value) => rawValueFor(normalizer.expression, value));
+  if (raw.includes(undefined)) return undefined;
+  return { normalize: normalizer.normalize, missing: Array.isArray(fallback) ? raw : raw[0] };
 }
 
 /** Settings of a computed number: normalized, or with boundaries. */
@@ -103,23 +104,29 @@ export function bounded(section: Section): Config {
   return { boundaries, missing: fallback === "refuse" ? "bucket" : fallback };
 }
 
-/** The value for a missing number; a vector must have one value for all elements. */
-function defaultNumber(section: Section): number | "refuse" {
+/** The value for a missing number or vector. */
+function defaultNumber(section: Section): number | number[] | "refuse" {
   // A combined number without a default is 0.
   const text = section.text("default_value") || (section.has("default_value") ? "" : "0");
-  return text === "" ? "refuse" : oneNumber(section, "default_value", text, SEPARATOR);
+  return text === "" ? "refuse" : numbersIn(section, "default_value", text, SEPARATOR);
 }
 
-/** @throws ImportError for a vector with different elements */
-export function oneNumber(section: Section, name: string, text: string, separator: string): number {
-  const values = new Set(text.replaceAll(separator, ",").split(/[,|]/).map(Number));
-  const [value] = values;
-  if (values.size === 1 && Number.isFinite(value)) return value;
+/** A number, also for all elements of a vector, or a whole vector. @throws ImportError for anything else */
+export function numbersIn(
+  section: Section,
+  name: string,
+  text: string,
+  separator: string,
+): number | number[] {
+  const values = text.replaceAll(separator, ",").split(/[,|]/).map(Number);
+  const width = section.number("value_dim") || 1;
+  const isOne = new Set(values).size === 1;
+  if (values.every(Number.isFinite) && (isOne || values.length === width)) return isOne ? values[0] : values;
   throw section.error(name, {
     what: "this default has no counterpart",
     got: text,
-    expected: "one number",
-    next: "Use one number for the whole vector, or fill the column before the import.",
+    expected: width === 1 ? "one number" : `one number, or ${width} numbers`,
+    next: "Correct the default.",
   });
 }
 

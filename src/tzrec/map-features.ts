@@ -1,6 +1,6 @@
 import type { FeatureInput } from "../features/schema/features.js";
 import { KINDS } from "./feature-kinds.js";
-import { type Config, oneNumber, pooling, standIn, vector, weighted } from "./feature-parts.js";
+import { type Config, numbersIn, pooling, standIn, vector, weighted } from "./feature-parts.js";
 import { initializerOf } from "./initializers.js";
 import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
@@ -170,7 +170,7 @@ function encoded(
     return { kind: "ids", column: name, separator, ...weighted(section), ...mapping, ...pooled, ...missing };
   }
   const setting = section.text("fg_encoded_default_value") ? "fg_encoded_default_value" : "default_value";
-  const missing = oneNumber(section, setting, section.text(setting) || "0", encodedSeparator);
+  const missing = numbersIn(section, setting, section.text(setting) || "0", encodedSeparator);
   if (boundaries.length > 0) return { kind: "number", column: name, boundaries, missing };
   return { kind: "number", column: name, ...vector(section, encodedSeparator), missing };
 }

@@ -201,6 +201,22 @@ describe("features", () => {
     });
   });
 
+  it("have a vector as the default of a vector", () => {
+    const vector = (more: string, data: string) =>
+      feature(`raw_feature { feature_name: "x" expression: "u:x" value_dim: 2 ${more} }`, data);
+    expect(vector('fg_encoded_default_value: "0.5\\x031.5"', "fg_mode: FG_NONE")).toMatchObject({
+      width: 2,
+      missing: [0.5, 1.5],
+    });
+    const normalizer = 'normalizer: "method=zscore,mean=1,standard_deviation=2"';
+    expect(vector(`default_value: "0\\x1d1" ${normalizer}`, "fg_mode: FG_DAG")).toMatchObject({
+      missing: [1, 3],
+    });
+    const three =
+      'feature_configs { raw_feature { feature_name: "x" expression: "u:x" value_dim: 2 default_value: "1,2,3" } }';
+    expect(refusal({ features: three }).message).toMatch(/default_value[\s\S]*one number, or 2 numbers/);
+  });
+
   it("put a default outside the vocabulary into it", () => {
     expect(id('vocab_list: ["a", "b"] default_value: "z"')).toMatchObject({
       vocabulary: ["a", "b", "z"],

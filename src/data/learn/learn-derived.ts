@@ -128,7 +128,7 @@ function provisional(known: Statistics, features: readonly FeatureConfig[]): Sta
     .filter(needsNumberStatistics)
     .map(({ name }) => [name, { mean: 0, std: 1, min: 0, max: 1 }]);
   const standIns = ({ missing }: PlainFeatureConfig) =>
-    typeof missing === "object" ? [String(missing.value)] : [];
+    typeof missing === "object" && "value" in missing ? [String(missing.value)] : [];
   const tables = plain.filter(learntVocabulary).map((feature) => [tableName(feature), standIns(feature)]);
   return {
     ...known,

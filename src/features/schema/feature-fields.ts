@@ -120,8 +120,11 @@ const normalize = z.union([
 export const numberFields = {
   /** How the raw number is transformed for the model. */
   normalize: normalize.optional(),
-  /** Default: "bucket" with `boundaries`; "mean" if the mean is learned or given; else 0 (in raw units). */
-  missing: z.union([finite, z.enum(["mean", "bucket", "refuse"])]).optional(),
+  /**
+   * Default: "bucket" with `boundaries`; "mean" if the mean is learned or given; else 0 (in raw units). A list is the vector
+   * that replaces a missing one.
+   */
+  missing: z.union([finite, z.array(finite), z.enum(["mean", "bucket", "refuse"])]).optional(),
   /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
   nonFinite: z.enum(["refuse", "impute"]).default("refuse"),
   /** Map the number to the id of a range; a value equal to a boundary belongs to the range above it. */

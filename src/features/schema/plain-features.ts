@@ -102,6 +102,8 @@ type NumberShape = {
 
 function refineDense(feature: NumberShape, context: Refinement): void {
   if (feature.missing === "bucket") problem(context, "missing", '"bucket" needs boundaries');
+  if (Array.isArray(feature.missing) && (feature.width === 1 || feature.missing.length !== feature.width))
+    problem(context, "missing", "a list of values needs width above 1, and as many numbers");
   for (const key of ["dim", "embedding", "initializer", "trainable", "dtype"] as const)
     if (feature[key] !== undefined)
       problem(context, key, `${key} needs boundaries: a plain number has no table`);
@@ -118,6 +120,7 @@ function refineDense(feature: NumberShape, context: Refinement): void {
 }
 
 function refineBoundaries(feature: NumberShape, boundaries: number[], context: Refinement): void {
+  if (Array.isArray(feature.missing)) problem(context, "missing", "boundaries need one number");
   if (boundaries.some((value, i) => i > 0 && value <= boundaries[i - 1]))
     problem(context, "boundaries", "boundaries must ascend strictly");
   if (feature.normalize !== undefined)
