@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js";
+import { warningText } from "../run/data-warnings.js";
 import { type SplitReport, splitReports } from "../run/report.js";
 import type { RunEvent } from "../run/run-event.js";
 import type { Initialized } from "../train/initialize-from.js";
@@ -41,6 +42,7 @@ export class TrainDisplay {
   private readonly handlers: { readonly [K in RunEvent["kind"]]?: (event: EventOf<K>) => void } = {
     preparing: ({ progress }) => this.preparing(progress),
     prepared: ({ data, seconds }) => this.prepared(data, seconds),
+    dataWarning: ({ warning }) => this.log(`Warning: ${warningText(warning)}`),
     trainingStarted: ({ config }) => this.trainingStarted(config.train),
     checkpointPassedOver: ({ dir, error }) =>
       this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),

@@ -7,6 +7,7 @@ import {
   WEIGHT_COLUMN,
 } from "../columns/columns.js";
 import { idsBelow } from "../graph/tensor.js";
+import { Absences } from "./absences.js";
 import type { FittedFeature, FittedFeatures } from "./fitted.js";
 import type { EncodedIds, Target } from "./raw-column.js";
 
@@ -133,11 +134,13 @@ export class Block {
   readonly wideIds: Float64Array;
   readonly numbers: Float32Array;
   readonly bags: readonly BagBuffer[];
+  readonly absences: Absences;
 
   constructor(
     readonly layout: Layout,
     readonly capacity: number,
   ) {
+    this.absences = new Absences(capacity);
     this.ids = new Int32Array(capacity * layout.ids.length);
     this.wideIds = new Float64Array(capacity * layout.wideIds.length);
     this.numbers = new Float32Array(capacity * layout.numbersWidth);
@@ -162,6 +165,7 @@ export class Block {
 
   clear(): void {
     this.rows = 0;
+    this.absences.clear();
     for (const bag of this.bags) bag.length = 0;
   }
 

@@ -61,17 +61,27 @@ export function compileColumn(
   }
 }
 
+/** Stands for the id of a missing value. */
+const NO_ID = -128;
+
 function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
   const transform = compileId(feature, vocabularies);
   const missing = missingRow(feature);
+  const unknown = unknownRow(feature);
   const idsOf = locateIds(layout, feature.name);
   return (column, rows, block, refusals) => {
     const ids = idsOf(block);
-    const refused = (column as RawValues).ids(transform, missing, ids);
-    if (refused === 0) return;
+    const negative = (column as RawValues).ids(transform, NO_ID, ids);
+    if (negative === 0 && unknown === null) return;
     const { data, offset, stride } = ids;
     for (let r = 0; r < rows; r++) {
       const at = r * stride + offset;
+      if (data[at] === unknown) block.absences.mark(feature.name, r, "unknown");
+      if (data[at] >= 0) continue;
+      if (data[at] === NO_ID) {
+        block.absences.mark(feature.name, r, "missing");
+        data[at] = missing;
+      }
       if (data[at] >= 0) continue;
       refusals.mark(r, data[at]);
       data[at] = 0;
@@ -79,8 +89,11 @@ function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCa
   };
 }
 
-/** Stands for the id of a missing element. */
-const NO_ID = -128;
+/** The row of the values that have no row of their own; null if there is none. */
+function unknownRow({ mapping }: FittedId | FittedBag): number | null {
+  if (mapping.kind === "vocabulary") return mapping.unknownRow;
+  return mapping.kind === "integer" ? mapping.outOfRangeRow : null;
+}
 
 function encodeBags(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
   const index = layout.bags.indexOf(feature.name);
@@ -88,7 +101,8 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
   const { missing, maxLength = Number.POSITIVE_INFINITY } = feature;
   const wide = layout.wideBags.includes(feature.name);
   let ids = newIds(0, wide);
-  return (column, rows, { bags }, refusals) => {
+  const unknown = unknownRow(feature);
+  return (column, rows, { bags, absences }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
@@ -98,7 +112,11 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
       const absence = lists.absence(r);
       const refusal = absence === 0 ? pushIds(bag, lists, r, ids, maxLength) : absence;
       if (refusal !== 0 && (refusal !== Refusal.missing || missing === "refuse")) refusals.mark(r, refusal);
-      if (typeof missing === "number" && bag.length === bag.startOf(r)) bag.push(missing);
+      const start = bag.startOf(r);
+      if (bag.length === start) absences.mark(feature.name, r, "missing");
+      if (unknown !== null && bag.values.subarray(start, bag.length).includes(unknown))
+        absences.mark(feature.name, r, "unknown");
+      if (typeof missing === "number" && bag.length === start) bag.push(missing);
       bag.ends[r] = bag.length;
     }
   };
@@ -130,9 +148,11 @@ function encodeNumbers(
 ): EncodeColumn {
   const transform = compileNumber(feature);
   const stride = layout.numbersWidth;
-  return (column, rows, { numbers }, refusals) => {
+  return (column, rows, { numbers, absences }, refusals) => {
     const raw = column as RawValues;
-    if (raw.numbers(transform, { data: numbers, offset, stride }) === 0) return;
+    const refused = raw.numbers(transform, { data: numbers, offset, stride });
+    for (let r = 0; r < rows; r++) if (raw.isMissing(r)) absences.mark(feature.name, r, "missing");
+    if (refused === 0) return;
     for (let r = 0; r < rows; r++) {
       const at = r * stride + offset;
       if (!Number.isNaN(numbers[at])) continue;
@@ -169,7 +189,7 @@ function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
   const missing = feature.missingVector?.map(transform.encode) ?? Array(width).fill(transform.missing);
   const offset = numbersOffset(layout, feature.name);
   let elements = new Float32Array(0);
-  return (column, rows, { numbers }, refusals) => {
+  return (column, rows, { numbers, absences }, refusals) => {
     const lists = column as RawLists;
     if (elements.length < lists.elements.rows) elements = new Float32Array(lists.elements.rows);
     lists.elements.numbers(transform, { data: elements, offset: 0, stride: 1 });
@@ -177,6 +197,7 @@ function encodeVectors(feature: FittedNumber, layout: Layout): EncodeColumn {
       const absence = lists.absence(r);
       const start = lists.startOf(r);
       const fault = absence === 0 && lists.endOf(r) - start !== width ? Refusal.wrongLength : absence;
+      if (fault === Refusal.missing) absences.mark(feature.name, r, "missing");
       if (fault !== 0 && fault !== Refusal.missing) refusals.mark(r, fault);
       else
         for (let i = 0; i < width; i++) {

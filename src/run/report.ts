@@ -43,6 +43,11 @@ export interface SplitReport {
   readonly quarantined: number;
   readonly reasons: Readonly<Record<string, number>>;
   readonly quarantineFile: string;
+  /**
+   * By feature, for those that have any: the shares of the rows with a missing value, and with a value that has no row of
+   * its own in the table.
+   */
+  readonly features: Readonly<Record<string, { readonly missing: number; readonly unknown: number }>>;
 }
 
 type Reported = Exclude<MetricName, OptionalMetric | "meanPrediction">;
@@ -73,7 +78,15 @@ function splitReport(split: PackedDataset, starts: string | undefined): SplitRep
     quarantined,
     reasons,
     quarantineFile: quarantinePath,
+    features: featureShares(split),
   };
+}
+
+function featureShares({ absences, rows }: PackedDataset): SplitReport["features"] {
+  const shares = Object.entries(absences)
+    .filter(([, { missing, unknown }]) => missing + unknown > 0)
+    .map(([name, { missing, unknown }]) => [name, { missing: missing / rows, unknown: unknown / rows }]);
+  return Object.fromEntries(shares);
 }
 
 export function measuredReport({ name, evaluation }: Measured): Report["results"][number] {

@@ -20,6 +20,7 @@ import { factsOf } from "../train/step/loss/index.js";
 import { Trainer, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
+import { dataWarnings } from "./data-warnings.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { refuseOneClass } from "./one-class.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
@@ -95,6 +96,7 @@ class Run {
     refuseOneClass(prepared.splits.train, config.data.label, labels);
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
+    for (const warning of dataWarnings(prepared)) listener({ kind: "dataWarning", warning });
     await writeJson(runDir, CONFIG_COPY, config);
     if (this.options.configPath !== undefined) await recordConfigFile(runDir, this.options.configPath);
     await writeJson(runDir, QUARANTINE, splitReports(prepared));

@@ -1,3 +1,4 @@
+import type { AbsenceCounts } from "../../features/absences.js";
 import type { Layout } from "../../features/block.js";
 
 /**
@@ -5,7 +6,7 @@ import type { Layout } from "../../features/block.js";
  * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const PACKED_VERSION = 6;
+export const PACKED_VERSION = 7;
 
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;
@@ -19,6 +20,8 @@ export interface PackedManifest {
   /** Negative rows that `sampleNegatives` does not keep. */
   readonly leftOut: number;
   readonly quarantined: { readonly count: number; readonly reasons: Readonly<Record<string, number>> };
+  /** By feature, for those that have any: the rows with a missing or an unknown value. */
+  readonly absences: AbsenceCounts;
   readonly layout: Layout;
   readonly files: Readonly<Record<string, PackedFile>>;
 }

@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Ids } from "../../columns/columns.js";
+import type { AbsenceCounts } from "../../features/absences.js";
 import { Block, type Layout, offsetsOf, storedIds } from "../../features/block.js";
 import { writeCheckedJson } from "./checked-json.js";
 import {
@@ -23,6 +24,7 @@ import { Quarantine } from "./quarantine.js";
 export class PackedWriter {
   readonly quarantine: Quarantine;
   rows = 0;
+  private readonly absences: AbsenceCounts = {};
   /** Rows of the split that are not packed. */
   leftOut = 0;
   private block: Block;
@@ -49,6 +51,7 @@ export class PackedWriter {
 
   /** Appends rows `[start, end)` of a block of the same layout. */
   async append(source: Block, start: number, end: number): Promise<void> {
+    source.absences.countInto(this.absences, start, end);
     for (let from = start; from < end; ) {
       const to = Math.min(end, from + this.block.capacity - this.block.rows);
       this.block.append(source, from, to);
@@ -84,6 +87,7 @@ export class PackedWriter {
       rowsRead: this.rowsRead,
       leftOut: this.leftOut,
       quarantined: { count, reasons },
+      absences: this.absences,
       layout: this.layout,
       files,
     };

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Column, ColumnSet, Ids } from "../../columns/columns.js";
+import type { AbsenceCounts } from "../../features/absences.js";
 import { columnsOf } from "../../features/block.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
 import { mapFile } from "./map-file.js";
@@ -30,6 +31,8 @@ export class PackedDataset implements ColumnSet {
   readonly quarantined: number;
   /** Refused rows by reason, such as `@label: missing value`. */
   readonly reasons: Readonly<Record<string, number>>;
+  /** By feature, for those that have any: the rows with a missing or an unknown value. */
+  readonly absences: AbsenceCounts;
   /** JSON lines, one per refused row. */
   readonly quarantinePath: string;
   readonly columns: ReadonlyMap<string, Column>;
@@ -46,6 +49,7 @@ export class PackedDataset implements ColumnSet {
     this.leftOut = manifest.leftOut;
     this.quarantined = manifest.quarantined.count;
     this.reasons = manifest.quarantined.reasons;
+    this.absences = manifest.absences;
     this.quarantinePath = join(directory, "quarantine.jsonl");
     const map = (name: string) => mapVerified(directory, name, manifest.files[name]);
     const { layout } = manifest;

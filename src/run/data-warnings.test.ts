@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { dataSchema } from "../data/data-config.js";
+import { prepareData } from "../data/index.js";
+import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
+import { dataWarnings, warningText } from "./data-warnings.js";
+import { splitReports } from "./report.js";
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-warnings-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const FEATURES: FeatureInput[] = [
+  { kind: "id", name: "item", vocabulary: {} },
+  { kind: "id", name: "hour", buckets: 24, outOfRange: "bucket", missing: { value: 0 } },
+  { kind: "ids", name: "tags", vocabulary: {}, separator: "|" },
+  { kind: "number", name: "price", missing: 0 },
+  { kind: "number", name: "size", column: "price", boundaries: [1], missing: 0 },
+  { kind: "number", name: "vector", width: 2, separator: "|" },
+];
+
+function csv(name: string, lines: readonly string[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, ["item,hour,tags,price,vector,y", ...lines, ""].join("\n"));
+  return path;
+}
+
+it("counts missing and unknown values by feature and split, and warns where splits differ much", async () => {
+  const train = csv("train.csv", ["12,1,a|b,0,1|2,1", "13,2,NA,1,1|2,0", "12,,,2,,1", "13,99,a,,3|4,0"]);
+  const valid = csv("valid.csv", ["12.0,1,c,,1|2,1", "13.0,2,a,,1|2,0"]);
+  const data = dataSchema.parse({
+    train: { path: train },
+    valid: { path: valid },
+    label: "y",
+    cacheDir: folder,
+  });
+  const prepared = await prepareData({ data, features: featuresSchema.parse(FEATURES) });
+  const reports = splitReports(prepared);
+  expect(reports.train.features).toEqual({
+    hour: { missing: 0.25, unknown: 0.25 },
+    tags: { missing: 0.25, unknown: 0 },
+    price: { missing: 0.25, unknown: 0 },
+    size: { missing: 0.25, unknown: 0 },
+    vector: { missing: 0.25, unknown: 0 },
+  });
+  expect(reports.valid.features).toEqual({
+    item: { missing: 0, unknown: 1 },
+    tags: { missing: 0, unknown: 0.5 },
+    price: { missing: 1, unknown: 0 },
+    size: { missing: 1, unknown: 0 },
+  });
+  const texts = dataWarnings(prepared).map(warningText);
+  expect(texts).toContain(
+    "item is unknown in 0.0 % of train, 100.0 % of valid: compare how the values are written in each split",
+  );
+  expect(texts).toContain(
+    "price is missing in 25.0 % of train, 100.0 % of valid: compare the column in each split",
+  );
+  expect(texts).toContain(
+    "tags has a row for NA: if that means missing, list it in nullValues of the source",
+  );
+});
