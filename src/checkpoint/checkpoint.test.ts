@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CheckpointError } from "../errors.js";
+import { version } from "../version.js";
 import { readCheckpoint } from "./checkpoint.js";
 import { findBest, findLatest, listCheckpoints, readPointer, updatePointers } from "./discovery.js";
 import { pruneCheckpoints } from "./prune.js";
@@ -46,6 +47,15 @@ describe("writeCheckpoint", () => {
       expect(await readFile(join(twin.dir, file))).toEqual(await readFile(join(dir, file)));
     }
     await rm(other, { recursive: true });
+  });
+
+  it("says which version wrote it, and neither when nor where", async () => {
+    const { dir } = await write(5);
+    const text = await readFile(join(dir, "manifest.json"), "utf8");
+    expect(JSON.parse(text)).toMatchObject({ writer: version });
+    expect(text).not.toContain(hostname());
+    expect(text).not.toContain(String(new Date().getFullYear()));
+    expect(text).not.toMatch(new RegExp(`"(pid|host|time|date)"|${Math.floor(Date.now() / 1e5)}`));
   });
 
   it("never replaces a sound checkpoint", async () => {

@@ -13,15 +13,26 @@ type Operation = (...args: never[]) => Promise<unknown>;
 export class Died extends Error {}
 
 let done: string[] = [];
-let fault: { readonly at: number; readonly code?: string } | undefined;
+let fault: Fault | undefined;
 let dead = false;
+let watched = "";
 
-/** Runs `work`; returns its operations, such as `rename step-00000005`, and its error. */
+/** Where the fault is; with the code of an error of the system, or without one for a death. */
+interface Fault {
+  readonly at: number;
+  readonly code?: string;
+}
+
+/**
+ * Runs `work`; returns its operations, such as `rename run/checkpoints/.tmp-…`, and its error.
+ * @param under only operations on paths that contain this count
+ */
 export async function watchDisk(
   work: () => Promise<unknown>,
-  failing?: { readonly at: number; readonly code?: string },
+  failing?: Fault,
+  under = "",
 ): Promise<{ readonly operations: readonly string[]; readonly error?: unknown }> {
-  [done, fault, dead] = [[], failing, false];
+  [done, fault, dead, watched] = [[], failing, false, under];
   let error: unknown;
   try {
     await work();
@@ -55,14 +66,44 @@ function faultyFile(file: FileHandle, path: string): FileHandle {
   return file;
 }
 
+type SyncFs = typeof import("node:fs");
+type SyncOperation = (...args: never[]) => unknown;
+
+/** The functions of `node:fs` on this disk that a run uses. */
+export function faultySync(fs: SyncFs): SyncFs {
+  const paths = new Map<unknown, string>();
+  const counted = ["mkdirSync", "readFileSync", "renameSync", "rmSync", "writeSync", "fsyncSync"] as const;
+  const functions = counted.map((name) => {
+    const operation = (...args: never[]) => {
+      fail(name, paths.get(args[0]) ?? String(args[0]));
+      return (fs[name] as SyncOperation)(...args);
+    };
+    return [name, operation];
+  });
+  const openSync = (...args: Parameters<SyncFs["openSync"]>) => {
+    fail("openSync", String(args[0]));
+    const file = fs.openSync(...args);
+    paths.set(file, String(args[0]));
+    return file;
+  };
+  return { ...fs, ...Object.fromEntries(functions), openSync };
+}
+
 function failing(name: string, operation: Operation, path?: string): Operation {
   return async (...args) => {
-    if (dead) throw new Died();
-    const at = done.push(`${name} ${path ?? args[0]}`) - 1;
-    if (at !== fault?.at) return operation(...args);
-    if (fault.code !== undefined)
-      throw Object.assign(new Error(`${fault.code}: ${name} failed`), { code: fault.code });
-    dead = true;
-    throw new Died();
+    fail(name, path ?? String(args[0]));
+    return operation(...args);
   };
+}
+
+/** Counts an operation; fails it if it is the chosen one. */
+function fail(name: string, path: string): void {
+  if (dead) throw new Died();
+  if (!path.includes(watched)) return;
+  const at = done.push(`${name} ${path}`) - 1;
+  if (at !== fault?.at) return;
+  if (fault.code !== undefined)
+    throw Object.assign(new Error(`${fault.code}: ${name} failed`), { code: fault.code });
+  dead = true;
+  throw new Died();
 }

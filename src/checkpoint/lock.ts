@@ -78,14 +78,20 @@ export class RunLock {
 
 /** The open file; undefined if there is one already. */
 async function createNew(path: string, text: string): Promise<FileHandle | undefined> {
+  const file = await onDisk("the lock cannot be created", path, () => open(path, "wx").catch(unlessThere));
+  if (!file) return undefined;
   try {
-    const file = await open(path, "wx");
-    await file.write(text, 0);
+    await onDisk("the lock cannot be written", path, () => file.write(text, 0));
     return file;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
-    return onDisk("the lock cannot be written", path, () => Promise.reject(error));
+    await file.close();
+    await rm(path, { force: true });
+    throw error;
   }
+}
+
+function unlessThere(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "EEXIST") throw error;
 }
 
 /** Removes the lock of a process that has ended. @throws CheckpointError if its holder may still run */

@@ -52,7 +52,8 @@ function watchLoss({ steps, average, first, score }: LossWatch, loss: number): L
   }
   const bound = Math.max(HIGH * average, FLOOR * first);
   const isHigh = loss > bound;
-  const over = isHigh ? AVERAGE_STEPS : Math.min(steps + 1, AVERAGE_STEPS);
+  // At first, later losses count more, so that a loss that begins very high is soon forgotten.
+  const over = isHigh ? AVERAGE_STEPS : Math.min((steps + 1) / 2, AVERAGE_STEPS);
   return {
     steps: steps + 1,
     average: average + (Math.min(loss, bound) - average) / over,

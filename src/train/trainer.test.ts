@@ -1,5 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
@@ -375,6 +375,18 @@ describe("Trainer", () => {
     expect(second.position).toEqual(expected.position);
     expect(second.checkpoint.name).toBe(expected.checkpoint.name);
     expect(await bytesOfLatest(parts)).toEqual(await bytesOfLatest(whole));
+  });
+
+  it("is the only one that writes to its run directory", async () => {
+    const runDir = join(folder, "alone-in-its-directory");
+    const second: Promise<unknown>[] = [];
+    const listener = ({ kind }: TrainingEvent) => {
+      if (kind === "epochStarted") second.push(trainerFor(configOf(), { runDir }).run());
+      for (const run of second) run.catch(() => {});
+    };
+    await trainerFor(configOf({ epochs: 1 }), { runDir, listener }).run();
+    await expect(second[0]).rejects.toThrow(`process ${process.pid} on ${hostname()}`);
+    expect(readdirSync(runDir)).not.toContain("writer.lock");
   });
 
   it("refuses to resume on other data", async () => {
