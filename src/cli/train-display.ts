@@ -133,7 +133,9 @@ function splitLines(name: string, split: SplitReport): string[] {
   const lines: string[] = [];
   if (starts !== undefined) lines.push(`      ${name} starts at ${starts}`);
   if (leftOut !== undefined)
-    lines.push(`      ${name}: ${count(leftOut)} rows with label 0 left out, the others weigh more`);
+    lines.push(
+      `      ${name}: ${count(leftOut)} rows with label 0 left out, the others have the weight 1 / keep`,
+    );
   if (quarantined === 0) return lines;
   const kept = `${count(rows)} kept + ${count(quarantined)} quarantined`;
   const sum = `${kept}${leftOut === undefined ? "" : ` + ${count(leftOut)} left out`}`;
