@@ -1,12 +1,21 @@
 import { ConfigError } from "../../errors.js";
-import { canonicalSql, crossSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
+import { crossSql } from "../../features/canonical.js";
 import type { Input } from "../../features/inputs.js";
 import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
 import { numberSql, trimmedSql } from "../../features/values.js";
 import type { Want } from "./demand.js";
 import { quoteName, quoteText } from "./duckdb.js";
-import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText, jsonTextsSql } from "./json-value.js";
+import {
+  type EntryTypes,
+  elementSql,
+  entryTextsSql,
+  entryTypes,
+  JSON_OBJECT,
+  listElement,
+  mapTypes,
+} from "./element-query.js";
+import { isJsonText, jsonListSql, jsonText, jsonTextsSql } from "./json-value.js";
 import { columnType, type Source } from "./source.js";
 
 /**
@@ -62,13 +71,17 @@ export function readingWires(reading: Reading, source: Source, where: string): W
   return [scalarWire(reading, source, where)];
 }
 
+type ColumnInput = Extract<Input, { readonly column: string }>;
+
 /** An input column of a computed feature: texts and lists without change, because the feature parses them itself. */
 function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   const { column: name, as, separator } = input;
   const { column, type } = readColumn(source, name, where);
   if (as === "number")
     return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
-  if (as === "time" && type !== "VARCHAR") return timeWire({ column, type }, input, where);
+  if (as === "time" && type === "JSON" && input.unit !== undefined)
+    return { sql: elementSql(column, type, "number")!, reads: "number" };
+  if (as === "time" && !["VARCHAR", "JSON"].includes(type)) return timeWire({ column, type }, input, where);
   const item = itemName(source, "item");
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
@@ -96,40 +109,6 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   );
   if (element === undefined) return { sql: mapped, reads: "text" };
   return { sql: `list_transform(${column}, lambda ${item}: ${mapped})`, reads: "texts" };
-}
-
-/**
- * The entries of a map as texts `key:value`, of a map of maps as `key^inner:value,inner:value`; the same rule as
- * `inputReader` in TypeScript.
- */
-function entryTextsSql(map: string, types: EntryTypes, item: string, inner: string): string | undefined {
-  const isJson = types.value === "JSON";
-  const nested = isJson ? JSON_OBJECT : mapTypes(types.value);
-  const pair = pairSql(item, types);
-  const whole = nested && nestedSql(item, types.key, nested, inner);
-  const both = isJson && `CASE WHEN json_type(${item}.value) = 'OBJECT' THEN ${whole} ELSE ${pair} END`;
-  const text = both || (whole ?? pair);
-  return text && `list_transform(map_entries(${map}), lambda ${item}: ${text})`;
-}
-
-const JSON_OBJECT: EntryTypes = { key: "VARCHAR", value: "JSON" };
-
-function pairSql(item: string, types: EntryTypes): string | undefined {
-  const key = elementSql(`${item}.key`, types.key, "text");
-  const value = elementSql(`${item}.value`, types.value, "text");
-  if (key === undefined || value === undefined) return undefined;
-  const refused = [key, value].map((part) => `WHEN ${isRefusedSql(part)} THEN ${part}`).join(" ");
-  return `CASE ${refused} ELSE ${key} || ':' || coalesce(${value}, '') END`;
-}
-
-function nestedSql(item: string, keyType: string, types: EntryTypes, inner: string): string | undefined {
-  const key = elementSql(`${item}.key`, keyType, "text");
-  const pair = pairSql(inner, types);
-  if (key === undefined || pair === undefined) return undefined;
-  const entries = `map_entries(CAST(${item}.value AS MAP(${types.key}, ${types.value})))`;
-  const pairs = `array_to_string(list_transform(${entries}, lambda ${inner}: ${pair}), ',')`;
-  const text = `${key} || '^' || coalesce(${pairs}, '')`;
-  return `CASE WHEN contains(${text}, chr(0)) THEN ${wrongTypeSql()} ELSE ${text} END`;
 }
 
 /** A name for elements of lists that no column of the source has: a lambda would read the column instead. */
@@ -187,24 +166,6 @@ export function readScalar(source: Source, name: string, where: string): ReadCol
 function withoutNulls(column: string, text: string, { nullValues }: Source): string {
   if (nullValues.length === 0) return column;
   return `CASE WHEN ${text} NOT IN (${nullValues.map(quoteText).join(", ")}) THEN ${column} END`;
-}
-
-/** The types of a map's keys and values. */
-function mapTypes(type: string): EntryTypes | undefined {
-  return /^MAP\((?<key>\w+(?:\([^)]*\))?), (?<value>.*)\)$/.exec(type)?.groups as EntryTypes | undefined;
-}
-
-/** The types of the entries of a list of `{ key, value }`. */
-function entryTypes(type: string): EntryTypes | undefined {
-  const entries = /^STRUCT\("?key"? (?<key>\w+(?:\([^)]*\))?), "?value"? (?<value>.*)\)\[\d*\]$/;
-  return entries.exec(type)?.groups as EntryTypes | undefined;
-}
-
-type ColumnInput = Extract<Input, { readonly column: string }>;
-
-interface EntryTypes {
-  readonly key: string;
-  readonly value: string;
 }
 
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
@@ -333,18 +294,4 @@ export function wrongType(
     expected,
     next,
   });
-}
-
-/** SQL of a text or number from a value of a DuckDB type; `undefined` if the type cannot be one. */
-export function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
-  if (type === "JSON")
-    return as === "text"
-      ? jsonCanonicalSql(column)
-      : numberSql(jsonText(column), "VARCHAR", as === "integer");
-  return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
-}
-
-/** The element type of a list or an array type. */
-function listElement(type: string): string | undefined {
-  return /^(.*)\[\d*\]$/.exec(type)?.[1];
 }

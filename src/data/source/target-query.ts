@@ -1,6 +1,7 @@
 import type { ConfigError } from "../../errors.js";
-import { elementSql, readColumn, type Wire, wrongType } from "./column-query.js";
+import { readColumn, type Wire, wrongType } from "./column-query.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import { elementSql } from "./element-query.js";
 import type { Source } from "./source.js";
 
 /** Values of a text column that are looked at to tell numbers from words. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { BagColumn, FloatColumn } from "../../columns/columns.js";
+import type { BagColumn, FloatColumn, IdColumn } from "../../columns/columns.js";
 import { fitFeatures } from "../../features/fit.js";
 import { type FeatureInput, featuresSchema } from "../../features/schema/features.js";
 import { numberSql, numberValue } from "../../features/values.js";
@@ -283,6 +283,16 @@ describe("JSON lines", () => {
       v: new Set([1, 1.5, 3, 5]),
       rows: MANY + odd.length,
     });
+  });
+
+  it("have times in numbers of any form", async () => {
+    const times = [0, 3600, 7200.5, "10800"];
+    const path = write("times.jsonl", times.map((t) => JSON.stringify({ t, y: 1 })).join("\n"));
+    const { splits } = await prepare({ train: { path }, label: "y" }, [
+      { kind: "datePart", name: "hour", input: "t", part: "hour", unit: "seconds" },
+    ]);
+    const { data, offset, stride } = splits.train.columns.get("hour") as IdColumn;
+    expect(times.map((_, r) => Number(data[offset + r * stride]))).toEqual([0, 1, 2, 3]);
   });
 
   it("have columns that appear late", async () => {

@@ -1,0 +1,75 @@
+import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
+import type { Reading } from "../../features/reading.js";
+import { numberSql } from "../../features/values.js";
+import { jsonCanonicalSql, jsonText } from "./json-value.js";
+
+/** SQL for one value of a DuckDB type, and for the entries of a map. */
+
+/** SQL of a text or number from a value of a DuckDB type; `undefined` if the type cannot be one. */
+export function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
+  if (type === "JSON")
+    return as === "text"
+      ? jsonCanonicalSql(column)
+      : numberSql(jsonText(column), "VARCHAR", as === "integer");
+  return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
+}
+
+/** The element type of a list or an array type. */
+export function listElement(type: string): string | undefined {
+  return /^(.*)\[\d*\]$/.exec(type)?.[1];
+}
+
+/** The types of a map's keys and values. */
+export function mapTypes(type: string): EntryTypes | undefined {
+  return /^MAP\((?<key>\w+(?:\([^)]*\))?), (?<value>.*)\)$/.exec(type)?.groups as EntryTypes | undefined;
+}
+
+/** The types of the entries of a list of `{ key, value }`. */
+export function entryTypes(type: string): EntryTypes | undefined {
+  const entries = /^STRUCT\("?key"? (?<key>\w+(?:\([^)]*\))?), "?value"? (?<value>.*)\)\[\d*\]$/;
+  return entries.exec(type)?.groups as EntryTypes | undefined;
+}
+
+export interface EntryTypes {
+  readonly key: string;
+  readonly value: string;
+}
+
+/**
+ * The entries of a map as texts `key:value`, of a map of maps as `key^inner:value,inner:value`; the same rule as
+ * `inputReader` in TypeScript.
+ */
+export function entryTextsSql(
+  map: string,
+  types: EntryTypes,
+  item: string,
+  inner: string,
+): string | undefined {
+  const isJson = types.value === "JSON";
+  const nested = isJson ? JSON_OBJECT : mapTypes(types.value);
+  const pair = pairSql(item, types);
+  const whole = nested && nestedSql(item, types.key, nested, inner);
+  const both = isJson && `CASE WHEN json_type(${item}.value) = 'OBJECT' THEN ${whole} ELSE ${pair} END`;
+  const text = both || (whole ?? pair);
+  return text && `list_transform(map_entries(${map}), lambda ${item}: ${text})`;
+}
+
+export const JSON_OBJECT: EntryTypes = { key: "VARCHAR", value: "JSON" };
+
+function pairSql(item: string, types: EntryTypes): string | undefined {
+  const key = elementSql(`${item}.key`, types.key, "text");
+  const value = elementSql(`${item}.value`, types.value, "text");
+  if (key === undefined || value === undefined) return undefined;
+  const refused = [key, value].map((part) => `WHEN ${isRefusedSql(part)} THEN ${part}`).join(" ");
+  return `CASE ${refused} ELSE ${key} || ':' || coalesce(${value}, '') END`;
+}
+
+function nestedSql(item: string, keyType: string, types: EntryTypes, inner: string): string | undefined {
+  const key = elementSql(`${item}.key`, keyType, "text");
+  const pair = pairSql(inner, types);
+  if (key === undefined || pair === undefined) return undefined;
+  const entries = `map_entries(CAST(${item}.value AS MAP(${types.key}, ${types.value})))`;
+  const pairs = `array_to_string(list_transform(${entries}, lambda ${inner}: ${pair}), ',')`;
+  const text = `${key} || '^' || coalesce(${pairs}, '')`;
+  return `CASE WHEN contains(${text}, chr(0)) THEN ${wrongTypeSql()} ELSE ${text} END`;
+}
