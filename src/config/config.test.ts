@@ -108,6 +108,15 @@ describe("messages", () => {
     for (const text of [
       normalize({ expression: "log(x" }),
       message((config) =>
+        config.features.push({
+          kind: "lookup",
+          name: "l",
+          map: "m",
+          key: "k",
+          normalize: { expression: "log(x" },
+        }),
+      ),
+      message((config) =>
         config.features.push({ kind: "expression", name: "e", variables: ["a"], expression: "log(a" }),
       ),
     ]) {
@@ -116,6 +125,7 @@ describe("messages", () => {
       );
       expect(text.match(/got:/g)).toHaveLength(1);
       expect(text.match(/next:/g)).toHaveLength(1);
+      expect(text).toMatch(/expected: .*[\s\S]*next: +Use [xa] with/);
     }
     expect(normalize({ expression: `${"(".repeat(1e5)}x` })).toMatch(/expression is nested too deeply/);
   });

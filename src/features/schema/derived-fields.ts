@@ -139,7 +139,11 @@ function refineAs(gives: OutputKind, feature: DerivedShape, context: Refinement)
           key,
           ids ? `${key} is for numbers, and this feature gives ids` : `${key} is for ids: ${NEEDS_MAPPING}`,
         );
-    else problem(context, issue.path, issue.message);
+    else {
+      const { path, message } = issue;
+      const params = issue.code === "custom" ? issue.params : undefined;
+      context.addIssue({ code: "custom", path, message, params });
+    }
 }
 
 const NEEDS_MAPPING = "give one of hash, buckets, vocabulary, or leave it out";
