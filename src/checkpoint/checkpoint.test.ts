@@ -52,10 +52,13 @@ describe("writeCheckpoint", () => {
   it("says which version wrote it, and neither when nor where", async () => {
     const { dir } = await write(5);
     const text = await readFile(join(dir, "manifest.json"), "utf8");
-    expect(JSON.parse(text)).toMatchObject({ writer: version });
+    expect(JSON.parse(text).writer).toBe(version);
     expect(text).not.toContain(hostname());
-    expect(text).not.toContain(String(new Date().getFullYear()));
-    expect(text).not.toMatch(new RegExp(`"(pid|host|time|date)"|${Math.floor(Date.now() / 1e5)}`));
+    expect(Object.keys(JSON.parse(text)).sort()).toEqual(
+      ["config", "epoch", "epochStep", "features", "files", "format", "metrics", "reader", "seed", "sha256"]
+        .concat(["step", "tables", "trainer", "version", "writer"])
+        .sort(),
+    );
   });
 
   it("never replaces a sound checkpoint", async () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CheckpointError } from "../errors.js";
 import { FITTED_VERSION, type FittedFeatures } from "./fitted.js";
 import { fittedSchema } from "./fitted-schema.js";
+import { refuseBadTokenizers } from "./tokenizer.js";
 
 /** Keys of format 1, which named features after their columns and tables after the config's `embedding`. */
 const KINDS_OF_VERSION_1 = { f32: "number", id: "id", bag: "ids" } as const;
@@ -20,7 +21,10 @@ interface FeatureOfVersion1 {
 export function readFittedFeatures(stored: unknown, where: string): FittedFeatures {
   const fitted = inThisVersion(stored, where);
   const { error } = fittedSchema.safeParse(fitted);
-  if (!error) return fitted as FittedFeatures;
+  if (!error) {
+    refuseBadTokenizers((fitted as FittedFeatures).tokenizers ?? {}, where);
+    return fitted as FittedFeatures;
+  }
   throw new CheckpointError({
     what: "the checkpoint's features are malformed",
     where,

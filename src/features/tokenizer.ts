@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
-import { ConfigError, messageOf } from "../errors.js";
+import { CheckpointError, ConfigError, messageOf } from "../errors.js";
 
 /**
  * Subword tokenizers: BPE, WordPiece and Unigram models from a Hugging Face `tokenizer.json`, with their normalizer and
@@ -41,11 +41,8 @@ const shape = z.looseObject({
 export function readTokenizer(file: string, where: string): TokenizerDefinition {
   try {
     const definition = JSON.parse(readFileSync(file, "utf8")) as unknown;
-    const { success, error } = shape.safeParse(definition);
-    if (!success)
-      throw new TypeError(error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`)[0]);
-    tryOut(definition as TokenizerDefinition);
-    return definition as TokenizerDefinition;
+    checkDefinition(definition);
+    return definition;
   } catch (error) {
     throw new ConfigError(
       {
@@ -58,6 +55,28 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
       { cause: error },
     );
   }
+}
+
+/** @throws CheckpointError if one of the tokenizers of a checkpoint cannot be used */
+export function refuseBadTokenizers(tokenizers: Tokenizers, where: string): void {
+  for (const [file, definition] of Object.entries(tokenizers))
+    try {
+      checkDefinition(definition);
+    } catch (cause) {
+      const report = {
+        what: "a tokenizer of the checkpoint cannot be used",
+        where: `${where}: ${file}`,
+        got: messageOf(cause),
+        next: "Use another checkpoint of the run: this one was written incorrectly.",
+      };
+      throw new CheckpointError(report, { cause });
+    }
+}
+
+function checkDefinition(definition: unknown): asserts definition is TokenizerDefinition {
+  const { error } = shape.safeParse(definition);
+  if (error) throw new TypeError(error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`)[0]);
+  tryOut(definition as TokenizerDefinition);
 }
 
 /** Every id has a token, as every row of a table has a meaning, and a text can be split. */

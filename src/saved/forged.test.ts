@@ -25,6 +25,17 @@ type Path = readonly (string | number)[];
 const folder = mkdtempSync(join(tmpdir(), "pairloom-forged-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** A small tokenizer: its words are of the titles. */
+const vocab = { "[UNK]": 0, red: 1, shoe: 2, "0": 3 };
+const model = { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", vocab };
+const steps = {
+  normalizer: null,
+  pre_tokenizer: { type: "Whitespace" },
+  post_processor: null,
+  decoder: null,
+};
+writeFileSync(join(folder, "tokenizer.json"), JSON.stringify({ added_tokens: [], ...steps, model }));
+
 const ROWS = Array.from({ length: 60 }, (_, i) => ({
   user: `u${i % 7}`,
   item: i % 5,
@@ -51,6 +62,7 @@ const CONFIG = {
     { kind: "ids", name: "tags", vocabulary: ["a", "b", "c"], pooling: "mean" },
     { kind: "ids", name: "liked", weighted: true, hash: 7 },
     { kind: "combo", name: "crossed", inputs: ["user", "tags"], hash: 13 },
+    { kind: "tokenize", name: "pieces", input: "title", tokenizer: { file: join(folder, "tokenizer.json") } },
     { kind: "tokenize", name: "words", input: "title", vocabulary: { minCount: 1 } },
     {
       kind: "expression",
@@ -64,7 +76,9 @@ const CONFIG = {
     kind: "dlrm",
     embeddingDim: 4,
     dense: { features: ["price", "point", "twice", "sum", "like"], mlp: { hiddenUnits: [8, 4] } },
-    sparse: { features: ["user", "item", "both", "twin", "age", "tags", "liked", "crossed", "words"] },
+    sparse: {
+      features: ["user", "item", "both", "twin", "age", "tags", "liked", "crossed", "words", "pieces"],
+    },
     final: { hiddenUnits: [8] },
   },
   train: {
@@ -160,7 +174,7 @@ function changed(whole: Json, at: Path, value: Json | undefined): Json {
 const MAY_PREDICT_OTHERWISE = [
   /^config\./,
   /^features\.vocabularies\./,
-  /^features\.nullValues/,
+  /^features\.(nullValues|tokenizers)/,
   /^features\.features\.\d+\.(transform\.(shift|scale)|missing|missingRow)$/,
 ];
 

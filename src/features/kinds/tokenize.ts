@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { messageOf } from "../../errors.js";
+import { CheckpointError, messageOf } from "../../errors.js";
 import { type Input, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
 import { idsOutput, inputSource, refineIds } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
 import { compileTextSteps, type TextStep, textStep } from "../text-steps.js";
-import { compileTokenizer, type Tokenizers } from "../tokenizer.js";
+import { compileTokenizer, type TokenizerDefinition, type Tokenizers } from "../tokenizer.js";
 import { defineKind } from "./define-kind.js";
 
 /**
@@ -87,7 +87,18 @@ function compile({ split, normalize }: Tokenize, tokenizers: Tokenizers): Operat
 }
 
 function compileSplit(split: Tokenize["split"], tokenizers: Tokenizers): (text: string) => readonly string[] {
-  if ("file" in split) return compileTokenizer(tokenizers[split.file]);
+  if ("file" in split) return compileTokenizer(tokenizerOf(split.file, tokenizers));
   const words = new RegExp(split.pattern, "gu");
   return (text) => text.match(words) ?? [];
+}
+
+function tokenizerOf(file: string, tokenizers: Tokenizers): TokenizerDefinition {
+  if (Object.hasOwn(tokenizers, file)) return tokenizers[file];
+  throw new CheckpointError({
+    what: "the checkpoint lacks the tokenizer of a feature",
+    where: file,
+    got: Object.keys(tokenizers).join(", ") || "no tokenizers",
+    expected: file,
+    next: "Use another checkpoint of the run: this one was written incorrectly.",
+  });
 }
