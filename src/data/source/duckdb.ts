@@ -199,6 +199,7 @@ function nextStep(message: string): string {
     return "Fix the line. A malformed line of a JSON file cannot be skipped, unlike one of a text file.";
   if (/CSV Parser state machine/.test(message))
     return "The file has both kinds of line ends, \\n and \\r\\n. Write it again with one of them, for example with dos2unix.";
+  if (/not utf-8 encoded/.test(message)) return "Convert the file to UTF-8, for example with iconv.";
   if (/CSV Error/.test(message))
     return "Compare format, delimiter, header and skip with the first lines of the file.";
   if (/IO Error|TProtocol|decompress|checksum|magic bytes/i.test(message))

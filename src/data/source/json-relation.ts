@@ -24,15 +24,18 @@ export async function jsonRelation(
   const isNamed = namedInSql(demand.sql);
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
   await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
-  // Detection reads integers of any size as DOUBLE where fractions stand beside them.
-  const doubles = columns.filter(
-    ({ name, type }) => type === "DOUBLE" && isNamed(name) && !demand.wants.has(name),
-  );
-  const open = doubles.map(({ name }) => ({ name, want: undefined }));
+  const want = (name: string) => demand.wants.get(name);
+  // Detection reads integers of any size as DOUBLE where fractions stand beside them, and columns without a value as JSON.
+  const isOpen = ({ name, type }: SourceColumn) =>
+    isNamed(name) && ((type === "DOUBLE" && !want(name)) || (type === "JSON" && want(name) !== "text"));
+  const open = columns.filter(isOpen).map(({ name }) => ({ name, want: undefined }));
   const settled = await typesOfTexts(duck, open, texts, where);
+  const isEmpty = (name: string) => settled.get(name)?.type === "NULL";
   const typeOf = ({ name, type }: SourceColumn) =>
-    config.types?.[name] ?? settled.get(name)?.type ?? jsonType(type, demand.wants.get(name), isNamed(name));
-  const list = columns.map(({ name }) => quoteName(name));
+    config.types?.[name] ??
+    (type === "DOUBLE" ? settled.get(name)?.type : undefined) ??
+    jsonType(type, want(name), isNamed(name));
+  const list = columns.map(({ name }) => (isEmpty(name) ? `NULL AS ${quoteName(name)}` : quoteName(name)));
   if (hasFileColumn) list.push(quoteName(FILE_COLUMN));
   return { select: () => `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}` };
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from "../../errors.js";
+import { ConfigError, DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { type Duck, quoteText } from "./duckdb.js";
 import type { SourceFiles } from "./source-files.js";
@@ -93,12 +93,28 @@ const HEADER_LINES = 20;
 
 /** The first line after those to skip; more lines if a quote is open at its end. */
 async function firstRecord(duck: Duck, config: SourceConfig, path: string, where: string): Promise<string> {
-  const lines = await duck.rows(`SELECT line FROM ${linesSql([path], config)} LIMIT ${HEADER_LINES}`, where);
+  // Lines that are not UTF-8 are left out: they are malformed rows, unless it is the first one.
+  const rejects = "store_rejects = true, rejects_table = 'header_errors', rejects_scan = 'header_scans'";
+  const sql = `SELECT line FROM ${linesSql([path], config, [rejects])} LIMIT ${HEADER_LINES}`;
+  const lines = await duck.rows(sql, where);
+  const [[first]] = await duck.rows("SELECT min(line) FROM header_errors", where);
+  await duck.run("DROP TABLE header_errors; DROP TABLE header_scans", where);
+  if (first !== null && Number(first) <= (config.skip ?? 0) + 1) throw notUtf8(path, where);
   const quotes = (text: string) => text.split('"').length - 1;
   let record = lines[0]?.[0] ?? "";
   for (let i = 1; i < lines.length && quotes(record) % 2 === 1; i++) record += `\n${lines[i][0] ?? ""}`;
   // An open quote at the end is a fault of the line, not the start of a long name.
   return quotes(record) % 2 === 1 ? (lines[0]?.[0] ?? "") : record;
+}
+
+function notUtf8(path: string, where: string): DataError {
+  return new DataError({
+    what: "the first line of the text file is not UTF-8",
+    where: `${where}.path`,
+    got: path,
+    expected: "UTF-8",
+    next: 'Set encoding: "latin-1", or convert the file with iconv.',
+  });
 }
 
 /** The lines of files as one text column `line`; empty ones are null. */

@@ -165,6 +165,22 @@ describe("CSV files that do not begin cleanly", () => {
     expect(await column({ path }, "c")).toEqual(["a"]);
   });
 
+  it("lose rows that are not UTF-8, and name a first line that is not", async () => {
+    const latin = (text: string) => Buffer.from(text, "latin1");
+    const path = write("latin.csv", latin("c,y\na,1\ncaf\u00e9,1\nb,0\n"));
+    const { splits, features } = await prepare({ train: { path }, label: "y", maxBadRows: 1 }, [
+      { kind: "id", name: "c", vocabulary: {} },
+    ]);
+    expect([splits.train.rows, splits.train.quarantined, features.vocabularies.c]).toEqual([
+      2,
+      1,
+      ["a", "b"],
+    ]);
+    expect(await column({ path, encoding: "latin-1" }, "c")).toEqual(["a", "caf\u00e9", "b"]);
+    const header = write("header.csv", latin("caf\u00e9,y\na,1\n"));
+    await expect(column({ path: header }, "y")).rejects.toThrow(/first line[\s\S]*header\.csv[\s\S]*latin-1/);
+  });
+
   it("say what is malformed if every row is", async () => {
     const path = write("all.csv", "y,c\n1\n2,3,4\n");
     await expect(column({ path }, "c")).rejects.toThrow(/2 malformed rows; the first: .*all\.csv, line 2/);
@@ -293,6 +309,14 @@ describe("JSON lines", () => {
     ]);
     const { data, offset, stride } = splits.train.columns.get("hour") as IdColumn;
     expect(times.map((_, r) => Number(data[offset + r * stride]))).toEqual([0, 1, 2, 3]);
+  });
+
+  it("are NULL for any SQL in columns without a value", async () => {
+    const path = write("nulls.jsonl", '{"a":null,"y":1}\n{"a":null,"y":2}\n');
+    expect(await column({ path, sql: "SELECT y, a > 3 OR a = 'x' AS d FROM source" }, "d")).toEqual([
+      null,
+      null,
+    ]);
   });
 
   it("have columns that appear late", async () => {
