@@ -61,3 +61,28 @@ it("counts missing and unknown values by feature and split, and warns where spli
     "tags has a row for NA: if that means missing, list it in nullValues of the source",
   );
 });
+
+it("warns of hashed ids that are written in another way", async () => {
+  const lines = Array.from({ length: 200 }, (_, i) => `${i % 50},${i % 24},${i % 7}|${i % 5},1,,${i % 2}`);
+  const train = csv("as-integers.csv", lines);
+  const valid = csv(
+    "as-floats.csv",
+    lines.map((line) => line.replace(",", ".0,")),
+  );
+  const features: FeatureInput[] = [
+    { kind: "id", name: "item", hash: 100_000 },
+    { kind: "id", name: "hour", buckets: 24 },
+    { kind: "ids", name: "tags", hash: 1000, separator: "|" },
+  ];
+  const data = dataSchema.parse({
+    ...{
+      train: { path: train },
+      valid: { path: valid },
+      test: { path: train },
+      label: "y",
+      cacheDir: folder,
+    },
+  });
+  const prepared = await prepareData({ data, features: featuresSchema.parse(features) });
+  expect(dataWarnings(prepared)).toEqual([{ about: "unseen", feature: "item", split: "valid" }]);
+});

@@ -1,3 +1,4 @@
+import type { BagColumn, IdColumn, Ids } from "../columns/columns.js";
 import type { PreparedData } from "../data/pack/prepared.js";
 import type { Absence } from "../features/absences.js";
 
@@ -11,6 +12,8 @@ export type DataWarning =
       /** By split: the share of its rows. */
       readonly shares: Readonly<Record<string, number>>;
     }
+  /** Nearly all ids of a feature in a split have a row of the table that no row of the training split has. */
+  | { readonly about: "unseen"; readonly feature: string; readonly split: string }
   /** A vocabulary has words that usually stand for missing values. */
   | { readonly about: "nullWords"; readonly table: string; readonly words: readonly string[] };
 
@@ -48,7 +51,7 @@ export function dataWarnings(prepared: PreparedData): DataWarning[] {
     const found = NULL_WORDS.filter((word) => known.has(word));
     return found.length === 0 ? [] : [{ about: "nullWords", table, words: found }];
   });
-  return [...absences, ...words];
+  return [...absences, ...unseenIds(prepared), ...words];
 }
 
 function sharesOf({ splits }: PreparedData, feature: string, absence: Absence): Record<string, number> {
@@ -59,9 +62,56 @@ function sharesOf({ splits }: PreparedData, feature: string, absence: Absence): 
   return Object.fromEntries(shares);
 }
 
+/** Rows of a split that are looked at, evenly spaced. */
+const SAMPLED_ROWS = 10_000;
+/** The share of their ids that must occur in the training split. */
+const SEEN_AT_LEAST = 0.1;
+
+/** Tables without a row for unknown values, where an id written in another way is just another id. */
+function unseenIds({ features, splits }: PreparedData): DataWarning[] {
+  const { train, ...others } = splits;
+  return features.features.flatMap((feature) => {
+    if (feature.kind === "number" || !["hash", "integer"].includes(feature.mapping.kind)) return [];
+    const trained = train.columns.get(feature.name) as IdColumn | BagColumn;
+    return Object.entries(others).flatMap(([split, { columns, rows }]): DataWarning[] => {
+      const ids = sampledIds(columns.get(feature.name) as IdColumn | BagColumn, rows);
+      if (feature.kind === "id") ids.delete(feature.missingRow as number);
+      const isUnseen = ids.size > 1 && !occur(ids, trained, train.rows);
+      return isUnseen ? [{ about: "unseen", feature: feature.name, split }] : [];
+    });
+  });
+}
+
+function sampledIds(column: IdColumn | BagColumn, rows: number): Set<number | bigint> {
+  const ids = new Set<number | bigint>();
+  const step = Math.max(1, Math.floor(rows / SAMPLED_ROWS));
+  for (let r = 0; r < rows; r += step) for (const id of idsOf(column, r)) ids.add(id);
+  return ids;
+}
+
+/** True as soon as enough of the ids occur in the first rows of the column. */
+function occur(ids: ReadonlySet<number | bigint>, column: IdColumn | BagColumn, rows: number): boolean {
+  const seen = new Set<number | bigint>();
+  for (let r = 0; r < rows; r++)
+    for (const id of idsOf(column, r)) {
+      if (ids.has(id)) seen.add(id);
+      if (seen.size >= SEEN_AT_LEAST * ids.size) return true;
+    }
+  return false;
+}
+
+function idsOf(column: IdColumn | BagColumn, row: number): Ids {
+  if (column.kind === "ids")
+    return column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]));
+  const at = column.offset + row * column.stride;
+  return column.data.subarray(at, at + 1);
+}
+
 export function warningText(warning: DataWarning): string {
   if (warning.about === "nullWords")
     return `${warning.table} has a row for ${warning.words.join(", ")}: if that means missing, list it in nullValues of the source`;
+  if (warning.about === "unseen")
+    return `hardly any id of ${warning.feature} in ${warning.split} occurs in train: compare how the values are written in each split`;
   const { feature, absence, shares } = warning;
   const parts = Object.entries(shares).map(([split, share]) => `${(100 * share).toFixed(1)} % of ${split}`);
   const advice =
