@@ -54,7 +54,7 @@ export function listTextSql(column: string, separator: string, element: string):
 
 function elementSql(element: string): string {
   const inner = `${element}[2:-2]`;
-  const bare = `rtrim(${element}, ' ' || chr(9) || chr(10) || chr(13))`;
+  const bare = `rtrim(${element}, ' \t\r\n')`;
   return `CASE
     WHEN starts_with(${element}, '"') THEN
       CASE WHEN json_valid(${element}) THEN json_extract_string(${element}, '$') ELSE ${inner} END
