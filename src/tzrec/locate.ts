@@ -6,8 +6,8 @@ import type { Section } from "./section.js";
 type Place = readonly [section: Section, name: string];
 
 /** Paths in Pairloom's config, and the settings that they are made of. The first that matches is used. */
-const PLACES: readonly (readonly [RegExp, (root: Section, part: string) => Place])[] = [
-  [/^features\[(\d+)\]/, (root, index) => featureAt(root, Number(index))],
+const PLACES: readonly (readonly [RegExp, (root: Section, part: string, inner?: string) => Place])[] = [
+  [/^features\[(\d+)\](?:\.(\w+))?/, (root, index, key) => featureAt(root, Number(index), key)],
   [/^data\.train/, (root) => [root, "train_input_path"]],
   [/^data\.valid/, (root) => [root, "eval_input_path"]],
   [/^data/, (root) => [root, "data_config"]],
@@ -19,9 +19,11 @@ const PLACES: readonly (readonly [RegExp, (root: Section, part: string) => Place
   [/^/, (root) => [root, "train_config"]],
 ];
 
-function featureAt(root: Section, index: number): Place {
+function featureAt(root: Section, index: number, key: string | undefined): Place {
   const feature = root.sections("feature_configs")[index];
-  return feature ? [feature, feature.names[0]] : [root, "feature_configs"];
+  if (!feature) return [root, "feature_configs"];
+  const settings = feature.section(feature.names[0])!;
+  return key !== undefined && settings.has(key) ? [settings, key] : [feature, feature.names[0]];
 }
 
 function groupAt(root: Section, name: string): Place {
@@ -42,6 +44,7 @@ function modelAt(root: Section, part: string): Place {
 export function locate(error: ConfigError, root: Section): ImportError {
   const { where = "", what, ...rest } = error.report;
   const [pattern, placeOf] = PLACES.find(([each]) => each.test(where))!;
-  const [section, name] = placeOf(root, pattern.exec(where)![1]);
+  const [, part, inner] = pattern.exec(where)!;
+  const [section, name] = placeOf(root, part, inner);
   return section.error(name, { ...rest, what: where ? `${what} (${where} of the converted config)` : what });
 }

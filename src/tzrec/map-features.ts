@@ -71,7 +71,7 @@ function mapFeature(
   const dtype = dtypeOf(section);
   const settings = embedded ? { ...tableSettings(section, [rows.rows, dim]), ...dtype } : {};
   const input = columns.columns === "raw" ? map(section) : encoded(section, name, isId, rows.rows, columns);
-  if (embedded) section.ignore(DENSE_EMBEDDINGS, "has no effect: ids and boundaries have a table");
+  ignoreUnused(section, { embedded, columns: columns.columns });
   const dense = embedded ? {} : denseEmbedding(section, dim);
   const config = { kind: input.kind, name, ...input, ...settings, ...dense } as unknown as FeatureInput;
   if (dense.denseEmbedding) return { config, isEmbedded: true, width: dim };
@@ -87,6 +87,23 @@ function mapFeature(
   };
   return { config, table, isEmbedded: true, width: dim };
 }
+
+/** Settings without an effect on this feature, there and here. */
+function ignoreUnused(
+  section: Section,
+  { embedded, columns }: { embedded: boolean; columns: Columns["columns"] },
+): void {
+  section.ignore(SEQUENCE, "has no effect: the feature is no sequence");
+  if (columns === "raw") section.ignore(["fg_encoded_default_value"], "has an effect with FG_NONE only");
+  if (!section.has("vocab_file")) section.ignore(["asset_dir"], "has no effect without vocab_file");
+  if (["vocab_list", "vocab_dict", "vocab_file"].every((name) => !section.has(name)))
+    section.ignore(["default_bucketize_value"], "has no effect without a vocabulary");
+  if (embedded) section.ignore(DENSE_EMBEDDINGS, "has no effect: ids and boundaries have a table");
+  else section.ignore(TABLES, "has no effect: the feature has no table");
+}
+
+const SEQUENCE = ["sequence_length", "sequence_delim", "sequence_fields"];
+const TABLES = ["embedding_name", "init_fn", "trainable", "fg_value_type"];
 
 const ALWAYS_IDS = ["id_feature", "combo_feature", "tokenize_feature", "bool_mask_feature"];
 
@@ -202,4 +219,6 @@ const INPUTS = [
   "text_normalizer",
   "kv_delimiter",
   "value_map",
+  "value_separator",
+  "fill_missing",
 ];

@@ -430,10 +430,13 @@ describe("what is refused, with path and line, the model first", () => {
 
   it("names the first of several in the file", () => {
     const features =
-      'feature_configs { raw_feature { feature_name: "x" expression: "u:x" sequence_length: 3 } }';
-    expect(refusal({ features, more: "metrics { auc {} } train_metrics { auc {} }" }).message).toMatch(
-      /^p\.config:9: feature_configs\[2\]\.raw_feature\.sequence_length/,
+      'feature_configs { kv_dot_product { feature_name: "x" query: "u:q" document: "u:d" kv_delimiter: 2 } }';
+    const data = 'fg_mode: FG_DAG hard_negative_sampler { hard_neg_edge_input_path: "a" }';
+    expect(refusal({ features, data, model: `${MODEL} no_such: 1` }).message).toMatch(/^p\.config:12: /);
+    expect(refusal({ features }).message).toMatch(
+      /^p\.config:9: feature_configs\[2\]\.kv_dot_product\.kv_delimiter/,
     );
+    expect(refusal({ features, data }).message).toMatch(/^p\.config:6: data_config\.hard_negative_sampler/);
   });
 
   it("says where an unfinished text ends", () => {
