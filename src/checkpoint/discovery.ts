@@ -106,12 +106,23 @@ export async function readPointer(runDir: string, name: PointerName): Promise<Po
 }
 
 /** The measured ones of the checkpoints, given oldest first: best first, and the older first of two equal ones. */
-export function bestFirst(checkpoints: readonly Checkpoint[], metric: WatchedMetric): Checkpoint[] {
+function bestFirst(checkpoints: readonly Checkpoint[], metric: WatchedMetric): Checkpoint[] {
   const measured = ({ manifest }: Checkpoint) => manifest.metrics[metric];
   const better = (a: Checkpoint, b: Checkpoint) => isBetter(measured(a), measured(b), directionOf(metric));
   return checkpoints
     .filter((checkpoint) => measured(checkpoint) !== undefined)
     .sort((a, b) => Number(better(b, a)) - Number(better(a, b)));
+}
+
+/**
+ * The checkpoints of a run that were measured on the validation split, best first by the metric of their config: what
+ * `best.json` says, also where a killed run has not updated it.
+ * @param parts the parts whose files must exist; default all
+ */
+export async function measuredBestFirst(runDir: string, parts?: readonly Part[]): Promise<Checkpoint[]> {
+  const checkpoints = await listCheckpoints(runDir, { parts });
+  const config = checkpoints.at(-1)?.manifest.config as { train?: { metric?: unknown } } | undefined;
+  return bestFirst(checkpoints, watchedMetricSchema.safeParse(config?.train?.metric).data ?? "auc");
 }
 
 function writePointer(runDir: string, name: PointerName, pointer: Pointer): Promise<void> {

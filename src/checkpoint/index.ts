@@ -1,11 +1,11 @@
 export { Checkpoint, MODEL_FILE, OPTIMIZER_FILE, type Part, readCheckpoint } from "./checkpoint.js";
 export {
-  bestFirst,
   checkpointDirs,
   type Found,
   findBest,
   findLatest,
   listCheckpoints,
+  measuredBestFirst,
   type Pointer,
   type Rejected,
   readPointer,

@@ -1,19 +1,17 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import {
-  bestFirst,
   type Checkpoint,
   checkpointDirs,
   checkpointsDir,
   exists,
   isDamage,
-  listCheckpoints,
+  measuredBestFirst,
   readCheckpoint,
   readPointer,
 } from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
-import { watchedMetricSchema } from "../metrics/watched-metric.js";
 import { nearNames } from "../near-names.js";
 
 /** Selects a checkpoint of a run: the best on the validation split, the latest, or a step. */
@@ -71,7 +69,7 @@ async function* preferred(
   if (choice === "latest") return yield* newestFirst;
   const pointed = await currentBest(path, newestFirst);
   if (pointed !== undefined) yield pointed;
-  const ranked = await measured(path);
+  const ranked = (await measuredBestFirst(path, [])).map(({ dir }) => dir);
   if (ranked.length === 0 && choice === "best" && pointed === undefined) throw unmeasured(path);
   yield* new Set([...ranked, ...newestFirst].filter((dir) => dir !== pointed));
 }
@@ -81,14 +79,6 @@ async function currentBest(path: string, newestFirst: readonly string[]): Promis
   const [latest, best] = [await readPointer(path, "latest"), await readPointer(path, "best")];
   const isCurrent = latest !== undefined && latest.step === stepOf(newestFirst[0] ?? "");
   return isCurrent ? newestFirst.find((dir) => basename(dir) === best?.checkpoint) : undefined;
-}
-
-/** The checkpoints that were measured on the validation split, best first by the config's metric. */
-async function measured(path: string): Promise<string[]> {
-  const checkpoints = await listCheckpoints(path, { parts: [] });
-  const config = checkpoints.at(-1)?.manifest.config as { train?: { metric?: unknown } } | undefined;
-  const metric = watchedMetricSchema.safeParse(config?.train?.metric).data ?? "auc";
-  return bestFirst(checkpoints, metric).map(({ dir }) => dir);
 }
 
 /** The first that is not damaged; undefined if one was removed meanwhile, so that the list is out of date. */

@@ -4,10 +4,9 @@ import { z } from "zod";
 import {
   type Checkpoint,
   checkpointsDir,
-  findBest,
   findLatest,
+  measuredBestFirst,
   readCheckpoint,
-  readPointer,
 } from "../checkpoint/index.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, ConfigError } from "../errors.js";
@@ -80,7 +79,8 @@ export async function initializeFrom(
 
 async function checkpointOf(path: string): Promise<Checkpoint> {
   if (existsSync(join(path, "manifest.json"))) return readCheckpoint(path);
-  if (await readPointer(path, "best")) return findBest(path);
+  const [best] = await measuredBestFirst(path, ["model"]);
+  if (best) return best;
   const { checkpoint } = await findLatest(path, { checksums: true });
   if (checkpoint) return checkpoint;
   throw new ConfigError({
