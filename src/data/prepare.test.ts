@@ -16,9 +16,10 @@ import { ConfigError, DataError } from "../errors.js";
 import { packRows } from "../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { murmur3 } from "../murmur3.js";
-import { type DataInput, dataSchema } from "./data-config.js";
+import { type DataInput, dataSchema, sourceSchema } from "./data-config.js";
 import type { PackedDataset } from "./pack/packed.js";
 import { type PrepareProgress, prepareData } from "./prepare.js";
+import { scanSource } from "./source/scan.js";
 
 let root: string;
 let cases = 0;
@@ -318,6 +319,26 @@ it("names the words of a label, with sql that works as it is printed", async () 
   const [sql] = /SELECT .* FROM source/.exec(message)!;
   const { splits } = await prepare({ train: { path, sql }, label: "is it" }, one);
   expect(valuesOf(splits.train, "@label").flat()).toEqual([0, 0, 0, 0, 0, 1, 1]);
+});
+
+it("keeps the texts that mean missing for requests and for other files", async () => {
+  const path = file("nulls.csv", "id,n,tags,y\na,1,p,0\nNA,NA,NA,1\nb,2,q,1\n");
+  const features: FeatureInput[] = [
+    { kind: "id", name: "id", vocabulary: {} },
+    { kind: "id", name: "crossed", columns: ["id", "tags"], hash: 1000 },
+    { kind: "number", name: "n", missing: 7 },
+    { kind: "ids", name: "tags", vocabulary: {} },
+  ];
+  const train = { path, nullValues: ["NA"] };
+  const { splits, features: fitted } = await prepare({ train, label: "y" }, features);
+  const row = { id: "NA", n: "NA", tags: "NA" };
+  const other = { path: file("nulls.jsonl", `${JSON.stringify(row)}\n${JSON.stringify(row)}\n`) };
+  const batches = [packRows(fitted, [row])];
+  for await (const { columns } of scanSource(sourceSchema.parse(other), fitted))
+    batches.push({ ...columns, bad: [] });
+  for (const batch of batches)
+    for (const name of ["id", "crossed", "n", "tags"])
+      expect([name, valuesOf(batch, name)[0]]).toEqual([name, valuesOf(splits.train, name)[1]]);
 });
 
 describe("training and serving transform alike", () => {

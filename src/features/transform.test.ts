@@ -15,6 +15,16 @@ const number = (over: Partial<FittedNumber>): FittedNumber => ({
 });
 
 describe("bucketOf", () => {
+  it("has one range for a number as a 32-bit and as a 64-bit float", () => {
+    const numbers = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e30, max: 1e30 });
+    fc.assert(
+      fc.property(numbers, (x) => {
+        expect([bucketOf(x, [x]), bucketOf(Math.fround(x), [x])]).toEqual([1, 1]);
+      }),
+    );
+    expect(bucketOf(1e300, [1e299, 2e300])).toBe(1);
+  });
+
   it("counts the boundaries at or below the value", () => {
     const ascending = fc
       .uniqueArray(fc.integer({ min: -20, max: 20 }), { minLength: 1 })
