@@ -81,4 +81,15 @@ describe("a state dict of TorchEasyRec", () => {
       /linear\.cat_0\.weight has a different shape|is not in the state dict/,
     );
   });
+
+  it("of several classes with a wide group is refused, and why", async () => {
+    const text = readFileSync(join(fixtures, "deepfm.config"), "utf8")
+      .replace("num_class: 1", "num_class: 3")
+      .replace("binary_cross_entropy {}", "softmax_cross_entropy {}")
+      .replace("metrics { auc {} }", "");
+    const file = join(fixtures, "deepfm.safetensors");
+    await expect(importWeights(importPipeline(text, "p"), file, join(folder, "classes"))).rejects.toThrow(
+      /3 classes, which has one wide number for all classes in TorchEasyRec/,
+    );
+  });
 });

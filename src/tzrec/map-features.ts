@@ -6,11 +6,13 @@ import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
 import type { Section } from "./section.js";
 
+type TableRows = Omit<IdRows, "mapping">;
+
 /** A feature of a pipeline config, converted. */
 export interface ImportedFeature {
   readonly config: FeatureInput;
   /** The feature's table in TorchEasyRec: its name in the state dict, and its rows. */
-  readonly table?: { readonly name: string } & Omit<IdRows, "mapping">;
+  readonly table?: { readonly name: string } & TableRows;
   /** True if the model reads an embedding, from a table or of numbers. */
   readonly isEmbedded: boolean;
   /** Numbers per row for the model: the embedding dimension, or the width of plain numbers. */
@@ -65,7 +67,7 @@ function mapFeature(
   const isId = givesIds(section, kind);
   const boundaries = section.numbers("boundaries");
   const embedded = isId || boundaries.length > 0;
-  const rows = isId ? idRows(section) : { rows: boundaries.length + 1, sameRows: true };
+  const rows: TableRows = isId ? idRows(section) : { rows: boundaries.length + 1, sameRows: true };
   const dim = section.number("embedding_dim") ?? 0;
   if (embedded && dim === 0) section.missing("embedding_dim");
   const dtype = dtypeOf(section);
@@ -76,16 +78,10 @@ function mapFeature(
   const config = { kind: input.kind, name, ...input, ...settings, ...dense } as unknown as FeatureInput;
   if (dense.denseEmbedding) return { config, isEmbedded: true, width: dim };
   if (!embedded) return { config, isEmbedded: false, width: section.number("value_dim") || 1 };
-  const { sameRows } = rows;
-  const inBuckets = columns.columns === "encoded";
-  const order = "order" in rows && !inBuckets ? { order: rows.order } : {};
-  const table = {
-    name: section.text("embedding_name") ?? `${name}_emb`,
-    rows: rows.rows,
-    ...order,
-    sameRows: sameRows || inBuckets,
-  };
-  return { config, table, isEmbedded: true, width: dim };
+  const table = { name: section.text("embedding_name") ?? `${name}_emb` };
+  // Encoded ids are the rows themselves.
+  const same = columns.columns === "encoded" ? { rows: rows.rows, sameRows: true } : rows;
+  return { config, table: { ...table, ...same }, isEmbedded: true, width: dim };
 }
 
 /** Settings without an effect on this feature, there and here. */
