@@ -89,6 +89,7 @@ const LATEST = 8.64e15;
 /** Milliseconds since 1970, rounded down. */
 function timeOf(value: unknown, unit: Input["unit"]): number | undefined | Refused {
   if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value === "number" && !Number.isFinite(value)) return undefined;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime();
   const instant = typeof value === "string" ? instantOf(value) : Number.NaN;
   const time = Number.isNaN(instant) ? numberedTime(value, unit) : instant;
@@ -96,7 +97,8 @@ function timeOf(value: unknown, unit: Input["unit"]): number | undefined | Refus
 }
 
 function numberedTime(value: unknown, unit: Input["unit"]): number {
-  const number = typeof value === "boolean" || !unit ? Number.NaN : (numberValue(value) ?? Number.NaN);
+  const isTruth = typeof value === "boolean" || (typeof value === "string" && !/\d/.test(value));
+  const number = isTruth || !unit ? Number.NaN : (numberValue(value) ?? Number.NaN);
   return unit === "seconds" ? number * 1000 : number;
 }
 

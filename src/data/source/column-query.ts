@@ -79,8 +79,6 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   const { column, type } = readColumn(source, name, where);
   if (as === "number")
     return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
-  if (as === "time" && type === "JSON" && input.unit !== undefined)
-    return { sql: elementSql(column, type, "number")!, reads: "number" };
   if (as === "time" && !["VARCHAR", "JSON"].includes(type)) return timeWire({ column, type }, input, where);
   const item = itemName(source, "item");
   const map = as === "texts" ? mapTypes(type) : undefined;
