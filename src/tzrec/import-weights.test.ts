@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -79,6 +79,59 @@ describe("a state dict of TorchEasyRec", () => {
     const file = join(fixtures, "deepfm.safetensors");
     await expect(importWeights(imported("deepfm_final"), file, join(folder, "other"))).rejects.toThrow(
       /linear\.cat_0\.weight has a different shape|is not in the state dict/,
+    );
+  });
+
+  /** The state dict of a fixture with one name or the first number of one tensor changed. */
+  function changed(model: string, tensor: string, change: { name: string } | { value: number }): string {
+    const bytes = readFileSync(join(fixtures, `${model}.safetensors`));
+    const length = Number(bytes.readBigUInt64LE());
+    const header = JSON.parse(bytes.toString("utf8", 8, 8 + length));
+    const from = Object.keys(header).find((name) => name.endsWith(tensor))!;
+    const { [from]: entry, ...others } = header;
+    const body = Buffer.from(bytes.subarray(8 + length));
+    if ("value" in change) body.writeFloatLE(change.value, entry.data_offsets[0]);
+    const text = JSON.stringify({ ...others, ["name" in change ? change.name : from]: entry });
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
+    const file = join(folder, `changed-${model}.safetensors`);
+    writeFileSync(file, Buffer.concat([size, Buffer.from(text), body]));
+    return file;
+  }
+
+  it.each([
+    ["dlrm", "dense_mlp.mlp.0.perceptron.0.bias"],
+    ["dlrm", "output_mlp.bias"],
+    ["deepfm", "output_mlp.bias"],
+    ["dcn_v1", "cross.b.0"],
+    ["mask_net", "ffn.1.bias"],
+  ])("%s without the bias %s is refused", async (model, bias) => {
+    const file = changed(model, bias, { name: "misspelt" });
+    await expect(importWeights(imported(model), file, join(folder, `bias-${model}`))).rejects.toThrow(
+      new RegExp(`is not in the state dict[^]*${bias.split(".").at(-1)}`),
+    );
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])(
+    "with the number %s is refused, and where",
+    async (value) => {
+      const file = changed("dlrm", "dense_mlp.mlp.0.perceptron.0.weight", { value });
+      const run = join(folder, `odd-${value}`);
+      await expect(importWeights(imported("dlrm"), file, run)).rejects.toThrow(
+        new RegExp(`dense_mlp.mlp.0.perceptron.0.weight: [^]*not finite[^]*${value}`),
+      );
+      expect(existsSync(join(run, "checkpoints"))).toBe(false);
+    },
+  );
+
+  it("with a number too large for the data_type of its table is refused", async () => {
+    const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(
+      "num_buckets: 10 embedding_dim: 4",
+      'num_buckets: 10 embedding_dim: 4 data_type: "FP16"',
+    );
+    const file = changed("dlrm", "cat_0_emb.weight", { value: 1e6 });
+    await expect(importWeights(importPipeline(text, "p"), file, join(folder, "large"))).rejects.toThrow(
+      /too large for fp16/,
     );
   });
 

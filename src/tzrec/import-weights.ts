@@ -7,6 +7,7 @@ import { plainOf, tableName } from "../features/schema/features.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { checkRunDirectory } from "../saved/resume.js";
 import { CONFIG_COPY, writeJson } from "../saved/run-directory.js";
+import { firstNonFinite } from "../train/diverged.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { fileDtype, toDtype } from "../train/parameter-memory.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "../train/step/model-graphs.js";
@@ -22,7 +23,7 @@ import { originOf } from "./weight-names.js";
 export interface ImportedWeights {
   /** Pairloom's names, and the names in the state dict that their values come from. */
   readonly matched: readonly { readonly name: string; readonly from: string }[];
-  /** Pairloom's names that the state dict does not have: biases, which are then zero. */
+  /** Biases that Pairloom has and TorchEasyRec has not; they are then zero. */
   readonly missing: readonly string[];
   /** Names in the state dict that were not used. */
   readonly unused: readonly string[];
@@ -34,7 +35,7 @@ export interface ImportedWeights {
  * names of its modules (`….embedding_bags.cat_0_emb.weight`, `….final_mlp.mlp.0.perceptron.0.weight`).
  * @param file the state dict
  * @param runDir a new run directory
- * @throws ImportError if a weight is missing or has a different shape, CheckpointError for a damaged file
+ * @throws ImportError if a weight is missing, has a different shape or is not finite, CheckpointError for a damaged file
  */
 export async function importWeights(
   imported: Pick<ImportedConfig, "config" | "features" | "suffixOf">,
@@ -54,14 +55,28 @@ export async function importWeights(
     const names = new Set(parameters.map(({ name }) => name));
     for (const attrs of parameters) {
       const data = attrs.role === "table" ? await reader.table(attrs) : await reader.weight(attrs, names);
-      const { shape, dtype = "fp32" } = attrs;
-      model.set(attrs.name, { dtype: fileDtype(attrs), shape, data: toDtype(data, dtype) });
+      const { name, shape, dtype = "fp32" } = attrs;
+      const numbers = toDtype(data, dtype);
+      if (firstNonFinite(numbers, dtype) >= 0) throw notFinite(attrs, data, reader.placeOf(name));
+      model.set(name, { dtype: fileDtype(attrs), shape, data: numbers });
     }
     await save(config, fitted, model, runDir);
     return { ...reader.result(), warnings: hashWarnings(features) };
   } finally {
     await dict.close();
   }
+}
+
+/** @param data the numbers as the state dict has them */
+function notFinite({ name, dtype = "fp32" }: ParameterAttrs, data: Float32Array, where: string): ImportError {
+  const odd = data.find((value) => !Number.isFinite(value));
+  return new ImportError({
+    what: `${name} has a number that is not finite`,
+    where,
+    got: odd === undefined ? `a number that is too large for ${dtype}` : String(odd),
+    expected: "finite numbers",
+    next: odd === undefined ? "Remove data_type of the feature." : "Save the state dict of a sound model.",
+  });
 }
 
 /** TorchEasyRec adds one wide number to the logits of all classes, Pairloom has one per class. */
@@ -140,6 +155,12 @@ class StateDict {
     };
   }
 
+  /** The tensor that a parameter was read from, for messages. */
+  placeOf(name: string): string {
+    const found = this.matched.find((each) => each.name === name);
+    return found ? `${this.file}: ${found.from}` : this.file;
+  }
+
   /** A table, with its rows in Pairloom's order. */
   async table({ name, shape }: ParameterAttrs): Promise<Float32Array> {
     const [, tables, embedding] = /^(\w+)\.(.+)\.weight$/.exec(name)!;
@@ -161,14 +182,14 @@ class StateDict {
   }
 
   async weight({ name, shape }: ParameterAttrs, all: ReadonlySet<string>): Promise<Float32Array> {
-    const size = shape.reduce((product, dim) => product * dim, 1);
     const origin = originOf(name, this.imported.config.model.kind, all);
     const from = origin && this.find([origin.tail]);
     if (!origin || from === undefined) {
-      // A missing bias is zero; any other missing weight means a different model.
-      if (!name.endsWith(".bias")) this.notFound(name, origin ? [origin.tail] : []);
+      // A bias that TorchEasyRec does not have is zero; anything else that is missing means a different model.
+      if (origin ? !origin.optional : !name.endsWith(".bias"))
+        this.notFound(name, origin ? [origin.tail] : []);
       this.missing.push(name);
-      return new Float32Array(size);
+      return new Float32Array(shape.reduce((product, dim) => product * dim, 1));
     }
     const values = await this.read(name, from, origin.transposed ? [...shape].reverse() : shape);
     return this.reorder(name, shape, origin.transposed ? transpose(values, shape) : values);

@@ -8,6 +8,9 @@ type Parameters = Readonly<Record<string, string>>;
 /** The initial values of a method of `torch.nn.init` with the parameters of PyTorch, `undefined` if it has other ones. */
 type Method = (parameters: Parameters, shape: Shape) => TableInitializer | undefined;
 
+/** The names of its parameters, and its initial values. */
+type Known = readonly [names: readonly string[], method: Method];
+
 const number = (parameters: Parameters, name: string, otherwise: number) =>
   Number(parameters[name] ?? otherwise);
 
@@ -28,19 +31,23 @@ function kaimingStd(parameters: Parameters, [rows, dim]: Shape): number {
   return isKnown ? Math.sqrt(2 / (1 + slope ** 2) / (mode === "fan_in" ? dim : rows)) : Number.NaN;
 }
 
-const METHODS: Readonly<Record<string, Method>> = {
-  uniform_(parameters) {
-    const [low, high] = [number(parameters, "a", 0), number(parameters, "b", 1)];
-    return uniform((high - low) / 2, (low + high) / 2);
-  },
-  normal_: (parameters) => normal(number(parameters, "std", 1), number(parameters, "mean", 0)),
-  zeros_: () => constant(0),
-  ones_: () => constant(1),
-  constant_: (parameters) => constant(number(parameters, "val", Number.NaN)),
-  xavier_uniform_: (parameters, shape) => uniform(Math.sqrt(3) * xavierStd(parameters, shape)),
-  xavier_normal_: (parameters, shape) => normal(xavierStd(parameters, shape)),
-  kaiming_uniform_: (parameters, shape) => uniform(Math.sqrt(3) * kaimingStd(parameters, shape)),
-  kaiming_normal_: (parameters, shape) => normal(kaimingStd(parameters, shape)),
+function between(parameters: Parameters): TableInitializer {
+  const [low, high] = [number(parameters, "a", 0), number(parameters, "b", 1)];
+  return uniform((high - low) / 2, (low + high) / 2);
+}
+
+const KAIMING = ["a", "mode", "nonlinearity"];
+
+const METHODS: Readonly<Record<string, Known>> = {
+  uniform_: [["a", "b"], between],
+  normal_: [["mean", "std"], (given) => normal(number(given, "std", 1), number(given, "mean", 0))],
+  zeros_: [[], () => constant(0)],
+  ones_: [[], () => constant(1)],
+  constant_: [["val"], (given) => constant(number(given, "val", Number.NaN))],
+  xavier_uniform_: [["gain"], (given, shape) => uniform(Math.sqrt(3) * xavierStd(given, shape))],
+  xavier_normal_: [["gain"], (given, shape) => normal(xavierStd(given, shape))],
+  kaiming_uniform_: [KAIMING, (given, shape) => uniform(Math.sqrt(3) * kaimingStd(given, shape))],
+  kaiming_normal_: [KAIMING, (given, shape) => normal(kaimingStd(given, shape))],
 };
 
 /**
@@ -51,18 +58,27 @@ const METHODS: Readonly<Record<string, Method>> = {
 export function initializerOf(section: Section, name: string, shape?: Shape): TableInitializer | undefined {
   const text = section.text(name) ?? "";
   if (text === "") return undefined;
-  const [method, ...pairs] = text.split(",").map((part) => part.trim());
-  const parameters = Object.fromEntries(
-    pairs.map((pair) => pair.split("=").map((part) => part.trim().replace(/^(["'])(.*)\1$/, "$2"))),
-  );
-  const known = METHODS[method.replace(/^(torch\.)?nn\.init\./, "")];
-  const initializer = known?.(parameters, shape ?? [Number.NaN, Number.NaN]);
+  const initializer = initializerFrom(text, shape ?? [Number.NaN, Number.NaN]);
   if (initializer && isSound(initializer)) return initializer;
   throw section.error(name, {
     what: "this initializer has no counterpart",
-    expected: `nn.init.${Object.keys(METHODS).join(", ")} with numbers as parameters${shape ? "" : "; here only those that do not depend on the number of rows"}`,
+    expected: `nn.init.${Object.keys(METHODS).join(", ")} with its parameters by name, as a=-0.01${shape ? "" : "; here only those that do not depend on the number of rows"}`,
     next: "Use one of them, or remove it.",
   });
+}
+
+/** `undefined` for another method, and for a parameter that it does not have or that has no name. */
+function initializerFrom(text: string, shape: Shape): TableInitializer | undefined {
+  const [method, ...pairs] = text.split(",").map((part) => part.trim());
+  const known = METHODS[method.replace(/^(torch\.)?nn\.init\./, "")];
+  if (!known) return undefined;
+  const [names, valuesOf] = known;
+  const parts = pairs.map((pair) => /^(\w+)\s*=\s*(["']?)(.+)\2$/.exec(pair));
+  const given = parts.map((part) => [part?.[1], part?.[3]] as [string, string]);
+  const isKnown = given.every(
+    ([name], i) => names.includes(name) && given.findIndex(([other]) => other === name) === i,
+  );
+  return isKnown ? valuesOf(Object.fromEntries(given), shape) : undefined;
 }
 
 function isSound(initializer: TableInitializer): boolean {

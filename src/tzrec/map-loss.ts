@@ -15,7 +15,7 @@ export function mapLoss(model: Section, ids: IdFeatures): Pick<TrainInput, "loss
     case "binary_cross_entropy": {
       checkClasses(model, classes, 1, name);
       const labelSmoothing = settings?.number("label_smoothing") ?? 0;
-      return labelSmoothing > 0 ? { loss: { kind: "binaryCrossEntropy", labelSmoothing } } : {};
+      return labelSmoothing !== 0 ? { loss: { kind: "binaryCrossEntropy", labelSmoothing } } : {};
     }
     case "binary_focal_loss": {
       checkClasses(model, classes, 1, name);
@@ -25,7 +25,7 @@ export function mapLoss(model: Section, ids: IdFeatures): Pick<TrainInput, "loss
     case "softmax_cross_entropy": {
       if (classes < 2) checkClasses(model, classes, 2, name);
       const labelSmoothing = settings!.number("label_smoothing")!;
-      const smoothed = labelSmoothing > 0 ? { labelSmoothing } : {};
+      const smoothed = labelSmoothing !== 0 ? { labelSmoothing } : {};
       return { loss: { kind: "softmaxCrossEntropy", classes, ...smoothed } };
     }
     case "jrc_loss": {

@@ -206,7 +206,7 @@ function mlp(section: Section): MlpInput {
     hiddenUnits: section.numbers("hidden_units"),
     ...(activation !== "relu" && { activation }),
     ...(norm && { norm }),
-    ...(dropout.some((rate) => rate > 0) && { dropout: dropout.length === 1 ? dropout[0] : dropout }),
+    ...(dropout.some((rate) => rate !== 0) && { dropout: dropout.length === 1 ? dropout[0] : dropout }),
     // With batch normalization neither system has a bias.
     ...(!bias && !batch && { bias: false }),
   };

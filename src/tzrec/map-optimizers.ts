@@ -141,9 +141,9 @@ export function embeddingOptimizer(section: Section): MappedEmbedding {
 function rowWiseL2(settings: Section): NonNullable<TrainInput["l2"]> {
   const decay = settings.number("weight_decay")!;
   const mode = settings.choice("weight_decay_mode");
-  if (mode === "DECOUPLE" && decay > 0)
+  if (mode === "DECOUPLE" && decay !== 0)
     throw settings.unsupported("weight_decay_mode", "Use L2, or remove it.");
-  return mode === "L2" && decay > 0 ? { embedding: decay, rows: "touched" } : {};
+  return mode === "L2" && decay !== 0 ? { embedding: decay, rows: "touched" } : {};
 }
 
 /** TorchEasyRec limits the gradient of each sample. */

@@ -19,7 +19,7 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
   const model = root.required("model_config");
   const dense = denseOptimizer(section.required("dense_optimizer"));
   const embedding = embeddingOptimizer(section.required("sparse_optimizer"));
-  const l2 = { ...(dense.l2 > 0 && { dense: dense.l2 }), ...embedding.l2 };
+  const l2 = { ...(dense.l2 !== 0 && { dense: dense.l2 }), ...embedding.l2 };
   ignoreCluster(root, section);
   section.onlyDefault(
     "gradient_accumulation_steps",

@@ -14,6 +14,7 @@ export function normalizerOf(section: Section): Normalizer | undefined {
   const text = section.text("normalizer") ?? "";
   if (text.trim() === "") return undefined;
   const { method, ...params } = parametersOf(text);
+  refuseUnknown(section, method, Object.keys(params));
   const number = (name: string): number => {
     const value = Number(params[name]);
     if (params[name] !== undefined && Number.isFinite(value)) return value;
@@ -45,6 +46,25 @@ export function normalizerOf(section: Section): Normalizer | undefined {
         next: "Write it as method=expression,expr=….",
       });
   }
+}
+
+/** The parameters of each method of TorchEasyRec's feature generator. */
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  zscore: ["mean", "standard_deviation"],
+  minmax: ["min", "max"],
+  log10: ["threshold", "default"],
+  expression: ["expr"],
+};
+
+function refuseUnknown(section: Section, method: string, names: readonly string[]): void {
+  const known = PARAMETERS[method];
+  const odd = known && names.find((name) => !known.includes(name));
+  if (odd === undefined) return;
+  throw section.error("normalizer", {
+    what: `${method} has no parameter ${odd}`,
+    expected: known.join(", "),
+    next: "Correct the name.",
+  });
 }
 
 const operand = (value: number) => (value < 0 ? `(${value})` : String(value));

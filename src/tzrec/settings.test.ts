@@ -344,8 +344,11 @@ describe("models", () => {
 });
 
 describe("what is refused, with path and line, the model first", () => {
+  type Refused = [what: string, parts: Parts, line: number, path: string];
+  const idWith = (settings: string) =>
+    `feature_configs { id_feature { feature_name: "x" num_buckets: 9 embedding_dim: 4 ${settings} } }`;
   const broken: Parts = { train: "no_such: 1", data: "negative_sampler { input_path: 3 }" };
-  it.each<[string, Parts, number, string]>([
+  it.each<Refused>([
     ["another model", { ...broken, model: "mmoe { }" }, 12, "model_config.mmoe"],
     ["an unknown name", { train: "no_such: 1" }, 3, "train_config.no_such"],
     ["a value of another type", { train: 'num_steps: "a"' }, 3, "train_config.num_steps"],
@@ -421,11 +424,48 @@ describe("what is refused, with path and line, the model first", () => {
       12,
       "model_config.dcn_v2.final",
     ],
+    ...[
+      "nn.init.uniform_,-0.01,0.01",
+      "nn.init.normal_,stddev=0.01",
+      "nn.init.uniform_,a=,b=1",
+      "nn.init.uniform_,a=0,a=1",
+      "nn.init.zeros_,val=1",
+      "nn.init.constant_",
+      "nn.init.xavier_uniform_,std=1",
+    ].map(
+      (init): Refused => [
+        `an initializer with other parameters: ${init}`,
+        { features: idWith(`init_fn: "${init}"`) },
+        9,
+        "feature_configs[2].id_feature.init_fn",
+      ],
+    ),
+    ...["zscore,mean=1,std=2", "minmax,min=0,max=1,mean=1", "log10,treshold=1"].map(
+      (method): Refused => [
+        `a normalizer with other parameters: ${method}`,
+        { features: `feature_configs { raw_feature { feature_name: "x" normalizer: "method=${method}" } }` },
+        9,
+        "feature_configs[2].raw_feature.normalizer",
+      ],
+    ),
     ["variational dropout", { more: "variational_dropout {}" }, 13, "model_config.variational_dropout"],
   ])("%s", (_, parts, line, path) => {
     const { message, report } = refusal(parts);
     expect(message.startsWith(`p.config:${line}: ${path}: `), message).toBe(true);
     if (report.next !== undefined) expect(report.next).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it.each<Parts>([
+    { dense: "adam_optimizer { weight_decay: -0.1 }" },
+    { dense: "adamw_optimizer { weight_decay: -0.1 }" },
+    { sparse: "rowwise_adagrad_optimizer { weight_decay: -0.1 weight_decay_mode: L2 }" },
+    { sparse: "rowwise_adagrad_optimizer { weight_decay: -0.1 weight_decay_mode: DECOUPLE }" },
+    { sparse: "lamb_optimizer { weight_decay: -0.1 }" },
+    { more: "losses { binary_cross_entropy { label_smoothing: -0.1 } }" },
+    { more: "num_class: 2 losses { softmax_cross_entropy { label_smoothing: -0.1 } }" },
+    { model: "dcn_v2 { cross {} final { hidden_units: 4 dropout_ratio: -0.1 } }" },
+  ])("a number below 0: %j", (parts) => {
+    expect(refusal(parts).message).toMatch(/^p\.config:\d+: /);
   });
 
   it("names the first of several in the file", () => {

@@ -6,6 +6,8 @@ export interface WeightOrigin {
   readonly tail: string;
   /** Stored transposed. */
   readonly transposed?: true;
+  /** Models of TorchEasyRec do not have it; a state dict may. */
+  readonly optional?: true;
 }
 
 /** Rules from Pairloom's names to those of TorchEasyRec; `$1` is the matched group. The first matching rule is used. */
@@ -60,6 +62,9 @@ const OWN_NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   maskNet: { output_mlp: "output_linear" },
 };
 
+/** Models whose last layer has no bias there (`output_linear` and `output_mlp` with `bias=False`). */
+const WITHOUT_OUTPUT_BIAS = ["dcn", "dcnV2", "maskNet"];
+
 const NORM_NAMES: Readonly<Record<string, string>> = {
   gamma: "weight",
   beta: "bias",
@@ -77,7 +82,12 @@ export function originOf(name: string, model: string, all: ReadonlySet<string>):
   const origin = ruleFor(name) ?? mlpRule(name, all);
   if (!origin) return undefined;
   const [module] = origin.tail.split(".");
-  return { ...origin, tail: origin.tail.replace(module, OWN_NAMES[model]?.[module] ?? module) };
+  const optional = name === "output.bias" && WITHOUT_OUTPUT_BIAS.includes(model);
+  return {
+    ...origin,
+    ...(optional && { optional }),
+    tail: origin.tail.replace(module, OWN_NAMES[model]?.[module] ?? module),
+  };
 }
 
 function ruleFor(name: string): WeightOrigin | undefined {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { onDiskSync } from "../../checkpoint/index.js";
 import { messageOf } from "../../errors.js";
-import { importPipeline } from "../../tzrec/import-config.js";
+import { type ImportedConfig, importPipeline } from "../../tzrec/import-config.js";
 import { ImportError } from "../../tzrec/import-error.js";
 import { printConfig } from "../../tzrec/print-config.js";
 import { choiceOption, command, UsageError } from "../usage.js";
@@ -36,19 +36,25 @@ export const importConfig = command(
     const imported = importPipeline(read(args.config), args.config);
     for (const warning of imported.warnings) console.error(`warning: ${warning}`);
     const output = args.output ?? "pairloom.config.ts";
-    write(output, printConfig(imported.input, args.config));
+    refuseExisting(output);
+    // Weights that do not fit leave no config behind, so that the command can be repeated.
+    if (args.weights !== undefined && args.run !== undefined) await weights(imported, args.weights, args.run);
+    const text = printConfig(imported.input, args.config);
+    onDiskSync("the config cannot be written", output, () => writeFileSync(output, text));
     console.log(`Wrote ${output}. Next: npx pairloom train ${output}`);
-    if (args.weights === undefined || args.run === undefined) return;
-    const { importWeights } = await import("../../tzrec/import-weights.js");
-    const { matched, missing, unused, warnings } = await importWeights(imported, args.weights, args.run);
-    for (const warning of warnings) console.error(`warning: ${warning}`);
-    console.log(`\nMatched ${matched.length} parameters:`);
-    for (const { name, from } of matched) console.log(`  ${name} <- ${from}`);
-    list("Not in the state dict, so zero", missing);
-    list("In the state dict, but not used", unused);
-    console.log(`\nWrote a checkpoint to ${args.run}. Next: npx pairloom eval ${args.run}`);
   },
 );
+
+async function weights(imported: ImportedConfig, file: string, run: string): Promise<void> {
+  const { importWeights } = await import("../../tzrec/import-weights.js");
+  const { matched, missing, unused, warnings } = await importWeights(imported, file, run);
+  for (const warning of warnings) console.error(`warning: ${warning}`);
+  console.log(`Matched ${matched.length} parameters:`);
+  for (const { name, from } of matched) console.log(`  ${name} <- ${from}`);
+  list("Not in TorchEasyRec's model, so zero", missing);
+  list("In the state dict, but not used", unused);
+  console.log(`\nWrote a checkpoint to ${run}. Next: npx pairloom eval ${run}\n`);
+}
 
 function list(title: string, names: readonly string[]): void {
   if (names.length > 0) console.log(`\n${title}:\n${names.map((name) => `  ${name}`).join("\n")}`);
@@ -70,13 +76,12 @@ function read(file: string): string {
   }
 }
 
-/** Never overwrites a config, because the user may have edited it. */
-function write(output: string, text: string): void {
-  if (existsSync(output))
-    throw new UsageError({
-      what: "the config already exists and is not overwritten",
-      where: output,
-      next: "Remove it, or name another file with --output.",
-    });
-  onDiskSync("the config cannot be written", output, () => writeFileSync(output, text));
+/** The user may have edited the config. */
+function refuseExisting(output: string): void {
+  if (!existsSync(output)) return;
+  throw new UsageError({
+    what: "the config already exists and is not overwritten",
+    where: output,
+    next: "Remove it, or name another file with --output.",
+  });
 }
