@@ -5,7 +5,7 @@ import { isBetter } from "../metrics/metric.js";
 import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
 import { watchedMetricSchema } from "../metrics/watched-metric.js";
 import { type Checkpoint, type Part, readCheckpoint } from "./checkpoint.js";
-import { isDamage, namesIn, readText, unlessAbsent } from "./disk.js";
+import { DiskError, isAbsent, isDamage, namesIn, readText, unlessAbsent } from "./disk.js";
 import { replaceFile } from "./durable.js";
 import { checkpointsDir, stepOfName } from "./paths.js";
 
@@ -74,6 +74,7 @@ const pointerSchema = z.strictObject({
 /** The content of `latest.json` and `best.json`. */
 export type Pointer = z.infer<typeof pointerSchema>;
 type PointerName = "latest" | "best";
+const MAX_POINTER_BYTES = 2 ** 16;
 
 /**
  * Rewrites `best.json` for `metric`, then `latest.json`, from the manifests on disk. So `best.json` is up to date
@@ -97,10 +98,10 @@ export async function updatePointers(
 
 /** Reads a pointer without opening its target; undefined if it is missing or damaged. @throws DiskError */
 export async function readPointer(runDir: string, name: PointerName): Promise<Pointer | undefined> {
-  const text = await unlessAbsent(readText(pointerPath(runDir, name)));
   try {
-    return pointerSchema.parse(JSON.parse(text ?? ""));
-  } catch {
+    return pointerSchema.parse(JSON.parse(await readText(pointerPath(runDir, name), MAX_POINTER_BYTES)));
+  } catch (error) {
+    if (error instanceof DiskError && !isAbsent(error)) throw error;
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
-import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open, readdir, stat } from "node:fs/promises";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 
 /** A file operation failed. It says nothing about whether the file is there or sound, unless {@link isAbsent}. */
@@ -22,10 +23,10 @@ export function onDiskSync<T>(what: string, where: string, operation: () => T): 
   }
 }
 
-/** True if the operation failed because there is no such file. */
+/** True if the operation failed because there is no such file, also where links lead to none. */
 export function isAbsent(error: unknown): boolean {
   const code = codeOf(error instanceof DiskError ? error.cause : error);
-  return code === "ENOENT" || code === "ENOTDIR";
+  return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP";
 }
 
 /** True for an error that says that a checkpoint is incomplete or damaged, and not only that it cannot be read now. */
@@ -43,23 +44,72 @@ export async function unlessAbsent<T>(operation: Promise<T>): Promise<T | undefi
   }
 }
 
-export const openToRead = (path: string): Promise<FileHandle> =>
-  onDisk("the file cannot be opened", path, () => open(path, "r"));
+/** The size of a regular file in bytes. @throws CheckpointError for what is not a regular file, DiskError */
+export async function sizeOf(path: string): Promise<number> {
+  const status = await onDisk("the file cannot be read", path, () => stat(path));
+  refuseOtherThanFile(status, path);
+  return status.size;
+}
 
-export const readText = (path: string): Promise<string> =>
-  onDisk("the file cannot be read", path, () => readFile(path, "utf8"));
+function refuseOtherThanFile(status: Stats, path: string): void {
+  if (status.isFile()) return;
+  throw new CheckpointError({
+    what: "there is something else in place of a file",
+    where: path,
+    got: status.isDirectory() ? "a directory" : "a pipe, a socket or a device",
+    expected: "a regular file",
+    next: "Use another checkpoint of the run, or copy the file again.",
+  });
+}
+
+/**
+ * Opens a regular file. Others are refused before they are opened: a pipe may never have data, a device has no end.
+ * @throws CheckpointError for what is not a regular file, DiskError
+ */
+export async function openToRead(path: string): Promise<FileHandle> {
+  await sizeOf(path);
+  const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0); // never waits, also if the file has just been replaced
+  return onDisk("the file cannot be opened", path, () => open(path, flags));
+}
+
+/** The longest text that JavaScript can hold. */
+const MAX_TEXT_BYTES = 2 ** 29 - 24;
+
+/**
+ * The text of a file of at most `limit` bytes.
+ * @throws CheckpointError for a longer one, and for what is not a regular file, DiskError
+ */
+export async function readText(path: string, limit = MAX_TEXT_BYTES): Promise<string> {
+  const file = await openToRead(path);
+  try {
+    return await onDisk("the file cannot be read", path, async () => {
+      const { size } = await file.stat();
+      if (size > limit) throw tooLong(path, size, limit);
+      return size === 0 ? "" : await file.readFile("utf8");
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+function tooLong(where: string, got: number, limit: number): CheckpointError {
+  return new CheckpointError({
+    what: "the file is too long",
+    where,
+    got: `${got} bytes`,
+    expected: `at most ${limit} bytes`,
+    next: "Use another checkpoint of the run, or copy the file again.",
+  });
+}
 
 /** The names in a directory. */
 export const namesIn = (path: string): Promise<string[]> =>
   onDisk("the directory cannot be read", path, () => readdir(path));
 
-/** The size of a file in bytes. */
-export const sizeOf = (path: string): Promise<number> =>
-  onDisk("the file cannot be read", path, async () => (await stat(path)).size);
-
-/** @throws DiskError if that cannot be known */
+/** True if the name exists, also that of a link that leads nowhere. @throws DiskError if that cannot be known */
 export async function exists(path: string): Promise<boolean> {
-  return (await unlessAbsent(sizeOf(path))) !== undefined;
+  const status = onDisk("the path cannot be read", path, () => lstat(path));
+  return (await unlessAbsent(status)) !== undefined;
 }
 
 /** Errors of other kinds are returned as they are. */

@@ -46,11 +46,11 @@ export async function watchDisk(
 
 /** The positions of operations that change the disk: being killed at another one is being killed at the next of these. */
 export const changes = (operations: readonly string[]): number[] =>
-  [...operations.keys()].filter((i) => /^(mkdir|open|rename|rm|write)/.test(operations[i]));
+  [...operations.keys()].filter((i) => /^(link|mkdir|open|rename|rm|write)/.test(operations[i]));
 
 /** The functions of `node:fs/promises` on this disk. */
 export function faulty(fs: Fs): Fs {
-  const counted = ["mkdir", "readdir", "readFile", "rename", "rm", "stat"] as const;
+  const counted = ["link", "lstat", "mkdir", "readdir", "rename", "rm", "stat"] as const;
   const functions = counted.map((name) => [name, failing(name, fs[name] as Operation)]);
   const open = failing("open", fs.open as Operation) as unknown as Fs["open"];
   const opened: Fs["open"] = async (...args) => faultyFile(await open(...args), String(args[0]));
@@ -58,7 +58,7 @@ export function faulty(fs: Fs): Fs {
 }
 
 function faultyFile(file: FileHandle, path: string): FileHandle {
-  for (const name of ["read", "write", "writeFile", "stat"] as const) {
+  for (const name of ["read", "readFile", "write", "writeFile", "stat"] as const) {
     const operation = (file[name] as Operation).bind(file);
     Object.assign(file, { [name]: failing(name, operation, path) });
   }

@@ -11,7 +11,7 @@ export {
   readPointer,
   updatePointers,
 } from "./discovery.js";
-export { DiskError, exists, isDamage, onDiskSync, readText, unlessAbsent } from "./disk.js";
+export { DiskError, exists, isAbsent, isDamage, onDiskSync, readText, unlessAbsent } from "./disk.js";
 export { makeDirectory, replaceFile } from "./durable.js";
 export { RunLock } from "./lock.js";
 export type { Manifest, ManifestContent } from "./manifest.js";

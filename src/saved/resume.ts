@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { checkpointsDir, exists, findLatest, readText, unlessAbsent } from "../checkpoint/index.js";
+import { checkpointsDir, DiskError, exists, findLatest, isAbsent, readText } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import { CONFIG_COPY } from "./run-directory.js";
@@ -61,19 +61,19 @@ async function checkSameConfig(runDir: string, config: Config): Promise<void> {
 
 /** The config copy of the run; if it is missing or damaged, the config in the newest valid checkpoint. */
 async function configOfRun(runDir: string): Promise<unknown> {
-  const text = await unlessAbsent(readText(join(runDir, CONFIG_COPY)));
+  const path = join(runDir, CONFIG_COPY);
   try {
-    return JSON.parse(text ?? "");
+    return JSON.parse(await readText(path));
   } catch (cause) {
+    if (cause instanceof DiskError && !isAbsent(cause)) throw cause;
     const { checkpoint } = await findLatest(runDir);
     if (checkpoint) return checkpoint.manifest.config;
     const report = {
       what: "there is no run to resume",
       where: runDir,
-      got:
-        text === undefined
-          ? `no ${CONFIG_COPY} and no checkpoint`
-          : `a damaged ${CONFIG_COPY} and no checkpoint`,
+      got: (await exists(path))
+        ? `a damaged ${CONFIG_COPY} and no checkpoint`
+        : `no ${CONFIG_COPY} and no checkpoint`,
       expected: "a directory that `pairloom train` wrote",
       next: "Remove --resume to start a run, or name the run with --run.",
     };
