@@ -302,6 +302,16 @@ const boolean: CellType = {
   cells: fc.boolean().map((js) => ({ sql: String(js), js, text: String(js), json: String(js) })),
 };
 
+const entries: CellType = {
+  type: "JSON",
+  cells: fc
+    .record({ key: fc.constantFrom("a", 3, null, "b:2"), value: fc.constantFrom(0.5, "2", null, "x") })
+    .map((entry) => {
+      const json = JSON.stringify(entry);
+      return { sql: cast(json, "JSON"), js: entry, text: json, json };
+    }),
+};
+
 const [double, text] = [floats("DOUBLE"), texts()];
 const bigint = integers("BIGINT", -(2n ** 63n), 2n ** 63n - 1n);
 
@@ -326,6 +336,7 @@ export const CELL_TYPES: readonly CellType[] = [
     decimals(38, 0),
     decimals(38, 10),
     decimals(38, 37),
+    decimals(38, 38),
   ],
   ...[floats("FLOAT"), double, boolean, dates(), text],
   ...[
@@ -350,4 +361,6 @@ export const CELL_TYPES: readonly CellType[] = [
   mapOf(words("VARCHAR", "a", "b"), words("VARCHAR", "x", "0.5", "")),
   mixed(text, bigint, boolean),
   mixed(text, listOf(text), listOf(bigint)),
+  mixed(text, listOf(text), mapOf(words("VARCHAR", "a", "b:c"), decimals(4, 1)), entries),
+  mixed(bigint, listOf(mixed(text, entries))),
 ];

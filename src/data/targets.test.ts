@@ -72,6 +72,29 @@ it("takes whole numbers below the number of classes as class ids", async () => {
   expect(train.reasons).toMatchObject({ "@label: not a class id, 0 to classes - 1": 2 });
 });
 
+it("checks labels and weights as they are written, not as 32-bit floats", async () => {
+  const near = [1.00000001, 0.99999999, 1e-46, -1e-46];
+  const rows = [
+    ...near.map((y) => ({ user: "a", y, w: 1 })),
+    { user: "a", y: 1, w: -1e-46 },
+    { user: "a", y: 1, w: 1 },
+  ];
+  const data = dataSchema.parse({
+    ...{ train: { rows }, label: "y", weight: "w", maxBadRows: 1, cacheDir: folder },
+  });
+  const features = featuresSchema.parse([{ kind: "id", name: "user", hash: 10 }]);
+  for (const [labels, reason] of [
+    ["binary", "neither 0 nor 1"],
+    [{ classes: 3 }, "not a class id, 0 to classes - 1"],
+  ] as const) {
+    const { features: fitted, splits } = await prepareData({ data, features, labels });
+    const reasons = { [`@label: ${reason}`]: 4, "@weight: negative value": 1 };
+    expect(splits.train).toMatchObject({ rows: 1, reasons });
+    const { bad } = packRows(fitted, rows, { label: "y", weight: "w", labels });
+    expect(bad.map(({ row }) => row)).toEqual([0, 1, 2, 3, 4]);
+  }
+});
+
 it("refuses the same rows in a scan and from objects", async () => {
   for (const labels of ["binary", "real", { classes: 3 }] as const) {
     const { source, prepared } = prepare(labels);

@@ -103,6 +103,31 @@ describe("weighted ids", () => {
     expect(bagsOf(splits.train, "f")).toEqual([kept, [[1, 1]], [[1, 1]]]);
   });
 
+  it("are read from a column of several forms, with times, as in JavaScript", async () => {
+    const time = new Date("2001-01-31T08:15:00Z");
+    const values = [
+      ...["a:2|x:y:0.5", "a", 7, 12345678901234567890n, time, [time, "a:3"], time.toISOString()],
+      ...[{ a: 0.5, "x:y": "2" }, new Map<unknown, unknown>([[7, 2]]), {}],
+      ...[[{ key: "a", value: 0.5 }, "x:y:2"], [{ key: null, value: 1 }], [{ key: 7, value: true }]],
+      ...[null, [], [null], true, new Date("2001-01-31")],
+      // Refused:
+      ...[{ a: "x" }, { a: null }, [{ key: "a" }], [{ key: "a", value: null }], [["a"]], "a:1Z"],
+      ...[[{ key: {}, value: 1 }], { a: {} }, { key: "a", value: 1 }],
+    ];
+    const refused = 9;
+    const feature: FeatureInput = { kind: "ids", name: "f", hash: 1_000_003, weighted: true, separator: "|" };
+    // A column of one form, and one of all.
+    for (const column of [[time], [time, "a:2"], [[time]], [{ a: 1 }, { b: "2" }], values]) {
+      const rows = column.map((f) => ({ f, y: 1 }));
+      const { features, splits } = await prepare({ train: { rows }, label: "y" }, [feature]);
+      const { bags, bad } = encode(features, "f", column);
+      const isBad = new Set(bad.map(({ row }) => row));
+      expect(isBad.size).toBe(column === values ? refused : 0);
+      expect(bagsOf(splits.train, "f")).toEqual(bags.filter((_, row) => !isBad.has(row)));
+      expect(splits.train.quarantined).toBe(isBad.size);
+    }
+  });
+
   it("learn their vocabulary from the ids", async () => {
     const rows = ["rare:100", "often:1|some:2", "often:-1", "often|some:0"].map((f) => ({ f, y: 0 }));
     const feature: FeatureInput = {

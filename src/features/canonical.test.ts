@@ -130,11 +130,29 @@ describe("canonicalSql", () => {
     expect(await sqlTexts(["123456789012345678"], "DECIMAL(18,0)")).toEqual(["123456789012345678"]);
   });
 
+  it("a DECIMAL of any number of digits has the text of a double if a double holds its digits", async () => {
+    for (const precision of [1, 9, 15, 16, 18, 19, 37, 38])
+      for (let scale = 1; scale <= precision; scale++) {
+        const type = `DECIMAL(${precision},${scale})`;
+        const least = `0.${"1".padStart(scale, "0")}`;
+        const most = `${"9".repeat(precision - scale)}.${"9".repeat(scale)}`;
+        const texts = [least, most, `-${most}`];
+        const expected = texts.map((text) => {
+          const digits = text.replace(/[-.]/g, "").replace(/^0+/, "").length;
+          return digits <= 15 ? canonicalText(Number(text)) : text.replace(/^(-?)[.]/, "$10.");
+        });
+        expect([type, await sqlTexts(texts.map(quoteText), type)]).toEqual([type, expected]);
+      }
+  });
+
   it("dates and timestamps of any year, cut to the millisecond", async () => {
     const days = ["'10000-01-01'", "'0044-03-15 (BC)'", "'infinity'", "'9999-12-31'"];
     expect(await sqlTexts(days, "DATE")).toEqual(["+010000-01-01", "-000043-03-15", undefined, "9999-12-31"]);
     const times = ["'2001-01-01 00:00:00.000500'", "'1969-12-31 23:59:59.999500'", "'-infinity'"];
     expect(await sqlTexts(times, "TIMESTAMP")).toEqual(["2001-01-01", "1969-12-31T23:59:59.999Z", undefined]);
+    const nanos = ["'1969-12-31 23:59:59.999999999'", "'1677-09-22 00:00:00.000999999'", "'infinity'"];
+    const cut = ["1969-12-31T23:59:59.999Z", "1677-09-22", undefined];
+    expect(await sqlTexts(nanos, "TIMESTAMP_NS")).toEqual(cut);
   });
 
   it("lists and structs cannot be ids", () => {

@@ -94,8 +94,7 @@ export function canonicalSql(column: string, type: string): string | undefined {
   // A list or an array of any of the types below.
   if (type.endsWith("]")) return undefined;
   if (type === "DATE") return `CASE WHEN isfinite(${column}) THEN ${dateSql(column)} END`;
-  if (type === "TIMESTAMP WITH TIME ZONE") return timestampSql(`(${column} AT TIME ZONE 'UTC')`);
-  if (type.startsWith("TIMESTAMP")) return timestampSql(`CAST(${column} AS TIMESTAMP)`);
+  if (type.startsWith("TIMESTAMP")) return timestampSql(microsecondsSql(column, type));
   if (/^(VARCHAR|UUID|TIME|ENUM)/.test(type)) return `CAST(${column} AS VARCHAR)`;
   if (/^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|BOOLEAN)$/.test(type))
     return `CAST(${column} AS VARCHAR)`;
@@ -131,6 +130,16 @@ function timestampSql(timestamp: string): string {
   return `CASE WHEN isfinite(${timestamp}) THEN ${text} END`;
 }
 
+/** A column of a type of timestamps as TIMESTAMP in UTC, rounded down to the microsecond. */
+export function microsecondsSql(column: string, type: string): string {
+  if (type === "TIMESTAMP WITH TIME ZONE") return `(${column} AT TIME ZONE 'UTC')`;
+  if (type !== "TIMESTAMP_NS") return `CAST(${column} AS TIMESTAMP)`;
+  // DuckDB's own conversion rounds towards 1970.
+  const nanos = `epoch_ns(${column})`;
+  const micros = `${nanos} // 1000 - CAST(${nanos} % 1000 < 0 AS BIGINT)`;
+  return `CASE WHEN isfinite(${column}) THEN make_timestamp(${micros}) END`;
+}
+
 /** Years outside 0 to 9999 have a sign and six digits. */
 function dateSql(date: string): string {
   const usual = `year(${date}) BETWEEN 0 AND 9999`;
@@ -161,8 +170,15 @@ function decimalSql(column: string, precision: number, scale: number): string {
   const asText = `CAST(${column} AS VARCHAR)`;
   if (scale === 0) return asText;
   if (precision <= DIGITS_OF_DOUBLE) return doubleSql(`CAST(${column} AS DOUBLE)`);
+  // Without a digit before the point, DuckDB writes none.
+  const digits = `regexp_replace(rtrim(rtrim(${asText}, '0'), '.'), '^(-?)\\.', '\\10.')`;
   // DuckDB's own conversion of more digits is not rounded correctly.
   const asDouble = doubleSql(`CAST(${asText} AS DOUBLE)`);
-  const limit = `CAST('1e${DIGITS_OF_DOUBLE - scale}' AS DECIMAL(${precision},${scale}))`;
-  return `CASE WHEN abs(${column}) < ${limit} THEN ${asDouble} ELSE rtrim(rtrim(${asText}, '0'), '.') END`;
+  const limit = `CAST('${powerOfTen(DIGITS_OF_DOUBLE - scale)}' AS DECIMAL(${precision},${scale}))`;
+  return `CASE WHEN abs(${column}) < ${limit} THEN ${asDouble} ELSE ${digits} END`;
+}
+
+/** Without an exponent: DuckDB reads none in DECIMAL(38,38). */
+function powerOfTen(exponent: number): string {
+  return exponent < 0 ? `0.${"1".padStart(-exponent, "0")}` : `1${"0".repeat(exponent)}`;
 }

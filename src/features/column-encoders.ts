@@ -4,6 +4,7 @@ import type { EncodedIds, RawColumn, RawLists, RawValues } from "./raw-column.js
 import { Refusal, type RefusalCode } from "./refusal.js";
 import { type TargetColumn, targetRefusal } from "./targets.js";
 import { compileId, compileNumber, missingRow, type VocabularyCache } from "./transform.js";
+import { numberValue } from "./values.js";
 
 /** Encodes one column of raw values, all rows of a batch at once, to ids or numbers in a block. */
 
@@ -175,8 +176,10 @@ export function encodeTargets(
   const encode = encodeNumbers(feature, layout, offset);
   return (column, rows, block, refusals) => {
     encode(column, rows, block, refusals);
+    // Not the packed numbers: as a 32-bit float, 1.00000001 is 1.
+    const exact = column.values();
     for (let r = 0; r < rows; r++) {
-      const refusal = targetRefusal(kind, block.numbers[r * layout.numbersWidth + offset]);
+      const refusal = targetRefusal(kind, numberValue(exact[r]) ?? Number.NaN);
       if (refusal !== 0) refusals.mark(r, refusal);
     }
   };

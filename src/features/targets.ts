@@ -9,7 +9,7 @@ export type LabelKind = "binary" | "real" | { readonly classes: number };
 export const labelNames = (label: string | readonly string[]): readonly string[] =>
   typeof label === "string" ? [label] : label;
 
-/** Why a label or weight, rounded to fp32, is refused; 0 if it is accepted. */
+/** Why a label or weight is refused; 0 if it is accepted. */
 export function targetRefusal(kind: LabelKind | "weight", value: number): 0 | RefusalCode {
   if (kind === "binary") return value === 0 || value === 1 ? 0 : Refusal.notBinary;
   if (typeof kind === "object")

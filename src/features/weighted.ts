@@ -25,8 +25,12 @@ function ofElement(element: unknown): WeightedId {
   return { id: element, weight: 1 };
 }
 
+/** Ends as no weight does: the canonical text of a timestamp is an id. Also a regular expression of RE2, for SQL. */
+export const TIME_AT_END = "T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$";
+const timeAtEnd = new RegExp(TIME_AT_END);
+
 /** Ids may contain colons, weights may not: the last colon separates them. */
 function ofText(text: string): WeightedId {
-  const at = text.lastIndexOf(":");
+  const at = timeAtEnd.test(text) ? -1 : text.lastIndexOf(":");
   return at < 0 ? { id: text, weight: 1 } : { id: text.slice(0, at), weight: text.slice(at + 1) };
 }

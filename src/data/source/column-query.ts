@@ -1,22 +1,14 @@
 import { ConfigError } from "../../errors.js";
-import { crossSql } from "../../features/canonical.js";
+import { crossSql, microsecondsSql } from "../../features/canonical.js";
 import type { Input } from "../../features/inputs.js";
-import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
 import { numberSql, trimmedSql } from "../../features/values.js";
 import type { Want } from "./demand.js";
 import { quoteName, quoteText } from "./duckdb.js";
-import {
-  type EntryTypes,
-  elementSql,
-  entryTextsSql,
-  entryTypes,
-  JSON_OBJECT,
-  listElement,
-  mapTypes,
-} from "./element-query.js";
-import { isJsonText, jsonListSql, jsonText, jsonTextsSql } from "./json-value.js";
+import { elementSql, entryTextsSql, JSON_OBJECT, listElement, listSql, mapTypes } from "./element-query.js";
+import { jsonText, jsonTextsSql } from "./json-value.js";
 import { columnType, type Source } from "./source.js";
+import { weightedItemsSql, weightedSql } from "./weighted-query.js";
 
 /**
  * A SQL expression for one input of a feature, with one of four result types. After it, only Pairloom's own transforms touch
@@ -134,9 +126,8 @@ function millisecondsSql(column: string, type: string): string | undefined {
   if (type === "DATE")
     return `CASE WHEN isfinite(${column}) THEN (${column} - DATE '1970-01-01') * 86400000.0::DOUBLE END`;
   // Rounded down, as canonical texts are: a JavaScript Date would round to 1970.
-  const ofMicros = (timestamp: string) => `floor(epoch_us(${timestamp}) / 1000.0::DOUBLE)`;
-  if (type === "TIMESTAMP WITH TIME ZONE") return ofMicros(column);
-  return type.startsWith("TIMESTAMP") ? ofMicros(`CAST(${column} AS TIMESTAMP)`) : undefined;
+  if (!type.startsWith("TIMESTAMP")) return undefined;
+  return `floor(epoch_us(${microsecondsSql(column, type)}) / 1000.0::DOUBLE)`;
 }
 
 /** A column as SQL, and its type. */
@@ -194,49 +185,20 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   const [name] = columns;
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
-  const map = mapTypes(type);
   const item = itemName(source, "item");
-  const items = map ? `map_entries(${column})` : listSql(column, type, separator, item);
-  const element = listElement(type) ?? type;
-  const entry = weightedSql(map ?? entryTypes(type), element, item);
-  const id = elementSql(entry.id, entry.idType, as);
-  if (id === undefined || entry.weight === undefined)
+  const { id, idType, weight } = weightedSql(type, item);
+  const idSql = elementSql(id, idType, as);
+  if (idSql === undefined || weight === undefined)
     throw wrongType(name, type, path, WEIGHTED_FORMS, "Build a list of { key, value } in sql.");
-  const weight = `coalesce(${entry.weight}, CAST('nan' AS DOUBLE))`;
+  const items = weightedItemsSql(column, type, separator, item);
+  const present = `coalesce(${weight}, CAST('nan' AS DOUBLE))`;
   return [
-    { sql: `list_transform(${items}, lambda ${item}: ${id})`, reads: as === "text" ? "texts" : "numbers" },
-    { sql: `list_transform(${items}, lambda ${item}: ${weight})`, reads: "numbers" },
+    { sql: `list_transform(${items}, lambda ${item}: ${idSql})`, reads: as === "text" ? "texts" : "numbers" },
+    { sql: `list_transform(${items}, lambda ${item}: ${present})`, reads: "numbers" },
   ];
 }
 
 const WEIGHTED_FORMS = "texts of the form id:weight, a map from ids to numbers, or a list of { key, value }";
-
-/** SQL for the id and the weight of an element; the same rule as `weightedIds` in TypeScript. */
-function weightedSql(entry: EntryTypes | undefined, element: string, item: string) {
-  if (entry)
-    return {
-      id: `${item}.key`,
-      idType: entry.key,
-      weight: elementSql(`${item}.value`, entry.value, "number"),
-    };
-  if (element !== "VARCHAR" && element !== "JSON")
-    return { id: item, idType: element, weight: "CAST(1 AS DOUBLE)" };
-  const text = element === "JSON" ? jsonText(item) : item;
-  const last = `split_part(${text}, ':', -1)`;
-  const isPair = `${element === "JSON" ? `${isJsonText(item)} AND ` : ""}contains(${text}, ':')`;
-  const pairId = `left(${text}, length(${text}) - length(${last}) - 1)`;
-  const id = `CASE WHEN ${isPair} THEN ${element === "JSON" ? `to_json(${pairId})` : pairId} ELSE ${item} END`;
-  const weight = `CASE WHEN ${isPair} THEN ${numberSql(last, "VARCHAR")} ELSE 1 END`;
-  return { id, idType: element, weight };
-}
-
-/** A column as a list: the list itself, the parts of a text, or one value. */
-function listSql(column: string, type: string, separator: string, item: string): string {
-  if (listElement(type) !== undefined) return column;
-  if (type === "VARCHAR") return listTextSql(column, separator, item);
-  if (type === "JSON") return jsonListSql(column, separator, item);
-  return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
-}
 
 function vectorWire(
   { columns, separator = "," }: Reading,

@@ -1,9 +1,10 @@
 import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
+import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
 import { numberSql } from "../../features/values.js";
-import { jsonCanonicalSql, jsonText } from "./json-value.js";
+import { jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
 
-/** SQL for one value of a DuckDB type, and for the entries of a map. */
+/** SQL for one value of a DuckDB type, for lists, and for the entries of a map. */
 
 /** SQL of a text or number from a value of a DuckDB type; `undefined` if the type cannot be one. */
 export function elementSql(column: string, type: string, as: Reading["as"]): string | undefined {
@@ -17,6 +18,14 @@ export function elementSql(column: string, type: string, as: Reading["as"]): str
 /** The element type of a list or an array type. */
 export function listElement(type: string): string | undefined {
   return /^(.*)\[\d*\]$/.exec(type)?.[1];
+}
+
+/** A column as a list: the list itself, the parts of a text, or one value. */
+export function listSql(column: string, type: string, separator: string, item: string): string {
+  if (listElement(type) !== undefined) return column;
+  if (type === "VARCHAR") return listTextSql(column, separator, item);
+  if (type === "JSON") return jsonListSql(column, separator, item);
+  return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
 }
 
 /** The types of a map's keys and values. */

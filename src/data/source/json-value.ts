@@ -9,6 +9,8 @@ export const jsonText = (value: string) => `(${value} ->> '$')`;
 /** True if a JSON value is a text. */
 export const isJsonText = (value: string) => isA(value, "VARCHAR");
 
+export const isJsonObject = (value: string) => isA(value, "OBJECT");
+
 const isA = (value: string, type: string) => `json_type(${value}) = '${type}'`;
 
 /** The canonical text of a JSON scalar. Integers of any size keep their digits. */
@@ -33,6 +35,6 @@ export function jsonListSql(value: string, separator: string, item: string): str
  */
 export function jsonTextsSql(value: string, separator: string, item: string, entries: string): string {
   const list = jsonListSql(value, separator, item);
-  return `CASE WHEN ${isA(value, "OBJECT")} THEN ${entries}
+  return `CASE WHEN ${isJsonObject(value)} THEN ${entries}
     WHEN ${jsonText(value)} <> '' THEN list_transform(${list}, lambda ${item}: ${jsonCanonicalSql(item)}) END`;
 }

@@ -21,15 +21,28 @@ export async function refuseUnrepeatable(
   if (found !== undefined) throw unrepeatable(found, where);
 }
 
-/** DuckDB's own list; `error` never returns. */
+/** DuckDB's own list, the macros that call a function of it, and those that it lists as consistent. */
 async function changingFunctions(duck: Duck, where: string): Promise<ReadonlySet<string>> {
-  const sql = `SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'`;
-  const names = (await duck.rows(sql, where)).map(([name]) => name as string);
-  return new Set([...names.filter((name) => name !== "error"), ...CLOCK]);
+  const listed = await duck.rows(
+    `SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'`,
+    where,
+  );
+  const macros = await duck.rows(
+    "SELECT lower(function_name), lower(macro_definition) FROM duckdb_functions() WHERE macro_definition IS NOT NULL",
+    where,
+  );
+  // `error` never returns.
+  const names = new Set([...listed.map(([name]) => name as string), ...CLOCK, ...LISTED_AS_CONSISTENT]);
+  names.delete("error");
+  const calls = (definition: string) => definition.match(/\w+/g)?.some((word) => names.has(word));
+  const calling = macros.filter(([, definition]) => calls(definition as string));
+  return new Set([...names, ...calling.map(([name]) => name as string)]);
 }
 
 /** Read without parentheses. */
 const CLOCK = ["current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"];
+/** Read the clock all the same. */
+const LISTED_AS_CONSISTENT = ["current_localtime", "current_localtimestamp"];
 
 /** The part of a syntax tree (of `json_serialize_sql`) that changes from query to query. */
 function findUnrepeatable(

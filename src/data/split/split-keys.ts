@@ -1,4 +1,4 @@
-import { canonicalSql, isRefusedSql } from "../../features/canonical.js";
+import { canonicalSql, isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import { ISO_TIME } from "../../features/instant.js";
 import type { ReadColumn } from "../source/column-query.js";
 
@@ -41,8 +41,8 @@ export type TimeUnit = "microseconds" | "number";
 
 /** A time column as numbers, by unit: of one unit, or of both if it is text. */
 export function timeNumbers({ column: x, type }: ReadColumn): Partial<Record<TimeUnit, string>> {
-  if (type === "DATE" || type === "TIMESTAMP WITH TIME ZONE") return { microseconds: `epoch_us(${x})` };
-  if (type.startsWith("TIMESTAMP")) return { microseconds: `epoch_us(CAST(${x} AS TIMESTAMP))` };
+  if (type === "DATE") return { microseconds: `epoch_us(${x})` };
+  if (type.startsWith("TIMESTAMP")) return { microseconds: `epoch_us(${microsecondsSql(x, type)})` };
   if (/^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(.*\)|FLOAT|DOUBLE)$/.test(type))
     return { number: finite(`CAST(${x} AS DOUBLE)`) };
   if (type !== "VARCHAR") return {};

@@ -1,0 +1,65 @@
+import { numberSql } from "../../features/values.js";
+import { TIME_AT_END } from "../../features/weighted.js";
+import { elementSql, entryTypes, listElement, listSql, mapTypes } from "./element-query.js";
+import { isJsonObject, isJsonText, jsonText } from "./json-value.js";
+
+/** SQL for weighted ids; the same rules as `weightedIds` in TypeScript. */
+
+/** A column as a list of ids with weights: the entries of a map, or the elements of a list. */
+export function weightedItemsSql(column: string, type: string, separator: string, item: string): string {
+  if (mapTypes(type)) return `map_entries(${column})`;
+  const list = listSql(column, type, separator, item);
+  if (type !== "JSON") return list;
+  const entries = `map_entries(CAST(${column} AS MAP(VARCHAR, JSON)))`;
+  return `CASE WHEN ${isJsonObject(column)} THEN list_transform(${entries}, lambda ${item}: to_json(${item})) ELSE ${list} END`;
+}
+
+/** The id and the weight of an item, as SQL. */
+interface WeightedSql {
+  readonly id: string;
+  readonly idType: string;
+  /** `undefined`: it cannot be a number. */
+  readonly weight: string | undefined;
+}
+
+/** @param type the type of the column */
+export function weightedSql(type: string, item: string): WeightedSql {
+  const entry = mapTypes(type) ?? entryTypes(type);
+  if (entry) {
+    const weight = elementSql(`${item}.value`, entry.value, "number");
+    return { id: `${item}.key`, idType: entry.key, weight };
+  }
+  const element = listElement(type) ?? type;
+  if (element === "JSON") return ofJson(item);
+  if (element !== "VARCHAR") return { id: item, idType: element, weight: "CAST(1 AS DOUBLE)" };
+  const pair = pairSql(item);
+  return {
+    id: `CASE WHEN ${pair.isPair} THEN ${pair.id} ELSE ${item} END`,
+    idType: element,
+    weight: `CASE WHEN ${pair.isPair} THEN ${pair.weight} ELSE 1 END`,
+  };
+}
+
+/** A JSON value: a text of both, an object `{ key, value }`, or the id alone. */
+function ofJson(item: string): WeightedSql {
+  const has = (key: string) => `json_exists(${item}, '$.${key}')`;
+  const isEntry = `${isJsonObject(item)} AND ${has("key")} AND ${has("value")}`;
+  const pair = pairSql(jsonText(item));
+  const isPair = `${isJsonText(item)} AND ${pair.isPair}`;
+  const entryWeight = elementSql(`(${item} -> '$.value')`, "JSON", "number");
+  return {
+    id: `CASE WHEN ${isEntry} THEN ${item} -> '$.key' WHEN ${isPair} THEN to_json(${pair.id}) ELSE ${item} END`,
+    idType: "JSON",
+    weight: `CASE WHEN ${isEntry} THEN ${entryWeight} WHEN ${isPair} THEN ${pair.weight} ELSE 1 END`,
+  };
+}
+
+/** A text `id:weight`. */
+function pairSql(text: string) {
+  const last = `split_part(${text}, ':', -1)`;
+  return {
+    isPair: `contains(${text}, ':') AND NOT regexp_matches(${text}, '${TIME_AT_END}')`,
+    id: `left(${text}, length(${text}) - length(${last}) - 1)`,
+    weight: numberSql(last, "VARCHAR"),
+  };
+}
