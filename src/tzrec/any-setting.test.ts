@@ -100,10 +100,7 @@ it.each(cases)(
   "%s, %s: a setting is taken over, left out with a warning or refused by line",
   (message, mode) => {
     importPipeline(config(message, "", mode)[0], "p.config");
-    const fields = Object.entries(MESSAGES[message]).flatMap(([name, type]) =>
-      typeof type === "string" ? [[name, type]] : Object.entries(type),
-    );
-    for (const [name, type] of fields) {
+    for (const [name, type] of fieldsOf(message)) {
       const setting = `${name}${sample(type)}`;
       const [text, line] = config(message, setting, mode);
       const error = refusalOf(text);
@@ -117,6 +114,48 @@ it.each(cases)(
     }
   },
 );
+
+function fieldsOf(message: string): [name: string, type: string][] {
+  return Object.entries(MESSAGES[message]).flatMap(([name, type]): [string, string][] =>
+    typeof type === "string" ? [[name, type]] : Object.entries(type),
+  );
+}
+
+/** Settings that lose nothing where they do not change the config. */
+const KEPT = [
+  "model_dir", // pairloom train --run
+  "stub_type", // a feature that no group names
+  "embedding_name_suffix", // the names of the weights
+  "fg_encoded", // the mode that the config has already
+];
+
+it.each(cases)("%s, %s: no setting is dropped without a word", (message, mode) => {
+  const base = importPipeline(config(message, "", mode)[0], "p.config");
+  const plain = JSON.stringify(base.input);
+  for (const [name, type] of fieldsOf(message))
+    for (const value of otherValues(type)) {
+      const [text] = config(message, `${name}${value}`, mode);
+      if (KEPT.includes(name) || refusalOf(text)) continue;
+      const { input, warnings } = importPipeline(text, "p.config");
+      const isSaid = warnings.some(
+        (warning) => warning.includes(`.${name} `) || warning.includes(`: ${name} `),
+      );
+      expect(isSaid || JSON.stringify(input) !== plain, `${message}.${name}${value}`).toBe(true);
+    }
+});
+
+/** Values of a type that differ from its default; a message that sets nothing changes nothing. */
+function otherValues(type: string): string[] {
+  const [, name, usual] = /^(?:repeated )?(\w+)(?: = (.*))?$/.exec(type) ?? [];
+  if (type.startsWith("map")) return [sample(type)];
+  if (name === "bool") return [usual === "true" ? ": false" : ": true"];
+  if (name in ENUMS)
+    return Object.keys(ENUMS[name])
+      .filter((word) => word !== usual)
+      .map((word) => `: ${word}`);
+  if (name === "string") return [': "1"'];
+  return name in MESSAGES ? [] : [": 2", ": 3"].filter((value) => value !== `: ${usual}`);
+}
 
 function refusalOf(text: string): Error | undefined {
   try {

@@ -7,9 +7,13 @@ interface EmbeddedGroup {
   readonly embeddingSuffix?: string;
 }
 
+/** A wide group has tables of numbers to itself; TorchEasyRec decides by the type, whatever the name is. */
+type GroupType = "DEEP" | "WIDE";
+
 interface Group {
   readonly features: string[];
   readonly section: Section;
+  readonly type: GroupType;
   /** The end of its tables' names in TorchEasyRec: `_deep` of `cat_0_emb_deep`. */
   readonly suffix: string;
 }
@@ -25,12 +29,13 @@ export class Groups {
     private readonly model: Section,
     names: readonly string[],
   ) {
-    this.groups = new Map(
-      model.sections("feature_groups").map((section) => {
-        const group = groupOf(section, names);
-        return [section.text("group_name") ?? section.missing("group_name"), group];
-      }),
-    );
+    const groups = new Map<string, Group>();
+    for (const section of model.sections("feature_groups")) {
+      const name = section.text("group_name") ?? section.missing("group_name");
+      if (groups.has(name)) throw section.error("group_name", TWICE);
+      groups.set(name, groupOf(section, names));
+    }
+    this.groups = groups;
     if (this.groups.size === 0) model.missing("feature_groups");
   }
 
@@ -46,8 +51,8 @@ export class Groups {
   }
 
   /** The features of a group that has the tables `tables` to itself, whatever its suffix. */
-  alone(name: string, tables: string): string[] {
-    const { features, suffix } = this.take(name) ?? this.missing(name);
+  alone(name: string, tables: string, type: GroupType = "DEEP"): string[] {
+    const { features, suffix } = this.take(name, type) ?? this.missing(name);
     this.suffixes.set(tables, suffix);
     return features;
   }
@@ -58,16 +63,16 @@ export class Groups {
   }
 
   /** A group that may share its tables with other groups, or have its own by a suffix. */
-  shared(name: string): EmbeddedGroup | undefined {
-    const group = this.take(name);
+  shared(name: string, type: GroupType = "DEEP"): EmbeddedGroup | undefined {
+    const group = this.take(name, type);
     if (!group) return undefined;
     const { features, suffix } = group;
     return { features, ...(suffix && { embeddingSuffix: suffix }) };
   }
 
   /** @throws ImportError if there is no such group */
-  required(name: string): EmbeddedGroup {
-    return this.shared(name) ?? this.missing(name);
+  required(name: string, type: GroupType = "DEEP"): EmbeddedGroup {
+    return this.shared(name, type) ?? this.missing(name);
   }
 
   /** The group with the model's features: the only one, or the one called `name`. */
@@ -81,9 +86,16 @@ export class Groups {
       if (!this.used.has(name)) section.warn("group_name", `"${name}" is not used by the model`);
   }
 
-  private take(name: string): Group | undefined {
+  private take(name: string, type: GroupType): Group | undefined {
     this.used.add(name);
-    return this.groups.get(name);
+    const group = this.groups.get(name);
+    if (!group || group.type === type) return group;
+    throw group.section.error("group_type", {
+      what: `a ${type === "WIDE" ? "wide" : "deep"} group of another type has no counterpart`,
+      got: group.type,
+      expected: type,
+      next: `Set group_type: ${type} in the group "${name}".`,
+    });
   }
 
   private missing(name: string): never {
@@ -105,13 +117,18 @@ function groupOf(section: Section, names: readonly string[]): Group {
   if (odd >= 0) throw unknownFeature(section, features[odd], odd);
   const own = section.text("embedding_name_suffix") ?? "";
   const suffix = own && `_${own}`;
-  if (/^\w*$/.test(suffix)) return { features, section, suffix };
+  if (/^\w*$/.test(suffix)) return { features, section, type, suffix };
   throw section.error("embedding_name_suffix", {
     what: "this suffix has no counterpart",
     expected: "letters, digits and _",
     next: "Rename it here and in the names of the state dict.",
   });
 }
+
+const TWICE = {
+  what: "two groups have this name",
+  next: "Rename one of them, or put their features into one group.",
+};
 
 const SEQUENCES = "Use a group of type DEEP or WIDE: turn sequences into bags of ids.";
 

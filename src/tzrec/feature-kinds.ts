@@ -22,6 +22,8 @@ import type { Section } from "./section.js";
 /** Maps a feature with raw inputs to its config without name and table. */
 type Kind = (section: Section) => Config;
 
+const ONE_NUMBER = "has no effect: the feature is one number";
+
 /** The kinds of features by their names in TorchEasyRec. */
 export const KINDS: Readonly<Record<string, Kind>> = {
   id_feature(section) {
@@ -39,7 +41,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   raw_feature(section) {
     const source = sourceOf(section, "expression");
     const width = vector(section, separatorOf(section));
-    pooling(section);
+    if (!("width" in width)) section.ignore(["separator"], ONE_NUMBER);
     if (typeof source === "string") {
       const plain = plainNumber(section);
       if (plain) return { kind: "number", column: source, ...width, ...plain };
@@ -104,11 +106,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     );
     const expression = section.text("expression") ?? section.missing("expression");
     checkExpression(section, "expression", expression, Object.keys(variables));
-    section.text("separator");
+    section.ignore(["separator"], ONE_NUMBER);
     section.ignore(["fill_missing"], "is for vectors: an expression computes one number in Pairloom");
     const several = section.number("value_dim") ?? 0;
     if (several > 1) throw section.unsupported("value_dim", "Compute one number in each feature.");
-    pooling(section);
     return { kind: "expression", variables, expression, ...bounded(section) };
   },
 

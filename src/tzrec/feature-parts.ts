@@ -86,7 +86,6 @@ export function plainNumber(section: Section): Config | undefined {
 
 /** Settings of a computed number: normalized, or with boundaries. */
 export function numbers(section: Section): Config {
-  pooling(section);
   const plain = plainNumber(section);
   if (plain) return plain;
   throw section.error("normalizer", {
@@ -105,7 +104,7 @@ export function bounded(section: Section): Config {
 }
 
 /** The value for a missing number or vector. */
-function defaultNumber(section: Section): number | number[] | "refuse" {
+export function defaultNumber(section: Section): number | number[] | "refuse" {
   // A combined number without a default is 0.
   const text = section.text("default_value") || (section.has("default_value") ? "" : "0");
   return text === "" ? "refuse" : numbersIn(section, "default_value", text, SEPARATOR);
@@ -149,7 +148,7 @@ export function found(section: Section, ids: boolean): Config {
     const width = section.number("value_dim") || 1;
     return { ...combiner(section), ...(width > 1 && { width }), ...numbers(section) };
   }
-  section.text("combiner"); // has no effect on ids found in a map
+  if (section.kind !== "CombineFeature") section.ignore(["combiner"], "has no effect on ids");
   section.number("value_dim");
   const { mapping } = idRows(section);
   return { ...mapping, ...pooling(section), ...standIn(section, "default_value", mapping) };

@@ -398,7 +398,6 @@ describe("a pipeline config of TorchEasyRec", () => {
       "num_class",
     ],
     ["a metric", "metrics { auc {} }", "metrics { recall_at_k {} }", 21, "recall_at_k"],
-    ["a kind of source", '"train.parquet"', '"odps://p/tables/t"', 1, "train_input_path"],
   ])("refuses %s, with path and line", (_, from, to, line, path) => {
     const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(from, to);
     const error = catchError(() => importPipeline(text, "pipeline.config"));

@@ -1,6 +1,9 @@
 import type { DataInput, SourceInput } from "../data/data-config.js";
 import type { Section } from "./section.js";
 
+/** The kinds of data that are files. */
+const FILES = ["ParquetDataset", "CsvDataset"];
+
 const CLUSTER = "concerns the data loaders of TorchEasyRec";
 
 /** The data section of a pipeline config, converted. */
@@ -22,8 +25,9 @@ export interface DataSettings {
 export function mapData(root: Section): DataSettings {
   const section = root.required("data_config");
   const source = sourceOptions(section);
-  const train = files(root, "train_input_path") ?? root.missing("train_input_path");
-  const valid = files(root, "eval_input_path");
+  const isFiles = FILES.includes(section.choice("dataset_type")!);
+  const train = files(root, "train_input_path", isFiles) ?? toFillIn(root, "train_input_path");
+  const valid = files(root, "eval_input_path", isFiles);
   root.ignore(["item_input_path"], "is only for recall models");
   const weight = firstOf(section, "sample_weight_fields");
   if (weight !== undefined)
@@ -46,37 +50,37 @@ export function mapData(root: Section): DataSettings {
   };
 }
 
-/** Comma-separated files or patterns. */
-function files(root: Section, name: string): string | string[] | undefined {
-  const text = root.text(name) ?? "";
-  const remote = /^\w+:\/\//.exec(text);
-  if (remote)
-    throw root.error(name, {
-      what: "this kind of source has no counterpart",
-      expected: "Parquet or CSV files",
-      next: "Export the table to Parquet files, and set their paths.",
-    });
-  const paths = text
+/** Comma-separated files or patterns; a path to fill in for what is no file. */
+function files(root: Section, name: string, isFiles: boolean): string | string[] | undefined {
+  const paths = (root.text(name) ?? "")
     .split(",")
     .map((path) => path.trim())
     .filter((path) => path !== "");
+  const isLocal = isFiles && !paths.some((path) => /^\w+:\/\//.test(path));
+  if (paths.length > 0 && !isLocal) return toFillIn(root, name);
   return paths.length > 1 ? paths : paths[0];
+}
+
+/** TorchEasyRec's command line can set the paths, so a config may lack them. */
+function toFillIn(root: Section, name: string): string {
+  const split = name.startsWith("train") ? "train" : "valid";
+  const isCsv = root.required("data_config").choice("dataset_type") === "CsvDataset";
+  const path = `path/to/${split}/*.${isCsv ? "csv" : "parquet"}`;
+  const isEmpty = (root.text(name) ?? "") === "";
+  const why = isEmpty ? "is empty" : "is not a path of local files: export the table to Parquet or CSV files";
+  root.warn(name, `${why}; set data.${split}.path, which is now "${path}"`);
+  return path;
 }
 
 function sourceOptions(section: Section): Omit<SourceInput, "path"> {
   const type = section.choice("dataset_type")!;
-  const fields = inputFields(section);
-  if (type === "ParquetDataset") {
-    section.ignore(["delimiter", "with_header"], "is for CSV files");
+  if (type !== "CsvDataset") {
+    if (!FILES.includes(type))
+      section.warn("dataset_type", `${type} has no counterpart: export the table to Parquet files`);
+    section.ignore(["delimiter", "with_header", "input_fields", "input_fields_str"], "is for CSV files");
     return { format: "parquet" };
   }
-  if (type !== "CsvDataset")
-    throw section.error("dataset_type", {
-      what: "this kind of source has no counterpart",
-      got: type,
-      expected: "ParquetDataset or CsvDataset",
-      next: "Export the table to Parquet files, and set dataset_type and the paths.",
-    });
+  const fields = inputFields(section);
   const isKnown = section.has("with_header") || fields.length > 0;
   const header = section.boolean("with_header");
   const delimiter = section.text("delimiter")!;
@@ -131,6 +135,8 @@ function columnsOf(section: Section): DataSettings["columns"] {
       "is not set, so the columns are encoded features, as in TorchEasyRec; set FG_DAG if they are raw inputs",
     );
   if (mode === "FG_NONE") return "encoded";
+  if (mode !== "FG_BUCKETIZE")
+    section.ignore(["fg_encoded_multival_sep"], `has no effect with ${mode}: features have a separator`);
   return mode === "FG_BUCKETIZE" ? "bucketize" : "raw";
 }
 

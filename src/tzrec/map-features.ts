@@ -1,6 +1,15 @@
 import type { FeatureInput } from "../features/schema/features.js";
 import { KINDS } from "./feature-kinds.js";
-import { type Config, numbersIn, pooling, standIn, vector, weighted } from "./feature-parts.js";
+import {
+  bounded,
+  type Config,
+  defaultNumber,
+  numbersIn,
+  pooling,
+  standIn,
+  vector,
+  weighted,
+} from "./feature-parts.js";
 import { initializerOf } from "./initializers.js";
 import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
@@ -70,10 +79,9 @@ function mapFeature(
   const rows: TableRows = isId ? idRows(section) : { rows: boundaries.length + 1, sameRows: true };
   const dim = section.number("embedding_dim") ?? 0;
   if (embedded && dim === 0) section.missing("embedding_dim");
-  const dtype = dtypeOf(section);
-  const settings = embedded ? { ...tableSettings(section, [rows.rows, dim]), ...dtype } : {};
+  const settings = embedded ? { ...tableSettings(section, [rows.rows, dim]), ...dtypeOf(section) } : {};
   const input = columns.columns === "raw" ? map(section) : encoded(section, name, isId, rows.rows, columns);
-  ignoreUnused(section, { embedded, columns: columns.columns });
+  ignoreUnused(section, { embedded, isId, columns: columns.columns });
   const dense = embedded ? {} : denseEmbedding(section, dim);
   const config = { kind: input.kind, name, ...input, ...settings, ...dense } as unknown as FeatureInput;
   if (dense.denseEmbedding) return { config, isEmbedded: true, width: dim };
@@ -87,19 +95,23 @@ function mapFeature(
 /** Settings without an effect on this feature, there and here. */
 function ignoreUnused(
   section: Section,
-  { embedded, columns }: { embedded: boolean; columns: Columns["columns"] },
+  { embedded, isId, columns }: { embedded: boolean; isId: boolean; columns: Columns["columns"] },
 ): void {
   section.ignore(SEQUENCE, "has no effect: the feature is no sequence");
-  if (columns === "raw") section.ignore(["fg_encoded_default_value"], "has an effect with FG_NONE only");
+  if (columns !== "encoded") section.ignore(["fg_encoded_default_value"], "has an effect with FG_NONE only");
   if (!section.has("vocab_file")) section.ignore(["asset_dir"], "has no effect without vocab_file");
   if (["vocab_list", "vocab_dict", "vocab_file"].every((name) => !section.has(name)))
     section.ignore(["default_bucketize_value"], "has no effect without a vocabulary");
   if (embedded) section.ignore(DENSE_EMBEDDINGS, "has no effect: ids and boundaries have a table");
   else section.ignore(TABLES, "has no effect: the feature has no table");
+  if (!embedded && DENSE_EMBEDDINGS.every((name) => !section.has(name)))
+    section.ignore(["embedding_dim"], "has no effect: the feature has no embedding");
+  if (isId && (section.number("value_dim") ?? 0) > 1)
+    section.ignore(["value_dim"], "has no effect: a row may have any number of ids");
 }
 
 const SEQUENCE = ["sequence_length", "sequence_delim", "sequence_fields"];
-const TABLES = ["embedding_name", "init_fn", "trainable", "fg_value_type"];
+const TABLES = ["embedding_name", "init_fn", "trainable", "fg_value_type", "data_type", "pooling"];
 
 const ALWAYS_IDS = ["id_feature", "combo_feature", "tokenize_feature", "bool_mask_feature"];
 
@@ -170,31 +182,48 @@ function encoded(
   rows: number,
   { columns, encodedSeparator }: Columns,
 ): Config {
-  readInputs(section);
-  const pooled = pooling(section);
-  section.ignore(["normalizer"], "is not applied: the columns are encoded features");
+  ignoreInputs(section, name);
   const boundaries = section.numbers("boundaries");
   if (isId || (boundaries.length > 0 && columns === "encoded")) {
-    section.text("default_value");
     section.number("value_dim");
     const mapping = columns === "encoded" ? { buckets: rows } : idRows(section).mapping;
-    const missing = standIn(section, "fg_encoded_default_value", mapping);
-    const separator = encodedSeparator;
-    return { kind: "ids", column: name, separator, ...weighted(section), ...mapping, ...pooled, ...missing };
+    const missing =
+      columns === "encoded" ? encodedId(section, mapping) : standIn(section, "default_value", mapping);
+    const ids = { separator: encodedSeparator, ...weighted(section), ...mapping, ...pooling(section) };
+    return { kind: "ids", column: name, ...ids, ...missing };
   }
-  const setting = section.text("fg_encoded_default_value") ? "fg_encoded_default_value" : "default_value";
-  const missing = numbersIn(section, setting, section.text(setting) || "0", encodedSeparator);
-  if (boundaries.length > 0) return { kind: "number", column: name, boundaries, missing };
+  if (boundaries.length > 0) return { kind: "number", column: name, ...bounded(section) };
+  const missing = columns === "encoded" ? encodedNumber(section, encodedSeparator) : defaultNumber(section);
   return { kind: "number", column: name, ...vector(section, encodedSeparator), missing };
 }
 
-/** Marks settings as read that were used when the columns were encoded. */
-function readInputs(section: Section): void {
-  for (const name of section.names) if (INPUTS.includes(name)) section.text(name);
+/** The default of FG_NONE is another setting than that of the other modes. */
+function encodedId(section: Section, mapping: Config): Config {
+  section.ignore(
+    ["default_value"],
+    "has no effect with FG_NONE: set fg_encoded_default_value to the id of rows without ids",
+  );
+  return standIn(section, "fg_encoded_default_value", mapping);
+}
+
+function encodedNumber(section: Section, separator: string): number | number[] {
+  const text = section.text("fg_encoded_default_value") ?? "";
+  if (text === "")
+    return numbersIn(section, "default_value", section.text("default_value") || "0", separator);
+  section.ignore(["default_value"], "has no effect beside fg_encoded_default_value");
+  return numbersIn(section, "fg_encoded_default_value", text, separator);
+}
+
+/** Settings that were used when the columns were made. */
+function ignoreInputs(section: Section, name: string): void {
+  const isOwn = (section.texts("expression").join("") || name).replace(/^\w+:/, "") === name;
+  const others = isOwn ? INPUTS.filter((input) => input !== "expression") : INPUTS;
+  section.ignore(others, "is not used: the column with the name of the feature has its values");
 }
 
 const INPUTS = [
   "expression",
+  "normalizer",
   "separator",
   "map",
   "key",

@@ -8,7 +8,8 @@ export function mapLoss(model: Section, ids: IdFeatures): Pick<TrainInput, "loss
   if (losses.length > 1)
     throw model.error("losses", { what: "several losses have no counterpart", next: "Keep one of them." });
   const [loss] = losses;
-  const name = loss?.which("loss") ?? loss?.names[0] ?? "binary_cross_entropy";
+  const name = loss?.which("loss") ?? "binary_cross_entropy";
+  if (!loss?.has(name)) model.warn("losses", "name no loss; it is binary_cross_entropy");
   const settings = loss?.section(name);
   const classes = model.number("num_class")!;
   switch (name) {

@@ -32,7 +32,7 @@ export function mapMetrics(
 /** The feature of a metric within groups. */
 function groupedBy(metric: Section, ids: IdFeatures): string[] {
   const name = metric.which("metric");
-  if (name === undefined) return [];
+  if (name === undefined) throw metric.missing("auc");
   const settings = metric.section(name)!;
   if (name === "grouped_auc") return [ids.named(settings, "grouping_key")];
   if (!MEASURED.includes(name))
@@ -64,17 +64,26 @@ function ignoreSettings(name: string, settings: Section): void {
 function fading(model: Section, batchSize: number): Pick<TrainInput, "metricsHalfLife"> {
   const halfLives = model.sections("train_metrics").map((metric) => {
     const [steps, rate] = [metric.number("decay_step")!, metric.number("decay_rate")!];
+    if (rate <= 0 || rate > 1)
+      throw metric.error("decay_rate", {
+        what: "this rate has no counterpart",
+        expected: "a number above 0, and at most 1",
+        next: "Change it, or remove train_metrics.",
+      });
     const name = metric.which("metric");
     if (name === "recall_at_k")
       throw metric.unsupported(name, "Remove it: ranking models there refuse it too.");
     if (name !== undefined) ignoreSettings(name, metric.section(name)!);
-    return Math.max(1, Math.round((steps * batchSize * Math.log(0.5)) / Math.log(rate)));
+    // With a rate of 1 all rows have equal weight, which is the default.
+    return rate === 1
+      ? undefined
+      : Math.max(1, Math.round((steps * batchSize * Math.log(0.5)) / Math.log(rate)));
   });
+  if (halfLives.length === 0) return {};
   const [first] = halfLives;
-  if (first === undefined) return {};
   model.warn(
     "train_metrics",
     "have one half-life, the first: training shows AUC, or the accuracy of classes, or the absolute error of numbers",
   );
-  return Number.isFinite(first) ? { metricsHalfLife: first } : {};
+  return first === undefined ? {} : { metricsHalfLife: first };
 }

@@ -72,7 +72,7 @@ const MODELS: Readonly<Record<string, Mapper>> = {
   xdeepfm(settings, groups) {
     return {
       kind: "xdeepfm",
-      wide: { ...groups.required("wide"), ...wideTables(settings) },
+      wide: { ...groups.required("wide", "WIDE"), ...wideTables(settings) },
       deep: { ...groups.required("deep"), mlp: mlp(settings.required("deep")) },
       cin: { layers: settings.required("cin").numbers("cin_layer_size") },
       final: mlp(settings.required("final")),
@@ -150,7 +150,11 @@ function wideTables(settings: Section) {
 
 function wideAndDeep(settings: Section, groups: Groups) {
   const final = settings.section("final");
-  const wide = { features: groups.alone("wide", "linear"), ...wideTables(settings), followTrainable: true };
+  const wide = {
+    features: groups.alone("wide", "linear", "WIDE"),
+    ...wideTables(settings),
+    followTrainable: true,
+  };
   return {
     wide,
     deep: { ...groups.required("deep"), mlp: mlp(settings.required("deep")) },

@@ -141,6 +141,8 @@ export function embeddingOptimizer(section: Section): MappedEmbedding {
 function rowWiseL2(settings: Section): NonNullable<TrainInput["l2"]> {
   const decay = settings.number("weight_decay")!;
   const mode = settings.choice("weight_decay_mode");
+  if (mode === "NONE") settings.ignore(["weight_decay"], "has no effect without a weight_decay_mode");
+  if (decay === 0) settings.ignore(["weight_decay_mode"], "has no effect without weight_decay");
   if (mode === "DECOUPLE" && decay !== 0)
     throw settings.unsupported("weight_decay_mode", "Use L2, or remove it.");
   return mode === "L2" && decay !== 0 ? { embedding: decay, rows: "touched" } : {};
@@ -149,7 +151,10 @@ function rowWiseL2(settings: Section): NonNullable<TrainInput["l2"]> {
 /** TorchEasyRec limits the gradient of each sample. */
 function tableClipping(settings: Section): TrainInput["clip"] {
   const limit = settings.number("max_gradient")!;
-  if (!settings.boolean("gradient_clipping")) return undefined;
+  if (!settings.boolean("gradient_clipping")) {
+    settings.ignore(["max_gradient"], "has no effect without gradient_clipping");
+    return undefined;
+  }
   settings.warn(
     "gradient_clipping",
     "clips the gradient of a row: Pairloom sums duplicates first, then limits the elements",

@@ -57,6 +57,11 @@ function saving(root: Section, section: Section): Pick<TrainInput, "evaluateEver
   const every = epochs > 0 ? 0 : steps;
   const isEvaluated = (root.text("eval_input_path") ?? "") !== "";
   const keep = section.number("keep_checkpoint_max")!;
+  if (keep === 0)
+    section.warn(
+      "keep_checkpoint_max",
+      "is 0, which keeps all checkpoints in TorchEasyRec; Pairloom keeps the best and the newest two: set train.checkpoint.keep to keep more",
+    );
   const checkpoint = { ...(every > 0 && !isEvaluated && { every }), ...(keep > 0 && { keep }) };
   return {
     ...(every > 0 && isEvaluated && { evaluateEvery: every }),
@@ -106,6 +111,8 @@ function duration(section: Section): Pick<TrainInput, "epochs" | "steps"> {
   const epochs = section.number("num_epochs");
   if (steps && epochs) section.warn("num_steps", "is used, and num_epochs is ignored");
   if (steps) return { steps };
+  if (!epochs)
+    section.warn("num_epochs", "is missing, and so is num_steps; TorchEasyRec needs one. It is set to 1");
   return { epochs: epochs || 1 };
 }
 
@@ -115,7 +122,10 @@ function clipping(section: Section): TrainInput["clip"] {
   const type = clip.text("clipping_type");
   const limit = clip.number("max_gradient");
   clip.ignore(["enable_global_grad_clip"], "concerns several machines");
-  if (type === "none") return undefined;
+  if (type === "none") {
+    clip.ignore(["max_gradient", "norm_type"], "has no effect without a clipping_type");
+    return undefined;
+  }
   if (type === "value") return { value: limit };
   if (type !== "norm") throw clip.unsupported("clipping_type", "Use norm or value.");
   clip.onlyDefault("norm_type", 2, "Remove it: Pairloom clips gradients by their Euclidean norm.");

@@ -3,9 +3,13 @@ import type { ReflectMap, ReflectMessage } from "@bufbuild/protobuf/reflect";
 import type { ErrorReport } from "../errors.js";
 import { ImportError } from "./import-error.js";
 
+/** The lines that a warning lists. */
+const LINES_SHOWN = 5;
+
 /** Warnings of an import, and the lines of settings. */
 export class Notes {
-  readonly warnings: string[] = [];
+  /** The lines of each warning, by its text without lines; the first has the path. */
+  private readonly noted = new Map<string, { readonly path: string; readonly lines: Set<number> }>();
 
   constructor(
     private readonly file: string,
@@ -23,8 +27,23 @@ export class Notes {
     return `${this.file}:${this.lineOf(key)}`;
   }
 
-  warn(key: string, message: string): void {
-    this.warnings.push(`${this.at(key)}: ${message}`);
+  /** @param path of the setting, shown to users */
+  warn(key: string, path: string, message: string): void {
+    const name = path.slice(path.lastIndexOf(".") + 1);
+    const known = this.noted.get(`${name} ${message}`);
+    if (known) known.lines.add(this.lineOf(key));
+    else this.noted.set(`${name} ${message}`, { path, lines: new Set([this.lineOf(key)]) });
+  }
+
+  /** Each warning once, with the lines of all settings that it is about. */
+  get warnings(): string[] {
+    return [...this.noted].map(([text, { path, lines }]) => {
+      const [first, ...others] = lines;
+      const more = others.length > LINES_SHOWN ? ` and ${others.length - LINES_SHOWN} more` : "";
+      const also =
+        others.length > 0 ? ` (also in line ${others.slice(0, LINES_SHOWN).join(", ")}${more})` : "";
+      return `${this.file}:${first}: ${path}${text.slice(text.indexOf(" "))}${also}`;
+    });
   }
 }
 
@@ -153,7 +172,7 @@ export class Section {
   }
 
   warn(name: string, message: string): void {
-    this.notes.warn(this.keyOf(name), `${this.pathOf(name)} ${message}`);
+    this.notes.warn(this.keyOf(name), this.pathOf(name), message);
   }
 
   unsupported(name: string, next: string): ImportError {

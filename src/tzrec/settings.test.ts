@@ -179,6 +179,11 @@ describe("training", () => {
       kind: "binaryCrossEntropy",
       labelSmoothing: 0.2,
     });
+    const halfLife = (rate: number) =>
+      imported({ more: `train_metrics { auc {} decay_rate: ${rate} }` }).config.train.metricsHalfLife;
+    expect(halfLife(1)).toBeUndefined();
+    expect(halfLife(0.5)).toBe(100 * 1024);
+    expect(refusal({ more: "train_metrics { auc {} decay_rate: 0 }" }).message).toMatch(/decay_rate/);
     imported({ more: "losses { l2_loss {} } metrics { xauc { max_pairs: 100 } } train_metrics { xauc {} }" });
   });
 });
@@ -295,6 +300,74 @@ describe("features", () => {
 
   it("say which rows may be refused that TorchEasyRec trains on", () => {
     expect(imported().warnings.join("\n")).toMatch(/range \(i\).*outOfRange: "bucket"/);
+  });
+});
+
+describe("what is missing or not local", () => {
+  const text = config();
+  it.each([
+    ['train_input_path: "train.parquet"', 'train_input_path: ""'],
+    ['train_input_path: "train.parquet"', ""],
+    ['"train.parquet"', '"odps://p/tables/t"'],
+    ['"train.parquet"', '"a.parquet, odps://p/tables/t"'],
+    ["ParquetDataset", "OdpsDataset"],
+  ])("is a path to fill in, with a warning: %s -> %s", (from, to) => {
+    const { input, warnings } = importPipeline(text.replace(from, to), "p.config");
+    expect(input.data.train).toEqual({ path: "path/to/train/*.parquet", format: "parquet" });
+    const said = warnings.find((warning) => warning.includes("set data.train.path"));
+    expect(said).toMatch(/^p\.config:1: train_input_path /);
+  });
+
+  it("is the path of validation data too, and CSV where the data is", () => {
+    const csv = text.replace("ParquetDataset", "CsvDataset");
+    const { input } = importPipeline(csv.replace('"valid.parquet"', '"odps://p/t"'), "p.config");
+    expect(input.data.valid).toMatchObject({ path: "path/to/valid/*.csv" });
+    expect(input.data.train).toMatchObject({ path: "train.parquet" });
+  });
+
+  it.each([
+    ["num_epochs: 1", "", /^p\.config:3: train_config\.num_epochs is missing/],
+    [
+      "num_epochs: 1",
+      "num_epochs: 1",
+      /^p\.config:3: train_config\.keep_checkpoint_max is 0, which keeps all/,
+    ],
+    ["num_epochs: 1", "num_epochs: 1 keep_checkpoint_max: 0", /keep_checkpoint_max is 0, which keeps all/],
+    ["model_config {", "model_config {", /^p\.config:10: model_config\.losses name no loss/],
+  ])("is said: %s -> %s", (from, to, expected) => {
+    const { warnings } = importPipeline(text.replace(from, to), "p.config");
+    expect(
+      warnings.some((warning) => expected.test(warning)),
+      warnings.join("\n"),
+    ).toBe(true);
+  });
+
+  it("is said once for all places", () => {
+    const id = (name: string) =>
+      `feature_configs { id_feature { feature_name: "${name}" num_buckets: 9 embedding_dim: 4 default_value: "3" } }\n`;
+    const features = ["a", "b", "c", "d", "e", "f", "g", "h"].map(id).join("");
+    const { warnings } = imported({ features, data: "fg_mode: FG_NONE" });
+    expect(warnings.filter((warning) => warning.includes("default_value has no effect"))).toEqual([
+      "p.config:9: feature_configs[2].id_feature.default_value has no effect with FG_NONE: set fg_encoded_default_value to the id of rows without ids (also in line 10, 11, 12, 13, 14 and 2 more)",
+    ]);
+  });
+});
+
+describe("defaults of encoded columns", () => {
+  const id = 'feature_name: "x" num_buckets: 9 embedding_dim: 4';
+  it.each([
+    ["FG_NONE", `id_feature { ${id} default_value: "3" }`, "empty"],
+    ["FG_NONE", `id_feature { ${id} default_value: "3" fg_encoded_default_value: "2" }`, { value: 2 }],
+    ["FG_BUCKETIZE", `id_feature { ${id} default_value: "3" fg_encoded_default_value: "2" }`, { value: 3 }],
+    ["FG_NONE", 'raw_feature { feature_name: "x" default_value: "3" fg_encoded_default_value: "2" }', 2],
+    ["FG_BUCKETIZE", 'raw_feature { feature_name: "x" default_value: "3" fg_encoded_default_value: "2" }', 3],
+    [
+      "FG_BUCKETIZE",
+      'raw_feature { feature_name: "x" default_value: "3" boundaries: [1, 4] embedding_dim: 4 }',
+      3,
+    ],
+  ])("%s: %s", (mode, text, missing) => {
+    expect(feature(text, `fg_mode: ${mode}`)).toMatchObject({ missing });
   });
 });
 
@@ -466,6 +539,21 @@ describe("what is refused, with path and line, the model first", () => {
     { model: "dcn_v2 { cross {} final { hidden_units: 4 dropout_ratio: -0.1 } }" },
   ])("a number below 0: %j", (parts) => {
     expect(refusal(parts).message).toMatch(/^p\.config:\d+: /);
+  });
+
+  it.each([
+    ["two groups of one name", 'group_name: "deep" group_type: DEEP feature_names: "i"', "group_name"],
+    ["a wide group of type DEEP", 'group_name: "wide" group_type: DEEP feature_names: "i"', "group_type"],
+    ["a wide group without a type", 'group_name: "wide" feature_names: "i"', "group_type"],
+    ["a deep group of type WIDE", 'group_name: "fm" group_type: WIDE feature_names: "i"', "group_type"],
+  ])("%s", (_, settings, name) => {
+    const wide = settings.includes('"wide"')
+      ? ""
+      : 'feature_groups { group_name: "wide" group_type: WIDE feature_names: "i" }';
+    const more = `feature_groups { group_name: "deep" group_type: DEEP feature_names: "i" } ${wide}
+      feature_groups { ${settings} }`;
+    const { message } = refusal({ more, model: "deepfm { deep { hidden_units: 4 } }" });
+    expect(message).toMatch(new RegExp(`^p\\.config:14: model_config\\.feature_groups\\[\\d\\]\\.${name}: `));
   });
 
   it("names the first of several in the file", () => {
