@@ -1,8 +1,8 @@
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.js";
-import { isAbsent, readText, sizeOf, unlessAbsent } from "./disk.js";
+import { isAbsent, readText, sizeOf, UnsupportedError, unlessAbsent } from "./disk.js";
 import { outside, type Stretch, sha256OfFiles } from "./file-bytes.js";
-import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
+import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest, nextForWriter } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import { type Range, rangesOf, type Table, type TableNumbers } from "./table-layout.js";
 import { TableReader } from "./table-reader.js";
@@ -172,9 +172,9 @@ function withoutManifest(path: string, cause: unknown): CheckpointError {
 
 /** Refuses what the format allows but this version does not read yet. */
 function refuseUnsupported({ base, tables, writer }: Manifest, where: string): void {
-  const next = `Read it with Pairloom ${writer}, which wrote it, or a newer one.`;
+  const next = nextForWriter(writer);
   if (base)
-    throw new CheckpointError({
+    throw new UnsupportedError({
       what: "the checkpoint has only changes since another one; this version cannot read it",
       where,
       got: `changes since ${base.checkpoint}`,
@@ -183,7 +183,7 @@ function refuseUnsupported({ base, tables, writer }: Manifest, where: string): v
     });
   const growing = tables.find(({ capacity, keys }) => capacity !== undefined || keys !== undefined);
   if (growing)
-    throw new CheckpointError({
+    throw new UnsupportedError({
       what: "the checkpoint has a growing table; this version cannot read it",
       where,
       got: `${growing.name} with a capacity of ${growing.capacity} rows`,

@@ -5,6 +5,9 @@ import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 /** A file operation failed. It says nothing about whether the file is there or sound, unless {@link isAbsent}. */
 export class DiskError extends CheckpointError {}
 
+/** The checkpoint has a format that this version cannot read. It says nothing about whether the checkpoint is sound. */
+export class UnsupportedError extends CheckpointError {}
+
 /** Runs a file operation. @throws DiskError that names the path, the cause and the next step */
 export async function onDisk<T>(what: string, where: string, operation: () => Promise<T>): Promise<T> {
   try {
@@ -29,9 +32,10 @@ export function isAbsent(error: unknown): boolean {
   return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP";
 }
 
-/** True for an error that says that a checkpoint is incomplete or damaged, and not only that it cannot be read now. */
+/** True for an error that says that a checkpoint is incomplete or damaged, and not only that it cannot be read now or here. */
 export function isDamage(error: unknown): error is PairloomError {
-  return error instanceof PairloomError && (!(error instanceof DiskError) || isAbsent(error));
+  if (error instanceof DiskError) return isAbsent(error);
+  return error instanceof PairloomError && !(error instanceof UnsupportedError);
 }
 
 /** The operation's result; undefined if there is no such file. */

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
+import { showValue } from "../show-value.js";
 import { version as program } from "../version.js";
+import { UnsupportedError } from "./disk.js";
 import { checkTables, fileNameSchema, sha256Schema, tablesSchema } from "./table-layout.js";
 
 export const MANIFEST_FILE = "manifest.json";
@@ -15,6 +17,8 @@ const fileSchema = z.strictObject({
   /** Covers the bytes outside table ranges. Every byte of a checkpoint is covered by exactly one checksum. */
   sha256: sha256Schema,
 });
+
+const writerSchema = z.string().regex(/^[\w.+-]{1,64}$/);
 
 /** Members of every format. The module that wrote a section of unknown type parses it. */
 const contentShape = {
@@ -46,7 +50,7 @@ const manifestSchema = z.strictObject({
   format: z.literal(FORMAT),
   version: z.literal(VERSION),
   /** The version of the program that wrote it. No time or host is stored. */
-  writer: z.string().min(1),
+  writer: writerSchema,
   ...contentShape,
   /** How the run divides batches (passes/geometry.ts); this determines the order of every sum. */
   geometry: z.strictObject({ batch: positive, tileRows: positive, groups: positive }).optional(),
@@ -123,16 +127,21 @@ function parseObject(text: string, where: string): Record<string, unknown> {
 
 function checkVersion({ format, version, writer }: Record<string, unknown>, where: string): void {
   if (format === FORMAT && (version === 1 || version === VERSION)) return;
-  const known = format === FORMAT;
-  const by = typeof writer === "string" ? ` (written by Pairloom ${writer})` : "";
-  throw new CheckpointError({
+  const newer = format === FORMAT && Number.isInteger(version) && (version as number) > VERSION;
+  const by = writerSchema.safeParse(writer).data;
+  const report = {
     what: "this version cannot read the checkpoint",
     where,
-    got: `format ${JSON.stringify(format)}, version ${JSON.stringify(version)}${by}`,
+    got: `format ${showValue(format)}, version ${showValue(version)}${by ? ` (written by Pairloom ${by})` : ""}`,
     expected: `format "${FORMAT}", version 1 to ${VERSION}; this is Pairloom ${program}`,
-    next: known ? "Read it with the Pairloom release that wrote it, or a newer one." : undefined,
-  });
+  };
+  if (newer) throw new UnsupportedError({ ...report, next: nextForWriter(by) });
+  throw new CheckpointError({ ...report, next: DAMAGED_NEXT });
 }
+
+/** The next step for a format that this version cannot read. */
+export const nextForWriter = (writer = "in its newest release"): string =>
+  `Install Pairloom ${writer}, which can read it: this is ${program}.`;
 
 /** JSON turns NaN, infinities and functions into null or drops them; a checkpoint must not lose state silently. */
 function refuseLoss(key: string, value: unknown): unknown {

@@ -1,4 +1,7 @@
-import type { Manifest } from "./manifest.js";
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { rangesOf } from "./table-layout.js";
 import type { CheckpointContent } from "./write.js";
 
@@ -26,4 +29,13 @@ export function contentOf(step: number, metrics: Record<string, number> = {}, ro
 export function checksumsOf({ files, tables }: Manifest): string[] {
   const ofFiles = Object.values(files).map(({ sha256 }) => sha256);
   return [...ofFiles, ...tables.flatMap(rangesOf).map(({ checksum }) => checksum)];
+}
+
+/** Changes a manifest and computes its checksum again, like a program that writes checkpoints. */
+export function signAgain(dir: string, change: (manifest: Record<string, unknown>) => object): void {
+  const path = join(dir, MANIFEST_FILE);
+  const { sha256: _, ...before } = JSON.parse(readFileSync(path, "utf8"));
+  const text = JSON.stringify(change(before));
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(text), sha256 }));
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type Checkpoint,
   type CheckpointContent,
+  checkpointsDir,
   findBest,
   findLatest,
   pruneCheckpoints,
@@ -9,7 +10,7 @@ import {
   updatePointers,
   writeCheckpoint,
 } from "../checkpoint/index.js";
-import { CheckpointError, type PairloomError } from "../errors.js";
+import { CheckpointError, messageOf, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
@@ -37,7 +38,8 @@ export class RunCheckpoints {
   /**
    * The newest valid checkpoint, if there is one. Finishes what a killed process left undone: pointers and pruning.
    * @param passedOver called with newer checkpoints that are damaged
-   * @throws CheckpointError if the data or its features are not those with which the run began
+   * @throws CheckpointError if no checkpoint can be read, though there are some, and if the data or its features are not
+   * those with which the run began
    */
   async resume(
     reader: ReaderIdentity,
@@ -46,6 +48,7 @@ export class RunCheckpoints {
   ): Promise<Checkpoint | undefined> {
     const { checkpoint, rejected } = await findLatest(this.runDir, { checksums: true });
     for (const { dir, error } of rejected) passedOver(dir, error);
+    if (!checkpoint && rejected.length > 0) throw unreadable(this.runDir, rejected[0].error);
     if (!checkpoint) return undefined;
     checkReader(checkpoint, reader);
     checkFeatures(checkpoint, features);
@@ -80,6 +83,17 @@ export class RunCheckpoints {
     const measured = await readPointer(this.runDir, "best");
     return measured ? findBest(this.runDir) : (await findLatest(this.runDir)).checkpoint!;
   }
+}
+
+function unreadable(runDir: string, newest: PairloomError): CheckpointError {
+  const report = {
+    what: "no checkpoint of the run can be read",
+    where: checkpointsDir(runDir),
+    got: messageOf(newest),
+    expected: "a checkpoint to resume from",
+    next: "Copy a checkpoint of the run from a backup, or train into a new run directory.",
+  };
+  return new CheckpointError(report, { cause: newest });
 }
 
 function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): void {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
 import { findBest, findLatest, readCheckpoint } from "../checkpoint/index.js";
-import { checksumsOf } from "../checkpoint/testing.js";
+import { checksumsOf, signAgain } from "../checkpoint/testing.js";
 import { LABEL_COLUMN } from "../columns/columns.js";
 import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
@@ -428,6 +428,20 @@ describe("Trainer", () => {
     expect(position).toEqual(whole.position);
     expect(await bytesOfLatest(runDir)).toEqual(expected);
     await (await findLatest(runDir)).checkpoint!.verify();
+  });
+
+  it.each([
+    { batch: 32, tileRows: 32, groups: 1 },
+    { batch: 64, tileRows: 1, groups: 1 },
+    { batch: 64, tileRows: 33, groups: 1 },
+    { batch: 64, tileRows: 512, groups: 1 },
+    { batch: 64, tileRows: 32, groups: 65_537 },
+  ])("refuses to resume with a division of batches that no run has: %o", async (geometry) => {
+    const runDir = join(folder, `geometry-${Object.values(geometry).join("-")}`);
+    const { checkpoint } = await trainerFor(configOf({ epochs: 1 }), { runDir }).run();
+    signAgain(checkpoint.dir, (manifest) => ({ ...manifest, geometry }));
+    const resumed = trainerFor(configOf({ epochs: 2 }), { runDir, resume: true }).run();
+    await expect(resumed).rejects.toThrow(/geometry: the checkpoint divides batches as no run/);
   });
 
   it("keeps the best evaluation whatever the interval of checkpoints", async () => {

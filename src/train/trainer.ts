@@ -19,6 +19,7 @@ import { watchLosses } from "./loss-watch.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedExecutable } from "./saved-executable.js";
+import { savedGeometry } from "./saved-geometry.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, parametersOf, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
@@ -181,7 +182,8 @@ export class Trainer {
       await this.initialize();
       return false;
     }
-    const { step, epoch, epochStep, trainer, geometry } = checkpoint.manifest;
+    const { step, epoch, epochStep, trainer } = checkpoint.manifest;
+    const geometry = savedGeometry(checkpoint, this.plan.batchSize);
     if (geometry) this.geometry = geometry;
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
     this.position = { step, epoch, epochStep };
