@@ -84,6 +84,12 @@ describe("where DuckDB is not installed", () => {
   const withoutDuckdb = (...args: string[]) =>
     node("--import", `data:text/javascript,${encodeURIComponent(hook)}`, entry, ...args);
 
+  it("the help lists the commands", () => {
+    const { stdout, stderr, status } = withoutDuckdb("--help");
+    expect(stdout).toMatch(/^ +train +Train a model/m);
+    expect([stderr, status]).toEqual(["", 0]);
+  });
+
   it("doctor says so among its other findings", () => {
     const { stdout, stderr, status } = withoutDuckdb("doctor");
     expect(stdout).toMatch(/^FAIL +duckdb +DuckDB.* cannot be loaded: Cannot find module.*npm ci/m);

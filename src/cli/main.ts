@@ -3,13 +3,14 @@ import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { closeNames } from "../near-names.js";
 import { offerToConfigFiles } from "../saved/public-module.js";
 import { version } from "../version.js";
+import { type CommandName, DESCRIPTIONS } from "./commands/descriptions.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
 
-/** One file per command, loaded on use, so that `pairloom --help` does not wait for DuckDB. */
-const COMMANDS: Readonly<Record<string, Loader>> = {
+/** One file per command, loaded on use, so that `pairloom --help` does not need DuckDB. */
+const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   train: () => import("./commands/train.js").then((module) => module.train as CommandDef),
   eval: () => import("./commands/eval.js").then((module) => module.evaluate as CommandDef),
   predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),
@@ -25,7 +26,9 @@ const root = defineCommand({
     version,
     description: "Train, evaluate and serve product-based ranking models from TypeScript",
   },
-  subCommands: COMMANDS,
+  subCommands: Object.fromEntries(
+    Object.entries(DESCRIPTIONS).map(([name, description]) => [name, { meta: { name, description } }]),
+  ),
 });
 
 offerToConfigFiles(() => import("../index.js"));
@@ -44,9 +47,8 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
   if (name === "--version" || name === "-v") return print(version);
   if (name === undefined || name === "--help" || name === "-h" || name === "help")
     return print(await renderUsage(root));
-  const load = COMMANDS[name];
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
-  const command = await load();
+  const command = await COMMANDS[name as CommandName]();
   if (rest.includes("--help") || rest.includes("-h")) return print(await renderUsage(command, root));
   await runCommand(command, { rawArgs: rest }).catch((error: Error) => {
     if (error.name !== "CLIError") throw error;

@@ -1,6 +1,7 @@
 import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from "citty";
 import { PairloomError } from "../errors.js";
 import { nearNames } from "../near-names.js";
+import { type CommandName, DESCRIPTIONS } from "./commands/descriptions.js";
 
 /** An error in the command line. */
 export class UsageError extends PairloomError {}
@@ -9,13 +10,12 @@ export class UsageError extends PairloomError {}
  * A command of the CLI. Unknown options are refused with similar names; citty alone would ignore them.
  */
 export function command<const T extends ArgsDef>(
-  name: string,
-  description: string,
+  name: CommandName,
   args: T,
   run: (args: ParsedArgs<T>, rawArgs: readonly string[]) => Promise<void>,
 ): CommandDef<T> {
   return defineCommand({
-    meta: { name, description },
+    meta: { name, description: DESCRIPTIONS[name] },
     args,
     run: async ({ args: parsed, rawArgs }) => {
       refuseUnknownFlags(name, args, rawArgs);

@@ -12,7 +12,6 @@ const NAMES = WORKLOADS.map(({ name }) => name);
 
 export const bench = command(
   "bench",
-  "Measure training and inference on synthetic data of published model shapes",
   {
     workload: { type: "string", description: `${NAMES.join(", ")}; default all`, valueHint: "NAME" },
     batch: { type: "string", description: "rows per step", default: "2048" },

@@ -18,28 +18,23 @@ interface Finding {
 
 const NODE = { major: 20, minor: 15 };
 
-export const doctor = command(
-  "doctor",
-  "Check what this machine offers and what is missing",
-  {},
-  async () => {
-    const findings = [
-      { level: "ok", name: "pairloom", text: version },
-      nodeVersion(),
-      processor(),
-      memory(),
-      ...nativeCore(),
-      tool("cmake", "cmake", "CMake"),
-      tool("compiler", process.env.CXX ?? "c++", "C++ compiler"),
-      await duckdb(),
-      writable("working folder", "."),
-      writable("temporary folder", tmpdir()),
-    ] satisfies Finding[];
-    for (const { level, name, text } of findings)
-      console.log(`${level.padEnd(4)}  ${name.padEnd(16)}  ${text}`);
-    if (findings.some(({ level }) => level === "FAIL")) process.exitCode = EXIT.user;
-  },
-);
+export const doctor = command("doctor", {}, async () => {
+  const findings = [
+    { level: "ok", name: "pairloom", text: version },
+    nodeVersion(),
+    processor(),
+    memory(),
+    ...nativeCore(),
+    tool("cmake", "cmake", "CMake"),
+    tool("compiler", process.env.CXX ?? "c++", "C++ compiler"),
+    await duckdb(),
+    writable("working folder", "."),
+    writable("temporary folder", tmpdir()),
+  ] satisfies Finding[];
+  for (const { level, name, text } of findings)
+    console.log(`${level.padEnd(4)}  ${name.padEnd(16)}  ${text}`);
+  if (findings.some(({ level }) => level === "FAIL")) process.exitCode = EXIT.user;
+});
 
 function nodeVersion(): Finding {
   const [major, minor] = process.versions.node.split(".").map(Number);

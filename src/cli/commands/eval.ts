@@ -10,7 +10,6 @@ import { choiceOption, command, listOption, UsageError } from "../usage.js";
 
 export const evaluate = command(
   "eval",
-  "Measure a trained model on a split, or on other labelled files",
   {
     ...modelOptions,
     split: {

@@ -10,7 +10,6 @@ const SYSTEMS = ["tzrec"] as const;
 
 export const importConfig = command(
   "import",
-  "Turn a config of another system (TorchEasyRec) into a Pairloom config, and its weights into a run",
   {
     system: { type: "positional", description: "The other system: tzrec (TorchEasyRec)", required: true },
     config: { type: "positional", description: "Its config: pipeline.config", required: true },

@@ -19,7 +19,6 @@ import { command } from "../usage.js";
 
 export const inspect = command(
   "inspect",
-  "Show the features, parameters, graph and program of a run, a checkpoint or a config",
   {
     what: { type: "positional", description: "Run directory, checkpoint or config file", required: true },
     checkpoint: {

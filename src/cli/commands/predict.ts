@@ -8,7 +8,6 @@ import { command, listOption, UsageError } from "../usage.js";
 
 export const predict = command(
   "predict",
-  "Score files of any size into a csv or parquet file",
   {
     ...modelOptions,
     data: { type: "string", valueHint: "file...", description: "Files in any format that training reads" },

@@ -15,7 +15,6 @@ import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 
 export const train = command(
   "train",
-  "Train a model from a config, then measure it on the test split",
   {
     config: {
       type: "positional",
