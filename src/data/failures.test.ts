@@ -37,6 +37,16 @@ async function errorOf(promise: Promise<unknown>): Promise<Error> {
   );
 }
 
+it("stops at SQL that reads the clock, also under the name of the column that a feature reads", async () => {
+  const path = write("clock.csv", "user,y\na,1\nb,0\n");
+  const sql = "SELECT t AS current_date, y FROM (SELECT current_date::VARCHAR AS t, y FROM source)";
+  const feature: FeatureInput = { kind: "id", name: "current_date", hash: 10 };
+  const error = await errorOf(prepare({ train: { path, sql }, label: "y" }, [feature]));
+  expect(error.message).toContain("data.train.sql: the SQL gives other rows each time it runs");
+  const dated = write("dated.csv", "current_date,y\na,1\nb,0\n");
+  expect((await prepare({ train: { path: dated, sql }, label: "y" }, [feature])).splits.train.rows).toBe(2);
+});
+
 describe("a source that fails after many good rows", () => {
   const goodLines = Array.from({ length: 100_000 }, (_, i) => `{"user":"u${i}","y":${i % 2}}`).join("\n");
 

@@ -71,7 +71,11 @@ export async function openFiles(
   const place = config.sql === undefined ? where : `${where}.sql`;
   const described = await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
-  if (config.sql !== undefined) await refuseUnrepeatable(duck, config.sql, place, demand.wants.keys());
+  if (config.sql !== undefined) {
+    const read = await duck.describe(relation.select(), where);
+    const names = read.map(({ name }) => name);
+    await refuseUnrepeatable(duck, config.sql, place, names);
+  }
   return {
     where,
     columns,
