@@ -1,4 +1,5 @@
 import type { DataChunk } from "@duckdb/node-bindings";
+import { refusalOfText } from "../../features/canonical.js";
 import type { EncodedIds, RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
 import { Refusal, type RefusalCode } from "../../features/refusal.js";
 import type { DenseTransform, IdTransform } from "../../features/transform.js";
@@ -128,9 +129,14 @@ export function entriesText(vectors: readonly AnyVector[], row: number): string 
 
 function valueText(vector: AnyVector, row: number): string | null {
   if (vector.isNull(row)) return null;
-  if (vector instanceof TextVector) return vector.text(row);
+  if (vector instanceof TextVector) return writtenText(vector.text(row));
   if (vector instanceof NumberVector) return String(vector.values[row]);
   return elementTexts(vector, row).join(",");
+}
+
+/** null where a mark of a refusal stands instead of a value. */
+function writtenText(text: string | null): string | null {
+  return text !== null && refusalOfText(text) !== 0 ? null : text;
 }
 
 function elementTexts({ child, starts, ends }: ListVector, row: number): (string | null)[] {

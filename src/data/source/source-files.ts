@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DataError } from "../../errors.js";
 import { canonicalText } from "../../features/canonical.js";
+import { entriesOf } from "../../features/inputs.js";
 import { isList } from "../../features/values.js";
 import { nearNames } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
@@ -190,9 +191,10 @@ function rowJson(row: Record<string, unknown>, numeric: ReadonlySet<string>): st
 
 function objectJson(entries: readonly [unknown, unknown][], numeric: ReadonlySet<string>): string {
   const fields = entries.flatMap(([key, value]) => {
-    const name = String(key);
+    // Keys of a map are ids or parts of them.
+    const name = canonicalText(key) ?? "";
     const json = valueJson(value, numeric.has(name));
-    return json === undefined ? [] : [`${JSON.stringify(name)}:${json}`];
+    return json === undefined ? [] : [`${textJson(name)}:${json}`];
   });
   return `{${fields.join(",")}}`;
 }
@@ -204,11 +206,17 @@ function numberJson(value: number, numeric: boolean): string {
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
 }
 
+/** JSON has no half of a surrogate pair; UTF-8, which serving hashes, writes U+FFFD for it. */
+function textJson(text: string): string {
+  return JSON.stringify(text.replace(/\p{Surrogate}/gu, "\ufffd"));
+}
+
 function valueJson(value: unknown, numeric: boolean): string | undefined {
+  if (typeof value === "string") return textJson(value);
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number") return numberJson(value, numeric);
   if (value instanceof Date) return JSON.stringify(canonicalText(value) ?? null);
-  if (value instanceof Map) return objectJson([...value], new Set());
   if (isList(value)) return `[${Array.from(value, (x) => valueJson(x, numeric) ?? "null").join(",")}]`;
-  return JSON.stringify(value);
+  const entries = entriesOf(value);
+  return entries ? objectJson(entries, new Set()) : JSON.stringify(value);
 }
