@@ -2,17 +2,21 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
-import { onDisk, readText, unlessAbsent } from "./disk.js";
-import { makeDirectory } from "./durable.js";
+import { exists, onDisk, readText, unlessAbsent } from "./disk.js";
+import { makeDirectory, temporaryName } from "./durable.js";
 
 const LOCK_FILE = "writer.lock";
 /** How often the holder writes its lock again. */
 const BEAT_MS = 20_000;
 /** After this time without a beat, the holder on another machine is taken for dead. */
 const SILENCE_MS = 180_000;
+/** The content of a lock that was released and could not be removed. */
+const RELEASED = "released";
+/** The errors of file systems on which a file has one name only. */
+const WITHOUT_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
 const holderSchema = z.strictObject({
   pid: z.number().int().positive(),
@@ -70,24 +74,47 @@ export class RunLock {
 
   async release(): Promise<void> {
     clearInterval(this.timer);
-    await this.file.close();
-    const held = (await unlessAbsent(readText(this.path))) === this.text;
-    if (held) await onDisk("the lock cannot be removed", this.path, () => rm(this.path, { force: true }));
+    try {
+      const held = (await unlessAbsent(readText(this.path))) === this.text;
+      if (held) await onDisk("the lock cannot be removed", this.path, () => rm(this.path, { force: true }));
+    } catch (error) {
+      await this.file.write(RELEASED, 0).catch(() => {}); // what stays of it is in nobody's way
+      throw error;
+    } finally {
+      await this.file.close();
+    }
   }
 }
 
-/** The open file; undefined if there is one already. */
+/** The open file; undefined if there is one already. It gets its name once it is written, so that a lock is never empty. */
 async function createNew(path: string, text: string): Promise<FileHandle | undefined> {
-  const file = await onDisk("the lock cannot be created", path, () => open(path, "wx").catch(unlessThere));
-  if (!file) return undefined;
+  const unnamed = join(dirname(path), temporaryName(LOCK_FILE));
+  const file = await onDisk("the lock cannot be created", path, () => open(unnamed, "wx"));
+  let named = false;
   try {
     await onDisk("the lock cannot be written", path, () => file.write(text, 0));
-    return file;
-  } catch (error) {
-    await file.close();
-    await rm(path, { force: true });
-    throw error;
+    named = await onDisk("the lock cannot be created", path, () => giveName(unnamed, path));
+    return named ? file : undefined;
+  } finally {
+    if (!named) await file.close();
+    await rm(unnamed, { force: true }).catch(() => {}); // a name that nobody reads
   }
+}
+
+/** False if there is a file of this name. */
+async function giveName(path: string, name: string): Promise<boolean> {
+  try {
+    await link(path, name);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (code === "EEXIST") return false;
+    if (!WITHOUT_LINKS.includes(code)) throw error;
+  }
+  const reserved = await open(name, "wx").catch(unlessThere);
+  await reserved?.close();
+  if (reserved) await rename(path, name);
+  return reserved !== undefined;
 }
 
 function unlessThere(error: NodeJS.ErrnoException): undefined {
@@ -96,21 +123,23 @@ function unlessThere(error: NodeJS.ErrnoException): undefined {
 
 /** Removes the lock of a process that has ended. @throws CheckpointError if its holder may still run */
 async function removeStale(path: string): Promise<void> {
-  const text = await readText(path);
+  const text = await unlessAbsent(readText(path));
+  if (text === undefined && !(await exists(path))) return;
   const holder = parse(text);
-  if (await isHeld(path, holder)) throw held(path, holder);
+  if (text !== undefined && !text.startsWith(RELEASED) && (await isHeld(path, holder)))
+    throw held(path, holder);
   const aside = `${path}.${randomUUID()}`;
   await onDisk("the lock cannot be taken over", path, async () => {
     await rename(path, aside);
     // Another process may have replaced the stale lock in between: its lock goes back. If a third one is there by now,
     // the other process notices at its next save.
-    if ((await readText(aside)) !== text) await link(aside, path).catch(() => {});
+    if ((await unlessAbsent(readText(aside))) !== text) await link(aside, path).catch(() => {});
     await rm(aside);
   });
 }
 
-/** The holder; undefined while its text is being written. */
-function parse(text: string): Holder | undefined {
+/** The holder; undefined if the text does not name one. */
+function parse(text = ""): Holder | undefined {
   try {
     return holderSchema.parse(JSON.parse(text));
   } catch {
