@@ -1,4 +1,5 @@
 import type { ImportError } from "./import-error.js";
+import type { ImportedFeature } from "./map-features.js";
 import type { Section } from "./section.js";
 
 /** A group whose tables may be its own, by a suffix. */
@@ -81,6 +82,24 @@ export class Groups {
     return this.required(only);
   }
 
+  /**
+   * In TorchEasyRec a number, or the sum of its embedding, is added to the logit.
+   * @param numbers the features without a table
+   * @throws ImportError for an embedding of a number
+   */
+  checkWide(numbers: readonly ImportedFeature[]): void {
+    const { section, features } = this.groups.get("wide")!;
+    const wide = numbers.filter(({ config }) => features.includes(config.name));
+    const embedded = wide.find(({ isEmbedded }) => isEmbedded)?.config.name;
+    if (embedded !== undefined) throw embeddedNumber(section, embedded, features.indexOf(embedded));
+    const names = wide.map(({ config }) => config.name).join(", ");
+    if (wide.length > 0)
+      section.warn(
+        "feature_names",
+        `has numbers (${names}): TorchEasyRec adds the number itself to the logit, Pairloom trains a weight for it`,
+      );
+  }
+
   warnOfUnused(): void {
     for (const [name, { section }] of this.groups)
       if (!this.used.has(name)) section.warn("group_name", `"${name}" is not used by the model`);
@@ -129,6 +148,16 @@ const TWICE = {
   what: "two groups have this name",
   next: "Rename one of them, or put their features into one group.",
 };
+
+function embeddedNumber(section: Section, name: string, index: number): ImportError {
+  const report = {
+    what: "embeddings of numbers in a wide group have no counterpart",
+    got: name,
+    expected: "ids, boundaries or plain numbers",
+    next: "Take the feature out of this group.",
+  };
+  return section.error("feature_names", report, index);
+}
 
 const SEQUENCES = "Use a group of type DEEP or WIDE: turn sequences into bags of ids.";
 

@@ -41,7 +41,7 @@ export function columnOf(section: Section, name: string): string {
 export const separatorOf = (section: Section): string => section.text("separator") ?? SEPARATOR;
 
 export function pooling(section: Section): Config {
-  const pooled = section.text("pooling") ?? "sum";
+  const pooled = (section.text("pooling") ?? "sum").toLowerCase();
   return pooled === "sum" ? {} : { pooling: pooled };
 }
 

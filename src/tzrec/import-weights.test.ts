@@ -135,6 +135,21 @@ describe("a state dict of TorchEasyRec", () => {
     );
   });
 
+  it("adds the numbers of a wide group to the logit, as there", async () => {
+    const text = readFileSync(join(fixtures, "deepfm.config"), "utf8").replace(
+      /(group_name: "wide"[^}]*feature_names: )/,
+      '$1"int_0" feature_names: ',
+    );
+    const both = importPipeline(text, "p");
+    expect(both.warnings.join("\n")).toMatch(/feature_names has numbers \(int_0\)/);
+    const run = join(folder, "wide-numbers");
+    await importWeights(both, join(fixtures, "deepfm.safetensors"), run);
+    const scores = (await load(run, { backend: "reference" })).logits(rows);
+    logits.deepfm.forEach((expected, i) => {
+      expect(scores[i]).toBeCloseTo(expected + rows[i].int_0, 4);
+    });
+  });
+
   it("of several classes with a wide group is refused, and why", async () => {
     const text = readFileSync(join(fixtures, "deepfm.config"), "utf8")
       .replace("num_class: 1", "num_class: 3")

@@ -182,6 +182,9 @@ class StateDict {
   }
 
   async weight({ name, shape }: ParameterAttrs, all: ReadonlySet<string>): Promise<Float32Array> {
+    // TorchEasyRec adds the numbers of a wide group themselves to the logit.
+    if (name === "linear.weight")
+      return new Float32Array(shape.reduce((product, dim) => product * dim, 1)).fill(1);
     const origin = originOf(name, this.imported.config.model.kind, all);
     const from = origin && this.find([origin.tail]);
     if (!origin || from === undefined) {

@@ -97,30 +97,46 @@ function sourceOptions(section: Section): Omit<SourceInput, "path"> {
 const SQL_TYPES: Readonly<Record<string, string>> = {
   INT32: "INTEGER",
   INT64: "BIGINT",
-  INT: "INTEGER",
-  BIGINT: "BIGINT",
   STRING: "VARCHAR",
   FLOAT: "FLOAT",
   DOUBLE: "DOUBLE",
 };
 
+/** `input_fields_str`, or else `input_fields`. In a CSV file lists and maps are texts, which the features split. */
 function inputFields(section: Section): { name: string; sql?: string }[] {
-  const listed = section.sections("input_fields").map((field) => {
-    return {
-      name: field.text("input_name") ?? field.missing("input_name"),
-      type: field.choice("input_type"),
-    };
+  const brief = section.text("input_fields_str") ?? "";
+  if (brief.trim() === "")
+    return section.sections("input_fields").map((field) => {
+      const name = field.text("input_name") ?? field.missing("input_name");
+      const type = field.has("input_type") && field.choice("input_type")!;
+      return { name, ...(type && { sql: SQL_TYPES[type] ?? "VARCHAR" }) };
+    });
+  section.ignore(["input_fields"], "has no effect beside input_fields_str");
+  const fields = brief.split(";").filter((field) => field.trim() !== "");
+  return fields.map((field) => briefField(section, field));
+}
+
+const SCALAR = "(?:INT32|INT64|STRING|FLOAT|DOUBLE)";
+const ARRAY_OR_MAP = new RegExp(
+  `^(ARRAY<(${SCALAR}|ARRAY<${SCALAR}>)>|MAP<(STRING|INT32|INT64),${SCALAR}>)$`,
+);
+
+/** `name:TYPE`, the type in any case and with the aliases INT and BIGINT. */
+function briefField(section: Section, field: string): { name: string; sql: string } {
+  const [, name, type] = /^([^:]+):(.+)$/s.exec(field.trim()) ?? [];
+  const known = type
+    ?.toUpperCase()
+    .replaceAll(/\s/g, "")
+    .replaceAll(/\bBIGINT\b/g, "INT64")
+    .replaceAll(/\bINT\b/g, "INT32");
+  const sql = SQL_TYPES[known ?? ""] ?? (ARRAY_OR_MAP.test(known ?? "") ? "VARCHAR" : undefined);
+  if (name !== undefined && sql !== undefined) return { name: name.trim(), sql };
+  throw section.error("input_fields_str", {
+    what: "this field has no name or no known type",
+    got: field.trim(),
+    expected: "name:TYPE with INT, BIGINT, STRING, FLOAT, DOUBLE, ARRAY<…> or MAP<…>",
+    next: "Correct the field; TorchEasyRec would refuse it too.",
   });
-  const inText = (section.text("input_fields_str") ?? "").split(";").filter((field) => field.trim() !== "");
-  const brief = inText.map((field) => {
-    const [name, type] = field.split(":").map((part) => part.trim());
-    return { name, type };
-  });
-  // In a CSV file lists and maps are texts, which the features split.
-  return [...listed, ...brief].map(({ name, type }) => ({
-    name,
-    ...(type && { sql: SQL_TYPES[type] ?? "VARCHAR" }),
-  }));
 }
 
 function columnsOf(section: Section): DataSettings["columns"] {
@@ -129,6 +145,8 @@ function columnsOf(section: Section): DataSettings["columns"] {
   const encoded = section.boolean("fg_encoded") ? "FG_NONE" : "FG_DAG";
   const given = section.choice("fg_mode");
   const mode = isOld ? encoded : given;
+  if (isOld && given !== encoded)
+    section.ignore(["fg_mode"], `has no effect beside fg_encoded, which means ${encoded}`);
   if (!isOld && !section.has("fg_mode"))
     section.warn(
       "fg_mode",

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readTokenizer, tokensOf } from "../features/tokenizer.js";
+import type { ImportError } from "./import-error.js";
 import type { Section } from "./section.js";
 
 /** How ids become table rows, in Pairloom and in TorchEasyRec. */
@@ -59,6 +60,9 @@ const defaultWord = (section: Section): string => section.text("default_value") 
 /** A word outside the vocabulary as one more word, so that its row in TorchEasyRec is its own here too. */
 function listed(section: Section, words: readonly string[]): IdRows {
   const fallback = section.number("default_bucketize_value");
+  const twice = words.find((word, i) => words.indexOf(word) < i);
+  if (twice !== undefined) throw wordTwice(section, twice);
+  if (words.length > 0) checkFallback(section, words.length);
   const first = fallback === undefined ? 2 : 0;
   const own = defaultWord(section);
   const isNew = own !== "" && !words.includes(own);
@@ -72,6 +76,27 @@ function listed(section: Section, words: readonly string[]): IdRows {
   };
 }
 
+function wordTwice(section: Section, word: string): ImportError {
+  const name = section.has("vocab_list") ? "vocab_list" : "vocab_file";
+  return section.error(name, {
+    what: "a word is listed twice",
+    got: word,
+    expected: "each word once",
+    next: "Remove one of them; the rows of the words after it change.",
+  });
+}
+
+/** @param rows of the table @throws ImportError if the row of unknown words is outside */
+function checkFallback(section: Section, rows: number): void {
+  const fallback = section.number("default_bucketize_value") ?? 0;
+  if (fallback < rows) return;
+  throw section.error("default_bucketize_value", {
+    what: "this row is not in the table",
+    expected: `a number below ${rows}`,
+    next: "Correct it; TorchEasyRec would refuse it too.",
+  });
+}
+
 /** Without default_bucketize_value, row 0 is for the default word, wherever the dictionary has it, and row 1 for unknown ones. */
 function dictionary(section: Section, name: string, entries: readonly [string, number][]): IdRows {
   const fallback = section.number("default_bucketize_value");
@@ -81,6 +106,7 @@ function dictionary(section: Section, name: string, entries: readonly [string, n
   else if (own !== "" && !rowOf.has(own)) rowOf.set(own, fallback!);
   const ascending = [...rowOf].sort((a, b) => a[1] - b[1]);
   refuseTwins(section, name, ascending);
+  checkFallback(section, ascending[ascending.length - 1][1] + 1);
   const rows = ascending.map(([, row]) => row);
   return {
     mapping: { vocabulary: ascending.map(([word]) => word) },

@@ -3,6 +3,7 @@ import type { mlpSchema } from "../layers/mlp.js";
 import type { ModelInput } from "../models/index.js";
 import { Groups } from "./feature-groups.js";
 import { initializerOf } from "./initializers.js";
+import type { ImportedFeature } from "./map-features.js";
 import type { Section } from "./section.js";
 
 type MlpInput = z.input<typeof mlpSchema>;
@@ -16,14 +17,17 @@ export interface ImportedModel {
   readonly suffixOf: (tables: string) => string;
 }
 
-/** `model_config`. @param features the names of all features @throws ImportError */
-export function mapModel(root: Section, features: readonly string[]): ImportedModel {
+/** `model_config`. @throws ImportError */
+export function mapModel(root: Section, features: readonly ImportedFeature[]): ImportedModel {
   const model = root.required("model_config");
   const name = model.oneOf(SUPPORTED_MODELS) ?? model.missing("dlrm");
   if (model.has("variational_dropout")) throw model.unsupported("variational_dropout", "Remove it.");
   model.onlyDefault("use_pareto_loss_weight", false, "Remove it: Pairloom has one loss.");
   model.ignore(["kernel"], "concerns hardware");
-  const groups = new Groups(model, features);
+  const groups = new Groups(
+    model,
+    features.map(({ config }) => config.name),
+  );
   const settings = model.section(name)!;
   const mapped = MODELS[name](settings, groups);
   if ((model.number("num_class") ?? 1) > 1 && "wide" in mapped && mapped.kind !== "xdeepfm")
@@ -31,6 +35,7 @@ export function mapModel(root: Section, features: readonly string[]): ImportedMo
       name,
       "has one wide number per class in Pairloom, and one for all classes in TorchEasyRec; its weights cannot be imported",
     );
+  if ("wide" in mapped) groups.checkWide(features.filter(({ table }) => table === undefined));
   groups.warnOfUnused();
   return { model: mapped, suffixOf: (tables) => groups.suffixOf(tables) };
 }

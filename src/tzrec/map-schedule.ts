@@ -24,9 +24,10 @@ const byOf = (section: Section) => (section.boolean("by_epoch") ? { by: "epoch" 
 function common(section: Section) {
   const length = section.number("warmup_size")!;
   const from = section.number("warmup_learning_rate")!;
+  if (length === 0) section.ignore(["warmup_learning_rate"], "has no effect without warmup_size");
   const minLearningRate = section.number("min_learning_rate")!;
   return {
-    ...(minLearningRate > 0 && { minLearningRate }),
+    ...(minLearningRate !== 0 && { minLearningRate }),
     ...(length > 0 && { warmup: { length, from } }),
     ...byOf(section),
   };

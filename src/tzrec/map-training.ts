@@ -55,6 +55,11 @@ function saving(root: Section, section: Section): Pick<TrainInput, "evaluateEver
       "has no counterpart: the model is evaluated and saved after every epoch",
     );
   const every = epochs > 0 ? 0 : steps;
+  if (epochs === 0 && steps === 0)
+    section.warn(
+      "save_checkpoints_steps",
+      "is 0, so TorchEasyRec saves only at the end; Pairloom evaluates and saves after every epoch",
+    );
   const isEvaluated = (root.text("eval_input_path") ?? "") !== "";
   const keep = section.number("keep_checkpoint_max")!;
   if (keep === 0)
@@ -119,7 +124,7 @@ function duration(section: Section): Pick<TrainInput, "epochs" | "steps"> {
 function clipping(section: Section): TrainInput["clip"] {
   const clip = section.section("grad_clipping");
   if (!clip) return undefined;
-  const type = clip.text("clipping_type");
+  const type = clip.text("clipping_type")!.toLowerCase();
   const limit = clip.number("max_gradient");
   clip.ignore(["enable_global_grad_clip"], "concerns several machines");
   if (type === "none") {

@@ -26,10 +26,12 @@ export function normalizerOf(section: Section): Normalizer | undefined {
   switch (method) {
     case "zscore": {
       const [mean, std] = [number("mean"), number("standard_deviation")];
+      if (std === 0) throw section.error("normalizer", DIVIDED);
       return { normalize: { mean, std }, expression: `(x - ${operand(mean)}) / ${operand(std)}` };
     }
     case "minmax": {
       const [min, max] = [number("min"), number("max")];
+      if (min === max) throw section.error("normalizer", DIVIDED);
       return { normalize: { min, max }, expression: `(x - ${operand(min)}) / ${operand(max - min)}` };
     }
     case "log10": {
@@ -47,6 +49,12 @@ export function normalizerOf(section: Section): Normalizer | undefined {
       });
   }
 }
+
+const DIVIDED = {
+  what: "this normalizer divides by 0",
+  expected: "a standard_deviation other than 0, and a max other than min",
+  next: "Correct the parameters.",
+};
 
 /** The parameters of each method of TorchEasyRec's feature generator. */
 const PARAMETERS: Readonly<Record<string, readonly string[]>> = {

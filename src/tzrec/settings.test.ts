@@ -303,6 +303,37 @@ describe("features", () => {
   });
 });
 
+describe("what TorchEasyRec reads in any case", () => {
+  it("is read so: pooling, clipping_type and the types of fields", () => {
+    const mean = feature('id_feature { feature_name: "x" num_buckets: 9 embedding_dim: 4 pooling: "MEAN" }');
+    expect(mean).toMatchObject({ pooling: "mean" });
+    expect(
+      imported({ train: 'grad_clipping { clipping_type: "NORM" max_gradient: 3 }' }).input.train?.clip,
+    ).toEqual({
+      norm: 3,
+    });
+    const fields = 'input_fields_str: "a:int; b : BigInt;c:array< array<bigint> >;d:map<string,int>"';
+    const { input, warnings } = importPipeline(
+      config({ data: `fg_mode: FG_DAG ${fields} input_fields { input_name: "z" }` }).replace(
+        "Parquet",
+        "Csv",
+      ),
+      "p.config",
+    );
+    expect(input.data.train).toMatchObject({
+      types: { a: "INTEGER", b: "BIGINT", c: "VARCHAR", d: "VARCHAR" },
+    });
+    expect(warnings.join()).toMatch(/input_fields has no effect beside input_fields_str/);
+  });
+
+  it.each(["a", ":INT", "a:", "a:INTEGER", "a:ARRAY<X>"])("and refused where it is unknown: %s", (field) => {
+    const text = config({ data: `fg_mode: FG_DAG input_fields_str: "b:INT;${field}"` });
+    expect(() => importPipeline(text.replace("Parquet", "Csv"), "p.config")).toThrow(
+      /^p\.config:6: data_config\.input_fields_str: this field has no name/,
+    );
+  });
+});
+
 describe("what is missing or not local", () => {
   const text = config();
   it.each([
@@ -333,6 +364,21 @@ describe("what is missing or not local", () => {
       /^p\.config:3: train_config\.keep_checkpoint_max is 0, which keeps all/,
     ],
     ["num_epochs: 1", "num_epochs: 1 keep_checkpoint_max: 0", /keep_checkpoint_max is 0, which keeps all/],
+    [
+      "num_epochs: 1",
+      "num_epochs: 1 save_checkpoints_steps: 0",
+      /save_checkpoints_steps is 0, so TorchEasyRec saves only/,
+    ],
+    [
+      "fg_mode: FG_DAG",
+      "fg_mode: FG_DAG fg_encoded: true",
+      /fg_mode has no effect beside fg_encoded, which means FG_NONE/,
+    ],
+    [
+      "adam_optimizer { lr: 0.1 }",
+      "adam_optimizer {} cosine_annealing_learning_rate { T_max: 9 warmup_learning_rate: 2 }",
+      /warmup_learning_rate has no effect/,
+    ],
     ["model_config {", "model_config {", /^p\.config:10: model_config\.losses name no loss/],
   ])("is said: %s -> %s", (from, to, expected) => {
     const { warnings } = importPipeline(text.replace(from, to), "p.config");
@@ -521,6 +567,49 @@ describe("what is refused, with path and line, the model first", () => {
         "feature_configs[2].raw_feature.normalizer",
       ],
     ),
+    ...["zscore,mean=1,standard_deviation=0", "minmax,min=2,max=2"].map(
+      (method): Refused => [
+        `a division by 0: ${method}`,
+        { features: `feature_configs { raw_feature { feature_name: "x" normalizer: "method=${method}" } }` },
+        9,
+        "feature_configs[2].raw_feature.normalizer",
+      ],
+    ),
+    ...[
+      'vocab_list: ["a", "b"] default_bucketize_value: 2',
+      'vocab_dict { key: "a" value: 2 } default_bucketize_value: 3',
+    ].map(
+      (settings): Refused => [
+        `an unknown word outside the table: ${settings}`,
+        { features: idWith(settings).replace("num_buckets: 9", "") },
+        9,
+        "feature_configs[2].id_feature.default_bucketize_value",
+      ],
+    ),
+    [
+      "a word twice",
+      { features: idWith('vocab_list: ["a", "b", "a"]').replace("num_buckets: 9", "") },
+      9,
+      "feature_configs[2].id_feature.vocab_list",
+    ],
+    [
+      "a schedule below 0",
+      { dense: "adam_optimizer {} cosine_annealing_learning_rate { T_max: 3 min_learning_rate: -1 }" },
+      4,
+      "train_config.dense_optimizer",
+    ],
+    [
+      "an embedded number in a wide group",
+      {
+        features: 'feature_configs { raw_feature { feature_name: "x" embedding_dim: 4 mlp {} } }',
+        more: `feature_groups { group_name: "deep" group_type: DEEP feature_names: "i" }
+          feature_groups { group_name: "wide" group_type: WIDE feature_names: ["i",
+          "x"] }`,
+        model: "deepfm { deep { hidden_units: 4 } }",
+      },
+      14,
+      "model_config.feature_groups[2].feature_names",
+    ],
     ["variational dropout", { more: "variational_dropout {}" }, 13, "model_config.variational_dropout"],
   ])("%s", (_, parts, line, path) => {
     const { message, report } = refusal(parts);
