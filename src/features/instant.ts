@@ -21,6 +21,12 @@ export function instantOf(text: string): number {
   return date.getTime() + seconds * 1000 + Number(fraction.slice(0, 3).padEnd(3, "0"));
 }
 
+/** The microseconds of a text beyond its {@link instantOf}, from 0 to 999; finer digits do not count. */
+export function microsecondsWithin(text: string): number {
+  const fraction = ISO_TIME.exec(text)?.[7] ?? "";
+  return Number(fraction.slice(3, 6).padEnd(3, "0"));
+}
+
 /** `+05:30` is 330, `Z` is 0. */
 function offsetMinutes(zone: string): number {
   const hours = Number(zone.slice(1, 3));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ISO_TIME } from "../../features/instant.js";
+import { instantOf } from "../../features/instant.js";
 
 /** The key `split`: how the rows of one source are divided. `docs/data.md` is the reference. */
 
@@ -80,15 +80,31 @@ function refineShares(split: SplitConfig, complain: Complain): void {
 
 function refineStarts(split: SplitConfig, complain: Complain): void {
   if (split.seed !== undefined) complain("seed", "a split by time draws nothing at random", "Remove seed.");
-  for (const name of splitNames) {
-    const start = split[name] as string | undefined;
-    if (start !== undefined && !ISO_TIME.test(start) && !Number.isFinite(Number(start)))
+  const given = splitNames.filter((name) => split[name] !== undefined);
+  const kinds = given.map((name) => startKind(split[name] as string));
+  for (const [i, name] of given.entries())
+    if (kinds[i] === undefined)
       complain(
         name,
         "with time, a text is the time at which the split starts, and this is no time",
-        'Write it as "2001-06-18" or "2001-06-18T12:00:00Z", or give a share such as 0.1.',
+        'Write it as "2001-06-18" or "2001-06-18T12:00:00Z", with at most microseconds, or give a share such as 0.1.',
       );
-  }
+    else if (kinds[i] !== (kinds[0] ?? kinds[i]))
+      complain(
+        name,
+        "one split starts at a time and another at a number",
+        "Give only times or only numbers.",
+      );
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+/** DuckDB compares times in microseconds. */
+const FINER = /\.\d{6}0*[1-9]/;
+
+/** What a start is; `undefined` if it is neither a date that exists nor a number. */
+export function startKind(text: string): "time" | "number" | undefined {
+  if (Number.isFinite(instantOf(text)) && !FINER.test(text)) return "time";
+  return NUMBER.test(text) && Number.isFinite(Number(text)) ? "number" : undefined;
 }
 
 function refinePredicates(split: SplitConfig, complain: Complain): void {

@@ -1,10 +1,18 @@
 import { ConfigError } from "../../errors.js";
-import { instantOf } from "../../features/instant.js";
+import { instantOf, microsecondsWithin } from "../../features/instant.js";
 import { readScalar } from "../source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
 import type { Source } from "../source/source.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
-import { rounded, type SplitConfig, type SplitName, sharesOf, splitNames, splitsOf } from "./split-config.js";
+import {
+  rounded,
+  type SplitConfig,
+  type SplitName,
+  sharesOf,
+  splitNames,
+  splitsOf,
+  startKind,
+} from "./split-config.js";
 import { equalText, type TimeUnit, timeNumbers, unitOf } from "./split-keys.js";
 
 /** A source divided into splits, as SQL over its columns. */
@@ -102,7 +110,9 @@ async function splitByTime(
   const numbers = timeNumbers(read);
   if (Object.keys(numbers).length === 0)
     throw wrongType("data.split.time", column, type, "a date, a timestamp, a number, or such a text");
-  const unit = shares ? await unitInUse(duck, source, numbers) : unitOfStarts(split, numbers, type);
+  const unit = shares
+    ? await unitInUse(duck, source, numbers)
+    : await unitOfStarts(duck, source, split, numbers, type);
   const divided = withSplitColumn(source, numbers[unit]!);
   const starts = shares ? await startsOf(duck, divided, split, shares) : givenStarts(split, unit);
   const texts = Object.entries(starts).map(([name, start]) => [name, timeText(start, unit)]);
@@ -161,23 +171,36 @@ async function startsOf(
   return Object.fromEntries(found);
 }
 
-/** The unit in which the starts are given. */
-function unitOfStarts(
+/** The unit in which the starts are given. @throws ConfigError if no value of the column has it */
+async function unitOfStarts(
+  duck: Duck,
+  source: Source,
   split: SplitConfig,
   numbers: Partial<Record<TimeUnit, string>>,
   type: string,
-): TimeUnit {
-  const given = splitNames.filter((name) => split[name] !== undefined);
-  const isTime = (name: SplitName) => Number.isFinite(instantOf(split[name] as string));
-  const unit = given.every(isTime) ? "microseconds" : "number";
-  if (unit in numbers) return unit;
+): Promise<TimeUnit> {
+  const [first] = splitNames.filter((name) => split[name] !== undefined);
+  const unit = startKind(split[first] as string) === "time" ? "microseconds" : "number";
+  if (await hasUnit(duck, source, numbers, unit)) return unit;
   throw new ConfigError({
     what: `the start of a split is not a value of the column ${split.time}`,
-    where: `data.split.${given[0]}`,
-    got: `"${split[given[0]]}", and a column of type ${type}`,
+    where: `data.split.${first}`,
+    got: `"${split[first]}", and a column of type ${type} without such values`,
     expected: unit === "number" ? "a time such as 2001-06-18" : 'a number in quotes, such as "978300760"',
     next: "Write the start like the values of the column, or give shares such as 0.1.",
   });
+}
+
+/** A column of texts may have both units, or one of them only. */
+async function hasUnit(
+  duck: Duck,
+  source: Source,
+  numbers: Partial<Record<TimeUnit, string>>,
+  unit: TimeUnit,
+): Promise<boolean> {
+  if (Object.keys(numbers).length === 1) return unit in numbers;
+  const [[count]] = await duck.rows(`SELECT count(${numbers[unit]}) FROM (${source.select()})`, source.where);
+  return count !== "0";
 }
 
 function givenStarts(split: SplitConfig, unit: TimeUnit): Starts {
@@ -186,7 +209,7 @@ function givenStarts(split: SplitConfig, unit: TimeUnit): Starts {
   for (const name of splitNames) {
     if (split[name] === undefined) continue;
     const text = split[name] as string;
-    const start = unit === "number" ? Number(text) : instantOf(text) * 1000;
+    const start = unit === "number" ? Number(text) : instantOf(text) * 1000 + microsecondsWithin(text);
     if (!(start > latest)) throw wrongStart(split, name);
     starts[name] = start;
     latest = start;
@@ -205,7 +228,10 @@ function wrongStart(split: SplitConfig, name: SplitName): ConfigError {
 }
 
 function timeText(start: number, unit: TimeUnit): string {
-  return unit === "number" ? String(start) : new Date(start / 1000).toISOString();
+  if (unit === "number") return String(start);
+  const within = start - Math.floor(start / 1000) * 1000;
+  const time = new Date(Math.floor(start / 1000)).toISOString();
+  return within === 0 ? time : time.replace("Z", `${String(within).padStart(3, "0")}Z`);
 }
 
 function wrongType(where: string, column: string, type: string, expected: string): ConfigError {

@@ -335,6 +335,24 @@ describe("split by time", () => {
     expect(unassigned).toBe(24);
   });
 
+  it("compares starts to the microsecond", async () => {
+    const times = ["08:15:00.000249", "08:15:00.000250", "08:15:00.000251"].map(
+      (time) => `2001-06-18 ${time}`,
+    );
+    const values = times.map((time, row) => `(${row}, ${row % 2}, '${time}')`);
+    const select = `FROM (VALUES ${values.join(", ")}) t(row, y, t)`;
+    for (const item of ["t", "t::TIMESTAMP AS t", "t::TIMESTAMPTZ AS t"])
+      for (const [start, train] of [
+        ["2001-06-18T08:15:00.00025Z", [0]],
+        ["2001-06-18T08:15:00.000251Z", [0, 1]],
+      ] as const) {
+        const source = { path: await parquet(`SELECT row, y, ${item} ${select}`) };
+        const { splits, starts } = await prepare({ source, split: { time: "t", test: start } });
+        expect([item, numbersOf(splits.train, "row")]).toEqual([item, train]);
+        expect(starts!.test).toBe(start.replace("00025Z", "000250Z"));
+      }
+  });
+
   it("quarantines rows whose value is no time", async () => {
     const lines = rows.map(
       (row) => `${row},${row % 2},${row === 3 ? "soon" : row === 4 ? "" : at(row).toISOString()}`,
@@ -356,6 +374,18 @@ describe("split by time", () => {
       /data\.split\.test: the start of a split is not a value of the column n/,
     );
     expect(await message({ time: "t", test: "15" })).toMatch(/data\.split\.test: the start of a split/);
+    // A column of texts may have numbers or times.
+    const texts = write(
+      ".csv",
+      `row,y,n,t\n${values.map((_, i) => `${i},${i % 2},${i},2001-05-0${1 + (i % 9)}`).join("\n")}\n`,
+    );
+    for (const [time, test] of [
+      ["n", "2001-05-03"],
+      ["t", "2002"],
+    ])
+      expect((await errorOf(rowsBySplit({ path: texts }, { time, test }))).message).toMatch(
+        `data.split.test: the start of a split is not a value of the column ${time}`,
+      );
     expect(await message({ time: "t", valid: "2001-05-09", test: "2001-05-03" })).toMatch(
       /data\.split\.test: the splits do not start one after the other/,
     );
@@ -394,6 +424,14 @@ describe("the schema", () => {
     ["predicates with by", { train: "a < 1", by: "b" }, /split\.by: by is for a split with shares/],
     ["a seed and time", { time: "a", test: 0.1, seed: 1 }, /split\.seed: a split by time draws nothing/],
     ["a start that is no time", { time: "a", test: "b > 3" }, /split\.test: with time, a text is the time/],
+    ["a day that does not exist", { time: "a", test: "2001-02-30" }, /split\.test: .*this is no time/],
+    ["nanoseconds", { time: "a", test: "2001-02-03 00:00:00.0000001" }, /split\.test: .*this is no time/],
+    ["white space as a start", { time: "a", test: " " }, /split\.test: .*this is no time/],
+    [
+      "a time and a number",
+      { time: "a", valid: "2001-02-03", test: "2002" },
+      /split\.test: one split starts at a time and another at a number/,
+    ],
     [
       "no training predicate",
       { test: "a < 1" },
