@@ -66,6 +66,25 @@ describe("the hint of rows that were refused", () => {
     expect(await next(["1,1", "2,0", "3,7"])).toMatch(/, then fix the source, or raise data\.maxBadRows\.$/);
   });
 
+  it("names the values of refused labels, and sql for labels 1 and 2", async () => {
+    const path = write("x,y\n1,1\n2,2\n3,1\n4,2\n");
+    const error: PairloomError = await prepare({ train: { path }, label: "y" }, [x]).then(
+      () => expect.unreachable("no error"),
+      (found) => found,
+    );
+    expect(error.report.got).toMatch(/: 2 × @label: neither 0 nor 1; refused labels are 2$/);
+    const [sql] = /SELECT .* FROM source/.exec(error.report.next!)!;
+    const { splits } = await prepare({ train: { path, sql }, label: "y" }, [x]);
+    expect([splits.train.rows, splits.train.quarantined]).toEqual([4, 0]);
+    expect(await next(["1,1", "2,2", "3,3"])).not.toMatch(/SELECT/);
+  });
+
+  it("names the values also where a scan stops early", async () => {
+    const rows = Array.from({ length: 101_000 }, (_, i) => ({ x: i, y: 1 + (i % 2) }));
+    const error = await prepare({ train: { rows }, label: "y" }, [x]).catch((found) => found);
+    expect(error.report.got).toMatch(/refused labels are 2$/);
+  });
+
   it("names the feature's own rules where a feature refuses them", async () => {
     const refuses: FeatureInput = { kind: "number", name: "x", missing: "refuse" };
     expect(await next(["1,1", ",0"], refuses)).toMatch(/let the features accept such values .* or raise/);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { WEIGHT_COLUMN } from "../columns/columns.js";
+import { type FloatColumn, LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
 import { ConfigError, DataError, messageOf, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
@@ -12,6 +12,7 @@ import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
 import { ChunkEncoder } from "./encode/chunk-encoder.js";
+import { onlyValue, refusedLabels } from "./label-values.js";
 import { learnStatistics } from "./learn/learn.js";
 import { learnDerived } from "./learn/learn-derived.js";
 import { ownedName, removeAbandoned } from "./pack/owned-directory.js";
@@ -28,6 +29,7 @@ import {
   publish,
   writePrepared,
 } from "./pack/prepared.js";
+import { readQuarantine } from "./pack/quarantine.js";
 import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
 import type { Demand } from "./source/demand.js";
@@ -319,7 +321,14 @@ function stopEarly(
   const used = rows + quarantine.count;
   if (quarantine.count <= limit * Math.max(used, EARLY_ROWS)) return;
   const path = join(failedDirectory(directory), name, "quarantine.jsonl");
-  throw tooManyBadRows(name, { rows: used, ...quarantine }, path, limit);
+  const { count, reasons, firstRows } = quarantine;
+  throw tooManyBadRows(
+    name,
+    { rows: used, count, reasons },
+    path,
+    limit,
+    refusedLabels(firstRows, undefined),
+  );
 }
 
 function checkSplit(name: SplitName, split: PackedDataset | undefined, data: DataConfig): void {
@@ -327,8 +336,16 @@ function checkSplit(name: SplitName, split: PackedDataset | undefined, data: Dat
   const { rows, rowsRead, quarantined, reasons, quarantinePath } = split;
   if (rowsRead === 0) throw emptySplit(name, data);
   const used = rows + quarantined;
+  const label = split.columns.get(LABEL_COLUMN) as FloatColumn;
+  const accepted = label.width === 1 ? onlyValue(label, 0, rows) : undefined;
   if (rows === 0 || quarantined > data.maxBadRows * used)
-    throw tooManyBadRows(name, { rows: used, count: quarantined, reasons }, quarantinePath, data.maxBadRows);
+    throw tooManyBadRows(
+      name,
+      { rows: used, count: quarantined, reasons },
+      quarantinePath,
+      data.maxBadRows,
+      refusedLabels(readQuarantine(quarantinePath), accepted),
+    );
 }
 
 function emptySplit(name: SplitName, { source, split }: DataConfig): DataError {

@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
 import { type FloatColumn, LABEL_COLUMN } from "../columns/columns.js";
+import { LISTED, numberedSql, onlyValue } from "../data/label-values.js";
 import type { PackedDataset } from "../data/pack/packed.js";
+import { readQuarantine, refusedValues } from "../data/pack/quarantine.js";
 import { DataError } from "../errors.js";
 import { type LabelKind, labelNames } from "../features/targets.js";
-
-/** Values of refused rows that an error lists. */
-const LISTED = 5;
 
 /**
  * Refuses a training split in which a label has only one class: every model of it would be a constant.
@@ -22,23 +20,10 @@ export function refuseOneClass(
   for (const [k, name] of names.entries()) {
     const only = onlyValue(column, k, train.rows);
     if (only === undefined) continue;
-    const refused = refusedValues(train, names.length === 1 ? LABEL_COLUMN : `${LABEL_COLUMN}.${name}`);
+    const feature = names.length === 1 ? LABEL_COLUMN : `${LABEL_COLUMN}.${name}`;
+    const refused = refusedValues(readQuarantine(train.quarantinePath), feature);
     throw oneClass(name, only, train.rows, refused);
   }
-}
-
-function onlyValue({ data, offset, stride }: FloatColumn, label: number, rows: number): number | undefined {
-  const first = data[offset + label];
-  for (let r = 1; r < rows; r++) if (data[offset + label + r * stride] !== first) return undefined;
-  return first;
-}
-
-/** The distinct values of the label in quarantined rows. */
-function refusedValues({ quarantinePath }: PackedDataset, feature: string): string[] {
-  const lines = readFileSync(quarantinePath, "utf8").split("\n").filter(Boolean);
-  const rows = lines.map((line) => JSON.parse(line) as { feature?: string; value: string | null });
-  const values = rows.flatMap((row) => (row.feature === feature && row.value !== null ? [row.value] : []));
-  return [...new Set(values)].sort();
 }
 
 function oneClass(label: string, only: number, rows: number, refused: readonly string[]): DataError {
@@ -54,11 +39,4 @@ function oneClass(label: string, only: number, rows: number, refused: readonly s
         ? "Check which rows the training split takes, and how the label is derived."
         : `Number the classes from 0 in sql: ${numberedSql(label, [String(only), ...refused])}.`,
   });
-}
-
-function numberedSql(label: string, values: readonly string[]): string {
-  const name = `"${label.replaceAll('"', '""')}"`;
-  const ordered = [...new Set(values)].sort((a, b) => Number(a) - Number(b)).slice(0, LISTED);
-  const cases = ordered.map((value, i) => `WHEN ${value} THEN ${i}`);
-  return `SELECT * REPLACE (CASE CAST(${name} AS DOUBLE) ${cases.join(" ")} END AS ${name}) FROM source`;
 }

@@ -2,6 +2,7 @@ import type { DataChunk } from "@duckdb/node-bindings";
 import { DataError } from "../../errors.js";
 import type { SplitName } from "../data-config.js";
 import type { ChunkEncoder } from "../encode/chunk-encoder.js";
+import type { RefusedLabels } from "../label-values.js";
 import { duckdb } from "../source/binding.js";
 import { type Duck, quoteName } from "../source/duckdb.js";
 import { FILE_COLUMN } from "../source/relation.js";
@@ -189,6 +190,7 @@ export function tooManyBadRows(
   { rows, count, reasons }: { rows: number; count: number; reasons: Readonly<Record<string, number>> },
   path: string,
   maxBadRows: number,
+  labels: RefusedLabels,
 ): DataError {
   const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;
   const worst = Object.entries(reasons)
@@ -205,8 +207,8 @@ export function tooManyBadRows(
   return new DataError({
     what: none ? `every row of ${split} was refused` : `too many rows of ${split} were refused`,
     where: "data.maxBadRows",
-    got: `${count} of ${rows} rows (${percent(count / rows)}): ${worst.join("; ")}`,
+    got: `${count} of ${rows} rows (${percent(count / rows)}): ${worst.join("; ")}${labels.got}`,
     expected: none ? "at least one usable row" : `at most ${percent(maxBadRows)}`,
-    next: `Look at the rows in ${path}, then ${steps.join(", or ")}.`,
+    next: `Look at the rows in ${path}, then ${steps.join(", or ")}.${labels.next}`,
   });
 }

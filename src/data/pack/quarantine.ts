@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream, readFileSync, type WriteStream } from "node:fs";
 import type { MalformedRow, Place } from "../source/rejects.js";
 
 /** Rows that cannot be used, as JSON lines with place and reason. */
@@ -35,6 +35,18 @@ export function malformedRow({ file, line, column, reason, text }: MalformedRow)
   return { file, line, ...(column !== null && { columns: [column] }), reason, value: text };
 }
 
+/** The rows of a quarantine file. */
+export function readQuarantine(path: string): QuarantinedRow[] {
+  const lines = readFileSync(path, "utf8").split("\n").filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as QuarantinedRow);
+}
+
+/** The distinct values that a feature or label refused. */
+export function refusedValues(rows: readonly QuarantinedRow[], feature: string): string[] {
+  const values = rows.flatMap((row) => (row.feature === feature && row.value !== null ? [row.value] : []));
+  return [...new Set(values)].sort();
+}
+
 export class Quarantine {
   count = 0;
   /** Rows by reason, such as `@label: missing value`. */
@@ -44,6 +56,11 @@ export class Quarantine {
 
   constructor(readonly path: string) {
     this.stream = createWriteStream(path);
+  }
+
+  /** The first rows, until their places are known. */
+  get firstRows(): readonly QuarantinedRow[] {
+    return this.waiting;
   }
 
   /** The numbers of the rows that wait for {@link locate}. */
