@@ -5,30 +5,79 @@ import type { Section } from "./section.js";
 /** A setting of a pipeline config: its section and name. */
 type Place = readonly [section: Section, name: string];
 
-/** Paths in Pairloom's config, and the settings that they are made of. The first that matches is used. */
-const PLACES: readonly (readonly [RegExp, (root: Section, part: string, inner?: string) => Place])[] = [
-  [/^features\[(\d+)\](?:\.(\w+))?/, (root, index, key) => featureAt(root, Number(index), key)],
-  [/^data\.train/, (root) => [root, "train_input_path"]],
-  [/^data\.valid/, (root) => [root, "eval_input_path"]],
-  [/^data/, (root) => [root, "data_config"]],
-  [/^model\.(\w+)\.features/, groupAt],
+/** Paths in Pairloom's config, and the sections that they are made of. The first that matches is used. */
+const PLACES: readonly (readonly [RegExp, (root: Section, part: string) => Place])[] = [
+  [/^features\[(\d+)\]/, (root, index) => featureAt(root, Number(index))],
+  [/^data\.train(?:\.path|$)/, (root) => [root, "train_input_path"]],
+  [/^data\.valid(?:\.path|$)/, (root) => [root, "eval_input_path"]],
+  [/^(?:data|train\.(?:batchSize|shuffle)$)/, (root) => [root, "data_config"]],
+  [/^model\.(?:(\w+)\.)?features/, groupAt],
   [/^model\.?(\w*)/, modelAt],
-  [/^train\.optimizer\.dense/, (root) => [root.required("train_config"), "dense_optimizer"]],
-  [/^train\.optimizer\.embedding/, (root) => [root.required("train_config"), "sparse_optimizer"]],
-  [/^train\.(loss|metric|groups)/, (root) => [root.required("model_config"), "losses"]],
+  [/^train\.optimizer\.overrides\[(\d+)\]/, partAt],
+  [/^train\.average/, (root) => [optimizer(root), "ema"]],
+  [/^train\.(?:optimizer|l2)\.dense/, (root) => [root.required("train_config"), "dense_optimizer"]],
+  [/^train\.(?:optimizer|l2|clip)\.embedding/, (root) => [root.required("train_config"), "sparse_optimizer"]],
+  [/^train\.groups/, (root) => [root.required("model_config"), "metrics"]],
+  [/^train\.metricsHalfLife/, (root) => [root.required("model_config"), "train_metrics"]],
+  [/^train\.(?:loss|metric)/, (root) => [root.required("model_config"), "losses"]],
   [/^/, (root) => [root, "train_config"]],
 ];
 
-function featureAt(root: Section, index: number, key: string | undefined): Place {
+/** The settings that a key of Pairloom is made of, where its name is another. */
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  learningRate: ["lr"],
+  rate: ["decay_factor"],
+  steps: ["decay_size", "T_max", "T_0", "num_steps"],
+  growth: ["T_mult"],
+  from: ["warmup_learning_rate"],
+  length: ["warmup_size"],
+  boundaries: ["boundaries", "schedule_sizes"],
+  decay: ["rho", "alpha", "decay"],
+  initialAccumulator: ["initial_accumulator_value"],
+  dense: ["weight_decay"],
+  embedding: ["weight_decay", "max_gradient", "embedding_name"],
+  norm: ["max_gradient"],
+  value: ["max_gradient", "default_value"],
+  keep: ["keep_prob", "keep_checkpoint_max"],
+  epochs: ["num_epochs"],
+  every: ["save_checkpoints_steps"],
+  evaluateEvery: ["save_checkpoints_steps"],
+  classes: ["num_class"],
+  label: ["label_fields"],
+  weight: ["sample_weight_fields"],
+  name: ["feature_name"],
+  column: ["expression"],
+  hash: ["hash_bucket_size"],
+  buckets: ["num_buckets"],
+  vocabulary: ["vocab_list", "vocab_dict", "vocab_file"],
+  dim: ["embedding_dim"],
+  dtype: ["data_type"],
+  width: ["value_dim"],
+  missing: ["fg_encoded_default_value", "default_value"],
+  initializer: ["init_fn", "wide_init_fn"],
+  channels: ["num_channels"],
+  layers: ["cross_num", "cin_layer_size"],
+  rank: ["low_rank", "compressed_feature_num"],
+  linearFields: ["lcb_feature_num"],
+  interactionFields: ["fmb_feature_num"],
+  dropout: ["dropout_ratio"],
+  embeddingDim: ["wide_embedding_dim"],
+  count: ["n_mask_blocks"],
+  units: ["hidden_dim"],
+  aggregationUnits: ["aggregation_dim"],
+};
+
+const optimizer = (root: Section) => root.required("train_config").required("dense_optimizer");
+
+function featureAt(root: Section, index: number): Place {
   const feature = root.sections("feature_configs")[index];
-  if (!feature) return [root, "feature_configs"];
-  const settings = feature.section(feature.names[0])!;
-  return key !== undefined && settings.has(key) ? [settings, key] : [feature, feature.names[0]];
+  return feature ? [feature, feature.names[0]] : [root, "feature_configs"];
 }
 
-function groupAt(root: Section, name: string): Place {
+/** A group by its name, or the first of a model that has one. */
+function groupAt(root: Section, name: string | undefined): Place {
   const groups = root.required("model_config").sections("feature_groups");
-  const group = groups.find((each) => each.text("group_name") === name);
+  const group = name === undefined ? groups[0] : groups.find((each) => each.text("group_name") === name);
   return group ? [group, "feature_names"] : modelAt(root, "");
 }
 
@@ -40,11 +89,24 @@ function modelAt(root: Section, part: string): Place {
   return own === undefined ? [model, kind] : [settings, own];
 }
 
+function partAt(root: Section, index: string): Place {
+  const part = optimizer(root).inside("part_optimizers", Number(index));
+  const kind = part?.which("optimizer");
+  return part && kind !== undefined ? [part, kind] : [optimizer(root), "part_optimizers"];
+}
+
+/** The setting inside a section that a key of the path is made of; the whole section if there is none. */
+function within([section, name]: Place, where: string): Place {
+  const key = where.match(/\w+(?=(?:\[\d+\])*$)/)?.[0] ?? "";
+  const own = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const index = Number(/^model\.layers\[(\d+)\]/.exec(where)?.[1] ?? 0);
+  return section.inside(name, index)?.find(NAMES[key] ?? [own]) ?? [section, name];
+}
+
 /** An error of the converted config as one of the pipeline config, with its path and line. */
 export function locate(error: ConfigError, root: Section): ImportError {
   const { where = "", what, ...rest } = error.report;
   const [pattern, placeOf] = PLACES.find(([each]) => each.test(where))!;
-  const [, part, inner] = pattern.exec(where)!;
-  const [section, name] = placeOf(root, part, inner);
+  const [section, name] = within(placeOf(root, pattern.exec(where)![1]), where);
   return section.error(name, { ...rest, what: where ? `${what} (${where} of the converted config)` : what });
 }

@@ -96,8 +96,17 @@ function unknown(name: string, parent: DescMessage): ErrorReport {
   };
 }
 
-function whyWrong(field: DescField, { key, value }: SourceField): ErrorReport | undefined {
+function whyWrong(field: DescField, { key, value, ...source }: SourceField): ErrorReport | undefined {
   const isList = field.fieldKind === "list" || field.fieldKind === "map";
+  if (value !== undefined && !source.hasColon)
+    return {
+      what: "a colon is missing",
+      got: `${field.name} ${value}`,
+      expected: `${field.name}: ${value}`,
+      next: "Add it.",
+    };
+  if (source.isListed && !isList)
+    return { what: "this setting has one value", got: "a list", next: "Remove the brackets." };
   if (!isList && !key.endsWith("[0]"))
     return { what: "this setting is set twice", got: value, next: "Keep one of them." };
   return whyWrongValue(field, value);

@@ -133,6 +133,22 @@ export class Section {
     return this.message.desc.name;
   }
 
+  /** A section that was read before; of a list, the one at `index`. */
+  inside(name: string, index = 0): Section | undefined {
+    return this.children.get(this.keyOf(name, index));
+  }
+
+  /** The first setting with one of these names that is set, here or in a section inside that was read. */
+  find(names: readonly string[]): readonly [section: Section, name: string] | undefined {
+    const own = names.find((name) => this.has(name));
+    if (own !== undefined) return [this, own];
+    for (const child of this.children.values()) {
+      const found = child.find(names);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
   /** The names of all settings that are set. */
   get names(): string[] {
     return this.message.fields.filter((field) => this.isSet(field)).map(({ name }) => name);

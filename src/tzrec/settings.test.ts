@@ -541,7 +541,7 @@ describe("what is refused, with path and line, the model first", () => {
       "what only the converted config shows",
       { model: "dcn_v2 { cross {} final { hidden_units: 4 dropout_ratio: [0.1, 0.2] } }" },
       12,
-      "model_config.dcn_v2.final",
+      "model_config.dcn_v2.final.dropout_ratio",
     ],
     ...[
       "nn.init.uniform_,-0.01,0.01",
@@ -596,7 +596,7 @@ describe("what is refused, with path and line, the model first", () => {
       "a schedule below 0",
       { dense: "adam_optimizer {} cosine_annealing_learning_rate { T_max: 3 min_learning_rate: -1 }" },
       4,
-      "train_config.dense_optimizer",
+      "train_config.dense_optimizer.cosine_annealing_learning_rate.min_learning_rate",
     ],
     [
       "an embedded number in a wide group",

@@ -10,6 +10,10 @@ export interface SourceField {
   readonly names: readonly string[];
   /** Counted from 1. */
   readonly line: number;
+  /** True for an element of a list in brackets. */
+  readonly isListed: boolean;
+  /** True if a colon precedes the value. */
+  readonly hasColon: boolean;
   /** The text of a number, word or quoted text; `undefined` for a message. */
   readonly value?: string;
 }
@@ -44,14 +48,23 @@ class Scan {
       const { text: name, line } = this.tokens[this.next++];
       if (name === close) return;
       if (name === "," || name === ";") continue;
-      if (this.peek() === ":") this.next++;
+      const hasColon = this.peek() === ":";
+      if (hasColon) this.next++;
+      const isListed = this.peek() === "[";
       const path = [...names, name];
       this.values((token) => {
         const count = counts.get(name) ?? 0;
         counts.set(name, count + 1);
         const key = `${prefix}${name}[${count}]`;
         const close = closing[token];
-        this.found.push({ key, names: path, line, ...(close === undefined && { value: token }) });
+        this.found.push({
+          key,
+          names: path,
+          line,
+          isListed,
+          hasColon,
+          ...(close === undefined && { value: token }),
+        });
         if (close !== undefined) this.fields(`${key}.`, path, close);
       });
     }

@@ -7,7 +7,11 @@ interface ValueType {
   readonly name: string;
 }
 
-const text: ValueType = { pattern: /^["']/, name: "a text in quotes" };
+const text: ValueType = {
+  pattern:
+    /^(["'])(?:[^\\]|\\(?:[abfnrtv\\'"?]|[0-7]{1,3}|[xX][\da-fA-F]{1,2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}))*\1$/,
+  name: "a text in quotes, with escapes such as \\n and \\x1d",
+};
 const boolean: ValueType = { pattern: /^(true|false|t|f|True|False|0|1)$/, name: "true or false" };
 const natural: ValueType = { pattern: /^(\d+|0x[\da-f]+)$/i, name: "an integer of at least 0" };
 const integer: ValueType = { pattern: /^-?(\d+|0x[\da-f]+)$/i, name: "an integer" };
@@ -26,6 +30,20 @@ const TYPES: Readonly<Partial<Record<ScalarType, ValueType>>> = {
   [ScalarType.DOUBLE]: number,
 };
 
+/** The least and the largest integer of a type. */
+const RANGES: Readonly<Partial<Record<ScalarType, readonly [bigint, bigint]>>> = {
+  [ScalarType.UINT32]: [0n, 2n ** 32n - 1n],
+  [ScalarType.UINT64]: [0n, 2n ** 64n - 1n],
+  [ScalarType.INT32]: [-(2n ** 31n), 2n ** 31n - 1n],
+};
+
+function isInRange(scalar: ScalarType | undefined, value: string): boolean {
+  const range = scalar === undefined ? undefined : RANGES[scalar];
+  const digits = BigInt(range ? value.replace("-", "") : 0);
+  const number = value.startsWith("-") ? -digits : digits;
+  return !range || (number >= range[0] && number <= range[1]);
+}
+
 /**
  * What is wrong with the value of a field, if anything.
  * @param value its text; `undefined` for a message
@@ -37,7 +55,11 @@ export function whyWrongValue(field: DescField, value: string | undefined): Erro
   const type: ValueType | undefined = field.enum
     ? { pattern: wordOf(field.enum.values), name: field.enum.values.map(({ name }) => name).join(", ") }
     : TYPES[field.scalar!];
-  if (!type || (value !== undefined && type.pattern.test(value))) return undefined;
+  if (!type) return undefined;
+  if (value !== undefined && type.pattern.test(value))
+    return isInRange(field.scalar, value)
+      ? undefined
+      : { what: "the integer is too large for this setting", got, next: FIX };
   return { what: "the value has another type", got, expected: type.name, next: FIX };
 }
 

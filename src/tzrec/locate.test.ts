@@ -1,0 +1,162 @@
+import { expect, it } from "vitest";
+import { importPipeline } from "./import-config.js";
+import { ImportError } from "./import-error.js";
+
+/* A wrong value is named by its own path and line, also where only the converted config shows that it is wrong. */
+
+const TEXT = `train_input_path: "d.csv"
+train_config {
+  sparse_optimizer {
+    adam_optimizer {
+      beta1: 0.5
+    }
+  }
+  dense_optimizer {
+    adam_optimizer {
+      lr: 0.01
+      beta2: 0.75
+      weight_decay: 0.0
+    }
+    exponential_decay_learning_rate {
+      decay_size: 5
+      decay_factor: 0.9
+    }
+    ema {
+      decay: 0.625
+    }
+    part_optimizers {
+      regex_pattern: "model.*"
+      sgd_optimizer {
+        lr: 0.125
+        momentum: 0.25
+      }
+    }
+  }
+  num_epochs: 1
+  grad_clipping {
+    clipping_type: "norm"
+    max_gradient: 1.5
+  }
+}
+data_config {
+  batch_size: 32
+  dataset_type: CsvDataset
+  delimiter: ";"
+  fg_mode: FG_DAG
+  label_fields: "label"
+}
+feature_configs {
+  id_feature {
+    feature_name: "a"
+    hash_bucket_size: 10
+    embedding_dim: 6
+    pooling: "sum"
+  }
+}
+feature_configs {
+  raw_feature {
+    feature_name: "n"
+    embedding_dim: 4
+    autodis {
+      num_channels: 7
+      temperature: 0.3
+    }
+  }
+}
+feature_configs {
+  raw_feature {
+    feature_name: "r"
+    boundaries: [1, 2]
+    embedding_dim: 8
+  }
+}
+model_config {
+  feature_groups {
+    group_name: "deep"
+    feature_names: "a"
+    feature_names: "n"
+    group_type: DEEP
+  }
+  dcn_v2 {
+    cross {
+      cross_num: 2
+      low_rank: 3
+    }
+    deep {
+      hidden_units: [11, 5]
+      dropout_ratio: [0.1, 0.2]
+    }
+    final {
+      hidden_units: 4
+    }
+  }
+  losses {
+    binary_focal_loss {
+      gamma: 2
+      alpha: 0.35
+    }
+  }
+}
+`;
+
+it("the config without an error is imported", () => {
+  expect(importPipeline(TEXT, "p").config.model.kind).toBe("dcnV2");
+});
+
+it.each([
+  ["beta1: 0.5", "beta1: 1.5"],
+  ["lr: 0.01", "lr: -1"],
+  ["beta2: 0.75", "beta2: 2"],
+  ["weight_decay: 0.0", "weight_decay: -0.1"],
+  ["decay_factor: 0.9", "decay_factor: 0"],
+  ["decay: 0.625", "decay: 2"],
+  ["decay: 0.625", "decay: 0.9e999"],
+  ["lr: 0.125", "lr: 0"],
+  ["momentum: 0.25", "momentum: 7"],
+  ["max_gradient: 1.5", "max_gradient: 0"],
+  ["batch_size: 32", "batch_size: 0"],
+  ["batch_size: 32", "batch_size: 99999999999"],
+  ["batch_size: 32", "batch_size 32"],
+  ["batch_size: 32", "batch_size: [32]"],
+  ['delimiter: ";"', 'delimiter: ""'],
+  ['label_fields: "label"', 'label_fields: ""'],
+  ['label_fields: "label"', String.raw`label_fields: "la\qbel"`],
+  ["hash_bucket_size: 10", "hash_bucket_size: 0"],
+  ["embedding_dim: 6", "embedding_dim: 100000000"],
+  ['pooling: "sum"', 'pooling: "max"'],
+  ["num_channels: 7", "num_channels: 0"],
+  ["temperature: 0.3", "temperature: 0"],
+  ["boundaries: [1, 2]", "boundaries: [2, 1]"],
+  ["cross_num: 2", "cross_num: 0"],
+  ["low_rank: 3", "low_rank: 0"],
+  ["hidden_units: [11, 5]", "hidden_units: [11, 0]"],
+  ["dropout_ratio: [0.1, 0.2]", "dropout_ratio: [0.1, 1.5]"],
+  ["dropout_ratio: [0.1, 0.2]", "dropout_ratio: [0.1, 0.2, 0.3]"],
+  ["gamma: 2", "gamma: -2"],
+  ["alpha: 0.35", "alpha: 3"],
+])("%s -> %s", (from, to) => {
+  const line = TEXT.slice(0, TEXT.indexOf(from)).split("\n").length;
+  const [name] = to.split(/\W/);
+  const error = refusal(TEXT.replace(from, to));
+  expect(error.message).toMatch(new RegExp(`^p:${line}: [\\w.[\\]]+\\.${name}(\\[\\d+\\])?: `));
+  expect(error.report.next).toMatch(/^[A-Z].*[.?]$/);
+});
+
+it("groups of a loss that predicts classes are named at the metric", () => {
+  const text = TEXT.replace(/losses \{[\s\S]*$/, "")
+    .concat("num_class: 2 losses { softmax_cross_entropy {} }\n")
+    .concat('metrics { grouped_auc { grouping_key: "a" } } }\n');
+  const { message } = refusal(text);
+  expect(message).toMatch(/^p:\d+: model_config\.metrics: /);
+  expect(message.startsWith(`p:${text.split("\n").length - 1}: `)).toBe(true);
+});
+
+function refusal(text: string): ImportError {
+  try {
+    importPipeline(text, "p");
+  } catch (error) {
+    if (error instanceof ImportError) return error;
+    throw error;
+  }
+  throw new TypeError("nothing was refused");
+}
