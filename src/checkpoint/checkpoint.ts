@@ -22,11 +22,16 @@ const PART_FILES = { model: MODEL_FILE, optimizer: OPTIMIZER_FILE } as const;
  */
 export class Checkpoint {
   readonly #verified = new Set<string>();
+  /** The ranges of tables, by file. */
+  readonly #ranges = new Map<string, Range[]>();
 
   constructor(
     readonly dir: string,
     readonly manifest: Manifest,
-  ) {}
+  ) {
+    for (const name of Object.keys(manifest.files)) this.#ranges.set(name, []);
+    for (const range of manifest.tables.flatMap(rangesOf)) this.#ranges.get(range.file)?.push(range);
+  }
 
   /** The directory's name, such as `step-00001234`. */
   get name(): string {
@@ -86,8 +91,7 @@ export class Checkpoint {
         where: path,
         next: DAMAGED_NEXT,
       });
-    const ranges = this.manifest.tables.flatMap(rangesOf).filter((range) => range.file === name);
-    const stretches = outside(ranges.map(stretchOf), file.bytes);
+    const stretches = outside((this.#ranges.get(name) ?? []).map(stretchOf), file.bytes);
     return { key: name, path, where: path, stretches, expected: file.sha256 };
   }
 

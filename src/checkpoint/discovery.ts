@@ -4,6 +4,7 @@ import { CheckpointError, type PairloomError } from "../errors.js";
 import { isBetter } from "../metrics/metric.js";
 import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
 import { watchedMetricSchema } from "../metrics/watched-metric.js";
+import { parseUntrusted } from "../untrusted.js";
 import { type Checkpoint, type Part, readCheckpoint } from "./checkpoint.js";
 import { DiskError, isAbsent, isDamage, namesIn, readText, unlessAbsent } from "./disk.js";
 import { replaceFile } from "./durable.js";
@@ -99,7 +100,8 @@ export async function updatePointers(
 /** Reads a pointer without opening its target; undefined if it is missing or damaged. @throws DiskError */
 export async function readPointer(runDir: string, name: PointerName): Promise<Pointer | undefined> {
   try {
-    return pointerSchema.parse(JSON.parse(await readText(pointerPath(runDir, name), MAX_POINTER_BYTES)));
+    const text = await readText(pointerPath(runDir, name), MAX_POINTER_BYTES);
+    return pointerSchema.parse(parseUntrusted(text));
   } catch (error) {
     if (error instanceof DiskError && !isAbsent(error)) throw error;
     return undefined;

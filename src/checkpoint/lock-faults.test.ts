@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -60,6 +61,17 @@ it("is held on a file system where a file has one name only", async () => {
   await lock!.check();
   await expect(RunLock.acquire(run)).rejects.toThrow(/another process writes/);
   await lock!.release();
+});
+
+it.each<[string, (path: string) => unknown]>([
+  ["a pipe", (path) => execFileSync("mkfifo", [path])],
+  ["a directory", (path) => mkdirSync(path)],
+  ["a link to a device", (path) => symlinkSync("/dev/zero", path)],
+])("is refused where its name is that of %s", async (_, make) => {
+  const run = newRun();
+  mkdirSync(run);
+  make(lockOf(run));
+  await expect(RunLock.acquire(run)).rejects.toThrow(/there is something else in place of a file/);
 });
 
 it("takes the place of a link to nothing", async () => {

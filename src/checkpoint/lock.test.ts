@@ -28,6 +28,7 @@ afterEach(() => rmSync(run, { recursive: true }));
 
 /** The lock that a process of another kind would have written. */
 async function foreign(changes: object): Promise<void> {
+  rmSync(path, { force: true });
   const own = await RunLock.acquire(run);
   const holder = JSON.parse(readFileSync(path, "utf8"));
   await own.release();
@@ -77,11 +78,14 @@ it.each([
 ])("of a process %s counts while it is written again and again", async (_, changes) => {
   await foreign(changes);
   await expect(RunLock.acquire(run)).rejects.toThrow(/another process writes to the run directory/);
-  const longAgo = new Date(Date.now() - 200_000);
-  utimesSync(path, longAgo, longAgo);
-  const lock = await RunLock.acquire(run);
-  await lock.check();
-  await lock.release();
+  for (const seconds of [-200, 86_400]) {
+    await foreign(changes);
+    const otherTime = new Date(Date.now() + seconds * 1000);
+    utimesSync(path, otherTime, otherTime);
+    const lock = await RunLock.acquire(run);
+    await lock.check();
+    await lock.release();
+  }
   expect(readdirSync(run)).toEqual([]);
 });
 

@@ -18,8 +18,10 @@ const RELEASED = "released";
 /** The errors of file systems on which a file has one name only. */
 const WITHOUT_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
+const MOST_PID = 2 ** 31 - 1;
+
 const holderSchema = z.strictObject({
-  pid: z.number().int().positive(),
+  pid: z.number().int().positive().max(MOST_PID),
   host: z.string(),
   /** The namespace of process ids on this host (Linux): in another container the same id is another process. */
   namespace: z.string().optional(),
@@ -170,7 +172,7 @@ async function silence(path: string): Promise<number> {
     await (await open(probe, "wx")).close();
     const now = (await stat(probe)).mtimeMs;
     await rm(probe);
-    return now - (await stat(path)).mtimeMs;
+    return Math.abs(now - (await stat(path)).mtimeMs); // a time ahead is no beat: the clock was set back
   });
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError, messageOf } from "../errors.js";
 import { showValue } from "../show-value.js";
+import { membersOf, parseUntrusted } from "../untrusted.js";
 import { version as program } from "../version.js";
 import { UnsupportedError } from "./disk.js";
 import { checkTables, fileNameSchema, sha256Schema, tablesSchema } from "./table-layout.js";
@@ -9,6 +10,8 @@ import { checkTables, fileNameSchema, sha256Schema, tablesSchema } from "./table
 export const MANIFEST_FILE = "manifest.json";
 const FORMAT = "pairloom-checkpoint";
 const VERSION = 2;
+/** Far more than one for each process of a large run. */
+const MOST_FILES = 2 ** 14;
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
@@ -43,7 +46,7 @@ const contentShape = {
 };
 
 /** The other files of the directory. */
-const filesSchema = z.record(fileNameSchema, fileSchema);
+const filesSchema = membersOf(fileNameSchema, fileSchema, MOST_FILES);
 
 /** The content of a checkpoint. */
 const manifestSchema = z.strictObject({
@@ -117,9 +120,10 @@ export const DAMAGED_NEXT = "Use another checkpoint of the run: this one is dama
 function parseObject(text: string, where: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseUntrusted(text);
   } catch (cause) {
-    throw new CheckpointError({ what: "the manifest is not JSON", where, next: DAMAGED_NEXT }, { cause });
+    const report = { what: "the manifest is not JSON", where, got: messageOf(cause), next: DAMAGED_NEXT };
+    throw new CheckpointError(report, { cause });
   }
   if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
   throw new CheckpointError({ what: "the manifest is not a JSON object", where, next: DAMAGED_NEXT });

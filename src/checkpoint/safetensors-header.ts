@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
+import { listOf, membersOf, parseUntrusted } from "../untrusted.js";
 import { DTYPE_BYTES, type Dtype } from "./dtypes.js";
 
 /**
@@ -24,15 +25,17 @@ export const MAX_HEADER_BYTES = 100_000_000;
 export const LENGTH_BYTES = 8;
 const METADATA_KEY = "__metadata__";
 const ALIGNMENT = 8;
+/** Far more than any model has. */
+const [MOST_TENSORS, MOST_DIMENSIONS] = [2 ** 18, 2 ** 6];
 
 const size = z.number().int().nonnegative();
-const headerSchema = z.object({ [METADATA_KEY]: z.record(z.string(), z.string()).default({}) }).catchall(
-  z.object({
-    dtype: z.enum(Object.keys(DTYPE_BYTES) as [Dtype, ...Dtype[]]),
-    shape: z.array(size),
-    data_offsets: z.tuple([size, size]),
-  }),
-);
+const tensorSchema = z.object({
+  dtype: z.enum(Object.keys(DTYPE_BYTES) as [Dtype, ...Dtype[]]),
+  shape: listOf(size, MOST_DIMENSIONS),
+  data_offsets: z.tuple([size, size]),
+});
+const tensorsSchema = membersOf(z.string(), tensorSchema, MOST_TENSORS);
+const metadataSchema = membersOf(z.string(), z.string(), MOST_TENSORS).default({});
 
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
@@ -81,7 +84,7 @@ export function encodeHeader({ tensors, metadata }: SafetensorsHeader): Uint8Arr
  * @throws CheckpointError
  */
 export function decodeHeader(json: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
-  const { [METADATA_KEY]: metadata, ...entries } = parseHeader(json, where);
+  const { metadata, entries } = parseHeader(json, where);
   const tensors = new Map<string, TensorInfo>();
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
     const [begin, end] = data_offsets;
@@ -94,7 +97,9 @@ export function decodeHeader(json: Uint8Array, dataBytes: number, where: string)
 
 function parseHeader(bytes: Uint8Array, where: string) {
   try {
-    return headerSchema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const { [METADATA_KEY]: metadata, ...entries } = z.looseObject({}).parse(parseUntrusted(text));
+    return { metadata: metadataSchema.parse(metadata), entries: tensorsSchema.parse(entries) };
   } catch (cause) {
     const got = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new CheckpointError({ what: "the safetensors header cannot be read", where, got }, { cause });

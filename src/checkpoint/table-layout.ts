@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
+import { listOf } from "../untrusted.js";
 import { DTYPE_BYTES } from "./dtypes.js";
 
 /** Slots are the unit for placing, saving and moving tables: row r of a table belongs to slot r mod SLOTS. */
@@ -7,6 +8,8 @@ export const SLOTS = 1024;
 
 /** Readers visit every slot. */
 const MOST_SLOTS = 2 ** 16;
+/** Far more than any model has. */
+const [MOST_TABLES, MOST_STATES, MOST_RANGES] = [2 ** 16, 2 ** 6, 2 ** 20];
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
@@ -26,7 +29,7 @@ const rangeSchema = z.strictObject({
   /** Rows of each of these slots; absent if they follow from the table's number of rows. */
   counts: z.array(count).optional(),
 });
-const rangesSchema = z.array(rangeSchema);
+const rangesSchema = listOf(rangeSchema, MOST_RANGES);
 
 /** Per-row numbers: the weights of a table, or an optimizer state. */
 const numbersShape = {
@@ -46,7 +49,7 @@ const tableSchema = z
     rows: count.optional(),
     /** Maximum number of rows of a growing table. */
     capacity: positive.optional(),
-    states: z.array(stateSchema),
+    states: listOf(stateSchema, MOST_STATES),
     slots: positive.max(MOST_SLOTS),
     /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, if there are keys). */
     order: z.enum(["rows", "slots"]),
@@ -59,7 +62,7 @@ const tableSchema = z
     message: "a table has either rows or a capacity",
   });
 
-export const tablesSchema = z.array(tableSchema);
+export const tablesSchema = listOf(tableSchema, MOST_TABLES);
 
 export type Range = z.infer<typeof rangeSchema>;
 export type TableNumbers = z.infer<typeof stateSchema>;

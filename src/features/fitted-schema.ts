@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 import { initializerSchema } from "../layers/initializer.js";
+import { listOf } from "../untrusted.js";
 import { FITTED_VERSION, type FittedFeature, type FittedFeatures, type IdMapping } from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
 
@@ -11,6 +12,7 @@ import type { Derivation } from "./kinds/define-kind.js";
 
 /** The program format has 64-bit sizes; beyond this, no table is possible. */
 const MOST_ROWS = 2 ** 40;
+const MOST_FEATURES = 2 ** 16;
 
 const text = z.string().min(1);
 const size = z.int().positive().max(MOST_ROWS);
@@ -110,7 +112,7 @@ const featureSchema = z.discriminatedUnion("kind", [
 export const fittedSchema: z.ZodType<FittedFeatures> = z
   .strictObject({
     version: z.literal(FITTED_VERSION),
-    features: z.array(featureSchema),
+    features: listOf(featureSchema, MOST_FEATURES),
     vocabularies: z.record(z.string(), vocabularySchema),
     tokenizers: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
     nullValues: z.array(z.string()).optional(),

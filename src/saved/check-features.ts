@@ -46,6 +46,18 @@ function comparable(feature: FittedFeature, isLearned: boolean): Record<string, 
   return isLearned ? { ...fixed, transform: transform?.kind } : rest;
 }
 
+/**
+ * Refuses a config with more or fewer features than were fitted, before the config is checked: to describe the faults of
+ * a very long list would take minutes.
+ * @throws CheckpointError
+ */
+export function refuseOtherCount(config: unknown, fitted: FittedFeatures, where: string): void {
+  const listed = (config as { features?: unknown } | undefined)?.features;
+  const count = Array.isArray(listed) ? listed.length : 0;
+  if (count !== fitted.features.length)
+    throw different(where, `${fitted.features.length} features`, `${count} features`);
+}
+
 function different(where: string, got: string, expected: string): CheckpointError {
   return new CheckpointError({
     what: "the checkpoint's features are not those of its config",

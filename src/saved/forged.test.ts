@@ -209,6 +209,34 @@ describe("a manifest that is changed and signed again", () => {
   });
 });
 
+describe("a manifest with a very long list of faults", () => {
+  const MANY = 300_000;
+
+  it.each<[string, () => Json, RegExp]>([
+    ["tables", () => ({ ...manifest, tables: Array(MANY).fill({}) }), /tables/],
+    [
+      "files",
+      () => ({
+        ...manifest,
+        files: Object.fromEntries(Array.from({ length: MANY }, (_, i) => [`f${i}`, {}])),
+      }),
+      /files/,
+    ],
+    ["fitted features", () => changed(manifest, ["features", "features"], Array(MANY).fill({})), /features/],
+    [
+      "features of the config",
+      () => changed(manifest, ["config", "features"], Array(MANY).fill({ kind: "x" })),
+      /features/,
+    ],
+  ])("is refused with a short message: %s", async (_, forge, message) => {
+    sign(forge());
+    const error = await predict().catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(PairloomError);
+    expect(error.message).toMatch(message);
+    expect(error.message.length).toBeLessThan(1000);
+  });
+});
+
 describe("tensors that are changed and signed again", () => {
   /** The model file with another header; without ranges of tables, one checksum covers a file. */
   function signFile(header: Json, data: Uint8Array): void {

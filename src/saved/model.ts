@@ -8,7 +8,7 @@ import { fittedFeatureInfos } from "../train/feature-info.js";
 import { type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
-import { refuseOtherFeatures } from "./check-features.js";
+import { refuseOtherCount, refuseOtherFeatures } from "./check-features.js";
 import { type CodeOptions, knowModel, withCode } from "./code.js";
 
 /** A model described by a checkpoint, without its parameters. */
@@ -34,6 +34,7 @@ export async function describeModel(checkpoint: Checkpoint, code: CodeOptions = 
   const fitted = readFittedFeatures(manifest.features, dir);
   const features = withCode(fitted, code);
   await knowModel(checkpoint, code);
+  refuseOtherCount(manifest.config, fitted, dir);
   const config = resolveConfig(manifest.config);
   refuseOtherFeatures(config.features, fitted, dir);
   const graph = inferenceGraph(specOf(config, fittedFeatureInfos(features)));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { checkpointsDir, DiskError, exists, findLatest, isAbsent, readText } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
+import { parseUntrusted } from "../untrusted.js";
 import { CONFIG_COPY } from "./run-directory.js";
 
 /** Keys that may change when a run is resumed, because they do not affect the result of a step. */
@@ -63,7 +64,7 @@ async function checkSameConfig(runDir: string, config: Config): Promise<void> {
 async function configOfRun(runDir: string): Promise<unknown> {
   const path = join(runDir, CONFIG_COPY);
   try {
-    return JSON.parse(await readText(path));
+    return parseUntrusted(await readText(path));
   } catch (cause) {
     if (cause instanceof DiskError && !isAbsent(cause)) throw cause;
     const { checkpoint } = await findLatest(runDir);

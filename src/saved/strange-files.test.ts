@@ -22,6 +22,8 @@ const STRANGE: Readonly<Record<string, Make>> = {
   "a pipe": (path) => execFileSync("mkfifo", [path]),
   "a socket": (path) => once(createServer().listen(path).unref(), "listening"),
   "an empty directory": (path) => mkdirSync(path),
+  "a text of very deep JSON": (path) =>
+    writeFileSync(path, `{"metrics":${"[".repeat(1e5)}${"]".repeat(1e5)}}`),
   "an empty file": (path) => writeFileSync(path, ""),
   "a file longer than any text": (path) => {
     writeFileSync(path, "");
