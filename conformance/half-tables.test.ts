@@ -166,8 +166,8 @@ describe.each(ISAS)("native %s", (isa) => {
         backend.compile(graph, parameters.memory, { maxBatch: ROWS, threads: 2 }).runSync(step(2, 0.1));
         return Array.from(valuesOf(weights));
       });
-      // The fp32 before it is rounded may differ in its last bits, and so, where these tip the scales, the choice between
-      // two neighbours.
+      // The fp32 number before rounding may differ in its last bits. Where these decide, it is rounded to the other
+      // neighbour.
       const apart = got.map((half, i) => Math.abs(half - expected[i]));
       expect(Math.max(...apart)).toBeLessThanOrEqual(1);
       expect(apart.filter((distance) => distance > 0).length).toBeLessThanOrEqual(0.02 * apart.length);

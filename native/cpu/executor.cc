@@ -115,8 +115,8 @@ void Executor::run_tiles(const Section& section) {
   });
 }
 
-// A job is a node of the tree: one group or some that follow one another. Their sums end up along the tree, as the format
-// says: tiles that are taken at once hold two groups, and what is added to these is the next two.
+// A job is a node of the tree: one group, or two or four neighbours. Their sums are added along the tree, as the format
+// requires: a thread takes two groups at once, and then adds the next two to their sum.
 void Executor::run_groups(const Section& section) {
   const bool single_tiles = step_.groups == step_.tiles;
   const std::vector<FoldNode>& jobs =

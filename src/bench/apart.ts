@@ -24,7 +24,7 @@ export function measureApart(order: Order): Promise<BenchResult> {
           what: "a measurement ended without a result",
           where: order.workload.name,
           got: signal ?? `exit code ${code}`,
-          next: "What the process wrote above says why; without a word it was most likely out of memory.",
+          next: "Read the output of the process above. If there is none, it probably ran out of memory.",
         }),
       ),
     );

@@ -76,7 +76,7 @@ describe("format 1", () => {
   });
 });
 
-/** 7 rows of 2, with one state a row. */
+/** 7 rows of 2, with one state per row. */
 function withTable(step = 3): CheckpointContent {
   const content = contentOf(step, {}, 7);
   const sums = Float32Array.from({ length: 7 }, (_, i) => i / 4);
@@ -229,7 +229,7 @@ describe("tables in several ranges, files and orders", () => {
     );
   });
 
-  /** A sound checkpoint whose manifest is changed and vouched for anew. */
+  /** A valid checkpoint whose manifest is changed and signed again. */
   async function changed(change: (manifest: Manifest) => Partial<Manifest>): Promise<string> {
     const { dir, manifest } = await writeCheckpoint(run, withTable());
     const { sha256: _, ...raw } = JSON.parse(await readFile(join(dir, "manifest.json"), "utf8"));

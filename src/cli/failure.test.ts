@@ -11,7 +11,7 @@ function printed(error: unknown): string {
 }
 
 describe("a failure", () => {
-  it("of the user's making is a message without a stack, exit code 1", () => {
+  it("caused by the user is a message without a stack, with exit code 1", () => {
     const error = new ConfigError({
       what: "no such key",
       where: "train.x",

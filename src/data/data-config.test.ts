@@ -11,7 +11,7 @@ function problems(data: unknown): string {
 const source = { path: "a.csv" };
 
 describe("dataSchema", () => {
-  it("takes one source with predicates, or a source a split", () => {
+  it("takes one source with predicates, or one source per split", () => {
     expect(dataSchema.parse({ source, split: { train: "day < 3" }, label: "y" })).toEqual({
       source,
       split: { train: "day < 3" },

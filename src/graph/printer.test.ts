@@ -4,7 +4,7 @@ import { GraphBuilder } from "./graph.js";
 import { printGraph } from "./printer.js";
 import { fp32 } from "./tensor.js";
 
-it("prints an equation a line, and the outputs", () => {
+it("prints one equation per line, and the outputs", () => {
   const g = new GraphBuilder();
   const init = { kind: "constant", value: 0 } as const;
   const [x] = g.apply(OPS.input, [], { name: "x", type: fp32("B", 3), limit: 0 });

@@ -69,8 +69,8 @@ export interface OwnModel {
 
 /**
  * Registers your own model, and returns the function that makes the `model` section of a config:
- * `model: myModel({ features: ["user", "item"] })`. Whoever opens a run of the model later imports the file that
- * registers it first; registering a kind again replaces it.
+ * `model: myModel({ features: ["user", "item"] })`. Before a run of the model is opened, import the file that
+ * registers it; registering a kind again replaces it.
  * @throws ConfigError where the kind is one of Pairloom's models
  */
 export function registerModel<S extends z.ZodType<{ kind: string }>>(

@@ -63,7 +63,7 @@ export function firstOrder(
   return scope.apply(addBias, [sum, scope.parameter("bias", { shape: [outputs], init: zeros })], {})[0];
 }
 
-/** Weights [B, outputs dim], one tensor a feature -> [B, outputs]. */
+/** Weights [B, outputs dim], one tensor per feature -> [B, outputs]. */
 function sumByOutput(scope: Scope, weights: readonly Tensor[], outputs: number, dim: number): Tensor {
   const sum = weights.length === 1 ? weights[0] : scope.apply(add, weights, {})[0];
   const [byOutput] = scope.apply(reshape, [sum], { dims: [outputs, dim] });

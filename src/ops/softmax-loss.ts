@@ -22,7 +22,7 @@ export const softmaxCrossEntropy = defineOp<SoftmaxLossAttrs>({
   execution: "rowwise",
   operands: "logits:row[n] labels:row[1] -> out:row[1]",
   attributes: "smoothing:rate",
-  meaning: "`-(1-s) log p_y - s/C sum_c log p_c`, p the softmax; NaN where the label is none of 0 … C-1",
+  meaning: "`-(1-s) log p_y - s/C sum_c log p_c`, p the softmax; NaN where the label is not one of 0 … C-1",
   // A class: a comparison, a difference, an exponential, a sum.
   cost: folding(4),
   infer(inputs) {

@@ -36,7 +36,7 @@ function checkRow(row: unknown, i: number, columns: readonly string[]): void {
 function withoutColumn(missing: string, row: RawRow, i: number, columns: readonly string[]): DataError {
   const others = Object.keys(row).filter((key) => !columns.includes(key));
   const [near] = closeNames(missing, others);
-  const absent = `Give it, or ${missing}: null where the value is missing.`;
+  const absent = `Add it. If the value is missing, set ${missing}: null.`;
   return new DataError({
     what: `the column ${missing} is not in the row`,
     where: `rows[${i}]`,

@@ -62,7 +62,7 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
   return halves;
 }
 
-/** A table's numbers are stored as [rows, 1], if there is one number a row. */
+/** A table's numbers are stored as [rows, 1], if there is one number per row. */
 export function isSameShape(there: readonly number[], here: readonly number[]): boolean {
   const stored = here.length === 1 && there.length === 2 ? [...here, 1] : here;
   return stored.length === there.length && stored.every((dim, i) => dim === there[i]);

@@ -156,7 +156,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     if (file.endsWith(".model"))
       throw section.error("vocab_file", {
         what: "a binary sentencepiece model has no counterpart",
-        expected: "a tokenizer.json, or a file with one word a line",
+        expected: "a tokenizer.json, or a file with one word per line",
         next: "Convert it: PreTrainedTokenizerFast of the Python package transformers saves a tokenizer.json.",
       });
     const subwords = isTokenizer(file);

@@ -190,7 +190,7 @@ describe("a pipeline config of TorchEasyRec", () => {
     expect(0.9 ** (other.train.metricsHalfLife! / 1600)).toBeCloseTo(0.5, 4);
   });
 
-  it("measures what there is to choose, but for thresholds", () => {
+  it("takes every metric with a counterpart; thresholds are refused", () => {
     const metrics = (text: string) => replaced([["metrics { auc {} }", text]]);
     const known =
       'metrics { multiclass_auc { average: "weighted" } } metrics { accuracy { threshold: 0.5 } }';

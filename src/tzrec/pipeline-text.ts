@@ -31,7 +31,7 @@ export function parsePipeline(
   } catch (error) {
     throw new ImportError(
       {
-        what: "the pipeline config is not sound protobuf text",
+        what: "the pipeline config is not valid protobuf text",
         where: `${file}:${text.trimEnd().split("\n").length}`,
         got: messageOf(error),
         expected: "protobuf's text format, as TorchEasyRec reads it",

@@ -40,7 +40,7 @@ const LIBSVM: ReadonlyMap<string, string> = new Map([
   ["features", `list_filter(${TOKENS}[2:], lambda token: NOT starts_with(token, 'qid:'))`],
 ]);
 
-/** The label, and the fields that the config names: without a scan nobody knows the others. */
+/** The label, and the fields that the config names: the others are not known without a scan. */
 function libffmColumns(named: string): Map<string, string> {
   const fields = new Set(Array.from(named.matchAll(/\bfield(\d+)\b/gi), ([, field]) => Number(field)));
   const columns = new Map([["label", `CAST(${TOKENS}[1] AS DOUBLE)`]]);

@@ -91,7 +91,7 @@ describe("columns of CSV files that only sql reads", () => {
     expect(await column({ path, sql }, "d")).toEqual([null, null]);
   });
 
-  it("are refused where no type holds all numbers, or where DuckDB reads a text that is none", async () => {
+  it("are refused where no type holds all numbers, or where DuckDB reads a number in a text that is not one", async () => {
     const sql = "SELECT *, c * 2 AS d FROM source";
     const mixed = column({ path: late("mixed.csv", "0.5", "12345678901234567890"), sql }, "d");
     await expect(mixed).rejects.toThrow(/column c: [\s\S]*12345678901234567890[\s\S]*VARCHAR/);
