@@ -82,13 +82,16 @@ describe("a state dict of TorchEasyRec", () => {
     );
   });
 
+  type Change = { name: string } | { value: number } | { dtype: string };
+
   /** The state dict of a fixture with one name or the first number of one tensor changed. */
-  function changed(model: string, tensor: string, change: { name: string } | { value: number }): string {
+  function changed(model: string, tensor: string, change: Change): string {
     const bytes = readFileSync(join(fixtures, `${model}.safetensors`));
     const length = Number(bytes.readBigUInt64LE());
     const header = JSON.parse(bytes.toString("utf8", 8, 8 + length));
     const from = Object.keys(header).find((name) => name.endsWith(tensor))!;
     const { [from]: entry, ...others } = header;
+    if ("dtype" in change) entry.dtype = change.dtype;
     const body = Buffer.from(bytes.subarray(8 + length));
     if ("value" in change) body.writeFloatLE(change.value, entry.data_offsets[0]);
     const text = JSON.stringify({ ...others, ["name" in change ? change.name : from]: entry });
@@ -123,6 +126,25 @@ describe("a state dict of TorchEasyRec", () => {
       expect(existsSync(join(run, "checkpoints"))).toBe(false);
     },
   );
+
+  it("with integers is refused, with the tensor and the next step", async () => {
+    const file = changed("dlrm", "dense_mlp.mlp.0.perceptron.0.weight", { dtype: "I32" });
+    await expect(importWeights(imported("dlrm"), file, join(folder, "integers"))).rejects.toThrow(
+      /dense_mlp.mlp.0.perceptron.0.weight: [\s\S]*I32[\s\S]*Save it as float32/,
+    );
+  });
+
+  it("that is no safetensors file is refused with the next step", async () => {
+    const file = join(folder, "model.pt");
+    writeFileSync(file, "PK\u0003\u0004 a pickle and more than eight bytes");
+    await expect(importWeights(imported("dlrm"), file, join(folder, "pickle"))).rejects.toThrow(
+      /the state dict cannot be read[\s\S]*save_file of safetensors\.torch/,
+    );
+    const doubles = changed("dlrm", "dense_mlp.mlp.0.perceptron.0.weight", { dtype: "F64" });
+    await expect(importWeights(imported("dlrm"), doubles, join(folder, "doubles"))).rejects.toThrow(
+      /the state dict cannot be read[\s\S]*F64|float32/,
+    );
+  });
 
   it("with a number too large for the data_type of its table is refused", async () => {
     const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(

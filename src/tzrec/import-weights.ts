@@ -1,6 +1,7 @@
 import { SafetensorsFile, type TensorSource, updatePointers, writeCheckpoint } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { readFiles, readVocabulary } from "../data/learn/learn.js";
+import { CheckpointError, messageOf } from "../errors.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { plainOf, tableName } from "../features/schema/features.js";
@@ -35,7 +36,7 @@ export interface ImportedWeights {
  * names of its modules (`….embedding_bags.cat_0_emb.weight`, `….final_mlp.mlp.0.perceptron.0.weight`).
  * @param file the state dict
  * @param runDir a new run directory
- * @throws ImportError if a weight is missing, has a different shape or is not finite, CheckpointError for a damaged file
+ * @throws ImportError if a weight is missing, has a different shape or is not finite, or the file is damaged
  */
 export async function importWeights(
   imported: Pick<ImportedConfig, "config" | "features" | "suffixOf">,
@@ -48,7 +49,7 @@ export async function importWeights(
   const spec = specOf(config, fittedFeatureInfos(fitted));
   refuseWideClasses(spec, file);
   const parameters = parametersOf(inferenceGraph(spec));
-  const dict = await SafetensorsFile.open(file);
+  const dict = await openDict(file);
   try {
     const reader = new StateDict(dict, file, imported);
     const model = new Map<string, TensorSource>();
@@ -64,6 +65,22 @@ export async function importWeights(
     return { ...reader.result(), warnings: hashWarnings(features) };
   } finally {
     await dict.close();
+  }
+}
+
+async function openDict(file: string): Promise<SafetensorsFile> {
+  try {
+    return await SafetensorsFile.open(file);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    const report = {
+      what: "the state dict cannot be read",
+      where: file,
+      got: messageOf(error),
+      expected: "a safetensors file of float32, float16 or bfloat16 numbers",
+      next: "Save the state dict with save_file of safetensors.torch, as docs/import-torcheasyrec.md shows.",
+    };
+    throw new ImportError(report, { cause: error });
   }
 }
 
@@ -134,6 +151,9 @@ function hashWarnings(features: readonly ImportedFeature[]): string[] {
     `${hashed.join(", ")}: TorchEasyRec uses another hash function, so values get the rows of other values. Continue training, or import with encoded ids (fg_mode: FG_NONE)`,
   ];
 }
+
+/** The types of numbers that are read, by their names in safetensors. */
+const FLOATS: readonly string[] = ["F32", "F16", "BF16"];
 
 /** A state dict whose tensors are found by the end of their names. */
 class StateDict {
@@ -210,8 +230,21 @@ class StateDict {
         expected: `[${shape.join(", ")}]`,
         next: "Use the pipeline config that the weights were trained with.",
       });
+    this.refuseType(name, from);
     this.matched.push({ name, from });
     return (await this.dict.read(from)) as Float32Array;
+  }
+
+  private refuseType(name: string, from: string): void {
+    const { dtype } = this.dict.tensors.get(from)!;
+    if (FLOATS.includes(dtype)) return;
+    throw new ImportError({
+      what: `${name} has another type of numbers in the state dict`,
+      where: `${this.file}: ${from}`,
+      got: dtype,
+      expected: FLOATS.join(", "),
+      next: "Save it as float32: save_file({k: v.float().contiguous() for k, v in model.state_dict().items()}, path).",
+    });
   }
 
   /** Reorders the entries of the concatenated features. */

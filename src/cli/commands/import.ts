@@ -52,7 +52,10 @@ async function weights(imported: ImportedConfig, file: string, run: string): Pro
   for (const { name, from } of matched) console.log(`  ${name} <- ${from}`);
   list("Not in TorchEasyRec's model, so zero", missing);
   list("In the state dict, but not used", unused);
-  console.log(`\nWrote a checkpoint to ${run}. Next: npx pairloom eval ${run}\n`);
+  const next = imported.config.data.valid
+    ? `npx pairloom eval ${run}`
+    : `predict with npx pairloom predict ${run}; an evaluation needs eval_input_path`;
+  console.log(`\nWrote a checkpoint to ${run}. Next: ${next}\n`);
 }
 
 function list(title: string, names: readonly string[]): void {
