@@ -22,8 +22,8 @@ const KIND = {
   timestamp: 128,
   zonedTimestamp: 256,
   time: 512,
-  /** DuckDB reads it as a number, and nothing else does: `1_000`. */
-  underscored: 1024,
+  /** DuckDB reads it as a number, and nothing else does: `1_000`, `+-5`. */
+  oddNumber: 1024,
   text: 2048,
 } as const;
 
@@ -51,7 +51,7 @@ function kindSql(column: string): string {
       ELSE ${KIND.text} END
     WHEN ${isA("-?[0-9]+")} THEN ${KIND.zeroLed}
     WHEN ${isA(NUMBER)} THEN ${KIND.number}
-    WHEN contains(${text}, '_') AND ${reads("DOUBLE")} THEN ${KIND.underscored}
+    WHEN regexp_matches(${text}, '_|\\+-') AND ${reads("DOUBLE")} THEN ${KIND.oddNumber}
     WHEN lower(${text}) IN ('true', 'false') THEN ${KIND.boolean}
     WHEN ${isA(DATE)} AND ${reads("DATE")} THEN ${KIND.date}
     WHEN ${isA(`${DATE}[T ]${TIME}`)} AND ${reads("TIMESTAMP")} THEN ${KIND.timestamp}
@@ -156,10 +156,10 @@ function problemOf(found: Found, want: Want | undefined): Problem | undefined {
   const { kinds } = found;
   const isNumber = (kinds & ~(INTEGERS | KIND.number)) === 0 || mostlyNumbers(found, want);
   if (!isNumber) return undefined;
-  if (kinds & KIND.underscored)
+  if (kinds & KIND.oddNumber)
     return {
-      what: "a number is written with underscores",
-      kinds: KIND.underscored,
+      what: "a number is written with underscores or two signs",
+      kinds: KIND.oddNumber,
       expected: "digits",
       type: "VARCHAR",
     };
