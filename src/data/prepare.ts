@@ -145,7 +145,7 @@ async function openShare(
   const { label, weight, split = {} } = data;
   const opened = withNullValues(
     await openFiles(duck, data[key]!, files, `data.${key}`, demandOf(data, features)),
-    trainingNullValues(data),
+    textRules(data).nullValues,
   );
   const query =
     key === "source" ? await querySplits(duck, opened, split) : { source: opened, splits: [{ name: key }] };
@@ -247,8 +247,10 @@ async function pack(
   return openPrepared(directory, false);
 }
 
-function trainingNullValues({ source, train }: DataConfig): readonly string[] | undefined {
-  return (source ?? train)?.nullValues;
+/** What texts of the training data mean, for texts of requests. */
+function textRules({ source, train }: DataConfig): Pick<FittedFeatures, "nullValues" | "decimal"> {
+  const { nullValues, decimal } = (source ?? train)!;
+  return { ...(nullValues && { nullValues }), ...(decimal === "," && { decimal }) };
 }
 
 /** The first job feeds the training split. */
@@ -263,9 +265,8 @@ async function learn(
   const training = `SELECT * FROM (${job.source.select()}) WHERE (${trained}\n)`;
   const first = await duck.rows(`SELECT 1 FROM (${training}\n) LIMIT 1`, job.source.where);
   if (first.length === 0) throw emptySplit("train", data);
-  const nullValues = trainingNullValues(data);
   const learnt = await learnStatistics(duck, features, job.wires, training);
-  const known = { ...learnt, ...(nullValues && { nullValues }) };
+  const known = { ...learnt, ...textRules(data) };
   return fitFeatures(features, await learnDerived(duck, features, job.wires, training, known));
 }
 

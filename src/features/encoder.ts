@@ -5,6 +5,7 @@ import { type ColumnEncoder, FeatureEncoder, type RawBatch } from "./feature-enc
 import type { FittedFeatures } from "./fitted.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
+import { withDecimalPoint } from "./values.js";
 
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
@@ -46,7 +47,7 @@ export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = 
   const labels = labelNames(options.label ?? []);
   const { labels: kind = "binary", weight } = options;
   const encoder = new FeatureEncoder(fitted, labels.length > 0 ? { labels, kind, weight } : undefined);
-  const read = cellReader(fitted.nullValues);
+  const read = cellReader(fitted);
   let refusals = new Refusals(1);
   return {
     encode: (rows) => {
@@ -68,12 +69,19 @@ export function packRows(
 }
 
 /** Returns the raw value of a column in a row. */
-type CellReader = (row: RawRow, column: string) => unknown;
+type CellReader = (row: RawRow, column: string, as: "number" | "other") => unknown;
 
-function cellReader(nullValues: readonly string[] = []): CellReader {
-  if (nullValues.length === 0) return (row, column) => row[column];
+function cellReader({ nullValues = [], decimal }: FittedFeatures): CellReader {
   const nulls = new Set<unknown>(nullValues);
-  return (row, column) => (nulls.has(row[column]) ? null : row[column]);
+  const present: CellReader =
+    nulls.size === 0
+      ? (row, column) => row[column]
+      : (row, column) => (nulls.has(row[column]) ? null : row[column]);
+  if (decimal === undefined) return present;
+  return (row, column, as) => {
+    const value = present(row, column, as);
+    return as === "number" ? withDecimalPoint(value) : value;
+  };
 }
 
 function batchOf(rows: readonly RawRow[], encoders: readonly ColumnEncoder[], read: CellReader): RawBatch {
@@ -81,16 +89,23 @@ function batchOf(rows: readonly RawRow[], encoders: readonly ColumnEncoder[], re
     rows: rows.length,
     column: (encoder) => encoders[encoder].columnOf(rows.map(rowReader(encoders[encoder], read))),
     inputs: (encoder) =>
-      encoders[encoder].feature.reading.columns.map((column) => rows.map((row) => read(row, column))),
+      inputColumns(encoders[encoder]).map(({ column, as }) =>
+        rows.map((row) => read(row, column, as === "number" ? "number" : "other")),
+      ),
   };
+}
+
+function inputColumns({ feature }: ColumnEncoder) {
+  return feature.reading.derivation!.inputs.filter((input) => "column" in input);
 }
 
 /** Returns a row's raw value for a plain feature. */
 function rowReader({ feature }: ColumnEncoder, read: CellReader): (row: RawRow) => unknown {
-  const { columns } = feature.reading;
+  const { columns, as: element, separator } = feature.reading;
+  const as = element === "text" || separator !== undefined ? "other" : "number";
   const [column] = columns;
-  if (columns.length === 1) return (row) => read(row, column);
-  return (row) => canonicalCross(columns.map((name) => read(row, name)));
+  if (columns.length === 1) return (row) => read(row, column, as);
+  return (row) => canonicalCross(columns.map((name) => read(row, name, as)));
 }
 
 function badCells(rows: number, encoders: readonly ColumnEncoder[], refusals: Refusals): BadCell[] {

@@ -34,6 +34,8 @@ export interface Statistics {
   readonly tokenizers?: Tokenizers;
   /** Texts that mean missing. */
   readonly nullValues?: readonly string[];
+  /** The decimal comma of texts. */
+  readonly decimal?: ",";
   /** SHA-256 by module; absent if no feature uses one. */
   readonly modules?: Readonly<Record<string, string>>;
 }
@@ -59,12 +61,13 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
-  const { tokenizers, modules, nullValues } = statistics;
+  const { tokenizers, modules, nullValues, decimal } = statistics;
   const fitted: FittedFeatures = {
     version: FITTED_VERSION,
     vocabularies,
     ...(tokenizers && { tokenizers }),
     ...(nullValues && { nullValues }),
+    ...(decimal && { decimal }),
     ...(modules && { modules }),
     features: [],
   };

@@ -116,6 +116,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     vocabularies: z.record(z.string(), vocabularySchema),
     tokenizers: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
     nullValues: z.array(z.string()).optional(),
+    decimal: z.literal(",").optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })
   .superRefine((fitted, context) => {

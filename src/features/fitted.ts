@@ -19,6 +19,8 @@ export interface FittedFeatures {
   readonly tokenizers?: Tokenizers;
   /** Texts that mean missing, when they are the whole value of a column. */
   readonly nullValues?: readonly string[];
+  /** Texts that are read as one number have a decimal comma. */
+  readonly decimal?: ",";
   /** SHA-256 of the modules of custom features, by their path in the config. */
   readonly modules?: Readonly<Record<string, string>>;
 }

@@ -4,7 +4,10 @@ import { bracketedList } from "./list-text.js";
 
 /** Around numbers only ASCII white space counts, in files as in JavaScript. */
 const SPACE = "[ \\t\\n\\v\\f\\r]*";
-const DECIMAL = `${SPACE}[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?${SPACE}`;
+const numberWith = (mark: string) =>
+  `${SPACE}[+-]?([0-9]+${mark}?[0-9]*|${mark}[0-9]+)([eE][+-]?[0-9]+)?${SPACE}`;
+const DECIMAL = numberWith("\\.");
+const COMMA_DECIMAL = numberWith(",");
 const decimal = new RegExp(`^${DECIMAL}$`);
 const blank = new RegExp(`^${SPACE}$`);
 const nan = new RegExp(`^${SPACE}nan${SPACE}$`, "i");
@@ -31,6 +34,21 @@ function numberOfText(text: string): number | undefined {
   if (blank.test(text)) return undefined;
   const [, word] = truth.exec(text) ?? [];
   return word === undefined ? Number.NaN : Number(word.toLowerCase() === "true");
+}
+
+const commaDecimal = new RegExp(`^${COMMA_DECIMAL}$`);
+
+/** A value whose text has a decimal comma, as {@link numberValue} reads it. A number with a point is none then. */
+export function withDecimalPoint(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (commaDecimal.test(value)) return value.replace(",", ".");
+  return decimal.test(value) ? value.replace(".", ",") : value;
+}
+
+/** SQL that computes {@link withDecimalPoint} for a text. */
+export function decimalPointSql(text: string): string {
+  return `CASE WHEN regexp_full_match(${text}, '${COMMA_DECIMAL}') THEN replace(${text}, ',', '.')
+    WHEN regexp_full_match(${text}, '${DECIMAL}') THEN replace(${text}, '.', ',') ELSE ${text} END`;
 }
 
 /** True for NaN and a text of it. */

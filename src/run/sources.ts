@@ -41,7 +41,10 @@ export interface OtherData {
   readonly sql?: string;
 }
 
-const TEXT_KEYS = ["header", "columns", "delimiter", "skip", "types", "nullValues"] as const;
+const TEXT_KEYS = [
+  ...(["header", "columns", "delimiter", "skip", "types", "nullValues"] as const),
+  ...(["encoding", "decimal", "trim"] as const),
+];
 
 /** Other files, read like the training data: with the SQL of the config and, for text files, its options. */
 export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {

@@ -16,9 +16,9 @@ export function refuseOtherFeatures(
 ): void {
   const [there, here] = [fitted.features, features].map((all) => all.map(({ name }) => name));
   if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
-  const { vocabularies, tokenizers, modules, nullValues } = fitted;
+  const { vocabularies, tokenizers, modules, nullValues, decimal } = fitted;
   const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
-  const expected = fitFeatures(features, { vocabularies, tokenizers, modules, nullValues, numbers });
+  const expected = fitFeatures(features, { vocabularies, tokenizers, modules, nullValues, decimal, numbers });
   expected.features.forEach((feature, i) => {
     const isLearned = needsNumberStatistics(plainOf(features[i]));
     const [got, wanted] = [fitted.features[i], feature].map((each) => comparable(each, isLearned));

@@ -2,7 +2,7 @@ import { ConfigError } from "../../errors.js";
 import { crossSql, microsecondsSql } from "../../features/canonical.js";
 import type { Input } from "../../features/inputs.js";
 import type { Reading } from "../../features/reading.js";
-import { numberSql, trimmedSql } from "../../features/values.js";
+import { decimalPointSql, numberSql, trimmedSql } from "../../features/values.js";
 import type { Want } from "./demand.js";
 import { quoteName, quoteText } from "./duckdb.js";
 import { elementSql, entryTextsSql, JSON_OBJECT, listElement, listSql, mapTypes } from "./element-query.js";
@@ -69,8 +69,10 @@ type ColumnInput = Extract<Input, { readonly column: string }>;
 function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   const { column: name, as, separator } = input;
   const { column, type } = readColumn(source, name, where);
-  if (as === "number")
-    return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
+  if (as === "number") {
+    const { column: number } = readNumber(source, name, where);
+    return { sql: must(elementSql(number, type, as), name, type, where, as), reads: "number" };
+  }
   if (as === "time" && !["VARCHAR", "JSON"].includes(type)) return timeWire({ column, type }, input, where);
   const item = itemName(source, "item");
   const map = as === "texts" ? mapTypes(type) : undefined;
@@ -146,6 +148,12 @@ export function readColumn(source: Source, name: string, where: string): ReadCol
   return { column: withoutNulls(text, text, source), type: "VARCHAR" };
 }
 
+/** A column that is read as one number. */
+export function readNumber(source: Source, name: string, where: string): ReadColumn {
+  const { column, type } = readColumn(source, name, where);
+  return { column: source.hasDecimalComma && type === "VARCHAR" ? decimalPointSql(column) : column, type };
+}
+
 /** A scalar column as features read it; values of JSON are texts. */
 export function readScalar(source: Source, name: string, where: string): ReadColumn {
   const read = readColumn(source, name, where);
@@ -159,8 +167,9 @@ function withoutNulls(column: string, text: string, { nullValues }: Source): str
 
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
   const path = columns.length > 1 ? `${where}.columns` : `${where}.column`;
+  const read = as === "text" ? readColumn : readNumber;
   const parts = columns.map((name) => {
-    const { column, type } = readColumn(source, name, path);
+    const { column, type } = read(source, name, path);
     return must(elementSql(column, type, as), name, type, path, as);
   });
   return { sql: parts.length === 1 ? parts[0] : crossSql(parts), reads: as === "text" ? "text" : "number" };

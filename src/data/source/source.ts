@@ -19,6 +19,8 @@ export interface Source {
   readonly columns: readonly SourceColumn[];
   /** Texts that mean missing in every column of texts. */
   readonly nullValues: readonly string[];
+  /** True if texts that are read as one number have a comma, and none a point. */
+  readonly hasDecimalComma: boolean;
   readonly identity: readonly FileIdentity[];
   /** True if rows have {@link FILE_COLUMN}. */
   readonly hasFileColumn: boolean;
@@ -80,6 +82,7 @@ export async function openFiles(
     where,
     columns,
     nullValues: config.nullValues ?? [],
+    hasDecimalComma: config.decimal === ",",
     identity: files.identity,
     hasFileColumn: columns.length < described.length,
     select,

@@ -1,5 +1,5 @@
 import type { ConfigError } from "../../errors.js";
-import { readColumn, type Wire, wrongType } from "./column-query.js";
+import { readColumn, readNumber, type Wire, wrongType } from "./column-query.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { elementSql } from "./element-query.js";
 import type { Source } from "./source.js";
@@ -15,7 +15,7 @@ const WORDS_SHOWN = 5;
  */
 export async function targetWire(duck: Duck, column: string, source: Source, where: string): Promise<Wire> {
   const { column: raw, type } = readColumn(source, column, where);
-  const sql = elementSql(raw, type, "number");
+  const sql = elementSql(readNumber(source, column, where).column, type, "number");
   if (sql === undefined) throw notNumbers(column, type, where, "Derive a column of numbers in sql.");
   if (type === "VARCHAR" || type === "JSON") {
     const words = await onlyWords(duck, raw, sql, source);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { FloatColumn } from "../../columns/columns.js";
+import { packRows } from "../../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../../features/schema/features.js";
 import { dataSchema, type SourceInput } from "../data-config.js";
 import { prepareData } from "../prepare.js";
@@ -39,6 +40,41 @@ it("decimal: reads numbers with a comma, and refuses those with a point", async 
   expect(numbers("x")).toEqual([1.5, -0.25, 300]);
   expect(vocabulary?.toSorted()).toEqual(["1,5", "1.000", "2", "2.5"]);
   expect(bad).toMatchObject([{ line: 5, feature: "x", value: "1.000" }]);
+});
+
+it("decimal: holds for every number, whatever else reads its column, and equally for texts of requests", async () => {
+  const path = join(folder, "every.csv");
+  const cells = ["1,5", "2", "-,25", "2.5", "1.000", " 3,5e1 ", "1,5,2", ""];
+  writeFileSync(path, `x;v;y;w\n${cells.map((cell, i) => `${cell};1,5;${i % 2},0;0,5`).join("\n")}\n`);
+  const data = dataSchema.parse({
+    train: { path, delimiter: ";", decimal: "," },
+    ...{ label: "y", weight: "w", maxBadRows: 1, cacheDir: join(folder, "cache") },
+  });
+  const features: FeatureInput[] = [
+    { kind: "number", name: "x" },
+    { kind: "id", name: "hashed", column: "x", hash: 1000 },
+    { kind: "expression", name: "twice", expression: "2 * x", variables: ["x"] },
+    { kind: "number", name: "v", width: 2, separator: "," },
+  ];
+  const { splits, features: fitted } = await prepareData({ data, features: featuresSchema.parse(features) });
+  const rows = cells.map((x, i) => ({ x: x === "" ? null : x, v: "1,5", y: `${i % 2},0`, w: "0,5" }));
+  const served = packRows(fitted, rows, { label: "y", weight: "w" });
+  const numbers = (columns: typeof served.columns, name: string, count: number) => {
+    const { data: values, offset, stride } = columns.get(name) as FloatColumn;
+    return Array.from({ length: count }, (_, r) => values[offset + r * stride]);
+  };
+  const bad = served.bad.map(({ row }) => row);
+  expect([bad, splits.train.quarantined]).toEqual([[3, 4, 6], 3]);
+  for (const [name, values] of [
+    ["x", [1.5, 2, -0.25, 35, 0]],
+    ["twice", [3, 4, -0.5, 70, 0]],
+    ["@label", [0, 1, 0, 1, 1]],
+    ["@weight", [0.5, 0.5, 0.5, 0.5, 0.5]],
+  ] as const) {
+    expect([name, numbers(splits.train.columns, name, 5)]).toEqual([name, values]);
+    const kept = numbers(served.columns, name, cells.length).filter((_, row) => !bad.includes(row));
+    expect([name, kept]).toEqual([name, values]);
+  }
 });
 
 it("decimal: holds for columns that sql reads", async () => {

@@ -1,3 +1,4 @@
+import { decimalPointSql } from "../../features/values.js";
 import type { SourceConfig } from "../data-config.js";
 import { quoteText } from "./duckdb.js";
 
@@ -11,19 +12,11 @@ const WHITE_SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)";
  */
 export function cellSql(config: SourceConfig, column: string, isNumber: boolean): string {
   const text = config.trim ? trimmedCell(column, config.nullValues ?? []) : column;
-  return config.decimal === "," && isNumber ? withPoint(text) : text;
+  return config.decimal === "," && isNumber ? decimalPointSql(text) : text;
 }
 
 function trimmedCell(column: string, nullValues: readonly string[]): string {
   const missing = ["", ...nullValues].map(quoteText);
   const text = `trim(${column}, ${WHITE_SPACE})`;
   return `CASE WHEN ${text} NOT IN (${missing.join(", ")}) THEN ${text} END`;
-}
-
-/** A number with a comma gets a point. One with a point is no number in such a file, and must not become one. */
-function withPoint(text: string): string {
-  const number = (mark: string) =>
-    `regexp_full_match(${text}, '\\s*[+-]?([0-9]+${mark}[0-9]*|${mark}[0-9]+)([eE][+-]?[0-9]+)?\\s*')`;
-  return `CASE WHEN ${number(",")} THEN replace(${text}, ',', '.')
-    WHEN ${number("\\.")} THEN replace(${text}, '.', ',') ELSE ${text} END`;
 }

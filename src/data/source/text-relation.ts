@@ -24,10 +24,7 @@ export async function textRelation(
   const parts = await textParts(duck, config, files, where);
   const names = namesOfAll(parts, config.union === true, where);
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
-  const isNamed = namedInSql(demand.sql);
-  const isNumber = (name: string) =>
-    demand.wants.has(name) ? demand.wants.get(name) !== "text" : isNamed(name);
-  const reader = new TextReader(config, files, parts, names, isNumber);
+  const reader = new TextReader(config, files, parts, names);
   const types = await settleTypes(duck, config, reader, demand, where);
   return {
     select: (rejects) => reader.select(types, rejects),
@@ -80,7 +77,7 @@ async function settleTypes(
     .filter((name) => config.types?.[name] === undefined && isNamed(name))
     .map((name) => ({ name, want: demand.wants.get(name) }))
     .filter(({ want }) => want !== "text");
-  const texts = reader.select(new Map());
+  const texts = reader.texts();
   await refuseChanged(duck, declared, texts, where);
   const settled = await typesOfTexts(duck, open, texts, where);
   for (const [name, type] of declared) settled.set(name, { type, isExact: false });
@@ -104,11 +101,18 @@ class TextReader {
     private readonly files: SourceFiles,
     private readonly parts: readonly TextPart[],
     readonly names: readonly string[],
-    private readonly isNumber: (name: string) => boolean,
   ) {
     this.hasFileColumn = config.sql === undefined && files.paths.length > 1;
   }
 
+  /** All columns as texts, the numbers as SQL writes them. */
+  texts(): string {
+    return this.parts
+      .map((part, i) => this.selectPart(part, new Map(), `${UNREAD}_${i}`, true))
+      .join(" UNION ALL ");
+  }
+
+  /** Columns that stay texts are as the file has them: who reads them knows whether they are numbers. */
   select(types: ReadonlyMap<string, SettledType>, rejects = UNREAD): string {
     return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
   }
@@ -124,13 +128,18 @@ class TextReader {
     }));
   }
 
-  private selectPart(part: TextPart, types: ReadonlyMap<string, SettledType>, rejects: string): string {
+  private selectPart(
+    part: TextPart,
+    types: ReadonlyMap<string, SettledType>,
+    rejects: string,
+    textsAreNumbers = false,
+  ): string {
     const columns = this.names.map((name) => {
       const column = quoteName(name);
       const { type, isExact } = types.get(name) ?? TEXT;
       if (type === "NULL") return `NULL AS ${column}`;
       if (!part.columns.includes(name)) return `CAST(NULL AS ${type}) AS ${column}`;
-      const cell = cellSql(this.config, column, this.isNumber(name));
+      const cell = cellSql(this.config, column, textsAreNumbers || type !== "VARCHAR");
       if (cell === column || !isExact) return column;
       return `${type === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
     });
