@@ -144,7 +144,7 @@ describe("rows that are not as they should be", () => {
       /rows\[1\]: the column price is not in the row[\s\S]*expected: price[\s\S]*"prise" meant to be "price"/,
     );
     expect(() => predict([{}])).toThrow(/the column hour is not in the row\n +got: +no columns/);
-    expect(() => predict([{ ...row, price: undefined }])).toThrow(/price: null where the value is missing/);
+    expect(() => predict([{ ...row, price: undefined }])).toThrow(/set price: null/);
   });
 
   it("are objects in a list", () => {
