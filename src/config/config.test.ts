@@ -69,10 +69,11 @@ describe("sizes", () => {
 
 describe("other files than those of the config", () => {
   it("are read with the options that fit their format", () => {
-    const text = { skip: 2, header: true, types: { zip: "VARCHAR" }, format: "csv" } as const;
+    const rules = { skip: 2, header: true, encoding: "latin-1", decimal: ",", trim: true } as const;
+    const text = { ...rules, types: { zip: "VARCHAR" }, format: "csv" } as const;
     const { data } = resolved((config) => Object.assign(config.data.train, text));
     const read = (file: string) => otherSource(data, { files: [file] });
-    expect(read("a.csv")).toEqual({ path: ["a.csv"], skip: 2, header: true, types: { zip: "VARCHAR" } });
+    expect(read("a.csv")).toEqual({ path: ["a.csv"], ...rules, types: { zip: "VARCHAR" } });
     expect(read("a.jsonl.gz")).toEqual({ path: ["a.jsonl.gz"], types: { zip: "VARCHAR" } });
     expect(read("a.parquet")).toEqual({ path: ["a.parquet"] });
   });

@@ -1,3 +1,5 @@
+import { mapTypes } from "./element-query.js";
+
 /** The type that holds every value of two DuckDB types without a change. */
 
 /** Stands for a column without a value: it has every type. */
@@ -27,6 +29,11 @@ export function commonType(a: string, b: string): string | undefined {
   if (listA !== undefined && listB !== undefined) {
     const element = commonType(listA, listB);
     return element === undefined ? undefined : `${element}[]`;
+  }
+  const [mapA, mapB] = [mapTypes(a), mapTypes(b)];
+  if (mapA && mapB) {
+    const [key, value] = [commonType(mapA.key, mapB.key), commonType(mapA.value, mapB.value)];
+    return key && value && `MAP(${key}, ${value})`;
   }
   return (
     commonInteger(a, b) ?? commonDecimal(a, b) ?? commonDouble(a, b) ?? commonTime(a, b) ?? commonText(a, b)
@@ -103,6 +110,12 @@ export function widenedSql(column: string, from: string, to: string, place: stri
   if (element !== undefined && target !== undefined) {
     const item = '"@item"';
     return `list_transform(${column}, lambda ${item}: ${widenedSql(item, element, target, place)})`;
+  }
+  const [map, wideMap] = [mapTypes(from), mapTypes(to)];
+  if (map && wideMap) {
+    const part = (name: "key" | "value") =>
+      widenedSql(`map_${name}s(${column})`, `${map[name]}[]`, `${wideMap[name]}[]`, place);
+    return `map(${part("key")}, ${part("value")})`;
   }
   // The digits that FLOAT shows are those that its writer meant.
   if (from === "FLOAT") return `CAST(CAST(${column} AS VARCHAR) AS ${to})`;

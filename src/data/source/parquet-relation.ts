@@ -115,7 +115,7 @@ function noCommonType(
     where: `${where}.path`,
     got: `${typeIn(other)} in ${other.paths[0]}, ${type} in ${part.paths[0]}`,
     expected: "types of one kind: numbers, texts or times",
-    next: "Write the files again with one type, or read them as two sources and cast the column in sql.",
+    next: "Write one of the files again with the type of the other; DuckDB does it with COPY (SELECT * REPLACE (CAST(column AS type) AS column) FROM 'old.parquet') TO 'new.parquet'.",
   });
 }
 
