@@ -134,6 +134,8 @@ function groupOf(section: Section, names: readonly string[]): Group {
   const features = section.texts("feature_names");
   const odd = features.findIndex((name) => !names.includes(name));
   if (odd >= 0) throw unknownFeature(section, features[odd], odd);
+  const again = features.findIndex((name, i) => features.indexOf(name) < i);
+  if (again >= 0) throw section.error("feature_names", { ...REPEATED, got: features[again] }, again);
   const own = section.text("embedding_name_suffix") ?? "";
   const suffix = own && `_${own}`;
   if (/^\w*$/.test(suffix)) return { features, section, type, suffix };
@@ -148,6 +150,8 @@ const TWICE = {
   what: "two groups have this name",
   next: "Rename one of them, or put their features into one group.",
 };
+
+const REPEATED = { what: "the group already has this feature", next: "Remove one of them." };
 
 function embeddedNumber(section: Section, name: string, index: number): ImportError {
   const report = {

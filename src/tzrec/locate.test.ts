@@ -142,6 +142,34 @@ it.each([
   expect(error.report.next).toMatch(/^[A-Z].*[.?]$/);
 });
 
+it.each([
+  ["hidden_units: [11, 5]", "hidden_units: [11,\n0]", "hidden_units: "],
+  ["dropout_ratio: [0.1, 0.2]", "dropout_ratio: [0.1,\n1.5]", "dropout_ratio: "],
+  ["dropout_ratio: [0.1, 0.2]", "dropout_ratio: [0.1,\n0.2.1]", "dropout_ratio[1]: "],
+  ['feature_names: "n"', 'feature_names: ["n",\n"b"]', 'feature_names: there is no feature "b"'],
+  ['feature_names: "n"', 'feature_names: ["n",\n"a"]', "feature_names: the group already has this feature"],
+])("%s -> a wrong value in the line after: its own line", (from, to, path) => {
+  const { message } = refusal(TEXT.replace(from, to));
+  const line = TEXT.slice(0, TEXT.indexOf(from)).split("\n").length;
+  expect(message).toMatch(`p:${line + 1}: model_config.`);
+  expect(message).toContain(path);
+});
+
+it.each([
+  ["n", "another feature has this name"],
+  ["", "the name is empty"],
+])('a feature called "%s": at its name, before the groups', (name, what) => {
+  const from = 'feature_name: "r"';
+  const line = TEXT.slice(0, TEXT.indexOf(from)).split("\n").length;
+  const { message } = refusal(TEXT.replace(from, `feature_name: "${name}"`));
+  expect(message).toMatch(`p:${line}: feature_configs[2].raw_feature.feature_name: ${what}`);
+});
+
+it("a length of 0 is not called missing", () => {
+  const { message } = refusal(TEXT.replace("decay_size: 5", "decay_size: 0"));
+  expect(message).toContain("exponential_decay_learning_rate.decay_size: a value is out of range");
+});
+
 it("groups of a loss that predicts classes are named at the metric", () => {
   const text = TEXT.replace(/losses \{[\s\S]*$/, "")
     .concat("num_class: 2 losses { softmax_cross_entropy {} }\n")

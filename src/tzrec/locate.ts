@@ -108,5 +108,7 @@ export function locate(error: ConfigError, root: Section): ImportError {
   const { where = "", what, ...rest } = error.report;
   const [pattern, placeOf] = PLACES.find(([each]) => each.test(where))!;
   const [section, name] = within(placeOf(root, pattern.exec(where)![1]), where);
-  return section.error(name, { ...rest, what: where ? `${what} (${where} of the converted config)` : what });
+  const index = Number(/\.\w+\[(\d+)\]$/.exec(where)?.[1] ?? 0);
+  const report = { ...rest, what: where ? `${what} (${where} of the converted config)` : what };
+  return section.error(name, report, index);
 }

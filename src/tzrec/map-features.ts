@@ -44,8 +44,21 @@ export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] 
       next: "Remove the feature, or compute its value in data.train.sql.",
     });
   });
+  refuseRepeated(root, features);
   warnOfRanges(root, features);
   return features.map((feature) => withSharedTable(feature, features));
+}
+
+/** Before the groups of the model, which find features by name. */
+function refuseRepeated(root: Section, features: readonly ImportedFeature[]): void {
+  const names = features.map(({ config }) => config.name);
+  for (const [i, section] of root.sections("feature_configs").entries()) {
+    if (names[i] !== "" && names.indexOf(names[i]) === i) continue;
+    throw section.section(section.names[0])!.error("feature_name", {
+      what: names[i] === "" ? "the name is empty" : "another feature has this name",
+      next: "Give every feature a name of its own.",
+    });
+  }
 }
 
 /** Rows that TorchEasyRec trains on, with a warning per row, and Pairloom quarantines. */

@@ -34,7 +34,8 @@ function common(section: Section) {
 }
 
 /** A length that TorchEasyRec needs too. @throws ImportError */
-const lengthOf = (section: Section, name: string): number => section.number(name) || section.missing(name);
+const lengthOf = (section: Section, name: string): number =>
+  section.number(name) || (section.has(name) ? 0 : section.missing(name));
 
 const SCHEDULES: Readonly<Record<string, (base: number, section: Section) => LearningRate>> = {
   constant_learning_rate: (base) => ({ learningRate: base }),

@@ -607,7 +607,7 @@ describe("what is refused, with path and line, the model first", () => {
           "x"] }`,
         model: "deepfm { deep { hidden_units: 4 } }",
       },
-      14,
+      15,
       "model_config.feature_groups[2].feature_names",
     ],
     ["variational dropout", { more: "variational_dropout {}" }, 13, "model_config.variational_dropout"],

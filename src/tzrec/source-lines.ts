@@ -52,7 +52,7 @@ class Scan {
       if (hasColon) this.next++;
       const isListed = this.peek() === "[";
       const path = [...names, name];
-      this.values((token) => {
+      this.values(({ text: token, line: ownLine }) => {
         const count = counts.get(name) ?? 0;
         counts.set(name, count + 1);
         const key = `${prefix}${name}[${count}]`;
@@ -60,7 +60,7 @@ class Scan {
         this.found.push({
           key,
           names: path,
-          line,
+          line: isListed ? ownLine : line,
           isListed,
           hasColon,
           ...(close === undefined && { value: token }),
@@ -71,18 +71,17 @@ class Scan {
   }
 
   /** Calls `value` for the value that comes next, or for each of a list, with its first token: a bracket opens a message. */
-  private values(value: (token: string) => void): void {
-    const token = this.tokens[this.next++]?.text ?? "";
-    if (token === "[") {
+  private values(value: (token: Token) => void): void {
+    const token = this.tokens[this.next++];
+    if (token?.text === "[") {
       while (this.next < this.tokens.length && this.peek() !== "]") {
         if (this.peek() === ",") this.next++;
         else this.values(value);
       }
       this.next++;
-    } else if (token === "{" || token === "<") value(token);
-    else {
+    } else if (token) {
       // Adjacent quoted pieces are one text.
-      while (isQuoted(token) && isQuoted(this.peek())) this.next++;
+      while (isQuoted(token.text) && isQuoted(this.peek())) this.next++;
       value(token);
     }
   }
