@@ -58,27 +58,35 @@ export async function findFiles(
   const paths = found.flat();
   const identity = paths.map((path) => identityOf(path, where));
   const format = source.format ?? formatOf(paths[0], where);
-  if (format !== "parquet" && source.encoding !== "utf-16")
-    for (const path of paths) refuseUtf16(path, where);
+  if (format !== "parquet") for (const path of paths) refuseUtf16(path, source.encoding, where);
   return { paths, format, identity };
 }
 
-/** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. */
-function refuseUtf16(path: string, where: string): void {
+/** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. It reads little-endian UTF-16 only. */
+function refuseUtf16(path: string, encoding: SourceConfig["encoding"], where: string): void {
   if (isRemote(path)) return;
-  const file = openSync(path, "r");
-  const head = Buffer.alloc(2);
-  readSync(file, head, 0, 2, 0);
-  closeSync(file);
-  const mark = head.toString("hex");
-  if (mark !== "fffe" && mark !== "feff") return;
+  const order = utf16Order(path);
+  if (order === undefined || (order === "little" && encoding === "utf-16")) return;
+  const convert = `convert it with iconv -f UTF-16${order === "big" ? "BE" : "LE"} -t UTF-8 ${basename(path)}.`;
   throw new DataError({
     what: "the text file is UTF-16",
     where: `${where}.path`,
-    got: `${path}, which starts with the UTF-16 byte order mark`,
-    expected: "UTF-8",
-    next: `Set encoding: "utf-16", or convert it with iconv -f UTF-16 -t UTF-8 ${basename(path)}.`,
+    got: `${path}, which is ${order}-endian UTF-16`,
+    expected: encoding === "utf-16" ? "little-endian UTF-16" : "UTF-8",
+    next: order === "big" ? `C${convert.slice(1)}` : `Set encoding: "utf-16", or ${convert}`,
   });
+}
+
+/** By the byte order mark, or by the zero byte of the first letter. */
+function utf16Order(path: string): "little" | "big" | undefined {
+  const file = openSync(path, "r");
+  const head = Buffer.alloc(2);
+  const length = readSync(file, head, 0, 2, 0);
+  closeSync(file);
+  const [first, second] = head;
+  if (length < 2) return undefined;
+  if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return "big";
+  return (first === 0xff && second === 0xfe) || (first !== 0 && second === 0) ? "little" : undefined;
 }
 
 async function expand(duck: Duck, pattern: string, where: string): Promise<string[]> {
