@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { widen } from "../half.js";
+import { draw, drawKey } from "../random.js";
 import { firstNonFinite } from "./diverged.js";
 import { initialLossWatch, watchLosses } from "./loss-watch.js";
 
@@ -55,6 +56,42 @@ it("a loss that is somewhat higher, or high for a moment, does not stop a run", 
   const spiked = after(500, 1).map((loss, step) => (step % 100 < 25 ? loss * 50 : loss));
   expect(stopOf(spiked.slice(0, 700))).toBeUndefined();
 });
+
+it.each([1, 2, 4, 12, 19])("a loss that explodes in step %d stops within 100 steps", (from) => {
+  for (const loss of [1e3, 5e16]) {
+    const stop = stopOf(Array.from({ length: 200 }, (_, step) => (step < from ? 0.7 : loss)));
+    expect(stop).toBeLessThan(from + 100);
+  }
+});
+
+it("a loss that is sevenfold for long, or tenfold for 60 steps, does not stop a run", () => {
+  const rising = (factor: number, steps: number) =>
+    Array.from({ length: 2000 }, (_, step) => (step >= 500 && step < 500 + steps ? 0.5 * factor : 0.5));
+  expect(stopOf(rising(7, 1500))).toBeUndefined();
+  expect(stopOf(rising(10, 60))).toBeUndefined();
+  expect(stopOf(rising(100, 60))).toBeUndefined();
+});
+
+it("a loss that is 0 in the first steps, of rows without weight, does not stop a run", () => {
+  for (const zeros of [1, 10, 50])
+    expect(stopOf(Array.from({ length: 500 }, (_, step) => (step < zeros ? 0 : 0.7)))).toBeUndefined();
+});
+
+it.each([0.1, 0.5, 1])(
+  "at most one of 100 healthy runs is stopped, also with heavy tails (width %f)",
+  (width) => {
+    const isStopped = (run: number) => {
+      const key = drawKey(run, 1, 0);
+      // The logarithm of a loss has a logistic distribution.
+      const lossAt = (step: number) => {
+        const u = (draw(key, step) + 0.5) / 2 ** 32;
+        return (u / (1 - u)) ** width;
+      };
+      return stopOf(Array.from({ length: 1000 }, (_, step) => lossAt(step))) !== undefined;
+    };
+    expect(Array.from({ length: 300 }, (_, run) => isStopped(run)).filter(Boolean).length).toBeLessThan(4);
+  },
+);
 
 it("a loss near zero may rise tenfold: only rounding is there", () => {
   const losses = Array.from({ length: 1000 }, (_, step) => (step < 50 ? 0.7 : step < 700 ? 1e-7 : 1e-5));
