@@ -54,7 +54,7 @@ async function weights(imported: ImportedConfig, file: string, run: string): Pro
   list("In the state dict, but not used", unused);
   const next = imported.config.data.valid
     ? `npx pairloom eval ${run}`
-    : `predict with npx pairloom predict ${run}; an evaluation needs eval_input_path`;
+    : `npx pairloom eval ${run} --data <files with labels>, as the config has no eval_input_path`;
   console.log(`\nWrote a checkpoint to ${run}. Next: ${next}\n`);
 }
 
