@@ -95,6 +95,11 @@ it("trim: removes white space, and what is left may mean missing", async () => {
   expect(plain.vocabulary?.toSorted()).toEqual(["\tb\t", "   ", " a ", "a"]);
 });
 
+it("trim: holds for the names of columns", async () => {
+  const { numbers } = await read("trim-names.csv", " x , y\n1,1\n2,0\n", { trim: true }, [x]);
+  expect(numbers("x")).toEqual([1, 2]);
+});
+
 it("trim: holds for columns that sql reads", async () => {
   const text = "a,y\n 1 ,1\n  ,0\n2.5 ,1\n";
   const sql = "SELECT coalesce(a, 9) + 1 AS x, y FROM source";

@@ -60,7 +60,8 @@ async function columnsOf(
   where: string,
 ): Promise<string[]> {
   const first = fieldsOf(await firstRecord(duck, config, path, where), delimiter);
-  const given = config.columns ?? (hasHeader(config) ? first : []);
+  const names = config.trim ? first.map((name) => name.trim()) : first;
+  const given = config.columns ?? (hasHeader(config) ? names : []);
   if (given.length > first.length) throw tooFewColumns(config, first, where);
   return distinctNames(first.map((_, i) => given[i] || numbered(i, first.length)));
 }
