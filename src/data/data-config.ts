@@ -9,6 +9,19 @@ export { type SplitName, splitNames } from "./split/split-config.js";
  * `docs/data.md` is the reference.
  */
 
+/** The keys of a source that are for text files; `types` is also allowed for JSON. */
+export const TEXT_KEYS = [
+  "header",
+  "columns",
+  "delimiter",
+  "skip",
+  "types",
+  "nullValues",
+  "encoding",
+  "decimal",
+  "trim",
+] as const;
+
 /** One object instead of a union of two shapes, for clear errors about wrong keys. */
 export const sourceSchema = z
   .strictObject({
@@ -46,19 +59,7 @@ export const sourceSchema = z
       context.addIssue({ code: "custom", message: "give either path or rows" });
     if (source.columns !== undefined && new Set(source.columns).size !== source.columns.length)
       context.addIssue({ code: "custom", path: ["columns"], message: "column names must differ" });
-    const fileOnly = [
-      "format",
-      "header",
-      "columns",
-      "delimiter",
-      "skip",
-      "types",
-      "nullValues",
-      "encoding",
-      "decimal",
-      "trim",
-      "union",
-    ] as const;
+    const fileOnly = ["format", ...TEXT_KEYS, "union"] as const;
     for (const key of fileOnly)
       if (source.rows !== undefined && source[key] !== undefined)
         context.addIssue({

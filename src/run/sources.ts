@@ -1,4 +1,10 @@
-import { type DataConfig, type SourceConfig, type SplitName, splitNames } from "../data/data-config.js";
+import {
+  type DataConfig,
+  type SourceConfig,
+  type SplitName,
+  splitNames,
+  TEXT_KEYS,
+} from "../data/data-config.js";
 import type { ScanOptions } from "../data/source/scan.js";
 import { splitsOf } from "../data/split/split-config.js";
 import { ConfigError } from "../errors.js";
@@ -40,11 +46,6 @@ export interface OtherData {
   /** Replaces the `sql` of the config. */
   readonly sql?: string;
 }
-
-const TEXT_KEYS = [
-  ...(["header", "columns", "delimiter", "skip", "types", "nullValues"] as const),
-  ...(["encoding", "decimal", "trim"] as const),
-];
 
 /** Other files, read like the training data: with the SQL of the config and, for text files, its options. */
 export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {

@@ -1,6 +1,6 @@
 import { ConfigError, DataError } from "../../errors.js";
 import { nearNames } from "../../near-names.js";
-import type { SourceConfig } from "../data-config.js";
+import { type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import type { Demand } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
@@ -158,19 +158,6 @@ async function firstMalformed(duck: Duck, relation: Relation, where: string): Pr
   }
   return first && `${rows} malformed rows; the first: ${first.file}, line ${first.line}: ${first.reason}`;
 }
-
-/** The keys of text files; `types` is also allowed for JSON. */
-const TEXT_KEYS = [
-  "header",
-  "columns",
-  "delimiter",
-  "skip",
-  "types",
-  "nullValues",
-  "encoding",
-  "decimal",
-  "trim",
-] as const;
 
 function refuseTextOptions(config: SourceConfig, format: SourceFormat, where: string): void {
   if (format === "csv" || format === "tsv") return;
