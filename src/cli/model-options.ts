@@ -3,6 +3,7 @@ import { BACKEND_NAMES, selectBackend } from "../saved/backend.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
+import { settingsOf, settingsOption } from "./settings-option.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
 
 export const importModulesOption = {
@@ -25,6 +26,7 @@ export const modelOptions = {
     description: "Default: native if it was built",
   },
   "import-modules": importModulesOption,
+  ...settingsOption,
 } as const;
 
 interface ModelArgs {
@@ -35,16 +37,16 @@ interface ModelArgs {
   readonly "import-modules"?: boolean;
 }
 
-export async function openModelOf(args: ModelArgs): Promise<TrainedModel> {
+export async function openModelOf(args: ModelArgs, rawArgs: readonly string[]): Promise<TrainedModel> {
   const { backend, fallback } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
   if (fallback !== undefined)
     console.error(`Using the reference backend, which is many times slower: ${fallback}.`);
   const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
   const choice = checkpointChoice(args.checkpoint);
-  const importModules = args["import-modules"];
+  const code = { importModules: args["import-modules"], settings: settingsOf(rawArgs) };
   return withCheckpoint(
     () => findCheckpoint(args.run, choice, console.error),
-    (checkpoint) => openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads, importModules }),
+    (checkpoint) => openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads, ...code }),
   );
 }
 

@@ -4,7 +4,7 @@ import { labelNames } from "../features/targets.js";
 import { partsOf } from "../metrics/index.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { type TrainConfig, watchedMetrics } from "../train/train-config.js";
-import { formatPath } from "./issues.js";
+import { formatPath } from "./paths.js";
 
 /**
  * Checks the training section against the labels of the data section.

@@ -14,6 +14,7 @@ import { checkLabels } from "./check-labels.js";
 import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
 import { refuseUnsafeTexts } from "./safe-texts.js";
+import { type Setting, withSettings } from "./settings.js";
 
 export const configSchema = z.strictObject({
   /** Allowed in JSON configs, for editors; not kept. */
@@ -65,14 +66,22 @@ export function defineConfig<const F extends readonly FeatureInput[], const L ex
 }
 
 /**
+ * A config as written with some of its values replaced, such as `{ path: "train.optimizer.embedding.learningRate", value:
+ * 0.01 }`.
+ * @throws ConfigError for a path that leads nowhere; keys and values are checked when the config is resolved
+ */
+export function configWith(config: unknown, settings: readonly Setting[]): unknown {
+  return withSettings(config, settings, (before) => schemaOf(before).safeParse(before).data);
+}
+
+/**
  * Checks a config and fills in the defaults. Builds the model once on empty tables, so that errors only the model can
  * find (names and dims of its groups) are reported before any data is read.
  * @throws ConfigError with the config path, the value found, the value expected and the next step
  */
 export function resolveConfig(value: unknown): Config {
   refuseUnsafeTexts(value);
-  const own = ownModelOf(value);
-  const schema = own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
+  const schema = schemaOf(value);
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new ConfigError(describeIssues(schema, parsed.error.issues, value));
   const { $schema: _, ...config } = parsed.data;
@@ -84,6 +93,11 @@ export function resolveConfig(value: unknown): Config {
   checkTraining(spec, config);
   checkGroups(config.train, features);
   return config;
+}
+
+function schemaOf(config: unknown): typeof configSchema {
+  const own = ownModelOf(config);
+  return own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
 }
 
 /** Checks that need the graph of the whole step. */

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { ErrorReport } from "../errors.js";
 import { closeNames } from "../near-names.js";
 import { showValue } from "../show-value.js";
+import { formatPath, valueAt } from "./paths.js";
 import { formsAt, keysAt } from "./schema-walk.js";
 
 type Issue = z.core.$ZodIssue;
@@ -163,14 +164,4 @@ function formsOf(schema: z.core.$ZodType, path: readonly PropertyKey[], config: 
     return typeNames[type] ?? type;
   });
   return [...new Set(forms)];
-}
-
-/** `model.dense.mlp.hiddenUnits[1]` */
-export function formatPath(path: readonly PropertyKey[]): string {
-  const text = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
-  return text.replace(/^\./, "") || "the config";
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
 }

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
-import { type Config, resolveConfig } from "../config/config.js";
+import { type Config, configWith, resolveConfig } from "../config/config.js";
+import type { Setting } from "../config/settings.js";
 import { ConfigError, PairloomError } from "../errors.js";
 import { closeNames } from "../near-names.js";
 import { publicModule } from "./public-module.js";
@@ -23,11 +24,15 @@ export interface LoadedConfig {
 /**
  * Loads a config file (`.ts`, `.js`, `.mjs`, `.json`), or the `pairloom.config.*` in a folder. In the file, `import …
  * from "pairloom"` resolves to this package, so configs also load in a clone and without installation.
+ * @param settings values that replace those of the file
  * @throws ConfigError if the file is missing, does not load, or is not a valid config
  */
-export async function loadConfig(pathOrFolder: string): Promise<LoadedConfig> {
+export async function loadConfig(
+  pathOrFolder: string,
+  settings: readonly Setting[] = [],
+): Promise<LoadedConfig> {
   const path = findConfig(resolve(pathOrFolder));
-  return { path, config: resolveConfig(await importDefault(path)) };
+  return { path, config: resolveConfig(configWith(await importDefault(path), settings)) };
 }
 
 function findConfig(path: string): string {

@@ -1,9 +1,12 @@
 import type { Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
-import { type Config, resolveConfig } from "../config/config.js";
+import { type Config, configWith, resolveConfig } from "../config/config.js";
+import type { Setting } from "../config/settings.js";
+import { ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
+import { showValue } from "../show-value.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
@@ -25,20 +28,43 @@ export interface TrainedModel extends DescribedModel {
   readonly executable: Executable;
 }
 
+export interface DescribeOptions extends CodeOptions {
+  /** Values that replace those of the config: of `data`, and of `train.groups`. */
+  readonly settings?: readonly Setting[];
+}
+
 /**
  * @throws CheckpointError if the config or the features are malformed, of an unsupported version or do not belong together, or
- * need code that is not allowed
+ * need code that is not allowed; ConfigError for a setting that a trained model keeps
  */
-export async function describeModel(checkpoint: Checkpoint, code: CodeOptions = {}): Promise<DescribedModel> {
+export async function describeModel(
+  checkpoint: Checkpoint,
+  { settings = [], ...code }: DescribeOptions = {},
+): Promise<DescribedModel> {
   const { dir, manifest } = checkpoint;
   const fitted = readFittedFeatures(manifest.features, dir);
   const features = withCode(fitted, code);
   await knowModel(checkpoint, code);
   refuseOtherCount(manifest.config, fitted, dir);
-  const config = resolveConfig(manifest.config);
+  settings.forEach(refuseTrained);
+  const config = resolveConfig(configWith(manifest.config, settings));
   refuseOtherFeatures(config.features, fitted, dir);
   const graph = inferenceGraph(specOf(config, fittedFeatureInfos(features)));
   return { config, features, graph };
+}
+
+/** What may change after training: where rows come from, and how they are grouped. */
+const FREE = /^(data|train\.groups)(?=[.[]|$)/;
+
+function refuseTrained({ path, value }: Setting): void {
+  if (FREE.test(path)) return;
+  throw new ConfigError({
+    what: "a trained model keeps this setting",
+    where: path,
+    got: showValue(value),
+    expected: "a setting of data or of train.groups",
+    next: "Remove the setting, or train another model with it.",
+  });
 }
 
 /**
@@ -47,7 +73,7 @@ export async function describeModel(checkpoint: Checkpoint, code: CodeOptions = 
  */
 export async function openModel(
   checkpoint: Checkpoint,
-  options: ScoringOptions & CodeOptions,
+  options: ScoringOptions & DescribeOptions,
 ): Promise<TrainedModel> {
   const described = await describeModel(checkpoint, options);
   const executable = await savedExecutable(checkpoint, described, options);

@@ -25,7 +25,7 @@ export const evaluate = command(
     const named = choiceOption("split", args.split, splitNames);
     const files = listOption("data", rawArgs);
     refuseUnusedOptions(args, files);
-    const model = await openModelOf(args);
+    const model = await openModelOf(args, rawArgs);
     const { data } = model.config;
     const split = named ?? measuredSplit(data);
     const [source, where] =

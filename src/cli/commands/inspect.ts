@@ -4,7 +4,7 @@ import { checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
 import { printGraph } from "../../graph/printer.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { findCheckpoint } from "../../saved/find-checkpoint.js";
-import { describeModel } from "../../saved/model.js";
+import { type DescribeOptions, describeModel } from "../../saved/model.js";
 import { rowsPerStep } from "../../train/step/gradient-accumulation.js";
 import {
   describedByConfig,
@@ -14,6 +14,7 @@ import {
   trainingGraphOf,
 } from "../descriptions.js";
 import { checkpointChoice, importModulesOption } from "../model-options.js";
+import { settingsOf, settingsOption } from "../settings-option.js";
 import { count } from "../tables.js";
 import { command } from "../usage.js";
 
@@ -30,12 +31,16 @@ export const inspect = command(
     graph: { type: "boolean", description: "Print the equations of the model" },
     program: { type: "boolean", description: "Print the stages and memory of the compiled program" },
     training: { type: "boolean", description: "With --graph or --program: show the training step" },
+    ...settingsOption,
   },
-  async (args) => {
+  async (args, rawArgs) => {
     const isTrained = existsSync(checkpointsDir(args.what)) || existsSync(join(args.what, "manifest.json"));
     const described = isTrained
-      ? await inspectCheckpoint(args.what, args.checkpoint, args["import-modules"])
-      : describedByConfig((await loadConfig(args.what)).config);
+      ? await inspectCheckpoint(args.what, args.checkpoint, {
+          importModules: args["import-modules"],
+          settings: settingsOf(rawArgs),
+        })
+      : describedByConfig((await loadConfig(args.what, settingsOf(rawArgs))).config);
     const graph = args.training ? trainingGraphOf(described) : described.graph;
     if (args.graph) return console.log(printGraph(graph));
     if (args.program) return console.log(programSummary(graph, rowsPerStep(described.config.train)));
@@ -44,7 +49,7 @@ export const inspect = command(
   },
 );
 
-async function inspectCheckpoint(path: string, choice: string | undefined, importModules?: boolean) {
+async function inspectCheckpoint(path: string, choice: string | undefined, options: DescribeOptions) {
   const checkpoint = await findCheckpoint(path, checkpointChoice(choice), console.error);
   const { step, epoch, metrics } = checkpoint.manifest;
   const measured = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
@@ -52,5 +57,5 @@ async function inspectCheckpoint(path: string, choice: string | undefined, impor
   if (measured.length > 0) console.log(`valid: ${measured.join(", ")}`);
   const others = (await listCheckpoints(path)).filter(({ name }) => name !== checkpoint.name);
   if (others.length > 0) console.log(`also there: ${others.map(({ name }) => name).join(", ")}`);
-  return describeModel(checkpoint, { importModules });
+  return describeModel(checkpoint, options);
 }

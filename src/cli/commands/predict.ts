@@ -27,7 +27,7 @@ export const predict = command(
         expected: "--data <file> [<file> …]",
         next: `For example: npx pairloom predict ${args.run} --data rows.csv --output predictions.csv.`,
       });
-    const model = await openModelOf(args);
+    const model = await openModelOf(args, rawArgs);
     const counter = new Counter();
     const startedAt = performance.now();
     const { rows, quarantine } = await predictRun({

@@ -9,6 +9,7 @@ import { LATEST, newRunDirectory, REPORT } from "../../saved/run-directory.js";
 import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
+import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
 import { count, metricsTable, positiveShares } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
@@ -38,10 +39,11 @@ export const train = command(
       valueHint: BACKEND_NAMES.join("|"),
       description: "Default: native if it was built",
     },
+    ...settingsOption,
   },
-  async (args) => {
+  async (args, rawArgs) => {
     const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
-    const loaded = withOptions(await loadConfig(args.config), {
+    const loaded = withOptions(await loadConfig(args.config, settingsOf(rawArgs)), {
       steps: countOption("steps", args.steps),
       threads: countOption("threads", args.threads, MAX_THREADS),
     });
@@ -64,7 +66,7 @@ export const train = command(
         listener: display.listen,
       });
       display.stop();
-      if (result.interrupted) tellResume(result, runDir, args);
+      if (result.interrupted) tellResume(result, runDir, { ...args, settings: settingTexts(rawArgs) });
       else tellResults(result, runDir);
     } finally {
       display.stop();
@@ -110,15 +112,24 @@ interface Flags {
   readonly threads?: string;
   readonly backend?: string;
   readonly baselines?: boolean;
+  readonly settings: readonly string[];
 }
 
 function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
   const kept = (["steps", "threads", "backend"] as const).filter((name) => args[name] !== undefined);
-  const flags = kept.map((name) => ` --${name} ${args[name]}`).concat(args.baselines ? " --baselines" : "");
+  const flags = [
+    ...kept.map((name) => ` --${name} ${args[name]}`),
+    ...(args.baselines ? [" --baselines"] : []),
+    ...args.settings.map((setting) => ` --set ${shellWord(setting)}`),
+  ];
   console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To continue:`);
   console.log(`  npx pairloom train ${args.config} --run ${runDir} --resume${flags.join("")}`);
   process.exitCode = EXIT.interrupted;
 }
+
+/** An argument as a shell takes it. */
+const shellWord = (text: string): string =>
+  /^[\w./:=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 function tellResults({ report, results }: RunResult, runDir: string): void {
   if (results.length > 0) {
