@@ -22,6 +22,17 @@ export const TEXT_KEYS = [
   "trim",
 ] as const;
 
+export type TextKey = (typeof TEXT_KEYS)[number];
+
+export function isTextKey(key: string): key is TextKey {
+  return (TEXT_KEYS as readonly string[]).includes(key);
+}
+
+/** True if sources of a format have a key of {@link TEXT_KEYS}. */
+export function hasTextKey(format: string, key: TextKey): boolean {
+  return format === "csv" || format === "tsv" || (format === "json" && key === "types");
+}
+
 /** One object instead of a union of two shapes, for clear errors about wrong keys. */
 export const sourceSchema = z
   .strictObject({

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { dataSchema } from "../data/data-config.js";
-import { measuredSplit } from "./sources.js";
+import { measuredSplit, otherSource } from "./sources.js";
 
 const data = (splits: object) => dataSchema.parse({ label: "y", ...splits });
 const rows = { rows: [{ y: 1 }] };
@@ -14,4 +14,17 @@ it.each([
   ["test", { source: rows, split: { train: "y = 1", test: "y = 0" } }],
 ])("a model is measured on %s if nobody names a split: %o", (split, splits) => {
   expect(measuredSplit(data(splits))).toBe(split);
+});
+
+it.each(["svm", "ffm", "libsvm", "libffm"])(
+  "other files named .%s are read without the keys of a text file",
+  (name) => {
+    const train = { path: "a.csv", header: true, delimiter: ";", nullValues: ["NA"], format: "csv" };
+    expect(otherSource(data({ train }), { files: [`b.${name}.gz`] })).toEqual({ path: [`b.${name}.gz`] });
+  },
+);
+
+it("other files without a known name have the format of the training data", () => {
+  const train = { path: "a.txt", format: "libsvm", sql: "FROM source" };
+  expect(otherSource(data({ train }), { files: ["b.txt"] })).toEqual({ ...train, path: ["b.txt"] });
 });

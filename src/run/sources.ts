@@ -1,11 +1,13 @@
 import {
   type DataConfig,
+  hasTextKey,
+  isTextKey,
   type SourceConfig,
   type SplitName,
   splitNames,
-  TEXT_KEYS,
 } from "../data/data-config.js";
 import type { ScanOptions } from "../data/source/scan.js";
+import { formatByName } from "../data/source/source-files.js";
 import { splitsOf } from "../data/split/split-config.js";
 import { ConfigError } from "../errors.js";
 
@@ -50,11 +52,9 @@ export interface OtherData {
 /** Other files, read like the training data: with the SQL of the config and, for text files, its options. */
 export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {
   const { rows, ...base } = data.source ?? data.train!;
-  const known = /\.(csv|tsv|tab|parquet|pq|json|jsonl|ndjson)(\.gz|\.zst)?$/i.exec(files[0])?.[1];
-  const isText = known === undefined || /^(csv|tsv|tab)$/i.test(known);
-  const isJson = known !== undefined && /^(json|jsonl|ndjson)$/i.test(known);
-  const fits = (key: string) =>
-    isText || !(TEXT_KEYS as readonly string[]).includes(key) || (isJson && key === "types");
+  const known = formatByName(files[0]);
+  const format = known ?? base.format;
+  const fits = (key: string) => !isTextKey(key) || format === undefined || hasTextKey(format, key);
   const kept = Object.entries(base).filter(([key]) => fits(key) && !(known && key === "format"));
   return { ...Object.fromEntries(kept), path: [...files], ...(sql !== undefined && { sql }) };
 }

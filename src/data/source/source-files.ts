@@ -145,35 +145,35 @@ function isRemote(path: string): boolean {
   return /^[a-z][a-z0-9]+:\/\//i.test(path);
 }
 
-const EXTENSIONS: Record<string, SourceFormat> = {
-  csv: "csv",
-  tsv: "tsv",
-  tab: "tsv",
-  parquet: "parquet",
-  pq: "parquet",
-  json: "json",
-  jsonl: "json",
-  ndjson: "json",
-  libsvm: "libsvm",
-  svm: "libsvm",
-  libffm: "libffm",
-  ffm: "libffm",
-};
+const EXTENSIONS: ReadonlyMap<string, SourceFormat> = new Map([
+  ["csv", "csv"],
+  ["tsv", "tsv"],
+  ["tab", "tsv"],
+  ["parquet", "parquet"],
+  ["pq", "parquet"],
+  ["json", "json"],
+  ["jsonl", "json"],
+  ["ndjson", "json"],
+  ["libsvm", "libsvm"],
+  ["svm", "libsvm"],
+  ["libffm", "libffm"],
+  ["ffm", "libffm"],
+]);
+
+/** The format that the name of a file tells, also in front of `.gz` and `.zst`. */
+export function formatByName(path: string): SourceFormat | undefined {
+  const extension = /\.([a-z]+)(\.gz|\.zst)?$/i.exec(basename(path))?.[1].toLowerCase();
+  return extension === undefined ? undefined : EXTENSIONS.get(extension);
+}
 
 function formatOf(path: string, where: string): SourceFormat {
-  const extension =
-    path
-      .replace(/\.(gz|zst)$/i, "")
-      .split(".")
-      .at(-1)
-      ?.toLowerCase() ?? "";
-  const format = EXTENSIONS[extension];
+  const format = formatByName(path);
   if (format) return format;
   throw new ConfigError({
     what: "the format cannot be detected from the file name",
     where: `${where}.format`,
     got: path,
-    expected: `an extension of ${Object.keys(EXTENSIONS).join(", ")}`,
+    expected: `an extension of ${[...EXTENSIONS.keys()].join(", ")}`,
     next: 'Set format to "csv", "tsv", "parquet", "json", "libsvm" or "libffm", or rename the file.',
   });
 }

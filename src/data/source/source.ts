@@ -1,6 +1,6 @@
 import { ConfigError, DataError } from "../../errors.js";
 import { nearNames } from "../../near-names.js";
-import { type SourceConfig, TEXT_KEYS } from "../data-config.js";
+import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import type { Demand } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
@@ -160,9 +160,8 @@ async function firstMalformed(duck: Duck, relation: Relation, where: string): Pr
 }
 
 function refuseTextOptions(config: SourceConfig, format: SourceFormat, where: string): void {
-  if (format === "csv" || format === "tsv") return;
   for (const key of TEXT_KEYS)
-    if (config[key] !== undefined && !(format === "json" && key === "types"))
+    if (config[key] !== undefined && !hasTextKey(format, key))
       throw new ConfigError({
         what: `${key} is only for CSV and TSV files, but this source is ${format}`,
         where: `${where}.${key}`,
