@@ -54,8 +54,8 @@ export const sourceSchema = z
     types: z.record(z.string(), z.string().regex(/^[\w ,()[\]]+$/, "not a SQL type")).optional(),
     /** Texts that mean "missing" in text files, in addition to the empty field. */
     nullValues: z.array(z.string()).optional(),
-    /** The encoding of text files; default UTF-8. `latin-1` is ISO 8859-1. */
-    encoding: z.enum(["utf-8", "utf-16", "latin-1"]).optional(),
+    /** The encoding of text files; default UTF-8. `latin-1` is ISO 8859-1. `utf-16` has the byte order of the file. */
+    encoding: z.enum(["utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252"]).optional(),
     /** The decimal separator of text files; default a point. */
     decimal: z.enum([".", ","]).optional(),
     /** Removes white space around the fields of text files. A field of white space is then missing. */

@@ -45,15 +45,21 @@ it.each([
     false,
     'Set encoding: "utf-16", or convert it with iconv -f UTF-16LE',
   ],
-  ["big-endian without a mark", "", true, "Convert it with iconv -f UTF-16BE"],
-  ["big-endian with a mark", "\ufeff", true, "Convert it with iconv -f UTF-16BE"],
+  ["big-endian without a mark", "", true, 'Set encoding: "utf-16", or convert it with iconv -f UTF-16BE'],
+  ["big-endian with a mark", "\ufeff", true, 'Set encoding: "utf-16", or convert it with iconv -f UTF-16BE'],
 ])("stops at a file in UTF-16, %s, with advice that can be followed", async (_, mark, isBig, next) => {
   const bytes = Buffer.from(`${mark}user,y\na,1\nb,0\n`, "utf16le");
   const path = write("utf16.csv", isBig ? bytes.swap16() : bytes);
   expect((await errorOf(prepare({ train: { path }, label: "y" }))).message).toContain(next);
-  const read = prepare({ train: { path, encoding: "utf-16" }, label: "y" });
-  if (isBig) expect((await errorOf(read)).message).toContain(next);
-  else expect((await read).splits.train.rows).toBe(2);
+  const read = await prepare({ train: { path, encoding: "utf-16" }, label: "y" });
+  expect(read.splits.train.rows).toBe(2);
+  const json = write(
+    "utf16.json",
+    isBig ? Buffer.from('{"y":1}', "utf16le").swap16() : Buffer.from('{"y":1}', "utf16le"),
+  );
+  expect((await errorOf(prepare({ train: { path: json }, label: "y" }))).message).toContain(
+    "next:     Convert it",
+  );
 });
 
 it("stops at SQL that reads the clock, also under the name of the column that a feature reads", async () => {

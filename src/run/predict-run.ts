@@ -1,9 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { onDiskSync } from "../checkpoint/index.js";
 import type { SourceConfig } from "../data/data-config.js";
+import { scratchDirectory } from "../data/pack/owned-directory.js";
 import { malformedRow, type QuarantinedRow, quarantineLine } from "../data/pack/quarantine.js";
 import { columnWants } from "../data/source/column-query.js";
 import { Duck, type SourceColumn } from "../data/source/duckdb.js";
@@ -74,7 +72,7 @@ async function describeSource(
   where: string,
   columns: readonly string[],
 ): Promise<{ files: string[]; columns: SourceColumn[] }> {
-  const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
+  const scratch = scratchDirectory();
   const duck = await Duck.open(scratch);
   try {
     const wants = columnWants(

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
@@ -18,6 +18,23 @@ const OWNED =
 export function removeAbandoned(folder: string): void {
   for (const name of readdirSync(folder))
     if (isAbandoned(name)) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+const SCRATCH = "pairloom.";
+
+/** A path for a directory of temporary files outside a cache. Deletes those of killed processes. */
+export function scratchDirectory(): string {
+  for (const name of readdirSync(tmpdir()))
+    if (name.startsWith(SCRATCH) && isAbandoned(name)) removeOwn(join(tmpdir(), name));
+  return join(tmpdir(), `${SCRATCH}${ownedName()}`);
+}
+
+function removeOwn(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // It belongs to another user.
+  }
 }
 
 function isAbandoned(name: string): boolean {

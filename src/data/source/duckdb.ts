@@ -1,4 +1,7 @@
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -15,9 +18,11 @@ export class Duck {
   private constructor(
     private readonly database: Awaited<ReturnType<typeof duckdb.open>>,
     private readonly connection: Connection,
+    /** A folder for copies of files, each at the path of its file. It is deleted when the database is closed. */
+    readonly copies: string,
   ) {}
 
-  /** @param tempDir for aggregates that do not fit in memory */
+  /** @param tempDir for aggregates that do not fit in memory, and for copies of files */
   static async open(tempDir: string): Promise<Duck> {
     const config = duckdb.create_config();
     duckdb.set_config(config, "temp_directory", tempDir);
@@ -26,12 +31,13 @@ export class Duck {
     const connection = await duckdb.connect(database);
     // The same hours and days on every machine.
     await duckdb.query(connection, "SET TimeZone = 'UTC'");
-    return new Duck(database, connection);
+    return new Duck(database, connection, join(tempDir || tmpdir(), `copies-${randomUUID()}`));
   }
 
   close(): void {
     duckdb.disconnect_sync(this.connection);
     duckdb.close_sync(this.database);
+    rmSync(this.copies, { recursive: true, force: true });
   }
 
   /**

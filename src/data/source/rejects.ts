@@ -3,6 +3,7 @@ import type { Duck } from "./duckdb.js";
 import { type FoundRecord, type Malformed, type RecordFormat, RecordScanner } from "./records.js";
 import { textBytes } from "./text-bytes.js";
 import { fieldsOf } from "./text-layout.js";
+import { originalPath } from "./utf8-copies.js";
 import { textRows } from "./vectors.js";
 
 /** A row of a text file that DuckDB cannot parse. */
@@ -39,7 +40,6 @@ export interface ScannedPart {
   readonly table: string;
   readonly paths: readonly string[];
   readonly format: RecordFormat;
-  readonly encoding: string | undefined;
 }
 
 /** What a scan of text files left out. */
@@ -72,7 +72,8 @@ export async function readUnread(
       const scanned = await scanRecords(path, part, malformed, wanted);
       if (!scanned) continue;
       lines.set(path, scanned.malformedLines);
-      places.push(...scanned.found.map((record) => placeOf(path, part, record)));
+      const file = originalPath(duck, path);
+      places.push(...scanned.found.map((record) => placeOf(file, part, record)));
       before += scanned.records;
     }
   }
@@ -91,11 +92,11 @@ function placeOf(file: string, { format }: ScannedPart, { line, text }: FoundRec
 
 async function scanRecords(
   path: string,
-  { format, encoding }: ScannedPart,
+  { format }: ScannedPart,
   malformed: readonly Malformed[],
   wanted: readonly number[],
 ): Promise<RecordScanner | undefined> {
-  const bytes = textBytes(path, encoding);
+  const bytes = textBytes(path);
   if (!bytes) return undefined;
   const scanner = new RecordScanner(format, malformed, wanted);
   for await (const chunk of bytes) scanner.push(chunk);
@@ -139,10 +140,10 @@ async function* rejectsOf(
     const seen = new Map<string, number>();
     for await (const chunk of duck.stream(listedSql(table), where))
       for (const [path, counted, column, message, text] of textRows(chunk)) {
-        const file = path as string;
-        const index = seen.get(file) ?? 0;
-        seen.set(file, index + 1);
-        const line = lines.get(file)?.[index] ?? Number(counted);
+        const index = seen.get(path as string) ?? 0;
+        seen.set(path as string, index + 1);
+        const file = originalPath(duck, path as string);
+        const line = lines.get(path as string)?.[index] ?? Number(counted);
         const reason = `malformed row: ${reasonOf(message ?? "")}`;
         const row = { file, line, column, reason, text: text?.slice(0, 1000) ?? null };
         if (text !== null && reason.includes(UNCLOSED)) yield* swallowedLines(row, text, where);

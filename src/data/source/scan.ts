@@ -1,7 +1,4 @@
-import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { DataChunk } from "@duckdb/node-bindings";
 import type { ColumnSet } from "../../columns/columns.js";
 import { Block } from "../../features/block.js";
@@ -10,6 +7,7 @@ import type { LabelKind } from "../../features/targets.js";
 import { labelNames } from "../../features/targets.js";
 import type { SourceConfig } from "../data-config.js";
 import { ChunkEncoder, type Targets } from "../encode/chunk-encoder.js";
+import { scratchDirectory } from "../pack/owned-directory.js";
 import { located, WAITING_LIMIT } from "../pack/quarantine.js";
 import type { SplitConfig, SplitName } from "../split/split-config.js";
 import { predicatesOf, querySplits, splitColumns } from "../split/split-query.js";
@@ -80,7 +78,7 @@ export async function* scanSource(
 ): AsyncGenerator<ScanBatch> {
   const { where = "source", batchRows = 8192, labels = "binary", weight, split, passthrough = [] } = options;
   const names = labelNames(options.label ?? []);
-  const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
+  const scratch = scratchDirectory();
   const duck = await Duck.open(scratch);
   try {
     const targetNames = [...names, ...(weight === undefined ? [] : [weight])];

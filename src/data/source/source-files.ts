@@ -16,9 +16,10 @@ import { canonicalText } from "../../features/canonical.js";
 import { entriesOf } from "../../features/inputs.js";
 import { isList } from "../../features/values.js";
 import { nearNames } from "../../near-names.js";
-import type { SourceConfig } from "../data-config.js";
+import { hasTextKey, type SourceConfig } from "../data-config.js";
 import type { Demand } from "./demand.js";
 import { type Duck, quoteText } from "./duckdb.js";
+import { utf16Order } from "./text-encoding.js";
 
 /** Identifies the state of a source file without reading it. */
 export interface FileIdentity {
@@ -58,35 +59,32 @@ export async function findFiles(
   const paths = found.flat();
   const identity = paths.map((path) => identityOf(path, where));
   const format = source.format ?? formatOf(paths[0], where);
-  if (format !== "parquet") for (const path of paths) refuseUtf16(path, source.encoding, where);
+  const isUtf16 = source.encoding?.startsWith("utf-16");
+  if (format !== "parquet" && !isUtf16) for (const path of paths) refuseUtf16(path, format, where);
   return { paths, format, identity };
 }
 
-/** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. It reads little-endian UTF-16 only. */
-function refuseUtf16(path: string, encoding: SourceConfig["encoding"], where: string): void {
+/** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. */
+function refuseUtf16(path: string, format: SourceFormat, where: string): void {
   if (isRemote(path)) return;
-  const order = utf16Order(path);
-  if (order === undefined || (order === "little" && encoding === "utf-16")) return;
-  const convert = `convert it with iconv -f UTF-16${order === "big" ? "BE" : "LE"} -t UTF-8 ${basename(path)}.`;
+  const order = utf16Order(firstBytes(path));
+  if (order === undefined) return;
+  const convert = `onvert it with iconv -f UTF-16${order === "big" ? "BE" : "LE"} -t UTF-8 ${basename(path)}.`;
   throw new DataError({
     what: "the text file is UTF-16",
     where: `${where}.path`,
     got: `${path}, which is ${order}-endian UTF-16`,
-    expected: encoding === "utf-16" ? "little-endian UTF-16" : "UTF-8",
-    next: order === "big" ? `C${convert.slice(1)}` : `Set encoding: "utf-16", or ${convert}`,
+    expected: "UTF-8",
+    next: hasTextKey(format, "encoding") ? `Set encoding: "utf-16", or c${convert}` : `C${convert}`,
   });
 }
 
-/** By the byte order mark, or by the zero byte of the first letter. */
-function utf16Order(path: string): "little" | "big" | undefined {
+function firstBytes(path: string): Buffer {
   const file = openSync(path, "r");
   const head = Buffer.alloc(2);
   const length = readSync(file, head, 0, 2, 0);
   closeSync(file);
-  const [first, second] = head;
-  if (length < 2) return undefined;
-  if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return "big";
-  return (first === 0xff && second === 0xfe) || (first !== 0 && second === 0) ? "little" : undefined;
+  return head.subarray(0, length);
 }
 
 async function expand(duck: Duck, pattern: string, where: string): Promise<string[]> {

@@ -8,6 +8,7 @@ import { parquetRelation } from "./parquet-relation.js";
 import { type MalformedRow, NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { refuseUnrepeatable } from "./repeatable-sql.js";
+import { readName, repeatedNames } from "./repeated-names.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
 import { sparseRelation } from "./sparse-relation.js";
 import { textRelation } from "./text-relation.js";
@@ -77,6 +78,7 @@ export async function openFiles(
     const read = await duck.describe(relation.select(), where);
     const names = read.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
+    await refuseRepeatedResults(duck, relation.select(), config.sql, { wants, sql }, place);
   }
   return {
     where,
@@ -99,7 +101,32 @@ export function withNullValues(source: Source, more: readonly string[] = []): So
 
 function withSql(select: string, sql: string | undefined): string {
   if (sql === undefined) return select;
-  return `WITH source AS (${select}) SELECT * FROM (${sql.replace(/;\s*$/, "")}\n)`;
+  return `WITH source AS (${select}) SELECT * FROM (${statement(sql)})`;
+}
+
+const statement = (sql: string) => `${sql.replace(/;\s*$/, "")}\n`;
+
+/** Refuses `SELECT *, x / 2 AS x`: {@link withSql} would give the first column as x, and the second as x_1. */
+async function refuseRepeatedResults(
+  duck: Duck,
+  select: string,
+  sql: string,
+  demand: Demand,
+  where: string,
+): Promise<void> {
+  await duck.run(`CREATE TEMP VIEW source AS ${select}`, where);
+  const columns = await duck.describe(statement(sql), where);
+  await duck.run("DROP VIEW source", where);
+  const repeated = repeatedNames(columns.map(({ name }) => name));
+  const read = readName(demand, repeated);
+  if (read === undefined) return;
+  throw new ConfigError({
+    what: `the sql gives several columns the name ${read}, so it is not clear which one to read`,
+    where,
+    got: repeated.join(", "),
+    expected: "columns with names that differ, not only in capitals",
+    next: `Give each column a name of its own. To replace a column, write SELECT * REPLACE (… AS ${read}); to join tables, write JOIN … USING (${read}).`,
+  });
 }
 
 /** The SQL type of a column. @throws ConfigError with similar names if there is no such column */

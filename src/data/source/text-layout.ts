@@ -1,17 +1,25 @@
 import { ConfigError, DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { type Duck, quoteText } from "./duckdb.js";
+import { repeatedNames } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
+import { originalPath } from "./utf8-copies.js";
 
 /**
  * The layout of text files: everything comes from the config and from the first line of each file. Nothing is guessed
  * from values, so a bad line anywhere is a bad line and no reason to misread the file.
  */
 
-/** Consecutive files with the same columns in the same order. */
-export interface TextPart {
-  readonly paths: readonly string[];
+/** The columns of a text file, in order. */
+interface TextColumns {
+  readonly header: readonly string[];
+  /** Names that differ: those of the header, but columns of the same name are called by their places. */
   readonly columns: readonly string[];
+}
+
+/** Consecutive files with the same columns in the same order. */
+export interface TextPart extends TextColumns {
+  readonly paths: readonly string[];
   /** @see compressionOption */
   readonly compression: string;
 }
@@ -25,10 +33,10 @@ export async function textParts(
   const parts: (TextPart & { paths: string[] })[] = [];
   for (const path of paths) {
     const compression = compressionOption(path);
-    const columns = await columnsOf(duck, config, delimiterOf(config, format), path, where);
+    const { header, columns } = await columnsOf(duck, config, delimiterOf(config, format), path, where);
     const last = parts.at(-1);
     if (last?.compression === compression && sameNames(last.columns, columns)) last.paths.push(path);
-    else parts.push({ paths: [path], columns, compression });
+    else parts.push({ paths: [path], header, columns, compression });
   }
   return parts;
 }
@@ -58,7 +66,7 @@ async function columnsOf(
   delimiter: string,
   path: string,
   where: string,
-): Promise<string[]> {
+): Promise<TextColumns> {
   const first = fieldsOf(await firstRecord(duck, config, path, where), delimiter);
   const names = config.trim ? first.map((name) => name.trim()) : first;
   const given = config.columns ?? (hasHeader(config) ? names : []);
@@ -78,15 +86,10 @@ function tooFewColumns({ columns = [] }: SourceConfig, first: readonly string[],
   });
 }
 
-/** Names that differ in letters of any case, as SQL needs them. */
-function distinctNames(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    let distinct = name;
-    for (let n = 1; taken.has(distinct.toLowerCase()); n++) distinct = `${name}_${n}`;
-    taken.add(distinct.toLowerCase());
-    return distinct;
-  });
+function distinctNames(header: readonly string[]): TextColumns {
+  const repeated = repeatedNames(header);
+  const columns = header.map((name, i) => (repeated.includes(name) ? `${name} (column ${i + 1})` : name));
+  return { header, columns };
 }
 
 /** Lines that a quoted name may reach over. */
@@ -100,7 +103,8 @@ async function firstRecord(duck: Duck, config: SourceConfig, path: string, where
   const lines = await duck.rows(sql, where);
   const [[first]] = await duck.rows("SELECT min(line) FROM header_errors", where);
   await duck.run("DROP TABLE header_errors; DROP TABLE header_scans", where);
-  if (first !== null && Number(first) <= (config.skip ?? 0) + 1) throw notUtf8(path, where);
+  if (first !== null && Number(first) <= (config.skip ?? 0) + 1)
+    throw notReadable(config, originalPath(duck, path), where);
   const quotes = (text: string) => text.split('"').length - 1;
   let record = lines[0]?.[0] ?? "";
   for (let i = 1; i < lines.length && quotes(record) % 2 === 1; i++) record += `\n${lines[i][0] ?? ""}`;
@@ -108,20 +112,23 @@ async function firstRecord(duck: Duck, config: SourceConfig, path: string, where
   return quotes(record) % 2 === 1 ? (lines[0]?.[0] ?? "") : record;
 }
 
-function notUtf8(path: string, where: string): DataError {
+function notReadable({ encoding = "utf-8" }: SourceConfig, path: string, where: string): DataError {
+  const isUtf8 = encoding === "utf-8";
   return new DataError({
-    what: "the first line of the text file is not UTF-8",
+    what: `the first line of the text file is not ${encoding.toUpperCase()}`,
     where: `${where}.path`,
     got: path,
-    expected: "UTF-8",
-    next: 'Set encoding: "latin-1", or convert the file with iconv.',
+    expected: isUtf8 ? "UTF-8" : "characters in this encoding",
+    next: isUtf8
+      ? 'Set encoding: "windows-1252" or "latin-1", or convert the file with iconv.'
+      : "Set the encoding in which the file was written.",
   });
 }
 
 /** The lines of files as one text column `line`; empty ones are null. */
 export function linesSql(
   paths: readonly string[],
-  { skip, encoding }: Pick<SourceConfig, "skip" | "encoding">,
+  { skip }: Pick<SourceConfig, "skip">,
   options: readonly string[] = [],
 ): string {
   const files = `[${paths.map(quoteText).join(", ")}]`;
@@ -130,7 +137,6 @@ export function linesSql(
     "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false",
     "columns = {'line': 'VARCHAR'}",
     ...(skip === undefined ? [] : [`skip = ${skip}`]),
-    ...(encoding === undefined ? [] : [`encoding = '${encoding}'`]),
     ...options,
   ];
   return `read_csv(${all.join(", ")}${compressionOption(paths[0])})`;

@@ -5,10 +5,12 @@ import { type Demand, namedInSql } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
+import { readName, repeatedNames } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
 import { refuseChanged, type SettledType, typesOfTexts } from "./text-types.js";
+import { originalPath, originalPathSql, utf8Files } from "./utf8-copies.js";
 
 /**
  * CSV and TSV files. A column is read as text, and features parse the texts with their own rules. Only columns that SQL
@@ -21,10 +23,11 @@ export async function textRelation(
   demand: Demand,
   where: string,
 ): Promise<Relation> {
-  const parts = await textParts(duck, config, files, where);
-  const names = namesOfAll(parts, config.union === true, where);
+  const readable = await utf8Files(duck, config, files, where);
+  const parts = await textParts(duck, config, readable, where);
+  const names = namesOfAll(duck, config, parts, demand, where);
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
-  const reader = new TextReader(config, files, parts, names);
+  const reader = new TextReader(duck, config, readable, parts, names);
   const types = await settleTypes(duck, config, reader, demand, where);
   return {
     select: (rejects) => reader.select(types, rejects),
@@ -32,15 +35,49 @@ export async function textRelation(
   };
 }
 
-/** The columns of the first file, or with `union` of all files. */
-function namesOfAll(parts: readonly TextPart[], union: boolean, where: string): string[] {
-  if (union) return [...new Set(parts.flatMap(({ columns }) => columns))];
-  const [{ columns: names, paths }, ...others] = parts;
-  for (const other of others) {
+/**
+ * The columns of the first file, or with `union` of all files. Columns of the same name are left out.
+ * @throws DataError if such a column is read, or if a file lacks a column
+ */
+function namesOfAll(
+  duck: Duck,
+  { union, types = {} }: SourceConfig,
+  parts: readonly TextPart[],
+  demand: Demand,
+  where: string,
+): string[] {
+  const [first, ...others] = parts;
+  const all = union ? [...new Set(parts.flatMap(({ columns }) => columns))] : first.columns;
+  const repeated = new Set([...parts.flatMap(({ header }) => repeatedNames(header)), ...repeatedNames(all)]);
+  const read = readName({ ...demand, sql: [...demand.sql, ...Object.keys(types)] }, [...repeated]);
+  if (read !== undefined) throw sameName(duck, read, parts, where);
+  const names = all.filter(
+    (name) => !repeated.has(name) && parts.some(({ header }) => header.includes(name)),
+  );
+  for (const other of union ? [] : others) {
     const missing = names.find((name) => !other.columns.includes(name));
-    if (missing !== undefined) throw lacksColumn(missing, paths[0], other.paths[0], where);
+    if (missing === undefined) continue;
+    const [file, lacking] = [first.paths[0], other.paths[0]].map((path) => originalPath(duck, path));
+    throw lacksColumn(missing, file, lacking, where);
   }
-  return [...names];
+  return names;
+}
+
+function sameName(duck: Duck, name: string, parts: readonly TextPart[], where: string): DataError {
+  const places = parts.flatMap(({ header, paths }) =>
+    header.flatMap((other, i) =>
+      other.toLowerCase() === name.toLowerCase()
+        ? [`column ${i + 1} (${other}) of ${originalPath(duck, paths[0])}`]
+        : [],
+    ),
+  );
+  return new DataError({
+    what: `several columns have the name ${name}, so it is not clear which one to read`,
+    where: `${where}.path`,
+    got: places.slice(0, 3).join(", "),
+    expected: "names that differ, not only in capitals",
+    next: "Give every column a name of its own with columns: [ … ] and header: true, or change the names in the files.",
+  });
 }
 
 export function lacksColumn(column: string, first: string, file: string, where: string): DataError {
@@ -97,6 +134,7 @@ class TextReader {
   private readonly hasFileColumn: boolean;
 
   constructor(
+    private readonly duck: Duck,
     private readonly config: SourceConfig,
     private readonly files: SourceFiles,
     private readonly parts: readonly TextPart[],
@@ -118,13 +156,12 @@ class TextReader {
   }
 
   scannedParts(rejects: string): ScannedPart[] {
-    const { skip = 0, encoding } = this.config;
+    const { skip = 0 } = this.config;
     const delimiter = delimiterOf(this.config, this.files.format);
     return this.parts.map(({ paths, columns }, i) => ({
       table: `${rejects}_${i}`,
       paths,
       format: { delimiter, skip, header: hasHeader(this.config), columns },
-      encoding,
     }));
   }
 
@@ -143,7 +180,8 @@ class TextReader {
       if (cell === column || !isExact) return column;
       return `${type === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
     });
-    if (this.hasFileColumn) columns.push(quoteName(FILE_COLUMN));
+    const file = quoteName(FILE_COLUMN);
+    if (this.hasFileColumn) columns.push(`${originalPathSql(this.duck, file, this.config)} AS ${file}`);
     return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects)}`;
   }
 
@@ -168,7 +206,6 @@ class TextReader {
       `columns = {${typed.join(", ")}}`,
       ...(config.skip === undefined ? [] : [`skip = ${config.skip}`]),
       ...(config.decimal === "," ? ["decimal_separator = ','"] : []),
-      ...(config.encoding === undefined ? [] : [`encoding = '${config.encoding}'`]),
       ...(this.hasFileColumn ? [`filename = '${FILE_COLUMN}'`] : []),
       `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
       ...(rejects.startsWith(UNREAD) ? ["rejects_limit = 1"] : []),
