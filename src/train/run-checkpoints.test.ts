@@ -59,6 +59,7 @@ async function expectSound(name: string, auc: number): Promise<void> {
 
   const resumed = open(name);
   const from = await resumed.resume(READER, FEATURES, () => {});
+  await resumed.settle();
   expect(from!.manifest.step).toBe(complete ? LAST : LAST - 1);
   expect((await readPointer(runDir(name), "best"))!.step).toBe(await best());
   expect((await readPointer(runDir(name), "latest"))!.step).toBe(from!.manifest.step);
@@ -118,7 +119,11 @@ it("a failing operation while a run is resumed or loaded changes nothing", async
   const before = await runAfter(`whole-${auc}`);
   await save(before, auc)();
   const work = [
-    (name: string) => open(name).resume(READER, FEATURES, () => {}),
+    async (name: string) => {
+      const checkpoints = open(name);
+      await checkpoints.resume(READER, FEATURES, () => {});
+      await checkpoints.settle();
+    },
     (name: string) => findCheckpoint(runDir(name)),
   ];
   for (const [kind, run] of work.entries()) {

@@ -36,7 +36,7 @@ export class RunCheckpoints {
   ) {}
 
   /**
-   * The newest valid checkpoint, if there is one. Finishes what a killed process left undone: pointers and pruning.
+   * The newest valid checkpoint, if there is one. Changes nothing on disk: call {@link settle} when the run can go on from it.
    * @param passedOver called with newer checkpoints that are damaged
    * @throws CheckpointError if no checkpoint can be read, though there are some, and if the data or its features are not
    * those with which the run began
@@ -53,7 +53,6 @@ export class RunCheckpoints {
     checkReader(checkpoint, reader);
     checkFeatures(checkpoint, features);
     this.newest = checkpoint;
-    await this.settle(true);
     return checkpoint;
   }
 
@@ -67,12 +66,17 @@ export class RunCheckpoints {
       this.newest = await writeCheckpoint(this.runDir, content);
       this.settled = false;
     }
-    if (!this.settled) await this.settle(prune);
+    await this.settle(prune);
     return isSaved ? undefined : this.newest!.dir;
   }
 
-  private async settle(prune: boolean): Promise<void> {
+  /**
+   * Updates the pointers and removes old checkpoints, unless this is done. It finishes what a killed process left undone.
+   * @param prune false: keep all older checkpoints for now
+   */
+  async settle(prune = true): Promise<void> {
     const { runDir, newest } = this;
+    if (!newest || this.settled) return;
     await updatePointers(runDir, this.settings.metric, newest);
     if (prune) await pruneCheckpoints(runDir, { keep: this.settings.keep, newest });
     this.settled = prune;

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
-import { findBest, findLatest, readCheckpoint } from "../checkpoint/index.js";
+import { findBest, findLatest, listCheckpoints, readCheckpoint } from "../checkpoint/index.js";
 import { checksumsOf, signAgain } from "../checkpoint/testing.js";
 import { LABEL_COLUMN } from "../columns/columns.js";
 import { type Config, resolveConfig } from "../config/config.js";
@@ -444,6 +444,25 @@ describe("Trainer", () => {
     await expect(resumed).rejects.toThrow(/geometry: the checkpoint divides batches as no run/);
   });
 
+  it.each<[what: string, change: (manifest: Record<string, unknown>) => object]>([
+    ["a geometry that no run has", (m) => ({ ...m, geometry: { batch: 64, tileRows: 1, groups: 1 } })],
+    ["a state of the trainer that is malformed", (m) => ({ ...m, trainer: { loss: "high" } })],
+    ["a loss that is high", (m) => ({ ...m, trainer: highLoss(m.trainer as object) })],
+  ])("removes no checkpoint when it resumes from one with %s", async (what, change) => {
+    const runDir = join(folder, what);
+    const checkpoint = { every: 7, keep: 9 };
+    const { checkpoint: newest } = await trainerFor(configOf({ epochs: 2, checkpoint }), { runDir }).run();
+    const steps = async () => (await listCheckpoints(runDir)).map(({ manifest }) => manifest.step);
+    const before = await steps();
+    expect(before.length).toBeGreaterThan(4);
+    signAgain(newest.dir, change);
+    const config = configOf({ epochs: 2, checkpoint: { every: 7, keep: 1 } });
+    await trainerFor(config, { runDir, resume: true })
+      .run()
+      .catch(() => {});
+    expect(await steps()).toEqual(before);
+  });
+
   it("keeps the best evaluation whatever the interval of checkpoints", async () => {
     const runDir = join(folder, "unaligned");
     const { checkpoint } = await trainerFor(configOf({ checkpoint: { every: 7 }, epochs: 4 }), {
@@ -529,3 +548,5 @@ describe("Trainer", () => {
     expect((await findLatest(runDir)).checkpoint).toBeUndefined();
   });
 });
+
+const highLoss = (trainer: object) => ({ ...trainer, loss: { steps: 32, average: 0.5, first: 0.7, score: 9 } });

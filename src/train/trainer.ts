@@ -141,6 +141,8 @@ export class Trainer {
     const log = new RunLog(runDir, resumed ? this.position.step : undefined);
     this.listeners.push(log.listen);
     try {
+      // Everything that a resumed run needs is read and checked by now.
+      await this.checkpoints.settle(this.mayPrune);
       const reason = await this.trainAndSave(steps).catch((error) => this.keepBatch(error));
       const { seconds: trainSeconds, rows: trainRows } = steps;
       const checkpoint = await this.checkpoints.chosen();
@@ -307,8 +309,6 @@ export class Trainer {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;
     await this.lock!.check();
-    // While the loss is high, the older checkpoints may be the last sound ones.
-    const prune = this.carried.loss.score === 0;
     const dir = await this.checkpoints.save(
       {
         ...this.position,
@@ -323,9 +323,14 @@ export class Trainer {
         tables: this.parameters.tables,
         geometry: this.geometry,
       },
-      { prune },
+      { prune: this.mayPrune },
     );
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
+  }
+
+  /** While the loss is high, the older checkpoints may be the last sound ones. */
+  private get mayPrune(): boolean {
+    return this.carried.loss.score === 0;
   }
 
   private tell(event: TrainingEvent): void {
