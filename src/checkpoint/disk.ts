@@ -117,7 +117,7 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /** Errors of other kinds are returned as they are. */
-function asDiskError(error: unknown, what: string, where: string): unknown {
+export function asDiskError(error: unknown, what: string, where: string): unknown {
   const code = codeOf(error);
   if (code === undefined || error instanceof CheckpointError) return error;
   return new DiskError({ what, where, got: messageOf(error), next: nextAfter(code) }, { cause: error });

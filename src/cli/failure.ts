@@ -1,19 +1,31 @@
+import { asDiskError } from "../checkpoint/disk.js";
 import { PairloomError } from "../errors.js";
 import { version } from "../version.js";
 
 export const EXIT = { done: 0, user: 1, internal: 2, interrupted: 130 } as const;
 
 /** Errors of the system that the user must fix: the message is enough, a stack trace does not help. */
-const MACHINE_CODES = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR", "ENOTDIR", "EMFILE"];
+const MACHINE_CODES = [
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "ENOSPC",
+  "EDQUOT",
+  "EISDIR",
+  "ENOTDIR",
+  "EMFILE",
+  "ENFILE",
+];
 
 export function exitCodeOf(error: unknown): number {
-  return isForUser(error) ? EXIT.user : EXIT.internal;
+  return errorOfUser(error) ? EXIT.user : EXIT.internal;
 }
 
 /** Prints a short message for a user error; a stack trace and a request to report for a bug. */
 export function printError(error: unknown): void {
-  if (isForUser(error)) {
-    console.error(`error: ${error.message}`);
+  const known = errorOfUser(error);
+  if (known) {
+    console.error(`error: ${known.message}`);
     return;
   }
   console.error(error instanceof Error ? (error.stack ?? error.message) : error);
@@ -23,9 +35,11 @@ export function printError(error: unknown): void {
   );
 }
 
-function isForUser(error: unknown): error is Error {
-  if (error instanceof PairloomError) return true;
-  if (!(error instanceof Error)) return false;
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  return MACHINE_CODES.includes(code);
+/** `undefined` for a bug. The errors of files that nobody expected, such as those of Node's own loader, get a next step. */
+function errorOfUser(error: unknown): Error | undefined {
+  if (error instanceof PairloomError) return error;
+  if (!(error instanceof Error)) return undefined;
+  const { code = "", path = "" } = error as NodeJS.ErrnoException;
+  if (!MACHINE_CODES.includes(code)) return undefined;
+  return asDiskError(error, "the operating system refused a file operation", path) as Error;
 }
