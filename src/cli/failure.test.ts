@@ -40,7 +40,9 @@ describe("a failure", () => {
       ...{ code, path: "/a/b.js" },
     });
     expect(exitCodeOf(error)).toBe(1);
-    expect(printed(error)).toMatch(/^error: \/a\/b\.js: the operating[\s\S]*next: {5}Raise the limit of open files/);
+    expect(printed(error)).toMatch(
+      /^error: \/a\/b\.js: the operating[\s\S]*next: {5}Raise the limit of open files/,
+    );
   });
 
   it("to load Pairloom itself is a message, with any limit of open files that Node can start with", () => {

@@ -11,6 +11,7 @@ const FREE_KEYS = [
   "train.epochs",
   "train.steps",
   "train.threads",
+  "train.stopOnDivergence",
   "train.checkpoint",
   "data.cacheDir",
   "data.maxBadRows",

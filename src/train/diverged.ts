@@ -35,7 +35,7 @@ export function risingLoss(step: number, loss: number, average: number): Diverge
     where: `step ${step}`,
     got: `a loss of ${loss.toPrecision(4)}, after an average of ${average.toPrecision(4)}`,
     expected: "a loss that stays near its average or falls",
-    next: LOWER_RATE,
+    next: `${LOWER_RATE} If this data has such peaks, set train.stopOnDivergence: false and continue with --resume.`,
   };
   return new DivergedError(report, step);
 }

@@ -105,6 +105,14 @@ describe("a run that diverges", () => {
     // The loss has been high for 30 steps; none of the checkpoints since then has replaced the one of before.
     const [oldest] = await listCheckpoints(runDir);
     expect(oldest.manifest.step).toBeLessThanOrEqual(error.step! - 29);
+
+    // The error names the key with which the run goes on, if the loss is right.
+    expect(error.report.next).toContain("set train.stopOnDivergence: false and continue with --resume");
+    const steps = error.step! + 20;
+    const unwatched = configOf({ ...config.train, epochs: undefined, steps, stopOnDivergence: false });
+    const { position } = await trainerFor(unwatched, runDir, true).run();
+    expect(position.step).toBe(steps);
+    expect((await listCheckpoints(runDir)).length).toBeLessThan(3);
   });
 });
 

@@ -82,6 +82,11 @@ export const trainSchema = z
     metric: watchedMetricSchema.default("auc"),
     /** Stops when a validation metric no longer improves. */
     earlyStopping: earlyStoppingSchema.optional(),
+    /**
+     * Stops with an error when the loss stays far above its running average. Set it to false for data whose loss has long
+     * peaks, such as a season. A loss or weight that is not finite always stops a run.
+     */
+    stopOnDivergence: z.boolean().default(true),
     /** When checkpoints are saved. */
     checkpoint: z
       .strictObject({

@@ -549,4 +549,7 @@ describe("Trainer", () => {
   });
 });
 
-const highLoss = (trainer: object) => ({ ...trainer, loss: { steps: 32, average: 0.5, first: 0.7, score: 9 } });
+const highLoss = (trainer: object) => ({
+  ...trainer,
+  loss: { steps: 32, average: 0.5, first: 0.7, score: 9 },
+});

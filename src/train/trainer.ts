@@ -15,7 +15,7 @@ import { fittedFeatureInfos } from "./feature-info.js";
 import { initializeFrom } from "./initialize-from.js";
 import { ratesAt } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
-import { watchLosses } from "./loss-watch.js";
+import { initialLossWatch, watchLosses } from "./loss-watch.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedExecutable } from "./saved-executable.js";
@@ -254,7 +254,9 @@ export class Trainer {
     this.losses = [];
     for (let left = this.plan.stepsUntilEvent(this.position); left > 0 && !this.options.signal?.aborted; ) {
       const run = await steps.run(this.position, left, this.carried.schedules);
-      const loss = watchLosses(this.carried.loss, run.losses, this.position.step);
+      const loss = this.options.config.train.stopOnDivergence
+        ? watchLosses(this.carried.loss, run.losses, this.position.step)
+        : initialLossWatch;
       this.carried = { ...this.carried, loss };
       this.position = this.plan.advance(this.position, run.steps);
       left -= run.steps;
