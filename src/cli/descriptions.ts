@@ -48,8 +48,11 @@ function columnsOf(feature: FeatureConfig): string {
 
 function transformOf(feature: PlainFeatureConfig): string {
   if (feature.kind === "number") {
-    if (feature.boundaries) return `${feature.boundaries.length + 1} ranges`;
-    const { normalize } = feature;
+    const { normalize, boundaries } = feature;
+    if (boundaries)
+      return "quantiles" in boundaries
+        ? `up to ${boundaries.quantiles} learned ranges`
+        : `${boundaries.length + 1} ranges`;
     return typeof normalize === "string"
       ? normalize
       : (Object.keys(normalize ?? { "no change": 0 })[0] ?? "");

@@ -203,6 +203,51 @@ describe("prepareData", () => {
     expect(valuesOf(splits.train, "b")).toEqual([1, 0, 2, 1, 0, 2, 1]);
   });
 
+  it("learns one list of boundaries for all features that share a table, from all files", async () => {
+    const rows = [4, 1, null, 7, 3, 8, 5, 2].map((x, i) => ({ x, z: i + 9, y: i % 2 }));
+    const paths = [rows.slice(0, 3), rows.slice(3)].map((part, i) =>
+      file(`part${i}.jsonl`, part.map((row) => JSON.stringify(row)).join("\n")),
+    );
+    const shared = { boundaries: { quantiles: 5 }, embedding: "ranges" };
+    const features: FeatureInput[] = [
+      { kind: "number", name: "x", ...shared },
+      { kind: "number", name: "z", ...shared },
+      { kind: "number", name: "alone", column: "x", boundaries: { quantiles: 2 }, missing: "mean" },
+    ];
+    const { features: fitted, splits } = await prepare({ train: { path: paths }, label: "y" }, features);
+    // 15 values: 1 2 3 | 4 5 7 | 8 9 10 | 11 12 13 | 14 15 16.
+    const mapping = (boundaries: number[]) => ({ kind: "boundaries", boundaries, nonFinite: "refuse" });
+    expect(fitted.features.map((f) => f.kind === "id" && f.mapping)).toEqual([
+      mapping([4, 8, 11, 14]),
+      mapping([4, 8, 11, 14]),
+      mapping([4]),
+    ]);
+    expect(valuesOf(splits.train, "x")).toEqual([1, 0, 5, 1, 0, 2, 1, 0]);
+    // The mean is 30 / 7.
+    expect(valuesOf(splits.train, "alone")).toEqual([1, 0, 1, 1, 0, 1, 1, 0]);
+    const [other] = await Promise.all([prepare({ train: { rows }, label: "y" }, features)]);
+    expect(other.features).toEqual(fitted);
+  });
+
+  it("learns no boundary where all values are equal, and refuses to learn from none", async () => {
+    const of = (x: number | null) =>
+      prepare(
+        {
+          train: {
+            rows: [
+              { x, y: 0 },
+              { x, y: 1 },
+            ],
+          },
+          label: "y",
+        },
+        [{ kind: "number", name: "x", boundaries: { quantiles: 8 } }],
+      );
+    const { features } = await of(3);
+    expect(features.features[0]).toMatchObject({ rows: 2, mapping: { boundaries: [] }, missingRow: 1 });
+    expect((await errorOf(of(null))).message).toMatch(/no finite number to learn from[\s\S]*x/);
+  });
+
   it("opens what an earlier run packed, and packs anew when the config or the file is another", async () => {
     const path = file("c.csv", clicks);
     const data: DataInput = { train: { path }, label: "label" };

@@ -30,6 +30,8 @@ export interface Statistics {
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   /** By feature name: statistics of the finite values. */
   readonly numbers: Readonly<Record<string, NumberStatistics>>;
+  /** By table name; absent if no boundaries are learned. */
+  readonly boundaries?: Readonly<Record<string, readonly number[]>>;
   /** By file name; absent if no feature uses a tokenizer. */
   readonly tokenizers?: Tokenizers;
   /** Texts that mean missing. */
@@ -99,7 +101,7 @@ function planTables(features: readonly PlainFeatureConfig[], statistics: Statist
 function planTable(name: string, group: readonly PlainFeatureConfig[], statistics: Statistics): TablePlan {
   const first = group[0];
   const vocabulary = first.kind === "number" || !first.vocabulary ? undefined : statistics.vocabularies[name];
-  const values = vocabulary?.length ?? valueRows(first);
+  const values = vocabulary?.length ?? valueRows(first, statistics);
   const unknowns = group.some(wantsUnknownRow) ? 1 : 0;
   const missings = group.some(wantsMissingRow) ? 1 : 0;
   const table = {
@@ -113,8 +115,8 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
   return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
 }
 
-function valueRows(feature: PlainFeatureConfig): number {
-  if (feature.kind === "number") return (feature.boundaries?.length ?? 0) + 1;
+function valueRows(feature: PlainFeatureConfig, statistics: Statistics): number {
+  if (feature.kind === "number") return boundariesOf(feature, statistics).length + 1;
   return feature.hash ?? feature.buckets ?? 0;
 }
 
@@ -193,7 +195,7 @@ function fitBag(feature: IdsFeatureConfig, plan: TablePlan, fitted: FittedFeatur
 }
 
 function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics: Statistics): FittedFeature {
-  const boundaries = feature.boundaries ?? [];
+  const boundaries = boundariesOf(feature, statistics);
   const value = missingValue(feature, statistics);
   const bucketed = missingRule(feature) === "bucket";
   return {
@@ -205,6 +207,11 @@ function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics
     mapping: { kind: "boundaries", boundaries, nonFinite: feature.nonFinite },
     missingRow: bucketed ? plan.missingRow : value === null ? null : bucketOf(value, boundaries),
   };
+}
+
+function boundariesOf(feature: NumberFeatureConfig, statistics: Statistics): readonly number[] {
+  const { boundaries = [] } = feature;
+  return "quantiles" in boundaries ? (statistics.boundaries?.[tableName(feature)] ?? []) : boundaries;
 }
 
 function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedFeature {

@@ -39,7 +39,7 @@ const mappingSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("vocabulary"), vocabulary: text, unknownRow: row }),
   z.strictObject({
     kind: z.literal("boundaries"),
-    boundaries: z.array(z.number()).min(1).refine(isAscending, "boundaries ascend"),
+    boundaries: z.array(z.number()).refine(isAscending, "boundaries ascend"),
     nonFinite,
   }),
 ]);

@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { CheckpointError } from "../errors.js";
-import { fitFeatures, type NumberStatistics, needsNumberStatistics } from "../features/fit.js";
+import {
+  fitFeatures,
+  type NumberStatistics,
+  needsNumberStatistics,
+  type Statistics,
+} from "../features/fit.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import { type FeatureConfig, plainOf } from "../features/schema/features.js";
 
@@ -18,7 +23,8 @@ export function refuseOtherFeatures(
   if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
   const { vocabularies, tokenizers, modules, nullValues, decimal } = fitted;
   const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
-  const expected = fitFeatures(features, { vocabularies, tokenizers, modules, nullValues, decimal, numbers });
+  const learned = { vocabularies, numbers, boundaries: boundariesOf(fitted) };
+  const expected = fitFeatures(features, { ...learned, tokenizers, modules, nullValues, decimal });
   expected.features.forEach((feature, i) => {
     const isLearned = needsNumberStatistics(plainOf(features[i]));
     const [got, wanted] = [fitted.features[i], feature].map((each) => comparable(each, isLearned));
@@ -37,6 +43,15 @@ function statisticsOf(feature: FittedFeature): NumberStatistics {
     return { mean: 0, std: 1, min: 0, max: 1 };
   const { shift, scale } = feature.transform;
   return { mean: shift, std: scale, min: shift, max: shift + scale };
+}
+
+function boundariesOf({ features }: FittedFeatures): Statistics["boundaries"] {
+  const ranges = features.flatMap((feature) =>
+    feature.kind !== "number" && feature.mapping.kind === "boundaries"
+      ? [[feature.table, feature.mapping.boundaries] as const]
+      : [],
+  );
+  return Object.fromEntries(ranges);
 }
 
 /** As JSON, without what nothing but the training data determines, and without the translation, which no config has. */

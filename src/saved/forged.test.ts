@@ -57,6 +57,7 @@ const CONFIG = {
     { kind: "id", name: "twin", column: "user", embedding: "user", vocabulary: { minCount: 1 } },
     { kind: "number", name: "price", normalize: "zscore" },
     { kind: "number", name: "age", boundaries: [10, 20, 30] },
+    { kind: "number", name: "range", column: "price", boundaries: { quantiles: 4 } },
     { kind: "number", name: "point", width: 2 },
     { kind: "number", name: "twice", column: "age", normalize: { expression: "x * 2" } },
     { kind: "ids", name: "tags", vocabulary: ["a", "b", "c"], pooling: "mean" },
@@ -77,7 +78,19 @@ const CONFIG = {
     embeddingDim: 4,
     dense: { features: ["price", "point", "twice", "sum", "like"], mlp: { hiddenUnits: [8, 4] } },
     sparse: {
-      features: ["user", "item", "both", "twin", "age", "tags", "liked", "crossed", "words", "pieces"],
+      features: [
+        "user",
+        "item",
+        "both",
+        "twin",
+        "age",
+        "range",
+        "tags",
+        "liked",
+        "crossed",
+        "words",
+        "pieces",
+      ],
     },
     final: { hiddenUnits: [8] },
   },
@@ -170,11 +183,14 @@ function changed(whole: Json, at: Path, value: Json | undefined): Json {
   return copy;
 }
 
+const LEARNED_RANGE = CONFIG.features.findIndex(({ name }) => name === "range");
+
 /** What training has learned, and what the config alone says: a change there is another model, not a broken one. */
 const MAY_PREDICT_OTHERWISE = [
   /^config\./,
   /^features\.vocabularies\./,
   /^features\.(nullValues|tokenizers)/,
+  new RegExp(`^features\\.features\\.${LEARNED_RANGE}\\.mapping\\.boundaries`),
   /^features\.features\.\d+\.(transform\.(shift|scale)|missing|missingRow)$/,
 ];
 

@@ -6,6 +6,7 @@ import {
   inputFeatures,
   isDerived,
   learntVocabulary,
+  type NumberFeatureConfig,
   type PlainFeatureConfig,
   plainOf,
   tableName,
@@ -14,8 +15,8 @@ import { isList, numberValue } from "../../features/values.js";
 import { ChunkEncoder } from "../encode/chunk-encoder.js";
 import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
-import { nothingLearnt, statisticsOf } from "./learn.js";
-import { Moments } from "./moments.js";
+import { nothingLearnt } from "./learn.js";
+import { learnsNumbers, NumberLearner } from "./number-learner.js";
 
 /**
  * Learns the vocabularies and statistics of computed features: computes their values as packing does, and counts them. One
@@ -44,7 +45,7 @@ export async function learnDerived(
 
 function learns(feature: FeatureConfig): boolean {
   const plain = plainOf(feature);
-  return needsNumberStatistics(plain) || learntVocabulary(plain) !== undefined;
+  return learnsNumbers(plain) || learntVocabulary(plain) !== undefined;
 }
 
 /** Features that do not wait for others, and whose tables do not either. */
@@ -81,7 +82,7 @@ async function learnPass(
 ): Promise<Statistics> {
   const learners = ready.map((feature) => ({ feature, plain: plainOf(feature) }));
   const counts = new Map<string, Map<string, number>>();
-  const moments = new Map<string, Moments>();
+  const numbers = new NumberLearner();
   const observers = new Map<string, (value: unknown) => void>();
   for (const { feature, plain } of learners) {
     if (learntVocabulary(plain)) {
@@ -89,9 +90,8 @@ async function learnPass(
       counts.set(tableName(plain), table);
       observers.set(feature.name, (value) => countTexts(value, table));
     } else {
-      const sample = new Moments();
-      moments.set(feature.name, sample);
-      observers.set(feature.name, (value) => sample.add(numberValue(value) ?? Number.NaN));
+      const observe = numbers.observer(plain as NumberFeatureConfig, features.indexOf(feature));
+      observers.set(feature.name, (value) => observe(numberValue(value) ?? Number.NaN));
     }
   }
   const encoder = new ChunkEncoder(
@@ -106,19 +106,18 @@ async function learnPass(
   for await (const chunk of duck.stream(`SELECT ${encoder.projection} FROM (${training})`, "features"))
     encoder.encode(chunk);
   const vocabularies = { ...known.vocabularies };
-  const numbers = { ...known.numbers };
-  for (const { feature, plain } of learners) {
+  for (const { plain } of learners) {
     const rule = learntVocabulary(plain);
     if (rule)
       vocabularies[tableName(plain)] = vocabularyOf(counts.get(tableName(plain))!, rule, tableName(plain));
-    else
-      numbers[feature.name] = statisticsOf(
-        moments.get(feature.name)!,
-        feature.name,
-        features.indexOf(feature),
-      );
   }
-  return { ...known, vocabularies, numbers };
+  const learned = numbers.learned();
+  return {
+    ...known,
+    vocabularies,
+    numbers: { ...known.numbers, ...learned.numbers },
+    boundaries: { ...known.boundaries, ...learned.boundaries },
+  };
 }
 
 /** Placeholders for statistics that are not known yet: values are observed before these are used. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, DataError, messageOf } from "../../errors.js";
 import { sha256OfCode } from "../../features/code-files.js";
-import { type NumberStatistics, needsNumberStatistics, type Statistics } from "../../features/fit.js";
+import type { Statistics } from "../../features/fit.js";
 import type { FeatureFile } from "../../features/kinds/define-kind.js";
 import {
   type FeatureConfig,
@@ -17,7 +17,7 @@ import { readVector } from "../encode/vector-columns.js";
 import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
 import type { NumberVector } from "../source/vectors.js";
-import { Moments } from "./moments.js";
+import { learnsNumbers, NumberLearner } from "./number-learner.js";
 import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";
 
 /**
@@ -42,7 +42,7 @@ export async function learnStatistics(
       ...givenVocabularies(features.map(plainOf)),
       ...(await learnVocabularies(duck, columns, training)),
     },
-    numbers: await learnNumbers(duck, columns, training),
+    ...(await learnNumbers(duck, columns, training)),
     ...readFiles(features),
   };
 }
@@ -172,33 +172,20 @@ async function learnNumbers(
   duck: Duck,
   columns: readonly FeatureColumn[],
   training: string,
-): Promise<Record<string, NumberStatistics>> {
-  const wanted = columns.filter(({ feature }) => needsNumberStatistics(feature));
-  if (wanted.length === 0) return {};
-  const samples = wanted.map(() => new Moments());
+): Promise<Pick<Statistics, "numbers" | "boundaries">> {
+  const learner = new NumberLearner();
+  const wanted = columns.flatMap(({ feature, index, wire }) =>
+    learnsNumbers(feature) ? [{ observe: learner.observer(feature, index), wire }] : [],
+  );
+  if (wanted.length === 0) return learner.learned();
   const values = wanted.map(({ wire }) => wire.sql);
   for await (const chunk of duck.stream(`SELECT ${values.join(", ")} FROM (${training})`, "features"))
-    for (const [k, sample] of samples.entries())
-      addColumn(sample, readVector(chunk, k, "number") as NumberVector);
-  return Object.fromEntries(
-    wanted.map(({ feature: { name }, index }, k) => [name, statisticsOf(samples[k], name, index)]),
-  );
+    for (const [k, { observe }] of wanted.entries())
+      observeColumn(observe, readVector(chunk, k, "number") as NumberVector);
+  return learner.learned();
 }
 
-function addColumn(sample: Moments, vector: NumberVector): void {
+function observeColumn(observe: (x: number) => void, vector: NumberVector): void {
   const { values } = vector;
-  for (let r = 0; r < vector.rows; r++) if (!vector.isNull(r)) sample.add(values[r]);
-}
-
-/** @throws DataError if there was no finite number */
-export function statisticsOf(sample: Moments, name: string, index: number): NumberStatistics {
-  const found = sample.statistics();
-  if (found) return found;
-  throw new DataError({
-    what: "the training split has no finite number to learn statistics from",
-    where: `features[${index}]`,
-    got: `no finite value in ${name}`,
-    expected: "at least one finite value",
-    next: "Check the column, or give the numbers: normalize: { mean, std } or { min, max }, and missing.",
-  });
+  for (let r = 0; r < vector.rows; r++) if (!vector.isNull(r)) observe(values[r]);
 }

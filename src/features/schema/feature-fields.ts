@@ -94,6 +94,14 @@ const expression = z.string().superRefine((source, context) => {
   }
 });
 
+const boundaries = z.union([
+  z.array(finite).min(1),
+  z.strictObject({
+    /** Learn boundaries from the training split: for up to this many ranges, with about equally many rows each. */
+    quantiles: z.int().min(2).max(65_536),
+  }),
+]);
+
 const normalize = z.union([
   z.enum(["log", "zscore", "minmax"]),
   z.strictObject({
@@ -128,7 +136,7 @@ export const numberFields = {
   /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
   nonFinite: z.enum(["refuse", "impute"]).default("refuse"),
   /** Map the number to the id of a range; a value equal to a boundary belongs to the range above it. */
-  boundaries: z.array(finite).min(1).optional(),
+  boundaries: boundaries.optional(),
   /** Numbers per row. */
   width: positive.default(1),
   /** Embeds the number in groups that embed their features; `mlp` embeds vectors too. Not with boundaries. */

@@ -35,6 +35,7 @@ describe("featuresSchema", () => {
     ],
     ["a cross of integers", { kind: "id", name: "a", buckets: 2, columns: ["c", "d"] }, /is text/],
     ["a bad expression", { kind: "number", name: "x", normalize: { expression: "log(" } }, /0\.normalize/],
+    ["one quantile", { kind: "number", name: "x", boundaries: { quantiles: 1 } }, /0\.boundaries/],
     ["falling boundaries", { kind: "number", name: "x", boundaries: [1, 1] }, /0\.boundaries: .*ascend/],
     [
       "normalized boundaries",

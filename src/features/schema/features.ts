@@ -105,11 +105,11 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
     for (const key of sharedKeys)
       if (JSON.stringify(settingOf(feature, key)) !== JSON.stringify(settingOf(other, key)))
         problem(context, [i, key], `must equal features[${j}].${key}: both read the table "${name}"`);
-    if (isDerived(features[i]) !== isDerived(features[j]) && learntVocabulary(feature))
+    if (isDerived(features[i]) !== isDerived(features[j]) && learnsTable(feature))
       problem(
         context,
         [i, "embedding"],
-        `a vocabulary cannot be learned from columns and computed values together (features[${j}]): list the values, or use hash`,
+        `a table cannot learn from columns and computed values together (features[${j}]): give the values or boundaries, or leave embedding out`,
       );
   });
 }
@@ -124,6 +124,17 @@ export function learntVocabulary(
 ): { minCount: number; maxSize?: number } | undefined {
   const vocabulary = feature.kind === "number" ? undefined : feature.vocabulary;
   return vocabulary && "minCount" in vocabulary ? vocabulary : undefined;
+}
+
+/** The number of ranges whose boundaries are learned from the training split; `undefined` if none are learned. */
+export function learntQuantiles(feature: PlainFeatureConfig): number | undefined {
+  const boundaries = feature.kind === "number" ? feature.boundaries : undefined;
+  return boundaries && "quantiles" in boundaries ? boundaries.quantiles : undefined;
+}
+
+/** True if the training split decides what the rows of the feature's table stand for. */
+export function learnsTable(feature: PlainFeatureConfig): boolean {
+  return (learntVocabulary(feature) ?? learntQuantiles(feature)) !== undefined;
 }
 
 /** Inputs must exist, and features must not depend on themselves through others. */

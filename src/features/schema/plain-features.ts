@@ -119,9 +119,13 @@ function refineDense(feature: NumberShape, context: Refinement): void {
   if (feature.missing === "mean") problem(context, "missing", '"mean" is not learned for width > 1');
 }
 
-function refineBoundaries(feature: NumberShape, boundaries: number[], context: Refinement): void {
+function refineBoundaries(
+  feature: NumberShape,
+  boundaries: NonNullable<NumberFeatureConfig["boundaries"]>,
+  context: Refinement,
+): void {
   if (Array.isArray(feature.missing)) problem(context, "missing", "boundaries need one number");
-  if (boundaries.some((value, i) => i > 0 && value <= boundaries[i - 1]))
+  if (Array.isArray(boundaries) && boundaries.some((value, i) => i > 0 && value <= boundaries[i - 1]))
     problem(context, "boundaries", "boundaries must ascend strictly");
   if (feature.normalize !== undefined)
     problem(context, "normalize", "boundaries compare raw values: leave normalize out");

@@ -1,0 +1,77 @@
+import { DataError } from "../../errors.js";
+import { needsNumberStatistics, type Statistics } from "../../features/fit.js";
+import {
+  learntQuantiles,
+  type NumberFeatureConfig,
+  type PlainFeatureConfig,
+  tableName,
+} from "../../features/schema/features.js";
+import { Moments } from "./moments.js";
+import { quantileBoundaries } from "./quantiles.js";
+import { ValueCounts } from "./value-counts.js";
+
+/** True if the feature learns statistics or boundaries from its numbers. */
+export function learnsNumbers(feature: PlainFeatureConfig): feature is NumberFeatureConfig {
+  return needsNumberStatistics(feature) || learntQuantiles(feature) !== undefined;
+}
+
+/** Learns from the numbers of any features; features that share a table share its boundaries. */
+export class NumberLearner {
+  private readonly moments: (readonly [Named, Moments])[] = [];
+  /** By table. */
+  private readonly counts = new Map<string, readonly [Named, ValueCounts]>();
+
+  /** Returns the function that takes every number of a feature, in the order of the rows. */
+  observer(feature: NumberFeatureConfig, index: number): (x: number) => void {
+    const named = { feature, index };
+    const counts = learntQuantiles(feature) === undefined ? undefined : this.countsOf(named);
+    if (!needsNumberStatistics(feature)) return (x) => counts?.add(x);
+    const moments = new Moments();
+    this.moments.push([named, moments]);
+    return (x) => {
+      moments.add(x);
+      counts?.add(x);
+    };
+  }
+
+  private countsOf(named: Named): ValueCounts {
+    const table = tableName(named.feature);
+    const [, counts] = this.counts.get(table) ?? [named, new ValueCounts()];
+    this.counts.set(table, [named, counts]);
+    return counts;
+  }
+
+  /** @throws DataError if a feature had no finite number */
+  learned(): Pick<Statistics, "numbers" | "boundaries"> {
+    const numbers = this.moments.map(([named, moments]) => {
+      const statistics = moments.statistics();
+      if (!statistics) throw noNumber(named);
+      return [named.feature.name, statistics] as const;
+    });
+    const boundaries = [...this.counts].map(([table, [named, counts]]) => {
+      const sorted = counts.sorted();
+      if (sorted.values.length === 0) throw noNumber(named);
+      return [table, quantileBoundaries(sorted, learntQuantiles(named.feature)!)] as const;
+    });
+    return {
+      numbers: Object.fromEntries(numbers),
+      ...(boundaries.length > 0 && { boundaries: Object.fromEntries(boundaries) }),
+    };
+  }
+}
+
+/** A feature, and its index in the config. */
+interface Named {
+  readonly feature: NumberFeatureConfig;
+  readonly index: number;
+}
+
+function noNumber({ feature: { name }, index }: Named): DataError {
+  return new DataError({
+    what: "the training split has no finite number to learn from",
+    where: `features[${index}]`,
+    got: `no finite value in ${name}`,
+    expected: "at least one finite value",
+    next: "Check the column, or give the numbers: normalize: { mean, std } or { min, max }, missing, boundaries: [...].",
+  });
+}
