@@ -37,9 +37,9 @@ napi_value make_handle(napi_env env, std::shared_ptr<ParameterStore> store) {
 
 DType dtype_of(napi_env env, napi_value value) {
   const std::string name = text(env, value, "dtype");
-  if (name == "fp32") return DType::kFloat;
-  if (name == "fp16") return DType::kFloat16;
-  if (name == "bf16") return DType::kBfloat16;
+  if (name == "fp32") return DType::kFp32;
+  if (name == "fp16") return DType::kFp16;
+  if (name == "bf16") return DType::kBf16;
   throw Error({"a parameter has an unknown dtype", "dtype", name, "fp32, fp16 or bf16", ""});
 }
 

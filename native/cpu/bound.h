@@ -16,9 +16,9 @@
 namespace pairloom {
 
 inline TableFormat table_format(DType dtype) {
-  return dtype == DType::kFloat16    ? TableFormat::kFloat16
-         : dtype == DType::kBfloat16 ? TableFormat::kBfloat16
-                                     : TableFormat::kFloat;
+  return dtype == DType::kFp16    ? TableFormat::kFp16
+         : dtype == DType::kBf16 ? TableFormat::kBf16
+                                     : TableFormat::kFp32;
 }
 
 // An operand in memory. In spaces with one copy, `base` points to it; tile and partial views have an offset into the

@@ -67,7 +67,7 @@ void Loader::locate(uint64_t position, uint32_t count, uint64_t* rows) const {
 
 void Loader::load(uint32_t input, const View& out, const Tile& tile) {
   switch (inputs_[input].dtype) {
-    case DType::kFloat: return load_floats(columns_[input], inputs_[input].width, out, tile);
+    case DType::kFp32: return load_floats(columns_[input], inputs_[input].width, out, tile);
     case DType::kId: return load_ids<int32_t>(input, out, tile);
     case DType::kBag: return load_bags<int32_t>(input, out, tile);
     case DType::kId64: return load_ids<int64_t>(input, out, tile);

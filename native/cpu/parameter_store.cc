@@ -80,8 +80,8 @@ void ParameterStore::copy_from(const ParameterStore& source) {
 void ParameterStore::fill(const Fill& spec, uint32_t threads) {
   if (new_ && !mapping_ && is_zeros(spec)) return;
   begin_writing();
-  if (dtype_ == DType::kFloat) return pairloom::fill(std::span(static_cast<float*>(data_), count_), spec, threads);
-  const TableFormat format = dtype_ == DType::kFloat16 ? TableFormat::kFloat16 : TableFormat::kBfloat16;
+  if (dtype_ == DType::kFp32) return pairloom::fill(std::span(static_cast<float*>(data_), count_), spec, threads);
+  const TableFormat format = dtype_ == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16;
   pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), format, spec, threads);
 }
 

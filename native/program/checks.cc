@@ -11,7 +11,7 @@ const char* check_input(const Program& p, const Instruction& i) {
   const Input& input = p.inputs[size_t(i.attributes[0])];
   const Operand& out = i.operands[0];
   if (p.buffer(out).dtype != input.dtype) return "a buffer of the input's dtype";
-  return input.dtype != DType::kFloat || out.size() == input.width ? nullptr : "dims of the input's width";
+  return input.dtype != DType::kFp32 || out.size() == input.width ? nullptr : "dims of the input's width";
 }
 
 const char* check_concat(const Program&, const Instruction& i) {

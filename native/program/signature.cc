@@ -73,7 +73,7 @@ std::vector<OperandRule> spread(const OperandRules& signature, size_t all, bool 
 }
 
 bool kind_fits(const OperandRule& word, const Buffer& buffer) {
-  const bool row = is_row(buffer.space), f32 = buffer.dtype == DType::kFloat;
+  const bool row = is_row(buffer.space), f32 = buffer.dtype == DType::kFp32;
   const bool still = f32 && (buffer.space == Space::kFixed ||
                              (!word.output && (buffer.space == Space::kParameter || buffer.space == Space::kScalar)));
   if (word.kind == "row") return row && f32;

@@ -87,7 +87,7 @@ void verify_buffer(const Program& p, size_t index) {
 
 void verify_input(const Program& p, size_t index) {
   const Input& in = p.inputs[index];
-  const bool f32 = in.dtype == DType::kFloat, wide = is_wide(in.dtype);
+  const bool f32 = in.dtype == DType::kFp32, wide = is_wide(in.dtype);
   const uint64_t most = wide ? kMostWideIds : kMostNarrowRows;
   if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || in.limit == 0 || in.limit > most)) {
     refuse(place("inputs", index), "an input has a wrong width or limit",
@@ -201,7 +201,7 @@ void verify_outputs(const Program& p) {
     const Operand& operand = p.outputs[i].operand;
     verify_operand(p, operand, place("outputs", i));
     const Buffer& buffer = p.buffer(operand);
-    if (buffer.dtype != DType::kFloat || (buffer.space != Space::kBatch && buffer.space != Space::kFixed)) {
+    if (buffer.dtype != DType::kFp32 || (buffer.space != Space::kBatch && buffer.space != Space::kFixed)) {
       refuse(place("outputs", i), "an output is in the wrong space", std::to_string(uint32_t(buffer.space)),
              "f32 in space 2 or 5");
     }

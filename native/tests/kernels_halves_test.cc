@@ -8,7 +8,7 @@
 namespace pairloom::test {
 namespace {
 
-constexpr TableFormat kHalves[] = {TableFormat::kFloat16, TableFormat::kBfloat16};
+constexpr TableFormat kHalves[] = {TableFormat::kFp16, TableFormat::kBf16};
 
 std::vector<uint16_t> every_half() {
   std::vector<uint16_t> halves(1u << 16);
@@ -99,7 +99,7 @@ TEST(kernels_halves_are_right_on_average) {
 TEST(nearest_halves_are_nearest) {
   for (TableFormat format : kHalves) {
     const std::vector<float> values = widened(plain, every_half(), format);
-    const uint16_t infinity = format == TableFormat::kFloat16 ? 0x7c00 : 0x7f80;
+    const uint16_t infinity = format == TableFormat::kFp16 ? 0x7c00 : 0x7f80;
     Random random(9);
     for (int round = 0; round < 20'000; ++round) {
       const float x = any_float(random);

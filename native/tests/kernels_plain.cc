@@ -340,7 +340,7 @@ void sigmoid_cross_entropy_grad(ConstRows dl, ConstRows logits, ConstRows labels
 
 // A number by its definition: (-1)^sign 2^(exponent - bias) 1.fraction, or 0.fraction for the smallest exponent.
 double half_value(uint16_t half, TableFormat format) {
-  const int fraction_bits = format == TableFormat::kFloat16 ? 10 : 7, exponent_bits = 15 - fraction_bits;
+  const int fraction_bits = format == TableFormat::kFp16 ? 10 : 7, exponent_bits = 15 - fraction_bits;
   const int largest = (1 << exponent_bits) - 1, bias = largest / 2;
   const int fraction = half & ((1 << fraction_bits) - 1), exponent = (half >> fraction_bits) & largest;
   const double sign = half & 0x8000 ? -1.0 : 1.0;
@@ -349,7 +349,7 @@ double half_value(uint16_t half, TableFormat format) {
   return sign * std::ldexp(significand, std::max(exponent, 1) - bias);
 }
 double number(ConstTable table, size_t i) {
-  if (table.format == TableFormat::kFloat) return static_cast<const float*>(table.data)[i];
+  if (table.format == TableFormat::kFp32) return static_cast<const float*>(table.data)[i];
   return half_value(static_cast<const uint16_t*>(table.data)[i], table.format);
 }
 void widen(const uint16_t* from, float* to, size_t n, TableFormat format) {
@@ -359,7 +359,7 @@ void widen(const uint16_t* from, float* to, size_t n, TableFormat format) {
 // The two neighbours of a number are those of its magnitude, consecutive as integers; how far it is from the lower one to
 // the upper one is compared with as many bits of the draw as f32 has beyond the format.
 uint16_t round_by(float x, TableFormat format, uint32_t random) {
-  const bool float16 = format == TableFormat::kFloat16;
+  const bool float16 = format == TableFormat::kFp16;
   const uint16_t sign = std::signbit(x) ? 0x8000 : 0, infinity = float16 ? 0x7c00 : 0x7f80;
   const double magnitude = std::fabs(double(x));
   if (std::isnan(x)) return uint16_t(sign | (float16 ? 0x7e00 : (std::bit_cast<uint32_t>(x) >> 16 & 0x7fff) | 0x40));

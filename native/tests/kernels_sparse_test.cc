@@ -63,11 +63,11 @@ TEST(kernels_embeddings_match_plain) {
     std::vector<int32_t> ids(rows * id_stride);
     for (int32_t& id : ids) id = static_cast<int32_t>(random.below(entries));
     Matrix got(rows, dim, random.below(5)), expected(rows, dim, 0);
-    k.embedding({table.data(), TableFormat::kFloat}, dim, {ids.data(), false}, id_stride, got, rows);
-    plain.embedding({table.data(), TableFormat::kFloat}, dim, {ids.data(), false}, id_stride, expected, rows);
+    k.embedding({table.data(), TableFormat::kFp32}, dim, {ids.data(), false}, id_stride, got, rows);
+    plain.embedding({table.data(), TableFormat::kFp32}, dim, {ids.data(), false}, id_stride, expected, rows);
     check_near(got, expected, 0, where);
     const std::vector<int64_t> wide_ids(ids.begin(), ids.end());
-    k.embedding({table.data(), TableFormat::kFloat}, dim, {wide_ids.data(), true}, id_stride, got, rows);
+    k.embedding({table.data(), TableFormat::kFp32}, dim, {wide_ids.data(), true}, id_stride, got, rows);
     check_near(got, expected, 0, where + " wide ids");
 
     std::vector<int32_t> values(rows * 6 + 1);
@@ -82,14 +82,14 @@ TEST(kernels_embeddings_match_plain) {
                               weighted ? weights.data() + first : nullptr, count, 0};
     }
     const bool mean = random.coin();
-    k.embedding_bag({table.data(), TableFormat::kFloat}, dim, bags.data(), bag_stride, false, got, rows, mean);
-    plain.embedding_bag({table.data(), TableFormat::kFloat}, dim, bags.data(), bag_stride, false, expected, rows, mean);
+    k.embedding_bag({table.data(), TableFormat::kFp32}, dim, bags.data(), bag_stride, false, got, rows, mean);
+    plain.embedding_bag({table.data(), TableFormat::kFp32}, dim, bags.data(), bag_stride, false, expected, rows, mean);
     check_near(got, expected, 1e-6, where + " bag");
     const std::vector<int64_t> wide(values.begin(), values.end());
     for (Bag& bag : bags) {
       if (bag.data != nullptr) bag.data = wide.data() + (bag.ids<int32_t>() - values.data());
     }
-    k.embedding_bag({table.data(), TableFormat::kFloat}, dim, bags.data(), bag_stride, true, got, rows, mean);
+    k.embedding_bag({table.data(), TableFormat::kFp32}, dim, bags.data(), bag_stride, true, got, rows, mean);
     check_near(got, expected, 1e-6, where + " bag of wide ids");
   });
 }

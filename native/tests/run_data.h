@@ -56,7 +56,7 @@ inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64
     for (float& value : data.parameters.back().span()) value = 0.5f * random.unit();
   }
   for (const Input& input : p.inputs) {
-    if (input.dtype == DType::kFloat) {
+    if (input.dtype == DType::kFp32) {
       data.floats.emplace_back(rows * input.width);
       for (float& value : data.floats.back().span()) value = random.unit() - 0.5f;
       data.request.columns.push_back({input.dtype, data.floats.back().data.get(), rows * input.width, 0, input.width, nullptr, 0});

@@ -64,7 +64,7 @@ TEST(layouts_of_table_updates_follow_their_signatures) {
 // One table, looked up by a column of ids and by a bag, updated by SGD from gradients that are inputs.
 constexpr uint32_t kStream = 9;
 std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, bool mean,
-                                   DType dtype = DType::kFloat) {
+                                   DType dtype = DType::kFp32) {
   test::ProgramBuilder b(512, 32, 2);
   const Operand table = b.parameter({rows, dim}, dtype), lr = b.scalar();
   const Operand id = b.buffer(Space::kBatch, {1}, DType::kId), bag = b.buffer(Space::kBatch, {1}, DType::kBag);
@@ -130,7 +130,7 @@ TEST(table_update_of_halves_is_that_of_floats_rounded) {
   for (uint32_t round = 0; round < 48; ++round) {
     const uint32_t rows = round % 3 == 0 ? 3 : 700, dim = 1 + round % 19;
     const bool every_row = round % 2 == 0, mean = round % 4 < 2;
-    const DType dtype = round % 8 < 4 ? DType::kFloat16 : DType::kBfloat16;
+    const DType dtype = round % 8 < 4 ? DType::kFp16 : DType::kBf16;
     const TableFormat format = table_format(dtype);
     const Program halves_program = decode(table_program(rows, dim, every_row, mean, dtype));
     const Program floats_program = decode(table_program(rows, dim, every_row, mean));
@@ -155,7 +155,7 @@ TEST(fill_has_the_same_bits_for_any_number_of_threads) {
     fill(one, spec, 1);
     fill(many, spec, 4);
     CHECK(one == many);
-    for (TableFormat format : {TableFormat::kFloat16, TableFormat::kBfloat16}) {
+    for (TableFormat format : {TableFormat::kFp16, TableFormat::kBf16}) {
       std::vector<uint16_t> halves(one.size());
       fill(std::span(halves), format, spec, 3);
       CHECK(std::equal(one.begin(), one.end(), halves.begin(),

@@ -70,7 +70,7 @@ TEST(updates_reach_rows_beyond_32_bits) {
   }
   Request request{};
   request.columns = {{DType::kId64, ids.data(), ids.size(), 0, 1, nullptr, 0},
-                     {DType::kFloat, gradients.data(), gradients.size(), 0, 1, nullptr, 0}};
+                     {DType::kFp32, gradients.data(), gradients.size(), 0, 1, nullptr, 0}};
   request.rows = request.count = 60;
   request.batch = 60;
   request.scalars = rates;

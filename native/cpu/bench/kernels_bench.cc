@@ -130,7 +130,7 @@ void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
   report("embedding dim " + std::to_string(dim) + " rows " + std::to_string(rows), "Mrow/s",
          double(ids.size()) * 1e3, [&] {
            for (uint32_t r = 0; r + rows <= ids.size(); r += rows)
-             t.embedding({table.data(), TableFormat::kFloat}, dim, {ids.data() + r, false}, 1, {y.data(), dim}, rows);
+             t.embedding({table.data(), TableFormat::kFp32}, dim, {ids.data() + r, false}, 1, {y.data(), dim}, rows);
          });
 }
 

@@ -45,7 +45,7 @@ struct Bag {
 static_assert(sizeof(Bag) == 24);
 
 // Storage formats of a table.
-enum class TableFormat : uint32_t { kFloat, kFloat16, kBfloat16 };
+enum class TableFormat : uint32_t { kFp32, kFp16, kBf16 };
 
 // The rows of a table, consecutive.
 struct ConstTable {

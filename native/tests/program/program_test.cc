@@ -170,15 +170,15 @@ TEST(verifier_keeps_16_bit_numbers_to_tables) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.tile({3});
                   b.input(x);
-                  b.add(Opcode::kLinear, {x, b.parameter({2, 3}, DType::kFloat16), b.tile({2})}, {0, 0, 0});
+                  b.add(Opcode::kLinear, {x, b.parameter({2, 3}, DType::kFp16), b.tile({2})}, {0, 0, 0});
                 }), "breaks the operation's rule");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
-                  const Operand x = b.buffer(Space::kTile, {3}, DType::kBfloat16);
+                  const Operand x = b.buffer(Space::kTile, {3}, DType::kBf16);
                   b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
                 }), "wrong space");
   CHECK_REFUSED(refusal_of([](auto& b) {  // a state in 16 bits
-                  const Operand table = b.parameter({9, 4}, DType::kFloat16), sum = b.parameter({9, 4}, DType::kFloat16);
+                  const Operand table = b.parameter({9, 4}, DType::kFp16), sum = b.parameter({9, 4}, DType::kFp16);
                   const Operand lr = b.scalar(), id = b.buffer(Space::kBatch, {1}, DType::kId), grad = b.batch({4});
                   b.stage(StageKind::kTile);
                   b.input(id, 9);
