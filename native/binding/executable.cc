@@ -146,7 +146,8 @@ napi_value make_handle(napi_env env, Handle parts) {
   auto handle = std::make_unique<Handle>(std::move(parts));
   napi_value external = nullptr;
   ensure(napi_create_external(
-             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr, &external),
+             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr,
+             &external),
          "executable");
   handle.release();
   ensure(napi_type_tag_object(env, external, &kTag), "executable");
@@ -170,9 +171,11 @@ napi_value compile(napi_env env, napi_callback_info info) {
     }
     const uint32_t threads = whole32(number(env, arguments[2], "threads"), "threads");
     std::vector<std::shared_ptr<Translation>> translations;
-    for (napi_value handle : elements(env, arguments[3], "translations")) translations.push_back(translation_of(env, handle));
-    std::shared_ptr<Executable> executor = compile_for_cpu(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}),
-                                                           std::move(memory), threads, std::move(translations));
+    for (napi_value handle : elements(env, arguments[3], "translations"))
+      translations.push_back(translation_of(env, handle));
+    std::shared_ptr<Executable> executor =
+        compile_for_cpu(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}), std::move(memory), threads,
+                        std::move(translations));
     const Program& program = executor->program();
     napi_value result = nullptr;
     napi_create_object(env, &result);
@@ -210,8 +213,9 @@ napi_value run(napi_env env, napi_callback_info info) {
     ensure(napi_create_reference(env, make_array(env, kept), 1, &job->arrays), "columns");
     napi_value promise = nullptr;
     ensure(napi_create_promise(env, &job->deferred, &promise), "run");
-    ensure(napi_create_async_work(env, nullptr, make_text(env, "pairloom.run"), execute, complete, job.get(), &job->work),
-           "run");
+    ensure(
+        napi_create_async_work(env, nullptr, make_text(env, "pairloom.run"), execute, complete, job.get(), &job->work),
+        "run");
     ensure(napi_queue_async_work(env, job->work), "run");
     job.release();  // complete() takes ownership
     return promise;

@@ -78,8 +78,8 @@ napi_value empty_buffer(napi_env env) {
 napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(
-      env, mapping->data(), mapping->bytes(), [](napi_env, void*, void* mapping) { delete static_cast<Mapping*>(mapping); },
-      mapping.get(), &buffer);
+      env, mapping->data(), mapping->bytes(),
+      [](napi_env, void*, void* mapping) { delete static_cast<Mapping*>(mapping); }, mapping.get(), &buffer);
   if (status == napi_no_external_buffers_allowed) {
     throw Error({"this runtime does not take memory from an addon", "native core", "", "Node.js", ""});
   }

@@ -10,8 +10,9 @@ struct ColumnKind {
   DType dtype;
   bool weighted;
 };
-constexpr ColumnKind kColumnKinds[] = {{DType::kFp32, false}, {DType::kId, false},   {DType::kBag, false}, {DType::kBag, true},
-                                       {DType::kId64, false}, {DType::kBag64, false}, {DType::kBag64, true}};
+constexpr ColumnKind kColumnKinds[] = {{DType::kFp32, false}, {DType::kId, false},   {DType::kBag, false},
+                                       {DType::kBag, true},   {DType::kId64, false}, {DType::kBag64, false},
+                                       {DType::kBag64, true}};
 
 napi_typedarray_type array_type(DType dtype) {
   return dtype == DType::kFp32 ? napi_float32_array : is_wide(dtype) ? napi_bigint64_array : napi_int32_array;

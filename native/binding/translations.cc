@@ -16,7 +16,8 @@ napi_value make_handle(napi_env env, std::unique_ptr<Translation> translation) {
   auto handle = std::make_unique<Handle>(std::move(translation));
   napi_value external = nullptr;
   ensure(napi_create_external(
-             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr, &external),
+             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr,
+             &external),
          "translation");
   handle.release();
   ensure(napi_type_tag_object(env, external, &kTag), "translation");

@@ -43,7 +43,8 @@ double number(napi_env env, napi_value value, const char* what) {
 
 uint64_t whole(double value, const char* what) {
   if (value >= 0 && value <= 0x1p53 && value == std::floor(value)) return uint64_t(value);
-  throw Error({"a number is not whole or out of range", what, std::to_string(value), "a whole number from 0 to 2^53", ""});
+  throw Error(
+      {"a number is not whole or out of range", what, std::to_string(value), "a whole number from 0 to 2^53", ""});
 }
 
 uint32_t whole32(double value, const char* what) {

@@ -38,9 +38,8 @@ bool folds_moments(const BoundInstruction& i) {
 
 bool writes_parameters(const Program& program, const Instruction& instruction) {
   const std::vector<MemoryUse> uses = memory_uses(program, instruction);
-  return std::any_of(uses.begin(), uses.end(), [](const MemoryUse& use) {
-    return use.access.written && use.buffer->space == Space::kParameter;
-  });
+  return std::any_of(uses.begin(), uses.end(),
+                     [](const MemoryUse& use) { return use.access.written && use.buffer->space == Space::kParameter; });
 }
 
 // Memory bound twice under two names could be updated by two threads at once.

@@ -16,9 +16,7 @@
 namespace pairloom {
 
 inline TableFormat table_format(DType dtype) {
-  return dtype == DType::kFp16    ? TableFormat::kFp16
-         : dtype == DType::kBf16 ? TableFormat::kBf16
-                                     : TableFormat::kFp32;
+  return dtype == DType::kFp16 ? TableFormat::kFp16 : dtype == DType::kBf16 ? TableFormat::kBf16 : TableFormat::kFp32;
 }
 
 // An operand in memory. In spaces with one copy, `base` points to it; tile and partial views have an offset into the
@@ -60,8 +58,8 @@ struct PartialSums {
 // State shared by all instructions of a step.
 struct StepContext {
   const KernelTable* kernels;
-  uint32_t rows;            // of this batch
-  uint32_t tiles, groups;   // of this batch
+  uint32_t rows;           // of this batch
+  uint32_t tiles, groups;  // of this batch
   uint32_t tile_rows;
   std::vector<PartialSums> sums;  // the sums of the groups, in the order of their rows
   uint64_t step, seed;

@@ -30,32 +30,32 @@ struct Loops {
   size_t lanes;
   float (*multiply_add)(uint64_t rounds, float factor, float term);  // rounds * kChains vectors
   float (*read)(const float* data, size_t count);                    // a multiple of 128 floats
-  float (*multiply_add_bf16)(uint64_t rounds);  // or null; rounds * kChains vectors of pairs
+  float (*multiply_add_bf16)(uint64_t rounds);                       // or null; rounds * kChains vectors of pairs
 };
 
 // The instruction sets of kernels/CMakeLists.txt, without a file for each. Compiled with -ffp-contract=fast: a product
 // and a sum become one instruction if the set has it.
-#define PAIRLOOM_LOOPS(name, target, bytes)                                                                 \
-  typedef float name##_vector __attribute__((vector_size(bytes), may_alias));                               \
-  target float name##_multiply_add(uint64_t rounds, float factor, float term) {                             \
-    name##_vector sums[kChains], a = {}, b = {};                                                            \
-    a += factor, b += term;                                                                                 \
-    for (size_t i = 0; i < kChains; ++i) sums[i] = b * float(i);                                            \
-    for (uint64_t round = 0; round < rounds; ++round)                                                       \
-      _Pragma("GCC unroll 12") for (size_t i = 0; i < kChains; ++i) sums[i] = sums[i] * a + b;              \
-    name##_vector sum = sums[0];                                                                            \
-    for (size_t i = 1; i < kChains; ++i) sum += sums[i];                                                    \
-    return sum[0] + sum[1];                                                                                 \
-  }                                                                                                         \
-  target float name##_read(const float* data, size_t count) {                                               \
-    constexpr size_t kLanes = bytes / sizeof(float), kVectors = 8;                                          \
-    name##_vector sums[kVectors] = {};                                                                      \
-    for (const float* end = data + count; data < end; data += kVectors * kLanes)                            \
-      _Pragma("GCC unroll 8") for (size_t i = 0; i < kVectors; ++i)                                         \
-          sums[i] += *reinterpret_cast<const name##_vector*>(data + i * kLanes);                            \
-    name##_vector sum = sums[0];                                                                            \
-    for (size_t i = 1; i < kVectors; ++i) sum += sums[i];                                                   \
-    return sum[0];                                                                                          \
+#define PAIRLOOM_LOOPS(name, target, bytes)                                                    \
+  typedef float name##_vector __attribute__((vector_size(bytes), may_alias));                  \
+  target float name##_multiply_add(uint64_t rounds, float factor, float term) {                \
+    name##_vector sums[kChains], a = {}, b = {};                                               \
+    a += factor, b += term;                                                                    \
+    for (size_t i = 0; i < kChains; ++i) sums[i] = b * float(i);                               \
+    for (uint64_t round = 0; round < rounds; ++round)                                          \
+      _Pragma("GCC unroll 12") for (size_t i = 0; i < kChains; ++i) sums[i] = sums[i] * a + b; \
+    name##_vector sum = sums[0];                                                               \
+    for (size_t i = 1; i < kChains; ++i) sum += sums[i];                                       \
+    return sum[0] + sum[1];                                                                    \
+  }                                                                                            \
+  target float name##_read(const float* data, size_t count) {                                  \
+    constexpr size_t kLanes = bytes / sizeof(float), kVectors = 8;                             \
+    name##_vector sums[kVectors] = {};                                                         \
+    for (const float* end = data + count; data < end; data += kVectors * kLanes)               \
+      _Pragma("GCC unroll 8") for (size_t i = 0; i < kVectors; ++i) sums[i] +=                 \
+          *reinterpret_cast<const name##_vector*>(data + i * kLanes);                          \
+    name##_vector sum = sums[0];                                                               \
+    for (size_t i = 1; i < kVectors; ++i) sum += sums[i];                                      \
+    return sum[0];                                                                             \
   }
 
 #if defined(__x86_64__)
@@ -140,10 +140,11 @@ Ceilings measure_ceilings(uint32_t threads) {
   const double work = 2.0 * kRounds * kChains * double(loop.lanes);
   const double flops = rate(threads, work, [&](uint32_t) { return loop.multiply_add(kRounds, 0.5f, 1.0f); });
   const bool pairs = loop.multiply_add_bf16 != nullptr;
-  return {.flops = flops,
-          .bf16_flops = pairs ? rate(threads, 2 * work, [&](uint32_t) { return loop.multiply_add_bf16(kRounds); }) : flops,
-          .memory_bytes = read_rate(loop, threads, kMemoryFloats, 1),
-          .cache_bytes = read_rate(loop, threads, kCacheFloats * threads, 256)};
+  return {
+      .flops = flops,
+      .bf16_flops = pairs ? rate(threads, 2 * work, [&](uint32_t) { return loop.multiply_add_bf16(kRounds); }) : flops,
+      .memory_bytes = read_rate(loop, threads, kMemoryFloats, 1),
+      .cache_bytes = read_rate(loop, threads, kCacheFloats * threads, 256)};
 }
 
 }  // namespace pairloom

@@ -141,7 +141,8 @@ void Executor::run_node(const Section& section, Worker& worker, FoldNode node, u
   const uint32_t begin = step_.first_tile(node.index << node.level);
   const uint32_t end = step_.first_tile((node.index + 1) << node.level);
   for (uint32_t tile = begin; tile < end; tile += at_once) {
-    const uint32_t rows = std::min(at_once, end - tile) * program_.tile_rows, seen = (tile - begin) * program_.tile_rows;
+    const uint32_t rows = std::min(at_once, end - tile) * program_.tile_rows,
+                   seen = (tile - begin) * program_.tile_rows;
     run_tile(section, tile_at(tile * program_.tile_rows, rows, seen, worker, partials));
   }
 }

@@ -34,7 +34,7 @@ class Executor : public Executable {
   };
   struct Section {  // a stage made ready to run
     Stage stage;
-    bool loads;                  // whether it has inputs
+    bool loads;  // whether it has inputs
     std::vector<Partials> partials;
     std::vector<FixedJob> jobs;  // fixed stages
     PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
@@ -48,12 +48,16 @@ class Executor : public Executable {
   Section bind_stage(const Stage& stage);
   std::vector<Partials> partials_of(const Stage& stage) const;
   // Rows of the last jobs of a stage without sums: half a tile, so that threads finish together.
-  uint32_t rows_of_small_job() const { return program_.tile_rows % 64 == 0 ? program_.tile_rows / 2 : program_.tile_rows; }
+  uint32_t rows_of_small_job() const {
+    return program_.tile_rows % 64 == 0 ? program_.tile_rows / 2 : program_.tile_rows;
+  }
   uint32_t rows_at_once() const { return program_.tile_rows * program_.tiles_at_once; }
   float* partials(uint32_t copy) const { return partial_.data() + size_t{copy} * partial_stride_; }
   // Rows of the groups of a node.
   uint32_t rows_of(FoldNode node) const {
-    const auto first_row = [&](uint64_t group) { return step_.first_row(uint32_t(std::min<uint64_t>(group, step_.groups))); };
+    const auto first_row = [&](uint64_t group) {
+      return step_.first_row(uint32_t(std::min<uint64_t>(group, step_.groups)));
+    };
     return first_row((uint64_t{node.index} + 1) << node.level) - first_row(uint64_t{node.index} << node.level);
   }
   View bind(const Operand& operand) const;
@@ -77,11 +81,11 @@ class Executor : public Executable {
   Pool pool_;
   Loader loader_;
   std::vector<Translator> translators_;
-  FoldTree tree_;                // which copy of the partial results holds which groups
+  FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
-  PackedWeights packed_;         // weights that are parameters
-  std::vector<float*> bases_;    // by buffer: parameters, scalars, fixed and batch buffers
-  std::vector<float> scalars_;   // of the step
+  PackedWeights packed_;        // weights that are parameters
+  std::vector<float*> bases_;   // by buffer: parameters, scalars, fixed and batch buffers
+  std::vector<float> scalars_;  // of the step
   Arena fixed_, partial_, batch_;
   size_t partial_stride_ = 0;    // floats from one copy of the partial results to the next
   std::vector<Worker> workers_;  // by thread

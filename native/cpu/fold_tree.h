@@ -16,8 +16,8 @@ struct FoldNode {
   uint32_t level, index;
 };
 
-// The nodes that threads compute one by one, ascending: large ones first, which need little folding, and single leaves in
-// the end, so that threads finish together. `count` leaves; no node is above `most_level`.
+// The nodes that threads compute one by one, ascending: large ones first, which need little folding, and single leaves
+// in the end, so that threads finish together. `count` leaves; no node is above `most_level`.
 std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t most_level);
 
 // guided_nodes, computed again only when the arguments change.
@@ -35,8 +35,8 @@ class GuidedNodes {
 };
 
 // Threads compute nodes in ascending order, each into a copy of the partial results that it takes here. The thread that
-// completes the second child of a node folds both, so that few copies exist at a time. Folding stops at as many roots as
-// there are threads: what is left to add is then cut by elements, which keeps all threads busy.
+// completes the second child of a node folds both, so that few copies exist at a time. Folding stops at as many roots
+// as there are threads: what is left to add is then cut by elements, which keeps all threads busy.
 class FoldTree {
  public:
   explicit FoldTree(uint32_t threads) : threads_(threads) {}
@@ -51,8 +51,8 @@ class FoldTree {
   // A copy that no other thread uses.
   uint32_t take();
 
-  // Gives the finished node in `copy`, which is not above the roots, to the tree. fold(into, other, node): adds `other`,
-  // which holds the sibling of `node`, to `into`, which holds `node`.
+  // Gives the finished node in `copy`, which is not above the roots, to the tree. fold(into, other, node): adds
+  // `other`, which holds the sibling of `node`, to `into`, which holds `node`.
   template <class Fold>
   void finish(FoldNode node, uint32_t copy, Fold&& fold) {
     for (; node.level < root_level_; ++node.level, node.index /= 2) {
@@ -73,8 +73,8 @@ class FoldTree {
   uint32_t most_used() const { return most_used_; }
 
  private:
-  // Copies that folding so many leaves needs at most: R + sum over levels j below the roots of min(R 2^j, threads), for R
-  // roots. At most T (1 + log2(leaves / T)) + log2(T) for T threads.
+  // Copies that folding so many leaves needs at most: R + sum over levels j below the roots of min(R 2^j, threads), for
+  // R roots. At most T (1 + log2(leaves / T)) + log2(T) for T threads.
   uint32_t copies_for(uint32_t leaves) const;
   bool exists(FoldNode node) const { return uint64_t{node.index} << node.level < leaves_; }
   // The first of two siblings leaves its copy, plus one, for the second.

@@ -39,9 +39,10 @@ void Loader::bind(std::vector<Column> columns, uint64_t rows, std::optional<Perm
 void Loader::check_column(size_t index, const Column& column, uint64_t rows) const {
   const Input& input = inputs_[index];
   if (column.dtype != input.dtype) {
-    throw Error({"a column and its input have different kinds", "input " + input.name, "", "",
-                 "Give fp32 columns as Float32Array, ids as Int32Array (BigInt64Array for tables with more than 2^31 rows), "
-                 "bags as values and offsets."});
+    throw Error(
+        {"a column and its input have different kinds", "input " + input.name, "", "",
+         "Give fp32 columns as Float32Array, ids as Int32Array (BigInt64Array for tables with more than 2^31 rows), "
+         "bags as values and offsets."});
   }
   if (column.weights != nullptr && column.weights_length != column.length) {
     throw Error({"a column of bags has a wrong number of weights", "input " + input.name,
@@ -99,8 +100,8 @@ void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
     to[i] = id;
     if (unsigned_id(id) < limit) continue;
     to[i] = 0;
-    note({tile.step.first_position + tile.first + i, rows[i], input, "an id is out of range", "id " + std::to_string(id),
-          "0 to " + std::to_string(limit - 1)});
+    note({tile.step.first_position + tile.first + i, rows[i], input, "an id is out of range",
+          "id " + std::to_string(id), "0 to " + std::to_string(limit - 1)});
   }
 }
 

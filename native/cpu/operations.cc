@@ -20,18 +20,10 @@ namespace pairloom {
 namespace {
 
 constexpr std::span<const CpuOperation> kFamilies[] = {
-    source_ops::kOperations,
-    embedding_ops::kOperations,
-    linear_ops::kOperations,
-    elementwise_ops::kOperations,
-    interaction_ops::kOperations,
-    metric_ops::kOperations,
-    normalization_ops::kOperations,
-    loss_ops::kOperations,
-    session_ops::kOperations,
-    combine_ops::kOperations,
-    dense_update_ops::kOperations,
-    table_ops::kOperations,
+    source_ops::kOperations,        embedding_ops::kOperations,    linear_ops::kOperations,
+    elementwise_ops::kOperations,   interaction_ops::kOperations,  metric_ops::kOperations,
+    normalization_ops::kOperations, loss_ops::kOperations,         session_ops::kOperations,
+    combine_ops::kOperations,       dense_update_ops::kOperations, table_ops::kOperations,
 };
 
 constexpr const CpuOperation* find_row(Opcode opcode) {

@@ -16,7 +16,9 @@ void refuse_misaligned(const std::string& path, uint64_t offset, size_t width) {
                "a multiple of " + std::to_string(width), "Read them into memory instead of mapping them."});
 }
 
-bool is_zeros(const Fill& spec) { return spec.kind == FillKind::kConstant && std::bit_cast<uint32_t>(float(spec.a)) == 0; }
+bool is_zeros(const Fill& spec) {
+  return spec.kind == FillKind::kConstant && std::bit_cast<uint32_t>(float(spec.a)) == 0;
+}
 
 }  // namespace
 
@@ -71,8 +73,9 @@ void ParameterStore::write(uint64_t from, uint64_t count, const void* values) {
 
 void ParameterStore::copy_from(const ParameterStore& source) {
   if (source.dtype_ != dtype_ || source.count_ != count_) {
-    throw Error({"parameters of other sizes or dtypes cannot be copied", "copy", std::to_string(source.count_) + " numbers",
-                 std::to_string(count_) + " numbers of the same dtype", ""});
+    throw Error({"parameters of other sizes or dtypes cannot be copied", "copy",
+                 std::to_string(source.count_) + " numbers", std::to_string(count_) + " numbers of the same dtype",
+                 ""});
   }
   if (this != &source) write(0, count_, source.data_);
 }

@@ -39,8 +39,8 @@ inline void merge_moments(const Reduced& a, const Reduced& b, const Reduced& out
 }
 
 // Reduces the tile to the partial outputs of the instruction, its last operands. sum(part, outputs) writes the outputs
-// for some rows; merge(into, from) adds those of the rows that follow. A tile of two of the format's tiles is the sum of
-// both; it is stored where it is the first of its group, else added.
+// for some rows; merge(into, from) adds those of the rows that follow. A tile of two of the format's tiles is the sum
+// of both; it is stored where it is the first of its group, else added.
 template <class Sum, class Merge>
 void reduce(const BoundInstruction& i, const Tile& t, size_t outputs, const Sum& sum, const Merge& merge) {
   const View* const results = i.views.data() + (i.views.size() - outputs);

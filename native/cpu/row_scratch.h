@@ -12,7 +12,8 @@
 
 namespace pairloom {
 
-// One occurrence of a row: scale * grad is added to the row's gradient, with the others of its accumulation group first.
+// One occurrence of a row: scale * grad is added to the row's gradient, with the others of its accumulation group
+// first.
 struct TableTerm {
   const float* grad;
   float scale;

@@ -44,8 +44,8 @@ size_t count_ids(const View& bags, uint32_t rows) {
 Translator::Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot)
     : translation_(std::move(translation)), name_(slot.name) {
   if (translation_->rows() == slot.rows) return;
-  throw Error({"a translation is of another table", "translation " + name_, std::to_string(translation_->rows()) + " rows",
-               std::to_string(slot.rows), ""});
+  throw Error({"a translation is of another table", "translation " + name_,
+               std::to_string(translation_->rows()) + " rows", std::to_string(slot.rows), ""});
 }
 
 void Translator::run(const BoundInstruction& instruction, const StepContext& step) {

@@ -35,7 +35,10 @@ class Written {
 class HazardCheck {
  public:
   HazardCheck(const Program& program, const std::vector<std::vector<Access>>& accesses)
-      : p_(program), accesses_(accesses), written_(program.buffers.size()), limits_(program.buffers.size(), 0),
+      : p_(program),
+        accesses_(accesses),
+        written_(program.buffers.size()),
+        limits_(program.buffers.size(), 0),
         translated_(program.translations.size(), false) {}
 
   void run() {
@@ -101,7 +104,8 @@ class HazardCheck {
     const Buffer& buffer = p_.buffer(operand);
     if (buffer.space == Space::kParameter) return;
     for (size_t i = 0; i < p_.buffers.size(); ++i) {
-      if (i != operand.buffer && p_.buffers[i].space == buffer.space && memory_of(p_, p_.buffers[i]).overlaps(memory_of(p_, buffer))) {
+      if (i != operand.buffer && p_.buffers[i].space == buffer.space &&
+          memory_of(p_, p_.buffers[i]).overlaps(memory_of(p_, buffer))) {
         written_[i].clear();
       }
     }

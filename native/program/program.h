@@ -13,7 +13,7 @@ namespace pairloom {
 enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
 enum class DType : uint32_t { kFp32, kId, kBag, kFp16, kBf16, kId64, kBag64 };
 inline bool is_half(DType dtype) { return dtype == DType::kFp16 || dtype == DType::kBf16; }
-inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }    // one per row
+inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }     // one per row
 inline bool is_bag(DType dtype) { return dtype == DType::kBag || dtype == DType::kBag64; }  // any number per row
 inline bool is_ids(DType dtype) { return is_id(dtype) || is_bag(dtype); }
 // True if ids have 64 bits, as for tables with 2^31 rows or more.

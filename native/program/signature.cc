@@ -223,8 +223,8 @@ void match_attributes(const Program& program, const Instruction& instruction, co
   add_poolings(rules, program, instruction);
   const auto& values = instruction.attributes;
   if (rules.size() != values.size()) {
-    throw Error({"an instruction has a wrong number of attributes", where, std::to_string(values.size()),
-                 rule.attributes, ""});
+    throw Error(
+        {"an instruction has a wrong number of attributes", where, std::to_string(values.size()), rule.attributes, ""});
   }
   for (size_t i = 0; i < rules.size(); ++i) {
     if (attribute_fits(rules[i].type, values[i], program)) continue;

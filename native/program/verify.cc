@@ -92,7 +92,9 @@ void verify_input(const Program& p, size_t index) {
   if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || in.limit == 0 || in.limit > most)) {
     refuse(place("inputs", index), "an input has a wrong width or limit",
            "width " + std::to_string(in.width) + ", limit " + std::to_string(in.limit),
-           f32 ? "width >= 1, limit 0" : wide ? "width 1, limit 1 to 2^63" : "width 1, limit 1 to 2^31");
+           f32    ? "width >= 1, limit 0"
+           : wide ? "width 1, limit 1 to 2^63"
+                  : "width 1, limit 1 to 2^31");
   }
 }
 
@@ -115,7 +117,8 @@ void verify_operand(const Program& p, const Operand& o, const std::string& where
   for (uint32_t i = 0; i < o.ndims; ++i) {
     const uint64_t most_dim = std::min(parameter && i == 0 ? kMostTableRows : kMaxNarrow, most / size);
     if (o.dims[i] == 0 || o.dims[i] > most_dim) {
-      refuse(where, "an operand has a wrong size", "dim " + std::to_string(o.dims[i]), "1 to " + std::to_string(most_dim));
+      refuse(where, "an operand has a wrong size", "dim " + std::to_string(o.dims[i]),
+             "1 to " + std::to_string(most_dim));
     }
     size *= o.dims[i];
   }
@@ -148,8 +151,7 @@ void verify_stages(const Program& p) {
 }
 
 // A tile stage writes only to its rows and groups; a fixed stage writes to fixed buffers or the whole batch.
-void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where,
-                  const Rule& rule) {
+void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where, const Rule& rule) {
   const Space space = p.buffer(o).space;
   if (rule.execution == Execution::kBatch && space == Space::kBatch) return;
   const bool tile_write = is_row(space) || space == Space::kPartial;
@@ -158,8 +160,7 @@ void verify_write(const Program& p, const Operand& o, StageKind kind, const std:
          "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0 or 2");
 }
 
-void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where,
-                  const Rule& rule) {
+void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, const Rule& rule) {
   const Space space = p.buffer(o).space;
   if (kind == StageKind::kFixed && is_row(space) && !rule.reads_whole_batch()) {
     refuse(where, "a row operand in a fixed stage", "space " + std::to_string(uint32_t(space)), "a fixed operand");
@@ -174,8 +175,8 @@ std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind
     refuse(where, "unknown opcode", std::to_string(uint32_t(instruction.opcode)), "an opcode of this version");
   }
   where += std::string(" (") + rule->name + ")";
-  const bool placed = rule->placement == Placement::kEither ||
-                      (rule->placement == Placement::kTile) == (kind == StageKind::kTile);
+  const bool placed =
+      rule->placement == Placement::kEither || (rule->placement == Placement::kTile) == (kind == StageKind::kTile);
   if (!placed) {
     refuse(where, "an instruction stands in the wrong kind of stage", kind == StageKind::kTile ? "tile" : "fixed",
            kind == StageKind::kTile ? "fixed" : "tile");

@@ -24,16 +24,16 @@ struct Column {
 };
 
 struct Request {
-  std::vector<Column> columns;       // in the order of the program's inputs
-  uint64_t rows;                     // in the columns
-  uint64_t start, count;             // range of positions in the epoch
-  uint32_t batch;                    // rows per step; the last step may have fewer
+  std::vector<Column> columns;  // in the order of the program's inputs
+  uint64_t rows;                // in the columns
+  uint64_t start, count;        // range of positions in the epoch
+  uint32_t batch;               // rows per step; the last step may have fewer
   bool shuffled;
   uint64_t shuffle_seed, epoch;
   uint64_t seed, first_step;
-  std::span<const float> scalars;    // steps x scalars
+  std::span<const float> scalars;         // steps x scalars
   std::vector<std::span<float>> outputs;  // in program order; null data: not requested
-  bool parameters_changed;           // by others, since the last run of this executor
+  bool parameters_changed;                // by others, since the last run of this executor
 };
 
 // The memory of a parameter: fp32 numbers, or 16-bit numbers in the program's format.

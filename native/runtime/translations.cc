@@ -26,7 +26,8 @@ class RowPermutation : public Translation {
   void translate(std::span<const uint64_t> ids, std::span<uint64_t> rows) const override {
     for (size_t i = 0; i < ids.size(); ++i) {
       if (ids[i] >= rows_.size()) {
-        throw Error({"an id has no row", "", "id " + std::to_string(ids[i]), "below " + std::to_string(rows_.size()), ""});
+        throw Error(
+            {"an id has no row", "", "id " + std::to_string(ids[i]), "below " + std::to_string(rows_.size()), ""});
       }
       rows[i] = uint64_t(rows_[ids[i]]);
     }

@@ -139,7 +139,8 @@ TEST(bags_that_leave_their_values_are_refused) {
 TEST(a_failed_translation_leaves_the_others_as_they_were) {
   test::ProgramBuilder b(16, 8, 2);
   const Operand first = b.buffer(Space::kBatch, {1}, DType::kId), second = b.buffer(Space::kBatch, {1}, DType::kId);
-  const Operand first_row = b.buffer(Space::kBatch, {1}, DType::kId64), second_row = b.buffer(Space::kBatch, {1}, DType::kId);
+  const Operand first_row = b.buffer(Space::kBatch, {1}, DType::kId64),
+                second_row = b.buffer(Space::kBatch, {1}, DType::kId);
   const Operand out = b.batch({2});
   b.stage(StageKind::kTile);
   b.input(first, 1000);

@@ -18,7 +18,8 @@ std::string sum_of(const std::string& a, const std::string& b) {
 std::string balanced_sum(std::vector<std::string> level) {
   while (level.size() > 1) {
     std::vector<std::string> above;
-    for (size_t i = 0; i < level.size(); i += 2) above.push_back(sum_of(level[i], i + 1 < level.size() ? level[i + 1] : ""));
+    for (size_t i = 0; i < level.size(); i += 2)
+      above.push_back(sum_of(level[i], i + 1 < level.size() ? level[i + 1] : ""));
     level = std::move(above);
   }
   return level[0];

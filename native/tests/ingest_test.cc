@@ -10,9 +10,7 @@
 namespace pairloom {
 namespace {
 
-uint32_t hash(const std::string& text) {
-  return murmur3(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-}
+uint32_t hash(const std::string& text) { return murmur3(reinterpret_cast<const uint8_t*>(text.data()), text.size()); }
 
 // As DuckDB lays texts out. The texts themselves hold what the pointers lead to.
 std::vector<uint8_t> entries_of(const std::vector<std::string>& texts) {
@@ -27,8 +25,8 @@ std::vector<uint8_t> entries_of(const std::vector<std::string>& texts) {
   return entries;
 }
 
-const std::vector<std::string> kTexts = {"abc", "", "hello, world", "Hello, world!", "test",
-                                         "The quick brown fox jumps over the lazy dog"};
+const std::vector<std::string> kTexts = {"abc",           "",     "hello, world",
+                                         "Hello, world!", "test", "The quick brown fox jumps over the lazy dog"};
 // "test" is null.
 const uint8_t kValid = 0b101111;
 

@@ -79,17 +79,17 @@ inline bool near(double got, double expected, double tolerance) {
   return std::fabs(got - expected) <= tolerance * (1 + std::fabs(expected));
 }
 
-[[noreturn]] inline void fail_near(double got, double expected, double tolerance, const std::string& where,
-                                   size_t row, size_t column) {
+[[noreturn]] inline void fail_near(double got, double expected, double tolerance, const std::string& where, size_t row,
+                                   size_t column) {
   std::ostringstream out;
   out.precision(9);
-  out << where << " at (" << row << ", " << column << "): got " << got << ", expected " << expected
-      << " within " << tolerance;
+  out << where << " at (" << row << ", " << column << "): got " << got << ", expected " << expected << " within "
+      << tolerance;
   throw std::runtime_error(out.str());
 }
 
-inline void check_near(double got, double expected, double tolerance, const std::string& where,
-                       size_t row = 0, size_t column = 0) {
+inline void check_near(double got, double expected, double tolerance, const std::string& where, size_t row = 0,
+                       size_t column = 0) {
   if (!near(got, expected, tolerance)) fail_near(got, expected, tolerance, where, row, column);
 }
 
@@ -99,8 +99,7 @@ inline void check_near(const std::vector<float>& got, const std::vector<float>& 
   for (size_t i = 0; i < got.size(); ++i) check_near(got[i], expected[i], tolerance, where, 0, i);
 }
 
-inline void check_near(const Matrix& got, const Matrix& expected, double tolerance,
-                       const std::string& where) {
+inline void check_near(const Matrix& got, const Matrix& expected, double tolerance, const std::string& where) {
   got.check_guards();
   for (uint32_t r = 0; r < got.rows; ++r)
     for (uint32_t c = 0; c < got.n; ++c) check_near(got.at(r, c), expected.at(r, c), tolerance, where, r, c);

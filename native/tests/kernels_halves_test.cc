@@ -111,12 +111,15 @@ TEST(nearest_halves_are_nearest) {
       CHECK_EQ(got >> 15, int(std::signbit(x)));
       const uint16_t at = got & 0x7fff;
       const double step = values[infinity - 1] - values[infinity - 2];
-      const auto value = [&](uint16_t half) { return half == infinity ? values[infinity - 1] + step : double(values[half]); };
+      const auto value = [&](uint16_t half) {
+        return half == infinity ? values[infinity - 1] + step : double(values[half]);
+      };
       const double distance = std::abs(value(at) - std::abs(double(x)));
       for (const int neighbour : {at - 1, at + 1}) {
         if (neighbour < 0 || neighbour > infinity) continue;
         const double other = std::abs(value(uint16_t(neighbour)) - std::abs(double(x)));
-        CHECK(distance < other || (distance == other && at % 2 == 0) || (at == infinity && std::abs(x) > value(infinity)));
+        CHECK(distance < other || (distance == other && at % 2 == 0) ||
+              (at == infinity && std::abs(x) > value(infinity)));
       }
     }
   }

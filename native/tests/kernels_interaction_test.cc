@@ -8,7 +8,7 @@ namespace {
 
 InteractionShape random_shape(Random& random) {
   constexpr uint32_t dims[] = {1, 4, 10, 16, 16, 20, 33};
-  InteractionShape s = {1 + random.below(7), 1 + random.below(25), 1 + random.below(25),
+  InteractionShape s = {1 + random.below(7),   1 + random.below(25), 1 + random.below(25),
                         dims[random.below(7)], 1 + random.below(40), random.coin()};
   if (random.below(8) == 0) s.rows = 70, s.maps = 3, s.fields = 4;  // several passes
   if (s.upper) s.maps = s.fields;

@@ -11,15 +11,13 @@ namespace {
 double ulps(float got, double expected) {
   if (std::isnan(expected)) return std::isnan(got) ? 0 : INFINITY;
   if (static_cast<double>(got) == expected || got == static_cast<float>(expected)) return 0;
-  const float magnitude =
-      std::fmax(std::fabs(static_cast<float>(expected)), std::numeric_limits<float>::min());
+  const float magnitude = std::fmax(std::fabs(static_cast<float>(expected)), std::numeric_limits<float>::min());
   return std::fabs(got - expected) / (std::nextafter(magnitude, INFINITY) - magnitude);
 }
 
 // Every float of both signs, in steps that meet all exponents, and the special values.
 std::vector<float> sweep(float largest) {
-  std::vector<float> xs = {0.0f,    -0.0f, INFINITY, -INFINITY, NAN,   1e-45f,
-                           -1e-45f, 88.7f, -88.7f,   -103.9f,   104.0f};
+  std::vector<float> xs = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-45f, -1e-45f, 88.7f, -88.7f, -103.9f, 104.0f};
   for (uint32_t bits = 0; bits < std::bit_cast<uint32_t>(largest); bits += 9973) {
     xs.push_back(std::bit_cast<float>(bits));
     xs.push_back(-std::bit_cast<float>(bits));
@@ -39,8 +37,8 @@ void check_activation(Activation act, double limit, double absolute, F exact) {
       if (std::fabs(ys[i] - expected) <= absolute || ulps(ys[i], expected) <= limit) continue;
       std::ostringstream out;
       out.precision(9);
-      out << k.isa << " activation " << static_cast<int>(act) << " of " << xs[i] << ": got " << ys[i]
-          << ", expected " << expected << ", " << ulps(ys[i], expected) << " ulp";
+      out << k.isa << " activation " << static_cast<int>(act) << " of " << xs[i] << ": got " << ys[i] << ", expected "
+          << expected << ", " << ulps(ys[i], expected) << " ulp";
       throw std::runtime_error(out.str());
     }
   });

@@ -106,8 +106,7 @@ struct Linear {
 };
 
 void sum_rows(ConstRows x, float* out, uint32_t rows, uint32_t n) {
-  for (uint32_t c = 0; c < n; ++c)
-    out[c] = sum(rows, [&](uint32_t r) { return x.row(r)[c]; });
+  for (uint32_t c = 0; c < n; ++c) out[c] = sum(rows, [&](uint32_t r) { return x.row(r)[c]; });
 }
 
 void activation(ConstRows x, Rows y, uint32_t rows, uint32_t n, Activation act) {
@@ -134,8 +133,8 @@ void sum_columns(ConstRows x, Rows y, uint32_t rows, uint32_t n) {
 void broadcast_columns(ConstRows x, Rows y, uint32_t rows, uint32_t n) {
   each(rows, n, [&](uint32_t r, uint32_t c) { y.row(r)[c] = *x.row(r); });
 }
-void dropout(ConstRows x, Rows y, uint32_t rows, uint32_t n, RandomKey key, uint64_t first_index,
-             uint32_t threshold, float keep_scale) {
+void dropout(ConstRows x, Rows y, uint32_t rows, uint32_t n, RandomKey key, uint64_t first_index, uint32_t threshold,
+             float keep_scale) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
     const bool kept = draw(key, first_index + uint64_t(r) * n + c) >= threshold;
     y.row(r)[c] = kept ? x.row(r)[c] * keep_scale : 0.0f;
@@ -171,12 +170,10 @@ void factorization_machine(ConstRows x, Rows y, uint32_t rows, uint32_t fields, 
     y.row(r)[d] = s;
   });
 }
-void factorization_machine_grad(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields,
-                                uint32_t dim) {
+void factorization_machine_grad(ConstRows dz, ConstRows x, Rows dx, uint32_t rows, uint32_t fields, uint32_t dim) {
   each(rows, dim, [&](uint32_t r, uint32_t d) {
     for (uint32_t i = 0; i < fields; ++i) {
-      const double others =
-          sum(fields, [&](uint32_t j) { return j == i ? 0.0 : double(x.row(r)[j * dim + d]); });
+      const double others = sum(fields, [&](uint32_t j) { return j == i ? 0.0 : double(x.row(r)[j * dim + d]); });
       dx.row(r)[i * dim + d] = dz.row(r)[d] * others;
     }
   });
@@ -201,13 +198,13 @@ void compressed_interaction(ConstRows x, ConstRows x0, const float* w, const flo
     for (uint32_t d = 0; d < s.dim; ++d) y.row(r)[n * s.dim + d] = out[d];
   });
 }
-void compressed_interaction_grad_input(ConstRows dy, ConstRows x, ConstRows x0, const float* w, Rows dx,
-                                       Rows dx0, const InteractionShape& s, float*) {
+void compressed_interaction_grad_input(ConstRows dy, ConstRows x, ConstRows x0, const float* w, Rows dx, Rows dx0,
+                                       const InteractionShape& s, float*) {
   for (uint32_t r = 0; r < s.rows; ++r) {
     std::vector<double> maps(size_t(s.maps) * s.dim), fields(size_t(s.fields) * s.dim);
     each_pair(s, [&](size_t k, uint32_t d, uint32_t i, uint32_t j) {
-      const double g = sum(
-          s.units, [&](uint32_t n) { return double(w[n * s.pairs() + k]) * dy.row(r)[n * s.dim + d]; });
+      const double g =
+          sum(s.units, [&](uint32_t n) { return double(w[n * s.pairs() + k]) * dy.row(r)[n * s.dim + d]; });
       maps[i] += g * x0.row(r)[j];
       fields[j] += g * x.row(r)[i];
     });
@@ -215,8 +212,8 @@ void compressed_interaction_grad_input(ConstRows dy, ConstRows x, ConstRows x0, 
     for (size_t j = 0; j < fields.size(); ++j) dx0.row(r)[j] = fields[j];
   }
 }
-void compressed_interaction_grad_weight(ConstRows dy, ConstRows x, ConstRows x0, float* dw,
-                                        const InteractionShape& s, float*) {
+void compressed_interaction_grad_weight(ConstRows dy, ConstRows x, ConstRows x0, float* dw, const InteractionShape& s,
+                                        float*) {
   for (uint32_t n = 0; n < s.units; ++n) {
     std::vector<double> sums(s.pairs());
     for (uint32_t r = 0; r < s.rows; ++r)
@@ -239,8 +236,8 @@ void batch_moments(ConstRows x, float* mean, float* m2, uint32_t rows, uint32_t 
     m2[c] = s;
   }
 }
-void batch_normalize(ConstRows x, const float* mean, const float* var, const float* gamma, const float* beta,
-                     Rows y, uint32_t rows, uint32_t n, float eps) {
+void batch_normalize(ConstRows x, const float* mean, const float* var, const float* gamma, const float* beta, Rows y,
+                     uint32_t rows, uint32_t n, float eps) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
     y.row(r)[c] = (double(x.row(r)[c]) - mean[c]) / std::sqrt(double(var[c]) + eps) * gamma[c] + beta[c];
   });
@@ -254,12 +251,12 @@ void batch_norm_grad_sums(ConstRows dy, ConstRows x, const float* mean, const fl
   }
 }
 void batch_norm_grad_input(ConstRows dy, ConstRows x, const float* mean, const float* var, const float* gamma,
-                           const float* sum_dy, const float* sum_dy_xhat, Rows dx, uint32_t rows, uint32_t n,
-                           float eps, uint32_t batch_rows) {
+                           const float* sum_dy, const float* sum_dy_xhat, Rows dx, uint32_t rows, uint32_t n, float eps,
+                           uint32_t batch_rows) {
   each(rows, n, [&](uint32_t r, uint32_t c) {
     const double sigma = std::sqrt(double(var[c]) + eps), xhat = (double(x.row(r)[c]) - mean[c]) / sigma;
-    dx.row(r)[c] = gamma[c] / sigma *
-                   (dy.row(r)[c] - double(sum_dy[c]) / batch_rows - xhat * sum_dy_xhat[c] / batch_rows);
+    dx.row(r)[c] =
+        gamma[c] / sigma * (dy.row(r)[c] - double(sum_dy[c]) / batch_rows - xhat * sum_dy_xhat[c] / batch_rows);
   });
 }
 
@@ -274,8 +271,8 @@ Normalized normalize(const float* x, uint32_t n, float eps) {
   for (uint32_t c = 0; c < n; ++c) out.xhat.push_back((x[c] - mean) / out.sigma);
   return out;
 }
-void batch_matmul(ConstRows a, ConstRows b, Rows c, uint32_t rows, uint32_t m, uint32_t n, uint32_t k,
-                  bool transpose_a, bool transpose_b) {
+void batch_matmul(ConstRows a, ConstRows b, Rows c, uint32_t rows, uint32_t m, uint32_t n, uint32_t k, bool transpose_a,
+                  bool transpose_b) {
   const auto left = [&](uint32_t r, uint32_t i, uint32_t p) { return a.row(r)[transpose_a ? p * m + i : i * k + p]; };
   const auto right = [&](uint32_t r, uint32_t p, uint32_t j) { return b.row(r)[transpose_b ? j * k + p : p * n + j]; };
   each(rows, m * n, [&](uint32_t r, uint32_t at) {
@@ -300,8 +297,7 @@ void softmax_grad(ConstRows dy, ConstRows y, Rows dx, uint32_t rows, uint32_t n)
   });
 }
 
-void layer_norm(ConstRows x, const float* gamma, const float* beta, Rows y, uint32_t rows, uint32_t n,
-                float eps) {
+void layer_norm(ConstRows x, const float* gamma, const float* beta, Rows y, uint32_t rows, uint32_t n, float eps) {
   for (uint32_t r = 0; r < rows; ++r) {
     const Normalized z = normalize(x.row(r), n, eps);
     for (uint32_t c = 0; c < n; ++c) y.row(r)[c] = z.xhat[c] * gamma[c] + beta[c];
@@ -321,8 +317,7 @@ void layer_norm_grad_params(ConstRows dy, ConstRows x, float* dgamma, float* dbe
   std::vector<Normalized> z;
   for (uint32_t r = 0; r < rows; ++r) z.push_back(normalize(x.row(r), n, eps));
   for (uint32_t c = 0; c < n; ++c) {
-    dgamma[c] =
-        (accumulate ? dgamma[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c] * z[r].xhat[c]; });
+    dgamma[c] = (accumulate ? dgamma[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c] * z[r].xhat[c]; });
     dbeta[c] = (accumulate ? dbeta[c] : 0.0) + sum(rows, [&](uint32_t r) { return dy.row(r)[c]; });
   }
 }
@@ -356,8 +351,8 @@ void widen(const uint16_t* from, float* to, size_t n, TableFormat format) {
   for (size_t i = 0; i < n; ++i) to[i] = float(half_value(from[i], format));
 }
 
-// The two neighbours of a number are those of its magnitude, consecutive as integers; how far it is from the lower one to
-// the upper one is compared with as many bits of the draw as f32 has beyond the format.
+// The two neighbours of a number are those of its magnitude, consecutive as integers; how far it is from the lower one
+// to the upper one is compared with as many bits of the draw as f32 has beyond the format.
 uint16_t round_by(float x, TableFormat format, uint32_t random) {
   const bool float16 = format == TableFormat::kFp16;
   const uint16_t sign = std::signbit(x) ? 0x8000 : 0, infinity = float16 ? 0x7c00 : 0x7f80;
@@ -469,8 +464,7 @@ void lamb(float* w, const float* g, float* m, float* v, size_t dim, float lr, co
   const double ratio = size == 0 || length == 0 ? 1 : std::sqrt(size / length);
   for (size_t i = 0; i < dim; ++i) w[i] -= lr * ratio * r[i];
 }
-void partial_row_wise_adam(float* w, const float* g, float* m, float* v, size_t dim, float lr,
-                           const AdamSettings& s) {
+void partial_row_wise_adam(float* w, const float* g, float* m, float* v, size_t dim, float lr, const AdamSettings& s) {
   const auto gradient = [&](size_t i) { return g[i] + double(s.l2) * w[i]; };
   const double squares = sum(static_cast<uint32_t>(dim), [&](uint32_t i) { return gradient(i) * gradient(i); });
   const double second = double(s.beta2) * *v + double(s.rest2) * squares / double(dim);
@@ -481,8 +475,7 @@ void partial_row_wise_adam(float* w, const float* g, float* m, float* v, size_t 
     w[i] -= lr * (first / s.correction1) / (std::sqrt(second / s.correction2) + s.eps);
   }
 }
-void partial_row_wise_lamb(float* w, const float* g, float* m, float* v, size_t dim, float lr,
-                           const AdamSettings& s) {
+void partial_row_wise_lamb(float* w, const float* g, float* m, float* v, size_t dim, float lr, const AdamSettings& s) {
   std::vector<double> r(dim);
   double squares = 0, size = 0, length = 0;
   for (size_t i = 0; i < dim; ++i) squares += std::pow(g[i] + double(s.l2) * w[i], 2);

@@ -100,10 +100,10 @@ TEST(kernels_batch_norm_matches_plain) {
     plain.batch_norm_grad_sums(dy, x, mean.data(), var.data(), e1.data(), e2.data(), rows, n, eps);
     check_near(s1, e1, 2e-5, where + " sum dy");
     check_near(s2, e2, 2e-5, where + " sum dy xhat");
-    k.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), got, rows, n,
-                            eps, rows + 5);
-    plain.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), expected,
-                                rows, n, eps, rows + 5);
+    k.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), got, rows, n, eps,
+                            rows + 5);
+    plain.batch_norm_grad_input(dy, x, mean.data(), var.data(), gamma.data(), e1.data(), e2.data(), expected, rows, n,
+                                eps, rows + 5);
     check_near(got, expected, 2e-5, where + " grad");
   });
 }
@@ -121,8 +121,7 @@ TEST(kernels_layer_norm_matches_plain) {
     k.layer_norm_grad_input(dy, x, gamma.data(), got, rows, n, eps);
     plain.layer_norm_grad_input(dy, x, gamma.data(), expected, rows, n, eps);
     check_near(got, expected, 2e-5, where + " input");
-    std::vector<float> dgamma = random_vector(random, n), dbeta = random_vector(random, n), e1 = dgamma,
-                       e2 = dbeta;
+    std::vector<float> dgamma = random_vector(random, n), dbeta = random_vector(random, n), e1 = dgamma, e2 = dbeta;
     const bool accumulate = random.coin();
     k.layer_norm_grad_params(dy, x, dgamma.data(), dbeta.data(), rows, n, eps, accumulate);
     plain.layer_norm_grad_params(dy, x, e1.data(), e2.data(), rows, n, eps, accumulate);

@@ -17,8 +17,7 @@ TEST(kernels_products_of_embeddings_match_plain) {
     const uint32_t pairs = fields * (fields - 1) / 2;
     const std::string where = name + " fields " + std::to_string(fields) + " dim " + std::to_string(dim);
     const Matrix x = Matrix::random(random, rows, fields * dim), dz = Matrix::random(random, rows, pairs);
-    Matrix z(rows, pairs, 3), expected_z(rows, pairs, 0), dx(rows, fields * dim, 2),
-        expected_dx(rows, fields * dim, 0);
+    Matrix z(rows, pairs, 3), expected_z(rows, pairs, 0), dx(rows, fields * dim, 2), expected_dx(rows, fields * dim, 0);
     k.dot_interaction(x, z, rows, fields, dim);
     plain.dot_interaction(x, expected_z, rows, fields, dim);
     check_near(z, expected_z, 1e-5, where + " dot");
@@ -78,8 +77,8 @@ TEST(kernels_embeddings_match_plain) {
     for (uint32_t r = 0; r < rows; ++r) {
       const uint32_t count = random.below(7);  // often empty
       const uint32_t first = random.below(rows * 6 + 1 - count);
-      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + first,
-                              weighted ? weights.data() + first : nullptr, count, 0};
+      bags[r * bag_stride] = {count == 0 ? nullptr : values.data() + first, weighted ? weights.data() + first : nullptr,
+                              count, 0};
     }
     const bool mean = random.coin();
     k.embedding_bag({table.data(), TableFormat::kFp32}, dim, bags.data(), bag_stride, false, got, rows, mean);
@@ -106,8 +105,7 @@ void check_state(const State& got, const State& expected, double tolerance, cons
 TEST(kernels_optimizers_match_plain) {
   for_each_isa_and_case(60, [](const KernelTable& k, Random& random, const std::string& where) {
     const size_t n = random.size();
-    const State start = {random_vector(random, n), random_vector(random, n, 0, 1),
-                         random_vector(random, n, 0, 1)};
+    const State start = {random_vector(random, n), random_vector(random, n, 0, 1), random_vector(random, n, 0, 1)};
     const std::vector<float> g = random_vector(random, n);
     const float l2 = random.coin() ? 0.0f : 0.01f;
     const AdamSettings settings = {0.9f,   0.999f,   0.1f, 0.001f, 1e-8f, l2, random.coin() ? 0.0f : 0.1f,
@@ -122,9 +120,8 @@ TEST(kernels_optimizers_match_plain) {
     const MomentumSettings moving = {0.9f, random.coin() ? 1.0f : 0.7f, l2, random.coin()};
     check("momentum",
           [&](const KernelTable& t, State& s) { t.momentum(s.w.data(), g.data(), s.a.data(), n, 0.1f, moving); });
-    check("adagrad", [&](const KernelTable& t, State& s) {
-      t.adagrad(s.w.data(), g.data(), s.a.data(), n, 0.1f, 1e-8f, l2);
-    });
+    check("adagrad",
+          [&](const KernelTable& t, State& s) { t.adagrad(s.w.data(), g.data(), s.a.data(), n, 0.1f, 1e-8f, l2); });
     check("row-wise adagrad", [&](const KernelTable& t, State& s) {
       t.row_wise_adagrad(s.w.data(), g.data(), s.a.data(), n, 0.1f, 1e-8f, l2);
     });
@@ -132,9 +129,8 @@ TEST(kernels_optimizers_match_plain) {
       t.adam(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 0.01f, settings);
     });
     const FadingSettings fading = {0.9f, 0.1f, 1e-6f, l2};
-    check("rmsprop", [&](const KernelTable& t, State& s) {
-      t.rmsprop(s.w.data(), g.data(), s.a.data(), n, 0.01f, fading);
-    });
+    check("rmsprop",
+          [&](const KernelTable& t, State& s) { t.rmsprop(s.w.data(), g.data(), s.a.data(), n, 0.01f, fading); });
     check("adadelta", [&](const KernelTable& t, State& s) {
       t.adadelta(s.w.data(), g.data(), s.a.data(), s.b.data(), n, 1.0f, fading);
     });
@@ -150,15 +146,12 @@ TEST(kernels_optimizers_match_plain) {
     check("lars sgd", [&](const KernelTable& t, State& s) {
       t.lars_sgd(s.w.data(), g.data(), s.a.data(), n, 0.5f, {0.9f, 0.1f, settings.weight_decay, l2});
     });
-    check("moving average", [&](const KernelTable& t, State& s) {
-      t.moving_average(s.a.data(), g.data(), n, 0.99f, 0.01f);
-    });
+    check("moving average",
+          [&](const KernelTable& t, State& s) { t.moving_average(s.a.data(), g.data(), n, 0.99f, 0.01f); });
     check("clip", [&](const KernelTable& t, State& s) { t.clip_value(g.data(), s.a.data(), n, 0.3f); });
     check("scale", [&](const KernelTable& t, State& s) { t.scale_by(g.data(), s.a.data(), n, 0.3f); });
-    check("sum of squares",
-          [&](const KernelTable& t, State& s) { s.a[0] = t.sum_squares(g.data(), n) / float(n); });
-    check("accumulate",
-          [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
+    check("sum of squares", [&](const KernelTable& t, State& s) { s.a[0] = t.sum_squares(g.data(), n) / float(n); });
+    check("accumulate", [&](const KernelTable& t, State& s) { t.accumulate(s.w.data(), g.data(), n, 0.25f); });
   });
 }
 

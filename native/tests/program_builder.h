@@ -42,14 +42,14 @@ class ProgramBuilder {
   ProgramBuilder(uint32_t max_batch, uint32_t tile_rows, uint32_t groups, uint32_t tiles_at_once = 1)
       : p_{max_batch, tile_rows, groups, tiles_at_once, 0, 0, 0, 0, {}, {}, {}, {}, {}, {}} {}
 
-  Operand buffer(Space space, std::vector<uint64_t> dims, DType dtype = DType::kFloat) {
+  Operand buffer(Space space, std::vector<uint64_t> dims, DType dtype = DType::kFp32) {
     Operand view{uint32_t(p_.buffers.size()), 0, uint32_t(dims.size()), {1, 1, 1}};
     std::copy(dims.begin(), dims.end(), view.dims);
     const uint64_t width = is_ids(dtype) ? ids_width(dtype) : view.size();
     p_.buffers.push_back({space, dtype, width, take(space, width), "buffer" + std::to_string(view.buffer)});
     return view;
   }
-  Operand parameter(std::vector<uint64_t> dims, DType dtype = DType::kFloat) {
+  Operand parameter(std::vector<uint64_t> dims, DType dtype = DType::kFp32) {
     return buffer(Space::kParameter, dims, dtype);
   }
   Operand tile(std::vector<uint64_t> dims) { return buffer(Space::kTile, dims); }
@@ -65,8 +65,8 @@ class ProgramBuilder {
   }
   void input(Operand out, uint64_t limit = 0) {
     const DType dtype = p_.buffers[out.buffer].dtype;
-    p_.inputs.push_back({"input" + std::to_string(p_.inputs.size()), dtype,
-                         dtype == DType::kFloat ? uint32_t(out.size()) : 1, limit});
+    p_.inputs.push_back(
+        {"input" + std::to_string(p_.inputs.size()), dtype, dtype == DType::kFp32 ? uint32_t(out.size()) : 1, limit});
     add(Opcode::kInput, {out}, {double(p_.inputs.size() - 1)});
   }
   // Index of a translation.
@@ -78,9 +78,9 @@ class ProgramBuilder {
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
-    for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once, uint32_t(p_.buffers.size()),
-                          uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()), uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()),
-                          uint32_t(p_.stages.size())}) {
+    for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
+                          uint32_t(p_.buffers.size()), uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()),
+                          uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()), uint32_t(p_.stages.size())}) {
       w.u32(word);
     }
     for (uint64_t size : {p_.fixed_size, p_.partial_size, p_.tile_size, p_.batch_size}) w.u64(size);
@@ -103,7 +103,8 @@ class ProgramBuilder {
       write(w, out.operand);
     }
     for (const Instruction& i : p_.instructions) {
-      for (uint32_t word : {uint32_t(i.opcode), uint32_t(i.operands.size()), uint32_t(i.attributes.size())}) w.u32(word);
+      for (uint32_t word : {uint32_t(i.opcode), uint32_t(i.operands.size()), uint32_t(i.attributes.size())})
+        w.u32(word);
       for (const Operand& operand : i.operands) write(w, operand);
       for (double attribute : i.attributes) w.f64(attribute);
     }
@@ -125,7 +126,9 @@ class ProgramBuilder {
     uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size};
     uint64_t* arena = arenas[uint32_t(space)];
     if (arena == nullptr) return 0;
-    const uint32_t rows = space == Space::kTile ? p_.tile_rows * p_.tiles_at_once : space == Space::kBatch ? p_.max_batch : 1;
+    const uint32_t rows = space == Space::kTile    ? p_.tile_rows * p_.tiles_at_once
+                          : space == Space::kBatch ? p_.max_batch
+                                                   : 1;
     const uint64_t offset = *arena;
     *arena += (rows * width + 15) / 16 * 16;
     return offset;

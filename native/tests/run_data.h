@@ -37,8 +37,8 @@ struct RunData {
   }
 };
 
-// Columns of `rows` rows for the program's inputs, parameters in [0, 0.5) (states must not be negative), and outputs for
-// `count` positions. Bags have weights where the seed is odd.
+// Columns of `rows` rows for the program's inputs, parameters in [0, 0.5) (states must not be negative), and outputs
+// for `count` positions. Bags have weights where the seed is odd.
 inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64_t seed) {
   RunData data;
   Random random(seed);
@@ -47,7 +47,8 @@ inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64
     const Buffer& buffer = p.buffers[index];
     if (is_half(buffer.dtype)) {
       data.halves.emplace_back(buffer.width);
-      for (uint16_t& half : data.halves.back().span()) half = nearest_half(0.5f * random.unit(), table_format(buffer.dtype));
+      for (uint16_t& half : data.halves.back().span())
+        half = nearest_half(0.5f * random.unit(), table_format(buffer.dtype));
       data.memory.push_back(data.halves.back().span());
       continue;
     }
@@ -59,11 +60,14 @@ inline RunData make_data(const Program& p, uint64_t rows, uint32_t batch, uint64
     if (input.dtype == DType::kFp32) {
       data.floats.emplace_back(rows * input.width);
       for (float& value : data.floats.back().span()) value = random.unit() - 0.5f;
-      data.request.columns.push_back({input.dtype, data.floats.back().data.get(), rows * input.width, 0, input.width, nullptr, 0});
+      data.request.columns.push_back(
+          {input.dtype, data.floats.back().data.get(), rows * input.width, 0, input.width, nullptr, 0});
       continue;
     }
     const bool bag = is_bag(input.dtype);
-    const auto any_id = [&] { return random.below(1 + random.below(uint32_t(std::min(input.limit, kMostNarrowRows)))); };
+    const auto any_id = [&] {
+      return random.below(1 + random.below(uint32_t(std::min(input.limit, kMostNarrowRows))));
+    };
     const size_t count = bag ? 3 * rows : rows;
     if (is_wide(input.dtype)) {
       data.wide_ids.emplace_back(count);

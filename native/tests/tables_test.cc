@@ -36,16 +36,23 @@ TEST(layouts_of_table_updates_follow_their_signatures) {
     size_t states, settings;
   };
   static constexpr Expected kUpdates[] = {
-      {Opcode::kTableSgd, 0, 0},      {Opcode::kTableAdagrad, 1, 1},           {Opcode::kTableRowWiseAdagrad, 1, 1},
-      {Opcode::kTableAdam, 2, 3},     {Opcode::kTableRmsprop, 1, 2},           {Opcode::kTableAdadelta, 2, 2},
-      {Opcode::kTableLamb, 2, 4},     {Opcode::kTablePartialRowWiseAdam, 2, 3}, {Opcode::kTablePartialRowWiseLamb, 2, 4},
+      {Opcode::kTableSgd, 0, 0},
+      {Opcode::kTableAdagrad, 1, 1},
+      {Opcode::kTableRowWiseAdagrad, 1, 1},
+      {Opcode::kTableAdam, 2, 3},
+      {Opcode::kTableRmsprop, 1, 2},
+      {Opcode::kTableAdadelta, 2, 2},
+      {Opcode::kTableLamb, 2, 4},
+      {Opcode::kTablePartialRowWiseAdam, 2, 3},
+      {Opcode::kTablePartialRowWiseLamb, 2, 4},
       {Opcode::kTableLarsSgd, 1, 3},
   };
   for (const Expected& expected : kUpdates) {
     for (const size_t scaled : {0, 1}) {
       Instruction update{expected.opcode, std::vector<Operand>(2 + expected.states + scaled + 2 * 3), {}};
       update.attributes.assign(expected.settings, 0.5);
-      for (const double value : {7.0, 0.25, 1.0, 3.0, double(scaled), 0.0, 1.0, 0.0}) update.attributes.push_back(value);
+      for (const double value : {7.0, 0.25, 1.0, 3.0, double(scaled), 0.0, 1.0, 0.0})
+        update.attributes.push_back(value);
       const TableLayout layout = table_layout(update);
       CHECK_EQ(layout.states, expected.states);
       CHECK_EQ(layout.pairs, size_t{3});
@@ -63,8 +70,7 @@ TEST(layouts_of_table_updates_follow_their_signatures) {
 
 // One table, looked up by a column of ids and by a bag, updated by SGD from gradients that are inputs.
 constexpr uint32_t kStream = 9;
-std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, bool mean,
-                                   DType dtype = DType::kFp32) {
+std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, bool mean, DType dtype = DType::kFp32) {
   test::ProgramBuilder b(512, 32, 2);
   const Operand table = b.parameter({rows, dim}, dtype), lr = b.scalar();
   const Operand id = b.buffer(Space::kBatch, {1}, DType::kId), bag = b.buffer(Space::kBatch, {1}, DType::kBag);
@@ -75,7 +81,8 @@ std::vector<uint8_t> table_program(uint32_t rows, uint32_t dim, bool every_row, 
   b.input(first);
   b.input(second);
   b.stage(StageKind::kFixed);
-  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second}, {kStream, 0.5, double(every_row), 0, 0, 0, double(mean)});
+  b.add(Opcode::kTableSgd, {table, lr, id, first, bag, second},
+        {kStream, 0.5, double(every_row), 0, 0, 0, double(mean)});
   return b.bytes();
 }
 

@@ -39,8 +39,8 @@ void check_equal(const A& got, const B& expected, const char* file, int line, co
 
 }  // namespace pairloom::test
 
-#define TEST(name)                                                          \
-  static void name();                                                       \
+#define TEST(name)                                                            \
+  static void name();                                                         \
   static const pairloom::test::Registration registration_##name(#name, name); \
   static void name()
 

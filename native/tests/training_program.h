@@ -12,7 +12,8 @@ inline std::vector<uint8_t> training_program(bool every_row = false, bool transl
   using O = Opcode;
   ProgramBuilder b(64, 8, 3);
   const Operand table = b.parameter({kTableRows, kDim}), bags = b.parameter({kTableRows, kDim}, DType::kBf16);
-  const Operand sum = b.parameter({kTableRows}), m = b.parameter({kTableRows, kDim}), v = b.parameter({kTableRows, kDim});
+  const Operand sum = b.parameter({kTableRows}), m = b.parameter({kTableRows, kDim}),
+                v = b.parameter({kTableRows, kDim});
   const Operand w0 = b.parameter({kDim, 3}), b0 = b.parameter({kDim}), w1 = b.parameter({1, 3 + kDim});
   const Operand gamma = b.parameter({kDim}), beta = b.parameter({kDim});
   const Operand run_mean = b.parameter({kDim}), run_var = b.parameter({kDim});

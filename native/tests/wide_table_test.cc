@@ -23,7 +23,8 @@ TEST(wide_keys_are_sorted_as_narrow_ones) {
       keys.push_back({(uint64_t{random.next()} << 32 | random.next()) % limit, i});
     }
     std::vector<WideKey> expected = keys;
-    std::stable_sort(expected.begin(), expected.end(), [](const WideKey& a, const WideKey& b) { return a.row < b.row; });
+    std::stable_sort(expected.begin(), expected.end(),
+                     [](const WideKey& a, const WideKey& b) { return a.row < b.row; });
     const WideKey* sorted = sort_by_row(keys.data(), spare.data(), keys.size(), limit);
     for (size_t i = 0; i < expected.size(); ++i) {
       CHECK_EQ(sorted[i].row, expected[i].row);
@@ -60,7 +61,8 @@ TEST(updates_reach_rows_beyond_32_bits) {
   const Program program = decode(b.bytes());
 
   const Reserved weights(kRows);
-  const int64_t rows[] = {5, (int64_t{1} << 32) + 5, (int64_t{1} << 33) + 4, 5, int64_t{1} << 32, (int64_t{1} << 32) + 5};
+  const int64_t rows[] = {5, (int64_t{1} << 32) + 5, (int64_t{1} << 33) + 4,
+                          5, int64_t{1} << 32,       (int64_t{1} << 32) + 5};
   std::vector<int64_t> ids;
   std::vector<float> gradients, expected(6, 0.0f), rates{1};
   for (size_t i = 0; i < 60; ++i) {

@@ -17,7 +17,6 @@
 namespace pairloom {
 namespace {
 
-
 double cpu_seconds() {
   timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -48,8 +47,7 @@ class Floats {
     madvise(data_, bytes, MADV_HUGEPAGE);
 #endif
     const RandomKey key = random_key(n, 0, 0);
-    for (size_t i = 0; i < n; ++i)
-      data_[i] = static_cast<float>(draw(key, static_cast<uint32_t>(i))) * 0x1p-31f - 1;
+    for (size_t i = 0; i < n; ++i) data_[i] = static_cast<float>(draw(key, static_cast<uint32_t>(i))) * 0x1p-31f - 1;
   }
   Floats(const Floats&) = delete;
   ~Floats() { std::free(data_); }
@@ -98,9 +96,12 @@ void bench_layer(const char* format, const LinearKernels& t, Shape s, uint32_t r
   report("grad_weight" + shape, "GFLOP/s", flop, [&] {
     t.grad_weight({y.data(), out}, {x.data(), in}, dw.data(), {rows, rows}, s.n, s.k, false, scratch.data());
   });
-  report("pack_forward" + shape, "Gfloat/s", s.n * s.k, [&] { t.pack_forward(w.data(), s.n, s.k, {0, s.n}, forward.data()); });
-  report("pack_backward" + shape, "Gfloat/s", s.n * s.k,
-         [&] { t.pack_backward(w.data(), s.n, s.k, {0, s.k}, backward.data()); });
+  report("pack_forward" + shape, "Gfloat/s", s.n * s.k, [&] {
+    t.pack_forward(w.data(), s.n, s.k, {0, s.n}, forward.data());
+  });
+  report("pack_backward" + shape, "Gfloat/s", s.n * s.k, [&] {
+    t.pack_backward(w.data(), s.n, s.k, {0, s.k}, backward.data());
+  });
 }
 
 void bench_products(const KernelTable& t, uint32_t fields, uint32_t dim) {
@@ -108,13 +109,15 @@ void bench_products(const KernelTable& t, uint32_t fields, uint32_t dim) {
   Floats x(rows * width), z(rows * pairs), dx(rows * width), y(rows * dim);
   const std::string shape = std::to_string(fields) + "x" + std::to_string(dim) + " rows 128";
   const double flop = 2.0 * rows * pairs * dim;
-  report("dot_interaction " + shape, "GFLOP/s (upper triangle)", flop,
-         [&] { t.dot_interaction({x.data(), width}, {z.data(), pairs}, rows, fields, dim); });
+  report("dot_interaction " + shape, "GFLOP/s (upper triangle)", flop, [&] {
+    t.dot_interaction({x.data(), width}, {z.data(), pairs}, rows, fields, dim);
+  });
   report("dot_interaction_grad " + shape, "GFLOP/s", 2 * flop, [&] {
     t.dot_interaction_grad({z.data(), pairs}, {x.data(), width}, {dx.data(), width}, rows, fields, dim);
   });
-  report("factorization_machine " + shape, "Gfloat/s", rows * width,
-         [&] { t.factorization_machine({x.data(), width}, {y.data(), dim}, rows, fields, dim); });
+  report("factorization_machine " + shape, "Gfloat/s", rows * width, [&] {
+    t.factorization_machine({x.data(), width}, {y.data(), dim}, rows, fields, dim);
+  });
   report("factorization_machine_grad " + shape, "Gfloat/s", rows * width, [&] {
     t.factorization_machine_grad({y.data(), dim}, {x.data(), width}, {dx.data(), width}, rows, fields, dim);
   });
@@ -127,8 +130,8 @@ void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
   const RandomKey key = random_key(1, 1, 1);
   for (uint32_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(draw(key, i) % entries);
   Floats y(size_t(rows) * dim);
-  report("embedding dim " + std::to_string(dim) + " rows " + std::to_string(rows), "Mrow/s",
-         double(ids.size()) * 1e3, [&] {
+  report("embedding dim " + std::to_string(dim) + " rows " + std::to_string(rows), "Mrow/s", double(ids.size()) * 1e3,
+         [&] {
            for (uint32_t r = 0; r + rows <= ids.size(); r += rows)
              t.embedding({table.data(), TableFormat::kFp32}, dim, {ids.data() + r, false}, 1, {y.data(), dim}, rows);
          });
@@ -145,11 +148,11 @@ void bench_elements(const KernelTable& t) {
     const Activation act = static_cast<Activation>(a);
     report(std::string("activation ") + names[a], "Gelement/s", double(all),
            [&] { t.activation(in, out, kRows, n, act); });
-    report(std::string("activation_grad ") + names[a], "Gelement/s", double(all),
-           [&] { t.activation_grad({dy.data(), n}, in, out, kRows, n, act); });
+    report(std::string("activation_grad ") + names[a], "Gelement/s", double(all), [&] {
+      t.activation_grad({dy.data(), n}, in, out, kRows, n, act);
+    });
   }
-  report("dropout", "Gelement/s", double(all),
-         [&] { t.dropout(in, out, kRows, n, {1, 2}, 0, 1u << 30, 1.3f); });
+  report("dropout", "Gelement/s", double(all), [&] { t.dropout(in, out, kRows, n, {1, 2}, 0, 1u << 30, 1.3f); });
   report("sum_rows", "Gelement/s", double(all), [&] { t.sum_rows(in, y.data(), kRows, n, true); });
   report("layer_norm", "Gelement/s", double(all),
          [&] { t.layer_norm(in, dy.data(), state1.data(), out, kRows, n, 1e-5f); });
@@ -160,8 +163,7 @@ void bench_elements(const KernelTable& t) {
   const AdamSettings settings = {0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0, 0, 0.1f, 0.001f};
   report("adam", "Gelement/s", double(all),
          [&] { t.adam(w.data(), g.data(), m.data(), v.data(), all, 1e-9f, settings); });
-  report("adagrad", "Gelement/s", double(all),
-         [&] { t.adagrad(w.data(), g.data(), v.data(), all, 1e-9f, 1e-8f, 0); });
+  report("adagrad", "Gelement/s", double(all), [&] { t.adagrad(w.data(), g.data(), v.data(), all, 1e-9f, 1e-8f, 0); });
   report("sgd", "Gelement/s", double(all), [&] { t.sgd(w.data(), g.data(), all, 1e-9f, 0); });
 }
 

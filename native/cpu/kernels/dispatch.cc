@@ -28,8 +28,10 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
-constexpr Offer kOffers[] = {
-    {&avx512bf16::table, has_avx512bf16}, {&avx512::table, has_avx512}, {&avx2::table, has_avx2}, {&baseline::table, always}};
+constexpr Offer kOffers[] = {{&avx512bf16::table, has_avx512bf16},
+                             {&avx512::table, has_avx512},
+                             {&avx2::table, has_avx2},
+                             {&baseline::table, always}};
 #elif defined(__aarch64__)
 constexpr Offer kOffers[] = {{&neon::table, always}};
 #else

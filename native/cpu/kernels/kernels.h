@@ -38,7 +38,9 @@ struct Bag {
   uint32_t unused;
 
   template <class Id>
-  PAIRLOOM_INLINE const Id* ids() const { return static_cast<const Id*>(data); }
+  PAIRLOOM_INLINE const Id* ids() const {
+    return static_cast<const Id*>(data);
+  }
 
   PAIRLOOM_INLINE float weight(uint32_t position) const { return weights == nullptr ? 1.0f : weights[position]; }
 };
@@ -63,8 +65,8 @@ struct InteractionShape {
   }
 };
 
-// A term scale * x of a sum along a tree. It is added to the sum that the term before it belongs to (kSameSum), or begins
-// a sum; before that, the last `folds` + 1 sums become one, from the last to the first.
+// A term scale * x of a sum along a tree. It is added to the sum that the term before it belongs to (kSameSum), or
+// begins a sum; before that, the last `folds` + 1 sums become one, from the last to the first.
 struct TreeTerm {
   const float* x;
   float scale;
@@ -100,8 +102,8 @@ struct LinearKernels {
   size_t (*scratch_size)(uint32_t rows, uint32_t n, uint32_t k);
   // y = act(x W^T + b), W [n, k]: pack_forward packs some of the n columns of W^T for it.
   void (*pack_forward)(const float* w, uint32_t n, uint32_t k, PackedColumns columns, float* packed);
-  void (*forward)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows,
-                  uint32_t n, uint32_t k, Activation act, float* scratch);
+  void (*forward)(ConstRows x, const float* packed, const float* bias /* or null */, Rows y, uint32_t rows, uint32_t n,
+                  uint32_t k, Activation act, float* scratch);
   // dx = dz W, optionally times a slope: pack_backward packs some of the k columns of W for it.
   void (*pack_backward)(const float* w, uint32_t n, uint32_t k, PackedColumns columns, float* packed);
   void (*grad_input)(ConstRows dz, const float* packed, const Slope& slope, Rows dx, uint32_t rows, uint32_t n,

@@ -49,17 +49,17 @@ void adagrad(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
 
 void adam(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const auto& v = i.views;
-  const AdamSettings settings = adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), i.attribute(3),
-                                              i.attribute(4), worker.step->step);
-  worker.step->kernels->adam(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin,
-                             v[4].base + job.begin, job.end - job.begin, *v[2].base, settings);
+  const AdamSettings settings =
+      adam_settings(i.attribute(0), i.attribute(1), i.attribute(2), i.attribute(3), i.attribute(4), worker.step->step);
+  worker.step->kernels->adam(v[0].base + job.begin, v[1].base + job.begin, v[3].base + job.begin, v[4].base + job.begin,
+                             job.end - job.begin, *v[2].base, settings);
 }
 
 void moving_average(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const auto& v = i.views;
   const double decay = i.attribute(0);
-  worker.step->kernels->moving_average(v[0].base + job.begin, v[1].base + job.begin, job.end - job.begin,
-                                       float(decay), float(1 - decay));
+  worker.step->kernels->moving_average(v[0].base + job.begin, v[1].base + job.begin, job.end - job.begin, float(decay),
+                                       float(1 - decay));
 }
 
 void sum_squares(const BoundInstruction& i, const FixedJob&, Worker& worker) {

@@ -36,7 +36,8 @@ void batch_matmul(const BoundInstruction& i, Tile& t) {
 
 // True if only pairs of the upper triangle are used.
 InteractionShape interaction(const BoundInstruction& i, const View& x, const View& x0, const View& y, uint32_t rows) {
-  return {rows, uint32_t(x.dims[0]), uint32_t(x0.dims[0]), uint32_t(x.dims[1]), uint32_t(y.dims[0]), i.attribute(0) == 1};
+  return {
+      rows, uint32_t(x.dims[0]), uint32_t(x0.dims[0]), uint32_t(x.dims[1]), uint32_t(y.dims[0]), i.attribute(0) == 1};
 }
 InteractionShape interaction_grad(const BoundInstruction& i, uint32_t rows) {
   return interaction(i, i.views[1], i.views[2], i.views[0], rows);
@@ -59,8 +60,8 @@ void compressed_interaction(const BoundInstruction& i, Tile& t) {
 
 void compressed_interaction_grad_input(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  t.kernels.compressed_interaction_grad_input(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]), t.out(v[4]),
-                                              t.out(v[5]), interaction_grad(i, t.rows), t.worker.scratch.data());
+  t.kernels.compressed_interaction_grad_input(t.in(v[0]), t.in(v[1]), t.in(v[2]), t.at(v[3]), t.out(v[4]), t.out(v[5]),
+                                              interaction_grad(i, t.rows), t.worker.scratch.data());
 }
 
 void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
@@ -112,11 +113,14 @@ constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kFactorizationMachine, .tile = factorization_machine},
     {.opcode = Opcode::kFactorizationMachineGrad, .tile = factorization_machine_grad},
     {.opcode = Opcode::kBatchMatmul, .tile = batch_matmul},
-    {.opcode = Opcode::kCompressedInteraction, .tile = compressed_interaction,
+    {.opcode = Opcode::kCompressedInteraction,
+     .tile = compressed_interaction,
      .scratch = compressed_interaction_scratch},
-    {.opcode = Opcode::kCompressedInteractionGradInput, .tile = compressed_interaction_grad_input,
+    {.opcode = Opcode::kCompressedInteractionGradInput,
+     .tile = compressed_interaction_grad_input,
      .scratch = compressed_interaction_grad_scratch},
-    {.opcode = Opcode::kCompressedInteractionGradWeight, .tile = compressed_interaction_grad_weight,
+    {.opcode = Opcode::kCompressedInteractionGradWeight,
+     .tile = compressed_interaction_grad_weight,
      .scratch = compressed_interaction_grad_scratch},
     {.opcode = Opcode::kFoldPairs, .fixed = fold_pairs},
     {.opcode = Opcode::kUnfoldPairs, .fixed = unfold_pairs},

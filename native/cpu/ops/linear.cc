@@ -20,21 +20,24 @@ size_t linear_grad_weight_scratch(const KernelTable& kernels, const BoundInstruc
 void linear(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   const float* bias = i.attribute(1) == 1 ? t.at(v[2]) : nullptr;
-  linear_kernels(t.kernels, i).forward(t.in(v[0]), i.packed, bias, t.out(v.back()), t.rows, v[1].dims[0],
-                                       v[1].dims[1], fn(i), t.worker.scratch.data());
+  linear_kernels(t.kernels, i)
+      .forward(t.in(v[0]), i.packed, bias, t.out(v.back()), t.rows, v[1].dims[0], v[1].dims[1], fn(i),
+               t.worker.scratch.data());
 }
 
 void linear_grad_input(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   const Slope slope = i.attribute(1) == 1 ? Slope{t.in(v[2]), fn(i)} : Slope{};
-  linear_kernels(t.kernels, i).grad_input(t.in(v[0]), i.packed, slope, t.out(v.back()), t.rows, v[1].dims[0],
-                                          v[1].dims[1], t.worker.scratch.data());
+  linear_kernels(t.kernels, i)
+      .grad_input(t.in(v[0]), i.packed, slope, t.out(v.back()), t.rows, v[1].dims[0], v[1].dims[1],
+                  t.worker.scratch.data());
 }
 
 void linear_grad_weight(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
-  linear_kernels(t.kernels, i).grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), {t.rows, t.step.tile_rows},
-                                           v[2].dims[0], v[2].dims[1], t.seen > 0, t.worker.scratch.data());
+  linear_kernels(t.kernels, i)
+      .grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), {t.rows, t.step.tile_rows}, v[2].dims[0], v[2].dims[1],
+                   t.seen > 0, t.worker.scratch.data());
 }
 
 void sum_rows(const BoundInstruction& i, Tile& t) {
@@ -47,7 +50,9 @@ void sum_rows(const BoundInstruction& i, Tile& t) {
 
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kLinear, .tile = linear, .scratch = linear_scratch, .packs = Packing::kForward},
-    {.opcode = Opcode::kLinearGradInput, .tile = linear_grad_input, .scratch = linear_scratch,
+    {.opcode = Opcode::kLinearGradInput,
+     .tile = linear_grad_input,
+     .scratch = linear_scratch,
      .packs = Packing::kBackward},
     {.opcode = Opcode::kLinearGradWeight, .tile = linear_grad_weight, .scratch = linear_grad_weight_scratch},
     {.opcode = Opcode::kSumRows, .tile = sum_rows},

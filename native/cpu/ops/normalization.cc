@@ -54,9 +54,8 @@ void batch_moments(const BoundInstruction& i, Tile& t) {
   const auto moments = [&](const Tile& part, const Reduced& out) {
     part.kernels.batch_moments(part.in(v[0]), out.to[0], out.to[1], part.rows, width(v[0]));
   };
-  reduce(i, t, 2, moments, [&](const Reduced& into, const Reduced& from) {
-    merge_moments(into, from, into, width(v[0]));
-  });
+  reduce(i, t, 2, moments,
+         [&](const Reduced& into, const Reduced& from) { merge_moments(into, from, into, width(v[0])); });
 }
 
 void batch_normalize(const BoundInstruction& i, Tile& t) {

@@ -42,8 +42,8 @@ void each_session_by(const Batch& batch, Worker& worker, F f) {
   }
 }
 
-// Calls f(first, last) with the sorted keys of each session; the order of a key is the row. Rows of a session are in batch
-// order, which fixes the order of every sum.
+// Calls f(first, last) with the sorted keys of each session; the order of a key is the row. Rows of a session are in
+// batch order, which fixes the order of every sum.
 template <class F>
 void each_session(const Batch& batch, Worker& worker, F f) {
   if (is_wide(batch.sessions.dtype)) each_session_by<WideKey>(batch, worker, f);

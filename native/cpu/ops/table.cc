@@ -59,9 +59,7 @@ struct SumSquares {
   size_t dim;
   double* slots;
   void prefetch(size_t) const {}
-  void rows(size_t row, size_t, const float* g) const {
-    slots[slot_of(row)] += double(k.sum_squares(g, dim));
-  }
+  void rows(size_t row, size_t, const float* g) const { slots[slot_of(row)] += double(k.sum_squares(g, dim)); }
 };
 
 void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {

@@ -14,7 +14,7 @@ namespace pairloom {
 
 // A row's weights and state are cache misses: ask for them this many rows before the update.
 constexpr size_t kAhead = 16;
-constexpr size_t kZeroRun = 1024;  // floats of rows without gradient that one kernel call takes
+constexpr size_t kZeroRun = 1024;                    // floats of rows without gradient that one kernel call takes
 constexpr uint64_t kNarrowRows = uint64_t{1} << 32;  // of a table whose rows fit half a sort key
 
 inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
@@ -93,7 +93,7 @@ struct RowGradients {
 
 template <class Key>
 RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
-                            Worker& worker) {
+                          Worker& worker) {
   const StepContext& step = *worker.step;
   TermCollector<Key> terms(job, worker.table, count_terms(instruction, layout, step.rows));
   for (uint32_t group = 0; group < step.groups; ++group) {

@@ -39,9 +39,8 @@ void for_chunks(size_t count, uint32_t threads, const Work& work) {
 }  // namespace
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads) {
-  for_chunks(values.size(), threads, [&](size_t begin, size_t count) {
-    fill_chunk(values.data() + begin, count, spec, spec.first + begin);
-  });
+  for_chunks(values.size(), threads,
+             [&](size_t begin, size_t count) { fill_chunk(values.data() + begin, count, spec, spec.first + begin); });
 }
 
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads) {

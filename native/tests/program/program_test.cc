@@ -84,34 +84,40 @@ TEST(verifier_refuses_broken_operand_rules) {
                   const Operand x = b.batch({3});
                   b.input(x);
                   b.add(Opcode::kLinear, {x, b.parameter({4, 2}), b.tile({4})}, {0, 0, 0});
-                }), "breaks the operation's rule");
+                }),
+                "breaks the operation's rule");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.batch({3});
                   b.input(x);
                   b.add(Opcode::kActivation, {x, b.tile({3})}, {9});
-                }), "attribute has a value");
+                }),
+                "attribute has a value");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kFixed);
                   b.add(Opcode::kSumColumns, {b.batch({3}), b.batch({1})});
-                }), "wrong kind of stage");
+                }),
+                "wrong kind of stage");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
                   b.add(Opcode(99), {});
-                }), "unknown opcode");
+                }),
+                "unknown opcode");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
                   Operand x = b.batch({3});
                   b.input(x);
                   x.offset = 1;
                   b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
-                }), "outside its buffer");
+                }),
+                "outside its buffer");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.batch({2, 3});
                   b.input(x);
                   b.add(Opcode::kDotInteraction, {x, b.tile({2})});
-                }), "do not fit one another");
+                }),
+                "do not fit one another");
 }
 
 // Sizes whose sum or product, taken modulo 2^64 or 2^32, would be allowed.
@@ -124,7 +130,8 @@ TEST(verifier_refuses_sizes_that_overflow) {
                     x.ndims = 2;
                     x.dims[1] = dim;
                     b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
-                  }), "an operand has a wrong size");
+                  }),
+                  "an operand has a wrong size");
   }
   for (const uint64_t offset : {uint64_t{1}, uint64_t{1} << 32, ~uint64_t{0}, ~uint64_t{0} - 2}) {
     CHECK_REFUSED(refusal_of([&](auto& b) {
@@ -133,7 +140,8 @@ TEST(verifier_refuses_sizes_that_overflow) {
                     b.input(x);
                     x.offset = offset;
                     b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
-                  }), "an operand lies outside its buffer");
+                  }),
+                  "an operand lies outside its buffer");
   }
   // A weight with more columns than 32 bits count, and a table with more rows than 2^40.
   const std::vector<uint64_t> too_large[] = {{4, uint64_t{1} << 32}, {(uint64_t{1} << 40) + 1, 4}};
@@ -143,7 +151,8 @@ TEST(verifier_refuses_sizes_that_overflow) {
                     const Operand id = b.buffer(Space::kTile, {1}, DType::kId);
                     b.input(id, 4);
                     b.add(Opcode::kEmbedding, {b.parameter(dims), id, b.tile({4})});
-                  }), "an operand has a wrong size");
+                  }),
+                  "an operand has a wrong size");
   }
 }
 
@@ -171,12 +180,14 @@ TEST(verifier_keeps_16_bit_numbers_to_tables) {
                   const Operand x = b.tile({3});
                   b.input(x);
                   b.add(Opcode::kLinear, {x, b.parameter({2, 3}, DType::kFp16), b.tile({2})}, {0, 0, 0});
-                }), "breaks the operation's rule");
+                }),
+                "breaks the operation's rule");
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.buffer(Space::kTile, {3}, DType::kBf16);
                   b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
-                }), "wrong space");
+                }),
+                "wrong space");
   CHECK_REFUSED(refusal_of([](auto& b) {  // a state in 16 bits
                   const Operand table = b.parameter({9, 4}, DType::kFp16), sum = b.parameter({9, 4}, DType::kFp16);
                   const Operand lr = b.scalar(), id = b.buffer(Space::kBatch, {1}, DType::kId), grad = b.batch({4});
@@ -185,33 +196,38 @@ TEST(verifier_keeps_16_bit_numbers_to_tables) {
                   b.input(grad);
                   b.stage(StageKind::kFixed);
                   b.add(Opcode::kTableAdagrad, {table, lr, sum, id, grad}, {1e-6, 0, 0, 0, 0, 0, 0});
-                }), "breaks the operation's rule");
+                }),
+                "breaks the operation's rule");
 }
 
 TEST(verifier_refuses_hazards) {
   CHECK_REFUSED(refusal_of([](auto& b) {  // never written
                   b.stage(StageKind::kTile);
                   b.add(Opcode::kActivation, {b.tile({3}), b.tile({3})}, {1});
-                }), "has not written");
+                }),
+                "has not written");
   CHECK_REFUSED(refusal_of([](auto& b) {  // written in another stage
                   b.stage(StageKind::kTile);
                   const Operand x = b.tile({3});
                   b.input(x);
                   b.stage(StageKind::kTile);
                   b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
-                }), "has not written");
+                }),
+                "has not written");
   CHECK_REFUSED(refusal_of([](auto& b) {  // only two of three columns written
                   b.stage(StageKind::kTile);
                   const Operand x = b.tile({3});
                   b.input(Operand{x.buffer, 0, 1, {2, 1, 1}});
                   b.add(Opcode::kActivation, {x, b.tile({3})}, {1});
-                }), "has not written");
+                }),
+                "has not written");
   CHECK_REFUSED(refusal_of([](auto& b) {  // the table is smaller than the ids may be
                   b.stage(StageKind::kTile);
                   const Operand id = b.buffer(Space::kTile, {1}, DType::kId);
                   b.input(id, 11);
                   b.add(Opcode::kEmbedding, {b.parameter({10, 4}), id, b.tile({4})});
-                }), "ids may exceed the table");
+                }),
+                "ids may exceed the table");
   CHECK_REFUSED(refusal_of([](auto& b) {  // two updates of one weight
                   const Operand w = b.parameter({4}), lr = b.scalar(), g = b.fixed({4});
                   b.stage(StageKind::kFixed);
@@ -219,7 +235,8 @@ TEST(verifier_refuses_hazards) {
                   b.stage(StageKind::kFixed);
                   b.add(Opcode::kSgd, {w, g, lr}, {0});
                   b.add(Opcode::kSgd, {w, g, lr}, {0});
-                }), "at the same time");
+                }),
+                "at the same time");
   CHECK_REFUSED(refusal_of([](auto& b) {  // an input after an update: a bad id would be found too late
                   const Operand w = b.parameter({4}), lr = b.scalar(), g = b.fixed({4});
                   b.stage(StageKind::kFixed);
@@ -228,13 +245,15 @@ TEST(verifier_refuses_hazards) {
                   b.add(Opcode::kSgd, {w, g, lr}, {0});
                   b.stage(StageKind::kTile);
                   b.input(b.batch({1}));
-                }), "loaded after parameters or translations were updated");
+                }),
+                "loaded after parameters or translations were updated");
   CHECK_REFUSED(refusal_of([](auto& b) {  // an output over an input that is read again for other columns
                   b.stage(StageKind::kTile);
                   const Operand x = b.tile({4});
                   b.input(x);
                   b.add(Opcode::kLinear, {x, b.parameter({4, 4}), x}, {0, 0, 0});
-                }), "shares memory");
+                }),
+                "shares memory");
 }
 
 TEST(memory_uses_are_what_the_signature_says) {
@@ -278,28 +297,35 @@ TEST(verifier_takes_translated_ids_as_rows) {
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {  // untranslated ids
                   b.stage(StageKind::kTile);
                   b.add(Opcode::kEmbedding, {b.parameter({10, 4}), id, b.tile({4})});
-                }), "ids may exceed the table");
+                }),
+                "ids may exceed the table");
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand, Operand row) {  // a smaller table than the translation's
                   b.stage(StageKind::kTile);
                   b.add(Opcode::kEmbedding, {b.parameter({9, 4}), row, b.tile({4})});
-                }), "ids may exceed the table");
+                }),
+                "ids may exceed the table");
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {
                   b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kId)}, {0, 1});
-                }), "a translation has two instructions");
+                }),
+                "a translation has two instructions");
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {
                   b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kBag)}, {b.translation(10), 1});
-                }), "do not fit one another");
+                }),
+                "do not fit one another");
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {  // more rows than 32 bits count
                   const double wide = b.translation(kMostNarrowRows + 1);
                   b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kId)}, {wide, 1});
-                }), "do not fit one another");
+                }),
+                "do not fit one another");
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand id, Operand) {  // no such translation
                   b.add(Opcode::kTranslate, {id, b.buffer(Space::kBatch, {1}, DType::kId)}, {1, 1});
-                }), "attribute has a value");
+                }),
+                "attribute has a value");
   CHECK_REFUSED(refusal_of_translation([](auto& b, Operand, Operand) {
                   b.stage(StageKind::kTile);
                   b.input(b.batch({1}));
-                }), "loaded after parameters or translations were updated");
+                }),
+                "loaded after parameters or translations were updated");
 }
 
 }  // namespace
