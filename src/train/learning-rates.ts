@@ -5,11 +5,17 @@ import {
   type ScheduleState,
   type ScheduleTime,
   scheduleMetric,
+  type TrainingLength,
+  untilEnd,
 } from "./schedules.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 
 /** States of schedules that depend on evaluations, by the name of their learning rate. */
 export type ScheduleStates = Readonly<Record<string, ScheduleState>>;
+
+/** The learning rates of a training of this length: decays to its end get their length. */
+export const ratesOver = (rates: readonly LearningRate[], length: TrainingLength): LearningRate[] =>
+  rates.map((rate) => ({ ...rate, schedule: untilEnd(rate.schedule, length) }));
 
 /** All learning rates at one step, by name. */
 export function ratesAt(

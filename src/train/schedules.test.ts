@@ -16,6 +16,7 @@ import {
   scheduleMetric,
   scheduleSchema,
   scheduleStateSchema,
+  untilEnd,
 } from "./schedules.js";
 
 const schedule = (input: ScheduleInput) => scheduleSchema.parse(input);
@@ -40,6 +41,13 @@ function ratesAfter(input: ScheduleInput, values: number[], base = 1): number[] 
 describe("learningRate", () => {
   it("constant stays", () => {
     expect(rates({ kind: "constant" }, [0, 1, 1e9])).toEqual([0.1, 0.1, 0.1]);
+  });
+
+  it("linear falls along a straight line to its minimum and stays there", () => {
+    const falling = rates({ kind: "linear", steps: 100, minLearningRate: 0.02 }, [0, 25, 50, 100, 1000]);
+    [0.1, 0.08, 0.06, 0.02, 0.02].forEach((rate, i) => {
+      expect(falling[i]).toBeCloseTo(rate, 12);
+    });
   });
 
   it("exponential shrinks by the rate every so many steps, smoothly", () => {
@@ -182,5 +190,37 @@ describe("early stopping", () => {
     const config = earlyStoppingSchema.parse({});
     const best = observeEvaluation(config, initialEarlyStoppingState, 10, 0.8);
     expect(observeEvaluation(config, best, 20, 0.7)).toEqual({ best: 0.8, bestStep: 10, stale: 1 });
+  });
+});
+
+describe('to: "end"', () => {
+  const length = { steps: 1000, epochs: 10 };
+
+  it("is the length of the training, less the warm-up, in the unit of the schedule", () => {
+    const steps = (more: object) =>
+      untilEnd(schedule({ kind: "cosine", to: "end", ...more }), length) as { steps?: number };
+    expect(steps({}).steps).toBe(1000);
+    expect(steps({ by: "epoch" }).steps).toBe(10);
+    expect(steps({ warmup: { length: 100 } }).steps).toBe(900);
+    expect(steps({ warmup: { length: 4000 } }).steps).toBe(1);
+  });
+
+  it("gives the rates of the same decay with a length", () => {
+    for (const kind of ["cosine", "linear"] as const) {
+      const ended = untilEnd(schedule({ kind, to: "end", minLearningRate: 0.01 }), length);
+      expect(ended).toEqual(schedule({ kind, steps: 1000, minLearningRate: 0.01 }));
+    }
+  });
+
+  it("leaves other schedules as they are", () => {
+    for (const input of [{ kind: "constant" }, { kind: "cosine", steps: 7 }] as ScheduleInput[])
+      expect(untilEnd(schedule(input), length)).toEqual(schedule(input));
+  });
+
+  it("is given instead of steps, not beside them", () => {
+    for (const wrong of [{}, { steps: 10, to: "end" }])
+      expect(scheduleSchema.safeParse({ kind: "cosine", ...wrong }).error?.issues[0].message).toMatch(
+        /either steps, or to: "end"/,
+      );
   });
 });

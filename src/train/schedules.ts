@@ -62,15 +62,27 @@ const manualSchema = z
       });
   });
 
-/** Half a cosine from the base rate to the minimum over `steps`, then the minimum. Loshchilov & Hutter, ICLR 2017. */
-const cosineSchema = z.strictObject({
-  kind: z.literal("cosine"),
+/** A decay that happens once, over a number of steps or over the whole training. */
+const decay = {
   /** Length of the decay. */
-  steps: length,
+  steps: length.optional(),
+  /** Instead of `steps`: the decay ends with the training, at its last step. */
+  to: z.literal("end").optional(),
   /** Final rate. */
   minLearningRate: floor,
   ...common,
-});
+};
+
+/** Half a cosine from the base rate to the minimum over `steps`, then the minimum. Loshchilov & Hutter, ICLR 2017. */
+const cosineSchema = z.strictObject({ kind: z.literal("cosine"), ...decay }).superRefine(oneLength);
+
+/** A straight line from the base rate to the minimum over `steps`, then the minimum. */
+const linearSchema = z.strictObject({ kind: z.literal("linear"), ...decay }).superRefine(oneLength);
+
+function oneLength({ steps, to }: { steps?: number; to?: "end" }, context: z.RefinementCtx): void {
+  if ((steps === undefined) === (to === undefined))
+    context.addIssue({ code: "custom", message: 'give the length of the decay: either steps, or to: "end"' });
+}
 
 /**
  * SGDR: half a cosine over `steps`, then a restart at the base rate with a period `growth` times as long, and so on.
@@ -107,12 +119,28 @@ export const scheduleSchema = z.discriminatedUnion("kind", [
   exponentialSchema,
   manualSchema,
   cosineSchema,
+  linearSchema,
   cosineRestartsSchema,
   reduceOnPlateauSchema,
 ]);
 
 export type Schedule = z.output<typeof scheduleSchema>;
 export type ScheduleInput = z.input<typeof scheduleSchema>;
+
+/** The length of a training. */
+export interface TrainingLength {
+  readonly steps: number;
+  /** Number of epochs that it begins. */
+  readonly epochs: number;
+}
+
+/** The schedule with a length in numbers: `to: "end"` becomes what a training of this length leaves after the warm-up. */
+export function untilEnd(schedule: Schedule, { steps, epochs }: TrainingLength): Schedule {
+  if (!("to" in schedule) || schedule.to === undefined) return schedule;
+  const { to: _, ...decay } = schedule;
+  const whole = schedule.by === "epoch" ? epochs : steps;
+  return { ...decay, steps: Math.max(1, whole - (schedule.warmup?.length ?? 0)) };
+}
 type ReduceOnPlateau = z.output<typeof reduceOnPlateauSchema>;
 
 /** State of a schedule between evaluations; kept in checkpoints. */
@@ -166,7 +194,9 @@ function scheduled(schedule: Schedule, base: number, t: number, state: ScheduleS
         schedule.learningRates[schedule.boundaries.filter((boundary) => t >= boundary).length - 1] ?? base
       );
     case "cosine":
-      return halfCosine(base, schedule.minLearningRate, Math.min(1, t / schedule.steps));
+      return halfCosine(base, schedule.minLearningRate, shareOfDecay(schedule, t));
+    case "linear":
+      return base + (schedule.minLearningRate - base) * shareOfDecay(schedule, t);
     case "cosineRestarts":
       return halfCosine(base, schedule.minLearningRate, shareOfPeriod(t, schedule.steps, schedule.growth));
     case "reduceOnPlateau":
@@ -176,6 +206,10 @@ function scheduled(schedule: Schedule, base: number, t: number, state: ScheduleS
 
 /** A lower bound above the base rate does not raise the rate. */
 const atLeast = (minimum: number, base: number, rate: number) => Math.max(Math.min(base, minimum), rate);
+
+/** A decay to the end has its length from {@link untilEnd}; a training without a length does not decay. */
+const shareOfDecay = ({ steps = Number.POSITIVE_INFINITY }: { steps?: number }, t: number) =>
+  Math.min(1, t / steps);
 
 const halfCosine = (base: number, minimum: number, share: number) =>
   minimum + ((base - minimum) * (1 + Math.cos(Math.PI * share))) / 2;

@@ -13,7 +13,7 @@ import { shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { initializeFrom } from "./initialize-from.js";
-import { ratesAt } from "./learning-rates.js";
+import { ratesAt, ratesOver } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
 import { initialLossWatch, watchLosses } from "./loss-watch.js";
 import { Parameters } from "./parameters.js";
@@ -100,7 +100,7 @@ export class Trainer {
     this.listeners = listener ? [listener] : [];
     this.plan = new Plan(train.rows, rowsPerStep(config.train), config.train);
     this.measured = metricSettings(config);
-    this.observers = { rates: learningRates(optimizer), earlyStopping };
+    this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });
     this.forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);

@@ -8,7 +8,7 @@ import {
 } from "./early-stopping.js";
 import { observeSchedules } from "./learning-rates.js";
 import { initialLossWatch, lossWatchSchema } from "./loss-watch.js";
-import { scheduleStateSchema } from "./schedules.js";
+import { scheduleStateSchema, type TrainingLength } from "./schedules.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 
 /** State of the loop between evaluations, besides the parameters and its position. */
@@ -101,6 +101,10 @@ export class Plan {
     this.logEvery = Math.max(1, Math.floor(this.stepsPerEpoch / LOGS_PER_EPOCH));
     this.evaluateEvery = evaluateEvery ?? this.stepsPerEpoch;
     this.saveEvery = checkpoint.every ?? this.evaluateEvery;
+  }
+
+  get length(): TrainingLength {
+    return { steps: this.totalSteps, epochs: Math.ceil(this.totalSteps / this.stepsPerEpoch) };
   }
 
   /** Steps until the next event: end of the epoch or run, an evaluation, or a checkpoint. */
