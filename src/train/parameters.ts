@@ -7,7 +7,14 @@ import type { TableContent } from "../checkpoint/write.js";
 import { ExecutionError, messageOf } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs, ParameterRole } from "../ops/sources.js";
-import { bytesOf, elementsOf, type Parameter, readParameter, tensorOf } from "./parameter-memory.js";
+import {
+  bytesOf,
+  elementsOf,
+  type Parameter,
+  readParameter,
+  setNumbers,
+  tensorOf,
+} from "./parameter-memory.js";
 import { AVERAGE } from "./step/state.js";
 
 export type { Parameter } from "./parameter-memory.js";
@@ -56,6 +63,12 @@ export class Parameters {
   initialize(seed: number): void {
     for (const { attrs, memory } of this.parameters.values())
       memory.fill(attrs.init, seed, streamOf(attrs.name));
+    this.startAverages();
+  }
+
+  /** Sets the initial values of one parameter. */
+  start(name: string, values: readonly number[]): void {
+    setNumbers(this.parameters.get(name)!.memory, Float32Array.from(values));
     this.startAverages();
   }
 

@@ -26,6 +26,8 @@ export interface Task {
   predictions(logits: Float32Array): Float32Array;
   /** Column names of `predictions` in files. */
   predictionNames(labels: readonly string[]): string[];
+  /** The logits of the best constant prediction for one label: what its rows say without any feature. */
+  constant(targets: LabelTargets): number[];
   /**
    * Computes every metric of one label.
    * @throws MetricError
@@ -37,13 +39,17 @@ export interface Task {
   readonly rowMean?: RowMean;
 }
 
-/** The rows of one label. */
-export interface ScoredLabel {
-  /** [N], or [N, classes] */
-  readonly logits: Float32Array;
+/** The labels of rows. */
+export interface LabelTargets {
   /** [N] */
   readonly labels: Float32Array;
   readonly weights?: Float32Array;
+}
+
+/** The rows of one label. */
+export interface ScoredLabel extends LabelTargets {
+  /** [N], or [N, classes] */
+  readonly logits: Float32Array;
   readonly groups?: Groups;
 }
 
@@ -61,6 +67,10 @@ export const BINARY: Task = {
   outputs: (labels) => labels.length,
   predictions: (logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit))),
   predictionNames: nameByLabel,
+  constant(targets) {
+    const [no, yes] = sharesOf(targets, 2);
+    return [Math.log(yes / no)];
+  },
   evaluate: ({ logits, labels, weights, groups }) => evaluateBinary(logits, labels, weights, groups),
 };
 
@@ -71,6 +81,7 @@ export const REGRESSION: Task = {
   outputs: (labels) => labels.length,
   predictions: (logits) => logits,
   predictionNames: nameByLabel,
+  constant: (targets) => [meanOf(targets)],
   evaluate: ({ logits, labels, weights }) => evaluateRegression(logits, labels, weights),
   rowMean: { metric: "meanAbsoluteError", values: absoluteErrors },
 };
@@ -83,12 +94,33 @@ export function classification(classes: number): Task {
     outputs: () => classes,
     predictions: (logits) => softmaxRows(logits, classes),
     predictionNames: () => Array.from({ length: classes }, (_, c) => `prediction_${c}`),
+    constant: (targets) => sharesOf(targets, classes).map(Math.log),
     evaluate: ({ logits, labels, weights }) => evaluateClasses(logits, labels, classes, weights),
     rowMean: {
       metric: "accuracy",
       values: (builder, logits, labels) => builder.apply(rightClass, [logits, labels], {})[0],
     },
   };
+}
+
+/** The weighted share of each class; a class without rows counts as half a row, so that its logarithm is finite. */
+function sharesOf({ labels, weights }: LabelTargets, classes: number): number[] {
+  const rows = new Array<number>(classes).fill(0);
+  labels.forEach((label, row) => {
+    rows[label] += weights?.[row] ?? 1;
+  });
+  const total = rows.reduce((sum, count) => sum + count, 0);
+  return rows.map((count) => (count > 0 ? count : 0.5) / Math.max(total, 1));
+}
+
+function meanOf({ labels, weights }: LabelTargets): number {
+  let [sum, total] = [0, 0];
+  labels.forEach((label, row) => {
+    const weight = weights?.[row] ?? 1;
+    sum += weight * label;
+    total += weight;
+  });
+  return total === 0 ? 0 : sum / total;
 }
 
 function nameByLabel(labels: readonly string[]): string[] {

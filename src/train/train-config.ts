@@ -31,8 +31,9 @@ export const trainSchema = z
     /** Seed of every random draw: initialization, order, dropout. */
     seed: z.int().nonnegative().default(1),
     /**
-     * Initial weights without a setting of their own: `glorot` (and zero biases, small embeddings), or `torch`, the
-     * defaults of PyTorch and TorchRec, for comparisons: uniform within 1/sqrt(inputs), tables within 1/sqrt(rows).
+     * Initial weights without a setting of their own: `glorot` (with zero biases, small embeddings, and the bias of the
+     * outputs at the base rate of the training rows), or `torch`, the defaults of PyTorch and TorchRec, for
+     * comparisons: uniform within 1/sqrt(inputs), tables within 1/sqrt(rows).
      */
     initializer: z.enum(WEIGHT_STARTS).default("glorot"),
     /** Use a new random order of rows in each epoch; false: the order of the files. */

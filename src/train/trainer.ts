@@ -7,6 +7,7 @@ import type { Graph } from "../graph/graph.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
+import { baseRateOutputs } from "./base-rate-outputs.js";
 import { writeBatch } from "./batch-file.js";
 import { DivergedError } from "./diverged.js";
 import { shouldStop } from "./early-stopping.js";
@@ -21,7 +22,13 @@ import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedExecutable } from "./saved-executable.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
-import { inferenceGraph, parametersOf, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
+import {
+  inferenceGraph,
+  outputBias,
+  parametersOf,
+  SCORE_COUNTS,
+  trainingGraph,
+} from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
 import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
@@ -204,11 +211,20 @@ export class Trainer {
   private async initialize(): Promise<void> {
     const { config, features } = this.options;
     this.parameters.initialize(config.train.seed);
+    this.startAtBaseRate();
     const from = config.train.initializeFrom;
     if (!from) return;
     const initialized = await initializeFrom(from, this.parameters.model, features);
     this.parameters.startAverages();
     this.tell({ kind: "initialized", initialized });
+  }
+
+  /** The bias of the outputs starts where the model predicts the base rate of the training rows. */
+  private startAtBaseRate(): void {
+    const { config, features, train } = this.options;
+    const spec = specOf(config, fittedFeatureInfos(features));
+    const bias = config.train.initializer === "torch" ? undefined : outputBias(spec);
+    if (bias !== undefined) this.parameters.start(bias, baseRateOutputs(train, this.measured, spec.head));
   }
 
   private async loop(steps: StepRunner): Promise<TrainingResult["reason"]> {

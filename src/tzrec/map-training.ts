@@ -35,6 +35,7 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
     batchSize,
     ...duration(section),
     ...(!shuffle && { shuffle }),
+    initializer: "torch",
     ...mapLoss(model, ids),
     ...mapMetrics(model, batchSize, ids),
     optimizer: { dense: dense.optimizer, embedding: embedding.optimizer },

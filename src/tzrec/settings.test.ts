@@ -145,7 +145,12 @@ describe("optimizers", () => {
 describe("training", () => {
   it("keeps the defaults of TorchEasyRec", () => {
     const { train } = imported().config;
-    expect(train).toMatchObject({ batchSize: 1024, shuffle: false, evaluateEvery: 1000 });
+    expect(train).toMatchObject({
+      batchSize: 1024,
+      shuffle: false,
+      initializer: "torch",
+      evaluateEvery: 1000,
+    });
     expect(imported({ data: "fg_mode: FG_DAG shuffle: true" }).config.train.shuffle).toBe(true);
   });
 

@@ -18,6 +18,7 @@ import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
 import { translateIds } from "../../passes/translate-ids.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
+import { lastBias } from "./last-bias.js";
 import type { Head } from "./loss/define-loss.js";
 import { factsOf, type Loss, lossOf } from "./loss/index.js";
 
@@ -100,6 +101,13 @@ export function inferenceGraph(spec: ModelSpec): Graph {
   builder.output(LOGITS, forward(builder, spec, "inference").logits);
   const translated = translateIds(builder.finish(), { admits: false });
   return inPrecision(simplify(translated), spec.precision ?? "fp32");
+}
+
+/** The name of the bias that the model adds last to its outputs; undefined if it has none. */
+export function outputBias(spec: ModelSpec): string | undefined {
+  const builder = new GraphBuilder();
+  const { outputs } = forward(builder, spec, "inference");
+  return lastBias(outputs, builder.finish());
 }
 
 /** The parameters of a graph, in graph order. */

@@ -20,6 +20,8 @@ export interface Head {
   readonly outputs: number;
   /** [B, outputs] -> [B, 1] */
   logits(builder: GraphBuilder, outputs: Tensor): Tensor;
+  /** Outputs of a row with this logit. */
+  outputsOf(logit: number): number[];
 }
 
 /** The properties of a loss with given settings. */

@@ -28,7 +28,7 @@ export const jrc = defineLoss({
   of: ({ session, alpha }) => ({
     task: BINARY,
     takesOneLabel: true,
-    head: { outputs: 2, logits: logOdds },
+    head: { outputs: 2, logits: logOdds, outputsOf: (logit) => [-logit / 2, logit / 2] },
     session,
     rowLoss: (builder, inputs) => rowLoss(builder, inputs, alpha),
   }),
