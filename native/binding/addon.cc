@@ -68,6 +68,7 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("useDuckdb", use_duckdb),
       FUNCTION("hashTexts", hash_texts),
       FUNCTION("lookUpTexts", look_up_texts),
+      FUNCTION("parseNumbers", parse_numbers),
       FUNCTION("encodeNumbers", encode_numbers),
       FUNCTION("makePermutation", make_permutation),
       FUNCTION("makeFirstCome", make_first_come),

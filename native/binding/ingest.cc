@@ -51,6 +51,30 @@ Texts texts_of(napi_env env, napi_value vector, napi_value rows) {
   return {static_cast<const uint8_t*>(data), validity, rows_of(env, rows)};
 }
 
+// The mask of `rows` values, if there are so many.
+uint8_t* mask_of(napi_env env, napi_value present, size_t values, size_t rows) {
+  const auto mask = array_of<uint8_t>(env, present, napi_uint8_array, "present");
+  if (values < rows) too_short("values", values, rows);
+  if (mask.size() * 8 < rows) too_short("present", mask.size() * 8, rows);
+  return mask.data();
+}
+
+struct Numbers {
+  const double* values;
+  Validity validity;
+};
+
+Numbers numbers_of(napi_env env, napi_value values, napi_value present, size_t rows) {
+  bool parsed = false;
+  napi_is_typedarray(env, values, &parsed);
+  if (!parsed) {
+    const auto [data, validity] = vector_of(env, values);
+    return {static_cast<const double*>(data), validity};
+  }
+  const auto numbers = doubles(env, values, "values");
+  return {numbers.data(), {mask_of(env, present, numbers.size(), rows)}};
+}
+
 // The last three arguments of every call: the destination of the results.
 template <class T>
 Strided<T> target_of(napi_env env, std::span<T> data, const napi_value* place, size_t rows) {
@@ -127,18 +151,27 @@ napi_value look_up_texts(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value parse_numbers(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<4> a(env, info);
+    const Texts texts = texts_of(env, a[0], a[1]);
+    const auto values = array_of<double>(env, a[2], napi_float64_array, "values");
+    uint8_t* const present = mask_of(env, a[3], values.size(), texts.rows);
+    return make_number(env, double(pairloom::parse_numbers(texts, values.data(), present)));
+  });
+}
+
 napi_value encode_numbers(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<9> a(env, info);
-    const auto [data, validity] = vector_of(env, a[0]);
-    const size_t rows = rows_of(env, a[1]);
-    const uint32_t kind = whole32(number(env, a[2], "kind"), "kind");
+    const Arguments<10> a(env, info);
+    const size_t rows = rows_of(env, a[2]);
+    const auto [values, validity] = numbers_of(env, a[0], a[1], rows);
+    const uint32_t kind = whole32(number(env, a[3], "kind"), "kind");
     if (kind > NumberTransform::kAffine) throw Error({"unknown kind of transform", "kind", std::to_string(kind), "", ""});
-    const NumberTransform transform{NumberTransform::Kind(kind), number(env, a[3], "shift"), number(env, a[4], "scale")};
+    const NumberTransform transform{NumberTransform::Kind(kind), number(env, a[4], "shift"), number(env, a[5], "scale")};
     return make_number(env, double(pairloom::encode_numbers(
-                                static_cast<const double*>(data), validity, rows, transform,
-                                float(number(env, a[5], "missing")),
-                                target_of(env, floats(env, a[6], "results"), a.values + 7, rows))));
+                                values, validity, rows, transform, float(number(env, a[6], "missing")),
+                                target_of(env, floats(env, a[7], "results"), a.values + 8, rows))));
   });
 }
 

@@ -13,7 +13,10 @@ napi_value use_duckdb(napi_env env, napi_callback_info info);
 napi_value hash_texts(napi_env env, napi_callback_info info);
 // (vector, rows, slots, starts, bytes, unknown, missing, ids, offset, stride) => number of negative ids
 napi_value look_up_texts(napi_env env, napi_callback_info info);
-// (vector, rows, kind, shift, scale, missing, results, offset, stride) => number of NaN results
+// (vector, rows, values, present) => number of NaN values
+napi_value parse_numbers(napi_env env, napi_callback_info info);
+// (values, present, rows, kind, shift, scale, missing, results, offset, stride) => number of NaN results; `values` is a
+// vector, or those of parse_numbers with their mask
 napi_value encode_numbers(napi_env env, napi_callback_info info);
 
 }  // namespace pairloom::binding

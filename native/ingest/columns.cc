@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string_view>
 
 #include "ingest/murmur3.h"
 
@@ -47,6 +49,34 @@ int32_t find(const Vocabulary& vocabulary, const Text& text, uint32_t hash) {
     if (std::memcmp(&vocabulary.bytes[size_t(start)], text.bytes, text.length) == 0) return int32_t(row);
   }
   return -1;
+}
+
+constexpr std::string_view kSpace = " \t\n\v\f\r";
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(kSpace);
+  return first == text.npos ? std::string_view{} : text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
+}
+
+bool is_word(std::string_view text, std::string_view lower) {
+  return std::ranges::equal(text, lower, {}, [](char c) { return c >= 'A' && c <= 'Z' ? char(c | 0x20) : c; });
+}
+
+// A text that is not blank, without white space around it; NaN if it is left open.
+double parse(std::string_view text) {
+  const bool negative = text[0] == '-';
+  const std::string_view digits = text.substr(negative || text[0] == '+');
+  double value = NAN;
+  // The standard library also reads words, and a second minus sign.
+  if (!digits.empty() && (digits[0] == '.' || (digits[0] >= '0' && digits[0] <= '9'))) {
+#ifdef __cpp_lib_to_chars
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    if (error != std::errc{} || stop != end) return NAN;
+#endif
+    return negative ? -value : value;
+  }
+  return is_word(text, "true") ? 1 : is_word(text, "false") ? 0 : NAN;
 }
 
 // log1p of JavaScript and of this machine are each within one unit in the last place of the true value, but may differ.
@@ -144,6 +174,20 @@ size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t u
 }
 template size_t look_up_texts(const Texts&, const Vocabulary&, int32_t, int32_t, Strided<int32_t>);
 template size_t look_up_texts(const Texts&, const Vocabulary&, int32_t, int32_t, Strided<double>);
+
+size_t parse_numbers(const Texts& texts, double* values, uint8_t* present) {
+  std::fill_n(present, (texts.rows + 7) / 8, uint8_t{0});
+  size_t open = 0;
+  for (size_t r = 0; r < texts.rows; ++r) {
+    const Text cell = text_at(texts, r);
+    const std::string_view text = trimmed({reinterpret_cast<const char*>(cell.bytes), cell.length});
+    if (text.empty()) continue;
+    values[r] = parse(text);
+    present[r >> 3] |= uint8_t(1 << (r & 7));
+    open += values[r] != values[r];
+  }
+  return open;
+}
 
 size_t encode_numbers(const double* values, Validity validity, size_t rows, const NumberTransform& transform,
                       float missing, Strided<float> results) {

@@ -43,6 +43,11 @@ size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Strided<Id
 template <class Id>
 size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing, Strided<Id> ids);
 
+// Reads texts as numbers by the rule of src/features/values.ts: `values` gets a number for each row, `present` a validity
+// mask of their rows, without the blank ones. NaN for a row that is left open: a text that is no number, and one that
+// the standard library cannot round. Returns the number of such rows.
+size_t parse_numbers(const Texts& texts, double* values, uint8_t* present);
+
 struct NumberTransform {
   enum Kind : uint32_t { kIdentity, kLog, kAffine } kind;
   double shift, scale;  // kAffine: (x - shift) / scale

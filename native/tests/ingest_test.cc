@@ -92,6 +92,23 @@ TEST(a_vocabulary_that_lies_about_its_size_reads_nothing_beyond_it) {
   CHECK_EQ(ids[1], 5);
 }
 
+TEST(texts_are_read_as_numbers_or_left_open) {
+  const std::vector<std::string> texts = {"1.5", " -0 ", "", "\t", "+5e-1", "True", "--5", "1e400", "0x5", "3"};
+  const std::vector<double> expected = {1.5, -0.0, 0, 0, 0.5, 1, NAN, NAN, NAN, 0};
+  const uint8_t valid[] = {0xff, 0b01};  // "3" is null
+  const auto entries = entries_of(texts);
+  std::vector<double> values(texts.size());
+  uint8_t present[2];
+  CHECK_EQ(parse_numbers({entries.data(), {valid}, texts.size()}, values.data(), present), 3u);
+  CHECK_EQ(present[0], 0b11110011);
+  CHECK_EQ(present[1], 0b01);
+  for (size_t r = 0; r < texts.size(); ++r) {
+    if (!Validity{present}(r)) continue;
+    CHECK(std::isnan(expected[r]) ? std::isnan(values[r]) : values[r] == expected[r]);
+  }
+  CHECK(std::signbit(values[1]));
+}
+
 TEST(numbers_that_are_not_finite_are_left_open) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::vector<double> values = {1.5, kInfinity, NAN, 1e300, -0.0, 3};

@@ -7,6 +7,14 @@ export interface ColumnVector {
   readonly rows: number;
 }
 
+/** Numbers that `parseNumbers` read: the value of each row, and a mask of the rows that have one. */
+export interface ParsedColumn {
+  readonly values: Float64Array;
+  /** Bit r % 8 of byte r / 8 is set if row r has a value. */
+  readonly present: Uint8Array;
+  readonly rows: number;
+}
+
 /** The position of a column: row r is `data[offset + r*stride]`. */
 export interface NativeTarget<Values> {
   readonly data: Values;
@@ -56,11 +64,16 @@ export interface ColumnCalls {
     ids: NativeTarget<Int32Array | Float64Array>,
   ): number;
   /**
+   * Reads texts as numbers into memory for as many rows. NaN marks texts that the caller must read. Returns the number of
+   * NaNs.
+   */
+  parseNumbers(texts: ColumnVector, numbers: ParsedColumn): number;
+  /**
    * Transforms numbers in float64 and rounds to fp32. NaN marks results that are not finite and, rarely, results whose
    * last bit the caller must decide. Returns the number of NaNs.
    */
   encodeNumbers(
-    numbers: ColumnVector,
+    numbers: ColumnVector | ParsedColumn,
     transform: NativeNumberTransform,
     missing: number,
     results: NativeTarget<Float32Array>,
@@ -87,9 +100,12 @@ export interface RawColumnCalls {
       ...RawTarget<Int32Array | Float64Array>,
     ]
   ): number;
+  parseNumbers(...call: [...RawColumn, values: Float64Array, present: Uint8Array]): number;
   encodeNumbers(
     ...call: [
-      ...RawColumn,
+      values: object,
+      present: Uint8Array | undefined,
+      rows: number,
       kind: number,
       shift: number,
       scale: number,
@@ -112,11 +128,15 @@ export function wrapColumnCalls(raw: RawColumnCalls, explained: <T>(call: () => 
         raw.lookUpTexts(vector, rows, slots, starts, bytes, unknown, missing, data, offset, stride),
       );
     },
-    encodeNumbers: ({ vector, rows }, transform, missing, { data, offset, stride }) => {
+    parseNumbers: ({ vector, rows }, { values, present }) =>
+      explained(() => raw.parseNumbers(vector, rows, values, present)),
+    encodeNumbers: (numbers, transform, missing, { data, offset, stride }) => {
       const { shift = 0, scale = 1 } = transform;
+      const [values, present] =
+        "vector" in numbers ? [numbers.vector, undefined] : [numbers.values, numbers.present];
       const kind = numberTransforms.indexOf(transform.kind);
       return explained(() =>
-        raw.encodeNumbers(vector, rows, kind, shift, scale, missing, data, offset, stride),
+        raw.encodeNumbers(values, present, numbers.rows, kind, shift, scale, missing, data, offset, stride),
       );
     },
   };

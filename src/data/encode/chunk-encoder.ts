@@ -13,15 +13,9 @@ import { refusalText } from "../../features/refusal.js";
 import type { LabelKind } from "../../features/targets.js";
 import { duckdb } from "../source/binding.js";
 import type { Wire } from "../source/column-query.js";
+import type { AnyVector } from "../source/vectors.js";
 import { chooseKernels } from "./choose-kernels.js";
-import {
-  type AnyVector,
-  entriesText,
-  inputValues,
-  readVector,
-  rowText,
-  vectorColumn,
-} from "./vector-columns.js";
+import { entriesText, inputValues, readVector, rowText, vectorColumn } from "./vector-columns.js";
 
 /** A refused row of a chunk. */
 export interface RefusedRow {
@@ -79,7 +73,9 @@ export class ChunkEncoder {
   /** Encodes all rows of a chunk into `block` and returns the number of refused rows. */
   encode(chunk: DataChunk): number {
     let index = 0;
-    this.vectors = this.wires.map((wires) => wires.map(({ reads }) => readVector(chunk, index++, reads)));
+    this.vectors = this.wires.map((wires) =>
+      wires.map(({ reads }) => readVector(chunk, index++, reads, this.kernels)),
+    );
     const rows = duckdb.data_chunk_get_size(chunk);
     const batch: RawBatch = {
       rows,

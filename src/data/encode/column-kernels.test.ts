@@ -8,13 +8,14 @@ import type { FittedId, FittedNumber, NumberTransform } from "../../features/fit
 import { Refusal } from "../../features/refusal.js";
 import { featuresSchema } from "../../features/schema/features.js";
 import { compileId, compileNumber, type TextTransform, vocabularyCache } from "../../features/transform.js";
+import { isNaNValue, numberValue } from "../../features/values.js";
 import { ByteVocabulary } from "../../features/vocabulary.js";
 import { murmur3, murmur3Wide } from "../../murmur3.js";
 import { loadAddon } from "../../native/addon.js";
 import { draw, drawKey } from "../../random.js";
 import { duckdb } from "../source/binding.js";
 import { Duck, quoteText } from "../source/duckdb.js";
-import { NumberVector, TextVector } from "../source/vectors.js";
+import { NumberVector, type ParsedNumbers, TextVector } from "../source/vectors.js";
 import { readsInPlace } from "./choose-kernels.js";
 import type { ColumnKernels } from "./column-kernels.js";
 import { nativeKernels } from "./native-kernels.js";
@@ -94,6 +95,28 @@ const anyText = fc.oneof(
   fc.integer({ min: 11, max: 14 }).map((length) => "x".repeat(length)),
   fc.string({ unit: "binary-ascii", minLength: 50, maxLength: 5000 }).map((s) => s.replaceAll("\0", "")),
 );
+/** Texts of numbers, and texts that are nearly some. */
+const numberText = fc.oneof(
+  fc.double().map(String),
+  fc.integer().map(String),
+  fc.double({ min: -1e6, max: 1e6, noNaN: true }).map((x) => x.toFixed(3)),
+  fc
+    .tuple(
+      fc.constantFrom("", " ", "\t", "\u00a0", "\v "),
+      fc.constantFrom("", "+", "-", "--", "+-", "- "),
+      fc.constantFrom(
+        ..."5|5.|.5|.|05|1_0|5e1|5E+01|5e|5e-|1e400|1e-400|4.9e-324|2.4e-324|1e23|0x5|5f|1,5|５|nan|NaN|inf".split(
+          "|",
+        ),
+        ..."true|False|TRUE|t|9007199254740993|179769313486231580793e289|0.1000000000000000055511151231257827".split(
+          "|",
+        ),
+        `0.${"0".repeat(400)}1e400`,
+      ),
+      fc.constantFrom("", "  ", "\r\n", "\u2003"),
+    )
+    .map((parts) => parts.join("")),
+);
 const column = fc.array(fc.option(anyText), { minLength: 1, maxLength: 150 });
 
 it.skipIf(!addon)("the native core finds the library that DuckDB's bindings have loaded", () => {
@@ -154,6 +177,33 @@ describe.each(all)("%s kernels", (_, kernels) => {
     const odd = values.filter((_, i) => i % 2 === 1);
     const ids = idsOf(kernels, await textVector(values), listed(odd, -2), -1);
     expect(ids).toEqual(values.map((_, i) => (i % 2 === 1 ? (i - 1) / 2 : -2)));
+  });
+
+  it("read texts as numbers where JavaScript does, and leave blank ones out", async () => {
+    const texts = fc.array(fc.option(numberText, { freq: 9 }), { minLength: 1, maxLength: 100 });
+    await fc.assert(
+      fc.asyncProperty(texts, fc.boolean(), async (values, nanIsMissing) => {
+        const numbers = kernels.parse(await textVector(values), nanIsMissing);
+        const read = values.map((_, r) => (numbers.isNull(r) ? undefined : numbers.values[r]));
+        const expected = values.map((text) =>
+          nanIsMissing && isNaNValue(text) ? undefined : numberValue(text),
+        );
+        expect(read).toEqual(expected); // toEqual tells -0 from 0
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("transform numbers that were texts as those of a column of numbers", async () => {
+    const values = [0.5, -3, 1e300, 1e-300, 4096, Number.NaN];
+    const feature: FittedNumber = { ...targetFeature("x", "x"), missing: 7, transform: { kind: "log" } };
+    const encoded = (numbers: NumberVector | ParsedNumbers) => {
+      const data = new Float32Array(2 * values.length);
+      const refused = kernels.numbers(numbers, compileNumber(feature), { data, offset: 1, stride: 2 });
+      return { data, refused };
+    };
+    const texts = await textVector(values.map((value, r) => (r === 1 ? "" : String(value))));
+    expect(encoded(kernels.parse(texts, false))).toEqual(encoded(numberVector(values, (r) => r === 1)));
   });
 
   const transforms: [NumberTransform, (x: number) => number][] = [

@@ -1,9 +1,9 @@
 import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform } from "../../features/transform.js";
 import type { Addon } from "../../native/addon.js";
-import type { NumberVector } from "../source/vectors.js";
+import { type NumberVector, ParsedNumbers } from "../source/vectors.js";
 import type { ColumnKernels } from "./column-kernels.js";
-import { plainKernels } from "./plain-kernels.js";
+import { numberOf, plainKernels } from "./plain-kernels.js";
 
 /**
  * The native core reads DuckDB's vectors in place, without JavaScript values: copying a megabyte per chunk would keep
@@ -14,6 +14,14 @@ export function nativeKernels(addon: Addon): ColumnKernels {
     texts(vector, { mapping }, missing, ids) {
       if (mapping.kind === "hash") return addon.hashTexts(vector, mapping.size, missing, ids);
       return addon.lookUpTexts(vector, mapping.vocabulary, mapping.unknown, missing, ids);
+    },
+
+    parse(texts, nanIsMissing) {
+      const numbers = new ParsedNumbers(texts);
+      if (addon.parseNumbers(texts, numbers) === 0) return numbers;
+      for (let r = 0; r < texts.rows; r++)
+        if (Number.isNaN(numbers.values[r])) numbers.set(r, numberOf(texts.text(r), nanIsMissing));
+      return numbers;
     },
 
     numbers(vector, dense, results) {
@@ -29,7 +37,7 @@ export function nativeKernels(addon: Addon): ColumnKernels {
  * Applies the plain transform to the values that the native core did not handle; returns the number of refused rows.
  */
 function settle(
-  vector: NumberVector,
+  vector: NumberVector | ParsedNumbers,
   { encode }: DenseTransform,
   { data, offset, stride }: Target<Float32Array>,
 ): number {

@@ -1,3 +1,5 @@
+import { isNaNValue, numberValue } from "../../features/values.js";
+import { ParsedNumbers } from "../source/vectors.js";
 import type { ColumnKernels } from "./column-kernels.js";
 
 /** Reference kernels: they apply the transforms of serving value by value. */
@@ -14,6 +16,12 @@ export const plainKernels: ColumnKernels = {
     return negative;
   },
 
+  parse(texts, nanIsMissing) {
+    const numbers = new ParsedNumbers(texts);
+    for (let r = 0; r < texts.rows; r++) numbers.set(r, numberOf(texts.text(r), nanIsMissing));
+    return numbers;
+  },
+
   numbers(vector, { encode, missing }, { data, offset, stride }) {
     const { values, rows } = vector;
     let refused = 0;
@@ -25,3 +33,7 @@ export const plainKernels: ColumnKernels = {
     return refused;
   },
 };
+
+export function numberOf(text: string | null, nanIsMissing: boolean): number | undefined {
+  return nanIsMissing && isNaNValue(text) ? undefined : numberValue(text);
+}

@@ -5,19 +5,33 @@ import { Refusal, type RefusalCode } from "../../features/refusal.js";
 import type { DenseTransform, IdTransform } from "../../features/transform.js";
 import { duckdb } from "../source/binding.js";
 import type { Wire } from "../source/column-query.js";
-import { entryValues, ListVector, NumberVector, TextVector, vectorValues } from "../source/vectors.js";
+import {
+  type AnyVector,
+  entryValues,
+  ListVector,
+  NumberVector,
+  ParsedNumbers,
+  TextVector,
+  vectorValues,
+} from "../source/vectors.js";
 import type { ColumnKernels } from "./column-kernels.js";
 
 /** Wraps the columns of a DuckDB chunk for the feature encoders. */
 
-export type AnyVector = NumberVector | TextVector | ListVector;
-
-export function readVector(chunk: DataChunk, index: number, reads: Wire["reads"]): AnyVector {
+export function readVector(
+  chunk: DataChunk,
+  index: number,
+  reads: Wire["reads"],
+  kernels: ColumnKernels,
+): AnyVector {
   const rows = duckdb.data_chunk_get_size(chunk);
   const vector = duckdb.data_chunk_get_vector(chunk, index);
   switch (reads) {
     case "text":
       return new TextVector(chunk, vector, rows);
+    case "numberText":
+    case "integerText":
+      return kernels.parse(new TextVector(chunk, vector, rows), reads === "integerText");
     case "number":
     case "times":
       return new NumberVector(chunk, vector, rows);
@@ -42,7 +56,7 @@ export function vectorColumn([vector, weights]: readonly AnyVector[], kernels: C
 
 class VectorValues implements RawValues {
   constructor(
-    private readonly vector: NumberVector | TextVector,
+    private readonly vector: NumberVector | ParsedNumbers | TextVector,
     private readonly kernels: ColumnKernels,
   ) {}
 
@@ -53,7 +67,7 @@ class VectorValues implements RawValues {
   ids(transform: IdTransform, missing: number, results: Target<EncodedIds>): number {
     if (transform.reads === "text")
       return this.kernels.texts(this.vector as TextVector, transform, missing, results);
-    const vector = this.vector as NumberVector;
+    const vector = this.vector as NumberVector | ParsedNumbers;
     const { data, offset, stride } = results;
     let negative = 0;
     for (let r = 0; r < vector.rows; r++) {
@@ -65,7 +79,7 @@ class VectorValues implements RawValues {
   }
 
   numbers(transform: DenseTransform, results: Target<Float32Array>): number {
-    return this.kernels.numbers(this.vector as NumberVector, transform, results);
+    return this.kernels.numbers(this.vector as NumberVector | ParsedNumbers, transform, results);
   }
 
   isMissing(row: number): boolean {
@@ -130,6 +144,7 @@ export function entriesText(vectors: readonly AnyVector[], row: number): string 
 function valueText(vector: AnyVector, row: number): string | null {
   if (vector.isNull(row)) return null;
   if (vector instanceof TextVector) return writtenText(vector.text(row));
+  if (vector instanceof ParsedNumbers) return vector.texts.text(row);
   if (vector instanceof NumberVector) return String(vector.values[row]);
   return elementTexts(vector, row).join(",");
 }

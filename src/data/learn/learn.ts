@@ -13,10 +13,11 @@ import {
   tableName,
 } from "../../features/schema/features.js";
 import { readTokenizer, tokensOf } from "../../features/tokenizer.js";
+import { chooseKernels } from "../encode/choose-kernels.js";
 import { readVector } from "../encode/vector-columns.js";
 import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
-import type { NumberVector } from "../source/vectors.js";
+import type { NumberVector, ParsedNumbers } from "../source/vectors.js";
 import { learnsNumbers, NumberLearner } from "./number-learner.js";
 import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";
 
@@ -178,14 +179,15 @@ async function learnNumbers(
     learnsNumbers(feature) ? [{ observe: learner.observer(feature, index), wire }] : [],
   );
   if (wanted.length === 0) return learner.learned();
+  const kernels = chooseKernels();
   const values = wanted.map(({ wire }) => wire.sql);
   for await (const chunk of duck.stream(`SELECT ${values.join(", ")} FROM (${training})`, "features"))
-    for (const [k, { observe }] of wanted.entries())
-      observeColumn(observe, readVector(chunk, k, "number") as NumberVector);
+    for (const [k, { observe, wire }] of wanted.entries())
+      observeColumn(observe, readVector(chunk, k, wire.reads, kernels) as NumberVector | ParsedNumbers);
   return learner.learned();
 }
 
-function observeColumn(observe: (x: number) => void, vector: NumberVector): void {
+function observeColumn(observe: (x: number) => void, vector: NumberVector | ParsedNumbers): void {
   const { values } = vector;
   for (let r = 0; r < vector.rows; r++) if (!vector.isNull(r)) observe(values[r]);
 }

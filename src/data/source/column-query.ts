@@ -16,7 +16,8 @@ import { weightedItemsSql, weightedSql } from "./weighted-query.js";
  */
 export interface Wire {
   readonly sql: string;
-  readonly reads: "text" | "number" | "texts" | "numbers" | "times";
+  /** `numberText`: a text that is read as a number; `integerText`: the same where NaN means missing. */
+  readonly reads: "text" | "number" | "numberText" | "integerText" | "texts" | "numbers" | "times";
 }
 
 /** How the columns of a source are read. If features disagree, text wins over numbers, and numbers over targets. */
@@ -69,10 +70,7 @@ type ColumnInput = Extract<Input, { readonly column: string }>;
 function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   const { column: name, as, separator } = input;
   const { column, type } = readColumn(source, name, where);
-  if (as === "number") {
-    const { column: number } = readNumber(source, name, where);
-    return { sql: must(elementSql(number, type, as), name, type, where, as), reads: "number" };
-  }
+  if (as === "number") return numberWire(name, as, source, where);
   if (as === "time" && !["VARCHAR", "JSON"].includes(type)) return timeWire({ column, type }, input, where);
   const item = itemName(source, "item");
   const map = as === "texts" ? mapTypes(type) : undefined;
@@ -167,12 +165,22 @@ function withoutNulls(column: string, text: string, { nullValues }: Source): str
 
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
   const path = columns.length > 1 ? `${where}.columns` : `${where}.column`;
-  const read = as === "text" ? readColumn : readNumber;
+  if (as !== "text") return numberWire(columns[0], as, source, path);
   const parts = columns.map((name) => {
-    const { column, type } = read(source, name, path);
+    const { column, type } = readColumn(source, name, path);
     return must(elementSql(column, type, as), name, type, path, as);
   });
-  return { sql: parts.length === 1 ? parts[0] : crossSql(parts), reads: as === "text" ? "text" : "number" };
+  return { sql: parts.length === 1 ? parts[0] : crossSql(parts), reads: "text" };
+}
+
+/** A column of single numbers. Texts are parsed by the encoder: SQL for that takes long to plan and to run. */
+function numberWire(name: string, as: "number" | "integer", source: Source, where: string): Wire {
+  const { column, type } = readNumber(source, name, where);
+  if (type === "VARCHAR" || type === "JSON") {
+    const text = type === "JSON" ? jsonText(column) : column;
+    return { sql: text, reads: as === "integer" ? "integerText" : "numberText" };
+  }
+  return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
 }
 
 function bagWire({ columns, as }: Reading, separator: string, source: Source, where: string): Wire {

@@ -39,6 +39,34 @@ export class NumberVector extends VectorView {
   }
 }
 
+/** Numbers that a column of texts was read as. */
+export class ParsedNumbers {
+  readonly values: Float64Array;
+  /** Bit r % 8 of byte r / 8 is set if row r has a value. */
+  readonly present: Uint8Array;
+
+  constructor(readonly texts: TextVector) {
+    this.values = new Float64Array(texts.rows);
+    this.present = new Uint8Array(Math.ceil(texts.rows / 8));
+  }
+
+  get rows(): number {
+    return this.texts.rows;
+  }
+
+  isNull(row: number): boolean {
+    return (this.present[row >> 3] & (1 << (row & 7))) === 0;
+  }
+
+  /** @param value `undefined` if there is none */
+  set(row: number, value: number | undefined): void {
+    this.values[row] = value ?? 0;
+    const bit = 1 << (row & 7);
+    if (value === undefined) this.present[row >> 3] &= ~bit;
+    else this.present[row >> 3] |= bit;
+  }
+}
+
 /** A VARCHAR column. */
 export class TextVector extends VectorView {
   private located: LocatedTexts | undefined;
@@ -82,8 +110,10 @@ export class ListVector extends VectorView {
   }
 }
 
+export type AnyVector = NumberVector | ParsedNumbers | TextVector | ListVector;
+
 /** The values of a column: numbers, texts or lists of them. A missing value is `undefined`, in a list of texts "". */
-export function vectorValues(vector: NumberVector | TextVector | ListVector, rows: number): unknown[] {
+export function vectorValues(vector: AnyVector, rows: number): unknown[] {
   const read = valueReader(vector);
   return Array.from({ length: rows }, (_, r) => (vector.isNull(r) ? undefined : read(r)));
 }
@@ -96,9 +126,9 @@ export function entryValues(ids: ListVector, weights: ListVector, rows: number):
   );
 }
 
-function valueReader(vector: NumberVector | TextVector | ListVector): (row: number) => unknown {
+function valueReader(vector: AnyVector): (row: number) => unknown {
   if (vector instanceof TextVector) return (row) => vector.text(row) ?? undefined;
-  if (vector instanceof NumberVector) return (row) => vector.values[row];
+  if (!(vector instanceof ListVector)) return (row) => vector.values[row];
   const { child, starts, ends } = vector;
   const element = valueReader(child);
   return (row) =>
