@@ -64,6 +64,7 @@ describe("optimizers", () => {
     ["sgd_optimizer { lr: 0.1 nesterov: true }", { kind: "momentum", nesterov: true }],
     ["sgd_optimizer { lr: 0.1 momentum: 0 }", { kind: "sgd", learningRate: 0.1 }],
     ["sgd_optimizer {}", { kind: "momentum", learningRate: 0.002 }],
+    ["adam_optimizer { lr: 0 }", { kind: "adam", learningRate: 0 }],
     ["adagrad_optimizer { lr: 0.1 }", { kind: "adagrad", eps: 1e-10, initialAccumulator: 0 }],
     [
       "adagrad_optimizer { lr: 0.1 eps: 1e-6 initial_accumulator_value: 0.2 }",
@@ -225,6 +226,37 @@ describe("features", () => {
     const three =
       'feature_configs { raw_feature { feature_name: "x" expression: "u:x" value_dim: 2 default_value: "1,2,3" } }';
     expect(refusal({ features: three }).message).toMatch(/default_value[\s\S]*one number, or 2 numbers/);
+  });
+
+  it("have a vector default in the separator of the feature", () => {
+    const vector = (more: string) =>
+      feature(`raw_feature { feature_name: "x" expression: "u:x" value_dim: 2 ${more} }`);
+    expect(vector('separator: "#" default_value: "0.5#1.5"')).toMatchObject({ missing: [0.5, 1.5] });
+    expect(vector('separator: "-" default_value: "2-3"')).toMatchObject({ missing: [2, 3] });
+    expect(vector('separator: "-" default_value: "-1"')).toMatchObject({ missing: -1 });
+  });
+
+  it("share a table where their defaults or boundaries differ", () => {
+    const word = (name: string, more: string) =>
+      `feature_configs { id_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" vocab_list: ["a", "b"] ${more} } }\n`;
+    const words = [word("x", 'default_value: "p"'), word("w", ""), word("z", 'default_value: "q"')].join("");
+    const { config, features, warnings } = imported({ features: words });
+    expect(config.features.slice(2)).toMatchObject([
+      { vocabulary: ["a", "b", "p"], missing: { value: "p" }, embedding: "e" },
+      { vocabulary: ["a", "b", "p"], missing: "empty", embedding: "e" },
+      { vocabulary: ["a", "b", "p"], missing: { value: "p" }, embedding: "e" },
+    ]);
+    for (const { table } of features.slice(2)) expect(table).toMatchObject({ rows: 4, order: [2, 3, 0, 1] });
+    expect(warnings.join("\n")).toMatch(
+      /features?_configs\[4\].*default "p" of x, so a missing value is "p"/,
+    );
+
+    const number = (name: string, boundaries: string) =>
+      `feature_configs { raw_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" boundaries: ${boundaries} } }\n`;
+    const numbers = imported({ features: number("x", "[1, 2]") + number("w", "[10, 20]") }).config;
+    expect(numbers.features.slice(2)).toMatchObject([{ boundaries: [1, 2] }, { boundaries: [10, 20] }]);
+    const other = refusal({ features: number("x", "[1, 2]") + number("w", "[10]") });
+    expect(other.message).toMatch(/^p\.config:10: feature_configs\[3\]\.raw_feature\.boundaries/);
   });
 
   it("put a default outside the vocabulary into it", () => {
@@ -474,6 +506,23 @@ describe("what is refused, with path and line, the model first", () => {
   const broken: Parts = { train: "no_such: 1", data: "negative_sampler { input_path: 3 }" };
   it.each<Refused>([
     ["another model", { ...broken, model: "mmoe { }" }, 12, "model_config.mmoe"],
+    ["steps and epochs", { train: "num_steps: 9" }, 3, "train_config.num_steps"],
+    [
+      "a constant",
+      { features: 'feature_configs { lookup_feature { feature_name: "x" map: "u:m" key: "const:1" } }' },
+      9,
+      "feature_configs[2].lookup_feature.key",
+    ],
+    ...["sphere_dist(a, a, a, a)", "1 + haversine (a, a, a, a)"].map(
+      (text): Refused => [
+        `a distance: ${text}`,
+        {
+          features: `feature_configs { expr_feature { feature_name: "x" variables: "u:a" expression: "${text}" } }`,
+        },
+        9,
+        "feature_configs[2].expr_feature.expression",
+      ],
+    ),
     ["an unknown name", { train: "no_such: 1" }, 3, "train_config.no_such"],
     ["a value of another type", { train: 'num_steps: "a"' }, 3, "train_config.num_steps"],
     ["an unknown word", { data: "fg_mode: FG_X" }, 6, "data_config.fg_mode"],
