@@ -407,7 +407,7 @@ describe("a pipeline config of TorchEasyRec", () => {
   });
 
   it("refuses what is no protobuf text", () => {
-    expect(() => importPipeline("train_config {", "pipeline.config")).toThrow(/not valid protobuf text/);
+    expect(() => importPipeline("train_config {", "pipeline.config")).toThrow(/this bracket is not closed/);
   });
 });
 
