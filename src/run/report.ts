@@ -31,6 +31,8 @@ export interface Report {
   /** The evaluated split; absent if there is only a training split. */
   readonly measuredOn?: "test" | "valid";
   readonly results: readonly ({ readonly name: string; readonly rows: number } & MetricValues)[];
+  /** What in the data deserves a look, then what the results say against the model: sentences. */
+  readonly warnings: readonly string[];
 }
 
 export interface SplitReport {

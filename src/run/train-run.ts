@@ -20,7 +20,8 @@ import { factsOf } from "../train/step/loss/index.js";
 import { Trainer, type TrainingResult } from "../train/trainer.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
-import { dataWarnings } from "./data-warnings.js";
+import { dataWarnings, warningText } from "./data-warnings.js";
+import { BASE_RATE, LOGISTIC_REGRESSION, modelWarnings } from "./model-warnings.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { refuseOneClass } from "./one-class.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
@@ -96,7 +97,8 @@ class Run {
     refuseOneClass(prepared.splits.train, config.data.label, labels);
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
-    for (const warning of dataWarnings(prepared)) listener({ kind: "dataWarning", warning });
+    const warnings = dataWarnings(prepared);
+    for (const warning of warnings) listener({ kind: "dataWarning", warning });
     await writeJson(runDir, CONFIG_COPY, config);
     if (this.options.configPath !== undefined) await recordConfigFile(runDir, this.options.configPath);
     await writeJson(runDir, QUARANTINE, splitReports(prepared));
@@ -104,7 +106,8 @@ class Run {
 
     const model = await this.train(config.model.kind, config, { runDir, lock }, prepared);
     const results = model.interrupted ? [] : await this.measure(model, prepared);
-    const report = this.report(prepared, prepareSeconds, model, results);
+    const measured = this.report(prepared, prepareSeconds, model, results);
+    const report = { ...measured, warnings: [...warnings.map(warningText), ...modelWarnings(results)] };
     await writeJson(runDir, REPORT, report);
     return { interrupted: this.options.signal.aborted, report, results };
   }
@@ -147,12 +150,12 @@ class Run {
     if (baselines && config.model.kind !== "logisticRegression") {
       const baseline = logisticRegressionOf(config);
       const place = { runDir: baselineDirectory(runDir) };
-      const trained = await this.train("logistic regression", baseline, place, prepared);
+      const trained = await this.train(LOGISTIC_REGRESSION, baseline, place, prepared);
       if (!trained.interrupted && !signal.aborted) results.push(await this.evaluate(trained, split, held));
     }
     return [
       ...results,
-      { name: "base rate", evaluation: evaluateBaseRate(splits.train, held, metricSettings(config)) },
+      { name: BASE_RATE, evaluation: evaluateBaseRate(splits.train, held, metricSettings(config)) },
     ];
   }
 
@@ -175,7 +178,7 @@ class Run {
     prepareSeconds: number,
     { trainer, result, checkpoint }: Trained,
     results: readonly Measured[],
-  ): Report {
+  ): Omit<Report, "warnings"> {
     const { backend, config, runDir } = this.options;
     const { reason, position, trainRows, trainSeconds } = result;
     return {

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { CheckpointError } from "../../errors.js";
+import { modelWarnings } from "../../run/model-warnings.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
 import { type LoadedConfig, loadConfig } from "../../saved/config-file.js";
@@ -139,6 +140,7 @@ function tellResults({ report, results }: RunResult, runDir: string): void {
       report.measuredOn === "valid" ? " (which also selected the checkpoint: add a test split)" : "";
     console.log(`\nMeasured on the ${report.measuredOn} split, ${measured}${seen}:`);
     console.log(metricsTable(results));
+    for (const warning of modelWarnings(results)) console.log(`Warning: ${warning}`);
   } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
   console.log(`Run directory: ${runDir}`);
