@@ -3,9 +3,9 @@ import { defineConfig } from "pairloom";
 /**
  * Will a display ad be clicked? DLRM on the original Criteo display-advertising file: a label, 13 counts and 26 hashed
  * categories, separated by tabs, without a header; an empty field means missing. Criteo's terms allow non-commercial use
- * and no redistribution, so the data is not part of this repository. Set `path` to your copy, then run
+ * and no redistribution, so the data is not part of this repository. Name your copy:
  *
- *   npx pairloom train examples/criteo/pairloom.config.ts
+ *   CRITEO=train.txt npx pairloom train examples/criteo/pairloom.config.ts
  */
 const counts = Array.from({ length: 13 }, (_, i) => `I${i + 1}`);
 const categories = Array.from({ length: 26 }, (_, i) => `C${i + 1}`);
@@ -13,9 +13,9 @@ const categories = Array.from({ length: 26 }, (_, i) => `C${i + 1}`);
 export default defineConfig({
   data: {
     source: {
-      // Set this to your copy. Relative paths are resolved from the current directory. The complete file of the Kaggle
-      // challenge is train.txt; for this name also set format: "tsv".
-      path: "../shared/data/criteo/train_first10k.tsv",
+      // Relative paths are resolved from the current directory. The complete file of the Kaggle challenge is train.txt.
+      path: process.env.CRITEO ?? "train.txt",
+      format: "tsv",
       columns: ["clicked", ...counts, ...categories],
     },
     // Random, row by row; the same rows in every run.
