@@ -1,18 +1,13 @@
 import "../index.js";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { referenceBackend } from "../backends/reference/backend.js";
-import { prepareData } from "../data/index.js";
-import { loadConfig } from "../saved/config-file.js";
 import { load } from "../serve/predictor.js";
-import { factsOf } from "../train/step/loss/index.js";
-import { Trainer } from "../train/trainer.js";
 import { importPipeline } from "./import-config.js";
 import { importWeights } from "./import-weights.js";
-import { printConfig } from "./print-config.js";
+import { expectToTrain } from "./testing.js";
 
 /*
  * Each product model of TorchEasyRec with every setting that has a counterpart here: the config is imported and trains as
@@ -52,28 +47,7 @@ function imported(name: string) {
 
 describe.each(Object.keys(logits))("%s with every setting", (name) => {
   it("trains as it is written", async () => {
-    const { input, config } = imported(name);
-    const home = join(folder, name);
-    mkdirSync(home);
-    writeFileSync(join(home, "pairloom.config.ts"), printConfig(input, `${name}.config`));
-    expect((await loadConfig(home)).config).toEqual(config);
-    const data = { ...config.data, cacheDir: join(home, "cache") };
-    const { features, splits } = await prepareData({
-      data,
-      features: config.features,
-      labels: factsOf(config.train.loss).task.labels,
-    });
-    const { epochs: _, ...train } = config.train;
-    const result = await new Trainer({
-      config: { ...config, train: { ...train, steps: 2 } },
-      features,
-      train: splits.train,
-      valid: splits.valid,
-      backend: referenceBackend,
-      runDir: join(home, "run"),
-    }).run();
-    expect(result.position.step).toBe(2);
-    expect(splits.train.rows).toBe(rows.length);
+    await expectToTrain(imported(name), join(folder, name), rows.length);
   });
 
   it("gives the logits of PyTorch with its weights", async () => {

@@ -1,17 +1,13 @@
 import "../index.js";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { referenceBackend } from "../backends/reference/backend.js";
-import { prepareData } from "../data/index.js";
-import { loadConfig } from "../saved/config-file.js";
-import { Trainer } from "../train/trainer.js";
 import { importPipeline } from "./import-config.js";
 import { ImportError } from "./import-error.js";
-import { printConfig } from "./print-config.js";
+import { expectToTrain } from "./testing.js";
 
 const fixtures = new URL("./fixtures/", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "pairloom-import-"));
@@ -57,25 +53,7 @@ function csv(): string {
 
 describe("a pipeline config of TorchEasyRec", () => {
   it.each(names)("%s: the file that is written trains as it stands", async (name) => {
-    const { input, config } = importPipeline(fixture(name), "pipeline.config");
-    const home = join(folder, name);
-    mkdirSync(home);
-    writeFileSync(join(home, "pairloom.config.ts"), printConfig(input, "pipeline.config"));
-    const loaded = await loadConfig(home);
-    expect(loaded.config).toEqual(config);
-    const data = { ...config.data, cacheDir: join(home, "cache") };
-    const { features, splits } = await prepareData({ data, features: config.features });
-    const { epochs: _, ...train } = config.train;
-    const result = await new Trainer({
-      config: { ...config, train: { ...train, steps: 2 } },
-      features,
-      train: splits.train,
-      valid: splits.valid,
-      backend: referenceBackend,
-      runDir: join(home, "run"),
-    }).run();
-    expect(result.position.step).toBe(2);
-    expect(splits.train.rows).toBe(64);
+    await expectToTrain(importPipeline(fixture(name), "pipeline.config"), join(folder, name), 64);
   });
 
   it("keeps meanings: numbers, schedules, tables", () => {
