@@ -33,6 +33,30 @@ describe("a feature that reads the answer", () => {
   });
 });
 
+describe("a mean of labels", () => {
+  const rate = { kind: "targetMean", name: "rate", columns: ["user"] };
+  const add = (change: object) => () =>
+    resolved((config) => {
+      config.features.push(rate);
+      Object.assign(config, change);
+    });
+
+  it("needs one label that is a number", () => {
+    expect(add({})).not.toThrow();
+    expect(add({ train: { loss: { kind: "squaredError" }, metric: "xauc" } })).not.toThrow();
+    const data = { ...small().data, label: ["clicked", "bought"] };
+    expect(add({ data })).toThrow(/features\[3\][\s\S]*the labels clicked, bought/);
+    const train = { loss: { kind: "softmaxCrossEntropy", classes: 3 }, metric: "accuracy" };
+    expect(add({ train })).toThrow(/features\[3\][\s\S]*whose labels are classes/);
+  });
+
+  it("does not read the label", () => {
+    expect(() => resolved((config) => config.features.push({ ...rate, columns: ["clicked"] }))).toThrow(
+      /reads the column of data.label/,
+    );
+  });
+});
+
 describe("settings of evaluation", () => {
   const schedule = { kind: "reduceOnPlateau" };
   it.each([

@@ -7,14 +7,15 @@ import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
-import { type FeatureConfig, fileOf } from "../features/schema/features.js";
+import { type FeatureConfig, fileOf, targetRuleOf } from "../features/schema/features.js";
 import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
-import { ChunkEncoder } from "./encode/chunk-encoder.js";
+import { ChunkEncoder, type Targets, type TrainingValues } from "./encode/chunk-encoder.js";
 import { onlyValue, refusedLabels } from "./label-values.js";
 import { learnStatistics } from "./learn/learn.js";
 import { learnDerived } from "./learn/learn-derived.js";
+import type { TargetQuery } from "./learn/target-query.js";
 import { ownedName, removeAbandoned } from "./pack/owned-directory.js";
 import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
 import type { PackedDataset } from "./pack/packed.js";
@@ -33,14 +34,20 @@ import { readQuarantine } from "./pack/quarantine.js";
 import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
 import type { Demand } from "./source/demand.js";
-import { Duck } from "./source/duckdb.js";
+import { Duck, quoteName } from "./source/duckdb.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
 import { openFiles, withNullValues } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
 import { targetWire } from "./source/target-query.js";
 import { numberRows } from "./split/row-numbers.js";
 import { leftOut, sampledWeight } from "./split/sample-negatives.js";
-import { predicatesOf, querySplits, type SplitQuery, splitColumns } from "./split/split-query.js";
+import {
+  predicatesOf,
+  querySplits,
+  SPLIT_COLUMN,
+  type SplitQuery,
+  splitColumns,
+} from "./split/split-query.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;
@@ -158,7 +165,7 @@ async function openShare(
     labels,
     ...(weight !== undefined && { weight: await targetWire(duck, weight, opened, "data.weight") }),
   };
-  return sampled(duck, data, job);
+  return inOrder(duck, features, await sampled(duck, data, job));
 }
 
 async function checkPredicates(duck: Duck, { source, splits }: SplitQuery): Promise<void> {
@@ -182,6 +189,12 @@ async function sampled(duck: Duck, { sampleNegatives }: DataConfig, job: Job): P
     weight: sampledWeight(sampleNegatives, labels, weight, predicate),
     leftOut: leftOut(sampleNegatives, labels),
   };
+}
+
+/** Checks that every scan reads the rows of the training split in the same order, if a feature has values for them. */
+async function inOrder(duck: Duck, features: readonly FeatureConfig[], job: Job): Promise<Job> {
+  if (job.splits[0].name !== "train" || !features.some(targetRuleOf)) return job;
+  return { ...job, source: await numberRows(duck, job.source, "a targetMean feature") };
 }
 
 /** A hash of everything that affects the packed data, except limits and paths. */
@@ -231,10 +244,10 @@ async function pack(
   mkdirSync(temporary);
   try {
     for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
-    const fitted = await learn(duck, options, jobs[0]);
-    const unassigned = await packJobs(duck, options, jobs, fitted, temporary, directory);
+    const learned = await learn(duck, options, jobs[0]);
+    const unassigned = await packJobs(duck, options, jobs, learned, temporary, directory);
     writePrepared(temporary, {
-      features: fitted,
+      features: learned.fitted,
       splits: jobs.flatMap((job) => job.splits.map(({ name }) => name)),
       starts: jobs[0].starts,
       unassigned,
@@ -254,11 +267,13 @@ function textRules({ source, train }: DataConfig): Pick<FittedFeatures, "nullVal
 }
 
 /** The first job feeds the training split. */
-async function learn(
-  duck: Duck,
-  { data, features, onProgress }: PrepareOptions,
-  job: Job,
-): Promise<FittedFeatures> {
+interface Learned {
+  readonly fitted: FittedFeatures;
+  readonly training: TrainingValues;
+}
+
+async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Learned> {
+  const { data, features, onProgress } = options;
   onProgress?.({ phase: "learn" });
   const [{ predicate = "true" }] = job.splits;
   const trained = job.leftOut === undefined ? predicate : `(${predicate}\n) AND NOT (${job.leftOut})`;
@@ -267,14 +282,30 @@ async function learn(
   if (first.length === 0) throw emptySplit("train", data);
   const learnt = await learnStatistics(duck, features, job.wires, training);
   const known = { ...learnt, ...textRules(data) };
-  return fitFeatures(features, await learnDerived(duck, features, job.wires, training, known));
+  const { wires } = job;
+  const learned = await learnDerived(
+    duck,
+    { features, wires, training, target: targetOf(options, job) },
+    known,
+  );
+  return {
+    fitted: fitFeatures(features, learned.statistics),
+    training: { isTraining: `(${trained}\n)`, byFeature: learned.trainingValues },
+  };
+}
+
+function targetOf({ data, features, labels = "binary" }: PrepareOptions, job: Job): TargetQuery | undefined {
+  if (!features.some(targetRuleOf)) return undefined;
+  const [label] = job.labels;
+  const time = data.split?.time === undefined ? undefined : quoteName(SPLIT_COLUMN);
+  return { label, labels, weight: job.weight, time };
 }
 
 async function packJobs(
   duck: Duck,
   { data, labels = "binary", onProgress }: PrepareOptions,
   jobs: readonly Job[],
-  fitted: FittedFeatures,
+  { fitted, training }: Learned,
   temporary: string,
   directory: string,
 ): Promise<number> {
@@ -284,25 +315,26 @@ async function packJobs(
   for (const [i, job] of jobs.entries()) {
     const { splits, wires, labels: labelWires, weight } = job;
     // First: after an error, nobody would close the files of the writers.
-    const encoder = new ChunkEncoder(fitted, wires, {
+    const targets: Targets = {
       label: names.map((column, k) => ({ column, wire: labelWires[k] })),
       labels,
       ...(weight && { weight: { column: data.weight ?? WEIGHT_COLUMN, wire: weight } }),
-    });
-    const targets: SplitTarget[] = splits.map((split) => ({
+    };
+    const encoder = new ChunkEncoder(fitted, wires, targets, i === 0 ? { training } : {});
+    const writers: SplitTarget[] = splits.map((split) => ({
       ...split,
       writer: new PackedWriter(join(temporary, split.name), layout),
     }));
     const report = () => {
-      for (const { name, writer } of targets) stopEarly(name, writer, directory, data.maxBadRows);
-      const rows = targets.reduce((sum, { writer }) => sum + writer.rowsRead, 0);
+      for (const { name, writer } of writers) stopEarly(name, writer, directory, data.maxBadRows);
+      const rows = writers.reduce((sum, { writer }) => sum + writer.rowsRead, 0);
       onProgress?.({ phase: "pack", splits: splits.map(({ name }) => name), rows });
     };
     try {
-      unassigned += await packSource(duck, { ...job, splits: targets }, encoder, `rejects${i}`, report);
-      for (const { writer } of targets) await writer.finish();
+      unassigned += await packSource(duck, { ...job, splits: writers }, encoder, `rejects${i}`, report);
+      for (const { writer } of writers) await writer.finish();
     } catch (error) {
-      for (const { writer } of targets) await writer.abandon();
+      for (const { writer } of writers) await writer.abandon();
       throw error;
     }
     report();

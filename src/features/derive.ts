@@ -1,8 +1,7 @@
 import type { FittedFeatures } from "./fitted.js";
 import { type InputValue, inputReader, Refused } from "./inputs.js";
-import type { Derivation } from "./kinds/define-kind.js";
+import type { Derivation, Learned } from "./kinds/define-kind.js";
 import { compileOperator } from "./kinds/index.js";
-import type { Tokenizers } from "./tokenizer.js";
 
 /** Derived features: values computed from columns and other features, by the same function in packing and serving. */
 
@@ -12,9 +11,9 @@ import type { Tokenizers } from "./tokenizer.js";
  */
 export function compileDerivation(
   derivation: Derivation,
-  tokenizers: Tokenizers = {},
+  learned: Learned,
 ): (inputs: readonly (readonly unknown[])[], rows: number) => readonly unknown[] {
-  const operator = compileOperator(derivation, tokenizers);
+  const operator = compileOperator(derivation, learned);
   const readers = derivation.inputs.map(inputReader);
   return (inputs, rows) => {
     const refused = new Map<number, Refused>();

@@ -17,6 +17,8 @@ export interface RawBatch {
   column(encoder: number): RawColumn;
   /** The input columns of a derived feature, as JavaScript values. */
   inputs(encoder: number): readonly (readonly unknown[])[];
+  /** The values of a derived feature in training rows, where they are not the computed ones. */
+  trainingValues?(feature: string): readonly (number | undefined)[] | undefined;
 }
 
 export interface TargetNames {
@@ -94,8 +96,9 @@ export class FeatureEncoder {
     const inputs = feature.reading.derivation!.inputs.map((input) =>
       "feature" in input ? this.values.get(input.feature)! : columns.next().value!,
     );
+    const ownValues = batch.trainingValues?.(feature.name);
     const values = derive!(inputs, batch.rows).map((value, row) => {
-      if (!(value instanceof Refused)) return value;
+      if (!(value instanceof Refused)) return ownValues?.[row] ?? value;
       refusals.mark(row, value.code);
       return undefined;
     });
@@ -114,7 +117,7 @@ function featureEncoders(fitted: FittedFeatures, layout: Layout): ColumnEncoder[
       feature,
       columnOf: compileValues(feature),
       encode: compileColumn(feature, layout, vocabularies),
-      derive: derivation && compileDerivation(derivation, fitted.tokenizers),
+      derive: derivation && compileDerivation(derivation, fitted),
       isRead: read.has(feature.name),
     };
   });

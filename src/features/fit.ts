@@ -21,6 +21,7 @@ import {
   plainOf,
   tableName,
 } from "./schema/features.js";
+import type { TargetMeans } from "./target-means.js";
 import type { Tokenizers } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
@@ -34,6 +35,8 @@ export interface Statistics {
   readonly boundaries?: Readonly<Record<string, readonly number[]>>;
   /** By file name; absent if no feature uses a tokenizer. */
   readonly tokenizers?: Tokenizers;
+  /** By feature name; absent if no feature learns from labels. */
+  readonly targetMeans?: Readonly<Record<string, TargetMeans>>;
   /** Texts that mean missing. */
   readonly nullValues?: readonly string[];
   /** The decimal comma of texts. */
@@ -63,11 +66,12 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
-  const { tokenizers, modules, nullValues, decimal } = statistics;
+  const { tokenizers, targetMeans, modules, nullValues, decimal } = statistics;
   const fitted: FittedFeatures = {
     version: FITTED_VERSION,
     vocabularies,
     ...(tokenizers && { tokenizers }),
+    ...(targetMeans && { targetMeans }),
     ...(nullValues && { nullValues }),
     ...(decimal && { decimal }),
     ...(modules && { modules }),

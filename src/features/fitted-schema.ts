@@ -51,6 +51,17 @@ const vocabularySchema = z.custom<readonly string[]>(
   "a list of distinct texts",
 );
 
+const targetMeansSchema = z
+  .strictObject({
+    prior: z.number(),
+    keys: vocabularySchema,
+    means: z.custom<readonly number[]>(
+      (means) => Array.isArray(means) && means.every(Number.isFinite),
+      "a list of numbers",
+    ),
+  })
+  .refine(({ keys, means }) => keys.length === means.length, "one mean for each key");
+
 const translationSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("permutation"),
@@ -115,6 +126,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     features: listOf(featureSchema, MOST_FEATURES),
     vocabularies: z.record(z.string(), vocabularySchema),
     tokenizers: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+    targetMeans: z.record(z.string(), targetMeansSchema).optional(),
     nullValues: z.array(z.string()).optional(),
     decimal: z.literal(",").optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),

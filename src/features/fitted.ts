@@ -3,6 +3,7 @@ import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
 import type { TableNumbers } from "./schema/features.js";
+import type { TargetMeans } from "./target-means.js";
 import type { Tokenizers } from "./tokenizer.js";
 
 export const FITTED_VERSION = 2;
@@ -17,6 +18,8 @@ export interface FittedFeatures {
   /** Vocabularies by table name; the index of a value is its row. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   readonly tokenizers?: Tokenizers;
+  /** By feature name. */
+  readonly targetMeans?: Readonly<Record<string, TargetMeans>>;
   /** Texts that mean missing, when they are the whole value of a column. */
   readonly nullValues?: readonly string[];
   /** Texts that are read as one number have a decimal comma. */

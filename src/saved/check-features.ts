@@ -7,7 +7,7 @@ import {
   type Statistics,
 } from "../features/fit.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
-import { type FeatureConfig, plainOf } from "../features/schema/features.js";
+import { type FeatureConfig, plainOf, targetRuleOf } from "../features/schema/features.js";
 
 /**
  * Checks that fitted features are those of the config: fits the config's features again with the values that the fitted
@@ -21,7 +21,10 @@ export function refuseOtherFeatures(
 ): void {
   const [there, here] = [fitted.features, features].map((all) => all.map(({ name }) => name));
   if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
-  const { vocabularies, tokenizers, modules, nullValues, decimal } = fitted;
+  const { vocabularies, tokenizers, targetMeans = {}, modules, nullValues, decimal } = fitted;
+  const learning = features.filter(targetRuleOf).map(({ name }) => name);
+  if (!isDeepStrictEqual(new Set(Object.keys(targetMeans)), new Set(learning)))
+    throw different(`${where}: targetMeans`, Object.keys(targetMeans).join(", "), learning.join(", "));
   const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
   const learned = { vocabularies, numbers, boundaries: boundariesOf(fitted) };
   const expected = fitFeatures(features, { ...learned, tokenizers, modules, nullValues, decimal });

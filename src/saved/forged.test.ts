@@ -71,12 +71,13 @@ const CONFIG = {
       expression: "a + b",
       variables: { a: "age", b: { feature: "price" } },
     },
+    { kind: "targetMean", name: "rate", columns: ["user", "item"] },
     { kind: "lookup", name: "like", map: "liked", key: "tags" },
   ],
   model: {
     kind: "dlrm",
     embeddingDim: 4,
-    dense: { features: ["price", "point", "twice", "sum", "like"], mlp: { hiddenUnits: [8, 4] } },
+    dense: { features: ["price", "point", "twice", "sum", "like", "rate"], mlp: { hiddenUnits: [8, 4] } },
     sparse: {
       features: [
         "user",
@@ -189,7 +190,7 @@ const LEARNED_RANGE = CONFIG.features.findIndex(({ name }) => name === "range");
 const MAY_PREDICT_OTHERWISE = [
   /^config\./,
   /^features\.vocabularies\./,
-  /^features\.(nullValues|tokenizers)/,
+  /^features\.(nullValues|tokenizers|targetMeans)/,
   new RegExp(`^features\\.features\\.${LEARNED_RANGE}\\.mapping\\.boundaries`),
   /^features\.features\.\d+\.(transform\.(shift|scale)|missing|missingRow)$/,
 ];

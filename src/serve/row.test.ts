@@ -17,13 +17,14 @@ it("rows have the columns that features read, computed ones included", () => {
         variables: { a: "left", b: { column: "right" } },
         expression: "a + b",
       },
+      { kind: "targetMean", name: "rate", columns: ["route", { feature: "user" }, { column: "hour" }] },
       { kind: "overlap", name: "same", query: "q", title: "t", method: "is_equal" },
     ],
     model: { kind: "logisticRegression", features: ["user"] },
   });
   type Row = RowOf<typeof config>;
   expectTypeOf<keyof Row>().toEqualTypeOf<
-    "user" | "age" | "counts" | "nested" | "brand" | "left" | "right" | "q" | "t"
+    "user" | "age" | "counts" | "nested" | "brand" | "left" | "right" | "route" | "hour" | "q" | "t"
   >();
   expectTypeOf<Row["age"]>().toEqualTypeOf<number | null>();
   expectTypeOf<{ k: number }>().toExtend<Row["counts"]>();

@@ -13,8 +13,9 @@ import { refusalText } from "../../features/refusal.js";
 import type { LabelKind } from "../../features/targets.js";
 import { duckdb } from "../source/binding.js";
 import type { Wire } from "../source/column-query.js";
-import type { AnyVector } from "../source/vectors.js";
+import { type AnyVector, NumberVector } from "../source/vectors.js";
 import { chooseKernels } from "./choose-kernels.js";
+import type { ColumnKernels } from "./column-kernels.js";
 import { entriesText, inputValues, readVector, rowText, vectorColumn } from "./vector-columns.js";
 
 /** A refused row of a chunk. */
@@ -33,6 +34,20 @@ export interface Targets {
   readonly weight?: { column: string; wire: Wire };
 }
 
+/** What training rows have instead of computed values that know their label. */
+export interface TrainingValues {
+  /** SQL: true for training rows. */
+  readonly isTraining: string;
+  /** By feature: one value per training row, in the order of the source. */
+  readonly byFeature: ReadonlyMap<string, Float64Array>;
+}
+
+export interface ChunkOptions {
+  readonly observe?: Observer;
+  readonly kernels?: ColumnKernels;
+  readonly training?: TrainingValues;
+}
+
 /** Encodes DuckDB chunks. */
 export class ChunkEncoder {
   /** The rows of the last encoded chunk. The contents of refused rows are undefined. */
@@ -43,15 +58,20 @@ export class ChunkEncoder {
   /** The last chunk's columns, by encoder. They keep the chunk alive while native kernels read its memory. */
   private vectors: AnyVector[][] = [];
   private readonly refusals = new Refusals(duckdb.vector_size());
+  private readonly kernels: ColumnKernels;
+  private readonly training?: TrainingValues;
+  /** Training rows so far. */
+  private trained = 0;
 
   /** @param wires the SQL expressions of each feature, in order */
   constructor(
     fitted: FittedFeatures,
     wires: readonly (readonly Wire[])[],
     targets?: Targets,
-    observe?: Observer,
-    private readonly kernels = chooseKernels(),
+    { observe, kernels = chooseKernels(), training }: ChunkOptions = {},
   ) {
+    this.kernels = kernels;
+    this.training = training && training.byFeature.size > 0 ? training : undefined;
     this.encoder = new FeatureEncoder(fitted, targets && namesOf(targets), observe);
     this.block = this.encoder.newBlock(duckdb.vector_size());
     const targetWires = targets ? [...targets.label, ...(targets.weight ? [targets.weight] : [])] : [];
@@ -67,7 +87,10 @@ export class ChunkEncoder {
 
   /** The SELECT list that {@link encode} expects, starting at the first column of the chunk. */
   get projection(): string[] {
-    return this.wires.flatMap((wires) => wires.map(({ sql }) => sql));
+    return [
+      ...this.wires.flatMap((wires) => wires.map(({ sql }) => sql)),
+      ...(this.training ? [`CAST(coalesce(${this.training.isTraining}, false) AS DOUBLE)`] : []),
+    ];
   }
 
   /** Encodes all rows of a chunk into `block` and returns the number of refused rows. */
@@ -77,14 +100,26 @@ export class ChunkEncoder {
       wires.map(({ reads }) => readVector(chunk, index++, reads, this.kernels)),
     );
     const rows = duckdb.data_chunk_get_size(chunk);
+    const places =
+      this.training &&
+      this.trainingPlaces(new NumberVector(chunk, duckdb.data_chunk_get_vector(chunk, index), rows));
     const batch: RawBatch = {
       rows,
+      trainingValues: (feature) => {
+        const values = this.training?.byFeature.get(feature);
+        return values && places!.map((place) => (place === undefined ? undefined : values[place]));
+      },
       column: (encoder) => vectorColumn(this.vectors[encoder], this.kernels),
       inputs: (encoder) =>
         this.vectors[encoder].map((vector, i) => inputValues(vector, this.wires[encoder][i].reads, rows)),
     };
     this.encoder.encode(batch, this.block, this.refusals);
     return this.refusals.count;
+  }
+
+  /** The number of each row among the training rows; `undefined` for other rows. */
+  private trainingPlaces({ rows, values }: NumberVector): (number | undefined)[] {
+    return Array.from({ length: rows }, (_, r) => (values[r] === 1 ? this.trained++ : undefined));
   }
 
   isRefused(row: number): boolean {

@@ -6,10 +6,10 @@ import {
   inputFeatures,
   isDerived,
   learntVocabulary,
-  type NumberFeatureConfig,
   type PlainFeatureConfig,
   plainOf,
   tableName,
+  targetRuleOf,
 } from "../../features/schema/features.js";
 import { isList, numberValue } from "../../features/values.js";
 import { ChunkEncoder } from "../encode/chunk-encoder.js";
@@ -17,6 +17,8 @@ import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
 import { nothingLearnt } from "./learn.js";
 import { learnsNumbers, NumberLearner } from "./number-learner.js";
+import { TargetLearner, type TargetRows } from "./target-learner.js";
+import { readTargets, type TargetQuery, targetSql } from "./target-query.js";
 
 /**
  * Learns the vocabularies and statistics of computed features: computes their values as packing does, and counts them. One
@@ -24,28 +26,38 @@ import { learnsNumbers, NumberLearner } from "./number-learner.js";
  * next pass.
  *
  * @param known what was learned from columns
- * @param training a SELECT of the rows of the training split
  */
-export async function learnDerived(
-  duck: Duck,
-  features: readonly FeatureConfig[],
-  wires: readonly (readonly Wire[])[],
-  training: string,
-  known: Statistics,
-): Promise<Statistics> {
-  let statistics = known;
-  let pending = features.filter((feature) => isDerived(feature) && learns(feature));
+export async function learnDerived(duck: Duck, job: Job, known: Statistics): Promise<Learnt> {
+  let learnt: Learnt = { statistics: known, trainingValues: new Map() };
+  let pending = job.features.filter((feature) => isDerived(feature) && learns(feature));
   while (pending.length > 0) {
-    const ready = readyToLearn(features, pending);
-    statistics = await learnPass(duck, features, wires, training, statistics, ready);
+    const ready = readyToLearn(job.features, pending);
+    learnt = await learnPass(duck, job, learnt, ready);
     pending = pending.filter((feature) => !ready.includes(feature));
   }
-  return statistics;
+  return learnt;
+}
+
+/** What is learned from. */
+export interface Job {
+  readonly features: readonly FeatureConfig[];
+  /** The SQL expressions of each feature. */
+  readonly wires: readonly (readonly Wire[])[];
+  /** A SELECT of the rows of the training split. */
+  readonly training: string;
+  /** Absent if no feature learns from labels. */
+  readonly target?: TargetQuery;
+}
+
+export interface Learnt {
+  readonly statistics: Statistics;
+  /** By feature that learns from labels: one value per row of the training split. */
+  readonly trainingValues: ReadonlyMap<string, Float64Array>;
 }
 
 function learns(feature: FeatureConfig): boolean {
   const plain = plainOf(feature);
-  return learnsNumbers(plain) || learntVocabulary(plain) !== undefined;
+  return learnsNumbers(plain) || (learntVocabulary(plain) ?? targetRuleOf(feature)) !== undefined;
 }
 
 /** Features that do not wait for others, and whose tables do not either. */
@@ -74,50 +86,98 @@ function readyToLearn(
 
 async function learnPass(
   duck: Duck,
-  features: readonly FeatureConfig[],
-  wires: readonly (readonly Wire[])[],
-  training: string,
-  known: Statistics,
+  { features, wires, training, target }: Job,
+  known: Learnt,
   ready: readonly FeatureConfig[],
-): Promise<Statistics> {
-  const learners = ready.map((feature) => ({ feature, plain: plainOf(feature) }));
-  const counts = new Map<string, Map<string, number>>();
-  const numbers = new NumberLearner();
-  const observers = new Map<string, (value: unknown) => void>();
-  for (const { feature, plain } of learners) {
-    if (learntVocabulary(plain)) {
-      const table = counts.get(tableName(plain)) ?? new Map<string, number>();
-      counts.set(tableName(plain), table);
-      observers.set(feature.name, (value) => countTexts(value, table));
-    } else {
-      const observe = numbers.observer(plain as NumberFeatureConfig, features.indexOf(feature));
-      observers.set(feature.name, (value) => observe(numberValue(value) ?? Number.NaN));
-    }
-  }
+): Promise<Learnt> {
+  const pass = new LearnPass(features, ready);
   const encoder = new ChunkEncoder(
-    fitFeatures(features, provisional(known, features)),
+    fitFeatures(features, provisional(known.statistics, features)),
     wires,
     undefined,
-    (name, values) => {
-      const observe = observers.get(name);
-      if (observe) values.forEach(observe);
-    },
+    { observe: pass.observe, training: { isTraining: "true", byFeature: known.trainingValues } },
   );
-  for await (const chunk of duck.stream(`SELECT ${encoder.projection} FROM (${training})`, "features"))
+  const wanted = [...encoder.projection, ...targetSql(target)];
+  for await (const chunk of duck.stream(`SELECT ${wanted.join(", ")} FROM (${training})`, "features")) {
+    pass.targets = readTargets(chunk, encoder.projection.length, target);
     encoder.encode(chunk);
-  const vocabularies = { ...known.vocabularies };
-  for (const { plain } of learners) {
-    const rule = learntVocabulary(plain);
-    if (rule)
-      vocabularies[tableName(plain)] = vocabularyOf(counts.get(tableName(plain))!, rule, tableName(plain));
   }
-  const learned = numbers.learned();
-  return {
-    ...known,
-    vocabularies,
-    numbers: { ...known.numbers, ...learned.numbers },
-    boundaries: { ...known.boundaries, ...learned.boundaries },
-  };
+  return pass.learned(known);
+}
+
+/** Learns from the values of the features that are ready. */
+class LearnPass {
+  /** The labels of the rows whose values are observed next. */
+  targets?: TargetRows;
+  private readonly observers = new Map<string, (values: readonly unknown[]) => void>();
+  /** By table: how often each value occurs. */
+  private readonly counts = new Map<string, Map<string, number>>();
+  private readonly numbers = new NumberLearner();
+  private readonly means = new Map<string, TargetLearner>();
+
+  constructor(
+    private readonly features: readonly FeatureConfig[],
+    private readonly ready: readonly FeatureConfig[],
+  ) {
+    for (const feature of ready) this.observers.set(feature.name, this.observerOf(feature));
+  }
+
+  readonly observe = (feature: string, values: readonly unknown[]): void =>
+    this.observers.get(feature)?.(values);
+
+  private observerOf(feature: FeatureConfig): (values: readonly unknown[]) => void {
+    const rule = targetRuleOf(feature);
+    if (!rule) return this.valueObserver(feature);
+    const means = new TargetLearner(feature.name, rule);
+    this.means.set(feature.name, means);
+    return (keys) => means.add(keys, this.targets!);
+  }
+
+  private valueObserver(feature: FeatureConfig): (values: ArrayLike<unknown>) => void {
+    const plain = plainOf(feature);
+    if (learnsNumbers(plain)) {
+      const add = this.numbers.observer(plain, this.features.indexOf(feature));
+      return (values) => eachOf(values, (value) => add(numberValue(value) ?? Number.NaN));
+    }
+    const table = this.counts.get(tableName(plain)) ?? new Map<string, number>();
+    this.counts.set(tableName(plain), table);
+    return (values) => eachOf(values, (value) => countTexts(value, table));
+  }
+
+  learned({ statistics, trainingValues }: Learnt): Learnt {
+    const targetMeans = { ...statistics.targetMeans };
+    const values = new Map(trainingValues);
+    for (const [name, learner] of this.means) {
+      const { means, rows } = learner.learned();
+      targetMeans[name] = means;
+      values.set(name, rows);
+      const feature = this.ready.find((each) => each.name === name)!;
+      if (learnsNumbers(plainOf(feature))) this.valueObserver(feature)(rows);
+    }
+    const { numbers, boundaries } = this.numbers.learned();
+    const learned: Statistics = {
+      ...statistics,
+      vocabularies: { ...statistics.vocabularies, ...this.vocabularies() },
+      numbers: { ...statistics.numbers, ...numbers },
+      boundaries: { ...statistics.boundaries, ...boundaries },
+      ...(values.size > 0 && { targetMeans }),
+    };
+    return { statistics: learned, trainingValues: values };
+  }
+
+  private vocabularies(): Record<string, string[]> {
+    const rules = this.ready.map(plainOf).flatMap((plain) => {
+      const rule = learntVocabulary(plain);
+      return rule ? [[tableName(plain), rule] as const] : [];
+    });
+    return Object.fromEntries(
+      rules.map(([table, rule]) => [table, vocabularyOf(this.counts.get(table)!, rule, table)]),
+    );
+  }
+}
+
+function eachOf(values: ArrayLike<unknown>, apply: (value: unknown) => void): void {
+  for (let i = 0; i < values.length; i++) apply(values[i]);
 }
 
 /** Placeholders for statistics that are not known yet: values are observed before these are used. */

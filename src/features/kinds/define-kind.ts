@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Kind, KindSchema } from "../../kinds.js";
 import type { Input, InputValue } from "../inputs.js";
 import type { Operator } from "../operator.js";
+import type { TargetMeans, TargetRule } from "../target-means.js";
 import type { Tokenizers } from "../tokenizer.js";
 
 /** A derived feature's computation. Plain JSON, saved with the fitted features. */
@@ -17,6 +18,13 @@ export interface FeatureFile {
   readonly holds: "module" | "tokenizer";
 }
 
+/** What computations need besides their derivation; saved with the fitted features. */
+export interface Learned {
+  readonly tokenizers?: Tokenizers;
+  /** By feature name. */
+  readonly targetMeans?: Readonly<Record<string, TargetMeans>>;
+}
+
 /** A kind of derived feature: its values are computed from columns and other features. */
 export interface DerivedKind<S extends KindSchema = KindSchema, D extends Derivation = Derivation>
   extends Kind {
@@ -25,8 +33,10 @@ export interface DerivedKind<S extends KindSchema = KindSchema, D extends Deriva
   readonly gives?: "ids";
   derive(feature: z.output<S>): D;
   /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
-  compile(derivation: D, tokenizers: Tokenizers): Operator;
+  compile(derivation: D, learned: Learned): Operator;
   file?(feature: z.output<S>): FeatureFile | undefined;
+  /** Only of kinds that learn the mean label of each value: without means, their value is the key. */
+  targetRule?(feature: z.output<S>): TargetRule;
   /** Only of kinds that run code of the user: allows a derivation read from a file to run `code`. */
   allow?(derivation: D, code: AllowedCode): D;
 }

@@ -1,18 +1,18 @@
 import type { z } from "zod";
 import { findKind } from "../../kinds.js";
 import type { Operator } from "../operator.js";
-import type { Tokenizers } from "../tokenizer.js";
 import { combineKind } from "./combine.js";
 import { comboKind } from "./combo.js";
 import { customKind } from "./custom.js";
 import { datePartKind } from "./date-part.js";
-import type { Derivation, DerivedKind } from "./define-kind.js";
+import type { Derivation, DerivedKind, Learned } from "./define-kind.js";
 import { expressionKind } from "./expression.js";
 import { kvDotKind } from "./kv-dot.js";
 import { lookupKind } from "./lookup.js";
 import { maskKind } from "./mask.js";
 import { matchKind } from "./match.js";
 import { overlapKind } from "./overlap.js";
+import { targetMeanKind } from "./target-mean.js";
 import { tokenizeKind } from "./tokenize.js";
 
 /** The kinds of derived features that a config can use. */
@@ -27,6 +27,7 @@ export const DERIVED_KINDS = [
   maskKind,
   matchKind,
   overlapKind,
+  targetMeanKind,
   tokenizeKind,
 ] as const;
 
@@ -43,8 +44,8 @@ export function derivationOf(feature: DerivedFeatureConfig): Derivation {
 }
 
 /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
-export function compileOperator(derivation: Derivation, tokenizers: Tokenizers): Operator {
-  return derivedKind(derivation.kind)!.compile(derivation, tokenizers);
+export function compileOperator(derivation: Derivation, learned: Learned): Operator {
+  return derivedKind(derivation.kind)!.compile(derivation, learned);
 }
 
 /** The columns that a derivation reads directly, in input order. */

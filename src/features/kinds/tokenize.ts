@@ -6,7 +6,7 @@ import { idsOutput, inputSource, refineIds } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
 import { compileTextSteps, type TextStep, textStep } from "../text-steps.js";
 import { compileTokenizer, type TokenizerDefinition, type Tokenizers } from "../tokenizer.js";
-import { defineKind } from "./define-kind.js";
+import { defineKind, type Learned } from "./define-kind.js";
 
 /**
  * `tokenize`: splits a text into a bag of ids: words separated by white space, matches of a pattern, or subwords from a
@@ -80,7 +80,7 @@ function derive({ input, tokenizer, normalizeText }: z.output<typeof schema>): T
   return { kind: "tokenize", inputs: [inputOf(input, "text", ",")], split, normalize: normalizeText };
 }
 
-function compile({ split, normalize }: Tokenize, tokenizers: Tokenizers): Operator {
+function compile({ split, normalize }: Tokenize, { tokenizers = {} }: Learned): Operator {
   const apply = compileTextSteps(normalize);
   const tokens = compileSplit(split, tokenizers);
   return rowwise((text) => (text === undefined ? undefined : tokens(apply(text as string))));

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { unionOf } from "../../kinds.js";
 import type { FeatureFile } from "../kinds/define-kind.js";
 import { DERIVED_KINDS, type DerivedFeatureConfig, derivationOf, derivedKind } from "../kinds/index.js";
+import type { TargetRule } from "../target-means.js";
 import { plainOutput } from "./derived-fields.js";
 import { problem, type Refinement } from "./feature-fields.js";
 import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
@@ -52,6 +53,11 @@ export function plainOf(feature: FeatureConfig): PlainFeatureConfig {
 /** A file, other than a vocabulary, that affects the feature's values. */
 export function fileOf(feature: FeatureConfig): FeatureFile | undefined {
   return derivedKind(feature.kind)?.file?.(feature);
+}
+
+/** How the feature learns from labels; `undefined` for most kinds. */
+export function targetRuleOf(feature: FeatureConfig): TargetRule | undefined {
+  return derivedKind(feature.kind)?.targetRule?.(feature);
 }
 
 /** The embedding table that a feature reads: its own, or a shared one. */
