@@ -1,4 +1,5 @@
 import type { BagColumn, IdColumn, Ids } from "../columns/columns.js";
+import { NULL_WORDS } from "../data/null-words.js";
 import type { PreparedData } from "../data/pack/prepared.js";
 import type { Absence } from "../features/absences.js";
 
@@ -19,23 +20,6 @@ export type DataWarning =
 
 /** Shares of the training split and of another one that differ by more than this are suspicious. */
 const SUSPICIOUS = 0.2;
-
-/** What programs write for a missing value. */
-const NULL_WORDS = [
-  "NULL",
-  "null",
-  "NA",
-  "N/A",
-  "n/a",
-  "NaN",
-  "nan",
-  "None",
-  "none",
-  "?",
-  "\\N",
-  "-",
-  "#N/A",
-];
 
 export function dataWarnings(prepared: PreparedData): DataWarning[] {
   const { features, vocabularies } = prepared.features;

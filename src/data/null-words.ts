@@ -1,0 +1,16 @@
+/** What programs write for a missing value. */
+export const NULL_WORDS = [
+  "NULL",
+  "null",
+  "NA",
+  "N/A",
+  "n/a",
+  "NaN",
+  "nan",
+  "None",
+  "none",
+  "?",
+  "\\N",
+  "-",
+  "#N/A",
+];
