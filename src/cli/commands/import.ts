@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { onDiskSync } from "../../checkpoint/index.js";
+import { printConfig } from "../../config/print-config.js";
 import { messageOf } from "../../errors.js";
 import { type ImportedConfig, importPipeline } from "../../tzrec/import-config.js";
 import { ImportError } from "../../tzrec/import-error.js";
-import { printConfig } from "../../tzrec/print-config.js";
 import { choiceOption, command, UsageError } from "../usage.js";
 
 const SYSTEMS = ["tzrec"] as const;
@@ -38,7 +38,9 @@ export const importConfig = command(
     refuseExisting(output);
     // Weights that do not fit leave no config behind, so that the command can be repeated.
     if (args.weights !== undefined && args.run !== undefined) await weights(imported, args.weights, args.run);
-    const text = printConfig(imported.input, args.config);
+    const text = printConfig(imported.input, {
+      head: [`Made from ${args.config} by \`pairloom import tzrec\`.`],
+    });
     onDiskSync("the config cannot be written", output, () => writeFileSync(output, text));
     console.log(`Wrote ${output}. Next: npx pairloom train ${output}`);
   },
