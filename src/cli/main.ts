@@ -11,6 +11,8 @@ type Loader = () => Promise<CommandDef>;
 
 /** One file per command, loaded on use, so that `pairloom --help` does not need DuckDB. */
 const COMMANDS: Readonly<Record<CommandName, Loader>> = {
+  init: () => import("./commands/init.js").then((module) => module.init as CommandDef),
+  stats: () => import("./commands/stats.js").then((module) => module.stats as CommandDef),
   train: () => import("./commands/train.js").then((module) => module.train as CommandDef),
   eval: () => import("./commands/eval.js").then((module) => module.evaluate as CommandDef),
   predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),

@@ -1,5 +1,7 @@
 /** The commands and what they do. In a file of its own, because the commands themselves load DuckDB and more. */
 export const DESCRIPTIONS = {
+  init: "Look at a table and write a config that trains on it",
+  stats: "Show the columns of a table: values, missing ones, what they say about the label, drift",
   train: "Train a model from a config, then measure it on the test split",
   eval: "Measure a trained model on a split, or on other labelled files",
   predict: "Score files of any size into a csv or parquet file",

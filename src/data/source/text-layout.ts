@@ -74,7 +74,8 @@ async function columnsOf(
   return distinctNames(first.map((_, i) => given[i] || numbered(i, first.length)));
 }
 
-const numbered = (i: number, count: number) => `column${`${i}`.padStart(`${count - 1}`.length, "0")}`;
+/** The name of column i of a file without names. */
+export const numbered = (i: number, count: number) => `column${`${i}`.padStart(`${count - 1}`.length, "0")}`;
 
 function tooFewColumns({ columns = [] }: SourceConfig, first: readonly string[], where: string): ConfigError {
   return new ConfigError({

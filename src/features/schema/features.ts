@@ -83,7 +83,7 @@ function refineNames(features: FeatureConfig[], context: Refinement): void {
   });
 }
 
-/** Settings that must be equal for all features of a table; of boundaries only how many there are. */
+/** Settings that must be equal for all features of a table. */
 const sharedKeys = [
   "hash",
   "buckets",
@@ -121,8 +121,7 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
 }
 
 function settingOf(feature: PlainFeatureConfig, key: string): unknown {
-  const value = (feature as Record<string, unknown>)[key];
-  return key === "boundaries" && Array.isArray(value) ? value.length : value;
+  return (feature as Record<string, unknown>)[key];
 }
 
 /** The rule of a vocabulary learned from the training split; `undefined` if none is learned. */

@@ -1,0 +1,213 @@
+import type { ConfigInput } from "../config/config.js";
+import type { SourceConfig, SourceInput } from "../data/data-config.js";
+import { type Duck, quoteName, quoteText } from "../data/source/duckdb.js";
+import { DataError } from "../errors.js";
+import type { LabelPlan } from "./label.js";
+import { type Dates, timeOf } from "./looks.js";
+import type { Profile } from "./profile.js";
+import { type Decision, decideColumns } from "./propose-features.js";
+import { eventTime, type SplitPlan, splitAtRandom, splitByTime } from "./propose-split.js";
+import { proposeModel, proposeTraining } from "./propose-training.js";
+import { sampledTexts, type Table } from "./table.js";
+
+/** A config, and the reason of each of its parts. */
+export interface Proposal {
+  readonly config: ConfigInput;
+  /** Comments by path, as `printConfig` takes them. */
+  readonly notes: ReadonlyMap<string, readonly string[]>;
+  readonly decisions: readonly Decision[];
+  readonly split: SplitPlan;
+  /** The sql for rows without a label, if the config has one that needs it. */
+  readonly sqlWithoutLabel?: string;
+}
+
+export interface ProposeOptions {
+  readonly duck: Duck;
+  readonly scratch: string;
+  readonly table: Table;
+  readonly profile: Profile;
+  readonly label: LabelPlan;
+  /** The source as it was opened. */
+  readonly source: SourceInput;
+}
+
+/** @throws DataError if no column is left to learn from */
+export async function propose(options: ProposeOptions): Promise<Proposal> {
+  const { profile, label, table } = options;
+  const columns = profile.columns.filter(({ name }) => name !== label.name);
+  const time = eventTime(columns);
+  const byTime = time === undefined ? undefined : await timeSplit(options, time);
+  const isText = table.source.unread !== undefined;
+  const decisions = decideColumns(columns, { rows: profile.rows, isText, ...(byTime && { time }) });
+  const used = decisions.filter(({ isLeftOut }) => !isLeftOut);
+  if (used.length === 0) throw nothingLeft(decisions);
+  const source = sourceOf(options, used);
+  const split = byTime ?? (await randomSplit(options, source.value));
+  const config = assemble(options, source.value, split, used);
+  const place = split.split ? "data.source" : "data.train";
+  const notes = [
+    ...source.notes.map(([key, lines]) => [`${place}.${key}`, lines] as const),
+    ...config.notes,
+    ...featureNotes(decisions),
+  ];
+  const sqlWithoutLabel =
+    source.value.sql && (sqlOf(profile, undefined, used)?.select ?? "SELECT * FROM source");
+  return {
+    config: config.value,
+    decisions,
+    split,
+    notes: new Map(notes),
+    ...(sqlWithoutLabel && { sqlWithoutLabel }),
+  };
+}
+
+interface Noted<T> {
+  readonly value: T;
+  readonly notes: readonly (readonly [path: string, lines: readonly string[]])[];
+}
+
+const datesOf = ({ columns }: Profile, name: string): Dates | undefined => {
+  const looks = columns.find((column) => column.name === name)?.looks;
+  return looks?.as === "date" ? looks : undefined;
+};
+
+async function timeSplit(
+  { duck, table, profile, label }: ProposeOptions,
+  name: string,
+): Promise<SplitPlan | undefined> {
+  const texts = await sampledTexts(duck, table, name);
+  const labels = await sampledTexts(duck, table, label.name);
+  const dates = datesOf(profile, name)!;
+  const times = texts.map((text) => (text === null ? Number.NaN : timeOf(text, dates)));
+  return splitByTime({ name, times }, labels.map(label.isHigh), profile.rows);
+}
+
+function randomSplit(
+  { duck, label, profile, scratch }: ProposeOptions,
+  source: SourceInput,
+): Promise<SplitPlan> {
+  return splitAtRandom(duck, source as SourceConfig, label, profile.rows, scratch);
+}
+
+/** The source with what the label, the dates and the missing values need. */
+function sourceOf(
+  { source, profile, label, table }: ProposeOptions,
+  used: readonly Decision[],
+): Noted<SourceInput> {
+  const isText = table.source.unread !== undefined;
+  const words = isText ? nullValuesOf(profile, used) : [];
+  const sql = sqlOf(profile, label, used);
+  const value: SourceInput = {
+    ...source,
+    ...(words.length > 0 && { nullValues: words }),
+    ...(isText && label.type && { types: { [label.name]: label.type } }),
+    ...(sql && { sql: sql.select }),
+  };
+  const notes: (readonly [string, string[]])[] = [];
+  if (words.length > 0)
+    notes.push(["nullValues", ["These texts mean that a value is missing. Remove one that is a value."]]);
+  if (sql) notes.push(["sql", sql.notes]);
+  return { value, notes };
+}
+
+/** Words for missing values, and texts in columns of numbers. */
+function nullValuesOf({ nullWords, columns }: Profile, used: readonly Decision[]): string[] {
+  const numbers = new Set(
+    used.filter(({ features }) => features[0].kind === "number").map(({ column }) => column),
+  );
+  const others = columns.flatMap(({ name, looks }) =>
+    looks.as === "number" && numbers.has(name) ? looks.numbers.others : [],
+  );
+  return [...new Set([...nullWords.keys(), ...others])];
+}
+
+function sqlOf(
+  profile: Profile,
+  label: LabelPlan | undefined,
+  used: readonly Decision[],
+): { select: string; notes: string[] } | undefined {
+  const dates = used.flatMap(({ column }) => {
+    const format = datesOf(profile, column)?.format;
+    return format === undefined ? [] : [{ column, format }];
+  });
+  const replaced = dates.map(
+    ({ column, format }) =>
+      `strptime(CAST(${quoteName(column)} AS VARCHAR), ${quoteText(format)}) AS ${quoteName(column)}`,
+  );
+  if (label?.expression !== undefined) replaced.unshift(`${label.expression} AS ${quoteName(label.name)}`);
+  if (replaced.length === 0 && label?.present === undefined) return undefined;
+  const star = replaced.length === 0 ? "*" : `* REPLACE (${replaced.join(", ")})`;
+  const where = label?.present === undefined ? "" : ` WHERE ${label.present}`;
+  const formats = dates.map(
+    ({ column, format }) =>
+      `${column} has dates in the form ${format}; a predictor takes them as 2001-06-18 or as a Date.`,
+  );
+  return { select: `SELECT ${star} FROM source${where}`, notes: [...(label?.notes ?? []), ...formats] };
+}
+
+function assemble(
+  { label, profile }: ProposeOptions,
+  source: SourceInput,
+  { split, reason }: SplitPlan,
+  used: readonly Decision[],
+): Noted<ConfigInput> {
+  const features = used.flatMap((decision) => decision.features);
+  const trained = Math.round(profile.rows * (1 - Number(split?.valid ?? 0) - Number(split?.test ?? 0)));
+  const model = proposeModel(features, trained);
+  const train = proposeTraining(label, trained, split !== undefined);
+  const bad = badRows(profile);
+  const rest = { label: label.name, ...(bad.share > 0 && { maxBadRows: bad.share }) };
+  const data = split ? { source, split, ...rest } : { train: source, ...rest };
+  return {
+    value: { data, features, model: model.value, train: train.value },
+    notes: [
+      ["data.label", source.sql === undefined ? label.notes : []],
+      [split ? "data.split" : "data.train", [reason]],
+      ["data.maxBadRows", bad.notes],
+      ["model", [model.reason]],
+      ["train", train.reason === "" ? [] : [train.reason]],
+    ],
+  };
+}
+
+/** Rows that cannot be read: more than the usual limit are allowed, and told. */
+function badRows({ rows, malformed }: Profile): { share: number; notes: string[] } {
+  const found = malformed.length / (rows + malformed.length);
+  // They all count for the training split.
+  if (2 * found <= 0.01) return { share: 0, notes: [] };
+  const [{ file, line, reason }] = malformed;
+  return {
+    share: Math.min(1, Number((2 * found).toPrecision(1)) + 0.01),
+    notes: [
+      `${malformed.length} lines cannot be read and are left out. The first: ${file}, line ${line}: ${reason}.`,
+    ],
+  };
+}
+
+/** A comment above the first feature of each column, and one at the end about the columns that are left out. */
+function featureNotes(decisions: readonly Decision[]): Noted<unknown>["notes"] {
+  const notes: (readonly [string, string[]])[] = [];
+  let at = 0;
+  for (const { column, features, reason, isLeftOut } of decisions) {
+    if (isLeftOut) continue;
+    notes.push([`features[${at}]`, [`${column}: ${reason}`]]);
+    at += features.length;
+  }
+  const leftOut = decisions.filter((decision) => decision.isLeftOut);
+  const lines = leftOut.map(({ column, reason }) => `- ${column}: ${reason}`);
+  return leftOut.length === 0 ? notes : [...notes, ["features[]", ["Left out:", ...lines]]];
+}
+
+function nothingLeft(decisions: readonly Decision[]): DataError {
+  const reasons = decisions.slice(0, 5).map(({ column, reason }) => `${column}: ${reason}`);
+  return new DataError({
+    what:
+      decisions.length === 0
+        ? "the data has only the label, and no other column"
+        : "no column is left to learn from",
+    where: "the data",
+    ...(reasons.length > 0 && { got: reasons.join("; ") }),
+    expected: "at least one column whose values occur in several rows",
+    next: "Add columns that are known before the outcome, or write a config of your own: docs/config.md shows the smallest.",
+  });
+}

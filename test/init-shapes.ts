@@ -1,0 +1,220 @@
+import { gzipSync } from "node:zlib";
+import { drawKey, drawUnit } from "../src/random.js";
+
+/** Tables as people have them, small ones: every one of them must give a config that trains. */
+export interface Shape {
+  readonly file: string;
+  readonly content: string | Buffer;
+  readonly label?: string;
+  readonly columns?: string;
+}
+
+type Cell = string | number | boolean | null | readonly unknown[];
+export type Row = Readonly<Record<string, Cell>>;
+
+/** Uniform in [0, 1), the same in every run. */
+const unit = (row: number, column: number): number => drawUnit(drawKey(1, 2, column), row);
+
+/** Clicks that depend on user and item; `label` turns 0 and 1 into what a file has. */
+export function clicks(
+  count: number,
+  label: (clicked: number, row: number) => Cell = (clicked) => clicked,
+): Row[] {
+  return Array.from({ length: count }, (_, row) => {
+    const [user, item] = [Math.floor(9 * unit(row, 0)), Math.floor(14 * unit(row, 1))];
+    const clicked = unit(row, 2) < ((user + item) % 2 === 0 ? 0.75 : 0.2) ? 1 : 0;
+    return {
+      user: `u${user}`,
+      item: `i${item}`,
+      price: Number((100 * unit(row, 3) ** 3).toFixed(2)),
+      clicked: label(clicked, row),
+    };
+  });
+}
+
+export function delimited(rows: readonly Row[], { delimiter = ",", header = true } = {}): string {
+  const cell = (value: Cell) => {
+    const text = value === null ? "" : String(value);
+    return /["\n]/.test(text) || text.includes(delimiter) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const names = Object.keys(rows[0]);
+  const lines = rows.map((row) => names.map((name) => cell(row[name])).join(delimiter));
+  return [...(header ? [names.map(cell).join(delimiter)] : []), ...lines, ""].join("\n");
+}
+
+const jsonLines = (rows: readonly Row[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+const csv = (rows: readonly Row[], label = "clicked"): Shape => ({
+  file: "rows.csv",
+  content: delimited(rows),
+  label,
+});
+const withColumns = (count: number, more: (row: number, clicked: number) => Row): Row[] =>
+  clicks(count).map((row, i) => ({ ...row, ...more(i, row.clicked as number) }));
+
+const START = Date.UTC(2024, 0, 1);
+const timeOf = (row: number) => new Date(START + row * 3_600_000);
+const HOSTILE = [
+  'say "hi"',
+  "it's",
+  "back\\slash",
+  "new\nline",
+  "два слова",
+  "class",
+  "constructor",
+  "a.b",
+  "1st",
+  "*/",
+  "`tick`",
+  "-- --",
+  "名前",
+  "__proto_",
+];
+
+export const SHAPES: Readonly<Record<string, Shape>> = {
+  "csv with a header": csv(clicks(400)),
+  "csv without a header": {
+    file: "rows.csv",
+    content: delimited(clicks(400), { header: false }),
+    label: "column3",
+  },
+  "csv without a header, with names": {
+    file: "rows.data",
+    content: delimited(clicks(400), { header: false }),
+    label: "clicked",
+    columns: "user,item,price,clicked",
+  },
+  "csv with comments above": {
+    file: "rows.csv",
+    content: `# made on Monday\n\n${delimited(clicks(400))}`,
+    label: "clicked",
+  },
+  "csv with spaces behind commas": {
+    file: "rows.csv",
+    content: delimited(clicks(400)).replaceAll(",", ", "),
+    label: "clicked",
+  },
+  tsv: { file: "rows.tsv", content: delimited(clicks(400), { delimiter: "\t" }), label: "clicked" },
+  "semicolons and decimal commas": {
+    file: "rows.csv",
+    content: delimited(clicks(400), { delimiter: ";" }).replaceAll(/(\d)\.(\d)/g, "$1,$2"),
+    label: "clicked",
+  },
+  "json lines": { file: "rows.jsonl", content: jsonLines(clicks(400)), label: "clicked" },
+  "json list": { file: "rows.json", content: JSON.stringify(clicks(400)), label: "clicked" },
+  "gzipped csv": { file: "rows.csv.gz", content: gzipSync(delimited(clicks(400))), label: "clicked" },
+  "no extension": { file: "rows", content: delimited(clicks(400)), label: "clicked" },
+  "windows-1252": {
+    file: "rows.csv",
+    content: Buffer.from(delimited(withColumns(400, (i) => ({ town: ["Köln", "Zürich"][i % 2] }))), "latin1"),
+    label: "clicked",
+  },
+  "utf-16": {
+    file: "rows.csv",
+    content: Buffer.from(`\ufeff${delimited(clicks(400))}`, "utf16le"),
+    label: "clicked",
+  },
+  "windows line ends": {
+    file: "rows.csv",
+    content: delimited(clicks(400)).replaceAll("\n", "\r\n"),
+    label: "clicked",
+  },
+  "label yes and no": csv(clicks(400, (clicked) => (clicked ? "yes" : "no"))),
+  "label 1 and 2": csv(clicks(400, (clicked) => clicked + 1)),
+  "label -1 and 1": csv(clicks(400, (clicked) => 2 * clicked - 1)),
+  "label true and false": csv(clicks(400, (clicked) => clicked === 1)),
+  "label words": csv(clicks(400, (clicked) => (clicked ? "it's > 50" : "other"))),
+  "label 0 and a word": csv(clicks(400, (clicked) => (clicked ? "sale" : 0))),
+  "label missing in some rows": csv(clicks(400, (clicked, row) => (row % 5 === 0 ? null : clicked))),
+  "label in json": {
+    file: "rows.jsonl",
+    content: jsonLines(clicks(400, (clicked) => (clicked ? "Y" : "N"))),
+    label: "clicked",
+  },
+  "boolean label in json": {
+    file: "rows.jsonl",
+    content: jsonLines(clicks(400, (clicked) => clicked === 1)),
+    label: "clicked",
+  },
+  ratings: csv(
+    clicks(400, (clicked, row) => Math.min(5, 1 + 2 * clicked + (row % 3))).map((row) => ({
+      ...row,
+      rating: row.clicked,
+      clicked: null,
+    })),
+    "rating",
+  ),
+  counts: csv(clicks(400, (clicked, row) => (clicked ? (row % 2) * (row % 30) : 0))),
+  classes: csv(clicks(400, (clicked, row) => ["red", "green", "blue"][clicked + (row % 2)])),
+  "numbered classes": csv(clicks(400, (clicked, row) => clicked + (row % 2))),
+  "a number to predict": csv(clicks(400, (clicked, row) => 1e5 * (clicked + unit(row, 7)))),
+  "a rare label": csv(clicks(3000, (clicked, row) => (clicked === 1 && row % 40 === 0 ? 1 : 0))),
+  "guessed label": { file: "rows.csv", content: delimited(clicks(400)) },
+  "a time": csv(withColumns(600, (i) => ({ created_at: timeOf(i).toISOString() }))),
+  "a time in seconds": csv(withColumns(600, (i) => ({ ts: timeOf(i).getTime() / 1000 }))),
+  "American dates": csv(
+    withColumns(600, (i) => ({
+      date: `${timeOf(i).getUTCMonth() + 1}/${timeOf(i).getUTCDate()}/2024 10:0${i % 10}`,
+    })),
+  ),
+  "a time with all clicks at its start": csv(
+    withColumns(600, (i) => ({ when: timeOf(i).toISOString(), clicked: i < 300 ? i % 2 : 0 })),
+  ),
+  "bags of tags": csv(
+    withColumns(400, (i) => ({ tags: [`a${i % 5}`, `b${i % 3}`, `a${i % 2}`].slice(i % 3).join("|") })),
+  ),
+  "weighted bags": csv(withColumns(400, (i) => ({ tags: [`a${i % 5}:0.5`, `b${i % 3}:2`].join(";") }))),
+  "lists in json": {
+    file: "rows.jsonl",
+    content: jsonLines(
+      withColumns(400, (i) => ({
+        tags: [`a${i % 5}`, `b${i % 3}`],
+        vector: [i / 7, i / 3],
+        nested: [{ x: 1 }],
+      })),
+    ),
+    label: "clicked",
+  },
+  "lists as texts": csv(withColumns(400, (i) => ({ tags: JSON.stringify([`a${i % 5}`, `b${i % 3}`]) }))),
+  sentences: csv(
+    withColumns(400, (i) => ({ title: `the ${["quick", "slow", "old"][i % 3]} fox number ${i} jumps` })),
+  ),
+  "words for missing values": csv(
+    withColumns(400, (i) => ({
+      age: i % 7 === 0 ? "?" : i % 60,
+      state: i % 3 === 0 ? "NULL" : "ok",
+      size: i % 50 === 0 ? "unknown" : i / 10,
+    })),
+  ),
+  "useless columns": csv(
+    withColumns(400, (i, clicked) => ({
+      id: `row-${i}`,
+      same: "x",
+      none: null,
+      leak: clicked ? "bought" : "left",
+      row_id: i,
+    })),
+  ),
+  "only a leak": csv(clicks(400).map(({ clicked }) => ({ clicked, copy: clicked ? "a" : "b" }))),
+  "hostile names": csv(
+    withColumns(400, (i) => Object.fromEntries(HOSTILE.map((name, k) => [name, `v${(i + k) % 4}`]))),
+  ),
+  "hostile label": csv(
+    clicks(400).map(({ clicked, ...row }) => ({ ...row, 'the "label"': clicked ? "it's" : "isn't" })),
+    'the "label"',
+  ),
+  "large integers": csv(
+    withColumns(400, (i) => ({
+      visitor: `${9_007_199_254_740_993n + BigInt(i % 20)}`,
+      zip: `0${1000 + (i % 30)}`,
+    })),
+  ),
+  "a handful of rows": csv(clicks(12)),
+  "forty rows": csv(clicks(40)),
+  "two columns": csv(clicks(400).map(({ user, clicked }) => ({ user, clicked }))),
+  "malformed rows": {
+    file: "rows.csv",
+    content: delimited(clicks(400)).replace(/\n/g, (end, at) => (at % 70 === 0 ? ",x,y\n" : end)),
+    label: "clicked",
+  },
+};

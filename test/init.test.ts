@@ -1,0 +1,136 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CliResult, cli, makeWorld, type World } from "./cli-world.js";
+import { clicks, delimited, SHAPES, type Shape } from "./init-shapes.js";
+
+let world: World;
+beforeAll(() => {
+  world = makeWorld();
+});
+afterAll(() => world.remove());
+
+const folderOf = (name: string) => name.replaceAll(" ", "-");
+
+function init(folder: string, { file, content, label, columns }: Shape): Promise<CliResult> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, file), content);
+  const options = [
+    ...(label === undefined ? [] : ["--label", label]),
+    ...(columns === undefined ? [] : ["--columns", columns]),
+  ];
+  return cli("init", `${folder}/${file}`, ...options, "--output", `${folder}/pairloom.config.ts`, "--force");
+}
+
+describe("a config that trains on the first try", () => {
+  it.each(Object.keys(SHAPES))("%s", async (name) => {
+    const folder = folderOf(name);
+    const made = await init(folder, SHAPES[name]);
+    expect(made.err).toBe("");
+    expect(made.code).toBe(0);
+    const trained = await cli("train", folder, "--run", `${folder}/run`, "--steps", "3", "--threads", "1");
+    expect(trained.err.match(/error:[\s\S]*/)?.[0]).toBeUndefined();
+    expect(trained.code).toBe(0);
+    const [, command] = made.out.match(/npx pairloom (predict .*)/) ?? [];
+    const quoted = / --sql '(.*)'$/.exec(command)?.[1];
+    const sql = quoted === undefined ? [] : ["--sql", quoted.replaceAll("'\\''", "'")];
+    const file = `${folder}/${SHAPES[name].file}`;
+    const scored = await cli(
+      "predict",
+      `${folder}/run`,
+      "--data",
+      file,
+      "--output",
+      `${folder}/scores.csv`,
+      ...sql,
+    );
+    expect(scored.err).not.toContain("error:");
+    expect(scored.code).toBe(0);
+  });
+
+  it("passes the TypeScript compiler", () => {
+    const root = fileURLToPath(new URL("../", import.meta.url));
+    const configs = Object.keys(SHAPES).map((name) =>
+      join(world.folder, folderOf(name), "pairloom.config.ts"),
+    );
+    const program = ts.createProgram(configs, {
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      types: ["node"],
+      typeRoots: [join(root, "node_modules/@types")],
+      paths: { pairloom: [join(root, "src/index.ts")] },
+    });
+    const faults = configs.flatMap((config) => program.getSemanticDiagnostics(program.getSourceFile(config)));
+    expect(
+      faults.map(
+        ({ file, messageText }) =>
+          `${dirname(file?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe("errors", () => {
+  const refused: Record<string, [Shape, RegExp]> = {
+    "an empty file": [{ file: "rows.csv", content: "", label: "clicked" }, /the file is empty/],
+    "a header without rows": [
+      { file: "rows.csv", content: "user,clicked\n", label: "clicked" },
+      /no readable rows/,
+    ],
+    "one class": [
+      { file: "rows.csv", content: delimited(clicks(50, () => 1)), label: "clicked" },
+      /has only one value/,
+    ],
+    "a label without values": [
+      { file: "rows.csv", content: delimited(clicks(50, () => null)), label: "clicked" },
+      /missing in all rows/,
+    ],
+    "only the label": [
+      {
+        file: "rows.csv",
+        content: delimited(clicks(50).map(({ clicked }) => ({ clicked }))),
+        label: "clicked",
+      },
+      /only the label/,
+    ],
+    "only names of rows": [
+      {
+        file: "rows.csv",
+        content: delimited(clicks(50).map(({ clicked }, i) => ({ id: `r${i}`, clicked }))),
+        label: "clicked",
+      },
+      /no column is left to learn from[\s\S]*id: it has another value/,
+    ],
+    "a misspelt label": [
+      { file: "rows.csv", content: delimited(clicks(50)), label: "Cliked" },
+      /Did you mean --label clicked\?/,
+    ],
+    "no label to guess": [
+      {
+        file: "rows.csv",
+        content: delimited(clicks(50).map(({ clicked, ...row }) => ({ ...row, z: clicked }))),
+      },
+      /perhaps one of these, which have two values: z/,
+    ],
+  };
+  it.each(Object.keys(refused))("%s", async (name) => {
+    const [shape, message] = refused[name];
+    const { err, code } = await init(folderOf(name), shape);
+    expect(err).toMatch(message);
+    expect(code).toBe(1);
+  });
+
+  it("never overwrites a config without --force", async () => {
+    world.write("rows.csv", delimited(clicks(50)));
+    world.write("mine.ts", "kept");
+    const { err, code } = await cli("init", "rows.csv", "--output", "mine.ts");
+    expect(err).toContain("already exists");
+    expect(code).toBe(1);
+  });
+});
