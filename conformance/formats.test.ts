@@ -50,7 +50,7 @@ const FEATURES: FeatureInput[] = [
 /** By column: its type, the narrower types of the same column in other Parquet files, and its values. */
 const COLUMNS: Readonly<Record<string, readonly [types: string[], cells: fc.Arbitrary<Cell>]>> = {
   fold: [["INTEGER", "TINYINT", "BIGINT"], numbers(fc.nat(9))],
-  shop: [["VARCHAR"], fc.constantFrom("a", "b", "c 1", "d,e", "é", 'q"q').map(textCell)],
+  shop: [["VARCHAR"], fc.constantFrom("a", "b", "c 1", "d,e", "é", "\u{1f600}", 'q"q').map(textCell)],
   user: [["BIGINT", "INTEGER", "SMALLINT"], numbers(fc.nat(40))],
   size: [["DOUBLE", "FLOAT", "DECIMAL(9,3)"], numbers(fc.nat(40).map((n) => n / 8))],
   price: [["DOUBLE", "DECIMAL(9,2)", "INTEGER"], numbers(fc.integer({ min: -9, max: 99 }))],
@@ -65,7 +65,7 @@ const NEVER_MISSING = ["fold", "y", "w"];
 it.each(SEEDS)("table %i has one meaning in every format", async (seed) => {
   const columns = tableOf(seed);
   const results: [string, unknown][] = [];
-  for (const format of ["csv", "tsv", "json", "parquet", "rows"] as const) {
+  for (const format of ["csv", "tsv", "utf16", "json", "parquet", "rows"] as const) {
     const { source, rows } = await writeTable(connection, folder, format, columns);
     results.push([format, await meaning(source, rows)]);
   }

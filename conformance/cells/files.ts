@@ -17,7 +17,8 @@ export interface Column {
   readonly cells: readonly Cell[];
 }
 
-export type Format = "csv" | "tsv" | "json" | "parquet" | "rows";
+/** `utf16`: CSV in UTF-16 with two more columns of the same name, which nothing reads. */
+export type Format = "csv" | "tsv" | "utf16" | "json" | "parquet" | "rows";
 
 export async function writeTable(
   connection: DuckDBConnection,
@@ -33,6 +34,12 @@ export async function writeTable(
     case "tsv":
       writeFileSync(path, textFile(columns, "\t"));
       return { source: { path, header: true }, rows: rowsOf(columns, (cell) => cell.text) };
+    case "utf16": {
+      const twice = columns.slice(0, 2).map((column, i) => ({ ...column, name: ["twice", "Twice"][i] }));
+      writeFileSync(path, Buffer.from(textFile([...columns, ...twice], ","), "utf16le").swap16());
+      const source = { path, header: true, format: "csv", encoding: "utf-16" } as const;
+      return { source, rows: rowsOf(columns, (cell) => cell.text) };
+    }
     case "json":
       writeFileSync(path, jsonLines(columns));
       return { source: { path }, rows: rowsOf(columns, ({ json }) => parseExactly(json)) };

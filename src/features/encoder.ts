@@ -3,6 +3,8 @@ import { canonicalCross } from "./canonical.js";
 import { Refusals } from "./column-encoders.js";
 import { type ColumnEncoder, FeatureEncoder, type RawBatch } from "./feature-encoder.js";
 import type { FittedFeatures } from "./fitted.js";
+import type { Input } from "./inputs.js";
+import { type ListForm, presentElements } from "./null-values.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
 import { withDecimalPoint } from "./values.js";
@@ -69,18 +71,23 @@ export function packRows(
 }
 
 /** Returns the raw value of a column in a row. */
-type CellReader = (row: RawRow, column: string, as: "number" | "other") => unknown;
+type CellReader = (row: RawRow, column: string, form: CellForm) => unknown;
+
+/** `number`: one number; `list`: a list, or a text with several elements. */
+type CellForm = { readonly as: "number" | "other" } | ({ readonly as: "list" } & ListForm);
 
 function cellReader({ nullValues = [], decimal }: FittedFeatures): CellReader {
   const nulls = new Set<unknown>(nullValues);
-  const present: CellReader =
-    nulls.size === 0
-      ? (row, column) => row[column]
-      : (row, column) => (nulls.has(row[column]) ? null : row[column]);
-  if (decimal === undefined) return present;
-  return (row, column, as) => {
-    const value = present(row, column, as);
-    return as === "number" ? withDecimalPoint(value) : value;
+  const present: CellReader = (row, column, form) => {
+    const value = row[column];
+    if (nulls.has(value)) return null;
+    return form.as === "list" ? presentElements(value, form, nulls) : value;
+  };
+  const read: CellReader = nulls.size === 0 ? (row, column) => row[column] : present;
+  if (decimal === undefined) return read;
+  return (row, column, form) => {
+    const value = read(row, column, form);
+    return form.as === "number" ? withDecimalPoint(value) : value;
   };
 }
 
@@ -89,10 +96,16 @@ function batchOf(rows: readonly RawRow[], encoders: readonly ColumnEncoder[], re
     rows: rows.length,
     column: (encoder) => encoders[encoder].columnOf(rows.map(rowReader(encoders[encoder], read))),
     inputs: (encoder) =>
-      inputColumns(encoders[encoder]).map(({ column, as }) =>
-        rows.map((row) => read(row, column, as === "number" ? "number" : "other")),
-      ),
+      inputColumns(encoders[encoder]).map((input) => {
+        const form = inputForm(input);
+        return rows.map((row) => read(row, input.column, form));
+      }),
   };
+}
+
+function inputForm({ as, separator }: Input): CellForm {
+  if (as === "texts") return { as: "list", separator };
+  return { as: as === "number" ? "number" : "other" };
 }
 
 function inputColumns({ feature }: ColumnEncoder) {
@@ -101,11 +114,14 @@ function inputColumns({ feature }: ColumnEncoder) {
 
 /** Returns a row's raw value for a plain feature. */
 function rowReader({ feature }: ColumnEncoder, read: CellReader): (row: RawRow) => unknown {
-  const { columns, as: element, separator } = feature.reading;
-  const as = element === "text" || separator !== undefined ? "other" : "number";
+  const { columns, as, separator, length, weighted } = feature.reading;
+  const form: CellForm =
+    separator === undefined
+      ? { as: as === "text" ? "other" : "number" }
+      : { as: "list", separator, length, weighted };
   const [column] = columns;
-  if (columns.length === 1) return (row) => read(row, column, as);
-  return (row) => canonicalCross(columns.map((name) => read(row, name, as)));
+  if (columns.length === 1) return (row) => read(row, column, form);
+  return (row) => canonicalCross(columns.map((name) => read(row, name, form)));
 }
 
 function badCells(rows: number, encoders: readonly ColumnEncoder[], refusals: Refusals): BadCell[] {

@@ -19,7 +19,7 @@ export function weightedIds(value: unknown, separator: string): readonly Weighte
 }
 
 function ofElement(element: unknown): WeightedId {
-  if (typeof element === "string") return ofText(element);
+  if (typeof element === "string") return weightedText(element);
   if (typeof element === "object" && element !== null && "key" in element && "value" in element)
     return { id: element.key, weight: element.value };
   return { id: element, weight: 1 };
@@ -30,7 +30,7 @@ export const TIME_AT_END = "T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$";
 const timeAtEnd = new RegExp(TIME_AT_END);
 
 /** Ids may contain colons, weights may not: the last colon separates them. */
-function ofText(text: string): WeightedId {
+export function weightedText(text: string): WeightedId {
   const at = timeAtEnd.test(text) ? -1 : text.lastIndexOf(":");
   return at < 0 ? { id: text, weight: 1 } : { id: text.slice(0, at), weight: text.slice(at + 1) };
 }

@@ -18,7 +18,7 @@ export function sourceFrom(section: Section, name: string, text: string): string
   throw section.error(name, {
     what: "a constant has no counterpart as an input",
     got: text,
-    next: "Add it as a column in data.train.sql.",
+    next: `Name a column instead, such as user:constant, and give the data this column: in data.train.sql of the imported config, SELECT *, '${input.replaceAll("'", "''")}' AS constant FROM source.`,
   });
 }
 
@@ -107,7 +107,7 @@ export function bounded(section: Section): Config {
 export function defaultNumber(section: Section): number | number[] | "refuse" {
   // A combined number without a default is 0.
   const text = section.text("default_value") || (section.has("default_value") ? "" : "0");
-  return text === "" ? "refuse" : numbersIn(section, "default_value", text, SEPARATOR);
+  return text === "" ? "refuse" : numbersIn(section, "default_value", text, separatorOf(section));
 }
 
 /** A number, also for all elements of a vector, or a whole vector. @throws ImportError for anything else */
@@ -117,8 +117,12 @@ export function numbersIn(
   text: string,
   separator: string,
 ): number | number[] {
-  const values = text.replaceAll(separator, ",").split(/[,|]/).map(Number);
   const width = section.number("value_dim") || 1;
+  const isNumber = width === 1 || Number.isFinite(Number(text));
+  const parts = isNumber
+    ? [text]
+    : text.replaceAll(text.includes(separator) ? separator : SEPARATOR, ",").split(/[,|]/);
+  const values = parts.map(Number);
   const isOne = new Set(values).size === 1;
   if (values.every(Number.isFinite) && (isOne || values.length === width)) return isOne ? values[0] : values;
   throw section.error(name, {

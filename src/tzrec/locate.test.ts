@@ -111,7 +111,7 @@ it.each([
   ["decay_factor: 0.9", "decay_factor: 0"],
   ["decay: 0.625", "decay: 2"],
   ["decay: 0.625", "decay: 0.9e999"],
-  ["lr: 0.125", "lr: 0"],
+  ["lr: 0.125", "lr: -0.5"],
   ["momentum: 0.25", "momentum: 7"],
   ["max_gradient: 1.5", "max_gradient: 0"],
   ["batch_size: 32", "batch_size: 0"],

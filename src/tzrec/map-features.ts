@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { FeatureInput } from "../features/schema/features.js";
 import { KINDS } from "./feature-kinds.js";
 import {
@@ -46,7 +47,10 @@ export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] 
   });
   refuseRepeated(root, features);
   warnOfRanges(root, features);
-  return features.map((feature) => withSharedTable(feature, features));
+  return features.map((feature, i) => {
+    const section = root.sections("feature_configs")[i];
+    return withSharedTable(feature, features, section.section(section.names[0])!);
+  });
 }
 
 /** Before the groups of the model, which find features by name. */
@@ -72,10 +76,51 @@ function warnOfRanges(root: Section, features: readonly ImportedFeature[]): void
 }
 
 /** In TorchEasyRec all features with one table name share it; the default name is `<feature>_emb`. */
-function withSharedTable(feature: ImportedFeature, all: readonly ImportedFeature[]): ImportedFeature {
-  const { table, config } = feature;
-  if (!table || all.filter((other) => other.table?.name === table.name).length < 2) return feature;
-  return { ...feature, config: { ...config, embedding: table.name } as FeatureInput };
+function withSharedTable(
+  feature: ImportedFeature,
+  all: readonly ImportedFeature[],
+  section: Section,
+): ImportedFeature {
+  const { table } = feature;
+  const sharing = table ? all.filter((other) => other.table?.name === table.name) : [];
+  if (sharing.length < 2) return feature;
+  const alike = withSharedDefault(feature, sharing, section);
+  return { ...alike, config: { ...alike.config, embedding: table!.name } as FeatureInput };
+}
+
+/**
+ * Defaults outside the vocabulary have the same row in TorchEasyRec, whatever their words are. Here this row is the word of
+ * the first feature of the table that has such a default.
+ */
+function withSharedDefault(
+  feature: ImportedFeature,
+  sharing: readonly ImportedFeature[],
+  section: Section,
+): ImportedFeature {
+  const first = sharing.find(({ table }) => table!.ownDefault !== undefined);
+  if (!first || first === feature || !sharing.every((other) => hasSameWords(other, first))) return feature;
+  const [own, word] = [feature.table!.ownDefault, first.table!.ownDefault!];
+  const { vocabulary } = first.config as Vocabulary;
+  const table = { ...feature.table!, order: first.table!.order, ownDefault: word };
+  const missing = own === undefined ? {} : { missing: { value: word } };
+  if (own !== undefined && own !== word)
+    section.warn(
+      "default_value",
+      `shares its row with the default "${word}" of ${first.config.name}, so a missing value is "${word}" in Pairloom, and the text "${own}" an unknown word`,
+    );
+  return { ...feature, config: { ...feature.config, vocabulary, ...missing } as FeatureInput, table };
+}
+
+interface Vocabulary {
+  readonly vocabulary?: unknown;
+}
+
+const hasSameWords = (a: ImportedFeature, b: ImportedFeature): boolean =>
+  a.table!.rows === b.table!.rows && isDeepStrictEqual(wordsOf(a), wordsOf(b));
+
+function wordsOf({ config, table }: ImportedFeature): unknown {
+  const { vocabulary } = config as Vocabulary;
+  return Array.isArray(vocabulary) ? vocabulary.filter((word) => word !== table!.ownDefault) : vocabulary;
 }
 
 function mapFeature(

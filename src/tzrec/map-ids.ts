@@ -12,6 +12,8 @@ export interface IdRows {
   readonly rows: number;
   /** The TorchEasyRec row of each Pairloom row, if they differ. The last row is for unknown values. */
   readonly order?: readonly number[];
+  /** A default that is a word of its own, because the vocabulary does not have it. */
+  readonly ownDefault?: string;
   /** True if a value has the same row in both systems; hashes differ. */
   readonly sameRows: boolean;
 }
@@ -72,6 +74,7 @@ function listed(section: Section, words: readonly string[]): IdRows {
     // A match_feature has one row more, which nothing reads.
     rows: words.length + first + (section.kind === "MatchFeature" ? 1 : 0),
     order: [...rows, ...(isNew ? [fallback ?? 0] : []), fallback ?? 1],
+    ...(isNew && { ownDefault: own }),
     sameRows: true,
   };
 }
@@ -102,8 +105,9 @@ function dictionary(section: Section, name: string, entries: readonly [string, n
   const fallback = section.number("default_bucketize_value");
   const rowOf = new Map(entries);
   const own = defaultWord(section);
+  const isNew = own !== "" && !rowOf.has(own);
   if (own !== "" && fallback === undefined) rowOf.set(own, 0);
-  else if (own !== "" && !rowOf.has(own)) rowOf.set(own, fallback!);
+  else if (isNew) rowOf.set(own, fallback!);
   const ascending = [...rowOf].sort((a, b) => a[1] - b[1]);
   refuseTwins(section, name, ascending);
   checkFallback(section, ascending[ascending.length - 1][1] + 1);
@@ -112,6 +116,7 @@ function dictionary(section: Section, name: string, entries: readonly [string, n
     mapping: { vocabulary: ascending.map(([word]) => word) },
     rows: Math.max(...rows, fallback ?? 1) + 1,
     order: [...rows, fallback ?? 1],
+    ...(isNew && { ownDefault: own }),
     sameRows: true,
   };
 }

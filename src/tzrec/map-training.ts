@@ -115,7 +115,11 @@ function averageOf(root: Section, section: Section): TrainInput["average"] {
 function duration(section: Section): Pick<TrainInput, "epochs" | "steps"> {
   const steps = section.number("num_steps");
   const epochs = section.number("num_epochs");
-  if (steps && epochs) section.warn("num_steps", "is used, and num_epochs is ignored");
+  if (steps && epochs)
+    throw section.error("num_steps", {
+      what: "num_steps and num_epochs cannot be used together",
+      next: "Keep one of them: TorchEasyRec would stop at whichever comes first, and its documentation allows one.",
+    });
   if (steps) return { steps };
   if (!epochs)
     section.warn("num_epochs", "is missing, and so is num_steps; TorchEasyRec needs one. It is set to 1");

@@ -33,7 +33,7 @@ f { g: [1,
 h: [{ i: 1 }, {
   i: 2 }]
 a: -3`;
-    const found = sourceFields(text).map(({ key, line }) => `${key} ${line}`);
+    const found = sourceFields(text, "p").map(({ key, line }) => `${key} ${line}`);
     expect(found).toEqual([
       "a[0] 1",
       "c[0] 2",

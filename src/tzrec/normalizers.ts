@@ -89,6 +89,13 @@ export function checkExpression(
   expression: string,
   variables: readonly string[],
 ): void {
+  const distance = /\b(sphere_dist|haversine)\s*\(/.exec(expression)?.[1];
+  if (distance !== undefined)
+    throw section.error(name, {
+      what: `${distance} has no counterpart: TorchEasyRec does not document its radius and unit`,
+      got: expression,
+      next: "Write the formula out: 2 * 6371 * asin(sqrt(sin((b - a) / 2)^2 + cos(a) * cos(b) * sin((d - c) / 2)^2)) is the distance in kilometres of the latitudes a, b and longitudes c, d in radians.",
+    });
   try {
     parseExpression(expression, variables);
   } catch (error) {

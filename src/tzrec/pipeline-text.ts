@@ -1,16 +1,18 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { reflect } from "@bufbuild/protobuf/reflect";
-import { fromText } from "@bufbuild/protobuf/txtpb";
+import { type ReflectList, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { mergeFromText } from "@bufbuild/protobuf/txtpb";
 import { type ErrorReport, messageOf } from "../errors.js";
 import { nearNames } from "../near-names.js";
 import { ImportError } from "./import-error.js";
+import { textOfJson } from "./json-text.js";
 import { Notes, Section } from "./section.js";
 import { type SourceField, sourceFields } from "./source-lines.js";
 import { pipelineSchema } from "./tzrec-schema.js";
 import { whyWrongValue } from "./value-types.js";
 
 /**
- * Parses a pipeline config.
+ * Parses a pipeline config. As in TorchEasyRec, a file whose name ends in `.json` has protobuf's JSON format; the last
+ * value of a setting counts, and a message that is written in parts is one.
  * @param file named in errors
  * @param models the kinds of models that can be imported; another is refused before anything else
  * @throws ImportError with path and line, for text that is not in protobuf's text format, for a name that TorchEasyRec
@@ -21,26 +23,68 @@ export function parsePipeline(
   file: string,
   models: readonly string[],
 ): { root: Section; notes: Notes } {
-  const fields = sourceFields(text);
+  const source = file.endsWith(".json") ? textOfJson(text, file) : text;
+  const fields = sourceFields(source, file, hasOneValue);
   checkModel(fields, file, models);
   checkFields(fields, file);
   const notes = new Notes(file, new Map(fields.map(({ key, line }) => [key, line])));
-  try {
-    const message = reflect(pipelineSchema, fromText(pipelineSchema, text));
-    return { root: new Section(message, notes), notes };
-  } catch (error) {
-    throw new ImportError(
-      {
-        what: "the pipeline config is not valid protobuf text",
-        where: `${file}:${text.trimEnd().split("\n").length}`,
-        got: messageOf(error),
-        expected: "protobuf's text format, as TorchEasyRec reads it",
-        next: "Fix the file; TorchEasyRec would refuse it too.",
-      },
-      { cause: error },
-    );
+  warnOfRepeated(fields, notes);
+  return { root: new Section(readMessage(fields, file), notes), notes };
+}
+
+function hasOneValue(names: readonly string[]): boolean {
+  const kind = fieldAt(names)?.fieldKind;
+  return kind !== undefined && kind !== "list" && kind !== "map";
+}
+
+function warnOfRepeated(fields: readonly SourceField[], notes: Notes): void {
+  const seen = new Set<string>();
+  for (const field of fields.filter(({ value }) => value !== undefined)) {
+    if (seen.has(field.key)) notes.warn(field.key, pathOf(field), "is set again: the last value counts");
+    seen.add(field.key);
   }
 }
+
+/** The library reads the values one by one, so that an error has a line. */
+function readMessage(fields: readonly SourceField[], file: string): ReflectMessage {
+  const root = reflect(pipelineSchema);
+  const messages = new Map([["", root]]);
+  for (const field of fields) {
+    const parent = messages.get(parentOf(field.key));
+    if (!parent) continue; // an entry of a map, which is read whole
+    const name = field.names[field.names.length - 1];
+    const desc = parent.desc.fields.find((each) => each.name === name)!;
+    if (desc.fieldKind !== "map" && desc.message) messages.set(field.key, inner(parent, desc));
+    else readValue(parent, field, name, file);
+  }
+  return root;
+}
+
+/** The message of a field: a new one in a list, otherwise the one that is there. */
+function inner(parent: ReflectMessage, desc: DescField): ReflectMessage {
+  const isThere = desc.fieldKind === "message" && parent.isSet(desc);
+  if (isThere) return parent.get(desc) as ReflectMessage;
+  const message = reflect(desc.message!);
+  if (desc.fieldKind === "list") (parent.get(desc) as ReflectList).add(message);
+  else parent.set(desc, message);
+  return message;
+}
+
+function readValue(parent: ReflectMessage, field: SourceField, name: string, file: string): void {
+  try {
+    mergeFromText(parent.desc, parent.message, `${name}: ${field.source}`);
+  } catch (error) {
+    const report = {
+      what: "this is not valid protobuf text",
+      got: messageOf(error),
+      expected: "protobuf's text format, as TorchEasyRec reads it",
+      next: "Correct the value; TorchEasyRec would refuse it too.",
+    };
+    throw errorAt(file, field, report);
+  }
+}
+
+const parentOf = (key: string) => key.slice(0, Math.max(0, key.lastIndexOf(".")));
 
 /** Who has a model of another kind need not read about its other settings. */
 function checkModel(fields: readonly SourceField[], file: string, models: readonly string[]): void {
@@ -79,10 +123,10 @@ function whyTwo(
   chosen: Map<string, string>,
 ): ErrorReport | undefined {
   if (!field.oneof) return undefined;
-  const choice = `${key.slice(0, Math.max(0, key.lastIndexOf(".")))} ${field.oneof.name}`;
-  const first = chosen.get(choice);
-  if (first === undefined) chosen.set(choice, field.name);
-  if (first === undefined) return undefined;
+  const choice = `${parentOf(key)} ${field.oneof.name}`;
+  const first = chosen.get(choice) ?? field.name;
+  chosen.set(choice, first);
+  if (first === field.name) return undefined;
   return { what: `${first} and ${field.name} cannot be used together`, next: "Keep one of them." };
 }
 
@@ -96,7 +140,7 @@ function unknown(name: string, parent: DescMessage): ErrorReport {
   };
 }
 
-function whyWrong(field: DescField, { key, value, ...source }: SourceField): ErrorReport | undefined {
+function whyWrong(field: DescField, { value, ...source }: SourceField): ErrorReport | undefined {
   const isList = field.fieldKind === "list" || field.fieldKind === "map";
   if (value !== undefined && !source.hasColon)
     return {
@@ -107,8 +151,6 @@ function whyWrong(field: DescField, { key, value, ...source }: SourceField): Err
     };
   if (source.isListed && !isList)
     return { what: "this setting has one value", got: "a list", next: "Remove the brackets." };
-  if (!isList && !key.endsWith("[0]"))
-    return { what: "this setting is set twice", got: value, next: "Keep one of them." };
   return whyWrongValue(field, value);
 }
 
@@ -123,10 +165,14 @@ function errorAt(file: string, field: SourceField, report: ErrorReport): ImportE
 /** `feature_configs[3].id_feature.zch`: indices of lists only. */
 function pathOf({ key, names }: SourceField): string {
   const steps = key.split(".").map((step, i) => {
-    const field = messageAt(names.slice(0, i))?.fields.find(({ name }) => name === names[i]);
-    return field?.fieldKind === "list" ? step : names[i];
+    return fieldAt(names.slice(0, i + 1))?.fieldKind === "list" ? step : names[i];
   });
   return steps.join(".");
+}
+
+/** The field at a path of names, where the schema has one. */
+function fieldAt(names: readonly string[]): DescField | undefined {
+  return messageAt(names.slice(0, -1))?.fields.find(({ name }) => name === names[names.length - 1]);
 }
 
 /** The message at a path of names, where the schema has one. */

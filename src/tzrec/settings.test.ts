@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { toJsonString } from "@bufbuild/protobuf";
+import { fromText } from "@bufbuild/protobuf/txtpb";
 import { afterAll, describe, expect, it } from "vitest";
 import { importPipeline } from "./import-config.js";
 import { ImportError } from "./import-error.js";
+import { pipelineSchema } from "./tzrec-schema.js";
 
 /** What each setting of TorchEasyRec becomes, and what is refused, with path and line. */
 
@@ -64,6 +67,7 @@ describe("optimizers", () => {
     ["sgd_optimizer { lr: 0.1 nesterov: true }", { kind: "momentum", nesterov: true }],
     ["sgd_optimizer { lr: 0.1 momentum: 0 }", { kind: "sgd", learningRate: 0.1 }],
     ["sgd_optimizer {}", { kind: "momentum", learningRate: 0.002 }],
+    ["adam_optimizer { lr: 0 }", { kind: "adam", learningRate: 0 }],
     ["adagrad_optimizer { lr: 0.1 }", { kind: "adagrad", eps: 1e-10, initialAccumulator: 0 }],
     [
       "adagrad_optimizer { lr: 0.1 eps: 1e-6 initial_accumulator_value: 0.2 }",
@@ -225,6 +229,37 @@ describe("features", () => {
     const three =
       'feature_configs { raw_feature { feature_name: "x" expression: "u:x" value_dim: 2 default_value: "1,2,3" } }';
     expect(refusal({ features: three }).message).toMatch(/default_value[\s\S]*one number, or 2 numbers/);
+  });
+
+  it("have a vector default in the separator of the feature", () => {
+    const vector = (more: string) =>
+      feature(`raw_feature { feature_name: "x" expression: "u:x" value_dim: 2 ${more} }`);
+    expect(vector('separator: "#" default_value: "0.5#1.5"')).toMatchObject({ missing: [0.5, 1.5] });
+    expect(vector('separator: "-" default_value: "2-3"')).toMatchObject({ missing: [2, 3] });
+    expect(vector('separator: "-" default_value: "-1"')).toMatchObject({ missing: -1 });
+  });
+
+  it("share a table where their defaults or boundaries differ", () => {
+    const word = (name: string, more: string) =>
+      `feature_configs { id_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" vocab_list: ["a", "b"] ${more} } }\n`;
+    const words = [word("x", 'default_value: "p"'), word("w", ""), word("z", 'default_value: "q"')].join("");
+    const { config, features, warnings } = imported({ features: words });
+    expect(config.features.slice(2)).toMatchObject([
+      { vocabulary: ["a", "b", "p"], missing: { value: "p" }, embedding: "e" },
+      { vocabulary: ["a", "b", "p"], missing: "empty", embedding: "e" },
+      { vocabulary: ["a", "b", "p"], missing: { value: "p" }, embedding: "e" },
+    ]);
+    for (const { table } of features.slice(2)) expect(table).toMatchObject({ rows: 4, order: [2, 3, 0, 1] });
+    expect(warnings.join("\n")).toMatch(
+      /features?_configs\[4\].*default "p" of x, so a missing value is "p"/,
+    );
+
+    const number = (name: string, boundaries: string) =>
+      `feature_configs { raw_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" boundaries: ${boundaries} } }\n`;
+    const numbers = imported({ features: number("x", "[1, 2]") + number("w", "[10, 20]") }).config;
+    expect(numbers.features.slice(2)).toMatchObject([{ boundaries: [1, 2] }, { boundaries: [10, 20] }]);
+    const other = refusal({ features: number("x", "[1, 2]") + number("w", "[10]") });
+    expect(other.message).toMatch(/^p\.config:10: feature_configs\[3\]\.raw_feature\.boundaries/);
   });
 
   it("put a default outside the vocabulary into it", () => {
@@ -474,11 +509,27 @@ describe("what is refused, with path and line, the model first", () => {
   const broken: Parts = { train: "no_such: 1", data: "negative_sampler { input_path: 3 }" };
   it.each<Refused>([
     ["another model", { ...broken, model: "mmoe { }" }, 12, "model_config.mmoe"],
+    ["steps and epochs", { train: "num_steps: 9" }, 3, "train_config.num_steps"],
+    [
+      "a constant",
+      { features: 'feature_configs { lookup_feature { feature_name: "x" map: "u:m" key: "const:1" } }' },
+      9,
+      "feature_configs[2].lookup_feature.key",
+    ],
+    ...["sphere_dist(a, a, a, a)", "1 + haversine (a, a, a, a)"].map(
+      (text): Refused => [
+        `a distance: ${text}`,
+        {
+          features: `feature_configs { expr_feature { feature_name: "x" variables: "u:a" expression: "${text}" } }`,
+        },
+        9,
+        "feature_configs[2].expr_feature.expression",
+      ],
+    ),
     ["an unknown name", { train: "no_such: 1" }, 3, "train_config.no_such"],
     ["a value of another type", { train: 'num_steps: "a"' }, 3, "train_config.num_steps"],
     ["an unknown word", { data: "fg_mode: FG_X" }, 6, "data_config.fg_mode"],
     ["a negative count", { train: "log_step_count_steps: -1" }, 3, "train_config.log_step_count_steps"],
-    ["a setting twice", { data: "batch_size: 1 batch_size: 2" }, 6, "data_config.batch_size"],
     ["a message as a number", { train: "grad_clipping: 3" }, 3, "train_config.grad_clipping"],
     [
       "two optimizers",
@@ -661,7 +712,71 @@ describe("what is refused, with path and line, the model first", () => {
     expect(refusal({ features, data }).message).toMatch(/^p\.config:6: data_config\.hard_negative_sampler/);
   });
 
-  it("says where an unfinished text ends", () => {
-    expect(() => importPipeline("train_config {\n num_steps: 3\n", "p.config")).toThrow(/^p\.config:2: /);
+  it.each([
+    ["train_config {\n num_steps: 3\n", 1, "this bracket is not closed"],
+    ["a: 1\ntrain_config {\n dense_optimizer <\n\n num_steps: 3\n", 3, "this bracket is not closed"],
+    ["train_config {\n num_steps: 3 >\n}", 2, "this is not valid protobuf text"],
+    ["train_config {\n}\n}", 3, "this is not valid protobuf text"],
+    ["data_config {\n label_fields: ['a',\n 'b' }", 3, "this is not valid protobuf text"],
+    ["data_config {\n label_fields: [\n'a', 'b'", 2, "this bracket is not closed"],
+    ["data_config {\n batch_size:\n}", 3, "the value of batch_size is missing"],
+    ['data_config {\n delimiter: "a\n}', 2, "the quoted text has no end"],
+    ["data_config {\n 3: 4 }", 2, "this is not valid protobuf text"],
+  ])("names the line of what is no protobuf text: %j", (text, line, what) => {
+    expect(() => importPipeline(text, "p.config")).toThrow(new RegExp(`^p\\.config:${line}: ${what}`));
+  });
+});
+
+describe("a config as TorchEasyRec reads it", () => {
+  it("has the last value of a setting that is set again, with a warning, and messages in parts", () => {
+    const { config, warnings } = imported({
+      data: "fg_mode: FG_DAG batch_size: 1\nbatch_size: 2",
+      root: 'train_config { save_checkpoints_steps: 7 } data_config { label_fields: "z" }',
+    });
+    expect(config.train).toMatchObject({ batchSize: 2, evaluateEvery: 7, epochs: 1 });
+    expect(config.data.label).toBe("y");
+    expect(warnings).toContainEqual("p.config:7: data_config.batch_size is set again: the last value counts");
+    const wrong = refusal({ root: "train_config { save_checkpoints_steps: 7\nnum_epochs: -1 }" });
+    expect(wrong.message).toMatch(/^p\.config:15: train_config\.num_epochs/);
+  });
+
+  it("may have pieces of text, also with comments between them", () => {
+    const pieces = `delimiter: "," # one\n'' fg_mode: FG_DAG`;
+    const csv = config({ data: pieces }).replace("Parquet", "Csv");
+    expect(importPipeline(csv, "p").config.data.train).toMatchObject({ format: "csv" });
+  });
+
+  const fixtures = ["", "every/"].flatMap((folder) => {
+    const url = new URL(`./fixtures/${folder}`, import.meta.url);
+    const names = readdirSync(url).filter((name) => name.endsWith(".config") && name !== "features.config");
+    return names.map((name) => new URL(name, url));
+  });
+  it.each(fixtures.map(({ pathname }) => pathname))("has the same meaning in JSON: %s", (path) => {
+    const features = path.includes("/every/")
+      ? readFileSync(path.replace(/\w+\.config$/, "features.config"), "utf8")
+      : "";
+    const text = `${readFileSync(path, "utf8")}${features}`.replaceAll(
+      "ASSETS",
+      new URL("./fixtures/every", import.meta.url).pathname,
+    );
+    const message = fromText(pipelineSchema, text);
+    const whole = importPipeline(text, "p.config");
+    for (const useProtoFieldName of [true, false]) {
+      const json = toJsonString(pipelineSchema, message, { useProtoFieldName, prettySpaces: 2 });
+      expect(importPipeline(json, "p.json").input).toEqual(whole.input);
+    }
+  });
+
+  it("is refused in JSON by line, path and type too", () => {
+    const json = (text: string) => () => importPipeline(text, "p.json");
+    expect(json('{\n "trainConfig": {\n  "numEpochs": 1,\n }\n}')).toThrow(
+      /^p\.json:4: this is not a JSON object/,
+    );
+    expect(json("[]")).toThrow(/^p\.json:1: this is not a JSON object/);
+    expect(json('{ "trainConfig": {\n "noSuch": 1 } }')).toThrow(/^p\.json:2: train_config\.noSuch: /);
+    expect(json('{ "trainConfig": {\n "numSteps": "a" } }')).toThrow(/^p\.json:2: train_config\.num_steps: /);
+    expect(json('{ "dataConfig": null, "trainConfig": {\n "numSteps": null } }')).toThrow(
+      /p\.json:1: data_config/,
+    );
   });
 });

@@ -64,6 +64,7 @@ function messageOf(name: string, members: (typeof MESSAGES)[string]): Message {
   );
   const fields = named.map(({ name: own, type, choice }, i) => ({
     ...fieldOf(name, own, type),
+    jsonName: jsonNameOf(own),
     ...choice,
     number: i + 1,
   }));
@@ -72,6 +73,11 @@ function messageOf(name: string, members: (typeof MESSAGES)[string]): Message {
     return value === undefined ? [] : [entryOf(own, key, value)];
   });
   return { name, field: fields, nestedType, oneofDecl: choices.map(([own]) => ({ name: own })) };
+}
+
+/** `numEpochs` of `num_epochs`, by protobuf's rule. */
+function jsonNameOf(name: string): string {
+  return name.replaceAll(/_(\w?)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** A field of a message by its notation in {@link MESSAGES}. */

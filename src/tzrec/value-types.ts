@@ -8,8 +8,9 @@ interface ValueType {
 }
 
 const text: ValueType = {
+  // Pieces in quotes are one text.
   pattern:
-    /^(["'])(?:[^\\]|\\(?:[abfnrtv\\'"?]|[0-7]{1,3}|[xX][\da-fA-F]{1,2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}))*\1$/,
+    /^(?:\s*(?:#.*\n)*(["'])(?:(?!\1)[^\\]|\\(?:[abfnrtv\\'"?]|[0-7]{1,3}|[xX][\da-fA-F]{1,2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}))*\1)+$/,
   name: "a text in quotes, with escapes such as \\n and \\x1d",
 };
 const boolean: ValueType = { pattern: /^(true|false|t|f|True|False|0|1)$/, name: "true or false" };

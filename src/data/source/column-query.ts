@@ -4,8 +4,17 @@ import type { Input } from "../../features/inputs.js";
 import type { Reading } from "../../features/reading.js";
 import { decimalPointSql, numberSql, trimmedSql } from "../../features/values.js";
 import type { Want } from "./demand.js";
-import { quoteName, quoteText } from "./duckdb.js";
-import { elementSql, entryTextsSql, JSON_OBJECT, listElement, listSql, mapTypes } from "./element-query.js";
+import { quoteName } from "./duckdb.js";
+import {
+  elementSql,
+  entryTextsSql,
+  isTextType,
+  JSON_OBJECT,
+  listElement,
+  listSql,
+  mapTypes,
+  presentSql,
+} from "./element-query.js";
 import { jsonText, jsonTextsSql } from "./json-value.js";
 import { columnType, type Source } from "./source.js";
 import { weightedItemsSql, weightedSql } from "./weighted-query.js";
@@ -87,18 +96,18 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   if (as === "texts" && type === "JSON") {
     const object = `CAST(${column} AS MAP(VARCHAR, JSON))`;
     const entries = entryTextsSql(object, JSON_OBJECT, item, itemName(source, "inner"))!;
-    return { sql: jsonTextsSql(column, separator, item, entries), reads: "texts" };
+    const text = elementSql(presentSql(item, type, source.nullValues), type, "text")!;
+    return { sql: jsonTextsSql(column, separator, { item, text, entries }), reads: "texts" };
   }
-  const element = as === "texts" ? listElement(type) : undefined;
-  const mapped = must(
-    elementSql(element ? item : column, element ?? type, "text"),
-    name,
-    type,
-    where,
-    "text",
-  );
+  const isSplit = as === "texts" && type === "VARCHAR" && source.nullValues.length > 0;
+  const element = as === "texts" ? (listElement(type) ?? (isSplit ? type : undefined)) : undefined;
+  const value = element ? presentSql(item, element, source.nullValues) : column;
+  const mapped = must(elementSql(value, element ?? type, "text"), name, type, where, "text");
   if (element === undefined) return { sql: mapped, reads: "text" };
-  return { sql: `list_transform(${column}, lambda ${item}: ${mapped})`, reads: "texts" };
+  const list = isSplit
+    ? `CASE WHEN ${column} <> '' THEN ${listSql(column, type, separator, item)} END`
+    : column;
+  return { sql: `list_transform(${list}, lambda ${item}: ${mapped})`, reads: "texts" };
 }
 
 /** A name for elements of lists that no column of the source has: a lambda would read the column instead. */
@@ -140,10 +149,10 @@ export interface ReadColumn {
 export function readColumn(source: Source, name: string, where: string): ReadColumn {
   const type = columnType(source, name, where);
   const column = quoteName(name);
-  if (type === "JSON") return { column: withoutNulls(column, jsonText(column), source), type };
-  if (!/^(VARCHAR|UUID|TIME|TIME WITH TIME ZONE|ENUM\(.*\))$/s.test(type)) return { column, type };
+  if (type === "JSON") return { column: presentSql(column, type, source.nullValues), type };
+  if (!isTextType(type)) return { column, type };
   const text = type === "VARCHAR" ? column : `CAST(${column} AS VARCHAR)`;
-  return { column: withoutNulls(text, text, source), type: "VARCHAR" };
+  return { column: presentSql(text, "VARCHAR", source.nullValues), type: "VARCHAR" };
 }
 
 /** A column that is read as one number. */
@@ -156,11 +165,6 @@ export function readNumber(source: Source, name: string, where: string): ReadCol
 export function readScalar(source: Source, name: string, where: string): ReadColumn {
   const read = readColumn(source, name, where);
   return read.type === "JSON" ? { column: jsonText(read.column), type: "VARCHAR" } : read;
-}
-
-function withoutNulls(column: string, text: string, { nullValues }: Source): string {
-  if (nullValues.length === 0) return column;
-  return `CASE WHEN ${text} NOT IN (${nullValues.map(quoteText).join(", ")}) THEN ${column} END`;
 }
 
 function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
@@ -189,7 +193,8 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const { column, type } = readColumn(source, name, path);
   const element = listElement(type) ?? type;
   const item = itemName(source, "item");
-  const mapped = must(elementSql(item, element, as), name, type, path, as);
+  const present = presentSql(item, element, source.nullValues);
+  const mapped = must(elementSql(present, element, as), name, type, path, as);
   const items = listSql(column, type, separator, item);
   return {
     sql: `list_transform(${items}, lambda ${item}: ${mapped})`,
@@ -203,7 +208,7 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const item = itemName(source, "item");
-  const { id, idType, weight } = weightedSql(type, item);
+  const { id, idType, weight } = weightedSql(type, item, source.nullValues);
   const idSql = elementSql(id, idType, as);
   if (idSql === undefined || weight === undefined)
     throw wrongType(name, type, path, WEIGHTED_FORMS, "Build a list of { key, value } in sql.");
@@ -229,7 +234,8 @@ function vectorWire(
   const isText = type === "VARCHAR";
   const item = itemName(source, "item");
   const isList = isText || type === "JSON";
-  const mapped = elementSql(item, listElement(type) ?? (isList ? type : ""), "number");
+  const element = listElement(type) ?? (isList ? type : "");
+  const mapped = elementSql(presentSql(item, element, source.nullValues), element, "number");
   if (mapped === undefined)
     throw wrongType(
       name,

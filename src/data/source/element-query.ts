@@ -2,7 +2,8 @@ import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonic
 import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
 import { numberSql } from "../../features/values.js";
-import { jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
+import { quoteText } from "./duckdb.js";
+import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
 
 /** SQL for one value of a DuckDB type, for lists, and for the entries of a map. */
 
@@ -13,6 +14,20 @@ export function elementSql(column: string, type: string, as: Reading["as"]): str
       ? jsonCanonicalSql(column)
       : numberSql(jsonText(column), "VARCHAR", as === "integer");
   return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
+}
+
+/** True for types whose values are texts, also if they are stored in another form. */
+export function isTextType(type: string): boolean {
+  return /^(VARCHAR|UUID|TIME|TIME WITH TIME ZONE|ENUM\(.*\))$/s.test(type);
+}
+
+/** A value or an element without the texts that mean missing. Types other than texts and JSON have no such text. */
+export function presentSql(value: string, type: string, nullValues: readonly string[]): string {
+  const isJson = type === "JSON";
+  if (nullValues.length === 0 || !(isJson || isTextType(type))) return value;
+  const text = isJson ? jsonText(value) : type === "VARCHAR" ? value : `CAST(${value} AS VARCHAR)`;
+  const isNull = `${text} IN (${nullValues.map(quoteText).join(", ")})`;
+  return `CASE WHEN NOT (${isJson ? `${isJsonText(value)} AND ${isNull}` : isNull}) THEN ${value} END`;
 }
 
 /** The element type of a list or an array type. */

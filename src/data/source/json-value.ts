@@ -31,10 +31,14 @@ export function jsonListSql(value: string, separator: string, item: string): str
 
 /**
  * A JSON value as a list of texts: those of {@link jsonListSql}, or the entries of an object.
- * @param entries SQL for the texts of an object
+ * @param sql the name of an item, its text, and the texts of an object
  */
-export function jsonTextsSql(value: string, separator: string, item: string, entries: string): string {
+export function jsonTextsSql(
+  value: string,
+  separator: string,
+  { item, text, entries }: { item: string; text: string; entries: string },
+): string {
   const list = jsonListSql(value, separator, item);
   return `CASE WHEN ${isJsonObject(value)} THEN ${entries}
-    WHEN ${jsonText(value)} <> '' THEN list_transform(${list}, lambda ${item}: ${jsonCanonicalSql(item)}) END`;
+    WHEN ${jsonText(value)} <> '' THEN list_transform(${list}, lambda ${item}: ${text}) END`;
 }

@@ -9,6 +9,7 @@ import { type MalformedRow, NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { refuseUnrepeatable } from "./repeatable-sql.js";
 import { readName, repeatedNames } from "./repeated-names.js";
+import { fixOrder } from "./row-order.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
 import { sparseRelation } from "./sparse-relation.js";
 import { textRelation } from "./text-relation.js";
@@ -78,6 +79,7 @@ export async function openFiles(
     const read = await duck.describe(relation.select(), where);
     const names = read.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
+    await fixOrder(duck, select(), place);
     await refuseRepeatedResults(duck, relation.select(), config.sql, { wants, sql }, place);
   }
   return {

@@ -106,3 +106,22 @@ it("trim: holds for columns that sql reads", async () => {
   const { numbers } = await read("trim-sql.csv", text, { trim: true, sql }, [x]);
   expect(numbers("x")).toEqual([2, 10, 3.5]);
 });
+
+it("nullValues: hold for the elements of a bag", async () => {
+  const text = "u,y\na|NA|b,1\nNA|NA,0\nNA,1\n";
+  const bag: FeatureInput = { kind: "ids", name: "u", separator: "|", vocabulary: {} };
+  const { vocabulary } = await read("bags.csv", text, { nullValues: ["NA"] }, [bag]);
+  expect(vocabulary?.toSorted()).toEqual(["a", "b"]);
+  const weighted = "u,y\na:1|NA:2|b:3,1\nNA,0\n";
+  const read2 = await read("weighted.csv", weighted, { nullValues: ["NA"] }, [{ ...bag, weighted: true }]);
+  expect(read2.vocabulary?.toSorted()).toEqual(["a", "b"]);
+  const tags: FeatureInput = {
+    kind: "combo",
+    name: "u",
+    inputs: ["u", "y"],
+    separator: "|",
+    vocabulary: {},
+  } as FeatureInput;
+  const combined = await read("bags.csv", text, { nullValues: ["NA"] }, [tags]);
+  expect(combined.vocabulary?.some((word) => word.includes("NA"))).toBe(false);
+});

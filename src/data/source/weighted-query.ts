@@ -1,6 +1,6 @@
 import { numberSql } from "../../features/values.js";
 import { TIME_AT_END } from "../../features/weighted.js";
-import { elementSql, entryTypes, listElement, listSql, mapTypes } from "./element-query.js";
+import { elementSql, entryTypes, listElement, listSql, mapTypes, presentSql } from "./element-query.js";
 import { isJsonObject, isJsonText, jsonText } from "./json-value.js";
 
 /** SQL for weighted ids; the same rules as `weightedIds` in TypeScript. */
@@ -22,33 +22,38 @@ interface WeightedSql {
   readonly weight: string | undefined;
 }
 
-/** @param type the type of the column */
-export function weightedSql(type: string, item: string): WeightedSql {
+/**
+ * @param type the type of the column
+ * @param nullValues texts that are no ids; keys of maps are always ids
+ */
+export function weightedSql(type: string, item: string, nullValues: readonly string[]): WeightedSql {
   const entry = mapTypes(type) ?? entryTypes(type);
   if (entry) {
     const weight = elementSql(`${item}.value`, entry.value, "number");
     return { id: `${item}.key`, idType: entry.key, weight };
   }
   const element = listElement(type) ?? type;
-  if (element === "JSON") return ofJson(item);
-  if (element !== "VARCHAR") return { id: item, idType: element, weight: "CAST(1 AS DOUBLE)" };
+  if (element === "JSON") return ofJson(item, nullValues);
+  if (element !== "VARCHAR")
+    return { id: presentSql(item, element, nullValues), idType: element, weight: "CAST(1 AS DOUBLE)" };
   const pair = pairSql(item);
   return {
-    id: `CASE WHEN ${pair.isPair} THEN ${pair.id} ELSE ${item} END`,
+    id: presentSql(`CASE WHEN ${pair.isPair} THEN ${pair.id} ELSE ${item} END`, element, nullValues),
     idType: element,
     weight: `CASE WHEN ${pair.isPair} THEN ${pair.weight} ELSE 1 END`,
   };
 }
 
 /** A JSON value: a text of both, an object `{ key, value }`, or the id alone. */
-function ofJson(item: string): WeightedSql {
+function ofJson(item: string, nullValues: readonly string[]): WeightedSql {
   const has = (key: string) => `json_exists(${item}, '$.${key}')`;
   const isEntry = `${isJsonObject(item)} AND ${has("key")} AND ${has("value")}`;
   const pair = pairSql(jsonText(item));
   const isPair = `${isJsonText(item)} AND ${pair.isPair}`;
   const entryWeight = elementSql(`(${item} -> '$.value')`, "JSON", "number");
+  const alone = `CASE WHEN ${isPair} THEN to_json(${pair.id}) ELSE ${item} END`;
   return {
-    id: `CASE WHEN ${isEntry} THEN ${item} -> '$.key' WHEN ${isPair} THEN to_json(${pair.id}) ELSE ${item} END`,
+    id: `CASE WHEN ${isEntry} THEN ${item} -> '$.key' ELSE ${presentSql(alone, "JSON", nullValues)} END`,
     idType: "JSON",
     weight: `CASE WHEN ${isEntry} THEN ${entryWeight} WHEN ${isPair} THEN ${pair.weight} ELSE 1 END`,
   };

@@ -1,5 +1,6 @@
 import { ConfigError } from "../../errors.js";
 import { type Duck, quoteName } from "../source/duckdb.js";
+import { orderBreak } from "../source/row-order.js";
 import type { Source } from "../source/source.js";
 
 /** The 1-based number of a row in its source, over all files. */
@@ -24,12 +25,8 @@ export async function numberRows(duck: Duck, source: Source, key: string): Promi
   };
 }
 
-/** Operators of DuckDB that give rows in the order in which they get them. */
-const KEEPS_ORDER = /^(READ_\w+|PROJECTION|FILTER|UNNEST|STREAMING_WINDOW|STREAMING_LIMIT|UNION)\s*$/;
-
 async function refuseUnordered(duck: Duck, source: Source, key: string): Promise<void> {
-  const plan = JSON.parse(await duck.explain(source.select(), source.where)) as PlanNode[];
-  const breaks = plan.flatMap(operators).find((name) => !KEEPS_ORDER.test(name));
+  const breaks = await orderBreak(duck, source.select(), source.where);
   if (breaks === undefined) return;
   throw new ConfigError({
     what: `${key} numbers the rows, but the sql of the source may return them in another order each time`,
@@ -38,13 +35,4 @@ async function refuseUnordered(duck: Duck, source: Source, key: string): Promise
     expected: "a SELECT that computes columns and drops rows, without joins, groups, sorts and windows",
     next: "Write the rows of the sql to a file and use it as the source: COPY (SELECT …) TO 'rows.parquet' in DuckDB. To split, you can also name a column in data.split.by.",
   });
-}
-
-interface PlanNode {
-  readonly name: string;
-  readonly children: readonly PlanNode[];
-}
-
-function operators({ name, children }: PlanNode): string[] {
-  return [name, ...children.flatMap(operators)];
 }

@@ -36,18 +36,27 @@ function microseconds(x: string): string {
   return `CASE WHEN regexp_full_match(${x}, '${ISO_TEXT}') THEN ${time} END`;
 }
 
-/** What the values of a time column are: microseconds since 1970 in UTC, or numbers of any meaning. */
-export type TimeUnit = "microseconds" | "number";
+/**
+ * What the values of a time column are: microseconds since 1970 in UTC, or numbers of any meaning. Integers are compared
+ * with all their digits.
+ */
+export type TimeUnit = "microseconds" | "integer" | "number";
 
-/** A time column as numbers, by unit: of one unit, or of both if it is text. */
+/** A time column as numbers, by unit: of one unit, or of every one if it is text. */
 export function timeNumbers({ column: x, type }: ReadColumn): Partial<Record<TimeUnit, string>> {
   if (type === "DATE") return { microseconds: `epoch_us(${x})` };
   if (type.startsWith("TIMESTAMP")) return { microseconds: `epoch_us(${microsecondsSql(x, type)})` };
-  if (/^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(.*\)|FLOAT|DOUBLE)$/.test(type))
-    return { number: finite(`CAST(${x} AS DOUBLE)`) };
+  if (/^(U?(TINY|SMALL|BIG)INT|U?INTEGER|HUGEINT|DECIMAL\(.*,0\))$/.test(type))
+    return { integer: `CAST(${x} AS HUGEINT)` };
+  if (/^(DECIMAL\(.*\)|FLOAT|DOUBLE|UHUGEINT)$/.test(type)) return { number: finite(`CAST(${x} AS DOUBLE)`) };
   if (type !== "VARCHAR") return {};
-  const number = `CASE WHEN regexp_full_match(${x}, '${NUMBER_TEXT}') THEN TRY_CAST(${x} AS DOUBLE) END`;
-  return { microseconds: microseconds(x), number: finite(number) };
+  const read = (pattern: string, as: string) =>
+    `CASE WHEN regexp_full_match(${x}, '${pattern}') THEN TRY_CAST(${x} AS ${as}) END`;
+  return {
+    microseconds: microseconds(x),
+    integer: read("[+-]?\\d+", "HUGEINT"),
+    number: finite(read(NUMBER_TEXT, "DOUBLE")),
+  };
 }
 
 function finite(x: string): string {

@@ -1,6 +1,7 @@
 import { ConfigError } from "../../errors.js";
 import { instantOf, microsecondsWithin } from "../../features/instant.js";
-import { readScalar } from "../source/column-query.js";
+import { decimalPointSql } from "../../features/values.js";
+import { type ReadColumn, readScalar } from "../source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
 import type { Source } from "../source/source.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
@@ -78,7 +79,7 @@ async function splitByHash(
     const row = `CAST(${quoteName(ROW_COLUMN)} AS VARCHAR)`;
     return { source: withSplitColumn(numbered, unitOf(`${prefix} || ${row}`)), splits };
   }
-  const read = readScalar(source, by, "data.split.by");
+  const read = readEqual(source, by, "data.split.by");
   const text = equalText(read);
   if (text === undefined)
     throw wrongType("data.split.by", by, read.type, "a text, a number, a date or a timestamp");
@@ -105,7 +106,7 @@ async function splitByTime(
   column: string,
 ): Promise<SplitQuery> {
   const shares = sharesOf(split);
-  const read = readScalar(source, column, "data.split.time");
+  const read = readEqual(source, column, "data.split.time");
   const { type } = read;
   const numbers = timeNumbers(read);
   if (Object.keys(numbers).length === 0)
@@ -114,7 +115,7 @@ async function splitByTime(
     ? await unitInUse(duck, source, numbers)
     : await unitOfStarts(duck, source, split, numbers, type);
   const divided = withSplitColumn(source, numbers[unit]!);
-  const starts = shares ? await startsOf(duck, divided, split, shares) : givenStarts(split, unit);
+  const starts = shares ? await startsOf(duck, divided, split, shares, unit) : givenStarts(split, unit);
   const texts = Object.entries(starts).map(([name, start]) => [name, timeText(start, unit)]);
   return {
     source: divided,
@@ -122,12 +123,18 @@ async function splitByTime(
       name,
       predicate: between(starts, name, names[i + 1]),
     })),
-    key: { column, reason: unit === "number" ? "not a finite number" : "not a date or a timestamp" },
+    key: { column, reason: unit === "microseconds" ? "not a date or a timestamp" : "not a finite number" },
     starts: Object.fromEntries(texts),
   };
 }
 
-type Starts = Partial<Record<SplitName, number>>;
+/** A column by which rows are divided, with the decimal point. */
+function readEqual(source: Source, name: string, where: string): ReadColumn {
+  const { column, type } = readScalar(source, name, where);
+  return { column: source.hasDecimalComma && type === "VARCHAR" ? decimalPointSql(column) : column, type };
+}
+
+type Starts = Partial<Record<SplitName, bigint | number>>;
 
 /** From the start of a split until the start of the next. */
 function between(starts: Starts, name: SplitName, next: SplitName | undefined): string {
@@ -143,11 +150,27 @@ async function unitInUse(
   source: Source,
   numbers: Partial<Record<TimeUnit, string>>,
 ): Promise<TimeUnit> {
-  const units = Object.keys(numbers) as TimeUnit[];
-  if (units.length === 1) return units[0];
-  const counts = `count(${numbers.microseconds}) >= count(${numbers.number})`;
-  const [[isTime]] = await duck.rows(`SELECT ${counts} FROM (${source.select()})`, source.where);
-  return isTime === "true" ? "microseconds" : "number";
+  const counts = await countUnits(duck, source, numbers);
+  return counts.microseconds >= counts.number ? "microseconds" : numberUnit(counts);
+}
+
+/** The number of values of each unit; for a column that is no text, 1 for its unit. */
+async function countUnits(
+  duck: Duck,
+  source: Source,
+  numbers: Partial<Record<TimeUnit, string>>,
+): Promise<Readonly<Record<TimeUnit, number>>> {
+  const units = Object.entries(numbers);
+  const none = { microseconds: 0, integer: 0, number: 0 };
+  if (units.length === 1) return { ...none, number: "microseconds" in numbers ? 0 : 1, [units[0][0]]: 1 };
+  const counts = units.map(([, sql]) => `count(${sql})`);
+  const [row] = await duck.rows(`SELECT ${counts} FROM (${source.select()})`, source.where);
+  return { ...none, ...Object.fromEntries(units.map(([unit], i) => [unit, Number(row[i])])) };
+}
+
+/** Numbers are compared as integers if all of them are. */
+function numberUnit({ integer, number }: Readonly<Record<TimeUnit, number>>): TimeUnit {
+  return integer === number ? "integer" : "number";
 }
 
 /**
@@ -159,6 +182,7 @@ async function startsOf(
   source: Source,
   split: SplitConfig,
   shares: Readonly<Record<SplitName, number>>,
+  unit: TimeUnit,
 ): Promise<Starts> {
   const latest = (name: SplitName) =>
     rounded(splitNames.slice(splitNames.indexOf(name)).reduce((sum, each) => sum + shares[each], 0));
@@ -167,7 +191,8 @@ async function startsOf(
   const time = quoteName(SPLIT_COLUMN);
   const quantiles = starting.map((name) => `-quantile_disc(-${time}, ${latest(name)})`);
   const [row] = await duck.rows(`SELECT ${quantiles.join(", ")} FROM (${source.select()})`, source.where);
-  const found = starting.flatMap((name, i) => (row[i] === null ? [] : [[name, Number(row[i])]]));
+  const read = unit === "number" ? Number : BigInt;
+  const found = starting.flatMap((name, i) => (row[i] === null ? [] : [[name, read(row[i])]]));
   return Object.fromEntries(found);
 }
 
@@ -180,41 +205,37 @@ async function unitOfStarts(
   type: string,
 ): Promise<TimeUnit> {
   const [first] = splitNames.filter((name) => split[name] !== undefined);
-  const unit = startKind(split[first] as string) === "time" ? "microseconds" : "number";
-  if (await hasUnit(duck, source, numbers, unit)) return unit;
+  const isTime = startKind(split[first] as string) === "time";
+  const counts = await countUnits(duck, source, numbers);
+  if (isTime && counts.microseconds > 0) return "microseconds";
+  if (!isTime && counts.number > 0) return numberUnit(counts);
   throw new ConfigError({
     what: `the start of a split is not a value of the column ${split.time}`,
     where: `data.split.${first}`,
     got: `"${split[first]}", and a column of type ${type} without such values`,
-    expected: unit === "number" ? "a time such as 2001-06-18" : 'a number in quotes, such as "978300760"',
+    expected: isTime ? 'a number in quotes, such as "978300760"' : "a time such as 2001-06-18",
     next: "Write the start like the values of the column, or give shares such as 0.1.",
   });
 }
 
-/** A column of texts may have both units, or one of them only. */
-async function hasUnit(
-  duck: Duck,
-  source: Source,
-  numbers: Partial<Record<TimeUnit, string>>,
-  unit: TimeUnit,
-): Promise<boolean> {
-  if (Object.keys(numbers).length === 1) return unit in numbers;
-  const [[count]] = await duck.rows(`SELECT count(${numbers[unit]}) FROM (${source.select()})`, source.where);
-  return count !== "0";
-}
-
 function givenStarts(split: SplitConfig, unit: TimeUnit): Starts {
   const starts: Starts = {};
-  let latest = Number.NEGATIVE_INFINITY;
+  let latest: bigint | number = Number.NEGATIVE_INFINITY;
   for (const name of splitNames) {
     if (split[name] === undefined) continue;
     const text = split[name] as string;
-    const start = unit === "number" ? Number(text) : instantOf(text) * 1000 + microsecondsWithin(text);
+    const start = startOf(text, unit);
     if (!(start > latest)) throw wrongStart(split, name);
     starts[name] = start;
     latest = start;
   }
   return starts;
+}
+
+function startOf(text: string, unit: TimeUnit): bigint | number {
+  if (unit === "number") return Number(text);
+  if (unit === "microseconds") return BigInt(instantOf(text)) * 1000n + BigInt(microsecondsWithin(text));
+  return /^[+-]?\d+$/.test(text) ? BigInt(text.replace("+", "")) : BigInt(Math.ceil(Number(text)));
 }
 
 function wrongStart(split: SplitConfig, name: SplitName): ConfigError {
@@ -227,11 +248,12 @@ function wrongStart(split: SplitConfig, name: SplitName): ConfigError {
   });
 }
 
-function timeText(start: number, unit: TimeUnit): string {
-  if (unit === "number") return String(start);
-  const within = start - Math.floor(start / 1000) * 1000;
-  const time = new Date(Math.floor(start / 1000)).toISOString();
-  return within === 0 ? time : time.replace("Z", `${String(within).padStart(3, "0")}Z`);
+function timeText(start: bigint | number, unit: TimeUnit): string {
+  if (unit !== "microseconds") return String(start);
+  const microseconds = BigInt(start);
+  const within = ((microseconds % 1000n) + 1000n) % 1000n;
+  const time = new Date(Number((microseconds - within) / 1000n)).toISOString();
+  return within === 0n ? time : time.replace("Z", `${String(within).padStart(3, "0")}Z`);
 }
 
 function wrongType(where: string, column: string, type: string, expected: string): ConfigError {

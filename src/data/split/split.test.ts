@@ -353,6 +353,55 @@ describe("split by time", () => {
       }
   });
 
+  it.each([
+    ["BIGINT", 1n],
+    ["VARCHAR", 1n],
+    ["JSON", 1n],
+    ["DECIMAL(38,0)", 10n ** 12n],
+    ["HUGEINT", 10n ** 12n],
+  ])("compares integers with all their digits: %s", async (type, factor) => {
+    // Nanoseconds: doubles of this size have steps of 256.
+    const first = 1_700_000_000_000_000_001n;
+    const times = Array.from({ length: 8 }, (_, i) => String(first * factor + BigInt(i)));
+    const values = times.map((time, row) => `(${row}, ${row % 2}, CAST('${time}' AS ${type}))`);
+    const rows = times.map((time, row) => ({ row, y: row % 2, t: BigInt(time) }));
+    // Parquet has no integers of 128 bits.
+    const source: SourceInput =
+      type === "HUGEINT"
+        ? { rows }
+        : { path: await parquet(`SELECT * FROM (VALUES ${values}) v(row, y, t)`) };
+    const parts = { train: [0, 1, 2, 3], valid: [4, 5], test: [6, 7] };
+    expect(await rowsBySplit(source, { time: "t", valid: 0.25, test: 0.25 })).toEqual(parts);
+    expect(await rowsBySplit(source, { time: "t", valid: times[4], test: times[6] })).toEqual(parts);
+    const { starts } = await prepare({ source, split: { time: "t", test: 0.25 } });
+    expect(starts).toEqual({ test: times[6] });
+  });
+
+  it("compares times after 2255 to the microsecond, and integers with starts between them", async () => {
+    const times = [1, 2, 3, 4].map((digit) => `9998-12-31 23:59:59.00000${digit}`);
+    const lines = times.map((time, row) => `${row},${row % 2},${time},${row}\n`);
+    const path = write(".csv", `row,y,t,n\n${lines.join("")}`);
+    const { splits, starts } = await prepare({ source: { path }, split: { time: "t", test: 0.5 } });
+    expect(numbersOf(splits.test, "row")).toEqual([2, 3]);
+    expect(starts).toEqual({ test: "9998-12-31T23:59:59.000003Z" });
+    for (const test of ["1.5", "2e0", "+2"])
+      expect((await rowsBySplit({ path }, { time: "n", test })).test).toEqual([2, 3]);
+  });
+
+  it("reads numbers with a decimal comma, also with by", async () => {
+    const numbers = ["1.5", "10.25", "3", "2.75"];
+    const file = (decimal: "." | ","): SourceInput => {
+      const lines = numbers.map((text, row) => `${row};${row % 2};${text.replace(".", decimal)}\n`);
+      return { path: write(".csv", `row;y;t\n${lines.join("")}`), delimiter: ";", decimal };
+    };
+    for (const test of [0.5, "2.75"])
+      expect(await rowsBySplit(file(","), { time: "t", test })).toMatchObject({
+        test: test === 0.5 ? [1, 2] : [1, 2, 3],
+      });
+    const split = { by: "t", test: 0.5, seed: 3 };
+    expect(await rowsBySplit(file(","), split)).toEqual(await rowsBySplit(file("."), split));
+  });
+
   it("quarantines rows whose value is no time", async () => {
     const lines = rows.map(
       (row) => `${row},${row % 2},${row === 3 ? "soon" : row === 4 ? "" : at(row).toISOString()}`,

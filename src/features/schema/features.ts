@@ -83,7 +83,7 @@ function refineNames(features: FeatureConfig[], context: Refinement): void {
   });
 }
 
-/** Settings that must be equal for all features of a table. */
+/** Settings that must be equal for all features of a table; of boundaries only how many there are. */
 const sharedKeys = [
   "hash",
   "buckets",
@@ -121,7 +121,8 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
 }
 
 function settingOf(feature: PlainFeatureConfig, key: string): unknown {
-  return (feature as Record<string, unknown>)[key];
+  const value = (feature as Record<string, unknown>)[key];
+  return key === "boundaries" && Array.isArray(value) ? value.length : value;
 }
 
 /** The rule of a vocabulary learned from the training split; `undefined` if none is learned. */

@@ -3,7 +3,8 @@ import { z } from "zod";
 /* Settings shared by optimizers. */
 
 /** The learning rate; a schedule starts from it or scales it. */
-export const rate = z.number().positive();
+/** 0 leaves the weights as they are. */
+export const rate = z.number().nonnegative();
 export const nonnegative = z.number().nonnegative();
 export const decay = z.number().min(0).lt(1);
 /** Avoids division by zero. */
