@@ -4,12 +4,12 @@ import type { ColumnSet } from "../columns/columns.js";
 import { ExecutionError } from "../errors.js";
 import type { Precision } from "../graph/precision.js";
 import type { Ceilings } from "../native/addon.js";
+import { type Profile, summarize } from "../profile/profile.js";
 import { CallPacer } from "../train/call-pacer.js";
 import { Parameters } from "../train/parameters.js";
 import { LEARNING_RATES } from "../train/step/apply-optimizers.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
 import { optimizerSchema } from "../train/step/optimizers.js";
-import { type Profile, summarize } from "./profile.js";
 import { examples, featuresOf, type Workload } from "./workloads.js";
 
 export interface BenchSettings {

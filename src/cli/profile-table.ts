@@ -1,5 +1,5 @@
-import type { Profile, ProfileLine } from "../bench/profile.js";
 import type { Ceilings } from "../native/addon.js";
+import type { Profile, ProfileLine } from "../profile/profile.js";
 import { table } from "./tables.js";
 
 const giga = (value: number): string => (value / 1e9).toFixed(1);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { nativeBackend } from "../backends/native/backend.js";
 import { referenceBackend } from "../backends/reference/backend.js";
+import { measure, prepareWorkload } from "../bench/measure.js";
+import { WORKLOADS, type Workload } from "../bench/workloads.js";
 import { type Instruction, type InstructionOperand, loadAddon } from "../native/addon.js";
-import { measure, prepareWorkload } from "./measure.js";
 import { type ProfiledCall, summarize, workOf } from "./profile.js";
-import { WORKLOADS, type Workload } from "./workloads.js";
 
 const operand = (space: InstructionOperand["space"], dims: number[], name = ""): InstructionOperand => ({
   space,
