@@ -36,7 +36,7 @@ import { verifyCompressed } from "./source/compressed.js";
 import type { Demand } from "./source/demand.js";
 import { Duck, quoteName } from "./source/duckdb.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
-import { openFiles, withNullValues } from "./source/source.js";
+import { openFiles, type Source, withNullValues } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
 import { targetWire } from "./source/target-query.js";
 import { numberRows } from "./split/row-numbers.js";
@@ -148,10 +148,11 @@ async function openShare(
   duck: Duck,
   { data, features }: PrepareOptions,
   { key, files }: Share,
+  types: Source["types"],
 ): Promise<Job> {
   const { label, weight, split = {} } = data;
   const opened = withNullValues(
-    await openFiles(duck, data[key]!, files, `data.${key}`, demandOf(data, features)),
+    await openFiles(duck, data[key]!, files, `data.${key}`, { ...demandOf(data, features), types }),
     textRules(data).nullValues,
   );
   const query =
@@ -239,7 +240,8 @@ async function pack(
   directory: string,
 ): Promise<PreparedData> {
   const jobs: Job[] = [];
-  for (const share of shares) jobs.push(await openShare(duck, options, share));
+  // The first source feeds the training split: the others are read with its types.
+  for (const share of shares) jobs.push(await openShare(duck, options, share, jobs[0]?.source.types));
   const temporary = partialDirectory(directory);
   mkdirSync(temporary);
   try {
@@ -281,8 +283,8 @@ async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Lea
   const first = await duck.rows(`SELECT 1 FROM (${training}\n) LIMIT 1`, job.source.where);
   if (first.length === 0) throw emptySplit("train", data);
   const learnt = await learnStatistics(duck, features, job.wires, training);
-  const known = { ...learnt, ...textRules(data) };
-  const { wires } = job;
+  const { wires, source } = job;
+  const known = { ...learnt, ...textRules(data), ...(source.types && { types: source.types }) };
   const learned = await learnDerived(
     duck,
     { features, wires, training, target: targetOf(options, job) },

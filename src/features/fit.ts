@@ -41,6 +41,8 @@ export interface Statistics {
   readonly nullValues?: readonly string[];
   /** The decimal comma of texts. */
   readonly decimal?: ",";
+  /** By column, see {@link FittedFeatures}. */
+  readonly types?: FittedFeatures["types"];
   /** SHA-256 by module; absent if no feature uses one. */
   readonly modules?: Readonly<Record<string, string>>;
 }
@@ -66,7 +68,7 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
-  const { tokenizers, targetMeans, modules, nullValues, decimal } = statistics;
+  const { tokenizers, targetMeans, modules, nullValues, decimal, types } = statistics;
   const fitted: FittedFeatures = {
     version: FITTED_VERSION,
     vocabularies,
@@ -74,6 +76,7 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
     ...(targetMeans && { targetMeans }),
     ...(nullValues && { nullValues }),
     ...(decimal && { decimal }),
+    ...(types && { types }),
     ...(modules && { modules }),
     features: [],
   };

@@ -2,7 +2,13 @@ import { z } from "zod";
 import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 import { initializerSchema } from "../layers/initializer.js";
 import { listOf } from "../untrusted.js";
-import { FITTED_VERSION, type FittedFeature, type FittedFeatures, type IdMapping } from "./fitted.js";
+import {
+  COLUMN_TYPES,
+  FITTED_VERSION,
+  type FittedFeature,
+  type FittedFeatures,
+  type IdMapping,
+} from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
 
 /**
@@ -129,6 +135,8 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     targetMeans: z.record(z.string(), targetMeansSchema).optional(),
     nullValues: z.array(z.string()).optional(),
     decimal: z.literal(",").optional(),
+    // Part of SQL, so nothing but these words.
+    types: z.record(z.string(), z.enum(COLUMN_TYPES)).optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })
   .superRefine((fitted, context) => {

@@ -84,6 +84,12 @@ it("reads features of version 1", () =>
 it("leaves features of version 2 as they are", () =>
   expect(readFittedFeatures(VERSION_2, "run")).toBe(VERSION_2));
 
+it("takes types of columns, but no other SQL", () => {
+  const typed = (type: string) => readFittedFeatures({ ...VERSION_2, types: { x: type } }, "run");
+  expect(typed("TIMESTAMP WITH TIME ZONE").types).toEqual({ x: "TIMESTAMP WITH TIME ZONE" });
+  expect(() => typed("VARCHAR, y: (SELECT 1)")).toThrow(/malformed[\s\S]*types\.x/);
+});
+
 it.each([undefined, null, {}, { version: 3, features: [] }])("knows no other: %o", (stored) => {
   expect(() => readFittedFeatures(stored, "run")).toThrow(
     /^run: the checkpoint's features have an unsupported version/,

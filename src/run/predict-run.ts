@@ -83,7 +83,7 @@ async function describeSource(
       duck,
       source,
       where,
-      { wants, sql: columns },
+      { wants, sql: columns, types: features.types },
       scratch,
     );
     const carried = columns.map(

@@ -1,5 +1,15 @@
+import type { ColumnType, FittedFeatures } from "../../features/fitted.js";
+
 /** How a feature reads a column: as the text of an id, as a number, or as a label or weight. */
 export type Want = "text" | "number" | "target";
+
+/** By column; see `text-types.ts`. */
+export type ColumnTypes = FittedFeatures["types"];
+
+/** The type of a column in training, if its values settled one. */
+export function trainedType({ types }: Demand, column: string): ColumnType | undefined {
+  return types && Object.hasOwn(types, column) ? types[column] : undefined;
+}
 
 /** What a run reads of a source. */
 export interface Demand {
@@ -7,6 +17,8 @@ export interface Demand {
   readonly wants: ReadonlyMap<string, Want>;
   /** SQL over the columns of the source, besides `sql` of the config: predicates, and names of columns that are copied. */
   readonly sql: readonly string[];
+  /** The types that training settled for columns that SQL computes with. */
+  readonly types?: ColumnTypes;
 }
 
 /** Words of SQL that reach columns without their names. */

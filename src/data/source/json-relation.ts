@@ -1,10 +1,10 @@
 import type { SourceConfig } from "../data-config.js";
-import { type Demand, namedInSql, type Want } from "./demand.js";
+import { type ColumnTypes, type Demand, namedInSql, trainedType, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import type { SourceFiles } from "./source-files.js";
 import { compressionOption } from "./text-layout.js";
-import { refuseChanged, typesOfTexts } from "./text-types.js";
+import { refuseChanged, refuseMisfits, typesOfTexts } from "./text-types.js";
 
 /**
  * JSON files. The types of columns come from all their values. A column of several types stays JSON, so that each value
@@ -25,19 +25,47 @@ export async function jsonRelation(
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
   await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
   const want = (name: string) => demand.wants.get(name);
+  // The columns whose types their values settle.
+  const free = columns.filter(({ name }) => isNamed(name) && config.types?.[name] === undefined);
+  const trained = new Map(
+    free.flatMap(({ name }) => {
+      const type = trainedType(demand, name);
+      return type ? [[name, type] as const] : [];
+    }),
+  );
+  await refuseMisfits(duck, [...trained], texts, where);
   // Detection reads integers of any size as DOUBLE where fractions stand beside them, and columns without a value as JSON.
   const isOpen = ({ name, type }: SourceColumn) =>
-    isNamed(name) && ((type === "DOUBLE" && !want(name)) || (type === "JSON" && want(name) !== "text"));
-  const open = columns.filter(isOpen).map(({ name }) => ({ name, want: undefined }));
+    !trained.has(name) && ((type === "DOUBLE" && !want(name)) || (type === "JSON" && want(name) !== "text"));
+  const open = free.filter(isOpen).map(({ name }) => ({ name, want: undefined }));
   const settled = await typesOfTexts(duck, open, texts, where);
   const isEmpty = (name: string) => settled.get(name)?.type === "NULL";
   const typeOf = ({ name, type }: SourceColumn) =>
     config.types?.[name] ??
+    trained.get(name) ??
     (type === "DOUBLE" ? settled.get(name)?.type : undefined) ??
     jsonType(type, want(name), isNamed(name));
   const list = columns.map(({ name }) => (isEmpty(name) ? `NULL AS ${quoteName(name)}` : quoteName(name)));
   if (hasFileColumn) list.push(quoteName(FILE_COLUMN));
-  return { select: () => `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}` };
+  const select = `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}`;
+  return {
+    types: keptTypes(
+      free.filter(({ name }) => !isEmpty(name)),
+      typeOf,
+    ),
+    select: () => select,
+  };
+}
+
+/** Types of training for other files. Detection reads times by rules of its own. */
+const KEPT_TYPES = ["BIGINT", "HUGEINT", "DOUBLE", "BOOLEAN", "VARCHAR"] as const;
+
+function keptTypes(columns: readonly SourceColumn[], typeOf: (column: SourceColumn) => string): ColumnTypes {
+  const types = columns.flatMap((column) => {
+    const type = KEPT_TYPES.find((kept) => kept === typeOf(column));
+    return type ? [[column.name, type] as const] : [];
+  });
+  return types.length > 0 ? Object.fromEntries(types) : undefined;
 }
 
 function jsonReader(config: SourceConfig, files: SourceFiles, columns: string, hasFile: boolean): string {

@@ -1,3 +1,4 @@
+import type { ColumnTypes } from "./demand.js";
 import type { Refused, Unread } from "./rejects.js";
 
 /** Hidden column with the file path of each row, if a source has several files. */
@@ -10,6 +11,8 @@ export interface Relation {
    * @param rejects lists the malformed rows in tables of this name, which must be new in the database; without it they are skipped
    */
   select(rejects?: string): string;
+  /** The types of the columns that SQL computes with, if their values settled them. */
+  readonly types?: ColumnTypes;
   /**
    * What a finished scan of `select(rejects)` left out, and where the rows are that features refused. Absent if the format
    * has no malformed rows.

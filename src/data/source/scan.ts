@@ -88,7 +88,7 @@ export async function* scanSource(
     );
     for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
     const named = [...passthrough, ...predicatesOf(split?.config ?? {})];
-    const opened = await openSource(duck, config, where, { wants, sql: named }, scratch);
+    const opened = await openSource(duck, config, where, { wants, sql: named, types: fitted.types }, scratch);
     const source = withNullValues(opened, fitted.nullValues);
     await verifyCompressed(source.identity, where);
     const rows = await rowsOf(duck, source, split);

@@ -29,6 +29,8 @@ export interface Source {
   /** True if rows have a number, see `numberRows`. */
   readonly hasRowColumn?: true;
   /** @see Relation */
+  readonly types?: Relation["types"];
+  /** @see Relation */
   readonly select: Relation["select"];
   /** @see Relation; after `sql`, the places of refused rows are not known */
   readonly unread?: Relation["unread"];
@@ -65,10 +67,10 @@ export async function openFiles(
   config: SourceConfig,
   files: SourceFiles,
   where: string,
-  { wants, sql }: Demand,
+  { wants, sql, types }: Demand,
 ): Promise<Source> {
   refuseTextOptions(config, files.format, where);
-  const demand = { wants, sql: config.sql === undefined ? sql : [...sql, config.sql] };
+  const demand = { wants, types, sql: config.sql === undefined ? sql : [...sql, config.sql] };
   const relation = await RELATIONS[files.format](duck, config, files, demand, where);
   await refuseNoRows(duck, relation, files, where);
   const select = (rejects?: string) => withSql(relation.select(rejects), config.sql);
@@ -89,6 +91,7 @@ export async function openFiles(
     hasDecimalComma: config.decimal === ",",
     identity: files.identity,
     hasFileColumn: columns.length < described.length,
+    types: relation.types,
     select,
     unread:
       relation.unread &&

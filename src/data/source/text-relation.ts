@@ -1,7 +1,7 @@
 import { ConfigError, DataError } from "../../errors.js";
 import { nearNames } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
-import { type Demand, namedInSql } from "./demand.js";
+import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -9,7 +9,7 @@ import { readName, repeatedNames } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
-import { refuseChanged, type SettledType, typesOfTexts } from "./text-types.js";
+import { refuseChanged, type SettledType, settledTypes, typesOfTexts } from "./text-types.js";
 import { originalPath, originalPathSql, utf8Files } from "./utf8-copies.js";
 
 /**
@@ -28,8 +28,10 @@ export async function textRelation(
   const names = namesOfAll(duck, config, parts, demand, where);
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
   const reader = new TextReader(duck, config, readable, parts, names);
-  const types = await settleTypes(duck, config, reader, demand, where);
+  const { settled, declared } = await settleTypes(duck, config, reader, demand, where);
+  const types = new Map<string, ReadType>([...settled, ...declared]);
   return {
+    types: settledTypes(settled),
     select: (rejects) => reader.select(types, rejects),
     unread: (rejects, refused) => readUnread(duck, reader.scannedParts(rejects), refused, where),
   };
@@ -107,21 +109,26 @@ async function settleTypes(
   reader: TextReader,
   demand: Demand,
   where: string,
-): Promise<Map<string, SettledType>> {
+): Promise<{ settled: Map<string, SettledType>; declared: Map<string, ReadType> }> {
   const declared = Object.entries(config.types ?? {});
   const isNamed = namedInSql(demand.sql);
   const open = reader.names
     .filter((name) => config.types?.[name] === undefined && isNamed(name))
-    .map((name) => ({ name, want: demand.wants.get(name) }))
+    .map((name) => ({ name, want: demand.wants.get(name), trained: trainedType(demand, name) }))
     .filter(({ want }) => want !== "text");
   const texts = reader.texts();
   await refuseChanged(duck, declared, texts, where);
   const settled = await typesOfTexts(duck, open, texts, where);
-  for (const [name, type] of declared) settled.set(name, { type, isExact: false });
-  return settled;
+  return { settled, declared: new Map(declared.map(([name, type]) => [name, { type, isExact: false }])) };
 }
 
-const TEXT: SettledType = { type: "VARCHAR", isExact: true };
+/** A type in SQL; see {@link SettledType}. */
+interface ReadType {
+  readonly type: string;
+  readonly isExact: boolean;
+}
+
+const TEXT: ReadType = { type: "VARCHAR", isExact: true };
 
 /**
  * The tables of malformed rows that nobody reads. DuckDB's other way to go on after them, `ignore_errors`, ends a file
@@ -151,7 +158,7 @@ class TextReader {
   }
 
   /** Columns that stay texts are as the file has them: who reads them knows whether they are numbers. */
-  select(types: ReadonlyMap<string, SettledType>, rejects = UNREAD): string {
+  select(types: ReadonlyMap<string, ReadType>, rejects = UNREAD): string {
     return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
   }
 
@@ -167,7 +174,7 @@ class TextReader {
 
   private selectPart(
     part: TextPart,
-    types: ReadonlyMap<string, SettledType>,
+    types: ReadonlyMap<string, ReadType>,
     rejects: string,
     textsAreNumbers = false,
   ): string {
@@ -187,7 +194,7 @@ class TextReader {
 
   private relation(
     { paths, columns, compression }: TextPart,
-    types: ReadonlyMap<string, SettledType>,
+    types: ReadonlyMap<string, ReadType>,
     rejects: string,
   ): string {
     const { config, files } = this;

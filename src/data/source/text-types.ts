@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.js";
-import type { Want } from "./demand.js";
+import type { ColumnType } from "../../features/fitted.js";
+import type { ColumnTypes, Want } from "./demand.js";
 import { type Duck, quoteName } from "./duckdb.js";
 
 /**
@@ -64,13 +65,28 @@ function kindSql(column: string): string {
 export interface TextColumn {
   readonly name: string;
   readonly want: Want | undefined;
+  /** The type that training settled for it. */
+  readonly trained?: ColumnType;
 }
 
 export interface SettledType {
-  readonly type: string;
+  readonly type: ColumnType | "NULL";
   /** True if every value has the type; else the reader refuses the rows of those that have not. */
   readonly isExact: boolean;
 }
+
+/** What the values are that settle a type; a column that has this type may also have those of a narrower one. */
+const KINDS_OF: Readonly<Record<ColumnType, number>> = {
+  BIGINT: KIND.integer,
+  HUGEINT: KIND.hugeInteger,
+  DOUBLE: KIND.number,
+  BOOLEAN: KIND.boolean,
+  DATE: KIND.date,
+  TIMESTAMP: KIND.timestamp,
+  "TIMESTAMP WITH TIME ZONE": KIND.zonedTimestamp,
+  TIME: KIND.time,
+  VARCHAR: KIND.text,
+};
 
 /** What all values of a column are. */
 interface Found {
@@ -81,11 +97,11 @@ interface Found {
 }
 
 /**
- * The narrowest type of each column that every value has. In a column of numbers that a feature or label reads, values
- * that are no numbers stay with the reader, which refuses their rows.
+ * The narrowest type of each column that every value has, or the type of training. In a column of numbers that a feature or label reads, values
+ * that are no numbers stay with the reader, which refuses their rows, as it does where the type of training does not fit.
  *
  * @param texts a SELECT of the columns as VARCHAR
- * @throws DataError if no type holds all numbers of a column
+ * @throws DataError if no type holds all numbers of a column, or if the type of training would change a value
  */
 export async function typesOfTexts(
   duck: Duck,
@@ -95,11 +111,16 @@ export async function typesOfTexts(
 ): Promise<Map<string, SettledType>> {
   const types = new Map<string, SettledType>();
   for (const [i, found] of (await findKinds(duck, columns, texts, where)).entries()) {
-    const { name, want } = columns[i];
-    const problem = problemOf(found, want);
+    const { name, want, trained } = columns[i];
+    const seen = trained ? { ...found, kinds: found.kinds | KINDS_OF[trained] } : found;
+    const problem = problemOf(seen, want);
     if (problem) throw await noType(duck, name, problem, texts, where);
-    types.set(name, typeOf(found, want));
+    types.set(name, trained ? { type: trained, isExact: exactType(seen) === trained } : typeOf(seen, want));
   }
+  const unfit = columns.flatMap(({ name, trained }) =>
+    trained && !types.get(name)!.isExact ? [[name, trained] as const] : [],
+  );
+  await refuseChanged(duck, unfit, texts, where, changedSinceTraining);
   return types;
 }
 
@@ -127,7 +148,7 @@ function typeOf(found: Found, want: Want | undefined): SettledType {
   return { type: "DOUBLE", isExact: false };
 }
 
-function exactType({ kinds }: Found): string {
+function exactType({ kinds }: Pick<Found, "kinds">): SettledType["type"] {
   const has = (kind: number) => (kinds & kind) !== 0;
   const only = (allowed: number) => (kinds & ~allowed) === 0;
   if (kinds === 0) return "NULL";
@@ -192,8 +213,41 @@ async function noType(
   });
 }
 
+/** By column; a column without a value settles no type. */
+export function settledTypes(types: Iterable<readonly [name: string, type: SettledType]>): ColumnTypes {
+  const known = [...types].flatMap(([name, { type }]) => (type === "NULL" ? [] : [[name, type] as const]));
+  return known.length > 0 ? Object.fromEntries(known) : undefined;
+}
+
+/** A value that a type would change. */
+interface Changed {
+  readonly name: string;
+  readonly type: string;
+  readonly value: string;
+}
+
+function changedByConfig({ name, type, value }: Changed, where: string): DataError {
+  return new DataError({
+    what: `the type in types changes a value of the column ${name}`,
+    where: `${where}.types.${name}`,
+    got: `${JSON.stringify(value)}, read as ${type}`,
+    expected: "a type that holds every value exactly",
+    next: `Set a wider type, or read it as VARCHAR and convert it in sql.`,
+  });
+}
+
+function changedSinceTraining({ name, type, value }: Changed, where: string): DataError {
+  return new DataError({
+    what: `a value of the column ${name} does not have the type that all values of the training data have`,
+    where: `${where}, column ${name}`,
+    got: JSON.stringify(value),
+    expected: `a value of the type ${type}, which sql computes with`,
+    next: "Correct the value. If such values are to be expected, train with data that has some, or set the type of the column in types and train again.",
+  });
+}
+
 /**
- * Refuses values that a type in the config would change: `0.25` read as INTEGER, a time of day read as DATE.
+ * Refuses values that a type of the config or of training would change: `0.25` read as INTEGER, a time of day read as DATE.
  *
  * @param texts a SELECT of the columns as VARCHAR
  * @throws DataError with the first such value
@@ -203,23 +257,49 @@ export async function refuseChanged(
   types: readonly (readonly [name: string, type: string])[],
   texts: string,
   where: string,
+  refusal = changedByConfig,
 ): Promise<void> {
   const checked = types.flatMap(([name, type]) => {
     const changed = changedSql(quoteName(name), type);
     return changed === undefined ? [] : [{ name, type, changed }];
   });
+  await refuseFirst(duck, checked, texts, where, refusal);
+}
+
+/**
+ * Refuses values of other types than those of training, for a reader that would change them.
+ *
+ * @param texts a SELECT of the columns as VARCHAR
+ * @throws DataError with the first such value
+ */
+export async function refuseMisfits(
+  duck: Duck,
+  types: readonly (readonly [name: string, type: ColumnType])[],
+  texts: string,
+  where: string,
+): Promise<void> {
+  const checked = types.map(([name, type]) => {
+    const misfits = Object.values(KIND).filter(
+      (kind) => exactType({ kinds: kind | KINDS_OF[type] }) !== type,
+    );
+    const all = misfits.reduce((sum, kind) => sum | kind, 0);
+    return { name, type, changed: `(${kindSql(quoteName(name))}) & ${all} <> 0` };
+  });
+  await refuseFirst(duck, checked, texts, where, changedSinceTraining);
+}
+
+async function refuseFirst(
+  duck: Duck,
+  checked: readonly { readonly name: string; readonly type: string; readonly changed: string }[],
+  texts: string,
+  where: string,
+  refusal: typeof changedByConfig,
+): Promise<void> {
   if (checked.length === 0) return;
   const firsts = checked.map(({ name, changed }) => `min(${quoteName(name)}) FILTER (${changed})`);
   const [row] = await duck.rows(`SELECT ${firsts} FROM (${texts})`, where);
   for (const [i, { name, type }] of checked.entries())
-    if (row[i] !== null)
-      throw new DataError({
-        what: `the type in types changes a value of the column ${name}`,
-        where: `${where}.types.${name}`,
-        got: `${JSON.stringify(row[i])}, read as ${type}`,
-        expected: "a type that holds every value exactly",
-        next: `Set a wider type, or read it as VARCHAR and convert it in sql.`,
-      });
+    if (row[i] !== null) throw refusal({ name, type, value: row[i] }, where);
 }
 
 function changedSql(column: string, type: string): string | undefined {
