@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { onDiskSync } from "../../checkpoint/index.js";
-import { printConfig } from "../../config/print-config.js";
+import { printConfig, wrapped } from "../../config/print-config.js";
 import { type InitResult, initConfig } from "../../init/init-config.js";
 import { count, plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
@@ -55,20 +55,21 @@ export const init = command(
 
 function tell({ proposal, profile, label, isGuessed }: InitResult): void {
   const { decisions, split } = proposal;
-  console.log(`${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}`);
-  if (profile.malformed.length > 0)
-    console.log(`${plural(profile.malformed.length, "malformed row")} left out`);
   const guessed = isGuessed ? " (guessed from its name; --label names another)" : "";
-  console.log(`Label: ${label.name}${guessed}. ${label.notes.join(" ")}`);
-  console.log(split.reason);
   const leftOut = decisions.filter(({ isLeftOut }) => isLeftOut);
-  console.log(
+  say(`${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}`);
+  if (profile.malformed.length > 0) say(`${plural(profile.malformed.length, "malformed line")} left out`);
+  say(`Label: ${label.name}${guessed}. ${label.notes.join(" ")}`);
+  say(split.reason);
+  say(
     `${plural(proposal.config.features.length, "feature")} from ${plural(decisions.length - leftOut.length, "column")}`,
   );
-  if (leftOut.length > 0) console.log("Left out:");
-  for (const { column, reason } of leftOut.slice(0, MOST_TOLD)) console.log(`  ${column}: ${reason}`);
-  if (leftOut.length > MOST_TOLD) console.log(`  and ${leftOut.length - MOST_TOLD} more, see the config`);
+  if (leftOut.length > 0) say("Left out:");
+  for (const { column, reason } of leftOut.slice(0, MOST_TOLD)) say(`- ${column}: ${reason}`);
+  if (leftOut.length > MOST_TOLD) say(`- and ${leftOut.length - MOST_TOLD} more, see the config`);
 }
+
+const say = (text: string): void => console.log(wrapped(text, 80).join("\n  "));
 
 /** Columns without features that are told; the config lists all. */
 const MOST_TOLD = 10;

@@ -1,3 +1,5 @@
+import { wrapped } from "../../config/print-config.js";
+import type { Profile } from "../../init/profile.js";
 import { configStats, fileStats } from "../../init/table-stats.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { columnTable, valueLines } from "../profile-tables.js";
@@ -28,22 +30,24 @@ export const stats = command(
     const { profile, parts } = args.config
       ? await configStats((await loadConfig(args.config)).config)
       : await fileStats(args.data!, args.label);
-    const sampled =
-      profile.sampleRows < profile.rows
-        ? `; values, AUC and drift are those of ${count(profile.sampleRows)} random rows`
-        : "";
-    console.log(`${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}${sampled}`);
-    if (profile.malformed.length > 0)
-      console.log(
-        `${plural(profile.malformed.length, "malformed row")}, the first: ${profile.malformed[0].file}, line ${profile.malformed[0].line}: ${profile.malformed[0].reason}`,
-      );
-    for (const note of profile.label?.notes ?? []) console.log(`Label ${profile.label!.name}: ${note}`);
-    console.log(columnTable(profile));
-    if (profile.label)
-      console.log("AUC: how well the column alone ranks the label, 0.5 (not at all) to 1 (perfectly)");
-    console.log(
-      `drift: population stability index of ${parts[0]} and ${parts.slice(1).join(" or ")}; 0.1 is noticeable, 0.25 large`,
-    );
-    console.log(`\n${valueLines(profile).join("\n")}`);
+    tell(profile, parts);
   },
 );
+
+function tell(profile: Profile, parts: readonly string[]): void {
+  const { rows, columns, sampleRows, malformed, label } = profile;
+  say(`${plural(rows, "row")}, ${plural(columns.length, "column")}`);
+  if (sampleRows < rows) say(`Values, AUC and drift are those of ${count(sampleRows)} rows drawn at random.`);
+  if (malformed.length > 0)
+    say(`${plural(malformed.length, "malformed line")}, the first: ${firstOf(malformed)}`);
+  for (const note of label?.notes ?? []) say(`Label ${label!.name}: ${note}`);
+  console.log(columnTable(profile));
+  if (label) say("AUC: how well the column alone ranks the label, from 0.5 (not at all) to 1 (perfectly)");
+  const others = parts.slice(1).join(" or ");
+  say(`drift: population stability index of ${parts[0]} and ${others}; 0.1 is noticeable, 0.25 is large`);
+  console.log(`\n${valueLines(profile).join("\n")}`);
+}
+
+const firstOf = ([{ file, line, reason }]: Profile["malformed"]): string =>
+  `${file}, line ${line}: ${reason}`;
+const say = (text: string): void => console.log(wrapped(text, 80).join("\n"));

@@ -1,0 +1,107 @@
+import { writeFileSync } from "node:fs";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { referenceBackend } from "../src/backends/reference/backend.js";
+import { type ConfigInput, resolveConfig } from "../src/config/config.js";
+import { PairloomError } from "../src/errors.js";
+import { initConfig } from "../src/init/init-config.js";
+import { trainRun } from "../src/run/train-run.js";
+import { makeWorld, type World } from "./cli-world.js";
+
+/*
+ * Tables that nobody thought of: every column has values of a random kind, names are any texts. A config that is proposed
+ * trains, and a table that gives none is refused with a reason.
+ */
+
+let world: World;
+beforeAll(() => {
+  world = makeWorld();
+});
+afterAll(() => world.remove());
+
+type Json = unknown;
+const word = fc.string({ minLength: 1, maxLength: 6 });
+const CELLS: Readonly<Record<string, fc.Arbitrary<Json>>> = {
+  words: fc.constantFrom("red", "green", "blue", "it's", 'say "x"'),
+  texts: word,
+  integers: fc.integer(),
+  small: fc.integer({ min: 0, max: 5 }),
+  numbers: fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+  booleans: fc.boolean(),
+  dates: fc
+    .date({ min: new Date("1990-01-01"), max: new Date("2030-01-01"), noInvalidDate: true })
+    .map((date) => date.toISOString()),
+  lists: fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 3 }),
+  vectors: fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })),
+  objects: fc.record({ x: fc.integer() }),
+  nothing: fc.constant(null),
+};
+const LABELS: readonly fc.Arbitrary<Json>[] = [
+  fc.constantFrom(0, 1),
+  fc.constantFrom("yes", "no"),
+  fc.boolean(),
+  fc.constantFrom("a", "b", "c"),
+  fc.integer({ min: 1, max: 5 }),
+  fc.double({ min: -1000, max: 1000, noNaN: true }),
+];
+
+const table = fc
+  .record({
+    names: fc.uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), {
+      minLength: 1,
+      maxLength: 5,
+      selector: (name) => name.toLowerCase().trim(),
+    }),
+    kinds: fc.array(fc.constantFrom(...Object.keys(CELLS)), { minLength: 5, maxLength: 5 }),
+    missing: fc.constantFrom(0, 0, 3),
+    rows: fc.constantFrom(3, 25, 80),
+    label: fc.constantFrom(...LABELS),
+  })
+  .chain(({ names, kinds, missing, rows, label }) => {
+    const cells = names.map(
+      (name, i) =>
+        [name, missing === 0 ? CELLS[kinds[i]] : fc.option(CELLS[kinds[i]], { freq: missing })] as const,
+    );
+    const row = fc.record({
+      ...Object.fromEntries(cells.filter(([name]) => name !== "__proto__")),
+      "the label": label,
+    });
+    return fc.array(row, { minLength: rows, maxLength: rows });
+  });
+
+async function trains(rows: readonly object[]): Promise<boolean> {
+  writeFileSync("rows.jsonl", rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  let proposed: ConfigInput;
+  try {
+    proposed = (await initConfig({ path: "rows.jsonl", label: "the label" })).proposal.config;
+  } catch (error) {
+    if (
+      error instanceof PairloomError &&
+      /only one value|no column is left|only the label|missing in all/.test(error.message)
+    )
+      return false;
+    throw error;
+  }
+  const config = resolveConfig(proposed);
+  await trainRun({
+    config: { ...config, train: { ...config.train, epochs: undefined, steps: 2, threads: 1 } },
+    runDir: `runs/${world.folder.length}-${Math.trunc(performance.now() * 1000)}`,
+    backend: referenceBackend,
+    resume: false,
+    baselines: false,
+    signal: new AbortController().signal,
+    listener: () => undefined,
+  });
+  return true;
+}
+
+it("trains on random tables or refuses them with a reason", async () => {
+  let trained = 0;
+  await fc.assert(
+    fc.asyncProperty(table, async (rows) => {
+      if (await trains(rows)) trained++;
+    }),
+    { numRuns: 25, seed: 7 },
+  );
+  expect(trained).toBeGreaterThan(8);
+});
