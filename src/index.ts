@@ -32,6 +32,7 @@ export { OPS as ops } from "./ops/index.js";
 export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
 export { Trainer, type TrainerOptions, type TrainingResult } from "./train/trainer.js";
+export { type AnyTrainer, trainerOf } from "./train/trainer-of.js";
 export type { TrainingEvent } from "./train/training-event.js";
 
 offerToConfigFiles(() => import("./index.js"));

@@ -13,6 +13,8 @@ const VERSION = 2;
 /** Far more than one for each process of a large run. */
 const MOST_FILES = 2 ** 14;
 
+const MOST_MEMBERS = 2 ** 10;
+
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 const fileSchema = z.strictObject({
@@ -55,6 +57,12 @@ const manifestSchema = z.strictObject({
   /** The version of the program that wrote it. No time or host is stored. */
   writer: writerSchema,
   ...contentShape,
+  /** The members whose mean the model is (train/members.ts), with the step of each; absent for a model without members. */
+  members: z
+    .array(z.strictObject({ seed: count, step: count }))
+    .min(1)
+    .max(MOST_MEMBERS)
+    .optional(),
   /** How the run divides batches (passes/geometry.ts); this determines the order of every sum. */
   geometry: z.strictObject({ batch: positive, tileRows: positive, groups: positive }).optional(),
   /** The checkpoint that this one stores changes to; absent for a complete checkpoint. */
@@ -85,9 +93,10 @@ export type ManifestFiles = Pick<Manifest, "tables" | "files">;
 
 /** Encodes a manifest as JSON whose last member is the SHA-256 of the others. Equal content gives equal bytes. */
 export function encodeManifest(content: ManifestContent, { tables, files }: ManifestFiles): string {
-  const { step, epoch, epochStep, seed, reader, trainer, config, features, metrics, geometry } = content;
+  const { step, epoch, epochStep, seed, reader, trainer, config, features, metrics } = content;
+  const { members, geometry } = content;
   const head = { format: FORMAT, version: VERSION, writer: program, step, epoch, epochStep, seed };
-  const manifest = { ...head, reader, trainer, config, features, metrics, geometry, tables, files };
+  const manifest = { ...head, reader, trainer, config, features, metrics, members, geometry, tables, files };
   const text = JSON.stringify(manifest, refuseLoss);
   return `${JSON.stringify({ ...JSON.parse(text), sha256: sha256(text) }, null, 1)}\n`;
 }

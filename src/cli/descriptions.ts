@@ -7,6 +7,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { plan } from "../passes/compile.js";
 import { emit } from "../passes/emit.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
+import { membersOf } from "../train/member-configs.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
@@ -21,7 +22,8 @@ export interface Description {
 
 export function describedByConfig(config: Config): Description {
   const features = configuredFeatureInfos(config.features);
-  return { config, graph: inferenceGraph(specOf(config, features)) };
+  const spec = { ...specOf(config, features), members: membersOf(config.train) };
+  return { config, graph: inferenceGraph(spec) };
 }
 
 export function trainingGraphOf({ config, features }: Description): Graph {

@@ -20,8 +20,8 @@ export interface CategoricalFeature {
   readonly trainable?: boolean;
   /** Number format of the table; default fp32. */
   readonly dtype?: TableDtype;
-  /** Ids are below `ids`, and a translation with the table's name turns them into rows. Default: ids are rows. */
-  readonly translation?: { readonly ids: number };
+  /** Ids are below `ids`, and a translation (by default with the table's name) turns them into rows. Default: ids are rows. */
+  readonly translation?: { readonly ids: number; readonly name?: string };
 }
 
 /** Initial values of a table: small, or with the spread of TorchRec's tables. */
@@ -40,7 +40,7 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
     role: "table",
     trainable: feature.trainable,
     dtype: feature.dtype,
-    translation: feature.translation && feature.table,
+    translation: feature.translation && (feature.translation.name ?? feature.table),
   });
   return feature.kind === "id"
     ? scope.apply(embedding, [table, ids], {})[0]

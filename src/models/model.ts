@@ -58,12 +58,13 @@ export function defineModel<S extends z.ZodType>(definition: ModelDefinition<S>)
 
 /** The features of a config as symbolic tensors, created on first use. */
 export class ModelFeatures {
-  private readonly inputs = new Map<string, Tensor>();
   private readonly lookups = new Map<string, Tensor>();
 
   constructor(
     private readonly scope: Scope,
     private readonly features: ReadonlyMap<string, FeatureInfo>,
+    /** The inputs created so far, by name. */
+    private readonly inputs = new Map<string, Tensor>(),
   ) {}
 
   /** The numbers of a group, concatenated, [B, total width]. */

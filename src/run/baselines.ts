@@ -46,6 +46,7 @@ export function logisticRegressionOf(config: Config): Config {
 }
 
 const BASELINE_TRAINING = {
+  seeds: undefined,
   // It is a different model, so these weights do not exist.
   initializeFrom: undefined,
   optimizer: optimizerSchema.parse({

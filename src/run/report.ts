@@ -23,6 +23,8 @@ export interface Report {
     readonly reason: "finished" | "earlyStopping" | "interrupted";
     readonly step: number;
     readonly epoch: number;
+    /** With `train.seeds`: the seed of each member, and the step of its checkpoint. */
+    readonly members?: readonly { readonly seed: number; readonly step: number }[];
     /** Rows trained on by this process. */
     readonly rows: number;
     readonly samplesPerSecond: number;

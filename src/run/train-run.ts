@@ -17,7 +17,8 @@ import {
 } from "../saved/run-directory.js";
 import { metricSettings } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
-import { Trainer, type TrainingResult } from "../train/trainer.js";
+import type { TrainingResult } from "../train/trainer.js";
+import { type AnyTrainer, trainerOf } from "../train/trainer-of.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { dataWarnings, warningText } from "./data-warnings.js";
@@ -55,7 +56,7 @@ export async function trainRun(options: TrainRunOptions): Promise<RunResult> {
 
 interface Trained {
   readonly name: string;
-  readonly trainer: Trainer;
+  readonly trainer: AnyTrainer;
   readonly result: TrainingResult;
   readonly interrupted: boolean;
   /** The measured checkpoint: the best on the validation split, if there is one. */
@@ -120,7 +121,7 @@ class Run {
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
     listener({ kind: "trainingStarted", model: name, config });
-    const trainer = new Trainer({
+    const trainer = trainerOf({
       config,
       features,
       train: splits.train,
@@ -130,7 +131,8 @@ class Run {
       lock,
       resume,
       signal,
-      listener: (event) => listener({ ...event, model: name }),
+      listener: ({ seed, ...event }) =>
+        listener({ ...event, model: seed === undefined ? name : `${name}, seed ${seed}` }),
     });
     const result = await trainer.run();
     listener({ kind: "trainingEnded", model: name, result });
@@ -193,6 +195,7 @@ class Run {
         reason,
         step: position.step,
         epoch: position.epoch,
+        ...(checkpoint.manifest.members && { members: checkpoint.manifest.members }),
         rows: trainRows,
         samplesPerSecond: trainSeconds === 0 ? 0 : trainRows / trainSeconds,
       },

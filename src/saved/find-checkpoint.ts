@@ -13,6 +13,7 @@ import {
 import { stepOfName } from "../checkpoint/paths.js";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 import { nearNames } from "../near-names.js";
+import { membersDirectory } from "../train/members.js";
 
 /** Selects a checkpoint of a run: the best on the validation split, the latest, or a step. */
 export type CheckpointChoice = "best" | "latest" | number;
@@ -31,7 +32,8 @@ export async function findCheckpoint(
   warn: Warn = (message) => process.emitWarning(message),
 ): Promise<Checkpoint> {
   if (await exists(join(path, "manifest.json"))) return readSound(path);
-  if (!(await exists(checkpointsDir(path)))) throw notARun(path);
+  if (!(await exists(checkpointsDir(path))))
+    throw (await exists(membersDirectory(path))) ? incomplete(path) : notARun(path);
   const dirs = (await checkpointDirs(path)).reverse();
   if (typeof choice === "number" && !dirs.some((dir) => stepOf(dir) === choice))
     throw noStep(path, choice, dirs.map(stepOf).reverse());
@@ -131,6 +133,17 @@ function unmeasured(path: string): CheckpointError {
     what: "no checkpoint of this run has been measured on the validation split",
     where: checkpointsDir(path),
     next: "Use the latest checkpoint, or continue training until the first evaluation.",
+  });
+}
+
+/** A run with members that was killed before it saved its model. */
+function incomplete(path: string): CheckpointError {
+  return new CheckpointError({
+    what: "the run has not saved a model yet",
+    where: path,
+    got: `${basename(membersDirectory(path))}/ with the members that it has trained, in part or completely`,
+    expected: "a run that ended, or was interrupted with Ctrl-C",
+    next: "Continue the run with --resume, or name the run directory of a member.",
   });
 }
 

@@ -49,7 +49,8 @@ export async function describeModel(
   settings.forEach(refuseTrained);
   const config = resolveConfig(configWith(manifest.config, settings));
   refuseOtherFeatures(config.features, fitted, dir);
-  const graph = inferenceGraph(specOf(config, fittedFeatureInfos(features)));
+  const spec = specOf(config, fittedFeatureInfos(features));
+  const graph = inferenceGraph({ ...spec, members: manifest.members?.length });
   return { config, features, graph };
 }
 

@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { checkpointsDir, DiskError, exists, findLatest, isAbsent, readText } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
+import { membersDirectory } from "../train/members.js";
 import { parseUntrusted } from "../untrusted.js";
 import { CONFIG_COPY } from "./run-directory.js";
 
@@ -38,11 +39,13 @@ export async function checkRunDirectory(runDir: string, config: Config, resume: 
 }
 
 async function checkNew(runDir: string): Promise<void> {
-  if (!(await exists(checkpointsDir(runDir)))) return;
+  const places = [checkpointsDir(runDir), membersDirectory(runDir)];
+  const there = (await Promise.all(places.map(exists))).indexOf(true);
+  if (there < 0) return;
   throw new CheckpointError({
     what: "the run directory already has a run",
     where: runDir,
-    got: "checkpoints/",
+    got: `${basename(places[there])}/`,
     expected: "a new directory",
     next: "Resume that run (--resume), or name another directory (--run).",
   });

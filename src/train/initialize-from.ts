@@ -13,6 +13,7 @@ import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import { type NamedRows, rowsByValue } from "./match-rows.js";
+import { memberDirectory } from "./members.js";
 import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
 import { stateName } from "./translations.js";
@@ -66,7 +67,7 @@ export async function initializeFrom(
       matched.push(name);
     }
     const names = parameters.map(({ attrs }) => attrs.name);
-    if (matched.length === 0) throw nothingMatches(checkpoint.dir, names, [...file.tensors.keys()]);
+    if (matched.length === 0) throw nothingMatches(checkpoint, names, [...file.tensors.keys()]);
     return {
       checkpoint: checkpoint.dir,
       matched,
@@ -188,12 +189,19 @@ function translated(name: string, there: string): CheckpointError {
   });
 }
 
-function nothingMatches(dir: string, names: readonly string[], there: readonly string[]): CheckpointError {
+function nothingMatches(
+  { dir, manifest }: Checkpoint,
+  names: readonly string[],
+  there: readonly string[],
+): CheckpointError {
+  const member = manifest.members && memberDirectory(join(dir, "..", ".."), manifest.members[0].seed);
   return new CheckpointError({
     what: "no parameter of the model is in the checkpoint to start from",
     where: dir,
     got: there.slice(0, 8).join(", "),
     expected: names.slice(0, 8).join(", "),
-    next: 'Say which is which in train.initializeFrom.map, such as { "final_mlp\\\\.(.*)": "mlp.$1" }.',
+    next: member
+      ? `The run has members: name one of them, such as ${member}.`
+      : 'Say which is which in train.initializeFrom.map, such as { "final_mlp\\\\.(.*)": "mlp.$1" }.',
   });
 }

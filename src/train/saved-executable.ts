@@ -2,6 +2,7 @@ import type { Backend, Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
+import { memberName } from "./members.js";
 import { savedParameters } from "./saved-parameters.js";
 import { parametersOf } from "./step/model-graphs.js";
 import { Translations } from "./translations.js";
@@ -23,7 +24,8 @@ export async function savedExecutable(
   { backend, maxBatch, threads }: ScoringOptions,
 ): Promise<Executable> {
   const parameters = await savedParameters(checkpoint, backend, parametersOf(graph));
-  const translations = new Translations(backend, features);
+  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const translations = new Translations(backend, features, members);
   await translations.load(checkpoint);
   const options = { maxBatch, threads, translations: translations.bound, frozen: true };
   return backend.compile(graph, parameters, options);

@@ -14,6 +14,9 @@ const count = z.int().positive();
 /** Maximum rows per step, limited by the program format. */
 const MOST_ROWS = 2 ** 24;
 
+/** More would only be slower. */
+const MOST_SEEDS = 64;
+
 /** The training section of a config. */
 export const trainSchema = z
   .strictObject({
@@ -30,6 +33,10 @@ export const trainSchema = z
     gradientAccumulation: count.default(1),
     /** Seed of every random draw: initialization, order, dropout. */
     seed: z.int().nonnegative().default(1),
+    /**
+     * Trains this many models, with the seeds `seed`, `seed + 1`, …, and predicts with the mean of their logits; default 1.
+     */
+    seeds: count.max(MOST_SEEDS).optional(),
     /**
      * Initial weights without a setting of their own: `glorot` (with zero biases, small embeddings, and the bias of the
      * outputs at the base rate of the training rows), or `torch`, the defaults of PyTorch and TorchRec, for

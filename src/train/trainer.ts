@@ -17,6 +17,7 @@ import { initializeFrom } from "./initialize-from.js";
 import { ratesAt, ratesOver } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
 import { initialLossWatch, watchLosses } from "./loss-watch.js";
+import { refuseMembers } from "./member-configs.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedExecutable } from "./saved-executable.js";
@@ -101,6 +102,7 @@ export class Trainer {
   constructor(private readonly options: TrainerOptions) {
     const { config, features, train, backend, runDir, listener } = options;
     const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife } = config.train;
+    refuseMembers(config.train);
     const spec = specOf(config, fittedFeatureInfos(features));
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);

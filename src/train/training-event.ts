@@ -4,8 +4,10 @@ import type { Initialized } from "./initialize-from.js";
 import type { Position } from "./training-state.js";
 
 /** Events during training, in this order. The terminal and the logs of a run listen to them. */
-export type TrainingEvent =
-  /** A checkpoint newer than the one used for resuming is damaged. */
+export type TrainingEvent = {
+  /** The seed of the member in training, if the run has members. */
+  readonly seed?: number;
+} /** A checkpoint newer than the one used for resuming is damaged. */ & (
   | { readonly kind: "checkpointPassedOver"; readonly dir: string; readonly error: PairloomError }
   /** The checkpoint used for resuming does not store how batches are divided; the order of sums changes here. */
   | { readonly kind: "sumsReordered"; readonly dir: string }
@@ -36,7 +38,8 @@ export type TrainingEvent =
       readonly values: Readonly<Record<string, number>>;
     }
   | EvaluationEvent
-  | { readonly kind: "checkpointed"; readonly dir: string };
+  | { readonly kind: "checkpointed"; readonly dir: string }
+);
 
 /** An evaluation of a model on a split. */
 export type EvaluationEvent =

@@ -13,10 +13,17 @@ export class Translations {
   /** Bound by training programs, which may give rows to new ids, and by evaluation. */
   readonly bound: ReadonlyMap<string, Translation>;
 
-  /** Translations in their initial state. */
-  constructor(backend: Backend, { features }: FittedFeatures) {
+  /**
+   * Translations in their initial state.
+   * @param members the prefixes of members that have translations of their own
+   */
+  constructor(backend: Backend, { features }: FittedFeatures, members: readonly string[] = []) {
     const specs = new Map(features.flatMap(translated));
-    this.bound = new Map([...specs].map(([table, spec]) => [table, backend.translation(spec)]));
+    const prefixes = members.length === 0 ? [""] : members.map((member) => `${member}.`);
+    const all = [...specs].flatMap(([table, spec]) =>
+      prefixes.map((prefix) => [prefix + table, spec] as const),
+    );
+    this.bound = new Map(all.map(([name, spec]) => [name, backend.translation(spec)]));
   }
 
   /** Their current states, as tensors of a checkpoint's model file. */

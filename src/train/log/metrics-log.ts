@@ -3,6 +3,9 @@ import { z } from "zod";
 import { onDiskSync } from "../../checkpoint/disk.js";
 import { CheckpointError } from "../../errors.js";
 
+/** The log of a run directory. */
+export const METRICS_FILE = "metrics.jsonl";
+
 /** One measurement of a run: a line of `metrics.jsonl`. */
 const metricsLineSchema = z.strictObject({
   /** Training steps done. */
@@ -69,14 +72,20 @@ function parseLine(text: string, where: string): MetricsLine {
   }
 }
 
-/** Writes a new file and renames it, so that a crash leaves the old lines or the kept ones. */
 function keepUntil(path: string, step: number): void {
-  const kept = readMetrics(path).filter((line) => line.step <= step);
+  writeMetrics(
+    path,
+    readMetrics(path).filter((line) => line.step <= step),
+  );
+}
+
+/** Writes a whole log: a new file that is then renamed, so that a crash leaves the old lines or the new ones. */
+export function writeMetrics(path: string, lines: readonly MetricsLine[]): void {
   onDiskSync("the file cannot be written", path, () => {
     const temporary = `${path}.tmp`;
     const file = openSync(temporary, "w");
     try {
-      for (const line of kept) writeSync(file, `${JSON.stringify(line)}\n`);
+      for (const line of lines) writeSync(file, `${JSON.stringify(line)}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { TrainingEvent } from "../training-event.js";
-import { MetricsLog } from "./metrics-log.js";
+import { METRICS_FILE, MetricsLog } from "./metrics-log.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 
 /** The logs of a run directory: JSON lines (`metrics.jsonl`) and TensorBoard events (`tensorboard/`). */
@@ -9,7 +9,7 @@ export class RunLog {
   private readonly events: TensorBoardWriter;
 
   constructor(runDir: string, resumedStep: number | undefined) {
-    this.lines = new MetricsLog(join(runDir, "metrics.jsonl"), { resumedStep });
+    this.lines = new MetricsLog(join(runDir, METRICS_FILE), { resumedStep });
     this.events = new TensorBoardWriter(join(runDir, "tensorboard"), { resumedStep });
   }
 

@@ -7,7 +7,7 @@ import { Scope, type WeightStart } from "../../layers/scope.js";
 import { AUC_BINS } from "../../metrics/index.js";
 import { type ModelConfig, modelOf } from "../../models/index.js";
 import { type FeatureInfo, ModelFeatures } from "../../models/model.js";
-import { multiply } from "../../ops/arithmetic.js";
+import { add, multiply, scale } from "../../ops/arithmetic.js";
 import { sameType } from "../../ops/check.js";
 import { batchMean } from "../../ops/loss.js";
 import { scoreHistogram } from "../../ops/score-histogram.js";
@@ -17,6 +17,7 @@ import { autodiff } from "../../passes/autodiff.js";
 import { simplify } from "../../passes/compile.js";
 import { inPrecision } from "../../passes/precision.js";
 import { translateIds } from "../../passes/translate-ids.js";
+import { memberName } from "../members.js";
 import { applyOptimizers, type UpdateSettings } from "./apply-optimizers.js";
 import { lastBias } from "./last-bias.js";
 import type { Head } from "./loss/define-loss.js";
@@ -41,6 +42,8 @@ export interface ModelSpec {
   readonly initializer?: WeightStart;
   /** Number of model outputs; default 1. */
   readonly outputs?: number;
+  /** Number of members whose logits are averaged in inference; default: the model has no members. */
+  readonly members?: number;
   /** Converts the model's outputs to logits; absent if they are the logits. */
   readonly head?: Head;
 }
@@ -95,10 +98,10 @@ function countScores(builder: GraphBuilder, logits: Tensor, labels: Tensor): voi
   builder.apply(scoreHistogram, [counts, logits, labels], {});
 }
 
-/** The forward pass only. Output: `logits` [B, outputs]. */
+/** The forward pass only. Output: `logits` [B, outputs], the mean over the members if there are any. */
 export function inferenceGraph(spec: ModelSpec): Graph {
   const builder = new GraphBuilder();
-  builder.output(LOGITS, forward(builder, spec, "inference").logits);
+  builder.output(LOGITS, meanLogits(builder, spec));
   const translated = translateIds(builder.finish(), { admits: false });
   return inPrecision(simplify(translated), spec.precision ?? "fp32");
 }
@@ -117,6 +120,25 @@ export function parametersOf(graph: Graph): ParameterAttrs[] {
     .map((node) => node.attrs as ParameterAttrs);
 }
 
+function meanLogits(builder: GraphBuilder, spec: ModelSpec): Tensor {
+  if (spec.members === undefined) return forward(builder, spec, "inference").logits;
+  const inputs = new Map<string, Tensor>();
+  const logits = Array.from({ length: spec.members }, (_, k) => {
+    const name = memberName(k);
+    const features = spec.features.map((feature) => withTranslationOf(name, feature));
+    return forward(builder, { ...spec, features }, "inference", { name, inputs }).logits;
+  });
+  if (logits.length === 1) return logits[0];
+  const [sum] = builder.apply(add, logits, {});
+  return builder.apply(scale, [sum], { factor: 1 / logits.length })[0];
+}
+
+/** Each member has met the ids in an order of its own. */
+function withTranslationOf(member: string, feature: FeatureInfo): FeatureInfo {
+  if (feature.kind === "number" || !feature.translation) return feature;
+  return { ...feature, translation: { ...feature.translation, name: `${member}.${feature.table}` } };
+}
+
 /** The model's outputs, and the logits used for predictions. */
 interface Forward {
   readonly features: ModelFeatures;
@@ -124,10 +146,24 @@ interface Forward {
   readonly logits: Tensor;
 }
 
-function forward(builder: GraphBuilder, spec: ModelSpec, mode: "training" | "inference"): Forward {
+interface Member {
+  /** The prefix of its parameters. */
+  readonly name: string;
+  /** The inputs that members share, by name. */
+  readonly inputs: Map<string, Tensor>;
+}
+
+function forward(
+  builder: GraphBuilder,
+  spec: ModelSpec,
+  mode: "training" | "inference",
+  member?: Member,
+): Forward {
   const { model, head } = spec;
-  const scope = Scope.root(builder, mode, spec.initializer);
-  const features = new ModelFeatures(scope, new Map(spec.features.map((feature) => [feature.name, feature])));
+  const root = Scope.root(builder, mode, spec.initializer);
+  const scope = member ? root.child(member.name) : root;
+  const infos = new Map(spec.features.map((feature) => [feature.name, feature]));
+  const features = new ModelFeatures(scope, infos, member?.inputs);
   const count = head?.outputs ?? spec.outputs ?? 1;
   const outputs = modelOf(model).build(features, model, scope, count);
   checkOutputs(outputs, count, model.kind);

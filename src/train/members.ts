@@ -1,0 +1,15 @@
+import { join } from "node:path";
+
+/**
+ * With `train.seeds`, a run trains several members, one after the other: the same model, each with a seed of its own. The
+ * model of the run is one graph with the parameters of all members, whose logits are the mean of theirs.
+ */
+
+/** The prefix of the parameters of member k in the model of the run, from 0. */
+export const memberName = (k: number): string => `members.${k}`;
+
+/** The directory of a member inside the run directory: a run directory, too. */
+export const memberDirectory = (runDir: string, seed: number): string =>
+  join(membersDirectory(runDir), `seed-${seed}`);
+
+export const membersDirectory = (runDir: string): string => join(runDir, "members");
