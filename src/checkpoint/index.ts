@@ -13,7 +13,7 @@ export {
 } from "./discovery.js";
 export { DiskError, exists, isAbsent, isDamage, onDiskSync, readText, unlessAbsent } from "./disk.js";
 export { makeDirectory, replaceFile } from "./durable.js";
-export { RunLock } from "./lock.js";
+export { isLocked, RunLock } from "./lock.js";
 export type { Manifest, ManifestContent } from "./manifest.js";
 export { checkpointsDir } from "./paths.js";
 export { pruneCheckpoints } from "./prune.js";

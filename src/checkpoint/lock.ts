@@ -88,6 +88,13 @@ export class RunLock {
   }
 }
 
+/** Whether a process writes to the run directory. Takes no lock. */
+export async function isLocked(runDir: string): Promise<boolean> {
+  const path = join(runDir, LOCK_FILE);
+  const text = await unlessAbsent(readText(path));
+  return text !== undefined && !text.startsWith(RELEASED) && isHeld(path, parse(text));
+}
+
 /** The open file; undefined if there is one already. It gets its name once it is written, so that a lock is never empty. */
 async function createNew(path: string, text: string): Promise<FileHandle | undefined> {
   const unnamed = join(dirname(path), temporaryName(LOCK_FILE));
@@ -128,8 +135,7 @@ async function removeStale(path: string): Promise<void> {
   const text = await unlessAbsent(readText(path));
   if (text === undefined && !(await exists(path))) return;
   const holder = parse(text);
-  if (text !== undefined && !text.startsWith(RELEASED) && (await isHeld(path, holder)))
-    throw held(path, holder);
+  if (await isLocked(dirname(path))) throw held(path, holder);
   const aside = `${path}.${randomUUID()}`;
   await onDisk("the lock cannot be taken over", path, async () => {
     await rename(path, aside);
