@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   train: () => import("./commands/train.js").then((module) => module.train as CommandDef),
   eval: () => import("./commands/eval.js").then((module) => module.evaluate as CommandDef),
   predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),
+  search: () => import("./commands/search.js").then((module) => module.search as CommandDef),
   runs: () => import("./commands/runs.js").then((module) => module.runs as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),

@@ -1,6 +1,7 @@
 import type { Settings } from "../config/differences.js";
 import type { WatchedMetric } from "../metrics/index.js";
 import type { RunSummary } from "../run/run-summary.js";
+import { valueWords } from "./setting-words.js";
 import { wrapped } from "./wrapped.js";
 
 /** Columns of a terminal. */
@@ -41,11 +42,8 @@ function detailsOf({ config }: RunSummary, settings: Settings): string[] {
   const seeds = train?.seeds ?? 1;
   const { "model.kind": _, "train.seeds": __, ...others } = settings;
   const name = `${model?.kind ?? "a damaged config"}${seeds > 1 ? ` x ${seeds} seeds` : ""}`;
-  return [name, ...Object.entries(others).map(([path, value]) => `${path} ${textOf(value)}`)];
+  return [name, ...Object.entries(others).map(([path, value]) => `${path} ${valueWords(value)}`)];
 }
-
-const textOf = (value: unknown): string =>
-  typeof value === "number" ? String(Number(value.toPrecision(4))) : JSON.stringify(value);
 
 /** The end of a name tells runs apart. */
 const shortened = (name: string, width: number): string =>

@@ -14,6 +14,7 @@ import { checkLabels } from "./check-labels.js";
 import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
 import { refuseUnsafeTexts } from "./safe-texts.js";
+import { type SearchSpaceInput, searchSchema } from "./search-space.js";
 import { type Setting, withSettings } from "./settings.js";
 
 export const configSchema = z.strictObject({
@@ -27,6 +28,8 @@ export const configSchema = z.strictObject({
   model: modelSchema,
   /** How to train it. */
   train: trainSchema.prefault({}),
+  /** What `pairloom search` tries: values by the dotted path of a setting (tune.md). Training ignores it. */
+  search: searchSchema.optional(),
 });
 
 type ParsedConfig = z.output<typeof configSchema>;
@@ -56,6 +59,7 @@ export interface ConfigInput<
   readonly features: F;
   readonly model: NamedBy<ModelInput, F[number]["name"]> | OwnModel;
   readonly train?: TrainInput;
+  readonly search?: SearchSpaceInput;
 }
 
 /** Types a config. It is validated only when it is used. */

@@ -8,6 +8,7 @@ import { fitFeatures } from "../features/fit.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, fileOf, targetRuleOf } from "../features/schema/features.js";
+import { packedPart, withTableSettings } from "../features/table-settings.js";
 import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
@@ -81,7 +82,7 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
     const directory = join(cacheDir, "packed", keyOf(options, shares));
     const prepared = openCached(directory, options) ?? (await pack(duck, options, shares, directory));
     for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);
-    return prepared;
+    return { ...prepared, features: withTableSettings(prepared.features, options.features) };
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
@@ -212,7 +213,10 @@ function keyOf({ data, features, labels = "binary" }: PrepareOptions, shares: re
     return paths.map(fileState);
   });
   const identity = shares.map((share) => share.files.identity);
-  const text = JSON.stringify({ PACKED_VERSION, features, labels, resolved, identity, files }, withoutRows);
+  const text = JSON.stringify(
+    { PACKED_VERSION, features: features.map(packedPart), labels, resolved, identity, files },
+    withoutRows,
+  );
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 

@@ -33,6 +33,8 @@ export interface TrainRunOptions {
   readonly runDir: string;
   /** The file that the config is from. */
   readonly configPath?: string;
+  /** The data of the config, if it is prepared already. */
+  readonly data?: PreparedData;
   readonly backend: Backend;
   /** Go on from the run directory's latest checkpoint. */
   readonly resume: boolean;
@@ -67,6 +69,18 @@ interface Trained {
 const heldOutSplit = ({ splits }: PreparedData) =>
   splits.test ? "test" : splits.valid ? "valid" : undefined;
 
+/** @throws ConfigError, DataError like `prepareData` */
+export function prepareFor(config: Config, listener: (event: RunEvent) => void): Promise<PreparedData> {
+  const { data, features, train } = config;
+  const { labels } = factsOf(train.loss).task;
+  return prepareData({
+    data,
+    features,
+    labels,
+    onProgress: (progress) => listener({ kind: "preparing", progress }),
+  });
+}
+
 class Run {
   private readonly startedAt = performance.now();
 
@@ -89,12 +103,7 @@ class Run {
     refuseUnusedEvaluation(config);
     await checkRunDirectory(runDir, config, resume);
     const { labels } = factsOf(config.train.loss).task;
-    const prepared = await prepareData({
-      data: config.data,
-      features: config.features,
-      labels,
-      onProgress: (progress) => listener({ kind: "preparing", progress }),
-    });
+    const prepared = this.options.data ?? (await prepareFor(config, listener));
     refuseOneClass(prepared.splits.train, config.data.label, labels);
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });

@@ -19,6 +19,8 @@ const CONFIG_NAMES = [
 export interface LoadedConfig {
   readonly path: string;
   readonly config: Config;
+  /** The config as written, with the settings of the command line. */
+  readonly written: unknown;
 }
 
 /**
@@ -32,7 +34,8 @@ export async function loadConfig(
   settings: readonly Setting[] = [],
 ): Promise<LoadedConfig> {
   const path = findConfig(resolve(pathOrFolder));
-  return { path, config: resolveConfig(configWith(await importDefault(path), settings)) };
+  const written = configWith(await importDefault(path), settings);
+  return { path, config: resolveConfig(written), written };
 }
 
 function findConfig(path: string): string {

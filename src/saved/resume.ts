@@ -16,6 +16,7 @@ const FREE_KEYS = [
   "train.checkpoint",
   "data.cacheDir",
   "data.maxBadRows",
+  "search",
 ];
 
 /** @throws CheckpointError if there is a file in place of the run directory */

@@ -42,12 +42,17 @@ export function removeIfEmpty(runDir: string): void {
   } catch {}
 }
 
-/** Points `runs/latest` to a run in `runs/`. Ignores file systems without links, because the link is optional. */
+/** Points `runs/latest` to a run in `runs/`. */
 export function linkLatest(runDir: string): void {
-  if (dirname(resolve(runDir)) !== resolve(RUNS)) return;
+  if (dirname(resolve(runDir)) === resolve(RUNS)) makeLink(LATEST, runDir);
+}
+
+/** Makes or replaces a link to a directory. Ignores file systems without links. */
+export function makeLink(link: string, target: string): void {
   try {
-    if (lstatSync(LATEST, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(LATEST);
-    symlinkSync(process.platform === "win32" ? resolve(runDir) : relative(RUNS, runDir), LATEST, "junction");
+    if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(link);
+    const to = process.platform === "win32" ? resolve(target) : relative(dirname(link), target);
+    symlinkSync(to, link, "junction");
   } catch {}
 }
 

@@ -77,12 +77,12 @@ export const train = command(
 );
 
 function withOptions(
-  { path, config }: LoadedConfig,
+  { config, ...loaded }: LoadedConfig,
   { steps, threads }: { steps?: number; threads?: number },
 ): LoadedConfig {
   const length = steps === undefined ? {} : { steps, epochs: undefined };
   const train = { ...config.train, ...length, ...(threads !== undefined && { threads }) };
-  return { path, config: { ...config, train } };
+  return { ...loaded, config: { ...config, train } };
 }
 
 function latestRun(): string {

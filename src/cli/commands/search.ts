@@ -1,0 +1,108 @@
+import { CheckpointError } from "../../errors.js";
+import { type SearchReport, search as searchConfig } from "../../run/search/search.js";
+import { BACKEND_NAMES, selectBackend } from "../../saved/backend.js";
+import { loadConfig } from "../../saved/config-file.js";
+import { newRunDirectory } from "../../saved/run-directory.js";
+import { EXIT } from "../failure.js";
+import { Interrupt } from "../interrupt.js";
+import { SearchDisplay } from "../search-display.js";
+import { settingWords } from "../setting-words.js";
+import { settingsOf, settingsOption } from "../settings-option.js";
+import { choiceOption, command, countOption, UsageError } from "../usage.js";
+
+export const search = command(
+  "search",
+  {
+    config: {
+      type: "positional",
+      description: "Config file, or the folder of a pairloom.config.ts",
+      required: true,
+    },
+    trials: { type: "string", valueHint: "n", description: "Number of trials (default 30)" },
+    minutes: { type: "string", valueHint: "n", description: "Time for the whole search (default no limit)" },
+    seed: { type: "string", valueHint: "n", description: "Seed of the settings to try (default 1)" },
+    run: {
+      type: "string",
+      valueHint: "dir",
+      description: "Directory of the search (default runs/<folder>-<time>)",
+    },
+    resume: { type: "boolean", description: "Continue the search of --run" },
+    backend: {
+      type: "string",
+      valueHint: BACKEND_NAMES.join("|"),
+      description: "Default: native if it was built",
+    },
+    ...settingsOption,
+  },
+  async (args, rawArgs) => {
+    if (args.resume && args.run === undefined) throw withoutDirectory();
+    const { backend } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
+    const trials = countOption("trials", args.trials);
+    const seed = countOption("seed", args.seed);
+    const minutes = minutesOption(args.minutes);
+    const { written, path: configPath } = await loadConfig(args.config, settingsOf(rawArgs));
+    const directory = args.run ?? newRunDirectory(configPath);
+    const display = new SearchDisplay();
+    const interrupt = new Interrupt(() =>
+      display.log("Stopping after this step. Press Ctrl-C again to end at once."),
+    );
+    const { resume } = args;
+    const listener = (event: Parameters<SearchDisplay["listen"]>[0]) => {
+      if (event.kind === "searchStarted") interrupt.ask();
+      display.listen(event);
+    };
+    process.once("exit", () => display.stop());
+    try {
+      const { signal } = interrupt;
+      const options = { directory, backend, trials, minutes, seed, resume, configPath, signal, listener };
+      const report = await searchConfig(written, options);
+      display.stop();
+      tellReport(report, directory, args.config);
+    } finally {
+      display.stop();
+      interrupt.stop();
+    }
+  },
+);
+
+function tellReport(
+  { reason, metric, results, best }: SearchReport,
+  directory: string,
+  config: string,
+): void {
+  if (best) {
+    console.log(`\nBest: trial ${best.trial}, valid ${metric} ${best.value.toFixed(4)}, with`);
+    console.log(`  ${settingWords(best.settings) || "the settings of the config"}`);
+    console.log(`Run directory: ${best.runDir}`);
+  } else if (results.length > 0) console.log(`\nAll ${results.length} trials failed: ${results[0].failure}`);
+  else console.log("\nNo trial reached its first evaluation.");
+  const test = best?.report?.results[0]?.[metric as "auc"];
+  if (typeof test === "number")
+    console.log(`Measured on the ${best!.report!.measuredOn} split: ${metric} ${test.toFixed(4)}`);
+  if (reason !== "finished") {
+    console.log(reason === "time" ? "The time is over. To continue:" : "Interrupted. To continue:");
+    console.log(`  npx pairloom search ${config} --run ${directory} --resume`);
+  }
+  console.log(`All trials: npx pairloom runs ${directory}`);
+  if (reason === "interrupted") process.exitCode = EXIT.interrupted;
+  else if (!best) process.exitCode = EXIT.user;
+}
+
+function minutesOption(text: string | undefined): number | undefined {
+  if (text === undefined || Number(text) > 0) return text === undefined ? undefined : Number(text);
+  throw new UsageError({
+    what: "--minutes needs a number above 0",
+    got: text,
+    next: "For example --minutes 10.",
+  });
+}
+
+function withoutDirectory(): CheckpointError {
+  return new CheckpointError({
+    what: "there is no search to resume",
+    where: "--resume",
+    got: "no --run",
+    expected: "the directory of the search",
+    next: "Name it with --run, as the interrupted search has printed it.",
+  });
+}

@@ -1,0 +1,31 @@
+import type { FittedFeatures } from "./fitted.js";
+import { type FeatureConfig, hasTable, plainOf } from "./schema/features.js";
+
+/** Settings of tables that change the model, and no value of the packed data. */
+const TABLE_SETTINGS = ["dim", "initializer", "trainable", "dtype"] as const;
+
+/** What of a feature the packed data depends on. */
+export function packedPart(feature: FeatureConfig): object {
+  return without(feature);
+}
+
+/** Features fitted with other settings of their tables. Everything that was learned stays. */
+export function withTableSettings(
+  fitted: FittedFeatures,
+  features: readonly FeatureConfig[],
+): FittedFeatures {
+  const set = fitted.features.map((feature, i) => {
+    const plain: Readonly<Record<string, unknown>> = { ...plainOf(features[i]) };
+    if (!hasTable(plainOf(features[i]))) return feature;
+    const settings = TABLE_SETTINGS.filter((key) => plain[key] !== undefined);
+    return { ...without(feature), ...Object.fromEntries(settings.map((key) => [key, plain[key]])) };
+  });
+  return { ...fitted, features: set as FittedFeatures["features"] };
+}
+
+function without(feature: object): object {
+  const kept = Object.entries(feature).filter(
+    ([key]) => !(TABLE_SETTINGS as readonly string[]).includes(key),
+  );
+  return Object.fromEntries(kept);
+}
