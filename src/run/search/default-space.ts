@@ -5,8 +5,10 @@ import { ConfigError } from "../../errors.js";
 
 type Space = SearchSpace[string];
 
-/** A decade around the value. */
-const around = (value: number): Space => ({ log: [value / 10, value * 10] });
+/** A decade below the value and one above. */
+const around = (value: number): Space => ({
+  log: [Number((value / 10).toPrecision(3)), Number((value * 10).toPrecision(3))],
+});
 
 /** Half, the same and twice the units of each layer. */
 const layers = (units: readonly number[]): Space => ({

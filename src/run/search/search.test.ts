@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -59,6 +59,15 @@ const outcomeOf = ({ results, best }: SearchReport) => ({
   best: best && { trial: best.trial, settings: best.settings, value: best.value },
 });
 
+/** Copies what is on the disk, without the note of the last result. */
+function leaveAsKilled(from: string, to: string): void {
+  const filter = (path: string) => !path.endsWith("writer.lock");
+  cpSync(join(folder, from), join(folder, to), { recursive: true, filter });
+  const path = join(folder, to, "search.json");
+  const { plan, results } = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ plan, results: results.slice(0, -1) }));
+}
+
 describe("search", () => {
   let whole: SearchReport;
 
@@ -87,9 +96,16 @@ describe("search", () => {
     expect(readdirSync(join(folder, "whole", "best"))).toContain("report.json");
   }, 60_000);
 
-  it("gives the same results again, for the same seed", async () => {
-    const again = await search(written(), optionsOf("again"));
+  it("gives the same results again, also where it was killed before it could note the last one", async () => {
+    let ended = 0;
+    const listener = ({ kind }: SearchEvent) => {
+      if (kind === "trialEnded" && ++ended === 11) leaveAsKilled("again", "killed");
+    };
+    const again = await search(written(), optionsOf("again", { listener }));
     expect(outcomeOf(again)).toEqual(outcomeOf(whole));
+    expect(outcomeOf(await search(written(), optionsOf("killed", { resume: true })))).toEqual(
+      outcomeOf(whole),
+    );
     const bytes = async (report: SearchReport) =>
       checksumsOf((await findLatest(report.best!.runDir)).checkpoint!.manifest);
     expect(await bytes(again)).toEqual(await bytes(whole));

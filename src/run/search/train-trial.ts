@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Backend } from "../../backends/backend.js";
-import { checkpointsDir, readPointer } from "../../checkpoint/index.js";
+import { findLatest, measuredBestFirst } from "../../checkpoint/index.js";
 import type { Config } from "../../config/config.js";
 import type { PreparedData } from "../../data/index.js";
 import { CONFIG_COPY, writeJson } from "../../saved/run-directory.js";
@@ -36,9 +36,12 @@ export async function trainTrial(options: TrialOptions): Promise<TrainedTrial | 
   const { config, runDir, data, backend, until, signal, onStep } = options;
   if (!existsSync(join(runDir, CONFIG_COPY))) await writeJson(runDir, CONFIG_COPY, config);
   const { totalSteps: steps } = planOf(config, data);
-  const pause = new AbortController();
   const end = Math.ceil(until * steps);
-  let step = 0;
+  // A search that was killed may not have noted what its last trial had reached.
+  const before = (await findLatest(runDir)).checkpoint?.manifest.step ?? 0;
+  if (before >= end) return { step: before, value: await bestValue(options) };
+  const pause = new AbortController();
+  let step = before;
   const listener = (event: TrainingEvent): void => {
     if (event.kind === "measured") step = event.position.step;
     if (event.kind === "trained") onStep(step, steps, event.loss);
@@ -51,13 +54,18 @@ export async function trainTrial(options: TrialOptions): Promise<TrainedTrial | 
     valid: data.splits.valid,
     backend,
     runDir,
-    resume: existsSync(checkpointsDir(runDir)),
+    resume: before > 0,
     signal: AbortSignal.any([signal, pause.signal]),
     listener,
   });
   const { reason, position } = await trainer.run();
   if (reason === "interrupted" && !pause.signal.aborted) return undefined;
-  return { step: position.step, value: (await readPointer(runDir, "best"))?.value };
+  return { step: position.step, value: await bestValue(options) };
+}
+
+async function bestValue({ runDir, config }: TrialOptions): Promise<number | undefined> {
+  const [best] = await measuredBestFirst(runDir, ["model"]);
+  return best?.manifest.metrics[config.train.metric];
 }
 
 /**
