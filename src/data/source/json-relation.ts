@@ -1,6 +1,7 @@
 import type { SourceConfig } from "../data-config.js";
 import { type ColumnTypes, type Demand, namedInSql, trainedType, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
+import { refuseInexactIds } from "./json-digits.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import type { SourceFiles } from "./source-files.js";
 import { compressionOption } from "./text-layout.js";
@@ -21,6 +22,7 @@ export async function jsonRelation(
   const relation = (columns: string) => jsonReader(config, files, columns, hasFileColumn);
   const described = await duck.describe(`SELECT * FROM ${relation("")}`, where);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
+  if (!config.rows) await refuseInexactIds(duck, objects(files), fractionIds(columns, demand), where);
   const isNamed = namedInSql(demand.sql);
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
   await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
@@ -68,16 +70,32 @@ function keptTypes(columns: readonly SourceColumn[], typeOf: (column: SourceColu
   return types.length > 0 ? Object.fromEntries(types) : undefined;
 }
 
+/** The columns that are read as ids and may have numbers that are no integers. */
+function fractionIds(columns: readonly SourceColumn[], { wants }: Demand): string[] {
+  const ids = columns.filter(({ name, type }) => wants.get(name) === "text" && /DOUBLE|JSON/.test(type));
+  return ids.map(({ name }) => name);
+}
+
+/** A SELECT of the text of each object, and of its file. */
+const objects = (files: SourceFiles) =>
+  `SELECT json, filename FROM read_json_objects(${pathsOf(files)}, filename = true${compressionOf(files)})`;
+
+const pathsOf = ({ paths }: SourceFiles) => `[${paths.map(quoteText).join(", ")}]`;
+
+/** With several kinds of files, DuckDB detects each. */
+function compressionOf({ paths }: SourceFiles): string {
+  const compressions = new Set(paths.map(compressionOption));
+  return compressions.size === 1 ? [...compressions][0] : "";
+}
+
 function jsonReader(config: SourceConfig, files: SourceFiles, columns: string, hasFile: boolean): string {
-  const compressions = new Set(files.paths.map(compressionOption));
   const options = [
-    `[${files.paths.map(quoteText).join(", ")}]`,
+    pathsOf(files),
     ...(columns === "" ? ["sample_size = -1, maximum_sample_files = 2147483647"] : [columns]),
     ...(hasFile ? [`filename = '${FILE_COLUMN}'`] : []),
     ...(config.rows ? ["format = 'newline_delimited', records = true"] : []),
   ];
-  // With several kinds of files, DuckDB detects each.
-  return `read_json(${options.join(", ")}${compressions.size === 1 ? [...compressions][0] : ""})`;
+  return `read_json(${options.join(", ")}${compressionOf(files)})`;
 }
 
 function columnsOption(columns: readonly SourceColumn[], typeOf: (column: SourceColumn) => string): string {
