@@ -3,6 +3,7 @@ import { type ColumnTypes, type Demand, namedInSql, trainedType, type Want } fro
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
+import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { compressionOption } from "./text-layout.js";
 import { refuseChanged, refuseMisfits, typesOfTexts } from "./text-types.js";
@@ -21,7 +22,8 @@ export async function jsonRelation(
   const hasFileColumn = config.sql === undefined && files.paths.length > 1;
   const relation = (columns: string) => jsonReader(config, files, columns, hasFileColumn);
   const described = await duck.describe(`SELECT * FROM ${relation("")}`, where);
-  const columns = described.filter(({ name }) => name !== FILE_COLUMN);
+  const found = described.filter(({ name }) => name !== FILE_COLUMN);
+  const columns = await withoutRepeated(duck, found, files, demand, where);
   if (!config.rows) await refuseInexactIds(duck, objects(files), fractionIds(columns, demand), where);
   const isNamed = namedInSql(demand.sql);
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
@@ -68,6 +70,28 @@ function keptTypes(columns: readonly SourceColumn[], typeOf: (column: SourceColu
     return type ? [[column.name, type] as const] : [];
   });
   return types.length > 0 ? Object.fromEntries(types) : undefined;
+}
+
+/**
+ * The columns without those that differ only in capitals. DuckDB calls the key `X` beside `x` `X_1`, and finds no value.
+ * @throws DataError if one of them is read
+ */
+async function withoutRepeated(
+  duck: Duck,
+  columns: readonly SourceColumn[],
+  files: SourceFiles,
+  demand: Demand,
+  where: string,
+): Promise<readonly SourceColumn[]> {
+  if (!mayBeRenamed(columns.map(({ name }) => name))) return columns;
+  const sql = `SELECT key, min(filename) FROM (SELECT unnest(json_keys(json)) AS key, filename FROM (${objects(files)})) GROUP BY key ORDER BY key`;
+  const keys = new Map((await duck.rows(sql, where)) as [key: string, file: string][]);
+  const repeated = repeatedNames([...keys.keys()]);
+  const read = readName(demand, repeated);
+  if (read === undefined) return columns.filter(({ name }) => keys.has(name) && !repeated.includes(name));
+  const same = repeated.filter((name) => name.toLowerCase() === read.toLowerCase());
+  const places = same.map((name) => `${name} in ${keys.get(name)}`);
+  throw sameName(read, places, where, "Write the files again with other keys.");
 }
 
 /** The columns that are read as ids and may have numbers that are no integers. */

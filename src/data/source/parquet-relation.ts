@@ -4,6 +4,7 @@ import { commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import { type Demand, namedInSql } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
+import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { lacksColumn } from "./text-relation.js";
 
@@ -23,7 +24,9 @@ export async function parquetRelation(
 ): Promise<Relation> {
   const parts = await parquetParts(duck, paths, where);
   await refuseLongDecimals(duck, paths, demand, where);
+  const repeated = refuseRepeated(parts, config.union === true, demand, where);
   const types = commonTypes(parts, config.union === true, where);
+  for (const name of repeated) types.delete(name);
   const withFile = config.sql === undefined && paths.length > 1;
   const select = parts.map((part) => selectPart(part, types, withFile)).join(" UNION ALL ");
   return { select: () => select };
@@ -41,11 +44,55 @@ async function parquetParts(duck: Duck, paths: readonly string[], where: string)
       last.paths.push(path);
       continue;
     }
-    const described = await duck.describe(`SELECT * FROM read_parquet(${quoteText(path)})`, where);
-    const columns = described.map(({ name, type }) => ({ name, type: without.has(name) ? NO_TYPE : type }));
+    const columns = (await columnsOf(duck, path, where)).map(({ name, type }) => ({
+      name,
+      type: without.has(name) ? NO_TYPE : type,
+    }));
     parts.push({ paths: [path], columns, schema });
   }
   return parts;
+}
+
+/** The columns of a file with the names that they have there: DuckDB calls a second `x` or `X` `X_1`. */
+async function columnsOf(duck: Duck, path: string, where: string): Promise<SourceColumn[]> {
+  const described = await duck.describe(`SELECT * FROM read_parquet(${quoteText(path)})`, where);
+  if (!mayBeRenamed(described.map(({ name }) => name))) return described;
+  const sql = `SELECT name, coalesce(num_children, 0) FROM parquet_schema(${quoteText(path)})`;
+  const names = outermost(await duck.rows(sql, where));
+  return described.map(({ name, type }, i) => ({ name: names[i] ?? name, type }));
+}
+
+/** The names of the children of the first node of a tree, whose nodes are listed depth first with their numbers of children. */
+function outermost(nodes: readonly (readonly (string | null)[])[]): string[] {
+  const names: string[] = [];
+  const awaited: number[] = [];
+  for (const [name, children] of nodes) {
+    if (awaited.length === 1) names.push(name as string);
+    if (awaited.length > 0) awaited[awaited.length - 1]--;
+    awaited.push(Number(children));
+    while (awaited.at(-1) === 0) awaited.pop();
+  }
+  return names;
+}
+
+/** The names of several columns. @throws DataError if one of them is read */
+function refuseRepeated(
+  parts: readonly ParquetPart[],
+  union: boolean,
+  demand: Demand,
+  where: string,
+): readonly string[] {
+  const namesOf = ({ columns }: ParquetPart) => columns.map(({ name }) => name);
+  const all = union ? repeatedNames([...new Set(parts.flatMap(namesOf))]) : [];
+  const repeated = [...parts.flatMap((part) => repeatedNames(namesOf(part))), ...all];
+  const read = readName(demand, repeated);
+  if (read === undefined) return repeated;
+  const places = parts.flatMap((part) =>
+    namesOf(part)
+      .filter((name) => name.toLowerCase() === read.toLowerCase())
+      .map((name) => `${name} in ${part.paths[0]}`),
+  );
+  throw sameName(read, places, where, "Write the files again with other names of columns.");
 }
 
 const list = (paths: readonly string[]) => `[${paths.map(quoteText).join(", ")}]`;

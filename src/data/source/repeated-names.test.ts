@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { featuresSchema } from "../../features/schema/features.js";
 import { dataSchema, type SourceInput } from "../data-config.js";
 import { prepareData } from "../prepare.js";
+import { Duck, quoteText } from "./duckdb.js";
 import { repeatedNames } from "./repeated-names.js";
 
 let folder: string;
@@ -64,6 +65,69 @@ describe("columns of a text file with the same name", () => {
       `column 1 (a) of ${path[0]}, column 1 (A) of ${path[1]}`,
     );
     expect(await words({ path, union: true }, "b")).toEqual(["v", "w"]);
+  });
+});
+
+describe("columns of a JSON file with names that differ in capitals", () => {
+  it.each([
+    ["in one object", '{"a":"x","y":1,"A":"z","b":"v"}\n'],
+    ["in several objects", '{"a":"x","y":1,"b":"v"}\n{"A":"x","y":1,"b":"v"}\n'],
+    ["in one array", '[{"A":"x","y":1,"b":"v","A_1":3,"a":2}]'],
+  ])("stop the run if something reads one of them: %s", async (_, content) => {
+    const path = write("same.json", content);
+    for (const column of ["a", "A"])
+      await expect(words({ path }, column)).rejects.toThrow(
+        /several columns have the name [aA][\s\S]*A in .*same.json, a in /,
+      );
+    await expect(words({ path }, "A_2")).rejects.toThrow("has no such column");
+    await expect(words({ path, sql: "SELECT b, y, A AS c FROM source" }, "c")).rejects.toThrow(
+      "several columns",
+    );
+    expect(await words({ path }, "b")).toEqual(["v"]);
+    expect(await words({ path, sql: "SELECT * FROM source" }, "b")).toEqual(["v"]);
+  });
+
+  it("are read if only the numbers at their ends differ", async () => {
+    expect(await words({ path: write("numbers.json", '{"a":"x","y":1,"a_1":"z"}') }, "a_1")).toEqual(["z"]);
+  });
+
+  it("stop the run if JavaScript rows have them", async () => {
+    await expect(words({ rows: [{ a: "x", A: "z", y: 1 }] }, "a")).rejects.toThrow(
+      "several columns have the name",
+    );
+  });
+});
+
+describe("columns of a Parquet file with names that differ in capitals", () => {
+  /** DuckDB writes no such file: a column `?` is called by another name afterwards. */
+  async function parquet(name: string, select: string, from: string, to: string): Promise<string> {
+    const path = join(folder, name);
+    const duck = await Duck.open("");
+    await duck.run(`COPY (${select}) TO ${quoteText(path)} (FORMAT parquet)`, "test");
+    duck.close();
+    const bytes = readFileSync(path).toString("latin1");
+    writeFileSync(path, Buffer.from(bytes.replaceAll(from, to), "latin1"));
+    return path;
+  }
+  const SELECT = "SELECT {k: 1, m: [2]} AS s, 'x' AS aaaa, 1 AS y, 'z' AS qqqq, 'v' AS b";
+
+  it("stop the run if something reads one of them", async () => {
+    const path = await parquet("same.parquet", SELECT, "qqqq", "AAAA");
+    for (const column of ["aaaa", "AAAA"])
+      await expect(words({ path }, column)).rejects.toThrow(
+        /several columns have the name a{4}[\s\S]*aaaa in .*, AAAA in .*same/,
+      );
+    await expect(words({ path }, "AAAA_1")).rejects.toThrow("has no such column");
+    expect(await words({ path }, "b")).toEqual(["v"]);
+    expect(await words({ path, sql: "SELECT * FROM source" }, "b")).toEqual(["v"]);
+  });
+
+  it("stop the run if files with union have them", async () => {
+    const one = await parquet("one.parquet", "SELECT 'x' AS aaaa, 1 AS y, 'v' AS b", "-", "-");
+    const two = await parquet("two.parquet", "SELECT 'x' AS AAAA, 1 AS y, 'w' AS b", "-", "-");
+    const source = { path: [one, two], union: true };
+    await expect(words(source, "aaaa")).rejects.toThrow("several columns have the name aaaa");
+    expect(await words(source, "b")).toEqual(["v", "w"]);
   });
 });
 

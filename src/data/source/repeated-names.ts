@@ -1,3 +1,4 @@
+import { DataError } from "../../errors.js";
 import type { Demand } from "./demand.js";
 
 /**
@@ -17,6 +18,23 @@ export function readName({ wants, sql }: Demand, names: readonly string[]): stri
   const read = new Set(Array.from(wants.keys(), (name) => name.toLowerCase()));
   const text = sql.join("\n");
   return names.find((name) => read.has(name.toLowerCase()) || wordPattern(name).test(text));
+}
+
+/** True if DuckDB may have given one of the columns its name: `x_1` for the second `x`. */
+export function mayBeRenamed(names: readonly string[]): boolean {
+  const all = new Set(names.map((name) => name.toLowerCase()));
+  return names.some((name) => /_\d+$/.test(name) && all.has(name.replace(/_\d+$/, "").toLowerCase()));
+}
+
+/** @param places where the columns are, for the message */
+export function sameName(name: string, places: readonly string[], where: string, next: string): DataError {
+  return new DataError({
+    what: `several columns have the name ${name}, so it is not clear which one to read`,
+    where: `${where}.path`,
+    got: places.slice(0, 3).join(", "),
+    expected: "names that differ, not only in capitals",
+    next,
+  });
 }
 
 function wordPattern(name: string): RegExp {

@@ -5,7 +5,7 @@ import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
-import { readName, repeatedNames } from "./repeated-names.js";
+import { readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
@@ -52,7 +52,7 @@ function namesOfAll(
   const all = union ? [...new Set(parts.flatMap(({ columns }) => columns))] : first.columns;
   const repeated = new Set([...parts.flatMap(({ header }) => repeatedNames(header)), ...repeatedNames(all)]);
   const read = readName({ ...demand, sql: [...demand.sql, ...Object.keys(types)] }, [...repeated]);
-  if (read !== undefined) throw sameName(duck, read, parts, where);
+  if (read !== undefined) throw sameName(read, placesOf(duck, read, parts), where, NAME_COLUMNS);
   const names = all.filter(
     (name) => !repeated.has(name) && parts.some(({ header }) => header.includes(name)),
   );
@@ -65,22 +65,18 @@ function namesOfAll(
   return names;
 }
 
-function sameName(duck: Duck, name: string, parts: readonly TextPart[], where: string): DataError {
-  const places = parts.flatMap(({ header, paths }) =>
+function placesOf(duck: Duck, name: string, parts: readonly TextPart[]): string[] {
+  return parts.flatMap(({ header, paths }) =>
     header.flatMap((other, i) =>
       other.toLowerCase() === name.toLowerCase()
         ? [`column ${i + 1} (${other}) of ${originalPath(duck, paths[0])}`]
         : [],
     ),
   );
-  return new DataError({
-    what: `several columns have the name ${name}, so it is not clear which one to read`,
-    where: `${where}.path`,
-    got: places.slice(0, 3).join(", "),
-    expected: "names that differ, not only in capitals",
-    next: "Give every column a name of its own with columns: [ … ] and header: true, or change the names in the files.",
-  });
 }
+
+const NAME_COLUMNS =
+  "Give every column a name of its own with columns: [ … ] and header: true, or change the names in the files.";
 
 export function lacksColumn(column: string, first: string, file: string, where: string): DataError {
   return new DataError({
