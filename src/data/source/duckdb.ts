@@ -68,7 +68,7 @@ export class Duck {
       await duckdb.query(this.connection, failed ? "ROLLBACK" : "COMMIT");
       if (failed) await this.explainFailure(sql, where);
     } catch (error) {
-      throw sqlError(error, where);
+      throw sqlError(error, where, this.copies);
     } finally {
       // A caller that stops early may close the connection immediately, so no fetch may be running.
       await next.catch(() => {});
@@ -101,7 +101,7 @@ export class Duck {
     try {
       await duckdb.query(this.connection, sql);
     } catch (error) {
-      throw sqlError(error, where);
+      throw sqlError(error, where, this.copies);
     }
   }
 
@@ -175,21 +175,30 @@ export function quoteText(text: string): string {
 /** Longest part of a DuckDB message that is shown; a message may quote a whole line of a file. */
 const MESSAGE_LIMIT = 600;
 
-function sqlError(error: unknown, where: string): unknown {
+/** At the end of the names of copies of files. */
+export const COPY_SUFFIX = ".utf8";
+
+/** A message with the paths of files in place of those of their copies. */
+function withoutCopies(message: string, copies: string): string {
+  const [start, ...paths] = message.split(copies);
+  return [start, ...paths.map((path) => path.replace(COPY_SUFFIX, ""))].join("");
+}
+
+function sqlError(error: unknown, where: string, copies: string): unknown {
   if (error instanceof PairloomError || !(error instanceof Error)) return error;
-  const message = shortMessage(error.message);
+  const message = shortMessage(withoutCopies(error.message, copies));
   return new DataError(
     { what: "DuckDB refused the query", where, got: message, next: nextStep(message) },
     { cause: error },
   );
 }
 
-/** Removes the excerpt of the statement, which the user did not write, and DuckDB's list of reader options. */
+/** Removes the excerpt of the statement, which the user did not write, and DuckDB's lists of reader options and functions. */
 function shortMessage(message: string): string {
   const text = message
     .replace(/\n+LINE \d+:[\s\S]*$/, "")
     .replace(/(Original Line: [^\n]{80})[^\n]*/, "$1 …")
-    .replace(/\n+Possible (fixes|Solution)[\s\S]*$/i, "")
+    .replace(/\n+(Possible (fixes|Solution)|\s*Candidate functions|Try increasing)[\s\S]*$/i, "")
     .trim();
   return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)} …`;
 }
@@ -199,8 +208,10 @@ const FOR_TEXT_FILES = "for a text or JSON file you can also set the type of the
 function nextStep(message: string): string {
   if (/Conversion Error/.test(message)) return `Use TRY_CAST in the SQL; ${FOR_TEXT_FILES}.`;
   if (/Binder Error[\s\S]*(VARCHAR|explicit (type )?cast)/i.test(message))
-    return `Cast the column in sql; ${FOR_TEXT_FILES}. A column of a text file is VARCHAR if an id feature reads it, or if one of its values is no number, date or time.`;
+    return "Cast the column where the SQL computes with it, such as CAST(user AS BIGINT) % 10 < 8. A column of a text file is text (VARCHAR) if an id feature reads it with hash or vocabulary, or if one of its values is no number, date or time.";
   if (/Binder Error/.test(message)) return "Compare the names in the SQL with the columns of the source.";
+  if (/has duplicate key/.test(message))
+    return "Give the values of one object keys that differ, or leave out one of them.";
   if (/Malformed JSON|JSON in file/i.test(message))
     return "Fix the line. A malformed line of a JSON file cannot be skipped, unlike one of a text file.";
   if (/CSV Parser state machine/.test(message))

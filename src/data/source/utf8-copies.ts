@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { verifyCompressed } from "./compressed.js";
-import type { Duck } from "./duckdb.js";
+import { COPY_SUFFIX, type Duck } from "./duckdb.js";
 import type { SourceFiles } from "./source-files.js";
 import { textBytes } from "./text-bytes.js";
 import { type OtherEncoding, toUtf8 } from "./text-encoding.js";
@@ -13,9 +13,6 @@ import { type OtherEncoding, toUtf8 } from "./text-encoding.js";
  * DuckDB reads UTF-8; of other encodings it misreads some characters and refuses files for others. So text files in
  * another encoding are first copied as UTF-8, into a folder that is deleted with the database.
  */
-
-/** At the end of the names of copies. */
-const SUFFIX = ".utf8";
 
 /** The files to read: those of the source if they are UTF-8, or else copies of them. */
 export async function utf8Files(
@@ -34,7 +31,7 @@ export async function utf8Files(
 async function copyAsUtf8(duck: Duck, path: string, encoding: OtherEncoding, where: string): Promise<string> {
   const bytes = textBytes(path);
   if (!bytes) throw cannotRead(path, encoding, where);
-  const copy = `${join(duck.copies, path)}${SUFFIX}`;
+  const copy = `${join(duck.copies, path)}${COPY_SUFFIX}`;
   mkdirSync(dirname(copy), { recursive: true });
   await pipeline(toUtf8(bytes, encoding), createWriteStream(copy));
   return copy;
@@ -52,11 +49,11 @@ function cannotRead(path: string, encoding: string, where: string): DataError {
 
 /** The file of the source that a path stands for. */
 export function originalPath({ copies }: Duck, path: string): string {
-  return path.startsWith(copies) ? path.slice(copies.length, -SUFFIX.length) : path;
+  return path.startsWith(copies) ? path.slice(copies.length, -COPY_SUFFIX.length) : path;
 }
 
 /** SQL that computes {@link originalPath} for a column of paths. */
 export function originalPathSql({ copies }: Duck, column: string, { encoding }: SourceConfig): string {
   if (encoding === undefined || encoding === "utf-8") return column;
-  return `${column}[${copies.length + 1}:${-SUFFIX.length - 1}]`;
+  return `${column}[${copies.length + 1}:${-COPY_SUFFIX.length - 1}]`;
 }
