@@ -1,3 +1,4 @@
+import { numberSql } from "../../features/values.js";
 import { mapTypes } from "./element-query.js";
 
 /** The type that holds every value of two DuckDB types without a change. */
@@ -18,6 +19,9 @@ const DIGITS: Readonly<Record<number, number>> = { 8: 3, 16: 5, 32: 10, 64: 19, 
 const MAX_DIGITS = 38;
 /** A double holds every decimal of this many digits. */
 const DIGITS_OF_DOUBLE = 15;
+
+/** An element of a list: no column has this name. */
+const ITEM = '"@item"';
 
 const TIMESTAMPS = ["DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"];
 
@@ -98,32 +102,46 @@ function commonText(a: string, b: string): string | undefined {
   return isText(a) && isText(b) ? "VARCHAR" : undefined;
 }
 
-/**
- * SQL that reads a column of one type as the common one. A value that would change stops the query.
- *
- * @param place the column and its file, for the message
- */
-export function widenedSql(column: string, from: string, to: string, place: string): string {
+/** SQL that reads a column of one type as the common one. */
+export function widenedSql(column: string, from: string, to: string): string {
   if (from === to) return column;
   if (from === NO_TYPE) return `CAST(NULL AS ${to})`;
   const [element, target] = [elementOf(from), elementOf(to)];
-  if (element !== undefined && target !== undefined) {
-    const item = '"@item"';
-    return `list_transform(${column}, lambda ${item}: ${widenedSql(item, element, target, place)})`;
-  }
+  if (element !== undefined && target !== undefined)
+    return `list_transform(${column}, lambda ${ITEM}: ${widenedSql(ITEM, element, target)})`;
   const [map, wideMap] = [mapTypes(from), mapTypes(to)];
   if (map && wideMap) {
     const part = (name: "key" | "value") =>
-      widenedSql(`map_${name}s(${column})`, `${map[name]}[]`, `${wideMap[name]}[]`, place);
+      widenedSql(`map_${name}s(${column})`, `${map[name]}[]`, `${wideMap[name]}[]`);
     return `map(${part("key")}, ${part("value")})`;
   }
   // The digits that FLOAT shows are those that its writer meant.
   if (from === "FLOAT") return `CAST(CAST(${column} AS VARCHAR) AS ${to})`;
-  const wide = `CAST(${column} AS ${to})`;
+  return (to === "DOUBLE" ? numberSql(column, from) : undefined) ?? `CAST(${column} AS ${to})`;
+}
+
+/**
+ * SQL of the first value, as text, that {@link widenedSql} would change; NULL where there is none.
+ * @returns undefined if the common type holds all values
+ */
+export function changedSql(column: string, from: string, to: string): string | undefined {
+  const [element, target] = [elementOf(from), elementOf(to)];
+  if (element !== undefined && target !== undefined) {
+    const changed = changedSql(ITEM, element, target);
+    const all = `list_transform(${column}, lambda ${ITEM}: ${changed})`;
+    return changed && `list_filter(${all}, lambda ${ITEM}: ${ITEM} IS NOT NULL)[1]`;
+  }
+  const [map, wideMap] = [mapTypes(from), mapTypes(to)];
+  if (map && wideMap) {
+    const part = (name: "key" | "value") =>
+      changedSql(`map_${name}s(${column})`, `${map[name]}[]`, `${wideMap[name]}[]`);
+    const parts = [part("key"), part("value")].filter((sql) => sql !== undefined);
+    return parts.length > 0 ? `coalesce(${parts.join(", ")})` : undefined;
+  }
   const decimal = decimalOf(from);
-  if (to !== "DOUBLE" || !decimal || decimal.digits <= DIGITS_OF_DOUBLE) return wide;
-  const message = `'${place.replaceAll("'", "''")} has ' || ${column} || ', which DOUBLE, the type in other files, does not hold exactly'`;
-  const isSame = `CAST(${wide} AS ${from}) = ${column}`;
-  const limit = `abs(${wide}) < 9007199254740992`;
-  return `CASE WHEN ${column} IS NULL OR (${decimal.scale === 0 ? limit : isSame}) THEN ${wide} ELSE error(${message}) END`;
+  if (to !== "DOUBLE" || !decimal || decimal.digits <= DIGITS_OF_DOUBLE) return undefined;
+  const wide = numberSql(column, from);
+  const isSame =
+    decimal.scale === 0 ? `abs(${wide}) < 9007199254740992` : `CAST(${wide} AS ${from}) = ${column}`;
+  return `CASE WHEN NOT (${isSame}) THEN CAST(${column} AS VARCHAR) END`;
 }

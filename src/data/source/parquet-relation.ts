@@ -1,6 +1,6 @@
 import { DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
-import { commonType, NO_TYPE, widenedSql } from "./common-type.js";
+import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import { type Demand, namedInSql } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -27,6 +27,7 @@ export async function parquetRelation(
   const repeated = refuseRepeated(parts, config.union === true, demand, where);
   const types = commonTypes(parts, config.union === true, where);
   for (const name of repeated) types.delete(name);
+  await refuseChanged(duck, parts, types, demand, where);
   const withFile = config.sql === undefined && paths.length > 1;
   const select = parts.map((part) => selectPart(part, types, withFile)).join(" UNION ALL ");
   return { select: () => select };
@@ -166,6 +167,49 @@ function noCommonType(
   });
 }
 
+/**
+ * Refuses values that the common type would change, in columns that are ids or that SQL computes with. Features that are
+ * numbers have the nearest double.
+ */
+async function refuseChanged(
+  duck: Duck,
+  parts: readonly ParquetPart[],
+  types: ReadonlyMap<string, string>,
+  { wants, sql }: Demand,
+  where: string,
+): Promise<void> {
+  const isNamed = namedInSql(sql);
+  for (const { paths, columns } of parts) {
+    const changed = columns.flatMap(({ name, type }) => {
+      const isExact = wants.get(name) === "text" || isNamed(name);
+      const value = isExact ? changedSql(quoteName(name), type, types.get(name) ?? type) : undefined;
+      return value ? [{ name, type, value }] : [];
+    });
+    if (changed.length === 0) continue;
+    const firsts = changed.map(({ value }) => `any_value(${value})`);
+    const [row] = await duck.rows(`SELECT ${firsts} FROM read_parquet(${list(paths)})`, where);
+    for (const [i, { name, type }] of changed.entries())
+      if (row[i] !== null) throw changedByOthers({ name, type, value: row[i] }, paths, where);
+  }
+}
+
+function changedByOthers(
+  { name, type, value }: { name: string; type: string; value: string },
+  paths: readonly string[],
+  where: string,
+): DataError {
+  const files =
+    paths.length === 1 ? paths[0] : `${paths[0]} or one of the ${paths.length - 1} files after it`;
+  const as = `COPY (SELECT * REPLACE (CAST(${quoteName(name)} AS BIGINT) AS ${quoteName(name)}) FROM 'old.parquet') TO 'new.parquet'`;
+  return new DataError({
+    what: `the column ${name} has floating-point numbers in other files, which do not hold a value of this file exactly`,
+    where: `${where}.path`,
+    got: `${value}, of type ${type}, in ${files}`,
+    expected: "integers or decimals in every file",
+    next: `Write the other files again, with BIGINT if all their values are integers, or else with a DECIMAL: ${as}.`,
+  });
+}
+
 function selectPart(
   { paths, columns }: ParquetPart,
   types: ReadonlyMap<string, string>,
@@ -174,7 +218,7 @@ function selectPart(
   const items = [...types].map(([name, to]) => {
     const from = columns.find((column) => column.name === name)?.type ?? NO_TYPE;
     const column = quoteName(name);
-    const sql = to === NO_TYPE ? "NULL" : widenedSql(column, from, to, `${paths[0]}: the column ${name}`);
+    const sql = to === NO_TYPE ? "NULL" : widenedSql(column, from, to);
     return sql === column ? column : `${sql} AS ${column}`;
   });
   if (withFile) items.push(quoteName(FILE_COLUMN));

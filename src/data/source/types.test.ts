@@ -229,11 +229,30 @@ describe("files of one source", () => {
     const a = await parquet("a.parquet", "SELECT 1 AS y, 0.5::FLOAT AS c");
     const b = await parquet("b.parquet", "SELECT 1 AS y, 'text' AS c");
     await expect(column(glob(a, b), "c")).rejects.toThrow(/FLOAT in .*a\.parquet, VARCHAR in .*b\.parquet/);
+  });
+
+  it("Parquet: refuses integers that the floating-point numbers of other files would change, where they are ids", async () => {
     const big = await parquet("big.parquet", "SELECT 1 AS y, 9007199254740993 AS c");
-    const half = await parquet("half.parquet", "SELECT 1 AS y, 0.5::DOUBLE AS c");
-    await expect(column(glob(half, big), "c")).rejects.toThrow(
-      /big\.parquet: the column c has 9007199254740993/,
-    );
+    const refusal =
+      /column c has floating-point numbers[\s\S]*9007199254740993, of type BIGINT, in .*big\.parquet\n/;
+    for (const [value, type] of [
+      ["5", "BIGINT"],
+      ["0.5", "DECIMAL(3,2)"],
+    ]) {
+      const path = await parquet("half.parquet", `SELECT 1 AS y, ${value}::DOUBLE AS c`);
+      await expect(column(glob(path, big), "c")).rejects.toThrow(refusal);
+      await expect(column(glob(big, path), "c")).rejects.toThrow(refusal);
+      expect(await column(glob(path, big), "y")).toEqual([1, 1]);
+      const features: FeatureInput[] = [{ kind: "number", name: "c" }];
+      const { splits } = await prepare({ train: glob(path, big), label: "y" }, features);
+      expect(numbersOf(splits.train.columns, "c", 2)).toEqual([Number(value), 2 ** 53]);
+      // The advice of the message.
+      const select = `SELECT * REPLACE (CAST(c AS ${type}) AS c) FROM ${quoteText(path)}`;
+      const written = await parquet("written.parquet", select);
+      const scale = type === "BIGINT" ? "" : ".00";
+      const [first, second] = (await column(glob(big, written), "c")).map(String);
+      expect([first, Number(second)]).toEqual([`9007199254740993${scale}`, Number(value)]);
+    }
   });
 
   it("CSV: a header alone says nothing about types", async () => {
