@@ -204,10 +204,14 @@ function planClasses(name: string, values: readonly Value[], areNumbers: boolean
 /** Labels of this spread and less than this far from 0 are learned well as they are. */
 const WELL_SCALED = { least: 0.1, most: 10 };
 
+/** The reciprocals of smaller spreads are not finite in 32 bits. */
+const TINY = 1e-30;
+
 function planReal(name: string, { mean, std, median, share }: Moments): LabelPlan {
   const [center, spread] = [mean, std].map((value) => Number(value.toPrecision(4)));
   const isWell =
-    spread >= WELL_SCALED.least && spread <= WELL_SCALED.most && Math.abs(center) <= WELL_SCALED.most;
+    !(spread > TINY && spread < 1 / TINY) ||
+    (spread >= WELL_SCALED.least && spread <= WELL_SCALED.most && Math.abs(center) <= WELL_SCALED.most);
   return {
     name,
     task: "real",

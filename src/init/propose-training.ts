@@ -11,6 +11,8 @@ export interface Reasoned<T> {
 /** Fewer rows than this are for a linear model. */
 const FEW_ROWS = 1_000;
 const MANY_ROWS = 1_000_000;
+/** What pairs of ids say is learned late: the metric may stand still for some epochs before it improves. */
+const PATIENCE = 5;
 
 const count = (value: number): string => value.toLocaleString("en-US");
 
@@ -51,9 +53,9 @@ export function proposeTraining(label: LabelPlan, rows: number, hasValid: boolea
     ...(metric !== "auc" && { metric }),
     optimizer: {
       dense: { kind: "adam", learningRate: 0.001, ...schedule },
-      embedding: { kind: "adam", learningRate: 0.002, ...schedule },
+      embedding: { kind: "adam", learningRate: 0.005, ...schedule },
     },
-    ...(hasValid && epochs > 1 && { earlyStopping: { metric, patience: 3 } }),
+    ...(hasValid && epochs > 1 && { earlyStopping: { metric, patience: PATIENCE } }),
   };
   const length =
     epochs === 1
