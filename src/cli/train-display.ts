@@ -43,7 +43,7 @@ export class TrainDisplay {
     preparing: ({ progress }) => this.preparing(progress),
     prepared: ({ data, seconds }) => this.prepared(data, seconds),
     dataWarning: ({ warning }) => this.log(`Warning: ${warningText(warning)}`),
-    trainingStarted: ({ config }) => this.trainingStarted(config.train),
+    trainingStarted: (event) => this.trainingStarted(event),
     checkpointPassedOver: ({ dir, error }) =>
       this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
     sumsReordered: ({ dir }) =>
@@ -71,8 +71,9 @@ export class TrainDisplay {
     for (const line of preparedLines(data, seconds)) this.log(line);
   }
 
-  private trainingStarted(train: TrainConfig): void {
-    this.lengths = lengthsOf(train);
+  private trainingStarted({ model, config, length }: EventOf<"trainingStarted">): void {
+    this.lengths = lengthsOf(config.train);
+    if (length !== undefined) this.log(`${model}: trains ${length}`);
     this.onTraining();
   }
 

@@ -27,7 +27,7 @@ function evaluationSettings({ earlyStopping, evaluateEvery, optimizer }: Config[
       [`overrides[${i}].embedding`, each.embedding],
     ]),
   ];
-  const watching = optimizers.filter(([, each]) => each?.schedule.kind === "reduceOnPlateau");
+  const watching = optimizers.filter(([, each]) => each?.schedule?.kind === "reduceOnPlateau");
   return [
     ...(earlyStopping === undefined ? [] : ["train.earlyStopping"]),
     ...(evaluateEvery === undefined ? [] : ["train.evaluateEvery"]),

@@ -12,8 +12,11 @@ export type RunEvent =
   | ModelEvent;
 
 /** Events of one model: the config's or a baseline. Models train and are measured one after the other. */
-export type ModelEvent = { readonly model: string } & (
-  | { readonly kind: "trainingStarted"; readonly config: Config }
+export type ModelEvent = {
+  readonly model: string;
+} & /** The config has its default length; `length` says why, if the config set none. */
+(
+  | { readonly kind: "trainingStarted"; readonly config: Config; readonly length?: string }
   | TrainingEvent
   | { readonly kind: "trainingEnded"; readonly result: TrainingResult }
   | EvaluationEvent

@@ -15,6 +15,7 @@ import {
   removeIfEmpty,
   writeJson,
 } from "../saved/run-directory.js";
+import { defaultLengthText, withDefaultLength } from "../train/default-length.js";
 import { metricSettings } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
 import type { TrainingResult } from "../train/trainer.js";
@@ -129,7 +130,10 @@ class Run {
     { features, splits }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
-    listener({ kind: "trainingStarted", model: name, config });
+    const data = { rows: splits.train.rows, hasValid: splits.valid !== undefined };
+    const train = withDefaultLength(config.train, data);
+    const length = defaultLengthText(config.train, data);
+    listener({ kind: "trainingStarted", model: name, config: { ...config, train }, length });
     const trainer = trainerOf({
       config,
       features,

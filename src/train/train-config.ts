@@ -22,7 +22,10 @@ export const trainSchema = z
   .strictObject({
     /** Rows per batch. */
     batchSize: count.max(2 ** 20).default(2048),
-    /** Passes over the training split; default 1 if `steps` is not given. */
+    /**
+     * Passes over the training split. If neither `epochs` nor `steps` is given: 1 from a million training rows on; with
+     * fewer, early stopping on the validation split after at most 30, or 5 without one.
+     */
     epochs: count.optional(),
     /** Total number of steps, instead of epochs. */
     steps: count.optional(),
@@ -88,7 +91,7 @@ export const trainSchema = z
      * it means the first label.
      */
     metric: watchedMetricSchema.default("auc"),
-    /** Stops when a validation metric no longer improves. */
+    /** Stops when a validation metric no longer improves; the default with few rows and no length. */
     earlyStopping: earlyStoppingSchema.optional(),
     /**
      * Stops with an error when the loss stays far above its running average. Set it to false for data whose loss has long

@@ -9,6 +9,7 @@ import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
 import { baseRateOutputs } from "./base-rate-outputs.js";
 import { writeBatch } from "./batch-file.js";
+import { withDefaultLength } from "./default-length.js";
 import { DivergedError } from "./diverged.js";
 import { shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
@@ -100,14 +101,15 @@ export class Trainer {
   private losses: number[] = [];
 
   constructor(private readonly options: TrainerOptions) {
-    const { config, features, train, backend, runDir, listener } = options;
-    const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife } = config.train;
+    const { config, features, train, valid, backend, runDir, listener } = options;
+    const length = withDefaultLength(config.train, { rows: train.rows, hasValid: valid !== undefined });
+    const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife } = length;
     refuseMembers(config.train);
     const spec = specOf(config, fittedFeatureInfos(features));
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);
     this.listeners = listener ? [listener] : [];
-    this.plan = new Plan(train.rows, rowsPerStep(config.train), config.train);
+    this.plan = new Plan(train.rows, rowsPerStep(length), length);
     this.measured = metricSettings(config);
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });

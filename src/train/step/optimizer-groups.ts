@@ -16,9 +16,15 @@ export interface LearningRate {
   readonly schedule: Schedule;
 }
 
+/** The schedule of an optimizer that has none. */
+const CONSTANT: Schedule = { kind: "constant", by: "step" };
+
 /** All learning rates of a config; those of overrides are named `learning_rate.<part>.<index>`. */
 export function learningRates({ dense, embedding, overrides }: Optimizers): LearningRate[] {
-  const rate = (name: string, { learningRate: base, schedule }: DenseOptimizer | EmbeddingOptimizer) => {
+  const rate = (
+    name: string,
+    { learningRate: base, schedule = CONSTANT }: DenseOptimizer | EmbeddingOptimizer,
+  ) => {
     return { name, base, schedule };
   };
   const own = overrides.flatMap(({ dense, embedding }, i) => [

@@ -6,13 +6,13 @@ import { nonnegative } from "../../ops/embedding-optimizers/settings.js";
 import { scheduleSchema } from "../schedules.js";
 import { patternSchema } from "./patterns.js";
 
-const schedule = scheduleSchema.prefault({ kind: "constant" });
+const schedule = scheduleSchema.optional();
 
 type Scheduled<T extends readonly Kind[]> = {
   [I in keyof T]: {
     readonly schema: z.ZodObject<
       T[I]["schema"]["shape"] & {
-        /** How the learning rate changes over steps. */
+        /** How the learning rate changes over steps; default constant, or with train.epochs by default 1, cosine to 0. */
         schedule: typeof schedule;
       },
       z.core.$strict
