@@ -15,9 +15,7 @@ export type RunEvent =
  * Events of one model: the config's or a baseline. Models train and are measured one after the other. At its start, the config
  * has its default length, and `length` says why, if it set none.
  */
-export type ModelEvent = {
-  readonly model: string;
-} /** The config has its default length; `length` says why, if the config set none. */ & (
+export type ModelEvent = { readonly model: string } & (
   | { readonly kind: "trainingStarted"; readonly config: Config; readonly length?: string }
   | TrainingEvent
   | { readonly kind: "trainingEnded"; readonly result: TrainingResult }

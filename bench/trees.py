@@ -1,0 +1,74 @@
+"""LightGBM beside Pairloom, for docs/benchmarks.md: the same rows, columns and splits.
+
+  pip install lightgbm duckdb pyarrow pandas scikit-learn
+  python bench/trees.py flights      # a small grid, chosen on the validation split
+  python bench/trees.py train.csv test.csv   # its defaults, on tables with a column `label`; bench/tables.ts writes such
+
+Pairloom, its tests and CI never need Python.
+"""
+
+import itertools
+import sys
+import time
+
+import duckdb
+import lightgbm
+import pandas
+from sklearn.metrics import log_loss, roc_auc_score
+
+FLIGHTS = "node_modules/vega-datasets/data/flights-3m.parquet"
+FLIGHTS_SQL = f"""
+SELECT hour(date) AS hour, isodow(date) AS weekday, month(date) AS month, distance, origin, destination,
+       origin || '-' || destination AS route, CAST(delay >= 15 AS INT) AS label,
+       CASE WHEN date < '2001-06-04' THEN 'train' WHEN date < '2001-06-18' THEN 'valid' ELSE 'test' END AS split
+FROM '{FLIGHTS}'"""
+GRID = {"texts": ["codes", "category"], "num_leaves": [255, 1023, 63]}
+
+
+def splits(table, texts="category"):
+    """Texts become categories, or numbers in the order of the texts; the columns `label` and `split` say what they are."""
+    for name in table.columns:
+        if name not in ("label", "split") and not pandas.api.types.is_numeric_dtype(table[name]):
+            table[name] = table[name].astype("category")
+            if texts == "codes":
+                table[name] = table[name].cat.codes
+    inputs = [name for name in table.columns if name not in ("label", "split")]
+    part = {name: table[table.split == name] for name in ("train", "valid", "test")}
+    return {name: (rows[inputs], rows.label) for name, rows in part.items() if len(rows) > 0}
+
+
+def fit(parts, **settings):
+    started = time.time()
+    model = lightgbm.LGBMClassifier(n_jobs=2, random_state=1, verbose=-1, **settings)
+    stop = lightgbm.early_stopping(30, verbose=False)
+    model.fit(*parts["train"], eval_set=[parts["valid"]], eval_metric="auc", callbacks=[stop])
+    return model, time.time() - started
+
+
+def report(name, model, seconds, parts):
+    figures = []
+    for split in ("valid", "test"):
+        if split not in parts:
+            continue
+        inputs, labels = parts[split]
+        scores = model.predict_proba(inputs)[:, 1]
+        figures.append(f"{split} AUC {roc_auc_score(labels, scores):.4f} log loss {log_loss(labels, scores):.5f}")
+    print(name, *figures, f"{model.best_iteration_} trees", f"{seconds:.1f} s", sep=", ", flush=True)
+
+
+def flights():
+    for texts, num_leaves in itertools.product(*GRID.values()):
+        parts = splits(duckdb.sql(FLIGHTS_SQL).df(), texts)
+        settings = {"n_estimators": 300, "learning_rate": 0.1, "num_leaves": num_leaves}
+        report((texts, num_leaves), *fit(parts, **settings), parts)
+
+
+def defaults(train, test):
+    rows = duckdb.sql(f"SELECT *, 'train' AS split FROM '{train}' UNION ALL SELECT *, 'test' FROM '{test}'").df()
+    parts = splits(rows)
+    started = time.time()
+    model = lightgbm.LGBMClassifier(n_jobs=2, verbose=-1).fit(*parts["train"])
+    report("defaults", model, time.time() - started, {"test": parts["test"]})
+
+
+flights() if sys.argv[1] == "flights" else defaults(*sys.argv[1:])
