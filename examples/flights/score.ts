@@ -9,7 +9,7 @@ import type config from "./pairloom.config.js";
  */
 const model = await load<typeof config>(process.argv[2] ?? "runs/latest");
 
-// Only what is known at take-off. Monday is weekday 1.
+// Only what is known when the plane leaves the gate; the hour is that of the actual departure. Monday is weekday 1.
 const flights = [
   { hour: 7, weekday: 2, month: 6, distance: 679, origin: "SEA", destination: "SFO" },
   { hour: 18, weekday: 5, month: 6, distance: 733, origin: "ORD", destination: "LGA" },
@@ -17,7 +17,9 @@ const flights = [
 ];
 
 const late = model.predict(flights);
-console.log("\nScored in this process with the reloaded model (examples/flights/score.ts):");
+console.log(
+  "\nThese planes leave now. Scored in this process with the reloaded model (examples/flights/score.ts):",
+);
 flights.forEach(({ hour, weekday, origin, destination }, i) => {
   const day = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][weekday - 1];
   const chance = `${(100 * late[i]).toFixed(0).padStart(2)} %`;
