@@ -38,6 +38,12 @@ const FEATURES: readonly Json[] = [
   { kind: "number", name: "hour", boundaries: [6, 12] },
   { kind: "number", name: "age", denseEmbedding: { kind: "autoDis", channels: 3, temperature: 0.5 } },
   { kind: "number", name: "height", denseEmbedding: { kind: "mlp" } },
+  {
+    kind: "number",
+    name: "weight",
+    denseEmbedding: { kind: "piecewiseLinear", bins: 3 },
+  },
+  { kind: "number", name: "angle", denseEmbedding: { kind: "periodic", frequencies: 2, sigma: 1 } },
 ];
 
 /** Its eps is large: with a small one the sign of a gradient that cancels to nothing moves a weight by a whole step. */
@@ -46,7 +52,7 @@ const ADAM = { kind: "adam", eps: 1e-3 };
 /** Mostly embedded features, sometimes any. */
 function group(g: Generate): string[] {
   const names = FEATURES.map(({ name }) => name as string);
-  const likely = ["user", "item", "seen", "tags", "hour", "age", "height", "profile"];
+  const likely = ["user", "item", "seen", "tags", "hour", "age", "height", "weight", "angle", "profile"];
   const from = pick(g, likely, likely, names);
   return g(() => fc.subarray(from, { minLength: 1 }));
 }

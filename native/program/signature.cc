@@ -129,7 +129,7 @@ bool is_integer(double value, double below) { return value >= 0 && value < below
 bool is_presence(const std::string& word) { return word == "hasBias" || word == "hasFactor" || word == "hasSlope"; }
 
 bool attribute_fits(const std::string& word, double value, const Program& program) {
-  if (word == "fn") return is_integer(value, 9);
+  if (word == "fn") return is_integer(value, 11);
   if (word == "flag" || is_presence(word) || word == "pooling") return is_integer(value, 2);
   if (word == "idPooling") return value == 0;
   if (word == "kind") return is_integer(value, 3);

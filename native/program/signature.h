@@ -16,7 +16,7 @@
 // have the same number of operands. `(a b)...` repeats the two words in turn; only outputs may follow.
 //
 // Attributes: name:type, where the name is omitted if it equals the type.
-//   fn 0-8 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input ·
+//   fn 0-10 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input ·
 //   translation index of a translation · stream u32 ·
 //   rate, decay in [0, 1) · real finite · limit finite, at least 0 · value anything ·
 //   poolings one pooling for each `samples`; 0 for ids

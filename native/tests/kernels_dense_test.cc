@@ -43,7 +43,7 @@ TEST(kernels_linear_matches_plain) {
       const Matrix x = Matrix::random(random, rows, depth), w = dense(random, n, depth);
       const std::vector<float> bias = random_vector(random, n);
       const float* b = random.coin() ? bias.data() : nullptr;
-      const Activation act = kActivations[random.below(9)];
+      const Activation act = kActivations[random.below(std::size(kActivations))];
       Matrix got(rows, n, random.below(9)), expected(rows, n, 0);
       k.forward(x, packed(k, true, w).data(), b, got, rows, n, depth, act, scratch(k, rows, n, depth).data());
       expect.forward(x, w.data.data(), b, expected, rows, n, depth, act, nullptr);
@@ -61,7 +61,7 @@ TEST(kernels_linear_gradients_match_plain) {
       std::vector<float> space = scratch(k, rows, n, depth);
       Matrix got(rows, depth, random.below(9)), expected(rows, depth, 0);
       const Matrix s = Matrix::random(random, rows, depth);
-      const Slope slope = random.coin() ? Slope{s, kActivations[random.below(9)]} : Slope{};
+      const Slope slope = random.coin() ? Slope{s, kActivations[random.below(std::size(kActivations))]} : Slope{};
       k.grad_input(dz, packed(k, false, w).data(), slope, got, rows, n, depth, space.data());
       expect.grad_input(dz, w.data.data(), slope, expected, rows, n, depth, nullptr);
       check_near(got, expected, tolerance(n), where + " input");
@@ -82,7 +82,7 @@ TEST(kernels_linear_gives_a_row_the_same_bits_alone_and_in_a_batch) {
       const uint32_t rows = 1 + random.below(70), n = random.size(), depth = random.size();
       const Matrix x = Matrix::random(random, rows, depth), w = dense(random, n, depth);
       const std::vector<float> weights = packed(k, true, w), bias = random_vector(random, n);
-      const Activation act = kActivations[random.below(9)];
+      const Activation act = kActivations[random.below(std::size(kActivations))];
       std::vector<float> space = scratch(k, rows, n, depth);
       Matrix all(rows, n, 0), one(1, n, 0);
       k.forward(x, weights.data(), bias.data(), all, rows, n, depth, act, space.data());

@@ -129,6 +129,7 @@ void for_each_isa_and_case(int cases, F f) {
 
 constexpr Activation kActivations[] = {Activation::kNone, Activation::kRelu,      Activation::kSigmoid,
                                        Activation::kTanh, Activation::kLeakyRelu, Activation::kSilu,
-                                       Activation::kGelu, Activation::kSoftplus,  Activation::kElu};
+                                       Activation::kGelu, Activation::kSoftplus,  Activation::kElu,
+                                       Activation::kSin,  Activation::kCos};
 
 }  // namespace pairloom::test

@@ -68,6 +68,11 @@ TEST(kernels_math_gelu) {
     return std::isinf(x) && x < 0 ? NAN : x * 0.5 * (1 + std::erf(x * std::sqrt(0.5)));
   });
 }
+// Near a root the error is relative to 1.
+TEST(kernels_math_sin_and_cos) {
+  check_activation(Activation::kSin, 4, 1.2e-7, [](double x) { return std::sin(x); });
+  check_activation(Activation::kCos, 4, 1.2e-7, [](double x) { return std::cos(x); });
+}
 
 TEST(kernels_loss_matches_plain_on_all_logits) {
   const std::vector<float> z = sweep(1e30f);

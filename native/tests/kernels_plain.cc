@@ -21,11 +21,13 @@ double activate(double x, Activation act) {
     case Activation::kGelu: return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0)));
     case Activation::kSoftplus: return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x)));
     case Activation::kElu: return x < 0 ? std::expm1(x) : x;
+    case Activation::kSin: return std::sin(x);
+    case Activation::kCos: return std::cos(x);
   }
   return NAN;
 }
 
-// d act / dx, from s: the output, or the input for silu, gelu and softplus.
+// d act / dx, from s: the output, or the input for silu, gelu, softplus, sin and cos.
 double slope(double s, Activation act) {
   const double sigmoid = 1 / (1 + std::exp(-s));
   switch (act) {
@@ -39,6 +41,8 @@ double slope(double s, Activation act) {
       return 0.5 * (1 + std::erf(s / std::sqrt(2.0))) + s * std::exp(-s * s / 2) / std::sqrt(2 * M_PI);
     case Activation::kSoftplus: return sigmoid;
     case Activation::kElu: return s <= 0 ? s + 1 : 1;
+    case Activation::kSin: return std::cos(s);
+    case Activation::kCos: return -std::sin(s);
   }
   return NAN;
 }

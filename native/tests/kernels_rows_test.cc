@@ -7,7 +7,7 @@ namespace {
 TEST(kernels_activation_gradients_match_plain) {
   for_each_isa_and_case(90, [](const KernelTable& k, Random& random, const std::string& where) {
     const uint32_t rows = random.size(), n = random.size();
-    const Activation act = kActivations[random.below(9)];
+    const Activation act = kActivations[random.below(std::size(kActivations))];
     const Matrix dy = Matrix::random(random, rows, n), s = Matrix::random(random, rows, n, -4, 4);
     Matrix got(rows, n, random.below(5)), expected(rows, n, 0);
     k.activation_grad(dy, s, got, rows, n, act);

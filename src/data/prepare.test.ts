@@ -229,6 +229,26 @@ describe("prepareData", () => {
     expect(other.features).toEqual(fitted);
   });
 
+  it("learns the bins of an embedding in the model's numbers", async () => {
+    const rows = [10, 20, 30, 40, 50, null, 60, 70, 80].map((x, i) => ({ x, same: 5, y: i % 2 }));
+    const embedding = (bins: number) => ({ denseEmbedding: { kind: "piecewiseLinear", bins } }) as const;
+    const { features } = await prepare({ train: { rows }, label: "y" }, [
+      { kind: "number", name: "raw", column: "x", ...embedding(2) },
+      { kind: "number", name: "scaled", column: "x", normalize: "minmax", ...embedding(4) },
+      { kind: "number", name: "falling", column: "x", normalize: { expression: "-x" }, ...embedding(2) },
+      { kind: "number", name: "same", ...embedding(4) },
+      { kind: "expression", name: "twice", variables: { x: "x" }, expression: "2 * x", ...embedding(2) },
+    ]);
+    const sevenths = [0, 2, 4, 6, 7].map((i) => Math.fround(i / 7));
+    expect(features.features.map((f) => f.kind === "number" && f.edges)).toEqual([
+      [10, 50, 80],
+      sevenths,
+      [-80, -40, -10],
+      [5, 10],
+      [20, 100, 160],
+    ]);
+  });
+
   it("learns no boundary where all values are equal, and refuses to learn from none", async () => {
     const of = (x: number | null) =>
       prepare(

@@ -31,6 +31,8 @@ export interface Statistics {
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   /** By feature name: statistics of the finite values. */
   readonly numbers: Readonly<Record<string, NumberStatistics>>;
+  /** By feature name: the ends of the bins of piecewise-linear embeddings; absent if there are none. */
+  readonly edges?: Readonly<Record<string, readonly number[]>>;
   /** By table name; absent if no boundaries are learned. */
   readonly boundaries?: Readonly<Record<string, readonly number[]>>;
   /** By file name; absent if no feature uses a tokenizer. */
@@ -60,6 +62,12 @@ export function needsNumberStatistics(feature: PlainFeatureConfig): feature is N
   if (feature.kind !== "number") return false;
   if (feature.normalize === "zscore" || feature.normalize === "minmax") return true;
   return missingRule(feature) === "mean" && givenMean(feature) === undefined;
+}
+
+/** The number of bins that a piecewise-linear embedding of the feature learns; `undefined` if it has none. */
+export function learntBins(feature: PlainFeatureConfig): number | undefined {
+  const embedding = feature.kind === "number" ? feature.denseEmbedding : undefined;
+  return embedding?.kind === "piecewiseLinear" ? embedding.bins : undefined;
 }
 
 /** Combines configured features with learned values into features ready to transform. Pure. */
@@ -232,6 +240,7 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
     ...(Array.isArray(feature.missing) && { missingVector: feature.missing }),
     nonFinite: feature.nonFinite,
     denseEmbedding: feature.denseEmbedding,
+    ...(learntBins(feature) !== undefined && { edges: statistics.edges?.[feature.name] ?? [0, 1] }),
   };
   const transform = compileNumber(fitted);
   const standIns = fitted.missingVector?.map(transform.encode) ?? [];
@@ -245,7 +254,11 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
   return fitted;
 }
 
-function transformOf(feature: NumberFeatureConfig, { numbers }: Statistics): NumberTransform {
+/** How a raw number becomes that of the model. */
+export function transformOf(
+  feature: NumberFeatureConfig,
+  { numbers }: Pick<Statistics, "numbers">,
+): NumberTransform {
   const { normalize } = feature;
   if (normalize === undefined) return { kind: "identity" };
   if (normalize === "log") return { kind: "log" };

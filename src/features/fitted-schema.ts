@@ -123,6 +123,7 @@ const featureSchema = z.discriminatedUnion("kind", [
     missing: z.number().nullable(),
     nonFinite,
     denseEmbedding: denseEmbeddingSchema.optional(),
+    edges: z.array(z.number()).min(2).refine(isAscending, "edges ascend").optional(),
   }),
 ]);
 

@@ -116,4 +116,6 @@ export interface FittedNumber {
   readonly missingVector?: readonly number[];
   readonly nonFinite: "refuse" | "impute";
   readonly denseEmbedding?: DenseEmbedding;
+  /** The ends of the bins of a piecewise-linear embedding, in the model's numbers, ascending. */
+  readonly edges?: readonly number[];
 }

@@ -149,7 +149,8 @@ export function compileNumber(feature: FittedNumber): DenseTransform {
   return { transform: feature.transform, encode, missing };
 }
 
-function compileTransform(transform: NumberTransform): (x: number) => number {
+/** Computed in float64, for finite numbers. */
+export function compileTransform(transform: NumberTransform): (x: number) => number {
   switch (transform.kind) {
     case "identity":
       return (x) => x;

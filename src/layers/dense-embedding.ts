@@ -10,6 +10,8 @@ import type { Initializer } from "../ops/sources.js";
 import { stack } from "./embedding-layer.js";
 import { width } from "./limits.js";
 import { glorotNormal } from "./linear-layer.js";
+import { periodic } from "./periodic.js";
+import { piecewiseLinear } from "./piecewise-linear.js";
 import type { Scope } from "./scope.js";
 
 const dim = width.optional();
@@ -32,6 +34,26 @@ export const denseEmbeddingSchema = z.discriminatedUnion("kind", [
     /** Weight of the skip connection past the mixing matrix. */
     keep: z.number().min(0).default(0.8),
   }),
+  z.strictObject({
+    kind: z.literal("piecewiseLinear"),
+    /** Default: the model's embeddingDim. */
+    dim,
+    /** Learn up to this many bins from the training split, with about equally many rows each. */
+    bins: width.default(32),
+    /** Applied to the embedding. */
+    activation: z.enum(["none", "relu"]).default("relu"),
+  }),
+  z.strictObject({
+    kind: z.literal("periodic"),
+    /** Default: the model's embeddingDim. */
+    dim,
+    /** Number of trained frequencies. */
+    frequencies: width.default(48),
+    /** Standard deviation of the initial frequencies. */
+    sigma: z.number().positive().default(0.1),
+    /** Applied to the embedding. */
+    activation: z.enum(["none", "relu"]).default("relu"),
+  }),
 ]);
 
 export type DenseEmbedding = z.output<typeof denseEmbeddingSchema>;
@@ -41,7 +63,33 @@ export type AutoDisOptions = Omit<Extract<DenseEmbedding, { kind: "autoDis" }>, 
 export interface NamedNumber {
   readonly name: string;
   readonly x: Tensor;
+  /** The ends of its bins, ascending, if it has a piecewise-linear embedding. */
+  readonly edges?: readonly number[];
 }
+
+/** Numbers or vectors with equal settings -> one embedding [B, dim] each. */
+export function denseEmbeddings(
+  scope: Scope,
+  numbers: readonly NamedNumber[],
+  dim: number,
+  setting: DenseEmbedding,
+): Tensor[] {
+  switch (setting.kind) {
+    case "mlp":
+      return mlpDenseEmbeddings(scope, numbers, dim);
+    case "autoDis":
+      return autoDis(scope, numbers, dim, setting);
+    case "piecewiseLinear":
+      return numbers.map(({ name, x, edges = ONE_BIN }) =>
+        piecewiseLinear(scope.child(name), x, edges, dim, setting.activation),
+      );
+    case "periodic":
+      return numbers.map(({ name, x }) => periodic(scope.child(name), x, dim, setting));
+  }
+}
+
+/** Stands for bins that are not learned yet. */
+const ONE_BIN = [0, 1];
 
 /**
  * Numbers or vectors -> embeddings `W x` [B, dim] each. Parameter `<name>.weight` [dim, V]: TorchEasyRec's MLP embedding.

@@ -9,6 +9,7 @@ export {
   autoDis,
   type DenseEmbedding,
   denseEmbeddingSchema,
+  denseEmbeddings,
   mlpDenseEmbeddings,
   type NamedNumber,
 } from "./dense-embedding.js";
@@ -20,5 +21,7 @@ export { type LinearOptions, linearLayer } from "./linear-layer.js";
 export { type MaskBlockOptions, maskBlock } from "./mask-block.js";
 export { type MlpConfig, mlp, mlpSchema } from "./mlp.js";
 export { outerProduct } from "./outer-product.js";
+export { type PeriodicOptions, periodic } from "./periodic.js";
+export { piecewiseLinear } from "./piecewise-linear.js";
 export { seNet } from "./se-net.js";
 export { type WukongLayerConfig, wukongLayer, wukongLayerSchema } from "./wukong-layer.js";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { columnsOf, idsBelow, type Tensor } from "../graph/tensor.js";
-import { autoDis, type DenseEmbedding, mlpDenseEmbeddings } from "../layers/dense-embedding.js";
+import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
 import { type Initializer, input } from "../ops/sources.js";
@@ -17,6 +17,8 @@ interface NumberFeature {
   readonly width: number;
   /** The embedding of the numbers in groups with embeddings; absent: they stay numbers. */
   readonly denseEmbedding?: DenseEmbedding;
+  /** The ends of the bins of a piecewise-linear embedding. */
+  readonly edges?: readonly number[];
 }
 type EmbeddedFeature = Exclude<FeatureInfo, { kind: "number" }>;
 
@@ -135,9 +137,8 @@ export class ModelFeatures {
     const scope = this.scope.child("dense_embeddings");
     for (const { setting, numbers } of settings.values()) {
       const dim = setting.dim ?? defaultDim;
-      const named = numbers.map((feature) => ({ name: feature.name, x: this.input(feature) }));
-      const tensors =
-        setting.kind === "mlp" ? mlpDenseEmbeddings(scope, named, dim) : autoDis(scope, named, dim, setting);
+      const named = numbers.map((feature) => ({ ...feature, x: this.input(feature) }));
+      const tensors = denseEmbeddings(scope, named, dim, setting);
       numbers.forEach((feature, i) => void embedded.set(feature.name, tensors[i]));
     }
     return embedded;

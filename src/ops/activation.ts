@@ -57,6 +57,8 @@ export const ACTIVATIONS = {
     slopeFrom: "output",
     gradient: (dy, y) => (y <= 0 ? dy * (y + 1) : dy),
   },
+  sin: { code: 9, value: Math.sin, slopeFrom: "input", gradient: (dy, x) => dy * Math.cos(x) },
+  cos: { code: 10, value: Math.cos, slopeFrom: "input", gradient: (dy, x) => -dy * Math.sin(x) },
 } satisfies Record<string, ActivationRule>;
 
 export type ActivationFn = keyof typeof ACTIVATIONS;
@@ -96,7 +98,7 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
   elementwise: true,
   operands: "dy:row[n] s:row[n] -> out:row[n]",
   attributes: "fn",
-  meaning: "`dy * fn'`; s is fn's output for 1 to 4 and 8, its input for 5, 6, 7",
+  meaning: "`dy * fn'`; s is fn's output for 1 to 4 and 8, its input for others",
   cost: elementwise(2),
   infer([dy, s]) {
     checkShapes(sameType(dy, s), "activationGrad", "dy and s of one type", [dy, s]);

@@ -6,7 +6,9 @@ import { elementwise, FREE, sizeOf } from "./cost.js";
 export type Initializer =
   | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "uniform"; readonly low: number; readonly high: number }
-  | { readonly kind: "normal"; readonly mean: number; readonly std: number };
+  | { readonly kind: "normal"; readonly mean: number; readonly std: number }
+  /** One value per element, in row-major order. */
+  | { readonly kind: "values"; readonly values: readonly number[] };
 
 /**
  * The purpose of a parameter. `dense` weights and embedding `table`s are trained (if `trainable`); optimizer `state`

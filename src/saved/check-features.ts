@@ -26,7 +26,7 @@ export function refuseOtherFeatures(
   if (!isDeepStrictEqual(new Set(Object.keys(targetMeans)), new Set(learning)))
     throw different(`${where}: targetMeans`, Object.keys(targetMeans).join(", "), learning.join(", "));
   const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
-  const learned = { vocabularies, numbers, boundaries: boundariesOf(fitted) };
+  const learned = { vocabularies, numbers, boundaries: boundariesOf(fitted), edges: edgesOf(fitted) };
   const expected = fitFeatures(features, { ...learned, tokenizers, modules, nullValues, decimal, types });
   expected.features.forEach((feature, i) => {
     const isLearned = needsNumberStatistics(plainOf(features[i]));
@@ -55,6 +55,13 @@ function boundariesOf({ features }: FittedFeatures): Statistics["boundaries"] {
       : [],
   );
   return Object.fromEntries(ranges);
+}
+
+function edgesOf({ features }: FittedFeatures): Statistics["edges"] {
+  const learned = features.flatMap((feature) =>
+    feature.kind === "number" && feature.edges ? [[feature.name, feature.edges] as const] : [],
+  );
+  return Object.fromEntries(learned);
 }
 
 /** As JSON, without what nothing but the training data determines, and without the translation, which no config has. */

@@ -58,6 +58,7 @@ const CONFIG = {
     { kind: "number", name: "price", normalize: "zscore" },
     { kind: "number", name: "age", boundaries: [10, 20, 30] },
     { kind: "number", name: "range", column: "price", boundaries: { quantiles: 4 } },
+    { kind: "number", name: "binned", column: "price", denseEmbedding: { kind: "piecewiseLinear", bins: 4 } },
     { kind: "number", name: "point", width: 2 },
     { kind: "number", name: "twice", column: "age", normalize: { expression: "x * 2" } },
     { kind: "ids", name: "tags", vocabulary: ["a", "b", "c"], pooling: "mean" },
@@ -86,6 +87,7 @@ const CONFIG = {
         "twin",
         "age",
         "range",
+        "binned",
         "tags",
         "liked",
         "crossed",
@@ -191,6 +193,7 @@ const MAY_PREDICT_OTHERWISE = [
   /^config\./,
   /^features\.vocabularies\./,
   /^features\.(nullValues|tokenizers|targetMeans)/,
+  /^features\.features\.\d+\.edges/,
   new RegExp(`^features\\.features\\.${LEARNED_RANGE}\\.mapping\\.boundaries`),
   /^features\.features\.\d+\.(transform\.(shift|scale)|missing|missingRow)$/,
 ];

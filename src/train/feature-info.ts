@@ -7,8 +7,8 @@ import type { FeatureInfo } from "../models/model.js";
 export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] {
   return features.map((feature) => {
     if (feature.kind === "number") {
-      const { name, width, denseEmbedding } = feature;
-      return { kind: "number", name, width, denseEmbedding };
+      const { name, width, denseEmbedding, edges } = feature;
+      return { kind: "number", name, width, denseEmbedding, ...(edges && { edges }) };
     }
     const { name, table, rows, dim, trainable, dtype, translation } = feature;
     const info = {

@@ -11,7 +11,9 @@
 
 namespace pairloom {
 
-enum class Activation : uint32_t { kNone, kRelu, kSigmoid, kTanh, kLeakyRelu, kSilu, kGelu, kSoftplus, kElu };
+enum class Activation : uint32_t {
+  kNone, kRelu, kSigmoid, kTanh, kLeakyRelu, kSilu, kGelu, kSoftplus, kElu, kSin, kCos
+};
 
 // Row r of a row-major matrix starts at data + r * stride (stride in elements).
 struct Rows {

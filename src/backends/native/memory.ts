@@ -26,11 +26,14 @@ export class NativeMemory implements Memory {
   }
 
   fill(init: Initializer, seed: number, stream: number): void {
-    this.addon.fillParameter(this.handle, { ...numbersOfInitializer(init), seed, stream });
+    if (init.kind === "values") this.write(0, Float32Array.from(init.values));
+    else this.addon.fillParameter(this.handle, { ...numbersOfInitializer(init), seed, stream });
   }
 }
 
-function numbersOfInitializer(init: Initializer): Pick<FillSpec, "kind" | "a" | "b"> {
+function numbersOfInitializer(
+  init: Exclude<Initializer, { kind: "values" }>,
+): Pick<FillSpec, "kind" | "a" | "b"> {
   if (init.kind === "constant") return { kind: init.kind, a: init.value, b: 0 };
   if (init.kind === "uniform") return { kind: init.kind, a: init.low, b: init.high };
   return { kind: init.kind, a: init.mean, b: init.std };

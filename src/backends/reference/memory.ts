@@ -35,6 +35,7 @@ export class ReferenceMemory implements Memory {
     const key = drawKey(seed, stream, 0);
     for (let i = 0; i < values.length; i++) {
       if (init.kind === "constant") values[i] = init.value;
+      else if (init.kind === "values") values[i] = init.values[i];
       else if (init.kind === "uniform") values[i] = init.low + (init.high - init.low) * drawUnit(key, i);
       else values[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
     }

@@ -154,12 +154,13 @@ class LearnPass {
       const feature = this.ready.find((each) => each.name === name)!;
       if (learnsNumbers(plainOf(feature))) this.valueObserver(feature)(rows);
     }
-    const { numbers, boundaries } = this.numbers.learned();
+    const { numbers, boundaries, edges } = this.numbers.learned();
     const learned: Statistics = {
       ...statistics,
       vocabularies: { ...statistics.vocabularies, ...this.vocabularies() },
       numbers: { ...statistics.numbers, ...numbers },
       boundaries: { ...statistics.boundaries, ...boundaries },
+      edges: { ...statistics.edges, ...edges },
       ...(values.size > 0 && { targetMeans }),
     };
     return { statistics: learned, trainingValues: values };

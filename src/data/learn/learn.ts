@@ -173,7 +173,7 @@ async function learnNumbers(
   duck: Duck,
   columns: readonly FeatureColumn[],
   training: string,
-): Promise<Pick<Statistics, "numbers" | "boundaries">> {
+): Promise<Pick<Statistics, "numbers" | "boundaries" | "edges">> {
   const learner = new NumberLearner();
   const wanted = columns.flatMap(({ feature, index, wire }) =>
     learnsNumbers(feature) ? [{ observe: learner.observer(feature, index), wire }] : [],

@@ -1,18 +1,19 @@
 import { DataError } from "../../errors.js";
-import { needsNumberStatistics, type Statistics } from "../../features/fit.js";
+import { learntBins, needsNumberStatistics, type Statistics, transformOf } from "../../features/fit.js";
 import {
   learntQuantiles,
   type NumberFeatureConfig,
   type PlainFeatureConfig,
   tableName,
 } from "../../features/schema/features.js";
+import { compileTransform } from "../../features/transform.js";
 import { Moments } from "./moments.js";
-import { quantileBoundaries } from "./quantiles.js";
-import { ValueCounts } from "./value-counts.js";
+import { quantileBoundaries, quantileEdges } from "./quantiles.js";
+import { mapCounts, ValueCounts } from "./value-counts.js";
 
 /** True if the feature learns statistics or boundaries from its numbers. */
 export function learnsNumbers(feature: PlainFeatureConfig): feature is NumberFeatureConfig {
-  return needsNumberStatistics(feature) || learntQuantiles(feature) !== undefined;
+  return needsNumberStatistics(feature) || (learntQuantiles(feature) ?? learntBins(feature)) !== undefined;
 }
 
 /** Learns from the numbers of any features; features that share a table share its boundaries. */
@@ -20,11 +21,12 @@ export class NumberLearner {
   private readonly moments: (readonly [Named, Moments])[] = [];
   /** By table. */
   private readonly counts = new Map<string, readonly [Named, ValueCounts]>();
+  private readonly binned: (readonly [Named, ValueCounts])[] = [];
 
   /** Returns the function that takes every number of a feature, in the order of the rows. */
   observer(feature: NumberFeatureConfig, index: number): (x: number) => void {
     const named = { feature, index };
-    const counts = learntQuantiles(feature) === undefined ? undefined : this.countsOf(named);
+    const counts = this.countsOf(named);
     if (!needsNumberStatistics(feature)) return (x) => counts?.add(x);
     const moments = new Moments();
     this.moments.push([named, moments]);
@@ -34,7 +36,13 @@ export class NumberLearner {
     };
   }
 
-  private countsOf(named: Named): ValueCounts {
+  private countsOf(named: Named): ValueCounts | undefined {
+    if (learntBins(named.feature) !== undefined) {
+      const binned = [named, new ValueCounts()] as const;
+      this.binned.push(binned);
+      return binned[1];
+    }
+    if (learntQuantiles(named.feature) === undefined) return undefined;
     const table = tableName(named.feature);
     const [, counts] = this.counts.get(table) ?? [named, new ValueCounts()];
     this.counts.set(table, [named, counts]);
@@ -42,8 +50,8 @@ export class NumberLearner {
   }
 
   /** @throws DataError if a feature had no finite number */
-  learned(): Pick<Statistics, "numbers" | "boundaries"> {
-    const numbers = this.moments.map(([named, moments]) => {
+  learned(): Pick<Statistics, "numbers" | "boundaries" | "edges"> {
+    const moments = this.moments.map(([named, moments]) => {
       const statistics = moments.statistics();
       if (!statistics) throw noNumber(named);
       return [named.feature.name, statistics] as const;
@@ -53,9 +61,16 @@ export class NumberLearner {
       if (sorted.values.length === 0) throw noNumber(named);
       return [table, quantileBoundaries(sorted, learntQuantiles(named.feature)!)] as const;
     });
+    const numbers = Object.fromEntries(moments);
+    const edges = this.binned.map(([named, counts]) => {
+      const modelled = mapCounts(counts.sorted(), compileTransform(transformOf(named.feature, { numbers })));
+      if (modelled.values.length === 0) throw noNumber(named);
+      return [named.feature.name, quantileEdges(modelled, learntBins(named.feature)!)] as const;
+    });
     return {
-      numbers: Object.fromEntries(numbers),
+      numbers,
       ...(boundaries.length > 0 && { boundaries: Object.fromEntries(boundaries) }),
+      ...(edges.length > 0 && { edges: Object.fromEntries(edges) }),
     };
   }
 }

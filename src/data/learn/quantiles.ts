@@ -20,6 +20,20 @@ export function quantileBoundaries(sorted: SortedCounts, ranges: number): number
   return boundariesAt(values, below, parts);
 }
 
+/** One over the width of a bin is a finite 32-bit float. */
+const NARROWEST = 1e-37;
+
+/** The ends of up to `bins` bins from the least to the greatest value, with about equally many values each. */
+export function quantileEdges(sorted: SortedCounts, bins: number): number[] {
+  const { values } = sorted;
+  const [least, greatest] = [values[0], values[values.length - 1]];
+  if (greatest - least <= NARROWEST) return [least, least + Math.max(1, Math.abs(least))];
+  const ends = [...quantileBoundaries(sorted, bins), greatest];
+  const edges = [least];
+  for (const end of ends) if (end - edges[edges.length - 1] > NARROWEST) edges.push(end);
+  return edges;
+}
+
 /** Entry j is the number of values before the j-th distinct one; the last entry is the number of all. */
 function sumsBefore(counts: Float64Array): Float64Array {
   const below = new Float64Array(counts.length + 1);

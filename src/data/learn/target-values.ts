@@ -95,7 +95,7 @@ function earlierMeans(rows: KeyedRows, times: readonly number[], earlier: Runnin
   const order = Float64Array.from(times.keys()).sort((a, b) => times[a] - times[b] || a - b);
   const values = new Float64Array(order.length);
   let next = 0;
-  for (const [i, row] of order.entries()) {
+  for (const row of order) {
     while (times[order[next]] < times[row]) earlier.add(rows, order[next++]);
     values[row] = earlier.of(rows.keys[row]);
   }

@@ -39,6 +39,16 @@ export class ValueCounts {
   }
 }
 
+/** The counts of the values of a function; values that are not finite are left out. */
+export function mapCounts({ values, counts }: SortedCounts, apply: (x: number) => number): SortedCounts {
+  const pairs = Array.from(values, (x, j) => [Math.fround(apply(x)), counts[j]] as const)
+    .filter(([x]) => Number.isFinite(x))
+    .sort(([a], [b]) => a - b);
+  const [mapped, times] = [0, 1].map((k) => pairs.map((pair) => pair[k]));
+  const none = { values: new Float32Array(0), counts: new Float64Array(0) };
+  return merge({ values: Float32Array.from(mapped), counts: Float64Array.from(times) }, none);
+}
+
 /** Merges two ascending lists, and adds the counts of equal values, also of those in one list. */
 function merge(a: SortedCounts, b: SortedCounts): SortedCounts {
   const most = a.values.length + b.values.length;

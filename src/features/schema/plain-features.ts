@@ -111,8 +111,9 @@ function refineDense(feature: NumberShape, context: Refinement): void {
     if (feature.separator !== undefined) problem(context, "separator", "separator needs width above 1");
     return;
   }
-  if (feature.denseEmbedding?.kind === "autoDis")
-    problem(context, "denseEmbedding", "autoDis needs width 1: it embeds one number");
+  const embedding = feature.denseEmbedding?.kind ?? "mlp";
+  if (embedding !== "mlp")
+    problem(context, "denseEmbedding", `${embedding} needs width 1: it embeds one number`);
   const learnt = feature.normalize === "zscore" || feature.normalize === "minmax";
   if (learnt)
     problem(context, "normalize", "statistics are not learned for width > 1: scale the vector in sql");
