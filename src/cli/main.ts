@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),
   search: () => import("./commands/search.js").then((module) => module.search as CommandDef),
   runs: () => import("./commands/runs.js").then((module) => module.runs as CommandDef),
+  report: () => import("./commands/report.js").then((module) => module.report as CommandDef),
+  watch: () => import("./commands/watch.js").then((module) => module.watch as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
   bench: () => import("./commands/bench.js").then((module) => module.bench as CommandDef),

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { BACKEND_NAMES, selectBackend } from "../saved/backend.js";
+import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../saved/backend.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
@@ -38,16 +38,23 @@ interface ModelArgs {
 }
 
 export async function openModelOf(args: ModelArgs, rawArgs: readonly string[]): Promise<TrainedModel> {
-  const { backend, fallback } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
+  const { backend, threads, fallback } = scoringOf(args);
   if (fallback !== undefined)
     console.error(`Using the reference backend, which is many times slower: ${fallback}.`);
-  const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
   const choice = checkpointChoice(args.checkpoint);
   const code = { importModules: args["import-modules"], settings: settingsOf(rawArgs) };
   return withCheckpoint(
     () => findCheckpoint(args.run, choice, console.error),
     (checkpoint) => openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads, ...code }),
   );
+}
+
+/** What scores: the backend, why it is not the one that was wished for, and its threads. */
+export function scoringOf(
+  args: Pick<ModelArgs, "backend" | "threads">,
+): SelectedBackend & { threads: number } {
+  const threads = countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism();
+  return { ...selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES)), threads };
 }
 
 export function checkpointChoice(text: string | undefined): CheckpointChoice | undefined {

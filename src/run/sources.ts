@@ -17,19 +17,20 @@ export interface SplitSource {
   readonly split?: ScanOptions["split"];
 }
 
-function namesOf(data: DataConfig): readonly SplitName[] {
+/** The splits of a config. */
+export function splitsOfData(data: DataConfig): readonly SplitName[] {
   return data.split ? splitsOf(data.split) : splitNames.filter((each) => data[each]);
 }
 
 /** The split that a model is measured on if nobody names one: the test split, or else the validation split. */
 export function measuredSplit(data: DataConfig): SplitName {
-  const names = namesOf(data);
+  const names = splitsOfData(data);
   return !names.includes("test") && names.includes("valid") ? "valid" : "test";
 }
 
 /** The source of one split of a config. @throws ConfigError if there is no such split */
 export function splitSource(data: DataConfig, name: SplitName): SplitSource {
-  const names = namesOf(data);
+  const names = splitsOfData(data);
   if (names.includes(name))
     return data.split
       ? { source: data.source!, split: { config: data.split, name } }

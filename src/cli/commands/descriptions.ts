@@ -7,6 +7,8 @@ export const DESCRIPTIONS = {
   predict: "Score files of any size into a csv or parquet file",
   search: "Try settings of a config, train the best on, and measure the best of all on the test split",
   runs: "Compare the runs in a directory: their metrics, and the settings in which they differ",
+  report: "Write a page about a run: curves, metrics, calibration, importance, field pairs, warnings",
+  watch: "Show the page of a run in the browser while it trains",
   inspect: "Show the features, parameters, graph and program of a run, a checkpoint or a config",
   doctor: "Check what this machine offers and what is missing",
   bench: "Measure training and inference on synthetic data of published model shapes",

@@ -1,0 +1,18 @@
+/** A longer list in a config is data: rows, or a vocabulary. */
+const LONGEST_LIST = 200;
+
+/** A config without the rows and long lists in it, which would make a report as large as its data. */
+export function withoutRows(value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.length > LONGEST_LIST
+      ? `${value.length.toLocaleString("en-US")} values`
+      : value.map(withoutRows);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([key, member]) => [
+    key,
+    key === "rows" && Array.isArray(member)
+      ? `${member.length.toLocaleString("en-US")} rows`
+      : withoutRows(member),
+  ]);
+  return Object.fromEntries(entries);
+}
