@@ -18,7 +18,7 @@ import {
 import { defaultLengthText, withDefaultLength } from "../train/default-length.js";
 import { metricSettings } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
-import type { TrainingResult } from "../train/trainer.js";
+import type { TrainerOptions, TrainingResult } from "../train/trainer.js";
 import { type AnyTrainer, trainerOf } from "../train/trainer-of.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
@@ -110,12 +110,8 @@ class Run {
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
     const warnings = dataWarnings(prepared);
     for (const warning of warnings) listener({ kind: "dataWarning", warning });
-    await writeJson(runDir, CONFIG_COPY, config);
-    if (this.options.configPath !== undefined) await recordConfigFile(runDir, this.options.configPath);
-    await writeJson(runDir, QUARANTINE, splitReports(prepared));
-    linkLatest(runDir);
-
-    const model = await this.train(config.model.kind, config, { runDir, lock }, prepared);
+    const onStart = () => this.record(prepared);
+    const model = await this.train(config.model.kind, config, { runDir, lock, onStart }, prepared);
     const results = model.interrupted ? [] : await this.measure(model, prepared);
     const measured = this.report(prepared, prepareSeconds, model, results);
     const report = { ...measured, warnings: [...warnings.map(warningText), ...modelWarnings(results)] };
@@ -123,10 +119,19 @@ class Run {
     return { interrupted: this.options.signal.aborted, report, results };
   }
 
+  /** Writes what the run begins with. A run that cannot be resumed keeps the files that it has. */
+  private async record(prepared: PreparedData): Promise<void> {
+    const { config, configPath, runDir } = this.options;
+    await writeJson(runDir, CONFIG_COPY, config);
+    if (configPath !== undefined) await recordConfigFile(runDir, configPath);
+    await writeJson(runDir, QUARANTINE, splitReports(prepared));
+    linkLatest(runDir);
+  }
+
   private async train(
     name: string,
     config: Config,
-    { runDir, lock }: { readonly runDir: string; readonly lock?: RunLock },
+    place: Pick<TrainerOptions, "runDir" | "lock" | "onStart">,
     { features, splits }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
@@ -140,8 +145,7 @@ class Run {
       train: splits.train,
       valid: splits.valid,
       backend,
-      runDir,
-      lock,
+      ...place,
       resume,
       signal,
       listener: ({ seed, ...event }) =>
@@ -150,7 +154,7 @@ class Run {
     const result = await trainer.run();
     listener({ kind: "trainingEnded", model: name, result });
     const interrupted = result.reason === "interrupted";
-    const checkpoint = interrupted ? result.checkpoint : await findCheckpoint(runDir);
+    const checkpoint = interrupted ? result.checkpoint : await findCheckpoint(place.runDir);
     return { name, trainer, result, interrupted, checkpoint };
   }
 

@@ -97,7 +97,8 @@ export class SeedsTrainer {
       const { seed } = config.train;
       const runDir = memberDirectory(this.options.runDir, seed);
       const listener = (event: TrainingEvent) => this.tell({ ...event, seed });
-      const trainer = new Trainer({ ...this.options, config, runDir, lock: undefined, listener });
+      const onStart = members.length === 0 ? this.options.onStart : undefined;
+      const trainer = new Trainer({ ...this.options, config, runDir, lock: undefined, listener, onStart });
       this.memberSizes = trainer.sizes;
       const result = await trainer.run();
       members.push({ seed, runDir, result });

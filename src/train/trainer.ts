@@ -63,6 +63,8 @@ export interface TrainerOptions {
   /** Stops the run after the current step and saves a checkpoint. */
   readonly signal?: AbortSignal;
   readonly listener?: (event: TrainingEvent) => void;
+  /** Called once everything that the run needs is read and checked, before it writes anything. */
+  readonly onStart?: () => Promise<void>;
 }
 
 export interface TrainingResult {
@@ -146,9 +148,10 @@ export class Trainer {
   }
 
   private async runLocked(): Promise<TrainingResult> {
-    const { runDir } = this.options;
+    const { runDir, onStart } = this.options;
     const resumed = await this.start();
     const steps = this.compileSteps();
+    await onStart?.();
     const log = new RunLog(runDir, resumed ? this.position.step : undefined);
     this.listeners.push(log.listen);
     try {
