@@ -35,6 +35,8 @@ const ROWS = TABLES > 0 ? 150 : 60;
 const NULL_VALUES = ["a", "3", "-1", "true", "0.1", "b:2"];
 /** A short run takes every so manieth combination of a column and a kind of feature. */
 const EVERY = TABLES > 0 ? 1 : 6;
+/** A table of the long form takes minutes on a busy machine. */
+const TIMEOUT_MS = TABLES > 0 ? 1_800_000 : 120_000;
 
 let folder: string;
 let connection: DuckDBConnection;
@@ -52,19 +54,23 @@ afterAll(() => {
 
 describe.each(SEEDS)("table %i: a cell is read in training as in serving", (seed) => {
   const columns = tableOf(seed);
-  it.each<Format>(["csv", "tsv", "utf16", "json", "parquet", "rows"])("from %s", async (format) => {
-    const table = await writeTable(connection, folder, format, columns);
-    const differences: string[] = [];
-    for (const [k, reader] of READERS.entries()) {
-      const read = columns.filter(({ name }, i) => /^c\d/.test(name) && (i + k + seed) % EVERY === 0);
-      const source = withNullValues(await open(table, reader, read), (k + seed) % 2 ? NULL_VALUES : []);
-      for (const column of read) {
-        for (const difference of await compare(table, source, reader, column))
-          differences.push(`${format}, ${reader.name} of ${column.type}: ${difference}`);
+  it.each<Format>(["csv", "tsv", "utf16", "json", "parquet", "rows"])(
+    "from %s",
+    async (format) => {
+      const table = await writeTable(connection, folder, format, columns);
+      const differences: string[] = [];
+      for (const [k, reader] of READERS.entries()) {
+        const read = columns.filter(({ name }, i) => /^c\d/.test(name) && (i + k + seed) % EVERY === 0);
+        const source = withNullValues(await open(table, reader, read), (k + seed) % 2 ? NULL_VALUES : []);
+        for (const column of read) {
+          for (const difference of await compare(table, source, reader, column))
+            differences.push(`${format}, ${reader.name} of ${column.type}: ${difference}`);
+        }
       }
-    }
-    expect(differences.slice(0, 200)).toEqual([]);
-  });
+      expect(differences.slice(0, 200)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
 });
 
 /** A column of every type, `other`, which features read beside it, and a label. */
