@@ -1,7 +1,8 @@
 import { checkBinaryInput } from "./binary-input.js";
 import { binarySums } from "./binary-sums.js";
 import { type Evaluation, evaluateRows } from "./evaluation.js";
-import { groupRows } from "./groups.js";
+import { type Grouping, groupRows } from "./groups.js";
+import type { MetricResult } from "./metric.js";
 import { recallAtKOf } from "./recall-at-k.js";
 
 /** Settings of grouped metrics. */
@@ -33,7 +34,17 @@ export function evaluateBinary(
   const evaluation = evaluateRows("probabilities", logits.length, ({ probabilities }) =>
     probabilities?.(rows),
   );
-  if (!groups || !grouping) return evaluation;
-  const recalls = groups.recallAt.map((k) => [k, recallAtKOf(grouping, logits, labels, k)]);
-  return { ...evaluation, recallAt: Object.fromEntries(recalls) };
+  return grouping
+    ? { ...evaluation, recallAt: recallsOf(grouping, logits, labels, groups.recallAt) }
+    : evaluation;
+}
+
+/** Recall@k by k. */
+export function recallsOf(
+  grouping: Grouping,
+  scores: Float32Array,
+  labels: Float32Array,
+  recallAt: readonly number[],
+): Record<number, MetricResult> {
+  return Object.fromEntries(recallAt.map((k) => [k, recallAtKOf(grouping, scores, labels, k)]));
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { auc } from "./auc.js";
+import { evaluateBinary } from "./evaluate-binary.js";
 import { evaluateClasses } from "./evaluate-classes.js";
 import type { MetricResult } from "./metric.js";
 import { MetricError } from "./metric.js";
@@ -100,5 +101,34 @@ describe("other metrics of several classes", () => {
     for (const label of [-1, 3, 0.5, Number.NaN])
       expect(() => evaluateClasses(logits, Float32Array.of(0, label), 3)).toThrow(MetricError);
     expect(() => evaluateClasses(logits, Float32Array.of(0), 3)).toThrow("lengths differ");
+  });
+});
+
+describe("metrics within groups", () => {
+  it("of two classes are those of the probability of class 1", () => {
+    const row = fc.record({
+      z: fc.tuple(fc.constantFrom(-1, 0, 0.5), fc.constantFrom(-1, 0, 0.5)),
+      label: fc.constantFrom(0, 1),
+      weight: fc.integer({ min: 1, max: 4 }),
+      group: fc.integer({ min: 0, max: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 60 }), (sample) => {
+        const logits = Float32Array.from(sample.flatMap(({ z }) => z));
+        const binary = Float32Array.from(sample, ({ z: [no, yes] }) => yes - no);
+        const labels = Float32Array.from(sample, ({ label }) => label);
+        const weights = Float32Array.from(sample, ({ weight }) => weight);
+        const groups = { of: Int32Array.from(sample, ({ group }) => group), recallAt: [1, 2] };
+        const two = evaluateClasses(logits, labels, 2, weights, groups);
+        const one = evaluateBinary(binary, labels, weights, groups);
+        expect([two.groupedAuc, two.recallAt]).toEqual([one.groupedAuc, one.recallAt]);
+      }),
+    );
+  });
+
+  it("do not exist for three", () => {
+    const groups = { of: Int32Array.of(1, 1), recallAt: [1] };
+    const three = evaluateClasses(new Float32Array(6), Float32Array.of(0, 2), 3, undefined, groups);
+    expect([three.groupedAuc, three.recallAt]).toEqual([undefined, undefined]);
   });
 });

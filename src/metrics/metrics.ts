@@ -34,7 +34,7 @@ export interface Metric {
   /** Computed within groups of rows, if there are groups. */
   readonly grouped?: true;
   readonly probabilities?: (rows: ProbabilityRows) => MetricResult | undefined;
-  readonly classes?: (rows: ClassRows) => MetricResult;
+  readonly classes?: (rows: ClassRows) => MetricResult | undefined;
   readonly numbers?: (rows: NumberRows) => MetricResult;
 }
 
@@ -77,17 +77,19 @@ export const METRICS = {
     tables: ["classes"],
     classes: ({ auc }) => auc.oneVersusOne,
   },
-  /** With groups: the mean of the groups' AUCs, weighted by their rows. */
+  /** With groups: the mean of the groups' AUCs, weighted by their rows. Of classes: if there are two. */
   groupedAuc: {
     title: "grouped AUC",
     digits: 4,
     better: "max",
     optional: true,
     grouped: true,
-    tables: ["probabilities"],
-    lines: ["probabilities"],
+    tables: ["probabilities", "classes"],
+    lines: ["probabilities", "classes"],
     probabilities: ({ grouping, logits, labels, weights }) =>
       grouping && groupedAucOf(grouping, logits, labels, weights),
+    classes: ({ grouping, margins, labels, weights }) =>
+      grouping && margins && groupedAucOf(grouping, margins, labels, weights),
   },
   /** Nats per row. */
   logLoss: {

@@ -25,6 +25,9 @@ export interface ProbabilityRows extends Rows {
 export interface ClassRows extends Rows {
   readonly sums: ClassSums;
   readonly auc: ClassAuc;
+  /** [N] the logit of class 1 minus that of class 0, where these are the classes. */
+  readonly margins?: Float32Array;
+  readonly grouping?: Grouping;
 }
 
 /** Rows with a predicted number; labels are any numbers. */

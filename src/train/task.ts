@@ -95,7 +95,8 @@ export function classification(classes: number): Task {
     predictions: (logits) => softmaxRows(logits, classes),
     predictionNames: () => Array.from({ length: classes }, (_, c) => `prediction_${c}`),
     constant: (targets) => sharesOf(targets, classes).map(Math.log),
-    evaluate: ({ logits, labels, weights }) => evaluateClasses(logits, labels, classes, weights),
+    evaluate: ({ logits, labels, weights, groups }) =>
+      evaluateClasses(logits, labels, classes, weights, groups),
     rowMean: {
       metric: "accuracy",
       values: (builder, logits, labels) => builder.apply(rightClass, [logits, labels], {})[0],

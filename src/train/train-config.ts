@@ -131,10 +131,11 @@ export const trainSchema = z
       );
     if (train.epochs !== undefined && train.steps !== undefined)
       complain(["steps"], "give epochs or steps, not both");
-    if (train.groups && factsOf(train.loss).task.predicts === "classes")
+    const { labels } = factsOf(train.loss).task;
+    if (train.groups && typeof labels === "object" && labels.classes > 2)
       complain(
         ["groups"],
-        "metrics within groups need one probability per row, but the loss predicts classes",
+        "metrics within groups need one probability per row or two classes, but the loss predicts more",
       );
     for (const { path, metric } of watchedMetrics(train)) {
       const reason = whyUnmeasured(metric, train);

@@ -170,13 +170,21 @@ it("a length of 0 is not called missing", () => {
   expect(message).toContain("exponential_decay_learning_rate.decay_size: a value is out of range");
 });
 
-it("groups of a loss that predicts classes are named at the metric", () => {
-  const text = TEXT.replace(/losses \{[\s\S]*$/, "")
-    .concat("num_class: 2 losses { softmax_cross_entropy {} }\n")
+/** A config with a loss of several classes, and metrics within groups. */
+const ofClasses = (classes: number) =>
+  TEXT.replace(/losses \{[\s\S]*$/, "")
+    .concat(`num_class: ${classes} losses { softmax_cross_entropy {} }\n`)
     .concat('metrics { grouped_auc { grouping_key: "a" } } }\n');
+
+it("groups of a loss that predicts three classes are named at the metric", () => {
+  const text = ofClasses(3);
   const { message } = refusal(text);
   expect(message).toMatch(/^p:\d+: model_config\.metrics: /);
   expect(message.startsWith(`p:${text.split("\n").length - 1}: `)).toBe(true);
+});
+
+it("groups of a loss that predicts two classes are measured", () => {
+  expect(importPipeline(ofClasses(2), "p").config.train?.groups).toMatchObject({ by: "a_group" });
 });
 
 function refusal(text: string): ImportError {
