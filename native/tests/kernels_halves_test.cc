@@ -3,6 +3,7 @@
 
 #include <bit>
 
+#include "cpu/flush_subnormals.h"
 #include "tests/kernels_fixture.h"
 
 namespace pairloom::test {
@@ -41,6 +42,16 @@ TEST(kernels_halves_widen_as_the_format_defines) {
       const std::vector<float> got = widened(k, every_half(), format), expected = widened(plain, every_half(), format);
       for (size_t i = 0; i < got.size(); ++i) CHECK(same(got[i], expected[i]));
     }
+  });
+}
+
+// The smallest halves are subnormal, and normal as floats: a thread that flushes subnormal floats reads them all the same.
+TEST(kernels_halves_widen_alike_where_subnormals_are_flushed) {
+  const std::vector<float> expected = widened(plain, every_half(), TableFormat::kFp16);
+  for_each_isa([&](const KernelTable& k) {
+    const FlushSubnormals flush;
+    const std::vector<float> got = widened(k, every_half(), TableFormat::kFp16);
+    for (size_t i = 0; i < got.size(); ++i) CHECK(same(got[i], expected[i]));
   });
 }
 
