@@ -1,7 +1,14 @@
 #include "cpu/kernels/dispatch.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
+#include <initializer_list>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "cpu/kernels/isa.h"
 
@@ -16,18 +23,32 @@ struct Offer {
 bool always() { return true; }
 
 #if defined(__x86_64__)
-// Each checks exactly the features that CMakeLists.txt compiles its table with. The builtin also checks that the
-// operating system saves the wide registers.
+// Registers of cpuid by leaf (the SDM of Intel, volume 2, CPUID), and what the operating system saves for each thread.
+// The builtins of the compilers do not know every feature, and not every run-time library has them.
+enum Register { kEbx, kEcx, kEdx, kEax };
+
+bool has(uint32_t leaf, uint32_t subleaf, Register reg, std::initializer_list<int> bits) {
+  uint32_t values[4] = {};
+  if (!__get_cpuid_count(leaf, subleaf, &values[kEax], &values[kEbx], &values[kEcx], &values[kEdx])) return false;
+  return std::ranges::all_of(bits, [&](int bit) { return values[reg] >> bit & 1; });
+}
+
+bool saves(uint32_t states) {
+  if (!has(1, 0, kEcx, {27})) return false;  // osxsave: xgetbv can be used
+  uint32_t low, high;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & states) == states;
+}
+
+// Each checks exactly the features that CMakeLists.txt compiles its table with.
 bool has_avx2() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
-         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  return saves(0x6) && has(1, 0, kEcx, {12, 28, 29}) &&  // fma, avx, f16c
+         has(7, 0, kEbx, {3, 5, 8});                     // bmi, avx2, bmi2
 }
 bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return has_avx2() && saves(0xe6) && has(7, 0, kEbx, {16, 17, 30, 31});  // avx512f, dq, bw, vl
 }
-bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+bool has_avx512bf16() { return has_avx512() && has(7, 1, kEax, {5}); }
 constexpr Offer kOffers[] = {{&avx512bf16::table, has_avx512bf16},
                              {&avx512::table, has_avx512},
                              {&avx2::table, has_avx2},
