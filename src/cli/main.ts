@@ -22,6 +22,8 @@ const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   watch: () => import("./commands/watch.js").then((module) => module.watch as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
+  "build-native": () =>
+    import("./commands/build-native.js").then((module) => module.buildNative as CommandDef),
   bench: () => import("./commands/bench.js").then((module) => module.bench as CommandDef),
   import: () => import("./commands/import.js").then((module) => module.importConfig as CommandDef),
 };

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { BUILD_COMMAND } from "../native/find-core.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../saved/backend.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
@@ -23,7 +24,7 @@ export const modelOptions = {
   backend: {
     type: "string",
     valueHint: BACKEND_NAMES.join("|"),
-    description: "Default: native if it was built",
+    description: "Default: native, if its core is installed or built",
   },
   "import-modules": importModulesOption,
   ...settingsOption,
@@ -40,7 +41,9 @@ interface ModelArgs {
 export async function openModelOf(args: ModelArgs, rawArgs: readonly string[]): Promise<TrainedModel> {
   const { backend, threads, fallback } = scoringOf(args);
   if (fallback !== undefined)
-    console.error(`Using the reference backend, which is many times slower: ${fallback}.`);
+    console.error(
+      `Using the reference backend, which is many times slower: ${fallback}. Run \`${BUILD_COMMAND}\` to build it.`,
+    );
   const choice = checkpointChoice(args.checkpoint);
   const code = { importModules: args["import-modules"], settings: settingsOf(rawArgs) };
   return withCheckpoint(

@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { markAsUntransferable } from "node:worker_threads";
 import { type ErrorReport, ExecutionError, messageOf, PairloomError } from "../errors.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
+import { corePaths, missingCore } from "./find-core.js";
 
 /**
  * Typed wrapper of the native core (native/binding). The caller must load it first; everything else is a thin layer
@@ -174,26 +173,32 @@ export interface Addon extends ColumnCalls {
   ceilings(threads: number): Ceilings;
 }
 
-/** The loaded addon, or the reason why it is not available. */
-export type AddonResult = { readonly addon: Addon } | { readonly addon: undefined; readonly reason: string };
+/** The loaded addon and its file, or the reason why it is not available. */
+export type AddonResult =
+  | { readonly addon: Addon; readonly path: string }
+  | { readonly addon: undefined; readonly reason: string };
 
-const PATH = fileURLToPath(new URL("../../native/build/pairloom.node", import.meta.url));
 let loaded: AddonResult | undefined;
 
-/** Loads the native core once; never throws. */
+/**
+ * Loads the native core once.
+ * @throws ExecutionError if the installed core is of another version than this package
+ */
 export function loadAddon(): AddonResult {
   loaded ??= load();
   return loaded;
 }
 
 function load(): AddonResult {
-  if (!existsSync(PATH))
-    return { addon: undefined, reason: `${PATH} does not exist: run npm run build:native` };
-  try {
-    return { addon: wrap(createRequire(import.meta.url)(PATH) as RawAddon) };
-  } catch (error) {
-    return { addon: undefined, reason: `${PATH} does not load: ${messageOf(error)}` };
+  const faults: string[] = [];
+  for (const path of corePaths()) {
+    try {
+      return { addon: wrap(createRequire(import.meta.url)(path) as RawAddon), path };
+    } catch (error) {
+      faults.push(`${path} does not load: ${messageOf(error)}`);
+    }
   }
+  return { addon: undefined, reason: faults.length > 0 ? faults.join("; ") : missingCore() };
 }
 
 /** Functions that the addon has with the same arguments. */

@@ -4,7 +4,7 @@ import { DataError } from "../errors.js";
 import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { labelNames } from "../features/targets.js";
-import { selectBackend } from "../saved/backend.js";
+import { selectBackendOrWarn } from "../saved/backend.js";
 import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { showValue } from "../show-value.js";
@@ -41,7 +41,7 @@ export async function load<C = unknown>(
   options: LoadOptions = {},
 ): Promise<Predictor<RowOf<C>, LabelOf<C>>> {
   const { checkpoint: choice, backend: name, threads = 1, ...code } = checkLoadOptions(options);
-  const { backend } = selectBackend(name);
+  const backend = selectBackendOrWarn(name);
   return withCheckpoint(
     () => findCheckpoint(path, choice),
     async (checkpoint) =>

@@ -11,6 +11,7 @@ export const DESCRIPTIONS = {
   watch: "Show the page of a run in the browser while it trains",
   inspect: "Show the features, parameters, graph and program of a run, a checkpoint or a config",
   doctor: "Check what this machine offers and what is missing",
+  "build-native": "Build the native core from source, where no prebuilt one is installed",
   bench: "Measure training and inference on synthetic data of published model shapes",
   import: "Turn a config of another system (TorchEasyRec) into a Pairloom config, and its weights into a run",
 } as const;

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { messageOf, PairloomError } from "../../errors.js";
-import { loadAddon } from "../../native/addon.js";
+import { type Addon, type AddonResult, loadAddon } from "../../native/addon.js";
+import { BUILD_COMMAND } from "../../native/find-core.js";
 import { version } from "../../version.js";
 import { EXIT } from "../failure.js";
 import { bytes } from "../tables.js";
@@ -16,7 +17,8 @@ interface Finding {
   readonly text: string;
 }
 
-const NODE = { major: 20, minor: 15 };
+/** The releases of Node.js from which on `require` loads ES modules. */
+const NODE = "20.19, 22.12 or newer";
 
 export const doctor = command("doctor", {}, async () => {
   const findings = [
@@ -24,7 +26,7 @@ export const doctor = command("doctor", {}, async () => {
     nodeVersion(),
     processor(),
     memory(),
-    ...nativeCore(),
+    nativeCore(),
     tool("cmake", "cmake", "CMake"),
     tool("compiler", process.env.CXX ?? "c++", "C++ compiler"),
     await duckdb(),
@@ -38,10 +40,10 @@ export const doctor = command("doctor", {}, async () => {
 
 function nodeVersion(): Finding {
   const [major, minor] = process.versions.node.split(".").map(Number);
-  const enough = major > NODE.major || (major === NODE.major && minor >= NODE.minor);
+  const enough = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
   const text = `${process.version} on ${process.platform} ${process.arch}`;
   if (enough) return { level: "ok", name: "node", text };
-  return { level: "FAIL", name: "node", text: `${text}: ${NODE.major}.${NODE.minor} or newer is needed` };
+  return { level: "FAIL", name: "node", text: `${text}: ${NODE} is needed` };
 }
 
 function processor(): Finding {
@@ -53,20 +55,26 @@ function memory(): Finding {
   return { level: "ok", name: "memory", text: `${bytes(freemem())} free of ${bytes(totalmem())}` };
 }
 
-function nativeCore(): Finding[] {
-  const loaded = loadAddon();
-  if (!loaded.addon)
-    return [
-      {
-        level: "note",
-        name: "native core",
-        text: `not in use, so training is many times slower: ${loaded.reason}`,
-      },
-    ];
-  const { addon } = loaded;
+function nativeCore(): Finding {
+  const name = "native core";
+  try {
+    const loaded = loadAddon();
+    return loaded.addon
+      ? { level: "ok", name, text: inUse(loaded) }
+      : { level: "note", name, text: notInUse(loaded) };
+  } catch (error) {
+    return { level: "FAIL", name, text: faultOf(error) };
+  }
+}
+
+function inUse({ addon, path }: AddonResult & { readonly addon: Addon }): string {
   const others = addon.isas().filter((isa) => isa !== addon.isa());
-  const text = `${addon.isa()} in use${others.length > 0 ? `; this machine also runs ${others.join(", ")}` : ""}`;
-  return [{ level: "ok", name: "native core", text }];
+  const more = others.length > 0 ? `; this machine also runs ${others.join(", ")}` : "";
+  return `${addon.isa()} in use${more} (${path})`;
+}
+
+function notInUse({ reason }: { readonly reason: string }): string {
+  return `not in use, so training is many times slower: ${reason}. To build it, run \`${BUILD_COMMAND}\``;
 }
 
 /** Only needed to build the native core. */

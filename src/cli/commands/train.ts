@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { CheckpointError } from "../../errors.js";
+import { BUILD_COMMAND } from "../../native/find-core.js";
 import { modelWarnings } from "../../run/model-warnings.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
@@ -38,7 +39,7 @@ export const train = command(
     backend: {
       type: "string",
       valueHint: BACKEND_NAMES.join("|"),
-      description: "Default: native if it was built",
+      description: "Default: native, if its core is installed or built",
     },
     ...settingsOption,
   },
@@ -96,7 +97,7 @@ function latestRun(): string {
 
 function deviceLine({ backend, fallback }: SelectedBackend, { threads, precision }: TrainConfig): string {
   if (fallback !== undefined)
-    return `Device: reference backend, which is many times slower: ${fallback}. Run \`npx pairloom doctor\` for details.`;
+    return `Device: reference backend, which is many times slower: ${fallback}. Run \`${BUILD_COMMAND}\` to build it.`;
   if (backend.name === "reference")
     return "Device: reference backend, as requested (slow: only for checking)";
   const used = threads ?? availableParallelism();
