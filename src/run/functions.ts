@@ -1,0 +1,121 @@
+import { availableParallelism } from "node:os";
+import { type ConfigInput, resolveConfig } from "../config/config.js";
+import type { SplitName } from "../data/data-config.js";
+import { type BackendName, selectBackendOrWarn } from "../saved/backend.js";
+import { loadConfig } from "../saved/config-file.js";
+import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
+import { openModel, type TrainedModel } from "../saved/model.js";
+import { newRunDirectory } from "../saved/run-directory.js";
+import { INFERENCE_BATCH } from "../train/evaluate.js";
+import { type PredictResult, predictRun } from "./predict-run.js";
+import type { RunEvent } from "./run-event.js";
+import { evaluateSource, type SourceEvaluation } from "./score.js";
+import { measuredSplit, otherSource, splitSource } from "./sources.js";
+import { type RunResult, trainRun } from "./train-run.js";
+
+/** What the commands `train`, `eval` and `predict` do, for programs: no output, and reports as values. */
+
+export interface TrainOptions {
+  /** Default: a new directory in `runs/`. */
+  readonly runDir?: string;
+  /** Default: native if its core is installed or built, else reference with a warning. */
+  readonly backend?: BackendName;
+  /** Continue from the latest checkpoint of `runDir`. Default false. */
+  readonly resume?: boolean;
+  /** Also train logistic regression on the same features. Default false. */
+  readonly baselines?: boolean;
+  /** Stops after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+export interface TrainedRun extends RunResult {
+  readonly runDir: string;
+}
+
+/**
+ * Trains a model, measures it on the test split (without one: on the validation split), and saves everything in a run
+ * directory.
+ * @param config a config, or the path of a config file
+ * @throws ConfigError, DataError, CheckpointError, ExecutionError
+ */
+export async function train(config: ConfigInput | string, options: TrainOptions = {}): Promise<TrainedRun> {
+  const loaded = typeof config === "string" ? await loadConfig(config) : { config: resolveConfig(config) };
+  const configPath = "path" in loaded ? loaded.path : undefined;
+  const runDir = options.runDir ?? newRunDirectory(configPath ?? "pairloom.config.ts");
+  const result = await trainRun({
+    config: loaded.config,
+    configPath,
+    runDir,
+    backend: selectBackendOrWarn(options.backend),
+    resume: options.resume ?? false,
+    baselines: options.baselines ?? false,
+    signal: options.signal ?? new AbortController().signal,
+    listener: options.onEvent ?? (() => undefined),
+  });
+  return { ...result, runDir };
+}
+
+export interface ModelOptions {
+  /** Default: the best on the validation split if it was measured, else the latest. A number is a step. */
+  readonly checkpoint?: CheckpointChoice;
+  /** Default: native if its core is installed or built, else reference with a warning. */
+  readonly backend?: BackendName;
+  /** Native threads. Default: all processors. */
+  readonly threads?: number;
+  /** Import the modules that the checkpoint names, if they have not changed since training. Default false. */
+  readonly importModules?: boolean;
+}
+
+export interface EvaluateOptions extends ModelOptions {
+  /** The split of the run's config; default test, or valid if there is no test split. Not with `data`. */
+  readonly split?: SplitName;
+  /** Labelled files, instead of a split. */
+  readonly data?: readonly string[];
+  /** With `data`: replaces the `sql` of the config. */
+  readonly sql?: string;
+}
+
+/**
+ * Every metric of a trained model on a split or on other files, and how many rows were used and refused.
+ * @param run a run directory, or a checkpoint
+ */
+export async function evaluate(run: string, options: EvaluateOptions = {}): Promise<SourceEvaluation> {
+  const model = await openRun(run, options);
+  const { data: files, sql, split = measuredSplit(model.config.data) } = options;
+  const source = files
+    ? { source: otherSource(model.config.data, { files, sql }) }
+    : splitSource(model.config.data, split);
+  return evaluateSource(model, source, files ? "data" : `data.${split}`, () => undefined);
+}
+
+export interface PredictFilesOptions extends ModelOptions {
+  /** Files in any format that training reads. */
+  readonly data: readonly string[];
+  /** Ends in .csv or .parquet. */
+  readonly output: string;
+  /** Replaces the `sql` of the config, for data without a label. */
+  readonly sql?: string;
+  /** Columns of the data to keep in the output. */
+  readonly columns?: readonly string[];
+}
+
+/**
+ * Scores files of any size into a file. To score rows in memory, use `load` of `pairloom/serve`.
+ * @param run a run directory, or a checkpoint
+ */
+export async function predict(run: string, options: PredictFilesOptions): Promise<PredictResult> {
+  const { data: files, sql, output, columns = [] } = options;
+  const model = await openRun(run, options);
+  const source = otherSource(model.config.data, { files, sql });
+  return predictRun({ model, source, where: "data", output, columns, onRows: () => undefined });
+}
+
+function openRun(run: string, options: ModelOptions): Promise<TrainedModel> {
+  const { checkpoint: choice, threads = availableParallelism(), importModules } = options;
+  const backend = selectBackendOrWarn(options.backend);
+  return withCheckpoint(
+    () => findCheckpoint(run, choice),
+    (checkpoint) => openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads, importModules }),
+  );
+}

@@ -1,0 +1,29 @@
+/** The exports of `pairloom/train`: training, evaluation and scoring of files as functions. */
+
+import { offerToConfigFiles } from "./saved/public-module.js";
+
+export { type Config, type ConfigInput, defineConfig } from "./config/config.js";
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  type ErrorReport,
+  ExecutionError,
+  PairloomError,
+} from "./errors.js";
+export {
+  type EvaluateOptions,
+  evaluate,
+  type ModelOptions,
+  type PredictFilesOptions,
+  predict,
+  type TrainedRun,
+  type TrainOptions,
+  train,
+} from "./run/functions.js";
+export type { PredictResult } from "./run/predict-run.js";
+export type { Report } from "./run/report.js";
+export type { RunEvent } from "./run/run-event.js";
+export type { SourceEvaluation } from "./run/score.js";
+
+offerToConfigFiles(() => import("./index.js"));
