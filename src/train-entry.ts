@@ -25,5 +25,6 @@ export type { PredictResult } from "./run/predict-run.js";
 export type { Report } from "./run/report.js";
 export type { RunEvent } from "./run/run-event.js";
 export type { SourceEvaluation } from "./run/score.js";
+export { type SearchEvent, type SearchOptions, type SearchReport, search } from "./run/search/index.js";
 
 offerToConfigFiles(() => import("./index.js"));

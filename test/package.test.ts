@@ -1,0 +1,228 @@
+// The package as a user gets it: packed, installed in folders of its own, and used from there.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadAddon } from "../src/native/addon.js";
+import { corePackage, thisPlatform } from "../src/native/platform.js";
+import { rows } from "./cli-world.js";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+const world = mkdtempSync(join(tmpdir(), "pairloom-package-"));
+const tarballs = join(world, "tarballs");
+
+interface Outcome {
+  readonly status: number | null;
+  readonly text: string;
+}
+
+function run(cwd: string, program: string, ...args: string[]): Outcome {
+  // The settings of the npm that runs the tests do not hold in the folders of a user.
+  const own = Object.entries(process.env).filter(([key]) => !key.startsWith("npm_"));
+  const ccache = spawnSync("ccache", ["--version"]).status === 0;
+  const launcher = ccache
+    ? { CMAKE_CXX_COMPILER_LAUNCHER: "ccache", CCACHE_BASEDIR: world, CCACHE_NOHASHDIR: "1" }
+    : {};
+  const env = { ...Object.fromEntries(own), ...launcher };
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    timeout: 1_200_000,
+  });
+  return { status, text: stdout + stderr };
+}
+
+function succeed(...call: Parameters<typeof run>): string {
+  const { status, text } = run(...call);
+  expect(status, text).toBe(0);
+  return text;
+}
+
+function project(name: string, manifest: object = {}): string {
+  const folder = join(world, name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, private: true, ...manifest }));
+  return folder;
+}
+
+const tarball = (part: RegExp) => join(tarballs, readdirSync(tarballs).find((name) => part.test(name))!);
+const mainTarball = () => tarball(/^pairloom-\d/);
+
+const CONFIG = `import { defineConfig } from "pairloom";
+export default defineConfig({
+  data: { train: { path: "rows.csv" }, label: "clicked" },
+  features: [
+    { kind: "id", name: "user", hash: 50 },
+    { kind: "number", name: "price" },
+  ],
+  model: { kind: "logisticRegression", features: ["user", "price"] },
+  train: { batchSize: 32, steps: 3 },
+});
+`;
+
+function writeJob(folder: string): void {
+  const lines = rows(200).map(({ user, price, clicked }) => `${user},${price},${clicked}`);
+  writeFileSync(join(folder, "rows.csv"), `${["user,price,clicked", ...lines].join("\n")}\n`);
+  writeFileSync(join(folder, "pairloom.config.ts"), CONFIG);
+}
+
+function packed(): boolean {
+  const platform = thisPlatform();
+  if (platform === undefined || loadAddon().addon === undefined) return false;
+  succeed(root, "npm", "run", "--silent", "build");
+  return run(root, process.execPath, "scripts/pack-all.mjs", tarballs, "--platform", platform).status === 0;
+}
+
+const registry = spawnSync("npm", ["ping"], { timeout: 20_000 }).status === 0;
+const reason = registry ? "needs a native core, built" : "needs a registry of npm";
+const ready = registry && packed();
+
+describe.skipIf(!ready)(ready ? "the package" : `the package (skipped: ${reason})`, () => {
+  afterAll(() => rmSync(world, { recursive: true, force: true }));
+
+  it("holds what a user needs and nothing else", () => {
+    const files = succeed(world, "tar", "-tzf", mainTarball()).split("\n");
+    const has = (path: string) => files.includes(`package/${path}`);
+    for (const path of [
+      "README.md",
+      "docs/config.md",
+      "examples/flights/pairloom.config.ts",
+      "native/CMakeLists.txt",
+    ])
+      expect(has(path), path).toBe(true);
+    expect(files.filter((path) => /\.map$|\.test\.|testing\.|\/tests?\/|build\//.test(path))).toEqual([]);
+    expect(readFileSync(mainTarball()).length).toBeLessThan(1_500_000);
+  });
+
+  describe("with the native core beside it", () => {
+    const folder = project("both");
+    beforeAll(() => {
+      succeed(folder, "npm", "install", "--no-audit", "--no-fund", mainTarball(), tarball(/core-/));
+      writeJob(folder);
+    }, 120_000);
+
+    it("runs on the core", () => {
+      const platform = thisPlatform()!;
+      const text = succeed(folder, "npx", "pairloom", "doctor");
+      expect(text).toMatch(new RegExp(`ok +native core .*${corePackage(platform)}`));
+    });
+
+    it("trains from the command line", () => {
+      const text = succeed(folder, "npx", "pairloom", "train", "pairloom.config.ts", "--run", "trained");
+      expect(text).toContain("Device: native");
+    });
+
+    it("is loaded by require and by import, with all entry points", () => {
+      const names = "[p.load, s.load, t.train, t.evaluate, t.predict].map((each) => typeof each).join()";
+      const required = `const [p, s, t] = ["pairloom", "pairloom/serve", "pairloom/train"].map(require); console.log(${names})`;
+      expect(succeed(folder, process.execPath, "-e", required)).toContain(
+        "function,function,function,function,function",
+      );
+      writeFileSync(
+        join(folder, "all.mjs"),
+        `import * as p from "pairloom"; import * as s from "pairloom/serve"; import * as t from "pairloom/train"; console.log(${names});`,
+      );
+      expect(succeed(folder, process.execPath, "all.mjs")).toContain(
+        "function,function,function,function,function",
+      );
+    });
+
+    it("trains, evaluates and predicts as functions", () => {
+      writeFileSync(
+        join(folder, "functions.mjs"),
+        `import { evaluate, predict, train } from "pairloom/train";
+const { runDir, report } = await train("pairloom.config.ts", { runDir: "by-function" });
+const { evaluation } = await evaluate(runDir, { data: ["rows.csv"] });
+const { rows } = await predict(runDir, { data: ["rows.csv"], output: "scores.csv" });
+console.log(JSON.stringify({ step: report.training.step, measured: evaluation.rows, scored: rows.used }));`,
+      );
+      const text = succeed(folder, process.execPath, "functions.mjs");
+      expect(JSON.parse(text)).toEqual({ step: 3, measured: 200, scored: 200 });
+    });
+
+    it("refuses a core of another version and says what to do", () => {
+      const path = join(folder, "node_modules", corePackage(thisPlatform()!), "package.json");
+      const before = readFileSync(path, "utf8");
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(before), version: "0.0.9" }));
+      const { text } = run(folder, "npx", "pairloom", "doctor");
+      const { status, text: refused } = run(folder, "npx", "pairloom", "train", "pairloom.config.ts");
+      writeFileSync(path, before);
+      expect(text).toMatch(
+        /FAIL +native core .*0\.0\.9.*remove the package and run `npx pairloom build-native`/,
+      );
+      expect(status).toBe(1);
+      expect(refused).toContain("the native core is of another version than Pairloom");
+    });
+
+    const TYPED = `import type { RowOf } from "pairloom";
+import { load } from "pairloom/serve";
+import { train } from "pairloom/train";
+import type config from "./pairloom.config.js";
+export const row: RowOf<typeof config> = { user: "u1", price: 2 };
+export async function score(): Promise<number> {
+  const model = await load<typeof config>("trained");
+  return model.predictOne(row);
+}
+export const runs: typeof train = train;
+// @ts-expect-error a feature reads the column price
+export const short: RowOf<typeof config> = { user: "u1" };
+// @ts-expect-error there is no column item
+export const long: RowOf<typeof config> = { user: "u1", price: 2, item: 3 };
+`;
+    const SETTINGS = [
+      { type: "commonjs", module: "commonjs", moduleResolution: "node10" },
+      { type: "commonjs", module: "nodenext", moduleResolution: "nodenext" },
+      { type: "module", module: "nodenext", moduleResolution: "nodenext" },
+      { type: "module", module: "node16", moduleResolution: "node16" },
+      { type: "module", module: "esnext", moduleResolution: "bundler" },
+    ];
+    it.each(SETTINGS)(
+      "has types for a project of $type with module $module, $moduleResolution",
+      (settings) => {
+        const { type, ...options } = settings;
+        const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+        writeFileSync(join(folder, "package.json"), JSON.stringify({ ...manifest, type }));
+        writeFileSync(join(folder, "typed.ts"), TYPED);
+        const compilerOptions = {
+          ...options,
+          target: "es2022",
+          strict: true,
+          noEmit: true,
+          skipLibCheck: true,
+          types: [],
+        };
+        writeFileSync(
+          join(folder, "tsconfig.json"),
+          JSON.stringify({ compilerOptions, files: ["typed.ts"] }),
+        );
+        succeed(folder, process.execPath, tsc, "-p", ".");
+      },
+    );
+  });
+
+  it("without a core warns once, and builds one from source", () => {
+    const folder = project("alone");
+    succeed(folder, "npm", "install", "--no-audit", "--no-fund", mainTarball());
+    writeJob(folder);
+    writeFileSync(
+      join(folder, "load.mjs"),
+      `import { load } from "pairloom/serve"; for (const _ of [1, 2]) await load("run").then((m) => m.predictOne({ user: "u1", price: 2 }));`,
+    );
+    const train = ["npx", "pairloom", "train", "pairloom.config.ts", "--run", "run"] as const;
+    expect(succeed(folder, ...train)).toContain("Run `npx pairloom build-native` to build it.");
+    const warned = succeed(folder, process.execPath, "load.mjs");
+    expect(warned.match(/PAIRLOOM_NO_NATIVE_CORE/g)).toHaveLength(1);
+    expect(succeed(folder, "npx", "pairloom", "build-native")).toContain(
+      join("native", "build", "pairloom.node"),
+    );
+    expect(succeed(folder, "npx", "pairloom", "train", "pairloom.config.ts", "--run", "again")).toContain(
+      "Device: native",
+    );
+    succeed(folder, "npm", "ci", "--no-audit", "--no-fund");
+  }, 1_500_000);
+});
