@@ -145,6 +145,24 @@ describe("canonicalSql", () => {
       }
   });
 
+  it("the text of a decimal does not depend on the digits of its type", async () => {
+    const decimals = [
+      "0.00001",
+      "0.333251953125",
+      "-0.5",
+      "12.25",
+      "99999.123456789",
+      "0",
+      "-100",
+      "0.0000000000001",
+    ];
+    for (const type of ["DECIMAL(18,13)", "DECIMAL(19,13)", "DECIMAL(38,13)", "DECIMAL(38,30)"]) {
+      const texts = await sqlTexts(decimals.map(quoteText), type);
+      expect([type, texts]).toEqual([type, decimals.map((decimal) => canonicalText(Number(decimal)))]);
+    }
+    expect(await sqlTexts(["'100000000000000000'"], "DECIMAL(20,2)")).toEqual(["100000000000000000"]);
+  });
+
   it("dates and timestamps of any year, cut to the millisecond", async () => {
     const days = ["'10000-01-01'", "'0044-03-15 (BC)'", "'infinity'", "'9999-12-31'"];
     expect(await sqlTexts(days, "DATE")).toEqual(["+010000-01-01", "-000043-03-15", undefined, "9999-12-31"]);

@@ -170,15 +170,17 @@ function decimalSql(column: string, precision: number, scale: number): string {
   const asText = `CAST(${column} AS VARCHAR)`;
   if (scale === 0) return asText;
   if (precision <= DIGITS_OF_DOUBLE) return doubleSql(`CAST(${column} AS DOUBLE)`);
-  // Without a digit before the point, DuckDB writes none.
-  const digits = `regexp_replace(rtrim(rtrim(${asText}, '0'), '.'), '^(-?)\\.', '\\10.')`;
-  // DuckDB's own conversion of more digits is not rounded correctly.
-  const asDouble = doubleSql(`CAST(${asText} AS DOUBLE)`);
-  const limit = `CAST('${powerOfTen(DIGITS_OF_DOUBLE - scale)}' AS DECIMAL(${precision},${scale}))`;
-  return `CASE WHEN abs(${column}) < ${limit} THEN ${asDouble} ELSE ${digits} END`;
+  return digitsSql(asText);
 }
 
-/** Without an exponent: DuckDB reads none in DECIMAL(38,38). */
-function powerOfTen(exponent: number): string {
-  return exponent < 0 ? `0.${"1".padStart(-exponent, "0")}` : `1${"0".repeat(exponent)}`;
+/**
+ * SQL of the canonical text of a number that is written with digits and a point, with a digit before the point or none: of
+ * a double if that holds its digits, or else of all digits.
+ */
+export function digitsSql(text: string): string {
+  const digits = `regexp_replace(rtrim(rtrim(${text}, '0'), '.'), '^(-?)\\.', '\\10.')`;
+  const significant = `ltrim(replace(${digits}, '.', ''), '-0')`;
+  // DuckDB's own conversion of more digits is not rounded correctly.
+  const asDouble = doubleSql(`CAST(${text} AS DOUBLE)`);
+  return `CASE WHEN length(${significant}) <= ${DIGITS_OF_DOUBLE} THEN ${asDouble} ELSE ${digits} END`;
 }

@@ -1,9 +1,11 @@
-import { canonicalSql, isRefusedSql, microsecondsSql } from "../../features/canonical.js";
+import { canonicalSql, digitsSql, isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import { ISO_TIME } from "../../features/instant.js";
+import { numberSql } from "../../features/values.js";
 import type { ReadColumn } from "../source/column-query.js";
 
 /** SQL for the values by which rows are divided. NULL: the row has no such value. */
 
+const DECIMAL_TEXT = "[+-]?\\d*\\.\\d+";
 const INTEGER_TEXT = "[+-]?\\d+(\\.0*)?";
 const NUMBER_TEXT = "[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?";
 const ISO_TEXT = ISO_TIME.source;
@@ -23,6 +25,7 @@ function textOfText(x: string): string {
   return `CASE
     WHEN ${x} = '' THEN NULL
     WHEN regexp_full_match(${x}, '${INTEGER_TEXT}') THEN coalesce(nullif(${digits}, '-0'), '0')
+    WHEN regexp_full_match(${x}, '${DECIMAL_TEXT}') THEN ${digitsSql(`regexp_replace(${x}, '^\\+?(-?)0*', '\\1')`)}
     WHEN regexp_full_match(${x}, '${NUMBER_TEXT}') THEN ${canonicalSql(`TRY_CAST(${x} AS DOUBLE)`, "DOUBLE")}
     WHEN regexp_full_match(${x}, '${ISO_TEXT}')
       THEN coalesce(${canonicalSql(`make_timestamp(${microseconds(x)})`, "TIMESTAMP")}, ${x})
@@ -48,7 +51,7 @@ export function timeNumbers({ column: x, type }: ReadColumn): Partial<Record<Tim
   if (type.startsWith("TIMESTAMP")) return { microseconds: `epoch_us(${microsecondsSql(x, type)})` };
   if (/^(U?(TINY|SMALL|BIG)INT|U?INTEGER|HUGEINT|DECIMAL\(.*,0\))$/.test(type))
     return { integer: `CAST(${x} AS HUGEINT)` };
-  if (/^(DECIMAL\(.*\)|FLOAT|DOUBLE|UHUGEINT)$/.test(type)) return { number: finite(`CAST(${x} AS DOUBLE)`) };
+  if (/^(DECIMAL\(.*\)|FLOAT|DOUBLE|UHUGEINT)$/.test(type)) return { number: finite(numberSql(x, type)!) };
   if (type !== "VARCHAR") return {};
   const read = (pattern: string, as: string) =>
     `CASE WHEN regexp_full_match(${x}, '${pattern}') THEN TRY_CAST(${x} AS ${as}) END`;

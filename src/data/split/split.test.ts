@@ -142,6 +142,20 @@ describe("split by a column", () => {
     expect(await rowsBySplit({ path: lines }, split)).toEqual(wanted);
   });
 
+  it("does not depend on the format or the width of decimals, and reads all their digits", async () => {
+    const fractions = [".5", ".12345678901234567", ".10000000000000001", ".1234567890123456789012"];
+    const texts = rows.map((row) => `${row % 100}${fractions[Math.floor(row / 100)]}`);
+    const wanted = expected(texts, shares);
+    const split = { by: "k", ...shares };
+    for (const type of ["DECIMAL(24,22)", "DECIMAL(38,22)", "DECIMAL(38,36)", "VARCHAR"]) {
+      const values = texts.map((text, row) => `(${row}, ${row % 2}, CAST('${text}' AS ${type}))`);
+      const path = await parquet(`SELECT * FROM (VALUES ${values.join(", ")}) t(row, y, k)`);
+      expect(await rowsBySplit({ path }, split), type).toEqual(wanted);
+    }
+    for (const written of [texts, texts.map((text) => `+00${text}00`)])
+      expect(await rowsBySplit({ path: csvOf(written) }, split)).toEqual(wanted);
+  });
+
   it("does not depend on what features read, nor on the values after the first rows", async () => {
     const cells = rows.map((row) => (row < 300 ? row : `x${row}`));
     const texts = cells.map(String);
