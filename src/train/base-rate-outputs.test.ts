@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,14 +34,21 @@ const rows = Array.from({ length: 500 }, (_, i) => ({
 interface Case {
   readonly label: string | readonly string[];
   readonly weight?: string;
+  readonly sampleNegatives?: { readonly keep: number; readonly seed: number };
   readonly model?: object;
   readonly train?: object;
 }
 
 /** The biases of the model after one step. */
-async function started({ label, weight, model = DLRM, train = {} }: Case) {
+async function started({ label, weight, sampleNegatives, model = DLRM, train = {} }: Case) {
   const config = resolveConfig({
-    data: { train: { rows }, label, ...(weight && { weight }), cacheDir: join(folder, "cache") },
+    data: {
+      train: { rows },
+      label,
+      ...(weight && { weight }),
+      ...(sampleNegatives && { sampleNegatives }),
+      cacheDir: join(folder, "cache"),
+    },
     features: [
       { kind: "id", name: "a", buckets: 5 },
       { kind: "id", name: "b", buckets: 7 },
@@ -73,6 +81,10 @@ async function biasesOf(checkpoint: Checkpoint): Promise<Map<string, Float32Arra
   return biases;
 }
 
+/** The number in [0, 1) by which rows are sampled, as in docs/data.md. */
+const unitOf = (text: string): number =>
+  Number(createHash("md5").update(text).digest().readBigUInt64LE(8) >> 11n) / 2 ** 53;
+
 const logOdds = (rate: number) => Math.log(rate / (1 - rate));
 const share = (of: (row: (typeof rows)[number]) => number, weightOf = (_: (typeof rows)[number]) => 1) =>
   rows.reduce((sum, row) => sum + of(row) * weightOf(row), 0) /
@@ -96,6 +108,30 @@ describe("the bias of the outputs starts", () => {
     const biases = await started({ label: "rare", weight: "weight" });
     expectClose(biases.get("output.bias")!, [logOdds(rate)]);
   });
+
+  it.each([
+    ["", undefined],
+    [", times the weights of rows", "weight"],
+  ])(
+    "at the rate of the kept rows with their weights%s, where negative rows are sampled",
+    async (_, weight) => {
+      const sampleNegatives = { keep: 0.25, seed: 5 };
+      const kept = rows.map(
+        ({ rare }, i) => rare === 1 || unitOf(`sample:5:${i + 1}`) < sampleNegatives.keep,
+      );
+      const rate = share(
+        ({ rare }) => rare,
+        (row) => {
+          if (!kept[rows.indexOf(row)]) return 0;
+          return (weight ? row.weight : 1) / (row.rare === 1 ? 1 : sampleNegatives.keep);
+        },
+      );
+      const biases = await started({ label: "rare", weight, sampleNegatives });
+      expectClose(biases.get("output.bias")!, [logOdds(rate)]);
+      // Without the weights it would start at the rate among the kept rows, about four times as high.
+      expect(rate).toBeLessThan(0.5 * (10 / kept.filter(Boolean).length));
+    },
+  );
 
   it("at the rate of each of several labels", async () => {
     const biases = await started({ label: ["rare", "often"] });
