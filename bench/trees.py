@@ -2,7 +2,7 @@
 
   pip install lightgbm duckdb pyarrow pandas scikit-learn
   python bench/trees.py flights      # a small grid, chosen on the validation split
-  python bench/trees.py train.csv test.csv   # its defaults, on tables with a column `label`; bench/tables.ts writes such
+  python bench/trees.py train.csv test.csv   # its defaults, on tables with a column `label`; bench/bank.ts writes such
 
 Pairloom, its tests and CI never need Python.
 """
