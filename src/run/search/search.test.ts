@@ -5,10 +5,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../../backends/choose.js";
 import { findLatest } from "../../checkpoint/index.js";
 import { checksumsOf } from "../../checkpoint/testing.js";
+import { defaultSpace } from "../../config/default-space.js";
 import { ConfigError } from "../../errors.js";
 import { draw, drawKey, drawUnit } from "../../random.js";
 import { runsIn } from "../run-summary.js";
-import { defaultSpace } from "./default-space.js";
 import { type SearchOptions, type SearchReport, search } from "./search.js";
 import type { SearchEvent } from "./search-event.js";
 

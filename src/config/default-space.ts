@@ -1,7 +1,7 @@
-import { type Config, configWith, resolveConfig } from "../../config/config.js";
-import { leavesOf } from "../../config/paths.js";
-import { outerValues, type SearchSpace } from "../../config/search-space.js";
-import { ConfigError } from "../../errors.js";
+import { ConfigError } from "../errors.js";
+import { type Config, configWith, resolveConfig } from "./config.js";
+import { leavesOf } from "./paths.js";
+import { outerValues, type SearchSpace } from "./search-space.js";
 
 type Space = SearchSpace[string];
 
