@@ -185,7 +185,7 @@ function distinct(triples: readonly Scored[]): Scored[] {
 }
 
 /** Crosses with more combinations are hashed to this many cells. */
-const MOST_CELLS = 2 ** 21;
+const MOST_CELLS = 2 ** 19;
 
 function cellsOf(parts: readonly CodedColumn[]): Omit<CodedColumn, "name"> {
   const combinations = parts.reduce((product, { values }) => product * values, 1);
@@ -197,4 +197,4 @@ function cellsOf(parts: readonly CodedColumn[]): Omit<CodedColumn, "name"> {
 }
 
 /** A hash of two numbers in [0, MOST_CELLS): the multiplication by Fibonacci hashing (Knuth, volume 3, section 6.4). */
-const mix = (a: number, b: number) => Math.imul(Math.imul(a + 1, 0x9e3779b1) ^ b, 0x9e3779b1) >>> 11;
+const mix = (a: number, b: number) => Math.imul(Math.imul(a + 1, 0x9e3779b1) ^ b, 0x9e3779b1) >>> 13;

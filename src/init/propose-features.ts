@@ -128,7 +128,7 @@ function idFeature({ distinct, isExact }: ColumnProfile, { rows }: Table, named:
 }
 
 /** More values than this are hashed. */
-const MOST_LEARNED = 1_000_000;
+export const MOST_LEARNED = 1_000_000;
 /** So few values are all learned. */
 const FEW = 50;
 
@@ -137,10 +137,7 @@ function mappingOf(
   rows: number,
 ): { mapping: { hash: number } | { vocabulary: { minCount?: number } }; reason: string } {
   if (distinct > MOST_LEARNED)
-    return {
-      mapping: { hash: 2 ** Math.ceil(Math.log2(distinct)) },
-      reason: ", too many to list, so they are hashed",
-    };
+    return { mapping: hashOf(distinct), reason: ", too many to list, so they are hashed" };
   const minCount = distinct <= FEW || rows < 5_000 ? 1 : rows < 500_000 ? 2 : 5;
   if (minCount === 1) return { mapping: { vocabulary: {} }, reason: "" };
   return {
@@ -148,6 +145,8 @@ function mappingOf(
     reason: `; those that occur fewer than ${minCount} times share a row`,
   };
 }
+
+export const hashOf = (values: number) => ({ hash: 2 ** Math.ceil(Math.log2(values)) });
 
 /** Integers of a small range that starts at 0 are used as they are. */
 const MOST_BUCKETS = 64;

@@ -52,14 +52,15 @@ export function proposeTraining(label: LabelPlan, rows: number, hasValid: boolea
     ...(label.task === "real" && { loss: { kind: "squaredError" } }),
     ...(metric !== "auc" && { metric }),
     optimizer: {
-      dense: { kind: "adam", learningRate: 0.001, ...schedule },
-      embedding: { kind: "adam", learningRate: 0.005, ...schedule },
+      dense: { kind: "adam", learningRate: epochs === 1 ? 0.002 : 0.001, ...schedule },
+      embedding: { kind: "adam", learningRate: epochs === 1 ? 0.008 : 0.005, ...schedule },
     },
+    ...(epochs === 1 && { l2: { embedding: 1e-6 } }),
     ...(hasValid && epochs > 1 && { earlyStopping: { metric, patience: PATIENCE } }),
   };
   const length =
     epochs === 1
-      ? "With many rows, one epoch is enough; a second one often overfits."
+      ? "With many rows, one epoch in which the rates fall to 0 is enough; a second one often overfits."
       : hasValid
         ? "Few rows are seen several times: training stops when the validation metric no longer improves, and the best checkpoint is kept."
         : "";

@@ -1,10 +1,12 @@
 import type { ConfigInput } from "../config/config.js";
+import { defaultSpace } from "../config/default-space.js";
 import type { SourceConfig, SourceInput } from "../data/data-config.js";
 import { type Duck, quoteName, quoteText } from "../data/source/duckdb.js";
 import { DataError } from "../errors.js";
 import type { LabelPlan } from "./label.js";
 import { type Dates, timeOf } from "./looks.js";
 import type { Profile } from "./profile.js";
+import { decideCrosses } from "./propose-crosses.js";
 import { type Decision, decideColumns } from "./propose-features.js";
 import { eventTime, type SplitPlan, splitAtRandom, splitByTime } from "./propose-split.js";
 import { proposeModel, proposeTraining } from "./propose-training.js";
@@ -16,6 +18,7 @@ export interface Proposal {
   /** Comments by path, as `printConfig` takes them. */
   readonly notes: ReadonlyMap<string, readonly string[]>;
   readonly decisions: readonly Decision[];
+  readonly crosses: readonly Decision[];
   readonly split: SplitPlan;
   /** The sql for rows without a label, if the config has one that needs it. */
   readonly sqlWithoutLabel?: string;
@@ -43,18 +46,29 @@ export async function propose(options: ProposeOptions): Promise<Proposal> {
   if (used.length === 0) throw nothingLeft(decisions);
   const source = sourceOf(options, used);
   const split = byTime ?? (await randomSplit(options, source.value));
-  const config = assemble(options, source.value, split, used);
+  const rows = trainingRows(profile, split);
+  const crosses = await decideCrosses({
+    ...options,
+    source: source.value,
+    label: label.name,
+    ...split,
+    rows,
+    columns,
+    used,
+  });
+  const config = assemble(options, source.value, split, [...used, ...crosses]);
   const place = split.split ? "data.source" : "data.train";
   const notes = [
     ...source.notes.map(([key, lines]) => [`${place}.${key}`, lines] as const),
     ...config.notes,
-    ...featureNotes(decisions),
+    ...featureNotes([...decisions, ...crosses]),
   ];
   const sqlWithoutLabel =
     source.value.sql && (sqlOf(profile, undefined, used)?.select ?? "SELECT * FROM source");
   return {
     config: config.value,
     decisions,
+    crosses,
     split,
     notes: new Map(notes),
     ...(sqlWithoutLabel && { sqlWithoutLabel }),
@@ -148,26 +162,37 @@ function sqlOf(
 function assemble(
   { label, profile }: ProposeOptions,
   source: SourceInput,
-  { split, reason }: SplitPlan,
+  plan: SplitPlan,
   used: readonly Decision[],
 ): Noted<ConfigInput> {
+  const { split, reason } = plan;
   const features = used.flatMap((decision) => decision.features);
-  const trained = Math.round(profile.rows * (1 - Number(split?.valid ?? 0) - Number(split?.test ?? 0)));
+  const trained = trainingRows(profile, plan);
   const model = proposeModel(features, trained);
   const train = proposeTraining(label, trained, split !== undefined);
   const bad = badRows(profile);
   const rest = { label: label.name, ...(bad.share > 0 && { maxBadRows: bad.share }) };
   const data = split ? { source, split, ...rest } : { train: source, ...rest };
+  const value: ConfigInput = { data, features, model: model.value, train: train.value };
   return {
-    value: { data, features, model: model.value, train: train.value },
+    value: { ...value, ...(split && { search: defaultSpace(value) }) },
     notes: [
       ["data.label", source.sql === undefined ? label.notes : []],
       [split ? "data.split" : "data.train", [reason]],
       ["data.maxBadRows", bad.notes],
       ["model", [model.reason]],
       ["train", train.reason === "" ? [] : [train.reason]],
+      ["search", [SEARCH]],
     ],
   };
+}
+
+const SEARCH =
+  "What `npx pairloom search` tries, by the path of a setting; training ignores it. docs/tune.md explains it.";
+
+/** The number of rows of the training split. */
+function trainingRows({ rows }: Profile, { split }: SplitPlan): number {
+  return Math.round(rows * (1 - Number(split?.valid ?? 0) - Number(split?.test ?? 0)));
 }
 
 /** Rows that cannot be read: more than the usual limit are allowed, and told. */

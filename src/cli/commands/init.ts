@@ -54,7 +54,7 @@ export const init = command(
 );
 
 function tell({ proposal, profile, label, isGuessed }: InitResult): void {
-  const { decisions, split } = proposal;
+  const { decisions, crosses, split } = proposal;
   const guessed = isGuessed ? " (guessed from its name; --label names another)" : "";
   const leftOut = decisions.filter(({ isLeftOut }) => isLeftOut);
   say(`${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}`);
@@ -64,6 +64,8 @@ function tell({ proposal, profile, label, isGuessed }: InitResult): void {
   say(
     `${plural(proposal.config.features.length, "feature")} from ${plural(decisions.length - leftOut.length, "column")}`,
   );
+  if (crosses.length > 0)
+    say(`Crosses that say more than their columns: ${crosses.map(({ column }) => column).join(", ")}`);
   if (leftOut.length > 0) say("Left out:");
   for (const { column, reason } of leftOut.slice(0, MOST_TOLD)) say(`- ${column}: ${reason}`);
   if (leftOut.length > MOST_TOLD) say(`- and ${leftOut.length - MOST_TOLD} more, see the config`);
