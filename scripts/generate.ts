@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { withCommandOptions } from "./generate/command-options.js";
 import { configReference } from "./generate/config-reference.js";
 import { configJsonSchema } from "./generate/config-schema.js";
 import { opcodesHeader, rulesHeader, withInstructionTable } from "./generate/operations.js";
@@ -9,10 +10,12 @@ import { shareDefinitions } from "./generate/share-definitions.js";
 const schema = configJsonSchema();
 const pathOf = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url));
 const format = "docs/design/program-format.md";
+const commandLine = "docs/cli.md";
 const files = {
   "native/program/opcodes.generated.h": opcodesHeader(),
   "native/program/rules.generated.h": rulesHeader(),
   [format]: withInstructionTable(readFileSync(pathOf(format), "utf8")),
+  [commandLine]: await withCommandOptions(readFileSync(pathOf(commandLine), "utf8")),
   "docs/config.schema.generated.json": `${JSON.stringify(shareDefinitions(schema), null, 1)}\n`,
   "docs/config-reference.generated.md": configReference(schema),
 };

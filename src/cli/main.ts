@@ -10,7 +10,7 @@ import { UsageError } from "./usage.js";
 type Loader = () => Promise<CommandDef>;
 
 /** One file per command, loaded on use, so that `pairloom --help` does not need DuckDB. */
-const COMMANDS: Readonly<Record<CommandName, Loader>> = {
+export const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   init: () => import("./commands/init.js").then((module) => module.init as CommandDef),
   stats: () => import("./commands/stats.js").then((module) => module.stats as CommandDef),
   train: () => import("./commands/train.js").then((module) => module.train as CommandDef),

@@ -13,13 +13,18 @@ const NAMES = WORKLOADS.map(({ name }) => name);
 export const bench = command(
   "bench",
   {
-    workload: { type: "string", description: `${NAMES.join(", ")}; default all`, valueHint: "NAME" },
-    batch: { type: "string", description: "rows per step", default: "2048" },
-    precision: { type: "string", description: PRECISIONS.join(" or "), default: "fp32" },
-    seconds: { type: "string", description: "seconds to train, and again to infer", default: "6" },
-    threads: { type: "string", description: "native threads; default all processors" },
-    profile: { type: "boolean", description: "also show the time per instruction" },
-    json: { type: "boolean", description: "print one JSON line per workload" },
+    workload: { type: "string", description: `${NAMES.join(", ")} (default all)`, valueHint: "name" },
+    batch: { type: "string", valueHint: "n", description: "Rows per step", default: "2048" },
+    precision: { type: "string", valueHint: PRECISIONS.join("|"), description: "Precision", default: "fp32" },
+    seconds: {
+      type: "string",
+      valueHint: "n",
+      description: "Seconds to train, and again to infer",
+      default: "6",
+    },
+    threads: { type: "string", valueHint: "n", description: "Native threads (default: all processors)" },
+    profile: { type: "boolean", description: "Also show the time per instruction" },
+    json: { type: "boolean", description: "Print one JSON line per workload" },
   },
   async (args) => {
     const only = choiceOption("workload", args.workload, NAMES);
