@@ -1,8 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+/** The entries of the package, from source. */
+const ENTRIES = { pairloom: "index", "pairloom/serve": "serve" };
+
 export default defineConfig({
-  resolve: { alias: { pairloom: fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
+  resolve: {
+    alias: Object.entries(ENTRIES).map(([name, file]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: fileURLToPath(new URL(`./src/${file}.ts`, import.meta.url)),
+    })),
+  },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "conformance/**/*.test.ts"],
     testTimeout: 120_000,

@@ -30,9 +30,21 @@ const sections: Readonly<Partial<Record<Fragment["kind"], (value: object) => unk
   train: (value) => problemsOf(trainSchema.safeParse(value)),
   config: (value) => [
     ...("data" in value ? problemsOf(dataSchema.safeParse(value.data)) : []),
+    ...("model" in value ? modelProblems(value.model) : []),
     ...("train" in value ? problemsOf(trainSchema.safeParse(value.train)) : []),
   ],
 };
+const FIELDS = ["user", "item", "hour"].map((name) => ({ kind: "id", name, buckets: 10 }));
+/** A model is built on three fields: it must know what it takes. */
+function modelProblems(model: unknown): unknown[] {
+  try {
+    resolveConfig({ data: DATA, features: FIELDS, model });
+    return [];
+  } catch (error) {
+    return [error];
+  }
+}
+
 const settings = fragments.filter(({ kind }) => sections[kind] !== undefined);
 it.each(settings)("$place: setting $text", ({ kind, text, before }) => {
   expect(sections[kind]!(evaluated(`{ ${text} }`, before) as object)).toEqual([]);

@@ -10,7 +10,11 @@ export const predict = command(
   "predict",
   {
     ...modelOptions,
-    data: { type: "string", valueHint: "file...", description: "Files to score, in any format that training reads; required" },
+    data: {
+      type: "string",
+      valueHint: "file...",
+      description: "Files to score, in any format that training reads; required",
+    },
     output: { type: "string", valueHint: "file", description: "Ends in .csv or .parquet", required: true },
     columns: { type: "string", valueHint: "a,b", description: "Columns of the data to keep in the output" },
     sql: {
