@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** The entries of the package, from source. */
-const ENTRIES = { pairloom: "index", "pairloom/serve": "serve" };
+const ENTRIES = { pairloom: "index", "pairloom/serve": "serve", "pairloom/train": "train-entry" };
 
 export default defineConfig({
   resolve: {

@@ -31,9 +31,13 @@ function usage(name: string, args: ArgsDef): string {
 }
 
 function word(key: string, arg: ArgDef): string {
-  if (arg.type === "positional") return arg.required === false ? `[${key}]` : `<${key}>`;
-  return arg.required ? option(key, arg) : `[${option(key, arg)}]`;
+  const shown = arg.type === "positional" ? `<${key}>` : option(key, arg);
+  return isRequired(arg) ? shown : `[${shown}]`;
 }
+
+/** citty asks for a positional argument unless it says otherwise or has a default. */
+const isRequired = ({ type, required, default: start }: ArgDef): boolean =>
+  required ?? (type === "positional" && start === undefined);
 
 function option(key: string, { type, valueHint }: ArgDef): string {
   return type === "boolean" ? `--${key}` : `--${key} ${valueHint ?? "value"}`;
@@ -54,7 +58,8 @@ function optionTable(args: ArgsDef): string {
   if (Object.keys(args).length === 0) return "";
   const rows = Object.entries(args).map(([key, arg]) => {
     const shown = arg.type === "positional" ? `<${key}>` : option(key, arg);
-    const start = arg.default === undefined ? "" : ` (default ${arg.default})`;
+    const isSaid = arg.default === undefined || arg.description?.includes("(default");
+    const start = isSaid ? "" : ` (default ${arg.default})`;
     const meaning = arg.description?.replaceAll("<", "\\<");
     return `| \`${shown.replaceAll("|", "\\|")}\` | ${meaning}${start} |\n`;
   });

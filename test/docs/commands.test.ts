@@ -8,7 +8,7 @@ import { commandsOf, type Words, wordsOf } from "./shell.js";
 import { makeDocsWorld, makePageWorld } from "./world.js";
 
 /** Commands that measure for minutes, or that only the reader can stop: only their options are checked. */
-const NEVER_RUN = ["bench"];
+const NEVER_RUN = ["bench", "watch", "build-native"];
 
 let world: World;
 beforeAll(async () => {
@@ -56,6 +56,11 @@ function run([program, ...words]: Words): Promise<CliResult> | CliResult {
   const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
   return { code: status ?? 1, out: stdout, err: stderr };
 }
+
+it("every code block names its language", () => {
+  const known = ["sh", "text", "ts", "js", "json", "jsonl", "python", "yaml", "dockerfile"];
+  expect(BLOCKS.filter(({ language }) => !known.includes(language)).map(({ place }) => place)).toEqual([]);
+});
 
 it("every sample of an error names the command that prints it", () => {
   const samples = BLOCKS.filter(({ text }) => /^(error|warning): /m.test(text));

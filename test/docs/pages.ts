@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -55,6 +55,12 @@ function readPage(path: string): Page {
 function notesIn(comments: string): Block["notes"] {
   const notes = [...comments.matchAll(/<!-- ([a-z ]+): ([\s\S]*?) -->/g)];
   return Object.fromEntries(notes.map(([, key, value]) => [key, value]));
+}
+
+/** What a command of the page writes as `pairloom.config.ts`, if one does: its types are those of this file. */
+export function ownConfig(page: string): string | undefined {
+  const path = join(ROOT, "test/docs/configs", `${basename(page, ".md")}.config.ts`);
+  return existsSync(path) ? path : undefined;
 }
 
 /** The text of a page without its code blocks. */

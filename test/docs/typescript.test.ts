@@ -3,7 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
 import { moduleOf } from "./fragments.js";
-import { type Block, inLanguage, ROOT } from "./pages.js";
+import { type Block, inLanguage, ownConfig, ROOT } from "./pages.js";
 
 /** Where the compiler finds the blocks: a folder for each page, so that blocks can import the files of their page. */
 const FOLDER = join(ROOT, "docs/blocks");
@@ -14,11 +14,15 @@ const folderOf = ({ place }: Block): string => join(FOLDER, place.split(":")[0].
 const pathOf = (block: Block): string =>
   join(folderOf(block), block.notes.file ?? `line-${block.place.split(":")[1]}.ts`);
 
-/** The blocks of a page can import the config of the docs, unless the page shows one of its own. */
+/** The blocks of a page can import the config of their page. */
 function filesToCheck(): Map<string, string> {
-  const config = readFileSync(join(ROOT, "test/docs/files", CONFIG), "utf8");
-  const configs = blocks.map((block) => [join(folderOf(block), CONFIG), config] as const);
+  const configs = blocks.map((block) => [join(folderOf(block), CONFIG), configOf(block)] as const);
   return new Map([...configs, ...blocks.map((block) => [pathOf(block), moduleOf(block)] as const)]);
+}
+
+function configOf({ place }: Block): string {
+  const own = ownConfig(place.split(":")[0]);
+  return readFileSync(own ?? join(ROOT, "test/docs/files", CONFIG), "utf8");
 }
 
 function diagnostics(files: ReadonlyMap<string, string>): readonly ts.Diagnostic[] {

@@ -1,7 +1,7 @@
-import { cpSync, mkdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cli, makeWorld, type World } from "../cli-world.js";
-import { type Page, ROOT } from "./pages.js";
+import { ownConfig, type Page, ROOT } from "./pages.js";
 
 /** A folder with everything that the commands of the docs name: files to train on, configs and a run. */
 export async function makeDocsWorld(): Promise<World> {
@@ -20,9 +20,10 @@ export async function makeDocsWorld(): Promise<World> {
 }
 
 /** A copy of the world for a page, with the files that its blocks show. An extract, with …, is no file. */
-export function makePageWorld({ folder }: World, { blocks }: Page): World {
+export function makePageWorld({ folder }: World, { path, blocks }: Page): World {
   const world = makeWorld();
   cpSync(folder, world.folder, { recursive: true, verbatimSymlinks: true });
+  if (ownConfig(path)) rmSync("pairloom.config.ts");
   for (const { notes, text } of blocks)
     if (notes.file !== undefined && !text.includes("…")) world.write(notes.file, text);
   return world;
