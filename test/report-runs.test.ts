@@ -99,6 +99,13 @@ const KINDS: readonly (readonly [name: string, predicts: string, change: Change]
     },
   ],
   [
+    "seeds",
+    "probabilities",
+    (config) => {
+      config.train.seeds = 2;
+    },
+  ],
+  [
     "linear",
     "probabilities",
     (config) => {

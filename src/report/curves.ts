@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type MetricsLine, readMetrics } from "../train/log/metrics-log.js";
+import { membersDirectory } from "../train/members.js";
 import type { Curve } from "./report-data.js";
 
 /** The log of a run directory. */
@@ -10,9 +11,20 @@ export const METRICS_LOG = "metrics.jsonl";
 const MOST_POINTS = 1000;
 
 /** The curves of a run's log; none if it has no log yet. @throws CheckpointError for a line that is no measurement */
-export function readCurves(runDir: string): Curve[] {
-  const path = join(runDir, METRICS_LOG);
-  return existsSync(path) ? curvesOf(readMetrics(path)) : [];
+export const readCurves = (runDir: string): Curve[] =>
+  logsOf(runDir).flatMap(({ path, member }) =>
+    curvesOf(readMetrics(path)).map((curve) => ({ ...curve, split: `${member}${curve.split}` })),
+  );
+
+/** The log of a run. A run of several seeds has one when it ends; until then, its members have one each. */
+export function logsOf(runDir: string): { readonly path: string; readonly member: string }[] {
+  const own = join(runDir, METRICS_LOG);
+  if (existsSync(own)) return [{ path: own, member: "" }];
+  const members = membersDirectory(runDir);
+  const names = existsSync(members) ? readdirSync(members).sort() : [];
+  return names
+    .map((name) => ({ path: join(members, name, METRICS_LOG), member: `${name} ` }))
+    .filter(({ path }) => existsSync(path));
 }
 
 /** One curve for each value of each split, in the order of first appearance. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isLocked } from "../../checkpoint/index.js";
 import { REPORT } from "../../saved/run-directory.js";
-import { METRICS_LOG } from "../curves.js";
+import { logsOf } from "../curves.js";
 import { gatherLogged } from "../gather.js";
 import type { ReportData } from "../report-data.js";
 
@@ -65,10 +65,11 @@ interface Seen {
 }
 
 async function seenIn(runDir: string): Promise<Seen> {
-  const state = (name: string) => {
-    const stat = statSync(join(runDir, name), { throwIfNoEntry: false });
+  const state = (path: string) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
     return stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : "";
   };
   const trains = await isLocked(runDir);
-  return { log: `${trains} ${state(METRICS_LOG)}`, end: trains ? "" : state(REPORT) };
+  const logs = logsOf(runDir).map(({ path }) => state(path));
+  return { log: `${trains} ${logs.join()}`, end: trains ? "" : state(join(runDir, REPORT)) };
 }

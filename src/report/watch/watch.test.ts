@@ -49,8 +49,8 @@ async function* eventsOf(url: string) {
   }
 }
 
-const log = (steps: number[], resumedStep?: number) => {
-  const file = new MetricsLog(join(dir, "metrics.jsonl"), { resumedStep });
+const log = (steps: number[], resumedStep?: number, folder = "") => {
+  const file = new MetricsLog(join(dir, folder, "metrics.jsonl"), { resumedStep });
   for (const step of steps) file.write({ step, epoch: 0, split: "train", values: { loss: 1 / step } });
   file.close();
 };
@@ -96,6 +96,25 @@ describe("watching a run", () => {
     });
     await watcher.look();
     expect(scored).toBe(1);
+  });
+
+  it("shows the members of a run of several seeds while they train", async () => {
+    const lock = await RunLock.acquire(dir);
+    const { watcher } = await watch();
+    for (const seed of [1, 2]) {
+      mkdirSync(join(dir, "members", `seed-${seed}`), { recursive: true });
+      log([10, 20], undefined, join("members", `seed-${seed}`));
+      await watcher.look();
+      expect(watcher.data.curves.map(({ split }) => split)).toEqual(
+        ["seed-1 train", "seed-2 train"].slice(0, seed),
+      );
+    }
+    log([10, 20, 30, 40]); // the log of the whole run, at its end
+    await watcher.look();
+    expect(watcher.data.curves.map(({ split, steps }) => [split, steps])).toEqual([
+      ["train", [10, 20, 30, 40]],
+    ]);
+    await lock.release();
   });
 
   it("says that a run has ended which was killed", async () => {
