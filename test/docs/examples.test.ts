@@ -1,7 +1,11 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeServer } from "../../examples/fastify/server.js";
 import { load } from "../../src/serve.js";
 import type { World } from "../cli-world.js";
+import { ROOT } from "./pages.js";
 import { makeDocsWorld } from "./world.js";
 
 let world: World;
@@ -35,4 +39,16 @@ it("examples/fastify scores rows as load does, refuses wrong ones, and loads the
   } finally {
     await app.close();
   }
+});
+
+it("examples/notebook runs cell by cell", () => {
+  mkdirSync("notebook");
+  cpSync(join(ROOT, "examples/notebook/explore.mjs"), "notebook/explore.mjs");
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["notebook/explore.mjs"], {
+    encoding: "utf8",
+  });
+  expect([status, stderr]).toEqual([0, ""]);
+  const aucs = [...stdout.matchAll(/embeddingDim \d+: AUC (0\.\d+|1)/g)].map(([, auc]) => Number(auc));
+  expect(aucs).toHaveLength(2);
+  for (const auc of aucs) expect(auc).toBeGreaterThan(0.9);
 });
