@@ -3,6 +3,7 @@ import { nearNames } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import { columnsToRead } from "./invalid-texts.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { readName, repeatedNames, sameName } from "./repeated-names.js";
@@ -28,6 +29,7 @@ export async function textRelation(
   const names = namesOfAll(duck, config, parts, demand, where);
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
   const reader = new TextReader(duck, config, readable, parts, names);
+  await reader.readInvalid(demand, where);
   const { settled, declared } = await settleTypes(duck, config, reader, demand, where);
   const types = new Map<string, ReadType>([...settled, ...declared]);
   return {
@@ -135,6 +137,8 @@ const UNREAD = "unread";
 /** The SELECT of all files, for any types of their columns. Columns without a type are text. */
 class TextReader {
   private readonly hasFileColumn: boolean;
+  /** By part, the columns that every query reads. */
+  private always: (readonly string[])[] = [];
 
   constructor(
     private readonly duck: Duck,
@@ -144,6 +148,14 @@ class TextReader {
     readonly names: readonly string[],
   ) {
     this.hasFileColumn = config.sql === undefined && files.paths.length > 1;
+  }
+
+  /** Makes queries of files with invalid texts read all columns that they have to. */
+  async readInvalid(demand: Demand, where: string): Promise<void> {
+    for (const [i, part] of this.parts.entries()) {
+      const texts = (rejects: string) => `SELECT * FROM ${this.relation(part, new Map(), rejects)}`;
+      this.always[i] = await columnsToRead(this.duck, part, demand, texts, where);
+    }
   }
 
   /** All columns as texts, the numbers as SQL writes them. */
@@ -185,7 +197,9 @@ class TextReader {
     });
     const file = quoteName(FILE_COLUMN);
     if (this.hasFileColumn) columns.push(`${originalPathSql(this.duck, file, this.config)} AS ${file}`);
-    return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects)}`;
+    const always = (this.always[this.parts.indexOf(part)] ?? []).map(quoteName);
+    const reads = always.length > 0 ? ` WHERE hash(${always.join(", ")}) IS NOT NULL` : "";
+    return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects)}${reads}`;
   }
 
   private relation(
