@@ -38,16 +38,18 @@ export async function jsonRelation(
     }),
   );
   await refuseMisfits(duck, [...trained], texts, where);
-  // Detection reads integers of any size as DOUBLE where fractions stand beside them, and columns without a value as JSON.
+  // Detection reads integers of any size as DOUBLE where fractions stand beside them, small integers with and without a
+  // minus as HUGEINT, and columns without a value as JSON.
   const isOpen = ({ name, type }: SourceColumn) =>
-    !trained.has(name) && ((type === "DOUBLE" && !want(name)) || (type === "JSON" && want(name) !== "text"));
+    !trained.has(name) &&
+    (type === "HUGEINT" || (type === "DOUBLE" && !want(name)) || (type === "JSON" && want(name) !== "text"));
   const open = free.filter(isOpen).map(({ name }) => ({ name, want: undefined }));
   const settled = await typesOfTexts(duck, open, texts, where);
   const isEmpty = (name: string) => settled.get(name)?.type === "NULL";
   const typeOf = ({ name, type }: SourceColumn) =>
     config.types?.[name] ??
     trained.get(name) ??
-    (type === "DOUBLE" ? settled.get(name)?.type : undefined) ??
+    (/^(DOUBLE|HUGEINT)$/.test(type) ? settled.get(name)?.type : undefined) ??
     jsonType(type, want(name), isNamed(name));
   const list = columns.map(({ name }) => (isEmpty(name) ? `NULL AS ${quoteName(name)}` : quoteName(name)));
   if (hasFileColumn) list.push(quoteName(FILE_COLUMN));

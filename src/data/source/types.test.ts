@@ -285,6 +285,20 @@ describe("files of one source", () => {
 });
 
 describe("JSON lines", () => {
+  it.each([
+    [["-3", "7"], "BIGINT"],
+    [["-3", "9007199254740993"], "BIGINT"],
+    [["-9223372036854775808", "9223372036854775807"], "BIGINT"],
+    [["-1", "9223372036854775808"], "HUGEINT"],
+  ])("of the integers %j have the type in sql that CSV gives them", async (values, type) => {
+    const sql = "SELECT 1 AS y, typeof(x) || ' ' || hash(x) AS seen FROM source";
+    const json = write("integers.jsonl", values.map((value) => `{"x":${value}}\n`).join(""));
+    const csv = write("integers.csv", `x\n${values.join("\n")}\n`);
+    const seen = await column({ path: json, sql }, "seen");
+    expect(seen[0]).toMatch(new RegExp(`^${type} `));
+    expect(seen).toEqual(await column({ path: csv, sql }, "seen"));
+  });
+
   const features: FeatureInput[] = [
     { kind: "id", name: "id", vocabulary: {} },
     { kind: "number", name: "v", width: 2 },
