@@ -57,6 +57,28 @@ describe("the hint of a label of words", () => {
   });
 });
 
+describe("the hint of a text file that is read with another layout", () => {
+  it.each([
+    ["y, x\n1, 2\n0, 3\n", /^Set trim: true in/, { trim: true }],
+    ["y;x\n1;2\n0;3\n", /^Set delimiter: ";" in/, { delimiter: ";" }],
+    ["y\tx\n1\t2\n0\t3\n", /^Set delimiter: "\\t" in/, { delimiter: "\t" }],
+  ])("names the key with which %j can be read", async (text, expected, keys) => {
+    const path = write(text);
+    expect(await nextOf(prepare({ train: { path }, label: "y" }, [x]))).toMatch(expected);
+    expect((await prepare({ train: { path, ...keys }, label: "y" }, [x])).splits.train.rows).toBe(2);
+  });
+
+  it("names the encoding of a file that is not UTF-8", async () => {
+    const path = join(folder, "latin.csv");
+    writeFileSync(path, Buffer.from("y,x\n0,tea\n1,caf\xe9\n", "latin1"));
+    const id: FeatureInput = { kind: "id", name: "x", hash: 10 };
+    const next = await nextOf(prepare({ train: { path }, label: "y" }, [id]));
+    expect(next).toContain('encoding: "windows-1252"');
+    const read = await prepare({ train: { path, encoding: "windows-1252" }, label: "y" }, [id]);
+    expect(read.splits.train.rows).toBe(2);
+  });
+});
+
 describe("the hint of rows that were refused", () => {
   const next = async (lines: string[], feature: FeatureInput = x) =>
     nextOf(prepare({ train: { path: write(`x,y\n${lines.join("\n")}\n`) }, label: "y" }, [feature]));

@@ -144,9 +144,21 @@ export function columnType(source: Source, name: string, where: string): string 
     what: `the source ${source.where} has no such column`,
     where,
     got: name,
-    expected: `one of ${nearNames(name, names).join(", ")}`,
-    next: "Correct the name, or derive the column in sql.",
+    expected: `one of ${nearNames(name, names).map(shownName).join(", ")}`,
+    next: (source.unread && layoutNext(name, names)) ?? "Correct the name, or derive the column in sql.",
   });
+}
+
+/** In quotes if it has white space at its ends. */
+const shownName = (name: string) => (name === name.trim() ? name : JSON.stringify(name));
+
+/** The key of a text source that makes the name one of its columns, as a next step. */
+function layoutNext(name: string, names: readonly string[]): string | undefined {
+  if (names.some((other) => other.trim() === name))
+    return "Set trim: true in the source, which removes white space around names and values.";
+  const isPart = (delimiter: string) => names.some((other) => other.split(delimiter).includes(name));
+  const delimiter = [";", "\t", "|", ","].find(isPart);
+  return delimiter && `Set delimiter: ${JSON.stringify(delimiter)} in the source.`;
 }
 
 async function refuseNoRows(
