@@ -20,8 +20,6 @@ export interface Proposal {
   readonly decisions: readonly Decision[];
   readonly crosses: readonly Decision[];
   readonly split: SplitPlan;
-  /** The sql for rows without a label, if the config has one that needs it. */
-  readonly sqlWithoutLabel?: string;
 }
 
 export interface ProposeOptions {
@@ -63,15 +61,12 @@ export async function propose(options: ProposeOptions): Promise<Proposal> {
     ...config.notes,
     ...featureNotes([...decisions, ...crosses]),
   ];
-  const sqlWithoutLabel =
-    source.value.sql && (sqlOf(profile, undefined, used)?.select ?? "SELECT * FROM source");
   return {
     config: config.value,
     decisions,
     crosses,
     split,
     notes: new Map(notes),
-    ...(sqlWithoutLabel && { sqlWithoutLabel }),
   };
 }
 
@@ -137,7 +132,7 @@ function nullValuesOf({ nullWords, columns }: Profile, used: readonly Decision[]
 
 function sqlOf(
   profile: Profile,
-  label: LabelPlan | undefined,
+  label: LabelPlan,
   used: readonly Decision[],
 ): { select: string; notes: string[] } | undefined {
   const dates = used.flatMap(({ column }) => {
@@ -148,15 +143,15 @@ function sqlOf(
     ({ column, format }) =>
       `strptime(CAST(${quoteName(column)} AS VARCHAR), ${quoteText(format)}) AS ${quoteName(column)}`,
   );
-  if (label?.expression !== undefined) replaced.unshift(`${label.expression} AS ${quoteName(label.name)}`);
-  if (replaced.length === 0 && label?.present === undefined) return undefined;
+  if (label.expression !== undefined) replaced.unshift(`${label.expression} AS ${quoteName(label.name)}`);
+  if (replaced.length === 0 && label.present === undefined) return undefined;
   const star = replaced.length === 0 ? "*" : `* REPLACE (${replaced.join(", ")})`;
-  const where = label?.present === undefined ? "" : ` WHERE ${label.present}`;
+  const where = label.present === undefined ? "" : ` WHERE ${label.present}`;
   const formats = dates.map(
     ({ column, format }) =>
       `${column} has dates in the form ${format}; a predictor takes them as 2001-06-18 or as a Date.`,
   );
-  return { select: `SELECT ${star} FROM source${where}`, notes: [...(label?.notes ?? []), ...formats] };
+  return { select: `SELECT ${star} FROM source${where}`, notes: [...label.notes, ...formats] };
 }
 
 function assemble(

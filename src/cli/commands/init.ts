@@ -1,7 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { onDiskSync } from "../../checkpoint/index.js";
+import { resolveConfig } from "../../config/config.js";
 import { printConfig, wrapped } from "../../config/print-config.js";
 import { type InitResult, initConfig } from "../../init/init-config.js";
+import { sqlWithoutLabel } from "../../run/sql-without-label.js";
+import { sqlOption } from "../shell-word.js";
 import { count, plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
 
@@ -48,7 +51,7 @@ export const init = command(
     tell({ proposal, profile, label, isGuessed });
     console.log(`\nWrote ${output}, with the reason of every choice. Next:`);
     console.log(`  npx pairloom train ${output}`);
-    const sql = proposal.sqlWithoutLabel === undefined ? "" : ` --sql ${inShell(proposal.sqlWithoutLabel)}`;
+    const sql = sqlOption(await sqlWithoutLabel(resolveConfig(proposal.config).data));
     console.log(`  npx pairloom predict runs/latest --data <file> --output scores.csv${sql}`);
   },
 );
@@ -75,9 +78,6 @@ const say = (text: string): void => console.log(wrapped(text, 80).join("\n  "));
 
 /** Columns without features that are told; the config lists all. */
 const MOST_TOLD = 10;
-
-/** A text as one word of a shell. */
-const inShell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The user may have edited the config. */
 function refuseExisting(output: string): void {

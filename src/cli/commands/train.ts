@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import { CheckpointError } from "../../errors.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
 import { modelWarnings } from "../../run/model-warnings.js";
+import { sqlWithoutLabel } from "../../run/sql-without-label.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
 import { type LoadedConfig, loadConfig } from "../../saved/config-file.js";
@@ -12,6 +13,7 @@ import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
+import { shellWord, sqlOption } from "../shell-word.js";
 import { count, metricsTable, positiveShares } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
@@ -69,7 +71,7 @@ export const train = command(
       });
       display.stop();
       if (result.interrupted) tellResume(result, runDir, { ...args, settings: settingTexts(rawArgs) });
-      else tellResults(result, runDir);
+      else tellResults(result, runDir, await sqlWithoutLabel(loaded.config.data));
     } finally {
       display.stop();
       interrupt.stop();
@@ -129,11 +131,8 @@ function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
   process.exitCode = EXIT.interrupted;
 }
 
-/** An argument as a shell takes it. */
-const shellWord = (text: string): string =>
-  /^[\w./:=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-
-function tellResults({ report, results }: RunResult, runDir: string): void {
+/** @param sql for rows without a label, if it differs from that of the config */
+function tellResults({ report, results }: RunResult, runDir: string, sql: string | undefined): void {
   if (results.length > 0) {
     const { evaluation } = results[0];
     const measured = `${count(evaluation.rows)} rows${positiveShares(evaluation)}`;
@@ -148,5 +147,5 @@ function tellResults({ report, results }: RunResult, runDir: string): void {
   console.log(`  ${report.checkpoint}, ${REPORT}, metrics.jsonl, tensorboard/`);
   console.log("Next:");
   console.log(`  npx pairloom inspect ${run}`);
-  console.log(`  npx pairloom predict ${run} --data <file> --output scores.csv`);
+  console.log(`  npx pairloom predict ${run} --data <file> --output scores.csv${sqlOption(sql)}`);
 }
