@@ -3,8 +3,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scratchDirectory } from "../src/data/pack/owned-directory.js";
+import { Duck, quoteText } from "../src/data/source/duckdb.js";
 import { type CliResult, cli, makeWorld, type World } from "./cli-world.js";
-import { clicks, delimited, SHAPES, type Shape } from "./init-shapes.js";
+import { clicks, delimited, PARQUET_SHAPES, SHAPES, type Shape } from "./init-shapes.js";
 
 let world: World;
 beforeAll(() => {
@@ -17,42 +19,67 @@ const folderOf = (name: string) => name.replaceAll(" ", "-");
 function init(folder: string, { file, content, label, columns }: Shape): Promise<CliResult> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, file), content);
-  const options = [
+  return initFile(folder, file, [
     ...(label === undefined ? [] : ["--label", label]),
     ...(columns === undefined ? [] : ["--columns", columns]),
-  ];
+  ]);
+}
+
+function initFile(folder: string, file: string, options: readonly string[]): Promise<CliResult> {
   return cli("init", `${folder}/${file}`, ...options, "--output", `${folder}/pairloom.config.ts`, "--force");
+}
+
+/** Trains what `init` has made, and scores the file again with the commands that both print. */
+async function trainAndPredict(folder: string, file: string, made: CliResult): Promise<void> {
+  expect(made.err).toBe("");
+  expect(made.code).toBe(0);
+  const trained = await cli("train", folder, "--run", `${folder}/run`, "--steps", "2", "--threads", "1");
+  expect(trained.err.match(/error:[\s\S]*/)?.[0]).toBeUndefined();
+  expect(trained.code).toBe(0);
+  const sql = sqlIn(made.out);
+  expect(sqlIn(trained.out)).toEqual(sql);
+  const output = `${folder}/scores.csv`;
+  const scored = await cli(
+    "predict",
+    `${folder}/run`,
+    "--data",
+    `${folder}/${file}`,
+    "--output",
+    output,
+    ...sql,
+  );
+  expect(scored.err).not.toContain("error:");
+  expect(scored.code).toBe(0);
+}
+
+function sqlIn(text: string): string[] {
+  const [, quoted] = / predict .* --sql '(.*)'$/m.exec(text) ?? [];
+  return quoted === undefined ? [] : ["--sql", quoted.replaceAll("'\\''", "'")];
 }
 
 describe("a config that trains on the first try", () => {
   it.each(Object.keys(SHAPES))("%s", async (name) => {
     const folder = folderOf(name);
-    const made = await init(folder, SHAPES[name]);
-    expect(made.err).toBe("");
-    expect(made.code).toBe(0);
-    const trained = await cli("train", folder, "--run", `${folder}/run`, "--steps", "3", "--threads", "1");
-    expect(trained.err.match(/error:[\s\S]*/)?.[0]).toBeUndefined();
-    expect(trained.code).toBe(0);
-    const [, command] = made.out.match(/npx pairloom (predict .*)/) ?? [];
-    const quoted = / --sql '(.*)'$/.exec(command)?.[1];
-    const sql = quoted === undefined ? [] : ["--sql", quoted.replaceAll("'\\''", "'")];
-    const file = `${folder}/${SHAPES[name].file}`;
-    const scored = await cli(
-      "predict",
-      `${folder}/run`,
-      "--data",
-      file,
-      "--output",
-      `${folder}/scores.csv`,
-      ...sql,
+    await trainAndPredict(folder, SHAPES[name].file, await init(folder, SHAPES[name]));
+  });
+
+  it.each(Object.keys(PARQUET_SHAPES))("%s", async (name) => {
+    const folder = folderOf(name);
+    mkdirSync(folder, { recursive: true });
+    const duck = await Duck.open(scratchDirectory());
+    const { sql } = PARQUET_SHAPES[name];
+    await duck.run(`COPY (${sql}) TO ${quoteText(`${folder}/rows.parquet`)}`, "the test");
+    duck.close();
+    await trainAndPredict(
+      folder,
+      "rows.parquet",
+      await initFile(folder, "rows.parquet", ["--label", "clicked"]),
     );
-    expect(scored.err).not.toContain("error:");
-    expect(scored.code).toBe(0);
   });
 
   it("passes the TypeScript compiler", () => {
     const root = fileURLToPath(new URL("../", import.meta.url));
-    const configs = Object.keys(SHAPES).map((name) =>
+    const configs = Object.keys({ ...SHAPES, ...PARQUET_SHAPES }).map((name) =>
       join(world.folder, folderOf(name), "pairloom.config.ts"),
     );
     const program = ts.createProgram(configs, {
