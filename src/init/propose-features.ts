@@ -172,12 +172,12 @@ function numberOrId(
       reason: `integers from 0 to ${max}`,
     };
   if (areIntegers && distinct <= FEW_INTEGERS) return idFeature(column, table, named());
-  const found = numberFeature(numbers, table, named());
+  const found = numberFeature(column, numbers, table, named());
   if (table.rows < ROWS_FOR_CURVES || distinct <= FEW_INTEGERS) return found;
   const curve =
     areIntegers && distinct <= MOST_LISTED
       ? eachValue(named("_value"))
-      : ranges(numbers, table, named("_range"));
+      : ranges(column, numbers, table, named("_range"));
   return { features: [...found.features, curve.feature], reason: `${found.reason}; ${curve.reason}` };
 }
 
@@ -198,9 +198,9 @@ function eachValue(named: Named): Curve {
   };
 }
 
-function ranges({ others }: Numbers, { isText }: Table, named: Named): Curve {
+function ranges(column: ColumnProfile, numbers: Numbers, table: Table, named: Named): Curve {
   return {
-    feature: { kind: "number", ...named, boundaries: { quantiles: 32 }, ...imputed(others, isText) },
+    feature: { kind: "number", ...named, boundaries: { quantiles: 32 }, ...imputed(column, numbers, table) },
     reason: "also in 32 ranges with as many rows each, so that the model can learn any curve",
   };
 }
@@ -230,20 +230,30 @@ function isSparse(
 /** Third standardized moment from which on the logarithm is taken. */
 const SKEWED = 2;
 
-function numberFeature(numbers: Numbers, { isText }: Table, named: Named): Found {
-  const { min, max, skewness, others } = numbers;
+function numberFeature(column: ColumnProfile, numbers: Numbers, table: Table, named: Named): Found {
+  const { min, max, skewness } = numbers;
   const isSkewed = skewness > SKEWED && min >= 0;
   return {
     features: [
-      { kind: "number", ...named, normalize: isSkewed ? "log" : "zscore", ...imputed(others, isText) },
+      {
+        kind: "number",
+        ...named,
+        normalize: isSkewed ? "log" : "zscore",
+        ...imputed(column, numbers, table),
+      },
     ],
     reason: `numbers from ${shortNumber(min)} to ${shortNumber(max)}${isSkewed ? ", most of them small" : ""}`,
   };
 }
 
-/** Text files list the texts that are no numbers in `nullValues`. */
-const imputed = (others: readonly string[], isText: boolean) =>
-  others.length > 0 && !isText ? ({ nonFinite: "impute" } as const) : {};
+/**
+ * What is no number counts as missing: NaN and infinities of Parquet files, and texts. Text files list such texts in
+ * `nullValues`.
+ */
+function imputed({ type }: ColumnProfile, { others }: Numbers, { isText }: Table) {
+  const isFloat = type === "FLOAT" || type === "DOUBLE";
+  return !isText && (isFloat || others.length > 0) ? ({ nonFinite: "impute" } as const) : {};
+}
 
 function bagFeature({ separator, isWeighted, elements }: Bag, { rows }: Table, named: Named): Found {
   const { mapping } = mappingOf(elements, rows);

@@ -93,14 +93,22 @@ export interface ColumnTexts {
 
 export function columnTexts(source: Source, name: string): ColumnTexts {
   const { column, type } = readScalar(source, name, source.where);
-  if (listElement(type) !== undefined) return { form: "list", sql: `CAST(to_json(${column}) AS VARCHAR)` };
-  if (mapTypes(type)) return { form: "map", sql: `CAST(to_json(map_keys(${column})) AS VARCHAR)` };
+  const unreadable = { form: "unreadable", sql: `CASE WHEN ${column} IS NOT NULL THEN '' END` } as const;
+  const element = listElement(type);
+  if (element !== undefined)
+    return isReadable(element) ? { form: "list", sql: `CAST(to_json(${column}) AS VARCHAR)` } : unreadable;
+  const entry = mapTypes(type);
+  if (entry)
+    return isReadable(entry.key) && isReadable(entry.value)
+      ? { form: "map", sql: `CAST(to_json(map_keys(${column})) AS VARCHAR)` }
+      : unreadable;
   if (/^(FLOAT|DOUBLE|DECIMAL.*)$/.test(type)) return { form: "scalar", sql: numberText(column) };
   const text = elementSql(column, type, "text");
-  return text === undefined
-    ? { form: "unreadable", sql: `CASE WHEN ${column} IS NOT NULL THEN '' END` }
-    : { form: "scalar", sql: `nullif(${text}, '')` };
+  return text === undefined ? unreadable : { form: "scalar", sql: `nullif(${text}, '')` };
 }
+
+/** True for types that may stand in a list or a map that a feature reads. */
+const isReadable = (type: string) => elementSql("e", type, "text") !== undefined;
 
 /** A number beyond 2^53 has no canonical text, and may still be a number. */
 const numberText = (column: string) =>
