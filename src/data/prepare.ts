@@ -39,6 +39,7 @@ import { Duck, quoteName } from "./source/duckdb.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
 import { openFiles, type Source, withNullValues } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
+import { sqlFiles } from "./source/sql-files.js";
 import { targetWire } from "./source/target-query.js";
 import { numberRows } from "./split/row-numbers.js";
 import { leftOut, sampledWeight } from "./split/sample-negatives.js";
@@ -79,7 +80,11 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
   const duck = await Duck.open(scratch);
   try {
     const shares = await findShares(duck, options, scratch);
-    const directory = join(cacheDir, "packed", keyOf(options, shares));
+    const directory = join(
+      cacheDir,
+      "packed",
+      keyOf(options, shares, await filesOfSplit(duck, options.data)),
+    );
     const prepared = openCached(directory, options) ?? (await pack(duck, options, shares, directory));
     for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);
     return { ...prepared, features: withTableSettings(prepared.features, options.features) };
@@ -126,6 +131,14 @@ async function findShares(duck: Duck, { data, features }: PrepareOptions, scratc
     if (config) shares.push({ key, files: await findFiles(duck, config, `data.${key}`, scratch, demand) });
   }
   return shares;
+}
+
+/** The files that predicates read. */
+async function filesOfSplit(duck: Duck, { split = {} }: DataConfig): Promise<string[]> {
+  const files: string[] = [];
+  for (const predicate of predicatesOf(split))
+    files.push(...(await sqlFiles(duck, `SELECT (${predicate}\n)`, "data.split")));
+  return files;
 }
 
 function demandOf({ label, weight, split = {} }: DataConfig, features: readonly FeatureConfig[]): Demand {
@@ -200,18 +213,23 @@ async function inOrder(duck: Duck, features: readonly FeatureConfig[], job: Job)
 }
 
 /** A hash of everything that affects the packed data, except limits and paths. */
-function keyOf({ data, features, labels = "binary" }: PrepareOptions, shares: readonly Share[]): string {
+function keyOf(
+  { data, features, labels = "binary" }: PrepareOptions,
+  shares: readonly Share[],
+  filesOfSplit: readonly string[],
+): string {
   const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
   const { cacheDir, maxBadRows, ...resolved } = data;
-  const files = features.flatMap((feature) => {
+  const filesOfFeatures = features.flatMap((feature) => {
     const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
     const file = fileOf(feature);
     const paths = [
       ...(vocabulary && "file" in vocabulary ? [vocabulary.file] : []),
       ...(file ? [file.path] : []),
     ];
-    return paths.map(fileState);
+    return paths;
   });
+  const files = [...filesOfFeatures, ...filesOfSplit].map(fileState);
   const identity = shares.map((share) => share.files.identity);
   const text = JSON.stringify(
     { PACKED_VERSION, features: features.map(packedPart), labels, resolved, identity, files },

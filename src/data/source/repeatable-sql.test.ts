@@ -27,6 +27,7 @@ it.each([
   ["SELECT reservoir_quantile(x, 0.5) AS x FROM source", "reservoir_quantile()"],
   ["SELECT * FROM query('SELECT random() AS x')", "query()"],
   ["SELECT * FROM source, duckdb_memory()", "duckdb_memory()"],
+  ["SELECT *, current_setting('threads')::INT AS x FROM source", "current_setting()"],
   ["SELECT * FROM source USING SAMPLE 10%", "a sample"],
   ["SELECT * FROM source TABLESAMPLE reservoir(10 ROWS)", "a sample"],
   ["SELECT * FROM (SELECT * FROM source USING SAMPLE 5 ROWS) JOIN source USING (id)", "a sample"],

@@ -19,6 +19,7 @@ import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig } from "../data-config.js";
 import type { Demand } from "./demand.js";
 import { type Duck, quoteText } from "./duckdb.js";
+import { sqlFiles } from "./sql-files.js";
 import { utf16Order } from "./text-encoding.js";
 
 /** Identifies the state of a source file without reading it. */
@@ -33,6 +34,7 @@ export type SourceFormat = "csv" | "tsv" | "parquet" | "json" | "libsvm" | "libf
 export interface SourceFiles {
   readonly paths: readonly string[];
   readonly format: SourceFormat;
+  /** Also of the files that only `sql` reads. */
   readonly identity: readonly FileIdentity[];
 }
 
@@ -47,12 +49,14 @@ export async function findFiles(
   scratchDir: string,
   { wants }: Demand,
 ): Promise<SourceFiles> {
+  const joined = await joinedFiles(duck, source, where);
   if (source.rows) {
     // A NaN is missing, but in columns of numbers it must stay NaN.
     const numeric = new Set([...wants].flatMap(([name, want]) => (want === "number" ? [name] : [])));
     const path = writeRows(source.rows, scratchDir, numeric);
     const { bytes } = identityOf(path, where);
-    return { paths: [path], format: "json", identity: [{ path: basename(path), bytes, modified: 0 }] };
+    const identity = [{ path: basename(path), bytes, modified: 0 }, ...joined];
+    return { paths: [path], format: "json", identity };
   }
   const patterns = typeof source.path === "string" ? [source.path] : (source.path ?? []);
   const found = await Promise.all(patterns.map((pattern) => expand(duck, pattern, where)));
@@ -61,7 +65,11 @@ export async function findFiles(
   const format = source.format ?? formatOf(paths[0], where);
   const isUtf16 = source.encoding?.startsWith("utf-16");
   if (format !== "parquet" && !isUtf16) for (const path of paths) refuseUtf16(path, format, where);
-  return { paths, format, identity };
+  return { paths, format, identity: [...identity, ...joined] };
+}
+
+async function joinedFiles(duck: Duck, { sql }: SourceConfig, where: string): Promise<FileIdentity[]> {
+  return sql === undefined ? [] : (await sqlFiles(duck, sql, `${where}.sql`)).map(fileState);
 }
 
 /** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. */
@@ -116,6 +124,12 @@ function missingFile(path: string, where: string): DataError {
   });
 }
 
+/** @param path of a file that exists */
+function fileState(path: string): FileIdentity {
+  const { size, mtimeMs } = statSync(path);
+  return { path, bytes: size, modified: mtimeMs };
+}
+
 function identityOf(path: string, where: string): FileIdentity {
   if (isRemote(path)) return { path, bytes: 0, modified: 0 };
   const stat = statSync(path);
@@ -127,8 +141,7 @@ function identityOf(path: string, where: string): FileIdentity {
       expected: "files, or a pattern of files",
       next: `Name the files in it, for example ${path}/*.parquet.`,
     });
-  const { size, mtimeMs } = stat;
-  if (size > 0) return { path, bytes: size, modified: mtimeMs };
+  if (stat.size > 0) return fileState(path);
   throw new DataError({
     what: "the file is empty",
     where: `${where}.path`,
