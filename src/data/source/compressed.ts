@@ -18,15 +18,16 @@ export async function verifyCompressed(files: readonly FileIdentity[], where: st
       : /\.zst$/i.test(path)
         ? await zstdFault(path, bytes)
         : undefined;
-    if (fault !== undefined) throw cutOff(path, fault, where);
+    if (fault !== undefined) throw damaged(`${path}: ${fault}`, `${where}.path`);
   }
 }
 
-function cutOff(path: string, fault: string, where: string): DataError {
+/** @param got the file and its fault */
+export function damaged(got: string, where: string): DataError {
   return new DataError({
     what: "the compressed file is truncated or damaged",
-    where: `${where}.path`,
-    got: `${path}: ${fault}`,
+    where,
+    got,
     expected: "a complete file",
     next: "Download or write the file again. Check it with gzip -t or zstd -t.",
   });

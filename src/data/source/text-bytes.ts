@@ -1,20 +1,32 @@
 import { createReadStream } from "node:fs";
 import { pipeline, type Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
+import { messageOf } from "../../errors.js";
+import { damaged } from "./compressed.js";
 
 /**
  * The bytes of a text file without compression, in pieces; `undefined` if it cannot be read here: it is remote, or
  * compressed with zstd and this version of Node has no decoder for it.
+ * @throws DataError while it is read, if a compressed file is truncated or damaged
  */
 export function textBytes(path: string): AsyncIterable<Buffer> | undefined {
   return /^[a-z][a-z0-9]+:\/\//i.test(path) ? undefined : decompressed(path);
 }
 
-function decompressed(path: string): Readable | undefined {
-  const file = () => createReadStream(path, { highWaterMark: 2 ** 20 });
-  const through = (decoder: Transform) => pipeline(file(), decoder, () => {});
-  if (/\.gz$/i.test(path)) return through(zlib.createGunzip());
-  if (!/\.zst$/i.test(path)) return file();
+function decompressed(path: string): AsyncIterable<Buffer> | undefined {
+  if (/\.gz$/i.test(path)) return through(path, zlib.createGunzip());
+  if (!/\.zst$/i.test(path)) return fileBytes(path);
   const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform };
-  return createZstdDecompress && through(createZstdDecompress());
+  return createZstdDecompress && through(path, createZstdDecompress());
+}
+
+const fileBytes = (path: string): Readable => createReadStream(path, { highWaterMark: 2 ** 20 });
+
+async function* through(path: string, decoder: Transform): AsyncGenerator<Buffer> {
+  try {
+    yield* pipeline(fileBytes(path), decoder, () => {});
+  } catch (error) {
+    // An error with a system call is that of the disk; the others are those of the decoder.
+    throw error instanceof Error && "syscall" in error ? error : damaged(messageOf(error), path);
+  }
 }
