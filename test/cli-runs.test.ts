@@ -109,6 +109,7 @@ it("says what a directory without runs has", async () => {
     ["nowhere", "nothing there"],
     ["runs/no-run", "no run directories"],
     ["runs/middle", "a run itself"],
+    ["runs/middle/config.json", "a file"],
   ])
     expect((await cli("runs", place)).err).toMatch(new RegExp(`there are no runs[\\s\\S]*got: +${got}`));
   expect((await cli("runs", "--metric", "speed")).err).toContain("--metric has an unknown value");

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { differencesOf, type Settings } from "../../config/differences.js";
 import { CheckpointError } from "../../errors.js";
 import { directionOf, type WatchedMetric, watchedMetricSchema } from "../../metrics/index.js";
@@ -32,16 +32,19 @@ export const runs = command(
 );
 
 async function runsOf(directory: string): Promise<RunSummary[]> {
-  const found = existsSync(directory) && !isRun(directory) ? await runsIn(directory) : [];
+  const isDirectory = statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const found = isDirectory && !isRun(directory) ? await runsIn(directory) : [];
   if (found.length > 0) return found;
   throw new CheckpointError({
-    what: "there are no runs in this directory",
+    what: "there are no runs here",
     where: directory,
-    got: !existsSync(directory) ? "nothing there" : isRun(directory) ? "a run itself" : "no run directories",
+    got: isDirectory ? (isRun(directory) ? "a run itself" : "no run directories") : notThere(directory),
     expected: "a directory such as runs/, whose folders `pairloom train` or `pairloom search` wrote",
     next: "Name the directory that contains the runs.",
   });
 }
+
+const notThere = (path: string): string => (existsSync(path) ? "a file" : "nothing there");
 
 function metricOption(text: string | undefined): WatchedMetric | undefined {
   const parsed = watchedMetricSchema.optional().safeParse(text);
