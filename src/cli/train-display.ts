@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { wrapped } from "../config/print-config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js";
 import { warningText } from "../run/data-warnings.js";
@@ -42,7 +43,7 @@ export class TrainDisplay {
   private readonly handlers: { readonly [K in RunEvent["kind"]]?: (event: EventOf<K>) => void } = {
     preparing: ({ progress }) => this.preparing(progress),
     prepared: ({ data, seconds }) => this.prepared(data, seconds),
-    dataWarning: ({ warning }) => this.log(`Warning: ${warningText(warning)}`),
+    dataWarning: ({ warning }) => this.log(wrapped(`Warning: ${warningText(warning)}`, 80).join("\n  ")),
     trainingStarted: (event) => this.trainingStarted(event),
     checkpointPassedOver: ({ dir, error }) =>
       this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),

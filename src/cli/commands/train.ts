@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
+import { wrapped } from "../../config/print-config.js";
 import { CheckpointError } from "../../errors.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
 import { modelWarnings } from "../../run/model-warnings.js";
@@ -140,7 +141,8 @@ function tellResults({ report, results }: RunResult, runDir: string, sql: string
       report.measuredOn === "valid" ? " (which also selected the checkpoint: add a test split)" : "";
     console.log(`\nMeasured on the ${report.measuredOn} split, ${measured}${seen}:`);
     console.log(metricsTable(results));
-    for (const warning of modelWarnings(results)) console.log(`Warning: ${warning}`);
+    for (const warning of modelWarnings(results))
+      console.log(wrapped(`Warning: ${warning}`, 80).join("\n  "));
   } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
   console.log(`Run directory: ${runDir}`);
