@@ -4,6 +4,13 @@ export function nearNames(name: string, known: readonly string[], limit = 5): st
   return close.length > 0 ? close.slice(0, limit) : known.slice(0, 40);
 }
 
+/** What was expected in place of a name: {@link nearNames}, and how many more there are. */
+export function oneOf(name: string, known: readonly string[]): string {
+  const near = nearNames(name, known);
+  const others = known.length - near.length;
+  return `one of ${near.join(", ")}${others > 0 ? ` (${others} more not shown)` : ""}`;
+}
+
 /** Names similar to a misspelled one, best first. */
 export function closeNames(name: string, known: readonly string[]): string[] {
   const wanted = plain(name);
@@ -12,10 +19,13 @@ export function closeNames(name: string, known: readonly string[]): string[] {
   return known
     .filter((candidate) => candidate.length <= LONGEST)
     .map((candidate) => ({ candidate, distance: editDistance(wanted, plain(candidate)) }))
-    .filter(({ distance }) => distance <= most)
+    .filter(({ candidate, distance }) => distance <= most && distance < longest(wanted, plain(candidate)))
     .sort((a, b) => a.distance - b.distance)
     .map(({ candidate }) => candidate);
 }
+
+/** Names at this distance have nothing in common. */
+const longest = (a: string, b: string) => Math.max(1, a.length, b.length);
 
 /** Longer names are not compared: the time grows with the product of the lengths. */
 const LONGEST = 256;

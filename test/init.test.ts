@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -151,6 +151,18 @@ describe("errors", () => {
     const { err, code } = await init(folderOf(name), shape);
     expect(err).toMatch(message);
     expect(code).toBe(1);
+  });
+
+  it("says which columns have no features since others have their names", async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${i % 2},1,2,3,${i % 5}\n`);
+    world.write("repeated.csv", `y,a,a,A,b\n${rows.join("")}`);
+    const { out } = await cli("init", "repeated.csv", "--label", "y", "--output", "repeated.config.ts");
+    const config = readFileSync("repeated.config.ts", "utf8");
+    expect(out).toContain("60 rows, 2 columns with names of their own");
+    for (const name of ["a", "A"]) {
+      expect(out).toContain(`- ${name}: several columns have this name`);
+      expect(config).toContain(`- ${name}: several columns have this name`);
+    }
   });
 
   it("never overwrites a config without --force", async () => {

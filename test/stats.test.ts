@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { cli, makeWorld, type World } from "./cli-world.js";
 import { clicks, delimited } from "./init-shapes.js";
@@ -56,6 +58,38 @@ it("compares the splits of a config", async () => {
   const byFile = await cli("stats", "--config", "files.json");
   expect(byFile.out).toContain("800 rows");
   expect(line(byFile.out, "batch")[5]).toBe("0.000");
+});
+
+it("names the columns that it cannot show, and refuses one of them as the label", async () => {
+  world.write("repeated.csv", "y,a,a,A,b\n1,2,3,4,5\n0,3,2,4,6\n");
+  expect((await cli("stats", "repeated.csv", "--label", "y")).out).toMatch(
+    /\(capitals do not\s+count\):\s+a,\s+A\n/,
+  );
+  const { err, code } = await cli("stats", "repeated.csv", "--label", "a");
+  expect(err).toContain("several columns have the name a");
+  expect(code).toBe(1);
+});
+
+it("lists all columns for a label that is like none of them", async () => {
+  world.write("short.csv", "user,item,x,y\n1,2,3,0\n2,2,3,1\n");
+  const { err } = await cli("stats", "short.csv", "--label", "zz");
+  expect(err).toContain("one of user, item, x, y\n");
+  expect(err).not.toContain("Did you mean");
+});
+
+it("says which compressed file is damaged", async () => {
+  const whole = gzipSync("x,y\n1,0\n2,1\n");
+  for (const [content, got] of [
+    [whole.subarray(0, -9), "unexpected end of file"],
+    [Buffer.from("no gzip"), "incorrect header check"],
+  ] as const) {
+    writeFileSync("cut.csv.gz", content);
+    for (const command of ["stats", "init"]) {
+      const { err, code } = await cli(command, "cut.csv.gz", "--label", "y");
+      expect(err).toMatch(new RegExp(`cut\\.csv\\.gz: the compressed file[^]*got: +${got}[^]*next: `));
+      expect(code).toBe(1);
+    }
+  }
 });
 
 it("says which arguments it needs", async () => {

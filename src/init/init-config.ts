@@ -47,7 +47,7 @@ export async function sourceOf(
   scratch: string,
 ): Promise<SourceInput> {
   const any = { path, format: "csv", encoding: "utf-16" } as SourceConfig;
-  const { paths } = await findFiles(duck, any, "the data", scratch, { wants: new Map(), sql: [] });
+  const { paths } = await findFiles(duck, any, "data", scratch, { wants: new Map(), sql: [] });
   return { path, ...(await guessLayout(paths[0], columns, label)) };
 }
 

@@ -6,9 +6,10 @@ import type { SourceConfig } from "../data/data-config.js";
 import { verifyCompressed } from "../data/source/compressed.js";
 import { Duck } from "../data/source/duckdb.js";
 import type { MalformedRow } from "../data/source/rejects.js";
+import { sameName } from "../data/source/repeated-names.js";
 import { openSource } from "../data/source/source.js";
 import { DataError } from "../errors.js";
-import { closeNames, nearNames } from "../near-names.js";
+import { closeNames, oneOf } from "../near-names.js";
 import { type ColumnProfile, profileColumn } from "./column.js";
 import type { Parts } from "./drift.js";
 import { type LabelPlan, type LabelValues, MOST_VALUES, planLabel } from "./label.js";
@@ -21,6 +22,8 @@ export interface Profile {
   /** Rows that were looked at closely; all of them if the table is small. */
   readonly sampleRows: number;
   readonly columns: readonly ColumnProfile[];
+  /** Names that several columns have, which no config can tell apart. */
+  readonly repeated: readonly string[];
   readonly label?: LabelPlan;
   /** Words that stand for missing values, with their columns. */
   readonly nullWords: ReadonlyMap<string, readonly string[]>;
@@ -40,8 +43,8 @@ export async function withDuck<T>(use: (duck: Duck, scratch: string) => Promise<
 
 /** Opens the source and draws the sample. */
 export async function openTable(duck: Duck, source: SourceConfig, scratch: string): Promise<Table> {
-  const opened = await openSource(duck, source, "the data", { wants: new Map(), sql: [] }, scratch);
-  await verifyCompressed(opened.identity, "the data");
+  const opened = await openSource(duck, source, "data", { wants: new Map(), sql: [] }, scratch);
+  await verifyCompressed(opened.identity, "data");
   return lookAt(duck, opened);
 }
 
@@ -76,12 +79,15 @@ export async function profileTable(
     );
   }
   const { rows, malformed, sampleRows, nullWords } = table;
-  return { rows, malformed, sampleRows, columns, nullWords, ...(label && { label }) };
+  const repeated = [...new Set(table.source.repeated)];
+  return { rows, malformed, sampleRows, columns, repeated, nullWords, ...(label && { label }) };
 }
 
 /** Reads the values of the label over all rows. @throws DataError if there is no such column, or it cannot be a label */
 export async function readLabel(duck: Duck, table: Table, name: string): Promise<LabelPlan> {
   const names = table.source.columns.map((column) => column.name);
+  const { repeated = [], where } = table.source;
+  if (repeated.includes(name)) throw sameName(name, repeated, where, "Change the names in the file.");
   if (!names.includes(name)) throw noSuchLabel(name, names);
   const values = await valueCounts(duck, table, name, MOST_VALUES + 1);
   return planLabel({
@@ -106,7 +112,7 @@ function noSuchLabel(name: string, names: readonly string[]): DataError {
     what: `the data has no column "${name}"`,
     where: "--label",
     got: name,
-    expected: `one of ${nearNames(name, names).join(", ")}`,
+    expected: oneOf(name, names),
     next: near === undefined ? "Name the column to predict." : `Did you mean --label ${near}?`,
   });
 }

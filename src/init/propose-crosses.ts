@@ -80,7 +80,7 @@ async function trainingSample(options: CrossOptions, columns: readonly string[])
 async function trainingRows(options: CrossOptions): Promise<{ source: Source; predicate: string }> {
   const { duck, source, label, split, scratch } = options;
   const demand = { wants: new Map([[label, "target"] as const]), sql: [] };
-  const opened = await openSource(duck, source as SourceConfig, "the data", demand, scratch);
+  const opened = await openSource(duck, source as SourceConfig, "data", demand, scratch);
   const numbered = await numberRows(duck, opened, "a sample");
   if (split === undefined) return { source: numbered, predicate: "true" };
   const divided = await querySplits(duck, numbered, split);

@@ -35,6 +35,16 @@ export function decideColumns(columns: readonly ColumnProfile[], table: Table): 
   return decisions.map((decision) => ({ ...decision, isLeftOut: decision.features.length === 0 }));
 }
 
+/** The decision about a name that several columns have. */
+export const leaveRepeated = (column: string): Decision => ({
+  column,
+  features: [],
+  reason:
+    "several columns have this name (capitals do not count), so no feature can read one of them; " +
+    "give each a name of its own in the file",
+  isLeftOut: true,
+});
+
 function decide(column: ColumnProfile, table: Table, taken: Set<string>): Decision {
   const { name, auc } = column;
   const without = whyWithout(column, table);

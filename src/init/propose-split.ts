@@ -126,7 +126,7 @@ async function isComplete(
   const opened = await openSource(
     duck,
     source,
-    "the data",
+    "data",
     { wants: new Map([[label.name, "target"]]), sql: [] },
     scratch,
   );
@@ -136,7 +136,7 @@ async function isComplete(
   );
   const [row] = await duck.rows(
     `SELECT count(DISTINCT ${quoteName(label.name)}), ${classes.join(", ")} FROM (${divided.select()})`,
-    "the data",
+    "data",
   );
   const [all, train, ...others] = row.map(Number);
   // Of a number that is predicted, no part has all values.

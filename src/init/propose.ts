@@ -7,7 +7,7 @@ import type { LabelPlan } from "./label.js";
 import { type Dates, timeOf } from "./looks.js";
 import type { Profile } from "./profile.js";
 import { decideCrosses } from "./propose-crosses.js";
-import { type Decision, decideColumns } from "./propose-features.js";
+import { type Decision, decideColumns, leaveRepeated } from "./propose-features.js";
 import { eventTime, type SplitPlan, splitAtRandom, splitByTime } from "./propose-split.js";
 import { proposeModel, proposeTraining } from "./propose-training.js";
 import { sampledTexts, type Table } from "./table.js";
@@ -39,7 +39,10 @@ export async function propose(options: ProposeOptions): Promise<Proposal> {
   const time = eventTime(columns);
   const byTime = time === undefined ? undefined : await timeSplit(options, time);
   const isText = table.source.unread !== undefined;
-  const decisions = decideColumns(columns, { rows: profile.rows, isText, ...(byTime && { time }) });
+  const decisions = [
+    ...decideColumns(columns, { rows: profile.rows, isText, ...(byTime && { time }) }),
+    ...profile.repeated.map(leaveRepeated),
+  ];
   const used = decisions.filter(({ isLeftOut }) => !isLeftOut);
   if (used.length === 0) throw nothingLeft(decisions);
   const source = sourceOf(options, used);

@@ -8,7 +8,7 @@ import { Duck, type SourceColumn } from "../data/source/duckdb.js";
 import { openSource } from "../data/source/source.js";
 import { ConfigError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
-import { nearNames } from "../near-names.js";
+import { oneOf } from "../near-names.js";
 import type { TrainedModel } from "../saved/model.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { checkOutput, quarantineOf } from "./output-file.js";
@@ -102,7 +102,7 @@ function unknownColumn(name: string, known: readonly SourceColumn[]): never {
     what: "the data has no such column",
     where: "--columns",
     got: name,
-    expected: `one of ${nearNames(name, names).join(", ")}`,
+    expected: oneOf(name, names),
     next: "Correct the name.",
   });
 }

@@ -60,7 +60,9 @@ function tell({ proposal, profile, label, isGuessed }: InitResult): void {
   const { decisions, crosses, split } = proposal;
   const guessed = isGuessed ? " (guessed from its name; --label names another)" : "";
   const leftOut = decisions.filter(({ isLeftOut }) => isLeftOut);
-  say(`${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}`);
+  say(
+    `${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}${profile.repeated.length > 0 ? " with names of their own" : ""}`,
+  );
   if (profile.malformed.length > 0) say(`${plural(profile.malformed.length, "malformed line")} left out`);
   say(`Label: ${label.name}${guessed}. ${label.notes.join(" ")}`);
   say(split.reason);

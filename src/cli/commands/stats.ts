@@ -35,8 +35,10 @@ export const stats = command(
 );
 
 function tell(profile: Profile, parts: readonly string[]): void {
-  const { rows, columns, sampleRows, malformed, label } = profile;
+  const { rows, columns, repeated, sampleRows, malformed, label } = profile;
   say(`${plural(rows, "row")}, ${plural(columns.length, "column")}`);
+  if (repeated.length > 0)
+    say(`Not shown, since other columns have the same name (capitals do not count): ${repeated.join(", ")}`);
   if (sampleRows < rows) say(`Values, AUC and drift are those of ${count(sampleRows)} rows drawn at random.`);
   if (malformed.length > 0)
     say(`${plural(malformed.length, "malformed line")}, the first: ${firstOf(malformed)}`);

@@ -23,7 +23,7 @@ export async function jsonRelation(
   const relation = (columns: string) => jsonReader(config, files, columns, hasFileColumn);
   const described = await duck.describe(`SELECT * FROM ${relation("")}`, where);
   const found = described.filter(({ name }) => name !== FILE_COLUMN);
-  const columns = await withoutRepeated(duck, found, files, demand, where);
+  const { columns, repeated } = await withoutRepeated(duck, found, files, demand, where);
   if (!config.rows) await refuseInexactIds(duck, objects(files), fractionIds(columns, demand), where);
   const isNamed = namedInSql(demand.sql);
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
@@ -55,6 +55,7 @@ export async function jsonRelation(
   if (hasFileColumn) list.push(quoteName(FILE_COLUMN));
   const select = `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}`;
   return {
+    repeated,
     types: keptTypes(
       free.filter(({ name }) => !isEmpty(name)),
       typeOf,
@@ -75,7 +76,7 @@ function keptTypes(columns: readonly SourceColumn[], typeOf: (column: SourceColu
 }
 
 /**
- * The columns without those that differ only in capitals. DuckDB calls the key `X` beside `x` `X_1`, and finds no value.
+ * The columns without those that differ only in capitals, which are `repeated`. DuckDB calls the key `X` beside `x` `X_1`, and finds no value.
  * @throws DataError if one of them is read
  */
 async function withoutRepeated(
@@ -84,13 +85,14 @@ async function withoutRepeated(
   files: SourceFiles,
   demand: Demand,
   where: string,
-): Promise<readonly SourceColumn[]> {
-  if (!mayBeRenamed(columns.map(({ name }) => name))) return columns;
+): Promise<{ columns: readonly SourceColumn[]; repeated: readonly string[] }> {
+  if (!mayBeRenamed(columns.map(({ name }) => name))) return { columns, repeated: [] };
   const sql = `SELECT key, min(filename) FROM (SELECT unnest(json_keys(json)) AS key, filename FROM (${objects(files)})) GROUP BY key ORDER BY key`;
   const keys = new Map((await duck.rows(sql, where)) as [key: string, file: string][]);
   const repeated = repeatedNames([...keys.keys()]);
   const read = readName(demand, repeated);
-  if (read === undefined) return columns.filter(({ name }) => keys.has(name) && !repeated.includes(name));
+  if (read === undefined)
+    return { columns: columns.filter(({ name }) => keys.has(name) && !repeated.includes(name)), repeated };
   const same = repeated.filter((name) => name.toLowerCase() === read.toLowerCase());
   const places = same.map((name) => `${name} in ${keys.get(name)}`);
   throw sameName(read, places, where, "Write the files again with other keys.");

@@ -30,7 +30,7 @@ export async function parquetRelation(
   await refuseChanged(duck, parts, types, demand, where);
   const withFile = config.sql === undefined && paths.length > 1;
   const select = parts.map((part) => selectPart(part, types, withFile)).join(" UNION ALL ");
-  return { select: () => select };
+  return { select: () => select, repeated };
 }
 
 async function parquetParts(duck: Duck, paths: readonly string[], where: string): Promise<ParquetPart[]> {

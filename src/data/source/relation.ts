@@ -11,6 +11,8 @@ export interface Relation {
    * @param rejects lists the malformed rows in tables of this name, which must be new in the database; without it they are skipped
    */
   select(rejects?: string): string;
+  /** Names that several columns have, once for each column: these columns are left out. */
+  readonly repeated?: readonly string[];
   /** The types of the columns that SQL computes with, if their values settled them. */
   readonly types?: ColumnTypes;
   /**

@@ -29,6 +29,8 @@ export interface Source {
   /** True if rows have a number, see `numberRows`. */
   readonly hasRowColumn?: true;
   /** @see Relation */
+  readonly repeated?: Relation["repeated"];
+  /** @see Relation */
   readonly types?: Relation["types"];
   /** @see Relation */
   readonly select: Relation["select"];
@@ -91,6 +93,7 @@ export async function openFiles(
     hasDecimalComma: config.decimal === ",",
     identity: files.identity,
     hasFileColumn: columns.length < described.length,
+    repeated: relation.repeated,
     types: relation.types,
     select,
     unread:

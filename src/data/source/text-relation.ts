@@ -1,5 +1,5 @@
 import { ConfigError, DataError } from "../../errors.js";
-import { nearNames } from "../../near-names.js";
+import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
@@ -26,13 +26,14 @@ export async function textRelation(
 ): Promise<Relation> {
   const readable = await utf8Files(duck, config, files, where);
   const parts = await textParts(duck, config, readable, where);
-  const names = namesOfAll(duck, config, parts, demand, where);
+  const { names, repeated } = namesOfAll(duck, config, parts, demand, where);
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
   const reader = new TextReader(duck, config, readable, parts, names);
   await reader.readInvalid(demand, where);
   const { settled, declared } = await settleTypes(duck, config, reader, demand, where);
   const types = new Map<string, ReadType>([...settled, ...declared]);
   return {
+    repeated,
     types: settledTypes(settled),
     select: (rejects) => reader.select(types, rejects),
     unread: (rejects, refused) => readUnread(duck, reader.scannedParts(rejects), refused, where),
@@ -40,7 +41,7 @@ export async function textRelation(
 }
 
 /**
- * The columns of the first file, or with `union` of all files. Columns of the same name are left out.
+ * The columns of the first file, or with `union` of all files, without those of the same name, which are `repeated`.
  * @throws DataError if such a column is read, or if a file lacks a column
  */
 function namesOfAll(
@@ -49,14 +50,14 @@ function namesOfAll(
   parts: readonly TextPart[],
   demand: Demand,
   where: string,
-): string[] {
+): { names: string[]; repeated: string[] } {
   const [first, ...others] = parts;
   const all = union ? [...new Set(parts.flatMap(({ columns }) => columns))] : first.columns;
-  const repeated = new Set([...parts.flatMap(({ header }) => repeatedNames(header)), ...repeatedNames(all)]);
-  const read = readName({ ...demand, sql: [...demand.sql, ...Object.keys(types)] }, [...repeated]);
+  const repeated = [...parts.flatMap(({ header }) => repeatedNames(header)), ...repeatedNames(all)];
+  const read = readName({ ...demand, sql: [...demand.sql, ...Object.keys(types)] }, repeated);
   if (read !== undefined) throw sameName(read, placesOf(duck, read, parts), where, NAME_COLUMNS);
   const names = all.filter(
-    (name) => !repeated.has(name) && parts.some(({ header }) => header.includes(name)),
+    (name) => !repeated.includes(name) && parts.some(({ header }) => header.includes(name)),
   );
   for (const other of union ? [] : others) {
     const missing = names.find((name) => !other.columns.includes(name));
@@ -64,7 +65,7 @@ function namesOfAll(
     const [file, lacking] = [first.paths[0], other.paths[0]].map((path) => originalPath(duck, path));
     throw lacksColumn(missing, file, lacking, where);
   }
-  return names;
+  return { names, repeated };
 }
 
 function placesOf(duck: Duck, name: string, parts: readonly TextPart[]): string[] {
@@ -96,7 +97,7 @@ function requireName(name: string, names: readonly string[], where: string): voi
     what: "types names a column that the files do not have",
     where,
     got: name,
-    expected: `one of ${nearNames(name, names).join(", ")}`,
+    expected: oneOf(name, names),
     next: "Correct the name.",
   });
 }
