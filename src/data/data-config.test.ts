@@ -34,6 +34,11 @@ describe("dataSchema", () => {
     ["no label", { train: source }, /label/],
     ["an unknown key", { train: source, label: "y", cache: 1 }, /cache/],
     ["path and rows", { train: { path: "a", rows: [{}] }, label: "y" }, /train: give either path or rows/],
+    [
+      "a set in rows",
+      { train: { rows: [{}, { x: new Set(["a"]) }] }, label: "y" },
+      /train\.rows\.1\.x: a value of rows cannot be saved with the config/,
+    ],
     ["file options on rows", { train: { rows: [{}], header: true }, label: "y" }, /train\.header/],
     [
       "a type that is code",

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { labelNames } from "../features/targets.js";
+import { showValue } from "../show-value.js";
+import { toRowJson, UnsavableValue } from "./row-json.js";
 import { splitNames, splitSchema } from "./split/split-config.js";
 
 export { type SplitName, splitNames } from "./split/split-config.js";
@@ -33,13 +35,37 @@ export function hasTextKey(format: string, key: TextKey): boolean {
   return format === "csv" || format === "tsv" || (format === "json" && key === "types");
 }
 
+/** Rows in the form in which a config is saved, so that a run, its resumption and its evaluation read the same rows. */
+const rowsSchema = z
+  .array(z.record(z.string(), z.unknown()))
+  .min(1)
+  .check((context) => {
+    context.value = context.value.map((row, r) => {
+      const cell = ([column, value]: [string, unknown]) => [column, cellJson(value, [r, column], context)];
+      return Object.fromEntries(Object.entries(row).map(cell));
+    });
+  });
+
+function cellJson(value: unknown, path: [number, string], { issues }: z.core.ParsePayload): unknown {
+  try {
+    return toRowJson(value);
+  } catch (error) {
+    if (!(error instanceof UnsavableValue)) throw error;
+    const what = "a value of rows cannot be saved with the config";
+    const next = "Convert the value, for example a Set to an array, or leave out the column.";
+    const params = { what, got: showValue(value), expected: error.expected, next };
+    issues.push({ code: "custom", input: value, path, message: what, params });
+    return undefined;
+  }
+}
+
 /** One object instead of a union of two shapes, for clear errors about wrong keys. */
 export const sourceSchema = z
   .strictObject({
     /** Files or glob patterns, read in the order given (a glob's files in name order). */
     path: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
     /** Rows from memory, instead of files. */
-    rows: z.array(z.record(z.string(), z.unknown())).min(1).optional(),
+    rows: rowsSchema.optional(),
     /** Default: from the extension, ignoring a final `.gz` or `.zst`. */
     format: z.enum(["csv", "tsv", "parquet", "json", "libsvm", "libffm"]).optional(),
     /** Whether text files start with a line of column names; by default they do unless `columns` is set. */

@@ -9,7 +9,10 @@ import { type FeatureInput, featuresSchema } from "../features/schema/features.j
 import { dataSchema } from "./data-config.js";
 import { prepareData } from "./prepare.js";
 
-/** Rows of JavaScript are written to a file and read from there in training; serving reads the values themselves. */
+/**
+ * Rows of JavaScript are written to a file and read from there in training; serving reads the values themselves. Training
+ * reads them here from a config that was saved and loaded.
+ */
 
 let folder: string;
 beforeAll(() => {
@@ -18,7 +21,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function prepare(rows: readonly RawRow[], features: readonly FeatureInput[]) {
-  const data = dataSchema.parse({ train: { rows }, label: "y", maxBadRows: 1, cacheDir: folder });
+  const config = dataSchema.parse({ train: { rows }, label: "y", maxBadRows: 1, cacheDir: folder });
+  const data = dataSchema.parse(JSON.parse(JSON.stringify(config)));
+  expect(data).toEqual(config);
   const prepared = await prepareData({ data, features: featuresSchema.parse(features) });
   const lines = readFileSync(prepared.splits.train.quarantinePath, "utf8").split("\n").filter(Boolean);
   const refused: { row: number; value: unknown }[] = lines.map((line) => JSON.parse(line));
@@ -50,6 +55,7 @@ const FEATURES: readonly FeatureInput[] = [
   { kind: "ids", name: "v", hash: 1_000_003, weighted: true },
   { kind: "lookup", name: "f", map: "v", key: "key", hash: 1_000_003, withKey: true },
   { kind: "match", name: "f", map: "v", primary: "*", secondary: "*", withPrimary: true, hash: 1_000_003 },
+  { kind: "number", name: "v", nonFinite: "impute" },
 ];
 
 /** A row that no feature refuses, because a split needs one. */
@@ -62,12 +68,25 @@ describe("a row of JavaScript is read in training as in serving", () => {
       fc.string({ unit: "binary", maxLength: 6 }).filter((x) => !x.includes("\0")),
     );
     const time = fc.constantFrom(new Date("1970-01-01"), new Date("2001-01-31T08:15:00.250Z"));
-    const odd = fc.constantFrom(null, undefined, Number.NaN, 2 ** 53, 1e21, 1e-7, -0, 3n, true, {});
+    const odd = fc.constantFrom(
+      null,
+      undefined,
+      Number.NaN,
+      Number.NEGATIVE_INFINITY,
+      2 ** 53,
+      1e21,
+      1e-7,
+      -0,
+      3n,
+      true,
+      {},
+    );
     const scalar = fc.oneof(text, time, odd, fc.integer({ min: 0, max: 9 }));
     const map = fc
       .uniqueArray(fc.tuple(scalar, scalar), { maxLength: 3, selector: ([key]) => String(key) })
       .map((entries) => new Map<unknown, unknown>(entries));
-    const value = fc.oneof(scalar, map, fc.array(scalar, { maxLength: 3 }));
+    const typed = fc.oneof(fc.float32Array({ maxLength: 3 }), fc.bigInt64Array({ maxLength: 3 }));
+    const value = fc.oneof(scalar, map, fc.array(scalar, { maxLength: 3 }), typed);
     const row = fc.record({ v: value, key: fc.constantFrom("a", "", "1970-01-01"), y: fc.constant(1) });
     await fc.assert(
       fc.asyncProperty(fc.array(row, { maxLength: 40 }), (rows) => expectSame([WHOLE, ...rows], feature)),

@@ -17,6 +17,7 @@ import { entriesOf } from "../../features/inputs.js";
 import { isList } from "../../features/values.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig } from "../data-config.js";
+import { fromRowJson } from "../row-json.js";
 import type { Demand } from "./demand.js";
 import { type Duck, quoteText } from "./duckdb.js";
 import { sqlFiles } from "./sql-files.js";
@@ -205,7 +206,8 @@ function writeRows(
 }
 
 function rowJson(row: Record<string, unknown>, numeric: ReadonlySet<string>): string {
-  return objectJson(Object.entries(row), numeric);
+  const entries = Object.entries(row).map(([key, value]): [string, unknown] => [key, fromRowJson(value)]);
+  return objectJson(entries, numeric);
 }
 
 function objectJson(entries: readonly [unknown, unknown][], numeric: ReadonlySet<string>): string {
