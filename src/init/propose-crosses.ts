@@ -26,6 +26,8 @@ export interface CrossOptions {
 /** With fewer rows most combinations are too rare to learn from. */
 const FEWEST_ROWS = 5_000;
 const MOST_CROSSES = 4;
+/** Rows that a combination has on average. A model with an embedding of rarer ones learns the training rows by heart. */
+const FEWEST_ROWS_OF_CELL = 4;
 /** A cross that says less than this share of what the best one says is not worth its table. */
 const SMALLEST_GAIN = 0.1;
 
@@ -35,7 +37,9 @@ export async function decideCrosses(options: CrossOptions): Promise<Decision[]> 
   if (options.rows < FEWEST_ROWS || columns.length < 2) return [];
   const { texts, labels } = await trainingSample(options, columns);
   const coded = columns.map((name, i) => codeColumn(name, texts[i]));
-  const found = proposeCrosses(coded, highLabels(labels));
+  const found = proposeCrosses(coded, highLabels(labels)).filter(
+    ({ cells }) => cells * FEWEST_ROWS_OF_CELL <= labels.length,
+  );
   const worthwhile = found.filter(({ gain }) => gain >= SMALLEST_GAIN * found[0].gain);
   const taken = new Set(options.used.flatMap(({ features }) => features.map(({ name }) => name)));
   return worthwhile.slice(0, MOST_CROSSES).map((cross) => decisionOf(cross, taken));
