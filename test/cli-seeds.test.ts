@@ -13,6 +13,7 @@ beforeAll(async () => {
   const config = smallConfig();
   config.data.valid = { path: "valid.csv" };
   config.train.seeds = 2;
+  config.train.epochs = 1;
   world.write("pairloom.config.json", JSON.stringify(config));
   const trained = await cli("train", ".", "--run", "runs/mean", "--baselines");
   expect(trained.code).toBe(0);

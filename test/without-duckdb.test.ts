@@ -22,7 +22,7 @@ function node(...args: string[]) {
 }
 
 describe("pairloom/serve", () => {
-  const serve = exports["./serve"].import.replace("./dist/", "").replace(".js", ".ts");
+  const serve = exports["./serve"].default.replace("./dist/", "").replace(".js", ".ts");
   const row = { user: "u1", item: "i2", price: 3.5 };
   /** Prints a prediction, and the shared libraries of DuckDB in the process, before and after the rest of Pairloom. */
   const program = `

@@ -346,7 +346,7 @@ describe("errors of prepareData name the place in the config", () => {
     expect((await run("dya < 3")).message).toMatch(/data\.split\.train: [\s\S]*dya/);
     // Text, because an id feature reads it.
     expect((await run("user < 3")).message).toMatch(
-      /data\.split\.train: [\s\S]*VARCHAR[\s\S]*set the type of the column in types/,
+      /data\.split\.train: [\s\S]*VARCHAR[\s\S]*Cast the column where the SQL computes with it/,
     );
     const typed = { ...source, types: { user: "BIGINT" } };
     const { splits } = await prepare(
