@@ -1,6 +1,6 @@
 import { ConfigError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
-import { sqlTree } from "./sql-tree.js";
+import { type Node, nodesOf, sqlTree } from "./sql-tree.js";
 
 /**
  * A source is read several times: to learn, to pack, and again in a later run. SQL that gives other rows each time would
@@ -18,8 +18,11 @@ export async function refuseUnrepeatable(
 ): Promise<void> {
   // SQL that cannot be parsed is reported where it runs.
   const tree = await sqlTree(duck, select, where);
-  const found = findUnrepeatable(tree, await changingFunctions(duck, where), [...columns]);
-  if (found !== undefined) throw unrepeatable(found, where);
+  const functions = await changingFunctions(duck, where);
+  for (const node of nodesOf(tree)) {
+    const found = changingIn(node, functions, [...columns]);
+    if (found !== undefined) throw unrepeatable(found, where);
+  }
 }
 
 /** DuckDB's own list, the functions that it lacks, and the macros that call one of both. */
@@ -54,29 +57,21 @@ const UNLISTED = [
   ...["current_setting", "getvariable", "version"],
 ];
 
-/** The part of a syntax tree (of `sqlTree`) that changes from query to query. */
-function findUnrepeatable(
-  node: unknown,
+/** What a part of a syntax tree has that changes from query to query. */
+function changingIn(
+  { class: kind, function_name, children, column_names, sample }: Node,
   functions: ReadonlySet<string>,
   columns: readonly string[],
 ): string | undefined {
-  if (typeof node !== "object" || node === null) return undefined;
-  const { class: kind, function_name, children, column_names, sample } = node as Record<string, unknown>;
   if (sample) return "a sample";
   if (typeof function_name === "string") {
     const name = function_name.toLowerCase();
     // With one argument, the age up to now.
     if (functions.has(name) || (name === "age" && (children as unknown[]).length === 1)) return `${name}()`;
   }
-  if (kind === "COLUMN_REF" && Array.isArray(column_names) && column_names.length === 1) {
-    const [name] = column_names as string[];
-    if (CLOCK.includes(name.toLowerCase()) && !columns.includes(name)) return name;
-  }
-  for (const child of Object.values(node)) {
-    const found = findUnrepeatable(child, functions, columns);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  if (kind !== "COLUMN_REF" || !Array.isArray(column_names) || column_names.length !== 1) return undefined;
+  const [name] = column_names as string[];
+  return CLOCK.includes(name.toLowerCase()) && !columns.includes(name) ? name : undefined;
 }
 
 function unrepeatable(got: string, where: string): ConfigError {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../../errors.js";
 import { type Duck, quoteText } from "./duckdb.js";
-import { sqlTree } from "./sql-tree.js";
+import { type Node, nodesOf, sqlTree } from "./sql-tree.js";
 
 /**
  * The files that SQL reads besides the view `source`. Packed data is used again only if they have not changed.
@@ -11,20 +11,12 @@ import { sqlTree } from "./sql-tree.js";
  * @throws ConfigError if the SQL reads anything else, whose changes could not be seen
  */
 export async function sqlFiles(duck: Duck, select: string, where: string): Promise<string[]> {
-  const nodes = [...objectsOf(await sqlTree(duck, select, where))];
+  const nodes = [...nodesOf(await sqlTree(duck, select, where))];
   const views = new Set(["source", ...nodes.flatMap(({ key, cte_name }) => [key, cte_name]).map(lower)]);
   const files = new Set<string>();
   for (const pattern of nodes.flatMap((node) => patternsOf(node, views, where)))
     for (const file of await expand(duck, pattern, where)) files.add(file);
   return [...files].sort();
-}
-
-type Node = Readonly<Record<string, unknown>>;
-
-function* objectsOf(tree: unknown): Generator<Node> {
-  if (typeof tree !== "object" || tree === null) return;
-  if (!Array.isArray(tree)) yield tree as Node;
-  for (const child of Object.values(tree)) yield* objectsOf(child);
 }
 
 const lower = (name: unknown) => (typeof name === "string" ? name.toLowerCase() : "");

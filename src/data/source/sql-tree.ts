@@ -5,3 +5,13 @@ export async function sqlTree(duck: Duck, select: string, where: string): Promis
   const [[text]] = await duck.rows(`SELECT json_serialize_sql(${quoteText(select)})`, where);
   return JSON.parse(text ?? "null");
 }
+
+/** A part of a syntax tree, of any kind. */
+export type Node = Readonly<Record<string, unknown>>;
+
+/** All parts of a tree, each before the parts in it. */
+export function* nodesOf(tree: unknown): Generator<Node> {
+  if (typeof tree !== "object" || tree === null) return;
+  if (!Array.isArray(tree)) yield tree as Node;
+  for (const child of Object.values(tree)) yield* nodesOf(child);
+}
