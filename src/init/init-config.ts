@@ -7,7 +7,7 @@ import type { LabelPlan } from "./label.js";
 import { labelRank } from "./names.js";
 import { openTable, type Profile, profileTable, readLabel, withDuck } from "./profile.js";
 import { type Proposal, propose } from "./propose.js";
-import { countValues, type Table, valueCounts } from "./table.js";
+import { countValues, type Table, type ValueCount, valueCounts } from "./table.js";
 
 export interface InitOptions {
   /** A file or a pattern. */
@@ -30,9 +30,10 @@ export async function initConfig({ path, label, columns }: InitOptions): Promise
   return withDuck(async (duck, scratch) => {
     const source = await sourceOf(duck, path, columns, label, scratch);
     const table = await openTable(duck, source as SourceConfig, scratch);
-    const name = label ?? (await guessLabel(duck, table));
+    const counts = await countValues(duck, table);
+    const name = label ?? (await guessLabel(duck, table, counts));
     const plan = await readLabel(duck, table, name);
-    const profile = await profileTable(duck, table, plan);
+    const profile = await profileTable(duck, table, { counts, label: plan });
     const proposal = await propose({ duck, scratch, table, profile, label: plan, source });
     return { proposal, profile, label: plan, isGuessed: label === undefined };
   });
@@ -52,8 +53,7 @@ export async function sourceOf(
 }
 
 /** The column whose name is most like that of a label, of those with few values. */
-async function guessLabel(duck: Duck, table: Table): Promise<string> {
-  const counts = await countValues(duck, table);
+async function guessLabel(duck: Duck, table: Table, counts: readonly ValueCount[]): Promise<string> {
   const few = table.source.columns.map(({ name }) => name).filter((_, i) => counts[i].distinct <= 60);
   const named = few.filter((name) => labelRank(name) >= 0).sort((a, b) => labelRank(a) - labelRank(b));
   if (named.length > 0) return named[0];

@@ -13,7 +13,15 @@ import { closeNames, oneOf } from "../near-names.js";
 import { type ColumnProfile, profileColumn } from "./column.js";
 import type { Parts } from "./drift.js";
 import { type LabelPlan, type LabelValues, MOST_VALUES, planLabel } from "./label.js";
-import { columnTexts, countValues, lookAt, sampledTexts, type Table, valueCounts } from "./table.js";
+import {
+  columnTexts,
+  countValues,
+  lookAt,
+  sampledTexts,
+  type Table,
+  type ValueCount,
+  valueCounts,
+} from "./table.js";
 
 /** What is known of a table after it was looked at. */
 export interface Profile {
@@ -48,14 +56,20 @@ export async function openTable(duck: Duck, source: SourceConfig, scratch: strin
   return lookAt(duck, opened);
 }
 
+export interface ProfileOptions {
+  readonly label?: LabelPlan;
+  readonly parts?: Parts;
+  /** Of the columns, if they have been counted: it reads the whole table. */
+  readonly counts?: readonly ValueCount[];
+}
+
 /** Looks at every column, and at what it says about the label if there is one. */
 export async function profileTable(
   duck: Duck,
   table: Table,
-  label: LabelPlan | undefined,
-  parts?: Parts,
+  { label, parts, ...known }: ProfileOptions,
 ): Promise<Profile> {
-  const counts = await countValues(duck, table);
+  const counts = known.counts ?? (await countValues(duck, table));
   const labels = label && (await sampledTexts(duck, table, label.name)).map(label.isHigh);
   const columns: ColumnProfile[] = [];
   for (const [i, { name, type }] of table.source.columns.entries()) {

@@ -24,7 +24,7 @@ export async function fileStats(path: string, label: string | undefined): Promis
     const table = await openTable(duck, source as SourceConfig, scratch);
     const plan = label === undefined ? undefined : await readLabel(duck, table, label);
     const parts = await halves(duck, table);
-    return { profile: await profileTable(duck, table, plan, parts), parts: parts.names };
+    return { profile: await profileTable(duck, table, { label: plan, parts }), parts: parts.names };
   });
 }
 
@@ -51,7 +51,8 @@ export async function configStats({ data }: Config): Promise<TableStats> {
       source: { ...table.source, columns: table.source.columns.filter(({ name }) => !hidden(name)) },
     };
     const names = parts.map(({ name }) => name);
-    const profile = await profileTable(duck, shown, plan, { names, of: rows.map(([part]) => Number(part)) });
+    const divided = { names, of: rows.map(([part]) => Number(part)) };
+    const profile = await profileTable(duck, shown, { label: plan, parts: divided });
     return { profile, parts: names };
   });
 }

@@ -114,12 +114,13 @@ const isReadable = (type: string) => elementSql("e", type, "text") !== undefined
 const numberText = (column: string) =>
   `CASE WHEN isfinite(CAST(${column} AS DOUBLE)) THEN CAST(CAST(${column} AS DOUBLE) AS VARCHAR) END`;
 
+export interface ValueCount {
+  readonly present: number;
+  readonly distinct: number;
+}
+
 /** Exact counts of present values, and estimates of distinct ones, by column. */
-export async function countValues(
-  duck: Duck,
-  table: Table,
-): Promise<{ present: number; distinct: number }[]> {
-  const { source } = table;
+export async function countValues(duck: Duck, { source }: Table): Promise<ValueCount[]> {
   const counts = source.columns.flatMap(({ name }) => {
     const { sql } = columnTexts(source, name);
     return [`count(${sql})`, `approx_count_distinct(${quoteName(name)})`];
