@@ -6,13 +6,13 @@ import type { Graph } from "../graph/graph.js";
 import type { Translation } from "../graph/translation.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
+import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { METRICS_FILE, type MetricsLine, readMetrics, writeMetrics } from "./log/metrics-log.js";
 import { memberConfigs } from "./member-configs.js";
 import { memberDirectory, memberName } from "./members.js";
 import { tensorOf } from "./parameter-memory.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
-import { savedExecutable } from "./saved-executable.js";
 import { savedParameters } from "./saved-parameters.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "./step/model-graphs.js";
@@ -80,9 +80,7 @@ export class SeedsTrainer {
   ): Promise<Evaluation> {
     const { backend, config, features } = this.options;
     const graph = this.graphOf(checkpoint.manifest.members?.length ?? 1);
-    const options = { backend, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
-    const executable = await savedExecutable(checkpoint, { graph, features }, options);
-    return evaluate(executable, data, this.measured, onRows);
+    return evaluateCheckpoint(checkpoint, { config, features, graph }, backend, data, onRows);
   }
 
   private async resume(): Promise<void> {

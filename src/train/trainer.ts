@@ -13,6 +13,7 @@ import { withDefaultLength } from "./default-length.js";
 import { DivergedError } from "./diverged.js";
 import { shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
+import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { initializeFrom } from "./initialize-from.js";
 import { ratesAt, ratesOver } from "./learning-rates.js";
@@ -21,7 +22,6 @@ import { initialLossWatch, watchLosses } from "./loss-watch.js";
 import { refuseMembers } from "./member-configs.js";
 import { Parameters } from "./parameters.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
-import { savedExecutable } from "./saved-executable.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import {
@@ -174,9 +174,7 @@ export class Trainer {
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
     const { backend, config, features } = this.options;
-    const options = { backend, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
-    const inference = await savedExecutable(checkpoint, { graph: this.forward, features }, options);
-    return evaluate(inference, data, this.measured, onRows);
+    return evaluateCheckpoint(checkpoint, { config, features, graph: this.forward }, backend, data, onRows);
   }
 
   /** Compiles the training program with the geometry of the run. */
