@@ -1,11 +1,8 @@
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { type MetricsLine, readMetrics } from "../train/log/metrics-log.js";
-import { membersDirectory } from "../train/members.js";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { METRICS_FILE, type MetricsLine, readMetrics } from "../train/log/metrics-log.js";
+import { memberDirectories } from "../train/members.js";
 import type { Curve } from "./report-data.js";
-
-/** The log of a run directory. */
-export const METRICS_LOG = "metrics.jsonl";
 
 /** More points than a screen has columns only make the page larger. */
 const MOST_POINTS = 1000;
@@ -18,12 +15,10 @@ export const readCurves = (runDir: string): Curve[] =>
 
 /** The log of a run. A run of several seeds has one when it ends; until then, its members have one each. */
 export function logsOf(runDir: string): { readonly path: string; readonly member: string }[] {
-  const own = join(runDir, METRICS_LOG);
+  const own = join(runDir, METRICS_FILE);
   if (existsSync(own)) return [{ path: own, member: "" }];
-  const members = membersDirectory(runDir);
-  const names = existsSync(members) ? readdirSync(members).sort() : [];
-  return names
-    .map((name) => ({ path: join(members, name, METRICS_LOG), member: `${name} ` }))
+  return memberDirectories(runDir)
+    .map((member) => ({ path: join(member, METRICS_FILE), member: `${basename(member)} ` }))
     .filter(({ path }) => existsSync(path));
 }
 

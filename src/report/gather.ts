@@ -6,9 +6,10 @@ import type { Prediction } from "../metrics/index.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import type { TrainedModel } from "../saved/model.js";
 import { CONFIG_COPY } from "../saved/run-directory.js";
+import { METRICS_FILE } from "../train/log/metrics-log.js";
 import { factsOf, lossSchema } from "../train/step/loss/index.js";
 import { version } from "../version.js";
-import { METRICS_LOG, readCurves } from "./curves.js";
+import { readCurves } from "./curves.js";
 import { findings } from "./findings.js";
 import type { Part, ReportData, RunState } from "./report-data.js";
 import { readConfig, readReport, readSplits } from "./run-files.js";
@@ -112,12 +113,12 @@ async function configOfCheckpoint(runDir: string): Promise<unknown> {
 
 /** @throws CheckpointError unless the directory has files of a run */
 function refuseOther(runDir: string): void {
-  const files = [CONFIG_COPY, METRICS_LOG].map((name) => join(runDir, name));
+  const files = [CONFIG_COPY, METRICS_FILE].map((name) => join(runDir, name));
   if ([...files, checkpointsDir(runDir)].some((path) => existsSync(path))) return;
   throw new CheckpointError({
     what: "this is not a run directory",
     where: runDir,
-    got: existsSync(runDir) ? `no ${CONFIG_COPY}, ${METRICS_LOG} or checkpoints` : "no such directory",
+    got: existsSync(runDir) ? `no ${CONFIG_COPY}, ${METRICS_FILE} or checkpoints` : "no such directory",
     expected: "a directory that `npx pairloom train` or `import` has written, such as runs/latest",
     next: "Check the path.",
   });

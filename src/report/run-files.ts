@@ -1,9 +1,6 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { readText, unlessAbsent } from "../checkpoint/index.js";
 import type { Report } from "../run/report.js";
-import { CONFIG_COPY, QUARANTINE, REPORT } from "../saved/run-directory.js";
-import { parseUntrusted } from "../untrusted.js";
+import { CONFIG_COPY, QUARANTINE, REPORT, readJson } from "../saved/run-directory.js";
 
 const number = z.number();
 const splitsSchema = z.record(
@@ -53,13 +50,3 @@ export async function readSplits(runDir: string): Promise<Report["data"]> {
 
 /** `config.json`; undefined if there is none. */
 export const readConfig = (runDir: string): Promise<unknown> => readJson(runDir, CONFIG_COPY);
-
-/** Undefined for a file that is absent or is not JSON. */
-async function readJson(runDir: string, name: string): Promise<unknown> {
-  const text = await unlessAbsent(readText(join(runDir, name)));
-  try {
-    return text === undefined ? undefined : parseUntrusted(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isLocked, readPointer, readText, unlessAbsent } from "../checkpoint/index.js";
-import { CONFIG_COPY, REPORT } from "../saved/run-directory.js";
+import { isLocked, readPointer } from "../checkpoint/index.js";
+import { CONFIG_COPY, REPORT, readJson } from "../saved/run-directory.js";
 import { METRICS_FILE, type MetricsLine, readMetrics } from "../train/log/metrics-log.js";
-import { membersDirectory } from "../train/members.js";
-import { parseUntrusted } from "../untrusted.js";
+import { inNumericOrder, memberDirectories } from "../train/members.js";
 
 /** `stopped`: interrupted or killed; `--resume` continues it. */
 export type RunStatus = "running" | "stopped" | "finished" | "diverged";
@@ -39,15 +38,12 @@ export const isRun = (directory: string): boolean => existsSync(join(directory, 
 export async function runsIn(directory: string): Promise<RunSummary[]> {
   const folders = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const runs = folders.map(({ name }) => name).filter((name) => isRun(join(directory, name)));
-  return Promise.all(runs.sort(inOrder).map((name) => summaryOf(directory, name)));
+  return Promise.all(runs.sort(inNumericOrder).map((name) => summaryOf(directory, name)));
 }
-
-/** `trial-2` before `trial-10`. */
-const inOrder = new Intl.Collator("en", { numeric: true }).compare;
 
 async function summaryOf(parent: string, name: string): Promise<RunSummary> {
   const directory = join(parent, name);
-  const report = (await jsonIn(directory, REPORT)) as SavedReport | undefined;
+  const report = (await readJson(directory, REPORT)) as SavedReport | undefined;
   const lines = existsSync(join(directory, METRICS_FILE)) ? readMetrics(join(directory, METRICS_FILE)) : [];
   const measured = finiteOf(report?.results?.[0] ?? {});
   const valid = await validMetrics(directory, lines);
@@ -56,7 +52,7 @@ async function summaryOf(parent: string, name: string): Promise<RunSummary> {
     directory,
     when: statSync(join(directory, CONFIG_COPY)).mtime,
     status: await statusOf(directory, report),
-    config: await jsonIn(directory, CONFIG_COPY),
+    config: await readJson(directory, CONFIG_COPY),
     steps: report?.training?.step ?? lines.at(-1)?.step ?? 0,
     valid: report?.measuredOn === "valid" ? { ...valid, ...measured } : valid,
     test: report?.measuredOn === "test" ? measured : {},
@@ -70,15 +66,6 @@ interface SavedReport {
   readonly training?: { readonly reason?: string; readonly step?: number };
   readonly measuredOn?: string;
   readonly results?: readonly Readonly<Record<string, unknown>>[];
-}
-
-async function jsonIn(directory: string, name: string): Promise<unknown> {
-  const text = await unlessAbsent(readText(join(directory, name)));
-  try {
-    return text === undefined ? undefined : parseUntrusted(text);
-  } catch {
-    return undefined; // a damaged file says nothing
-  }
 }
 
 async function validMetrics(directory: string, lines: readonly MetricsLine[]): Promise<RunMetrics> {
@@ -104,9 +91,7 @@ async function statusOf(directory: string, report: SavedReport | undefined): Pro
 
 /** A run that diverges leaves the rows of its last step, in its directory or in that of a member. */
 function hasDiverged(directory: string): boolean {
-  const members = membersDirectory(directory);
-  const inside = existsSync(members) ? readdirSync(members).map((name) => join(members, name)) : [];
-  return [directory, ...inside].some((place) =>
+  return [directory, ...memberDirectories(directory)].some((place) =>
     readdirSync(place).some((name) => /^diverged-step-\d+\.jsonl$/.test(name)),
   );
 }

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, rmdirSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { makeDirectory, onDiskSync, replaceFile } from "../checkpoint/index.js";
+import { makeDirectory, onDiskSync, readText, replaceFile, unlessAbsent } from "../checkpoint/index.js";
+import { parseUntrusted } from "../untrusted.js";
 
 /**
  * A run directory: `config.json` (the resolved config), `metrics.jsonl`, `tensorboard/`, `checkpoints/`,
@@ -60,4 +61,14 @@ export function makeLink(link: string, target: string): void {
 export async function writeJson(runDir: string, name: string, value: unknown): Promise<void> {
   await makeDirectory(runDir);
   await replaceFile(join(runDir, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** A JSON file of a run, which another version or a broken disk may have written; undefined if it is absent or no JSON. */
+export async function readJson(runDir: string, name: string): Promise<unknown> {
+  const text = await unlessAbsent(readText(join(runDir, name)));
+  try {
+    return text === undefined ? undefined : parseUntrusted(text);
+  } catch {
+    return undefined;
+  }
 }

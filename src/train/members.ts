@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -13,3 +14,13 @@ export const memberDirectory = (runDir: string, seed: number): string =>
   join(membersDirectory(runDir), `seed-${seed}`);
 
 export const membersDirectory = (runDir: string): string => join(runDir, "members");
+
+/** The directories of the members that a run has started, by seed. */
+export function memberDirectories(runDir: string): string[] {
+  const folder = membersDirectory(runDir);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.sort(inNumericOrder).map((name) => join(folder, name));
+}
+
+/** `seed-2` before `seed-10`. */
+export const inNumericOrder = new Intl.Collator("en", { numeric: true }).compare;
