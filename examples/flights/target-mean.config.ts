@@ -1,4 +1,5 @@
 import { defineConfig } from "pairloom";
+import flights from "./pairloom.config.js";
 
 /**
  * The flights example with the share of late flights of each route and hour as a feature, learned from earlier flights.
@@ -6,17 +7,7 @@ import { defineConfig } from "pairloom";
  *   npx pairloom train examples/flights/target-mean.config.ts
  */
 export default defineConfig({
-  data: {
-    source: {
-      path: "node_modules/vega-datasets/data/flights-3m.parquet",
-      sql: `
-        SELECT hour(date) AS hour, isodow(date) AS weekday, month(date) AS month,
-          distance, origin, destination, delay >= 15 AS late, date
-        FROM source`,
-    },
-    split: { time: "date", valid: "2001-06-04", test: "2001-06-18" },
-    label: "late",
-  },
+  data: flights.data,
   features: [
     { kind: "id", name: "hour", buckets: 24 },
     { kind: "id", name: "weekday", buckets: 8 },
