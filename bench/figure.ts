@@ -1,8 +1,8 @@
 import { measureApart } from "../src/bench/apart.js";
 import type { BenchResult } from "../src/bench/measure.js";
 import { WORKLOADS, type Workload } from "../src/bench/workloads.js";
-import { count } from "../src/cli/tables.js";
 import type { Precision } from "../src/graph/precision.js";
+import { count } from "../src/show-value.js";
 
 /** A published figure: what it measures, and its table. */
 export interface Figure {

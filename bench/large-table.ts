@@ -1,4 +1,5 @@
-import { bytes, count } from "../src/cli/tables.js";
+import { bytes } from "../src/cli/tables.js";
+import { count } from "../src/show-value.js";
 import { type Case, type Figure, measureCases, median, spread, workloadOf } from "./figure.js";
 import { tableLife } from "./table-life.js";
 

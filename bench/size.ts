@@ -1,6 +1,7 @@
 import { deepfm, equalTables, type Workload } from "../src/bench/workloads.js";
-import { bytes, count } from "../src/cli/tables.js";
+import { bytes } from "../src/cli/tables.js";
 import { modelSchema } from "../src/models/index.js";
+import { count } from "../src/show-value.js";
 import { type Case, type Figure, measureCases, median, micro, spread } from "./figure.js";
 
 const BATCH = 2048;

@@ -23,6 +23,9 @@ function textOf(value: unknown, outer: readonly object[]): string {
   return `{${given.slice(0, MOST_ENTRIES).map(([key, item]) => `${JSON.stringify(key)}:${inner(item)}`)}}`;
 }
 
+/** `2,300,000` */
+export const count = (value: number): string => value.toLocaleString("en-US");
+
 /** A getter or a proxy may throw. */
 function safely(show: () => string, otherwise: string): string {
   try {

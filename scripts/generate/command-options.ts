@@ -1,4 +1,5 @@
 import type { ArgDef, ArgsDef } from "citty";
+import { fillLines } from "../../src/cli/fill-lines.js";
 import { COMMANDS } from "../../src/cli/main.js";
 
 const END = "<!-- end of options -->";
@@ -27,7 +28,9 @@ function replaced(text: string, name: string, args: ArgsDef): string {
 
 function usage(name: string, args: ArgsDef): string {
   const words = Object.entries(args).map(([key, arg]) => word(key, arg));
-  return `\`\`\`text\n${wrapped(`pairloom ${name}`, words)}\n\`\`\`\n`;
+  const command = `pairloom ${name}`;
+  const lines = fillLines(command, words, LINE, " ".repeat(command.length + 1));
+  return `\`\`\`text\n${lines.join("\n")}\n\`\`\`\n`;
 }
 
 function word(key: string, arg: ArgDef): string {
@@ -41,17 +44,6 @@ const isRequired = ({ type, required, default: start }: ArgDef): boolean =>
 
 function option(key: string, { type, valueHint }: ArgDef): string {
   return type === "boolean" ? `--${key}` : `--${key} ${valueHint ?? "value"}`;
-}
-
-/** The words after the command, in lines that start below the first word. */
-function wrapped(command: string, words: readonly string[]): string {
-  const lines = [command];
-  for (const next of words) {
-    const last = lines[lines.length - 1];
-    if (last.length + 1 + next.length <= LINE) lines[lines.length - 1] = `${last} ${next}`;
-    else lines.push(`${" ".repeat(command.length)} ${next}`);
-  }
-  return lines.join("\n");
 }
 
 function optionTable(args: ArgsDef): string {

@@ -1,7 +1,9 @@
 import type { ColumnProfile } from "../init/column.js";
 import type { Looks } from "../init/looks.js";
 import type { Profile } from "../init/profile.js";
-import { count, percent, table } from "./tables.js";
+import { count } from "../show-value.js";
+import { fillLines, withCommas } from "./fill-lines.js";
+import { percent, table } from "./tables.js";
 
 /** The profile of a table, for a terminal of 80 columns. */
 
@@ -41,7 +43,7 @@ export function valueLines({ columns, label }: Profile): string[] {
   const head = label
     ? [`Values, with their share of the rows (in brackets: ${whatIsHigh(label.task)})`]
     : ["Values, with their share of the rows"];
-  return head.concat(columns.flatMap((column) => wrapped(column.name, [...range(column), ...top(column)])));
+  return head.concat(columns.flatMap((column) => linesOf(column.name, [...range(column), ...top(column)])));
 }
 
 function whatIsHigh(task: NonNullable<Profile["label"]>["task"]): string {
@@ -69,16 +71,9 @@ function top({ top: values, looks }: ColumnProfile): string[] {
   });
 }
 
-/** A name and what is said about it, in lines of at most {@link WIDTH} characters. */
-function wrapped(name: string, parts: readonly string[]): string[] {
-  const lines = [`  ${shortened(name, LONGEST_NAME)}:`];
-  parts.forEach((part, i) => {
-    const text = ` ${part}${i < parts.length - 1 ? "," : ""}`;
-    if (lines.at(-1)!.length + text.length > WIDTH) lines.push(`   ${text}`);
-    else lines[lines.length - 1] += text;
-  });
-  return lines;
-}
+/** A name and what is said about it. */
+const linesOf = (name: string, parts: readonly string[]): string[] =>
+  fillLines(`  ${shortened(name, LONGEST_NAME)}:`, withCommas(parts), WIDTH, "    ");
 
 const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
 const short = (value: number): string => String(Number(value.toPrecision(4)));

@@ -1,3 +1,4 @@
+import { count } from "../show-value.js";
 import { formatCount } from "./progress-line.js";
 
 const REDRAW_MS = 125;
@@ -31,7 +32,7 @@ export class Counter {
   private rowsText(rows: number, now: number): string {
     const seconds = (now - this.startedAt) / 1000;
     const rate = seconds > 0.2 ? `  ${formatCount(rows / seconds)} rows/s` : "";
-    return `  ${rows.toLocaleString("en-US")} rows${rate}`;
+    return `  ${count(rows)} rows${rate}`;
   }
 
   private draw(text: string): void {

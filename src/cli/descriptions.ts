@@ -6,12 +6,14 @@ import type { Graph } from "../graph/graph.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { plan } from "../passes/compile.js";
 import { emit } from "../passes/emit.js";
+import { count } from "../show-value.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
 import { membersOf } from "../train/member-configs.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
-import { bytes, count, table } from "./tables.js";
+import { fillLines, withCommas } from "./fill-lines.js";
+import { bytes, table } from "./tables.js";
 
 /** A model to describe: trained, with fitted features, or only a config before any data is read. */
 export interface Description {
@@ -107,7 +109,8 @@ export function programSummary(graph: Graph, maxBatch: number): string {
     const names = steps.map(({ kind: stepKind, node }) =>
       stepKind === "combine" ? "combine" : node.op.kind,
     );
-    return wrap(`  ${String(i + 1).padStart(2)} ${kind.padEnd(5)} ${runLengths(names).join(", ")}`);
+    const head = `  ${String(i + 1).padStart(2)} ${kind.padEnd(5)}`;
+    return fillLines(head, withCommas(runLengths(names)), LINE, INDENT).join("\n");
   });
   const memory = Object.entries(arenas).map(([space, elements]) => `${space} ${bytes(4 * elements)}`);
   return [
@@ -120,14 +123,6 @@ export function programSummary(graph: Graph, maxBatch: number): string {
 
 const LINE = 80;
 const INDENT = " ".repeat(11);
-
-/** Wraps a long line at its commas. */
-function wrap(line: string): string {
-  if (line.length <= LINE) return line;
-  const at = line.lastIndexOf(", ", LINE - 1);
-  if (at < INDENT.length) return line;
-  return `${line.slice(0, at + 1)}\n${wrap(INDENT + line.slice(at + 2))}`;
-}
 
 /** `embedding x6` for six in a row. */
 function runLengths(names: readonly string[]): string[] {

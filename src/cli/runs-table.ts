@@ -1,8 +1,8 @@
 import type { Settings } from "../config/differences.js";
 import type { WatchedMetric } from "../metrics/index.js";
 import type { RunSummary } from "../run/run-summary.js";
+import { fillLines, withCommas } from "./fill-lines.js";
 import { valueWords } from "./setting-words.js";
-import { wrapped } from "./wrapped.js";
 
 /** Columns of a terminal. */
 const WIDTH = 80;
@@ -20,9 +20,16 @@ export function runsTable(
   const head = line("run", ["when", "valid", "test", "seconds"], "status");
   const lines = runs.flatMap((run, i) => [
     line(run.name, cellsOf(run, metric), run.status),
-    ...wrapped(detailsOf(run, settings[i]), WIDTH, "    "),
+    ...detailLines(detailsOf(run, settings[i])),
   ]);
   return [`valid, test: ${metric}`, head, "-".repeat(Math.max(head.length, width + 50)), ...lines].join("\n");
+}
+
+const INDENT = "    ";
+
+function detailLines(details: readonly string[]): string[] {
+  const [first, ...others] = withCommas(details);
+  return fillLines(INDENT + first, others, WIDTH, INDENT);
 }
 
 function cellsOf({ when, valid, test, seconds }: RunSummary, metric: WatchedMetric): string[] {

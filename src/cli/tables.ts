@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 import { type Evaluation, METRIC_LIST, type MetricResult } from "../metrics/index.js";
 import type { Measured } from "../run/report.js";
+import { count } from "../show-value.js";
 
 /** A text table; columns after the first are right-aligned unless `left` names them. */
 export function table(
@@ -84,9 +85,6 @@ function reasonsOf(results: readonly Measured[], columns: readonly MetricColumn[
   );
   return [...new Set(reasons)];
 }
-
-/** `2,300,000` */
-export const count = (value: number): string => value.toLocaleString("en-US");
 
 /** `21.6 %` */
 export const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;

@@ -5,6 +5,7 @@ import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js"
 import { warningText } from "../run/data-warnings.js";
 import { type SplitReport, splitReports } from "../run/report.js";
 import type { RunEvent } from "../run/run-event.js";
+import { count } from "../show-value.js";
 import type { Initialized } from "../train/initialize-from.js";
 import { rowsPerStep } from "../train/step/gradient-accumulation.js";
 import type { TrainConfig } from "../train/train-config.js";
@@ -12,7 +13,7 @@ import type { TrainingResult } from "../train/trainer.js";
 import { Counter } from "./counter.js";
 import { Progress } from "./progress.js";
 import { formatCount } from "./progress-line.js";
-import { count, percent, plural } from "./tables.js";
+import { percent, plural } from "./tables.js";
 
 /** Shows a run on the terminal: the current activity in one changing line, past events in permanent lines. */
 export class TrainDisplay {

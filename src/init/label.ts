@@ -1,6 +1,7 @@
 import { quoteName, quoteText } from "../data/source/duckdb.js";
 import { DataError } from "../errors.js";
 import { numberValue } from "../features/values.js";
+import { count } from "../show-value.js";
 
 /** What a label means, and how it becomes the number that a loss needs. */
 export interface LabelPlan {
@@ -62,7 +63,7 @@ export function planLabel({ name, values, numbers }: LabelValues): LabelPlan {
   if (present.length < 2) throw notTwo(name, present, missing);
   const plan = numbers && numbers.share >= NUMBERS ? planReal(name, numbers) : planOf(name, present);
   if (missing === 0) return plan;
-  const found = `${missing.toLocaleString("en-US")} rows have no label and are left out.`;
+  const found = `${count(missing)} rows have no label and are left out.`;
   return {
     ...plan,
     present: plan.present ?? `${quoteName(name)} IS NOT NULL`,
@@ -254,7 +255,7 @@ const listed = (values: readonly Value[]): string =>
     .join(", ");
 
 function notTwo(name: string, values: readonly Value[], missing: number): DataError {
-  const rows = sum(values).toLocaleString("en-US");
+  const rows = count(sum(values));
   const got =
     values.length === 0
       ? "no value in any row"
@@ -265,8 +266,7 @@ function notTwo(name: string, values: readonly Value[], missing: number): DataEr
         ? `the label ${name} is missing in all rows`
         : `the label ${name} has only one value, so there is nothing to learn`,
     where: "--label",
-    got:
-      missing > 0 && values.length > 0 ? `${got}; ${missing.toLocaleString("en-US")} rows without one` : got,
+    got: missing > 0 && values.length > 0 ? `${got}; ${count(missing)} rows without one` : got,
     expected: "at least two different values",
     next: "Name another column with --label, or add the rows of the other class: rows without a click, for example.",
   });

@@ -1,4 +1,5 @@
 import type { FeatureInput } from "../features/schema/features.js";
+import { count } from "../show-value.js";
 import type { ColumnProfile } from "./column.js";
 import type { Bag, Dates, Numbers } from "./looks.js";
 import { featureName, namesThings } from "./names.js";
@@ -126,8 +127,6 @@ function nameOf(column: string, suffix: string, taken: Set<string>): Named {
   const name = featureName(column + suffix, taken);
   return name === column ? { name } : { name, column };
 }
-
-const count = (value: number): string => value.toLocaleString("en-US");
 
 function idFeature({ distinct, isExact }: ColumnProfile, { rows }: Table, named: Named): Found {
   const { mapping, reason } = mappingOf(distinct, rows);

@@ -1,5 +1,6 @@
 import type { FeatureInput } from "../features/schema/features.js";
 import type { ModelInput } from "../models/index.js";
+import { count } from "../show-value.js";
 import type { TrainInput } from "../train/train-config.js";
 import type { LabelPlan } from "./label.js";
 
@@ -13,8 +14,6 @@ const FEW_ROWS = 1_000;
 const MANY_ROWS = 1_000_000;
 /** What pairs of ids say is learned late: the metric may stand still for some epochs before it improves. */
 const PATIENCE = 5;
-
-const count = (value: number): string => value.toLocaleString("en-US");
 
 /** @param rows of the training split */
 export function proposeModel(features: readonly FeatureInput[], rows: number): Reasoned<ModelInput> {

@@ -1,3 +1,4 @@
+import { count } from "../show-value.js";
 import type { Schedule } from "./schedules.js";
 import type { DenseOptimizer, EmbeddingOptimizer, Optimizers } from "./step/optimizers.js";
 import type { TrainConfig } from "./train-config.js";
@@ -56,7 +57,7 @@ function withSchedule({ dense, embedding, overrides }: Optimizers, schedule: Sch
 export function defaultLengthText(train: TrainConfig, data: TrainingData): string | undefined {
   if (train.epochs !== undefined || train.steps !== undefined) return undefined;
   const { epochs, earlyStopping } = withDefaultLength(train, data);
-  const rows = data.rows.toLocaleString("en-US");
+  const rows = count(data.rows);
   if (epochs === 1)
     return `1 epoch, because ${rows} training rows are many; learning rates without a schedule fall to 0`;
   return earlyStopping

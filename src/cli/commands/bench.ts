@@ -4,8 +4,9 @@ import type { BenchResult } from "../../bench/measure.js";
 import { WORKLOADS } from "../../bench/workloads.js";
 import { PRECISIONS } from "../../graph/precision.js";
 import { selectBackend } from "../../saved/backend.js";
+import { count } from "../../show-value.js";
 import { ceilingsLine, profileTable } from "../profile-table.js";
-import { bytes, count, table } from "../tables.js";
+import { bytes, table } from "../tables.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 
 const NAMES = WORKLOADS.map(({ name }) => name);

@@ -2,10 +2,11 @@ import { splitNames } from "../../data/data-config.js";
 import { metricsReport } from "../../run/report.js";
 import { evaluateSource } from "../../run/score.js";
 import { measuredSplit, otherSource, splitSource } from "../../run/sources.js";
+import { count } from "../../show-value.js";
 import { Counter } from "../counter.js";
 import { withDataHint } from "../data-hint.js";
 import { modelOptions, openModelOf } from "../model-options.js";
-import { count, metricsTable, positiveShares } from "../tables.js";
+import { metricsTable, positiveShares } from "../tables.js";
 import { choiceOption, command, listOption, UsageError } from "../usage.js";
 
 export const evaluate = command(

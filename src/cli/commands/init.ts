@@ -4,8 +4,9 @@ import { resolveConfig } from "../../config/config.js";
 import { printConfig, wrapped } from "../../config/print-config.js";
 import { type InitResult, initConfig } from "../../init/init-config.js";
 import { sqlWithoutLabel } from "../../run/sql-without-label.js";
+import { count } from "../../show-value.js";
 import { sqlOption } from "../shell-word.js";
-import { count, plural } from "../tables.js";
+import { plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
 
 export const init = command(

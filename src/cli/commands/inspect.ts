@@ -5,6 +5,7 @@ import { printGraph } from "../../graph/printer.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { findCheckpoint } from "../../saved/find-checkpoint.js";
 import { type DescribeOptions, describeModel } from "../../saved/model.js";
+import { count } from "../../show-value.js";
 import { rowsPerStep } from "../../train/step/gradient-accumulation.js";
 import {
   describedByConfig,
@@ -15,7 +16,6 @@ import {
 } from "../descriptions.js";
 import { checkpointChoice, importModulesOption } from "../model-options.js";
 import { settingsOf, settingsOption } from "../settings-option.js";
-import { count } from "../tables.js";
 import { command } from "../usage.js";
 
 export const inspect = command(

@@ -1,9 +1,10 @@
 import { predictRun } from "../../run/predict-run.js";
 import { otherSource } from "../../run/sources.js";
+import { count } from "../../show-value.js";
 import { Counter } from "../counter.js";
 import { withDataHint } from "../data-hint.js";
 import { modelOptions, openModelOf } from "../model-options.js";
-import { count, plural } from "../tables.js";
+import { plural } from "../tables.js";
 import { command, listOption, UsageError } from "../usage.js";
 
 export const predict = command(

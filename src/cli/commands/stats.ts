@@ -2,8 +2,9 @@ import { wrapped } from "../../config/print-config.js";
 import type { Profile } from "../../init/profile.js";
 import { configStats, fileStats } from "../../init/table-stats.js";
 import { loadConfig } from "../../saved/config-file.js";
-import { columnTable, valueLines } from "../profile-tables.js";
-import { count, plural } from "../tables.js";
+import { count } from "../../show-value.js";
+import { columnTable, valueLines } from "../column-tables.js";
+import { plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
 
 export const stats = command(

@@ -10,12 +10,13 @@ import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
 import { type LoadedConfig, loadConfig } from "../../saved/config-file.js";
 import { LATEST, newRunDirectory, REPORT } from "../../saved/run-directory.js";
+import { count } from "../../show-value.js";
 import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { Interrupt } from "../interrupt.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
 import { shellWord, sqlOption } from "../shell-word.js";
-import { count, metricsTable, positiveShares } from "../tables.js";
+import { metricsTable, positiveShares } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 

@@ -1,6 +1,4 @@
-/** `2,300,000` */
-export const count = (value: number): string => value.toLocaleString("en-US");
-
+import { count } from "../../show-value.js";
 /** Three significant digits, without exponent where the number has an ordinary size. */
 export function short(value: number): string {
   if (value === 0) return "0";

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { count } from "../../show-value.js";
 import type { ReportData, RunState } from "../report-data.js";
 import { chartsOf, namedCurves } from "./chart-groups.js";
 import { Html, html, jsonBlock } from "./html.js";
-import { count, percent, short } from "./numbers.js";
+import { percent, short } from "./numbers.js";
 import {
   headline,
   importanceTable,

@@ -1,7 +1,8 @@
 import { METRIC_LIST, type Metric, type MetricName } from "../../metrics/index.js";
+import { count } from "../../show-value.js";
 import type { Part, ReportData, Scored } from "../report-data.js";
 import { type Html, html } from "./html.js";
-import { count, duration, percent, short, signed } from "./numbers.js";
+import { duration, percent, short, signed } from "./numbers.js";
 import { calibrationPlot, histogramPlot, shareBar } from "./svg.js";
 
 /** A part of the page; without content, the sentence that says why it is left out. */
