@@ -38,6 +38,14 @@ it("prints a line for each result, and leaves runs for the other commands", asyn
   expect(JSON.parse(evaluated)).toMatchObject({ on: "test", rows: 200 });
 }, 30_000);
 
+it("prints the command that goes on when the time is over", async () => {
+  const args = [".", "--minutes", "0.00001", "--run=runs/short", "--set", "data.test.path=test.csv"];
+  const { out } = await cli("search", ...args);
+  expect(out).toContain(
+    "npx pairloom search . --minutes 0.00001 --set data.test.path=test.csv --run runs/short --resume",
+  );
+});
+
 it("refuses options that it cannot follow", async () => {
   expect((await cli("search", ".", "--resume")).err).toContain("there is no search to resume");
   expect((await cli("search", ".", "--minutes", "soon")).err).toContain("--minutes needs a number above 0");

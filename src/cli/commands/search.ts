@@ -8,6 +8,7 @@ import { Interrupt } from "../interrupt.js";
 import { SearchDisplay } from "../search-display.js";
 import { settingWords } from "../setting-words.js";
 import { settingsOf, settingsOption } from "../settings-option.js";
+import { shellWord } from "../shell-word.js";
 import { choiceOption, command, countOption, UsageError } from "../usage.js";
 
 export const search = command(
@@ -57,7 +58,7 @@ export const search = command(
       const options = { directory, backend, trials, minutes, seed, resume, configPath, signal, listener };
       const report = await searchConfig(written, options);
       display.stop();
-      tellReport(report, directory, args.config);
+      tellReport(report, directory, rawArgs);
     } finally {
       display.stop();
       interrupt.stop();
@@ -68,7 +69,7 @@ export const search = command(
 function tellReport(
   { reason, metric, results, best }: SearchReport,
   directory: string,
-  config: string,
+  rawArgs: readonly string[],
 ): void {
   if (best) {
     console.log(`\nBest: trial ${best.trial}, valid ${metric} ${best.value.toFixed(4)}, with`);
@@ -81,11 +82,17 @@ function tellReport(
     console.log(`Measured on the ${best!.report!.measuredOn} split: ${metric} ${test.toFixed(4)}`);
   if (reason !== "finished") {
     console.log(reason === "time" ? "The time is over. To continue:" : "Interrupted. To continue:");
-    console.log(`  npx pairloom search ${config} --run ${directory} --resume`);
+    console.log(`  npx pairloom search ${resumeArgs(rawArgs, directory)}`);
   }
   console.log(`All trials: npx pairloom runs ${directory}`);
   if (reason === "interrupted") process.exitCode = EXIT.interrupted;
   else if (!best) process.exitCode = EXIT.user;
+}
+
+/** The arguments of the command line, with the directory and `--resume`. */
+function resumeArgs(rawArgs: readonly string[], directory: string): string {
+  const kept = rawArgs.filter((arg, i) => !/^--(run|resume)(=|$)/.test(arg) && rawArgs[i - 1] !== "--run");
+  return [...kept, "--run", directory, "--resume"].map(shellWord).join(" ");
 }
 
 function minutesOption(text: string | undefined): number | undefined {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Backend } from "../../backends/backend.js";
-import { checkpointsDir, DiskError, RunLock } from "../../checkpoint/index.js";
+import { checkpointsDir, DiskError, RunLock, readPointer } from "../../checkpoint/index.js";
 import { type Config, resolveConfig } from "../../config/config.js";
 import { checkSpace, defaultSpace, trialConfig } from "../../config/default-space.js";
 import { drawSettings, type SearchSpace } from "../../config/search-space.js";
@@ -51,6 +51,7 @@ export interface SearchReport {
   readonly best?: {
     readonly trial: number;
     readonly settings: readonly Setting[];
+    /** On the validation split, of its best checkpoint. */
     readonly value: number;
     readonly runDir: string;
     /** The report of its run; absent if the search was interrupted. */
@@ -192,7 +193,8 @@ class Search {
       signal: this.stop,
       listener: (event) => event.kind !== "prepared" && this.tell(event),
     });
-    return { ...best, runDir, report };
+    const value = (await readPointer(runDir, "best"))?.value ?? best.value;
+    return { ...best, value, runDir, report };
   }
 
   /** The first trial is the config as it is. */
