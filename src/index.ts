@@ -1,4 +1,7 @@
-/** The exports of `pairloom`. */
+/**
+ * The exports of `pairloom`: configs, own models, the predictor, and the parts that training is made of. The commands as
+ * functions are in `pairloom/train`.
+ */
 
 import { offerToConfigFiles } from "./saved/public-module.js";
 
@@ -29,8 +32,6 @@ export { type ModelInput, type OwnModel, registerModel } from "./models/index.js
 export type { ModelDefinition, ModelFeatures } from "./models/model.js";
 export { embeddingDim, featureGroup } from "./models/schema.js";
 export { OPS as ops } from "./ops/index.js";
-export type { Report } from "./run/report.js";
-export { type SearchEvent, type SearchOptions, type SearchReport, search } from "./run/search/index.js";
 export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
 export { Trainer, type TrainerOptions, type TrainingResult } from "./train/trainer.js";

@@ -1,4 +1,4 @@
-/** The exports of `pairloom/train`: training, evaluation and scoring of files as functions. */
+/** The exports of `pairloom/train`: training, search, evaluation and scoring of files as functions. */
 
 import { offerToConfigFiles } from "./saved/public-module.js";
 
@@ -17,6 +17,9 @@ export {
   type ModelOptions,
   type PredictFilesOptions,
   predict,
+  type SearchedRun,
+  type SearchOptions,
+  search,
   type TrainedRun,
   type TrainOptions,
   train,
@@ -25,6 +28,7 @@ export type { PredictResult } from "./run/predict-run.js";
 export type { Report } from "./run/report.js";
 export type { RunEvent } from "./run/run-event.js";
 export type { SourceEvaluation } from "./run/score.js";
-export { type SearchEvent, type SearchOptions, type SearchReport, search } from "./run/search/index.js";
+export type { SearchReport } from "./run/search/search.js";
+export type { SearchEvent } from "./run/search/search-event.js";
 
 offerToConfigFiles(() => import("./index.js"));

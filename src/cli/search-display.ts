@@ -43,11 +43,11 @@ export class SearchDisplay {
     else this.run.listen(event);
   };
 
-  private started({ directory, space, metric, trials, results }: EventOf<"searchStarted">): void {
+  private started({ runDir, space, metric, trials, results }: EventOf<"searchStarted">): void {
     this.metric = metric as WatchedMetric;
     this.trials = trials;
     this.results = [...results];
-    this.log(`Search in ${directory}: ${plural(trials, "trial")}, best by valid ${metric}`);
+    this.log(`Search in ${runDir}: ${plural(trials, "trial")}, best by valid ${metric}`);
     for (const [path, values] of Object.entries(space)) this.log(`  ${path}: ${JSON.stringify(values)}`);
   }
 

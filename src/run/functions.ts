@@ -10,10 +10,12 @@ import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { type PredictResult, predictRun } from "./predict-run.js";
 import type { RunEvent } from "./run-event.js";
 import { evaluateSource, type SourceEvaluation } from "./score.js";
+import { type SearchLimits, type SearchReport, searchRun } from "./search/search.js";
+import type { SearchEvent } from "./search/search-event.js";
 import { measuredSplit, otherSource, splitSource } from "./sources.js";
 import { type RunResult, trainRun } from "./train-run.js";
 
-/** What the commands `train`, `eval` and `predict` do, for programs: no output, and reports as values. */
+/** What the commands `train`, `search`, `eval` and `predict` do, for programs: no output, and reports as values. */
 
 export interface TrainOptions {
   /** Default: a new directory in `runs/`. */
@@ -40,11 +42,10 @@ export interface TrainedRun extends RunResult {
  * @throws ConfigError, DataError, CheckpointError, ExecutionError
  */
 export async function train(config: ConfigInput | string, options: TrainOptions = {}): Promise<TrainedRun> {
-  const loaded = typeof config === "string" ? await loadConfig(config) : { config: resolveConfig(config) };
-  const configPath = "path" in loaded ? loaded.path : undefined;
-  const runDir = options.runDir ?? newRunDirectory(configPath ?? "pairloom.config.ts");
+  const { written, path: configPath } = await configOf(config);
+  const runDir = options.runDir ?? newRunDirectory(configPath ?? DEFAULT_PATH);
   const result = await trainRun({
-    config: loaded.config,
+    config: resolveConfig(written),
     configPath,
     runDir,
     backend: selectBackendOrWarn(options.backend),
@@ -54,6 +55,48 @@ export async function train(config: ConfigInput | string, options: TrainOptions 
     listener: options.onEvent ?? (() => undefined),
   });
   return { ...result, runDir };
+}
+
+export interface SearchOptions extends SearchLimits {
+  /** The directory of the search and of its trials. Default: a new directory in `runs/`. */
+  readonly runDir?: string;
+  /** Default: native if its core is installed or built, else reference with a warning. */
+  readonly backend?: BackendName;
+  /** Go on with the search in `runDir`. Default false. */
+  readonly resume?: boolean;
+  /** Stops after the current step; a search with `resume` goes on from there. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: SearchEvent) => void;
+}
+
+export interface SearchedRun extends SearchReport {
+  readonly runDir: string;
+}
+
+/**
+ * Tries settings of a config (its `search` section, or a default space), trains the best on, and measures the best of all
+ * on the test split.
+ * @param config a config, or the path of a config file
+ * @throws ConfigError if there is no validation split, or the space has paths or values that the config does not take;
+ * DataError, CheckpointError, ExecutionError
+ */
+export async function search(
+  config: ConfigInput | string,
+  { runDir, backend, onEvent, ...options }: SearchOptions = {},
+): Promise<SearchedRun> {
+  const { written, path: configPath } = await configOf(config);
+  const directory = runDir ?? newRunDirectory(configPath ?? DEFAULT_PATH);
+  const selected = selectBackendOrWarn(backend);
+  const places = { runDir: directory, configPath, backend: selected, listener: onEvent };
+  return { ...(await searchRun(written, { ...options, ...places })), runDir: directory };
+}
+
+/** New run directories are named after the folder of the config, or else after the current one. */
+const DEFAULT_PATH = "pairloom.config.ts";
+
+/** A config as written, and the file that it is from. */
+async function configOf(config: ConfigInput | string): Promise<{ written: unknown; path?: string }> {
+  return typeof config === "string" ? loadConfig(config) : { written: config };
 }
 
 export interface ModelOptions {

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../errors.js";
-import { type SearchReport, search as searchConfig } from "../../run/search/search.js";
+import { type SearchReport, searchRun } from "../../run/search/search.js";
 import { BACKEND_NAMES, selectBackend } from "../../saved/backend.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { newRunDirectory } from "../../saved/run-directory.js";
@@ -42,7 +42,7 @@ export const search = command(
     const seed = countOption("seed", args.seed);
     const minutes = minutesOption(args.minutes);
     const { written, path: configPath } = await loadConfig(args.config, settingsOf(rawArgs));
-    const directory = args.run ?? newRunDirectory(configPath);
+    const runDir = args.run ?? newRunDirectory(configPath);
     const display = new SearchDisplay();
     const interrupt = new Interrupt(() =>
       display.log("Stopping after this step. Press Ctrl-C again to end at once."),
@@ -55,10 +55,10 @@ export const search = command(
     process.once("exit", () => display.stop());
     try {
       const { signal } = interrupt;
-      const options = { directory, backend, trials, minutes, seed, resume, configPath, signal, listener };
-      const report = await searchConfig(written, options);
+      const options = { runDir, backend, trials, minutes, seed, resume, configPath, signal, listener };
+      const report = await searchRun(written, options);
       display.stop();
-      tellReport(report, directory, rawArgs);
+      tellReport(report, runDir, rawArgs);
     } finally {
       display.stop();
       interrupt.stop();

@@ -7,7 +7,7 @@ import type { TrialResult } from "./search-record.js";
 export type SearchEvent =
   | {
       readonly kind: "searchStarted";
-      readonly directory: string;
+      readonly runDir: string;
       readonly space: SearchSpace;
       readonly metric: string;
       readonly trials: number;

@@ -9,7 +9,7 @@ import { defaultSpace } from "../../config/default-space.js";
 import { ConfigError } from "../../errors.js";
 import { draw, drawKey, drawUnit } from "../../random.js";
 import { runsIn } from "../run-summary.js";
-import { type SearchOptions, type SearchReport, search } from "./search.js";
+import { type SearchReport, type SearchRunOptions, searchRun } from "./search.js";
 import type { SearchEvent } from "./search-event.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-search-"));
@@ -46,8 +46,8 @@ function written(more: Record<string, unknown> = {}, train: Record<string, unkno
   };
 }
 
-const optionsOf = (name: string, more: Partial<SearchOptions> = {}): SearchOptions => ({
-  directory: join(folder, name),
+const optionsOf = (name: string, more: Partial<SearchRunOptions> = {}): SearchRunOptions => ({
+  runDir: join(folder, name),
   backend: chooseBackend().backend,
   trials: 9,
   ...more,
@@ -73,7 +73,7 @@ describe("search", () => {
 
   it("trains the best trials on, and measures only the best of all on the test split", async () => {
     const events: SearchEvent[] = [];
-    whole = await search(written(), optionsOf("whole", { listener: (event) => void events.push(event) }));
+    whole = await searchRun(written(), optionsOf("whole", { listener: (event) => void events.push(event) }));
     const at = (rung: number) => whole.results.filter((result) => result.rung === rung);
     expect(at(0).map(({ trial, step }) => [trial, step])).toEqual(
       Array.from({ length: 9 }, (_, i) => [i + 1, 3]), // ceil(19 / 9) steps
@@ -102,9 +102,9 @@ describe("search", () => {
     const listener = ({ kind }: SearchEvent) => {
       if (kind === "trialEnded" && ++ended === 11) leaveAsKilled("again", "killed");
     };
-    const again = await search(written(), optionsOf("again", { listener }));
+    const again = await searchRun(written(), optionsOf("again", { listener }));
     expect(outcomeOf(again)).toEqual(outcomeOf(whole));
-    expect(outcomeOf(await search(written(), optionsOf("killed", { resume: true })))).toEqual(
+    expect(outcomeOf(await searchRun(written(), optionsOf("killed", { resume: true })))).toEqual(
       outcomeOf(whole),
     );
     const bytes = async (report: SearchReport) =>
@@ -118,14 +118,14 @@ describe("search", () => {
     const listener = ({ kind }: SearchEvent) => {
       if (kind === "trialTrained" && ++trained === 9) controller.abort();
     };
-    const first = await search(written(), optionsOf("stopped", { signal: controller.signal, listener }));
+    const first = await searchRun(written(), optionsOf("stopped", { signal: controller.signal, listener }));
     expect(first.reason).toBe("interrupted");
     expect(first.best?.report).toBeUndefined();
     expect(first.results.length).toBeGreaterThan(0);
-    await expect(search(written(), optionsOf("stopped"))).rejects.toThrow(/already has a search/);
+    await expect(searchRun(written(), optionsOf("stopped"))).rejects.toThrow(/already has a search/);
 
     const started: number[] = [];
-    const second = await search(
+    const second = await searchRun(
       written(),
       optionsOf("stopped", {
         resume: true,
@@ -137,24 +137,24 @@ describe("search", () => {
     expect(outcomeOf(second)).toEqual(outcomeOf(whole));
     expect(started.length).toBe(second.results.length - first.results.length);
     const other = written({ search: { [RATE]: { log: [1e-3, 0.5] } } });
-    await expect(search(other, optionsOf("stopped", { resume: true }))).rejects.toThrow(
+    await expect(searchRun(other, optionsOf("stopped", { resume: true }))).rejects.toThrow(
       /differs from the one/,
     );
   }, 60_000);
 
   it("records a trial that fails, and stops when the time is over", async () => {
     const space = { "train.optimizer.embedding": { choice: [{ kind: "sgd", learningRate: 1e30 }] } };
-    const report = await search(written({ search: space }), optionsOf("failing", { trials: 3 }));
+    const report = await searchRun(written({ search: space }), optionsOf("failing", { trials: 3 }));
     const failed = report.results.filter(({ failure }) => failure !== undefined);
     expect(failed.map(({ trial }) => trial)).toEqual([2, 3]);
     expect(report.best).toMatchObject({ trial: 1, settings: [] });
 
-    const short = await search(written(), optionsOf("short", { minutes: 1e-6 }));
+    const short = await searchRun(written(), optionsOf("short", { minutes: 1e-6 }));
     expect([short.reason, short.results, short.best]).toEqual(["time", [], undefined]);
   }, 60_000);
 
   it("trains the best settings with the seeds of the config", async () => {
-    const report = await search(written({}, { seeds: 2 }), optionsOf("seeds", { trials: 2 }));
+    const report = await searchRun(written({}, { seeds: 2 }), optionsOf("seeds", { trials: 2 }));
     expect(report.best!.runDir).toBe(join(folder, "seeds", "best"));
     expect(report.best!.report!.training.members).toHaveLength(2);
     expect(existsSync(join(folder, "seeds", "trial-1", "members"))).toBe(false);
@@ -163,7 +163,7 @@ describe("search", () => {
 
 describe("before a search", () => {
   const errorOf = async (config: unknown) => {
-    const error = await search(config, optionsOf("refused")).catch((thrown: unknown) => thrown);
+    const error = await searchRun(config, optionsOf("refused")).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
     return (error as ConfigError).report;
   };

@@ -22,16 +22,20 @@ import type { SearchEvent } from "./search-event.js";
 import { readRecord, refuseSearch, type SearchPlan, type TrialResult, writeRecord } from "./search-record.js";
 import { evaluatedAtRungs, trainTrial } from "./train-trial.js";
 
-export interface SearchOptions {
-  /** The directory of the search: `search.json`, and a run directory `trial-<n>` for each trial. */
-  readonly directory: string;
-  readonly backend: Backend;
+/** What a search tries, and for how long. */
+export interface SearchLimits {
   /** Number of trials; the first has the config as it is. Default 30. */
   readonly trials?: number;
   /** Time for the whole search, the training of the best trial to its end included. Default: no limit. */
   readonly minutes?: number;
   /** Seed of the settings that are drawn. Default 1. */
   readonly seed?: number;
+}
+
+export interface SearchRunOptions extends SearchLimits {
+  /** The directory of the search: `search.json`, and a run directory `trial-<n>` for each trial. */
+  readonly runDir: string;
+  readonly backend: Backend;
   /** Go on with the search of the directory. */
   readonly resume?: boolean;
   /** The file that the config is from. */
@@ -66,7 +70,7 @@ export interface SearchReport {
  * @throws ConfigError if there is no validation split, or the space has paths or values that the config does not take;
  * CheckpointError if the directory has another search; DataError
  */
-export async function search(written: unknown, options: SearchOptions): Promise<SearchReport> {
+export async function searchRun(written: unknown, options: SearchRunOptions): Promise<SearchReport> {
   return new Search(written, options).run();
 }
 
@@ -84,7 +88,7 @@ class Search {
 
   constructor(
     private readonly written: unknown,
-    private readonly options: SearchOptions,
+    private readonly options: SearchRunOptions,
   ) {
     this.config = resolveConfig(written);
     refuseNoValid(this.config);
@@ -96,12 +100,12 @@ class Search {
   }
 
   async run(): Promise<SearchReport> {
-    const { directory, resume } = this.options;
-    const lock = await RunLock.acquire(directory);
+    const { runDir, resume } = this.options;
+    const lock = await RunLock.acquire(runDir);
     try {
-      if (resume) this.results = await readRecord(directory, this.plan);
-      else refuseSearch(directory);
-      await writeRecord(directory, this.plan, this.results);
+      if (resume) this.results = await readRecord(runDir, this.plan);
+      else refuseSearch(runDir);
+      await writeRecord(runDir, this.plan, this.results);
       return await this.searchLocked();
     } finally {
       await lock.release();
@@ -110,10 +114,10 @@ class Search {
 
   private async searchLocked(): Promise<SearchReport> {
     const { space, trials, results } = this;
-    const { directory } = this.options;
+    const { runDir } = this.options;
     const { metric } = this.config.train;
     await this.dataOf(this.config);
-    this.tell({ kind: "searchStarted", directory, space, metric, trials, results });
+    this.tell({ kind: "searchStarted", runDir, space, metric, trials, results });
     const reason = await this.searchTrials();
     const best = await this.finishBest();
     const seconds = this.seconds;
@@ -134,7 +138,7 @@ class Search {
       const result = await this.runJob(job);
       if (!result) return this.stop.aborted ? "interrupted" : "time";
       this.results.push(result);
-      await writeRecord(this.options.directory, this.plan, this.results);
+      await writeRecord(this.options.runDir, this.plan, this.results);
       this.tell({ kind: "trialEnded", result, settings: this.settingsOf(result.trial) });
     }
   }
@@ -178,8 +182,8 @@ class Search {
     const best = { trial, settings: this.settingsOf(trial), value: this.valueOfScore(first.score) };
     const config = await this.configOf(trial);
     const seeds = membersOf(this.config.train);
-    const runDir = seeds ? join(this.options.directory, "best") : this.directoryOf(trial);
-    if (!seeds) makeLink(join(this.options.directory, "best"), runDir);
+    const runDir = seeds ? join(this.options.runDir, "best") : this.directoryOf(trial);
+    if (!seeds) makeLink(join(this.options.runDir, "best"), runDir);
     if (this.stop.aborted) return { ...best, runDir: this.directoryOf(trial) };
     this.tell({ kind: "bestStarted", trial, runDir });
     const { report } = await trainRun({
@@ -208,7 +212,7 @@ class Search {
   }
 
   private directoryOf(trial: number): string {
-    return join(this.options.directory, `trial-${trial}`);
+    return join(this.options.runDir, `trial-${trial}`);
   }
 
   /** The data of a trial. Trials that differ only in the model read the same packed data, which is opened once. */

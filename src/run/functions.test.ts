@@ -1,0 +1,77 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import * as root from "../index.js";
+import type { ConfigInput } from "../train-entry.js";
+import * as entry from "../train-entry.js";
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-functions-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const rowsOf = (count: number, from: number) =>
+  Array.from({ length: count }, (_, k) => {
+    const i = from + k;
+    return { a: (i * 7) % 9, b: (i * i) % 5, y: ((i * 7) % 9) + (i % 4) > 5 };
+  });
+
+const config: ConfigInput = {
+  data: {
+    train: { rows: rowsOf(400, 0) },
+    valid: { rows: rowsOf(200, 400) },
+    test: { rows: rowsOf(200, 600) },
+    label: "y",
+    cacheDir: join(folder, "cache"),
+  },
+  features: [
+    { kind: "id", name: "a", buckets: 9 },
+    { kind: "id", name: "b", buckets: 5 },
+  ],
+  model: { kind: "fm", embeddingDim: 4, features: ["a", "b"] },
+  train: { batchSize: 32, epochs: 1, threads: 1 },
+  search: { "train.optimizer.embedding.learningRate": { log: [1e-3, 0.1] } },
+};
+
+describe("the functions of pairloom/train", () => {
+  it("stand there only, all of them", () => {
+    const names = ["train", "search", "evaluate", "predict"] as const;
+    for (const name of names) expect(entry[name]).toBeTypeOf("function");
+    for (const name of names) expect(root).not.toHaveProperty(name);
+  });
+
+  it("search a config, or the file of one, as train trains it", async () => {
+    const file = join(folder, "pairloom.config.json");
+    writeFileSync(file, JSON.stringify(config));
+    const places = ["object", "file"].map((name) => join(folder, name));
+    const options = { backend: "reference", trials: 3 } as const;
+    const reports = [
+      await entry.search(config, { ...options, runDir: places[0] }),
+      await entry.search(file, { ...options, runDir: places[1] }),
+    ];
+    expect(reports.map(({ runDir }) => runDir)).toEqual(places);
+    const [ofObject, ofFile] = reports.map(({ results, best }) => ({
+      results: results.map(({ seconds, ...result }) => result),
+      best: [best!.trial, best!.settings, best!.value],
+    }));
+    expect(ofFile).toEqual(ofObject);
+
+    const { best } = reports[0];
+    const { evaluation } = await entry.evaluate(best!.runDir, { split: "test", backend: "reference" });
+    const { auc } = best!.report!.results[0];
+    expect(evaluation.auc).toEqual({ defined: true, value: auc });
+    const resumed = await entry.search(config, { ...options, runDir: places[0], resume: true });
+    expect(resumed.best?.value).toBe(best!.value);
+  }, 60_000);
+
+  it("search without a directory makes one in runs/, as train does", async () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const { runDir } = await entry.search(config, { backend: "reference", trials: 1 });
+      expect(runDir).toMatch(/^runs.pairloom-functions-/);
+      expect(existsSync(join(runDir, "search.json"))).toBe(true);
+    } finally {
+      process.chdir(before);
+    }
+  }, 60_000);
+});
