@@ -14,8 +14,6 @@ import type { Range, Table } from "./table-layout.js";
 import { contentOf } from "./testing.js";
 import { type CheckpointContent, writeCheckpoint } from "./write.js";
 
-const FORMAT_1 = fileURLToPath(new URL("./fixtures/format-1", import.meta.url));
-
 let run: string;
 beforeEach(async () => {
   run = await mkdtemp(join(tmpdir(), "tables-"));
@@ -40,16 +38,29 @@ function parsed(bytes: Buffer): Map<string, Buffer> {
 const floats = (bytes: Buffer) =>
   Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
 
-describe("format 1", () => {
+const ROWS = [
+  { shop: "s1", hour: 2, price: 3, tags: "t1|t2" },
+  { shop: "new", hour: null, price: null, tags: null },
+];
+
+/** Checkpoints as they were written by older versions, and the scores that they gave then. */
+describe.each([
+  { version: 1, tables: [], scores: [-0.4343082904815674, -0.009253359399735928] },
+  { version: 2, tables: ["hour", "shop", "tags"], scores: [-0.8001309037208557, -0.3919961154460907] },
+])("format $version", ({ version, tables, scores }) => {
+  const fixture = fileURLToPath(new URL(`./fixtures/format-${version}`, import.meta.url));
+
   it("loads: every tensor, and the scores that it had when it was written", async () => {
-    const checkpoint = await readCheckpoint(FORMAT_1);
-    expect(checkpoint.manifest).toMatchObject({ version: 1, step: 5, tables: [] });
+    const checkpoint = await readCheckpoint(fixture);
+    expect(checkpoint.manifest).toMatchObject({ version, step: 5 });
+    const named = checkpoint.manifest.tables.map(({ name }) => name);
+    expect(named.sort()).toEqual(tables.map((table) => `embeddings.${table}.weight`));
     for (const [file, open] of [
       ["model.safetensors", () => checkpoint.openModel()],
       ["optimizer.safetensors", () => checkpoint.openOptimizer()],
     ] as const) {
       const tensors = await open();
-      const expected = parsed(await readFile(join(FORMAT_1, file)));
+      const expected = parsed(await readFile(join(fixture, file)));
       expect([...tensors.tensors.keys()].sort()).toEqual([...expected.keys()].sort());
       for (const [name, bytes] of expected) {
         if (tensors.tensors.get(name)!.dtype !== "F32") continue;
@@ -57,17 +68,13 @@ describe("format 1", () => {
       }
       await tensors.close();
     }
-    const model = await load(FORMAT_1, { backend: "reference" });
-    const rows = [
-      { shop: "s1", hour: 2, price: 3 },
-      { shop: "new", hour: null, price: null },
-    ];
-    expect([...model.logits(rows)]).toEqual([-0.4343082904815674, -0.009253359399735928]);
+    const model = await load(fixture, { backend: "reference" });
+    expect([...model.logits(ROWS)]).toEqual(scores);
   });
 
   it("is still found damaged", async () => {
     const dir = join(run, "checkpoints", "step-00000005");
-    await cp(FORMAT_1, dir, { recursive: true });
+    await cp(fixture, dir, { recursive: true });
     const path = join(dir, "model.safetensors");
     const bytes = await readFile(path);
     bytes[bytes.length - 1] ^= 1;
