@@ -43,21 +43,38 @@ DType dtype_of(napi_env env, napi_value value) {
   throw Error({"a parameter has an unknown dtype", "dtype", name, "fp32, fp16 or bf16", ""});
 }
 
+// An array for numbers of the store: a Float32Array for fp32, otherwise a Uint16Array.
+TypedArray numbers_of(napi_env env, napi_value value, const ParameterStore& store) {
+  const TypedArray array = typed_array(env, value, "numbers");
+  const bool half = is_half(store.dtype());
+  if (array.type == (half ? napi_uint16_array : napi_float32_array)) return array;
+  throw Error({"numbers are in an array of another dtype than their parameter", "read or write", "",
+               half ? "Uint16Array" : "Float32Array", ""});
+}
+
 // The arguments of reading or writing: a range of a parameter, and the array with as many numbers.
 struct Transfer {
   std::shared_ptr<ParameterStore> store;
   uint64_t from;
-  TypedArray array;  // a Float32Array for fp32, otherwise a Uint16Array
+  TypedArray array;
 };
 
 Transfer transfer_of(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
-  const Transfer transfer{parameter_of(env, arguments[0]), whole(number(env, arguments[1], "from"), "from"),
-                          typed_array(env, arguments[2], "numbers")};
-  const bool half = is_half(transfer.store->dtype());
-  if (transfer.array.type == (half ? napi_uint16_array : napi_float32_array)) return transfer;
-  throw Error({"numbers are in an array of another dtype than their parameter", "read or write", "",
-               half ? "Uint16Array" : "Float32Array", ""});
+  const std::shared_ptr<ParameterStore> store = parameter_of(env, arguments[0]);
+  return {store, whole(number(env, arguments[1], "from"), "from"), numbers_of(env, arguments[2], *store)};
+}
+
+template <class Row>
+void gather(const ParameterStore& store, const TypedArray& rows, uint64_t width, uint64_t from,
+            const TypedArray& into) {
+  store.gather(std::span(static_cast<const Row*>(rows.data), rows.length), width, from, into.length, into.data);
+}
+
+uint64_t positive(double value, const char* what) {
+  const uint64_t number = whole(value, what);
+  if (number > 0) return number;
+  throw Error({"a number is out of range", what, "0", "at least 1", ""});
 }
 
 FillKind fill_kind(const std::string& kind) {
@@ -111,11 +128,12 @@ napi_value allocate_parameter(napi_env env, napi_callback_info info) {
 
 napi_value map_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<4> arguments(env, info);
+    const Arguments<5> arguments(env, info);
     const uint64_t elements = whole(number(env, arguments[0], "elements"), "elements");
     const uint64_t offset = whole(number(env, arguments[3], "offset"), "offset");
+    const uint64_t in_file = whole(number(env, arguments[4], "elements in the file"), "elements in the file");
     return make_handle(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements,
-                                                             text(env, arguments[2], "path"), offset));
+                                                             text(env, arguments[2], "path"), offset, in_file));
   });
 }
 
@@ -131,6 +149,48 @@ napi_value write_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const auto [store, from, values] = transfer_of(env, info);
     store->write(from, values.length, values.data);
+    return nullptr;
+  });
+}
+
+napi_value gather_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<5> arguments(env, info);
+    const std::shared_ptr<ParameterStore> store = parameter_of(env, arguments[0]);
+    const TypedArray rows = typed_array(env, arguments[1], "rows");
+    const uint64_t width = positive(number(env, arguments[2], "width"), "width");
+    const uint64_t from = whole(number(env, arguments[3], "from"), "from");
+    const TypedArray into = numbers_of(env, arguments[4], *store);
+    if (rows.type == napi_uint32_array) gather<uint32_t>(*store, rows, width, from, into);
+    else if (rows.type == napi_biguint64_array) gather<uint64_t>(*store, rows, width, from, into);
+    else throw Error({"an array is of the wrong type", "rows", "", "Uint32Array or BigUint64Array", ""});
+    return nullptr;
+  });
+}
+
+napi_value track_changes(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<2> arguments(env, info);
+    parameter_of(env, arguments[0])->track_changes(positive(number(env, arguments[1], "width"), "width"));
+    return nullptr;
+  });
+}
+
+napi_value read_changes(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<3> arguments(env, info);
+    const TypedArray into = typed_array(env, arguments[2], "changes");
+    if (into.type != napi_uint8_array) throw Error({"an array is of the wrong type", "changes", "", "Uint8Array", ""});
+    parameter_of(env, arguments[0])
+        ->read_changes(whole(number(env, arguments[1], "from"), "from"), into.length, into.data);
+    return nullptr;
+  });
+}
+
+napi_value clear_changes(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<2> arguments(env, info);
+    parameter_of(env, arguments[0])->clear_changes(whole32(number(env, arguments[1], "consumer"), "consumer"));
     return nullptr;
   });
 }

@@ -12,11 +12,15 @@ namespace pairloom::binding {
 std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle);
 
 napi_value allocate_parameter(napi_env env, napi_callback_info info);  // (elements, dtype) => handle
-napi_value map_parameter(napi_env env, napi_callback_info info);       // (elements, dtype, path, offset) => handle
-napi_value read_parameter(napi_env env, napi_callback_info info);      // (handle, from, into)
-napi_value write_parameter(napi_env env, napi_callback_info info);     // (handle, from, values)
-napi_value copy_parameter(napi_env env, napi_callback_info info);      // (to, from)
-napi_value fill_parameter(napi_env env, napi_callback_info info);      // (handle, kind, a, b, seed, stream)
+napi_value map_parameter(napi_env env, napi_callback_info info);   // (elements, dtype, path, offset, in file) => handle
+napi_value read_parameter(napi_env env, napi_callback_info info);  // (handle, from, into)
+napi_value write_parameter(napi_env env, napi_callback_info info);   // (handle, from, values)
+napi_value gather_parameter(napi_env env, napi_callback_info info);  // (handle, rows, width, from, into)
+napi_value track_changes(napi_env env, napi_callback_info info);     // (handle, width)
+napi_value read_changes(napi_env env, napi_callback_info info);      // (handle, from, into)
+napi_value clear_changes(napi_env env, napi_callback_info info);     // (handle, consumer)
+napi_value copy_parameter(napi_env env, napi_callback_info info);    // (to, from)
+napi_value fill_parameter(napi_env env, napi_callback_info info);    // (handle, kind, a, b, seed, stream)
 
 napi_value map_file(napi_env env, napi_callback_info info);  // (path) => ArrayBuffer
 

@@ -67,6 +67,7 @@ Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uin
       loader_(program_),
       tree_(pool_.threads()),
       bases_(program_.buffers.size(), nullptr),
+      changed_(program_.buffers.size(), nullptr),
       workers_(pool_.threads()) {
   bind_translations(std::move(translations));
   bind_parameters(parameters);
@@ -104,6 +105,7 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
                    "Give fp32 numbers for fp32, 16-bit numbers for fp16 and bf16."});
     }
     bases_[buffers[i]] = static_cast<float*>(memory.data);
+    changed_[buffers[i]] = memory.changed;
   }
   refuse_overlaps(program_, buffers, parameters);
 }
@@ -148,7 +150,10 @@ View Executor::bind(const Operand& operand) const {
 void Executor::bind_instructions() {
   for (const Instruction& source : program_.instructions) {
     BoundInstruction bound{&source, find_rule(source.opcode), &cpu_operation(source.opcode), {}};
-    if (bound.rule->execution == Execution::kTable) bound.table = table_layout(source);
+    if (bound.rule->execution == Execution::kTable) {
+      bound.table = table_layout(source);
+      bound.changed = changed_[source.operands[0].buffer];
+    }
     for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
     updates_parameters_ |= writes_parameters(program_, source);
     instructions_.push_back(std::move(bound));

@@ -44,6 +44,7 @@ struct BoundInstruction {
   const CpuOperation* operation;
   std::vector<View> views;
   TableLayout table{};            // if the rule's execution is kTable
+  uint8_t* changed = nullptr;     // of the table: ParameterMemory::changed
   const float* packed = nullptr;  // the packed weight, if the operation uses one
 
   double attribute(size_t index) const { return source->attributes[index]; }

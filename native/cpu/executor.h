@@ -83,9 +83,10 @@ class Executor : public Executable {
   std::vector<Translator> translators_;
   FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
-  PackedWeights packed_;        // weights that are parameters
-  std::vector<float*> bases_;   // by buffer: parameters, scalars, fixed and batch buffers
-  std::vector<float> scalars_;  // of the step
+  PackedWeights packed_;           // weights that are parameters
+  std::vector<float*> bases_;      // by buffer: parameters, scalars, fixed and batch buffers
+  std::vector<uint8_t*> changed_;  // by buffer: ParameterMemory::changed
+  std::vector<float> scalars_;     // of the step
   Arena fixed_, partial_, batch_;
   size_t partial_stride_ = 0;    // floats from one copy of the partial results to the next
   std::vector<Worker> workers_;  // by thread

@@ -1,5 +1,6 @@
 #include "cpu/parameter_store.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -27,14 +28,15 @@ ParameterStore::ParameterStore(DType dtype, uint64_t count)
   if (data_ == nullptr) throw std::bad_alloc();
 }
 
-ParameterStore::ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset)
+ParameterStore::ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset, uint64_t in_file)
     : dtype_(dtype), count_(count) {
   refuse_misaligned(path, offset, width());
-  mapping_.emplace(path, offset, bytes());
+  mapping_.emplace(path, offset, in_file * width(), bytes());
   data_ = mapping_->data();
 }
 
 ParameterStore::~ParameterStore() {
+  free_block(changed_, rows_);
   if (!mapping_) free_block(data_, bytes());
 }
 
@@ -42,8 +44,10 @@ size_t ParameterStore::width() const { return is_half(dtype_) ? sizeof(uint16_t)
 
 ParameterMemory ParameterStore::memory() {
   new_ = false;
-  if (is_half(dtype_)) return std::span(static_cast<uint16_t*>(data_), count_);
-  return std::span(static_cast<float*>(data_), count_);
+  ParameterMemory memory = is_half(dtype_) ? ParameterMemory(std::span(static_cast<uint16_t*>(data_), count_))
+                                           : ParameterMemory(std::span(static_cast<float*>(data_), count_));
+  memory.changed = changed();
+  return memory;
 }
 
 char* ParameterStore::range(uint64_t from, uint64_t count) const {
@@ -78,6 +82,48 @@ void ParameterStore::copy_from(const ParameterStore& source) {
                  ""});
   }
   if (this != &source) write(0, count_, source.data_);
+}
+
+template <class Row>
+void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t from, uint64_t count,
+                            void* into) const {
+  char* to = static_cast<char*>(into);
+  for (uint64_t at = from; at < from + count;) {
+    const uint64_t skipped = at % width, numbers = std::min(width - skipped, from + count - at);
+    const uint64_t index = at / width;
+    if (index >= rows.size()) {
+      throw Error({"a range is outside the rows to gather", "gather", "row " + std::to_string(index),
+                   "below " + std::to_string(rows.size()), ""});
+    }
+    std::memcpy(to, range(uint64_t{rows[index]} * width + skipped, numbers), numbers * this->width());
+    to += numbers * this->width();
+    at += numbers;
+  }
+}
+
+template void ParameterStore::gather(std::span<const uint32_t>, uint64_t, uint64_t, uint64_t, void*) const;
+template void ParameterStore::gather(std::span<const uint64_t>, uint64_t, uint64_t, uint64_t, void*) const;
+
+void ParameterStore::track_changes(uint64_t width) {
+  if (changed_ != nullptr) return;
+  rows_ = count_ / width;
+  changed_ = allocate_block(rows_);
+  if (changed_ == nullptr) throw std::bad_alloc();
+}
+
+void ParameterStore::read_changes(uint64_t from, uint64_t count, void* into) const {
+  if (changed_ != nullptr && from <= rows_ && count <= rows_ - from)
+    return void(std::memcpy(into, changed() + from, count));
+  throw Error({"a range is outside the rows whose changes are recorded", "read",
+               "rows " + std::to_string(from) + " to " + std::to_string(from + count),
+               "within 0 to " + std::to_string(rows_), ""});
+}
+
+void ParameterStore::clear_changes(uint32_t consumer) {
+  const uint8_t others = uint8_t(~(1u << consumer));
+  for (uint64_t row = 0; row < rows_; ++row) {
+    if (changed()[row] != 0) changed()[row] &= others;  // pages without changes are not written to
+  }
 }
 
 void ParameterStore::fill(const Fill& spec, uint32_t threads) {

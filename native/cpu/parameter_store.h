@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "cpu/tables/fill.h"
@@ -17,8 +18,9 @@ class ParameterStore {
  public:
   // Zeroed memory of `count` numbers. Throws std::bad_alloc.
   ParameterStore(DType dtype, uint64_t count);
-  // Maps `count` numbers of a file, beginning at byte `offset`; writes are refused. Throws Error.
-  ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset);
+  // Maps `in_file` numbers of a file, beginning at byte `offset`; further ones up to `count` belong to rows that do not
+  // exist and take no memory. Writes are refused. Throws Error.
+  ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset, uint64_t in_file);
   ~ParameterStore();
   ParameterStore(const ParameterStore&) = delete;
   ParameterStore& operator=(const ParameterStore&) = delete;
@@ -32,8 +34,25 @@ class ParameterStore {
   // Numbers [from, from + count), in the store's format. Both throw Error for a range outside.
   void read(uint64_t from, uint64_t count, void* into) const;
   void write(uint64_t from, uint64_t count, const void* values);
+  // Numbers [from, from + count) of the matrix of these rows, each of `width` numbers, in this order. Throws Error for
+  // a row outside.
+  template <class Row>
+  void gather(std::span<const Row> rows, uint64_t width, uint64_t from, uint64_t count, void* into) const;
   // Copies all numbers of another store with the same dtype and size.
   void copy_from(const ParameterStore& source);
+
+  // Records from now on which rows of `width` numbers are updated, for executables that are bound later. Each of the 8
+  // bits of a row's byte belongs to another consumer. Throws std::bad_alloc.
+  void track_changes(uint64_t width);
+  // A byte per row; null if changes are not recorded.
+  uint8_t* changed() const { return static_cast<uint8_t*>(changed_); }
+  void mark_changed(uint64_t row) {
+    if (changed_ != nullptr) changed()[row] = 0xff;
+  }
+  // Throws Error for rows outside, and if changes are not recorded.
+  void read_changes(uint64_t from, uint64_t count, void* into) const;
+  void clear_changes(uint32_t consumer);
+
   // Fills it with initial values. Zeros in a new store cost nothing: its pages get memory when they are first used.
   void fill(const Fill& spec, uint32_t threads);
 
@@ -47,7 +66,9 @@ class ParameterStore {
   const uint64_t count_;
   std::optional<Mapping> mapping_;
   void* data_;
-  bool new_ = true;  // nobody has written to the memory, or got it to write to
+  void* changed_ = nullptr;
+  uint64_t rows_ = 0;  // of which changes are recorded
+  bool new_ = true;    // nobody has written to the memory, or got it to write to
 };
 
 }  // namespace pairloom

@@ -14,8 +14,9 @@ class Mapping {
  public:
   // The whole file. Throws Error.
   explicit Mapping(const std::string& path);
-  // `bytes` bytes beginning at `offset`; the file must contain all of them. Throws Error.
-  Mapping(const std::string& path, uint64_t offset, uint64_t bytes);
+  // `bytes` bytes beginning at `offset`; the file must contain all of them. Beyond them addresses up to `reserved`
+  // bytes are mapped, too, with no file and no memory behind them. Throws Error.
+  Mapping(const std::string& path, uint64_t offset, uint64_t bytes, uint64_t reserved = 0);
   ~Mapping();
   Mapping(Mapping&& other) noexcept { *this = std::move(other); }
   Mapping& operator=(Mapping&& other) noexcept {
@@ -29,7 +30,7 @@ class Mapping {
   uint64_t bytes() const { return bytes_; }
 
  private:
-  void map(int descriptor, const std::string& path, uint64_t offset, uint64_t bytes);
+  void map(int descriptor, const std::string& path, uint64_t offset, uint64_t bytes, uint64_t reserved);
 
   void* pages_ = nullptr;  // null if the range is empty
   size_t skipped_ = 0;     // from the start of the first page

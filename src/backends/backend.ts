@@ -5,7 +5,7 @@ import type { Graph } from "../graph/graph.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Translation, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
-import type { Ceilings } from "../native/addon.js";
+import type { Ceilings, Rows } from "../native/addon.js";
 import type { Initializer } from "../ops/sources.js";
 
 /** The rows of a run: positions [start, start + count) of the data, or of a shuffled epoch. */
@@ -52,6 +52,10 @@ export interface CompileOptions {
   readonly geometry?: AccumulationGroups;
 }
 
+/** Those who want to know what has changed, each since its own last time. */
+export const CHANGE_CONSUMERS = { checkpoint: 0, publish: 1 } as const;
+export type ChangeConsumer = (typeof CHANGE_CONSUMERS)[keyof typeof CHANGE_CONSUMERS];
+
 /**
  * The numbers of a parameter, on the heap, in a mapped file or on a device. They may exceed the size of one array, so
  * they are read and written in ranges; code that processes all of them works in pieces.
@@ -69,6 +73,23 @@ export interface Memory {
    * @throws ExecutionError outside the memory, or if it is a mapped file
    */
   write(from: number, values: Numbers): void;
+  /**
+   * Copies elements of the matrix of these rows, each of `width` elements, in this order: those beginning at index `from`,
+   * until `into` is full.
+   * @throws ExecutionError outside the memory or the rows
+   */
+  gather(rows: Rows, width: number, from: number, into: Numbers): void;
+  /**
+   * Records from now on which rows of `width` elements training steps update. Call it before an executable that updates them is
+   * compiled.
+   */
+  trackChanges(width: number): void;
+  /**
+   * A byte per row, beginning at row `from`: bit k is set if the row was updated since `clearChanges(k)`.
+   * @throws ExecutionError outside the rows, and if changes are not tracked
+   */
+  readChanges(from: number, into: Uint8Array): void;
+  clearChanges(consumer: ChangeConsumer): void;
   /** Copies all elements of another memory of this backend with the same size and dtype. */
   copyFrom(source: Memory): void;
   /**
@@ -87,9 +108,10 @@ export interface Backend {
   /**
    * Maps elements of a file, beginning at byte `offset`, as read-only memory; processes that map the same file share
    * its pages. Absent if the backend does not support it. The file must not be truncated while mapped.
+   * @param inFile how many of the elements the file has; the others, which nobody reads, take no memory. Default: all
    * @throws ExecutionError if the file is too short, or `offset` is not a multiple of the element size
    */
-  map?(path: string, offset: number, elements: number, dtype: TableDtype): Memory;
+  map?(path: string, offset: number, elements: number, dtype: TableDtype, inFile?: number): Memory;
   /** Creates a translation in its initial state. Executables that get the same one share it. */
   translation(spec: TranslationSpec): Translation;
   /** Measures the machine's maximum throughput with this many threads. Absent if the backend does not support it. */

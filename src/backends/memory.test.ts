@@ -76,6 +76,38 @@ describe.each(BACKENDS)("memory of $name", ({ use }) => {
     );
   });
 
+  it("gathers any stretch of rows in any order", () => {
+    const rowLists = fc.record({
+      rows: fc.array(fc.nat(99), { maxLength: 30 }),
+      width: fc.integer({ min: 1, max: 7 }),
+    });
+    fc.assert(
+      fc.property(
+        dtypes,
+        rowLists,
+        fc.nat(),
+        fc.nat(),
+        fc.boolean(),
+        (dtype, { rows, width }, a, b, wide) => {
+          const values = numbersOf(dtype, 100 * width).map((_, i) => i);
+          const memory = memoryOf(use(), values, dtype);
+          const list = wide ? BigUint64Array.from(rows, BigInt) : Uint32Array.from(rows);
+          const matrix = rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)]);
+          const [from, to] = [a % (matrix.length + 1), b % (matrix.length + 1)].sort((x, y) => x - y);
+          const part = numbersOf(dtype, to - from);
+          memory.gather(list, width, from, part);
+          expect([...part]).toEqual(matrix.slice(from, to));
+          const past = numbersOf(dtype, matrix.length - from + 1);
+          expect(() => memory.gather(list, width, from, past)).toThrow(ExecutionError);
+          expect(() => memory.gather(Uint32Array.of(100), width, 0, numbersOf(dtype, width))).toThrow(
+            ExecutionError,
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
   it("maps a file, which stays as it is", () => {
     const backend = use();
     if (!backend.map) return;
@@ -93,6 +125,22 @@ describe.each(BACKENDS)("memory of $name", ({ use }) => {
     expect(() => backend.map!(path, 6, 10, "fp32")).toThrow(/not aligned/);
     expect(() => backend.map!(join(folder, "nothing"), 0, 1, "fp32")).toThrow(/cannot be mapped/);
     expect(backend.map(path, 8, 0, "bf16").elements).toBe(0);
+  });
+
+  it("maps a file that has fewer rows than the table", () => {
+    const backend = use();
+    if (!backend.map) return;
+    const values = Float32Array.from({ length: 5000 }, (_, i) => i / 3);
+    const path = join(folder, "few");
+    writeFileSync(path, Buffer.concat([Buffer.alloc(8), bytes(values)]));
+    const memory = backend.map(path, 8, 1e9, "fp32", 5000);
+    expect(memory.elements).toBe(1e9);
+    const part = new Float32Array(5000);
+    memory.read(0, part);
+    expect(part).toEqual(values);
+    memory.read(1e9 - 5000, part);
+    expect(part).toEqual(new Float32Array(5000));
+    expect(() => backend.map!(path, 8, 1e9, "fp32", 5001)).toThrow(/shorter than the range/);
   });
 });
 

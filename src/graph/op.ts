@@ -66,12 +66,15 @@ export interface DenseValue {
   readonly kind: "fp32";
   readonly shape: readonly number[];
   readonly data: Floats;
+  /** Of a parameter, if changes are tracked: a byte per row, all bits of which are set when the row is updated. */
+  readonly changed?: Uint8Array;
 }
 /** A table of 16-bit numbers. */
 export interface HalfValue {
   readonly kind: HalfDtype;
   readonly shape: readonly number[];
   readonly data: Uint16Array;
+  readonly changed?: Uint8Array;
 }
 export interface IdValue {
   readonly kind: "id";

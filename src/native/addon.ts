@@ -69,6 +69,9 @@ export interface ParameterHandle {
   readonly parameter: unique symbol;
 }
 
+/** Numbers of table rows. */
+export type Rows = Uint32Array | BigUint64Array;
+
 /** A translation from ids to rows in the core. Opaque; freed in the same way. */
 export interface TranslationHandle {
   readonly translation: unique symbol;
@@ -129,11 +132,25 @@ export interface Addon extends ColumnCalls {
   mapFile(path: string): ArrayBuffer;
   /** Zeroed memory, 64-byte aligned, with huge pages if it is large. */
   allocateParameter(elements: number, dtype: TableDtype): ParameterHandle;
-  /** Elements of a file, beginning at byte `offset`; writes are refused. The file must not be truncated. */
-  mapParameter(elements: number, dtype: TableDtype, path: string, offset: number): ParameterHandle;
+  /**
+   * The first `inFile` elements are those of a file, beginning at byte `offset`; the others take no memory. Writes are
+   * refused. The file must not be truncated.
+   */
+  mapParameter(
+    elements: number,
+    dtype: TableDtype,
+    path: string,
+    offset: number,
+    inFile: number,
+  ): ParameterHandle;
   /** Copies elements beginning at index `from`, until the array is full. */
   readParameter(parameter: ParameterHandle, from: number, into: Numbers): void;
   writeParameter(parameter: ParameterHandle, from: number, values: Numbers): void;
+  /** See `Memory` (src/backends/backend.ts) for these four. */
+  gatherParameter(parameter: ParameterHandle, rows: Rows, width: number, from: number, into: Numbers): void;
+  trackChanges(parameter: ParameterHandle, width: number): void;
+  readChanges(parameter: ParameterHandle, from: number, into: Uint8Array): void;
+  clearChanges(parameter: ParameterHandle, consumer: number): void;
   /** Copies all elements; sizes and dtypes must be equal. */
   copyParameter(to: ParameterHandle, from: ParameterHandle): void;
   /** Fills with initial values on all cores, with the same bits on any machine. */
@@ -210,6 +227,10 @@ const DIRECT = [
   "mapParameter",
   "readParameter",
   "writeParameter",
+  "gatherParameter",
+  "trackChanges",
+  "readChanges",
+  "clearChanges",
   "copyParameter",
   "makePermutation",
   "makeFirstCome",

@@ -19,8 +19,9 @@ export function readRow(table: TableValue, row: number): Floats {
   return wide;
 }
 
-/** Writes an updated row back. 16-bit numbers are rounded; element d uses the draw with index `row * D + d`. */
+/** Writes an updated row back, and records the change. 16-bit numbers are rounded; element d uses the draw with index `row * D + d`. */
 export function writeRow(table: TableValue, row: number, weights: Floats, key: DrawKey): void {
+  if (table.changed) table.changed[row] = 0xff;
   if (table.kind === "fp32") return;
   const begin = row * table.shape[1];
   for (let d = 0; d < weights.length; d++)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstring>
 
 #include "cpu/tables/each_row.h"
 #include "cpu/tables/weights.h"
@@ -28,6 +29,7 @@ template <bool kWholeRows, class Step>
 struct RowUpdate {
   static constexpr bool kWhole = kWholeRows;
   const TableWeights& weights;
+  uint8_t* changed;  // a byte per row, or null
   size_t dim;
   std::array<State, kMostStates> states;
   const Step& step;
@@ -37,6 +39,7 @@ struct RowUpdate {
     for (const State& state : states) prefetch_floats(state.row(row), state.width);
   }
   void rows(size_t row, size_t count, const float* gradient) const {
+    if (changed != nullptr) std::memset(changed + row, 0xff, count);
     weights.update(row, count, [&](float* w) {
       step(w, gradient, States{states[0].row(row), states[1].row(row)}, count * dim);
     });
@@ -46,7 +49,7 @@ struct RowUpdate {
 template <bool kWhole, class Step>
 void update_table(const BoundInstruction& i, const FixedJob& job, Worker& worker, const Step& step) {
   const TableWeights weights(i, i.table, worker);
-  RowUpdate<kWhole, Step> update{weights, i.views[0].dims[1], {}, step};
+  RowUpdate<kWhole, Step> update{weights, i.changed, i.views[0].dims[1], {}, step};
   for (size_t s = 0; s < i.table.states; ++s) update.states[s] = State(i.views[i.table.first_state + s]);
   each_row(i, i.table, job, worker, update);
 }

@@ -35,8 +35,8 @@ class NativeBackend implements Backend {
     return new NativeMemory(this.addon, this.addon.allocateParameter(elements, dtype), elements, dtype);
   }
 
-  map(path: string, offset: number, elements: number, dtype: TableDtype): NativeMemory {
-    const handle = this.addon.mapParameter(elements, dtype, path, offset);
+  map(path: string, offset: number, elements: number, dtype: TableDtype, inFile = elements): NativeMemory {
+    const handle = this.addon.mapParameter(elements, dtype, path, offset, inFile);
     return new NativeMemory(this.addon, handle, elements, dtype);
   }
 

@@ -1,8 +1,8 @@
 import type { TableDtype } from "../../graph/tensor.js";
 import type { Numbers } from "../../half.js";
-import type { Addon, FillSpec, ParameterHandle } from "../../native/addon.js";
+import type { Addon, FillSpec, ParameterHandle, Rows } from "../../native/addon.js";
 import type { Initializer } from "../../ops/sources.js";
-import type { Memory } from "../backend.js";
+import type { ChangeConsumer, Memory } from "../backend.js";
 
 /** Memory of the native core. Freed when neither this object nor an executable refers to it. */
 export class NativeMemory implements Memory {
@@ -19,6 +19,22 @@ export class NativeMemory implements Memory {
 
   write(from: number, values: Numbers): void {
     this.addon.writeParameter(this.handle, from, values);
+  }
+
+  gather(rows: Rows, width: number, from: number, into: Numbers): void {
+    this.addon.gatherParameter(this.handle, rows, width, from, into);
+  }
+
+  trackChanges(width: number): void {
+    this.addon.trackChanges(this.handle, width);
+  }
+
+  readChanges(from: number, into: Uint8Array): void {
+    this.addon.readChanges(this.handle, from, into);
+  }
+
+  clearChanges(consumer: ChangeConsumer): void {
+    this.addon.clearChanges(this.handle, consumer);
   }
 
   copyFrom(source: Memory): void {

@@ -94,8 +94,8 @@ class ReferenceExecutable implements Executable {
   private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
     if (node.op.binds === "parameter") {
       const { name, shape, dtype = "fp32" } = node.attrs;
-      const { data } = this.parameters.get(name) as ReferenceMemory;
-      return { kind: dtype, shape, data } as Value;
+      const { data, changed } = this.parameters.get(name) as ReferenceMemory;
+      return { kind: dtype, shape, data, changed } as Value;
     }
     if (node.op.binds === "input") {
       return gather(request.columns.get(node.attrs.name)!, rows, node);

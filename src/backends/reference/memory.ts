@@ -1,13 +1,16 @@
 import { ExecutionError } from "../../errors.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import { type Numbers, narrow, numbersOf } from "../../half.js";
+import type { Rows } from "../../native/addon.js";
 import type { Initializer } from "../../ops/sources.js";
 import { drawKey, drawUnit } from "../../random.js";
-import type { Memory } from "../backend.js";
+import type { ChangeConsumer, Memory } from "../backend.js";
 
 /** Memory as one array for the reference kernels. */
 export class ReferenceMemory implements Memory {
   readonly data: Numbers;
+  /** A byte per row, see `Memory.readChanges`. */
+  changed?: Uint8Array;
 
   constructor(
     readonly elements: number,
@@ -22,6 +25,32 @@ export class ReferenceMemory implements Memory {
 
   write(from: number, values: Numbers): void {
     this.range(from, values).set(values);
+  }
+
+  gather(rows: Rows, width: number, from: number, into: Numbers): void {
+    for (let i = 0; i < into.length; i++) {
+      const at = from + i;
+      const row = Number(rows[Math.floor(at / width)] ?? Number.POSITIVE_INFINITY);
+      const index = row * width + (at % width);
+      if (!(index < this.elements)) throw outside(index, 1, this.elements);
+      into[i] = this.data[index];
+    }
+  }
+
+  trackChanges(width: number): void {
+    this.changed ??= new Uint8Array(this.elements / width);
+  }
+
+  readChanges(from: number, into: Uint8Array): void {
+    const rows = this.changed?.length ?? 0;
+    if (from < 0 || from + into.length > rows) throw outside(from, into.length, rows);
+    into.set(this.changed!.subarray(from, from + into.length));
+  }
+
+  clearChanges(consumer: ChangeConsumer): void {
+    this.changed?.forEach((byte, row, all) => {
+      all[row] = byte & ~(1 << consumer);
+    });
   }
 
   copyFrom(source: Memory): void {
