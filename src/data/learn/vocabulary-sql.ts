@@ -64,24 +64,13 @@ function countedAlone(cells: readonly VocabularyCell[], training: string): strin
     FROM (SELECT ${values.join(", ")} FROM (${training})) GROUP BY GROUPING SETS (${sets.join(", ")})`;
 }
 
-/** Tables with several columns, or lists: every cell becomes a row of its own. */
+/** Tables with several columns, or lists: every value becomes a row of its own, with the number of its column. */
 function countedTogether(cells: readonly VocabularyCell[], training: string): string {
-  const ones = cells.filter(({ wire }) => wire.reads === "text");
-  const bags = cells.filter(({ wire }) => wire.reads === "texts");
-  const tables = concatSql(
-    ones.map(({ table }) => `${table}`),
-    bags.map(({ table, wire }) => `list_transform(${wire.sql}, lambda v: ${table})`),
-  );
-  const values = concatSql(
-    ones.map(({ wire }) => wire.sql),
-    bags.map(({ wire }) => wire.sql),
-  );
+  const lists = cells.map(({ wire }) => (wire.reads === "texts" ? wire.sql : `[${wire.sql}]`));
+  const columns = `SELECT [${lists.join(", ")}] AS lists FROM (${training})`;
+  const numbered = `SELECT generate_subscripts(lists, 1) AS cell, unnest(lists) AS list FROM (${columns})`;
+  const tables = cells.map(({ table }) => table);
   return `
-    SELECT t, v, count(*) AS n
-    FROM (SELECT unnest(${tables}) AS t, unnest(${values}) AS v FROM (${training})) WHERE v <> '' GROUP BY ALL`;
-}
-
-function concatSql(elements: readonly string[], lists: readonly string[]): string {
-  if (lists.length === 0) return `[${elements.join(", ")}]`;
-  return `list_concat([${elements.join(", ")}], ${lists.join(", ")})`;
+    SELECT [${tables.join(", ")}][cell] AS t, v, count(*) AS n
+    FROM (SELECT cell, unnest(list) AS v FROM (${numbered})) WHERE v <> '' GROUP BY ALL`;
 }

@@ -187,11 +187,12 @@ class TextReader {
     rejects: string,
     textsAreNumbers = false,
   ): string {
+    const inPart = new Set(part.columns);
     const columns = this.names.map((name) => {
       const column = quoteName(name);
       const { type, isExact } = types.get(name) ?? TEXT;
       if (type === "NULL") return `NULL AS ${column}`;
-      if (!part.columns.includes(name)) return `CAST(NULL AS ${type}) AS ${column}`;
+      if (!inPart.has(name)) return `CAST(NULL AS ${type}) AS ${column}`;
       const cell = cellSql(this.config, column, textsAreNumbers || type !== "VARCHAR");
       if (cell === column || !isExact) return column;
       return `${type === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
