@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -33,9 +34,7 @@ Text text_at(const Texts& texts, size_t row) {
 }
 
 // A value that cannot be an id: U+0000 and the number of the refusal, as src/features/canonical.ts writes it; else 0.
-int32_t refusal_in(const Text& text) {
-  return text.length == 2 && text.bytes[0] == 0 ? -int32_t{text.bytes[1]} : 0;
-}
+int32_t refusal_in(const Text& text) { return text.length == 2 && text.bytes[0] == 0 ? -int32_t{text.bytes[1]} : 0; }
 
 int32_t find(const Vocabulary& vocabulary, const Text& text, uint32_t hash) {
   const size_t capacity = vocabulary.slots.size() / 2;
@@ -51,29 +50,60 @@ int32_t find(const Vocabulary& vocabulary, const Text& text, uint32_t hash) {
   return -1;
 }
 
-constexpr std::string_view kSpace = " \t\n\v\f\r";
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kSpace);
-  return first == text.npos ? std::string_view{} : text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 bool is_word(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, {}, [](char c) { return c >= 'A' && c <= 'Z' ? char(c | 0x20) : c; });
 }
 
+// Digits with at most one point; NaN if they are others or too many. With at most 15 digits, their integer and the
+// power of ten are exact in fp64, so the division rounds once (Clinger, 1990: How to read floating point numbers
+// accurately).
+double parse_short(std::string_view text) {
+  constexpr double kTens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  constexpr size_t kDigits = std::size(kTens) - 1;
+  if (text.size() > kDigits + 1) return NAN;
+  uint64_t integer = 0;
+  size_t digits = 0, after_point = 0;
+  bool has_point = false;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      integer = 10 * integer + uint64_t(c - '0');
+      ++digits;
+      after_point += has_point;
+    } else if (c == '.' && !has_point) {
+      has_point = true;
+    } else {
+      return NAN;
+    }
+  }
+  return digits > 0 && digits <= kDigits ? double(integer) / kTens[after_point] : NAN;
+}
+
+double parse_digits(std::string_view text) {
+  double value = parse_short(text);
+  if (value == value) return value;
+#ifdef __cpp_lib_to_chars
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) return NAN;
+#endif
+  return value;
+}
+
 // A text that is not blank, without white space around it; NaN if it is left open.
 double parse(std::string_view text) {
   const bool negative = text[0] == '-';
   const std::string_view digits = text.substr(negative || text[0] == '+');
-  double value = NAN;
   // The standard library also reads words, and a second minus sign.
   if (!digits.empty() && (digits[0] == '.' || (digits[0] >= '0' && digits[0] <= '9'))) {
-#ifdef __cpp_lib_to_chars
-    const char* const end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, value);
-    if (error != std::errc{} || stop != end) return NAN;
-#endif
+    const double value = parse_digits(digits);
     return negative ? -value : value;
   }
   return is_word(text, "true") ? 1 : is_word(text, "false") ? 0 : NAN;
@@ -135,7 +165,8 @@ size_t hash_each(const Texts& texts, int32_t missing, Strided<Id> ids, Hash hash
 template <class Id>
 size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Strided<Id> ids) {
   if (size > kNarrowRows) {
-    return hash_each(texts, missing, ids, [&](const Text& text) { return murmur3_wide(text.bytes, text.length) % size; });
+    return hash_each(texts, missing, ids,
+                     [&](const Text& text) { return murmur3_wide(text.bytes, text.length) % size; });
   }
   const uint32_t narrow = uint32_t(size);
   return hash_each(texts, missing, ids, [&](const Text& text) { return murmur3(text.bytes, text.length) % narrow; });
@@ -194,8 +225,7 @@ size_t encode_numbers(const double* values, Validity validity, size_t rows, cons
   switch (transform.kind) {
     case NumberTransform::kIdentity:
       return encode(values, validity, rows, missing, results, [](double x) { return float(x); });
-    case NumberTransform::kLog:
-      return encode(values, validity, rows, missing, results, log_of);
+    case NumberTransform::kLog: return encode(values, validity, rows, missing, results, log_of);
     case NumberTransform::kAffine:
       return encode(values, validity, rows, missing, results,
                     [&](double x) { return float((x - transform.shift) / transform.scale); });

@@ -1,10 +1,13 @@
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "ingest/columns.h"
 #include "ingest/murmur3.h"
+#include "tests/random.h"
 #include "tests/test.h"
 
 namespace pairloom {
@@ -107,6 +110,43 @@ TEST(texts_are_read_as_numbers_or_left_open) {
     CHECK(std::isnan(expected[r]) ? std::isnan(values[r]) : values[r] == expected[r]);
   }
   CHECK(std::signbit(values[1]));
+}
+
+// Up to 25 digits, at times with a point or an exponent.
+std::string random_digits(test::Random& random) {
+  std::string text(1 + random.below(25), '0');
+  for (char& digit : text) digit = char('0' + random.below(10));
+  if (random.below(4) != 0) text.insert(random.below(uint32_t(text.size()) + 1), ".");
+  if (random.below(4) == 0) text += "e" + std::to_string(int(random.below(80)) - 40);
+  return text;
+}
+
+// A number halfway between two doubles, and digits that are a little less or more.
+std::string near_a_tie(test::Random& random) {
+  const double low = std::ldexp(1 + random.unit() + random.below(1u << 29) * 0x1p-52, int(random.below(200)) - 100);
+  const double high = std::nextafter(low, std::numeric_limits<double>::infinity());
+  const long double tie = low + (static_cast<long double>(high) - low) / 2;
+  char text[128];
+  std::snprintf(text, sizeof text, "%.*Le", int(14 + random.below(60)), tie);
+  return text;
+}
+
+TEST(numbers_are_rounded_as_strtod_rounds_them) {
+  test::Random random(7);
+  std::vector<std::string> texts = {"999999999999999",
+                                    "9999999999999999",
+                                    "0.000000000000001",
+                                    "123456789012345.",
+                                    ".123456789012345",
+                                    "9007199254740993",
+                                    "1e23",
+                                    "00000000000000000.1"};
+  for (int i = 0; i < 200000; ++i) texts.push_back(i % 4 == 0 ? near_a_tie(random) : random_digits(random));
+  const auto entries = entries_of(texts);
+  std::vector<double> values(texts.size());
+  std::vector<uint8_t> present((texts.size() + 7) / 8);
+  CHECK_EQ(parse_numbers({entries.data(), {nullptr}, texts.size()}, values.data(), present.data()), 0u);
+  for (size_t r = 0; r < texts.size(); ++r) CHECK_EQ(values[r], std::strtod(texts[r].c_str(), nullptr));
 }
 
 TEST(numbers_that_are_not_finite_are_left_open) {
