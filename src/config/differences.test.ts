@@ -26,3 +26,14 @@ it("takes rows in a config for data", () => {
   const config = (y: number) => ({ data: { train: { rows: [{ y }] }, label: "y" } });
   expect(differencesOf([config(0), config(1)])).toEqual([{}, {}]);
 });
+
+it("leaves out rows where other runs read files", () => {
+  const files = { data: { train: { path: "a.csv" }, label: "y" } };
+  const rows = { data: { train: { rows: [{ y: 1 }] }, label: "y" } };
+  expect(differencesOf([files, rows])).toEqual([{ "data.train.path": "a.csv" }, {}]);
+  const source = (path: string) => ({ data: { source: { path }, split: { seed: 1 } } });
+  expect(differencesOf([source("a.csv"), source("b.csv")])).toEqual([
+    { "data.source.path": "a.csv" },
+    { "data.source.path": "b.csv" },
+  ]);
+});

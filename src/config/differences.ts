@@ -41,9 +41,10 @@ function kindPaths(path: string): string[] {
 /** Rows given in a config are data, not settings. */
 function withoutRows(config: unknown): unknown {
   const { data, ...rest } = (config ?? {}) as { data?: Record<string, unknown> };
-  const sources = Object.entries(data ?? {}).map(([name, source]) => [
-    name,
-    typeof source === "object" && source !== null ? { ...source, rows: undefined } : source,
-  ]);
+  const sources = Object.entries(data ?? {}).flatMap(([name, source]) => {
+    if (typeof source !== "object" || source === null || !("rows" in source)) return [[name, source]];
+    const { rows: _, ...others } = source;
+    return Object.keys(others).length > 0 ? [[name, others]] : [];
+  });
   return { ...rest, data: Object.fromEntries(sources) };
 }

@@ -66,7 +66,7 @@ function comments(texts: readonly string[], indent: string): string[] {
 }
 
 /** A text in lines of at most `width` characters, broken at spaces. */
-export function wrapped(text: string, width: number): string[] {
+function wrapped(text: string, width: number): string[] {
   if (text.length <= width) return [text];
   const space = text.lastIndexOf(" ", width);
   const at = space > 0 ? space : text.indexOf(" ", width);
