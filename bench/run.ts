@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { exitCodeOf, printError } from "../src/cli/failure.js";
 import { scriptArguments } from "../src/cli/script-arguments.js";
-import { table } from "../src/cli/tables.js";
+import { table } from "../src/cli/text-table.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "../src/cli/usage.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { batch } from "./batch.js";

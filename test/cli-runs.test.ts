@@ -114,3 +114,26 @@ it("says what a directory without runs has", async () => {
     expect((await cli("runs", place)).err).toMatch(new RegExp(`there are no runs[\\s\\S]*got: +${got}`));
   expect((await cli("runs", "--metric", "speed")).err).toContain("--metric has an unknown value");
 });
+
+it("breaks long values of settings, and names no setting that a run does not have", async () => {
+  const features = Array.from({ length: 30 }, (_, i) => `feature${i}`);
+  const of = (path: string, names: string[]) => ({
+    ...config(0.1),
+    data: {
+      source: { path, sql: `SELECT ${names.join(", ")}, y FROM source` },
+      split: { seed: 1 },
+      label: "y",
+    },
+    model: { kind: "fm", features: names },
+  });
+  mkdirSync("runs/several");
+  leave("several/one", { config: of("a.csv", features), valid: [0.6] });
+  leave("several/two", { config: of("b.csv", features.slice(1)), valid: [0.7] });
+  const { out } = await cli("runs", "runs/several");
+  const lines = out.trimEnd().split("\n");
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  expect(out).not.toContain("undefined");
+  const text = out.replaceAll(/\s+/g, " ");
+  expect(text).toContain(`data.source.sql "SELECT ${features.join(", ")}, y FROM source"`);
+  expect(text).toContain('"feature0", "feature1", "feature2"');
+});

@@ -1,5 +1,6 @@
-import type { ArgDef, ArgsDef } from "citty";
+import type { ArgsDef } from "citty";
 import { fillLines } from "../../src/cli/fill-lines.js";
+import { argumentText, meaningOf, usageWords } from "../../src/cli/help.js";
 import { COMMANDS } from "../../src/cli/main.js";
 
 const END = "<!-- end of options -->";
@@ -27,33 +28,16 @@ function replaced(text: string, name: string, args: ArgsDef): string {
 }
 
 function usage(name: string, args: ArgsDef): string {
-  const words = Object.entries(args).map(([key, arg]) => word(key, arg));
   const command = `pairloom ${name}`;
-  const lines = fillLines(command, words, LINE, " ".repeat(command.length + 1));
+  const lines = fillLines(command, usageWords(args), " ".repeat(command.length + 1), LINE);
   return `\`\`\`text\n${lines.join("\n")}\n\`\`\`\n`;
-}
-
-function word(key: string, arg: ArgDef): string {
-  const shown = arg.type === "positional" ? `<${key}>` : option(key, arg);
-  return isRequired(arg) ? shown : `[${shown}]`;
-}
-
-/** citty asks for a positional argument unless it says otherwise or has a default. */
-const isRequired = ({ type, required, default: start }: ArgDef): boolean =>
-  required ?? (type === "positional" && start === undefined);
-
-function option(key: string, { type, valueHint }: ArgDef): string {
-  return type === "boolean" ? `--${key}` : `--${key} ${valueHint ?? "value"}`;
 }
 
 function optionTable(args: ArgsDef): string {
   if (Object.keys(args).length === 0) return "";
   const rows = Object.entries(args).map(([key, arg]) => {
-    const shown = arg.type === "positional" ? `<${key}>` : option(key, arg);
-    const isSaid = arg.default === undefined || arg.description?.includes("(default");
-    const start = isSaid ? "" : ` (default ${arg.default})`;
-    const meaning = arg.description?.replaceAll("<", "\\<");
-    return `| \`${shown.replaceAll("|", "\\|")}\` | ${meaning}${start} |\n`;
+    const shown = argumentText(key, arg).replaceAll("|", "\\|");
+    return `| \`${shown}\` | ${meaningOf(arg).replaceAll("<", "\\<")} |\n`;
   });
   return `| Option | Meaning |\n|---|---|\n${rows.join("")}`;
 }

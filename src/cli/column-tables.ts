@@ -2,12 +2,12 @@ import type { ColumnProfile } from "../init/column.js";
 import type { Looks } from "../init/looks.js";
 import type { Profile } from "../init/profile.js";
 import { count } from "../show-value.js";
-import { fillLines, withCommas } from "./fill-lines.js";
-import { percent, table } from "./tables.js";
+import { filled, fillLines, withCommas } from "./fill-lines.js";
+import { percent } from "./tables.js";
+import { table } from "./text-table.js";
 
 /** The profile of a table, for a terminal of 80 columns. */
 
-const WIDTH = 80;
 const LONGEST_NAME = 24;
 
 /** One line for each column. */
@@ -41,7 +41,7 @@ const LOOKS: Readonly<Record<Looks["as"], string>> = {
 /** For each column its range and its most frequent values; with a label, the share of high labels behind them. */
 export function valueLines({ columns, label }: Profile): string[] {
   const head = label
-    ? [`Values, with their share of the rows (in brackets: ${whatIsHigh(label.task)})`]
+    ? [filled(`Values, with their share of the rows (in brackets: ${whatIsHigh(label.task)})`)]
     : ["Values, with their share of the rows"];
   return head.concat(columns.flatMap((column) => linesOf(column.name, [...range(column), ...top(column)])));
 }
@@ -73,7 +73,7 @@ function top({ top: values, looks }: ColumnProfile): string[] {
 
 /** A name and what is said about it. */
 const linesOf = (name: string, parts: readonly string[]): string[] =>
-  fillLines(`  ${shortened(name, LONGEST_NAME)}:`, withCommas(parts), WIDTH, "    ");
+  fillLines(`  ${shortened(name, LONGEST_NAME)}:`, withCommas(parts), "    ");
 
 const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
 const short = (value: number): string => String(Number(value.toPrecision(4)));

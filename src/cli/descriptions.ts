@@ -13,7 +13,8 @@ import { bytesOf, elementsOf } from "../train/parameter-memory.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { fillLines, withCommas } from "./fill-lines.js";
-import { bytes, table } from "./tables.js";
+import { bytes } from "./tables.js";
+import { table } from "./text-table.js";
 
 /** A model to describe: trained, with fitted features, or only a config before any data is read. */
 export interface Description {
@@ -110,7 +111,7 @@ export function programSummary(graph: Graph, maxBatch: number): string {
       stepKind === "combine" ? "combine" : node.op.kind,
     );
     const head = `  ${String(i + 1).padStart(2)} ${kind.padEnd(5)}`;
-    return fillLines(head, withCommas(runLengths(names)), LINE, INDENT).join("\n");
+    return fillLines(head, withCommas(runLengths(names)), INDENT).join("\n");
   });
   const memory = Object.entries(arenas).map(([space, elements]) => `${space} ${bytes(4 * elements)}`);
   return [
@@ -121,7 +122,6 @@ export function programSummary(graph: Graph, maxBatch: number): string {
   ].join("\n");
 }
 
-const LINE = 80;
 const INDENT = " ".repeat(11);
 
 /** `embedding x6` for six in a row. */

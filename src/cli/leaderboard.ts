@@ -4,7 +4,7 @@ import { selectBackend } from "../saved/backend.js";
 import { offerToConfigFiles } from "../saved/public-module.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { scriptArguments } from "./script-arguments.js";
-import { table } from "./tables.js";
+import { table } from "./text-table.js";
 import { UsageError } from "./usage.js";
 
 const CONFIGS = fileURLToPath(new URL("../../examples/frappe/", import.meta.url));

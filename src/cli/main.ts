@@ -1,10 +1,11 @@
 import { stripVTControlCharacters } from "node:util";
-import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { type ArgsDef, type CommandDef, runCommand } from "citty";
 import { closeNames } from "../near-names.js";
 import { offerToConfigFiles } from "../saved/public-module.js";
 import { version } from "../version.js";
-import { type CommandName, DESCRIPTIONS } from "./commands/descriptions.js";
+import type { CommandName } from "./commands/descriptions.js";
 import { exitCodeOf, printError } from "./failure.js";
+import { helpOf, helpOfAll } from "./help.js";
 import { UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
@@ -28,17 +29,6 @@ export const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   import: () => import("./commands/import.js").then((module) => module.importConfig as CommandDef),
 };
 
-const root = defineCommand({
-  meta: {
-    name: "pairloom",
-    version,
-    description: "Train, evaluate and serve product-based ranking models from TypeScript",
-  },
-  subCommands: Object.fromEntries(
-    Object.entries(DESCRIPTIONS).map(([name, description]) => [name, { meta: { name, description } }]),
-  ),
-});
-
 offerToConfigFiles(() => import("../index.js"));
 
 /** Runs one command line and sets the exit code: 0 success, 1 user error, 2 bug, 130 interrupted. */
@@ -52,12 +42,13 @@ export async function runCli(argv: readonly string[]): Promise<void> {
 }
 
 async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
-  if (name === "--version" || name === "-v") return print(version);
+  if (name === "--version" || name === "-v") return console.log(version);
   if (name === undefined || name === "--help" || name === "-h" || name === "help")
-    return print(await renderUsage(root));
+    return console.log(helpOfAll(version));
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
   const command = await COMMANDS[name as CommandName]();
-  if (rest.includes("--help") || rest.includes("-h")) return print(await renderUsage(command, root));
+  if (rest.includes("--help") || rest.includes("-h"))
+    return console.log(helpOf(name as CommandName, command.args as ArgsDef));
   await runCommand(command, { rawArgs: rest }).catch((error: Error) => {
     if (error.name !== "CLIError") throw error;
     throw new UsageError({
@@ -66,11 +57,6 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
       next: `Run npx pairloom ${name} --help to see the usage.`,
     });
   });
-}
-
-/** citty always colours its help, even without a terminal. */
-function print(text: string): void {
-  console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
 
 function unknownCommand(name: string): UsageError {

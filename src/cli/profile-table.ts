@@ -1,6 +1,6 @@
 import type { Ceilings } from "../native/addon.js";
 import type { Profile, ProfileLine } from "../profile/profile.js";
-import { table } from "./tables.js";
+import { table } from "./text-table.js";
 
 const giga = (value: number): string => (value / 1e9).toFixed(1);
 const tenths = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -4,8 +4,6 @@ import type { RunSummary } from "../run/run-summary.js";
 import { fillLines, withCommas } from "./fill-lines.js";
 import { valueWords } from "./setting-words.js";
 
-/** Columns of a terminal. */
-const WIDTH = 80;
 const MOST_NAME = 30;
 
 /** A line for each run, and below it its model and the settings in which the runs differ. */
@@ -28,8 +26,8 @@ export function runsTable(
 const INDENT = "    ";
 
 function detailLines(details: readonly string[]): string[] {
-  const [first, ...others] = withCommas(details);
-  return fillLines(INDENT + first, others, WIDTH, INDENT);
+  const [first, ...others] = withCommas(details).flatMap((detail) => detail.split(" "));
+  return fillLines(INDENT + first, others, INDENT);
 }
 
 function cellsOf({ when, valid, test, seconds }: RunSummary, metric: WatchedMetric): string[] {

@@ -1,30 +1,8 @@
-import Table from "cli-table3";
 import { type Evaluation, METRIC_LIST, type MetricResult } from "../metrics/index.js";
 import type { Measured } from "../run/report.js";
 import { count } from "../show-value.js";
-
-/** A text table; columns after the first are right-aligned unless `left` names them. */
-export function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  left: readonly number[] = [],
-): string {
-  const grid = new Table({
-    head: [...head],
-    colAligns: head.map((_, i) => (i === 0 || left.includes(i) ? "left" : "right")),
-    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
-    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
-  });
-  grid.push(...rows.map((row) => [...row]));
-  return withRuleUnderHead(grid.toString());
-}
-
-/** cli-table3 can draw a line under the head only together with lines under all rows. */
-function withRuleUnderHead(text: string): string {
-  const [top, head, ...rest] = text.split("\n");
-  const rule = top.replace("┌", "├").replace("┐", "┤").replaceAll("┬", "┼");
-  return [top, head, rule, ...rest].join("\n");
-}
+import { filled } from "./fill-lines.js";
+import { table } from "./text-table.js";
 
 /** The main metrics of each model (and label); reasons of undefined metrics are below the table. */
 export function metricsTable(results: readonly Measured[]): string {
@@ -80,7 +58,7 @@ function reasonsOf(results: readonly Measured[], columns: readonly MetricColumn[
   const reasons = results.flatMap(({ evaluation }) =>
     columns.flatMap(({ head, of }) => {
       const result = of(evaluation);
-      return !result || result.defined ? [] : [`${head} is undefined: ${result.reason}`];
+      return !result || result.defined ? [] : [filled(`${head} is undefined: ${result.reason}`, "  ")];
     }),
   );
   return [...new Set(reasons)];

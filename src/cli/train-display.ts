@@ -1,5 +1,4 @@
 import { relative } from "node:path";
-import { wrapped } from "../config/print-config.js";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
 import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js";
 import { warningText } from "../run/data-warnings.js";
@@ -11,6 +10,7 @@ import { rowsPerStep } from "../train/step/gradient-accumulation.js";
 import type { TrainConfig } from "../train/train-config.js";
 import type { TrainingResult } from "../train/trainer.js";
 import { Counter } from "./counter.js";
+import { filled } from "./fill-lines.js";
 import { Progress } from "./progress.js";
 import { formatCount } from "./progress-line.js";
 import { percent, plural } from "./tables.js";
@@ -44,7 +44,7 @@ export class TrainDisplay {
   private readonly handlers: { readonly [K in RunEvent["kind"]]?: (event: EventOf<K>) => void } = {
     preparing: ({ progress }) => this.preparing(progress),
     prepared: ({ data, seconds }) => this.prepared(data, seconds),
-    dataWarning: ({ warning }) => this.log(wrapped(`Warning: ${warningText(warning)}`, 80).join("\n  ")),
+    dataWarning: ({ warning }) => this.log(filled(`Warning: ${warningText(warning)}`, "  ")),
     trainingStarted: (event) => this.trainingStarted(event),
     checkpointPassedOver: ({ dir, error }) =>
       this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),

@@ -6,7 +6,8 @@ import { PRECISIONS } from "../../graph/precision.js";
 import { selectBackend } from "../../saved/backend.js";
 import { count } from "../../show-value.js";
 import { ceilingsLine, profileTable } from "../profile-table.js";
-import { bytes, table } from "../tables.js";
+import { bytes } from "../tables.js";
+import { table } from "../text-table.js";
 import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
 
 const NAMES = WORKLOADS.map(({ name }) => name);

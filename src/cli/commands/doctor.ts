@@ -7,6 +7,7 @@ import { type Addon, type AddonResult, loadAddon } from "../../native/addon.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
 import { version } from "../../version.js";
 import { EXIT } from "../failure.js";
+import { fillLines } from "../fill-lines.js";
 import { bytes } from "../tables.js";
 import { command } from "../usage.js";
 
@@ -33,10 +34,15 @@ export const doctor = command("doctor", {}, async () => {
     writable("working folder", "."),
     writable("temporary folder", tmpdir()),
   ] satisfies Finding[];
-  for (const { level, name, text } of findings)
-    console.log(`${level.padEnd(4)}  ${name.padEnd(16)}  ${text}`);
+  for (const { level, name, text } of findings) console.log(lineOf(level, name, text));
   if (findings.some(({ level }) => level === "FAIL")) process.exitCode = EXIT.user;
 });
+
+function lineOf(level: Level, name: string, text: string): string {
+  const [first, ...words] = text.split(" ");
+  const head = `${level.padEnd(4)}  ${name.padEnd(16)}  `;
+  return fillLines(head + first, words, " ".repeat(head.length)).join("\n");
+}
 
 function nodeVersion(): Finding {
   const [major, minor] = process.versions.node.split(".").map(Number);

@@ -1,10 +1,11 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { onDiskSync } from "../../checkpoint/index.js";
 import { resolveConfig } from "../../config/config.js";
-import { printConfig, wrapped } from "../../config/print-config.js";
+import { printConfig } from "../../config/print-config.js";
 import { type InitResult, initConfig } from "../../init/init-config.js";
 import { sqlWithoutLabel } from "../../run/sql-without-label.js";
 import { count } from "../../show-value.js";
+import { filled } from "../fill-lines.js";
 import { sqlOption } from "../shell-word.js";
 import { plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
@@ -77,7 +78,7 @@ function tell({ proposal, profile, label, isGuessed }: InitResult): void {
   if (leftOut.length > MOST_TOLD) say(`- and ${leftOut.length - MOST_TOLD} more, see the config`);
 }
 
-const say = (text: string): void => console.log(wrapped(text, 80).join("\n  "));
+const say = (text: string): void => console.log(filled(text, "  "));
 
 /** Columns without features that are told; the config lists all. */
 const MOST_TOLD = 10;

@@ -1,9 +1,9 @@
-import { wrapped } from "../../config/print-config.js";
 import type { Profile } from "../../init/profile.js";
 import { configStats, fileStats } from "../../init/table-stats.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { count } from "../../show-value.js";
 import { columnTable, valueLines } from "../column-tables.js";
+import { filled } from "../fill-lines.js";
 import { plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
 
@@ -48,9 +48,10 @@ function tell(profile: Profile, parts: readonly string[]): void {
   if (label) say("AUC: how well the column alone ranks the label, from 0.5 (not at all) to 1 (perfectly)");
   const others = parts.slice(1).join(" or ");
   say(`drift: population stability index of ${parts[0]} and ${others}; 0.1 is noticeable, 0.25 is large`);
-  console.log(`\n${valueLines(profile).join("\n")}`);
+  console.log("");
+  for (const line of valueLines(profile)) console.log(line);
 }
 
 const firstOf = ([{ file, line, reason }]: Profile["malformed"]): string =>
   `${file}, line ${line}: ${reason}`;
-const say = (text: string): void => console.log(wrapped(text, 80).join("\n"));
+const say = (text: string): void => console.log(filled(text));

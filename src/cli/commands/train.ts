@@ -1,7 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
-import { wrapped } from "../../config/print-config.js";
 import { CheckpointError } from "../../errors.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
 import { modelWarnings } from "../../run/model-warnings.js";
@@ -13,6 +12,7 @@ import { LATEST, newRunDirectory, REPORT } from "../../saved/run-directory.js";
 import { count } from "../../show-value.js";
 import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
+import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
 import { shellWord, sqlOption } from "../shell-word.js";
@@ -142,8 +142,7 @@ function tellResults({ report, results }: RunResult, runDir: string, sql: string
       report.measuredOn === "valid" ? " (which also selected the checkpoint: add a test split)" : "";
     console.log(`\nMeasured on the ${report.measuredOn} split, ${measured}${seen}:`);
     console.log(metricsTable(results));
-    for (const warning of modelWarnings(results))
-      console.log(wrapped(`Warning: ${warning}`, 80).join("\n  "));
+    for (const warning of modelWarnings(results)) console.log(filled(`Warning: ${warning}`, "  "));
   } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
   console.log(`Run directory: ${runDir}`);
