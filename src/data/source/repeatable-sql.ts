@@ -17,16 +17,28 @@ export async function refuseUnrepeatable(
   columns: Iterable<string> = [],
 ): Promise<void> {
   // SQL that cannot be parsed is reported where it runs.
-  const tree = await sqlTree(duck, select, where);
-  const functions = await changingFunctions(duck, where);
-  for (const node of nodesOf(tree)) {
+  const nodes = [...nodesOf(await sqlTree(duck, select, where))];
+  const calls = nodes.some(({ function_name }) => typeof function_name === "string");
+  const functions = calls ? await changingFunctions(duck, where) : NO_FUNCTIONS;
+  for (const node of nodes) {
     const found = changingIn(node, functions, [...columns]);
     if (found !== undefined) throw unrepeatable(found, where);
   }
 }
 
+const NO_FUNCTIONS: ReadonlySet<string> = new Set();
+
+/** By database, since a list takes longer than most of the queries of a small source. */
+const lists = new WeakMap<Duck, Promise<ReadonlySet<string>>>();
+
+function changingFunctions(duck: Duck, where: string): Promise<ReadonlySet<string>> {
+  const list = lists.get(duck) ?? listChangingFunctions(duck, where);
+  lists.set(duck, list);
+  return list;
+}
+
 /** DuckDB's own list, the functions that it lacks, and the macros that call one of both. */
-async function changingFunctions(duck: Duck, where: string): Promise<ReadonlySet<string>> {
+async function listChangingFunctions(duck: Duck, where: string): Promise<ReadonlySet<string>> {
   const listed = await duck.rows(
     `SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'
       OR (function_type IN ('table', 'pragma') AND regexp_matches(function_name, '^(duckdb|pragma)_'))`,
