@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { IdColumn } from "../columns/columns.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
@@ -11,8 +12,10 @@ import { scanSource } from "./source/scan.js";
 /** Files that are read after training have the types of the training data, whatever their own values look like. */
 
 let folder: string;
-beforeAll(() => {
+let connection: DuckDBConnection;
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "pairloom-trained-types-"));
+  connection = await (await DuckDBInstance.create()).connect();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -120,6 +123,28 @@ it("sources of other splits have the types of the training data", async () => {
   const { features, splits } = await prepareData({ data, features: featuresSchema.parse([FEATURE]) });
   const ids = splits.test!.columns.get("t") as IdColumn;
   expect(features.vocabularies.t[Number(ids.data[ids.offset])]).toBe("2.0");
+});
+
+it("a split from a Parquet file of another type has the types of the training data", async () => {
+  const path = async (type: string, values: string) => {
+    const path = join(folder, `${type}.parquet`);
+    await connection.run(
+      `COPY (SELECT row_number() OVER () % 2 AS y, x::${type} AS x FROM unnest([${values}]) t(x)) TO '${path}'`,
+    );
+    return path;
+  };
+  const [train, valid] = [await path("DOUBLE", "1, 2.5, 3, 4"), await path("BIGINT", "3, 4")];
+  const data = dataSchema.parse({
+    ...{ train: { path: train, sql: SQL }, valid: { path: valid, sql: SQL } },
+    ...{ label: "y", cacheDir: join(folder, "cache") },
+  });
+  const { features, splits } = await prepareData({ data, features: featuresSchema.parse([FEATURE]) });
+  expect(features.types).toEqual({ y: "BIGINT", x: "DOUBLE" });
+  expect(splits.valid).toMatchObject({ rows: 2, quarantined: 0 });
+  // The score of a row does not depend on the rows beside it, nor on the format.
+  expect((await read(features, lines(["1"]), "csv")).words).toEqual(["1.0"]);
+  expect((await read(features, lines(["1", "2.5"]), "csv")).words).toEqual(["1.0", "2.5"]);
+  expect((await read(features, records(["1"]), "jsonl")).words).toEqual(["1.0"]);
 });
 
 it("types of the config are used instead", async () => {

@@ -2,13 +2,7 @@ import { z } from "zod";
 import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 import { initializerSchema } from "../layers/initializer.js";
 import { listOf } from "../untrusted.js";
-import {
-  COLUMN_TYPES,
-  FITTED_VERSION,
-  type FittedFeature,
-  type FittedFeatures,
-  type IdMapping,
-} from "./fitted.js";
+import { FITTED_VERSION, type FittedFeature, type FittedFeatures, type IdMapping } from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
 
 /**
@@ -19,6 +13,18 @@ import type { Derivation } from "./kinds/define-kind.js";
 /** The program format has 64-bit sizes; beyond this, no table is possible. */
 const MOST_ROWS = 2 ** 40;
 const MOST_FEATURES = 2 ** 16;
+
+/** Types become part of SQL: words, numbers, quoted names and brackets in pairs, and nothing that could end the type. */
+function isTypeText(type: string): boolean {
+  const unquoted = type.replace(/"(?:[^"]|"")*"|'(?:[^']|'')*'/g, "q");
+  if (!/^[A-Za-z][\w ,()[\]]*$/.test(unquoted)) return false;
+  let depth = 0;
+  for (const character of unquoted) {
+    depth += Number(character === "(") - Number(character === ")");
+    if (depth < 0 || (depth === 0 && character === ",")) return false;
+  }
+  return depth === 0;
+}
 
 const text = z.string().min(1);
 const size = z.int().positive().max(MOST_ROWS);
@@ -136,8 +142,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     targetMeans: z.record(z.string(), targetMeansSchema).optional(),
     nullValues: z.array(z.string()).optional(),
     decimal: z.literal(",").optional(),
-    // Part of SQL, so nothing but these words.
-    types: z.record(z.string(), z.enum(COLUMN_TYPES)).optional(),
+    types: z.record(z.string(), z.string().refine(isTypeText, "not a SQL type")).optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })
   .superRefine((fitted, context) => {

@@ -24,25 +24,11 @@ export interface FittedFeatures {
   readonly nullValues?: readonly string[];
   /** Texts that are read as one number have a decimal comma. */
   readonly decimal?: ",";
-  /** The types of columns of text and JSON files that SQL computes with, as the values of the training data settled them. */
-  readonly types?: Readonly<Record<string, ColumnType>>;
+  /** The SQL types with which the SQL of training saw columns; `NULL` for a column without a value. */
+  readonly types?: Readonly<Record<string, string>>;
   /** SHA-256 of the modules of custom features, by their path in the config. */
   readonly modules?: Readonly<Record<string, string>>;
 }
-
-/** The SQL types that the values of a column can settle. */
-export const COLUMN_TYPES = [
-  "BIGINT",
-  "HUGEINT",
-  "DOUBLE",
-  "BOOLEAN",
-  "DATE",
-  "TIMESTAMP",
-  "TIMESTAMP WITH TIME ZONE",
-  "TIME",
-  "VARCHAR",
-] as const;
-export type ColumnType = (typeof COLUMN_TYPES)[number];
 
 export type FittedFeature = FittedId | FittedBag | FittedNumber;
 

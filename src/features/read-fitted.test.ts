@@ -86,8 +86,22 @@ it("leaves features of version 2 as they are", () =>
 
 it("takes types of columns, but no other SQL", () => {
   const typed = (type: string) => readFittedFeatures({ ...VERSION_2, types: { x: type } }, "run");
-  expect(typed("TIMESTAMP WITH TIME ZONE").types).toEqual({ x: "TIMESTAMP WITH TIME ZONE" });
-  expect(() => typed("VARCHAR, y: (SELECT 1)")).toThrow(/malformed[\s\S]*types\.x/);
+  const types = [
+    ...["TIMESTAMP WITH TIME ZONE", "DECIMAL(10,2)[]", "NULL", "ENUM('a)', 'b')"],
+    'STRUCT("a "");" BIGINT, b MAP(VARCHAR, INTEGER))',
+  ];
+  for (const type of types) expect(typed(type).types).toEqual({ x: type });
+  const others = [
+    "VARCHAR, y: (SELECT 1)",
+    "BIGINT) FROM t --",
+    "BIGINT, 1",
+    "A(B))(",
+    '"a',
+    "1",
+    "a;b",
+    "'a' || b",
+  ];
+  for (const type of others) expect(() => typed(type)).toThrow(/malformed[\s\S]*types\.x/);
 });
 
 it.each([undefined, null, {}, { version: 3, features: [] }])("knows no other: %o", (stored) => {

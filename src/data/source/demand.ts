@@ -1,13 +1,13 @@
-import type { ColumnType, FittedFeatures } from "../../features/fitted.js";
+import type { FittedFeatures } from "../../features/fitted.js";
 
 /** How a feature reads a column: as the text of an id, as a number, or as a label or weight. */
 export type Want = "text" | "number" | "target";
 
-/** By column; see `text-types.ts`. */
+/** The types with which SQL sees columns, by column; `NO_TYPE` for a column without a value. */
 export type ColumnTypes = FittedFeatures["types"];
 
-/** The type of a column in training, if its values settled one. */
-export function trainedType({ types }: Demand, column: string): ColumnType | undefined {
+/** The type with which the SQL of training saw a column, if it named it. */
+export function trainedType({ types }: Demand, column: string): string | undefined {
   return types && Object.hasOwn(types, column) ? types[column] : undefined;
 }
 
@@ -17,12 +17,22 @@ export interface Demand {
   readonly wants: ReadonlyMap<string, Want>;
   /** SQL over the columns of the source, besides `sql` of the config: predicates, and names of columns that are copied. */
   readonly sql: readonly string[];
-  /** The types that training settled for columns that SQL computes with. */
+  /** The types of training. */
   readonly types?: ColumnTypes;
 }
 
-/** Words of SQL that reach columns without their names. */
-const READS_UNNAMED = /\b(columns|pivot|unpivot|natural|all)\b/i;
+/** Words of SQL that stand before brackets. */
+const WORDS =
+  "and|any|by|case|else|exists|filter|having|in|limit|map|not|on|or|over|qualify|select|then|using|values|when|where";
+const NAME = `(?!(?:${WORDS})\\b)(?:"(?:[^"]|"")*"|[\\p{L}_][\\p{L}\\p{N}_$]*)`;
+const NAMES = `${NAME}\\s*\\(\\s*${NAME}(?:\\s*,\\s*${NAME})*\\s*\\)`;
+
+/** SQL that reaches columns without their names: by these words, by new names for all of them, or as a whole row. */
+const READS_UNNAMED = [
+  /\b(columns|pivot|unpivot|natural|all)\b/u,
+  new RegExp(`(?:\\bas|\\bwith|\\brecursive|\\)|\\b(?:from|join)\\s+${NAME})\\s*${NAMES}`, "u"),
+  /(?<!\b(?:from|join)\s+)\bsource\b(?!\s*\.)/u,
+];
 
 /**
  * Tells whether SQL may compute with a column. Whoever answers yes for too many only reads more, so the text of the SQL
@@ -30,6 +40,11 @@ const READS_UNNAMED = /\b(columns|pivot|unpivot|natural|all)\b/i;
  */
 export function namedInSql(sql: readonly string[]): (column: string) => boolean {
   const text = sql.join("\n").toLowerCase();
-  if (READS_UNNAMED.test(text)) return () => true;
-  return (column) => text.includes(column.toLowerCase());
+  if (READS_UNNAMED.some((pattern) => pattern.test(text))) return () => true;
+  const words = new Set(text.match(/[\p{L}\p{N}_]+/gu));
+  return (column) => {
+    const name = column.toLowerCase();
+    if (/^[\p{L}\p{N}_]+$/u.test(name)) return words.has(name);
+    return text.includes(name) || text.includes(name.replaceAll('"', '""'));
+  };
 }

@@ -1,12 +1,14 @@
 import type { SourceConfig } from "../data-config.js";
-import { type ColumnTypes, type Demand, namedInSql, trainedType, type Want } from "./demand.js";
+import { NO_TYPE } from "./common-type.js";
+import { type Demand, namedInSql, trainedType, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { compressionOption } from "./text-layout.js";
-import { refuseChanged, refuseMisfits, typesOfTexts } from "./text-types.js";
+import { refuseChanged, typesOfTexts } from "./text-types.js";
+import { type Conversion, convertedSql, refuseMisfits } from "./trained-types.js";
 
 /**
  * JSON files. The types of columns come from all their values. A column of several types stays JSON, so that each value
@@ -25,55 +27,81 @@ export async function jsonRelation(
   const found = described.filter(({ name }) => name !== FILE_COLUMN);
   const { columns, repeated } = await withoutRepeated(duck, found, files, demand, where);
   if (!config.rows) await refuseInexactIds(duck, objects(files), fractionIds(columns, demand), where);
-  const isNamed = namedInSql(demand.sql);
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
-  await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
-  const want = (name: string) => demand.wants.get(name);
-  // The columns whose types their values settle.
-  const free = columns.filter(({ name }) => isNamed(name) && config.types?.[name] === undefined);
-  const trained = new Map(
-    free.flatMap(({ name }) => {
-      const type = trainedType(demand, name);
-      return type ? [[name, type] as const] : [];
-    }),
-  );
-  await refuseMisfits(duck, [...trained], texts, where);
-  // Detection reads integers of any size as DOUBLE where fractions stand beside them, small integers with and without a
-  // minus as HUGEINT, and columns without a value as JSON.
-  const isOpen = ({ name, type }: SourceColumn) =>
-    !trained.has(name) &&
-    (type === "HUGEINT" || (type === "DOUBLE" && !want(name)) || (type === "JSON" && want(name) !== "text"));
-  const open = free.filter(isOpen).map(({ name }) => ({ name, want: undefined }));
-  const settled = await typesOfTexts(duck, open, texts, where);
-  const isEmpty = (name: string) => settled.get(name)?.type === "NULL";
-  const typeOf = ({ name, type }: SourceColumn) =>
-    config.types?.[name] ??
-    trained.get(name) ??
-    (/^(DOUBLE|HUGEINT)$/.test(type) ? settled.get(name)?.type : undefined) ??
-    jsonType(type, want(name), isNamed(name));
-  const list = columns.map(({ name }) => (isEmpty(name) ? `NULL AS ${quoteName(name)}` : quoteName(name)));
+  const conversions = await conversionsOf(duck, config, columns, texts, demand, where);
+  const types = new Map(conversions.map(({ name, from }) => [name, from]));
+  const read = (withFile: boolean) =>
+    jsonReader(
+      config,
+      files,
+      columnsOption(columns, ({ name }) => types.get(name)!),
+      withFile,
+    );
+  await refuseMisfits(duck, conversions, `SELECT * FROM ${read(true)}`, where);
+  const list = conversions.map((column) => `${convertedSql(column)} AS ${quoteName(column.name)}`);
   if (hasFileColumn) list.push(quoteName(FILE_COLUMN));
-  const select = `SELECT ${list.join(", ")} FROM ${relation(columnsOption(columns, typeOf))}`;
-  return {
-    repeated,
-    types: keptTypes(
-      free.filter(({ name }) => !isEmpty(name)),
-      typeOf,
-    ),
-    select: () => select,
-  };
+  const select = `SELECT ${list.join(", ")} FROM ${read(hasFileColumn)}`;
+  const untyped = conversions.filter(({ to }) => to === NO_TYPE).map(({ name }) => name);
+  return { repeated, untyped, select: () => select };
 }
 
-/** Types of training for other files. Detection reads times by rules of its own. */
-const KEPT_TYPES = ["BIGINT", "HUGEINT", "DOUBLE", "BOOLEAN", "VARCHAR"] as const;
-
-function keptTypes(columns: readonly SourceColumn[], typeOf: (column: SourceColumn) => string): ColumnTypes {
-  const types = columns.flatMap((column) => {
-    const type = KEPT_TYPES.find((kept) => kept === typeOf(column));
-    return type ? [[column.name, type] as const] : [];
+/** How each column is read, and the type that SQL sees: that of the config, of training, or of all its values. */
+async function conversionsOf(
+  duck: Duck,
+  { types = {} }: SourceConfig,
+  columns: readonly SourceColumn[],
+  texts: string,
+  demand: Demand,
+  where: string,
+): Promise<Conversion[]> {
+  await refuseChanged(duck, Object.entries(types), texts, where);
+  const isNamed = namedInSql(demand.sql);
+  const want = (name: string) => demand.wants.get(name);
+  const trained = (name: string) => (isNamed(name) ? trainedType(demand, name) : undefined);
+  const open = columns.filter(
+    (column) =>
+      isNamed(column.name) &&
+      types[column.name] === undefined &&
+      trained(column.name) === undefined &&
+      isOpen(column, want(column.name)),
+  );
+  const found = open.map(({ name }) => ({ name, want: undefined }));
+  const settled = await typesOfTexts(duck, found, texts, where);
+  return columns.map((column) => {
+    const { name, type } = column;
+    const own = jsonType(type, want(name), isNamed(name));
+    if (types[name] !== undefined) return { name, from: types[name], to: types[name] };
+    const isNearest = (want(name) ?? "text") !== "text";
+    const to = trained(name) ?? settledType(type, settled.get(name)?.type) ?? own;
+    const isText = isTime(to) || (trained(name) === "DOUBLE" && !isNearest);
+    return { name, from: readType(own, to, isText), to, shown: type, isNearest };
   });
-  return types.length > 0 ? Object.fromEntries(types) : undefined;
 }
+
+/** What the values of a column settle: those of a column of JSON only whether there are any. */
+function settledType(detected: string, type: string | undefined): string | undefined {
+  return detected === "JSON" && type !== NO_TYPE ? undefined : type;
+}
+
+/**
+ * True for a column whose type its values have to settle. Detection reads integers of any size as DOUBLE where fractions
+ * stand beside them, small integers with and without a minus as HUGEINT, dates by formats that it guesses, and columns
+ * without a value as JSON.
+ */
+function isOpen({ type }: SourceColumn, want: Want | undefined): boolean {
+  if (type === "JSON" || isTime(type)) return want !== "text";
+  return type === "HUGEINT" || (type === "DOUBLE" && !want);
+}
+
+const isTime = (type: string) => /^(DATE|TIME)/.test(type);
+
+/** Values are read as texts where the reader would change some of them to fit the type. */
+function readType(own: string, to: string, isText: boolean): string {
+  if (isNested(to) || (own === to && !isText)) return own;
+  return "VARCHAR";
+}
+
+const isNested = (type: string) => /[[(]/.test(type) && !/^(DECIMAL|ENUM)\(.*\)$/s.test(type);
 
 /**
  * The columns without those that differ only in capitals, which are `repeated`. DuckDB calls the key `X` beside `x` `X_1`, and finds no value.

@@ -1,12 +1,13 @@
 import { DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
-import { type Demand, namedInSql } from "./demand.js";
+import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { lacksColumn } from "./text-relation.js";
+import { type Conversion, convertedSql, refuseMisfits } from "./trained-types.js";
 
 /** Consecutive files with the same columns and types. */
 interface ParquetPart {
@@ -14,7 +15,10 @@ interface ParquetPart {
   readonly columns: readonly SourceColumn[];
 }
 
-/** Parquet files. Columns whose types differ between files have the type that holds the values of all. */
+/**
+ * Parquet files. Columns that SQL computes with have the types of training. Other columns whose types differ between files
+ * have the type that holds the values of all.
+ */
 export async function parquetRelation(
   duck: Duck,
   config: SourceConfig,
@@ -25,12 +29,16 @@ export async function parquetRelation(
   const parts = await parquetParts(duck, paths, where);
   await refuseLongDecimals(duck, paths, demand, where);
   const repeated = refuseRepeated(parts, config.union === true, demand, where);
-  const types = commonTypes(parts, config.union === true, where);
+  const trained = trainedTypes(parts, demand);
+  const types = commonTypes(parts, trained, config.union === true, where);
   for (const name of repeated) types.delete(name);
-  await refuseChanged(duck, parts, types, demand, where);
+  await refuseChanged(duck, parts, types, trained, demand, where);
+  for (const part of parts)
+    await refuseMisfits(duck, conversionsOf(part, trained), scanSql(part, true), where);
   const withFile = config.sql === undefined && paths.length > 1;
-  const select = parts.map((part) => selectPart(part, types, withFile)).join(" UNION ALL ");
-  return { select: () => select, repeated };
+  const select = parts.map((part) => selectPart(part, types, trained, withFile)).join(" UNION ALL ");
+  const untyped = [...types].filter(([, type]) => type === NO_TYPE).map(([name]) => name);
+  return { select: () => select, repeated, untyped };
 }
 
 async function parquetParts(duck: Duck, paths: readonly string[], where: string): Promise<ParquetPart[]> {
@@ -131,16 +139,40 @@ async function emptyColumns(
   return found;
 }
 
-function commonTypes(parts: readonly ParquetPart[], union: boolean, where: string): Map<string, string> {
+/** The types of training of the columns that SQL computes with. */
+function trainedTypes(parts: readonly ParquetPart[], demand: Demand): Map<string, string> {
+  const isNamed = namedInSql(demand.sql);
+  const types = new Map<string, string>();
+  for (const { name } of parts.flatMap(({ columns }) => columns)) {
+    const type = isNamed(name) ? trainedType(demand, name) : undefined;
+    if (type !== undefined) types.set(name, type);
+  }
+  return types;
+}
+
+function conversionsOf({ columns }: ParquetPart, trained: ReadonlyMap<string, string>): Conversion[] {
+  return columns.flatMap(({ name, type }) => {
+    const to = trained.get(name);
+    return to === undefined ? [] : [{ name, from: type, to }];
+  });
+}
+
+/** @param trained columns that have these types, whatever they are in the files */
+function commonTypes(
+  parts: readonly ParquetPart[],
+  trained: ReadonlyMap<string, string>,
+  union: boolean,
+  where: string,
+): Map<string, string> {
   const [first, ...others] = parts;
-  const types = new Map(first.columns.map(({ name, type }) => [name, type]));
+  const types = new Map(first.columns.map(({ name, type }) => [name, trained.get(name) ?? type]));
   for (const part of others) {
     const columns = new Map(part.columns.map(({ name, type }) => [name, type]));
     const names = union ? new Set([...types.keys(), ...columns.keys()]) : [...types.keys()];
     for (const name of names) {
       const [known, type] = [types.get(name), columns.get(name)];
       if (type === undefined && !union) throw lacksColumn(name, first.paths[0], part.paths[0], where);
-      const common = commonType(known ?? NO_TYPE, type ?? NO_TYPE);
+      const common = trained.get(name) ?? commonType(known ?? NO_TYPE, type ?? NO_TYPE);
       if (common === undefined) throw noCommonType(name, parts, part, where);
       types.set(name, common);
     }
@@ -175,13 +207,14 @@ async function refuseChanged(
   duck: Duck,
   parts: readonly ParquetPart[],
   types: ReadonlyMap<string, string>,
+  trained: ReadonlyMap<string, string>,
   { wants, sql }: Demand,
   where: string,
 ): Promise<void> {
   const isNamed = namedInSql(sql);
   for (const { paths, columns } of parts) {
     const changed = columns.flatMap(({ name, type }) => {
-      const isExact = wants.get(name) === "text" || isNamed(name);
+      const isExact = !trained.has(name) && (wants.get(name) === "text" || isNamed(name));
       const value = isExact ? changedSql(quoteName(name), type, types.get(name) ?? type) : undefined;
       return value ? [{ name, type, value }] : [];
     });
@@ -211,19 +244,24 @@ function changedByOthers(
 }
 
 function selectPart(
-  { paths, columns }: ParquetPart,
+  part: ParquetPart,
   types: ReadonlyMap<string, string>,
+  trained: ReadonlyMap<string, string>,
   withFile: boolean,
 ): string {
   const items = [...types].map(([name, to]) => {
-    const from = columns.find((column) => column.name === name)?.type ?? NO_TYPE;
+    const from = part.columns.find((column) => column.name === name)?.type ?? NO_TYPE;
     const column = quoteName(name);
-    const sql = to === NO_TYPE ? "NULL" : widenedSql(column, from, to);
+    const wide = to === NO_TYPE ? "NULL" : widenedSql(column, from, to);
+    const sql = trained.has(name) ? convertedSql({ name, from, to }) : wide;
     return sql === column ? column : `${sql} AS ${column}`;
   });
   if (withFile) items.push(quoteName(FILE_COLUMN));
-  const file = withFile ? `, filename = '${FILE_COLUMN}'` : "";
-  return `SELECT ${items.join(", ")} FROM read_parquet(${list(paths)}${file})`;
+  return `SELECT ${items.join(", ")} FROM (${scanSql(part, withFile)})`;
+}
+
+function scanSql({ paths }: ParquetPart, withFile: boolean): string {
+  return `FROM read_parquet(${list(paths)}${withFile ? `, filename = '${FILE_COLUMN}'` : ""})`;
 }
 
 /** DuckDB reads decimals of more digits as doubles that have lost the last ones. */

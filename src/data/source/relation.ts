@@ -1,4 +1,3 @@
-import type { ColumnTypes } from "./demand.js";
 import type { Refused, Unread } from "./rejects.js";
 
 /** Hidden column with the file path of each row, if a source has several files. */
@@ -13,8 +12,8 @@ export interface Relation {
   select(rejects?: string): string;
   /** Names that several columns have, once for each column: these columns are left out. */
   readonly repeated?: readonly string[];
-  /** The types of the columns that SQL computes with, if their values settled them. */
-  readonly types?: ColumnTypes;
+  /** The columns without a value that have no type. */
+  readonly untyped?: readonly string[];
   /**
    * What a finished scan of `select(rejects)` left out, and where the rows are that features refused. Absent if the format
    * has no malformed rows.

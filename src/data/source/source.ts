@@ -1,7 +1,8 @@
 import { ConfigError, DataError } from "../../errors.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
-import type { Demand } from "./demand.js";
+import { NO_TYPE } from "./common-type.js";
+import { type ColumnTypes, type Demand, namedInSql } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
 import { parquetRelation } from "./parquet-relation.js";
@@ -30,8 +31,8 @@ export interface Source {
   readonly hasRowColumn?: true;
   /** @see Relation */
   readonly repeated?: Relation["repeated"];
-  /** @see Relation */
-  readonly types?: Relation["types"];
+  /** The types of the columns that SQL computes with. */
+  readonly types?: ColumnTypes;
   /** @see Relation */
   readonly select: Relation["select"];
   /** @see Relation; after `sql`, the places of refused rows are not known */
@@ -79,8 +80,8 @@ export async function openFiles(
   const place = config.sql === undefined ? where : `${where}.sql`;
   const described = await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
+  const read = await duck.describe(relation.select(), where);
   if (config.sql !== undefined) {
-    const read = await duck.describe(relation.select(), where);
     const names = read.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
     await fixOrder(duck, select(), place);
@@ -94,12 +95,23 @@ export async function openFiles(
     identity: files.identity,
     hasFileColumn: columns.length < described.length,
     repeated: relation.repeated,
-    types: relation.types,
+    types: typesInSql(read, relation, demand),
     select,
     unread:
       relation.unread &&
       ((rejects, refused) => relation.unread!(rejects, config.sql === undefined ? refused : NO_ROWS)),
   };
+}
+
+function typesInSql(
+  columns: readonly SourceColumn[],
+  { untyped = [] }: Relation,
+  { sql }: Demand,
+): ColumnTypes {
+  const isNamed = namedInSql(sql);
+  const named = columns.filter(({ name }) => isNamed(name));
+  const types = named.map(({ name, type }) => [name, untyped.includes(name) ? NO_TYPE : type] as const);
+  return types.length > 0 ? Object.fromEntries(types) : undefined;
 }
 
 /** A source in which more texts mean missing, as they did in training. */

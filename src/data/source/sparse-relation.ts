@@ -1,10 +1,11 @@
 import type { SourceConfig } from "../data-config.js";
-import type { Demand } from "./demand.js";
+import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import type { MalformedRow, Place, Refused, Unread } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import type { SourceFiles } from "./source-files.js";
 import { linesSql } from "./text-layout.js";
+import { type Conversion, convertedSql, refuseMisfits } from "./trained-types.js";
 import { textRows } from "./vectors.js";
 
 /**
@@ -18,19 +19,29 @@ export async function sparseRelation(
   duck: Duck,
   config: SourceConfig,
   { paths, format }: SourceFiles,
-  { wants, sql }: Demand,
+  demand: Demand,
   where: string,
 ): Promise<Relation> {
+  const { wants, sql } = demand;
   const columns = format === "libsvm" ? LIBSVM : libffmColumns([...wants.keys(), ...sql].join("\n"));
-  const hasFile = config.sql === undefined && paths.length > 1;
-  const items = [...columns].map(([name, value]) => `${value} AS ${quoteName(name)}`);
-  if (hasFile) items.push(quoteName(FILE_COLUMN));
-  const lines = paths.map((path) => parsedLines(path, format, hasFile)).join(" UNION ALL ");
-  const select = `SELECT ${items.join(", ")} FROM (${lines}) WHERE is_valid`;
+  const values = [...columns].map(([name, value]) => `${value} AS ${quoteName(name)}`);
+  const lines = paths.map((path) => parsedLines(path, format)).join(" UNION ALL ");
+  const read = `SELECT ${values.join(", ")}, ${quoteName(FILE_COLUMN)} FROM (${lines}) WHERE is_valid`;
+  const conversions = [...columns.keys()].map((name) => conversionOf(name, demand));
+  await refuseMisfits(duck, conversions, read, where);
+  const items = conversions.map((column) => `${convertedSql(column)} AS ${quoteName(column.name)}`);
+  if (config.sql === undefined && paths.length > 1) items.push(quoteName(FILE_COLUMN));
+  const select = `SELECT ${items.join(", ")} FROM (${read})`;
   return {
     select: () => select,
     unread: (_, refused) => readUnreadLines(duck, paths, format, refused, where),
   };
+}
+
+function conversionOf(name: string, demand: Demand): Conversion {
+  const from = name === "label" ? "DOUBLE" : name === "qid" ? "VARCHAR" : "VARCHAR[]";
+  const trained = namedInSql(demand.sql)(name) ? trainedType(demand, name) : undefined;
+  return { name, from, to: trained ?? from };
 }
 
 const TOKENS = "string_split_regex(content, '[ \\t]+')";
@@ -58,11 +69,11 @@ const VALID: Partial<Record<SourceFiles["format"], string>> = {
 };
 
 /** The lines of a file: `line`, `content` without comment and white space, and `is_valid`, null for an empty line. */
-function parsedLines(path: string, format: SourceFiles["format"], hasFile = false): string {
-  const file = hasFile ? `, ${quoteText(path)} AS ${quoteName(FILE_COLUMN)}` : "";
+function parsedLines(path: string, format: SourceFiles["format"]): string {
+  const file = `${quoteText(path)} AS ${quoteName(FILE_COLUMN)}`;
   const content = "trim(split_part(line, '#', 1), ' ' || chr(9) || chr(13))";
   const isValid = `CASE WHEN content <> '' THEN regexp_full_match(content, '${VALID[format]}') END`;
-  return `SELECT line, content, ${isValid} AS is_valid${file} FROM (SELECT line, ${content} AS content FROM ${linesSql([path], {})})`;
+  return `SELECT line, content, ${isValid} AS is_valid, ${file} FROM (SELECT line, ${content} AS content FROM ${linesSql([path], {})})`;
 }
 
 async function readUnreadLines(

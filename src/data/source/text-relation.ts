@@ -1,6 +1,7 @@
 import { ConfigError, DataError } from "../../errors.js";
 import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
+import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedType } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { columnsToRead } from "./invalid-texts.js";
@@ -10,7 +11,8 @@ import { readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
-import { refuseChanged, type SettledType, settledTypes, typesOfTexts } from "./text-types.js";
+import { refuseChanged, type SettledType, typesOfTexts } from "./text-types.js";
+import { unreadableTexts } from "./trained-types.js";
 import { originalPath, originalPathSql, utf8Files } from "./utf8-copies.js";
 
 /**
@@ -30,11 +32,10 @@ export async function textRelation(
   for (const name of Object.keys(config.types ?? {})) requireName(name, names, `${where}.types.${name}`);
   const reader = new TextReader(duck, config, readable, parts, names);
   await reader.readInvalid(demand, where);
-  const { settled, declared } = await settleTypes(duck, config, reader, demand, where);
-  const types = new Map<string, ReadType>([...settled, ...declared]);
+  const types = await settleTypes(duck, config, reader, demand, where);
   return {
     repeated,
-    types: settledTypes(settled),
+    untyped: names.filter((name) => types.get(name)?.type === NO_TYPE),
     select: (rejects) => reader.select(types, rejects),
     unread: (rejects, refused) => readUnread(duck, reader.scannedParts(rejects), refused, where),
   };
@@ -102,32 +103,36 @@ function requireName(name: string, names: readonly string[], where: string): voi
   });
 }
 
+/** The types of the columns that the config declares or SQL computes with. */
 async function settleTypes(
   duck: Duck,
   config: SourceConfig,
   reader: TextReader,
   demand: Demand,
   where: string,
-): Promise<{ settled: Map<string, SettledType>; declared: Map<string, ReadType> }> {
+): Promise<Map<string, SettledType>> {
   const declared = Object.entries(config.types ?? {});
+  await refuseChanged(duck, declared, reader.texts(), where);
   const isNamed = namedInSql(demand.sql);
-  const open = reader.names
-    .filter((name) => config.types?.[name] === undefined && isNamed(name))
-    .map((name) => ({ name, want: demand.wants.get(name), trained: trainedType(demand, name) }))
-    .filter(({ want }) => want !== "text");
-  const texts = reader.texts();
-  await refuseChanged(duck, declared, texts, where);
-  const settled = await typesOfTexts(duck, open, texts, where);
-  return { settled, declared: new Map(declared.map(([name, type]) => [name, { type, isExact: false }])) };
+  const named = reader.names.filter((name) => config.types?.[name] === undefined && isNamed(name));
+  const open = named
+    .filter((name) => trainedType(demand, name) === undefined && demand.wants.get(name) !== "text")
+    .map((name) => ({ name, want: demand.wants.get(name) }));
+  const settled = await typesOfTexts(duck, open, reader.texts(), where);
+  const trained = named.flatMap((name) => {
+    const to = trainedType(demand, name);
+    const isNearest = (demand.wants.get(name) ?? "text") !== "text";
+    return to === undefined ? [] : [{ name, from: "VARCHAR", to, isNearest }];
+  });
+  const unreadable = await unreadableTexts(duck, trained, reader.texts(), where);
+  return new Map<string, SettledType>([
+    ...settled,
+    ...trained.map(({ name, to }) => [name, { type: to, isExact: !unreadable.has(name) }] as const),
+    ...declared.map(([name, type]) => [name, { type, isExact: false }] as const),
+  ]);
 }
 
-/** A type in SQL; see {@link SettledType}. */
-interface ReadType {
-  readonly type: string;
-  readonly isExact: boolean;
-}
-
-const TEXT: ReadType = { type: "VARCHAR", isExact: true };
+const TEXT: SettledType = { type: "VARCHAR", isExact: true };
 
 /**
  * The tables of malformed rows that nobody reads. DuckDB's other way to go on after them, `ignore_errors`, ends a file
@@ -154,20 +159,21 @@ class TextReader {
   /** Makes queries of files with invalid texts read all columns that they have to. */
   async readInvalid(demand: Demand, where: string): Promise<void> {
     for (const [i, part] of this.parts.entries()) {
-      const texts = (rejects: string) => `SELECT * FROM ${this.relation(part, new Map(), rejects)}`;
+      const texts = (rejects: string) =>
+        `SELECT * FROM ${this.relation(part, new Map(), rejects, this.hasFileColumn)}`;
       this.always[i] = await columnsToRead(this.duck, part, demand, texts, where);
     }
   }
 
-  /** All columns as texts, the numbers as SQL writes them. */
+  /** All columns as texts, the numbers as SQL writes them, and {@link FILE_COLUMN}. */
   texts(): string {
     return this.parts
-      .map((part, i) => this.selectPart(part, new Map(), `${UNREAD}_${i}`, true))
+      .map((part, i) => this.selectPart(part, new Map(), `${UNREAD}_${i}`, { asTexts: true }))
       .join(" UNION ALL ");
   }
 
   /** Columns that stay texts are as the file has them: who reads them knows whether they are numbers. */
-  select(types: ReadonlyMap<string, ReadType>, rejects = UNREAD): string {
+  select(types: ReadonlyMap<string, SettledType>, rejects = UNREAD): string {
     return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
   }
 
@@ -183,36 +189,38 @@ class TextReader {
 
   private selectPart(
     part: TextPart,
-    types: ReadonlyMap<string, ReadType>,
+    types: ReadonlyMap<string, SettledType>,
     rejects: string,
-    textsAreNumbers = false,
+    { asTexts = false } = {},
   ): string {
     const inPart = new Set(part.columns);
     const columns = this.names.map((name) => {
       const column = quoteName(name);
       const { type, isExact } = types.get(name) ?? TEXT;
-      if (type === "NULL") return `NULL AS ${column}`;
+      if (type === NO_TYPE) return `NULL AS ${column}`;
       if (!inPart.has(name)) return `CAST(NULL AS ${type}) AS ${column}`;
-      const cell = cellSql(this.config, column, textsAreNumbers || type !== "VARCHAR");
+      const cell = cellSql(this.config, column, asTexts || type !== "VARCHAR");
       if (cell === column || !isExact) return column;
       return `${type === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
     });
     const file = quoteName(FILE_COLUMN);
-    if (this.hasFileColumn) columns.push(`${originalPathSql(this.duck, file, this.config)} AS ${file}`);
+    const withFile = this.hasFileColumn || asTexts;
+    if (withFile) columns.push(`${originalPathSql(this.duck, file, this.config)} AS ${file}`);
     const always = (this.always[this.parts.indexOf(part)] ?? []).map(quoteName);
     const reads = always.length > 0 ? ` WHERE hash(${always.join(", ")}) IS NOT NULL` : "";
-    return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects)}${reads}`;
+    return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects, withFile)}${reads}`;
   }
 
   private relation(
     { paths, columns, compression }: TextPart,
-    types: ReadonlyMap<string, ReadType>,
+    types: ReadonlyMap<string, SettledType>,
     rejects: string,
+    withFile: boolean,
   ): string {
     const { config, files } = this;
     const typed = columns.map((name) => {
       const { type, isExact } = types.get(name) ?? TEXT;
-      const isText = type === "NULL" || (isExact && (config.trim || config.decimal === ","));
+      const isText = type === NO_TYPE || (isExact && (config.trim || config.decimal === ","));
       return `${quoteText(name)}: ${quoteText(isText ? "VARCHAR" : type)}`;
     });
     const options = [
@@ -225,7 +233,7 @@ class TextReader {
       `columns = {${typed.join(", ")}}`,
       ...(config.skip === undefined ? [] : [`skip = ${config.skip}`]),
       ...(config.decimal === "," ? ["decimal_separator = ','"] : []),
-      ...(this.hasFileColumn ? [`filename = '${FILE_COLUMN}'`] : []),
+      ...(withFile ? [`filename = '${FILE_COLUMN}'`] : []),
       `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
       ...(rejects.startsWith(UNREAD) ? ["rejects_limit = 1"] : []),
     ];
