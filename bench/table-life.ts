@@ -6,7 +6,7 @@ import { MODEL_FILE, OPTIMIZER_FILE } from "../src/checkpoint/index.js";
 import { bytes } from "../src/cli/tables.js";
 import { resolveConfig } from "../src/config/config.js";
 import { prepareData } from "../src/data/index.js";
-import type { Initializer } from "../src/ops/sources.js";
+import type { Initializer } from "../src/graph/initializer.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { count } from "../src/show-value.js";
 import { Trainer } from "../src/train/trainer.js";

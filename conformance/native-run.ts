@@ -1,6 +1,7 @@
 import type { RunResult } from "../src/backends/backend.js";
 import { NativeExecutable, nativeBackend } from "../src/backends/native/backend.js";
 import type { NativeMemory } from "../src/backends/native/memory.js";
+import type { NativeTranslation } from "../src/backends/native/translation.js";
 import { memoryOf } from "../src/backends/testing.js";
 import type { Graph } from "../src/graph/graph.js";
 import { loadAddon } from "../src/native/addon.js";
@@ -26,7 +27,9 @@ export function runNative(
   const backend = nativeBackend(addon!);
   const memory = program.parameters.map((name) => memoryOf(backend, parameters.get(name)!));
   const handles = memory.map((each) => (each as NativeMemory).handle);
-  const bound = program.translations.map((name) => backend.translation(translations.get(name)!).handle);
+  const bound = program.translations.map(
+    (name) => (backend.translation(translations.get(name)!) as NativeTranslation).handle,
+  );
   const compiled = addon!.compile(program.bytes, handles, threads, bound);
   const executable = new NativeExecutable(addon!, compiled, false);
   const result = executable.runSync({

@@ -16,7 +16,7 @@ import type { Column } from "../src/columns/columns.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { type PreparedData, prepareData } from "../src/data/index.js";
 import type { FittedFeatures, FittedTable } from "../src/features/fitted.js";
-import type { TranslationSpec } from "../src/graph/translation.js";
+import type { DynamicSpec, TranslationSpec } from "../src/graph/translation.js";
 import { draw, drawKey } from "../src/random.js";
 import { openModel } from "../src/saved/model.js";
 import { Predictor } from "../src/serve/predictor.js";
@@ -71,7 +71,7 @@ function configOf(train: Record<string, unknown> = {}): Config {
       average: { decay: 0.9 },
       optimizer: {
         dense: { kind: "adam", learningRate: 0.01 },
-        embedding: { kind: "adam", learningRate: 0.05, lazy: false },
+        embedding: { kind: "adam", learningRate: 0.05 },
       },
       checkpoint: { every: 4, keep: 50 },
       ...train,
@@ -86,7 +86,7 @@ beforeAll(async () => {
 });
 
 /** The features with another way from the ids of `things` to rows. */
-function translated(spec: TranslationSpec): FittedFeatures {
+function translated(spec: Exclude<TranslationSpec, DynamicSpec>): FittedFeatures {
   const rows = spec.kind === "permutation" ? spec.rows.length : spec.rows;
   const features = prepared.features.features.map((feature) =>
     feature.kind !== "number" && feature.table === "things"

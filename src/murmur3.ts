@@ -71,7 +71,8 @@ function word64(bytes: Uint8Array, at: number, end: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
-function finish64(hash: bigint): bigint {
+/** The last step of the 64-bit hash, which mixes the bits of a u64. */
+export function finish64(hash: bigint): bigint {
   let h = hash;
   h = low64((h ^ (h >> 33n)) * 0xff51afd7ed558ccdn);
   h = low64((h ^ (h >> 33n)) * 0xc4ceb9fe1a85ec53n);

@@ -29,6 +29,32 @@ export function draw(key: DrawKey, index: number): number {
   return mix((mix((index ^ key.k0) >>> 0) + k1) >>> 0);
 }
 
+/** Indices of one key of draws; beyond them begins the next block of the same draws. */
+const BLOCK = 2n ** 51n;
+/** The block of rows without a name. Names are u64 and rows below 2^32 elements, so theirs are below 2^45. */
+const UNNAMED = 2 ** 48;
+
+/**
+ * The draws of a table's row: element d has index `first + d`. The name of a row is a u64; that of a row of a fixed
+ * table is its number.
+ */
+export interface RowDraws {
+  readonly key: DrawKey;
+  readonly first: number;
+}
+
+export function rowDraws(key: DrawKey, name: bigint | undefined, width: number): RowDraws {
+  if (name === undefined) return { key: blockKey(key, UNNAMED), first: 0 };
+  const index = BigInt.asUintN(64, name) * BigInt(width);
+  return { key: blockKey(key, Number(index / BLOCK)), first: Number(index % BLOCK) };
+}
+
+function blockKey(key: DrawKey, block: number): DrawKey {
+  if (block === 0) return key;
+  const mixed = mix((low(block) + 0x85ebca77) >>> 0) ^ mix((high(block) + 0xc2b2ae3d) >>> 0);
+  return { k0: key.k0, k1: mix((key.k1 ^ mixed) >>> 0) };
+}
+
 /** A float in [0, 1) with 24 random bits, exact in float32. */
 export function drawUnit(key: DrawKey, index: number): number {
   return (draw(key, index) >>> 8) * 2 ** -24;

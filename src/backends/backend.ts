@@ -2,11 +2,11 @@ import type { Column } from "../columns/columns.js";
 import type { Shuffle } from "../columns/order.js";
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
+import type { Initializer, RowInitializer } from "../graph/initializer.js";
 import type { TableDtype } from "../graph/tensor.js";
-import type { Translation, TranslationSpec } from "../graph/translation.js";
+import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
 import type { Ceilings, Rows } from "../native/addon.js";
-import type { Initializer } from "../ops/sources.js";
 
 /** The rows of a run: positions [start, start + count) of the data, or of a shuffled epoch. */
 export interface RunRequest {
@@ -99,6 +99,79 @@ export interface Memory {
   fill(init: Initializer, seed: number, stream: number): void;
 }
 
+/**
+ * Maps ids to table rows, between columns of ids and the operations, which only see rows. For a table without a
+ * translation, ids are rows. Training, evaluation and prediction share one object; only training steps, `insert` and
+ * `restore` change it.
+ */
+export interface Translation extends Pick<Admission, "translate"> {
+  /** Number of rows of the table; every row returned is below it. */
+  readonly rows: number;
+  /** Everything that training changes, for checkpoints. It does not depend on the numbers of rows. */
+  state(): BigInt64Array;
+  /** @throws ExecutionError if the state does not belong to this translation */
+  restore(state: BigInt64Array): void;
+}
+
+export interface DynamicTranslation extends Translation {
+  /**
+   * Makes this the memory of the table's weights, or of an optimizer state: a row gets its initial values when a key
+   * gets it, named by the key, and row 0 gets its own now. Attach each memory once, before the first step and before
+   * saved values are written to it.
+   * @throws ExecutionError if the memory has another size than `rows` times the width
+   */
+  attach(memory: Memory, rows: AttachedRows): void;
+  /**
+   * Gives a row to each key, as if it had occurred once in step 0, without asking for admission. For values that the
+   * caller then writes.
+   * @throws ExecutionError if there is no room for them; nothing is changed then
+   */
+  insert(keys: BigInt64Array): Float64Array;
+  /** The keys with a row, by (key mod 1024, key) as unsigned numbers: the order of checkpoints. */
+  keys(): KeysWithRows;
+  statistics(): TableStatistics;
+}
+
+export interface AttachedRows {
+  /** Numbers of a row. */
+  readonly width: number;
+  readonly init: RowInitializer;
+  readonly seed: number;
+  readonly stream: number;
+  /** True for weights, false for optimizer state, whose row 0 begins like the others. */
+  readonly weights: boolean;
+}
+
+export interface KeysWithRows {
+  readonly keys: BigInt64Array;
+  readonly rows: Float64Array;
+  /**
+   * What eviction goes by: the step of the last use, the number of occurrences for lfu, and for lfuDecay 2^32 times the
+   * binary logarithm of the number of occurrences, each of them counted `2^(its step / halfLife)` times.
+   */
+  readonly scores: Float64Array;
+}
+
+/** Counted since the start of training, but for size and capacity. */
+export interface TableStatistics {
+  /** Keys with a row. */
+  readonly size: number;
+  readonly capacity: number;
+  /** Keys that got a row, and that lost it. */
+  readonly admitted: number;
+  readonly evicted: number;
+  /** Occurrences in training steps: all, those whose key had a row before the step, and those that got none. */
+  readonly lookups: number;
+  readonly hits: number;
+  readonly rejected: number;
+}
+
+/** The draws of a table's admission. */
+export interface Draws {
+  readonly seed: number;
+  readonly stream: number;
+}
+
 export interface Backend {
   readonly name: string;
   /** True if the processor multiplies bfloat16. Otherwise the precision bf16 is no faster than fp32. */
@@ -112,8 +185,13 @@ export interface Backend {
    * @throws ExecutionError if the file is too short, or `offset` is not a multiple of the element size
    */
   map?(path: string, offset: number, elements: number, dtype: TableDtype, inFile?: number): Memory;
-  /** Creates a translation in its initial state. Executables that get the same one share it. */
-  translation(spec: TranslationSpec): Translation;
+  /**
+   * Creates a translation in its initial state. Executables that get the same one share it.
+   * @param draws of admission by probability; by default of seed 0 and stream 0
+   * @throws ExecutionError if a number of the spec is out of its range
+   */
+  translation(spec: DynamicSpec, draws?: Draws): DynamicTranslation;
+  translation(spec: TranslationSpec, draws?: Draws): Translation;
   /** Measures the machine's maximum throughput with this many threads. Absent if the backend does not support it. */
   ceilings?(threads: number): Ceilings;
   /**

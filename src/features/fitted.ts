@@ -1,4 +1,4 @@
-import type { TranslationSpec } from "../graph/translation.js";
+import type { DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
@@ -45,7 +45,7 @@ export interface FittedTable {
   /** Storage format of the weights; default fp32. */
   readonly dtype?: TableNumbers;
   /** Turns the ids of the feature, all below `ids`, into rows. Features with one table have the same. Default: ids are rows. */
-  readonly translation?: TranslationSpec & { readonly ids: number };
+  readonly translation?: Exclude<TranslationSpec, DynamicSpec> & { readonly ids: number };
 }
 
 /** How a raw value becomes a row of the table. A `null` row means that the value is refused. */

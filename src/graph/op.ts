@@ -2,7 +2,7 @@ import { GraphError } from "../errors.js";
 import type { HalfDtype } from "../half.js";
 import type { AccumulationGroups } from "./accumulation.js";
 import type { Tensor, TensorType } from "./tensor.js";
-import type { Admission } from "./translation.js";
+import type { Admission, RowNames } from "./translation.js";
 
 /** Attributes are plain data, so that a graph can be printed, compared and encoded. */
 // biome-ignore lint/suspicious/noExplicitAny: each operation narrows its own attributes
@@ -79,6 +79,8 @@ export interface HalfValue {
 export interface IdValue {
   readonly kind: "id";
   readonly data: Int32Array | Float64Array;
+  /** Set by the translation that the rows come from, if they have other names than themselves. */
+  names?: RowNames;
 }
 export interface BagValue {
   readonly kind: "ids";
@@ -87,8 +89,18 @@ export interface BagValue {
   readonly offsets: ArrayLike<number>;
   /** One weight per element of `values`; absent: all weights are 1. */
   readonly weights?: Float32Array;
+  names?: RowNames;
 }
-export type Value = DenseValue | HalfValue | IdValue | BagValue;
+/** One key per row, which only a translation reads. */
+export interface KeyValue {
+  readonly kind: "key";
+  readonly data: BigInt64Array;
+}
+export interface KeyBagValue extends Pick<BagValue, "offsets" | "weights"> {
+  readonly kind: "keys";
+  readonly values: BigInt64Array;
+}
+export type Value = DenseValue | HalfValue | IdValue | BagValue | KeyValue | KeyBagValue;
 
 /** What a kernel may depend on besides its operands: the key of random draws, and the translations by name. */
 export interface StepContext {

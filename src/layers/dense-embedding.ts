@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { activation } from "../ops/activation.js";
 import { add, scale } from "../ops/arithmetic.js";
@@ -6,7 +7,6 @@ import { slice } from "../ops/concat.js";
 import { linear } from "../ops/linear.js";
 import { reshape } from "../ops/reshape.js";
 import { softmax } from "../ops/softmax.js";
-import type { Initializer } from "../ops/sources.js";
 import { stack } from "./embedding-layer.js";
 import { width } from "./limits.js";
 import { glorotNormal } from "./linear-layer.js";

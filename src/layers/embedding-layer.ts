@@ -1,9 +1,9 @@
+import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { concat } from "../ops/concat.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { reshape } from "../ops/reshape.js";
-import type { Initializer } from "../ops/sources.js";
 import { uniform } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 

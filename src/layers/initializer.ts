@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Initializer } from "../ops/sources.js";
+import type { Initializer } from "../graph/initializer.js";
 
 const mean = z.number().optional();
 

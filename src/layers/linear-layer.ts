@@ -1,6 +1,6 @@
+import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { linear } from "../ops/linear.js";
-import type { Initializer } from "../ops/sources.js";
 import type { Scope } from "./scope.js";
 
 export interface LinearOptions {

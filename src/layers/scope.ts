@@ -1,9 +1,10 @@
 import { GraphError } from "../errors.js";
 import type { GraphBuilder } from "../graph/graph.js";
+import type { Initializer } from "../graph/initializer.js";
 import type { Apply } from "../graph/op.js";
 import { sameShape, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { murmur3 } from "../murmur3.js";
-import { type Initializer, type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
+import { type ParameterAttrs, type ParameterRole, parameter } from "../ops/sources.js";
 
 /** True if layers are built for training (batch statistics, dropout), false for inference. */
 export type Mode = "training" | "inference";

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
+import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, idsBelow, type Tensor } from "../graph/tensor.js";
 import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
-import { type Initializer, input } from "../ops/sources.js";
+import { input } from "../ops/sources.js";
 
 /** What a model knows about a feature: its kind and sizes. */
 export type FeatureInfo =

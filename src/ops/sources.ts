@@ -1,14 +1,7 @@
+import type { Initializer } from "../graph/initializer.js";
 import { asFp32, defineOp, type KernelCall } from "../graph/op.js";
 import { fp32, type TableDtype, type TensorType } from "../graph/tensor.js";
 import { elementwise, FREE, sizeOf } from "./cost.js";
-
-/** Initial values of a parameter. Random draws depend on (seed, a hash of the parameter's name). */
-export type Initializer =
-  | { readonly kind: "constant"; readonly value: number }
-  | { readonly kind: "uniform"; readonly low: number; readonly high: number }
-  | { readonly kind: "normal"; readonly mean: number; readonly std: number }
-  /** One value per element, in row-major order. */
-  | { readonly kind: "values"; readonly values: readonly number[] };
 
 /**
  * The purpose of a parameter. `dense` weights and embedding `table`s are trained (if `trainable`); optimizer `state`
@@ -32,7 +25,10 @@ export interface ParameterAttrs {
 
 const noKernel = (_: KernelCall): void => undefined;
 
-/** A column of the data: `fp32` [B, width], one `id` per row, or a bag of `ids` per row. Ids are in [0, limit). */
+/**
+ * A column of the data: `fp32` [B, width], one `id` per row, or a bag of `ids` per row. Ids are in [0, limit); with the
+ * limit `KEYS` they are 64-bit keys of any pattern.
+ */
 export const input = defineOp<{ name: string; type: TensorType; limit: number }>({
   kind: "input",
   opcode: 1,

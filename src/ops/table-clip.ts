@@ -1,11 +1,11 @@
-import { asFp32, defineOp, type Pooling } from "../graph/op.js";
+import { asFp32, defineOp, type Floats, type Pooling, type Value } from "../graph/op.js";
 import { columnsOf, fp32 } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { tableOf } from "./table-rows.js";
-import { arePairs, cutOff, encodePoolings, PAIRS, sumDuplicates } from "./table-update.js";
+import { arePairs, cutOff, encodePoolings, namesOf, PAIRS, sumDuplicates } from "./table-update.js";
 
-/** Slots of a table's rows: row r belongs to slot `r mod SLOTS`. */
+/** Slots of a table's rows: the row with name n belongs to slot `n mod SLOTS`. */
 const SLOTS = 1024;
 
 /**
@@ -20,7 +20,7 @@ export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: 
   operands: `table[R,D] ${PAIRS} -> out:fixed[${SLOTS}]`,
   attributes: "limit poolings",
   meaning:
-    "squares of the elements of the rows' gradients, each row's cut off at the limit and added to slot `row mod 1024`, rows ascending",
+    "squares of the elements of the rows' gradients, each row's cut off at the limit and added to slot `name mod 1024`, names ascending",
   cost({ shapes }) {
     const [[, dim], ...pairs] = shapes.slice(0, -1);
     const lookups = pairs.reduce((sum, shape, i) => sum + (i % 2 === 0 ? sizeOf(shape) : 0), 0);
@@ -35,8 +35,17 @@ export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: 
     const { limit, poolings } = call.attrs;
     const [, dim] = tableOf(call.inputs[0]).shape;
     const sums = asFp32(call.outputs[0]).data;
-    for (const [row, gradient] of sumDuplicates(call, poolings, 1, dim))
-      for (const value of gradient) sums[row % SLOTS] += cutOff(value, limit) ** 2;
+    for (const { slot, gradient } of inOrderOfNames(sumDuplicates(call, poolings, 1, dim), call.inputs[1]))
+      for (const value of gradient) sums[slot] += cutOff(value, limit) ** 2;
   },
   encode: ({ attrs: { limit = 0, poolings } }) => [limit, ...encodePoolings(poolings)],
 });
+
+/** A row without a name comes first, in slot 0. */
+function inOrderOfNames(gradients: ReadonlyMap<number, Floats>, rows: Value) {
+  const names = namesOf(rows);
+  const nameOf = (row: number): bigint => (names ? BigInt.asUintN(64, names.keyOf(row) ?? 0n) : BigInt(row));
+  const named = [...gradients].map(([row, gradient]) => ({ row, name: nameOf(row), gradient }));
+  named.sort((a, b) => (a.name === b.name ? a.row - b.row : a.name < b.name ? -1 : 1));
+  return named.map(({ name, gradient }) => ({ slot: Number(name % BigInt(SLOTS)), gradient }));
+}

@@ -1,6 +1,6 @@
 import { asFp32, type DenseValue, type Floats, type HalfValue, type Value } from "../graph/op.js";
 import { roundStochastically, widen } from "../half.js";
-import { type DrawKey, draw } from "../random.js";
+import { draw, type RowDraws } from "../random.js";
 
 export type TableValue = DenseValue | HalfValue;
 
@@ -19,11 +19,11 @@ export function readRow(table: TableValue, row: number): Floats {
   return wide;
 }
 
-/** Writes an updated row back, and records the change. 16-bit numbers are rounded; element d uses the draw with index `row * D + d`. */
-export function writeRow(table: TableValue, row: number, weights: Floats, key: DrawKey): void {
+/** Writes an updated row back, and records the change. 16-bit numbers are rounded by the row's draws. */
+export function writeRow(table: TableValue, row: number, weights: Floats, { key, first }: RowDraws): void {
   if (table.changed) table.changed[row] = 0xff;
   if (table.kind === "fp32") return;
   const begin = row * table.shape[1];
   for (let d = 0; d < weights.length; d++)
-    table.data[begin + d] = roundStochastically(weights[d], table.kind, draw(key, begin + d));
+    table.data[begin + d] = roundStochastically(weights[d], table.kind, draw(key, first + d));
 }

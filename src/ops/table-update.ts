@@ -9,9 +9,11 @@ import {
   type Op,
   type Pooling,
   type StepContext,
+  type Value,
 } from "../graph/op.js";
 import { formatType, fp32, isBag, isId, type TensorType } from "../graph/tensor.js";
-import { drawKey } from "../random.js";
+import type { RowNames } from "../graph/translation.js";
+import { drawKey, rowDraws } from "../random.js";
 import { checkShapes, isFixed, isTable, sameType } from "./check.js";
 import { type CostRule, sizeOf } from "./cost.js";
 import { POOLING_CODE } from "./embedding-bag.js";
@@ -179,7 +181,9 @@ function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: 
   const [rows, dim] = table.shape;
   const { limit, scaled, poolings } = call.attrs;
   const factor = scaled ? asFp32(call.inputs[2 + states]).data[0] : 1;
-  const gradients = sumDuplicates(call, poolings, 2 + states + (scaled ? 1 : 0), dim);
+  const firstPair = 2 + states + (scaled ? 1 : 0);
+  const gradients = sumDuplicates(call, poolings, firstPair, dim);
+  const names = namesOf(call.inputs[firstPair]);
   const touched = call.attrs.everyRow ? Array.from({ length: rows }, (_, r) => r) : [...gradients.keys()];
   const zero = readRow(table, 0).slice().fill(0);
   const key = drawKey(call.context.seed, call.attrs.stream ?? 0, call.context.step);
@@ -188,8 +192,13 @@ function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: 
     const sum = gradients.get(r)?.map((value) => cutOff(value, limit) * factor) ?? zero;
     const g = sum.map((value, d) => value + call.attrs.l2 * w[d]) as Floats;
     update({ w, g, lr, states: stateValues.map(({ data }) => rowOf(data, r, data.length / rows)) });
-    writeRow(table, r, w, key);
+    writeRow(table, r, w, rowDraws(key, names ? names.keyOf(r) : BigInt(r), dim));
   }
+}
+
+/** The names of rows, if they are not their numbers. */
+export function namesOf(rows: Value): RowNames | undefined {
+  return (rows as IdValue | BagValue).names;
 }
 
 /** Clips the value to ±limit; NaN stays NaN. */
@@ -198,7 +207,7 @@ export function cutOff(value: number, limit = Number.POSITIVE_INFINITY): number 
 }
 
 /**
- * The summed gradient of every row that occurs. Within an accumulation group: pairs in order, rows ascending, bag
+ * The summed gradient of every row that occurs and is trained. Within an accumulation group: pairs in order, rows ascending, bag
  * positions ascending. The groups are added along the tree.
  */
 export function sumDuplicates(
@@ -229,6 +238,7 @@ export function sumDuplicates(
       }
     });
   }
+  if (namesOf(inputs[firstPair])?.trainsUnknown === false) sums.delete(0);
   return new Map([...sums].map(([id, groups]) => [id, foldGroups(groups, addInto)]));
 }
 

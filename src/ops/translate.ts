@@ -34,10 +34,12 @@ export const translate = defineOp<TranslateAttrs>({
   reference({ inputs, outputs, attrs, context }) {
     const translation = context.translations!.get(attrs.name)!;
     const places = placesOf(inputs, context.rows);
-    const ids = places.map(({ column, at }) => idsOf(inputs[column])[at]);
-    const rows = attrs.admits ? translation.admit(ids) : translation.translate(ids);
+    const ids = BigInt64Array.from(places, ({ column, at }) => BigInt(idsOf(inputs[column])[at]));
+    const rows = attrs.admits ? translation.admit(ids, context.step) : translation.translate(ids);
+    const results = outputs as readonly (IdValue | BagValue)[];
+    for (const result of results) result.names = translation.names;
     places.forEach(({ column, at }, i) => {
-      idsOf(outputs[column])[at] = rows[i];
+      idsOf(results[column])[at] = rows[i];
     });
   },
   encode: ({ attrs }) => [Number(attrs.admits)],
@@ -47,13 +49,15 @@ export const translate = defineOp<TranslateAttrs>({
 function placesOf(columns: readonly Value[], rows: number): { column: number; at: number }[] {
   return Array.from({ length: rows }, (_, b) =>
     columns.flatMap((value, column) => {
-      if (value.kind === "id") return [{ column, at: b }];
+      if (value.kind === "id" || value.kind === "key") return [{ column, at: b }];
       const { offsets } = value as BagValue;
       return Array.from({ length: offsets[b + 1] - offsets[b] }, (_, i) => ({ column, at: offsets[b] + i }));
     }),
   ).flat();
 }
 
-function idsOf(value: Value): Int32Array | Float64Array {
-  return value.kind === "ids" ? value.values : (value as IdValue).data;
+function idsOf(value: IdValue | BagValue): Int32Array | Float64Array;
+function idsOf(value: Value): Int32Array | Float64Array | BigInt64Array;
+function idsOf(value: Value) {
+  return value.kind === "ids" || value.kind === "keys" ? value.values : (value as IdValue).data;
 }

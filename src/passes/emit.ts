@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import { executionOf, type Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { type DType, isRow, type Tensor, width } from "../graph/tensor.js";
+import { KEYS } from "../graph/translation.js";
 import { combine } from "../ops/combine.js";
 import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
 import { ProgramWriter } from "./program-writer.js";
@@ -175,7 +176,7 @@ function writeBuffer(out: ProgramWriter, { space, dtype, width, offset, name }: 
 function writeInput(out: ProgramWriter, { attrs: { name, type, limit } }: Node): void {
   out.string(name);
   out.u32(DTYPES[type.dtype as DType], type.dtype === "fp32" ? width(type) : 1);
-  out.u64(limit);
+  out.u64(limit === KEYS ? 0 : limit);
 }
 
 function writeInstruction(

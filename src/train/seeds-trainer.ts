@@ -1,9 +1,8 @@
 import { join } from "node:path";
-import type { Memory } from "../backends/backend.js";
+import type { Memory, Translation } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import type { Graph } from "../graph/graph.js";
-import type { Translation } from "../graph/translation.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { evaluateCheckpoint } from "./evaluate-checkpoint.js";

@@ -1,9 +1,8 @@
-import type { Backend } from "../backends/backend.js";
+import type { Backend, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
-import type { Translation } from "../graph/translation.js";
 
 /** The name of a translation's state among the tensors of a model. */
 export const stateName = (table: string) => `translations.${table}`;

@@ -3,10 +3,19 @@ import type { Column } from "../../columns/columns.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
 import type { TableDtype } from "../../graph/tensor.js";
-import type { TranslationSpec } from "../../graph/translation.js";
+import type { DynamicSpec, TranslationSpec } from "../../graph/translation.js";
 import type * as native from "../../native/addon.js";
 import { compileProgram } from "../../passes/compile.js";
-import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
+import type {
+  Backend,
+  CompileOptions,
+  DynamicTranslation,
+  Executable,
+  Memory,
+  RunRequest,
+  RunResult,
+  Translation,
+} from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { NativeMemory } from "./memory.js";
 import { NativeTranslation } from "./translation.js";
@@ -40,7 +49,11 @@ class NativeBackend implements Backend {
     return new NativeMemory(this.addon, handle, elements, dtype);
   }
 
-  translation(spec: TranslationSpec): NativeTranslation {
+  translation(spec: DynamicSpec): DynamicTranslation;
+  translation(spec: TranslationSpec): Translation;
+  translation(spec: TranslationSpec): Translation {
+    if (spec.kind === "dynamic")
+      throw new ExecutionError({ what: "the native core has no dynamic tables yet", got: spec.kind });
     return new NativeTranslation(this.addon, spec);
   }
 

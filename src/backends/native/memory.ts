@@ -1,7 +1,7 @@
+import type { Initializer } from "../../graph/initializer.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type { Numbers } from "../../half.js";
 import type { Addon, FillSpec, ParameterHandle, Rows } from "../../native/addon.js";
-import type { Initializer } from "../../ops/sources.js";
 import type { ChangeConsumer, Memory } from "../backend.js";
 
 /** Memory of the native core. Freed when neither this object nor an executable refers to it. */

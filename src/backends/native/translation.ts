@@ -1,5 +1,6 @@
-import type { Translation, TranslationSpec } from "../../graph/translation.js";
+import type { DynamicSpec, TranslationSpec } from "../../graph/translation.js";
 import type { Addon, TranslationHandle } from "../../native/addon.js";
+import type { Translation } from "../backend.js";
 
 /** A translation of the native core. Freed when neither this object nor an executable refers to it. */
 export class NativeTranslation implements Translation {
@@ -8,7 +9,7 @@ export class NativeTranslation implements Translation {
 
   constructor(
     private readonly addon: Addon,
-    spec: TranslationSpec,
+    spec: Exclude<TranslationSpec, DynamicSpec>,
   ) {
     this.rows = spec.kind === "permutation" ? spec.rows.length : spec.rows;
     this.handle =
@@ -17,8 +18,8 @@ export class NativeTranslation implements Translation {
         : addon.makeFirstCome(spec.rows);
   }
 
-  translate(ids: readonly number[]): number[] {
-    return Array.from(this.addon.translateIds(this.handle, BigInt64Array.from(ids, BigInt)), Number);
+  translate(ids: BigInt64Array): Float64Array {
+    return Float64Array.from(this.addon.translateIds(this.handle, ids), Number);
   }
 
   state(): BigInt64Array {

@@ -5,12 +5,14 @@ import type { AccumulationGroups } from "../../graph/accumulation.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
 import { isRow, type Tensor, width } from "../../graph/tensor.js";
+import { KEYS } from "../../graph/translation.js";
 import { chooseGeometry } from "../../passes/compile.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { evaluate } from "./evaluate.js";
 import { ReferenceMemory } from "./memory.js";
-import { type ReferenceTranslation, referenceTranslation, stepTranslations } from "./translations.js";
+import type { ReferenceTranslation } from "./reference-translation.js";
+import { referenceTranslation, stepTranslations } from "./translations.js";
 
 /** Runs graphs with plain TypeScript kernels: slow, simple, and available on every platform. */
 export const referenceBackend: Backend = {
@@ -114,7 +116,7 @@ function rowsOf({ start, rows, shuffle }: RunRequest, first: number, count: numb
 }
 
 function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
-  const { name, limit } = node.attrs;
+  const { limit } = node.attrs;
   if (column.kind === "number") {
     const data = new Float32Array(rows.length * column.width);
     for (let b = 0; b < rows.length; b++) {
@@ -124,34 +126,31 @@ function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
     return { kind: "fp32", shape: [rows.length, column.width], data };
   }
   if (column.kind === "id") {
-    const data = idArray(column.data, rows.length);
-    for (let b = 0; b < rows.length; b++)
-      data[b] = Number(column.data[column.offset + rows[b] * column.stride]);
-    checkIds(data, name, limit);
-    return { kind: "id", data };
+    const places = Array.from(rows, (row) => column.offset + row * column.stride);
+    if (limit === KEYS) return { kind: "key", data: keysAt(column.data, places) };
+    return { kind: "id", data: idsAt(column.data, places, node) };
   }
   const offsets = new Float64Array(rows.length + 1);
   for (let b = 0; b < rows.length; b++)
     offsets[b + 1] = offsets[b] + Number(column.offsets[rows[b] + 1] - column.offsets[rows[b]]);
-  const values = idArray(column.values, offsets[rows.length]);
-  const weights = column.weights && new Float32Array(values.length);
-  for (let b = 0; b < rows.length; b++) {
-    const [begin, end] = [Number(column.offsets[rows[b]]), Number(column.offsets[rows[b] + 1])];
-    for (let p = begin; p < end; p++) values[offsets[b] + p - begin] = Number(column.values[p]);
-    if (column.weights) weights!.set(column.weights.subarray(begin, end), offsets[b]);
-  }
-  checkIds(values, name, limit);
-  return { kind: "ids", values, offsets, weights };
+  const places = Array.from(rows, (row, b) =>
+    Array.from({ length: offsets[b + 1] - offsets[b] }, (_, i) => Number(column.offsets[row]) + i),
+  ).flat();
+  const weights = column.weights && Float32Array.from(places, (p) => column.weights![p]);
+  if (limit === KEYS) return { kind: "keys", values: keysAt(column.values, places), offsets, weights };
+  return { kind: "ids", values: idsAt(column.values, places, node), offsets, weights };
 }
 
-/** Converts 64-bit ids to numbers that represent them exactly. */
-function idArray(source: Ids, length: number): Int32Array | Float64Array {
-  return source instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
+function keysAt(ids: Ids, places: readonly number[]): BigInt64Array {
+  return BigInt64Array.from(places, (p) => BigInt(ids[p]));
 }
 
-function checkIds(ids: Int32Array | Float64Array, name: string, limit: number): void {
+/** Ids below 2^53, as numbers. */
+function idsAt(column: Ids, places: readonly number[], node: Node): Float64Array {
+  const { name, limit } = node.attrs;
+  const ids = Float64Array.from(places, (p) => Number(column[p]));
   const bad = ids.findIndex((id) => id < 0 || id >= limit);
-  if (bad < 0) return;
+  if (bad < 0) return ids;
   throw new ExecutionError({
     what: "an id is out of range",
     where: `input "${name}"`,

@@ -33,10 +33,11 @@ export function evaluate(
   return values;
 }
 
-/** Id outputs have the sizes of the operands at the same positions. */
+/** Rows have the sizes of the ids or keys at the same positions. */
 function likeIds(ids: Value): Value {
-  if (ids.kind === "id") return { kind: "id", data: new Float64Array(ids.data.length) };
-  if (ids.kind === "ids") return { ...ids, values: new Float64Array(ids.values.length) };
+  if (ids.kind === "id" || ids.kind === "key") return { kind: "id", data: new Float64Array(ids.data.length) };
+  if (ids.kind === "ids" || ids.kind === "keys")
+    return { ...ids, kind: "ids", values: new Float64Array(ids.values.length) };
   throw new ExecutionError({ what: "ids are made of something else", got: ids.kind, expected: "ids" });
 }
 

@@ -1,9 +1,9 @@
 import { ExecutionError } from "../../errors.js";
+import type { Initializer } from "../../graph/initializer.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import { type Numbers, narrow, numbersOf } from "../../half.js";
 import type { Rows } from "../../native/addon.js";
-import type { Initializer } from "../../ops/sources.js";
-import { drawKey, drawUnit } from "../../random.js";
+import { drawKey, drawUnit, type RowDraws } from "../../random.js";
 import type { ChangeConsumer, Memory } from "../backend.js";
 
 /** Memory as one array for the reference kernels. */
@@ -60,15 +60,22 @@ export class ReferenceMemory implements Memory {
   }
 
   fill(init: Initializer, seed: number, stream: number): void {
-    const values = this.dtype === "fp32" ? this.data : new Float32Array(this.elements);
-    const key = drawKey(seed, stream, 0);
-    for (let i = 0; i < values.length; i++) {
-      if (init.kind === "constant") values[i] = init.value;
-      else if (init.kind === "values") values[i] = init.values[i];
-      else if (init.kind === "uniform") values[i] = init.low + (init.high - init.low) * drawUnit(key, i);
-      else values[i] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
+    this.fillFrom(0, this.elements, init, { key: drawKey(seed, stream, 0), first: 0 });
+  }
+
+  /** Initializes `count` elements beginning at index `from`; element `from + i` has the draw `first + i`. */
+  fillFrom(from: number, count: number, init: Initializer, { key, first }: RowDraws): void {
+    const values = new Float32Array(count);
+    for (let i = first; i < first + count; i++) {
+      if (init.kind === "constant") values[i - first] = init.value;
+      else if (init.kind === "values") values[i - first] = init.values[i];
+      else if (init.kind === "uniform")
+        values[i - first] = init.low + (init.high - init.low) * drawUnit(key, i);
+      else values[i - first] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
     }
-    if (this.dtype !== "fp32") narrow(values as Float32Array, this.data as Uint16Array, this.dtype);
+    const { data, dtype } = this;
+    if (dtype === "fp32") data.set(values, from);
+    else narrow(values, (data as Uint16Array).subarray(from, from + count), dtype);
   }
 
   private range(from: number, other: Numbers): Numbers {

@@ -1,13 +1,14 @@
 import { ExecutionError, PairloomError } from "../../errors.js";
-import type { Admission, Translation, TranslationSpec } from "../../graph/translation.js";
+import type { Admission, DynamicSpec, TranslationSpec } from "../../graph/translation.js";
+import type { Draws } from "../backend.js";
+import { checkDynamicSpec } from "../dynamic-spec.js";
+import { ReferenceDynamicTable } from "./dynamic-table.js";
+import type { ReferenceTranslation } from "./reference-translation.js";
 
-/** A translation whose changes in a step can be reverted. Same semantics as native/runtime/translations.cc. */
-export interface ReferenceTranslation extends Translation, Admission {
-  /** Reverts the last `admit`, because the step failed elsewhere. */
-  revert(): void;
-}
-
-export function referenceTranslation(spec: TranslationSpec): ReferenceTranslation {
+export function referenceTranslation(spec: DynamicSpec, draws?: Draws): ReferenceDynamicTable;
+export function referenceTranslation(spec: TranslationSpec, draws?: Draws): ReferenceTranslation;
+export function referenceTranslation(spec: TranslationSpec, draws = { seed: 0, stream: 0 }) {
+  if (spec.kind === "dynamic") return new ReferenceDynamicTable(checkDynamicSpec(spec), draws);
   return spec.kind === "permutation" ? new Permutation(spec.rows) : new FirstCome(spec.rows);
 }
 
@@ -18,12 +19,12 @@ export function stepTranslations(
 ): { readonly translations: ReadonlyMap<string, Admission>; revert(): void } {
   const admitted: ReferenceTranslation[] = [];
   const watched = [...all].map(([name, translation]): [string, Admission] => {
-    const admit = (ids: readonly number[]): number[] => {
-      const rows = placed(() => translation.admit(ids), `translation ${name}, step ${step}`);
+    const admit = (ids: BigInt64Array): Float64Array => {
+      const rows = placed(() => translation.admit(ids, step), `translation ${name}, step ${step}`);
       admitted.push(translation);
       return rows;
     };
-    return [name, { translate: (ids) => translation.translate(ids), admit }];
+    return [name, { translate: (ids) => translation.translate(ids), admit, names: translation.names }];
   });
   const revert = (): void => {
     for (const translation of admitted) translation.revert();
@@ -46,11 +47,11 @@ class Permutation implements ReferenceTranslation {
     this.rows = row.length;
   }
 
-  translate(ids: readonly number[]): number[] {
-    return ids.map((id) => this.row[id] ?? this.refuse(id));
+  translate(ids: BigInt64Array): Float64Array {
+    return Float64Array.from(ids, (id) => this.row[Number(id)] ?? this.refuse(id));
   }
 
-  admit(ids: readonly number[]): number[] {
+  admit(ids: BigInt64Array): Float64Array {
     return this.translate(ids);
   }
 
@@ -60,7 +61,7 @@ class Permutation implements ReferenceTranslation {
     return new BigInt64Array(0);
   }
 
-  private refuse(id: number): never {
+  private refuse(id: bigint): never {
     throw new ExecutionError({ what: "an id has no row", got: `id ${id}`, expected: `below ${this.rows}` });
   }
 
@@ -70,18 +71,18 @@ class Permutation implements ReferenceTranslation {
 }
 
 class FirstCome implements ReferenceTranslation {
-  private rowOf = new Map<number, number>();
+  private rowOf = new Map<bigint, number>();
   private before = 0;
 
   constructor(readonly rows: number) {}
 
-  translate(ids: readonly number[]): number[] {
-    return ids.map((id) => this.rowOf.get(id) ?? 0);
+  translate(ids: BigInt64Array): Float64Array {
+    return Float64Array.from(ids, (id) => this.rowOf.get(id) ?? 0);
   }
 
-  admit(ids: readonly number[]): number[] {
+  admit(ids: BigInt64Array): Float64Array {
     this.before = this.rowOf.size;
-    return ids.map((id) => this.rowOf.get(id) ?? this.add(id));
+    return Float64Array.from(ids, (id) => this.rowOf.get(id) ?? this.add(id));
   }
 
   revert(): void {
@@ -89,17 +90,17 @@ class FirstCome implements ReferenceTranslation {
   }
 
   state(): BigInt64Array {
-    return BigInt64Array.from(this.rowOf.keys(), BigInt);
+    return BigInt64Array.from(this.rowOf.keys());
   }
 
   restore(state: BigInt64Array): void {
     const restored = new FirstCome(this.rows);
-    restored.admit(Array.from(state, Number));
+    restored.admit(state);
     if (restored.rowOf.size < state.length) throw otherState("an id twice");
     this.rowOf = restored.rowOf;
   }
 
-  private add(id: number): number {
+  private add(id: bigint): number {
     const row = this.rowOf.size + 1;
     if (row >= this.rows) {
       this.revert();

@@ -1,3 +1,4 @@
+import { GraphError } from "../../errors.js";
 import type { GraphBuilder } from "../../graph/graph.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { findKind } from "../../kinds.js";
@@ -27,16 +28,28 @@ export function updateTable(
       initialAccumulator,
     ),
   );
+  const everyRow = !lazy || (l2 > 0 && rows === "all");
+  if (everyRow && attrs.translation !== undefined) throw updatesEveryRow(attrs.name, lazy);
   const factor = bounds?.factor ? [bounds.factor] : [];
   const pairs = sparse.flatMap(({ ids, grad }) => [ids, grad]);
   builder.apply(op, [table, rate, ...states, ...factor, ...pairs], {
     ...settings,
     poolings: sparse.map(({ pooling }) => pooling),
     l2,
-    everyRow: !lazy || (l2 > 0 && rows === "all"),
+    everyRow,
     limit: bounds?.limit,
     scaled: factor.length > 0,
     // Uses another stream than the initial values.
     stream: table.dtype === "fp32" ? undefined : streamOf(`${attrs.name}/rounding`),
+  });
+}
+
+function updatesEveryRow(table: string, lazy: boolean): GraphError {
+  return new GraphError({
+    what: "an optimizer cannot update every row of a dynamic table in every step",
+    where: table,
+    got: lazy ? 'l2.rows "all"' : "lazy: false",
+    expected: lazy ? 'l2.rows "touched"' : "lazy: true",
+    next: "Update only the rows that a batch touches, or give the feature a fixed table (hash, buckets or vocabulary).",
   });
 }

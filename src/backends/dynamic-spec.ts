@@ -1,0 +1,50 @@
+import { ExecutionError } from "../errors.js";
+import type { DynamicSpec } from "../graph/translation.js";
+
+/** Rows are numbered in 31 bits. */
+const MOST_KEYS = 2 ** 31 - 1;
+/** Steps and counts are kept in 32 bits, those of a Bloom filter in 16. */
+const MOST_COUNT = 2 ** 32 - 1;
+const MOST_BLOOM_COUNT = 2 ** 16 - 1;
+/** The counters of a Bloom filter are found with 32 bits of a hash. */
+const MOST_EXPECTED = 2 ** 29;
+
+/**
+ * Returns the spec.
+ * @throws ExecutionError if one of its numbers is out of range
+ */
+export function checkDynamicSpec(spec: DynamicSpec): DynamicSpec {
+  const { capacity, growFrom = 1, admit, evict } = spec;
+  whole("capacity", capacity, MOST_KEYS);
+  whole("growFrom", growFrom, capacity);
+  if (admit && "probability" in admit) above("admit.probability", admit.probability, 1);
+  else if (admit) {
+    whole("admit.count", admit.count, admit.counter === "exact" ? MOST_COUNT : MOST_BLOOM_COUNT);
+    whole("admit.expect", admit.expect ?? 1, MOST_EXPECTED);
+  }
+  if (evict.kind === "lfuDecay") above("evict.halfLife", evict.halfLife, MOST_COUNT);
+  if (evict.kind === "age") whole("evict.steps", evict.steps, MOST_COUNT);
+  if (evict.kind === "norm") {
+    above("evict.below", evict.below, Number.MAX_VALUE);
+    whole("evict.every", evict.every, MOST_COUNT);
+  }
+  return spec;
+}
+
+function whole(where: string, value: number, most: number): void {
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw outOfRange(where, value, `a whole number from 1 to ${most}`);
+}
+
+function above(where: string, value: number, most: number): void {
+  if (!(value > 0 && value <= most)) throw outOfRange(where, value, `above 0, at most ${most}`);
+}
+
+function outOfRange(where: string, value: number, expected: string): ExecutionError {
+  return new ExecutionError({
+    what: "a number of a dynamic table is out of range",
+    where,
+    got: String(value),
+    expected,
+  });
+}

@@ -1,0 +1,56 @@
+import type { EvictionRule } from "../../graph/translation.js";
+
+/** The score of a key after a step in which it occurred. */
+export type Score = (before: number | undefined, occurrences: number, step: number) => number;
+
+/** Exact in 32 bits, in which the native core keeps them. */
+const MOST = 2 ** 32 - 1;
+/** The fraction bits of the logarithm that is the score of lfuDecay. */
+const UNIT = 2 ** 32;
+
+export function scoreOf(evict: EvictionRule): Score {
+  if (evict.kind === "lfu") return (before = 0, occurrences) => Math.min(MOST, before + occurrences);
+  if (evict.kind === "lfuDecay") return decayed(evict.halfLife);
+  return (_before, _occurrences, step) => step;
+}
+
+/** In the state of a table. */
+export function codeOfEviction({ kind }: EvictionRule): bigint {
+  return BigInt(["never", "lru", "lfu", "lfuDecay", "age", "norm"].indexOf(kind));
+}
+
+/**
+ * With `c = sum 2^(s/h)` over the steps s of the occurrences, `c / 2^(t/h)` is the decayed count at step t: the order of
+ * keys by c is theirs by the decayed count at any time, so that nothing changes as time passes. The score is
+ * `floor(2^32 log2 c)`, in exactly these operations: all backends have the same bits.
+ */
+function decayed(halfLife: number): Score {
+  return (before, occurrences, step) => {
+    const now = step / halfLife;
+    const count = before === undefined ? 0 : exp2(before / UNIT - now);
+    return Math.floor((now + log2(count + occurrences)) * UNIT);
+  };
+}
+
+/** 2^x for x from -2^20 to 1000, by the series of e^(f ln 2) for the fraction f. */
+function exp2(x: number): number {
+  if (x < -200) return 0;
+  const whole = Math.floor(x);
+  const f = (x - whole) * Math.LN2;
+  let sum = 1;
+  for (let n = 18; n >= 1; n--) sum = 1 + (f * sum) / n;
+  for (let n = 0; n < whole; n++) sum *= 2;
+  for (let n = 0; n > whole; n--) sum *= 0.5;
+  return sum;
+}
+
+/** log2 x for x from 1 to 2^1000, by the series of the area hyperbolic tangent. */
+function log2(x: number): number {
+  let whole = 0;
+  let m = x;
+  for (; m >= 2; whole++) m *= 0.5;
+  const z = (m - 1) / (m + 1);
+  let sum = 0;
+  for (let n = 39; n >= 1; n -= 2) sum = sum * z * z + 1 / n;
+  return whole + (2 * z * sum) / Math.LN2;
+}
