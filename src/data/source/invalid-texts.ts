@@ -1,6 +1,7 @@
 import { type Demand, namedInSql } from "./demand.js";
-import { type Duck, quoteName } from "./duckdb.js";
-import { linesSql, type TextPart } from "./text-layout.js";
+import type { Duck } from "./duckdb.js";
+import { areUtf8, textBytes } from "./text-bytes.js";
+import type { TextPart } from "./text-layout.js";
 
 /**
  * Text files with bytes that are not UTF-8. DuckDB stops with an internal error at such a value if the query reads the
@@ -23,29 +24,28 @@ export async function columnsToRead(
   texts: (rejects: string) => string,
   where: string,
 ): Promise<readonly string[]> {
-  if (!(await hasInvalidLines(duck, paths, where))) return [];
+  if (!(await mayHaveInvalidTexts(paths))) return [];
   const isNamed = namedInSql(demand.sql);
   const isNeeded = (name: string) => demand.wants.has(name) || isNamed(name);
   await duck.rows(`SELECT bit_xor(hash(COLUMNS(*))) FROM (${texts(REJECTS)})`, where);
-  const invalid = await rejected(duck, "column_name", where);
+  const invalid = await invalidColumns(duck, where);
   return invalid.some(isNeeded) ? columns.slice(0, columns.findLastIndex(isNeeded) + 1) : [];
 }
 
-async function hasInvalidLines(duck: Duck, paths: readonly string[], where: string): Promise<boolean> {
-  const options = [
-    `store_rejects = true, rejects_limit = 1, rejects_table = '${REJECTS}_errors', rejects_scan = '${REJECTS}_scans'`,
-  ];
-  await duck.rows(`SELECT count(line) FROM ${linesSql(paths, {}, options)}`, where);
-  return (await rejected(duck, "line", where)).length > 0;
+/** True too for files that only DuckDB can read here. */
+async function mayHaveInvalidTexts(paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) {
+    const bytes = textBytes(path);
+    if (!bytes || !(await areUtf8(bytes))) return true;
+  }
+  return false;
 }
 
-/** Distinct values of a column of the table of malformed rows, which is dropped. */
-async function rejected(duck: Duck, column: string, where: string): Promise<string[]> {
+/** The columns with such a value. Drops the tables of malformed rows. */
+async function invalidColumns(duck: Duck, where: string): Promise<string[]> {
   const table = `${REJECTS}_errors`;
-  const rows = await duck.rows(
-    `SELECT DISTINCT ${quoteName(column)} FROM ${table} WHERE error_type = 'INVALID ENCODING'`,
-    where,
-  );
+  const sql = `SELECT DISTINCT column_name FROM ${table} WHERE error_type = 'INVALID ENCODING'`;
+  const rows = await duck.rows(sql, where);
   await duck.run(`DROP TABLE ${table}; DROP TABLE ${REJECTS}_scans`, where);
-  return rows.map(([value]) => value ?? "");
+  return rows.map(([name]) => name ?? "");
 }

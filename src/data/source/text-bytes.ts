@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { pipeline, type Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
@@ -29,4 +30,25 @@ async function* through(path: string, decoder: Transform): AsyncGenerator<Buffer
     // An error with a system call is that of the disk; the others are those of the decoder.
     throw error instanceof Error && "syscall" in error ? error : damaged(messageOf(error), path);
   }
+}
+
+/** True if the pieces of a text are UTF-8 when they are joined. */
+export async function areUtf8(pieces: AsyncIterable<Buffer>): Promise<boolean> {
+  let open: Buffer = Buffer.alloc(0);
+  for await (const piece of pieces) {
+    const bytes = open.length > 0 ? Buffer.concat([open, piece]) : piece;
+    const end = lastStart(bytes);
+    if (!isUtf8(bytes.subarray(0, end))) return false;
+    open = bytes.subarray(end);
+  }
+  return isUtf8(open);
+}
+
+/** Where a character starts that may continue after the bytes; their end if there is none. */
+function lastStart(bytes: Buffer): number {
+  for (let at = bytes.length - 1; at >= Math.max(0, bytes.length - 3); at--) {
+    if (bytes[at] < 0x80) break;
+    if (bytes[at] >= 0xc0) return at;
+  }
+  return bytes.length;
 }
