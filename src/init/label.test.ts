@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { planLabel } from "./label.js";
+import { type LabelPlan, planLabel } from "./label.js";
 
-const plan = (values: Record<string, number>, name = "y", missing = 0) =>
+const plan = (values: Record<string, number>, name = "y", missing = 0): LabelPlan =>
   planLabel({
     name,
     values: [
@@ -71,4 +71,23 @@ it("refuses a label with one value, none, or very many words", () => {
   expect(() => plan({}, "y", 9)).toThrow(/missing in all rows/);
   const words = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`w${i}`, 1]));
   expect(() => plan(words)).toThrow(/too many different texts/);
+});
+
+it("takes a missing label for the negative one beside a lone positive value", () => {
+  const one = plan({ 1: 30 }, "y", 70);
+  expect(one).toMatchObject({ task: "binary", rate: 0.3, smallestClass: 30 });
+  expect(one.present).toBeUndefined();
+  expect(one.expression).toBe('coalesce(TRY_CAST("y" AS DOUBLE) = 1, false)');
+  expect([one.isHigh("1"), one.isHigh(null)]).toEqual([true, false]);
+  expect(plan({ yes: 30 }, "y", 70).expression).toBe(`coalesce(CAST("y" AS VARCHAR) = 'yes', false)`);
+  expect(() => plan({ 0: 30 }, "y", 70)).toThrow(/write it into the file: 0 or 1/);
+});
+
+it("says which numbers the classes are, and how to predict a number instead", () => {
+  const numbers = (from: number) => Object.fromEntries([0, 1, 2].map((i) => [from + i, 5]));
+  const asNumber =
+    'If it is a quantity, predict the number itself: label: "y" without sql for it, train.loss: { kind: "squaredError" }, train.metric: "meanSquaredError".';
+  expect(plan(numbers(0)).notes).toEqual(["y has 3 classes, the numbers 0 to 2.", asNumber]);
+  expect(plan(numbers(1)).notes).toEqual(["y has 3 classes: 0 is 1, 1 is 2, 2 is 3.", asNumber]);
+  expect(plan({ a: 5, b: 5, c: 5 }).notes).toEqual(["y has 3 classes: 0 is a, 1 is b, 2 is c."]);
 });

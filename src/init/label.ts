@@ -60,6 +60,8 @@ export function planLabel({ name, values, numbers }: LabelValues): LabelPlan {
     value === null ? [] : [{ text: value, number: numberValue(value) ?? Number.NaN, rows }],
   );
   const missing = values.find(({ value }) => value === null)?.rows ?? 0;
+  const [only] = present;
+  if (present.length === 1 && missing > 0 && POSITIVE.test(only.text)) return planOnly(name, only, missing);
   if (present.length < 2) throw notTwo(name, present, missing);
   const plan = numbers && numbers.share >= NUMBERS ? planReal(name, numbers) : planOf(name, present);
   if (missing === 0) return plan;
@@ -111,6 +113,25 @@ function planTwo(name: string, values: readonly Value[]): LabelPlan {
   };
 }
 
+/** A positive label that is missing in the other rows: many exports write nothing for "no". */
+function planOnly(name: string, only: Value, missing: number): LabelPlan {
+  const rate = only.rows / (only.rows + missing);
+  const isIt = Number.isFinite(only.number)
+    ? `${numberOf(name)} = ${only.number}`
+    : `${textOf(name)} = ${quoteText(only.text)}`;
+  return {
+    name,
+    task: "binary",
+    expression: `coalesce(${isIt}, false)`,
+    isHigh: (text) => text !== null,
+    rate,
+    smallestClass: Math.min(only.rows, missing),
+    notes: [
+      `${only.text} is the positive label (${share(rate)} of the rows). All other rows have no label, which is taken for the negative one: if it is unknown there, add the negative rows instead.`,
+    ],
+  };
+}
+
 /** Of numbers the larger one is high, of words the one that says so, else the rarer one. */
 function lowAndHigh(values: readonly Value[]): [Value, Value] {
   const [a, b] = values;
@@ -146,10 +167,14 @@ function planRating(name: string, sorted: readonly Value[]): LabelPlan {
     ...planThreshold(name, sorted, `>= ${from}`, (number) => number >= from),
     notes: [
       `${name} looks like a rating from ${sorted[0].number} to ${most}. The model ranks by the probability of ${from} or more.`,
-      `To predict the rating itself: label: ${JSON.stringify(name)} without this sql, train.loss: { kind: "squaredError" }, train.metric: "meanSquaredError".`,
+      `To predict the rating itself: ${asNumber(name)}.`,
     ],
   };
 }
+
+/** What to write to predict a number. */
+const asNumber = (name: string): string =>
+  `label: ${JSON.stringify(name)} without sql for it, train.loss: { kind: "squaredError" }, train.metric: "meanSquaredError"`;
 
 function planCount(name: string, sorted: readonly Value[]): LabelPlan {
   const plan = planThreshold(name, sorted, "> 0", (number) => number > 0);
@@ -195,7 +220,10 @@ function planClasses(name: string, values: readonly Value[], areNumbers: boolean
     ...(!areNumbered && { expression: `CASE ${of} ${cases.join(" ")} END` }),
     ...(isMixed && { type: "VARCHAR" }),
     notes: [
-      `${name} has ${sorted.length} classes: ${sorted.map(({ text }, i) => `${i} is ${text}`).join(", ")}.`,
+      areNumbered
+        ? `${name} has ${sorted.length} classes, the numbers 0 to ${sorted.length - 1}.`
+        : `${name} has ${sorted.length} classes: ${sorted.map(({ text }, i) => `${i} is ${text}`).join(", ")}.`,
+      ...(areNumbers ? [`If it is a quantity, predict the number itself: ${asNumber(name)}.`] : []),
     ],
     isHigh: (text) => (text === null ? undefined : text === frequent.text),
     ...ratesOf(sorted, frequent),
@@ -268,6 +296,9 @@ function notTwo(name: string, values: readonly Value[], missing: number): DataEr
     where: "--label",
     got: missing > 0 && values.length > 0 ? `${got}; ${count(missing)} rows without one` : got,
     expected: "at least two different values",
-    next: "Name another column with --label, or add the rows of the other class: rows without a click, for example.",
+    next:
+      missing > 0 && values.length > 0
+        ? `Name another column with --label. If an empty label means the other class, write it into the file: 0 or 1 in each row.`
+        : "Name another column with --label, or add the rows of the other class: rows without a click, for example.",
   });
 }

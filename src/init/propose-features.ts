@@ -305,7 +305,7 @@ function dateFeatures(
 ): Found {
   const days = (dates.last - dates.first) / DAY;
   const parts = [
-    ...(dates.hasTimeOfDay ? [{ part: "hour", buckets: 24 } as const] : []),
+    ...(hasSeveralHours(dates) ? [{ part: "hour", buckets: 24 } as const] : []),
     ...(days >= 14 ? [{ part: "weekday", buckets: 7 } as const] : []),
     // Later rows have months that the training rows lack, unless there are two years.
     ...(days >= (isSplit ? 730 : 365) ? [{ part: "month", buckets: 13 } as const] : []),
@@ -324,6 +324,11 @@ function dateFeatures(
     reason: parts.length === 0 ? `${range}: too few days to learn from` : range,
   };
 }
+
+const HOUR = 3_600_000;
+
+const hasSeveralHours = ({ hasTimeOfDay, first, last }: Dates): boolean =>
+  hasTimeOfDay && Math.floor(first / HOUR) !== Math.floor(last / HOUR);
 
 const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
 const shortNumber = (value: number): string => String(Number(value.toPrecision(5)));

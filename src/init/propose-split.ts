@@ -50,10 +50,14 @@ const NOT_EVENT_WORDS = [
   "joined",
 ];
 
+/** Rows that all happened within less are not earlier and later ones. */
+const SHORTEST_MS = 60_000;
+
 /** The column of dates that most likely says when a row happened; without missing values. */
 export function eventTime(columns: readonly ColumnProfile[]): string | undefined {
   const dates = columns.filter(
-    ({ looks, missing, distinct }) => looks.as === "date" && missing === 0 && distinct > 2,
+    ({ looks, missing, distinct }) =>
+      looks.as === "date" && missing === 0 && distinct > 2 && looks.last - looks.first >= SHORTEST_MS,
   );
   const rank = (name: string) => {
     const words = wordsOf(name);
