@@ -13,13 +13,14 @@ export const readCurves = (runDir: string): Curve[] =>
     curvesOf(readMetrics(path)).map((curve) => ({ ...curve, split: `${member}${curve.split}` })),
   );
 
-/** The log of a run. A run of several seeds has one when it ends; until then, its members have one each. */
+/** The log of a run; of a run of several seeds, that of each member, since their steps are not those of one training. */
 export function logsOf(runDir: string): { readonly path: string; readonly member: string }[] {
-  const own = join(runDir, METRICS_FILE);
-  if (existsSync(own)) return [{ path: own, member: "" }];
-  return memberDirectories(runDir)
+  const members = memberDirectories(runDir)
     .map((member) => ({ path: join(member, METRICS_FILE), member: `${basename(member)} ` }))
     .filter(({ path }) => existsSync(path));
+  if (members.length > 0) return members;
+  const own = join(runDir, METRICS_FILE);
+  return existsSync(own) ? [{ path: own, member: "" }] : [];
 }
 
 /** One curve for each value of each split, in the order of first appearance. */

@@ -49,7 +49,7 @@ export const namedCurves = ({ curves }: Pick<ReportData, "curves">): Chart["curv
 /** `valid AUC`, `valid buy.AUC` */
 function labelOf(split: string, name: string): string {
   const rate = /^learning_rate\.(.*)/.exec(name)?.[1];
-  if (rate !== undefined) return rate;
+  if (rate !== undefined) return [...split.split(" ").slice(0, -1), rate].join(" ");
   const dot = name.lastIndexOf(".");
   const [label, own] = [name.slice(0, dot + 1), name.slice(dot + 1)];
   return `${split} ${label}${TITLES[own] ?? own}`;

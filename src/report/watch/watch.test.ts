@@ -112,7 +112,8 @@ describe("watching a run", () => {
     log([10, 20, 30, 40]); // the log of the whole run, at its end
     await watcher.look();
     expect(watcher.data.curves.map(({ split, steps }) => [split, steps])).toEqual([
-      ["train", [10, 20, 30, 40]],
+      ["seed-1 train", [10, 20]],
+      ["seed-2 train", [10, 20]],
     ]);
     await lock.release();
   });
