@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { load } from "../src/index.js";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
@@ -17,6 +17,7 @@ beforeAll(async () => {
   world.write("pairloom.config.json", JSON.stringify(config));
   const trained = await cli("train", ".", "--run", "runs/mean", "--baselines");
   expect(trained.code).toBe(0);
+  expect(trained.out).toMatch(/report\.json, metrics\.jsonl, members\/\n/);
   expect(trained.err).toMatch(
     /dlrm, seed 1, step 5: valid [\s\S]*dlrm, seed 2, step 5: valid [\s\S]*dlrm, step 10: valid /,
   );
@@ -63,4 +64,24 @@ it("is not trained into a directory that has members", async () => {
   expect(again.err).toContain("already has a run");
   const resumed = await cli("train", ".", "--run", "runs/mean", "--resume");
   expect(resumed.code).toBe(0);
+});
+
+it("that was killed shows the curves of its members, and the mean of their best checkpoints", async () => {
+  cpSync("runs/mean", "runs/killed", { recursive: true });
+  for (const name of ["report.json", "metrics.jsonl", "checkpoints"])
+    rmSync(`runs/killed/${name}`, { recursive: true });
+  const { out } = await cli("report", "runs/killed", "--json");
+  const { curves, leftOut } = JSON.parse(out);
+  const splits = new Set(curves.map(({ split }: { split: string }) => split));
+  expect([...splits]).toEqual(["seed-1 train", "seed-1 valid", "seed-2 train", "seed-2 valid"]);
+  expect(leftOut.curves).toBeUndefined();
+  const whole = JSON.parse((await cli("report", "runs/mean", "--json")).out);
+  expect(whole.curves).toEqual(curves);
+
+  const runs = JSON.parse((await cli("runs", "--json")).out);
+  const found = (name: string) => runs.find((run: { name: string }) => run.name === name);
+  const bestOf = (seed: number) => json(`runs/killed/members/seed-${seed}/checkpoints/best.json`).value;
+  expect(found("killed")).toMatchObject({ status: "stopped" });
+  expect(found("killed").valid.auc).toBeCloseTo((bestOf(1) + bestOf(2)) / 2, 9);
+  expect(found("mean").valid.auc).toBe(json("runs/mean/checkpoints/best.json").value);
 });

@@ -23,7 +23,7 @@ export interface RunSummary {
   readonly config: unknown;
   /** Training steps done, up to the last measurement. */
   readonly steps: number;
-  /** Of the best checkpoint, or of the last evaluation. */
+  /** Of the best checkpoint, or of the last evaluation. Of a run of several seeds that has not ended: the mean of its members. */
   readonly valid: RunMetrics;
   /** Empty until the run has ended. */
   readonly test: RunMetrics;
@@ -44,7 +44,7 @@ export async function runsIn(directory: string): Promise<RunSummary[]> {
 async function summaryOf(parent: string, name: string): Promise<RunSummary> {
   const directory = join(parent, name);
   const report = (await readJson(directory, REPORT)) as SavedReport | undefined;
-  const lines = existsSync(join(directory, METRICS_FILE)) ? readMetrics(join(directory, METRICS_FILE)) : [];
+  const lines = linesIn(directory);
   const measured = finiteOf(report?.results?.[0] ?? {});
   const valid = await validMetrics(directory, lines);
   return {
@@ -70,9 +70,27 @@ interface SavedReport {
 
 async function validMetrics(directory: string, lines: readonly MetricsLine[]): Promise<RunMetrics> {
   const best = await readPointer(directory, "best");
+  const members = memberDirectories(directory);
+  if (best === undefined && members.length > 0)
+    return meanOf(await Promise.all(members.map((member) => validMetrics(member, linesIn(member)))));
   const evaluations = lines.filter(({ split }) => split === "valid").reverse();
   const evaluation = evaluations.find(({ step }) => step === best?.step) ?? evaluations[0];
   return finiteOf(evaluation?.values ?? {});
+}
+
+const linesIn = (directory: string): MetricsLine[] => {
+  const path = join(directory, METRICS_FILE);
+  return existsSync(path) ? readMetrics(path) : [];
+};
+
+/** The means over the members of a run that were measured. */
+function meanOf(members: readonly RunMetrics[]): RunMetrics {
+  const measured = members.filter((metrics) => Object.keys(metrics).length > 0);
+  const names = Object.keys(measured[0] ?? {});
+  const mean = (name: string) => measured.reduce((sum, metrics) => sum + metrics[name], 0) / measured.length;
+  return Object.fromEntries(
+    names.filter((name) => measured.every((each) => name in each)).map((name) => [name, mean(name)]),
+  );
 }
 
 function finiteOf(values: Readonly<Record<string, unknown>>): RunMetrics {
