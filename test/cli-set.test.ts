@@ -51,6 +51,29 @@ describe("--set", () => {
     expect(out).toContain("[rows, 3]");
   });
 
+  it("must be repeated to resume a run, which names what is missing", async () => {
+    const resumed = await train("runs/one", "--resume");
+    expect(resumed.code).toBe(1);
+    expect(resumed.err).toMatch(/learningRate: the config differs/);
+    expect(resumed.err).toContain(
+      "The run was started with --set train.optimizer.embedding.learningRate=0.05: repeat that",
+    );
+    const repeated = await train(
+      "runs/one",
+      "--resume",
+      "--set",
+      "train.optimizer.embedding.learningRate=0.05",
+    );
+    expect(repeated.code, repeated.err).toBe(0);
+  });
+
+  it("that removes what has no default is named, and a bound is said twice", async () => {
+    const { err } = await train("runs/three", "--set", "model=null");
+    expect(err).toMatch(/model: a value is missing[\s\S]*next: +--set model=null removes the setting/);
+    const seeds = await train("runs/three", "--set", "train.seeds=0");
+    expect(seeds.err).toMatch(/train\.seeds: [\s\S]*next: +Set train\.seeds to a number above 0\./);
+  });
+
   it("says where a path goes wrong", async () => {
     const { code, err } = await train("runs/three", "--set", "features.usr.dim=8");
     expect(code).toBe(1);

@@ -13,6 +13,9 @@ import { makeWorld, type World } from "./cli-world.js";
  * trains, and a table that gives none is refused with a reason.
  */
 
+/** `INIT_RUNS=2000 INIT_SEED=1 npx vitest run test/init-random.test.ts` is the long form, after a change of init. */
+const RUNS = Number(process.env.INIT_RUNS ?? 25);
+
 let world: World;
 beforeAll(() => {
   world = makeWorld();
@@ -101,7 +104,7 @@ it("trains on random tables or refuses them with a reason", async () => {
     fc.asyncProperty(table, async (rows) => {
       if (await trains(rows)) trained++;
     }),
-    { numRuns: 25, seed: 7 },
+    { numRuns: RUNS, seed: Number(process.env.INIT_SEED ?? 7) },
   );
-  expect(trained).toBeGreaterThan(8);
-});
+  expect(trained).toBeGreaterThan(RUNS / 4);
+}, 600_000);

@@ -2,7 +2,7 @@ import { type Evaluation, METRIC_LIST, type MetricResult } from "../metrics/inde
 import type { Measured } from "../run/report.js";
 import { count } from "../show-value.js";
 import { filled } from "./fill-lines.js";
-import { table } from "./text-table.js";
+import { tables } from "./text-table.js";
 
 /** The main metrics of each model (and label); reasons of undefined metrics are below the table. */
 export function metricsTable(results: readonly Measured[]): string {
@@ -15,7 +15,7 @@ export function metricsTable(results: readonly Measured[]): string {
     ...columns.map(({ of, digits }) => cell(of(evaluation), digits)),
   ]);
   const head = ["model", ...(several ? ["label"] : []), ...columns.map((column) => column.head)];
-  return [table(head, rows, several ? [1] : []), ...reasonsOf(lines, columns)].join("\n");
+  return [tables(head, rows, several ? [1] : []), ...reasonsOf(lines, columns)].join("\n");
 }
 
 function linesOf({ name, evaluation }: Measured): (Measured & { readonly label?: string })[] {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { table } from "./text-table.js";
+import { table, tables } from "./text-table.js";
 
 const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length));
 
@@ -25,21 +25,23 @@ it("leaves a table alone that fits", () => {
   );
 });
 
-it("breaks long names, and makes a second table of numbers that have no room", () => {
+it("makes further tables of numbers that have no room", () => {
   const head = ["model", ...Array.from({ length: 12 }, (_, i) => `recall@${i}`)];
   const rows = [["logistic regression", ...head.slice(1).map((_, i) => `0.${1000 + i}`)]];
-  const text = table(head, rows);
+  const text = tables(head, rows);
   expect(widest(text)).toBeLessThanOrEqual(80);
   for (const value of [...head.slice(1), ...rows[0].slice(1)]) expect(text).toContain(value);
-  const long = table(["name", "size"], [["embeddings.a_very_long_name".repeat(5), "1"]]);
-  expect(widest(long)).toBeLessThanOrEqual(80);
-  expect(long.replaceAll(/[^a-z._]/g, "")).toContain("embeddings.a_very_long_name".repeat(5));
+});
+
+it("keeps names whole", () => {
+  const name = "embeddings.a_very_long_name".repeat(4);
+  expect(table(["name", "size"], [[name, "1"]])).toContain(name);
 });
 
 it("fits and keeps every character, whatever the texts are", () => {
-  const cell = fc.stringMatching(/^[a-z]{1,12}([ ._][a-z]{1,30}){0,4}$/);
+  const cell = fc.stringMatching(/^[a-z]{1,9}( [a-z]{1,10}){0,9}$/);
   const number = fc.integer({ min: 0, max: 99_999 }).map(String);
-  const tables = fc
+  const given = fc
     .record({ texts: fc.integer({ min: 1, max: 3 }), numbers: fc.integer({ min: 0, max: 12 }) })
     .chain(({ texts, numbers }) => {
       const row = fc.tuple(...Array(texts).fill(cell), ...Array(numbers).fill(number)) as fc.Arbitrary<
@@ -48,13 +50,14 @@ it("fits and keeps every character, whatever the texts are", () => {
       return fc.record({ texts: fc.constant(texts), rows: fc.array(row, { minLength: 1, maxLength: 4 }) });
     });
   fc.assert(
-    fc.property(tables, ({ texts, rows }) => {
+    fc.property(given, ({ texts, rows }) => {
       const head = rows[0].map((_, i) => `head ${i}`);
       const left = Array.from({ length: texts - 1 }, (_, i) => i + 1);
-      const text = table(head, rows, left);
+      const text = tables(head, rows, left);
       expect(widest(text)).toBeLessThanOrEqual(80);
       const sorted = (value: string) => [...value.replaceAll(/[^a-z0-9]/g, "")].sort().join("");
       if (text.split("┌").length === 2) expect(sorted(text)).toBe(sorted([head, ...rows].flat().join("")));
     }),
+    { numRuns: 50 },
   );
 });

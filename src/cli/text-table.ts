@@ -1,29 +1,31 @@
 import Table from "cli-table3";
-import { TERMINAL_WIDTH } from "./fill-lines.js";
+import { fillLines, TERMINAL_WIDTH } from "./fill-lines.js";
 
 type Row = readonly string[];
 
 /**
- * A text table that fits into a terminal where it can: heads and long texts are broken, then the last columns of numbers
- * become a table of their own. Columns after the first are right-aligned unless `left` names them.
+ * A text table that fits into a terminal where it can: heads and texts are broken at spaces, never within a name. Columns
+ * after the first are right-aligned unless `left` names them.
  */
 export function table(head: Row, rows: readonly Row[], left: readonly number[] = []): string {
   const isText = (column: number) => column === 0 || left.includes(column);
-  const lines = fitted([head, ...rows], isText);
-  const numbers = head.map((_, i) => i).filter((i) => !isText(i));
-  if (tableWidth(lines) <= TERMINAL_WIDTH || numbers.length < 2) return drawn(lines, isText);
-  const parts = [numbers.slice(0, -1), numbers.slice(-1)].map((some) =>
-    head.map((_, i) => i).filter((i) => isText(i) || some.includes(i)),
-  );
-  return parts
-    .map((columns) =>
-      table(
-        columns.map((i) => head[i]),
-        rows.map((row) => columns.map((i) => row[i])),
-        columns.map((i, at) => (isText(i) ? at : -1)).filter((at) => at > 0),
-      ),
-    )
-    .join("\n");
+  return drawn(fitted([head, ...rows], isText), isText);
+}
+
+/** {@link table}; the last columns of numbers are in further tables where they have no room. */
+export function tables(head: Row, rows: readonly Row[], left: readonly number[] = []): string {
+  const isText = (column: number) => column === 0 || left.includes(column);
+  const columns = [...head.keys()];
+  const numbers = columns.filter((column) => !isText(column));
+  if (tableWidth(fitted([head, ...rows], isText)) <= TERMINAL_WIDTH || numbers.length < 2)
+    return table(head, rows, left);
+  const only = (kept: readonly number[]) => {
+    const shown = columns.filter((column) => isText(column) || kept.includes(column));
+    const of = (row: Row) => shown.map((column) => row[column]);
+    return tables(of(head), rows.map(of), left);
+  };
+  const half = Math.ceil(numbers.length / 2);
+  return `${only(numbers.slice(0, half))}\n${only(numbers.slice(half))}`;
 }
 
 /** Narrower columns of texts would be unreadable. */
@@ -44,19 +46,11 @@ function fitted(lines: readonly Row[], isText: (column: number) => boolean): rea
   return narrow.map((row) => row.map((text, i) => (isText(i) ? broken(text, widths[i]) : text)));
 }
 
-/** A text in lines of a width: broken after a space or a sign where there is one, else within a word. */
+/** A text in lines of a width, broken at spaces. */
 function broken(text: string, width: number): string {
-  if (textWidth(text) <= width) return text;
-  const lines = [""];
-  for (const word of text.match(/[^\s._/,-]*[\s._/,-]*/g)!.flatMap((part) => chunks(part, width))) {
-    const last = lines.length - 1;
-    if ((lines[last] + word).trimEnd().length <= width) lines[last] += word;
-    else lines.push(word);
-  }
-  return lines.map((line) => line.trimEnd()).join("\n");
+  const [head, ...words] = text.split(" ");
+  return textWidth(text) <= width ? text : fillLines(head, words, "", width).join("\n");
 }
-
-const chunks = (text: string, width: number): string[] => text.match(new RegExp(`.{1,${width}}`, "gs")) ?? [];
 
 const textWidth = (text: string): number => Math.max(...text.split("\n").map((line) => line.length));
 const columnWidths = (lines: readonly Row[]): number[] =>

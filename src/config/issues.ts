@@ -36,7 +36,10 @@ function describeIssue(schema: z.core.$ZodType, issue: Issue, config: unknown): 
         where,
         got,
         expected: typeNames[issue.expected] ?? issue.expected,
-        next: "Set it as docs/config.md describes.",
+        next:
+          got === "nothing"
+            ? `Add ${where}; docs/config.md describes it.`
+            : "Set it as docs/config.md describes.",
       };
     case "invalid_value":
       return {
@@ -53,7 +56,7 @@ function describeIssue(schema: z.core.$ZodType, issue: Issue, config: unknown): 
         where,
         got,
         expected: boundOf(issue),
-        next: "Choose a value in range.",
+        next: `Set ${where} to ${boundOf(issue)}.`,
       };
     case "invalid_union":
       return describeUnion(schema, issue, config, where, got);
@@ -107,11 +110,12 @@ function nextForChoice(typed: unknown, known: readonly string[]): string {
 }
 
 function boundOf(issue: Extract<Issue, { code: "too_small" | "too_big" }>): string {
-  const isList = issue.origin === "array" || issue.origin === "string";
-  const unit = issue.origin === "array" ? " entries" : issue.origin === "string" ? " characters" : "";
   const [limit, inside, outside] =
     issue.code === "too_small" ? [issue.minimum, "at least", "above"] : [issue.maximum, "at most", "below"];
-  return `${isList ? "" : "a number "}${issue.inclusive === false ? outside : inside} ${limit}${unit}`;
+  const bound = `${issue.inclusive === false ? outside : inside} ${limit}`;
+  if (issue.origin === "array") return `a list of ${bound} entr${limit === 1 ? "y" : "ies"}`;
+  if (issue.origin === "string") return `a text of ${bound} character${limit === 1 ? "" : "s"}`;
+  return `a number ${bound}`;
 }
 
 /** Reports the branch of a union that matched deepest. */

@@ -34,6 +34,8 @@ export interface TrainRunOptions {
   readonly runDir: string;
   /** The file that the config is from. */
   readonly configPath?: string;
+  /** The values of `--set` (`path=value`), which are part of the config already. */
+  readonly settings?: readonly string[];
   /** The data of the config, if it is prepared already. */
   readonly data?: PreparedData;
   readonly backend: Backend;
@@ -100,9 +102,9 @@ class Run {
   }
 
   private async runLocked(lock: RunLock): Promise<RunResult> {
-    const { config, runDir, resume, listener } = this.options;
+    const { config, settings = [], runDir, resume, listener } = this.options;
     refuseUnusedEvaluation(config);
-    await checkRunDirectory(runDir, config, resume);
+    await checkRunDirectory(runDir, config, resume, settings);
     const { labels } = factsOf(config.train.loss).task;
     const prepared = this.options.data ?? (await prepareFor(config, listener));
     refuseOneClass(prepared.splits.train, config.data.label, labels);
@@ -121,9 +123,9 @@ class Run {
 
   /** Writes what the run begins with. A run that cannot be resumed keeps the files that it has. */
   private async record(prepared: PreparedData): Promise<void> {
-    const { config, configPath, runDir } = this.options;
+    const { config, configPath, runDir, settings = [] } = this.options;
     await writeJson(runDir, CONFIG_COPY, config);
-    if (configPath !== undefined) await recordConfigFile(runDir, configPath);
+    if (configPath !== undefined) await recordConfigFile(runDir, configPath, settings);
     await writeJson(runDir, QUARANTINE, splitReports(prepared));
     linkLatest(runDir);
   }

@@ -9,7 +9,7 @@ import { derivedKind } from "../features/kinds/index.js";
 import { isModelKind } from "../models/index.js";
 import { nearNames } from "../near-names.js";
 import { loadConfig } from "./config-file.js";
-import { writeJson } from "./run-directory.js";
+import { readJson, writeJson } from "./run-directory.js";
 
 /** Loading a checkpoint runs no code that the checkpoint names, unless the caller names it, too, or allows all of it. */
 export interface CodeOptions {
@@ -23,11 +23,26 @@ export interface CodeOptions {
 }
 
 const CONFIG_FILE = "config-file.json";
-const configFileSchema = z.object({ path: z.string().min(1), sha256: z.string().optional() });
+const configFileSchema = z.object({
+  path: z.string().min(1),
+  sha256: z.string().optional(),
+  settings: z.array(z.string()).optional(),
+});
 
-/** Saves the path and hash of a run's config file, because that file may register the run's model. */
-export function recordConfigFile(runDir: string, path: string): Promise<void> {
-  return writeJson(runDir, CONFIG_FILE, { path: resolve(path), sha256: sha256OfCode(path, path) });
+/**
+ * Saves the path and hash of a run's config file, because that file may register the run's model, and the values that replaced
+ * those of the file.
+ * @param settings the values of `--set`
+ */
+export function recordConfigFile(runDir: string, path: string, settings: readonly string[]): Promise<void> {
+  const set = settings.length > 0 && { settings };
+  return writeJson(runDir, CONFIG_FILE, { path: resolve(path), sha256: sha256OfCode(path, path), ...set });
+}
+
+/** The values of `--set` that a run was started with; none if it has no record of them. */
+export async function recordedSettings(runDir: string): Promise<readonly string[]> {
+  const found = configFileSchema.safeParse(await readJson(runDir, CONFIG_FILE));
+  return found.data?.settings ?? [];
 }
 
 /** The fitted features with the code that they may run. @throws ConfigError for a function of no such feature */

@@ -35,7 +35,20 @@ export async function loadConfig(
 ): Promise<LoadedConfig> {
   const path = findConfig(resolve(pathOrFolder));
   const written = configWith(await importDefault(path), settings);
-  return { path, config: resolveConfig(written), written };
+  return { path, config: resolved(written, settings), written };
+}
+
+/** @throws ConfigError that names the `--set` which removed what is missing */
+function resolved(written: unknown, settings: readonly Setting[]): Config {
+  try {
+    return resolveConfig(written);
+  } catch (error) {
+    const { where } = error instanceof ConfigError ? error.report : {};
+    const removing = settings.find(({ path, value }) => value === null && path === where);
+    if (!removing) throw error;
+    const next = `--set ${where}=null removes the setting, and it has no default: leave that option out.`;
+    throw new ConfigError({ ...(error as ConfigError).report, next }, { cause: error });
+  }
 }
 
 function findConfig(path: string): string {

@@ -5,6 +5,7 @@ import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import { membersDirectory } from "../train/members.js";
 import { parseUntrusted } from "../untrusted.js";
+import { recordedSettings } from "./code.js";
 import { CONFIG_COPY } from "./run-directory.js";
 
 /** Keys that may change when a run is resumed, because they do not affect the result of a step. */
@@ -33,10 +34,16 @@ export function refuseFile(runDir: string): void {
 
 /**
  * Checks the run directory: a new run must not have checkpoints; a resumed run must have the same config.
+ * @param settings the values of `--set`, which are part of the config already
  * @throws CheckpointError, ConfigError
  */
-export async function checkRunDirectory(runDir: string, config: Config, resume: boolean): Promise<void> {
-  await (resume ? checkSameConfig(runDir, config) : checkNew(runDir));
+export async function checkRunDirectory(
+  runDir: string,
+  config: Config,
+  resume: boolean,
+  settings: readonly string[] = [],
+): Promise<void> {
+  await (resume ? checkSameConfig(runDir, config, settings) : checkNew(runDir));
 }
 
 async function checkNew(runDir: string): Promise<void> {
@@ -52,16 +59,20 @@ async function checkNew(runDir: string): Promise<void> {
   });
 }
 
-async function checkSameConfig(runDir: string, config: Config): Promise<void> {
+async function checkSameConfig(runDir: string, config: Config, settings: readonly string[]): Promise<void> {
   const before = await configOfRun(runDir);
   const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "");
   if (!difference) return;
+  const absent = (await recordedSettings(runDir)).filter((setting) => !settings.includes(setting));
   throw new ConfigError({
     what: "the config differs from the one that the run started with",
     where: difference.path,
     got: difference.after,
     expected: difference.before,
-    next: `Restore the value, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
+    next:
+      absent.length > 0
+        ? `The run was started with ${absent.map((setting) => `--set ${setting}`).join(" ")}: repeat that, or start a new run.`
+        : `Restore the value, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
   });
 }
 

@@ -64,6 +64,7 @@ export const train = command(
       const result = await trainRun({
         config: loaded.config,
         configPath: loaded.path,
+        settings: settingTexts(rawArgs),
         runDir,
         backend: selected.backend,
         resume: args.resume ?? false,
@@ -146,7 +147,8 @@ function tellResults({ report, results }: RunResult, runDir: string, sql: string
   } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
   console.log(`Run directory: ${runDir}`);
-  console.log(`  ${report.checkpoint}, ${REPORT}, metrics.jsonl, tensorboard/`);
+  const logs = report.training.members ? "members/" : "tensorboard/";
+  console.log(`  ${report.checkpoint}, ${REPORT}, metrics.jsonl, ${logs}`);
   console.log("Next:");
   console.log(`  npx pairloom inspect ${run}`);
   console.log(`  npx pairloom predict ${run} --data <file> --output scores.csv${sqlOption(sql)}`);
