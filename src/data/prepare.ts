@@ -41,7 +41,7 @@ import { openFiles, type Source, withNullValues } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
 import { sqlFiles } from "./source/sql-files.js";
 import { targetWire } from "./source/target-query.js";
-import { numberRows } from "./split/row-numbers.js";
+import { numberRows, sameRows } from "./split/row-numbers.js";
 import { leftOut, sampledWeight } from "./split/sample-negatives.js";
 import {
   predicatesOf,
@@ -209,7 +209,7 @@ async function sampled(duck: Duck, { sampleNegatives }: DataConfig, job: Job): P
 /** Checks that every scan reads the rows of the training split in the same order, if a feature has values for them. */
 async function inOrder(duck: Duck, features: readonly FeatureConfig[], job: Job): Promise<Job> {
   if (job.splits[0].name !== "train" || !features.some(targetRuleOf)) return job;
-  return { ...job, source: await numberRows(duck, job.source, "a targetMean feature") };
+  return { ...job, source: await sameRows(duck, job.source, "a targetMean feature") };
 }
 
 /** A hash of everything that affects the packed data, except limits and paths. */

@@ -25,6 +25,17 @@ export async function numberRows(duck: Duck, source: Source, key: string): Promi
   };
 }
 
+/**
+ * The source with the same rows in the same order in every query. Only text files need numbers for that, which DuckDB gives on
+ * one thread: the filter of {@link numberRows} must stay above the sql, which may compute with rows that it leaves out.
+ * @throws ConfigError if the sql of the source does not keep the order of rows
+ */
+export async function sameRows(duck: Duck, source: Source, key: string): Promise<Source> {
+  if (source.unread) return numberRows(duck, source, key);
+  await refuseUnordered(duck, source, key);
+  return source;
+}
+
 async function refuseUnordered(duck: Duck, source: Source, key: string): Promise<void> {
   const breaks = await orderBreak(duck, source.select(), source.where);
   if (breaks === undefined) return;

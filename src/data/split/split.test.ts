@@ -258,6 +258,18 @@ describe("split without a column", () => {
     expect(features.vocabularies.v.toSorted()).toEqual(values.toSorted());
   });
 
+  it("computes with no row that the sql leaves out", async () => {
+    const isNumber = (row: number) => row % 3 !== 0;
+    const lines = rows.map((row) => `${isNumber(row) ? row : "none"},${row % 2},${row % 5}`);
+    const path = write(".csv", `text,y,k\n${lines.join("\n")}\n`);
+    const source = { path, sql: "SELECT CAST(text AS DOUBLE) AS row, y, k FROM source WHERE text <> 'none'" };
+    const mean: FeatureInput = { kind: "targetMean", name: "m", columns: ["k"] };
+    const { splits } = await prepare({ source, split: shares }, [mean]);
+    const numbers = rows.filter(isNumber);
+    const found = splitNames.flatMap((name) => numbersOf(splits[name], "row"));
+    expect(found.toSorted((a, b) => a - b)).toEqual(numbers);
+  });
+
   it("allows sql that keeps the order of rows, and refuses other sql", async () => {
     const path = await parquet(`SELECT range AS row, range % 2 AS y FROM range(${count})`);
     const keeps = "SELECT row, y, row + 1 AS next FROM source WHERE row % 2 = 0";
