@@ -2,7 +2,8 @@ import type { Setting } from "../config/settings.js";
 import { directionOf, type WatchedMetric } from "../metrics/index.js";
 import type { SearchEvent } from "../run/search/search-event.js";
 import type { TrialResult } from "../run/search/search-record.js";
-import { settingWords } from "./setting-words.js";
+import { filled } from "./fill-lines.js";
+import { settingWords, shortNames, valueWords } from "./setting-words.js";
 import { percent, plural } from "./tables.js";
 import { TrainDisplay } from "./train-display.js";
 
@@ -16,6 +17,7 @@ export class SearchDisplay {
   private readonly run = new TrainDisplay(() => {});
   private results: TrialResult[] = [];
   private readonly settings = new Map<number, string>();
+  private names: ReadonlyMap<string, string> = new Map();
   private metric: WatchedMetric = "auc";
   private trials = 0;
   private current = "";
@@ -44,15 +46,17 @@ export class SearchDisplay {
   };
 
   private started({ runDir, space, metric, trials, results }: EventOf<"searchStarted">): void {
+    this.names = shortNames(Object.keys(space));
     this.metric = metric as WatchedMetric;
     this.trials = trials;
     this.results = [...results];
     this.log(`Search in ${runDir}: ${plural(trials, "trial")}, best by valid ${metric}`);
-    for (const [path, values] of Object.entries(space)) this.log(`  ${path}: ${JSON.stringify(values)}`);
+    for (const [path, values] of Object.entries(space))
+      this.log(filled(`  ${path}: ${valueWords(values)}`, "    "));
   }
 
   private trialStarted({ trial, settings, part }: EventOf<"trialStarted">): void {
-    this.settings.set(trial, wordsOf(settings));
+    this.settings.set(trial, this.wordsOf(settings));
     this.current = `trial ${trial} to ${percent(part)}`;
     this.draw(0);
   }
@@ -64,14 +68,20 @@ export class SearchDisplay {
   }
 
   private trialEnded({ result, settings }: EventOf<"trialEnded">): void {
-    this.settings.set(result.trial, wordsOf(settings));
+    this.settings.set(result.trial, this.wordsOf(settings));
     this.results.push(result);
-    if (!this.stream.isTTY) this.log(`trial ${result.trial}: ${this.outcome(result)}, ${wordsOf(settings)}`);
+    if (!this.stream.isTTY)
+      this.log(filled(`trial ${result.trial}: ${this.outcome(result)}, ${this.wordsOf(settings)}`, "  "));
   }
 
   private bestStarted({ trial, runDir }: EventOf<"bestStarted">): void {
-    for (const line of this.stream.isTTY ? this.table() : []) this.log(line);
+    for (const line of this.stream.isTTY ? this.table() : []) this.log(filled(line, " ".repeat(13)));
     this.log(`Training trial ${trial}, the best, to its end in ${runDir}`);
+  }
+
+  private wordsOf(settings: readonly Setting[]): string {
+    const named = settings.map(({ path, value }) => ({ path: this.names.get(path) ?? path, value }));
+    return settingWords(named) || "the config as it is";
   }
 
   private outcome({ step, value, failure }: TrialResult): string {
@@ -103,9 +113,8 @@ export class SearchDisplay {
   }
 
   private clear(): void {
-    if (this.drawnLines > 0) this.stream.write(`\u001b[${this.drawnLines}A\u001b[J`);
+    // The cursor is not in the first column where the terminal has echoed a key, such as ^C.
+    if (this.drawnLines > 0) this.stream.write(`\r\u001b[${this.drawnLines}A\u001b[J`);
     this.drawnLines = 0;
   }
 }
-
-const wordsOf = (settings: readonly Setting[]): string => settingWords(settings) || "the config as it is";

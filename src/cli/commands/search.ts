@@ -4,6 +4,7 @@ import { BACKEND_NAMES, selectBackend } from "../../saved/backend.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { newRunDirectory } from "../../saved/run-directory.js";
 import { EXIT } from "../failure.js";
+import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
 import { SearchDisplay } from "../search-display.js";
 import { settingWords } from "../setting-words.js";
@@ -73,9 +74,10 @@ function tellReport(
 ): void {
   if (best) {
     console.log(`\nBest: trial ${best.trial}, valid ${metric} ${best.value.toFixed(4)}, with`);
-    console.log(`  ${settingWords(best.settings) || "the settings of the config"}`);
+    console.log(filled(`  ${settingWords(best.settings) || "the settings of the config"}`, "  "));
     console.log(`Run directory: ${best.runDir}`);
-  } else if (results.length > 0) console.log(`\nAll ${results.length} trials failed: ${results[0].failure}`);
+  } else if (results.length > 0)
+    console.log(filled(`\nAll ${results.length} trials failed: ${results[0].failure}`, "  "));
   else console.log("\nNo trial reached its first evaluation.");
   const test = best?.report?.results[0]?.[metric as "auc"];
   if (typeof test === "number")
