@@ -5,7 +5,7 @@ import { afterAll, expect, it } from "vitest";
 import { dataSchema } from "../data/data-config.js";
 import { prepareData } from "../data/index.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
-import { dataWarnings, warningText } from "./data-warnings.js";
+import { dataWarnings, sameKeyWarnings, warningText } from "./data-warnings.js";
 import { splitReports } from "./report.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-warnings-"));
@@ -85,4 +85,22 @@ it("warns of hashed ids that are written in another way", async () => {
   });
   const prepared = await prepareData({ data, features: featuresSchema.parse(features) });
   expect(dataWarnings(prepared)).toEqual([{ about: "unseen", feature: "item", split: "valid" }]);
+});
+
+it("warns of the mean label of folds beside an id of the same key, unless rows are divided by time", () => {
+  const warned = (split: object, columns: string[]) =>
+    sameKeyWarnings({
+      data: dataSchema.parse({ source: { path: "x.csv" }, split, label: "y" }),
+      features: featuresSchema.parse([
+        { kind: "id", name: "pair", columns: ["b", "a"], hash: 100 },
+        { kind: "id", name: "a", buckets: 5 },
+        { kind: "targetMean", name: "share", columns },
+      ]),
+    });
+  const random = { seed: 1, valid: 0.1 };
+  expect(warned(random, ["a", "b"])).toEqual([{ about: "sameKey", mean: "share", id: "pair" }]);
+  expect(warned(random, ["a"])).toEqual([{ about: "sameKey", mean: "share", id: "a" }]);
+  expect(warned(random, ["b"])).toEqual([]);
+  expect(warned({ time: "t", valid: 0.1 }, ["a"])).toEqual([]);
+  expect(warningText(warned(random, ["a"])[0])).toMatch(/^share and a have the same key/);
 });

@@ -1,7 +1,10 @@
 import type { BagColumn, IdColumn, Ids } from "../columns/columns.js";
+import type { Config } from "../config/config.js";
 import { NULL_WORDS } from "../data/null-words.js";
 import type { PreparedData } from "../data/pack/prepared.js";
 import type { Absence } from "../features/absences.js";
+import { readingOf } from "../features/reading.js";
+import { type FeatureConfig, targetRuleOf } from "../features/schema/features.js";
 
 /** What in the data of a run deserves a look. */
 export type DataWarning =
@@ -16,7 +19,9 @@ export type DataWarning =
   /** Nearly all ids of a feature in a split have a row of the table that no row of the training split has. */
   | { readonly about: "unseen"; readonly feature: string; readonly split: string }
   /** A vocabulary has words that usually stand for missing values. */
-  | { readonly about: "nullWords"; readonly table: string; readonly words: readonly string[] };
+  | { readonly about: "nullWords"; readonly table: string; readonly words: readonly string[] }
+  /** A feature with the mean label of other folds, and an id with the same key. */
+  | { readonly about: "sameKey"; readonly mean: string; readonly id: string };
 
 /** Shares of the training split and of another one that differ by more than this are suspicious. */
 const SUSPICIOUS = 0.2;
@@ -36,6 +41,20 @@ export function dataWarnings(prepared: PreparedData): DataWarning[] {
     return found.length === 0 ? [] : [{ about: "nullWords", table, words: found }];
   });
   return [...absences, ...unseenIds(prepared), ...words];
+}
+
+/**
+ * A model that knows the key and the mean of the other folds can compute the labels of a row's own fold from them. Rows divided
+ * by time have means of earlier rows instead.
+ */
+export function sameKeyWarnings({ data, features }: Pick<Config, "data" | "features">): DataWarning[] {
+  if (data.split?.time !== undefined) return [];
+  const keyOf = (feature: FeatureConfig) => JSON.stringify([...readingOf(feature).columns].sort());
+  const ids = features.filter(({ kind }) => kind === "id");
+  return features.filter(targetRuleOf).flatMap((mean): DataWarning[] => {
+    const id = ids.find((each) => keyOf(each) === keyOf(mean));
+    return id ? [{ about: "sameKey", mean: mean.name, id: id.name }] : [];
+  });
 }
 
 function sharesOf({ splits }: PreparedData, feature: string, absence: Absence): Record<string, number> {
@@ -96,6 +115,8 @@ export function warningText(warning: DataWarning): string {
     return `${warning.table} has a row for ${warning.words.join(", ")}: if that means missing, list it in nullValues of the source`;
   if (warning.about === "unseen")
     return `hardly any id of ${warning.feature} in ${warning.split} occurs in train: compare how the values are written in each split`;
+  if (warning.about === "sameKey")
+    return `${warning.mean} and ${warning.id} have the same key, from which a model can learn the labels of training rows by heart: use one of the two, or divide the rows by time (docs/features.md, targetMean)`;
   const { feature, absence, shares } = warning;
   const parts = Object.entries(shares).map(([split, share]) => `${(100 * share).toFixed(1)} % of ${split}`);
   const advice =

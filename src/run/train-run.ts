@@ -22,7 +22,7 @@ import type { TrainerOptions, TrainingResult } from "../train/trainer.js";
 import { type AnyTrainer, trainerOf } from "../train/trainer-of.js";
 import { version } from "../version.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
-import { dataWarnings, warningText } from "./data-warnings.js";
+import { dataWarnings, sameKeyWarnings, warningText } from "./data-warnings.js";
 import { BASE_RATE, LOGISTIC_REGRESSION, modelWarnings } from "./model-warnings.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { refuseOneClass } from "./one-class.js";
@@ -110,7 +110,7 @@ class Run {
     refuseOneClass(prepared.splits.train, config.data.label, labels);
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
-    const warnings = dataWarnings(prepared);
+    const warnings = [...dataWarnings(prepared), ...sameKeyWarnings(config)];
     for (const warning of warnings) listener({ kind: "dataWarning", warning });
     const onStart = () => this.record(prepared);
     const model = await this.train(config.model.kind, config, { runDir, lock, onStart }, prepared);
