@@ -9,7 +9,7 @@ import { sourceSchema } from "../src/data/data-config.js";
 import { ChunkEncoder, type Targets } from "../src/data/encode/chunk-encoder.js";
 import { columnWants, readingWires } from "../src/data/source/column-query.js";
 import { Duck } from "../src/data/source/duckdb.js";
-import { openSource, type Source, withNullValues } from "../src/data/source/source.js";
+import { openSource, type Source, withTextRules } from "../src/data/source/source.js";
 import { targetWire } from "../src/data/source/target-query.js";
 import { ConfigError } from "../src/errors.js";
 import { createEncoder, type EncoderOptions } from "../src/features/encoder.js";
@@ -31,7 +31,7 @@ const TABLES = Number(process.env.CELLS ?? 0);
 const FIRST = Number(process.env.CELLS_FIRST ?? 1);
 const SEEDS = Array.from({ length: Math.max(TABLES, 1) }, (_, i) => FIRST + i);
 const ROWS = TABLES > 0 ? 150 : 60;
-/** Half of the readers take these texts for missing. */
+/** Half of the readers take these texts for missing; a third removes white space. */
 const NULL_VALUES = ["a", "3", "-1", "true", "0.1", "b:2"];
 /** A short run takes every so manieth combination of a column and a kind of feature. */
 const EVERY = TABLES > 0 ? 1 : 6;
@@ -61,7 +61,11 @@ describe.each(SEEDS)("table %i: a cell is read in training as in serving", (seed
       const differences: string[] = [];
       for (const [k, reader] of READERS.entries()) {
         const read = columns.filter(({ name }, i) => /^c\d/.test(name) && (i + k + seed) % EVERY === 0);
-        const opened = withNullValues(await open(table, reader, read), (k + seed) % 2 ? NULL_VALUES : []);
+        const rules = {
+          nullValues: (k + seed) % 2 ? NULL_VALUES : [],
+          ...((k + seed) % 3 === 0 && { trim: true as const }),
+        };
+        const opened = withTextRules(await open(table, reader, read), { path: [] }, rules);
         const source = await inMemory(opened);
         for (const column of read) {
           for (const difference of await compare(table, source, reader, column))
@@ -113,7 +117,7 @@ async function compare(
 ): Promise<string[]> {
   const config = featuresSchema.parse([feature(name)]);
   const vocabularies = { f: ["a", "3", "0.1", "true"] };
-  const fitted = fitFeatures(config, { vocabularies, numbers: {}, nullValues: source.nullValues });
+  const fitted = fitFeatures(config, { vocabularies, numbers: {}, ...rulesOf(source) });
   const options: EncoderOptions = target === undefined ? {} : { labels: "real", label: "y", [target]: name };
   let encoder: ChunkEncoder;
   try {
@@ -133,6 +137,8 @@ async function compare(
     trained[r] === served[r] ? [] : [`${show(row[name])} trained ${trained[r]}, served ${served[r]}`],
   );
 }
+
+const rulesOf = ({ nullValues, trims }: Source) => ({ nullValues, ...(trims && { trim: true as const }) });
 
 async function targetsOf(source: Source, { label, weight }: EncoderOptions): Promise<Targets | undefined> {
   if (label === undefined) return undefined;

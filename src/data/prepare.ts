@@ -5,7 +5,7 @@ import { type FloatColumn, LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/column
 import { ConfigError, DataError, messageOf, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
-import type { FittedFeatures } from "../features/fitted.js";
+import { type FittedFeatures, type TextRules, textRulesOf } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, fileOf, targetRuleOf } from "../features/schema/features.js";
 import { packedPart, withTableSettings } from "../features/table-settings.js";
@@ -34,10 +34,10 @@ import {
 import { readQuarantine } from "./pack/quarantine.js";
 import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
-import type { Demand } from "./source/demand.js";
+import { type Demand, laterDemand } from "./source/demand.js";
 import { Duck, quoteName } from "./source/duckdb.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
-import { openFiles, type Source, withNullValues } from "./source/source.js";
+import { openFiles, type Source, withTextRules } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
 import { sqlFiles } from "./source/sql-files.js";
 import { targetWire } from "./source/target-query.js";
@@ -165,9 +165,11 @@ async function openShare(
   types: Source["types"],
 ): Promise<Job> {
   const { label, weight, split = {} } = data;
-  const opened = withNullValues(
-    await openFiles(duck, data[key]!, files, `data.${key}`, { ...demandOf(data, features), types }),
-    textRules(data).nullValues,
+  const demand = laterDemand(demandOf(data, features), data[key]!, types);
+  const opened = withTextRules(
+    await openFiles(duck, data[key]!, files, `data.${key}`, demand),
+    data[key]!,
+    textRules(data),
   );
   const query =
     key === "source" ? await querySplits(duck, opened, split) : { source: opened, splits: [{ name: key }] };
@@ -284,10 +286,10 @@ async function pack(
   return openPrepared(directory, false);
 }
 
-/** What texts of the training data mean, for texts of requests. */
-function textRules({ source, train }: DataConfig): Pick<FittedFeatures, "nullValues" | "decimal"> {
-  const { nullValues, decimal } = (source ?? train)!;
-  return { ...(nullValues && { nullValues }), ...(decimal === "," && { decimal }) };
+/** What texts of the training data mean, for other files and for requests. */
+function textRules({ source, train }: DataConfig): TextRules {
+  const { nullValues, decimal, trim } = (source ?? train)!;
+  return { nullValues, ...(decimal === "," && { decimal }), ...(trim && { trim }) };
 }
 
 /** The first job feeds the training split. */
@@ -306,7 +308,8 @@ async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Lea
   if (first.length === 0) throw emptySplit("train", data);
   const learnt = await learnStatistics(duck, features, job.wires, training);
   const { wires, source } = job;
-  const known = { ...learnt, ...textRules(data), ...(source.types && { types: source.types }) };
+  const { types, textTypes } = source;
+  const known = { ...learnt, ...textRulesOf({ ...textRules(data), types, textTypes }) };
   const learned = await learnDerived(
     duck,
     { features, wires, training, target: targetOf(options, job) },

@@ -2,12 +2,13 @@ import type { ColumnSet } from "../columns/columns.js";
 import { canonicalCross } from "./canonical.js";
 import { Refusals } from "./column-encoders.js";
 import { type ColumnEncoder, FeatureEncoder, type RawBatch } from "./feature-encoder.js";
-import type { FittedFeatures } from "./fitted.js";
+import type { FittedFeatures, TextRules } from "./fitted.js";
 import type { Input } from "./inputs.js";
 import { type ListForm, presentElements } from "./null-values.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
-import { withDecimalPoint } from "./values.js";
+import { typedTextReader } from "./typed-text.js";
+import { trimmedText, withDecimalPoint } from "./values.js";
 
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
@@ -76,14 +77,51 @@ type CellReader = (row: RawRow, column: string, form: CellForm) => unknown;
 /** `number`: one number; `list`: a list, or a text with several elements. */
 type CellForm = { readonly as: "number" | "other" } | ({ readonly as: "list" } & ListForm);
 
-function cellReader({ nullValues = [], decimal }: FittedFeatures): CellReader {
+function cellReader(rules: TextRules): CellReader {
+  const raw = rules.trim ? trimmedCell : (row: RawRow, column: string) => row[column];
+  const present = presentCell(raw, rules);
+  return withPoints(withElements(withTypes(present, rules), rules), rules);
+}
+
+/** A text without white space around it; missing if nothing is left. */
+function trimmedCell(row: RawRow, column: string): unknown {
+  const value = row[column];
+  return typeof value === "string" ? trimmedText(value) || null : value;
+}
+
+/** Texts that mean missing are so as a whole … */
+function presentCell(read: CellReader, { nullValues = [] }: TextRules): CellReader {
+  if (nullValues.length === 0) return read;
   const nulls = new Set<unknown>(nullValues);
-  const present: CellReader = (row, column, form) => {
-    const value = row[column];
-    if (nulls.has(value)) return null;
+  return (row, column, form) => {
+    const value = read(row, column, form);
+    return nulls.has(value) ? null : value;
+  };
+}
+
+/** … and as elements of lists. */
+function withElements(read: CellReader, { nullValues = [] }: TextRules): CellReader {
+  if (nullValues.length === 0) return read;
+  const nulls = new Set<unknown>(nullValues);
+  return (row, column, form) => {
+    const value = read(row, column, form);
     return form.as === "list" ? presentElements(value, form, nulls) : value;
   };
-  const read: CellReader = nulls.size === 0 ? (row, column) => row[column] : present;
+}
+
+/** Texts of columns with types have the values that they have in text files; features of numbers parse texts themselves. */
+function withTypes(read: CellReader, { textTypes, decimal }: TextRules): CellReader {
+  if (textTypes === undefined) return read;
+  const readers = new Map(Object.entries(textTypes).map(([name, type]) => [name, typedTextReader(type)]));
+  return (row, column, form) => {
+    const value = read(row, column, form);
+    const readText = readers.get(column);
+    if (typeof value !== "string" || readText === undefined || form.as === "number") return value;
+    return readText(decimal === undefined ? value : String(withDecimalPoint(value)));
+  };
+}
+
+function withPoints(read: CellReader, { decimal }: TextRules): CellReader {
   if (decimal === undefined) return read;
   return (row, column, form) => {
     const value = read(row, column, form);

@@ -9,6 +9,8 @@ import {
   type FittedTable,
   type IdMapping,
   type NumberTransform,
+  type TextRules,
+  textRulesOf,
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
 import {
@@ -26,7 +28,7 @@ import type { Tokenizers } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
 
 /** Values and statistics learned from the training split. */
-export interface Statistics {
+export interface Statistics extends TextRules {
   /** By table name: the values that get a row each, in row order. */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   /** By feature name: statistics of the finite values. */
@@ -39,12 +41,6 @@ export interface Statistics {
   readonly tokenizers?: Tokenizers;
   /** By feature name; absent if no feature learns from labels. */
   readonly targetMeans?: Readonly<Record<string, TargetMeans>>;
-  /** Texts that mean missing. */
-  readonly nullValues?: readonly string[];
-  /** The decimal comma of texts. */
-  readonly decimal?: ",";
-  /** By column, see {@link FittedFeatures}. */
-  readonly types?: FittedFeatures["types"];
   /** SHA-256 by module; absent if no feature uses one. */
   readonly modules?: Readonly<Record<string, string>>;
 }
@@ -76,15 +72,13 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   const tables = planTables(plain, statistics);
   const vocabularies: Record<string, readonly string[]> = {};
   for (const [name, table] of tables) if (table.vocabulary) vocabularies[name] = table.vocabulary;
-  const { tokenizers, targetMeans, modules, nullValues, decimal, types } = statistics;
+  const { tokenizers, targetMeans, modules } = statistics;
   const fitted: FittedFeatures = {
     version: FITTED_VERSION,
     vocabularies,
     ...(tokenizers && { tokenizers }),
     ...(targetMeans && { targetMeans }),
-    ...(nullValues && { nullValues }),
-    ...(decimal && { decimal }),
-    ...(types && { types }),
+    ...textRulesOf(statistics),
     ...(modules && { modules }),
     features: [],
   };

@@ -142,6 +142,8 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     targetMeans: z.record(z.string(), targetMeansSchema).optional(),
     nullValues: z.array(z.string()).optional(),
     decimal: z.literal(",").optional(),
+    trim: z.literal(true).optional(),
+    textTypes: z.record(z.string(), z.string().refine(isTypeText, "not a SQL type")).optional(),
     types: z.record(z.string(), z.string().refine(isTypeText, "not a SQL type")).optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })

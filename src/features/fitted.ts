@@ -8,11 +8,32 @@ import type { Tokenizers } from "./tokenizer.js";
 
 export const FITTED_VERSION = 2;
 
+/** What values of files and requests mean, as they did in the training data. */
+export interface TextRules {
+  /** Texts that mean missing, when they are the whole value of a column. */
+  readonly nullValues?: readonly string[];
+  /** Texts that are read as one number have a decimal comma. */
+  readonly decimal?: ",";
+  /** White space around the whole text of a column does not count. */
+  readonly trim?: true;
+  /** The SQL types with which the SQL of training saw columns; `NULL` for a column without a value. */
+  readonly types?: Readonly<Record<string, string>>;
+  /** The SQL types of columns that text files have as values of such a type: texts of requests are read as such. */
+  readonly textTypes?: Readonly<Record<string, string>>;
+}
+
+const RULES = ["nullValues", "decimal", "trim", "types", "textTypes"] as const;
+
+/** The rules among other values, without those that are not set. */
+export function textRulesOf(values: TextRules): TextRules {
+  return Object.fromEntries(RULES.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]])));
+}
+
 /**
  * Fitted features: everything needed to turn raw values into ids and numbers, without the training data. Plain JSON,
  * saved with the model, so serving transforms values exactly as training did.
  */
-export interface FittedFeatures {
+export interface FittedFeatures extends TextRules {
   readonly version: typeof FITTED_VERSION;
   readonly features: readonly FittedFeature[];
   /** Vocabularies by table name; the index of a value is its row. */
@@ -20,12 +41,6 @@ export interface FittedFeatures {
   readonly tokenizers?: Tokenizers;
   /** By feature name. */
   readonly targetMeans?: Readonly<Record<string, TargetMeans>>;
-  /** Texts that mean missing, when they are the whole value of a column. */
-  readonly nullValues?: readonly string[];
-  /** Texts that are read as one number have a decimal comma. */
-  readonly decimal?: ",";
-  /** The SQL types with which the SQL of training saw columns; `NULL` for a column without a value. */
-  readonly types?: Readonly<Record<string, string>>;
   /** SHA-256 of the modules of custom features, by their path in the config. */
   readonly modules?: Readonly<Record<string, string>>;
 }

@@ -89,7 +89,12 @@ export function numberSql(column: string, type: string, nanIsMissing = false): s
   return type === "VARCHAR" ? textNumberSql(column, nanIsMissing) : undefined;
 }
 
+const spaces = new RegExp(`^${SPACE}|${SPACE}$`, "g");
+
 /** A text without the white space around it. */
+export const trimmedText = (text: string) => text.replace(spaces, "");
+
+/** SQL that computes {@link trimmedText}. */
 export const trimmedSql = (column: string) =>
   // The characters themselves: thousands of columns with chr(9) || … would take seconds to plan.
   `trim(${column}, ' \t\n\v\f\r')`;

@@ -4,6 +4,7 @@ import type { SourceConfig } from "../data/data-config.js";
 import { scratchDirectory } from "../data/pack/owned-directory.js";
 import { malformedRow, type QuarantinedRow, quarantineLine } from "../data/pack/quarantine.js";
 import { columnWants } from "../data/source/column-query.js";
+import { laterDemand } from "../data/source/demand.js";
 import { Duck, type SourceColumn } from "../data/source/duckdb.js";
 import { openSource } from "../data/source/source.js";
 import { ConfigError } from "../errors.js";
@@ -83,7 +84,7 @@ async function describeSource(
       duck,
       source,
       where,
-      { wants, sql: columns, types: features.types },
+      laterDemand({ wants, sql: columns }, source, features.types),
       scratch,
     );
     const carried = columns.map(

@@ -6,7 +6,7 @@ import {
   needsNumberStatistics,
   type Statistics,
 } from "../features/fit.js";
-import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import { type FittedFeature, type FittedFeatures, textRulesOf } from "../features/fitted.js";
 import { type FeatureConfig, plainOf, targetRuleOf } from "../features/schema/features.js";
 
 /**
@@ -21,13 +21,13 @@ export function refuseOtherFeatures(
 ): void {
   const [there, here] = [fitted.features, features].map((all) => all.map(({ name }) => name));
   if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
-  const { vocabularies, tokenizers, targetMeans = {}, modules, nullValues, decimal, types } = fitted;
+  const { vocabularies, tokenizers, targetMeans = {}, modules } = fitted;
   const learning = features.filter(targetRuleOf).map(({ name }) => name);
   if (!isDeepStrictEqual(new Set(Object.keys(targetMeans)), new Set(learning)))
     throw different(`${where}: targetMeans`, Object.keys(targetMeans).join(", "), learning.join(", "));
   const numbers = Object.fromEntries(fitted.features.map((feature) => [feature.name, statisticsOf(feature)]));
   const learned = { vocabularies, numbers, boundaries: boundariesOf(fitted), edges: edgesOf(fitted) };
-  const expected = fitFeatures(features, { ...learned, tokenizers, modules, nullValues, decimal, types });
+  const expected = fitFeatures(features, { ...learned, tokenizers, modules, ...textRulesOf(fitted) });
   expected.features.forEach((feature, i) => {
     const isLearned = needsNumberStatistics(plainOf(features[i]));
     const [got, wanted] = [fitted.features[i], feature].map((each) => comparable(each, isLearned));

@@ -15,7 +15,7 @@ import {
   mapTypes,
   presentSql,
 } from "./element-query.js";
-import { jsonText, jsonTextsSql } from "./json-value.js";
+import { isJsonText, jsonText, jsonTextsSql } from "./json-value.js";
 import { columnType, type Source } from "./source.js";
 import { weightedItemsSql, weightedSql } from "./weighted-query.js";
 
@@ -148,11 +148,20 @@ export interface ReadColumn {
 /** A column as features read it: types whose values are written as texts are texts, and some texts mean missing. */
 export function readColumn(source: Source, name: string, where: string): ReadColumn {
   const type = columnType(source, name, where);
-  const column = quoteName(name);
+  const quoted = quoteName(name);
+  const column = source.trims ? trimmedValue(quoted, type) : quoted;
   if (type === "JSON") return { column: presentSql(column, type, source.nullValues), type };
   if (!isTextType(type)) return { column, type };
   const text = type === "VARCHAR" ? column : `CAST(${column} AS VARCHAR)`;
   return { column: presentSql(text, "VARCHAR", source.nullValues), type: "VARCHAR" };
+}
+
+/** A value without the white space around its text. */
+function trimmedValue(column: string, type: string): string {
+  if (type === "VARCHAR") return `nullif(${trimmedSql(column)}, '')`;
+  if (type !== "JSON") return column;
+  const text = `to_json(nullif(${trimmedSql(jsonText(column))}, ''))`;
+  return `CASE WHEN ${isJsonText(column)} THEN ${text} ELSE ${column} END`;
 }
 
 /** A column that is read as one number. */

@@ -1,4 +1,5 @@
 import type { FittedFeatures } from "../../features/fitted.js";
+import type { SourceConfig } from "../data-config.js";
 
 /** How a feature reads a column: as the text of an id, as a number, or as a label or weight. */
 export type Want = "text" | "number" | "target";
@@ -19,6 +20,17 @@ export interface Demand {
   readonly sql: readonly string[];
   /** The types of training. */
   readonly types?: ColumnTypes;
+}
+
+/**
+ * The demand of a file that is read after those of training. Without `sql`, features read columns as typed as in training.
+ */
+export function laterDemand(demand: Demand, { sql }: SourceConfig, types: ColumnTypes): Demand {
+  return {
+    ...demand,
+    types,
+    sql: sql === undefined ? [...demand.sql, ...Object.keys(types ?? {})] : demand.sql,
+  };
 }
 
 /** Words of SQL that stand before brackets. */

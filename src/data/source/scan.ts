@@ -14,10 +14,11 @@ import { predicatesOf, querySplits, splitColumns } from "../split/split-query.js
 import { duckdb } from "./binding.js";
 import { columnWants, readingWires } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
+import { laterDemand } from "./demand.js";
 import { Duck, quoteName } from "./duckdb.js";
 import { type MalformedRow, NO_ROWS, type Place, type Refused } from "./rejects.js";
 import { FILE_COLUMN } from "./relation.js";
-import { columnType, openSource, type Source, withNullValues } from "./source.js";
+import { columnType, openSource, type Source, withTextRules } from "./source.js";
 import { targetWire } from "./target-query.js";
 import { TextVector } from "./vectors.js";
 
@@ -88,8 +89,8 @@ export async function* scanSource(
     );
     for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
     const named = [...passthrough, ...predicatesOf(split?.config ?? {})];
-    const opened = await openSource(duck, config, where, { wants, sql: named, types: fitted.types }, scratch);
-    const source = withNullValues(opened, fitted.nullValues);
+    const demand = laterDemand({ wants, sql: named }, config, fitted.types);
+    const source = withTextRules(await openSource(duck, config, where, demand, scratch), config, fitted);
     await verifyCompressed(source.identity, where);
     const rows = await rowsOf(duck, source, split);
     const wires = fitted.features.map(({ name, reading }) =>

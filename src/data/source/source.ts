@@ -1,4 +1,6 @@
 import { ConfigError, DataError } from "../../errors.js";
+import type { TextRules } from "../../features/fitted.js";
+import { typedTextReader } from "../../features/typed-text.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
@@ -24,6 +26,8 @@ export interface Source {
   readonly nullValues: readonly string[];
   /** True if texts that are read as one number have a comma, and none a point. */
   readonly hasDecimalComma: boolean;
+  /** True if white space around the whole text of a column is still to be removed. */
+  readonly trims: boolean;
   readonly identity: readonly FileIdentity[];
   /** True if rows have {@link FILE_COLUMN}. */
   readonly hasFileColumn: boolean;
@@ -33,6 +37,8 @@ export interface Source {
   readonly repeated?: Relation["repeated"];
   /** The types of the columns that SQL computes with. */
   readonly types?: ColumnTypes;
+  /** By column that features read. @see TextRules */
+  readonly textTypes?: TextRules["textTypes"];
   /** @see Relation */
   readonly select: Relation["select"];
   /** @see Relation; after `sql`, the places of refused rows are not known */
@@ -70,10 +76,10 @@ export async function openFiles(
   config: SourceConfig,
   files: SourceFiles,
   where: string,
-  { wants, sql, types }: Demand,
+  ofRun: Demand,
 ): Promise<Source> {
   refuseTextOptions(config, files.format, where);
-  const demand = { wants, types, sql: config.sql === undefined ? sql : [...sql, config.sql] };
+  const demand = { ...ofRun, sql: [...ofRun.sql, ...(config.sql === undefined ? [] : [config.sql])] };
   const relation = await RELATIONS[files.format](duck, config, files, demand, where);
   await refuseNoRows(duck, relation, files, where);
   const select = (rejects?: string) => withSql(relation.select(rejects), config.sql);
@@ -81,21 +87,24 @@ export async function openFiles(
   const described = await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
   const read = await duck.describe(relation.select(), where);
+  const types = typesInSql(read, relation, demand, config);
   if (config.sql !== undefined) {
     const names = read.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
     await fixOrder(duck, select(), place);
-    await refuseRepeatedResults(duck, relation.select(), config.sql, { wants, sql }, place);
+    await refuseRepeatedResults(duck, relation.select(), config.sql, ofRun, place);
   }
   return {
     where,
     columns,
     nullValues: config.nullValues ?? [],
     hasDecimalComma: config.decimal === ",",
+    trims: config.trim === true && config.sql !== undefined,
     identity: files.identity,
     hasFileColumn: columns.length < described.length,
     repeated: relation.repeated,
-    types: typesInSql(read, relation, demand),
+    types,
+    textTypes: textTypesOf(columns, config.sql === undefined ? Object.keys(types ?? {}) : config.sql),
     select,
     unread:
       relation.unread &&
@@ -107,16 +116,40 @@ function typesInSql(
   columns: readonly SourceColumn[],
   { untyped = [] }: Relation,
   { sql }: Demand,
+  declared: SourceConfig,
 ): ColumnTypes {
   const isNamed = namedInSql(sql);
-  const named = columns.filter(({ name }) => isNamed(name));
+  const named = columns.filter(({ name }) => isNamed(name) || declared.types?.[name] !== undefined);
   const types = named.map(({ name, type }) => [name, untyped.includes(name) ? NO_TYPE : type] as const);
   return types.length > 0 ? Object.fromEntries(types) : undefined;
 }
 
-/** A source in which more texts mean missing, as they did in training. */
+/** @param typed the names of columns with types, or the SQL that gives other columns their types */
+function textTypesOf(
+  columns: readonly SourceColumn[],
+  typed: string | readonly string[],
+): Source["textTypes"] {
+  const isTyped = typeof typed === "string" ? namedInSql([typed]) : (name: string) => typed.includes(name);
+  const types = columns.flatMap(({ name, type }) =>
+    isTyped(name) && typedTextReader(type) ? [[name, type] as const] : [],
+  );
+  return types.length > 0 ? Object.fromEntries(types) : undefined;
+}
+
+/** A source in which more texts mean missing. */
 export function withNullValues(source: Source, more: readonly string[] = []): Source {
   return { ...source, nullValues: [...new Set([...source.nullValues, ...more])] };
+}
+
+/** A source in which texts mean what they did in training. */
+export function withTextRules(source: Source, config: SourceConfig, rules: TextRules): Source {
+  const { nullValues, decimal, trim = false } = rules;
+  const isTrimmed = config.trim === true && config.sql === undefined;
+  return {
+    ...withNullValues(source, nullValues),
+    hasDecimalComma: source.hasDecimalComma || decimal === ",",
+    trims: source.trims || (trim && !isTrimmed),
+  };
 }
 
 function withSql(select: string, sql: string | undefined): string {

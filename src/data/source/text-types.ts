@@ -163,8 +163,10 @@ function changedSql(column: string, type: string): string | undefined {
   const read = `TRY_CAST(${column} AS ${type})`;
   const differs = (wide: string) =>
     `${read} IS NOT NULL AND CAST(${read} AS ${wide}) <> TRY_CAST(${column} AS ${wide})`;
+  const isOdd = `${read} IS NOT NULL AND (${kindSql(column)}) = ${KIND.oddNumber}`;
   if (/^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT\w*|DECIMAL.*|NUMERIC.*|LONG|SHORT)$/i.test(type))
-    return differs("DOUBLE");
+    return `(${differs("DOUBLE")}) OR (${isOdd})`;
+  if (/^(DOUBLE|FLOAT\w*|REAL)$/i.test(type)) return isOdd;
   if (isReadAsNull(type)) return `${read} IS NULL AND trim(${column}) <> ''`;
   // The reader leaves out the offset of a zone.
   return /^(DATE|DATETIME|TIMESTAMP(_\w+)?)$/i.test(type) ? differs("TIMESTAMPTZ") : undefined;

@@ -1,0 +1,75 @@
+import { instantOf } from "./instant.js";
+import { numberValue, trimmedText } from "./values.js";
+
+/** Texts of requests in columns that text files have as values of a SQL type: both give features the same value. */
+
+/** Reads a text that has no white space around it; `undefined` if it is no value of the type. */
+type TextReader = (text: string) => unknown;
+
+/** Stands for a text that is no value of its type: every feature refuses it. */
+class UnreadableText {
+  constructor(readonly text: string) {}
+}
+
+/**
+ * Returns the value of a text as a column of the type has it; blank texts are missing. `undefined` for types of texts, lists
+ * and objects.
+ */
+export function typedTextReader(sqlType: string): TextReader | undefined {
+  const read = readerOf(sqlType);
+  return (
+    read &&
+    ((text) => (trimmedText(text) === "" ? null : (read(trimmedText(text)) ?? new UnreadableText(text))))
+  );
+}
+
+function readerOf(sqlType: string): TextReader | undefined {
+  const [, unsigned, integer] = /^(U?)(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/.exec(sqlType) ?? [];
+  if (integer) return (text) => inRange(integerOf(text), BITS[integer], unsigned === "");
+  const [, digits, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(sqlType) ?? [];
+  if (digits) return (text) => decimalOf(text, Number(digits), Number(scale));
+  if (sqlType === "DOUBLE") return numberOf;
+  if (sqlType === "FLOAT") return (text) => wrap(numberOf(text), Math.fround);
+  if (sqlType === "BOOLEAN") return (text) => (/^(true|false)$/i.test(text) ? /^t/i.test(text) : undefined);
+  return /^(DATE|TIMESTAMP.*)$/.test(sqlType) ? timeOf : undefined;
+}
+
+const BITS: Readonly<Record<string, number>> = {
+  TINYINT: 8,
+  SMALLINT: 16,
+  INTEGER: 32,
+  BIGINT: 64,
+  HUGEINT: 128,
+};
+
+const wrap = <T>(value: T | undefined, as: (value: T) => T) => (value === undefined ? undefined : as(value));
+
+function numberOf(text: string): number | undefined {
+  const number = /^(true|false)$/i.test(text) ? Number.NaN : numberValue(text);
+  return Number.isNaN(number) ? undefined : number;
+}
+
+function integerOf(text: string): bigint | undefined {
+  if (/^-?\d+$/.test(text)) return BigInt(text);
+  const number = numberOf(text);
+  return Number.isSafeInteger(number) ? BigInt(number!) : undefined;
+}
+
+function inRange(value: bigint | undefined, bits: number, isSigned: boolean): bigint | undefined {
+  const fits = value === (isSigned ? BigInt.asIntN(bits, value ?? 0n) : BigInt.asUintN(bits, value ?? 0n));
+  return fits ? value : undefined;
+}
+
+/** A decimal with more digits than a double holds keeps them all, as a text. */
+function decimalOf(text: string, digits: number, scale: number): number | string | undefined {
+  const [, minus, whole = "", fraction = ""] = /^[+]?(-?)0*(\d*)\.?(\d*?)0*$/.exec(text) ?? [];
+  if (minus === undefined) return numberOf(text);
+  if (fraction.length > scale || whole.length > digits - scale) return undefined;
+  if (whole.length + fraction.length <= 15) return numberOf(text);
+  return `${minus}${whole || "0"}${fraction && `.${fraction}`}`;
+}
+
+function timeOf(text: string): Date | undefined {
+  const instant = instantOf(text);
+  return Number.isNaN(instant) ? undefined : new Date(instant);
+}
