@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
 
 const entry = resolve("test/cli-entry.ts");
-const jiti = resolve("node_modules/jiti/lib/jiti-register.mjs");
+const tsx = import.meta.resolve("tsx");
 
 let world: World;
 beforeAll(() => {
@@ -19,7 +19,7 @@ afterAll(() => world.remove());
 
 it("Ctrl-C saves and says how to go on; going on ends with the bytes of a run that never stopped", async () => {
   const args = ["train", ".", "--run", "runs/stopped", "--backend", "reference"];
-  const child = spawn(process.execPath, ["--import", jiti, entry, ...args]);
+  const child = spawn(process.execPath, ["--import", tsx, entry, ...args]);
   let out = "";
   let err = "";
   child.stdout.on("data", (text) => {

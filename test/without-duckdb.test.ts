@@ -6,7 +6,7 @@ import { load } from "../src/index.js";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
 
 const source = (file: string) => JSON.stringify(resolve("src", file));
-const jiti = resolve("node_modules/jiti/lib/jiti-register.mjs");
+const tsx = import.meta.resolve("tsx");
 const entry = resolve("test/cli-entry.ts");
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
 
@@ -18,7 +18,7 @@ afterAll(() => world.remove());
 
 /** A Node process of its own, which reads the sources as they are. */
 function node(...args: string[]) {
-  return spawnSync(process.execPath, ["--import", jiti, ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, ["--import", tsx, ...args], { encoding: "utf8" });
 }
 
 describe("pairloom/serve", () => {
@@ -44,7 +44,7 @@ describe("pairloom/serve", () => {
     world.write("rows.csv", csv(rows(200)));
     world.write("test.csv", csv(rows(100)));
     world.write("model.ts", ownModel);
-    world.write("program.ts", program);
+    world.write("program.mts", program);
     const config = JSON.stringify({ ...smallConfig(), model: undefined }).slice(1);
     world.write(
       "pairloom.config.ts",
@@ -52,7 +52,7 @@ describe("pairloom/serve", () => {
     );
     const trained = await cli("train", ".", "--run", "runs/own", "--backend", "reference");
     expect(trained.code, trained.err).toBe(0);
-    const { stdout, stderr } = node("program.ts");
+    const { stdout, stderr } = node("program.mts");
     expect(stdout, stderr).not.toBe("");
     const { prediction, serving, reading } = JSON.parse(stdout);
     expect(prediction).toBe(

@@ -36,7 +36,7 @@ async function startWriter(code: string) {
     `const die = () => process.kill(process.pid, "SIGKILL");`,
   ];
   await writeFile(script, [...imports, code].join("\n"));
-  const child = spawn(process.execPath, ["--import", "jiti/register", script], {
+  const child = spawn(process.execPath, ["--import", "tsx", script], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });

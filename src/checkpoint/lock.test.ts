@@ -39,7 +39,7 @@ async function startHolder() {
   const code = `import { RunLock } from ${module}; await RunLock.acquire(${JSON.stringify(run)}); console.log("held"); setInterval(() => {}, 1e9);`;
   const script = join(run, "holder.mts");
   writeFileSync(script, code);
-  const child = spawn(process.execPath, ["--import", "jiti/register", script], { cwd: root });
+  const child = spawn(process.execPath, ["--import", "tsx", script], { cwd: root });
   await once(child.stdout, "data");
   return child;
 }

@@ -39,7 +39,7 @@ it.each(["best", "latest"] as const)(
   async (choice) => {
     const script = join(run, "writer.mts");
     writeFileSync(script, WRITER);
-    const child = spawn(process.execPath, ["--import", "jiti/register", script, run], { cwd: root });
+    const child = spawn(process.execPath, ["--import", "tsx", script, run], { cwd: root });
     await once(child.stdout, "data");
     const warnings: string[] = [];
     const steps: number[] = [];
