@@ -8,6 +8,8 @@ import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translati
 import type { Numbers } from "../half.js";
 import type { Ceilings, Rows } from "../native/addon.js";
 
+export type { Rows } from "../native/addon.js";
+
 /** The rows of a run: positions [start, start + count) of the data, or of a shuffled epoch. */
 export interface RunRequest {
   /** One column per input of the graph, by the input's name. */

@@ -1,8 +1,10 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../errors.js";
-import { isAbsent, readText, sizeOf, UnsupportedError, unlessAbsent } from "./disk.js";
+import { checkBase, isDelta, withoutBase } from "./chain.js";
+import { isAbsent, isDamage, readText, sizeOf, unlessAbsent } from "./disk.js";
 import { outside, type Stretch, sha256OfFiles } from "./file-bytes.js";
-import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest, nextForWriter } from "./manifest.js";
+import { LayeredTables } from "./layered-tables.js";
+import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import { type Range, rangesOf, type Table, type TableNumbers } from "./table-layout.js";
 import { TableReader } from "./table-reader.js";
@@ -25,9 +27,11 @@ export class Checkpoint {
   /** The ranges of tables, by file. */
   readonly #ranges = new Map<string, Range[]>();
 
+  /** @param base the checkpoint that this one holds changes to; none for a complete one */
   constructor(
     readonly dir: string,
     readonly manifest: Manifest,
+    readonly base?: Checkpoint,
   ) {
     for (const name of Object.keys(manifest.files)) this.#ranges.set(name, []);
     for (const range of manifest.tables.flatMap(rangesOf)) this.#ranges.get(range.file)?.push(range);
@@ -36,6 +40,13 @@ export class Checkpoint {
   /** The directory's name, such as `step-00001234`. */
   get name(): string {
     return basename(this.dir);
+  }
+
+  /** This checkpoint and those that it is based on, from the complete one on. */
+  get chain(): readonly Checkpoint[] {
+    const chain: Checkpoint[] = [];
+    for (let next: Checkpoint | undefined = this; next; next = next.base) chain.unshift(next);
+    return chain;
   }
 
   /**
@@ -54,8 +65,15 @@ export class Checkpoint {
     return this.#open("optimizer");
   }
 
-  /** Reads every file and compares checksums. @throws CheckpointError for the first that differs */
+  /**
+   * Reads every file, also of those that this one is based on, and compares checksums.
+   * @throws CheckpointError for the first that differs
+   */
   async verify(): Promise<void> {
+    for (const checkpoint of this.chain) await checkpoint.#verifyOwn();
+  }
+
+  async #verifyOwn(): Promise<void> {
     const { files, tables } = this.manifest;
     const ranges = tables.flatMap((table) =>
       rangesOf(table).map((range) => this.#checkOfRange(range, table.name)),
@@ -71,14 +89,32 @@ export class Checkpoint {
   }
 
   async #open(part: Part): Promise<Tensors> {
-    const tables = numbersOf(part, this.manifest.tables);
+    const { chain } = this;
+    for (const checkpoint of chain) await checkpoint.#verifyPart(part);
+    const file = await SafetensorsFile.open(join(this.dir, PART_FILES[part]));
+    if (this.manifest.tables.length === 0) return file;
+    const parts = chain.map(({ dir, manifest: { tables } }) => ({
+      dir,
+      tables: new Map(tables.map((table) => [table.name, table])),
+      reader: new TableReader(dir),
+    }));
+    try {
+      const tables = await LayeredTables.open(parts, (table) => numbersOf(part, table), file);
+      return new JoinedTensors([tables, file], this.dir);
+    } catch (error) {
+      for (const { reader } of parts) await reader.close();
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Verifies the bytes that the part needs, with the keys of tables. */
+  async #verifyPart(part: Part): Promise<void> {
     const rest = [...filesOf(part, this.manifest)].map((name) => this.#checkOfRest(name));
-    const ranges = [...tables].flatMap(([name, { numbers }]) =>
-      numbers.ranges.map((range) => this.#checkOfRange(range, name)),
+    const ranges = this.manifest.tables.flatMap((table) =>
+      rangesOfPart(part, table).map((range) => this.#checkOfRange(range, table.name)),
     );
     await this.#verifyAll([...rest, ...ranges]);
-    const file = await SafetensorsFile.open(join(this.dir, PART_FILES[part]));
-    return tables.size === 0 ? file : new JoinedTensors([new TableReader(this.dir, tables), file], this.dir);
   }
 
   /** The contents of a file outside the ranges of tables. */
@@ -131,37 +167,73 @@ interface Check {
 const keyOf = ({ file, offset, bytes }: Range) => `${file} ${offset} ${bytes}`;
 const stretchOf = ({ offset, bytes }: Range): Stretch => [offset, offset + bytes];
 
-/** The tables of a part, by parameter name. */
-function numbersOf(part: Part, tables: readonly Table[]) {
-  const numbers = (table: Table): readonly TableNumbers[] => (part === "model" ? [table] : table.states);
-  return new Map(
-    tables.flatMap((table) => numbers(table).map((each) => [each.name, { table, numbers: each }] as const)),
-  );
-}
+const numbersOf = (part: Part, table: Table): readonly TableNumbers[] =>
+  part === "model" ? [table] : table.states;
+
+/** The ranges that a part needs of a table. */
+const rangesOfPart = (part: Part, table: Table): Range[] => [
+  ...numbersOf(part, table).flatMap(({ ranges }) => ranges),
+  ...(table.keys ?? []),
+  ...(table.deleted ?? []),
+];
 
 /** The files that contain a part. */
 function filesOf(part: Part, { tables }: Manifest): Set<string> {
-  const ofTables = [...numbersOf(part, tables).values()].flatMap(({ numbers }) => numbers.ranges);
+  const ofTables = tables.flatMap((table) => rangesOfPart(part, table));
   return new Set([PART_FILES[part], ...ofTables.map(({ file }) => file)]);
 }
 
 /**
- * Opens a checkpoint directory.
+ * Opens a checkpoint directory, and those beside it that it is based on.
  * @param parts the parts whose files must exist; default all
- * @throws CheckpointError if the manifest is missing or invalid, or a file is missing or has the wrong size; DiskError
- * if that cannot be known
+ * @param known checkpoints that have been opened with these parts, by directory
+ * @throws CheckpointError if a manifest is missing or invalid, a file is missing or has the wrong size, or changes do not
+ * apply to their base; DiskError if that cannot be known
  */
-export async function readCheckpoint(dir: string, parts = PARTS): Promise<Checkpoint> {
-  const path = join(dir, MANIFEST_FILE);
-  const text = await readText(path).catch((cause) => {
-    throw isAbsent(cause) ? withoutManifest(path, cause) : cause;
-  });
-  const manifest = decodeManifest(text, path);
-  refuseUnsupported(manifest, path);
-  const needed = new Set(parts.flatMap((part) => [...filesOf(part, manifest)]));
-  for (const [name, { bytes }] of Object.entries(manifest.files))
-    if (needed.has(name)) await checkSize(join(dir, name), bytes);
-  return new Checkpoint(dir, manifest);
+export async function readCheckpoint(
+  dir: string,
+  parts = PARTS,
+  known: ReadonlyMap<string, Checkpoint> = new Map(),
+): Promise<Checkpoint> {
+  const found: { readonly dir: string; readonly manifest: Manifest }[] = [];
+  let base: Checkpoint | undefined;
+  for (let next: string | undefined = dir; next !== undefined && !base; ) {
+    const manifest = await readManifest(next, parts, found.at(-1));
+    found.push({ dir: next, manifest });
+    next = manifest.base && join(dirname(next), manifest.base.checkpoint);
+    base = next === undefined ? undefined : known.get(next);
+  }
+  const oldest = found.at(-1)!;
+  if (base && isDelta(oldest.manifest)) checkBase(oldest.manifest, base.manifest, oldest.dir);
+  for (const { dir: of, manifest } of found.reverse()) base = new Checkpoint(of, manifest, base);
+  return base!;
+}
+
+/**
+ * Reads a manifest, and the sizes of the files that it names.
+ * @param dependent the checkpoint of changes that is based on this one
+ */
+async function readManifest(
+  dir: string,
+  parts: readonly Part[],
+  dependent?: { readonly dir: string; readonly manifest: Manifest },
+): Promise<Manifest> {
+  try {
+    const path = join(dir, MANIFEST_FILE);
+    const text = await readText(path).catch((cause) => {
+      throw isAbsent(cause) ? withoutManifest(path, cause) : cause;
+    });
+    const manifest = decodeManifest(text, path);
+    const needed = new Set(parts.flatMap((part) => [...filesOf(part, manifest)]));
+    for (const [name, { bytes }] of Object.entries(manifest.files))
+      if (needed.has(name)) await checkSize(join(dir, name), bytes);
+    // Each is checked before the next one is read, so that steps descend and the way ends.
+    if (dependent && isDelta(dependent.manifest)) checkBase(dependent.manifest, manifest, dependent.dir);
+    return manifest;
+  } catch (error) {
+    if (!dependent || !isDelta(dependent.manifest) || !isDamage(error)) throw error;
+    throw withoutBase(dependent.manifest, dependent.dir, error);
+  }
 }
 
 function withoutManifest(path: string, cause: unknown): CheckpointError {
@@ -172,28 +244,6 @@ function withoutManifest(path: string, cause: unknown): CheckpointError {
     next: "Name a run directory, or a complete checkpoint in its checkpoints/.",
   };
   return new CheckpointError(report, { cause });
-}
-
-/** Refuses what the format allows but this version does not read yet. */
-function refuseUnsupported({ base, tables, writer }: Manifest, where: string): void {
-  const next = nextForWriter(writer);
-  if (base)
-    throw new UnsupportedError({
-      what: "the checkpoint has only changes since another one; this version cannot read it",
-      where,
-      got: `changes since ${base.checkpoint}`,
-      expected: "a complete checkpoint",
-      next,
-    });
-  const growing = tables.find(({ capacity, keys }) => capacity !== undefined || keys !== undefined);
-  if (growing)
-    throw new UnsupportedError({
-      what: "the checkpoint has a growing table; this version cannot read it",
-      where,
-      got: `${growing.name} with a capacity of ${growing.capacity} rows`,
-      expected: "tables with a fixed number of rows",
-      next,
-    });
 }
 
 async function checkSize(path: string, expected: number): Promise<void> {

@@ -42,13 +42,13 @@ export async function listCheckpoints(
   runDir: string,
   { lastStep = Number.POSITIVE_INFINITY, parts }: { lastStep?: number; parts?: readonly Part[] } = {},
 ): Promise<Checkpoint[]> {
-  const opened: Checkpoint[] = [];
+  const opened = new Map<string, Checkpoint>();
   for (const dir of await checkpointDirs(runDir)) {
     if (stepOfName(basename(dir))! > lastStep) break;
-    const found = await openOrReject(dir, { parts });
-    if (!("error" in found)) opened.push(found);
+    const found = await openOrReject(dir, { parts, known: opened });
+    if (!("error" in found)) opened.set(dir, found);
   }
-  return opened;
+  return [...opened.values()];
 }
 
 /**
@@ -146,10 +146,14 @@ export async function checkpointDirs(runDir: string): Promise<string[]> {
 
 async function openOrReject(
   dir: string,
-  { checksums = false, parts }: { checksums?: boolean; parts?: readonly Part[] },
+  {
+    checksums = false,
+    parts,
+    known,
+  }: { checksums?: boolean; parts?: readonly Part[]; known?: ReadonlyMap<string, Checkpoint> },
 ): Promise<Checkpoint | Rejected> {
   try {
-    const checkpoint = await readCheckpoint(dir, parts);
+    const checkpoint = await readCheckpoint(dir, parts, known);
     if (checksums) await checkpoint.verify();
     return checkpoint;
   } catch (error) {

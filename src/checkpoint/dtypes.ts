@@ -20,13 +20,21 @@ export const DTYPE_BYTES = {
 export type Dtype = keyof typeof DTYPE_BYTES;
 
 /** Array types for reading and writing tensors; a `Uint16Array` holds the bits of 16-bit floats. */
-export type TensorArray = Float32Array | Int32Array | BigInt64Array | Uint16Array;
+export type TensorArray =
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Uint16Array;
 
 /** The types that can be written, and the array type of each. */
 export const ARRAY_OF = {
   F32: Float32Array,
   I32: Int32Array,
+  U32: Uint32Array,
   I64: BigInt64Array,
+  U64: BigUint64Array,
   F16: Uint16Array,
   BF16: Uint16Array,
 } as const;

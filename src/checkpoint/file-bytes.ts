@@ -97,7 +97,7 @@ export async function readElements(
     what: `${dtype} cannot be read into a ${destination.constructor.name} exactly`,
     where,
     expected:
-      "F32, F16 or BF16 into Float32Array, F16 or BF16 into Uint16Array, I32 into Int32Array, I64 into BigInt64Array",
+      "F32, F16 or BF16 into Float32Array, F16 or BF16 into Uint16Array, integers into the array of their type",
   });
 }
 

@@ -4,8 +4,9 @@ import { CheckpointError, messageOf } from "../errors.js";
 import { showValue } from "../show-value.js";
 import { membersOf, parseUntrusted } from "../untrusted.js";
 import { version as program } from "../version.js";
+import { checkTables } from "./check-tables.js";
 import { UnsupportedError } from "./disk.js";
-import { checkTables, fileNameSchema, sha256Schema, tablesSchema } from "./table-layout.js";
+import { fileNameSchema, sha256Schema, tablesSchema } from "./table-layout.js";
 
 export const MANIFEST_FILE = "manifest.json";
 const FORMAT = "pairloom-checkpoint";
@@ -82,21 +83,27 @@ const firstSchema = z.strictObject({
 
 export type Manifest = Omit<z.infer<typeof manifestSchema>, "version" | "writer"> & {
   readonly version: number;
+  /** Of all members above. */
+  readonly sha256: string;
   /** Absent in format 1. */
   readonly writer?: string;
 };
 export type ManifestFile = z.infer<typeof fileSchema>;
 /** The part of a manifest that the training loop provides. */
-export type ManifestContent = Omit<Manifest, "format" | "version" | "writer" | "base" | "tables" | "files">;
+export type ManifestContent = Omit<
+  Manifest,
+  "format" | "version" | "writer" | "sha256" | "base" | "tables" | "files"
+>;
 /** The part of a manifest that describes the files. */
-export type ManifestFiles = Pick<Manifest, "tables" | "files">;
+export type ManifestFiles = Pick<Manifest, "base" | "tables" | "files">;
 
 /** Encodes a manifest as JSON whose last member is the SHA-256 of the others. Equal content gives equal bytes. */
-export function encodeManifest(content: ManifestContent, { tables, files }: ManifestFiles): string {
+export function encodeManifest(content: ManifestContent, { base, tables, files }: ManifestFiles): string {
   const { step, epoch, epochStep, seed, reader, trainer, config, features, metrics } = content;
   const { members, geometry } = content;
   const head = { format: FORMAT, version: VERSION, writer: program, step, epoch, epochStep, seed };
-  const manifest = { ...head, reader, trainer, config, features, metrics, members, geometry, tables, files };
+  const state = { reader, trainer, config, features, metrics, members, geometry };
+  const manifest = { ...head, ...state, base, tables, files };
   const text = JSON.stringify(manifest, refuseLoss);
   return `${JSON.stringify({ ...JSON.parse(text), sha256: sha256(text) }, null, 1)}\n`;
 }
@@ -108,7 +115,8 @@ export function encodeManifest(content: ManifestContent, { tables, files }: Mani
 export function decodeManifest(text: string, where: string): Manifest {
   const { sha256: checksum, ...raw } = parseObject(text, where);
   checkVersion(raw, where);
-  if (checksum !== sha256(JSON.stringify(raw))) {
+  const actual = sha256(JSON.stringify(raw));
+  if (checksum !== actual) {
     throw new CheckpointError({ what: "the manifest's checksum does not match", where, next: DAMAGED_NEXT });
   }
   const parsed = (raw.version === 1 ? firstSchema : manifestSchema).safeParse(raw);
@@ -119,8 +127,8 @@ export function decodeManifest(text: string, where: string): Manifest {
       got: z.prettifyError(parsed.error),
       next: "Use another checkpoint of the run: this one was written incorrectly.",
     });
-  const manifest: Manifest = { tables: [], ...parsed.data };
-  checkTables(manifest.tables, manifest.files, where);
+  const manifest: Manifest = { tables: [], ...parsed.data, sha256: actual };
+  checkTables(manifest.tables, manifest.files, manifest.base !== undefined, where);
   return manifest;
 }
 

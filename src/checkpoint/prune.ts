@@ -8,7 +8,8 @@ import { checkpointsDir } from "./paths.js";
 
 /**
  * Removes all but the newest `keep` checkpoints, and leftovers of crashed writes. First verifies every byte of the
- * newest that are not verified yet. Never removes the targets of `latest.json` and `best.json`, or damaged directories.
+ * newest that are not verified yet. Never removes the targets of `latest.json` and `best.json`, what a checkpoint that stays
+ * is based on, or damaged directories.
  * A run directory has one writer, which calls this after {@link updatePointers}.
  * @param newest the newest valid checkpoint, if known; directories of later steps stay
  * @returns the directories removed
@@ -21,9 +22,14 @@ export async function pruneCheckpoints(
   const checkpoints = await listCheckpoints(runDir, { lastStep: newest?.manifest.step });
   await (newest ?? checkpoints.at(-1))?.verify();
   const pointed = await Promise.all([readPointer(runDir, "latest"), readPointer(runDir, "best")]);
-  const older = checkpoints.slice(0, -Math.max(keep, 1));
-  const removed = older.filter(({ name }) => !pointed.some((pointer) => pointer?.checkpoint === name));
-  for (const checkpoint of removed) await retire(runDir, checkpoint);
+  const stays = checkpoints.filter(
+    ({ name }, i) =>
+      i >= checkpoints.length - Math.max(keep, 1) || pointed.some((pointer) => pointer?.checkpoint === name),
+  );
+  const needed = new Set(stays.flatMap(({ chain }) => chain.map(({ name }) => name)));
+  const removed = checkpoints.filter(({ name }) => !needed.has(name));
+  // The newest first, so that at any moment each checkpoint has what it is based on.
+  for (const checkpoint of removed.toReversed()) await retire(runDir, checkpoint);
   await removeTemporaries(checkpointsDir(runDir));
   return removed.map(({ dir }) => dir);
 }

@@ -2,7 +2,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray, type WritableDtype } from "./dtypes.js";
+import { outside } from "./file-bytes.js";
 import { hashAll, type Piece } from "./hash-jobs.js";
+import type { RowRange } from "./row-ranges.js";
 import { elementCount, encodeHeader, layOut } from "./safetensors-header.js";
 import type { Range } from "./table-layout.js";
 
@@ -21,51 +23,55 @@ export interface WrittenFile {
   bytes: number;
   /** Hexadecimal SHA-256 of the bytes outside all ranges. */
   sha256: string;
-  /** The ranges of every tensor in `inRanges`. */
+  /** The ranges of every tensor. */
   ranges: ReadonlyMap<string, readonly Range[]>;
 }
 
-/** Maximum bytes of a range, which has one checksum and is written and checked by one thread. */
-const RANGE_BYTES = 256 << 20;
 /** Bytes of a write. Linux looks for large blocks of memory to cache larger ones, which can take ten times as long. */
 const WRITE_BYTES = 512 << 10;
 
 /**
  * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles. Equal tensors
  * give equal bytes, whatever the order of the map.
- * @param inRanges tensors with checksums per range of whole rows
+ * @param inRanges rows with checksums of their own, by tensor, ascending and without gaps between them
  * @throws CheckpointError if data does not match its shape; there is no file then
  */
 export async function writeSafetensors(
   path: string,
   tensors: Map<string, TensorSource>,
-  inRanges: ReadonlySet<string> = new Set(),
+  inRanges: ReadonlyMap<string, readonly RowRange[]> = new Map(),
 ): Promise<WrittenFile> {
   const layout = layOut(tensors);
   const header = encodeHeader({ tensors: layout, metadata: {} });
-  const pieces = [...layout].map(([name, { begin }]) => ({
-    name,
-    piece: pieceOf(name, tensors.get(name)!, header.length + begin),
-  }));
-  const rest = pieces.filter(({ name }) => !inRanges.has(name)).map(({ piece }) => piece);
-  const ranges = pieces
-    .filter(({ name }) => inRanges.has(name))
-    .flatMap(({ name, piece }) => inRangesOf(piece, tensors.get(name)!).map((range) => ({ name, range })));
-  const jobs = [[bytesAt(header, 0), ...rest], ...ranges.map(({ range }) => [range])];
-  const [sha256, ...checksums] = await writeAll(path, jobs);
-  const described = new Map<string, Range[]>([...inRanges].map((name) => [name, []]));
-  ranges.forEach(({ name, range: { begin, end } }, i) => {
-    described.get(name)!.push({
-      file: basename(path),
-      offset: begin,
-      bytes: end - begin,
-      checksum: checksums[i],
-    });
+  const placed = [...layout].map(([name, { begin }]) => {
+    const tensor = tensors.get(name)!;
+    const piece = pieceOf(name, tensor, header.length + begin);
+    const parts = (inRanges.get(name) ?? []).map((range) => ({ range, piece: rowsOf(piece, tensor, range) }));
+    return { name, piece, parts };
   });
+  const rest = placed.flatMap(({ piece, parts }) => without(piece, parts));
+  const ranged = placed.flatMap(({ parts }) => parts);
+  const jobs = [[bytesAt(header, 0), ...rest], ...ranged.map(({ piece }) => [piece])];
+  const [sha256, ...checksums] = await writeAll(path, jobs);
+  const next = checksums.values();
   return {
-    bytes: Math.max(header.length, ...pieces.map(({ piece }) => piece.end)),
+    bytes: Math.max(header.length, ...placed.map(({ piece }) => piece.end)),
     sha256,
-    ranges: described,
+    ranges: new Map(
+      placed.map(({ name, parts }) => [
+        name,
+        parts.map((part) => describe(basename(path), part, next.next().value!)),
+      ]),
+    ),
+  };
+}
+
+function describe(file: string, { range, piece: { begin, end } }: RangePiece, checksum: string): Range {
+  const { slots, counts } = range;
+  return {
+    ...{ file, offset: begin, bytes: end - begin, checksum },
+    ...(slots && { slots: [...slots] }),
+    ...(counts && { counts: [...counts] }),
   };
 }
 
@@ -113,14 +119,25 @@ function bytesAt(bytes: Uint8Array, begin: number): Piece {
   return { begin, end: begin + bytes.length, fill };
 }
 
-/** Ranges with as many whole rows as fit in RANGE_BYTES, at least one. */
-function inRangesOf({ begin, end, fill }: Piece, { dtype, shape }: TensorSource): Piece[] {
-  const rowBytes = Math.max(1, elementCount(shape.slice(1)) * DTYPE_BYTES[dtype]);
-  const most = Math.max(1, Math.floor(RANGE_BYTES / rowBytes)) * rowBytes;
-  return Array.from({ length: Math.ceil((end - begin) / most) }, (_, i) => {
-    const from = begin + i * most;
-    return { begin: from, end: Math.min(from + most, end), fill };
-  });
+/** Rows of a tensor as a piece of their own. */
+interface RangePiece {
+  readonly range: RowRange;
+  readonly piece: Piece;
+}
+
+function rowsOf({ begin, fill }: Piece, { dtype, shape }: TensorSource, { first, end }: RowRange): Piece {
+  const rowBytes = elementCount(shape.slice(1)) * DTYPE_BYTES[dtype];
+  return { begin: begin + first * rowBytes, end: begin + end * rowBytes, fill };
+}
+
+/** What is left of a piece outside its ranges. */
+function without({ begin, end, fill }: Piece, parts: readonly RangePiece[]): Piece[] {
+  const stretches = parts.map(({ piece }) => [piece.begin - begin, piece.end - begin] as const);
+  return outside(stretches, end - begin).map(([from, to]) => ({
+    begin: begin + from,
+    end: begin + to,
+    fill,
+  }));
 }
 
 function wrongArray(name: string, dtype: WritableDtype, chunk: TensorArray): CheckpointError {

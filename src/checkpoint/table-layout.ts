@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { CheckpointError } from "../errors.js";
 import { listOf } from "../untrusted.js";
-import { DTYPE_BYTES } from "./dtypes.js";
 
-/** Slots are the unit for placing, saving and moving tables: row r of a table belongs to slot r mod SLOTS. */
+/**
+ * Slots are the unit for placing, saving and moving tables: row r of a table of fixed size belongs to slot r mod SLOTS, and
+ * a key of a growing table to slot key mod SLOTS, unsigned.
+ */
 export const SLOTS = 1024;
 
 /** Readers visit every slot. */
@@ -26,12 +27,12 @@ const rangeSchema = z.strictObject({
   checksum: sha256Schema,
   /** Only with the order `slots`: the range of slots [first, end) whose rows it contains. */
   slots: z.tuple([count, count]).optional(),
-  /** Rows of each of these slots; absent if they follow from the table's number of rows. */
-  counts: z.array(count).optional(),
+  /** Only of keys with the order `slots`: the rows of each of these slots. */
+  counts: z.array(count).max(MOST_SLOTS).optional(),
 });
 const rangesSchema = listOf(rangeSchema, MOST_RANGES);
 
-/** Per-row numbers: the weights of a table, or an optimizer state. */
+/** Per-row numbers: the weights of a table, an optimizer state, or what a growing table knows of each key. */
 const numbersShape = {
   /** The parameter's name. */
   name: z.string().min(1),
@@ -39,6 +40,11 @@ const numbersShape = {
   dim: positive,
   dtype: z.enum(["F32", "F16", "BF16", "U32", "U64"]),
   ranges: rangesSchema,
+  /**
+   * Of a growing table: the tensor of this name begins with the row of keys that have none. It is in no range, and every
+   * checkpoint has it.
+   */
+  unknown: z.literal(true).optional(),
 };
 const stateSchema = z.strictObject(numbersShape);
 
@@ -53,14 +59,22 @@ const tableSchema = z
     slots: positive.max(MOST_SLOTS),
     /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, if there are keys). */
     order: z.enum(["rows", "slots"]),
-    /** U64 per row: its key or, in a delta of a table of fixed size, its row number. */
+    /** U64 per row: of a growing table its key, in changes to a table of fixed size its row number. */
     keys: rangesSchema.optional(),
-    /** U64: in a delta, the keys that were removed. */
+    /** U64: in changes to a growing table, the keys that were removed, ordered like the keys. */
     deleted: rangesSchema.optional(),
   })
   .refine(({ rows, capacity }) => (rows === undefined) !== (capacity === undefined), {
     message: "a table has either rows or a capacity",
+  })
+  .refine(({ capacity, order, slots }) => capacity === undefined || (order === "slots" && isPower(slots)), {
+    message: "a growing table has the order slots, and a power of two of them",
+  })
+  .refine(({ capacity, deleted }) => deleted === undefined || capacity !== undefined, {
+    message: "only a growing table has deleted keys",
   });
+
+const isPower = (slots: number) => (slots & (slots - 1)) === 0;
 
 export const tablesSchema = listOf(tableSchema, MOST_TABLES);
 
@@ -68,76 +82,34 @@ export type Range = z.infer<typeof rangeSchema>;
 export type TableNumbers = z.infer<typeof stateSchema>;
 export type Table = z.infer<typeof tableSchema>;
 
-/** All ranges of a table's weights, states and keys. */
-export function rangesOf({ ranges, states, keys = [], deleted = [] }: Table): Range[] {
-  return [...ranges, ...states.flatMap((state) => state.ranges), ...keys, ...deleted];
+/** All ranges of a table's weights and keys. */
+export const rangesOfModel = ({ ranges, keys = [], deleted = [] }: Table): Range[] => [
+  ...ranges,
+  ...keys,
+  ...deleted,
+];
+
+/** All ranges of a table. */
+export function rangesOf(table: Table): Range[] {
+  return [...rangesOfModel(table), ...table.states.flatMap(({ ranges }) => ranges)];
 }
+
+const KEY_BYTES = 8;
+
+/** Number of keys in these ranges. */
+export const keysIn = (ranges: readonly Range[]): number =>
+  ranges.reduce((sum, { bytes }) => sum + bytes, 0) / KEY_BYTES;
+
+/** Rows that a checkpoint has of a table, without the one of keys that have none. */
+export const rowsOf = ({ rows, keys }: Table): number => (keys ? keysIn(keys) : rows!);
+
+/** The name of the tensor with the keys of a table. */
+export const keysName = (table: string): string => `${table}/keys`;
+/** The name of the tensor with the keys that have been removed from it. */
+export const deletedName = (table: string): string => `${table}/deleted`;
 
 /** Number of rows in slots [first, end) of a table of fixed size. */
 export function rowsOfSlots(rows: number, slots: number, first: number, end: number): number {
   const upTo = (slot: number) => Math.floor(rows / slots) * slot + Math.min(rows % slots, slot);
   return upTo(end) - upTo(first);
-}
-
-/**
- * Checks that ranges lie within their files without overlap, and that tables of fixed size have every row exactly once.
- * @throws CheckpointError naming the table
- */
-export function checkTables(
-  tables: readonly Table[],
-  files: Readonly<Record<string, { readonly bytes: number }>>,
-  where: string,
-): void {
-  checkWithinFiles(tables.flatMap(rangesOf), files, where);
-  for (const table of tables) {
-    if (table.rows === undefined) continue;
-    for (const numbers of [table, ...table.states]) checkRows(table as FixedTable, numbers, where);
-  }
-}
-
-type FixedTable = Table & { readonly rows: number };
-
-function checkWithinFiles(
-  ranges: readonly Range[],
-  files: Readonly<Record<string, { readonly bytes: number }>>,
-  where: string,
-): void {
-  const ends = new Map<string, number>();
-  for (const { file, offset, bytes } of [...ranges].sort((a, b) => a.offset - b.offset)) {
-    const size = files[file]?.bytes ?? 0;
-    if (offset + bytes > size) throw malformed(where, `${file} at ${offset}`, `within its ${size} bytes`);
-    const end = ends.get(file) ?? 0;
-    if (offset < end) throw malformed(where, `${file} at ${offset}`, `no overlap with the range before it`);
-    ends.set(file, offset + bytes);
-  }
-}
-
-function checkRows({ rows, slots, order }: FixedTable, numbers: TableNumbers, where: string): void {
-  const rowBytes = numbers.dim * DTYPE_BYTES[numbers.dtype];
-  let [row, slot] = [0, 0];
-  for (const range of numbers.ranges) {
-    let count = range.bytes / rowBytes;
-    if (order === "slots") {
-      const [first, end] = range.slots ?? [-1, -1];
-      if (first !== slot || end < first || end > slots)
-        throw malformed(`${where}: ${numbers.name}`, `slots ${first} to ${end}`, `slots from ${slot} on`);
-      count = rowsOfSlots(rows, slots, first, end);
-      slot = end;
-    }
-    if (range.bytes !== count * rowBytes || !Number.isInteger(count))
-      throw malformed(`${where}: ${numbers.name}`, `${range.bytes} bytes`, `whole rows of ${rowBytes} bytes`);
-    row += count;
-  }
-  if (row === rows) return;
-  throw malformed(`${where}: ${numbers.name}`, `ranges of ${row} rows`, `${rows} rows`);
-}
-
-function malformed(where: string, got: string, expected: string): CheckpointError {
-  return new CheckpointError({
-    what: "the ranges of a table are inconsistent",
-    where,
-    got,
-    expected,
-    next: "Use another checkpoint of the run: this one was written incorrectly.",
-  });
 }

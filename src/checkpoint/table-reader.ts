@@ -1,57 +1,37 @@
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openToRead } from "./disk.js";
-import { DTYPE_BYTES, type TensorArray } from "./dtypes.js";
-import { arrayFor, checkRange, PIECE, readElements, readFully } from "./file-bytes.js";
-import { rowsOfSlots, type Table, type TableNumbers } from "./table-layout.js";
-import { noSuchTensor, type Tensors } from "./tensors.js";
+import { bytesOf, DTYPE_BYTES } from "./dtypes.js";
+import { readFully } from "./file-bytes.js";
+import { keysIn, type Range, rowsOfSlots, type Table, type TableNumbers } from "./table-layout.js";
 
-/** Tables stored as ranges in one or several files, read as tensors [rows, dim] in row order. */
-export class TableReader implements Tensors {
-  readonly tensors: Tensors["tensors"];
+/** The rows that one checkpoint has of its tables, stored as ranges in one or several files. */
+export class TableReader {
   private readonly files = new Map<string, Promise<FileHandle>>();
 
-  /** @param all weights or states, each with its table */
-  constructor(
-    private readonly dir: string,
-    private readonly all: ReadonlyMap<string, { readonly table: Table; readonly numbers: TableNumbers }>,
-  ) {
-    this.tensors = new Map(
-      [...all].map(([name, { table, numbers }]) => [
-        name,
-        { dtype: numbers.dtype, shape: [table.rows!, numbers.dim] },
-      ]),
-    );
+  constructor(private readonly dir: string) {}
+
+  /**
+   * Copies bytes of rows to `into`, beginning at byte `from`: in row order for a table of fixed size, otherwise as the rows
+   * are stored.
+   */
+  readBytes(table: Table, numbers: TableNumbers, into: Uint8Array, from: number): Promise<void> {
+    return inSlots(table)
+      ? this.readSlots(table, numbers, into, from)
+      : this.readRows(numbers.ranges, into, from);
   }
 
-  async read(name: string): Promise<TensorArray> {
-    const { table, numbers } = this.having(name);
-    const destination = arrayFor(numbers.dtype, table.rows! * numbers.dim, `${this.dir}: ${name}`);
-    await this.readInto(name, destination);
-    return destination;
+  /** The keys of these ranges. */
+  async readKeys(ranges: readonly Range[]): Promise<BigUint64Array> {
+    const keys = new BigUint64Array(keysIn(ranges));
+    await this.readRows(ranges, bytesOf(keys), 0);
+    return keys;
   }
 
-  async readInto(name: string, destination: TensorArray, from = 0): Promise<void> {
-    const { table, numbers } = this.having(name);
-    const where = `${this.dir}: ${name}`;
-    checkRange(where, from, destination.length, table.rows! * numbers.dim);
-    const start = from * DTYPE_BYTES[numbers.dtype];
-    const readBytes = (into: Uint8Array, at: number) =>
-      table.order === "rows"
-        ? this.readRows(numbers, into, start + at)
-        : this.readSlots(table, numbers, into, start + at);
-    await readElements(readBytes, numbers.dtype, destination, where);
-  }
-
-  /** Consecutive rows are spread over all slots, so chunks are large enough to make each read worthwhile. */
-  pieceOf(name: string): number {
-    return this.having(name).table.order === "rows" ? PIECE : 16 * PIECE;
-  }
-
-  locate(name: string) {
-    const { table, numbers } = this.having(name);
-    const [first, ...others] = numbers.ranges;
-    if (table.order !== "rows" || first === undefined) return undefined;
+  /** The position of all rows, if they follow each other in one file. */
+  locate(table: Table, { ranges }: TableNumbers) {
+    const [first, ...others] = ranges;
+    if (inSlots(table) || first === undefined) return undefined;
     let end = first.offset + first.bytes;
     for (const { file, offset, bytes } of others) {
       if (file !== first.file || offset !== end) return undefined;
@@ -64,24 +44,18 @@ export class TableReader implements Tensors {
     for (const file of this.files.values()) await (await file).close();
   }
 
-  private having(name: string) {
-    const found = this.all.get(name);
-    if (found) return found;
-    throw noSuchTensor(name, this.tensors, this.dir);
-  }
-
-  /** Copies bytes of a table with ascending rows, beginning at byte `from`. */
-  private async readRows({ ranges }: TableNumbers, into: Uint8Array, from: number): Promise<void> {
+  /** Copies bytes of ranges that follow each other, beginning at byte `from`. */
+  private async readRows(ranges: readonly Range[], into: Uint8Array, from: number): Promise<void> {
     let start = 0;
     for (const { file, offset, bytes } of ranges) {
       const [begin, end] = [Math.max(from, start), Math.min(from + into.length, start + bytes)];
       if (begin < end)
-        await this.readBytes(file, into.subarray(begin - from, end - from), offset + begin - start);
+        await this.readFile(file, into.subarray(begin - from, end - from), offset + begin - start);
       start += bytes;
     }
   }
 
-  /** The same for tables in slot order: reads the rows of each slot at once, then moves them to their positions. */
+  /** The same for rows of fixed number in the order of slots: reads the rows of each slot at once, then moves them to their positions. */
   private async readSlots(
     table: Table,
     numbers: TableNumbers,
@@ -93,7 +67,7 @@ export class TableReader implements Tensors {
     const end = Math.ceil((from + into.length) / rowBytes);
     for (const place of slotsOf(table, numbers, first, end)) {
       const rows = new Uint8Array(place.count * rowBytes);
-      await this.readBytes(place.file, rows, place.offset);
+      await this.readFile(place.file, rows, place.offset);
       for (let i = 0; i < place.count; i++) {
         const at = (place.row + i * table.slots) * rowBytes - from;
         const row = rows.subarray(i * rowBytes, (i + 1) * rowBytes);
@@ -103,12 +77,15 @@ export class TableReader implements Tensors {
     }
   }
 
-  private async readBytes(name: string, into: Uint8Array, position: number): Promise<void> {
+  private async readFile(name: string, into: Uint8Array, position: number): Promise<void> {
     const path = join(this.dir, name);
     if (!this.files.has(name)) this.files.set(name, openToRead(path));
     await readFully(await this.files.get(name)!, into, position, path);
   }
 }
+
+/** Row r of the table is not the row r that is stored. */
+export const inSlots = ({ order, keys }: Table): boolean => order === "slots" && keys === undefined;
 
 interface SlotRows {
   readonly file: string;

@@ -251,7 +251,10 @@ describe("tables in several ranges, files and orders", () => {
   const changeRange = (part: object) =>
     changeTable(({ ranges: [range] }) => ({ ranges: [{ ...range, ...part }] }));
 
+  const withoutRows = (table: Table): Table => ({ ...table, rows: 0, ranges: [], states: [] });
+
   it.each<[string, (manifest: Manifest) => Partial<Manifest>, RegExp]>([
+    ["a table twice", ({ tables }) => ({ tables: [...tables, ...tables.map(withoutRows)] }), /a table twice/],
     ["a range beyond its file", changeRange({ offset: 1e6 }), /are inconsistent/],
     ["a range of a file that is not listed", changeRange({ file: "other" }), /are inconsistent/],
     ["part of a row", changeRange({ bytes: 52 }), /whole rows of 8 bytes/],
@@ -264,12 +267,27 @@ describe("tables in several ranges, files and orders", () => {
     [
       "changes since another checkpoint",
       () => ({ base: { checkpoint: "step-00000002", step: 2, sha256: "0".repeat(64) } }),
-      /only changes[\s\S]*changes since step-00000002[\s\S]*Pairloom \d/,
+      /inconsistent[\s\S]*no keys/,
     ],
     [
       "a table that grows",
       changeTable(({ ranges }) => ({ rows: undefined, capacity: 100, keys: [], ranges, states: [] })),
-      /a growing table[\s\S]*embedding\.user with a capacity of 100 rows/,
+      /a growing table has the order slots/,
+    ],
+    [
+      "a table that grows, without the rows of its slots",
+      changeTable(({ ranges: [{ checksum }] }) => ({
+        ...{ rows: undefined, capacity: 100, order: "slots", ranges: [], states: [] },
+        keys: [{ file: "model.safetensors", offset: 0, bytes: 8, checksum, slots: [0, 1024] }],
+      })),
+      /counts of 0 slots/,
+    ],
+    ["keys in a complete table", changeTable(({ ranges }) => ({ keys: ranges, ranges: [] })), /keys/],
+    ["deleted keys of a table of fixed size", changeTable(() => ({ deleted: [] })), /only a growing table/],
+    [
+      "a row of no key in a table of fixed size",
+      changeTable(() => ({ unknown: true })),
+      /only in a table with keys/,
     ],
   ])("refuses %s", async (_, change, message) => {
     await expect(readCheckpoint(await changed(change))).rejects.toThrow(message);

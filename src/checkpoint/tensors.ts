@@ -5,7 +5,7 @@ import type { Dtype, TensorArray } from "./dtypes.js";
 export interface Tensors {
   readonly tensors: ReadonlyMap<string, { readonly dtype: Dtype; readonly shape: readonly number[] }>;
   /**
-   * Reads a whole tensor to a new array: F32, F16 and BF16 to Float32Array, I32 to Int32Array, I64 to BigInt64Array.
+   * Reads a whole tensor to a new array: F32, F16 and BF16 to Float32Array, I32, U32, I64 and U64 to the arrays of these types.
    */
   read(name: string): Promise<TensorArray>;
   /**

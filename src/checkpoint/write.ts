@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { type Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
 import { exists, isDamage, onDisk } from "./disk.js";
+import { DTYPE_BYTES } from "./dtypes.js";
 import {
   makeDirectory,
   makeTemporaryDirectory,
@@ -10,11 +11,13 @@ import {
   syncDirectory,
   writeNewFile,
 } from "./durable.js";
+import { slotStarts } from "./key-order.js";
 import { encodeManifest, MANIFEST_FILE, type ManifestContent, type ManifestFiles } from "./manifest.js";
 import { checkpointsDir, stepName } from "./paths.js";
+import { type RowRange, rangesOfRows, rangesOfSlots } from "./row-ranges.js";
 import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, type WrittenFile, writeSafetensors } from "./safetensors-writer.js";
-import { SLOTS, type TableNumbers } from "./table-layout.js";
+import { deletedName, keysName, SLOTS, type Table, type TableNumbers } from "./table-layout.js";
 
 export interface CheckpointContent extends ManifestContent {
   /** Parameters under their stable names. */
@@ -23,12 +26,28 @@ export interface CheckpointContent extends ManifestContent {
   optimizer: Map<string, TensorSource>;
   /** The embedding tables among these; default none. Their rows are placed and verified in ranges. */
   tables?: readonly TableContent[];
+  /** The checkpoint that this one holds changes to. The run directory has it. */
+  changesTo?: Checkpoint;
 }
 
 /** The tensor names of a table: weights `[rows, dim]` in the model, states `[rows, …]` in the optimizer. */
 export interface TableContent {
   readonly name: string;
   readonly states: readonly string[];
+  /**
+   * The rows that the tensors have, if not all rows of a table of fixed size: the numbers of those that have changed,
+   * ascending, or the keys of those of a growing table, in the order of slots (key-order.ts).
+   */
+  readonly keys?: BigUint64Array;
+  /** Of a table of fixed size, where the tensors have only some of its rows. */
+  readonly rows?: number;
+  /**
+   * Of a growing table: the most keys that it may have. Tensors have one row per key, or one more, which is then their first:
+   * that of keys that have none.
+   */
+  readonly capacity?: number;
+  /** The keys that a growing table had in the base and has no longer, in the same order. Others may be among them. */
+  readonly deleted?: BigUint64Array;
 }
 
 /**
@@ -50,45 +69,100 @@ export async function writeCheckpoint(runDir: string, content: CheckpointContent
     await rm(temporary, { recursive: true, force: true }).catch(() => {}); // the first error is the one to report
     throw error;
   }
-  return (await readCheckpoint(final)).trust();
+  const known = new Map(content.changesTo && [[content.changesTo.dir, content.changesTo]]);
+  return (await readCheckpoint(final, undefined, known)).trust();
 }
 
 async function fill(dir: string, content: CheckpointContent): Promise<void> {
   const { model, optimizer, tables = [] } = content;
-  const states = new Set(tables.flatMap((table) => table.states));
-  const inRanges = new Set(tables.map(({ name }) => name));
+  const withKeys = new Map([...model, ...tables.flatMap(keyTensors)]);
   const written = {
-    [MODEL_FILE]: await writeTensors(join(dir, MODEL_FILE), model, inRanges),
-    [OPTIMIZER_FILE]: await writeTensors(join(dir, OPTIMIZER_FILE), optimizer, states),
+    [MODEL_FILE]: await writeTensors(join(dir, MODEL_FILE), withKeys, rangesIn(withKeys, tables)),
+    [OPTIMIZER_FILE]: await writeTensors(join(dir, OPTIMIZER_FILE), optimizer, rangesIn(optimizer, tables)),
   };
   await syncDirectory(dir); // sync the files' names before writing the manifest that lists them
   await writeNewFile(join(dir, MANIFEST_FILE), encodeManifest(content, describeFiles(content, written)));
   await syncDirectory(dir);
 }
 
+function keyTensors({ name, keys, deleted }: TableContent): [string, TensorSource][] {
+  const tensors: [string, BigUint64Array | undefined][] = [
+    [keysName(name), keys],
+    [deletedName(name), deleted],
+  ];
+  return tensors.flatMap(([tensor, data]) =>
+    data ? [[tensor, { dtype: "U64", shape: [data.length], data }]] : [],
+  );
+}
+
+/** The ranges of the tables' tensors in a file. */
+function rangesIn(tensors: ReadonlyMap<string, TensorSource>, tables: readonly TableContent[]) {
+  const ranges = tables.flatMap((table) => {
+    const { name, states, keys, capacity } = table;
+    const starts = capacity === undefined ? undefined : slotStarts(keys!, SLOTS);
+    const names = [name, ...states, keysName(name), deletedName(name)].filter((each) => tensors.has(each));
+    return names.map((each) => [each, rangesOfTensor(each, tensors.get(each)!, table, starts)] as const);
+  });
+  return new Map(ranges);
+}
+
+/** @param starts where the rows of each slot begin, in a growing table */
+function rangesOfTensor(
+  tensor: string,
+  source: TensorSource,
+  table: TableContent,
+  starts?: Float64Array,
+): RowRange[] {
+  const rowBytes = elementCount(source.shape.slice(1)) * DTYPE_BYTES[source.dtype];
+  if (!starts || tensor === deletedName(table.name)) return rangesOfRows(source.shape[0], rowBytes);
+  return rangesOfSlots(starts, rowBytes, {
+    leading: leadingRows(source, table),
+    withCounts: tensor === keysName(table.name),
+  });
+}
+
+/** 1 if the tensor begins with the row of keys that have none. */
+const leadingRows = ({ shape }: TensorSource, { keys, capacity }: TableContent): number =>
+  capacity === undefined ? 0 : shape[0] - keys!.length;
+
 const writeTensors: typeof writeSafetensors = (path, ...content) =>
   onDisk("the file cannot be written", path, () => writeSafetensors(path, ...content));
 
 function describeFiles(
-  { model, optimizer, tables = [] }: CheckpointContent,
+  content: CheckpointContent,
   written: Readonly<Record<string, WrittenFile>>,
 ): ManifestFiles {
+  const { changesTo: base, tables = [] } = content;
   const files = Object.entries(written).map(([name, { bytes, sha256 }]) => [name, { bytes, sha256 }]);
-  const numbers = (name: string, { dtype, shape }: TensorSource, file: string): TableNumbers => ({
-    name,
-    dim: elementCount(shape.slice(1)),
-    dtype: dtype as TableNumbers["dtype"],
-    ranges: [...written[file].ranges.get(name)!],
+  return {
+    ...(base && { base: { checkpoint: base.name, step: base.manifest.step, sha256: base.manifest.sha256 } }),
+    tables: tables.map((table) => describeTable(table, content, written)),
+    files: Object.fromEntries(files),
+  };
+}
+
+function describeTable(
+  table: TableContent,
+  { model, optimizer }: CheckpointContent,
+  written: Readonly<Record<string, WrittenFile>>,
+): Table {
+  const { name, states, keys, deleted, capacity } = table;
+  const rangesOf = (tensor: string, file = MODEL_FILE) => [...written[file].ranges.get(tensor)!];
+  const numbers = (tensor: string, source: TensorSource, file: string): TableNumbers => ({
+    name: tensor,
+    dim: elementCount(source.shape.slice(1)),
+    dtype: source.dtype as TableNumbers["dtype"],
+    ranges: rangesOf(tensor, file),
+    ...(leadingRows(source, table) === 1 && { unknown: true }),
   });
   return {
-    tables: tables.map(({ name, states }) => ({
-      ...numbers(name, model.get(name)!, MODEL_FILE),
-      rows: model.get(name)!.shape[0],
-      states: states.map((state) => numbers(state, optimizer.get(state)!, OPTIMIZER_FILE)),
-      slots: SLOTS,
-      order: "rows" as const,
-    })),
-    files: Object.fromEntries(files),
+    ...numbers(name, model.get(name)!, MODEL_FILE),
+    ...(capacity === undefined ? { rows: table.rows ?? model.get(name)!.shape[0] } : { capacity }),
+    states: states.map((state) => numbers(state, optimizer.get(state)!, OPTIMIZER_FILE)),
+    slots: SLOTS,
+    order: capacity === undefined ? "rows" : "slots",
+    ...(keys && { keys: rangesOf(keysName(name)) }),
+    ...(deleted && { deleted: rangesOf(deletedName(name)) }),
   };
 }
 

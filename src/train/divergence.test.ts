@@ -128,7 +128,7 @@ describe("numbers that are not finite", () => {
         ...contentOf(step),
         model: parameters.sources("model"),
         optimizer: new Map(),
-        tables: parameters.tables,
+        tables: parameters.tables(),
       });
     await save(1);
     const infinity = numbersOf(dtype, 1);

@@ -1,4 +1,4 @@
-import type { Memory } from "../backends/backend.js";
+import type { Memory, Rows } from "../backends/backend.js";
 import type { ReadElements, TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError } from "../errors.js";
@@ -25,14 +25,20 @@ export function bytesOf(attrs: ParameterAttrs): number {
   return elementsOf(attrs) * (attrs.dtype === "fp16" || attrs.dtype === "bf16" ? 2 : 4);
 }
 
-/** A parameter as a tensor for a checkpoint, read from memory in pieces while it is written. */
-export function tensorOf({ attrs, memory }: Parameter): TensorSource {
+/**
+ * A parameter as a tensor for a checkpoint, read from memory in pieces while it is written.
+ * @param rows only these, in this order; default all
+ */
+export function tensorOf({ attrs, memory }: Parameter, rows?: Rows): TensorSource {
+  const [, ...inner] = attrs.shape;
+  const width = inner.reduce((product, dim) => product * dim, 1);
   // Numbers that are not finite are found here, between memory and the hash of the file, and are never saved.
   const data: ReadElements = (from, into) => {
-    memory.read(from, into as Numbers);
+    if (rows) memory.gather(rows, width, from, into as Numbers);
+    else memory.read(from, into as Numbers);
     refuseInfiniteWeights(into as Numbers, memory.dtype, attrs.name);
   };
-  return { dtype: fileDtype(attrs), shape: attrs.shape, data };
+  return { dtype: fileDtype(attrs), shape: rows ? [rows.length, ...inner] : attrs.shape, data };
 }
 
 /** Elements per piece: a few MiB. */

@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import type { Backend, Memory } from "../backends/backend.js";
+import type { Backend, ChangeConsumer, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
@@ -15,6 +15,7 @@ import {
   setNumbers,
   tensorOf,
 } from "./parameter-memory.js";
+import { changedRows, type RowsOfTables } from "./saved-rows.js";
 import { AVERAGE } from "./step/state.js";
 
 export type { Parameter } from "./parameter-memory.js";
@@ -86,19 +87,50 @@ export class Parameters {
   /**
    * The tensors of a checkpoint: the model's own parameters (averages instead of weights, if there are any), or the
    * optimizer's.
+   * @param rows the rows of tables that the checkpoint gets, where these are not all
    */
-  sources(part: Part): Map<string, TensorSource> {
-    return new Map(this.stored(part).map(([name, parameter]) => [name, tensorOf(parameter)]));
+  sources(part: Part, rows: RowsOfTables = new Map()): Map<string, TensorSource> {
+    const rowsOf = new Map(
+      this.tables(rows).flatMap(({ name, states }) =>
+        [name, ...states].map((each) => [each, rows.get(name)?.rows] as const),
+      ),
+    );
+    return new Map(
+      this.stored(part).map(([name, parameter]) => [name, tensorOf(parameter, rowsOf.get(name))]),
+    );
   }
 
   /** The model's tables, each with its optimizer states. */
-  get tables(): TableContent[] {
-    const tables = this.model.filter(({ attrs }) => attrs.role === "table");
+  tables(rows: RowsOfTables = new Map()): TableContent[] {
     const states = this.stored("optimizer").map(([name]) => name);
-    return tables.map(({ attrs: { name } }) => ({
+    return this.ofTables.map(({ attrs: { name } }) => ({
       name,
       states: states.filter((state) => state.startsWith(`${name}/`)),
+      ...rows.get(name)?.content,
     }));
+  }
+
+  /** Records from now on which rows of tables training updates. Call it before programs are compiled. */
+  trackChanges(): void {
+    for (const { attrs, memory } of this.ofTables) memory.trackChanges(elementsOf(attrs) / attrs.shape[0]);
+  }
+
+  /** The rows of each table that were updated since `clearChanges`. */
+  changedRows(consumer: ChangeConsumer): RowsOfTables {
+    return new Map(
+      this.ofTables.map(({ attrs: { name, shape }, memory }) => [
+        name,
+        changedRows(memory, shape[0], consumer),
+      ]),
+    );
+  }
+
+  clearChanges(consumer: ChangeConsumer): void {
+    for (const { memory } of this.ofTables) memory.clearChanges(consumer);
+  }
+
+  private get ofTables(): Parameter[] {
+    return this.model.filter(({ attrs }) => attrs.role === "table");
   }
 
   /**

@@ -23,6 +23,12 @@ export interface ReaderIdentity {
   readonly data?: string;
 }
 
+/** See `train.checkpoint` of the config. */
+export interface CheckpointSettings {
+  readonly keep: number;
+  readonly full?: { readonly every: number };
+}
+
 /** The checkpoints that a run writes and resumes from. The caller holds the lock of the run directory. */
 export class RunCheckpoints {
   /** The newest checkpoint, if this process read or wrote it, so that it is certainly on disk. */
@@ -32,7 +38,7 @@ export class RunCheckpoints {
 
   constructor(
     private readonly runDir: string,
-    private readonly settings: { readonly keep: number; readonly metric: WatchedMetric },
+    private readonly settings: CheckpointSettings & { readonly metric: WatchedMetric },
   ) {}
 
   /**
@@ -58,12 +64,17 @@ export class RunCheckpoints {
 
   /**
    * Writes a checkpoint unless this step is already saved; returns its directory if it was written.
+   * @param content the content of a complete checkpoint, or of one with the changes to an older one
    * @param prune false: keep all older checkpoints for now
    */
-  async save(content: CheckpointContent, { prune = true } = {}): Promise<string | undefined> {
-    const isSaved = this.newest?.manifest.step === content.step;
+  async save(
+    step: number,
+    content: (changesTo?: Checkpoint) => CheckpointContent,
+    { prune = true } = {},
+  ): Promise<string | undefined> {
+    const isSaved = this.newest?.manifest.step === step;
     if (!isSaved) {
-      this.newest = await writeCheckpoint(this.runDir, content);
+      this.newest = await writeCheckpoint(this.runDir, content(this.nextBase));
       this.settled = false;
     }
     await this.settle(prune);
@@ -80,6 +91,13 @@ export class RunCheckpoints {
     await updatePointers(runDir, this.settings.metric, newest);
     if (prune) await pruneCheckpoints(runDir, { keep: this.settings.keep, newest });
     this.settled = prune;
+  }
+
+  /** The checkpoint that the next one holds changes to; undefined if the next one is complete. */
+  private get nextBase(): Checkpoint | undefined {
+    const { newest, settings } = this;
+    const inChain = newest && newest.manifest.tables.length > 0 ? newest.chain.length : 0;
+    return inChain > 0 && inChain < (settings.full?.every ?? 1) ? newest : undefined;
   }
 
   /** The best on the validation split, or the latest if none was measured. */

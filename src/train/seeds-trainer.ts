@@ -134,7 +134,7 @@ export class SeedsTrainer {
     const tensors = attrs.map(
       (each) => [each.name, tensorOf({ attrs: each, memory: parameters.get(each.name)! })] as const,
     );
-    const dir = await this.checkpoints.save({
+    const content = {
       step: stepsOf(members),
       epoch: members.at(-1)!.result.position.epoch,
       epochStep: 0,
@@ -148,7 +148,8 @@ export class SeedsTrainer {
       model: new Map([...tensors, ...translations.sources()]),
       optimizer: new Map(),
       tables: attrs.filter(({ role }) => role === "table").map(({ name }) => ({ name, states: [] })),
-    });
+    };
+    const dir = await this.checkpoints.save(content.step, () => content);
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
     return metrics;
   }

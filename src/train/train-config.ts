@@ -105,6 +105,16 @@ export const trainSchema = z
         every: count.optional(),
         /** Number of checkpoints kept, in addition to the best. */
         keep: count.default(2),
+        /** Saves incremental checkpoints between complete ones. Default: all are complete. */
+        full: z
+          .strictObject({
+            /**
+             * One of this many checkpoints is complete. The others hold the rows of tables that have changed since the one
+             * before, which is kept for them.
+             */
+            every: count,
+          })
+          .optional(),
       })
       .prefault({}),
     /**

@@ -1,5 +1,5 @@
-import type { Backend, Executable } from "../backends/backend.js";
-import { type Checkpoint, RunLock } from "../checkpoint/index.js";
+import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
+import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
@@ -114,9 +114,10 @@ export class Trainer {
     this.plan = new Plan(train.rows, rowsPerStep(length), length);
     this.measured = metricSettings(config);
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
-    this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });
+    this.checkpoints = new RunCheckpoints(runDir, { ...checkpoint, metric });
     this.forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);
+    if (checkpoint.full) this.parameters.trackChanges();
     this.translations = new Translations(backend, features);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
@@ -329,26 +330,36 @@ export class Trainer {
 
   /** Saves the current state, unless this step is already saved. */
   private async save(): Promise<void> {
+    const { step } = this.position;
+    await this.lock!.check();
+    const dir = await this.checkpoints.save(step, (changesTo) => this.content(changesTo), {
+      prune: this.mayPrune,
+    });
+    if (dir === undefined) return;
+    this.parameters.clearChanges(CHANGE_CONSUMERS.checkpoint);
+    this.tell({ kind: "checkpointed", dir });
+  }
+
+  /** The current state, or what has changed since a checkpoint: the newest one of the run. */
+  private content(changesTo?: Checkpoint): CheckpointContent {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;
-    await this.lock!.check();
-    const dir = await this.checkpoints.save(
-      {
-        ...this.position,
-        seed: config.train.seed,
-        reader: { ...this.reader, row: epochStep * this.plan.batchSize },
-        trainer: this.carried,
-        config,
-        features,
-        metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
-        model: new Map([...this.parameters.sources("model"), ...this.translations.sources()]),
-        optimizer: this.parameters.sources("optimizer"),
-        tables: this.parameters.tables,
-        geometry: this.geometry,
-      },
-      { prune: this.mayPrune },
-    );
-    if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
+    const { parameters } = this;
+    const rows = changesTo && parameters.changedRows(CHANGE_CONSUMERS.checkpoint);
+    return {
+      ...this.position,
+      seed: config.train.seed,
+      reader: { ...this.reader, row: epochStep * this.plan.batchSize },
+      trainer: this.carried,
+      config,
+      features,
+      metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
+      model: new Map([...parameters.sources("model", rows), ...this.translations.sources()]),
+      optimizer: parameters.sources("optimizer", rows),
+      tables: parameters.tables(rows),
+      geometry: this.geometry,
+      changesTo,
+    };
   }
 
   /** While the loss is high, the older checkpoints may be the last sound ones. */

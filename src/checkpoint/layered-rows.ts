@@ -1,0 +1,76 @@
+import { DTYPE_BYTES } from "./dtypes.js";
+import type { Layer } from "./layers.js";
+import type { Table, TableNumbers } from "./table-layout.js";
+import type { TableReader } from "./table-reader.js";
+
+/** The part of a layer in one checkpoint. */
+export interface LayerNumbers {
+  readonly reader: TableReader;
+  readonly table: Table;
+  readonly numbers: TableNumbers;
+  readonly layer: Layer;
+}
+
+/** Weights of a table, or one of its states. */
+export interface LayeredNumbers extends Pick<TableNumbers, "dtype" | "dim"> {
+  /** Those that have rows, from the base on. */
+  readonly layers: readonly LayerNumbers[];
+  /** With the row of keys that have none, if there is one. */
+  readonly rows: number;
+  /** 1 if the first row is the row of keys that have none: the newest checkpoint has it outside of all ranges. */
+  readonly leading: number;
+}
+
+export const bytesOfRow = ({ dim, dtype }: Pick<TableNumbers, "dim" | "dtype">) => dim * DTYPE_BYTES[dtype];
+
+/** Copies bytes of the rows of all layers, beginning at byte `from`. */
+export async function readRows(own: LayeredNumbers, into: Uint8Array, from: number): Promise<void> {
+  if (into.length === 0) return;
+  const rowBytes = bytesOfRow(own);
+  const [base, ...changes] = own.layers;
+  if (changes.length === 0 && !base.layer.places)
+    return base.reader.readBytes(base.table, base.numbers, into, from);
+  const [first, end] = [Math.floor(from / rowBytes), Math.ceil((from + into.length) / rowBytes)];
+  const whole = (end - first) * rowBytes === into.length;
+  const rows = whole ? into : new Uint8Array((end - first) * rowBytes);
+  for (const layer of own.layers) await readLayer(layer, rows, { first, end, rowBytes });
+  if (!whole) into.set(rows.subarray(from - first * rowBytes).subarray(0, into.length));
+}
+
+/** Most bytes that are read at once of a layer only some of whose rows are needed. */
+const SCATTERED_BYTES = 4 << 20;
+
+/** Copies those of the rows [first, end) that a layer has. */
+async function readLayer(
+  { reader, table, numbers, layer }: LayerNumbers,
+  into: Uint8Array,
+  { first, end, rowBytes }: { readonly first: number; readonly end: number; readonly rowBytes: number },
+): Promise<void> {
+  const { rows, positions, places } = layer;
+  if (!places) return reader.readBytes(table, numbers, into, first * rowBytes);
+  const positionOf = (i: number) => (positions ? positions[i] : i);
+  const most = Math.max(1, Math.floor(SCATTERED_BYTES / rowBytes));
+  const last = firstAtLeast(places, rows, end);
+  for (let i = firstAtLeast(places, rows, first); i < last; ) {
+    const start = positionOf(i);
+    let next = i + 1;
+    while (next < last && positionOf(next) - start < most) next++;
+    const read = new Uint8Array((positionOf(next - 1) + 1 - start) * rowBytes);
+    await reader.readBytes(table, numbers, read, start * rowBytes);
+    for (; i < next; i++) {
+      const at = (positionOf(i) - start) * rowBytes;
+      into.set(read.subarray(at, at + rowBytes), (places[i] - first) * rowBytes);
+    }
+  }
+}
+
+/** The index of the first of `count` ascending numbers that is at least `limit`. */
+function firstAtLeast(numbers: ArrayLike<number>, count: number, limit: number): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (numbers[middle] < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
