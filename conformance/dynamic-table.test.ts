@@ -214,7 +214,7 @@ const ADMISSIONS: readonly (AdmissionRule | undefined)[] = [
   { probability: 0.3 },
 ];
 
-describe.each(BACKENDS.slice(0, 1))("a dynamic table on $name", ({ use }) => {
+describe.each(BACKENDS.slice(0, 2))("a dynamic table on $name", ({ use }) => {
   describe.each(EVICTIONS)("that evicts by $kind", (evict) => {
     it.each(ADMISSIONS)("is the model after random steps, admission %j", (admit) => {
       for (const capacity of [24, 40, 200])

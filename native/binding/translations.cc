@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "binding/memory.h"
+#include "cpu/tables/attached_rows.h"
+#include "runtime/dynamic/table.h"
 #include "runtime/translations.h"
 
 namespace pairloom::binding {
@@ -30,14 +33,77 @@ std::span<const int64_t> integers(napi_env env, napi_value value, const char* wh
   return {static_cast<const int64_t*>(array.data), array.length};
 }
 
-template <class Numbers>
-napi_value make_integers(napi_env env, const Numbers& numbers) {
+// An array of `count` 8-byte numbers `number(i)`.
+template <class Element, class Number>
+napi_value make_numbers(napi_env env, napi_typedarray_type type, size_t count, const Number& number) {
   napi_value buffer = nullptr, array = nullptr;
   void* data = nullptr;
-  ensure(napi_create_arraybuffer(env, numbers.size() * sizeof(int64_t), &data, &buffer), "translation");
-  std::copy(numbers.begin(), numbers.end(), static_cast<int64_t*>(data));
-  ensure(napi_create_typedarray(env, napi_bigint64_array, numbers.size(), buffer, 0, &array), "translation");
+  ensure(napi_create_arraybuffer(env, count * sizeof(Element), &data, &buffer), "translation");
+  for (size_t i = 0; i < count; ++i) static_cast<Element*>(data)[i] = Element(number(i));
+  ensure(napi_create_typedarray(env, type, count, buffer, 0, &array), "translation");
   return array;
+}
+
+template <class Number>
+napi_value make_integers(napi_env env, size_t count, const Number& number) {
+  return make_numbers<int64_t>(env, napi_bigint64_array, count, number);
+}
+template <class Number>
+napi_value make_doubles(napi_env env, size_t count, const Number& number) {
+  return make_numbers<double>(env, napi_float64_array, count, number);
+}
+
+// Reads the numbers of an argument one after the other.
+class Settings {
+ public:
+  Settings(napi_env env, napi_value value) : numbers_(doubles(env, value, "settings")) {}
+
+  double number() {
+    if (next_ < numbers_.size()) return numbers_[next_++];
+    throw Error({"an array is too short", "settings", std::to_string(numbers_.size()), "", ""});
+  }
+  uint64_t count() { return whole(number(), "settings"); }
+  template <class Code>
+  Code code(Code last) {
+    const uint64_t code = count();
+    if (code <= uint64_t(last)) return Code(uint32_t(code));
+    throw Error({"a number is out of range", "settings", std::to_string(code), "", ""});
+  }
+
+ private:
+  const std::span<const double> numbers_;
+  size_t next_ = 0;
+};
+
+DynamicSpec read_spec(napi_env env, napi_value value) {
+  Settings s(env, value);
+  DynamicSpec spec{.capacity = s.count()};
+  spec.grow_from = s.count();
+  spec.admit = s.code(Admit::kBloom);
+  spec.admit_number = s.number();
+  spec.expect = s.count();
+  spec.evict = s.code(Evict::kNorm);
+  spec.evict_number = s.number();
+  spec.every = s.count();
+  spec.trains_unknown = s.count() == 1;
+  spec.seed = s.count();
+  spec.stream = whole32(s.number(), "stream");
+  if (spec.capacity > 0 && spec.capacity < kMostNarrowRows) return spec;
+  throw Error({"a number of a dynamic table is out of range", "capacity", std::to_string(spec.capacity),
+               "1 to 2^31 - 1", ""});
+}
+
+Fill read_fill(Settings& s) {
+  Fill fill{};
+  fill.kind = s.code(FillKind::kNormal);
+  fill.a = s.number();
+  fill.b = s.number();
+  return fill;
+}
+
+DynamicTable& table_of(napi_env env, napi_value handle) {
+  if (auto* table = dynamic_cast<DynamicTable*>(translation_of(env, handle).get())) return *table;
+  throw Error({"the translation is not a dynamic table", "translation", "", "", ""});
 }
 
 }  // namespace
@@ -70,12 +136,15 @@ napi_value translate_ids(napi_env env, napi_callback_info info) {
     const std::vector<uint64_t> ids(given.begin(), given.end());
     std::vector<uint64_t> rows(ids.size());
     translation_of(env, arguments[0])->translate(ids, rows);
-    return make_integers(env, rows);
+    return make_integers(env, rows.size(), [&](size_t i) { return rows[i]; });
   });
 }
 
 napi_value translation_state(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return make_integers(env, translation_of(env, Arguments<1>(env, info)[0])->state()); });
+  return guarded(env, [&] {
+    const std::vector<int64_t> state = translation_of(env, Arguments<1>(env, info)[0])->state();
+    return make_integers(env, state.size(), [&](size_t i) { return state[i]; });
+  });
 }
 
 napi_value restore_translation(napi_env env, napi_callback_info info) {
@@ -83,6 +152,57 @@ napi_value restore_translation(napi_env env, napi_callback_info info) {
     const Arguments<2> arguments(env, info);
     translation_of(env, arguments[0])->restore(integers(env, arguments[1], "state"));
     return nullptr;
+  });
+}
+
+napi_value make_dynamic(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    return make_handle(env, std::make_unique<DynamicTable>(read_spec(env, Arguments<1>(env, info)[0])));
+  });
+}
+
+napi_value attach_memory(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<3> arguments(env, info);
+    DynamicTable& table = table_of(env, arguments[0]);
+    Settings s(env, arguments[2]);
+    AttachedRows attached{.width = s.count(), .init = {}, .weights = s.count() == 1};
+    attached.init = read_fill(s);
+    const Fill unknown = read_fill(s);
+    attached.init.seed = s.count();
+    attached.init.stream = whole32(s.number(), "stream");
+    table.attach(attach_rows(parameter_of(env, arguments[1]), table.rows(), attached, unknown));
+    return nullptr;
+  });
+}
+
+napi_value insert_keys(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> arguments(env, info);
+    const std::span<const int64_t> given = integers(env, arguments[1], "keys");
+    const std::vector<uint64_t> keys(given.begin(), given.end());
+    std::vector<uint64_t> rows(keys.size());
+    table_of(env, arguments[0]).insert(keys, rows);
+    return make_integers(env, rows.size(), [&](size_t i) { return rows[i]; });
+  });
+}
+
+napi_value list_keys(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);
+    const std::vector<uint32_t> rows = table.ordered_rows();
+    return make_array(env, {make_integers(env, rows.size(), [&](size_t i) { return table.key_of(rows[i]); }),
+                            make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; }),
+                            make_doubles(env, rows.size(), [&](size_t i) { return table.score_of(rows[i]); })});
+  });
+}
+
+napi_value table_statistics(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);
+    const DynamicTable::Statistics& s = table.statistics();
+    const uint64_t numbers[] = {table.size(), s.admitted, s.evicted, s.lookups, s.hits, s.rejected};
+    return make_doubles(env, std::size(numbers), [&](size_t i) { return numbers[i]; });
   });
 }
 

@@ -155,12 +155,27 @@ void Executor::bind_instructions() {
       bound.changed = changed_[source.operands[0].buffer];
     }
     for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
+    bind_names(bound);
     updates_parameters_ |= writes_parameters(program_, source);
     instructions_.push_back(std::move(bound));
   }
   for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
   for (const Stage& stage : program_.stages) sections_.push_back(bind_stage(stage));
   packed_.finish();
+}
+
+// The rows that a table operation reads are those that a translation has just written to the same memory.
+void Executor::bind_names(BoundInstruction& bound) {
+  if (bound.source->opcode == Opcode::kTranslate) {
+    const RowNames* names = translators_[size_t(bound.attribute(0))].names();
+    for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) names_[bound.views[i].base] = names;
+  }
+  if (bound.source->opcode == Opcode::kInput) names_.erase(bound.views[0].base);
+  if (bound.rule->execution != Execution::kTable) return;
+  const auto found = names_.find(bound.views[bound.table.first_pair].base);
+  if (found != names_.end()) bound.names = found->second;
+  if (bound.names == nullptr || !bound.table.every_row) return;
+  throw Error({"every row of a dynamic table cannot be updated", "compile", "everyRow 1", "everyRow 0", ""});
 }
 
 // Enough for any one instruction.
@@ -210,6 +225,7 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];
     section.loads |= bound.rule->execution == Execution::kSource;
+    if (bound.source->opcode == Opcode::kTranslate) section.translations.push_back(i);
     const Packing packing = bound.operation->packs;
     if (packing == Packing::kNone) continue;
     PackedWeights& packed = bound.views[1].space == Space::kFixed ? section.packed : packed_;

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "cpu/loader.h"
-#include "cpu/memory.h"
+#include "runtime/memory.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/row_scratch.h"
 #include "program/program.h"
 #include "program/rule.h"
 #include "runtime/table_layout.h"
+#include "runtime/translation.h"
 
 namespace pairloom {
 
@@ -44,6 +45,7 @@ struct BoundInstruction {
   const CpuOperation* operation;
   std::vector<View> views;
   TableLayout table{};            // if the rule's execution is kTable
+  const RowNames* names = nullptr;  // of the table's rows; null: their numbers
   uint8_t* changed = nullptr;     // of the table: ParameterMemory::changed
   const float* packed = nullptr;  // the packed weight, if the operation uses one
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "cpu/memory.h"
+#include "runtime/memory.h"
 #include "cpu/kernels/dispatch.h"
 
 #if defined(__x86_64__)

@@ -182,7 +182,26 @@ void Executor::fold(const Section& section, uint32_t into, uint32_t other, FoldN
   }
 }
 
+// Rows are looked up on all threads; then each translation gives rows to the new ids, in their order.
+void Executor::look_up(const Section& section) {
+  const uint32_t count = uint32_t(section.translations.size()), parts = pool_.threads();
+  const auto run = [&](uint32_t index, uint32_t thread, const auto& work) {
+    const uint32_t i = section.translations[index];
+    const BoundInstruction& instruction = instructions_[i];
+    Translator& translator = translators_[size_t(instruction.attribute(0))];
+    if (!profiling_) return work(translator, instruction);
+    timed(true, workers_[thread].nanoseconds[i], [&] { work(translator, instruction); });
+  };
+  pool_.run(count, [&](uint32_t index, uint32_t thread) {
+    run(index, thread, [&](Translator& t, const BoundInstruction& i) { t.read(i, step_, parts); });
+  });
+  pool_.run(count * parts, [&](uint32_t job, uint32_t thread) {
+    run(job / parts, thread, [&](Translator& t, const BoundInstruction&) { t.look_up(job % parts); });
+  });
+}
+
 void Executor::run_fixed(const Section& section) {
+  if (!section.translations.empty()) look_up(section);
   pool_.run(uint32_t(section.jobs.size()), [&](uint32_t index, uint32_t thread) {
     const FixedJob& job = section.jobs[index];
     Worker& worker = workers_[thread];

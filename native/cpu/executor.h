@@ -1,6 +1,7 @@
 // Runs a verified program: binds it to memory once, then takes many steps a call.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "cpu/bound.h"
@@ -36,7 +37,8 @@ class Executor : public Executable {
     Stage stage;
     bool loads;  // whether it has inputs
     std::vector<Partials> partials;
-    std::vector<FixedJob> jobs;  // fixed stages
+    std::vector<FixedJob> jobs;          // fixed stages
+    std::vector<uint32_t> translations;  // instructions, likewise
     PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
   };
 
@@ -44,6 +46,7 @@ class Executor : public Executable {
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
   void bind_instructions();
+  void bind_names(BoundInstruction& bound);
   void allocate_scratch();
   Section bind_stage(const Stage& stage);
   std::vector<Partials> partials_of(const Stage& stage) const;
@@ -71,6 +74,7 @@ class Executor : public Executable {
   Tile tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const;
   void run_tile(const Section& section, Tile tile);
   void fold(const Section& section, uint32_t into, uint32_t other, FoldNode node);
+  void look_up(const Section& section);
   void run_fixed(const Section& section);
   void run_fixed_job(const FixedJob& job, Worker& worker);
   void pack_weights(const PackedWeights& weights);
@@ -81,6 +85,7 @@ class Executor : public Executable {
   Pool pool_;
   Loader loader_;
   std::vector<Translator> translators_;
+  std::map<const float*, const RowNames*> names_;  // while instructions are bound: by the memory of rows
   FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
   PackedWeights packed_;           // weights that are parameters

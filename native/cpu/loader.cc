@@ -91,24 +91,24 @@ void Loader::load_floats(const Column& column, uint32_t width, const View& out, 
 template <class Id>
 void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
   const Column& column = columns_[input];
-  const uint64_t limit = inputs_[input].limit;
+  const uint64_t last = inputs_[input].limit - 1;  // without a limit any 64 bits are an id
   const uint64_t* rows = tile.worker.source_rows.data();
   Id* to = reinterpret_cast<Id*>(tile.at(out));  // an id buffer contains only ids
   for (uint32_t i = 0; i < tile.rows; ++i) {
     if (i + kAhead < tile.rows) __builtin_prefetch(row_of<Id>(column, rows[i + kAhead]));
     const Id id = *row_of<Id>(column, rows[i]);
     to[i] = id;
-    if (unsigned_id(id) < limit) continue;
+    if (unsigned_id(id) <= last) continue;
     to[i] = 0;
     note({tile.step.first_position + tile.first + i, rows[i], input, "an id is out of range",
-          "id " + std::to_string(id), "0 to " + std::to_string(limit - 1)});
+          "id " + std::to_string(id), "0 to " + std::to_string(last)});
   }
 }
 
 template <class Id>
 void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
   const Column& column = columns_[input];
-  const uint64_t limit = inputs_[input].limit;
+  const uint64_t last = inputs_[input].limit - 1;
   const uint64_t* rows = tile.worker.source_rows.data();
   const Id* values = static_cast<const Id*>(column.data);
   Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 24 bytes at 64-byte aligned offsets
@@ -128,9 +128,9 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
     if (column.weights != nullptr) to[i].weights += begin;
     ids += end - begin;
     for (uint64_t v = begin; v < end; ++v) {
-      if (unsigned_id(values[v]) < limit) continue;
+      if (unsigned_id(values[v]) <= last) continue;
       note({position, rows[i], input, "an id is out of range", "id " + std::to_string(values[v]),
-            "0 to " + std::to_string(limit - 1)});
+            "0 to " + std::to_string(last)});
       to[i].count = 0;
       break;
     }

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "cpu/memory.h"
+#include "runtime/memory.h"
 #include "cpu/pool.h"
 #include "cpu/operation.h"
 

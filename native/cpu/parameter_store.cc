@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "cpu/memory.h"
+#include "runtime/memory.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -109,6 +109,10 @@ void ParameterStore::track_changes(uint64_t width) {
   rows_ = count_ / width;
   changed_ = allocate_block(rows_);
   if (changed_ == nullptr) throw std::bad_alloc();
+}
+
+void ParameterStore::release(uint64_t first) {
+  if (!mapping_ && first < count_) release_block(range(first, count_ - first), (count_ - first) * width());
 }
 
 void ParameterStore::read_changes(uint64_t from, uint64_t count, void* into) const {

@@ -44,6 +44,8 @@ class ParameterStore {
   // Records from now on which rows of `width` numbers are updated, for executables that are bound later. Each of the 8
   // bits of a row's byte belongs to another consumer. Throws std::bad_alloc.
   void track_changes(uint64_t width);
+  // Gives the memory of the numbers from `first` on back, which nobody uses now.
+  void release(uint64_t first);
   // A byte per row; null if changes are not recorded.
   uint8_t* changed() const { return static_cast<uint8_t*>(changed_); }
   void mark_changed(uint64_t row) {

@@ -20,6 +20,12 @@ struct TableTerm {
   uint32_t group;
 };
 
+// The sum of a row, to be added in the order of names.
+struct NamedSum {
+  uint64_t name;
+  double sum;
+};
+
 template <class Key>
 struct SortKeys {
   std::vector<Key> keys, spare;
@@ -31,6 +37,7 @@ struct TableScratch {
   std::vector<TableTerm> terms;
   std::vector<TreeTerm> row_terms;  // the terms of one row
   std::vector<float> sum, zeros;
+  std::vector<NamedSum> named_sums;
   std::vector<float> widened;  // rows of a table of 16-bit numbers, while they are updated
 
   template <class Key>

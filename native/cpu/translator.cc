@@ -1,5 +1,6 @@
 #include "cpu/translator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "program/error.h"
@@ -14,7 +15,7 @@ void append(std::vector<uint64_t>& to, const Id* ids, size_t count) {
   for (size_t i = 0; i < count; ++i) to.push_back(uint64_t(ids[i]));
 }
 
-// Number of ids in one row of a column of ids or bags, not negative.
+// The ids in one row of a column of ids or bags.
 void append_ids(std::vector<uint64_t>& to, const View& view, uint32_t row) {
   switch (view.dtype) {
     case DType::kId: return append(to, reinterpret_cast<const int32_t*>(view.base) + row, 1);
@@ -39,6 +40,8 @@ size_t count_ids(const View& bags, uint32_t rows) {
   return count;
 }
 
+bool admits(const BoundInstruction& instruction) { return instruction.attribute(1) == 1; }
+
 }  // namespace
 
 Translator::Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot)
@@ -48,41 +51,58 @@ Translator::Translator(std::shared_ptr<Translation> translation, const Translati
                std::to_string(translation_->rows()) + " rows", std::to_string(slot.rows), ""});
 }
 
-void Translator::run(const BoundInstruction& instruction, const StepContext& step) {
-  try {
-    translate(instruction, step);
-  } catch (...) {
-    failure_ = std::current_exception();
-  }
-}
-
-void Translator::translate(const BoundInstruction& instruction, const StepContext& step) {
+void Translator::read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts) {
+  step_ = step.step;
+  parts_ = parts;
+  failures_.assign(parts + size_t{1}, nullptr);
   const size_t columns = instruction.views.size() / 2;
-  read(instruction.views, columns, step.rows);
-  const bool admits = instruction.attribute(1) == 1;
-  try {
-    if (admits) translation_->admit(ids_, rows_);
-    else translation_->translate(ids_, rows_);
-  } catch (const Error& error) {
-    Report report = error.report();
-    report.where = "translation " + name_ + ", step " + std::to_string(step.step);
-    throw Error(std::move(report));
-  }
-  admitted_ = admits;
-  for (const uint64_t row : rows_) {
-    if (row < translation_->rows()) continue;
-    throw Error({"a translation gave a row beyond its table", "translation " + name_, "row " + std::to_string(row),
-                 "below " + std::to_string(translation_->rows()), ""});
-  }
-  write(instruction.views, columns, step.rows);
-}
-
-void Translator::read(const std::vector<View>& views, size_t columns, uint32_t rows) {
   ids_.clear();
-  for (uint32_t row = 0; row < rows; ++row) {
-    for (size_t column = 0; column < columns; ++column) append_ids(ids_, views[column], row);
+  for (uint32_t row = 0; row < step.rows; ++row) {
+    for (size_t column = 0; column < columns; ++column) append_ids(ids_, instruction.views[column], row);
   }
   rows_.resize(ids_.size());
+  if (!admits(instruction)) return;
+  began_ = true;
+  guarded(parts_, [&] { translation_->begin_step(step_); });
+}
+
+void Translator::look_up(uint32_t part) {
+  const size_t begin = ids_.size() * part / parts_, end = ids_.size() * (part + 1) / parts_;
+  const std::span<const uint64_t> ids(ids_);
+  guarded(part, [&] {
+    translation_->translate(ids.subspan(begin, end - begin), std::span(rows_).subspan(begin, end - begin));
+  });
+}
+
+void Translator::run(const BoundInstruction& instruction, const StepContext& step) {
+  const bool failed = std::any_of(failures_.begin(), failures_.end(), [](const auto& failure) { return failure; });
+  if (failed) return;
+  guarded(parts_, [&] {
+    if (admits(instruction)) translation_->admit(ids_, rows_, step.step);
+    check_rows();
+    write(instruction.views, instruction.views.size() / 2, step.rows);
+  });
+}
+
+template <class Work>
+void Translator::guarded(size_t part, const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    Report report = error.report();
+    report.where = "translation " + name_ + ", step " + std::to_string(step_);
+    failures_[part] = std::make_exception_ptr(Error(std::move(report)));
+  } catch (...) {
+    failures_[part] = std::current_exception();
+  }
+}
+
+void Translator::check_rows() const {
+  for (const uint64_t row : rows_) {
+    if (row < translation_->rows()) continue;
+    throw Error({"a translation gave a row beyond its table", "", "row " + std::to_string(row),
+                 "below " + std::to_string(translation_->rows()), ""});
+  }
 }
 
 void Translator::write(const std::vector<View>& views, size_t columns, uint32_t rows) {
@@ -114,13 +134,15 @@ void Translator::write(const std::vector<View>& views, size_t columns, uint32_t 
 }
 
 void Translator::check() {
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  for (const std::exception_ptr& failure : failures_) {
+    if (failure) std::rethrow_exception(failure);
+  }
 }
 
 void Translator::revert() {
-  if (admitted_) translation_->revert();
-  admitted_ = false;
-  failure_ = nullptr;
+  if (began_) translation_->revert();
+  began_ = false;
+  failures_.clear();
 }
 
 }  // namespace pairloom

@@ -16,9 +16,13 @@ class Translator {
   // Throws Error if the translation belongs to another table.
   Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot);
 
-  void begin_step() { admitted_ = false; }
-  // Runs `translate` of a program: ids, and as many operands of rows. Never throws; errors are reported by `check`.
+  void begin_step() { began_ = false; }
+  // An instruction `translate` of a program: ids, and as many operands of rows. First `read`; then `look_up` for each of
+  // the parts, on any threads; then `run`. None of them throws; errors are reported by `check`.
+  void read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts);
+  void look_up(uint32_t part);
   void run(const BoundInstruction& instruction, const StepContext& step);
+  const RowNames* names() const { return translation_->names(); }
   // Throws the error that `run` found.
   void check();
   // Reverts the changes of the step, because it failed.
@@ -31,14 +35,18 @@ class Translator {
     std::vector<int64_t> wide;
   };
 
-  void translate(const BoundInstruction& instruction, const StepContext& step);
-  void read(const std::vector<View>& views, size_t columns, uint32_t rows);
+  // Calls `work` and keeps what it throws, as the failure of this part.
+  template <class Work>
+  void guarded(size_t part, const Work& work);
+  void check_rows() const;
   void write(const std::vector<View>& views, size_t columns, uint32_t rows);
 
   const std::shared_ptr<Translation> translation_;
   const std::string name_;
-  bool admitted_ = false;
-  std::exception_ptr failure_;
+  bool began_ = false;  // the translation's step
+  std::vector<std::exception_ptr> failures_;  // of the parts of `look_up`, then of the other phases
+  uint64_t step_ = 0;
+  size_t parts_ = 0;
   std::vector<uint64_t> ids_, rows_;  // row by row, columns in order
   std::vector<BagRows> bags_;         // by column
 };

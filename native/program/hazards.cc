@@ -32,6 +32,8 @@ class Written {
   std::vector<Range> ranges_;
 };
 
+constexpr uint64_t kAnyKey = ~uint64_t{0};  // the limit of ids without one: beyond every table
+
 class HazardCheck {
  public:
   HazardCheck(const Program& program, const std::vector<std::vector<Access>>& accesses)
@@ -76,7 +78,8 @@ class HazardCheck {
     }
     if (ins.opcode == Opcode::kTranslate) translate(ins);
     if (loads(ins)) {
-      limits_[ins.operands[0].buffer] = p_.inputs[size_t(ins.attributes[0])].limit;
+      const uint64_t limit = p_.inputs[size_t(ins.attributes[0])].limit;
+      limits_[ins.operands[0].buffer] = limit == 0 ? kAnyKey : limit;
     }
   }
 

@@ -89,11 +89,11 @@ void verify_input(const Program& p, size_t index) {
   const Input& in = p.inputs[index];
   const bool f32 = in.dtype == DType::kFp32, wide = is_wide(in.dtype);
   const uint64_t most = wide ? kMostWideIds : kMostNarrowRows;
-  if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || in.limit == 0 || in.limit > most)) {
+  if (f32 ? (in.width == 0 || in.limit != 0) : (in.width != 1 || (in.limit == 0 && !wide) || in.limit > most)) {
     refuse(place("inputs", index), "an input has a wrong width or limit",
            "width " + std::to_string(in.width) + ", limit " + std::to_string(in.limit),
            f32    ? "width >= 1, limit 0"
-           : wide ? "width 1, limit 1 to 2^63"
+           : wide ? "width 1, limit 0 (keys) to 2^63"
                   : "width 1, limit 1 to 2^31");
   }
 }

@@ -38,4 +38,25 @@ constexpr uint32_t draw(RandomKey key, uint64_t index) {
   return mix(mix(static_cast<uint32_t>(index) ^ key.k0) + key_at(key, index).k1);
 }
 
+// The draws of a table's row: element d has index `first + d`. Blocks of 2^51 indices have keys of their own, so that
+// the names of rows may have 64 bits; the first of them is that of fixed tables, whose names are the rows.
+struct RowDraws {
+  RandomKey key;
+  uint64_t first;
+};
+
+constexpr uint64_t kBlockBits = 51, kUnnamedBlock = uint64_t{1} << 48;  // of rows without a name
+
+constexpr RandomKey block_key(RandomKey key, uint64_t block) {
+  if (block == 0) return key;
+  return {key.k0, mix(key.k1 ^ mix(uint32_t(block) + 0x85ebca77u) ^ mix(uint32_t(block >> 32) + 0xc2b2ae3du))};
+}
+
+constexpr RowDraws row_draws(RandomKey key, uint64_t name, uint64_t width) {
+  const unsigned __int128 index = static_cast<unsigned __int128>(name) * width;
+  return {block_key(key, uint64_t(index >> kBlockBits)), uint64_t(index) & ((uint64_t{1} << kBlockBits) - 1)};
+}
+
+constexpr RowDraws unnamed_row_draws(RandomKey key) { return {block_key(key, kUnnamedBlock), 0}; }
+
 }  // namespace pairloom

@@ -33,7 +33,7 @@ class RowPermutation : public Translation {
     }
   }
 
-  void admit(std::span<const uint64_t> ids, std::span<uint64_t> rows) override { translate(ids, rows); }
+  void admit(std::span<const uint64_t>, std::span<uint64_t>, uint64_t) override {}
   void revert() override {}
 
   std::vector<int64_t> state() const override { return {}; }
@@ -58,7 +58,7 @@ class FirstCome : public Translation {
     }
   }
 
-  void admit(std::span<const uint64_t> ids, std::span<uint64_t> rows) override {
+  void admit(std::span<const uint64_t> ids, std::span<uint64_t> rows, uint64_t) override {
     before_ = ids_.size();
     for (size_t i = 0; i < ids.size(); ++i) {
       const auto [entry, is_new] = row_of_.try_emplace(ids[i], ids_.size() + 1);
@@ -82,7 +82,7 @@ class FirstCome : public Translation {
   void restore(std::span<const int64_t> state) override {
     FirstCome restored(rows_);
     std::vector<uint64_t> ids(state.begin(), state.end()), rows(state.size());
-    restored.admit(ids, rows);
+    restored.admit(ids, rows, 0);
     if (restored.ids_.size() != state.size()) {
       throw Error({"the state is of another translation", "", "an id twice", "each id once", ""});
     }

@@ -158,6 +158,12 @@ export interface Addon extends ColumnCalls {
   /** See native/runtime/translations.h. */
   makePermutation(rows: BigInt64Array): TranslationHandle;
   makeFirstCome(rows: number): TranslationHandle;
+  /** Settings of dynamic tables: src/backends/native/dynamic-table.ts. */
+  makeDynamic(settings: Float64Array): TranslationHandle;
+  attachMemory(table: TranslationHandle, parameter: ParameterHandle, settings: Float64Array): void;
+  insertKeys(table: TranslationHandle, keys: BigInt64Array): BigInt64Array;
+  listKeys(table: TranslationHandle): [keys: BigInt64Array, rows: Float64Array, scores: Float64Array];
+  tableStatistics(table: TranslationHandle): Float64Array;
   translateIds(translation: TranslationHandle, ids: BigInt64Array): BigInt64Array;
   translationState(translation: TranslationHandle): BigInt64Array;
   restoreTranslation(translation: TranslationHandle, state: BigInt64Array): void;
@@ -234,6 +240,11 @@ const DIRECT = [
   "copyParameter",
   "makePermutation",
   "makeFirstCome",
+  "makeDynamic",
+  "attachMemory",
+  "insertKeys",
+  "listKeys",
+  "tableStatistics",
   "translateIds",
   "translationState",
   "restoreTranslation",

@@ -1,5 +1,6 @@
 // Embedding tables: their optimizers, and norms of their gradients. cpu/kernels/table_optimizers.def lists the
 // optimizers.
+#include <algorithm>
 #include <tuple>
 
 #include "cpu/operation.h"
@@ -52,20 +53,36 @@ void update(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
       kSettings(i, worker));
 }
 
-// Takes the place of an update. The rows of a slot arrive in ascending order, whatever else is in the job.
+// Takes the place of an update. The rows of a slot arrive in ascending order, whatever else is in the job; those with
+// names wait for their order, but for row 0, which has none and comes first.
 struct SumSquares {
   static constexpr bool kWhole = false;
+  static constexpr Ownership kOwnership = Ownership::kName;
   const KernelTable& k;
   size_t dim;
+  const RowNames* names;
+  std::vector<NamedSum>& named;
   double* slots;
+
   void prefetch(size_t) const {}
-  void rows(size_t row, size_t, const float* g) const { slots[slot_of(row)] += double(k.sum_squares(g, dim)); }
+  void rows(size_t row, size_t, const float* g) const {
+    const double sum = double(k.sum_squares(g, dim));
+    if (names == nullptr || row == 0) slots[slot_of(row)] += sum;
+    else named.push_back({names->key_of(row), sum});
+  }
+  void finish() const {
+    std::sort(named.begin(), named.end(), [](const NamedSum& a, const NamedSum& b) { return a.name < b.name; });
+    for (const NamedSum& row : named) slots[slot_of(row.name)] += row.sum;
+    named.clear();
+  }
 };
 
 void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const View& out = i.views.back();
   double slots[kTableSlots] = {};
-  each_row(i, i.table, job, worker, SumSquares{*worker.step->kernels, i.views[0].dims[1], slots});
+  const SumSquares sums{*worker.step->kernels, i.views[0].dims[1], i.names, worker.table.named_sums, slots};
+  each_row(i, i.table, job, worker, sums);
+  sums.finish();
   for (uint32_t slot = 0; slot < kTableSlots; ++slot) {
     if (job.parts == 1 || owns(job, slot)) out.base[slot] = float(slots[slot]);
   }

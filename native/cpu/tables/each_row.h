@@ -38,12 +38,32 @@ inline size_t count_terms(const BoundInstruction& instruction, const TableLayout
   return count;
 }
 
+// Whether the rows of the job are those of its slots by name, as sums by slot need; otherwise by number, which is
+// sooner found.
+enum class Ownership { kNumber, kName };
+
+// The rows of a job that are trained.
+class OwnedRows {
+ public:
+  OwnedRows(const FixedJob& job, const RowNames* names, Ownership by)
+      : job_(job), by_(by == Ownership::kName ? names : nullptr), first_(names && !names->trains_unknown ? 1 : 0) {}
+
+  bool contains(uint64_t row) const {
+    return row >= first_ && owns(job_, by_ != nullptr && job_.parts > 1 ? by_->key_of(row) : row);
+  }
+
+ private:
+  const FixedJob& job_;
+  const RowNames* const by_;
+  const uint64_t first_;
+};
+
 // Lists the job's occurrences in the order in which the format sums them: groups, pairs, samples, bag positions.
 template <class Key>
 class TermCollector {
  public:
-  TermCollector(const FixedJob& job, TableScratch& scratch, size_t most)
-      : job_(job), terms_(scratch.terms), keys_(scratch.keys_for<Key>().keys) {
+  TermCollector(const OwnedRows& rows, TableScratch& scratch, size_t most)
+      : rows_(rows), terms_(scratch.terms), keys_(scratch.keys_for<Key>().keys) {
     scratch.hold<Key>(most);
   }
 
@@ -72,13 +92,13 @@ class TermCollector {
   }
 
   void add(uint64_t row, const float* grad, float scale) {
-    if (!owns(job_, row)) return;
+    if (!rows_.contains(row)) return;
     set_key(keys_[count_], row, uint32_t(count_));
     terms_[count_] = {grad, scale, group_};
     ++count_;
   }
 
-  const FixedJob& job_;
+  const OwnedRows& rows_;
   std::vector<TableTerm>& terms_;
   std::vector<Key>& keys_;
   size_t count_ = 0;
@@ -92,10 +112,10 @@ struct RowGradients {
 };
 
 template <class Key>
-RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job,
+RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout& layout, const OwnedRows& rows,
                           Worker& worker) {
   const StepContext& step = *worker.step;
-  TermCollector<Key> terms(job, worker.table, count_terms(instruction, layout, step.rows));
+  TermCollector<Key> terms(rows, worker.table, count_terms(instruction, layout, step.rows));
   for (uint32_t group = 0; group < step.groups; ++group) {
     for (size_t pair = 0; pair < layout.pairs; ++pair) {
       const size_t operand = layout.first_pair + 2 * pair;
@@ -171,7 +191,8 @@ struct Bounds {
   }
 };
 
-// Update: prefetch(row), rows(first row, count, gradient of count * D), kWhole (one call may take several rows).
+// Update: prefetch(row), rows(first row, count, gradient of count * D), kWhole (one call may take several rows),
+// kOwnership.
 template <class Key, class Update>
 void update_occurring(const RowGradients<Key>& found, const Bounds& bounds, Worker& worker, size_t dim,
                       const Update& update) {
@@ -221,9 +242,10 @@ void each_row(const BoundInstruction& instruction, const TableLayout& layout, co
     if (layout.every_row) update_every(found, bounds, job, worker, dim, update);
     else update_occurring(found, bounds, worker, dim, update);
   };
+  const OwnedRows rows(job, instruction.names, Update::kOwnership);
   const bool narrow = instruction.views[0].dims[0] <= kNarrowRows;
-  if (narrow) update_found(collect<uint64_t>(instruction, layout, job, worker));
-  else update_found(collect<WideKey>(instruction, layout, job, worker));
+  if (narrow) update_found(collect<uint64_t>(instruction, layout, rows, worker));
+  else update_found(collect<WideKey>(instruction, layout, rows, worker));
 }
 
 }  // namespace pairloom

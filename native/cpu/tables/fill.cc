@@ -14,12 +14,7 @@ namespace {
 constexpr size_t kChunk = size_t{1} << 15;
 
 void fill_chunk(float* to, size_t count, const Fill& spec, uint64_t first) {
-  const RandomKey key = random_key(spec.seed, spec.stream, 0);
-  switch (spec.kind) {
-    case FillKind::kConstant: return void(std::fill_n(to, count, float(spec.a)));
-    case FillKind::kUniform: return kernels().fill_uniform(to, count, key, first, spec.a, spec.b);
-    case FillKind::kNormal: return kernels().fill_normal(to, count, key, first, spec.a, spec.b);
-  }
+  fill_row(to, count, spec, {random_key(spec.seed, spec.stream, 0), first});
 }
 
 // Calls work(first element, count) for chunks of them.
@@ -37,6 +32,14 @@ void for_chunks(size_t count, uint32_t threads, const Work& work) {
 }
 
 }  // namespace
+
+void fill_row(float* to, size_t count, const Fill& spec, const RowDraws& draws) {
+  switch (spec.kind) {
+    case FillKind::kConstant: return void(std::fill_n(to, count, float(spec.a)));
+    case FillKind::kUniform: return kernels().fill_uniform(to, count, draws.key, draws.first, spec.a, spec.b);
+    case FillKind::kNormal: return kernels().fill_normal(to, count, draws.key, draws.first, spec.a, spec.b);
+  }
+}
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads) {
   for_chunks(values.size(), threads,

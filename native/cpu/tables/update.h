@@ -28,6 +28,7 @@ using States = std::array<float*, kMostStates>;
 template <bool kWholeRows, class Step>
 struct RowUpdate {
   static constexpr bool kWhole = kWholeRows;
+  static constexpr Ownership kOwnership = Ownership::kNumber;
   const TableWeights& weights;
   uint8_t* changed;  // a byte per row, or null
   size_t dim;

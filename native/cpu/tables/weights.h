@@ -14,12 +14,12 @@ void prefetch_elements(const Element* data, size_t count) {
 }
 inline void prefetch_floats(const float* data, size_t count) { prefetch_elements(data, count); }
 
-// fp32 rows are updated in place. 16-bit rows are widened, updated in fp32 and rounded back: element d of row r uses
-// the draw with index r * D + d.
+// fp32 rows are updated in place. 16-bit rows are widened, updated in fp32 and rounded back by the draws of their names.
 class TableWeights {
  public:
   TableWeights(const BoundInstruction& instruction, const TableLayout& layout, Worker& worker)
       : table_(instruction.views[0]),
+        names_(instruction.names),
         kernels_(*worker.step->kernels),
         widened_(worker.table.widened),
         key_(random_key(worker.step->seed, layout.stream, worker.step->step)) {}
@@ -38,13 +38,20 @@ class TableWeights {
     const TableFormat format = table_format(table_.dtype);
     kernels_.widen(halves() + begin, widened_.data(), size, format);
     step(widened_.data());
-    kernels_.round_stochastically(widened_.data(), halves() + begin, size, format, key_, begin);
+    const RowDraws draws = draws_of(row);
+    kernels_.round_stochastically(widened_.data(), halves() + begin, size, format, draws.key, draws.first);
   }
 
  private:
+  // Several rows follow one another in a table without names.
+  RowDraws draws_of(size_t row) const {
+    if (names_ == nullptr) return {key_, row * table_.dims[1]};
+    return row == 0 ? unnamed_row_draws(key_) : row_draws(key_, names_->key_of(row), table_.dims[1]);
+  }
   uint16_t* halves() const { return reinterpret_cast<uint16_t*>(table_.base); }
 
   const View& table_;
+  const RowNames* const names_;
   const KernelTable& kernels_;
   std::vector<float>& widened_;  // room for the rows of one call
   const RandomKey key_;

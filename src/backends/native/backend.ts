@@ -9,6 +9,7 @@ import { compileProgram } from "../../passes/compile.js";
 import type {
   Backend,
   CompileOptions,
+  Draws,
   DynamicTranslation,
   Executable,
   Memory,
@@ -17,8 +18,9 @@ import type {
   Translation,
 } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
+import { NativeDynamicTable } from "./dynamic-table.js";
 import { NativeMemory } from "./memory.js";
-import { NativeTranslation } from "./translation.js";
+import { fixedTranslation, type NativeTranslation } from "./translation.js";
 
 /** Runs graphs on the native core. */
 export function nativeBackend(addon: native.Addon): NativeBackend {
@@ -49,12 +51,12 @@ class NativeBackend implements Backend {
     return new NativeMemory(this.addon, handle, elements, dtype);
   }
 
-  translation(spec: DynamicSpec): DynamicTranslation;
-  translation(spec: TranslationSpec): Translation;
-  translation(spec: TranslationSpec): Translation {
-    if (spec.kind === "dynamic")
-      throw new ExecutionError({ what: "the native core has no dynamic tables yet", got: spec.kind });
-    return new NativeTranslation(this.addon, spec);
+  translation(spec: DynamicSpec, draws?: Draws): DynamicTranslation;
+  translation(spec: TranslationSpec, draws?: Draws): Translation;
+  translation(spec: TranslationSpec, draws = { seed: 0, stream: 0 }): Translation {
+    return spec.kind === "dynamic"
+      ? new NativeDynamicTable(this.addon, spec, draws)
+      : fixedTranslation(this.addon, spec);
   }
 
   compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): NativeExecutable {

@@ -1,4 +1,4 @@
-import type { Initializer } from "../../graph/initializer.js";
+import type { Initializer, RowInitializer } from "../../graph/initializer.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type { Numbers } from "../../half.js";
 import type { Addon, FillSpec, ParameterHandle, Rows } from "../../native/addon.js";
@@ -47,9 +47,7 @@ export class NativeMemory implements Memory {
   }
 }
 
-function numbersOfInitializer(
-  init: Exclude<Initializer, { kind: "values" }>,
-): Pick<FillSpec, "kind" | "a" | "b"> {
+export function numbersOfInitializer(init: RowInitializer): Pick<FillSpec, "kind" | "a" | "b"> {
   if (init.kind === "constant") return { kind: init.kind, a: init.value, b: 0 };
   if (init.kind === "uniform") return { kind: init.kind, a: init.low, b: init.high };
   return { kind: init.kind, a: init.mean, b: init.std };

@@ -4,19 +4,11 @@ import type { Translation } from "../backend.js";
 
 /** A translation of the native core. Freed when neither this object nor an executable refers to it. */
 export class NativeTranslation implements Translation {
-  readonly handle: TranslationHandle;
-  readonly rows: number;
-
   constructor(
-    private readonly addon: Addon,
-    spec: Exclude<TranslationSpec, DynamicSpec>,
-  ) {
-    this.rows = spec.kind === "permutation" ? spec.rows.length : spec.rows;
-    this.handle =
-      spec.kind === "permutation"
-        ? addon.makePermutation(BigInt64Array.from(spec.rows, BigInt))
-        : addon.makeFirstCome(spec.rows);
-  }
+    protected readonly addon: Addon,
+    readonly handle: TranslationHandle,
+    readonly rows: number,
+  ) {}
 
   translate(ids: BigInt64Array): Float64Array {
     return Float64Array.from(this.addon.translateIds(this.handle, ids), Number);
@@ -29,4 +21,17 @@ export class NativeTranslation implements Translation {
   restore(state: BigInt64Array): void {
     this.addon.restoreTranslation(this.handle, state);
   }
+}
+
+export function fixedTranslation(
+  addon: Addon,
+  spec: Exclude<TranslationSpec, DynamicSpec>,
+): NativeTranslation {
+  return spec.kind === "permutation"
+    ? new NativeTranslation(
+        addon,
+        addon.makePermutation(BigInt64Array.from(spec.rows, BigInt)),
+        spec.rows.length,
+      )
+    : new NativeTranslation(addon, addon.makeFirstCome(spec.rows), spec.rows);
 }

@@ -177,12 +177,10 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
 
   /** New keys that get a row in this step. */
   private admitted(occurrences: ReadonlyMap<bigint, number>, step: number): bigint[] {
-    return [...occurrences.keys()].filter((key) => {
-      if (this.entries.has(key)) return false;
-      if (key === MISSING_KEY) return true;
-      this.undo.push(this.admitter.count(key, occurrences.get(key)!));
-      return this.admitter.admits(key, step);
-    });
+    const fresh = [...occurrences.keys()].filter((key) => !this.entries.has(key));
+    for (const key of fresh)
+      if (key !== MISSING_KEY) this.undo.push(this.admitter.count(key, occurrences.get(key)!));
+    return fresh.filter((key) => key === MISSING_KEY || this.admitter.admits(key, step));
   }
 
   private giveRows(used: ReadonlyMap<bigint, number>, fresh: readonly bigint[]): void {

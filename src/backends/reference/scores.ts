@@ -4,7 +4,7 @@ import type { EvictionRule } from "../../graph/translation.js";
 export type Score = (before: number | undefined, occurrences: number, step: number) => number;
 
 /** Exact in 32 bits, in which the native core keeps them. */
-const MOST = 2 ** 32 - 1;
+const MOST = 2 ** 32 - 2;
 /** The fraction bits of the logarithm that is the score of lfuDecay. */
 const UNIT = 2 ** 32;
 

@@ -10,6 +10,8 @@ namespace pairloom {
 // reads. Null if the system refuses. `bytes` 0 gives a valid block.
 void* allocate_block(size_t bytes);
 void free_block(void* block, size_t bytes);
+// Gives whole pages within these bytes of a large block back to the system; their contents are lost.
+void release_block(void* begin, size_t bytes);
 
 // An array of floats that owns such a block; throws Error if memory is insufficient.
 class Arena {

@@ -1,9 +1,11 @@
-#include "cpu/memory.h"
+#include "runtime/memory.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "program/error.h"
 
@@ -44,6 +46,13 @@ void free_block(void* block, size_t bytes) {
   if (block == nullptr) return;
   if (mapped(bytes)) munmap(block, (bytes + kHugePage - 1) / kHugePage * kHugePage);
   else std::free(block);
+}
+
+void release_block(void* begin, size_t bytes) {
+  if (!mapped(bytes)) return;
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), first = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t from = (first + page - 1) / page * page, to = (first + bytes) / page * page;
+  if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
 }
 
 Arena::Arena(size_t floats) : data_(allocate_block(floats * sizeof(float))), bytes_(floats * sizeof(float)) {

@@ -1,0 +1,16 @@
+// The order of keys in checkpoints.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/table_layout.h"
+
+namespace pairloom {
+
+// By slot, in a slot by key, as unsigned numbers.
+inline bool before_in_checkpoints(uint64_t a, uint64_t b) {
+  const uint64_t x = a % kTableSlots, y = b % kTableSlots;
+  return x != y ? x < y : a < b;
+}
+
+}  // namespace pairloom

@@ -1,0 +1,103 @@
+// The rows in ascending order of (score, key), without a scan of the table in each step.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "runtime/dynamic/scores.h"
+
+namespace pairloom {
+
+// A heap with all rows below a bound, which one scan of the table has found, and with those that came below it later.
+// Scores only rise: an entry whose row has another score or key by now is out of date, and a row that was used is here
+// anew or beyond the bound. When the heap is empty, the next scan finds the next rows.
+class Lowest {
+ public:
+  struct Entry {
+    uint64_t score, key;
+    uint32_t row;
+  };
+
+  Lowest(const uint64_t* keys, const Scores& scores) : keys_(keys), scores_(scores) {}
+
+  // The lowest of the rows up to `rows` of which `eligible(row)` holds. Rows in use by the step never are.
+  template <class Eligible>
+  std::optional<Entry> first(uint32_t rows, const Eligible& eligible) {
+    for (;;) {
+      for (; !heap_.empty(); pop()) {
+        const Entry& entry = heap_.front();
+        if (is_current(entry) && eligible(entry.row)) return entry;
+      }
+      if (!scan(rows, eligible)) return std::nullopt;
+    }
+  }
+  // The first one is no longer there.
+  void pop() {
+    std::pop_heap(heap_.begin(), heap_.end(), is_later);
+    heap_.pop_back();
+  }
+  // A row has a new score, at the end of a step.
+  void update(uint32_t row, uint32_t rows) {
+    const Entry entry = entry_of(row);
+    if (!(order(entry) < bound_)) return;
+    heap_.push_back(entry);
+    std::push_heap(heap_.begin(), heap_.end(), is_later);
+    if (heap_.size() > kMostShare * uint64_t{rows} + kLeast) reset();  // mostly out of date
+  }
+  // Rows have changed in other ways.
+  void reset() {
+    heap_.clear();
+    bound_ = {0, 0};
+  }
+
+ private:
+  using Order = std::pair<uint64_t, uint64_t>;
+  static constexpr uint64_t kLeast = 64, kShare = 32, kMost = uint64_t{1} << 21, kMostShare = 2, kSamples = 4096;
+  static constexpr Order kNoBound{~uint64_t{0}, ~uint64_t{0}};
+
+  static Order order(const Entry& entry) { return {entry.score, entry.key}; }
+  static bool is_later(const Entry& a, const Entry& b) { return order(a) > order(b); }
+  Entry entry_of(uint32_t row) const { return {scores_.get(row), keys_[row], row}; }
+  bool is_current(const Entry& entry) const {
+    return keys_[entry.row] == entry.key && scores_.get(entry.row) == entry.score;
+  }
+
+  template <class Eligible>
+  bool scan(uint32_t rows, const Eligible& eligible) {
+    if (bound_ == kNoBound) return false;
+    for (uint64_t share = kShare; heap_.empty() && bound_ != kNoBound; share /= 2) {
+      bound_ = share > 1 ? estimate(rows, share, eligible) : kNoBound;
+      for (uint32_t row = 1; row <= rows; ++row) {
+        if (scores_.get(row) > bound_.first || !eligible(row)) continue;
+        const Entry entry = entry_of(row);
+        if (order(entry) < bound_) heap_.push_back(entry);
+      }
+    }
+    std::make_heap(heap_.begin(), heap_.end(), is_later);
+    return !heap_.empty();
+  }
+
+  // A bound below which about one of `share` rows is, from rows at equal distances.
+  template <class Eligible>
+  Order estimate(uint32_t rows, uint64_t share, const Eligible& eligible) const {
+    std::vector<Order> samples;
+    for (uint64_t row = 1; row <= rows; row += 1 + rows / kSamples) {
+      if (eligible(uint32_t(row))) samples.push_back(order(entry_of(uint32_t(row))));
+    }
+    const uint64_t wanted = std::min(std::max<uint64_t>(rows / share, kLeast), kMost);
+    const uint64_t at = samples.size() * wanted / std::max<uint64_t>(rows, 1);
+    if (at >= samples.size()) return kNoBound;
+    std::nth_element(samples.begin(), samples.begin() + ptrdiff_t(at), samples.end());
+    return samples[at];
+  }
+
+  const uint64_t* const keys_;
+  const Scores& scores_;
+  std::vector<Entry> heap_;
+  Order bound_{0, 0};
+};
+
+}  // namespace pairloom

@@ -1,0 +1,49 @@
+// The score of each row, which eviction goes by. In a step, the rows in use count their occurrences in its place.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "runtime/dynamic/block.h"
+#include "runtime/dynamic/spec.h"
+
+namespace pairloom {
+
+class Scores {
+ public:
+  static constexpr uint64_t kFree = ~uint64_t{0};  // of a row without a key
+
+  Scores(const DynamicSpec& spec, uint64_t rows);
+
+  uint64_t get(uint32_t row) const {
+    if (wide_) return wide_scores_[row];
+    const uint32_t score = scores_[row];
+    return score == kNarrowFree ? kFree : score;
+  }
+  void set(uint32_t row, uint64_t score) {
+    if (wide_) wide_scores_[row] = score;
+    else scores_[row] = uint32_t(score);
+  }
+  void prefetch(uint32_t row) const {
+    if (wide_) __builtin_prefetch(&wide_scores_[row], 1);
+    else __builtin_prefetch(&scores_[row], 1);
+  }
+  void release(uint64_t first) {
+    if (wide_) wide_scores_.release(first);
+    else scores_.release(first);
+  }
+
+  // The score after a step with so many occurrences. `before` is kFree for a new key.
+  uint64_t after(uint64_t before, uint64_t occurrences, uint64_t step) const;
+
+ private:
+  static constexpr uint32_t kNarrowFree = ~uint32_t{0};
+
+  const Evict kind_;
+  const double half_life_;
+  const bool wide_;
+  Block<uint32_t> scores_;
+  Block<uint64_t> wide_scores_;
+};
+
+}  // namespace pairloom

@@ -1,0 +1,325 @@
+#include "runtime/dynamic/table.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "program/error.h"
+#include "runtime/dynamic/key_order.h"
+
+namespace pairloom {
+namespace {
+
+constexpr size_t kAhead = 16;  // rows and slots are asked for so many keys before they are needed
+constexpr uint64_t kMostStep = 0xfffffffe;
+
+// Of a state: two codes, the statistics, and the number of keys.
+constexpr size_t kHeader = 8;
+
+[[noreturn]] void refuse_state(std::string got) {
+  throw Error({"the state is of another translation", "", std::move(got), "", ""});
+}
+
+}  // namespace
+
+DynamicTable::DynamicTable(const DynamicSpec& spec)
+    : spec_(spec),
+      keys_(spec.capacity + 1),
+      scores_(spec, spec.capacity + 1),
+      used_(spec.capacity / 64 + 1),
+      index_(keys_.data(), spec.capacity, spec.grow_from),
+      lowest_(keys_.data(), scores_),
+      admission_(make_admission(spec)),
+      names_{keys_.data(), spec.trains_unknown} {}
+
+template <class Work>
+void DynamicTable::or_revert(const Work& work) {
+  try {
+    work();
+  } catch (...) {
+    revert();
+    throw;
+  }
+}
+
+void DynamicTable::start_log() {
+  touched_.clear();
+  changes_.clear();
+  saved_.clear();
+  before_ = statistics_;
+  admission_->begin_step();
+}
+
+void DynamicTable::begin_step(uint64_t step) {
+  if (step > kMostStep) {
+    throw Error({"a dynamic table counts steps in 32 bits", "", "step " + std::to_string(step),
+                 "at most " + std::to_string(kMostStep), ""});
+  }
+  start_log();
+  if (sparse_) compact();
+  or_revert([&] { evict_outdated(step); });
+}
+
+void DynamicTable::evict_outdated(uint64_t step) {
+  const uint64_t evicted = statistics_.evicted;
+  if (spec_.evict == Evict::kAge && step > uint64_t(spec_.evict_number)) evict_unused(step - uint64_t(spec_.evict_number));
+  if (spec_.evict == Evict::kNorm && step % spec_.every == 0) evict_small();
+  sparse_ = statistics_.evicted > evicted && size() < extent_ / 2;
+}
+
+void DynamicTable::evict_unused(uint64_t oldest) {
+  const auto eligible = [&](uint32_t row) { return !spared(row); };
+  for (auto entry = lowest_.first(extent_, eligible); entry && entry->score < oldest;
+       entry = lowest_.first(extent_, eligible)) {
+    evict(entry->row);
+  }
+}
+
+void DynamicTable::evict_small() {
+  const double least = spec_.evict_number * spec_.evict_number;
+  for (uint32_t row = 1; row <= extent_; ++row) {
+    if (!spared(row) && squares(row) < least) evict(row);
+  }
+}
+
+double DynamicTable::squares(uint32_t row) const {
+  double sum = 0;
+  for (const auto& memory : memories_) sum = memory->squares(row, sum);
+  return sum;
+}
+
+// Moves the last rows into the free ones. What training means does not depend on it, so it is not reverted.
+void DynamicTable::compact() {
+  sparse_ = false;
+  for (; extent_ > size(); --extent_) {
+    if (scores_.get(extent_) == Scores::kFree) continue;
+    const uint32_t row = free_.top();
+    free_.pop();
+    keys_[row] = keys_[extent_];
+    scores_.set(row, scores_.get(extent_));
+    for (const auto& memory : memories_) memory->move(extent_, row);
+  }
+  free_ = {};
+  lowest_.reset();
+  keys_.release(extent_ + size_t{1});
+  scores_.release(extent_ + size_t{1});
+  for (const auto& memory : memories_) memory->release(extent_ + uint64_t{1});
+  index_.clear(2 * extent_);
+  for (uint32_t row = 1; row <= extent_; ++row) index_.insert(keys_[row], row);
+}
+
+void DynamicTable::admit(std::span<const uint64_t> keys, std::span<uint64_t> rows, uint64_t step) {
+  or_revert([&] {
+    touch_known(rows);
+    find_admitted(keys, step);
+    give_rows(keys, rows);
+    finish(step);
+  });
+}
+
+void DynamicTable::touch_known(std::span<const uint64_t> rows) {
+  missing_.clear();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i + kAhead < rows.size()) scores_.prefetch(uint32_t(rows[i + kAhead]));
+    if (rows[i] == 0) missing_.push_back(uint32_t(i));
+    else touch(uint32_t(rows[i]));
+  }
+  statistics_.lookups += rows.size();
+  statistics_.hits += rows.size() - missing_.size();
+}
+
+void DynamicTable::touch(uint32_t row) {
+  uint64_t& word = used_[row / 64];
+  const uint64_t bit = uint64_t{1} << (row % 64);
+  if (word & bit) return scores_.set(row, scores_.get(row) + 1);
+  word |= bit;
+  touched_.push_back({scores_.get(row), row});
+  scores_.set(row, 1);
+}
+
+// All keys are counted before any is admitted, so that their order does not matter.
+void DynamicTable::find_admitted(std::span<const uint64_t> keys, uint64_t step) {
+  if (spec_.admit == Admit::kAll) return;
+  for (const uint32_t i : missing_) {
+    if (keys[i] != kMissingKey) admission_->count(keys[i]);
+  }
+  const size_t found = missing_.size();
+  std::erase_if(missing_, [&](uint32_t i) { return keys[i] != kMissingKey && !admission_->admits(keys[i], step); });
+  statistics_.rejected += found - missing_.size();
+}
+
+void DynamicTable::give_rows(std::span<const uint64_t> keys, std::span<uint64_t> rows) {
+  for (size_t n = 0; n < missing_.size(); ++n) {
+    if (n + kAhead < missing_.size()) index_.prefetch(keys[missing_[n + kAhead]]);
+    const uint64_t key = keys[missing_[n]];
+    uint32_t row = index_.find(key);
+    if (row == 0 && size() == spec_.capacity && !make_room()) refuse_keys(keys);
+    if (row == 0) row = give(key);
+    touch(row);
+    rows[missing_[n]] = row;
+  }
+}
+
+uint32_t DynamicTable::give(uint64_t key) {
+  const bool overwrites = !free_.empty();
+  const uint32_t row = free_row();
+  if (overwrites) save(row);
+  changes_.push_back({key, 0, row, true, overwrites});
+  keys_[row] = key;
+  scores_.set(row, Scores::kFree);
+  index_.insert(key, row);
+  admission_->forget(key);
+  for (const auto& memory : memories_) memory->initialize(row, key);
+  ++statistics_.admitted;
+  return row;
+}
+
+uint32_t DynamicTable::free_row() {
+  if (free_.empty()) return ++extent_;
+  const uint32_t row = free_.top();
+  free_.pop();
+  return row;
+}
+
+// A new key has no score yet, so none of this step is evicted, and nor are those that it uses.
+bool DynamicTable::make_room() {
+  if (is_fixed()) return false;
+  const auto lowest = lowest_.first(extent_, [&](uint32_t row) { return !spared(row); });
+  if (lowest) evict(lowest->row);
+  return lowest.has_value();
+}
+
+void DynamicTable::evict(uint32_t row) {
+  changes_.push_back({keys_[row], scores_.get(row), row, false, false});
+  index_.erase(keys_[row]);
+  scores_.set(row, Scores::kFree);
+  free_.push(row);
+  ++statistics_.evicted;
+}
+
+void DynamicTable::finish(uint64_t step) {
+  for (const auto& [before, row] : touched_) {
+    scores_.set(row, scores_.after(before, scores_.get(row), step));
+    used_[row / 64] = 0;
+    if (keys_[row] != kMissingKey) lowest_.update(row, extent_);
+  }
+}
+
+void DynamicTable::save(uint32_t row) {
+  for (const auto& memory : memories_) {
+    const size_t at = saved_.size();
+    saved_.resize(at + memory->row_bytes());
+    memory->save(row, saved_.data() + at);
+  }
+}
+
+void DynamicTable::revert() {
+  for (const auto& [before, row] : touched_) {
+    scores_.set(row, before);
+    used_[row / 64] = 0;
+  }
+  for (; !changes_.empty(); changes_.pop_back()) undo(changes_.back());
+  touched_.clear();
+  lowest_.reset();
+  list_free_rows();
+  admission_->revert();
+  statistics_ = before_;
+}
+
+void DynamicTable::undo(const Change& change) {
+  const uint32_t row = change.row;
+  if (!change.given) {
+    keys_[row] = change.key;
+    scores_.set(row, change.score);
+    return index_.insert(change.key, row);
+  }
+  index_.erase(change.key);
+  scores_.set(row, Scores::kFree);
+  if (!change.saved) return;
+  for (auto memory = memories_.rbegin(); memory != memories_.rend(); ++memory) {
+    const size_t at = saved_.size() - (*memory)->row_bytes();
+    (*memory)->restore(row, saved_.data() + at);
+    saved_.resize(at);
+  }
+}
+
+void DynamicTable::list_free_rows() {
+  free_ = {};
+  for (uint32_t row = 1; row <= extent_; ++row) {
+    if (scores_.get(row) == Scores::kFree) free_.push(row);
+  }
+}
+
+void DynamicTable::insert(std::span<const uint64_t> keys, std::span<uint64_t> rows) {
+  start_log();
+  or_revert([&] {
+    translate(keys, rows);
+    touch_known(rows);
+    give_rows(keys, rows);
+    finish(0);
+  });
+  statistics_.lookups = before_.lookups;
+  statistics_.hits = before_.hits;
+}
+
+std::vector<uint32_t> DynamicTable::ordered_rows() const {
+  std::vector<uint32_t> rows;
+  rows.reserve(size());
+  for (uint32_t row = 1; row <= extent_; ++row) {
+    if (scores_.get(row) != Scores::kFree) rows.push_back(row);
+  }
+  std::sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return before_in_checkpoints(keys_[a], keys_[b]); });
+  return rows;
+}
+
+std::vector<int64_t> DynamicTable::state() const {
+  const Statistics& s = statistics_;
+  std::vector<int64_t> state{int64_t(spec_.evict), int64_t(spec_.admit), int64_t(s.admitted), int64_t(s.evicted),
+                             int64_t(s.lookups),   int64_t(s.hits),      int64_t(s.rejected), int64_t(size())};
+  const std::vector<uint32_t> rows = ordered_rows();
+  for (const uint32_t row : rows) state.push_back(int64_t(keys_[row]));
+  for (const uint32_t row : rows) state.push_back(int64_t(scores_.get(row)));
+  admission_->save(state);
+  return state;
+}
+
+void DynamicTable::restore(std::span<const int64_t> state) {
+  const uint64_t size = state.size() < kHeader ? 0 : uint64_t(state[kHeader - 1]);
+  if (state.size() < kHeader || state[0] != int64_t(spec_.evict) || state[1] != int64_t(spec_.admit) ||
+      size > (state.size() - kHeader) / 2) {
+    refuse_state("numbers of another kind of table");
+  }
+  if (size > spec_.capacity) {
+    refuse_state(std::to_string(size) + " keys, for a table of " + std::to_string(spec_.capacity));
+  }
+  const auto keys = state.subspan(kHeader, size), scores = state.subspan(kHeader + size, size);
+  for (size_t i = 1; i < size; ++i) {
+    if (!before_in_checkpoints(uint64_t(keys[i - 1]), uint64_t(keys[i]))) refuse_state("keys that are not in order");
+  }
+  if (!admission_->restore(state.subspan(kHeader + 2 * size))) refuse_state("numbers of another kind of table");
+  statistics_ = {uint64_t(state[2]), uint64_t(state[3]), uint64_t(state[4]), uint64_t(state[5]), uint64_t(state[6])};
+  index_.clear(std::max(spec_.grow_from, size));
+  free_ = {};
+  extent_ = uint32_t(size);
+  for (uint32_t row = 1; row <= size; ++row) {
+    keys_[row] = uint64_t(keys[row - 1]);
+    scores_.set(row, uint64_t(scores[row - 1]));
+    index_.insert(keys_[row], row);
+  }
+  sparse_ = false;
+  lowest_.reset();
+  start_log();
+}
+
+void DynamicTable::refuse_keys(std::span<const uint64_t> keys) const {
+  std::vector<uint64_t> fresh;
+  for (const uint32_t i : missing_) fresh.push_back(keys[i]);
+  std::sort(fresh.begin(), fresh.end());
+  const auto count = std::unique(fresh.begin(), fresh.end()) - fresh.begin();
+  const uint64_t room = statistics_.admitted - before_.admitted;
+  throw Error({"a dynamic table has no room for the new keys of a batch", "", std::to_string(count) + " new keys",
+               "at most " + std::to_string(room) + ", of a capacity of " + std::to_string(spec_.capacity),
+               is_fixed() ? "Give the table a larger capacity, or evict with lru or lfu."
+                          : "Give the table a larger capacity, or train on smaller batches."});
+}
+
+}  // namespace pairloom

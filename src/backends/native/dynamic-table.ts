@@ -1,0 +1,89 @@
+import type { RowInitializer } from "../../graph/initializer.js";
+import type { AdmissionRule, DynamicSpec, EvictionRule } from "../../graph/translation.js";
+import type { Addon } from "../../native/addon.js";
+import type {
+  AttachedRows,
+  Draws,
+  DynamicTranslation,
+  KeysWithRows,
+  Memory,
+  TableStatistics,
+} from "../backend.js";
+import { checkDynamicSpec } from "../dynamic-spec.js";
+import { type NativeMemory, numbersOfInitializer } from "./memory.js";
+import { NativeTranslation } from "./translation.js";
+
+/** A dynamic table of the native core (native/runtime/dynamic/). */
+export class NativeDynamicTable extends NativeTranslation implements DynamicTranslation {
+  constructor(
+    addon: Addon,
+    private readonly spec: DynamicSpec,
+    draws: Draws,
+  ) {
+    super(addon, addon.makeDynamic(settingsOf(checkDynamicSpec(spec), draws)), spec.capacity + 1);
+  }
+
+  attach(memory: Memory, { width, init, seed, stream, weights }: AttachedRows): void {
+    const { unknown } = this.spec;
+    const first =
+      unknown === "shared" || !weights
+        ? init
+        : unknown === "zero"
+          ? ({ kind: "constant", value: 0 } as const)
+          : unknown;
+    const settings = [width, Number(weights), ...fillOf(init), ...fillOf(first), seed, stream];
+    this.addon.attachMemory(this.handle, (memory as NativeMemory).handle, Float64Array.from(settings));
+  }
+
+  insert(keys: BigInt64Array): Float64Array {
+    return Float64Array.from(this.addon.insertKeys(this.handle, keys), Number);
+  }
+
+  keys(): KeysWithRows {
+    const [keys, rows, scores] = this.addon.listKeys(this.handle);
+    return { keys, rows, scores };
+  }
+
+  statistics(): TableStatistics {
+    const [size, admitted, evicted, lookups, hits, rejected] = this.addon.tableStatistics(this.handle);
+    return { size, capacity: this.spec.capacity, admitted, evicted, lookups, hits, rejected };
+  }
+}
+
+/** As native/binding/translations.cc reads them. */
+function settingsOf({ capacity, growFrom, admit, evict, unknown }: DynamicSpec, draws: Draws): Float64Array {
+  return Float64Array.of(
+    capacity,
+    growFrom ?? Math.min(1024, capacity),
+    ...admissionOf(capacity, admit),
+    ...evictionOf(evict),
+    Number(unknown === "shared"),
+    draws.seed,
+    draws.stream,
+  );
+}
+
+function admissionOf(
+  capacity: number,
+  admit?: AdmissionRule,
+): [code: number, number: number, expect: number] {
+  if (admit === undefined) return [0, 0, 0];
+  if ("probability" in admit) return [1, admit.probability, 0];
+  return [admit.counter === "exact" ? 2 : 3, admit.count, admit.expect ?? capacity];
+}
+
+const EVICTION_CODES = { never: 0, lru: 1, lfu: 2, lfuDecay: 3, age: 4, norm: 5 } as const;
+
+function evictionOf(evict: EvictionRule): [code: number, number: number, every: number] {
+  const code = EVICTION_CODES[evict.kind];
+  if (evict.kind === "lfuDecay") return [code, evict.halfLife, 0];
+  if (evict.kind === "age") return [code, evict.steps, 0];
+  return evict.kind === "norm" ? [code, evict.below, evict.every] : [code, 0, 0];
+}
+
+const FILL_CODES = { constant: 0, uniform: 1, normal: 2 } as const;
+
+function fillOf(init: RowInitializer): [code: number, a: number, b: number] {
+  const { kind, a, b } = numbersOfInitializer(init);
+  return [FILL_CODES[kind], a, b];
+}
