@@ -79,6 +79,15 @@ describe("the hint of a text file that is read with another layout", () => {
   });
 });
 
+it("an error about JSON has none of the hints of DuckDB, which name options that a config does not have", async () => {
+  const path = join(folder, "twice.jsonl");
+  writeFileSync(path, '{"y": 0, "x": 1}\n{"y": 1, "x": 1, "x": 2}\n');
+  const feature: FeatureInput = { kind: "ids", name: "x", hash: 10, weighted: true };
+  const error = await prepare({ train: { path }, label: "y" }, [feature]).then(String, String);
+  expect(error).toMatch(/duplicate key/);
+  expect(error).not.toMatch(/auto_detect|ignore_errors|If this error occurred/);
+});
+
 describe("the hint of rows that were refused", () => {
   const next = async (lines: string[], feature: FeatureInput = x) =>
     nextOf(prepare({ train: { path: write(`x,y\n${lines.join("\n")}\n`) }, label: "y" }, [feature]));

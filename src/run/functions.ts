@@ -12,7 +12,7 @@ import type { RunEvent } from "./run-event.js";
 import { evaluateSource, type SourceEvaluation } from "./score.js";
 import { type SearchLimits, type SearchReport, searchRun } from "./search/search.js";
 import type { SearchEvent } from "./search/search-event.js";
-import { measuredSplit, otherSource, splitSource } from "./sources.js";
+import { measuredSplit, otherSource, splitPlace, splitSource } from "./sources.js";
 import { type RunResult, trainRun } from "./train-run.js";
 
 /** What the commands `train`, `search`, `eval` and `predict` do, for programs: no output, and reports as values. */
@@ -129,7 +129,12 @@ export async function evaluate(run: string, options: EvaluateOptions = {}): Prom
   const source = files
     ? { source: otherSource(model.config.data, { files, sql }) }
     : splitSource(model.config.data, split);
-  return evaluateSource(model, source, files ? "data" : `data.${split}`, () => undefined);
+  return evaluateSource(
+    model,
+    source,
+    files ? "data" : splitPlace(model.config.data, split),
+    () => undefined,
+  );
 }
 
 export interface PredictFilesOptions extends ModelOptions {

@@ -1,5 +1,6 @@
 import { LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
 import type { SourceConfig } from "../data/data-config.js";
+import { encodingSteps } from "../data/pack/pack-source.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/source/scan.js";
 import { DataError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
@@ -75,8 +76,13 @@ export class RowCount {
       next:
         this.read === 0
           ? "Check the files and the sql."
-          : `Fix the data: it needs the columns and types that the model was trained with.${list === undefined ? "" : ` The rows are listed in ${list}.`}`,
+          : `Fix the data: it needs the columns and types that the model was trained with.${this.encodingNext}${list === undefined ? "" : ` The rows are listed in ${list}.`}`,
     });
+  }
+
+  private get encodingNext(): string {
+    const [step] = encodingSteps(Object.keys(this.reasons));
+    return step === undefined ? "" : ` If the texts are not UTF-8, ${step}.`;
   }
 
   private refuse(reason: string): void {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { dataSchema } from "../data/data-config.js";
-import { measuredSplit, otherSource } from "./sources.js";
+import { measuredSplit, otherSource, splitPlace } from "./sources.js";
 
 const data = (splits: object) => dataSchema.parse({ label: "y", ...splits });
 const rows = { rows: [{ y: 1 }] };
@@ -14,6 +14,12 @@ it.each([
   ["test", { source: rows, split: { train: "y = 1", test: "y = 0" } }],
 ])("a model is measured on %s if nobody names a split: %o", (split, splits) => {
   expect(measuredSplit(data(splits))).toBe(split);
+});
+
+it("the place of a split is a key that the config has", () => {
+  const split = { train: "y = 1", test: "y = 0" };
+  expect(splitPlace(data({ source: rows, split }), "test")).toBe("data.source");
+  expect(splitPlace(data({ train: rows, test: rows }), "test")).toBe("data.test");
 });
 
 it.each(["svm", "ffm", "libsvm", "libffm"])(

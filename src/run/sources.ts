@@ -28,6 +28,11 @@ export function measuredSplit(data: DataConfig): SplitName {
   return !names.includes("test") && names.includes("valid") ? "valid" : "test";
 }
 
+/** The key of the config that has the source of a split. */
+export function splitPlace(data: DataConfig, name: SplitName): string {
+  return data.source ? "data.source" : `data.${name}`;
+}
+
 /** The source of one split of a config. @throws ConfigError if there is no such split */
 export function splitSource(data: DataConfig, name: SplitName): SplitSource {
   const names = splitsOfData(data);

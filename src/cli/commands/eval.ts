@@ -1,7 +1,7 @@
 import { splitNames } from "../../data/data-config.js";
 import { metricsReport } from "../../run/report.js";
 import { evaluateSource } from "../../run/score.js";
-import { measuredSplit, otherSource, splitSource } from "../../run/sources.js";
+import { measuredSplit, otherSource, splitPlace, splitSource } from "../../run/sources.js";
 import { count } from "../../show-value.js";
 import { Counter } from "../counter.js";
 import { withDataHint } from "../data-hint.js";
@@ -32,7 +32,7 @@ export const evaluate = command(
     const [source, where] =
       files.length > 0
         ? [{ source: otherSource(data, { files, sql: args.sql }) }, "--data"]
-        : [splitSource(data, split), `data.${split}`];
+        : [splitSource(data, split), splitPlace(data, split)];
     const counter = new Counter();
     const { evaluation, rows } = await evaluateSource(model, source, where, (read) =>
       counter.show("Measuring", read),

@@ -184,8 +184,11 @@ async function locateRefused(
   for await (const row of malformed) await writer.quarantine.add({ split: name, ...malformedRow(row) });
 }
 
-const ENCODING_STEP =
-  'set the encoding in which the files were written, such as encoding: "windows-1252" or "utf-16"';
+/** What to do about rows that were refused for these reasons, if they are not in the encoding that was read. */
+export function encodingSteps(reasons: readonly string[]): string[] {
+  if (!reasons.some((reason) => /invalid unicode/i.test(reason))) return [];
+  return ['set the encoding in which the files were written, such as encoding: "windows-1252" or "utf-16"'];
+}
 
 /** The error for a split with too many refused rows. */
 export function tooManyBadRows(
@@ -204,7 +207,7 @@ export function tooManyBadRows(
   const accepts = worst.some((reason) => /^\d+ × [^@]+: /.test(reason) && !reason.includes("malformed row"));
   const steps = [
     "fix the source",
-    ...(worst.some((reason) => /invalid unicode/i.test(reason)) ? [ENCODING_STEP] : []),
+    ...encodingSteps(worst),
     ...(accepts ? ["let the features accept such values (docs/features.md)"] : []),
     ...(none ? [] : ["raise data.maxBadRows"]),
   ];

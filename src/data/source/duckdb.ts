@@ -198,7 +198,10 @@ function shortMessage(message: string): string {
   const text = message
     .replace(/\n+LINE \d+:[\s\S]*$/, "")
     .replace(/(Original Line: [^\n]{80})[^\n]*/, "$1 …")
-    .replace(/\n+(Possible (fixes|Solution)|\s*Candidate functions|Try increasing)[\s\S]*$/i, "")
+    .replace(
+      /\n+(Possible (fixes|Solution)|\s*Candidate functions|Try (increasing|setting)|\s*If this error occurred)[\s\S]*$/i,
+      "",
+    )
     .trim();
   return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)} …`;
 }
