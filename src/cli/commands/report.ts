@@ -5,6 +5,7 @@ import { reportPage } from "../../report/page/page.js";
 import { SCORED_ROWS } from "../../report/score-run.js";
 import { LATEST } from "../../saved/run-directory.js";
 import { Counter } from "../counter.js";
+import { filled } from "../fill-lines.js";
 import { modelOptions, openModelOf, scoringOf } from "../model-options.js";
 import { command, countOption } from "../usage.js";
 
@@ -38,8 +39,9 @@ export const report = command(
     if (args.json && args.output === undefined) return console.log(JSON.stringify(data));
     const output = args.output ?? join(args.run, PAGE);
     await replaceFile(output, args.json ? `${JSON.stringify(data, null, 2)}\n` : reportPage(data));
-    for (const warning of data.warnings) console.error(`warning: ${warning}`);
-    for (const reason of new Set(Object.values(data.leftOut))) console.error(`left out: ${reason}`);
+    for (const warning of data.warnings) console.error(filled(`warning: ${warning}`, "  "));
+    for (const reason of new Set(Object.values(data.leftOut)))
+      console.error(filled(`left out: ${reason}`, "  "));
     console.log(output);
   },
 );
