@@ -10,7 +10,7 @@ import { elementCount } from "./safetensors-header.js";
 import type { TensorSource } from "./safetensors-writer.js";
 import { keysName } from "./table-layout.js";
 import type { Tensors } from "./tensors.js";
-import { FIXED_ROWS, GROWING, keyOf, ModelWithTables } from "./testing-tables.js";
+import { FIXED_ROWS, GROWING, keyOf, ModelWithTables } from "./testing.js";
 import { type CheckpointContent, type TableContent, writeCheckpoint } from "./write.js";
 
 const folder = mkdtempSync(join(tmpdir(), "chains-"));

@@ -9,6 +9,7 @@ import { prepareData } from "../data/index.js";
 import { PairloomError } from "../errors.js";
 import { load } from "../serve/predictor.js";
 import { Trainer } from "../train/trainer.js";
+import { changed, changesOf, type Json, type Path, pathsIn, valueAt } from "./testing.js";
 
 /**
  * Checkpoints changed by somebody who computes the checksums again, so that only their content can be refused. Every
@@ -18,9 +19,6 @@ import { Trainer } from "../train/trainer.js";
 
 /** One in so many changes is tried. The long form: `EVERY=1 npx vitest run src/saved/forged.test.ts --testTimeout 3600000`. */
 const EVERY = Number(process.env.EVERY ?? 23);
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type Path = readonly (string | number)[];
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-forged-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -126,64 +124,6 @@ function sign(forged: Json): void {
   const text = JSON.stringify(forged);
   const sha256 = createHash("sha256").update(text).digest("hex");
   writeFileSync(join(dir, "manifest.json"), JSON.stringify({ ...JSON.parse(text), sha256 }));
-}
-
-/** All members below a value, without the rows of the data, which loading does not read. */
-function* pathsIn(value: Json, path: Path = []): Generator<Path> {
-  if (path.length > 0) yield path;
-  if (typeof value !== "object" || value === null || path.at(-1) === "rows") return;
-  for (const key of Object.keys(value))
-    yield* pathsIn((value as { [key: string]: Json })[key], [
-      ...path,
-      Array.isArray(value) ? Number(key) : key,
-    ]);
-}
-
-const OTHERS: Json[] = [
-  null,
-  true,
-  -1,
-  0,
-  1.5,
-  2 ** 33,
-  1e300,
-  "",
-  "x",
-  "__proto__",
-  "\0",
-  "\ud800",
-  [],
-  [1],
-  {},
-  { x: 1 },
-];
-
-/** What takes the place of a value; undefined leaves it out. */
-function* changesOf(value: Json): Generator<Json | undefined> {
-  yield undefined;
-  yield* OTHERS.filter((other) => JSON.stringify(other) !== JSON.stringify(value));
-  if (typeof value === "number") yield* [value + 1, value - 1, -value, value * 1000];
-  if (typeof value === "string") yield "y".repeat(1e6);
-  if (Array.isArray(value))
-    yield* [value.slice(1), [...value, ...value], [...value].reverse(), [...value, null]];
-  else if (typeof value === "object" && value !== null) {
-    yield { ...value, extra: 1 };
-    yield { ...value, ["__proto__"]: 1 };
-  }
-}
-
-const valueAt = (whole: Json, path: Path): Json =>
-  path.reduce<Json>((inner, key) => (inner as { [key: string]: Json })[key], whole);
-
-function changed(whole: Json, at: Path, value: Json | undefined): Json {
-  const copy = structuredClone(whole);
-  const parent = valueAt(copy, at.slice(0, -1));
-  const members = parent as { [key: string]: Json | undefined };
-  const key = at.at(-1)!;
-  if (value !== undefined) members[key] = value;
-  else if (Array.isArray(parent)) parent.splice(Number(key), 1);
-  else delete members[key];
-  return copy;
 }
 
 const LEARNED_RANGE = CONFIG.features.findIndex(({ name }) => name === "range");

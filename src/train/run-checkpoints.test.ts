@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { changes, Died, watchDisk } from "../checkpoint/faulty-disk.js";
 import { type Checkpoint, findLatest, listCheckpoints, readPointer } from "../checkpoint/index.js";
-import { keyOf, ModelWithTables } from "../checkpoint/testing-tables.js";
+import { keyOf, ModelWithTables } from "../checkpoint/testing.js";
 import { PairloomError } from "../errors.js";
 import { FITTED_VERSION, type FittedFeatures } from "../features/fitted.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
