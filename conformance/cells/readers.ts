@@ -9,6 +9,10 @@ export interface Reader {
 
 const FEATURES: Readonly<Record<string, (column: string) => FeatureInput>> = {
   hash: (column) => ({ kind: "id", name: "f", column, hash: 1_000_003 }),
+  key: (column) => ({ kind: "id", name: "f", column, dynamic: { capacity: 10 } }),
+  crossedKey: (column) => ({ kind: "id", name: "f", columns: [column, "other"], dynamic: { capacity: 10 } }),
+  keys: (column) => ({ kind: "ids", name: "f", column, dynamic: { capacity: 10 }, missing: { value: -5 } }),
+  weightedKeys: (column) => ({ kind: "ids", name: "f", column, dynamic: { capacity: 10 }, weighted: true }),
   missingRefused: (column) => ({ kind: "id", name: "f", column, hash: 1_000_003, missing: "refuse" }),
   vocabulary: (column) => ({
     kind: "id",

@@ -71,6 +71,7 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("mapFile", map_file),
       FUNCTION("useDuckdb", use_duckdb),
       FUNCTION("hashTexts", hash_texts),
+      FUNCTION("keysOfTexts", keys_of_texts),
       FUNCTION("lookUpTexts", look_up_texts),
       FUNCTION("parseNumbers", parse_numbers),
       FUNCTION("encodeNumbers", encode_numbers),

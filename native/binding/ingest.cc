@@ -3,7 +3,6 @@
 #include <atomic>
 #include <bit>
 #include <memory>
-#include <type_traits>
 
 #include "ingest/columns.h"
 #include "ingest/duckdb.h"
@@ -85,22 +84,23 @@ Strided<T> target_of(napi_env env, std::span<T> data, const napi_value* place, s
   return {data.data() + offset, stride};
 }
 
-// Calls encode(target) with the target of ids: an Int32Array, or a Float64Array for larger ones.
-template <class Encode>
-napi_value encode_ids(napi_env env, const napi_value* arguments, size_t rows, Encode encode) {
-  const TypedArray ids = typed_array(env, arguments[0], "ids");
-  if (ids.type == napi_float64_array) {
-    const std::span data(static_cast<double*>(ids.data), ids.length);
-    return make_number(env, double(encode(target_of(env, data, arguments + 1, rows))));
-  }
-  const std::span data = array_of<int32_t>(env, arguments[0], napi_int32_array, "ids");
-  return make_number(env, double(encode(target_of(env, data, arguments + 1, rows))));
+// The arguments (ids, offset, stride) of 32-bit ids.
+Strided<int32_t> ids_of(napi_env env, const napi_value* arguments, size_t rows) {
+  return target_of(env, array_of<int32_t>(env, arguments[0], napi_int32_array, "ids"), arguments + 1, rows);
+}
+
+// The arguments (ids, offset, stride, codes) of 64-bit ids.
+WideIds wide_ids_of(napi_env env, const napi_value* arguments, size_t rows) {
+  const auto data = array_of<int64_t>(env, arguments[0], napi_bigint64_array, "ids");
+  const auto [start, stride] = target_of(env, data, arguments + 1, rows);
+  const auto codes = array_of<int8_t>(env, arguments[3], napi_int8_array, "codes");
+  if (codes.size() < rows) too_short("codes", codes.size(), rows);
+  return {start, stride, codes.data()};
 }
 
 // The size of a hash whose results fit the ids.
-template <class Id>
-uint64_t hash_size(double size) {
-  const uint64_t most = std::is_same_v<Id, double> ? uint64_t{1} << 53 : uint64_t{1} << 31;
+uint64_t hash_size(double size, bool wide) {
+  const uint64_t most = uint64_t{1} << (wide ? 53 : 31);
   if (size >= 1 && size <= double(most)) return whole(size, "size");
   throw Error({"a number is out of range", "size", std::to_string(size), "1 to " + std::to_string(most), ""});
 }
@@ -123,13 +123,24 @@ napi_value use_duckdb(napi_env env, napi_callback_info info) {
 
 napi_value hash_texts(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
+    const Arguments<8> a(env, info);
+    const Texts texts = texts_of(env, a[0], a[1]);
+    const int32_t missing = integer(env, a[3], "missing");
+    const bool wide = typed_array(env, a[4], "ids").type == napi_bigint64_array;
+    const uint64_t size = hash_size(number(env, a[2], "size"), wide);
+    const size_t without =
+        wide ? pairloom::hash_texts(texts, size, missing, wide_ids_of(env, a.values + 4, texts.rows))
+             : pairloom::hash_texts(texts, size, missing, ids_of(env, a.values + 4, texts.rows));
+    return make_number(env, double(without));
+  });
+}
+
+napi_value keys_of_texts(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
     const Arguments<7> a(env, info);
     const Texts texts = texts_of(env, a[0], a[1]);
-    const double size = number(env, a[2], "size");
-    const int32_t missing = integer(env, a[3], "missing");
-    return encode_ids(env, a.values + 4, texts.rows, [&]<class Id>(Strided<Id> ids) {
-      return pairloom::hash_texts(texts, hash_size<Id>(size), missing, ids);
-    });
+    const WideIds ids = wide_ids_of(env, a.values + 3, texts.rows);
+    return make_number(env, double(pairloom::keys_of_texts(texts, integer(env, a[2], "missing"), ids)));
   });
 }
 
@@ -145,9 +156,8 @@ napi_value look_up_texts(napi_env env, napi_callback_info info) {
                    "a power of two", ""});
     }
     const int32_t unknown = integer(env, a[5], "unknown"), missing = integer(env, a[6], "missing");
-    return encode_ids(env, a.values + 7, texts.rows, [&](auto ids) {
-      return pairloom::look_up_texts(texts, vocabulary, unknown, missing, ids);
-    });
+    const Strided<int32_t> ids = ids_of(env, a.values + 7, texts.rows);
+    return make_number(env, double(pairloom::look_up_texts(texts, vocabulary, unknown, missing, ids)));
   });
 }
 

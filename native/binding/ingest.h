@@ -9,8 +9,10 @@ namespace pairloom::binding {
 
 // (path of DuckDB's library) => true if it is loaded; the functions below throw before that
 napi_value use_duckdb(napi_env env, napi_callback_info info);
-// (vector, rows, size, missing, ids, offset, stride) => number of negative ids
+// (vector, rows, size, missing, ids, offset, stride, codes of 64-bit ids) => number of rows without an id
 napi_value hash_texts(napi_env env, napi_callback_info info);
+// (vector, rows, missing, ids, offset, stride, codes) => number of rows without a key
+napi_value keys_of_texts(napi_env env, napi_callback_info info);
 // (vector, rows, slots, starts, bytes, unknown, missing, ids, offset, stride) => number of negative ids
 napi_value look_up_texts(napi_env env, napi_callback_info info);
 // (vector, rows, values, present) => number of NaN values

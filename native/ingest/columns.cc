@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <string_view>
 
 #include "ingest/murmur3.h"
@@ -17,6 +18,8 @@ namespace {
 constexpr uint32_t kInlineBytes = 12;
 // A hash of 32 bits serves this many rows: src/features/transform.ts.
 constexpr uint64_t kNarrowRows = uint64_t{1} << 31;
+// Refusal.keyRange of src/features/refusal.ts.
+constexpr int32_t kKeyRange = -15;
 
 struct Text {
   const uint8_t* bytes;
@@ -147,36 +150,77 @@ size_t encode(const double* values, Validity validity, size_t rows, float missin
   return open;
 }
 
-template <class Id, class Hash>
-size_t hash_each(const Texts& texts, int32_t missing, Strided<Id> ids, Hash hash) {
-  size_t negative = 0;
+void put(const Strided<int32_t>& ids, size_t row, int64_t id) { ids.data[row * ids.stride] = int32_t(id); }
+void put(const WideIds& ids, size_t row, int64_t id) {
+  ids.data[row * ids.stride] = id;
+  ids.codes[row] = 0;
+}
+
+void put_none(const Strided<int32_t>& ids, size_t row, int32_t code) { ids.data[row * ids.stride] = code; }
+void put_none(const WideIds& ids, size_t row, int32_t code) {
+  ids.data[row * ids.stride] = 0;
+  ids.codes[row] = int8_t(code);
+}
+
+// `id_of` returns the id of a text, or nothing for an integer that no key has.
+template <class Ids, class IdOf>
+size_t encode_each(const Texts& texts, int32_t missing, Ids ids, IdOf id_of) {
+  size_t without = 0;
   for (size_t r = 0; r < texts.rows; ++r) {
     const Text text = text_at(texts, r);
-    const int32_t refusal = refusal_in(text);
-    const Id id = text.length == 0 ? Id(missing) : refusal != 0 ? Id(refusal) : Id(hash(text));
-    ids.data[r * ids.stride] = id;
-    negative += id < 0;
+    int32_t code = refusal_in(text);
+    std::optional<int64_t> id;
+    if (text.length == 0) missing < 0 ? void(code = missing) : void(id = missing);
+    else if (code == 0 && !(id = id_of(text))) code = kKeyRange;
+    if (id) put(ids, r, *id);
+    else put_none(ids, r, code);
+    without += !id;
   }
-  return negative;
+  return without;
+}
+
+// Digits as an integer has them: no zero before them, and a minus sign or none.
+bool is_integer(std::string_view text) {
+  const std::string_view digits = text.substr(text[0] == '-');
+  if (digits.empty() || (digits[0] == '0' && text.size() > 1)) return false;
+  return digits.find_first_not_of("0123456789") == digits.npos;
+}
+
+std::optional<int64_t> key_of(const Text& text) {
+  constexpr int64_t kReserved = std::numeric_limits<int64_t>::min();  // the key of a missing value
+  const std::string_view bytes(reinterpret_cast<const char*>(text.bytes), text.length);
+  if (!is_integer(bytes)) {
+    const auto hash = int64_t(murmur3_wide(text.bytes, text.length));
+    return hash == kReserved ? hash + 1 : hash;
+  }
+  int64_t key = 0;
+  const auto [stop, error] = std::from_chars(bytes.data(), bytes.data() + bytes.size(), key);
+  if (error != std::errc{} || key == kReserved) return std::nullopt;
+  return key;
 }
 
 }  // namespace
 
-template <class Id>
-size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Strided<Id> ids) {
+template <class Ids>
+size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Ids ids) {
+  using Id = std::optional<int64_t>;
   if (size > kNarrowRows) {
-    return hash_each(texts, missing, ids,
-                     [&](const Text& text) { return murmur3_wide(text.bytes, text.length) % size; });
+    return encode_each(texts, missing, ids,
+                       [&](const Text& text) -> Id { return murmur3_wide(text.bytes, text.length) % size; });
   }
   const uint32_t narrow = uint32_t(size);
-  return hash_each(texts, missing, ids, [&](const Text& text) { return murmur3(text.bytes, text.length) % narrow; });
+  return encode_each(texts, missing, ids,
+                     [&](const Text& text) -> Id { return murmur3(text.bytes, text.length) % narrow; });
 }
 template size_t hash_texts(const Texts&, uint64_t, int32_t, Strided<int32_t>);
-template size_t hash_texts(const Texts&, uint64_t, int32_t, Strided<double>);
+template size_t hash_texts(const Texts&, uint64_t, int32_t, WideIds);
 
-template <class Id>
+size_t keys_of_texts(const Texts& texts, int32_t missing, WideIds ids) {
+  return encode_each(texts, missing, ids, key_of);
+}
+
 size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing,
-                     Strided<Id> ids) {
+                     Strided<int32_t> ids) {
   // Hashes a few rows first, so that their slots, which are spread over a large table, are fetched at the same time.
   constexpr size_t kAhead = 64;
   Text ahead[kAhead];
@@ -197,14 +241,12 @@ size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t u
         const int32_t refusal = refusal_in(ahead[i]);
         id = row >= 0 ? row : refusal != 0 ? refusal : unknown;
       }
-      ids.data[(first + i) * ids.stride] = Id(id);
+      ids.data[(first + i) * ids.stride] = id;
       negative += id < 0;
     }
   }
   return negative;
 }
-template size_t look_up_texts(const Texts&, const Vocabulary&, int32_t, int32_t, Strided<int32_t>);
-template size_t look_up_texts(const Texts&, const Vocabulary&, int32_t, int32_t, Strided<double>);
 
 size_t parse_numbers(const Texts& texts, double* values, uint8_t* present) {
   std::fill_n(present, (texts.rows + 7) / 8, uint8_t{0});

@@ -29,6 +29,13 @@ struct Strided {
   size_t stride;
 };
 
+// 64-bit ids: row r's is written to data[r * stride], and codes[r] is 0, or a negative number if the row has none.
+struct WideIds {
+  int64_t* data;
+  size_t stride;
+  int8_t* codes;
+};
+
 // ByteVocabulary of src/features/vocabulary.ts: open addressing, slots of (hash, row + 1), (0, 0) if empty.
 struct Vocabulary {
   std::span<const uint32_t> slots;  // 2 x a power of two
@@ -36,12 +43,16 @@ struct Vocabulary {
   std::span<const uint8_t> bytes;
 };
 
-// The two id transforms, for int32_t, and for double, which holds larger ids. Rows without text get `missing`,
-// texts that stand for a refusal get its code. They return the number of negative results. `size` is at most 2^31 for int32_t and 2^53 for double: above 2^31, the hash has 64 bits.
-template <class Id>
-size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Strided<Id> ids);
-template <class Id>
-size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing, Strided<Id> ids);
+// The three id transforms. Rows without text get `missing`, an id or a negative number; texts that stand for a refusal get
+// its code. They return the number of rows without an id.
+
+// `Ids` is Strided<int32_t> with a `size` of at most 2^31, or WideIds: above 2^31, the hash has 64 bits.
+template <class Ids>
+size_t hash_texts(const Texts& texts, uint64_t size, int32_t missing, Ids ids);
+// src/features/table-key.ts: a text that is an integer is its own key, any other has its 64-bit hash.
+size_t keys_of_texts(const Texts& texts, int32_t missing, WideIds ids);
+size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t unknown, int32_t missing,
+                     Strided<int32_t> ids);
 
 // Reads texts as numbers by the rule of src/features/values.ts: `values` gets a number for each row, `present` a validity
 // mask of their rows, without the blank ones. NaN for a row that is left open: a text that is no number, and one that

@@ -62,18 +62,40 @@ TEST(murmur3_wide_gives_the_published_hashes) {
 
 TEST(hashes_below_more_than_32_bits_are_of_64_bits) {
   const auto entries = entries_of(kTexts);
-  std::vector<double> ids(6, 7);
+  std::vector<int64_t> ids(6, 7);
+  std::vector<int8_t> codes(6, 7);
   const uint64_t size = uint64_t{1} << 33;
-  CHECK_EQ(hash_texts<double>({entries.data(), {&kValid}, 6}, size, -1, {ids.data(), 1}), 2u);
-  CHECK_EQ(ids[0], double(0xb4963f3f3fad7867u % size));
-  CHECK_EQ(ids[1], -1.0);
-  CHECK_EQ(ids[5], double(0xe34bbc7bbc071b6cu % size));
+  CHECK_EQ(hash_texts<WideIds>({entries.data(), {&kValid}, 6}, size, -1, {ids.data(), 1, codes.data()}), 2u);
+  CHECK_EQ(ids[0], int64_t(0xb4963f3f3fad7867u % size));
+  CHECK_EQ(int{codes[0]}, 0);
+  CHECK_EQ(int{codes[1]}, -1);
+  CHECK_EQ(ids[5], int64_t(0xe34bbc7bbc071b6cu % size));
+}
+
+TEST(keys_are_integers_or_hashes) {
+  const std::vector<std::string> texts = {"42", "-7", "0", "abc", "9223372036854775807", "9223372036854775808",
+                                          "-9223372036854775807", "-9223372036854775808", "", "007", "-0", "-"};
+  const auto entries = entries_of(texts);
+  const size_t n = texts.size();
+  std::vector<int64_t> ids(n, 7);
+  std::vector<int8_t> codes(n, 7);
+  CHECK_EQ(keys_of_texts({entries.data(), {nullptr}, n}, -128, {ids.data(), 1, codes.data()}), 3u);
+  const auto hash = [](const std::string& text) {
+    return int64_t(murmur3_wide(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+  };
+  const int64_t most = std::numeric_limits<int64_t>::max();
+  const std::vector<int64_t> keys = {42, -7, 0, hash("abc"), most, 0, -most, 0, 0, hash("007"), hash("-0"), hash("-")};
+  const std::vector<int> expected = {0, 0, 0, 0, 0, -15, 0, -15, -128, 0, 0, 0};
+  for (size_t i = 0; i < n; ++i) {
+    CHECK_EQ(ids[i], keys[i]);
+    CHECK_EQ(int{codes[i]}, expected[i]);
+  }
 }
 
 TEST(texts_are_hashed_where_they_lie) {
   const auto entries = entries_of(kTexts);
   std::vector<int32_t> ids(12, 7);
-  const size_t negative = hash_texts<int32_t>({entries.data(), {&kValid}, 6}, 1000, -1, {ids.data(), 2});
+  const size_t negative = hash_texts<Strided<int32_t>>({entries.data(), {&kValid}, 6}, 1000, -1, {ids.data(), 2});
   const std::array<int32_t, 6> expected = {int32_t(0xb3dd93fau % 1000), -1, int32_t(0x149bbb7fu % 1000),
                                            int32_t(0xc0363e43u % 1000), -1, int32_t(0x2e4ff723u % 1000)};
   for (size_t r = 0; r < 6; ++r) {
@@ -90,7 +112,7 @@ TEST(a_vocabulary_that_lies_about_its_size_reads_nothing_beyond_it) {
   const std::vector<double> starts = {0, 1e9};
   const std::vector<uint8_t> bytes = {'a', 'b', 'c'};
   std::vector<int32_t> ids(6);
-  CHECK_EQ(look_up_texts<int32_t>({entries.data(), {nullptr}, 6}, {slots, starts, bytes}, -2, 5, {ids.data(), 1}), 5u);
+  CHECK_EQ(look_up_texts({entries.data(), {nullptr}, 6}, {slots, starts, bytes}, -2, 5, {ids.data(), 1}), 5u);
   CHECK_EQ(ids[0], -2);
   CHECK_EQ(ids[1], 5);
 }

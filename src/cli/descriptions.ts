@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import { readingOf } from "../features/reading.js";
+import { hashSize } from "../features/schema/feature-fields.js";
 import { type FeatureConfig, type PlainFeatureConfig, plainOf } from "../features/schema/features.js";
 import type { Graph } from "../graph/graph.js";
 import type { ParameterAttrs } from "../ops/sources.js";
@@ -62,7 +63,8 @@ function transformOf(feature: PlainFeatureConfig): string {
       ? normalize
       : (Object.keys(normalize ?? { "no change": 0 })[0] ?? "");
   }
-  if (feature.hash !== undefined) return `hash into ${count(feature.hash)}`;
+  if (feature.hash !== undefined) return `hash into ${count(hashSize(feature.hash))}`;
+  if (feature.dynamic) return `up to ${count(feature.dynamic.capacity)} values at a time`;
   if (feature.buckets !== undefined) return `integers below ${count(feature.buckets)}`;
   const { vocabulary } = feature;
   if (Array.isArray(vocabulary)) return `${vocabulary.length} given values`;

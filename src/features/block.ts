@@ -8,14 +8,14 @@ import {
 } from "../columns/columns.js";
 import { idsBelow } from "../graph/tensor.js";
 import { Absences } from "./absences.js";
-import type { FittedFeature, FittedFeatures } from "./fitted.js";
-import type { EncodedIds, Target } from "./raw-column.js";
+import { type FittedFeature, type FittedFeatures, idLimit } from "./fitted.js";
+import type { IdTarget } from "./id-target.js";
 
 /** The layout of encoded rows: one row-major matrix of ids, one of numbers, and separate buffers for each bag. */
 export interface Layout {
   /** Features with one 32-bit id per row, in column order of the id matrix. */
   readonly ids: readonly string[];
-  /** Features with one 64-bit id per row, which have a matrix of their own. */
+  /** Features with one 64-bit id or key per row, which have a matrix of their own. */
   readonly wideIds: readonly string[];
   /** Column ranges of the matrix of numbers; labels and weight come last. */
   readonly numbers: readonly { readonly name: string; readonly offset: number; readonly width: number }[];
@@ -58,20 +58,21 @@ export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
 
 function hasWideIds(feature: FittedFeature): boolean {
   if (feature.kind === "number") return false;
-  return idsBelow(feature.translation?.ids ?? feature.rows, "id") === "id64";
+  return idsBelow(idLimit(feature), "id") === "id64";
 }
 
 /** Finds the ids of a feature with one id per row in a block. */
-export function locateIds({ ids, wideIds }: Layout, feature: string): (block: Block) => Target<EncodedIds> {
+export function locateIds({ ids, wideIds }: Layout, feature: string): (block: Block) => IdTarget {
   const wide = wideIds.includes(feature);
   const names = wide ? wideIds : ids;
   const place = { offset: names.indexOf(feature), stride: names.length };
-  return (block) => ({ data: wide ? block.wideIds : block.ids, ...place });
+  return (block) =>
+    wide ? { data: block.wideIds, codes: block.codes, ...place } : { data: block.ids, ...place };
 }
 
 /** Bags of ids, weighted or not, that grow row by row. */
 export class BagBuffer {
-  values: EncodedIds;
+  values: Ids;
   /** The weight of each value. */
   weights?: Float32Array;
   /** Row r is `values[ends[r - 1] .. ends[r])`. */
@@ -84,10 +85,11 @@ export class BagBuffer {
     this.ends = new Float64Array(rows);
   }
 
-  push(id: number, weight = 1): void {
+  /** @param id of the type that the values have */
+  push(id: number | bigint, weight = 1): void {
     this.reserve(1);
     if (this.weights) this.weights[this.length] = weight;
-    this.values[this.length++] = id;
+    this.values[this.length++] = id as never;
   }
 
   /** Reserves space for `count` more values. */
@@ -104,7 +106,7 @@ export class BagBuffer {
     const from = other.startOf(start);
     const to = end === 0 ? 0 : other.ends[end - 1];
     this.reserve(to - from);
-    this.values.set(other.values.subarray(from, to), this.length);
+    this.values.set(other.values.subarray(from, to) as never, this.length);
     this.weights?.set(other.weights!.subarray(from, to), this.length);
     for (let r = start; r < end; r++) this.ends[at + r - start] = other.ends[r] - from + this.length;
     this.length += to - from;
@@ -113,16 +115,16 @@ export class BagBuffer {
   private grow(least: number): void {
     const size = Math.max(least, this.values.length * 2, 64);
     const { values, weights } = this;
-    this.values = newIds(size, values instanceof Float64Array);
-    this.values.set(values);
+    this.values = newIds(size, values instanceof BigInt64Array);
+    this.values.set(values as never);
     if (!weights) return;
     this.weights = new Float32Array(size);
     this.weights.set(weights);
   }
 }
 
-export function newIds(count: number, wide: boolean): EncodedIds {
-  return wide ? new Float64Array(count) : new Int32Array(count);
+export function newIds(count: number, wide: boolean): Ids {
+  return wide ? new BigInt64Array(count) : new Int32Array(count);
 }
 
 const NO_WEIGHTS = new Float32Array(0);
@@ -131,7 +133,9 @@ const NO_WEIGHTS = new Float32Array(0);
 export class Block {
   rows = 0;
   readonly ids: Int32Array;
-  readonly wideIds: Float64Array;
+  readonly wideIds: BigInt64Array;
+  /** Why the rows of the feature that is being encoded have no 64-bit id. */
+  readonly codes: Int8Array;
   readonly numbers: Float32Array;
   readonly bags: readonly BagBuffer[];
   readonly absences: Absences;
@@ -142,7 +146,8 @@ export class Block {
   ) {
     this.absences = new Absences(capacity);
     this.ids = new Int32Array(capacity * layout.ids.length);
-    this.wideIds = new Float64Array(capacity * layout.wideIds.length);
+    this.wideIds = new BigInt64Array(capacity * layout.wideIds.length);
+    this.codes = new Int8Array(layout.wideIds.length > 0 ? capacity : 0);
     this.numbers = new Float32Array(capacity * layout.numbersWidth);
     this.bags = layout.bags.map(
       (name) => new BagBuffer(capacity, layout.weighted.includes(name), layout.wideBags.includes(name)),
@@ -172,14 +177,14 @@ export class Block {
   /** Views of the rows as columns. They share memory with the block. */
   columnSet(): ColumnSet {
     const bags = this.bags.map(({ values, weights, ends, length }) => ({
-      values: storedIds(values.subarray(0, length)),
+      values: values.subarray(0, length),
       offsets: offsetsOf(ends.subarray(0, this.rows), 0),
       weights: weights?.subarray(0, length),
     }));
     const ids = this.ids.subarray(0, this.rows * this.layout.ids.length);
     const wideIds = this.wideIds.subarray(0, this.rows * this.layout.wideIds.length);
     const numbers = this.numbers.subarray(0, this.rows * this.layout.numbersWidth);
-    return { rows: this.rows, columns: columnsOf(this.layout, [ids, storedIds(wideIds)], numbers, bags) };
+    return { rows: this.rows, columns: columnsOf(this.layout, [ids, wideIds], numbers, bags) };
   }
 }
 
@@ -211,28 +216,12 @@ export function columnsOf(
 /** `[base, base + ends…]` as u64. */
 export function offsetsOf(ends: Float64Array, base: number): BigUint64Array {
   const offsets = new BigUint64Array(ends.length + 1);
-  const write = wideWriter(offsets);
-  write(0, base);
-  for (let r = 0; r < ends.length; r++) write(r + 1, base + ends[r]);
+  // As pairs of 32-bit words, because one BigInt per number is slow.
+  const words = new Uint32Array(offsets.buffer);
+  for (let r = 0; r <= ends.length; r++) {
+    const offset = base + (r === 0 ? 0 : ends[r - 1]);
+    words[2 * r] = offset;
+    words[2 * r + 1] = Math.floor(offset / 2 ** 32);
+  }
   return offsets;
-}
-
-/** Ids as columns and packed files have them. Shares the memory of 32-bit ids. */
-export function storedIds(ids: EncodedIds): Ids {
-  if (ids instanceof Int32Array) return ids;
-  const stored = new BigInt64Array(ids.length);
-  const write = wideWriter(stored);
-  ids.forEach((id, i) => {
-    write(i, id);
-  });
-  return stored;
-}
-
-/** Writes integers from 0 to 2^53 as pairs of 32-bit words, because one BigInt per number is slow. */
-function wideWriter(into: BigInt64Array | BigUint64Array): (index: number, value: number) => void {
-  const words = new Uint32Array(into.buffer);
-  return (index, value) => {
-    words[2 * index] = value;
-    words[2 * index + 1] = Math.floor(value / 2 ** 32);
-  };
 }

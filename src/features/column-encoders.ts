@@ -1,9 +1,10 @@
-import { type BagBuffer, type Block, type Layout, locateIds, newIds } from "./block.js";
+import { type BagBuffer, type Block, type Layout, locateIds } from "./block.js";
 import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "./fitted.js";
-import type { EncodedIds, RawColumn, RawLists, RawValues } from "./raw-column.js";
+import { codeAt, type IdTarget, idAt, newTarget, setId } from "./id-target.js";
+import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import { type TargetColumn, targetRefusal } from "./targets.js";
-import { compileId, compileNumber, missingRow, type VocabularyCache } from "./transform.js";
+import { compileId, compileNumber, idOf, missingId, type VocabularyCache } from "./transform.js";
 import { numberValue } from "./values.js";
 
 /** Encodes one column of raw values, all rows of a batch at once, to ids or numbers in a block. */
@@ -67,25 +68,23 @@ const NO_ID = -128;
 
 function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
   const transform = compileId(feature, vocabularies);
-  const missing = missingRow(feature);
+  const missing = missingId(feature);
   const unknown = unknownRow(feature);
   const idsOf = locateIds(layout, feature.name);
   return (column, rows, block, refusals) => {
     const ids = idsOf(block);
-    const negative = (column as RawValues).ids(transform, NO_ID, ids);
-    if (negative === 0 && unknown === null) return;
-    const { data, offset, stride } = ids;
+    const without = (column as RawValues).ids(transform, NO_ID, ids);
+    if (without === 0 && unknown === null) return;
     for (let r = 0; r < rows; r++) {
-      const at = r * stride + offset;
-      if (data[at] === unknown) block.absences.mark(feature.name, r, "unknown");
-      if (data[at] >= 0) continue;
-      if (data[at] === NO_ID) {
+      if (codeAt(ids, r) === NO_ID) {
         block.absences.mark(feature.name, r, "missing");
-        data[at] = missing;
-      }
-      if (data[at] >= 0) continue;
-      refusals.mark(r, data[at]);
-      data[at] = 0;
+        setId(ids, r, missing);
+      } else if (unknown !== null && Number(idAt(ids, r)) === unknown)
+        block.absences.mark(feature.name, r, "unknown");
+      const refusal = codeAt(ids, r);
+      if (refusal === 0) continue;
+      refusals.mark(r, refusal);
+      setId(ids, r, 0);
     }
   };
 }
@@ -101,39 +100,42 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
   const transform = compileId(feature, vocabularies);
   const { missing, maxLength = Number.POSITIVE_INFINITY } = feature;
   const wide = layout.wideBags.includes(feature.name);
-  let ids = newIds(0, wide);
-  const unknown = unknownRow(feature);
+  const ofBag = (id: number | bigint) => (wide ? BigInt(id) : id);
+  const standIn = typeof missing === "string" ? undefined : ofBag(idOf(missing));
+  let ids = newTarget(0, wide);
+  const unknownId = unknownRow(feature);
+  const unknown = unknownId === null ? null : ofBag(unknownId);
   return (column, rows, { bags, absences }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
-    if (ids.length < lists.elements.rows) ids = newIds(lists.elements.rows, wide);
-    lists.elements.ids(transform, NO_ID, { data: ids, offset: 0, stride: 1 });
+    if (ids.data.length < lists.elements.rows) ids = newTarget(lists.elements.rows, wide);
+    lists.elements.ids(transform, NO_ID, ids);
     for (let r = 0; r < rows; r++) {
       const absence = lists.absence(r);
       const refusal = absence === 0 ? pushIds(bag, lists, r, ids, maxLength) : absence;
       if (refusal !== 0 && (refusal !== Refusal.missing || missing === "refuse")) refusals.mark(r, refusal);
       const start = bag.startOf(r);
       if (bag.length === start) absences.mark(feature.name, r, "missing");
-      if (unknown !== null && bag.values.subarray(start, bag.length).includes(unknown))
+      if (unknown !== null && bag.values.subarray(start, bag.length).includes(unknown as never))
         absences.mark(feature.name, r, "unknown");
-      if (typeof missing === "number" && bag.length === start) bag.push(missing);
+      if (standIn !== undefined && bag.length === start) bag.push(standIn);
       bag.ends[r] = bag.length;
     }
   };
 }
 
-function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: EncodedIds, longest: number): number {
+function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: IdTarget, longest: number): number {
   const begin = bag.length;
   const start = lists.startOf(row);
   const end = lists.endOf(row);
   for (let i = start; i < end && bag.length - begin < longest; i++) {
-    const id = ids[i];
-    if (id === NO_ID) continue;
-    if (id < 0) return id;
+    const code = codeAt(ids, i);
+    if (code === NO_ID) continue;
+    if (code < 0) return code;
     const weight = lists.weightOf ? Math.fround(lists.weightOf(row, i - start)) : 1;
     if (!Number.isFinite(weight)) return Refusal.badWeight;
-    bag.push(id, weight);
+    bag.push(idAt(ids, i), weight);
   }
   return 0;
 }

@@ -1,4 +1,5 @@
 import { DataError } from "../errors.js";
+import { MISSING_KEY } from "../graph/translation.js";
 import { canonicalText } from "./canonical.js";
 import {
   FITTED_VERSION,
@@ -6,6 +7,7 @@ import {
   type FittedFeature,
   type FittedFeatures,
   type FittedId,
+  type FittedKey,
   type FittedTable,
   type IdMapping,
   type NumberTransform,
@@ -13,6 +15,8 @@ import {
   textRulesOf,
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
+import { type DynamicConfig, settingsOfDynamic } from "./schema/dynamic-table.js";
+import { compositionOf, hashSize } from "./schema/feature-fields.js";
 import {
   type FeatureConfig,
   hasTable,
@@ -111,11 +115,13 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
   const first = group[0];
   const vocabulary = first.kind === "number" || !first.vocabulary ? undefined : statistics.vocabularies[name];
   const values = vocabulary?.length ?? valueRows(first, statistics);
+  const dynamic = first.kind === "number" ? undefined : first.dynamic;
   const unknowns = group.some(wantsUnknownRow) ? 1 : 0;
-  const missings = group.some(wantsMissingRow) ? 1 : 0;
+  const missings = dynamic === undefined && group.some(wantsMissingRow) ? 1 : 0;
   const table = {
     table: name,
-    rows: values + unknowns + missings,
+    ...(dynamic ? dynamicRows(dynamic) : { rows: values + unknowns + missings }),
+    ...compositionPart(first),
     ...(first.dim !== undefined && { dim: first.dim }),
     ...(first.initializer !== undefined && { initializer: first.initializer }),
     ...(first.trainable !== undefined && { trainable: first.trainable }),
@@ -124,9 +130,19 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
   return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
 }
 
+function compositionPart(feature: PlainFeatureConfig): Pick<FittedTable, "composition"> {
+  const composition = compositionOf(feature as { hash?: unknown });
+  return composition ? { composition } : {};
+}
+
+/** The rows of a dynamic table: one for each key, after that of the keys without a row. */
+export function dynamicRows(dynamic: DynamicConfig): Pick<FittedTable, "rows" | "translation"> {
+  return { rows: dynamic.capacity + 1, translation: { kind: "dynamic", ...settingsOfDynamic(dynamic) } };
+}
+
 function valueRows(feature: PlainFeatureConfig, statistics: Statistics): number {
   if (feature.kind === "number") return boundariesOf(feature, statistics).length + 1;
-  return feature.hash ?? feature.buckets ?? 0;
+  return feature.hash === undefined ? (feature.buckets ?? 0) : hashSize(feature.hash);
 }
 
 function wantsUnknownRow(feature: PlainFeatureConfig): boolean {
@@ -158,7 +174,8 @@ function mappingOf(feature: IdFeatureConfig | IdsFeatureConfig, plan: TablePlan)
     const unknownRow = feature.outOfVocabulary === "bucket" ? plan.unknownRow : null;
     return { kind: "vocabulary", vocabulary: plan.table.table, unknownRow };
   }
-  if (feature.hash !== undefined) return { kind: "hash", size: feature.hash };
+  if (feature.hash !== undefined) return { kind: "hash", size: hashSize(feature.hash) };
+  if (feature.dynamic) return { kind: "key" };
   const outOfRangeRow = feature.outOfRange === "bucket" ? plan.unknownRow : null;
   return { kind: "integer", size: plan.values, outOfRangeRow };
 }
@@ -168,17 +185,25 @@ function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures
   const base = { name: feature.name, reading: readingOf(feature), width: 1 as const, ...plan.table };
   const id = { kind: "id" as const, ...base, mapping, missingRow: null };
   if (feature.missing === "refuse") return id;
-  if (feature.missing === "bucket") return { ...id, missingRow: plan.missingRow };
-  return { ...id, missingRow: standInRow(id, feature.missing.value, fitted) };
+  if (feature.missing === "bucket")
+    return { ...id, missingRow: feature.dynamic ? fittedKey(MISSING_KEY) : plan.missingRow };
+  return { ...id, missingRow: standIn(id, feature.missing.value, fitted) };
 }
 
-/** The row of the value that replaces a missing one. */
-function standInRow(feature: FittedId | FittedBag, value: string | number, fitted: FittedFeatures): number {
+const fittedKey = (key: bigint): FittedKey => ({ key: String(key) });
+
+/** The id of the value that replaces a missing one. */
+function standIn(
+  feature: FittedId | FittedBag,
+  value: string | number,
+  fitted: FittedFeatures,
+): number | FittedKey {
   const transform = compileId(feature, vocabularyCache(fitted));
   const text = Buffer.from(canonicalText(value) ?? "");
-  const row =
+  const id =
     transform.reads === "text" ? transform.encode(text, 0, text.length) : transform.encode(Number(value));
-  if (row >= 0) return row;
+  if (typeof id === "bigint") return fittedKey(id);
+  if (id >= 0) return id;
   throw new DataError({
     what: `the value that replaces a missing ${feature.name} is refused by the feature itself`,
     got: JSON.stringify(value),
@@ -200,7 +225,7 @@ function fitBag(feature: IdsFeatureConfig, plan: TablePlan, fitted: FittedFeatur
     missing: "empty",
   };
   const { missing } = feature;
-  return { ...bag, missing: typeof missing === "object" ? standInRow(bag, missing.value, fitted) : missing };
+  return { ...bag, missing: typeof missing === "object" ? standIn(bag, missing.value, fitted) : missing };
 }
 
 function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics: Statistics): FittedFeature {

@@ -1,9 +1,19 @@
 import { z } from "zod";
+import { COMPOSITIONS } from "../layers/composed-embedding.js";
 import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
 import { initializerSchema } from "../layers/initializer.js";
 import { listOf } from "../untrusted.js";
-import { FITTED_VERSION, type FittedFeature, type FittedFeatures, type IdMapping } from "./fitted.js";
+import {
+  FITTED_VERSION,
+  type FittedBag,
+  type FittedFeature,
+  type FittedFeatures,
+  type FittedId,
+  type FittedKey,
+  type IdMapping,
+} from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
+import { dynamicFields } from "./schema/dynamic-table.js";
 
 /**
  * The schema of fitted features read from a file. The content of a checkpoint is untrusted, so nothing about it is
@@ -29,6 +39,8 @@ function isTypeText(type: string): boolean {
 const text = z.string().min(1);
 const size = z.int().positive().max(MOST_ROWS);
 const row = z.int().nonnegative().nullable();
+/** A key of 64 bits in decimal digits. */
+const key = z.strictObject({ key: z.string().regex(/^-?\d{1,19}$/).refine(isKey, "an integer of 64 bits") });
 const nonFinite = z.enum(["refuse", "impute"]);
 
 /** Only the shape: that it is the derivation of the config is checked where the config is known. */
@@ -47,6 +59,7 @@ const readingSchema = z.strictObject({
 
 const mappingSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("hash"), size }),
+  z.strictObject({ kind: z.literal("key") }),
   z.strictObject({ kind: z.literal("integer"), size, outOfRangeRow: row }),
   z.strictObject({ kind: z.literal("vocabulary"), vocabulary: text, unknownRow: row }),
   z.strictObject({
@@ -81,6 +94,7 @@ const translationSchema = z.discriminatedUnion("kind", [
     ids: size,
   }),
   z.strictObject({ kind: z.literal("firstCome"), rows: size, ids: size }),
+  z.strictObject({ kind: z.literal("dynamic"), ...dynamicFields }),
 ]);
 
 const tableShape = {
@@ -93,6 +107,7 @@ const tableShape = {
   initializer: initializerSchema.optional(),
   trainable: z.boolean().optional(),
   dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
+  composition: z.enum(COMPOSITIONS).optional(),
   translation: translationSchema.optional(),
   mapping: mappingSchema,
 };
@@ -109,13 +124,13 @@ const transformSchema = z.discriminatedUnion("kind", [
 ]);
 
 const featureSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("id"), ...tableShape, missingRow: row }),
+  z.strictObject({ kind: z.literal("id"), ...tableShape, missingRow: z.union([row, key]) }),
   z.strictObject({
     kind: z.literal("ids"),
     ...tableShape,
     pooling: z.enum(["sum", "mean"]),
     maxLength: size.optional(),
-    missing: z.union([z.enum(["empty", "refuse"]), z.int().nonnegative()]),
+    missing: z.union([z.enum(["empty", "refuse"]), z.int().nonnegative(), key]),
   }),
   z.strictObject({
     kind: z.literal("number"),
@@ -168,7 +183,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
 type TableFeature = Exclude<FittedFeature, { kind: "number" }>;
 
 /** What is equal for all features of a table. */
-const SHARED = ["rows", "dim", "initializer", "trainable", "dtype", "translation"] as const;
+const SHARED = ["rows", "dim", "initializer", "trainable", "dtype", "composition", "translation"] as const;
 
 /** Rows outside the table, by path. */
 function* rowProblems(
@@ -178,10 +193,12 @@ function* rowProblems(
   const { mapping, translation, rows } = feature;
   if (mapping.kind === "vocabulary" && !Object.hasOwn(vocabularies, mapping.vocabulary))
     return yield [["mapping", "vocabulary"], `there is no vocabulary ${mapping.vocabulary}`];
+  const special = feature.kind === "id" ? feature.missingRow : feature.missing;
+  if (translation?.kind === "dynamic" || mapping.kind === "key" || isFittedKey(special))
+    return yield* keyProblems(feature, special);
   const below = translation?.ids ?? rows;
   const values = valuesOf(mapping, vocabularies);
   if (values > below) yield [["rows"], `${values} values do not fit in ${below} rows`];
-  const special = feature.kind === "id" ? feature.missingRow : feature.missing;
   for (const row of [special, specialRow(mapping)])
     if (typeof row === "number" && row >= below) yield [[], `the row ${row} is not below ${below}`];
   if (translation === undefined) return;
@@ -192,7 +209,20 @@ function* rowProblems(
   if (ids !== translation.ids || reached !== rows) yield [["translation"], "does not fit the table"];
 }
 
-function valuesOf(mapping: IdMapping, vocabularies: FittedFeatures["vocabularies"]): number {
+/** Keys and dynamic tables need each other. */
+function* keyProblems(
+  { mapping, translation, rows }: TableFeature,
+  special: FittedId["missingRow"] | FittedBag["missing"],
+): Generator<[path: string[], message: string]> {
+  if (mapping.kind !== "key") yield [["mapping"], "a dynamic table has keys"];
+  if (translation?.kind !== "dynamic") yield [["translation"], "keys need a dynamic table"];
+  else if (rows !== translation.capacity + 1) yield [["rows"], "does not fit the capacity"];
+  if (typeof special === "number") yield [[], `${special} is a row, not a key`];
+}
+
+const isFittedKey = (special: unknown): special is FittedKey => typeof special === "object" && special !== null;
+
+function valuesOf(mapping: Exclude<IdMapping, { kind: "key" }>, vocabularies: FittedFeatures["vocabularies"]): number {
   switch (mapping.kind) {
     case "vocabulary":
       return vocabularies[mapping.vocabulary].length;
@@ -206,6 +236,10 @@ function valuesOf(mapping: IdMapping, vocabularies: FittedFeatures["vocabularies
 function specialRow(mapping: IdMapping): number | null {
   if (mapping.kind === "vocabulary") return mapping.unknownRow;
   return mapping.kind === "integer" ? mapping.outOfRangeRow : null;
+}
+
+function isKey(digits: string): boolean {
+  return BigInt.asIntN(64, BigInt(digits)) === BigInt(digits);
 }
 
 function isAscending(values: readonly number[]): boolean {

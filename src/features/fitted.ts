@@ -1,7 +1,9 @@
-import type { DynamicSpec, TranslationSpec } from "../graph/translation.js";
+import { type DynamicSpec, KEYS, type TranslationSpec } from "../graph/translation.js";
+import type { Composition } from "../layers/composed-embedding.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
+import type { DynamicSettings } from "./schema/dynamic-table.js";
 import type { TableNumbers } from "./schema/features.js";
 import type { TargetMeans } from "./target-means.js";
 import type { Tokenizers } from "./tokenizer.js";
@@ -59,13 +61,27 @@ export interface FittedTable {
   readonly trainable?: boolean;
   /** Storage format of the weights; default fp32. */
   readonly dtype?: TableNumbers;
-  /** Turns the ids of the feature, all below `ids`, into rows. Features with one table have the same. Default: ids are rows. */
-  readonly translation?: Exclude<TranslationSpec, DynamicSpec> & { readonly ids: number };
+  /** Set if two small tables take the place of the table; `rows` is then the number of ids. */
+  readonly composition?: Composition;
+  /**
+   * Turns the ids of the feature, all below `ids`, or the keys of a dynamic table into rows. Features with one table have the
+   * same. Default: ids are rows.
+   */
+  readonly translation?: (Exclude<TranslationSpec, DynamicSpec> & { readonly ids: number }) | FittedDynamic;
 }
 
-/** How a raw value becomes a row of the table. A `null` row means that the value is refused. */
+/** A table with a row for each of up to `capacity` keys, and row 0 for all others. */
+export interface FittedDynamic extends DynamicSettings {
+  readonly kind: "dynamic";
+}
+
+/**
+ * How a raw value becomes an id: a row of the table, or with `key` a key of 64 bits. A `null` row means that the value is
+ * refused.
+ */
 export type IdMapping =
   | { readonly kind: "hash"; readonly size: number }
+  | { readonly kind: "key" }
   | { readonly kind: "integer"; readonly size: number; readonly outOfRangeRow: number | null }
   | { readonly kind: "vocabulary"; readonly vocabulary: string; readonly unknownRow: number | null }
   | {
@@ -74,6 +90,17 @@ export type IdMapping =
       readonly nonFinite: "refuse" | "impute";
     };
 
+/** Every id of the feature is below this; keys may be any integer of 64 bits. */
+export function idLimit({ rows, translation }: FittedTable): number {
+  if (translation === undefined) return rows;
+  return translation.kind === "dynamic" ? KEYS : translation.ids;
+}
+
+/** A key of 64 bits, in decimal digits: JSON has no such integers. */
+export interface FittedKey {
+  readonly key: string;
+}
+
 /** One id per row. */
 export interface FittedId extends FittedTable {
   readonly kind: "id";
@@ -81,7 +108,7 @@ export interface FittedId extends FittedTable {
   readonly reading: Reading;
   readonly width: 1;
   readonly mapping: IdMapping;
-  readonly missingRow: number | null;
+  readonly missingRow: number | FittedKey | null;
 }
 
 /** A bag of ids per row, possibly empty. */
@@ -93,8 +120,8 @@ export interface FittedBag extends FittedTable {
   readonly mapping: IdMapping;
   readonly pooling: "sum" | "mean";
   readonly maxLength?: number;
-  /** A row used for bags without ids. */
-  readonly missing: "empty" | "refuse" | number;
+  /** An id used for bags without ids. */
+  readonly missing: "empty" | "refuse" | number | FittedKey;
 }
 
 /** Maps a raw finite number to the model's number. Computed in float64 and rounded to fp32 once. */

@@ -1,11 +1,15 @@
 import { type Block, locateIds } from "./block.js";
-import type { FittedFeature } from "./fitted.js";
+import type { FittedFeature, IdMapping } from "./fitted.js";
+import { idAt } from "./id-target.js";
 import { listValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
+/** Mappings of texts. */
+const TEXT_MAPPINGS: ReadonlySet<IdMapping["kind"]> = new Set(["hash", "vocabulary", "key"]);
+
 /**
  * The values of a feature that other features read, one per row. A feature that hashes text or looks it up in a
- * vocabulary passes on the raw text. Any other passes on what the model reads: normalized numbers, ids, or range
+ * vocabulary, or uses it as a key, passes on the raw text. Any other passes on what the model reads: normalized numbers, ids, or range
  * numbers.
  * @param raw the feature's raw values
  * @param block a block that contains the encoded feature
@@ -23,7 +27,7 @@ export function featureValues(
       width === 1 ? numbers[at(row)] : [...numbers.subarray(at(row), at(row) + width)],
     );
   }
-  if (feature.mapping.kind === "hash" || feature.mapping.kind === "vocabulary") {
+  if (TEXT_MAPPINGS.has(feature.mapping.kind)) {
     if (feature.kind === "id") return raw;
     const { separator = ",", weighted } = feature.reading;
     return raw.map((value) =>
@@ -31,9 +35,9 @@ export function featureValues(
     );
   }
   if (feature.kind === "id") {
-    const { data, offset, stride } = locateIds(layout, feature.name)(block);
-    return raw.map((_, row) => data[row * stride + offset]);
+    const ids = locateIds(layout, feature.name)(block);
+    return raw.map((_, row) => Number(idAt(ids, row)));
   }
   const bag = bags[layout.bags.indexOf(feature.name)];
-  return raw.map((_, row) => [...bag.values.subarray(bag.startOf(row), bag.ends[row])]);
+  return raw.map((_, row) => Array.from(bag.values.subarray(bag.startOf(row), bag.ends[row]), Number));
 }

@@ -1,11 +1,9 @@
+import type { IdTarget } from "./id-target.js";
 import type { RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform } from "./transform.js";
 
 /** Columns of raw values for a batch of rows, from JavaScript or DuckDB. Feature encoders read these. */
 export type RawColumn = RawValues | RawLists;
-
-/** Ids while they are encoded: 64-bit ids as doubles, which hold every row of a table exactly and are no BigInt. */
-export type EncodedIds = Int32Array | Float64Array;
 
 /** The position of a column in a row-major matrix: row r is `data[offset + r*stride]`. */
 export interface Target<Values> {
@@ -17,8 +15,8 @@ export interface Target<Values> {
 /** One value per row. */
 export interface RawValues {
   readonly rows: number;
-  /** Writes ids or refusals, `missing` for missing values. Returns the number of negative results. */
-  ids(transform: IdTransform, missing: number, results: Target<EncodedIds>): number;
+  /** Writes ids or refusals, `missing` for missing values. Returns the number of rows without an id. */
+  ids(transform: IdTransform, missing: number, results: IdTarget): number;
   /** Writes the model's numbers, NaN for refused rows. Returns the number of NaNs. */
   numbers(transform: DenseTransform, results: Target<Float32Array>): number;
   /** Only for a column of numbers. */

@@ -14,6 +14,7 @@ export const Refusal = {
   notClass: -12,
   inexact: -13,
   notTime: -14,
+  keyRange: -15,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -33,6 +34,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.inexact]:
     "a number too large to be an exact id: send text or a BigInt, store text or an integer type",
   [Refusal.notTime]: "neither a date nor a timestamp",
+  [Refusal.keyRange]: "an integer beyond ±(2^63 - 1), the keys of a dynamic table",
   [Refusal.notClass]: "not a class id, 0 to classes - 1",
 };
 

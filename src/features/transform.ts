@@ -6,16 +6,18 @@ import type {
   FittedBag,
   FittedFeatures,
   FittedId,
+  FittedKey,
   FittedNumber,
   IdMapping,
   NumberTransform,
 } from "./fitted.js";
 import { Refusal } from "./refusal.js";
+import { keyOf } from "./table-key.js";
 import { ByteVocabulary } from "./vocabulary.js";
 
 /**
- * Compiled transforms of fitted features. Packing and serving call the same functions for every value. They return a
- * row number or a negative `Refusal`.
+ * Compiled transforms of fitted features. Packing and serving call the same functions for every value. They return an id
+ * (the number of a row, or a key of 64 bits) or a negative `Refusal`. Keys are `bigint`, so that they may be negative.
  */
 
 /** Maps canonical text, given as UTF-8 bytes `[start, end)`, to ids. */
@@ -23,11 +25,12 @@ export interface TextTransform {
   readonly reads: "text";
   /** Describes {@link encode} to kernels that process whole columns. */
   readonly mapping: TextMapping;
-  encode(bytes: Uint8Array, start: number, end: number): number;
+  encode(bytes: Uint8Array, start: number, end: number): number | bigint;
 }
 
 export type TextMapping =
   | { readonly kind: "hash"; readonly size: number }
+  | { readonly kind: "key" }
   /** `unknown` is a row or a refusal. */
   | { readonly kind: "vocabulary"; readonly vocabulary: ByteVocabulary; readonly unknown: number };
 
@@ -59,6 +62,12 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
   switch (mapping.kind) {
     case "hash":
       return { reads: "text", mapping, encode: hashBelow(mapping.size) };
+    case "key":
+      return {
+        reads: "text",
+        mapping,
+        encode: (bytes, start, end) => refusalIn(bytes, start, end) || keyOf(bytes, start, end),
+      };
     case "vocabulary": {
       const vocabulary = vocabularies(mapping.vocabulary);
       const unknown = mapping.unknownRow ?? Refusal.unknown;
@@ -78,7 +87,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
       return { reads: "number", encode };
     }
     case "boundaries":
-      return { reads: "number", encode: compileBoundaries(mapping, missingRow(feature)) };
+      return { reads: "number", encode: compileBoundaries(mapping, Number(missingId(feature))) };
   }
 }
 
@@ -90,9 +99,14 @@ function hashBelow(size: number): TextTransform["encode"] {
     refusalIn(bytes, start, end) || Number(murmur3Wide(bytes, start, end) % BigInt(size));
 }
 
-/** The row for a missing value; `Refusal.missing` if there is none. A missing bag has no ids. */
-export function missingRow(feature: FittedId | FittedBag): number {
-  return feature.kind === "id" && feature.missingRow !== null ? feature.missingRow : Refusal.missing;
+/** The id for a missing value; `Refusal.missing` if there is none. A missing bag has no ids. */
+export function missingId(feature: FittedId | FittedBag): number | bigint {
+  return feature.kind === "id" && feature.missingRow !== null ? idOf(feature.missingRow) : Refusal.missing;
+}
+
+/** An id of fitted features. */
+export function idOf(id: number | FittedKey): number | bigint {
+  return typeof id === "number" ? id : BigInt(id.key);
 }
 
 function compileBoundaries(mapping: IdMapping & { kind: "boundaries" }, missing: number) {

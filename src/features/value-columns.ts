@@ -1,6 +1,7 @@
 import { canonicalText } from "./canonical.js";
 import type { FittedFeature } from "./fitted.js";
-import type { EncodedIds, RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
+import { type IdTarget, writeIds } from "./id-target.js";
+import type { RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
 import { isList, isNaNValue, listValue, numberValue, vectorValue } from "./values.js";
@@ -33,18 +34,11 @@ class Values implements RawValues {
     return this.raw.length;
   }
 
-  ids(transform: IdTransform, missing: number, { data, offset, stride }: Target<EncodedIds>): number {
+  ids(transform: IdTransform, missing: number, results: IdTarget): number {
     const { raw, nanIsMissing } = this;
-    let negative = 0;
-    for (let r = 0; r < raw.length; r++) {
-      const value = raw[r];
-      const id =
-        (transform.reads === "text" ? textId(value, transform) : numberId(value, transform, nanIsMissing)) ??
-        missing;
-      data[offset + r * stride] = id;
-      if (id < 0) negative++;
-    }
-    return negative;
+    const idOf = (value: unknown) =>
+      transform.reads === "text" ? textId(value, transform) : numberId(value, transform, nanIsMissing);
+    return writeIds(results, raw.length, (row) => idOf(raw[row]) ?? missing);
   }
 
   numbers({ encode, missing }: DenseTransform, { data, offset, stride }: Target<Float32Array>): number {
@@ -123,7 +117,7 @@ function numberId(value: unknown, { encode }: NumericTransform, nanIsMissing: bo
 }
 
 /** The id of a value's canonical text, or a refusal; `undefined` if it is missing. */
-function textId(value: unknown, { encode }: TextTransform): number | undefined {
+function textId(value: unknown, { encode }: TextTransform): number | bigint | undefined {
   const text = canonicalText(value);
   if (text === undefined) return undefined;
   const length = writeUtf8(text);

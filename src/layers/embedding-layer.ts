@@ -4,6 +4,7 @@ import { concat } from "../ops/concat.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { reshape } from "../ops/reshape.js";
+import { type Composition, composedEmbedding } from "./composed-embedding.js";
 import { uniform } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
 
@@ -20,6 +21,8 @@ export interface CategoricalFeature {
   readonly trainable?: boolean;
   /** Number format of the table; default fp32. */
   readonly dtype?: TableDtype;
+  /** Set if two small tables take the place of the table; `rows` is then the number of ids. */
+  readonly composition?: Composition;
   /** Ids are below `ids`, and a translation (by default with the table's name) turns them into rows. Default: ids are rows. */
   readonly translation?: { readonly ids: number; readonly name?: string };
 }
@@ -34,6 +37,8 @@ function tableStart({ start }: Scope, rows: number): Initializer {
  * `<table>.weight` [rows, dim].
  */
 export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
+  const { composition } = feature;
+  if (composition) return composedEmbedding(scope, ids, { ...feature, composition }, dim);
   const table = scope.child(feature.table).parameter("weight", {
     shape: [feature.rows, dim],
     init: feature.initializer ?? tableStart(scope, feature.rows),

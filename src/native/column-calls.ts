@@ -22,6 +22,14 @@ export interface NativeTarget<Values> {
   readonly stride: number;
 }
 
+/** 64-bit ids; `codes` has 0 for each row, or the negative number that says why there is no id. */
+export interface NativeWideIds extends NativeTarget<BigInt64Array> {
+  readonly codes: Int8Array;
+}
+
+/** In 32 bits, a row without an id has the negative number itself. */
+export type NativeIds = NativeTarget<Int32Array> | NativeWideIds;
+
 /** The memory of a `ByteVocabulary`. */
 export interface NativeVocabulary {
   readonly slots: Uint32Array;
@@ -45,23 +53,17 @@ export interface ColumnCalls {
    * success. The other functions throw before that.
    */
   useDuckdb(path: string): boolean;
-  /**
-   * Hashes each text modulo `size`; `missing` for missing texts. Ids in doubles may be as large as 2^53. Returns the number
-   * of negative ids.
-   */
-  hashTexts(
-    texts: ColumnVector,
-    size: number,
-    missing: number,
-    ids: NativeTarget<Int32Array | Float64Array>,
-  ): number;
+  /** Hashes each text modulo `size`; `missing` for missing texts. Returns the number of texts without an id. */
+  hashTexts(texts: ColumnVector, size: number, missing: number, ids: NativeIds): number;
+  /** The key of each text: an integer itself, the 64-bit hash of another text. Returns the number of texts without one. */
+  keysOfTexts(texts: ColumnVector, missing: number, ids: NativeWideIds): number;
   /** Looks up each text in a vocabulary; `unknown` if it is not there. Returns the number of negative ids. */
   lookUpTexts(
     texts: ColumnVector,
     vocabulary: NativeVocabulary,
     unknown: number,
     missing: number,
-    ids: NativeTarget<Int32Array | Float64Array>,
+    ids: NativeTarget<Int32Array>,
   ): number;
   /**
    * Reads texts as numbers into memory for as many rows. NaN marks texts that the caller must read. Returns the number of
@@ -82,13 +84,18 @@ export interface ColumnCalls {
 
 type RawColumn = [vector: object, rows: number];
 type RawTarget<Values> = [data: Values, offset: number, stride: number];
+type RawIds = [data: Int32Array | BigInt64Array, offset: number, stride: number, codes?: Int8Array];
+
+const rawIds = (ids: NativeIds): RawIds => {
+  const { data, offset, stride } = ids;
+  return "codes" in ids ? [data, offset, stride, ids.codes] : [data, offset, stride];
+};
 
 /** The addon's own functions with flat arguments, see native/binding/ingest.h. */
 export interface RawColumnCalls {
   useDuckdb(path: string): boolean;
-  hashTexts(
-    ...call: [...RawColumn, size: number, missing: number, ...RawTarget<Int32Array | Float64Array>]
-  ): number;
+  hashTexts(...call: [...RawColumn, size: number, missing: number, ...RawIds]): number;
+  keysOfTexts(...call: [...RawColumn, missing: number, ...RawIds]): number;
   lookUpTexts(
     ...call: [
       ...RawColumn,
@@ -97,7 +104,7 @@ export interface RawColumnCalls {
       bytes: Uint8Array,
       unknown: number,
       missing: number,
-      ...RawTarget<Int32Array | Float64Array>,
+      ...RawTarget<Int32Array>,
     ]
   ): number;
   parseNumbers(...call: [...RawColumn, values: Float64Array, present: Uint8Array]): number;
@@ -119,8 +126,10 @@ export interface RawColumnCalls {
 export function wrapColumnCalls(raw: RawColumnCalls, explained: <T>(call: () => T) => T): ColumnCalls {
   return {
     useDuckdb: (path) => raw.useDuckdb(path),
-    hashTexts: ({ vector, rows }, size, missing, { data, offset, stride }) =>
-      explained(() => raw.hashTexts(vector, rows, size, missing, data, offset, stride)),
+    hashTexts: ({ vector, rows }, size, missing, ids) =>
+      explained(() => raw.hashTexts(vector, rows, size, missing, ...rawIds(ids))),
+    keysOfTexts: ({ vector, rows }, missing, ids) =>
+      explained(() => raw.keysOfTexts(vector, rows, missing, ...rawIds(ids))),
     lookUpTexts: ({ vector, rows }, vocabulary, unknown, missing, ids) => {
       const { slots, starts, bytes } = vocabulary;
       const { data, offset, stride } = ids;

@@ -1,4 +1,5 @@
-import type { FittedFeatures } from "../features/fitted.js";
+import { type FittedFeatures, idLimit } from "../features/fitted.js";
+import { compositionOf } from "../features/schema/feature-fields.js";
 import { type FeatureConfig, plainOf, tableName } from "../features/schema/features.js";
 import { initializerOf } from "../layers/initializer.js";
 import type { FeatureInfo } from "../models/model.js";
@@ -10,7 +11,7 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       const { name, width, denseEmbedding, edges } = feature;
       return { kind: "number", name, width, denseEmbedding, ...(edges && { edges }) };
     }
-    const { name, table, rows, dim, trainable, dtype, translation } = feature;
+    const { name, table, rows, dim, trainable, dtype, composition, translation } = feature;
     const info = {
       name,
       table,
@@ -18,7 +19,8 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       dim,
       trainable,
       dtype,
-      translation,
+      composition,
+      translation: translation && { ids: idLimit(feature) },
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "id"
@@ -44,6 +46,7 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
       dim: feature.dim,
       trainable: feature.trainable,
       dtype: feature.dtype,
+      composition: compositionOf(feature as { hash?: unknown }),
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"

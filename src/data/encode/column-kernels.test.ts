@@ -1,13 +1,15 @@
 import type { DataChunk } from "@duckdb/node-bindings";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newIds } from "../../features/block.js";
 import { targetFeature } from "../../features/feature-encoder.js";
 import { fitFeatures } from "../../features/fit.js";
 import type { FittedId, FittedNumber, NumberTransform } from "../../features/fitted.js";
+import { codeAt, idAt, newTarget } from "../../features/id-target.js";
+import type { RawValues } from "../../features/raw-column.js";
 import { Refusal } from "../../features/refusal.js";
 import { featuresSchema } from "../../features/schema/features.js";
 import { compileId, compileNumber, type TextTransform, vocabularyCache } from "../../features/transform.js";
+import { compileValues } from "../../features/value-columns.js";
 import { isNaNValue, numberValue } from "../../features/values.js";
 import { ByteVocabulary } from "../../features/vocabulary.js";
 import { murmur3, murmur3Wide } from "../../murmur3.js";
@@ -66,11 +68,14 @@ function idsOf(
   missing: number,
   wide = false,
 ) {
-  const data = newIds(3 * vector.rows, wide).fill(7);
-  const negative = kernels.texts(vector, transform, missing, { data, offset: 1, stride: 3 });
-  const column = Array.from({ length: vector.rows }, (_, r) => data[3 * r + 1]);
-  expect(negative).toBe(column.filter((id) => id < 0).length);
-  expect(Array.from(data).filter((id, i) => i % 3 !== 1 && id !== 7)).toEqual([]);
+  const target = { ...newTarget(3 * vector.rows, wide), offset: 1, stride: 3 };
+  target.data.fill((wide ? 7n : 7) as never);
+  const without = kernels.texts(vector, transform, missing, target);
+  const column = Array.from({ length: vector.rows }, (_, r) => codeAt(target, r) || Number(idAt(target, r)));
+  expect(without).toBe(column.filter((id) => id < 0).length);
+  expect(Array.from<unknown, number>(target.data, Number).filter((id, i) => i % 3 !== 1 && id !== 7)).toEqual(
+    [],
+  );
   return column;
 }
 
@@ -79,6 +84,14 @@ function hashed(size: number): TextTransform {
   const fitted = fitFeatures(features, { vocabularies: {}, numbers: {} });
   return compileId(fitted.features[0] as FittedId, vocabularyCache(fitted)) as TextTransform;
 }
+
+const [KEYED_FEATURE] = fitFeatures(
+  featuresSchema.parse([{ kind: "id", name: "x", dynamic: { capacity: 9 } }]),
+  { vocabularies: {}, numbers: {} },
+).features as FittedId[];
+const KEYED = compileId(KEYED_FEATURE, () => {
+  throw new Error("keys need no vocabulary");
+}) as TextTransform;
 
 function listed(values: readonly string[], unknown: number): TextTransform {
   const vocabulary = new ByteVocabulary(values);
@@ -150,6 +163,21 @@ describe.each(all)("%s kernels", (_, kernels) => {
           );
         },
       ),
+      { numRuns: 50 },
+    );
+  });
+
+  it("give the keys that a request gets", async () => {
+    const integer = fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }).map(String);
+    const nearInteger = fc.constantFrom("0", "-0", "007", "-", "--1", "9".repeat(19), "1".repeat(25));
+    const texts = fc.array(fc.option(fc.oneof(anyText, integer, nearInteger)), { minLength: 1, maxLength: 150 });
+    await fc.assert(
+      fc.asyncProperty(texts, async (values) => {
+        const [target, expected] = [0, 1].map(() => newTarget(values.length, true));
+        const without = kernels.texts(await textVector(values), KEYED, -128, target);
+        expect(without).toBe((compileValues(KEYED_FEATURE)(values) as RawValues).ids(KEYED, -128, expected));
+        expect(target).toEqual(expected);
+      }),
       { numRuns: 50 },
     );
   });

@@ -1,11 +1,12 @@
-import type { EncodedIds, Target } from "../../features/raw-column.js";
+import type { IdTarget } from "../../features/id-target.js";
+import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
 import type { NumberVector, ParsedNumbers, TextVector } from "../source/vectors.js";
 
 /** Transforms of whole columns, in native code or plain TypeScript, with bit-identical results. */
 export interface ColumnKernels {
-  /** Maps texts to ids or refusals, null and empty texts to `missing`. Returns the number of negative results. */
-  texts(vector: TextVector, transform: TextTransform, missing: number, ids: Target<EncodedIds>): number;
+  /** Maps texts to ids or refusals, null and empty texts to `missing`. Returns the number of rows without an id. */
+  texts(vector: TextVector, transform: TextTransform, missing: number, ids: IdTarget): number;
   /** Reads texts as numbers; blank ones are null, and texts of NaN too if `nanIsMissing`. */
   parse(vector: TextVector, nanIsMissing: boolean): ParsedNumbers;
   /** Transforms to the model's numbers, NaN if refused. Returns the number of NaNs. */

@@ -1,3 +1,4 @@
+import type { WideTarget } from "../../features/id-target.js";
 import type { Target } from "../../features/raw-column.js";
 import type { DenseTransform } from "../../features/transform.js";
 import type { Addon } from "../../native/addon.js";
@@ -11,8 +12,11 @@ import { numberOf, plainKernels } from "./plain-kernels.js";
  */
 export function nativeKernels(addon: Addon): ColumnKernels {
   return {
-    texts(vector, { mapping }, missing, ids) {
+    texts(vector, transform, missing, ids) {
+      const { mapping } = transform;
+      if (mapping.kind === "key") return addon.keysOfTexts(vector, missing, ids as WideTarget);
       if (mapping.kind === "hash") return addon.hashTexts(vector, mapping.size, missing, ids);
+      if ("codes" in ids) return plainKernels.texts(vector, transform, missing, ids);
       return addon.lookUpTexts(vector, mapping.vocabulary, mapping.unknown, missing, ids);
     },
 

@@ -1,19 +1,15 @@
+import { writeIds } from "../../features/id-target.js";
 import { isNaNValue, numberValue } from "../../features/values.js";
 import { ParsedNumbers } from "../source/vectors.js";
 import type { ColumnKernels } from "./column-kernels.js";
 
 /** Reference kernels: they apply the transforms of serving value by value. */
 export const plainKernels: ColumnKernels = {
-  texts({ texts, rows }, { encode }, missing, { data, offset, stride }) {
+  texts({ texts, rows }, { encode }, missing, ids) {
     const { starts, ends } = texts;
-    let negative = 0;
-    for (let r = 0; r < rows; r++) {
-      const isMissing = starts[r] === ends[r];
-      const id = isMissing ? missing : encode(texts.bufferOf(r), starts[r], ends[r]);
-      data[offset + r * stride] = id;
-      if (id < 0) negative++;
-    }
-    return negative;
+    return writeIds(ids, rows, (r) =>
+      starts[r] === ends[r] ? missing : encode(texts.bufferOf(r), starts[r], ends[r]),
+    );
   },
 
   parse(texts, nanIsMissing) {

@@ -1,6 +1,7 @@
 import type { DataChunk } from "@duckdb/node-bindings";
 import { refusalOfText } from "../../features/canonical.js";
-import type { EncodedIds, RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
+import { type IdTarget, writeIds } from "../../features/id-target.js";
+import type { RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
 import { Refusal, type RefusalCode } from "../../features/refusal.js";
 import type { DenseTransform, IdTransform } from "../../features/transform.js";
 import { duckdb } from "../source/binding.js";
@@ -64,18 +65,13 @@ class VectorValues implements RawValues {
     return this.vector.rows;
   }
 
-  ids(transform: IdTransform, missing: number, results: Target<EncodedIds>): number {
+  ids(transform: IdTransform, missing: number, results: IdTarget): number {
     if (transform.reads === "text")
       return this.kernels.texts(this.vector as TextVector, transform, missing, results);
     const vector = this.vector as NumberVector | ParsedNumbers;
-    const { data, offset, stride } = results;
-    let negative = 0;
-    for (let r = 0; r < vector.rows; r++) {
-      const id = vector.isNull(r) ? missing : transform.encode(vector.values[r]);
-      data[offset + r * stride] = id;
-      if (id < 0) negative++;
-    }
-    return negative;
+    return writeIds(results, vector.rows, (r) =>
+      vector.isNull(r) ? missing : transform.encode(vector.values[r]),
+    );
   }
 
   numbers(transform: DenseTransform, results: Target<Float32Array>): number {

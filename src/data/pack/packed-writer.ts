@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Ids } from "../../columns/columns.js";
 import type { AbsenceCounts } from "../../features/absences.js";
-import { Block, type Layout, offsetsOf, storedIds } from "../../features/block.js";
+import { Block, type Layout, offsetsOf } from "../../features/block.js";
 import { writeCheckedJson } from "./checked-json.js";
 import {
   BLOCK_ROWS,
@@ -108,11 +108,11 @@ export class PackedWriter {
     const { rows, ids, wideIds, numbers, bags } = block;
     await this.write(IDS_FILE, ids.subarray(0, rows * this.layout.ids.length));
     const wide = this.layout.wideIds.length;
-    if (wide > 0) await this.write(WIDE_IDS_FILE, storedIds(wideIds.subarray(0, rows * wide)));
+    if (wide > 0) await this.write(WIDE_IDS_FILE, wideIds.subarray(0, rows * wide));
     await this.write(NUMBERS_FILE, numbers.subarray(0, rows * this.layout.numbersWidth));
     for (const [i, name] of this.layout.bags.entries()) {
       const { values, weights, ends, length } = bags[i];
-      await this.write(bagValuesFile(this.layout, name), storedIds(values.subarray(0, length)));
+      await this.write(bagValuesFile(this.layout, name), values.subarray(0, length));
       if (weights) await this.write(bagWeightsFile(name), weights.subarray(0, length));
       const offsets = offsetsOf(ends.subarray(0, rows), this.bagLengths[i]);
       const isFirst = !this.files.has(bagOffsetsFile(name));

@@ -28,7 +28,7 @@ const schema = z
       context.addIssue({
         code: "custom",
         path: ["buckets"],
-        message: "a cross is text: map it with hash or vocabulary",
+        message: "a cross is text: map it with hash, vocabulary or dynamic",
       });
   });
 

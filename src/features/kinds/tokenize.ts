@@ -46,7 +46,7 @@ const schema = z
       context.addIssue({
         code: "custom",
         path: ["buckets"],
-        message: "words are text: map them with hash or vocabulary",
+        message: "words are text: map them with hash, vocabulary or dynamic",
       });
     if (tokenizer === "whitespace" || "file" in tokenizer) return;
     try {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   bagFields,
   featureName,
+  MAPPINGS,
   numberFields,
   problem,
   type Refinement,
@@ -70,7 +71,7 @@ export const numberOutput = {
   /** Default: "bucket" with `boundaries`; "mean" if the mean is learned or given; else 0 (in raw units). */
   missing: missingNumber,
 };
-/** Fields of a kind whose value is ids if a mapping is given (`hash`, `buckets`, `vocabulary`), else numbers. */
+/** Fields of a kind whose value is ids if a mapping is given (`hash`, `buckets`, `vocabulary`, `dynamic`), else numbers. */
 export const anyOutput = {
   ...number,
   ...bag,
@@ -84,9 +85,10 @@ const OUTPUT_KEYS = new Set(["name", ...Object.keys(anyOutput)]);
 
 type DerivedShape = {
   name: string;
-  hash?: number;
+  hash?: unknown;
   buckets?: number;
   vocabulary?: unknown;
+  dynamic?: unknown;
   tokenizer?: "whitespace" | { pattern: string } | { file: string };
 };
 
@@ -94,8 +96,12 @@ type DerivedShape = {
 type OutputKind = "ids" | "number";
 
 /** The plain kind of a value that may be either: ids if it has a mapping. */
-export function outputKind({ hash, buckets, vocabulary }: DerivedShape): OutputKind {
-  return (hash ?? buckets ?? vocabulary) !== undefined ? "ids" : "number";
+export function outputKind(feature: DerivedShape): OutputKind {
+  return isMapped(feature) ? "ids" : "number";
+}
+
+function isMapped(feature: DerivedShape): boolean {
+  return MAPPINGS.some((key) => feature[key] !== undefined);
 }
 
 function outputFields(feature: DerivedShape, gives: OutputKind): Record<string, unknown> {
@@ -104,9 +110,9 @@ function outputFields(feature: DerivedShape, gives: OutputKind): Record<string, 
 }
 
 /** Without a mapping, the tokenizer's own tokens are the vocabulary, and no token is unknown. */
-function tokensAsVocabulary({ tokenizer, hash, buckets, vocabulary }: DerivedShape): Record<string, unknown> {
-  const mapped = (hash ?? buckets ?? vocabulary) !== undefined;
-  if (mapped || typeof tokenizer !== "object" || !("file" in tokenizer)) return {};
+function tokensAsVocabulary(feature: DerivedShape): Record<string, unknown> {
+  const { tokenizer } = feature;
+  if (isMapped(feature) || typeof tokenizer !== "object" || !("file" in tokenizer)) return {};
   return { vocabulary: { file: tokenizer.file }, outOfVocabulary: "refuse" };
 }
 
@@ -146,4 +152,4 @@ function refineAs(gives: OutputKind, feature: DerivedShape, context: Refinement)
     }
 }
 
-const NEEDS_MAPPING = "give one of hash, buckets, vocabulary, or leave it out";
+const NEEDS_MAPPING = `give one of ${MAPPINGS.join(", ")}, or leave it out`;

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { ConfigError, type ErrorReport } from "../../errors.js";
+import { COMPOSITIONS, type Composition } from "../../layers/composed-embedding.js";
 import { denseEmbeddingSchema } from "../../layers/dense-embedding.js";
 import { initializerSchema } from "../../layers/initializer.js";
 import { parseExpression } from "../expression.js";
+import { dynamicSchema } from "./dynamic-table.js";
 
 /** Building blocks of the feature schemas. */
 
@@ -49,19 +51,43 @@ export const tableFields = {
   dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
 };
 
+/** The keys of {@link mappingFields} of which a feature has exactly one. */
+export const MAPPINGS = ["hash", "buckets", "vocabulary", "dynamic"] as const;
+
 export type TableNumbers = NonNullable<z.output<typeof tableFields.dtype>>;
 
 /** The largest table, with a row each for unknown and for missing values. */
 const MAX_VALUE_ROWS = 2 ** 40 - 2;
 
-/** How a value becomes a row of the table: exactly one of `hash`, `buckets`, `vocabulary`. */
+const composedHash = z.strictObject({
+  /** Hash the text to this many ids. */
+  size: positive.max(MAX_VALUE_ROWS),
+  /** One table for the quotient of the id and one for the remainder, each with about sqrt(size) rows. */
+  tables: z.literal(2).default(2),
+  /** How the two vectors become one: their sum, their product, or one after the other with half of the numbers each. */
+  combine: z.enum(COMPOSITIONS),
+});
+
+/** The number of ids of a hash. */
+export function hashSize(hash: number | z.output<typeof composedHash>): number {
+  return typeof hash === "number" ? hash : hash.size;
+}
+
+/** How the vectors of a hash are made of two tables; undefined if there is one table. */
+export function compositionOf({ hash }: { hash?: unknown }): Composition | undefined {
+  return typeof hash === "object" ? (hash as z.output<typeof composedHash>).combine : undefined;
+}
+
+/** How a value becomes a row of the table: exactly one of `hash`, `buckets`, `vocabulary`, `dynamic`. */
 export const mappingFields = {
-  /** Hash the text to this many rows. */
-  hash: positive.max(MAX_VALUE_ROWS).optional(),
+  /** Hash the text to this many rows, or to ids whose vectors are made of two small tables. */
+  hash: z.union([positive.max(MAX_VALUE_ROWS), composedHash]).optional(),
   /** Use the value, an integer below this, as the row. */
   buckets: positive.max(MAX_VALUE_ROWS).optional(),
   /** One row for each value of a list, of a file, or learned from the training split. */
   vocabulary: vocabulary.optional(),
+  /** Rows for the values that training meets, up to a capacity. */
+  dynamic: dynamicSchema.optional(),
   /** Values without a row: share one row, or the row of data is refused. */
   outOfVocabulary: z.enum(["bucket", "refuse"]).default("bucket"),
   /** Integers outside the buckets: share one row, or the row of data is refused. */

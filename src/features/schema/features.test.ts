@@ -9,6 +9,9 @@ function problems(...features: unknown[]): string[] {
     : result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
 }
 
+const DYNAMIC = { kind: "id", name: "a", dynamic: { capacity: 8 } };
+const dynamic = (settings: object) => ({ ...DYNAMIC, dynamic: { capacity: 8, ...settings } });
+
 describe("featuresSchema", () => {
   it("fills the defaults", () => {
     expect(featuresSchema.parse([{ kind: "id", name: "a", hash: 8 }])).toEqual([
@@ -23,7 +26,7 @@ describe("featuresSchema", () => {
   });
 
   it.each<[string, FeatureInput | object, RegExp]>([
-    ["no mapping", { kind: "id", name: "a" }, /exactly one of hash, buckets, vocabulary \(got none\)/],
+    ["no mapping", { kind: "id", name: "a" }, /exactly one of hash, buckets, vocabulary, dynamic \(got none\)/],
     ["two mappings", { kind: "ids", name: "a", hash: 2, buckets: 3 }, /got hash and buckets/],
     ["an unknown key", { kind: "number", name: "x", normalise: "log" }, /normalise/],
     ["an unknown kind", { kind: "text", name: "x" }, /0\.kind/],
@@ -50,6 +53,15 @@ describe("featuresSchema", () => {
     ],
     ["more buckets than a table has rows", { kind: "id", name: "a", buckets: 2 ** 40 }, /0\.buckets/],
     ["an unknown dtype", { kind: "id", name: "a", hash: 8, dtype: "int8" }, /0\.dtype/],
+    ["a hash beside a dynamic table", { ...DYNAMIC, hash: 9 }, /got hash and dynamic/],
+    ["a dynamic table of nothing", dynamic({ capacity: 0 }), /0\.dynamic\.capacity/],
+    ["a dynamic table without a capacity", dynamic({ capacity: undefined }), /0\.dynamic\.capacity/],
+    ["an index above the capacity", dynamic({ growFrom: 9 }), /0\.dynamic\.growFrom: .*capacity/],
+    ["a size of exact counters", dynamic({ admit: { count: 2, expect: 9 } }), /0\.dynamic\.admit.*expect/],
+    ["a probability above 1", dynamic({ admit: { probability: 2 } }), /0\.dynamic\.admit/],
+    ["an unknown rule of eviction", dynamic({ evict: "fifo" }), /0\.dynamic\.evict/],
+    ["a file without a name", dynamic({ seedFrom: { file: "" } }), /0\.dynamic\.seedFrom\.file/],
+    ["integers of a dynamic cross", { ...DYNAMIC, kind: "combo", inputs: ["c", "d"], buckets: 2 }, /got buckets and dynamic/],
     ["learnt vectors", { kind: "number", name: "x", width: 3, normalize: "zscore" }, /width > 1/],
   ])("refuses %s", (_, feature, message) => {
     expect(problems(feature).join("\n")).toMatch(message);
@@ -62,6 +74,11 @@ describe("featuresSchema", () => {
       '1.dim: must equal features[0].dim: both read the table "t"',
     ]);
     expect(problems(a, { ...a, name: "b" })).toEqual([]);
+    const shared = { ...DYNAMIC, embedding: "t" };
+    expect(problems(shared, { ...shared, kind: "ids", name: "b" })).toEqual([]);
+    expect(problems(shared, { ...dynamic({ evict: "lfu" }), embedding: "t", name: "b" })).toEqual([
+      '1.dynamic: must equal features[0].dynamic: both read the table "t"',
+    ]);
     expect(problems(a, { ...a, name: "b", dtype: "bf16" })).toEqual([
       '1.dtype: must equal features[0].dtype: both read the table "t"',
     ]);

@@ -88,6 +88,7 @@ const sharedKeys = [
   "hash",
   "buckets",
   "vocabulary",
+  "dynamic",
   "boundaries",
   "dim",
   "initializer",

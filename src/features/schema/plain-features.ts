@@ -1,7 +1,9 @@
 import { z } from "zod";
 import {
   bagFields,
+  compositionOf,
   featureName,
+  MAPPINGS,
   mappingFields,
   numberFields,
   problem,
@@ -37,7 +39,7 @@ export const idFeature = z
     if (feature.column !== undefined && feature.columns !== undefined)
       problem(context, "columns", "give either column or columns, not both");
     if (feature.columns !== undefined && feature.buckets !== undefined)
-      problem(context, "columns", "a cross of columns is text: map it with hash or vocabulary");
+      problem(context, "columns", "a cross of columns is text: map it with hash, vocabulary or dynamic");
   });
 
 export const idsFeature = z
@@ -53,7 +55,11 @@ export const idsFeature = z
     weighted: z.boolean().default(false),
     ...bagFields,
   })
-  .superRefine(refineMapping);
+  .superRefine(refineMapping)
+  .superRefine((feature, context) => {
+    if (compositionOf(feature) === "multiply")
+      problem(context, ["hash", "combine"], "the vectors of a list are not multiplied: use add or concat");
+  });
 
 export const numberFeature = z
   .strictObject({
@@ -77,13 +83,13 @@ export type NumberFeatureConfig = z.output<typeof numberFeature>;
 export type PlainFeatureConfig = IdFeatureConfig | IdsFeatureConfig | NumberFeatureConfig;
 
 function refineMapping(
-  feature: { hash?: number; buckets?: number; vocabulary?: unknown },
+  feature: Readonly<Partial<Record<(typeof MAPPINGS)[number], unknown>>>,
   context: Refinement,
 ): void {
-  const given = (["hash", "buckets", "vocabulary"] as const).filter((key) => feature[key] !== undefined);
+  const given = MAPPINGS.filter((key) => feature[key] !== undefined);
   if (given.length !== 1) {
     const got = given.length === 0 ? "none" : given.join(" and ");
-    problem(context, [], `give exactly one of hash, buckets, vocabulary (got ${got})`);
+    problem(context, [], `give exactly one of ${MAPPINGS.join(", ")} (got ${got})`);
   }
 }
 

@@ -1,0 +1,60 @@
+import type { Tensor } from "../graph/tensor.js";
+import { add, multiply } from "../ops/arithmetic.js";
+import { concat } from "../ops/concat.js";
+import { type CategoricalFeature, embed } from "./embedding-layer.js";
+import type { Scope } from "./scope.js";
+
+/** How the vectors of the quotient and the remainder become one. */
+export const COMPOSITIONS = ["add", "multiply", "concat"] as const;
+export type Composition = (typeof COMPOSITIONS)[number];
+
+/** A part of an id: its quotient or its remainder, divided by `by`. */
+export interface IdPart {
+  readonly kind: "quotient" | "remainder";
+  readonly by: number;
+  /** Every result is below this. */
+  readonly rows: number;
+}
+
+/**
+ * The parts of ids below `ids`. A pair of them belongs to one id, and both tables together are as small as possible: about
+ * 2 sqrt(ids) rows.
+ */
+export function partsOf(ids: number): { readonly quotient: IdPart; readonly remainder: IdPart } {
+  const by = Math.ceil(Math.sqrt(ids));
+  return {
+    quotient: { kind: "quotient", by, rows: Math.ceil(ids / by) },
+    remainder: { kind: "remainder", by, rows: by },
+  };
+}
+
+/** The translation from the ids of a table to those parts. */
+export const partName = (table: string, part: IdPart["kind"]) => `${table}/${part}`;
+
+/**
+ * Compositional embeddings (Shi et al., "Compositional embeddings using complementary partitions for memory-efficient
+ * recommendation systems", 2020, the quotient-remainder trick): every id has a vector of its own, made of one of each of two
+ * small tables: [B] -> [B, dim]. Parameters `<table>.quotient.weight` and `<table>.remainder.weight`.
+ */
+export function composedEmbedding(
+  scope: Scope,
+  ids: Tensor,
+  feature: CategoricalFeature & { readonly composition: Composition },
+  dim: number,
+): Tensor {
+  // A first-order weight is one number, which has no halves.
+  const composition = feature.composition === "concat" && dim === 1 ? "add" : feature.composition;
+  const { quotient, remainder } = partsOf(feature.rows);
+  const half = composition === "concat" ? Math.ceil(dim / 2) : dim;
+  const of = ({ kind, rows }: IdPart, width: number, initializer = feature.initializer): Tensor => {
+    const translation = { ids: feature.rows, name: partName(feature.table, kind) };
+    const part = { ...feature, composition: undefined, table: kind, rows, translation, initializer };
+    return embed(scope.child(feature.table), ids, part, width);
+  };
+  const first = of(quotient, half);
+  if (composition === "concat") return scope.apply(concat, [first, of(remainder, dim - half)], {})[0];
+  if (composition === "add") return scope.apply(add, [first, of(remainder, dim)], {})[0];
+  // The product starts as the first vector alone, with the spread that any other table starts with.
+  const ones = { kind: "constant", value: 1 } as const;
+  return scope.apply(multiply, [first, of(remainder, dim, ones)], {})[0];
+}
