@@ -3,7 +3,7 @@ import { type DataInput, dataSchema } from "../data/data-config.js";
 import { ConfigError } from "../errors.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type ModelInput, modelSchema, type OwnModel, ownModelOf } from "../models/index.js";
-import type { FeatureInfo } from "../models/model.js";
+import { type FeatureInfo, hasKeys } from "../models/model.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
 import { checkAccumulation } from "../train/step/gradient-accumulation.js";
 import { factsOf } from "../train/step/loss/index.js";
@@ -106,23 +106,24 @@ function schemaOf(config: unknown): typeof configSchema {
 
 /** Checks that need the graph of the whole step. */
 function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">): void {
-  if (config.train.gradientAccumulation === 1) return;
+  if (config.train.gradientAccumulation === 1 && !spec.features.some(hasKeys)) return;
   checkAccumulation(trainingGraph(spec, trainingSettingsOf(config)), config.train);
 }
 
-/** Groups and sessions are defined by a feature with one id per row. */
+/** Groups and sessions are defined by a feature with one id per row. The loss finds sessions by ids below a limit. */
 function checkGroups({ groups, loss }: Config["train"], features: readonly FeatureInfo[]): void {
-  const ids = features.filter(({ kind }) => kind === "id").map(({ name }) => name);
-  for (const [where, name] of [
-    ["train.groups.by", groups?.by],
-    ["train.loss.session", factsOf(loss).session],
-  ])
-    if (name !== undefined && !ids.includes(name))
+  const ids = features.filter(({ kind }) => kind === "id");
+  const limited = ids.filter((feature) => !hasKeys(feature));
+  for (const [where, name, allowed] of [
+    ["train.groups.by", groups?.by, ids],
+    ["train.loss.session", factsOf(loss).session, limited],
+  ] as const)
+    if (name !== undefined && !allowed.some((feature) => feature.name === name))
       throw new ConfigError({
         what: "rows cannot be grouped by this feature",
         where,
         got: name,
-        expected: `a feature with one id per row: ${ids.join(", ") || "there is none"}`,
+        expected: `a feature with one id per row${allowed === limited ? " and no dynamic table" : ""}: ${allowed.map((feature) => feature.name).join(", ") || "there is none"}`,
         next: 'Name one, or add it: { kind: "id", name: "user", hash: 1000000 }. The model need not use it.',
       });
 }

@@ -1,5 +1,6 @@
 import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, type TableDtype, type Tensor } from "../graph/tensor.js";
+import { KEYS } from "../graph/translation.js";
 import { concat } from "../ops/concat.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
@@ -46,6 +47,7 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
     trainable: feature.trainable,
     dtype: feature.dtype,
     translation: feature.translation && (feature.translation.name ?? feature.table),
+    byKey: feature.translation?.ids === KEYS,
   });
   return feature.kind === "id"
     ? scope.apply(embedding, [table, ids], {})[0]

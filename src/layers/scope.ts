@@ -22,6 +22,8 @@ export interface ParameterOptions {
   readonly dtype?: TableDtype;
   /** For a table: the name of its translation from ids to rows. Default: ids are rows. */
   readonly translation?: string;
+  /** True if rows belong to keys. */
+  readonly byKey?: boolean;
 }
 
 /**
@@ -51,10 +53,10 @@ export class Scope {
 
   parameter(
     name: string,
-    { shape, init, role = "dense", trainable = true, dtype, translation }: ParameterOptions,
+    { shape, init, role = "dense", trainable = true, dtype, translation, byKey }: ParameterOptions,
   ): Tensor {
-    const optional = { ...(dtype && { dtype }), ...(translation && { translation }) };
-    const attrs = { name: this.nameOf(name), shape, role, init, trainable, ...optional };
+    const rows = { ...(translation && { translation }), ...(byKey && { byKey: true as const }) };
+    const attrs = { name: this.nameOf(name), shape, role, init, trainable, ...(dtype && { dtype }), ...rows };
     const existing = this.parameters.get(attrs.name);
     if (existing && !sameShape(existing.attrs.shape, shape)) {
       throw new GraphError({

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { ConfigError } from "../errors.js";
 import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, idsBelow, type Tensor } from "../graph/tensor.js";
+import { KEYS } from "../graph/translation.js";
 import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.js";
 import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
@@ -11,6 +12,11 @@ import { input } from "../ops/sources.js";
 export type FeatureInfo =
   | (CategoricalFeature & { readonly name: string; readonly dim?: number })
   | NumberFeature;
+
+/** True for a feature with a dynamic table: its ids are keys. */
+export function hasKeys(feature: FeatureInfo): boolean {
+  return feature.kind !== "number" && feature.translation?.ids === KEYS;
+}
 
 interface NumberFeature {
   readonly kind: "number";

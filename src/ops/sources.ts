@@ -19,8 +19,10 @@ export interface ParameterAttrs {
   readonly trainable: boolean;
   /** Storage format of a table; default fp32. */
   readonly dtype?: TableDtype;
-  /** For a table: the translation from ids to its rows. Default: ids are rows. */
+  /** For a table and its states: the translation from ids to rows. Default: ids are rows. */
   readonly translation?: string;
+  /** True if rows belong to keys of a dynamic table: they get their initial values when a key gets them. */
+  readonly byKey?: true;
 }
 
 const noKernel = (_: KernelCall): void => undefined;

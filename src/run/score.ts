@@ -108,11 +108,12 @@ export async function evaluateSource(
   const rows = new RowCount();
   const parts: Record<"logits" | "labels" | "weights", Float32Array>[] = [];
   const groupIds: Float64Array[] = [];
+  const numbers = new Map<bigint, number>();
   for await (const batch of scoreSource(model, source, { where, label, weight, split })) {
     rows.add(batch);
     const labels = columnValues(batch.columns, LABEL_COLUMN);
     parts.push({ logits: batch.logits, labels, weights: columnValues(batch.columns, WEIGHT_COLUMN) });
-    if (groups) groupIds.push(columnIds(batch.columns, groups.by));
+    if (groups) groupIds.push(columnIds(batch.columns, groups.by, numbers));
     onRows(rows.read);
   }
   rows.check(where, maxBadRows);

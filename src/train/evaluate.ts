@@ -109,12 +109,25 @@ export function targetsOf(data: ColumnSet): Targets {
   return { labels: columnValues(data, LABEL_COLUMN), weights };
 }
 
-/** Gathers a column with one id per row; float64 holds 32-bit ids, and 64-bit ids below 2^53, exactly. */
-export function columnIds(data: ColumnSet, name: string): Float64Array {
+/**
+ * Gathers a column with one id per row. Ids of 64 bits, which a float64 may not hold, are numbered.
+ * @param numbers of the ids so far, for data in several parts
+ */
+export function columnIds(
+  data: ColumnSet,
+  name: string,
+  numbers = new Map<bigint, number>(),
+): Float64Array {
   const column = data.columns.get(name);
   if (column?.kind !== "id") throw new DataError({ what: "the data has no such column of ids", where: name });
   const { data: ids, offset, stride }: IdColumn = column;
-  return Float64Array.from({ length: data.rows }, (_, row) => Number(ids[offset + row * stride]));
+  return Float64Array.from({ length: data.rows }, (_, row) => {
+    const id = ids[offset + row * stride];
+    if (typeof id === "number") return id;
+    const number = numbers.get(id) ?? numbers.size;
+    numbers.set(id, number);
+    return number;
+  });
 }
 
 /** Gathers a column of numbers, [rows, width]. */

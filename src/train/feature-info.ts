@@ -1,6 +1,7 @@
 import { type FittedFeatures, idLimit } from "../features/fitted.js";
 import { compositionOf } from "../features/schema/feature-fields.js";
 import { type FeatureConfig, plainOf, tableName } from "../features/schema/features.js";
+import { KEYS } from "../graph/translation.js";
 import { initializerOf } from "../layers/initializer.js";
 import type { FeatureInfo } from "../models/model.js";
 
@@ -47,6 +48,7 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
       trainable: feature.trainable,
       dtype: feature.dtype,
       composition: compositionOf(feature as { hash?: unknown }),
+      ...("dynamic" in feature && feature.dynamic && { translation: { ids: KEYS } }),
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"

@@ -60,10 +60,10 @@ export class Parameters {
     );
   }
 
-  /** Initializes every parameter; its draws depend on the seed and its name. */
+  /** Initializes every parameter; its draws depend on the seed and its name. Rows of dynamic tables start with their keys. */
   initialize(seed: number): void {
     for (const { attrs, memory } of this.parameters.values())
-      memory.fill(attrs.init, seed, streamOf(attrs.name));
+      if (!attrs.byKey) memory.fill(attrs.init, seed, streamOf(attrs.name));
     this.startAverages();
   }
 
@@ -77,6 +77,10 @@ export class Parameters {
   startAverages(): void {
     for (const [name, { memory }] of this.parameters)
       this.parameters.get(averageOf(name))?.memory.copyFrom(memory);
+  }
+
+  get all(): readonly Parameter[] {
+    return [...this.parameters.values()];
   }
 
   /** The model's own parameters: weights, tables and statistics. */

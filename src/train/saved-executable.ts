@@ -25,7 +25,7 @@ export async function savedExecutable(
 ): Promise<Executable> {
   const parameters = await savedParameters(checkpoint, backend, parametersOf(graph));
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
-  const translations = new Translations(backend, features, members);
+  const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint);
   const options = { maxBatch, threads, translations: translations.bound, frozen: true };
   return backend.compile(graph, parameters, options);

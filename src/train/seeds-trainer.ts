@@ -177,7 +177,7 @@ export class SeedsTrainer {
     const { backend, features } = this.options;
     const attrs = parametersOf(inferenceGraph(this.spec));
     const names = members.map((_, k) => memberName(k));
-    const translations = new Translations(backend, features, names);
+    const translations = new Translations(backend, features, { members: names });
     const parameters = new Map<string, Memory>();
     for (const [k, { result }] of members.entries()) {
       const { checkpoint } = result;

@@ -118,7 +118,9 @@ export class Trainer {
     this.forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);
     if (checkpoint.full) this.parameters.trackChanges();
-    this.translations = new Translations(backend, features);
+    const { seed } = config.train;
+    this.translations = new Translations(backend, features, { seed });
+    this.translations.attach(this.parameters.all, seed);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);

@@ -1,33 +1,78 @@
-import type { Backend, Translation } from "../backends/backend.js";
+import type { Backend, DynamicTranslation, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { CheckpointError, PairloomError } from "../errors.js";
-import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import type { FittedDynamic, FittedFeature, FittedFeatures } from "../features/fitted.js";
+import type { RowInitializer } from "../graph/initializer.js";
+import type { DynamicSpec, TranslationSpec } from "../graph/translation.js";
+import { partName, partsOf } from "../layers/composed-embedding.js";
+import { initializerOf } from "../layers/initializer.js";
+import { streamOf } from "../layers/scope.js";
+import type { Parameter } from "./parameter-memory.js";
 
 /** The name of a translation's state among the tensors of a model. */
 export const stateName = (table: string) => `translations.${table}`;
+
+export interface TranslationOptions {
+  /** The prefixes of members that have translations of their own. */
+  readonly members?: readonly string[];
+  /** Decides which keys are admitted, if this is drawn. */
+  readonly seed?: number;
+}
 
 /** The translations of tables, by table name. Tables whose ids are their rows have none. */
 export class Translations {
   /** Bound by training programs, which may give rows to new ids, and by evaluation. */
   readonly bound: ReadonlyMap<string, Translation>;
+  /** Those that training may change; the others follow from the features. */
+  private readonly tables: ReadonlyMap<string, Translation>;
+
+  /** Translations in their initial state. */
+  constructor(
+    backend: Backend,
+    { features }: FittedFeatures,
+    { members = [], seed = 0 }: TranslationOptions = {},
+  ) {
+    const specs = [...new Map(features.flatMap(specOfTable))];
+    const prefixes = members.length === 0 ? [""] : members.map((member) => `${member}.`);
+    this.tables = new Map(
+      prefixes.flatMap((prefix) =>
+        specs.map(([table, spec]) => {
+          const draws = { seed, stream: streamOf(stateName(table)) };
+          return [prefix + table, backend.translation(spec, draws)] as const;
+        }),
+      ),
+    );
+    const parts = new Map(features.flatMap(specsOfParts));
+    this.bound = new Map([
+      ...this.tables,
+      ...[...parts].map(([name, spec]) => [name, backend.translation(spec)] as const),
+    ]);
+  }
+
+  /** The dynamic tables, by name. */
+  get dynamic(): ReadonlyMap<string, DynamicTranslation> {
+    return new Map([...this.tables].filter((entry): entry is [string, DynamicTranslation] => "attach" in entry[1]));
+  }
 
   /**
-   * Translations in their initial state.
-   * @param members the prefixes of members that have translations of their own
+   * Lets rows of dynamic tables get their initial values, and those of their optimizer states, when a key gets them. The draws
+   * are those of a fixed table whose rows are the keys.
    */
-  constructor(backend: Backend, { features }: FittedFeatures, members: readonly string[] = []) {
-    const specs = new Map(features.flatMap(translated));
-    const prefixes = members.length === 0 ? [""] : members.map((member) => `${member}.`);
-    const all = [...specs].flatMap(([table, spec]) =>
-      prefixes.map((prefix) => [prefix + table, spec] as const),
-    );
-    this.bound = new Map(all.map(([name, spec]) => [name, backend.translation(spec)]));
+  attach(parameters: readonly Parameter[], seed: number): void {
+    const { dynamic } = this;
+    for (const { attrs, memory } of parameters) {
+      if (!attrs.byKey) continue;
+      const [, width = 1] = attrs.shape;
+      const init = attrs.init as RowInitializer;
+      const rows = { width, init, seed, stream: streamOf(attrs.name), weights: attrs.role === "table" };
+      dynamic.get(attrs.translation!)!.attach(memory, rows);
+    }
   }
 
   /** Their current states, as tensors of a checkpoint's model file. */
   sources(): Map<string, TensorSource> {
-    return new Map([...this.bound].map(([table, translation]) => [stateName(table), tensorOf(translation)]));
+    return new Map([...this.tables].map(([table, translation]) => [stateName(table), tensorOf(translation)]));
   }
 
   /**
@@ -37,7 +82,7 @@ export class Translations {
   async load(checkpoint: Checkpoint): Promise<void> {
     const file = await checkpoint.openModel();
     try {
-      for (const [table, translation] of this.bound) {
+      for (const [table, translation] of this.tables) {
         const name = stateName(table);
         const state = new BigInt64Array(file.tensors.get(name)?.shape[0] ?? 0);
         await file.readInto(name, state);
@@ -49,9 +94,23 @@ export class Translations {
   }
 }
 
-function translated(feature: FittedFeature) {
+function specOfTable(feature: FittedFeature): [string, TranslationSpec][] {
   if (feature.kind === "number" || feature.translation === undefined) return [];
-  return [[feature.table, feature.translation] as const];
+  const { table, translation } = feature;
+  return [[table, translation.kind === "dynamic" ? dynamicSpec(translation) : translation]];
+}
+
+function specsOfParts(feature: FittedFeature): [string, TranslationSpec][] {
+  if (feature.kind === "number" || feature.composition === undefined) return [];
+  return Object.values(partsOf(feature.rows)).map((part) => [partName(feature.table, part.kind), part]);
+}
+
+export function dynamicSpec({ evict, unknown, ...spec }: FittedDynamic): DynamicSpec {
+  return {
+    ...spec,
+    evict: typeof evict === "string" ? { kind: evict } : evict,
+    unknown: typeof unknown === "string" ? unknown : (initializerOf(unknown) as RowInitializer),
+  };
 }
 
 function tensorOf(translation: Translation): TensorSource {

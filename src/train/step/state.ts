@@ -19,5 +19,6 @@ export function stateOf(
     role: "state",
     init: { kind: "constant", value: initial },
     trainable: false,
+    ...(weight.byKey && { translation: weight.translation, byKey: true }),
   })[0];
 }
