@@ -77,6 +77,8 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("encodeNumbers", encode_numbers),
       FUNCTION("makePermutation", make_permutation),
       FUNCTION("makeFirstCome", make_first_come),
+      FUNCTION("makeQuotient", make_quotient),
+      FUNCTION("makeRemainder", make_remainder),
       FUNCTION("makeDynamic", make_dynamic),
       FUNCTION("attachMemory", attach_memory),
       FUNCTION("insertKeys", insert_keys),

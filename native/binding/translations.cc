@@ -129,6 +129,22 @@ napi_value make_first_come(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value make_quotient(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> a(env, info);
+    return make_handle(env, pairloom::make_quotient(whole(number(env, a[0], "by"), "by"),
+                                                    whole(number(env, a[1], "rows"), "rows")));
+  });
+}
+
+napi_value make_remainder(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> a(env, info);
+    return make_handle(env, pairloom::make_remainder(whole(number(env, a[0], "by"), "by"),
+                                                     whole(number(env, a[1], "rows"), "rows")));
+  });
+}
+
 napi_value translate_ids(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> arguments(env, info);

@@ -13,6 +13,8 @@ std::shared_ptr<Translation> translation_of(napi_env env, napi_value handle);
 
 napi_value make_permutation(napi_env env, napi_callback_info info);     // (rows: BigInt64Array) => handle
 napi_value make_first_come(napi_env env, napi_callback_info info);      // (rows) => handle
+napi_value make_quotient(napi_env env, napi_callback_info info);        // (by, rows) => handle
+napi_value make_remainder(napi_env env, napi_callback_info info);       // (by, rows) => handle
 napi_value translate_ids(napi_env env, napi_callback_info info);        // (handle, ids) => rows, BigInt64Arrays
 napi_value translation_state(napi_env env, napi_callback_info info);    // (handle) => BigInt64Array
 napi_value restore_translation(napi_env env, napi_callback_info info);  // (handle, state: BigInt64Array)

@@ -98,7 +98,51 @@ class FirstCome : public Translation {
   size_t before_ = 0;  // ids before the last admit
 };
 
+// A number that follows from the id alone.
+template <class RowOf>
+class Arithmetic : public Translation {
+ public:
+  Arithmetic(uint64_t rows, RowOf row_of) : rows_(rows), row_of_(row_of) {}
+
+  uint64_t rows() const override { return rows_; }
+
+  void translate(std::span<const uint64_t> ids, std::span<uint64_t> rows) const override {
+    for (size_t i = 0; i < ids.size(); ++i) {
+      rows[i] = row_of_(ids[i]);
+      if (rows[i] >= rows_) {
+        throw Error({"an id has no row", "", "id " + std::to_string(ids[i]), "a row below " + std::to_string(rows_), ""});
+      }
+    }
+  }
+
+  void admit(std::span<const uint64_t>, std::span<uint64_t>, uint64_t) override {}
+  void revert() override {}
+
+  std::vector<int64_t> state() const override { return {}; }
+  void restore(std::span<const int64_t> state) override {
+    if (!state.empty()) throw Error({"the state is of another translation", "", std::to_string(state.size()), "0", ""});
+  }
+
+ private:
+  const uint64_t rows_;
+  const RowOf row_of_;
+};
+
+template <class RowOf>
+std::unique_ptr<Translation> make_arithmetic(uint64_t by, uint64_t rows, RowOf row_of) {
+  if (by > 0 && rows > 0) return std::make_unique<Arithmetic<RowOf>>(rows, row_of);
+  throw Error({"a table without rows", "translation", std::to_string(by) + ", " + std::to_string(rows), "at least 1", ""});
+}
+
 }  // namespace
+
+std::unique_ptr<Translation> make_quotient(uint64_t by, uint64_t rows) {
+  return make_arithmetic(by, rows, [by](uint64_t id) { return id / by; });
+}
+
+std::unique_ptr<Translation> make_remainder(uint64_t by, uint64_t rows) {
+  return make_arithmetic(by, rows, [by](uint64_t id) { return id % by; });
+}
 
 std::unique_ptr<Translation> make_permutation(std::vector<int64_t> rows) {
   return std::make_unique<RowPermutation>(std::move(rows));

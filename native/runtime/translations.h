@@ -15,4 +15,8 @@ std::unique_ptr<Translation> make_permutation(std::vector<int64_t> rows);
 // table is full, a step with a new id fails. Rows are never freed.
 std::unique_ptr<Translation> make_first_come(uint64_t rows);
 
+// Id i has row i / by, or i % by, below `rows`; training changes nothing.
+std::unique_ptr<Translation> make_quotient(uint64_t by, uint64_t rows);
+std::unique_ptr<Translation> make_remainder(uint64_t by, uint64_t rows);
+
 }  // namespace pairloom

@@ -36,7 +36,15 @@ export type TranslationSpec =
    * Ids get the rows 1, 2, … in the order in which training first sees them; row 0 is for ids without a row. When the
    * table is full, a step with a new id fails. Rows are never freed.
    */
-  | { readonly kind: "firstCome"; readonly rows: number };
+  | { readonly kind: "firstCome"; readonly rows: number }
+  | IdPart;
+
+/** Id i has row `floor(i / by)` or `i mod by`, which is below `rows`; training changes nothing. */
+export interface IdPart {
+  readonly kind: "quotient" | "remainder";
+  readonly by: number;
+  readonly rows: number;
+}
 
 /**
  * A table whose rows belong to the keys in use. Row 0 is the row of keys without a row, so the table has `capacity + 1`

@@ -1,4 +1,5 @@
 import type { Tensor } from "../graph/tensor.js";
+import type { IdPart } from "../graph/translation.js";
 import { add, multiply } from "../ops/arithmetic.js";
 import { concat } from "../ops/concat.js";
 import { type CategoricalFeature, embed } from "./embedding-layer.js";
@@ -7,14 +8,6 @@ import type { Scope } from "./scope.js";
 /** How the vectors of the quotient and the remainder become one. */
 export const COMPOSITIONS = ["add", "multiply", "concat"] as const;
 export type Composition = (typeof COMPOSITIONS)[number];
-
-/** A part of an id: its quotient or its remainder, divided by `by`. */
-export interface IdPart {
-  readonly kind: "quotient" | "remainder";
-  readonly by: number;
-  /** Every result is below this. */
-  readonly rows: number;
-}
 
 /**
  * The parts of ids below `ids`. A pair of them belongs to one id, and both tables together are as small as possible: about

@@ -158,6 +158,8 @@ export interface Addon extends ColumnCalls {
   /** See native/runtime/translations.h. */
   makePermutation(rows: BigInt64Array): TranslationHandle;
   makeFirstCome(rows: number): TranslationHandle;
+  makeQuotient(by: number, rows: number): TranslationHandle;
+  makeRemainder(by: number, rows: number): TranslationHandle;
   /** Settings of dynamic tables: src/backends/native/dynamic-table.ts. */
   makeDynamic(settings: Float64Array): TranslationHandle;
   attachMemory(table: TranslationHandle, parameter: ParameterHandle, settings: Float64Array): void;
@@ -240,6 +242,8 @@ const DIRECT = [
   "copyParameter",
   "makePermutation",
   "makeFirstCome",
+  "makeQuotient",
+  "makeRemainder",
   "makeDynamic",
   "attachMemory",
   "insertKeys",

@@ -27,11 +27,19 @@ export function fixedTranslation(
   addon: Addon,
   spec: Exclude<TranslationSpec, DynamicSpec>,
 ): NativeTranslation {
-  return spec.kind === "permutation"
-    ? new NativeTranslation(
-        addon,
-        addon.makePermutation(BigInt64Array.from(spec.rows, BigInt)),
-        spec.rows.length,
-      )
-    : new NativeTranslation(addon, addon.makeFirstCome(spec.rows), spec.rows);
+  const rows = spec.kind === "permutation" ? spec.rows.length : spec.rows;
+  return new NativeTranslation(addon, handleOf(addon, spec), rows);
+}
+
+function handleOf(addon: Addon, spec: Exclude<TranslationSpec, DynamicSpec>): TranslationHandle {
+  switch (spec.kind) {
+    case "permutation":
+      return addon.makePermutation(BigInt64Array.from(spec.rows, BigInt));
+    case "firstCome":
+      return addon.makeFirstCome(spec.rows);
+    case "quotient":
+      return addon.makeQuotient(spec.by, spec.rows);
+    case "remainder":
+      return addon.makeRemainder(spec.by, spec.rows);
+  }
 }

@@ -1,5 +1,5 @@
 import { ExecutionError, PairloomError } from "../../errors.js";
-import type { Admission, DynamicSpec, TranslationSpec } from "../../graph/translation.js";
+import type { Admission, DynamicSpec, IdPart, TranslationSpec } from "../../graph/translation.js";
 import type { Draws } from "../backend.js";
 import { checkDynamicSpec } from "../dynamic-spec.js";
 import { ReferenceDynamicTable } from "./dynamic-table.js";
@@ -9,7 +9,8 @@ export function referenceTranslation(spec: DynamicSpec, draws?: Draws): Referenc
 export function referenceTranslation(spec: TranslationSpec, draws?: Draws): ReferenceTranslation;
 export function referenceTranslation(spec: TranslationSpec, draws = { seed: 0, stream: 0 }) {
   if (spec.kind === "dynamic") return new ReferenceDynamicTable(checkDynamicSpec(spec), draws);
-  return spec.kind === "permutation" ? new Permutation(spec.rows) : new FirstCome(spec.rows);
+  if (spec.kind === "permutation") return new Permutation(spec.rows);
+  return spec.kind === "firstCome" ? new FirstCome(spec.rows) : new Part(spec);
 }
 
 /** The translations during one step; `revert` undoes the changes of the step. */
@@ -63,6 +64,41 @@ class Permutation implements ReferenceTranslation {
 
   private refuse(id: bigint): never {
     throw new ExecutionError({ what: "an id has no row", got: `id ${id}`, expected: `below ${this.rows}` });
+  }
+
+  restore(state: BigInt64Array): void {
+    if (state.length > 0) throw otherState(`${state.length} numbers`);
+  }
+}
+
+class Part implements ReferenceTranslation {
+  readonly rows: number;
+
+  constructor(private readonly part: IdPart) {
+    this.rows = part.rows;
+  }
+
+  translate(ids: BigInt64Array): Float64Array {
+    const by = BigInt(this.part.by);
+    return Float64Array.from(ids, (id) => {
+      const row = this.part.kind === "quotient" ? id / by : id % by;
+      if (row >= 0 && row < this.rows) return Number(row);
+      throw new ExecutionError({
+        what: "an id has no row",
+        got: `id ${id}`,
+        expected: `a ${this.part.kind} below ${this.rows}`,
+      });
+    });
+  }
+
+  admit(ids: BigInt64Array): Float64Array {
+    return this.translate(ids);
+  }
+
+  revert(): void {}
+
+  state(): BigInt64Array {
+    return new BigInt64Array(0);
   }
 
   restore(state: BigInt64Array): void {
