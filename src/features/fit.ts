@@ -15,7 +15,7 @@ import {
   textRulesOf,
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
-import { type DynamicConfig, settingsOfDynamic } from "./schema/dynamic-table.js";
+import type { DynamicConfig } from "./schema/dynamic-table.js";
 import { compositionOf, hashSize } from "./schema/feature-fields.js";
 import {
   type FeatureConfig,
@@ -137,7 +137,7 @@ function compositionPart(feature: PlainFeatureConfig): Pick<FittedTable, "compos
 
 /** The rows of a dynamic table: one for each key, after that of the keys without a row. */
 export function dynamicRows(dynamic: DynamicConfig): Pick<FittedTable, "rows" | "translation"> {
-  return { rows: dynamic.capacity + 1, translation: { kind: "dynamic", ...settingsOfDynamic(dynamic) } };
+  return { rows: dynamic.capacity + 1, translation: { kind: "dynamic", ...dynamic } };
 }
 
 function valueRows(feature: PlainFeatureConfig, statistics: Statistics): number {

@@ -40,7 +40,12 @@ const text = z.string().min(1);
 const size = z.int().positive().max(MOST_ROWS);
 const row = z.int().nonnegative().nullable();
 /** A key of 64 bits in decimal digits. */
-const key = z.strictObject({ key: z.string().regex(/^-?\d{1,19}$/).refine(isKey, "an integer of 64 bits") });
+const key = z.strictObject({
+  key: z
+    .string()
+    .regex(/^-?\d{1,19}$/)
+    .refine(isKey, "an integer of 64 bits"),
+});
 const nonFinite = z.enum(["refuse", "impute"]);
 
 /** Only the shape: that it is the derivation of the config is checked where the config is known. */
@@ -220,9 +225,13 @@ function* keyProblems(
   if (typeof special === "number") yield [[], `${special} is a row, not a key`];
 }
 
-const isFittedKey = (special: unknown): special is FittedKey => typeof special === "object" && special !== null;
+const isFittedKey = (special: unknown): special is FittedKey =>
+  typeof special === "object" && special !== null;
 
-function valuesOf(mapping: Exclude<IdMapping, { kind: "key" }>, vocabularies: FittedFeatures["vocabularies"]): number {
+function valuesOf(
+  mapping: Exclude<IdMapping, { kind: "key" }>,
+  vocabularies: FittedFeatures["vocabularies"],
+): number {
   switch (mapping.kind) {
     case "vocabulary":
       return vocabularies[mapping.vocabulary].length;

@@ -3,7 +3,7 @@ import type { Composition } from "../layers/composed-embedding.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
-import type { DynamicSettings } from "./schema/dynamic-table.js";
+import type { DynamicConfig } from "./schema/dynamic-table.js";
 import type { TableNumbers } from "./schema/features.js";
 import type { TargetMeans } from "./target-means.js";
 import type { Tokenizers } from "./tokenizer.js";
@@ -71,7 +71,7 @@ export interface FittedTable {
 }
 
 /** A table with a row for each of up to `capacity` keys, and row 0 for all others. */
-export interface FittedDynamic extends DynamicSettings {
+export interface FittedDynamic extends DynamicConfig {
   readonly kind: "dynamic";
 }
 

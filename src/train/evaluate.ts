@@ -113,11 +113,7 @@ export function targetsOf(data: ColumnSet): Targets {
  * Gathers a column with one id per row. Ids of 64 bits, which a float64 may not hold, are numbered.
  * @param numbers of the ids so far, for data in several parts
  */
-export function columnIds(
-  data: ColumnSet,
-  name: string,
-  numbers = new Map<bigint, number>(),
-): Float64Array {
+export function columnIds(data: ColumnSet, name: string, numbers = new Map<bigint, number>()): Float64Array {
   const column = data.columns.get(name);
   if (column?.kind !== "id") throw new DataError({ what: "the data has no such column of ids", where: name });
   const { data: ids, offset, stride }: IdColumn = column;

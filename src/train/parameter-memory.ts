@@ -68,6 +68,11 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
   return halves;
 }
 
+/** A dynamic table is saved without the rows that no key has. */
+function savedShape([rows]: readonly number[], { shape: [most, ...rest] }: ParameterAttrs): readonly number[] {
+  return [Math.min(rows, most), ...rest];
+}
+
 /** A table's numbers are stored as [rows, 1], if there is one number per row. */
 export function isSameShape(there: readonly number[], here: readonly number[]): boolean {
   const stored = here.length === 1 && there.length === 2 ? [...here, 1] : here;
@@ -107,19 +112,21 @@ export async function readParameter(
   { attrs, memory }: Parameter,
 ): Promise<void> {
   const there = file.tensors.get(name);
-  if (there && !isSameShape(there.shape, attrs.shape)) throw otherShape(name, there.shape, attrs.shape);
+  const shape = attrs.byKey && there ? savedShape(there.shape, attrs) : attrs.shape;
+  if (there && !isSameShape(there.shape, shape)) throw otherShape(name, there.shape, attrs.shape);
+  const elements = shape.reduce((product, dim) => product * dim, 1);
   const same = there?.dtype === fileDtype(attrs);
   const dtype = same ? memory.dtype : "fp32";
-  const size = Math.max(1, Math.min(file.pieceOf(name), memory.elements));
+  const size = Math.max(1, Math.min(file.pieceOf(name), elements));
   const pieces = [0, 1].map(() => numbersOf(dtype, size));
   const read = async (from: number) => {
-    const piece = pieces[(from / size) % 2].subarray(0, Math.max(0, memory.elements - from));
-    await file.readInto(name, piece, Math.min(from, memory.elements));
+    const piece = pieces[(from / size) % 2].subarray(0, Math.max(0, elements - from));
+    await file.readInto(name, piece, Math.min(from, elements));
     return piece;
   };
   let next = read(0);
   try {
-    for (let from = 0; from < memory.elements; from += size) {
+    for (let from = 0; from < elements; from += size) {
       const piece = await next;
       next = read(from + size);
       refusePoisoned(piece, dtype, name);

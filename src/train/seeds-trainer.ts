@@ -131,9 +131,11 @@ export class SeedsTrainer {
     const graph = this.graphOf(members.length);
     const metrics = complete ? await this.measure(graph, parameters, translations.bound, members) : {};
     const attrs = parametersOf(graph);
-    const tensors = attrs.map(
-      (each) => [each.name, tensorOf({ attrs: each, memory: parameters.get(each.name)! })] as const,
-    );
+    const rows = translations.savedRows(attrs);
+    const tensors = attrs.map((each) => {
+      const { name } = each;
+      return [name, tensorOf({ attrs: each, memory: parameters.get(name)! }, rows.get(name)?.rows)] as const;
+    });
     const content = {
       step: stepsOf(members),
       epoch: members.at(-1)!.result.position.epoch,
@@ -147,7 +149,7 @@ export class SeedsTrainer {
       members: members.map(({ seed, result }) => ({ seed, step: result.checkpoint.manifest.step })),
       model: new Map([...tensors, ...translations.sources()]),
       optimizer: new Map(),
-      tables: attrs.filter(({ role }) => role === "table").map(({ name }) => ({ name, states: [] })),
+      tables: attrs.filter(({ role }) => role === "table").map(({ name }) => ({ name, states: [], ...rows.get(name)?.content })),
     };
     const dir = await this.checkpoints.save(content.step, () => content);
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });

@@ -343,11 +343,15 @@ export class Trainer {
   }
 
   /** The current state, or what has changed since a checkpoint: the newest one of the run. */
-  private content(changesTo?: Checkpoint): CheckpointContent {
+  private content(base?: Checkpoint): CheckpointContent {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;
-    const { parameters } = this;
-    const rows = changesTo && parameters.changedRows(CHANGE_CONSUMERS.checkpoint);
+    const { parameters, translations } = this;
+    // Which keys a dynamic table has lost since then is not recorded: its checkpoints are complete.
+    const changesTo = translations.dynamic.size === 0 ? base : undefined;
+    const rows = changesTo
+      ? parameters.changedRows(CHANGE_CONSUMERS.checkpoint)
+      : translations.savedRows(parameters.all.map(({ attrs }) => attrs));
     return {
       ...this.position,
       seed: config.train.seed,
@@ -356,7 +360,7 @@ export class Trainer {
       config,
       features,
       metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
-      model: new Map([...parameters.sources("model", rows), ...this.translations.sources()]),
+      model: new Map([...parameters.sources("model", rows), ...translations.sources()]),
       optimizer: parameters.sources("optimizer", rows),
       tables: parameters.tables(rows),
       geometry: this.geometry,

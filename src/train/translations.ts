@@ -8,7 +8,9 @@ import type { DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import { partName, partsOf } from "../layers/composed-embedding.js";
 import { initializerOf } from "../layers/initializer.js";
 import { streamOf } from "../layers/scope.js";
+import type { ParameterAttrs } from "../ops/sources.js";
 import type { Parameter } from "./parameter-memory.js";
+import type { RowsOfTables } from "./saved-rows.js";
 
 /** The name of a translation's state among the tensors of a model. */
 export const stateName = (table: string) => `translations.${table}`;
@@ -52,7 +54,9 @@ export class Translations {
 
   /** The dynamic tables, by name. */
   get dynamic(): ReadonlyMap<string, DynamicTranslation> {
-    return new Map([...this.tables].filter((entry): entry is [string, DynamicTranslation] => "attach" in entry[1]));
+    return new Map(
+      [...this.tables].filter((entry): entry is [string, DynamicTranslation] => "attach" in entry[1]),
+    );
   }
 
   /**
@@ -68,6 +72,22 @@ export class Translations {
       const rows = { width, init, seed, stream: streamOf(attrs.name), weights: attrs.role === "table" };
       dynamic.get(attrs.translation!)!.attach(memory, rows);
     }
+  }
+
+  /**
+   * The rows of the dynamic tables among the parameters, in the order of checkpoints: that of the keys without a row, then one
+   * for each key. `restore` numbers them in this order.
+   */
+  savedRows(parameters: readonly ParameterAttrs[]): RowsOfTables {
+    const { dynamic } = this;
+    const tables = parameters.filter(({ byKey, role }) => byKey && role === "table");
+    return new Map(
+      tables.map(({ name, shape, translation }) => {
+        const { keys, rows } = dynamic.get(translation!)!.keys();
+        const content = { capacity: shape[0] - 1, keys: new BigUint64Array(keys.buffer) };
+        return [name, { rows: Uint32Array.from([0, ...rows]), content }];
+      }),
+    );
   }
 
   /** Their current states, as tensors of a checkpoint's model file. */

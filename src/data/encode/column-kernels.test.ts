@@ -170,7 +170,10 @@ describe.each(all)("%s kernels", (_, kernels) => {
   it("give the keys that a request gets", async () => {
     const integer = fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }).map(String);
     const nearInteger = fc.constantFrom("0", "-0", "007", "-", "--1", "9".repeat(19), "1".repeat(25));
-    const texts = fc.array(fc.option(fc.oneof(anyText, integer, nearInteger)), { minLength: 1, maxLength: 150 });
+    const texts = fc.array(fc.option(fc.oneof(anyText, integer, nearInteger)), {
+      minLength: 1,
+      maxLength: 150,
+    });
     await fc.assert(
       fc.asyncProperty(texts, async (values) => {
         const [target, expected] = [0, 1].map(() => newTarget(values.length, true));

@@ -60,15 +60,6 @@ const evict = z.union([
   }),
 ]);
 
-const seedFrom = z.strictObject({
-  /** A Parquet or CSV file with a row for each id. */
-  file: z.string().min(1),
-  /** Its column of ids. */
-  id: z.string().min(1).default("id"),
-  /** Its column of vectors: lists of numbers, or texts such as `0.1,0.2`. */
-  vector: z.string().min(1).default("vector"),
-});
-
 /** What decides which ids have rows. */
 export const dynamicFields = {
   /** The number of ids that may have a row at the same time. */
@@ -90,8 +81,6 @@ export const dynamicFields = {
 export const dynamicSchema = z
   .strictObject({
     ...dynamicFields,
-    /** Ids that have a row from the start, with their vectors. */
-    seedFrom: seedFrom.optional(),
   })
   .refine(({ capacity, growFrom = 1 }) => growFrom <= capacity, {
     path: ["growFrom"],
@@ -99,9 +88,3 @@ export const dynamicSchema = z
   });
 
 export type DynamicConfig = z.output<typeof dynamicSchema>;
-export type DynamicSettings = Omit<DynamicConfig, "seedFrom">;
-
-/** The settings without the ids to start with, which only matter before the first step. */
-export function settingsOfDynamic({ seedFrom: _, ...settings }: DynamicConfig): DynamicSettings {
-  return settings;
-}

@@ -26,7 +26,11 @@ describe("featuresSchema", () => {
   });
 
   it.each<[string, FeatureInput | object, RegExp]>([
-    ["no mapping", { kind: "id", name: "a" }, /exactly one of hash, buckets, vocabulary, dynamic \(got none\)/],
+    [
+      "no mapping",
+      { kind: "id", name: "a" },
+      /exactly one of hash, buckets, vocabulary, dynamic \(got none\)/,
+    ],
     ["two mappings", { kind: "ids", name: "a", hash: 2, buckets: 3 }, /got hash and buckets/],
     ["an unknown key", { kind: "number", name: "x", normalise: "log" }, /normalise/],
     ["an unknown kind", { kind: "text", name: "x" }, /0\.kind/],
@@ -60,8 +64,11 @@ describe("featuresSchema", () => {
     ["a size of exact counters", dynamic({ admit: { count: 2, expect: 9 } }), /0\.dynamic\.admit.*expect/],
     ["a probability above 1", dynamic({ admit: { probability: 2 } }), /0\.dynamic\.admit/],
     ["an unknown rule of eviction", dynamic({ evict: "fifo" }), /0\.dynamic\.evict/],
-    ["a file without a name", dynamic({ seedFrom: { file: "" } }), /0\.dynamic\.seedFrom\.file/],
-    ["integers of a dynamic cross", { ...DYNAMIC, kind: "combo", inputs: ["c", "d"], buckets: 2 }, /got buckets and dynamic/],
+    [
+      "integers of a dynamic cross",
+      { ...DYNAMIC, kind: "combo", inputs: ["c", "d"], buckets: 2 },
+      /got buckets and dynamic/,
+    ],
     ["learnt vectors", { kind: "number", name: "x", width: 3, normalize: "zscore" }, /width > 1/],
   ])("refuses %s", (_, feature, message) => {
     expect(problems(feature).join("\n")).toMatch(message);

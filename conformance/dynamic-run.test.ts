@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Backend } from "../src/backends/backend.js";
+import { type Checkpoint, findLatest } from "../src/checkpoint/index.js";
+import { checksumsOf } from "../src/checkpoint/testing.js";
+import { type Config, resolveConfig } from "../src/config/config.js";
+import { type PreparedData, prepareData } from "../src/data/index.js";
+import type { FeatureInput } from "../src/features/schema/features.js";
+import { kindOf } from "../src/kinds.js";
+import { EMBEDDING_OPTIMIZERS } from "../src/ops/embedding-optimizers/index.js";
+import { draw, drawKey } from "../src/random.js";
+import { openModel } from "../src/saved/model.js";
+import { Predictor } from "../src/serve/predictor.js";
+import { predictLogits } from "../src/train/evaluate.js";
+import { Trainer, type TrainerOptions } from "../src/train/trainer.js";
+import { trainerOf } from "../src/train/trainer-of.js";
+import type { TrainingEvent } from "../src/train/training-event.js";
+import { BACKENDS } from "./backends.js";
+
+/*
+ * Dynamic tables in whole runs. A table that admits every key is a fixed one whose rows are the keys: the same bits in all
+ * weights, states and scores. Tables that evict stop and resume at every step with the same bytes.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-dynamic-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let runs = 0;
+const newRun = () => join(folder, `run-${runs++}`);
+
+const IDS = 40;
+const BATCH = 32;
+type Rows = readonly Record<string, unknown>[];
+
+function rowsOf(count: number, stream: number, ids = IDS): Record<string, unknown>[] {
+  const key = drawKey(7, stream, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const id = (n: number) => draw(key, 16 * i + n) % ids;
+    const some = (n: number) => Array.from({ length: draw(key, 16 * i + n) % 4 }, (_, k) => id(n + 1 + k));
+    const likes = Object.fromEntries(some(6).map((id, k) => [id, (k - 1) / 2]));
+    return { item: id(0), seen: some(1), likes, user: id(11) % 5, y: (id(0) + id(12)) % 3 === 0 ? 1 : 0 };
+  });
+}
+
+const TRAIN = rowsOf(200, 1);
+const VALID = rowsOf(80, 2);
+
+const isNative = ({ name }: (typeof BACKENDS)[number]) => name !== "reference";
+/** Kernels only see rows: one instruction set stands for all. */
+const SOME_BACKENDS = [BACKENDS.find((each) => !isNative(each))!, BACKENDS.find(isNative)!].filter(canRun);
+
+function canRun({ use }: (typeof BACKENDS)[number]): boolean {
+  try {
+    use().translation({ kind: "dynamic", capacity: 1, evict: { kind: "lru" }, unknown: "zero" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** One id, a bag of the same table, and a weighted bag with 16-bit numbers. */
+const features = (rows: object): FeatureInput[] => [
+  { kind: "id", name: "user", buckets: 5 },
+  { kind: "id", name: "item", ...rows, missing: "refuse", embedding: "things" },
+  { kind: "ids", name: "seen", ...rows, pooling: "mean", embedding: "things" },
+  { kind: "ids", name: "likes", ...rows, weighted: true, dtype: "bf16" },
+];
+const NAMES = ["user", "item", "seen", "likes"];
+
+interface Given {
+  readonly train?: object;
+  readonly rows?: Rows;
+}
+
+function configOf(features: readonly FeatureInput[], { train = {}, rows = TRAIN }: Given = {}): Config {
+  return resolveConfig({
+    data: { train: { rows }, valid: { rows: VALID }, label: "y", cacheDir: join(folder, "cache") },
+    features,
+    model: {
+      kind: "deepfm",
+      embeddingDim: 4,
+      wide: { features: NAMES },
+      deep: { features: NAMES, mlp: { hiddenUnits: [8], dropout: 0.1 } },
+    },
+    train: {
+      ...{ batchSize: BATCH, epochs: 1, seed: 5, threads: 2 },
+      average: { decay: 0.9 },
+      clip: { norm: 0.1 },
+      optimizer: {
+        dense: { kind: "adam", learningRate: 0.01 },
+        embedding: { kind: "adam", learningRate: 0.05 },
+      },
+      ...train,
+    },
+  } as never);
+}
+
+async function optionsOf(
+  config: Config,
+  backend: Backend,
+  more: Partial<TrainerOptions> = {},
+): Promise<TrainerOptions> {
+  const { features, splits }: PreparedData = await prepareData(config);
+  const { train, valid } = splits;
+  return { config, features, train, valid, backend, runDir: newRun(), ...more };
+}
+
+async function trained(
+  config: Config,
+  backend: Backend,
+  more: Partial<TrainerOptions> = {},
+): Promise<Checkpoint> {
+  const options = await optionsOf(config, backend, more);
+  await trainerOf(options).run();
+  return (await findLatest(options.runDir, { checksums: true })).checkpoint!;
+}
+
+/** Every tensor of a checkpoint; of a table only the rows of these ids, in this order. */
+async function numbersOf(checkpoint: Checkpoint, rowOf: (table: string, id: number) => number) {
+  const found = new Map<string, unknown>();
+  for (const file of [await checkpoint.openModel(), await checkpoint.openOptimizer()]) {
+    for (const [name, { shape }] of file.tensors) {
+      const table = /\.(things|likes)\.weight/.exec(name)?.[1];
+      if (name.startsWith("translations.")) continue;
+      const data = Array.from((await file.read(name)) as Float32Array);
+      const [, width = 1] = shape;
+      const rows = table === undefined ? undefined : idsOf(table).map((id) => rowOf(table, id) * width);
+      found.set(name, rows ? rows.map((at) => data.slice(at, at + width)) : data);
+    }
+    await file.close();
+  }
+  return found;
+}
+
+/** The ids that training meets. */
+const idsOf = (table: string): number[] => {
+  const ids = TRAIN.flatMap(({ item, seen, likes }) =>
+    table === "things" ? [item, ...(seen as number[])] : Object.keys(likes as object),
+  );
+  return [...new Set(ids.map(Number))].sort((a, b) => a - b);
+};
+
+/** Checkpoints have the rows by key: that of unknown keys first. */
+const rowByKey = (table: string, id: number) => 1 + idsOf(table).indexOf(id);
+
+describe.each(SOME_BACKENDS)("dynamic tables on $name", ({ use }) => {
+  it.each(EMBEDDING_OPTIMIZERS.map(kindOf))("that admit every key train as fixed ones, %s", async (kind) => {
+    const train = {
+      optimizer: { dense: { kind: "adam", learningRate: 0.01 }, embedding: { kind, learningRate: 0.05 } },
+    };
+    const fixed = await trained(configOf(features({ buckets: IDS }), { train }), use());
+    const dynamic = await trained(configOf(features({ dynamic: { capacity: IDS } }), { train }), use());
+    expect(await numbersOf(dynamic, rowByKey)).toEqual(await numbersOf(fixed, (_, id) => id));
+  });
+
+  it("that evict stop and resume at every step with the bytes of a run that never stopped", async () => {
+    const rows = TRAIN.slice(0, 130).map((row) => ({ ...row, seen: [], likes: {} }));
+    const dynamic = { capacity: 30, admit: { count: 2 }, evict: "lru", unknown: "shared" };
+    const config = configOf(features({ dynamic }), { rows, train: { checkpoint: { every: 1, keep: 50 } } });
+    const expected = checksumsOf((await trained(config, use())).manifest);
+    for (let step = 1; step < Math.ceil(rows.length / BATCH); step++) {
+      const controller = new AbortController();
+      let saved = 0;
+      const listener = ({ kind }: TrainingEvent) => {
+        if (kind === "checkpointed" && ++saved === step) controller.abort();
+      };
+      const options = await optionsOf(config, use(), { listener, signal: controller.signal });
+      expect((await new Trainer(options).run()).position.step).toBe(step);
+      const { listener: _, signal: __, ...rest } = options;
+      await new Trainer({ ...rest, resume: true }).run();
+      const { checkpoint } = await findLatest(options.runDir, { checksums: true });
+      expect(checksumsOf(checkpoint!.manifest)).toEqual(expected);
+    }
+  });
+
+  it("score requests as rows of files, unknown ids too", async () => {
+    const crosses: FeatureInput[] = [
+      { kind: "id", name: "user", columns: ["user", "item"], dynamic: { capacity: 200 } },
+      { kind: "id", name: "item", dynamic: { capacity: 32, evict: "lfu" } },
+      {
+        kind: "ids",
+        name: "seen",
+        dynamic: { capacity: 36, admit: { probability: 0.5 }, evict: { kind: "age", steps: 3 } },
+      },
+      {
+        kind: "combo",
+        name: "likes",
+        inputs: ["user", "seen"],
+        dynamic: { capacity: 150, unknown: "shared" },
+      },
+    ];
+    for (const train of [{}, { seeds: 2 }]) {
+      const config = configOf(crosses, { train });
+      const checkpoint = await trained(config, use());
+      const model = await openModel(checkpoint, { backend: use(), maxBatch: 1024, threads: 2 });
+      const { splits } = await prepareData(config);
+      const logits = await predictLogits(model.executable, splits.valid!, 1);
+      expect(new Predictor(model).logits(VALID)).toEqual(logits);
+      expect(new Set(logits).size).toBeGreaterThan(40);
+    }
+  });
+});
