@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { COMPOSITIONS } from "../layers/composed-embedding.js";
 import { denseEmbeddingSchema } from "../layers/dense-embedding.js";
+import { COMPOSITIONS } from "../layers/embedding-layer.js";
 import { initializerSchema } from "../layers/initializer.js";
 import { listOf } from "../untrusted.js";
 import {

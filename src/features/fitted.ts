@@ -1,6 +1,6 @@
 import { type DynamicSpec, KEYS, type TranslationSpec } from "../graph/translation.js";
-import type { Composition } from "../layers/composed-embedding.js";
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
+import type { Composition } from "../layers/embedding-layer.js";
 import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
 import type { DynamicConfig } from "./schema/dynamic-table.js";

@@ -1,6 +1,11 @@
-import type { Target } from "./raw-column.js";
-
 /** Where ids are encoded: an id for each row, or a negative number that says why there is none. */
+
+/** The position of a column in a row-major matrix: row r is `data[offset + r*stride]`. */
+export interface Target<Values> {
+  readonly data: Values;
+  readonly offset: number;
+  readonly stride: number;
+}
 
 /** 32-bit ids and negative numbers are in one array, 64-bit ids are beside the negative numbers of the rows. */
 export type IdTarget = Target<Int32Array> | WideTarget;

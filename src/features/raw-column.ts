@@ -1,16 +1,9 @@
-import type { IdTarget } from "./id-target.js";
+import type { IdTarget, Target } from "./id-target.js";
 import type { RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform } from "./transform.js";
 
 /** Columns of raw values for a batch of rows, from JavaScript or DuckDB. Feature encoders read these. */
 export type RawColumn = RawValues | RawLists;
-
-/** The position of a column in a row-major matrix: row r is `data[offset + r*stride]`. */
-export interface Target<Values> {
-  readonly data: Values;
-  readonly offset: number;
-  readonly stride: number;
-}
 
 /** One value per row. */
 export interface RawValues {

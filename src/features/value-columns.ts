@@ -1,7 +1,7 @@
 import { canonicalText } from "./canonical.js";
 import type { FittedFeature } from "./fitted.js";
-import { type IdTarget, writeIds } from "./id-target.js";
-import type { RawColumn, RawLists, RawValues, Target } from "./raw-column.js";
+import { type IdTarget, type Target, writeIds } from "./id-target.js";
+import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
 import { isList, isNaNValue, listValue, numberValue, vectorValue } from "./values.js";

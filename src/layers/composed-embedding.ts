@@ -2,12 +2,8 @@ import type { Tensor } from "../graph/tensor.js";
 import type { IdPart } from "../graph/translation.js";
 import { add, multiply } from "../ops/arithmetic.js";
 import { concat } from "../ops/concat.js";
-import { type CategoricalFeature, embed } from "./embedding-layer.js";
+import { type CategoricalFeature, type Composition, embed } from "./embedding-layer.js";
 import type { Scope } from "./scope.js";
-
-/** How the vectors of the quotient and the remainder become one. */
-export const COMPOSITIONS = ["add", "multiply", "concat"] as const;
-export type Composition = (typeof COMPOSITIONS)[number];
 
 /**
  * The parts of ids below `ids`. A pair of them belongs to one id, and both tables together are as small as possible: about
@@ -24,12 +20,20 @@ export function partsOf(ids: number): { readonly quotient: IdPart; readonly rema
 /** The translation from the ids of a table to those parts. */
 export const partName = (table: string, part: IdPart["kind"]) => `${table}/${part}`;
 
+/** The embeddings of a feature's ids, from one table or from two: [B] -> [B, dim]. */
+export function embedFeature(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
+  const { composition } = feature;
+  return composition
+    ? composedEmbedding(scope, ids, { ...feature, composition }, dim)
+    : embed(scope, ids, feature, dim);
+}
+
 /**
  * Compositional embeddings (Shi et al., "Compositional embeddings using complementary partitions for memory-efficient
  * recommendation systems", 2020, the quotient-remainder trick): every id has a vector of its own, made of one of each of two
  * small tables: [B] -> [B, dim]. Parameters `<table>.quotient.weight` and `<table>.remainder.weight`.
  */
-export function composedEmbedding(
+function composedEmbedding(
   scope: Scope,
   ids: Tensor,
   feature: CategoricalFeature & { readonly composition: Composition },

@@ -5,9 +5,12 @@ import { concat } from "../ops/concat.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { reshape } from "../ops/reshape.js";
-import { type Composition, composedEmbedding } from "./composed-embedding.js";
 import { uniform } from "./linear-layer.js";
 import type { Scope } from "./scope.js";
+
+/** How the vectors of the quotient and the remainder of an id become one, see composed-embedding.ts. */
+export const COMPOSITIONS = ["add", "multiply", "concat"] as const;
+export type Composition = (typeof COMPOSITIONS)[number];
 
 /** The properties of a categorical feature that an embedding needs. */
 export interface CategoricalFeature {
@@ -38,8 +41,6 @@ function tableStart({ start }: Scope, rows: number): Initializer {
  * `<table>.weight` [rows, dim].
  */
 export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
-  const { composition } = feature;
-  if (composition) return composedEmbedding(scope, ids, { ...feature, composition }, dim);
   const table = scope.child(feature.table).parameter("weight", {
     shape: [feature.rows, dim],
     init: feature.initializer ?? tableStart(scope, feature.rows),

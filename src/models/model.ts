@@ -3,8 +3,9 @@ import { ConfigError } from "../errors.js";
 import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, idsBelow, type Tensor } from "../graph/tensor.js";
 import { KEYS } from "../graph/translation.js";
+import { embedFeature } from "../layers/composed-embedding.js";
 import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.js";
-import { type CategoricalFeature, embed, join } from "../layers/embedding-layer.js";
+import { type CategoricalFeature, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
 import { input } from "../ops/sources.js";
 
@@ -195,7 +196,7 @@ export class ModelFeatures {
     const key = `${tables}/${feature.name}/${dim}`;
     const existing = this.lookups.get(key);
     if (existing) return existing;
-    const embedded = embed(this.scope.child(tables), this.input(feature), feature, dim);
+    const embedded = embedFeature(this.scope.child(tables), this.input(feature), feature, dim);
     this.lookups.set(key, embedded);
     return embedded;
   }

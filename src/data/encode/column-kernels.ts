@@ -1,5 +1,4 @@
-import type { IdTarget } from "../../features/id-target.js";
-import type { Target } from "../../features/raw-column.js";
+import type { IdTarget, Target } from "../../features/id-target.js";
 import type { DenseTransform, TextTransform } from "../../features/transform.js";
 import type { NumberVector, ParsedNumbers, TextVector } from "../source/vectors.js";
 

@@ -1,5 +1,4 @@
-import type { WideTarget } from "../../features/id-target.js";
-import type { Target } from "../../features/raw-column.js";
+import type { Target, WideTarget } from "../../features/id-target.js";
 import type { DenseTransform } from "../../features/transform.js";
 import type { Addon } from "../../native/addon.js";
 import { type NumberVector, ParsedNumbers } from "../source/vectors.js";

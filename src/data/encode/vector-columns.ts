@@ -1,7 +1,7 @@
 import type { DataChunk } from "@duckdb/node-bindings";
 import { refusalOfText } from "../../features/canonical.js";
-import { type IdTarget, writeIds } from "../../features/id-target.js";
-import type { RawColumn, RawLists, RawValues, Target } from "../../features/raw-column.js";
+import { type IdTarget, type Target, writeIds } from "../../features/id-target.js";
+import type { RawColumn, RawLists, RawValues } from "../../features/raw-column.js";
 import { Refusal, type RefusalCode } from "../../features/refusal.js";
 import type { DenseTransform, IdTransform } from "../../features/transform.js";
 import { duckdb } from "../source/binding.js";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigError, type ErrorReport } from "../../errors.js";
-import { COMPOSITIONS, type Composition } from "../../layers/composed-embedding.js";
 import { denseEmbeddingSchema } from "../../layers/dense-embedding.js";
+import { COMPOSITIONS, type Composition } from "../../layers/embedding-layer.js";
 import { initializerSchema } from "../../layers/initializer.js";
 import { parseExpression } from "../expression.js";
 import { dynamicSchema } from "./dynamic-table.js";
