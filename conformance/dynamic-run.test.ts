@@ -122,7 +122,7 @@ async function numbersOf(checkpoint: Checkpoint, rowOf: (table: string, id: numb
   for (const file of [await checkpoint.openModel(), await checkpoint.openOptimizer()]) {
     for (const [name, { shape }] of file.tensors) {
       const table = /\.(things|likes)\.weight/.exec(name)?.[1];
-      if (name.startsWith("translations.")) continue;
+      if (/^translations\.|\/keys$/.test(name)) continue;
       const data = Array.from((await file.read(name)) as Float32Array);
       const [, width = 1] = shape;
       const rows = table === undefined ? undefined : idsOf(table).map((id) => rowOf(table, id) * width);

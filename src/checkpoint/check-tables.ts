@@ -34,7 +34,9 @@ export function checkTables(tables: readonly Table[], files: Files, isDelta: boo
 
 function checkWithinFiles(ranges: readonly Range[], files: Files, where: string): void {
   const ends = new Map<string, number>();
-  for (const { file, offset, bytes } of [...ranges].sort((a, b) => a.offset - b.offset)) {
+  // A table without keys has an empty range where the next tensor begins.
+  const inOrder = [...ranges].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+  for (const { file, offset, bytes } of inOrder) {
     const size = files[file]?.bytes ?? 0;
     if (offset + bytes > size) throw malformed(where, `${file} at ${offset}`, `within its ${size} bytes`);
     const end = ends.get(file) ?? 0;

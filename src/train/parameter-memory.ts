@@ -69,7 +69,10 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
 }
 
 /** A dynamic table is saved without the rows that no key has. */
-function savedShape([rows]: readonly number[], { shape: [most, ...rest] }: ParameterAttrs): readonly number[] {
+function savedShape(
+  [rows]: readonly number[],
+  { shape: [most, ...rest] }: ParameterAttrs,
+): readonly number[] {
   return [Math.min(rows, most), ...rest];
 }
 

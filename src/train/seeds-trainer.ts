@@ -149,7 +149,9 @@ export class SeedsTrainer {
       members: members.map(({ seed, result }) => ({ seed, step: result.checkpoint.manifest.step })),
       model: new Map([...tensors, ...translations.sources()]),
       optimizer: new Map(),
-      tables: attrs.filter(({ role }) => role === "table").map(({ name }) => ({ name, states: [], ...rows.get(name)?.content })),
+      tables: attrs
+        .filter(({ role }) => role === "table")
+        .map(({ name }) => ({ name, states: [], ...rows.get(name)?.content })),
     };
     const dir = await this.checkpoints.save(content.step, () => content);
     if (dir !== undefined) this.tell({ kind: "checkpointed", dir });
