@@ -113,7 +113,8 @@ async function trained(
 ): Promise<Checkpoint> {
   const options = await optionsOf(config, backend, more);
   await trainerOf(options).run();
-  return (await findLatest(options.runDir, { checksums: true })).checkpoint!;
+  const { checkpoint } = await findLatest(options.runDir, { checksums: true });
+  return checkpoint!;
 }
 
 /** Every tensor of a checkpoint; of a table only the rows of these ids, in this order. */

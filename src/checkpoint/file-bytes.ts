@@ -75,7 +75,7 @@ export function outside(stretches: readonly Stretch[], bytes: number): Stretch[]
   let at = 0;
   for (const [begin, end] of [...stretches].sort(([a], [b]) => a - b)) {
     if (begin > at) gaps.push([at, begin]);
-    at = end;
+    at = Math.max(at, end); // an empty stretch may follow the one that begins at the same byte
   }
   return at < bytes ? [...gaps, [at, bytes]] : gaps;
 }
