@@ -163,9 +163,8 @@ function check(subject: Subject, model: TableModel): void {
   expect(subject.table.translate(keys)).toEqual(rows);
   expect(new Set(rows).size).toBe(keys.length);
   expect(rows.every((row) => row >= 1 && row <= subject.spec.capacity)).toBe(true);
-  keys.forEach(
-    (key, i) => void expect(subject.valueAt(rows[i]), String(key)).toBe(model.known.get(key)!.value),
-  );
+  const values = Array.from(rows, (row) => subject.valueAt(row));
+  expect(values).toEqual(Array.from(keys, (key) => model.known.get(key)!.value));
   const ordered = [...keys].sort((a, b) => compare(slot(a), slot(b)) || compare(unsigned(a), unsigned(b)));
   expect([...keys]).toEqual(ordered);
 }
