@@ -160,7 +160,10 @@ class Run {
     const memory = this.setup.backend.allocate(elements, dtype);
     this.memory.set(name, memory);
     const stream = streamOf(name);
-    if (!this.table || !TABLE.test(name)) return memory.fill(init, SEED, stream);
+    if (!this.table || !TABLE.test(name)) {
+      memory.fill(init, SEED, stream);
+      return;
+    }
     const width = elements / shape[0];
     this.table.attach(memory, {
       width,

@@ -152,7 +152,7 @@ napi_value translate_ids(napi_env env, napi_callback_info info) {
     const std::vector<uint64_t> ids(given.begin(), given.end());
     std::vector<uint64_t> rows(ids.size());
     translation_of(env, arguments[0])->translate(ids, rows);
-    return make_integers(env, rows.size(), [&](size_t i) { return rows[i]; });
+    return make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; });
   });
 }
 
@@ -199,7 +199,7 @@ napi_value insert_keys(napi_env env, napi_callback_info info) {
     const std::vector<uint64_t> keys(given.begin(), given.end());
     std::vector<uint64_t> rows(keys.size());
     table_of(env, arguments[0]).insert(keys, rows);
-    return make_integers(env, rows.size(), [&](size_t i) { return rows[i]; });
+    return make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; });
   });
 }
 

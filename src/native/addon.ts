@@ -163,10 +163,10 @@ export interface Addon extends ColumnCalls {
   /** Settings of dynamic tables: src/backends/native/dynamic-table.ts. */
   makeDynamic(settings: Float64Array): TranslationHandle;
   attachMemory(table: TranslationHandle, parameter: ParameterHandle, settings: Float64Array): void;
-  insertKeys(table: TranslationHandle, keys: BigInt64Array): BigInt64Array;
+  insertKeys(table: TranslationHandle, keys: BigInt64Array): Float64Array;
   listKeys(table: TranslationHandle): [keys: BigInt64Array, rows: Float64Array, scores: Float64Array];
   tableStatistics(table: TranslationHandle): Float64Array;
-  translateIds(translation: TranslationHandle, ids: BigInt64Array): BigInt64Array;
+  translateIds(translation: TranslationHandle, ids: BigInt64Array): Float64Array;
   translationState(translation: TranslationHandle): BigInt64Array;
   restoreTranslation(translation: TranslationHandle, state: BigInt64Array): void;
   /**

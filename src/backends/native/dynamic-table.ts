@@ -36,7 +36,7 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
   }
 
   insert(keys: BigInt64Array): Float64Array {
-    return Float64Array.from(this.addon.insertKeys(this.handle, keys), Number);
+    return this.addon.insertKeys(this.handle, keys);
   }
 
   keys(): KeysWithRows {

@@ -11,7 +11,7 @@ export class NativeTranslation implements Translation {
   ) {}
 
   translate(ids: BigInt64Array): Float64Array {
-    return Float64Array.from(this.addon.translateIds(this.handle, ids), Number);
+    return this.addon.translateIds(this.handle, ids);
   }
 
   state(): BigInt64Array {
