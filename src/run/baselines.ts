@@ -47,6 +47,7 @@ export function logisticRegressionOf(config: Config): Config {
 
 const BASELINE_TRAINING = {
   seeds: undefined,
+  publish: undefined,
   // It is a different model, so these weights do not exist.
   initializeFrom: undefined,
   optimizer: optimizerSchema.parse({

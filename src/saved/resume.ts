@@ -15,6 +15,7 @@ const FREE_KEYS = [
   "train.threads",
   "train.stopOnDivergence",
   "train.checkpoint",
+  "train.publish",
   "data.cacheDir",
   "data.maxBadRows",
   "search",

@@ -12,6 +12,8 @@ export interface ScoringOptions {
   /** Maximum rows per step. */
   readonly maxBatch: number;
   readonly threads?: number;
+  /** False: large tables are read into memory, so that the files may change afterwards. Default: they are mapped. */
+  readonly mapped?: boolean;
 }
 
 /**
@@ -21,9 +23,9 @@ export interface ScoringOptions {
 export async function savedExecutable(
   checkpoint: Checkpoint,
   { graph, features }: { readonly graph: Graph; readonly features: FittedFeatures },
-  { backend, maxBatch, threads }: ScoringOptions,
+  { backend, maxBatch, threads, mapped }: ScoringOptions,
 ): Promise<Executable> {
-  const parameters = await savedParameters(checkpoint, backend, parametersOf(graph));
+  const parameters = await savedParameters(checkpoint, backend, parametersOf(graph), { mapped });
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint);

@@ -20,18 +20,20 @@ const LEAST_MAPPED_BYTES = 1 << 20;
 /**
  * Loads a checkpoint's parameters for scoring, verifying every byte. Large tables are memory-mapped if the backend
  * supports it, so they need no second copy, and processes share them.
+ * @param options `mapped: false` reads them into memory
  * @throws CheckpointError if it is damaged, lacks these parameters, or has numbers that are not finite
  */
 export async function savedParameters(
   checkpoint: Checkpoint,
   backend: Backend,
   attrs: readonly ParameterAttrs[],
+  { mapped: mayMap = true } = {},
 ): Promise<ReadonlyMap<string, Memory>> {
   const file = await checkpoint.openModel();
   try {
     const mapped = new Map<string, Memory>();
     for (const each of attrs) {
-      const memory = mapTable(each, backend, file);
+      const memory = mayMap ? mapTable(each, backend, file) : undefined;
       if (!memory) continue;
       for (const piece of piecesOf(memory)) {
         refusePoisoned(piece, memory.dtype, each.name);

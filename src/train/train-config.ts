@@ -117,6 +117,24 @@ export const trainSchema = z
           .optional(),
       })
       .prefault({}),
+    /** Publishes versions of the model while it trains, for programs that predict meanwhile. */
+    publish: z
+      .strictObject({
+        /** Steps between versions, in addition to one at the end. */
+        every: count,
+        /** The directory of the versions; no other run may have published there. */
+        to: z.string().min(1),
+        /** Number of versions kept, in addition to those that they are based on. */
+        keep: count.default(2),
+        /** Between complete versions are those with the changes since the version before. */
+        full: z
+          .strictObject({
+            /** One of this many versions is complete. */
+            every: count.default(10),
+          })
+          .prefault({}),
+      })
+      .optional(),
     /**
      * Rounding of the operands of matrix products: `bf16` is about twice as fast on processors that multiply bfloat16.
      * Sums, weights and everything else are fp32 in both.
@@ -141,6 +159,8 @@ export const trainSchema = z
       );
     if (train.epochs !== undefined && train.steps !== undefined)
       complain(["steps"], "give epochs or steps, not both");
+    if (train.publish && (train.seeds ?? 1) > 1)
+      complain(["publish"], "a run with several seeds has no model before its end: remove publish, or seeds");
     const { labels } = factsOf(train.loss).task;
     if (train.groups && typeof labels === "object" && labels.classes > 2)
       complain(

@@ -1,4 +1,4 @@
-import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
+import { type Backend, CHANGE_CONSUMERS, type ChangeConsumer, type Executable } from "../backends/backend.js";
 import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { messageOf } from "../errors.js";
@@ -21,6 +21,7 @@ import { RunLog } from "./log/run-log.js";
 import { initialLossWatch, watchLosses } from "./loss-watch.js";
 import { refuseMembers } from "./member-configs.js";
 import { Parameters } from "./parameters.js";
+import { Publisher } from "./publisher.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
@@ -78,6 +79,11 @@ export interface TrainingResult {
   readonly checkpoint: Checkpoint;
 }
 
+interface ContentOptions {
+  readonly changesTo?: Checkpoint;
+  readonly consumer: ChangeConsumer;
+}
+
 /** Trains one model. A resumed run ends with the same bytes as an uninterrupted one. */
 export class Trainer {
   private readonly plan: Plan;
@@ -96,6 +102,7 @@ export class Trainer {
   private listeners: ((event: TrainingEvent) => void)[];
   /** Held while the run goes on. */
   private lock?: RunLock;
+  private publisher?: Publisher;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -117,7 +124,7 @@ export class Trainer {
     this.checkpoints = new RunCheckpoints(runDir, { ...checkpoint, metric });
     this.forward = inferenceGraph(spec);
     this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);
-    if (checkpoint.full) this.parameters.trackChanges();
+    if (checkpoint.full || config.train.publish) this.parameters.trackChanges();
     const { seed } = config.train;
     this.translations = new Translations(backend, features, { seed });
     this.translations.attach(this.parameters.all, seed);
@@ -160,7 +167,9 @@ export class Trainer {
     try {
       // Everything that a resumed run needs is read and checked by now.
       await this.checkpoints.settle(this.mayPrune);
-      const reason = await this.trainAndSave(steps).catch((error) => this.keepBatch(error));
+      const reason = await this.publishing(resumed, () => this.trainAndSave(steps)).catch((error) =>
+        this.keepBatch(error),
+      );
       const { seconds: trainSeconds, rows: trainRows } = steps;
       const checkpoint = await this.checkpoints.chosen();
       return { reason, position: this.position, trainSeconds, trainRows, checkpoint };
@@ -243,6 +252,7 @@ export class Trainer {
       // A due evaluation is made even after an interrupt, because a resumed run would skip it.
       if (this.plan.evaluatesAt(this.position.step)) await this.evaluateValid();
       if (this.plan.savesAt(this.position.step)) await this.save();
+      if (this.plan.publishesAt(this.position.step)) await this.publish();
     }
     return this.stopsEarly() ? "earlyStopping" : "finished";
   }
@@ -251,7 +261,30 @@ export class Trainer {
   private async trainAndSave(steps: StepRunner): Promise<TrainingResult["reason"]> {
     const reason = await this.loop(steps);
     await this.save();
+    await this.publish();
     return reason;
+  }
+
+  /** Publishes what is trained meanwhile, if the config says so. */
+  private async publishing<T>(resumed: boolean, train: () => Promise<T>): Promise<T> {
+    const { publish, metric } = this.options.config.train;
+    if (!publish) return train();
+    this.publisher = await Publisher.open(publish, metric, resumed);
+    try {
+      return await train();
+    } finally {
+      await this.publisher.close();
+    }
+  }
+
+  /** Publishes the current state, unless this step is already published. */
+  private async publish(): Promise<void> {
+    const { publisher, parameters } = this;
+    const { step } = this.position;
+    if (!publisher || publisher.newest >= step) return;
+    const consumer = CHANGE_CONSUMERS.publish;
+    await publisher.publish(step, (changesTo) => this.content({ changesTo, consumer }));
+    parameters.clearChanges(consumer);
   }
 
   /** Saves the rows of the step at which the run diverged, or of the last one, then throws the error. */
@@ -334,23 +367,24 @@ export class Trainer {
   private async save(): Promise<void> {
     const { step } = this.position;
     await this.lock!.check();
-    const dir = await this.checkpoints.save(step, (changesTo) => this.content(changesTo), {
+    const consumer = CHANGE_CONSUMERS.checkpoint;
+    const dir = await this.checkpoints.save(step, (changesTo) => this.content({ changesTo, consumer }), {
       prune: this.mayPrune,
     });
     if (dir === undefined) return;
-    this.parameters.clearChanges(CHANGE_CONSUMERS.checkpoint);
+    this.parameters.clearChanges(consumer);
     this.tell({ kind: "checkpointed", dir });
   }
 
-  /** The current state, or what has changed since a checkpoint: the newest one of the run. */
-  private content(base?: Checkpoint): CheckpointContent {
+  /** The current state, or what has changed since a checkpoint: the newest one that the consumer has written. */
+  private content({ changesTo: base, consumer }: ContentOptions): CheckpointContent {
     const { config, features } = this.options;
     const { step, epochStep } = this.position;
     const { parameters, translations } = this;
     // Which keys a dynamic table has lost since then is not recorded: its checkpoints are complete.
     const changesTo = translations.dynamic.size === 0 ? base : undefined;
     const rows = changesTo
-      ? parameters.changedRows(CHANGE_CONSUMERS.checkpoint)
+      ? parameters.changedRows(consumer)
       : translations.savedRows(parameters.all.map(({ attrs }) => attrs));
     return {
       ...this.position,

@@ -76,6 +76,7 @@ interface Lengths {
   readonly evaluateEvery?: number;
   /** Steps between checkpoints, in addition to one at every evaluation. */
   readonly checkpoint: { readonly every?: number };
+  readonly publish?: { readonly every: number };
 }
 
 /** Number of measurements of the training rows per epoch. */
@@ -89,27 +90,31 @@ export class Plan {
   readonly logEvery: number;
   private readonly evaluateEvery: number;
   private readonly saveEvery: number;
+  private readonly publishEvery: number;
 
   constructor(
     rows: number,
     /** Rows per step. */
     readonly batchSize: number,
-    { epochs, steps, evaluateEvery, checkpoint }: Lengths,
+    { epochs, steps, evaluateEvery, checkpoint, publish }: Lengths,
   ) {
     this.stepsPerEpoch = Math.ceil(rows / batchSize);
     this.totalSteps = steps ?? (epochs ?? 1) * this.stepsPerEpoch;
     this.logEvery = Math.max(1, Math.floor(this.stepsPerEpoch / LOGS_PER_EPOCH));
     this.evaluateEvery = evaluateEvery ?? this.stepsPerEpoch;
     this.saveEvery = checkpoint.every ?? this.evaluateEvery;
+    this.publishEvery = publish?.every ?? this.saveEvery;
   }
 
   get length(): TrainingLength {
     return { steps: this.totalSteps, epochs: Math.ceil(this.totalSteps / this.stepsPerEpoch) };
   }
 
-  /** Steps until the next event: end of the epoch or run, an evaluation, or a checkpoint. */
+  /** Steps until the next event: end of the epoch or run, an evaluation, a checkpoint, or a version to publish. */
   stepsUntilEvent({ step, epochStep }: Position): number {
-    const next = [this.evaluateEvery, this.saveEvery].map((every) => every - (step % every));
+    const next = [this.evaluateEvery, this.saveEvery, this.publishEvery].map(
+      (every) => every - (step % every),
+    );
     return Math.min(this.stepsPerEpoch - epochStep, this.totalSteps - step, ...next);
   }
 
@@ -119,6 +124,10 @@ export class Plan {
 
   savesAt(step: number): boolean {
     return step % this.saveEvery === 0 || this.evaluatesAt(step);
+  }
+
+  publishesAt(step: number): boolean {
+    return step % this.publishEvery === 0;
   }
 
   /** The position before a step. */

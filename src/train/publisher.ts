@@ -1,0 +1,83 @@
+import {
+  type Checkpoint,
+  type CheckpointContent,
+  checkpointsDir,
+  findLatest,
+  RunLock,
+} from "../checkpoint/index.js";
+import { CheckpointError } from "../errors.js";
+import type { WatchedMetric } from "../metrics/metrics.js";
+import { type CheckpointSettings, RunCheckpoints } from "./run-checkpoints.js";
+
+/** See `train.publish` of the config. */
+export interface PublishSettings extends CheckpointSettings {
+  readonly to: string;
+}
+
+/**
+ * Writes versions of the model to a directory, for programs that predict meanwhile. A version is a checkpoint without the state
+ * of the optimizer, complete or with the changes since the version before, so everything that reads runs reads it.
+ */
+export class Publisher {
+  private constructor(
+    private readonly lock: RunLock,
+    private readonly versions: RunCheckpoints,
+    private published: number,
+  ) {}
+
+  /**
+   * Takes the lock of the directory.
+   * @param resumed whether the run goes on from a checkpoint
+   * @throws CheckpointError if another process publishes there, or another run has
+   */
+  static async open(settings: PublishSettings, metric: WatchedMetric, resumed: boolean): Promise<Publisher> {
+    const { to } = settings;
+    const lock = await RunLock.acquire(to);
+    try {
+      const { checkpoint } = await findLatest(to);
+      if (checkpoint && !resumed) throw alreadyThere(to, checkpoint);
+      const versions = new RunCheckpoints(to, { ...settings, metric });
+      return new Publisher(lock, versions, checkpoint?.manifest.step ?? -1);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** The step of the newest version, -1 before the first. A resumed run may come by it again. */
+  get newest(): number {
+    return this.published;
+  }
+
+  /**
+   * Writes a version, all at once: after a crash at any moment it is there or not. Removes old ones.
+   * @param content the content of a complete checkpoint, or of one with the changes to an older one
+   */
+  async publish(step: number, content: (changesTo?: Checkpoint) => CheckpointContent): Promise<void> {
+    await this.lock.check();
+    await this.versions.save(step, (changesTo) => withoutOptimizer(content(changesTo)));
+    this.published = step;
+  }
+
+  close(): Promise<void> {
+    return this.lock.release();
+  }
+}
+
+/** Metrics choose among checkpoints; of versions, the newest one counts. */
+const withoutOptimizer = (content: CheckpointContent): CheckpointContent => ({
+  ...content,
+  metrics: {},
+  optimizer: new Map(),
+  tables: content.tables?.map((table) => ({ ...table, states: [] })),
+});
+
+function alreadyThere(to: string, { name }: Checkpoint): CheckpointError {
+  return new CheckpointError({
+    what: "another run has published versions to this directory",
+    where: checkpointsDir(to),
+    got: name,
+    expected: "a directory without versions",
+    next: "Set train.publish.to to a new directory, or resume that run (--resume).",
+  });
+}
