@@ -197,8 +197,38 @@ describe.each(SOME_BACKENDS)("dynamic tables on $name", ({ use }) => {
       const model = await openModel(checkpoint, { backend: use(), maxBatch: 1024, threads: 2 });
       const { splits } = await prepareData(config);
       const logits = await predictLogits(model.executable, splits.valid!, 1);
-      expect(new Predictor(model).logits(VALID)).toEqual(logits);
+      const predictor = new Predictor(model);
+      expect(predictor.logits(VALID)).toEqual(logits);
       expect(new Set(logits).size).toBeGreaterThan(40);
     }
+  });
+
+  it("find the rows of ids by one function", async () => {
+    const dynamic = { dynamic: { capacity: IDS } };
+    const mixed: FeatureInput[] = [
+      { kind: "id", name: "user", columns: ["user", "item"], dynamic: { capacity: 200 } },
+      { kind: "id", name: "item", ...dynamic },
+      { kind: "ids", name: "seen", hash: { size: 30, combine: "concat" } },
+      { kind: "ids", name: "likes", vocabulary: ["3", "5"], weighted: true },
+    ];
+    const checkpoint = await trained(configOf(mixed), use());
+    const model = new Predictor(await openModel(checkpoint, { backend: use(), maxBatch: 1024, threads: 2 }));
+    const items = [...new Set(TRAIN.map(({ item }) => item as number))].sort((a, b) => a - b);
+    // Checkpoints number rows by key.
+    expect(model.translate("item", [...items, "7", 7n, 12345n, "new"])).toEqual(
+      Float64Array.from(
+        [...items.keys()].map((i) => i + 1).concat(items.indexOf(7) + 1, items.indexOf(7) + 1, 0, 0),
+      ),
+    );
+    const [{ user, item }] = TRAIN;
+    const [known, unknown] = model.translate("user", [
+      [user, item],
+      [99, 99],
+    ]);
+    expect([known > 0, unknown]).toEqual([true, 0]);
+    expect(model.translate("likes", [3, "5", "9"])).toEqual(Float64Array.of(0, 1, 2));
+    expect([...model.translate("seen", [1, 2, 3])].every((id) => id < 30)).toBe(true);
+    expect(() => model.translate("item", [2n ** 63n])).toThrow(/item refuses a value.*beyond/s);
+    expect(() => model.translate("nothing", [1])).toThrow(/no such feature/);
   });
 });

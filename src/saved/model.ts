@@ -1,4 +1,3 @@
-import type { Executable } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/index.js";
 import { type Config, configWith, resolveConfig } from "../config/config.js";
 import type { Setting } from "../config/settings.js";
@@ -8,7 +7,7 @@ import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { showValue } from "../show-value.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
-import { type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
+import { type SavedExecutable, type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { refuseOtherCount, refuseOtherFeatures } from "./check-features.js";
@@ -23,9 +22,8 @@ export interface DescribedModel {
 }
 
 /** A trained model, ready to score. */
-export interface TrainedModel extends DescribedModel {
+export interface TrainedModel extends DescribedModel, SavedExecutable {
   readonly checkpoint: Checkpoint;
-  readonly executable: Executable;
 }
 
 export interface DescribeOptions extends CodeOptions {
@@ -77,6 +75,5 @@ export async function openModel(
   options: ScoringOptions & DescribeOptions,
 ): Promise<TrainedModel> {
   const described = await describeModel(checkpoint, options);
-  const executable = await savedExecutable(checkpoint, described, options);
-  return { ...described, checkpoint, executable };
+  return { ...described, checkpoint, ...(await savedExecutable(checkpoint, described, options)) };
 }

@@ -16,6 +16,7 @@ import type { Task } from "../train/task.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import type { LabelOf, RowOf } from "./row.js";
 import { checkRows } from "./rows.js";
+import { translate } from "./translate.js";
 
 export type { LoadOptions } from "./load-options.js";
 
@@ -121,6 +122,16 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
       logits.set(part, start * this.outputs);
     }
     return logits;
+  }
+
+  /**
+   * The row of the feature's table for each value, as {@link predict} looks it up: exports and servers find rows in this way. In
+   * a dynamic table, ids without a row have row 0. Of a feature that is made of two tables, the id.
+   * @param values single ids; a cross has a list with a value for each of its columns, a computed feature its computed values
+   * @throws DataError for a feature without a table, and for a value that the feature refuses
+   */
+  translate(feature: string, values: readonly unknown[]): Float64Array {
+    return translate(this.model, feature, values);
   }
 
   private run(rows: Pick<RunRequest, "columns" | "rows" | "start" | "count" | "batch">): Float32Array {

@@ -24,6 +24,6 @@ export async function evaluateCheckpoint(
   onRows?: (rows: number) => void,
 ): Promise<Evaluation> {
   const options = { backend, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
-  const executable = await savedExecutable(checkpoint, model, options);
+  const { executable } = await savedExecutable(checkpoint, model, options);
   return evaluate(executable, data, metricSettings(config), onRows);
 }

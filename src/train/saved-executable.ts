@@ -1,4 +1,4 @@
-import type { Backend, Executable } from "../backends/backend.js";
+import type { Backend, Executable, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
@@ -16,6 +16,12 @@ export interface ScoringOptions {
   readonly mapped?: boolean;
 }
 
+export interface SavedExecutable {
+  readonly executable: Executable;
+  /** From ids to rows, by table name. */
+  readonly translations: ReadonlyMap<string, Translation>;
+}
+
 /**
  * Compiles a model's forward pass with the parameters and translations of a checkpoint, verifying every byte.
  * @throws CheckpointError if it is damaged or belongs to another model
@@ -24,11 +30,11 @@ export async function savedExecutable(
   checkpoint: Checkpoint,
   { graph, features }: { readonly graph: Graph; readonly features: FittedFeatures },
   { backend, maxBatch, threads, mapped }: ScoringOptions,
-): Promise<Executable> {
+): Promise<SavedExecutable> {
   const parameters = await savedParameters(checkpoint, backend, parametersOf(graph), { mapped });
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint);
   const options = { maxBatch, threads, translations: translations.bound, frozen: true };
-  return backend.compile(graph, parameters, options);
+  return { executable: backend.compile(graph, parameters, options), translations: translations.bound };
 }

@@ -29,7 +29,7 @@ export function updateTable(
     ),
   );
   const everyRow = !lazy || (l2 > 0 && rows === "all");
-  if (everyRow && attrs.translation !== undefined) throw updatesEveryRow(attrs.name, lazy);
+  if (everyRow && attrs.byKey) throw updatesEveryRow(attrs.name, lazy);
   const factor = bounds?.factor ? [bounds.factor] : [];
   const pairs = sparse.flatMap(({ ids, grad }) => [ids, grad]);
   builder.apply(op, [table, rate, ...states, ...factor, ...pairs], {
