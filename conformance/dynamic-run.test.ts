@@ -203,6 +203,36 @@ describe.each(SOME_BACKENDS)("dynamic tables on $name", ({ use }) => {
     }
   });
 
+  it("start from a table of another run key by key", async () => {
+    const config = configOf(features({ dynamic: { capacity: IDS } }));
+    const first = await trained(config, use());
+    const run = join(first.dir, "..", "..");
+    const still = { kind: "sgd", learningRate: 1e-30 };
+    const train = {
+      initializeFrom: { run },
+      steps: 1,
+      epochs: undefined,
+      optimizer: { dense: still, embedding: still },
+    };
+    const second = await trained(configOf(features({ dynamic: { capacity: IDS + 9 } }), { train }), use());
+    const [before, after] = [await numbersOf(first, rowByKey), await numbersOf(second, rowByKey)];
+    for (const [name, rows] of before)
+      if (/embeddings.*weight$/.test(name)) expect(after.get(name)).toEqual(rows);
+    const fixed = configOf(features({ buckets: IDS }), { train });
+    await expect(trained(fixed, use())).rejects.toThrow(/do not belong to the same ids/);
+  });
+
+  it("refuse settings that update every row", () => {
+    const of = (train: object) => () => configOf(features({ dynamic: { capacity: IDS } }), { train });
+    expect(of({ l2: { embedding: 1e-5 } })).toThrow(/train\.l2\.rows: .*dynamic table[\s\S]*"touched"/);
+    expect(of({ l2: { embedding: 1e-5, rows: "touched" } })).not.toThrow();
+    const embedding = { kind: "adam", learningRate: 0.1, lazy: false };
+    expect(of({ optimizer: { embedding } })).toThrow(/train\.optimizer: [\s\S]*lazy: false/);
+    expect(() =>
+      configOf(features({ hash: { size: 9, combine: "add" } }), { train: { l2: { embedding: 1 } } }),
+    ).not.toThrow();
+  });
+
   it("find the rows of ids by one function", async () => {
     const dynamic = { dynamic: { capacity: IDS } };
     const mixed: FeatureInput[] = [

@@ -9,6 +9,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import type { TableDtype } from "../graph/tensor.js";
 import { type InitializeFrom, initializeFrom } from "./initialize-from.js";
 import type { Parameter } from "./parameters.js";
+import { Translations } from "./translations.js";
 
 const run = mkdtempSync(join(tmpdir(), "pairloom-initialize-"));
 afterAll(() => rmSync(run, { recursive: true, force: true }));
@@ -62,11 +63,12 @@ beforeAll(async () => {
 
 const from = (map: InitializeFrom["map"] = {}) => ({ run, map });
 const here = features(["rome", "oslo"]);
+const noTables = new Translations(referenceBackend, here);
 
 describe("initializeFrom", () => {
   it("copies what has the same name, and names what has not", async () => {
     const parameters = [parameter("mlp.0.weight", [1, 2]), parameter("output.bias", [1])];
-    const { matched, unmatched } = await initializeFrom(from(), parameters, here);
+    const { matched, unmatched } = await initializeFrom(from(), parameters, here, noTables);
     expect(matched).toEqual(["mlp.0.weight"]);
     expect(unmatched).toEqual(["output.bias"]);
     expect(parameters.flatMap(valuesIn)).toEqual([10, 20, -1]);
@@ -74,7 +76,7 @@ describe("initializeFrom", () => {
 
   it("copies a table of learnt values value by value", async () => {
     const table = parameter("embeddings.city.weight", [4, 2]);
-    await initializeFrom(from(), [table], here);
+    await initializeFrom(from(), [table], here, noTables);
     // rome from its row there, oslo as initialized, then unknown and missing.
     expect(valuesIn(table)).toEqual([3, 4, -1, -1, 5, 6, 7, 8]);
   });
@@ -82,7 +84,7 @@ describe("initializeFrom", () => {
   it("reads tables of every dtype into tables of every dtype", async () => {
     const read = async (name: string, dtype?: "fp16" | "bf16"): Promise<number[]> => {
       const table = parameter(`embeddings.${name}.weight`, [3, 1], dtype);
-      await initializeFrom(from(), [table], here);
+      await initializeFrom(from(), [table], here, noTables);
       return valuesIn(table);
     };
     expect(await read("b")).toEqual([1, 1 + 2 ** -7, 1.5]);
@@ -98,14 +100,14 @@ describe("initializeFrom", () => {
 
   it("copies values of a vocabulary into a table of 16-bit numbers", async () => {
     const table = parameter("embeddings.city.weight", [4, 2], "fp16");
-    await initializeFrom(from(), [table], here);
+    await initializeFrom(from(), [table], here, noTables);
     expect(valuesIn(table)).toEqual([0x4200, 0x4400, 0xbc00, 0xbc00, 0x4500, 0x4600, 0x4700, 0x4800]);
   });
 
   it("maps names by regular expressions, and leaves out what maps to nothing", async () => {
     const parameters = [parameter("deep.0.weight", [1, 2]), parameter("deep.0.bias", [1])];
     const map = { "deep\\..*\\.bias": "", "deep\\.(.*)": "mlp.$1" };
-    const { matched } = await initializeFrom(from(map), parameters, here);
+    const { matched } = await initializeFrom(from(map), parameters, here, noTables);
     expect(matched).toEqual(["deep.0.weight"]);
     expect(valuesIn(parameters[0])).toEqual([10, 20]);
     expect(valuesIn(parameters[1])).toEqual([-1]);
@@ -113,20 +115,20 @@ describe("initializeFrom", () => {
 
   it("refuses a mapped name that is missing there, another shape, rows of translated ids, and no match at all", async () => {
     const weight = parameter("mlp.0.weight", [1, 2]);
-    await expect(initializeFrom(from({ "mlp\\.(.*)": "deep.$1" }), [weight], here)).rejects.toThrow(
+    await expect(initializeFrom(from({ "mlp\\.(.*)": "deep.$1" }), [weight], here, noTables)).rejects.toThrow(
       /mapped name[\s\S]*mlp\.0\.weight -> deep\.0\.weight/,
     );
-    await expect(initializeFrom(from(), [parameter("mlp.0.weight", [2, 2])], here)).rejects.toThrow(
+    await expect(initializeFrom(from(), [parameter("mlp.0.weight", [2, 2])], here, noTables)).rejects.toThrow(
       /another shape[\s\S]*\[1, 2\][\s\S]*\[2, 2\]/,
     );
-    await expect(initializeFrom(from(), [parameter("final.0.weight", [1, 2])], here)).rejects.toThrow(
-      /no parameter of the model is in the checkpoint/,
-    );
+    await expect(
+      initializeFrom(from(), [parameter("final.0.weight", [1, 2])], here, noTables),
+    ).rejects.toThrow(/no parameter of the model is in the checkpoint/);
     const translated = parameter("embeddings.seen.weight", [3, 1]);
-    await expect(initializeFrom(from(), [translated], here)).rejects.toThrow(
+    await expect(initializeFrom(from(), [translated], here, noTables)).rejects.toThrow(
       /rows of a table[\s\S]*embeddings\.seen\.weight/,
     );
     const nowhere = { run: join(run, "nowhere"), map: {} };
-    await expect(initializeFrom(nowhere, [weight], here)).rejects.toThrow(/initializeFrom\.run/);
+    await expect(initializeFrom(nowhere, [weight], here, noTables)).rejects.toThrow(/initializeFrom\.run/);
   });
 });

@@ -8,6 +8,7 @@ import {
   measuredBestFirst,
   readCheckpoint,
 } from "../checkpoint/index.js";
+import { keysName } from "../checkpoint/table-layout.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
@@ -16,7 +17,7 @@ import { type NamedRows, rowsByValue } from "./match-rows.js";
 import { memberDirectory } from "./members.js";
 import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
-import { stateName } from "./translations.js";
+import { stateName, type Translations } from "./translations.js";
 
 /**
  * The `initializeFrom` section of a config: start from trained weights (fine-tuning). Optimizer state is not copied.
@@ -45,7 +46,8 @@ export interface Initialized {
 
 /**
  * Copies weights from a checkpoint into initialized parameters. A table over learned values is copied value by value;
- * values unknown to the checkpoint keep their initial rows. Tables of 16-bit numbers are rounded to nearest.
+ * values unknown to the checkpoint keep their initial rows. A dynamic
+ * table is copied key by key. Tables of 16-bit numbers are rounded to nearest.
  * @throws CheckpointError if nothing matches, a mapped name is missing in the checkpoint, shapes differ, or a table's
  * rows were assigned to ids during training
  */
@@ -53,17 +55,20 @@ export async function initializeFrom(
   { run, map }: InitializeFrom,
   parameters: readonly Parameter[],
   features: FittedFeatures,
+  translations: Translations,
 ): Promise<Initialized> {
   const checkpoint = await checkpointOf(run);
   const source = readFittedFeatures(checkpoint.manifest.features, checkpoint.dir);
   const file = await checkpoint.openModel();
   try {
     const matched: string[] = [];
+    const rowsOf = rowsOfKeys(translations);
     for (const parameter of parameters) {
       const { name } = parameter.attrs;
       const there = mappedName(name, map, file);
       if (there === undefined) continue;
-      await copy(parameter, file, there, { here: features.vocabularies, there: source.vocabularies });
+      if (parameter.attrs.byKey) await copyKeys(parameter, file, there, rowsOf);
+      else await copy(parameter, file, there, { here: features.vocabularies, there: source.vocabularies });
       matched.push(name);
     }
     const names = parameters.map(({ attrs }) => attrs.name);
@@ -116,6 +121,40 @@ interface Vocabularies {
   readonly there: FittedFeatures["vocabularies"];
 }
 
+/** Gives rows to keys, once for all parameters of a dynamic table. */
+type RowsOfKeys = (table: string, keys: BigInt64Array) => Float64Array;
+
+function rowsOfKeys(translations: Translations): RowsOfKeys {
+  const inserted = new Map<string, Float64Array>();
+  return (table, keys) => {
+    const rows = inserted.get(table) ?? translations.dynamic.get(table)!.insert(keys);
+    inserted.set(table, rows);
+    return rows;
+  };
+}
+
+/** Copies a dynamic table key by key; the row of keys that have none comes first in the file. */
+async function copyKeys(
+  parameter: Parameter,
+  file: Tensors,
+  there: string,
+  rowsOf: RowsOfKeys,
+): Promise<void> {
+  const { attrs } = parameter;
+  const stored = file.tensors.get(keysName(there));
+  const [, width] = file.tensors.get(there)!.shape;
+  if (!stored || width !== attrs.shape[1]) throw translated(attrs.name, there);
+  const keys = new BigUint64Array(stored.shape[0]);
+  await file.readInto(keysName(there), keys);
+  const rows = rowsOf(attrs.translation!, new BigInt64Array(keys.buffer));
+  await copyRows(
+    [[0, 0], ...Array.from(rows, (row, i): [number, number] => [row, i + 1])],
+    parameter,
+    file,
+    there,
+  );
+}
+
 async function copy(
   parameter: Parameter,
   file: Tensors,
@@ -124,7 +163,7 @@ async function copy(
 ): Promise<void> {
   const { attrs } = parameter;
   const { shape } = file.tensors.get(there)!;
-  const isTranslated = attrs.translation !== undefined || file.tensors.has(stateName(tableOf(there) ?? ""));
+  const isTranslated = file.tensors.has(stateName(tableOf(there) ?? "")) || file.tensors.has(keysName(there));
   if (isTranslated) throw translated(attrs.name, there);
   const here = namedRows(attrs.name, attrs.shape, vocabularies.here);
   const source = namedRows(there, shape, vocabularies.there);
@@ -184,7 +223,8 @@ function translated(name: string, there: string): CheckpointError {
     what: "the rows of a table do not belong to the same ids in the checkpoint to start from",
     where: `${name} (there ${there})`,
     got: "a table whose ids are translated to rows, here or there",
-    expected: "tables whose ids are their rows, or values of a vocabulary",
+    expected:
+      "two dynamic tables of the same dim, or tables whose ids are their rows or values of a vocabulary",
     next: `Leave it as initialized: train.initializeFrom.map: { "${name}": "" }.`,
   });
 }

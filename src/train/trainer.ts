@@ -231,7 +231,7 @@ export class Trainer {
     this.startAtBaseRate();
     const from = config.train.initializeFrom;
     if (!from) return;
-    const initialized = await initializeFrom(from, this.parameters.model, features);
+    const initialized = await initializeFrom(from, this.parameters.model, features, this.translations);
     this.parameters.startAverages();
     this.tell({ kind: "initialized", initialized });
   }

@@ -1,4 +1,4 @@
-import { GraphError } from "../../errors.js";
+import { ConfigError } from "../../errors.js";
 import type { GraphBuilder } from "../../graph/graph.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { findKind } from "../../kinds.js";
@@ -44,10 +44,10 @@ export function updateTable(
   });
 }
 
-function updatesEveryRow(table: string, lazy: boolean): GraphError {
-  return new GraphError({
-    what: "an optimizer cannot update every row of a dynamic table in every step",
-    where: table,
+function updatesEveryRow(table: string, lazy: boolean): ConfigError {
+  return new ConfigError({
+    what: `an optimizer cannot update every row of the dynamic table ${table} in every step`,
+    where: lazy ? "train.l2.rows" : "train.optimizer",
     got: lazy ? 'l2.rows "all"' : "lazy: false",
     expected: lazy ? 'l2.rows "touched"' : "lazy: true",
     next: "Update only the rows that a batch touches, or give the feature a fixed table (hash, buckets or vocabulary).",
