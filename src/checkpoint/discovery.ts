@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, type PairloomError } from "../errors.js";
@@ -6,7 +7,7 @@ import { directionOf, type WatchedMetric } from "../metrics/metrics.js";
 import { watchedMetricSchema } from "../metrics/watched-metric.js";
 import { parseUntrusted } from "../untrusted.js";
 import { type Checkpoint, type Part, readCheckpoint } from "./checkpoint.js";
-import { DiskError, isAbsent, isDamage, namesIn, readText, unlessAbsent } from "./disk.js";
+import { DiskError, isAbsent, isDamage, namesIn, onDisk, readText, unlessAbsent } from "./disk.js";
 import { replaceFile } from "./durable.js";
 import { checkpointsDir, stepOfName } from "./paths.js";
 
@@ -92,7 +93,7 @@ export async function updatePointers(
   if (best) {
     const { step, metrics } = best.manifest;
     await writePointer(runDir, "best", { checkpoint: best.name, step, metric, value: metrics[metric!] });
-  }
+  } else if (checkpoints.at(-1)?.manifest.stretch !== undefined) await removePointer(runDir, "best");
   const latest = checkpoints.at(-1);
   if (latest) await writePointer(runDir, "latest", { checkpoint: latest.name, step: latest.manifest.step });
 }
@@ -108,12 +109,16 @@ export async function readPointer(runDir: string, name: PointerName): Promise<Po
   }
 }
 
-/** The measured ones of the checkpoints, given oldest first: best first, and the older first of two equal ones. */
+/**
+ * The measured ones of the checkpoints, given oldest first: best first, and the older first of two equal ones. A run that goes
+ * on on new rows is better than what it was before, so that only checkpoints of the newest stretch count.
+ */
 function bestFirst(checkpoints: readonly Checkpoint[], metric: WatchedMetric): Checkpoint[] {
+  const newest = checkpoints.at(-1)?.manifest.stretch;
   const measured = ({ manifest }: Checkpoint) => manifest.metrics[metric];
   const better = (a: Checkpoint, b: Checkpoint) => isBetter(measured(a), measured(b), directionOf(metric));
   return checkpoints
-    .filter((checkpoint) => measured(checkpoint) !== undefined)
+    .filter((each) => each.manifest.stretch === newest && measured(each) !== undefined)
     .sort((a, b) => Number(better(b, a)) - Number(better(a, b)));
 }
 
@@ -130,6 +135,11 @@ export async function measuredBestFirst(runDir: string, parts?: readonly Part[])
 
 function writePointer(runDir: string, name: PointerName, pointer: Pointer): Promise<void> {
   return replaceFile(pointerPath(runDir, name), `${JSON.stringify(pointer)}\n`);
+}
+
+function removePointer(runDir: string, name: PointerName): Promise<void> {
+  const path = pointerPath(runDir, name);
+  return onDisk("it cannot be removed", path, () => rm(path, { force: true }));
 }
 
 const pointerPath = (runDir: string, name: PointerName) => join(checkpointsDir(runDir), `${name}.json`);

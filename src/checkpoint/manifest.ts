@@ -66,6 +66,8 @@ const manifestSchema = z.strictObject({
     .optional(),
   /** How the run divides batches (passes/geometry.ts); this determines the order of every sum. */
   geometry: z.strictObject({ batch: positive, tileRows: positive, groups: positive }).optional(),
+  /** The stretch of new rows that the run trained on last, from 1; absent in the first training (`train --continue`). */
+  stretch: positive.optional(),
   /** The checkpoint that this one stores changes to; absent for a complete checkpoint. */
   base: z.strictObject({ checkpoint: fileNameSchema, step: count, sha256: sha256Schema }).optional(),
   /** Embedding tables, whose rows may be in several files. All other parameters are in the two tensor files. */
@@ -100,9 +102,9 @@ export type ManifestFiles = Pick<Manifest, "base" | "tables" | "files">;
 /** Encodes a manifest as JSON whose last member is the SHA-256 of the others. Equal content gives equal bytes. */
 export function encodeManifest(content: ManifestContent, { base, tables, files }: ManifestFiles): string {
   const { step, epoch, epochStep, seed, reader, trainer, config, features, metrics } = content;
-  const { members, geometry } = content;
+  const { members, geometry, stretch } = content;
   const head = { format: FORMAT, version: VERSION, writer: program, step, epoch, epochStep, seed };
-  const state = { reader, trainer, config, features, metrics, members, geometry };
+  const state = { reader, trainer, config, features, metrics, members, geometry, stretch };
   const manifest = { ...head, ...state, base, tables, files };
   const text = JSON.stringify(manifest, refuseLoss);
   return `${JSON.stringify({ ...JSON.parse(text), sha256: sha256(text) }, null, 1)}\n`;

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import type { PreparedData, PrepareProgress } from "../data/index.js";
+import type { Next } from "../data/stretch/growing-source.js";
 import { type Evaluation, formatMetric, METRIC_LIST } from "../metrics/index.js";
 import { warningText } from "../run/data-warnings.js";
 import { type SplitReport, splitReports } from "../run/report.js";
@@ -7,12 +8,14 @@ import type { RunEvent } from "../run/run-event.js";
 import { count } from "../show-value.js";
 import type { Initialized } from "../train/initialize-from.js";
 import { rowsPerStep } from "../train/step/gradient-accumulation.js";
+import { STRETCH } from "../train/stretch.js";
 import type { TrainConfig } from "../train/train-config.js";
 import type { TrainingResult } from "../train/trainer.js";
 import { Counter } from "./counter.js";
 import { filled } from "./fill-lines.js";
 import { Progress } from "./progress.js";
 import { formatCount } from "./progress-line.js";
+import { newRowsLines, stretchLines } from "./stretch-lines.js";
 import { percent, plural } from "./tables.js";
 
 /** Shows a run on the terminal: the current activity in one changing line, past events in permanent lines. */
@@ -21,6 +24,8 @@ export class TrainDisplay {
   private readonly counter = new Counter();
   /** For the model in training. */
   private lengths: Lengths = {};
+  /** The stretch of new rows in training. */
+  private stretch?: number;
 
   /** @param onTraining called when a run begins to have something worth saving */
   constructor(private readonly onTraining: () => void) {}
@@ -45,6 +50,9 @@ export class TrainDisplay {
     preparing: ({ progress }) => this.preparing(progress),
     prepared: ({ data, seconds }) => this.prepared(data, seconds),
     dataWarning: ({ warning }) => this.log(filled(`Warning: ${warningText(warning)}`, "  ")),
+    newRows: ({ number, next }) => this.newRows(number, next),
+    readingRows: ({ number, rows }) => this.counter.show(`Reading: stretch ${number}`, rows),
+    stretchReady: (event) => this.stretchReady(event),
     trainingStarted: (event) => this.trainingStarted(event),
     checkpointPassedOver: ({ dir, error }) =>
       this.log(`Skipped a damaged checkpoint, ${relative("", dir)}: ${error.report.what}`),
@@ -73,13 +81,28 @@ export class TrainDisplay {
     for (const line of preparedLines(data, seconds)) this.log(line);
   }
 
-  private trainingStarted({ model, config, length }: EventOf<"trainingStarted">): void {
+  private newRows(number: number, next: Next): void {
+    const areNoMore = !next.reads && this.stretch !== undefined;
+    if (!areNoMore) for (const line of newRowsLines(number, next)) this.log(line);
+  }
+
+  private stretchReady({ number, rows, added }: EventOf<"stretchReady">): void {
+    this.counter.stop();
+    for (const line of stretchLines(number, rows, added)) this.log(line);
+  }
+
+  private trainingStarted({ model, config, length, stretch }: EventOf<"trainingStarted">): void {
     this.lengths = lengthsOf(config.train);
+    this.stretch = stretch;
     if (length !== undefined) this.log(`${model}: trains ${length}`);
     this.onTraining();
   }
 
   private epochStarted({ model, epoch, rows, doneRows }: EventOf<"epochStarted">): void {
+    if (this.stretch !== undefined) {
+      this.progress.start(`${model}, stretch ${count(this.stretch)}`, rows, doneRows);
+      return;
+    }
     const { epochs, lastRow = Number.POSITIVE_INFINITY } = this.lengths;
     const label = `${model}, epoch ${epoch + 1}${epochs === undefined ? "" : `/${epochs}`}`;
     this.progress.start(label, Math.min(rows, lastRow - epoch * rows), doneRows);
@@ -88,7 +111,10 @@ export class TrainDisplay {
   /** The measurements on the held-out split stand in the table at the end. */
   private evaluated({ model, split, step, evaluation }: EventOf<"evaluated">): void {
     this.progress.stop();
-    if (split === "valid") this.log(`${model}, step ${count(step)}: valid ${mainMetrics(evaluation)}`);
+    const at = `${model}, step ${count(step)}`;
+    if (split === "valid") this.log(`${at}: valid ${mainMetrics(evaluation)}`);
+    if (split === STRETCH)
+      this.log(`${at}: on the new rows, before training on them, ${mainMetrics(evaluation)}`);
   }
 
   private trainingEnded(model: string, { reason, position, trainRows, trainSeconds }: TrainingResult): void {
@@ -96,6 +122,10 @@ export class TrainDisplay {
     if (reason === "interrupted") return;
     const early = reason === "earlyStopping" ? " (stopped early: no more improvement)" : "";
     const rate = trainSeconds > 0 ? `: ${formatCount(trainRows / trainSeconds)} samples/s` : "";
+    if (this.stretch !== undefined) {
+      this.log(`${model}: stretch ${count(this.stretch)} trained, up to step ${count(position.step)}${rate}`);
+      return;
+    }
     this.log(
       `${model}: ${plural(position.step, "step")} trained in ${trainSeconds.toFixed(1)} s${rate}${early}`,
     );

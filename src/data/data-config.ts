@@ -59,37 +59,44 @@ function cellJson(value: unknown, path: [number, string], { issues }: z.core.Par
   }
 }
 
+const path = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+/** How the rows of a source are written. */
+const readingFields = {
+  /** Files or glob patterns, read in the order given (a glob's files in name order). */
+  path: path.optional(),
+  /** Default: from the extension, ignoring a final `.gz` or `.zst`. */
+  format: z.enum(["csv", "tsv", "parquet", "json", "libsvm", "libffm"]).optional(),
+  /** Whether text files start with a line of column names; by default they do unless `columns` is set. */
+  header: z.boolean().optional(),
+  /** Column names for a text file without a header. */
+  columns: z.array(z.string().min(1)).min(1).optional(),
+  /** The separator of a csv file; default a comma. */
+  delimiter: z.string().min(1).max(4).optional(),
+  /** Number of lines to skip at the top of a text file, before the header. */
+  skip: z.int().min(1).optional(),
+  /** SQL types for columns of text files, instead of detected types: `{ zip: "VARCHAR" }`. */
+  types: z.record(z.string(), z.string().regex(/^[\w ,()[\]]+$/, "not a SQL type")).optional(),
+  /** Texts that mean "missing" in text files, in addition to the empty field. */
+  nullValues: z.array(z.string()).optional(),
+  /** The encoding of text files; default UTF-8. `latin-1` is ISO 8859-1. `utf-16` has the byte order of the file. */
+  encoding: z.enum(["utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252"]).optional(),
+  /** The decimal separator of text files; default a point. */
+  decimal: z.enum([".", ","]).optional(),
+  /** Removes white space around the fields of text files. A field of white space is then missing. */
+  trim: z.boolean().optional(),
+  /** Reads a column that a file lacks as missing in that file. By default every file must have the columns of the first. */
+  union: z.boolean().optional(),
+  /** A SELECT over the view `source` that derives columns or drops rows. */
+  sql: z.string().min(1).optional(),
+};
+
 /** One object instead of a union of two shapes, for clear errors about wrong keys. */
 export const sourceSchema = z
   .strictObject({
-    /** Files or glob patterns, read in the order given (a glob's files in name order). */
-    path: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+    ...readingFields,
     /** Rows from memory, instead of files. */
     rows: rowsSchema.optional(),
-    /** Default: from the extension, ignoring a final `.gz` or `.zst`. */
-    format: z.enum(["csv", "tsv", "parquet", "json", "libsvm", "libffm"]).optional(),
-    /** Whether text files start with a line of column names; by default they do unless `columns` is set. */
-    header: z.boolean().optional(),
-    /** Column names for a text file without a header. */
-    columns: z.array(z.string().min(1)).min(1).optional(),
-    /** The separator of a csv file; default a comma. */
-    delimiter: z.string().min(1).max(4).optional(),
-    /** Number of lines to skip at the top of a text file, before the header. */
-    skip: z.int().min(1).optional(),
-    /** SQL types for columns of text files, instead of detected types: `{ zip: "VARCHAR" }`. */
-    types: z.record(z.string(), z.string().regex(/^[\w ,()[\]]+$/, "not a SQL type")).optional(),
-    /** Texts that mean "missing" in text files, in addition to the empty field. */
-    nullValues: z.array(z.string()).optional(),
-    /** The encoding of text files; default UTF-8. `latin-1` is ISO 8859-1. `utf-16` has the byte order of the file. */
-    encoding: z.enum(["utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252"]).optional(),
-    /** The decimal separator of text files; default a point. */
-    decimal: z.enum([".", ","]).optional(),
-    /** Removes white space around the fields of text files. A field of white space is then missing. */
-    trim: z.boolean().optional(),
-    /** Reads a column that a file lacks as missing in that file. By default every file must have the columns of the first. */
-    union: z.boolean().optional(),
-    /** A SELECT over the view `source` that derives columns or drops rows. */
-    sql: z.string().min(1).optional(),
   })
   .superRefine((source, context) => {
     if ((source.path === undefined) === (source.rows === undefined))
@@ -106,6 +113,13 @@ export const sourceSchema = z
         });
   });
 
+/** The source of new rows. */
+const growingSourceSchema = z.strictObject({
+  ...readingFields,
+  /** Files or glob patterns. */
+  path,
+});
+
 export const dataSchema = z
   .strictObject({
     /** One source for all splits, divided by `split`. */
@@ -118,6 +132,15 @@ export const dataSchema = z
     valid: sourceSchema.optional(),
     /** The source of the test split, measured once at the end. */
     test: sourceSchema.optional(),
+    /**
+     * The source of the rows that `train --continue` trains on; default `source` or `train`, as far as it has grown.
+     */
+    continue: growingSourceSchema.optional(),
+    /**
+     * A column whose values grow with new rows, such as a time: `train --continue` reads the rows above the last value,
+     * instead of new files.
+     */
+    cursor: z.string().min(1).optional(),
     /**
      * The target column, a number or boolean. With several columns the model has one output per label, and metrics are
      * named after the label.
@@ -159,6 +182,7 @@ export const dataSchema = z
         complain(name, `${name} is given together with source: keep one of the two`);
   });
 
+export type GrowingSourceConfig = z.output<typeof growingSourceSchema>;
 export type SourceInput = z.input<typeof sourceSchema>;
 export type SourceConfig = z.output<typeof sourceSchema>;
 export type DataInput = z.input<typeof dataSchema>;

@@ -1,23 +1,24 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type FloatColumn, LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
-import { ConfigError, DataError, messageOf, PairloomError } from "../errors.js";
+import { type FloatColumn, LABEL_COLUMN } from "../columns/columns.js";
+import { DataError, messageOf, PairloomError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import { type FittedFeatures, type TextRules, textRulesOf } from "../features/fitted.js";
-import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, fileOf, targetRuleOf } from "../features/schema/features.js";
 import { packedPart, withTableSettings } from "../features/table-settings.js";
 import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
+import { openCacheDir } from "./cache-dir.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
-import { ChunkEncoder, type Targets, type TrainingValues } from "./encode/chunk-encoder.js";
+import { ChunkEncoder, type TrainingValues } from "./encode/chunk-encoder.js";
+import { demandOf, inOrder, type Job, openJob, targetsOf } from "./job.js";
 import { onlyValue, refusedLabels } from "./label-values.js";
 import { learnStatistics } from "./learn/learn.js";
 import { learnDerived } from "./learn/learn-derived.js";
 import type { TargetQuery } from "./learn/target-query.js";
-import { ownedName, removeAbandoned } from "./pack/owned-directory.js";
+import { ownedName } from "./pack/owned-directory.js";
 import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
 import type { PackedDataset } from "./pack/packed.js";
 import { PACKED_VERSION } from "./pack/packed-format.js";
@@ -32,24 +33,13 @@ import {
   writePrepared,
 } from "./pack/prepared.js";
 import { readQuarantine } from "./pack/quarantine.js";
-import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { verifyCompressed } from "./source/compressed.js";
-import { type Demand, laterDemand } from "./source/demand.js";
 import { Duck, quoteName } from "./source/duckdb.js";
-import { refuseUnrepeatable } from "./source/repeatable-sql.js";
-import { openFiles, type Source, withTextRules } from "./source/source.js";
+import type { Source } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
 import { sqlFiles } from "./source/sql-files.js";
-import { targetWire } from "./source/target-query.js";
-import { numberRows, sameRows } from "./split/row-numbers.js";
-import { leftOut, sampledWeight } from "./split/sample-negatives.js";
-import {
-  predicatesOf,
-  querySplits,
-  SPLIT_COLUMN,
-  type SplitQuery,
-  splitColumns,
-} from "./split/split-query.js";
+import { predicatesOf, querySplits, SPLIT_COLUMN } from "./split/split-query.js";
+import { firstPosition } from "./stretch/first-position.js";
 
 export interface PrepareOptions {
   readonly data: DataConfig;
@@ -94,29 +84,6 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
   }
 }
 
-/** Creates the folder and deletes files left by killed runs. */
-function openCacheDir(path: string): string {
-  const cacheDir = resolve(path);
-  try {
-    for (const folder of ["tmp", "packed"]) {
-      mkdirSync(join(cacheDir, folder), { recursive: true });
-      removeAbandoned(join(cacheDir, folder));
-    }
-    return cacheDir;
-  } catch (error) {
-    throw new ConfigError(
-      {
-        what: "the folder for packed data cannot be used",
-        where: "data.cacheDir",
-        got: `${cacheDir}: ${messageOf(error)}`,
-        expected: "a folder, or a path where one can be made",
-        next: "Set another cacheDir, or fix its permissions.",
-      },
-      { cause: error },
-    );
-  }
-}
-
 /** The files of a source; `source` feeds all splits, others feed the split that they are named after. */
 interface Share {
   readonly key: "source" | SplitName;
@@ -124,7 +91,7 @@ interface Share {
 }
 
 async function findShares(duck: Duck, { data, features }: PrepareOptions, scratch: string): Promise<Share[]> {
-  const demand = demandOf(data, features);
+  const demand = demandOf({ data, features });
   const shares: Share[] = [];
   for (const key of ["source", ...splitNames] as const) {
     const config = data[key];
@@ -141,77 +108,22 @@ async function filesOfSplit(duck: Duck, { split = {} }: DataConfig): Promise<str
   return files;
 }
 
-function demandOf({ label, weight, split = {} }: DataConfig, features: readonly FeatureConfig[]): Demand {
-  const targets = [...labelNames(label), ...(weight === undefined ? [] : [weight])];
-  const wants = columnWants(features.map(readingOf), targets);
-  for (const column of splitColumns(split)) wants.set(column, "text");
-  return { wants, sql: predicatesOf(split) };
-}
-
-/** An opened source, and how its columns are read. */
-interface Job extends SplitQuery {
-  /** The SQL expressions of each feature. */
-  readonly wires: readonly (readonly Wire[])[];
-  readonly labels: readonly Wire[];
-  readonly weight?: Wire;
-  /** SQL: true for rows of the training split that are not trained on. */
-  readonly leftOut?: string;
-}
-
 async function openShare(
   duck: Duck,
-  { data, features }: PrepareOptions,
+  options: PrepareOptions,
   { key, files }: Share,
   types: Source["types"],
 ): Promise<Job> {
-  const { label, weight, split = {} } = data;
-  const demand = laterDemand(demandOf(data, features), data[key]!, types);
-  const opened = withTextRules(
-    await openFiles(duck, data[key]!, files, `data.${key}`, demand),
-    data[key]!,
-    textRules(data),
-  );
-  const query =
-    key === "source" ? await querySplits(duck, opened, split) : { source: opened, splits: [{ name: key }] };
-  await checkPredicates(duck, query);
-  const labels: Wire[] = [];
-  for (const name of labelNames(label)) labels.push(await targetWire(duck, name, opened, "data.label"));
-  const job = {
-    ...query,
-    wires: features.map((feature, i) => readingWires(readingOf(feature), opened, `features[${i}]`)),
-    labels,
-    ...(weight !== undefined && { weight: await targetWire(duck, weight, opened, "data.weight") }),
-  };
-  return inOrder(duck, features, await sampled(duck, data, job));
-}
-
-async function checkPredicates(duck: Duck, { source, splits }: SplitQuery): Promise<void> {
-  const names = source.columns.map(({ name }) => name);
-  for (const { name, predicate } of splits) {
-    if (predicate === undefined) continue;
-    const tested = `SELECT (${predicate}\n)::BOOLEAN`;
-    await duck.describe(`${tested} FROM (${source.select()})`, `data.split.${name}`);
-    await refuseUnrepeatable(duck, tested, `data.split.${name}`, names);
-  }
-}
-
-/** Samples the negative rows of the training split, if the config wants that. */
-async function sampled(duck: Duck, { sampleNegatives }: DataConfig, job: Job): Promise<Job> {
-  const [{ name, predicate }] = job.splits;
-  if (sampleNegatives === undefined || name !== "train") return job;
-  const { labels, weight } = job;
-  return {
-    ...job,
-    source: await numberRows(duck, job.source, "data.sampleNegatives"),
-    weight: sampledWeight(sampleNegatives, labels, weight, predicate),
-    leftOut: leftOut(sampleNegatives, labels),
-  };
-}
-
-/** Checks that every scan reads the rows of the training split in the same order, if a feature has values for them. */
-async function inOrder(duck: Duck, features: readonly FeatureConfig[], job: Job): Promise<Job> {
-  if (job.splits[0].name !== "train" || !features.some(targetRuleOf)) return job;
-  return { ...job, source: await sameRows(duck, job.source, "a targetMean feature") };
+  const { data, features } = options;
+  const job = await openJob(duck, options, {
+    source: data[key]!,
+    where: `data.${key}`,
+    files,
+    rules: { ...textRules(data), types },
+    divide: async (source) =>
+      key === "source" ? querySplits(duck, source, data.split!) : { source, splits: [{ name: key }] },
+  });
+  return inOrder(duck, features, job);
 }
 
 /** A hash of everything that affects the packed data, except limits and paths. */
@@ -221,7 +133,7 @@ function keyOf(
   filesOfSplit: readonly string[],
 ): string {
   const withoutRows = (key: string, value: unknown) => (key === "rows" ? undefined : value);
-  const { cacheDir, maxBadRows, ...resolved } = data;
+  const { cacheDir, maxBadRows, continue: _, ...resolved } = data;
   const filesOfFeatures = features.flatMap((feature) => {
     const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
     const file = fileOf(feature);
@@ -270,6 +182,7 @@ async function pack(
   mkdirSync(temporary);
   try {
     for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
+    const read = await firstPosition(duck, options.data, shares[0].files, jobs[0].source);
     const learned = await learn(duck, options, jobs[0]);
     const unassigned = await packJobs(duck, options, jobs, learned, temporary, directory);
     writePrepared(temporary, {
@@ -277,6 +190,7 @@ async function pack(
       splits: jobs.flatMap((job) => job.splits.map(({ name }) => name)),
       starts: jobs[0].starts,
       unassigned,
+      read,
     });
     publish(temporary, directory);
   } catch (error) {
@@ -336,17 +250,12 @@ async function packJobs(
   temporary: string,
   directory: string,
 ): Promise<number> {
-  const names = labelNames(data.label);
-  const layout = layoutOf(fitted, names.length);
+  const layout = layoutOf(fitted, labelNames(data.label).length);
   let unassigned = 0;
   for (const [i, job] of jobs.entries()) {
-    const { splits, wires, labels: labelWires, weight } = job;
+    const { splits, wires } = job;
     // First: after an error, nobody would close the files of the writers.
-    const targets: Targets = {
-      label: names.map((column, k) => ({ column, wire: labelWires[k] })),
-      labels,
-      ...(weight && { weight: { column: data.weight ?? WEIGHT_COLUMN, wire: weight } }),
-    };
+    const targets = targetsOf(data, labels, job);
     const encoder = new ChunkEncoder(fitted, wires, targets, i === 0 ? { training } : {});
     const writers: SplitTarget[] = splits.map((split) => ({
       ...split,

@@ -104,7 +104,7 @@ class Run {
   private async runLocked(lock: RunLock): Promise<RunResult> {
     const { config, settings = [], runDir, resume, listener } = this.options;
     refuseUnusedEvaluation(config);
-    await checkRunDirectory(runDir, config, resume, settings);
+    await checkRunDirectory(runDir, config, resume ? "resume" : "new", settings);
     const { labels } = factsOf(config.train.loss).task;
     const prepared = this.options.data ?? (await prepareFor(config, listener));
     refuseOneClass(prepared.splits.train, config.data.label, labels);
@@ -134,7 +134,7 @@ class Run {
     name: string,
     config: Config,
     place: Pick<TrainerOptions, "runDir" | "lock" | "onStart">,
-    { features, splits }: PreparedData,
+    { features, splits, read }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
     const data = { rows: splits.train.rows, hasValid: splits.valid !== undefined };
@@ -146,6 +146,7 @@ class Run {
       features,
       train: splits.train,
       valid: splits.valid,
+      read: { position: read },
       backend,
       ...place,
       resume,

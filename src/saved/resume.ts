@@ -8,6 +8,9 @@ import { parseUntrusted } from "../untrusted.js";
 import { recordedSettings } from "./code.js";
 import { CONFIG_COPY } from "./run-directory.js";
 
+/** How a run directory is used. */
+export type RunStart = "new" | "resume" | "continue";
+
 /** Keys that may change when a run is resumed, because they do not affect the result of a step. */
 const FREE_KEYS = [
   "train.epochs",
@@ -20,6 +23,20 @@ const FREE_KEYS = [
   "data.maxBadRows",
   "search",
 ];
+
+/** Keys that may also change when a run goes on on new rows: where they come from, and how fast it learns from them. */
+const FREE_TO_GO_ON = [
+  "data.continue",
+  "train.initializeFrom",
+  "train.evaluateEvery",
+  "train.earlyStopping",
+  ...["dense", "embedding", "overrides[].dense", "overrides[].embedding"].flatMap((part) =>
+    ["learningRate", "schedule"].map((key) => `train.optimizer.${part}.${key}`),
+  ),
+];
+
+const freeKeys = (start: RunStart): readonly string[] =>
+  start === "continue" ? [...FREE_KEYS, ...FREE_TO_GO_ON] : FREE_KEYS;
 
 /** @throws CheckpointError if there is a file in place of the run directory */
 export function refuseFile(runDir: string): void {
@@ -34,17 +51,18 @@ export function refuseFile(runDir: string): void {
 }
 
 /**
- * Checks the run directory: a new run must not have checkpoints; a resumed run must have the same config.
+ * Checks the run directory: a new run must not have checkpoints; a resumed run must have the same config, and one that goes on
+ * the same model and features.
  * @param settings the values of `--set`, which are part of the config already
  * @throws CheckpointError, ConfigError
  */
 export async function checkRunDirectory(
   runDir: string,
   config: Config,
-  resume: boolean,
+  start: RunStart,
   settings: readonly string[] = [],
 ): Promise<void> {
-  await (resume ? checkSameConfig(runDir, config, settings) : checkNew(runDir));
+  await (start === "new" ? checkNew(runDir) : checkSameConfig(runDir, config, freeKeys(start), settings));
 }
 
 async function checkNew(runDir: string): Promise<void> {
@@ -56,13 +74,18 @@ async function checkNew(runDir: string): Promise<void> {
     where: runDir,
     got: `${basename(places[there])}/`,
     expected: "a new directory",
-    next: "Resume that run (--resume), or name another directory (--run).",
+    next: "Resume that run (--resume), train it on new rows (--continue), or name another directory (--run).",
   });
 }
 
-async function checkSameConfig(runDir: string, config: Config, settings: readonly string[]): Promise<void> {
+async function checkSameConfig(
+  runDir: string,
+  config: Config,
+  free: readonly string[],
+  settings: readonly string[],
+): Promise<void> {
   const before = await configOfRun(runDir);
-  const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "");
+  const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "", free);
   if (!difference) return;
   const absent = (await recordedSettings(runDir)).filter((setting) => !settings.includes(setting));
   throw new ConfigError({
@@ -73,7 +96,7 @@ async function checkSameConfig(runDir: string, config: Config, settings: readonl
     next:
       absent.length > 0
         ? `The run was started with ${absent.map((setting) => `--set ${setting}`).join(" ")}: repeat that, or start a new run.`
-        : `Restore the value, or start a new run. Only ${FREE_KEYS.join(", ")} may change.`,
+        : `Restore the value, or start a new run. Only ${free.join(", ")} may change.`,
   });
 }
 
@@ -93,7 +116,7 @@ async function configOfRun(runDir: string): Promise<unknown> {
         ? `a damaged ${CONFIG_COPY} and no checkpoint`
         : `no ${CONFIG_COPY} and no checkpoint`,
       expected: "a directory that `pairloom train` wrote",
-      next: "Remove --resume to start a run, or name the run with --run.",
+      next: "Remove --resume or --continue to start a run, or name the run with --run.",
     };
     throw new CheckpointError(report, { cause });
   }
@@ -105,15 +128,20 @@ interface Difference {
   readonly after: string;
 }
 
-function firstDifference(before: unknown, after: unknown, path: string): Difference | undefined {
-  if (FREE_KEYS.includes(path)) return undefined;
+function firstDifference(
+  before: unknown,
+  after: unknown,
+  path: string,
+  free: readonly string[],
+): Difference | undefined {
+  if (free.includes(path.replaceAll(/\[\d+\]/g, "[]"))) return undefined;
   if (!isObject(before) || !isObject(after)) {
     const [x, y] = [JSON.stringify(before), JSON.stringify(after)];
     return x === y ? undefined : { path, before: x ?? "nothing", after: y ?? "nothing" };
   }
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const inner = Array.isArray(after) ? `${path}[${key}]` : path ? `${path}.${key}` : key;
-    const found = firstDifference(before[key], after[key], inner);
+    const found = firstDifference(before[key], after[key], inner, free);
     if (found) return found;
   }
   return undefined;

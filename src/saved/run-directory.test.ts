@@ -52,8 +52,10 @@ describe("the config of a run", () => {
     await writeJson("run", "config.json", config);
     expect(readdirSync("run")).toEqual(["config.json"]);
     expect(JSON.parse(readFileSync("run/config.json", "utf8"))).toEqual(config);
-    await checkRunDirectory("run", config, true);
-    await expect(checkRunDirectory("run", other, true)).rejects.toThrow(/train\.metric: the config differs/);
+    await checkRunDirectory("run", config, "resume");
+    await expect(checkRunDirectory("run", other, "resume")).rejects.toThrow(
+      /train\.metric: the config differs/,
+    );
   });
 
   it.each([
@@ -62,10 +64,12 @@ describe("the config of a run", () => {
   ])("is that of the newest checkpoint where config.json is %s", async (_, damage) => {
     await writeJson("run", "config.json", config);
     damage();
-    await expect(checkRunDirectory("run", config, true)).rejects.toThrow(/there is no run to resume/);
+    await expect(checkRunDirectory("run", config, "resume")).rejects.toThrow(/there is no run to resume/);
     await writeCheckpoint("run", { ...contentOf(1), config });
-    await checkRunDirectory("run", config, true);
-    await expect(checkRunDirectory("run", other, true)).rejects.toThrow(/train\.metric: the config differs/);
+    await checkRunDirectory("run", config, "resume");
+    await expect(checkRunDirectory("run", other, "resume")).rejects.toThrow(
+      /train\.metric: the config differs/,
+    );
   });
 });
 

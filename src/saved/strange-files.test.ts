@@ -85,7 +85,7 @@ describe.each(Object.entries(STRANGE))("%s", (_, make) => {
 
   it("is no config of a run", async () => {
     await put(make, join(run, "config.json"));
-    await checkRunDirectory(run, config as unknown as Config, true);
+    await checkRunDirectory(run, config as unknown as Config, "resume");
   });
 
   it("is refused as the path that is loaded, and in place of checkpoints/", async () => {

@@ -32,6 +32,11 @@ export function withDefaultLength(train: TrainConfig, { rows, hasValid }: Traini
   return { ...train, epochs: hasValid ? MOST_EPOCHS : EPOCHS_WITHOUT_VALID, ...stopping, ...given(train) };
 }
 
+/** The training section for a stretch of a run that goes on: one pass over its rows, and nothing that ends it earlier. */
+export function withOnePass(train: TrainConfig): TrainConfig {
+  return { ...train, epochs: 1, steps: undefined, evaluateEvery: undefined, earlyStopping: undefined };
+}
+
 const given = ({ earlyStopping }: TrainConfig) => earlyStopping && { earlyStopping };
 
 const TO_ZERO: Schedule = { kind: "cosine", to: "end", minLearningRate: 0, by: "step" };

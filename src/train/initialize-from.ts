@@ -13,9 +13,10 @@ import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
-import { type NamedRows, rowsByValue } from "./match-rows.js";
+import { copyRows } from "./copy-rows.js";
+import { type NamedRows, rowsByValue, tableOf } from "./match-rows.js";
 import { memberDirectory } from "./members.js";
-import { type Parameter, readParameter, setNumbers } from "./parameter-memory.js";
+import { type Parameter, readParameter } from "./parameter-memory.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
 import { stateName, type Translations } from "./translations.js";
 
@@ -182,30 +183,6 @@ async function copy(
     next: `Give the layer or table the same size, or leave it as initialized: train.initializeFrom.map: { "${attrs.name}": "" }.`,
   });
 }
-
-/** Copies rows, given as pairs (row in this table, row in the checkpoint), in file order, a few MiB at a time. */
-async function copyRows(
-  pairs: [number, number][],
-  { memory }: Parameter,
-  file: Tensors,
-  there: string,
-): Promise<void> {
-  const [rows, dim] = file.tensors.get(there)!.shape;
-  const rowsOfPiece = Math.max(1, Math.floor(file.pieceOf(there) / dim));
-  const inOrder = pairs.sort(([, a], [, b]) => a - b);
-  for (let i = 0; i < inOrder.length; ) {
-    const first = inOrder[i][1];
-    const piece = new Float32Array(Math.min(rowsOfPiece, rows - first) * dim);
-    await file.readInto(there, piece, first * dim);
-    for (; i < inOrder.length && inOrder[i][1] < first + rowsOfPiece; i++) {
-      const [row, from] = [inOrder[i][0], inOrder[i][1] - first];
-      setNumbers(memory, piece.subarray(from * dim, (from + 1) * dim), row * dim);
-    }
-  }
-}
-
-/** The table of `<tables>.<table>.weight`. */
-const tableOf = (name: string) => /^[^.]+\.(.+)\.weight$/.exec(name)?.[1];
 
 /** The table of a parameter, if its rows are learned values. */
 function namedRows(

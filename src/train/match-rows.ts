@@ -19,3 +19,6 @@ export function rowsByValue(here: NamedRows, there: NamedRows): [number, number]
   for (let i = 0; i < special; i++) pairs.push([here.values.length + i, there.values.length + i]);
   return pairs;
 }
+
+/** The table of a parameter `<tables>.<table>.weight`. */
+export const tableOf = (name: string): string | undefined => /^[^.]+\.(.+)\.weight$/.exec(name)?.[1];

@@ -7,6 +7,9 @@ import type { TableContent } from "../checkpoint/write.js";
 import { ExecutionError, messageOf } from "../errors.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs, ParameterRole } from "../ops/sources.js";
+import { copyRows } from "./copy-rows.js";
+import { type GrownTables, rowPairs } from "./grown-tables.js";
+import { tableOf } from "./match-rows.js";
 import {
   bytesOf,
   elementsOf,
@@ -139,11 +142,13 @@ export class Parameters {
 
   /**
    * Reads all parameters of the model and the optimizer.
+   * @param grown tables that have more rows here than in the checkpoint: their new rows keep their initial values, or start
+   * with the weights of the row for unknown values
    * @throws CheckpointError
    */
-  async load(checkpoint: Checkpoint): Promise<void> {
-    await this.read(await checkpoint.openModel(), "model");
-    await this.read(await checkpoint.openOptimizer(), "optimizer");
+  async load(checkpoint: Checkpoint, grown: GrownTables = new Map()): Promise<void> {
+    await this.read(await checkpoint.openModel(), "model", grown);
+    await this.read(await checkpoint.openOptimizer(), "optimizer", grown);
   }
 
   /** Number of elements per part, for reports. */
@@ -151,9 +156,15 @@ export class Parameters {
     return this.of(part).reduce((sum, { memory }) => sum + memory.elements, 0);
   }
 
-  private async read(file: Tensors, part: Part): Promise<void> {
+  private async read(file: Tensors, part: Part, grown: GrownTables): Promise<void> {
+    const tables = new Set(this.tables().map(({ name }) => name));
     try {
-      for (const [name, parameter] of this.stored(part)) await readParameter(file, name, parameter);
+      for (const [name, parameter] of this.stored(part)) {
+        const [base] = name.split("/");
+        const table = tables.has(base) ? grown.get(tableOf(base) ?? "") : undefined;
+        if (table) await copyRows(rowPairs(table, part === "model"), parameter, file, name);
+        else await readParameter(file, name, parameter);
+      }
     } finally {
       await file.close();
     }

@@ -33,6 +33,8 @@ export interface CheckpointSettings {
 export class RunCheckpoints {
   /** The newest checkpoint, if this process read or wrote it, so that it is certainly on disk. */
   private newest?: Checkpoint;
+  /** True if the state goes on from that of the newest checkpoint. */
+  private isBase = true;
   /** True if pointers and pruning are done for the newest checkpoint. */
   private settled = false;
 
@@ -63,6 +65,15 @@ export class RunCheckpoints {
   }
 
   /**
+   * Goes on after the newest checkpoint of the run, with other data.
+   * @param isBase false: the next checkpoint is complete, because the state is not that of the newest one
+   */
+  goOn(newest: Checkpoint, isBase: boolean): void {
+    this.newest = newest;
+    this.isBase = isBase;
+  }
+
+  /**
    * Writes a checkpoint unless this step is already saved; returns its directory if it was written.
    * @param content the content of a complete checkpoint, or of one with the changes to an older one
    * @param prune false: keep all older checkpoints for now
@@ -76,6 +87,7 @@ export class RunCheckpoints {
     if (!isSaved) {
       this.newest = await writeCheckpoint(this.runDir, content(this.nextBase));
       this.settled = false;
+      this.isBase = true;
     }
     await this.settle(prune);
     return isSaved ? undefined : this.newest!.dir;
@@ -96,7 +108,7 @@ export class RunCheckpoints {
   /** The checkpoint that the next one holds changes to; undefined if the next one is complete. */
   private get nextBase(): Checkpoint | undefined {
     const { newest, settings } = this;
-    const inChain = newest && newest.manifest.tables.length > 0 ? newest.chain.length : 0;
+    const inChain = this.isBase && newest && newest.manifest.tables.length > 0 ? newest.chain.length : 0;
     return inChain > 0 && inChain < (settings.full?.every ?? 1) ? newest : undefined;
   }
 

@@ -141,6 +141,13 @@ export function untilEnd(schedule: Schedule, { steps, epochs }: TrainingLength):
   const whole = schedule.by === "epoch" ? epochs : steps;
   return { ...decay, steps: Math.max(1, whole - (schedule.warmup?.length ?? 0)) };
 }
+
+/** True if the rate falls once and then stays at 0, or has its end at that of a training. */
+export function comesToAnEnd(schedule: Schedule): boolean {
+  if (schedule.kind !== "cosine" && schedule.kind !== "linear") return false;
+  return schedule.to !== undefined || schedule.minLearningRate === 0;
+}
+
 type ReduceOnPlateau = z.output<typeof reduceOnPlateauSchema>;
 
 /** State of a schedule between evaluations; kept in checkpoints. */

@@ -3,18 +3,20 @@ import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/
 import type { ColumnSet } from "../columns/columns.js";
 import { messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
+import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
 import { baseRateOutputs } from "./base-rate-outputs.js";
 import { writeBatch } from "./batch-file.js";
-import { withDefaultLength } from "./default-length.js";
+import { withDefaultLength, withOnePass } from "./default-length.js";
 import { DivergedError } from "./diverged.js";
 import { shouldStop } from "./early-stopping.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
+import { type GrownTables, grownTables } from "./grown-tables.js";
 import { initializeFrom } from "./initialize-from.js";
 import { ratesAt, ratesOver } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
@@ -35,6 +37,7 @@ import {
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
 import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
+import { isInside, STRETCH, type Stretch, startOf } from "./stretch.js";
 import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
@@ -61,6 +64,10 @@ export interface TrainerOptions {
   readonly lock?: RunLock;
   /** Resume from the latest checkpoint of the run directory. */
   readonly resume?: boolean;
+  /** Go on from a trained model: `train` has the rows of a stretch. */
+  readonly stretch?: Stretch;
+  /** What the run has read of sources that grow, with `train`; stored in checkpoints. */
+  readonly read?: unknown;
   /** Stops the run after the current step and saves a checkpoint. */
   readonly signal?: AbortSignal;
   readonly listener?: (event: TrainingEvent) => void;
@@ -110,15 +117,17 @@ export class Trainer {
   private losses: number[] = [];
 
   constructor(private readonly options: TrainerOptions) {
-    const { config, features, train, valid, backend, runDir, listener } = options;
-    const length = withDefaultLength(config.train, { rows: train.rows, hasValid: valid !== undefined });
+    const { config, features, train, valid, backend, runDir, listener, stretch } = options;
+    const length = stretch
+      ? withOnePass(config.train)
+      : withDefaultLength(config.train, { rows: train.rows, hasValid: valid !== undefined });
     const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife } = length;
     refuseMembers(config.train);
     const spec = specOf(config, fittedFeatureInfos(features));
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);
     this.listeners = listener ? [listener] : [];
-    this.plan = new Plan(train.rows, rowsPerStep(length), length);
+    this.plan = new Plan(train.rows, rowsPerStep(length), length, stretch && startOf(stretch));
     this.measured = metricSettings(config);
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
     this.checkpoints = new RunCheckpoints(runDir, { ...checkpoint, metric });
@@ -167,6 +176,7 @@ export class Trainer {
     try {
       // Everything that a resumed run needs is read and checked by now.
       await this.checkpoints.settle(this.mayPrune);
+      await this.scoreStretch();
       const reason = await this.publishing(resumed, () => this.trainAndSave(steps)).catch((error) =>
         this.keepBatch(error),
       );
@@ -203,20 +213,39 @@ export class Trainer {
 
   /** Starts from a checkpoint, or with fresh parameters. Returns true if it resumes from a checkpoint. */
   private async start(): Promise<boolean> {
-    const checkpoint = this.options.resume ? await this.latestCheckpoint() : undefined;
+    const { resume, stretch } = this.options;
+    if (stretch && !isInside(stretch)) {
+      await this.startStretch(stretch);
+      return true;
+    }
+    const checkpoint = resume || stretch ? await this.latestCheckpoint() : undefined;
     if (!checkpoint) {
       await this.initialize();
       return false;
     }
-    const { step, epoch, epochStep, trainer } = checkpoint.manifest;
+    const { step, epoch, epochStep } = checkpoint.manifest;
+    this.position = { step, epoch, epochStep };
+    await this.restore(checkpoint);
+    return true;
+  }
+
+  private async startStretch({ from, newest }: Stretch): Promise<void> {
+    this.position = this.plan.start;
+    const before = readFittedFeatures(from.manifest.features, from.dir);
+    const grown = grownTables(before, this.options.features);
+    this.checkpoints.goOn(newest, from === newest && grown.size === 0);
+    if (grown.size > 0) this.parameters.initialize(this.options.config.train.seed);
+    await this.restore(from, grown);
+  }
+
+  /** Takes the state of a checkpoint, except its position. */
+  private async restore(checkpoint: Checkpoint, grown?: GrownTables): Promise<void> {
     const geometry = savedGeometry(checkpoint, this.plan.batchSize);
     if (geometry) this.geometry = geometry;
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
-    this.position = { step, epoch, epochStep };
-    this.carried = parseCarried(trainer, checkpoint.dir);
-    await this.parameters.load(checkpoint);
+    this.carried = parseCarried(checkpoint.manifest.trainer, checkpoint.dir);
+    await this.parameters.load(checkpoint, grown);
     await this.translations.load(checkpoint);
-    return true;
   }
 
   private latestCheckpoint(): Promise<Checkpoint | undefined> {
@@ -353,6 +382,20 @@ export class Trainer {
     this.tell({ kind: "evaluated", split: "valid", step, evaluation });
   }
 
+  /** Measures the model on the rows of a stretch before it is trained on them. */
+  private async scoreStretch(): Promise<void> {
+    const { train, stretch } = this.options;
+    const { step } = this.position;
+    if (!stretch || step > this.plan.start.step) return;
+    this.tell({ kind: "evaluationStarted", split: STRETCH, rows: train.rows });
+    const evaluation = await evaluate(this.inference, train, this.measured, (rows) =>
+      this.tell({ kind: "evaluatedRows", rows }),
+    );
+    const values = { ...metricValues(evaluation), number: stretch.number, rows: train.rows };
+    this.tell({ kind: "measured", position: this.position, split: STRETCH, values });
+    this.tell({ kind: "evaluated", split: STRETCH, step, evaluation });
+  }
+
   private stopsEarly(): boolean {
     const { earlyStopping } = this.observers;
     return earlyStopping !== undefined && shouldStop(earlyStopping, this.carried.earlyStopping);
@@ -378,7 +421,7 @@ export class Trainer {
 
   /** The current state, or what has changed since a checkpoint: the newest one that the consumer has written. */
   private content({ changesTo: base, consumer }: ContentOptions): CheckpointContent {
-    const { config, features } = this.options;
+    const { config, features, read, stretch } = this.options;
     const { step, epochStep } = this.position;
     const { parameters, translations } = this;
     // Which keys a dynamic table has lost since then is not recorded: its checkpoints are complete.
@@ -389,7 +432,7 @@ export class Trainer {
     return {
       ...this.position,
       seed: config.train.seed,
-      reader: { ...this.reader, row: epochStep * this.plan.batchSize },
+      reader: { ...this.reader, row: epochStep * this.plan.batchSize, read },
       trainer: this.carried,
       config,
       features,
@@ -398,6 +441,7 @@ export class Trainer {
       optimizer: parameters.sources("optimizer", rows),
       tables: parameters.tables(rows),
       geometry: this.geometry,
+      stretch: stretch?.number,
       changesTo,
     };
   }

@@ -30,11 +30,11 @@ export type TrainingEvent = {
       /** Metrics of the rows so far, by name. */
       readonly metrics: Readonly<Record<string, number>>;
     }
-  /** Values for the logs: for `train` since the previous such event, for `valid` at an evaluation. */
+  /** Values for the logs: for `train` since the previous such event, for `valid` at an evaluation, for a `stretch` before it. */
   | {
       readonly kind: "measured";
       readonly position: Position;
-      readonly split: "train" | "valid";
+      readonly split: "train" | "valid" | "stretch";
       readonly values: Readonly<Record<string, number>>;
     }
   | EvaluationEvent

@@ -69,6 +69,9 @@ export interface Position {
   readonly epochStep: number;
 }
 
+/** Before the first step. */
+export const BEGINNING: Position = { step: 0, epoch: 0, epochStep: 0 };
+
 interface Lengths {
   readonly epochs?: number;
   readonly steps?: number;
@@ -82,7 +85,7 @@ interface Lengths {
 /** Number of measurements of the training rows per epoch. */
 const LOGS_PER_EPOCH = 20;
 
-/** Computes the lengths of a run from its config and data. */
+/** Computes the lengths of a run, or of a stretch of it, from its config and data. */
 export class Plan {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
@@ -91,15 +94,19 @@ export class Plan {
   private readonly evaluateEvery: number;
   private readonly saveEvery: number;
   private readonly publishEvery: number;
+  /** Where the plan starts. */
+  readonly start: Position;
 
   constructor(
     rows: number,
     /** Rows per step. */
     readonly batchSize: number,
     { epochs, steps, evaluateEvery, checkpoint, publish }: Lengths,
+    start: Position = BEGINNING,
   ) {
+    this.start = start;
     this.stepsPerEpoch = Math.ceil(rows / batchSize);
-    this.totalSteps = steps ?? (epochs ?? 1) * this.stepsPerEpoch;
+    this.totalSteps = start.step + (steps ?? (epochs ?? 1) * this.stepsPerEpoch);
     this.logEvery = Math.max(1, Math.floor(this.stepsPerEpoch / LOGS_PER_EPOCH));
     this.evaluateEvery = evaluateEvery ?? this.stepsPerEpoch;
     this.saveEvery = checkpoint.every ?? this.evaluateEvery;
@@ -112,27 +119,30 @@ export class Plan {
 
   /** Steps until the next event: end of the epoch or run, an evaluation, a checkpoint, or a version to publish. */
   stepsUntilEvent({ step, epochStep }: Position): number {
+    const done = step - this.start.step;
     const next = [this.evaluateEvery, this.saveEvery, this.publishEvery].map(
-      (every) => every - (step % every),
+      (every) => every - (done % every),
     );
     return Math.min(this.stepsPerEpoch - epochStep, this.totalSteps - step, ...next);
   }
 
   evaluatesAt(step: number): boolean {
-    return step % this.evaluateEvery === 0 || step === this.totalSteps;
+    return (step - this.start.step) % this.evaluateEvery === 0 || step === this.totalSteps;
   }
 
   savesAt(step: number): boolean {
-    return step % this.saveEvery === 0 || this.evaluatesAt(step);
+    return (step - this.start.step) % this.saveEvery === 0 || this.evaluatesAt(step);
   }
 
   publishesAt(step: number): boolean {
-    return step % this.publishEvery === 0;
+    return (step - this.start.step) % this.publishEvery === 0;
   }
 
   /** The position before a step. */
   at(step: number): Position {
-    return { step, epoch: Math.floor(step / this.stepsPerEpoch), epochStep: step % this.stepsPerEpoch };
+    const done = step - this.start.step;
+    const epoch = this.start.epoch + Math.floor(done / this.stepsPerEpoch);
+    return { step, epoch, epochStep: done % this.stepsPerEpoch };
   }
 
   advance({ step, epoch, epochStep }: Position, steps: number): Position {

@@ -44,7 +44,7 @@ export async function importWeights(
   runDir: string,
 ): Promise<ImportedWeights> {
   const { config, features } = imported;
-  await checkRunDirectory(runDir, config, false);
+  await checkRunDirectory(runDir, config, "new");
   const fitted = fit(config);
   const spec = specOf(config, fittedFeatureInfos(fitted));
   refuseWideClasses(spec, file);

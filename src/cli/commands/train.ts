@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { CheckpointError } from "../../errors.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
+import { type ContinueResult, continueRun } from "../../run/continue/continue-run.js";
 import { modelWarnings } from "../../run/model-warnings.js";
 import { sqlWithoutLabel } from "../../run/sql-without-label.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
@@ -18,7 +19,7 @@ import { settingsOf, settingsOption, settingTexts } from "../settings-option.js"
 import { shellWord, sqlOption } from "../shell-word.js";
 import { metricsTable, positiveShares } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
-import { choiceOption, command, countOption, MAX_THREADS } from "../usage.js";
+import { choiceOption, command, countOption, MAX_THREADS, UsageError } from "../usage.js";
 
 export const train = command(
   "train",
@@ -32,6 +33,14 @@ export const train = command(
     resume: {
       type: "boolean",
       description: "Continue from the latest checkpoint of --run (default runs/latest)",
+    },
+    continue: {
+      type: "boolean",
+      description: "Train the model of --run (default runs/latest) on the rows that are new since then",
+    },
+    "until-end": {
+      type: "boolean",
+      description: "With --continue on a topic: stop where it ends now, instead of waiting for messages",
     },
     baselines: { type: "boolean", description: "Also train logistic regression on the same features" },
     steps: {
@@ -48,29 +57,40 @@ export const train = command(
     ...settingsOption,
   },
   async (args, rawArgs) => {
+    refuseTogether(args);
     const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
     const loaded = withOptions(await loadConfig(args.config, settingsOf(rawArgs)), {
       steps: countOption("steps", args.steps),
       threads: countOption("threads", args.threads, MAX_THREADS),
     });
-    const runDir = args.run ?? (args.resume ? latestRun() : newRunDirectory(loaded.path));
+    const isNew = !args.resume && !args.continue;
+    const runDir = args.run ?? (isNew ? newRunDirectory(loaded.path) : latestRun());
     const display = new TrainDisplay(() => interrupt.ask());
     const interrupt = new Interrupt(() =>
       display.log("Stopping after this step. Press Ctrl-C again to end at once."),
     );
     process.once("exit", () => display.stop());
     display.log(deviceLine(selected, loaded.config.train));
+    const run = {
+      config: loaded.config,
+      configPath: loaded.path,
+      settings: settingTexts(rawArgs),
+      runDir,
+      backend: selected.backend,
+      signal: interrupt.signal,
+      listener: display.listen,
+    };
     try {
+      if (args.continue) {
+        interrupt.ask();
+        const result = await continueRun({ ...run, untilEnd: args["until-end"] ?? false });
+        display.stop();
+        return tellContinued(result, runDir);
+      }
       const result = await trainRun({
-        config: loaded.config,
-        configPath: loaded.path,
-        settings: settingTexts(rawArgs),
-        runDir,
-        backend: selected.backend,
+        ...run,
         resume: args.resume ?? false,
         baselines: args.baselines ?? false,
-        signal: interrupt.signal,
-        listener: display.listen,
       });
       display.stop();
       if (result.interrupted) tellResume(result, runDir, { ...args, settings: settingTexts(rawArgs) });
@@ -81,6 +101,38 @@ export const train = command(
     }
   },
 );
+
+/** Options that contradict `--continue`. */
+const NOT_WITH_CONTINUE = {
+  resume: "A run goes on from its latest checkpoint also where it was interrupted: remove --resume.",
+  baselines: "New rows are scored by the model alone: remove --baselines.",
+  steps: "Each stretch of new rows is one pass: remove --steps.",
+} as const;
+
+function refuseTogether(
+  args: Readonly<Partial<Record<keyof typeof NOT_WITH_CONTINUE | "continue" | "until-end", unknown>>>,
+): void {
+  for (const [name, next] of Object.entries(NOT_WITH_CONTINUE))
+    if (args.continue && args[name as keyof typeof NOT_WITH_CONTINUE])
+      throw new UsageError({ what: `--continue cannot be used with --${name}`, next });
+  if (args["until-end"] && !args.continue)
+    throw new UsageError({
+      what: "--until-end is for --continue",
+      next: "Add --continue, or remove --until-end.",
+    });
+}
+
+function tellContinued({ interrupted, stretches, rows, checkpoint }: ContinueResult, runDir: string): void {
+  if (stretches > 0)
+    console.log(
+      `Trained on ${count(rows)} new rows in ${stretches === 1 ? "one stretch" : `${count(stretches)} stretches`}, saved in ${relative("", checkpoint.dir)}`,
+    );
+  if (!interrupted) return;
+  console.log(
+    `Interrupted at step ${count(checkpoint.manifest.step)}, saved in ${runDir}. To go on, repeat the command.`,
+  );
+  process.exitCode = EXIT.interrupted;
+}
 
 function withOptions(
   { config, ...loaded }: LoadedConfig,

@@ -197,24 +197,29 @@ function provisional(known: Statistics, features: readonly FeatureConfig[]): Sta
   };
 }
 
-function countTexts(value: unknown, counts: Map<string, number>): void {
+/** Counts the texts of a value, or of the elements of a list. */
+export function countTexts(value: unknown, counts: Map<string, number>): void {
   for (const item of isList(value) ? Array.from(value) : [value]) {
     const text = canonicalText(item);
     if (text && refusalOfText(text) === 0) counts.set(text, (counts.get(text) ?? 0) + 1);
   }
 }
 
-/** Ordered by count, largest first, then by bytes, as vocabularies learned from columns. */
+/** The values that get a row. */
 function vocabularyOf(
   counts: ReadonlyMap<string, number>,
   { minCount, maxSize }: { minCount: number; maxSize?: number },
   table: string,
 ): string[] {
-  const values = [...counts]
-    .filter(([, count]) => count >= minCount)
-    .sort(([a, n], [b, m]) => m - n || Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    .slice(0, maxSize)
-    .map(([text]) => text);
+  const values = frequentOf(counts, minCount).slice(0, maxSize);
   if (values.length === 0) throw nothingLearnt(table, { minCount });
   return values;
+}
+
+/** The values that occur often enough, by count, largest first, then by bytes, as vocabularies learned from columns. */
+export function frequentOf(counts: ReadonlyMap<string, number>, minCount: number): string[] {
+  return [...counts]
+    .filter(([, count]) => count >= minCount)
+    .sort(([a, n], [b, m]) => m - n || Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .map(([text]) => text);
 }

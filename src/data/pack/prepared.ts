@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { type SplitName, splitNames } from "../data-config.js";
 import type { SplitStarts } from "../split/split-query.js";
+import type { ReaderPosition } from "../stretch/position.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import { ownedName } from "./owned-directory.js";
 import { PackedDataset } from "./packed.js";
@@ -22,6 +23,8 @@ export interface PreparedData {
   readonly unassigned: number;
   /** With a split by time: when each split starts. */
   readonly starts?: SplitStarts;
+  /** What has been read of the source that feeds the training split: where `--continue` goes on. */
+  readonly read: ReaderPosition;
   readonly directory: string;
   readonly fromCache: boolean;
 }
@@ -31,17 +34,18 @@ interface PreparedManifest {
   readonly splits: readonly SplitName[];
   readonly unassigned: number;
   readonly starts?: SplitStarts;
+  readonly read: ReaderPosition;
   readonly features: FittedFeatures;
 }
 
 /** @throws DataError if anything is missing or damaged */
 export function openPrepared(directory: string, fromCache: boolean): PreparedData {
   const manifest = readCheckedJson(join(directory, "manifest.json")) as PreparedManifest;
-  const { splits, unassigned, starts, features } = manifest;
+  const { splits, unassigned, starts, read, features } = manifest;
   const opened = Object.fromEntries(
     splits.map((name) => [name, PackedDataset.open(join(directory, name), fromCache)]),
   ) as unknown as PreparedData["splits"];
-  return { features, splits: opened, unassigned, starts, directory, fromCache };
+  return { features, splits: opened, unassigned, starts, read, directory, fromCache };
 }
 
 /** Writes the manifest that {@link openPrepared} reads. */

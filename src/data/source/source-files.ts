@@ -69,6 +69,18 @@ export async function findFiles(
   return { paths, format, identity: [...identity, ...joined] };
 }
 
+/** The files of a source that exists in part or not at all yet. Empty files are not written yet. */
+export async function presentFiles(
+  duck: Duck,
+  { path = [] }: SourceConfig,
+  where: string,
+): Promise<readonly FileIdentity[]> {
+  const patterns = typeof path === "string" ? [path] : path;
+  const found = await Promise.all(patterns.map((pattern) => matching(duck, pattern, where)));
+  const present = found.flat().filter((each) => isRemote(each) || statSync(each).size > 0);
+  return present.map((each) => identityOf(each, where));
+}
+
 async function joinedFiles(duck: Duck, { sql }: SourceConfig, where: string): Promise<FileIdentity[]> {
   return sql === undefined ? [] : (await sqlFiles(duck, sql, `${where}.sql`)).map(fileState);
 }
@@ -96,13 +108,23 @@ function firstBytes(path: string): Buffer {
   return head.subarray(0, length);
 }
 
-async function expand(duck: Duck, pattern: string, where: string): Promise<string[]> {
+/** The files of a pattern or path, in name order; none if there are none. */
+async function matching(duck: Duck, pattern: string, where: string): Promise<string[]> {
   if (isRemote(pattern)) return [pattern];
   const path = resolve(pattern);
   if (existsSync(path)) return [path];
-  if (!/[*?[]/.test(pattern)) throw missingFile(path, where);
+  if (!isPattern(pattern)) return [];
   const rows = await duck.rows(`SELECT file FROM glob(${quoteText(path)})`, where);
-  if (rows.length > 0) return rows.map(([file]) => file as string).sort();
+  return rows.map(([file]) => file as string).sort();
+}
+
+const isPattern = (path: string) => /[*?[]/.test(path);
+
+async function expand(duck: Duck, pattern: string, where: string): Promise<string[]> {
+  const found = await matching(duck, pattern, where);
+  if (found.length > 0) return found;
+  const path = resolve(pattern);
+  if (!isPattern(pattern)) throw missingFile(path, where);
   throw new DataError({
     what: "no file matches the pattern",
     where: `${where}.path`,
@@ -153,7 +175,7 @@ function identityOf(path: string, where: string): FileIdentity {
 }
 
 /** A URL: DuckDB reads it with its own extensions, and its size and time are unknown. */
-function isRemote(path: string): boolean {
+export function isRemote(path: string): boolean {
   return /^[a-z][a-z0-9]+:\/\//i.test(path);
 }
 

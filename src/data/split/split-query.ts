@@ -129,7 +129,7 @@ async function splitByTime(
 }
 
 /** A column by which rows are divided, with the decimal point. */
-function readEqual(source: Source, name: string, where: string): ReadColumn {
+export function readEqual(source: Source, name: string, where: string): ReadColumn {
   const { column, type } = readScalar(source, name, where);
   return { column: source.hasDecimalComma && type === "VARCHAR" ? decimalPointSql(column) : column, type };
 }
@@ -145,7 +145,7 @@ function between(starts: Starts, name: SplitName, next: SplitName | undefined): 
 }
 
 /** The unit that more values of the column have; the other values are refused. */
-async function unitInUse(
+export async function unitInUse(
   duck: Duck,
   source: Source,
   numbers: Partial<Record<TimeUnit, string>>,

@@ -31,6 +31,11 @@ const vocabulary = z.union([
     minCount: positive.default(1),
     /** Maximum number of values; the most frequent are kept. */
     maxSize: positive.optional(),
+    /**
+     * `train --continue` gives rows to new values that occur `minCount` times in a stretch, up to `maxSize`. By default a
+     * value that the first training did not know stays unknown.
+     */
+    grow: z.boolean().optional(),
   }),
 ]);
 

@@ -129,7 +129,7 @@ function settingOf(feature: PlainFeatureConfig, key: string): unknown {
 /** The rule of a vocabulary learned from the training split; `undefined` if none is learned. */
 export function learntVocabulary(
   feature: PlainFeatureConfig,
-): { minCount: number; maxSize?: number } | undefined {
+): { minCount: number; maxSize?: number; grow?: boolean } | undefined {
   const vocabulary = feature.kind === "number" ? undefined : feature.vocabulary;
   return vocabulary && "minCount" in vocabulary ? vocabulary : undefined;
 }

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, w
 import { z } from "zod";
 import { onDiskSync } from "../../checkpoint/disk.js";
 import { CheckpointError } from "../../errors.js";
+import { STRETCH } from "../stretch.js";
 
 /** The log of a run directory. */
 export const METRICS_FILE = "metrics.jsonl";
@@ -11,7 +12,7 @@ const metricsLineSchema = z.strictObject({
   /** Training steps done. */
   step: z.number().int().nonnegative(),
   epoch: z.number().int().nonnegative(),
-  /** `train`, `valid` or `test`. */
+  /** `train`, `valid` or `stretch`. */
   split: z.string(),
   /** Null for metrics that are undefined or not finite: JSON has no NaN. */
   values: z.record(z.string(), z.number().nullable()),
@@ -75,7 +76,8 @@ function parseLine(text: string, where: string): MetricsLine {
 function keepUntil(path: string, step: number): void {
   writeMetrics(
     path,
-    readMetrics(path).filter((line) => line.step <= step),
+    // A stretch is measured after the checkpoint from which it starts, and again by a run that starts it again.
+    readMetrics(path).filter((line) => (line.split === STRETCH ? line.step < step : line.step <= step)),
   );
 }
 

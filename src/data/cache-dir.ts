@@ -1,0 +1,27 @@
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { ConfigError, messageOf } from "../errors.js";
+import { removeAbandoned } from "./pack/owned-directory.js";
+
+/** Creates the folder of packed data, and deletes files left by killed runs. */
+export function openCacheDir(path: string): string {
+  const cacheDir = resolve(path);
+  try {
+    for (const folder of ["tmp", "packed"]) {
+      mkdirSync(join(cacheDir, folder), { recursive: true });
+      removeAbandoned(join(cacheDir, folder));
+    }
+    return cacheDir;
+  } catch (error) {
+    throw new ConfigError(
+      {
+        what: "the folder for packed data cannot be used",
+        where: "data.cacheDir",
+        got: `${cacheDir}: ${messageOf(error)}`,
+        expected: "a folder, or a path where one can be made",
+        next: "Set another cacheDir, or fix its permissions.",
+      },
+      { cause: error },
+    );
+  }
+}

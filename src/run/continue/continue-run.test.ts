@@ -1,0 +1,158 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Config, resolveConfig } from "../../config/config.js";
+import { selectBackend } from "../../saved/backend.js";
+import type { RunEvent } from "../run-event.js";
+import { trainRun } from "../train-run.js";
+import { continueRun } from "./continue-run.js";
+
+/** A run that goes on, killed at any of its events, ends with the bytes of one that was never stopped. */
+
+const { backend } = selectBackend();
+let folder: string;
+const before = process.cwd();
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pairloom-continue-"));
+  process.chdir(folder);
+});
+afterAll(() => {
+  process.chdir(before);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+class Killed extends Error {}
+
+function config(name: string): Config {
+  return resolveConfig({
+    data: {
+      train: { path: `${name}/*.csv` },
+      valid: { path: "valid.csv" },
+      label: "clicked",
+      cacheDir: `${name}/cache`,
+    },
+    features: [
+      { kind: "id", name: "user", hash: 50 },
+      { kind: "id", name: "item", vocabulary: { grow: true } },
+      { kind: "number", name: "price", normalize: "zscore" },
+    ],
+    model: {
+      kind: "dlrm",
+      embeddingDim: 4,
+      dense: { features: ["price"], mlp: { hiddenUnits: [4] } },
+      sparse: { features: ["user", "item"] },
+      final: { hiddenUnits: [8] },
+    },
+    train: {
+      batchSize: 64,
+      epochs: 2,
+      checkpoint: { every: 2, keep: 100, full: { every: 3 } },
+      average: {},
+      optimizer: { dense: { kind: "adam" }, embedding: { kind: "adam" } },
+    },
+  });
+}
+
+/** Rows of a day, with items that no day before has. */
+function day(number: number, count: number): string {
+  const rows = Array.from({ length: count }, (_, i) => {
+    const item = (i * 7 + number * 3) % (8 + 4 * number);
+    return `u${i % 13},i${item},${(i % 11) / 3},${(i * item + (i % 3)) % 2}`;
+  });
+  return `user,item,price,clicked\n${rows.join("\n")}\n`;
+}
+
+const run = (name: string, listener: (event: RunEvent) => void = () => undefined) => ({
+  config: config(name),
+  runDir: `${name}/run`,
+  backend,
+  signal: new AbortController().signal,
+  untilEnd: true,
+  listener,
+});
+
+async function firstTraining(name: string): Promise<void> {
+  mkdirSync(name);
+  writeFileSync("valid.csv", day(0, 100));
+  writeFileSync(`${name}/1.csv`, day(0, 128));
+  await trainRun({ ...run(name), resume: false, baselines: false });
+}
+
+/** Goes on until there are no new rows, through any number of kills; returns how often it was killed. */
+async function goOn(name: string, killAt: (event: RunEvent, index: number) => boolean): Promise<number> {
+  let index = 0;
+  for (let kills = 0; ; kills++) {
+    try {
+      await continueRun(
+        run(name, (event) => {
+          if (killAt(event, index++)) throw new Killed();
+        }),
+      );
+      return kills;
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+  }
+}
+
+/** Two days, one call of `--continue` after each. */
+async function twoDays(name: string, killAt: (event: RunEvent, index: number) => boolean): Promise<number> {
+  await firstTraining(name);
+  writeFileSync(`${name}/2.csv`, day(1, 190));
+  let kills = await goOn(name, killAt);
+  writeFileSync(`${name}/3.csv`, day(2, 100));
+  writeFileSync(`${name}/4.csv`, day(3, 60));
+  kills += await goOn(name, killAt);
+  return kills;
+}
+
+/** Every file that must have the same bytes, and the logs without times and the name of the folder. */
+function bytesOf(name: string): Record<string, string> {
+  const root = `${name}/run/checkpoints`;
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) =>
+    statSync(join(root, path)).isFile(),
+  );
+  const text = (path: string) => readFileSync(path, "latin1").replaceAll(name, "RUN");
+  const logs = ["metrics.jsonl", "stretches.jsonl"].map((log) => [
+    log,
+    text(`${name}/run/${log}`).replaceAll(/"(time|modified|packed)":("[^"]*"|[\d.]+)/g, ""),
+  ]);
+  const saved = files.map((path) => [
+    path,
+    path.endsWith(".json")
+      ? text(join(root, path)).replaceAll(/"(modified|sha256)": ("[^"]*"|[\d.]+)/g, "")
+      : text(join(root, path)),
+  ]);
+  return Object.fromEntries([...saved, ...logs]);
+}
+
+it("is killed at every event in turn", async () => {
+  const events: string[] = [];
+  await twoDays("plain", (event) => {
+    events.push(event.kind);
+    return false;
+  });
+  const expected = bytesOf("plain");
+  expect(Object.keys(expected).filter((path) => path.endsWith("manifest.json")).length).toBeGreaterThan(5);
+  const kinds = new Set<string>();
+  const seen = new Map<string, number>();
+  const kills = await twoDays("killed", (event) => {
+    // Each kind of event once in each stretch, and each of the steps once.
+    const key = JSON.stringify([
+      event.kind,
+      "position" in event ? event.position.step : "",
+      "dir" in event ? event.dir : "",
+    ]);
+    const times = seen.get(key) ?? 0;
+    seen.set(key, times + 1);
+    kinds.add(event.kind);
+    return times === 0;
+  });
+  expect(kills).toBeGreaterThan(15);
+  // After the last checkpoint of a stretch it is trained on: its end is not reached again.
+  expect(kinds).toEqual(new Set(events.filter((kind) => kind !== "trainingEnded")));
+  expect(bytesOf("killed")).toEqual(expected);
+  for (const name of ["plain", "killed"])
+    expect(readdirSync(`${name}/cache/packed`).filter((packed) => packed.startsWith("stretch"))).toEqual([]);
+}, 60_000);

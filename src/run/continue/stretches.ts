@@ -1,0 +1,166 @@
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Checkpoint, onDiskSync } from "../../checkpoint/index.js";
+import type { GrowingSource } from "../../data/stretch/growing-source.js";
+import { after, type ReaderPosition, type Reads, readsSchema } from "../../data/stretch/position.js";
+import { type PreparedStretch, packedName, prepareStretch } from "../../data/stretch/prepare-stretch.js";
+import { PairloomError } from "../../errors.js";
+import type { FittedFeatures } from "../../features/fitted.js";
+import { readFittedFeatures } from "../../features/read-fitted.js";
+import { factsOf } from "../../train/step/loss/index.js";
+import type { ContinueOptions } from "./options.js";
+import { positionOf } from "./refusals.js";
+import { type StretchLine, StretchLog } from "./stretch-log.js";
+
+/** A stretch that is packed and logged. */
+export interface ReadyStretch {
+  readonly number: number;
+  readonly reads: Reads;
+  /** What the run has read with it. */
+  readonly position: ReaderPosition;
+  readonly prepared: PreparedStretch;
+}
+
+/** The folder of a run with the refused rows of its stretches. */
+const QUARANTINE_FOLDER = "quarantine";
+
+/**
+ * The stretches of a run: the one that was interrupted or logged, then those that its source has. Each is packed, then
+ * logged, then trained on, so that a run that is killed reads the same rows again.
+ */
+export class Stretches {
+  private constructor(
+    private readonly options: ContinueOptions,
+    private readonly source: GrowingSource,
+    private readonly log: StretchLog,
+  ) {}
+
+  static async open(options: ContinueOptions, source: GrowingSource): Promise<Stretches> {
+    return new Stretches(options, source, await StretchLog.open(options.runDir));
+  }
+
+  /** The stretch that a checkpoint is in, or the one after it; undefined if there are no new rows, or the run is to stop. */
+  async next(newest: Checkpoint): Promise<ReadyStretch | undefined> {
+    if (this.options.signal.aborted) return undefined;
+    const { stretch = 0, epochStep } = newest.manifest;
+    if (stretch > 0 && epochStep > 0) return this.interrupted(stretch, newest);
+    this.removePacked(stretch);
+    const line = this.log.find(stretch + 1);
+    return (line && (await this.logged(line, newest))) ?? this.fresh(stretch + 1, newest);
+  }
+
+  /** The stretch that the checkpoint is in. The trainer refuses other rows than those it was in. */
+  private async interrupted(number: number, newest: Checkpoint): Promise<ReadyStretch> {
+    const { read } = newest.manifest.reader as { read?: { reads?: unknown } };
+    const reads = readsSchema.parse(read?.reads);
+    const prepared = await this.prepare(newest, number, reads, this.log.find(number)?.packed);
+    return { number, reads, position: positionOf(newest), prepared };
+  }
+
+  /** A stretch that was logged, and of which nothing is saved; undefined if it cannot be read any more as it was. */
+  private async logged(line: StretchLine, newest: Checkpoint): Promise<ReadyStretch | undefined> {
+    const { stretch: number, reads, packed, data } = line;
+    try {
+      const prepared = await this.prepare(newest, number, reads, packed);
+      if (prepared.rows.fingerprint !== data) return undefined;
+      this.tellReady(number, prepared, newest);
+      return { number, reads, position: after(positionOf(newest), reads), prepared };
+    } catch (error) {
+      if (error instanceof PairloomError) return undefined;
+      throw error;
+    }
+  }
+
+  /** New rows of the source. */
+  private async fresh(number: number, newest: Checkpoint): Promise<ReadyStretch | undefined> {
+    const position = positionOf(newest);
+    for (let before: Reads | undefined; ; ) {
+      const next = await this.source.next(position, before);
+      const { reads } = next;
+      this.options.listener({ kind: "newRows", number, next });
+      if (!reads) return undefined;
+      const prepared = await this.prepare(newest, number, reads);
+      this.tellReady(number, prepared, newest);
+      if (prepared.rows.rows > 0) {
+        await this.add(number, newest, reads, prepared);
+        return { number, reads, position: after(position, reads), prepared };
+      }
+      before = reads;
+    }
+  }
+
+  /** Tells the source that what was read is saved. */
+  async trained({ position }: ReadyStretch): Promise<void> {
+    await this.source.saved?.(position);
+  }
+
+  private async prepare(
+    newest: Checkpoint,
+    number: number,
+    reads: Reads,
+    packed?: string,
+  ): Promise<PreparedStretch> {
+    const { config, runDir, listener } = this.options;
+    const { data, features, train } = config;
+    const fitted = featuresOf(newest);
+    const { labels } = factsOf(train.loss).task;
+    const name = packed ?? packedName(`${resolve(runDir)}#${number}`, { data, labels, fitted, reads });
+    const { source } = this;
+    const onRows = (rows: number) => listener({ kind: "readingRows", number, rows });
+    return prepareStretch({ data, features, labels, fitted, source, reads, name, onRows });
+  }
+
+  private async add(
+    number: number,
+    newest: Checkpoint,
+    reads: Reads,
+    prepared: PreparedStretch,
+  ): Promise<void> {
+    const { rows, quarantined, leftOut, fingerprint } = prepared.rows;
+    this.keepQuarantine(number, prepared);
+    await this.log.add({
+      stretch: number,
+      step: newest.manifest.step,
+      reads,
+      rows,
+      quarantined,
+      leftOut,
+      added: addedValues(featuresOf(newest), prepared.features),
+      data: fingerprint,
+      packed: prepared.name,
+    });
+  }
+
+  /** Deletes the packed data of a stretch that has been trained on, also of one that a killed process left. */
+  private removePacked(number: number): void {
+    const line = this.log.find(number);
+    const { cacheDir } = this.options.config.data;
+    if (line) rmSync(join(cacheDir, "packed", line.packed), { recursive: true, force: true });
+  }
+
+  /** Packed data is deleted when it has been trained on; the list of refused rows stays with the run. */
+  private keepQuarantine(number: number, { rows }: PreparedStretch): void {
+    if (rows.quarantined === 0) return;
+    const folder = join(this.options.runDir, QUARANTINE_FOLDER);
+    onDiskSync("the refused rows cannot be written", folder, () => {
+      mkdirSync(folder, { recursive: true });
+      copyFileSync(rows.quarantinePath, join(folder, `stretch-${String(number).padStart(8, "0")}.jsonl`));
+    });
+  }
+
+  private tellReady(number: number, { rows, features }: PreparedStretch, newest: Checkpoint): void {
+    const added = addedValues(featuresOf(newest), features);
+    this.options.listener({ kind: "stretchReady", number, rows, added });
+  }
+}
+
+const featuresOf = ({ dir, manifest }: Checkpoint): FittedFeatures =>
+  readFittedFeatures(manifest.features, dir);
+
+/** The number of new values of each vocabulary that has got any. */
+function addedValues(before: FittedFeatures, now: FittedFeatures): Record<string, number> {
+  const counts = Object.entries(now.vocabularies).map(
+    ([table, values]) => [table, values.length - before.vocabularies[table].length] as const,
+  );
+  return Object.fromEntries(counts.filter(([, added]) => added > 0));
+}

@@ -1,0 +1,24 @@
+import type { Tensors } from "../checkpoint/tensors.js";
+import { type Parameter, refusePoisoned, setNumbers } from "./parameter-memory.js";
+
+/** Copies rows, given as pairs (row in this table, row in the checkpoint), in file order, a few MiB at a time. */
+export async function copyRows(
+  pairs: [number, number][],
+  { memory }: Parameter,
+  file: Tensors,
+  there: string,
+): Promise<void> {
+  const [rows, dim = 1] = file.tensors.get(there)!.shape;
+  const rowsOfPiece = Math.max(1, Math.floor(file.pieceOf(there) / dim));
+  const inOrder = pairs.sort(([, a], [, b]) => a - b);
+  for (let i = 0; i < inOrder.length; ) {
+    const first = inOrder[i][1];
+    const piece = new Float32Array(Math.min(rowsOfPiece, rows - first) * dim);
+    await file.readInto(there, piece, first * dim);
+    refusePoisoned(piece, "fp32", there);
+    for (; i < inOrder.length && inOrder[i][1] < first + rowsOfPiece; i++) {
+      const [row, from] = [inOrder[i][0], inOrder[i][1] - first];
+      setNumbers(memory, piece.subarray(from * dim, (from + 1) * dim), row * dim);
+    }
+  }
+}
