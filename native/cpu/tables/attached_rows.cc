@@ -11,6 +11,8 @@
 namespace pairloom {
 namespace {
 
+constexpr size_t kCacheLine = 64;
+
 size_t bytes_per_number(DType dtype) { return is_half(dtype) ? sizeof(uint16_t) : sizeof(float); }
 
 TableFormat format_of(DType dtype) { return dtype == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16; }
@@ -39,6 +41,9 @@ class StoredRows : public RowMemory {
   void initialize_unknown(const Fill& init) { fill(0, init, unnamed_row_draws(key_)); }
   void save(uint32_t row, char* to) const override { std::memcpy(to, at(row), row_bytes_); }
   void restore(uint32_t row, const char* from) override { std::memcpy(at(row), from, row_bytes_); }
+  void prefetch(uint32_t row) const override {
+    for (size_t byte = 0; byte < row_bytes_; byte += kCacheLine) __builtin_prefetch(at(row) + byte, 1);
+  }
   void move(uint32_t from, uint32_t to) override {
     std::memcpy(at(to), at(from), row_bytes_);
     if (store_->changed() != nullptr) store_->changed()[to] = store_->changed()[from];

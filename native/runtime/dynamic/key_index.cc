@@ -91,6 +91,12 @@ void KeyIndex::grow() {
   }
 }
 
+void KeyIndex::prefetch_erase(uint64_t key) const {
+  for (uint64_t slot = home_of(hash_key(key)); slots_[slot] != 0; slot = after(slot)) {
+    __builtin_prefetch(&keys_[row_in(slots_[slot])]);
+  }
+}
+
 // Entries behind the gap move into it, unless they would then stand before their home.
 void KeyIndex::erase(uint64_t key) {
   uint64_t gap = slot_of(key, hash_key(key));

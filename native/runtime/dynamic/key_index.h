@@ -32,6 +32,9 @@ class KeyIndex {
   // Asks for the memory in which a key is looked up.
   void prefetch(uint64_t key) const { __builtin_prefetch(&slots_[home_of(hash_key(key))], 1); }
 
+  // Asks for the keys that `erase` reads, in slots that are there already.
+  void prefetch_erase(uint64_t key) const;
+
   // The key of the row, which is not in the index.
   void insert(uint64_t key, uint32_t row);
   void erase(uint64_t key);

@@ -11,9 +11,9 @@
 
 namespace pairloom {
 
-// A heap with all rows below a bound, which one scan of the table has found, and with those that came below it later.
-// Scores only rise: an entry whose row has another score or key by now is out of date, and a row that was used is here
-// anew or beyond the bound. When the heap is empty, the next scan finds the next rows.
+// All rows below a bound, which one scan of the table has found and sorted, and a heap of those that came below it
+// later. Scores only rise: an entry whose row has another score or key by now is out of date, and a row that was used is
+// here anew or beyond the bound. When both are empty, the next scan finds the next rows.
 class Lowest {
  public:
   struct Entry {
@@ -27,18 +27,15 @@ class Lowest {
   template <class Eligible>
   std::optional<Entry> first(uint32_t rows, const Eligible& eligible) {
     for (;;) {
-      for (; !heap_.empty(); pop()) {
-        const Entry& entry = heap_.front();
+      for (; !empty(); pop()) {
+        const Entry& entry = heap_is_next() ? heap_.front() : found_.back();
         if (is_current(entry) && eligible(entry.row)) return entry;
       }
       if (!scan(rows, eligible)) return std::nullopt;
     }
   }
-  // The first one is no longer there.
-  void pop() {
-    std::pop_heap(heap_.begin(), heap_.end(), is_later);
-    heap_.pop_back();
-  }
+  // One that will be first soon, if the scan has found so many.
+  const Entry* later(size_t by) const { return by < found_.size() ? &found_[found_.size() - 1 - by] : nullptr; }
   // A row has a new score, at the end of a step.
   void update(uint32_t row, uint32_t rows) {
     const Entry entry = entry_of(row);
@@ -49,6 +46,7 @@ class Lowest {
   }
   // Rows have changed in other ways.
   void reset() {
+    found_.clear();
     heap_.clear();
     bound_ = {0, 0};
   }
@@ -65,19 +63,29 @@ class Lowest {
     return keys_[entry.row] == entry.key && scores_.get(entry.row) == entry.score;
   }
 
+  bool empty() const { return found_.empty() && heap_.empty(); }
+  bool heap_is_next() const {
+    return found_.empty() || (!heap_.empty() && is_later(found_.back(), heap_.front()));
+  }
+  void pop() {
+    if (!heap_is_next()) return found_.pop_back();
+    std::pop_heap(heap_.begin(), heap_.end(), is_later);
+    heap_.pop_back();
+  }
+
   template <class Eligible>
   bool scan(uint32_t rows, const Eligible& eligible) {
     if (bound_ == kNoBound) return false;
-    for (uint64_t share = kShare; heap_.empty() && bound_ != kNoBound; share /= 2) {
+    for (uint64_t share = kShare; found_.empty() && bound_ != kNoBound; share /= 2) {
       bound_ = share > 1 ? estimate(rows, share, eligible) : kNoBound;
       for (uint32_t row = 1; row <= rows; ++row) {
         if (scores_.get(row) > bound_.first || !eligible(row)) continue;
         const Entry entry = entry_of(row);
-        if (order(entry) < bound_) heap_.push_back(entry);
+        if (order(entry) < bound_) found_.push_back(entry);
       }
     }
-    std::make_heap(heap_.begin(), heap_.end(), is_later);
-    return !heap_.empty();
+    std::sort(found_.begin(), found_.end(), is_later);
+    return !found_.empty();
   }
 
   // A bound below which about one of `share` rows is, from rows at equal distances.
@@ -96,6 +104,7 @@ class Lowest {
 
   const uint64_t* const keys_;
   const Scores& scores_;
+  std::vector<Entry> found_;  // the first at the end
   std::vector<Entry> heap_;
   Order bound_{0, 0};
 };

@@ -16,6 +16,7 @@ class RowMemory {
   // Copies a row, and writes it back.
   virtual void save(uint32_t row, char* to) const = 0;
   virtual void restore(uint32_t row, const char* from) = 0;
+  virtual void prefetch(uint32_t row) const = 0;
   virtual void move(uint32_t from, uint32_t to) = 0;
   // Adds the squares of a row of weights, one after the other; nothing for a state.
   virtual double squares(uint32_t row, double sum) const = 0;

@@ -184,8 +184,21 @@ uint32_t DynamicTable::free_row() {
 bool DynamicTable::make_room() {
   if (is_fixed()) return false;
   const auto lowest = lowest_.first(extent_, [&](uint32_t row) { return !spared(row); });
-  if (lowest) evict(lowest->row);
-  return lowest.has_value();
+  if (!lowest) return false;
+  prefetch_victims();
+  evict(lowest->row);
+  return true;
+}
+
+void DynamicTable::prefetch_victims() const {
+  if (const Lowest::Entry* entry = lowest_.later(2 * kAhead)) {
+    index_.prefetch(entry->key);
+    scores_.prefetch(entry->row);
+  }
+  const Lowest::Entry* entry = lowest_.later(kAhead);
+  if (entry == nullptr) return;
+  index_.prefetch_erase(entry->key);
+  for (const auto& memory : memories_) memory->prefetch(entry->row);
 }
 
 void DynamicTable::evict(uint32_t row) {

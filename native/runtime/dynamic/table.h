@@ -71,6 +71,7 @@ class DynamicTable : public Translation {
   uint32_t give(uint64_t key);
   uint32_t free_row();
   bool make_room();
+  void prefetch_victims() const;
   bool is_fixed() const { return spec_.evict == Evict::kNever || spec_.evict == Evict::kNorm; }
   void evict(uint32_t row);
   void finish(uint64_t step);
