@@ -10,7 +10,8 @@ import { Parameters } from "../train/parameters.js";
 import { LEARNING_RATES } from "../train/step/apply-optimizers.js";
 import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
 import { optimizerSchema } from "../train/step/optimizers.js";
-import { examples, featuresOf, type Workload } from "./workloads.js";
+import { dynamicTables } from "./dynamic-tables.js";
+import { examples, featuresOf, type TableKind, type Workload } from "./workloads.js";
 
 export interface BenchSettings {
   readonly batch: number;
@@ -18,6 +19,8 @@ export interface BenchSettings {
   readonly seconds: number;
   readonly threads: number;
   readonly precision: Precision;
+  /** Default fixed. */
+  readonly tables?: TableKind;
   /** Also profile, in a separate run, because profiling costs some time. */
   readonly profile?: boolean;
 }
@@ -26,6 +29,7 @@ export interface BenchResult {
   readonly workload: string;
   readonly batch: number;
   readonly precision: Precision;
+  readonly tables: TableKind;
   readonly threads: number;
   readonly train_samples_per_s: number;
   readonly infer_samples_per_s: number;
@@ -56,17 +60,19 @@ const OPTIMIZERS = optimizerSchema.parse({
 
 /** A workload compiled for training and inference, on shared parameters. */
 export function prepareWorkload(workload: Workload, backend: Backend, settings: BenchSettings) {
-  const { batch, threads, precision } = settings;
-  const spec = { model: workload.model, features: featuresOf(workload), precision };
+  const { batch, threads, precision, tables = "fixed" } = settings;
+  const spec = { model: workload.model, features: featuresOf(workload, tables), precision };
   const l2 = { dense: 0, embedding: 0, rows: "all" } as const;
   const graph = trainingGraph(spec, { optimizers: OPTIMIZERS, l2, weighted: false });
   const forward = inferenceGraph(spec);
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
+  const translations = tables === "dynamic" ? dynamicTables(backend, workload, parameters.all) : undefined;
+  const options = { maxBatch: batch, threads, translations };
   return {
-    training: backend.compile(graph, parameters.memory, { maxBatch: batch, threads }),
-    inference: backend.compile(forward, parameters.memory, { maxBatch: batch, threads, frozen: true }),
-    data: examples(workload, batch * batchesOf(batch)),
+    training: backend.compile(graph, parameters.memory, options),
+    inference: backend.compile(forward, parameters.memory, { ...options, frozen: true }),
+    data: examples(workload, batch * batchesOf(batch), tables),
   };
 }
 
@@ -95,6 +101,7 @@ export async function measure(
     workload: workload.name,
     batch,
     precision: settings.precision,
+    tables: settings.tables ?? "fixed",
     threads,
     train_samples_per_s: train.rate,
     infer_samples_per_s: infer.rate,

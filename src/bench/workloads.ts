@@ -1,4 +1,5 @@
 import { type Column, type ColumnSet, LABEL_COLUMN } from "../columns/columns.js";
+import { KEYS } from "../graph/translation.js";
 import { type ModelConfig, type ModelInput, modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { draw, drawKey, drawUnit } from "../random.js";
@@ -14,7 +15,7 @@ export interface Workload {
 }
 
 const DENSE = "dense";
-const fieldName = (field: number): string => `field_${field}`;
+export const fieldName = (field: number): string => `field_${field}`;
 
 /** Names for `count` fields. */
 function fieldNames(count: number): string[] {
@@ -105,14 +106,18 @@ export const WORKLOADS: readonly Workload[] = [
   workload("wukong-criteo", wukong(16, 2, 16, 24, [256]), equalTables(TABLES, 100_000)),
 ];
 
-export function featuresOf({ tables, dense }: Workload): FeatureInfo[] {
-  const ids = tables.map((rows, field): FeatureInfo => {
+/** How ids get rows: an id is its row, or a key of a dynamic table with room for all of them. */
+export const TABLE_KINDS = ["fixed", "dynamic"] as const;
+export type TableKind = (typeof TABLE_KINDS)[number];
+
+export function featuresOf({ tables, dense }: Workload, kind: TableKind = "fixed"): FeatureInfo[] {
+  const ids = tables.map((ids, field): FeatureInfo => {
     const name = fieldName(field);
     return {
       kind: "id",
       name,
       table: name,
-      rows,
+      ...(kind === "fixed" ? { rows: ids } : { rows: ids + 1, translation: { ids: KEYS } }),
       initializer: { kind: "uniform", low: -0.01, high: 0.01 },
     };
   });
@@ -123,7 +128,7 @@ export function featuresOf({ tables, dense }: Workload): FeatureInfo[] {
  * Synthetic examples: numbers uniform in [0, 1), a quarter of the labels positive, and ids with a power law,
  * `floor(rows^u) - 1` with u uniform in [0, 1).
  */
-export function examples({ tables, dense }: Workload, count: number): ColumnSet {
+export function examples({ tables, dense }: Workload, count: number, kind: TableKind = "fixed"): ColumnSet {
   const [idKey, denseKey, labelKey] = [1, 2, 3].map((stream) => drawKey(0, stream, 0));
   const fields = tables.length;
   const ids = new Int32Array(count * fields);
@@ -137,8 +142,9 @@ export function examples({ tables, dense }: Workload, count: number): ColumnSet 
     [DENSE, { kind: "number", data: numbers, offset: 0, stride: dense, width: dense }],
     [LABEL_COLUMN, { kind: "number", data: labels, offset: 0, stride: 1, width: 1 }],
   ]);
+  const data = kind === "fixed" ? ids : BigInt64Array.from(ids, BigInt);
   tables.forEach((_, field) => {
-    columns.set(fieldName(field), { kind: "id", data: ids, offset: field, stride: fields });
+    columns.set(fieldName(field), { kind: "id", data, offset: field, stride: fields });
   });
   return { rows: count, columns };
 }

@@ -92,7 +92,7 @@ describe.skipIf(!loadAddon().addon)("a profile of the native core", () => {
   it("comes with the measurement and adds up", async () => {
     const { profile, ...result } = await measure(small, backend(), settings);
     expect(Object.keys(result)).toEqual([
-      ...["workload", "batch", "precision", "threads"],
+      ...["workload", "batch", "precision", "tables", "threads"],
       ...["train_samples_per_s", "infer_samples_per_s", "peak_memory_bytes"],
     ]);
     expect(Object.values(profile!.ceilings).every((ceiling) => ceiling > 1e8)).toBe(true);

@@ -59,19 +59,9 @@ export class Translations {
     );
   }
 
-  /**
-   * Lets rows of dynamic tables get their initial values, and those of their optimizer states, when a key gets them. The draws
-   * are those of a fixed table whose rows are the keys.
-   */
+  /** Attaches the memories of dynamic tables and of their optimizer states. */
   attach(parameters: readonly Parameter[], seed: number): void {
-    const { dynamic } = this;
-    for (const { attrs, memory } of parameters) {
-      if (!attrs.byKey) continue;
-      const [, width = 1] = attrs.shape;
-      const init = attrs.init as RowInitializer;
-      const rows = { width, init, seed, stream: streamOf(attrs.name), weights: attrs.role === "table" };
-      dynamic.get(attrs.translation!)!.attach(memory, rows);
-    }
+    attachMemories(this.dynamic, parameters, seed);
   }
 
   /**
@@ -111,6 +101,25 @@ export class Translations {
     } finally {
       await file.close();
     }
+  }
+}
+
+/**
+ * Lets rows of dynamic tables get their initial values, and those of their optimizer states, when a key gets them. The draws
+ * are those of a fixed table whose rows are the keys.
+ * @param tables by name
+ */
+export function attachMemories(
+  tables: ReadonlyMap<string, DynamicTranslation>,
+  parameters: readonly Parameter[],
+  seed: number,
+): void {
+  for (const { attrs, memory } of parameters) {
+    if (!attrs.byKey) continue;
+    const [, width = 1] = attrs.shape;
+    const init = attrs.init as RowInitializer;
+    const rows = { width, init, seed, stream: streamOf(attrs.name), weights: attrs.role === "table" };
+    tables.get(attrs.translation!)!.attach(memory, rows);
   }
 }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { measureApart } from "../../bench/apart.js";
 import type { BenchResult } from "../../bench/measure.js";
-import { WORKLOADS } from "../../bench/workloads.js";
+import { TABLE_KINDS, WORKLOADS } from "../../bench/workloads.js";
 import { PRECISIONS } from "../../graph/precision.js";
 import { selectBackend } from "../../saved/backend.js";
 import { count } from "../../show-value.js";
@@ -18,6 +18,12 @@ export const bench = command(
     workload: { type: "string", description: `${NAMES.join(", ")} (default all)`, valueHint: "name" },
     batch: { type: "string", valueHint: "n", description: "Rows per step", default: "2048" },
     precision: { type: "string", valueHint: PRECISIONS.join("|"), description: "Precision", default: "fp32" },
+    tables: {
+      type: "string",
+      valueHint: TABLE_KINDS.join("|"),
+      description: "Tables whose rows are the ids, or belong to the ids in use",
+      default: "fixed",
+    },
     seconds: {
       type: "string",
       valueHint: "n",
@@ -32,6 +38,7 @@ export const bench = command(
     const only = choiceOption("workload", args.workload, NAMES);
     const settings = {
       precision: choiceOption("precision", args.precision, PRECISIONS)!,
+      tables: choiceOption("tables", args.tables, TABLE_KINDS)!,
       batch: countOption("batch", args.batch)!,
       seconds: countOption("seconds", args.seconds)!,
       threads: countOption("threads", args.threads, MAX_THREADS) ?? availableParallelism(),
@@ -46,7 +53,7 @@ export const bench = command(
     if (args.json) return;
     const { name } = selectBackend().backend;
     console.log(
-      `${name}, ${settings.threads} threads, batch ${settings.batch}, ${settings.precision}, samples/s`,
+      `${name}, ${settings.threads} threads, batch ${settings.batch}, ${settings.precision}, ${settings.tables} tables, samples/s`,
     );
     console.log(resultsTable(results));
     for (const result of results) printProfile(result);
