@@ -37,10 +37,11 @@ export class IdFeatures {
   #addSingle(bag: FeatureInput & { kind: "ids" }): string {
     const name = `${bag.name}_group`;
     if (this.#features.some((each) => each.name === name)) return name;
-    const { column = bag.name, hash, buckets, vocabulary } = bag;
-    const mapping =
-      hash !== undefined ? { hash } : buckets !== undefined ? { buckets } : { vocabulary: vocabulary! };
-    this.#features.push({ kind: "id", name, column, ...mapping });
+    const { column = bag.name, hash, buckets, vocabulary, dynamic } = bag;
+    const given = Object.entries({ hash, buckets, vocabulary, dynamic }).filter(
+      ([, value]) => value !== undefined,
+    );
+    this.#features.push({ kind: "id", name, column, ...Object.fromEntries(given) } as FeatureInput);
     return name;
   }
 }

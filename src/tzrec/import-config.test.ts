@@ -329,6 +329,61 @@ describe("a pipeline config of TorchEasyRec", () => {
     expect(feature).toMatchObject({ kind: "number", normalize: { mean: 2, std: 4 }, denseEmbedding });
   });
 
+  const idsOf = (setting: string) => {
+    const text = readFileSync(join(fixtures, "dlrm.config"), "utf8").replace(
+      '"cat_0" num_buckets: 10',
+      `"cat_0" ${setting}`,
+    );
+    return importPipeline(text, "pipeline.config").config.features.find(({ name }) => name === "cat_0");
+  };
+
+  it.each([
+    ["dynamicemb { max_capacity: 100 }", { capacity: 100, evict: "lru" }, { kind: "uniform", range: 0.1 }],
+    [
+      'dynamicemb { max_capacity: 9 score_strategy: "LFU" initializer_args { mode: "NORMAL" } frequency_admission_strategy { threshold: 5 } }',
+      { capacity: 9, evict: "lfu", admit: { count: 5 } },
+      { kind: "normal", std: 0.5 },
+    ],
+    [
+      'dynamicemb { max_capacity: 9 initializer_args { mode: "UNIFORM" lower: -1 upper: 3 } eval_initializer_args { mode: "CONSTANT" value: 0.5 } }',
+      { capacity: 9, evict: "lru", unknown: { kind: "constant", value: 0.5 } },
+      { kind: "uniform", range: 2, mean: 1 },
+    ],
+    [
+      "zch { zch_size: 8 eviction_interval: 1 lfu {} }",
+      { capacity: 7, evict: "lfu", unknown: "shared" },
+      undefined,
+    ],
+    [
+      "zch { zch_size: 8 eviction_interval: 1 lru { decay_exponent: 2 } }",
+      { capacity: 7, evict: "lru", unknown: "shared" },
+      undefined,
+    ],
+  ])("makes a dynamic table of %s", (setting, dynamic, initializer) => {
+    const feature = idsOf(setting) as { dynamic?: unknown; initializer?: unknown };
+    expect(feature.dynamic).toMatchObject({ unknown: "zero", ...dynamic });
+    expect(feature.initializer).toEqual(initializer);
+    expect(feature).not.toHaveProperty("buckets");
+  });
+
+  it.each([
+    ["dynamicemb { max_capacity: 9 frequency_admission_strategy { threshold: 5 } }", "threshold: batches"],
+    ['dynamicemb { max_capacity: 9 score_strategy: "NO_EVICTION" }', "score_strategy"],
+    ['dynamicemb { max_capacity: 9 init_table: "t.csv" }', "init_table"],
+    ['dynamicemb { max_capacity: 9 initializer_args { mode: "TRUNCATED_NORMAL" } }', "initializer_args"],
+    ['dynamicemb { max_capacity: 9 eval_initializer_args { mode: "UNIFORM" } }', "eval_initializer_args"],
+    ["zch { zch_size: 8 lfu {} }", "zch_size: rows that are given out every few steps"],
+    ["zch { zch_size: 8 eviction_interval: 1 distance_lfu {} }", "distance_lfu"],
+    [
+      'zch { zch_size: 8 eviction_interval: 1 lfu {} threshold_filtering_func: "lambda x: (x > 10, 10)" }',
+      "threshold",
+    ],
+    ["zch { zch_size: 8 eviction_interval: 1 lfu {} } num_buckets: 3", "cannot be used together"],
+  ])("refuses what has another meaning here: %s", (setting, message) => {
+    expect(catchError(() => idsOf(setting)).message).toMatch(/^pipeline\.config:13: /);
+    expect(catchError(() => idsOf(setting)).message).toContain(message);
+  });
+
   it("warns of what only their cluster has", () => {
     const { warnings } = importPipeline(fixture("dlrm"), "pipeline.config");
     expect(warnings.some((warning) => /^pipeline\.config:10: data_config\.num_workers /.test(warning))).toBe(
@@ -339,7 +394,7 @@ describe("a pipeline config of TorchEasyRec", () => {
   it.each([
     [
       "a setting that TorchEasyRec has and Pairloom not",
-      'feature_name: "cat_0"',
+      'feature_name: "cat_0" num_buckets: 10',
       'feature_name: "cat_0" zch { zch_size: 3 }',
       13,
       "feature_configs[2].id_feature.zch",

@@ -48,6 +48,7 @@ export async function importWeights(
   const fitted = fit(config);
   const spec = specOf(config, fittedFeatureInfos(fitted));
   refuseWideClasses(spec, file);
+  refuseDynamic(features, file);
   const parameters = parametersOf(inferenceGraph(spec));
   const dict = await openDict(file);
   try {
@@ -97,6 +98,18 @@ function notFinite({ name, dtype = "fp32" }: ParameterAttrs, data: Float32Array,
 }
 
 /** TorchEasyRec adds one wide number to the logits of all classes, Pairloom has one per class. */
+function refuseDynamic(features: readonly ImportedFeature[], file: string): void {
+  const found = features.find(({ table }) => table?.isDynamic);
+  if (!found) return;
+  throw new ImportError({
+    what: "the weights of dynamic tables cannot be imported",
+    where: file,
+    got: `${found.config.name}, whose rows belong to ids that the file does not name`,
+    expected: "tables of a fixed size",
+    next: "Import the config without --weights, and train it.",
+  });
+}
+
 function refuseWideClasses({ model, head, outputs = 1 }: ModelSpec, file: string): void {
   const classes = head?.outputs ?? outputs;
   if (classes === 1 || !("wide" in model) || model.kind === "xdeepfm") return;

@@ -146,7 +146,8 @@ function mapFeature(
   if (!embedded) return { config, isEmbedded: false, width: section.number("value_dim") || 1 };
   const table = { name: section.text("embedding_name") ?? `${name}_emb` };
   // Encoded ids are the rows themselves.
-  const same = columns.columns === "encoded" ? { rows: rows.rows, sameRows: true } : rows;
+  const isRow = columns.columns === "encoded" && !rows.isDynamic;
+  const same = isRow ? { rows: rows.rows, sameRows: true } : rows;
   return { config, table: { ...table, ...same }, isEmbedded: true, width: dim };
 }
 
@@ -244,7 +245,9 @@ function encoded(
   const boundaries = section.numbers("boundaries");
   if (isId || (boundaries.length > 0 && columns === "encoded")) {
     section.number("value_dim");
-    const mapping = columns === "encoded" ? { buckets: rows } : idRows(section).mapping;
+    const own = isId ? idRows(section) : undefined;
+    // Encoded ids are rows, or integers that training gives rows to.
+    const mapping = columns !== "encoded" || own?.isDynamic ? own!.mapping : { buckets: rows };
     const missing =
       columns === "encoded" ? encodedId(section, mapping) : standIn(section, "default_value", mapping);
     const ids = { separator: encodedSeparator, ...weighted(section), ...mapping, ...pooling(section) };

@@ -2,11 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readTokenizer, tokensOf } from "../features/tokenizer.js";
 import type { ImportError } from "./import-error.js";
+import { dynamicRows, zeroCollisionRows } from "./map-dynamic.js";
 import type { Section } from "./section.js";
 
 /** How ids become table rows, in Pairloom and in TorchEasyRec. */
 export interface IdRows {
-  /** `hash`, `buckets` or `vocabulary` of a feature. */
+  /** Set if training gives rows to ids: the weights of a checkpoint belong to ids that it does not name. */
+  readonly isDynamic?: true;
+  /** `hash`, `buckets`, `vocabulary` or `dynamic` of a feature, with the initializer that belongs to it. */
   readonly mapping: Readonly<Record<string, unknown>>;
   /** Rows of the TorchEasyRec table. */
   readonly rows: number;
@@ -33,9 +36,6 @@ export const hasMapping = (section: Section): boolean => MAPPINGS.some((name) =>
 
 /** @throws ImportError */
 export function idRows(section: Section): IdRows {
-  for (const name of ["zch", "dynamicemb"])
-    if (section.has(name))
-      throw section.unsupported(name, "Use hash_bucket_size: tables have a fixed size in Pairloom.");
   section.ignore(["fg_value_type"], "concerns the feature generator");
   const name = section.oneOf(MAPPINGS) ?? section.missing("hash_bucket_size");
   switch (name) {
@@ -47,6 +47,10 @@ export function idRows(section: Section): IdRows {
       const buckets = section.number(name)!;
       return { mapping: { buckets }, rows: buckets, sameRows: true };
     }
+    case "dynamicemb":
+      return dynamicRows(section);
+    case "zch":
+      return zeroCollisionRows(section);
     case "vocab_list":
       return listed(section, section.texts(name));
     case "vocab_dict":
