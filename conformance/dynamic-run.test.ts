@@ -29,6 +29,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 let runs = 0;
 const newRun = () => join(folder, `run-${runs++}`);
 
+/** Checkpoints of changes that follow each other. The long form: `CHANGES=50 npx vitest run conformance/dynamic-run.test.ts`. */
+const CHANGES = Number(process.env.CHANGES ?? 10);
 const IDS = 40;
 const BATCH = 32;
 type Rows = readonly Record<string, unknown>[];
@@ -123,7 +125,7 @@ async function numbersOf(checkpoint: Checkpoint, rowOf: (table: string, id: numb
   for (const file of [await checkpoint.openModel(), await checkpoint.openOptimizer()]) {
     for (const [name, { shape }] of file.tensors) {
       const table = /\.(things|likes)\.weight/.exec(name)?.[1];
-      if (/^translations\.|\/keys$/.test(name)) continue;
+      if (/^translations\.|\/(keys|score)$/.test(name)) continue;
       const data = Array.from((await file.read(name)) as Float32Array);
       const [, width = 1] = shape;
       const rows = table === undefined ? undefined : idsOf(table).map((id) => rowOf(table, id) * width);
@@ -173,6 +175,42 @@ describe.each(SOME_BACKENDS)("dynamic tables on $name", ({ use }) => {
       const { checkpoint } = await findLatest(options.runDir, { checksums: true });
       expect(checksumsOf(checkpoint!.manifest)).toEqual(expected);
     }
+  });
+
+  it("with checkpoints of changes are those with complete ones, byte for byte when they are saved again", async () => {
+    const rows = rowsOf((CHANGES + 3) * 8, 3, 400).map((row) => ({ ...row, seen: [], likes: {} }));
+    const dynamic = { capacity: 30, admit: { count: 2 }, evict: "lru", unknown: "shared" };
+    const configWith = (checkpoint: object, publish?: object) =>
+      configOf(features({ dynamic }), { rows, train: { batchSize: 8, checkpoint, publish } });
+    const to = newRun();
+    const options = await optionsOf(
+      configWith(
+        { every: 1, keep: 100, full: { every: CHANGES + 2 } },
+        { every: 2, to, keep: 100, full: { every: 4 } },
+      ),
+      use(),
+    );
+    const controller = new AbortController();
+    let saved = 0;
+    const listener = ({ kind }: TrainingEvent) => {
+      if (kind === "checkpointed" && ++saved === CHANGES + 1) controller.abort();
+    };
+    await new Trainer({ ...options, listener, signal: controller.signal }).run();
+    const newest = (await findLatest(options.runDir, { checksums: true })).checkpoint!;
+    expect(newest.chain).toHaveLength(CHANGES + 1);
+    const config = configWith({ every: 1, keep: 100 });
+    await new Trainer({ ...options, config, resume: true }).run();
+    const whole = await trained(config, use());
+    const resumed = (await findLatest(options.runDir, { checksums: true })).checkpoint!;
+    expect(checksumsOf(resumed.manifest)).toEqual(checksumsOf(whole.manifest));
+    const version = (await findLatest(to)).checkpoint!;
+    expect(version.chain.length).toBeGreaterThan(1);
+    const logits = [version, newest].map(async (checkpoint) => {
+      const model = await openModel(checkpoint, { backend: use(), maxBatch: 1024, threads: 1 });
+      return new Predictor(model).logits(VALID);
+    });
+    const [published, trainedOn] = await Promise.all(logits);
+    expect(published).toEqual(trainedOn);
   });
 
   it("score requests as rows of files, unknown ids too", async () => {

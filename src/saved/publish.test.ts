@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,10 +66,13 @@ async function modelOf(checkpoint: Checkpoint): Promise<Map<string, unknown>> {
   const tensors = await checkpoint.openModel();
   const names = [...tensors.tensors.keys()].filter((name) => !name.endsWith("/keys"));
   const all = new Map<string, unknown>();
-  for (const name of names) all.set(name, await tensors.read(name));
+  for (const name of names) all.set(name, digestOf((await tensors.read(name)) as Float32Array));
   await tensors.close();
   return all;
 }
+
+const digestOf = ({ buffer }: Float32Array) =>
+  createHash("sha256").update(new Uint8Array(buffer)).digest("hex");
 
 const stepsOf = (checkpoints: readonly Checkpoint[]) => checkpoints.map(({ manifest }) => manifest.step);
 const request = ["item 3", "item 77", "new"].map((item, shop) => ({ item, shop }));

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BACKENDS } from "../../conformance/backends.js";
 import { type Checkpoint, findLatest, listCheckpoints } from "../checkpoint/index.js";
@@ -85,7 +86,7 @@ describe.each(BACKENDS.slice(0, 2))("on $name", ({ name, use }) => {
     const changes = await listCheckpoints(dir("changes"));
     expect(changes.map(({ chain }) => chain.length)).toEqual([1, 2, 3, 4, 1, 2, 3, 4, 1, 2]);
     for (const [i, checkpoint] of changes.entries())
-      expect(await numbersOf(checkpoint)).toEqual(await numbersOf(complete[i]));
+      expect(isDeepStrictEqual(await numbersOf(checkpoint), await numbersOf(complete[i]))).toBe(true);
     expect(bytesOf(changes[1])).toBeLessThan(bytesOf(complete[1]) / 3);
     const rows = [{ item: "item 3", shop: 2 }];
     const [a, b] = await Promise.all(

@@ -44,9 +44,9 @@ export function tensorOf({ attrs, memory }: Parameter, rows?: Rows): TensorSourc
 /** Elements per piece: a few MiB. */
 const PIECE = 1 << 20;
 
-/** The elements in order; each piece is valid until the next one is taken. */
-export function* piecesOf(memory: Memory): Generator<Numbers> {
-  const { elements, dtype } = memory;
+/** The first elements in order, by default all; each piece is valid until the next one is taken. */
+export function* piecesOf(memory: Memory, elements = memory.elements): Generator<Numbers> {
+  const { dtype } = memory;
   const piece = numbersOf(dtype, Math.min(PIECE, elements));
   for (let from = 0; from < elements; from += piece.length) {
     const part = piece.subarray(0, elements - from);
@@ -68,12 +68,10 @@ export function toDtype(values: Float32Array, dtype: Memory["dtype"]): Numbers {
   return halves;
 }
 
-/** A dynamic table is saved without the rows that no key has. */
-function savedShape(
-  [rows]: readonly number[],
-  { shape: [most, ...rest] }: ParameterAttrs,
-): readonly number[] {
-  return [Math.min(rows, most), ...rest];
+/** The shape of a saved parameter: a dynamic table is saved without the rows that no key has. */
+export function savedShape([rows]: readonly number[], { shape, byKey }: ParameterAttrs): readonly number[] {
+  const [most, ...rest] = shape;
+  return byKey ? [Math.min(rows, most), ...rest] : shape;
 }
 
 /** A table's numbers are stored as [rows, 1], if there is one number per row. */
@@ -115,7 +113,7 @@ export async function readParameter(
   { attrs, memory }: Parameter,
 ): Promise<void> {
   const there = file.tensors.get(name);
-  const shape = attrs.byKey && there ? savedShape(there.shape, attrs) : attrs.shape;
+  const shape = there ? savedShape(there.shape, attrs) : attrs.shape;
   if (there && !isSameShape(there.shape, shape)) throw otherShape(name, there.shape, attrs.shape);
   const elements = shape.reduce((product, dim) => product * dim, 1);
   const same = there?.dtype === fileDtype(attrs);

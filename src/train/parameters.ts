@@ -112,7 +112,7 @@ export class Parameters {
     const states = this.stored("optimizer").map(([name]) => name);
     return this.ofTables.map(({ attrs: { name } }) => ({
       name,
-      states: states.filter((state) => state.startsWith(`${name}/`)),
+      states: [...states.filter((state) => state.startsWith(`${name}/`)), ...(rows.get(name)?.states ?? [])],
       ...rows.get(name)?.content,
     }));
   }
@@ -122,13 +122,11 @@ export class Parameters {
     for (const { attrs, memory } of this.ofTables) memory.trackChanges(elementsOf(attrs) / attrs.shape[0]);
   }
 
-  /** The rows of each table that were updated since `clearChanges`. */
+  /** The rows of each table of fixed size that were updated since `clearChanges`. */
   changedRows(consumer: ChangeConsumer): RowsOfTables {
+    const fixed = this.ofTables.filter(({ attrs }) => !attrs.byKey);
     return new Map(
-      this.ofTables.map(({ attrs: { name, shape }, memory }) => [
-        name,
-        changedRows(memory, shape[0], consumer),
-      ]),
+      fixed.map(({ attrs: { name, shape }, memory }) => [name, changedRows(memory, shape[0], consumer)]),
     );
   }
 

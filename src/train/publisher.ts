@@ -7,7 +7,7 @@ import {
 } from "../checkpoint/index.js";
 import { CheckpointError } from "../errors.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
-import { type CheckpointSettings, RunCheckpoints } from "./run-checkpoints.js";
+import { type CheckpointSettings, type ContentOf, RunCheckpoints } from "./run-checkpoints.js";
 
 /** See `train.publish` of the config. */
 export interface PublishSettings extends CheckpointSettings {
@@ -51,11 +51,10 @@ export class Publisher {
 
   /**
    * Writes a version, all at once: after a crash at any moment it is there or not. Removes old ones.
-   * @param content the content of a complete checkpoint, or of one with the changes to an older one
    */
-  async publish(step: number, content: (changesTo?: Checkpoint) => CheckpointContent): Promise<void> {
+  async publish(step: number, content: ContentOf): Promise<void> {
     await this.lock.check();
-    await this.versions.save(step, (changesTo) => withoutOptimizer(content(changesTo)));
+    await this.versions.save(step, async (changesTo) => withoutOptimizer(await content(changesTo)));
     this.published = step;
   }
 

@@ -29,6 +29,9 @@ export interface CheckpointSettings {
   readonly full?: { readonly every: number };
 }
 
+/** The content of a complete checkpoint, or of one with the changes to an older one. */
+export type ContentOf = (changesTo?: Checkpoint) => CheckpointContent | Promise<CheckpointContent>;
+
 /** The checkpoints that a run writes and resumes from. The caller holds the lock of the run directory. */
 export class RunCheckpoints {
   /** The newest checkpoint, if this process read or wrote it, so that it is certainly on disk. */
@@ -75,17 +78,12 @@ export class RunCheckpoints {
 
   /**
    * Writes a checkpoint unless this step is already saved; returns its directory if it was written.
-   * @param content the content of a complete checkpoint, or of one with the changes to an older one
    * @param prune false: keep all older checkpoints for now
    */
-  async save(
-    step: number,
-    content: (changesTo?: Checkpoint) => CheckpointContent,
-    { prune = true } = {},
-  ): Promise<string | undefined> {
+  async save(step: number, content: ContentOf, { prune = true } = {}): Promise<string | undefined> {
     const isSaved = this.newest?.manifest.step === step;
     if (!isSaved) {
-      this.newest = await writeCheckpoint(this.runDir, content(this.nextBase));
+      this.newest = await writeCheckpoint(this.runDir, await content(this.nextBase));
       this.settled = false;
       this.isBase = true;
     }

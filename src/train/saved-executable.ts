@@ -31,10 +31,11 @@ export async function savedExecutable(
   { graph, features }: { readonly graph: Graph; readonly features: FittedFeatures },
   { backend, maxBatch, threads, mapped }: ScoringOptions,
 ): Promise<SavedExecutable> {
-  const parameters = await savedParameters(checkpoint, backend, parametersOf(graph), { mapped });
+  const attrs = parametersOf(graph);
+  const parameters = await savedParameters(checkpoint, backend, attrs, { mapped });
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
-  await translations.load(checkpoint);
+  await translations.load(checkpoint, attrs);
   const options = { maxBatch, threads, translations: translations.bound, frozen: true };
   return { executable: backend.compile(graph, parameters, options), translations: translations.bound };
 }

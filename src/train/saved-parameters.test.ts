@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BACKENDS } from "../../conformance/backends.js";
 import type { Backend, Memory } from "../backends/backend.js";
@@ -54,7 +55,7 @@ const isMapped = (memory: Memory) => {
   }
 };
 
-describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ use }) => {
+describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ name, use }) => {
   const parametersOf = (backend: Backend, model: readonly ParameterAttrs[]) =>
     savedParameters(checkpoint, backend, model);
 
@@ -77,6 +78,27 @@ describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ use }) => {
     expect(Buffer.compare(Buffer.from(values.buffer), Buffer.from(expected.buffer))).toBe(0);
     await expect(parametersOf(use(), [attrs("other", [ROWS, 4])])).rejects.toThrow(/no such tensor/);
     await expect(parametersOf(use(), [attrs("large", [ROWS + 1, 4])])).rejects.toThrow(/another shape/);
+  });
+
+  it("map a dynamic table that has fewer keys than room for them, with the row of no key before those of the keys", async () => {
+    const [keys, capacity] = [70_000, 3e8];
+    const content = contentOf(1);
+    content.model = new Map([
+      ["keyed", { dtype: "F32", shape: [keys + 1, 4], data: large.slice(0, 4 * keys + 4) }],
+    ]);
+    const inOrder = Array.from({ length: keys }, (_, i) => BigInt(i)).sort((a, b) =>
+      Number((a % 1024n) - (b % 1024n)),
+    );
+    const table = { name: "keyed", states: [], capacity, keys: BigUint64Array.from(inOrder) };
+    const run = join(folder, `keyed-${name.replaceAll(" ", "-")}`);
+    const written = await writeCheckpoint(run, { ...content, optimizer: new Map(), tables: [table] });
+    const own = { ...attrs("keyed", [use().map ? capacity + 1 : keys + 1, 4]), byKey: true as const };
+    const memory = (await savedParameters(written, use(), [own])).get("keyed")!;
+    const found = new Float32Array(4 * keys + 4);
+    memory.read(0, found);
+    expect(isDeepStrictEqual(found, large.slice(0, 4 * keys + 4))).toBe(true);
+    const write = () => memory.write(0, new Float32Array(1));
+    if (use().map) expect(write).toThrow(/mapped file/);
   });
 });
 

@@ -11,6 +11,7 @@ import {
   piecesOf,
   readParameter,
   refusePoisoned,
+  savedShape,
 } from "./parameter-memory.js";
 import { Parameters } from "./parameters.js";
 
@@ -33,9 +34,10 @@ export async function savedParameters(
   try {
     const mapped = new Map<string, Memory>();
     for (const each of attrs) {
-      const memory = mayMap ? mapTable(each, backend, file) : undefined;
-      if (!memory) continue;
-      for (const piece of piecesOf(memory)) {
+      const table = mayMap ? mapTable(each, backend, file) : undefined;
+      if (!table) continue;
+      const { memory, inFile } = table;
+      for (const piece of piecesOf(memory, inFile)) {
         refusePoisoned(piece, memory.dtype, each.name);
         await setImmediate(); // a table of many GB does not block the process
       }
@@ -52,12 +54,21 @@ export async function savedParameters(
   }
 }
 
+interface MappedTable {
+  readonly memory: Memory;
+  /** The elements that the file has: a dynamic table may have fewer keys than room for them. */
+  readonly inFile: number;
+}
+
 /** Maps the table; undefined if it must be copied because it is small or stored in another form. */
-function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): Memory | undefined {
+function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): MappedTable | undefined {
   const { name, role, dtype = "fp32" } = attrs;
   const there = file.tensors.get(name);
   if (role !== "table" || bytesOf(attrs) < LEAST_MAPPED_BYTES || !backend.map || !there) return undefined;
-  const same = there.dtype === fileDtype(attrs) && isSameShape(there.shape, attrs.shape);
+  const shape = savedShape(there.shape, attrs);
+  const same = there.dtype === fileDtype(attrs) && isSameShape(there.shape, shape);
   const place = same ? file.locate(name) : undefined;
-  return place && backend.map(place.path, place.offset, elementsOf(attrs), dtype);
+  if (!place) return undefined;
+  const inFile = shape.reduce((product, dim) => product * dim, 1);
+  return { memory: backend.map(place.path, place.offset, elementsOf(attrs), dtype, inFile), inFile };
 }

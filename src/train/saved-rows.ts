@@ -5,6 +5,8 @@ import type { TableContent } from "../checkpoint/write.js";
 export interface SavedRows {
   readonly rows: Rows;
   readonly content: Omit<TableContent, "name" | "states">;
+  /** States besides those of the optimizer. */
+  readonly states?: readonly string[];
 }
 
 /** By parameter name. Of other tables a checkpoint gets all rows. */

@@ -7,6 +7,7 @@ import { type Evaluation, metricValues } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
 import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
+import { savedKeys } from "./keyed-tables.js";
 import { METRICS_FILE, type MetricsLine, readMetrics, writeMetrics } from "./log/metrics-log.js";
 import { memberConfigs } from "./member-configs.js";
 import { memberDirectory, memberName } from "./members.js";
@@ -131,10 +132,12 @@ export class SeedsTrainer {
     const graph = this.graphOf(members.length);
     const metrics = complete ? await this.measure(graph, parameters, translations.bound, members) : {};
     const attrs = parametersOf(graph);
-    const rows = translations.savedRows(attrs);
-    const tensors = attrs.map((each) => {
-      const { name } = each;
-      return [name, tensorOf({ attrs: each, memory: parameters.get(name)! }, rows.get(name)?.rows)] as const;
+    const stored = attrs.map((each) => ({ attrs: each, memory: parameters.get(each.name)! }));
+    const keyed = await savedKeys(translations.keyed(stored));
+    const { rows } = keyed;
+    const tensors = stored.map((each) => {
+      const { name } = each.attrs;
+      return [name, tensorOf(each, rows.get(name)?.rows)] as const;
     });
     const content = {
       step: stepsOf(members),
@@ -147,7 +150,7 @@ export class SeedsTrainer {
       features,
       metrics,
       members: members.map(({ seed, result }) => ({ seed, step: result.checkpoint.manifest.step })),
-      model: new Map([...tensors, ...translations.sources()]),
+      model: new Map([...tensors, ...translations.sources(), ...keyed.model]),
       optimizer: new Map(),
       tables: attrs
         .filter(({ role }) => role === "table")
@@ -188,7 +191,7 @@ export class SeedsTrainer {
       for (const [name, memory] of await savedParameters(checkpoint, backend, attrs))
         parameters.set(`${names[k]}.${name}`, memory);
       const own = new Translations(backend, features);
-      await own.load(checkpoint);
+      await own.load(checkpoint, attrs);
       for (const [table, translation] of own.bound)
         translations.bound.get(`${names[k]}.${table}`)!.restore(translation.state());
     }

@@ -18,6 +18,7 @@ import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { type GrownTables, grownTables } from "./grown-tables.js";
 import { initializeFrom } from "./initialize-from.js";
+import { savedKeys } from "./keyed-tables.js";
 import { ratesAt, ratesOver } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
 import { initialLossWatch, watchLosses } from "./loss-watch.js";
@@ -245,7 +246,8 @@ export class Trainer {
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
     this.carried = parseCarried(checkpoint.manifest.trainer, checkpoint.dir);
     await this.parameters.load(checkpoint, grown);
-    await this.translations.load(checkpoint);
+    const attrs = this.parameters.model.map((parameter) => parameter.attrs);
+    await this.translations.load(checkpoint, attrs, { forTraining: true });
   }
 
   private latestCheckpoint(): Promise<Checkpoint | undefined> {
@@ -420,15 +422,12 @@ export class Trainer {
   }
 
   /** The current state, or what has changed since a checkpoint: the newest one that the consumer has written. */
-  private content({ changesTo: base, consumer }: ContentOptions): CheckpointContent {
+  private async content({ changesTo, consumer }: ContentOptions): Promise<CheckpointContent> {
     const { config, features, read, stretch } = this.options;
     const { step, epochStep } = this.position;
     const { parameters, translations } = this;
-    // Which keys a dynamic table has lost since then is not recorded: its checkpoints are complete.
-    const changesTo = translations.dynamic.size === 0 ? base : undefined;
-    const rows = changesTo
-      ? parameters.changedRows(consumer)
-      : translations.savedRows(parameters.all.map(({ attrs }) => attrs));
+    const keyed = await savedKeys(translations.keyed(parameters.model), changesTo && { changesTo, consumer });
+    const rows = new Map([...(changesTo ? parameters.changedRows(consumer) : []), ...keyed.rows]);
     return {
       ...this.position,
       seed: config.train.seed,
@@ -437,8 +436,8 @@ export class Trainer {
       config,
       features,
       metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
-      model: new Map([...parameters.sources("model", rows), ...translations.sources()]),
-      optimizer: parameters.sources("optimizer", rows),
+      model: new Map([...parameters.sources("model", rows), ...translations.sources(), ...keyed.model]),
+      optimizer: new Map([...parameters.sources("optimizer", rows), ...keyed.optimizer]),
       tables: parameters.tables(rows),
       geometry: this.geometry,
       stretch: stretch?.number,

@@ -9,8 +9,8 @@ import { partName, partsOf } from "../layers/composed-embedding.js";
 import { initializerOf } from "../layers/initializer.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { type KeyedTables, loadKeys } from "./keyed-tables.js";
 import type { Parameter } from "./parameter-memory.js";
-import type { RowsOfTables } from "./saved-rows.js";
 
 /** The name of a translation's state among the tensors of a model. */
 export const stateName = (table: string) => `translations.${table}`;
@@ -64,43 +64,52 @@ export class Translations {
     attachMemories(this.dynamic, parameters, seed);
   }
 
-  /**
-   * The rows of the dynamic tables among the parameters, in the order of checkpoints: that of the keys without a row, then one
-   * for each key. `restore` numbers them in this order.
-   */
-  savedRows(parameters: readonly ParameterAttrs[]): RowsOfTables {
-    const { dynamic } = this;
-    const tables = parameters.filter(({ byKey, role }) => byKey && role === "table");
-    return new Map(
-      tables.map(({ name, shape, translation }) => {
-        const { keys, rows } = dynamic.get(translation!)!.keys();
-        const content = { capacity: shape[0] - 1, keys: new BigUint64Array(keys.buffer) };
-        return [name, { rows: Uint32Array.from([0, ...rows]), content }];
-      }),
-    );
+  /** The dynamic tables, each with those of the parameters that have rows for its keys. */
+  keyed<P extends ParameterAttrs | Parameter>(parameters: readonly P[]): KeyedTables<P>[] {
+    const all = [...this.dynamic].map(([table, translation]) => {
+      const isOfTable = (attrs: ParameterAttrs) => attrs.role === "table" && attrs.translation === table;
+      const tables = parameters.filter((each) => isOfTable("attrs" in each ? each.attrs : each));
+      return { state: stateName(table), translation, tables };
+    });
+    return all.filter(({ tables }) => tables.length > 0);
   }
 
-  /** Their current states, as tensors of a checkpoint's model file. */
+  /** The current states of those that are not dynamic, as tensors of a checkpoint's model file. */
   sources(): Map<string, TensorSource> {
-    return new Map([...this.tables].map(([table, translation]) => [stateName(table), tensorOf(translation)]));
+    return new Map(this.plain.map(([table, translation]) => [stateName(table), tensorOf(translation)]));
   }
 
   /**
    * Restores the states of a checkpoint.
+   * @param parameters those of the model
+   * @param forTraining false: only what scoring needs
    * @throws CheckpointError if one is missing, damaged or does not fit
    */
-  async load(checkpoint: Checkpoint): Promise<void> {
-    const file = await checkpoint.openModel();
+  async load(
+    checkpoint: Checkpoint,
+    parameters: readonly ParameterAttrs[],
+    { forTraining = false } = {},
+  ): Promise<void> {
+    const model = await checkpoint.openModel();
+    const optimizer = forTraining ? await checkpoint.openOptimizer() : undefined;
     try {
-      for (const [table, translation] of this.tables) {
+      for (const [table, translation] of this.plain) {
         const name = stateName(table);
-        const state = new BigInt64Array(file.tensors.get(name)?.shape[0] ?? 0);
-        await file.readInto(name, state);
-        restore(translation, state, `${checkpoint.dir}: ${name}`);
+        const state = new BigInt64Array(model.tensors.get(name)?.shape[0] ?? 0);
+        await model.readInto(name, state);
+        await restored(`${checkpoint.dir}: ${name}`, () => translation.restore(state));
       }
+      for (const table of this.keyed(parameters))
+        await restored(`${checkpoint.dir}: ${table.state}`, () => loadKeys(table, model, optimizer));
     } finally {
-      await file.close();
+      await model.close();
+      await optimizer?.close();
     }
+  }
+
+  private get plain(): [string, Translation][] {
+    const { dynamic } = this;
+    return [...this.tables].filter(([table]) => !dynamic.has(table));
   }
 }
 
@@ -147,10 +156,11 @@ function tensorOf(translation: Translation): TensorSource {
   return { dtype: "I64", shape: [data.length], data };
 }
 
-function restore(translation: Translation, state: BigInt64Array, where: string): void {
+async function restored(where: string, restore: () => void | Promise<void>): Promise<void> {
   try {
-    translation.restore(state);
+    await restore();
   } catch (cause) {
-    throw cause instanceof PairloomError ? new CheckpointError({ ...cause.report, where }, { cause }) : cause;
+    const isOther = cause instanceof PairloomError && !(cause instanceof CheckpointError);
+    throw isOther ? new CheckpointError({ ...cause.report, where }, { cause }) : cause;
   }
 }

@@ -1,0 +1,165 @@
+import type { ChangeConsumer, DynamicTranslation, Memory } from "../backends/backend.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { compareKeys, wordsOf } from "../checkpoint/key-order.js";
+import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import { keysName, SLOTS } from "../checkpoint/table-layout.js";
+import type { Tensors } from "../checkpoint/tensors.js";
+import { CheckpointError } from "../errors.js";
+import type { Parameter } from "./parameter-memory.js";
+import type { RowsOfTables, SavedRows } from "./saved-rows.js";
+
+/*
+ * Dynamic tables in checkpoints. The state of a translation is: numbers of the table as a whole, the last of which is the
+ * number of keys; the keys; a score for each; counters of admission. A checkpoint has the keys beside the weights of each
+ * table, the scores as a state of the first one, and the other numbers as one tensor.
+ */
+
+/** The numbers at the start of the state of a dynamic table. */
+const HEADER = 8;
+
+/** The changes since a checkpoint, as one of those sees them who want to know what has changed. */
+export interface ChangesSince {
+  readonly changesTo: Checkpoint;
+  readonly consumer: ChangeConsumer;
+}
+
+/** What a checkpoint gets of dynamic tables. */
+export interface SavedKeys {
+  readonly rows: RowsOfTables;
+  readonly model: ReadonlyMap<string, TensorSource>;
+  readonly optimizer: ReadonlyMap<string, TensorSource>;
+}
+
+/** The name of the state with what eviction goes by. */
+const scoresName = (table: string) => `${table}/score`;
+
+/** A translation of keys, and the tables whose rows it gives to them: their names, or also their memory. */
+export interface KeyedTables<Table = Parameter> {
+  /** The name of the tensor with its numbers. */
+  readonly state: string;
+  readonly translation: DynamicTranslation;
+  readonly tables: readonly Table[];
+}
+
+/** @param changes only what has changed; default everything */
+export async function savedKeys(all: readonly KeyedTables[], changes?: ChangesSince): Promise<SavedKeys> {
+  const saved = await Promise.all(all.map((table) => savedTable(table, changes)));
+  return {
+    rows: new Map(saved.flatMap(({ rows }) => [...rows])),
+    model: new Map(saved.map(({ numbers }) => numbers)),
+    optimizer: new Map(saved.map(({ scores }) => scores)),
+  };
+}
+
+async function savedTable({ state, translation, tables }: KeyedTables, changes?: ChangesSince) {
+  const { header, keys, scores, counters } = partsOf(translation.state());
+  const rows = translation.keys().rows;
+  const chosen = changes && changedPlaces(rows, tables, changes.consumer);
+  const picked = (values: BigUint64Array) =>
+    chosen ? BigUint64Array.from(chosen, (i) => values[i]) : values;
+  const memoryRows = Uint32Array.from([0, ...(chosen ? Array.from(chosen, (i) => rows[i]) : rows)]);
+  const [{ attrs: first }] = tables;
+  const deleted = changes && (await removedSince(changes.changesTo, first.name, keys));
+  const content = { capacity: translation.rows - 1, keys: picked(keys), ...(deleted && { deleted }) };
+  return {
+    rows: tables.map(({ attrs: { name } }): [string, SavedRows] => [
+      name,
+      { rows: memoryRows, content, states: name === first.name ? [scoresName(name)] : [] },
+    ]),
+    numbers: [state, integers("I64", BigInt64Array.of(...header, ...counters))] as const,
+    scores: [scoresName(first.name), integers("U64", picked(scores))] as const,
+  };
+}
+
+const integers = (dtype: "I64" | "U64", data: BigInt64Array | BigUint64Array): TensorSource => ({
+  ...{ dtype, shape: [data.length], data },
+});
+
+function partsOf(state: BigInt64Array) {
+  const size = Number(state[HEADER - 1]);
+  const unsigned = (values: BigInt64Array) =>
+    new BigUint64Array(values.buffer, values.byteOffset, values.length);
+  return {
+    header: state.subarray(0, HEADER),
+    keys: unsigned(state.subarray(HEADER, HEADER + size)),
+    scores: unsigned(state.subarray(HEADER + size, HEADER + 2 * size)),
+    counters: state.subarray(HEADER + 2 * size),
+  };
+}
+
+/** The places, in the order of keys, of those whose row was updated in any of the tables. */
+function changedPlaces(
+  rows: Float64Array,
+  tables: readonly Parameter[],
+  consumer: ChangeConsumer,
+): Uint32Array {
+  const changed = tables.map(({ attrs, memory }) => flagsOf(memory, attrs.shape[0]));
+  const places = Uint32Array.from(rows, (_, i) => i);
+  return places.filter((i) => changed.some((flags) => (flags[rows[i]] >> consumer) & 1));
+}
+
+function flagsOf(memory: Memory, rows: number): Uint8Array {
+  const flags = new Uint8Array(rows);
+  memory.readChanges(0, flags);
+  return flags;
+}
+
+/** The keys that a table had in a checkpoint and has no longer. */
+async function removedSince(
+  checkpoint: Checkpoint,
+  table: string,
+  now: BigUint64Array,
+): Promise<BigUint64Array> {
+  const file = await checkpoint.openModel();
+  try {
+    return without((await file.read(keysName(table))) as BigUint64Array, now);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The keys that are in the first list only; both are in the order of slots. */
+function without(keys: BigUint64Array, others: BigUint64Array): BigUint64Array {
+  const [a, b] = [wordsOf(keys), wordsOf(others)];
+  let j = 0;
+  return keys.filter((_, i) => {
+    while (j < others.length && compareKeys(b, j, a, i, SLOTS) < 0) j++;
+    return j === others.length || compareKeys(b, j, a, i, SLOTS) !== 0;
+  });
+}
+
+/**
+ * Restores the keys of a table: row i + 1 then belongs to key i of the checkpoint.
+ * @param optimizer the states of the checkpoint; without them, keys have no scores, and no key can be evicted sensibly
+ * @throws CheckpointError if a part is missing or does not fit
+ */
+export async function loadKeys(
+  { state, translation, tables: [{ name: table }] }: KeyedTables<{ readonly name: string }>,
+  model: Tensors,
+  optimizer?: Tensors,
+): Promise<void> {
+  const keys = (await model.read(keysName(table))) as BigUint64Array;
+  const numbers = (await model.read(state)) as BigInt64Array;
+  const scores = new BigUint64Array(keys.length);
+  await optimizer?.readInto(scoresName(table), scores);
+  if (numbers.length < HEADER || numbers[HEADER - 1] !== BigInt(keys.length))
+    throw otherKeys(state, keys.length);
+  const whole = new BigInt64Array(numbers.length + 2 * keys.length);
+  whole.set(numbers.subarray(0, HEADER));
+  whole.set(signed(keys), HEADER);
+  whole.set(signed(scores), HEADER + keys.length);
+  whole.set(numbers.subarray(HEADER), HEADER + 2 * keys.length);
+  translation.restore(whole);
+}
+
+const signed = ({ buffer, byteOffset, length }: BigUint64Array) =>
+  new BigInt64Array(buffer, byteOffset, length);
+
+function otherKeys(where: string, keys: number): CheckpointError {
+  return new CheckpointError({
+    what: "the numbers of a dynamic table do not belong to its keys",
+    where,
+    got: `${keys} keys`,
+    next: "Use another checkpoint of the run: this one was written incorrectly.",
+  });
+}
