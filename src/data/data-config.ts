@@ -113,12 +113,61 @@ export const sourceSchema = z
         });
   });
 
-/** The source of new rows. */
-const growingSourceSchema = z.strictObject({
-  ...readingFields,
-  /** Files or glob patterns. */
-  path,
+/** A Kafka topic whose messages are JSON objects: rows as in a file of JSON lines. */
+const topicSchema = z.strictObject({
+  /** The name of the topic. */
+  name: z.string().min(1),
+  /** Brokers to ask for the others: `"host:port"`. */
+  brokers: z.array(z.string().min(1)).min(1),
+  /** The first message of a run that has read none: the oldest, the next to come, or an offset for each partition. */
+  from: z
+    .union([z.enum(["oldest", "newest"]), z.record(z.string().regex(/^\d+$/), z.int().min(0))])
+    .default("oldest"),
+  /** A stretch ends after this many messages … */
+  rows: z.int().min(1).default(100_000),
+  /** … or this long after its first message. */
+  seconds: z.number().positive().default(60),
+  /**
+   * A consumer group that gets the offsets of every saved checkpoint, so that other programs see how far the run is. The run
+   * itself goes on from its checkpoint.
+   */
+  group: z.string().min(1).optional(),
+  /** Encrypt connections with TLS. */
+  tls: z.boolean().default(false),
+  /** Log in. */
+  login: z
+    .strictObject({
+      /** The SASL mechanism of the brokers. */
+      mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
+      /** The name of the user. */
+      user: z.string().min(1),
+      /** A file whose first line is the password. A config is saved with every checkpoint, so the password is not in it. */
+      passwordFile: z.string().min(1),
+    })
+    .optional(),
 });
+
+/** The source of new rows: files, or a topic. */
+const growingSourceSchema = z
+  .strictObject({
+    ...readingFields,
+    /** Files or glob patterns, instead of a topic. */
+    path: path.optional(),
+    /** A Kafka topic, instead of files. Needs the package kafkajs. */
+    topic: topicSchema.optional(),
+  })
+  .superRefine((source, context) => {
+    if ((source.path === undefined) === (source.topic === undefined))
+      context.addIssue({ code: "custom", message: "give either path or topic" });
+    const fileOnly = ["format", ...TEXT_KEYS.filter((key) => key !== "types"), "union"] as const;
+    for (const key of fileOnly)
+      if (source.topic !== undefined && source[key] !== undefined)
+        context.addIssue({
+          code: "custom",
+          path: [key],
+          message: `${key} applies to files: omit it with topic`,
+        });
+  });
 
 export const dataSchema = z
   .strictObject({
@@ -165,6 +214,8 @@ export const dataSchema = z
   .superRefine((data, context) => {
     const complain = (key: string, message: string) =>
       context.addIssue({ code: "custom", path: [key], message });
+    if (data.cursor !== undefined && data.continue?.topic !== undefined)
+      complain("cursor", "a topic has offsets, which say what is new: omit cursor");
     if (new Set(labelNames(data.label)).size < labelNames(data.label).length)
       complain("label", "labels must differ");
     if (data.source === undefined) {
@@ -182,6 +233,7 @@ export const dataSchema = z
         complain(name, `${name} is given together with source: keep one of the two`);
   });
 
+export type TopicConfig = z.output<typeof topicSchema>;
 export type GrowingSourceConfig = z.output<typeof growingSourceSchema>;
 export type SourceInput = z.input<typeof sourceSchema>;
 export type SourceConfig = z.output<typeof sourceSchema>;

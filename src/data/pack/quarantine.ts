@@ -10,6 +10,10 @@ export interface QuarantinedRow {
   readonly file?: string;
   /** 1-based line of the start of a row of a text file. */
   readonly line?: number;
+  /** The topic, partition and offset of a message. */
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: number;
   /** 1-based number of the row among the well-formed rows of the source, over all files. */
   readonly row?: number;
   /** The feature that refuses the row, "@label" or "@weight". */
@@ -31,7 +35,8 @@ export function quarantineLine(row: QuarantinedRow): string {
   return `${JSON.stringify({ ...row, value: row.value?.slice(0, VALUE_LIMIT) ?? null })}\n`;
 }
 
-export function malformedRow({ file, line, column, reason, text }: MalformedRow): QuarantinedRow {
+export function malformedRow({ file, line, column, reason, text, message }: MalformedRow): QuarantinedRow {
+  if (message) return { ...message, reason, value: text };
   return { file, line, ...(column !== null && { columns: [column] }), reason, value: text };
 }
 
@@ -102,6 +107,7 @@ export class Quarantine {
 /** Adds file, line and the values as they are written. */
 export function located<R extends QuarantinedRow>(row: R, place: Place | undefined): R {
   if (!place) return row;
+  if (place.message) return { ...row, ...place.message };
   const cells = (row.columns ?? []).map((column) => place.cells.get(column));
   // A missing value is written as nothing, or as a text that means so.
   const isWritten = row.value !== null && cells.length > 0 && !cells.includes(undefined);

@@ -6,6 +6,13 @@ import { fieldsOf } from "./text-layout.js";
 import { originalPath } from "./utf8-copies.js";
 import { textRows } from "./vectors.js";
 
+/** Where a message of a topic is. */
+export interface MessagePlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
 /** A row of a text file that DuckDB cannot parse. */
 export interface MalformedRow {
   readonly file: string;
@@ -14,6 +21,8 @@ export interface MalformedRow {
   readonly column: string | null;
   readonly reason: string;
   readonly text: string | null;
+  /** Instead of file and line: the row is a message. */
+  readonly message?: MessagePlace;
 }
 
 /** A row of a text file that a feature refused. */
@@ -23,6 +32,8 @@ export interface Place {
   readonly line: number;
   /** Its fields as they are written, by column. */
   readonly cells: ReadonlyMap<string, string>;
+  /** Instead of file and line: the row is a message. */
+  readonly message?: MessagePlace;
 }
 
 /** Rows of a finished scan to find in the files. */

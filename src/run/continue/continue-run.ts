@@ -47,7 +47,7 @@ class Continuation {
     const newest = await this.newest();
     const report = (await readJson(runDir, REPORT)) as SavedReport | undefined;
     refuseUnfinished(newest, report?.training?.reason);
-    const source = growingSource(this.options);
+    const source = await growingSource(this.options);
     try {
       const stretches = await Stretches.open(this.options, source);
       const checkpoint = await this.trainAll(stretches, newest);
