@@ -12,7 +12,7 @@ import type { Duck } from "./source/duckdb.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
 import { openFiles, type Source, withTextRules } from "./source/source.js";
 import type { SourceFiles } from "./source/source-files.js";
-import { targetWire } from "./source/target-query.js";
+import { type TargetWire, targetWire } from "./source/target-query.js";
 import { numberRows, sameRows } from "./split/row-numbers.js";
 import { leftOut, sampledWeight } from "./split/sample-negatives.js";
 import { predicatesOf, type SplitQuery, splitColumns } from "./split/split-query.js";
@@ -27,8 +27,8 @@ export interface JobConfig {
 export interface Job extends SplitQuery {
   /** The SQL expressions of each feature. */
   readonly wires: readonly (readonly Wire[])[];
-  readonly labels: readonly Wire[];
-  readonly weight?: Wire;
+  readonly labels: readonly TargetWire[];
+  readonly weight?: TargetWire;
   /** SQL: true for rows of the training split that are not trained on. */
   readonly leftOut?: string;
 }
@@ -67,7 +67,7 @@ export async function openJob(
   const opened = withTextRules(await openFiles(duck, source, files, where, demand), source, rules);
   const query = await divide(opened);
   await checkPredicates(duck, query);
-  const labels: Wire[] = [];
+  const labels: TargetWire[] = [];
   for (const name of labelNames(label)) labels.push(await targetWire(duck, name, opened, "data.label"));
   const job = {
     ...query,

@@ -150,3 +150,29 @@ it("packs several labels side by side, and names the one that a row is refused f
   expect(bad.map(({ row, feature, reason }) => [row + 1, feature, reason])).toEqual(refused);
   expect(both({ columns })[0]).toEqual([1, 0]);
 });
+
+it("shows refused labels and weights of JSON as the file has them", async () => {
+  const written = ['"x"', "[1]", '{"a":1}', '"T"', "null"];
+  const path = join(folder, "written.jsonl");
+  const targets = [
+    ["true", '"2"'],
+    ...written.flatMap((value) => [
+      [value, "1"],
+      ["0.5", value],
+    ]),
+    ["0", "-1"],
+  ];
+  writeFileSync(path, targets.map(([y, w]) => `{"user":"a","y":${y},"w":${w}}\n`).join(""));
+  const shown = ["x", "[1]", '{"a":1}', "T", null];
+  for (const sql of [undefined, "SELECT * FROM source"]) {
+    const data = dataSchema.parse({
+      ...{ train: { path, sql }, label: "y", weight: "w", maxBadRows: 1, cacheDir: folder },
+    });
+    const features = featuresSchema.parse([{ kind: "id", name: "user", hash: 10 }]);
+    const { train } = (await prepareData({ data, features, labels: "real" })).splits;
+    expect(labelsOf(train)).toEqual([1]);
+    const lines = readFileSync(train.quarantinePath, "utf8").trim().split("\n");
+    const values = shown.flatMap((value) => [value, value]);
+    expect(lines.map((line) => JSON.parse(line).value)).toEqual([...values, "-1"]);
+  }
+});

@@ -1,16 +1,16 @@
 import type { DataChunk } from "@duckdb/node-bindings";
 import { type LabelKind, targetRefusal } from "../../features/targets.js";
 import { duckdb } from "../source/binding.js";
-import type { Wire } from "../source/column-query.js";
+import type { TargetWire } from "../source/target-query.js";
 import { NumberVector } from "../source/vectors.js";
 import type { TargetRows } from "./target-learner.js";
 
 /** How the label of a row is read, and what else decides which rows a mean may use. */
 export interface TargetQuery {
-  readonly label: Wire;
+  readonly label: TargetWire;
   readonly labels: LabelKind;
   /** Absent: every weight is 1. */
-  readonly weight?: Wire;
+  readonly weight?: TargetWire;
   /** SQL of a number; absent if the rows have no time. */
   readonly time?: string;
 }
@@ -20,8 +20,8 @@ export function targetSql(target: TargetQuery | undefined): string[] {
   if (!target) return [];
   const { label, weight, time } = target;
   return [
-    label.sql,
-    weight?.sql ?? "CAST(1 AS DOUBLE)",
+    label.number,
+    weight?.number ?? "CAST(1 AS DOUBLE)",
     ...(time === undefined ? [] : [`CAST(${time} AS DOUBLE)`]),
   ];
 }

@@ -187,7 +187,7 @@ function scalarWire({ columns, as }: Reading, source: Source, where: string): Wi
 }
 
 /** A column of single numbers. Texts are parsed by the encoder: SQL for that takes long to plan and to run. */
-function numberWire(name: string, as: "number" | "integer", source: Source, where: string): Wire {
+export function numberWire(name: string, as: "number" | "integer", source: Source, where: string): Wire {
   const { column, type } = readNumber(source, name, where);
   if (type === "VARCHAR" || type === "JSON") {
     const text = type === "JSON" ? jsonText(column) : column;

@@ -1,5 +1,5 @@
 import type { ConfigError } from "../../errors.js";
-import { readColumn, readNumber, type Wire, wrongType } from "./column-query.js";
+import { numberWire, readColumn, readNumber, type Wire, wrongType } from "./column-query.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { elementSql } from "./element-query.js";
 import type { Source } from "./source.js";
@@ -8,31 +8,42 @@ import type { Source } from "./source.js";
 const LOOKED_AT = 1000;
 const WORDS_SHOWN = 5;
 
+/** A label or weight. The encoder reads a text as it is written, so that it can show the text of a refused row. */
+export interface TargetWire extends Wire {
+  /** The same as a DOUBLE, for SQL that computes with it: NaN where the value is no number. */
+  readonly number: string;
+}
+
 /**
  * The SQL of a label or weight: a number, a boolean, or a text of one.
  *
  * @throws ConfigError if the column is of another type, or its first values are words
  */
-export async function targetWire(duck: Duck, column: string, source: Source, where: string): Promise<Wire> {
+export async function targetWire(
+  duck: Duck,
+  column: string,
+  source: Source,
+  where: string,
+): Promise<TargetWire> {
   const { column: raw, type } = readColumn(source, column, where);
-  const sql = elementSql(readNumber(source, column, where).column, type, "number");
-  if (sql === undefined) throw notNumbers(column, type, where, "Derive a column of numbers in sql.");
+  const number = elementSql(readNumber(source, column, where).column, type, "number");
+  if (number === undefined) throw notNumbers(column, type, where, "Derive a column of numbers in sql.");
   if (type === "VARCHAR" || type === "JSON") {
-    const words = await onlyWords(duck, raw, sql, source);
+    const words = await onlyWords(duck, raw, number, source);
     if (words)
       throw notNumbers(column, `texts such as ${words.join(", ")}`, where, deriveNext(column, words));
   }
-  return { sql, reads: "number" };
+  return { ...numberWire(column, "number", source, where), number };
 }
 
 /** Some of the values of a column, most frequent first, as SQL; undefined if one of the first values is a number. */
 async function onlyWords(
   duck: Duck,
   column: string,
-  sql: string,
+  number: string,
   source: Source,
 ): Promise<string[] | undefined> {
-  const looked = `SELECT ${column} AS word, ${sql} AS number FROM (${source.select()})`;
+  const looked = `SELECT ${column} AS word, ${number} AS number FROM (${source.select()})`;
   const first = `SELECT * FROM (${looked}) WHERE word IS NOT NULL LIMIT ${LOOKED_AT}`;
   const found = `SELECT word, min(NOT isnan(number)) FROM (${first}) GROUP BY word ORDER BY count(*) DESC, word`;
   const values = await duck.rows(found, source.where);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Column, type ColumnSet, LABEL_COLUMN, WEIGHT_COLUMN } from "../../columns/columns.js";
 import { featuresSchema } from "../../features/schema/features.js";
 import { type DataInput, dataSchema } from "../data-config.js";
+import { readQuarantine } from "../pack/quarantine.js";
 import { prepareData } from "../prepare.js";
 
 let root: string;
@@ -48,6 +49,17 @@ const isKept = (row: number, keep: number, seed: number) => unit(`sample:${seed}
 
 describe("sampleNegatives", () => {
   const keep = 0.125;
+
+  it("shows refused weights as they are written", async () => {
+    const weights = ["x", -1, "inf", "0.5", 2];
+    const { splits } = await prepare({
+      train: { rows: weights.map((w, row) => ({ row, k: "a", y: 0, w })) },
+      ...{ weight: "w", maxBadRows: 1, sampleNegatives: { keep: 0.999, seed: 5 } },
+    });
+    expect(numbersOf(splits.train, WEIGHT_COLUMN)).toEqual([0.5, 2].map((w) => Math.fround(w / 0.999)));
+    const refused = readQuarantine(splits.train.quarantinePath).map(({ value }) => value);
+    expect(refused).toEqual(["x", "-1", "inf"]);
+  });
 
   it("keeps the negative rows of the formula, with the weight 1 / keep", async () => {
     const { splits, features: fitted } = await prepare({

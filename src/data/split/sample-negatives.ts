@@ -1,5 +1,5 @@
-import type { Wire } from "../source/column-query.js";
 import { quoteName, quoteText } from "../source/duckdb.js";
+import type { TargetWire } from "../source/target-query.js";
 import { ROW_COLUMN } from "./row-numbers.js";
 import { unitOf } from "./split-keys.js";
 
@@ -14,23 +14,28 @@ export interface SampleNegatives {
 }
 
 /** SQL: true for the rows that are left out; they need the column {@link ROW_COLUMN}. */
-export function leftOut({ keep, seed }: SampleNegatives, labels: readonly Wire[]): string {
+export function leftOut({ keep, seed }: SampleNegatives, labels: readonly TargetWire[]): string {
   const row = `CAST(${quoteName(ROW_COLUMN)} AS VARCHAR)`;
   return `${negative(labels)} AND ${unitOf(`${quoteText(`sample:${seed}:`)} || ${row}`)} >= ${keep}`;
 }
 
-/** The weight of a row of the training split. */
+const NO_WEIGHT: TargetWire = { sql: "CAST(1 AS DOUBLE)", number: "CAST(1 AS DOUBLE)", reads: "number" };
+
+/** The weight of a row of the training split. A weight that no row can have stays as it is written. */
 export function sampledWeight(
   { keep }: SampleNegatives,
-  labels: readonly Wire[],
-  weight: Wire | undefined,
+  labels: readonly TargetWire[],
+  { sql, number, reads }: TargetWire = NO_WEIGHT,
   trainPredicate = "true",
-): Wire {
-  const sql = weight?.sql ?? "CAST(1 AS DOUBLE)";
-  const sampled = `(${trainPredicate}\n) AND ${negative(labels)}`;
-  return { sql: `CASE WHEN ${sampled} THEN ${sql} / ${keep} ELSE ${sql} END`, reads: "number" };
+): TargetWire {
+  const divided = `(${trainPredicate}\n) AND ${negative(labels)} AND isfinite(${number}) AND ${number} >= 0`;
+  const raised = `${number} / ${keep}`;
+  const written = reads === "number" ? raised : `CAST(${raised} AS VARCHAR)`;
+  const orElse = (raisedSql: string, other: string) =>
+    `CASE WHEN ${divided} THEN ${raisedSql} ELSE ${other} END`;
+  return { sql: orElse(written, sql), number: orElse(raised, number), reads };
 }
 
-function negative(labels: readonly Wire[]): string {
-  return `coalesce(${labels.map(({ sql }) => `(${sql}) = 0`).join(" AND ")}, false)`;
+function negative(labels: readonly TargetWire[]): string {
+  return `coalesce(${labels.map(({ number }) => `(${number}) = 0`).join(" AND ")}, false)`;
 }
