@@ -82,6 +82,15 @@ describe("a source that fails after many good rows", () => {
     expect(error.message).toMatch(/data\.train: [\s\S]*JSON[\s\S]*late\.jsonl/);
   });
 
+  it.each([1, 2, 20, 25])("names the line %i of malformed JSON", async (line) => {
+    for (const bad of ['"\\ud800"', '"a" "b"', "tru", "[1"]) {
+      const users = Array.from({ length: 25 }, (_, i) => (i + 1 === line ? bad : `"u${i}"`));
+      const path = write(`line${line}.jsonl`, users.map((user) => `{"user":${user},"y":1}\n`).join(""));
+      const { message } = await errorOf(prepare({ train: { path }, label: "y" }));
+      expect(message).toMatch(new RegExp(`(line|record/value) ${line}:`));
+    }
+  });
+
   it("goes on after a value of JSON that does not fit its column, without the row", async () => {
     const path = write("type.jsonl", `${goodLines}\n{"user":"a","y":"bad"}\n`);
     const { splits } = await prepare({ train: { path }, label: "y" });

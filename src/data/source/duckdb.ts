@@ -193,6 +193,9 @@ function sqlError(error: unknown, where: string, copies: string): unknown {
   );
 }
 
+/** DuckDB has counted a line or record of JSON already when it finds that it is malformed, and adds one again. */
+const COUNTED_TWICE = /(Malformed JSON in file [^\n]* in (?:line|record\/value) )(\d+)/;
+
 /** Removes the excerpt of the statement, which the user did not write, and DuckDB's lists of reader options and functions. */
 function shortMessage(message: string): string {
   const text = message
@@ -202,6 +205,7 @@ function shortMessage(message: string): string {
       /\n+(Possible (fixes|Solution)|\s*Candidate functions|Try (increasing|setting)|\s*If this error occurred)[\s\S]*$/i,
       "",
     )
+    .replace(COUNTED_TWICE, (_, start: string, line: string) => `${start}${Number(line) - 1}`)
     .trim();
   return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)} …`;
 }
