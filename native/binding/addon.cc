@@ -6,6 +6,7 @@
 #include "binding/executable.h"
 #include "binding/ingest.h"
 #include "binding/memory.h"
+#include "binding/tiers.h"
 #include "binding/translations.h"
 #include "cpu/kernels/dispatch.h"
 
@@ -77,6 +78,10 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("encodeNumbers", encode_numbers),
       FUNCTION("makePermutation", make_permutation),
       FUNCTION("makeFirstCome", make_first_come),
+      FUNCTION("makeTier", make_tier),
+      FUNCTION("tierParameter", tier_parameter),
+      FUNCTION("putInTier", put_in_tier),
+      FUNCTION("tierStatistics", tier_statistics),
       FUNCTION("makeQuotient", make_quotient),
       FUNCTION("makeRemainder", make_remainder),
       FUNCTION("makeDynamic", make_dynamic),

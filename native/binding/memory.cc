@@ -19,22 +19,6 @@ void adjust_memory(napi_env env, const ParameterStore& store, int64_t sign) {
   napi_adjust_external_memory(env, sign * int64_t(store.own_bytes()), &total);
 }
 
-napi_value make_handle(napi_env env, std::shared_ptr<ParameterStore> store) {
-  auto handle = std::make_unique<Handle>(Handle{std::move(store)});
-  napi_value external = nullptr;
-  ensure(napi_create_external(
-             env, handle.get(),
-             [](napi_env env, void* data, void*) {
-               const std::unique_ptr<Handle> handle(static_cast<Handle*>(data));
-               adjust_memory(env, *handle->store, -1);
-             },
-             nullptr, &external),
-         "parameter");
-  adjust_memory(env, *handle.release()->store, 1);
-  ensure(napi_type_tag_object(env, external, &kTag), "parameter");
-  return external;
-}
-
 DType dtype_of(napi_env env, napi_value value) {
   const std::string name = text(env, value, "dtype");
   if (name == "fp32") return DType::kFp32;
@@ -110,6 +94,22 @@ napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
 
 }  // namespace
 
+napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store) {
+  auto handle = std::make_unique<Handle>(Handle{std::move(store)});
+  napi_value external = nullptr;
+  ensure(napi_create_external(
+             env, handle.get(),
+             [](napi_env env, void* data, void*) {
+               const std::unique_ptr<Handle> handle(static_cast<Handle*>(data));
+               adjust_memory(env, *handle->store, -1);
+             },
+             nullptr, &external),
+         "parameter");
+  adjust_memory(env, *handle.release()->store, 1);
+  ensure(napi_type_tag_object(env, external, &kTag), "parameter");
+  return external;
+}
+
 std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle) {
   bool ours = false;
   ensure(napi_check_object_type_tag(env, handle, &kTag, &ours), "parameter");
@@ -122,7 +122,7 @@ napi_value allocate_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     const uint64_t elements = whole(number(env, arguments[0], "elements"), "elements");
-    return make_handle(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements));
+    return make_parameter(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements));
   });
 }
 
@@ -132,7 +132,7 @@ napi_value map_parameter(napi_env env, napi_callback_info info) {
     const uint64_t elements = whole(number(env, arguments[0], "elements"), "elements");
     const uint64_t offset = whole(number(env, arguments[3], "offset"), "offset");
     const uint64_t in_file = whole(number(env, arguments[4], "elements in the file"), "elements in the file");
-    return make_handle(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements,
+    return make_parameter(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements,
                                                              text(env, arguments[2], "path"), offset, in_file));
   });
 }

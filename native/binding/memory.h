@@ -8,6 +8,7 @@
 
 namespace pairloom::binding {
 
+napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store);
 // The parameter of a handle. Throws Error for any other value.
 std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle);
 

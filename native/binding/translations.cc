@@ -33,26 +33,6 @@ std::span<const int64_t> integers(napi_env env, napi_value value, const char* wh
   return {static_cast<const int64_t*>(array.data), array.length};
 }
 
-// An array of `count` 8-byte numbers `number(i)`.
-template <class Element, class Number>
-napi_value make_numbers(napi_env env, napi_typedarray_type type, size_t count, const Number& number) {
-  napi_value buffer = nullptr, array = nullptr;
-  void* data = nullptr;
-  ensure(napi_create_arraybuffer(env, count * sizeof(Element), &data, &buffer), "translation");
-  for (size_t i = 0; i < count; ++i) static_cast<Element*>(data)[i] = Element(number(i));
-  ensure(napi_create_typedarray(env, type, count, buffer, 0, &array), "translation");
-  return array;
-}
-
-template <class Number>
-napi_value make_integers(napi_env env, size_t count, const Number& number) {
-  return make_numbers<int64_t>(env, napi_bigint64_array, count, number);
-}
-template <class Number>
-napi_value make_doubles(napi_env env, size_t count, const Number& number) {
-  return make_numbers<double>(env, napi_float64_array, count, number);
-}
-
 // Reads the numbers of an argument one after the other.
 class Settings {
  public:

@@ -66,4 +66,24 @@ struct Arguments {
   napi_value operator[](size_t index) const { return values[index]; }
 };
 
+// An array of `count` 8-byte numbers `number(i)`.
+template <class Element, class Number>
+napi_value make_numbers(napi_env env, napi_typedarray_type type, size_t count, const Number& number) {
+  napi_value buffer = nullptr, array = nullptr;
+  void* data = nullptr;
+  ensure(napi_create_arraybuffer(env, count * sizeof(Element), &data, &buffer), "numbers");
+  for (size_t i = 0; i < count; ++i) static_cast<Element*>(data)[i] = Element(number(i));
+  ensure(napi_create_typedarray(env, type, count, buffer, 0, &array), "numbers");
+  return array;
+}
+
+template <class Number>
+napi_value make_integers(napi_env env, size_t count, const Number& number) {
+  return make_numbers<int64_t>(env, napi_bigint64_array, count, number);
+}
+template <class Number>
+napi_value make_doubles(napi_env env, size_t count, const Number& number) {
+  return make_numbers<double>(env, napi_float64_array, count, number);
+}
+
 }  // namespace pairloom::binding

@@ -166,7 +166,9 @@ void Executor::bind_instructions() {
 
 // The rows that a table operation reads are those that a translation has just written to the same memory.
 void Executor::bind_names(BoundInstruction& bound) {
+  if (bound.source->opcode == Opcode::kInput) inputs_[bound.views[0].base] = uint32_t(bound.attribute(0));
   if (bound.source->opcode == Opcode::kTranslate) {
+    bind_inputs(bound);
     const RowNames* names = translators_[size_t(bound.attribute(0))].names();
     for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) names_[bound.views[i].base] = names;
   }
@@ -176,6 +178,16 @@ void Executor::bind_names(BoundInstruction& bound) {
   if (found != names_.end()) bound.names = found->second;
   if (bound.names == nullptr || !bound.table.every_row) return;
   throw Error({"every row of a dynamic table cannot be updated", "compile", "everyRow 1", "everyRow 0", ""});
+}
+
+void Executor::bind_inputs(const BoundInstruction& translate) {
+  std::vector<uint32_t> inputs;
+  for (size_t i = 0; i < translate.views.size() / 2; ++i) {
+    const auto found = inputs_.find(translate.views[i].base);
+    if (found == inputs_.end()) return;  // computed, so not known before its step
+    inputs.push_back(found->second);
+  }
+  translators_[size_t(translate.attribute(0))].read_from(std::move(inputs));
 }
 
 // Enough for any one instruction.

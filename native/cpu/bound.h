@@ -67,6 +67,7 @@ struct StepContext {
   std::vector<PartialSums> sums;  // the sums of the groups, in the order of their rows
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
+  uint32_t next_rows;       // of the batch that follows it in this run
   Loader* loader;
   Translator* translators;  // in program order
 

@@ -26,6 +26,13 @@ void timed(bool on, uint64_t& total, Work&& work) {
   total += now_ns() - begin;
 }
 
+struct EndOfRun {
+  std::vector<Translator>& translators;
+  ~EndOfRun() {
+    for (Translator& translator : translators) translator.end_run();
+  }
+};
+
 }  // namespace
 
 void Executor::check(const Request& request) const {
@@ -63,6 +70,7 @@ uint64_t Executor::run(Request request) {
   step_.seed = request.seed;
   packs_stale_ |= request.parameters_changed;
   const uint64_t steps = steps_of(request);
+  const EndOfRun end{translators_};
   uint64_t done = 0;
   while (done < steps && !cancelled()) run_step(request, done++);
   return done;
@@ -72,6 +80,7 @@ void Executor::run_step(const Request& request, uint64_t index) {
   step_.step = request.first_step + index;
   step_.first_position = request.start + index * request.batch;
   step_.rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch));
+  step_.next_rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch - step_.rows));
   step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
   step_.groups = std::min(program_.groups, step_.tiles);
   std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());

@@ -47,6 +47,7 @@ class Executor : public Executable {
   void allocate();
   void bind_instructions();
   void bind_names(BoundInstruction& bound);
+  void bind_inputs(const BoundInstruction& translate);
   void allocate_scratch();
   Section bind_stage(const Stage& stage);
   std::vector<Partials> partials_of(const Stage& stage) const;
@@ -86,6 +87,7 @@ class Executor : public Executable {
   Loader loader_;
   std::vector<Translator> translators_;
   std::map<const float*, const RowNames*> names_;  // while instructions are bound: by the memory of rows
+  std::map<const float*, uint32_t> inputs_;        // likewise: by the memory of what is loaded
   FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
   PackedWeights packed_;           // weights that are parameters

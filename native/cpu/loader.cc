@@ -138,6 +138,26 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
   bag_ids_.fetch_add(ids, std::memory_order_relaxed);
 }
 
+void Loader::append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const {
+  for (uint64_t at = position; at < position + count; ++at) {
+    const uint64_t row = order_ ? (*order_)(at) : at;
+    if (is_wide(inputs_[input].dtype)) append_row<int64_t>(input, row, to);
+    else append_row<int32_t>(input, row, to);
+  }
+}
+
+template <class Id>
+void Loader::append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const {
+  const Column& column = columns_[input];
+  const bool bag = is_bag(inputs_[input].dtype);
+  const Id* ids = bag ? static_cast<const Id*>(column.data) + column.offsets[row] : row_of<Id>(column, row);
+  const uint64_t count = bag ? column.offsets[row + 1] - column.offsets[row] : 1;
+  if (bag && (column.offsets[row] > column.length || count > column.length - column.offsets[row])) return;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (unsigned_id(ids[i]) <= inputs_[input].limit - 1) to.push_back(uint64_t(ids[i]));
+  }
+}
+
 void Loader::note(Bad bad) {
   const std::lock_guard lock(mutex_);
   const auto order = [](const Bad& b) { return std::pair(b.position, b.input); };

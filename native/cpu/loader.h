@@ -30,6 +30,9 @@ class Loader {
   // up; the executor stops before anything is updated.
   void load(uint32_t input, const View& out, const Tile& tile);
 
+  // Appends the valid ids of an input at positions [position, position + count), bag by bag.
+  void append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const;
+
   // Discards what earlier steps recorded.
   void begin_step();
   // Throws the first invalid value of the step in row order, if there is one. Call between stages.
@@ -47,6 +50,8 @@ class Loader {
   void load_ids(uint32_t input, const View& out, const Tile& tile);
   template <class Id>
   void load_bags(uint32_t input, const View& out, const Tile& tile);
+  template <class Id>
+  void append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const;
   void check_column(size_t input, const Column& column, uint64_t rows) const;
   void note(Bad bad);
 

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "runtime/memory.h"
 #include "program/error.h"
@@ -35,9 +36,17 @@ ParameterStore::ParameterStore(DType dtype, uint64_t count, const std::string& p
   data_ = mapping_->data();
 }
 
+ParameterStore::ParameterStore(std::shared_ptr<Tier> tier, size_t column)
+    : dtype_(tier->spec().columns[column].dtype),
+      count_(tier->spec().rows * tier->spec().columns[column].width),
+      tier_(std::move(tier)),
+      column_(column),
+      data_(tier_->memory_of(column)) {}
+
 ParameterStore::~ParameterStore() {
+  if (tier_) tier_->record_changes(column_, nullptr);
   free_block(changed_, rows_);
-  if (!mapping_) free_block(data_, bytes());
+  if (!mapping_ && !tier_) free_block(data_, bytes());
 }
 
 size_t ParameterStore::width() const { return is_half(dtype_) ? sizeof(uint16_t) : sizeof(float); }
@@ -46,12 +55,18 @@ ParameterMemory ParameterStore::memory() {
   new_ = false;
   ParameterMemory memory = is_half(dtype_) ? ParameterMemory(std::span(static_cast<uint16_t*>(data_), count_))
                                            : ParameterMemory(std::span(static_cast<float*>(data_), count_));
-  memory.changed = changed();
+  if (tier_) memory.held = tier_->frames() * tier_->spec().columns[column_].width;
+  else memory.changed = changed();
   return memory;
 }
 
 char* ParameterStore::range(uint64_t from, uint64_t count) const {
-  if (from <= count_ && count <= count_ - from) return static_cast<char*>(data_) + from * width();
+  check_range(from, count);
+  return static_cast<char*>(data_) + from * width();
+}
+
+void ParameterStore::check_range(uint64_t from, uint64_t count) const {
+  if (from <= count_ && count <= count_ - from) return;
   throw Error({"a range is outside the parameter", "read or write",
                "numbers " + std::to_string(from) + " to " + std::to_string(from + count),
                "within 0 to " + std::to_string(count_), ""});
@@ -65,12 +80,14 @@ void ParameterStore::begin_writing() {
 }
 
 void ParameterStore::read(uint64_t from, uint64_t count, void* into) const {
+  if (tier_) return check_range(from, count), tier_->read(column_, from, count, into);
   const char* begin = range(from, count);
   if (count > 0) std::memcpy(into, begin, count * width());
 }
 
 void ParameterStore::write(uint64_t from, uint64_t count, const void* values) {
   begin_writing();
+  if (tier_) return check_range(from, count), tier_->write(column_, from, count, values);
   char* begin = range(from, count);
   if (count > 0) std::memcpy(begin, values, count * width());
 }
@@ -81,6 +98,7 @@ void ParameterStore::copy_from(const ParameterStore& source) {
                  std::to_string(source.count_) + " numbers", std::to_string(count_) + " numbers of the same dtype",
                  ""});
   }
+  if (tier_ || source.tier_) throw Error({"a table in a file cannot be copied as a whole", "copy", "", "", ""});
   if (this != &source) write(0, count_, source.data_);
 }
 
@@ -88,6 +106,7 @@ template <class Row>
 void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t from, uint64_t count,
                             void* into) const {
   char* to = static_cast<char*>(into);
+  std::vector<Tier::Part> parts;  // of a tier, which reads many at once
   for (uint64_t at = from; at < from + count;) {
     const uint64_t skipped = at % width, numbers = std::min(width - skipped, from + count - at);
     const uint64_t index = at / width;
@@ -95,10 +114,14 @@ void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t 
       throw Error({"a range is outside the rows to gather", "gather", "row " + std::to_string(index),
                    "below " + std::to_string(rows.size()), ""});
     }
-    std::memcpy(to, range(uint64_t{rows[index]} * width + skipped, numbers), numbers * this->width());
+    const uint64_t first = uint64_t{rows[index]} * width + skipped;
+    check_range(first, numbers);
+    if (tier_) parts.push_back({rows[index], skipped * this->width(), numbers * this->width(), to});
+    else std::memcpy(to, range(first, numbers), numbers * this->width());
     to += numbers * this->width();
     at += numbers;
   }
+  if (tier_) tier_->gather(column_, parts);
 }
 
 template void ParameterStore::gather(std::span<const uint32_t>, uint64_t, uint64_t, uint64_t, void*) const;
@@ -109,10 +132,11 @@ void ParameterStore::track_changes(uint64_t width) {
   rows_ = count_ / width;
   changed_ = allocate_block(rows_);
   if (changed_ == nullptr) throw std::bad_alloc();
+  if (tier_) tier_->record_changes(column_, changed());
 }
 
 void ParameterStore::release(uint64_t first) {
-  if (!mapping_ && first < count_) release_block(range(first, count_ - first), (count_ - first) * width());
+  if (!mapping_ && !tier_ && first < count_) release_block(range(first, count_ - first), (count_ - first) * width());
 }
 
 void ParameterStore::read_changes(uint64_t from, uint64_t count, void* into) const {
@@ -131,8 +155,9 @@ void ParameterStore::clear_changes(uint32_t consumer) {
 }
 
 void ParameterStore::fill(const Fill& spec, uint32_t threads) {
-  if (new_ && !mapping_ && is_zeros(spec)) return;
+  if (new_ && !mapping_ && !tier_ && is_zeros(spec)) return;
   begin_writing();
+  if (tier_) return tier_->fill(column_, spec);
   if (dtype_ == DType::kFp32) return pairloom::fill(std::span(static_cast<float*>(data_), count_), spec, threads);
   const TableFormat format = dtype_ == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16;
   pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), format, spec, threads);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cpu/tables/fill.h"
+#include "cpu/tiers/tier.h"
 #include "program/program.h"
 #include "runtime/mapping.h"
 #include "runtime/request.h"
@@ -21,6 +22,8 @@ class ParameterStore {
   // Maps `in_file` numbers of a file, beginning at byte `offset`; further ones up to `count` belong to rows that do not
   // exist and take no memory. Writes are refused. Throws Error.
   ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset, uint64_t in_file);
+  // A column of a table that memory does not hold as a whole.
+  ParameterStore(std::shared_ptr<Tier> tier, size_t column);
   ~ParameterStore();
   ParameterStore(const ParameterStore&) = delete;
   ParameterStore& operator=(const ParameterStore&) = delete;
@@ -28,7 +31,7 @@ class ParameterStore {
   DType dtype() const { return dtype_; }
   uint64_t count() const { return count_; }
   // Bytes of memory owned by this process only.
-  uint64_t own_bytes() const { return mapping_ ? 0 : bytes(); }
+  uint64_t own_bytes() const { return mapping_ || tier_ ? 0 : bytes(); }
   ParameterMemory memory();
 
   // Numbers [from, from + count), in the store's format. Both throw Error for a range outside.
@@ -38,7 +41,7 @@ class ParameterStore {
   // a row outside.
   template <class Row>
   void gather(std::span<const Row> rows, uint64_t width, uint64_t from, uint64_t count, void* into) const;
-  // Copies all numbers of another store with the same dtype and size.
+  // Copies all numbers of another store with the same dtype and size; neither of them is a column of a tier.
   void copy_from(const ParameterStore& source);
 
   // Records from now on which rows of `width` numbers are updated, for executables that are bound later. Each of the 8
@@ -46,7 +49,7 @@ class ParameterStore {
   void track_changes(uint64_t width);
   // Gives the memory of the numbers from `first` on back, which nobody uses now.
   void release(uint64_t first);
-  // A byte per row; null if changes are not recorded.
+  // A byte per row; null if changes are not recorded. A tier sets those of its rows itself.
   uint8_t* changed() const { return static_cast<uint8_t*>(changed_); }
   void mark_changed(uint64_t row) {
     if (changed_ != nullptr) changed()[row] = 0xff;
@@ -61,12 +64,15 @@ class ParameterStore {
  private:
   size_t width() const;  // bytes per number
   uint64_t bytes() const { return count_ * width(); }
+  void check_range(uint64_t from, uint64_t count) const;
   char* range(uint64_t from, uint64_t count) const;
   void begin_writing();  // refuses a mapped file
 
   const DType dtype_;
   const uint64_t count_;
   std::optional<Mapping> mapping_;
+  const std::shared_ptr<Tier> tier_;
+  const size_t column_ = 0;  // of the tier
   void* data_;
   void* changed_ = nullptr;
   uint64_t rows_ = 0;  // of which changes are recorded

@@ -45,13 +45,14 @@ bool admits(const BoundInstruction& instruction) { return instruction.attribute(
 }  // namespace
 
 Translator::Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot)
-    : translation_(std::move(translation)), name_(slot.name) {
+    : translation_(std::move(translation)), frames_(translation_->frames()), name_(slot.name) {
   if (translation_->rows() == slot.rows) return;
   throw Error({"a translation is of another table", "translation " + name_,
                std::to_string(translation_->rows()) + " rows", std::to_string(slot.rows), ""});
 }
 
 void Translator::read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts) {
+  end_run();
   step_ = step.step;
   parts_ = parts;
   failures_.assign(parts + size_t{1}, nullptr);
@@ -80,6 +81,10 @@ void Translator::run(const BoundInstruction& instruction, const StepContext& ste
   guarded(parts_, [&] {
     if (admits(instruction)) translation_->admit(ids_, rows_, step.step);
     check_rows();
+    if (frames_ != nullptr) {
+      frames_->place(rows_, admits(instruction));
+      prefetch(step);
+    }
     write(instruction.views, instruction.views.size() / 2, step.rows);
   });
 }
@@ -103,6 +108,20 @@ void Translator::check_rows() const {
     throw Error({"a translation gave a row beyond its table", "", "row " + std::to_string(row),
                  "below " + std::to_string(translation_->rows()), ""});
   }
+}
+
+// The rows of the next step are brought while this one is computed. Its new ids have none yet.
+void Translator::prefetch(const StepContext& step) {
+  if (step.next_rows == 0 || inputs_.empty()) return;
+  const uint64_t position = step.first_position + step.rows;
+  frames_->prefetch([this, position, count = step.next_rows, loader = step.loader](std::vector<uint64_t>& rows) {
+    for (const uint32_t input : inputs_) loader->append_ids(input, position, count, rows);
+    translation_->translate(rows, rows);
+  });
+}
+
+void Translator::end_run() {
+  if (frames_ != nullptr) frames_->wait();
 }
 
 void Translator::write(const std::vector<View>& views, size_t columns, uint32_t rows) {

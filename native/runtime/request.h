@@ -42,11 +42,12 @@ struct ParameterMemory {
   size_t count, bytes;  // count, and bytes per number
   uint8_t* changed =
       nullptr;  // for tables, a byte per row: all bits are set when the row is updated. Null: not recorded
+  size_t held = count;  // numbers that the memory has room for; less than `count` for rows in frames, see RowFrames
 
   ParameterMemory(std::span<float> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(float)) {}
   ParameterMemory(std::span<uint16_t> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(uint16_t)) {}
   const char* begin() const { return static_cast<const char*>(data); }
-  const char* end() const { return begin() + count * bytes; }
+  const char* end() const { return begin() + held * bytes; }
 };
 
 }  // namespace pairloom

@@ -2,17 +2,23 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "runtime/row_frames.h"
+
 namespace pairloom {
 
-// What training means by the rows of a table: their keys. Row 0 has none.
+// What training means by the rows of a table: their keys, or for rows that are frames the rows in them.
 struct RowNames {
   const uint64_t* keys;  // by row
-  bool trains_unknown;   // whether row 0 is trained
+  bool has_unknown;      // whether row 0 has no name
+  bool trains_unknown;   // whether it is trained all the same
 
-  uint64_t key_of(uint64_t row) const { return row == 0 ? 0 : keys[row]; }
+  bool is_unknown(uint64_t row) const { return has_unknown && row == 0; }
+  uint64_t key_of(uint64_t row) const { return is_unknown(row) ? 0 : keys[row]; }
+  uint64_t first_trained() const { return has_unknown && !trains_unknown ? 1 : 0; }
 };
 
 // Programs bind a translation by name, like parameters. Training, evaluation and prediction share one object; only
@@ -41,6 +47,13 @@ class Translation {
   // The state changed by training, for checkpoints. `restore` throws Error if the state belongs to another translation.
   virtual std::vector<int64_t> state() const = 0;
   virtual void restore(std::span<const int64_t> state) = 0;
+
+  // Where the rows are, if memory does not hold all of them; otherwise null. Set before a program binds the translation.
+  RowFrames* frames() const { return frames_.get(); }
+  void put_in(std::shared_ptr<RowFrames> frames) { frames_ = std::move(frames); }
+
+ private:
+  std::shared_ptr<RowFrames> frames_;
 };
 
 }  // namespace pairloom

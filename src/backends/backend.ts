@@ -168,6 +168,43 @@ export interface TableStatistics {
   readonly rejected: number;
 }
 
+/** A table, its weights and optimizer states, of which memory has only some rows at a time. */
+export interface TierSpec {
+  readonly rows: number;
+  /** Bytes for everything that the tier allocates. */
+  readonly memory: number;
+  /** The other rows are in a file there, which is gone with the process. */
+  readonly directory: string;
+  /** Of the weights and of each state. */
+  readonly columns: readonly { readonly dtype: TableDtype; readonly width: number }[];
+}
+
+export interface Tier {
+  /** One for each column, in order. They are read and written like others, all rows of them. */
+  readonly memories: readonly Memory[];
+  /** Programs that bind this translation find the rows in the tier. Call it before they are compiled. */
+  put(translation: Translation): void;
+  statistics(): TierStatistics;
+}
+
+/** Counted since the tier was made. */
+export interface TierStatistics {
+  /** Rows for which memory has room. */
+  readonly frames: number;
+  /** Rows of steps, each once in a step, and those of them that were in memory when they were looked up. */
+  readonly lookups: number;
+  readonly hits: number;
+  /** Of the others, those that were looked up during the step before theirs. */
+  readonly prefetched: number;
+  /** Of the file. */
+  readonly reads: number;
+  readonly writes: number;
+  /** Bytes of a row's weights and states. */
+  readonly recordBytes: number;
+  /** Bytes that the file takes on the disk. */
+  readonly allocated: number;
+}
+
 /** The draws of a table's admission. */
 export interface Draws {
   readonly seed: number;
@@ -187,6 +224,11 @@ export interface Backend {
    * @throws ExecutionError if the file is too short, or `offset` is not a multiple of the element size
    */
   map?(path: string, offset: number, elements: number, dtype: TableDtype, inFile?: number): Memory;
+  /**
+   * Allocates zeroed memory for a table that is larger than memory. Absent if the backend does not support it.
+   * @throws ExecutionError if the memory is too small, or the directory cannot be written to
+   */
+  tier?(spec: TierSpec): Tier;
   /**
    * Creates a translation in its initial state. Executables that get the same one share it.
    * @param draws of admission by probability; by default of seed 0 and stream 0

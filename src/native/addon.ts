@@ -73,6 +73,10 @@ export interface ParameterHandle {
 export type Rows = Uint32Array | BigUint64Array;
 
 /** A translation from ids to rows in the core. Opaque; freed in the same way. */
+export interface TierHandle {
+  readonly tier: unique symbol;
+}
+
 export interface TranslationHandle {
   readonly translation: unique symbol;
 }
@@ -160,6 +164,11 @@ export interface Addon extends ColumnCalls {
   makeFirstCome(rows: number): TranslationHandle;
   makeQuotient(by: number, rows: number): TranslationHandle;
   makeRemainder(by: number, rows: number): TranslationHandle;
+  /** Tables that memory does not hold as a whole; settings: src/backends/native/tier.ts. */
+  makeTier(directory: string, settings: Float64Array): TierHandle;
+  tierParameter(tier: TierHandle, column: number): ParameterHandle;
+  putInTier(tier: TierHandle, translation: TranslationHandle): void;
+  tierStatistics(tier: TierHandle): Float64Array;
   /** Settings of dynamic tables: src/backends/native/dynamic-table.ts. */
   makeDynamic(settings: Float64Array): TranslationHandle;
   attachMemory(table: TranslationHandle, parameter: ParameterHandle, settings: Float64Array): void;
@@ -244,6 +253,10 @@ const DIRECT = [
   "makeFirstCome",
   "makeQuotient",
   "makeRemainder",
+  "makeTier",
+  "tierParameter",
+  "putInTier",
+  "tierStatistics",
   "makeDynamic",
   "attachMemory",
   "insertKeys",

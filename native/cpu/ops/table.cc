@@ -67,7 +67,7 @@ struct SumSquares {
   void prefetch(size_t) const {}
   void rows(size_t row, size_t, const float* g) const {
     const double sum = double(k.sum_squares(g, dim));
-    if (names == nullptr || row == 0) slots[slot_of(row)] += sum;
+    if (names == nullptr || names->is_unknown(row)) slots[slot_of(row)] += sum;
     else named.push_back({names->key_of(row), sum});
   }
   void finish() const {

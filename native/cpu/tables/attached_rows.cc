@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "cpu/kernels/dispatch.h"
-#include "cpu/tables/halves.h"
 #include "program/error.h"
 #include "runtime/random.h"
 
@@ -34,9 +33,7 @@ class StoredRows : public RowMemory {
   void fill(uint32_t row, const Fill& init, const RowDraws& draws) {
     store_->mark_changed(row);
     if (!is_half(store_->dtype())) return fill_row(reinterpret_cast<float*>(at(row)), attached_.width, init, draws);
-    fill_row(widened_.data(), attached_.width, init, draws);
-    uint16_t* to = reinterpret_cast<uint16_t*>(at(row));
-    for (size_t d = 0; d < attached_.width; ++d) to[d] = nearest_half(widened_[d], format_of(store_->dtype()));
+    fill_row(reinterpret_cast<uint16_t*>(at(row)), format_of(store_->dtype()), attached_.width, init, draws);
   }
   void initialize_unknown(const Fill& init) { fill(0, init, unnamed_row_draws(key_)); }
   void save(uint32_t row, char* to) const override { std::memcpy(to, at(row), row_bytes_); }

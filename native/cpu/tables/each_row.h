@@ -46,7 +46,7 @@ enum class Ownership { kNumber, kName };
 class OwnedRows {
  public:
   OwnedRows(const FixedJob& job, const RowNames* names, Ownership by)
-      : job_(job), by_(by == Ownership::kName ? names : nullptr), first_(names && !names->trains_unknown ? 1 : 0) {}
+      : job_(job), by_(by == Ownership::kName ? names : nullptr), first_(names ? names->first_trained() : 0) {}
 
   bool contains(uint64_t row) const {
     return row >= first_ && owns(job_, by_ != nullptr && job_.parts > 1 ? by_->key_of(row) : row);

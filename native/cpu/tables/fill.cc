@@ -13,10 +13,6 @@ namespace {
 // Elements per job: enough to make scheduling cheap, and few enough that the fp32 numbers fit in the caches.
 constexpr size_t kChunk = size_t{1} << 15;
 
-void fill_chunk(float* to, size_t count, const Fill& spec, uint64_t first) {
-  fill_row(to, count, spec, {random_key(spec.seed, spec.stream, 0), first});
-}
-
 // Calls work(first element, count) for chunks of them.
 template <class Work>
 void for_chunks(size_t count, uint32_t threads, const Work& work) {
@@ -41,20 +37,27 @@ void fill_row(float* to, size_t count, const Fill& spec, const RowDraws& draws) 
   }
 }
 
+void fill_row(uint16_t* to, TableFormat format, size_t count, const Fill& spec, const RowDraws& draws) {
+  constexpr size_t kPart = 1024;
+  float numbers[kPart];
+  for (size_t at = 0; at < count; at += kPart) {
+    const size_t part = std::min(kPart, count - at);
+    fill_row(numbers, part, spec, {draws.key, draws.first + at});
+    for (size_t i = 0; i < part; ++i) to[at + i] = nearest_half(numbers[i], format);
+  }
+}
+
 void fill(std::span<float> values, const Fill& spec, uint32_t threads) {
-  for_chunks(values.size(), threads,
-             [&](size_t begin, size_t count) { fill_chunk(values.data() + begin, count, spec, spec.first + begin); });
+  const RandomKey key = random_key(spec.seed, spec.stream, 0);
+  for_chunks(values.size(), threads, [&](size_t begin, size_t count) {
+    fill_row(values.data() + begin, count, spec, {key, spec.first + begin});
+  });
 }
 
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads) {
+  const RandomKey key = random_key(spec.seed, spec.stream, 0);
   for_chunks(values.size(), threads, [&](size_t begin, size_t count) {
-    constexpr size_t kPart = 1024;
-    float numbers[kPart];
-    for (size_t at = begin; at < begin + count; at += kPart) {
-      const size_t part = std::min(kPart, begin + count - at);
-      fill_chunk(numbers, part, spec, spec.first + at);
-      for (size_t i = 0; i < part; ++i) values[at + i] = nearest_half(numbers[i], format);
-    }
+    fill_row(values.data() + begin, format, count, spec, {key, spec.first + begin});
   });
 }
 

@@ -27,6 +27,9 @@ struct Fill {
 
 // Element i has the draws of index `first + i`, whatever the spec's first index is.
 void fill_row(float* to, size_t count, const Fill& spec, const RowDraws& draws);
+// The same, rounded to the nearest 16-bit number.
+void fill_row(uint16_t* to, TableFormat format, size_t count, const Fill& spec, const RowDraws& draws);
+
 void fill(std::span<float> values, const Fill& spec, uint32_t threads);
 // The same, rounded to the nearest 16-bit number.
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads);

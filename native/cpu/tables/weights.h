@@ -46,7 +46,7 @@ class TableWeights {
   // Several rows follow one another in a table without names.
   RowDraws draws_of(size_t row) const {
     if (names_ == nullptr) return {key_, row * table_.dims[1]};
-    return row == 0 ? unnamed_row_draws(key_) : row_draws(key_, names_->key_of(row), table_.dims[1]);
+    return names_->is_unknown(row) ? unnamed_row_draws(key_) : row_draws(key_, names_->key_of(row), table_.dims[1]);
   }
   uint16_t* halves() const { return reinterpret_cast<uint16_t*>(table_.base); }
 

@@ -29,7 +29,7 @@ DynamicTable::DynamicTable(const DynamicSpec& spec)
       index_(keys_.data(), spec.capacity, spec.grow_from),
       lowest_(keys_.data(), scores_),
       admission_(make_admission(spec)),
-      names_{keys_.data(), spec.trains_unknown} {}
+      names_{keys_.data(), true, spec.trains_unknown} {}
 
 template <class Work>
 void DynamicTable::or_revert(const Work& work) {

@@ -15,11 +15,13 @@ import type {
   Memory,
   RunRequest,
   RunResult,
+  TierSpec,
   Translation,
 } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { NativeDynamicTable } from "./dynamic-table.js";
 import { NativeMemory } from "./memory.js";
+import { NativeTier } from "./tier.js";
 import { fixedTranslation, type NativeTranslation } from "./translation.js";
 
 /** Runs graphs on the native core. */
@@ -49,6 +51,10 @@ class NativeBackend implements Backend {
   map(path: string, offset: number, elements: number, dtype: TableDtype, inFile = elements): NativeMemory {
     const handle = this.addon.mapParameter(elements, dtype, path, offset, inFile);
     return new NativeMemory(this.addon, handle, elements, dtype);
+  }
+
+  tier(spec: TierSpec): NativeTier {
+    return new NativeTier(this.addon, spec);
   }
 
   translation(spec: DynamicSpec, draws?: Draws): DynamicTranslation;

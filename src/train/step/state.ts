@@ -19,6 +19,7 @@ export function stateOf(
     role: "state",
     init: { kind: "constant", value: initial },
     trainable: false,
-    ...(weight.byKey && { translation: weight.translation, byKey: true }),
+    ...(weight.translation && { translation: weight.translation }),
+    ...(weight.byKey && { byKey: true }),
   })[0];
 }

@@ -1,0 +1,14 @@
+// JavaScript handles for tables that memory does not hold as a whole.
+#pragma once
+
+#include "binding/values.h"
+
+namespace pairloom::binding {
+
+// Settings: rows, bytes of memory, then for each column the code of its dtype and its width.
+napi_value make_tier(napi_env env, napi_callback_info info);        // (directory, settings) => handle
+napi_value tier_parameter(napi_env env, napi_callback_info info);   // (handle, column) => parameter
+napi_value put_in_tier(napi_env env, napi_callback_info info);      // (handle, translation)
+napi_value tier_statistics(napi_env env, napi_callback_info info);  // (handle) => Float64Array
+
+}  // namespace pairloom::binding

@@ -1,0 +1,334 @@
+#include "cpu/tiers/tier.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+constexpr uint32_t kThreads = 16;
+constexpr size_t kFrameBytes = 24;   // besides the row's numbers: its name, its place in the index, and what it is used for
+constexpr size_t kLeastPlaces = 8, kMostPlaces = 16384, kPlacesShare = 16;  // of the queue: this share of the memory
+constexpr size_t kLoadsAtOnce = 4;
+constexpr uint64_t kMostFrames = (uint64_t{1} << 31) - 1;
+
+size_t record_bytes_of(const std::vector<TierColumn>& columns) {
+  size_t bytes = 0;
+  for (const TierColumn& column : columns) bytes += (column.row_bytes() + 3) / 4 * 4;
+  return bytes;
+}
+
+size_t places_for(const TierSpec& spec, size_t record_bytes) {
+  return std::clamp<size_t>(spec.memory / kPlacesShare / (record_bytes + 32), kLeastPlaces, kMostPlaces);
+}
+
+size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places) {
+  const uint64_t fixed = RecordFile::memory_for(spec.rows) + WriteQueue::memory_for(places, record_bytes);
+  const uint64_t frame = record_bytes + kFrameBytes;
+  if (spec.memory >= fixed + frame) return size_t(std::min({spec.rows, kMostFrames, (spec.memory - fixed) / frame}));
+  throw Error({"the memory for a table is too small", "", std::to_string(spec.memory) + " bytes",
+               "at least " + std::to_string(fixed + frame) + " for a single row of " + std::to_string(record_bytes) +
+                   " bytes and what finds it",
+               "Set store.memory to more: room for the distinct rows of a batch, at least."});
+}
+
+TableFormat format_of(DType dtype) { return dtype == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16; }
+
+}  // namespace
+
+Tier::Tier(TierSpec spec)
+    : spec_(std::move(spec)),
+      record_bytes_(record_bytes_of(spec_.columns)),
+      places_(places_for(spec_, record_bytes_)),
+      frames_(frames_for(spec_, record_bytes_, places_)),
+      rows_(frames_ + 1),
+      used_(frames_),
+      heat_(frames_),
+      dirty_(frames_),
+      index_(rows_.data(), frames_, frames_),
+      names_{rows_.data() + 1, false, true},
+      file_(std::make_unique<RecordFile>(spec_.directory, spec_.rows, record_bytes_)),
+      threads_(std::make_unique<IoThreads>(kThreads)),
+      queue_(std::make_unique<WriteQueue>(*file_, *threads_, places_, record_bytes_)) {
+  size_t offset = 0;
+  for (const TierColumn& shape : spec_.columns) {
+    columns_.push_back({.shape = shape, .offset = offset, .data = Block<char>(frames_ * shape.row_bytes())});
+    offset += (shape.row_bytes() + 3) / 4 * 4;
+  }
+  std::fill_n(rows_.data(), frames_ + 1, kNone);
+}
+
+Tier::~Tier() {
+  wait();
+  for (Loading& loading : loading_) loading.batch.wait();
+}
+
+// A prefetched frame counts as used by the step that it was brought for.
+void Tier::place(std::span<uint64_t> rows, bool trains) {
+  wait();
+  queue_->retry();
+  ++step_;
+  std::vector<uint64_t> found(rows.size());
+  const bool enough = bring(rows, found, step_);
+  finish_loads();
+  if (!enough) refuse(rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const uint32_t frame = uint32_t(found[i] - 1);
+    if (trains) dirty_[frame] = 1;
+    for (const Column& column : columns_) {
+      if (trains && column.changed != nullptr) column.changed[rows[i]] = 0xff;
+    }
+    rows[i] = frame;
+  }
+}
+
+void Tier::prefetch(std::function<void(std::vector<uint64_t>&)> rows) {
+  prefetching_.emplace(*threads_, 1, [this, append = std::move(rows)](size_t) {
+    std::vector<uint64_t> next;
+    append(next);
+    std::vector<uint64_t> found(next.size());
+    const uint64_t misses = lookups_ - hits_;
+    bring(next, found, step_ + 1);
+    prefetched_ += lookups_ - hits_ - misses;
+  });
+}
+
+// What fails while rows are prefetched fails again when they are needed.
+void Tier::wait() {
+  if (prefetching_) prefetching_->wait();
+  prefetching_.reset();
+}
+
+bool Tier::bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint32_t step) {
+  touched_ = true;
+  std::vector<Load> loads;
+  std::vector<size_t> missing;
+  index_.find(rows, found);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (found[i] == 0) missing.push_back(i);
+    else use(uint32_t(found[i] - 1), step);
+  }
+  bool enough = true;
+  try {
+    for (const size_t i : missing) {
+      found[i] = index_.find(rows[i]);
+      if (found[i] != 0) continue;
+      uint32_t frame = 0;
+      enough = take_frame(frame);
+      if (!enough) break;
+      assign(frame, rows[i], step, loads);
+      found[i] = uint64_t{frame} + 1;
+    }
+  } catch (...) {
+    start(std::move(loads));
+    throw;
+  }
+  start(std::move(loads));
+  return enough;
+}
+
+void Tier::use(uint32_t frame, uint32_t step) {
+  if (used_[frame] == step) return;
+  used_[frame] = step;
+  ++lookups_;
+  ++hits_;
+  if (heat_[frame] < kMostHeat) ++heat_[frame];
+}
+
+// The clock algorithm: a frame that was used often survives several turns of the hand.
+bool Tier::take_frame(uint32_t& frame) {
+  for (uint64_t turn = 0; turn <= (uint64_t{kMostHeat} + 1) * frames_; ++turn) {
+    frame = hand_;
+    hand_ = hand_ + 1 == frames_ ? 0 : hand_ + 1;
+    if (row_of(frame) == kNone) return true;
+    if (is_pinned(frame)) continue;
+    if (heat_[frame] > 0) {
+      --heat_[frame];
+      continue;
+    }
+    evict(frame);
+    return true;
+  }
+  return false;
+}
+
+void Tier::evict(uint32_t frame) {
+  const uint64_t row = row_of(frame);
+  if (dirty_[frame]) {
+    pack(frame, queue_->put(row));
+    file_->add(row);
+    queue_->send(row);
+  }
+  empty(frame);
+}
+
+void Tier::empty(uint32_t frame) {
+  index_.erase(row_of(frame));
+  row_of(frame) = kNone;
+  dirty_[frame] = heat_[frame] = 0;
+  used_[frame] = 0;
+}
+
+void Tier::assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads) {
+  row_of(frame) = row;
+  index_.insert(row, frame + 1);
+  used_[frame] = step;
+  heat_[frame] = 1;
+  ++lookups_;
+  if (const char* record = queue_->find(row)) unpack(record, frame);
+  else loads.push_back({row, frame});
+}
+
+void Tier::start(std::vector<Load> loads) {
+  if (loads.empty()) return;
+  const auto shared = std::make_shared<const std::vector<Load>>(loads);
+  const size_t items = (loads.size() + kLoadsAtOnce - 1) / kLoadsAtOnce;
+  IoBatch batch(*threads_, items, [this, shared](size_t item) {
+    const size_t end = std::min((item + 1) * kLoadsAtOnce, shared->size());
+    for (size_t i = item * kLoadsAtOnce; i < end; ++i) load((*shared)[i]);
+  });
+  loading_.push_back({std::move(loads), std::move(batch)});
+}
+
+void Tier::load(const Load& load) {
+  thread_local std::vector<char> record;
+  record.resize(record_bytes_);
+  if (file_->has(load.row)) {
+    file_->read(load.row, record.data());
+    return unpack(record.data(), load.frame);
+  }
+  for (const Column& column : columns_) initialize(column, load.row, at(column, load.frame));
+}
+
+// Frames whose rows could not be read are empty again.
+void Tier::finish_loads() {
+  std::exception_ptr failure;
+  for (Loading& loading : std::exchange(loading_, {})) {
+    const std::exception_ptr failed = loading.batch.wait();
+    if (!failed) continue;
+    failure = failed;
+    for (const Load& load : loading.loads) empty(load.frame);
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+void Tier::settle() {
+  wait();
+  finish_loads();
+  queue_->drain();
+}
+
+void Tier::pack(uint32_t frame, char* record) {
+  for (const Column& column : columns_) std::memcpy(record + column.offset, at(column, frame), column.shape.row_bytes());
+}
+
+void Tier::unpack(const char* record, uint32_t frame) {
+  for (const Column& column : columns_) std::memcpy(at(column, frame), record + column.offset, column.shape.row_bytes());
+}
+
+void Tier::initialize(const Column& column, uint64_t row, char* to) const {
+  const auto& [dtype, width] = column.shape;
+  const RowDraws draws = row_draws(random_key(column.init.seed, column.init.stream, 0), row, width);
+  if (!is_half(dtype)) return fill_row(reinterpret_cast<float*>(to), width, column.init, draws);
+  fill_row(reinterpret_cast<uint16_t*>(to), format_of(dtype), width, column.init, draws);
+}
+
+void Tier::initialize(uint64_t row, char* record) const {
+  for (const Column& column : columns_) initialize(column, row, record + column.offset);
+}
+
+void Tier::read(size_t index, uint64_t from, uint64_t count, void* into) {
+  settle();
+  const Column& column = columns_[index];
+  const size_t bytes = column.shape.row_bytes(), number = bytes / column.shape.width;
+  const uint64_t begin = from * number, end = (from + count) * number;
+  std::vector<char> initial(bytes);
+  file_->each(begin / bytes, (end + bytes - 1) / bytes - begin / bytes, false, [&](uint64_t row, const char* record) {
+    const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
+    const char* source = record + column.offset;
+    if (const uint32_t found = index_.find(row)) source = at(column, found - 1);
+    else if (const char* waiting = queue_->find(row)) source = waiting + column.offset;
+    else if (!file_->has(row)) initialize(column, row, initial.data()), source = initial.data();
+    std::memcpy(static_cast<char*>(into) + (first - begin), source + (first - row * bytes), last - first);
+  });
+}
+
+void Tier::write(size_t index, uint64_t from, uint64_t count, const void* values) {
+  settle();
+  touched_ = true;
+  Column& column = columns_[index];
+  const size_t bytes = column.shape.row_bytes(), number = bytes / column.shape.width;
+  const uint64_t begin = from * number, end = (from + count) * number;
+  file_->each(begin / bytes, (end + bytes - 1) / bytes - begin / bytes, true, [&](uint64_t row, char* record) {
+    const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
+    char* to = record + column.offset;
+    if (const uint32_t found = index_.find(row)) {
+      to = at(column, found - 1);
+      dirty_[found - 1] = 1;
+    } else if (const char* waiting = queue_->find(row)) {
+      std::memcpy(record, waiting, record_bytes_);
+      queue_->remove(row);
+    } else if (!file_->has(row)) {
+      initialize(row, record);
+      file_->add(row);
+    }
+    std::memcpy(to + (first - row * bytes), static_cast<const char*>(values) + (first - begin), last - first);
+  });
+}
+
+void Tier::gather(size_t index, std::span<const Part> parts) {
+  settle();
+  const Column& column = columns_[index];
+  const size_t items = (parts.size() + kLoadsAtOnce - 1) / kLoadsAtOnce;
+  if (items == 0) return;
+  IoBatch batch(*threads_, items, [&](size_t item) {
+    for (size_t i = item * kLoadsAtOnce; i < std::min((item + 1) * kLoadsAtOnce, parts.size()); ++i) copy(column, parts[i]);
+  });
+  if (const std::exception_ptr failure = batch.wait()) std::rethrow_exception(failure);
+}
+
+void Tier::copy(const Column& column, const Part& part) {
+  thread_local std::vector<char> record;
+  record.resize(record_bytes_);
+  const char* source = record.data() + column.offset;
+  if (const uint32_t found = index_.find(part.row)) source = at(column, found - 1);
+  else if (const char* waiting = queue_->find(part.row)) source = waiting + column.offset;
+  else if (file_->has(part.row)) file_->read(part.row, record.data());
+  else initialize(column, part.row, record.data() + column.offset);
+  std::memcpy(part.to, source + part.skipped, part.bytes);
+}
+
+// Rows that exist already get the values now, the others when they are first used.
+void Tier::fill(size_t index, const Fill& init) {
+  settle();
+  Column& column = columns_[index];
+  std::vector<uint64_t> existing;
+  for (uint64_t row = 0; touched_ && row < spec_.rows; ++row) {
+    if (file_->has(row) || index_.find(row) != 0) existing.push_back(row);
+  }
+  column.init = init;
+  std::vector<char> values(column.shape.row_bytes());
+  for (const uint64_t row : existing) {
+    initialize(column, row, values.data());
+    write(index, row * column.shape.width, column.shape.width, values.data());
+  }
+}
+
+void Tier::refuse(std::span<const uint64_t> rows) const {
+  std::vector<uint64_t> distinct(rows.begin(), rows.end());
+  std::sort(distinct.begin(), distinct.end());
+  const auto count = std::unique(distinct.begin(), distinct.end()) - distinct.begin();
+  throw Error({"the rows of a batch do not fit in the memory of their table", "",
+               std::to_string(count) + " distinct rows of " + std::to_string(record_bytes_) + " bytes",
+               "at most " + std::to_string(frames_) + ", in " + std::to_string(spec_.memory) + " bytes of memory",
+               "Set store.memory to more, or train.batchSize to less."});
+}
+
+Tier::Statistics Tier::statistics() {
+  wait();
+  return {frames_, lookups_, hits_, prefetched_, file_->reads(), file_->writes(), record_bytes_, file_->allocated()};
+}
+
+}  // namespace pairloom

@@ -1,0 +1,135 @@
+// A table that memory does not hold as a whole: some of its rows are in frames of memory, the others in a file. A row's
+// weights and optimizer states move together. What training computes does not depend on where rows are.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpu/tables/fill.h"
+#include "cpu/tiers/write_queue.h"
+#include "program/program.h"
+#include "runtime/translation.h"
+
+namespace pairloom {
+
+// A part of each row: the weights of a table, or a state of its optimizer.
+struct TierColumn {
+  DType dtype;
+  uint64_t width;  // numbers of a row
+
+  size_t row_bytes() const { return width * (is_half(dtype) ? sizeof(uint16_t) : sizeof(float)); }
+};
+
+struct TierSpec {
+  std::string directory;  // for the file
+  uint64_t rows;
+  uint64_t memory;  // bytes, of everything that the tier allocates
+  std::vector<TierColumn> columns;
+};
+
+class Tier : public RowFrames {
+ public:
+  // Throws Error if the memory is too small, or the directory cannot be written to.
+  explicit Tier(TierSpec spec);
+  ~Tier() override;
+
+  // As training and evaluation see the rows. One thread at a time; see RowFrames.
+  const RowNames* names() const override { return &names_; }
+  void place(std::span<uint64_t> rows, bool trains) override;
+  void prefetch(std::function<void(std::vector<uint64_t>&)> rows) override;
+  void wait() override;
+
+  // The numbers of a column, all rows one after the other: [from, from + count). Rows that training has not met have
+  // the initial values of the column, which `fill` sets. All throw Error when the disk fails.
+  void read(size_t column, uint64_t from, uint64_t count, void* into);
+  void write(size_t column, uint64_t from, uint64_t count, const void* values);
+  // Bytes [skipped, skipped + bytes) of a row. `gather` calls many of them at once: part(i) for each i below `parts`.
+  struct Part {
+    uint64_t row;
+    size_t skipped, bytes;
+    char* to;
+  };
+  void gather(size_t column, std::span<const Part> parts);
+  void fill(size_t column, const Fill& init);
+
+  const TierSpec& spec() const { return spec_; }
+  // Frame f of a column has its numbers at f * row_bytes.
+  void* memory_of(size_t column) { return columns_[column].data.data(); }
+  size_t frames() const { return frames_; }
+  // A byte for each row, which becomes 0xff when training may have changed the row. Null: not wanted.
+  void record_changes(size_t column, uint8_t* changed) { columns_[column].changed = changed; }
+
+  struct Statistics {
+    uint64_t frames, lookups, hits;  // rows of steps, each once, and those that were in a frame
+    uint64_t prefetched;             // of the others, those that were brought before their step
+    uint64_t reads, writes;          // of the file
+    uint64_t record_bytes, allocated;
+  };
+  Statistics statistics();
+
+ private:
+  static constexpr uint64_t kNone = ~uint64_t{0};  // the row of an empty frame
+  static constexpr uint8_t kMostHeat = 3;
+
+  struct Column {
+    TierColumn shape;
+    size_t offset;  // in a record
+    Block<char> data;
+    Fill init{FillKind::kConstant, 0, 0, 0, 0};
+    uint8_t* changed = nullptr;
+  };
+  struct Load {
+    uint64_t row;
+    uint32_t frame;
+  };
+  struct Loading {
+    std::vector<Load> loads;
+    IoBatch batch;
+  };
+
+  uint64_t& row_of(uint32_t frame) { return rows_[size_t{frame} + 1]; }
+  uint32_t frame_of(uint64_t row) const { return index_.find(row) - 1; }
+  bool is_pinned(uint32_t frame) const { return used_[frame] >= step_; }
+  char* at(const Column& column, uint32_t frame) { return const_cast<char*>(column.data.data()) + frame * column.shape.row_bytes(); }
+
+  // Brings rows into frames, for a step; false if there are not enough. `found`: frame + 1 of each row.
+  bool bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint32_t step);
+  void use(uint32_t frame, uint32_t step);
+  bool take_frame(uint32_t& frame);
+  void evict(uint32_t frame);
+  void empty(uint32_t frame);
+  void assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads);
+  void start(std::vector<Load> loads);
+  void load(const Load& load);
+  void finish_loads();
+  void settle();
+
+  void pack(uint32_t frame, char* record);
+  void unpack(const char* record, uint32_t frame);
+  void initialize(const Column& column, uint64_t row, char* to) const;
+  void initialize(uint64_t row, char* record) const;
+  void copy(const Column& column, const Part& part);
+  [[noreturn]] void refuse(std::span<const uint64_t> rows) const;
+
+  const TierSpec spec_;
+  size_t record_bytes_ = 0, places_ = 0;  // of the queue
+  size_t frames_ = 0;
+  std::vector<Column> columns_;
+  Block<uint64_t> rows_;  // by frame + 1
+  Block<uint32_t> used_;  // by frame: the last step that uses it
+  Block<uint8_t> heat_, dirty_;
+  KeyIndex index_;
+  RowNames names_;
+  uint32_t hand_ = 0, step_ = 0;
+  bool touched_ = false;  // some row may have other values than the initial ones
+  uint64_t lookups_ = 0, hits_ = 0, prefetched_ = 0;
+  std::unique_ptr<RecordFile> file_;
+  std::vector<Loading> loading_;
+  std::optional<IoBatch> prefetching_;
+  std::unique_ptr<IoThreads> threads_;
+  std::unique_ptr<WriteQueue> queue_;
+};
+
+}  // namespace pairloom

@@ -1,0 +1,34 @@
+import type { Addon, TierHandle } from "../../native/addon.js";
+import type { Memory, Tier, TierSpec, TierStatistics, Translation } from "../backend.js";
+import { NativeMemory } from "./memory.js";
+import type { NativeTranslation } from "./translation.js";
+
+const DTYPE_CODES = { fp32: 0, fp16: 1, bf16: 2 } as const;
+
+/** A tier of the native core (native/cpu/tiers/). */
+export class NativeTier implements Tier {
+  readonly memories: readonly Memory[];
+  private readonly handle: TierHandle;
+
+  constructor(
+    private readonly addon: Addon,
+    { directory, rows, memory, columns }: TierSpec,
+  ) {
+    const settings = columns.flatMap(({ dtype, width }) => [DTYPE_CODES[dtype], width]);
+    this.handle = addon.makeTier(directory, Float64Array.of(rows, memory, ...settings));
+    this.memories = columns.map(
+      ({ dtype, width }, i) =>
+        new NativeMemory(addon, addon.tierParameter(this.handle, i), rows * width, dtype),
+    );
+  }
+
+  put(translation: Translation): void {
+    this.addon.putInTier(this.handle, (translation as NativeTranslation).handle);
+  }
+
+  statistics(): TierStatistics {
+    const [frames, lookups, hits, prefetched, reads, writes, recordBytes, allocated] =
+      this.addon.tierStatistics(this.handle);
+    return { frames, lookups, hits, prefetched, reads, writes, recordBytes, allocated };
+  }
+}
