@@ -23,6 +23,8 @@ export interface FigureOptions {
   readonly threads: number;
   /** Rows of the table of `large-table`, whose life it then measures alone. */
   readonly tableRows?: number;
+  /** The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given. */
+  readonly data?: string;
   /** A program that prints lines as `pairloom bench --json` does. */
   readonly peer?: { readonly python: string; readonly script: string };
 }

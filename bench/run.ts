@@ -13,6 +13,7 @@ import { latency } from "./latency.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
 import { speed } from "./speed.js";
+import { tablesQuality } from "./tables-quality.js";
 import { threads } from "./threads.js";
 
 const FIGURES = {
@@ -25,10 +26,11 @@ const FIGURES = {
   ingest,
   shards,
   evaluation,
+  "tables-quality": tablesQuality,
 };
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
 
-const USAGE = `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--table-rows N] [--python PATH --peer SCRIPT]
+const USAGE = `npm run bench -- [FIGURE…] [--rounds 5] [--seconds 3] [--threads N] [--table-rows N] [--data DIR] [--python PATH --peer SCRIPT]
 Figures: ${NAMES.join(", ")}; all by default`;
 
 async function run(): Promise<void> {
@@ -39,6 +41,7 @@ async function run(): Promise<void> {
       seconds: { type: "string", default: "3" },
       threads: { type: "string", default: String(availableParallelism()) },
       "table-rows": { type: "string" },
+      data: { type: "string" },
       python: { type: "string" },
       peer: { type: "string" },
     },
@@ -51,6 +54,7 @@ async function run(): Promise<void> {
     seconds: countOption("seconds", values.seconds)!,
     threads: countOption("threads", values.threads, MAX_THREADS)!,
     tableRows: countOption("table-rows", values["table-rows"], 2 ** 31),
+    data: values.data,
     peer: peerOf(values),
   };
   const { name } = selectBackend().backend;
