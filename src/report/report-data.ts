@@ -21,6 +21,8 @@ export interface ReportData {
   /** The model, then its baselines, on the held-out split. */
   readonly results?: { readonly split: string; readonly lines: Report["results"] };
   readonly splits: Readonly<Record<string, SplitReport>>;
+  /** The dynamic tables at the end of the training; absent if there are none. */
+  readonly tables?: Report["tables"];
   readonly scored?: Scored;
   readonly instructions?: Profile;
   readonly config: unknown;

@@ -14,6 +14,19 @@ const splitsSchema = z.record(
   }),
 );
 
+const tableSchema = z.object({
+  size: number,
+  capacity: number,
+  admitted: number,
+  evicted: number,
+  lookups: number,
+  hits: number,
+  rejected: number,
+  missing: z.boolean(),
+  counts: z.enum(["age", "count"]),
+  histogram: z.array(z.object({ from: number, to: number, keys: number })),
+});
+
 /** What the page reads of `report.json`. Another version may have written it: a part of another form counts as absent. */
 const reportSchema = z.object({
   backend: z.string().catch("unknown"),
@@ -33,6 +46,7 @@ const reportSchema = z.object({
   data: splitsSchema.optional().catch(undefined),
   measuredOn: z.enum(["test", "valid"]).optional().catch(undefined),
   results: z.array(z.looseObject({ name: z.string(), rows: number })).catch([]),
+  tables: z.record(z.string(), tableSchema).optional().catch(undefined),
   warnings: z.array(z.string()).catch([]),
 });
 

@@ -2,6 +2,7 @@ import { splitNames } from "../data/data-config.js";
 import type { PackedDataset } from "../data/pack/packed.js";
 import type { PreparedData } from "../data/pack/prepared.js";
 import { type Evaluation, type MetricName, namedMetrics, type OptionalMetric } from "../metrics/index.js";
+import type { TableReport } from "../train/table-metrics.js";
 
 /** One line of the final table: a model, or a baseline, measured on the held-out split. */
 export interface Measured {
@@ -30,6 +31,8 @@ export interface Report {
     readonly samplesPerSecond: number;
   };
   readonly checkpoint: string;
+  /** The dynamic tables, by name; absent if there are none. */
+  readonly tables?: Readonly<Record<string, TableReport>>;
   /** The evaluated split; absent if there is only a training split. */
   readonly measuredOn?: "test" | "valid";
   readonly results: readonly ({ readonly name: string; readonly rows: number } & MetricValues)[];

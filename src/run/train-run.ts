@@ -28,6 +28,7 @@ import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { refuseOneClass } from "./one-class.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import type { RunEvent } from "./run-event.js";
+import { tableWarnings } from "./table-warnings.js";
 
 export interface TrainRunOptions {
   readonly config: Config;
@@ -116,7 +117,14 @@ class Run {
     const model = await this.train(config.model.kind, config, { runDir, lock, onStart }, prepared);
     const results = model.interrupted ? [] : await this.measure(model, prepared);
     const measured = this.report(prepared, prepareSeconds, model, results);
-    const report = { ...measured, warnings: [...warnings.map(warningText), ...modelWarnings(results)] };
+    const report = {
+      ...measured,
+      warnings: [
+        ...warnings.map(warningText),
+        ...tableWarnings(model.result.tables),
+        ...modelWarnings(results),
+      ],
+    };
     await writeJson(runDir, REPORT, report);
     return { interrupted: this.options.signal.aborted, report, results };
   }
@@ -220,6 +228,7 @@ class Run {
         samplesPerSecond: trainSeconds === 0 ? 0 : trainRows / trainSeconds,
       },
       checkpoint: relative(runDir, checkpoint.dir),
+      ...(Object.keys(result.tables).length > 0 && { tables: result.tables }),
       measuredOn: results.length > 0 ? heldOutSplit(prepared) : undefined,
       results: results.map(measuredReport),
     };

@@ -17,6 +17,7 @@ import { savedParameters } from "./saved-parameters.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "./step/model-graphs.js";
 import { specOf } from "./step/model-spec.js";
+import type { TableReport } from "./table-metrics.js";
 import { Trainer, type TrainerOptions, type TrainingResult } from "./trainer.js";
 import type { TrainingEvent } from "./training-event.js";
 import { Translations } from "./translations.js";
@@ -122,6 +123,7 @@ export class SeedsTrainer {
       trainSeconds: sum(({ trainSeconds }) => trainSeconds),
       trainRows: sum(({ trainRows }) => trainRows),
       checkpoint: await this.checkpoints.chosen(),
+      tables: Object.fromEntries(members.flatMap(({ seed, result }) => tablesOfMember(seed, result))),
     };
   }
 
@@ -227,6 +229,10 @@ export class SeedsTrainer {
   private tell(event: TrainingEvent): void {
     this.options.listener?.(event);
   }
+}
+
+function tablesOfMember(seed: number, { tables }: TrainingResult): [string, TableReport][] {
+  return Object.entries(tables).map(([name, table]) => [`${name}, seed ${seed}`, table]);
 }
 
 /** The training steps of all members. */

@@ -39,6 +39,7 @@ import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-s
 import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
 import { isInside, STRETCH, type Stretch, startOf } from "./stretch.js";
+import { type Before, statisticsOf, TABLES, type TableReport, tableValues } from "./table-metrics.js";
 import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
@@ -85,6 +86,8 @@ export interface TrainingResult {
   readonly trainRows: number;
   /** The checkpoint with the run's best validation metric; the latest if there is no validation split. */
   readonly checkpoint: Checkpoint;
+  /** The dynamic tables, by name. */
+  readonly tables: Readonly<Record<string, TableReport>>;
 }
 
 interface ContentOptions {
@@ -116,6 +119,8 @@ export class Trainer {
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
   /** The losses since the last measurement. */
   private losses: number[] = [];
+  /** The dynamic tables at the last measurement. */
+  private measuredTables: Before = new Map();
 
   constructor(private readonly options: TrainerOptions) {
     const { config, features, train, valid, backend, runDir, listener, stretch } = options;
@@ -183,7 +188,8 @@ export class Trainer {
       );
       const { seconds: trainSeconds, rows: trainRows } = steps;
       const checkpoint = await this.checkpoints.chosen();
-      return { reason, position: this.position, trainSeconds, trainRows, checkpoint };
+      const tables = this.translations.reports(this.position.step);
+      return { reason, position: this.position, trainSeconds, trainRows, checkpoint, tables };
     } finally {
       log.close();
       this.listeners = this.listeners.filter((listener) => listener !== log.listen);
@@ -367,6 +373,16 @@ export class Trainer {
     const values = { loss: mean(this.losses), ...this.metrics.values(), ...rates };
     this.tell({ kind: "measured", position: this.position, split: "train", values });
     this.losses = [];
+    this.measureTables();
+  }
+
+  private measureTables(): void {
+    const { dynamic } = this.translations;
+    if (dynamic.size === 0) return;
+    const now = statisticsOf(dynamic);
+    const values = tableValues(now, this.measuredTables);
+    this.tell({ kind: "measured", position: this.position, split: TABLES, values });
+    this.measuredTables = now;
   }
 
   private async evaluateValid(): Promise<void> {

@@ -30,11 +30,11 @@ export type TrainingEvent = {
       /** Metrics of the rows so far, by name. */
       readonly metrics: Readonly<Record<string, number>>;
     }
-  /** Values for the logs: for `train` since the previous such event, for `valid` at an evaluation, for a `stretch` before it. */
+  /** Values for the logs: of the dynamic `tables`; for `train` since the previous such event, for `valid` at an evaluation, for a `stretch` before it. */
   | {
       readonly kind: "measured";
       readonly position: Position;
-      readonly split: "train" | "valid" | "stretch";
+      readonly split: "train" | "valid" | "stretch" | "tables";
       readonly values: Readonly<Record<string, number>>;
     }
   | EvaluationEvent

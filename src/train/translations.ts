@@ -4,13 +4,14 @@ import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import type { FittedDynamic, FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { RowInitializer } from "../graph/initializer.js";
-import type { DynamicSpec, TranslationSpec } from "../graph/translation.js";
+import type { DynamicSpec, EvictionRule, TranslationSpec } from "../graph/translation.js";
 import { partName, partsOf } from "../layers/composed-embedding.js";
 import { initializerOf } from "../layers/initializer.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { type KeyedTables, loadKeys } from "./keyed-tables.js";
 import type { Parameter } from "./parameter-memory.js";
+import { type TableReport, tableReport } from "./table-metrics.js";
 
 /** The name of a translation's state among the tensors of a model. */
 export const stateName = (table: string) => `translations.${table}`;
@@ -29,6 +30,9 @@ export class Translations {
   /** Those that training may change; the others follow from the features. */
   private readonly tables: ReadonlyMap<string, Translation>;
 
+  /** The rules of the dynamic tables. */
+  private readonly rules: ReadonlyMap<string, EvictionRule>;
+
   /** Translations in their initial state. */
   constructor(
     backend: Backend,
@@ -43,6 +47,13 @@ export class Translations {
           const draws = { seed, stream: streamOf(stateName(table)) };
           return [prefix + table, backend.translation(spec, draws)] as const;
         }),
+      ),
+    );
+    this.rules = new Map(
+      prefixes.flatMap((prefix) =>
+        specs.flatMap(([table, spec]) =>
+          spec.kind === "dynamic" ? [[prefix + table, spec.evict] as const] : [],
+        ),
       ),
     );
     const parts = new Map(features.flatMap(specsOfParts));
@@ -72,6 +83,14 @@ export class Translations {
       return { state: stateName(table), translation, tables };
     });
     return all.filter(({ tables }) => tables.length > 0);
+  }
+
+  /** What the dynamic tables have become before step `step`, by name. */
+  reports(step: number): Record<string, TableReport> {
+    const { dynamic } = this;
+    return Object.fromEntries(
+      [...dynamic].map(([name, table]) => [name, tableReport(table, this.rules.get(name)!, step)]),
+    );
   }
 
   /** The current states of those that are not dynamic, as tensors of a checkpoint's model file. */
