@@ -22,6 +22,7 @@ export const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   report: () => import("./commands/report.js").then((module) => module.report as CommandDef),
   watch: () => import("./commands/watch.js").then((module) => module.watch as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
+  tables: () => import("./commands/tables.js").then((module) => module.tables as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
   "build-native": () =>
     import("./commands/build-native.js").then((module) => module.buildNative as CommandDef),

@@ -1,10 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
+import { type Checkpoint, checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
 import { printGraph } from "../../graph/printer.js";
+import { selectBackend } from "../../saved/backend.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { findCheckpoint } from "../../saved/find-checkpoint.js";
-import { type DescribeOptions, describeModel } from "../../saved/model.js";
+import { hashTensors } from "../../saved/hash-tensors.js";
+import { type DescribedModel, type DescribeOptions, describeModel } from "../../saved/model.js";
+import { tableReports } from "../../saved/tables.js";
 import { count } from "../../show-value.js";
 import { rowsPerStep } from "../../train/step/gradient-accumulation.js";
 import {
@@ -14,6 +17,7 @@ import {
   programSummary,
   trainingGraphOf,
 } from "../descriptions.js";
+import { dynamicTablesText } from "../dynamic-tables.js";
 import { checkpointChoice, importModulesOption } from "../model-options.js";
 import { settingsOf, settingsOption } from "../settings-option.js";
 import { command } from "../usage.js";
@@ -30,22 +34,22 @@ export const inspect = command(
     "import-modules": importModulesOption,
     graph: { type: "boolean", description: "Print the equations of the model" },
     program: { type: "boolean", description: "Print the stages and memory of the compiled program" },
+    hash: { type: "boolean", description: "Print the SHA-256 of the tensors of a checkpoint" },
     training: { type: "boolean", description: "With --graph or --program: show the training step" },
     ...settingsOption,
   },
   async (args, rawArgs) => {
+    if (args.hash) return printHashes(args.what, args.checkpoint);
     const isTrained = existsSync(checkpointsDir(args.what)) || existsSync(join(args.what, "manifest.json"));
-    const described = isTrained
-      ? await inspectCheckpoint(args.what, args.checkpoint, {
-          importModules: args["import-modules"],
-          settings: settingsOf(rawArgs),
-        })
-      : describedByConfig((await loadConfig(args.what, settingsOf(rawArgs))).config);
+    const options = { importModules: args["import-modules"], settings: settingsOf(rawArgs) };
+    const trained = isTrained ? await inspectCheckpoint(args.what, args.checkpoint, options) : undefined;
+    const described = trained ?? describedByConfig((await loadConfig(args.what, options.settings)).config);
     const graph = args.training ? trainingGraphOf(described) : described.graph;
     if (args.graph) return console.log(printGraph(graph));
     if (args.program) return console.log(programSummary(graph, rowsPerStep(described.config.train)));
     console.log(`\nFeatures\n${featureTable(described)}`);
     console.log(`\nParameters of ${described.config.model.kind}\n${parameterTable(described)}`);
+    if (trained) await printDynamicTables(trained);
   },
 );
 
@@ -57,5 +61,16 @@ async function inspectCheckpoint(path: string, choice: string | undefined, optio
   if (measured.length > 0) console.log(`valid: ${measured.join(", ")}`);
   const others = (await listCheckpoints(path)).filter(({ name }) => name !== checkpoint.name);
   if (others.length > 0) console.log(`also there: ${others.map(({ name }) => name).join(", ")}`);
-  return describeModel(checkpoint, options);
+  return { ...(await describeModel(checkpoint, options)), checkpoint };
+}
+
+async function printDynamicTables({ checkpoint, ...model }: DescribedModel & { checkpoint: Checkpoint }) {
+  const reports = await tableReports(checkpoint, model.features, selectBackend().backend);
+  if (Object.keys(reports).length > 0) console.log(`\n${dynamicTablesText(reports)}`);
+}
+
+async function printHashes(path: string, choice: string | undefined): Promise<void> {
+  const checkpoint = await findCheckpoint(path, checkpointChoice(choice), console.error);
+  const { model, optimizer } = await hashTensors(checkpoint);
+  console.log(`model      ${model}\noptimizer  ${optimizer}`);
 }

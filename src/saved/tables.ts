@@ -1,0 +1,142 @@
+import type { Backend, DynamicTranslation } from "../backends/backend.js";
+import type { Checkpoint, Tensors } from "../checkpoint/index.js";
+import { ExecutionError } from "../errors.js";
+import { canonicalCross } from "../features/canonical.js";
+import type { FittedBag, FittedFeature, FittedFeatures, FittedId } from "../features/fitted.js";
+import { compileId, vocabularyCache } from "../features/transform.js";
+import { showValue } from "../show-value.js";
+import { tableOf } from "../train/match-rows.js";
+import { memberName } from "../train/members.js";
+import { parametersOf } from "../train/step/model-graphs.js";
+import type { TableReport } from "../train/table-metrics.js";
+import { Translations } from "../train/translations.js";
+import type { DescribedModel } from "./model.js";
+
+/** An embedding table of a checkpoint. Of a dynamic one, the rows are those of the checkpoint. */
+export interface SavedTable {
+  /** The name of the parameter. */
+  readonly name: string;
+  /** The features that use it. */
+  readonly features: readonly (FittedId | FittedBag)[];
+  readonly rows: number;
+  readonly dim: number;
+  readonly dynamic?: DynamicTranslation;
+  /** The values of the rows, from row 0 on; absent if the rows have none. */
+  readonly vocabulary?: readonly string[];
+}
+
+/** A row of a table, found by a value. */
+export interface FoundRow {
+  /** The 64-bit key, in a dynamic table. */
+  readonly key?: bigint;
+  readonly row: number;
+  readonly vector: Float32Array;
+  /** What eviction goes by, in a dynamic table; absent for a key without a row. */
+  readonly score?: number;
+}
+
+/** The embedding tables of a checkpoint with their rows. The caller closes it. */
+export class SavedTables {
+  private constructor(
+    readonly tables: readonly SavedTable[],
+    private readonly model: DescribedModel,
+    private readonly tensors: Tensors,
+  ) {}
+
+  /** @throws CheckpointError if the checkpoint is damaged */
+  static async open(checkpoint: Checkpoint, model: DescribedModel, backend: Backend): Promise<SavedTables> {
+    const translations = await translationsOf(checkpoint, model.features, backend);
+    const tensors = await checkpoint.openModel();
+    const parameters = parametersOf(model.graph).filter(({ role }) => role === "table");
+    const tables = parameters.map(({ name, translation }): SavedTable => {
+      const [rows, dim = 1] = tensors.tensors.get(name)!.shape;
+      const table = tableOf(name.slice(name.indexOf("embeddings")))!;
+      const features = model.features.features.filter((feature) => usesTable(feature, table));
+      const vocabulary = model.features.vocabularies[table];
+      return { name, features, rows, dim, dynamic: translations.dynamic.get(translation ?? ""), vocabulary };
+    });
+    return new SavedTables(tables, model, tensors);
+  }
+
+  /**
+   * The row of a value, given as its canonical text; of a cross, as the texts of its columns with commas between them.
+   * @throws ExecutionError if the table has no row for it
+   */
+  async find(table: SavedTable, text: string): Promise<FoundRow> {
+    const id = this.idOf(table, text);
+    if (!table.dynamic) return { row: Number(id), vector: await this.rows(table, Number(id), 1) };
+    const key = BigInt(id);
+    const row = table.dynamic.translate(BigInt64Array.of(key))[0];
+    const { rows, scores } = table.dynamic.keys();
+    const score = row === 0 ? undefined : scores[rows.indexOf(row)];
+    return { key, row, vector: await this.rows(table, row, 1), score };
+  }
+
+  /** The vectors of rows [first, first + count), one after the other. */
+  async rows({ name, dim }: SavedTable, first: number, count: number): Promise<Float32Array> {
+    const numbers = new Float32Array(count * dim);
+    await this.tensors.readInto(name, numbers, first * dim);
+    return numbers;
+  }
+
+  close(): Promise<void> {
+    return this.tensors.close();
+  }
+
+  private idOf({ name, features }: SavedTable, text: string): number | bigint {
+    if (features.length === 0) throw partOfTable(name);
+    const transform = compileId(features[0], vocabularyCache(this.model.features));
+    const bytes = Buffer.from(crossed(features[0], text));
+    const id =
+      transform.reads === "text" ? transform.encode(bytes, 0, bytes.length) : transform.encode(Number(text));
+    if (typeof id === "bigint" || id >= 0) return id;
+    throw new ExecutionError({
+      what: "the table has no row for this value",
+      where: name,
+      got: showValue(text),
+      expected: `a value that the feature "${features[0].name}" accepts`,
+      next: "Check the value; a cross needs a value for each of its columns, with commas between them.",
+    });
+  }
+}
+
+/** What the dynamic tables of a checkpoint have become, by name. @throws CheckpointError if it is damaged */
+export async function tableReports(
+  checkpoint: Checkpoint,
+  features: FittedFeatures,
+  backend: Backend,
+): Promise<Record<string, TableReport>> {
+  const translations = await translationsOf(checkpoint, features, backend);
+  return translations.reports(checkpoint.manifest.step);
+}
+
+async function translationsOf(
+  checkpoint: Checkpoint,
+  features: FittedFeatures,
+  backend: Backend,
+): Promise<Translations> {
+  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const translations = new Translations(backend, features, { members });
+  await translations.load(checkpoint);
+  return translations;
+}
+
+function usesTable(feature: FittedFeature, table: string): feature is FittedId | FittedBag {
+  return feature.kind !== "number" && feature.table === table;
+}
+
+function crossed({ kind, reading: { columns } }: FittedId | FittedBag, text: string): string {
+  const parts = text.split(",");
+  return kind === "id" && columns.length > 1 && parts.length === columns.length
+    ? (canonicalCross(parts) ?? "")
+    : text;
+}
+
+function partOfTable(name: string): ExecutionError {
+  return new ExecutionError({
+    what: "the rows of this table are parts of vectors, each for many values",
+    where: name,
+    expected: "a table whose rows belong to values",
+    next: "Export the table to see its rows.",
+  });
+}
