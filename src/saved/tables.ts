@@ -2,7 +2,7 @@ import type { Backend, DynamicTranslation } from "../backends/backend.js";
 import type { Checkpoint, Tensors } from "../checkpoint/index.js";
 import { ExecutionError } from "../errors.js";
 import { canonicalCross } from "../features/canonical.js";
-import type { FittedBag, FittedFeature, FittedFeatures, FittedId } from "../features/fitted.js";
+import type { FittedBag, FittedFeature, FittedId } from "../features/fitted.js";
 import { compileId, vocabularyCache } from "../features/transform.js";
 import { showValue } from "../show-value.js";
 import { tableOf } from "../train/match-rows.js";
@@ -45,7 +45,7 @@ export class SavedTables {
 
   /** @throws CheckpointError if the checkpoint is damaged */
   static async open(checkpoint: Checkpoint, model: DescribedModel, backend: Backend): Promise<SavedTables> {
-    const translations = await translationsOf(checkpoint, model.features, backend);
+    const translations = await translationsOf(checkpoint, model, backend);
     const tensors = await checkpoint.openModel();
     const parameters = parametersOf(model.graph).filter(({ role }) => role === "table");
     const tables = parameters.map(({ name, translation }): SavedTable => {
@@ -103,21 +103,21 @@ export class SavedTables {
 /** What the dynamic tables of a checkpoint have become, by name. @throws CheckpointError if it is damaged */
 export async function tableReports(
   checkpoint: Checkpoint,
-  features: FittedFeatures,
+  model: DescribedModel,
   backend: Backend,
 ): Promise<Record<string, TableReport>> {
-  const translations = await translationsOf(checkpoint, features, backend);
+  const translations = await translationsOf(checkpoint, model, backend);
   return translations.reports(checkpoint.manifest.step);
 }
 
 async function translationsOf(
   checkpoint: Checkpoint,
-  features: FittedFeatures,
+  { features, graph }: DescribedModel,
   backend: Backend,
 ): Promise<Translations> {
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
-  await translations.load(checkpoint);
+  await translations.load(checkpoint, parametersOf(graph), { forTraining: true });
   return translations;
 }
 

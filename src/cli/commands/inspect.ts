@@ -65,7 +65,7 @@ async function inspectCheckpoint(path: string, choice: string | undefined, optio
 }
 
 async function printDynamicTables({ checkpoint, ...model }: DescribedModel & { checkpoint: Checkpoint }) {
-  const reports = await tableReports(checkpoint, model.features, selectBackend().backend);
+  const reports = await tableReports(checkpoint, model, selectBackend().backend);
   if (Object.keys(reports).length > 0) console.log(`\n${dynamicTablesText(reports)}`);
 }
 
