@@ -49,10 +49,20 @@ function wrongType(column: string, type: string, known: TimeUnit | undefined): C
 const literal = ({ unit }: Cursor, value: string) =>
   `CAST('${value}' AS ${unit === "number" ? "DOUBLE" : "HUGEINT"})`;
 
+/**
+ * Where a run starts.
+ * @throws ConfigError if no row has a value, because every row would count as one without a value, for ever
+ */
+export async function firstPoint(duck: Duck, cursor: Cursor): Promise<CountedPoint> {
+  const point = await pointOf(duck, cursor);
+  if (point) return point;
+  throw wrongType(cursor.column, "no row with a date, a timestamp or a number", undefined);
+}
+
 type CountedPoint = CursorPoint & { readonly rows: number };
 
 /** The largest value of the column; undefined if no row has one. */
-export async function pointOf(duck: Duck, cursor: Cursor): Promise<CountedPoint | undefined> {
+async function pointOf(duck: Duck, cursor: Cursor): Promise<CountedPoint | undefined> {
   const { column, unit, source } = cursor;
   const rows = source.select();
   const [[value]] = await duck.rows(`SELECT max(${CURSOR}) FROM (${rows})`, source.where);

@@ -2,7 +2,7 @@ import type { DataConfig } from "../data-config.js";
 import type { Duck } from "../source/duckdb.js";
 import type { Source } from "../source/source.js";
 import type { SourceFiles } from "../source/source-files.js";
-import { openCursor, pointOf } from "./cursor.js";
+import { firstPoint, openCursor } from "./cursor.js";
 import { readFiles } from "./files.js";
 import { type ReaderPosition, START } from "./position.js";
 
@@ -17,10 +17,10 @@ export async function firstPosition(
   source: Source,
 ): Promise<ReaderPosition> {
   if (column !== undefined) {
-    const point = await pointOf(duck, await openCursor(duck, source, column));
-    const { rows, equal, ...value } = point ?? {};
+    const point = await firstPoint(duck, await openCursor(duck, source, column));
+    const { rows, equal, ...value } = point;
     // Late rows are counted in the source in which the point was found.
-    return { ...START, ...(point && { cursor: other ? (value as typeof point) : point }) };
+    return { ...START, cursor: other ? value : point };
   }
   if ((whole ?? train)!.rows) return START;
   return { ...START, files: await readFiles(identity.slice(0, paths.length)) };
