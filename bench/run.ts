@@ -5,6 +5,7 @@ import { table } from "../src/cli/text-table.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "../src/cli/usage.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { batch } from "./batch.js";
+import { dynamicTables } from "./dynamic-tables.js";
 import { evaluation } from "./evaluate.js";
 import type { Figure, FigureOptions } from "./figure.js";
 import { ingest } from "./ingest.js";
@@ -26,6 +27,7 @@ const FIGURES = {
   ingest,
   shards,
   evaluation,
+  "dynamic-tables": dynamicTables,
   "tables-quality": tablesQuality,
 };
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
