@@ -11,10 +11,11 @@ import { CONFIG_COPY } from "./run-directory.js";
 /** How a run directory is used. */
 export type RunStart = "new" | "resume" | "continue";
 
-/** Keys that may change when a run is resumed, because they do not affect the result of a step. */
+/** How long the training of a run is: may change when it is resumed. New rows are one pass, whatever these say. */
+const LENGTH_KEYS = ["train.epochs", "train.steps"];
+
+/** Keys that may change, because they do not affect the result of a step. */
 const FREE_KEYS = [
-  "train.epochs",
-  "train.steps",
   "train.threads",
   "train.stopOnDivergence",
   "train.checkpoint",
@@ -36,7 +37,7 @@ const FREE_TO_GO_ON = [
 ];
 
 const freeKeys = (start: RunStart): readonly string[] =>
-  start === "continue" ? [...FREE_KEYS, ...FREE_TO_GO_ON] : FREE_KEYS;
+  start === "continue" ? [...FREE_KEYS, ...FREE_TO_GO_ON] : [...LENGTH_KEYS, ...FREE_KEYS];
 
 /** @throws CheckpointError if there is a file in place of the run directory */
 export function refuseFile(runDir: string): void {
@@ -88,8 +89,11 @@ async function checkSameConfig(
   const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "", free);
   if (!difference) return;
   const absent = (await recordedSettings(runDir)).filter((setting) => !settings.includes(setting));
+  const isLength = LENGTH_KEYS.includes(difference.path);
   throw new ConfigError({
-    what: "the config differs from the one that the run started with",
+    what: isLength
+      ? "new rows are trained on in one pass, so another length of the training has no effect"
+      : "the config differs from the one that the run started with",
     where: difference.path,
     got: difference.after,
     expected: difference.before,
