@@ -71,9 +71,9 @@ export function checkSpace(written: unknown, space: SearchSpace): void {
     }
 }
 
-/** A config for one trial: one seed, and no `search` section. */
+/** A config for one trial: one seed, no `search` section, and nothing is published. */
 export function trialConfig(written: unknown, settings: Parameters<typeof configWith>[1]): Config {
   const { search: _, ...config } = resolveConfig(configWith(written, settings));
-  const { seeds: __, ...train } = config.train;
+  const { seeds: _seeds, publish: _publish, ...train } = config.train;
   return { ...config, train };
 }

@@ -168,6 +168,14 @@ describe("before a search", () => {
     return (error as ConfigError).report;
   };
 
+  it("publishes nothing", async () => {
+    const to = join(folder, "published");
+    const options = optionsOf("publishing", { trials: 2 });
+    const { best } = await searchRun(written({}, { publish: { every: 2, to } }), options);
+    expect(existsSync(best!.runDir)).toBe(true);
+    expect(existsSync(to)).toBe(false);
+  });
+
   it("refuses a config without a validation split", async () => {
     const { valid, ...data } = written().data;
     expect(await errorOf(written({ data }))).toMatchObject({ where: "data.valid", next: "Add data.valid." });
