@@ -126,6 +126,7 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
     ...(first.initializer !== undefined && { initializer: first.initializer }),
     ...(first.trainable !== undefined && { trainable: first.trainable }),
     ...(first.dtype !== undefined && { dtype: first.dtype }),
+    ...(first.store !== undefined && { store: first.store }),
   };
   return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
 }

@@ -14,6 +14,7 @@ import {
 } from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
 import { dynamicFields } from "./schema/dynamic-table.js";
+import { storeSchema } from "./schema/store.js";
 
 /**
  * The schema of fitted features read from a file. The content of a checkpoint is untrusted, so nothing about it is
@@ -112,6 +113,7 @@ const tableShape = {
   initializer: initializerSchema.optional(),
   trainable: z.boolean().optional(),
   dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
+  store: storeSchema.optional(),
   composition: z.enum(COMPOSITIONS).optional(),
   translation: translationSchema.optional(),
   mapping: mappingSchema,
@@ -188,7 +190,16 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
 type TableFeature = Exclude<FittedFeature, { kind: "number" }>;
 
 /** What is equal for all features of a table. */
-const SHARED = ["rows", "dim", "initializer", "trainable", "dtype", "composition", "translation"] as const;
+const SHARED = [
+  "rows",
+  "dim",
+  "initializer",
+  "trainable",
+  "dtype",
+  "store",
+  "composition",
+  "translation",
+] as const;
 
 /** Rows outside the table, by path. */
 function* rowProblems(

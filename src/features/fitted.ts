@@ -5,6 +5,7 @@ import type { TableInitializer } from "../layers/initializer.js";
 import type { Reading } from "./reading.js";
 import type { DynamicConfig } from "./schema/dynamic-table.js";
 import type { TableNumbers } from "./schema/features.js";
+import type { StoreConfig } from "./schema/store.js";
 import type { TargetMeans } from "./target-means.js";
 import type { Tokenizers } from "./tokenizer.js";
 
@@ -61,6 +62,8 @@ export interface FittedTable {
   readonly trainable?: boolean;
   /** Storage format of the weights; default fp32. */
   readonly dtype?: TableNumbers;
+  /** How much memory the table takes in training; by default all of it is in memory. */
+  readonly store?: StoreConfig;
   /** Set if two small tables take the place of the table; `rows` is then the number of ids. */
   readonly composition?: Composition;
   /**

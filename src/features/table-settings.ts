@@ -4,7 +4,7 @@ import type { DynamicConfig } from "./schema/dynamic-table.js";
 import { type FeatureConfig, hasTable, plainOf } from "./schema/features.js";
 
 /** Settings of tables that change the model, and no value of the packed data. */
-const TABLE_SETTINGS = ["dim", "initializer", "trainable", "dtype"] as const;
+const TABLE_SETTINGS = ["dim", "initializer", "trainable", "dtype", "store"] as const;
 
 /** What of a feature the packed data depends on. Keys do not depend on what a dynamic table does with them. */
 export function packedPart(feature: FeatureConfig): object {

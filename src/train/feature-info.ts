@@ -12,7 +12,7 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       const { name, width, denseEmbedding, edges } = feature;
       return { kind: "number", name, width, denseEmbedding, ...(edges && { edges }) };
     }
-    const { name, table, rows, dim, trainable, dtype, composition, translation } = feature;
+    const { name, table, rows, dim, trainable, dtype, composition, translation, store } = feature;
     const info = {
       name,
       table,
@@ -21,7 +21,7 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
       trainable,
       dtype,
       composition,
-      translation: translation && { ids: idLimit(feature) },
+      translation: (translation ?? store) && { ids: idLimit(feature) },
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "id"
@@ -49,6 +49,7 @@ export function configuredFeatureInfos(features: readonly FeatureConfig[]): Feat
       dtype: feature.dtype,
       composition: compositionOf(feature as { hash?: unknown }),
       ...("dynamic" in feature && feature.dynamic && { translation: { ids: KEYS } }),
+      ...(feature.store && { translation: { ids: 1 } }),
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"

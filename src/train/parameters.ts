@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import type { Backend, ChangeConsumer, Memory } from "../backends/backend.js";
+import type { Backend, ChangeConsumer, Memory, Tier } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
@@ -20,6 +20,7 @@ import {
 } from "./parameter-memory.js";
 import { changedRows, type RowsOfTables } from "./saved-rows.js";
 import { AVERAGE } from "./step/state.js";
+import { allocateTiers, type Stores } from "./tiers.js";
 
 export type { Parameter } from "./parameter-memory.js";
 
@@ -41,6 +42,8 @@ const trainedOf = (name: string) => `${name}/trained`;
 /** The weights, tables, statistics and optimizer states of a model, by name, in the backend's memory. */
 export class Parameters {
   private readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The tables of which memory has only some rows at a time, by the name of their translation. */
+  readonly tiers: ReadonlyMap<string, Tier>;
   /** The parameters bound by a training program. */
   readonly memory: ReadonlyMap<string, Memory>;
   /** The parameters bound for evaluation: moving averages replace the weights that have one. */
@@ -48,13 +51,20 @@ export class Parameters {
 
   /**
    * Allocates all parameters, uninitialized.
+   * @param stores of tables that memory need not hold as a whole
    * @throws ExecutionError naming the table that is too large
    */
-  constructor(backend: Backend, attrs: readonly ParameterAttrs[]) {
+  constructor(backend: Backend, attrs: readonly ParameterAttrs[], stores: Stores = new Map()) {
     const unique = new Map(attrs.map((each) => [each.name, each]));
-    refuseTooMuch([...unique.values()]);
+    const all = [...unique.values()];
+    const { tiers, memory: ofTiers } = allocateTiers(backend, all, stores);
+    refuseTooMuch(all.filter(({ name }) => !ofTiers.has(name)));
+    this.tiers = tiers;
     this.parameters = new Map(
-      [...unique].map(([name, each]) => [name, { attrs: each, memory: allocate(backend, each) }]),
+      all.map((each) => [
+        each.name,
+        { attrs: each, memory: ofTiers.get(each.name) ?? allocate(backend, each) },
+      ]),
     );
     const { parameters } = this;
     this.memory = new Map([...parameters].map(([name, { memory }]) => [name, memory]));

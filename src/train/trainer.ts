@@ -40,6 +40,7 @@ import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
 import { isInside, STRETCH, type Stretch, startOf } from "./stretch.js";
 import { type Before, statisticsOf, TABLES, type TableReport, tableValues } from "./table-metrics.js";
+import { storesOf } from "./tiers.js";
 import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
@@ -138,11 +139,13 @@ export class Trainer {
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
     this.checkpoints = new RunCheckpoints(runDir, { ...checkpoint, metric });
     this.forward = inferenceGraph(spec);
-    this.parameters = new Parameters(backend, [...parametersOf(this.forward), ...parametersOf(this.graph)]);
+    const attrs = [...parametersOf(this.forward), ...parametersOf(this.graph)];
+    this.parameters = new Parameters(backend, attrs, storesOf(features, runDir));
     if (checkpoint.full || config.train.publish) this.parameters.trackChanges();
     const { seed } = config.train;
     this.translations = new Translations(backend, features, { seed });
     this.translations.attach(this.parameters.all, seed);
+    for (const [table, tier] of this.parameters.tiers) tier.put(this.translations.bound.get(table)!);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);

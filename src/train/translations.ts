@@ -56,7 +56,10 @@ export class Translations {
         ),
       ),
     );
-    const parts = new Map(features.flatMap(specsOfParts));
+    const parts = new Map<string, TranslationSpec>([
+      ...features.flatMap(specsOfParts),
+      ...prefixes.flatMap((prefix) => features.flatMap((feature) => specOfStore(feature, prefix))),
+    ]);
     this.bound = new Map([
       ...this.tables,
       ...[...parts].map(([name, spec]) => [name, backend.translation(spec)] as const),
@@ -155,6 +158,12 @@ function specOfTable(feature: FittedFeature): [string, TranslationSpec][] {
   if (feature.kind === "number" || feature.translation === undefined) return [];
   const { table, translation } = feature;
   return [[table, translation.kind === "dynamic" ? dynamicSpec(translation) : translation]];
+}
+
+/** Ids are rows, of which not all are in memory. */
+function specOfStore(feature: FittedFeature, prefix: string): [string, TranslationSpec][] {
+  if (feature.kind === "number" || !feature.store || feature.translation) return [];
+  return [[prefix + feature.table, { kind: "quotient", by: 1, rows: feature.rows }]];
 }
 
 function specsOfParts(feature: FittedFeature): [string, TranslationSpec][] {

@@ -5,6 +5,7 @@ import { COMPOSITIONS, type Composition } from "../../layers/embedding-layer.js"
 import { initializerSchema } from "../../layers/initializer.js";
 import { parseExpression } from "../expression.js";
 import { dynamicSchema } from "./dynamic-table.js";
+import { storeSchema } from "./store.js";
 
 /** Building blocks of the feature schemas. */
 
@@ -54,6 +55,8 @@ export const tableFields = {
    * stochastically. Default fp32.
    */
   dtype: z.enum(["fp32", "fp16", "bf16"]).optional(),
+  /** For training with a table larger than memory: the rows that do not fit are in a file. */
+  store: storeSchema.optional(),
 };
 
 /** The keys of {@link mappingFields} of which a feature has exactly one. */

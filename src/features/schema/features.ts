@@ -4,7 +4,7 @@ import type { FeatureFile } from "../kinds/define-kind.js";
 import { DERIVED_KINDS, type DerivedFeatureConfig, derivationOf, derivedKind } from "../kinds/index.js";
 import type { TargetRule } from "../target-means.js";
 import { plainOutput } from "./derived-fields.js";
-import { problem, type Refinement } from "./feature-fields.js";
+import { compositionOf, problem, type Refinement } from "./feature-fields.js";
 import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
 
 export type { TableNumbers } from "./feature-fields.js";
@@ -94,6 +94,7 @@ const sharedKeys = [
   "initializer",
   "trainable",
   "dtype",
+  "store",
 ] as const;
 
 /** Features that share a table must agree on the meaning of its rows. */
@@ -102,6 +103,7 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
   const plain = features.map(plainOf);
   plain.forEach((feature, i) => {
     if (!hasTable(feature)) return;
+    refineStore(feature, i, context);
     const name = tableName(feature);
     const j = first.get(name);
     if (j === undefined) {
@@ -119,6 +121,13 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
         `a table cannot learn from columns and computed values together (features[${j}]): give the values or boundaries, or leave embedding out`,
       );
   });
+}
+
+function refineStore(feature: PlainFeatureConfig, i: number, context: Refinement): void {
+  const composed = compositionOf(feature as { hash?: unknown }) !== undefined;
+  if (feature.store === undefined || !(composed || ("dynamic" in feature && feature.dynamic))) return;
+  const message = "store is for a table of fixed size: hash (a number), buckets or vocabulary";
+  problem(context, [i, "store"], message);
 }
 
 function settingOf(feature: PlainFeatureConfig, key: string): unknown {

@@ -103,6 +103,7 @@ type NumberShape = {
   initializer?: unknown;
   trainable?: boolean;
   dtype?: string;
+  store?: object;
   denseEmbedding?: { readonly kind: string };
 };
 
@@ -110,7 +111,7 @@ function refineDense(feature: NumberShape, context: Refinement): void {
   if (feature.missing === "bucket") problem(context, "missing", '"bucket" needs boundaries');
   if (Array.isArray(feature.missing) && (feature.width === 1 || feature.missing.length !== feature.width))
     problem(context, "missing", "a list of values needs width above 1, and as many numbers");
-  for (const key of ["dim", "embedding", "initializer", "trainable", "dtype"] as const)
+  for (const key of ["dim", "embedding", "initializer", "trainable", "dtype", "store"] as const)
     if (feature[key] !== undefined)
       problem(context, key, `${key} needs boundaries: a plain number has no table`);
   if (feature.width === 1) {

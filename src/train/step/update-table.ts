@@ -46,10 +46,10 @@ export function updateTable(
 
 function updatesEveryRow(table: string, lazy: boolean): ConfigError {
   return new ConfigError({
-    what: `an optimizer cannot update every row of the dynamic table ${table} in every step`,
+    what: `an optimizer cannot update every row of ${table} in every step: it is dynamic, or has a store`,
     where: lazy ? "train.l2.rows" : "train.optimizer",
     got: lazy ? 'l2.rows "all"' : "lazy: false",
     expected: lazy ? 'l2.rows "touched"' : "lazy: true",
-    next: "Update only the rows that a batch touches, or give the feature a fixed table (hash, buckets or vocabulary).",
+    next: "Update only the rows that a batch touches, or give the feature a fixed table (hash, buckets or vocabulary) without a store.",
   });
 }

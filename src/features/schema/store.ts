@@ -1,0 +1,24 @@
+import { z } from "zod";
+
+/** The setting `store` of a feature: how much memory its table takes in training. See docs/tables.md. */
+
+const UNITS = { KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+const SIZE = /^(\d+(?:\.\d+)?)(%|[KMG]i?B)$/;
+
+export const storeSchema = z.strictObject({
+  /** Bytes of memory, such as "8GB", or a share of the table with its optimizer states, such as "25%". */
+  memory: z
+    .string()
+    .refine((size) => Number(SIZE.exec(size)?.[1]) > 0, 'a size such as "8GB", "500MiB" or "25%"'),
+  /** A directory for the file with the other rows, on a fast disk; default the directory of the run. */
+  path: z.string().min(1).optional(),
+});
+
+export type StoreConfig = z.output<typeof storeSchema>;
+
+/** The bytes of memory for a table of so many bytes. */
+export function memoryOf({ memory }: StoreConfig, tableBytes: number): number {
+  const [, number, unit] = SIZE.exec(memory)!;
+  const one = unit === "%" ? tableBytes / 100 : UNITS[unit as keyof typeof UNITS];
+  return Math.floor(Number(number) * one);
+}

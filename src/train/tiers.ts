@@ -1,0 +1,54 @@
+import { mkdirSync } from "node:fs";
+import type { Backend, Memory, Tier } from "../backends/backend.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { memoryOf, type StoreConfig } from "../features/schema/store.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import { bytesOf, elementsOf } from "./parameter-memory.js";
+
+/** The stores of tables, by the name of their translation. */
+export type Stores = ReadonlyMap<string, Required<StoreConfig>>;
+
+/** @param directory of the rows that do not fit, where the feature names none */
+export function storesOf({ features }: FittedFeatures, directory: string): Stores {
+  return new Map(
+    features.flatMap((feature) =>
+      feature.kind === "number" || !feature.store
+        ? []
+        : [[feature.table, { path: directory, ...feature.store }] as const],
+    ),
+  );
+}
+
+/** Makes a tier of the weights and states of each table with a store. Backends without tiers have none. */
+export function allocateTiers(
+  backend: Backend,
+  attrs: readonly ParameterAttrs[],
+  stores: Stores,
+): { tiers: ReadonlyMap<string, Tier>; memory: ReadonlyMap<string, Memory> } {
+  const tiers = new Map<string, Tier>();
+  const memory = new Map<string, Memory>();
+  for (const [table, store] of stores) {
+    const parts = attrs.filter(({ translation }) => translation === table);
+    if (parts.length === 0 || !backend.tier) continue;
+    const tier = allocateTier(backend, parts, store);
+    tiers.set(table, tier);
+    for (const [i, { name }] of parts.entries()) memory.set(name, tier.memories[i]);
+  }
+  return { tiers, memory };
+}
+
+function allocateTier(
+  backend: Backend,
+  parts: readonly ParameterAttrs[],
+  store: Required<StoreConfig>,
+): Tier {
+  const [rows] = parts[0].shape;
+  const bytes = parts.reduce((sum, each) => sum + bytesOf(each), 0);
+  mkdirSync(store.path, { recursive: true });
+  return backend.tier!({
+    rows,
+    memory: memoryOf(store, bytes),
+    directory: store.path,
+    columns: parts.map((each) => ({ dtype: each.dtype ?? "fp32", width: elementsOf(each) / rows })),
+  });
+}
