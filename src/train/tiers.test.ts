@@ -22,11 +22,11 @@ const ROWS = Array.from({ length: 480 }, (_, i) => ({
   y: draw(key, 3000 + i) % 2,
 }));
 
-const configOf = (store?: object, more: object = {}) =>
+const configOf = (store?: object, more: object = {}, mapping: object = { hash: 5000 }) =>
   resolveConfig({
     data: { train: { rows: ROWS }, label: "y", cacheDir: join(folder, "cache") },
     features: [
-      { kind: "id", name: "item", hash: 5000, dtype: "bf16", store },
+      { kind: "id", name: "item", ...mapping, dtype: "bf16", store } as never,
       { kind: "id", name: "shop", buckets: 9 },
     ],
     model: {
@@ -94,6 +94,8 @@ it("saves only the changed rows where the checkpoints are incremental", async ()
 it("refuses a store that is no size, too small, or of a table without a fixed size", async () => {
   expect(() => configOf({ memory: "8 gigs" })).toThrow(/a size such as/);
   expect(() => configOf({ memory: "0GB" })).toThrow(/a size such as/);
+  for (const mapping of [{ dynamic: { capacity: 50 } }, { hash: { size: 900, combine: "add" } }])
+    expect(() => configOf(STORE, {}, mapping)).toThrow(/store is for a table of fixed size/);
   await expect(train("small", { memory: "700KB" }, {})).resolves.toBeDefined();
   await expect(train("smaller", { memory: "1KB" })).rejects.toThrow(/the memory for a table is too small/);
   await expect(train("batch", { memory: "2.5KB" })).rejects.toThrow(/rows of a batch do not fit/);
