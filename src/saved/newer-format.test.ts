@@ -28,24 +28,10 @@ const contentAt = (step: number) => ({
 const newest = () => join(run, "checkpoints", "step-00000003");
 const resume = () => new RunCheckpoints(run, { keep: 1, metric: "auc" }).resume(READER, FEATURES, () => {});
 
-describe.each<[string, (manifest: Record<string, unknown>) => object]>([
-  ["a newer version of the format", (manifest) => ({ ...manifest, version: 3, news: {} })],
-  [
-    "changes since another checkpoint",
-    ({ tables, files, ...rest }) => {
-      const base = { checkpoint: "step-00000002", step: 2, sha256: "0".repeat(64) };
-      return { ...rest, base, tables, files };
-    },
-  ],
-  [
-    "a growing table",
-    ({ tables, ...rest }) => {
-      const growing = ({ rows: _, ...table }: Record<string, unknown>) => ({ ...table, capacity: 100 });
-      return { ...rest, tables: (tables as Record<string, unknown>[]).map(growing) };
-    },
-  ],
-])("a checkpoint with %s", (_, change) => {
-  beforeEach(() => signAgain(newest(), (manifest) => change({ ...manifest, writer: "9.9.9" })));
+describe("a checkpoint with a newer version of the format", () => {
+  beforeEach(() =>
+    signAgain(newest(), (manifest) => ({ ...manifest, version: 3, news: {}, writer: "9.9.9" })),
+  );
 
   it("is not taken for damaged: nothing older is used, and nothing is written or renamed", async () => {
     const entries = () => readdirSync(join(run, "checkpoints")).sort();
