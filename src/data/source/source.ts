@@ -86,7 +86,7 @@ export async function openFiles(
   const place = config.sql === undefined ? where : `${where}.sql`;
   const described = await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
-  const read = await duck.describe(relation.select(), where);
+  const read = config.sql === undefined ? described : await duck.describe(relation.select(), where);
   const types = typesInSql(read, relation, demand, config);
   if (config.sql !== undefined) {
     const names = read.map(({ name }) => name);
