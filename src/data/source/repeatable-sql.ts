@@ -20,8 +20,9 @@ export async function refuseUnrepeatable(
   const nodes = [...nodesOf(await sqlTree(duck, select, where))];
   const calls = nodes.some(({ function_name }) => typeof function_name === "string");
   const functions = calls ? await changingFunctions(duck, where) : NO_FUNCTIONS;
+  const names = new Set(columns);
   for (const node of nodes) {
-    const found = changingIn(node, functions, [...columns]);
+    const found = changingIn(node, functions, names);
     if (found !== undefined) throw unrepeatable(found, where);
   }
 }
@@ -73,7 +74,7 @@ const UNLISTED = [
 function changingIn(
   { class: kind, function_name, children, column_names, sample }: Node,
   functions: ReadonlySet<string>,
-  columns: readonly string[],
+  columns: ReadonlySet<string>,
 ): string | undefined {
   if (sample) return "a sample";
   if (typeof function_name === "string") {
@@ -83,7 +84,7 @@ function changingIn(
   }
   if (kind !== "COLUMN_REF" || !Array.isArray(column_names) || column_names.length !== 1) return undefined;
   const [name] = column_names as string[];
-  return CLOCK.includes(name.toLowerCase()) && !columns.includes(name) ? name : undefined;
+  return CLOCK.includes(name.toLowerCase()) && !columns.has(name) ? name : undefined;
 }
 
 function unrepeatable(got: string, where: string): ConfigError {
