@@ -112,19 +112,20 @@ async function settleTypes(
   where: string,
 ): Promise<Map<string, SettledType>> {
   const declared = Object.entries(config.types ?? {});
-  await refuseChanged(duck, declared, reader.texts(), where);
+  const texts = reader.texts();
+  await refuseChanged(duck, declared, texts, where);
   const isNamed = namedInSql(demand.sql);
   const named = reader.names.filter((name) => config.types?.[name] === undefined && isNamed(name));
   const open = named
     .filter((name) => trainedType(demand, name) === undefined && demand.wants.get(name) !== "text")
     .map((name) => ({ name, want: demand.wants.get(name) }));
-  const settled = await typesOfTexts(duck, open, reader.texts(), where);
+  const settled = await typesOfTexts(duck, open, texts, where);
   const trained = named.flatMap((name) => {
     const to = trainedType(demand, name);
     const isNearest = (demand.wants.get(name) ?? "text") !== "text";
     return to === undefined ? [] : [{ name, from: "VARCHAR", to, isNearest }];
   });
-  const unreadable = await unreadableTexts(duck, trained, reader.texts(), where);
+  const unreadable = await unreadableTexts(duck, trained, texts, where);
   return new Map<string, SettledType>([
     ...settled,
     ...trained.map(({ name, to }) => [name, { type: to, isExact: !unreadable.has(name) }] as const),
@@ -143,8 +144,8 @@ const UNREAD = "unread";
 /** The SELECT of all files, for any types of their columns. Columns without a type are text. */
 class TextReader {
   private readonly hasFileColumn: boolean;
-  /** By part, the columns that every query reads. */
-  private always: (readonly string[])[] = [];
+  /** The columns that every query of a part reads. */
+  private readonly always = new Map<TextPart, readonly string[]>();
 
   constructor(
     private readonly duck: Duck,
@@ -158,10 +159,10 @@ class TextReader {
 
   /** Makes queries of files with invalid texts read all columns that they have to. */
   async readInvalid(demand: Demand, where: string): Promise<void> {
-    for (const [i, part] of this.parts.entries()) {
+    for (const part of this.parts) {
       const texts = (rejects: string) =>
         `SELECT * FROM ${this.relation(part, new Map(), rejects, this.hasFileColumn)}`;
-      this.always[i] = await columnsToRead(this.duck, part, demand, texts, where);
+      this.always.set(part, await columnsToRead(this.duck, part, demand, texts, where));
     }
   }
 
@@ -206,7 +207,7 @@ class TextReader {
     const file = quoteName(FILE_COLUMN);
     const withFile = this.hasFileColumn || asTexts;
     if (withFile) columns.push(`${originalPathSql(this.duck, file, this.config)} AS ${file}`);
-    const always = (this.always[this.parts.indexOf(part)] ?? []).map(quoteName);
+    const always = (this.always.get(part) ?? []).map(quoteName);
     const reads = always.length > 0 ? ` WHERE hash(${always.join(", ")}) IS NOT NULL` : "";
     return `SELECT ${columns.join(", ")} FROM ${this.relation(part, types, rejects, withFile)}${reads}`;
   }
