@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type FloatColumn, LABEL_COLUMN } from "../columns/columns.js";
-import { DataError, messageOf, PairloomError } from "../errors.js";
+import { DataError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
 import { type FittedFeatures, type TextRules, textRulesOf } from "../features/fitted.js";
@@ -23,15 +23,7 @@ import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source
 import type { PackedDataset } from "./pack/packed.js";
 import { PACKED_VERSION } from "./pack/packed-format.js";
 import { PackedWriter } from "./pack/packed-writer.js";
-import {
-  failedDirectory,
-  keepQuarantine,
-  openPrepared,
-  type PreparedData,
-  partialDirectory,
-  publish,
-  writePrepared,
-} from "./pack/prepared.js";
+import { failedDirectory, openCached, type PreparedData, packInto, writePrepared } from "./pack/prepared.js";
 import { readQuarantine } from "./pack/quarantine.js";
 import { verifyCompressed } from "./source/compressed.js";
 import { Duck, quoteName } from "./source/duckdb.js";
@@ -75,7 +67,8 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
       "packed",
       keyOf(options, shares, await filesOfSplit(duck, options.data)),
     );
-    const prepared = openCached(directory, options) ?? (await pack(duck, options, shares, directory));
+    const onDamaged = (message: string) => options.onProgress?.({ phase: "rebuild", message });
+    const prepared = openCached(directory, onDamaged) ?? (await pack(duck, options, shares, directory));
     for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);
     return { ...prepared, features: withTableSettings(prepared.features, options.features) };
   } finally {
@@ -137,11 +130,7 @@ function keyOf(
   const filesOfFeatures = features.flatMap((feature) => {
     const vocabulary = "vocabulary" in feature ? feature.vocabulary : undefined;
     const file = fileOf(feature);
-    const paths = [
-      ...(vocabulary && "file" in vocabulary ? [vocabulary.file] : []),
-      ...(file ? [file.path] : []),
-    ];
-    return paths;
+    return [...(vocabulary && "file" in vocabulary ? [vocabulary.file] : []), ...(file ? [file.path] : [])];
   });
   const files = [...filesOfFeatures, ...filesOfSplit].map(fileState);
   const identity = shares.map((share) => share.files.identity);
@@ -157,18 +146,6 @@ function fileState(path: string): unknown {
   return { path: resolve(path), bytes: stat?.size, modified: stat?.mtimeMs };
 }
 
-function openCached(directory: string, { onProgress }: PrepareOptions): PreparedData | undefined {
-  if (!existsSync(directory)) return undefined;
-  try {
-    return openPrepared(directory, true);
-  } catch (error) {
-    if (!(error instanceof PairloomError)) throw error;
-    onProgress?.({ phase: "rebuild", message: messageOf(error) });
-    rmSync(directory, { recursive: true, force: true });
-    return undefined;
-  }
-}
-
 async function pack(
   duck: Duck,
   options: PrepareOptions,
@@ -178,9 +155,7 @@ async function pack(
   const jobs: Job[] = [];
   // The first source feeds the training split: the others are read with its types.
   for (const share of shares) jobs.push(await openShare(duck, options, share, jobs[0]?.source.types));
-  const temporary = partialDirectory(directory);
-  mkdirSync(temporary);
-  try {
+  return packInto(directory, async (temporary) => {
     for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
     const read = await firstPosition(duck, options.data, shares[0].files, jobs[0].source);
     const learned = await learn(duck, options, jobs[0]);
@@ -192,12 +167,7 @@ async function pack(
       unassigned,
       read,
     });
-    publish(temporary, directory);
-  } catch (error) {
-    keepQuarantine(temporary, directory);
-    throw error;
-  }
-  return openPrepared(directory, false);
+  });
 }
 
 /** What texts of the training data mean, for other files and for requests. */

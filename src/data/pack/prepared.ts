@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { messageOf, PairloomError } from "../../errors.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { type SplitName, splitNames } from "../data-config.js";
 import type { SplitStarts } from "../split/split-query.js";
@@ -39,7 +40,7 @@ interface PreparedManifest {
 }
 
 /** @throws DataError if anything is missing or damaged */
-export function openPrepared(directory: string, fromCache: boolean): PreparedData {
+function openPrepared(directory: string, fromCache: boolean): PreparedData {
   const manifest = readCheckedJson(join(directory, "manifest.json")) as PreparedManifest;
   const { splits, unassigned, starts, read, features } = manifest;
   const opened = Object.fromEntries(
@@ -48,18 +49,57 @@ export function openPrepared(directory: string, fromCache: boolean): PreparedDat
   return { features, splits: opened, unassigned, starts, read, directory, fromCache };
 }
 
+/**
+ * The packed data of an earlier call, if there is any and it is sound. Damaged data is deleted.
+ * @param onDamaged called with what is wrong with it
+ */
+export function openCached(
+  directory: string,
+  onDamaged: (message: string) => void = () => undefined,
+): PreparedData | undefined {
+  if (!existsSync(directory)) return undefined;
+  try {
+    return openPrepared(directory, true);
+  } catch (error) {
+    if (!(error instanceof PairloomError)) throw error;
+    onDamaged(messageOf(error));
+    rmSync(directory, { recursive: true, force: true });
+    return undefined;
+  }
+}
+
+/**
+ * Packs into a directory of another name, which is renamed when it is complete. After a failure only its quarantine is kept.
+ * @param write writes the splits, and the manifest by {@link writePrepared}
+ */
+export async function packInto(
+  directory: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<PreparedData> {
+  const temporary = partialDirectory(directory);
+  mkdirSync(temporary);
+  try {
+    await write(temporary);
+    publish(temporary, directory);
+  } catch (error) {
+    keepQuarantine(temporary, directory);
+    throw error;
+  }
+  return openPrepared(directory, false);
+}
+
 /** Writes the manifest that {@link openPrepared} reads. */
 export function writePrepared(directory: string, manifest: Omit<PreparedManifest, "version">): void {
   writeCheckedJson(join(directory, "manifest.json"), { version: PACKED_VERSION, ...manifest });
 }
 
 /** The directory to pack into before it is renamed; a new name for every call. */
-export const partialDirectory = (directory: string) => `${directory}.${ownedName()}.partial`;
+const partialDirectory = (directory: string) => `${directory}.${ownedName()}.partial`;
 /** The directory that keeps the quarantine of a failed run. */
 export const failedDirectory = (directory: string) => `${directory}.failed`;
 
 /** Renames the packed directory. If another process has packed the same data meanwhile, its directory is kept. */
-export function publish(temporary: string, directory: string): void {
+function publish(temporary: string, directory: string): void {
   try {
     renameSync(temporary, directory);
   } catch (error) {
@@ -69,7 +109,7 @@ export function publish(temporary: string, directory: string): void {
 }
 
 /** After a failure: keeps the quarantine where the error says, and deletes the incomplete columns. */
-export function keepQuarantine(temporary: string, directory: string): void {
+function keepQuarantine(temporary: string, directory: string): void {
   for (const name of splitNames) {
     const path = join(temporary, name, "quarantine.jsonl");
     const kept = join(failedDirectory(directory), name, "quarantine.jsonl");

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { PairloomError } from "../../errors.js";
 import { layoutOf } from "../../features/block.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { withTableSettings } from "../../features/table-settings.js";
@@ -15,7 +14,7 @@ import { packSource, tooManyBadRows } from "../pack/pack-source.js";
 import type { PackedDataset } from "../pack/packed.js";
 import { PACKED_VERSION } from "../pack/packed-format.js";
 import { PackedWriter } from "../pack/packed-writer.js";
-import { keepQuarantine, openPrepared, partialDirectory, publish, writePrepared } from "../pack/prepared.js";
+import { openCached, type PreparedData, packInto, writePrepared } from "../pack/prepared.js";
 import { readQuarantine } from "../pack/quarantine.js";
 import { Duck } from "../source/duckdb.js";
 import { growVocabularies } from "./grow.js";
@@ -52,8 +51,8 @@ export interface PreparedStretch {
 export async function prepareStretch(options: StretchOptions): Promise<PreparedStretch> {
   const cacheDir = openCacheDir(options.data.cacheDir);
   const directory = join(cacheDir, "packed", options.name);
-  if (!canOpen(directory)) await pack(options, directory, join(cacheDir, "tmp", ownedName()));
-  const { splits, features } = openPrepared(directory, true);
+  const { splits, features } =
+    openCached(directory) ?? (await pack(options, directory, join(cacheDir, "tmp", ownedName())));
   const rows = splits.train;
   refuseBad(options, rows);
   const { name } = options;
@@ -73,34 +72,17 @@ export function packedName(
   return `stretch-${createHash("sha256").update(text).digest("hex").slice(0, 32)}`;
 }
 
-/** True if there is sound packed data; removes damaged data. */
-function canOpen(directory: string): boolean {
-  if (!existsSync(directory)) return false;
-  try {
-    openPrepared(directory, true);
-    return true;
-  } catch (error) {
-    if (!(error instanceof PairloomError)) throw error;
-    rmSync(directory, { recursive: true, force: true });
-    return false;
-  }
-}
-
-async function pack(options: StretchOptions, directory: string, scratch: string): Promise<void> {
+async function pack(options: StretchOptions, directory: string, scratch: string): Promise<PreparedData> {
+  const { fitted, reads, source } = options;
   const duck = await Duck.open(scratch);
-  const temporary = partialDirectory(directory);
-  mkdirSync(temporary);
   try {
-    const { fitted, reads } = options;
-    const found = await options.source.open(duck, reads, scratch);
-    const job = await openJob(duck, options, { ...found, rules: fitted });
-    const features = await growVocabularies(duck, options.features, fitted, job);
-    await packRows(duck, options, job, features, temporary);
-    writePrepared(temporary, { features, splits: ["train"], unassigned: 0, read: START });
-    publish(temporary, directory);
-  } catch (error) {
-    keepQuarantine(temporary, directory);
-    throw error;
+    return await packInto(directory, async (temporary) => {
+      const found = await source.open(duck, reads, scratch);
+      const job = await openJob(duck, options, { ...found, rules: fitted });
+      const features = await growVocabularies(duck, options.features, fitted, job);
+      await packRows(duck, options, job, features, temporary);
+      writePrepared(temporary, { features, splits: ["train"], unassigned: 0, read: START });
+    });
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
