@@ -39,6 +39,8 @@ export interface PreparedStretch {
   readonly rows: PackedDataset;
   /** With the values that grown vocabularies have got from the stretch. */
   readonly features: FittedFeatures;
+  /** The number of new values of each vocabulary that has got any. */
+  readonly added: Readonly<Record<string, number>>;
   /** The name of the packed data, which may be deleted when the stretch has been trained on. */
   readonly name: string;
 }
@@ -55,8 +57,16 @@ export async function prepareStretch(options: StretchOptions): Promise<PreparedS
     openCached(directory) ?? (await pack(options, directory, join(cacheDir, "tmp", ownedName())));
   const rows = splits.train;
   refuseBad(options, rows);
-  const { name } = options;
-  return { rows, features: withTableSettings(features, options.features), name };
+  const { name, fitted } = options;
+  const added = addedValues(fitted, features);
+  return { rows, features: withTableSettings(features, options.features), added, name };
+}
+
+function addedValues(before: FittedFeatures, now: FittedFeatures): Record<string, number> {
+  const counts = Object.entries(now.vocabularies).map(
+    ([table, values]) => [table, values.length - before.vocabularies[table].length] as const,
+  );
+  return Object.fromEntries(counts.filter(([, added]) => added > 0));
 }
 
 /**

@@ -5,7 +5,6 @@ import type { GrowingSource } from "../../data/stretch/growing-source.js";
 import { after, type ReaderPosition, type Reads, readsSchema } from "../../data/stretch/position.js";
 import { type PreparedStretch, packedName, prepareStretch } from "../../data/stretch/prepare-stretch.js";
 import { PairloomError } from "../../errors.js";
-import type { FittedFeatures } from "../../features/fitted.js";
 import { readFittedFeatures } from "../../features/read-fitted.js";
 import { factsOf } from "../../train/step/loss/index.js";
 import type { ContinueOptions } from "./options.js";
@@ -63,7 +62,7 @@ export class Stretches {
     try {
       const prepared = await this.prepare(newest, number, reads, packed);
       if (prepared.rows.fingerprint !== data) return undefined;
-      this.tellReady(number, prepared, newest);
+      this.tellReady(number, prepared);
       return { number, reads, position: after(positionOf(newest), reads), prepared };
     } catch (error) {
       if (error instanceof PairloomError) return undefined;
@@ -80,7 +79,7 @@ export class Stretches {
       this.options.listener({ kind: "newRows", number, next });
       if (!reads) return undefined;
       const prepared = await this.prepare(newest, number, reads);
-      this.tellReady(number, prepared, newest);
+      this.tellReady(number, prepared);
       if (prepared.rows.rows > 0) {
         await this.add(number, newest, reads, prepared);
         return { number, reads, position: after(position, reads), prepared };
@@ -102,7 +101,7 @@ export class Stretches {
   ): Promise<PreparedStretch> {
     const { config, runDir, listener } = this.options;
     const { data, features, train } = config;
-    const fitted = featuresOf(newest);
+    const fitted = readFittedFeatures(newest.manifest.features, newest.dir);
     const { labels } = factsOf(train.loss).task;
     const name = packed ?? packedName(`${resolve(runDir)}#${number}`, { data, labels, fitted, reads });
     const { source } = this;
@@ -125,7 +124,7 @@ export class Stretches {
       rows,
       quarantined,
       leftOut,
-      added: addedValues(featuresOf(newest), prepared.features),
+      added: prepared.added,
       data: fingerprint,
       packed: prepared.name,
     });
@@ -148,19 +147,7 @@ export class Stretches {
     });
   }
 
-  private tellReady(number: number, { rows, features }: PreparedStretch, newest: Checkpoint): void {
-    const added = addedValues(featuresOf(newest), features);
+  private tellReady(number: number, { rows, added }: PreparedStretch): void {
     this.options.listener({ kind: "stretchReady", number, rows, added });
   }
-}
-
-const featuresOf = ({ dir, manifest }: Checkpoint): FittedFeatures =>
-  readFittedFeatures(manifest.features, dir);
-
-/** The number of new values of each vocabulary that has got any. */
-function addedValues(before: FittedFeatures, now: FittedFeatures): Record<string, number> {
-  const counts = Object.entries(now.vocabularies).map(
-    ([table, values]) => [table, values.length - before.vocabularies[table].length] as const,
-  );
-  return Object.fromEntries(counts.filter(([, added]) => added > 0));
 }
