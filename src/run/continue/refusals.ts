@@ -1,7 +1,8 @@
+import type { z } from "zod";
 import type { Checkpoint } from "../../checkpoint/index.js";
 import type { Config } from "../../config/config.js";
 import { growingConfig } from "../../data/stretch/growing-config.js";
-import { positionSchema, type ReaderPosition } from "../../data/stretch/position.js";
+import { positionSchema, type ReaderPosition, type Reads, readsSchema } from "../../data/stretch/position.js";
 import { CheckpointError, ConfigError } from "../../errors.js";
 import { comesToAnEnd } from "../../train/schedules.js";
 import type { Optimizers } from "../../train/step/optimizers.js";
@@ -64,9 +65,18 @@ export function refuseUnfinished({ dir, manifest }: Checkpoint, reason: string |
 }
 
 /** What the run has read up to a checkpoint. @throws CheckpointError if the checkpoint does not say it */
-export function positionOf({ dir, manifest }: Checkpoint): ReaderPosition {
-  const { read } = manifest.reader as { read?: { position?: unknown } };
-  const parsed = positionSchema.safeParse(read?.position);
+export function positionOf(checkpoint: Checkpoint): ReaderPosition {
+  return readOf(checkpoint, "position", positionSchema);
+}
+
+/** What the stretch reads that a checkpoint is in. @throws CheckpointError if the checkpoint does not say it */
+export function readsOf(checkpoint: Checkpoint): Reads {
+  return readOf(checkpoint, "reads", readsSchema);
+}
+
+function readOf<T>({ dir, manifest }: Checkpoint, key: "position" | "reads", schema: z.ZodType<T>): T {
+  const { read } = manifest.reader as { read?: Record<typeof key, unknown> };
+  const parsed = schema.safeParse(read?.[key]);
   if (parsed.success) return parsed.data;
   throw new CheckpointError({
     what: "the checkpoint does not say what its run has read, so nobody knows which rows are new",

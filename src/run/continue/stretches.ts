@@ -2,13 +2,13 @@ import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Checkpoint, onDiskSync } from "../../checkpoint/index.js";
 import type { GrowingSource } from "../../data/stretch/growing-source.js";
-import { after, type ReaderPosition, type Reads, readsSchema } from "../../data/stretch/position.js";
+import { after, type ReaderPosition, type Reads } from "../../data/stretch/position.js";
 import { type PreparedStretch, packedName, prepareStretch } from "../../data/stretch/prepare-stretch.js";
 import { PairloomError } from "../../errors.js";
 import { readFittedFeatures } from "../../features/read-fitted.js";
 import { factsOf } from "../../train/step/loss/index.js";
 import type { ContinueOptions } from "./options.js";
-import { positionOf } from "./refusals.js";
+import { positionOf, readsOf } from "./refusals.js";
 import { type StretchLine, StretchLog } from "./stretch-log.js";
 
 /** A stretch that is packed and logged. */
@@ -50,8 +50,7 @@ export class Stretches {
 
   /** The stretch that the checkpoint is in. The trainer refuses other rows than those it was in. */
   private async interrupted(number: number, newest: Checkpoint): Promise<ReadyStretch> {
-    const { read } = newest.manifest.reader as { read?: { reads?: unknown } };
-    const reads = readsSchema.parse(read?.reads);
+    const reads = readsOf(newest);
     const prepared = await this.prepare(newest, number, reads, this.log.find(number)?.packed);
     return { number, reads, position: positionOf(newest), prepared };
   }
