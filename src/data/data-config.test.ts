@@ -9,6 +9,7 @@ function problems(data: unknown): string {
 }
 
 const source = { path: "a.csv" };
+const topic = { name: "clicks", brokers: ["localhost:9092"] };
 
 describe("dataSchema", () => {
   it("takes one source with predicates, or one source per split", () => {
@@ -44,6 +45,31 @@ describe("dataSchema", () => {
       "a type that is code",
       { train: { path: "a", types: { x: "INT); DROP" } }, label: "y" },
       /not a SQL type/,
+    ],
+    [
+      "columns of the same name",
+      { train: { path: "a", columns: ["x", "x"] }, label: "y" },
+      /train\.columns: column names must differ/,
+    ],
+    [
+      "columns of the same name in new rows",
+      { train: source, continue: { path: "a", columns: ["x", "x"] }, label: "y" },
+      /continue\.columns: column names must differ/,
+    ],
+    [
+      "new rows from files and a topic",
+      { train: source, continue: { path: "a", topic }, label: "y" },
+      /continue: give either path or topic/,
+    ],
+    [
+      "file options on a topic",
+      { train: source, continue: { topic, header: true, types: { x: "DATE" } }, label: "y" },
+      /^continue\.header: header applies to files: omit it with topic$/,
+    ],
+    [
+      "a cursor on a topic",
+      { train: source, continue: { topic }, cursor: "at", label: "y" },
+      /cursor: a topic has offsets/,
     ],
     ["a wild share", { train: source, label: "y", maxBadRows: 2 }, /maxBadRows/],
   ])("refuses %s", (_, data, message) => {

@@ -91,6 +91,29 @@ const readingFields = {
   sql: z.string().min(1).optional(),
 };
 
+type Reading = z.output<z.ZodObject<typeof readingFields>>;
+
+/** Checks a source of files or of something else, which has its own key and none of the keys that apply to files. */
+function refineReading<Other extends string>(
+  source: Reading & Readonly<Partial<Record<Other, unknown>>>,
+  other: Other,
+  textKeys: readonly TextKey[],
+  context: z.core.$RefinementCtx,
+): void {
+  if ((source.path === undefined) === (source[other] === undefined))
+    context.addIssue({ code: "custom", message: `give either path or ${other}` });
+  if (source.columns !== undefined && new Set(source.columns).size !== source.columns.length)
+    context.addIssue({ code: "custom", path: ["columns"], message: "column names must differ" });
+  if (source[other] === undefined) return;
+  for (const key of ["format", ...textKeys, "union"] as const)
+    if (source[key] !== undefined)
+      context.addIssue({
+        code: "custom",
+        path: [key],
+        message: `${key} applies to files: omit it with ${other}`,
+      });
+}
+
 /** One object instead of a union of two shapes, for clear errors about wrong keys. */
 export const sourceSchema = z
   .strictObject({
@@ -98,20 +121,7 @@ export const sourceSchema = z
     /** Rows from memory, instead of files. */
     rows: rowsSchema.optional(),
   })
-  .superRefine((source, context) => {
-    if ((source.path === undefined) === (source.rows === undefined))
-      context.addIssue({ code: "custom", message: "give either path or rows" });
-    if (source.columns !== undefined && new Set(source.columns).size !== source.columns.length)
-      context.addIssue({ code: "custom", path: ["columns"], message: "column names must differ" });
-    const fileOnly = ["format", ...TEXT_KEYS, "union"] as const;
-    for (const key of fileOnly)
-      if (source.rows !== undefined && source[key] !== undefined)
-        context.addIssue({
-          code: "custom",
-          path: [key],
-          message: `${key} applies to files: omit it with rows`,
-        });
-  });
+  .superRefine((source, context) => refineReading(source, "rows", TEXT_KEYS, context));
 
 /** A Kafka topic whose messages are JSON objects: rows as in a file of JSON lines. */
 const topicSchema = z.strictObject({
@@ -157,16 +167,9 @@ const growingSourceSchema = z
     topic: topicSchema.optional(),
   })
   .superRefine((source, context) => {
-    if ((source.path === undefined) === (source.topic === undefined))
-      context.addIssue({ code: "custom", message: "give either path or topic" });
-    const fileOnly = ["format", ...TEXT_KEYS.filter((key) => key !== "types"), "union"] as const;
-    for (const key of fileOnly)
-      if (source.topic !== undefined && source[key] !== undefined)
-        context.addIssue({
-          code: "custom",
-          path: [key],
-          message: `${key} applies to files: omit it with topic`,
-        });
+    // Messages are JSON.
+    const fileOnly = TEXT_KEYS.filter((key) => !hasTextKey("json", key));
+    refineReading(source, "topic", fileOnly, context);
   });
 
 export const dataSchema = z
