@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "binding/handle.h"
 #include "binding/memory.h"
 #include "binding/request.h"
 #include "binding/translations.h"
@@ -16,15 +17,10 @@ struct Handle {
   std::shared_ptr<Executable> executor;
 };
 
-// Distinguishes our externals from those of other addons.
-constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d6578656375};
+constexpr HandleKind kExecutable = {{0x7061697230756c6f, 0x6f6d2d6578656375}, "executable"};
 
 std::shared_ptr<Executable> executor_of(napi_env env, napi_value value) {
-  bool ours = false;
-  ensure(napi_check_object_type_tag(env, value, &kTag, &ours), "executable");
-  void* data = nullptr;
-  if (!ours || napi_get_value_external(env, value, &data) != napi_ok) ensure(napi_invalid_arg, "executable");
-  return static_cast<Handle*>(data)->executor;
+  return value_of<Handle>(env, kExecutable, value).executor;
 }
 
 // Marks an executor as in use during its lifetime.
@@ -142,18 +138,6 @@ napi_value describe_instructions(napi_env env, const Program& program) {
   return make_array(env, items);
 }
 
-napi_value make_handle(napi_env env, Handle parts) {
-  auto handle = std::make_unique<Handle>(std::move(parts));
-  napi_value external = nullptr;
-  ensure(napi_create_external(
-             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr,
-             &external),
-         "executable");
-  handle.release();
-  ensure(napi_type_tag_object(env, external, &kTag), "executable");
-  return external;
-}
-
 RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], a[4], a[5]}; }
 
 }  // namespace
@@ -161,8 +145,7 @@ RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], 
 napi_value compile(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<4> arguments(env, info);
-    const TypedArray bytes = typed_array(env, arguments[0], "program");
-    if (bytes.type != napi_uint8_array) ensure(napi_invalid_arg, "program");
+    const auto bytes = array_of<const uint8_t>(env, arguments[0], napi_uint8_array, "program");
     std::vector<std::shared_ptr<ParameterStore>> parameters;
     std::vector<ParameterMemory> memory;
     for (napi_value handle : elements(env, arguments[1], "parameters")) {
@@ -174,8 +157,7 @@ napi_value compile(napi_env env, napi_callback_info info) {
     for (napi_value handle : elements(env, arguments[3], "translations"))
       translations.push_back(translation_of(env, handle));
     std::shared_ptr<Executable> executor =
-        compile_for_cpu(decode({static_cast<const uint8_t*>(bytes.data), bytes.length}), std::move(memory), threads,
-                        std::move(translations));
+        compile_for_cpu(decode(bytes), std::move(memory), threads, std::move(translations));
     const Program& program = executor->program();
     napi_value result = nullptr;
     napi_create_object(env, &result);
@@ -187,7 +169,7 @@ napi_value compile(napi_env env, napi_callback_info info) {
     set(env, result, "maxBatch", make_number(env, program.max_batch));
     set(env, result, "tileRows", make_number(env, program.tile_rows));
     set(env, result, "groups", make_number(env, program.groups));
-    set(env, result, "handle", make_handle(env, {std::move(parameters), std::move(executor)}));
+    set(env, result, "handle", make_handle<Handle>(env, kExecutable, std::move(parameters), std::move(executor)));
     return result;
   });
 }
@@ -223,20 +205,16 @@ napi_value run(napi_env env, napi_callback_info info) {
 }
 
 napi_value cancel(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
-    executor_of(env, Arguments<1>(env, info)[0])->cancel();
-    return nullptr;
-  });
+  return guarded(env, [&] { executor_of(env, Arguments<1>(env, info)[0])->cancel(); });
 }
 
 napi_value enable_profile(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     bool on = false;
     ensure(napi_get_value_bool(env, arguments[1], &on), "on");
     const Use use(executor_of(env, arguments[0]));
     use.executor().enable_profile(on);
-    return nullptr;
   });
 }
 
@@ -244,12 +222,7 @@ napi_value profile(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Use use(executor_of(env, Arguments<1>(env, info)[0]));
     const std::vector<uint64_t> nanoseconds = use.executor().profile();
-    napi_value buffer = nullptr, result = nullptr;
-    void* data = nullptr;
-    ensure(napi_create_arraybuffer(env, nanoseconds.size() * sizeof(double), &data, &buffer), "profile");
-    std::copy(nanoseconds.begin(), nanoseconds.end(), static_cast<double*>(data));
-    ensure(napi_create_typedarray(env, napi_float64_array, nanoseconds.size(), buffer, 0, &result), "profile");
-    return result;
+    return make_doubles(env, nanoseconds.size(), [&](size_t i) { return nanoseconds[i]; });
   });
 }
 

@@ -10,13 +10,6 @@
 namespace pairloom::binding {
 namespace {
 
-template <class T>
-std::span<T> array_of(napi_env env, napi_value value, napi_typedarray_type type, const char* what) {
-  const TypedArray array = typed_array(env, value, what);
-  if (array.type != type) throw Error({"a typed array is of the wrong type", what, "", "", ""});
-  return {static_cast<T*>(array.data), array.length};
-}
-
 [[noreturn]] void too_short(const char* what, size_t got, size_t expected) {
   throw Error({"an array is too short", what, std::to_string(got), "at least " + std::to_string(expected), ""});
 }
@@ -74,7 +67,7 @@ Numbers numbers_of(napi_env env, napi_value values, napi_value present, size_t r
   return {numbers.data(), {mask_of(env, present, numbers.size(), rows)}};
 }
 
-// The last three arguments of every call: the destination of the results.
+// The destination of results: the array `data`, and the arguments (offset, stride).
 template <class T>
 Strided<T> target_of(napi_env env, std::span<T> data, const napi_value* place, size_t rows) {
   const size_t offset = whole32(number(env, place[0], "offset"), "offset");

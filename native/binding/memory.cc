@@ -3,21 +3,32 @@
 #include <algorithm>
 #include <thread>
 
+#include "binding/handle.h"
+
 namespace pairloom::binding {
 namespace {
 
-// Distinguishes our externals from those of other addons, and from executors.
-constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d706172616d};
+constexpr HandleKind kParameter = {{0x7061697230756c6f, 0x6f6d2d706172616d}, "parameter"};
 
-struct Handle {
-  std::shared_ptr<ParameterStore> store;
+// Tells the garbage collector how much memory it holds; otherwise garbage would pile up.
+class Handle {
+ public:
+  Handle(napi_env env, std::shared_ptr<ParameterStore> store) : env_(env), store_(std::move(store)) { adjust_memory(1); }
+  ~Handle() { adjust_memory(-1); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  const std::shared_ptr<ParameterStore>& store() const { return store_; }
+
+ private:
+  void adjust_memory(int64_t sign) const {
+    int64_t total = 0;
+    napi_adjust_external_memory(env_, sign * int64_t(store_->own_bytes()), &total);
+  }
+
+  const napi_env env_;
+  const std::shared_ptr<ParameterStore> store_;
 };
-
-// Tells the garbage collector how much memory a handle holds; otherwise garbage would pile up.
-void adjust_memory(napi_env env, const ParameterStore& store, int64_t sign) {
-  int64_t total = 0;
-  napi_adjust_external_memory(env, sign * int64_t(store.own_bytes()), &total);
-}
 
 DType dtype_of(napi_env env, napi_value value) {
   const std::string name = text(env, value, "dtype");
@@ -95,27 +106,11 @@ napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
 }  // namespace
 
 napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store) {
-  auto handle = std::make_unique<Handle>(Handle{std::move(store)});
-  napi_value external = nullptr;
-  ensure(napi_create_external(
-             env, handle.get(),
-             [](napi_env env, void* data, void*) {
-               const std::unique_ptr<Handle> handle(static_cast<Handle*>(data));
-               adjust_memory(env, *handle->store, -1);
-             },
-             nullptr, &external),
-         "parameter");
-  adjust_memory(env, *handle.release()->store, 1);
-  ensure(napi_type_tag_object(env, external, &kTag), "parameter");
-  return external;
+  return make_handle<Handle>(env, kParameter, env, std::move(store));
 }
 
 std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle) {
-  bool ours = false;
-  ensure(napi_check_object_type_tag(env, handle, &kTag, &ours), "parameter");
-  void* data = nullptr;
-  if (!ours || napi_get_value_external(env, handle, &data) != napi_ok) ensure(napi_invalid_arg, "parameter");
-  return static_cast<Handle*>(data)->store;
+  return value_of<Handle>(env, kParameter, handle).store();
 }
 
 napi_value allocate_parameter(napi_env env, napi_callback_info info) {
@@ -138,23 +133,21 @@ napi_value map_parameter(napi_env env, napi_callback_info info) {
 }
 
 napi_value read_parameter(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const auto [store, from, into] = transfer_of(env, info);
     store->read(from, into.length, into.data);
-    return nullptr;
   });
 }
 
 napi_value write_parameter(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const auto [store, from, values] = transfer_of(env, info);
     store->write(from, values.length, values.data);
-    return nullptr;
   });
 }
 
 napi_value gather_parameter(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<5> arguments(env, info);
     const std::shared_ptr<ParameterStore> store = parameter_of(env, arguments[0]);
     const TypedArray rows = typed_array(env, arguments[1], "rows");
@@ -164,52 +157,45 @@ napi_value gather_parameter(napi_env env, napi_callback_info info) {
     if (rows.type == napi_uint32_array) gather<uint32_t>(*store, rows, width, from, into);
     else if (rows.type == napi_biguint64_array) gather<uint64_t>(*store, rows, width, from, into);
     else throw Error({"an array is of the wrong type", "rows", "", "Uint32Array or BigUint64Array", ""});
-    return nullptr;
   });
 }
 
 napi_value track_changes(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     parameter_of(env, arguments[0])->track_changes(positive(number(env, arguments[1], "width"), "width"));
-    return nullptr;
   });
 }
 
 napi_value read_changes(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<3> arguments(env, info);
-    const TypedArray into = typed_array(env, arguments[2], "changes");
-    if (into.type != napi_uint8_array) throw Error({"an array is of the wrong type", "changes", "", "Uint8Array", ""});
+    const std::span<uint8_t> into = array_of<uint8_t>(env, arguments[2], napi_uint8_array, "changes");
     parameter_of(env, arguments[0])
-        ->read_changes(whole(number(env, arguments[1], "from"), "from"), into.length, into.data);
-    return nullptr;
+        ->read_changes(whole(number(env, arguments[1], "from"), "from"), into.size(), into.data());
   });
 }
 
 napi_value clear_changes(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     parameter_of(env, arguments[0])->clear_changes(whole32(number(env, arguments[1], "consumer"), "consumer"));
-    return nullptr;
   });
 }
 
 napi_value copy_parameter(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     parameter_of(env, arguments[0])->copy_from(*parameter_of(env, arguments[1]));
-    return nullptr;
   });
 }
 
 napi_value fill_parameter(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<6> a(env, info);
     const Fill spec{fill_kind(text(env, a[1], "kind")), number(env, a[2], "a"), number(env, a[3], "b"),
                     whole(number(env, a[4], "seed"), "seed"), whole32(number(env, a[5], "stream"), "stream")};
     parameter_of(env, a[0])->fill(spec, std::max(1u, std::thread::hardware_concurrency()));
-    return nullptr;
   });
 }
 

@@ -1,5 +1,6 @@
 #include "binding/tiers.h"
 
+#include "binding/handle.h"
 #include "binding/memory.h"
 #include "binding/translations.h"
 #include "cpu/tiers/tier.h"
@@ -7,32 +8,13 @@
 namespace pairloom::binding {
 namespace {
 
-// Distinguishes our externals from those of other addons, and from parameters and translations.
-constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d7469657273};
+constexpr HandleKind kTier = {{0x7061697230756c6f, 0x6f6d2d7469657273}, "tier"};
 constexpr DType kDTypes[] = {DType::kFp32, DType::kFp16, DType::kBf16};
 constexpr size_t kFirstColumn = 2;  // among the settings
 
 using Handle = std::shared_ptr<Tier>;
 
-napi_value make_handle(napi_env env, Handle tier) {
-  auto handle = std::make_unique<Handle>(std::move(tier));
-  napi_value external = nullptr;
-  ensure(napi_create_external(
-             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr,
-             &external),
-         "tier");
-  handle.release();
-  ensure(napi_type_tag_object(env, external, &kTag), "tier");
-  return external;
-}
-
-Handle tier_of(napi_env env, napi_value value) {
-  bool ours = false;
-  ensure(napi_check_object_type_tag(env, value, &kTag, &ours), "tier");
-  void* data = nullptr;
-  if (!ours || napi_get_value_external(env, value, &data) != napi_ok) ensure(napi_invalid_arg, "tier");
-  return *static_cast<Handle*>(data);
-}
+Handle tier_of(napi_env env, napi_value value) { return value_of<Handle>(env, kTier, value); }
 
 [[noreturn]] void refuse_settings(const std::string& got) {
   throw Error({"a number of a table in a file is out of range", "settings", got, "", ""});
@@ -55,7 +37,8 @@ TierSpec read_spec(std::string directory, std::span<const double> numbers) {
 napi_value make_tier(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> a(env, info);
-    return make_handle(env, std::make_shared<Tier>(read_spec(text(env, a[0], "directory"), doubles(env, a[1], "settings"))));
+    TierSpec spec = read_spec(text(env, a[0], "directory"), doubles(env, a[1], "settings"));
+    return make_handle<Handle>(env, kTier, std::make_shared<Tier>(std::move(spec)));
   });
 }
 
@@ -70,10 +53,9 @@ napi_value tier_parameter(napi_env env, napi_callback_info info) {
 }
 
 napi_value put_in_tier(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<2> a(env, info);
     translation_of(env, a[1])->put_in(tier_of(env, a[0]));
-    return nullptr;
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "binding/handle.h"
 #include "binding/memory.h"
 #include "cpu/tables/attached_rows.h"
 #include "runtime/dynamic/table.h"
@@ -10,27 +11,35 @@
 namespace pairloom::binding {
 namespace {
 
-// Distinguishes our externals from those of other addons, and from executors and parameters.
-constexpr napi_type_tag kTag = {0x7061697230756c6f, 0x6f6d2d7472616e73};
+constexpr HandleKind kTranslation = {{0x7061697230756c6f, 0x6f6d2d7472616e73}, "translation"};
 
 using Handle = std::shared_ptr<Translation>;
 
-napi_value make_handle(napi_env env, std::unique_ptr<Translation> translation) {
-  auto handle = std::make_unique<Handle>(std::move(translation));
-  napi_value external = nullptr;
-  ensure(napi_create_external(
-             env, handle.get(), [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); }, nullptr,
-             &external),
-         "translation");
-  handle.release();
-  ensure(napi_type_tag_object(env, external, &kTag), "translation");
-  return external;
+napi_value make_translation(napi_env env, std::unique_ptr<Translation> translation) {
+  return make_handle<Handle>(env, kTranslation, std::move(translation));
 }
 
 std::span<const int64_t> integers(napi_env env, napi_value value, const char* what) {
-  const TypedArray array = typed_array(env, value, what);
-  if (array.type != napi_bigint64_array) throw Error({"an array is of the wrong type", what, "", "BigInt64Array", ""});
-  return {static_cast<const int64_t*>(array.data), array.length};
+  return array_of<const int64_t>(env, value, napi_bigint64_array, what);
+}
+
+// The row of each id, as `find(ids, rows)` writes them.
+template <class Find>
+napi_value make_rows(napi_env env, napi_value value, const char* what, const Find& find) {
+  const std::span<const int64_t> given = integers(env, value, what);
+  const std::vector<uint64_t> ids(given.begin(), given.end());
+  std::vector<uint64_t> rows(ids.size());
+  find(ids, rows);
+  return make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; });
+}
+
+// A translation that two numbers describe.
+napi_value make_part(napi_env env, napi_callback_info info,
+                     std::unique_ptr<Translation> (*make)(uint64_t by, uint64_t rows)) {
+  return guarded(env, [&] {
+    const Arguments<2> a(env, info);
+    return make_translation(env, make(whole(number(env, a[0], "by"), "by"), whole(number(env, a[1], "rows"), "rows")));
+  });
 }
 
 // Reads the numbers of an argument one after the other.
@@ -89,50 +98,36 @@ DynamicTable& table_of(napi_env env, napi_value handle) {
 }  // namespace
 
 std::shared_ptr<Translation> translation_of(napi_env env, napi_value handle) {
-  bool ours = false;
-  ensure(napi_check_object_type_tag(env, handle, &kTag, &ours), "translation");
-  void* data = nullptr;
-  if (!ours || napi_get_value_external(env, handle, &data) != napi_ok) ensure(napi_invalid_arg, "translation");
-  return *static_cast<Handle*>(data);
+  return value_of<Handle>(env, kTranslation, handle);
 }
 
 napi_value make_permutation(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const std::span<const int64_t> rows = integers(env, Arguments<1>(env, info)[0], "rows");
-    return make_handle(env, pairloom::make_permutation({rows.begin(), rows.end()}));
+    return make_translation(env, pairloom::make_permutation({rows.begin(), rows.end()}));
   });
 }
 
 napi_value make_first_come(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    return make_handle(env, pairloom::make_first_come(whole(number(env, Arguments<1>(env, info)[0], "rows"), "rows")));
+    return make_translation(env, pairloom::make_first_come(whole(number(env, Arguments<1>(env, info)[0], "rows"), "rows")));
   });
 }
 
 napi_value make_quotient(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    const Arguments<2> a(env, info);
-    return make_handle(env, pairloom::make_quotient(whole(number(env, a[0], "by"), "by"),
-                                                    whole(number(env, a[1], "rows"), "rows")));
-  });
+  return make_part(env, info, pairloom::make_quotient);
 }
 
 napi_value make_remainder(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    const Arguments<2> a(env, info);
-    return make_handle(env, pairloom::make_remainder(whole(number(env, a[0], "by"), "by"),
-                                                     whole(number(env, a[1], "rows"), "rows")));
-  });
+  return make_part(env, info, pairloom::make_remainder);
 }
 
 napi_value translate_ids(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
-    const std::span<const int64_t> given = integers(env, arguments[1], "ids");
-    const std::vector<uint64_t> ids(given.begin(), given.end());
-    std::vector<uint64_t> rows(ids.size());
-    translation_of(env, arguments[0])->translate(ids, rows);
-    return make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; });
+    const Translation& translation = *translation_of(env, arguments[0]);
+    return make_rows(env, arguments[1], "ids",
+                     [&](const auto& ids, auto& rows) { translation.translate(ids, rows); });
   });
 }
 
@@ -144,21 +139,20 @@ napi_value translation_state(napi_env env, napi_callback_info info) {
 }
 
 napi_value restore_translation(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     translation_of(env, arguments[0])->restore(integers(env, arguments[1], "state"));
-    return nullptr;
   });
 }
 
 napi_value make_dynamic(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    return make_handle(env, std::make_unique<DynamicTable>(read_spec(env, Arguments<1>(env, info)[0])));
+    return make_translation(env, std::make_unique<DynamicTable>(read_spec(env, Arguments<1>(env, info)[0])));
   });
 }
 
 napi_value attach_memory(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
+  return guarded(env, [&] {
     const Arguments<3> arguments(env, info);
     DynamicTable& table = table_of(env, arguments[0]);
     Settings s(env, arguments[2]);
@@ -168,18 +162,14 @@ napi_value attach_memory(napi_env env, napi_callback_info info) {
     attached.init.seed = s.count();
     attached.init.stream = whole32(s.number(), "stream");
     table.attach(attach_rows(parameter_of(env, arguments[1]), table.rows(), attached, unknown));
-    return nullptr;
   });
 }
 
 napi_value insert_keys(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
-    const std::span<const int64_t> given = integers(env, arguments[1], "keys");
-    const std::vector<uint64_t> keys(given.begin(), given.end());
-    std::vector<uint64_t> rows(keys.size());
-    table_of(env, arguments[0]).insert(keys, rows);
-    return make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; });
+    DynamicTable& table = table_of(env, arguments[0]);
+    return make_rows(env, arguments[1], "keys", [&](const auto& keys, auto& rows) { table.insert(keys, rows); });
   });
 }
 

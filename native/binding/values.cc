@@ -15,16 +15,21 @@ TypedArray typed_array(napi_env env, napi_value value, const char* what) {
   return array;
 }
 
-std::span<float> floats(napi_env env, napi_value value, const char* what) {
+TypedArray typed_array(napi_env env, napi_value value, napi_typedarray_type type, const char* what) {
+  static constexpr const char* kNames[] = {"Int8Array",    "Uint8Array",    "Uint8ClampedArray", "Int16Array",
+                                           "Uint16Array",  "Int32Array",    "Uint32Array",       "Float32Array",
+                                           "Float64Array", "BigInt64Array", "BigUint64Array"};  // by its code
   const TypedArray array = typed_array(env, value, what);
-  if (array.type != napi_float32_array) throw Error({"an argument is of the wrong type", what, "", "Float32Array", ""});
-  return {static_cast<float*>(array.data), array.length};
+  if (array.type == type) return array;
+  throw Error({"an argument is of the wrong type", what, "", kNames[type], ""});
+}
+
+std::span<float> floats(napi_env env, napi_value value, const char* what) {
+  return array_of<float>(env, value, napi_float32_array, what);
 }
 
 std::span<const double> doubles(napi_env env, napi_value value, const char* what) {
-  const TypedArray array = typed_array(env, value, what);
-  if (array.type != napi_float64_array) throw Error({"an argument is of the wrong type", what, "", "Float64Array", ""});
-  return {static_cast<const double*>(array.data), array.length};
+  return array_of<const double>(env, value, napi_float64_array, what);
 }
 
 std::string text(napi_env env, napi_value value, const char* what) {

@@ -8,6 +8,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "program/error.h"
@@ -24,6 +25,8 @@ struct TypedArray {
 void ensure(napi_status status, const char* what);
 
 TypedArray typed_array(napi_env env, napi_value value, const char* what);
+// Throws Error for an array of another type.
+TypedArray typed_array(napi_env env, napi_value value, napi_typedarray_type type, const char* what);
 std::span<float> floats(napi_env env, napi_value value, const char* what);
 std::span<const double> doubles(napi_env env, napi_value value, const char* what);
 std::string text(napi_env env, napi_value value, const char* what);
@@ -32,6 +35,13 @@ double number(napi_env env, napi_value value, const char* what);
 uint64_t whole(double value, const char* what);
 uint32_t whole32(double value, const char* what);
 std::vector<napi_value> elements(napi_env env, napi_value array, const char* what);
+
+// The elements of a typed array of the type that is `Element`'s.
+template <class Element>
+std::span<Element> array_of(napi_env env, napi_value value, napi_typedarray_type type, const char* what) {
+  const TypedArray array = typed_array(env, value, type, what);
+  return {static_cast<Element*>(array.data), array.length};
+}
 
 napi_value make_text(napi_env env, const std::string& value);
 napi_value make_number(napi_env env, double value);
@@ -43,11 +53,14 @@ napi_value make_error(napi_env env, const Report& report);
 // The report of the current exception. Call in a catch block only.
 Report current_report();
 
+// Returns what `work` does, or undefined if it returns nothing.
 template <class Work>
 napi_value guarded(napi_env env, Work&& work) {
   Report report;
   try {
-    return work();
+    if constexpr (!std::is_void_v<decltype(work())>) return work();
+    work();
+    return nullptr;
   } catch (...) {
     report = current_report();
   }
