@@ -23,8 +23,6 @@ uint32_t check_threads(uint32_t threads) {
 // Starts of groups stay on cache lines, so that two threads never write to one.
 size_t whole_lines(size_t floats) { return (floats + 15) / 16 * 16; }
 
-size_t bytes_of(DType dtype) { return is_half(dtype) ? sizeof(uint16_t) : sizeof(float); }
-
 // Element `offset` of memory whose elements have the size of the dtype.
 float* element(float* base, size_t offset, DType dtype) {
   if (base == nullptr) return nullptr;

@@ -5,20 +5,17 @@
 #include <cstdint>
 #include <vector>
 
-#include "cpu/loader.h"
-#include "runtime/memory.h"
 #include "cpu/kernels/kernels.h"
+#include "cpu/loader.h"
 #include "cpu/row_scratch.h"
+#include "cpu/tables/format.h"
 #include "program/program.h"
 #include "program/rule.h"
+#include "runtime/memory.h"
 #include "runtime/table_layout.h"
 #include "runtime/translation.h"
 
 namespace pairloom {
-
-inline TableFormat table_format(DType dtype) {
-  return dtype == DType::kFp16 ? TableFormat::kFp16 : dtype == DType::kBf16 ? TableFormat::kBf16 : TableFormat::kFp32;
-}
 
 // An operand in memory. In spaces with one copy, `base` points to it; tile and partial views have an offset into the
 // arena of the thread or group. A view without rows has stride 0, so that kernels can read it for every row. `base`

@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "runtime/memory.h"
-#include "cpu/pool.h"
 #include "cpu/operation.h"
+#include "cpu/pool.h"
+#include "runtime/memory.h"
 
 namespace pairloom {
 

@@ -49,7 +49,7 @@ ParameterStore::~ParameterStore() {
   if (!mapping_ && !tier_) free_block(data_, bytes());
 }
 
-size_t ParameterStore::width() const { return is_half(dtype_) ? sizeof(uint16_t) : sizeof(float); }
+size_t ParameterStore::width() const { return bytes_of(dtype_); }
 
 ParameterMemory ParameterStore::memory() {
   new_ = false;
@@ -159,8 +159,7 @@ void ParameterStore::fill(const Fill& spec, uint32_t threads) {
   begin_writing();
   if (tier_) return tier_->fill(column_, spec);
   if (dtype_ == DType::kFp32) return pairloom::fill(std::span(static_cast<float*>(data_), count_), spec, threads);
-  const TableFormat format = dtype_ == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16;
-  pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), format, spec, threads);
+  pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), table_format(dtype_), spec, threads);
 }
 
 }  // namespace pairloom

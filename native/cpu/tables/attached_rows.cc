@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu/kernels/dispatch.h"
+#include "cpu/tables/format.h"
 #include "program/error.h"
 #include "runtime/random.h"
 
@@ -12,17 +13,13 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 
-size_t bytes_per_number(DType dtype) { return is_half(dtype) ? sizeof(uint16_t) : sizeof(float); }
-
-TableFormat format_of(DType dtype) { return dtype == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16; }
-
 class StoredRows : public RowMemory {
  public:
   StoredRows(std::shared_ptr<ParameterStore> store, const AttachedRows& attached)
       : store_(std::move(store)),
         attached_(attached),
         key_(random_key(attached.init.seed, attached.init.stream, 0)),
-        row_bytes_(attached.width * bytes_per_number(store_->dtype())),
+        row_bytes_(attached.width * bytes_of(store_->dtype())),
         data_(static_cast<char*>(store_->memory().data)),
         widened_(is_half(store_->dtype()) ? attached.width : 0) {}
 
@@ -32,8 +29,7 @@ class StoredRows : public RowMemory {
   }
   void fill(uint32_t row, const Fill& init, const RowDraws& draws) {
     store_->mark_changed(row);
-    if (!is_half(store_->dtype())) return fill_row(reinterpret_cast<float*>(at(row)), attached_.width, init, draws);
-    fill_row(reinterpret_cast<uint16_t*>(at(row)), format_of(store_->dtype()), attached_.width, init, draws);
+    fill_row(at(row), store_->dtype(), attached_.width, init, draws);
   }
   void initialize_unknown(const Fill& init) { fill(0, init, unnamed_row_draws(key_)); }
   void save(uint32_t row, char* to) const override { std::memcpy(to, at(row), row_bytes_); }
@@ -50,7 +46,7 @@ class StoredRows : public RowMemory {
     const float* numbers = reinterpret_cast<const float*>(at(row));
     if (is_half(store_->dtype())) {
       kernels().widen(reinterpret_cast<const uint16_t*>(at(row)), widened_.data(), attached_.width,
-                      format_of(store_->dtype()));
+                      table_format(store_->dtype()));
       numbers = widened_.data();
     }
     for (size_t d = 0; d < attached_.width; ++d) sum += double(numbers[d]) * double(numbers[d]);

@@ -4,6 +4,7 @@
 
 #include "cpu/kernels/dispatch.h"
 #include "cpu/pool.h"
+#include "cpu/tables/format.h"
 #include "cpu/tables/halves.h"
 #include "runtime/random.h"
 
@@ -27,8 +28,6 @@ void for_chunks(size_t count, uint32_t threads, const Work& work) {
   });
 }
 
-}  // namespace
-
 void fill_row(float* to, size_t count, const Fill& spec, const RowDraws& draws) {
   switch (spec.kind) {
     case FillKind::kConstant: return void(std::fill_n(to, count, float(spec.a)));
@@ -45,6 +44,13 @@ void fill_row(uint16_t* to, TableFormat format, size_t count, const Fill& spec, 
     fill_row(numbers, part, spec, {draws.key, draws.first + at});
     for (size_t i = 0; i < part; ++i) to[at + i] = nearest_half(numbers[i], format);
   }
+}
+
+}  // namespace
+
+void fill_row(void* to, DType dtype, size_t count, const Fill& spec, const RowDraws& draws) {
+  if (is_half(dtype)) fill_row(static_cast<uint16_t*>(to), table_format(dtype), count, spec, draws);
+  else fill_row(static_cast<float*>(to), count, spec, draws);
 }
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads) {

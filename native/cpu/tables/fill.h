@@ -5,6 +5,7 @@
 #include <span>
 
 #include "cpu/kernels/kernels.h"
+#include "program/program.h"
 #include "runtime/random.h"
 
 namespace pairloom {
@@ -25,10 +26,8 @@ struct Fill {
   uint64_t first = 0;  // index of the first value
 };
 
-// Element i has the draws of index `first + i`, whatever the spec's first index is.
-void fill_row(float* to, size_t count, const Fill& spec, const RowDraws& draws);
-// The same, rounded to the nearest 16-bit number.
-void fill_row(uint16_t* to, TableFormat format, size_t count, const Fill& spec, const RowDraws& draws);
+// Element i has the draws of index `first + i`, whatever the spec's first index is. 16-bit numbers are rounded to nearest.
+void fill_row(void* to, DType dtype, size_t count, const Fill& spec, const RowDraws& draws);
 
 void fill(std::span<float> values, const Fill& spec, uint32_t threads);
 // The same, rounded to the nearest 16-bit number.

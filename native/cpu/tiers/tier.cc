@@ -34,8 +34,6 @@ size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places) {
                "Set store.memory to more: room for the distinct rows of a batch, at least."});
 }
 
-TableFormat format_of(DType dtype) { return dtype == DType::kFp16 ? TableFormat::kFp16 : TableFormat::kBf16; }
-
 }  // namespace
 
 Tier::Tier(TierSpec spec)
@@ -231,8 +229,7 @@ void Tier::unpack(const char* record, uint32_t frame) {
 void Tier::initialize(const Column& column, uint64_t row, char* to) const {
   const auto& [dtype, width] = column.shape;
   const RowDraws draws = row_draws(random_key(column.init.seed, column.init.stream, 0), row, width);
-  if (!is_half(dtype)) return fill_row(reinterpret_cast<float*>(to), width, column.init, draws);
-  fill_row(reinterpret_cast<uint16_t*>(to), format_of(dtype), width, column.init, draws);
+  fill_row(to, dtype, width, column.init, draws);
 }
 
 void Tier::initialize(uint64_t row, char* record) const {

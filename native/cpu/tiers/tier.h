@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/tables/fill.h"
+#include "cpu/tables/format.h"
 #include "cpu/tiers/write_queue.h"
 #include "program/program.h"
 #include "runtime/translation.h"
@@ -19,7 +20,7 @@ struct TierColumn {
   DType dtype;
   uint64_t width;  // numbers of a row
 
-  size_t row_bytes() const { return width * (is_half(dtype) ? sizeof(uint16_t) : sizeof(float)); }
+  size_t row_bytes() const { return width * bytes_of(dtype); }
 };
 
 struct TierSpec {
