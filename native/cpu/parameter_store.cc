@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <new>
 #include <vector>
 
-#include "runtime/memory.h"
+#include "cpu/tables/format.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -25,9 +24,7 @@ bool is_zeros(const Fill& spec) {
 }  // namespace
 
 ParameterStore::ParameterStore(DType dtype, uint64_t count)
-    : dtype_(dtype), count_(count), data_(allocate_block(bytes())) {
-  if (data_ == nullptr) throw std::bad_alloc();
-}
+    : dtype_(dtype), count_(count), own_(bytes()), data_(own_.data()) {}
 
 ParameterStore::ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset, uint64_t in_file)
     : dtype_(dtype), count_(count) {
@@ -45,8 +42,6 @@ ParameterStore::ParameterStore(std::shared_ptr<Tier> tier, size_t column)
 
 ParameterStore::~ParameterStore() {
   if (tier_) tier_->record_changes(column_, nullptr);
-  free_block(changed_, rows_);
-  if (!mapping_ && !tier_) free_block(data_, bytes());
 }
 
 size_t ParameterStore::width() const { return bytes_of(dtype_); }
@@ -128,29 +123,30 @@ template void ParameterStore::gather(std::span<const uint32_t>, uint64_t, uint64
 template void ParameterStore::gather(std::span<const uint64_t>, uint64_t, uint64_t, uint64_t, void*) const;
 
 void ParameterStore::track_changes(uint64_t width) {
-  if (changed_ != nullptr) return;
-  rows_ = count_ / width;
-  changed_ = allocate_block(rows_);
-  if (changed_ == nullptr) throw std::bad_alloc();
+  if (changed() != nullptr) return;
+  changed_ = Block<uint8_t>(count_ / width);
   if (tier_) tier_->record_changes(column_, changed());
 }
 
 void ParameterStore::release(uint64_t first) {
-  if (!mapping_ && !tier_ && first < count_) release_block(range(first, count_ - first), (count_ - first) * width());
+  if (first * width() < own_.size()) own_.release(first * width());
 }
 
 void ParameterStore::read_changes(uint64_t from, uint64_t count, void* into) const {
-  if (changed_ != nullptr && from <= rows_ && count <= rows_ - from)
-    return void(std::memcpy(into, changed() + from, count));
+  const uint64_t rows = changed_.size();
+  if (changed() != nullptr && from <= rows && count <= rows - from) {
+    std::memcpy(into, changed() + from, count);
+    return;
+  }
   throw Error({"a range is outside the rows whose changes are recorded", "read",
                "rows " + std::to_string(from) + " to " + std::to_string(from + count),
-               "within 0 to " + std::to_string(rows_), ""});
+               "within 0 to " + std::to_string(rows), ""});
 }
 
 void ParameterStore::clear_changes(uint32_t consumer) {
   const uint8_t others = uint8_t(~(1u << consumer));
-  for (uint64_t row = 0; row < rows_; ++row) {
-    if (changed()[row] != 0) changed()[row] &= others;  // pages without changes are not written to
+  for (uint64_t row = 0; row < changed_.size(); ++row) {
+    if (changed_[row] != 0) changed_[row] &= others;  // pages without changes are not written to
   }
 }
 

@@ -11,13 +11,14 @@
 #include "cpu/tiers/tier.h"
 #include "program/program.h"
 #include "runtime/mapping.h"
+#include "runtime/memory.h"
 #include "runtime/request.h"
 
 namespace pairloom {
 
 class ParameterStore {
  public:
-  // Zeroed memory of `count` numbers. Throws std::bad_alloc.
+  // Zeroed memory of `count` numbers. Throws Error if memory is insufficient.
   ParameterStore(DType dtype, uint64_t count);
   // Maps `in_file` numbers of a file, beginning at byte `offset`; further ones up to `count` belong to rows that do not
   // exist and take no memory. Writes are refused. Throws Error.
@@ -31,7 +32,7 @@ class ParameterStore {
   DType dtype() const { return dtype_; }
   uint64_t count() const { return count_; }
   // Bytes of memory owned by this process only.
-  uint64_t own_bytes() const { return mapping_ || tier_ ? 0 : bytes(); }
+  uint64_t own_bytes() const { return own_.size(); }
   ParameterMemory memory();
 
   // Numbers [from, from + count), in the store's format. Both throw Error for a range outside.
@@ -45,14 +46,14 @@ class ParameterStore {
   void copy_from(const ParameterStore& source);
 
   // Records from now on which rows of `width` numbers are updated, for executables that are bound later. Each of the 8
-  // bits of a row's byte belongs to another consumer. Throws std::bad_alloc.
+  // bits of a row's byte belongs to another consumer. Throws Error if memory is insufficient.
   void track_changes(uint64_t width);
   // Gives the memory of the numbers from `first` on back, which nobody uses now.
   void release(uint64_t first);
   // A byte per row; null if changes are not recorded. A tier sets those of its rows itself.
-  uint8_t* changed() const { return static_cast<uint8_t*>(changed_); }
+  uint8_t* changed() const { return changed_.data(); }
   void mark_changed(uint64_t row) {
-    if (changed_ != nullptr) changed()[row] = 0xff;
+    if (changed() != nullptr) changed_[row] = 0xff;
   }
   // Throws Error for rows outside, and if changes are not recorded.
   void read_changes(uint64_t from, uint64_t count, void* into) const;
@@ -73,10 +74,10 @@ class ParameterStore {
   std::optional<Mapping> mapping_;
   const std::shared_ptr<Tier> tier_;
   const size_t column_ = 0;  // of the tier
+  Block<char> own_;
   void* data_;
-  void* changed_ = nullptr;
-  uint64_t rows_ = 0;  // of which changes are recorded
-  bool new_ = true;    // nobody has written to the memory, or got it to write to
+  Block<uint8_t> changed_;
+  bool new_ = true;  // nobody has written to the memory, or got it to write to
 };
 
 }  // namespace pairloom

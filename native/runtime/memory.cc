@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +14,11 @@ namespace pairloom {
 namespace {
 
 constexpr size_t kAlignment = 64, kHugePage = size_t{2} << 20;
+
+[[noreturn]] void refuse(size_t bytes) {
+  throw Error({"out of memory", "native core", std::to_string(bytes) + " bytes refused", "",
+               "Use a smaller batch, or a machine with more memory."});
+}
 
 bool mapped(size_t bytes) { return bytes >= kHugePage; }
 
@@ -35,10 +41,10 @@ void* map_block(size_t bytes) {
 }  // namespace
 
 void* allocate_block(size_t bytes) {
-  if (mapped(bytes)) return map_block(bytes);
   const size_t size = (bytes + kAlignment) / kAlignment * kAlignment;  // never 0
-  void* block = std::aligned_alloc(kAlignment, size);
-  if (block != nullptr) std::memset(block, 0, size);
+  void* block = mapped(bytes) ? map_block(bytes) : std::aligned_alloc(kAlignment, size);
+  if (block == nullptr) refuse(bytes);
+  if (!mapped(bytes)) std::memset(block, 0, size);
   return block;
 }
 
@@ -53,12 +59,6 @@ void release_block(void* begin, size_t bytes) {
   const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), first = reinterpret_cast<uintptr_t>(begin);
   const uintptr_t from = (first + page - 1) / page * page, to = (first + bytes) / page * page;
   if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
-}
-
-Arena::Arena(size_t floats) : data_(allocate_block(floats * sizeof(float))), bytes_(floats * sizeof(float)) {
-  if (data_ != nullptr) return;
-  throw Error({"out of memory", "executor", std::to_string(bytes_) + " bytes refused", "",
-               "Use a smaller batch, or a machine with more memory."});
 }
 
 }  // namespace pairloom

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 
-#include "runtime/dynamic/block.h"
+#include "runtime/memory.h"
 
 namespace pairloom {
 

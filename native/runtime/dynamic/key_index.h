@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "runtime/dynamic/block.h"
+#include "runtime/memory.h"
+
 
 namespace pairloom {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "runtime/dynamic/block.h"
 #include "runtime/dynamic/spec.h"
+#include "runtime/memory.h"
 
 namespace pairloom {
 
