@@ -40,7 +40,7 @@ void IoThreads::serve() {
 }
 
 struct IoBatch::State {
-  const size_t items;
+  const size_t items, at_once;
   const Work work;
   std::atomic<size_t> next{0};
   std::mutex mutex{};
@@ -49,22 +49,26 @@ struct IoBatch::State {
   std::exception_ptr failure = nullptr;
 
   void run() {
-    for (size_t item = next++; item < items; item = next++) {
+    for (size_t first = next.fetch_add(at_once); first < items; first = next.fetch_add(at_once)) {
+      const size_t end = std::min(first + at_once, items);
       std::exception_ptr failed;
       try {
-        work(item);
+        for (size_t item = first; item < end; ++item) work(item);
       } catch (...) {
         failed = std::current_exception();
       }
       const std::lock_guard lock(mutex);
       if (!failure) failure = failed;
-      if (++done == items) finished.notify_all();
+      done += end - first;
+      if (done == items) finished.notify_all();
     }
   }
 };
 
-IoBatch::IoBatch(IoThreads& threads, size_t items, Work work) : state_(new State{items, std::move(work)}) {
-  for (size_t i = 0; i < std::min<size_t>(items, threads.count()); ++i) {
+IoBatch::IoBatch(IoThreads& threads, size_t items, Work work, size_t at_once)
+    : state_(new State{items, at_once, std::move(work)}) {
+  const size_t takes = (items + at_once - 1) / at_once;
+  for (size_t i = 0; i < std::min<size_t>(takes, threads.count()); ++i) {
     threads.post([state = state_] { state->run(); });
   }
 }

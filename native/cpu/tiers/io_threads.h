@@ -33,13 +33,13 @@ class IoThreads {
   std::vector<std::thread> threads_;
 };
 
-// Items that the threads take from one counter.
+// Items that the threads take from one counter, some at once.
 class IoBatch {
  public:
   using Work = std::function<void(size_t item)>;
 
-  // Begins work(item) for each item below `items`.
-  IoBatch(IoThreads& threads, size_t items, Work work);
+  // Begins work(item) for each item below `items`. If one fails, the others that were taken with it may be left out.
+  IoBatch(IoThreads& threads, size_t items, Work work, size_t at_once = 1);
   // Waits until all items are done. Returns the first failure, if there is one.
   std::exception_ptr wait();
 

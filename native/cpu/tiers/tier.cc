@@ -182,11 +182,7 @@ void Tier::assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>
 void Tier::start(std::vector<Load> loads) {
   if (loads.empty()) return;
   const auto shared = std::make_shared<const std::vector<Load>>(loads);
-  const size_t items = (loads.size() + kLoadsAtOnce - 1) / kLoadsAtOnce;
-  IoBatch batch(*threads_, items, [this, shared](size_t item) {
-    const size_t end = std::min((item + 1) * kLoadsAtOnce, shared->size());
-    for (size_t i = item * kLoadsAtOnce; i < end; ++i) load((*shared)[i]);
-  });
+  IoBatch batch(*threads_, loads.size(), [this, shared](size_t i) { load((*shared)[i]); }, kLoadsAtOnce);
   loading_.push_back({std::move(loads), std::move(batch)});
 }
 
@@ -236,30 +232,45 @@ void Tier::initialize(uint64_t row, char* record) const {
   for (const Column& column : columns_) initialize(column, row, record + column.offset);
 }
 
+// Calls use(row, record, overlap) for each row of which the range has a part. See RecordFile::each.
+template <class Use>
+void Tier::each_row(const Column& column, uint64_t from, uint64_t count, bool writes, const Use& use) {
+  const size_t bytes = column.shape.row_bytes(), number = bytes_of(column.shape.dtype);
+  const uint64_t begin = from * number, end = (from + count) * number;
+  const uint64_t first_row = begin / bytes, end_row = (end + bytes - 1) / bytes;
+  file_->each(first_row, end_row - first_row, writes, [&](uint64_t row, char* record) {
+    const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
+    use(row, record, Overlap{first - row * bytes, first - begin, last - first});
+  });
+}
+
+// The numbers of a row that is in a frame, or on its way to the file; otherwise null.
+const char* Tier::in_memory(const Column& column, uint64_t row) {
+  if (const uint32_t found = index_.find(row)) return at(column, found - 1);
+  const char* waiting = queue_->find(row);
+  return waiting == nullptr ? nullptr : waiting + column.offset;
+}
+
 void Tier::read(size_t index, uint64_t from, uint64_t count, void* into) {
   settle();
   const Column& column = columns_[index];
-  const size_t bytes = column.shape.row_bytes(), number = bytes / column.shape.width;
-  const uint64_t begin = from * number, end = (from + count) * number;
-  std::vector<char> initial(bytes);
-  file_->each(begin / bytes, (end + bytes - 1) / bytes - begin / bytes, false, [&](uint64_t row, const char* record) {
-    const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
-    const char* source = record + column.offset;
-    if (const uint32_t found = index_.find(row)) source = at(column, found - 1);
-    else if (const char* waiting = queue_->find(row)) source = waiting + column.offset;
-    else if (!file_->has(row)) initialize(column, row, initial.data()), source = initial.data();
-    std::memcpy(static_cast<char*>(into) + (first - begin), source + (first - row * bytes), last - first);
+  std::vector<char> initial(column.shape.row_bytes());
+  each_row(column, from, count, false, [&](uint64_t row, const char* record, const Overlap& part) {
+    const char* source = in_memory(column, row);
+    if (source == nullptr && file_->has(row)) source = record + column.offset;
+    if (source == nullptr) {
+      initialize(column, row, initial.data());
+      source = initial.data();
+    }
+    std::memcpy(static_cast<char*>(into) + part.in_range, source + part.in_row, part.bytes);
   });
 }
 
 void Tier::write(size_t index, uint64_t from, uint64_t count, const void* values) {
   settle();
   touched_ = true;
-  Column& column = columns_[index];
-  const size_t bytes = column.shape.row_bytes(), number = bytes / column.shape.width;
-  const uint64_t begin = from * number, end = (from + count) * number;
-  file_->each(begin / bytes, (end + bytes - 1) / bytes - begin / bytes, true, [&](uint64_t row, char* record) {
-    const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
+  const Column& column = columns_[index];
+  each_row(column, from, count, true, [&](uint64_t row, char* record, const Overlap& part) {
     char* to = record + column.offset;
     if (const uint32_t found = index_.find(row)) {
       to = at(column, found - 1);
@@ -271,29 +282,26 @@ void Tier::write(size_t index, uint64_t from, uint64_t count, const void* values
       initialize(row, record);
       file_->add(row);
     }
-    std::memcpy(to + (first - row * bytes), static_cast<const char*>(values) + (first - begin), last - first);
+    std::memcpy(to + part.in_row, static_cast<const char*>(values) + part.in_range, part.bytes);
   });
 }
 
 void Tier::gather(size_t index, std::span<const Part> parts) {
   settle();
   const Column& column = columns_[index];
-  const size_t items = (parts.size() + kLoadsAtOnce - 1) / kLoadsAtOnce;
-  if (items == 0) return;
-  IoBatch batch(*threads_, items, [&](size_t item) {
-    for (size_t i = item * kLoadsAtOnce; i < std::min((item + 1) * kLoadsAtOnce, parts.size()); ++i) copy(column, parts[i]);
-  });
+  IoBatch batch(*threads_, parts.size(), [&](size_t i) { copy(column, parts[i]); }, kLoadsAtOnce);
   if (const std::exception_ptr failure = batch.wait()) std::rethrow_exception(failure);
 }
 
 void Tier::copy(const Column& column, const Part& part) {
   thread_local std::vector<char> record;
   record.resize(record_bytes_);
-  const char* source = record.data() + column.offset;
-  if (const uint32_t found = index_.find(part.row)) source = at(column, found - 1);
-  else if (const char* waiting = queue_->find(part.row)) source = waiting + column.offset;
-  else if (file_->has(part.row)) file_->read(part.row, record.data());
-  else initialize(column, part.row, record.data() + column.offset);
+  const char* source = in_memory(column, part.row);
+  if (source == nullptr) {
+    source = record.data() + column.offset;
+    if (file_->has(part.row)) file_->read(part.row, record.data());
+    else initialize(column, part.row, record.data() + column.offset);
+  }
   std::memcpy(part.to, source + part.skipped, part.bytes);
 }
 

@@ -85,15 +85,18 @@ class Tier : public RowFrames {
     uint64_t row;
     uint32_t frame;
   };
+  // What a range of numbers has of a row, in bytes.
+  struct Overlap {
+    size_t in_row, in_range, bytes;
+  };
   struct Loading {
     std::vector<Load> loads;
     IoBatch batch;
   };
 
   uint64_t& row_of(uint32_t frame) { return rows_[size_t{frame} + 1]; }
-  uint32_t frame_of(uint64_t row) const { return index_.find(row) - 1; }
   bool is_pinned(uint32_t frame) const { return used_[frame] >= step_; }
-  char* at(const Column& column, uint32_t frame) { return const_cast<char*>(column.data.data()) + frame * column.shape.row_bytes(); }
+  char* at(const Column& column, uint32_t frame) const { return column.data.data() + frame * column.shape.row_bytes(); }
 
   // Brings rows into frames, for a step; false if there are not enough. `found`: frame + 1 of each row.
   bool bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint32_t step);
@@ -111,6 +114,9 @@ class Tier : public RowFrames {
   void unpack(const char* record, uint32_t frame);
   void initialize(const Column& column, uint64_t row, char* to) const;
   void initialize(uint64_t row, char* record) const;
+  template <class Use>
+  void each_row(const Column& column, uint64_t from, uint64_t count, bool writes, const Use& use);
+  const char* in_memory(const Column& column, uint64_t row);
   void copy(const Column& column, const Part& part);
   [[noreturn]] void refuse(std::span<const uint64_t> rows) const;
 
