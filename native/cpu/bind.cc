@@ -146,6 +146,7 @@ View Executor::bind(const Operand& operand) const {
 }
 
 void Executor::bind_instructions() {
+  Origins origins;
   for (const Instruction& source : program_.instructions) {
     BoundInstruction bound{&source, find_rule(source.opcode), &cpu_operation(source.opcode), {}};
     if (bound.rule->execution == Execution::kTable) {
@@ -153,7 +154,7 @@ void Executor::bind_instructions() {
       bound.changed = changed_[source.operands[0].buffer];
     }
     for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
-    bind_names(bound);
+    bind_origins(bound, origins);
     updates_parameters_ |= writes_parameters(program_, source);
     instructions_.push_back(std::move(bound));
   }
@@ -163,26 +164,28 @@ void Executor::bind_instructions() {
 }
 
 // The rows that a table operation reads are those that a translation has just written to the same memory.
-void Executor::bind_names(BoundInstruction& bound) {
-  if (bound.source->opcode == Opcode::kInput) inputs_[bound.views[0].base] = uint32_t(bound.attribute(0));
-  if (bound.source->opcode == Opcode::kTranslate) {
-    bind_inputs(bound);
-    const RowNames* names = translators_[size_t(bound.attribute(0))].names();
-    for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) names_[bound.views[i].base] = names;
+void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
+  if (bound.source->opcode == Opcode::kInput) {
+    origins.inputs[bound.views[0].base] = uint32_t(bound.attribute(0));
+    origins.names.erase(bound.views[0].base);
   }
-  if (bound.source->opcode == Opcode::kInput) names_.erase(bound.views[0].base);
+  if (bound.source->opcode == Opcode::kTranslate) {
+    bind_inputs(bound, origins);
+    const RowNames* names = translators_[size_t(bound.attribute(0))].names();
+    for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) origins.names[bound.views[i].base] = names;
+  }
   if (bound.rule->execution != Execution::kTable) return;
-  const auto found = names_.find(bound.views[bound.table.first_pair].base);
-  if (found != names_.end()) bound.names = found->second;
+  const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
+  if (found != origins.names.end()) bound.names = found->second;
   if (bound.names == nullptr || !bound.table.every_row) return;
   throw Error({"every row of a dynamic table cannot be updated", "compile", "everyRow 1", "everyRow 0", ""});
 }
 
-void Executor::bind_inputs(const BoundInstruction& translate) {
+void Executor::bind_inputs(const BoundInstruction& translate, const Origins& origins) {
   std::vector<uint32_t> inputs;
   for (size_t i = 0; i < translate.views.size() / 2; ++i) {
-    const auto found = inputs_.find(translate.views[i].base);
-    if (found == inputs_.end()) return;  // computed, so not known before its step
+    const auto found = origins.inputs.find(translate.views[i].base);
+    if (found == origins.inputs.end()) return;  // computed, so not known before its step
     inputs.push_back(found->second);
   }
   translators_[size_t(translate.attribute(0))].read_from(std::move(inputs));
@@ -230,7 +233,7 @@ std::vector<Executor::Partials> Executor::partials_of(const Stage& stage) const 
 }
 
 Executor::Section Executor::bind_stage(const Stage& stage) {
-  Section section{stage, false, {}, {}, {}};
+  Section section{stage, false, {}, {}, {}, {}};
   if (stage.kind == StageKind::kTile) section.partials = partials_of(stage);
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];

@@ -39,15 +39,20 @@ class Executor : public Executable {
     std::vector<Partials> partials;
     std::vector<FixedJob> jobs;          // fixed stages
     std::vector<uint32_t> translations;  // instructions, likewise
-    PackedWeights packed;        // tile stages: weights that an earlier stage of the step computes
+    PackedWeights packed;                // tile stages: weights that an earlier stage of the step computes
   };
 
   void bind_translations(std::vector<std::shared_ptr<Translation>> translations);
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
   void bind_instructions();
-  void bind_names(BoundInstruction& bound);
-  void bind_inputs(const BoundInstruction& translate);
+  // Where ids and rows come from, by their memory, while instructions are bound.
+  struct Origins {
+    std::map<const float*, uint32_t> inputs;
+    std::map<const float*, const RowNames*> names;
+  };
+  void bind_origins(BoundInstruction& bound, Origins& origins);
+  void bind_inputs(const BoundInstruction& translate, const Origins& origins);
   void allocate_scratch();
   Section bind_stage(const Stage& stage);
   std::vector<Partials> partials_of(const Stage& stage) const;
@@ -86,8 +91,6 @@ class Executor : public Executable {
   Pool pool_;
   Loader loader_;
   std::vector<Translator> translators_;
-  std::map<const float*, const RowNames*> names_;  // while instructions are bound: by the memory of rows
-  std::map<const float*, uint32_t> inputs_;        // likewise: by the memory of what is loaded
   FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
   PackedWeights packed_;           // weights that are parameters
