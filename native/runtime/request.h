@@ -40,9 +40,8 @@ struct Request {
 struct ParameterMemory {
   void* data;
   size_t count, bytes;  // count, and bytes per number
-  uint8_t* changed =
-      nullptr;  // for tables, a byte per row: all bits are set when the row is updated. Null: not recorded
-  size_t held = count;  // numbers that the memory has room for; less than `count` for rows in frames, see RowFrames
+  uint8_t* changed = nullptr;  // of a table, a byte per row: all bits are set when the row is updated. Null: not wanted
+  size_t held = count;         // numbers that the memory has room for; fewer for rows in frames, see RowFrames
 
   ParameterMemory(std::span<float> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(float)) {}
   ParameterMemory(std::span<uint16_t> numbers) : data(numbers.data()), count(numbers.size()), bytes(sizeof(uint16_t)) {}

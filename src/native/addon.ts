@@ -73,12 +73,13 @@ export interface ParameterHandle {
 export type Rows = Uint32Array | BigUint64Array;
 
 /** A translation from ids to rows in the core. Opaque; freed in the same way. */
-export interface TierHandle {
-  readonly tier: unique symbol;
-}
-
 export interface TranslationHandle {
   readonly translation: unique symbol;
+}
+
+/** A table in the core that memory does not hold as a whole. Opaque; freed in the same way. */
+export interface TierHandle {
+  readonly tier: unique symbol;
 }
 
 /** `fp32` and `id`: row r starts at `data[offset + r*stride]`. Bags: row r is `values[offsets[r] … offsets[r+1])`, with `weights`. */

@@ -1,4 +1,4 @@
-// Finds the row of a key: a hash table of 4 bytes a slot, with linear probing and without gravestones.
+// Finds the row of a key: a hash table of 4 bytes a slot, with linear probing and without tombstones.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ namespace pairloom {
 
 // All rows below a bound, which one scan of the table has found and sorted, and a heap of those that came below it
 // later. Scores only rise: an entry whose row has another score or key by now is out of date, and a row that was used is
-// here anew or beyond the bound. When both are empty, the next scan finds the next rows.
+// here again or beyond the bound. When both are empty, the next scan finds the next rows.
 class Lowest {
  public:
   struct Entry {
