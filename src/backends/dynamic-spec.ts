@@ -1,5 +1,7 @@
 import { ExecutionError } from "../errors.js";
-import type { DynamicSpec } from "../graph/translation.js";
+import type { RowInitializer } from "../graph/initializer.js";
+import type { AdmissionRule, DynamicSpec, EvictionRule } from "../graph/translation.js";
+import type { AttachedRows } from "./backend.js";
 
 /** Rows are numbered in 31 bits. */
 const MOST_KEYS = 2 ** 31 - 1;
@@ -29,6 +31,25 @@ export function checkDynamicSpec(spec: DynamicSpec): DynamicSpec {
     whole("evict.every", evict.every, MOST_COUNT);
   }
   return spec;
+}
+
+const EVICTIONS: readonly EvictionRule["kind"][] = ["never", "lru", "lfu", "lfuDecay", "age", "norm"];
+
+/** In the state of a table, which is the same on all backends, and for the native core. */
+export function codeOfEviction({ kind }: EvictionRule): number {
+  return EVICTIONS.indexOf(kind);
+}
+
+/** Likewise. */
+export function codeOfAdmission(admit?: AdmissionRule): number {
+  if (admit === undefined) return 0;
+  return "probability" in admit ? 1 : admit.counter === "exact" ? 2 : 3;
+}
+
+/** The initial values of row 0 of an attached memory. */
+export function initOfUnknown({ unknown }: DynamicSpec, { init, weights }: AttachedRows): RowInitializer {
+  if (unknown === "shared" || !weights) return init;
+  return unknown === "zero" ? { kind: "constant", value: 0 } : unknown;
 }
 
 function whole(where: string, value: number, most: number): void {

@@ -9,7 +9,7 @@ import type {
   Memory,
   TableStatistics,
 } from "../backend.js";
-import { checkDynamicSpec } from "../dynamic-spec.js";
+import { checkDynamicSpec, codeOfAdmission, codeOfEviction, initOfUnknown } from "../dynamic-spec.js";
 import { type NativeMemory, numbersOfInitializer } from "./memory.js";
 import { NativeTranslation } from "./translation.js";
 
@@ -23,15 +23,10 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
     super(addon, addon.makeDynamic(settingsOf(checkDynamicSpec(spec), draws)), spec.capacity + 1);
   }
 
-  attach(memory: Memory, { width, init, seed, stream, weights }: AttachedRows): void {
-    const { unknown } = this.spec;
-    const first =
-      unknown === "shared" || !weights
-        ? init
-        : unknown === "zero"
-          ? ({ kind: "constant", value: 0 } as const)
-          : unknown;
-    const settings = [width, Number(weights), ...fillOf(init), ...fillOf(first), seed, stream];
+  attach(memory: Memory, rows: AttachedRows): void {
+    const { width, init, seed, stream, weights } = rows;
+    const fills = [...fillOf(init), ...fillOf(initOfUnknown(this.spec, rows))];
+    const settings = [width, Number(weights), ...fills, seed, stream];
     this.addon.attachMemory(this.handle, (memory as NativeMemory).handle, Float64Array.from(settings));
   }
 
@@ -67,15 +62,14 @@ function admissionOf(
   capacity: number,
   admit?: AdmissionRule,
 ): [code: number, number: number, expect: number] {
-  if (admit === undefined) return [0, 0, 0];
-  if ("probability" in admit) return [1, admit.probability, 0];
-  return [admit.counter === "exact" ? 2 : 3, admit.count, admit.expect ?? capacity];
+  const code = codeOfAdmission(admit);
+  if (admit === undefined) return [code, 0, 0];
+  if ("probability" in admit) return [code, admit.probability, 0];
+  return [code, admit.count, admit.expect ?? capacity];
 }
 
-const EVICTION_CODES = { never: 0, lru: 1, lfu: 2, lfuDecay: 3, age: 4, norm: 5 } as const;
-
 function evictionOf(evict: EvictionRule): [code: number, number: number, every: number] {
-  const code = EVICTION_CODES[evict.kind];
+  const code = codeOfEviction(evict);
   if (evict.kind === "lfuDecay") return [code, evict.halfLife, 0];
   if (evict.kind === "age") return [code, evict.steps, 0];
   return evict.kind === "norm" ? [code, evict.below, evict.every] : [code, 0, 0];

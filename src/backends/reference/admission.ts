@@ -1,4 +1,4 @@
-import type { AdmissionRule, DynamicSpec } from "../../graph/translation.js";
+import type { DynamicSpec } from "../../graph/translation.js";
 import { finish64 } from "../../murmur3.js";
 import { draw, drawKey, rowDraws } from "../../random.js";
 import type { Draws } from "../backend.js";
@@ -23,12 +23,6 @@ export function admitterOf({ admit, capacity }: DynamicSpec, draws: Draws): Admi
   if ("probability" in admit)
     return new Stateless((key, step) => isDrawn(admit.probability, key, step, draws));
   return admit.counter === "exact" ? new ExactCounter(admit.count) : new BloomCounter(admit, capacity);
-}
-
-/** In the state of a table. */
-export function codeOfAdmission(admit?: AdmissionRule): bigint {
-  if (admit === undefined) return 0n;
-  return "probability" in admit ? 1n : admit.counter === "exact" ? 2n : 3n;
 }
 
 function isDrawn(probability: number, key: bigint, step: number, { seed, stream }: Draws): boolean {

@@ -10,11 +10,12 @@ import type {
   Memory,
   TableStatistics,
 } from "../backend.js";
-import { type Admitter, admitterOf, codeOfAdmission } from "./admission.js";
+import { codeOfAdmission, codeOfEviction, initOfUnknown } from "../dynamic-spec.js";
+import { type Admitter, admitterOf } from "./admission.js";
 import { compareKeys, inCheckpointOrder } from "./key-order.js";
 import type { ReferenceMemory } from "./memory.js";
-import type { ReferenceTranslation } from "./reference-translation.js";
-import { codeOfEviction, type Score, scoreOf } from "./scores.js";
+import { otherState, type ReferenceTranslation } from "./reference-translation.js";
+import { type Score, scoreOf } from "./scores.js";
 
 interface Entry {
   readonly row: number;
@@ -61,10 +62,7 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
     if (memory.elements !== this.rows * rows.width) throw wrongSize(memory.elements, this.rows, rows.width);
     const attached = { ...rows, memory: memory as ReferenceMemory };
     this.attached.push(attached);
-    const { unknown } = this.spec;
-    if (rows.weights && unknown !== "shared")
-      initialize({ ...attached, init: unknown === "zero" ? { kind: "constant", value: 0 } : unknown }, 0);
-    else initialize(attached, 0);
+    initialize({ ...attached, init: initOfUnknown(this.spec, rows) }, 0);
   }
 
   translate(keys: BigInt64Array): Float64Array {
@@ -109,11 +107,10 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
   state(): BigInt64Array {
     const { keys, scores } = this.keys();
     const { admitted, evicted, lookups, hits, rejected } = this.counted;
-    const header = [admitted, evicted, lookups, hits, rejected, keys.length].map(BigInt);
     const codes = [codeOfEviction(this.spec.evict), codeOfAdmission(this.spec.admit)];
+    const header = [...codes, admitted, evicted, lookups, hits, rejected, keys.length];
     return BigInt64Array.from([
-      ...codes,
-      ...header,
+      ...header.map(BigInt),
       ...keys,
       ...Array.from(scores, BigInt),
       ...this.admitter.state(),
@@ -121,8 +118,8 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
   }
 
   restore(state: BigInt64Array): void {
-    const [eviction, admission, ...numbers] = state.subarray(0, HEADER);
-    const [admitted, evicted, lookups, hits, rejected, size] = numbers.map(Number);
+    const header = Array.from(state.subarray(0, HEADER), Number);
+    const [eviction, admission, admitted, evicted, lookups, hits, rejected, size] = header;
     const keys = state.subarray(HEADER, HEADER + size);
     const counters = this.admitter.restore(state.subarray(HEADER + 2 * size));
     const { evict, admit, capacity } = this.spec;
@@ -190,9 +187,7 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
   }
 
   private victims(count: number, used: ReadonlyMap<bigint, number>, fresh: number): bigint[] {
-    const { kind } = this.spec.evict;
-    const spared = (key: bigint) =>
-      kind === "never" || kind === "norm" || key === MISSING_KEY || used.has(key);
+    const spared = (key: bigint) => this.isFixed || key === MISSING_KEY || used.has(key);
     const found = [...this.entries]
       .filter(([key]) => !spared(key))
       .sort(([a, x], [b, y]) => x.score! - y.score! || compareKeys(a, b));
@@ -242,14 +237,18 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
     return weights.reduce((sum, value) => sum + value * value, 0);
   }
 
+  /** Whether new keys never take the rows of others. */
+  private get isFixed(): boolean {
+    return this.spec.evict.kind === "never" || this.spec.evict.kind === "norm";
+  }
+
   private noRoom(fresh: number, room: number): ExecutionError {
-    const { evict, capacity } = this.spec;
-    const fixed = evict.kind === "never" || evict.kind === "norm";
+    const { capacity } = this.spec;
     return new ExecutionError({
       what: "a dynamic table has no room for the new keys of a batch",
       got: `${fresh} new keys`,
       expected: `at most ${room}, of a capacity of ${capacity}`,
-      next: fixed
+      next: this.isFixed
         ? "Give the table a larger capacity, or evict with lru or lfu."
         : "Give the table a larger capacity, or train on smaller batches.",
     });
@@ -289,8 +288,4 @@ function wrongSize(elements: number, rows: number, width: number): ExecutionErro
     got: `${elements} numbers`,
     expected: `${rows} rows of ${width}`,
   });
-}
-
-function otherState(got: string): ExecutionError {
-  return new ExecutionError({ what: "the state is of another translation", got });
 }

@@ -1,3 +1,4 @@
+import { ExecutionError } from "../../errors.js";
 import type { Admission } from "../../graph/translation.js";
 import type { Translation } from "../backend.js";
 
@@ -5,4 +6,8 @@ import type { Translation } from "../backend.js";
 export interface ReferenceTranslation extends Translation, Admission {
   /** Reverts the last `admit`, because the step failed elsewhere. */
   revert(): void;
+}
+
+export function otherState(got: string): ExecutionError {
+  return new ExecutionError({ what: "the state is of another translation", got });
 }

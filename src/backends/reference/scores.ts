@@ -14,11 +14,6 @@ export function scoreOf(evict: EvictionRule): Score {
   return (_before, _occurrences, step) => step;
 }
 
-/** In the state of a table. */
-export function codeOfEviction({ kind }: EvictionRule): bigint {
-  return BigInt(["never", "lru", "lfu", "lfuDecay", "age", "norm"].indexOf(kind));
-}
-
 /**
  * With `c = sum 2^(s/h)` over the steps s of the occurrences, `c / 2^(t/h)` is the decayed count at step t: the order of
  * keys by c is theirs by the decayed count at any time, so that nothing changes as time passes. The score is

@@ -3,7 +3,7 @@ import type { Admission, DynamicSpec, IdPart, TranslationSpec } from "../../grap
 import type { Draws } from "../backend.js";
 import { checkDynamicSpec } from "../dynamic-spec.js";
 import { ReferenceDynamicTable } from "./dynamic-table.js";
-import type { ReferenceTranslation } from "./reference-translation.js";
+import { otherState, type ReferenceTranslation } from "./reference-translation.js";
 
 export function referenceTranslation(spec: DynamicSpec, draws?: Draws): ReferenceDynamicTable;
 export function referenceTranslation(spec: TranslationSpec, draws?: Draws): ReferenceTranslation;
@@ -150,8 +150,4 @@ class FirstCome implements ReferenceTranslation {
     this.rowOf.set(id, row);
     return row;
   }
-}
-
-function otherState(got: string): ExecutionError {
-  return new ExecutionError({ what: "the state is of another translation", got });
 }
