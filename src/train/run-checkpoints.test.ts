@@ -174,3 +174,14 @@ describe.each([
     }
   });
 });
+
+it("a run is not resumed with another vocabulary, whatever the table is called", async () => {
+  const run = mkdtempSync(join(tmpdir(), "other-vocabulary-"));
+  const open = () => new RunCheckpoints(run, { keep: KEEP, metric: "auc" });
+  const fittedTo = (values: string[]): FittedFeatures => ({ ...FEATURES, vocabularies: { store: values } });
+  const features = fittedTo(["a", "b"]);
+  await open().save(1, () => ({ ...contentAt(1, 0.5)(), features }));
+  expect((await open().resume(READER, features, () => {}))?.manifest.step).toBe(1);
+  await expect(open().resume(READER, fittedTo(["a", "c"]), () => {})).rejects.toThrow(/features fitted/);
+  rmSync(run, { recursive: true });
+});

@@ -140,20 +140,20 @@ function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): v
 
 function checkFeatures({ dir, manifest }: Checkpoint, features: FittedFeatures): void {
   const saved = readFittedFeatures(manifest.features, dir);
-  if (isDeepStrictEqual(withoutStores(saved), withoutStores(features))) return;
+  // Through JSON, as in the manifest, where undefined and missing members are equal.
+  const [before, now] = [saved, features].map((each) => JSON.parse(JSON.stringify(withoutStores(each))));
+  if (isDeepStrictEqual(before, now)) return;
   throw changed("the features fitted to the data are not those that the run began with", dir, {
     got: "other vocabularies or statistics: the data or the config has changed",
     expected: "the same data and features",
   });
 }
 
-/**
- * Where rows are does not change what training computes. Through JSON, as in the manifest, where undefined and missing
- * members are equal.
- */
-function withoutStores(features: FittedFeatures): unknown {
-  return JSON.parse(JSON.stringify(features), (key, value) => (key === "store" ? undefined : value));
-}
+/** Where rows are does not change what training computes. */
+const withoutStores = (fitted: FittedFeatures) => ({
+  ...fitted,
+  features: fitted.features.map((feature) => ({ ...feature, store: undefined })),
+});
 
 function changed(what: string, where: string, found: { got: string; expected: string }): CheckpointError {
   const next = "Resume with the data and config as they were, or train into a new run directory.";
