@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { nativeOn } from "../../conformance/backends.js";
+import { DiskError } from "../checkpoint/disk.js";
 import { type Checkpoint, findLatest } from "../checkpoint/index.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
@@ -99,4 +100,12 @@ it("refuses a store that is no size, too small, or of a table without a fixed si
   await expect(train("small", { memory: "700KB" }, {})).resolves.toBeDefined();
   await expect(train("smaller", { memory: "1KB" })).rejects.toThrow(/the memory for a table is too small/);
   await expect(train("batch", { memory: "2.5KB" })).rejects.toThrow(/rows of a batch do not fit/);
+});
+
+it("names the directory that cannot be made for the rows", async () => {
+  const path = join(folder, "file", "rows");
+  writeFileSync(join(folder, "file"), "");
+  const error: unknown = await train("nowhere", { memory: "50%", path }).catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(DiskError);
+  expect((error as DiskError).report).toMatchObject({ where: path, got: expect.stringMatching(/ENOTDIR/) });
 });

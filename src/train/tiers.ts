@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { Backend, Memory, Tier } from "../backends/backend.js";
+import { onDiskSync } from "../checkpoint/disk.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { memoryOf, type StoreConfig } from "../features/schema/store.js";
 import type { ParameterAttrs } from "../ops/sources.js";
@@ -44,7 +45,7 @@ function allocateTier(
 ): Tier {
   const [rows] = parts[0].shape;
   const bytes = parts.reduce((sum, each) => sum + bytesOf(each), 0);
-  mkdirSync(store.path, { recursive: true });
+  onDiskSync("the directory cannot be created", store.path, () => mkdirSync(store.path, { recursive: true }));
   return backend.tier!({
     rows,
     memory: memoryOf(store, bytes),
