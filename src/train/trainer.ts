@@ -257,6 +257,7 @@ export class Trainer {
     await this.parameters.load(checkpoint, grown);
     const attrs = this.parameters.model.map((parameter) => parameter.attrs);
     await this.translations.load(checkpoint, attrs, { forTraining: true });
+    this.measuredTables = statisticsOf(this.translations.dynamic);
   }
 
   private latestCheckpoint(): Promise<Checkpoint | undefined> {
