@@ -41,7 +41,7 @@ export async function exportTable(tables: SavedTables, table: SavedTable, path: 
 }
 
 async function append(appender: DuckDBAppender, tables: SavedTables, table: SavedTable): Promise<void> {
-  const { rows, dim, dynamic, vocabulary = [] } = table;
+  const { rows, dim, dynamic, hasScores, vocabulary = [] } = table;
   const keys = dynamic?.keys();
   const types = [api.BIGINT, api.BIGINT, api.DOUBLE, api.VARCHAR, api.LIST(api.FLOAT)];
   for (let first = 0; first < rows; first += CHUNK_ROWS) {
@@ -54,7 +54,7 @@ async function append(appender: DuckDBAppender, tables: SavedTables, table: Save
       column(BigInt),
       // Row 0 of a dynamic table has no key; the others are in the order of the keys.
       column((row) => keys?.keys[row - 1] ?? null),
-      column((row) => keys?.scores[row - 1] ?? null),
+      column((row) => (hasScores ? (keys?.scores[row - 1] ?? null) : null)),
       column((row) => vocabulary[row] ?? null),
       column((row) => api.listValue([...vectors.subarray((row - first) * dim, (row - first + 1) * dim)])),
     ]);

@@ -6,7 +6,7 @@ import type { FittedBag, FittedFeature, FittedId } from "../features/fitted.js";
 import { compileId, vocabularyCache } from "../features/transform.js";
 import { showValue } from "../show-value.js";
 import { tableOf } from "../train/match-rows.js";
-import { memberName } from "../train/members.js";
+import { memberName, nameInMember } from "../train/members.js";
 import { parametersOf } from "../train/step/model-graphs.js";
 import type { TableReport } from "../train/table-metrics.js";
 import { Translations } from "../train/translations.js";
@@ -21,6 +21,8 @@ export interface SavedTable {
   readonly rows: number;
   readonly dim: number;
   readonly dynamic?: DynamicTranslation;
+  /** Whether {@link dynamic} knows what eviction goes by: only checkpoints from which training can go on have it. */
+  readonly hasScores: boolean;
   /** The values of the rows, from row 0 on; absent if the rows have none. */
   readonly vocabulary?: readonly string[];
 }
@@ -31,7 +33,7 @@ export interface FoundRow {
   readonly key?: bigint;
   readonly row: number;
   readonly vector: Float32Array;
-  /** What eviction goes by, in a dynamic table; absent for a key without a row. */
+  /** What eviction goes by, in a dynamic table; absent for a key without a row, and where the checkpoint does not have it. */
   readonly score?: number;
 }
 
@@ -50,10 +52,11 @@ export class SavedTables {
     const parameters = parametersOf(model.graph).filter(({ role }) => role === "table");
     const tables = parameters.map(({ name, translation }): SavedTable => {
       const [rows, dim = 1] = tensors.tensors.get(name)!.shape;
-      const table = tableOf(name.slice(name.indexOf("embeddings")))!;
+      const table = tableOf(nameInMember(name))!;
       const features = model.features.features.filter((feature) => usesTable(feature, table));
       const vocabulary = model.features.vocabularies[table];
-      return { name, features, rows, dim, dynamic: translations.dynamic.get(translation ?? ""), vocabulary };
+      const dynamic = translations.dynamic.get(translation ?? "");
+      return { name, features, rows, dim, dynamic, hasScores: hasScores(checkpoint), vocabulary };
     });
     return new SavedTables(tables, model, tensors);
   }
@@ -68,7 +71,7 @@ export class SavedTables {
     const key = BigInt(id);
     const row = table.dynamic.translate(BigInt64Array.of(key))[0];
     const { rows, scores } = table.dynamic.keys();
-    const score = row === 0 ? undefined : scores[rows.indexOf(row)];
+    const score = row === 0 || !table.hasScores ? undefined : scores[rows.indexOf(row)];
     return { key, row, vector: await this.rows(table, row, 1), score };
   }
 
@@ -100,15 +103,22 @@ export class SavedTables {
   }
 }
 
-/** What the dynamic tables of a checkpoint have become, by name. @throws CheckpointError if it is damaged */
+/** What the dynamic tables of a checkpoint have become, by name; without scores, the histograms are empty. @throws CheckpointError if it is damaged */
 export async function tableReports(
   checkpoint: Checkpoint,
   model: DescribedModel,
   backend: Backend,
 ): Promise<Record<string, TableReport>> {
   const translations = await translationsOf(checkpoint, model, backend);
-  return translations.reports(checkpoint.manifest.step);
+  const reports = translations.reports(checkpoint.manifest.step);
+  if (hasScores(checkpoint)) return reports;
+  const entries = Object.entries(reports).map(([name, report]) => [name, { ...report, histogram: [] }]);
+  return Object.fromEntries(entries);
 }
+
+/** Published versions, and the checkpoints of a run of several seeds, have no optimizer state. */
+const hasScores = ({ manifest }: Checkpoint): boolean =>
+  manifest.tables.some(({ states }) => states.length > 0);
 
 async function translationsOf(
   checkpoint: Checkpoint,
@@ -117,7 +127,9 @@ async function translationsOf(
 ): Promise<Translations> {
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
-  await translations.load(checkpoint, parametersOf(graph), { forTraining: true });
+  await translations.load(checkpoint, parametersOf(graph), {
+    forTraining: hasScores(checkpoint),
+  });
   return translations;
 }
 

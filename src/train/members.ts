@@ -9,6 +9,9 @@ import { join } from "node:path";
 /** The prefix of the parameters of member k in the model of the run, from 0. */
 export const memberName = (k: number): string => `members.${k}`;
 
+/** The name that a parameter of the model of the run has in the model of its member. */
+export const nameInMember = (name: string): string => name.replace(/^members\.\d+\./, "");
+
 /** The directory of a member inside the run directory: a run directory, too. */
 export const memberDirectory = (runDir: string, seed: number): string =>
   join(membersDirectory(runDir), `seed-${seed}`);
