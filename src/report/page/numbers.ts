@@ -1,4 +1,5 @@
 import { count } from "../../show-value.js";
+
 /** Three significant digits, without exponent where the number has an ordinary size. */
 export function short(value: number): string {
   if (value === 0) return "0";

@@ -1,0 +1,32 @@
+import { count } from "../show-value.js";
+import type { Bin, TableReport } from "../train/table-metrics.js";
+
+/** The dynamic tables of a run as lines of a table, for the page and for the terminal. */
+
+export const TABLE_HEAD = ["table", "ids", "load", "admitted", "evicted", "occurrences rejected", "hit rate"];
+
+/** @param percent writes a share between 0 and 1 */
+export function tableRows(
+  tables: Readonly<Record<string, TableReport>>,
+  percent: (share: number) => string,
+): string[][] {
+  const shareOf = (part: number, whole: number) => (whole === 0 ? "" : percent(part / whole));
+  return Object.entries(tables).map(([name, each]) => [
+    name,
+    count(each.size),
+    shareOf(each.size, each.capacity),
+    count(each.admitted),
+    count(each.evicted),
+    count(each.rejected),
+    shareOf(each.hits, each.lookups),
+  ]);
+}
+
+/** The bins of a histogram that have keys: the ages or numbers of occurrences in words, and the keys. */
+export const binRows = (histogram: readonly Bin[]): [string, string][] =>
+  histogram
+    .filter(({ keys }) => keys > 0)
+    .map(({ from, to, keys }) => [
+      to - from === 1 ? count(from) : `${count(from)} to ${count(to - 1)}`,
+      count(keys),
+    ]);
