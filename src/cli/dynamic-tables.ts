@@ -5,7 +5,8 @@ import { tables } from "./text-table.js";
 
 /** The state of dynamic tables, and how long ago or how often their ids were used. */
 export function dynamicTablesText(reports: Readonly<Record<string, TableReport>>): string {
-  const histograms = Object.entries(reports).map(histogramText);
+  const known = Object.entries(reports).filter(([, { histogram }]) => histogram.length > 0);
+  const histograms = known.map(histogramText);
   return ["Dynamic tables", tables(TABLE_HEAD, tableRows(reports, percent)), ...histograms].join("\n");
 }
 
