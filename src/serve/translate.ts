@@ -1,3 +1,4 @@
+import type { IdColumn } from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { createEncoder } from "../features/encoder.js";
 import type { FittedBag, FittedFeature, FittedId } from "../features/fitted.js";
@@ -13,16 +14,16 @@ export function translate(
   values: readonly unknown[],
 ): Float64Array {
   const feature = withTable(features.features, name);
-  const encoder = createEncoder({ ...features, features: [oneIdOf(feature)] });
-  const { columns } = oneIdOf(feature).reading;
-  const encoded = encoder.encode(values.map((value) => rowOf(columns, value)));
+  const oneId = oneIdOf(feature);
+  const encoder = createEncoder({ ...features, features: [oneId] });
+  const encoded = encoder.encode(values.map((value, i) => rowOf(oneId, value, i)));
   const [refused] = encoded.bad;
   if (refused) throw refusedValue(name, values[refused.row], refused);
-  const column = encoded.columns.get(name) as Extract<ReturnType<typeof encoded.columns.get>, { kind: "id" }>;
+  const { data } = encoded.columns.get(name) as IdColumn;
   const translation = translations.get(feature.table);
-  if (translation) return translation.translate(BigInt64Array.from(column.data as ArrayLike<number>, BigInt));
+  if (translation) return translation.translate(BigInt64Array.from(data as ArrayLike<number>, BigInt));
   if (feature.translation) throw ofMembers(name);
-  return Float64Array.from(column.data as ArrayLike<number>, Number);
+  return Float64Array.from(data as ArrayLike<number>, Number);
 }
 
 /** The feature with one id per row, read from a column as it is. */
@@ -43,8 +44,14 @@ function oneIdOf({
   };
 }
 
-function rowOf(columns: readonly string[], value: unknown): Record<string, unknown> {
-  const parts = columns.length === 1 ? [value] : (value as readonly unknown[]);
+function rowOf(
+  { name, reading: { columns } }: FittedId,
+  value: unknown,
+  row: number,
+): Record<string, unknown> {
+  const parts = columns.length === 1 ? [value] : value;
+  if (!Array.isArray(parts) || parts.length !== columns.length)
+    throw refusedValue(name, value, { row, reason: `no list of ${columns.length} values` });
   return Object.fromEntries(columns.map((column, i) => [column, parts[i]]));
 }
 
