@@ -77,14 +77,15 @@ export class GrowingTopic implements GrowingSource {
   }
 
   /** Reads the messages of a stretch again. @throws DataError if some are no longer there */
-  private async again({ topic, ranges }: TopicReads): Promise<Message[]> {
+  private async again(reads: TopicReads): Promise<Message[]> {
+    const { topic, ranges } = reads;
     const offsets = await this.client.offsets();
     const from = new Map(ranges.map(({ partition, first }) => [partition, first]));
     for (const each of offsets)
       if (from.has(each.partition)) refuseGap(this.source.topic, each, from.get(each.partition)!);
     const ends = new Map(ranges.map(({ partition, next }) => [partition, next]));
     const messages = await this.collect(from, ends, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-    const wanted = ranges.reduce((sum, range) => sum + range.count, 0);
+    const wanted = countOf(reads);
     if (messages.length === wanted) return messages;
     throw new DataError({
       what: "messages of an interrupted stretch are no longer in the topic",
@@ -118,8 +119,11 @@ export class GrowingTopic implements GrowingSource {
       if (ends) timers.set("idle", IDLE_MS);
       return messages.length < most && open.size > 0;
     };
-    await this.client.read(from, take, AbortSignal.any([stop.signal, this.options.signal]));
-    timers.clear();
+    try {
+      await this.client.read(from, take, AbortSignal.any([stop.signal, this.options.signal]));
+    } finally {
+      timers.clear();
+    }
     return messages;
   }
 }
