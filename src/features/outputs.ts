@@ -9,8 +9,8 @@ const TEXT_MAPPINGS: ReadonlySet<IdMapping["kind"]> = new Set(["hash", "vocabula
 
 /**
  * The values of a feature that other features read, one per row. A feature that hashes text or looks it up in a
- * vocabulary, or uses it as a key, passes on the raw text. Any other passes on what the model reads: normalized numbers, ids, or range
- * numbers.
+ * vocabulary, or uses it as a key, passes on the raw text. Any other passes on what the model reads: normalized numbers,
+ * ids, or range numbers.
  * @param raw the feature's raw values
  * @param block a block that contains the encoded feature
  */

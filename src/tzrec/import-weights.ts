@@ -97,7 +97,6 @@ function notFinite({ name, dtype = "fp32" }: ParameterAttrs, data: Float32Array,
   });
 }
 
-/** TorchEasyRec adds one wide number to the logits of all classes, Pairloom has one per class. */
 function refuseDynamic(features: readonly ImportedFeature[], file: string): void {
   const found = features.find(({ table }) => table?.isDynamic);
   if (!found) return;
@@ -110,6 +109,7 @@ function refuseDynamic(features: readonly ImportedFeature[], file: string): void
   });
 }
 
+/** TorchEasyRec adds one wide number to the logits of all classes, Pairloom has one per class. */
 function refuseWideClasses({ model, head, outputs = 1 }: ModelSpec, file: string): void {
   const classes = head?.outputs ?? outputs;
   if (classes === 1 || !("wide" in model) || model.kind === "xdeepfm") return;

@@ -1,17 +1,17 @@
 import type { TableInitializer } from "../layers/initializer.js";
 import type { Section } from "./section.js";
 
+/**
+ * TorchEasyRec's tables that give rows to ids while they are trained: `dynamicemb`, and the older `zch`. What has another
+ * meaning here is refused.
+ */
+
 interface DynamicRows {
   readonly mapping: Readonly<Record<string, unknown>>;
   readonly rows: number;
   readonly sameRows: false;
   readonly isDynamic: true;
 }
-
-/**
- * TorchEasyRec's tables that give rows to ids while they are trained: `dynamicemb`, and the older `zch`. What has another meaning
- * here is refused.
- */
 
 /** `dynamicemb`. @throws ImportError */
 export function dynamicRows(feature: Section): DynamicRows {

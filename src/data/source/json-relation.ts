@@ -104,7 +104,8 @@ function readType(own: string, to: string, isText: boolean): string {
 const isNested = (type: string) => /[[(]/.test(type) && !/^(DECIMAL|ENUM)\(.*\)$/s.test(type);
 
 /**
- * The columns without those that differ only in capitals, which are `repeated`. DuckDB calls the key `X` beside `x` `X_1`, and finds no value.
+ * The columns without those that differ only in capitals, which are `repeated`. DuckDB calls the key `X` beside `x` `X_1`,
+ * and finds no value.
  * @throws DataError if one of them is read
  */
 async function withoutRepeated(

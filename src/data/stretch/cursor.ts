@@ -51,7 +51,7 @@ const literal = ({ unit }: Cursor, value: string) =>
 
 /**
  * Where a run starts.
- * @throws ConfigError if no row has a value, because every row would count as one without a value, for ever
+ * @throws ConfigError if no row has a value, because every row would always count as one without a value
  */
 export async function firstPoint(duck: Duck, cursor: Cursor): Promise<CountedPoint> {
   const point = await pointOf(duck, cursor);
@@ -78,7 +78,7 @@ async function countsAt(duck: Duck, cursor: Cursor, value: string): Promise<{ ro
   return { rows: Number(rows), equal: Number(equal) };
 }
 
-/** The rows above the last value, up to the largest one now; undefined if there are none. */
+/** The rows above the last value, up to the largest one now; only the late rows if there are none. */
 export async function nextRange(
   duck: Duck,
   cursor: Cursor,

@@ -58,7 +58,10 @@ async function refuseChanged(before: ReadFile, { path, bytes, modified }: FileId
   });
 }
 
-/** @throws DataError naming a file of a stretch that is gone or has changed */
+/**
+ * @param found the files of a stretch as they are now; whoever finds them refuses those that are gone
+ * @throws DataError naming a file that has changed
+ */
 export async function refuseOther(files: readonly ReadFile[], found: readonly FileIdentity[]): Promise<void> {
   const byPath = new Map(found.map((file) => [file.path, file]));
   for (const file of files) {
