@@ -298,7 +298,7 @@ function notTwo(name: string, values: readonly Value[], missing: number): DataEr
     expected: "at least two different values",
     next:
       missing > 0 && values.length > 0
-        ? `Name another column with --label. If an empty label means the other class, write it into the file: 0 or 1 in each row.`
+        ? "Name another column with --label. If an empty label means the other class, write it into the file: 0 or 1 in each row."
         : "Name another column with --label, or add the rows of the other class: rows without a click, for example.",
   });
 }

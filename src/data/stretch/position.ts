@@ -55,7 +55,6 @@ export const positionSchema = z.strictObject({
 
 export type ReadFile = z.infer<typeof readFileSchema>;
 export type CursorPoint = z.infer<typeof cursorPointSchema>;
-export type TopicRange = z.infer<typeof topicRangeSchema>;
 export type Reads = z.infer<typeof readsSchema>;
 export type CursorReads = Extract<Reads, { readonly cursor: unknown }>;
 export type TopicReads = Extract<Reads, { readonly topic: unknown }>;

@@ -79,9 +79,7 @@ export const dynamicFields = {
 };
 
 export const dynamicSchema = z
-  .strictObject({
-    ...dynamicFields,
-  })
+  .strictObject(dynamicFields)
   .refine(({ capacity, growFrom = 1 }) => growFrom <= capacity, {
     path: ["growFrom"],
     message: "growFrom must not be above capacity",
