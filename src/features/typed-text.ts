@@ -1,4 +1,5 @@
 import { instantOf } from "./instant.js";
+import { type DecimalType, decimalType, type IntegerType, integerType, isInstantType } from "./sql-types.js";
 import { numberValue, trimmedText } from "./values.js";
 
 /** Texts of requests in columns that text files have as values of a SQL type: both give features the same value. */
@@ -24,29 +25,24 @@ export function typedTextReader(sqlType: string): TextReader | undefined {
 }
 
 function readerOf(sqlType: string): TextReader | undefined {
-  const [, unsigned, integer] = /^(U?)(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/.exec(sqlType) ?? [];
-  if (integer) return (text) => inRange(integerOf(text), BITS[integer], unsigned === "");
-  const [, digits, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(sqlType) ?? [];
-  if (digits) return (text) => decimalOf(text, Number(digits), Number(scale));
+  const integer = integerType(sqlType);
+  if (integer) return (text) => inRange(integerOf(text), integer);
+  const decimal = decimalType(sqlType);
+  if (decimal) return (text) => decimalOf(text, decimal);
   if (sqlType === "DOUBLE") return numberOf;
-  if (sqlType === "FLOAT") return (text) => wrap(numberOf(text), Math.fround);
+  if (sqlType === "FLOAT") return floatOf;
   if (sqlType === "BOOLEAN") return (text) => (/^(true|false)$/i.test(text) ? /^t/i.test(text) : undefined);
-  return /^(DATE|TIMESTAMP.*)$/.test(sqlType) ? timeOf : undefined;
+  return isInstantType(sqlType) ? timeOf : undefined;
 }
-
-const BITS: Readonly<Record<string, number>> = {
-  TINYINT: 8,
-  SMALLINT: 16,
-  INTEGER: 32,
-  BIGINT: 64,
-  HUGEINT: 128,
-};
-
-const wrap = <T>(value: T | undefined, as: (value: T) => T) => (value === undefined ? undefined : as(value));
 
 function numberOf(text: string): number | undefined {
   const number = /^(true|false)$/i.test(text) ? Number.NaN : numberValue(text);
   return Number.isNaN(number) ? undefined : number;
+}
+
+function floatOf(text: string): number | undefined {
+  const number = numberOf(text);
+  return number === undefined ? undefined : Math.fround(number);
 }
 
 function integerOf(text: string): bigint | undefined {
@@ -55,13 +51,14 @@ function integerOf(text: string): bigint | undefined {
   return Number.isSafeInteger(number) ? BigInt(number!) : undefined;
 }
 
-function inRange(value: bigint | undefined, bits: number, isSigned: boolean): bigint | undefined {
-  const fits = value === (isSigned ? BigInt.asIntN(bits, value ?? 0n) : BigInt.asUintN(bits, value ?? 0n));
-  return fits ? value : undefined;
+function inRange(value: bigint | undefined, { bits, signed }: IntegerType): bigint | undefined {
+  if (value === undefined) return undefined;
+  const read = signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
+  return read === value ? value : undefined;
 }
 
 /** A decimal with more digits than a double holds keeps them all, as a text. */
-function decimalOf(text: string, digits: number, scale: number): number | string | undefined {
+function decimalOf(text: string, { digits, scale }: DecimalType): number | string | undefined {
   const [, minus, whole = "", fraction = ""] = /^[+]?(-?)0*(\d*)\.?(\d*?)0*$/.exec(text) ?? [];
   if (minus === undefined) return numberOf(text);
   if (fraction.length > scale || whole.length > digits - scale) return undefined;

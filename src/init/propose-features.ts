@@ -1,4 +1,5 @@
 import type { FeatureInput } from "../features/schema/features.js";
+import { isFloatType } from "../features/sql-types.js";
 import { count } from "../show-value.js";
 import type { ColumnProfile } from "./column.js";
 import type { Bag, Dates, Numbers } from "./looks.js";
@@ -260,8 +261,7 @@ function numberFeature(column: ColumnProfile, numbers: Numbers, table: Table, na
  * `nullValues`.
  */
 function imputed({ type }: ColumnProfile, { others }: Numbers, { isText }: Table) {
-  const isFloat = type === "FLOAT" || type === "DOUBLE";
-  return !isText && (isFloat || others.length > 0) ? ({ nonFinite: "impute" } as const) : {};
+  return !isText && (isFloatType(type) || others.length > 0) ? ({ nonFinite: "impute" } as const) : {};
 }
 
 function bagFeature({ separator, isWeighted, elements }: Bag, { rows }: Table, named: Named): Found {

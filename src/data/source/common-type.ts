@@ -1,3 +1,10 @@
+import {
+  type DecimalType,
+  decimalType,
+  integerType,
+  isFloatType,
+  signedType,
+} from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
 import { mapTypes } from "./element-query.js";
 
@@ -5,14 +12,6 @@ import { mapTypes } from "./element-query.js";
 
 /** Stands for a column without a value: it has every type. */
 export const NO_TYPE = "NULL";
-
-const BITS: Readonly<Record<string, number>> = {
-  TINYINT: 8,
-  SMALLINT: 16,
-  INTEGER: 32,
-  BIGINT: 64,
-  HUGEINT: 128,
-};
 
 /** Integers have at most this many decimal digits. */
 const DIGITS: Readonly<Record<number, number>> = { 8: 3, 16: 5, 32: 10, 64: 19, 128: 39 };
@@ -48,31 +47,18 @@ function elementOf(type: string): string | undefined {
   return /^(.*)\[\d*\]$/.exec(type)?.[1];
 }
 
-function integerOf(type: string): { bits: number; signed: boolean } | undefined {
-  const signed = BITS[type] !== undefined;
-  const bits = signed ? BITS[type] : type.startsWith("U") ? BITS[type.slice(1)] : undefined;
-  return bits === undefined ? undefined : { bits, signed };
-}
-
 function commonInteger(a: string, b: string): string | undefined {
-  const [x, y] = [integerOf(a), integerOf(b)];
+  const [x, y] = [integerType(a), integerType(b)];
   if (!x || !y) return undefined;
   if (x.signed === y.signed) return x.bits > y.bits ? a : b;
   const [signed, unsigned] = x.signed ? [x, y] : [y, x];
-  const bits = Math.max(signed.bits, 2 * unsigned.bits);
-  return Object.keys(BITS).find((name) => BITS[name] === bits);
+  return signedType(Math.max(signed.bits, 2 * unsigned.bits));
 }
 
-interface Decimal {
-  readonly digits: number;
-  readonly scale: number;
-}
-
-function decimalOf(type: string): Decimal | undefined {
-  const [, digits, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
-  if (digits !== undefined) return { digits: Number(digits), scale: Number(scale) };
-  const integer = integerOf(type);
-  return integer && { digits: DIGITS[integer.bits], scale: 0 };
+/** The decimal type that holds the values of a type. */
+function decimalOf(type: string): DecimalType | undefined {
+  const integer = integerType(type);
+  return integer ? { digits: DIGITS[integer.bits], scale: 0 } : decimalType(type);
 }
 
 function commonDecimal(a: string, b: string): string | undefined {
@@ -83,11 +69,9 @@ function commonDecimal(a: string, b: string): string | undefined {
   return digits <= MAX_DIGITS ? `DECIMAL(${digits},${scale})` : undefined;
 }
 
-const isFloat = (type: string) => type === "FLOAT" || type === "DOUBLE";
-
 function commonDouble(a: string, b: string): string | undefined {
-  const isNumber = (type: string) => isFloat(type) || decimalOf(type) !== undefined;
-  return (isFloat(a) || isFloat(b)) && isNumber(a) && isNumber(b) ? "DOUBLE" : undefined;
+  const isNumber = (type: string) => isFloatType(type) || decimalOf(type) !== undefined;
+  return (isFloatType(a) || isFloatType(b)) && isNumber(a) && isNumber(b) ? "DOUBLE" : undefined;
 }
 
 function commonTime(a: string, b: string): string | undefined {

@@ -1,13 +1,12 @@
+import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import { listElement, mapTypes } from "./element-query.js";
 
 /** Which part of a DuckDB type can be read as another one. */
 
-const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(.*\)|FLOAT|DOUBLE)$/;
-
 /** Types with one family have values in common; any other type is a family of its own. */
 export function familyOf(type: string): string {
-  if (NUMBERS.test(type)) return "number";
-  return /^(DATE|TIMESTAMP.*)$/.test(type) ? "time" : type;
+  if (integerType(type) || decimalType(type) || isFloatType(type)) return "number";
+  return isInstantType(type) ? "time" : type;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.js";
+import { isFloatType } from "../../features/sql-types.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import { type Duck, quoteName } from "./duckdb.js";
 import { FILE_COLUMN } from "./relation.js";
@@ -96,13 +97,11 @@ function changes(column: string, to: string, isNearest: boolean): string[] {
     `TRY_CAST(${value} AS ${wide}) IS DISTINCT FROM TRY_CAST(${text} AS ${wide})`;
   if (familyOf(to) === "time") return [differs(read, "TIMESTAMPTZ")];
   const isInteger = `(${kindSql(column)}) & ${INTEGERS} <> 0`;
-  if (isFloat(to)) return isNearest ? [] : [`${isInteger} AND ${differs(read, "HUGEINT")}`];
+  if (isFloatType(to)) return isNearest ? [] : [`${isInteger} AND ${differs(read, "HUGEINT")}`];
   const wide = to.replaceAll(EXACT_NUMBER, "DOUBLE");
   // By its digits: DuckDB's conversion of long integers and decimals is not rounded correctly.
   return wide === to ? [] : [`NOT (${isInteger}) AND ${differs(`CAST(${read} AS VARCHAR)`, wide)}`];
 }
-
-const isFloat = (type: string) => type === "FLOAT" || type === "DOUBLE";
 
 const EXACT_NUMBER = /\b(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,\d+\))/g;
 
