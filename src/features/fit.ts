@@ -16,7 +16,7 @@ import {
 } from "./fitted.js";
 import { readingOf } from "./reading.js";
 import type { DynamicConfig } from "./schema/dynamic-table.js";
-import { compositionOf, hashSize } from "./schema/feature-fields.js";
+import { compositionOf, hashSize, tableSettingsOf } from "./schema/feature-fields.js";
 import {
   type FeatureConfig,
   hasTable,
@@ -122,11 +122,7 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
     table: name,
     ...(dynamic ? dynamicRows(dynamic) : { rows: values + unknowns + missings }),
     ...compositionPart(first),
-    ...(first.dim !== undefined && { dim: first.dim }),
-    ...(first.initializer !== undefined && { initializer: first.initializer }),
-    ...(first.trainable !== undefined && { trainable: first.trainable }),
-    ...(first.dtype !== undefined && { dtype: first.dtype }),
-    ...(first.store !== undefined && { store: first.store }),
+    ...tableSettingsOf(first),
   };
   return { values, unknownRow: values, missingRow: values + unknowns, table, vocabulary };
 }

@@ -14,6 +14,7 @@ import {
 } from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
 import { dynamicFields } from "./schema/dynamic-table.js";
+import { TABLE_SETTINGS } from "./schema/feature-fields.js";
 import { storeSchema } from "./schema/store.js";
 
 /**
@@ -190,16 +191,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
 type TableFeature = Exclude<FittedFeature, { kind: "number" }>;
 
 /** What is equal for all features of a table. */
-const SHARED = [
-  "rows",
-  "dim",
-  "initializer",
-  "trainable",
-  "dtype",
-  "store",
-  "composition",
-  "translation",
-] as const;
+const SHARED = ["rows", ...TABLE_SETTINGS, "composition", "translation"] as const;
 
 /** Rows outside the table, by path. */
 function* rowProblems(

@@ -1,10 +1,8 @@
 import { dynamicRows } from "./fit.js";
 import type { FittedFeatures } from "./fitted.js";
 import type { DynamicConfig } from "./schema/dynamic-table.js";
+import { TABLE_SETTINGS, tableSettingsOf } from "./schema/feature-fields.js";
 import { type FeatureConfig, hasTable, plainOf } from "./schema/features.js";
-
-/** Settings of tables that change the model, and no value of the packed data. */
-const TABLE_SETTINGS = ["dim", "initializer", "trainable", "dtype", "store"] as const;
 
 /** What of a feature the packed data depends on. Keys do not depend on what a dynamic table does with them. */
 export function packedPart(feature: FeatureConfig): object {
@@ -17,14 +15,13 @@ export function withTableSettings(
   features: readonly FeatureConfig[],
 ): FittedFeatures {
   const set = fitted.features.map((feature, i) => {
-    const plain: Readonly<Record<string, unknown>> = { ...plainOf(features[i]) };
-    if (!hasTable(plainOf(features[i]))) return feature;
-    const settings = TABLE_SETTINGS.filter((key) => plain[key] !== undefined);
+    const plain = plainOf(features[i]);
+    if (!hasTable(plain)) return feature;
     const dynamic = dynamicOf(features[i]);
     return {
       ...without(feature),
       ...(dynamic && dynamicRows(dynamic)),
-      ...Object.fromEntries(settings.map((key) => [key, plain[key]])),
+      ...tableSettingsOf(plain),
     };
   });
   return { ...fitted, features: set as FittedFeatures["features"] };

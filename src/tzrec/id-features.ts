@@ -1,3 +1,4 @@
+import { MAPPINGS } from "../features/schema/feature-fields.js";
 import type { FeatureInput } from "../features/schema/features.js";
 import type { Section } from "./section.js";
 
@@ -37,11 +38,9 @@ export class IdFeatures {
   #addSingle(bag: FeatureInput & { kind: "ids" }): string {
     const name = `${bag.name}_group`;
     if (this.#features.some((each) => each.name === name)) return name;
-    const { column = bag.name, hash, buckets, vocabulary, dynamic } = bag;
-    const given = Object.entries({ hash, buckets, vocabulary, dynamic }).filter(
-      ([, value]) => value !== undefined,
-    );
-    this.#features.push({ kind: "id", name, column, ...Object.fromEntries(given) } as FeatureInput);
+    const { column = bag.name } = bag;
+    const given = MAPPINGS.filter((key) => bag[key] !== undefined).map((key) => [key, bag[key]]);
+    this.#features.push({ kind: "id", name, column, ...Object.fromEntries(given) });
     return name;
   }
 }

@@ -59,6 +59,18 @@ export const tableFields = {
   store: storeSchema.optional(),
 };
 
+/** The keys of {@link tableFields} that are settings of the table: they change the model, and no value of the packed data. */
+export const TABLE_SETTINGS = ["dim", "initializer", "trainable", "dtype", "store"] as const;
+
+type TableSettings = Pick<z.output<z.ZodObject<typeof tableFields>>, (typeof TABLE_SETTINGS)[number]>;
+
+/** The settings of its table that a feature gives. */
+export function tableSettingsOf(feature: TableSettings): TableSettings {
+  return Object.fromEntries(
+    TABLE_SETTINGS.flatMap((key) => (feature[key] === undefined ? [] : [[key, feature[key]]])),
+  );
+}
+
 /** The keys of {@link mappingFields} of which a feature has exactly one. */
 export const MAPPINGS = ["hash", "buckets", "vocabulary", "dynamic"] as const;
 

@@ -4,7 +4,7 @@ import type { FeatureFile } from "../kinds/define-kind.js";
 import { DERIVED_KINDS, type DerivedFeatureConfig, derivationOf, derivedKind } from "../kinds/index.js";
 import type { TargetRule } from "../target-means.js";
 import { plainOutput } from "./derived-fields.js";
-import { compositionOf, problem, type Refinement } from "./feature-fields.js";
+import { compositionOf, MAPPINGS, problem, type Refinement, TABLE_SETTINGS } from "./feature-fields.js";
 import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
 
 export type { TableNumbers } from "./feature-fields.js";
@@ -84,18 +84,7 @@ function refineNames(features: FeatureConfig[], context: Refinement): void {
 }
 
 /** Settings that must be equal for all features of a table; of boundaries only how many there are. */
-const sharedKeys = [
-  "hash",
-  "buckets",
-  "vocabulary",
-  "dynamic",
-  "boundaries",
-  "dim",
-  "initializer",
-  "trainable",
-  "dtype",
-  "store",
-] as const;
+const sharedKeys = [...MAPPINGS, "boundaries", ...TABLE_SETTINGS] as const;
 
 /** Features that share a table must agree on the meaning of its rows. */
 function refineTables(features: FeatureConfig[], context: Refinement): void {

@@ -9,6 +9,7 @@ import {
   problem,
   type Refinement,
   standIn,
+  TABLE_SETTINGS,
   tableFields,
   text,
 } from "./feature-fields.js";
@@ -111,7 +112,7 @@ function refineDense(feature: NumberShape, context: Refinement): void {
   if (feature.missing === "bucket") problem(context, "missing", '"bucket" needs boundaries');
   if (Array.isArray(feature.missing) && (feature.width === 1 || feature.missing.length !== feature.width))
     problem(context, "missing", "a list of values needs width above 1, and as many numbers");
-  for (const key of ["dim", "embedding", "initializer", "trainable", "dtype", "store"] as const)
+  for (const key of ["embedding", ...TABLE_SETTINGS] as const)
     if (feature[key] !== undefined)
       problem(context, key, `${key} needs boundaries: a plain number has no table`);
   if (feature.width === 1) {
