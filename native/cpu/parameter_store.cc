@@ -109,8 +109,11 @@ void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t 
       throw Error({"a range is outside the rows to gather", "gather", "row " + std::to_string(index),
                    "below " + std::to_string(rows.size()), ""});
     }
+    if (rows[index] >= count_ / width) {  // before a product that may not fit in 64 bits
+      throw Error({"a row to gather is outside the parameter", "gather", "row " + std::to_string(rows[index]),
+                   "below " + std::to_string(count_ / width), ""});
+    }
     const uint64_t first = uint64_t{rows[index]} * width + skipped;
-    check_range(first, numbers);
     if (tier_) parts.push_back({rows[index], skipped * this->width(), numbers * this->width(), to});
     else std::memcpy(to, range(first, numbers), numbers * this->width());
     to += numbers * this->width();

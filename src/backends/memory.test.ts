@@ -108,6 +108,12 @@ describe.each(BACKENDS)("memory of $name", ({ use }) => {
     );
   });
 
+  it("refuses rows whose first index is beyond 64 bits", () => {
+    const memory = memoryOf(use(), new Float32Array(8));
+    for (const row of [2n ** 62n, 2n ** 63n, 2n ** 64n - 1n])
+      expect(() => memory.gather(BigUint64Array.of(row), 4, 0, new Float32Array(4))).toThrow(ExecutionError);
+  });
+
   it("maps a file, which stays as it is", () => {
     const backend = use();
     if (!backend.map) return;
