@@ -8,7 +8,19 @@
 namespace pairloom {
 namespace {
 
-class RowPermutation : public Translation {
+// Training changes nothing.
+class Fixed : public Translation {
+ public:
+  void admit(std::span<const uint64_t>, std::span<uint64_t>, uint64_t) override {}
+  void revert() override {}
+
+  std::vector<int64_t> state() const override { return {}; }
+  void restore(std::span<const int64_t> state) override {
+    if (!state.empty()) throw Error({"the state is of another translation", "", std::to_string(state.size()), "0", ""});
+  }
+};
+
+class RowPermutation : public Fixed {
  public:
   explicit RowPermutation(std::vector<int64_t> rows) : rows_(std::move(rows)) {
     std::vector<bool> seen(rows_.size(), false);
@@ -31,14 +43,6 @@ class RowPermutation : public Translation {
       }
       rows[i] = uint64_t(rows_[ids[i]]);
     }
-  }
-
-  void admit(std::span<const uint64_t>, std::span<uint64_t>, uint64_t) override {}
-  void revert() override {}
-
-  std::vector<int64_t> state() const override { return {}; }
-  void restore(std::span<const int64_t> state) override {
-    if (!state.empty()) throw Error({"the state is of another translation", "", std::to_string(state.size()), "0", ""});
   }
 
  private:
@@ -100,7 +104,7 @@ class FirstCome : public Translation {
 
 // A number that follows from the id alone.
 template <class RowOf>
-class Arithmetic : public Translation {
+class Arithmetic : public Fixed {
  public:
   Arithmetic(uint64_t rows, RowOf row_of) : rows_(rows), row_of_(row_of) {}
 
@@ -113,14 +117,6 @@ class Arithmetic : public Translation {
         throw Error({"an id has no row", "", "id " + std::to_string(ids[i]), "a row below " + std::to_string(rows_), ""});
       }
     }
-  }
-
-  void admit(std::span<const uint64_t>, std::span<uint64_t>, uint64_t) override {}
-  void revert() override {}
-
-  std::vector<int64_t> state() const override { return {}; }
-  void restore(std::span<const int64_t> state) override {
-    if (!state.empty()) throw Error({"the state is of another translation", "", std::to_string(state.size()), "0", ""});
   }
 
  private:

@@ -41,16 +41,11 @@ function placed<T>(call: () => T, where: string): T {
   }
 }
 
-class Permutation implements ReferenceTranslation {
-  readonly rows: number;
+/** Training changes nothing. */
+abstract class Fixed implements ReferenceTranslation {
+  constructor(readonly rows: number) {}
 
-  constructor(private readonly row: readonly number[]) {
-    this.rows = row.length;
-  }
-
-  translate(ids: BigInt64Array): Float64Array {
-    return Float64Array.from(ids, (id) => this.row[Number(id)] ?? this.refuse(id));
-  }
+  abstract translate(ids: BigInt64Array): Float64Array;
 
   admit(ids: BigInt64Array): Float64Array {
     return this.translate(ids);
@@ -62,20 +57,28 @@ class Permutation implements ReferenceTranslation {
     return new BigInt64Array(0);
   }
 
-  private refuse(id: bigint): never {
-    throw new ExecutionError({ what: "an id has no row", got: `id ${id}`, expected: `below ${this.rows}` });
-  }
-
   restore(state: BigInt64Array): void {
     if (state.length > 0) throw otherState(`${state.length} numbers`);
   }
 }
 
-class Part implements ReferenceTranslation {
-  readonly rows: number;
+class Permutation extends Fixed {
+  constructor(private readonly row: readonly number[]) {
+    super(row.length);
+  }
 
+  translate(ids: BigInt64Array): Float64Array {
+    return Float64Array.from(ids, (id) => this.row[Number(id)] ?? this.refuse(id));
+  }
+
+  private refuse(id: bigint): never {
+    throw new ExecutionError({ what: "an id has no row", got: `id ${id}`, expected: `below ${this.rows}` });
+  }
+}
+
+class Part extends Fixed {
   constructor(private readonly part: IdPart) {
-    this.rows = part.rows;
+    super(part.rows);
   }
 
   translate(ids: BigInt64Array): Float64Array {
@@ -89,20 +92,6 @@ class Part implements ReferenceTranslation {
         expected: `a ${this.part.kind} below ${this.rows}`,
       });
     });
-  }
-
-  admit(ids: BigInt64Array): Float64Array {
-    return this.translate(ids);
-  }
-
-  revert(): void {}
-
-  state(): BigInt64Array {
-    return new BigInt64Array(0);
-  }
-
-  restore(state: BigInt64Array): void {
-    if (state.length > 0) throw otherState(`${state.length} numbers`);
   }
 }
 
