@@ -168,10 +168,12 @@ size_t encode_each(const Texts& texts, int32_t missing, Ids ids, IdOf id_of) {
   size_t without = 0;
   for (size_t r = 0; r < texts.rows; ++r) {
     const Text text = text_at(texts, r);
-    int32_t code = refusal_in(text);
+    int32_t code = text.length == 0 ? std::min(missing, 0) : refusal_in(text);  // 0 if there may be an id
     std::optional<int64_t> id;
-    if (text.length == 0) missing < 0 ? void(code = missing) : void(id = missing);
-    else if (code == 0 && !(id = id_of(text))) code = kKeyRange;
+    if (code == 0) {
+      id = text.length == 0 ? missing : id_of(text);
+      code = kKeyRange;
+    }
     if (id) put(ids, r, *id);
     else put_none(ids, r, code);
     without += !id;
