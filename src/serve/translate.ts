@@ -1,4 +1,3 @@
-import type { IdColumn } from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { createEncoder } from "../features/encoder.js";
 import type { FittedBag, FittedFeature, FittedId } from "../features/fitted.js";
@@ -19,7 +18,10 @@ export function translate(
   const encoded = encoder.encode(values.map((value, i) => rowOf(oneId, value, i)));
   const [refused] = encoded.bad;
   if (refused) throw refusedValue(name, values[refused.row], refused);
-  const { data } = encoded.columns.get(name) as IdColumn;
+  const { data } = encoded.columns.get(name) as Extract<
+    ReturnType<typeof encoded.columns.get>,
+    { kind: "id" }
+  >;
   const translation = translations.get(feature.table);
   if (translation) return translation.translate(BigInt64Array.from(data as ArrayLike<number>, BigInt));
   if (feature.translation) throw ofMembers(name);
