@@ -1,13 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
-import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
-import { onDiskSync } from "../checkpoint/index.js";
+import { extname } from "node:path";
+import type { DuckDBValue } from "@duckdb/node-api";
 import { requireDuckdb } from "../data/source/binding.js";
-import { quoteName, quoteText, type SourceColumn } from "../data/source/duckdb.js";
-import { ConfigError, ExecutionError, messageOf } from "../errors.js";
-import { temporaryOf } from "./output-file.js";
+import { quoteName, type SourceColumn } from "../data/source/duckdb.js";
+import { ConfigError } from "../errors.js";
+import { CHUNK_ROWS, ScratchTable } from "./scratch-table.js";
 
 const api = requireDuckdb<typeof import("@duckdb/node-api")>("@duckdb/node-api");
 
@@ -15,22 +11,14 @@ const FORMATS: Readonly<Record<string, string>> = {
   ".csv": "FORMAT csv, HEADER true",
   ".parquet": "FORMAT parquet, COMPRESSION zstd",
 };
-/** Rows of a DuckDB chunk. */
-const CHUNK_ROWS = 2048;
 
-/**
- * A file of predictions: the row number in the source, copied columns with their types, and the predictions. Rows go through
- * a table on disk, so memory is bounded; the file appears when it is complete.
- */
+/** A file of predictions: the row number in the source, copied columns with their types, and the predictions. */
 export class PredictionsFile {
   private constructor(
     private readonly path: string,
-    private readonly scratch: string,
     private readonly columns: readonly SourceColumn[],
     private readonly predictions: readonly string[],
-    private readonly instance: DuckDBInstance,
-    private readonly connection: DuckDBConnection,
-    private readonly appender: DuckDBAppender,
+    private readonly rows: ScratchTable,
   ) {}
 
   /**
@@ -44,15 +32,13 @@ export class PredictionsFile {
     predictions: readonly string[],
   ): Promise<PredictionsFile> {
     refuseTakenNames(columns, predictions);
-    const scratch = join(tmpdir(), `pairloom-${randomUUID()}`);
-    onDiskSync("the directory cannot be created", scratch, () => mkdirSync(scratch, { recursive: true }));
-    const instance = await api.DuckDBInstance.create(join(scratch, "predictions.duckdb"));
-    const connection = await instance.connect();
     const carried = columns.map(({ name }) => `${quoteName(name)} VARCHAR`);
     const predicted = predictions.map((name) => `${quoteName(name)} DOUBLE`);
-    await connection.run(`CREATE TABLE predictions (${["row BIGINT", ...carried, ...predicted].join(", ")})`);
-    const appender = await connection.createAppender("predictions");
-    return new PredictionsFile(path, scratch, columns, predictions, instance, connection, appender);
+    const rows = await ScratchTable.create(
+      "the predictions",
+      ["row BIGINT", ...carried, ...predicted].join(", "),
+    );
+    return new PredictionsFile(path, columns, predictions, rows);
   }
 
   /** Appends rows; `carried` has an array for each column, `predicted` is [rows, predictions]. */
@@ -65,62 +51,32 @@ export class PredictionsFile {
     const types = [api.BIGINT, ...texts.map(() => api.VARCHAR), ...this.predictions.map(() => api.DOUBLE)];
     for (let start = 0; start < rows.length; start += CHUNK_ROWS) {
       const end = Math.min(rows.length, start + CHUNK_ROWS);
-      const chunk = api.DuckDBDataChunk.create(types);
-      chunk.setColumns([
+      this.rows.append(types, [
         rows.slice(start, end).map(BigInt),
         ...texts.map((values) => values.slice(start, end)),
         ...this.predictions.map((_, i) =>
           Array.from({ length: end - start }, (_, r) => predicted[(start + r) * this.predictions.length + i]),
         ),
       ] as DuckDBValue[][]);
-      writing(this.scratch, () => this.appender.appendDataChunk(chunk));
     }
   }
 
   /** Writes the file. @throws ExecutionError if this fails, for example on a full disk */
   async finish(): Promise<void> {
-    writing(this.scratch, () => this.appender.closeSync());
     const carried = this.columns.map(
       ({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`,
     );
     const predicted = this.predictions.map(
       (name) => `CAST(${quoteName(name)} AS FLOAT) AS ${quoteName(name)}`,
     );
-    const select = `SELECT ${["row", ...carried, ...predicted].join(", ")} FROM predictions`;
-    const temporary = temporaryOf(this.path);
-    try {
-      await this.connection.run(`COPY (${select}) TO ${quoteText(temporary)} (${formatOf(this.path)})`);
-      renameSync(temporary, this.path);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw notWritten(this.path, error);
-    }
+    const select = `SELECT ${["row", ...carried, ...predicted].join(", ")} FROM rows`;
+    await this.rows.write(this.path, select, formatOf(this.path));
   }
 
   /** Deletes temporary files; must always be called. */
   close(): void {
-    this.connection.closeSync();
-    this.instance.closeSync();
-    rmSync(this.scratch, { recursive: true, force: true });
+    this.rows.close();
   }
-}
-
-function writing(path: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw notWritten(path, error);
-  }
-}
-
-function notWritten(path: string, cause: unknown): ExecutionError {
-  const report = {
-    what: "the predictions could not be written",
-    where: path,
-    got: messageOf(cause).trim(),
-    next: "Make room on the disk, or name an --output elsewhere.",
-  };
-  return new ExecutionError(report, { cause });
 }
 
 function formatOf(path: string): string {
