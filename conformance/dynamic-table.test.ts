@@ -214,6 +214,20 @@ const ADMISSIONS: readonly (AdmissionRule | undefined)[] = [
 ];
 
 describe.each(BACKENDS.slice(0, 2))("a dynamic table on $name", ({ use }) => {
+  it("evicts by the shortest half-life in the latest steps, and refuses shorter ones", () => {
+    const specOf = (halfLife: number): DynamicSpec => ({
+      ...{ kind: "dynamic", capacity: 2, unknown: "zero" },
+      evict: { kind: "lfuDecay", halfLife },
+    });
+    const subject = new Subject(use(), specOf(1));
+    const known = [9n, 5n, 7n, 3n].map((key, i) => {
+      subject.step([key], 2 ** 32 - 10 + i, false);
+      return new Set(subject.table.keys().keys);
+    });
+    expect(known).toEqual([new Set([9n]), new Set([9n, 5n]), new Set([5n, 7n]), new Set([7n, 3n])]);
+    expect(() => use().translation(specOf(0.999))).toThrow(/evict\.halfLife[\s\S]*1 to 4294967295/);
+  });
+
   describe.each(EVICTIONS)("that evicts by $kind", (evict) => {
     it.each(ADMISSIONS)("is the model after random steps, admission %j", (admit) => {
       for (const capacity of [24, 40, 200])

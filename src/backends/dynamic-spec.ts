@@ -8,6 +8,8 @@ const MOST_KEYS = 2 ** 31 - 1;
 /** Steps and counts are kept in 32 bits, those of a Bloom filter in 16. */
 const MOST_COUNT = 2 ** 32 - 1;
 const MOST_BLOOM_COUNT = 2 ** 16 - 1;
+/** Scores of lfuDecay have 32 bits for the half-lives since the first step, so a step has at most one. */
+const LEAST_HALF_LIFE = 1;
 /** The counters of a Bloom filter are found with 32 bits of a hash. */
 const MOST_EXPECTED = 2 ** 29;
 
@@ -24,7 +26,7 @@ export function checkDynamicSpec(spec: DynamicSpec): DynamicSpec {
     whole("admit.count", admit.count, admit.counter === "exact" ? MOST_COUNT : MOST_BLOOM_COUNT);
     whole("admit.expect", admit.expect ?? 1, MOST_EXPECTED);
   }
-  if (evict.kind === "lfuDecay") above("evict.halfLife", evict.halfLife, MOST_COUNT);
+  if (evict.kind === "lfuDecay") between("evict.halfLife", evict.halfLife, LEAST_HALF_LIFE, MOST_COUNT);
   if (evict.kind === "age") whole("evict.steps", evict.steps, MOST_COUNT);
   if (evict.kind === "norm") {
     above("evict.below", evict.below, Number.MAX_VALUE);
@@ -55,6 +57,10 @@ export function initOfUnknown({ unknown }: DynamicSpec, { init, weights }: Attac
 function whole(where: string, value: number, most: number): void {
   if (!Number.isInteger(value) || value < 1 || value > most)
     throw outOfRange(where, value, `a whole number from 1 to ${most}`);
+}
+
+function between(where: string, value: number, least: number, most: number): void {
+  if (!(value >= least && value <= most)) throw outOfRange(where, value, `${least} to ${most}`);
 }
 
 function above(where: string, value: number, most: number): void {

@@ -44,7 +44,7 @@ const evict = z.union([
   z.strictObject({
     kind: z.literal("lfuDecay"),
     /** After so many steps, an occurrence counts half. */
-    halfLife: z.number().positive().max(MOST_STEPS),
+    halfLife: z.number().min(1).max(MOST_STEPS),
   }),
   z.strictObject({
     kind: z.literal("age"),

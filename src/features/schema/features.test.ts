@@ -65,6 +65,11 @@ describe("featuresSchema", () => {
     ["a probability above 1", dynamic({ admit: { probability: 2 } }), /0\.dynamic\.admit/],
     ["an unknown rule of eviction", dynamic({ evict: "fifo" }), /0\.dynamic\.evict/],
     [
+      "a half-life below a step",
+      dynamic({ evict: { kind: "lfuDecay", halfLife: 0.5 } }),
+      /0\.dynamic\.evict.*halfLife/,
+    ],
+    [
       "integers of a dynamic cross",
       { ...DYNAMIC, kind: "combo", inputs: ["c", "d"], buckets: 2 },
       /got buckets and dynamic/,
