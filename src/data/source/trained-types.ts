@@ -115,8 +115,17 @@ export async function refuseMisfits(
   select: string,
   where: string,
 ): Promise<void> {
-  const checked = conversions.map((conversion) => ({ ...conversion, misfit: converted(conversion).misfit }));
-  await refuseFirst(duck, checked, select, where);
+  await refuseFirst(duck, checksOf(conversions), select, where);
+}
+
+/** A conversion that may change values. */
+type Check = Conversion & Required<Pick<Converted, "misfit">>;
+
+function checksOf(conversions: readonly Conversion[]): Check[] {
+  return conversions.flatMap((conversion) => {
+    const { misfit } = converted(conversion);
+    return misfit === undefined ? [] : [{ ...conversion, misfit }];
+  });
 }
 
 /**
@@ -129,11 +138,10 @@ export async function unreadableTexts(
   texts: string,
   where: string,
 ): Promise<Set<string>> {
-  const all = conversions.map((conversion) => ({ ...conversion, misfit: converted(conversion).misfit }));
-  const checked = all.filter(({ misfit }) => misfit !== undefined);
+  const checked = checksOf(conversions);
   if (checked.length === 0) return new Set();
-  const counts = checked.map(({ misfit }) => `bool_or(${misfit})`);
-  const [row] = await duck.rows(`SELECT ${counts} FROM (${texts})`, where);
+  const found = checked.map(({ misfit }) => `bool_or(${misfit})`);
+  const [row] = await duck.rows(`SELECT ${found} FROM (${texts})`, where);
   const unfit = checked.filter((_, i) => row[i] === "true");
   const changed = unfit.map((conversion) => {
     const { misfit, to } = conversion;
@@ -146,11 +154,10 @@ export async function unreadableTexts(
 
 async function refuseFirst(
   duck: Duck,
-  conversions: readonly (Conversion & { readonly misfit?: string })[],
+  checked: readonly Check[],
   select: string,
   where: string,
 ): Promise<void> {
-  const checked = conversions.filter(({ misfit }) => misfit !== undefined);
   if (checked.length === 0) return;
   const firsts = checked.map(({ name, misfit }) => {
     const found = `[CAST(${quoteName(name)} AS VARCHAR), ${quoteName(FILE_COLUMN)}]`;
