@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { readMetrics } from "../src/train/log/metrics-log.js";
-import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
+import { cli, csv, jsonLines, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
 
 /** `train --continue` trains a model on the files that have been added since. */
 let world: World;
@@ -20,11 +19,6 @@ afterEach(() => world.remove());
 
 const goOn = (...args: string[]) => cli("train", ".", "--run", "run", "--continue", ...args);
 const stretchLines = () => readMetrics("run/metrics.jsonl").filter(({ split }) => split === "stretch");
-const lines = (path: string) =>
-  readFileSync(path, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
 
 it("trains on new files only, and scores them first", async () => {
   const none = await goOn();
@@ -37,7 +31,7 @@ it("trains on new files only, and scores them first", async () => {
   world.write("days/3.csv", csv(rows(200)));
   world.write("days/4.csv", csv(rows(100)));
   await goOn();
-  expect(lines("run/stretches.jsonl").map(({ stretch, step, rows }) => [stretch, step, rows])).toEqual([
+  expect(jsonLines("run/stretches.jsonl").map(({ stretch, step, rows }) => [stretch, step, rows])).toEqual([
     [1, 5, 300],
     [2, 8, 300],
   ]);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { vi } from "vitest";
@@ -72,6 +72,22 @@ export function smallConfig(): any {
     },
     train: { batchSize: 128 },
   };
+}
+
+/** The values of a file with one JSON value a line. */
+export const jsonLines = (path: string) =>
+  readFileSync(path, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+/** The newest checkpoint of a run, and the bytes of its model and of its optimizer. */
+export function newestTensors(run: string): { step: string; model: Buffer; optimizer: Buffer } {
+  const folder = join(run, "checkpoints");
+  const steps = readdirSync(folder).filter((name) => name.startsWith("step-"));
+  const step = steps.sort().at(-1)!;
+  const bytesOf = (name: string) => readFileSync(join(folder, step, `${name}.safetensors`));
+  return { step, model: bytesOf("model"), optimizer: bytesOf("optimizer") };
 }
 
 export interface CliResult {

@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { draw, drawKey } from "../src/random.js";
-import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
+import { cli, csv, jsonLines, makeWorld, newestTensors, rows, smallConfig, type World } from "./cli-world.js";
 
 /** `data.cursor`: the rows above the last value are new. Which ones they are is counted here row by row. */
 
@@ -54,11 +53,7 @@ function configOf(name: string, cursor?: string): void {
 }
 
 const goOn = (name: string) => cli("train", `${name}.json`, "--run", `${name}-run`, "--continue");
-const logged = () =>
-  readFileSync("rows-run/stretches.jsonl", "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+const logged = () => jsonLines("rows-run/stretches.jsonl");
 
 async function train(name: string): Promise<void> {
   const { code, err } = await cli("train", `${name}.json`, "--run", `${name}-run`);
@@ -139,13 +134,7 @@ it("trains with the bytes of new files that have the same rows", async () => {
     expect((await goOn(name)).code).toBe(0);
   }
   expect(logged().map(({ rows }) => rows)).toEqual([fresh.length]);
-  const newest = readdirSync("rows-run/checkpoints")
-    .filter((name) => name.startsWith("step"))
-    .at(-1);
-  for (const file of ["model", "optimizer"])
-    expect(readFileSync(`rows-run/checkpoints/${newest}/${file}.safetensors`)).toEqual(
-      readFileSync(`files-run/checkpoints/${newest}/${file}.safetensors`),
-    );
+  expect(newestTensors("rows-run")).toEqual(newestTensors("files-run"));
 }, 60_000);
 
 it.each([

@@ -1,7 +1,16 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cli, csv, makeWorld, type Row, rows, smallConfig, type World } from "./cli-world.js";
+import {
+  cli,
+  csv,
+  jsonLines,
+  makeWorld,
+  newestTensors,
+  type Row,
+  rows,
+  smallConfig,
+  type World,
+} from "./cli-world.js";
 
 /** `train --continue` on a topic of a mock cluster, which kcat runs while its standard input is open. */
 const hasKcat = spawnSync("kcat", ["-V"]).status === 0;
@@ -44,11 +53,6 @@ function produce(topic: string, partition: number, values: readonly string[]): v
 }
 
 const json = (records: readonly Row[]) => records.map((record) => JSON.stringify(record));
-const logged = (run: string) =>
-  readFileSync(`${run}/stretches.jsonl`, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
 const goOn = (config: string, run: string) => cli("train", config, "--run", run, "--continue", "--until-end");
 
 async function firstTraining(
@@ -77,7 +81,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
     await goOn("topic.json", "topic");
     const none = await goOn("topic.json", "topic");
     expect(none.err).toContain("There are no new rows.");
-    const lines = logged("topic");
+    const lines = jsonLines("topic/stretches.jsonl");
     expect(lines.map(({ rows }) => rows)).toEqual([160, 40]);
     const [before, after] = lines.map(({ reads }) =>
       reads.ranges.filter(({ count }: { count: number }) => count > 0),
@@ -93,13 +97,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
     await goOnFiles();
     world.write("new/2.json", `${json(rows(40)).join("\n")}\n`);
     await goOnFiles();
-    const newest = readdirSync("files/checkpoints")
-      .filter((name) => name.startsWith("step"))
-      .at(-1)!;
-    for (const file of ["model", "optimizer"])
-      expect(readFileSync(`topic/checkpoints/${newest}/${file}.safetensors`)).toEqual(
-        readFileSync(`files/checkpoints/${newest}/${file}.safetensors`),
-      );
+    expect(newestTensors("topic")).toEqual(newestTensors("files"));
   }, 60_000);
 
   const goOnFiles = () => cli("train", "files.json", "--run", "files", "--continue");
@@ -110,11 +108,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
     await firstTraining("odd", { topic: { name: "odd", brokers: [broker] } });
     const { code, err } = await goOn("odd.json", "odd");
     expect([code, err]).toEqual([0, expect.stringContaining("3 quarantined")]);
-    const file = "odd/quarantine/stretch-00000001.jsonl";
-    const quarantined = readFileSync(file, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+    const quarantined = jsonLines("odd/quarantine/stretch-00000001.jsonl");
     const places = quarantined.map(({ topic, partition, offset, reason, value }) => [
       topic,
       partition,
