@@ -228,6 +228,16 @@ describe.each(BACKENDS.slice(0, 2))("a dynamic table on $name", ({ use }) => {
     expect(() => use().translation(specOf(0.999))).toThrow(/evict\.halfLife[\s\S]*1 to 4294967295/);
   });
 
+  it("refuses a Bloom filter for more keys than it can count, also where their number is the capacity", () => {
+    const make = (expect?: number) => () =>
+      use().translation({
+        ...{ kind: "dynamic", capacity: 2 ** 29 + 1, evict: { kind: "never" }, unknown: "zero" },
+        admit: { count: 2, counter: "bloom", expect },
+      });
+    for (const expected of [undefined, 2 ** 29 + 1])
+      expect(make(expected)).toThrow(/admit\.expect[\s\S]*1 to 536870912/);
+  });
+
   describe.each(EVICTIONS)("that evicts by $kind", (evict) => {
     it.each(ADMISSIONS)("is the model after random steps, admission %j", (admit) => {
       for (const capacity of [24, 40, 200])

@@ -24,7 +24,8 @@ export function checkDynamicSpec(spec: DynamicSpec): DynamicSpec {
   if (admit && "probability" in admit) above("admit.probability", admit.probability, 1);
   else if (admit) {
     whole("admit.count", admit.count, admit.counter === "exact" ? MOST_COUNT : MOST_BLOOM_COUNT);
-    whole("admit.expect", admit.expect ?? 1, MOST_EXPECTED);
+    const expected = admit.counter === "bloom" ? expectedKeys(admit, capacity) : (admit.expect ?? 1);
+    whole("admit.expect", expected, MOST_EXPECTED);
   }
   if (evict.kind === "lfuDecay") between("evict.halfLife", evict.halfLife, LEAST_HALF_LIFE, MOST_COUNT);
   if (evict.kind === "age") whole("evict.steps", evict.steps, MOST_COUNT);
@@ -46,6 +47,11 @@ export function codeOfEviction({ kind }: EvictionRule): number {
 export function codeOfAdmission(admit?: AdmissionRule): number {
   if (admit === undefined) return 0;
   return "probability" in admit ? 1 : admit.counter === "exact" ? 2 : 3;
+}
+
+/** The keys that a Bloom filter is for. */
+export function expectedKeys({ expect }: { readonly expect?: number }, capacity: number): number {
+  return expect ?? capacity;
 }
 
 /** The initial values of row 0 of an attached memory. */

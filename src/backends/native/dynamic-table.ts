@@ -9,7 +9,13 @@ import type {
   Memory,
   TableStatistics,
 } from "../backend.js";
-import { checkDynamicSpec, codeOfAdmission, codeOfEviction, initOfUnknown } from "../dynamic-spec.js";
+import {
+  checkDynamicSpec,
+  codeOfAdmission,
+  codeOfEviction,
+  expectedKeys,
+  initOfUnknown,
+} from "../dynamic-spec.js";
 import { type NativeMemory, numbersOfInitializer } from "./memory.js";
 import { NativeTranslation } from "./translation.js";
 
@@ -65,7 +71,7 @@ function admissionOf(
   const code = codeOfAdmission(admit);
   if (admit === undefined) return [code, 0, 0];
   if ("probability" in admit) return [code, admit.probability, 0];
-  return [code, admit.count, admit.expect ?? capacity];
+  return [code, admit.count, expectedKeys(admit, capacity)];
 }
 
 function evictionOf(evict: EvictionRule): [code: number, number: number, every: number] {

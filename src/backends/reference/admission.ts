@@ -2,6 +2,7 @@ import type { DynamicSpec } from "../../graph/translation.js";
 import { finish64 } from "../../murmur3.js";
 import { draw, drawKey, rowDraws } from "../../random.js";
 import type { Draws } from "../backend.js";
+import { expectedKeys } from "../dynamic-spec.js";
 import { inCheckpointOrder } from "./key-order.js";
 
 /** Decides which new keys get a row. Changes are reverted by what `count` and `forget` return. */
@@ -95,7 +96,7 @@ class BloomCounter implements Admitter {
     private readonly rule: { readonly count: number; readonly expect?: number },
     capacity: number,
   ) {
-    this.counters = new Uint16Array((rule.expect ?? capacity) * COUNTERS_PER_KEY);
+    this.counters = new Uint16Array(expectedKeys(rule, capacity) * COUNTERS_PER_KEY);
   }
 
   count(key: bigint, occurrences: number): () => void {
