@@ -6,7 +6,7 @@ import { outside, type Stretch, sha256OfFiles } from "./file-bytes.js";
 import { LayeredTables } from "./layered-tables.js";
 import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
-import { type Range, rangesOf, type Table, type TableNumbers } from "./table-layout.js";
+import { type Range, rangesOf, rangesWithKeys, type Table, type TableNumbers } from "./table-layout.js";
 import { TableReader } from "./table-reader.js";
 import { JoinedTensors, type Tensors } from "./tensors.js";
 
@@ -171,11 +171,7 @@ const numbersOf = (part: Part, table: Table): readonly TableNumbers[] =>
   part === "model" ? [table] : table.states;
 
 /** The ranges that a part needs of a table. */
-const rangesOfPart = (part: Part, table: Table): Range[] => [
-  ...numbersOf(part, table).flatMap(({ ranges }) => ranges),
-  ...(table.keys ?? []),
-  ...(table.deleted ?? []),
-];
+const rangesOfPart = (part: Part, table: Table): Range[] => rangesWithKeys(numbersOf(part, table), table);
 
 /** The files that contain a part. */
 function filesOf(part: Part, { tables }: Manifest): Set<string> {
@@ -227,7 +223,7 @@ async function readManifest(
     const needed = new Set(parts.flatMap((part) => [...filesOf(part, manifest)]));
     for (const [name, { bytes }] of Object.entries(manifest.files))
       if (needed.has(name)) await checkSize(join(dir, name), bytes);
-    // Each is checked before the next one is read, so that steps descend and the way ends.
+    // Each is checked before the next one is read, so that steps descend and the loop ends.
     if (dependent && isDelta(dependent.manifest)) checkBase(dependent.manifest, manifest, dependent.dir);
     return manifest;
   } catch (error) {

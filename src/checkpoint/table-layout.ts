@@ -82,17 +82,14 @@ export type Range = z.infer<typeof rangeSchema>;
 export type TableNumbers = z.infer<typeof stateSchema>;
 export type Table = z.infer<typeof tableSchema>;
 
-/** All ranges of a table's weights and keys. */
-export const rangesOfModel = ({ ranges, keys = [], deleted = [] }: Table): Range[] => [
-  ...ranges,
-  ...keys,
-  ...deleted,
-];
+/** The ranges of these numbers of a table, and of its keys. */
+export const rangesWithKeys = (
+  numbers: readonly TableNumbers[],
+  { keys = [], deleted = [] }: Table,
+): Range[] => [...numbers.flatMap(({ ranges }) => ranges), ...keys, ...deleted];
 
 /** All ranges of a table. */
-export function rangesOf(table: Table): Range[] {
-  return [...rangesOfModel(table), ...table.states.flatMap(({ ranges }) => ranges)];
-}
+export const rangesOf = (table: Table): Range[] => rangesWithKeys([table, ...table.states], table);
 
 const KEY_BYTES = 8;
 

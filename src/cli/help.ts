@@ -1,6 +1,6 @@
 import type { ArgDef, ArgsDef } from "citty";
 import { DESCRIPTIONS } from "./commands/descriptions.js";
-import { filled, fillLines, TERMINAL_WIDTH } from "./fill-lines.js";
+import { filled, fillLines } from "./fill-lines.js";
 
 /** The help of the commands, for a terminal of 80 columns. citty's own is as wide as the longest description. */
 
@@ -31,7 +31,7 @@ function entry(name: string, meaning: string): string {
   const head = `  ${name}`.padEnd(COLUMN - 1);
   const [first, ...words] = meaning.split(" ");
   if (head.length < COLUMN) return fillLines(`${head} ${first}`, words, indent).join("\n");
-  return [head, ...fillLines(indent + first, words, indent, TERMINAL_WIDTH)].join("\n");
+  return [head, ...fillLines(indent + first, words, indent)].join("\n");
 }
 
 /** The arguments of a command; optional ones in brackets. */

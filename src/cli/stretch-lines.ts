@@ -35,7 +35,7 @@ export function stretchLines(
   { rows, rowsRead, quarantined, leftOut, reasons }: PackedDataset,
   added: Readonly<Record<string, number>>,
 ): string[] {
-  const parts = [`${plural(rows, "row")}`];
+  const parts = [plural(rows, "row")];
   if (quarantined > 0) parts.push(`${count(quarantined)} quarantined (${percent(quarantined / rowsRead)})`);
   if (leftOut > 0) parts.push(`${count(leftOut)} left out`);
   return [

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ARRAY_OF, bytesOf, type WritableDtype } from "../checkpoint/dtypes.js";
 import type { Checkpoint, Tensors } from "../checkpoint/index.js";
+import { elementCount } from "../checkpoint/safetensors-header.js";
 import { deletedName, keysName, type Table } from "../checkpoint/table-layout.js";
 
 /** SHA-256 of the tensors of a checkpoint. */
@@ -36,7 +37,7 @@ async function hashOf(file: Tensors, leftOut: ReadonlySet<string>): Promise<stri
       .sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, { dtype, shape }] of tensors) {
       hash.update(`${JSON.stringify([name, dtype, shape])}\n`);
-      const elements = shape.reduce((product, dim) => product * dim, 1);
+      const elements = elementCount(shape);
       const piece = new ARRAY_OF[dtype as WritableDtype](Math.max(1, Math.min(file.pieceOf(name), elements)));
       for (let from = 0; from < elements; from += piece.length) {
         const part = piece.subarray(0, elements - from);

@@ -47,8 +47,8 @@ export interface Initialized {
 
 /**
  * Copies weights from a checkpoint into initialized parameters. A table over learned values is copied value by value;
- * values unknown to the checkpoint keep their initial rows. A dynamic
- * table is copied key by key. Tables of 16-bit numbers are rounded to nearest.
+ * values unknown to the checkpoint keep their initial rows. A dynamic table is copied key by key. Tables of 16-bit numbers
+ * are rounded to nearest.
  * @throws CheckpointError if nothing matches, a mapped name is missing in the checkpoint, shapes differ, or a table's
  * rows were assigned to ids during training
  */

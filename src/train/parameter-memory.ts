@@ -1,4 +1,5 @@
 import type { Memory, Rows } from "../backends/backend.js";
+import { elementCount } from "../checkpoint/safetensors-header.js";
 import type { ReadElements, TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError } from "../errors.js";
@@ -18,7 +19,7 @@ const FILE_DTYPES = { fp32: "F32", fp16: "F16", bf16: "BF16" } as const;
 export const fileDtype = ({ dtype = "fp32" }: ParameterAttrs) => FILE_DTYPES[dtype];
 
 export function elementsOf({ shape }: ParameterAttrs): number {
-  return shape.reduce((product, dim) => product * dim, 1);
+  return elementCount(shape);
 }
 
 export function bytesOf(attrs: ParameterAttrs): number {
@@ -31,7 +32,7 @@ export function bytesOf(attrs: ParameterAttrs): number {
  */
 export function tensorOf({ attrs, memory }: Parameter, rows?: Rows): TensorSource {
   const [, ...inner] = attrs.shape;
-  const width = inner.reduce((product, dim) => product * dim, 1);
+  const width = elementCount(inner);
   // Numbers that are not finite are found here, between memory and the hash of the file, and are never saved.
   const data: ReadElements = (from, into) => {
     if (rows) memory.gather(rows, width, from, into as Numbers);
@@ -115,7 +116,7 @@ export async function readParameter(
   const there = file.tensors.get(name);
   const shape = there ? savedShape(there.shape, attrs) : attrs.shape;
   if (there && !isSameShape(there.shape, shape)) throw otherShape(name, there.shape, attrs.shape);
-  const elements = shape.reduce((product, dim) => product * dim, 1);
+  const elements = elementCount(shape);
   const same = there?.dtype === fileDtype(attrs);
   const dtype = same ? memory.dtype : "fp32";
   const size = Math.max(1, Math.min(file.pieceOf(name), elements));

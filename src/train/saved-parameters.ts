@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Backend, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { elementCount } from "../checkpoint/safetensors-header.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import {
@@ -69,6 +70,6 @@ function mapTable(attrs: ParameterAttrs, backend: Backend, file: Tensors): Mappe
   const same = there.dtype === fileDtype(attrs) && isSameShape(there.shape, shape);
   const place = same ? file.locate(name) : undefined;
   if (!place) return undefined;
-  const inFile = shape.reduce((product, dim) => product * dim, 1);
+  const inFile = elementCount(shape);
   return { memory: backend.map(place.path, place.offset, elementsOf(attrs), dtype, inFile), inFile };
 }

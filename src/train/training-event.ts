@@ -30,7 +30,10 @@ export type TrainingEvent = {
       /** Metrics of the rows so far, by name. */
       readonly metrics: Readonly<Record<string, number>>;
     }
-  /** Values for the logs: of the dynamic `tables`; for `train` since the previous such event, for `valid` at an evaluation, for a `stretch` before it. */
+  /**
+   * Values for the logs: for `train` and the dynamic `tables` since the previous such event, for `valid` at an evaluation, for
+   * a `stretch` before it is trained on.
+   */
   | {
       readonly kind: "measured";
       readonly position: Position;

@@ -12,7 +12,7 @@ const metricsLineSchema = z.strictObject({
   /** Training steps done. */
   step: z.number().int().nonnegative(),
   epoch: z.number().int().nonnegative(),
-  /** `train`, `valid` or `stretch`. */
+  /** `train`, `valid`, `stretch` or `tables`. */
   split: z.string(),
   /** Null for metrics that are undefined or not finite: JSON has no NaN. */
   values: z.record(z.string(), z.number().nullable()),
