@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Checkpoint } from "./checkpoint.js";
 import { MANIFEST_FILE, type Manifest } from "./manifest.js";
 import type { TensorSource } from "./safetensors-writer.js";
 import { rangesOf } from "./table-layout.js";
@@ -30,6 +31,16 @@ export function contentOf(step: number, metrics: Record<string, number> = {}, ro
 export function checksumsOf({ files, tables }: Manifest): string[] {
   const ofFiles = Object.values(files).map(({ sha256 }) => sha256);
   return [...ofFiles, ...tables.flatMap(rangesOf).map(({ checksum }) => checksum)];
+}
+
+/** Every number of a checkpoint, by the name of its tensor. */
+export async function numbersOf(checkpoint: Checkpoint): Promise<Map<string, unknown>> {
+  const all = new Map<string, unknown>();
+  for (const tensors of [await checkpoint.openModel(), await checkpoint.openOptimizer()]) {
+    for (const name of tensors.tensors.keys()) all.set(name, await tensors.read(name));
+    await tensors.close();
+  }
+  return all;
 }
 
 /** Changes a manifest and computes its checksum again, like a program that writes checkpoints. */

@@ -13,7 +13,7 @@ import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.js";
 import { findLatest } from "../checkpoint/index.js";
-import { GROWING, keyOf, ModelWithTables, signAgain } from "../checkpoint/testing.js";
+import { GROWING, keyOf, ModelWithTables, numbersOf, signAgain } from "../checkpoint/testing.js";
 import { type TableContent, writeCheckpoint } from "../checkpoint/write.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import { changed, changesOf, type Json, type Path, pathsIn, valueAt } from "./testing.js";
@@ -51,15 +51,10 @@ function newRun(): string {
 const dirOf = (run: string, step: number) => join(run, "checkpoints", `step-0000000${step}`);
 
 /** Every number of a checkpoint, all of whose bytes are verified. */
-async function numbersOf(dir: string): Promise<Map<string, unknown>> {
+async function verified(dir: string): Promise<Map<string, unknown>> {
   const checkpoint = await readCheckpoint(dir);
   await checkpoint.verify();
-  const all = new Map<string, unknown>();
-  for (const tensors of [await checkpoint.openModel(), await checkpoint.openOptimizer()]) {
-    for (const name of tensors.tensors.keys()) all.set(name, await tensors.read(name));
-    await tensors.close();
-  }
-  return all;
+  return numbersOf(checkpoint);
 }
 
 async function found(run: string) {
@@ -99,7 +94,7 @@ describe("a base that is not what it was", () => {
     const { step, errors } = await found(run);
     expect(step).toBe(sound);
     for (const error of errors.slice(0, 2)) expect(error).toMatch(message);
-    await expect(numbersOf(dirOf(run, 6))).rejects.toThrow(CheckpointError);
+    await expect(verified(dirOf(run, 6))).rejects.toThrow(CheckpointError);
   });
 
   it.each<[string, number, object, RegExp]>([
@@ -118,14 +113,14 @@ describe("a base that is not what it was", () => {
       const { base } = { base: manifest.base as object, ...change };
       return { ...manifest, base: { ...(manifest.base as object), ...base } };
     });
-    await expect(numbersOf(dirOf(run, step))).rejects.toThrow(message);
+    await expect(verified(dirOf(run, step))).rejects.toThrow(message);
   });
 
   it("files of other changes are refused", async () => {
     const run = newRun();
     for (const file of ["model.safetensors", "optimizer.safetensors"])
       copyFileSync(join(dirOf(run, 5), file), join(dirOf(run, 6), file));
-    await expect(numbersOf(dirOf(run, 6))).rejects.toThrow(/checksum|size/);
+    await expect(verified(dirOf(run, 6))).rejects.toThrow(/checksum|size/);
   });
 });
 
@@ -134,7 +129,7 @@ it("a manifest of changes that is signed again is refused, or reads like the ori
   const dir = dirOf(run, 6);
   const path = join(dir, "manifest.json");
   const { sha256: _, ...manifest } = JSON.parse(readFileSync(path, "utf8"));
-  const expected = await numbersOf(dir);
+  const expected = await verified(dir);
   const isRead = (place: Path) => ["step", "base", "tables", "files"].includes(String(place[0]));
   const isMiddle = (place: Path) => place.at(-2) === "counts" && ![0, 1023].includes(Number(place.at(-1)));
   const places = [...pathsIn(manifest)].filter((place) => isRead(place) && !isMiddle(place));
@@ -145,7 +140,7 @@ it("a manifest of changes that is signed again is refused, or reads like the ori
   for (let i = EVERY >> 1; i < forgeries.length; i += EVERY) {
     const { place, change } = forgeries[i];
     signAgain(dir, () => changed(manifest as Json, place, change) as object);
-    const fault = await numbersOf(dir).then(
+    const fault = await verified(dir).then(
       (numbers) => (isDeepStrictEqual(numbers, expected) ? undefined : "reads otherwise"),
       (error) => (error instanceof PairloomError ? undefined : String(error.stack).slice(0, 300)),
     );
@@ -172,7 +167,7 @@ describe("keys that nobody would write", () => {
     );
     const read = async () => {
       const { dir } = await writeCheckpoint(run, { ...content, tables });
-      return numbersOf(dir);
+      return verified(dir);
     };
     await expect(read()).rejects.toThrow(message);
   });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { nativeOn } from "../../conformance/backends.js";
 import { DiskError } from "../checkpoint/disk.js";
 import { type Checkpoint, findLatest } from "../checkpoint/index.js";
+import { numbersOf } from "../checkpoint/testing.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
@@ -53,15 +54,6 @@ async function train(name: string, store?: object, more: object = {}): Promise<C
   const options = { config, features, train: splits.train, backend: nativeOn("avx2"), runDir };
   await new Trainer({ ...options, resume: "steps" in more }).run();
   return (await findLatest(runDir)).checkpoint!;
-}
-
-async function numbersOf(checkpoint: Checkpoint): Promise<Map<string, unknown>> {
-  const all = new Map<string, unknown>();
-  for (const tensors of [await checkpoint.openModel(), await checkpoint.openOptimizer()]) {
-    for (const name of tensors.tensors.keys()) all.set(name, await tensors.read(name));
-    await tensors.close();
-  }
-  return all;
 }
 
 let plain: Map<string, unknown>;
