@@ -82,12 +82,13 @@ const MAX_POINTER_BYTES = 2 ** 16;
  * Rewrites `best.json` for `metric`, then `latest.json`, from the manifests on disk. So `best.json` is up to date
  * whenever `latest.json` names the newest checkpoint. Of two equal values the older is best.
  * @param newest the newest valid checkpoint, if known; directories of later steps are ignored
+ * @returns the valid checkpoints up to the newest, oldest first
  */
 export async function updatePointers(
   runDir: string,
   metric?: WatchedMetric,
   newest?: Checkpoint,
-): Promise<void> {
+): Promise<Checkpoint[]> {
   const checkpoints = await listCheckpoints(runDir, { lastStep: newest?.manifest.step });
   const [best] = metric ? bestFirst(checkpoints, metric) : [];
   if (best) {
@@ -96,6 +97,7 @@ export async function updatePointers(
   } else if (checkpoints.at(-1)?.manifest.stretch !== undefined) await removePointer(runDir, "best");
   const latest = checkpoints.at(-1);
   if (latest) await writePointer(runDir, "latest", { checkpoint: latest.name, step: latest.manifest.step });
+  return checkpoints;
 }
 
 /** Reads a pointer without opening its target; undefined if it is missing or damaged. @throws DiskError */

@@ -6,20 +6,27 @@ import { namesIn, onDisk } from "./disk.js";
 import { syncDirectory, TEMPORARY_PREFIX, temporaryName } from "./durable.js";
 import { checkpointsDir } from "./paths.js";
 
+interface PruneOptions {
+  readonly keep: number;
+  readonly newest?: Checkpoint;
+  readonly found?: readonly Checkpoint[];
+}
+
 /**
  * Removes all but the newest `keep` checkpoints, and leftovers of crashed writes. First verifies every byte of the
  * newest that are not verified yet. Never removes the targets of `latest.json` and `best.json`, what a checkpoint that stays
  * is based on, or damaged directories.
  * A run directory has one writer, which calls this after {@link updatePointers}.
- * @param newest the newest valid checkpoint, if known; directories of later steps stay
+ * @param options `newest`: the newest valid checkpoint, if known; directories of later steps stay. `found`: the valid ones up
+ * to it, as {@link updatePointers} returns them; they are read if they are not given
  * @returns the directories removed
  * @throws CheckpointError if the newest is invalid, DiskError if anything cannot be read; then nothing is removed
  */
 export async function pruneCheckpoints(
   runDir: string,
-  { keep, newest }: { readonly keep: number; readonly newest?: Checkpoint },
+  { keep, newest, found }: PruneOptions,
 ): Promise<string[]> {
-  const checkpoints = await listCheckpoints(runDir, { lastStep: newest?.manifest.step });
+  const checkpoints = found ?? (await listCheckpoints(runDir, { lastStep: newest?.manifest.step }));
   await (newest ?? checkpoints.at(-1))?.verify();
   const pointed = await Promise.all([readPointer(runDir, "latest"), readPointer(runDir, "best")]);
   const stays = checkpoints.filter(

@@ -98,8 +98,8 @@ export class RunCheckpoints {
   async settle(prune = true): Promise<void> {
     const { runDir, newest } = this;
     if (!newest || this.settled) return;
-    await updatePointers(runDir, this.settings.metric, newest);
-    if (prune) await pruneCheckpoints(runDir, { keep: this.settings.keep, newest });
+    const found = await updatePointers(runDir, this.settings.metric, newest);
+    if (prune) await pruneCheckpoints(runDir, { keep: this.settings.keep, newest, found });
     this.settled = prune;
   }
 
