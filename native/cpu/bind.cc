@@ -178,7 +178,8 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
   const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
   if (found != origins.names.end()) bound.names = found->second;
   if (bound.names == nullptr || !bound.table.every_row) return;
-  throw Error({"every row of a dynamic table cannot be updated", "compile", "everyRow 1", "everyRow 0", ""});
+  throw Error({"every row of a table that is dynamic or has a store cannot be updated", "compile", "everyRow 1",
+               "everyRow 0", ""});
 }
 
 void Executor::bind_inputs(const BoundInstruction& translate, const Origins& origins) {
