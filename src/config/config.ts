@@ -104,7 +104,7 @@ function schemaOf(config: unknown): typeof configSchema {
   return own ? configSchema.extend({ model: own.schema as typeof modelSchema }) : configSchema;
 }
 
-/** Checks that need the graph of the whole step. */
+/** Checks that need the graph of the whole step. With keys, building it refuses optimizers that update every row. */
 function checkTraining(spec: ModelSpec, config: Pick<Config, "train" | "data">): void {
   if (config.train.gradientAccumulation === 1 && !spec.features.some(hasKeys)) return;
   checkAccumulation(trainingGraph(spec, trainingSettingsOf(config)), config.train);
