@@ -7,11 +7,6 @@ export type Want = "text" | "number" | "target";
 /** The types with which SQL sees columns, by column; `NO_TYPE` for a column without a value. */
 export type ColumnTypes = FittedFeatures["types"];
 
-/** The type with which the SQL of training saw a column, if it named it. */
-export function trainedType({ types }: Demand, column: string): string | undefined {
-  return types && Object.hasOwn(types, column) ? types[column] : undefined;
-}
-
 /** What a run reads of a source. */
 export interface Demand {
   /** The columns that features, labels and weights read. */
@@ -31,6 +26,12 @@ export function laterDemand(demand: Demand, { sql }: SourceConfig, types: Column
     types,
     sql: sql === undefined ? [...demand.sql, ...Object.keys(types ?? {})] : demand.sql,
   };
+}
+
+/** The type with which the SQL of training saw a column; only of columns that SQL may compute with. */
+export function trainedTypes({ sql, types = {} }: Demand): (column: string) => string | undefined {
+  const isNamed = namedInSql(sql);
+  return (column) => (isNamed(column) && Object.hasOwn(types, column) ? types[column] : undefined);
 }
 
 /** Words of SQL that stand before brackets. */

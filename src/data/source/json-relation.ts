@@ -1,6 +1,6 @@
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type Demand, namedInSql, trainedType, type Want } from "./demand.js";
+import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -57,7 +57,7 @@ async function conversionsOf(
   await refuseChanged(duck, Object.entries(types), texts, where);
   const isNamed = namedInSql(demand.sql);
   const want = (name: string) => demand.wants.get(name);
-  const trained = (name: string) => (isNamed(name) ? trainedType(demand, name) : undefined);
+  const trained = trainedTypes(demand);
   const open = columns.filter(
     (column) =>
       isNamed(column.name) &&

@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
-import { type Demand, namedInSql, trainedType } from "./demand.js";
+import { type Demand, namedInSql, trainedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
@@ -29,7 +29,7 @@ export async function parquetRelation(
   const parts = await parquetParts(duck, paths, where);
   await refuseLongDecimals(duck, paths, demand, where);
   const repeated = refuseRepeated(parts, config.union === true, demand, where);
-  const trained = trainedTypes(parts, demand);
+  const trained = trainedColumns(parts, demand);
   const types = commonTypes(parts, trained, config.union === true, where);
   for (const name of repeated) types.delete(name);
   await refuseChanged(duck, parts, types, trained, demand, where);
@@ -140,11 +140,11 @@ async function emptyColumns(
 }
 
 /** The types of training of the columns that SQL computes with. */
-function trainedTypes(parts: readonly ParquetPart[], demand: Demand): Map<string, string> {
-  const isNamed = namedInSql(demand.sql);
+function trainedColumns(parts: readonly ParquetPart[], demand: Demand): Map<string, string> {
+  const trained = trainedTypes(demand);
   const types = new Map<string, string>();
   for (const { name } of parts.flatMap(({ columns }) => columns)) {
-    const type = isNamed(name) ? trainedType(demand, name) : undefined;
+    const type = trained(name);
     if (type !== undefined) types.set(name, type);
   }
   return types;

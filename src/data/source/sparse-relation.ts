@@ -1,5 +1,5 @@
 import type { SourceConfig } from "../data-config.js";
-import { type Demand, namedInSql, trainedType } from "./demand.js";
+import { type Demand, trainedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import type { MalformedRow, Place, Refused, Unread } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -27,7 +27,8 @@ export async function sparseRelation(
   const values = [...columns].map(([name, value]) => `${value} AS ${quoteName(name)}`);
   const lines = paths.map((path) => parsedLines(path, format)).join(" UNION ALL ");
   const read = `SELECT ${values.join(", ")}, ${quoteName(FILE_COLUMN)} FROM (${lines}) WHERE is_valid`;
-  const conversions = [...columns.keys()].map((name) => conversionOf(name, demand));
+  const trained = trainedTypes(demand);
+  const conversions = [...columns.keys()].map((name) => conversionOf(name, trained(name)));
   await refuseMisfits(duck, conversions, read, where);
   const items = conversions.map((column) => `${convertedSql(column)} AS ${quoteName(column.name)}`);
   if (config.sql === undefined && paths.length > 1) items.push(quoteName(FILE_COLUMN));
@@ -38,9 +39,8 @@ export async function sparseRelation(
   };
 }
 
-function conversionOf(name: string, demand: Demand): Conversion {
+function conversionOf(name: string, trained: string | undefined): Conversion {
   const from = name === "label" ? "DOUBLE" : name === "qid" ? "VARCHAR" : "VARCHAR[]";
-  const trained = namedInSql(demand.sql)(name) ? trainedType(demand, name) : undefined;
   return { name, from, to: trained ?? from };
 }
 

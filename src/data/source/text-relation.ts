@@ -2,7 +2,7 @@ import { ConfigError, DataError } from "../../errors.js";
 import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type Demand, namedInSql, trainedType } from "./demand.js";
+import { type Demand, namedInSql, trainedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { columnsToRead } from "./invalid-texts.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
@@ -116,12 +116,13 @@ async function settleTypes(
   await refuseChanged(duck, declared, texts, where);
   const isNamed = namedInSql(demand.sql);
   const named = reader.names.filter((name) => config.types?.[name] === undefined && isNamed(name));
+  const typeOf = trainedTypes(demand);
   const open = named
-    .filter((name) => trainedType(demand, name) === undefined && demand.wants.get(name) !== "text")
+    .filter((name) => typeOf(name) === undefined && demand.wants.get(name) !== "text")
     .map((name) => ({ name, want: demand.wants.get(name) }));
   const settled = await typesOfTexts(duck, open, texts, where);
   const trained = named.flatMap((name) => {
-    const to = trainedType(demand, name);
+    const to = typeOf(name);
     const isNearest = (demand.wants.get(name) ?? "text") !== "text";
     return to === undefined ? [] : [{ name, from: "VARCHAR", to, isNearest }];
   });
