@@ -4,6 +4,7 @@ import { pipeline, type Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { messageOf } from "../../errors.js";
 import { damaged } from "./compressed.js";
+import { isRemote } from "./source-files.js";
 
 /**
  * The bytes of a text file without compression, in pieces; `undefined` if it cannot be read here: it is remote, or
@@ -11,7 +12,7 @@ import { damaged } from "./compressed.js";
  * @throws DataError while it is read, if a compressed file is truncated or damaged
  */
 export function textBytes(path: string): AsyncIterable<Buffer> | undefined {
-  return /^[a-z][a-z0-9]+:\/\//i.test(path) ? undefined : decompressed(path);
+  return isRemote(path) ? undefined : decompressed(path);
 }
 
 function decompressed(path: string): AsyncIterable<Buffer> | undefined {
