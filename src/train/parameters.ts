@@ -1,6 +1,5 @@
 import { totalmem } from "node:os";
 import type { Backend, ChangeConsumer, Memory, Tier } from "../backends/backend.js";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import type { TableContent } from "../checkpoint/write.js";
@@ -149,14 +148,14 @@ export class Parameters {
   }
 
   /**
-   * Reads all parameters of the model and the optimizer.
+   * Reads all parameters of the model and the optimizer from the files of a checkpoint.
    * @param grown tables that have more rows here than in the checkpoint: their new rows keep their initial values, or start
    * with the weights of the row for unknown values
    * @throws CheckpointError
    */
-  async load(checkpoint: Checkpoint, grown: GrownTables = new Map()): Promise<void> {
-    await this.read(await checkpoint.openModel(), "model", grown);
-    await this.read(await checkpoint.openOptimizer(), "optimizer", grown);
+  async load(files: Readonly<Record<Part, Tensors>>, grown: GrownTables = new Map()): Promise<void> {
+    await this.read(files.model, "model", grown);
+    await this.read(files.optimizer, "optimizer", grown);
   }
 
   /** Number of elements per part, for reports. */
@@ -166,15 +165,11 @@ export class Parameters {
 
   private async read(file: Tensors, part: Part, grown: GrownTables): Promise<void> {
     const tables = new Set(this.tables().map(({ name }) => name));
-    try {
-      for (const [name, parameter] of this.stored(part)) {
-        const [base] = name.split("/");
-        const table = tables.has(base) ? grown.get(tableOf(base) ?? "") : undefined;
-        if (table) await copyRows(rowPairs(table, part === "model"), parameter, file, name);
-        else await readParameter(file, name, parameter);
-      }
-    } finally {
-      await file.close();
+    for (const [name, parameter] of this.stored(part)) {
+      const [base] = name.split("/");
+      const table = tables.has(base) ? grown.get(tableOf(base) ?? "") : undefined;
+      if (table) await copyRows(rowPairs(table, part === "model"), parameter, file, name);
+      else await readParameter(file, name, parameter);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Backend, CHANGE_CONSUMERS, type ChangeConsumer, type Executable } from "../backends/backend.js";
+import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
 import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { messageOf } from "../errors.js";
@@ -18,12 +18,12 @@ import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { type GrownTables, grownTables } from "./grown-tables.js";
 import { initializeFrom } from "./initialize-from.js";
-import { savedKeys } from "./keyed-tables.js";
 import { ratesAt, ratesOver } from "./learning-rates.js";
 import { RunLog } from "./log/run-log.js";
 import { initialLossWatch, watchLosses } from "./loss-watch.js";
 import { refuseMembers } from "./member-configs.js";
-import { Parameters } from "./parameters.js";
+import { type ChangesOf, ModelState } from "./model-state.js";
+import type { Parameters } from "./parameters.js";
 import { Publisher } from "./publisher.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
@@ -40,7 +40,6 @@ import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
 import { isInside, STRETCH, type Stretch, startOf } from "./stretch.js";
 import { type Before, statisticsOf, TABLES, type TableReport, tableValues } from "./table-metrics.js";
-import { storesOf } from "./tiers.js";
 import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
@@ -52,7 +51,7 @@ import {
   type Position,
   parseCarried,
 } from "./training-state.js";
-import { Translations } from "./translations.js";
+import type { Translations } from "./translations.js";
 
 export interface TrainerOptions {
   /** The complete config, stored in checkpoints. */
@@ -91,16 +90,13 @@ export interface TrainingResult {
   readonly tables: Readonly<Record<string, TableReport>>;
 }
 
-interface ContentOptions {
-  readonly changesTo?: Checkpoint;
-  readonly consumer: ChangeConsumer;
-}
+/** What a trainer evaluates the model on. */
+type MeasuredSplit = "valid" | typeof STRETCH;
 
 /** Trains one model. A resumed run ends with the same bytes as an uninterrupted one. */
 export class Trainer {
   private readonly plan: Plan;
-  private readonly parameters: Parameters;
-  private readonly translations: Translations;
+  private readonly state: ModelState;
   private readonly forward: Graph;
   private readonly graph: Graph;
   /** How batches are divided: chosen once, then part of the run. */
@@ -140,12 +136,7 @@ export class Trainer {
     this.checkpoints = new RunCheckpoints(runDir, { ...checkpoint, metric });
     this.forward = inferenceGraph(spec);
     const attrs = [...parametersOf(this.forward), ...parametersOf(this.graph)];
-    this.parameters = new Parameters(backend, attrs, storesOf(features, runDir));
-    if (checkpoint.full || config.train.publish) this.parameters.trackChanges();
-    const { seed } = config.train;
-    this.translations = new Translations(backend, features, { seed });
-    this.translations.attach(this.parameters.all, seed);
-    for (const [table, tier] of this.parameters.tiers) tier.put(this.translations.bound.get(table)!);
+    this.state = new ModelState({ backend, features, train: config.train, runDir }, attrs);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
@@ -153,6 +144,14 @@ export class Trainer {
     this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
     const compiled = { maxBatch: INFERENCE_BATCH, threads, translations: this.translations.bound };
     this.inference = backend.compile(this.forward, averaged, compiled);
+  }
+
+  private get parameters(): Parameters {
+    return this.state.parameters;
+  }
+
+  private get translations(): Translations {
+    return this.state.translations;
   }
 
   /** Number of elements of the model and of the optimizer's state. */
@@ -254,9 +253,7 @@ export class Trainer {
     if (geometry) this.geometry = geometry;
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
     this.carried = parseCarried(checkpoint.manifest.trainer, checkpoint.dir);
-    await this.parameters.load(checkpoint, grown);
-    const attrs = this.parameters.model.map((parameter) => parameter.attrs);
-    await this.translations.load(checkpoint, attrs, { forTraining: true });
+    await this.state.load(checkpoint, grown);
     this.measuredTables = statisticsOf(this.translations.dynamic);
   }
 
@@ -393,29 +390,33 @@ export class Trainer {
     const { valid } = this.options;
     if (!valid) return;
     const { step } = this.position;
-    this.tell({ kind: "evaluationStarted", split: "valid", rows: valid.rows });
-    const evaluation = await evaluate(this.inference, valid, this.measured, (rows) =>
-      this.tell({ kind: "evaluatedRows", rows }),
-    );
+    const evaluation = await this.measureOn("valid", valid);
     const metrics = metricValues(evaluation);
     this.carried = observeMetrics(this.carried, this.observers, step, metrics);
     this.lastEvaluation = { step, metrics };
-    this.tell({ kind: "measured", position: this.position, split: "valid", values: metrics });
-    this.tell({ kind: "evaluated", split: "valid", step, evaluation });
+    this.tellMeasured("valid", metrics, evaluation);
   }
 
   /** Measures the model on the rows of a stretch before it is trained on them. */
   private async scoreStretch(): Promise<void> {
     const { train, stretch } = this.options;
-    const { step } = this.position;
-    if (!stretch || step > this.plan.start.step) return;
-    this.tell({ kind: "evaluationStarted", split: STRETCH, rows: train.rows });
-    const evaluation = await evaluate(this.inference, train, this.measured, (rows) =>
+    if (!stretch || this.position.step > this.plan.start.step) return;
+    const evaluation = await this.measureOn(STRETCH, train);
+    const values = { ...metricValues(evaluation), number: stretch.number, rows: train.rows };
+    this.tellMeasured(STRETCH, values, evaluation);
+  }
+
+  private measureOn(split: MeasuredSplit, data: ColumnSet): Promise<Evaluation> {
+    this.tell({ kind: "evaluationStarted", split, rows: data.rows });
+    return evaluate(this.inference, data, this.measured, (rows) =>
       this.tell({ kind: "evaluatedRows", rows }),
     );
-    const values = { ...metricValues(evaluation), number: stretch.number, rows: train.rows };
-    this.tell({ kind: "measured", position: this.position, split: STRETCH, values });
-    this.tell({ kind: "evaluated", split: STRETCH, step, evaluation });
+  }
+
+  private tellMeasured(split: MeasuredSplit, values: Record<string, number>, evaluation: Evaluation): void {
+    const { position } = this;
+    this.tell({ kind: "measured", position, split, values });
+    this.tell({ kind: "evaluated", split, step: position.step, evaluation });
   }
 
   private stopsEarly(): boolean {
@@ -441,13 +442,10 @@ export class Trainer {
     this.tell({ kind: "checkpointed", dir });
   }
 
-  /** The current state, or what has changed since a checkpoint: the newest one that the consumer has written. */
-  private async content({ changesTo, consumer }: ContentOptions): Promise<CheckpointContent> {
+  /** The current state, or its changes. */
+  private async content(changes: ChangesOf): Promise<CheckpointContent> {
     const { config, features, read, stretch } = this.options;
     const { step, epochStep } = this.position;
-    const { parameters, translations } = this;
-    const keyed = await savedKeys(translations.keyed(parameters.model), changesTo && { changesTo, consumer });
-    const rows = new Map([...(changesTo ? parameters.changedRows(consumer) : []), ...keyed.rows]);
     return {
       ...this.position,
       seed: config.train.seed,
@@ -456,12 +454,9 @@ export class Trainer {
       config,
       features,
       metrics: this.lastEvaluation?.step === step ? this.lastEvaluation.metrics : {},
-      model: new Map([...parameters.sources("model", rows), ...translations.sources(), ...keyed.model]),
-      optimizer: new Map([...parameters.sources("optimizer", rows), ...keyed.optimizer]),
-      tables: parameters.tables(rows),
       geometry: this.geometry,
       stretch: stretch?.number,
-      changesTo,
+      ...(await this.state.tensors(changes)),
     };
   }
 

@@ -1,6 +1,7 @@
 import type { Backend, DynamicTranslation, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import type { FittedDynamic, FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { RowInitializer } from "../graph/initializer.js";
@@ -115,18 +116,27 @@ export class Translations {
     const model = await checkpoint.openModel();
     const optimizer = forTraining ? await checkpoint.openOptimizer() : undefined;
     try {
-      for (const [table, translation] of this.plain) {
-        const name = stateName(table);
-        const state = new BigInt64Array(model.tensors.get(name)?.shape[0] ?? 0);
-        await model.readInto(name, state);
-        await restored(`${checkpoint.dir}: ${name}`, () => translation.restore(state));
-      }
-      for (const table of this.keyed(parameters))
-        await restored(`${checkpoint.dir}: ${table.state}`, () => loadKeys(table, model, optimizer));
+      await this.read({ model, optimizer }, parameters, checkpoint.dir);
     } finally {
       await model.close();
       await optimizer?.close();
     }
+  }
+
+  /** {@link load} from the open files of a checkpoint; without `optimizer`, only what scoring needs. */
+  async read(
+    { model, optimizer }: { readonly model: Tensors; readonly optimizer?: Tensors },
+    parameters: readonly ParameterAttrs[],
+    dir: string,
+  ): Promise<void> {
+    for (const [table, translation] of this.plain) {
+      const name = stateName(table);
+      const state = new BigInt64Array(model.tensors.get(name)?.shape[0] ?? 0);
+      await model.readInto(name, state);
+      await restored(`${dir}: ${name}`, () => translation.restore(state));
+    }
+    for (const table of this.keyed(parameters))
+      await restored(`${dir}: ${table.state}`, () => loadKeys(table, model, optimizer));
   }
 
   private get plain(): [string, Translation][] {

@@ -1,0 +1,77 @@
+import type { Backend, ChangeConsumer } from "../backends/backend.js";
+import type { Checkpoint, CheckpointContent } from "../checkpoint/index.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import type { GrownTables } from "./grown-tables.js";
+import { savedKeys } from "./keyed-tables.js";
+import { Parameters } from "./parameters.js";
+import { storesOf } from "./tiers.js";
+import type { TrainConfig } from "./train-config.js";
+import { Translations } from "./translations.js";
+
+export interface ModelStateOptions {
+  readonly backend: Backend;
+  readonly features: FittedFeatures;
+  readonly train: Pick<TrainConfig, "seed" | "checkpoint" | "publish">;
+  /** Of the rows that memory need not hold, where a feature names no directory. */
+  readonly runDir: string;
+}
+
+/** What a checkpoint holds changes to, and who wants to know of them. */
+export interface ChangesOf {
+  /** Undefined: the checkpoint is complete. */
+  readonly changesTo?: Checkpoint;
+  readonly consumer: ChangeConsumer;
+}
+
+/** What training changes of a model: its parameters, and the translations of its tables, whose memories are attached. */
+export class ModelState {
+  readonly parameters: Parameters;
+  readonly translations: Translations;
+
+  /** Allocates everything, uninitialized. @throws ExecutionError naming the table that is too large */
+  constructor({ backend, features, train, runDir }: ModelStateOptions, attrs: readonly ParameterAttrs[]) {
+    this.parameters = new Parameters(backend, attrs, storesOf(features, runDir));
+    if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
+    this.translations = new Translations(backend, features, { seed: train.seed });
+    this.translations.attach(this.parameters.all, train.seed);
+    for (const [table, tier] of this.parameters.tiers) tier.put(this.translations.bound.get(table)!);
+  }
+
+  /**
+   * Takes the state of a checkpoint.
+   * @param grown tables that have more rows here (see {@link Parameters.load})
+   * @throws CheckpointError
+   */
+  async load(checkpoint: Checkpoint, grown?: GrownTables): Promise<void> {
+    const model = await checkpoint.openModel();
+    try {
+      const optimizer = await checkpoint.openOptimizer();
+      try {
+        await this.parameters.load({ model, optimizer }, grown);
+        const attrs = this.parameters.model.map((parameter) => parameter.attrs);
+        await this.translations.read({ model, optimizer }, attrs, checkpoint.dir);
+      } finally {
+        await optimizer.close();
+      }
+    } finally {
+      await model.close();
+    }
+  }
+
+  /** The tensors of a checkpoint: the current state, or what has changed since the newest one that the consumer has written. */
+  async tensors({
+    changesTo,
+    consumer,
+  }: ChangesOf): Promise<Pick<CheckpointContent, "model" | "optimizer" | "tables" | "changesTo">> {
+    const { parameters, translations } = this;
+    const keyed = await savedKeys(translations.keyed(parameters.model), changesTo && { changesTo, consumer });
+    const rows = new Map([...(changesTo ? parameters.changedRows(consumer) : []), ...keyed.rows]);
+    return {
+      model: new Map([...parameters.sources("model", rows), ...translations.sources(), ...keyed.model]),
+      optimizer: new Map([...parameters.sources("optimizer", rows), ...keyed.optimizer]),
+      tables: parameters.tables(rows),
+      changesTo,
+    };
+  }
+}
