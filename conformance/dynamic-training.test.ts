@@ -8,6 +8,7 @@ import { widen } from "../src/half.js";
 import { streamOf } from "../src/layers/scope.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
+import { EMBEDDING_OPTIMIZERS } from "../src/ops/embedding-optimizers/index.js";
 import type { ParameterAttrs } from "../src/ops/sources.js";
 import { draw, drawKey } from "../src/random.js";
 import type { Clip } from "../src/train/step/clip.js";
@@ -193,10 +194,7 @@ function dynamic(capacity: number, rest: Partial<DynamicSpec> = {}): DynamicSpec
   return { kind: "dynamic", capacity, growFrom: 4, evict: { kind: "never" }, unknown: "zero", ...rest };
 }
 
-const OPTIMIZERS: readonly Partial<EmbeddingOptimizer>[] = [
-  ...(["sgd", "adagrad", "rowWiseAdagrad", "adam", "partialRowWiseAdam"] as const),
-  ...(["lamb", "partialRowWiseLamb", "larsSgd", "rmsprop", "adadelta"] as const),
-].map((kind) => ({ kind }));
+const OPTIMIZERS = EMBEDDING_OPTIMIZERS.map(({ schema }) => ({ kind: schema.shape.kind.value }));
 const FORMATS = ["fp32", "fp16", "bf16"] as const;
 const CLIPS: readonly (Clip | undefined)[] = [
   undefined,

@@ -6,6 +6,7 @@ import type { Backend, Memory, Translation } from "../src/backends/backend.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
 import type { Numbers } from "../src/half.js";
+import { kindOf } from "../src/kinds.js";
 import { streamOf } from "../src/layers/scope.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
@@ -155,7 +156,7 @@ function bytesOf(memory: Memory): Numbers {
 }
 
 const CLIP = { norm: 0.05, value: 0.01, embedding: "together" };
-const KINDS = EMBEDDING_OPTIMIZERS.map(({ schema }) => schema.shape.kind.value);
+const KINDS = EMBEDDING_OPTIMIZERS.map(kindOf);
 const SETTINGS: Settings[] = [
   ...KINDS.map((kind) => ({ optimizer: kind })),
   ...KINDS.map((kind) => ({ optimizer: kind, dtype: "bf16" as const, clip: CLIP })),

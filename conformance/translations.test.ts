@@ -5,6 +5,7 @@ import type { Column } from "../src/columns/columns.js";
 import type { TranslationSpec } from "../src/graph/translation.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
+import { EMBEDDING_OPTIMIZERS } from "../src/ops/embedding-optimizers/index.js";
 import { draw, drawKey } from "../src/random.js";
 import { Parameters } from "../src/train/parameters.js";
 import { inferenceGraph, LOGITS, parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
@@ -162,18 +163,7 @@ function expectSameById(
   }
 }
 
-const OPTIMIZERS: readonly Partial<EmbeddingOptimizer>[] = [
-  { kind: "sgd" },
-  { kind: "adagrad" },
-  { kind: "rowWiseAdagrad" },
-  { kind: "adam" },
-  { kind: "partialRowWiseAdam" },
-  { kind: "lamb" },
-  { kind: "partialRowWiseLamb" },
-  { kind: "larsSgd" },
-  { kind: "rmsprop" },
-  { kind: "adadelta" },
-];
+const OPTIMIZERS = EMBEDDING_OPTIMIZERS.map(({ schema }) => ({ kind: schema.shape.kind.value }));
 
 const PERMUTATION = Array.from({ length: IDS }, (_, id) => (id * 11 + 13) % IDS);
 
