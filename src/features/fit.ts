@@ -128,7 +128,7 @@ function planTable(name: string, group: readonly PlainFeatureConfig[], statistic
 }
 
 function compositionPart(feature: PlainFeatureConfig): Pick<FittedTable, "composition"> {
-  const composition = compositionOf(feature as { hash?: unknown });
+  const composition = compositionOf(feature);
   return composition ? { composition } : {};
 }
 

@@ -93,8 +93,9 @@ export function hashSize(hash: number | z.output<typeof composedHash>): number {
   return typeof hash === "number" ? hash : hash.size;
 }
 
-/** How the vectors of a hash are made of two tables; undefined if there is one table. */
-export function compositionOf({ hash }: { hash?: unknown }): Composition | undefined {
+/** How the vectors of a feature with a hash are made of two tables; undefined if there is one table, or no hash. */
+export function compositionOf(feature: object): Composition | undefined {
+  const { hash } = feature as { hash?: unknown };
   return typeof hash === "object" ? (hash as z.output<typeof composedHash>).combine : undefined;
 }
 

@@ -113,7 +113,7 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
 }
 
 function refineStore(feature: PlainFeatureConfig, i: number, context: Refinement): void {
-  const composed = compositionOf(feature as { hash?: unknown }) !== undefined;
+  const composed = compositionOf(feature) !== undefined;
   if (feature.store === undefined || !(composed || ("dynamic" in feature && feature.dynamic))) return;
   const message = "store is for a table of fixed size: hash (a number), buckets or vocabulary";
   problem(context, [i, "store"], message);
