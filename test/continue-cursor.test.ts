@@ -40,10 +40,10 @@ function fileOf(places: readonly Place[], write: (place: number) => string, firs
   return `${[`${head},${COLUMN}`, ...withValue].join("\n")}\n`;
 }
 
-function configOf(name: string, cursor?: string): void {
+function configOf(name: string, cursor?: string, source: object = {}): void {
   const config = smallConfig();
   config.data = {
-    train: { path: `${name}/*.csv` },
+    train: { path: `${name}/*.csv`, ...source },
     label: "clicked",
     cacheDir: `${name}-cache`,
     ...(cursor && { cursor }),
@@ -135,6 +135,18 @@ it("trains with the bytes of new files that have the same rows", async () => {
   }
   expect(logged().map(({ rows }) => rows)).toEqual([fresh.length]);
   expect(newestTensors("rows-run")).toEqual(newestTensors("files-run"));
+}, 60_000);
+
+it("computes the column in sql with the types of training, and quarantines a row that has another", async () => {
+  configOf("rows", "day", { sql: `SELECT *, date_trunc('day', "${COLUMN}") AS day FROM source` });
+  const timeOf = (place: number) => (place < 0 ? "n/a" : `2026-01-${10 + place} 12:00:00`);
+  const old = Array.from({ length: 40 }, (_, i) => i % 5);
+  world.write("rows/a.csv", fileOf(old, timeOf));
+  await train("rows");
+  world.write("rows/a.csv", fileOf([...old, 5, 6, -1, 7], timeOf));
+  const { code, err } = await goOn("rows");
+  expect([code, err]).toEqual([0, expect.stringContaining("3 rows, 1 quarantined")]);
+  expect(logged()).toMatchObject([{ rows: 3, quarantined: 1, reads: { late: 0 } }]);
 }, 60_000);
 
 it.each([

@@ -55,17 +55,22 @@ export interface JobSource {
   readonly divide: (source: Source) => Promise<SplitQuery>;
 }
 
-/** @throws ConfigError, DataError */
-export async function openJob(
+/** Opens a source, whose values are read as those of the training data. @throws ConfigError, DataError */
+export async function openJobSource(
   duck: Duck,
   config: JobConfig,
-  { source, where, files, rules, divide }: JobSource,
-): Promise<Job> {
+  { source, where, files, rules }: Omit<JobSource, "divide">,
+): Promise<Source> {
+  const demand = laterDemand(demandOf(config), source, rules.types);
+  return withTextRules(await openFiles(duck, source, files, where, demand), source, rules);
+}
+
+/** @throws ConfigError, DataError */
+export async function openJob(duck: Duck, config: JobConfig, source: JobSource): Promise<Job> {
   const { data, features } = config;
   const { label, weight } = data;
-  const demand = laterDemand(demandOf(config), source, rules.types);
-  const opened = withTextRules(await openFiles(duck, source, files, where, demand), source, rules);
-  const query = await divide(opened);
+  const opened = await openJobSource(duck, config, source);
+  const query = await source.divide(opened);
   await checkPredicates(duck, query);
   const labels: TargetWire[] = [];
   for (const name of labelNames(label)) labels.push(await targetWire(duck, name, opened, "data.label"));

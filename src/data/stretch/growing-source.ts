@@ -1,7 +1,7 @@
+import type { TextRules } from "../../features/fitted.js";
 import type { SourceConfig } from "../data-config.js";
-import { demandOf, type JobConfig, type JobSource } from "../job.js";
+import { demandOf, type JobConfig, type JobSource, openJobSource } from "../job.js";
 import { Duck } from "../source/duckdb.js";
-import { openFiles } from "../source/source.js";
 import { findFiles, presentFiles } from "../source/source-files.js";
 import { type LateRows, nextRange, openCursor, predicateOf } from "./cursor.js";
 import { newFiles, refuseOther } from "./files.js";
@@ -19,10 +19,11 @@ export interface Next extends Partial<LateRows> {
 export interface GrowingSource {
   /**
    * The new rows after a position.
+   * @param rules what values meant in training
    * @param more rows that are too few for a stretch, because none can be used: the next ones are needed, too
    * @throws DataError if what has been read has changed
    */
-  next(position: ReaderPosition, more?: Reads): Promise<Next>;
+  next(position: ReaderPosition, rules: TextRules, more?: Reads): Promise<Next>;
   /** Opens the rows of a stretch; the same rows each time. */
   open(duck: Duck, reads: Reads, scratch: string): Promise<Omit<JobSource, "rules">>;
   /** Called when a checkpoint with this position has been saved. */
@@ -70,12 +71,12 @@ export class GrowingRows implements GrowingSource {
     private readonly scratch: string,
   ) {}
 
-  async next({ cursor: last }: ReaderPosition): Promise<Next> {
-    const duck = await Duck.open(this.scratch);
+  async next({ cursor: last }: ReaderPosition, rules: TextRules): Promise<Next> {
+    const { config, source, where, scratch } = this;
+    const duck = await Duck.open(scratch);
     try {
-      const demand = demandOf(this.config);
-      const files = await findFiles(duck, this.source, this.where, this.scratch, demand);
-      const opened = await openFiles(duck, this.source, files, this.where, demand);
+      const files = await findFiles(duck, source, where, scratch, demandOf(config));
+      const opened = await openJobSource(duck, config, { source, where, files, rules });
       const found = await nextRange(duck, await openCursor(duck, opened, this.column, last?.unit), last);
       const { late, lateEqual } = found;
       return { late, lateEqual, ...("cursor" in found && { reads: found }) };

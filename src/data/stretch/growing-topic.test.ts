@@ -33,7 +33,7 @@ const clientOf = (then: (take: () => boolean) => void): TopicClient => ({
 const next = (client: TopicClient) => {
   const options = { untilEnd: true, signal: new AbortController().signal };
   const topic = data.continue!.topic!;
-  return new GrowingTopic({ data, features: [] }, { topic }, client, options).next(START);
+  return new GrowingTopic({ data, features: [] }, { topic }, client, options).next(START, {});
 };
 
 it("reads up to the end, and leaves no timer", async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../errors.js";
+import type { TextRules } from "../../features/fitted.js";
 import type { GrowingSourceConfig, TopicConfig } from "../data-config.js";
 import { demandOf, type JobConfig, type JobSource } from "../job.js";
 import type { Duck } from "../source/duckdb.js";
@@ -34,7 +35,7 @@ export class GrowingTopic implements GrowingSource {
     private readonly options: TopicOptions,
   ) {}
 
-  async next(position: ReaderPosition, more?: Reads): Promise<Next> {
+  async next(position: ReaderPosition, rules: TextRules, more?: Reads): Promise<Next> {
     const { topic } = this.source;
     const offsets = await this.client.offsets();
     const from = startsOf(topic, offsets, position);
@@ -45,7 +46,7 @@ export class GrowingTopic implements GrowingSource {
     if (messages.length <= before) return {};
     const reads = { topic: topic.name, ranges: rangesOf(messages, from) };
     // Without a row there is nothing to train on: the stretch goes on with the next messages.
-    if (!messages.some(isRow)) return this.options.signal.aborted ? {} : this.next(position, reads);
+    if (!messages.some(isRow)) return this.options.signal.aborted ? {} : this.next(position, rules, reads);
     this.kept = { reads, messages };
     return { reads };
   }

@@ -5,6 +5,7 @@ import type { GrowingSource } from "../../data/stretch/growing-source.js";
 import { after, type ReaderPosition, type Reads } from "../../data/stretch/position.js";
 import { type PreparedStretch, packedName, prepareStretch } from "../../data/stretch/prepare-stretch.js";
 import { PairloomError } from "../../errors.js";
+import type { FittedFeatures } from "../../features/fitted.js";
 import { readFittedFeatures } from "../../features/read-fitted.js";
 import { factsOf } from "../../train/step/loss/index.js";
 import type { ContinueOptions } from "./options.js";
@@ -51,7 +52,8 @@ export class Stretches {
   /** The stretch that the checkpoint is in. The trainer refuses other rows than those it was in. */
   private async interrupted(number: number, newest: Checkpoint): Promise<ReadyStretch> {
     const reads = readsOf(newest);
-    const prepared = await this.prepare(newest, number, reads, this.log.find(number)?.packed);
+    const packed = this.log.find(number)?.packed;
+    const prepared = await this.prepare(featuresOf(newest), number, reads, packed);
     return { number, reads, position: positionOf(newest), prepared };
   }
 
@@ -59,7 +61,7 @@ export class Stretches {
   private async logged(line: StretchLine, newest: Checkpoint): Promise<ReadyStretch | undefined> {
     const { stretch: number, reads, packed, data } = line;
     try {
-      const prepared = await this.prepare(newest, number, reads, packed);
+      const prepared = await this.prepare(featuresOf(newest), number, reads, packed);
       if (prepared.rows.fingerprint !== data) return undefined;
       this.tellReady(number, prepared);
       return { number, reads, position: after(positionOf(newest), reads), prepared };
@@ -72,12 +74,13 @@ export class Stretches {
   /** New rows of the source. */
   private async fresh(number: number, newest: Checkpoint): Promise<ReadyStretch | undefined> {
     const position = positionOf(newest);
+    const fitted = featuresOf(newest);
     for (let before: Reads | undefined; ; ) {
-      const next = await this.source.next(position, before);
+      const next = await this.source.next(position, fitted, before);
       const { reads } = next;
       this.options.listener({ kind: "newRows", number, next });
       if (!reads) return undefined;
-      const prepared = await this.prepare(newest, number, reads);
+      const prepared = await this.prepare(fitted, number, reads);
       this.tellReady(number, prepared);
       if (prepared.rows.rows > 0) {
         await this.add(number, newest, reads, prepared);
@@ -93,14 +96,13 @@ export class Stretches {
   }
 
   private async prepare(
-    newest: Checkpoint,
+    fitted: FittedFeatures,
     number: number,
     reads: Reads,
     packed?: string,
   ): Promise<PreparedStretch> {
     const { config, runDir, listener } = this.options;
     const { data, features, train } = config;
-    const fitted = readFittedFeatures(newest.manifest.features, newest.dir);
     const { labels } = factsOf(train.loss).task;
     const name = packed ?? packedName(`${resolve(runDir)}#${number}`, { data, labels, fitted, reads });
     const { source } = this;
@@ -150,3 +152,6 @@ export class Stretches {
     this.options.listener({ kind: "stretchReady", number, rows, added });
   }
 }
+
+const featuresOf = ({ dir, manifest }: Checkpoint): FittedFeatures =>
+  readFittedFeatures(manifest.features, dir);
