@@ -10,7 +10,9 @@ export {
   ExecutionError,
   PairloomError,
 } from "./errors.js";
-export { type LoadOptions, load, type Predictor } from "./serve/predictor.js";
+export type { FollowingPredictor } from "./serve/following-predictor.js";
+export { type LoadOptions, load } from "./serve/load.js";
+export type { Predictor } from "./serve/predictor.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
 
 offerToConfigFiles(() => import("./index.js"));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { readCheckpoint } from "./checkpoint.js";
 import { findLatest } from "./discovery.js";
 import { bytesOf } from "./dtypes.js";

@@ -7,7 +7,8 @@ import { type Column, LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js"
 import { resolveConfig } from "../config/config.js";
 import { prepareData } from "../data/index.js";
 import { murmur3 } from "../murmur3.js";
-import { load, type Predictor } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
+import type { Predictor } from "../serve/predictor.js";
 import { type RunResult, trainRun } from "./train-run.js";
 
 /*

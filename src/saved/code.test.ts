@@ -6,7 +6,7 @@ import { writeCheckpoint } from "../checkpoint/index.js";
 import { resolveConfig } from "../config/config.js";
 import { readFiles } from "../data/learn/learn.js";
 import { fitFeatures } from "../features/fit.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 
 let folder: string;
 let module: string;

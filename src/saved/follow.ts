@@ -67,20 +67,25 @@ export class FollowedVersions<V> {
 
   private async look(): Promise<void> {
     const { signal } = this.closed;
+    let said = "";
     for (;;) {
       await sleep(this.options.every ?? 1000, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      await this.refresh().catch((error) => this.options.warn?.(messageOf(error)));
+      await this.refresh().catch((error) => {
+        if (said !== messageOf(error)) this.options.warn?.(messageOf(error));
+        said = messageOf(error);
+      });
     }
   }
 }
 
 interface Opened<V> {
   readonly dir: string;
+  readonly step: number;
   readonly value: V;
 }
 
-/** Opens the newest version that can be used, unless it is open already. */
+/** Opens the newest version that can be used, unless this one or a newer one is open already. */
 function newest<V>(
   path: string,
   open: (version: Checkpoint) => Promise<V>,
@@ -90,6 +95,8 @@ function newest<V>(
   return withCheckpoint(
     () => findCheckpoint(path, "latest", warn),
     async (version) =>
-      opened?.dir === version.dir ? opened : { dir: version.dir, value: await open(version) },
+      opened && version.manifest.step <= opened.step
+        ? opened
+        : { dir: version.dir, step: version.manifest.step, value: await open(version) },
   );
 }

@@ -7,7 +7,7 @@ import { chooseBackend } from "../backends/choose.js";
 import { resolveConfig } from "../config/config.js";
 import { prepareData } from "../data/index.js";
 import { PairloomError } from "../errors.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { Trainer } from "../train/trainer.js";
 import { changed, changesOf, type Json, type Path, pathsIn, valueAt } from "./testing.js";
 

@@ -8,7 +8,7 @@ import { type Checkpoint, findLatest, listCheckpoints } from "../checkpoint/inde
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { LOGITS } from "../train/step/model-graphs.js";
 import { Trainer } from "../train/trainer.js";
 import { FollowedVersions } from "./follow.js";

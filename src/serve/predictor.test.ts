@@ -6,7 +6,8 @@ import { writeCheckpoint } from "../checkpoint/index.js";
 import { defineConfig, resolveConfig } from "../config/config.js";
 import { ConfigError } from "../errors.js";
 import { fitFeatures } from "../features/fit.js";
-import { load, type Predictor } from "./predictor.js";
+import { load } from "./load.js";
+import type { Predictor } from "./predictor.js";
 import type { RowOf } from "./row.js";
 
 const shops = ["a", "b"];

@@ -4,51 +4,19 @@ import { DataError } from "../errors.js";
 import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { labelNames } from "../features/targets.js";
-import { selectBackendOrWarn } from "../saved/backend.js";
-import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
-import { openModel, type TrainedModel } from "../saved/model.js";
+import type { TrainedModel } from "../saved/model.js";
 import { showValue } from "../show-value.js";
 import { refuseInfinitePredictions } from "../train/diverged.js";
 import { columnOf } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { LOGITS } from "../train/step/model-graphs.js";
 import type { Task } from "../train/task.js";
-import { checkLoadOptions, type LoadOptions } from "./load-options.js";
-import type { LabelOf, RowOf } from "./row.js";
 import { checkRows } from "./rows.js";
 import { translate } from "./translate.js";
 
-export type { LoadOptions } from "./load-options.js";
-
 /** Rows per pass through the model; larger inputs are scored in pieces. */
-const MAX_BATCH = 1024;
+export const MAX_BATCH = 1024;
 const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
-
-/**
- * Loads a trained model for scoring in this process, with the transforms that training used. Runs no code that the
- * checkpoint names, unless the options name or allow it.
- *
- * ```ts
- * import type config from "./pairloom.config.js";
- * const model = await load<typeof config>("runs/latest");
- * const [p] = model.predict([{ hour: 17, origin: "SEA", … }]);
- * ```
- *
- * @param path a run directory, or a checkpoint
- * @throws CheckpointError if there is no valid checkpoint, ConfigError for an unknown option
- */
-export async function load<C = unknown>(
-  path: string,
-  options: LoadOptions = {},
-): Promise<Predictor<RowOf<C>, LabelOf<C>>> {
-  const { checkpoint: choice, backend: name, threads = 1, ...code } = checkLoadOptions(options);
-  const backend = selectBackendOrWarn(name);
-  return withCheckpoint(
-    () => findCheckpoint(path, choice),
-    async (checkpoint) =>
-      new Predictor(await openModel(checkpoint, { backend, maxBatch: MAX_BATCH, threads, ...code })),
-  );
-}
 
 /** Scores rows given as plain JavaScript objects, on the calling thread. */
 export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends string = string> {

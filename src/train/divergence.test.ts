@@ -10,7 +10,7 @@ import { type Config, resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { CheckpointError } from "../errors.js";
 import { narrow, numbersOf } from "../half.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { DivergedError } from "./diverged.js";
 import { Parameters } from "./parameters.js";
 import { Trainer } from "./trainer.js";

@@ -9,7 +9,7 @@ import { checksumsOf, numbersOf } from "../checkpoint/testing.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { Trainer } from "./trainer.js";
 
 /* Runs whose checkpoints hold changes, beside runs whose checkpoints are complete. */

@@ -9,7 +9,7 @@ import { numbersOf } from "../checkpoint/testing.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { Trainer } from "./trainer.js";
 
 /* Runs whose tables are larger than the memory that they may take, beside runs with all rows in memory. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { importPipeline } from "./import-config.js";
 import { importWeights } from "./import-weights.js";
 import { expectToTrain } from "./testing.js";

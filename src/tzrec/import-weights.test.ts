@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { findLatest } from "../checkpoint/index.js";
-import { load } from "../serve/predictor.js";
+import { load } from "../serve/load.js";
 import { importPipeline } from "./import-config.js";
 import { importWeights } from "./import-weights.js";
 

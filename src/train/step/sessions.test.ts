@@ -9,7 +9,7 @@ import { type Config, resolveConfig } from "../../config/config.js";
 import { type PreparedData, prepareData } from "../../data/index.js";
 import { ConfigError } from "../../errors.js";
 import { openModel } from "../../saved/model.js";
-import { load } from "../../serve/predictor.js";
+import { load } from "../../serve/load.js";
 import { evaluate, metricSettings } from "../evaluate.js";
 import { Trainer } from "../trainer.js";
 import { parametersOf } from "./model-graphs.js";

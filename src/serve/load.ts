@@ -1,0 +1,61 @@
+import { selectBackendOrWarn } from "../saved/backend.js";
+import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
+import { FollowedVersions } from "../saved/follow.js";
+import { openModel, type TrainedModel } from "../saved/model.js";
+import { FollowingPredictor } from "./following-predictor.js";
+import { checkLoadOptions, type LoadOptions } from "./load-options.js";
+import { MAX_BATCH, Predictor } from "./predictor.js";
+import type { LabelOf, RowOf } from "./row.js";
+
+export type { LoadOptions } from "./load-options.js";
+
+/** `load` with {@link LoadOptions.follow}. */
+type Following = LoadOptions & { readonly follow: true | { readonly every: number } };
+
+/**
+ * Loads a trained model for scoring in this process, with the transforms that training used. Runs no code that the
+ * checkpoint names, unless the options name or allow it.
+ *
+ * ```ts
+ * import type config from "./pairloom.config.js";
+ * const model = await load<typeof config>("runs/latest");
+ * const [p] = model.predict([{ hour: 17, origin: "SEA", … }]);
+ * ```
+ *
+ * @param path a run directory, or a checkpoint
+ * @throws CheckpointError if there is no valid checkpoint, ConfigError for an unknown option
+ */
+export function load<C = unknown>(
+  path: string,
+  options: Following,
+): Promise<FollowingPredictor<RowOf<C>, LabelOf<C>>>;
+export function load<C = unknown>(
+  path: string,
+  options?: LoadOptions & { readonly follow?: false },
+): Promise<Predictor<RowOf<C>, LabelOf<C>>>;
+export function load<C = unknown>(
+  path: string,
+  options: LoadOptions,
+): Promise<Predictor<RowOf<C>, LabelOf<C>> | FollowingPredictor<RowOf<C>, LabelOf<C>>>;
+export async function load<C = unknown>(path: string, options: LoadOptions = {}) {
+  const { checkpoint: choice, backend: name, threads = 1, follow, ...code } = checkLoadOptions(options);
+  const opening = { backend: selectBackendOrWarn(name), maxBatch: MAX_BATCH, threads, ...code };
+  if (follow) return following<C>(path, opening, follow === true ? {} : follow);
+  return withCheckpoint(
+    () => findCheckpoint(path, choice),
+    async (checkpoint) => new Predictor<RowOf<C>, LabelOf<C>>(await openModel(checkpoint, opening)),
+  );
+}
+
+async function following<C>(
+  path: string,
+  opening: Parameters<typeof openModel>[1],
+  options: { readonly every?: number },
+): Promise<FollowingPredictor<RowOf<C>, LabelOf<C>>> {
+  const open = async (checkpoint: TrainedModel["checkpoint"]) => {
+    const model = await openModel(checkpoint, { ...opening, mapped: false });
+    return { dir: checkpoint.dir, predictor: new Predictor<RowOf<C>, LabelOf<C>>(model) };
+  };
+  const warn = (message: string) => process.emitWarning(message);
+  return new FollowingPredictor(await FollowedVersions.start(path, open, { ...options, warn }));
+}
