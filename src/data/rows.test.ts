@@ -129,6 +129,12 @@ it("reads a map with keys that are missing, and with keys of one text", async ()
   }
 });
 
+it("reads the key of an entry without a value", async () => {
+  const values = [1e21, "a", 3].flatMap((key) => [new Map([[key, undefined]]), { [key]: undefined }]);
+  const rows = values.map((v) => ({ v, key: "a", y: 1 }));
+  for (const feature of FEATURES.slice(2, 5)) await expectSame([WHOLE, ...rows], feature);
+});
+
 it("lists no value where the value is not known: a double that is no exact id", async () => {
   const rows = ["a", 2 ** 53, [2 ** 53]].map((v) => ({ v, y: 1 }));
   const { refused } = await prepare(rows, [{ kind: "ids", name: "v", hash: 10 }]);

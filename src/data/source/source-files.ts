@@ -229,15 +229,15 @@ function writeRows(
 
 function rowJson(row: Record<string, unknown>, numeric: ReadonlySet<string>): string {
   const entries = Object.entries(row).map(([key, value]): [string, unknown] => [key, fromRowJson(value)]);
-  return objectJson(entries, numeric);
+  const present = entries.filter(([, value]) => value !== undefined);
+  return objectJson(present, numeric);
 }
 
 function objectJson(entries: readonly [unknown, unknown][], numeric: ReadonlySet<string>): string {
-  const fields = entries.flatMap(([key, value]) => {
-    // Keys of a map are ids or parts of them.
+  const fields = entries.map(([key, value]) => {
+    // Keys of a map are ids or parts of them, also without a value.
     const name = canonicalText(key) ?? "";
-    const json = valueJson(value, numeric.has(name));
-    return json === undefined ? [] : [`${textJson(name)}:${json}`];
+    return `${textJson(name)}:${valueJson(value, numeric.has(name))}`;
   });
   return `{${fields.join(",")}}`;
 }
@@ -254,12 +254,12 @@ function textJson(text: string): string {
   return JSON.stringify(text.replace(/\p{Surrogate}/gu, "\ufffd"));
 }
 
-function valueJson(value: unknown, numeric: boolean): string | undefined {
+function valueJson(value: unknown, numeric: boolean): string {
   if (typeof value === "string") return textJson(value);
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number") return numberJson(value, numeric);
   if (value instanceof Date) return JSON.stringify(canonicalText(value) ?? null);
-  if (isList(value)) return `[${Array.from(value, (x) => valueJson(x, numeric) ?? "null").join(",")}]`;
+  if (isList(value)) return `[${Array.from(value, (x) => valueJson(x, numeric)).join(",")}]`;
   const entries = entriesOf(value);
-  return entries ? objectJson(entries, new Set()) : JSON.stringify(value);
+  return entries ? objectJson(entries, new Set()) : JSON.stringify(value ?? null);
 }
