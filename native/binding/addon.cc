@@ -8,6 +8,7 @@
 #include "binding/memory.h"
 #include "binding/tiers.h"
 #include "binding/translations.h"
+#include "binding/world.h"
 #include "cpu/kernels/dispatch.h"
 
 namespace pairloom::binding {
@@ -92,6 +93,12 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("translateIds", translate_ids),
       FUNCTION("translationState", translation_state),
       FUNCTION("restoreTranslation", restore_translation),
+      FUNCTION("localWorlds", local_worlds),
+      FUNCTION("worldPlace", world_place),
+      FUNCTION("worldGather", world_gather),
+      FUNCTION("worldBroadcast", world_broadcast),
+      FUNCTION("worldAbort", world_abort),
+      FUNCTION("worldTraffic", world_traffic),
       FUNCTION("compile", compile),
       FUNCTION("run", run),
       FUNCTION("runSync", run_sync),

@@ -5,6 +5,7 @@ import type { TableDtype } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 import { corePaths, missingCore } from "./find-core.js";
+import { type WorldCalls, wrapWorldCalls } from "./world-calls.js";
 
 /**
  * Typed wrapper of the native core (native/binding). The caller must load it first; everything else is a thin layer
@@ -126,7 +127,7 @@ export interface FillSpec {
   readonly stream: number;
 }
 
-export interface Addon extends ColumnCalls {
+export interface Addon extends ColumnCalls, WorldCalls {
   /** Instruction sets that this machine supports, fastest first. */
   isas(): string[];
   /** The instruction set in use. */
@@ -271,7 +272,7 @@ const DIRECT = [
 type DirectCalls = Pick<Addon, (typeof DIRECT)[number]>;
 
 /** The addon's own functions, the others with flat arguments, see native/binding/request.h. */
-interface RawAddon extends RawColumnCalls, DirectCalls {
+interface RawAddon extends RawColumnCalls, WorldCalls, DirectCalls {
   fillParameter(
     parameter: ParameterHandle,
     kind: string,
@@ -312,6 +313,7 @@ let stopsAtExit = false;
 function wrap(raw: RawAddon): Addon {
   return {
     ...wrapColumnCalls(raw, explained),
+    ...wrapWorldCalls(raw, explained, explain),
     ...wrapDirectCalls(raw),
     fillParameter: (parameter, { kind, a, b, seed, stream }) =>
       explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream)),

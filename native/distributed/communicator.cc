@@ -1,0 +1,69 @@
+#include "distributed/communicator.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "program/error.h"
+
+namespace pairloom {
+
+// Marks a call as in progress during its lifetime.
+class Communicator::Call {
+ public:
+  Call(Communicator& communicator, const char* name) : communicator_(communicator) {
+    const char* other = nullptr;
+    if (!communicator_.waiting_for_.compare_exchange_strong(other, name))
+      throw Error({"a rank exchanges two things at once", name, other, "one call at a time", ""});
+    ++communicator_.calls_;
+  }
+  ~Call() { communicator_.waiting_for_.store(nullptr); }
+  Call(const Call&) = delete;
+
+ private:
+  Communicator& communicator_;
+};
+
+namespace {
+
+uint64_t total(Sizes bytes) { return std::accumulate(bytes.begin(), bytes.end(), uint64_t{0}); }
+
+[[noreturn]] void refuse(const char* name, const std::string& what) { throw Error({what, name, "", "", ""}); }
+
+}  // namespace
+
+void Communicator::exchange(const char* name, Sent sent, Received received) {
+  if (sent.bytes.size() != size_ || received.bytes.size() != size_) refuse(name, "an exchange needs a size per rank");
+  if (sent.bytes[rank_] != received.bytes[rank_]) refuse(name, "the block of a rank for itself has two sizes");
+  const Call call(*this, name);
+  do_exchange(sent, received);
+  count(name, total(sent.bytes) - sent.bytes[rank_]);
+}
+
+void Communicator::gather(const char* name, const void* own, Received all) {
+  if (all.bytes.size() != size_) refuse(name, "a gather needs a size per rank");
+  const Call call(*this, name);
+  do_gather(own, all);
+  count(name, all.bytes[rank_] * (size_ - 1));
+}
+
+void Communicator::broadcast(const char* name, std::span<uint8_t> bytes, uint32_t root) {
+  if (root >= size_) refuse(name, "a broadcast comes from a rank that does not exist");
+  const Call call(*this, name);
+  do_broadcast(bytes, root);
+  count(name, rank_ == root ? bytes.size() * (size_ - 1) : 0);
+}
+
+void Communicator::count(const char* name, uint64_t bytes) {
+  const std::lock_guard lock(traffic_guard_);
+  auto found = std::find_if(traffic_.begin(), traffic_.end(), [&](const Traffic& each) { return each.name == name; });
+  if (found == traffic_.end()) found = traffic_.insert(found, {name, 0, 0});
+  ++found->calls;
+  found->bytes += bytes;
+}
+
+std::vector<Traffic> Communicator::traffic() const {
+  const std::lock_guard lock(traffic_guard_);
+  return traffic_;
+}
+
+}  // namespace pairloom

@@ -1,0 +1,165 @@
+#include "distributed/local.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <optional>
+
+#include "program/error.h"
+
+namespace pairloom {
+namespace {
+
+constexpr std::chrono::minutes kPatience{1};
+
+struct Block {
+  const void* data;
+  uint64_t bytes;
+};
+struct Room {
+  void* data;
+  uint64_t bytes;
+};
+
+// What a rank sends to and expects from each rank.
+struct Post {
+  const char* call = "";
+  std::vector<Block> out;
+  std::vector<Room> in;
+};
+
+// Where the ranks meet.
+class Board {
+ public:
+  explicit Board(uint32_t size) : posts_(size) {}
+
+  void move(uint32_t rank, Post post) {
+    posts_[rank] = std::move(post);  // read by others between the two meetings only
+    arrive();
+    copy(rank);
+    leave();
+  }
+
+  void fail(const std::string& reason) {
+    const std::lock_guard lock(guard_);
+    if (!failure_) failure_ = reason;
+    changed_.notify_all();
+  }
+
+ private:
+  void arrive() {
+    std::unique_lock lock(guard_);
+    throw_if_failed();
+    const uint64_t round = round_;
+    if (meet()) return;
+    const auto over = [&] { return round_ != round || failure_; };
+    if (!changed_.wait_for(lock, kPatience, over)) {
+      failure_ = std::to_string(arrived_) + " of " + std::to_string(posts_.size()) + " ranks came within a minute";
+      changed_.notify_all();
+    }
+    if (round_ == round) throw_if_failed();
+  }
+
+  // Waits for all even after a failure: until then others may read what this rank sends.
+  void leave() {
+    std::unique_lock lock(guard_);
+    const uint64_t round = round_;
+    if (!meet()) changed_.wait(lock, [&] { return round_ != round; });
+    throw_if_failed();
+  }
+
+  // True for the rank that completes the meeting.
+  bool meet() {
+    if (++arrived_ < posts_.size()) return false;
+    arrived_ = 0;
+    ++round_;
+    changed_.notify_all();
+    return true;
+  }
+
+  void copy(uint32_t rank) {
+    const Post& own = posts_[rank];
+    for (uint32_t from = 0; from < posts_.size(); ++from) {
+      const Post& post = posts_[from];
+      const Block block = post.out[rank];
+      const Room room = own.in[from];
+      if (std::strcmp(post.call, own.call) != 0)
+        return fail("rank " + std::to_string(rank) + " calls " + own.call + ", rank " + std::to_string(from) + " " +
+                    post.call);
+      if (block.bytes != room.bytes)
+        return fail("rank " + std::to_string(rank) + " expects " + std::to_string(room.bytes) + " bytes of rank " +
+                    std::to_string(from) + ", which sends " + std::to_string(block.bytes));
+      if (room.bytes > 0) std::memmove(room.data, block.data, room.bytes);
+    }
+  }
+
+  void throw_if_failed() const {
+    if (failure_) throw Error({"the ranks cannot go on", "in one process", *failure_, "", ""});
+  }
+
+  std::mutex guard_;
+  std::condition_variable changed_;
+  std::vector<Post> posts_;
+  size_t arrived_ = 0;
+  uint64_t round_ = 0;
+  std::optional<std::string> failure_;
+};
+
+std::vector<Block> blocks_of(Sent sent) {
+  std::vector<Block> blocks;
+  auto at = static_cast<const char*>(sent.data);
+  for (const uint64_t bytes : sent.bytes) {
+    blocks.push_back({at, bytes});
+    at += bytes;
+  }
+  return blocks;
+}
+
+std::vector<Room> rooms_of(Received received) {
+  std::vector<Room> rooms;
+  auto at = static_cast<char*>(received.data);
+  for (const uint64_t bytes : received.bytes) {
+    rooms.push_back({at, bytes});
+    at += bytes;
+  }
+  return rooms;
+}
+
+class LocalCommunicator : public Communicator {
+ public:
+  LocalCommunicator(uint32_t rank, uint32_t size, std::shared_ptr<Board> board)
+      : Communicator(rank, size), board_(std::move(board)) {}
+
+  void abort(const std::string& reason) override { board_->fail("rank " + std::to_string(rank()) + ": " + reason); }
+
+ protected:
+  void do_exchange(Sent sent, Received received) override {
+    board_->move(rank(), {activity().name, blocks_of(sent), rooms_of(received)});
+  }
+
+  void do_gather(const void* own, Received all) override {
+    const Block block{own, all.bytes[rank()]};
+    board_->move(rank(), {activity().name, std::vector<Block>(size(), block), rooms_of(all)});
+  }
+
+  void do_broadcast(std::span<uint8_t> bytes, uint32_t root) override {
+    Post post{activity().name, std::vector<Block>(size(), {nullptr, 0}), std::vector<Room>(size(), {nullptr, 0})};
+    if (rank() == root) post.out.assign(size(), {bytes.data(), bytes.size()});
+    post.in[root] = {bytes.data(), bytes.size()};
+    board_->move(rank(), std::move(post));
+  }
+
+ private:
+  std::shared_ptr<Board> board_;
+};
+
+}  // namespace
+
+std::vector<std::shared_ptr<Communicator>> local_communicators(uint32_t size) {
+  const auto board = std::make_shared<Board>(size);
+  std::vector<std::shared_ptr<Communicator>> all;
+  for (uint32_t rank = 0; rank < size; ++rank) all.push_back(std::make_shared<LocalCommunicator>(rank, size, board));
+  return all;
+}
+
+}  // namespace pairloom
