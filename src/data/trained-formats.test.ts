@@ -200,7 +200,6 @@ it.each([
   ["TINYINT", ["1.5", "300"]],
   ["BOOLEAN", ["1"]],
   ["DOUBLE", ["9007199254740993"]],
-  ["DOUBLE", ["1_000"]],
   ["DATE", ["2001-01-31 08:00:00"]],
   ["DATE", ["2001-01-31T00:00:00+05:30"]],
   ["TIMESTAMP", ["2001-01-31T08:00:00+05:30"]],
@@ -211,6 +210,18 @@ it.each([
     new RegExp(`column x[^]*"${values[0].replaceAll("+", "\\+")}" in ${later.path}[^]*the type ${trained},`),
   );
 });
+
+it.each([
+  ["BIGINT", "2", "x"],
+  ["DOUBLE", "2.5", "1_000"],
+  ["DOUBLE", "2.5", "+-5"],
+  ["TIMESTAMP", "2001-01-31 00:00:00", "yesterday"],
+])(
+  "after %s in training, the row of a CSV file with %s is read, and the one with %s is left out",
+  async (trained, good, bad) => {
+    expect(await seen(await open(text("csv", [good, bad]).path, { x: trained }))).toBe(`${trained} ${good}`);
+  },
+);
 
 it.each(["BIGINT", "DATE", "VARCHAR", "BIGINT[]", "STRUCT(a BIGINT)"])(
   "a column without a value has the type %s of training",

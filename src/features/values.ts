@@ -99,6 +99,11 @@ export const trimmedSql = (column: string) =>
   // The characters themselves: thousands of columns with chr(9) || … would take seconds to plan.
   `trim(${column}, ' \t\n\v\f\r')`;
 
+/** SQL for a text with 1 and 0 in place of truth values, which {@link numberValue} reads as these numbers. */
+export function truthSql(text: string): string {
+  return `CASE lower(${trimmedSql(text)}) WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE ${text} END`;
+}
+
 function textNumberSql(column: string, nanIsMissing: boolean): string {
   const word = `lower(${trimmedSql(column)})`;
   const missing = nanIsMissing ? `${word} IN ('', 'nan')` : `${word} = ''`;

@@ -13,11 +13,11 @@ export interface MessagePlace {
   readonly offset: number;
 }
 
-/** A row of a text file that DuckDB cannot parse. */
+/** A row of a text file that cannot be parsed, or of which SQL cannot see a value. */
 export interface MalformedRow {
   readonly file: string;
-  /** 1-based. */
-  readonly line: number;
+  /** 1-based; absent if it is not known. */
+  readonly line?: number;
   readonly column: string | null;
   readonly reason: string;
   readonly text: string | null;
@@ -53,6 +53,21 @@ export interface ScannedPart {
   readonly format: RecordFormat;
 }
 
+/** Rows that the reader reads, and that are left out afterwards. */
+export interface UnfitRows {
+  /** 1-based, among all rows that the reader reads, ascending. */
+  readonly numbers: readonly number[];
+  /** All rows that the reader reads. */
+  readonly total: number;
+  /** @param recordOf where a row is, if that is known */
+  list(recordOf: (number: number) => UnfitRecord | undefined): AsyncGenerator<MalformedRow>;
+}
+
+export interface UnfitRecord {
+  readonly line: number;
+  readonly text: string;
+}
+
 /** What a scan of text files left out. */
 export interface Unread {
   /**
@@ -65,35 +80,73 @@ export interface Unread {
   readonly places: readonly (Place | undefined)[];
 }
 
+/** Rows of text files whose place is looked for although no feature refuses them. */
+const LOCATED_UNFIT = 1000;
+
 export async function readUnread(
   duck: Duck,
   parts: readonly ScannedPart[],
   refused: Refused,
+  unfit: UnfitRows | undefined,
   where: string,
 ): Promise<Unread> {
-  const lines = new Map<string, readonly number[]>();
-  const places: Place[] = [];
+  const rows = amongAll(refused.rows, unfit?.numbers ?? []);
+  const wanted = [...rows, ...(unfit?.numbers.slice(0, LOCATED_UNFIT) ?? [])].sort((a, b) => a - b);
+  const { lines, found, records } = await findRecords(duck, parts, wanted, where);
+  // Where the records counted here are not the rows that DuckDB has read, their lines are not known.
+  const isSame = records === (unfit?.total ?? refused.total);
+  const byNumber = new Map(isSame ? wanted.map((row, i) => [row, found[i]]) : []);
+  async function* malformed(): AsyncGenerator<MalformedRow> {
+    yield* rejectsOf(duck, parts, lines, where);
+    if (unfit) yield* unfit.list((number) => byNumber.get(number));
+  }
+  return { malformed: malformed(), places: rows.map((row) => byNumber.get(row)) };
+}
+
+/** The numbers that rows have if those that are left out count too. */
+function amongAll(rows: readonly number[], leftOut: readonly number[]): number[] {
   let before = 0;
+  return rows.map((row) => {
+    while (leftOut[before] <= row + before) before++;
+    return row + before;
+  });
+}
+
+interface FoundRecords {
+  /** The lines of the malformed records, by path. */
+  readonly lines: ReadonlyMap<string, readonly number[]>;
+  /** The wanted records, in order. */
+  readonly found: readonly (Place & { readonly text: string })[];
+  /** Well-formed records of all files. */
+  readonly records: number;
+}
+
+/** @param wanted 1-based numbers among the well-formed records of all files, ascending */
+async function findRecords(
+  duck: Duck,
+  parts: readonly ScannedPart[],
+  wanted: readonly number[],
+  where: string,
+): Promise<FoundRecords> {
+  const lines = new Map<string, readonly number[]>();
+  const found: (Place & { text: string })[] = [];
+  let records = 0;
   for (const part of parts) {
     const positions = await positionsOf(duck, part.table, where);
     for (const path of part.paths) {
       const malformed = positions.get(path) ?? [];
-      if (malformed.length === 0 && refused.rows.length === 0) continue;
-      const wanted = refused.rows.slice(places.length).map((row) => row - before);
-      const scanned = await scanRecords(path, part, malformed, wanted);
+      if (malformed.length === 0 && wanted.length === 0) continue;
+      const before = records;
+      const inFile = wanted.slice(found.length).map((row) => row - before);
+      const scanned = await scanRecords(path, part, malformed, inFile);
       if (!scanned) continue;
       lines.set(path, scanned.malformedLines);
       const file = originalPath(duck, path);
-      places.push(...scanned.found.map((record) => placeOf(file, part, record)));
-      before += scanned.records;
+      found.push(...scanned.found.map((record) => ({ ...placeOf(file, part, record), text: record.text })));
+      records += scanned.records;
     }
   }
-  // Where the records counted here are not the rows that DuckDB has read, their lines are not known.
-  const isSame = before === refused.total;
-  return {
-    malformed: rejectsOf(duck, parts, lines, where),
-    places: isSame ? places : refused.rows.map(() => undefined),
-  };
+  return { lines, found, records };
 }
 
 function placeOf(file: string, { format }: ScannedPart, { line, text }: FoundRecord): Place {
@@ -166,7 +219,11 @@ async function* rejectsOf(
 /** DuckDB keeps at most this many characters of a malformed row. */
 const KEPT_CHARACTERS = 10_000;
 
-function* swallowedLines(row: MalformedRow, text: string, where: string): Generator<MalformedRow> {
+function* swallowedLines(
+  row: MalformedRow & { readonly line: number },
+  text: string,
+  where: string,
+): Generator<MalformedRow> {
   if (text.length >= KEPT_CHARACTERS || Buffer.byteLength(text) >= KEPT_CHARACTERS)
     throw new DataError({
       what: "a quote is not closed, so the lines after it cannot be read",

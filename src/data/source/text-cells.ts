@@ -1,10 +1,8 @@
-import { decimalPointSql } from "../../features/values.js";
+import { decimalPointSql, trimmedSql } from "../../features/values.js";
 import type { SourceConfig } from "../data-config.js";
 import { quoteText } from "./duckdb.js";
 
 /** What the cells of a text file mean: `trim` and `decimal` of the config, as SQL over the texts. */
-
-const WHITE_SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)";
 
 /**
  * The text of a cell as features and SQL read it.
@@ -17,6 +15,6 @@ export function cellSql(config: SourceConfig, column: string, isNumber: boolean)
 
 function trimmedCell(column: string, nullValues: readonly string[]): string {
   const missing = ["", ...nullValues].map(quoteText);
-  const text = `trim(${column}, ${WHITE_SPACE})`;
+  const text = trimmedSql(column);
   return `CASE WHEN ${text} NOT IN (${missing.join(", ")}) THEN ${text} END`;
 }

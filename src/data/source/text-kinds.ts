@@ -1,3 +1,4 @@
+import { trimmedSql } from "../../features/values.js";
 import { NO_TYPE } from "./common-type.js";
 
 /** What texts are: the kinds of values that SQL can compute with, and the types that hold them. */
@@ -20,6 +21,8 @@ export const KIND = {
   /** DuckDB reads it as a number, and nothing else does: `1_000`, `+-5`. */
   oddNumber: 1024,
   text: 2048,
+  /** Only white space: missing where a number is read. */
+  blank: 4096,
 } as const;
 
 export const INTEGERS = KIND.integer | KIND.longInteger | KIND.hugeInteger;
@@ -35,12 +38,13 @@ const ZONE = "(Z|z| UTC| ?[+-][0-9]{2}(:?[0-9]{2})?)";
 /** A text that is at most this long is an integer below 2^53. */
 const SAFE_DIGITS = 15;
 
-/** SQL for the kind of a text; 0 for a missing or blank one. */
+/** SQL for the kind of a text; 0 for a missing one. */
 export function kindSql(column: string): string {
-  const text = `trim(${column})`;
+  const text = trimmedSql(column);
   const isA = (pattern: string) => `regexp_full_match(${text}, '${pattern}')`;
   const reads = (type: string) => `TRY_CAST(${text} AS ${type}) IS NOT NULL`;
-  return `CASE WHEN ${column} IS NULL OR ${text} = '' THEN 0
+  return `CASE WHEN ${column} IS NULL OR ${column} = '' THEN 0
+    WHEN ${text} = '' THEN ${KIND.blank}
     WHEN ${isA(INTEGER)} THEN CASE WHEN length(${text}) <= ${SAFE_DIGITS} THEN ${KIND.integer}
       WHEN ${reads("BIGINT")} THEN ${KIND.longInteger} WHEN ${reads("HUGEINT")} THEN ${KIND.hugeInteger}
       ELSE ${KIND.text} END
@@ -55,11 +59,11 @@ export function kindSql(column: string): string {
     ELSE ${KIND.text} END`;
 }
 
-/** The narrowest type that values of all these kinds have. */
+/** The narrowest type that values of all these kinds have, without blank ones. */
 export function exactType(kinds: number): string {
   const has = (kind: number) => (kinds & kind) !== 0;
-  const only = (allowed: number) => (kinds & ~allowed) === 0;
-  if (kinds === 0) return NO_TYPE;
+  const only = (allowed: number) => (kinds & ~allowed & ~KIND.blank) === 0;
+  if (only(0)) return NO_TYPE;
   if (only(INTEGERS)) return has(KIND.hugeInteger) ? "HUGEINT" : "BIGINT";
   if (only(INTEGERS | KIND.number)) return "DOUBLE";
   if (only(KIND.boolean)) return "BOOLEAN";

@@ -11,8 +11,9 @@ import { readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
-import { refuseChanged, type SettledType, typesOfTexts } from "./text-types.js";
-import { unreadableTexts } from "./trained-types.js";
+import { refuseChanged, typesOfTexts } from "./text-types.js";
+import { textsAs, unreadableTexts } from "./trained-types.js";
+import { findUnfitRows, fittingRows, type ReadType } from "./unfit-rows.js";
 import { originalPath, originalPathSql, utf8Files } from "./utf8-copies.js";
 
 /**
@@ -37,7 +38,10 @@ export async function textRelation(
     repeated,
     untyped: names.filter((name) => types.get(name)?.type === NO_TYPE),
     select: (rejects) => reader.select(types, rejects),
-    unread: (rejects, refused) => readUnread(duck, reader.scannedParts(rejects), refused, where),
+    unread: async (rejects, refused) => {
+      const unfit = await findUnfitRows(duck, reader.rows(types), types, `${rejects}_unfit`, where);
+      return readUnread(duck, reader.scannedParts(rejects), refused, unfit, where);
+    },
   };
 }
 
@@ -110,7 +114,7 @@ async function settleTypes(
   reader: TextReader,
   demand: Demand,
   where: string,
-): Promise<Map<string, SettledType>> {
+): Promise<Map<string, ReadType>> {
   const declared = Object.entries(config.types ?? {});
   const texts = reader.texts();
   await refuseChanged(duck, declared, texts, where);
@@ -127,14 +131,23 @@ async function settleTypes(
     return to === undefined ? [] : [{ name, from: "VARCHAR", to, isNearest }];
   });
   const unreadable = await unreadableTexts(duck, trained, texts, where);
-  return new Map<string, SettledType>([
-    ...settled,
-    ...trained.map(({ name, to }) => [name, { type: to, isExact: !unreadable.has(name) }] as const),
-    ...declared.map(([name, type]) => [name, { type, isExact: false }] as const),
+  const inexact = [
+    ...[...settled].flatMap(([name, { type, isExact }]) =>
+      isExact ? [] : [{ name, to: type, isNearest: true }],
+    ),
+    ...trained.filter(({ name }) => unreadable.has(name)),
+  ];
+  return new Map<string, ReadType>([
+    ...[...settled].map(([name, { type }]) => [name, { type }] as const),
+    ...trained.map(({ name, to }) => [name, { type: to }] as const),
+    ...inexact.map(
+      (conversion) => [conversion.name, { type: conversion.to, fit: textsAs(conversion) }] as const,
+    ),
+    ...declared.map(([name, type]) => [name, { type, isDeclared: true }] as const),
   ]);
 }
 
-const TEXT: SettledType = { type: "VARCHAR", isExact: true };
+const TEXT: ReadType = { type: "VARCHAR" };
 
 /**
  * The tables of malformed rows that nobody reads. DuckDB's other way to go on after them, `ignore_errors`, ends a file
@@ -169,14 +182,17 @@ class TextReader {
 
   /** All columns as texts, the numbers as SQL writes them, and {@link FILE_COLUMN}. */
   texts(): string {
-    return this.parts
-      .map((part, i) => this.selectPart(part, new Map(), `${UNREAD}_${i}`, { asTexts: true }))
-      .join(" UNION ALL ");
+    return this.selectParts(new Map(), UNREAD, { asTexts: true, withFile: true });
+  }
+
+  /** The rows of which some do not fit the types, with {@link FILE_COLUMN}. */
+  rows(types: ReadonlyMap<string, ReadType>): string {
+    return this.selectParts(types, UNREAD, { withFile: true });
   }
 
   /** Columns that stay texts are as the file has them: who reads them knows whether they are numbers. */
-  select(types: ReadonlyMap<string, SettledType>, rejects = UNREAD): string {
-    return this.parts.map((part, i) => this.selectPart(part, types, `${rejects}_${i}`)).join(" UNION ALL ");
+  select(types: ReadonlyMap<string, ReadType>, rejects = UNREAD): string {
+    return fittingRows(this.selectParts(types, rejects, { withFile: this.hasFileColumn }), types);
   }
 
   scannedParts(rejects: string): ScannedPart[] {
@@ -189,24 +205,34 @@ class TextReader {
     }));
   }
 
+  private selectParts(
+    types: ReadonlyMap<string, ReadType>,
+    rejects: string,
+    form: { readonly asTexts?: true; readonly withFile: boolean },
+  ): string {
+    return this.parts
+      .map((part, i) => this.selectPart(part, types, `${rejects}_${i}`, form))
+      .join(" UNION ALL ");
+  }
+
   private selectPart(
     part: TextPart,
-    types: ReadonlyMap<string, SettledType>,
+    types: ReadonlyMap<string, ReadType>,
     rejects: string,
-    { asTexts = false } = {},
+    { asTexts = false, withFile }: { readonly asTexts?: boolean; readonly withFile: boolean },
   ): string {
     const inPart = new Set(part.columns);
     const columns = this.names.map((name) => {
       const column = quoteName(name);
-      const { type, isExact } = types.get(name) ?? TEXT;
+      const { type, isDeclared, fit } = types.get(name) ?? TEXT;
+      const read = fit ? "VARCHAR" : type;
       if (type === NO_TYPE) return `NULL AS ${column}`;
-      if (!inPart.has(name)) return `CAST(NULL AS ${type}) AS ${column}`;
+      if (!inPart.has(name)) return `CAST(NULL AS ${read}) AS ${column}`;
       const cell = cellSql(this.config, column, asTexts || type !== "VARCHAR");
-      if (cell === column || !isExact) return column;
-      return `${type === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
+      if (cell === column || isDeclared) return column;
+      return `${read === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
     });
     const file = quoteName(FILE_COLUMN);
-    const withFile = this.hasFileColumn || asTexts;
     if (withFile) columns.push(`${originalPathSql(this.duck, file, this.config)} AS ${file}`);
     const always = (this.always.get(part) ?? []).map(quoteName);
     const reads = always.length > 0 ? ` WHERE hash(${always.join(", ")}) IS NOT NULL` : "";
@@ -215,14 +241,15 @@ class TextReader {
 
   private relation(
     { paths, columns, compression }: TextPart,
-    types: ReadonlyMap<string, SettledType>,
+    types: ReadonlyMap<string, ReadType>,
     rejects: string,
     withFile: boolean,
   ): string {
     const { config, files } = this;
     const typed = columns.map((name) => {
-      const { type, isExact } = types.get(name) ?? TEXT;
-      const isText = type === NO_TYPE || (isExact && (config.trim || config.decimal === ","));
+      const { type, isDeclared, fit } = types.get(name) ?? TEXT;
+      const isText =
+        type === NO_TYPE || fit !== undefined || (!isDeclared && (config.trim || config.decimal === ","));
       return `${quoteText(name)}: ${quoteText(isText ? "VARCHAR" : type)}`;
     });
     const options = [

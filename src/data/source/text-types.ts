@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.js";
+import { NO_TYPE } from "./common-type.js";
 import type { Want } from "./demand.js";
 import { type Duck, quoteName } from "./duckdb.js";
 import { exactType, INTEGERS, KIND, kindSql, LONG, NUMBERS } from "./text-kinds.js";
@@ -16,7 +17,7 @@ export interface TextColumn {
 
 export interface SettledType {
   readonly type: string;
-  /** True if every value has the type; else the reader refuses the rows of those that have not. */
+  /** True if every text has the type; blank ones are missing, and the rows of others are left out. */
   readonly isExact: boolean;
 }
 
@@ -29,8 +30,8 @@ interface Found {
 }
 
 /**
- * The narrowest type of each column that every value has. In a column of numbers that a feature or label reads, values
- * that are no numbers stay with the reader, which refuses their rows.
+ * The narrowest type of each column that every value has. In a column that a feature or label reads, and of which most
+ * values are numbers, others do not count.
  *
  * @param texts a SELECT of the columns as VARCHAR
  * @throws DataError if no type holds all numbers of a column
@@ -43,10 +44,8 @@ export async function typesOfTexts(
 ): Promise<Map<string, SettledType>> {
   const types = new Map<string, SettledType>();
   for (const [i, found] of (await findKinds(duck, columns, texts, where)).entries()) {
-    const { name, want } = columns[i];
-    const problem = problemOf(found, want);
-    if (problem) throw await noType(duck, name, problem, texts, where);
-    types.set(name, typeOf(found, want));
+    await refuseUnholdable(duck, columns[i], found, texts, where);
+    types.set(columns[i].name, typeOf(found, columns[i].want));
   }
   return types;
 }
@@ -61,7 +60,7 @@ async function findKinds(
   const kinds = columns.map(({ name }, i) => `${kindSql(quoteName(name))} AS k${i}`);
   const totals = columns.flatMap((_, i) => [
     `bit_or(k${i})`,
-    `count_if(k${i} <> 0)`,
+    `count_if(k${i} & ~${KIND.blank} <> 0)`,
     `count_if(k${i} & ${NUMBERS} <> 0)`,
   ]);
   const [row] = await duck.rows(`SELECT ${totals} FROM (SELECT ${kinds} FROM (${texts}))`, where);
@@ -71,58 +70,36 @@ async function findKinds(
 
 function typeOf(found: Found, want: Want | undefined): SettledType {
   const type = exactType(found.kinds);
-  if (type !== "VARCHAR" || !mostlyNumbers(found, want)) return { type, isExact: true };
-  return { type: "DOUBLE", isExact: false };
+  const isRead = want !== undefined && want !== "text";
+  if (type === NO_TYPE) return { type, isExact: true };
+  if (type !== "VARCHAR") return { type, isExact: !isRead || (found.kinds & KIND.blank) === 0 };
+  if (!isRead || !mostlyNumbers(found)) return { type, isExact: true };
+  return { type: "DOUBLE", isExact: (found.kinds & ~NUMBERS) === 0 };
 }
 
-function mostlyNumbers({ values, numbers }: Found, want: Want | undefined): boolean {
-  return want !== undefined && want !== "text" && 2 * numbers > values;
-}
+const mostlyNumbers = ({ values, numbers }: Found) => 2 * numbers > values;
 
-interface Problem {
-  readonly what: string;
-  readonly kinds: number;
-  readonly expected: string;
-  readonly type: string;
-}
-
-function problemOf(found: Found, want: Want | undefined): Problem | undefined {
-  const { kinds } = found;
-  const isNumber = (kinds & ~(INTEGERS | KIND.number)) === 0 || mostlyNumbers(found, want);
-  if (!isNumber) return undefined;
-  if (kinds & KIND.oddNumber)
-    return {
-      what: "a number is written with underscores or two signs",
-      kinds: KIND.oddNumber,
-      expected: "digits",
-      type: "VARCHAR",
-    };
-  if (want === undefined && kinds & KIND.number && kinds & LONG)
-    return {
-      what: "a column has fractions and integers of 2^53 and more, which no type of number holds exactly",
-      kinds: LONG,
-      expected: "integers, or smaller numbers",
-      type: "VARCHAR",
-    };
-  return undefined;
-}
-
-async function noType(
+/**
+ * @throws DataError for a column that only SQL reads, with fractions and integers that no type of number holds together
+ */
+async function refuseUnholdable(
   duck: Duck,
-  name: string,
-  { what, kinds, expected, type }: Problem,
+  { name, want }: TextColumn,
+  { kinds }: Found,
   texts: string,
   where: string,
-): Promise<DataError> {
+): Promise<void> {
+  const isNumber = (kinds & ~(INTEGERS | KIND.number | KIND.blank)) === 0;
+  if (want !== undefined || !isNumber || !(kinds & KIND.number) || !(kinds & LONG)) return;
   const column = quoteName(name);
-  const sql = `SELECT ${column} FROM (${texts}) WHERE (${kindSql(column)}) & ${kinds} <> 0 LIMIT 1`;
+  const sql = `SELECT ${column} FROM (${texts}) WHERE (${kindSql(column)}) & ${LONG} <> 0 LIMIT 1`;
   const [[value]] = await duck.rows(sql, where);
-  return new DataError({
-    what,
+  throw new DataError({
+    what: "a column has fractions and integers of 2^53 and more, which no type of number holds exactly",
     where: `${where}, column ${name}`,
     got: JSON.stringify(value),
-    expected,
-    next: `Read the column as text with types: { ${JSON.stringify(name)}: "${type}" }, and convert it in sql.`,
+    expected: "integers, or smaller numbers",
+    next: `Read the column as text with types: { ${JSON.stringify(name)}: "VARCHAR" }, and convert it in sql.`,
   });
 }
 

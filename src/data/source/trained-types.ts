@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.js";
 import { isFloatType } from "../../features/sql-types.js";
+import { trimmedSql, truthSql } from "../../features/values.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import { type Duck, quoteName } from "./duckdb.js";
 import { FILE_COLUMN } from "./relation.js";
@@ -25,7 +26,8 @@ export interface Conversion {
   readonly shown?: string;
 }
 
-interface Converted {
+export interface Converted {
+  /** NULL where the value cannot be converted. */
   readonly sql: string;
   /** SQL that is true for a value that the conversion would change. */
   readonly misfit?: string;
@@ -34,11 +36,18 @@ interface Converted {
 /** SQL of a column in the type of training. */
 export const convertedSql = (conversion: Conversion) => converted(conversion).sql;
 
+/** How a column of texts is read as another type. */
+export const textsAs = (conversion: Omit<Conversion, "from">) =>
+  converted({ ...conversion, from: "VARCHAR" }) as Required<Converted>;
+
 function converted({ name, from, to, isNearest = false }: Conversion): Converted {
   const column = quoteName(name);
   if (from === to) return { sql: column };
   if (from === NO_TYPE) return { sql: `CAST(NULL AS ${to})` };
-  if (from === "VARCHAR") return { sql: textAs(column, to), misfit: textMisfit(column, to, isNearest) };
+  if (from === "VARCHAR") {
+    const text = isNearest && familyOf(to) === "number" ? truthSql(column) : column;
+    return { sql: textAs(text, to), misfit: textMisfit(text, to, isNearest) };
+  }
   if (to === NO_TYPE) return { sql: "NULL", misfit: `${column} IS NOT NULL` };
   if (to === "VARCHAR" && HAS_ONE_TEXT.test(from)) return { sql: `CAST(${column} AS VARCHAR)` };
   const shared = sharedType(from, to);
@@ -64,23 +73,22 @@ function sharedAs(value: string, from: string, to: string): Converted {
 /** SQL of a text in the type of training; NULL if it cannot be read as such, and for a blank text. */
 function textAs(column: string, to: string): string {
   if (to === "VARCHAR") return column;
-  return to === NO_TYPE
-    ? "NULL"
-    : `CASE WHEN trim(${column}) <> '' THEN TRY_CAST(trim(${column}) AS ${to}) END`;
+  if (to === NO_TYPE) return "NULL";
+  const text = trimmedSql(column);
+  return `CASE WHEN ${text} <> '' THEN TRY_CAST(${text} AS ${to}) END`;
 }
 
 /** SQL that is true for a text that is no value of the type of training. */
 function textMisfit(column: string, to: string, isNearest: boolean): string | undefined {
   if (to === "VARCHAR") return undefined;
-  const kind = kindSql(column);
-  if (to === NO_TYPE) return `(${kind}) <> 0`;
+  if (to === NO_TYPE) return `${trimmedSql(column)} <> ''`;
   const allowed = ALLOWED_KINDS[familyOf(to)];
   const checks = [
     `${textAs(column, to)} IS NULL`,
-    ...(allowed === undefined ? [] : [`(${kind}) & ~${allowed} <> 0`]),
+    ...(allowed === undefined ? [] : [`(${kindSql(column)}) & ~${allowed} <> 0`]),
     ...changes(column, to, isNearest),
   ];
-  return `trim(${column}) <> '' AND (${checks.join(" OR ")})`;
+  return `${trimmedSql(column)} <> '' AND (${checks.join(" OR ")})`;
 }
 
 const ALLOWED_KINDS: Readonly<Record<string, number>> = {
@@ -92,7 +100,7 @@ const ALLOWED_KINDS: Readonly<Record<string, number>> = {
 
 /** SQL that is true where a text has another value than what is read. */
 function changes(column: string, to: string, isNearest: boolean): string[] {
-  const [read, text] = [textAs(column, to), `trim(${column})`];
+  const [read, text] = [textAs(column, to), trimmedSql(column)];
   const differs = (value: string, wide: string) =>
     `TRY_CAST(${value} AS ${wide}) IS DISTINCT FROM TRY_CAST(${text} AS ${wide})`;
   if (familyOf(to) === "time") return [differs(read, "TIMESTAMPTZ")];
@@ -129,8 +137,8 @@ function checksOf(conversions: readonly Conversion[]): Check[] {
 }
 
 /**
- * {@link refuseMisfits} for the texts of a CSV file, whose reader refuses the rows of values that it cannot read.
- * @returns the columns that have such values
+ * {@link refuseMisfits} for the texts of a CSV file, except for those that cannot be read as the type: their rows are left out.
+ * @returns the columns that have such texts
  */
 export async function unreadableTexts(
   duck: Duck,
@@ -145,11 +153,16 @@ export async function unreadableTexts(
   const unfit = checked.filter((_, i) => row[i] === "true");
   const changed = unfit.map((conversion) => {
     const { misfit, to } = conversion;
-    const isRead = to === NO_TYPE || isReadAsNull(to) ? "true" : `${convertedSql(conversion)} IS NOT NULL`;
+    const isRead = to === NO_TYPE || isReadAsNull(to) ? "true" : isReadSql(conversion);
     return { ...conversion, misfit: `(${misfit}) AND ${isRead}` };
   });
   await refuseFirst(duck, changed, texts, where);
   return new Set(unfit.map(({ name }) => name));
+}
+
+/** SQL that is true for a text that is read as the type, but for what only DuckDB reads as a number. */
+function isReadSql(conversion: Conversion): string {
+  return `${convertedSql(conversion)} IS NOT NULL AND (${kindSql(quoteName(conversion.name))}) <> ${KIND.oddNumber}`;
 }
 
 async function refuseFirst(

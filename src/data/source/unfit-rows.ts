@@ -1,0 +1,80 @@
+import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import type { MalformedRow, UnfitRecord, UnfitRows } from "./rejects.js";
+import { FILE_COLUMN } from "./relation.js";
+import type { Converted } from "./trained-types.js";
+import { textRows } from "./vectors.js";
+
+/**
+ * Rows of text files in which a text is no value of the type of its column. They are left out before SQL computes with the
+ * column: any value in place of the text would change what SQL gives.
+ */
+
+/** How a column of a text file is read. */
+export interface ReadType {
+  readonly type: string;
+  /** True for a type of the config: DuckDB's reader refuses rows that do not have it. */
+  readonly isDeclared?: true;
+  /** How texts become values, if some of them cannot. */
+  readonly fit?: Required<Converted>;
+}
+
+type ReadTypes = ReadonlyMap<string, ReadType>;
+
+/** @param rows a SELECT in which the columns with a `fit` are texts */
+export function fittingRows(rows: string, types: ReadTypes): string {
+  const columns = unfitColumns(types);
+  if (columns.length === 0) return rows;
+  const values = columns.map(({ name, fit }) => `${fit.sql} AS ${quoteName(name)}`);
+  const fits = columns.map(({ fit }) => `(${fit.misfit}) IS NOT TRUE`);
+  return `SELECT * REPLACE (${values.join(", ")}) FROM (${rows}) WHERE ${fits.join(" AND ")}`;
+}
+
+function unfitColumns(types: ReadTypes) {
+  return [...types].flatMap(([name, { type, fit }]) => (fit ? [{ name, type, fit }] : []));
+}
+
+/**
+ * The rows that {@link fittingRows} leaves out.
+ * @param rows a SELECT as for {@link fittingRows}, with {@link FILE_COLUMN}
+ * @param table a name that is new in the database
+ * @returns undefined if every text of every column fits
+ */
+export async function findUnfitRows(
+  duck: Duck,
+  rows: string,
+  types: ReadTypes,
+  table: string,
+  where: string,
+): Promise<UnfitRows | undefined> {
+  if (unfitColumns(types).length === 0) return undefined;
+  await duck.run(`CREATE TEMP TABLE ${table} AS ${unfitSql(rows, types)}`, where);
+  const stream = () =>
+    duck.stream(`SELECT number::VARCHAR, file, name, type, text, total::VARCHAR FROM ${table}`, where);
+  const numbers: number[] = [];
+  let total = 0;
+  for await (const chunk of stream())
+    for (const row of textRows(chunk)) {
+      numbers.push(Number(row[0]));
+      total = Number(row[5]);
+    }
+  async function* list(recordOf: (number: number) => UnfitRecord | undefined): AsyncGenerator<MalformedRow> {
+    for await (const chunk of stream())
+      for (const [number, file, column, type, text] of textRows(chunk)) {
+        const record = recordOf(Number(number));
+        const reason = `malformed row: Not of type ${type}`;
+        yield { file: file!, line: record?.line, column, reason, text: record?.text ?? text };
+      }
+  }
+  return { numbers, total, list };
+}
+
+/** One row for each unfit row: its number, file, first unfit column with type and text, and the number of all rows. */
+function unfitSql(rows: string, types: ReadTypes): string {
+  const places = unfitColumns(types).map(
+    ({ name, type, fit }) =>
+      `WHEN ${fit.misfit} THEN {'name': ${quoteText(name)}, 'type': ${quoteText(type)}, 'text': ${quoteName(name)}}`,
+  );
+  const numbered = `SELECT row_number() OVER () AS number, ${quoteName(FILE_COLUMN)} AS file, CASE ${places.join(" ")} END AS place FROM (${rows})`;
+  const found = `SELECT count(*) AS total, list({'number': number, 'file': file, 'place': place}) FILTER (place IS NOT NULL) AS found FROM (${numbered})`;
+  return `SELECT total, unnest(found, recursive := true) FROM (${found})`;
+}
