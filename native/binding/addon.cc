@@ -93,6 +93,8 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("translateIds", translate_ids),
       FUNCTION("translationState", translation_state),
       FUNCTION("restoreTranslation", restore_translation),
+      FUNCTION("openWorld", open_world),
+      FUNCTION("finishWorld", finish_world),
       FUNCTION("localWorlds", local_worlds),
       FUNCTION("worldPlace", world_place),
       FUNCTION("worldGather", world_gather),

@@ -7,6 +7,7 @@
 #include "binding/background.h"
 #include "binding/handle.h"
 #include "distributed/local.h"
+#include "distributed/mpi_world.h"
 
 namespace pairloom::binding {
 namespace {
@@ -20,6 +21,7 @@ constexpr const char* kControl = "control";
 // A communicator, and whether a call of JavaScript, which makes several of its calls, is in progress.
 struct Handle {
   std::shared_ptr<Communicator> ranks;
+  std::shared_ptr<World> world = nullptr;  // the same, of several processes
   std::shared_ptr<std::atomic<bool>> in_use = std::make_shared<std::atomic<bool>>(false);
 };
 
@@ -46,6 +48,12 @@ using Bytes = std::vector<uint8_t>;
 
 std::shared_ptr<Turn> turn_of(napi_env env, napi_value handle) {
   return std::make_shared<Turn>(value_of<Handle>(env, kWorld, handle));
+}
+
+napi_value undefined(napi_env env) {
+  napi_value value = nullptr;
+  napi_get_undefined(env, &value);
+  return value;
 }
 
 Bytes bytes_of(napi_env env, napi_value value) {
@@ -89,6 +97,36 @@ Bytes broadcast(Communicator& ranks, Bytes bytes, uint32_t root) {
 
 std::shared_ptr<Communicator> communicator_of(napi_env env, napi_value handle) {
   return value_of<Handle>(env, kWorld, handle).ranks;
+}
+
+napi_value open_world(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> a(env, info);
+    const std::chrono::seconds patience{whole32(number(env, a[1], "patience"), "patience")};
+    std::vector<std::string> libraries;
+    for (napi_value name : elements(env, a[0], "libraries")) libraries.push_back(text(env, name, "library"));
+    return in_background(env, a[0], [libraries = std::move(libraries), patience]() -> Result {
+      return [world = open_mpi_world(libraries, patience)](napi_env result_env) {
+        napi_value result = nullptr;
+        napi_create_object(result_env, &result);
+        set(result_env, result, "handle", make_handle<Handle>(result_env, kWorld, world, world));
+        set(result_env, result, "version", make_text(result_env, world->version()));
+        return result;
+      };
+    });
+  });
+}
+
+napi_value finish_world(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<1> a(env, info);
+    const std::shared_ptr<World> world = value_of<Handle>(env, kWorld, a[0]).world;
+    if (!world) ensure(napi_invalid_arg, "world");
+    return in_background(env, a[0], [turn = turn_of(env, a[0]), world]() -> Result {
+      world->finish();
+      return undefined;
+    });
+  });
 }
 
 napi_value local_worlds(napi_env env, napi_callback_info info) {
@@ -138,8 +176,9 @@ napi_value world_broadcast(napi_env env, napi_callback_info info) {
 
 napi_value world_abort(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<2> a(env, info);
-    communicator_of(env, a[0])->abort(text(env, a[1], "reason"));
+    const Arguments<3> a(env, info);
+    const int code = int(whole32(number(env, a[2], "code"), "code"));
+    communicator_of(env, a[0])->abort(text(env, a[1], "reason"), code);
   });
 }
 

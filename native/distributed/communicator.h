@@ -57,8 +57,9 @@ class Communicator {
   // Every rank gets the bytes of `root`.
   void broadcast(const char* name, std::span<uint8_t> bytes, uint32_t root);
 
-  // Ends the work of all ranks: processes exit, and ranks that are threads of one process throw Error from now on.
-  virtual void abort(const std::string& reason) = 0;
+  // Ends the work of all ranks and tells people the reason, unless it is empty. Processes exit with the code and do not return from this call; ranks that are threads
+  // of one process throw Error from now on.
+  virtual void abort(const std::string& reason, int code) = 0;
 
   // In the order of first use.
   std::vector<Traffic> traffic() const;

@@ -130,7 +130,9 @@ class LocalCommunicator : public Communicator {
   LocalCommunicator(uint32_t rank, uint32_t size, std::shared_ptr<Board> board)
       : Communicator(rank, size), board_(std::move(board)) {}
 
-  void abort(const std::string& reason) override { board_->fail("rank " + std::to_string(rank()) + ": " + reason); }
+  void abort(const std::string& reason, int) override {
+    board_->fail("rank " + std::to_string(rank()) + ": " + reason);
+  }
 
  protected:
   void do_exchange(Sent sent, Received received) override {

@@ -144,7 +144,7 @@ TEST(ranks_that_disagree_all_stop) {
 TEST(a_rank_that_aborts_stops_the_ranks_that_wait_for_it) {
   const auto errors = on_all_ranks(4, [](Communicator& ranks) {
     exchange_and_check(ranks, 0);
-    if (ranks.rank() == 2) return ranks.abort("the disk is full");
+    if (ranks.rank() == 2) return ranks.abort("the disk is full", 1);
     exchange_and_check(ranks, 1);
   });
   for (uint32_t rank = 0; rank < 4; ++rank) CHECK_EQ(errors[rank], rank == 2 ? "" : "rank 2: the disk is full");

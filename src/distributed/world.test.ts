@@ -63,7 +63,7 @@ describe.skipIf(!addon)("a rank", () => {
   it("that aborts ends the calls of all", async () => {
     const worlds = localWorlds(addon!, 3);
     const waiting = worlds.slice(1).map((world) => world.barrier());
-    addon!.worldAbort(worlds[0].handle!, "the disk is full");
+    addon!.worldAbort(worlds[0].handle!, "the disk is full", 1);
     for (const each of waiting) await expect(each).rejects.toThrow(/rank 0: the disk is full/);
     await expect(worlds[0].barrier()).rejects.toBeInstanceOf(ExecutionError);
   });

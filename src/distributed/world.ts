@@ -38,7 +38,7 @@ export class NativeWorld implements World {
   readonly size: number;
 
   constructor(
-    private readonly addon: Addon,
+    protected readonly addon: Addon,
     readonly handle: WorldHandle,
   ) {
     [this.rank, this.size] = addon.worldPlace(handle);

@@ -12,7 +12,21 @@ export interface Traffic {
   readonly bytes: number;
 }
 
+export interface OpenedWorld {
+  readonly handle: WorldHandle;
+  /** The library, as it names itself. */
+  readonly version: string;
+}
+
 export interface WorldCalls {
+  /**
+   * Opens the first of these MPI libraries that there is, once in the life of a process. From then on the process ends when
+   * another rank is lost, and must itself leave by `finishWorld` or `worldAbort`.
+   * @param patience seconds without a sign of a rank after which it is lost
+   */
+  openWorld(libraries: readonly string[], patience: number): Promise<OpenedWorld>;
+  /** Waits until all ranks have done their work. Nothing can be sent afterwards. */
+  finishWorld(world: WorldHandle): Promise<void>;
   /** Ranks in this process, for tests: calls of all of them must be in progress at the same time. */
   localWorlds(ranks: number): WorldHandle[];
   worldPlace(world: WorldHandle): [rank: number, size: number];
@@ -20,7 +34,8 @@ export interface WorldCalls {
   worldGather(world: WorldHandle, bytes: Uint8Array): Promise<Uint8Array[]>;
   /** The bytes of the rank `root`; those of the others are ignored. */
   worldBroadcast(world: WorldHandle, bytes: Uint8Array, root: number): Promise<Uint8Array>;
-  worldAbort(world: WorldHandle, reason: string): void;
+  /** Ends all ranks. Does not return where they are processes, which exit with the code. */
+  worldAbort(world: WorldHandle, reason: string, code: number): void;
   worldTraffic(world: WorldHandle): Traffic[];
 }
 
@@ -38,11 +53,13 @@ export function wrapWorldCalls(
       throw explain(error);
     });
   return {
+    openWorld: (libraries, patience) => later(() => raw.openWorld(libraries, patience)),
+    finishWorld: (world) => later(() => raw.finishWorld(world)),
     localWorlds: (ranks) => explained(() => raw.localWorlds(ranks)),
     worldPlace: (world) => explained(() => raw.worldPlace(world)),
     worldGather: (world, bytes) => later(() => raw.worldGather(world, bytes)),
     worldBroadcast: (world, bytes, root) => later(() => raw.worldBroadcast(world, bytes, root)),
-    worldAbort: (world, reason) => explained(() => raw.worldAbort(world, reason)),
+    worldAbort: (world, reason, code) => explained(() => raw.worldAbort(world, reason, code)),
     worldTraffic: (world) => explained(() => raw.worldTraffic(world)),
   };
 }

@@ -1,0 +1,67 @@
+import { hostname } from "node:os";
+import { describe, expect, it, vi } from "vitest";
+import { loadAddon } from "../../src/native/addon.js";
+import { isAlive, LAUNCHERS, rankJob } from "./job.js";
+
+/*
+ * Ranks as processes, with the MPI libraries of this machine. Each fault happens to rank 1 of two, and a silent rank is lost
+ * after 3 s. The long form, RANK_FAULTS=20, repeats each fault 20 times for rank 0 and rank 1, with the patience of users.
+ */
+const REPEATS = Number(process.env.RANK_FAULTS ?? 0);
+const RANKS = REPEATS > 0 ? [0, 1] : [1];
+const PATIENCE = REPEATS > 0 ? {} : { TEST_PATIENCE: "3" };
+/** After so many seconds nobody may be alive. */
+const MOST_SECONDS = 30;
+
+interface Fault {
+  readonly name: string;
+  readonly signal?: NodeJS.Signals;
+  /** The exit code of the job; other than 0 by default. */
+  readonly code?: number;
+  /** What the job says, besides the rank. */
+  readonly says: RegExp;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: "kill -9", signal: "SIGKILL", says: /signal 9/ },
+  { name: "SIGSTOP", signal: "SIGSTOP", code: 75, says: /has not been heard of for/ },
+  { name: "throw", code: 1, says: /thrown for a test/ },
+  { name: "exit", code: 70, says: /ends with exit code 0 before all ranks have finished/ },
+];
+
+const OPTIONS = { concurrent: true };
+
+describe.skipIf(!loadAddon().addon).each(LAUNCHERS)(
+  "ranks started by $name",
+  OPTIONS,
+  ({ name, command }) => {
+    it("send each other bytes and finish", async () => {
+      const { code, out } = await rankJob(command, 3, ["work"]).end();
+      expect(code, out).toBe(0);
+      expect(out).toContain(name);
+      expect(out.match(/finished/g)).toHaveLength(1);
+    });
+
+    const cases = FAULTS.flatMap((fault) => RANKS.map((rank) => ({ ...fault, rank })));
+    it.each(cases)("all end after $name of rank $rank", async ({ name: mode, signal, code, says, rank }) => {
+      for (let i = 0; i < Math.max(1, REPEATS); i++) {
+        const job = rankJob(command, 2, [mode, String(rank)], PATIENCE);
+        const pids: number[] = JSON.parse((await job.says(/\{"pids".*\}/))[0]).pids;
+        if (signal) job.kill(pids[rank], signal);
+        const ended = await job.end();
+        expect(ended.code, ended.out).toSatisfy((got) => (code === undefined ? got !== 0 : got === code));
+        expect(ended.out).toMatch(says);
+        // The launcher itself tells of a process that was killed: by rank or by process.
+        if (signal !== "SIGKILL")
+          expect(ended.out).toContain(`rank ${rank} (host ${hostname()}, pid ${pids[rank]})`);
+        await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 1000 * MOST_SECONDS - ended.ms);
+      }
+    });
+
+    it.runIf(REPEATS > 0)("all end when two wait for each other in different calls", async () => {
+      const { code, out } = await rankJob(command, 2, ["skip", "1"]).end();
+      expect(code).toBe(75);
+      expect(out).toMatch(/wait for each other in different calls/);
+    });
+  },
+);
