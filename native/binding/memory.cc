@@ -60,10 +60,13 @@ Transfer transfer_of(napi_env env, napi_callback_info info) {
   return {store, whole(number(env, arguments[1], "from"), "from"), numbers_of(env, arguments[2], *store)};
 }
 
-template <class Row>
-void gather(const ParameterStore& store, const TypedArray& rows, uint64_t width, uint64_t from,
-            const TypedArray& into) {
-  store.gather(std::span(static_cast<const Row*>(rows.data), rows.length), width, from, into.length, into.data);
+// Calls use(rows) with a span of the elements of an array of row numbers.
+template <class Use>
+void with_rows(napi_env env, napi_value value, const Use& use) {
+  const TypedArray rows = typed_array(env, value, "rows");
+  if (rows.type == napi_uint32_array) use(std::span(static_cast<const uint32_t*>(rows.data), rows.length));
+  else if (rows.type == napi_biguint64_array) use(std::span(static_cast<const uint64_t*>(rows.data), rows.length));
+  else throw Error({"an array is of the wrong type", "rows", "", "Uint32Array or BigUint64Array", ""});
 }
 
 uint64_t positive(double value, const char* what) {
@@ -115,9 +118,10 @@ std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle) {
 
 napi_value allocate_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<2> arguments(env, info);
+    const Arguments<3> arguments(env, info);
     const uint64_t elements = whole(number(env, arguments[0], "elements"), "elements");
-    return make_parameter(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements));
+    const uint64_t used = whole(number(env, arguments[2], "used"), "used");
+    return make_parameter(env, std::make_shared<ParameterStore>(dtype_of(env, arguments[1]), elements, used));
   });
 }
 
@@ -150,13 +154,24 @@ napi_value gather_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<5> arguments(env, info);
     const std::shared_ptr<ParameterStore> store = parameter_of(env, arguments[0]);
-    const TypedArray rows = typed_array(env, arguments[1], "rows");
     const uint64_t width = positive(number(env, arguments[2], "width"), "width");
     const uint64_t from = whole(number(env, arguments[3], "from"), "from");
     const TypedArray into = numbers_of(env, arguments[4], *store);
-    if (rows.type == napi_uint32_array) gather<uint32_t>(*store, rows, width, from, into);
-    else if (rows.type == napi_biguint64_array) gather<uint64_t>(*store, rows, width, from, into);
-    else throw Error({"an array is of the wrong type", "rows", "", "Uint32Array or BigUint64Array", ""});
+    with_rows(env, arguments[1], [&](auto rows) { store->gather(rows, width, from, into.length, into.data); });
+  });
+}
+
+napi_value scatter_parameter(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<4> arguments(env, info);
+    const std::shared_ptr<ParameterStore> store = parameter_of(env, arguments[0]);
+    const uint64_t width = positive(number(env, arguments[2], "width"), "width");
+    const TypedArray values = numbers_of(env, arguments[3], *store);
+    with_rows(env, arguments[1], [&](auto rows) {
+      if (values.length / width == rows.size() && values.length % width == 0) return store->scatter(rows, width, values.data);
+      throw Error({"a wrong number of values for rows", "scatter", std::to_string(values.length),
+                   std::to_string(rows.size()) + " x " + std::to_string(width), ""});
+    });
   });
 }
 

@@ -17,6 +17,7 @@ napi_value map_parameter(napi_env env, napi_callback_info info);   // (elements,
 napi_value read_parameter(napi_env env, napi_callback_info info);  // (handle, from, into)
 napi_value write_parameter(napi_env env, napi_callback_info info);   // (handle, from, values)
 napi_value gather_parameter(napi_env env, napi_callback_info info);  // (handle, rows, width, from, into)
+napi_value scatter_parameter(napi_env env, napi_callback_info info);  // (handle, rows, width, values)
 napi_value track_changes(napi_env env, napi_callback_info info);     // (handle, width)
 napi_value read_changes(napi_env env, napi_callback_info info);      // (handle, from, into)
 napi_value clear_changes(napi_env env, napi_callback_info info);     // (handle, consumer)

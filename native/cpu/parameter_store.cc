@@ -23,8 +23,8 @@ bool is_zeros(const Fill& spec) {
 
 }  // namespace
 
-ParameterStore::ParameterStore(DType dtype, uint64_t count)
-    : dtype_(dtype), count_(count), own_(bytes()), data_(own_.data()) {}
+ParameterStore::ParameterStore(DType dtype, uint64_t count, uint64_t used)
+    : dtype_(dtype), count_(count), used_(used), own_(bytes(), used * width()), data_(own_.data()) {}
 
 ParameterStore::ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset, uint64_t in_file)
     : dtype_(dtype), count_(count) {
@@ -97,6 +97,13 @@ void ParameterStore::copy_from(const ParameterStore& source) {
   if (this != &source) write(0, count_, source.data_);
 }
 
+// Before a product that may not fit in 64 bits.
+void ParameterStore::check_row(uint64_t row, uint64_t width) const {
+  if (row < count_ / width) return;
+  throw Error({"a row is outside the parameter", "gather or scatter", "row " + std::to_string(row),
+               "below " + std::to_string(count_ / width), ""});
+}
+
 template <class Row>
 void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t from, uint64_t count,
                             void* into) const {
@@ -109,10 +116,7 @@ void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t 
       throw Error({"a range is outside the rows to gather", "gather", "row " + std::to_string(index),
                    "below " + std::to_string(rows.size()), ""});
     }
-    if (rows[index] >= count_ / width) {  // before a product that may not fit in 64 bits
-      throw Error({"a row to gather is outside the parameter", "gather", "row " + std::to_string(rows[index]),
-                   "below " + std::to_string(count_ / width), ""});
-    }
+    check_row(rows[index], width);
     const uint64_t first = uint64_t{rows[index]} * width + skipped;
     if (tier_) parts.push_back({rows[index], skipped * this->width(), numbers * this->width(), to});
     else std::memcpy(to, range(first, numbers), numbers * this->width());
@@ -124,6 +128,24 @@ void ParameterStore::gather(std::span<const Row> rows, uint64_t width, uint64_t 
 
 template void ParameterStore::gather(std::span<const uint32_t>, uint64_t, uint64_t, uint64_t, void*) const;
 template void ParameterStore::gather(std::span<const uint64_t>, uint64_t, uint64_t, uint64_t, void*) const;
+
+template <class Row>
+void ParameterStore::scatter(std::span<const Row> rows, uint64_t width, const void* values) {
+  begin_writing();
+  const size_t bytes = width * this->width();
+  char* from = const_cast<char*>(static_cast<const char*>(values));
+  std::vector<Tier::Part> parts;
+  for (const Row row : rows) {
+    check_row(row, width);
+    if (tier_) parts.push_back({row, 0, bytes, from});
+    else std::memcpy(range(row * width, width), from, bytes);
+    from += bytes;
+  }
+  if (tier_) tier_->scatter(column_, parts);
+}
+
+template void ParameterStore::scatter(std::span<const uint32_t>, uint64_t, const void*);
+template void ParameterStore::scatter(std::span<const uint64_t>, uint64_t, const void*);
 
 void ParameterStore::track_changes(uint64_t width) {
   if (changed() != nullptr) return;

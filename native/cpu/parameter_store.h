@@ -18,8 +18,9 @@ namespace pairloom {
 
 class ParameterStore {
  public:
-  // Zeroed memory of `count` numbers. Throws Error if memory is insufficient.
-  ParameterStore(DType dtype, uint64_t count);
+  // Zeroed memory of `count` numbers, of which `used` will be touched. Throws Error if memory is insufficient.
+  ParameterStore(DType dtype, uint64_t count, uint64_t used);
+  ParameterStore(DType dtype, uint64_t count) : ParameterStore(dtype, count, count) {}
   // Maps `in_file` numbers of a file, beginning at byte `offset`; further ones up to `count` belong to rows that do not
   // exist and take no memory. Writes are refused. Throws Error.
   ParameterStore(DType dtype, uint64_t count, const std::string& path, uint64_t offset, uint64_t in_file);
@@ -32,7 +33,7 @@ class ParameterStore {
   DType dtype() const { return dtype_; }
   uint64_t count() const { return count_; }
   // Bytes of memory owned by this process only.
-  uint64_t own_bytes() const { return own_.size(); }
+  uint64_t own_bytes() const { return used_ * width(); }
   ParameterMemory memory();
 
   // Numbers [from, from + count), in the store's format. Both throw Error for a range outside.
@@ -42,6 +43,9 @@ class ParameterStore {
   // a row outside.
   template <class Row>
   void gather(std::span<const Row> rows, uint64_t width, uint64_t from, uint64_t count, void* into) const;
+  // Writes rows of `width` numbers, which ascend. Throws Error for a row outside.
+  template <class Row>
+  void scatter(std::span<const Row> rows, uint64_t width, const void* values);
   // Copies all numbers of another store with the same dtype and size; neither of them is a column of a tier.
   void copy_from(const ParameterStore& source);
 
@@ -65,6 +69,7 @@ class ParameterStore {
  private:
   size_t width() const;  // bytes per number
   uint64_t bytes() const { return count_ * width(); }
+  void check_row(uint64_t row, uint64_t width) const;
   void check_range(uint64_t from, uint64_t count) const;
   char* range(uint64_t from, uint64_t count) const;
   void begin_writing();  // refuses a mapped file
@@ -74,6 +79,7 @@ class ParameterStore {
   std::optional<Mapping> mapping_;
   const std::shared_ptr<Tier> tier_;
   const size_t column_ = 0;  // of the tier
+  const uint64_t used_ = 0;  // numbers in memory of its own
   Block<char> own_;
   void* data_;
   Block<uint8_t> changed_;

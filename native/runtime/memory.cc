@@ -23,10 +23,11 @@ constexpr size_t kAlignment = 64, kHugePage = size_t{2} << 20;
 bool mapped(size_t bytes) { return bytes >= kHugePage; }
 
 // A mapping aligned to huge pages: maps one page more and unmaps the ends.
-void* map_block(size_t bytes) {
+void* map_block(size_t bytes, bool promised) {
   const size_t size = (bytes + kHugePage - 1) / kHugePage * kHugePage;
   if (size < bytes) return nullptr;
-  void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (promised ? 0 : MAP_NORESERVE);
+  void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
   char* begin = static_cast<char*>(raw);
   const size_t skip = (kHugePage - reinterpret_cast<size_t>(begin) % kHugePage) % kHugePage;
@@ -40,9 +41,9 @@ void* map_block(size_t bytes) {
 
 }  // namespace
 
-void* allocate_block(size_t bytes) {
+void* allocate_block(size_t bytes, size_t used) {
   const size_t size = (bytes + kAlignment) / kAlignment * kAlignment;  // never 0
-  void* block = mapped(bytes) ? map_block(bytes) : std::aligned_alloc(kAlignment, size);
+  void* block = mapped(bytes) ? map_block(bytes, used == bytes) : std::aligned_alloc(kAlignment, size);
   if (block == nullptr) refuse(bytes);
   if (!mapped(bytes)) std::memset(block, 0, size);
   return block;

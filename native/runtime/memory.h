@@ -7,8 +7,9 @@
 namespace pairloom {
 
 // Zeroed, at least 64-byte aligned. Large blocks are advised to use huge pages, which reduces TLB misses of random row
-// reads; what is not touched takes no memory. `bytes` 0 gives a valid block. Throws Error if the system refuses.
-void* allocate_block(size_t bytes);
+// reads; what is not touched takes no memory. `bytes` 0 gives a valid block. `used`: how many bytes will be touched, for
+// systems that promise no more memory than there is. Throws Error if the system refuses.
+void* allocate_block(size_t bytes, size_t used);
 void free_block(void* block, size_t bytes);
 // Gives whole pages within these bytes of a large block back to the system; their contents are lost.
 void release_block(void* begin, size_t bytes);
@@ -18,7 +19,9 @@ template <class T>
 class Block {
  public:
   Block() = default;
-  explicit Block(size_t count) : data_(static_cast<T*>(allocate_block(count * sizeof(T)))), count_(count) {}
+  explicit Block(size_t count) : Block(count, count) {}
+  Block(size_t count, size_t used)
+      : data_(static_cast<T*>(allocate_block(count * sizeof(T), used * sizeof(T)))), count_(count) {}
   ~Block() { free_block(data_, count_ * sizeof(T)); }
   Block(Block&& other) noexcept { *this = std::move(other); }
   Block& operator=(Block&& other) noexcept {

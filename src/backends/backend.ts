@@ -82,6 +82,11 @@ export interface Memory {
    */
   gather(rows: Rows, width: number, from: number, into: Numbers): void;
   /**
+   * Writes these rows, each of `width` elements. The rows ascend.
+   * @throws ExecutionError outside the memory, or if it is a mapped file
+   */
+  scatter(rows: Rows, width: number, values: Numbers): void;
+  /**
    * Records from now on which rows of `width` elements training steps update. Call it before an executable that updates them is
    * compiled.
    */
@@ -184,7 +189,28 @@ export interface Tier {
   readonly memories: readonly Memory[];
   /** Programs that bind this translation find the rows in the tier. Call it before they are compiled. */
   put(translation: Translation): void;
+  /** The rows that may have other values than the initial ones, ascending: those that training has met, or that were written. */
+  touched(): BigUint64Array;
   statistics(): TierStatistics;
+}
+
+/** Rows of a table that memory has, one after the other; the others have their initial values. */
+export interface StoredRowsSpec {
+  /** Of the table. */
+  readonly rows: number;
+  /** The numbers of the rows that memory has, ascending. */
+  readonly stored: BigUint64Array;
+  readonly columns: readonly StoredColumn[];
+}
+
+export interface StoredColumn {
+  /** With the elements of the stored rows, and addresses for those of all rows. */
+  readonly memory: Memory;
+  /** Numbers of a row. */
+  readonly width: number;
+  readonly init: RowInitializer;
+  readonly seed: number;
+  readonly stream: number;
 }
 
 /** Counted since the tier was made. */
@@ -199,6 +225,8 @@ export interface TierStatistics {
   /** Of the file. */
   readonly reads: number;
   readonly writes: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
   /** Bytes of a row's weights and states. */
   readonly recordBytes: number;
   /** Bytes that the file takes on the disk. */
@@ -215,8 +243,11 @@ export interface Backend {
   readonly name: string;
   /** True if the processor multiplies bfloat16. Otherwise the precision bf16 is no faster than fp32. */
   readonly multipliesBf16: boolean;
-  /** Allocates zeroed memory for a parameter, fp32 by default. Executables that get the same memory share it. */
-  allocate(elements: number, dtype?: TableDtype): Memory;
+  /**
+   * Allocates zeroed memory for a parameter, fp32 by default. Executables that get the same memory share it.
+   * @param used how many of the elements will be used: the others take no memory. Default: all
+   */
+  allocate(elements: number, dtype?: TableDtype, used?: number): Memory;
   /**
    * Maps elements of a file, beginning at byte `offset`, as read-only memory; processes that map the same file share
    * its pages. Absent if the backend does not support it. The file must not be truncated while mapped.
@@ -229,6 +260,11 @@ export interface Backend {
    * @throws ExecutionError if the memory is too small, or the directory cannot be written to
    */
   tier?(spec: TierSpec): Tier;
+  /**
+   * Programs that bind this translation, and train nothing, find the rows of the table in these memories. Call it before they
+   * are compiled. Absent if the backend does not support it.
+   */
+  putInStoredRows?(translation: Translation, spec: StoredRowsSpec): void;
   /**
    * Creates a translation in its initial state. Executables that get the same one share it.
    * @param draws of admission by probability; by default of seed 0 and stream 0

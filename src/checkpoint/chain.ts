@@ -36,8 +36,8 @@ export function checkBase({ base, step, tables }: Delta, found: Manifest, where:
 }
 
 /** What stays the same between a base and its changes. */
-const formOf = ({ name, rows, capacity, dim, dtype, slots, states, unknown }: Table) => ({
-  ...{ name, rows, capacity, dim, dtype, slots, unknown },
+const formOf = ({ name, rows, capacity, dim, dtype, slots, states, unknown, initial }: Table) => ({
+  ...{ name, rows, capacity, dim, dtype, slots, unknown, initial },
   states: states.map((state) => ({ ...state, ranges: [] })).sort(byName),
 });
 

@@ -1,6 +1,7 @@
 import { CheckpointError } from "../errors.js";
 import { DTYPE_BYTES } from "./dtypes.js";
 import {
+  isSparse,
   keysIn,
   type Range,
   rangesOf,
@@ -48,7 +49,7 @@ function checkWithinFiles(ranges: readonly Range[], files: Files, where: string)
 /** Whether there are keys where there must be, with the rows of each slot. */
 function checkKeys(table: Table, isDelta: boolean, where: string): void {
   const { keys, deleted, capacity, order, states } = table;
-  if (!keys !== (capacity === undefined && !isDelta))
+  if (!keys !== (capacity === undefined && !isSparse(table) && !isDelta))
     throw malformed(where, keys ? "keys" : "no keys", keys ? "none in a table with all its rows" : "keys");
   if (deleted && !isDelta) throw malformed(where, "deleted keys", "none in a complete checkpoint");
   if (capacity === undefined && [table, ...states].some(({ unknown }) => unknown))
@@ -59,7 +60,7 @@ function checkKeys(table: Table, isDelta: boolean, where: string): void {
   if (keysIn(keys) > (capacity ?? table.rows!))
     throw malformed(where, `${keysIn(keys)} keys`, `at most ${capacity ?? table.rows}`);
   if (capacity === undefined && order !== "rows")
-    throw malformed(where, "changes in the order of slots", "the order of rows");
+    throw malformed(where, "row numbers in the order of slots", "the order of rows");
   if (capacity !== undefined) checkCounts(keys, where);
 }
 

@@ -6,7 +6,16 @@ import { outside, type Stretch, sha256OfFiles } from "./file-bytes.js";
 import { LayeredTables } from "./layered-tables.js";
 import { DAMAGED_NEXT, decodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
-import { type Range, rangesOf, rangesWithKeys, type Table, type TableNumbers } from "./table-layout.js";
+import { SparseTables } from "./sparse-tables.js";
+import {
+  deletedName,
+  keysName,
+  type Range,
+  rangesOf,
+  rangesWithKeys,
+  type Table,
+  type TableNumbers,
+} from "./table-layout.js";
 import { TableReader } from "./table-reader.js";
 import { JoinedTensors, type Tensors } from "./tensors.js";
 
@@ -100,7 +109,8 @@ export class Checkpoint {
     }));
     try {
       const tables = await LayeredTables.open(parts, (table) => numbersOf(part, table), file);
-      return new JoinedTensors([tables, file], this.dir);
+      const ofFile = new Set(this.manifest.tables.flatMap(namesOfKeys));
+      return new JoinedTensors([new SparseTables(tables, this.dir), file], this.dir, ofFile);
     } catch (error) {
       for (const { reader } of parts) await reader.close();
       await file.close();
@@ -169,6 +179,10 @@ const stretchOf = ({ offset, bytes }: Range): Stretch => [offset, offset + bytes
 
 const numbersOf = (part: Part, table: Table): readonly TableNumbers[] =>
   part === "model" ? [table] : table.states;
+
+/** Tensors that say only which rows a file has. The keys of a growing table are among its tensors. */
+const namesOfKeys = ({ name, capacity }: Table): string[] =>
+  capacity === undefined ? [keysName(name), deletedName(name)] : [deletedName(name)];
 
 /** The ranges that a part needs of a table. */
 const rangesOfPart = (part: Part, table: Table): Range[] => rangesWithKeys(numbersOf(part, table), table);

@@ -1,6 +1,6 @@
 import { DTYPE_BYTES } from "./dtypes.js";
 import type { Layer } from "./layers.js";
-import type { Table, TableNumbers } from "./table-layout.js";
+import type { InitialValues, Table, TableNumbers } from "./table-layout.js";
 import type { TableReader } from "./table-reader.js";
 
 /** The part of a layer in one checkpoint. */
@@ -19,6 +19,16 @@ export interface LayeredNumbers extends Pick<TableNumbers, "dtype" | "dim"> {
   readonly rows: number;
   /** 1 if the first row is the row of keys that have none: the newest checkpoint has it outside of all ranges. */
   readonly leading: number;
+  /** Of a sparse table. */
+  readonly sparse?: SparseNumbers;
+}
+
+/** The numbers of a table of which only some rows are stored; the others have initial values. */
+export interface SparseNumbers {
+  readonly rows: number;
+  /** The numbers of the stored rows, ascending. */
+  readonly stored: BigUint64Array;
+  readonly initial: InitialValues;
 }
 
 export const bytesOfRow = ({ dim, dtype }: Pick<TableNumbers, "dim" | "dtype">) => dim * DTYPE_BYTES[dtype];
@@ -65,7 +75,7 @@ async function readLayer(
 }
 
 /** The index of the first of `count` ascending numbers that is at least `limit`. */
-function firstAtLeast(numbers: ArrayLike<number>, count: number, limit: number): number {
+export function firstAtLeast(numbers: ArrayLike<number | bigint>, count: number, limit: number): number {
   let [low, high] = [0, count];
   while (low < high) {
     const middle = (low + high) >>> 1;

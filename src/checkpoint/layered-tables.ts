@@ -1,10 +1,17 @@
 import { CheckpointError } from "../errors.js";
 import { ARRAY_OF, bytesOf, DTYPE_BYTES, type Dtype, type TensorArray } from "./dtypes.js";
 import { arrayFor, checkRange, PIECE, readElements } from "./file-bytes.js";
-import { bytesOfRow, type LayeredNumbers, readRows } from "./layered-rows.js";
-import { checkKeyOrder, layerOfRows, type MergedRows, mergeKeys } from "./layers.js";
+import { bytesOfRow, type LayeredNumbers, readRows, type SparseNumbers } from "./layered-rows.js";
+import {
+  checkKeyOrder,
+  checkRowNumbers,
+  type KeyedRows,
+  layerOfRows,
+  type MergedRows,
+  mergeKeys,
+} from "./layers.js";
 import { DAMAGED_NEXT } from "./manifest.js";
-import { keysName, type Table, type TableNumbers } from "./table-layout.js";
+import { isSparse, keysName, type Table, type TableNumbers } from "./table-layout.js";
 import { inSlots, type TableReader } from "./table-reader.js";
 import { noSuchTensor, type Tensors } from "./tensors.js";
 
@@ -21,7 +28,7 @@ export type NumbersOf = (table: Table) => readonly TableNumbers[];
 /**
  * The tables of a chain of checkpoints, as a complete checkpoint would have them: what the base has, replaced by what later
  * checkpoints changed. Tensors are [rows, dim]. Those of a growing table begin with the row of keys that have none, followed
- * by the rows of its keys in the order of slots; `<table>/keys` has the keys.
+ * by the rows of its keys in the order of slots; `<table>/keys` has the keys. Those of a sparse table are its stored rows.
  */
 export class LayeredTables implements Tensors {
   readonly tensors: Tensors["tensors"];
@@ -58,6 +65,11 @@ export class LayeredTables implements Tensors {
     );
     const ofKeys = [...keys].map(([name, { length }]): Entry => [name, { dtype: "U64", shape: [length] }]);
     this.tensors = new Map([...ofNumbers, ...ofKeys]);
+  }
+
+  /** The tensors of sparse tables. */
+  get sparse(): ReadonlyMap<string, SparseNumbers> {
+    return new Map([...this.numbers].flatMap(([name, { sparse }]) => (sparse ? [[name, sparse]] : [])));
   }
 
   async read(name: string): Promise<TensorArray> {
@@ -131,22 +143,29 @@ export class LayeredTables implements Tensors {
   }
 }
 
-async function merge(
-  chain: readonly ChainedTables[],
-  { name, rows, capacity, slots }: Table,
-): Promise<MergedRows> {
+async function merge(chain: readonly ChainedTables[], table: Table): Promise<MergedRows> {
   const loaded = await Promise.all(
     chain.map(async ({ dir, tables, reader }) => {
-      const { keys = [], deleted = [] } = tables.get(name)!;
-      const where = `${dir}: ${name}`;
+      const { keys = [], deleted = [] } = tables.get(table.name)!;
+      const where = `${dir}: ${table.name}`;
       return { where, keys: await reader.readKeys(keys), deleted: await reader.readKeys(deleted) };
     }),
   );
-  if (rows !== undefined) {
-    const [, ...changes] = loaded;
+  if (table.rows === undefined) return mergeGrowing(loaded, table);
+  const { rows } = table;
+  const [, ...changes] = loaded;
+  if (!isSparse(table)) {
     const layers = changes.map(({ keys, where }) => layerOfRows(keys, rows, where));
     return { keys: new BigUint64Array(0), layers: [{ rows }, ...layers] };
   }
+  for (const { keys, where } of loaded) checkRowNumbers(keys, rows, where);
+  return mergeKeys(loaded, 1, loaded.at(-1)!.where);
+}
+
+function mergeGrowing(
+  loaded: readonly (KeyedRows & { readonly where: string })[],
+  { capacity, slots }: Table,
+): MergedRows {
   for (const { keys, deleted, where } of loaded)
     for (const each of [keys, deleted]) checkKeyOrder(each, slots, where);
   const merged = mergeKeys(loaded, slots, loaded.at(-1)!.where);
@@ -171,8 +190,9 @@ function layered(
     const numbers = numbersOf(own).find((each) => each.name === name)!;
     return { reader, table: own, numbers, layer: merged.layers[i] };
   });
-  const { dtype, dim, unknown } = layers.at(-1)!.numbers;
+  const { dtype, dim, unknown, initial } = layers.at(-1)!.numbers;
   const leading = unknown ? 1 : 0;
-  const rows = leading + (table.rows ?? merged.keys.length);
-  return { dtype, dim, leading, rows, layers: layers.filter(({ layer }) => layer.rows > 0) };
+  const sparse = initial && { rows: table.rows!, stored: merged.keys, initial };
+  const rows = leading + (sparse || table.rows === undefined ? merged.keys.length : table.rows);
+  return { dtype, dim, leading, rows, sparse, layers: layers.filter(({ layer }) => layer.rows > 0) };
 }

@@ -34,10 +34,15 @@ export function checkKeyOrder(keys: BigUint64Array, slots: number, where: string
 
 /** The layer of changes to a table of fixed size. @throws CheckpointError unless the row numbers ascend below `limit` */
 export function layerOfRows(numbers: BigUint64Array, limit: number, where: string): Layer {
-  const places = Float64Array.from(numbers, Number);
-  const at = places.findIndex((row, i) => row >= limit || (i > 0 && row <= places[i - 1]));
-  if (at >= 0) throw wrongKeys(where, `row ${places[at]}`, `ascending row numbers below ${limit}`);
-  return { rows: places.length, places };
+  checkRowNumbers(numbers, limit, where);
+  return { rows: numbers.length, places: Float64Array.from(numbers, Number) };
+}
+
+/** @throws CheckpointError unless the row numbers ascend below `limit` */
+export function checkRowNumbers(numbers: BigUint64Array, limit: number, where: string): void {
+  const wrong = firstOutOfOrder(numbers, 1);
+  const at = wrong >= 0 || numbers.length === 0 || numbers.at(-1)! < limit ? wrong : numbers.length - 1;
+  if (at >= 0) throw wrongKeys(where, `row ${numbers[at]}`, `ascending row numbers below ${limit}`);
 }
 
 /**

@@ -32,6 +32,17 @@ const rangeSchema = z.strictObject({
 });
 const rangesSchema = listOf(rangeSchema, MOST_RANGES);
 
+/** Initial values of rows: drawn by seed, stream and the number of the row (initial-values.ts). */
+const initialSchema = z.strictObject({
+  seed: count,
+  stream: count.max(2 ** 32 - 1),
+  values: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("constant"), value: z.number() }),
+    z.strictObject({ kind: z.literal("uniform"), low: z.number(), high: z.number() }),
+    z.strictObject({ kind: z.literal("normal"), mean: z.number(), std: z.number() }),
+  ]),
+});
+
 /** Per-row numbers: the weights of a table, an optimizer state, or what a growing table knows of each key. */
 const numbersShape = {
   /** The parameter's name. */
@@ -45,6 +56,8 @@ const numbersShape = {
    * checkpoint has it.
    */
   unknown: z.literal(true).optional(),
+  /** Of a sparse table: what the rows have that are not stored. */
+  initial: initialSchema.optional(),
 };
 const stateSchema = z.strictObject(numbersShape);
 
@@ -59,7 +72,7 @@ const tableSchema = z
     slots: positive.max(MOST_SLOTS),
     /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, if there are keys). */
     order: z.enum(["rows", "slots"]),
-    /** U64 per row: of a growing table its key, in changes to a table of fixed size its row number. */
+    /** U64 per row: of a growing table its key; of a sparse table, and in changes to one of fixed size, its row number. */
     keys: rangesSchema.optional(),
     /** U64: in changes to a growing table, the keys that were removed, ordered like the keys. */
     deleted: rangesSchema.optional(),
@@ -70,14 +83,25 @@ const tableSchema = z
   .refine(({ capacity, order, slots }) => capacity === undefined || (order === "slots" && isPower(slots)), {
     message: "a growing table has the order slots, and a power of two of them",
   })
+  .refine(
+    ({ capacity, initial, states }) =>
+      isSparse({ initial }) ? capacity === undefined && states.every(isSparse) : !states.some(isSparse),
+    {
+      message: "a table of fixed size has initial values for all of its numbers or for none",
+    },
+  )
   .refine(({ capacity, deleted }) => deleted === undefined || capacity !== undefined, {
     message: "only a growing table has deleted keys",
   });
+
+/** True if only some rows of a table of fixed size are stored: those that training has met. The others have initial values. */
+export const isSparse = ({ initial }: Pick<TableNumbers, "initial">): boolean => initial !== undefined;
 
 const isPower = (slots: number) => (slots & (slots - 1)) === 0;
 
 export const tablesSchema = listOf(tableSchema, MOST_TABLES);
 
+export type InitialValues = z.infer<typeof initialSchema>;
 export type Range = z.infer<typeof rangeSchema>;
 export type TableNumbers = z.infer<typeof stateSchema>;
 export type Table = z.infer<typeof tableSchema>;

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.js";
 import type { Dtype, TensorArray } from "./dtypes.js";
+import type { InitialValues } from "./table-layout.js";
 
 /** Named tensors of one or several open files. The caller closes them. */
 export interface Tensors {
@@ -18,19 +19,38 @@ export interface Tensors {
   pieceOf(name: string): number;
   /** The tensor's position if it is contiguous in row-major order; otherwise undefined. */
   locate(name: string): { readonly path: string; readonly offset: number } | undefined;
+  /**
+   * What is stored of a tensor of a sparse table: only some of its rows, while the others have initial values. Other methods
+   * give all rows. Absent, or undefined: all rows are stored.
+   */
+  stored?(name: string): StoredRows | undefined;
   close(): Promise<void>;
+}
+
+export interface StoredRows {
+  /** Their numbers, ascending. */
+  readonly rows: BigUint64Array;
+  /** What the other rows have. */
+  readonly initial: InitialValues;
+  /** Where the tensor of this name has only these rows. */
+  readonly numbers: Pick<Tensors, "tensors" | "readInto" | "pieceOf" | "locate">;
 }
 
 /** Combines the tensors of several sources. */
 export class JoinedTensors implements Tensors {
   readonly tensors: Tensors["tensors"];
 
-  /** @param parts for a name in several parts, the first is used */
+  /**
+   * @param parts for a name in several parts, the first is used
+   * @param hidden names that do not count
+   */
   constructor(
     private readonly parts: readonly Tensors[],
     private readonly where: string,
+    hidden: ReadonlySet<string> = new Set(),
   ) {
-    this.tensors = new Map([...parts].reverse().flatMap(({ tensors }) => [...tensors]));
+    const all = [...parts].reverse().flatMap(({ tensors }) => [...tensors]);
+    this.tensors = new Map(all.filter(([name]) => !hidden.has(name)));
   }
 
   read(name: string): Promise<TensorArray> {
@@ -49,13 +69,17 @@ export class JoinedTensors implements Tensors {
     return this.having(name).locate(name);
   }
 
+  stored(name: string) {
+    return this.having(name).stored?.(name);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.parts.map((part) => part.close()));
   }
 
   private having(name: string): Tensors {
     const part = this.parts.find(({ tensors }) => tensors.has(name));
-    if (part) return part;
+    if (part && this.tensors.has(name)) return part;
     throw noSuchTensor(name, this.tensors, this.where);
   }
 }

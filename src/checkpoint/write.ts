@@ -17,7 +17,14 @@ import { checkpointsDir, stepName } from "./paths.js";
 import { type RowRange, rangesOfRows, rangesOfSlots } from "./row-ranges.js";
 import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, type WrittenFile, writeSafetensors } from "./safetensors-writer.js";
-import { deletedName, keysName, SLOTS, type Table, type TableNumbers } from "./table-layout.js";
+import {
+  deletedName,
+  type InitialValues,
+  keysName,
+  SLOTS,
+  type Table,
+  type TableNumbers,
+} from "./table-layout.js";
 
 export interface CheckpointContent extends ManifestContent {
   /** Parameters under their stable names. */
@@ -35,12 +42,17 @@ export interface TableContent {
   readonly name: string;
   readonly states: readonly string[];
   /**
-   * The rows that the tensors have, if not all rows of a table of fixed size: the numbers of those that have changed,
-   * ascending, or the keys of those of a growing table, in the order of slots (key-order.ts).
+   * The rows that the tensors have, if not all rows of a table of fixed size: the numbers of those that have changed, or that
+   * training has met, ascending, or the keys of those of a growing table, in the order of slots (key-order.ts).
    */
   readonly keys?: BigUint64Array;
   /** Of a table of fixed size, where the tensors have only some of its rows. */
   readonly rows?: number;
+  /**
+   * Of a sparse table: the initial values of the weights and of each state, which the other rows have. Changes have those of
+   * their base.
+   */
+  readonly initial?: ReadonlyMap<string, InitialValues>;
   /**
    * Of a growing table: the most keys that it may have. Tensors have one row per key, or one more, which is then their first:
    * that of keys that have none.
@@ -143,10 +155,11 @@ function describeFiles(
 
 function describeTable(
   table: TableContent,
-  { model, optimizer }: CheckpointContent,
+  { model, optimizer, changesTo }: CheckpointContent,
   written: Readonly<Record<string, WrittenFile>>,
 ): Table {
   const { name, states, keys, deleted, capacity } = table;
+  const initial = changesTo ? initialIn(changesTo, name) : table.initial;
   const rangesOf = (tensor: string, file = MODEL_FILE) => [...written[file].ranges.get(tensor)!];
   const numbers = (tensor: string, source: TensorSource, file: string): TableNumbers => ({
     name: tensor,
@@ -154,6 +167,7 @@ function describeTable(
     dtype: source.dtype as TableNumbers["dtype"],
     ranges: rangesOf(tensor, file),
     ...(leadingRows(source, table) === 1 && { unknown: true }),
+    ...(initial?.has(tensor) && { initial: initial.get(tensor) }),
   });
   return {
     ...numbers(name, model.get(name)!, MODEL_FILE),
@@ -164,6 +178,13 @@ function describeTable(
     ...(keys && { keys: rangesOf(keysName(name)) }),
     ...(deleted && { deleted: rangesOf(deletedName(name)) }),
   };
+}
+
+/** The initial values of a table's numbers in the checkpoint, if it is sparse there. */
+function initialIn({ manifest }: Checkpoint, table: string): TableContent["initial"] {
+  const found = manifest.tables.find(({ name }) => name === table);
+  const numbers = found ? [found, ...found.states] : [];
+  return new Map(numbers.flatMap(({ name, initial }) => (initial ? [[name, initial]] : [])));
 }
 
 /**

@@ -367,7 +367,7 @@ describe.skipIf(!result.addon)("native addon", () => {
       const values = valuesOf(nativeBackend(addon).allocate(elements));
       expect(values).toEqual(new Float32Array(elements));
     }
-    expect(() => addon.allocateParameter(2 ** 53, "fp32")).toThrow(/out of memory/);
+    expect(() => addon.allocateParameter(2 ** 53, "fp32", 2 ** 53)).toThrow(/out of memory/);
     expect(() => addon.mapFile("/nonexistent/file")).toThrow(/cannot be mapped/);
   });
 });

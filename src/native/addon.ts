@@ -136,8 +136,8 @@ export interface Addon extends ColumnCalls, WorldCalls {
   selectIsa(name: string): void;
   /** Maps a file, read on access. Writing to the bytes does not change the file. It must not be truncated. */
   mapFile(path: string): ArrayBuffer;
-  /** Zeroed memory, 64-byte aligned, with huge pages if it is large. */
-  allocateParameter(elements: number, dtype: TableDtype): ParameterHandle;
+  /** Zeroed memory, 64-byte aligned, with huge pages if it is large. `used`: how many elements will be used. */
+  allocateParameter(elements: number, dtype: TableDtype, used: number): ParameterHandle;
   /**
    * The first `inFile` elements are those of a file, beginning at byte `offset`; the others take no memory. Writes are
    * refused. The file must not be truncated.
@@ -152,8 +152,9 @@ export interface Addon extends ColumnCalls, WorldCalls {
   /** Copies elements beginning at index `from`, until the array is full. */
   readParameter(parameter: ParameterHandle, from: number, into: Numbers): void;
   writeParameter(parameter: ParameterHandle, from: number, values: Numbers): void;
-  /** See `Memory` (src/backends/backend.ts) for these four. */
+  /** See `Memory` (src/backends/backend.ts) for these five. */
   gatherParameter(parameter: ParameterHandle, rows: Rows, width: number, from: number, into: Numbers): void;
+  scatterParameter(parameter: ParameterHandle, rows: Rows, width: number, values: Numbers): void;
   trackChanges(parameter: ParameterHandle, width: number): void;
   readChanges(parameter: ParameterHandle, from: number, into: Uint8Array): void;
   clearChanges(parameter: ParameterHandle, consumer: number): void;
@@ -171,6 +172,14 @@ export interface Addon extends ColumnCalls, WorldCalls {
   tierParameter(tier: TierHandle, column: number): ParameterHandle;
   putInTier(tier: TierHandle, translation: TranslationHandle): void;
   tierStatistics(tier: TierHandle): Float64Array;
+  touchedRows(tier: TierHandle): BigUint64Array;
+  /** Tables of which memory has some rows; settings: src/backends/native/stored-rows.ts. */
+  putInStoredRows(
+    translation: TranslationHandle,
+    stored: BigUint64Array,
+    parameters: readonly ParameterHandle[],
+    settings: Float64Array,
+  ): void;
   /** Settings of dynamic tables: src/backends/native/dynamic-table.ts. */
   makeDynamic(settings: Float64Array): TranslationHandle;
   attachMemory(table: TranslationHandle, parameter: ParameterHandle, settings: Float64Array): void;
@@ -247,6 +256,7 @@ const DIRECT = [
   "readParameter",
   "writeParameter",
   "gatherParameter",
+  "scatterParameter",
   "trackChanges",
   "readChanges",
   "clearChanges",
@@ -259,6 +269,8 @@ const DIRECT = [
   "tierParameter",
   "putInTier",
   "tierStatistics",
+  "touchedRows",
+  "putInStoredRows",
   "makeDynamic",
   "attachMemory",
   "insertKeys",

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { ARRAY_OF, bytesOf, type WritableDtype } from "../checkpoint/dtypes.js";
 import type { Checkpoint, Tensors } from "../checkpoint/index.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
-import { deletedName, keysName, type Table } from "../checkpoint/table-layout.js";
 
 /** SHA-256 of the tensors of a checkpoint. */
 export interface TensorHashes {
@@ -16,25 +15,17 @@ export interface TensorHashes {
  * @throws CheckpointError if the checkpoint is damaged
  */
 export async function hashTensors(checkpoint: Checkpoint): Promise<TensorHashes> {
-  const leftOut = new Set(checkpoint.manifest.tables.flatMap(ofFiles));
   return {
-    model: await hashOf(await checkpoint.openModel(), leftOut),
-    optimizer: await hashOf(await checkpoint.openOptimizer(), leftOut),
+    model: await hashOf(await checkpoint.openModel()),
+    optimizer: await hashOf(await checkpoint.openOptimizer()),
   };
 }
 
-/** Tensors that say only which rows a file has: the keys of a table of fixed size are the numbers of its rows. */
-function ofFiles({ name, capacity }: Table): string[] {
-  return [deletedName(name), ...(capacity === undefined ? [keysName(name)] : [])];
-}
-
 /** Of name, dtype, shape and bytes (little-endian) of each tensor, in the order of the names. */
-async function hashOf(file: Tensors, leftOut: ReadonlySet<string>): Promise<string> {
+async function hashOf(file: Tensors): Promise<string> {
   try {
     const hash = createHash("sha256");
-    const tensors = [...file.tensors]
-      .filter(([name]) => !leftOut.has(name))
-      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const tensors = [...file.tensors].sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, { dtype, shape }] of tensors) {
       hash.update(`${JSON.stringify([name, dtype, shape])}\n`);
       const elements = elementCount(shape);

@@ -66,7 +66,8 @@ export class ModelState {
   }: ChangesOf): Promise<Pick<CheckpointContent, "model" | "optimizer" | "tables" | "changesTo">> {
     const { parameters, translations } = this;
     const keyed = await savedKeys(translations.keyed(parameters.model), changesTo && { changesTo, consumer });
-    const rows = new Map([...(changesTo ? parameters.changedRows(consumer) : []), ...keyed.rows]);
+    const fixed = changesTo ? parameters.changedRows(consumer) : parameters.touchedRows();
+    const rows = new Map([...fixed, ...keyed.rows]);
     return {
       model: new Map([...parameters.sources("model", rows), ...translations.sources(), ...keyed.model]),
       optimizer: new Map([...parameters.sources("optimizer", rows), ...keyed.optimizer]),

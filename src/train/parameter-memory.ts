@@ -1,7 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import type { Memory, Rows } from "../backends/backend.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
 import type { ReadElements, TensorSource } from "../checkpoint/safetensors-writer.js";
-import type { Tensors } from "../checkpoint/tensors.js";
+import type { StoredRows, Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError } from "../errors.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
@@ -104,8 +105,7 @@ export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: s
 }
 
 /**
- * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32. A piece
- * is read while the one before it is copied.
+ * Fills a parameter from the tensor of this name: a plain copy if the dtypes are equal, else converted through fp32.
  * @throws CheckpointError if the tensor is missing, has another shape, or has numbers that are not finite
  */
 export async function readParameter(
@@ -116,9 +116,46 @@ export async function readParameter(
   const there = file.tensors.get(name);
   const shape = there ? savedShape(there.shape, attrs) : attrs.shape;
   if (there && !isSameShape(there.shape, shape)) throw otherShape(name, there.shape, attrs.shape);
-  const elements = elementCount(shape);
   const same = there?.dtype === fileDtype(attrs);
   const dtype = same ? memory.dtype : "fp32";
+  await readPieces(file, { name, dtype, elements: elementCount(shape) }, (from, piece) => {
+    if (same) memory.write(from, piece);
+    else setNumbers(memory, piece as Float32Array, from);
+  });
+}
+
+/**
+ * The same from a sparse table: its stored rows are read, and the others get the initial values of the checkpoint.
+ * @throws CheckpointError
+ */
+export async function readStoredRows(
+  { rows, initial, numbers }: StoredRows,
+  name: string,
+  { attrs, memory }: Parameter,
+): Promise<void> {
+  const width = elementsOf(attrs) / attrs.shape[0];
+  memory.fill(initial.values, initial.seed, initial.stream);
+  await readPieces(numbers, { name, dtype: memory.dtype, elements: rows.length * width }, (from, piece) => {
+    const first = from / width;
+    memory.scatter(rows.subarray(first, first + piece.length / width), width, piece);
+  });
+}
+
+interface Piecewise {
+  readonly name: string;
+  readonly dtype: Memory["dtype"];
+  readonly elements: number;
+}
+
+/**
+ * Reads the first elements of a tensor in pieces. One is read while the one before it is used.
+ * @throws CheckpointError if numbers are not finite
+ */
+export async function readPieces(
+  file: Pick<Tensors, "readInto" | "pieceOf">,
+  { name, dtype, elements }: Piecewise,
+  use: (from: number, piece: Numbers) => void,
+): Promise<void> {
   const size = Math.max(1, Math.min(file.pieceOf(name), elements));
   const pieces = [0, 1].map(() => numbersOf(dtype, size));
   const read = async (from: number) => {
@@ -132,10 +169,30 @@ export async function readParameter(
       const piece = await next;
       next = read(from + size);
       refusePoisoned(piece, dtype, name);
-      if (same) memory.write(from, piece);
-      else setNumbers(memory, piece as Float32Array, from);
+      use(from, piece);
     }
   } finally {
     await next;
+  }
+}
+
+/** Whether the stored rows of a sparse table fit a parameter without conversion. */
+export function fitsStored(attrs: ParameterAttrs, there: Tensors["tensors"], name: string): boolean {
+  const { dtype, shape } = there.get(name)!;
+  return dtype === fileDtype(attrs) && isSameShape(shape, attrs.shape);
+}
+
+/** A mapped table. */
+export interface MappedTable {
+  readonly memory: Memory;
+  /** The elements that the file has: a dynamic table may have fewer keys than room for them. */
+  readonly inFile: number;
+}
+
+/** @throws CheckpointError if a number that the file has is not finite */
+export async function checkMapped({ memory, inFile }: MappedTable, name: string): Promise<void> {
+  for (const piece of piecesOf(memory, inFile)) {
+    refusePoisoned(piece, memory.dtype, name);
+    await setImmediate(); // a table of many GB does not block the process
   }
 }

@@ -1,6 +1,7 @@
 import { totalmem } from "node:os";
 import type { Backend, ChangeConsumer, Memory, Tier } from "../backends/backend.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
+import type { InitialValues } from "../checkpoint/table-layout.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import type { TableContent } from "../checkpoint/write.js";
 import { ExecutionError, messageOf } from "../errors.js";
@@ -12,18 +13,23 @@ import { tableOf } from "./match-rows.js";
 import {
   bytesOf,
   elementsOf,
+  fitsStored,
   type Parameter,
   readParameter,
+  readStoredRows,
   setNumbers,
   tensorOf,
 } from "./parameter-memory.js";
-import { changedRows, type RowsOfTables } from "./saved-rows.js";
+import { changedRows, type RowsOfTables, type SavedRows } from "./saved-rows.js";
 import { AVERAGE } from "./step/state.js";
 import { allocateTiers, type Stores } from "./tiers.js";
 
 export type { Parameter } from "./parameter-memory.js";
 
 type Part = "model" | "optimizer";
+
+/** Of a table that was read from a checkpoint with all of its rows. */
+const NO_INITIAL: InitialValues = { seed: 0, stream: 0, values: { kind: "constant", value: 0 } };
 
 /** The checkpoint part of each kind of parameter; counts are not saved. */
 const PARTS: Readonly<Record<ParameterRole, Part | undefined>> = {
@@ -47,6 +53,8 @@ export class Parameters {
   readonly memory: ReadonlyMap<string, Memory>;
   /** The parameters bound for evaluation: moving averages replace the weights that have one. */
   readonly averaged: ReadonlyMap<string, Memory>;
+  /** The initial values of rows in tiers that training has not met. */
+  private readonly initial = new Map<string, InitialValues>();
 
   /**
    * Allocates all parameters, uninitialized.
@@ -74,8 +82,12 @@ export class Parameters {
 
   /** Initializes every parameter; its draws depend on the seed and its name. Rows of dynamic tables start with their keys. */
   initialize(seed: number): void {
-    for (const { attrs, memory } of this.parameters.values())
-      if (!attrs.byKey) memory.fill(attrs.init, seed, streamOf(attrs.name));
+    for (const { attrs, memory } of this.parameters.values()) {
+      if (attrs.byKey) continue;
+      const stream = streamOf(attrs.name);
+      memory.fill(attrs.init, seed, stream);
+      if (attrs.init.kind !== "values") this.initial.set(attrs.name, { seed, stream, values: attrs.init });
+    }
     this.startAverages();
   }
 
@@ -139,6 +151,23 @@ export class Parameters {
     );
   }
 
+  /** The rows of tables in tiers that training has met. */
+  touchedRows(): RowsOfTables {
+    return new Map([...this.tiers].flatMap(([table, tier]) => this.touchedIn(table, tier)));
+  }
+
+  private touchedIn(table: string, tier: Tier): [string, SavedRows][] {
+    const keys = tier.touched();
+    const tables = this.tables().map(({ name, states }) => ({ names: [name, ...states], name }));
+    return tables.flatMap(({ name, names }) => {
+      const { translation, shape } = this.parameters.get(name)!.attrs;
+      const initial = new Map(names.map((each) => [each, this.initial.get(each) ?? NO_INITIAL]));
+      return translation === table
+        ? [[name, { rows: keys, content: { rows: shape[0], keys, initial } }]]
+        : [];
+    });
+  }
+
   clearChanges(consumer: ChangeConsumer): void {
     for (const { memory } of this.ofTables) memory.clearChanges(consumer);
   }
@@ -169,8 +198,16 @@ export class Parameters {
       const [base] = name.split("/");
       const table = tables.has(base) ? grown.get(tableOf(base) ?? "") : undefined;
       if (table) await copyRows(rowPairs(table, part === "model"), parameter, file, name);
-      else await readParameter(file, name, parameter);
+      else await this.readOne(file, name, parameter);
     }
+  }
+
+  private async readOne(file: Tensors, name: string, parameter: Parameter): Promise<void> {
+    const stored = file.stored?.(name);
+    if (!stored || !fitsStored(parameter.attrs, file.tensors, name))
+      return readParameter(file, name, parameter);
+    await readStoredRows(stored, name, parameter);
+    this.initial.set(name, stored.initial);
   }
 
   /** The names in a checkpoint and their parameters. */

@@ -32,10 +32,11 @@ export async function savedExecutable(
   { backend, maxBatch, threads, mapped }: ScoringOptions,
 ): Promise<SavedExecutable> {
   const attrs = parametersOf(graph);
-  const parameters = await savedParameters(checkpoint, backend, attrs, { mapped });
+  const { memory, stored } = await savedParameters(checkpoint, backend, attrs, { mapped });
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, attrs);
+  for (const [name, table] of stored) backend.putInStoredRows!(translations.bound.get(name)!, table);
   const options = { maxBatch, threads, translations: translations.bound, frozen: true };
-  return { executable: backend.compile(graph, parameters, options), translations: translations.bound };
+  return { executable: backend.compile(graph, memory, options), translations: translations.bound };
 }

@@ -57,7 +57,7 @@ const isMapped = (memory: Memory) => {
 
 describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ name, use }) => {
   const parametersOf = (backend: Backend, model: readonly ParameterAttrs[]) =>
-    savedParameters(checkpoint, backend, model);
+    savedParameters(checkpoint, backend, model).then(({ memory }) => memory);
 
   it("have its numbers, large tables in the file where the backend can", async () => {
     const backend = use();
@@ -93,7 +93,7 @@ describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ name, use }) =
     const run = join(folder, `keyed-${name.replaceAll(" ", "-")}`);
     const written = await writeCheckpoint(run, { ...content, optimizer: new Map(), tables: [table] });
     const own = { ...attrs("keyed", [use().map ? capacity + 1 : keys + 1, 4]), byKey: true as const };
-    const memory = (await savedParameters(written, use(), [own])).get("keyed")!;
+    const memory = (await savedParameters(written, use(), [own])).memory.get("keyed")!;
     const found = new Float32Array(4 * keys + 4);
     memory.read(0, found);
     expect(isDeepStrictEqual(found, large.slice(0, 4 * keys + 4))).toBe(true);

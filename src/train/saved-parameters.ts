@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { Backend, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
@@ -6,22 +5,28 @@ import type { Tensors } from "../checkpoint/tensors.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import {
   bytesOf,
+  checkMapped,
   elementsOf,
   fileDtype,
   isSameShape,
-  piecesOf,
+  type MappedTable,
   readParameter,
-  refusePoisoned,
   savedShape,
 } from "./parameter-memory.js";
 import { Parameters } from "./parameters.js";
+import { type StoredTables, storedTables } from "./stored-tables.js";
 
 /** Smaller tables are copied: that is cheap, and lookups are faster in memory with large pages. */
 const LEAST_MAPPED_BYTES = 1 << 20;
 
+export interface SavedParameters {
+  readonly memory: ReadonlyMap<string, Memory>;
+  readonly stored: StoredTables;
+}
+
 /**
  * Loads a checkpoint's parameters for scoring, verifying every byte. Large tables are memory-mapped if the backend
- * supports it, so they need no second copy, and processes share them.
+ * supports it, so they need no second copy, and processes share them. Sparse ones have only their stored rows in memory.
  * @param options `mapped: false` reads them into memory
  * @throws CheckpointError if it is damaged, lacks these parameters, or has numbers that are not finite
  */
@@ -30,35 +35,28 @@ export async function savedParameters(
   backend: Backend,
   attrs: readonly ParameterAttrs[],
   { mapped: mayMap = true } = {},
-): Promise<ReadonlyMap<string, Memory>> {
+): Promise<SavedParameters> {
   const file = await checkpoint.openModel();
   try {
-    const mapped = new Map<string, Memory>();
-    for (const each of attrs) {
+    const stored = await storedTables(file, backend, attrs, mayMap);
+    const mapped = new Map(
+      [...stored.values()].flatMap(({ columns }) => columns.map((each) => [each.name, each.memory])),
+    );
+    for (const each of attrs.filter(({ name }) => !mapped.has(name))) {
       const table = mayMap ? mapTable(each, backend, file) : undefined;
       if (!table) continue;
-      const { memory, inFile } = table;
-      for (const piece of piecesOf(memory, inFile)) {
-        refusePoisoned(piece, memory.dtype, each.name);
-        await setImmediate(); // a table of many GB does not block the process
-      }
-      mapped.set(each.name, memory);
+      await checkMapped(table, each.name);
+      mapped.set(each.name, table.memory);
     }
     const copied = new Parameters(
       backend,
       attrs.filter(({ name }) => !mapped.has(name)),
     );
     for (const parameter of copied.model) await readParameter(file, parameter.attrs.name, parameter);
-    return new Map([...mapped, ...copied.memory]);
+    return { memory: new Map([...mapped, ...copied.memory]), stored };
   } finally {
     await file.close();
   }
-}
-
-interface MappedTable {
-  readonly memory: Memory;
-  /** The elements that the file has: a dynamic table may have fewer keys than room for them. */
-  readonly inFile: number;
 }
 
 /** Maps the table; undefined if it must be copied because it is small or stored in another form. */

@@ -17,6 +17,7 @@ import { savedParameters } from "./saved-parameters.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "./step/model-graphs.js";
 import { specOf } from "./step/model-spec.js";
+import { type StoredTable, savedRowsOf } from "./stored-tables.js";
 import type { TableReport } from "./table-metrics.js";
 import { Trainer, type TrainerOptions, type TrainingResult } from "./trainer.js";
 import type { TrainingEvent } from "./training-event.js";
@@ -130,13 +131,13 @@ export class SeedsTrainer {
   /** Writes the parameters of the members as one model. Returns its metrics; none if it is not complete. */
   private async save(members: readonly Member[], complete: boolean): Promise<Record<string, number>> {
     const { config, features } = this.options;
-    const { parameters, translations } = await this.parametersOf(members);
+    const { parameters, translations, stored: sparse } = await this.parametersOf(members);
     const graph = this.graphOf(members.length);
     const metrics = complete ? await this.measure(graph, parameters, translations.bound, members) : {};
     const attrs = parametersOf(graph);
     const stored = attrs.map((each) => ({ attrs: each, memory: parameters.get(each.name)! }));
     const keyed = await savedKeys(translations.keyed(stored));
-    const { rows } = keyed;
+    const rows = new Map([...keyed.rows, ...savedRowsOf(sparse)]);
     const tensors = stored.map((each) => {
       const { name } = each.attrs;
       return [name, tensorOf(each, rows.get(name)?.rows)] as const;
@@ -188,16 +189,23 @@ export class SeedsTrainer {
     const names = members.map((_, k) => memberName(k));
     const translations = new Translations(backend, features, { members: names });
     const parameters = new Map<string, Memory>();
+    const stored = new Map<string, StoredTable>();
     for (const [k, { result }] of members.entries()) {
       const { checkpoint } = result;
-      for (const [name, memory] of await savedParameters(checkpoint, backend, attrs))
-        parameters.set(`${names[k]}.${name}`, memory);
+      const saved = await savedParameters(checkpoint, backend, attrs);
+      const inModel = (name: string) => `${names[k]}.${name}`;
+      for (const [name, memory] of saved.memory) parameters.set(inModel(name), memory);
+      for (const [name, table] of saved.stored) {
+        const columns = table.columns.map((column) => ({ ...column, name: inModel(column.name) }));
+        stored.set(inModel(name), { ...table, columns });
+        backend.putInStoredRows!(translations.bound.get(inModel(name))!, { ...table, columns });
+      }
       const own = new Translations(backend, features);
       await own.load(checkpoint, attrs);
       for (const [table, translation] of own.bound)
         translations.bound.get(`${names[k]}.${table}`)!.restore(translation.state());
     }
-    return { parameters, translations };
+    return { parameters, translations, stored };
   }
 
   /** The measurements of all members, one after the other, then those of their mean. */

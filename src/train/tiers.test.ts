@@ -5,12 +5,14 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { nativeOn } from "../../conformance/backends.js";
 import { DiskError } from "../checkpoint/disk.js";
 import { type Checkpoint, findLatest } from "../checkpoint/index.js";
+import { keysIn } from "../checkpoint/table-layout.js";
 import { numbersOf } from "../checkpoint/testing.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
+import { hashTensors } from "../saved/hash-tensors.js";
 import { load } from "../serve/load.js";
-import { Trainer } from "./trainer.js";
+import { trainerOf } from "./trainer-of.js";
 
 /* Runs whose tables are larger than the memory that they may take, beside runs with all rows in memory. */
 
@@ -52,23 +54,61 @@ async function train(name: string, store?: object, more: object = {}): Promise<C
   const { features, splits }: PreparedData = await prepareData(config);
   const runDir = join(folder, name);
   const options = { config, features, train: splits.train, backend: nativeOn("avx2"), runDir };
-  await new Trainer({ ...options, resume: "steps" in more }).run();
+  await trainerOf({ ...options, resume: "steps" in more }).run();
   return (await findLatest(runDir)).checkpoint!;
 }
 
-let plain: Map<string, unknown>;
-beforeAll(async () => {
-  plain = await numbersOf(await train("plain"));
-});
+/** Rows that training has met, and others. */
+const REQUESTS = Array.from({ length: 900 }, (_, i) => ({ item: `item ${i}`, shop: i % 9 }));
+
+async function predictions(name: string): Promise<Float32Array> {
+  return (await load(join(folder, name))).predict(REQUESTS);
+}
 
 const STORE = { memory: "12KB", path: join(folder, "rows", "here") };
 
+let plain: Map<string, unknown>;
+let tier: Checkpoint;
+beforeAll(async () => {
+  plain = await numbersOf(await train("plain"));
+  tier = await train("tier", STORE);
+});
+
 it("ends with the same numbers, which a predictor loads", async () => {
-  const checkpoint = await train("tier", STORE);
-  expect(await numbersOf(checkpoint)).toEqual(plain);
-  const row = { item: "item 7", shop: 3 };
-  const [tier, whole] = await Promise.all(["tier", "plain"].map((run) => load(join(folder, run))));
-  expect(await tier.predict([row])).toEqual(await whole.predict([row]));
+  expect(await numbersOf(tier)).toEqual(plain);
+  expect(await predictions("tier")).toEqual(await predictions("plain"));
+});
+
+it("saves the rows that training has met, and reads as if it had saved all", async () => {
+  const { manifest } = tier;
+  const hashes = new Set(ROWS.map(({ item }) => item));
+  for (const table of manifest.tables.filter(({ name }) => name.includes(".item."))) {
+    expect(table).toMatchObject({ rows: 5001, initial: { seed: 2 } });
+    expect(keysIn(table.keys!)).toBeGreaterThan(0.9 * hashes.size);
+    expect(keysIn(table.keys!)).toBeLessThanOrEqual(hashes.size);
+    const bytes = (ranges: readonly { bytes: number }[]) => ranges.reduce((sum, each) => sum + each.bytes, 0);
+    expect(bytes(table.ranges)).toBe(2 * table.dim * keysIn(table.keys!));
+  }
+  const { checkpoint: whole } = await findLatest(join(folder, "plain"));
+  expect(await hashTensors(tier)).toEqual(await hashTensors(whole!));
+});
+
+it("gives the members of a run, and published versions, the rows that training has met", async () => {
+  const more = (to: string) => ({
+    seeds: 2,
+    checkpoint: { every: 5, keep: 1 },
+    publish: { every: 10, to: join(folder, to), full: { every: 3 } },
+  });
+  const whole = await train("members", undefined, { ...more("versions"), publish: undefined });
+  const members = await train("tierMembers", STORE, { ...more("tierVersions"), publish: undefined });
+  expect(await numbersOf(members)).toEqual(await numbersOf(whole));
+  expect(members.manifest.tables.filter(({ keys }) => keys)).toHaveLength(4);
+  expect(await predictions("tierMembers")).toEqual(await predictions("members"));
+  await train("published", STORE, { ...more("tierVersions"), seeds: undefined });
+  const version = (await findLatest(join(folder, "tierVersions"))).checkpoint!;
+  expect(version.chain).toHaveLength(3);
+  for (const [name, values] of await numbersOf(version)) expect(plain.get(name), name).toEqual(values);
+  expect(await predictions("tierVersions")).toEqual(await predictions("plain"));
 });
 
 it("ends with the same numbers when it is resumed, also with other memory or none", async () => {

@@ -1,6 +1,7 @@
 #include "cpu/tiers/record_file.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -120,6 +121,15 @@ bool RecordFile::has_other_in_block(uint64_t record) const {
   return false;
 }
 
+std::vector<uint64_t> RecordFile::records() const {
+  std::vector<uint64_t> all;
+  for (uint64_t first = 0; first < records_; first += 64) {
+    uint64_t bits = word(first).load(std::memory_order_relaxed);
+    for (; bits != 0; bits &= bits - 1) all.push_back(first + uint64_t(std::countr_zero(bits)));
+  }
+  return all;
+}
+
 void RecordFile::read(uint64_t record, char* to) {
   const auto [offset, bytes, skipped] = span_of(record);
   char* const buffer = buffer_of_thread(bytes);
@@ -142,11 +152,10 @@ void RecordFile::write(uint64_t record, const char* from) {
 void RecordFile::each(uint64_t first, uint64_t count, bool writes,
                       const std::function<void(uint64_t, char*)>& change) {
   const uint64_t group = std::max<size_t>(per_block_, 1), groups = std::max<size_t>(1, kPiece / (group * record_bytes_));
-  Buffer buffer;
   for (uint64_t begin = first; begin < first + count;) {
     const uint64_t end = std::min(first + count, (begin / group + groups) * group);
     const uint64_t from = span_of(begin).offset, to = span_of(end - 1).offset + span_of(end - 1).bytes;
-    char* const piece = buffer.of(size_t(to - from));
+    char* const piece = buffer_of_thread(size_t(to - from));
     bool any = false;
     for (uint64_t record = begin / group * group; record < std::min(records_, whole(end, group)); ++record) {
       any |= has(record);
@@ -171,6 +180,7 @@ void RecordFile::read_at(uint64_t offset, size_t bytes, char* to) {
   }
   std::memset(to + done, 0, bytes - done);
   ++reads_;
+  bytes_read_ += bytes;
 #ifdef POSIX_FADV_DONTNEED
   if (!direct_) posix_fadvise(descriptor_, off_t(offset), off_t(bytes), POSIX_FADV_DONTNEED);
 #endif
@@ -183,6 +193,7 @@ void RecordFile::write_at(uint64_t offset, size_t bytes, const char* from) {
     else if (got == 0 || errno != EINTR) fail("the rows of a table cannot be written", got == 0 ? ENOSPC : errno);
   }
   ++writes_;
+  bytes_written_ += bytes;
 #ifdef POSIX_FADV_DONTNEED
   if (!direct_) posix_fadvise(descriptor_, off_t(offset), off_t(bytes), POSIX_FADV_DONTNEED);
 #endif

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "runtime/memory.h"
 
@@ -27,17 +28,26 @@ class RecordFile {
   // Whether the record was written, or is about to be.
   bool has(uint64_t record) const { return (word(record).load(std::memory_order_relaxed) >> (record % 64)) & 1; }
   void add(uint64_t record) { word(record).fetch_or(bit(record), std::memory_order_relaxed); }
+  // All that are there, ascending.
+  std::vector<uint64_t> records() const;
+  // Whether threads may write one record while others write the other.
+  bool apart(uint64_t record, uint64_t later) const {
+    return span_of(later).offset >= span_of(record).offset + span_of(record).bytes;
+  }
   void remove(uint64_t record) { word(record).fetch_and(~bit(record), std::memory_order_relaxed); }
 
   // All throw Error when the disk fails.
   void read(uint64_t record, char* to);
   void write(uint64_t record, const char* from);
   // Calls change(record, bytes) for each record of [first, first + count), in order. They are read many at a time; what
-  // was never written is undefined. With `writes`, the changed records are written back.
+  // was never written is undefined. With `writes`, the changed records are written back; then nobody else writes records
+  // that are not apart from them.
   void each(uint64_t first, uint64_t count, bool writes, const std::function<void(uint64_t, char*)>& change);
 
   uint64_t reads() const { return reads_; }
   uint64_t writes() const { return writes_; }
+  uint64_t bytes_read() const { return bytes_read_; }
+  uint64_t bytes_written() const { return bytes_written_; }
   // Bytes of the disk that the file takes.
   uint64_t allocated() const;
   // Memory for the bits of so many records.
@@ -70,7 +80,7 @@ class RecordFile {
   Block<uint64_t> bits_;
   std::atomic<uint64_t>* const words_;
   std::array<std::mutex, kLocks> locks_;  // of blocks in which records are written
-  std::atomic<uint64_t> reads_{0}, writes_{0};
+  std::atomic<uint64_t> reads_{0}, writes_{0}, bytes_read_{0}, bytes_written_{0};
 };
 
 }  // namespace pairloom

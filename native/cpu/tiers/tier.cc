@@ -12,6 +12,7 @@ constexpr uint32_t kThreads = 16;
 constexpr size_t kFrameBytes = 24;   // besides the row's numbers: its name, its place in the index, and what it is used for
 constexpr size_t kLeastPlaces = 8, kMostPlaces = 16384, kPlacesShare = 16;  // of the queue: this share of the memory
 constexpr size_t kLoadsAtOnce = 4;
+constexpr size_t kMostRun = size_t{1} << 20, kMostGap = size_t{16} << 10;  // bytes that one transfer has, and may skip
 constexpr uint64_t kMostFrames = (uint64_t{1} << 31) - 1;
 
 size_t record_bytes_of(const std::vector<TierColumn>& columns) {
@@ -251,18 +252,32 @@ const char* Tier::in_memory(const Column& column, uint64_t row) {
   return waiting == nullptr ? nullptr : waiting + column.offset;
 }
 
+const char* Tier::numbers_of(const Column& column, uint64_t row, char* record) {
+  if (const char* found = in_memory(column, row)) return found;
+  if (!file_->has(row)) initialize(column, row, record + column.offset);
+  return record + column.offset;
+}
+
+char* Tier::writable(const Column& column, uint64_t row, char* record) {
+  if (const uint32_t found = index_.find(row)) {
+    dirty_[found - 1] = 1;
+    return at(column, found - 1);
+  }
+  if (const char* waiting = queue_->find(row)) {
+    std::memcpy(record, waiting, record_bytes_);
+    queue_->remove(row);
+  } else if (!file_->has(row)) {
+    initialize(row, record);
+    file_->add(row);
+  }
+  return record + column.offset;
+}
+
 void Tier::read(size_t index, uint64_t from, uint64_t count, void* into) {
   settle();
   const Column& column = columns_[index];
-  std::vector<char> initial(column.shape.row_bytes());
-  each_row(column, from, count, false, [&](uint64_t row, const char* record, const Overlap& part) {
-    const char* source = in_memory(column, row);
-    if (source == nullptr && file_->has(row)) source = record + column.offset;
-    if (source == nullptr) {
-      initialize(column, row, initial.data());
-      source = initial.data();
-    }
-    std::memcpy(static_cast<char*>(into) + part.in_range, source + part.in_row, part.bytes);
+  each_row(column, from, count, false, [&](uint64_t row, char* record, const Overlap& part) {
+    std::memcpy(static_cast<char*>(into) + part.in_range, numbers_of(column, row, record) + part.in_row, part.bytes);
   });
 }
 
@@ -271,38 +286,62 @@ void Tier::write(size_t index, uint64_t from, uint64_t count, const void* values
   touched_ = true;
   const Column& column = columns_[index];
   each_row(column, from, count, true, [&](uint64_t row, char* record, const Overlap& part) {
-    char* to = record + column.offset;
-    if (const uint32_t found = index_.find(row)) {
-      to = at(column, found - 1);
-      dirty_[found - 1] = 1;
-    } else if (const char* waiting = queue_->find(row)) {
-      std::memcpy(record, waiting, record_bytes_);
-      queue_->remove(row);
-    } else if (!file_->has(row)) {
-      initialize(row, record);
-      file_->add(row);
-    }
-    std::memcpy(to + part.in_row, static_cast<const char*>(values) + part.in_range, part.bytes);
+    std::memcpy(writable(column, row, record) + part.in_row, static_cast<const char*>(values) + part.in_range, part.bytes);
   });
+}
+
+// Calls use(part, record) for all parts. Neighbours in the file whose rows ascend are read at once, others by other threads.
+template <class Use>
+void Tier::each_part(std::span<const Part> parts, bool writes, const Use& use) {
+  const uint64_t most_gap = kMostGap / record_bytes_ + 1, most = kMostRun / record_bytes_ + 1;
+  std::vector<size_t> starts;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const uint64_t row = parts[i].row, before = i == 0 ? 0 : parts[i - 1].row;
+    const bool follows = i > 0 && row >= before && row - before <= most_gap && row - parts[starts.back()].row < most;
+    const bool joined = writes && i > 0 && row >= before && !file_->apart(before, row);
+    if (!follows && !joined) starts.push_back(i);
+  }
+  IoBatch batch(*threads_, starts.size(), [&](size_t run) {
+    size_t next = starts[run];
+    const size_t end = run + 1 < starts.size() ? starts[run + 1] : parts.size();
+    file_->each(parts[next].row, parts[end - 1].row + 1 - parts[next].row, writes, [&](uint64_t row, char* record) {
+      for (; next < end && parts[next].row == row; ++next) use(parts[next], record);
+    });
+  }, kLoadsAtOnce);
+  if (const std::exception_ptr failure = batch.wait()) std::rethrow_exception(failure);
 }
 
 void Tier::gather(size_t index, std::span<const Part> parts) {
   settle();
   const Column& column = columns_[index];
-  IoBatch batch(*threads_, parts.size(), [&](size_t i) { copy(column, parts[i]); }, kLoadsAtOnce);
-  if (const std::exception_ptr failure = batch.wait()) std::rethrow_exception(failure);
+  each_part(parts, false, [&](const Part& part, char* record) {
+    std::memcpy(part.bytes_of_caller, numbers_of(column, part.row, record) + part.skipped, part.bytes);
+  });
 }
 
-void Tier::copy(const Column& column, const Part& part) {
-  thread_local std::vector<char> record;
-  record.resize(record_bytes_);
-  const char* source = in_memory(column, part.row);
-  if (source == nullptr) {
-    source = record.data() + column.offset;
-    if (file_->has(part.row)) file_->read(part.row, record.data());
-    else initialize(column, part.row, record.data() + column.offset);
+void Tier::scatter(size_t index, std::span<const Part> parts) {
+  const auto descends = [](const Part& a, const Part& b) { return a.row >= b.row; };
+  if (std::adjacent_find(parts.begin(), parts.end(), descends) != parts.end()) {
+    throw Error({"rows to write to a table in a file do not ascend", "scatter", "", "ascending rows", ""});
   }
-  std::memcpy(part.to, source + part.skipped, part.bytes);
+  settle();
+  touched_ = true;
+  const Column& column = columns_[index];
+  each_part(parts, true, [&](const Part& part, char* record) {
+    std::memcpy(writable(column, part.row, record) + part.skipped, part.bytes_of_caller, part.bytes);
+  });
+}
+
+std::vector<uint64_t> Tier::touched() {
+  settle();
+  std::vector<uint64_t> rows = file_->records();
+  const auto in_file = ptrdiff_t(rows.size());
+  for (uint32_t frame = 0; frame < frames_; ++frame) {
+    if (dirty_[frame] && !file_->has(row_of(frame))) rows.push_back(row_of(frame));
+  }
+  std::sort(rows.begin() + in_file, rows.end());
+  std::inplace_merge(rows.begin(), rows.begin() + in_file, rows.end());
+  return rows;
 }
 
 // Rows that exist already get the values now, the others when they are first used.
@@ -333,7 +372,8 @@ void Tier::refuse(std::span<const uint64_t> rows) const {
 
 Tier::Statistics Tier::statistics() {
   wait();
-  return {frames_, lookups_, hits_, prefetched_, file_->reads(), file_->writes(), record_bytes_, file_->allocated()};
+  return {frames_, lookups_, hits_, prefetched_, file_->reads(), file_->writes(), file_->bytes_read(), file_->bytes_written(),
+          record_bytes_, file_->allocated()};
 }
 
 }  // namespace pairloom

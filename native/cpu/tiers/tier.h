@@ -46,13 +46,18 @@ class Tier : public RowFrames {
   // the initial values of the column, which `fill` sets. All throw Error when the disk fails.
   void read(size_t column, uint64_t from, uint64_t count, void* into);
   void write(size_t column, uint64_t from, uint64_t count, const void* values);
-  // Bytes [skipped, skipped + bytes) of a row. `gather` calls many of them at once: part(i) for each i below `parts`.
+  // Bytes [skipped, skipped + bytes) of a row.
   struct Part {
     uint64_t row;
     size_t skipped, bytes;
-    char* to;
+    char* bytes_of_caller;
   };
+  // Copies many of them at once. Those that follow each other in the file are read together.
   void gather(size_t column, std::span<const Part> parts);
+  // Copies them from the caller. Throws Error unless their rows ascend.
+  void scatter(size_t column, std::span<const Part> parts);
+  // The rows that may have other values than the initial ones, ascending.
+  std::vector<uint64_t> touched();
   void fill(size_t column, const Fill& init);
 
   const TierSpec& spec() const { return spec_; }
@@ -65,7 +70,7 @@ class Tier : public RowFrames {
   struct Statistics {
     uint64_t frames, lookups, hits;  // rows of steps, each once, and those that were in a frame
     uint64_t prefetched;             // of the others, those that were brought before their step
-    uint64_t reads, writes;          // of the file
+    uint64_t reads, writes, bytes_read, bytes_written;  // of the file
     uint64_t record_bytes, allocated;
   };
   Statistics statistics();
@@ -117,7 +122,12 @@ class Tier : public RowFrames {
   template <class Use>
   void each_row(const Column& column, uint64_t from, uint64_t count, bool writes, const Use& use);
   const char* in_memory(const Column& column, uint64_t row);
-  void copy(const Column& column, const Part& part);
+  // The numbers of a row, of which the file has `record`.
+  const char* numbers_of(const Column& column, uint64_t row, char* record);
+  // The same to write to; the record is then written back.
+  char* writable(const Column& column, uint64_t row, char* record);
+  template <class Use>
+  void each_part(std::span<const Part> parts, bool writes, const Use& use);
   [[noreturn]] void refuse(std::span<const uint64_t> rows) const;
 
   const TierSpec spec_;

@@ -15,12 +15,14 @@ import type {
   Memory,
   RunRequest,
   RunResult,
+  StoredRowsSpec,
   TierSpec,
   Translation,
 } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
 import { NativeDynamicTable } from "./dynamic-table.js";
 import { NativeMemory } from "./memory.js";
+import { putInStoredRows } from "./stored-rows.js";
 import { NativeTier } from "./tier.js";
 import { fixedTranslation, type NativeTranslation } from "./translation.js";
 
@@ -44,8 +46,8 @@ class NativeBackend implements Backend {
     return this.addon.isa() === "avx512bf16";
   }
 
-  allocate(elements: number, dtype: TableDtype = "fp32"): NativeMemory {
-    return new NativeMemory(this.addon, this.addon.allocateParameter(elements, dtype), elements, dtype);
+  allocate(elements: number, dtype: TableDtype = "fp32", used = elements): NativeMemory {
+    return new NativeMemory(this.addon, this.addon.allocateParameter(elements, dtype, used), elements, dtype);
   }
 
   map(path: string, offset: number, elements: number, dtype: TableDtype, inFile = elements): NativeMemory {
@@ -55,6 +57,10 @@ class NativeBackend implements Backend {
 
   tier(spec: TierSpec): NativeTier {
     return new NativeTier(this.addon, spec);
+  }
+
+  putInStoredRows(translation: Translation, spec: StoredRowsSpec): void {
+    putInStoredRows(this.addon, translation, spec);
   }
 
   translation(spec: DynamicSpec, draws?: Draws): DynamicTranslation;

@@ -25,6 +25,10 @@ export class NativeMemory implements Memory {
     this.addon.gatherParameter(this.handle, rows, width, from, into);
   }
 
+  scatter(rows: Rows, width: number, values: Numbers): void {
+    this.addon.scatterParameter(this.handle, rows, width, values);
+  }
+
   trackChanges(width: number): void {
     this.addon.trackChanges(this.handle, width);
   }

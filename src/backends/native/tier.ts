@@ -26,9 +26,16 @@ export class NativeTier implements Tier {
     this.addon.putInTier(this.handle, (translation as NativeTranslation).handle);
   }
 
+  touched(): BigUint64Array {
+    return this.addon.touchedRows(this.handle);
+  }
+
   statistics(): TierStatistics {
-    const [frames, lookups, hits, prefetched, reads, writes, recordBytes, allocated] =
-      this.addon.tierStatistics(this.handle);
-    return { frames, lookups, hits, prefetched, reads, writes, recordBytes, allocated };
+    const [frames, lookups, hits, prefetched, ...ofFile] = this.addon.tierStatistics(this.handle);
+    const [reads, writes, bytesRead, bytesWritten, recordBytes, allocated] = ofFile;
+    return {
+      ...{ frames, lookups, hits, prefetched },
+      ...{ reads, writes, bytesRead, bytesWritten, recordBytes, allocated },
+    };
   }
 }

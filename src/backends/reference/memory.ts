@@ -1,9 +1,10 @@
 import { ExecutionError } from "../../errors.js";
 import type { Initializer } from "../../graph/initializer.js";
 import type { TableDtype } from "../../graph/tensor.js";
-import { type Numbers, narrow, numbersOf } from "../../half.js";
+import { type HalfDtype, type Numbers, narrow, numbersOf } from "../../half.js";
+import { fillInitial } from "../../initial-values.js";
 import type { Rows } from "../../native/addon.js";
-import { drawKey, drawUnit, type RowDraws } from "../../random.js";
+import { drawKey, type RowDraws } from "../../random.js";
 import type { ChangeConsumer, Memory } from "../backend.js";
 
 /** Memory as one array for the reference kernels. */
@@ -37,6 +38,12 @@ export class ReferenceMemory implements Memory {
     }
   }
 
+  scatter(rows: Rows, width: number, values: Numbers): void {
+    rows.forEach((row: number | bigint, i: number) => {
+      this.write(Number(row) * width, values.subarray(i * width, (i + 1) * width));
+    });
+  }
+
   trackChanges(width: number): void {
     this.changed ??= new Uint8Array(this.elements / width);
   }
@@ -64,18 +71,11 @@ export class ReferenceMemory implements Memory {
   }
 
   /** Initializes `count` elements beginning at index `from`; element `from + i` has the draw `first + i`. */
-  fillFrom(from: number, count: number, init: Initializer, { key, first }: RowDraws): void {
-    const values = new Float32Array(count);
-    for (let i = first; i < first + count; i++) {
-      if (init.kind === "constant") values[i - first] = init.value;
-      else if (init.kind === "values") values[i - first] = init.values[i];
-      else if (init.kind === "uniform")
-        values[i - first] = init.low + (init.high - init.low) * drawUnit(key, i);
-      else values[i - first] = init.mean + init.std * normal(drawUnit(key, 2 * i), drawUnit(key, 2 * i + 1));
-    }
-    const { data, dtype } = this;
-    if (dtype === "fp32") data.set(values, from);
-    else narrow(values, (data as Uint16Array).subarray(from, from + count), dtype);
+  fillFrom(from: number, count: number, init: Initializer, draws: RowDraws): void {
+    const part = this.data.subarray(from, from + count);
+    if (init.kind !== "values") fillInitial(part, this.dtype, init, draws);
+    else if (part instanceof Float32Array) part.set(init.values);
+    else narrow(Float32Array.from(init.values), part, this.dtype as HalfDtype);
   }
 
   private range(from: number, other: Numbers): Numbers {
@@ -83,11 +83,6 @@ export class ReferenceMemory implements Memory {
     if (from < 0 || from + other.length > this.elements) throw outside(from, other.length, this.elements);
     return this.data.subarray(from, from + other.length);
   }
-}
-
-/** A standard normal draw from two uniform draws in [0, 1) (Box & Muller, 1958); 1 - u keeps the logarithm finite. */
-function normal(u: number, v: number): number {
-  return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
 }
 
 function outside(from: number, count: number, elements: number): ExecutionError {
