@@ -32,9 +32,11 @@ export { type ModelInput, type OwnModel, registerModel } from "./models/index.js
 export type { ModelDefinition, ModelFeatures } from "./models/model.js";
 export { embeddingDim, featureGroup } from "./models/schema.js";
 export { OPS as ops } from "./ops/index.js";
+export type { ColumnsOf, Rows } from "./serve/cells.js";
 export type { FollowingPredictor } from "./serve/following-predictor.js";
 export { type LoadOptions, load } from "./serve/load.js";
 export type { Predictor } from "./serve/predictor.js";
+export type { RankedItem, RankRequest } from "./serve/rank.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
 export { Trainer, type TrainerOptions, type TrainingResult } from "./train/trainer.js";
 export { type AnyTrainer, trainerOf } from "./train/trainer-of.js";

@@ -10,9 +10,11 @@ export {
   ExecutionError,
   PairloomError,
 } from "./errors.js";
+export type { ColumnsOf, Rows } from "./serve/cells.js";
 export type { FollowingPredictor } from "./serve/following-predictor.js";
 export { type LoadOptions, load } from "./serve/load.js";
 export type { Predictor } from "./serve/predictor.js";
+export type { RankedItem, RankRequest } from "./serve/rank.js";
 export type { LabelOf, RowOf } from "./serve/row.js";
 
 offerToConfigFiles(() => import("./index.js"));

@@ -31,9 +31,17 @@ export interface EncodedRows extends ColumnSet {
   readonly bad: readonly BadCell[];
 }
 
+/** The raw values of some rows, by column. */
+export interface Cells {
+  readonly rows: number;
+  /** One value per row. */
+  column(name: string): readonly unknown[];
+}
+
 export interface Encoder {
   /** The columns share no memory with earlier results. */
   encode(rows: readonly RawRow[]): EncodedRows;
+  encodeCells(cells: Cells): EncodedRows;
 }
 
 export interface EncoderOptions {
@@ -52,14 +60,17 @@ export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = 
   const encoder = new FeatureEncoder(fitted, labels.length > 0 ? { labels, kind, weight } : undefined);
   const read = cellReader(fitted);
   let refusals = new Refusals(1);
-  return {
-    encode: (rows) => {
-      if (refusals.capacity < rows.length) refusals = new Refusals(rows.length);
-      const block = encoder.newBlock(rows.length);
-      encoder.encode(batchOf(rows, encoder.encoders, read), block, refusals);
-      return { ...block.columnSet(), bad: badCells(rows.length, encoder.encoders, refusals) };
-    },
+  const encodeCells = (cells: Cells): EncodedRows => {
+    if (refusals.capacity < cells.rows) refusals = new Refusals(cells.rows);
+    const block = encoder.newBlock(cells.rows);
+    encoder.encode(batchOf(cells, encoder.encoders, read), block, refusals);
+    return { ...block.columnSet(), bad: badCells(cells.rows, encoder.encoders, refusals) };
   };
+  return { encode: (rows) => encodeCells(cellsOfRows(rows)), encodeCells };
+}
+
+function cellsOfRows(rows: readonly RawRow[]): Cells {
+  return { rows: rows.length, column: (name) => rows.map((row) => row[name]) };
 }
 
 /** {@link createEncoder} for a single use. */
@@ -71,73 +82,70 @@ export function packRows(
   return createEncoder(fitted, options).encode(rows);
 }
 
-/** Returns the raw value of a column in a row. */
-type CellReader = (row: RawRow, column: string, form: CellForm) => unknown;
+/** What a value of a column is, by the rules of the training data. */
+type CellReader = (value: unknown, column: string, form: CellForm) => unknown;
 
 /** `number`: one number; `list`: a list, or a text with several elements. */
 type CellForm = { readonly as: "number" | "other" } | ({ readonly as: "list" } & ListForm);
 
-function cellReader(rules: TextRules): CellReader {
-  const raw = rules.trim ? trimmedCell : (row: RawRow, column: string) => row[column];
-  const present = presentCell(raw, rules);
-  return withPoints(withElements(withTypes(present, rules), rules), rules);
+/** Undefined if values mean what they are. */
+function cellReader(rules: TextRules): CellReader | undefined {
+  const readers = [
+    rules.trim && trimmedCell,
+    presentCell(rules),
+    withTypes(rules),
+    withElements(rules),
+    withPoints(rules),
+  ].filter((reader) => reader !== undefined);
+  if (readers.length === 0) return undefined;
+  return (value, column, form) => readers.reduce((each, read) => read(each, column, form), value);
 }
 
 /** A text without white space around it; missing if nothing is left. */
-function trimmedCell(row: RawRow, column: string): unknown {
-  const value = row[column];
+function trimmedCell(value: unknown): unknown {
   return typeof value === "string" ? trimmedText(value) || null : value;
 }
 
 /** Texts that mean missing are so as a whole … */
-function presentCell(read: CellReader, { nullValues = [] }: TextRules): CellReader {
-  if (nullValues.length === 0) return read;
+function presentCell({ nullValues = [] }: TextRules): CellReader | undefined {
+  if (nullValues.length === 0) return undefined;
   const nulls = new Set<unknown>(nullValues);
-  return (row, column, form) => {
-    const value = read(row, column, form);
-    return nulls.has(value) ? null : value;
-  };
+  return (value) => (nulls.has(value) ? null : value);
 }
 
 /** … and as elements of lists. */
-function withElements(read: CellReader, { nullValues = [] }: TextRules): CellReader {
-  if (nullValues.length === 0) return read;
+function withElements({ nullValues = [] }: TextRules): CellReader | undefined {
+  if (nullValues.length === 0) return undefined;
   const nulls = new Set<unknown>(nullValues);
-  return (row, column, form) => {
-    const value = read(row, column, form);
-    return form.as === "list" ? presentElements(value, form, nulls) : value;
-  };
+  return (value, _, form) => (form.as === "list" ? presentElements(value, form, nulls) : value);
 }
 
 /** Texts of columns with types have the values that they have in text files; features of numbers parse texts themselves. */
-function withTypes(read: CellReader, { textTypes, decimal }: TextRules): CellReader {
-  if (textTypes === undefined) return read;
+function withTypes({ textTypes, decimal }: TextRules): CellReader | undefined {
+  if (textTypes === undefined) return undefined;
   const readers = new Map(Object.entries(textTypes).map(([name, type]) => [name, typedTextReader(type)]));
-  return (row, column, form) => {
-    const value = read(row, column, form);
+  return (value, column, form) => {
     const readText = readers.get(column);
     if (typeof value !== "string" || readText === undefined || form.as === "number") return value;
     return readText(decimal === undefined ? value : String(withDecimalPoint(value)));
   };
 }
 
-function withPoints(read: CellReader, { decimal }: TextRules): CellReader {
-  if (decimal === undefined) return read;
-  return (row, column, form) => {
-    const value = read(row, column, form);
-    return form.as === "number" ? withDecimalPoint(value) : value;
-  };
+function withPoints({ decimal }: TextRules): CellReader | undefined {
+  if (decimal === undefined) return undefined;
+  return (value, _, form) => (form.as === "number" ? withDecimalPoint(value) : value);
 }
 
-function batchOf(rows: readonly RawRow[], encoders: readonly ColumnEncoder[], read: CellReader): RawBatch {
+function batchOf(cells: Cells, encoders: readonly ColumnEncoder[], read: CellReader | undefined): RawBatch {
+  const columnOf = (name: string, form: CellForm): readonly unknown[] => {
+    const values = cells.column(name);
+    return read ? values.map((value) => read(value, name, form)) : values;
+  };
   return {
-    rows: rows.length,
-    column: (encoder) => encoders[encoder].columnOf(rows.map(rowReader(encoders[encoder], read))),
+    rows: cells.rows,
+    column: (encoder) => encoders[encoder].columnOf(rawValues(encoders[encoder], columnOf)),
     inputs: (encoder) =>
-      inputColumns(encoders[encoder]).map((input) => {
-        const form = inputForm(input);
-        return rows.map((row) => read(row, input.column, form));
-      }),
+      inputColumns(encoders[encoder]).map((input) => columnOf(input.column, inputForm(input))),
   };
 }
 
@@ -150,16 +158,19 @@ function inputColumns({ feature }: ColumnEncoder) {
   return feature.reading.derivation!.inputs.filter((input) => "column" in input);
 }
 
-/** Returns a row's raw value for a plain feature. */
-function rowReader({ feature }: ColumnEncoder, read: CellReader): (row: RawRow) => unknown {
+/** The raw values of a plain feature, one per row. */
+function rawValues(
+  { feature }: ColumnEncoder,
+  columnOf: (name: string, form: CellForm) => readonly unknown[],
+): readonly unknown[] {
   const { columns, as, separator, length, weighted } = feature.reading;
   const form: CellForm =
     separator === undefined
       ? { as: as === "text" ? "other" : "number" }
       : { as: "list", separator, length, weighted };
-  const [column] = columns;
-  if (columns.length === 1) return (row) => read(row, column, form);
-  return (row) => canonicalCross(columns.map((name) => read(row, name, form)));
+  const [first, ...others] = columns.map((name) => columnOf(name, form));
+  if (others.length === 0) return first;
+  return first.map((value, row) => canonicalCross([value, ...others.map((column) => column[row])]));
 }
 
 function badCells(rows: number, encoders: readonly ColumnEncoder[], refusals: Refusals): BadCell[] {

@@ -51,6 +51,7 @@ function modelOf(logits: (row: Record<string, number>) => number[], loss: object
     graph: inferenceGraph(specOf(config, configuredFeatureInfos(config.features))),
     features: { features: NAMES.map((name) => ({ name })) } as unknown as FittedFeatures,
     executable: { run } as unknown as TrainedModel["executable"],
+    compile: () => ({ run }) as unknown as TrainedModel["executable"],
     translations: new Map(),
     checkpoint: {} as TrainedModel["checkpoint"],
   };

@@ -2,7 +2,9 @@ import { basename } from "node:path";
 import type { Config } from "../config/config.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { FollowedVersions } from "../saved/follow.js";
+import type { Rows } from "./cells.js";
 import type { Predictor } from "./predictor.js";
+import type { RankedItem, RankRequest } from "./rank.js";
 
 /** A predictor, and the name of the version that it was opened from. */
 export interface OpenedVersion<Row, Label extends string> {
@@ -49,11 +51,11 @@ export class FollowingPredictor<Row = Readonly<Record<string, unknown>>, Label e
     return this.current.step;
   }
 
-  predict(rows: readonly Row[]): Float32Array {
+  predict(rows: Rows<Row>): Float32Array {
     return this.current.predict(rows);
   }
 
-  predictLabels(rows: readonly Row[]): Readonly<Record<Label, Float32Array>> {
+  predictLabels(rows: Rows<Row>): Readonly<Record<Label, Float32Array>> {
     return this.current.predictLabels(rows);
   }
 
@@ -61,12 +63,22 @@ export class FollowingPredictor<Row = Readonly<Record<string, unknown>>, Label e
     return this.current.predictOne(row);
   }
 
-  logits(rows: readonly Row[]): Float32Array {
+  logits(rows: Rows<Row>): Float32Array {
     return this.current.logits(rows);
+  }
+
+  rank(request: RankRequest<Row, Label>): RankedItem[] {
+    return this.current.rank(request);
   }
 
   translate(feature: string, values: readonly unknown[]): Float64Array {
     return this.current.translate(feature, values);
+  }
+
+  /** Closes, and frees the memory of the model. */
+  [Symbol.dispose](): void {
+    void this.close();
+    this.current[Symbol.dispose]();
   }
 
   /** Looks for no newer version from now on. The one that is open can still predict. */

@@ -4,8 +4,9 @@ import { FollowedVersions } from "../saved/follow.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { FollowingPredictor } from "./following-predictor.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
-import { MAX_BATCH, Predictor } from "./predictor.js";
+import { Predictor } from "./predictor.js";
 import type { LabelOf, RowOf } from "./row.js";
+import { MAX_BATCH } from "./run-model.js";
 
 export type { LoadOptions } from "./load-options.js";
 

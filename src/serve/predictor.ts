@@ -1,25 +1,24 @@
-import type { RunRequest } from "../backends/backend.js";
 import type { Config } from "../config/config.js";
-import { DataError } from "../errors.js";
-import { type BadCell, createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
+import { DataError, ExecutionError } from "../errors.js";
+import { createEncoder, type Encoder } from "../features/encoder.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { labelNames } from "../features/targets.js";
 import type { TrainedModel } from "../saved/model.js";
 import { showValue } from "../show-value.js";
-import { refuseInfinitePredictions } from "../train/diverged.js";
 import { columnOf } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
-import { LOGITS } from "../train/step/model-graphs.js";
 import type { Task } from "../train/task.js";
-import { checkRows } from "./rows.js";
+import { cellsOf, type PlacedCells, type Rows, withShared } from "./cells.js";
+import { encodeOrRefuse } from "./encode.js";
+import { OncePlans } from "./once-plans.js";
+import { bestFirst, checkRankRequest, type RankedItem, type RankRequest } from "./rank.js";
+import { logitsOf } from "./run-model.js";
 import { translate } from "./translate.js";
 
-/** Rows per pass through the model; larger inputs are scored in pieces. */
-export const MAX_BATCH = 1024;
-const NO_SCALARS: ReadonlyMap<string, Float32Array> = new Map();
-
-/** Scores rows given as plain JavaScript objects, on the calling thread. */
-export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends string = string> {
+/** Scores rows given as plain JavaScript objects or as columns, on the calling thread. */
+export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends string = string>
+  implements Disposable
+{
   /** The resolved config that the model was trained with. */
   readonly config: Config;
   readonly features: FittedFeatures;
@@ -33,8 +32,10 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   private readonly encoder: Encoder;
   /** The columns that the features read. */
   private readonly columns: readonly string[];
+  private open?: { readonly model: TrainedModel; readonly plans: OncePlans };
 
-  constructor(private readonly model: TrainedModel) {
+  constructor(model: TrainedModel) {
+    this.open = { model, plans: new OncePlans(model) };
     this.config = model.config;
     this.features = model.features;
     this.labels = labelNames(model.config.data.label) as readonly Label[];
@@ -49,10 +50,11 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
    * Returns probabilities [rows] in row order; with several labels [rows, labels], row-major. With the loss
    * `squaredError` returns the predicted numbers, with `softmaxCrossEntropy` class probabilities [rows, classes]. A row
    * must have every column that the features read; `null` is a missing value.
+   * @param rows a list of objects, or an object with a list of values for each column
    * @throws DataError naming the first row with a missing column or a value that a feature cannot read; ExecutionError
    * naming the first row whose prediction is not a finite number
    */
-  predict(rows: readonly Row[]): Float32Array {
+  predict(rows: Rows<Row>): Float32Array {
     return this.task.predictions(this.logits(rows));
   }
 
@@ -60,7 +62,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
    * {@link predict} by label: `predictLabels(rows).buy[2]` belongs to the third row.
    * @throws DataError like {@link predict}, and if the model predicts classes
    */
-  predictLabels(rows: readonly Row[]): Readonly<Record<Label, Float32Array>> {
+  predictLabels(rows: Rows<Row>): Readonly<Record<Label, Float32Array>> {
     if (this.outputs !== this.labels.length) throw this.severalNumbers("predictLabels()", "one a label");
     const predictions = this.predict(rows);
     const columns = this.labels.map((name, k) => [name, columnOf(predictions, k, this.outputs)]);
@@ -77,19 +79,26 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   }
 
   /** Scores before the sigmoid or softmax, [rows, outputs]; enough for ranking. */
-  logits(rows: readonly Row[]): Float32Array {
-    const raw: unknown = rows;
-    checkRows(raw, this.columns);
-    const encoded = this.encoder.encode(raw);
-    if (encoded.bad.length > 0) throw this.refusal(encoded.bad, raw);
-    const logits = new Float32Array(rows.length * this.outputs);
-    for (let start = 0; start < rows.length; start += MAX_BATCH) {
-      const count = Math.min(MAX_BATCH, rows.length - start);
-      const part = this.run({ ...encoded, start, count, batch: count });
-      refuseInfinitePredictions(part, this.outputs, start);
-      logits.set(part, start * this.outputs);
-    }
-    return logits;
+  logits(rows: Rows<Row>): Float32Array {
+    return this.score(cellsOf(rows, this.columns, "rows"));
+  }
+
+  /**
+   * The best items, best first; of equal ones the first. Features whose columns all stand in `user` or `context` are transformed
+   * and looked up once, and what the model computes from them alone is computed once. The scores are those of {@link predict} for
+   * rows with all columns, bit for bit.
+   * @throws DataError like {@link predict}, for a column in two places, and if the model predicts classes
+   */
+  rank(request: RankRequest<Row, Label>): RankedItem[] {
+    const { shared, items, k } = checkRankRequest(request, this.columns);
+    const output = this.outputToRankBy(request.by);
+    const plan = this.opened.plans.of(shared, this.columns);
+    const logits = plan?.logits(shared, items, this.outputs) ?? this.score(withShared(items, shared));
+    const predictions = this.task.predictions(logits);
+    return bestFirst(columnOf(logits, output, this.outputs), k).map((index) => ({
+      index,
+      score: predictions[index * this.outputs + output],
+    }));
   }
 
   /**
@@ -99,12 +108,40 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
    * @throws DataError for a feature without a table, and for a value that the feature refuses
    */
   translate(feature: string, values: readonly unknown[]): Float64Array {
-    return translate(this.model, feature, values);
+    return translate(this.opened.model, feature, values);
   }
 
-  private run(rows: Pick<RunRequest, "columns" | "rows" | "start" | "count" | "batch">): Float32Array {
-    const request = { ...rows, seed: 0, firstStep: 0, scalars: NO_SCALARS };
-    return this.model.executable.runSync(request).get(LOGITS)!;
+  /** Frees the memory of the model, as soon as JavaScript collects it. Nothing can be scored afterwards. */
+  [Symbol.dispose](): void {
+    this.open = undefined;
+  }
+
+  private score(cells: PlacedCells): Float32Array {
+    const encoded = encodeOrRefuse(this.encoder, cells, this.features);
+    return logitsOf(this.opened.model.executable, encoded, this.outputs);
+  }
+
+  private get opened() {
+    if (this.open) return this.open;
+    throw new ExecutionError({
+      what: "the model was disposed",
+      where: "Predictor",
+      next: "Load it again, or dispose of it later.",
+    });
+  }
+
+  private outputToRankBy(label: unknown): number {
+    if (this.outputs !== this.labels.length) throw this.severalNumbers("rank()", "one score an item");
+    if (label === undefined && this.outputs === 1) return 0;
+    const output = this.labels.indexOf(label as Label);
+    if (output >= 0) return output;
+    throw new DataError({
+      what: "there is no such label to rank by",
+      where: "by",
+      got: showValue(label),
+      expected: `one of ${this.labels.join(", ")}`,
+      next: "Name the label whose predictions order the items.",
+    });
   }
 
   private severalNumbers(where: string, gives: string): DataError {
@@ -114,20 +151,6 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
       where,
       got: ofLabels ? `the labels ${this.labels.join(", ")}` : `${this.outputs} classes`,
       next: `Call ${ofLabels ? "predictLabels" : "predict"}([row]), which returns them all.`,
-    });
-  }
-
-  private refusal(bad: readonly BadCell[], rows: readonly RawRow[]): DataError {
-    const [{ row, feature, reason }] = bad;
-    const { reading } = this.features.features.find(({ name }) => name === feature)!;
-    const values = reading.columns.map((column) => `${column}: ${showValue(rows[row][column])}`);
-    const more = bad.length > 1 ? `, and ${bad.length - 1} more rows` : "";
-    return new DataError({
-      what: `the feature ${feature} refuses the row${more}`,
-      where: `rows[${row}]`,
-      got: `${values.join(", ")} (${reason})`,
-      expected: `a value that ${feature} can read (docs/features.md)`,
-      next: "Fix the row, or remove it.",
     });
   }
 }

@@ -18,6 +18,8 @@ export interface ScoringOptions {
 
 export interface SavedExecutable {
   readonly executable: Executable;
+  /** Compiles a part of the forward pass with the same parameters. */
+  readonly compile: (graph: Graph, maxBatch?: number) => Executable;
   /** From ids to rows, by table name. */
   readonly translations: ReadonlyMap<string, Translation>;
 }
@@ -37,6 +39,8 @@ export async function savedExecutable(
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, attrs);
   for (const [name, table] of stored) backend.putInStoredRows!(translations.bound.get(name)!, table);
-  const options = { maxBatch, threads, translations: translations.bound, frozen: true };
-  return { executable: backend.compile(graph, memory, options), translations: translations.bound };
+  const options = { threads, translations: translations.bound, frozen: true };
+  const compile = (part: Graph, rows = maxBatch) =>
+    backend.compile(part, memory, { ...options, maxBatch: rows });
+  return { executable: compile(graph), compile, translations: translations.bound };
 }

@@ -1,0 +1,77 @@
+import { executionOf, type Graph } from "../graph/graph.js";
+import type { Node } from "../graph/op.js";
+import { isRow, type Tensor } from "../graph/tensor.js";
+import { input } from "../ops/sources.js";
+import { type TranslateAttrs, translate } from "../ops/translate.js";
+import { eliminateDeadCode } from "./eliminate.js";
+
+/** A forward pass in two parts, for rows that are equal in some inputs. */
+export interface OnceSplit {
+  /** What depends on those inputs only, for one row. Its outputs are inputs of {@link each}, by name. */
+  readonly once: Graph;
+  /** The rest, for all rows. */
+  readonly each: Graph;
+}
+
+/**
+ * Splits a forward pass where some inputs are the same in all rows of a request, as those of the user are for all
+ * candidates: what depends on them alone is computed for one row. No value changes.
+ * @param isOnce whether the input of this name is the same in all rows
+ */
+export function splitOnce(graph: Graph, isOnce: (input: string) => boolean): OnceSplit {
+  const once = onceTensors(graph, isOnce);
+  for (const output of graph.outputs.values()) once.delete(output);
+  const carried = new Map<string, Tensor>();
+  const needed = new Set<Tensor>(graph.outputs.values());
+  const each: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    const wanted = node.outputs.filter((output) => needed.has(output));
+    if (wanted.length === 0) continue;
+    if (wanted.every((output) => once.has(output) && isCarried(node, output))) {
+      each.push(...wanted.map((output) => carriedInput(output, carried)));
+    } else {
+      each.push(node);
+      for (const operand of node.inputs) needed.add(operand);
+    }
+  }
+  return {
+    once: eliminateDeadCode({ nodes: graph.nodes, outputs: carried }),
+    each: { nodes: each.reverse(), outputs: graph.outputs },
+  };
+}
+
+/** The row tensors whose rows are all equal. */
+function onceTensors({ nodes }: Graph, isOnce: (input: string) => boolean): Set<Tensor> {
+  const once = new Set<Tensor>();
+  for (const node of nodes) {
+    const isSame =
+      node.op.binds === "input"
+        ? isOnce((node.attrs as { name: string }).name)
+        : actsRowByRow(node) && node.inputs.every((operand) => !isRow(operand) || once.has(operand));
+    if (isSame) for (const output of node.outputs) if (isRow(output)) once.add(output);
+  }
+  return once;
+}
+
+function actsRowByRow(node: Node): boolean {
+  if (node.op === translate) return !(node.attrs as TranslateAttrs).admits;
+  return executionOf(node) === "rowwise";
+}
+
+/** Only numbers are carried over: ids are looked up where they are needed. An input is bound in both parts. */
+function isCarried({ op }: Node, { dtype }: Tensor): boolean {
+  return dtype === "fp32" && op.binds !== "input";
+}
+
+/** An input in place of the equation that makes a tensor. */
+function carriedInput(tensor: Tensor, carried: Map<string, Tensor>): Node {
+  const name = `@once/${carried.size}`;
+  carried.set(name, tensor);
+  const { dtype, shape } = tensor;
+  return {
+    op: input as Node["op"],
+    inputs: [],
+    attrs: { name, type: { dtype, shape }, limit: 0 },
+    outputs: [tensor],
+  };
+}

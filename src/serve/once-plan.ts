@@ -1,0 +1,96 @@
+import type { Executable } from "../backends/backend.js";
+import type { BagColumn, Column, ColumnSet } from "../columns/columns.js";
+import { createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
+import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import { splitOnce } from "../passes/split-once.js";
+import type { TrainedModel } from "../saved/model.js";
+import { oneRow, type PlacedCells, withShared } from "./cells.js";
+import { encodeOrRefuse } from "./encode.js";
+import { logitsOf, outputsOfRow } from "./run-model.js";
+
+/**
+ * Scores items that share some columns. Features that read shared columns only are transformed and looked up once, and what the
+ * model computes from them alone is computed once. The scores have the bits that full rows have.
+ */
+export class OncePlan {
+  private readonly once: FeatureSubset;
+  private readonly each: FeatureSubset;
+  private readonly computeOnce: Executable;
+  private readonly computeEach: Executable;
+
+  /** @param shared the columns that have one value for all items */
+  constructor({ features, graph, compile }: TrainedModel, shared: ReadonlySet<string>) {
+    const isOnce = (feature: FittedFeature) =>
+      columnsRead(feature, features).every((name) => shared.has(name));
+    this.once = new FeatureSubset(features, isOnce);
+    this.each = new FeatureSubset(features, (feature) => !isOnce(feature));
+    const split = splitOnce(graph, (name) => this.once.names.has(name));
+    this.computeOnce = compile(split.once, 1);
+    this.computeEach = compile(split.each);
+  }
+
+  /**
+   * Logits [rows, outputs] of the items.
+   * @throws DataError naming a value that a feature refuses
+   */
+  logits(shared: RawRow, items: PlacedCells, outputs: number): Float32Array {
+    const once = this.once.encode(oneRow(shared, "user, context"));
+    const { rows, columns } = this.each.encode(withShared(items, shared));
+    const all = new Map(columns);
+    for (const name of this.once.names) all.set(name, broadcast(once.columns.get(name)!, rows));
+    for (const [name, data] of outputsOfRow(this.computeOnce, once))
+      all.set(name, { kind: "number", data, offset: 0, stride: 0, width: data.length });
+    return logitsOf(this.computeEach, { rows, columns: all }, outputs);
+  }
+}
+
+/** Some features of a model, with those that they are computed from. */
+class FeatureSubset {
+  readonly names: ReadonlySet<string>;
+  private readonly encoder: Encoder;
+
+  constructor(
+    private readonly fitted: FittedFeatures,
+    isIn: (feature: FittedFeature) => boolean,
+  ) {
+    const chosen = fitted.features.filter(isIn);
+    this.names = new Set(chosen.map(({ name }) => name));
+    const needed = new Set(chosen.flatMap((feature) => [feature, ...inputsOf(feature, fitted)]));
+    const features = fitted.features.filter((feature) => needed.has(feature));
+    this.encoder = createEncoder({ ...fitted, features });
+  }
+
+  encode(cells: PlacedCells): ColumnSet {
+    return encodeOrRefuse(this.encoder, cells, this.fitted);
+  }
+}
+
+/** The columns that a feature and its inputs read. */
+function columnsRead(feature: FittedFeature, fitted: FittedFeatures): string[] {
+  return [feature, ...inputsOf(feature, fitted)].flatMap(({ reading }) => reading.columns);
+}
+
+/** The features that a feature is computed from, and those that they are computed from. */
+function inputsOf({ reading }: FittedFeature, fitted: FittedFeatures): FittedFeature[] {
+  const direct = (reading.derivation?.inputs ?? []).flatMap((input) =>
+    "feature" in input ? fitted.features.filter(({ name }) => name === input.feature) : [],
+  );
+  return direct.flatMap((feature) => [feature, ...inputsOf(feature, fitted)]);
+}
+
+/** A column in which every row is the only row of this one. */
+function broadcast(column: Column, rows: number): Column {
+  return column.kind === "ids" ? broadcastBag(column, rows) : { ...column, stride: 0 };
+}
+
+function broadcastBag({ values, weights, ...column }: BagColumn, rows: number): BagColumn {
+  const { length } = values;
+  const repeated = new (values.constructor as Int32ArrayConstructor)(
+    length * rows,
+  ) as unknown as BagColumn["values"];
+  for (let row = 0; row < rows; row++) repeated.set(values as never, row * length);
+  const offsets = BigUint64Array.from({ length: rows + 1 }, (_, row) => BigInt(row * length));
+  if (!weights) return { ...column, values: repeated, offsets };
+  const repeatedWeights = Float32Array.from({ length: length * rows }, (_, i) => weights[i % length]);
+  return { ...column, values: repeated, offsets, weights: repeatedWeights };
+}
