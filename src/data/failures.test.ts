@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DataError } from "../errors.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type DataInput, dataSchema } from "./data-config.js";
+import { readQuarantine } from "./pack/quarantine.js";
 import { prepareData } from "./prepare.js";
 import { Duck, quoteText } from "./source/duckdb.js";
 
@@ -246,5 +247,40 @@ describe("text files", () => {
     const number: FeatureInput = { kind: "number", name: "n" };
     const { splits } = await prepare({ train: { rows }, label: "y" }, [number]);
     expect(splits.train.reasons).toEqual({ "n: not a finite number": 1 });
+  });
+});
+
+describe("lists that are refused", () => {
+  const vector: FeatureInput = { kind: "number", name: "v", width: 2 };
+  const buckets: FeatureInput = { kind: "ids", name: "v", buckets: 9 };
+  const words: FeatureInput = { kind: "ids", name: "v", hash: 99 };
+  const weighted: FeatureInput = { kind: "ids", name: "v", hash: 99, weighted: true };
+
+  /** The refused values of `v`. */
+  async function refused(path: string, feature: FeatureInput) {
+    const { splits } = await prepare({ train: { path }, label: "y" }, [feature]);
+    return readQuarantine(splits.train.quarantinePath).map(({ value }) => value);
+  }
+
+  it.each<[string, FeatureInput, string, string]>([
+    ["words of a vector", vector, '[1,"x"]', "1,x"],
+    ["words of a text", vector, '"1,x"', "1,x"],
+    ["words among buckets", buckets, '[1,"x",[2]]', "1,x,[2]"],
+    ["a broken list of buckets", buckets, '"[1,2"', "[1,2"],
+    ["a broken list of words", words, '"[a,b"', "[a,b"],
+    ["a broken list with weights", weighted, '"[a:2,b"', "[a:2,b:1"],
+    ["a word as a weight", weighted, '{"a":"x","b":2}', "a:x,b:2"],
+    ["a word as the weight of a text", weighted, '["a:x","b"]', "a:x,b:1"],
+  ])("show %s in JSON as they are written", async (name, feature, json, shown) => {
+    const good = feature === vector ? "[1,2]" : '"1"';
+    const path = write(`${name}.jsonl`, `{"v":${good},"y":1}\n{"v":${json},"y":0}\n`);
+    expect(await refused(path, feature)).toEqual([shown]);
+  });
+
+  it("show brackets of a CSV file that are no list", async () => {
+    const cells = ["[1,2", "{}", '{"a":1}', "1,2]", "[1],2"];
+    const rows = cells.map((cell) => `"${cell.replaceAll('"', '""')}",0\n`);
+    const path = write("brackets.csv", `v,y\n1,1\n${rows.join("")}`);
+    for (const feature of [buckets, words, weighted]) expect(await refused(path, feature)).toEqual(cells);
   });
 });

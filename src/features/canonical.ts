@@ -25,6 +25,8 @@ const INEXACT_FROM = 2 ** 53;
 const refusedText = (code: RefusalCode) => `\u0000${String.fromCharCode(-code)}`;
 const INEXACT = refusedText(Refusal.inexact);
 const WRONG_TYPE = refusedText(Refusal.wrongType);
+/** A text with brackets that is neither a list nor parts between separators. */
+export const NO_LIST = refusedText(Refusal.brackets);
 
 /** The refusal that a canonical text, given as UTF-8 bytes `[start, end)`, stands for; 0 if it is an id. */
 export function refusalIn(bytes: Uint8Array, start: number, end: number): number {
@@ -113,11 +115,14 @@ export function crossSql(parts: readonly string[]): string {
 
 /** SQL that is true if a canonical text stands for a refusal. */
 export function isRefusedSql(text: string): string {
-  return `${text} IN (${quoted(INEXACT)}, ${quoted(WRONG_TYPE)})`;
+  return `${text} IN (${[INEXACT, WRONG_TYPE, NO_LIST].map(quoted).join(", ")})`;
 }
 
 /** SQL of the text that stands for a value of a type that cannot be an id. */
 export const wrongTypeSql = () => quoted(WRONG_TYPE);
+
+/** SQL of {@link NO_LIST}. */
+export const noListSql = () => quoted(NO_LIST);
 
 /** A text of control characters as SQL. */
 function quoted(text: string): string {

@@ -1,6 +1,6 @@
 import { canonicalText, refusalOfText } from "./canonical.js";
 import { instantOf } from "./instant.js";
-import { bracketedList } from "./list-text.js";
+import { listOfText } from "./list-text.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { InputSource } from "./schema/derived-fields.js";
 import { isList, numberValue } from "./values.js";
@@ -60,7 +60,7 @@ function textsOf(value: unknown, separator: string): readonly string[] | undefin
   if (typeof value === "string") {
     if (value === "") return undefined;
     if (refusalOfText(value) !== 0) return orRefused(value) as Refused;
-    return bracketedList(value)?.map((text) => text ?? "") ?? value.split(separator);
+    return canonicalTexts(listOfText(value, separator));
   }
   if (value === undefined || value === null) return undefined;
   if (isList(value)) return canonicalTexts(Array.from(value));

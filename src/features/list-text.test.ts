@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Duck, quoteText } from "../data/source/duckdb.js";
-import { bracketedList, listTextSql } from "./list-text.js";
+import { NO_LIST } from "./canonical.js";
+import { bracketedList, listOfText, listTextSql } from "./list-text.js";
 
 describe("a list in brackets", () => {
   it.each<[string, (string | null)[] | undefined]>([
@@ -27,6 +28,36 @@ describe("a list in brackets", () => {
   });
 });
 
+describe("a text between separators", () => {
+  it.each([
+    "[1,2",
+    "1,2]",
+    "[1],2",
+    "1,[2]",
+    "{}",
+    '{"a":1}',
+    '{"a":1,"b":2}',
+    "{1,2}",
+    "[[1],[2]]",
+    "[[1]]",
+    " [1, 2]",
+    "a,]b[",
+  ])("%s is no list", (text) => {
+    expect(listOfText(text, ",")).toEqual([NO_LIST, ...text.split(",")]);
+  });
+
+  it("may have brackets in pairs in its parts", () => {
+    for (const [text, separator] of [
+      ["a [b],c", ","],
+      ["[a] b|{c} d", "|"],
+      ["f[0]{1},x", ","],
+      ["(1,2)", ","],
+    ])
+      expect(listOfText(text, separator)).toEqual(text.split(separator));
+    expect(listOfText("[a|b] c|d", "|")[0]).toBe(NO_LIST);
+  });
+});
+
 describe("SQL", () => {
   let duck: Duck;
   beforeAll(async () => {
@@ -37,6 +68,7 @@ describe("SQL", () => {
   it("reads every text as JavaScript does", async () => {
     const text = fc.oneof(
       fc.stringMatching(/^\[[ \t\na,"'\\[\]]{0,10}\]$/),
+      fc.stringMatching(/^[a ,{}[\]\n]{0,10}$/),
       fc.array(fc.string({ unit: "grapheme" })).map((list) => JSON.stringify(list)),
       fc.constantFrom("", "a,b", "[NULL, null , None,nulls]", "['a\\nb' ,\"\\u00e9\"]"),
     );
@@ -46,6 +78,6 @@ describe("SQL", () => {
     );
     const sql = `SELECT to_json(${listTextSql("x", ",", "e")}) FROM (SELECT unnest([${texts.map(quoteText).join(", ")}]) AS x)`;
     const lists = (await duck.rows(sql, "test")).map(([json]) => JSON.parse(json!));
-    expect(lists).toEqual(texts.map((t) => bracketedList(t) ?? t.split(",")));
+    expect(lists).toEqual(texts.map((t) => listOfText(t, ",")));
   });
 });

@@ -1,7 +1,9 @@
+import { NO_LIST, noListSql } from "./canonical.js";
+
 /**
  * A list written as a text in brackets, as JSON, Python and DuckDB write it: `[3, 5]`, `["a", null]`, `['a', 'b']`.
- * Elements are separated by commas, white space around them does not count, and quotes are removed. The same patterns
- * read it in JavaScript and in SQL.
+ * Elements are separated by commas, white space around them does not count, and quotes are removed. Any other text is parts
+ * between separators. The same patterns read it in JavaScript and in SQL.
  */
 
 const SPACE = "[ \\t\\r\\n]*";
@@ -12,13 +14,31 @@ const BARE = "[^ \\t\\r\\n,\"'\\[\\]][^,\\[\\]]*";
 const ELEMENT = `${DOUBLE_QUOTED}|${SINGLE_QUOTED}|${BARE}`;
 const PLACE = `${SPACE}(?:(?:${DOUBLE_QUOTED}|${SINGLE_QUOTED})${SPACE}|${BARE})?`;
 const LIST = `\\[${PLACE}(?:,${PLACE})*\\]`;
+/**
+ * A part between separators may have brackets in pairs, such as `a [b]`. If one is left open, or all of the part is in brackets,
+ * the text is most likely a broken list, a list of lists or an object.
+ */
+const PAIR = "\\[[^\\[\\]{}]*\\]|\\{[^\\[\\]{}]*\\}";
+const IN_PAIRS = `[^\\[\\]{}]*(?:(?:${PAIR})[^\\[\\]{}]*)*`;
+const ONE_PAIR = `${SPACE}(?:${PAIR})${SPACE}`;
 /** Elements that are missing. */
 const NULLS = ["null", "NULL", "None"];
 
 const wholeList = new RegExp(`^${LIST}$`, "u");
 const anyElement = new RegExp(ELEMENT, "gu");
+const inPairs = new RegExp(`^${IN_PAIRS}$`, "u");
+const onePair = new RegExp(`^${ONE_PAIR}$`, "u");
 const spaceAtEnd = /[ \t\r\n]+$/u;
 const escaped = /\\([\s\S])/gu;
+
+/** The elements of a text, missing ones as `null`. If its brackets are broken, they start with one that every feature refuses. */
+export function listOfText(text: string, separator: string): readonly (string | null)[] {
+  return bracketedList(text) ?? parts(text.split(separator));
+}
+
+function parts(texts: readonly string[]): readonly string[] {
+  return texts.every((text) => inPairs.test(text) && !onePair.test(text)) ? texts : [NO_LIST, ...texts];
+}
 
 /** The elements, missing ones as `null`; `undefined` if the text is not a list in brackets. */
 export function bracketedList(text: string): (string | null)[] | undefined {
@@ -42,14 +62,22 @@ function jsonText(element: string): string | undefined {
 }
 
 /**
- * SQL for the list in a text column: the elements in brackets, or else the parts between separators.
+ * SQL that computes {@link listOfText} for a column of texts.
  * @param element a name for the parameter of a lambda
+ * @param ofNumbers true if broken brackets may stay, because they are no numbers
  */
-export function listTextSql(column: string, separator: string, element: string): string {
+export function listTextSql(column: string, separator: string, element: string, ofNumbers = false): string {
   const isList = `starts_with(${column}, '[') AND regexp_full_match(${column}, ${quoted(LIST)})`;
   const elements = `regexp_extract_all(${column}, ${quoted(ELEMENT)})`;
   const texts = `list_transform(${elements}, lambda ${element}: ${elementSql(element)})`;
-  return `CASE WHEN ${isList} THEN ${texts} ELSE string_split(${column}, ${quoted(separator)}) END`;
+  const parts = `string_split(${column}, ${quoted(separator)})`;
+  const read = `CASE WHEN ${isList} THEN ${texts}`;
+  if (ofNumbers) return `${read} ELSE ${parts} END`;
+  const matches = (pattern: string) => `regexp_full_match(${element}, ${quoted(pattern)})`;
+  const broken = `list_filter(${parts}, lambda ${element}: NOT ${matches(IN_PAIRS)} OR ${matches(ONE_PAIR)})`;
+  // The first condition is fast, and false for most texts.
+  const isBroken = `regexp_matches(${column}, '[\\[\\]{}]') AND len(${broken}) > 0`;
+  return `${read} WHEN ${isBroken} THEN list_prepend(${noListSql()}, ${parts}) ELSE ${parts} END`;
 }
 
 function elementSql(element: string): string {

@@ -15,6 +15,7 @@ export const Refusal = {
   inexact: -13,
   notTime: -14,
   keyRange: -15,
+  brackets: -16,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -35,6 +36,8 @@ const texts: Record<RefusalCode, string> = {
     "a number too large to be an exact id: send text or a BigInt, store text or an integer type",
   [Refusal.notTime]: "neither a date nor a timestamp",
   [Refusal.keyRange]: "an integer beyond ±(2^63 - 1), the keys of a dynamic table",
+  [Refusal.brackets]:
+    'brackets that are no list: write it as JSON, such as ["a", "b"], or make a list in sql with string_split',
   [Refusal.notClass]: "not a class id, 0 to classes - 1",
 };
 

@@ -1,6 +1,6 @@
 /** Converts raw JavaScript values to numbers and lists, with the same meaning as values in files. */
 
-import { bracketedList } from "./list-text.js";
+import { listOfText } from "./list-text.js";
 
 /** Around numbers only ASCII white space counts, in files as in JavaScript. */
 const SPACE = "[ \\t\\n\\v\\f\\r]*";
@@ -59,14 +59,14 @@ export function isNaNValue(value: unknown): boolean {
 /** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing. */
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === "string") return bracketedList(value) ?? value.split(separator);
+  if (typeof value === "string") return listOfText(value, separator);
   return isList(value) ? value : [value];
 }
 
 /** The elements of a list of numbers, or of separated text; blank text is a missing list. */
 export function vectorValue(value: unknown, separator: string): unknown {
   if (typeof value !== "string") return value ?? undefined;
-  return blank.test(value) ? undefined : (bracketedList(value) ?? value.split(separator));
+  return blank.test(value) ? undefined : listOfText(value, separator);
 }
 
 export function isList(value: unknown): value is ArrayLike<unknown> {

@@ -1,4 +1,4 @@
-import { bracketedList } from "../features/list-text.js";
+import { listOfText } from "../features/list-text.js";
 import { numberValue } from "../features/values.js";
 import { auc } from "../metrics/index.js";
 import { drift, type Parts } from "./drift.js";
@@ -210,5 +210,5 @@ function ranksOf(numbers: readonly number[]): number[] {
 /** The elements of a bag in a text. */
 export function elementsOf(text: string, separator: string | undefined): string[] {
   if (separator === undefined) return (JSON.parse(text) as unknown[]).map(String);
-  return (bracketedList(text) ?? text.split(separator)).map(String);
+  return listOfText(text, separator).map(String);
 }

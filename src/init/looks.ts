@@ -1,5 +1,6 @@
+import { refusalOfText } from "../features/canonical.js";
 import { instantOf } from "../features/instant.js";
-import { bracketedList } from "../features/list-text.js";
+import { bracketedList, listOfText } from "../features/list-text.js";
 import { numberValue } from "../features/values.js";
 import { dateFormatOf } from "./date-formats.js";
 import { wordsOf } from "./names.js";
@@ -187,13 +188,20 @@ function bagOf(counts: Counts): Looks | undefined {
 const WEIGHTED = /^.+:[+-]?(\d+\.?\d*|\.\d+)$/;
 
 function separatedBy(texts: readonly string[], separator: string): Looks | undefined {
-  const parts = texts.map((text) => text.split(separator));
+  const parts = texts.map((text) => listOfText(text, separator).map(String));
   const several = parts.filter(({ length }) => length > 1);
   if (several.length < 0.3 * texts.length || several.length < 3) return undefined;
   const width = vectorWidth(parts);
   if (width !== undefined) return { as: "vector", width, separator };
   const all = parts.flat();
-  if (all.some((part) => part.length > LONGEST_ELEMENT || (separator === "," && part.startsWith(" "))))
+  if (
+    all.some(
+      (part) =>
+        refusalOfText(part) !== 0 ||
+        part.length > LONGEST_ELEMENT ||
+        (separator === "," && part.startsWith(" ")),
+    )
+  )
     return undefined;
   const elements = new Set(all);
   // The words of a name or of a sentence hardly repeat.

@@ -8,6 +8,7 @@ import { duckdb } from "../source/binding.js";
 import type { Wire } from "../source/column-query.js";
 import {
   type AnyVector,
+  type ElementsOf,
   entryValues,
   ListVector,
   NumberVector,
@@ -27,19 +28,23 @@ export function readVector(
 ): AnyVector {
   const rows = duckdb.data_chunk_get_size(chunk);
   const vector = duckdb.data_chunk_get_vector(chunk, index);
+  const elements = elementsOf(reads, kernels);
+  return LISTS.has(reads) ? new ListVector(chunk, vector, rows, elements) : elements(chunk, vector, rows);
+}
+
+const LISTS: ReadonlySet<Wire["reads"]> = new Set(["texts", "numbers", "numberTexts", "integerTexts"]);
+
+function elementsOf(reads: Wire["reads"], kernels: ColumnKernels): ElementsOf {
   switch (reads) {
     case "text":
-      return new TextVector(chunk, vector, rows);
-    case "numberText":
-    case "integerText":
-      return kernels.parse(new TextVector(chunk, vector, rows), reads === "integerText");
-    case "number":
-    case "times":
-      return new NumberVector(chunk, vector, rows);
     case "texts":
-      return new ListVector(chunk, vector, rows, "text");
+      return (...of) => new TextVector(...of);
+    case "number":
     case "numbers":
-      return new ListVector(chunk, vector, rows, "number");
+    case "times":
+      return (...of) => new NumberVector(...of);
+    default:
+      return (...of) => kernels.parse(new TextVector(...of), reads.startsWith("integer"));
   }
 }
 
@@ -98,8 +103,11 @@ class VectorLists implements RawLists {
   ) {
     this.elements = new VectorValues(lists.child, kernels);
     if (!weights) return;
-    const { values } = weights.child as NumberVector;
-    this.weightOf = (row, i) => values[weights.starts[row] + i];
+    const numbers = weights.child as NumberVector | ParsedNumbers;
+    this.weightOf = (row, i) => {
+      const at = weights.starts[row] + i;
+      return numbers.isNull(at) ? Number.NaN : numbers.values[at];
+    };
   }
 
   startOf(row: number): number {
@@ -131,25 +139,30 @@ export function rowText(vectors: readonly AnyVector[], row: number): string | nu
 export function entriesText(vectors: readonly AnyVector[], row: number): string | null {
   const [ids, weights] = vectors as ListVector[];
   if (ids.isNull(row)) return null;
-  const weightTexts = elementTexts(weights, row);
-  return elementTexts(ids, row)
-    .map((id, i) => `${id}:${weightTexts[i]}`)
-    .join(",");
+  return joined(ids, row, (id, i) => `${id}:${valueText(weights.child, weights.starts[row] + i)}`);
 }
 
 function valueText(vector: AnyVector, row: number): string | null {
   if (vector.isNull(row)) return null;
-  if (vector instanceof TextVector) return writtenText(vector.text(row));
+  if (vector instanceof TextVector) return isRefusal(vector, row) ? null : vector.text(row);
   if (vector instanceof ParsedNumbers) return vector.texts.text(row);
   if (vector instanceof NumberVector) return String(vector.values[row]);
-  return elementTexts(vector, row).join(",");
+  return joined(vector, row, (text) => text ?? "");
 }
 
-/** null where a mark of a refusal stands instead of a value. */
-function writtenText(text: string | null): string | null {
-  return text !== null && refusalOfText(text) !== 0 ? null : text;
+/** True where a mark of a refusal stands instead of a value. */
+function isRefusal(vector: AnyVector, row: number): boolean {
+  return vector instanceof TextVector && refusalOfText(vector.text(row) ?? "") !== 0;
 }
 
-function elementTexts({ child, starts, ends }: ListVector, row: number): (string | null)[] {
-  return Array.from({ length: ends[row] - starts[row] }, (_, i) => valueText(child, starts[row] + i));
+/** The elements of a list; null if refusals stand in the place of all. */
+function joined(
+  { child, starts, ends }: ListVector,
+  row: number,
+  textOf: (element: string | null, index: number) => string,
+): string | null {
+  const indices = Array.from({ length: ends[row] - starts[row] }, (_, i) => i);
+  const shown = indices.filter((i) => !isRefusal(child, starts[row] + i));
+  if (shown.length === 0 && indices.length > 0) return null;
+  return shown.map((i) => textOf(valueText(child, starts[row] + i), i)).join(",");
 }

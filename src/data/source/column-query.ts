@@ -6,7 +6,9 @@ import { decimalPointSql, numberSql, trimmedSql } from "../../features/values.js
 import type { Want } from "./demand.js";
 import { quoteName } from "./duckdb.js";
 import {
+  type ElementWire,
   elementSql,
+  elementWire,
   entryTextsSql,
   isTextType,
   JSON_OBJECT,
@@ -20,13 +22,12 @@ import { columnType, type Source } from "./source.js";
 import { weightedItemsSql, weightedSql } from "./weighted-query.js";
 
 /**
- * A SQL expression for one input of a feature, with one of four result types. After it, only Pairloom's own transforms touch
- * the value. NULL means missing.
+ * A SQL expression for one input of a feature: a value or a list. After it, only Pairloom's own transforms touch the value.
+ * NULL means missing.
  */
 export interface Wire {
   readonly sql: string;
-  /** `numberText`: a text that is read as a number; `integerText`: the same where NaN means missing. */
-  readonly reads: "text" | "number" | "numberText" | "integerText" | "texts" | "numbers" | "times";
+  readonly reads: ElementWire["reads"] | `${ElementWire["reads"]}s` | "times";
 }
 
 /** How the columns of a source are read. If features disagree, text wins over numbers, and numbers over targets. */
@@ -186,14 +187,14 @@ function scalarWire({ columns, as }: Reading, source: Source, where: string): Wi
   return { sql: parts.length === 1 ? parts[0] : crossSql(parts), reads: "text" };
 }
 
-/** A column of single numbers. Texts are parsed by the encoder: SQL for that takes long to plan and to run. */
+/** A column of single numbers. */
 export function numberWire(name: string, as: "number" | "integer", source: Source, where: string): Wire {
   const { column, type } = readNumber(source, name, where);
-  if (type === "VARCHAR" || type === "JSON") {
-    const text = type === "JSON" ? jsonText(column) : column;
-    return { sql: text, reads: as === "integer" ? "integerText" : "numberText" };
-  }
-  return { sql: must(elementSql(column, type, as), name, type, where, as), reads: "number" };
+  return must(elementWire(column, type, as), name, type, where, as);
+}
+
+function listWire(list: string, item: string, { sql, reads }: ElementWire): Wire {
+  return { sql: `list_transform(${list}, lambda ${item}: ${sql})`, reads: `${reads}s` };
 }
 
 function bagWire({ columns, as }: Reading, separator: string, source: Source, where: string): Wire {
@@ -203,30 +204,22 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const element = listElement(type) ?? type;
   const item = itemName(source, "item");
   const present = presentSql(item, element, source.nullValues);
-  const mapped = must(elementSql(present, element, as), name, type, path, as);
-  const items = listSql(column, type, separator, item);
-  return {
-    sql: `list_transform(${items}, lambda ${item}: ${mapped})`,
-    reads: as === "text" ? "texts" : "numbers",
-  };
+  const wire = must(elementWire(present, element, as), name, type, path, as);
+  return listWire(listSql(column, type, separator, item, as), item, wire);
 }
 
-/** The ids and the weights of a weighted bag: two lists of equal length; an id always has a weight that is not NULL. */
+/** The ids and the weights of a weighted bag: two lists of equal length. */
 function weightedWires({ columns, as }: Reading, separator: string, source: Source, where: string): Wire[] {
   const [name] = columns;
   const path = `${where}.column`;
   const { column, type } = readColumn(source, name, path);
   const item = itemName(source, "item");
   const { id, idType, weight } = weightedSql(type, item, source.nullValues);
-  const idSql = elementSql(id, idType, as);
-  if (idSql === undefined || weight === undefined)
+  const ids = elementWire(id, idType, as);
+  if (ids === undefined || weight === undefined)
     throw wrongType(name, type, path, WEIGHTED_FORMS, "Build a list of { key, value } in sql.");
-  const items = weightedItemsSql(column, type, separator, item);
-  const present = `coalesce(${weight}, CAST('nan' AS DOUBLE))`;
-  return [
-    { sql: `list_transform(${items}, lambda ${item}: ${idSql})`, reads: as === "text" ? "texts" : "numbers" },
-    { sql: `list_transform(${items}, lambda ${item}: ${present})`, reads: "numbers" },
-  ];
+  const items = weightedItemsSql(column, type, separator, item, as);
+  return [ids, weight].map((wire) => listWire(items, item, wire));
 }
 
 const WEIGHTED_FORMS = "texts of the form id:weight, a map from ids to numbers, or a list of { key, value }";
@@ -244,8 +237,8 @@ function vectorWire(
   const item = itemName(source, "item");
   const isList = isText || type === "JSON";
   const element = listElement(type) ?? (isList ? type : "");
-  const mapped = elementSql(presentSql(item, element, source.nullValues), element, "number");
-  if (mapped === undefined)
+  const wire = elementWire(presentSql(item, element, source.nullValues), element, "number");
+  if (wire === undefined)
     throw wrongType(
       name,
       type,
@@ -253,20 +246,20 @@ function vectorWire(
       `a list of ${length} numbers, or a text with them`,
       "Build the list in sql.",
     );
-  const all = listSql(column, type, separator, item);
+  const all = listSql(column, type, separator, item, "number");
   const list = isList
     ? `CASE WHEN ${trimmedSql(isText ? column : jsonText(column))} <> '' THEN ${all} END`
     : all;
-  return { sql: `list_transform(${list}, lambda ${item}: ${mapped})`, reads: "numbers" };
+  return listWire(list, item, wire);
 }
 
-function must(
-  sql: string | undefined,
+function must<T extends string | ElementWire>(
+  sql: T | undefined,
   column: string,
   type: string,
   where: string,
   as: Reading["as"],
-): string {
+): T {
   if (sql !== undefined) return sql;
   const expected = as === "text" ? "text, a number, a boolean, a date or a timestamp" : "a number";
   throw wrongType(column, type, where, expected, "Derive a column of such a type in sql.");

@@ -16,6 +16,27 @@ export function elementSql(column: string, type: string, as: Reading["as"]): str
   return as === "text" ? canonicalSql(column, type) : numberSql(column, type, as === "integer");
 }
 
+/** SQL of a value as the encoder reads it. */
+export interface ElementWire {
+  readonly sql: string;
+  /** `numberText`: a text that is read as a number; `integerText`: the same where NaN means missing. */
+  readonly reads: "text" | "number" | "numberText" | "integerText";
+}
+
+/**
+ * A value of a DuckDB type. The encoder parses texts of numbers: SQL for that takes long to plan and to run, and the text of
+ * a refused row is shown.
+ * @returns undefined if the type cannot be read so
+ */
+export function elementWire(value: string, type: string, as: Reading["as"]): ElementWire | undefined {
+  if (as !== "text" && (type === "VARCHAR" || type === "JSON")) {
+    const sql = type === "JSON" ? jsonText(value) : value;
+    return { sql, reads: as === "integer" ? "integerText" : "numberText" };
+  }
+  const sql = elementSql(value, type, as);
+  return sql === undefined ? undefined : { sql, reads: as === "text" ? "text" : "number" };
+}
+
 /** True for types whose values are texts, also if they are stored in another form. */
 export function isTextType(type: string): boolean {
   return /^(VARCHAR|UUID|TIME|TIME WITH TIME ZONE|ENUM\(.*\))$/s.test(type);
@@ -36,10 +57,16 @@ export function listElement(type: string): string | undefined {
 }
 
 /** A column as a list: the list itself, the parts of a text, or one value. */
-export function listSql(column: string, type: string, separator: string, item: string): string {
+export function listSql(
+  column: string,
+  type: string,
+  separator: string,
+  item: string,
+  as: Reading["as"] = "text",
+): string {
   if (listElement(type) !== undefined) return column;
-  if (type === "VARCHAR") return listTextSql(column, separator, item);
-  if (type === "JSON") return jsonListSql(column, separator, item);
+  if (type === "VARCHAR") return listTextSql(column, separator, item, as !== "text");
+  if (type === "JSON") return jsonListSql(column, separator, item, as !== "text");
   return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
 }
 

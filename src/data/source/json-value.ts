@@ -22,8 +22,8 @@ export function jsonCanonicalSql(value: string): string {
 }
 
 /** A JSON value as a list of JSON values: the list itself, the parts of a text, or one value. */
-export function jsonListSql(value: string, separator: string, item: string): string {
-  const parts = listTextSql(jsonText(value), separator, item);
+export function jsonListSql(value: string, separator: string, item: string, ofNumbers = false): string {
+  const parts = listTextSql(jsonText(value), separator, item, ofNumbers);
   return `CASE WHEN ${isA(value, "ARRAY")} THEN CAST(${value} AS JSON[])
     WHEN ${isJsonText(value)} THEN list_transform(${parts}, lambda ${item}: to_json(${item}))
     WHEN ${value} IS NULL OR ${isA(value, "NULL")} THEN NULL ELSE [${value}] END`;

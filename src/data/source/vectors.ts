@@ -86,13 +86,20 @@ export class TextVector extends VectorView {
   }
 }
 
+/** The view of a vector of values. */
+export type ElementsOf = (
+  owner: DataChunk,
+  vector: Vector,
+  rows: number,
+) => NumberVector | ParsedNumbers | TextVector;
+
 /** A LIST column: row r has the child rows `[starts[r], ends[r])`. */
 export class ListVector extends VectorView {
   readonly starts: Float64Array;
   readonly ends: Float64Array;
-  readonly child: NumberVector | TextVector;
+  readonly child: ReturnType<ElementsOf>;
 
-  constructor(owner: DataChunk, vector: Vector, rows: number, child: "text" | "number") {
+  constructor(owner: DataChunk, vector: Vector, rows: number, childOf: ElementsOf) {
     super(owner, vector, rows);
     const bytes = duckdb.vector_get_data(vector, rows * 16);
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * 4);
@@ -103,10 +110,7 @@ export class ListVector extends VectorView {
       this.starts[r] = words[4 * r] + words[4 * r + 1] * 2 ** 32;
       this.ends[r] = this.starts[r] + words[4 * r + 2];
     }
-    const size = duckdb.list_vector_get_size(vector);
-    const childVector = duckdb.list_vector_get_child(vector);
-    const View = child === "text" ? TextVector : NumberVector;
-    this.child = new View(owner, childVector, size);
+    this.child = childOf(owner, duckdb.list_vector_get_child(vector), duckdb.list_vector_get_size(vector));
   }
 }
 

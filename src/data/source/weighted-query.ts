@@ -1,14 +1,28 @@
-import { numberSql } from "../../features/values.js";
+import type { Reading } from "../../features/reading.js";
 import { TIME_AT_END } from "../../features/weighted.js";
-import { elementSql, entryTypes, listElement, listSql, mapTypes, presentSql } from "./element-query.js";
+import {
+  type ElementWire,
+  elementWire,
+  entryTypes,
+  listElement,
+  listSql,
+  mapTypes,
+  presentSql,
+} from "./element-query.js";
 import { isJsonObject, isJsonText, jsonText } from "./json-value.js";
 
 /** SQL for weighted ids; the same rules as `weightedIds` in TypeScript. */
 
 /** A column as a list of ids with weights: the entries of a map, or the elements of a list. */
-export function weightedItemsSql(column: string, type: string, separator: string, item: string): string {
+export function weightedItemsSql(
+  column: string,
+  type: string,
+  separator: string,
+  item: string,
+  as: Reading["as"],
+): string {
   if (mapTypes(type)) return `map_entries(${column})`;
-  const list = listSql(column, type, separator, item);
+  const list = listSql(column, type, separator, item, as);
   if (type !== "JSON") return list;
   const entries = `map_entries(CAST(${column} AS MAP(VARCHAR, JSON)))`;
   return `CASE WHEN ${isJsonObject(column)} THEN list_transform(${entries}, lambda ${item}: to_json(${item})) ELSE ${list} END`;
@@ -18,8 +32,8 @@ export function weightedItemsSql(column: string, type: string, separator: string
 interface WeightedSql {
   readonly id: string;
   readonly idType: string;
-  /** `undefined`: it cannot be a number. */
-  readonly weight: string | undefined;
+  /** NULL is no weight; `undefined`: it cannot be a number. */
+  readonly weight: ElementWire | undefined;
 }
 
 /**
@@ -29,20 +43,22 @@ interface WeightedSql {
 export function weightedSql(type: string, item: string, nullValues: readonly string[]): WeightedSql {
   const entry = mapTypes(type) ?? entryTypes(type);
   if (entry) {
-    const weight = elementSql(`${item}.value`, entry.value, "number");
+    const weight = elementWire(`${item}.value`, entry.value, "number");
     return { id: `${item}.key`, idType: entry.key, weight };
   }
   const element = listElement(type) ?? type;
   if (element === "JSON") return ofJson(item, nullValues);
   if (element !== "VARCHAR")
-    return { id: presentSql(item, element, nullValues), idType: element, weight: "CAST(1 AS DOUBLE)" };
+    return { id: presentSql(item, element, nullValues), idType: element, weight: ONE };
   const pair = pairSql(item);
   return {
     id: presentSql(`CASE WHEN ${pair.isPair} THEN ${pair.id} ELSE ${item} END`, element, nullValues),
     idType: element,
-    weight: `CASE WHEN ${pair.isPair} THEN ${pair.weight} ELSE 1 END`,
+    weight: { sql: `CASE WHEN ${pair.isPair} THEN ${pair.weight} ELSE '1' END`, reads: "numberText" },
   };
 }
+
+const ONE: ElementWire = { sql: "CAST(1 AS DOUBLE)", reads: "number" };
 
 /** A JSON value: a text of both, an object `{ key, value }`, or the id alone. */
 function ofJson(item: string, nullValues: readonly string[]): WeightedSql {
@@ -50,12 +66,15 @@ function ofJson(item: string, nullValues: readonly string[]): WeightedSql {
   const isEntry = `${isJsonObject(item)} AND ${has("key")} AND ${has("value")}`;
   const pair = pairSql(jsonText(item));
   const isPair = `${isJsonText(item)} AND ${pair.isPair}`;
-  const entryWeight = elementSql(`(${item} -> '$.value')`, "JSON", "number");
+  const entryWeight = jsonText(`(${item} -> '$.value')`);
   const alone = `CASE WHEN ${isPair} THEN to_json(${pair.id}) ELSE ${item} END`;
   return {
     id: `CASE WHEN ${isEntry} THEN ${item} -> '$.key' ELSE ${presentSql(alone, "JSON", nullValues)} END`,
     idType: "JSON",
-    weight: `CASE WHEN ${isEntry} THEN ${entryWeight} WHEN ${isPair} THEN ${pair.weight} ELSE 1 END`,
+    weight: {
+      sql: `CASE WHEN ${isEntry} THEN ${entryWeight} WHEN ${isPair} THEN ${pair.weight} ELSE '1' END`,
+      reads: "numberText",
+    },
   };
 }
 
@@ -65,6 +84,6 @@ function pairSql(text: string) {
   return {
     isPair: `contains(${text}, ':') AND NOT regexp_matches(${text}, '${TIME_AT_END}')`,
     id: `left(${text}, length(${text}) - length(${last}) - 1)`,
-    weight: numberSql(last, "VARCHAR"),
+    weight: last,
   };
 }
