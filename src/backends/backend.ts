@@ -187,6 +187,8 @@ export interface TierSpec {
 export interface Tier {
   /** One for each column, in order. They are read and written like others, all rows of them. */
   readonly memories: readonly Memory[];
+  /** Of the table. */
+  readonly rows: number;
   /** Programs that bind this translation find the rows in the tier. Call it before they are compiled. */
   put(translation: Translation): void;
   /** The rows that may have other values than the initial ones, ascending: those that training has met, or that were written. */

@@ -1,5 +1,6 @@
-import { binRows, TABLE_HEAD, tableRows } from "../report/table-rows.js";
+import { binRows, TABLE_HEAD, TIER_HEAD, tableRows, tierRows } from "../report/table-rows.js";
 import type { TableReport } from "../train/table-metrics.js";
+import type { TierReports } from "../train/tier-metrics.js";
 import { fillLines } from "./fill-lines.js";
 import { tables } from "./text-table.js";
 
@@ -9,6 +10,10 @@ export function dynamicTablesText(reports: Readonly<Record<string, TableReport>>
   const histograms = known.map(histogramText);
   return ["Dynamic tables", tables(TABLE_HEAD, tableRows(reports, percent)), ...histograms].join("\n");
 }
+
+/** The traffic of tables larger than memory. */
+export const tiersText = (tiers: TierReports): string =>
+  `Tables larger than memory, in the last training process\n${tables(TIER_HEAD, tierRows(tiers, percent))}`;
 
 function histogramText([name, { counts, histogram }]: [string, TableReport]): string {
   const head =

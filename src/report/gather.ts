@@ -53,7 +53,17 @@ export async function gatherLogged(runDir: string): Promise<ReportData> {
   const report = await readReport(runDir);
   const splits = report?.data ?? (await readSplits(runDir));
   const config = (await readConfig(runDir)) ?? (await configOfCheckpoint(runDir));
-  const { backend, threads, seconds, parameters, training, results = [], measuredOn, tables } = report ?? {};
+  const {
+    backend,
+    threads,
+    seconds,
+    parameters,
+    training,
+    results = [],
+    measuredOn,
+    tables,
+    tiers,
+  } = report ?? {};
   const state = trains ? "training" : (training?.reason ?? "ended");
   const curves = readCurves(runDir);
   const known = {
@@ -77,6 +87,7 @@ export async function gatherLogged(runDir: string): Promise<ReportData> {
     ...(known.results && { results: { split: measuredOn ?? "held-out", lines: results } }),
     splits,
     ...(tables && { tables }),
+    ...(tiers && { tiers }),
     config: withoutRows(config),
     leftOut: { ...reasons(known, state), scored: NOT_YET, instructions: NOT_YET },
   };

@@ -23,6 +23,8 @@ export interface ReportData {
   readonly splits: Readonly<Record<string, SplitReport>>;
   /** The dynamic tables at the end of the training; absent if there are none. */
   readonly tables?: Report["tables"];
+  /** The tables larger than memory; absent if there are none. */
+  readonly tiers?: Report["tiers"];
   readonly scored?: Scored;
   readonly instructions?: Profile;
   readonly config: unknown;

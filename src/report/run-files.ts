@@ -27,6 +27,20 @@ const tableSchema = z.object({
   histogram: z.array(z.object({ from: number, to: number, keys: number })),
 });
 
+const tierSchema = z.object({
+  rows: number,
+  frames: number,
+  lookups: number,
+  hits: number,
+  prefetched: number,
+  reads: number,
+  writes: number,
+  bytesRead: number,
+  bytesWritten: number,
+  recordBytes: number,
+  allocated: number,
+});
+
 /** What the page reads of `report.json`. Another version may have written it: a part of another form counts as absent. */
 const reportSchema = z.object({
   backend: z.string().catch("unknown"),
@@ -47,6 +61,7 @@ const reportSchema = z.object({
   measuredOn: z.enum(["test", "valid"]).optional().catch(undefined),
   results: z.array(z.looseObject({ name: z.string(), rows: number })).catch([]),
   tables: z.record(z.string(), tableSchema).optional().catch(undefined),
+  tiers: z.record(z.string(), tierSchema).optional().catch(undefined),
   warnings: z.array(z.string()).catch([]),
 });
 

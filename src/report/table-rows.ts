@@ -1,5 +1,6 @@
 import { count } from "../show-value.js";
 import type { Bin, TableReport } from "../train/table-metrics.js";
+import type { TierReports } from "../train/tier-metrics.js";
 
 /** The dynamic tables of a run as lines of a table, for the page and for the terminal. */
 
@@ -19,6 +20,33 @@ export function tableRows(
     count(each.evicted),
     count(each.rejected),
     shareOf(each.hits, each.lookups),
+  ]);
+}
+
+/** The tables of a run that are larger than memory. */
+export const TIER_HEAD = [
+  "table",
+  "rows",
+  "in memory",
+  "found in memory",
+  "read ahead",
+  "bytes read",
+  "bytes written",
+  "bytes on disk",
+];
+
+/** @param percent writes a share between 0 and 1 */
+export function tierRows(tiers: TierReports, percent: (share: number) => string): string[][] {
+  const shareOf = (part: number, whole: number) => (whole === 0 ? "" : percent(part / whole));
+  return Object.entries(tiers).map(([name, each]) => [
+    name,
+    count(each.rows),
+    count(each.frames),
+    shareOf(each.hits, each.lookups),
+    shareOf(each.prefetched, each.lookups),
+    count(each.bytesRead),
+    count(each.bytesWritten),
+    count(each.allocated),
   ]);
 }
 

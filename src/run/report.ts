@@ -3,6 +3,7 @@ import type { PackedDataset } from "../data/pack/packed.js";
 import type { PreparedData } from "../data/pack/prepared.js";
 import { type Evaluation, type MetricName, namedMetrics, type OptionalMetric } from "../metrics/index.js";
 import type { TableReport } from "../train/table-metrics.js";
+import type { TierReports } from "../train/tier-metrics.js";
 
 /** One line of the final table: a model, or a baseline, measured on the held-out split. */
 export interface Measured {
@@ -33,6 +34,8 @@ export interface Report {
   readonly checkpoint: string;
   /** The dynamic tables, by name; absent if there are none. */
   readonly tables?: Readonly<Record<string, TableReport>>;
+  /** The tables larger than memory, by name; absent if there are none. */
+  readonly tiers?: TierReports;
   /** The evaluated split; absent if there is only a training split. */
   readonly measuredOn?: "test" | "valid";
   readonly results: readonly ({ readonly name: string; readonly rows: number } & MetricValues)[];

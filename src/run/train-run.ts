@@ -229,6 +229,7 @@ class Run {
       },
       checkpoint: relative(runDir, checkpoint.dir),
       ...(Object.keys(result.tables).length > 0 && { tables: result.tables }),
+      ...(Object.keys(result.tiers).length > 0 && { tiers: result.tiers }),
       measuredOn: results.length > 0 ? heldOutSplit(prepared) : undefined,
       results: results.map(measuredReport),
     };

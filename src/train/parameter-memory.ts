@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import type { Memory, Rows } from "../backends/backend.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
@@ -25,6 +26,12 @@ export function elementsOf({ shape }: ParameterAttrs): number {
 
 export function bytesOf(attrs: ParameterAttrs): number {
   return elementsOf(attrs) * (attrs.dtype === "fp16" || attrs.dtype === "bf16" ? 2 : 4);
+}
+
+/** Bytes of memory that this process may use at most. */
+export function machineMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 /**

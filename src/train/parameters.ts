@@ -1,4 +1,3 @@
-import { totalmem } from "node:os";
 import type { Backend, ChangeConsumer, Memory, Tier } from "../backends/backend.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { InitialValues } from "../checkpoint/table-layout.js";
@@ -14,6 +13,7 @@ import {
   bytesOf,
   elementsOf,
   fitsStored,
+  machineMemory,
   type Parameter,
   readParameter,
   readStoredRows,
@@ -236,8 +236,7 @@ export class Parameters {
  */
 function refuseTooMuch(all: readonly ParameterAttrs[]): void {
   const total = all.reduce((sum, each) => sum + bytesOf(each), 0);
-  const limit = process.constrainedMemory();
-  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const memory = machineMemory();
   if (total <= memory) return;
   const largest = all.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a));
   throw outOfMemory(largest, `${gigabytes(total)} for all parameters, of ${gigabytes(memory)} of memory`);

@@ -18,7 +18,6 @@ import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "./step/model-graphs.js";
 import { specOf } from "./step/model-spec.js";
 import { type StoredTable, savedRowsOf } from "./stored-tables.js";
-import type { TableReport } from "./table-metrics.js";
 import { Trainer, type TrainerOptions, type TrainingResult } from "./trainer.js";
 import type { TrainingEvent } from "./training-event.js";
 import { Translations } from "./translations.js";
@@ -124,7 +123,8 @@ export class SeedsTrainer {
       trainSeconds: sum(({ trainSeconds }) => trainSeconds),
       trainRows: sum(({ trainRows }) => trainRows),
       checkpoint: await this.checkpoints.chosen(),
-      tables: Object.fromEntries(members.flatMap(({ seed, result }) => tablesOfMember(seed, result))),
+      tables: ofMembers(members, ({ tables }) => tables),
+      tiers: ofMembers(members, ({ tiers }) => tiers),
     };
   }
 
@@ -239,8 +239,15 @@ export class SeedsTrainer {
   }
 }
 
-function tablesOfMember(seed: number, { tables }: TrainingResult): [string, TableReport][] {
-  return Object.entries(tables).map(([name, table]) => [`${name}, seed ${seed}`, table]);
+/** What the members say of their tables. */
+function ofMembers<T>(
+  members: readonly Member[],
+  of: (result: TrainingResult) => Readonly<Record<string, T>>,
+): Record<string, T> {
+  const all = members.flatMap(({ seed, result }) =>
+    Object.entries(of(result)).map(([name, table]) => [`${name}, seed ${seed}`, table] as const),
+  );
+  return Object.fromEntries(all);
 }
 
 /** The training steps of all members. */

@@ -12,7 +12,10 @@ import { type PreparedData, prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
 import { hashTensors } from "../saved/hash-tensors.js";
 import { load } from "../serve/load.js";
+import { TABLES } from "./table-metrics.js";
+import { Trainer } from "./trainer.js";
 import { trainerOf } from "./trainer-of.js";
+import type { TrainingEvent } from "./training-event.js";
 
 /* Runs whose tables are larger than the memory that they may take, beside runs with all rows in memory. */
 
@@ -93,6 +96,25 @@ it("saves the rows that training has met, and reads as if it had saved all", asy
   expect(await hashTensors(tier)).toEqual(await hashTensors(whole!));
 });
 
+it("says in the log and in the result how many rows were found in memory, read and written", async () => {
+  const config = configOf(STORE);
+  const { features, splits } = await prepareData(config);
+  const logged: Readonly<Record<string, number>>[] = [];
+  const listener = (event: TrainingEvent) => {
+    if (event.kind === "measured" && event.split === TABLES) logged.push(event.values);
+  };
+  const options = { config, features, train: splits.train, backend: nativeOn("avx2"), listener };
+  const { tiers } = await new Trainer({ ...options, runDir: join(folder, "logged") }).run();
+  const { item } = tiers;
+  expect(item).toMatchObject({ rows: 5001, recordBytes: expect.any(Number) });
+  expect(item.hits + item.prefetched).toBeLessThanOrEqual(item.lookups);
+  expect(item.bytesRead).toBeGreaterThanOrEqual(512 * item.reads);
+  const shares = logged.map((values) => values["item.memoryHitRate"] + values["item.prefetchedRate"]);
+  expect(Math.min(...shares)).toBeGreaterThan(0);
+  expect(Math.max(...shares)).toBeLessThanOrEqual(1);
+  expect(logged.at(-1)!["item.bytesWritten"]).toBeLessThanOrEqual(item.bytesWritten);
+});
+
 it("gives the members of a run, and published versions, the rows that training has met", async () => {
   const more = (to: string) => ({
     seeds: 2,
@@ -130,6 +152,7 @@ it("refuses a store that is no size, too small, or of a table without a fixed si
   for (const mapping of [{ dynamic: { capacity: 50 } }, { hash: { size: 900, combine: "add" } }])
     expect(() => configOf(STORE, {}, mapping)).toThrow(/store is for a table of fixed size/);
   await expect(train("small", { memory: "700KB" }, {})).resolves.toBeDefined();
+  await expect(train("huge", { memory: "900000GB" }, {})).resolves.toBeDefined();
   await expect(train("smaller", { memory: "1KB" })).rejects.toThrow(/the memory for a table is too small/);
   await expect(train("batch", { memory: "2.5KB" })).rejects.toThrow(/rows of a batch do not fit/);
 });

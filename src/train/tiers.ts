@@ -1,10 +1,11 @@
 import { mkdirSync } from "node:fs";
 import type { Backend, Memory, Tier } from "../backends/backend.js";
 import { onDiskSync } from "../checkpoint/disk.js";
+import { ExecutionError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { memoryOf, type StoreConfig } from "../features/schema/store.js";
 import type { ParameterAttrs } from "../ops/sources.js";
-import { bytesOf, elementsOf } from "./parameter-memory.js";
+import { bytesOf, elementsOf, machineMemory } from "./parameter-memory.js";
 
 /** The stores of tables, by the name of their translation. */
 export type Stores = ReadonlyMap<string, Required<StoreConfig>>;
@@ -45,11 +46,25 @@ function allocateTier(
 ): Tier {
   const [rows] = parts[0].shape;
   const bytes = parts.reduce((sum, each) => sum + bytesOf(each), 0);
+  const memory = memoryOf(store, bytes);
+  refuseTooMuch(parts[0].translation!, Math.min(memory, bytes));
   onDiskSync("the directory cannot be created", store.path, () => mkdirSync(store.path, { recursive: true }));
   return backend.tier!({
     rows,
-    memory: memoryOf(store, bytes),
+    memory,
     directory: store.path,
     columns: parts.map((each) => ({ dtype: each.dtype ?? "fp32", width: elementsOf(each) / rows })),
+  });
+}
+
+function refuseTooMuch(table: string, bytes: number): void {
+  const machine = machineMemory();
+  if (bytes <= machine) return;
+  throw new ExecutionError({
+    what: "the memory for the rows of a table is more than this machine has",
+    where: table,
+    got: `${bytes} bytes`,
+    expected: `at most ${machine} bytes`,
+    next: "Set store.memory to less: the other rows are kept in a file.",
   });
 }

@@ -40,6 +40,7 @@ import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
 import { isInside, STRETCH, type Stretch, startOf } from "./stretch.js";
 import { type Before, statisticsOf, TABLES, type TableReport, tableValues } from "./table-metrics.js";
+import { type TierReports, tierReports, tierValues } from "./tier-metrics.js";
 import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
@@ -88,6 +89,8 @@ export interface TrainingResult {
   readonly checkpoint: Checkpoint;
   /** The dynamic tables, by name. */
   readonly tables: Readonly<Record<string, TableReport>>;
+  /** The tables larger than memory, by name. */
+  readonly tiers: TierReports;
 }
 
 /** What a trainer evaluates the model on. */
@@ -118,6 +121,7 @@ export class Trainer {
   private losses: number[] = [];
   /** The dynamic tables at the last measurement. */
   private measuredTables: Before = new Map();
+  private measuredTiers: TierReports = {};
 
   constructor(private readonly options: TrainerOptions) {
     const { config, features, train, valid, backend, runDir, listener, stretch } = options;
@@ -191,7 +195,8 @@ export class Trainer {
       const { seconds: trainSeconds, rows: trainRows } = steps;
       const checkpoint = await this.checkpoints.chosen();
       const tables = this.translations.reports(this.position.step);
-      return { reason, position: this.position, trainSeconds, trainRows, checkpoint, tables };
+      const tiers = tierReports(this.parameters.tiers);
+      return { reason, position: this.position, trainSeconds, trainRows, checkpoint, tables, tiers };
     } finally {
       log.close();
       this.listeners = this.listeners.filter((listener) => listener !== log.listen);
@@ -378,12 +383,13 @@ export class Trainer {
   }
 
   private measureTables(): void {
-    const { dynamic } = this.translations;
-    if (dynamic.size === 0) return;
-    const now = statisticsOf(dynamic);
-    const values = tableValues(now, this.measuredTables);
+    const now = statisticsOf(this.translations.dynamic);
+    const tiers = tierReports(this.parameters.tiers);
+    const values = { ...tableValues(now, this.measuredTables), ...tierValues(tiers, this.measuredTiers) };
+    if (Object.keys(values).length === 0) return;
     this.tell({ kind: "measured", position: this.position, split: TABLES, values });
     this.measuredTables = now;
+    this.measuredTiers = tiers;
   }
 
   private async evaluateValid(): Promise<void> {

@@ -8,12 +8,14 @@ const DTYPE_CODES = { fp32: 0, fp16: 1, bf16: 2 } as const;
 /** A tier of the native core (native/cpu/tiers/). */
 export class NativeTier implements Tier {
   readonly memories: readonly Memory[];
+  readonly rows: number;
   private readonly handle: TierHandle;
 
   constructor(
     private readonly addon: Addon,
     { directory, rows, memory, columns }: TierSpec,
   ) {
+    this.rows = rows;
     const settings = columns.flatMap(({ dtype, width }) => [DTYPE_CODES[dtype], width]);
     this.handle = addon.makeTier(directory, Float64Array.of(rows, memory, ...settings));
     this.memories = columns.map(

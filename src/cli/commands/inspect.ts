@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Checkpoint, checkpointsDir, listCheckpoints } from "../../checkpoint/index.js";
 import { printGraph } from "../../graph/printer.js";
+import { readReport } from "../../report/run-files.js";
 import { selectBackend } from "../../saved/backend.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { findCheckpoint } from "../../saved/find-checkpoint.js";
@@ -17,7 +18,7 @@ import {
   programSummary,
   trainingGraphOf,
 } from "../descriptions.js";
-import { dynamicTablesText } from "../dynamic-tables.js";
+import { dynamicTablesText, tiersText } from "../dynamic-tables.js";
 import { checkpointChoice, importModulesOption } from "../model-options.js";
 import { settingsOf, settingsOption } from "../settings-option.js";
 import { command } from "../usage.js";
@@ -50,6 +51,7 @@ export const inspect = command(
     console.log(`\nFeatures\n${featureTable(described)}`);
     console.log(`\nParameters of ${described.config.model.kind}\n${parameterTable(described)}`);
     if (trained) await printDynamicTables(trained);
+    if (trained) await printTiers(args.what);
   },
 );
 
@@ -67,6 +69,11 @@ async function inspectCheckpoint(path: string, choice: string | undefined, optio
 async function printDynamicTables({ checkpoint, ...model }: DescribedModel & { checkpoint: Checkpoint }) {
   const reports = await tableReports(checkpoint, model, selectBackend().backend);
   if (Object.keys(reports).length > 0) console.log(`\n${dynamicTablesText(reports)}`);
+}
+
+async function printTiers(path: string): Promise<void> {
+  const tiers = (await readReport(path))?.tiers;
+  if (tiers) console.log(`\n${tiersText(tiers)}`);
 }
 
 async function printHashes(path: string, choice: string | undefined): Promise<void> {

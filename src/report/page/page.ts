@@ -19,7 +19,7 @@ import {
   table,
   warningList,
 } from "./sections.js";
-import { tablesSection } from "./tables-section.js";
+import { tablesSection, tiersSection } from "./tables-section.js";
 
 const assetText = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../../assets/report/${name}`, import.meta.url)), "utf8");
@@ -90,6 +90,7 @@ ${section(data, { part: "scored", title: "Feature importance", note: `How the me
 ${section(data, { part: "scored", title: "Strength of field pairs", note: "What two features say together and neither says alone: the standard deviation of that part of the model's output." }, pairMap(data))}
 ${section(data, { part: "splits", title: "Data" }, splitTables(data))}
 ${tablesSection(data)}
+${tiersSection(data)}
 ${section(data, { part: "instructions", title: "Slowest instructions", note: "Where the time of scoring goes." }, instructionTable(data))}
 <section><h2>Config</h2><details><summary>The resolved config</summary><pre tabindex="0">${JSON.stringify(data.config, null, 2)}</pre></details></section>
 </main>
