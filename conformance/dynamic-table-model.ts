@@ -1,20 +1,25 @@
 import type { DynamicSpec } from "../src/graph/translation.js";
 
 const MISSING = -(2n ** 63n);
+/** The unit of the scores of lfuDecay, which are logarithms. */
+const UNIT = 2 ** 32;
 
+/** A key with a row. A step puts another one in its place, so that the step can be reverted. */
 interface Known {
-  /** Steps of all occurrences since the key got its row. */
-  readonly steps: number[];
+  readonly lastStep: number;
+  /** What eviction goes by. */
+  readonly score: number;
   /** A number that the test wrote to the row. */
   value: number;
 }
 
 /** What a dynamic table has to do, in the words of its documentation: maps of keys, and no rows. */
 export class TableModel {
-  known = new Map<bigint, Known>();
+  readonly known = new Map<bigint, Known>();
   /** Occurrences of keys without a row. */
-  private waiting = new Map<bigint, number>();
-  private before = { known: this.known, waiting: this.waiting };
+  private readonly waiting = new Map<bigint, number>();
+  /** Reverts the changes of the last step, if called from the last to the first. */
+  private undo: (() => void)[] = [];
 
   constructor(
     private readonly spec: DynamicSpec,
@@ -26,68 +31,74 @@ export class TableModel {
 
   /** False if the table has no room for the keys of the step; nothing has changed then. */
   step(keys: readonly bigint[], step: number): boolean {
-    this.before = { known: copyOf(this.known), waiting: new Map(this.waiting) };
+    this.undo = [];
     this.forgetOld(step);
-    const distinct = [...new Set(keys)];
-    const fresh = distinct.filter((key) => !this.known.has(key) && this.letIn(key, keys, step));
-    if (!this.makeRoom(fresh, distinct)) {
+    const used = new Map<bigint, number>();
+    for (const key of keys) used.set(key, (used.get(key) ?? 0) + 1);
+    const fresh = [...used].filter(([key, times]) => !this.known.has(key) && this.letIn(key, times, step));
+    if (!this.makeRoom(fresh.length, used)) {
       this.revert();
       return false;
     }
-    for (const key of fresh) {
-      this.known.set(key, { steps: [], value: this.initial(key) });
-      this.waiting.delete(key);
+    for (const [key] of fresh) this.put(this.waiting, key, undefined);
+    const present = new Set(fresh.map(([key]) => key));
+    for (const [key, times] of used) {
+      const before = this.known.get(key);
+      if (!before && !present.has(key)) continue;
+      const score = this.scoreAfter(before?.score, step, times);
+      this.put(this.known, key, { lastStep: step, score, value: before?.value ?? this.initial(key) });
     }
-    for (const key of keys) this.known.get(key)?.steps.push(step);
     return true;
   }
 
   revert(): void {
-    this.known = this.before.known;
-    this.waiting = this.before.waiting;
+    for (const undo of this.undo.reverse()) undo();
+    this.undo = [];
+  }
+
+  private put<V>(map: Map<bigint, V>, key: bigint, value: V | undefined): void {
+    const set = (to: V | undefined) => void (to === undefined ? map.delete(key) : map.set(key, to));
+    const before = map.get(key);
+    this.undo.push(() => set(before));
+    set(value);
   }
 
   private forgetOld(step: number): void {
     const { evict } = this.spec;
-    for (const [key, { steps, value }] of this.known) {
-      const unused = evict.kind === "age" && step - steps.at(-1)! > evict.steps;
+    for (const [key, { lastStep, value }] of this.known) {
+      const unused = evict.kind === "age" && step - lastStep > evict.steps;
       const small = evict.kind === "norm" && step % evict.every === 0 && Math.abs(value) < evict.below;
-      if ((unused || small) && key !== MISSING) this.known.delete(key);
+      if ((unused || small) && key !== MISSING) this.put(this.known, key, undefined);
     }
   }
 
-  private letIn(key: bigint, keys: readonly bigint[], step: number): boolean {
+  private letIn(key: bigint, times: number, step: number): boolean {
     const { admit } = this.spec;
     if (admit === undefined || key === MISSING) return true;
     if ("probability" in admit) return this.drawn(key, step);
-    const count = (this.waiting.get(key) ?? 0) + keys.filter((other) => other === key).length;
-    this.waiting.set(key, count);
+    const count = (this.waiting.get(key) ?? 0) + times;
+    this.put(this.waiting, key, count);
     return count >= admit.count;
   }
 
-  private makeRoom(fresh: readonly bigint[], used: readonly bigint[]): boolean {
-    const lacking = this.known.size + fresh.length - this.spec.capacity;
+  private makeRoom(fresh: number, used: ReadonlyMap<bigint, number>): boolean {
+    const lacking = this.known.size + fresh - this.spec.capacity;
     if (lacking <= 0) return true;
     if (this.spec.evict.kind === "never" || this.spec.evict.kind === "norm") return false;
-    const idle = [...this.known.keys()].filter((key) => key !== MISSING && !used.includes(key));
+    const idle = [...this.known].filter(([key]) => key !== MISSING && !used.has(key));
     if (idle.length < lacking) return false;
     const unsigned = (key: bigint) => BigInt.asUintN(64, key);
-    idle.sort((a, b) => this.score(a) - this.score(b) || (unsigned(a) < unsigned(b) ? -1 : 1));
-    for (const key of idle.slice(0, lacking)) this.known.delete(key);
+    idle.sort(([a, { score: x }], [b, { score: y }]) => x - y || (unsigned(a) < unsigned(b) ? -1 : 1));
+    for (const [key] of idle.slice(0, lacking)) this.put(this.known, key, undefined);
     return true;
   }
 
-  private score(key: bigint): number {
+  private scoreAfter(before: number | undefined, step: number, times: number): number {
     const { evict } = this.spec;
-    const { steps } = this.known.get(key)!;
-    if (evict.kind === "lfu") return steps.length;
-    if (evict.kind !== "lfuDecay") return steps.at(-1)!;
-    const last = steps.at(-1)!;
-    const faded = steps.reduce((sum, step) => sum + 2 ** ((step - last) / evict.halfLife), 0);
-    return last / evict.halfLife + Math.log2(faded);
+    if (evict.kind === "lfu") return (before ?? 0) + times;
+    if (evict.kind !== "lfuDecay") return step;
+    const now = step / evict.halfLife;
+    const faded = before === undefined ? 0 : 2 ** (before / UNIT - now);
+    return Math.floor((now + Math.log2(faded + times)) * UNIT);
   }
-}
-
-function copyOf(known: ReadonlyMap<bigint, Known>): Map<bigint, Known> {
-  return new Map([...known].map(([key, { steps, value }]) => [key, { steps: [...steps], value }]));
 }

@@ -192,10 +192,21 @@ function runOperations(backend: Backend, spec: DynamicSpec, seed: number, operat
       known.value = Math.fround(below(100) / 100);
       subject.memory.write(subject.table.translate(BigInt64Array.of(key))[0], Float32Array.of(known.value));
     }
+    if (below(20) === 0)
+      erase(
+        Array.from({ length: 3 }, () => keyOf(below)),
+        subject,
+        model,
+      );
     if (below(10) === 0) check(subject, model);
     if (below(60) === 0) subject = subject.resumed();
   }
   check(subject, model);
+}
+
+function erase(keys: readonly bigint[], subject: Subject, model: TableModel): void {
+  subject.table.erase(BigInt64Array.from(keys));
+  for (const key of keys) model.known.delete(key);
 }
 
 const EVICTIONS: readonly EvictionRule[] = [

@@ -90,6 +90,7 @@ const napi_property_descriptor kFunctions[] = {
     FUNCTION("makeDynamic", make_dynamic),
     FUNCTION("attachMemory", attach_memory),
     FUNCTION("insertKeys", insert_keys),
+    FUNCTION("eraseKeys", erase_keys),
     FUNCTION("listKeys", list_keys),
     FUNCTION("tableStatistics", table_statistics),
     FUNCTION("translateIds", translate_ids),

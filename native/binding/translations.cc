@@ -173,6 +173,14 @@ napi_value insert_keys(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value erase_keys(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> arguments(env, info);
+    const std::span<const int64_t> keys = integers(env, arguments[1], "keys");
+    table_of(env, arguments[0]).erase(std::vector<uint64_t>(keys.begin(), keys.end()));
+  });
+}
+
 napi_value list_keys(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);

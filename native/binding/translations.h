@@ -23,6 +23,7 @@ napi_value restore_translation(napi_env env, napi_callback_info info);  // (hand
 napi_value make_dynamic(napi_env env, napi_callback_info info);      // (settings) => handle
 napi_value attach_memory(napi_env env, napi_callback_info info);     // (handle, parameter, settings)
 napi_value insert_keys(napi_env env, napi_callback_info info);       // (handle, keys: BigInt64Array) => rows
+napi_value erase_keys(napi_env env, napi_callback_info info);        // (handle, keys: BigInt64Array)
 napi_value list_keys(napi_env env, napi_callback_info info);         // (handle) => [keys, rows, scores]
 napi_value table_statistics(napi_env env, napi_callback_info info);  // (handle) => Float64Array
 

@@ -82,7 +82,7 @@ export interface Memory {
    */
   gather(rows: Rows, width: number, from: number, into: Numbers): void;
   /**
-   * Writes these rows, each of `width` elements. The rows ascend.
+   * Writes these rows, each of `width` elements. Those of a tier ascend.
    * @throws ExecutionError outside the memory, or if it is a mapped file
    */
   scatter(rows: Rows, width: number, values: Numbers): void;
@@ -134,6 +134,8 @@ export interface DynamicTranslation extends Translation {
    * @throws ExecutionError if there is no room for them; nothing is changed then
    */
   insert(keys: BigInt64Array): Float64Array;
+  /** Takes the rows of those keys that have one. */
+  erase(keys: BigInt64Array): void;
   /** The keys with a row, by (key mod 1024, key) as unsigned numbers: the order of checkpoints. */
   keys(): KeysWithRows;
   statistics(): TableStatistics;

@@ -108,10 +108,41 @@ describe.each(BACKENDS)("memory of $name", ({ use }) => {
     );
   });
 
+  it("scatters rows in any order", () => {
+    const rowsOf = fc.uniqueArray(fc.nat(99), { maxLength: 30 });
+    fc.assert(
+      fc.property(
+        dtypes,
+        rowsOf,
+        fc.integer({ min: 1, max: 7 }),
+        fc.boolean(),
+        (dtype, rows, width, wide) => {
+          const before = numbersOf(dtype, 100 * width).map((_, i) => i % 30_000);
+          const memory = memoryOf(use(), before, dtype);
+          const listOf = (some: number[]) =>
+            wide ? BigUint64Array.from(some, BigInt) : Uint32Array.from(some);
+          const values = numbersOf(dtype, rows.length * width).map((_, i) => i + 7);
+          memory.scatter(listOf(rows), width, values);
+          const expected = before.slice();
+          for (const [i, row] of rows.entries())
+            expected.set(values.subarray(i * width, (i + 1) * width), row * width);
+          expect(valuesOf(memory)).toEqual(expected);
+          const outside = () => memory.scatter(listOf([100]), width, numbersOf(dtype, width));
+          expect(outside).toThrow(ExecutionError);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
   it("refuses rows whose first index is beyond 64 bits", () => {
     const memory = memoryOf(use(), new Float32Array(8));
     for (const row of [2n ** 62n, 2n ** 63n, 2n ** 64n - 1n])
-      expect(() => memory.gather(BigUint64Array.of(row), 4, 0, new Float32Array(4))).toThrow(ExecutionError);
+      for (const move of [
+        () => memory.gather(BigUint64Array.of(row), 4, 0, new Float32Array(4)),
+        () => memory.scatter(BigUint64Array.of(row), 4, new Float32Array(4)),
+      ])
+        expect(move).toThrow(ExecutionError);
   });
 
   it("maps a file, which stays as it is", () => {

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { checkBase, isDelta, withoutBase } from "./chain.js";
+import { type Changes, openChanges } from "./changes.js";
 import { isAbsent, isDamage, readText, sizeOf, unlessAbsent } from "./disk.js";
 import { outside, type Stretch, sha256OfFiles } from "./file-bytes.js";
 import { LayeredTables } from "./layered-tables.js";
@@ -72,6 +73,15 @@ export class Checkpoint {
    */
   openOptimizer(): Promise<Tensors> {
     return this.#open("optimizer");
+  }
+
+  /**
+   * What a checkpoint of changes has itself.
+   * @throws CheckpointError when damaged
+   */
+  async openChanges(): Promise<Changes> {
+    await this.#verifyPart("model");
+    return openChanges(this.dir, join(this.dir, MODEL_FILE), this.manifest.tables);
   }
 
   /**

@@ -184,6 +184,7 @@ export interface Addon extends ColumnCalls, WorldCalls {
   makeDynamic(settings: Float64Array): TranslationHandle;
   attachMemory(table: TranslationHandle, parameter: ParameterHandle, settings: Float64Array): void;
   insertKeys(table: TranslationHandle, keys: BigInt64Array): Float64Array;
+  eraseKeys(table: TranslationHandle, keys: BigInt64Array): void;
   listKeys(table: TranslationHandle): [keys: BigInt64Array, rows: Float64Array, scores: Float64Array];
   tableStatistics(table: TranslationHandle): Float64Array;
   translateIds(translation: TranslationHandle, ids: BigInt64Array): Float64Array;
@@ -274,6 +275,7 @@ const DIRECT = [
   "makeDynamic",
   "attachMemory",
   "insertKeys",
+  "eraseKeys",
   "listKeys",
   "tableStatistics",
   "translateIds",

@@ -1,37 +1,58 @@
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Checkpoint, checkpointDirs } from "../checkpoint/index.js";
+import { type Checkpoint, checkpointDirs, exists, isDamage, readCheckpoint } from "../checkpoint/index.js";
+import { stepOfName } from "../checkpoint/paths.js";
 import { messageOf } from "../errors.js";
 import { findCheckpoint, withCheckpoint } from "./find-checkpoint.js";
 
 export interface FollowOptions {
   /** Milliseconds between looks at the directory; default 1000. */
   readonly every?: number;
-  /** Called when a newer version cannot be used: the one before stays, and the next look tries again. */
+  /** Called once for each newer version that cannot be used: the one before stays. */
   readonly warn?: (message: string) => void;
 }
 
+/** A version in memory: its files may be replaced, cut or removed. */
+export interface OpenedVersion<V> {
+  readonly checkpoint: Checkpoint;
+  readonly value: V;
+}
+
+/** A version that takes the place of another one. */
+export interface NextVersion<V> extends OpenedVersion<V> {
+  /** Makes it usable, and the one before unusable. False if somebody keeps that one: the version must be opened as a whole. */
+  readonly apply?: () => boolean;
+}
+
 /**
- * The newest version of a model in a directory where a run publishes, or saves checkpoints. A version is opened completely
- * before it takes the place of the one before, so nobody sees a part of one; who uses a version keeps it as long as it is used,
- * and its memory is freed after its last user.
+ * Opens a version, or one of those that its changes are based on.
+ * @param before the version that is open already; changes may be applied to it
+ */
+export type OpenVersion<V> = (newest: Checkpoint, before?: OpenedVersion<V>) => Promise<NextVersion<V>>;
+
+/**
+ * The newest version of a model in a directory where a run publishes, or saves checkpoints. A version takes the place of the one
+ * before in one turn of the event loop, so nobody sees a part of one.
  */
 export class FollowedVersions<V> {
   private readonly closed = new AbortController();
   private looking?: Promise<void>;
-  /** The newest directory at the last look. A version appears with all its files, so one that cannot be used stays so. */
-  private seen?: string;
+  /** Directories that cannot be used. A version appears with all its files, so they stay so. */
+  private readonly refused = new Set<string>();
 
   /**
    * Opens the newest version, and begins to look for newer ones.
-   * @param open reads a version into memory: files may be replaced, cut or removed once it is done
    * @throws CheckpointError if there is no version that can be used
    */
   static async start<V>(
     path: string,
-    open: (version: Checkpoint) => Promise<V>,
+    open: OpenVersion<V>,
     options: FollowOptions = {},
   ): Promise<FollowedVersions<V>> {
-    const version = await newest(path, open, options);
+    const version = await withCheckpoint(
+      () => findCheckpoint(path, "latest", options.warn),
+      (checkpoint) => open(checkpoint),
+    );
     const followed = new FollowedVersions(path, open, options, version);
     followed.looking = followed.look();
     return followed;
@@ -39,9 +60,9 @@ export class FollowedVersions<V> {
 
   private constructor(
     private readonly path: string,
-    private readonly open: (version: Checkpoint) => Promise<V>,
+    private readonly open: OpenVersion<V>,
     private readonly options: FollowOptions,
-    private version: Opened<V>,
+    private version: OpenedVersion<V>,
   ) {}
 
   /** The newest version. A call takes it once and uses it to its end. */
@@ -49,14 +70,11 @@ export class FollowedVersions<V> {
     return this.version.value;
   }
 
-  /** Opens a newer version, if there is one. Returns whether there was. */
+  /** Goes on to the newest version. Returns whether there was a newer one. */
   async refresh(): Promise<boolean> {
-    const newer = (await checkpointDirs(this.path)).at(-1);
-    if (newer === undefined || newer === this.seen || newer === this.version.dir) return false;
-    const { version } = this;
-    this.version = await newest(this.path, this.open, this.options, version);
-    this.seen = newer;
-    return this.version !== version;
+    const before = this.version;
+    while (await this.goOn());
+    return this.version !== before;
   }
 
   /** Looks no further. */
@@ -77,26 +95,40 @@ export class FollowedVersions<V> {
       });
     }
   }
-}
 
-interface Opened<V> {
-  readonly dir: string;
-  readonly step: number;
-  readonly value: V;
-}
+  /** Opens the newest version that can be used, or a step towards it. False if there is none. */
+  private async goOn(): Promise<boolean> {
+    const dirs = (await checkpointDirs(this.path)).filter((dir) => this.mayOpen(dir));
+    for (const dir of dirs.reverse()) {
+      if (await this.tryOpen(dir)) return true;
+      if (!(await exists(dir))) return this.goOn();
+    }
+    return false;
+  }
 
-/** Opens the newest version that can be used, unless this one or a newer one is open already. */
-function newest<V>(
-  path: string,
-  open: (version: Checkpoint) => Promise<V>,
-  { warn }: FollowOptions,
-  opened?: Opened<V>,
-): Promise<Opened<V>> {
-  return withCheckpoint(
-    () => findCheckpoint(path, "latest", warn),
-    async (version) =>
-      opened && version.manifest.step <= opened.step
-        ? opened
-        : { dir: version.dir, step: version.manifest.step, value: await open(version) },
-  );
+  private mayOpen(dir: string): boolean {
+    return stepOfName(basename(dir))! > this.version.checkpoint.manifest.step && !this.refused.has(dir);
+  }
+
+  /** False if the version is damaged, or is no longer there. */
+  private async tryOpen(dir: string): Promise<boolean> {
+    const { checkpoint: before } = this.version;
+    try {
+      await this.take(await readCheckpoint(dir, ["model"], new Map([[before.dir, before]])));
+      return true;
+    } catch (error) {
+      if (!(await exists(dir))) return false;
+      if (!isDamage(error)) throw error;
+      this.refused.add(dir);
+      this.options.warn?.(`${messageOf(error)}\nGoing on with ${before.name}.`);
+      return false;
+    }
+  }
+
+  private async take(newest: Checkpoint): Promise<void> {
+    const next = await this.open(newest, this.version);
+    // No other code runs between applying changes and the exchange.
+    if (next.apply?.() === false) this.version = await this.open(newest);
+    else this.version = next;
+  }
 }

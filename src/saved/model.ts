@@ -6,6 +6,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import { showValue } from "../show-value.js";
+import { type ChangedExecutable, changedExecutable } from "../train/changed-executable.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { type SavedExecutable, type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
@@ -76,4 +77,21 @@ export async function openModel(
 ): Promise<TrainedModel> {
   const described = await describeModel(checkpoint, options);
   return { ...described, checkpoint, ...(await savedExecutable(checkpoint, described, options)) };
+}
+
+/**
+ * The model of a checkpoint that holds changes to an open one. It has the tables of that one, which is not usable any more once
+ * the changes are applied.
+ * @returns undefined if the checkpoint must be opened as a whole
+ * @throws CheckpointError
+ */
+export async function changedModel(
+  checkpoint: Checkpoint,
+  before: TrainedModel,
+  options: ScoringOptions & DescribeOptions,
+): Promise<(TrainedModel & ChangedExecutable) | undefined> {
+  if (!before.state || checkpoint.base !== before.checkpoint) return undefined;
+  const described = await describeModel(checkpoint, options);
+  const changed = await changedExecutable(checkpoint, described, before.state, options);
+  return changed && { ...described, checkpoint, ...changed };
 }

@@ -133,13 +133,14 @@ describe("a program that follows versions", () => {
       firstStep: 0,
       scalars: new Map(),
     };
-    return { step: checkpoint.manifest.step, logits: () => executable.runSync(rows).get(LOGITS)! };
+    const logits = () => executable.runSync(rows).get(LOGITS)!;
+    return { checkpoint, value: { step: checkpoint.manifest.step, logits } };
   };
 
   it("sees each version completely, and keeps the one that it uses", async () => {
     const versions = await listCheckpoints(place("versions"));
     const expected = new Map<number, Float32Array>();
-    for (const each of versions) expected.set(each.manifest.step, (await open(each)).logits());
+    for (const each of versions) expected.set(each.manifest.step, (await open(each)).value.logits());
     const to = place("followed");
     await trainer("first", { steps: 6 }, to).run();
     const followed = await FollowedVersions.start(to, open, { every: 1e6 });

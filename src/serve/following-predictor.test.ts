@@ -1,9 +1,18 @@
-import { mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
-import { findLatest, listCheckpoints } from "../checkpoint/index.js";
+import {
+  type CheckpointContent,
+  findLatest,
+  listCheckpoints,
+  readCheckpoint,
+  type TableContent,
+  type TensorSource,
+  writeCheckpoint,
+} from "../checkpoint/index.js";
+import { stepName } from "../checkpoint/paths.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
 import { Trainer } from "../train/trainer.js";
@@ -16,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const ROWS = Array.from({ length: 160 }, (_, i) => ({ item: (i * i) % 23, shop: i % 9, y: i % 2 }));
 const REQUEST = [3, 17, 21].map((item, shop) => ({ item, shop }));
 
-const configOf = (steps: number, to: string) =>
+const configOf = (steps: number, to: string, seed = 0) =>
   resolveConfig({
     data: { train: { rows: ROWS }, label: "y", cacheDir: join(folder, "cache") },
     features: [
@@ -24,7 +33,7 @@ const configOf = (steps: number, to: string) =>
       { kind: "id", name: "shop", buckets: 9 },
     ],
     model: { kind: "fm", features: ["item", "shop"], embeddingDim: 2 },
-    train: { batchSize: 16, steps, publish: { every: 3, to, keep: 100 } },
+    train: { batchSize: 16, steps, seed, publish: { every: 3, to, keep: 100, full: { every: 3 } } },
   });
 
 let prepared: PreparedData;
@@ -33,13 +42,48 @@ beforeAll(async () => {
 });
 
 /** Trains up to a step, and publishes each third state. */
-async function publish(name: string, steps: number, resume = false): Promise<string> {
+async function publish(name: string, steps: number, resume = false, seed = 0): Promise<string> {
   const to = join(folder, `${name}-versions`);
   const { features, splits } = prepared;
-  const options = { config: configOf(steps, to), features, train: splits.train, resume };
+  const options = { config: configOf(steps, to, seed), features, train: splits.train, resume };
   const { backend } = chooseBackend();
   await new Trainer({ ...options, backend, runDir: join(folder, name) }).run();
   return to;
+}
+
+const dirOf = (path: string, step: number) => join(path, "checkpoints", stepName(step));
+
+/** Writes changes to the version of step 12, with so many new keys in each table of items. */
+async function forge(to: string, step: number, keysOf: (table: number) => number): Promise<void> {
+  const base = await readCheckpoint(dirOf(to, 12));
+  const file = await base.openModel();
+  const tensor = async (name: string): Promise<[string, TensorSource]> => {
+    const { dtype, shape } = file.tensors.get(name)!;
+    return [name, { dtype: dtype as "F32", shape, data: (await file.read(name)) as Float32Array }];
+  };
+  const model = new Map(
+    await Promise.all([...file.tensors.keys()].filter((name) => !name.endsWith("/keys")).map(tensor)),
+  );
+  let grown = 0;
+  const tables = base.manifest.tables.map(({ name, rows, capacity, dim }): TableContent => {
+    const count = capacity === undefined ? 0 : keysOf(grown++);
+    const height = count + (capacity === undefined ? 0 : 1);
+    model.set(name, { dtype: "F32", shape: [height, dim], data: new Float32Array(height * dim) });
+    const keys = BigUint64Array.from({ length: count }, (_, i) => BigInt(100_352 + i));
+    return capacity === undefined
+      ? { name, states: [], rows, keys }
+      : { name, states: [], capacity, keys, deleted: new BigUint64Array(0) };
+  });
+  await file.close();
+  const { manifest } = base;
+  await writeCheckpoint(to, {
+    ...manifest,
+    step,
+    model,
+    optimizer: new Map(),
+    tables,
+    changesTo: base,
+  } as CheckpointContent);
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
@@ -87,6 +131,45 @@ describe("load with follow", () => {
     expect(followed.predict(REQUEST)).toEqual(before);
     await followed.close();
     expect([followed.step, followed.predict(REQUEST)]).toEqual([6, before]);
+  });
+
+  it("refuses changes that are cut, of another run, out of order or forged by name, and stays at its version", async () => {
+    const from = await publish("whole", 21);
+    const other = await publish("other", 15, false, 5);
+    const to = join(folder, "damaged");
+    // A version appears at once.
+    const put = (step: number, source = from) => {
+      cpSync(dirOf(source, step), join(to, "copy"), { recursive: true });
+      mkdirSync(join(to, "checkpoints"), { recursive: true });
+      renameSync(join(to, "copy"), dirOf(to, step));
+    };
+    put(3);
+    const warnings: string[] = [];
+    const warn = ({ message }: Error) => warnings.push(message);
+    process.on("warning", warn);
+    const followed = await load(to, { follow: { every: 2 } });
+    const refuses = async (expected: RegExp, put: () => unknown) => {
+      const before = [followed.version, followed.predict(REQUEST)];
+      await put();
+      await until(() => warnings.some((text) => expected.test(text)));
+      expect([followed.version, followed.predict(REQUEST)]).toEqual(before);
+    };
+    await refuses(/step-00000006[\s\S]*another size[\s\S]*Going on with step-00000003/, () => {
+      truncateSync(join(dirOf(from, 6), "model.safetensors"), 10);
+      put(6);
+    });
+    await refuses(/changes to step-00000006, which cannot be used[\s\S]*another size/, () => put(9));
+    put(12);
+    await until(() => followed.step === 12);
+    await refuses(/changes to step-00000015, which cannot be used[\s\S]*no such file/, () => put(18));
+    await refuses(/step-00000015: [\s\S]*changes to another checkpoint/, () => put(15, other));
+    await refuses(/do not apply[\s\S]*keys of .*item.*room for 30/, () => forge(to, 16, () => 25));
+    await refuses(/do not apply[\s\S]*item.weight and .*item.weight/, () => forge(to, 17, (i) => 1 + i));
+    put(21);
+    await until(() => followed.step === 21);
+    await expectNewest(followed, to);
+    process.off("warning", warn);
+    await followed.close();
   });
 
   it("refuses a directory without versions, a choice of another checkpoint, and wrong values", async () => {

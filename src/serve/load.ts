@@ -1,7 +1,8 @@
 import { selectBackendOrWarn } from "../saved/backend.js";
 import { findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { FollowedVersions } from "../saved/follow.js";
-import { openModel, type TrainedModel } from "../saved/model.js";
+import { openModel } from "../saved/model.js";
+import { openFollowed } from "./followed-model.js";
 import { FollowingPredictor } from "./following-predictor.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import { Predictor } from "./predictor.js";
@@ -51,12 +52,9 @@ export async function load<C = unknown>(path: string, options: LoadOptions = {})
 async function following<C>(
   path: string,
   opening: Parameters<typeof openModel>[1],
-  options: { readonly every?: number },
+  { every }: { readonly every?: number },
 ): Promise<FollowingPredictor<RowOf<C>, LabelOf<C>>> {
-  const open = async (checkpoint: TrainedModel["checkpoint"]) => {
-    const model = await openModel(checkpoint, { ...opening, mapped: false });
-    return { dir: checkpoint.dir, predictor: new Predictor<RowOf<C>, LabelOf<C>>(model) };
-  };
   const warn = (message: string) => process.emitWarning(message);
-  return new FollowingPredictor(await FollowedVersions.start(path, open, { ...options, warn }));
+  const open = openFollowed<RowOf<C>, LabelOf<C>>(opening);
+  return new FollowingPredictor(await FollowedVersions.start(path, open, { every, warn }));
 }

@@ -1,7 +1,8 @@
-import type { Backend, Executable, Translation } from "../backends/backend.js";
+import type { Backend, Executable, Memory, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
+import type { ParameterAttrs } from "../ops/sources.js";
 import { memberName } from "./members.js";
 import { savedParameters } from "./saved-parameters.js";
 import { parametersOf } from "./step/model-graphs.js";
@@ -22,6 +23,23 @@ export interface SavedExecutable {
   readonly compile: (graph: Graph, maxBatch?: number) => Executable;
   /** From ids to rows, by table name. */
   readonly translations: ReadonlyMap<string, Translation>;
+  /** What changes can be applied to; absent if not all rows of all tables are in memory. */
+  readonly state?: ScoringState;
+}
+
+/** The memory of a model that scores. */
+export interface ScoringState {
+  readonly checkpoint: Checkpoint;
+  readonly attrs: readonly ParameterAttrs[];
+  readonly parameters: ReadonlyMap<string, Memory>;
+  readonly translations: Translations;
+}
+
+/** What a checkpoint describes. */
+export interface ScoringModel {
+  /** The forward pass. */
+  readonly graph: Graph;
+  readonly features: FittedFeatures;
 }
 
 /**
@@ -30,17 +48,28 @@ export interface SavedExecutable {
  */
 export async function savedExecutable(
   checkpoint: Checkpoint,
-  { graph, features }: { readonly graph: Graph; readonly features: FittedFeatures },
-  { backend, maxBatch, threads, mapped }: ScoringOptions,
+  { graph, features }: ScoringModel,
+  options: ScoringOptions,
 ): Promise<SavedExecutable> {
+  const { backend, mapped = true } = options;
   const attrs = parametersOf(graph);
-  const { memory, stored } = await savedParameters(checkpoint, backend, attrs, { mapped });
+  const { memory: parameters, stored } = await savedParameters(checkpoint, backend, attrs, { mapped });
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, attrs);
   for (const [name, table] of stored) backend.putInStoredRows!(translations.bound.get(name)!, table);
-  const options = { threads, translations: translations.bound, frozen: true };
+  const state = { checkpoint, attrs, parameters, translations };
+  const isWhole = !mapped && stored.size === 0;
+  return { ...compiled(graph, state, options), ...(isWhole && { state }) };
+}
+
+/** Compiles the forward pass with the parameters of a state. */
+export function compiled(
+  graph: Graph,
+  { parameters, translations: { bound: translations } }: ScoringState,
+  { backend, maxBatch, threads }: ScoringOptions,
+): Omit<SavedExecutable, "state"> {
   const compile = (part: Graph, rows = maxBatch) =>
-    backend.compile(part, memory, { ...options, maxBatch: rows });
-  return { executable: compile(graph), compile, translations: translations.bound };
+    backend.compile(part, parameters, { maxBatch: rows, threads, translations, frozen: true });
+  return { executable: compile(graph), compile, translations };
 }

@@ -74,6 +74,11 @@ export class Translations {
     );
   }
 
+  /** True if training changes no other ones. */
+  get areDynamic(): boolean {
+    return this.plain.length === 0;
+  }
+
   /** Attaches the memories of dynamic tables and of their optimizer states. */
   attach(parameters: readonly Parameter[], seed: number): void {
     attachMemories(this.dynamic, parameters, seed);

@@ -274,6 +274,13 @@ void DynamicTable::insert(std::span<const uint64_t> keys, std::span<uint64_t> ro
   statistics_.hits = before_.hits;
 }
 
+void DynamicTable::erase(std::span<const uint64_t> keys) {
+  start_log();
+  for (const uint64_t key : keys) {
+    if (const uint32_t row = index_.find(key)) evict(row);
+  }
+}
+
 std::vector<uint32_t> DynamicTable::ordered_rows() const {
   std::vector<uint32_t> rows;
   rows.reserve(size());

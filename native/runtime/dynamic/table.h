@@ -36,6 +36,8 @@ class DynamicTable : public Translation {
   void attach(std::unique_ptr<RowMemory> memory) { memories_.push_back(std::move(memory)); }
   // Gives each key a row, as if it had occurred once in step 0 and were admitted.
   void insert(std::span<const uint64_t> keys, std::span<uint64_t> rows);
+  // Takes the rows of those keys that have one.
+  void erase(std::span<const uint64_t> keys);
 
   // The rows in use, in the order of checkpoints of their keys.
   std::vector<uint32_t> ordered_rows() const;

@@ -40,6 +40,10 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
     return this.addon.insertKeys(this.handle, keys);
   }
 
+  erase(keys: BigInt64Array): void {
+    this.addon.eraseKeys(this.handle, keys);
+  }
+
   keys(): KeysWithRows {
     const [keys, rows, scores] = this.addon.listKeys(this.handle);
     return { keys, rows, scores };

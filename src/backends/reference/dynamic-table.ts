@@ -85,6 +85,11 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
     });
   }
 
+  erase(keys: BigInt64Array): void {
+    this.undo = [];
+    for (const key of keys) if (this.entries.has(key)) this.evict(key);
+  }
+
   revert(): void {
     for (const undo of this.undo.reverse()) undo();
     this.undo = [];
