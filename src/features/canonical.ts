@@ -181,11 +181,15 @@ function decimalSql(column: string, precision: number, scale: number): string {
 /**
  * SQL of the canonical text of a number that is written with digits and a point, with a digit before the point or none: of
  * a double if that holds its digits, or else of all digits.
+ * @param double SQL of the number; it is computed several times
  */
-export function digitsSql(text: string): string {
-  const digits = `regexp_replace(rtrim(rtrim(${text}, '0'), '.'), '^(-?)\\.', '\\10.')`;
+export function digitsSql(text: string, double = `CAST(${text} AS DOUBLE)`): string {
+  return shortestSql(`regexp_replace(rtrim(rtrim(${text}, '0'), '.'), '^(-?)\\.', '\\10.')`, double);
+}
+
+/** {@link digitsSql} of a number without zeros at its ends that could be left out. */
+export function shortestSql(digits: string, double = `CAST(${digits} AS DOUBLE)`): string {
   const significant = `ltrim(replace(${digits}, '.', ''), '-0')`;
   // DuckDB's own conversion of more digits is not rounded correctly.
-  const asDouble = doubleSql(`CAST(${text} AS DOUBLE)`);
-  return `CASE WHEN length(${significant}) <= ${DIGITS_OF_DOUBLE} THEN ${asDouble} ELSE ${digits} END`;
+  return `CASE WHEN length(${significant}) <= ${DIGITS_OF_DOUBLE} THEN ${doubleSql(double)} ELSE ${digits} END`;
 }

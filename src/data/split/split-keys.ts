@@ -1,10 +1,20 @@
-import { canonicalSql, digitsSql, isRefusedSql, microsecondsSql } from "../../features/canonical.js";
+import {
+  canonicalSql,
+  digitsSql,
+  isRefusedSql,
+  microsecondsSql,
+  shortestSql,
+} from "../../features/canonical.js";
 import { ISO_TIME } from "../../features/instant.js";
 import { numberSql } from "../../features/values.js";
 import type { ReadColumn } from "../source/column-query.js";
 
 /** SQL for the values by which rows are divided. NULL: the row has no such value. */
 
+/** Integers and decimals without signs and zeros that could be left out, 1e-4 and more. */
+const SHORTEST_TEXT = "0|-?[1-9]\\d*|-?(0\\.0{0,3}([1-9]|[1-9]\\d*[1-9])|[1-9]\\d*\\.\\d*[1-9])";
+/** So many characters are canonical as they stand; a 32-bit float may stand for a decimal of more digits. */
+const CANONICAL_LENGTH = 11;
 const DECIMAL_TEXT = "[+-]?\\d*\\.\\d+";
 const INTEGER_TEXT = "[+-]?\\d+(\\.0*)?";
 const NUMBER_TEXT = "[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?";
@@ -24,8 +34,10 @@ function textOfText(x: string): string {
   const digits = `regexp_replace(${x}, '^\\+?(-?)0*(\\d+)(\\.0*)?$', '\\1\\2')`;
   return `CASE
     WHEN ${x} = '' THEN NULL
+    WHEN regexp_full_match(${x}, '${SHORTEST_TEXT}')
+      THEN CASE WHEN length(${x}) <= ${CANONICAL_LENGTH} THEN ${x} ELSE ${shortestSql(x)} END
     WHEN regexp_full_match(${x}, '${INTEGER_TEXT}') THEN coalesce(nullif(${digits}, '-0'), '0')
-    WHEN regexp_full_match(${x}, '${DECIMAL_TEXT}') THEN ${digitsSql(`regexp_replace(${x}, '^\\+?(-?)0*', '\\1')`)}
+    WHEN regexp_full_match(${x}, '${DECIMAL_TEXT}') THEN ${digitsSql(`regexp_replace(${x}, '^\\+?(-?)0*', '\\1')`, `CAST(${x} AS DOUBLE)`)}
     WHEN regexp_full_match(${x}, '${NUMBER_TEXT}') THEN ${canonicalSql(`TRY_CAST(${x} AS DOUBLE)`, "DOUBLE")}
     WHEN regexp_full_match(${x}, '${ISO_TEXT}')
       THEN coalesce(${canonicalSql(`make_timestamp(${microseconds(x)})`, "TIMESTAMP")}, ${x})

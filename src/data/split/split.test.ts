@@ -5,12 +5,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Column, ColumnSet } from "../../columns/columns.js";
+import { canonicalText } from "../../features/canonical.js";
 import { type FeatureInput, featuresSchema } from "../../features/schema/features.js";
 import { type DataInput, dataSchema, type SourceInput, splitNames } from "../data-config.js";
 import type { PreparedData } from "../pack/prepared.js";
 import { prepareData } from "../prepare.js";
-import { Duck } from "../source/duckdb.js";
+import { Duck, quoteText } from "../source/duckdb.js";
 import { scanSource } from "../source/scan.js";
+import { equalText } from "./split-keys.js";
 
 let root: string;
 let files = 0;
@@ -192,6 +194,28 @@ describe("split by a column", () => {
     const objects = texts.map((text, row) => ({ row, y: row % 2, k: new Date(text) }));
     expect(await rowsBySplit({ rows: objects }, split)).toEqual(wanted);
   });
+
+  it("takes decimals of any digits by their value, the shortest text of a double or all digits", async () => {
+    const digits = fc.stringMatching(/^[0-9]{0,18}$/);
+    const decimal = fc
+      .tuple(fc.constantFrom("", "-", "+"), digits, digits)
+      .map(([sign, whole, fraction]) => `${sign}${whole}.${fraction}7`);
+    const dyadic = fc.integer({ min: 1, max: 2 ** 20 }).map((n) => (n / 2 ** 20).toFixed(20));
+    const texts = fc.sample(fc.oneof(decimal, dyadic), 500);
+    const select = `SELECT unnest([${texts.map(quoteText).join(", ")}]) AS x`;
+    const found = await duck.rows(
+      `SELECT ${equalText({ column: "x", type: "VARCHAR" })} FROM (${select})`,
+      "test",
+    );
+    expect(found.map(([text]) => text)).toEqual(texts.map(decimalText));
+  });
+
+  /** The canonical text of a decimal with a point. */
+  function decimalText(text: string): string | undefined {
+    const [, minus, whole, fraction] = /^\+?(-?)0*(\d*)\.(\d*?)0*$/.exec(text)!;
+    const isShort = `${whole}${fraction}`.replace(/^0+/, "").length <= 15;
+    return isShort ? canonicalText(Number(text)) : `${minus}${whole || "0"}.${fraction}`;
+  }
 
   // Integers beyond 2^53 are exact as text, but not as a JavaScript number.
   const exact = fc
