@@ -114,7 +114,8 @@ void Executor::allocate() {
   step_.tile_rows = program_.tile_rows;
   partial_stride_ = whole_lines(program_.partial_size);
   const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
-  tree_.reserve(std::min(program_.groups, most_tiles));
+  const uint32_t most_groups = std::min(program_.groups, most_tiles);
+  tree_.reserve(most_groups, (most_groups + step_.ranks - 1) / step_.ranks);
   fixed_ = Arena(program_.fixed_size);
   partial_ = Arena(partial_stride_ * tree_.copies());
   batch_ = Arena(program_.batch_size);

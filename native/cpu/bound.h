@@ -1,10 +1,12 @@
 // A program bound to memory, and the state that its instructions see while they run.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <vector>
 
+#include "cpu/fold_tree.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/loader.h"
 #include "cpu/row_scratch.h"
@@ -49,24 +51,40 @@ struct BoundInstruction {
   double attribute(size_t index) const { return source->attributes[index]; }
 };
 
-// The partial results of a range of batch rows.
+// The partial results of the groups of a node, and the rows of these.
 struct PartialSums {
+  FoldNode node;
   const float* data;
   uint32_t rows;
 };
 
-// State shared by all instructions of a step.
+// State shared by all instructions of a step. Rows are counted from the first of the batch, which the ranks share.
 struct StepContext {
   const KernelTable* kernels;
   uint32_t rows;           // of this batch
   uint32_t tiles, groups;  // of this batch
   uint32_t tile_rows;
+  uint32_t rank = 0, ranks = 1;
   std::vector<PartialSums> sums;  // the sums of the groups, in the order of their rows
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
   uint32_t next_rows;       // of the batch that follows it in this run
   Loader* loader;
   Translator* translators;  // in program order
+
+  // The groups of a rank: equal shares of the batch's, in the order of ranks.
+  Leaves groups_of(uint32_t of_rank) const {
+    const auto first = [&](uint64_t r) { return uint32_t(r * groups / ranks); };
+    return {first(of_rank), first(of_rank + uint64_t{1})};
+  }
+  Leaves own_groups() const { return groups_of(rank); }
+  uint32_t own_begin() const { return first_row(own_groups().begin); }
+  uint32_t own_end() const { return first_row(own_groups().end); }
+  // Rows of the groups of a node.
+  uint32_t rows_of(FoldNode node) const {
+    const auto begin_of = [&](uint64_t index) { return first_row(uint32_t(std::min<uint64_t>(index << node.level, groups))); };
+    return begin_of(node.index + uint64_t{1}) - begin_of(node.index);
+  }
 
   // Group g owns the tiles [first_tile(g), first_tile(g + 1)).
   uint32_t first_tile(uint32_t group) const { return uint32_t(uint64_t{group} * tiles / groups); }

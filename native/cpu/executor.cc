@@ -115,12 +115,12 @@ void Executor::pack_weights(const PackedWeights& weights) {
 void Executor::run_tiles(const Section& section) {
   if (!section.packed.empty()) pack_weights(section.packed);
   if (!section.partials.empty()) return run_groups(section);
-  const uint32_t rows = rows_of_small_job(), jobs_of_least_rows = (step_.rows + rows - 1) / rows;
-  const std::vector<FoldNode>& jobs =
-      tile_jobs_.of(jobs_of_least_rows, pool_.threads(), uint32_t(std::bit_width(rows_at_once() / rows)) - 1);
+  const uint32_t rows = rows_of_small_job(), begin = step_.own_begin(), end = step_.own_end();
+  const std::vector<FoldNode>& jobs = tile_jobs_.of({0, (end - begin + rows - 1) / rows}, pool_.threads(),
+                                                    uint32_t(std::bit_width(rows_at_once() / rows)) - 1);
   pool_.run(uint32_t(jobs.size()), [&](uint32_t job, uint32_t thread) {
     const auto [level, index] = jobs[job];
-    run_tile(section, tile_at((index << level) * rows, rows << level, 0, workers_[thread], nullptr));
+    run_tile(section, tile_at(begin + (index << level) * rows, rows << level, 0, workers_[thread], nullptr));
   });
 }
 
@@ -129,8 +129,8 @@ void Executor::run_tiles(const Section& section) {
 void Executor::run_groups(const Section& section) {
   const bool single_tiles = step_.groups == step_.tiles;
   const std::vector<FoldNode>& jobs =
-      group_jobs_.of(step_.groups, pool_.threads(), single_tiles ? program_.tiles_at_once : 0);
-  tree_.begin(step_.groups);
+      group_jobs_.of(step_.own_groups(), pool_.threads(), single_tiles ? program_.tiles_at_once : 0);
+  tree_.begin(step_.groups, step_.own_groups());
   pool_.run(uint32_t(jobs.size()), [&](uint32_t job, uint32_t thread) {
     Worker& worker = workers_[thread];
     const uint32_t copy = tree_.take();
@@ -140,10 +140,7 @@ void Executor::run_groups(const Section& section) {
     });
   });
   step_.sums.clear();
-  const auto roots = tree_.roots();
-  for (uint32_t root = 0; root < roots.size(); ++root) {
-    step_.sums.push_back({partials(roots[root]), rows_of({tree_.root_level(), root})});
-  }
+  for (const auto& [node, copy] : tree_.roots()) step_.sums.push_back({node, partials(copy), step_.rows_of(node)});
 }
 
 void Executor::run_node(const Section& section, Worker& worker, FoldNode node, uint32_t at_once, float* partials) {
@@ -162,7 +159,7 @@ Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& wor
           .worker = worker,
           .partials = partials,
           .first = first,
-          .rows = std::min(rows, step_.rows - first),
+          .rows = std::min(rows, step_.own_end() - first),
           .seen = seen};
 }
 
@@ -178,7 +175,7 @@ void Executor::run_tile(const Section& section, Tile tile) {
 
 void Executor::fold(const Section& section, uint32_t into, uint32_t other, FoldNode node) {
   float *to = partials(into), *from = partials(other);
-  const uint32_t rows = rows_of(node), other_rows = rows_of({node.level, node.index ^ 1});
+  const uint32_t rows = step_.rows_of(node), other_rows = step_.rows_of({node.level, node.index ^ 1});
   for (const Partials& part : section.partials) {
     if (part.m2 == 0) {
       kernels_.accumulate(to + part.offset, from + part.offset, part.size, 1.0f);

@@ -62,13 +62,6 @@ class Executor : public Executable {
   }
   uint32_t rows_at_once() const { return program_.tile_rows * program_.tiles_at_once; }
   float* partials(uint32_t copy) const { return partial_.data() + size_t{copy} * partial_stride_; }
-  // Rows of the groups of a node.
-  uint32_t rows_of(FoldNode node) const {
-    const auto first_row = [&](uint64_t group) {
-      return step_.first_row(uint32_t(std::min<uint64_t>(group, step_.groups)));
-    };
-    return first_row((uint64_t{node.index} + 1) << node.level) - first_row(uint64_t{node.index} << node.level);
-  }
   View bind(const Operand& operand) const;
 
   void check(const Request& request) const;

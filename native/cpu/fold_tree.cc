@@ -6,7 +6,7 @@
 namespace pairloom {
 namespace {
 
-uint32_t depth_of(uint32_t leaves) { return uint32_t(std::bit_width(leaves - 1)); }
+uint32_t depth_of(uint32_t leaves) { return leaves > 1 ? uint32_t(std::bit_width(leaves - 1)) : 0; }
 
 // Levels below the roots: the roots are the largest power of two that is at most the number of threads.
 uint32_t level_of_roots(uint32_t leaves, uint32_t threads) {
@@ -16,11 +16,15 @@ uint32_t level_of_roots(uint32_t leaves, uint32_t threads) {
 
 }  // namespace
 
-std::vector<FoldNode> guided_nodes(uint32_t count, uint32_t threads, uint32_t most_level) {
+std::vector<FoldNode> whole_nodes(Leaves leaves) {
+  return guided_nodes(leaves, 1, uint32_t(std::bit_width(leaves.count())));
+}
+
+std::vector<FoldNode> guided_nodes(Leaves leaves, uint32_t threads, uint32_t most_level) {
   std::vector<FoldNode> nodes;
-  for (uint32_t first = 0; first < count;) {
+  for (uint32_t first = leaves.begin; first < leaves.end;) {
     uint32_t level = most_level;
-    while (level > 0 && (uint64_t{threads} << level > count - first || first % (1u << level) != 0)) --level;
+    while (level > 0 && (uint64_t{threads} << level > leaves.end - first || first % (1u << level) != 0)) --level;
     nodes.push_back({level, first >> level});
     first += 1u << level;
   }
@@ -38,22 +42,44 @@ uint32_t FoldTree::copies_for(uint32_t leaves) const {
   return copies;
 }
 
-void FoldTree::reserve(uint32_t most_leaves) {
+uint32_t FoldTree::copies_for_part(uint32_t leaves) const {
+  const uint32_t level = level_of_roots(leaves, threads_);
+  const uint64_t copies = (uint64_t{leaves} >> level) + 2 * level + 1 + uint64_t{threads_} * (level + 1);
+  return uint32_t(std::min<uint64_t>(copies, leaves));  // each copy has a leaf of its own
+}
+
+void FoldTree::reserve(uint32_t most_leaves, uint32_t most_own) {
   // One leaf more than a power of two can need fewer copies than the power, for its tree has half as many roots.
-  copies_ = std::max(copies_for(most_leaves), copies_for(std::bit_floor(most_leaves)));
+  copies_ = std::max(copies_for(most_own), copies_for(std::bit_floor(most_own)));
+  if (most_own < most_leaves) {
+    for (const uint32_t leaves : {most_own, std::bit_floor(most_own)}) {
+      copies_ = std::max(copies_, copies_for_part(leaves));
+    }
+  }
   most_used_ = 0;
   waiting_ = std::vector<std::atomic<uint32_t>>(most_leaves > 0 ? size_t{1} << depth_of(most_leaves) : 0);
+  found_.reserve(most_own);
+  roots_.reserve(most_own);
   free_.reserve(copies_);
 }
 
-void FoldTree::begin(uint32_t leaves) {
+void FoldTree::begin(uint32_t leaves, Leaves own) {
   leaves_ = leaves;
+  own_ = own;
   depth_ = depth_of(leaves);
-  root_level_ = level_of_roots(leaves, threads_);
+  root_level_ = level_of_roots(own.count(), threads_);
   for (size_t i = 0; i < size_t{1} << depth_; ++i) waiting_[i].store(0, std::memory_order_relaxed);
-  roots_.assign((uint64_t{leaves} + (uint64_t{1} << root_level_) - 1) >> root_level_, 0);
+  found_.assign(own.count(), {{0, 0}, 0});
   free_.clear();
   for (uint32_t copy = copies_; copy > 0; --copy) free_.push_back(copy - 1);
+}
+
+std::span<const FoldTree::Root> FoldTree::roots() {
+  roots_.clear();
+  for (const auto& [node, copy] : found_) {
+    if (copy > 0) roots_.push_back({node, copy - 1});
+  }
+  return roots_;
 }
 
 uint32_t FoldTree::take() {

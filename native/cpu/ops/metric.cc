@@ -10,7 +10,7 @@ namespace {
 void score_histogram(const BoundInstruction& i, const FixedJob&, Worker& worker) {
   const View &counts = i.views[0], &logits = i.views[1], &labels = i.views[2];
   const size_t columns = counts.dims[0], bins = counts.dims[2];
-  for (size_t row = 0; row < worker.step->rows; ++row) {
+  for (size_t row = worker.step->own_begin(); row < worker.step->own_end(); ++row) {
     for (size_t k = 0; k < columns; ++k) {
       const double place = double(bins) / (1 + std::exp(-double(logits.base[row * logits.stride + k])));
       if (std::isnan(place)) continue;

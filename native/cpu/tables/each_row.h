@@ -28,12 +28,13 @@ inline bool owns(const FixedJob& job, uint64_t row) {
   return row >= job.begin && row < job.end;
 }
 
-inline size_t count_terms(const BoundInstruction& instruction, const TableLayout& layout, uint32_t rows) {
+inline size_t count_terms(const BoundInstruction& instruction, const TableLayout& layout, const StepContext& step) {
+  const uint32_t begin = step.own_begin(), end = step.own_end();
   size_t count = 0;
   for (size_t pair = 0; pair < layout.pairs; ++pair) {
     const View& ids = instruction.views[layout.first_pair + 2 * pair];
-    if (!is_bag(ids.dtype)) count += rows;
-    for (uint32_t b = 0; is_bag(ids.dtype) && b < rows; ++b) count += bags_of(ids)[b].count;
+    if (!is_bag(ids.dtype)) count += end - begin;
+    for (uint32_t b = begin; is_bag(ids.dtype) && b < end; ++b) count += bags_of(ids)[b].count;
   }
   return count;
 }
@@ -115,8 +116,8 @@ template <class Key>
 RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout& layout, const OwnedRows& rows,
                           Worker& worker) {
   const StepContext& step = *worker.step;
-  TermCollector<Key> terms(rows, worker.table, count_terms(instruction, layout, step.rows));
-  for (uint32_t group = 0; group < step.groups; ++group) {
+  TermCollector<Key> terms(rows, worker.table, count_terms(instruction, layout, step));
+  for (uint32_t group = step.own_groups().begin; group < step.own_groups().end; ++group) {
     for (size_t pair = 0; pair < layout.pairs; ++pair) {
       const size_t operand = layout.first_pair + 2 * pair;
       terms.add_pair(instruction.views[operand], instruction.views[operand + 1],
