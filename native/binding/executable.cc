@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "binding/background.h"
 #include "binding/handle.h"
 #include "binding/memory.h"
 #include "binding/request.h"
 #include "binding/translations.h"
+#include "binding/world.h"
 #include "cpu/device.h"
 
 namespace pairloom::binding {
@@ -75,7 +77,7 @@ void complete(napi_env env, napi_status, void* data) {
 }
 
 constexpr const char* kDTypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
-constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
+constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange"};
 
 napi_value describe_inputs(napi_env env, const Program& program) {
   std::vector<napi_value> items;
@@ -138,13 +140,34 @@ napi_value describe_instructions(napi_env env, const Program& program) {
   return make_array(env, items);
 }
 
+// Null for a process that trains alone.
+std::shared_ptr<Communicator> ranks_of(napi_env env, napi_value world) {
+  napi_valuetype type;
+  ensure(napi_typeof(env, world, &type), "world");
+  return type == napi_undefined ? nullptr : communicator_of(env, world);
+}
+
+// Ranks wait for one another, some of them perhaps in this process.
+napi_value run_with_ranks(napi_env env, napi_value kept, Use use, Request request) {
+  struct Run {
+    Use use;
+    Request request;
+  };
+  auto run = std::make_shared<Run>(Run{std::move(use), std::move(request)});
+  return in_background(env, kept, [run]() mutable -> Result {
+    const std::shared_ptr<Run> mine = std::move(run);
+    const uint64_t steps = mine->use.executor().run(std::move(mine->request));
+    return [steps](napi_env made_in) { return make_number(made_in, double(steps)); };
+  });
+}
+
 RequestValues request_values(const Arguments<6>& a) { return {a[1], a[2], a[3], a[4], a[5]}; }
 
 }  // namespace
 
 napi_value compile(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<4> arguments(env, info);
+    const Arguments<5> arguments(env, info);
     const auto bytes = array_of<const uint8_t>(env, arguments[0], napi_uint8_array, "program");
     std::vector<std::shared_ptr<ParameterStore>> parameters;
     std::vector<ParameterMemory> memory;
@@ -157,7 +180,8 @@ napi_value compile(napi_env env, napi_callback_info info) {
     for (napi_value handle : elements(env, arguments[3], "translations"))
       translations.push_back(translation_of(env, handle));
     std::shared_ptr<Executable> executor =
-        compile_for_cpu(decode(bytes), std::move(memory), threads, std::move(translations));
+        compile_for_cpu(decode(bytes), std::move(memory), threads, std::move(translations),
+                        ranks_of(env, arguments[4]));
     const Program& program = executor->program();
     napi_value result = nullptr;
     napi_create_object(env, &result);
@@ -186,12 +210,16 @@ napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<6> arguments(env, info);
     const RequestValues values = request_values(arguments);
-    auto job = std::make_unique<Job>(Job{Use(executor_of(env, arguments[0])), read_request(env, values)});
+    const std::shared_ptr<Executable> executor = executor_of(env, arguments[0]);
     // Holds everything that the request points to, in our own array.
     std::vector<napi_value> kept = elements(env, values.arrays, "columns");
     for (napi_value output : elements(env, values.outputs, "outputs")) kept.push_back(output);
     kept.push_back(values.scalars);
     kept.push_back(arguments[0]);
+    if (executor->waits_for_ranks()) {
+      return run_with_ranks(env, make_array(env, kept), Use(executor), read_request(env, values));
+    }
+    auto job = std::make_unique<Job>(Job{Use(executor), read_request(env, values)});
     ensure(napi_create_reference(env, make_array(env, kept), 1, &job->arrays), "columns");
     napi_value promise = nullptr;
     ensure(napi_create_promise(env, &job->deferred, &promise), "run");

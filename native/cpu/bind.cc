@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cpu/device.h"
+#include "cpu/exchange/exchangers.h"
 #include "cpu/executor.h"
 #include "cpu/fixed_jobs.h"
 #include "cpu/operation.h"
@@ -31,7 +32,8 @@ float* element(float* base, size_t offset, DType dtype) {
 
 // Partial results that are means and M2, not sums.
 bool folds_moments(const BoundInstruction& i) {
-  return i.source->opcode == Opcode::kCombine && i.attribute(0) == double(Combine::kMoments);
+  const bool folds = i.source->opcode == Opcode::kCombine || i.source->opcode == Opcode::kFoldAcross;
+  return folds && i.attribute(0) == double(Combine::kMoments);
 }
 
 bool writes_parameters(const Program& program, const Instruction& instruction) {
@@ -58,20 +60,56 @@ void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffer
 }  // namespace
 
 Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
-                   std::vector<std::shared_ptr<Translation>> translations)
+                   std::vector<std::shared_ptr<Translation>> translations, std::shared_ptr<Communicator> ranks)
     : kernels_(kernels()),
       program_(std::move(program)),
       pool_(check_threads(threads)),
       loader_(program_),
       tree_(pool_.threads()),
+      route_of_(program_.buffers.size(), nullptr),
       bases_(program_.buffers.size(), nullptr),
       changed_(program_.buffers.size(), nullptr),
       workers_(pool_.threads()) {
+  bind_ranks(std::move(ranks));
   bind_translations(std::move(translations));
   bind_parameters(parameters);
   allocate();
   bind_instructions();
   allocate_scratch();
+}
+
+void Executor::bind_ranks(std::shared_ptr<Communicator> ranks) {
+  const auto exchanges = [](const Stage& stage) { return stage.kind == StageKind::kExchange; };
+  if (ranks == nullptr && std::any_of(program_.stages.begin(), program_.stages.end(), exchanges)) {
+    throw Error({"a program of several ranks has no ranks", "compile", "", "", "Give the world to compile for."});
+  }
+  ranks_ = std::move(ranks);
+  if (ranks_ == nullptr) return;
+  step_.rank = ranks_->rank();
+  step_.ranks = ranks_->size();
+  bind_routes();
+}
+
+// A shard's parameters are the table that rows are fetched from, and the tables and states that received sums update.
+void Executor::bind_routes() {
+  for (const Instruction& i : program_.instructions) {
+    if (i.opcode == Opcode::kUniqueRows) routes_.emplace_back(i, step_.rank, step_.ranks);
+  }
+  step_.routes = &routes_;
+  for (const Instruction& i : program_.instructions) {
+    if (i.opcode == Opcode::kFetchRows) route_of_[i.operands[0].buffer] = &routes_[size_t(i.attributes[0])];
+    if (i.opcode == Opcode::kReturnRows) {
+      route_of_[i.operands[i.operands.size() - 2].buffer] = &routes_[size_t(i.attributes[0])];
+    }
+  }
+  for (const Instruction& i : program_.instructions) {
+    if (find_rule(i.opcode)->execution != Execution::kTable) continue;
+    const TableLayout layout = table_layout(i);
+    RowRoute* const route = route_of_[i.operands[layout.first_pair].buffer];
+    if (program_.buffer(i.operands[layout.first_pair]).space != Space::kExchange) continue;
+    route_of_[i.operands[0].buffer] = route;
+    for (size_t s = 0; s < layout.states; ++s) route_of_[i.operands[layout.first_state + s].buffer] = route;
+  }
 }
 
 void Executor::bind_translations(std::vector<std::shared_ptr<Translation>> translations) {
@@ -93,9 +131,12 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& buffer = program_.buffers[buffers[i]];
     const ParameterMemory& memory = parameters[i];
-    if (memory.count != buffer.width) {
+    const RowRoute* const route = route_of_[buffers[i]];
+    const uint64_t width =
+        route == nullptr ? buffer.width : buffer.width / route->shard().map.rows * route->shard().rows();
+    if (memory.count != width) {
       throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
-                   std::to_string(memory.count) + " elements", std::to_string(buffer.width), ""});
+                   std::to_string(memory.count) + " elements", std::to_string(width), ""});
     }
     if (memory.bytes != bytes_of(buffer.dtype)) {
       throw Error({"a parameter is of another dtype", "parameter " + buffer.name,
@@ -136,14 +177,16 @@ void Executor::allocate() {
 
 View Executor::bind(const Operand& operand) const {
   const Buffer& buffer = program_.buffer(operand);
+  const RowRoute* const route = buffer.space == Space::kParameter ? route_of_[operand.buffer] : nullptr;
+  const uint64_t rows = route == nullptr ? operand.dims[0] : route->shard().rows();
   return {.space = buffer.space,
           .dtype = buffer.dtype,
           .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
           .offset = buffer.offset + operand.offset,
           .stride = is_row(buffer.space) ? size_t(buffer.width) : 0,
-          .size = size_t(operand.size()),
+          .size = size_t(operand.size() / operand.dims[0] * rows),
           .ndims = operand.ndims,
-          .dims = {operand.dims[0], operand.dims[1], operand.dims[2]}};
+          .dims = {rows, operand.dims[1], operand.dims[2]}};
 }
 
 void Executor::bind_instructions() {
@@ -160,6 +203,7 @@ void Executor::bind_instructions() {
     instructions_.push_back(std::move(bound));
   }
   for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
+  for (BoundInstruction& i : instructions_) bind_readers(i);
   for (const Stage& stage : program_.stages) sections_.push_back(bind_stage(stage));
   packed_.finish();
 }
@@ -178,9 +222,23 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
   if (bound.rule->execution != Execution::kTable) return;
   const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
   if (found != origins.names.end()) bound.names = found->second;
-  if (bound.names == nullptr || !bound.table.every_row) return;
+  if (RowRoute* const route = route_of_[bound.source->operands[0].buffer]) {
+    bound.names = &route->names();
+    bound.received = &route->received();
+  }
+  if (bound.names == nullptr || bound.names->shard != nullptr || !bound.table.every_row) return;
   throw Error({"every row of a table that is dynamic or has a store cannot be updated", "compile", "everyRow 1",
                "everyRow 0", ""});
+}
+
+// Lookups in rows that their owners send.
+void Executor::bind_readers(BoundInstruction& lookup) {
+  if (lookup.source->opcode != Opcode::kEmbedding && lookup.source->opcode != Opcode::kEmbeddingBag) return;
+  const uint32_t rows = lookup.source->operands[0].buffer;
+  for (const Instruction& i : program_.instructions) {
+    if (i.opcode != Opcode::kFetchRows || i.operands.back().buffer != rows) continue;
+    routes_[size_t(i.attributes[0])].add_reader(lookup.views[0]);
+  }
 }
 
 void Executor::bind_inputs(const BoundInstruction& translate, const Origins& origins) {
@@ -235,7 +293,17 @@ std::vector<Executor::Partials> Executor::partials_of(const Stage& stage) const 
 }
 
 Executor::Section Executor::bind_stage(const Stage& stage) {
-  Section section{stage, false, {}, {}, {}, {}};
+  Section section{stage, false, {}, {}, {}, {}, nullptr};
+  if (stage.kind == StageKind::kExchange) {
+    section.exchange = std::make_unique<ExchangeStage>();
+    for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+      const BoundInstruction& bound = instructions_[i];
+      const bool routed = bound.source->opcode != Opcode::kFoldAcross && bound.source->opcode != Opcode::kGatherRows;
+      RowRoute* const route = routed ? &routes_[size_t(bound.attribute(0))] : nullptr;
+      section.exchange->add(bound.operation->exchange(bound, route));
+    }
+    return section;
+  }
   if (stage.kind == StageKind::kTile) section.partials = partials_of(stage);
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];
@@ -252,8 +320,10 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
 }
 
 std::unique_ptr<Executable> compile_for_cpu(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
-                                            std::vector<std::shared_ptr<Translation>> translations) {
-  return std::make_unique<Executor>(std::move(program), std::move(parameters), threads, std::move(translations));
+                                            std::vector<std::shared_ptr<Translation>> translations,
+                                            std::shared_ptr<Communicator> ranks) {
+  return std::make_unique<Executor>(std::move(program), std::move(parameters), threads, std::move(translations),
+                                    std::move(ranks));
 }
 
 }  // namespace pairloom

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
+#include "cpu/exchange/received_sums.h"
 #include "cpu/fold_tree.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/loader.h"
@@ -36,6 +38,7 @@ struct View {
 };
 
 struct CpuOperation;
+class RowRoute;
 class Translator;
 
 struct BoundInstruction {
@@ -45,6 +48,7 @@ struct BoundInstruction {
   std::vector<View> views;
   TableLayout table{};            // if the rule's execution is kTable
   const RowNames* names = nullptr;  // of the table's rows; null: their numbers
+  const ReceivedSums* received = nullptr;  // the gradients of a shard's rows, in place of pairs
   uint8_t* changed = nullptr;     // of the table: ParameterMemory::changed
   const float* packed = nullptr;  // the packed weight, if the operation uses one
 
@@ -65,12 +69,14 @@ struct StepContext {
   uint32_t tiles, groups;  // of this batch
   uint32_t tile_rows;
   uint32_t rank = 0, ranks = 1;
+  std::vector<std::vector<FoldNode>> nodes;  // by rank: of its groups, as whole_nodes; where there are other ranks
   std::vector<PartialSums> sums;  // the sums of the groups, in the order of their rows
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
   uint32_t next_rows;       // of the batch that follows it in this run
   Loader* loader;
   Translator* translators;  // in program order
+  std::deque<RowRoute>* routes;  // likewise
 
   // The groups of a rank: equal shares of the batch's, in the order of ranks.
   Leaves groups_of(uint32_t of_rank) const {
@@ -78,11 +84,14 @@ struct StepContext {
     return {first(of_rank), first(of_rank + uint64_t{1})};
   }
   Leaves own_groups() const { return groups_of(rank); }
+  const std::vector<FoldNode>& nodes_of(uint32_t of_rank) const { return nodes[of_rank]; }
   uint32_t own_begin() const { return first_row(own_groups().begin); }
   uint32_t own_end() const { return first_row(own_groups().end); }
   // Rows of the groups of a node.
   uint32_t rows_of(FoldNode node) const {
-    const auto begin_of = [&](uint64_t index) { return first_row(uint32_t(std::min<uint64_t>(index << node.level, groups))); };
+    const auto begin_of = [&](uint64_t index) {
+      return first_row(uint32_t(std::min<uint64_t>(index << node.level, groups)));
+    };
     return begin_of(node.index + uint64_t{1}) - begin_of(node.index);
   }
 

@@ -1,5 +1,7 @@
 #include "cpu/executor.h"
 
+#include "cpu/exchange/exchangers.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -72,7 +74,8 @@ uint64_t Executor::run(Request request) {
   const uint64_t steps = steps_of(request);
   const EndOfRun end{translators_};
   uint64_t done = 0;
-  while (done < steps && !cancelled()) run_step(request, done++);
+  // Ranks that share their steps all end after the same one.
+  while (done < steps && (ranks_ != nullptr || !cancelled())) run_step(request, done++);
   return done;
 }
 
@@ -83,18 +86,41 @@ void Executor::run_step(const Request& request, uint64_t index) {
   step_.next_rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch - step_.rows));
   step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
   step_.groups = std::min(program_.groups, step_.tiles);
+  if (ranks_ != nullptr) begin_groups();
   std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
   loader_.begin_step();
   for (Translator& translator : translators_) translator.begin_step();
-  for (const Section& section : sections_) {
-    if (section.stage.kind == StageKind::kTile) run_tiles(section);
-    else run_fixed(section);
-    check_stage();
-  }
+  for (const Section& section : sections_) run_stage(section);
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
+}
+
+void Executor::begin_groups() {
+  ranks_->set_step(step_.step);
+  failure_ = nullptr;
+  step_.nodes.clear();
+  for (uint32_t rank = 0; rank < step_.ranks; ++rank) {
+    step_.nodes.push_back(whole_nodes(step_.groups, step_.groups_of(rank)));
+  }
+}
+
+// A rank that fails among others does nothing more until it has told them.
+void Executor::run_stage(const Section& section) {
+  if (section.stage.kind == StageKind::kExchange) {
+    failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
+    return;
+  }
+  if (failure_) return;
+  if (section.stage.kind == StageKind::kTile) run_tiles(section);
+  else run_fixed(section);
+  try {
+    check_stage();
+  } catch (...) {
+    if (ranks_ == nullptr) throw;
+    failure_ = std::current_exception();
+  }
 }
 
 // The first failure in the program's order counts, whichever thread met it.
@@ -230,11 +256,23 @@ void Executor::copy_outputs(const Request& request, uint64_t index) {
     if (request.outputs[i].data() == nullptr) continue;
     const bool per_row = is_row(view.space);
     float* to = request.outputs[i].data() + (per_row ? index * request.batch : index) * view.size;
-    const uint32_t rows = per_row ? step_.rows : 1;
-    for (uint32_t r = 0; r < rows; ++r) {
+    const uint32_t begin = per_row ? step_.own_begin() : 0, end = per_row ? step_.own_end() : 1;
+    for (uint32_t r = begin; r < end; ++r) {
       std::memcpy(to + r * view.size, view.base + r * view.stride, view.size * sizeof(float));
     }
   }
+  if (ranks_ != nullptr) share_outputs(request, index);
+}
+
+// Every rank gets the rows of all. A program without another exchange learns here of failures.
+void Executor::share_outputs(const Request& request, uint64_t index) {
+  ExchangeStage stage;
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (request.outputs[i].data() == nullptr || !is_row(outputs_[i].space)) continue;
+    stage.add(gather_outputs(request.outputs[i].data() + index * request.batch * outputs_[i].size, outputs_[i].size));
+  }
+  if (!stage.empty()) failure_ = stage.run(*ranks_, pool_, step_, failure_);
+  if (failure_) std::rethrow_exception(failure_);
 }
 
 void Executor::enable_profile(bool on) {

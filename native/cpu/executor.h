@@ -1,10 +1,13 @@
 // Runs a verified program: binds it to memory once, then takes many steps a call.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <vector>
 
 #include "cpu/bound.h"
+#include "cpu/exchange/exchange_stage.h"
+#include "cpu/exchange/row_route.h"
 #include "cpu/fold_tree.h"
 #include "cpu/loader.h"
 #include "cpu/packed_weights.h"
@@ -18,12 +21,13 @@ namespace pairloom {
 class Executor : public Executable {
  public:
   // `parameters` in the order of the program's parameter buffers; they must outlive the executor. Throws Error.
-  // `translations` in the order of the program's.
+  // `translations` in the order of the program's. `ranks`: of a program with exchange stages, else null.
   Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
-           std::vector<std::shared_ptr<Translation>> translations = {});
+           std::vector<std::shared_ptr<Translation>> translations = {}, std::shared_ptr<Communicator> ranks = nullptr);
 
   uint64_t run(Request request) override;
   const Program& program() const override { return program_; }
+  bool waits_for_ranks() const override { return ranks_ != nullptr; }
   void enable_profile(bool on) override;
   std::vector<uint64_t> profile() const override;
 
@@ -40,8 +44,11 @@ class Executor : public Executable {
     std::vector<FixedJob> jobs;          // fixed stages
     std::vector<uint32_t> translations;  // instructions, likewise
     PackedWeights packed;                // tile stages: weights that an earlier stage of the step computes
+    std::unique_ptr<ExchangeStage> exchange;  // exchange stages
   };
 
+  void bind_ranks(std::shared_ptr<Communicator> ranks);
+  void bind_routes();
   void bind_translations(std::vector<std::shared_ptr<Translation>> translations);
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
@@ -52,6 +59,7 @@ class Executor : public Executable {
     std::map<const float*, const RowNames*> names;
   };
   void bind_origins(BoundInstruction& bound, Origins& origins);
+  void bind_readers(BoundInstruction& lookup);
   void bind_inputs(const BoundInstruction& translate, const Origins& origins);
   void allocate_scratch();
   Section bind_stage(const Stage& stage);
@@ -66,6 +74,8 @@ class Executor : public Executable {
 
   void check(const Request& request) const;
   void run_step(const Request& request, uint64_t index);
+  void begin_groups();
+  void run_stage(const Section& section);
   void check_stage();
   void run_tiles(const Section& section);
   void run_groups(const Section& section);
@@ -78,12 +88,17 @@ class Executor : public Executable {
   void run_fixed_job(const FixedJob& job, Worker& worker);
   void pack_weights(const PackedWeights& weights);
   void copy_outputs(const Request& request, uint64_t index);
+  void share_outputs(const Request& request, uint64_t index);
 
   const KernelTable& kernels_;
   const Program program_;
   Pool pool_;
   Loader loader_;
   std::vector<Translator> translators_;
+  std::shared_ptr<Communicator> ranks_;  // null: alone
+  std::deque<RowRoute> routes_;
+  std::vector<RowRoute*> route_of_;      // by buffer: parameters of shards, and what their owners get; or null
+  std::exception_ptr failure_;           // of this rank, which the others do not know of yet
   FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
   PackedWeights packed_;           // weights that are parameters

@@ -16,8 +16,19 @@ uint32_t level_of_roots(uint32_t leaves, uint32_t threads) {
 
 }  // namespace
 
-std::vector<FoldNode> whole_nodes(Leaves leaves) {
-  return guided_nodes(leaves, 1, uint32_t(std::bit_width(leaves.count())));
+std::vector<FoldNode> whole_nodes(uint32_t all, Leaves leaves) {
+  std::vector<FoldNode> nodes;
+  for (uint64_t first = leaves.begin; first < leaves.end;) {
+    const auto holds = [&](uint32_t level) {
+      const uint64_t size = uint64_t{1} << level;
+      return first % size == 0 && (first + size <= leaves.end || leaves.end == all);
+    };
+    uint32_t level = 0;
+    while (level < depth_of(all) && holds(level + 1)) ++level;
+    nodes.push_back({level, uint32_t(first >> level)});
+    first += uint64_t{1} << level;
+  }
+  return nodes;
 }
 
 std::vector<FoldNode> guided_nodes(Leaves leaves, uint32_t threads, uint32_t most_level) {

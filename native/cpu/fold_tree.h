@@ -25,8 +25,8 @@ struct Leaves {
   bool operator==(const Leaves&) const = default;
 };
 
-// The largest nodes whose leaves are all in the range, ascending: at most two of a level.
-std::vector<FoldNode> whole_nodes(Leaves leaves);
+// The largest nodes of a tree of `all` leaves that have no others than these, ascending: at most two of a level.
+std::vector<FoldNode> whole_nodes(uint32_t all, Leaves leaves);
 
 // The nodes that threads compute one by one, ascending: large ones first, which need little folding, and single leaves
 // in the end, so that threads finish together. No node is above `most_level`.

@@ -2,7 +2,10 @@
 // them.
 #pragma once
 
+#include <memory>
+
 #include "cpu/bound.h"
+#include "cpu/exchange/exchanger.h"
 
 namespace pairloom {
 
@@ -21,6 +24,8 @@ struct CpuOperation {
   // Floats of scratch that a tile of `rows` needs; null: none.
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
   Packing packs = Packing::kNone;
+  // What an instruction of an exchange stage exchanges.
+  std::unique_ptr<Exchanger> (*exchange)(const BoundInstruction&, RowRoute*) = nullptr;
 };
 
 const CpuOperation& cpu_operation(Opcode opcode);

@@ -14,6 +14,7 @@
 #include "cpu/ops/combine.cc"
 #include "cpu/ops/dense_update.cc"
 #include "cpu/ops/table.cc"
+#include "cpu/ops/exchange.cc"
 #include "program/rules.generated.h"
 
 namespace pairloom {
@@ -24,6 +25,7 @@ constexpr std::span<const CpuOperation> kFamilies[] = {
     elementwise_ops::kOperations,   interaction_ops::kOperations,  metric_ops::kOperations,
     normalization_ops::kOperations, loss_ops::kOperations,         session_ops::kOperations,
     combine_ops::kOperations,       dense_update_ops::kOperations, table_ops::kOperations,
+    exchange_ops::kOperations,
 };
 
 constexpr const CpuOperation* find_row(Opcode opcode) {
@@ -37,7 +39,9 @@ constexpr const CpuOperation* find_row(Opcode opcode) {
 
 constexpr bool runs(const Rule& rule) {
   const CpuOperation* row = find_row(rule.opcode);
-  return row != nullptr && (rule.placement == Placement::kFixed ? row->fixed != nullptr : row->tile != nullptr);
+  if (row == nullptr) return false;
+  if (rule.placement == Placement::kExchange) return row->exchange != nullptr;
+  return rule.placement == Placement::kFixed ? row->fixed != nullptr : row->tile != nullptr;
 }
 
 constexpr bool runs_every_operation() {

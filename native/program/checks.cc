@@ -81,6 +81,21 @@ const char* check_translate(const Program& p, const Instruction& i) {
   return nullptr;
 }
 
+const char* check_unique_rows(const Program& p, const Instruction& i) {
+  const size_t columns = i.operands.size() / 2;
+  for (size_t column = 0; column < columns; ++column) {
+    const DType ids = p.buffer(i.operands[column]).dtype, local = p.buffer(i.operands[columns + column]).dtype;
+    if (is_bag(ids) != is_bag(local) || is_wide(local)) return "indices of 32 bits, of the kind of their ids";
+  }
+  return nullptr;
+}
+
+const char* check_same_dtype(const Program& p, const Instruction& i) {
+  const Operand &from = i.operands.front(), &to = i.operands.back();
+  const bool fit = p.buffer(from).dtype == p.buffer(to).dtype && from.size() == to.size();
+  return fit ? nullptr : "an output of the first operand's dtype and size";
+}
+
 const char* check_sessions(const Program& p, const Instruction& i) {
   return is_id(p.buffer(i.operands[2]).dtype) ? nullptr : "one session id a row";
 }
@@ -104,6 +119,10 @@ constexpr Check kChecks[] = {
     {O::kFoldPairs, check_fold},
     {O::kUnfoldPairs, check_unfold},
     {O::kCombine, check_combine},
+    {O::kUniqueRows, check_unique_rows},
+    {O::kFetchRows, check_same_dtype},
+    {O::kFoldAcross, check_combine},
+    {O::kGatherRows, check_same_dtype},
     {O::kSessionLogSumExp, check_sessions},
     {O::kSessionLogSumExpGrad, check_sessions},
 };

@@ -102,7 +102,7 @@ Operand read_operand(Reader& in) {
 Buffer read_buffer(Reader& in) {
   const uint32_t space = in.u32(), dtype = in.u32();
   const uint64_t width = in.u64(), offset = in.u64();
-  if (space > uint32_t(Space::kBatch)) in.refuse("unknown space", std::to_string(space), "0 to 5");
+  if (space > uint32_t(Space::kExchange)) in.refuse("unknown space", std::to_string(space), "0 to 6");
   if (dtype > uint32_t(DType::kBag64)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 6");
   return {Space(space), DType(dtype), width, offset, in.string()};
 }
@@ -139,7 +139,7 @@ Instruction read_instruction(Reader& in) {
 
 Stage read_stage(Reader& in) {
   const uint32_t kind = in.u32(), first = in.u32(), count = in.u32();
-  if (kind > uint32_t(StageKind::kFixed)) in.refuse("unknown stage kind", std::to_string(kind), "0 or 1");
+  if (kind > uint32_t(StageKind::kExchange)) in.refuse("unknown stage kind", std::to_string(kind), "0 to 2");
   return {StageKind(kind), first, count};
 }
 

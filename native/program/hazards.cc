@@ -41,6 +41,7 @@ class HazardCheck {
         accesses_(accesses),
         written_(program.buffers.size()),
         limits_(program.buffers.size(), 0),
+        route_of_(program.buffers.size(), kNoRoute),
         translated_(program.translations.size(), false) {}
 
   void run() {
@@ -72,11 +73,18 @@ class HazardCheck {
       if (access[i].read) read(ins.operands[i]);
     }
     check_ids(ins);
+    check_route(ins);
     check_order(ins, access);
     for (size_t i = 0; i < access.size(); ++i) {
       if (access[i].written) write(ins.operands[i]);
     }
     if (ins.opcode == Opcode::kTranslate) translate(ins);
+    if (ins.opcode == Opcode::kUniqueRows) begin_route(ins);
+    if (ins.opcode == Opcode::kFetchRows) route_of_[ins.operands.back().buffer] = route_of(ins);
+    if (ins.opcode == Opcode::kReturnRows) {
+      limits_[ins.operands[ins.operands.size() - 2].buffer] = routes_[route_of(ins)].rows;
+    }
+    if (ins.opcode == Opcode::kGatherRows) limits_[ins.operands[1].buffer] = limits_[ins.operands[0].buffer];
     if (loads(ins)) {
       const uint64_t limit = p_.inputs[size_t(ins.attributes[0])].limit;
       limits_[ins.operands[0].buffer] = limit == 0 ? kAnyKey : limit;
@@ -94,6 +102,51 @@ class HazardCheck {
     }
   }
 
+  // A route is of one table. Its instructions name it, in order, and have the columns of uniqueRows.
+  void begin_route(const Instruction& ins) {
+    const size_t columns = ins.operands.size() / 2;
+    if (route_of(ins) != routes_.size()) {
+      refuse("routes are not numbered in order", "route " + std::to_string(route_of(ins)));
+    }
+    if (uint64_t(ins.attributes[kReturned]) > columns) refuse("more gradients return than there are columns", "");
+    Route route{uint64_t(ins.attributes[kRouteRows]), uint64_t(ins.attributes[kReturned]), {}};
+    if (route.rows == 0 || route.rows > kMostTableRows || ins.attributes[kOwners] < 1) {
+      refuse("a route has a wrong number of rows or owners", std::to_string(route.rows));
+    }
+    for (size_t i = columns; i < ins.operands.size(); ++i) {
+      const uint32_t buffer = ins.operands[i].buffer;
+      route.columns.push_back(buffer);
+      limits_[buffer] = route.rows;
+      route_of_[buffer] = routes_.size();
+    }
+    routes_.push_back(std::move(route));
+  }
+
+  void check_route(const Instruction& ins) const {
+    const bool fetches = ins.opcode == Opcode::kFetchRows, returns = ins.opcode == Opcode::kReturnRows;
+    if (ins.opcode == Opcode::kEmbedding || ins.opcode == Opcode::kEmbeddingBag) return check_lookup(ins);
+    if (!fetches && !returns && ins.opcode != Opcode::kGatherSlots) return;
+    if (route_of(ins) >= routes_.size()) {
+      refuse("a route has no uniqueRows yet", "route " + std::to_string(route_of(ins)));
+    }
+    const Route& route = routes_[route_of(ins)];
+    if (fetches && ins.operands[0].dims[0] != route.rows) refuse("a route is of another table", "");
+    const size_t columns = returns ? ins.operands.size() / 2 - 1 : fetches ? ins.operands.size() - 2 : 0;
+    if (columns != (returns ? route.returned : fetches ? route.columns.size() : 0)) {
+      refuse("an instruction has not the columns of its route", std::to_string(columns));
+    }
+    for (size_t i = 0; i < columns; ++i) {
+      if (ins.operands[returns ? 2 * i : 1 + i].buffer == route.columns[i]) continue;
+      refuse("an instruction has another column than its route", "column " + std::to_string(i));
+    }
+  }
+
+  // What uniqueRows gives are rows of what fetchRows gives, and of nothing else.
+  void check_lookup(const Instruction& ins) const {
+    if (route_of_[ins.operands[0].buffer] == route_of_[ins.operands[1].buffer]) return;
+    refuse("ids are not those of the rows that were fetched", "");
+  }
+
   void read(const Operand& operand) {
     const Space space = p_.buffer(operand).space;
     if (space == Space::kParameter || space == Space::kScalar) return;
@@ -107,7 +160,7 @@ class HazardCheck {
     const Buffer& buffer = p_.buffer(operand);
     if (buffer.space == Space::kParameter) return;
     for (size_t i = 0; i < p_.buffers.size(); ++i) {
-      if (i != operand.buffer && p_.buffers[i].space == buffer.space &&
+      if (i != operand.buffer && !is_alone(buffer.space) && p_.buffers[i].space == buffer.space &&
           memory_of(p_, p_.buffers[i]).overlaps(memory_of(p_, buffer))) {
         written_[i].clear();
       }
@@ -156,14 +209,15 @@ class HazardCheck {
 
   bool meets(const Operand& a, const Operand& b, StageKind kind) const {
     const Space space = p_.buffer(a).space;
-    if (kind == StageKind::kFixed || space == Space::kPartial) return touch(a, b);
+    if (kind != StageKind::kTile || space == Space::kPartial) return touch(a, b);
     return space == Space::kBatch && touch(a, b) && !same_rows(p_.buffer(a), p_.buffer(b));
   }
 
   // Ids were checked against their input's limit when loaded, so the table must have at least that many rows. Only
   // parameters are looked up by ids; sessions are only compared.
   void check_ids(const Instruction& ins) {
-    if (p_.buffer(ins.operands[0]).space != Space::kParameter) return;
+    const Space space = p_.buffer(ins.operands[0]).space;
+    if (space != Space::kParameter && space != Space::kExchange) return;
     for (const Operand& operand : ins.operands) {
       if (!is_ids(p_.buffer(operand).dtype) || loads(ins)) continue;
       const uint64_t rows = ins.operands[0].dims[0], limit = limits_[operand.buffer];
@@ -209,10 +263,20 @@ class HazardCheck {
                  "Report this program: the compiler must not emit it."});
   }
 
+  struct Route {
+    uint64_t rows, returned;
+    std::vector<uint32_t> columns;  // buffers
+  };
+  enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned };
+  static constexpr uint64_t kNoRoute = ~uint64_t{0};
+  static uint64_t route_of(const Instruction& ins) { return uint64_t(ins.attributes[kRoute]); }
+
   const Program& p_;
   const std::vector<std::vector<Access>>& accesses_;
   std::vector<Written> written_;
   std::vector<uint64_t> limits_;
+  std::vector<uint64_t> route_of_;  // by buffer
+  std::vector<Route> routes_;
   std::vector<bool> translated_;
   std::vector<Operand> updated_;
   std::string where_;

@@ -85,6 +85,12 @@ enum class Opcode : uint32_t {
   kRmsprop = 131,
   kAdadelta = 132,
   kRightClass = 133,
+  kUniqueRows = 140,
+  kFetchRows = 141,
+  kReturnRows = 142,
+  kFoldAcross = 143,
+  kGatherSlots = 144,
+  kGatherRows = 145,
 };
 
 }  // namespace pairloom

@@ -10,7 +10,7 @@
 
 namespace pairloom {
 
-enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch };
+enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch, kExchange };
 enum class DType : uint32_t { kFp32, kId, kBag, kFp16, kBf16, kId64, kBag64 };
 inline bool is_half(DType dtype) { return dtype == DType::kFp16 || dtype == DType::kBf16; }
 inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }     // one per row
@@ -22,8 +22,12 @@ constexpr uint32_t kBagWidth = 6;  // elements per row of a buffer of bags
 inline uint32_t ids_width(DType dtype) { return is_bag(dtype) ? kBagWidth : dtype == DType::kId64 ? 2 : 1; }
 constexpr uint64_t kMostTableRows = uint64_t{1} << 40;
 constexpr uint64_t kMostNarrowRows = uint64_t{1} << 31;  // of a table with 32-bit ids
-enum class StageKind : uint32_t { kTile, kFixed };
+enum class StageKind : uint32_t { kTile, kFixed, kExchange };
 
+// Each buffer has memory of its own, which is not in an arena.
+inline bool is_alone(Space space) {
+  return space == Space::kParameter || space == Space::kScalar || space == Space::kExchange;
+}
 inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch; }
 
 struct Buffer {

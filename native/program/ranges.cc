@@ -6,7 +6,7 @@ namespace {
 bool same_memory(const Program& program, const Operand& a, const Operand& b) {
   if (a.buffer == b.buffer) return true;
   const Buffer &x = program.buffer(a), &y = program.buffer(b);
-  return x.space >= Space::kFixed && x.space == y.space && same_rows(x, y);
+  return !is_alone(x.space) && x.space == y.space && same_rows(x, y);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ bool share_memory(const Program& program, const Operand& a, const Operand& b) {
   const Buffer &x = program.buffer(a), &y = program.buffer(b);
   if (x.space != y.space) return false;
   if (same_memory(program, a, b)) return view_of(a).overlaps(view_of(b));
-  if (x.space == Space::kParameter || x.space == Space::kScalar) return false;
+  if (is_alone(x.space)) return false;
   if (is_row(x.space)) return memory_of(program, x).overlaps(memory_of(program, y));
   const Range left{x.offset + view_of(a).begin, x.offset + view_of(a).end};
   const Range right{y.offset + view_of(b).begin, y.offset + view_of(b).end};

@@ -7,10 +7,10 @@
 namespace pairloom {
 
 // Execution kind of an instruction; see src/graph/op.ts.
-enum class Execution { kSource, kRowwise, kReduces, kFixed, kTable, kBatch };
+enum class Execution { kSource, kRowwise, kReduces, kFixed, kTable, kBatch, kExchange };
 
 // The kind of stage that contains it.
-enum class Placement { kTile, kFixed, kEither };
+enum class Placement { kTile, kFixed, kEither, kExchange };
 
 struct Rule {
   Opcode opcode;
@@ -23,7 +23,9 @@ struct Rule {
   const char* operands;    // see signature.h
   const char* attributes;  // see signature.h
 
-  constexpr bool reads_whole_batch() const { return execution == Execution::kTable || execution == Execution::kBatch; }
+  constexpr bool reads_whole_batch() const {
+    return execution == Execution::kTable || execution == Execution::kBatch || execution == Execution::kExchange;
+  }
   constexpr bool writes_in_place() const { return elementwise && placement != Placement::kFixed; }
 };
 

@@ -80,9 +80,21 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
   if (word.kind == "batch") return buffer.space == Space::kBatch && f32;
   if (word.kind == "ids") return row && is_id(buffer.dtype);
   if (word.kind == "bag") return row && is_bag(buffer.dtype);
+  const bool of_owner = buffer.space == Space::kExchange;
   if (word.kind == "samples") return buffer.space == Space::kBatch && is_ids(buffer.dtype);
+  if (word.kind == "occurring") {
+    return (buffer.space == Space::kBatch && is_ids(buffer.dtype)) || (of_owner && is_id(buffer.dtype));
+  }
+  if (word.kind == "gradient") return (buffer.space == Space::kBatch || of_owner) && f32;
+  if (word.kind == "owned") return of_owner && is_id(buffer.dtype);
+  if (word.kind == "sums") return of_owner && f32;
+  if (word.kind == "fetched") return of_owner && (f32 || is_half(buffer.dtype));
+  if (word.kind == "share") return buffer.space == Space::kBatch && !is_bag(buffer.dtype);
   if (word.kind == "param") return f32 && buffer.space == Space::kParameter;
-  if (word.kind == "table") return (f32 || is_half(buffer.dtype)) && buffer.space == Space::kParameter;
+  if (word.kind == "table") {
+    const bool held = buffer.space == Space::kParameter || (of_owner && !word.written);
+    return (f32 || is_half(buffer.dtype)) && held;
+  }
   if (word.kind == "partial") return f32 && buffer.space == Space::kPartial;
   if (word.kind == "fixed" || word.kind == "weight" || word.kind == "number") return still;
   if (word.kind == "any") return (row && f32) || still;
@@ -92,7 +104,8 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
 class DimMatcher {
  public:
   bool fits(const OperandRule& word, const Operand& operand) {
-    if (word.kind != "table" && word.kind != "param" && operand.size() > ~uint32_t{0}) return false;
+    const bool has_rows = word.kind == "table" || word.kind == "param" || word.kind == "fetched";
+    if (!has_rows && operand.size() > ~uint32_t{0}) return false;
     if (word.kind == "number") return operand.size() == 1;
     if (word.dims.empty() || word.dims[0] == "*") return true;
     if (word.dims[0][0] == '~') {
@@ -115,7 +128,7 @@ class DimMatcher {
 };
 
 std::string describe(const Program& program, const Operand& operand) {
-  static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch"};
+  static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange"};
   static const char* const dtypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
   const Buffer& buffer = program.buffer(operand);
   std::string text = std::string(dtypes[uint32_t(buffer.dtype)]) + " " + spaces[uint32_t(buffer.space)] + "[";
@@ -136,6 +149,7 @@ bool attribute_fits(const std::string& word, double value, const Program& progra
   if (word == "input") return is_integer(value, double(program.inputs.size()));
   if (word == "translation") return is_integer(value, double(program.translations.size()));
   if (word == "stream") return is_integer(value, 4294967296.0);
+  if (word == "count") return is_integer(value, 9007199254740992.0);
   if (word == "rate" || word == "decay") return value >= 0 && value < 1;
   if (word == "real") return std::isfinite(value);
   if (word == "limit") return std::isfinite(value) && value >= 0;

@@ -8,7 +8,9 @@
 //   fixed[n]   fp32 that is not a row: parameter, scalar, fixed (as an output: fixed only)
 //   weight[n]  like fixed; a device may read a copy in its own layout, made before the stage
 //   number     fixed[1]                                     any[n]     row or fixed
-//   loaded     row operand of any dtype
+//   loaded     row operand of any dtype                     share      row operand in the batch space, but no bags
+//   occurring, gradient   samples and batch, or what returnRows gives: owned, sums
+//   fetched    rows of a table, in the exchange space
 // Dims: one letter is the product of all dims; several letters name each dim; `~n` is lines of n: any dims, of which
 // the last is n, and the same total size in all `~` operands. Equal letters are equal sizes; `*` is any size; a number
 // is that size.
@@ -17,7 +19,7 @@
 //
 // Attributes: name:type, where the name is omitted if it equals the type.
 //   fn 0-10 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input ·
-//   translation index of a translation · stream u32 ·
+//   translation index of a translation · stream u32 · count a whole number ·
 //   rate, decay in [0, 1) · real finite · limit finite, at least 0 · value anything ·
 //   poolings one pooling for each `samples`; 0 for ids
 #pragma once

@@ -61,14 +61,15 @@ uint64_t arena_size(const Program& p, Space space) {
 void verify_buffer(const Program& p, size_t index) {
   const Buffer& b = p.buffers[index];
   const std::string where = place("buffers", index);
-  if (is_ids(b.dtype) && (!is_row(b.space) || b.width != ids_width(b.dtype))) {
+  const bool holds_ids = is_row(b.space) || b.space == Space::kExchange;
+  if (is_ids(b.dtype) && (!holds_ids || b.width != ids_width(b.dtype))) {
     refuse(where, "a buffer of ids or bags has a wrong space or width",
            "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),
-           "a row space, width " + std::to_string(ids_width(b.dtype)));
+           "a row space or 6, width " + std::to_string(ids_width(b.dtype)));
   }
-  if (is_half(b.dtype) && b.space != Space::kParameter) {
+  if (is_half(b.dtype) && b.space != Space::kParameter && b.space != Space::kExchange) {
     refuse(where, "a buffer of 16-bit numbers is in a wrong space", "space " + std::to_string(uint32_t(b.space)),
-           "space 0, parameter");
+           "space 0, parameter, or 6, exchange");
   }
   if (b.space == Space::kScalar && b.width != 1) {
     refuse(where, "a scalar has a wrong width", std::to_string(b.width), "1");
@@ -79,7 +80,7 @@ void verify_buffer(const Program& p, size_t index) {
            "offset " + std::to_string(b.offset) + ", width " + std::to_string(b.width),
            "an end of at most " + std::to_string(arena));
   }
-  if (b.space == Space::kParameter || b.space == Space::kScalar) return;
+  if (is_alone(b.space)) return;
   if (b.offset % 16 != 0) {
     refuse(where, "a buffer is not aligned", "offset " + std::to_string(b.offset), "a multiple of 16 elements");
   }
@@ -111,7 +112,7 @@ void verify_operand(const Program& p, const Operand& o, const std::string& where
   }
   // Only tables and their states, which have rows in the first dim, may have more elements than 32 bits count.
   const Buffer& b = p.buffer(o);
-  const bool parameter = b.space == Space::kParameter;
+  const bool parameter = b.space == Space::kParameter || b.space == Space::kExchange;
   const uint64_t most = parameter ? kMaxElements : kMaxNarrow;
   uint64_t size = 1;
   for (uint32_t i = 0; i < o.ndims; ++i) {
@@ -150,19 +151,31 @@ void verify_stages(const Program& p) {
   }
 }
 
-// A tile stage writes only to its rows and groups; a fixed stage writes to fixed buffers or the whole batch.
+const char* stage_name(StageKind kind) {
+  return kind == StageKind::kTile ? "tile" : kind == StageKind::kFixed ? "fixed" : "exchange";
+}
+
+bool stands_in(const Rule& rule, StageKind kind) {
+  if (rule.placement == Placement::kEither) return kind != StageKind::kExchange;
+  if (rule.placement == Placement::kTile) return kind == StageKind::kTile;
+  return kind == (rule.placement == Placement::kFixed ? StageKind::kFixed : StageKind::kExchange);
+}
+
+// A tile stage writes only to its rows and groups; a fixed stage writes to fixed buffers or the whole batch, and so does
+// an exchange, which has buffers of its own too.
 void verify_write(const Program& p, const Operand& o, StageKind kind, const std::string& where, const Rule& rule) {
   const Space space = p.buffer(o).space;
-  if (rule.execution == Execution::kBatch && space == Space::kBatch) return;
+  if (rule.reads_whole_batch() && space == Space::kBatch) return;
+  if (space == Space::kExchange && kind == StageKind::kExchange) return;
   const bool tile_write = is_row(space) || space == Space::kPartial;
   if (tile_write == (kind == StageKind::kTile)) return;
   refuse(where, "an output is in a space that this kind of stage does not write",
-         "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0 or 2");
+         "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0, 2 or, in exchange stages, 6");
 }
 
 void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, const Rule& rule) {
   const Space space = p.buffer(o).space;
-  if (kind == StageKind::kFixed && is_row(space) && !rule.reads_whole_batch()) {
+  if (kind != StageKind::kTile && is_row(space) && !rule.reads_whole_batch()) {
     refuse(where, "a row operand in a fixed stage", "space " + std::to_string(uint32_t(space)), "a fixed operand");
   }
 }
@@ -175,11 +188,8 @@ std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind
     refuse(where, "unknown opcode", std::to_string(uint32_t(instruction.opcode)), "an opcode of this version");
   }
   where += std::string(" (") + rule->name + ")";
-  const bool placed =
-      rule->placement == Placement::kEither || (rule->placement == Placement::kTile) == (kind == StageKind::kTile);
-  if (!placed) {
-    refuse(where, "an instruction stands in the wrong kind of stage", kind == StageKind::kTile ? "tile" : "fixed",
-           kind == StageKind::kTile ? "fixed" : "tile");
+  if (!stands_in(*rule, kind)) {
+    refuse(where, "an instruction stands in the wrong kind of stage", stage_name(kind), "the kind of its operation");
   }
   for (size_t i = 0; i < instruction.operands.size(); ++i) {
     verify_operand(p, instruction.operands[i], where + " operand " + std::to_string(i));

@@ -18,6 +18,8 @@ class Executable {
   // the previous step. Only one run at a time.
   virtual uint64_t run(Request request) = 0;
   virtual const Program& program() const = 0;
+  // Whether a run needs other ranks, which must run the same steps at the same time.
+  virtual bool waits_for_ranks() const { return false; }
   virtual void enable_profile(bool on) = 0;
   // Nanoseconds over all threads per instruction; the last entry is for packing weights (wall time).
   virtual std::vector<uint64_t> profile() const = 0;

@@ -6,18 +6,24 @@
 #include <span>
 #include <vector>
 
+#include "runtime/slot_map.h"
 #include "runtime/row_frames.h"
 
 namespace pairloom {
 
-// What training means by the rows of a table: their keys, or for rows that are frames the rows in them.
+// What training means by the rows of a table: their keys, for rows that are frames the rows in them, or for the rows of
+// a rank those of the whole table.
 struct RowNames {
-  const uint64_t* keys;  // by row
-  bool has_unknown;      // whether row 0 has no name
-  bool trains_unknown;   // whether it is trained all the same
+  const uint64_t* keys;         // by row; null for a shard
+  bool has_unknown;             // whether row 0 has no name
+  bool trains_unknown;          // whether it is trained all the same
+  const Shard* shard = nullptr;
 
   bool is_unknown(uint64_t row) const { return has_unknown && row == 0; }
-  uint64_t key_of(uint64_t row) const { return is_unknown(row) ? 0 : keys[row]; }
+  uint64_t key_of(uint64_t row) const {
+    if (shard != nullptr) return shard->name_of(row);
+    return is_unknown(row) ? 0 : keys[row];
+  }
   uint64_t first_trained() const { return has_unknown && !trains_unknown ? 1 : 0; }
 };
 

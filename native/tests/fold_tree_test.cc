@@ -95,11 +95,14 @@ TEST(ranks_fold_the_parts_of_one_tree) {
       const auto found = tree.roots();
       for (size_t i = 0; i < roots.size(); ++i) level[found[i].node.index << found[i].node.level] = roots[i];
       uint32_t covered = own.begin;
-      for (const FoldNode& node : whole_nodes(own)) {
+      size_t root = 0;
+      for (const FoldNode& node : whole_nodes(leaves, own)) {
         CHECK_EQ(node.index << node.level, covered);
-        covered += 1u << node.level;
+        covered = std::min(leaves, covered + (1u << node.level));
+        while (root < found.size() && found[root].node.index << found[root].node.level < covered) ++root;
       }
       CHECK_EQ(covered, own.end);
+      CHECK_EQ(root, found.size());
       CHECK(tree.most_used() <= tree.copies());
     }
     CHECK_EQ(balanced_sum(level), balanced_sum(texts));

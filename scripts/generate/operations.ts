@@ -1,9 +1,10 @@
 import type { InstructionRules } from "../../src/graph/op.js";
 import { combine } from "../../src/ops/combine.js";
+import { EXCHANGES } from "../../src/ops/exchange/index.js";
 import { OPS } from "../../src/ops/index.js";
 
 /** The operations that become instructions, by opcode. */
-const INSTRUCTIONS = [...Object.values<InstructionRules>(OPS), combine]
+const INSTRUCTIONS = [...Object.values<InstructionRules>({ ...OPS, ...EXCHANGES }), combine]
   .flatMap((op) => (op.operands === undefined ? [] : [{ ...op, operands: op.operands }]))
   .sort((a, b) => a.opcode - b.opcode);
 type Instruction = (typeof INSTRUCTIONS)[number];
@@ -54,7 +55,8 @@ function ruleRow(op: Instruction): string {
 }
 
 /** A row operation whose output may be fixed runs in both kinds of stages. */
-function placementOf({ execution, operands }: Instruction): "tile" | "fixed" | "either" {
+function placementOf({ execution, operands }: Instruction): "tile" | "fixed" | "either" | "exchange" {
+  if (execution === "exchange") return execution;
   if (execution === "fixed" || execution === "table" || execution === "batch") return "fixed";
   return /-> \w+:any/.test(operands) ? "either" : "tile";
 }

@@ -1,8 +1,10 @@
 import type { Column } from "../columns/columns.js";
 import type { Shuffle } from "../columns/order.js";
+import type { World } from "../distributed/world.js";
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import type { Initializer, RowInitializer } from "../graph/initializer.js";
+import type { Placement } from "../graph/placement.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
@@ -52,6 +54,10 @@ export interface CompileOptions {
   readonly frozen?: boolean;
   /** How a training run divides batches. Default: chosen from the graph and the largest batch. */
   readonly geometry?: AccumulationGroups;
+  /** The ranks that share each step. Default: this process alone. */
+  readonly world?: World;
+  /** The ranks that share a table, by its name; others are shared by all. The memory of a table has the own rows. */
+  readonly placements?: ReadonlyMap<string, Placement>;
 }
 
 /** Those who want to know what has changed, each since its own last time. */

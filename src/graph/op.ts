@@ -18,9 +18,10 @@ export type NoAttrs = Record<string, never>;
  * - `reduces`: sums (or otherwise folds) the rows into a fixed output;
  * - `fixed`: works on fixed tensors, such as weights and their gradients;
  * - `table`: updates or measures a table with the ids and gradients of the whole batch;
- * - `batch`: reads the rows of the whole batch at once, and returns rows or a fixed output.
+ * - `batch`: reads the rows of the whole batch at once, and returns rows or a fixed output;
+ * - `exchange`: sends to other ranks and receives from them.
  */
-export type Execution = "source" | "rowwise" | "reduces" | "fixed" | "table" | "batch";
+export type Execution = "source" | "rowwise" | "reduces" | "fixed" | "table" | "batch" | "exchange";
 
 /** How partial results of a `reduces` operation are combined (see docs/design/program-format.md). */
 export type Combine = "sum" | "mean" | "moments";
@@ -81,6 +82,8 @@ export interface IdValue {
   readonly data: Int32Array | Float64Array;
   /** Set by the translation that the rows come from, if they have other names than themselves. */
   names?: RowNames;
+  /** Of sums that have returned from ranks: the accumulation group of each, ascending. */
+  readonly groups?: readonly number[];
 }
 export interface BagValue {
   readonly kind: "ids";
@@ -170,6 +173,12 @@ export interface InstructionRules {
 
 export interface Op<A = Attrs> extends InstructionRules {
   readonly combine?: Combine;
+  /** True if the outputs are received from other ranks, in memory of their own whose size depends on the step. */
+  readonly receives?: boolean;
+  /** True if it folds the partial results of its operands, a reduction's. */
+  readonly folds?: boolean;
+  /** Of an operation that reads the whole batch: each rank processes its own rows, and the results of ranks add up. */
+  readonly additive?: boolean;
   /**
    * What the caller binds under the attribute `name`: a data column, memory of a parameter or scalar, or a translation.
    */

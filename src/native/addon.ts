@@ -5,7 +5,7 @@ import type { TableDtype } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
 import { corePaths, missingCore } from "./find-core.js";
-import { type WorldCalls, wrapWorldCalls } from "./world-calls.js";
+import { type WorldCalls, type WorldHandle, wrapWorldCalls } from "./world-calls.js";
 
 /**
  * Typed wrapper of the native core (native/binding). The caller must load it first; everything else is a thin layer
@@ -45,7 +45,7 @@ export interface Instruction {
 }
 
 export interface InstructionOperand {
-  readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
+  readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange";
   readonly dtype: "fp32" | "id" | "ids" | "fp16" | "bf16" | "id64" | "ids64";
   /** Parameters and scalars. */
   readonly name: string;
@@ -199,6 +199,7 @@ export interface Addon extends ColumnCalls, WorldCalls {
     parameters: readonly ParameterHandle[],
     threads: number,
     translations?: readonly TranslationHandle[],
+    world?: WorldHandle,
   ): Executable;
   /**
    * Runs `ceil(count / batch)` steps on native threads and resolves with the number of steps done (fewer if cancelled).
@@ -301,6 +302,7 @@ interface RawAddon extends RawColumnCalls, WorldCalls, DirectCalls {
     parameters: readonly ParameterHandle[],
     threads: number,
     translations: readonly TranslationHandle[],
+    world: WorldHandle | undefined,
   ): Executable;
   run(handle: unknown, ...request: FlatRequest): Promise<number>;
   runSync(handle: unknown, ...request: FlatRequest): number;
@@ -332,8 +334,8 @@ function wrap(raw: RawAddon): Addon {
     fillParameter: (parameter, { kind, a, b, seed, stream }) =>
       explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream)),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
-    compile: (program, parameters, threads, translations = []) =>
-      explained(() => raw.compile(program, parameters, threads, translations)),
+    compile: (program, parameters, threads, translations = [], world) =>
+      explained(() => raw.compile(program, parameters, threads, translations, world)),
     async run({ handle }, request) {
       const stop = (): void => raw.cancel(handle);
       stopAtExit();

@@ -11,6 +11,7 @@ export const scoreHistogram = defineOp<NoAttrs>({
   kind: "scoreHistogram",
   opcode: 124,
   execution: "batch",
+  additive: true,
   operands: "counts:param![K,2,N] logits:batch[K] labels:batch[K]",
   meaning:
     "for each row and k, 1 is added to `counts[k, y > 1/2, min(N-1, floor(N sigmoid(z)))]`, computed in f64; a NaN logit counts nowhere",

@@ -1,5 +1,6 @@
 import type { Initializer } from "../graph/initializer.js";
 import { asFp32, defineOp, type KernelCall } from "../graph/op.js";
+import type { Placement } from "../graph/placement.js";
 import { fp32, type TableDtype, type TensorType } from "../graph/tensor.js";
 import { elementwise, FREE, sizeOf } from "./cost.js";
 
@@ -21,6 +22,8 @@ export interface ParameterAttrs {
   readonly dtype?: TableDtype;
   /** For a table and its states: the translation from ids to rows. Default: ids are rows. */
   readonly translation?: string;
+  /** For a table and its states: the ranks that share it. Default: every rank has all rows. */
+  readonly placement?: Placement;
   /** True if rows belong to keys of a dynamic table: they get their initial values when a key gets them. */
   readonly byKey?: true;
 }

@@ -1,12 +1,10 @@
 import { asFp32, defineOp, type Floats, type Pooling, type Value } from "../graph/op.js";
+import { SLOTS } from "../graph/placement.js";
 import { columnsOf, fp32 } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { tableOf } from "./table-rows.js";
 import { arePairs, cutOff, encodePoolings, namesOf, PAIRS, sumDuplicates } from "./table-update.js";
-
-/** Slots of a table's rows: the row with name n belongs to slot `n mod SLOTS`. */
-const SLOTS = 1024;
 
 /**
  * Sums of squares of a table's gradient by slot: table [R, D], pairs (ids, grad [B, D]) -> [1024]. A row's gradient is

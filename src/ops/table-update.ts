@@ -104,7 +104,7 @@ export function tableUpdate<const Kind extends string, const Setting extends str
 }
 
 /** The operands of a table's gradient: one pair per lookup. */
-export const PAIRS = "(ids:samples grad:batch[D])...";
+export const PAIRS = "(ids:occurring grad:gradient[D])...";
 
 /**
  * `flops` per element of an updated row, and one addition per element looked up. Assumes distinct ids, up to the number
@@ -211,11 +211,22 @@ export function cutOff(value: number, limit = Number.POSITIVE_INFINITY): number 
  * positions ascending. The groups are added along the tree.
  */
 export function sumDuplicates(
-  { inputs, context }: KernelCall,
+  call: KernelCall,
   poolings: readonly Pooling[],
   firstPair: number,
   dim: number,
 ): Map<number, Floats> {
+  const sums = [...sumByGroup(call, poolings, firstPair, dim)];
+  return new Map(sums.map(([id, groups]) => [id, foldGroups(groups, addInto)]));
+}
+
+/** The sums of every row that occurs and is trained, by group. */
+export function sumByGroup(
+  { inputs, context }: KernelCall,
+  poolings: readonly Pooling[],
+  firstPair: number,
+  dim: number,
+): Map<number, [group: number, sum: Floats][]> {
   const { rows, accumulation } = context;
   const starts = accumulation ? groupStarts(rows, accumulation) : [0, rows];
   const sums = new Map<number, [group: number, sum: Floats][]>();
@@ -226,7 +237,12 @@ export function sumDuplicates(
     if (last?.[0] === group) addInto(last[1], term);
     else groups.push([group, term]);
   };
-  for (let group = 0; group + 1 < starts.length; group++) {
+  const returned = (inputs[firstPair] as IdValue).groups;
+  returned?.forEach((group, i) => {
+    const grad = asFp32(inputs[firstPair + 1]).data;
+    addTerm(group, (inputs[firstPair] as IdValue).data[i], rowOf(grad, i, dim).slice());
+  });
+  for (let group = 0; !returned && group + 1 < starts.length; group++) {
     poolings.forEach((pooling, pair) => {
       const ids = inputs[firstPair + 2 * pair];
       const grad = asFp32(inputs[firstPair + 2 * pair + 1]).data;
@@ -239,7 +255,7 @@ export function sumDuplicates(
     });
   }
   if (namesOf(inputs[firstPair])?.trainsUnknown === false) sums.delete(0);
-  return new Map([...sums].map(([id, groups]) => [id, foldGroups(groups, addInto)]));
+  return sums;
 }
 
 function addInto(sum: Floats, term: Floats): Floats {

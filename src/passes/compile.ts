@@ -6,6 +6,7 @@ import { emit, type Program } from "./emit.js";
 import { fuseActivationGrad, fuseLinearActivation } from "./fuse.js";
 import { CPU_TARGET, cutBatch, defaultGroups, type Geometry, type Target } from "./geometry.js";
 import { type Plan, planMemory } from "./memory-plan.js";
+import { type Sharding, shard } from "./shard.js";
 
 /** The simplification passes for all executors, in order. */
 const PASSES: readonly (readonly [name: string, pass: (graph: Graph) => Graph])[] = [
@@ -26,6 +27,8 @@ export interface CompileChoices {
   readonly geometry?: AccumulationGroups;
   readonly tilesAtOnce?: number;
   readonly target?: Target;
+  /** The ranks that share a step. Default: one. */
+  readonly sharding?: Sharding;
 }
 
 /** Compiles a simplified graph for batches of up to `maxBatch` rows. */
@@ -33,15 +36,16 @@ export function compileProgram(graph: Graph, maxBatch: number, choices: CompileC
   return emit(plan(graph, maxBatch, choices));
 }
 
-/** Plans memory for batches of up to `maxBatch` rows. */
+/** Plans memory for batches of up to `maxBatch` rows. The geometry is that of one rank, whatever their number. */
 export function plan(graph: Graph, maxBatch: number, choices: CompileChoices = {}): Plan {
-  const { target = CPU_TARGET } = choices;
+  const { target = CPU_TARGET, sharding } = choices;
   const room = rowsThatFit(graph, maxBatch, target);
   const { tileRows, groups } =
     choices.geometry ?? cutBatch(maxBatch, defaultGroups(maxBatch, target), room, target);
   const fit = Math.floor(Math.min(target.tileRows.most, room) / tileRows);
   const tilesAtOnce = choices.tilesAtOnce ?? Math.max(1, Math.min(target.tilesAtOnce, fit));
-  return planMemory(graph, { maxBatch, tileRows, groups, tilesAtOnce, alignment: target.alignment });
+  const shared = sharding ? verifyGraph(shard(graph, sharding), "shard") : graph;
+  return planMemory(shared, { maxBatch, tileRows, groups, tilesAtOnce, alignment: target.alignment });
 }
 
 /**

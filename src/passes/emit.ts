@@ -6,14 +6,22 @@ import { KEYS } from "../graph/translation.js";
 import { combine } from "../ops/combine.js";
 import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
 import { ProgramWriter } from "./program-writer.js";
-import type { Step } from "./schedule.js";
+import type { Stage, Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
 const VERSION = 2;
 const HEADER_BYTES = 88;
-const SPACES: Record<Space, number> = { parameter: 0, scalar: 1, fixed: 2, partial: 3, tile: 4, batch: 5 };
+const SPACES: Record<Space, number> = {
+  parameter: 0,
+  scalar: 1,
+  fixed: 2,
+  partial: 3,
+  tile: 4,
+  batch: 5,
+  exchange: 6,
+};
 const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4, id64: 5, ids64: 6 } as const;
-const STAGE_KINDS = { tile: 0, fixed: 1 } as const;
+const STAGE_KINDS = { tile: 0, fixed: 1, exchange: 2 } as const;
 
 interface Instruction {
   readonly opcode: number;
@@ -78,7 +86,7 @@ function bindingOf(node: Node, { inputs, translations }: BoundNodes): number[] {
 }
 
 interface InstructionStage {
-  readonly kind: "tile" | "fixed";
+  readonly kind: Stage["kind"];
   readonly instructions: readonly Instruction[];
 }
 
@@ -146,7 +154,10 @@ function lower(step: Step, plan: Plan, bound: BoundNodes): Instruction[] {
   }
   if (node.op.joins) return copyParts(node, plan);
   const reduces = executionOf(node) === "reduces";
-  const operands = [...node.inputs.map(view), ...node.outputs.map(reduces ? partial : view)];
+  const operands = [
+    ...node.inputs.map(node.op.folds ? partial : view),
+    ...node.outputs.map(reduces ? partial : view),
+  ];
   const attributes = [...bindingOf(node, bound), ...(node.op.encode?.(node) ?? [])];
   return [{ opcode: node.op.opcode, operands, attributes }];
 }

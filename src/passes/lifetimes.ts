@@ -50,6 +50,6 @@ function extend(span: Span | undefined, time: number): Span {
 }
 
 function touchedBy({ kind, node }: Step): readonly Tensor[] {
-  if (kind === "combine") return node.outputs;
+  if (kind === "combine" || node.op.folds) return node.outputs;
   return executionOf(node) === "reduces" ? node.inputs : [...node.inputs, ...node.outputs];
 }

@@ -6,7 +6,7 @@ import { type Place, placeTensors } from "./places.js";
 import { type Stage, schedule } from "./schedule.js";
 
 /** The memory space of a buffer; see docs/design/program-format.md. */
-export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch";
+export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange";
 
 export interface Buffer {
   readonly space: Space;
@@ -65,9 +65,10 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const fixed = layOutSpace("fixed", roots.fixed, 1, stagesOf, alignment);
   const tile = layOutSpace("tile", roots.tile, tileRows * tilesAtOnce, instructionsOf, alignment);
   const batch = layOutSpace("batch", roots.batch, maxBatch, stagesOf, alignment);
-  const partial = partialBuffers(graph, roots.fixed, alignment);
+  const partial = partialBuffers(graph, [...roots.fixed, ...roots.partial], alignment);
+  const received = receivedBuffers(roots.received);
 
-  const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers];
+  const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers, received];
   return {
     ...options,
     graph,
@@ -85,6 +86,9 @@ interface Roots {
   readonly fixed: readonly Tensor[];
   readonly tile: readonly Tensor[];
   readonly batch: readonly Tensor[];
+  /** Reductions that only have partial results: another equation folds them. */
+  readonly partial: readonly Tensor[];
+  readonly received: readonly Tensor[];
 }
 
 function rootsBySpace(
@@ -93,12 +97,25 @@ function rootsBySpace(
   lives: ReadonlyMap<Tensor, Life>,
 ): Roots {
   const made = producers(graph);
-  const roots: Record<keyof Roots, Tensor[]> = { bound: [], fixed: [], tile: [], batch: [] };
+  const roots: Record<keyof Roots, Tensor[]> = {
+    bound: [],
+    fixed: [],
+    tile: [],
+    batch: [],
+    partial: [],
+    received: [],
+  };
   for (const root of new Set([...places.values()].map((place) => place.root))) {
     const { op } = made.get(root)!;
-    const { first, last } = lives.get(root)!.stages;
-    const ofTile = first === last && op.execution !== "batch";
-    if (op.binds === "parameter" || op.binds === "scalar") roots.bound.push(root);
+    const life = lives.get(root);
+    if (!life) {
+      roots.partial.push(root);
+      continue;
+    }
+    const { first, last } = life.stages;
+    const ofTile = first === last && op.execution !== "batch" && op.execution !== "exchange";
+    if (op.receives) roots.received.push(root);
+    else if (op.binds === "parameter" || op.binds === "scalar") roots.bound.push(root);
     else if (!isRow(root)) roots.fixed.push(root);
     else roots[ofTile ? "tile" : "batch"].push(root);
   }
@@ -111,6 +128,14 @@ function boundBuffers(graph: Graph, roots: readonly Tensor[]): Map<Tensor, Buffe
     const { op, attrs } = made.get(root)!;
     const space = op.binds === "parameter" ? "parameter" : "scalar";
     return { space, dtype: root.dtype, width: width(root), offset: 0, name: attrs.name };
+  };
+  return new Map(roots.map((root) => [root, bufferOf(root)]));
+}
+
+/** Their memory is no part of an arena. */
+function receivedBuffers(roots: readonly Tensor[]): Map<Tensor, Buffer> {
+  const bufferOf = (root: Tensor): Buffer => {
+    return { space: "exchange", dtype: root.dtype, width: width(root), offset: 0, name: "" };
   };
   return new Map(roots.map((root) => [root, bufferOf(root)]));
 }

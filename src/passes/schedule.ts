@@ -4,7 +4,7 @@ import { isRow, type Tensor } from "../graph/tensor.js";
 
 /**
  * When an equation runs. Phases follow one another. In each, level 0 processes all tiles of rows, and levels 1, 2, …
- * work on fixed tensors. Phase -1 has only fixed levels, for what does not depend on rows.
+ * work on fixed tensors, or exchange with other ranks. Phase -1 has only fixed levels, for what does not depend on rows.
  */
 export interface Position {
   readonly phase: number;
@@ -17,7 +17,7 @@ export type Step =
   | { readonly kind: "combine"; readonly node: Node };
 
 export interface Stage {
-  readonly kind: "tile" | "fixed";
+  readonly kind: "tile" | "fixed" | "exchange";
   readonly steps: readonly Step[];
 }
 
@@ -29,32 +29,47 @@ const START: Position = { phase: -1, level: 0 };
  * updates run after all readers of the old value; updates that share a changed operand keep graph order.
  */
 export function schedule(graph: Graph): Stage[] {
-  const timetable: Timetable = { ready: new Map(), positions: new Map(), stages: new Map() };
+  const uses = consumers(graph);
+  const timetable: Timetable = { uses, ready: new Map(), positions: new Map(), stages: new Map() };
   const updates = graph.nodes.filter((node) => mutated(node).length > 0);
   for (const node of graph.nodes) if (mutated(node).length === 0) placeNode(node, timetable);
-  placeUpdates(updates, consumers(graph), timetable);
-  return [...timetable.stages.values()]
-    .sort((a, b) => a.position.phase - b.position.phase || a.position.level - b.position.level)
-    .map(({ position, steps }) => ({ kind: position.level === 0 ? "tile" : "fixed", steps }));
+  placeUpdates(updates, uses, timetable);
+  return [...timetable.stages.values()].sort(
+    (a, b) =>
+      a.position.phase - b.position.phase ||
+      a.position.level - b.position.level ||
+      STAGE_ORDER[a.kind] - STAGE_ORDER[b.kind],
+  );
 }
 
+/** Of the stages of a level: other ranks wait for an exchange. */
+const STAGE_ORDER = { tile: 0, exchange: 1, fixed: 2 };
+
 interface Timetable {
+  readonly uses: ReadonlyMap<Tensor, readonly Node[]>;
   /** When a tensor's value can be read. */
   readonly ready: Map<Tensor, Position>;
   readonly positions: Map<Node, Position>;
-  readonly stages: Map<string, { readonly position: Position; readonly steps: Step[] }>;
+  readonly stages: Map<string, Stage & { readonly position: Position; readonly steps: Step[] }>;
 }
 
 /** Places an equation that changes no operand. Views and bound memory have no step. */
 function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
   const position = runsInTiles(node) ? rowPosition(node, ready) : fixedPosition(node, ready);
-  const done = readyPosition(node, ready, position);
+  const combines = executionOf(node) === "reduces" && !isFoldedLater(node, timetable.uses);
+  const done = combines ? { phase: position.phase, level: 1 } : readyPosition(node, ready, position);
   positions.set(node, position);
   for (const output of node.outputs) ready.set(output, done);
   if (isBound(node) || node.op.viewOffset) return;
   addStep(timetable, position, { kind: "node", node });
-  if (executionOf(node) === "reduces") addStep(timetable, done, { kind: "combine", node });
+  if (combines) addStep(timetable, done, { kind: "combine", node });
+}
+
+/** True if equations fold the partial results of a reduction, so that none are combined after it. */
+export function isFoldedLater({ outputs }: Node, uses: ReadonlyMap<Tensor, readonly Node[]>): boolean {
+  const readers = outputs.flatMap((output) => uses.get(output) ?? []);
+  return readers.length > 0 && readers.every(({ op }) => op.folds);
 }
 
 /** Places in-place updates, in graph order. */
@@ -77,8 +92,10 @@ function placeUpdates(
 }
 
 function addStep({ stages }: Timetable, position: Position, step: Step): void {
-  const key = `${position.phase}.${position.level}`;
-  const stage = stages.get(key) ?? { position, steps: [] };
+  const exchanges = step.kind === "node" && step.node.op.execution === "exchange";
+  const kind = position.level === 0 ? "tile" : exchanges ? "exchange" : "fixed";
+  const key = `${position.phase}.${position.level}.${kind}`;
+  const stage = stages.get(key) ?? { kind, position, steps: [] };
   stage.steps.push(step);
   stages.set(key, stage);
 }
@@ -117,11 +134,11 @@ function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
   return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, next(START));
 }
 
-/** When the results of an equation at `position` can be read; for a reduction, after the combination. */
+/** When the results of an equation at `position` can be read. */
 function readyPosition(node: Node, ready: Map<Tensor, Position>, position: Position): Position {
   if (isBound(node)) return START;
   if (node.op.viewOffset) return isRow(node.outputs[0]) ? position : ready.get(node.inputs[0])!;
-  return executionOf(node) === "reduces" ? { phase: position.phase, level: 1 } : position;
+  return position;
 }
 
 function next({ phase, level }: Position): Position {

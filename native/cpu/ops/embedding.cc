@@ -1,4 +1,5 @@
-// Embedding table lookups, and translation of ids to rows.
+// Embedding table lookups, and what makes rows of ids.
+#include "cpu/exchange/row_route.h"
 #include "cpu/operation.h"
 #include "cpu/translator.h"
 
@@ -24,10 +25,15 @@ void translate(const BoundInstruction& i, const FixedJob&, Worker& worker) {
   worker.step->translators[size_t(i.attribute(0))].run(i, *worker.step);
 }
 
+void unique_rows(const BoundInstruction& i, const FixedJob&, Worker& worker) {
+  (*worker.step->routes)[size_t(i.attribute(0))].list(i, *worker.step);
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kTranslate, .fixed = translate},
+    {.opcode = Opcode::kUniqueRows, .fixed = unique_rows},
     {.opcode = Opcode::kEmbedding, .tile = embedding},
     {.opcode = Opcode::kEmbeddingBag, .tile = embedding_bag},
 };

@@ -64,6 +64,7 @@ struct SumSquares {
   std::vector<NamedSum>& named;
   double* slots;
 
+  bool is_named() const { return names != nullptr; }
   void prefetch(size_t) const {}
   void rows(size_t row, size_t, const float* g) const {
     const double sum = double(k.sum_squares(g, dim));

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "cpu/bound.h"
 #include "runtime/table_layout.h"
 #include "cpu/tables/sort.h"
+#include "cpu/tables/tree_order.h"
 #include "cpu/tables/weights.h"
 
 namespace pairloom {
@@ -75,6 +75,14 @@ class TermCollector {
     else add_samples<int32_t>(ids, grad, mean, begin, end);
   }
 
+  // Those that ranks have summed.
+  void add_received(const ReceivedSums& sums) {
+    for (const auto& [row, group, grad] : sums) {
+      group_ = group;
+      add(row, grad, 1.0f);
+    }
+  }
+
   size_t count() const { return count_; }
 
  private:
@@ -113,9 +121,20 @@ struct RowGradients {
 };
 
 template <class Key>
+RowGradients<Key> sorted(const BoundInstruction& instruction, size_t count, Worker& worker) {
+  auto& [keys, spare] = worker.table.keys_for<Key>();
+  return {sort_by_row(keys.data(), spare.data(), count, instruction.views[0].dims[0]), count};
+}
+
+template <class Key>
 RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout& layout, const OwnedRows& rows,
                           Worker& worker) {
   const StepContext& step = *worker.step;
+  if (instruction.received != nullptr) {
+    TermCollector<Key> terms(rows, worker.table, instruction.received->size());
+    terms.add_received(*instruction.received);
+    return sorted<Key>(instruction, terms.count(), worker);
+  }
   TermCollector<Key> terms(rows, worker.table, count_terms(instruction, layout, step));
   for (uint32_t group = step.own_groups().begin; group < step.own_groups().end; ++group) {
     for (size_t pair = 0; pair < layout.pairs; ++pair) {
@@ -125,39 +144,13 @@ RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout
                      step.first_row(group + 1), group);
     }
   }
-  auto& [keys, spare] = worker.table.keys_for<Key>();
-  return {sort_by_row(keys.data(), spare.data(), terms.count(), instruction.views[0].dims[0]), terms.count()};
+  return sorted<Key>(instruction, terms.count(), worker);
 }
 
 template <class Key>
 const TableTerm& term_of(const Worker& worker, const Key& key) {
   return worker.table.terms[order_of(key)];
 }
-
-// The level of the tree at which two groups meet.
-inline int meeting_level(uint32_t a, uint32_t b) { return std::bit_width(a ^ b); }
-
-// The groups of a row's gradient, in ascending order, on their way along the tree of all groups. Groups without the row
-// pass the others through.
-class TreeOrder {
- public:
-  // TreeTerm::folds of a term that belongs to `group`.
-  int32_t folds_before(uint32_t group) {
-    if (sums_ > 0 && group == last_) return TreeTerm::kSameSum;
-    int32_t folds = 0;
-    for (; sums_ > 1 && meeting_level(first_[sums_ - 2], first_[sums_ - 1]) < meeting_level(first_[sums_ - 1], group);
-         --sums_) {
-      ++folds;
-    }
-    first_[sums_++] = last_ = group;
-    return folds;
-  }
-
- private:
-  uint32_t first_[kMostTreeSums];  // of the sums that are not yet added to another: their first groups
-  size_t sums_ = 0;
-  uint32_t last_ = 0;
-};
 
 // The summed gradient of the row whose keys are [begin, end): the only term itself, or a sum in scratch memory.
 template <class Key>
@@ -192,8 +185,8 @@ struct Bounds {
   }
 };
 
-// Update: prefetch(row), rows(first row, count, gradient of count * D), kWhole (one call may take several rows),
-// kOwnership.
+// Update: prefetch(row), rows(first row, count, gradient of count * D), kWhole (one call may take several rows, if they
+// have no names: is_named()), kOwnership.
 template <class Key, class Update>
 void update_occurring(const RowGradients<Key>& found, const Bounds& bounds, Worker& worker, size_t dim,
                       const Update& update) {
@@ -211,7 +204,7 @@ void update_occurring(const RowGradients<Key>& found, const Bounds& bounds, Work
 
 template <class Update>
 void update_zeros(size_t begin, size_t end, Worker& worker, size_t dim, const Update& update) {
-  const size_t run = Update::kWhole ? std::max<size_t>(1, kZeroRun / dim) : 1;
+  const size_t run = Update::kWhole && !update.is_named() ? std::max<size_t>(1, kZeroRun / dim) : 1;
   for (size_t row = begin; row < end; row += run) {
     update.rows(row, std::min(run, end - row), worker.table.zeros.data());
   }

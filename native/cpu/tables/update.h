@@ -35,6 +35,7 @@ struct RowUpdate {
   std::array<State, kMostStates> states;
   const Step& step;
 
+  bool is_named() const { return weights.is_named(); }
   void prefetch(size_t row) const {
     weights.prefetch(row);
     for (const State& state : states) prefetch_floats(state.row(row), state.width);

@@ -24,6 +24,7 @@ class TableWeights {
         widened_(worker.table.widened),
         key_(random_key(worker.step->seed, layout.stream, worker.step->step)) {}
 
+  bool is_named() const { return names_ != nullptr; }
   void prefetch(size_t row) const {
     const size_t dim = table_.dims[1];
     if (is_half(table_.dtype)) prefetch_elements(halves() + row * dim, dim);

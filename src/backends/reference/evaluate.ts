@@ -1,7 +1,7 @@
 import { ExecutionError } from "../../errors.js";
 import { type Graph, mutated } from "../../graph/graph.js";
 import type { Floats, Node, StepContext, Value } from "../../graph/op.js";
-import { type Tensor, type TensorType, width } from "../../graph/tensor.js";
+import { isBag, isId, type Tensor, type TensorType, width } from "../../graph/tensor.js";
 
 /** Allocates the arrays of a computation: float32 for training, float64 for gradient checks. */
 export type MakeFloats = (length: number) => Floats;
@@ -20,7 +20,7 @@ export function evaluate(
   const run = (node: Node): void => {
     const inputs = node.inputs.map((tensor) => values.get(tensor)!);
     const outputs = node.outputs.map((type, i) =>
-      type.dtype === "fp32" ? allocate(type, context.rows, make) : likeIds(inputs[i]),
+      isId(type.dtype) || isBag(type.dtype) ? likeIds(inputs[i]) : allocate(type, context.rows, make),
     );
     node.op.reference({ node, inputs, outputs, attrs: node.attrs, context });
     node.outputs.forEach((tensor, i) => void values.set(tensor, outputs[i]));
@@ -43,5 +43,7 @@ function likeIds(ids: Value): Value {
 
 function allocate(type: TensorType, rows: number, make: MakeFloats): Value {
   const shape = type.shape.map((dim) => (dim === "B" ? rows : dim));
+  if (type.dtype === "fp16" || type.dtype === "bf16")
+    return { kind: type.dtype, shape, data: new Uint16Array(width(type)) };
   return { kind: "fp32", shape, data: make(type.shape[0] === "B" ? rows * width(type) : width(type)) };
 }

@@ -1,0 +1,238 @@
+import { describe, expect, it } from "vitest";
+import type { RunRequest } from "../src/backends/backend.js";
+import { nativeBackend } from "../src/backends/native/backend.js";
+import type { Column } from "../src/columns/columns.js";
+import type { Graph } from "../src/graph/graph.js";
+import type { Placement } from "../src/graph/placement.js";
+import type { TableDtype } from "../src/graph/tensor.js";
+import { modelSchema } from "../src/models/index.js";
+import type { FeatureInfo } from "../src/models/model.js";
+import { loadAddon } from "../src/native/addon.js";
+import { drawKey, drawUnit } from "../src/random.js";
+import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
+import { clipSchema } from "../src/train/step/clip.js";
+import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
+import { trainingGraph } from "../src/train/step/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
+import { hashesOf, type RankedRun, RanksFailed, trainRanked } from "./ranks.js";
+
+/*
+ * Ranks that share a step train to the bits of one process, whatever their number. Here the ranks are threads of this
+ * process. `RANKED=200 npx vitest run conformance/ranks.test.ts` tries that many random models on up to 16 ranks.
+ */
+
+const { addon } = loadAddon();
+const RANDOM = Number(process.env.RANKED ?? 4);
+const ROWS = 700;
+const USERS = 3000;
+const ITEMS = 7;
+
+/** How the rows of a step are divided: the last step of an epoch has fewer rows, and fewer groups than some have ranks. */
+interface Cut {
+  readonly batch: number;
+  readonly groups: number;
+}
+const CUT: Cut = { batch: 300, groups: 8 };
+
+interface Choices {
+  readonly model?: object;
+  readonly dtype?: TableDtype;
+  readonly clip?: object;
+  readonly dense?: object;
+  readonly embedding?: object;
+  readonly loss?: object;
+}
+
+const featuresOf = (dtype: TableDtype): readonly FeatureInfo[] => [
+  { kind: "number", name: "numbers", width: 3 },
+  { kind: "id", name: "user", table: "user", rows: USERS, dtype },
+  { kind: "id", name: "item", table: "item", rows: ITEMS },
+  { kind: "ids", name: "seen", table: "item", rows: ITEMS, pooling: "mean" },
+  { kind: "ids", name: "liked", table: "item", rows: ITEMS, pooling: "sum" },
+];
+const NAMES = featuresOf("fp32").map(({ name }) => name);
+const SPARSE = NAMES.slice(1);
+
+const MODELS = {
+  mlp: { kind: "mlp", features: NAMES, embeddingDim: 4, mlp: { hiddenUnits: [19, 8] } },
+  normalized: {
+    kind: "mlp",
+    features: NAMES,
+    embeddingDim: 4,
+    mlp: { hiddenUnits: [19, 8], norm: "batch", dropout: 0.3, bias: false },
+  },
+  dlrm: {
+    kind: "dlrm",
+    dense: { features: ["numbers"], mlp: { hiddenUnits: [8, 4] } },
+    sparse: { features: SPARSE },
+    embeddingDim: 4,
+    final: { hiddenUnits: [16] },
+  },
+  xdeepfm: {
+    kind: "xdeepfm",
+    wide: { features: SPARSE },
+    deep: { features: NAMES, mlp: { hiddenUnits: [8] } },
+    embeddingDim: 4,
+    cin: { layers: [6, 5] },
+    linear: true,
+    fm: true,
+  },
+};
+
+function graphOf(choices: Choices): Graph {
+  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, loss } = choices;
+  const parsed = loss && lossSchema.parse(loss);
+  const head = parsed && factsOf(parsed).head;
+  return trainingGraph(
+    { model: modelSchema.parse(model), features: featuresOf(dtype), outputs: head?.outputs, head },
+    {
+      optimizers: optimizerSchema.parse({
+        dense: dense ?? { kind: "adam" },
+        embedding: embedding ?? { kind: "adagrad" },
+      }),
+      l2: l2Schema.parse({}),
+      clip: clip && clipSchema.parse(clip),
+      loss: parsed,
+      weighted: false,
+    },
+  );
+}
+
+function data(): ReadonlyMap<string, Column> {
+  const key = drawKey(1, 0, 0);
+  let draws = 0;
+  const unit = (): number => drawUnit(key, draws++);
+  const floats = (width: number, value = unit): Column => {
+    const values = Float32Array.from({ length: ROWS * width }, value);
+    return { kind: "number", data: values, offset: 0, stride: width, width };
+  };
+  const ids = (limit: number, count: number) =>
+    Int32Array.from({ length: count }, () => Math.floor(limit * unit() ** 3));
+  const offsets = new BigUint64Array(ROWS + 1);
+  for (let b = 0; b < ROWS; b++) offsets[b + 1] = offsets[b] + BigInt(Math.floor(4 * unit()));
+  const count = Number(offsets[ROWS]);
+  const weights = Float32Array.from({ length: count }, () => 2 * unit() - 0.5);
+  return new Map<string, Column>([
+    ["numbers", floats(3)],
+    ["@label", floats(1, () => Math.round(unit()))],
+    ["user", { kind: "id", data: ids(USERS, ROWS), offset: 0, stride: 1 }],
+    ["item", { kind: "id", data: ids(ITEMS, ROWS), offset: 0, stride: 1 }],
+    ["seen", { kind: "ids", values: ids(ITEMS, count), offsets }],
+    ["liked", { kind: "ids", values: ids(ITEMS, count), offsets, weights }],
+  ]);
+}
+const COLUMNS = data();
+
+/** Two shuffled epochs. */
+function requestsOf({ batch }: Cut, columns = COLUMNS): RunRequest[] {
+  const steps = Math.ceil(ROWS / batch);
+  return [0, 1].map((epoch) => ({
+    columns,
+    rows: ROWS,
+    start: 0,
+    count: ROWS,
+    batch,
+    shuffle: { seed: 3, epoch },
+    seed: 5,
+    firstStep: epoch * steps,
+    scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, new Float32Array(steps).fill(0.05)])),
+  }));
+}
+
+const train = (graph: Graph, ranks: number, more: Partial<RankedRun> = {}, cut: Cut = CUT) =>
+  trainRanked(addon!, nativeBackend(addon!), {
+    graph,
+    ranks,
+    maxBatch: cut.batch,
+    geometry: { tileRows: 32, groups: cut.groups },
+    requests: requestsOf(cut),
+    ...more,
+  });
+
+/** Trains on these numbers of ranks, and expects the bits of one process. */
+async function expectSameBits(
+  graph: Graph,
+  ranks: readonly number[],
+  more: Partial<RankedRun> = {},
+  cut = CUT,
+) {
+  const alone = hashesOf(await train(graph, 1, { threads: 2 }, cut));
+  for (const count of ranks)
+    expect(hashesOf(await train(graph, count, more, cut)), `${count} ranks`).toEqual(alone);
+}
+
+const CLIPS = [
+  undefined,
+  { norm: 0.01, value: 0.002, embedding: "together" },
+  { embedding: { norm: 0.005 } },
+];
+const DTYPES: readonly TableDtype[] = ["fp32", "fp16", "bf16"];
+const EMBEDDING = [
+  { kind: "sgd" },
+  { kind: "adagrad" },
+  { kind: "rowWiseAdagrad" },
+  { kind: "adam", lazy: true },
+  { kind: "adam", lazy: false },
+  { kind: "partialRowWiseAdam" },
+  { kind: "lamb", lazy: false },
+  { kind: "partialRowWiseLamb" },
+  { kind: "larsSgd", lazy: false },
+  { kind: "rmsprop" },
+  { kind: "adadelta" },
+];
+
+describe.skipIf(!addon)("ranks", () => {
+  it.each(Object.entries(MODELS))("train %s to the bits of one process", async (_, model) => {
+    await expectSameBits(graphOf({ model, dtype: "bf16", clip: CLIPS[1] }), [2, 3, 4, 8]);
+    await expectSameBits(graphOf({ model }), [2], { threads: 2 });
+  });
+
+  it.each(EMBEDDING.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
+    "update tables by %s",
+    async (_, embedding, i) => {
+      await expectSameBits(graphOf({ embedding, dtype: DTYPES[i % 3], clip: CLIPS[(i + 1) % 3] }), [3]);
+    },
+  );
+
+  it("share sessions that reach over ranks", async () => {
+    await expectSameBits(graphOf({ loss: { kind: "jrc", session: "user" } }), [2, 3]);
+  });
+
+  it.each<[string, Placement]>([
+    ["on one of them", { firstRank: 2, owners: 1 }],
+    ["on some of them", { firstRank: 1, owners: 2 }],
+  ])("keep a whole table %s", async (_, placement) => {
+    const placements = new Map([["embeddings.user.weight", placement]]);
+    await expectSameBits(graphOf({ clip: CLIPS[1] }), [4], { placements });
+  });
+
+  it("all stop before anything is updated where one of them meets a bad id", async () => {
+    const bad = new Map(COLUMNS);
+    const users = (COLUMNS.get("user") as { data: Int32Array }).data.slice();
+    users[ROWS - 1] = USERS;
+    bad.set("user", { kind: "id", data: users, offset: 0, stride: 1 });
+    const request = { ...requestsOf(CUT, bad)[0], shuffle: undefined };
+    const failed = await train(graphOf({}), 3, { requests: [request] }).catch((error) => error);
+    expect(failed).toBeInstanceOf(RanksFailed);
+    expect(failed.reasons).toHaveLength(3);
+    for (const reason of failed.reasons) {
+      expect(reason.message).toMatch(/an id is out of range/);
+      expect(reason.message).toMatch(/rank 2, input user, row 699/);
+    }
+    expect(hashesOf({ ...failed, outputs: new Map() })).toEqual(
+      hashesOf({
+        ...(await train(graphOf({}), 1, { requests: [{ ...request, columns: COLUMNS, count: 600 }] })),
+        outputs: new Map(),
+      }),
+    );
+  });
+
+  it("use five collective calls a step, however many tables", async () => {
+    const { traffic } = await train(graphOf({ model: MODELS.xdeepfm }), 2);
+    const steps = 2 * Math.ceil(ROWS / CUT.batch);
+    const calls = traffic[0].filter(({ name }) => name !== "batch");
+    expect(calls.map((each) => [each.name, each.calls])).toEqual(
+      ["counts", "ids", "rows", "sums", "dense"].map((name) => [name, steps]),
+    );
+  });
+});

@@ -1,0 +1,46 @@
+// Runs the instructions of an exchange stage together: one collective call a round, however many they are.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include "cpu/exchange/exchanger.h"
+#include "cpu/pool.h"
+#include "distributed/communicator.h"
+
+namespace pairloom {
+
+class ExchangeStage {
+ public:
+  void add(std::unique_ptr<Exchanger> exchanger) { exchangers_.push_back(std::move(exchanger)); }
+
+  bool empty() const { return exchangers_.empty(); }
+
+  // A rank that has failed takes part in the first round all the same. Then every rank throws the error of the first
+  // rank that has failed, so that all stop in the same step. Returns a failure of this rank that the others do not know
+  // of yet.
+  std::exception_ptr run(Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure);
+
+ private:
+  // The bytes for one rank, or from one: a status, then the part of each exchanger that has this round.
+  struct Blocks {
+    std::vector<uint64_t> sizes, starts;  // by rank
+    std::vector<char> bytes;
+
+    void clear() { sizes.clear(), starts.clear(); }
+  };
+
+  template <class Size>
+  void lay_out(Blocks& blocks, uint32_t round, uint32_t ranks, const Size& size) const;
+  template <class Move, class Size>
+  void each_part(const Blocks& blocks, uint32_t round, uint32_t rank, const Size& size, const Move& move) const;
+  void run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed);
+  void check_statuses(Communicator& ranks, std::exception_ptr failure) const;
+  std::exception_ptr check() const;
+
+  std::vector<std::unique_ptr<Exchanger>> exchangers_;
+  Blocks sent_, received_;
+};
+
+}  // namespace pairloom

@@ -1,0 +1,33 @@
+// What an instruction of an exchange stage sends to the other ranks. The parts of all instructions of the stage travel
+// together, one collective call a round.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/bound.h"
+
+namespace pairloom {
+
+class Exchanger {
+ public:
+  virtual ~Exchanger() = default;
+
+  virtual uint32_t rounds() const = 0;
+  // Of a round, for counters and messages: a literal.
+  virtual const char* name(uint32_t round) const = 0;
+
+  // Before the first round.
+  virtual void begin(const StepContext&) {}
+  // Bytes for a rank and from a rank, itself included: multiples of 4.
+  virtual uint64_t sends(uint32_t round, uint32_t to) const = 0;
+  virtual uint64_t receives(uint32_t round, uint32_t from) const = 0;
+  // Threads may pack, and unpack, the parts of different ranks at once. None of these throws.
+  virtual void pack(uint32_t round, uint32_t to, char* bytes) = 0;
+  virtual void unpack(uint32_t round, uint32_t from, const char* bytes) = 0;
+  // After all parts of a round have been unpacked.
+  virtual void finish(uint32_t) {}
+  // Throws Error if what another rank sent cannot be.
+  virtual void check() const {}
+};
+
+}  // namespace pairloom

@@ -1,0 +1,87 @@
+// What every rank has a part of, to all ranks.
+#include <cstring>
+
+#include "cpu/exchange/exchangers.h"
+
+namespace pairloom {
+namespace {
+
+// The sums of a table's slots, each from its owner.
+class GatherSlots : public Exchanger {
+ public:
+  GatherSlots(const BoundInstruction& instruction, const RowRoute& route)
+      : views_(instruction.views), map_(route.shard().map), rank_(route.shard().rank) {}
+
+  uint32_t rounds() const override { return 1; }
+  const char* name(uint32_t) const override { return "squares"; }
+  uint64_t sends(uint32_t, uint32_t) const override { return receives(0, rank_); }
+  uint64_t receives(uint32_t, uint32_t from) const override {
+    return (map_.begin_slot(from + 1) - map_.begin_slot(from)) * sizeof(float);
+  }
+  void pack(uint32_t, uint32_t to, char* bytes) override {
+    std::memcpy(bytes, views_[0].base + map_.begin_slot(rank_), sends(0, to));
+  }
+  void unpack(uint32_t, uint32_t from, const char* bytes) override {
+    std::memcpy(views_[1].base + map_.begin_slot(from), bytes, receives(0, from));
+  }
+
+ private:
+  const std::vector<View>& views_;
+  const SlotMap map_;
+  const uint32_t rank_;
+};
+
+// The rows of the batch, from memory of `from` and to that of `to`.
+class GatherRows : public Exchanger {
+ public:
+  struct Memory {
+    float* base;
+    size_t stride;
+  };
+
+  GatherRows(Memory from, Memory to, size_t row_floats)
+      : from_(from), to_(to), row_bytes_(row_floats * sizeof(float)) {}
+
+  uint32_t rounds() const override { return 1; }
+  const char* name(uint32_t) const override { return "batch"; }
+  void begin(const StepContext& step) override { step_ = &step; }
+  uint64_t sends(uint32_t, uint32_t) const override { return receives(0, step_->rank); }
+  uint64_t receives(uint32_t, uint32_t from) const override { return (end_of(from) - begin_of(from)) * row_bytes_; }
+  void pack(uint32_t, uint32_t, char* bytes) override {
+    for (size_t row = begin_of(step_->rank); row < end_of(step_->rank); ++row, bytes += row_bytes_) {
+      std::memcpy(bytes, from_.base + row * from_.stride, row_bytes_);
+    }
+  }
+  void unpack(uint32_t, uint32_t from, const char* bytes) override {
+    for (size_t row = begin_of(from); row < end_of(from); ++row, bytes += row_bytes_) {
+      std::memcpy(to_.base + row * to_.stride, bytes, row_bytes_);
+    }
+  }
+
+ private:
+  uint32_t begin_of(uint32_t rank) const { return step_->first_row(step_->groups_of(rank).begin); }
+  uint32_t end_of(uint32_t rank) const { return step_->first_row(step_->groups_of(rank).end); }
+
+  const Memory from_, to_;
+  const size_t row_bytes_;
+  const StepContext* step_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Exchanger> gather_slots(const BoundInstruction& instruction, RowRoute* route) {
+  return std::make_unique<GatherSlots>(instruction, *route);
+}
+std::unique_ptr<Exchanger> gather_rows(const BoundInstruction& instruction, RowRoute*) {
+  const View &from = instruction.views[0], &to = instruction.views[1];
+  const size_t floats = is_ids(from.dtype) ? ids_width(from.dtype) : from.size;
+  return std::make_unique<GatherRows>(GatherRows::Memory{from.base, from.stride}, GatherRows::Memory{to.base, to.stride},
+                                      floats);
+}
+
+std::unique_ptr<Exchanger> gather_outputs(float* rows, size_t width) {
+  const GatherRows::Memory memory{rows, width};
+  return std::make_unique<GatherRows>(memory, memory, width);
+}
+
+}  // namespace pairloom

@@ -1,0 +1,165 @@
+#include "cpu/exchange/row_route.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/tables/each_row.h"
+#include "cpu/tables/tree_order.h"
+
+namespace pairloom {
+namespace {
+
+// The attributes of uniqueRows.
+enum Attribute : size_t { kRoute, kRows, kFirstRank, kOwners, kReturned };
+
+SlotMap slot_map_of(const Instruction& i) {
+  return {uint64_t(i.attributes[kRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners])};
+}
+
+template <class T>
+void hold(std::vector<T>& items, size_t count) {
+  if (items.size() < count) items.resize(count);
+}
+
+}  // namespace
+
+RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks)
+    : shard_{slot_map_of(unique_rows), rank},
+      names_{nullptr, false, false, &shard_},
+      columns_(uint32_t(unique_rows.operands.size() / 2)),
+      returned_(uint32_t(unique_rows.attributes[kReturned])),
+      owner_begin_(ranks + 1),
+      sums_for_(ranks),
+      asked_(ranks) {}
+
+void RowRoute::list(const BoundInstruction& instruction, const StepContext& step) {
+  collect(instruction, step);
+  if (shard_.map.rows <= kNarrowRows) list_unique<uint64_t>();
+  else list_unique<WideKey>();
+  write_columns(instruction, step);
+  find_owners(step);
+}
+
+// In the order in which the format sums gradients: groups, pairs, samples, positions in bags.
+void RowRoute::collect(const BoundInstruction& instruction, const StepContext& step) {
+  occurrences_.clear();
+  places_.clear();
+  for (uint32_t group = step.own_groups().begin; group < step.own_groups().end; ++group) {
+    const uint32_t begin = step.first_row(group), end = step.first_row(group + 1);
+    for (uint32_t column = 0; column < columns_; ++column) {
+      const View& ids = instruction.views[column];
+      if (is_wide(ids.dtype)) collect_samples<int64_t>(ids, column, begin, end, group);
+      else collect_samples<int32_t>(ids, column, begin, end, group);
+    }
+  }
+}
+
+template <class Id>
+void RowRoute::collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group) {
+  const auto add = [&](Id id, uint32_t sample, uint32_t at) {
+    occurrences_.push_back({column, sample, at, group});
+    places_.push_back(shard_.map.place_of(uint64_t(id)));
+  };
+  for (uint32_t b = begin; b < end; ++b) {
+    if (!is_bag(ids.dtype)) {
+      add(reinterpret_cast<const Id*>(ids.base)[b], b, 0);
+      continue;
+    }
+    const Bag& bag = bags_of(ids)[b];
+    for (uint32_t i = 0; i < bag.count; ++i) add(bag.ids<Id>()[i], b, i);
+  }
+}
+
+template <class Key>
+void RowRoute::list_unique() {
+  const size_t count = places_.size();
+  auto& [keys, spare] = [this]() -> SortKeys<Key>& {
+    if constexpr (std::is_same_v<Key, WideKey>) return wide_;
+    else return narrow_;
+  }();
+  hold(keys, count);
+  hold(spare, count);
+  for (size_t i = 0; i < count; ++i) set_key(keys[i], places_[i], uint32_t(i));
+  const Key* sorted = sort_by_row(keys.data(), spare.data(), count, shard_.map.rows);
+  hold(sorted_, count);
+  hold(local_, count);
+  unique_.clear();
+  begin_.clear();
+  for (size_t i = 0; i < count; ++i) {
+    if (i == 0 || row_of(sorted[i]) != row_of(sorted[i - 1])) {
+      unique_.push_back({row_of(sorted[i]), 0});
+      begin_.push_back(uint32_t(i));
+    }
+    sorted_[i] = order_of(sorted[i]);
+    local_[sorted_[i]] = int32_t(unique_.size() - 1);
+  }
+  begin_.push_back(uint32_t(count));
+}
+
+// The indices of a bag follow one another, as its ids did.
+void RowRoute::write_columns(const BoundInstruction& instruction, const StepContext& step) {
+  for (uint32_t column = 0; column < columns_; ++column) {
+    const View &ids = instruction.views[column], &out = instruction.views[columns_ + column];
+    for (uint32_t b = step.own_begin(); is_bag(out.dtype) && b < step.own_end(); ++b) {
+      reinterpret_cast<Bag*>(out.base)[b] = bags_of(ids)[b];
+    }
+  }
+  for (size_t i = 0; i < occurrences_.size(); ++i) {
+    const Occurrence& occurrence = occurrences_[i];
+    const View& out = instruction.views[columns_ + occurrence.column];
+    if (!is_bag(out.dtype)) reinterpret_cast<int32_t*>(out.base)[occurrence.sample] = local_[i];
+    else if (occurrence.at == 0) reinterpret_cast<Bag*>(out.base)[occurrence.sample].data = &local_[i];
+  }
+}
+
+void RowRoute::find_owners(const StepContext& step) {
+  const std::vector<FoldNode>& nodes = step.nodes_of(step.rank);
+  for (size_t u = 0; u < unique_.size(); ++u) {
+    for (uint32_t i = begin_[u]; i < begin_[u + 1]; ++i) {
+      const Occurrence& occurrence = occurrences_[sorted_[i]];
+      if (!has_gradient(occurrence)) continue;
+      uint32_t node = 0;
+      while (occurrence.group >> nodes[node].level != nodes[node].index) ++node;
+      unique_[u].nodes |= 1u << node;
+    }
+  }
+  for (uint32_t owner = 0; owner <= ranks(); ++owner) {
+    const auto before = [](const Unique& unique, uint64_t place) { return unique.place < place; };
+    const auto found =
+        std::lower_bound(unique_.begin(), unique_.end(), shard_.map.begin(owner), before);
+    owner_begin_[owner] = uint32_t(found - unique_.begin());
+  }
+  for (uint32_t owner = 0; owner < ranks(); ++owner) {
+    sums_for_[owner] = 0;
+    for (uint32_t u = asked_of(owner).begin; u < asked_of(owner).end; ++u) {
+      sums_for_[owner] += uint32_t(std::popcount(unique_[u].nodes));
+    }
+  }
+}
+
+bool RowRoute::tells_nodes(const StepContext& step, uint32_t rank) const {
+  return returned_ > 0 && (returned_ < columns_ || step.nodes_of(rank).size() > 1);
+}
+
+void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
+                   std::vector<TreeTerm>& terms, float* to) const {
+  const size_t dim = return_rows.views.back().size;
+  terms.clear();
+  TreeOrder order;
+  for (uint32_t i = begin_[unique]; i < begin_[unique + 1]; ++i) {
+    const Occurrence& occurrence = occurrences_[sorted_[i]];
+    if (!has_gradient(occurrence) || occurrence.group >> node.level != node.index) continue;
+    const View &ids = return_rows.views[2 * occurrence.column], &grad = return_rows.views[2 * occurrence.column + 1];
+    float scale = 1.0f;
+    if (is_bag(ids.dtype)) {
+      const Bag& bag = bags_of(ids)[occurrence.sample];
+      const bool mean = return_rows.attribute(1 + occurrence.column) == 1;
+      scale = (mean ? 1.0f / float(bag.count) : 1.0f) * bag.weight(occurrence.at);
+    }
+    terms.push_back({grad.base + size_t{occurrence.sample} * grad.stride, scale, order.folds_before(occurrence.group)});
+  }
+  if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, dim * sizeof(float));
+  else step.kernels->sum_along_tree(terms.data(), terms.size(), to, dim);
+}
+
+}  // namespace pairloom

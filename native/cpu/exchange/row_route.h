@@ -1,0 +1,96 @@
+// The way of a table's rows from their owners to the ranks that look them up, and of their gradients back.
+#pragma once
+
+#include <vector>
+
+#include "cpu/bound.h"
+#include "cpu/exchange/received_sums.h"
+#include "runtime/slot_map.h"
+
+namespace pairloom {
+
+class RowRoute {
+ public:
+  // `unique_rows`: the instruction that lists the rows.
+  RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks);
+  RowRoute(const RowRoute&) = delete;  // its names point to its shard
+
+  const Shard& shard() const { return shard_; }
+  const RowNames& names() const { return names_; }
+  uint32_t ranks() const { return uint32_t(asked_.size()); }
+
+  // Whether gradients return.
+  bool returns() const { return returned_ > 0; }
+  // The operands that read the rows which owners have sent.
+  void add_reader(View& view) { readers_.push_back(&view); }
+  void set_rows(float* rows) {
+    for (View* reader : readers_) reader->base = rows;
+  }
+
+  // As the rank that looks up: lists the rows that the ids of its samples name, each once, and replaces the ids by
+  // indices into this list. The rows of an owner are neighbours.
+  void list(const BoundInstruction& instruction, const StepContext& step);
+
+  // A row that this rank looks up: its place in the table, and the nodes of this rank's groups (bit n: node n) in which
+  // it gets a gradient.
+  struct Unique {
+    uint64_t place;
+    uint32_t nodes;
+  };
+  struct Range {
+    uint32_t begin, end;
+    uint32_t size() const { return end - begin; }
+  };
+  const std::vector<Unique>& unique() const { return unique_; }
+  Range asked_of(uint32_t owner) const { return {owner_begin_[owner], owner_begin_[owner + 1]}; }
+  uint32_t sums_for(uint32_t owner) const { return sums_for_[owner]; }
+  // Whether a rank must tell in which of its nodes a row gets a gradient: otherwise each has one, in the only node.
+  bool tells_nodes(const StepContext& step, uint32_t rank) const;
+  // The sum of a row's gradients over the groups of a node: of the samples' gradients in the pairs of returnRows.
+  void sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
+           std::vector<TreeTerm>& terms, float* to) const;
+
+  // As the owner: what a rank asks for.
+  struct Asked {
+    uint32_t count = 0, sums = 0;
+    std::vector<uint64_t> rows;    // of the shard
+    std::vector<uint32_t> nodes;
+  };
+  std::vector<Asked>& asked() { return asked_; }
+  ReceivedSums& received() { return received_; }
+
+ private:
+  struct Occurrence {
+    uint32_t column, sample, at, group;  // `at`: position in the bag
+  };
+
+  template <class Key>
+  void list_unique();
+  void collect(const BoundInstruction& instruction, const StepContext& step);
+  template <class Id>
+  void collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group);
+  void write_columns(const BoundInstruction& instruction, const StepContext& step);
+  void find_owners(const StepContext& step);
+  bool has_gradient(const Occurrence& occurrence) const { return occurrence.column < returned_; }
+
+  const Shard shard_;
+  const RowNames names_;
+  const uint32_t columns_, returned_;  // columns of ids; the gradients of the first ones return
+
+  std::vector<View*> readers_;
+
+  std::vector<Occurrence> occurrences_;
+  std::vector<uint64_t> places_;   // of the occurrences
+  std::vector<int32_t> local_;     // their indices in the list of unique rows
+  std::vector<uint32_t> sorted_;   // the occurrences, by place
+  std::vector<uint32_t> begin_;    // by unique row: its first occurrence in `sorted_`
+  std::vector<Unique> unique_;
+  std::vector<uint32_t> owner_begin_, sums_for_;
+  SortKeys<uint64_t> narrow_;
+  SortKeys<WideKey> wide_;
+
+  std::vector<Asked> asked_;
+  ReceivedSums received_;
+};
+
+}  // namespace pairloom

@@ -1,0 +1,48 @@
+// Which rank owns which rows of a table.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "runtime/table_layout.h"
+
+namespace pairloom {
+
+// The slots of a table are divided among some ranks, in order. A rank keeps its rows in the order of their places: slot
+// by slot, and within a slot by row. So what a rank owns is one range of places.
+struct SlotMap {
+  uint64_t rows;  // of the whole table
+  uint32_t first_rank, owners;
+
+  uint64_t place_of(uint64_t row) const { return begin_of_slot(row % kTableSlots) + row / kTableSlots; }
+  uint64_t row_at(uint64_t place) const {
+    const uint64_t most = rows / kTableSlots + 1, of_long_slots = rows % kTableSlots * most;
+    if (place < of_long_slots) return place % most * kTableSlots + place / most;
+    const uint64_t rest = place - of_long_slots, slot = rows % kTableSlots + rest / (most - 1);
+    return rest % (most - 1) * kTableSlots + slot;
+  }
+
+  // A rank owns the slots [begin_slot(rank), begin_slot(rank + 1)) and the places [begin(rank), begin(rank + 1)).
+  uint32_t begin_slot(uint32_t rank) const {
+    const uint64_t owner = std::clamp(rank, first_rank, first_rank + owners) - first_rank;
+    return uint32_t(owner * kTableSlots / owners);
+  }
+  uint64_t begin(uint32_t rank) const { return begin_of_slot(begin_slot(rank)); }
+  uint64_t owned_by(uint32_t rank) const { return begin(rank + 1) - begin(rank); }
+
+ private:
+  uint64_t begin_of_slot(uint64_t slot) const {
+    return slot * (rows / kTableSlots) + std::min(slot, rows % kTableSlots);
+  }
+};
+
+// The rows of one rank.
+struct Shard {
+  SlotMap map;
+  uint32_t rank;
+
+  uint64_t rows() const { return map.owned_by(rank); }
+  uint64_t name_of(uint64_t row) const { return map.row_at(map.begin(rank) + row); }
+};
+
+}  // namespace pairloom

@@ -1,0 +1,33 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { placesOf, rowAt, SLOTS, slotsOf } from "./placement.js";
+
+const cases = fc.record({
+  rows: fc.integer({ min: 1, max: 5000 }),
+  firstRank: fc.integer({ min: 0, max: 5 }),
+  owners: fc.integer({ min: 1, max: 9 }),
+});
+
+it("every row has one place, in the order of slots, and one owner", () => {
+  fc.assert(
+    fc.property(cases, ({ rows, ...placement }) => {
+      const inOrder = Array.from({ length: rows }, (_, row) => row).sort(
+        (a, b) => (a % SLOTS) - (b % SLOTS) || a - b,
+      );
+      expect(inOrder.map((_, place) => rowAt(place, rows))).toEqual(inOrder);
+      let next = 0;
+      for (let rank = 0; rank < placement.firstRank + placement.owners + 2; rank++) {
+        const [begin, end] = placesOf(placement, rank, rows);
+        const [first, last] = slotsOf(placement, rank);
+        expect(begin).toBe(next);
+        for (let place = begin; place < end; place++) {
+          expect(inOrder[place] % SLOTS).toBeGreaterThanOrEqual(first);
+          expect(inOrder[place] % SLOTS).toBeLessThan(last);
+        }
+        next = end;
+      }
+      expect(next).toBe(rows);
+    }),
+    { numRuns: 50 },
+  );
+});
