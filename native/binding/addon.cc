@@ -54,6 +54,21 @@ napi_value ceilings(napi_env env, napi_callback_info info) {
   });
 }
 
+// (dim, threads) => { readBytes, updateBytes }, each per second
+napi_value row_rates(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> a(env, info);
+    const uint32_t dim = whole32(number(env, a[0], "dim"), "dim"),
+                   threads = whole32(number(env, a[1], "threads"), "threads");
+    const RowRates measured = measure_row_rates(std::clamp(dim, 1u, 4096u), std::max(1u, threads));
+    napi_value result = nullptr;
+    napi_create_object(env, &result);
+    set(env, result, "readBytes", make_number(env, measured.read_bytes));
+    set(env, result, "updateBytes", make_number(env, measured.update_bytes));
+    return result;
+  });
+}
+
 const napi_property_descriptor kFunctions[] = {
 #define FUNCTION(name, callback) {name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
     FUNCTION("isas", isas),
@@ -103,6 +118,7 @@ const napi_property_descriptor kFunctions[] = {
     FUNCTION("worldGather", world_gather),
     FUNCTION("worldBroadcast", world_broadcast),
     FUNCTION("worldAbort", world_abort),
+    FUNCTION("worldMeasure", world_measure),
     FUNCTION("worldTraffic", world_traffic),
     FUNCTION("compile", compile),
     FUNCTION("run", run),
@@ -111,6 +127,7 @@ const napi_property_descriptor kFunctions[] = {
     FUNCTION("enableProfile", enable_profile),
     FUNCTION("profile", profile),
     FUNCTION("ceilings", ceilings),
+    FUNCTION("rowRates", row_rates),
 #undef FUNCTION
 };
 

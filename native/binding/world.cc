@@ -7,6 +7,7 @@
 #include "binding/background.h"
 #include "binding/handle.h"
 #include "distributed/local.h"
+#include "distributed/measure.h"
 #include "distributed/mpi_world.h"
 
 namespace pairloom::binding {
@@ -179,6 +180,19 @@ napi_value world_abort(napi_env env, napi_callback_info info) {
     const Arguments<3> a(env, info);
     const int code = int(whole32(number(env, a[2], "code"), "code"));
     communicator_of(env, a[0])->abort(text(env, a[1], "reason"), code);
+  });
+}
+
+napi_value world_measure(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<3> a(env, info);
+    const uint64_t bytes = whole(number(env, a[1], "bytes"), "bytes");
+    const uint32_t repeats = whole32(number(env, a[2], "repeats"), "repeats");
+    return in_background(env, a[0], [turn = turn_of(env, a[0]), bytes, repeats]() -> Result {
+      return [seconds = measure_exchange(turn->ranks(), bytes, repeats)](napi_env result_env) {
+        return make_number(result_env, seconds);
+      };
+    });
   });
 }
 

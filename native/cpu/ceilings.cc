@@ -133,7 +133,41 @@ double read_rate(const Loops& loop, uint32_t threads, size_t total, size_t passe
 constexpr size_t kMemoryFloats = size_t{192} << 18;  // 192 MiB: more than the caches of the cores in use
 constexpr size_t kCacheFloats = size_t{128} << 8;    // 128 KiB per thread: between first- and second-level cache
 
+// Bytes of rows per second, where each thread calls `use` with rows of its own part of the table, in random order.
+template <class Use>
+double row_rate(const Arena& table, uint32_t dim, uint32_t threads, const Use& use) {
+  constexpr uint64_t kCount = 200'000, kAhead = 16, kLine = 16;
+  const uint64_t rows = kMemoryFloats / dim / threads;
+  const auto row = [&](uint64_t i, uint32_t thread) {
+    return table.data() + (thread * rows + (i * 0x9e3779b97f4a7c15 >> 20) % rows) * dim;
+  };
+  return rate(threads, double(kCount) * dim * sizeof(float), [&](uint32_t thread) {
+    float sum = 0;
+    for (uint64_t i = 0; i < kCount; ++i) {
+      const float* const ahead = row(i + kAhead, thread);
+      for (uint32_t d = 0; d < dim; d += kLine) __builtin_prefetch(ahead + d);
+      sum += use(row(i, thread), thread);
+    }
+    return sum;
+  });
+}
+
 }  // namespace
+
+RowRates measure_row_rates(uint32_t dim, uint32_t threads) {
+  const Arena table(kMemoryFloats);
+  std::fill_n(table.data(), kMemoryFloats, 1.0f);
+  std::vector<std::vector<float>> buffers(threads, std::vector<float>(dim));
+  const auto read = [&](const float* row, uint32_t thread) {
+    std::copy_n(row, dim, buffers[thread].data());
+    return buffers[thread][0];
+  };
+  const auto update = [&](float* row, uint32_t) {
+    for (uint32_t d = 0; d < dim; ++d) row[d] = row[d] * 0.5f + 1.0f;
+    return row[0];
+  };
+  return {.read_bytes = row_rate(table, dim, threads, read), .update_bytes = row_rate(table, dim, threads, update)};
+}
 
 Ceilings measure_ceilings(uint32_t threads) {
   const Loops& loop = loops();

@@ -16,4 +16,13 @@ struct Ceilings {
 // Takes about a quarter of a second. Throws Error if memory is insufficient.
 Ceilings measure_ceilings(uint32_t threads);
 
+// Rows of a table larger than the caches, in random order, over all threads.
+struct RowRates {
+  double read_bytes;    // per second, copied to a buffer, as a lookup does
+  double update_bytes;  // of the row, per second, each number read and written
+};
+
+// Takes about a second. Throws Error if memory is insufficient.
+RowRates measure_row_rates(uint32_t dim, uint32_t threads);
+
 }  // namespace pairloom

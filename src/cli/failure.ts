@@ -21,17 +21,18 @@ export function exitCodeOf(error: unknown): number {
   return errorOfUser(error) ? EXIT.user : EXIT.internal;
 }
 
-/** Prints a short message for a user error; a stack trace and a request to report for a bug. */
 export function printError(error: unknown): void {
+  console.error(errorText(error));
+}
+
+/** A short message for a user error; a stack trace and a request to report for a bug. */
+export function errorText(error: unknown): string {
   const known = errorOfUser(error);
-  if (known) {
-    console.error(`error: ${known.message}`);
-    return;
-  }
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
-  console.error(
-    `\nThis is a bug in Pairloom ${version}, not in your config or data. Please report it with the text above, ` +
-      "the command line and the output of `npx pairloom doctor`.",
+  if (known) return `error: ${known.message}`;
+  const trace = error instanceof Error ? (error.stack ?? error.message) : error;
+  return (
+    `${trace}\n\nThis is a bug in Pairloom ${version}, not in your config or data. Please report it with the text above, ` +
+    "the command line and the output of `npx pairloom doctor`."
   );
 }
 

@@ -21,7 +21,8 @@ it.each(Object.entries(COMMANDS))("shows every option of %s", async (name, load)
   const help = helpOf(name as CommandName, args);
   expectNarrow(help);
   for (const [key, { type, description }] of Object.entries(args)) {
-    expect(help).toMatch(new RegExp(`^ {2}${type === "positional" ? `<${key}>` : `--${key}`}( |$)`, "m"));
+    const option = key.length === 1 ? `-${key}` : `--${key}`;
+    expect(help).toMatch(new RegExp(`^ {2}${type === "positional" ? `<${key}>` : option}( |$)`, "m"));
     expect(help.replaceAll(/\s+/g, " ")).toContain(description);
   }
 });

@@ -43,7 +43,8 @@ export const usageWords = (args: ArgsDef): string[] =>
 /** `<run>` or `--threads n` */
 export function argumentText(key: string, { type, valueHint = "value" }: ArgDef): string {
   if (type === "positional") return `<${key}>`;
-  return type === "boolean" ? `--${key}` : `--${key} ${valueHint}`;
+  const option = key.length === 1 ? `-${key}` : `--${key}`;
+  return type === "boolean" ? option : `${option} ${valueHint}`;
 }
 
 /** The description of an argument, with its default. */

@@ -18,11 +18,16 @@ const LIBRARIES = {
 
 const INSTALL = { openMpi: "apt-get install openmpi-bin", mpich: "apt-get install mpich" } as const;
 
-/** Launchers by the variable that tells the number of ranks. */
+/** Launchers by the variables that tell the number of ranks and the rank. */
 const LAUNCHERS = [
-  { variable: "OMPI_COMM_WORLD_SIZE", name: "mpirun of Open MPI", library: "openMpi" },
-  { variable: "PMI_SIZE", name: "mpirun of the MPICH family", library: "mpich" },
-  { variable: "SLURM_STEP_NUM_TASKS", name: "srun", library: "openMpi" },
+  {
+    size: "OMPI_COMM_WORLD_SIZE",
+    rank: "OMPI_COMM_WORLD_RANK",
+    name: "mpirun of Open MPI",
+    library: "openMpi",
+  },
+  { size: "PMI_SIZE", rank: "PMI_RANK", name: "mpirun of the MPICH family", library: "mpich" },
+  { size: "SLURM_STEP_NUM_TASKS", rank: "SLURM_PROCID", name: "srun", library: "openMpi" },
 ] as const;
 
 /**
@@ -30,11 +35,12 @@ const LAUNCHERS = [
  * which the script of a batch job is not.
  */
 export function launcherOf(env: Environment, platform = process.platform): Launcher | undefined {
-  const found = LAUNCHERS.find(({ variable }) => env[variable] !== undefined);
-  const ranks = Number(found && env[found.variable]);
+  const found = LAUNCHERS.find(({ size }) => env[size] !== undefined);
+  const ranks = Number(found && env[found.size]);
   if (!found || !(ranks > 1)) return undefined;
   const { name, library } = found;
-  return { name, ranks, libraries: librariesOf(env, library, platform), install: INSTALL[library] };
+  const rank = Number(env[found.rank] ?? 0);
+  return { name, ranks, rank, libraries: librariesOf(env, library, platform), install: INSTALL[library] };
 }
 
 /** The launcher's own library first. Libraries with the standard ABI of MPI 5 come with either. */

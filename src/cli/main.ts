@@ -6,6 +6,7 @@ import { version } from "../version.js";
 import type { CommandName } from "./commands/descriptions.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { helpOf, helpOfAll } from "./help.js";
+import { refusesRanks } from "./on-ranks.js";
 import { UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
@@ -23,6 +24,7 @@ export const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   watch: () => import("./commands/watch.js").then((module) => module.watch as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   tables: () => import("./commands/tables.js").then((module) => module.tables as CommandDef),
+  launch: () => import("./commands/launch.js").then((module) => module.launch as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
   "build-native": () =>
     import("./commands/build-native.js").then((module) => module.buildNative as CommandDef),
@@ -47,6 +49,7 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
   if (name === undefined || name === "--help" || name === "-h" || name === "help")
     return console.log(helpOfAll(version));
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
+  if (refusesRanks(name)) return;
   const command = await COMMANDS[name as CommandName]();
   if (rest.includes("--help") || rest.includes("-h"))
     return console.log(helpOf(name as CommandName, command.args as ArgsDef));

@@ -8,6 +8,8 @@ export interface Launcher {
   /** Of the launcher, with the article if it needs one. */
   readonly name: string;
   readonly ranks: number;
+  /** The rank of this process. */
+  readonly rank: number;
   /** The MPI libraries that fit, the best first. */
   readonly libraries: readonly string[];
   /** What to install where none of them is there. */

@@ -65,6 +65,12 @@ export interface Ceilings {
   readonly cacheBytes: number;
 }
 
+/** Bytes of rows of a large table per second, in random order, over all threads. */
+export interface RowRates {
+  readonly readBytes: number;
+  readonly updateBytes: number;
+}
+
 /** Memory of a parameter in the core. Opaque; freed with the last handle and executable that refers to it. */
 export interface ParameterHandle {
   readonly parameter: unique symbol;
@@ -216,6 +222,8 @@ export interface Addon extends ColumnCalls, WorldCalls {
    * Nanoseconds over all threads for each instruction, then for combining partial results, then for packing weights.
    */
   profile(executable: Executable): Float64Array;
+  /** Measures how fast rows of `dim` numbers are read and updated in random order; takes about a second. */
+  rowRates(dim: number, threads: number): RowRates;
   /** Measures the ceilings; takes about a quarter of a second. */
   ceilings(threads: number): Ceilings;
 }
@@ -283,6 +291,7 @@ const DIRECT = [
   "translationState",
   "restoreTranslation",
   "ceilings",
+  "rowRates",
 ] as const;
 type DirectCalls = Pick<Addon, (typeof DIRECT)[number]>;
 

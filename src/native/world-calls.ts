@@ -36,6 +36,8 @@ export interface WorldCalls {
   worldBroadcast(world: WorldHandle, bytes: Uint8Array, root: number): Promise<Uint8Array>;
   /** Ends all ranks. Does not return where they are processes, which exit with the code. */
   worldAbort(world: WorldHandle, reason: string, code: number): void;
+  /** Seconds in which a rank sends `bytes` to each other rank and receives as many: the median of several times. */
+  worldMeasure(world: WorldHandle, bytes: number, repeats: number): Promise<number>;
   worldTraffic(world: WorldHandle): Traffic[];
 }
 
@@ -60,6 +62,7 @@ export function wrapWorldCalls(
     worldGather: (world, bytes) => later(() => raw.worldGather(world, bytes)),
     worldBroadcast: (world, bytes, root) => later(() => raw.worldBroadcast(world, bytes, root)),
     worldAbort: (world, reason, code) => explained(() => raw.worldAbort(world, reason, code)),
+    worldMeasure: (world, bytes, repeats) => later(() => raw.worldMeasure(world, bytes, repeats)),
     worldTraffic: (world) => explained(() => raw.worldTraffic(world)),
   };
 }

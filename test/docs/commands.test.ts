@@ -93,6 +93,9 @@ interface Use {
   readonly code: string;
 }
 
+/** What `launch` starts is the command. */
+const USE = /(?:^|npx )pairloom (?:launch (?:-\S+ \S+ )+)?([a-z][a-z-]*)(.*)/;
+
 /** Every `pairloom <command> …` of a page, in blocks and in the text. */
 function uses(page: Page): Use[] {
   const spans = [...proseOf(page).matchAll(/`([^`]+)`/g)].map(([, code]) => code);
@@ -100,7 +103,7 @@ function uses(page: Page): Use[] {
     .filter(({ language }) => language !== "ts")
     .flatMap(({ text }) => text.split("\n"));
   return [...spans, ...lines].flatMap((code) => {
-    const [, name, rest] = /(?:^|npx )pairloom ([a-z-]+)(.*)/.exec(code) ?? [];
+    const [, name, rest] = USE.exec(code) ?? [];
     if (name === undefined) return [];
     return [{ name, options: [...rest.matchAll(/--([a-z][a-z-]*)/g)].map(([, option]) => option), code }];
   });

@@ -2,12 +2,15 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import type { ArgsDef } from "citty";
 import { messageOf, PairloomError } from "../../errors.js";
 import { type Addon, type AddonResult, loadAddon } from "../../native/addon.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
 import { version } from "../../version.js";
 import { EXIT } from "../failure.js";
 import { fillLines } from "../fill-lines.js";
+import { measureRanks } from "../measure-ranks.js";
+import { onRanks } from "../on-ranks.js";
 import { bytes } from "../tables.js";
 import { command } from "../usage.js";
 
@@ -21,7 +24,21 @@ interface Finding {
 /** The releases of Node.js from which on `require` loads ES modules. */
 const NODE = "20.19, 22.12 or newer";
 
-export const doctor = command("doctor", {}, async () => {
+const args = {
+  ranks: {
+    type: "boolean",
+    description: "Measure memory and exchanges of the ranks that launch, mpirun or srun has started",
+  },
+  output: {
+    type: "string",
+    valueHint: "file",
+    description: "With --ranks: where to write what was measured",
+    default: "topology.json",
+  },
+} as const satisfies ArgsDef;
+
+export const doctor = command("doctor", args, async ({ ranks, output }) => {
+  if (ranks) return onRanks((world) => measureRanks(world, output));
   const findings = [
     { level: "ok", name: "pairloom", text: version },
     nodeVersion(),

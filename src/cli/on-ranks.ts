@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { type Launcher, ProcessWorld } from "../distributed/process-world.js";
+import { gatherJson, SOLO, type World } from "../distributed/world.js";
+import { EXIT, errorText, exitCodeOf, printError } from "./failure.js";
+import { fillLines, withCommas } from "./fill-lines.js";
+import { launcherOf } from "./launcher.js";
+import { nativeCore } from "./native-core.js";
+import { UsageError } from "./usage.js";
+
+/** Rank 0 tells of an error that all ranks have; the others wait so many milliseconds for their end. */
+const OTHERS_WAIT = 2000;
+
+/** Commands that run as several ranks, by themselves or where an option asks for it. */
+const RANKED = ["doctor"];
+
+/**
+ * Whether a command must not run here, because it runs as one process and this is one of several.
+ * @throws UsageError on rank 0, which tells of it
+ */
+export function refusesRanks(name: string): boolean {
+  const launcher = launcherOf(process.env);
+  if (!launcher || RANKED.includes(name)) return false;
+  process.exitCode = EXIT.user;
+  if (launcher.rank > 0) return true;
+  throw new UsageError({
+    what: `pairloom ${name} runs as one process`,
+    got: `${launcher.ranks} ranks, started by ${launcher.name}`,
+    expected: `one of ${RANKED.join(", ")}`,
+    next: `Run npx pairloom ${name} without a launcher.`,
+  });
+}
+
+/** Runs a command on each rank that a launcher has started, or alone. */
+export async function onRanks(work: (world: World) => Promise<void>): Promise<void> {
+  const launcher = launcherOf(process.env);
+  if (!launcher) return work(SOLO);
+  const world = await open(launcher);
+  try {
+    await tellPlaces(world);
+    await work(world);
+  } catch (error) {
+    fail(world, error);
+  }
+  await world.finish();
+}
+
+async function open(launcher: Launcher): Promise<ProcessWorld> {
+  try {
+    return await ProcessWorld.open(nativeCore(), launcher);
+  } catch (error) {
+    if (launcher.rank > 0) await new Promise((done) => setTimeout(done, OTHERS_WAIT));
+    throw error;
+  }
+}
+
+/** Rank 0 tells people of the errors of all ranks. */
+function fail(world: ProcessWorld, error: unknown): never {
+  if (world.rank === 0) printError(error);
+  return world.fail(world.rank === 0 ? "" : errorText(error), exitCodeOf(error));
+}
+
+/** Launchers may name a process that was killed by its id alone. */
+async function tellPlaces(world: ProcessWorld): Promise<void> {
+  const places = await gatherJson(world, { host: hostname(), pid: process.pid });
+  const texts = places.map(({ host, pid }, rank) => `${rank} on ${host} (pid ${pid})`);
+  if (world.rank === 0) {
+    const head = `Ranks, connected by ${world.library}:`;
+    console.error(fillLines(head, withCommas(texts), "  ").join("\n"));
+  }
+}
+
+/**
+ * The threads of a rank: its share of the processors of its machine, unless the launcher has given each rank processors of
+ * its own.
+ */
+export async function threadsOfRank(world: World, processors: number): Promise<number> {
+  const own = { host: hostname(), processors: allowedProcessors() };
+  const all = await gatherJson(world, own);
+  const sharing = all.filter((each) => each.host === own.host && each.processors === own.processors);
+  return Math.max(1, Math.floor(processors / sharing.length));
+}
+
+/** The processors that this process may run on, as Linux lists them. */
+function allowedProcessors(): string | undefined {
+  try {
+    return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
+}

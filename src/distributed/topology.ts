@@ -1,0 +1,75 @@
+import { availableParallelism, cpus, freemem, hostname, totalmem } from "node:os";
+import { z } from "zod";
+import type { Addon } from "../native/addon.js";
+import { gatherJson, type World } from "./world.js";
+
+const positive = z.number().positive();
+
+/** What ranks have been measured to do, for plans. Bytes, and bytes per second. */
+export const topologySchema = z.strictObject({
+  /** What carries bytes between ranks; absent if there is one. */
+  library: z.string().optional(),
+  /** In the order of their numbers. */
+  ranks: z.array(
+    z.strictObject({
+      host: z.string(),
+      processor: z.string(),
+      threads: z.number().int().positive(),
+      memory: z.strictObject({ total: positive, free: positive, read: positive }),
+      /** Rows of a table larger than the caches, in random order. */
+      rows: z.array(z.strictObject({ dim: z.number().int().positive(), read: positive, update: positive })),
+    }),
+  ),
+  /** Seconds in which each rank sends so many bytes to each other rank: those of the slowest. */
+  exchanges: z.array(z.strictObject({ bytes: z.number().int().positive(), seconds: positive })),
+});
+
+export type Topology = z.infer<typeof topologySchema>;
+type Rank = Topology["ranks"][number];
+
+const DIMS = [16, 64, 256];
+const KIB = 1024;
+/** To each other rank, with the number of repeats. */
+const EXCHANGES = [
+  [8, 200],
+  [4 * KIB, 200],
+  [64 * KIB, 100],
+  [KIB * KIB, 20],
+  [8 * KIB * KIB, 5],
+  [32 * KIB * KIB, 3],
+] as const;
+
+/** Measures all ranks at the same time, since those of a machine share it. Takes some seconds. */
+export async function measureTopology(
+  world: World & { readonly library?: string },
+  addon: Addon,
+  threads = availableParallelism(),
+): Promise<Topology> {
+  await world.barrier();
+  const ranks = await gatherJson(world, measureRank(addon, threads));
+  return { library: world.library, ranks, exchanges: await measureExchanges(world, addon) };
+}
+
+function measureRank(addon: Addon, threads: number): Rank {
+  return {
+    host: hostname(),
+    processor: cpus()[0]?.model.trim() ?? "unknown",
+    threads,
+    memory: { total: totalmem(), free: freemem(), read: addon.ceilings(threads).memoryBytes },
+    rows: DIMS.map((dim) => {
+      const { readBytes: read, updateBytes: update } = addon.rowRates(dim, threads);
+      return { dim, read, update };
+    }),
+  };
+}
+
+async function measureExchanges(world: World, addon: Addon): Promise<Topology["exchanges"]> {
+  const measured: Topology["exchanges"] = [];
+  const { handle } = world;
+  if (!handle) return measured;
+  for (const [bytes, repeats] of EXCHANGES) {
+    const seconds = await addon.worldMeasure(handle, bytes, repeats);
+    measured.push({ bytes, seconds: Math.max(...(await gatherJson(world, seconds))) });
+  }
+  return measured;
+}
