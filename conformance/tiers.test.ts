@@ -219,6 +219,40 @@ it("marks the rows that training may have changed", () => {
   expect(Array.from(marks, (mark) => mark > 0)).toEqual(changed);
 });
 
+it("gives rows of a dynamic table back to their keys when a step fails, and says when keys are of another table", () => {
+  const backend = nativeBackend(addon!);
+  const translation = backend.translation({
+    kind: "dynamic",
+    capacity: 60,
+    evict: { kind: "lru" },
+    unknown: "zero",
+  });
+  const columns = [4, 1].map((width) => ({ dtype: "fp32" as const, width }));
+  const tier = backend.tier({ rows: 61, memory: 9_000, byKey: true, directory, columns });
+  const init = { kind: "uniform" as const, low: -1, high: 1 };
+  for (const [i, { width }] of columns.entries())
+    translation.attach(tier.memories[i], { width, init, seed: 1, stream: i, weights: i === 0 });
+  tier.put(translation);
+  const keysFrom = (first: number, count: number) =>
+    BigInt64Array.from({ length: count }, (_, i) => BigInt(first + i));
+  const rows = Uint32Array.from(translation.insert(keysFrom(7, 50))).sort();
+  tier.memories[0].scatter(
+    rows,
+    4,
+    Float32Array.from({ length: 200 }, (_, i) => i),
+  );
+  const [before, keys] = [tier.memories.map(bytesOf), translation.keys()];
+  expect([...before[0].subarray(4, 12)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(before[1].subarray(1, 51).every((x) => x !== 0)).toBe(true);
+  expect(() => translation.insert(keysFrom(100, 90))).toThrow(/no room/);
+  expect(translation.keys()).toEqual(keys);
+  const after = tier.memories.map(bytesOf);
+  columns.forEach(({ width }, i) => {
+    expect(after[i].subarray(0, 51 * width)).toEqual(before[i].subarray(0, 51 * width));
+  });
+  expect(() => tier.put(backend.translation({ kind: "quotient", by: 1, rows: 61 }))).toThrow(/another kind/);
+});
+
 it("refuses memory without room for the rows of a batch, and for a single row", () => {
   const { memories, run } = train({ optimizer: "adam" }, { bytes: 2_600 });
   const before = all(memories);

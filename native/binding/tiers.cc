@@ -11,7 +11,7 @@ namespace {
 
 constexpr HandleKind kTier = {{0x7061697230756c6f, 0x6f6d2d7469657273}, "tier"};
 constexpr DType kDTypes[] = {DType::kFp32, DType::kFp16, DType::kBf16};
-constexpr size_t kFirstColumn = 2, kOfColumn = 6;  // among the settings
+constexpr size_t kFirstColumn = 3, kOfColumn = 6;  // among the settings
 
 using Handle = std::shared_ptr<Tier>;
 
@@ -22,8 +22,8 @@ Handle tier_of(napi_env env, napi_value value) { return value_of<Handle>(env, kT
 }
 
 TierSpec read_spec(std::string directory, std::span<const double> numbers) {
-  if (numbers.size() < kFirstColumn + 2 || numbers.size() % 2 != 0) refuse_settings(std::to_string(numbers.size()));
-  TierSpec spec{std::move(directory), whole(numbers[0], "rows"), whole(numbers[1], "memory"), {}};
+  if (numbers.size() < kFirstColumn + 2 || (numbers.size() - kFirstColumn) % 2 != 0) refuse_settings(std::to_string(numbers.size()));
+  TierSpec spec{std::move(directory), whole(numbers[0], "rows"), whole(numbers[1], "memory"), {}, numbers[2] == 1};
   for (size_t i = kFirstColumn; i < numbers.size(); i += 2) {
     const uint64_t dtype = whole(numbers[i], "dtype"), width = whole(numbers[i + 1], "width");
     if (dtype >= std::size(kDTypes) || width == 0) refuse_settings(std::to_string(dtype) + ", " + std::to_string(width));
@@ -63,7 +63,11 @@ napi_value tier_parameter(napi_env env, napi_callback_info info) {
 napi_value put_in_tier(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> a(env, info);
-    translation_of(env, a[1])->put_in(tier_of(env, a[0]));
+    const Handle tier = tier_of(env, a[0]);
+    const auto translation = translation_of(env, a[1]);
+    if (tier->spec().keyed != (translation->names() != nullptr)) refuse_settings("keys of another kind of table");
+    if (translation->names() != nullptr) tier->name_rows(*translation->names());
+    translation->put_in(tier);
   });
 }
 

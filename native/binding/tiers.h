@@ -5,7 +5,7 @@
 
 namespace pairloom::binding {
 
-// Settings: rows, bytes of memory, then for each column the code of its dtype and its width.
+// Settings: rows, bytes of memory, 1 for rows of keys or 0, then for each column the code of its dtype and its width.
 napi_value make_tier(napi_env env, napi_callback_info info);        // (directory, settings) => handle
 napi_value tier_parameter(napi_env env, napi_callback_info info);   // (handle, column) => parameter
 napi_value put_in_tier(napi_env env, napi_callback_info info);      // (handle, translation)

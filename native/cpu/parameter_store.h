@@ -63,6 +63,10 @@ class ParameterStore {
   void read_changes(uint64_t from, uint64_t count, void* into) const;
   void clear_changes(uint32_t consumer);
 
+  // Whose column this is; null: the store has all numbers in its own memory.
+  const std::shared_ptr<Tier>& tier() const { return tier_; }
+  size_t column() const { return column_; }
+
   // Fills it with initial values. Zeros in a new store cost nothing: its pages get memory when they are first used.
   void fill(const Fill& spec, uint32_t threads);
 

@@ -186,6 +186,8 @@ export interface TierSpec {
   readonly rows: number;
   /** Bytes for everything that the tier allocates. */
   readonly memory: number;
+  /** True for a dynamic table. */
+  readonly byKey?: boolean;
   /** The other rows are in a file there, which is gone with the process. */
   readonly directory: string;
   /** Of the weights and of each state. */

@@ -160,9 +160,9 @@ export class Parameters {
     const keys = tier.touched();
     const tables = this.tables().map(({ name, states }) => ({ names: [name, ...states], name }));
     return tables.flatMap(({ name, names }) => {
-      const { translation, shape } = this.parameters.get(name)!.attrs;
+      const { translation, shape, byKey } = this.parameters.get(name)!.attrs;
       const initial = new Map(names.map((each) => [each, this.initial.get(each) ?? NO_INITIAL]));
-      return translation === table
+      return translation === table && !byKey
         ? [[name, { rows: keys, content: { rows: shape[0], keys, initial } }]]
         : [];
     });

@@ -146,11 +146,11 @@ it("saves only the changed rows where the checkpoints are incremental", async ()
   for (const [name, values] of plain) expect(whole.get(name), name).toEqual(values);
 });
 
-it("refuses a store that is no size, too small, or of a table without a fixed size", async () => {
+it("refuses a store that is no size, too small, or of a table in two parts", async () => {
   expect(() => configOf({ memory: "8 gigs" })).toThrow(/a size such as/);
   expect(() => configOf({ memory: "0GB" })).toThrow(/a size such as/);
-  for (const mapping of [{ dynamic: { capacity: 50 } }, { hash: { size: 900, combine: "add" } }])
-    expect(() => configOf(STORE, {}, mapping)).toThrow(/store is for a table of fixed size/);
+  const composed = { hash: { size: 900, combine: "add" } };
+  expect(() => configOf(STORE, {}, composed)).toThrow(/store is for a single table/);
   await expect(train("small", { memory: "700KB" }, {})).resolves.toBeDefined();
   await expect(train("huge", { memory: "900000GB" }, {})).resolves.toBeDefined();
   await expect(train("smaller", { memory: "1KB" })).rejects.toThrow(/the memory for a table is too small/);

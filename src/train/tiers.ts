@@ -52,6 +52,7 @@ function allocateTier(
   return backend.tier!({
     rows,
     memory,
+    byKey: parts[0].byKey,
     directory: store.path,
     columns: parts.map((each) => ({ dtype: each.dtype ?? "fp32", width: elementsOf(each) / rows })),
   });

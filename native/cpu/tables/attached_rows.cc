@@ -1,5 +1,6 @@
 #include "cpu/tables/attached_rows.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -13,9 +14,20 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 
-class StoredRows : public RowMemory {
+// Adds the squares of `width` numbers, one after the other. `widened`: room for them if they have 16 bits.
+double add_squares(const char* row, DType dtype, std::vector<float>& widened, size_t width, double sum) {
+  const float* numbers = reinterpret_cast<const float*>(row);
+  if (is_half(dtype)) {
+    kernels().widen(reinterpret_cast<const uint16_t*>(row), widened.data(), width, table_format(dtype));
+    numbers = widened.data();
+  }
+  for (size_t d = 0; d < width; ++d) sum += double(numbers[d]) * double(numbers[d]);
+  return sum;
+}
+
+class OwnRows : public RowMemory {
  public:
-  StoredRows(std::shared_ptr<ParameterStore> store, const AttachedRows& attached)
+  OwnRows(std::shared_ptr<ParameterStore> store, const AttachedRows& attached)
       : store_(std::move(store)),
         attached_(attached),
         key_(random_key(attached.init.seed, attached.init.stream, 0)),
@@ -42,15 +54,7 @@ class StoredRows : public RowMemory {
     if (store_->changed() != nullptr) store_->changed()[to] = store_->changed()[from];
   }
   double squares(uint32_t row, double sum) const override {
-    if (!attached_.weights) return sum;
-    const float* numbers = reinterpret_cast<const float*>(at(row));
-    if (is_half(store_->dtype())) {
-      kernels().widen(reinterpret_cast<const uint16_t*>(at(row)), widened_.data(), attached_.width,
-                      table_format(store_->dtype()));
-      numbers = widened_.data();
-    }
-    for (size_t d = 0; d < attached_.width; ++d) sum += double(numbers[d]) * double(numbers[d]);
-    return sum;
+    return attached_.weights ? add_squares(at(row), store_->dtype(), widened_, attached_.width, sum) : sum;
   }
   void release(uint64_t first) override { store_->release(first * attached_.width); }
 
@@ -65,6 +69,77 @@ class StoredRows : public RowMemory {
   mutable std::vector<float> widened_;  // a row of 16-bit numbers
 };
 
+// A column of a table that memory does not hold as a whole. Its tier moves the columns of a row together: the first one has
+// it done.
+class TierRows : public RowMemory {
+ public:
+  TierRows(const ParameterStore& store, const AttachedRows& attached)
+      : tier_(store.tier()),
+        column_(store.column()),
+        dtype_(store.dtype()),
+        attached_(attached),
+        widened_(attached.width),
+        ahead_(kAhead * attached.width * bytes_of(dtype_)) {
+    tier_->initialize_with(column_, attached.init);
+  }
+
+  size_t row_bytes() const override { return is_first() ? tier_->saved_bytes() : 0; }
+  void initialize(uint32_t row, uint64_t) override {
+    if (is_first()) tier_->forget(row);
+  }
+  void initialize_unknown(const Fill& init) {
+    std::vector<char> values(attached_.width * bytes_of(dtype_));
+    const RandomKey key = random_key(attached_.init.seed, attached_.init.stream, 0);
+    fill_row(values.data(), dtype_, attached_.width, init, unnamed_row_draws(key));
+    tier_->write(column_, 0, attached_.width, values.data());
+  }
+  void save(uint32_t row, char* to) const override {
+    if (is_first()) tier_->save(row, to);
+  }
+  void restore(uint32_t row, const char* from) override {
+    if (is_first()) tier_->restore(row, from);
+  }
+  void prefetch(uint32_t) const override {}
+  void move(uint32_t from, uint32_t to) override {
+    if (is_first()) tier_->move(from, to);
+  }
+  // Rows are asked for in order: some are read ahead.
+  double squares(uint32_t row, double sum) const override {
+    if (!attached_.weights) return sum;
+    if (step_ != tier_->step() || row < first_ || row >= end_) {
+      const uint64_t rows = std::min<uint64_t>(kAhead, tier_->spec().rows - row);
+      tier_->read(column_, row * attached_.width, rows * attached_.width, ahead_.data());
+      first_ = row;
+      end_ = row + rows;
+      step_ = tier_->step();
+    }
+    const char* numbers = ahead_.data() + (row - first_) * attached_.width * bytes_of(dtype_);
+    return add_squares(numbers, dtype_, widened_, attached_.width, sum);
+  }
+  void release(uint64_t first) override {
+    if (is_first()) tier_->release(first);
+  }
+
+ private:
+  static constexpr uint64_t kAhead = 1024;
+
+  bool is_first() const { return column_ == 0; }
+
+  const std::shared_ptr<Tier> tier_;
+  const size_t column_;
+  const DType dtype_;
+  const AttachedRows attached_;
+  mutable std::vector<float> widened_;
+  mutable std::vector<char> ahead_;  // numbers of the rows [first_, end_), before a step
+  mutable uint64_t first_ = 0, end_ = 0, step_ = 0;
+};
+
+template <class Rows>
+std::unique_ptr<RowMemory> with_unknown(std::unique_ptr<Rows> rows, const Fill& unknown) {
+  rows->initialize_unknown(unknown);
+  return rows;
+}
+
 }  // namespace
 
 std::unique_ptr<RowMemory> attach_rows(std::shared_ptr<ParameterStore> store, uint64_t rows,
@@ -74,9 +149,8 @@ std::unique_ptr<RowMemory> attach_rows(std::shared_ptr<ParameterStore> store, ui
                  std::to_string(store->count()) + " numbers",
                  std::to_string(rows) + " rows of " + std::to_string(attached.width), ""});
   }
-  auto stored = std::make_unique<StoredRows>(std::move(store), attached);
-  stored->initialize_unknown(unknown);
-  return stored;
+  if (store->tier()) return with_unknown(std::make_unique<TierRows>(*store, attached), unknown);
+  return with_unknown(std::make_unique<OwnRows>(std::move(store), attached), unknown);
 }
 
 }  // namespace pairloom

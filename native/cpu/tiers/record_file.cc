@@ -112,15 +112,6 @@ RecordFile::Span RecordFile::span_of(uint64_t record) const {
   return {offset, size_t(whole(begin + record_bytes_, sector_) - offset), size_t(begin - offset)};
 }
 
-bool RecordFile::has_other_in_block(uint64_t record) const {
-  const uint64_t first = per_block_ == 0 ? record : record / per_block_ * per_block_;
-  const uint64_t end = std::min(records_, first + std::max<size_t>(per_block_, 1));
-  for (uint64_t other = first; other < end; ++other) {
-    if (other != record && has(other)) return true;
-  }
-  return false;
-}
-
 std::vector<uint64_t> RecordFile::records() const {
   std::vector<uint64_t> all;
   for (uint64_t first = 0; first < records_; first += 64) {
@@ -141,10 +132,7 @@ void RecordFile::write(uint64_t record, const char* from) {
   const auto [offset, bytes, skipped] = span_of(record);
   char* const buffer = buffer_of_thread(bytes);
   const std::lock_guard lock(locks_[offset / kBlock % kLocks]);
-  if (bytes != record_bytes_) {
-    if (has_other_in_block(record)) read_at(offset, bytes, buffer);
-    else std::memset(buffer, 0, bytes);
-  }
+  if (bytes != record_bytes_) read_at(offset, bytes, buffer);  // also what is no longer a record: a failed step needs it
   std::memcpy(buffer + skipped, from, record_bytes_);
   write_at(offset, bytes, buffer);
 }
@@ -166,6 +154,14 @@ void RecordFile::each(uint64_t first, uint64_t count, bool writes,
     if (writes) write_at(from, size_t(to - from), piece);
     begin = end;
   }
+}
+
+void RecordFile::cut(uint64_t first) {
+  for (uint64_t record = first; record < records_; ++record) remove(record);
+  const uint64_t end = first == 0 ? 0 : whole(offset_of(first - 1) + record_bytes_, kBlock);
+  struct stat status;
+  if (fstat(descriptor_, &status) == 0 && uint64_t(status.st_size) <= end) return;
+  if (ftruncate(descriptor_, off_t(end)) != 0) fail("the rows of a table cannot be written", errno);
 }
 
 // Beyond the end of the file there are zeros, as in its holes.

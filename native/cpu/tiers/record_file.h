@@ -44,6 +44,9 @@ class RecordFile {
   // that are not apart from them.
   void each(uint64_t first, uint64_t count, bool writes, const std::function<void(uint64_t, char*)>& change);
 
+  // Records from `first` on are no longer there and take no space.
+  void cut(uint64_t first);
+
   uint64_t reads() const { return reads_; }
   uint64_t writes() const { return writes_; }
   uint64_t bytes_read() const { return bytes_read_; }
@@ -65,7 +68,6 @@ class RecordFile {
   static uint64_t bit(uint64_t record) { return uint64_t{1} << (record % 64); }
   uint64_t offset_of(uint64_t record) const;
   Span span_of(uint64_t record) const;
-  bool has_other_in_block(uint64_t record) const;
   void find_sectors();
   void read_at(uint64_t offset, size_t bytes, char* to);
   void write_at(uint64_t offset, size_t bytes, const char* from);

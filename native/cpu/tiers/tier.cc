@@ -13,6 +13,7 @@ constexpr size_t kFrameBytes = 24;   // besides the row's numbers: its name, its
 constexpr size_t kLeastPlaces = 8, kMostPlaces = 16384, kPlacesShare = 16;  // of the queue: this share of the memory
 constexpr size_t kLoadsAtOnce = 4;
 constexpr size_t kMostRun = size_t{1} << 20, kMostGap = size_t{16} << 10;  // bytes that one transfer has, and may skip
+constexpr uint32_t kAlways = ~uint32_t{0};  // a step that never comes
 constexpr uint64_t kMostFrames = (uint64_t{1} << 31) - 1;
 
 size_t record_bytes_of(const std::vector<TierColumn>& columns) {
@@ -27,10 +28,10 @@ size_t places_for(const TierSpec& spec, size_t record_bytes) {
 
 size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places) {
   const uint64_t fixed = RecordFile::memory_for(spec.rows) + WriteQueue::memory_for(places, record_bytes);
-  const uint64_t frame = record_bytes + kFrameBytes;
-  if (spec.memory >= fixed + frame) return size_t(std::min({spec.rows, kMostFrames, (spec.memory - fixed) / frame}));
+  const uint64_t frame = record_bytes + kFrameBytes + (spec.keyed ? sizeof(uint64_t) : 0), least = spec.keyed ? 2 : 1;
+  if (spec.memory >= fixed + least * frame) return size_t(std::min({spec.rows, kMostFrames, (spec.memory - fixed) / frame}));
   throw Error({"the memory for a table is too small", "", std::to_string(spec.memory) + " bytes",
-               "at least " + std::to_string(fixed + frame) + " for a single row of " + std::to_string(record_bytes) +
+               "at least " + std::to_string(fixed + least * frame) + " for a single row of " + std::to_string(record_bytes) +
                    " bytes and what finds it",
                "Set store.memory to more: room for the distinct rows of a batch, at least."});
 }
@@ -43,11 +44,12 @@ Tier::Tier(TierSpec spec)
       places_(places_for(spec_, record_bytes_)),
       frames_(frames_for(spec_, record_bytes_, places_)),
       rows_(frames_ + 1),
+      keys_(spec_.keyed ? frames_ : 0),
       used_(frames_),
       heat_(frames_),
       dirty_(frames_),
       index_(rows_.data(), frames_, frames_),
-      names_{rows_.data() + 1, false, true},
+      names_{spec_.keyed ? keys_.data() : rows_.data() + 1, spec_.keyed, true},
       file_(std::make_unique<RecordFile>(spec_.directory, spec_.rows, record_bytes_)),
       threads_(std::make_unique<IoThreads>(kThreads)),
       queue_(std::make_unique<WriteQueue>(*file_, *threads_, places_, record_bytes_)) {
@@ -57,6 +59,20 @@ Tier::Tier(TierSpec spec)
     offset += (shape.row_bytes() + 3) / 4 * 4;
   }
   std::fill_n(rows_.data(), frames_ + 1, kNone);
+  if (spec_.keyed) hold_unknown();
+}
+
+// Row 0 has no key. It is the frame 0, as the names of the frames say, and stays there.
+void Tier::hold_unknown() {
+  row_of(0) = 0;
+  index_.insert(0, 1);
+  used_[0] = kAlways;
+  dirty_[0] = 1;
+}
+
+void Tier::name_rows(const RowNames& names) {
+  outer_ = &names;
+  names_.trains_unknown = names.trains_unknown;
 }
 
 Tier::~Tier() {
@@ -75,11 +91,17 @@ void Tier::place(std::span<uint64_t> rows, bool trains) {
   if (!enough) refuse(rows);
   for (size_t i = 0; i < rows.size(); ++i) {
     const uint32_t frame = uint32_t(found[i] - 1);
-    if (trains) dirty_[frame] = 1;
-    for (const Column& column : columns_) {
-      if (trains && column.changed != nullptr) column.changed[rows[i]] = 0xff;
+    if (trains) {
+      dirty_[frame] = 1;
+      mark_changed(rows[i]);
     }
     rows[i] = frame;
+  }
+}
+
+void Tier::mark_changed(uint64_t row) const {
+  for (const Column& column : columns_) {
+    if (column.changed != nullptr) column.changed[row] = 0xff;
   }
 }
 
@@ -129,7 +151,7 @@ bool Tier::bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint
 }
 
 void Tier::use(uint32_t frame, uint32_t step) {
-  if (used_[frame] == step) return;
+  if (used_[frame] >= step) return;
   used_[frame] = step;
   ++lookups_;
   ++hits_;
@@ -172,6 +194,7 @@ void Tier::empty(uint32_t frame) {
 
 void Tier::assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads) {
   row_of(frame) = row;
+  if (spec_.keyed) keys_[frame] = name_of(row);
   index_.insert(row, frame + 1);
   used_[frame] = step;
   heat_[frame] = 1;
@@ -194,7 +217,7 @@ void Tier::load(const Load& load) {
     file_->read(load.row, record.data());
     return unpack(record.data(), load.frame);
   }
-  for (const Column& column : columns_) initialize(column, load.row, at(column, load.frame));
+  for (const Column& column : columns_) initialize(column, names_.keys[load.frame], at(column, load.frame));
 }
 
 // Frames whose rows could not be read are empty again.
@@ -223,14 +246,10 @@ void Tier::unpack(const char* record, uint32_t frame) {
   for (const Column& column : columns_) std::memcpy(at(column, frame), record + column.offset, column.shape.row_bytes());
 }
 
-void Tier::initialize(const Column& column, uint64_t row, char* to) const {
+void Tier::initialize(const Column& column, uint64_t name, char* to) const {
   const auto& [dtype, width] = column.shape;
-  const RowDraws draws = row_draws(random_key(column.init.seed, column.init.stream, 0), row, width);
+  const RowDraws draws = row_draws(random_key(column.init.seed, column.init.stream, 0), name, width);
   fill_row(to, dtype, width, column.init, draws);
-}
-
-void Tier::initialize(uint64_t row, char* record) const {
-  for (const Column& column : columns_) initialize(column, row, record + column.offset);
 }
 
 // Calls use(row, record, overlap) for each row of which the range has a part. See RecordFile::each.
@@ -254,7 +273,7 @@ const char* Tier::in_memory(const Column& column, uint64_t row) {
 
 const char* Tier::numbers_of(const Column& column, uint64_t row, char* record) {
   if (const char* found = in_memory(column, row)) return found;
-  if (!file_->has(row)) initialize(column, row, record + column.offset);
+  if (!file_->has(row)) initialize(column, name_of(row), record + column.offset);
   return record + column.offset;
 }
 
@@ -267,7 +286,7 @@ char* Tier::writable(const Column& column, uint64_t row, char* record) {
     std::memcpy(record, waiting, record_bytes_);
     queue_->remove(row);
   } else if (!file_->has(row)) {
-    initialize(row, record);
+    for (const Column& each : columns_) initialize(each, name_of(row), record + each.offset);
     file_->add(row);
   }
   return record + column.offset;
@@ -332,6 +351,58 @@ void Tier::scatter(size_t index, std::span<const Part> parts) {
   });
 }
 
+void Tier::send(uint64_t row, const char* record) {
+  std::memcpy(queue_->put(row), record, record_bytes_);
+  file_->add(row);
+  queue_->send(row);
+}
+
+void Tier::forget(uint64_t row) {
+  finish_loads();
+  if (const uint32_t found = index_.find(row)) empty(found - 1);
+  queue_->remove(row);
+  file_->remove(row);
+  mark_changed(row);
+}
+
+// A record that is only in the file stays there: it is not written to before the next step.
+void Tier::save(uint64_t row, char* to) {
+  finish_loads();
+  Saved saved = Saved::kBytes;
+  if (const uint32_t found = index_.find(row)) pack(found - 1, to);
+  else if (const char* waiting = queue_->find(row)) std::memcpy(to, waiting, record_bytes_);
+  else saved = file_->has(row) ? Saved::kInFile : Saved::kNothing;
+  to[record_bytes_] = char(saved);
+}
+
+void Tier::restore(uint64_t row, const char* from) {
+  forget(row);
+  if (Saved(from[record_bytes_]) == Saved::kBytes) send(row, from);
+  if (Saved(from[record_bytes_]) == Saved::kInFile) file_->add(row);
+}
+
+void Tier::move(uint64_t from, uint64_t to) {
+  forget(to);
+  std::vector<char> record(saved_bytes());
+  save(from, record.data());
+  if (Saved(record[record_bytes_]) == Saved::kInFile) file_->read(from, record.data());
+  if (Saved(record[record_bytes_]) != Saved::kNothing) send(to, record.data());
+  for (const Column& column : columns_) {
+    if (column.changed != nullptr) column.changed[to] = column.changed[from];
+  }
+  if (const uint32_t found = index_.find(from)) empty(found - 1);
+  queue_->remove(from);
+  file_->remove(from);
+}
+
+void Tier::release(uint64_t first) {
+  settle();
+  for (uint32_t frame = 0; frame < frames_; ++frame) {
+    if (row_of(frame) != kNone && row_of(frame) >= first) empty(frame);
+  }
+  file_->cut(first);
+}
+
 std::vector<uint64_t> Tier::touched() {
   settle();
   std::vector<uint64_t> rows = file_->records();
@@ -355,7 +426,7 @@ void Tier::fill(size_t index, const Fill& init) {
   column.init = init;
   std::vector<char> values(column.shape.row_bytes());
   for (const uint64_t row : existing) {
-    initialize(column, row, values.data());
+    initialize(column, name_of(row), values.data());
     write(index, row * column.shape.width, column.shape.width, values.data());
   }
 }

@@ -28,6 +28,7 @@ struct TierSpec {
   uint64_t rows;
   uint64_t memory;  // bytes, of everything that the tier allocates
   std::vector<TierColumn> columns;
+  bool keyed = false;  // the rows belong to the keys of a dynamic table, but for row 0
 };
 
 class Tier : public RowFrames {
@@ -56,11 +57,25 @@ class Tier : public RowFrames {
   void gather(size_t column, std::span<const Part> parts);
   // Copies them from the caller. Throws Error unless their rows ascend.
   void scatter(size_t column, std::span<const Part> parts);
+  // Of a dynamic table: rows have other names than their numbers.
+  void name_rows(const RowNames& names);
+  // The initial values of rows that do not exist yet.
+  void initialize_with(size_t column, const Fill& init) { columns_[column].init = init; }
+  // A row gets another key, so that it has initial values again. `save` keeps what it has, in saved_bytes() bytes, and
+  // `restore` gives it back before the next step.
+  void forget(uint64_t row);
+  size_t saved_bytes() const { return record_bytes_ + 1; }
+  void save(uint64_t row, char* to);
+  void restore(uint64_t row, const char* from);
+  // The key of a row gets another one, and rows from `first` on have none any more.
+  void move(uint64_t from, uint64_t to);
+  void release(uint64_t first);
   // The rows that may have other values than the initial ones, ascending.
   std::vector<uint64_t> touched();
   void fill(size_t column, const Fill& init);
 
   const TierSpec& spec() const { return spec_; }
+  uint32_t step() const { return step_; }  // changes whenever rows are placed
   // Frame f of a column has its numbers at f * row_bytes.
   void* memory_of(size_t column) { return columns_[column].data.data(); }
   size_t frames() const { return frames_; }
@@ -86,6 +101,7 @@ class Tier : public RowFrames {
     Fill init{FillKind::kConstant, 0, 0, 0, 0};
     uint8_t* changed = nullptr;
   };
+  enum class Saved : char { kNothing, kBytes, kInFile };
   struct Load {
     uint64_t row;
     uint32_t frame;
@@ -101,12 +117,16 @@ class Tier : public RowFrames {
 
   uint64_t& row_of(uint32_t frame) { return rows_[size_t{frame} + 1]; }
   bool is_pinned(uint32_t frame) const { return used_[frame] >= step_; }
+  uint64_t name_of(uint64_t row) const { return outer_ == nullptr ? row : outer_->key_of(row); }
+  void mark_changed(uint64_t row) const;
+  void send(uint64_t row, const char* record);
   char* at(const Column& column, uint32_t frame) const { return column.data.data() + frame * column.shape.row_bytes(); }
 
   // Brings rows into frames, for a step; false if there are not enough. `found`: frame + 1 of each row.
   bool bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint32_t step);
   void use(uint32_t frame, uint32_t step);
   bool take_frame(uint32_t& frame);
+  void hold_unknown();
   void evict(uint32_t frame);
   void empty(uint32_t frame);
   void assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads);
@@ -117,8 +137,7 @@ class Tier : public RowFrames {
 
   void pack(uint32_t frame, char* record);
   void unpack(const char* record, uint32_t frame);
-  void initialize(const Column& column, uint64_t row, char* to) const;
-  void initialize(uint64_t row, char* record) const;
+  void initialize(const Column& column, uint64_t name, char* to) const;
   template <class Use>
   void each_row(const Column& column, uint64_t from, uint64_t count, bool writes, const Use& use);
   const char* in_memory(const Column& column, uint64_t row);
@@ -134,11 +153,13 @@ class Tier : public RowFrames {
   size_t record_bytes_ = 0, places_ = 0;  // of the queue
   size_t frames_ = 0;
   std::vector<Column> columns_;
-  Block<uint64_t> rows_;  // by frame + 1
+  Block<uint64_t> rows_;   // by frame + 1
+  Block<uint64_t> keys_;   // by frame, of a dynamic table
   Block<uint32_t> used_;  // by frame: the last step that uses it
   Block<uint8_t> heat_, dirty_;
   KeyIndex index_;
-  RowNames names_;
+  RowNames names_;                    // of the frames
+  const RowNames* outer_ = nullptr;  // of the rows; null: they are their own names
   uint32_t hand_ = 0, step_ = 0;
   bool touched_ = false;  // some row may have other values than the initial ones
   uint64_t lookups_ = 0, hits_ = 0, prefetched_ = 0;

@@ -113,9 +113,8 @@ function refineTables(features: FeatureConfig[], context: Refinement): void {
 }
 
 function refineStore(feature: PlainFeatureConfig, i: number, context: Refinement): void {
-  const composed = compositionOf(feature) !== undefined;
-  if (feature.store === undefined || !(composed || ("dynamic" in feature && feature.dynamic))) return;
-  const message = "store is for a table of fixed size: hash (a number), buckets or vocabulary";
+  if (feature.store === undefined || compositionOf(feature) === undefined) return;
+  const message = "store is for a single table: hash (a number), buckets, vocabulary or dynamic";
   problem(context, [i, "store"], message);
 }
 
