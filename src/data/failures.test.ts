@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { FloatColumn } from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type DataInput, dataSchema } from "./data-config.js";
@@ -89,6 +90,18 @@ describe("a source that fails after many good rows", () => {
       const path = write(`line${line}.jsonl`, users.map((user) => `{"user":${user},"y":1}\n`).join(""));
       const { message } = await errorOf(prepare({ train: { path }, label: "y" }));
       expect(message).toMatch(new RegExp(`(line|record/value) ${line}:`));
+    }
+  });
+
+  it("counts blank lines too in front of malformed JSON", async () => {
+    const bad = '{"user":"\\ud800","y":1}';
+    for (const [name, line, text] of [
+      ["blank.jsonl", 5, ['{"user":"a","y":1}', "", "\t", "", bad, ""].join("\n")],
+      ["crlf.jsonl", 5, ['{"user":"a","y":1}', "", '{"user":"b","y":1}', " ", bad, ""].join("\r\n")],
+      ["late.jsonl", 300_001, `${goodLines.replaceAll("\n", "\n\n\n")}\n\n\n${bad}\n`],
+    ] as const) {
+      const { message } = await errorOf(prepare({ train: { path: write(name, text) }, label: "y" }));
+      expect(message).toMatch(new RegExp(`${name}", at byte \\d+ in line ${line}:`));
     }
   });
 
@@ -240,6 +253,15 @@ describe("text files", () => {
     expect(JSON.parse(lines[9])).toMatchObject({ line: 5011, value: "b,1" });
     const error = await errorOf(prepare({ train: { path: write("many.csv", text(5000)) }, label: "y" }));
     expect(error.message).toMatch(/not closed[\s\S]*many\.csv, line 5002: "unclosed,1/);
+  });
+
+  it("ignores empty fields after the last column, and no other ones", async () => {
+    const path = write("ends.csv", 'user,y\na,1,\nb,0,,\nc,1,""\nd,0\ne,1,x\nf,1, \n');
+    const { splits } = await prepare({ train: { path }, label: "y" });
+    expect([splits.train.rows, splits.train.quarantined]).toEqual([4, 2]);
+    const { data, offset, stride } = splits.train.columns.get("@label") as FloatColumn;
+    expect([0, 1, 2, 3].map((row) => data[offset + row * stride])).toEqual([1, 0, 1, 0]);
+    expect(readQuarantine(splits.train.quarantinePath).map(({ line }) => line)).toEqual([6, 7]);
   });
 
   it("takes no underscore in a number", async () => {

@@ -3,6 +3,7 @@ import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
+import { withJsonLine } from "./json-lines.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
@@ -23,7 +24,10 @@ export async function jsonRelation(
 ): Promise<Relation> {
   const hasFileColumn = config.sql === undefined && files.paths.length > 1;
   const relation = (columns: string) => jsonReader(config, files, columns, hasFileColumn);
-  const described = await duck.describe(`SELECT * FROM ${relation("")}`, where);
+  // Reads the whole of every file.
+  const described = await duck.describe(`SELECT * FROM ${relation("")}`, where).catch(async (error) => {
+    throw await withJsonLine(error);
+  });
   const found = described.filter(({ name }) => name !== FILE_COLUMN);
   const { columns, repeated } = await withoutRepeated(duck, found, files, demand, where);
   if (!config.rows) await refuseInexactIds(duck, objects(files), fractionIds(columns, demand), where);
