@@ -6,11 +6,14 @@ import { memoryOf } from "../src/backends/testing.js";
 import type { Graph } from "../src/graph/graph.js";
 import { loadAddon } from "../src/native/addon.js";
 import { type CompileChoices, compileProgram, simplify } from "../src/passes/compile.js";
+import type { Program } from "../src/passes/emit.js";
 import type { Example } from "./scene.js";
 
 const { addon } = loadAddon();
 
-export interface NativeOptions extends Pick<CompileChoices, "geometry" | "tilesAtOnce"> {
+export type Plan = Pick<CompileChoices, "geometry" | "tilesAtOnce">;
+
+export interface NativeOptions extends Plan {
   readonly isa: string;
   readonly threads: number;
 }
@@ -18,12 +21,24 @@ export interface NativeOptions extends Pick<CompileChoices, "geometry" | "tilesA
 /** One native step of `graph` on the example's data; `parameters` are read and updated. */
 export function runNative(
   graph: Graph,
-  { rows, step, seed, columns, scalars, translations }: Example,
+  example: Example,
   parameters: ReadonlyMap<string, Float32Array>,
   { isa, threads, ...plan }: NativeOptions,
 ): RunResult {
+  return runProgram(programOf(graph, example, plan), example, parameters, { isa, threads });
+}
+
+/** The program is that of every instruction set. */
+export const programOf = (graph: Graph, { rows }: Example, plan: Plan): Program =>
+  compileProgram(simplify(graph), rows, plan);
+
+export function runProgram(
+  program: Program,
+  { rows, step, seed, columns, scalars, translations }: Example,
+  parameters: ReadonlyMap<string, Float32Array>,
+  { isa, threads }: Pick<NativeOptions, "isa" | "threads">,
+): RunResult {
   addon!.selectIsa(isa);
-  const program = compileProgram(simplify(graph), rows, plan);
   const backend = nativeBackend(addon!);
   const memory = program.parameters.map((name) => memoryOf(backend, parameters.get(name)!));
   const handles = memory.map((each) => (each as NativeMemory).handle);

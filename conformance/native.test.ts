@@ -7,7 +7,7 @@ import { OPS, type OpKind } from "../src/ops/index.js";
 import { inPrecision } from "../src/passes/precision.js";
 import { ISAS } from "./backends.js";
 import { evaluateDouble, toFloat64 } from "./evaluation.js";
-import { type NativeOptions, runNative } from "./native-run.js";
+import { type NativeOptions, programOf, runProgram } from "./native-run.js";
 import { OP_CASES } from "./op-cases.js";
 import { type Example, Scene } from "./scene.js";
 import { withGradients } from "./with-gradients.js";
@@ -26,15 +26,15 @@ const MERGED: ReadonlySet<OpKind> = new Set(["batchMoments", "updateRunning"]);
 
 const kinds = Object.keys(OPS) as OpKind[];
 
-if (ISAS.length === 0) it.skip("needs the native core: npm run build:native", () => undefined);
+const native = `native ${ISAS.join(", ") || "(needs the native core: npm run build:native)"}`;
+const describeNative = describe.skipIf(ISAS.length === 0);
 
-describe.each(ISAS)("native %s as the reference", (isa) => {
+describeNative(`${native} as the reference`, () => {
   it.each(kinds)("%s", (kind) => {
     fc.assert(
       fc.property(fc.gen(), (generate) => {
-        const { graph, example, options } = randomCase(kind, generate, isa);
-        const { expected, got } = bothResults(graph, example, options);
-        for (const [name, values] of expected) expectClose(name, got.get(name)!, values);
+        const { graph, example, options } = randomCase(kind, generate);
+        expectOnEveryIsa(graph, example, options, expectClose);
       }),
       RUNS,
     );
@@ -43,10 +43,9 @@ describe.each(ISAS)("native %s as the reference", (isa) => {
   it.each(kinds)("%s passes NaN and infinities on alike", (kind) => {
     fc.assert(
       fc.property(fc.gen(), (generate) => {
-        const { graph, example, options } = randomCase(kind, generate, isa, true);
-        const { expected, got } = bothResults(graph, example, options);
+        const { graph, example, options } = randomCase(kind, generate, true);
         const classOf = MERGED.has(kind) ? Number.isFinite : numberClass;
-        for (const [name, values] of expected) expectSameClass(name, got.get(name)!, values, classOf);
+        expectOnEveryIsa(graph, example, options, sameClass(classOf));
       }),
       RUNS,
     );
@@ -56,21 +55,20 @@ describe.each(ISAS)("native %s as the reference", (isa) => {
 const products = kinds.filter((kind) => (OPS[kind] as Op).hasPrecision);
 
 /** On operands that are exact in float32: one that a computation brings between two bfloat16 may go either way. */
-describe.each(ISAS)("native %s in bf16 as the reference", (isa) => {
+describeNative(`${native} in bf16 as the reference`, () => {
   it.each(products)("%s", (kind) => {
     fc.assert(
       fc.property(fc.gen(), fc.boolean(), (generate, special) => {
-        const { example, options } = directCase(kind, generate, isa, special);
-        const { expected, got } = bothResults(inPrecision(example.graph, "bf16"), example, options);
-        for (const [name, values] of expected) {
-          if (special) expectSameClass(name, got.get(name)!, values, numberClass);
-          else expectClose(name, got.get(name)!, values);
-        }
+        const { example, options } = directCase(kind, generate, special);
+        const graph = inPrecision(example.graph, "bf16");
+        expectOnEveryIsa(graph, example, options, special ? sameClass(numberClass) : expectClose);
       }),
       RUNS,
     );
   });
 });
+
+type Options = Omit<NativeOptions, "isa">;
 
 /** How the batch is cut: tiles of few rows, and groups of one tile or several. */
 function cut(scene: Scene): Pick<NativeOptions, "geometry" | "tilesAtOnce"> {
@@ -78,24 +76,20 @@ function cut(scene: Scene): Pick<NativeOptions, "geometry" | "tilesAtOnce"> {
   return { geometry, tilesAtOnce: scene.pick(1, 2) };
 }
 
-function directCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, special: boolean) {
+function directCase(kind: OpKind, generate: fc.GeneratorValue, special: boolean) {
   const rows = generate(fc.integer, { min: 1, max: 150 });
   const scene = new Scene(generate, { rows, largest: 24, special });
   const example = scene.example(OP_CASES[kind](scene));
-  const options: NativeOptions = { isa, threads: 2, ...cut(scene) };
+  const options: Options = { threads: 2, ...cut(scene) };
   return { example, options };
 }
 
-function randomCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, special = false) {
+function randomCase(kind: OpKind, generate: fc.GeneratorValue, special = false) {
   const rows = generate(fc.integer, { min: 1, max: 150 });
   const scene = new Scene(generate, { rows, largest: 24, special });
   const outputs = OP_CASES[kind](scene);
   const differentiable = (OPS[kind] as Op).gradient !== undefined;
-  const options: NativeOptions = {
-    isa,
-    threads: scene.pick(1, 2),
-    ...cut(scene),
-  };
+  const options: Options = { threads: scene.pick(1, 2), ...cut(scene) };
   if (!differentiable) {
     const example = scene.example(outputs);
     return { graph: example.graph, example, options };
@@ -105,19 +99,28 @@ function randomCase(kind: OpKind, generate: fc.GeneratorValue, isa: string, spec
   return { graph: withGradients(example.graph), example, options };
 }
 
-/** All outputs and, after the step, all parameters. */
-function bothResults(graph: Graph, example: Example, options: NativeOptions) {
+type Compare = (name: string, got: Float32Array, expected: Floats) => void;
+
+/** All outputs and, after the step, all parameters. The reference and the program serve every instruction set. */
+function expectOnEveryIsa(
+  graph: Graph,
+  example: Example,
+  { threads, ...plan }: Options,
+  compare: Compare,
+): void {
   const doubles = toFloat64(example.parameters);
   const values = evaluateDouble(graph, example, doubles);
   const outputs = [...graph.outputs].map(
     ([name, tensor]) => [name, asFp32(values.get(tensor)!).data] as const,
   );
-  const floats = new Map([...example.parameters].map(([name, array]) => [name, array.slice()]));
-  const results = runNative(graph, example, floats, options);
-  return {
-    expected: new Map<string, Floats>([...outputs, ...doubles]),
-    got: new Map<string, Float32Array>([...results, ...floats]),
-  };
+  const expected = new Map<string, Floats>([...outputs, ...doubles]);
+  const program = programOf(graph, example, plan);
+  for (const isa of ISAS) {
+    const floats = new Map([...example.parameters].map(([name, array]) => [name, array.slice()]));
+    const results = runProgram(program, example, floats, { isa, threads });
+    const got = new Map<string, Float32Array>([...results, ...floats]);
+    for (const [name, values] of expected) compare(`${name} on ${isa}`, got.get(name)!, values);
+  }
 }
 
 function expectClose(name: string, got: Float32Array, expected: Floats): void {
@@ -134,12 +137,9 @@ function numberClass(value: number): string {
   return Number.isFinite(value) ? "finite" : String(value);
 }
 
-function expectSameClass(
-  name: string,
-  got: Float32Array,
-  expected: Floats,
-  classOf: (value: number) => unknown,
-): void {
-  const bad = got.findIndex((value, i) => classOf(value) !== classOf(expected[i]));
-  expect(bad < 0 ? "" : `${name}[${bad}]: ${got[bad]} for ${expected[bad]}`).toBe("");
+function sameClass(classOf: (value: number) => unknown): Compare {
+  return (name, got, expected) => {
+    const bad = got.findIndex((value, i) => classOf(value) !== classOf(expected[i]));
+    expect(bad < 0 ? "" : `${name}[${bad}]: ${got[bad]} for ${expected[bad]}`).toBe("");
+  };
 }

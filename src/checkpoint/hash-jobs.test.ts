@@ -6,7 +6,9 @@ const MIB = 1 << 20;
 
 /** Bytes that differ from position to position. */
 function bytesAt(position: number, count: number): Uint8Array {
-  return Uint8Array.from({ length: count }, (_, i) => ((position + i) * 2654435761) >>> 24);
+  const bytes = new Uint8Array(count);
+  for (let i = 0; i < count; i++) bytes[i] = Math.imul(position + i, 2654435761) >>> 24;
+  return bytes;
 }
 
 const pieceOf = (begin: number, end: number): Piece => ({
