@@ -45,7 +45,16 @@ export interface Fixture {
   readonly tensors: ReadonlyMap<string, Float32Array>;
 }
 
-export async function readFixture(name: string): Promise<Fixture> {
+const fixtures = new Map<string, Promise<Fixture>>();
+
+/** Reads a fixture once for all backends and runs. */
+export function readFixture(name: string): Promise<Fixture> {
+  const fixture = fixtures.get(name) ?? readTensors(name);
+  fixtures.set(name, fixture);
+  return fixture;
+}
+
+async function readTensors(name: string): Promise<Fixture> {
   const { model, features, weighted = false } = SPECS.models[name];
   const file = await SafetensorsFile.open(path(`${name}.safetensors`));
   try {
