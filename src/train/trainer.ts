@@ -294,8 +294,7 @@ export class Trainer {
       await this.trainUntilEvent(steps);
       // A due evaluation is made even after an interrupt, because a resumed run would skip it.
       if (this.plan.evaluatesAt(this.position.step)) await this.evaluateValid();
-      if (this.plan.savesAt(this.position.step)) await this.save();
-      if (this.plan.publishesAt(this.position.step)) await this.publish();
+      await this.keepState(this.plan.publishesAt(this.position.step), this.plan.savesAt(this.position.step));
     }
     return this.stopsEarly() ? "earlyStopping" : "finished";
   }
@@ -303,9 +302,20 @@ export class Trainer {
   /** Trains to the end and saves the last state. */
   private async trainAndSave(steps: StepRunner): Promise<TrainingResult["reason"]> {
     const reason = await this.loop(steps);
-    await this.save();
-    await this.publish();
+    await this.keepState(true, true);
     return reason;
+  }
+
+  /**
+   * Publishes, then saves: a run that is killed in between comes by the step again, and a state that is saved has been published.
+   * A version that cannot be written costs no training.
+   */
+  private async keepState(publishes: boolean, saves: boolean): Promise<void> {
+    try {
+      if (publishes) await this.publish();
+    } finally {
+      if (saves) await this.save();
+    }
   }
 
   /** Publishes what is trained meanwhile, if the config says so. */

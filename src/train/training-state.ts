@@ -135,7 +135,7 @@ export class Plan {
   }
 
   publishesAt(step: number): boolean {
-    return (step - this.start.step) % this.publishEvery === 0;
+    return (step - this.start.step) % this.publishEvery === 0 || step === this.totalSteps;
   }
 
   /** The position before a step. */

@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { listCheckpoints } from "../../checkpoint/index.js";
+import { numbersOf } from "../../checkpoint/testing.js";
 import { type Config, resolveConfig } from "../../config/config.js";
 import { selectBackend } from "../../saved/backend.js";
 import type { RunEvent } from "../run-event.js";
@@ -54,6 +57,9 @@ function config(name: string): Config {
       epochs: 2,
       checkpoint: { every: 2, keep: 100, full: { every: 3 } },
       average: isDynamic(name) ? undefined : {},
+      ...(isDynamic(name) && {
+        publish: { every: 2, to: `${name}/versions`, keep: 100, full: { every: 3 } },
+      }),
       optimizer: { dense: { kind: "adam" }, embedding: { kind: "adam" } },
     },
   });
@@ -114,17 +120,14 @@ async function twoDays(name: string, killAt: (event: RunEvent, index: number) =>
 
 /** Every file that must have the same bytes, and the logs without times and the name of the folder. */
 function bytesOf(name: string): Record<string, string> {
-  const root = name;
-  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
-    (path) => /^run\/checkpoints\//.test(path) && statSync(join(root, path)).isFile(),
+  const root = `${name}/run/checkpoints`;
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) =>
+    statSync(join(root, path)).isFile(),
   );
   const text = (path: string) => readFileSync(path, "latin1").replaceAll(name, "RUN");
   const logs = ["metrics.jsonl", "stretches.jsonl"].map((log) => [
     log,
-    // Hit rates count the lookups of one process: they are not saved, so that a kill changes them.
-    text(`${name}/run/${log}`)
-      .replaceAll(/"item.hitRate":[\d.]+/g, "")
-      .replaceAll(/"(time|modified|packed)":("[^"]*"|[\d.]+)/g, ""),
+    text(`${name}/run/${log}`).replaceAll(/"(time|modified|packed)":("[^"]*"|[\d.]+)/g, ""),
   ]);
   const saved = files.map((path) => [
     path,
@@ -134,6 +137,19 @@ function bytesOf(name: string): Record<string, string> {
   ]);
   return Object.fromEntries([...saved, ...logs]);
 }
+
+/** The numbers of each published version. Which of them are complete depends on the kills. */
+async function versionsOf(name: string): Promise<Record<string, string>> {
+  const versions: Record<string, string> = {};
+  for (const each of await listCheckpoints(`${name}/versions`))
+    versions[each.name] = hashOf([...(await numbersOf(each))].filter(([part]) => !part.endsWith("/keys")));
+  return versions;
+}
+
+const hashOf = (numbers: unknown) =>
+  createHash("sha256")
+    .update(JSON.stringify(numbers, (_, value) => (typeof value === "bigint" ? `${value}` : value)))
+    .digest("hex");
 
 it.each([
   ["a vocabulary that grows", ["plain", "killed"]],
@@ -166,6 +182,7 @@ it.each([
     // After the last checkpoint of a stretch it is trained on: its end is not reached again.
     expect(kinds).toEqual(new Set(events.filter((kind) => kind !== "trainingEnded")));
     expect(bytesOf(killed)).toEqual(expected);
+    expect(await versionsOf(killed)).toEqual(await versionsOf(plain));
     for (const name of [plain, killed])
       expect(readdirSync(`${name}/cache/packed`).filter((packed) => packed.startsWith("stretch"))).toEqual(
         [],
