@@ -72,9 +72,14 @@ it.each(['{ "kind": "cosine", "to": "end" }', '{ "kind": "linear", "to": "end" }
   },
 );
 
-it("another number of epochs", async () => {
-  await refuses(/train\.epochs: new rows are trained on in one pass/, "--set", "train.epochs=3");
-});
+it.each(["epochs=3", "evaluateEvery=2", "earlyStopping.patience=4"])(
+  "another length of the first training: train.%s",
+  async (setting) => {
+    const [key] = setting.split(/[.=]/);
+    const reason = new RegExp(`train\\.${key}[^:]*: new rows are trained on in one pass`);
+    await refuses(reason, "--set", `train.${setting}`);
+  },
+);
 
 it("a file that was read and has changed", async () => {
   world.write("days/1.csv", csv(rows(301)));

@@ -11,8 +11,11 @@ import { CONFIG_COPY } from "./run-directory.js";
 /** How a run directory is used. */
 export type RunStart = "new" | "resume" | "continue";
 
-/** How long the training of a run is: may change when it is resumed. New rows are one pass, whatever these say. */
+/** How long the training of a run is: may change when it is resumed. */
 const LENGTH_KEYS = ["train.epochs", "train.steps"];
+
+/** What only the first training of a run uses: new rows are one pass, whatever these say. */
+const FIRST_TRAINING_KEYS = [...LENGTH_KEYS, "train.evaluateEvery", "train.earlyStopping"];
 
 /** Keys that may change, because they do not affect the result of a step. */
 const FREE_KEYS = [
@@ -29,8 +32,6 @@ const FREE_KEYS = [
 const FREE_TO_GO_ON = [
   "data.continue",
   "train.initializeFrom",
-  "train.evaluateEvery",
-  "train.earlyStopping",
   ...["dense", "embedding", "overrides[].dense", "overrides[].embedding"].flatMap((part) =>
     ["learningRate", "schedule"].map((key) => `train.optimizer.${part}.${key}`),
   ),
@@ -63,7 +64,7 @@ export async function checkRunDirectory(
   start: RunStart,
   settings: readonly string[] = [],
 ): Promise<void> {
-  await (start === "new" ? checkNew(runDir) : checkSameConfig(runDir, config, freeKeys(start), settings));
+  await (start === "new" ? checkNew(runDir) : checkSameConfig(runDir, config, start, settings));
 }
 
 async function checkNew(runDir: string): Promise<void> {
@@ -82,17 +83,17 @@ async function checkNew(runDir: string): Promise<void> {
 async function checkSameConfig(
   runDir: string,
   config: Config,
-  free: readonly string[],
+  start: RunStart,
   settings: readonly string[],
 ): Promise<void> {
+  const free = freeKeys(start);
   const before = await configOfRun(runDir);
   const difference = firstDifference(before, JSON.parse(JSON.stringify(config)), "", free);
   if (!difference) return;
   const absent = (await recordedSettings(runDir)).filter((setting) => !settings.includes(setting));
-  const isLength = LENGTH_KEYS.includes(difference.path);
   throw new ConfigError({
-    what: isLength
-      ? "new rows are trained on in one pass, so another length of the training has no effect"
+    what: hasNoEffect(difference.path, start)
+      ? "new rows are trained on in one pass, so that this setting has no effect on them"
       : "the config differs from the one that the run started with",
     where: difference.path,
     got: difference.after,
@@ -102,6 +103,10 @@ async function checkSameConfig(
         ? `The run was started with ${absent.map((setting) => `--set ${setting}`).join(" ")}: repeat that, or start a new run.`
         : `Restore the value, or start a new run. Only ${free.join(", ")} may change.`,
   });
+}
+
+function hasNoEffect(path: string, start: RunStart): boolean {
+  return start === "continue" && FIRST_TRAINING_KEYS.some((key) => `${path}.`.startsWith(`${key}.`));
 }
 
 /** The config copy of the run; if it is missing or damaged, the config in the newest valid checkpoint. */
