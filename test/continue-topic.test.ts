@@ -1,4 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   cli,
@@ -15,6 +18,8 @@ import {
 /** `train --continue` on a topic of a mock cluster, which kcat runs while its standard input is open. */
 const hasKcat = spawnSync("kcat", ["-V"]).status === 0;
 if (!hasKcat) console.warn("kcat is not installed (apt-get install kcat): topics are not tested");
+
+const entry = resolve("test/cli-entry.ts");
 
 let world: World;
 let cluster: ChildProcess | undefined;
@@ -100,14 +105,15 @@ describe.skipIf(!hasKcat)("a topic", () => {
     expect(newestTensors("topic")).toEqual(newestTensors("files"));
   }, 60_000);
 
-  const goOnFiles = () => cli("train", "files.json", "--run", "files", "--continue");
+  const goOnFiles = (name = "files") => cli("train", `${name}.json`, "--run", name, "--continue");
 
   it("quarantines malformed and refused messages with their offset", async () => {
     const bad = { ...rows(1)[0], clicked: "maybe" };
-    produce("odd", 0, [...json(rows(20)), "not json", "[1]", JSON.stringify(bad)]);
+    const twice = `{"user":"u1",${json(rows(1))[0].slice(1)}`;
+    produce("odd", 0, [...json(rows(20)), "not json", "[1]", JSON.stringify(bad), twice]);
     await firstTraining("odd", { topic: { name: "odd", brokers: [broker] } });
     const { code, err } = await goOn("odd.json", "odd");
-    expect([code, err]).toEqual([0, expect.stringContaining("3 quarantined")]);
+    expect([code, err]).toEqual([0, expect.stringContaining("4 quarantined")]);
     const quarantined = jsonLines("odd/quarantine/stretch-00000001.jsonl");
     const places = quarantined.map(({ topic, partition, offset, reason, value }) => [
       topic,
@@ -120,8 +126,60 @@ describe.skipIf(!hasKcat)("a topic", () => {
       ["odd", 0, 20, "malformed row: not JSON", "not json"],
       ["odd", 0, 21, "malformed row: not a JSON object", "[1]"],
       ["odd", 0, 22, expect.any(String), expect.any(String)],
+      ["odd", 0, 23, "malformed row: the key user twice", twice],
     ]);
   }, 60_000);
+
+  it("reads a key that no message of a stretch has as missing, and quarantines messages without a label", async () => {
+    const without = (left: string, records: readonly object[]) =>
+      records.map((row) => JSON.stringify(row, (key, value) => (key === left ? undefined : value)));
+    produce("absent", 0, [
+      ...without("price", rows(50)),
+      ...without("clicked", JSON.parse(`[${without("price", rows(5))}]`)),
+    ]);
+    await firstTraining("absent", { topic: { name: "absent", brokers: [broker] } });
+    const { code, err } = await goOn("absent.json", "absent");
+    expect([code, err]).toEqual([0, expect.stringContaining("50 rows, 5 quarantined")]);
+    await firstTraining("nulls", { path: "rows-of-nulls/*.json" });
+    const nulls = rows(50).map((row) => JSON.stringify({ ...row, price: null }));
+    world.write("rows-of-nulls/1.json", `${nulls.join("\n")}\n`);
+    await goOnFiles("nulls");
+    expect(newestTensors("absent")).toEqual(newestTensors("nulls"));
+  }, 60_000);
+
+  it("trains on each message once, whenever the process is killed", async () => {
+    produce("many", 0, json(rows(180)));
+    await firstTraining("killed", { topic: { name: "many", brokers: [broker], rows: 60 } });
+    const saved = () => readdirSync("killed/checkpoints").filter((name) => name.startsWith("step-")).length;
+    const first = saved();
+    await killWhen(() => existsSync("killed/stretches.jsonl"));
+    await killWhen(() => saved() > first);
+    expect((await goOn("killed.json", "killed")).code).toBe(0);
+    await firstTraining("parts", { path: "rows-of-parts/*.json" });
+    for (let part = 0; part < 3; part++) {
+      world.write(
+        `rows-of-parts/${part}.json`,
+        `${json(rows(180).slice(60 * part, 60 * part + 60)).join("\n")}\n`,
+      );
+      expect(await goOnFiles("parts")).toMatchObject({ code: 0, err: expect.stringContaining("60 rows") });
+    }
+    expect(newestTensors("killed")).toEqual(newestTensors("parts"));
+    const lines = jsonLines("killed/stretches.jsonl");
+    const read = new Map(lines.map(({ stretch, reads }) => [stretch as number, reads.ranges[0]]));
+    const ranges = [0, 60, 120].map((first) => ({ partition: 0, first, next: first + 60, count: 60 }));
+    expect([...read]).toEqual(ranges.map((range, i) => [i + 1, range]));
+  }, 60_000);
+
+  /** Goes on in a process of its own, and kills it with SIGKILL at this moment. */
+  async function killWhen(isTime: () => boolean): Promise<void> {
+    const args = ["train", "killed.json", "--run", "killed", "--continue", "--until-end"];
+    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), entry, ...args]);
+    const closed = once(child, "close");
+    const timer = setInterval(() => isTime() && child.kill("SIGKILL"), 1);
+    const [, signal] = await closed;
+    clearInterval(timer);
+    expect(signal).toBe("SIGKILL");
+  }
 
   it("says what is wrong with a topic that is not the one it has read", async () => {
     produce("other", 0, json(rows(20)));

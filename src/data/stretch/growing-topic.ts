@@ -56,10 +56,13 @@ export class GrowingTopic implements GrowingSource {
     const { topic, ...rest } = this.source;
     mkdirSync(scratch, { recursive: true });
     const path = join(scratch, "messages.json");
-    const written = writeMessages(messages, path);
+    const demand = demandOf(this.config);
+    // After `sql`, rows have other columns than messages.
+    const columns = rest.sql === undefined ? [...demand.wants.keys()] : [];
+    const written = writeMessages(messages, path, columns);
     const source = { ...rest, path, format: "json" as const };
     const where = "data.continue";
-    const files = await findFiles(duck, source, where, scratch, demandOf(this.config));
+    const files = await findFiles(duck, source, where, scratch, demand);
     const unread = (_: string, refused: Refused) => placesOf(written, topic.name, refused, source.sql);
     const divide: JobSource["divide"] = async (opened) => ({
       source: { ...opened, unread },
