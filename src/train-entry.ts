@@ -12,6 +12,7 @@ export {
   PairloomError,
 } from "./errors.js";
 export {
+  type ContinuedRun,
   type EvaluateOptions,
   evaluate,
   type ModelOptions,

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -38,6 +38,34 @@ describe("the functions of pairloom/train", () => {
     for (const name of names) expect(entry).toHaveProperty(name, expect.any(Function));
     for (const name of names) expect(root).not.toHaveProperty(name);
   });
+
+  it("train goes on with new rows, and says what does not go together with that", async () => {
+    const days = join(folder, "days");
+    const write = (day: number, rows: object[]) =>
+      writeFileSync(join(days, `${day}.json`), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    mkdirSync(days);
+    write(1, rowsOf(400, 0));
+    const data = { train: { path: `${days}/*.json` }, label: "y", cacheDir: join(folder, "cache") };
+    const growing: ConfigInput = { ...config, data, search: undefined };
+    const options = { backend: "reference", runDir: join(folder, "growing") } as const;
+    const { report } = await entry.train(growing, options);
+    write(2, rowsOf(100, 400));
+    const went = await entry.train(growing, { ...options, continue: true });
+    expect(went).toMatchObject({ runDir: options.runDir, interrupted: false, stretches: 1, rows: 100 });
+    expect(went.checkpoint.manifest.step).toBe(report.training.step + 4);
+    expect(await entry.train(growing, { ...options, continue: true })).toMatchObject({
+      stretches: 0,
+      rows: 0,
+    });
+    const refused: [entry.TrainOptions, RegExp][] = [
+      [{ continue: true }, /runDir/],
+      [{ ...options, continue: true, resume: true }, /resume or baselines/],
+      [{ ...options, continue: true, baselines: true }, /resume or baselines/],
+      [{ untilEnd: true }, /untilEnd is for continue/],
+    ];
+    for (const [given, reason] of refused)
+      await expect(entry.train(growing, given as { continue: false })).rejects.toThrow(reason);
+  }, 30_000);
 
   it("search a config, or the file of one, as train trains it", async () => {
     const file = join(folder, "pairloom.config.json");

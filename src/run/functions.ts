@@ -1,12 +1,14 @@
 import { availableParallelism } from "node:os";
 import { type ConfigInput, resolveConfig } from "../config/config.js";
 import type { SplitName } from "../data/data-config.js";
+import { ConfigError } from "../errors.js";
 import { type BackendName, selectBackendOrWarn } from "../saved/backend.js";
 import { loadConfig } from "../saved/config-file.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { newRunDirectory } from "../saved/run-directory.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
+import { type ContinueResult, continueRun } from "./continue/continue-run.js";
 import { type PredictResult, predictRun } from "./predict-run.js";
 import type { RunEvent } from "./run-event.js";
 import { evaluateSource, type SourceEvaluation } from "./score.js";
@@ -24,6 +26,10 @@ export interface TrainOptions {
   readonly backend?: BackendName;
   /** Continue from the latest checkpoint of `runDir`. Default false. */
   readonly resume?: boolean;
+  /** Train the model of `runDir` on the rows that are new since then. Default false. */
+  readonly continue?: boolean;
+  /** With `continue` on a topic: stop where it ends now, instead of waiting for messages until `signal`. Default false. */
+  readonly untilEnd?: boolean;
   /** Also train logistic regression on the same features. Default false. */
   readonly baselines?: boolean;
   /** Stops after the current step, with a checkpoint. */
@@ -35,26 +41,55 @@ export interface TrainedRun extends RunResult {
   readonly runDir: string;
 }
 
+export interface ContinuedRun extends ContinueResult {
+  readonly runDir: string;
+}
+
+/** `train` with {@link TrainOptions.continue}. */
+type Continuing = TrainOptions & { readonly continue: true; readonly runDir: string };
+
 /**
  * Trains a model, measures it on the test split (without one: on the validation split), and saves everything in a run
- * directory.
+ * directory. With `continue`, trains the model of a run on new rows.
  * @param config a config, or the path of a config file
  * @throws ConfigError, DataError, CheckpointError, ExecutionError
  */
-export async function train(config: ConfigInput | string, options: TrainOptions = {}): Promise<TrainedRun> {
+export function train(config: ConfigInput | string, options: Continuing): Promise<ContinuedRun>;
+export function train(
+  config: ConfigInput | string,
+  options?: TrainOptions & { readonly continue?: false },
+): Promise<TrainedRun>;
+export async function train(config: ConfigInput | string, options: TrainOptions = {}) {
+  const { resume = false, baselines = false, untilEnd = false } = options;
+  refuseTogether(options);
   const { written, path: configPath } = await configOf(config);
   const runDir = options.runDir ?? newRunDirectory(configPath ?? DEFAULT_PATH);
-  const result = await trainRun({
+  const run = {
     config: resolveConfig(written),
     configPath,
     runDir,
     backend: selectBackendOrWarn(options.backend),
-    resume: options.resume ?? false,
-    baselines: options.baselines ?? false,
     signal: options.signal ?? new AbortController().signal,
     listener: options.onEvent ?? (() => undefined),
-  });
+  };
+  const result = options.continue
+    ? await continueRun({ ...run, untilEnd })
+    : await trainRun({ ...run, resume, baselines });
   return { ...result, runDir };
+}
+
+function refuseTogether({ continue: goesOn, runDir, resume, baselines, untilEnd }: TrainOptions): void {
+  const refuse = (what: string, next: string) => {
+    throw new ConfigError({ what, where: "train()", next });
+  };
+  if (goesOn && runDir === undefined)
+    refuse("continue needs the run to go on with", "Set runDir to the directory of a trained run.");
+  if (goesOn && (resume || baselines))
+    refuse(
+      "continue cannot be used with resume or baselines",
+      "Remove them: a run goes on from its newest checkpoint.",
+    );
+  if (untilEnd && !goesOn) refuse("untilEnd is for continue", "Set continue: true, or remove untilEnd.");
 }
 
 export interface SearchOptions extends SearchLimits {
