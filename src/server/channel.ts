@@ -1,0 +1,62 @@
+import { ExecutionError, messageOf } from "../errors.js";
+
+/** What processes of one server ask each other. */
+export type Asked = "reload" | "metrics";
+
+interface Question {
+  readonly id: number;
+  readonly ask: Asked;
+}
+interface Reply {
+  readonly id: number;
+  readonly answer?: string;
+  readonly failed?: string;
+}
+interface Waiting {
+  readonly resolve: (answer: string) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Questions and answers between two processes, over their channel of messages. */
+export class Channel {
+  private readonly waiting = new Map<number, Waiting>();
+  private next = 0;
+
+  constructor(
+    private readonly send: (message: Question | Reply) => void,
+    private readonly answer: (ask: Asked) => Promise<string>,
+  ) {}
+
+  ask(ask: Asked): Promise<string> {
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.send({ id, ask });
+    });
+  }
+
+  readonly receive = (message: Question | Reply): void => {
+    if ("ask" in message) void this.reply(message);
+    else this.settle(message);
+  };
+
+  /** The other process is gone. */
+  close(): void {
+    for (const id of this.waiting.keys()) this.settle({ id, failed: "a process of the server has ended" });
+  }
+
+  private async reply({ id, ask }: Question): Promise<void> {
+    const reply = await this.answer(ask).then(
+      (answer) => ({ id, answer }),
+      (error) => ({ id, failed: messageOf(error) }),
+    );
+    this.send(reply);
+  }
+
+  private settle({ id, answer = "", failed }: Reply): void {
+    const asked = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (failed === undefined) asked?.resolve(answer);
+    else asked?.reject(new ExecutionError({ what: failed, where: "a worker" }));
+  }
+}

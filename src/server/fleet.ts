@@ -1,0 +1,18 @@
+/** One process of a server. */
+export interface Member {
+  /** Opens the newest versions. */
+  reload(): Promise<void>;
+  /** Its numbers, as prom-client aggregates them. */
+  metrics(): Promise<object>;
+}
+
+/** All processes of a server. */
+export interface Fleet {
+  /** Opens the newest versions in all of them. */
+  reload(): Promise<void>;
+  /** The numbers of all, as Prometheus reads them. */
+  metrics(): Promise<string>;
+}
+
+/** The fleet of a process, given what it does itself. */
+export type JoinFleet = (member: Member) => Fleet;

@@ -1,0 +1,65 @@
+import { DataError, type ErrorReport, PairloomError } from "../errors.js";
+import { DivergedError } from "../train/diverged.js";
+
+/** A request that is refused with a status of HTTP. */
+export class RequestError extends PairloomError {
+  constructor(
+    readonly status: number,
+    report: ErrorReport,
+  ) {
+    super(report);
+  }
+}
+
+/** Seconds after which a client that was refused may try again. */
+export const RETRY_AFTER = "1";
+
+export function busy(): RequestError {
+  return overloaded("the server is busy");
+}
+
+export function waitedTooLong(): RequestError {
+  return overloaded("the request has waited too long to be scored");
+}
+
+export function tooManyRows(rows: number, most: number): RequestError {
+  return new RequestError(413, {
+    what: "the request has too many rows",
+    where: "the body",
+    got: String(rows),
+    expected: `at most ${most}`,
+    next: "Send several requests, or start the server with a larger --rows.",
+  });
+}
+
+function overloaded(what: string): RequestError {
+  return new RequestError(503, {
+    what,
+    where: "the server",
+    next: "Send the request again after the seconds in the header Retry-After, or start more servers.",
+  });
+}
+
+export interface Refusal {
+  readonly status: number;
+  readonly error: ErrorReport;
+}
+
+/** What a client is told about an error: never a stack trace, and of errors in the server only that there is one. */
+export function refusalOf(thrown: unknown): Refusal {
+  if (thrown instanceof RequestError) return { status: thrown.status, error: thrown.report };
+  if (thrown instanceof DivergedError) return { status: 422, error: thrown.report };
+  if (thrown instanceof DataError) return { status: 400, error: thrown.report };
+  const { statusCode = 500, message } = thrown as { statusCode?: number; message?: string };
+  if (statusCode < 500) return refusal(statusCode, String(message));
+  return {
+    status: 500,
+    error: { what: "the server could not answer", next: "Look for the request in the log of the server." },
+  };
+}
+
+/** A refusal by Node or Fastify, which say what is wrong. */
+export function refusal(status: number, message: string): Refusal {
+  const what = message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, "");
+  return { status, error: { what, next: "See /docs for the requests that the server takes." } };
+}

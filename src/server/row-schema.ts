@@ -1,0 +1,75 @@
+import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import type { Input } from "../features/inputs.js";
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** The values of each column that the features read, as JSON Schema. */
+export function columnSchemas(fitted: FittedFeatures): Map<string, JsonSchema> {
+  const schemas = new Map<string, JsonSchema[]>();
+  for (const feature of fitted.features)
+    for (const [column, schema] of schemasOf(feature, fitted))
+      schemas.set(column, [...(schemas.get(column) ?? []), schema]);
+  return new Map([...schemas].map(([column, all]) => [column, all.length === 1 ? all[0] : { allOf: all }]));
+}
+
+/** The columns that rows must have. */
+export function rowSchema(fitted: FittedFeatures): JsonSchema {
+  const columns = columnSchemas(fitted);
+  return { type: "object", properties: Object.fromEntries(columns), required: [...columns.keys()] };
+}
+
+function schemasOf(feature: FittedFeature, { vocabularies }: FittedFeatures): [string, JsonSchema][] {
+  const { reading } = feature;
+  if (reading.derivation)
+    return reading.derivation.inputs.flatMap((input): [string, JsonSchema][] =>
+      "column" in input
+        ? [[input.column, { description: `${INPUTS[input.as]}, read by ${feature.name}` }]]
+        : [],
+    );
+  const value = valueSchema(feature, vocabularies);
+  return reading.columns.map((column) => [column, { description: `read by ${feature.name}`, ...value }]);
+}
+
+const INPUTS: Readonly<Record<Input["as"], string>> = {
+  number: "a number",
+  text: "an id or text",
+  texts: "a list of ids or texts, a text with several, or a map",
+  time: "a time",
+};
+
+function valueSchema(feature: FittedFeature, vocabularies: FittedFeatures["vocabularies"]): JsonSchema {
+  if (feature.kind === "number")
+    return numberSchema(feature.width, feature.missing === null && !feature.missingVector);
+  const isCross = feature.reading.columns.length > 1;
+  const id = isCross ? { type: ["string", "integer", "null"] } : idSchema(feature, vocabularies);
+  if (feature.kind === "id") return id;
+  if (feature.reading.weighted)
+    return { description: "a map from ids to weights, or a list of { key, value }" };
+  const types = feature.missing === "refuse" ? ["array"] : ["array", "null"];
+  return { type: types, items: { ...id, type: ["string", "integer"] } };
+}
+
+function numberSchema(width: number, isNeeded: boolean): JsonSchema {
+  const orNull = (type: string) => (isNeeded ? type : [type, "null"]);
+  if (width === 1) return { type: orNull("number") };
+  return { type: orNull("array"), items: { type: "number" }, minItems: width, maxItems: width };
+}
+
+const MOST_VALUES = 100;
+
+function idSchema(
+  feature: Exclude<FittedFeature, { kind: "number" }>,
+  vocabularies: FittedFeatures["vocabularies"],
+): JsonSchema {
+  const { mapping } = feature;
+  const orNull = (...types: string[]) =>
+    feature.kind === "id" && feature.missingRow === null ? types : [...types, "null"];
+  if (mapping.kind === "integer" && mapping.outOfRangeRow === null)
+    return { type: orNull("integer"), minimum: 0, maximum: mapping.size - 1 };
+  if (mapping.kind === "key") return { type: orNull("integer") };
+  if (mapping.kind === "integer" || mapping.kind === "boundaries") return { type: orNull("number") };
+  if (mapping.kind !== "vocabulary" || mapping.unknownRow !== null)
+    return { type: orNull("string", "integer") };
+  const known = vocabularies[mapping.vocabulary];
+  return known.length > MOST_VALUES ? { type: orNull("string") } : { enum: known };
+}

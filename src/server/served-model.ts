@@ -1,0 +1,79 @@
+import type { Checkpoint } from "../checkpoint/index.js";
+import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
+import { FollowedVersions } from "../saved/follow.js";
+import { type Opening, openVersion, type Version } from "./version.js";
+
+/** Where a model comes from, and how it is chosen. */
+export interface ModelSource {
+  readonly name: string;
+  /** A run directory, a checkpoint, or a directory where a run publishes. */
+  readonly path: string;
+  readonly choice?: CheckpointChoice;
+  /** The share of requests that it answers, of those that name no model; the first model answers the rest. */
+  readonly share?: number;
+}
+
+export interface ModelOptions {
+  readonly opening: Opening;
+  /** Use each newer version that appears. */
+  readonly follow: boolean;
+  readonly warn: (message: string) => void;
+}
+
+/** A model that can take newer versions while it serves: the old one serves until the new one has scored a row. */
+export interface ServedModel {
+  readonly source: ModelSource;
+  readonly current: Version;
+  /** Opens the newest version, if it is another one. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function openServed(source: ModelSource, options: ModelOptions): Promise<ServedModel> {
+  return options.follow ? followed(source, options) : reloadable(source, options);
+}
+
+/**
+ * Each version has memory of its own, that of mapped files where tables are large: requests that wait keep theirs, and the next one
+ * scores a row before it serves.
+ */
+async function followed(source: ModelSource, { opening, warn }: ModelOptions): Promise<ServedModel> {
+  const open = async (checkpoint: Checkpoint) => ({
+    checkpoint,
+    value: await openVersion(checkpoint, opening),
+  });
+  const versions = await FollowedVersions.start(source.path, open, { warn });
+  return {
+    source,
+    get current() {
+      return versions.current;
+    },
+    reload: async () => void (await versions.refresh()),
+    close: () => versions.close(),
+  };
+}
+
+async function reloadable(source: ModelSource, { opening, warn }: ModelOptions): Promise<ServedModel> {
+  const open = () =>
+    withCheckpoint(
+      () => findCheckpoint(source.path, source.choice, warn),
+      (checkpoint) => openVersion(checkpoint, opening),
+    );
+  let current = await open();
+  // One after another: a version that takes long to open must not replace a newer one.
+  let reloading = Promise.resolve();
+  return {
+    source,
+    get current() {
+      return current;
+    },
+    reload: () => {
+      const next = reloading.then(open).then((version) => {
+        current = version;
+      });
+      reloading = next.catch(() => undefined);
+      return next;
+    },
+    close: async () => undefined,
+  };
+}

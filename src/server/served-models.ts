@@ -1,0 +1,71 @@
+import { ConfigError, DataError } from "../errors.js";
+import { murmur3 } from "../murmur3.js";
+import { nearNames } from "../near-names.js";
+import { type ModelOptions, type ModelSource, openServed, type ServedModel } from "./served-model.js";
+
+/** The models of a server. */
+export class ServedModels {
+  private constructor(readonly all: readonly ServedModel[]) {}
+
+  /** @throws ConfigError for names that are not unique and shares above 1 together; what {@link openServed} throws */
+  static async open(sources: readonly ModelSource[], options: ModelOptions): Promise<ServedModels> {
+    checkSources(sources);
+    const all: ServedModel[] = [];
+    for (const source of sources) all.push(await openServed(source, options));
+    return new ServedModels(all);
+  }
+
+  /**
+   * The model that answers a request.
+   * @param name that the request gives
+   * @param key requests with the same key have the same model; without it, the model is drawn
+   */
+  choose(name: string | undefined, key: string | undefined): ServedModel {
+    if (name !== undefined) return this.named(name);
+    if (this.all.length === 1) return this.all[0];
+    let draw = key === undefined ? Math.random() : murmur3(Buffer.from(key)) / 2 ** 32;
+    for (const model of this.all.slice(1)) {
+      draw -= model.source.share ?? 0;
+      if (draw < 0) return model;
+    }
+    return this.all[0];
+  }
+
+  /** @throws what opening a model throws; the others are reloaded */
+  async reload(): Promise<void> {
+    const results = await Promise.allSettled(this.all.map((model) => model.reload()));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((model) => model.close()));
+  }
+
+  private named(name: string): ServedModel {
+    const found = this.all.find(({ source }) => source.name === name);
+    if (found) return found;
+    const names = this.all.map(({ source }) => source.name);
+    throw new DataError({
+      what: "there is no such model",
+      where: "model",
+      got: name,
+      expected: `one of ${nearNames(name, names).join(", ")}`,
+      next: "Name one of them, or none: then the server chooses.",
+    });
+  }
+}
+
+function checkSources(sources: readonly ModelSource[]): void {
+  const names = sources.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  const shares = sources.reduce((sum, { share = 0 }) => sum + share, 0);
+  if (twice === undefined && shares <= 1) return;
+  throw new ConfigError({
+    what:
+      twice === undefined ? "the shares of the models are more than 100 %" : "two models have the same name",
+    where: twice === undefined ? "--split" : "--model",
+    got: twice ?? `${shares * 100} %`,
+    expected: twice === undefined ? "at most 100 % together" : "a name for each model",
+    next: twice === undefined ? "Lower the shares." : "Choose another name.",
+  });
+}

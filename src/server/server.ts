@@ -1,0 +1,177 @@
+import { Server as NetServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import Fastify, { type FastifyInstance, LogController } from "fastify";
+import { AggregatorRegistry } from "prom-client";
+import { ConfigError } from "../errors.js";
+import { accessCheck, refuseOpenServer } from "./access.js";
+import { addBodyParsers } from "./bodies.js";
+import type { JoinFleet } from "./fleet.js";
+import { addInfoRoutes } from "./info-routes.js";
+import { Metrics } from "./metrics.js";
+import { RETRY_AFTER, type Refusal, refusal, refusalOf } from "./refusals.js";
+import { ScoringQueue } from "./scoring-queue.js";
+import { addScoringRoutes } from "./scoring-routes.js";
+import type { ServedModels } from "./served-models.js";
+import type { ServerSettings } from "./settings.js";
+
+/** Milliseconds between the steps of stopping. */
+const STEP = 500;
+const MOST_HEADER_BYTES = 16_384;
+/** Milliseconds between looks at connections whose request does not arrive. */
+const ARRIVAL_CHECK = 1000;
+
+/** Serves models over HTTP. */
+export class ModelServer {
+  readonly metrics: Metrics;
+  private readonly app: FastifyInstance;
+  private state: "open" | "closing" | "parting" = "open";
+
+  /** @throws ConfigError for a server that anyone in a network could use */
+  constructor(
+    private readonly models: ServedModels,
+    private readonly settings: ServerSettings,
+    join: JoinFleet = alone,
+  ) {
+    refuseOpenServer(settings);
+    const { limits } = settings;
+    const queue: ScoringQueue = new ScoringQueue(limits, (rows) => this.metrics.batch(rows));
+    this.metrics = new Metrics(models, () => queue.waiting);
+    this.app = newApp(settings);
+    this.app.server.maxConnections = limits.connections;
+    this.addHooks();
+    addBodyParsers(this.app, limits.rows);
+    addScoringRoutes(this.app, { models, queue, metrics: this.metrics, settings });
+    const fleet = join({
+      reload: () => models.reload(),
+      metrics: () => this.metrics.registry.getMetricsAsJSON(),
+    });
+    addInfoRoutes(this.app, { models, limits, fleet, isReady: () => this.state === "open" });
+  }
+
+  /** Starts listening. @returns the address */
+  async listen(): Promise<string> {
+    const { host, port } = this.settings;
+    const url = await this.app.listen({ host, port }).catch((error: Error) => {
+      throw cannotListen(host, port, error);
+    });
+    const models = this.models.all.map(({ source, current }) => ({
+      name: source.name,
+      version: current.name,
+    }));
+    this.app.log.info({ url, models }, "listening");
+    return url;
+  }
+
+  /**
+   * Stops without losing a request that is on its way. `/ready` says so first, and connections that wait are still accepted; then
+   * no new ones are accepted; then each answer closes its connection; then idle ones are closed, too. The steps are apart,
+   * because a client whose connection was closed opens another one, which must not wait at a worker that stops listening.
+   */
+  async stop(): Promise<void> {
+    if (this.state !== "open") return;
+    this.state = "closing";
+    this.app.log.info("stopping");
+    await sleep(STEP);
+    // The method of HTTP servers would close idle connections, too.
+    NetServer.prototype.close.call(this.app.server);
+    await sleep(STEP);
+    this.state = "parting";
+    await sleep(STEP);
+    const { arrival, deadline } = this.settings.limits;
+    const force = setTimeout(() => this.app.server.closeAllConnections(), arrival + deadline);
+    await this.app.close();
+    clearTimeout(force);
+    await this.models.close();
+    this.app.log.info("stopped");
+  }
+
+  private addHooks(): void {
+    const check = accessCheck(this.settings);
+    this.app.addHook("onRequest", (request, _reply, done) => {
+      try {
+        check(request);
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    });
+    this.app.addHook("onSend", (_request, reply, payload, done) => {
+      if (this.state === "parting") reply.header("connection", "close");
+      done(null, payload);
+    });
+    this.app.addHook("onResponse", (request, reply, done) => {
+      this.metrics.answered(request.routeOptions.url ?? "other", reply.statusCode, reply.elapsedTime);
+      done();
+    });
+    this.app.setNotFoundHandler((request, reply) => {
+      const { status, error } = refusal(404, `There is no ${request.method} ${request.url.slice(0, 100)}`);
+      return reply.code(status).send({ error });
+    });
+    this.app.setErrorHandler((thrown, request, reply) => {
+      const { status, error } = refusalOf(thrown);
+      if (status === 500) request.log.error({ err: thrown, url: request.url }, "failed");
+      if (status === 503) reply.header("retry-after", RETRY_AFTER);
+      return reply.code(status).send({ error });
+    });
+  }
+}
+
+/** The fleet of the only process. */
+const alone: JoinFleet = ({ reload, metrics }) => ({
+  reload,
+  metrics: async () => AggregatorRegistry.aggregate([await metrics()]).metrics(),
+});
+
+function newApp({ limits, logLevel, tls }: ServerSettings): FastifyInstance {
+  const http = {
+    headersTimeout: limits.arrival,
+    maxHeaderSize: MOST_HEADER_BYTES,
+    connectionsCheckingInterval: ARRIVAL_CHECK,
+  };
+  const certificates = tls && {
+    cert: tls.cert,
+    key: tls.key,
+    ...(tls.clientCa !== undefined && { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+  const options = {
+    logger: { level: logLevel },
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.body,
+    requestTimeout: limits.arrival,
+    return503OnClosing: false,
+    forceCloseConnections: "idle" as const,
+    clientErrorHandler: refuseConnection,
+  };
+  return certificates
+    ? (Fastify({ ...options, https: { ...http, ...certificates } }) as unknown as FastifyInstance)
+    : Fastify({ ...options, http });
+}
+
+/** What is no HTTP, or does not arrive, has no request to answer. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const { status, error: report } = connectionRefusal(error.code);
+  const body = JSON.stringify({ error: report });
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function connectionRefusal(code: string | undefined): Refusal {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return refusal(408, "The request did not arrive in time");
+  if (code === "HPE_HEADER_OVERFLOW") return refusal(431, "The headers are too large");
+  return refusal(400, "The request is not valid HTTP");
+}
+
+function cannotListen(host: string, port: number, error: Error): ConfigError {
+  return new ConfigError(
+    {
+      what: "the server cannot listen on this address",
+      where: "--host, --port",
+      got: `${host}:${port}: ${error.message}`,
+      expected: "an address of this machine with a free port",
+      next: "Choose another port, for example --port 8081.",
+    },
+    { cause: error },
+  );
+}

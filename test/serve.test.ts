@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { get, post, saveUntrained } from "../src/server/testing.js";
+
+const entry = resolve("test/cli-entry.ts");
+const tsx = import.meta.resolve("tsx");
+const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-cli-"));
+const run = join(folder, "run");
+beforeAll(() => saveUntrained(run));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A long form: `STOPS=50 npx vitest run test/serve.test.ts`. */
+const STOPS = Number(process.env.STOPS ?? 1);
+const ROW = { user: "u1", item: 3, price: 2.5, tags: ["a"], vector: [1, 2] };
+
+interface Started {
+  readonly url: string;
+  readonly child: ChildProcess;
+  readonly log: () => Record<string, unknown>[];
+}
+
+async function start(...args: string[]): Promise<Started> {
+  const child = spawn(process.execPath, ["--import", tsx, entry, "serve", ...args, "--port", "0"]);
+  let [out, err] = ["", ""];
+  const log = () =>
+    out
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  const url = () => log().find(({ msg }) => msg === "listening")?.url;
+  await new Promise<void>((serves, fails) => {
+    const look = () => void (/^Serving /m.test(err) && url() !== undefined && serves());
+    child.stdout.on("data", (text) => {
+      out += text;
+      look();
+    });
+    child.stderr.on("data", (text) => {
+      err += text;
+      look();
+    });
+    child.on("exit", () => fails(new Error(err)));
+  });
+  return { url: url(), child, log };
+}
+
+/** Sends requests until the server is gone. @returns how many were answered, and what else happened to one that was sent */
+async function ask(url: string): Promise<{ answered: number; lost: string[] }> {
+  for (let answered = 0; ; answered++) {
+    try {
+      const response = await post(`${url}/v1/predict`, { rows: [ROW] });
+      await response.json();
+      if (response.status !== 200) return { answered, lost: [String(response.status)] };
+    } catch (error) {
+      const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? String(error);
+      return { answered, lost: code === "ECONNREFUSED" ? [] : [code] };
+    }
+  }
+}
+
+describe.each([["one process"], ["two processes", "--workers", "2"]])("%s", (_, ...args) => {
+  it(
+    "answers all requests that were sent when it is told to stop",
+    async () => {
+      for (let stop = 0; stop < STOPS; stop++) {
+        const { url, child } = await start(run, ...args);
+        const clients = Array.from({ length: 8 }, () => ask(url));
+        await new Promise((done) => setTimeout(done, 200));
+        child.kill("SIGTERM");
+        const [[code], results] = await Promise.all([once(child, "exit"), Promise.all(clients)]);
+        expect(code).toBe(0);
+        expect(results.flatMap(({ lost }) => lost)).toEqual([]);
+        for (const { answered } of results) expect(answered).toBeGreaterThan(0);
+      }
+    },
+    20_000 + STOPS * 10_000,
+  );
+});
+
+it("processes reload together, and add up their numbers", async () => {
+  const path = join(folder, "together");
+  await saveUntrained(path, 1);
+  const { url, child, log } = await start(path, "--workers", "2", "--sample", "100%");
+  const stepsOf = async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => post(`${url}/v1/predict`, { rows: [ROW] })),
+    );
+    return new Set(await Promise.all(answers.map(async (answer) => (await answer.json()).version)));
+  };
+  expect(await stepsOf()).toEqual(new Set(["step-00000001"]));
+  await saveUntrained(path, 2);
+  expect((await post(`${url}/v1/reload`, {})).status).toBe(200);
+  expect(await stepsOf()).toEqual(new Set(["step-00000002"]));
+  const metrics = await (await get(`${url}/metrics`)).text();
+  for (const step of [1, 2])
+    expect(metrics).toMatch(
+      new RegExp(`^pairloom_rows_total\\{.*version="step-0000000${step}".*\\} 20$`, "m"),
+    );
+  child.kill("SIGTERM");
+  await once(child, "exit");
+  const samples = log().flatMap(({ sample }) => (sample === undefined ? [] : [sample]));
+  expect(samples).toHaveLength(40);
+  expect(samples[0]).toMatchObject({
+    route: "/v1/predict",
+    body: { rows: [ROW] },
+    answer: { version: "step-00000001" },
+  });
+}, 60_000);
+
+it.each([
+  [["none"], /error: .*none/],
+  [["run", "--split", "b=5%"], /--split names a model that --model does not name/],
+  [["run", "--split", "b"], /--split needs a name and a value/],
+  [["run", "--model", "b=run", "--split", "b=500%"], /--split needs a share/],
+  [["run", "--host", "0.0.0.0"], /outside this machine a server needs a token/],
+  [["run", "--tls-cert", "x.pem"], /x\.pem/],
+])("refuses %j", async (args, message) => {
+  const { cli } = await import("./cli-world.js");
+  const { code, err } = await cli("serve", args[0] === "run" ? run : args[0], ...args.slice(1));
+  expect(err).toMatch(message);
+  expect(code).toBe(1);
+});
