@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toJsonString } from "@bufbuild/protobuf";
 import { fromText } from "@bufbuild/protobuf/txtpb";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { importPipeline } from "./import-config.js";
 import { ImportError } from "./import-error.js";
 import { pipelineSchema } from "./tzrec-schema.js";
@@ -289,7 +289,7 @@ describe("features", () => {
 
   it("read vocabularies below asset_dir, as words or as words and rows", () => {
     const folder = mkdtempSync(join(tmpdir(), "pairloom-assets-"));
-    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     writeFileSync(join(folder, "words.txt"), "red\nblue\n");
     writeFileSync(join(folder, "rows.txt"), "red 2\nblue 1\n");
     const from = (file: string) =>
