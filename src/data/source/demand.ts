@@ -28,6 +28,11 @@ export function laterDemand(demand: Demand, { sql }: SourceConfig, types: Column
   };
 }
 
+/** The type that the config gives a column. */
+export function declaredType({ types = {} }: SourceConfig, column: string): string | undefined {
+  return Object.hasOwn(types, column) ? types[column] : undefined;
+}
+
 /** The type with which the SQL of training saw a column; only of columns that SQL may compute with. */
 export function trainedTypes({ sql, types = {} }: Demand): (column: string) => string | undefined {
   const isNamed = namedInSql(sql);

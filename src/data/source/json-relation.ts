@@ -1,6 +1,6 @@
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
+import { type Demand, declaredType, namedInSql, trainedTypes, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { withJsonLine } from "./json-lines.js";
@@ -52,20 +52,20 @@ export async function jsonRelation(
 /** How each column is read, and the type that SQL sees: that of the config, of training, or of all its values. */
 async function conversionsOf(
   duck: Duck,
-  { types = {} }: SourceConfig,
+  config: SourceConfig,
   columns: readonly SourceColumn[],
   texts: string,
   demand: Demand,
   where: string,
 ): Promise<Conversion[]> {
-  await refuseChanged(duck, Object.entries(types), texts, where);
+  await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
   const isNamed = namedInSql(demand.sql);
   const want = (name: string) => demand.wants.get(name);
   const trained = trainedTypes(demand);
   const open = columns.filter(
     (column) =>
       isNamed(column.name) &&
-      types[column.name] === undefined &&
+      declaredType(config, column.name) === undefined &&
       trained(column.name) === undefined &&
       isOpen(column, want(column.name)),
   );
@@ -74,7 +74,8 @@ async function conversionsOf(
   return columns.map((column) => {
     const { name, type } = column;
     const own = jsonType(type, want(name), isNamed(name));
-    if (types[name] !== undefined) return { name, from: types[name], to: types[name] };
+    const declared = declaredType(config, name);
+    if (declared !== undefined) return { name, from: declared, to: declared };
     const isNearest = (want(name) ?? "text") !== "text";
     const to = trained(name) ?? settledType(type, settled.get(name)?.type) ?? own;
     const isText = isTime(to) || (trained(name) === "DOUBLE" && !isNearest);

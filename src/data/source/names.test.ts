@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -203,3 +203,27 @@ it("match reads maps of maps, in files and objects", async () => {
   const { splits } = await prepare({ train: { rows }, label: "y" }, [feature]);
   expect(valuesOf(splits.train.columns.get("f")!)).toEqual([[3], [9], [9], [3]]);
 });
+
+it.each(["constructor", "toString", "valueOf"])(
+  "a member of every object, %s, may name a column and a feature",
+  async (name) => {
+    const rows = ["a", "b", "a", "c"].map((text, i) => ({ [name]: text, y: i % 2 }));
+    const files = {
+      csv: `${name},y\n${rows.map((row) => `${row[name]},${row.y}\n`).join("")}`,
+      jsonl: rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
+    };
+    const paths = Object.entries(files).map(([extension, text]) => {
+      const path = join(folder, `${name}.${extension}`);
+      writeFileSync(path, text);
+      return { path, types: { y: "DOUBLE" } };
+    });
+    const feature: FeatureInput = { kind: "id", name, vocabulary: {} };
+    const sql = `SELECT * FROM source WHERE "${name}" <> 'd'`;
+    for (const source of [{ rows }, { rows, sql }, ...paths, ...paths.map((path) => ({ ...path, sql }))]) {
+      const { splits, features } = await prepare({ train: source, label: "y" }, [feature]);
+      const served = packRows(features, rows);
+      expect(valuesOf(splits.train.columns.get(name)!)).toEqual(valuesOf(served.columns.get(name)!));
+      expect(served.bad).toEqual([]);
+    }
+  },
+);

@@ -4,7 +4,7 @@ import { typedTextReader } from "../../features/typed-text.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type ColumnTypes, type Demand, namedInSql } from "./demand.js";
+import { type ColumnTypes, type Demand, declaredType, namedInSql } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
 import { parquetRelation } from "./parquet-relation.js";
@@ -119,7 +119,7 @@ function typesInSql(
   declared: SourceConfig,
 ): ColumnTypes {
   const isNamed = namedInSql(sql);
-  const named = columns.filter(({ name }) => isNamed(name) || declared.types?.[name] !== undefined);
+  const named = columns.filter(({ name }) => isNamed(name) || declaredType(declared, name) !== undefined);
   const types = named.map(({ name, type }) => [name, untyped.includes(name) ? NO_TYPE : type] as const);
   return types.length > 0 ? Object.fromEntries(types) : undefined;
 }

@@ -2,7 +2,7 @@ import { ConfigError, DataError } from "../../errors.js";
 import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type Demand, namedInSql, trainedTypes } from "./demand.js";
+import { type Demand, declaredType, namedInSql, trainedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { columnsToRead } from "./invalid-texts.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
@@ -119,7 +119,7 @@ async function settleTypes(
   const texts = reader.texts();
   await refuseChanged(duck, declared, texts, where);
   const isNamed = namedInSql(demand.sql);
-  const named = reader.names.filter((name) => config.types?.[name] === undefined && isNamed(name));
+  const named = reader.names.filter((name) => declaredType(config, name) === undefined && isNamed(name));
   const typeOf = trainedTypes(demand);
   const open = named
     .filter((name) => typeOf(name) === undefined && demand.wants.get(name) !== "text")
