@@ -181,6 +181,32 @@ const EMBEDDING = [
   { kind: "adadelta" },
 ];
 
+/** A model, how it is trained, and by how many ranks. */
+function randomCase(seed: number) {
+  const key = drawKey(seed, 1, 0);
+  let draws = 0;
+  const below = (n: number): number => Math.floor(n * drawUnit(key, draws++));
+  const pick = <T>(items: readonly T[]): T => items[below(items.length)];
+  const ranks = 1 + below(16);
+  const placementOf = (): Placement => {
+    const firstRank = below(ranks);
+    return { firstRank, owners: 1 + below(ranks - firstRank) };
+  };
+  const choices: Choices = {
+    model: pick(Object.values(MODELS)),
+    dtype: pick(DTYPES),
+    clip: pick(CLIPS),
+    dense: { kind: pick(["sgd", "adagrad", "adam", "adamw"]) },
+    embedding: pick(EMBEDDING),
+    loss: pick([undefined, undefined, { kind: "jrc", session: "user" }]),
+  };
+  const placements = new Map(
+    ["embeddings.user.weight", "embeddings.item.weight"].map((name) => [name, placementOf()]),
+  );
+  const cut: Cut = { batch: 33 + below(600), groups: 1 + below(20) };
+  return { choices, ranks, threads: 1 + below(2), cut, placements };
+}
+
 describe.skipIf(!addon)("ranks", () => {
   it.each(Object.entries(MODELS))("train %s to the bits of one process", async (_, model) => {
     await expectSameBits(graphOf({ model, dtype: "bf16", clip: CLIPS[1] }), [2, 3, 4, 8]);
@@ -192,6 +218,15 @@ describe.skipIf(!addon)("ranks", () => {
     async (_, embedding, i) => {
       await expectSameBits(graphOf({ embedding, dtype: DTYPES[i % 3], clip: CLIPS[(i + 1) % 3] }), [3]);
     },
+  );
+
+  it.each(Array.from({ length: RANDOM }, (_, i) => i))(
+    "train random model %i to the bits of one process",
+    async (seed) => {
+      const { choices, ranks, threads, cut, placements } = randomCase(seed);
+      await expectSameBits(graphOf(choices), [ranks], { threads, placements }, cut);
+    },
+    60_000,
   );
 
   it("share sessions that reach over ranks", async () => {

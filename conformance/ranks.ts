@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Backend, Memory, RunRequest, RunResult } from "../src/backends/backend.js";
-import { memoryOf, valuesOf } from "../src/backends/testing.js";
-import { localWorlds, SOLO, type World } from "../src/distributed/world.js";
+import { valuesOf } from "../src/backends/testing.js";
+import { localWorlds, SOLO } from "../src/distributed/world.js";
 import type { AccumulationGroups } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
 import { type Placement, placesOf, rowAt } from "../src/graph/placement.js";
@@ -9,9 +9,8 @@ import { type Numbers, numbersOf } from "../src/half.js";
 import type { Addon } from "../src/native/addon.js";
 import type { Traffic } from "../src/native/world-calls.js";
 import type { ParameterAttrs } from "../src/ops/sources.js";
-import { shard } from "../src/passes/shard.js";
+import { placedParameters, shardingOf } from "../src/passes/shard.js";
 import { Parameters } from "../src/train/parameters.js";
-import { parametersOf } from "../src/train/step/model-graphs.js";
 
 /** Training of one graph by several ranks of this process. */
 export interface RankedRun {
@@ -37,12 +36,12 @@ export interface RankedResult {
 /** Trains, and merges what the ranks own. Dense parameters must be equal on all ranks. */
 export async function trainRanked(addon: Addon, backend: Backend, run: RankedRun): Promise<RankedResult> {
   const { graph, ranks, maxBatch, geometry, placements, threads = 1 } = run;
-  const whole = new Parameters(backend, parametersOf(graph));
-  whole.initialize(run.seed ?? 1);
-  const attrs = shardedParameters(graph, ranks, placements);
+  const attrs = placedParameters(graph, shardingOf(ranks, placements));
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon, ranks);
   const members = worlds.map((world) => {
-    const memory = new Map(attrs.map((each) => [each.name, ownMemory(backend, whole, each, world)]));
+    const parameters = new Parameters(backend, attrs, undefined, world.rank);
+    parameters.initialize(run.seed ?? 1);
+    const { memory } = parameters;
     const options = { maxBatch, threads, geometry, world, placements };
     return { memory, executable: backend.compile(graph, memory, options) };
   });
@@ -83,29 +82,6 @@ export class RanksFailed extends Error {
 export function hashesOf({ parameters, outputs }: Pick<RankedResult, "parameters" | "outputs">) {
   const hash = (numbers: Numbers) => createHash("sha256").update(bytesOf(numbers)).digest("hex").slice(0, 16);
   return Object.fromEntries([...parameters, ...outputs].map(([name, numbers]) => [name, hash(numbers)]));
-}
-
-function shardedParameters(
-  graph: Graph,
-  ranks: number,
-  placements: ReadonlyMap<string, Placement> = new Map(),
-): ParameterAttrs[] {
-  const placementOf = ({ name }: ParameterAttrs) => placements.get(name) ?? { firstRank: 0, owners: ranks };
-  return parametersOf(shard(graph, { ranks, placementOf }));
-}
-
-function ownMemory(backend: Backend, whole: Parameters, attrs: ParameterAttrs, { rank }: World): Memory {
-  const all = valuesOf(whole.memory.get(attrs.name)!);
-  const { placement, shape, dtype } = attrs;
-  if (!placement) return memoryOf(backend, all, dtype);
-  const width = all.length / shape[0];
-  const [begin, end] = placesOf(placement, rank, shape[0]);
-  const own = numbersOf(dtype ?? "fp32", (end - begin) * width);
-  for (let place = begin; place < end; place++) {
-    const row = rowAt(place, shape[0]);
-    own.set(all.subarray(row * width, (row + 1) * width) as never, (place - begin) * width);
-  }
-  return memoryOf(backend, own, dtype);
 }
 
 function mergeRanks({ name, shape, placement, role }: ParameterAttrs, memories: readonly Memory[]): Numbers {

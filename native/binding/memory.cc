@@ -1,6 +1,7 @@
 #include "binding/memory.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "binding/handle.h"
@@ -80,6 +81,18 @@ FillKind fill_kind(const std::string& kind) {
   const auto found = std::find(std::begin(kKinds), std::end(kKinds), kind);
   if (found != std::end(kKinds)) return FillKind(uint32_t(found - kKinds));
   throw Error({"unknown kind of initial values", "fill", kind, "constant, uniform or normal", ""});
+}
+
+// Rows of the table, first rank, owners, rank; or undefined.
+std::optional<Shard> shard_of(napi_env env, napi_value value) {
+  napi_valuetype type;
+  ensure(napi_typeof(env, value, &type), "shard");
+  if (type == napi_undefined) return std::nullopt;
+  const std::span<const double> numbers = doubles(env, value, "shard");
+  if (numbers.size() != 4) throw Error({"a shard has four numbers", "shard", std::to_string(numbers.size()), "4", ""});
+  const SlotMap map{whole(numbers[0], "rows"), whole32(numbers[1], "first rank"),
+                    whole32(positive(numbers[2], "owners"), "owners")};
+  return Shard{map, whole32(numbers[3], "rank")};
 }
 
 napi_value empty_buffer(napi_env env) {
@@ -207,10 +220,12 @@ napi_value copy_parameter(napi_env env, napi_callback_info info) {
 
 napi_value fill_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<6> a(env, info);
+    const Arguments<7> a(env, info);
     const Fill spec{fill_kind(text(env, a[1], "kind")), number(env, a[2], "a"), number(env, a[3], "b"),
                     whole(number(env, a[4], "seed"), "seed"), whole32(number(env, a[5], "stream"), "stream")};
-    parameter_of(env, a[0])->fill(spec, std::max(1u, std::thread::hardware_concurrency()));
+    const uint32_t threads = std::max(1u, std::thread::hardware_concurrency());
+    if (const std::optional<Shard> shard = shard_of(env, a[6])) parameter_of(env, a[0])->fill(spec, *shard, threads);
+    else parameter_of(env, a[0])->fill(spec, threads);
   });
 }
 

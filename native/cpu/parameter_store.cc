@@ -183,4 +183,14 @@ void ParameterStore::fill(const Fill& spec, uint32_t threads) {
   pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), table_format(dtype_), spec, threads);
 }
 
+void ParameterStore::fill(const Fill& spec, const Shard& shard, uint32_t threads) {
+  if (shard.rows() == 0) return;
+  if (tier_ || mapping_ || count_ % shard.rows() != 0) {
+    throw Error({"a memory is not that of a shard", "fill", std::to_string(count_) + " numbers",
+                 "whole rows of " + std::to_string(shard.rows()), ""});
+  }
+  begin_writing();
+  fill_shard(data_, dtype_, count_ / shard.rows(), shard, spec, threads);
+}
+
 }  // namespace pairloom

@@ -4,7 +4,7 @@ import type { World } from "../distributed/world.js";
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import type { Initializer, RowInitializer } from "../graph/initializer.js";
-import type { Placement } from "../graph/placement.js";
+import type { Placement, Shard } from "../graph/placement.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
@@ -108,8 +108,9 @@ export interface Memory {
   /**
    * Initializes every element according to `init`; the draws depend on (seed, stream). 16-bit numbers are the fp32
    * values rounded to nearest.
+   * @param shard the memory has the rows of a shard: each gets the values that it has in the whole table
    */
-  fill(init: Initializer, seed: number, stream: number): void;
+  fill(init: Initializer, seed: number, stream: number, shard?: Shard): void;
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 import { DAMAGED_NEXT } from "./manifest.js";
 import { isSparse, keysName, type Table, type TableNumbers } from "./table-layout.js";
 import { inSlots, type TableReader } from "./table-reader.js";
-import { noSuchTensor, type Tensors } from "./tensors.js";
+import { noSuchTensor, type ReadInto, type Tensors } from "./tensors.js";
 
 /** The tables of one checkpoint of a chain, by name. */
 export interface ChainedTables {
@@ -113,6 +113,18 @@ export class LayeredTables implements Tensors {
     const whole = this.rest.locate(name);
     const follows = whole?.path === place.path && whole.offset + bytesOfRow(own) === place.offset;
     return follows ? whole : undefined;
+  }
+
+  inSlots(name: string): ReadInto | undefined {
+    const own = this.numbers.get(name);
+    const [only, ...others] = own?.layers ?? [];
+    if (!own || !only || others.length > 0 || !inSlots(only.table)) return undefined;
+    const size = DTYPE_BYTES[own.dtype];
+    return (destination, from) => {
+      const readBytes = (into: Uint8Array, at: number) =>
+        only.reader.readStored(only.numbers, into, from * size + at);
+      return readElements(readBytes, own.dtype, destination, `${this.dir}: ${name}`);
+    };
   }
 
   async close(): Promise<void> {

@@ -69,6 +69,10 @@ export class SparseTables implements Tensors {
     return { rows, initial, numbers: this.tables };
   }
 
+  inSlots(name: string) {
+    return this.tables.inSlots(name);
+  }
+
   close(): Promise<void> {
     return this.tables.close();
   }

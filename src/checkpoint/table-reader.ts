@@ -16,9 +16,12 @@ export class TableReader {
    * are stored.
    */
   readBytes(table: Table, numbers: TableNumbers, into: Uint8Array, from: number): Promise<void> {
-    return inSlots(table)
-      ? this.readSlots(table, numbers, into, from)
-      : this.readRows(numbers.ranges, into, from);
+    return inSlots(table) ? this.readSlots(table, numbers, into, from) : this.readStored(numbers, into, from);
+  }
+
+  /** Copies bytes of rows, as they are stored. */
+  readStored(numbers: TableNumbers, into: Uint8Array, from: number): Promise<void> {
+    return this.readRows(numbers.ranges, into, from);
   }
 
   /** The keys of these ranges. */

@@ -24,8 +24,15 @@ export interface Tensors {
    * give all rows. Absent, or undefined: all rows are stored.
    */
   stored?(name: string): StoredRows | undefined;
+  /**
+   * Reads elements of a table of fixed size that is stored in the order of slots, as it is stored: beginning at index `from` of
+   * the rows in this order. Absent, or undefined: it is stored otherwise.
+   */
+  inSlots?(name: string): ReadInto | undefined;
   close(): Promise<void>;
 }
+
+export type ReadInto = (destination: TensorArray, from: number) => Promise<void>;
 
 export interface StoredRows {
   /** Their numbers, ascending. */
@@ -71,6 +78,10 @@ export class JoinedTensors implements Tensors {
 
   stored(name: string) {
     return this.having(name).stored?.(name);
+  }
+
+  inSlots(name: string) {
+    return this.having(name).inSlots?.(name);
   }
 
   async close(): Promise<void> {

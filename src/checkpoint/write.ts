@@ -17,6 +17,7 @@ import { checkpointsDir, stepName } from "./paths.js";
 import { type RowRange, rangesOfRows, rangesOfSlots } from "./row-ranges.js";
 import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, type WrittenFile, writeSafetensors } from "./safetensors-writer.js";
+import type { ShardedTables } from "./shard-file.js";
 import {
   deletedName,
   type InitialValues,
@@ -35,6 +36,8 @@ export interface CheckpointContent extends ManifestContent {
   tables?: readonly TableContent[];
   /** The checkpoint that this one holds changes to. The run directory has it. */
   changesTo?: Checkpoint;
+  /** Lets ranks write the tables that they share into the directory. These are not among the tensors above. */
+  shards?: (dir: string) => Promise<ShardedTables>;
 }
 
 /** The tensor names of a table: weights `[rows, dim]` in the model, states `[rows, …]` in the optimizer. */
@@ -87,13 +90,17 @@ export async function writeCheckpoint(runDir: string, content: CheckpointContent
 
 async function fill(dir: string, content: CheckpointContent): Promise<void> {
   const { model, optimizer, tables = [] } = content;
+  const shards = await content.shards?.(dir);
   const withKeys = new Map([...model, ...tables.flatMap(keyTensors)]);
   const written = {
     [MODEL_FILE]: await writeTensors(join(dir, MODEL_FILE), withKeys, rangesIn(withKeys, tables)),
     [OPTIMIZER_FILE]: await writeTensors(join(dir, OPTIMIZER_FILE), optimizer, rangesIn(optimizer, tables)),
   };
   await syncDirectory(dir); // sync the files' names before writing the manifest that lists them
-  await writeNewFile(join(dir, MANIFEST_FILE), encodeManifest(content, describeFiles(content, written)));
+  await writeNewFile(
+    join(dir, MANIFEST_FILE),
+    encodeManifest(content, describeFiles(content, written, shards)),
+  );
   await syncDirectory(dir);
 }
 
@@ -143,13 +150,14 @@ const writeTensors: typeof writeSafetensors = (path, ...content) =>
 function describeFiles(
   content: CheckpointContent,
   written: Readonly<Record<string, WrittenFile>>,
+  shards: ShardedTables = { files: {}, tables: [] },
 ): ManifestFiles {
   const { changesTo: base, tables = [] } = content;
   const files = Object.entries(written).map(([name, { bytes, sha256 }]) => [name, { bytes, sha256 }]);
   return {
     ...(base && { base: { checkpoint: base.name, step: base.manifest.step, sha256: base.manifest.sha256 } }),
-    tables: tables.map((table) => describeTable(table, content, written)),
-    files: Object.fromEntries(files),
+    tables: [...tables.map((table) => describeTable(table, content, written)), ...shards.tables],
+    files: { ...Object.fromEntries(files), ...shards.files },
   };
 }
 

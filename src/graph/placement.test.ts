@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { placesOf, rowAt, SLOTS, slotsOf } from "./placement.js";
+import { placeOf, placesOf, rowAt, SLOTS, slotsOf } from "./placement.js";
 
 const cases = fc.record({
   rows: fc.integer({ min: 1, max: 5000 }),
@@ -15,6 +15,7 @@ it("every row has one place, in the order of slots, and one owner", () => {
         (a, b) => (a % SLOTS) - (b % SLOTS) || a - b,
       );
       expect(inOrder.map((_, place) => rowAt(place, rows))).toEqual(inOrder);
+      expect(inOrder.map((row) => placeOf(row, rows))).toEqual([...inOrder.keys()]);
       let next = 0;
       for (let rank = 0; rank < placement.firstRank + placement.owners + 2; rank++) {
         const [begin, end] = placesOf(placement, rank, rows);

@@ -10,6 +10,20 @@ export interface Placement {
   readonly owners: number;
 }
 
+/** The rows that one rank owns of a table. */
+export interface Shard {
+  /** Of the whole table. */
+  readonly rows: number;
+  readonly placement: Placement;
+  readonly rank: number;
+}
+
+/** The number of rows of a shard. */
+export function rowsOfShard({ rows, placement, rank }: Shard): number {
+  const [begin, end] = placesOf(placement, rank, rows);
+  return end - begin;
+}
+
 /** Slots `[begin, end)` of a rank. */
 export function slotsOf(
   { firstRank, owners }: Placement,
@@ -30,6 +44,11 @@ export function placesOf(
 ): readonly [begin: number, end: number] {
   const [begin, end] = slotsOf(placement, rank);
   return [firstPlace(begin, rows), firstPlace(end, rows)];
+}
+
+/** The place of a row in the order of slots. */
+export function placeOf(row: number, rows: number): number {
+  return firstPlace(row % SLOTS, rows) + Math.floor(row / SLOTS);
 }
 
 /** The row at a place in the order of slots. */

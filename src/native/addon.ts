@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { markAsUntransferable } from "node:worker_threads";
 import { type ErrorReport, ExecutionError, messageOf, PairloomError } from "../errors.js";
+import type { Shard } from "../graph/placement.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
@@ -167,7 +168,8 @@ export interface Addon extends ColumnCalls, WorldCalls {
   /** Copies all elements; sizes and dtypes must be equal. */
   copyParameter(to: ParameterHandle, from: ParameterHandle): void;
   /** Fills with initial values on all cores, with the same bits on any machine. */
-  fillParameter(parameter: ParameterHandle, spec: FillSpec): void;
+  /** @param shard the parameter has the rows of a shard, with the values that they have in the whole table */
+  fillParameter(parameter: ParameterHandle, spec: FillSpec, shard?: Shard): void;
   /** See native/runtime/translations.h. */
   makePermutation(rows: BigInt64Array): TranslationHandle;
   makeFirstCome(rows: number): TranslationHandle;
@@ -304,6 +306,7 @@ interface RawAddon extends RawColumnCalls, WorldCalls, DirectCalls {
     b: number,
     seed: number,
     stream: number,
+    shard: Float64Array | undefined,
   ): void;
   mapFile(path: string): ArrayBuffer;
   compile(
@@ -340,8 +343,8 @@ function wrap(raw: RawAddon): Addon {
     ...wrapColumnCalls(raw, explained),
     ...wrapWorldCalls(raw, explained, explain),
     ...wrapDirectCalls(raw),
-    fillParameter: (parameter, { kind, a, b, seed, stream }) =>
-      explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream)),
+    fillParameter: (parameter, { kind, a, b, seed, stream }, shard) =>
+      explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream, shard && shardNumbers(shard))),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
     compile: (program, parameters, threads, translations = [], world) =>
       explained(() => raw.compile(program, parameters, threads, translations, world)),
@@ -444,3 +447,6 @@ function untransferable<B extends ArrayBufferLike>(buffer: B): B {
   markAsUntransferable(buffer);
   return buffer;
 }
+
+const shardNumbers = ({ rows, placement: { firstRank, owners }, rank }: Shard) =>
+  Float64Array.of(rows, firstRank, owners, rank);

@@ -1,7 +1,7 @@
 import { GraphError } from "../errors.js";
 import { executionOf, type Graph, GraphBuilder, producers } from "../graph/graph.js";
 import type { Node, Op, Pooling } from "../graph/op.js";
-import type { Placement } from "../graph/placement.js";
+import { type Placement, SLOTS } from "../graph/placement.js";
 import { isRow, type Tensor } from "../graph/tensor.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
@@ -21,6 +21,18 @@ export interface Sharding {
  */
 export function shard(graph: Graph, sharding: Sharding): Graph {
   return sharding.ranks === 1 ? graph : new Sharder(graph, sharding).run();
+}
+
+/** The parameters of a graph, of which tables and their states say which ranks share them. */
+export function placedParameters(graph: Graph, sharding: Sharding): ParameterAttrs[] {
+  const nodes = sharding.ranks === 1 ? graph.nodes : placed(graph, sharding);
+  return nodes.filter(({ op }) => op.binds === "parameter").map(({ attrs }) => attrs as ParameterAttrs);
+}
+
+/** @param placements by the name of the table; all ranks share the others */
+export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Placement>): Sharding {
+  const rowWise = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
+  return { ranks, placementOf: ({ name }) => placements?.get(name) ?? rowWise };
 }
 
 const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag]);

@@ -1,10 +1,12 @@
 import type { Backend, ChangeConsumer } from "../backends/backend.js";
 import type { Checkpoint, CheckpointContent } from "../checkpoint/index.js";
+import { SOLO, type World } from "../distributed/world.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import type { GrownTables } from "./grown-tables.js";
 import { savedKeys } from "./keyed-tables.js";
 import { Parameters } from "./parameters.js";
+import { ShardCheckpoints } from "./shards.js";
 import { storesOf } from "./tiers.js";
 import type { TrainConfig } from "./train-config.js";
 import { Translations } from "./translations.js";
@@ -15,6 +17,8 @@ export interface ModelStateOptions {
   readonly train: Pick<TrainConfig, "seed" | "checkpoint" | "publish">;
   /** Of the rows that memory need not hold, where a feature names no directory. */
   readonly runDir: string;
+  /** The ranks that share the tables whose attributes have a placement. */
+  readonly world?: World;
 }
 
 /** What a checkpoint holds changes to, and who wants to know of them. */
@@ -28,11 +32,14 @@ export interface ChangesOf {
 export class ModelState {
   readonly parameters: Parameters;
   readonly translations: Translations;
+  private readonly shards?: ShardCheckpoints;
 
   /** Allocates everything, uninitialized. @throws ExecutionError naming the table that is too large */
-  constructor({ backend, features, train, runDir }: ModelStateOptions, attrs: readonly ParameterAttrs[]) {
-    this.parameters = new Parameters(backend, attrs, storesOf(features, runDir));
-    if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
+  constructor(options: ModelStateOptions, attrs: readonly ParameterAttrs[]) {
+    const { backend, features, train, runDir, world = SOLO } = options;
+    this.parameters = new Parameters(backend, attrs, storesOf(features, runDir), world.rank);
+    if (world.size > 1) this.shards = new ShardCheckpoints(world, () => this.parameters.shared);
+    else if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
     this.translations = new Translations(backend, features, { seed: train.seed });
     this.translations.attach(this.parameters.all, train.seed);
     for (const [table, tier] of this.parameters.tiers) tier.put(this.translations.bound.get(table)!);
@@ -59,11 +66,20 @@ export class ModelState {
     }
   }
 
+  /**
+   * Saves a checkpoint: rank 0 calls `save`, while the other ranks write the rows that they own. All ranks call it at the same
+   * time; each checkpoint of several ranks is complete.
+   * @throws CheckpointError on every rank, if one of them fails
+   */
+  async saving<T>(save: () => Promise<T>): Promise<T | undefined> {
+    return this.shards ? this.shards.saving(save) : save();
+  }
+
   /** The tensors of a checkpoint: the current state, or what has changed since the newest one that the consumer has written. */
   async tensors({
     changesTo,
     consumer,
-  }: ChangesOf): Promise<Pick<CheckpointContent, "model" | "optimizer" | "tables" | "changesTo">> {
+  }: ChangesOf): Promise<Pick<CheckpointContent, "model" | "optimizer" | "tables" | "changesTo" | "shards">> {
     const { parameters, translations } = this;
     const keyed = await savedKeys(translations.keyed(parameters.model), changesTo && { changesTo, consumer });
     const fixed = changesTo ? parameters.changedRows(consumer) : parameters.touchedRows();
@@ -73,6 +89,7 @@ export class ModelState {
       optimizer: new Map([...parameters.sources("optimizer", rows), ...keyed.optimizer]),
       tables: parameters.tables(rows),
       changesTo,
+      shards: this.shards?.collect,
     };
   }
 }

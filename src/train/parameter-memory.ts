@@ -5,6 +5,7 @@ import { elementCount } from "../checkpoint/safetensors-header.js";
 import type { ReadElements, TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { StoredRows, Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError } from "../errors.js";
+import type { Shard } from "../graph/placement.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { firstNonFinite, refuseInfiniteWeights } from "./diverged.js";
@@ -13,6 +14,8 @@ import { firstNonFinite, refuseInfiniteWeights } from "./diverged.js";
 export interface Parameter {
   readonly attrs: ParameterAttrs;
   readonly memory: Memory;
+  /** The rows that the memory has, if other ranks have the others. */
+  readonly shard?: Shard;
 }
 
 /** The safetensors names of the dtypes. */
@@ -89,6 +92,17 @@ export function isSameShape(there: readonly number[], here: readonly number[]): 
   return stored.length === there.length && stored.every((dim, i) => dim === there[i]);
 }
 
+/**
+ * The shape of the tensor of this name.
+ * @throws CheckpointError if it does not fit the parameter
+ */
+export function checkShape({ tensors }: Tensors, name: string, attrs: ParameterAttrs): readonly number[] {
+  const there = tensors.get(name);
+  const shape = there ? savedShape(there.shape, attrs) : attrs.shape;
+  if (there && !isSameShape(there.shape, shape)) throw otherShape(name, there.shape, attrs.shape);
+  return shape;
+}
+
 function otherShape(name: string, there: readonly number[], here: readonly number[]): CheckpointError {
   return new CheckpointError({
     what: "a tensor of the checkpoint has another shape than the model's",
@@ -121,8 +135,7 @@ export async function readParameter(
   { attrs, memory }: Parameter,
 ): Promise<void> {
   const there = file.tensors.get(name);
-  const shape = there ? savedShape(there.shape, attrs) : attrs.shape;
-  if (there && !isSameShape(there.shape, shape)) throw otherShape(name, there.shape, attrs.shape);
+  const shape = checkShape(file, name, attrs);
   const same = there?.dtype === fileDtype(attrs);
   const dtype = same ? memory.dtype : "fp32";
   await readPieces(file, { name, dtype, elements: elementCount(shape) }, (from, piece) => {

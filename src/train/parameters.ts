@@ -21,6 +21,7 @@ import {
   tensorOf,
 } from "./parameter-memory.js";
 import { changedRows, type RowsOfTables, type SavedRows } from "./saved-rows.js";
+import { ownAttrs, readShard, type SharedTable, shardOf } from "./shards.js";
 import { AVERAGE } from "./step/state.js";
 import { allocateTiers, type Stores } from "./tiers.js";
 
@@ -59,18 +60,24 @@ export class Parameters {
   /**
    * Allocates all parameters, uninitialized.
    * @param stores of tables that memory need not hold as a whole
+   * @param rank of tables that ranks share, this one's rows
    * @throws ExecutionError naming the table that is too large
    */
-  constructor(backend: Backend, attrs: readonly ParameterAttrs[], stores: Stores = new Map()) {
+  constructor(backend: Backend, attrs: readonly ParameterAttrs[], stores: Stores = new Map(), rank = 0) {
     const unique = new Map(attrs.map((each) => [each.name, each]));
     const all = [...unique.values()];
     const { tiers, memory: ofTiers } = allocateTiers(backend, all, stores);
-    refuseTooMuch(all.filter(({ name }) => !ofTiers.has(name)));
+    const own = new Map(all.map((each) => [each, ownAttrs(each, rank)]));
+    refuseTooMuch(all.filter(({ name }) => !ofTiers.has(name)).map((each) => own.get(each)!));
     this.tiers = tiers;
     this.parameters = new Map(
       all.map((each) => [
         each.name,
-        { attrs: each, memory: ofTiers.get(each.name) ?? allocate(backend, each) },
+        {
+          attrs: each,
+          memory: ofTiers.get(each.name) ?? allocate(backend, own.get(each)!),
+          shard: shardOf(each, rank),
+        },
       ]),
     );
     const { parameters } = this;
@@ -82,10 +89,10 @@ export class Parameters {
 
   /** Initializes every parameter; its draws depend on the seed and its name. Rows of dynamic tables start with their keys. */
   initialize(seed: number): void {
-    for (const { attrs, memory } of this.parameters.values()) {
+    for (const { attrs, memory, shard } of this.parameters.values()) {
       if (attrs.byKey) continue;
       const stream = streamOf(attrs.name);
-      memory.fill(attrs.init, seed, stream);
+      memory.fill(attrs.init, seed, stream, shard);
       if (attrs.init.kind !== "values") this.initial.set(attrs.name, { seed, stream, values: attrs.init });
     }
     this.startAverages();
@@ -123,15 +130,25 @@ export class Parameters {
         [name, ...states].map((each) => [each, rows.get(name)?.rows] as const),
       ),
     );
-    return new Map(
-      this.stored(part).map(([name, parameter]) => [name, tensorOf(parameter, rowsOf.get(name))]),
-    );
+    const whole = this.stored(part).filter(([, { shard }]) => !shard);
+    return new Map(whole.map(([name, parameter]) => [name, tensorOf(parameter, rowsOf.get(name))]));
   }
 
-  /** The model's tables, each with its optimizer states. */
+  /** The tables that ranks share, of which this rank has some rows. */
+  get shared(): SharedTable[] {
+    const states = this.of("optimizer");
+    const shared = this.ofTables.filter(({ shard }) => shard);
+    return shared.map((table) => ({
+      table,
+      states: states.filter(({ attrs }) => attrs.name.startsWith(`${table.attrs.name}/`)),
+    }));
+  }
+
+  /** The model's tables that this process has as a whole, each with its optimizer states. */
   tables(rows: RowsOfTables = new Map()): TableContent[] {
     const states = this.stored("optimizer").map(([name]) => name);
-    return this.ofTables.map(({ attrs: { name } }) => ({
+    const whole = this.ofTables.filter(({ shard }) => !shard);
+    return whole.map(({ attrs: { name } }) => ({
       name,
       states: [...states.filter((state) => state.startsWith(`${name}/`)), ...(rows.get(name)?.states ?? [])],
       ...rows.get(name)?.content,
@@ -189,7 +206,7 @@ export class Parameters {
 
   /** Number of elements per part, for reports. */
   count(part: Part): number {
-    return this.of(part).reduce((sum, { memory }) => sum + memory.elements, 0);
+    return this.of(part).reduce((sum, { attrs }) => sum + elementsOf(attrs), 0);
   }
 
   private async read(file: Tensors, part: Part, grown: GrownTables): Promise<void> {
@@ -203,6 +220,7 @@ export class Parameters {
   }
 
   private async readOne(file: Tensors, name: string, parameter: Parameter): Promise<void> {
+    if (parameter.shard) return readShard(file, name, parameter, parameter.shard);
     const stored = file.stored?.(name);
     if (!stored || !fitsStored(parameter.attrs, file.tensors, name))
       return readParameter(file, name, parameter);

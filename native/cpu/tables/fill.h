@@ -7,6 +7,7 @@
 #include "cpu/kernels/kernels.h"
 #include "program/program.h"
 #include "runtime/random.h"
+#include "runtime/slot_map.h"
 
 namespace pairloom {
 
@@ -32,5 +33,8 @@ void fill_row(void* to, DType dtype, size_t count, const Fill& spec, const RowDr
 void fill(std::span<float> values, const Fill& spec, uint32_t threads);
 // The same, rounded to the nearest 16-bit number.
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads);
+
+// The rows of a shard, each with the values that it has in the whole table.
+void fill_shard(void* rows, DType dtype, uint64_t width, const Shard& shard, const Fill& spec, uint32_t threads);
 
 }  // namespace pairloom

@@ -2,11 +2,11 @@ import { availableParallelism } from "node:os";
 import type { Column } from "../../columns/columns.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
-import { type Placement, SLOTS } from "../../graph/placement.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type { DynamicSpec, TranslationSpec } from "../../graph/translation.js";
 import type * as native from "../../native/addon.js";
 import { compileProgram } from "../../passes/compile.js";
+import { shardingOf } from "../../passes/shard.js";
 import type {
   Backend,
   CompileOptions,
@@ -75,9 +75,10 @@ class NativeBackend implements Backend {
   compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): NativeExecutable {
     const { geometry, world, placements } = options;
     const ranks = world?.size ?? 1;
-    const placementOf = ({ name }: { name: string }): Placement =>
-      placements?.get(name) ?? { firstRank: 0, owners: Math.min(ranks, SLOTS) };
-    const program = compileProgram(graph, options.maxBatch, { geometry, sharding: { ranks, placementOf } });
+    const program = compileProgram(graph, options.maxBatch, {
+      geometry,
+      sharding: shardingOf(ranks, placements),
+    });
     const bound = program.parameters.map((name) => (parameters.get(name) as NativeMemory).handle);
     const translations = program.translations.map((name) => {
       const translation = options.translations?.get(name);

@@ -1,4 +1,5 @@
 import type { Initializer, RowInitializer } from "../../graph/initializer.js";
+import type { Shard } from "../../graph/placement.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type { Numbers } from "../../half.js";
 import type { Addon, FillSpec, ParameterHandle, Rows } from "../../native/addon.js";
@@ -45,9 +46,9 @@ export class NativeMemory implements Memory {
     this.addon.copyParameter(this.handle, (source as NativeMemory).handle);
   }
 
-  fill(init: Initializer, seed: number, stream: number): void {
+  fill(init: Initializer, seed: number, stream: number, shard?: Shard): void {
     if (init.kind === "values") this.write(0, Float32Array.from(init.values));
-    else this.addon.fillParameter(this.handle, { ...numbersOfInitializer(init), seed, stream });
+    else this.addon.fillParameter(this.handle, { ...numbersOfInitializer(init), seed, stream }, shard);
   }
 }
 

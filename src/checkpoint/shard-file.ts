@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import { onDisk } from "./disk.js";
+import { DTYPE_BYTES } from "./dtypes.js";
+import type { ManifestFile } from "./manifest.js";
+import { type RowRange, rangesOfSlots } from "./row-ranges.js";
+import { elementCount } from "./safetensors-header.js";
+import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
+import { type Range, rowsOfSlots, SLOTS, type Table, type TableNumbers } from "./table-layout.js";
+
+/** Rows of a table in the order of slots: those of the slots [begin, end). */
+export interface ShardTensor {
+  readonly source: TensorSource;
+  /** Of the whole table. */
+  readonly rows: number;
+  readonly slots: readonly [begin: number, end: number];
+}
+
+/** What one rank has written of the tables that ranks share. */
+export interface WrittenShards {
+  readonly files: Readonly<Record<string, ManifestFile>>;
+  /** By tensor. */
+  readonly ranges: Readonly<Record<string, readonly Range[]>>;
+}
+
+/** The tables that ranks share, in the files that they have written. */
+export interface ShardedTables {
+  readonly files: Readonly<Record<string, ManifestFile>>;
+  readonly tables: readonly Table[];
+}
+
+/** A table that ranks share: the numbers of its weights and states. */
+export interface ShardedTable extends Pick<Table, "name" | "dim" | "dtype"> {
+  readonly rows: number;
+  readonly states: readonly Pick<TableNumbers, "name" | "dim" | "dtype">[];
+}
+
+/**
+ * Writes `<dir>/embeddings-<rank>.safetensors`: the rows that a rank owns, in ranges of whole slots. A rank without rows
+ * writes no file.
+ */
+export async function writeShardFile(
+  dir: string,
+  rank: number,
+  tensors: ReadonlyMap<string, ShardTensor>,
+): Promise<WrittenShards> {
+  const own = [...tensors].filter(([, { source }]) => source.shape[0] > 0);
+  if (own.length === 0) return { files: {}, ranges: {} };
+  const name = `embeddings-${String(rank).padStart(5, "0")}.safetensors`;
+  const path = join(dir, name);
+  const sources = new Map(own.map(([tensor, { source }]) => [tensor, source]));
+  const inRanges = new Map(own.map(([tensor, shard]) => [tensor, rangesOfShard(shard)]));
+  const written = await onDisk("the file cannot be written", path, () =>
+    writeSafetensors(path, sources, inRanges),
+  );
+  const { bytes, sha256, ranges } = written;
+  return { files: { [name]: { bytes, sha256 } }, ranges: Object.fromEntries(ranges) };
+}
+
+function rangesOfShard({ source, rows, slots: [begin, end] }: ShardTensor): RowRange[] {
+  const rowBytes = elementCount(source.shape.slice(1)) * DTYPE_BYTES[source.dtype];
+  const starts = Float64Array.from({ length: end - begin + 1 }, (_, slot) =>
+    rowsOfSlots(rows, SLOTS, begin, begin + slot),
+  );
+  return rangesOfSlots(starts, rowBytes).map((range) => {
+    const [first, last] = range.slots!;
+    return { ...range, slots: [begin + first, begin + last] };
+  });
+}
+
+/** The entries of the manifest, from what the ranks have written, in their order. */
+export function joinShards(
+  tables: readonly ShardedTable[],
+  written: readonly WrittenShards[],
+): ShardedTables {
+  const rangesOf = (tensor: string) => inOrder(written.flatMap(({ ranges }) => ranges[tensor] ?? []));
+  const numbers = ({ name, dim, dtype }: Pick<TableNumbers, "name" | "dim" | "dtype">): TableNumbers => {
+    return { name, dim, dtype, ranges: rangesOf(name) };
+  };
+  return {
+    files: Object.assign({}, ...written.map(({ files }) => files)),
+    tables: tables.map((table) => ({
+      ...numbers(table),
+      rows: table.rows,
+      states: table.states.map(numbers),
+      slots: SLOTS,
+      order: "slots",
+    })),
+  };
+}
+
+/** Slots without rows are in some range too: the one before them reaches up to the next. */
+function inOrder(ranges: readonly Range[]): Range[] {
+  const sorted = [...ranges].sort((a, b) => a.slots![0] - b.slots![0]);
+  return sorted.map((range, i) => {
+    const begin = i === 0 ? 0 : range.slots![0];
+    const end = i + 1 < sorted.length ? sorted[i + 1].slots![0] : SLOTS;
+    return { ...range, slots: [begin, end] };
+  });
+}

@@ -1,0 +1,191 @@
+import { elementCount } from "../checkpoint/safetensors-header.js";
+import {
+  joinShards,
+  type ShardedTable,
+  type ShardedTables,
+  type ShardTensor,
+  type WrittenShards,
+  writeShardFile,
+} from "../checkpoint/shard-file.js";
+import type { ReadInto, Tensors } from "../checkpoint/tensors.js";
+import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
+import { CheckpointError, messageOf } from "../errors.js";
+import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
+import { numbersOf } from "../half.js";
+import type { ParameterAttrs } from "../ops/sources.js";
+import { checkShape, fileDtype, type Parameter, refusePoisoned, tensorOf } from "./parameter-memory.js";
+
+/** The rows of a parameter that this rank owns; undefined if it has all. */
+export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Shard | undefined {
+  return placement && { rows: shape[0], placement, rank };
+}
+
+/** The parameter as this rank has it: with its own rows only. */
+export function ownAttrs(attrs: ParameterAttrs, rank: number): ParameterAttrs {
+  const shard = shardOf(attrs, rank);
+  return shard ? { ...attrs, shape: [rowsOfShard(shard), ...attrs.shape.slice(1)] } : attrs;
+}
+
+/** Rows that are read at once of a table that ranks share, each slot's as often. */
+const PIECE_ROWS = 64 * SLOTS;
+
+/**
+ * Reads the rows of a shard from the tensor of this name, which has all rows.
+ * @throws CheckpointError if the tensor is missing, has another shape, or has numbers that are not finite
+ */
+export async function readShard(
+  file: Tensors,
+  name: string,
+  parameter: Parameter,
+  shard: Shard,
+): Promise<void> {
+  const { attrs, memory } = parameter;
+  checkShape(file, name, attrs);
+  const width = elementCount(attrs.shape.slice(1));
+  const inSlots = file.inSlots?.(name);
+  if (inSlots && file.tensors.get(name)!.dtype === fileDtype(attrs))
+    return readPlaces(inSlots, parameter, shard, name);
+  const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, shard.rows) * width);
+  for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
+    const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
+    await file.readInto(name, rows, first * width);
+    refusePoisoned(rows, memory.dtype, name);
+    takeOwnRows(parameter, shard, rows, first);
+  }
+}
+
+/** The rows of ranks that wrote the checkpoint are in the order of places, so those of this one follow each other. */
+async function readPlaces(
+  read: ReadInto,
+  { attrs, memory }: Parameter,
+  { placement, rank, rows }: Shard,
+  name: string,
+): Promise<void> {
+  const width = elementCount(attrs.shape.slice(1));
+  const [begin, end] = placesOf(placement, rank, rows);
+  const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, end - begin) * width);
+  for (let place = begin; place < end; place += PIECE_ROWS) {
+    const part = piece.subarray(0, (end - place) * width);
+    await read(part, place * width);
+    refusePoisoned(part, memory.dtype, name);
+    memory.write((place - begin) * width, part);
+  }
+}
+
+/** @param first a multiple of SLOTS */
+function takeOwnRows(
+  { memory }: Parameter,
+  { rows, placement, rank }: Shard,
+  piece: ReturnType<typeof numbersOf>,
+  first: number,
+): void {
+  const width = memory.elements / rowsOfShard({ rows, placement, rank });
+  const count = piece.length / width;
+  const [begin, end] = slotsOf(placement, rank);
+  const [place] = placesOf(placement, rank, rows);
+  for (let slot = begin; slot < end && slot < count; slot++) {
+    const own = Math.ceil((count - slot) / SLOTS);
+    const numbers = numbersOf(memory.dtype, own * width);
+    for (let i = 0; i < own; i++) {
+      const at = (slot + i * SLOTS) * width;
+      numbers.set(piece.subarray(at, at + width) as never, i * width);
+    }
+    memory.write((placeOf(first + slot, rows) - place) * width, numbers);
+  }
+}
+
+/** A table that ranks share, with its optimizer states. */
+export interface SharedTable {
+  readonly table: Parameter;
+  readonly states: readonly Parameter[];
+}
+
+/** The checkpoints of ranks that share tables: each rank writes its rows, and rank 0 the rest. */
+export class ShardCheckpoints {
+  constructor(
+    private readonly world: World,
+    private readonly tables: () => readonly SharedTable[],
+  ) {}
+
+  /**
+   * Saves on rank 0, while the others write what they own; all ranks call it at the same time.
+   * @param save writes the checkpoint, with `collect` if it writes one. Only rank 0 calls it
+   * @throws CheckpointError on every rank, if one of them fails
+   */
+  async saving<T>(save: () => Promise<T>): Promise<T | undefined> {
+    if (this.world.rank > 0) return this.assist();
+    try {
+      const saved = await save();
+      await this.tell({ done: true });
+      return saved;
+    } catch (error) {
+      await this.tell({ failed: messageOf(error) });
+      throw error;
+    }
+  }
+
+  /** Lets every rank write its rows into this directory. */
+  readonly collect = async (dir: string): Promise<ShardedTables> => {
+    await broadcastJson<Order>(this.world, { dir });
+    const written = await gatherJson(this.world, await this.write(dir));
+    const failed = written.findIndex((each) => "failed" in each);
+    if (failed >= 0) throw writeFailed(failed, (written[failed] as Failed).failed);
+    return joinShards(this.tables().map(shardedTable), written as WrittenShards[]);
+  };
+
+  private async assist(): Promise<undefined> {
+    const order = await broadcastJson<Order>(this.world, undefined);
+    if ("dir" in order) {
+      const written = await gatherJson(this.world, await this.write(order.dir));
+      const outcome = await broadcastJson<Order>(this.world, undefined);
+      const failed = written.findIndex((each) => "failed" in each);
+      if (failed >= 0) throw writeFailed(failed, (written[failed] as Failed).failed);
+      if ("failed" in outcome) throw writeFailed(0, outcome.failed);
+    } else if ("failed" in order) throw writeFailed(0, order.failed);
+  }
+
+  /** What became of the checkpoint. */
+  private tell(outcome: Order): Promise<unknown> {
+    return broadcastJson(this.world, outcome);
+  }
+
+  private async write(dir: string): Promise<WrittenShards | Failed> {
+    try {
+      const tensors = this.tables().flatMap(({ table, states }) => [table, ...states]);
+      const shards = tensors.map((each) => [each.attrs.name, shardTensor(each, this.world.rank)] as const);
+      return await writeShardFile(dir, this.world.rank, new Map(shards));
+    } catch (error) {
+      return { failed: messageOf(error) };
+    }
+  }
+}
+
+interface Failed {
+  readonly failed: string;
+}
+/** What rank 0 tells the others: where to write, or what became of the checkpoint. */
+type Order = Failed | { readonly dir: string } | { readonly done: true };
+
+function shardTensor(parameter: Parameter, rank: number): ShardTensor {
+  const { attrs } = parameter;
+  const own = ownAttrs(attrs, rank);
+  const [rows, ...inner] = own.shape;
+  const source = tensorOf({ ...parameter, attrs: { ...own, shape: [rows, elementCount(inner)] } });
+  return { source, rows: attrs.shape[0], slots: slotsOf(attrs.placement!, rank) };
+}
+
+function shardedTable({ table, states }: SharedTable): ShardedTable {
+  const numbers = ({ attrs }: Parameter) => {
+    return { name: attrs.name, dim: elementCount(attrs.shape.slice(1)), dtype: fileDtype(attrs) };
+  };
+  return { ...numbers(table), rows: table.attrs.shape[0], states: states.map(numbers) };
+}
+
+function writeFailed(rank: number, got: string): CheckpointError {
+  return new CheckpointError({
+    what: "a rank could not write its part of a checkpoint",
+    where: `rank ${rank}`,
+    got,
+    next: "Free the disk, or repair it. The checkpoint before this one is complete.",
+  });
+}
