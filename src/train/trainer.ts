@@ -27,6 +27,7 @@ import type { Parameters } from "./parameters.js";
 import { Publisher } from "./publisher.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
+import { seedTables } from "./seed-tables.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import {
   inferenceGraph,
@@ -273,10 +274,11 @@ export class Trainer {
     this.parameters.initialize(config.train.seed);
     this.startAtBaseRate();
     const from = config.train.initializeFrom;
-    if (!from) return;
-    const initialized = await initializeFrom(from, this.parameters.model, features, this.translations);
+    const { model } = this.parameters;
+    const initialized = from && (await initializeFrom(from, model, features, this.translations));
+    await seedTables(model, features, this.translations);
     this.parameters.startAverages();
-    this.tell({ kind: "initialized", initialized });
+    if (initialized) this.tell({ kind: "initialized", initialized });
   }
 
   /** The bias of the outputs starts where the model predicts the base rate of the training rows. */

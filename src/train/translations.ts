@@ -186,7 +186,7 @@ function specsOfParts(feature: FittedFeature): [string, TranslationSpec][] {
   return Object.values(partsOf(feature.rows)).map((part) => [partName(feature.table, part.kind), part]);
 }
 
-export function dynamicSpec({ evict, unknown, ...spec }: FittedDynamic): DynamicSpec {
+export function dynamicSpec({ evict, unknown, seedFrom: _, ...spec }: FittedDynamic): DynamicSpec {
   return {
     ...spec,
     evict: typeof evict === "string" ? { kind: evict } : evict,

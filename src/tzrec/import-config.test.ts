@@ -355,6 +355,11 @@ describe("a pipeline config of TorchEasyRec", () => {
       undefined,
     ],
     [
+      'dynamicemb { max_capacity: 9 score_strategy: "STEP" init_table: "t.parquet" initializer_args { mode: "CONSTANT" value: 0 } }',
+      { capacity: 9, evict: "lru", seedFrom: "t.parquet" },
+      { kind: "constant", value: 0 },
+    ],
+    [
       "zch { zch_size: 8 eviction_interval: 1 lru { decay_exponent: 2 } }",
       { capacity: 7, evict: "lru", unknown: "shared" },
       undefined,
@@ -369,7 +374,8 @@ describe("a pipeline config of TorchEasyRec", () => {
   it.each([
     ["dynamicemb { max_capacity: 9 frequency_admission_strategy { threshold: 5 } }", "threshold: batches"],
     ['dynamicemb { max_capacity: 9 score_strategy: "NO_EVICTION" }', "score_strategy"],
-    ['dynamicemb { max_capacity: 9 init_table: "t.csv" }', "init_table"],
+    ['dynamicemb { max_capacity: 9 init_table: "odps://p/tables/t" }', "init_table"],
+    ['dynamicemb { max_capacity: 9 init_table: "t/*.parquet" }', "init_table"],
     ['dynamicemb { max_capacity: 9 initializer_args { mode: "TRUNCATED_NORMAL" } }', "initializer_args"],
     ['dynamicemb { max_capacity: 9 eval_initializer_args { mode: "UNIFORM" } }', "eval_initializer_args"],
     ["zch { zch_size: 8 lfu {} }", "zch_size: rows that are given out every few steps"],

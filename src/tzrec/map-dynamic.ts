@@ -21,10 +21,11 @@ export function dynamicRows(feature: Section): DynamicRows {
     ["cache_load_factor", "init_capacity_per_rank", "bucket_capacity"],
     "concerns the memory of a GPU: the table grows by itself, and eviction looks at all of it",
   );
-  if (section.has("init_table"))
-    throw section.unsupported("init_table", "Remove it: the table starts empty.");
   const evict = evictionOf(section);
-  const dynamic = { capacity, evict, ...admission(section, evict), ...unknownVector(section) };
+  const dynamic = {
+    ...{ capacity, evict, ...admission(section, evict), ...unknownVector(section) },
+    ...seedOf(section),
+  };
   const initializer = startOf(section, [capacity, feature.number("embedding_dim") ?? 1]);
   return { mapping: { dynamic, initializer }, rows: capacity, sameRows: false, isDynamic: true };
 }
@@ -56,6 +57,19 @@ export function zeroCollisionRows(feature: Section): DynamicRows {
     sameRows: false,
     isDynamic: true,
   };
+}
+
+/** A file whose first column has ids, and whose second one has their vectors. */
+function seedOf(section: Section): { seedFrom?: string } {
+  if (!section.has("init_table")) return {};
+  const seedFrom = section.text("init_table")!;
+  if (/^[^*?[]+\.(parquet|csv)$/i.test(seedFrom)) return { seedFrom };
+  throw section.error("init_table", {
+    what: "vectors to start from are read from one file here",
+    got: seedFrom,
+    expected: "the name of a file that ends in .parquet or .csv",
+    next: "Write the table to a Parquet file with the columns id and vector, and name that.",
+  });
 }
 
 const EVICTIONS: Readonly<Record<string, "lru" | "lfu">> = { STEP: "lru", TIMESTAMP: "lru", LFU: "lfu" };

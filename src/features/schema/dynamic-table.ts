@@ -76,6 +76,8 @@ export const dynamicFields = {
   evict: evict.default("lru"),
   /** The vector of ids without a row: zeros, a trained one that they share, or one that is drawn once. */
   unknown: z.union([z.enum(["zero", "shared"]), initializerSchema]).default("zero"),
+  /** A Parquet or CSV file of ids and vectors that have rows when training starts. */
+  seedFrom: z.string().min(1).optional(),
 };
 
 export const dynamicSchema = z

@@ -1,0 +1,108 @@
+import type { DynamicTranslation } from "../backends/backend.js";
+import { DataError } from "../errors.js";
+import type { FittedBag, FittedFeatures, FittedId } from "../features/fitted.js";
+import { compileId, type TextTransform, vocabularyCache } from "../features/transform.js";
+import { MISSING_KEY } from "../graph/translation.js";
+import { type Parameter, toDtype } from "./parameter-memory.js";
+import type { Translations } from "./translations.js";
+
+/** A dynamic table that starts from a file of vectors. */
+interface Seeded {
+  readonly path: string;
+  /** The setting, for errors. */
+  readonly where: string;
+  readonly feature: FittedId | FittedBag;
+  readonly translation: DynamicTranslation;
+  /** Its embeddings: first-order weights start as they do for any other id. */
+  readonly tables: readonly Parameter[];
+}
+
+/**
+ * Starts dynamic tables from the vectors of `seedFrom`: each id of the file gets a row with its vector. Optimizer state starts as
+ * for any new id.
+ * @throws ConfigError if a file is not there or has other columns; DataError for a vector of another dim, an id that is there twice
+ * or that the feature refuses, and more ids than the table has room for
+ */
+export async function seedTables(
+  parameters: readonly Parameter[],
+  features: FittedFeatures,
+  translations: Translations,
+): Promise<void> {
+  for (const seeded of seededTables(parameters, features, translations)) await seed(seeded, features);
+}
+
+function seededTables(
+  parameters: readonly Parameter[],
+  { features }: FittedFeatures,
+  translations: Translations,
+): Seeded[] {
+  const keyed = translations.keyed(parameters);
+  const found = new Map<DynamicTranslation, Seeded>();
+  for (const feature of features) {
+    if (feature.kind === "number" || feature.translation?.kind !== "dynamic") continue;
+    const { seedFrom: path } = feature.translation;
+    const translation = translations.dynamic.get(feature.table)!;
+    const all = keyed.find((each) => each.translation === translation)?.tables ?? [];
+    const tables = all.filter(({ attrs }) => !attrs.name.startsWith("linear."));
+    const where = `the feature ${feature.name}: dynamic.seedFrom`;
+    if (path !== undefined && tables.length > 0)
+      found.set(translation, { path, where, feature, translation, tables });
+  }
+  return [...found.values()];
+}
+
+async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
+  const { path, where, feature, translation, tables } = seeded;
+  // DuckDB is loaded only where a config needs it.
+  const { seedVectors } = await import("../data/seed-vectors.js");
+  const [, dim] = tables[0].attrs.shape;
+  const transform = compileId(feature, vocabularyCache(features)) as TextTransform;
+  const seen = new Set<bigint>();
+  for await (const { areKeys, ids, vectors } of seedVectors(path, dim, where)) {
+    const keyOf = areKeys ? BigInt : (id: string) => keyOfText(transform, id, seeded);
+    const keys = BigInt64Array.from(ids, keyOf);
+    keys.forEach((key, i) => {
+      if (seen.has(key)) throw twice(seeded, ids[i]);
+      seen.add(key);
+    });
+    refuseTooMany(seeded, keys);
+    const rows = Uint32Array.from(translation.insert(keys));
+    for (const { memory } of tables) memory.scatter(rows, dim, toDtype(vectors, memory.dtype));
+  }
+}
+
+function keyOfText(transform: TextTransform, id: string, { path, where }: Seeded): bigint {
+  const bytes = Buffer.from(id);
+  const key = transform.encode(bytes, 0, bytes.length);
+  if (typeof key === "bigint" && key !== MISSING_KEY) return key;
+  throw new DataError({
+    what: "the feature refuses an id of the vectors to start from",
+    where,
+    got: `${id} in ${path}`,
+    expected: "an id as it stands in the data",
+    next: "Remove the row from the file.",
+  });
+}
+
+function refuseTooMany({ path, where, translation }: Seeded, keys: BigInt64Array): void {
+  const { size, capacity } = translation.statistics();
+  const fresh = translation.translate(keys).filter((row) => row === 0).length;
+  if (size + fresh <= capacity) return;
+  throw new DataError({
+    what: "there are more vectors to start from than the table has room for",
+    where,
+    got: `more than ${capacity} ids in ${path}`,
+    expected: `at most ${capacity} ids, the capacity of the table`,
+    next: "Give the table a larger capacity, or keep fewer ids in the file.",
+  });
+}
+
+function twice({ path, where }: Seeded, id: string): DataError {
+  return new DataError({
+    what: "an id stands twice among the vectors to start from",
+    where,
+    got: `${id} in ${path}`,
+    expected: "each id once",
+    next: "Remove one of the rows.",
+  });
+}
