@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { RunRequest } from "../src/backends/backend.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
+import { groupStarts } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
-import type { Placement } from "../src/graph/placement.js";
-import type { TableDtype } from "../src/graph/tensor.js";
+import { type Placement, SLOTS } from "../src/graph/placement.js";
+import { type TableDtype, width } from "../src/graph/tensor.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
+import { shard, shardingOf } from "../src/passes/shard.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { clipSchema } from "../src/train/step/clip.js";
@@ -270,4 +272,71 @@ describe.skipIf(!addon)("ranks", () => {
       ["counts", "ids", "rows", "sums", "dense"].map((name) => [name, steps]),
     );
   });
+
+  it("send the bytes that a step needs, and hardly more", async () => {
+    const graph = graphOf({ dtype: "bf16" });
+    const cut: Cut = { batch: 256, groups: 8 };
+    const request = { ...requestsOf(cut)[0], count: STEPS * cut.batch, shuffle: undefined };
+    const { traffic } = await train(graph, 2, { requests: [request] }, cut);
+    [0, 1].forEach((rank) => {
+      const { sent, least } = bytesSent(graph, cut, rank);
+      expect(Object.fromEntries(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toMatchObject(sent);
+      const total = Object.values(sent).reduce((a, b) => a + b);
+      expect(total / least).toBeLessThan(1.02);
+    });
+  });
 });
+
+const STEPS = 2;
+const STATUS = 8;
+const COUNTS = 8;
+const FP32 = 4;
+const DIM = 4;
+/** Of the tables of `graphOf`: the columns, and bytes of a number. */
+const TABLES = [
+  { columns: ["user"], rows: USERS, bytes: 2 },
+  { columns: ["item", "seen", "liked"], rows: ITEMS, bytes: FP32 },
+];
+
+/** By the formula, what one of two ranks sends in whole steps in the order of rows, and the least that any would. */
+function bytesSent(graph: Graph, { batch, groups }: Cut, rank: number) {
+  const sent = { counts: 0, ids: 0, rows: 0, sums: 0, dense: 0 };
+  const folded = shard(graph, shardingOf(2)).nodes.filter(({ op }) => op.folds);
+  const widths = folded.flatMap(({ outputs }) => outputs.map(width));
+  const sliceOf = (of: number) =>
+    widths.reduce((sum, n) => sum + Math.floor((n * (of + 1)) / 2) - Math.floor((n * of) / 2), 0);
+  for (let start = 0; start < STEPS * batch; start += batch) {
+    const starts = groupStarts(batch, { tileRows: 32, groups });
+    const half = starts[Math.floor((starts.length - 1) / 2)];
+    const rowsOf = [
+      [start, start + half],
+      [start + half, start + starts.at(-1)!],
+    ];
+    for (const name of Object.keys(sent) as (keyof typeof sent)[]) sent[name] += STATUS;
+    sent.counts += COUNTS * TABLES.length;
+    sent.sums += FP32 * sliceOf(1 - rank);
+    sent.dense += FP32 * sliceOf(rank);
+    for (const { columns, bytes } of TABLES) {
+      // Rank 0 owns the rows whose slots are in the first half.
+      const asked = (by: number) =>
+        [...uniqueIds(columns, rowsOf[by])].filter((id) => id % SLOTS < SLOTS / 2 !== (by === 0)).length;
+      sent.ids += FP32 * asked(rank);
+      sent.rows += bytes * DIM * asked(1 - rank);
+      sent.sums += FP32 * DIM * asked(rank);
+    }
+  }
+  const overhead = Object.keys(sent).length * STATUS * STEPS + sent.counts;
+  return { sent, least: Object.values(sent).reduce((a, b) => a + b) - overhead };
+}
+
+function uniqueIds(columns: readonly string[], [begin, end]: number[]): Set<number> {
+  const ids = new Set<number>();
+  for (const name of columns) {
+    const column = COLUMNS.get(name)!;
+    if (column.kind === "id") for (const id of column.data.subarray(begin, end)) ids.add(Number(id));
+    else if (column.kind === "ids")
+      for (const id of column.values.subarray(Number(column.offsets[begin]), Number(column.offsets[end])))
+        ids.add(Number(id));
+  }
+  return ids;
+}
