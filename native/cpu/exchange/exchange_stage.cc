@@ -60,24 +60,30 @@ std::exception_ptr ExchangeStage::run(Communicator& ranks, Pool& pool, const Ste
 }
 
 template <class Size>
-void ExchangeStage::lay_out(Blocks& blocks, uint32_t round, uint32_t ranks, const Size& size) const {
-  blocks.clear();
-  uint64_t bytes = 0;
-  for (uint32_t rank = 0; rank < ranks; ++rank) {
+void ExchangeStage::lay_out(Blocks& blocks, uint32_t round, const Communicator& ranks, const Size& size) const {
+  blocks.starts.assign(ranks.size(), 0);
+  blocks.sizes.assign(ranks.size(), 0);
+  const auto block_of = [&](uint32_t rank) {
     uint64_t block = kStatusBytes;
     for (const auto& exchanger : exchangers_) block += exchanger->rounds() > round ? size(*exchanger, rank) : 0;
-    blocks.starts.push_back(bytes);
-    blocks.sizes.push_back(block);
-    bytes += block;
+    return block;
+  };
+  uint64_t bytes = 0;
+  for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
+    if (rank != ranks.rank()) blocks.sizes[rank] = block_of(rank);
+    blocks.starts[rank] = bytes;
+    bytes += blocks.sizes[rank];
   }
+  blocks.starts[ranks.rank()] = bytes;
+  bytes += block_of(ranks.rank());
   if (blocks.bytes.size() < bytes) blocks.bytes.resize(bytes);
 }
 
 // Calls move(exchanger, offset of its part).
 template <class Move, class Size>
-void ExchangeStage::each_part(const Blocks& blocks, uint32_t round, uint32_t rank, const Size& size,
+void ExchangeStage::each_part(uint32_t round, uint32_t rank, uint64_t start, const Size& size,
                               const Move& move) const {
-  uint64_t at = blocks.starts[rank] + kStatusBytes;
+  uint64_t at = start + kStatusBytes;
   for (const auto& exchanger : exchangers_) {
     if (exchanger->rounds() <= round) continue;
     move(*exchanger, at);
@@ -88,20 +94,22 @@ void ExchangeStage::each_part(const Blocks& blocks, uint32_t round, uint32_t ran
 void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed) {
   const auto sends = [&](const Exchanger& e, uint32_t rank) { return e.sends(round, rank); };
   const auto receives = [&](const Exchanger& e, uint32_t rank) { return e.receives(round, rank); };
-  lay_out(sent_, round, ranks.size(), sends);
-  lay_out(received_, round, ranks.size(), receives);
+  lay_out(sent_, round, ranks, sends);
+  lay_out(received_, round, ranks, receives);
   pool.run(ranks.size(), [&](uint32_t rank, uint32_t) {
     const uint64_t status = failed ? kFailed : kFine;
     std::memcpy(&sent_.bytes[sent_.starts[rank]], &status, kStatusBytes);
     if (failed) return;
-    each_part(sent_, round, rank, sends, [&](Exchanger& e, uint64_t at) { e.pack(round, rank, &sent_.bytes[at]); });
+    each_part(round, rank, sent_.starts[rank], sends,
+              [&](Exchanger& e, uint64_t at) { e.pack(round, rank, &sent_.bytes[at]); });
   });
   const auto named =
       std::find_if(exchangers_.begin(), exchangers_.end(), [&](const auto& e) { return e->rounds() > round; });
   ranks.exchange((*named)->name(round), {sent_.bytes.data(), sent_.sizes}, {received_.bytes.data(), received_.sizes});
   pool.run(ranks.size(), [&](uint32_t rank, uint32_t) {
-    each_part(received_, round, rank, receives,
-              [&](Exchanger& e, uint64_t at) { e.unpack(round, rank, &received_.bytes[at]); });
+    const Blocks& blocks = rank == ranks.rank() ? sent_ : received_;
+    each_part(round, rank, blocks.starts[rank], receives,
+              [&](Exchanger& e, uint64_t at) { e.unpack(round, rank, &blocks.bytes[at]); });
   });
   pool.run(uint32_t(exchangers_.size()), [&](uint32_t i, uint32_t) {
     if (exchangers_[i]->rounds() > round) exchangers_[i]->finish(round);
@@ -112,7 +120,8 @@ void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, b
 void ExchangeStage::check_statuses(Communicator& ranks, std::exception_ptr failure) const {
   uint32_t first = 0;
   for (uint64_t status = kFine; first < ranks.size(); ++first) {
-    std::memcpy(&status, &received_.bytes[received_.starts[first]], kStatusBytes);
+    const Blocks& blocks = first == ranks.rank() ? sent_ : received_;
+    std::memcpy(&status, &blocks.bytes[blocks.starts[first]], kStatusBytes);
     if (status != kFine) break;
   }
   if (first == ranks.size()) return;

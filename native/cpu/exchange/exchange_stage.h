@@ -23,18 +23,17 @@ class ExchangeStage {
   std::exception_ptr run(Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure);
 
  private:
-  // The bytes for one rank, or from one: a status, then the part of each exchanger that has this round.
+  // The bytes for one rank, or from one: a status, then the part of each exchanger that has this round. The block of this
+  // rank for itself does not travel: it lies behind the others that it sends.
   struct Blocks {
     std::vector<uint64_t> sizes, starts;  // by rank
     std::vector<char> bytes;
-
-    void clear() { sizes.clear(), starts.clear(); }
   };
 
   template <class Size>
-  void lay_out(Blocks& blocks, uint32_t round, uint32_t ranks, const Size& size) const;
+  void lay_out(Blocks& blocks, uint32_t round, const Communicator& ranks, const Size& size) const;
   template <class Move, class Size>
-  void each_part(const Blocks& blocks, uint32_t round, uint32_t rank, const Size& size, const Move& move) const;
+  void each_part(uint32_t round, uint32_t rank, uint64_t start, const Size& size, const Move& move) const;
   void run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed);
   void check_statuses(Communicator& ranks, std::exception_ptr failure) const;
   std::exception_ptr check() const;
