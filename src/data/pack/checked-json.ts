@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
+import type { z } from "zod";
 import { DataError, messageOf } from "../../errors.js";
+import { parseUntrusted } from "../../untrusted.js";
 
 /** Writes a JSON file with a checksum: `{ "crc32": of the content's JSON text, "content": … }`. */
 export function writeCheckedJson(path: string, content: unknown): void {
@@ -8,10 +10,21 @@ export function writeCheckedJson(path: string, content: unknown): void {
   writeFileSync(path, `{"crc32":${crc32(Buffer.from(text))},"content":${text}}\n`);
 }
 
-/** @throws DataError if the file is missing or damaged */
-export function readCheckedJson(path: string): unknown {
+/** @throws DataError if the file is missing or damaged, or does not have the form that the schema describes */
+export function readCheckedJson<S extends z.ZodType>(path: string, schema: S): z.output<S> {
+  const content = contentOf(path);
+  const { error } = schema.safeParse(content);
+  if (!error) return content as z.output<S>;
+  const [{ path: keys, message }] = error.issues;
+  throw damaged(path, `${keys.join(".")}: ${message}`);
+}
+
+function contentOf(path: string): unknown {
   try {
-    const { crc32: expected, content } = JSON.parse(readFileSync(path, "utf8"));
+    const { crc32: expected, content } = parseUntrusted(readFileSync(path, "utf8")) as Record<
+      string,
+      unknown
+    >;
     if (crc32(Buffer.from(JSON.stringify(content))) === expected) return content;
   } catch (error) {
     throw damaged(path, messageOf(error));

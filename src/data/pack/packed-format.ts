@@ -1,4 +1,4 @@
-import type { AbsenceCounts } from "../../features/absences.js";
+import { z } from "zod";
 import type { Layout } from "../../features/block.js";
 
 /**
@@ -11,26 +11,43 @@ export const PACKED_VERSION = 11;
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;
 
-export interface PackedManifest {
-  readonly format: "pairloom-packed";
-  readonly version: number;
-  readonly rows: number;
-  /** Always `rows + quarantined.count + leftOut`. */
-  readonly rowsRead: number;
-  /** Negative rows that `sampleNegatives` does not keep. */
-  readonly leftOut: number;
-  readonly quarantined: { readonly count: number; readonly reasons: Readonly<Record<string, number>> };
-  /** By feature, for those that have any: the rows with a missing or an unknown value. */
-  readonly absences: AbsenceCounts;
-  readonly layout: Layout;
-  readonly files: Readonly<Record<string, PackedFile>>;
-}
+/** A number of rows, bytes or columns. */
+export const count = z.int().nonnegative();
+const names = z.array(z.string()).readonly();
 
-/** Size of a file, and the CRC-32 of its consecutive pieces. */
-export interface PackedFile {
-  bytes: number;
-  pieces: { bytes: number; crc32: number }[];
-}
+const layoutSchema: z.ZodType<Layout> = z.object({
+  ids: names,
+  wideIds: names,
+  numbers: z.array(z.object({ name: z.string(), offset: count, width: count })).readonly(),
+  numbersWidth: count,
+  bags: names,
+  weighted: names,
+  wideBags: names,
+});
+
+const fileSchema = z.object({
+  /** The size of the file, and the CRC-32 of its consecutive pieces. */
+  bytes: count,
+  pieces: z.array(z.object({ bytes: count, crc32: count })),
+});
+
+export const packedManifestSchema = z.object({
+  format: z.literal("pairloom-packed"),
+  version: z.literal(PACKED_VERSION),
+  rows: count,
+  /** Always `rows + quarantined.count + leftOut`. */
+  rowsRead: count,
+  /** Negative rows that `sampleNegatives` does not keep. */
+  leftOut: count,
+  quarantined: z.object({ count, reasons: z.record(z.string(), count) }),
+  /** By feature, for those that have any: the rows with a missing or an unknown value. */
+  absences: z.record(z.string(), z.object({ missing: count, unknown: count })),
+  layout: layoutSchema,
+  files: z.record(z.string(), fileSchema),
+});
+
+export type PackedManifest = z.output<typeof packedManifestSchema>;
+export type PackedFile = z.output<typeof fileSchema>;
 
 /** `[rows, F]` i32. */
 export const IDS_FILE = "ids.i32";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { Column, ColumnSet, Ids } from "../../columns/columns.js";
+import type { BagColumn, Column, ColumnSet, Ids } from "../../columns/columns.js";
 import type { AbsenceCounts } from "../../features/absences.js";
 import { columnsOf } from "../../features/block.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
@@ -13,9 +13,8 @@ import {
   bagWeightsFile,
   IDS_FILE,
   NUMBERS_FILE,
-  PACKED_VERSION,
-  type PackedFile,
   type PackedManifest,
+  packedManifestSchema,
   WIDE_IDS_FILE,
 } from "./packed-format.js";
 
@@ -51,18 +50,13 @@ export class PackedDataset implements ColumnSet {
     this.reasons = manifest.quarantined.reasons;
     this.absences = manifest.absences;
     this.quarantinePath = join(directory, "quarantine.jsonl");
-    const map = (name: string) => mapVerified(directory, name, manifest.files[name]);
-    const { layout } = manifest;
-    const bags = layout.bags.map((name) => ({
-      values: idsIn(map(bagValuesFile(layout, name)), layout.wideBags.includes(name)),
-      offsets: new BigUint64Array(map(bagOffsetsFile(name))),
-      ...(layout.weighted.includes(name) && {
-        weights: new Float32Array(map(bagWeightsFile(name))),
-      }),
-    }));
-    const wideIds = layout.wideIds.length > 0 ? map(WIDE_IDS_FILE) : new ArrayBuffer(0);
-    const ids = [idsIn(map(IDS_FILE), false), idsIn(wideIds, true)] as const;
-    const numbers = new Float32Array(map(NUMBERS_FILE));
+    const { layout, rows } = manifest;
+    const map = (name: string, bytes: number) => mapVerified(directory, name, manifest, bytes);
+    const bags = layout.bags.map((name) => bagOf(directory, name, manifest));
+    const wideIds =
+      layout.wideIds.length > 0 ? map(WIDE_IDS_FILE, 8 * rows * layout.wideIds.length) : NOTHING;
+    const ids = [idsIn(map(IDS_FILE, 4 * rows * layout.ids.length), false), idsIn(wideIds, true)] as const;
+    const numbers = new Float32Array(map(NUMBERS_FILE, 4 * rows * layout.numbersWidth));
     this.columns = columnsOf(layout, ids, numbers, bags);
   }
 
@@ -72,24 +66,64 @@ export class PackedDataset implements ColumnSet {
   }
 }
 
+const NOTHING = new ArrayBuffer(0);
+
+function bagOf(directory: string, name: string, manifest: PackedManifest): Omit<BagColumn, "kind"> {
+  const { layout, rows } = manifest;
+  const map = (file: string, bytes: number) => mapVerified(directory, file, manifest, bytes);
+  const isWide = layout.wideBags.includes(name);
+  const offsets = new BigUint64Array(map(bagOffsetsFile(name), 8 * (rows + 1)));
+  // Values beyond 2^53 cannot be: the file of the ids is compared with the last offset.
+  const ids = Number(offsets[rows]);
+  if (!areAscending(offsets))
+    throw damaged(join(directory, bagOffsetsFile(name)), "offsets that do not ascend from 0");
+  return {
+    values: idsIn(map(bagValuesFile(layout, name), (isWide ? 8 : 4) * ids), isWide),
+    offsets,
+    ...(layout.weighted.includes(name) && { weights: new Float32Array(map(bagWeightsFile(name), 4 * ids)) }),
+  };
+}
+
+/** As pairs of 32-bit words, because one BigInt per offset is slow. */
+function areAscending(offsets: BigUint64Array): boolean {
+  const words = new Uint32Array(offsets.buffer, offsets.byteOffset, 2 * offsets.length);
+  let last = 0;
+  for (let i = 0; i < words.length; i += 2) {
+    const offset = words[i] + words[i + 1] * 2 ** 32;
+    if (offset < last) return false;
+    last = offset;
+  }
+  return words[0] === 0 && words[1] === 0;
+}
+
 function idsIn(buffer: ArrayBuffer, wide: boolean): Ids {
   return wide ? new BigInt64Array(buffer) : new Int32Array(buffer);
 }
 
 function readManifest(directory: string): PackedManifest {
   const path = join(directory, "manifest.json");
-  const manifest = readCheckedJson(path) as PackedManifest;
-  if (manifest.format === "pairloom-packed" && manifest.version === PACKED_VERSION) return manifest;
-  throw damaged(path, `format ${manifest.format}, version ${manifest.version}`);
+  const manifest = readCheckedJson(path, packedManifestSchema);
+  const { numbers, numbersWidth } = manifest.layout;
+  if (numbers.every(({ offset, width }) => offset + width <= numbersWidth)) return manifest;
+  throw damaged(path, "numbers beyond their matrix");
 }
 
-function mapVerified(directory: string, name: string, file: PackedFile): ArrayBuffer {
+/** @param expected the size that follows from the layout */
+function mapVerified(
+  directory: string,
+  name: string,
+  { files }: PackedManifest,
+  expected: number,
+): ArrayBuffer {
   const path = join(directory, name);
   const bytes = statSync(path, { throwIfNoEntry: false })?.size;
-  if (bytes !== file.bytes) throw damaged(path, `${bytes ?? "no"} bytes where ${file.bytes} were written`);
+  const pieces = Object.hasOwn(files, name) ? files[name].pieces : [];
+  const written = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+  if (bytes !== expected || bytes !== written)
+    throw damaged(path, `${bytes ?? "no"} bytes where ${expected} were written`);
   const buffer = mapFile(path);
   let at = 0;
-  for (const piece of file.pieces) {
+  for (const piece of pieces) {
     if (crc32(new Uint8Array(buffer, at, piece.bytes)) !== piece.crc32)
       throw damaged(path, `a wrong checksum for bytes ${at} to ${at + piece.bytes}`);
     at += piece.bytes;

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { messageOf, PairloomError } from "../../errors.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { type SplitName, splitNames } from "../data-config.js";
@@ -8,7 +9,7 @@ import type { ReaderPosition } from "../stretch/position.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import { ownedName } from "./owned-directory.js";
 import { PackedDataset } from "./packed.js";
-import { PACKED_VERSION } from "./packed-format.js";
+import { count, PACKED_VERSION } from "./packed-format.js";
 
 /** The directory that `prepareData` writes: one folder per packed split, and a manifest with the fitted features. */
 
@@ -39,9 +40,19 @@ interface PreparedManifest {
   readonly features: FittedFeatures;
 }
 
+/** The names of splits are those of folders. */
+const preparedSchema = z.object({
+  version: z.literal(PACKED_VERSION),
+  splits: z.array(z.enum(splitNames)).refine((splits) => splits.includes("train")),
+  unassigned: count,
+  read: z.object({}),
+  features: z.object({}),
+});
+
 /** @throws DataError if anything is missing or damaged */
 function openPrepared(directory: string, fromCache: boolean): PreparedData {
-  const manifest = readCheckedJson(join(directory, "manifest.json")) as PreparedManifest;
+  const path = join(directory, "manifest.json");
+  const manifest = readCheckedJson(path, preparedSchema) as unknown as PreparedManifest;
   const { splits, unassigned, starts, read, features } = manifest;
   const opened = Object.fromEntries(
     splits.map((name) => [name, PackedDataset.open(join(directory, name), fromCache)]),
