@@ -37,8 +37,8 @@ describe.each(Object.entries(expected.tokenizers))("%s", (name, { size, ids }) =
 });
 
 it.each([
-  ["no-such.json", /ENOENT/],
-  ["tokens.json", /./],
+  ["no-such.json", /ENOENT[\s\S]*Check the path/],
+  ["tokens.json", /next: {5}Correct the file/],
 ])("refuses %s", (name, message) => {
   const read = () => readTokenizer(fixture(name), "features[0].tokenizer.file");
   expect(read).toThrow(ConfigError);

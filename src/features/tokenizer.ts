@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { CheckpointError, ConfigError, messageOf } from "../errors.js";
@@ -50,7 +50,9 @@ export function readTokenizer(file: string, where: string): TokenizerDefinition 
         where,
         got: `${file}: ${messageOf(error)}`,
         expected: "a tokenizer.json of Hugging Face with a BPE, WordPiece or Unigram model",
-        next: `Check the path. Relative paths start at ${process.cwd()}.`,
+        next: existsSync(file)
+          ? "Correct the file, or write it again with the program that made the tokenizer."
+          : `Check the path. Relative paths start at ${process.cwd()}.`,
       },
       { cause: error },
     );
