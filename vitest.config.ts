@@ -5,7 +5,12 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The entries of the package, from source. */
-const ENTRIES = { pairloom: "index", "pairloom/serve": "serve", "pairloom/train": "train-entry" };
+const ENTRIES = {
+  pairloom: "index",
+  "pairloom/serve": "serve",
+  "pairloom/train": "train-entry",
+  "pairloom/client": "client",
+};
 
 const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const TESTS = ["src", "test", "conformance"].flatMap((folder) =>

@@ -35,10 +35,11 @@ export interface CheckedRequest {
 export function checkRankRequest(request: unknown, columns: readonly string[]): CheckedRequest {
   const { user = {}, context = {}, items, k = Infinity } = objectOf(request, "the request");
   const shared = sharedValues(objectOf(user, "user"), objectOf(context, "context"), columns);
-  refuseSharedInItems(items, shared);
   if (k !== Infinity && !(Number.isInteger(k) && (k as number) > 0)) throw badCount(k);
   const own = columns.filter((name) => !Object.hasOwn(shared, name));
-  return { shared, items: cellsOf(items, own, "items"), k: k as number };
+  const cells = cellsOf(items, own, "items");
+  refuseSharedInItems(items, shared, own.length);
+  return { shared, items: cells, k: k as number };
 }
 
 /** The best `k` rows by score, of equal scores the first row first. */
@@ -58,14 +59,15 @@ function sharedValues(user: RawRow, context: RawRow, columns: readonly string[])
   );
 }
 
-function refuseSharedInItems(items: unknown, shared: RawRow): void {
+/** @param own the number of columns that each item has */
+function refuseSharedInItems(items: unknown, shared: RawRow, own: number): void {
   const names = Object.keys(shared);
-  const rows: readonly unknown[] = Array.isArray(items) ? items : [items];
+  const rows = (Array.isArray(items) ? items : [items]) as readonly RawRow[];
   rows.forEach((row, i) => {
-    if (typeof row !== "object" || row === null) return;
-    for (const name of names)
-      if ((row as RawRow)[name] !== undefined)
-        throw inTwoPlaces(name, "user or context", Array.isArray(items) ? `items[${i}]` : "items");
+    // Nearly all items have their own columns and no others, and are not looked at name by name.
+    const twice = Object.keys(row).length > own ? names.find((name) => row[name] !== undefined) : undefined;
+    if (twice !== undefined)
+      throw inTwoPlaces(twice, "user or context", Array.isArray(items) ? `items[${i}]` : "items");
   });
 }
 

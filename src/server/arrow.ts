@@ -1,8 +1,8 @@
-import { columnFromArray, tableFromColumns, tableFromIPC, tableToIPC } from "@uwdata/flechette";
+import { columnFromArray, tableFromColumns, tableToIPC } from "@uwdata/flechette";
 import { DataError, messageOf } from "../errors.js";
 import type { RankedItem } from "../serve/rank.js";
 import { parseUntrusted } from "../untrusted.js";
-import { tooManyRows } from "./refusals.js";
+import { readArrow } from "./arrow-reader.js";
 
 /** The media type of a stream of Arrow. */
 export const ARROW = "application/vnd.apache.arrow.stream";
@@ -15,17 +15,20 @@ export class ArrowBody {
   ) {}
 }
 
-/** @throws DataError if it is no stream of Arrow, RequestError if it has too many rows */
+/** @throws DataError if it is no stream of Arrow that can be read */
 export function parseArrow(bytes: Buffer, mostRows: number): ArrowBody {
-  const table = attempt(() => tableFromIPC(bytes, { useBigInt: true, useDate: true }));
-  if (table.numRows > mostRows) throw tooManyRows(table.numRows, mostRows);
-  return attempt(
-    () =>
-      new ArrowBody(
-        Object.fromEntries(table.schema.fields.map(({ name }, i) => [name, table.getChildAt(i).toArray()])),
-        Object.fromEntries([...(table.schema.metadata ?? [])].flatMap(memberOf)),
-      ),
-  );
+  try {
+    const { columns, metadata } = readArrow(bytes, mostRows);
+    return new ArrowBody(columns, Object.fromEntries([...metadata].flatMap(memberOf)));
+  } catch (error) {
+    throw new DataError({
+      what: "the body is not a stream of Arrow that can be read",
+      where: "the body",
+      got: messageOf(error),
+      expected: "a schema and record batches with numbers, texts, booleans or lists of them",
+      next: "Write the table as an IPC stream, without compression and dictionaries.",
+    });
+  }
 }
 
 export function arrowOfScores(scores: Readonly<Record<string, Float32Array>>): Uint8Array {
@@ -43,19 +46,4 @@ const MEMBERS = ["user", "context", "k", "by"];
 
 function memberOf([name, text]: [string, string]): [string, unknown][] {
   return MEMBERS.includes(name) ? [[name, parseUntrusted(text)]] : [];
-}
-
-/** The reader trusts its bytes: what it throws is the fault of the body. */
-function attempt<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new DataError({
-      what: "the body is not a stream of Arrow that can be read",
-      where: "the body",
-      got: messageOf(error),
-      expected: "a schema and record batches",
-      next: "Write the table as an IPC stream, not as a file, and without compression.",
-    });
-  }
 }

@@ -1,0 +1,278 @@
+/*
+ * Reads streams of Arrow from anyone. The libraries trust the lengths in a stream: one changed byte makes them allocate all
+ * memory. Here every length is compared with the bytes that there are, so that reading takes no longer than the body is large.
+ * Format: https://arrow.apache.org/docs/format/Columnar.html; metadata: FlatBuffers, Message.fbs and Schema.fbs.
+ */
+
+export interface ArrowRows {
+  readonly rows: number;
+  readonly columns: Readonly<Record<string, ArrayLike<unknown>>>;
+  /** Of the schema. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** What is wrong with a stream, in a few words. */
+export class ArrowError extends SyntaxError {}
+
+const [SCHEMA, DICTIONARIES, BATCH] = [1, 2, 3];
+const [INT, FLOAT, UTF8, BOOL, LIST] = [2, 3, 5, 6, 12];
+/** Of a message: a mark, then the length of the metadata. */
+const CONTINUED = 0xffffffff;
+
+/** @throws ArrowError, RangeError for a stream that is malformed, or has columns of other types */
+export function readArrow(bytes: Uint8Array, mostRows: number): ArrowRows {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let schema: FlatTable | undefined;
+  const batches: Batch[] = [];
+  for (const { kind, header, body } of messages(view)) {
+    if (kind === DICTIONARIES)
+      throw new ArrowError("columns of dictionaries are not read: write their values");
+    if (kind === SCHEMA) schema = header;
+    if (kind === BATCH) batches.push(new Batch(header, body));
+  }
+  if (schema === undefined) throw new ArrowError("the stream has no schema");
+  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
+  if (rows > mostRows) throw new ArrowError(`the stream has ${rows} rows, more than ${mostRows}`);
+  const fields = schema.tables(1).map(fieldOf);
+  const parts = batches.map((batch) => fields.map((field) => batch.column(field, batch.rows)));
+  const columns = fields.map(({ name }, i) => [name, joined(parts.map((part) => part[i]))]);
+  const metadata = new Map(schema.tables(2).map((pair) => [pair.text(0), pair.text(1)]));
+  return { rows, columns: Object.fromEntries(columns), metadata };
+}
+
+function* messages(view: DataView) {
+  for (let at = 0; at + 8 <= view.byteLength; ) {
+    const start = view.getUint32(at, true) === CONTINUED ? at + 8 : at + 4;
+    const size = view.getInt32(start - 4, true);
+    if (size === 0) return;
+    const message = FlatTable.root(part(view, start, size));
+    const length = message.wide(3);
+    yield { kind: message.byte(1), header: message.table(2), body: part(view, start + size, length) };
+    at = start + size + length;
+  }
+}
+
+/** @throws ArrowError outside the bytes */
+function part(view: DataView, start: number, length: number): DataView {
+  if (!(start >= 0 && length >= 0 && start + length <= view.byteLength))
+    throw new ArrowError("a length in the stream is larger than the stream");
+  return new DataView(view.buffer, view.byteOffset + start, length);
+}
+
+/** A table of FlatBuffers. Reading outside of the bytes throws RangeError. */
+class FlatTable {
+  private constructor(
+    private readonly view: DataView,
+    private readonly at: number,
+  ) {}
+
+  static root(view: DataView): FlatTable {
+    return new FlatTable(view, view.getUint32(0, true));
+  }
+
+  byte(field: number): number {
+    const at = this.place(field);
+    return at === 0 ? 0 : this.view.getUint8(at);
+  }
+
+  short(field: number): number {
+    const at = this.place(field);
+    return at === 0 ? 0 : this.view.getInt16(at, true);
+  }
+
+  int(field: number): number {
+    const at = this.place(field);
+    return at === 0 ? 0 : this.view.getInt32(at, true);
+  }
+
+  wide(field: number): number {
+    const at = this.place(field);
+    return at === 0 ? 0 : Number(this.view.getBigInt64(at, true));
+  }
+
+  has(field: number): boolean {
+    return this.place(field) !== 0;
+  }
+
+  table(field: number): FlatTable {
+    const at = this.place(field);
+    if (at === 0) throw new ArrowError("a part of the stream is missing");
+    return new FlatTable(this.view, at + this.view.getUint32(at, true));
+  }
+
+  text(field: number): string {
+    const at = this.vector(field);
+    if (at === 0) return "";
+    return utf8(part(this.view, at + 4, this.view.getUint32(at, true)));
+  }
+
+  tables(field: number): FlatTable[] {
+    return this.elements(field, 4).map((at) => new FlatTable(this.view, at + this.view.getUint32(at, true)));
+  }
+
+  /** Pairs of 64-bit integers. */
+  pairs(field: number): (readonly [number, number])[] {
+    const wide = (at: number) => Number(this.view.getBigInt64(at, true));
+    return this.elements(field, 16).map((at) => [wide(at), wide(at + 8)]);
+  }
+
+  private elements(field: number, size: number): number[] {
+    const at = this.vector(field);
+    if (at === 0) return [];
+    const count = this.view.getUint32(at, true);
+    part(this.view, at + 4, count * size);
+    return Array.from({ length: count }, (_, i) => at + 4 + i * size);
+  }
+
+  private vector(field: number): number {
+    const at = this.place(field);
+    return at === 0 ? 0 : at + this.view.getUint32(at, true);
+  }
+
+  private place(field: number): number {
+    const layout = this.at - this.view.getInt32(this.at, true);
+    const entry = 4 + 2 * field;
+    if (entry >= this.view.getUint16(layout, true)) return 0;
+    const offset = this.view.getUint16(layout + entry, true);
+    return offset === 0 ? 0 : this.at + offset;
+  }
+}
+
+interface Field {
+  readonly name: string;
+  readonly type: number;
+  /** Makes the array of a type of numbers. */
+  readonly numbers?: NumbersType;
+  readonly element?: Field;
+}
+
+type NumbersType = new (bytes: ArrayBuffer) => ArrayLike<number | bigint>;
+const SIGNED = new Map<number, NumbersType>([
+  [8, Int8Array],
+  [16, Int16Array],
+  [32, Int32Array],
+  [64, BigInt64Array],
+]);
+const UNSIGNED = new Map<number, NumbersType>([
+  [8, Uint8Array],
+  [16, Uint16Array],
+  [32, Uint32Array],
+  [64, BigUint64Array],
+]);
+const FLOATS = new Map<number, NumbersType>([
+  [1, Float32Array],
+  [2, Float64Array],
+]);
+
+function fieldOf(table: FlatTable): Field {
+  const [name, type] = [table.text(0), table.byte(2)];
+  if (type === UTF8 || type === BOOL) return { name, type };
+  if (type === LIST) {
+    const [element] = table.tables(5).map(elementOf);
+    if (element !== undefined) return { name, type, element };
+  }
+  const details = type === INT || type === FLOAT ? table.table(3) : undefined;
+  const numbers =
+    type === FLOAT
+      ? FLOATS.get(details!.short(0))
+      : details && (details.byte(1) ? SIGNED : UNSIGNED).get(details.int(0));
+  if (numbers) return { name, type, numbers };
+  throw new ArrowError(
+    `the column ${name} has a type that is not read: use numbers, texts, booleans or lists of them`,
+  );
+}
+
+/** Lists of lists are not read: a stream cannot be deep. */
+function elementOf(table: FlatTable): Field {
+  if (table.byte(2) !== LIST) return fieldOf(table);
+  throw new ArrowError("lists of lists are not read");
+}
+
+class Batch {
+  readonly rows: number;
+  private readonly nodes: Iterator<readonly [number, number]>;
+  private readonly buffers: Iterator<readonly [number, number]>;
+
+  constructor(
+    header: FlatTable,
+    private readonly body: DataView,
+  ) {
+    if (header.has(3)) throw new ArrowError("compressed streams are not read");
+    this.rows = header.wide(0);
+    this.nodes = header.pairs(1).values();
+    this.buffers = header.pairs(2).values();
+  }
+
+  /**
+   * The next column. Null values are null.
+   * @param expected its rows; those of elements are their own
+   */
+  column({ type, numbers, element }: Field, expected?: number): ArrayLike<unknown> {
+    const [rows = -1, nulls = 0] = this.nodes.next().value ?? [];
+    if (rows < 0 || rows !== (expected ?? rows)) throw new ArrowError("the columns have different lengths");
+    const valid = this.buffer(0);
+    const values = element
+      ? this.lists(element, rows)
+      : numbers
+        ? this.numbersOf(numbers, rows)
+        : type === BOOL
+          ? this.bits(rows)
+          : this.texts(rows);
+    if (nulls === 0) return values;
+    if (valid.byteLength * 8 < rows)
+      throw new ArrowError("a column with nulls does not say which values are null");
+    return Array.from({ length: rows }, (_, row) => (bit(valid, row) ? values[row] : null));
+  }
+
+  private numbersOf(Numbers: NumbersType, rows: number): ArrayLike<number | bigint> {
+    const size = (Numbers as unknown as { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT;
+    const { buffer, byteOffset } = this.buffer(rows * size);
+    return new Numbers(buffer.slice(byteOffset, byteOffset + rows * size) as ArrayBuffer);
+  }
+
+  private bits(rows: number): boolean[] {
+    const bytes = this.buffer(Math.ceil(rows / 8));
+    return Array.from({ length: rows }, (_, row) => bit(bytes, row));
+  }
+
+  private texts(rows: number): string[] {
+    const ends = this.offsets(rows);
+    const bytes = this.buffer(ends[rows]);
+    return Array.from({ length: rows }, (_, row) => utf8(part(bytes, ends[row], ends[row + 1] - ends[row])));
+  }
+
+  private lists(element: Field, rows: number): unknown[][] {
+    const ends = this.offsets(rows);
+    const values = Array.from(this.column(element));
+    if (ends[rows] > values.length) throw new ArrowError("lists have more elements than there are");
+    return Array.from({ length: rows }, (_, row) => values.slice(ends[row], ends[row + 1]));
+  }
+
+  /** `rows + 1` ascending numbers; none are written for no rows. */
+  private offsets(rows: number): ArrayLike<number> {
+    if (rows === 0) {
+      this.buffer(0);
+      return [0];
+    }
+    const offsets = this.numbersOf(Int32Array, rows + 1) as Int32Array;
+    if (offsets.some((end, i) => end < (offsets[i - 1] ?? 0))) throw new ArrowError("offsets do not ascend");
+    return offsets;
+  }
+
+  /** The next buffer, of at least so many bytes. */
+  private buffer(least: number): DataView {
+    const [offset = -1, length = 0] = this.buffers.next().value ?? [];
+    if (length < least) throw new ArrowError("a column is shorter than its rows");
+    return part(this.body, offset, length);
+  }
+}
+
+const bit = (bytes: DataView, i: number) => ((bytes.getUint8(i >> 3) >> (i & 7)) & 1) === 1;
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const utf8 = (bytes: DataView) => decoder.decode(bytes);
+
+/** The parts of a column that several batches have. */
+function joined(parts: readonly ArrayLike<unknown>[]): ArrayLike<unknown> {
+  return parts.length === 1 ? parts[0] : parts.flatMap((each) => Array.from(each));
+}
