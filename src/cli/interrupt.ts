@@ -1,5 +1,8 @@
 import { EXIT } from "./failure.js";
 
+/** Ctrl-C, the end of a machine, and what mpirun of Open MPI passes on to ranks. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
+
 /**
  * Handles Ctrl-C. While there is something to save, the first Ctrl-C asks the work to stop and the second ends the process;
  * at other times the first one ends it.
@@ -16,7 +19,7 @@ export class Interrupt {
 
   /** @param notice called when a Ctrl-C asks the work to stop */
   constructor(private readonly notice: () => void) {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, this.onSignal);
+    for (const name of SIGNALS) process.on(name, this.onSignal);
   }
 
   get signal(): AbortSignal {
@@ -29,6 +32,6 @@ export class Interrupt {
   }
 
   stop(): void {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, this.onSignal);
+    for (const name of SIGNALS) process.off(name, this.onSignal);
   }
 }

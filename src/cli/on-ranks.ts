@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { type Launcher, ProcessWorld } from "../distributed/process-world.js";
 import { gatherJson, SOLO, type World } from "../distributed/world.js";
 import { EXIT, errorText, exitCodeOf, printError } from "./failure.js";
@@ -8,11 +9,12 @@ import { launcherOf } from "./launcher.js";
 import { nativeCore } from "./native-core.js";
 import { UsageError } from "./usage.js";
 
-/** Rank 0 tells of an error that all ranks have; the others wait so many milliseconds for their end. */
-const OTHERS_WAIT = 2000;
+/** Milliseconds that the other ranks wait for rank 0 to tell of an error that all may have, and of one before they are connected. */
+const RANK_0_FIRST = 300;
+const RANK_0_FIRST_ALONE = 2000;
 
 /** Commands that run as several ranks, by themselves or where an option asks for it. */
-const RANKED = ["doctor"];
+const RANKED = ["train", "doctor"];
 
 /**
  * Whether a command must not run here, because it runs as one process and this is one of several.
@@ -38,25 +40,34 @@ export async function onRanks(work: (world: World) => Promise<void>): Promise<vo
   const world = await open(launcher);
   try {
     await tellPlaces(world);
+    await useCommonInstructions(world);
     await work(world);
   } catch (error) {
-    fail(world, error);
+    await fail(world, error);
   }
   await world.finish();
 }
 
+/**
+ * UCX, which carries the bytes of many MPI libraries, replaces functions for memory in the running process and handles its
+ * signals: Node crashes now and then. Without the first it registers memory for each large message on InfiniBand.
+ */
+const UCX = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
+
 async function open(launcher: Launcher): Promise<ProcessWorld> {
+  Object.assign(process.env, { ...UCX, ...process.env });
   try {
     return await ProcessWorld.open(nativeCore(), launcher);
   } catch (error) {
-    if (launcher.rank > 0) await new Promise((done) => setTimeout(done, OTHERS_WAIT));
+    if (launcher.rank > 0) await setTimeout(RANK_0_FIRST_ALONE);
     throw error;
   }
 }
 
-/** Rank 0 tells people of the errors of all ranks. */
-function fail(world: ProcessWorld, error: unknown): never {
+/** Rank 0 tells people of the errors of all ranks; of one that all of them have, it tells before the others do. */
+async function fail(world: ProcessWorld, error: unknown): Promise<never> {
   if (world.rank === 0) printError(error);
+  else await setTimeout(RANK_0_FIRST);
   return world.fail(world.rank === 0 ? "" : errorText(error), exitCodeOf(error));
 }
 
@@ -68,6 +79,14 @@ async function tellPlaces(world: ProcessWorld): Promise<void> {
     const head = `Ranks, connected by ${world.library}:`;
     console.error(fillLines(head, withCommas(texts), "  ").join("\n"));
   }
+}
+
+/** All ranks use the fastest instruction set that all machines have: results of different ones differ in the last bits. */
+async function useCommonInstructions(world: World): Promise<void> {
+  const addon = nativeCore();
+  const [first, ...others] = await gatherJson(world, addon.isas());
+  const common = first.find((isa) => others.every((isas) => isas.includes(isa)));
+  if (common !== undefined && common !== addon.isa()) addon.selectIsa(common);
 }
 
 /**

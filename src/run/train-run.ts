@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import type { Backend } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { type ColumnSet, type PreparedData, prepareData } from "../data/index.js";
+import { agree } from "../distributed/agree.js";
+import { SOLO, type World } from "../distributed/world.js";
 import { recordConfigFile } from "../saved/code.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { checkRunDirectory, refuseFile } from "../saved/resume.js";
@@ -40,6 +43,8 @@ export interface TrainRunOptions {
   /** The data of the config, if it is prepared already. */
   readonly data?: PreparedData;
   readonly backend: Backend;
+  /** The ranks that train together; rank 0 alone reports and measures the result. Default: this process. */
+  readonly world?: World;
   /** Go on from the run directory's latest checkpoint. */
   readonly resume: boolean;
   /** Train logistic regression on the same features, to compare with. */
@@ -87,11 +92,15 @@ export function prepareFor(config: Config, listener: (event: RunEvent) => void):
 
 class Run {
   private readonly startedAt = performance.now();
+  private readonly world: World;
 
-  constructor(private readonly options: TrainRunOptions) {}
+  constructor(private readonly options: TrainRunOptions) {
+    this.world = options.world ?? SOLO;
+  }
 
   async run(): Promise<RunResult> {
     const { runDir } = this.options;
+    if (!this.leads) return this.runLocked(undefined);
     refuseFile(runDir);
     const lock = await RunLock.acquire(runDir);
     try {
@@ -102,20 +111,29 @@ class Run {
     }
   }
 
-  private async runLocked(lock: RunLock): Promise<RunResult> {
+  private get leads(): boolean {
+    return this.world.rank === 0;
+  }
+
+  private async runLocked(lock: RunLock | undefined): Promise<RunResult> {
     const { config, settings = [], runDir, resume, listener } = this.options;
     refuseUnusedEvaluation(config);
-    await checkRunDirectory(runDir, config, resume ? "resume" : "new", settings);
+    if (this.leads) await checkRunDirectory(runDir, config, resume ? "resume" : "new", settings);
     const { labels } = factsOf(config.train.loss).task;
-    const prepared = this.options.data ?? (await prepareFor(config, listener));
+    const prepared = await this.prepare();
     refuseOneClass(prepared.splits.train, config.data.label, labels);
     const prepareSeconds = this.secondsSinceStart();
     listener({ kind: "prepared", data: prepared, seconds: prepareSeconds });
     const warnings = [...dataWarnings(prepared), ...sameKeyWarnings(config)];
     for (const warning of warnings) listener({ kind: "dataWarning", warning });
-    const onStart = () => this.record(prepared);
-    const model = await this.train(config.model.kind, config, { runDir, lock, onStart }, prepared);
-    const results = model.interrupted ? [] : await this.measure(model, prepared);
+    const onStart = async () => (this.leads ? this.record(prepared) : undefined);
+    const model = await this.train(
+      config.model.kind,
+      config,
+      { runDir, lock, onStart, world: this.world },
+      prepared,
+    );
+    const results = model.interrupted || !this.leads ? [] : await this.measure(model, prepared);
     const measured = this.report(prepared, prepareSeconds, model, results);
     const report = {
       ...measured,
@@ -125,8 +143,22 @@ class Run {
         ...modelWarnings(results),
       ],
     };
-    await writeJson(runDir, REPORT, report);
-    return { interrupted: this.options.signal.aborted, report, results };
+    if (this.leads) await writeJson(runDir, REPORT, report);
+    return { interrupted: model.interrupted || this.options.signal.aborted, report, results };
+  }
+
+  /**
+   * Rank 0 reads the data first. The others find what it has packed, where they share a directory of packed data, or pack
+   * their own copy.
+   */
+  private async prepare(): Promise<PreparedData> {
+    const { data, config, listener } = this.options;
+    const { world } = this;
+    if (!this.leads) await world.barrier();
+    const prepared = data ?? (await prepareFor(config, listener));
+    if (this.leads) await world.barrier();
+    await agree(world, factsOfRank(config, prepared));
+    return prepared;
   }
 
   /** Writes what the run begins with. A run that cannot be resumed keeps the files that it has. */
@@ -141,7 +173,7 @@ class Run {
   private async train(
     name: string,
     config: Config,
-    place: Pick<TrainerOptions, "runDir" | "lock" | "onStart">,
+    place: Pick<TrainerOptions, "runDir" | "lock" | "onStart" | "world">,
     { features, splits, read }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;
@@ -239,3 +271,20 @@ class Run {
     return (performance.now() - this.startedAt) / 1000;
   }
 }
+
+/** What must be equal on all ranks, by what it is. */
+function factsOfRank(
+  { train, ...config }: Config,
+  { features, splits }: PreparedData,
+): Record<string, string> {
+  const data = Object.entries(splits).map(([name, split]) => `${name} ${split?.rows} ${split?.fingerprint}`);
+  return {
+    "the version of Pairloom": version,
+    "the config": hashOf({ ...config, train: { ...train, threads: undefined } }),
+    "the data": data.join(", "),
+    "the features fitted to the data": hashOf(features),
+  };
+}
+
+const hashOf = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);

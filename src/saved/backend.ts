@@ -15,11 +15,12 @@ export interface SelectedBackend {
 
 /**
  * Creates the backend of this name. Default: native if it is available, else reference.
+ * @param threads of programs of the native backend that do not say how many they want
  * @throws ExecutionError if it is not available
  */
-export function selectBackend(name?: BackendName): SelectedBackend {
+export function selectBackend(name?: BackendName, threads?: number): SelectedBackend {
   if (name === "reference") return { backend: referenceBackend };
-  const chosen = chooseBackend();
+  const chosen = chooseBackend(threads);
   if (name !== "native" || chosen.fallback === undefined) return chosen;
   throw new ExecutionError({
     what: "the native backend cannot be used",

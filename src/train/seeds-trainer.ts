@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Memory, Translation } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
+import { SOLO } from "../distributed/world.js";
 import type { Graph } from "../graph/graph.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
@@ -12,6 +13,7 @@ import { METRICS_FILE, type MetricsLine, readMetrics, writeMetrics } from "./log
 import { memberConfigs } from "./member-configs.js";
 import { memberDirectory, memberName } from "./members.js";
 import { tensorOf } from "./parameter-memory.js";
+import { refuseForRanks } from "./ranks.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedParameters } from "./saved-parameters.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
@@ -47,6 +49,7 @@ export class SeedsTrainer {
   constructor(private readonly options: TrainerOptions) {
     const { config, features, runDir } = options;
     const { checkpoint, metric } = config.train;
+    refuseForRanks(config.train, options.world ?? SOLO);
     this.spec = specOf(config, fittedFeatureInfos(features));
     this.measured = metricSettings(config);
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });

@@ -1,5 +1,6 @@
 import type { Executable, RunResult } from "../backends/backend.js";
 import type { ColumnSet } from "../columns/columns.js";
+import { broadcastJson, type World } from "../distributed/world.js";
 import { CallPacer } from "./call-pacer.js";
 import { refuseInfiniteLoss } from "./diverged.js";
 import { rateScalars, type ScheduleStates } from "./learning-rates.js";
@@ -15,6 +16,8 @@ export interface StepSettings {
   readonly rates: readonly LearningRate[];
   /** Outputs of the program to return in addition to the losses. */
   readonly outputs: readonly string[];
+  /** The ranks that run the steps together: rank 0 sets the pace. */
+  readonly world: World;
 }
 
 /** Number of steps completed. */
@@ -50,9 +53,9 @@ export class StepRunner {
     most: number,
     schedules: ScheduleStates,
   ): Promise<StepsRun> {
-    const { batchSize, seed, shuffle, rates, outputs } = this.settings;
+    const { batchSize, seed, shuffle, rates, outputs, world } = this.settings;
     const { columns, rows } = this.data;
-    const steps = Math.min(most, this.pacer.steps);
+    const steps = Math.min(most, await broadcastJson(world, this.pacer.steps));
     const start = epochStep * batchSize;
     const count = Math.min(steps * batchSize, rows - start);
     const started = performance.now();

@@ -1,13 +1,15 @@
 import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
 import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
+import { SOLO, type World } from "../distributed/world.js";
 import { messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
-import { type Evaluation, metricValues } from "../metrics/index.js";
+import { type Evaluation, metricValues, type WatchedMetric } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
+import { placedParameters, shardingOf } from "../passes/shard.js";
 import { baseRateOutputs } from "./base-rate-outputs.js";
 import { writeBatch } from "./batch-file.js";
 import { withDefaultLength, withOnePass } from "./default-length.js";
@@ -25,17 +27,13 @@ import { refuseMembers } from "./member-configs.js";
 import { type ChangesOf, ModelState } from "./model-state.js";
 import type { Parameters } from "./parameters.js";
 import { Publisher } from "./publisher.js";
-import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
+import { addUp, anyRank, refuseForRanks } from "./ranks.js";
+import { type CheckpointSettings, type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { seedTables } from "./seed-tables.js";
+import { type Checkpoints, SharedCheckpoints } from "./shared-checkpoints.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
-import {
-  inferenceGraph,
-  outputBias,
-  parametersOf,
-  SCORE_COUNTS,
-  trainingGraph,
-} from "./step/model-graphs.js";
+import { inferenceGraph, outputBias, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
 import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
@@ -62,6 +60,8 @@ export interface TrainerOptions {
   readonly train: ColumnSet;
   readonly valid?: ColumnSet;
   readonly backend: Backend;
+  /** The ranks that train the model together. Rank 0 alone writes logs, and commits checkpoints. Default: this process. */
+  readonly world?: World;
   /** The directory for `metrics.jsonl`, `tensorboard/` and `checkpoints/`. */
   readonly runDir: string;
   /** The lock of the run directory, if the caller holds it already. */
@@ -107,7 +107,8 @@ export class Trainer {
   private geometry: Geometry;
   private readonly inference: Executable;
   private readonly observers: Observers;
-  private readonly checkpoints: RunCheckpoints;
+  private readonly world: World;
+  private readonly checkpoints: Checkpoints;
   /** Metrics of the rows trained on; older ones decay if the config says so. */
   private readonly metrics: TrainingMetrics;
   private readonly measured: MetricSettings;
@@ -130,25 +131,43 @@ export class Trainer {
       ? withOnePass(config.train)
       : withDefaultLength(config.train, { rows: train.rows, hasValid: valid !== undefined });
     const { optimizer, earlyStopping, threads, checkpoint, metric, metricsHalfLife } = length;
+    this.world = options.world ?? SOLO;
     refuseMembers(config.train);
     const spec = specOf(config, fittedFeatureInfos(features));
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);
+    refuseForRanks(config.train, this.world);
     this.listeners = listener ? [listener] : [];
     this.plan = new Plan(train.rows, rowsPerStep(length), length, stretch && startOf(stretch));
     this.measured = metricSettings(config);
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
-    this.checkpoints = new RunCheckpoints(runDir, { ...checkpoint, metric });
+    this.checkpoints = this.checkpointsOf({ ...checkpoint, metric });
     this.forward = inferenceGraph(spec);
-    const attrs = [...parametersOf(this.forward), ...parametersOf(this.graph)];
-    this.state = new ModelState({ backend, features, train: config.train, runDir }, attrs);
+    const { world } = this;
+    const sharding = shardingOf(world.size);
+    const attrs = [this.forward, this.graph].flatMap((graph) => placedParameters(graph, sharding));
+    this.state = new ModelState({ backend, features, train: config.train, runDir, world }, attrs);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
     const { accumulationGroups: groups } = config.train;
     this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
-    const compiled = { maxBatch: INFERENCE_BATCH, threads, translations: this.translations.bound };
+    const compiled = { maxBatch: INFERENCE_BATCH, threads, translations: this.translations.bound, world };
     this.inference = backend.compile(this.forward, averaged, compiled);
+  }
+
+  /** Ranks write complete checkpoints only. */
+  private checkpointsOf(settings: CheckpointSettings & { metric: WatchedMetric }): Checkpoints {
+    const { world } = this;
+    const { runDir } = this.options;
+    if (world.size === 1) return new RunCheckpoints(runDir, settings);
+    const own = new RunCheckpoints(runDir, { ...settings, full: undefined });
+    return new SharedCheckpoints(world, own, (save) => this.state.saving(save));
+  }
+
+  /** Whether this process writes what there is one of in a run. */
+  private get leads(): boolean {
+    return this.world.rank === 0;
   }
 
   private get parameters(): Parameters {
@@ -171,11 +190,11 @@ export class Trainer {
    */
   async run(): Promise<TrainingResult> {
     const { runDir, lock } = this.options;
-    this.lock = lock ?? (await RunLock.acquire(runDir));
+    if (this.leads) this.lock = lock ?? (await RunLock.acquire(runDir));
     try {
       return await this.runLocked();
     } finally {
-      if (!lock) await this.lock.release();
+      if (!lock) await this.lock?.release();
     }
   }
 
@@ -184,8 +203,8 @@ export class Trainer {
     const resumed = await this.start();
     const steps = this.compileSteps();
     await onStart?.();
-    const log = new RunLog(runDir, resumed ? this.position.step : undefined);
-    this.listeners.push(log.listen);
+    const log = this.leads ? new RunLog(runDir, resumed ? this.position.step : undefined) : undefined;
+    if (log) this.listeners.push(log.listen);
     try {
       // Everything that a resumed run needs is read and checked by now.
       await this.checkpoints.settle(this.mayPrune);
@@ -199,8 +218,8 @@ export class Trainer {
       const tiers = tierReports(this.parameters.tiers);
       return { reason, position: this.position, trainSeconds, trainRows, checkpoint, tables, tiers };
     } finally {
-      log.close();
-      this.listeners = this.listeners.filter((listener) => listener !== log.listen);
+      log?.close();
+      this.listeners = this.listeners.filter((listener) => listener !== log?.listen);
     }
   }
 
@@ -220,10 +239,12 @@ export class Trainer {
     const { threads, seed, shuffle } = config.train;
     const { batchSize } = this.plan;
     const translations = this.translations.bound;
-    const options = { maxBatch: batchSize, threads, geometry: this.geometry, translations };
+    const { world, geometry } = this;
+    const options = { maxBatch: batchSize, threads, geometry, translations, world };
     const program = backend.compile(this.graph, this.parameters.memory, options);
     const { rates } = this.observers;
-    return new StepRunner(program, train, { batchSize, seed, shuffle, rates, outputs: this.metrics.outputs });
+    const { outputs } = this.metrics;
+    return new StepRunner(program, train, { batchSize, seed, shuffle, rates, outputs, world });
   }
 
   /** Starts from a checkpoint, or with fresh parameters. Returns true if it resumes from a checkpoint. */
@@ -291,7 +312,7 @@ export class Trainer {
 
   private async loop(steps: StepRunner): Promise<TrainingResult["reason"]> {
     while (this.position.step < this.plan.totalSteps) {
-      if (this.options.signal?.aborted) return "interrupted";
+      if (await this.isAskedToStop()) return "interrupted";
       if (this.stopsEarly()) return "earlyStopping";
       await this.trainUntilEvent(steps);
       // A due evaluation is made even after an interrupt, because a resumed run would skip it.
@@ -344,7 +365,7 @@ export class Trainer {
 
   /** Saves the rows of the step at which the run diverged, or of the last one, then throws the error. */
   private async keepBatch(error: unknown): Promise<never> {
-    if (!(error instanceof DivergedError)) throw error;
+    if (!(error instanceof DivergedError) || !this.leads) throw error;
     const { config, train, runDir } = this.options;
     const { seed, shuffle } = config.train;
     const at = this.plan.at(error.step ?? Math.max(0, this.position.step - 1));
@@ -364,7 +385,7 @@ export class Trainer {
     if (this.options.config.train.metricsHalfLife === undefined) this.metrics.reset();
     this.tell({ kind: "epochStarted", epoch, rows: this.options.train.rows, doneRows });
     this.losses = [];
-    for (let left = this.plan.stepsUntilEvent(this.position); left > 0 && !this.options.signal?.aborted; ) {
+    for (let left = this.plan.stepsUntilEvent(this.position); left > 0 && !(await this.isAskedToStop()); ) {
       const run = await steps.run(this.position, left, this.carried.schedules);
       const loss = this.options.config.train.stopOnDivergence
         ? watchLosses(this.carried.loss, run.losses, this.position.step)
@@ -372,12 +393,19 @@ export class Trainer {
       this.carried = { ...this.carried, loss };
       this.position = this.plan.advance(this.position, run.steps);
       left -= run.steps;
-      this.observe(run);
+      await this.observe(run);
       if (left === 0 || this.losses.length >= this.plan.logEvery) this.measure();
     }
   }
 
-  private observe({ rows, losses, outputs }: StepsRun): void {
+  /** All ranks stop after the same step. */
+  private isAskedToStop(): Promise<boolean> {
+    return anyRank(this.world, this.options.signal?.aborted ?? false);
+  }
+
+  private async observe({ rows, losses, outputs }: StepsRun): Promise<void> {
+    const counts = this.parameters.memory.get(SCORE_COUNTS);
+    if (counts) await addUp(this.world, counts);
     this.losses.push(...losses);
     this.metrics.add(outputs, rows);
     this.tell({ kind: "trained", rows, loss: mean(losses), metrics: this.metrics.values() });
@@ -450,7 +478,7 @@ export class Trainer {
   /** Saves the current state, unless this step is already saved. */
   private async save(): Promise<void> {
     const { step } = this.position;
-    await this.lock!.check();
+    await this.lock?.check();
     const consumer = CHANGE_CONSUMERS.checkpoint;
     const dir = await this.checkpoints.save(step, (changesTo) => this.content({ changesTo, consumer }), {
       prune: this.mayPrune,

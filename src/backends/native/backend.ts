@@ -27,13 +27,19 @@ import { putInStoredRows } from "./stored-rows.js";
 import { NativeTier } from "./tier.js";
 import { fixedTranslation, type NativeTranslation } from "./translation.js";
 
-/** Runs graphs on the native core. */
-export function nativeBackend(addon: native.Addon): NativeBackend {
-  return new NativeBackend(addon);
+/**
+ * Runs graphs on the native core.
+ * @param threads of programs that do not say how many they want
+ */
+export function nativeBackend(addon: native.Addon, threads = availableParallelism()): NativeBackend {
+  return new NativeBackend(addon, threads);
 }
 
 class NativeBackend implements Backend {
-  constructor(private readonly addon: native.Addon) {}
+  constructor(
+    private readonly addon: native.Addon,
+    private readonly threads: number,
+  ) {}
 
   ceilings(threads: number): native.Ceilings {
     return this.addon.ceilings(threads);
@@ -85,7 +91,7 @@ class NativeBackend implements Backend {
       if (!translation) throw missing("translation", name);
       return (translation as NativeTranslation).handle;
     });
-    const threads = options.threads ?? availableParallelism();
+    const threads = options.threads ?? this.threads;
     return new NativeExecutable(
       this.addon,
       this.addon.compile(program.bytes, bound, threads, translations, world?.handle),

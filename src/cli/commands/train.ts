@@ -1,10 +1,12 @@
 import { existsSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
+import { broadcastJson, type World } from "../../distributed/world.js";
 import { CheckpointError } from "../../errors.js";
 import { BUILD_COMMAND } from "../../native/find-core.js";
 import { type ContinueResult, continueRun } from "../../run/continue/continue-run.js";
 import { modelWarnings } from "../../run/model-warnings.js";
+import type { RunEvent } from "../../run/run-event.js";
 import { sqlWithoutLabel } from "../../run/sql-without-label.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
@@ -15,6 +17,7 @@ import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
+import { onRanks, threadsOfRank } from "../on-ranks.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
 import { shellWord, sqlOption } from "../shell-word.js";
 import { metricsTable, positiveShares } from "../tables.js";
@@ -56,51 +59,91 @@ export const train = command(
     },
     ...settingsOption,
   },
-  async (args, rawArgs) => {
-    refuseTogether(args);
-    const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
-    const loaded = withOptions(await loadConfig(args.config, settingsOf(rawArgs)), {
-      steps: countOption("steps", args.steps),
-      threads: countOption("threads", args.threads, MAX_THREADS),
-    });
-    const isNew = !args.resume && !args.continue;
-    const runDir = args.run ?? (isNew ? newRunDirectory(loaded.path) : latestRun());
-    const display = new TrainDisplay(() => interrupt.ask());
-    const interrupt = new Interrupt(() =>
-      display.log("Stopping after this step. Press Ctrl-C again to end at once."),
-    );
-    process.once("exit", () => display.stop());
-    display.log(deviceLine(selected, loaded.config.train));
-    const run = {
-      config: loaded.config,
-      configPath: loaded.path,
-      settings: settingTexts(rawArgs),
-      runDir,
-      backend: selected.backend,
-      signal: interrupt.signal,
-      listener: display.listen,
-    };
-    try {
-      if (args.continue) {
-        interrupt.ask();
-        const result = await continueRun({ ...run, untilEnd: args["until-end"] ?? false });
-        display.stop();
-        return tellContinued(result, runDir);
-      }
-      const result = await trainRun({
-        ...run,
-        resume: args.resume ?? false,
-        baselines: args.baselines ?? false,
-      });
-      display.stop();
-      if (result.interrupted) tellResume(result, runDir, { ...args, settings: settingTexts(rawArgs) });
-      else tellResults(result, runDir, await sqlWithoutLabel(loaded.config.data));
-    } finally {
-      display.stop();
-      interrupt.stop();
-    }
-  },
+  (args, rawArgs) => onRanks((world) => trainOn(world, args, rawArgs)),
 );
+
+interface Arguments extends Flags {
+  readonly run?: string;
+  readonly resume?: boolean;
+  readonly continue?: boolean;
+  readonly "until-end"?: boolean;
+}
+
+async function trainOn(world: World, args: Arguments, rawArgs: readonly string[]): Promise<void> {
+  refuseTogether(args);
+  refuseAlone(world, args);
+  const processors = await threadsOfRank(world, availableParallelism());
+  const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES), processors);
+  const loaded = withOptions(await loadConfig(args.config, settingsOf(rawArgs)), {
+    steps: countOption("steps", args.steps),
+    threads: countOption("threads", args.threads, MAX_THREADS),
+  });
+  const isNew = !args.resume && !args.continue;
+  const runDir = await broadcastJson(world, args.run ?? (isNew ? newRunDirectory(loaded.path) : latestRun()));
+  const display = displayOf(world, () => interrupt.ask());
+  const interrupt = new Interrupt(() =>
+    display.log("Stopping after this step. Press Ctrl-C again to end at once."),
+  );
+  process.once("exit", () => display.stop());
+  display.log(deviceLine(selected, loaded.config.train, processors));
+  const run = {
+    config: loaded.config,
+    configPath: loaded.path,
+    settings: settingTexts(rawArgs),
+    runDir,
+    backend: selected.backend,
+    signal: interrupt.signal,
+    listener: display.listen,
+  };
+  try {
+    if (args.continue) {
+      interrupt.ask();
+      const result = await continueRun({ ...run, untilEnd: args["until-end"] ?? false });
+      display.stop();
+      return tellContinued(result, runDir);
+    }
+    const result = await trainRun({
+      ...run,
+      world,
+      resume: args.resume ?? false,
+      baselines: args.baselines ?? false,
+    });
+    display.stop();
+    if (result.interrupted) process.exitCode = EXIT.interrupted;
+    if (world.rank > 0) return;
+    if (result.interrupted) tellResume(result, runDir, { ...args, settings: settingTexts(rawArgs) });
+    else tellResults(result, runDir, await sqlWithoutLabel(loaded.config.data));
+  } finally {
+    display.stop();
+    interrupt.stop();
+  }
+}
+
+/** Rank 0 shows the run. */
+function displayOf({ rank }: World, onTraining: () => void): Pick<TrainDisplay, "log" | "stop" | "listen"> {
+  if (rank === 0) return new TrainDisplay(onTraining);
+  const listen = (event: RunEvent) => {
+    if (event.kind === "trainingStarted") onTraining();
+  };
+  return { log: () => undefined, stop: () => undefined, listen };
+}
+
+/** Options that ranks do not have yet. */
+function refuseAlone({ size }: World, args: Arguments): void {
+  if (size === 1) return;
+  if (args.continue)
+    throw new UsageError({
+      what: "--continue runs as one process",
+      got: `${size} ranks`,
+      next: "Run it without a launcher.",
+    });
+  if (args.backend === "reference")
+    throw new UsageError({
+      what: "the reference backend runs as one process",
+      got: `${size} ranks`,
+      next: "Remove --backend.",
+    });
+}
 
 /** Options that contradict `--continue`. */
 const NOT_WITH_CONTINUE = {
@@ -152,12 +195,16 @@ function latestRun(): string {
   });
 }
 
-function deviceLine({ backend, fallback }: SelectedBackend, { threads, precision }: TrainConfig): string {
+function deviceLine(
+  { backend, fallback }: SelectedBackend,
+  { threads, precision }: TrainConfig,
+  processors: number,
+): string {
   if (fallback !== undefined)
     return `Device: reference backend, which is many times slower: ${fallback}. Run \`${BUILD_COMMAND}\` to build it.`;
   if (backend.name === "reference")
     return "Device: reference backend, as requested (slow: only for checking)";
-  const used = threads ?? availableParallelism();
+  const used = threads ?? processors;
   const emulated = precision === "bf16" && !backend.multipliesBf16;
   return (
     `Device: ${backend.name}, ${used === 1 ? "1 thread" : `${used} threads`}, ${precision}` +
@@ -171,10 +218,13 @@ interface Flags {
   readonly threads?: string;
   readonly backend?: string;
   readonly baselines?: boolean;
-  readonly settings: readonly string[];
 }
 
-function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
+function tellResume(
+  { report }: RunResult,
+  runDir: string,
+  args: Flags & { readonly settings: readonly string[] },
+): void {
   const kept = (["steps", "threads", "backend"] as const).filter((name) => args[name] !== undefined);
   const flags = [
     ...kept.map((name) => ` --${name} ${args[name]}`),
@@ -183,7 +233,6 @@ function tellResume({ report }: RunResult, runDir: string, args: Flags): void {
   ];
   console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To continue:`);
   console.log(`  npx pairloom train ${args.config} --run ${runDir} --resume${flags.join("")}`);
-  process.exitCode = EXIT.interrupted;
 }
 
 /** @param sql for rows without a label, if it differs from that of the config */

@@ -1,0 +1,38 @@
+import type { Memory } from "../backends/backend.js";
+import { gatherJson, type World } from "../distributed/world.js";
+import { ConfigError } from "../errors.js";
+import type { TrainConfig } from "./train-config.js";
+
+/** Settings of a config that several ranks do not support yet. */
+const ONE_PROCESS = ["seeds", "publish", "initializeFrom"] as const satisfies readonly (keyof TrainConfig)[];
+
+/** @throws ConfigError for what runs of several ranks do not have yet */
+export function refuseForRanks(config: TrainConfig, { size }: World): void {
+  const setting = size > 1 ? ONE_PROCESS.find((key) => config[key] !== undefined) : undefined;
+  if (setting === undefined) return;
+  throw new ConfigError({
+    what: "this setting needs a run of one process",
+    where: `train.${setting}`,
+    got: `${size} ranks`,
+    next: "Train without a launcher, or remove the setting.",
+  });
+}
+
+/** Whether any rank says yes: all of them learn the same. */
+export async function anyRank(world: World, yes: boolean): Promise<boolean> {
+  return (await gatherJson(world, yes)).includes(true);
+}
+
+/** Adds up the numbers of all ranks, in the memory of each. They are whole, so that their sum has no order. */
+export async function addUp(world: World, counts: Memory): Promise<void> {
+  if (world.size === 1) return;
+  const sum = new Float32Array(counts.elements);
+  counts.read(0, sum);
+  const all = await world.allGather(new Uint8Array(sum.buffer));
+  sum.fill(0);
+  for (const bytes of all) {
+    const part = new Float32Array(bytes.buffer, bytes.byteOffset, sum.length);
+    for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+  }
+  counts.write(0, sum);
+}

@@ -1,0 +1,63 @@
+import { type Checkpoint, readCheckpoint } from "../checkpoint/index.js";
+import { broadcastJson, type World } from "../distributed/world.js";
+import type { ContentOf, RunCheckpoints } from "./run-checkpoints.js";
+
+/** What training does with the checkpoints of its run. */
+export type Checkpoints = Pick<RunCheckpoints, "resume" | "goOn" | "save" | "settle" | "chosen">;
+
+/**
+ * The checkpoints of a run of several ranks, as one of them sees them: rank 0 chooses and commits them, the others write
+ * their own part. All ranks make the same calls.
+ */
+export class SharedCheckpoints implements Checkpoints {
+  private savedStep?: number;
+
+  /**
+   * @param own of rank 0
+   * @param saving writes this rank's part, while rank 0 calls its argument
+   */
+  constructor(
+    private readonly world: World,
+    private readonly own: RunCheckpoints,
+    private readonly saving: <T>(save: () => Promise<T>) => Promise<T | undefined>,
+  ) {}
+
+  async resume(...args: Parameters<RunCheckpoints["resume"]>): Promise<Checkpoint | undefined> {
+    const checkpoint = await this.chosenByRank0(() => this.own.resume(...args));
+    this.savedStep = checkpoint?.manifest.step;
+    return checkpoint;
+  }
+
+  goOn(...args: Parameters<RunCheckpoints["goOn"]>): void {
+    this.own.goOn(...args);
+  }
+
+  async save(step: number, content: ContentOf, options?: { prune?: boolean }): Promise<string | undefined> {
+    const isSaved = this.savedStep === step;
+    const save = () => this.own.save(step, content, options);
+    this.savedStep = step;
+    if (!isSaved) return this.saving(save);
+    return this.leads ? save() : undefined;
+  }
+
+  async settle(prune?: boolean): Promise<void> {
+    if (this.leads) await this.own.settle(prune);
+  }
+
+  async chosen(): Promise<Checkpoint> {
+    return (await this.chosenByRank0(() => this.own.chosen()))!;
+  }
+
+  private get leads(): boolean {
+    return this.world.rank === 0;
+  }
+
+  /** All ranks see one directory. */
+  private async chosenByRank0(
+    choose: () => Promise<Checkpoint | undefined>,
+  ): Promise<Checkpoint | undefined> {
+    const checkpoint = this.leads ? await choose() : undefined;
+    const dir = await broadcastJson(this.world, checkpoint?.dir ?? null);
+    return this.leads || dir === null ? checkpoint : readCheckpoint(dir);
+  }
+}

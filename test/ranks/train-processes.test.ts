@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadAddon } from "../../src/native/addon.js";
+import { cli, csv, makeWorld, rows, smallConfig, type World } from "../cli-world.js";
+import { Job, LAUNCHERS } from "./job.js";
+
+/* `train` as processes of each launcher, with a preemption in the middle. */
+
+const PAIRLOOM = [process.execPath, "--import", import.meta.resolve("tsx"), resolve("test/cli-entry.ts")];
+
+const EPOCHS = 60;
+const STEPS_PER_EPOCH = 32;
+
+/** The hashes of the newest checkpoint. */
+async function hashesOf(run: string): Promise<string> {
+  const { code, out } = await cli("inspect", run, "--hash");
+  expect(code).toBe(0);
+  return out;
+}
+
+let world: World;
+beforeAll(async () => {
+  world = makeWorld();
+  world.write("rows.csv", csv(rows(2000)));
+  world.write("test.csv", csv(rows(100)));
+  const config = { ...smallConfig(), train: { batchSize: 64, epochs: EPOCHS, threads: 1 } };
+  world.write("pairloom.config.json", JSON.stringify(config));
+  expect((await cli("train", ".", "--run", "runs/whole")).code).toBe(0);
+}, 120_000);
+afterAll(() => world.remove());
+
+describe.skipIf(!loadAddon().addon).each(LAUNCHERS)("ranks started by $name", ({ name, command }) => {
+  it("save when one gets SIGTERM, and one process goes on to the bytes of a run that never stopped", async () => {
+    const run = `runs/${name.replace(" ", "")}`;
+    const job = new Job([...command, "-n", "2", ...PAIRLOOM, "train", ".", "--run", run]);
+    const [, pid] = await job.says(/1 on \S+ \(pid (\d+)\)/);
+    await job.says(/epoch 2/);
+    job.kill(Number(pid), "SIGTERM");
+    const { code, out } = await job.end();
+    expect(code, out).toBe(130);
+    const step = Number(/Interrupted at step ([\d,]+)/.exec(out)?.[1].replaceAll(",", ""));
+    expect(JSON.parse(readFileSync(`${run}/checkpoints/latest.json`, "utf8")).step).toBe(step);
+    expect(step).toBeLessThan(EPOCHS * STEPS_PER_EPOCH);
+    expect((await cli("train", ".", "--run", run, "--resume")).code).toBe(0);
+    expect(await hashesOf(run)).toEqual(await hashesOf("runs/whole"));
+  }, 120_000);
+});

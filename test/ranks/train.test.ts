@@ -1,0 +1,169 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { findLatest } from "../../src/checkpoint/index.js";
+import { type Config, resolveConfig } from "../../src/config/config.js";
+import { localWorlds, SOLO, type World } from "../../src/distributed/world.js";
+import { loadAddon } from "../../src/native/addon.js";
+import { draw, drawKey, drawUnit } from "../../src/random.js";
+import { type RunResult, trainRun } from "../../src/run/train-run.js";
+import { selectBackend } from "../../src/saved/backend.js";
+import { hashTensors } from "../../src/saved/hash-tensors.js";
+import { METRICS_FILE, readMetrics } from "../../src/train/log/metrics-log.js";
+
+/*
+ * Runs of several ranks in this process against the run of one process: the same bytes of model and optimizer, the same
+ * figures, whenever and with whatever number of ranks they stop and go on.
+ */
+
+const { addon } = loadAddon();
+const folder = mkdtempSync(join(tmpdir(), "pairloom-ranks-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function rowsOf(count: number, stream: number): Record<string, unknown>[] {
+  const key = drawKey(7, stream, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const [a, b] = [drawUnit(key, 3 * i), drawUnit(key, 3 * i + 1)];
+    const [user, tag] = [draw(key, 3 * i) % 40, draw(key, 3 * i + 1) % 7];
+    return {
+      a,
+      b,
+      user,
+      tags: [tag, (tag * user) % 7],
+      y: a - b + (draw(key, 3 * i + 2) % 3) / 3 > 0.4 ? 1 : 0,
+    };
+  });
+}
+
+const CONFIGS = {
+  "an MLP with batch norm, dropout, clipping and a schedule": {
+    model: { kind: "mlp", features: ["a", "b"], mlp: { hiddenUnits: [16, 8], norm: "batch", dropout: 0.1 } },
+    train: {
+      clip: { norm: 1 },
+      optimizer: { dense: { kind: "adam", learningRate: 0.01, schedule: { kind: "cosine", to: "end" } } },
+    },
+  },
+  "a DLRM with bags, 16-bit tables and a clip": {
+    model: {
+      kind: "dlrm",
+      embeddingDim: 4,
+      dense: { features: ["a", "b"], mlp: { hiddenUnits: [4] } },
+      sparse: { features: ["user", "tags"] },
+      final: { hiddenUnits: [8] },
+    },
+    train: { clip: { norm: 1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+  },
+  "logistic regression without shuffling": {
+    model: { kind: "logisticRegression", features: ["a", "b", "user"] },
+    train: { shuffle: false, earlyStopping: { patience: 1 } },
+  },
+} as const;
+
+function configOf(name: keyof typeof CONFIGS): Config {
+  const { model, train } = CONFIGS[name];
+  return resolveConfig({
+    data: {
+      train: { rows: rowsOf(1500, 1) },
+      valid: { rows: rowsOf(400, 2) },
+      test: { rows: rowsOf(300, 3) },
+      label: "y",
+      cacheDir: join(folder, "cache"),
+    },
+    features: [
+      { kind: "number", name: "a", normalize: "zscore" },
+      { kind: "number", name: "b" },
+      { kind: "id", name: "user", vocabulary: {} },
+      { kind: "ids", name: "tags", buckets: 7, dtype: "bf16" },
+    ],
+    model,
+    train: { batchSize: 128, epochs: 2, threads: 1, ...train },
+  });
+}
+
+interface Options {
+  readonly ranks: number;
+  readonly resume?: boolean;
+  /** The last rank is asked to stop when it has trained so many rows. */
+  readonly stopAt?: number;
+}
+
+let runs = 0;
+const newRun = () => join(folder, `run${runs++}`);
+
+/** The result of rank 0. */
+async function run(
+  config: Config,
+  runDir: string,
+  { ranks, resume = false, stopAt }: Options,
+): Promise<RunResult> {
+  const worlds = ranks === 1 ? [SOLO] : localWorlds(addon!, ranks);
+  const [result] = await Promise.all(worlds.map((world) => runRank(world)));
+  return result;
+
+  async function runRank(world: World): Promise<RunResult> {
+    const controller = new AbortController();
+    let trained = 0;
+    const { backend } = selectBackend("native");
+    const options = { config, runDir, backend, world, resume, baselines: false, signal: controller.signal };
+    try {
+      return await trainRun({
+        ...options,
+        listener: (event) => {
+          if (event.kind === "trained") trained += event.rows;
+          if (stopAt !== undefined && world.rank === ranks - 1 && trained >= stopAt) controller.abort();
+        },
+      });
+    } catch (error) {
+      if (world.handle) addon!.worldAbort(world.handle, String(error), 1);
+      throw error;
+    }
+  }
+}
+
+/** Of all tensors of the newest checkpoint, whatever the files. */
+const hashes = async (runDir: string) => hashTensors((await findLatest(runDir)).checkpoint!);
+
+/** What a run leaves that must not depend on the number of ranks. */
+async function traces(runDir: string, { report }: RunResult) {
+  const lines = readMetrics(join(runDir, METRICS_FILE)).map(({ time, ...line }) => line);
+  const { results, training, checkpoint, parameters } = report;
+  const { samplesPerSecond, rows, ...position } = training;
+  return { lines, results, position, checkpoint, parameters, hashes: await hashes(runDir) };
+}
+
+describe.skipIf(!addon).each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("%s", (name) => {
+  const config = configOf(name);
+
+  it("trains to the same bytes and figures on any number of ranks", async () => {
+    const alone = newRun();
+    const expected = await traces(alone, await run(config, alone, { ranks: 1 }));
+    expect(expected.results.length).toBeGreaterThan(0);
+    for (const ranks of [2, 3]) {
+      const runDir = newRun();
+      expect(await traces(runDir, await run(config, runDir, { ranks }))).toEqual(expected);
+    }
+  });
+
+  it("stops where one rank is asked to, and goes on with another number of ranks", async () => {
+    const whole = newRun();
+    await run(config, whole, { ranks: 1 });
+    const runDir = newRun();
+    const stopped = await run(config, runDir, { ranks: 2, stopAt: 600 });
+    expect(stopped.interrupted).toBe(true);
+    const { step } = stopped.report.training;
+    expect(step).toBeGreaterThan(0);
+    expect(JSON.parse(readFileSync(join(runDir, "checkpoints/latest.json"), "utf8")).step).toBe(step);
+    const last = await run(config, runDir, { ranks: 3, resume: true });
+    expect(last.interrupted).toBe(false);
+    expect(await hashes(runDir)).toEqual(await hashes(whole));
+  });
+});
+
+it.skipIf(!addon)("settings that need one process are refused on every rank", async () => {
+  const config = configOf("logistic regression without shuffling");
+  const seeds = { ...config, train: { ...config.train, seeds: 2 } };
+  await expect(run(seeds, newRun(), { ranks: 2 })).rejects.toThrow(
+    /train.seeds: this setting needs a run of one process/,
+  );
+});
