@@ -123,7 +123,8 @@ class ProgramBuilder {
     for (uint32_t i = 0; i < operand.ndims; ++i) w.u64(operand.dims[i]);
   }
   uint64_t take(Space space, uint64_t width) {
-    uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size};
+    uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size,
+                                nullptr};
     uint64_t* arena = arenas[uint32_t(space)];
     if (arena == nullptr) return 0;
     const uint32_t rows = space == Space::kTile    ? p_.tile_rows * p_.tiles_at_once

@@ -1,0 +1,144 @@
+// What the verifier and the executor refuse of what ranks exchange. That ranks train right: conformance/ranks.test.ts.
+#include <cstring>
+#include <functional>
+
+#include "cpu/executor.h"
+#include "distributed/communicator.h"
+#include "program/error.h"
+#include "tests/program_builder.h"
+#include "tests/test.h"
+
+namespace pairloom {
+namespace {
+
+constexpr uint32_t kRows = 50, kWidth = 4, kBatch = 64;
+using O = Opcode;
+
+// Looks up rows that two ranks share, and returns their gradients, which are the rows themselves.
+struct SharedLookup {
+  test::ProgramBuilder builder{kBatch, 32, 2};
+  Operand table = builder.parameter({kRows, kWidth}), lr = builder.scalar();
+  Operand id = builder.buffer(Space::kBatch, {1}, DType::kId), local = builder.buffer(Space::kBatch, {1}, DType::kId);
+  Operand rows = builder.buffer(Space::kExchange, {kRows, kWidth});
+  Operand out = builder.batch({kWidth});
+  Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
+  double route = 0, returned = 1;
+  bool reads_table = false, returns_ids = false;
+
+  std::vector<uint8_t> bytes() {
+    builder.stage(StageKind::kTile);
+    builder.input(id, kRows);
+    builder.stage(StageKind::kFixed);
+    builder.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, returned});
+    builder.stage(StageKind::kExchange);
+    builder.add(O::kFetchRows, {table, local, rows}, {route});
+    builder.stage(StageKind::kTile);
+    builder.add(O::kEmbedding, {reads_table ? table : rows, local, out});
+    builder.stage(StageKind::kExchange);
+    builder.add(O::kReturnRows, {returns_ids ? id : local, out, owned, sums}, {0, 0, 0});
+    builder.stage(StageKind::kFixed);
+    builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
+    builder.output(out);
+    return builder.bytes();
+  }
+};
+
+std::string refusal_of(const std::function<void(SharedLookup&)>& breaks) {
+  SharedLookup lookup;
+  breaks(lookup);
+  try {
+    decode(lookup.bytes());
+  } catch (const Error& error) {
+    return error.report().what + " " + error.report().expected;
+  }
+  return "nothing";
+}
+
+// Rank 0 of two; the other one sends what a test has it send.
+class Forged : public Communicator {
+ public:
+  explicit Forged(std::function<void(uint32_t call, char* bytes, uint64_t size)> send)
+      : Communicator(0, 2), send_(std::move(send)) {}
+  void abort(const std::string&, int) override {}
+
+ protected:
+  void do_exchange(Sent, Received received) override {
+    char* bytes = static_cast<char*>(received.data);
+    std::memset(bytes, 0, received.bytes[1]);
+    send_(calls_++, bytes + sizeof(uint64_t), received.bytes[1] - sizeof(uint64_t));
+  }
+  void do_gather(const void* own, Received all) override { std::memcpy(all.data, own, all.bytes[0]); }
+  void do_broadcast(std::span<uint8_t>, uint32_t) override {}
+
+ private:
+  const std::function<void(uint32_t, char*, uint64_t)> send_;
+  uint32_t calls_ = 0;
+};
+
+struct Run {
+  std::string error = "nothing";
+  std::vector<float> table;
+};
+
+// A step of rank 0, to whom the other rank sends these counts and this id.
+Run run_with(uint32_t rows, uint32_t sums, uint32_t id) {
+  const auto ranks = std::make_shared<Forged>([=](uint32_t call, char* bytes, uint64_t size) {
+    const uint32_t counts[] = {rows, sums};
+    if (call == 0) std::memcpy(bytes, counts, sizeof counts);
+    if (call == 1 && size >= sizeof id) std::memcpy(bytes, &id, sizeof id);
+  });
+  Run run;
+  run.table.assign(size_t{kRows} * kWidth, 1.0f);  // all rows are in the slots of rank 0
+  std::vector<ParameterMemory> memory{std::span<float>(run.table)};
+  Executor executor(decode(SharedLookup().bytes()), memory, 1, {}, ranks);
+  std::vector<int32_t> ids(kBatch, 7);
+  std::vector<float> out(size_t{kBatch} * kWidth);
+  const float rate = 0.5f;
+  Request request{};
+  request.columns = {{DType::kId, ids.data(), ids.size(), 0, 1, nullptr, 0}};
+  request.rows = request.count = request.batch = kBatch;
+  request.scalars = std::span<const float>(&rate, 1);
+  request.outputs = {std::span<float>(out)};
+  try {
+    executor.run(std::move(request));
+  } catch (const Error& error) {
+    run.error = error.report().what;
+  }
+  return run;
+}
+
+}  // namespace
+
+TEST(verifier_takes_rows_that_ranks_share) { CHECK_EQ(refusal_of([](SharedLookup&) {}), "nothing"); }
+
+TEST(verifier_refuses_broken_routes) {
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  CHECK(has(refusal_of([](auto& l) { l.route = 1; }), "no uniqueRows yet"));
+  CHECK(has(refusal_of([](auto& l) { l.reads_table = true; }), "ids are not those of the rows"));
+  CHECK(has(refusal_of([](auto& l) { l.returns_ids = true; }), "another column than its route"));
+  CHECK(has(refusal_of([](auto& l) { l.returned = 0; }), "not the columns of its route"));
+  CHECK(has(refusal_of([](auto& l) { l.returned = 2; }), "more gradients return"));
+  CHECK(has(refusal_of([](auto& l) { l.table = l.builder.parameter({kRows + 1, kWidth}); }), "operation's rule"));
+}
+
+TEST(a_program_of_ranks_needs_them) {
+  std::vector<float> table(size_t{kRows} * kWidth);
+  std::string what;
+  try {
+    Executor(decode(SharedLookup().bytes()), {std::span<float>(table)}, 1);
+  } catch (const Error& error) {
+    what = error.report().what;
+  }
+  CHECK_EQ(what, "a program of several ranks has no ranks");
+}
+
+TEST(what_other_ranks_ask_for_is_checked) {
+  CHECK_EQ(run_with(1, 1, 3).error, "nothing");
+  for (const auto& [rows, sums, id] : {std::array<uint32_t, 3>{1, 1, kRows}, {1, 1, 0xffffffff}, {1, 0, 3}, {1, 2, 3}}) {
+    const Run run = run_with(rows, sums, id);
+    CHECK_EQ(run.error, "a rank asked for rows that this rank does not have");
+    CHECK(run.table == std::vector<float>(size_t{kRows} * kWidth, 1.0f));
+  }
+}
+
+}  // namespace pairloom
