@@ -11,6 +11,7 @@ import type { Figure, FigureOptions } from "./figure.js";
 import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
+import { serve } from "./serve/serve.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
 import { speed } from "./speed.js";
@@ -21,6 +22,7 @@ const FIGURES = {
   speed,
   batch,
   latency,
+  serve,
   threads,
   size,
   "large-table": largeTable,

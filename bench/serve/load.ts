@@ -1,0 +1,91 @@
+import { Pool } from "undici";
+
+/** A request, sent again and again. */
+export interface Shot {
+  readonly path: string;
+  readonly body: string | Buffer;
+  /** Default JSON. */
+  readonly type?: string;
+  readonly accept?: string;
+}
+
+export interface Outcome {
+  /** Milliseconds of each request that was answered with 200, ascending; of a set rate from the moment at which it was due. */
+  readonly times: Float64Array;
+  /** By status; 0 for requests without an answer. */
+  readonly statuses: ReadonlyMap<number, number>;
+  readonly seconds: number;
+  /** Seconds of processor time of the generator. */
+  readonly processor: number;
+}
+
+/** Sends the next request when one is answered, so many at once. */
+export function closedLoop(url: string, shot: Shot, connections: number, seconds: number): Promise<Outcome> {
+  return measured(url, connections, async (send) => {
+    const end = performance.now() + seconds * 1000;
+    const client = async () => {
+      while (performance.now() < end) await send(shot, performance.now());
+    };
+    await Promise.all(Array.from({ length: connections }, client));
+  });
+}
+
+/** Milliseconds between looks at which requests are due. */
+const TICK = 1;
+
+/** Sends requests at a rate, whether or not others are answered. */
+export function openLoop(
+  url: string,
+  shot: Shot,
+  rate: number,
+  seconds: number,
+  connections = 512,
+): Promise<Outcome> {
+  return measured(url, connections, async (send) => {
+    const start = performance.now();
+    const sent: Promise<void>[] = [];
+    await new Promise<void>((done) => {
+      const timer = setInterval(() => {
+        const now = performance.now() - start;
+        while (sent.length < Math.min((now / 1000) * rate, seconds * rate))
+          sent.push(send(shot, start + (sent.length / rate) * 1000));
+        if (now < seconds * 1000) return;
+        clearInterval(timer);
+        done();
+      }, TICK);
+    });
+    await Promise.all(sent);
+  });
+}
+
+type Send = (shot: Shot, due: number) => Promise<void>;
+
+async function measured(
+  url: string,
+  connections: number,
+  run: (send: Send) => Promise<void>,
+): Promise<Outcome> {
+  const pool = new Pool(url, { connections, pipelining: 1 });
+  const times: number[] = [];
+  const statuses = new Map<number, number>();
+  const send: Send = async ({ path, body, type = "application/json", accept = "application/json" }, due) => {
+    const headers = { "content-type": type, accept };
+    const status = await pool
+      .request({ method: "POST", path, headers, body })
+      .then(async (answer) => {
+        await answer.body.dump();
+        return answer.statusCode;
+      })
+      .catch(() => 0);
+    if (status === 200) times.push(performance.now() - due);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  };
+  const [started, processor] = [performance.now(), process.cpuUsage()];
+  await run(send);
+  const { user, system } = process.cpuUsage(processor);
+  const seconds = (performance.now() - started) / 1000;
+  await pool.destroy();
+  return { times: Float64Array.from(times).sort(), statuses, seconds, processor: (user + system) / 1e6 };
+}
+
+export const quantile = (times: Float64Array, q: number): number => times[Math.floor(q * (times.length - 1))];

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { load } from "../../src/serve/load.js";
+import { rankRequest, saveUntrained } from "../dlrm-kaggle.js";
+import { type Figure, spread } from "../figure.js";
+import { closedLoop, type Outcome, openLoop, quantile } from "./load.js";
+import { BenchServer, pin } from "./server.js";
+import { arrowRanking, onePrediction, ranking } from "./shots.js";
+import { SlowClients } from "./slow-clients.js";
+
+/** What one measurement says. */
+type Line = Readonly<Record<(typeof COLUMNS)[number], number>>;
+const COLUMNS = [
+  "requests/s",
+  "p50 ms",
+  "p99 ms",
+  "server s/s",
+  "generator s/s",
+  "503/s",
+  "failed",
+  "memory MB",
+] as const;
+
+const CONNECTIONS = 16;
+const SLOW = 500;
+const IN_PROCESS_ITEMS = 500;
+
+/**
+ * `pairloom serve` with dlrm-kaggle, the generator of requests on the same machine. For the knee and what follows it, server and
+ * generator have a core each, where there are two.
+ */
+export const serve: Figure = {
+  title: "pairloom serve, dlrm-kaggle: rank 50 items, half of the features are the user's",
+  async run({ rounds, seconds }) {
+    const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-"));
+    try {
+      await saveUntrained(folder);
+      const lines = new Map<string, Line[]>();
+      for (let round = 1; round <= rounds; round++)
+        for await (const [name, line] of measurements(folder, seconds)) {
+          lines.set(name, [...(lines.get(name) ?? []), line]);
+          console.error(`round ${round} of ${rounds}: ${name}`);
+        }
+      const rows = [...lines].map(([name, measured]) => [
+        name,
+        ...COLUMNS.map((column) => cell(measured, column)),
+      ]);
+      return { head: ["", ...COLUMNS], rows };
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function* measurements(run: string, seconds: number): AsyncGenerator<[string, Line]> {
+  yield* inProcess(run, seconds);
+  const free = await BenchServer.start(run);
+  await closedLoop(free.url, ranking, CONNECTIONS, 1);
+  yield ["rank 50, JSON", await line(free, () => closedLoop(free.url, ranking, CONNECTIONS, seconds))];
+  yield ["rank 50, Arrow", await line(free, () => closedLoop(free.url, arrowRanking, CONNECTIONS, seconds))];
+  yield [
+    "predict 1 row, one client",
+    await line(free, () => closedLoop(free.url, onePrediction, 1, seconds)),
+  ];
+  await free.stop();
+  const [serverCore, ownCore] = availableParallelism() > 1 ? [0, 1] : [];
+  pin(ownCore);
+  const pinned = await BenchServer.start(run, serverCore);
+  yield* aroundTheKnee(pinned, seconds);
+  await pinned.stop();
+  pin(undefined);
+}
+
+async function* aroundTheKnee(server: BenchServer, seconds: number): AsyncGenerator<[string, Line]> {
+  const { url } = server;
+  await closedLoop(url, ranking, CONNECTIONS, 1);
+  const knee = await line(server, () => closedLoop(url, ranking, CONNECTIONS, seconds));
+  yield ["the knee: 16 clients", knee];
+  const rate = knee["requests/s"];
+  const at = (share: number) => line(server, () => openLoop(url, ranking, share * rate, seconds));
+  yield ["70 % of the knee", await at(0.7)];
+  yield ["50 % of the knee", await at(0.5)];
+  const slow = new SlowClients(url, SLOW);
+  yield [`50 %, with ${SLOW} slow headers and ${SLOW} slow bodies`, await at(0.5)];
+  slow.stop();
+  yield ["5 times the knee", await at(5)];
+  yield ["70 %, after it", await at(0.7)];
+}
+
+/** `predict` and `rank` of the same items, without a server. */
+async function* inProcess(run: string, seconds: number): AsyncGenerator<[string, Line]> {
+  const model = await load(run);
+  const request = rankRequest(IN_PROCESS_ITEMS);
+  const full = request.items.map((item) => ({ ...request.user, ...item }));
+  yield [`in process: predict ${IN_PROCESS_ITEMS} full rows`, calls(() => model.predict(full), seconds)];
+  yield [`in process: rank ${IN_PROCESS_ITEMS} items`, calls(() => model.rank(request), seconds)];
+}
+
+function calls(call: () => unknown, seconds: number): Line {
+  for (let i = 0; i < 20; i++) call();
+  const times: number[] = [];
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
+    const started = performance.now();
+    call();
+    times.push(performance.now() - started);
+  }
+  return lineOf({ times: Float64Array.from(times).sort(), statuses: new Map(), seconds, processor: 0 }, 0, 0);
+}
+
+async function line(server: BenchServer, run: () => Promise<Outcome>): Promise<Line> {
+  const before = server.processor();
+  const outcome = await run();
+  return lineOf(outcome, server.processor() - before, server.memory());
+}
+
+function lineOf({ times, statuses, seconds, processor }: Outcome, server: number, memory: number): Line {
+  const refused = statuses.get(503) ?? 0;
+  const others = [...statuses].filter(([status]) => status !== 200 && status !== 503);
+  return {
+    "requests/s": times.length / seconds,
+    "p50 ms": quantile(times, 0.5),
+    "p99 ms": quantile(times, 0.99),
+    "server s/s": server / seconds,
+    "generator s/s": processor / seconds,
+    "503/s": refused / seconds,
+    failed: others.reduce((sum, [, count]) => sum + count, 0),
+    "memory MB": memory / 1e6,
+  };
+}
+
+function cell(lines: readonly Line[], column: keyof Line): string {
+  return spread(
+    lines.map((each) => each[column]),
+    (value) => (value === 0 ? "0" : value.toPrecision(3)),
+  );
+}
