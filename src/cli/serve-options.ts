@@ -59,6 +59,11 @@ export const serveOptions = {
     valueHint: "n",
     description: `Requests that may wait in a process; more get 503 (default ${DEFAULT_LIMITS.waiting})`,
   },
+  work: {
+    type: "string",
+    valueHint: "ms",
+    description: `How much work may wait in a process; more gets 503 (default ${DEFAULT_LIMITS.work})`,
+  },
   deadline: {
     type: "string",
     valueHint: "ms",
@@ -105,6 +110,7 @@ export function serverSettings(args: ServeArgs): ServerSettings {
       body: countOption("body", args.body, 2 ** 30) ?? DEFAULT_LIMITS.body,
       rows: countOption("rows", args.rows) ?? DEFAULT_LIMITS.rows,
       waiting: countOption("queue", args.queue) ?? DEFAULT_LIMITS.waiting,
+      work: countOption("work", args.work) ?? DEFAULT_LIMITS.work,
       deadline: countOption("deadline", args.deadline) ?? DEFAULT_LIMITS.deadline,
     },
     sample: args.sample === undefined ? 0 : shareOf("sample", args.sample),

@@ -29,7 +29,7 @@ const RELOADS = Number(process.env.RELOADS ?? 3);
 
 describe("a server that is full", () => {
   it("refuses at once, says when to try again, and answers the others", async () => {
-    const url = await serve(MAIN, { limits: { waiting: 2, arrival: 2000 } });
+    const url = await serve(MAIN, { limits: { waiting: 2, work: 1e6, arrival: 2000 } });
     const rows = Array.from({ length: 5000 }, (_, i) => ({ ...ROW, item: i % 30 }));
     const answers = await Promise.all(Array.from({ length: 30 }, () => post(`${url}/v1/predict`, { rows })));
     const refused = answers.filter(({ status }) => status === 503);
@@ -42,8 +42,20 @@ describe("a server that is full", () => {
     expect((await post(`${url}/v1/predict`, { rows })).status).toBe(200);
   });
 
+  it("refuses by the work that waits", async () => {
+    const url = await serve(MAIN, { limits: { work: 1, arrival: 2000 } });
+    const many = { rows: Array.from({ length: 5000 }, () => ROW) };
+    expect((await post(`${url}/v1/predict`, many)).status).toBe(200);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(`${url}/v1/predict`, many)));
+    const statuses = await Promise.all(
+      answers.map(async (answer) => [answer.status, typeof (await answer.json())][0]),
+    );
+    expect(new Set(statuses)).toEqual(new Set([200, 503]));
+    expect((await post(`${url}/v1/predict`, { rows: [ROW] })).status).toBe(200);
+  });
+
   it("does not score what has waited too long", async () => {
-    const url = await serve(MAIN, { limits: { deadline: 1, arrival: 2000 } });
+    const url = await serve(MAIN, { limits: { deadline: 1, work: 1e6, arrival: 2000 } });
     const rows = Array.from({ length: 8000 }, () => ROW);
     const answers = await Promise.all(Array.from({ length: 8 }, () => post(`${url}/v1/predict`, { rows })));
     const late = await Promise.all(

@@ -9,6 +9,8 @@ type Row = Readonly<Record<string, unknown>>;
 /** A request that waits. Those with `rows` can be scored together. */
 interface Job {
   readonly version: Version;
+  /** Rows, or items. */
+  readonly size: number;
   readonly rows?: readonly Row[];
   readonly arrived: number;
   readonly score: () => unknown;
@@ -18,19 +20,25 @@ interface Job {
 
 /** Rows that are scored in one call. */
 const MOST_ROWS = 1024;
+/** How much of the last measurement is in the mean time of a row. */
+const SHARE_OF_LAST = 0.1;
 /** Milliseconds of scoring after which the event loop accepts, refuses and answers other requests. */
 const SLICE = 4;
 
 /**
  * Scores the requests that arrive in one turn of the event loop after they all have arrived, those for the same version together:
- * one call with many rows costs less than many calls. Its length is bounded, and so is the time that a request waits.
+ * one call with many rows costs less than many calls. The work that waits is bounded, and so is the time that a request waits.
  */
 export class ScoringQueue {
   private jobs: Job[] = [];
   private scheduled = false;
+  /** Of the jobs. */
+  private rows = 0;
+  /** The mean time of late. */
+  private millisecondsOfRow = 0;
 
   constructor(
-    private readonly limits: Pick<Limits, "waiting" | "deadline">,
+    private readonly limits: Pick<Limits, "waiting" | "work" | "deadline">,
     private readonly onBatch: (rows: number) => void,
   ) {}
 
@@ -40,25 +48,33 @@ export class ScoringQueue {
 
   /** @throws RequestError if the queue is full */
   refuseIfFull(): void {
-    if (this.jobs.length >= this.limits.waiting) throw busy();
+    const { waiting, work } = this.limits;
+    if (this.jobs.length >= waiting || this.rows * this.millisecondsOfRow > work) throw busy();
   }
 
-  /** Predictions [rows, outputs]. */
-  predict(version: Version, rows: Rows<Row>): Promise<Float32Array> {
+  /**
+   * Predictions [rows, outputs].
+   * @param size the number of rows
+   */
+  predict(version: Version, rows: Rows<Row>, size: number): Promise<Float32Array> {
     const list = Array.isArray(rows) ? (rows as readonly Row[]) : undefined;
-    return this.add(version, () => version.predictor.predict(rows), list);
+    return this.add({ version, size, rows: list, score: () => version.predictor.predict(rows) });
   }
 
-  rank(version: Version, request: RankRequest): Promise<RankedItem[]> {
-    return this.add(version, () => version.predictor.rank(request));
+  /** @param size the number of items */
+  rank(version: Version, request: RankRequest, size: number): Promise<RankedItem[]> {
+    return this.add({ version, size, score: () => version.predictor.rank(request) });
   }
 
-  private add<T>(version: Version, score: () => T, rows?: readonly Row[]): Promise<T> {
+  private add<T>(
+    job: Omit<Job, "arrived" | "resolve" | "reject" | "score"> & { score: () => T },
+  ): Promise<T> {
     this.refuseIfFull();
     if (!this.scheduled) setImmediate(() => this.run());
     this.scheduled = true;
+    this.rows += job.size;
     return new Promise<T>((resolve, reject) => {
-      this.jobs.push({ version, rows, score, arrived: performance.now(), resolve, reject });
+      this.jobs.push({ ...job, arrived: performance.now(), resolve, reject });
     });
   }
 
@@ -71,25 +87,35 @@ export class ScoringQueue {
 
   private scoreSome(now: number): void {
     const [first] = this.jobs;
-    if (now - first.arrived > this.limits.deadline) {
-      this.jobs.shift();
-      first.reject(waitedTooLong());
-    } else if (first.rows === undefined) settle(this.jobs.shift()!);
-    else this.scoreTogether(first);
+    if (now - first.arrived > this.limits.deadline) this.take(1)[0].reject(waitedTooLong());
+    else this.score(this.take(first.rows === undefined ? 1 : this.together(first)), now);
   }
 
-  /** Scores the jobs at the beginning of the queue that go together with the first. */
-  private scoreTogether(first: Job): void {
+  private take(count: number): Job[] {
+    const jobs = this.jobs.splice(0, count);
+    for (const { size } of jobs) this.rows -= size;
+    return jobs;
+  }
+
+  private score(jobs: readonly Job[], start: number): void {
+    const rows = jobs.reduce((sum, { size }) => sum + size, 0);
+    if (jobs[0].rows !== undefined) this.onBatch(rows);
+    if (jobs.length === 1) settle(jobs[0]);
+    else settleTogether(jobs);
+    const last = (performance.now() - start) / Math.max(1, rows);
+    this.millisecondsOfRow += SHARE_OF_LAST * (last - this.millisecondsOfRow);
+  }
+
+  /** How many jobs at the beginning of the queue can be scored with the first. */
+  private together(first: Job): number {
     let [count, rows] = [0, 0];
     for (const job of this.jobs) {
       if (job.rows === undefined || job.version !== first.version) break;
-      if (count > 0 && rows + job.rows.length > MOST_ROWS) break;
-      rows += job.rows.length;
+      if (count > 0 && rows + job.size > MOST_ROWS) break;
+      rows += job.size;
       count++;
     }
-    this.onBatch(rows);
-    if (count === 1) settle(this.jobs.shift()!);
-    else settleTogether(this.jobs.splice(0, count));
+    return count;
   }
 }
 

@@ -35,14 +35,14 @@ export function addScoringRoutes(app: FastifyInstance, scoring: Scoring): void {
     answered(scoring, request, reply, async (version) => {
       const rows = rowsOf(request.body);
       const count = checkedCount(rows, scoring.settings);
-      return { count, ...predicted(version.predictor, await queue.predict(version, rows)) };
+      return { count, ...predicted(version.predictor, await queue.predict(version, rows, count)) };
     }),
   );
   app.post("/v1/rank", { onRequest }, (request, reply) =>
     answered(scoring, request, reply, async (version) => {
       const asked = rankRequestOf(request.body);
       const count = checkedCount(asked.items, scoring.settings);
-      return { count, ...ranked(await queue.rank(version, asked)) };
+      return { count, ...ranked(await queue.rank(version, asked, count)) };
     }),
   );
 }

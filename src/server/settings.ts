@@ -27,6 +27,8 @@ export interface Limits {
   readonly rows: number;
   /** Requests that wait to be scored; more are refused before their bodies are read. */
   readonly waiting: number;
+  /** Milliseconds that it takes to score all requests that wait; more are refused in the same way. */
+  readonly work: number;
   /** Milliseconds that a request may wait to be scored. */
   readonly deadline: number;
   /** Milliseconds in which headers and body must have arrived. */
@@ -37,7 +39,8 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   body: 2 * 2 ** 20,
   rows: 10_000,
-  waiting: 64,
+  waiting: 1000,
+  work: 25,
   deadline: 1000,
   arrival: 10_000,
   connections: 4096,
