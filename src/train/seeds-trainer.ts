@@ -205,8 +205,7 @@ export class SeedsTrainer {
       }
       const own = new Translations(backend, features);
       await own.load(checkpoint, attrs);
-      for (const [table, translation] of own.bound)
-        translations.bound.get(`${names[k]}.${table}`)!.restore(translation.state());
+      translations.restoreMember(`${names[k]}.`, own);
     }
     return { parameters, translations, stored };
   }

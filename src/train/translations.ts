@@ -5,7 +5,7 @@ import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import type { FittedDynamic, FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { RowInitializer } from "../graph/initializer.js";
-import type { DynamicSpec, EvictionRule, TranslationSpec } from "../graph/translation.js";
+import type { DynamicSpec, EvictionRule, IdPart, TranslationSpec } from "../graph/translation.js";
 import { partName, partsOf } from "../layers/composed-embedding.js";
 import { initializerOf } from "../layers/initializer.js";
 import { streamOf } from "../layers/scope.js";
@@ -57,13 +57,10 @@ export class Translations {
         ),
       ),
     );
-    const parts = new Map<string, TranslationSpec>([
-      ...features.flatMap(specsOfParts),
-      ...prefixes.flatMap((prefix) => features.flatMap((feature) => specOfStore(feature, prefix))),
-    ]);
+    const computed = [...computedTranslations(features, prefixes)];
     this.bound = new Map([
       ...this.tables,
-      ...[...parts].map(([name, spec]) => [name, backend.translation(spec)] as const),
+      ...computed.map(([name, spec]) => [name, backend.translation(spec)] as const),
     ]);
   }
 
@@ -144,6 +141,12 @@ export class Translations {
       await restored(`${dir}: ${table.state}`, () => loadKeys(table, model, optimizer));
   }
 
+  /** Gives the tables of a member the states that they have in a model of its own. */
+  restoreMember(prefix: string, own: Translations): void {
+    for (const [table, translation] of own.tables)
+      this.tables.get(prefix + table)!.restore(translation.state());
+  }
+
   private get plain(): [string, Translation][] {
     const { dynamic } = this;
     return [...this.tables].filter(([table]) => !dynamic.has(table));
@@ -169,6 +172,20 @@ export function attachMemories(
   }
 }
 
+/**
+ * The translations that follow from the ids alone, by name.
+ * @param prefixes of the members
+ */
+export function computedTranslations(
+  features: readonly FittedFeature[],
+  prefixes: readonly string[],
+): ReadonlyMap<string, IdPart> {
+  return new Map([
+    ...features.flatMap(specsOfParts),
+    ...prefixes.flatMap((prefix) => features.flatMap((feature) => specOfStore(feature, prefix))),
+  ]);
+}
+
 function specOfTable(feature: FittedFeature): [string, TranslationSpec][] {
   if (feature.kind === "number" || feature.translation === undefined) return [];
   const { table, translation } = feature;
@@ -176,12 +193,12 @@ function specOfTable(feature: FittedFeature): [string, TranslationSpec][] {
 }
 
 /** Ids are rows, of which not all are in memory. */
-function specOfStore(feature: FittedFeature, prefix: string): [string, TranslationSpec][] {
+function specOfStore(feature: FittedFeature, prefix: string): [string, IdPart][] {
   if (feature.kind === "number" || !feature.store || feature.translation) return [];
   return [[prefix + feature.table, { kind: "quotient", by: 1, rows: feature.rows }]];
 }
 
-function specsOfParts(feature: FittedFeature): [string, TranslationSpec][] {
+function specsOfParts(feature: FittedFeature): [string, IdPart][] {
   if (feature.kind === "number" || feature.composition === undefined) return [];
   return Object.values(partsOf(feature.rows)).map((part) => [partName(feature.table, part.kind), part]);
 }
