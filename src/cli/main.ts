@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   eval: () => import("./commands/eval.js").then((module) => module.evaluate as CommandDef),
   predict: () => import("./commands/predict.js").then((module) => module.predict as CommandDef),
   serve: () => import("./commands/serve.js").then((module) => module.serve as CommandDef),
+  export: () => import("./commands/export.js").then((module) => module.exportCommand as CommandDef),
   search: () => import("./commands/search.js").then((module) => module.search as CommandDef),
   runs: () => import("./commands/runs.js").then((module) => module.runs as CommandDef),
   report: () => import("./commands/report.js").then((module) => module.report as CommandDef),

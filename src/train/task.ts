@@ -14,6 +14,7 @@ import {
 import { activation } from "../ops/activation.js";
 import { add, scale } from "../ops/arithmetic.js";
 import { rightClass } from "../ops/right-class.js";
+import { softmax } from "../ops/softmax.js";
 
 /** The meaning of a model's outputs: allowed labels, predictions and metrics. */
 export interface Task {
@@ -24,6 +25,8 @@ export interface Task {
   outputs(labels: readonly string[]): number;
   /** Converts logits [N, outputs] to predictions, as many numbers. */
   predictions(logits: Float32Array): Float32Array;
+  /** {@link predictions} as a part of a graph: logits [B, N] -> [B, N]. */
+  predicted(builder: GraphBuilder, logits: Tensor): Tensor;
   /** Column names of `predictions` in files. */
   predictionNames(labels: readonly string[]): string[];
   /** The logits of the best constant prediction for one label: what its rows say without any feature. */
@@ -66,6 +69,7 @@ export const BINARY: Task = {
   labels: "binary",
   outputs: (labels) => labels.length,
   predictions: (logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit))),
+  predicted: (builder, logits) => builder.apply(activation, [logits], { fn: "sigmoid" })[0],
   predictionNames: nameByLabel,
   constant(targets) {
     const [no, yes] = sharesOf(targets, 2);
@@ -80,6 +84,7 @@ export const REGRESSION: Task = {
   labels: "real",
   outputs: (labels) => labels.length,
   predictions: (logits) => logits,
+  predicted: (_, logits) => logits,
   predictionNames: nameByLabel,
   constant: (targets) => [meanOf(targets)],
   evaluate: ({ logits, labels, weights }) => evaluateRegression(logits, labels, weights),
@@ -93,6 +98,7 @@ export function classification(classes: number): Task {
     labels: { classes },
     outputs: () => classes,
     predictions: (logits) => softmaxRows(logits, classes),
+    predicted: (builder, logits) => builder.apply(softmax, [logits], {})[0],
     predictionNames: () => Array.from({ length: classes }, (_, c) => `prediction_${c}`),
     constant: (targets) => sharesOf(targets, classes).map(Math.log),
     evaluate: ({ logits, labels, weights, groups }) =>

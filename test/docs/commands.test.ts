@@ -58,7 +58,7 @@ function run([program, ...words]: Words): Promise<CliResult> | CliResult {
 }
 
 it("every code block names its language", () => {
-  const known = ["sh", "text", "ts", "js", "json", "jsonl", "python", "yaml", "dockerfile"];
+  const known = ["sh", "text", "ts", "js", "json", "jsonl", "python", "java", "yaml", "dockerfile"];
   expect(BLOCKS.filter(({ language }) => !known.includes(language)).map(({ place }) => place)).toEqual([]);
 });
 

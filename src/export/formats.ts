@@ -1,0 +1,21 @@
+import type { TrainedModel } from "../saved/model.js";
+import { exportOnnx, scoreWithOnnx } from "./onnx/export-onnx.js";
+import { exportSafetensors, scoreSafetensors } from "./safetensors.js";
+import type { ScoredRows } from "./scored-rows.js";
+
+export interface ExportFormat {
+  /** The file in the folder `exports` of a run, if no other one is named. */
+  readonly file: string;
+  /** Writes the model. @returns the files */
+  write(model: TrainedModel, path: string): Promise<string[]>;
+  /** The logits that the files give. */
+  score(model: TrainedModel, path: string, rows: ScoredRows): Promise<Float32Array>;
+}
+
+export const EXPORT_FORMATS = {
+  onnx: { file: "model.onnx", write: exportOnnx, score: scoreWithOnnx },
+  safetensors: { file: "model.safetensors", write: exportSafetensors, score: scoreSafetensors },
+} as const satisfies Record<string, ExportFormat>;
+
+export type FormatName = keyof typeof EXPORT_FORMATS;
+export const FORMAT_NAMES = Object.keys(EXPORT_FORMATS) as FormatName[];

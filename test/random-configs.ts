@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { expect } from "vitest";
+import type { Column } from "../src/columns/columns.js";
+import { type Config, resolveConfig } from "../src/config/config.js";
+import { ConfigError } from "../src/errors.js";
+import type { ModelConfig } from "../src/models/index.js";
+import type { FeatureInfo } from "../src/models/model.js";
+import { drawKey, drawUnit } from "../src/random.js";
+import { configuredFeatureInfos } from "../src/train/feature-info.js";
+
+/** Combinations of features, groups and models that nobody thought of, and rows for them. */
+
+export const ROWS = 24;
+const BUCKETS = 5;
+
+export type Json = Record<string, unknown>;
+export type Generate = fc.GeneratorValue;
+
+const FEATURES: readonly Json[] = [
+  { kind: "id", name: "user", hash: 50 },
+  { kind: "id", name: "item", hash: 50 },
+  { kind: "id", name: "wide_id", hash: 50, dim: 3 },
+  { kind: "id", name: "seen", hash: 50, embedding: "item" },
+  { kind: "ids", name: "tags", hash: 50, pooling: "mean" },
+  { kind: "number", name: "price" },
+  { kind: "number", name: "history", width: 3 },
+  { kind: "number", name: "profile", width: 3, denseEmbedding: { kind: "mlp" } },
+  { kind: "number", name: "hour", boundaries: [6, 12] },
+  { kind: "number", name: "age", denseEmbedding: { kind: "autoDis", channels: 3, temperature: 0.5 } },
+  { kind: "number", name: "height", denseEmbedding: { kind: "mlp" } },
+  {
+    kind: "number",
+    name: "weight",
+    denseEmbedding: { kind: "piecewiseLinear", bins: 3 },
+  },
+  { kind: "number", name: "angle", denseEmbedding: { kind: "periodic", frequencies: 2, sigma: 1 } },
+];
+
+/** Mostly embedded features, sometimes any. */
+function group(g: Generate): string[] {
+  const names = FEATURES.map(({ name }) => name as string);
+  const likely = ["user", "item", "seen", "tags", "hour", "age", "height", "weight", "angle", "profile"];
+  const from = pick(g, likely, likely, names);
+  return g(() => fc.subarray(from, { minLength: 1 }));
+}
+
+const SETTINGS = [
+  { kind: "prelu", shared: true },
+  { kind: "dice", affine: false },
+  { kind: "leakyRelu", slope: 0.2 },
+];
+
+export const pick = <T>(g: Generate, ...choices: T[]): T => g(() => fc.constantFrom(...choices));
+const maybe = (g: Generate, key: string, value: () => unknown): Json =>
+  g(fc.boolean) ? { [key]: value() } : {};
+const mlp = (g: Generate): Json => ({
+  hiddenUnits: pick(g, [4], [5, 3]),
+  activation: pick<unknown>(g, "relu", "gelu", "prelu", "dice", ...SETTINGS),
+  norm: pick(g, "none", "batch", "layer"),
+  dropout: pick(g, 0, 0.5),
+});
+const fields = (g: Generate): Json => ({
+  sparse: { features: group(g) },
+  ...maybe(g, "dense", () => ({
+    features: pick(g, ["price"], ["price", "history"], group(g)),
+    mlp: { hiddenUnits: [4] },
+  })),
+});
+
+/** A random config of every model; a model without one does not compile. */
+const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
+  dlrm: (g) => ({ ...fields(g), final: mlp(g), archWithSparse: g(fc.boolean) }),
+  logisticRegression: (g) => ({ features: group(g) }),
+  mlp: (g) => ({ features: group(g), mlp: mlp(g) }),
+  fm: (g) => ({ features: group(g) }),
+  matrixFactorization: (g) => ({ user: pick(g, "user", "hour"), item: pick(g, "item", "price") }),
+  wukong: (g) => ({
+    ...fields(g),
+    layers: [2, 1].slice(0, pick(g, 1, 2)).map((linearFields) => ({
+      linearFields,
+      interactionFields: pick(g, 1, 2),
+      rank: pick(g, 1, 3),
+      mlp: mlp(g),
+    })),
+    final: mlp(g),
+  }),
+  dcn: (g) => ({ features: group(g), ...maybe(g, "deep", () => mlp(g)), ...maybe(g, "final", () => mlp(g)) }),
+  dcnV2: (g) => ({
+    features: group(g),
+    cross: { layers: pick(g, 1, 2), ...maybe(g, "rank", () => 2) },
+    ...maybe(g, "backbone", () => mlp(g)),
+    ...maybe(g, "deep", () => mlp(g)),
+    ...maybe(g, "final", () => mlp(g)),
+  }),
+  pnn: (g) => ({ features: group(g), product: pick(g, "inner", "outer", "both"), mlp: mlp(g) }),
+  fwfm: (g) => ({ features: group(g) }),
+  nfm: (g) => ({ features: group(g), mlp: mlp(g) }),
+  autoInt: (g) => ({
+    features: group(g),
+    attention: { layers: pick(g, 1, 2), heads: pick(g, 1, 2), headDim: 3, residual: g(fc.boolean) },
+    ...maybe(g, "deep", () => mlp(g)),
+  }),
+  maskNet: (g) => ({
+    features: group(g),
+    structure: pick(g, "serial", "parallel"),
+    blocks: { count: pick(g, 1, 2), units: 4, reductionRatio: pick(g, 0.1, 2) },
+    ...maybe(g, "mlp", () => mlp(g)),
+  }),
+  wideAndDeep: (g) => ({
+    wide: { features: group(g) },
+    deep: { features: group(g), mlp: mlp(g) },
+    ...maybe(g, "final", () => mlp(g)),
+  }),
+  deepfm: (g) => ({
+    wide: { features: group(g) },
+    deep: { features: group(g), mlp: mlp(g) },
+    ...maybe(g, "fm", () => ({ features: group(g) })),
+    ...maybe(g, "final", () => mlp(g)),
+  }),
+  xdeepfm: (g) => ({
+    wide: { features: group(g), ...maybe(g, "tables", () => "shared") },
+    deep: { features: group(g), mlp: mlp(g) },
+    cin: { layers: pick(g, [3], [3, 2]) },
+    fm: g(fc.boolean),
+    linear: g(fc.boolean),
+    ...maybe(g, "final", () => mlp(g)),
+  }),
+};
+
+/** Its eps is large: with a small one the sign of a gradient that cancels to nothing moves a weight by a whole step. */
+const ADAM = { kind: "adam", eps: 1e-3 };
+
+/** A random config of every kind of model. */
+export const MODEL_KINDS = Object.keys(MODEL) as ModelConfig["kind"][];
+
+/** The config, or undefined where it is refused for a reason that names a place in it. */
+export function randomConfig(kind: ModelConfig["kind"], g: Generate, label: string[]): Config | undefined {
+  const takesDim = kind !== "logisticRegression";
+  return resolved({ kind, ...(takesDim && { embeddingDim: 4 }), ...MODEL[kind](g) }, label);
+}
+
+function resolved(model: Json, label: string[]): Config | undefined {
+  try {
+    const data = { train: { path: "none.csv" }, label };
+    return resolveConfig({ data, features: FEATURES, model, train: { optimizer: { dense: ADAM } } });
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as ConfigError).report.where).toMatch(/^model/);
+    return undefined;
+  }
+}
+
+export function infos(config: Config): FeatureInfo[] {
+  return configuredFeatureInfos(config.features).map((info) =>
+    info.kind === "number" ? info : { ...info, rows: BUCKETS },
+  );
+}
+
+export function columnsOf(features: readonly FeatureInfo[], labels: number): Map<string, Column> {
+  const key = drawKey(5, 5, 5);
+  let draws = 0;
+  const unit = (): number => drawUnit(key, draws++);
+  const numbers = (width: number): Column => {
+    const data = Float32Array.from({ length: ROWS * width }, unit);
+    return { kind: "number", data, offset: 0, stride: width, width };
+  };
+  const ids = (length: number): Int32Array => Int32Array.from({ length }, () => Math.floor(unit() * BUCKETS));
+  const label = numbers(labels) as { data: Float32Array };
+  const columns = new Map<string, Column>([
+    ["@label", { ...label, data: label.data.map(Math.round) } as Column],
+  ]);
+  for (const feature of features) {
+    if (feature.kind === "number") columns.set(feature.name, numbers(feature.width));
+    else if (feature.kind === "id")
+      columns.set(feature.name, { kind: "id", data: ids(ROWS), offset: 0, stride: 1 });
+    else {
+      const offsets = BigUint64Array.from({ length: ROWS + 1 }, (_, i) => BigInt(2 * i));
+      columns.set(feature.name, { kind: "ids", values: ids(2 * ROWS), offsets });
+    }
+  }
+  return columns;
+}
