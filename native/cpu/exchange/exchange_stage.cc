@@ -63,32 +63,33 @@ template <class Size>
 void ExchangeStage::lay_out(Blocks& blocks, uint32_t round, const Communicator& ranks, const Size& size) const {
   blocks.starts.assign(ranks.size(), 0);
   blocks.sizes.assign(ranks.size(), 0);
-  const auto block_of = [&](uint32_t rank) {
-    uint64_t block = kStatusBytes;
-    for (const auto& exchanger : exchangers_) block += exchanger->rounds() > round ? size(*exchanger, rank) : 0;
-    return block;
-  };
+  blocks.parts.resize(ranks.size() * exchangers_.size());
   uint64_t bytes = 0;
-  for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
-    if (rank != ranks.rank()) blocks.sizes[rank] = block_of(rank);
+  const auto add_block = [&](uint32_t rank) {
     blocks.starts[rank] = bytes;
-    bytes += blocks.sizes[rank];
+    bytes += kStatusBytes;
+    for (size_t i = 0; i < exchangers_.size(); ++i) {
+      blocks.parts[rank * exchangers_.size() + i] = bytes;
+      if (exchangers_[i]->rounds() > round) bytes += size(*exchangers_[i], rank);
+    }
+  };
+  for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
+    if (rank == ranks.rank()) continue;
+    add_block(rank);
+    blocks.sizes[rank] = bytes - blocks.starts[rank];
   }
-  blocks.starts[ranks.rank()] = bytes;
-  bytes += block_of(ranks.rank());
+  add_block(ranks.rank());
   if (blocks.bytes.size() < bytes) blocks.bytes.resize(bytes);
 }
 
-// Calls move(exchanger, offset of its part).
-template <class Move, class Size>
-void ExchangeStage::each_part(uint32_t round, uint32_t rank, uint64_t start, const Size& size,
-                              const Move& move) const {
-  uint64_t at = start + kStatusBytes;
-  for (const auto& exchanger : exchangers_) {
-    if (exchanger->rounds() <= round) continue;
-    move(*exchanger, at);
-    at += size(*exchanger, rank);
-  }
+// Calls work(exchanger, rank, index of its part) on the threads of the pool.
+template <class Work>
+void ExchangeStage::each_part(Pool& pool, uint32_t round, uint32_t ranks, const Work& work) {
+  const uint32_t count = uint32_t(exchangers_.size());
+  pool.run(ranks * count, [&](uint32_t part, uint32_t) {
+    Exchanger& exchanger = *exchangers_[part % count];
+    if (exchanger.rounds() > round) work(exchanger, part / count, part);
+  });
 }
 
 void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed) {
@@ -96,20 +97,19 @@ void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, b
   const auto receives = [&](const Exchanger& e, uint32_t rank) { return e.receives(round, rank); };
   lay_out(sent_, round, ranks, sends);
   lay_out(received_, round, ranks, receives);
-  pool.run(ranks.size(), [&](uint32_t rank, uint32_t) {
-    const uint64_t status = failed ? kFailed : kFine;
-    std::memcpy(&sent_.bytes[sent_.starts[rank]], &status, kStatusBytes);
-    if (failed) return;
-    each_part(round, rank, sent_.starts[rank], sends,
-              [&](Exchanger& e, uint64_t at) { e.pack(round, rank, &sent_.bytes[at]); });
-  });
+  const uint64_t status = failed ? kFailed : kFine;
+  for (const uint64_t start : sent_.starts) std::memcpy(&sent_.bytes[start], &status, kStatusBytes);
+  if (!failed) {
+    each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
+      exchanger.pack(round, rank, sent_.bytes.data() + sent_.parts[part]);
+    });
+  }
   const auto named =
       std::find_if(exchangers_.begin(), exchangers_.end(), [&](const auto& e) { return e->rounds() > round; });
   ranks.exchange((*named)->name(round), {sent_.bytes.data(), sent_.sizes}, {received_.bytes.data(), received_.sizes});
-  pool.run(ranks.size(), [&](uint32_t rank, uint32_t) {
+  each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
     const Blocks& blocks = rank == ranks.rank() ? sent_ : received_;
-    each_part(round, rank, blocks.starts[rank], receives,
-              [&](Exchanger& e, uint64_t at) { e.unpack(round, rank, &blocks.bytes[at]); });
+    exchanger.unpack(round, rank, blocks.bytes.data() + blocks.parts[part]);
   });
   pool.run(uint32_t(exchangers_.size()), [&](uint32_t i, uint32_t) {
     if (exchangers_[i]->rounds() > round) exchangers_[i]->finish(round);

@@ -27,13 +27,14 @@ class ExchangeStage {
   // rank for itself does not travel: it lies behind the others that it sends.
   struct Blocks {
     std::vector<uint64_t> sizes, starts;  // by rank
+    std::vector<uint64_t> parts;          // where they begin: of the first rank, then of the next one
     std::vector<char> bytes;
   };
 
   template <class Size>
   void lay_out(Blocks& blocks, uint32_t round, const Communicator& ranks, const Size& size) const;
-  template <class Move, class Size>
-  void each_part(uint32_t round, uint32_t rank, uint64_t start, const Size& size, const Move& move) const;
+  template <class Work>
+  void each_part(Pool& pool, uint32_t round, uint32_t ranks, const Work& work);
   void run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed);
   void check_statuses(Communicator& ranks, std::exception_ptr failure) const;
   std::exception_ptr check() const;
