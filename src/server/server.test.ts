@@ -172,7 +172,7 @@ async function expectRefusal(response: Answer): Promise<void> {
   expect(response.status, text).toBeGreaterThanOrEqual(400);
   expect(response.status, text).toBeLessThan(500);
   expect(JSON.parse(text)).toMatchObject({
-    error: { what: expect.any(String), next: expect.stringMatching(/^[A-Z].*[.]$/) },
+    error: { what: expect.any(String), next: expect.stringMatching(/^[A-Z].*[.]$/s) },
   });
   expect(text).not.toMatch(/\.(ts|js):\d|node_modules| {4}at /);
 }
