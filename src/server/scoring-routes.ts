@@ -59,8 +59,8 @@ async function answered(
   reply: FastifyReply,
   score: (version: Version) => Promise<Answer & { readonly count: number }>,
 ): Promise<object> {
-  const { model: name, key } = request.query as { model?: string; key?: string };
-  const { source, current } = models.choose(name, key);
+  const { model, key } = request.query as Record<string, unknown>;
+  const { source, current } = models.choose(textOrNone(model), textOrNone(key));
   reply.headers({ "pairloom-model": source.name, "pairloom-version": current.name });
   const { json, arrow, count } = await score(current);
   metrics.scored(source.name, current.name, count);
@@ -70,6 +70,9 @@ async function answered(
   if (!request.headers.accept?.includes(ARROW)) return answer;
   return reply.type(ARROW).send(Buffer.from(arrow()));
 }
+
+/** A name that is given twice is a list. */
+const textOrNone = (value: unknown) => (value === undefined ? undefined : String(value));
 
 /** `scores`: a number for each row; by label, if the model has several; of classes, a list for each row. */
 function predicted({ outputs, labels }: Predictor, predictions: Float32Array): Answer {

@@ -209,6 +209,7 @@ describe("a malformed request", () => {
     for (const type of ["text/plain", "application/xml", "multipart/form-data; boundary=x", ""])
       await expectRefusal(await post(to("/v1/predict"), "{}", { "content-type": type }));
     await expectRefusal(await post(to("/v1/predict?model=other"), { rows: [ROW] }));
+    await expectRefusal(await post(to("/v1/predict?model=main&model=main"), { rows: [ROW] }));
     await expectRefusal(await get(to("/v1/predict")));
     await expectRefusal(await get(to("/none")));
   });

@@ -40,7 +40,10 @@ export class Workers {
   private fork(): Worker {
     const born = performance.now();
     const worker = cluster.fork();
-    const channel = new Channel((message) => worker.send(message), this.answer);
+    const channel = new Channel(
+      (message) => void (worker.isConnected() && worker.send(message)),
+      this.answer,
+    );
     this.channels.set(worker, channel);
     worker.on("message", channel.receive);
     worker.on("exit", (code) => {
