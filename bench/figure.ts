@@ -21,9 +21,12 @@ export interface FigureOptions {
   /** To train, and again to infer. */
   readonly seconds: number;
   readonly threads: number;
-  /** Rows of the table of `large-table`, whose life it then measures alone. */
+  /** Rows of the table of `tiers`, or of `large-table`, whose life it then measures alone. */
   readonly tableRows?: number;
-  /** The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given. */
+  /**
+   * The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given; the folder of the file of
+   * `tiers`.
+   */
   readonly data?: string;
   /** A program that prints lines as `pairloom bench --json` does. */
   readonly peer?: { readonly python: string; readonly script: string };

@@ -17,6 +17,7 @@ import { size } from "./size.js";
 import { speed } from "./speed.js";
 import { tablesQuality } from "./tables-quality.js";
 import { threads } from "./threads.js";
+import { tiers } from "./tiers.js";
 
 const FIGURES = {
   speed,
@@ -31,6 +32,7 @@ const FIGURES = {
   evaluation,
   "dynamic-tables": dynamicTables,
   "tables-quality": tablesQuality,
+  tiers,
 };
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
 

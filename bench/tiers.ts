@@ -1,0 +1,75 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { totalmem } from "node:os";
+import { bytes } from "../src/cli/tables.js";
+import { count } from "../src/show-value.js";
+import { type Figure, inRounds, median, spread } from "./figure.js";
+import type { TierCase, TierResult } from "./tiers-child.js";
+
+const ROWS = 8_000_000;
+const SMALL = 1000;
+const DIM = 128;
+/** Weights, and as many numbers of Adagrad. */
+const ROW_BYTES = 2 * 4 * DIM;
+const SHARE = 0.1;
+/** Larger tables are not compared with one in memory, and their rows come to be in the file as training meets them. */
+const MOST_IN_MEMORY = 0.5 * totalmem();
+
+/**
+ * A table of 128 numbers and as many of Adagrad with a tenth of its bytes of memory, and ids by a power law of 1.05 without
+ * locality; `--table-rows N` for another size. `--data DIR` is the directory of the file.
+ */
+export const tiers: Figure = {
+  title: `table ten times its memory, power law 1.05, dim ${DIM} with Adagrad, file read and written past the page cache`,
+  async run({ rounds, seconds, threads, tableRows = ROWS, data }) {
+    const common = { rows: tableRows, dim: DIM, seconds, threads, directory: data };
+    const isSmall = tableRows * ROW_BYTES <= MOST_IN_MEMORY;
+    const inMemory = isSmall ? tableRows : Math.floor(MOST_IN_MEMORY / ROW_BYTES / 4);
+    const cases = [
+      { ...common, name: "1000 rows", rows: SMALL, fills: false },
+      { ...common, name: "in memory", rows: inMemory, fills: false },
+      { ...common, name: "with a store", memory: SHARE * tableRows * ROW_BYTES, fills: isSmall },
+    ] satisfies TierCase[];
+    const results = await inRounds(cases, rounds, measure);
+    const [small, plain, tier] = cases.map((each) => results.get(each)!);
+    return { head: ["", ""], rows: lines(cases[2], { small, plain, tier }, inMemory) };
+  },
+};
+
+async function measure(each: TierCase): Promise<TierResult> {
+  const child = fork(new URL("./tiers-child.ts", import.meta.url), { serialization: "advanced" });
+  child.send(each);
+  const [result] = await once(child, "message");
+  child.kill();
+  return result as TierResult;
+}
+
+type Results = Readonly<Record<"small" | "plain" | "tier", readonly TierResult[]>>;
+
+function lines({ rows, memory }: TierCase, { small, plain, tier }: Results, inMemory: number): string[][] {
+  const of = (results: readonly TierResult[], value: (result: TierResult) => number) => results.map(value);
+  const rate = of(tier, (r) => r.samplesPerSecond);
+  const memoryRate = of(plain, (r) => r.samplesPerSecond);
+  const misses = of(tier, (r) => r.missesPerSample);
+  const operations = of(tier, (r) => r.readsPerSecond);
+  const bound = Math.min(median(memoryRate), median(operations) / median(misses));
+  const resident = median(of(tier, (r) => r.resident)) - median(of(small, (r) => r.resident));
+  return [
+    ["table", `${count(rows)} rows, ${bytes(rows * ROW_BYTES)}`],
+    [`samples a second, ${count(inMemory)} rows in memory`, spread(memoryRate)],
+    ["samples a second, with a store", spread(rate)],
+    ["rows found in memory", `${(100 * median(of(tier, (r) => r.hitRate))).toFixed(1)} %`],
+    ["rows read ahead", `${(100 * median(of(tier, (r) => r.prefetchedRate))).toFixed(1)} %`],
+    ["misses a sample", median(misses).toFixed(3)],
+    ["random reads of rows a second", spread(operations)],
+    ["least of memory and disk operations / misses", count(Math.round(bound))],
+    ["share of that", (median(rate) / bound).toFixed(2)],
+    ["memory given to the table", bytes(memory!)],
+    [
+      "resident, more than with 1000 rows",
+      `${bytes(resident)}, ${((100 * resident) / memory!).toFixed(1)} %`,
+    ],
+    ["rows that training has met", count(median(of(tier, (r) => r.touched)))],
+    ["allocated on the disk", bytes(median(of(tier, (r) => r.allocated)))],
+  ];
+}
