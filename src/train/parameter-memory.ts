@@ -145,16 +145,15 @@ export async function readParameter(
 }
 
 /**
- * The same from a sparse table: its stored rows are read, and the others get the initial values of the checkpoint.
+ * The same from a sparse table: only its stored rows.
  * @throws CheckpointError
  */
 export async function readStoredRows(
-  { rows, initial, numbers }: StoredRows,
+  { rows, numbers }: StoredRows,
   name: string,
   { attrs, memory }: Parameter,
 ): Promise<void> {
   const width = elementsOf(attrs) / attrs.shape[0];
-  memory.fill(initial.values, initial.seed, initial.stream);
   await readPieces(numbers, { name, dtype: memory.dtype, elements: rows.length * width }, (from, piece) => {
     const first = from / width;
     memory.scatter(rows.subarray(first, first + piece.length / width), width, piece);

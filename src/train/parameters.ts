@@ -200,6 +200,8 @@ export class Parameters {
    * @throws CheckpointError
    */
   async load(files: Readonly<Record<Part, Tensors>>, grown: GrownTables = new Map()): Promise<void> {
+    this.startSparse(files.model, "model");
+    this.startSparse(files.optimizer, "optimizer");
     await this.read(files.model, "model", grown);
     await this.read(files.optimizer, "optimizer", grown);
   }
@@ -225,7 +227,16 @@ export class Parameters {
     if (!stored || !fitsStored(parameter.attrs, file.tensors, name))
       return readParameter(file, name, parameter);
     await readStoredRows(stored, name, parameter);
-    this.initial.set(name, stored.initial);
+  }
+
+  /** Sets the initial values of sparse tables, before any of their rows is there. */
+  private startSparse(file: Tensors, part: Part): void {
+    for (const [name, { memory }] of this.stored(part)) {
+      const initial = file.tensors.has(name) ? file.stored?.(name)?.initial : undefined;
+      if (!initial) continue;
+      memory.fill(initial.values, initial.seed, initial.stream);
+      this.initial.set(name, initial);
+    }
   }
 
   /** The names in a checkpoint and their parameters. */

@@ -419,15 +419,22 @@ std::vector<uint64_t> Tier::touched() {
 void Tier::fill(size_t index, const Fill& init) {
   settle();
   Column& column = columns_[index];
-  std::vector<uint64_t> existing;
-  for (uint64_t row = 0; touched_ && row < spec_.rows; ++row) {
-    if (file_->has(row) || index_.find(row) != 0) existing.push_back(row);
-  }
   column.init = init;
-  std::vector<char> values(column.shape.row_bytes());
-  for (const uint64_t row : existing) {
-    initialize(column, name_of(row), values.data());
-    write(index, row * column.shape.width, column.shape.width, values.data());
+  std::vector<uint64_t> rows = touched_ ? file_->records() : std::vector<uint64_t>();
+  for (uint32_t frame = 0; touched_ && frame < frames_; ++frame) {
+    if (row_of(frame) != kNone && !file_->has(row_of(frame))) rows.push_back(row_of(frame));
+  }
+  std::sort(rows.begin(), rows.end());
+  const size_t bytes = column.shape.row_bytes(), most = kMostRun / bytes + 1;
+  std::vector<char> values(std::min(most, rows.size()) * bytes);
+  for (size_t first = 0; first < rows.size(); first += most) {
+    std::vector<Part> parts;
+    for (size_t i = first; i < std::min(rows.size(), first + most); ++i) {
+      char* const to = values.data() + (i - first) * bytes;
+      initialize(column, name_of(rows[i]), to);
+      parts.push_back({rows[i], 0, bytes, to});
+    }
+    scatter(index, parts);
   }
 }
 
