@@ -346,7 +346,17 @@ void Tier::scatter(size_t index, std::span<const Part> parts) {
   settle();
   touched_ = true;
   const Column& column = columns_[index];
-  each_part(parts, true, [&](const Part& part, char* record) {
+  std::vector<Part> of_file;
+  for (const Part& part : parts) {
+    const uint32_t found = index_.find(part.row), held = found != 0 ? found : claim(part.row);
+    if (held == 0) {
+      of_file.push_back(part);
+      continue;
+    }
+    dirty_[held - 1] = 1;
+    std::memcpy(at(column, held - 1) + part.skipped, part.bytes_of_caller, part.bytes);
+  }
+  each_part(of_file, true, [&](const Part& part, char* record) {
     std::memcpy(writable(column, part.row, record) + part.skipped, part.bytes_of_caller, part.bytes);
   });
 }
@@ -401,6 +411,19 @@ void Tier::release(uint64_t first) {
     if (row_of(frame) != kNone && row_of(frame) >= first) empty(frame);
   }
   file_->cut(first);
+}
+
+uint32_t Tier::claim(uint64_t row) {
+  const uint32_t frame = hand_;
+  if (row_of(frame) != kNone || file_->has(row)) return 0;
+  hand_ = hand_ + 1 == frames_ ? 0 : hand_ + 1;
+  row_of(frame) = row;
+  if (spec_.keyed) keys_[frame] = name_of(row);
+  index_.insert(row, frame + 1);
+  used_[frame] = step_;
+  heat_[frame] = 1;
+  for (const Column& column : columns_) initialize(column, name_of(row), at(column, frame));
+  return frame + 1;
 }
 
 std::vector<uint64_t> Tier::touched() {

@@ -145,6 +145,8 @@ class Tier : public RowFrames {
   const char* numbers_of(const Column& column, uint64_t row, char* record);
   // The same to write to; the record is then written back.
   char* writable(const Column& column, uint64_t row, char* record);
+  // A frame + 1 for a row that does not exist yet, while frames are empty; otherwise 0.
+  uint32_t claim(uint64_t row);
   template <class Use>
   void each_part(std::span<const Part> parts, bool writes, const Use& use);
   [[noreturn]] void refuse(std::span<const uint64_t> rows) const;
