@@ -8,6 +8,7 @@ import { batch } from "./batch.js";
 import { dynamicTables } from "./dynamic-tables.js";
 import { evaluation } from "./evaluate.js";
 import type { Figure, FigureOptions } from "./figure.js";
+import { hitRates } from "./hit-rates.js";
 import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
@@ -15,6 +16,7 @@ import { serve } from "./serve/serve.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
 import { speed } from "./speed.js";
+import { tableMemory } from "./table-memory.js";
 import { tablesQuality } from "./tables-quality.js";
 import { threads } from "./threads.js";
 import { tiers } from "./tiers.js";
@@ -31,6 +33,8 @@ const FIGURES = {
   shards,
   evaluation,
   "dynamic-tables": dynamicTables,
+  "hit-rates": hitRates,
+  "table-memory": tableMemory,
   "tables-quality": tablesQuality,
   tiers,
 };

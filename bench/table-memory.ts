@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { KEYS } from "../src/graph/translation.js";
+import { modelSchema } from "../src/models/index.js";
+import { selectBackend } from "../src/saved/backend.js";
+import { Parameters } from "../src/train/parameters.js";
+import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
+import { optimizerSchema } from "../src/train/step/optimizers.js";
+import { attachMemories } from "../src/train/translations.js";
+import type { Figure } from "./figure.js";
+
+/** Many, so that the memory of JavaScript hardly counts; as many as the index has room for before it doubles. */
+const ROWS = 2 ** 24;
+const DIM = 8;
+/** Bytes of the weights and of the accumulator of Adagrad. */
+const [VALUE, STATE] = [4 * DIM, 4 * DIM];
+/** Keys that get rows in one call, so that little of what it returns is garbage at the end. */
+const PIECE = 1 << 16;
+const FIELD = "id";
+
+/** Memory of a full dynamic table, as the operating system counts it. */
+export const tableMemory: Figure = {
+  title: `resident memory of a full dynamic table of ${ROWS} rows of ${DIM} numbers with Adagrad`,
+  async run() {
+    const rows = (["lru", "lfu"] as const).map((kind) => {
+      const bytes = bytesOfRow(kind);
+      return [kind, bytes.toFixed(1), (bytes - VALUE - STATE).toFixed(1)];
+    });
+    return { head: ["evict", "bytes a row", `without value and state (${VALUE} + ${STATE})`], rows };
+  },
+};
+
+function bytesOfRow(kind: "lru" | "lfu"): number {
+  const { backend } = selectBackend();
+  const initializer = { kind: "uniform", low: -0.01, high: 0.01 } as const;
+  const feature = {
+    kind: "id",
+    name: FIELD,
+    table: FIELD,
+    initializer,
+    rows: ROWS + 1,
+    translation: { ids: KEYS },
+  } as const;
+  const model = modelSchema.parse({
+    kind: "dcnV2",
+    features: [FIELD],
+    embeddingDim: DIM,
+    cross: { layers: 1 },
+  });
+  const optimizers = optimizerSchema.parse({ embedding: { kind: "adagrad", learningRate: 0.01 } });
+  const l2 = { dense: 0, embedding: 0, rows: "touched" } as const;
+  const graph = trainingGraph({ model, features: [feature] }, { optimizers, l2, weighted: false });
+  const keys = new BigInt64Array(PIECE);
+  collectGarbage();
+  const before = residentBytes();
+  const parameters = new Parameters(backend, parametersOf(graph));
+  const table = backend.translation({ kind: "dynamic", capacity: ROWS, evict: { kind }, unknown: "zero" });
+  attachMemories(new Map([[FIELD, table]]), parameters.all, 0);
+  for (let first = 0; first < ROWS; first += PIECE) {
+    const part = keys.subarray(0, ROWS - first);
+    part.forEach((_, i) => {
+      part[i] = BigInt(first + i) * 0x12345678abcdefn;
+    });
+    table.insert(part);
+  }
+  collectGarbage();
+  return (residentBytes() - before) / table.statistics().size;
+}
+
+/** The lists of rows that JavaScript has got are not part of the table. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+}
+
+/** Of this process alone, without pages of files. */
+function residentBytes(): number {
+  return 1024 * Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))![1]);
+}
