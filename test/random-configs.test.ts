@@ -3,19 +3,23 @@ import { describe, expect, it } from "vitest";
 import { BACKENDS } from "../conformance/backends.js";
 import type { Backend, RunResult } from "../src/backends/backend.js";
 import type { Config } from "../src/config/config.js";
+import { fitFeatures } from "../src/features/fit.js";
 import { labelNames } from "../src/features/targets.js";
-import type { FeatureInfo } from "../src/models/model.js";
+import { fittedFeatureInfos } from "../src/train/feature-info.js";
 import { Parameters } from "../src/train/parameters.js";
 import { inferenceGraph, LOGITS, LOSS, parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../src/train/step/model-spec.js";
 import { learningRates } from "../src/train/step/optimizer-groups.js";
-import { columnsOf, infos, MODEL_KINDS, pick, ROWS, randomConfig } from "./random-configs.js";
+import { Translations } from "../src/train/translations.js";
+import { columnsOf, MODEL_KINDS, pick, ROWS, randomConfig, withRandomTables } from "./random-configs.js";
 
 /*
  * A combination of features, groups and models that nobody thought of either trains or is refused with a reason. Every
  * config here is made at random; one that is accepted takes two steps on the reference and on the native backend, and both agree.
  */
 const USED = BACKENDS.slice(0, 2);
+/** The bins of piecewise-linear embeddings. */
+const EDGES = { weight: [0.25, 0.5, 0.75] };
 
 describe("random configs train or are refused", () => {
   it.each(MODEL_KINDS)(
@@ -24,11 +28,10 @@ describe("random configs train or are refused", () => {
       let trained = 0;
       fc.assert(
         fc.property(fc.gen(), (g) => {
-          const config = randomConfig(kind, g, pick(g, ["label"], ["click", "buy"]));
+          const config = randomConfig(kind, g, pick(g, ["label"], ["click", "buy"]), withRandomTables);
           if (!config) return;
           trained++;
-          const features = infos(config);
-          const [reference, ...others] = USED.map(({ use }) => train(config, features, use()));
+          const [reference, ...others] = USED.map(({ use }) => train(config, use()));
           expect(Number.isFinite(reference[0])).toBe(true);
           for (const other of others) expectClose(other, reference);
         }),
@@ -41,21 +44,26 @@ describe("random configs train or are refused", () => {
 });
 
 /** The loss of two steps and the logits after them. */
-function train(config: Config, features: readonly FeatureInfo[], backend: Backend): number[] {
+function train(config: Config, backend: Backend): number[] {
+  const fitted = fitFeatures(config.features, { vocabularies: {}, numbers: {}, edges: EDGES });
+  const features = fittedFeatureInfos(fitted);
   const spec = specOf(config, features);
   const graph = trainingGraph(spec, trainingSettingsOf(config));
   const forward = inferenceGraph(spec);
   const parameters = new Parameters(backend, [...parametersOf(forward), ...parametersOf(graph)]);
   parameters.initialize(3);
+  const translations = new Translations(backend, fitted);
+  translations.attach(parameters.all, 3);
+  const options = { maxBatch: ROWS, translations: translations.bound };
   const rates = learningRates(config.train.optimizer).map(
     ({ name, base }) => [name, new Float32Array(2).fill(base)] as const,
   );
   const columns = columnsOf(features, labelNames(config.data.label).length);
   const request = { columns, rows: ROWS, start: 0, count: ROWS, seed: 3, firstStep: 0 };
   const step = (run: RunResult, name: string): number[] => [...run.get(name)!];
-  const training = backend.compile(graph, parameters.memory, { maxBatch: ROWS / 2 });
+  const training = backend.compile(graph, parameters.memory, { ...options, maxBatch: ROWS / 2 });
   const losses = training.runSync({ ...request, batch: ROWS / 2, scalars: new Map(rates) });
-  const inference = backend.compile(forward, parameters.memory, { maxBatch: ROWS });
+  const inference = backend.compile(forward, parameters.memory, options);
   const logits = inference.runSync({ ...request, batch: ROWS, scalars: new Map() });
   return [...step(losses, LOSS), ...step(logits, LOGITS)];
 }

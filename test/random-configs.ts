@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { Column } from "../src/columns/columns.js";
+import type { Column, Ids } from "../src/columns/columns.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { ConfigError } from "../src/errors.js";
+import { KEYS } from "../src/graph/translation.js";
+import type { CategoricalFeature } from "../src/layers/embedding-layer.js";
 import type { ModelConfig } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { drawKey, drawUnit } from "../src/random.js";
@@ -11,7 +13,9 @@ import { configuredFeatureInfos } from "../src/train/feature-info.js";
 /** Combinations of features, groups and models that nobody thought of, and rows for them. */
 
 export const ROWS = 24;
+/** Ids below this occur, of dynamic tables so many. */
 const BUCKETS = 5;
+const KEY_COUNT = 45;
 
 export type Json = Record<string, unknown>;
 export type Generate = fc.GeneratorValue;
@@ -35,6 +39,30 @@ const FEATURES: readonly Json[] = [
   },
   { kind: "number", name: "angle", denseEmbedding: { kind: "periodic", frequencies: 2, sigma: 1 } },
 ];
+
+/** Tables of ids: dynamic ones, some of which are full, and those made of two. */
+const TABLES: readonly Json[] = [
+  { hash: 50 },
+  { dynamic: { capacity: 60 } },
+  { dynamic: { capacity: 30, evict: "lfu", unknown: "shared" } },
+  { dynamic: { capacity: 60, admit: { count: 2 }, unknown: { kind: "normal", std: 0.1 } } },
+  { dynamic: { capacity: 30 }, dtype: "bf16" },
+  { hash: { size: 40, combine: "add" } },
+  { hash: { size: 40, combine: "concat" } },
+  { hash: { size: 40, combine: "multiply" } },
+];
+
+/** The features, with tables of a random kind. Those that share a table have the same. */
+export function withRandomTables(g: Generate): Json[] {
+  const tables = new Map<unknown, Json>();
+  return FEATURES.map(({ hash, ...feature }) => {
+    if (hash === undefined) return feature;
+    const table = feature.embedding ?? feature.name;
+    const kinds = feature.kind === "ids" ? TABLES.slice(0, -1) : TABLES;
+    if (!tables.has(table)) tables.set(table, pick(g, ...kinds));
+    return { ...feature, ...tables.get(table) };
+  });
+}
 
 /** Mostly embedded features, sometimes any. */
 function group(g: Generate): string[] {
@@ -127,22 +155,27 @@ const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
   }),
 };
 
-/** Its eps is large: with a small one the sign of a gradient that cancels to nothing moves a weight by a whole step. */
-const ADAM = { kind: "adam", eps: 1e-3 };
+/** Their eps is large: with a small one the sign of a gradient that cancels to nothing moves a weight by a whole step. */
+const OPTIMIZER = {
+  dense: { kind: "adam", eps: 1e-3 },
+  embedding: { kind: "rowWiseAdagrad", learningRate: 0.01, eps: 1e-3 },
+};
 
 /** A random config of every kind of model. */
 export const MODEL_KINDS = Object.keys(MODEL) as ModelConfig["kind"][];
 
 /** The config, or undefined where it is refused for a reason that names a place in it. */
-export function randomConfig(kind: ModelConfig["kind"], g: Generate, label: string[]): Config | undefined {
+export function randomConfig(
+  kind: ModelConfig["kind"],
+  g: Generate,
+  label: string[],
+  featuresOf: (g: Generate) => readonly Json[] = () => FEATURES,
+): Config | undefined {
   const takesDim = kind !== "logisticRegression";
-  return resolved({ kind, ...(takesDim && { embeddingDim: 4 }), ...MODEL[kind](g) }, label);
-}
-
-function resolved(model: Json, label: string[]): Config | undefined {
+  const model = { kind, ...(takesDim && { embeddingDim: 4 }), ...MODEL[kind](g) };
   try {
     const data = { train: { path: "none.csv" }, label };
-    return resolveConfig({ data, features: FEATURES, model, train: { optimizer: { dense: ADAM } } });
+    return resolveConfig({ data, features: featuresOf(g), model, train: { optimizer: OPTIMIZER } });
   } catch (error) {
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as ConfigError).report.where).toMatch(/^model/);
@@ -164,7 +197,13 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
     const data = Float32Array.from({ length: ROWS * width }, unit);
     return { kind: "number", data, offset: 0, stride: width, width };
   };
-  const ids = (length: number): Int32Array => Int32Array.from({ length }, () => Math.floor(unit() * BUCKETS));
+  const ids = (length: number, { translation, rows }: CategoricalFeature): Ids => {
+    const draws = Float64Array.from({ length }, unit);
+    if (translation?.ids !== KEYS)
+      return Int32Array.from(draws, (x) => Math.floor(x * Math.min(rows, BUCKETS)));
+    // Negative and large keys, more of them than a small table has room for.
+    return BigInt64Array.from(draws, (x) => BigInt(Math.floor(x * KEY_COUNT) - 9) * 0x123456789abn);
+  };
   const label = numbers(labels) as { data: Float32Array };
   const columns = new Map<string, Column>([
     ["@label", { ...label, data: label.data.map(Math.round) } as Column],
@@ -172,10 +211,10 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
   for (const feature of features) {
     if (feature.kind === "number") columns.set(feature.name, numbers(feature.width));
     else if (feature.kind === "id")
-      columns.set(feature.name, { kind: "id", data: ids(ROWS), offset: 0, stride: 1 });
+      columns.set(feature.name, { kind: "id", data: ids(ROWS, feature), offset: 0, stride: 1 });
     else {
       const offsets = BigUint64Array.from({ length: ROWS + 1 }, (_, i) => BigInt(2 * i));
-      columns.set(feature.name, { kind: "ids", values: ids(2 * ROWS), offsets });
+      columns.set(feature.name, { kind: "ids", values: ids(2 * ROWS, feature), offsets });
     }
   }
   return columns;
