@@ -1,25 +1,30 @@
 // What the verifier and the executor refuse of what ranks exchange. That ranks train right: conformance/ranks.test.ts.
 #include <cstring>
+#include <deque>
 #include <functional>
+#include <thread>
 
 #include "cpu/executor.h"
-#include "distributed/communicator.h"
+#include "distributed/local.h"
 #include "program/error.h"
 #include "tests/program_builder.h"
+#include "tests/reserved.h"
 #include "tests/test.h"
 
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kRows = 50, kWidth = 4, kBatch = 64;
+constexpr uint32_t kRows = 50, kWidth = 1, kBatch = 64;
 using O = Opcode;
 
 // Looks up rows that two ranks share, and returns their gradients, which are the rows themselves.
 struct SharedLookup {
+  uint64_t table_rows = kRows;
+  DType ids = DType::kId;
   test::ProgramBuilder builder{kBatch, 32, 2};
-  Operand table = builder.parameter({kRows, kWidth}), lr = builder.scalar();
-  Operand id = builder.buffer(Space::kBatch, {1}, DType::kId), local = builder.buffer(Space::kBatch, {1}, DType::kId);
-  Operand rows = builder.buffer(Space::kExchange, {kRows, kWidth});
+  Operand table = builder.parameter({table_rows, kWidth}), lr = builder.scalar();
+  Operand id = builder.buffer(Space::kBatch, {1}, ids), local = builder.buffer(Space::kBatch, {1}, DType::kId);
+  Operand rows = builder.buffer(Space::kExchange, {table_rows, kWidth});
   Operand out = builder.batch({kWidth});
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
   double route = 0, returned = 1;
@@ -27,9 +32,9 @@ struct SharedLookup {
 
   std::vector<uint8_t> bytes() {
     builder.stage(StageKind::kTile);
-    builder.input(id, kRows);
+    builder.input(id, table_rows);
     builder.stage(StageKind::kFixed);
-    builder.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, returned});
+    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), 0, 2, returned});
     builder.stage(StageKind::kExchange);
     builder.add(O::kFetchRows, {table, local, rows}, {route});
     builder.stage(StageKind::kTile);
@@ -130,6 +135,48 @@ TEST(a_program_of_ranks_needs_them) {
     what = error.report().what;
   }
   CHECK_EQ(what, "a program of several ranks has no ranks");
+}
+
+// Places of more than 32 bits; only the rows that are touched take memory.
+TEST(ranks_share_tables_of_more_than_32_bits_of_rows) {
+  constexpr uint64_t kWideRows = (uint64_t{1} << 33) + 5;
+  const std::vector<uint64_t> rows{0, 1023, 1024, kWideRows - 1, uint64_t{1} << 32, (uint64_t{1} << 32) + 777, 5};
+  std::vector<int64_t> ids;
+  for (uint32_t b = 0; b < kBatch; ++b) ids.push_back(int64_t(rows[b % rows.size()]));
+  const auto ranks = local_communicators(2);
+  std::deque<test::Reserved> tables;
+  for (uint32_t rank = 0; rank < 2; ++rank) {
+    const Shard shard{{kWideRows, 0, 2}, rank};
+    tables.emplace_back(shard.rows());
+    for (const uint64_t row : rows) {
+      const uint64_t place = shard.map.place_of(row) - shard.map.begin(rank);
+      if (place < shard.rows()) tables[rank].span()[place] = 1.0f;
+    }
+  }
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      SharedLookup lookup{.table_rows = kWideRows, .ids = DType::kId64};
+      std::vector<ParameterMemory> memory{tables[rank].span()};
+      Executor executor(decode(lookup.bytes()), memory, 1, {}, ranks[rank]);
+      std::vector<float> out(size_t{kBatch} * kWidth);
+      const float rate = 0x1p-10f;
+      Request request{};
+      request.columns = {{DType::kId64, ids.data(), ids.size(), 0, 1, nullptr, 0}};
+      request.rows = request.count = request.batch = kBatch;
+      request.scalars = std::span<const float>(&rate, 1);
+      request.outputs = {std::span<float>(out)};
+      executor.run(std::move(request));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const float count = float((kBatch - i + rows.size() - 1) / rows.size());
+    const SlotMap map{kWideRows, 0, 2};
+    const uint64_t place = map.place_of(rows[i]), owner = place < map.begin(1) ? 0 : 1;
+    CHECK_EQ(map.row_at(place), rows[i]);
+    CHECK_EQ(tables[owner].span()[place - map.begin(uint32_t(owner))], 1.0f - count * 0x1p-10f);
+  }
 }
 
 TEST(what_other_ranks_ask_for_is_checked) {

@@ -2,12 +2,11 @@
 #include <algorithm>
 #include <vector>
 
-#include <sys/mman.h>
-
 #include "cpu/executor.h"
 #include "cpu/tables/sort.h"
 #include "tests/program_builder.h"
 #include "tests/random.h"
+#include "tests/reserved.h"
 #include "tests/test.h"
 
 namespace pairloom {
@@ -33,21 +32,6 @@ TEST(wide_keys_are_sorted_as_narrow_ones) {
   }
 }
 
-// Zeros that take no memory until they are written to.
-class Reserved {
- public:
-  explicit Reserved(size_t floats) : bytes_(floats * sizeof(float)) {
-    data_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    CHECK(data_ != MAP_FAILED);
-  }
-  ~Reserved() { munmap(data_, bytes_); }
-  std::span<float> span() const { return {static_cast<float*>(data_), bytes_ / sizeof(float)}; }
-
- private:
-  void* data_;
-  size_t bytes_;
-};
-
 // SGD at rate 1 with the gradients 1, 2, 3, …: rows that agree in their lower 32 bits stay apart.
 TEST(updates_reach_rows_beyond_32_bits) {
   test::ProgramBuilder b(64, 8, 4);
@@ -60,7 +44,7 @@ TEST(updates_reach_rows_beyond_32_bits) {
   b.add(Opcode::kTableSgd, {table, rate, id, gradient}, {0, 0, 0, 0, 0, 0});
   const Program program = decode(b.bytes());
 
-  const Reserved weights(kRows);
+  const test::Reserved weights(kRows);
   const int64_t rows[] = {5, (int64_t{1} << 32) + 5, (int64_t{1} << 33) + 4,
                           5, int64_t{1} << 32,       (int64_t{1} << 32) + 5};
   std::vector<int64_t> ids;
