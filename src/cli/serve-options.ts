@@ -62,7 +62,7 @@ export const serveOptions = {
   work: {
     type: "string",
     valueHint: "ms",
-    description: `How much work may wait in a process; more gets 503 (default ${DEFAULT_LIMITS.work})`,
+    description: `Scoring for which a request may wait; while one waits longer, others get 503 (default ${DEFAULT_LIMITS.work})`,
   },
   deadline: {
     type: "string",

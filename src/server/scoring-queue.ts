@@ -12,7 +12,9 @@ interface Job {
   /** Rows, or items. */
   readonly size: number;
   readonly rows?: readonly Row[];
+  /** When it arrived, as a time and as a turn of the queue. */
   readonly arrived: number;
+  readonly turn: number;
   readonly score: () => unknown;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
@@ -20,8 +22,6 @@ interface Job {
 
 /** Rows that are scored in one call. */
 const MOST_ROWS = 1024;
-/** How much of the last measurement is in the mean time of a row. */
-const SHARE_OF_LAST = 0.1;
 /** Milliseconds of scoring after which the event loop accepts, refuses and answers other requests. */
 const SLICE = 4;
 
@@ -32,10 +32,8 @@ const SLICE = 4;
 export class ScoringQueue {
   private jobs: Job[] = [];
   private scheduled = false;
-  /** Of the jobs. */
-  private rows = 0;
-  /** The mean time of late. */
-  private millisecondsOfRow = 0;
+  /** Turns of scoring so far, each of a slice: a pause of the process is no work that waits. */
+  private turns = 0;
 
   constructor(
     private readonly limits: Pick<Limits, "waiting" | "work" | "deadline">,
@@ -49,7 +47,9 @@ export class ScoringQueue {
   /** @throws RequestError if the queue is full */
   refuseIfFull(): void {
     const { waiting, work } = this.limits;
-    if (this.jobs.length >= waiting || this.rows * this.millisecondsOfRow > work) throw busy();
+    const [first] = this.jobs;
+    const isBehind = first !== undefined && (this.turns - first.turn) * SLICE > work;
+    if (isBehind || this.jobs.length >= waiting) throw busy();
   }
 
   /**
@@ -66,20 +66,18 @@ export class ScoringQueue {
     return this.add({ version, size, score: () => version.predictor.rank(request) });
   }
 
-  private add<T>(
-    job: Omit<Job, "arrived" | "resolve" | "reject" | "score"> & { score: () => T },
-  ): Promise<T> {
+  private add<T>(job: Pick<Job, "version" | "size" | "rows"> & { score: () => T }): Promise<T> {
     this.refuseIfFull();
     if (!this.scheduled) setImmediate(() => this.run());
     this.scheduled = true;
-    this.rows += job.size;
     return new Promise<T>((resolve, reject) => {
-      this.jobs.push({ ...job, arrived: performance.now(), resolve, reject });
+      this.jobs.push({ ...job, turn: this.turns, arrived: performance.now(), resolve, reject });
     });
   }
 
   private run(): void {
     const start = performance.now();
+    this.turns++;
     while (this.jobs.length > 0 && performance.now() - start < SLICE) this.scoreSome(performance.now());
     this.scheduled = this.jobs.length > 0;
     if (this.scheduled) setImmediate(() => this.run());
@@ -87,23 +85,15 @@ export class ScoringQueue {
 
   private scoreSome(now: number): void {
     const [first] = this.jobs;
-    if (now - first.arrived > this.limits.deadline) this.take(1)[0].reject(waitedTooLong());
-    else this.score(this.take(first.rows === undefined ? 1 : this.together(first)), now);
+    if (now - first.arrived > this.limits.deadline) this.jobs.shift()!.reject(waitedTooLong());
+    else if (first.rows === undefined) settle(this.jobs.shift()!);
+    else this.score(this.jobs.splice(0, this.together(first)));
   }
 
-  private take(count: number): Job[] {
-    const jobs = this.jobs.splice(0, count);
-    for (const { size } of jobs) this.rows -= size;
-    return jobs;
-  }
-
-  private score(jobs: readonly Job[], start: number): void {
-    const rows = jobs.reduce((sum, { size }) => sum + size, 0);
-    if (jobs[0].rows !== undefined) this.onBatch(rows);
+  private score(jobs: readonly Job[]): void {
+    this.onBatch(jobs.reduce((sum, { size }) => sum + size, 0));
     if (jobs.length === 1) settle(jobs[0]);
     else settleTogether(jobs);
-    const last = (performance.now() - start) / Math.max(1, rows);
-    this.millisecondsOfRow += SHARE_OF_LAST * (last - this.millisecondsOfRow);
   }
 
   /** How many jobs at the beginning of the queue can be scored with the first. */

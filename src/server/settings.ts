@@ -27,7 +27,7 @@ export interface Limits {
   readonly rows: number;
   /** Requests that wait to be scored; more are refused before their bodies are read. */
   readonly waiting: number;
-  /** Milliseconds that it takes to score all requests that wait; more are refused in the same way. */
+  /** Milliseconds of scoring for which a request may wait; while one waits longer, others are refused in the same way. */
   readonly work: number;
   /** Milliseconds that a request may wait to be scored. */
   readonly deadline: number;
