@@ -52,7 +52,9 @@ function lines({ rows, memory }: TierCase, { small, plain, tier }: Results, inMe
   const memoryRate = of(plain, (r) => r.samplesPerSecond);
   const misses = of(tier, (r) => r.missesPerSample);
   const operations = of(tier, (r) => r.readsPerSecond);
-  const bound = Math.min(median(memoryRate), median(operations) / median(misses));
+  // Without a row in the file, the disk sets no bound.
+  const ofDisk = median(operations) > 0 ? median(operations) / median(misses) : Number.POSITIVE_INFINITY;
+  const bound = Math.min(median(memoryRate), ofDisk);
   const resident = median(of(tier, (r) => r.resident)) - median(of(small, (r) => r.resident));
   return [
     ["table", `${count(rows)} rows, ${bytes(rows * ROW_BYTES)}`],
