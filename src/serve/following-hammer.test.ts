@@ -20,9 +20,9 @@ import { load } from "./load.js";
  * are opened one by one, complete.
  */
 
-/** The long form has 300 or more, for minutes. */
+/** The long form has 100, for a minute and more. */
 const VERSIONS = Number(process.env.PAIRLOOM_FOLLOWED_VERSIONS ?? 8);
-const THREADS = VERSIONS < 300 ? 2 : 4;
+const THREADS = VERSIONS < 100 ? 2 : 4;
 const STEPS = 4;
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-hammer-"));
