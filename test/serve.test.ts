@@ -76,7 +76,7 @@ describe.each([["one process"], ["two processes", "--workers", "2"]])("%s", (_, 
         for (const { answered } of results) expect(answered).toBeGreaterThan(0);
       }
     },
-    20_000 + STOPS * 10_000,
+    20_000 + STOPS * 30_000,
   );
 });
 

@@ -1,5 +1,6 @@
 import { Server as NetServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import Fastify, { type FastifyInstance, LogController } from "fastify";
 import { AggregatorRegistry } from "prom-client";
 import { ConfigError } from "../errors.js";
@@ -16,6 +17,9 @@ import type { ServerSettings } from "./settings.js";
 
 /** Milliseconds between the steps of stopping. */
 const STEP = 500;
+/** Milliseconds in which connections end with an answer; those without a request are then closed. */
+const MOST_PARTING = 2000;
+const LOOK = 50;
 const MOST_HEADER_BYTES = 16_384;
 /** Milliseconds between looks at connections whose request does not arrive. */
 const ARRIVAL_CHECK = 1000;
@@ -64,7 +68,7 @@ export class ModelServer {
 
   /**
    * Stops without losing a request that is on its way. `/ready` says so first, and connections that wait are still accepted; then
-   * no new ones are accepted; then each answer closes its connection; then idle ones are closed, too. The steps are apart,
+   * no new ones are accepted; then each answer closes its connection; then those that stay without a request are closed, too. The steps are apart,
    * because a client whose connection was closed opens another one, which must not wait at a worker that stops listening.
    */
   async stop(): Promise<void> {
@@ -76,13 +80,18 @@ export class ModelServer {
     NetServer.prototype.close.call(this.app.server);
     await sleep(STEP);
     this.state = "parting";
-    await sleep(STEP);
+    for (let waited = 0; waited < MOST_PARTING && (await this.connections()) > 0; waited += LOOK)
+      await sleep(LOOK);
     const { arrival, deadline } = this.settings.limits;
     const force = setTimeout(() => this.app.server.closeAllConnections(), arrival + deadline);
     await this.app.close();
     clearTimeout(force);
     await this.models.close();
     this.app.log.info("stopped");
+  }
+
+  private connections(): Promise<number> {
+    return promisify(this.app.server.getConnections.bind(this.app.server))();
   }
 
   private addHooks(): void {
