@@ -50,7 +50,8 @@ export async function onRanks(work: (world: World) => Promise<void>): Promise<vo
 
 /**
  * UCX, which carries the bytes of many MPI libraries, replaces functions for memory in the running process and handles its
- * signals: Node crashes now and then. Without the first it registers memory for each large message on InfiniBand.
+ * signals; Node has crashed with it (docs/design/ranks.md). Without its events UCX registers the memory of each large message
+ * again on InfiniBand.
  */
 const UCX = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
 
