@@ -66,7 +66,7 @@ async function* measurements(run: string, seconds: number): AsyncGenerator<[stri
   await free.stop();
   const [serverCore, ownCore] = availableParallelism() > 1 ? [0, 1] : [];
   pin(ownCore);
-  const pinned = await BenchServer.start(run, serverCore, "--work", "10");
+  const pinned = await BenchServer.start(run, serverCore);
   yield* aroundTheKnee(pinned, seconds);
   await pinned.stop();
   pin(undefined);
