@@ -4,12 +4,15 @@ import type { TranslationSpec } from "../src/graph/translation.js";
 import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
 import { pairCount } from "../src/ops/compressed-interaction.js";
 import { OPS, type OpKind, TABLE_UPDATE_KINDS, type TableUpdateKind } from "../src/ops/index.js";
+import { wordsOf } from "../src/ops/quantized-embedding.js";
 import type { Scene } from "./scene.js";
 
 /** Uses one operation on random operands and returns what it makes; none for an update in place. */
 export type OpCase = (s: Scene) => readonly Tensor[];
 
 const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
+
+const BITS = [8, 4] as const;
 
 /** The eps of normalizations: large enough that finite differences see a smooth function. */
 const EPS = 0.1;
@@ -42,6 +45,23 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const table = s.weight(rows, s.size());
     const poolings: readonly Pooling[] = ["sum", "mean"];
     return poolings.map((pooling) => s.apply(OPS.embeddingBag, [table, s.bags(rows)], { pooling }));
+  },
+
+  quantizedEmbedding: (s) => {
+    const [rows, dim] = [s.size(), s.size()];
+    return BITS.map((bits) => {
+      const table = s.weight(rows, wordsOf({ bits, dim }));
+      return s.apply(OPS.quantizedEmbedding, [table, s.ids(rows)], { bits, dim });
+    });
+  },
+  quantizedEmbeddingBag: (s) => {
+    const [rows, dim] = [s.size(), s.size()];
+    const table = BITS.map((bits) => s.weight(rows, wordsOf({ bits, dim })));
+    return BITS.flatMap((bits, i) =>
+      (["sum", "mean"] as const).map((pooling) =>
+        s.apply(OPS.quantizedEmbeddingBag, [table[i], s.bags(rows)], { bits, dim, pooling }),
+      ),
+    );
   },
 
   translate: (s) => {

@@ -96,6 +96,14 @@ const char* check_same_dtype(const Program& p, const Instruction& i) {
   return fit ? nullptr : "an output of the first operand's dtype and size";
 }
 
+// Two words, then the integers of a row.
+const char* check_quantized(const Program&, const Instruction& i) {
+  const double bits = i.attributes[0];
+  if (bits != 8 && bits != 4) return "integers of 8 or 4 bits";
+  const uint64_t words = (i.operands[2].size() * uint64_t(bits) + 31) / 32;
+  return i.operands[0].dims[1] == 2 + words ? nullptr : "rows of two words and the integers of the output's numbers";
+}
+
 const char* check_sessions(const Program& p, const Instruction& i) {
   return is_id(p.buffer(i.operands[2]).dtype) ? nullptr : "one session id a row";
 }
@@ -123,6 +131,8 @@ constexpr Check kChecks[] = {
     {O::kFetchRows, check_same_dtype},
     {O::kFoldAcross, check_combine},
     {O::kGatherRows, check_same_dtype},
+    {O::kQuantizedEmbedding, check_quantized},
+    {O::kQuantizedEmbeddingBag, check_quantized},
     {O::kSessionLogSumExp, check_sessions},
     {O::kSessionLogSumExpGrad, check_sessions},
 };

@@ -62,6 +62,8 @@ enum class Opcode : uint32_t {
   kSoftmaxGrad = 82,
   kScaleColumns = 83,
   kTranspose = 84,
+  kQuantizedEmbedding = 86,
+  kQuantizedEmbeddingBag = 87,
   kFocalCrossEntropy = 100,
   kFocalCrossEntropyGrad = 101,
   kSumSquares = 104,

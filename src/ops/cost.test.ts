@@ -24,6 +24,14 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   embedding: [{ shapes: [[1000, 8], [B], [B, 8]], flops: 0, elements: [40, 5, 40] }],
   // An id, and 12 in a bag, each to a row.
   translate: [{ shapes: [[B], [12], [B], [12]], flops: 0, elements: [5, 12, 5, 12] }],
+  // 8 numbers of 8 bits are 2 words, after 2 words of their scale and offset; each number is a product and a sum.
+  quantizedEmbedding: [
+    { shapes: [[1000, 4], [B], [B, 8]], attributes: [8], flops: 80, elements: [20, 5, 40] },
+  ],
+  // 12 ids in the 5 bags: 12 rows, whose 8 numbers of 4 bits are a word, are multiplied by a weight and added, too.
+  quantizedEmbeddingBag: [
+    { shapes: [[1000, 3], [12], [B, 8]], attributes: [4, 0], flops: 384, elements: [36, 12, 40] },
+  ],
   // 12 ids in the 5 bags: 12 rows of 8 are read and added.
   embeddingBag: [{ shapes: [[1000, 8], [12], [B, 8]], flops: 96, elements: [96, 12, 40] }],
   // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.

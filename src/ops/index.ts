@@ -30,6 +30,7 @@ import { layerNorm, layerNormGradInput, layerNormGradParams } from "./layer-norm
 import { linear, linearGradInput, linearGradWeight } from "./linear.js";
 import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
 import { adadelta, adagrad, adam, momentum, movingAverage, rmsprop, sgd } from "./optimizers.js";
+import { quantizedEmbedding, quantizedEmbeddingBag } from "./quantized-embedding.js";
 import { reshape } from "./reshape.js";
 import { rightClass } from "./right-class.js";
 import { scaleColumns } from "./scale-columns.js";
@@ -53,6 +54,8 @@ export const OPS = {
   translate,
   embedding,
   embeddingBag,
+  quantizedEmbedding,
+  quantizedEmbeddingBag,
   linear,
   linearGradInput,
   linearGradWeight,

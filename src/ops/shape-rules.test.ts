@@ -30,6 +30,14 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
   ],
   embedding: [{ operands: [table, bag] }, { operands: [fp32(10), ids] }, { operands: [table, fp32("B", 4)] }],
   embeddingBag: [{ operands: [table, ids], attrs: { pooling: "sum" } }],
+  quantizedEmbedding: [
+    { operands: [fp32(10, 3), ids], attrs: { bits: 8, dim: 5 } },
+    { operands: [fp32(10, 4), bag], attrs: { bits: 8, dim: 5 } },
+  ],
+  quantizedEmbeddingBag: [
+    { operands: [fp32(10, 4), bag], attrs: { bits: 4, dim: 5, pooling: "sum" } },
+    { operands: [fp32(10, 3), ids], attrs: { bits: 4, dim: 5, pooling: "sum" } },
+  ],
   linear: [
     { operands: [fp32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
     { operands: [fp32("B", 3), fp32(2, 4)] },

@@ -20,6 +20,8 @@ export interface ParameterAttrs {
   readonly trainable: boolean;
   /** Storage format of a table; default fp32. */
   readonly dtype?: TableDtype;
+  /** True if the elements are words of 32 bits that are no numbers: those of quantized rows. */
+  readonly words?: true;
   /** For a table and its states: the translation from ids to rows. Default: ids are rows. */
   readonly translation?: string;
   /** For a table and its states: the ranks that share it. Default: every rank has all rows. */

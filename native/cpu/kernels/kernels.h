@@ -57,6 +57,11 @@ struct ConstTable {
   TableFormat format;
 };
 
+// A row of integers of few bits: a scale and an offset, then `dim` integers, in `words` words.
+struct QuantizedRow {
+  uint32_t words, dim, bits;
+};
+
 // A layer of a compressed interaction network: rows of x [maps][dim], x0 [fields][dim] and y [units][dim], and the
 // pairs (map h, field f) in row-major order; only those with h <= f if `upper` (then maps = fields).
 struct InteractionShape {

@@ -21,6 +21,21 @@ void embedding_bag(const BoundInstruction& i, Tile& t) {
                           i.attribute(0) == 1);
 }
 
+QuantizedRow quantized_row(const BoundInstruction& i) {
+  return {uint32_t(i.views[0].dims[1]), uint32_t(i.views[2].size), uint32_t(i.attribute(0))};
+}
+
+void quantized_embedding(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.quantized_embedding(v[0].base, quantized_row(i), ids(t, v[1]), 1, t.out(v[2]), t.rows);
+}
+
+void quantized_embedding_bag(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  t.kernels.quantized_embedding_bag(v[0].base, quantized_row(i), bags(t, v[1]), 1, is_wide(v[1].dtype), t.out(v[2]),
+                                    t.rows, i.attribute(1) == 1);
+}
+
 void translate(const BoundInstruction& i, const FixedJob&, Worker& worker) {
   worker.step->translators[size_t(i.attribute(0))].run(i, *worker.step);
 }
@@ -36,6 +51,8 @@ constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kUniqueRows, .fixed = unique_rows},
     {.opcode = Opcode::kEmbedding, .tile = embedding},
     {.opcode = Opcode::kEmbeddingBag, .tile = embedding_bag},
+    {.opcode = Opcode::kQuantizedEmbedding, .tile = quantized_embedding},
+    {.opcode = Opcode::kQuantizedEmbeddingBag, .tile = quantized_embedding_bag},
 };
 
 }  // namespace pairloom::embedding_ops

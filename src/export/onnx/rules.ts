@@ -5,10 +5,11 @@ import { bagRule, inputRule, lookUp, translateRule } from "./lookup-rules.js";
 import type { OnnxGraph, Rule } from "./onnx-graph.js";
 import { compressedInteractionRule, foldPairsRule, pairsOf } from "./pair-rules.js";
 
-/** The operations that only the graph of a training step has. */
-type TrainingOnly =
+/** The operations that only the graph of a training step has, or that of a bundle, which is an export itself. */
+type NotExported =
   | `${string}Grad${string}`
   | TableUpdateKind
+  | `quantized${string}`
   | "scalar"
   | "sumRows"
   | "unfoldPairs"
@@ -36,7 +37,7 @@ type TrainingOnly =
   | "tableSumSquares";
 
 /** A rule for every operation that the graph of a forward pass can hold. */
-export const RULES: Readonly<Record<Exclude<OpKind, TrainingOnly>, Rule>> = {
+export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   input: inputRule,
   parameter: (g, _, { attrs }) => g.parameter(attrs),
   constant: (g, _, { attrs: { value, shape } }) => filled(g, value, shape),

@@ -1,0 +1,129 @@
+import {
+  asFp32,
+  type BagValue,
+  type CostRequest,
+  defineOp,
+  type Floats,
+  type IdValue,
+  type Value,
+} from "../graph/op.js";
+import { fp32, isBag, isId, type TensorType } from "../graph/tensor.js";
+import { checkShapes, isFixed } from "./check.js";
+import { sizeOf } from "./cost.js";
+import { POOLING_CODE } from "./embedding-bag.js";
+
+/**
+ * Tables whose rows are integers of a few bits. A row is a list of words of 32 bits: `scale` and `offset`, both fp32, then D
+ * integers q, and stands for the numbers `offset + scale q`. With 8 bits, byte d has integer d. With 4 bits, byte b has
+ * integer b in its low half and integer ceil(D / 2) + b in its high half. The words are in an fp32 parameter, and nothing
+ * computes with them as numbers.
+ */
+export type QuantizedBits = 8 | 4;
+
+export interface QuantizedAttrs {
+  readonly bits: QuantizedBits;
+  /** D. */
+  readonly dim: number;
+}
+
+/** Words before the integers of a row. */
+export const ROW_HEAD = 2;
+
+/** Words of a row. */
+export const wordsOf = ({ bits, dim }: QuantizedAttrs): number => ROW_HEAD + Math.ceil((dim * bits) / 32);
+
+/** Embedding lookup in a table of quantized rows: table [R, words], ids [B] -> [B, D]. */
+export const quantizedEmbedding = defineOp<QuantizedAttrs>({
+  kind: "quantizedEmbedding",
+  opcode: 86,
+  execution: "rowwise",
+  operands: "table:param[R,W] ids -> out:row[D]",
+  attributes: "bits:count",
+  meaning:
+    "`offset + scale * q` of row ids[b]: words of the row are scale, offset, then D integers of 8 or 4 bits; of 4 bits the first ceil(D/2) are the low halves of the bytes, the others the high halves",
+  cost: (request) => costOf(request, 0),
+  infer([table, ids], attrs) {
+    checkShapes(isQuantized(table, attrs) && isId(ids.dtype), "quantizedEmbedding", OPERANDS, [table, ids]);
+    return [fp32("B", attrs.dim)];
+  },
+  reference({ inputs, outputs, attrs }) {
+    const out = asFp32(outputs[0]).data;
+    const ids = (inputs[1] as IdValue).data;
+    ids.forEach((id, b) => void out.set(numbersOf(inputs[0], id, attrs), b * attrs.dim));
+  },
+  encode: ({ attrs }) => [attrs.bits],
+});
+
+/** Pooled lookup in a table of quantized rows: table [R, words], bag [B] -> [B, D], like `embeddingBag`. */
+export const quantizedEmbeddingBag = defineOp<
+  QuantizedAttrs & { readonly pooling: keyof typeof POOLING_CODE }
+>({
+  kind: "quantizedEmbeddingBag",
+  opcode: 87,
+  execution: "rowwise",
+  operands: "table:param[R,W] bag -> out:row[D]",
+  attributes: "bits:count pooling",
+  meaning: "the same rows, pooled as embeddingBag does",
+  cost: (request) => costOf(request, 2),
+  infer([table, bag], attrs) {
+    checkShapes(isQuantized(table, attrs) && isBag(bag.dtype), "quantizedEmbeddingBag", OPERANDS, [
+      table,
+      bag,
+    ]);
+    return [fp32("B", attrs.dim)];
+  },
+  reference({ inputs, outputs, attrs, context }) {
+    const { values, offsets, weights } = inputs[1] as BagValue;
+    const out = asFp32(outputs[0]).data;
+    for (let b = 0; b < context.rows; b++) {
+      const [begin, end] = [offsets[b], offsets[b + 1]];
+      const line = out.subarray(b * attrs.dim, (b + 1) * attrs.dim);
+      for (let p = begin; p < end; p++)
+        numbersOf(inputs[0], values[p], attrs).forEach((x, d) => {
+          line[d] += (weights?.[p] ?? 1) * x;
+        });
+      if (attrs.pooling === "mean" && end > begin)
+        for (let d = 0; d < line.length; d++) line[d] /= end - begin;
+    }
+  },
+  encode: ({ attrs }) => [attrs.bits, POOLING_CODE[attrs.pooling]],
+});
+
+const OPERANDS = "table [R, words of a row], ids or bags [B]";
+
+function isQuantized(table: TensorType, attrs: QuantizedAttrs): boolean {
+  return isFixed(table, table.shape[0], wordsOf(attrs));
+}
+
+/** Two operations for each number that is read, and more where it is added up. */
+function costOf({ shapes: [table, ids, out] }: CostRequest, pooling: number) {
+  const rows = sizeOf(ids);
+  return {
+    flops: rows * out[1] * (2 + pooling),
+    elements: [rows * table[1], rows, sizeOf(out)],
+  };
+}
+
+/** A row as numbers. */
+function numbersOf(table: Value, row: number, attrs: QuantizedAttrs): Float64Array {
+  const words = wordsOf(attrs);
+  const { data } = asFp32(table);
+  const [scale, offset] = data.subarray(row * words);
+  const integers = integersOf(bytesOf(data, row * words + ROW_HEAD, words - ROW_HEAD), attrs);
+  return Float64Array.from(integers, (q) => offset + scale * q);
+}
+
+function integersOf(bytes: Uint8Array, { bits, dim }: QuantizedAttrs): number[] {
+  const low = bits === 8 ? dim : Math.ceil(dim / 2);
+  return Array.from({ length: dim }, (_, d) => {
+    if (bits === 8) return bytes[d];
+    return d < low ? bytes[d] & 15 : bytes[d - low] >> 4;
+  });
+}
+
+/** The bits of fp32 numbers. */
+function bytesOf(data: Floats, from: number, count: number): Uint8Array {
+  const words = data instanceof Float32Array ? data : Float32Array.from(data.subarray(from, from + count));
+  const start = words === data ? from : 0;
+  return new Uint8Array(words.buffer, words.byteOffset + 4 * start, 4 * count);
+}
