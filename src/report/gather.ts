@@ -1,11 +1,11 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { checkpointsDir, isLocked } from "../checkpoint/index.js";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 import type { Prediction } from "../metrics/index.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import type { TrainedModel } from "../saved/model.js";
-import { CONFIG_COPY } from "../saved/run-directory.js";
+import { CONFIG_COPY, EXPORTS } from "../saved/run-directory.js";
 import { METRICS_FILE } from "../train/log/metrics-log.js";
 import { factsOf, lossSchema } from "../train/step/loss/index.js";
 import { version } from "../version.js";
@@ -88,6 +88,7 @@ export async function gatherLogged(runDir: string): Promise<ReportData> {
     splits,
     ...(tables && { tables }),
     ...(tiers && { tiers }),
+    ...exportsOf(runDir),
     config: withoutRows(config),
     leftOut: { ...reasons(known, state), scored: NOT_YET, instructions: NOT_YET },
   };
@@ -109,6 +110,12 @@ const REASONS = {
       : "The model was not measured: the run stopped before its end, or the config has neither a test nor a validation split. `npx pairloom eval` measures it on files with --data.",
   splits: () => "The run has no counts of its rows: it was not trained by Pairloom.",
 };
+
+function exportsOf(runDir: string): Pick<ReportData, "exports"> {
+  const folder = join(runDir, EXPORTS);
+  const exports = existsSync(folder) ? readdirSync(folder).sort() : [];
+  return exports.length > 0 ? { exports } : {};
+}
 
 const modelOf = (config: unknown): string =>
   String((config as { model?: { kind?: unknown } } | undefined)?.model?.kind ?? "model");

@@ -25,6 +25,8 @@ export interface ReportData {
   readonly tables?: Report["tables"];
   /** The tables larger than memory; absent if there are none. */
   readonly tiers?: Report["tiers"];
+  /** The names in the folder of exports; absent if there are none. */
+  readonly exports?: readonly string[];
   readonly scored?: Scored;
   readonly instructions?: Profile;
   readonly config: unknown;

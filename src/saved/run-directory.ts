@@ -10,6 +10,8 @@ import { parseUntrusted } from "../untrusted.js";
 export const CONFIG_COPY = "config.json";
 export const REPORT = "report.json";
 export const QUARANTINE = "quarantine.json";
+/** What was written for other programs. */
+export const EXPORTS = "exports";
 
 const RUNS = "runs";
 /** A link to the newest run. */

@@ -91,10 +91,20 @@ ${section(data, { part: "scored", title: "Strength of field pairs", note: "What 
 ${section(data, { part: "splits", title: "Data" }, splitTables(data))}
 ${tablesSection(data)}
 ${tiersSection(data)}
+${exportsSection(data)}
 ${section(data, { part: "instructions", title: "Slowest instructions", note: "Where the time of scoring goes." }, instructionTable(data))}
 <section><h2>Config</h2><details><summary>The resolved config</summary><pre tabindex="0">${JSON.stringify(data.config, null, 2)}</pre></details></section>
 </main>
 <footer>${footer(data)}</footer>`;
+}
+
+/** Links to what was exported, beside the page in the run directory; nothing if there is nothing. */
+function exportsSection({ exports }: ReportData): Html {
+  if (!exports) return html``;
+  const links = exports.map(
+    (name) => html`<li><a href="exports/${encodeURIComponent(name)}">${name}</a></li>`,
+  );
+  return html`<section><h2>Exports</h2><p class="note">For other programs, in the folder exports of the run.</p><ul>${links}</ul></section>`;
 }
 
 const METRICS_NOTE = {
