@@ -39,6 +39,8 @@ const CONFIG = {
   train: { batchSize: 64, epochs: 2, seeds: 2 },
 };
 
+const REFERENCE = { backend: "reference" } as const;
+
 let world: World;
 beforeAll(async () => {
   world = makeWorld();
@@ -71,6 +73,46 @@ describe("safetensors", () => {
     expect(names).toContain("members.0.dense_mlp.0.norm.running_var");
     expect(names).toContain("members.1.dense_mlp.0.prelu.weight");
     expect(names.filter((name) => /gamma|beta|alpha|variance/.test(name))).toEqual([]);
+  });
+});
+
+describe("a bundle", () => {
+  it("has the numbers of the model, and load opens it", async () => {
+    const { code, out, err } = await cli("export", "run", "--format", "bundle", "--verify");
+    expect(code, err).toBe(0);
+    expect(differenceIn(out)).toBe(0);
+    const row = { user: "u3", item: 5, tags: "t1:2", seen: "a2", price: 1.5 };
+    const [model, bundle] = [await load("run", REFERENCE), await load("run/exports/bundle", REFERENCE)];
+    expect(bundle.predict([row])).toEqual(model.predict([row]));
+  });
+
+  // The tables have 4 numbers a row: 16 bytes, of which words of 8 bits leave 12, and of 4 bits 12.
+  it.each([
+    ["fp16", 1e-2],
+    ["bf16", 5e-2],
+    ["int8", 5e-2],
+    ["int4", 1],
+  ])("stores tables as %s", async (tables, most) => {
+    const output = `bundle-${tables}`;
+    const args = ["--format", "bundle", "--tables", tables, "--output", output, "--verify"];
+    const { code, out, err } = await cli("export", "run", ...args);
+    expect(code, err).toBe(0);
+    expect(differenceIn(out)).toBeGreaterThan(0);
+    expect(differenceIn(out)).toBeLessThan(most);
+    expect(out).toMatch(/change on the test split: .*clicked\.auc -?0\.\d{5}.*bought\.logLoss -?0\.\d{5}/);
+  });
+
+  it("is linked by the report of the run", async () => {
+    const { code, err } = await cli("report", "run", "--backend", "reference", "--rows", "10");
+    expect(code, err).toBe(0);
+    expect(readFileSync("run/report.html", "utf8")).toContain('<a href="exports/bundle">bundle</a>');
+  });
+
+  it("is not overwritten, and only bundles store tables in another form", async () => {
+    const again = await cli("export", "run", "--format", "bundle");
+    expect(again).toMatchObject({ code: 1, err: expect.stringContaining("the output is there already") });
+    const onnx = await cli("export", "run", "--format", "onnx", "--tables", "int8");
+    expect(onnx).toMatchObject({ code: 1, err: expect.stringContaining("only a bundle") });
   });
 });
 

@@ -68,6 +68,8 @@ const manifestSchema = z.strictObject({
   geometry: z.strictObject({ batch: positive, tileRows: positive, groups: positive }).optional(),
   /** The stretch of new rows that the run trained on last, from 1; absent in the first training (`train --continue`). */
   stretch: positive.optional(),
+  /** How the tables of a bundle are stored (passes/store-tables.ts); absent: as they were trained. */
+  storage: z.enum(["fp16", "bf16", "int8", "int4"]).optional(),
   /** The checkpoint that this one stores changes to; absent for a complete checkpoint. */
   base: z.strictObject({ checkpoint: fileNameSchema, step: count, sha256: sha256Schema }).optional(),
   /** Embedding tables, whose rows may be in several files. All other parameters are in the two tensor files. */
@@ -102,9 +104,9 @@ export type ManifestFiles = Pick<Manifest, "base" | "tables" | "files">;
 /** Encodes a manifest as JSON whose last member is the SHA-256 of the others. Equal content gives equal bytes. */
 export function encodeManifest(content: ManifestContent, { base, tables, files }: ManifestFiles): string {
   const { step, epoch, epochStep, seed, reader, trainer, config, features, metrics } = content;
-  const { members, geometry, stretch } = content;
+  const { members, geometry, stretch, storage } = content;
   const head = { format: FORMAT, version: VERSION, writer: program, step, epoch, epochStep, seed };
-  const state = { reader, trainer, config, features, metrics, members, geometry, stretch };
+  const state = { reader, trainer, config, features, metrics, members, geometry, stretch, storage };
   const manifest = { ...head, ...state, base, tables, files };
   const text = JSON.stringify(manifest, refuseLoss);
   return `${JSON.stringify({ ...JSON.parse(text), sha256: sha256(text) }, null, 1)}\n`;

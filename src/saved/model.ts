@@ -5,6 +5,7 @@ import { ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
+import { storeTables } from "../passes/store-tables.js";
 import { showValue } from "../show-value.js";
 import { type ChangedExecutable, changedExecutable } from "../train/changed-executable.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
@@ -50,7 +51,8 @@ export async function describeModel(
   refuseOtherFeatures(config.features, fitted, dir);
   const spec = specOf(config, fittedFeatureInfos(features));
   const graph = inferenceGraph({ ...spec, members: manifest.members?.length });
-  return { config, features, graph };
+  const { storage } = manifest;
+  return { config, features, graph: storage ? storeTables(graph, storage) : graph };
 }
 
 /** What may change after training: where rows come from, and how they are grouped. */

@@ -45,7 +45,7 @@ export async function savedParameters(
     for (const each of attrs.filter(({ name }) => !mapped.has(name))) {
       const table = mayMap ? mapTable(each, backend, file) : undefined;
       if (!table) continue;
-      await checkMapped(table, each.name);
+      if (!each.words) await checkMapped(table, each.name);
       mapped.set(each.name, table.memory);
     }
     const copied = new Parameters(

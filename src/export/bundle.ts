@@ -1,0 +1,138 @@
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { isWritable, type TensorArray } from "../checkpoint/dtypes.js";
+import { type TableContent, type TensorSource, type Tensors, writeCheckpoint } from "../checkpoint/index.js";
+import { deletedName, keysName } from "../checkpoint/table-layout.js";
+import { ConfigError } from "../errors.js";
+import { width } from "../graph/tensor.js";
+import { type HalfDtype, narrow } from "../half.js";
+import { type QuantizedAttrs, wordsOf } from "../ops/quantized-embedding.js";
+import { type StoredAs, storedAs, type TableStorage } from "../passes/store-tables.js";
+import { selectBackend } from "../saved/backend.js";
+import { findCheckpoint } from "../saved/find-checkpoint.js";
+import { openModel, type TrainedModel } from "../saved/model.js";
+import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
+import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
+import { quantizeRows } from "./quantize.js";
+import type { ScoredRows } from "./scored-rows.js";
+
+/**
+ * Writes a directory that has what scoring needs, which `load` and all commands open like a run: weights and tables, whose
+ * rows are stored in fewer bytes if `storage` says so, and no optimizer state.
+ * @throws ConfigError if the directory exists
+ */
+export async function exportBundle(
+  model: TrainedModel,
+  path: string,
+  { storage }: { readonly storage?: TableStorage } = {},
+): Promise<string[]> {
+  if (existsSync(path)) throw alreadyThere(path);
+  const { checkpoint, graph } = model;
+  const tensors = await checkpoint.openModel();
+  try {
+    const changed = new Map(
+      parametersOf(graph).flatMap((attrs) => {
+        const as = storage && storedAs(attrs, storage);
+        return as ? [[attrs.name, sourceOf(attrs.name, as, tensors)] as const] : [];
+      }),
+    );
+    const tables = await tablesOf(model, tensors);
+    const beside = new Set(tables.flatMap(({ name }) => [keysName(name), deletedName(name)]));
+    const names = [...tensors.tensors.keys()].filter((name) => !beside.has(name));
+    const sources = new Map(names.map((name) => [name, changed.get(name) ?? copyOf(name, tensors)]));
+    const { files, tables: _, base, sha256, ...content } = checkpoint.manifest;
+    const all = { ...content, storage, model: sources, optimizer: new Map(), tables };
+    const { dir, manifest } = await writeCheckpoint(path, all);
+    return Object.keys(manifest.files).map((name) => join(dir, name));
+  } finally {
+    await tensors.close();
+  }
+}
+
+/** The model of a bundle. */
+export async function openBundle(path: string): Promise<TrainedModel> {
+  const { backend } = selectBackend();
+  return openModel(await findCheckpoint(path), {
+    backend,
+    maxBatch: INFERENCE_BATCH,
+    threads: availableParallelism(),
+  });
+}
+
+export async function scoreBundle(_: TrainedModel, path: string, rows: ScoredRows): Promise<Float32Array> {
+  const { executable, graph } = await openBundle(path);
+  return predictLogits(executable, { ...rows.columns, rows: rows.count }, width(graph.outputs.get(LOGITS)!));
+}
+
+/** The tables of the model; dynamic ones with their keys, in the order of their rows. */
+async function tablesOf({ checkpoint, graph }: TrainedModel, tensors: Tensors): Promise<TableContent[]> {
+  const names = parametersOf(graph).flatMap(({ role, name }) => (role === "table" ? [name] : []));
+  const known = new Map(checkpoint.manifest.tables.map((table) => [table.name, table]));
+  return Promise.all(
+    names.map(async (name) => {
+      const capacity = known.get(name)?.capacity;
+      if (capacity === undefined) return { name, states: [] };
+      return { name, states: [], capacity, keys: (await tensors.read(keysName(name))) as BigUint64Array };
+    }),
+  );
+}
+
+function copyOf(name: string, tensors: Tensors): TensorSource {
+  const { dtype, shape } = tensors.tensors.get(name)!;
+  if (!isWritable(dtype)) throw new RangeError(dtype);
+  return { dtype, shape, data: (from, into) => tensors.readInto(name, into, from) };
+}
+
+function sourceOf(name: string, as: StoredAs, tensors: Tensors): TensorSource {
+  const { shape } = tensors.tensors.get(name)!;
+  return "dtype" in as
+    ? halfSource(name, shape, as.dtype, tensors)
+    : quantizedSource(name, shape, as, tensors);
+}
+
+function halfSource(
+  name: string,
+  shape: readonly number[],
+  dtype: HalfDtype,
+  tensors: Tensors,
+): TensorSource {
+  const data = async (from: number, into: TensorArray): Promise<void> => {
+    const numbers = new Float32Array(into.length);
+    await tensors.readInto(name, numbers, from);
+    narrow(numbers, into as Uint16Array, dtype);
+  };
+  return { dtype: dtype === "fp16" ? "F16" : "BF16", shape, data };
+}
+
+/** A piece may begin and end within a row, so that whole rows around it are read. */
+function quantizedSource(
+  name: string,
+  [rows]: readonly number[],
+  as: QuantizedAttrs,
+  tensors: Tensors,
+): TensorSource {
+  const words = wordsOf(as);
+  const data = async (from: number, into: TensorArray): Promise<void> => {
+    const [first, end] = [Math.floor(from / words), Math.ceil((from + into.length) / words)];
+    const numbers = new Float32Array((end - first) * as.dim);
+    await tensors.readInto(name, numbers, first * as.dim);
+    const start = from - first * words;
+    bitsOf(into).set(bitsOf(quantizeRows(numbers, as)).subarray(start, start + into.length));
+  };
+  return { dtype: "F32", shape: [rows, words], data };
+}
+
+/** Copied as integers: some words would be other ones after a copy as numbers. */
+const bitsOf = ({ buffer, byteOffset, length }: TensorArray) =>
+  new Uint32Array(buffer as ArrayBuffer, byteOffset, length);
+
+function alreadyThere(path: string): ConfigError {
+  return new ConfigError({
+    what: "the output is there already",
+    where: "--output",
+    got: path,
+    expected: "a directory that does not exist",
+    next: "Remove it, or choose another place with --output.",
+  });
+}

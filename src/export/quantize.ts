@@ -1,0 +1,34 @@
+import type { QuantizedAttrs } from "../ops/quantized-embedding.js";
+import { ROW_HEAD, wordsOf } from "../ops/quantized-embedding.js";
+
+/**
+ * Quantizes rows of numbers [rows, dim] to words [rows, words]: the integers of a row are equally spaced from its smallest to
+ * its largest number, and each number becomes the nearest.
+ */
+export function quantizeRows(numbers: Float32Array, attrs: QuantizedAttrs): Float32Array {
+  const { dim } = attrs;
+  const words = wordsOf(attrs);
+  const rows = numbers.length / dim;
+  const packed = new Float32Array(rows * words);
+  for (let row = 0; row < rows; row++)
+    quantizeRow(
+      numbers.subarray(row * dim, (row + 1) * dim),
+      packed.subarray(row * words, (row + 1) * words),
+      attrs,
+    );
+  return packed;
+}
+
+function quantizeRow(numbers: Float32Array, words: Float32Array, { bits }: QuantizedAttrs): void {
+  const low = numbers.reduce((a, b) => Math.min(a, b));
+  const high = numbers.reduce((a, b) => Math.max(a, b));
+  const levels = 2 ** bits - 1;
+  words[0] = (high - low) / levels;
+  words[1] = low;
+  const scale = words[0];
+  const nearest = (x: number) => (scale === 0 ? 0 : Math.min(levels, Math.round((x - low) / scale)));
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * ROW_HEAD, 4 * (words.length - ROW_HEAD));
+  const first = bits === 8 ? numbers.length : Math.ceil(numbers.length / 2);
+  for (let d = 0; d < first; d++) bytes[d] = nearest(numbers[d]);
+  for (let d = first; d < numbers.length; d++) bytes[d - first] |= nearest(numbers[d]) << 4;
+}
