@@ -12,6 +12,7 @@ import { hitRates } from "./hit-rates.js";
 import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
+import { ranks } from "./ranks.js";
 import { serve } from "./serve/serve.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
@@ -27,6 +28,7 @@ const FIGURES = {
   latency,
   serve,
   threads,
+  ranks,
   size,
   "large-table": largeTable,
   ingest,

@@ -1,14 +1,16 @@
 import type { Backend, Executable, RunRequest } from "../backends/backend.js";
 import type { NativeExecutable, NativeProfile } from "../backends/native/backend.js";
 import type { ColumnSet } from "../columns/columns.js";
+import { SOLO, type World } from "../distributed/world.js";
 import { ExecutionError } from "../errors.js";
 import type { Precision } from "../graph/precision.js";
 import type { Ceilings } from "../native/addon.js";
+import { placedParameters, shardingOf } from "../passes/shard.js";
 import { type Profile, summarize } from "../profile/profile.js";
 import { CallPacer } from "../train/call-pacer.js";
 import { Parameters } from "../train/parameters.js";
 import { LEARNING_RATES } from "../train/step/apply-optimizers.js";
-import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
+import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
 import { optimizerSchema } from "../train/step/optimizers.js";
 import { dynamicTables } from "./dynamic-tables.js";
 import { examples, featuresOf, type TableKind, type Workload } from "./workloads.js";
@@ -58,17 +60,23 @@ const OPTIMIZERS = optimizerSchema.parse({
   embedding: { kind: "adagrad", learningRate: 0.01 },
 });
 
-/** A workload compiled for training and inference, on shared parameters. */
-export function prepareWorkload(workload: Workload, backend: Backend, settings: BenchSettings) {
+/** A workload compiled for training and inference, on shared parameters, for one of the ranks of a world. */
+export function prepareWorkload(
+  workload: Workload,
+  backend: Backend,
+  settings: BenchSettings,
+  world: World = SOLO,
+) {
   const { batch, threads, precision, tables = "fixed" } = settings;
   const spec = { model: workload.model, features: featuresOf(workload, tables), precision };
   const l2 = { dense: 0, embedding: 0, rows: "all" } as const;
   const graph = trainingGraph(spec, { optimizers: OPTIMIZERS, l2, weighted: false });
   const forward = inferenceGraph(spec);
-  const parameters = new Parameters(backend, parametersOf(graph));
+  const attrs = placedParameters(graph, shardingOf(world.size));
+  const parameters = new Parameters(backend, attrs, undefined, world.rank);
   parameters.initialize(0);
   const translations = tables === "dynamic" ? dynamicTables(backend, workload, parameters.all) : undefined;
-  const options = { maxBatch: batch, threads, translations };
+  const options = { maxBatch: batch, threads, translations, world };
   return {
     training: backend.compile(graph, parameters.memory, options),
     inference: backend.compile(forward, parameters.memory, { ...options, frozen: true }),
@@ -121,7 +129,7 @@ function ceilingsOf(backend: Backend, threads: number): Ceilings {
 }
 
 /** Runs the batches of the data in a cycle, in calls of several steps as in training and scoring. */
-class Runner {
+export class Runner {
   private step = 0;
   /** Of a call. */
   private steps = 1;
