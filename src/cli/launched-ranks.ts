@@ -27,6 +27,7 @@ export class LaunchedRanks {
   constructor(
     private readonly mpirun: Mpirun,
     [program, ...args]: readonly string[],
+    private readonly hangsAfter = HANGS_AFTER,
   ) {
     this.child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
     this.show(this.child.stdout!, process.stdout);
@@ -48,7 +49,7 @@ export class LaunchedRanks {
     createInterface({ input: from }).on("line", (line) => {
       const text = this.withRank(readableLine(line));
       to.write(`${text}\n`);
-      if (LOSS.test(text)) setTimeout(() => this.kill(), HANGS_AFTER).unref();
+      if (LOSS.test(text)) setTimeout(() => this.kill(), this.hangsAfter).unref();
     });
   }
 
@@ -60,10 +61,13 @@ export class LaunchedRanks {
     return rank ? `${line} (rank ${rank})` : line;
   }
 
-  /** Ends the process group of the launcher. */
+  /** Ends the process group of the launcher. Its connections to other machines may be in other groups, and keep its output open. */
   private kill(): void {
-    const { pid, exitCode } = this.child;
-    if (pid !== undefined && exitCode === null) process.kill(-pid, "SIGKILL");
+    const { pid, exitCode, stdout, stderr } = this.child;
+    if (pid === undefined || exitCode !== null) return;
+    process.kill(-pid, "SIGKILL");
+    stdout?.destroy();
+    stderr?.destroy();
   }
 }
 
