@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.js";
 import type { TableStorage } from "../passes/store-tables.js";
 import type { TrainedModel } from "../saved/model.js";
 import { exportBundle, scoreBundle } from "./bundle.js";
@@ -17,6 +18,18 @@ export interface ExportFormat {
   write(model: TrainedModel, path: string, settings: ExportSettings): Promise<string[]>;
   /** The logits that the files give. */
   score(model: TrainedModel, path: string, rows: ScoredRows): Promise<Float32Array>;
+}
+
+/** @throws ConfigError for a bundle whose tables have lost what a further export would need */
+export function refuseBundle({ checkpoint: { dir, manifest } }: TrainedModel): void {
+  if (manifest.storage === undefined) return;
+  throw new ConfigError({
+    what: "the tables of a bundle cannot be exported again",
+    where: dir,
+    got: `tables stored as ${manifest.storage}`,
+    expected: "a run, or a bundle whose tables are as they were trained",
+    next: "Name the run that the bundle was made from.",
+  });
 }
 
 export const EXPORT_FORMATS = {

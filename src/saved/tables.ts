@@ -77,6 +77,8 @@ export class SavedTables {
 
   /** The vectors of rows [first, first + count), one after the other. */
   async rows({ name, dim }: SavedTable, first: number, count: number): Promise<Float32Array> {
+    const isQuantized = parametersOf(this.model.graph).some((each) => each.name === name && each.words);
+    if (isQuantized) throw quantizedTable(name);
     const numbers = new Float32Array(count * dim);
     await this.tensors.readInto(name, numbers, first * dim);
     return numbers;
@@ -142,6 +144,15 @@ function crossed({ kind, reading: { columns } }: FittedId | FittedBag, text: str
   return kind === "id" && columns.length > 1 && parts.length === columns.length
     ? (canonicalCross(parts) ?? "")
     : text;
+}
+
+function quantizedTable(name: string): ExecutionError {
+  return new ExecutionError({
+    what: "the rows of this table are quantized",
+    where: name,
+    expected: "a table of numbers",
+    next: "Name the run that the bundle was made from.",
+  });
 }
 
 function partOfTable(name: string): ExecutionError {

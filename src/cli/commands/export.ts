@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { onDiskSync } from "../../checkpoint/index.js";
 import { openBundle } from "../../export/bundle.js";
-import { EXPORT_FORMATS, type ExportFormat, FORMAT_NAMES } from "../../export/formats.js";
+import { EXPORT_FORMATS, type ExportFormat, FORMAT_NAMES, refuseBundle } from "../../export/formats.js";
 import { largestDifference, scoreFirstRows } from "../../export/scored-rows.js";
 import { metricValues } from "../../metrics/index.js";
 import { TABLE_STORAGES } from "../../passes/store-tables.js";
@@ -45,6 +45,7 @@ export const exportCommand = command(
     if (storage && args.format !== "bundle") throw onlyInBundles(storage);
     const format: ExportFormat = EXPORT_FORMATS[choiceOption("format", args.format, FORMAT_NAMES)!];
     const model = await openModelOf(args, rawArgs);
+    refuseBundle(model);
     const output = args.output ?? join(args.run, EXPORTS, format.file);
     onDiskSync("the directory cannot be created", dirname(resolve(output)), () =>
       mkdirSync(dirname(resolve(output)), { recursive: true }),
