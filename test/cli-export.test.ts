@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SafetensorsFile } from "../src/checkpoint/index.js";
 import { load } from "../src/index.js";
+import { findCheckpoint } from "../src/saved/find-checkpoint.js";
 import { cli, makeWorld, type World } from "./cli-world.js";
 
 /** `pairloom export`: the files of a run that has every kind of table, and their scores. */
@@ -84,6 +85,12 @@ describe("a bundle", () => {
     const row = { user: "u3", item: 5, tags: "t1:2", seen: "a2", price: 1.5 };
     const [model, bundle] = [await load("run", REFERENCE), await load("run/exports/bundle", REFERENCE)];
     expect(bundle.predict([row])).toEqual(model.predict([row]));
+    // Only the rows that training has met are in the file.
+    const { tables } = (await findCheckpoint("run/exports/bundle")).manifest;
+    const half = tables.find(({ name }) => name === "members.1.embeddings.half.weight");
+    const users = Array.from({ length: 7 }, (_, i) => `u${i}`);
+    const met = new Set(model.translate("half", users)).size;
+    expect(half).toMatchObject({ rows: 21, keys: [{ bytes: 8 * met }] });
   });
 
   // The tables have 4 numbers a row: 16 bytes, of which words of 8 bits leave 12, and of 4 bits 12.
@@ -100,6 +107,17 @@ describe("a bundle", () => {
     expect(differenceIn(out)).toBeGreaterThan(0);
     expect(differenceIn(out)).toBeLessThan(most);
     expect(out).toMatch(/change on the test split: .*clicked\.auc -?0\.\d{5}.*bought\.logLoss -?0\.\d{5}/);
+  });
+
+  it("with smaller tables keeps no numbers to export again, or to list", async () => {
+    const again = await cli("export", "bundle-int8", "--format", "onnx", "--output", "again.onnx");
+    expect(again).toMatchObject({ code: 1, err: expect.stringContaining("cannot be exported again") });
+    const args = ["--table", "members.0.embeddings.user.weight", "--id", "u3"];
+    const listed = await cli("tables", "bundle-int8", ...args);
+    expect(listed).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("rows of this table are quantized"),
+    });
   });
 
   it("is linked by the report of the run", async () => {

@@ -13,9 +13,11 @@ import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
+import { tensorOf } from "../train/parameter-memory.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
 import { quantizeRows } from "./quantize.js";
 import type { ScoredRows } from "./scored-rows.js";
+import { type TrainedRows, trainedRows } from "./trained-rows.js";
 
 /**
  * Writes a directory that has what scoring needs, which `load` and all commands open like a run: weights and tables, whose
@@ -31,13 +33,15 @@ export async function exportBundle(
   const { checkpoint, graph } = model;
   const tensors = await checkpoint.openModel();
   try {
-    const changed = new Map(
+    const changed = new Map<string, TensorSource>(
       parametersOf(graph).flatMap((attrs) => {
         const as = storage && storedAs(attrs, storage);
         return as ? [[attrs.name, sourceOf(attrs.name, as, tensors)] as const] : [];
       }),
     );
-    const tables = await tablesOf(model, tensors);
+    const trained = storage ? new Map<string, TrainedRows>() : await allTrainedRows(model, tensors);
+    for (const [name, { parameter, rows }] of trained) changed.set(name, tensorOf(parameter, rows));
+    const tables = await tablesOf(model, tensors, trained);
     const beside = new Set(tables.flatMap(({ name }) => [keysName(name), deletedName(name)]));
     const names = [...tensors.tensors.keys()].filter((name) => !beside.has(name));
     const sources = new Map(names.map((name) => [name, changed.get(name) ?? copyOf(name, tensors)]));
@@ -65,17 +69,44 @@ export async function scoreBundle(_: TrainedModel, path: string, rows: ScoredRow
   return predictLogits(executable, { ...rows.columns, rows: rows.count }, width(graph.outputs.get(LOGITS)!));
 }
 
+/** Of tables with rows that training has not changed, those that it has. */
+async function allTrainedRows(
+  { checkpoint, graph }: TrainedModel,
+  tensors: Tensors,
+): Promise<Map<string, TrainedRows>> {
+  const { seed, members } = checkpoint.manifest;
+  const found = new Map<string, TrainedRows>();
+  for (const attrs of parametersOf(graph)) {
+    const member = /^members\.(\d+)\./.exec(attrs.name)?.[1];
+    const own = member === undefined ? seed : members![Number(member)].seed;
+    const trained = await trainedRows(attrs, tensors, selectBackend().backend, own);
+    if (trained) found.set(attrs.name, trained);
+  }
+  return found;
+}
+
 /** The tables of the model; dynamic ones with their keys, in the order of their rows. */
-async function tablesOf({ checkpoint, graph }: TrainedModel, tensors: Tensors): Promise<TableContent[]> {
+async function tablesOf(
+  { checkpoint, graph }: TrainedModel,
+  tensors: Tensors,
+  trained: ReadonlyMap<string, TrainedRows>,
+): Promise<TableContent[]> {
   const names = parametersOf(graph).flatMap(({ role, name }) => (role === "table" ? [name] : []));
   const known = new Map(checkpoint.manifest.tables.map((table) => [table.name, table]));
   return Promise.all(
     names.map(async (name) => {
       const capacity = known.get(name)?.capacity;
+      const sparse = trained.get(name);
+      if (sparse) return { name, states: [], ...sparseContent(name, sparse) };
       if (capacity === undefined) return { name, states: [] };
       return { name, states: [], capacity, keys: (await tensors.read(keysName(name))) as BigUint64Array };
     }),
   );
+}
+
+function sparseContent(name: string, { parameter, rows, initial }: TrainedRows): Partial<TableContent> {
+  const keys = BigUint64Array.from(rows, BigInt);
+  return { rows: parameter.attrs.shape[0], keys, initial: new Map([[name, initial]]) };
 }
 
 function copyOf(name: string, tensors: Tensors): TensorSource {
