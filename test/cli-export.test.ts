@@ -106,7 +106,9 @@ describe("a bundle", () => {
     expect(code, err).toBe(0);
     expect(differenceIn(out)).toBeGreaterThan(0);
     expect(differenceIn(out)).toBeLessThan(most);
-    expect(out).toMatch(/change on the test split: .*clicked\.auc -?0\.\d{5}.*bought\.logLoss -?0\.\d{5}/);
+    expect(out).toMatch(
+      /change on the test split: .*clicked\.auc [+-]0\.\d{5}.*bought\.logLoss [+-]0\.\d{5}/,
+    );
   });
 
   it("with smaller tables keeps no numbers to export again, or to list", async () => {

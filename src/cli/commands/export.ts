@@ -70,11 +70,13 @@ async function printChange(model: TrainedModel, output: string): Promise<void> {
       { name: "bundle", evaluation: after },
     ]),
   );
-  const change = (name: string) => (metricValues(after)[name] - metricValues(before)[name]).toFixed(5);
+  const change = (name: string) => signed(metricValues(after)[name] - metricValues(before)[name]);
   const names = Object.keys(metricValues(before)).filter((name) => /(^|\.)(auc|logLoss)$/.test(name));
   if (names.length > 0)
     console.log(`change on the ${split} split: ${names.map((name) => `${name} ${change(name)}`).join(", ")}`);
 }
+
+const signed = (value: number) => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(5)}`;
 
 function onlyInBundles(storage: string): UsageError {
   return new UsageError({
