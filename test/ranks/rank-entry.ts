@@ -14,7 +14,6 @@ if (world.rank === 0) console.log(JSON.stringify({ pids, library: world.library 
 if (world.rank === Number(who)) {
   if (mode === "throw") throw new Error("thrown for a test");
   if (mode === "exit") process.exit(0);
-  if (mode === "skip") await world.allGather(Uint8Array.of(1));
 }
 /** Waits for a signal of the test, in calls all the time. */
 while (mode !== "work") {
