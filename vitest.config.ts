@@ -56,6 +56,7 @@ export default defineConfig({
         test: {
           name: "shared-process",
           isolate: false,
+          setupFiles: "test/first-instruction-set.ts",
           include: TESTS.filter((path) => !needsProcess(path)),
         },
       },

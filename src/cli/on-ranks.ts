@@ -48,15 +48,19 @@ export async function onRanks(work: (world: World) => Promise<void>): Promise<vo
   await world.finish();
 }
 
+const UCX = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
+
 /**
  * UCX, which carries the bytes of many MPI libraries, replaces functions for memory in the running process and handles its
  * signals; Node has crashed with it (docs/design/ranks.md). Without its events UCX registers the memory of each large message
  * again on InfiniBand.
  */
-const UCX = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
+export function restrainUcx(): void {
+  Object.assign(process.env, { ...UCX, ...process.env });
+}
 
 async function open(launcher: Launcher): Promise<ProcessWorld> {
-  Object.assign(process.env, { ...UCX, ...process.env });
+  restrainUcx();
   try {
     return await ProcessWorld.open(nativeCore(), launcher);
   } catch (error) {

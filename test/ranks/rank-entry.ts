@@ -1,5 +1,6 @@
 import { deepEqual } from "node:assert/strict";
 import { launcherOf } from "../../src/cli/launcher.js";
+import { restrainUcx } from "../../src/cli/on-ranks.js";
 import { ProcessWorld } from "../../src/distributed/process-world.js";
 import { gatherJson } from "../../src/distributed/world.js";
 import { loadAddon } from "../../src/native/addon.js";
@@ -8,6 +9,7 @@ import { loadAddon } from "../../src/native/addon.js";
 const [mode, who] = process.argv.slice(2);
 const patience = Number(process.env.TEST_PATIENCE ?? 20);
 const { addon } = loadAddon();
+restrainUcx();
 const world = await ProcessWorld.open(addon!, launcherOf(process.env)!, patience);
 const pids = await gatherJson(world, process.pid);
 if (world.rank === 0) console.log(JSON.stringify({ pids, library: world.library }));
