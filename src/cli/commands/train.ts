@@ -78,8 +78,7 @@ async function trainOn(world: World, args: Arguments, rawArgs: readonly string[]
     steps: countOption("steps", args.steps),
     threads: countOption("threads", args.threads, MAX_THREADS),
   });
-  const isNew = !args.resume && !args.continue;
-  const runDir = await broadcastJson(world, args.run ?? (isNew ? newRunDirectory(loaded.path) : latestRun()));
+  const runDir = await broadcastJson(world, world.rank === 0 ? runDirectoryOf(args, loaded.path) : undefined);
   const display = displayOf(world, () => interrupt.ask());
   const interrupt = new Interrupt(() =>
     display.log("Stopping after this step. Press Ctrl-C again to end at once."),
@@ -184,6 +183,12 @@ function withOptions(
   const length = steps === undefined ? {} : { steps, epochs: undefined };
   const train = { ...config.train, ...length, ...(threads !== undefined && { threads }) };
   return { ...loaded, config: { ...config, train } };
+}
+
+/** Creates the directory of a new run that has no name. */
+function runDirectoryOf(args: Arguments, configPath: string): string {
+  if (args.run !== undefined) return args.run;
+  return args.resume || args.continue ? latestRun() : newRunDirectory(configPath);
 }
 
 function latestRun(): string {
