@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Checkpoint } from "../checkpoint/index.js";
 import { DataError } from "../errors.js";
 import { openModel } from "../saved/model.js";
@@ -21,7 +20,7 @@ export type Opening = Parameters<typeof openModel>[1];
 export async function openVersion(checkpoint: Checkpoint, opening: Opening): Promise<Version> {
   const predictor = new Predictor(await openModel(checkpoint, opening));
   probe(predictor);
-  return { name: basename(checkpoint.dir), predictor };
+  return { name: checkpoint.name, predictor };
 }
 
 function probe(predictor: Predictor): void {
