@@ -52,11 +52,11 @@ export function bestFirst(scores: ArrayLike<number>, k: number): number[] {
 function sharedValues(user: RawRow, context: RawRow, columns: readonly string[]): RawRow {
   const given = (values: RawRow) =>
     columns.filter((name) => Object.hasOwn(values, name) && values[name] !== undefined);
-  const both = given(user).find((name) => given(context).includes(name));
+  const [ofUser, ofContext] = [given(user), given(context)];
+  const both = ofUser.find((name) => ofContext.includes(name));
   if (both !== undefined) throw inTwoPlaces(both, "user", "context");
-  return Object.fromEntries(
-    [user, context].flatMap((values) => given(values).map((name) => [name, values[name]])),
-  );
+  const valuesOf = (values: RawRow, names: readonly string[]) => names.map((name) => [name, values[name]]);
+  return Object.fromEntries([...valuesOf(user, ofUser), ...valuesOf(context, ofContext)]);
 }
 
 /** @param own the number of columns that each item has */
