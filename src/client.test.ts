@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,15 +68,33 @@ describe("a client", () => {
 
   it("tries again when the server is busy", async () => {
     let left = 2;
-    const server = createServer((_, response) => {
+    const { server, url } = await listening((_, response) => {
       if (left-- > 0) response.writeHead(503, { "retry-after": "0" }).end("{}");
       else response.end('{"scores":[1]}');
     });
-    await new Promise<void>((done) => void server.listen(0, "127.0.0.1", done));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     expect(await new Client(url).predict([{}])).toEqual({ scores: [1] });
     left = 2;
     await expect(new Client(url, { retries: 1 }).predict([{}])).rejects.toThrow(/status 503/);
+    server.close();
+  });
+
+  it.each([200, 400])(
+    "gives up when the body of an answer with status %i does not arrive",
+    async (status) => {
+      const { server, url } = await listening((_, response) => void response.writeHead(status).write("{"));
+      const error = await new Client(url, { timeout: 200 }).predict([{}]).catch((thrown) => thrown);
+      expect(error).toBeInstanceOf(ServerError);
+      expect([error.status, error.message]).toEqual([0, expect.stringContaining("has not answered")]);
+      server.closeAllConnections();
+      server.close();
+    },
+  );
+
+  it("says that an answer is not that of pairloom serve", async () => {
+    const { server, url } = await listening((_, response) => void response.end("<html>"));
+    const error = await new Client(url).predict([{}]).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(ServerError);
+    expect([error.status, error.message]).toEqual([200, expect.stringContaining("<html>")]);
     server.close();
   });
 
@@ -85,6 +103,12 @@ describe("a client", () => {
     expectTypeOf<Client<typeof config>>().toHaveProperty("rank");
   });
 });
+
+async function listening(answer: RequestListener) {
+  const server = createServer(answer);
+  await new Promise<void>((done) => void server.listen(0, "127.0.0.1", done));
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
 
 const TYPES = { user: utf8(), tags: list(utf8()), vector: list(float64()) };
 

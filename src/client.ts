@@ -97,8 +97,8 @@ export class Client<C = unknown> {
       const response = await fetch(`${this.url}${path}${query && `?${query}`}`, request).catch(
         unreached(this.url),
       );
-      if (response.ok) return (await response.json()) as T;
-      if (response.status !== 503 || left === 0) throw await refused(response);
+      if (response.status !== 503 || left === 0)
+        return answerIn<T>(response.status, await response.text().catch(unreached(this.url)));
       await response.body?.cancel();
       const seconds = Number(response.headers.get("retry-after") ?? 1);
       await new Promise((done) => setTimeout(done, seconds * 1000));
@@ -129,16 +129,25 @@ const unreached =
     );
   };
 
-async function refused(response: Response): Promise<ServerError> {
-  const text = await response.text();
-  try {
-    return new ServerError(response.status, JSON.parse(text).error);
-  } catch {
-    const what = `the server has answered with status ${response.status}`;
-    return new ServerError(response.status, {
-      what,
+/** @throws ServerError for a refusal, and for what is no answer of `pairloom serve` */
+function answerIn<T>(status: number, text: string): T {
+  const body = parsed(text);
+  if (status === 200 && body !== undefined) return body;
+  throw new ServerError(
+    status,
+    body?.error ?? {
+      what: `the server has answered with status ${status}`,
       got: text.slice(0, 200),
       next: "Check that the address is that of pairloom serve.",
-    });
+    },
+  );
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
