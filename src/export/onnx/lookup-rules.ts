@@ -62,7 +62,7 @@ function rowOfKey(g: OnnxGraph, ids: string, { keys, rows }: OnnxLookup & { kind
 /** The rows of a table [R, D], as fp32. */
 export function lookUp(g: OnnxGraph, table: string, rows: string, { dtype }: Tensor): string {
   const found = g.op("Gather", [table, rows], { axis: 0 });
-  return dtype === "fp32" ? found : g.op("Cast", [found], { to: 1 });
+  return dtype === "fp32" ? found : g.cast(found, "float");
 }
 
 /** Adds the vectors of all values to the rows that they belong to. */
@@ -77,9 +77,9 @@ export const bagRule: Rule = (g, [table, values], { inputs, attrs }) => {
     g.op("Unsqueeze", [rowOfValue(g, bag), g.ints([1])]),
     g.op("Shape", [vectors]),
   ]);
-  const sums = g.op("ScatterElements", [g.op("Cast", [empty], { to: 1 }), places, vectors], SUM);
+  const sums = g.op("ScatterElements", [g.cast(empty, "float"), places, vectors], SUM);
   if (attrs.pooling === "sum") return sums;
-  const divisor = g.op("Cast", [g.op("Max", [counts, g.ints([1])])], { to: 1 });
+  const divisor = g.cast(g.op("Max", [counts, g.ints([1])]), "float");
   return g.op("Div", [sums, g.op("Unsqueeze", [divisor, g.ints([1])])]);
 };
 

@@ -102,6 +102,10 @@ export class OnnxGraph {
     return output;
   }
 
+  cast(x: string, type: keyof typeof ONNX_TYPE): string {
+    return this.op("Cast", [x], { to: ONNX_TYPE[type] });
+  }
+
   /** Makes a value an output of the graph. */
   output(name: string, tensor: Tensor): ValueMessage {
     const input = [this.nameOf(tensor)];

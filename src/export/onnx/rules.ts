@@ -1,3 +1,4 @@
+import { elementCount } from "../../checkpoint/safetensors-header.js";
 import { innerDims, isRow, type Tensor, type TensorType } from "../../graph/tensor.js";
 import type { OpKind, TableUpdateKind } from "../../ops/index.js";
 import { ACTIVATION_RULES } from "./activation-rules.js";
@@ -102,8 +103,7 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
 };
 
 function filled(g: OnnxGraph, value: number, shape: readonly number[]): string {
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  return g.floats(new Float32Array(size).fill(value), shape);
+  return g.floats(new Float32Array(elementCount(shape)).fill(value), shape);
 }
 
 /** The number of rows, as a list of one integer. */
@@ -127,5 +127,5 @@ function transposed(g: OnnxGraph, x: string, type: TensorType | Tensor): string 
 }
 
 function roundedToBf16(g: OnnxGraph, x: string): string {
-  return g.op("Cast", [g.op("Cast", [x], { to: 16 })], { to: 1 });
+  return g.cast(g.cast(x, "bf16"), "float");
 }

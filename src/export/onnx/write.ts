@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { elementCount } from "../../checkpoint/safetensors-header.js";
 import type { Graph } from "../../graph/graph.js";
 import { type Numbers, numbersOf } from "../../half.js";
 import type { ParameterAttrs } from "../../ops/sources.js";
@@ -61,9 +62,7 @@ export async function writeOnnx(
   const own = await Promise.all(
     parameters
       .filter((each) => !isOutside(each))
-      .map(async (each) => {
-        return { ...describe(each, values), rawData: await bytesIn(each, values) };
-      }),
+      .map(async (each) => ({ ...describe(each, values), rawData: await bytesIn(each, values) })),
   );
   await writeFile(path, encodeModel(modelOf(compiled, [...own, ...placed])));
   return { inputs, outputs: [...graph.outputs.keys()], data };
@@ -129,7 +128,7 @@ async function bytesIn(attrs: ParameterAttrs, values: ParameterValues): Promise<
 
 /** The bytes of a parameter in order, each piece in memory of its own. */
 async function* piecesOf({ name, dtype = "fp32" }: ParameterAttrs, values: ParameterValues) {
-  const elements = elementsOf(values.shapeOf(name));
+  const elements = elementCount(values.shapeOf(name));
   for (let from = 0; from < elements; from += PIECE) {
     const piece = numbersOf(dtype, Math.min(PIECE, elements - from));
     await values.read(name, from, piece);
@@ -144,7 +143,5 @@ function describe({ name, dtype = "fp32", shape }: ParameterAttrs, values: Param
 }
 
 function bytesOf({ name, dtype = "fp32" }: ParameterAttrs, values: ParameterValues): number {
-  return elementsOf(values.shapeOf(name)) * numbersOf(dtype, 0).BYTES_PER_ELEMENT;
+  return elementCount(values.shapeOf(name)) * numbersOf(dtype, 0).BYTES_PER_ELEMENT;
 }
-
-const elementsOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
