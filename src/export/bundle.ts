@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { isWritable, type TensorArray } from "../checkpoint/dtypes.js";
+import type { TensorArray } from "../checkpoint/dtypes.js";
 import { type TableContent, type TensorSource, type Tensors, writeCheckpoint } from "../checkpoint/index.js";
 import { deletedName, keysName } from "../checkpoint/table-layout.js";
 import { ConfigError } from "../errors.js";
@@ -17,6 +17,7 @@ import { tensorOf } from "../train/parameter-memory.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
 import { quantizeRows } from "./quantize.js";
 import type { ScoredRows } from "./scored-rows.js";
+import { copyOf } from "./tensor-copy.js";
 import { type TrainedRows, trainedRows } from "./trained-rows.js";
 
 /**
@@ -107,12 +108,6 @@ async function tablesOf(
 function sparseContent(name: string, { parameter, rows, initial }: TrainedRows): Partial<TableContent> {
   const keys = BigUint64Array.from(rows, BigInt);
   return { rows: parameter.attrs.shape[0], keys, initial: new Map([[name, initial]]) };
-}
-
-function copyOf(name: string, tensors: Tensors): TensorSource {
-  const { dtype, shape } = tensors.tensors.get(name)!;
-  if (!isWritable(dtype)) throw new RangeError(dtype);
-  return { dtype, shape, data: (from, into) => tensors.readInto(name, into, from) };
 }
 
 function sourceOf(name: string, as: StoredAs, tensors: Tensors): TensorSource {

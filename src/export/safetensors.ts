@@ -1,16 +1,16 @@
 import { rmSync } from "node:fs";
 import type { DynamicTranslation } from "../backends/backend.js";
-import { SafetensorsFile, type TensorSource, type Tensors, writeSafetensors } from "../checkpoint/index.js";
+import { SafetensorsFile, type TensorSource, writeSafetensors } from "../checkpoint/index.js";
 import { width } from "../graph/tensor.js";
-import type { Numbers } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { selectBackend } from "../saved/backend.js";
 import type { TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
-import { fileDtype, readParameter } from "../train/parameter-memory.js";
+import { readParameter } from "../train/parameter-memory.js";
 import { Parameters } from "../train/parameters.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
 import type { ScoredRows } from "./scored-rows.js";
+import { copyOf } from "./tensor-copy.js";
 
 /** What the parameters of these modules are called in PyTorch, where it has another name. */
 const TORCH_NAMES: readonly (readonly [ours: RegExp, theirs: string])[] = [
@@ -21,7 +21,7 @@ const TORCH_NAMES: readonly (readonly [ours: RegExp, theirs: string])[] = [
 ];
 
 /** The name of a parameter in a PyTorch module. */
-export const torchName = (name: string): string =>
+const torchName = (name: string): string =>
   TORCH_NAMES.reduce((text, [ours, theirs]) => text.replace(ours, theirs), name);
 
 /**
@@ -34,7 +34,7 @@ export async function exportSafetensors(model: TrainedModel, path: string): Prom
     const attrs = parametersOf(model.graph);
     const weights = attrs.map((each): [string, TensorSource] => [
       torchName(each.name),
-      tensorOf(each, tensors),
+      copyOf(each.name, tensors),
     ]);
     rmSync(path, { force: true });
     await writeSafetensors(path, new Map([...weights, ...attrs.flatMap((each) => keysOf(each, model))]));
@@ -42,12 +42,6 @@ export async function exportSafetensors(model: TrainedModel, path: string): Prom
   } finally {
     await tensors.close();
   }
-}
-
-function tensorOf(attrs: ParameterAttrs, tensors: Tensors): TensorSource {
-  const { name } = attrs;
-  const data: TensorSource["data"] = (from, into) => tensors.readInto(name, into as Numbers, from);
-  return { dtype: fileDtype(attrs), shape: tensors.tensors.get(name)!.shape, data };
 }
 
 function keysOf({ name, byKey, translation }: ParameterAttrs, model: TrainedModel): [string, TensorSource][] {
