@@ -76,11 +76,12 @@ async function allTrainedRows(
   tensors: Tensors,
 ): Promise<Map<string, TrainedRows>> {
   const { seed, members } = checkpoint.manifest;
+  const { backend } = selectBackend();
   const found = new Map<string, TrainedRows>();
   for (const attrs of parametersOf(graph)) {
     const member = /^members\.(\d+)\./.exec(attrs.name)?.[1];
     const own = member === undefined ? seed : members![Number(member)].seed;
-    const trained = await trainedRows(attrs, tensors, selectBackend().backend, own);
+    const trained = await trainedRows(attrs, tensors, backend, own);
     if (trained) found.set(attrs.name, trained);
   }
   return found;

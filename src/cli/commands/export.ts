@@ -47,9 +47,8 @@ export const exportCommand = command(
     const model = await openModelOf(args, rawArgs);
     refuseBundle(model);
     const output = args.output ?? join(args.run, EXPORTS, format.file);
-    onDiskSync("the directory cannot be created", dirname(resolve(output)), () =>
-      mkdirSync(dirname(resolve(output)), { recursive: true }),
-    );
+    const folder = dirname(resolve(output));
+    onDiskSync("the directory cannot be created", folder, () => mkdirSync(folder, { recursive: true }));
     for (const file of await format.write(model, output, { storage }))
       console.log(`${file}: ${sizeText(file)}`);
     if (args.verify) await verify(format, model, output);
@@ -70,8 +69,9 @@ async function printChange(model: TrainedModel, output: string): Promise<void> {
       { name: "bundle", evaluation: after },
     ]),
   );
-  const change = (name: string) => signed(metricValues(after)[name] - metricValues(before)[name]);
-  const names = Object.keys(metricValues(before)).filter((name) => /(^|\.)(auc|logLoss)$/.test(name));
+  const [valuesBefore, valuesAfter] = [metricValues(before), metricValues(after)];
+  const change = (name: string) => signed(valuesAfter[name] - valuesBefore[name]);
+  const names = Object.keys(valuesBefore).filter((name) => /(^|\.)(auc|logLoss)$/.test(name));
   if (names.length > 0)
     console.log(`change on the ${split} split: ${names.map((name) => `${name} ${change(name)}`).join(", ")}`);
 }
