@@ -55,7 +55,7 @@ async function expectClose(kind: string, example: Example): Promise<void> {
   const source = sourceOf(example);
   await writeOnnx(path, graph, source, valuesOf(example));
   if (process.env.ONNX_DIR) copyFileSync(path, join(process.env.ONNX_DIR, `${kind}.onnx`));
-  const results = await scoreOnnx(await openOnnx(path), feedsOf({ rows, columns }, rows, source));
+  const results = await scoreOnnx(await openOnnx(path), feedsOf({ rows, columns }, source));
   const expected = evaluateDouble(graph, example, toFloat64(parameters));
   for (const [name, tensor] of graph.outputs) {
     const want = asFp32(expected.get(tensor)!).data;

@@ -117,7 +117,7 @@ async function exportedLogits(
   await writeOnnx(path, graph, source, values, { inside });
   if (KEPT) for (const file of readdirSync(folder)) copyFileSync(join(folder, file), join(KEPT, file));
   const session = await openOnnx(path);
-  return (await scoreOnnx(session, feedsOf({ rows, columns }, rows, source))).get(LOGITS)!;
+  return (await scoreOnnx(session, feedsOf({ rows, columns }, source))).get(LOGITS)!;
 }
 
 function operatorsIn(graph: Graph, source: OnnxSource): string[] {

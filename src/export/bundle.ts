@@ -67,7 +67,7 @@ export async function openBundle(path: string): Promise<TrainedModel> {
 
 export async function scoreBundle(_: TrainedModel, path: string, rows: ScoredRows): Promise<Float32Array> {
   const { executable, graph } = await openBundle(path);
-  return predictLogits(executable, { ...rows.columns, rows: rows.count }, width(graph.outputs.get(LOGITS)!));
+  return predictLogits(executable, rows.columns, width(graph.outputs.get(LOGITS)!));
 }
 
 /** Of tables with rows that training has not changed, those that it has. */

@@ -56,7 +56,7 @@ function keysOf({ name, byKey, translation }: ParameterAttrs, model: TrainedMode
 export async function scoreSafetensors(
   { graph, translations }: TrainedModel,
   path: string,
-  { columns, count }: ScoredRows,
+  { columns }: ScoredRows,
 ): Promise<Float32Array> {
   const { backend } = selectBackend();
   const parameters = new Parameters(backend, parametersOf(graph));
@@ -71,5 +71,5 @@ export async function scoreSafetensors(
     translations,
     frozen: true,
   });
-  return predictLogits(executable, { ...columns, rows: count }, width(graph.outputs.get(LOGITS)!));
+  return predictLogits(executable, columns, width(graph.outputs.get(LOGITS)!));
 }

@@ -6,8 +6,7 @@ import type { TrainedModel } from "../saved/model.js";
 /** Rows of the data that a model is measured on, and its scores. */
 export interface ScoredRows {
   readonly columns: ColumnSet;
-  readonly count: number;
-  /** [count, outputs] */
+  /** [rows, outputs] */
   readonly logits: Float32Array;
 }
 
@@ -23,10 +22,13 @@ export async function scoreFirstRows(model: TrainedModel): Promise<ScoredRows> {
     where: splitPlace(data, split),
     split: rowsOfSplit,
   })) {
-    const count = Math.min(MOST_ROWS, columns.rows);
-    return { columns, count, logits: logits.subarray(0, (count * logits.length) / columns.rows) };
+    const rows = Math.min(MOST_ROWS, columns.rows);
+    return {
+      columns: { ...columns, rows },
+      logits: logits.subarray(0, (rows * logits.length) / columns.rows),
+    };
   }
-  return { columns: { rows: 0, columns: new Map() }, count: 0, logits: new Float32Array() };
+  return { columns: { rows: 0, columns: new Map() }, logits: new Float32Array() };
 }
 
 /** The largest absolute difference. */

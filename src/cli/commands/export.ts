@@ -91,7 +91,7 @@ async function verify(format: ExportFormat, model: TrainedModel, output: string)
   const difference = largestDifference(await format.score(model, output, rows), rows.logits);
   const largest = Math.max(...rows.logits.map(Math.abs));
   console.log(
-    `${count(rows.count)} rows scored both ways: the largest difference of logits is ${difference.toExponential(1)}, of logits up to ${largest.toPrecision(3)}`,
+    `${count(rows.columns.rows)} rows scored both ways: the largest difference of logits is ${difference.toExponential(1)}, of logits up to ${largest.toPrecision(3)}`,
   );
 }
 

@@ -36,7 +36,7 @@ export async function scoreWithOnnx(
   rows: ScoredRows,
 ): Promise<Float32Array> {
   const session = await openOnnx(path);
-  const feeds = feedsOf(rows.columns, rows.count, onnxSourceOf(model));
+  const feeds = feedsOf(rows.columns, onnxSourceOf(model));
   const used = [...feeds].filter(([name]) => session.inputNames.includes(name));
   return (await scoreOnnx(session, new Map(used))).get(LOGITS)!;
 }

@@ -11,9 +11,9 @@ export interface Feed {
 /** A noncharacter, which no vocabulary has. The text of U+0000 would be the empty one in C. */
 const UNKNOWN = "\uffff";
 
-/** The first `count` rows of columns as the inputs of an exported model, by their names. */
-export function feedsOf({ columns }: ColumnSet, count: number, source: OnnxSource): Map<string, Feed> {
-  return new Map([...columns].flatMap(([name, column]) => feedsOfColumn(name, column, count, source)));
+/** The rows of columns as the inputs of an exported model, by their names. */
+export function feedsOf({ columns, rows }: ColumnSet, source: OnnxSource): Map<string, Feed> {
+  return new Map([...columns].flatMap(([name, column]) => feedsOfColumn(name, column, rows, source)));
 }
 
 function feedsOfColumn(name: string, column: Column, count: number, source: OnnxSource): [string, Feed][] {
