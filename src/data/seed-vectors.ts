@@ -95,17 +95,20 @@ async function columnsOf(
 
 function vectorOf(text: string | null, dim: number, where: string): readonly number[] {
   const vector = parsed(text);
-  if (vector?.length === dim && vector.every((value) => Number.isFinite(Math.fround(value)))) return vector;
+  if (vector?.length === dim && vector.every(isFiniteNumber)) return vector;
   throw new DataError({
     what: "a vector to start from does not fit the table",
     where,
-    got: vector ? `${vector.length} numbers` : showValue(text),
+    got: vector && vector.length !== dim ? `${vector.length} numbers` : showValue(text),
     expected: `${dim} finite numbers`,
     next: "Write vectors of the dim of the feature, or set its dim to theirs.",
   });
 }
 
-function parsed(text: string | null): number[] | undefined {
+const isFiniteNumber = (value: unknown): value is number =>
+  typeof value === "number" && Number.isFinite(Math.fround(value));
+
+function parsed(text: string | null): unknown[] | undefined {
   try {
     return JSON.parse(`[${text?.trim().replace(/^\[(.*)\]$/s, "$1")}]`);
   } catch {

@@ -103,7 +103,17 @@ describe("a table that starts from vectors", () => {
   it.each<[string, string, string, RegExp]>([
     ["another dim", "dim.csv", 'id,vector\nx,"[1,2,3]"\n', /id x[\s\S]*3 numbers[\s\S]*2 finite numbers/],
     ["no numbers", "words.csv", 'id,vector\nx,"[1,two]"\n', /id x[\s\S]*"\[1,two\]"/],
-    ["an infinity", "infinite.csv", 'id,vector\nx,"[1,1e99]"\n', /finite/],
+    ["an infinity", "infinite.csv", 'id,vector\nx,"[1,1e99]"\n', /id x[\s\S]*"\[1,1e99\]"[\s\S]*finite/],
+    ["a number left out", "null.csv", 'id,vector\nx,"[1,null]"\n', /id x[\s\S]*"\[1,null\]"/],
+    ["a truth value", "true.csv", 'id,vector\nx,"[1,true]"\n', /id x[\s\S]*"\[1,true\]"/],
+    ["a list in a list", "nested.csv", 'id,vector\nx,"[[1],2]"\n', /id x[\s\S]*"\[\[1\],2\]"/],
+    ["a key that is a word", "word-key.csv", 'key,vector\nx,"1,2"\n', /an id[\s\S]*x in[\s\S]*64 bits/],
+    [
+      "a key beyond 64 bits",
+      "large-key.csv",
+      'key,vector\n9223372036854775808,"1,2"\n',
+      /an id[\s\S]*64 bits/,
+    ],
     ["an id twice", "twice.csv", 'id,vector\nx,"1,2"\n7,"1,2"\nx,"3,4"\n', /twice[\s\S]*x in/],
     [
       "more ids than the capacity",

@@ -59,8 +59,8 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
   const transform = compileId(feature, vocabularyCache(features)) as TextTransform;
   const seen = new Set<bigint>();
   for await (const { areKeys, ids, vectors } of seedVectors(path, dim, where)) {
-    const keyOf = areKeys ? BigInt : (id: string) => keyOfText(transform, id, seeded);
-    const keys = BigInt64Array.from(ids, keyOf);
+    const keyOf = areKeys ? keyOfNumber : (id: string) => keyOfText(transform, id);
+    const keys = BigInt64Array.from(ids, (id) => keyOf(id) ?? refuse(seeded, id, areKeys));
     keys.forEach((key, i) => {
       if (seen.has(key)) throw twice(seeded, ids[i]);
       seen.add(key);
@@ -71,15 +71,24 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
   }
 }
 
-function keyOfText(transform: TextTransform, id: string, { path, where }: Seeded): bigint {
+function keyOfText(transform: TextTransform, id: string): bigint | undefined {
   const bytes = Buffer.from(id);
   const key = transform.encode(bytes, 0, bytes.length);
-  if (typeof key === "bigint" && key !== MISSING_KEY) return key;
+  return typeof key === "bigint" && key !== MISSING_KEY ? key : undefined;
+}
+
+function keyOfNumber(text: string): bigint | undefined {
+  if (!/^\s*-?\d+\s*$/.test(text)) return undefined;
+  const key = BigInt(text);
+  return BigInt.asIntN(64, key) === key ? key : undefined;
+}
+
+function refuse({ path, where }: Seeded, id: string, isKey: boolean): never {
   throw new DataError({
     what: "the feature refuses an id of the vectors to start from",
     where,
     got: `${id} in ${path}`,
-    expected: "an id as it stands in the data",
+    expected: isKey ? "a key, which is an integer of 64 bits" : "an id as it stands in the data",
     next: "Remove the row from the file.",
   });
 }
