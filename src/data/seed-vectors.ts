@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { ConfigError, DataError } from "../errors.js";
+import { integerType } from "../features/sql-types.js";
 import { showValue } from "../show-value.js";
 import { scratchDirectory } from "./pack/owned-directory.js";
 import { Duck, quoteName, quoteText } from "./source/duckdb.js";
@@ -74,15 +75,11 @@ async function columnsOf(
   where: string,
 ): Promise<[id: string, vector: string]> {
   const columns = await duck.describe(`SELECT * FROM ${reader}`, where);
-  const typeOf = (name: string) => columns.find((column) => column.name === name)?.type ?? "";
-  const named = [ID, KEY].find((name) => typeOf(name) !== "");
-  const [id, vector] =
-    named !== undefined && typeOf(VECTOR) !== ""
-      ? [named, VECTOR]
-      : columns.length === 2
-        ? columns.map(({ name }) => name)
-        : ["", ""];
-  if (/^(VARCHAR|U?(TINY|SMALL|BIG)?INT(EGER)?)$/.test(typeOf(id)) && /VARCHAR|\[/.test(typeOf(vector)))
+  const types = new Map(columns.map(({ name, type }) => [name, type]));
+  const named = [ID, KEY].find((name) => types.has(name));
+  const pair = named !== undefined && types.has(VECTOR) ? [named, VECTOR] : [...types.keys()];
+  const [id, vector] = pair;
+  if (pair.length === 2 && hasIds(types.get(id)!) && /VARCHAR|\[/.test(types.get(vector)!))
     return [id, vector];
   throw new ConfigError({
     what: "the file with the vectors to start from has other columns",
@@ -92,6 +89,9 @@ async function columnsOf(
     next: "Rename or cast the columns, for example with DuckDB.",
   });
 }
+
+const hasIds = (type: string): boolean =>
+  type === "VARCHAR" || (integerType(type)?.bits ?? Number.POSITIVE_INFINITY) <= 64;
 
 function vectorOf(text: string | null, dim: number, where: string): readonly number[] {
   const vector = parsed(text);
