@@ -157,7 +157,8 @@ class Run {
     if (!this.leads) await world.barrier();
     const prepared = data ?? (await prepareFor(config, listener));
     if (this.leads) await world.barrier();
-    await agree(world, factsOfRank(config, prepared));
+    // One process has nobody to agree with, and large vocabularies take long to hash.
+    if (world.size > 1) await agree(world, factsOfRank(config, prepared));
     return prepared;
   }
 
