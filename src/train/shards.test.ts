@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { nativeBackend } from "../backends/native/backend.js";
 import { valuesOf } from "../backends/testing.js";
 import { type Checkpoint, findLatest, writeCheckpoint } from "../checkpoint/index.js";
+import { contentOf } from "../checkpoint/testing.js";
 import { localWorlds, SOLO, type World } from "../distributed/world.js";
 import { rowAt, SLOTS } from "../graph/placement.js";
 import { loadAddon } from "../native/addon.js";
@@ -59,17 +60,7 @@ function save({ world, parameters }: Member, runDir: string): Promise<Checkpoint
   const shards = new ShardCheckpoints(world, () => parameters.shared);
   const write = () =>
     writeCheckpoint(runDir, {
-      ...{
-        step: 1,
-        epoch: 0,
-        epochStep: 1,
-        seed: 1,
-        reader: {},
-        trainer: {},
-        config: {},
-        features: {},
-        metrics: {},
-      },
+      ...contentOf(1),
       model: parameters.sources("model"),
       optimizer: parameters.sources("optimizer"),
       tables: parameters.tables(),

@@ -126,30 +126,31 @@ export class ShardCheckpoints {
 
   /** Lets every rank write its rows into this directory. */
   readonly collect = async (dir: string): Promise<ShardedTables> => {
-    await broadcastJson<Order>(this.world, { dir });
-    const written = await gatherJson(this.world, await this.write(dir));
-    const failed = written.findIndex((each) => "failed" in each);
-    if (failed >= 0) throw writeFailed(failed, (written[failed] as Failed).failed);
-    return joinShards(this.tables().map(shardedTable), written as WrittenShards[]);
+    await this.tell({ dir });
+    const written = await this.write(dir);
+    refuseFailed(written);
+    return joinShards(this.tables().map(shardedTable), written);
   };
 
   private async assist(): Promise<undefined> {
-    const order = await broadcastJson<Order>(this.world, undefined);
-    if ("dir" in order) {
-      const written = await gatherJson(this.world, await this.write(order.dir));
-      const outcome = await broadcastJson<Order>(this.world, undefined);
-      const failed = written.findIndex((each) => "failed" in each);
-      if (failed >= 0) throw writeFailed(failed, (written[failed] as Failed).failed);
-      if ("failed" in outcome) throw writeFailed(0, outcome.failed);
-    } else if ("failed" in order) throw writeFailed(0, order.failed);
+    const order = await this.tell();
+    const written = "dir" in order ? await this.write(order.dir) : [];
+    const outcome = "dir" in order ? await this.tell() : order;
+    refuseFailed(written);
+    refuseFailed([outcome]);
   }
 
-  /** What became of the checkpoint. */
-  private tell(outcome: Order): Promise<unknown> {
-    return broadcastJson(this.world, outcome);
+  /** The order of rank 0, which gives it, on every rank. */
+  private tell(order?: Order): Promise<Order> {
+    return broadcastJson(this.world, order);
   }
 
-  private async write(dir: string): Promise<WrittenShards | Failed> {
+  /** Writes the rows of this rank. Returns what every rank has written. */
+  private async write(dir: string): Promise<(WrittenShards | Failed)[]> {
+    return gatherJson(this.world, await this.writeOwn(dir));
+  }
+
+  private async writeOwn(dir: string): Promise<WrittenShards | Failed> {
     try {
       const tensors = this.tables().flatMap(({ table, states }) => [table, ...states]);
       const shards = tensors.map((each) => [each.attrs.name, shardTensor(each, this.world.rank)] as const);
@@ -181,11 +182,14 @@ function shardedTable({ table, states }: SharedTable): ShardedTable {
   return { ...numbers(table), rows: table.attrs.shape[0], states: states.map(numbers) };
 }
 
-function writeFailed(rank: number, got: string): CheckpointError {
-  return new CheckpointError({
-    what: "a rank could not write its part of a checkpoint",
-    where: `rank ${rank}`,
-    got,
-    next: "Free the disk, or repair it. The checkpoint before this one is complete.",
-  });
+/** @param outcomes by rank @throws CheckpointError for the first that failed */
+function refuseFailed<T extends object>(outcomes: readonly (T | Failed)[]): asserts outcomes is readonly T[] {
+  for (const [rank, outcome] of outcomes.entries())
+    if ("failed" in outcome)
+      throw new CheckpointError({
+        what: "a rank could not write its part of a checkpoint",
+        where: `rank ${rank}`,
+        got: outcome.failed,
+        next: "Free the disk, or repair it. The checkpoint before this one is complete.",
+      });
 }
