@@ -168,20 +168,21 @@ export class Parameters {
     );
   }
 
-  /** The rows of tables in tiers that training has met. */
+  /** The rows of tables of fixed size in tiers that training has met. */
   touchedRows(): RowsOfTables {
-    return new Map([...this.tiers].flatMap(([table, tier]) => this.touchedIn(table, tier)));
+    return new Map([...this.tiers].flatMap(([translation, tier]) => this.touchedIn(translation, tier)));
   }
 
-  private touchedIn(table: string, tier: Tier): [string, SavedRows][] {
+  private touchedIn(translation: string, tier: Tier): [string, SavedRows][] {
+    const fixed = this.tables().filter(({ name }) => {
+      const { attrs } = this.parameters.get(name)!;
+      return attrs.translation === translation && !attrs.byKey;
+    });
+    if (fixed.length === 0) return [];
     const keys = tier.touched();
-    const tables = this.tables().map(({ name, states }) => ({ names: [name, ...states], name }));
-    return tables.flatMap(({ name, names }) => {
-      const { translation, shape, byKey } = this.parameters.get(name)!.attrs;
-      const initial = new Map(names.map((each) => [each, this.initial.get(each) ?? NO_INITIAL]));
-      return translation === table && !byKey
-        ? [[name, { rows: keys, content: { rows: shape[0], keys, initial } }]]
-        : [];
+    return fixed.map(({ name, states }) => {
+      const initial = new Map([name, ...states].map((each) => [each, this.initial.get(each) ?? NO_INITIAL]));
+      return [name, { rows: keys, content: { rows: tier.rows, keys, initial } }];
     });
   }
 
