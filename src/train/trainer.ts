@@ -38,8 +38,9 @@ import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-s
 import { learningRates } from "./step/optimizer-groups.js";
 import { StepRunner, type StepsRun } from "./step-runner.js";
 import { isInside, STRETCH, type Stretch, startOf } from "./stretch.js";
-import { type Before, statisticsOf, TABLES, type TableReport, tableValues } from "./table-metrics.js";
-import { type TierReports, tierReports, tierValues } from "./tier-metrics.js";
+import { TableMeter } from "./table-meter.js";
+import { TABLES, type TableReport } from "./table-metrics.js";
+import { type TierReports, tierReports } from "./tier-metrics.js";
 import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
@@ -112,6 +113,7 @@ export class Trainer {
   /** Metrics of the rows trained on; older ones decay if the config says so. */
   private readonly metrics: TrainingMetrics;
   private readonly measured: MetricSettings;
+  private readonly tables: TableMeter;
   private listeners: ((event: TrainingEvent) => void)[];
   /** Held while the run goes on. */
   private lock?: RunLock;
@@ -121,9 +123,6 @@ export class Trainer {
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
   /** The losses since the last measurement. */
   private losses: number[] = [];
-  /** The dynamic tables at the last measurement. */
-  private measuredTables: Before = new Map();
-  private measuredTiers: TierReports = {};
 
   constructor(private readonly options: TrainerOptions) {
     const { config, features, train, valid, backend, runDir, listener, stretch } = options;
@@ -147,6 +146,7 @@ export class Trainer {
     const sharding = shardingOf(world.size);
     const attrs = [this.forward, this.graph].flatMap((graph) => placedParameters(graph, sharding));
     this.state = new ModelState({ backend, features, train: config.train, runDir, world }, attrs);
+    this.tables = new TableMeter(this.state);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
@@ -281,7 +281,7 @@ export class Trainer {
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
     this.carried = parseCarried(checkpoint.manifest.trainer, checkpoint.dir);
     await this.state.load(checkpoint, grown);
-    this.measuredTables = statisticsOf(this.translations.dynamic);
+    this.tables.start();
   }
 
   private latestCheckpoint(): Promise<Checkpoint | undefined> {
@@ -419,17 +419,9 @@ export class Trainer {
     const values = { loss: mean(this.losses), ...this.metrics.values(), ...rates };
     this.tell({ kind: "measured", position: this.position, split: "train", values });
     this.losses = [];
-    this.measureTables();
-  }
-
-  private measureTables(): void {
-    const now = statisticsOf(this.translations.dynamic);
-    const tiers = tierReports(this.parameters.tiers);
-    const values = { ...tableValues(now, this.measuredTables), ...tierValues(tiers, this.measuredTiers) };
-    if (Object.keys(values).length === 0) return;
-    this.tell({ kind: "measured", position: this.position, split: TABLES, values });
-    this.measuredTables = now;
-    this.measuredTiers = tiers;
+    const ofTables = this.tables.measure();
+    if (Object.keys(ofTables).length > 0)
+      this.tell({ kind: "measured", position: this.position, split: TABLES, values: ofTables });
   }
 
   private async evaluateValid(): Promise<void> {
