@@ -1,15 +1,29 @@
 import { type Checkpoint, readCheckpoint } from "../checkpoint/index.js";
 import { broadcastJson, type World } from "../distributed/world.js";
-import type { ContentOf, RunCheckpoints } from "./run-checkpoints.js";
+import type { WatchedMetric } from "../metrics/index.js";
+import type { ModelState } from "./model-state.js";
+import { type CheckpointSettings, type ContentOf, RunCheckpoints } from "./run-checkpoints.js";
 
 /** What training does with the checkpoints of its run. */
 export type Checkpoints = Pick<RunCheckpoints, "resume" | "goOn" | "save" | "settle" | "chosen">;
+
+/** The checkpoints of a run whose ranks have this state. Several ranks write complete ones only. */
+export function checkpointsOf(
+  world: World,
+  state: Pick<ModelState, "saving">,
+  runDir: string,
+  settings: CheckpointSettings & { readonly metric: WatchedMetric },
+): Checkpoints {
+  if (world.size === 1) return new RunCheckpoints(runDir, settings);
+  const own = new RunCheckpoints(runDir, { ...settings, full: undefined });
+  return new SharedCheckpoints(world, own, (save) => state.saving(save));
+}
 
 /**
  * The checkpoints of a run of several ranks, as one of them sees them: rank 0 chooses and commits them, the others write
  * their own part. All ranks make the same calls.
  */
-export class SharedCheckpoints implements Checkpoints {
+class SharedCheckpoints implements Checkpoints {
   private savedStep?: number;
 
   /**

@@ -6,7 +6,7 @@ import { messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
-import { type Evaluation, metricValues, type WatchedMetric } from "../metrics/index.js";
+import { type Evaluation, metricValues } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
 import { placedParameters, shardingOf } from "../passes/shard.js";
@@ -28,10 +28,10 @@ import { type ChangesOf, ModelState } from "./model-state.js";
 import type { Parameters } from "./parameters.js";
 import { Publisher } from "./publisher.js";
 import { addUp, anyRank, refuseForRanks } from "./ranks.js";
-import { type CheckpointSettings, type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
+import type { ReaderIdentity } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { seedTables } from "./seed-tables.js";
-import { type Checkpoints, SharedCheckpoints } from "./shared-checkpoints.js";
+import { type Checkpoints, checkpointsOf } from "./shared-checkpoints.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, outputBias, SCORE_COUNTS, trainingGraph } from "./step/model-graphs.js";
 import { specOf, type TrainedSections, trainingSettingsOf } from "./step/model-spec.js";
@@ -140,12 +140,12 @@ export class Trainer {
     this.plan = new Plan(train.rows, rowsPerStep(length), length, stretch && startOf(stretch));
     this.measured = metricSettings(config);
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
-    this.checkpoints = this.checkpointsOf({ ...checkpoint, metric });
     this.forward = inferenceGraph(spec);
     const { world } = this;
     const sharding = shardingOf(world.size);
     const attrs = [this.forward, this.graph].flatMap((graph) => placedParameters(graph, sharding));
     this.state = new ModelState({ backend, features, train: config.train, runDir, world }, attrs);
+    this.checkpoints = checkpointsOf(world, this.state, runDir, { ...checkpoint, metric });
     this.tables = new TableMeter(this.state);
     const { memory, averaged } = this.parameters;
     const counts = memory.get(SCORE_COUNTS);
@@ -154,15 +154,6 @@ export class Trainer {
     this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
     const compiled = { maxBatch: INFERENCE_BATCH, threads, translations: this.translations.bound, world };
     this.inference = backend.compile(this.forward, averaged, compiled);
-  }
-
-  /** Ranks write complete checkpoints only. */
-  private checkpointsOf(settings: CheckpointSettings & { metric: WatchedMetric }): Checkpoints {
-    const { world } = this;
-    const { runDir } = this.options;
-    if (world.size === 1) return new RunCheckpoints(runDir, settings);
-    const own = new RunCheckpoints(runDir, { ...settings, full: undefined });
-    return new SharedCheckpoints(world, own, (save) => this.state.saving(save));
   }
 
   /** Whether this process writes what there is one of in a run. */
