@@ -1,28 +1,13 @@
 import { featuresOf } from "../src/bench/workloads.js";
-import { writeCheckpoint } from "../src/checkpoint/index.js";
-import { type Config, resolveConfig } from "../src/config/config.js";
-import { fitFeatures } from "../src/features/fit.js";
 import type { ModelConfig } from "../src/models/index.js";
-import { selectBackend } from "../src/saved/backend.js";
-import { fittedFeatureInfos } from "../src/train/feature-info.js";
-import { Parameters } from "../src/train/parameters.js";
-import { inferenceGraph, parametersOf } from "../src/train/step/model-graphs.js";
+import { saveInitial } from "../src/serve/testing.js";
 import { workloadOf } from "./figure.js";
 
 const NUMBERS = 13;
 const numberNames = Array.from({ length: NUMBERS }, (_, i) => `number_${i}`);
 
 /** dlrm-kaggle as a config of columns, 13 numbers and 26 ids, saved as a run with its initial weights. */
-export async function saveUntrained(folder: string): Promise<void> {
-  const config = configOf();
-  const features = fitFeatures(config.features, { vocabularies: {}, numbers: {} });
-  const graph = inferenceGraph({ model: config.model, features: fittedFeatureInfos(features) });
-  const parameters = new Parameters(selectBackend().backend, parametersOf(graph));
-  parameters.initialize(0);
-  const empty = { step: 0, epoch: 0, epochStep: 0, seed: 0, reader: {}, trainer: {}, metrics: {} };
-  const model = parameters.sources("model");
-  await writeCheckpoint(folder, { ...empty, config, features, model, optimizer: new Map() });
-}
+export const saveUntrained = (folder: string): Promise<void> => saveInitial(folder, configOf(), 0);
 
 export function rowsOf(count: number): Record<string, number>[] {
   const { tables } = workloadOf("dlrm-kaggle");
@@ -41,16 +26,16 @@ export function rankRequest(items: number) {
   return { user: part(rows[0], true), items: rows.map((row) => part(row, false)) };
 }
 
-function configOf(): Config {
+function configOf(): object {
   const workload = workloadOf("dlrm-kaggle");
   const ids = featuresOf(workload).flatMap((feature) => (feature.kind === "id" ? [feature] : []));
   const model = workload.model as Extract<ModelConfig, { kind: "dlrm" }>;
-  return resolveConfig({
+  return {
     data: { train: { path: "none.csv" }, label: "label" },
     features: [
       ...numberNames.map((name) => ({ kind: "number", name, normalize: { mean: 0.5, std: 0.3 } })),
       ...ids.map(({ name, rows }) => ({ kind: "id", name, buckets: rows })),
     ],
     model: { ...model, dense: { ...model.dense, features: numberNames } },
-  });
+  };
 }

@@ -2,14 +2,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import fc from "fast-check";
 import { chooseBackend } from "../backends/choose.js";
-import { writeCheckpoint } from "../checkpoint/index.js";
-import { resolveConfig } from "../config/config.js";
-import { fitFeatures } from "../features/fit.js";
 import { MAX_BATCH } from "../serve/run-model.js";
-import { fittedFeatureInfos } from "../train/feature-info.js";
-import { Parameters } from "../train/parameters.js";
-import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
-import { specOf } from "../train/step/model-spec.js";
+import { saveInitial } from "../serve/testing.js";
 import type { ModelSource } from "./served-model.js";
 import { ServedModels } from "./served-models.js";
 import { ModelServer } from "./server.js";
@@ -36,18 +30,7 @@ export const CONFIG = {
 };
 
 /** A checkpoint of a model with its initial weights, which the step decides. */
-export async function saveUntrained(runDir: string, step = 1, given: unknown = CONFIG): Promise<void> {
-  const config = resolveConfig(given);
-  const features = fitFeatures(config.features, { vocabularies: {}, numbers: {} });
-  const parameters = new Parameters(
-    backend,
-    parametersOf(inferenceGraph(specOf(config, fittedFeatureInfos(features)))),
-  );
-  parameters.initialize(step);
-  const state = { step, epoch: 0, epochStep: 0, seed: 0, reader: {}, trainer: {}, metrics: {} };
-  const model = parameters.sources("model");
-  await writeCheckpoint(runDir, { ...state, config, features, model, optimizer: new Map() });
-}
+export const saveUntrained = (runDir: string, step = 1): Promise<void> => saveInitial(runDir, CONFIG, step);
 
 export interface Served {
   readonly url: string;
