@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { count } from "../src/show-value.js";
 import { Trainer } from "../src/train/trainer.js";
 import type { TrainingEvent } from "../src/train/training-event.js";
 import type { FigureTable } from "./figure.js";
+import { residentBytes } from "./resident-bytes.js";
 
 const DIM = 16;
 const EXAMPLES = 200_000;
@@ -160,7 +161,6 @@ class Peak {
   }
 
   private sample(): void {
-    const anonymous = /RssAnon:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
-    this.most = Math.max(this.most, Number(anonymous?.[1] ?? 0) * 1024);
+    this.most = Math.max(this.most, residentBytes());
   }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { KEYS } from "../src/graph/translation.js";
@@ -9,6 +8,7 @@ import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
 import { optimizerSchema } from "../src/train/step/optimizers.js";
 import { attachMemories } from "../src/train/translations.js";
 import type { Figure } from "./figure.js";
+import { residentBytes } from "./resident-bytes.js";
 
 /** Many, so that the memory of JavaScript hardly counts; as many as the index has room for before it doubles. */
 const ROWS = 2 ** 24;
@@ -72,9 +72,4 @@ function bytesOfRow(kind: "lru" | "lfu"): number {
 function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();
-}
-
-/** Of this process alone, without pages of files. */
-function residentBytes(): number {
-  return 1024 * Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))![1]);
 }

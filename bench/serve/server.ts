@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { residentBytes } from "../resident-bytes.js";
 
 /** Ticks of a second in /proc. */
 const TICKS = 100;
@@ -47,9 +48,7 @@ export class BenchServer {
 
   /** Bytes of memory, without mapped files. */
   memory(): number {
-    return (
-      1024 * Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8"))?.[1])
-    );
+    return residentBytes(this.child.pid);
   }
 
   async stop(): Promise<void> {
