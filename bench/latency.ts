@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "../src/serve/load.js";
-import type { Predictor } from "../src/serve/predictor.js";
+import { callTimes, quantile } from "./call-times.js";
 import { rowsOf, saveUntrained } from "./dlrm-kaggle.js";
 import { type Figure, inRounds, micro, spread } from "./figure.js";
 
@@ -18,10 +18,12 @@ export const latency: Figure = {
       await saveUntrained(folder);
       const predictor = await load(folder, { threads: 1 });
       const cases = ROWS.map((rows) => ({ name: `${rows} rows`, rows: rowsOf(rows) }));
-      const results = await inRounds(cases, rounds, async ({ rows }) => callTimes(predictor, rows, seconds));
+      const results = await inRounds(cases, rounds, async ({ rows }) =>
+        callTimes(() => predictor.predict(rows), seconds, WARM_UP_CALLS),
+      );
       const quantiles = (times: Float64Array[], q: number): string =>
         spread(
-          times.map((each) => each[Math.floor(q * (each.length - 1))]),
+          times.map((each) => quantile(each, q)),
           micro,
         );
       const rows = cases.map((each) => {
@@ -34,19 +36,3 @@ export const latency: Figure = {
     }
   },
 };
-
-/** Seconds of each call, ascending. */
-function callTimes(
-  predictor: Predictor,
-  rows: readonly Record<string, number>[],
-  seconds: number,
-): Float64Array {
-  for (let i = 0; i < WARM_UP_CALLS; i++) predictor.predict(rows);
-  const times: number[] = [];
-  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    const started = performance.now();
-    predictor.predict(rows);
-    times.push((performance.now() - started) / 1000);
-  }
-  return Float64Array.from(times).sort();
-}

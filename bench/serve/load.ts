@@ -10,7 +10,7 @@ export interface Shot {
 }
 
 export interface Outcome {
-  /** Milliseconds of each request that was answered with 200, ascending; of a set rate from the moment at which it was due. */
+  /** Seconds of each request that was answered with 200, ascending; of a set rate from the moment at which it was due. */
   readonly times: Float64Array;
   /** By status; 0 for requests without an answer. */
   readonly statuses: ReadonlyMap<number, number>;
@@ -77,7 +77,7 @@ async function measured(
         return answer.statusCode;
       })
       .catch(() => 0);
-    if (status === 200) times.push(performance.now() - due);
+    if (status === 200) times.push((performance.now() - due) / 1000);
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
   };
   const [started, processor] = [performance.now(), process.cpuUsage()];
@@ -87,5 +87,3 @@ async function measured(
   await pool.destroy();
   return { times: Float64Array.from(times).sort(), statuses, seconds, processor: (user + system) / 1e6 };
 }
-
-export const quantile = (times: Float64Array, q: number): number => times[Math.floor(q * (times.length - 1))];

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "../../src/serve/load.js";
+import { callTimes, quantile } from "../call-times.js";
 import { rankRequest, saveUntrained } from "../dlrm-kaggle.js";
 import { type Figure, spread } from "../figure.js";
-import { closedLoop, type Outcome, openLoop, quantile } from "./load.js";
+import { closedLoop, type Outcome, openLoop } from "./load.js";
 import { BenchServer, pin } from "./server.js";
 import { arrowRanking, onePrediction, ranking } from "./shots.js";
 import { SlowClients } from "./slow-clients.js";
@@ -25,6 +26,7 @@ const COLUMNS = [
 const CONNECTIONS = 16;
 const SLOW = 500;
 const IN_PROCESS_ITEMS = 500;
+const WARM_UP_CALLS = 20;
 
 /**
  * `pairloom serve` with dlrm-kaggle, the generator of requests on the same machine. For the knee and what follows it, server and
@@ -98,14 +100,8 @@ async function* inProcess(run: string, seconds: number): AsyncGenerator<[string,
 }
 
 function calls(call: () => unknown, seconds: number): Line {
-  for (let i = 0; i < 20; i++) call();
-  const times: number[] = [];
-  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    const started = performance.now();
-    call();
-    times.push(performance.now() - started);
-  }
-  return lineOf({ times: Float64Array.from(times).sort(), statuses: new Map(), seconds, processor: 0 }, 0, 0);
+  const times = callTimes(call, seconds, WARM_UP_CALLS);
+  return lineOf({ times, statuses: new Map(), seconds, processor: 0 }, 0, 0);
 }
 
 async function line(server: BenchServer, run: () => Promise<Outcome>): Promise<Line> {
@@ -119,8 +115,8 @@ function lineOf({ times, statuses, seconds, processor }: Outcome, server: number
   const others = [...statuses].filter(([status]) => status !== 200 && status !== 503);
   return {
     "requests/s": times.length / seconds,
-    "p50 ms": quantile(times, 0.5),
-    "p99 ms": quantile(times, 0.99),
+    "p50 ms": 1000 * quantile(times, 0.5),
+    "p99 ms": 1000 * quantile(times, 0.99),
     "server s/s": server / seconds,
     "generator s/s": processor / seconds,
     "503/s": refused / seconds,
