@@ -1,26 +1,17 @@
-import type { RunRequest } from "../src/backends/backend.js";
 import type { NativeExecutable } from "../src/backends/native/backend.js";
-import { type Ids, LABEL_COLUMN } from "../src/columns/columns.js";
 import { KEYS } from "../src/graph/translation.js";
-import { modelSchema } from "../src/models/index.js";
-import type { FeatureInfo } from "../src/models/model.js";
 import { draw, drawKey } from "../src/random.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { Parameters } from "../src/train/parameters.js";
-import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
-import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
-import { optimizerSchema } from "../src/train/step/optimizers.js";
+import { parametersOf } from "../src/train/step/model-graphs.js";
 import { attachMemories } from "../src/train/translations.js";
 import { type Figure, inRounds, median, spread } from "./figure.js";
+import { FIELD, oneTableGraph, trainingRequest } from "./one-table.js";
 
 const CAPACITY = 1_000_000;
 const BATCH = 16_384;
 const STRIDE = 618_033;
-const FIELD = "id";
-const MODEL = modelSchema.parse({
-  ...{ kind: "dcnV2", features: [FIELD], embeddingDim: 32, cross: { layers: 1 } },
-});
-const OPTIMIZERS = optimizerSchema.parse({ embedding: { kind: "adagrad", learningRate: 0.01 } });
+const DIM = 32;
 /** The operations that gather rows and update them. */
 const STATIC = /^(embedding|table)/;
 
@@ -37,7 +28,7 @@ const CASES: readonly Case[] = [
 
 /** What it costs to look up unique keys and to give them rows, against gathering and updating the same rows. */
 export const dynamicTables: Figure = {
-  title: `dynamic table of ${CAPACITY} rows of 32 numbers and as many of Adagrad, nanoseconds a key on one thread`,
+  title: `dynamic table of ${CAPACITY} rows of ${DIM} numbers and as many of Adagrad, nanoseconds a key on one thread`,
   async run({ rounds }) {
     const results = await inRounds(CASES, rounds, ({ filled }) => costOf(filled));
     const rows = CASES.map((each) => {
@@ -75,7 +66,7 @@ async function costOf(filled: number): Promise<Cost> {
 
 async function fixedCost(count: number) {
   const { backend } = selectBackend();
-  const graph = graphOf({ rows: CAPACITY });
+  const graph = oneTableGraph(DIM, { rows: CAPACITY });
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
   const executable = backend.compile(graph, parameters.memory, {
@@ -84,23 +75,14 @@ async function fixedCost(count: number) {
   }) as NativeExecutable;
   executable.startProfile();
   // The stride has no common factor with the number of rows, so every row comes once.
-  await executable.run(requestOf(Int32Array.from({ length: count }, (_, i) => (i * STRIDE) % CAPACITY)));
+  const ids = Int32Array.from({ length: count }, (_, i) => (i * STRIDE) % CAPACITY);
+  await executable.run(trainingRequest(ids, BATCH, 1));
   return nanosecondsOf(executable, count);
-}
-
-function graphOf(table: { readonly rows: number; readonly translation?: { readonly ids: number } }) {
-  const initializer = { kind: "uniform", low: -0.01, high: 0.01 } as const;
-  const feature: FeatureInfo = { kind: "id", name: FIELD, table: FIELD, initializer, ...table };
-  const l2 = { dense: 0, embedding: 0, rows: "touched" } as const;
-  return trainingGraph(
-    { model: MODEL, features: [feature] },
-    { optimizers: OPTIMIZERS, l2, weighted: false },
-  );
 }
 
 async function dynamicCost(filled: number) {
   const { backend } = selectBackend();
-  const graph = graphOf({ rows: CAPACITY + 1, translation: { ids: KEYS } });
+  const graph = oneTableGraph(DIM, { rows: CAPACITY + 1, translation: { ids: KEYS } });
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
   const spec = { kind: "dynamic", capacity: CAPACITY, growFrom: CAPACITY, unknown: "zero" } as const;
@@ -114,7 +96,7 @@ async function dynamicCost(filled: number) {
   const options = { maxBatch: BATCH, threads: 1, translations };
   const executable = backend.compile(graph, parameters.memory, options) as NativeExecutable;
   executable.startProfile();
-  await executable.run(requestOf(keys.subarray(filled)));
+  await executable.run(trainingRequest(keys.subarray(filled), BATCH, 1));
   return nanosecondsOf(executable, CAPACITY - filled);
 }
 
@@ -125,19 +107,6 @@ function uniqueKeys(count: number): BigInt64Array {
     { length: count },
     (_, i) => BigInt.asIntN(63, BigInt(i) * 0x9e3779b97f4a7c15n) ^ BigInt(draw(random, 0)),
   );
-}
-
-function requestOf(keys: Ids): RunRequest {
-  const rows = keys.length;
-  const steps = Math.ceil(rows / BATCH);
-  return {
-    columns: new Map([
-      [FIELD, { kind: "id", data: keys, offset: 0, stride: 1 }],
-      [LABEL_COLUMN, { kind: "number", data: new Float32Array(rows), offset: 0, stride: 1, width: 1 }],
-    ]),
-    ...{ rows, start: 0, count: rows, batch: BATCH, seed: 0, firstStep: 1, outputs: [] },
-    scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, new Float32Array(steps).fill(0.01)])),
-  };
 }
 
 function nanosecondsOf(executable: NativeExecutable, keys: number) {

@@ -1,13 +1,12 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { KEYS } from "../src/graph/translation.js";
-import { modelSchema } from "../src/models/index.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { Parameters } from "../src/train/parameters.js";
-import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
-import { optimizerSchema } from "../src/train/step/optimizers.js";
+import { parametersOf } from "../src/train/step/model-graphs.js";
 import { attachMemories } from "../src/train/translations.js";
 import type { Figure } from "./figure.js";
+import { FIELD, oneTableGraph } from "./one-table.js";
 import { residentBytes } from "./resident-bytes.js";
 
 /** Many, so that the memory of JavaScript hardly counts; as many as the index has room for before it doubles. */
@@ -17,7 +16,6 @@ const DIM = 8;
 const [VALUE, STATE] = [4 * DIM, 4 * DIM];
 /** Keys that get rows in one call, so that little of what it returns is garbage at the end. */
 const PIECE = 1 << 16;
-const FIELD = "id";
 
 /** Memory of a full dynamic table, as the operating system counts it. */
 export const tableMemory: Figure = {
@@ -33,24 +31,7 @@ export const tableMemory: Figure = {
 
 function bytesOfRow(kind: "lru" | "lfu"): number {
   const { backend } = selectBackend();
-  const initializer = { kind: "uniform", low: -0.01, high: 0.01 } as const;
-  const feature = {
-    kind: "id",
-    name: FIELD,
-    table: FIELD,
-    initializer,
-    rows: ROWS + 1,
-    translation: { ids: KEYS },
-  } as const;
-  const model = modelSchema.parse({
-    kind: "dcnV2",
-    features: [FIELD],
-    embeddingDim: DIM,
-    cross: { layers: 1 },
-  });
-  const optimizers = optimizerSchema.parse({ embedding: { kind: "adagrad", learningRate: 0.01 } });
-  const l2 = { dense: 0, embedding: 0, rows: "touched" } as const;
-  const graph = trainingGraph({ model, features: [feature] }, { optimizers, l2, weighted: false });
+  const graph = oneTableGraph(DIM, { rows: ROWS + 1, translation: { ids: KEYS } });
   const keys = new BigInt64Array(PIECE);
   collectGarbage();
   const before = residentBytes();

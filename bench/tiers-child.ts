@@ -1,14 +1,10 @@
 import { tmpdir } from "node:os";
-import type { Executable, RunRequest, Tier } from "../src/backends/backend.js";
-import { LABEL_COLUMN } from "../src/columns/columns.js";
-import { modelSchema } from "../src/models/index.js";
-import type { FeatureInfo } from "../src/models/model.js";
+import type { Executable, Tier } from "../src/backends/backend.js";
 import { draw, drawKey, drawUnit } from "../src/random.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { Parameters } from "../src/train/parameters.js";
-import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
-import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
-import { optimizerSchema } from "../src/train/step/optimizers.js";
+import { parametersOf } from "../src/train/step/model-graphs.js";
+import { FIELD, oneTableGraph, trainingRequest } from "./one-table.js";
 
 /** One measurement, for the process that was forked for it. */
 export interface TierCase {
@@ -36,7 +32,6 @@ export interface TierResult {
   readonly allocated: number;
 }
 
-const FIELD = "id";
 const BATCH = 2048;
 /** Of a call. */
 const STEPS = 64;
@@ -47,8 +42,8 @@ const READS = 20_000;
 /** Measures until the rates have settled, then for the wanted time. */
 async function measure(each: TierCase): Promise<TierResult> {
   const { backend } = selectBackend();
-  const graph = graphOf(each);
-  const { rows, memory, threads, directory = tmpdir() } = each;
+  const { rows, dim, memory, threads, directory = tmpdir() } = each;
+  const graph = oneTableGraph(dim, { rows, translation: { ids: rows } });
   const stores = new Map(
     memory === undefined ? [] : [[FIELD, { memory: `${memory / 1e9}GB`, path: directory }]],
   );
@@ -72,24 +67,6 @@ async function measure(each: TierCase): Promise<TierResult> {
     touched: tier?.touched().length ?? 0,
     allocated: tier?.statistics().allocated ?? 0,
   };
-}
-
-function graphOf({ rows, dim }: TierCase) {
-  const model = modelSchema.parse({
-    ...{ kind: "dcnV2", features: [FIELD], embeddingDim: dim, cross: { layers: 1 } },
-  });
-  const initializer = { kind: "uniform", low: -0.01, high: 0.01 } as const;
-  const feature: FeatureInfo = {
-    kind: "id",
-    name: FIELD,
-    table: FIELD,
-    initializer,
-    rows,
-    translation: { ids: rows },
-  };
-  const optimizers = optimizerSchema.parse({ embedding: { kind: "adagrad", learningRate: 0.01 } });
-  const l2 = { dense: 0, embedding: 0, rows: "touched" } as const;
-  return trainingGraph({ model, features: [feature] }, { optimizers, l2, weighted: false });
 }
 
 /** Writes all rows to the file. */
@@ -127,7 +104,7 @@ function strideOf(rows: number): number {
 async function train(program: Executable, ids: () => number, wanted: number) {
   let [samples, seconds, steps] = [0, 0, 1];
   while (seconds < wanted) {
-    const request = requestOf(Int32Array.from({ length: STEPS * BATCH }, ids), steps);
+    const request = trainingRequest(Int32Array.from({ length: STEPS * BATCH }, ids), BATCH, steps);
     const started = performance.now();
     await program.run(request);
     seconds += (performance.now() - started) / 1000;
@@ -135,18 +112,6 @@ async function train(program: Executable, ids: () => number, wanted: number) {
     steps += STEPS;
   }
   return { samples, seconds };
-}
-
-function requestOf(data: Int32Array, firstStep: number): RunRequest {
-  const rows = data.length;
-  return {
-    columns: new Map([
-      [FIELD, { kind: "id", data, offset: 0, stride: 1 }],
-      [LABEL_COLUMN, { kind: "number", data: new Float32Array(rows), offset: 0, stride: 1, width: 1 }],
-    ]),
-    ...{ rows, start: 0, count: rows, batch: BATCH, seed: 0, firstStep, outputs: [] },
-    scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, new Float32Array(STEPS).fill(0.01)])),
-  };
 }
 
 function traffic(
