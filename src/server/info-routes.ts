@@ -28,9 +28,7 @@ export function addInfoRoutes(app: FastifyInstance, { models, limits, fleet, isR
   app.get("/v1/model", async () => ({ models: models.all.map(modelInfo) }));
   app.post("/v1/reload", async () => {
     await fleet.reload();
-    return {
-      models: models.all.map(({ source, current }) => ({ name: source.name, version: current.name })),
-    };
+    return { models: models.versions };
   });
   app.get("/docs/openapi.json", async () => openApi(models, limits));
   app.get("/docs", async (request, reply) =>

@@ -13,7 +13,7 @@ export function openApi(models: ServedModels, limits: Limits): JsonSchema {
     info: {
       title: "Pairloom",
       version: pairloom,
-      description: `Serves ${models.all.map(({ source }) => source.name).join(", ")}.`,
+      description: `Serves ${models.names.join(", ")}.`,
     },
     components: {
       schemas: { Row: rowSchema(features), Error: ERROR },
@@ -95,11 +95,15 @@ const REFUSALS = Object.fromEntries(
 );
 
 function scoring(summary: string, models: ServedModels, body: JsonSchema, answer: JsonSchema): JsonSchema {
-  const names = models.all.map(({ source }) => source.name);
   return {
     summary,
     parameters: [
-      { name: "model", in: "query", schema: { enum: names }, description: "Default: chosen by the shares" },
+      {
+        name: "model",
+        in: "query",
+        schema: { enum: models.names },
+        description: "Default: chosen by the shares",
+      },
       {
         name: "key",
         in: "query",

@@ -15,6 +15,15 @@ export class ServedModels {
     return new ServedModels(all);
   }
 
+  get names(): string[] {
+    return this.all.map(({ source }) => source.name);
+  }
+
+  /** The version of each model. */
+  get versions(): { readonly name: string; readonly version: string }[] {
+    return this.all.map(({ source, current }) => ({ name: source.name, version: current.name }));
+  }
+
   /**
    * The model that answers a request.
    * @param name that the request gives
@@ -44,12 +53,11 @@ export class ServedModels {
   private named(name: string): ServedModel {
     const found = this.all.find(({ source }) => source.name === name);
     if (found) return found;
-    const names = this.all.map(({ source }) => source.name);
     throw new DataError({
       what: "there is no such model",
       where: "model",
       got: name,
-      expected: `one of ${nearNames(name, names).join(", ")}`,
+      expected: `one of ${nearNames(name, this.names).join(", ")}`,
       next: "Name one of them, or none: then the server chooses.",
     });
   }
@@ -59,13 +67,20 @@ function checkSources(sources: readonly ModelSource[]): void {
   const names = sources.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) < i);
   const shares = sources.reduce((sum, { share = 0 }) => sum + share, 0);
-  if (twice === undefined && shares <= 1) return;
-  throw new ConfigError({
-    what:
-      twice === undefined ? "the shares of the models are more than 100 %" : "two models have the same name",
-    where: twice === undefined ? "--split" : "--model",
-    got: twice ?? `${shares * 100} %`,
-    expected: twice === undefined ? "at most 100 % together" : "a name for each model",
-    next: twice === undefined ? "Lower the shares." : "Choose another name.",
-  });
+  if (twice !== undefined)
+    throw new ConfigError({
+      what: "two models have the same name",
+      where: "--model",
+      got: twice,
+      expected: "a name for each model",
+      next: "Choose another name.",
+    });
+  if (shares > 1)
+    throw new ConfigError({
+      what: "the shares of the models are more than 100 %",
+      where: "--split",
+      got: `${shares * 100} %`,
+      expected: "at most 100 % together",
+      next: "Lower the shares.",
+    });
 }

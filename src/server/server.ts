@@ -58,11 +58,7 @@ export class ModelServer {
     const url = await this.app.listen({ host, port }).catch((error: Error) => {
       throw cannotListen(host, port, error);
     });
-    const models = this.models.all.map(({ source, current }) => ({
-      name: source.name,
-      version: current.name,
-    }));
-    this.app.log.info({ url, models }, "listening");
+    this.app.log.info({ url, models: this.models.versions }, "listening");
     return url;
   }
 
