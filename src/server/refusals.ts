@@ -1,3 +1,4 @@
+import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import { DataError, type ErrorReport, PairloomError } from "../errors.js";
 import { DivergedError } from "../train/diverged.js";
 
@@ -39,6 +40,19 @@ function overloaded(what: string): RequestError {
     next: "Send the request again after the seconds in the header Retry-After, or start more servers.",
   });
 }
+
+/** A hook of Fastify that refuses what the check throws for. */
+export const refusing =
+  (check: (request: FastifyRequest) => void): onRequestHookHandler =>
+  (request, _reply, done) => {
+    let refused: Error | undefined;
+    try {
+      check(request);
+    } catch (error) {
+      refused = error as Error;
+    }
+    done(refused);
+  };
 
 export interface Refusal {
   readonly status: number;

@@ -5,7 +5,7 @@ import { columnOf } from "../train/evaluate.js";
 import { ARROW, arrowOfItems, arrowOfScores } from "./arrow.js";
 import { countOf, rankRequestOf, refuseCompressed, rowsOf } from "./bodies.js";
 import type { Metrics } from "./metrics.js";
-import { tooManyRows } from "./refusals.js";
+import { refusing, tooManyRows } from "./refusals.js";
 import type { ScoringQueue } from "./scoring-queue.js";
 import type { ServedModels } from "./served-models.js";
 import type { ServerSettings } from "./settings.js";
@@ -21,16 +21,11 @@ export interface Scoring {
 /** `POST /v1/predict` and `POST /v1/rank`. A request takes one version of one model, and uses it to its end. */
 export function addScoringRoutes(app: FastifyInstance, scoring: Scoring): void {
   const { queue } = scoring;
-  const onRequest = (request: FastifyRequest, _: FastifyReply, done: (error?: Error) => void) => {
-    try {
-      // Before the body is read: to refuse a request must cost less than to score it.
-      queue.refuseIfFull();
-      refuseCompressed(request.headers["content-encoding"]);
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
-  };
+  // Before the body is read: to refuse a request must cost less than to score it.
+  const onRequest = refusing(({ headers }) => {
+    queue.refuseIfFull();
+    refuseCompressed(headers["content-encoding"]);
+  });
   app.post("/v1/predict", { onRequest }, (request, reply) =>
     answered(scoring, request, reply, async (version) => {
       const rows = rowsOf(request.body);

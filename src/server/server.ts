@@ -9,7 +9,7 @@ import { addBodyParsers } from "./bodies.js";
 import type { JoinFleet } from "./fleet.js";
 import { addInfoRoutes } from "./info-routes.js";
 import { Metrics } from "./metrics.js";
-import { RETRY_AFTER, type Refusal, refusal, refusalOf } from "./refusals.js";
+import { RETRY_AFTER, type Refusal, refusal, refusalOf, refusing } from "./refusals.js";
 import { ScoringQueue } from "./scoring-queue.js";
 import { addScoringRoutes } from "./scoring-routes.js";
 import type { ServedModels } from "./served-models.js";
@@ -91,15 +91,7 @@ export class ModelServer {
   }
 
   private addHooks(): void {
-    const check = accessCheck(this.settings);
-    this.app.addHook("onRequest", (request, _reply, done) => {
-      try {
-        check(request);
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
-    });
+    this.app.addHook("onRequest", refusing(accessCheck(this.settings)));
     this.app.addHook("onSend", (_request, reply, payload, done) => {
       if (this.state === "parting") reply.header("connection", "close");
       done(null, payload);
