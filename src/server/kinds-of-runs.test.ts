@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
+import { stepName } from "../checkpoint/paths.js";
 import { resolveConfig } from "../config/config.js";
 import { prepareData } from "../data/index.js";
 import { load } from "../serve/load.js";
@@ -57,7 +58,7 @@ describe.each([...KINDS, ...(chooseBackend().backend.tier ? STORED : [])])(
       const predicted = await (await post(`${url}/v1/predict`, { rows: ASKED })).json();
       expect(predicted).toEqual({
         model: "main",
-        version: `step-${String(model.step).padStart(8, "0")}`,
+        version: stepName(model.step),
         scores: [...model.predict(ASKED)],
       });
       const request = { context: { shop: 3 }, items: ASKED.map(({ item }) => ({ item })) };

@@ -3,6 +3,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stepName } from "../checkpoint/paths.js";
 import { load } from "../serve/load.js";
 import { ServedModels } from "./served-models.js";
 import { get, post, type Served, saveUntrained, serveModels } from "./testing.js";
@@ -74,7 +75,7 @@ describe("newer versions", () => {
     const expected = new Map<string, number>();
     const note = async () => {
       const once = await load(path, { checkpoint: "latest" });
-      expected.set(`step-${String(once.step).padStart(8, "0")}`, once.predictOne(ROW));
+      expected.set(stepName(once.step), once.predictOne(ROW));
     };
     await note();
     const seen = new Set<string>();
