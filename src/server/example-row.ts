@@ -44,5 +44,6 @@ function idsFor(
   const known = mapping.kind === "vocabulary" ? vocabularies[mapping.vocabulary]?.[0] : undefined;
   // The parts of a cross are separated by U+0001.
   if (known !== undefined) return columns === 1 ? [known] : known.split("\u0001");
-  return new Array(columns).fill(mapping.kind === "hash" ? "a" : 1 - Number(mapping.kind === "integer"));
+  if (mapping.kind === "hash") return new Array(columns).fill("a");
+  return new Array(columns).fill(mapping.kind === "integer" ? 0 : 1);
 }

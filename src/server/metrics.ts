@@ -68,5 +68,8 @@ export class Metrics {
     this.rows.inc({ model, version }, rows);
   }
 
-  readonly batch = (rows: number): void => this.batches.observe(rows);
+  /** @param rows that were scored in one call */
+  batch(rows: number): void {
+    this.batches.observe(rows);
+  }
 }

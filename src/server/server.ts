@@ -19,6 +19,7 @@ import type { ServerSettings } from "./settings.js";
 const STEP = 500;
 /** Milliseconds in which connections end with an answer; those without a request are then closed. */
 const MOST_PARTING = 2000;
+/** Milliseconds between looks at how many connections are left. */
 const LOOK = 50;
 const MOST_HEADER_BYTES = 16_384;
 /** Milliseconds between looks at connections whose request does not arrive. */

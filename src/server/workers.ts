@@ -85,7 +85,7 @@ async function listening(worker: Worker): Promise<void> {
 /** The fleet of a worker: it asks all through the first process. */
 export const workerFleet: JoinFleet = (member) => {
   const own = {
-    reload: async () => void (await member.reload()),
+    reload: () => member.reload(),
     metrics: async () => JSON.stringify(await member.metrics()),
   };
   const channel = new Channel(
