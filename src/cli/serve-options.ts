@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { messageOf } from "../errors.js";
-import { BACKEND_NAMES } from "../saved/backend.js";
 import type { ModelSource } from "../server/served-model.js";
 import { DEFAULT_LIMITS, type ServerSettings, type TlsFiles } from "../server/settings.js";
-import { checkpointChoice, importModulesOption } from "./model-options.js";
+import { checkpointChoice, modelOptions } from "./model-options.js";
 import { countOption, listOption, UsageError } from "./usage.js";
 
 const MOST_PORT = 65_535;
@@ -25,11 +24,7 @@ export const serveOptions = {
   port: { type: "string", valueHint: "n", description: `Default ${DEFAULT_PORT}; 0 takes a free one` },
   workers: { type: "string", valueHint: "n", description: "Processes, which share the tables (default 1)" },
   follow: { type: "boolean", description: "Use each newer checkpoint or published version" },
-  checkpoint: {
-    type: "string",
-    valueHint: "best|latest|step",
-    description: "Which checkpoint (default best)",
-  },
+  checkpoint: modelOptions.checkpoint,
   model: { type: "string", valueHint: "name=run...", description: "More models" },
   split: {
     type: "string",
@@ -71,12 +66,8 @@ export const serveOptions = {
   },
   sample: { type: "string", valueHint: "1%", description: "Log this share of requests with their answers" },
   threads: { type: "string", valueHint: "n", description: "Native threads of a process (default 1)" },
-  backend: {
-    type: "string",
-    valueHint: BACKEND_NAMES.join("|"),
-    description: "Default: native, if its core is installed or built",
-  },
-  "import-modules": importModulesOption,
+  backend: modelOptions.backend,
+  "import-modules": modelOptions["import-modules"],
 } as const;
 
 type ServeArgs = {
