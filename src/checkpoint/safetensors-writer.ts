@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError } from "../errors.js";
+import { onDisk } from "./disk.js";
 import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray, type WritableDtype } from "./dtypes.js";
 import { outside } from "./file-bytes.js";
 import { hashAll, type Piece } from "./hash-jobs.js";
@@ -34,7 +35,7 @@ const WRITE_BYTES = 512 << 10;
  * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles. Equal tensors
  * give equal bytes, whatever the order of the map.
  * @param inRanges rows with checksums of their own, by tensor, ascending and without gaps between them
- * @throws CheckpointError if data does not match its shape; there is no file then
+ * @throws CheckpointError if data does not match its shape; there is no file then. DiskError if the file cannot be written
  */
 export async function writeSafetensors(
   path: string,
@@ -76,15 +77,17 @@ function describe(file: string, { range, piece: { begin, end } }: RangePiece, ch
 }
 
 /** Writes a new file, syncs it, and returns the checksum of each job. */
-async function writeAll(path: string, jobs: readonly (readonly Piece[])[]): Promise<string[]> {
-  const file = await open(path, "wx");
-  try {
-    const checksums = await hashAll(jobs, (bytes, position) => writeFully(file, bytes, position));
-    await file.sync();
-    return checksums;
-  } finally {
-    await file.close();
-  }
+function writeAll(path: string, jobs: readonly (readonly Piece[])[]): Promise<string[]> {
+  return onDisk("the file cannot be written", path, async () => {
+    const file = await open(path, "wx");
+    try {
+      const checksums = await hashAll(jobs, (bytes, position) => writeFully(file, bytes, position));
+      await file.sync();
+      return checksums;
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {

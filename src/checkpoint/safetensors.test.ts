@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CheckpointError } from "../errors.js";
+import { DiskError } from "./disk.js";
 import { bytesOf } from "./dtypes.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import { type ReadElements, type TensorSource, writeSafetensors } from "./safetensors-writer.js";
@@ -103,6 +104,15 @@ describe("writeSafetensors", () => {
     await expect(write({ dtype: "F32", shape: [2, 3], data })).rejects.toThrow(/5 elements[\s\S]*6 elements/);
     await expect(write({ dtype: "F32", shape: [2, 2], data })).rejects.toThrow(CheckpointError);
     await expect(write({ dtype: "I32", shape: [5], data })).rejects.toThrow(/Float32Array[\s\S]*Int32Array/);
+  });
+
+  it("names the file that cannot be written", async () => {
+    const path = join(fresh(), "t.safetensors");
+    const writing = writeSafetensors(path, new Map());
+    await expect(writing).rejects.toThrow(DiskError);
+    await expect(writing).rejects.toMatchObject({
+      report: { where: path, got: expect.stringContaining("ENOENT") },
+    });
   });
 });
 

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { onDisk } from "./disk.js";
 import { DTYPE_BYTES } from "./dtypes.js";
 import type { ManifestFile } from "./manifest.js";
 import { type RowRange, rangesOfSlots } from "./row-ranges.js";
@@ -28,10 +27,13 @@ export interface ShardedTables {
   readonly tables: readonly Table[];
 }
 
-/** A table that ranks share: the numbers of its weights and states. */
-export interface ShardedTable extends Pick<Table, "name" | "dim" | "dtype"> {
+/** The form of the weights of a table, or of a state. */
+type ShardedNumbers = Pick<TableNumbers, "name" | "dim" | "dtype">;
+
+/** A table that ranks share. */
+export interface ShardedTable extends ShardedNumbers {
   readonly rows: number;
-  readonly states: readonly Pick<TableNumbers, "name" | "dim" | "dtype">[];
+  readonly states: readonly ShardedNumbers[];
 }
 
 /**
@@ -46,13 +48,9 @@ export async function writeShardFile(
   const own = [...tensors].filter(([, { source }]) => source.shape[0] > 0);
   if (own.length === 0) return { files: {}, ranges: {} };
   const name = `embeddings-${String(rank).padStart(5, "0")}.safetensors`;
-  const path = join(dir, name);
   const sources = new Map(own.map(([tensor, { source }]) => [tensor, source]));
   const inRanges = new Map(own.map(([tensor, shard]) => [tensor, rangesOfShard(shard)]));
-  const written = await onDisk("the file cannot be written", path, () =>
-    writeSafetensors(path, sources, inRanges),
-  );
-  const { bytes, sha256, ranges } = written;
+  const { bytes, sha256, ranges } = await writeSafetensors(join(dir, name), sources, inRanges);
   return { files: { [name]: { bytes, sha256 } }, ranges: Object.fromEntries(ranges) };
 }
 
@@ -73,7 +71,7 @@ export function joinShards(
   written: readonly WrittenShards[],
 ): ShardedTables {
   const rangesOf = (tensor: string) => inOrder(written.flatMap(({ ranges }) => ranges[tensor] ?? []));
-  const numbers = ({ name, dim, dtype }: Pick<TableNumbers, "name" | "dim" | "dtype">): TableNumbers => {
+  const numbers = ({ name, dim, dtype }: ShardedNumbers): TableNumbers => {
     return { name, dim, dtype, ranges: rangesOf(name) };
   };
   return {

@@ -93,8 +93,12 @@ async function fill(dir: string, content: CheckpointContent): Promise<void> {
   const shards = await content.shards?.(dir);
   const withKeys = new Map([...model, ...tables.flatMap(keyTensors)]);
   const written = {
-    [MODEL_FILE]: await writeTensors(join(dir, MODEL_FILE), withKeys, rangesIn(withKeys, tables)),
-    [OPTIMIZER_FILE]: await writeTensors(join(dir, OPTIMIZER_FILE), optimizer, rangesIn(optimizer, tables)),
+    [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), withKeys, rangesIn(withKeys, tables)),
+    [OPTIMIZER_FILE]: await writeSafetensors(
+      join(dir, OPTIMIZER_FILE),
+      optimizer,
+      rangesIn(optimizer, tables),
+    ),
   };
   await syncDirectory(dir); // sync the files' names before writing the manifest that lists them
   await writeNewFile(
@@ -143,9 +147,6 @@ function rangesOfTensor(
 /** 1 if the tensor begins with the row of keys that have none. */
 const leadingRows = ({ shape }: TensorSource, { keys, capacity }: TableContent): number =>
   capacity === undefined ? 0 : shape[0] - keys!.length;
-
-const writeTensors: typeof writeSafetensors = (path, ...content) =>
-  onDisk("the file cannot be written", path, () => writeSafetensors(path, ...content));
 
 function describeFiles(
   content: CheckpointContent,
