@@ -20,6 +20,8 @@ export interface SavedTable {
   readonly features: readonly (FittedId | FittedBag)[];
   readonly rows: number;
   readonly dim: number;
+  /** Whether its rows are words of quantized numbers. */
+  readonly isQuantized: boolean;
   readonly dynamic?: DynamicTranslation;
   /** Whether {@link dynamic} knows what eviction goes by: only checkpoints from which training can go on have it. */
   readonly hasScores: boolean;
@@ -50,13 +52,14 @@ export class SavedTables {
     const translations = await translationsOf(checkpoint, model, backend);
     const tensors = await checkpoint.openModel();
     const parameters = parametersOf(model.graph).filter(({ role }) => role === "table");
-    const tables = parameters.map(({ name, translation }): SavedTable => {
+    const tables = parameters.map(({ name, translation, words = false }): SavedTable => {
       const [rows, dim = 1] = tensors.tensors.get(name)!.shape;
       const table = tableOf(nameInMember(name))!;
       const features = model.features.features.filter((feature) => usesTable(feature, table));
       const vocabulary = model.features.vocabularies[table];
       const dynamic = translations.dynamic.get(translation ?? "");
-      return { name, features, rows, dim, dynamic, hasScores: hasScores(checkpoint), vocabulary };
+      const form = { name, features, rows, dim, isQuantized: words };
+      return { ...form, dynamic, hasScores: hasScores(checkpoint), vocabulary };
     });
     return new SavedTables(tables, model, tensors);
   }
@@ -76,8 +79,7 @@ export class SavedTables {
   }
 
   /** The vectors of rows [first, first + count), one after the other. */
-  async rows({ name, dim }: SavedTable, first: number, count: number): Promise<Float32Array> {
-    const isQuantized = parametersOf(this.model.graph).some((each) => each.name === name && each.words);
+  async rows({ name, dim, isQuantized }: SavedTable, first: number, count: number): Promise<Float32Array> {
     if (isQuantized) throw quantizedTable(name);
     const numbers = new Float32Array(count * dim);
     await this.tensors.readInto(name, numbers, first * dim);
@@ -105,7 +107,10 @@ export class SavedTables {
   }
 }
 
-/** What the dynamic tables of a checkpoint have become, by name; without scores, the histograms are empty. @throws CheckpointError if it is damaged */
+/**
+ * What the dynamic tables of a checkpoint have become, by name; without scores, the histograms are empty.
+ * @throws CheckpointError if it is damaged
+ */
 export async function tableReports(
   checkpoint: Checkpoint,
   model: DescribedModel,
@@ -129,9 +134,7 @@ async function translationsOf(
 ): Promise<Translations> {
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
-  await translations.load(checkpoint, parametersOf(graph), {
-    forTraining: hasScores(checkpoint),
-  });
+  await translations.load(checkpoint, parametersOf(graph), { forTraining: hasScores(checkpoint) });
   return translations;
 }
 
