@@ -2,7 +2,7 @@ import { count } from "../show-value.js";
 import type { Bin, TableReport } from "../train/table-metrics.js";
 import type { TierReports } from "../train/tier-metrics.js";
 
-/** The dynamic tables of a run as lines of a table, for the page and for the terminal. */
+/** The tables of a run that are dynamic, or larger than memory, as lines of a table: for the page and for the terminal. */
 
 export const TABLE_HEAD = ["table", "ids", "load", "admitted", "evicted", "occurrences rejected", "hit rate"];
 
@@ -11,7 +11,7 @@ export function tableRows(
   tables: Readonly<Record<string, TableReport>>,
   percent: (share: number) => string,
 ): string[][] {
-  const shareOf = (part: number, whole: number) => (whole === 0 ? "" : percent(part / whole));
+  const shareOf = sharesAs(percent);
   return Object.entries(tables).map(([name, each]) => [
     name,
     count(each.size),
@@ -23,7 +23,6 @@ export function tableRows(
   ]);
 }
 
-/** The tables of a run that are larger than memory. */
 export const TIER_HEAD = [
   "table",
   "rows",
@@ -37,7 +36,7 @@ export const TIER_HEAD = [
 
 /** @param percent writes a share between 0 and 1 */
 export function tierRows(tiers: TierReports, percent: (share: number) => string): string[][] {
-  const shareOf = (part: number, whole: number) => (whole === 0 ? "" : percent(part / whole));
+  const shareOf = sharesAs(percent);
   return Object.entries(tiers).map(([name, each]) => [
     name,
     count(each.rows),
@@ -49,6 +48,10 @@ export function tierRows(tiers: TierReports, percent: (share: number) => string)
     count(each.allocated),
   ]);
 }
+
+/** Writes a part of a whole; nothing if there is no whole. */
+const sharesAs = (percent: (share: number) => string) => (part: number, whole: number) =>
+  whole === 0 ? "" : percent(part / whole);
 
 /** The bins of a histogram that have keys: the ages or numbers of occurrences in words, and the keys. */
 export const binRows = (histogram: readonly Bin[]): [string, string][] =>
