@@ -22,10 +22,8 @@ export function dynamicRows(feature: Section): DynamicRows {
     "concerns the memory of a GPU: the table grows by itself, and eviction looks at all of it",
   );
   const evict = evictionOf(section);
-  const dynamic = {
-    ...{ capacity, evict, ...admission(section, evict), ...unknownVector(section) },
-    ...seedOf(section),
-  };
+  const unknown = unknownVector(section);
+  const dynamic = { capacity, evict, ...admission(section, evict), ...unknown, ...seedOf(section) };
   const initializer = startOf(section, [capacity, feature.number("embedding_dim") ?? 1]);
   return { mapping: { dynamic, initializer }, rows: capacity, sameRows: false, isDynamic: true };
 }
