@@ -92,7 +92,7 @@ export async function changedModel(
   before: TrainedModel,
   options: ScoringOptions & DescribeOptions,
 ): Promise<(TrainedModel & ChangedExecutable) | undefined> {
-  if (!before.state || checkpoint.base !== before.checkpoint) return undefined;
+  if (before.state === undefined || checkpoint.base !== before.state.checkpoint) return undefined;
   const described = await describeModel(checkpoint, options);
   const changed = await changedExecutable(checkpoint, described, before.state, options);
   return changed && { ...described, checkpoint, ...changed };

@@ -28,7 +28,7 @@ const MOST_BYTES = 256 << 20;
 
 /**
  * Prepares the changes of a checkpoint to tables that are in memory; everything else gets memory of its own.
- * @param before the model of the checkpoint's base
+ * @param before the model of the checkpoint's base, and of no other checkpoint
  * @returns undefined if the checkpoint must be loaded as a whole
  * @throws CheckpointError if the changes are damaged or do not apply
  */
@@ -39,7 +39,7 @@ export async function changedExecutable(
   options: ScoringOptions,
 ): Promise<ChangedExecutable | undefined> {
   const attrs = parametersOf(graph);
-  if (checkpoint.base !== before.checkpoint || !applies(checkpoint, attrs, before)) return undefined;
+  if (!applies(checkpoint, attrs, before)) return undefined;
   const changes = await checkpoint.openChanges();
   try {
     const tables = new Set(changes.tables.map(({ name }) => name));
