@@ -23,7 +23,9 @@ const IN_PAIRS = `[^\\[\\]{}]*(?:(?:${PAIR})[^\\[\\]{}]*)*`;
 const ONE_PAIR = `${SPACE}(?:${PAIR})${SPACE}`;
 /** Elements that are missing. */
 const NULLS = ["null", "NULL", "None"];
+const ANY_BRACKET = "[\\[\\]{}]";
 
+const anyBracket = new RegExp(ANY_BRACKET, "u");
 const wholeList = new RegExp(`^${LIST}$`, "u");
 const anyElement = new RegExp(ELEMENT, "gu");
 const inPairs = new RegExp(`^${IN_PAIRS}$`, "u");
@@ -33,11 +35,13 @@ const escaped = /\\([\s\S])/gu;
 
 /** The elements of a text, missing ones as `null`. If its brackets are broken, they start with one that every feature refuses. */
 export function listOfText(text: string, separator: string): readonly (string | null)[] {
-  return bracketedList(text) ?? parts(text.split(separator));
+  // Most texts have no brackets, and looking for one is fast.
+  if (!anyBracket.test(text)) return text.split(separator);
+  return bracketedList(text) ?? checked(text.split(separator));
 }
 
-function parts(texts: readonly string[]): readonly string[] {
-  return texts.every((text) => inPairs.test(text) && !onePair.test(text)) ? texts : [NO_LIST, ...texts];
+function checked(parts: readonly string[]): readonly string[] {
+  return parts.every((part) => inPairs.test(part) && !onePair.test(part)) ? parts : [NO_LIST, ...parts];
 }
 
 /** The elements, missing ones as `null`; `undefined` if the text is not a list in brackets. */
@@ -76,7 +80,7 @@ export function listTextSql(column: string, separator: string, element: string, 
   const matches = (pattern: string) => `regexp_full_match(${element}, ${quoted(pattern)})`;
   const broken = `list_filter(${parts}, lambda ${element}: NOT ${matches(IN_PAIRS)} OR ${matches(ONE_PAIR)})`;
   // The first condition is fast, and false for most texts.
-  const isBroken = `regexp_matches(${column}, '[\\[\\]{}]') AND len(${broken}) > 0`;
+  const isBroken = `regexp_matches(${column}, ${quoted(ANY_BRACKET)}) AND len(${broken}) > 0`;
   return `${read} WHEN ${isBroken} THEN list_prepend(${noListSql()}, ${parts}) ELSE ${parts} END`;
 }
 
