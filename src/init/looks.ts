@@ -194,15 +194,7 @@ function separatedBy(texts: readonly string[], separator: string): Looks | undef
   const width = vectorWidth(parts);
   if (width !== undefined) return { as: "vector", width, separator };
   const all = parts.flat();
-  if (
-    all.some(
-      (part) =>
-        refusalOfText(part) !== 0 ||
-        part.length > LONGEST_ELEMENT ||
-        (separator === "," && part.startsWith(" ")),
-    )
-  )
-    return undefined;
+  if (!all.every((part) => isElement(part, separator))) return undefined;
   const elements = new Set(all);
   // The words of a name or of a sentence hardly repeat.
   if (elements.size > 0.5 * all.length || (separator === " " && elements.size > 0.1 * all.length))
@@ -211,6 +203,10 @@ function separatedBy(texts: readonly string[], separator: string): Looks | undef
   const names = isWeighted ? new Set(all.map((part) => part.slice(0, part.lastIndexOf(":")))) : elements;
   return { as: "bag", separator, isWeighted, elements: names.size };
 }
+
+/** False for what a feature refuses, and for a part of a sentence. */
+const isElement = (part: string, separator: string): boolean =>
+  refusalOfText(part) === 0 && part.length <= LONGEST_ELEMENT && !(separator === "," && part.startsWith(" "));
 
 /** Texts of several words, most of them different. */
 function areWords(counts: Counts): boolean {
