@@ -6,6 +6,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { memberName } from "./members.js";
 import { savedParameters } from "./saved-parameters.js";
 import { parametersOf } from "./step/model-graphs.js";
+import { putInStoredTables } from "./stored-tables.js";
 import { Translations } from "./translations.js";
 
 export interface ScoringOptions {
@@ -57,7 +58,7 @@ export async function savedExecutable(
   const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, attrs);
-  for (const [name, table] of stored) backend.putInStoredRows!(translations.bound.get(name)!, table);
+  putInStoredTables(backend, translations.bound, stored);
   const state = { checkpoint, attrs, parameters, translations };
   const isWhole = !mapped && stored.size === 0;
   return { ...compiled(graph, state, options), ...(isWhole && { state }) };

@@ -19,7 +19,7 @@ import { savedParameters } from "./saved-parameters.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "./step/model-graphs.js";
 import { specOf } from "./step/model-spec.js";
-import { type StoredTable, savedRowsOf } from "./stored-tables.js";
+import { putInStoredTables, renamed, type StoredTable, savedRowsOf } from "./stored-tables.js";
 import { Trainer, type TrainerOptions, type TrainingResult } from "./trainer.js";
 import type { TrainingEvent } from "./training-event.js";
 import { Translations } from "./translations.js";
@@ -198,15 +198,12 @@ export class SeedsTrainer {
       const saved = await savedParameters(checkpoint, backend, attrs);
       const inModel = (name: string) => `${names[k]}.${name}`;
       for (const [name, memory] of saved.memory) parameters.set(inModel(name), memory);
-      for (const [name, table] of saved.stored) {
-        const columns = table.columns.map((column) => ({ ...column, name: inModel(column.name) }));
-        stored.set(inModel(name), { ...table, columns });
-        backend.putInStoredRows!(translations.bound.get(inModel(name))!, { ...table, columns });
-      }
+      for (const [name, table] of saved.stored) stored.set(inModel(name), renamed(table, inModel));
       const own = new Translations(backend, features);
       await own.load(checkpoint, attrs);
       translations.restoreMember(`${names[k]}.`, own);
     }
+    putInStoredTables(backend, translations.bound, stored);
     return { parameters, translations, stored };
   }
 

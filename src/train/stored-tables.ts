@@ -1,4 +1,4 @@
-import type { Backend, Memory, StoredColumn, StoredRowsSpec } from "../backends/backend.js";
+import type { Backend, Memory, StoredColumn, StoredRowsSpec, Translation } from "../backends/backend.js";
 import { bytesOf } from "../checkpoint/dtypes.js";
 import type { StoredRows, Tensors } from "../checkpoint/tensors.js";
 import type { RowInitializer } from "../graph/initializer.js";
@@ -67,6 +67,20 @@ async function columnOf(
   }
   const { seed, stream, values: init } = initial;
   return { name, memory, width, init, seed, stream };
+}
+
+/** The table in a model that has other names for its parameters. */
+export function renamed(table: StoredTable, nameOf: (name: string) => string): StoredTable {
+  return { ...table, columns: table.columns.map((column) => ({ ...column, name: nameOf(column.name) })) };
+}
+
+/** Lets programs that bind these translations find the rows. Call it before they are compiled. */
+export function putInStoredTables(
+  backend: Backend,
+  translations: ReadonlyMap<string, Translation>,
+  tables: StoredTables,
+): void {
+  for (const [name, table] of tables) backend.putInStoredRows!(translations.get(name)!, table);
 }
 
 /** What a checkpoint gets of these tables: the rows that the memories have. */
