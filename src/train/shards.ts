@@ -26,7 +26,7 @@ export function ownAttrs(attrs: ParameterAttrs, rank: number): ParameterAttrs {
   return shard ? { ...attrs, shape: [rowsOfShard(shard), ...attrs.shape.slice(1)] } : attrs;
 }
 
-/** Rows that are read at once of a table that ranks share, each slot's as often. */
+/** Rows that are read at once of a table that ranks share: as many of each slot. */
 const PIECE_ROWS = 64 * SLOTS;
 
 /**

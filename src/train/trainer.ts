@@ -321,7 +321,7 @@ export class Trainer {
   }
 
   /**
-   * Publishes, then saves: a run that is killed in between comes by the step again, and a state that is saved has been published.
+   * Publishes, then saves: a run that is killed in between reaches the step again, and a state that is saved has been published.
    * A version that cannot be written costs no training.
    */
   private async keepState(publishes: boolean, saves: boolean): Promise<void> {
