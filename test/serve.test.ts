@@ -115,6 +115,7 @@ it.each([
   [["run", "--split", "b=5%"], /--split names a model that --model does not name/],
   [["run", "--split", "b"], /--split needs a name and a value/],
   [["run", "--model", "b=run", "--split", "b=500%"], /--split needs a share/],
+  [["run", "--follow", "--checkpoint", "best"], /--follow serves the newest version/],
   [["run", "--host", "0.0.0.0"], /outside this machine a server needs a token/],
   [["run", "--tls-cert", "x.pem"], /x\.pem/],
 ])("refuses %j", async (args, message) => {

@@ -78,6 +78,7 @@ type ServeArgs = {
 
 export function modelSources(args: ServeArgs, rawArgs: readonly string[]): ModelSource[] {
   const choice = checkpointChoice(args.checkpoint);
+  if (args.follow && choice !== undefined && choice !== "latest") throw followsNewest(choice);
   const shares = new Map(pairs("split", rawArgs).map(([name, text]) => [name, shareOf("split", text)]));
   const others = pairs("model", rawArgs).map(([name, path]) => ({ name, path, share: shares.get(name) }));
   const unknown = [...shares.keys()].find((name) => !others.some((model) => model.name === name));
@@ -87,6 +88,16 @@ export function modelSources(args: ServeArgs, rawArgs: readonly string[]): Model
     got: unknown,
     expected: others.map(({ name }) => name).join(", ") || "a model of --model",
     next: "For example --model b=runs/other --split b=5%.",
+  });
+}
+
+function followsNewest(choice: string | number): UsageError {
+  return new UsageError({
+    what: "--follow serves the newest version, and not a chosen checkpoint",
+    where: "--checkpoint",
+    got: String(choice),
+    expected: "latest",
+    next: "Leave out --checkpoint, or leave out --follow.",
   });
 }
 
