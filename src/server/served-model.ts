@@ -24,7 +24,7 @@ export interface ModelOptions {
 export interface ServedModel {
   readonly source: ModelSource;
   readonly current: Version;
-  /** Opens the newest version, if it is another one. */
+  /** Opens the version that is to be served now: the newest if the model is followed, else that of the source. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }
