@@ -21,7 +21,12 @@ const { use } = BACKENDS[1];
 let runs = 0;
 
 /** Trains a step with a rate so small that no weight changes. */
-async function trained(file: string, dynamic: object = {}, dtype?: string): Promise<Checkpoint> {
+async function trained(
+  file: string,
+  dynamic: object = {},
+  dtype?: string,
+  model: object = { kind: "fm", features: ["item", "shop"] },
+): Promise<Checkpoint> {
   const config = resolveConfig({
     data: {
       train: {
@@ -37,7 +42,7 @@ async function trained(file: string, dynamic: object = {}, dtype?: string): Prom
       { kind: "id", name: "item", dtype, dynamic: { capacity: 6, seedFrom: file, ...dynamic } },
       { kind: "id", name: "shop", buckets: 2 },
     ],
-    model: { kind: "fm", features: ["item", "shop"], embeddingDim: 2 },
+    model: { ...model, embeddingDim: 2 },
     train: { batchSize: 2, steps: 1, optimizer: { embedding: { kind: "sgd", learningRate: 1e-37 } } },
   } as Parameters<typeof resolveConfig>[0]);
   const { features, splits } = await prepareData(config);
@@ -131,6 +136,21 @@ describe("a table that starts from vectors", () => {
     ["another format", "vectors.json", "{}", /another format/],
   ])("is refused with %s", async (_, name, text, message) => {
     await expect(trained(file(name, text))).rejects.toThrow(message);
+  });
+
+  it("has them in all tables of the feature, which must have one dim", async () => {
+    const group = { features: ["item", "shop"] };
+    const modelOf = (embeddingDim: number) => ({
+      ...{ kind: "xdeepfm", cin: { layers: [3] } },
+      ...{ wide: { ...group, embeddingDim }, deep: { ...group, mlp: { hiddenUnits: [3] } } },
+    });
+    const path = file("groups.csv", 'id,vector\nx,"1,2"\n');
+    const seeded = await trained(path, {}, undefined, modelOf(2));
+    for (const table of ["embeddings", "wide_embeddings"])
+      expect((await vectorsOf(seeded, `${table}.item.weight`)).get(keyOf("x"))).toEqual([1, 2]);
+    await expect(trained(path, {}, undefined, modelOf(4))).rejects.toThrow(
+      /different lengths[\s\S]*wide_embeddings\.item\.weight of dim 4/,
+    );
   });
 
   it("is refused without the file", async () => {

@@ -1,5 +1,5 @@
 import type { DynamicTranslation } from "../backends/backend.js";
-import { DataError } from "../errors.js";
+import { ConfigError, DataError } from "../errors.js";
 import type { FittedBag, FittedFeatures, FittedId } from "../features/fitted.js";
 import { compileId, type TextTransform, vocabularyCache } from "../features/transform.js";
 import { MISSING_KEY } from "../graph/translation.js";
@@ -20,8 +20,8 @@ interface Seeded {
 /**
  * Starts dynamic tables from the vectors of `seedFrom`: each id of the file gets a row with its vector. Optimizer state starts as
  * for any new id.
- * @throws ConfigError if a file is not there or has other columns; DataError for a vector of another dim, an id that is there twice
- * or that the feature refuses, and more ids than the table has room for
+ * @throws ConfigError if a file is not there or has other columns, or if tables of a feature have different dims; DataError for a
+ * vector of another dim, an id that is there twice or that the feature refuses, and more ids than the table has room for
  */
 export async function seedTables(
   parameters: readonly Parameter[],
@@ -55,6 +55,7 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
   const { path, where, feature, translation, tables } = seeded;
   // DuckDB is loaded only where a config needs it.
   const { seedVectors } = await import("../data/seed-vectors.js");
+  refuseOtherDims(seeded);
   const [, dim] = tables[0].attrs.shape;
   const transform = compileId(feature, vocabularyCache(features)) as TextTransform;
   const seen = new Set<bigint>();
@@ -69,6 +70,18 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
     const rows = Uint32Array.from(translation.insert(keys));
     for (const { memory } of tables) memory.scatter(rows, dim, toDtype(vectors, memory.dtype));
   }
+}
+
+function refuseOtherDims({ where, tables }: Seeded): void {
+  const dims = tables.map(({ attrs: { shape } }) => shape[1]);
+  if (new Set(dims).size === 1) return;
+  throw new ConfigError({
+    what: "the tables of the feature have vectors of different lengths, so that no file fits all of them",
+    where,
+    got: tables.map(({ attrs }, i) => `${attrs.name} of dim ${dims[i]}`).join(", "),
+    expected: "one dim",
+    next: "Give all groups of the model that have the feature the same embeddingDim, or remove seedFrom.",
+  });
 }
 
 function keyOfText(transform: TextTransform, id: string): bigint | undefined {
