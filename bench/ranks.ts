@@ -62,22 +62,14 @@ async function rateOf(
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon, ranks);
   const settings = { batch, seconds, threads: Math.floor(threads / ranks), precision: "fp32" } as const;
   const members = worlds.map((world) => prepareWorkload(workload, nativeBackend(addon), settings, world));
-  const together = joined(members.map(({ training }) => training));
-  const samples = Math.round(
-    await new Runner(together.executable, members[0].data, batch).medianRate(seconds),
-  );
-  return { samples, bytes: Math.round(bytesOf(worlds[0]) / together.steps()) };
+  const runner = new Runner(joined(members.map(({ training }) => training)), members[0].data, batch);
+  const samples = Math.round(await runner.medianRate(seconds));
+  return { samples, bytes: Math.round(bytesOf(worlds[0]) / runner.step) };
 }
 
 /** Runs the program of every rank at the same time. */
-function joined([first, ...others]: Executable[]): { executable: Executable; steps: () => number } {
-  let steps = 0;
-  const run: Executable["run"] = async (request) => {
-    steps += Math.ceil(request.count / request.batch);
-    const [result] = await Promise.all([first, ...others].map((each) => each.run(request)));
-    return result;
-  };
-  return { executable: Object.assign(Object.create(first) as Executable, { run }), steps: () => steps };
+function joined(ranks: readonly Executable[]): Pick<Executable, "run"> {
+  return { run: async (request) => (await Promise.all(ranks.map((rank) => rank.run(request))))[0] };
 }
 
 function bytesOf(world: World): number {

@@ -130,12 +130,13 @@ function ceilingsOf(backend: Backend, threads: number): Ceilings {
 
 /** Runs the batches of the data in a cycle, in calls of several steps as in training and scoring. */
 export class Runner {
-  private step = 0;
+  /** Steps done. */
+  step = 0;
   /** Of a call. */
   private steps = 1;
 
   constructor(
-    private readonly executable: Executable,
+    private readonly executable: Pick<Executable, "run">,
     private readonly data: ColumnSet,
     private readonly batch: number,
   ) {}
