@@ -1,5 +1,5 @@
 import { ARRAY_OF, bytesOf } from "./dtypes.js";
-import { checkKeyOrder, layerOfRows, mergeKeys } from "./layers.js";
+import { checkKeyOrder, checkRowNumbers, type KeyedRows, mergeKeys } from "./layers.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import type { Table } from "./table-layout.js";
 import { TableReader } from "./table-reader.js";
@@ -54,7 +54,8 @@ async function changesOf(
   const { name, dim, dtype, unknown } = table;
   const keys = await reader.readKeys(table.keys ?? []);
   const deleted = await reader.readKeys(table.deleted ?? []);
-  checkKeys(table, keys, deleted, where);
+  if (table.rows !== undefined) checkRowNumbers(keys, table.rows, where);
+  else checkKeys({ keys, deleted }, table.slots, where);
   const leading = unknown ? dim : 0;
   const values = new ARRAY_OF[dtype](leading + keys.length * dim) as TableChanges["values"];
   if (unknown) await rest.readInto(name, values.subarray(0, dim));
@@ -62,13 +63,7 @@ async function changesOf(
   return { name, dim, keys, deleted, values };
 }
 
-function checkKeys(
-  { rows, slots }: Table,
-  keys: BigUint64Array,
-  deleted: BigUint64Array,
-  where: string,
-): void {
-  if (rows !== undefined) return void layerOfRows(keys, rows, where);
-  for (const each of [keys, deleted]) checkKeyOrder(each, slots, where);
-  mergeKeys([{ keys, deleted }], slots, where);
+function checkKeys(rows: KeyedRows, slots: number, where: string): void {
+  for (const each of [rows.keys, rows.deleted]) checkKeyOrder(each, slots, where);
+  mergeKeys([rows], slots, where);
 }

@@ -20,7 +20,7 @@ export interface KeyedRows {
 
 /** The keys of a table after all changes, and the rows of each checkpoint among them, from the base on. */
 export interface MergedRows {
-  /** Of a growing table. */
+  /** Of a growing table; of a sparse one, the numbers of its stored rows. */
   readonly keys: BigUint64Array;
   readonly layers: readonly Layer[];
 }
