@@ -43,6 +43,8 @@ export interface TrainRunOptions {
   /** The data of the config, if it is prepared already. */
   readonly data?: PreparedData;
   readonly backend: Backend;
+  /** The threads that the backend uses if the config does not say how many. Default: as many as there are processors. */
+  readonly threads?: number;
   /** The ranks that train together; rank 0 alone reports and measures the result. Default: this process. */
   readonly world?: World;
   /** Go on from the run directory's latest checkpoint. */
@@ -242,12 +244,12 @@ class Run {
     { trainer, result, checkpoint }: Trained,
     results: readonly Measured[],
   ): Omit<Report, "warnings"> {
-    const { backend, config, runDir } = this.options;
+    const { backend, config, runDir, threads = availableParallelism() } = this.options;
     const { reason, position, trainRows, trainSeconds } = result;
     return {
       pairloom: version,
       backend: backend.name,
-      threads: config.train.threads ?? availableParallelism(),
+      threads: config.train.threads ?? threads,
       seconds: { prepare: prepareSeconds, train: trainSeconds, total: this.secondsSinceStart() },
       data: splitReports(prepared),
       unassigned: prepared.unassigned,

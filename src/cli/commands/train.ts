@@ -103,6 +103,7 @@ async function trainOn(world: World, args: Arguments, rawArgs: readonly string[]
     }
     const result = await trainRun({
       ...run,
+      threads: processors,
       world,
       resume: args.resume ?? false,
       baselines: args.baselines ?? false,
