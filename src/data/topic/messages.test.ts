@@ -13,6 +13,10 @@ it.each([
   expect(isRowOf(text)).toBe(true);
 });
 
+it("a long text is part of a row", () => {
+  expect(isRowOf(`{"a":"${"x".repeat(3e7)}"}`)).toBe(true);
+});
+
 it.each([
   '{"a":1,"a":1}',
   '{"a":1,"b":{"x":1,"y":[{"z":0,"z":0}]}}',

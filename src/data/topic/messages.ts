@@ -70,7 +70,8 @@ function whyMalformed(value: Buffer | null): string | undefined {
   }
 }
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
+/** Texts, and what stands between them. The matcher remembers each repetition of a group, but not of a character. */
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g;
 
 /** The first key that an object in a text of JSON has twice. Those of the outer object are columns: capitals do not count. */
 function repeatedKey(text: string): string | undefined {
