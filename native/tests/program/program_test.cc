@@ -90,7 +90,7 @@ TEST(verifier_refuses_broken_operand_rules) {
                   b.stage(StageKind::kTile);
                   const Operand x = b.batch({3});
                   b.input(x);
-                  b.add(Opcode::kActivation, {x, b.tile({3})}, {9});
+                  b.add(Opcode::kActivation, {x, b.tile({3})}, {11});
                 }),
                 "attribute has a value");
   CHECK_REFUSED(refusal_of([](auto& b) {
