@@ -174,6 +174,35 @@ TEST(verifier_takes_tables_beyond_32_bits) {
   CHECK_REFUSED(refusal_of_lookup(kHugeRows, DType::kId, kMostNarrowRows + 1), "wrong width or limit");
 }
 
+// Looks up rows of `words` words as `dim` integers of `bits` bits, by an id or a bag.
+std::string refusal_of_quantized(double bits, uint64_t dim, uint64_t words, DType ids) {
+  return refusal_of([&](auto& b) {
+    b.stage(StageKind::kTile);
+    const Operand id = b.buffer(Space::kTile, {ids_width(ids)}, ids);
+    b.input(id, 10);
+    const Operand table = b.parameter({10, words}), out = b.tile({dim});
+    if (is_bag(ids)) b.add(Opcode::kQuantizedEmbeddingBag, {table, id, out}, {bits, 0});
+    else b.add(Opcode::kQuantizedEmbedding, {table, id, out}, {bits});
+  });
+}
+
+TEST(verifier_takes_quantized_rows_of_two_words_and_their_integers) {
+  for (const DType ids : {DType::kId, DType::kBag}) {
+    for (const uint64_t bits : {4, 8}) {
+      for (uint64_t dim = 1; dim <= 40; ++dim) {
+        uint64_t words = 2;
+        while ((words - 2) * 32 < dim * bits) ++words;
+        CHECK_EQ(refusal_of_quantized(double(bits), dim, words, ids), "");
+        CHECK_REFUSED(refusal_of_quantized(double(bits), dim, words - 1, ids), "do not fit one another");
+        CHECK_REFUSED(refusal_of_quantized(double(bits), dim, words + 1, ids), "do not fit one another");
+      }
+    }
+    for (const double bits : {0.0, 2.0, 5.0, 16.0, 32.0}) {
+      CHECK_REFUSED(refusal_of_quantized(bits, 8, 4, ids), "do not fit one another");
+    }
+  }
+}
+
 TEST(verifier_keeps_16_bit_numbers_to_tables) {
   CHECK_REFUSED(refusal_of([](auto& b) {
                   b.stage(StageKind::kTile);
