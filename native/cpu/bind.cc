@@ -80,7 +80,10 @@ Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uin
 
 void Executor::bind_ranks(std::shared_ptr<Communicator> ranks) {
   const auto exchanges = [](const Stage& stage) { return stage.kind == StageKind::kExchange; };
-  if (ranks == nullptr && std::any_of(program_.stages.begin(), program_.stages.end(), exchanges)) {
+  const auto lists_rows = [](const Instruction& i) { return i.opcode == Opcode::kUniqueRows; };
+  const bool needs_ranks = std::any_of(program_.stages.begin(), program_.stages.end(), exchanges) ||
+                           std::any_of(program_.instructions.begin(), program_.instructions.end(), lists_rows);
+  if (ranks == nullptr && needs_ranks) {
     throw Error({"a program of several ranks has no ranks", "compile", "", "", "Give the world to compile for."});
   }
   ranks_ = std::move(ranks);
@@ -93,7 +96,12 @@ void Executor::bind_ranks(std::shared_ptr<Communicator> ranks) {
 // A shard's parameters are the table that rows are fetched from, and the tables and states that received sums update.
 void Executor::bind_routes() {
   for (const Instruction& i : program_.instructions) {
-    if (i.opcode == Opcode::kUniqueRows) routes_.emplace_back(i, step_.rank, step_.ranks);
+    if (i.opcode != Opcode::kUniqueRows) continue;
+    if (const double end = i.attributes[kFirstRank] + i.attributes[kOwners]; end > step_.ranks) {
+      throw Error({"a table is shared by ranks that do not exist", "compile",
+                   "rank " + std::to_string(uint64_t(end) - 1), "ranks below " + std::to_string(step_.ranks), ""});
+    }
+    routes_.emplace_back(i, step_.rank, step_.ranks);
   }
   step_.routes = &routes_;
   for (const Instruction& i : program_.instructions) {

@@ -110,7 +110,9 @@ class HazardCheck {
     }
     if (uint64_t(ins.attributes[kReturned]) > columns) refuse("more gradients return than there are columns", "");
     Route route{uint64_t(ins.attributes[kRouteRows]), uint64_t(ins.attributes[kReturned]), {}};
-    if (route.rows == 0 || route.rows > kMostTableRows || ins.attributes[kOwners] < 1) {
+    const double owners = ins.attributes[kOwners];
+    if (route.rows == 0 || route.rows > kMostTableRows || owners < 1 ||
+        ins.attributes[kFirstRank] + owners > kMostRanks) {
       refuse("a route has a wrong number of rows or owners", std::to_string(route.rows));
     }
     for (size_t i = columns; i < ins.operands.size(); ++i) {
@@ -267,7 +269,6 @@ class HazardCheck {
     uint64_t rows, returned;
     std::vector<uint32_t> columns;  // buffers
   };
-  enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned };
   static constexpr uint64_t kNoRoute = ~uint64_t{0};
   static uint64_t route_of(const Instruction& ins) { return uint64_t(ins.attributes[kRoute]); }
 

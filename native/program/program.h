@@ -76,6 +76,10 @@ struct Instruction {
   std::vector<double> attributes;
 };
 
+// The attributes of uniqueRows. The other instructions of a route have the first one, too.
+enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned };
+constexpr uint32_t kMostRanks = ~uint32_t{0};
+
 struct Stage {
   StageKind kind;
   uint32_t first, count;

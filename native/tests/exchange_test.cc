@@ -27,14 +27,14 @@ struct SharedLookup {
   Operand rows = builder.buffer(Space::kExchange, {table_rows, kWidth});
   Operand out = builder.batch({kWidth});
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
-  double route = 0, returned = 1;
+  double route = 0, first_rank = 0, owners = 2, returned = 1;
   bool reads_table = false, returns_ids = false;
 
   std::vector<uint8_t> bytes() {
     builder.stage(StageKind::kTile);
     builder.input(id, table_rows);
     builder.stage(StageKind::kFixed);
-    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), 0, 2, returned});
+    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned});
     builder.stage(StageKind::kExchange);
     builder.add(O::kFetchRows, {table, local, rows}, {route});
     builder.stage(StageKind::kTile);
@@ -114,7 +114,9 @@ Run run_with(uint32_t rows, uint32_t sums, uint32_t id) {
 
 }  // namespace
 
-TEST(verifier_takes_rows_that_ranks_share) { CHECK_EQ(refusal_of([](SharedLookup&) {}), "nothing"); }
+TEST(verifier_takes_rows_that_ranks_share) {
+  CHECK_EQ(refusal_of([](SharedLookup&) {}), "nothing");
+}
 
 TEST(verifier_refuses_broken_routes) {
   const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
@@ -123,18 +125,40 @@ TEST(verifier_refuses_broken_routes) {
   CHECK(has(refusal_of([](auto& l) { l.returns_ids = true; }), "another column than its route"));
   CHECK(has(refusal_of([](auto& l) { l.returned = 0; }), "not the columns of its route"));
   CHECK(has(refusal_of([](auto& l) { l.returned = 2; }), "more gradients return"));
+  for (const double most : {4294967295.0, 4294967296.0, 9007199254740991.0}) {
+    CHECK(
+        has(refusal_of([=](auto& l) { l.owners = most; }), most == 4294967295.0 ? "nothing" : "wrong number of rows"));
+    CHECK(has(refusal_of([=](auto& l) { l.first_rank = most; }), "wrong number of rows"));
+  }
+  CHECK(has(refusal_of([](auto& l) { l.owners = 0; }), "wrong number of rows"));
   CHECK(has(refusal_of([](auto& l) { l.table = l.builder.parameter({kRows + 1, kWidth}); }), "operation's rule"));
 }
 
 TEST(a_program_of_ranks_needs_them) {
-  std::vector<float> table(size_t{kRows} * kWidth);
-  std::string what;
-  try {
-    Executor(decode(SharedLookup().bytes()), {std::span<float>(table)}, 1);
-  } catch (const Error& error) {
-    what = error.report().what;
-  }
-  CHECK_EQ(what, "a program of several ranks has no ranks");
+  const auto refusal = [](const std::vector<uint8_t>& bytes, std::shared_ptr<Communicator> ranks) -> std::string {
+    std::vector<float> table(size_t{kRows} * kWidth);
+    const Program program = decode(bytes);
+    std::vector<ParameterMemory> memory;
+    if (program.buffers[0].space == Space::kParameter) memory.push_back(std::span<float>(table));
+    try {
+      Executor(program, memory, 1, {}, ranks);
+    } catch (const Error& error) {
+      return error.report().what;
+    }
+    return "nothing";
+  };
+  CHECK_EQ(refusal(SharedLookup().bytes(), nullptr), "a program of several ranks has no ranks");
+  const auto ranks = std::make_shared<Forged>([](uint32_t, char*, uint64_t) {});
+  SharedLookup more;
+  more.owners = 3;
+  CHECK_EQ(refusal(more.bytes(), ranks), "a table is shared by ranks that do not exist");
+  test::ProgramBuilder lists(kBatch, 32, 2);  // rows, which no rank fetches
+  const Operand id = lists.buffer(Space::kBatch, {1}, DType::kId), local = lists.buffer(Space::kBatch, {1}, DType::kId);
+  lists.stage(StageKind::kTile);
+  lists.input(id, kRows);
+  lists.stage(StageKind::kFixed);
+  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1});
+  CHECK_EQ(refusal(lists.bytes(), nullptr), "a program of several ranks has no ranks");
 }
 
 // Places of more than 32 bits; only the rows that are touched take memory.
@@ -181,7 +205,8 @@ TEST(ranks_share_tables_of_more_than_32_bits_of_rows) {
 
 TEST(what_other_ranks_ask_for_is_checked) {
   CHECK_EQ(run_with(1, 1, 3).error, "nothing");
-  for (const auto& [rows, sums, id] : {std::array<uint32_t, 3>{1, 1, kRows}, {1, 1, 0xffffffff}, {1, 0, 3}, {1, 2, 3}}) {
+  for (const auto& [rows, sums, id] :
+       {std::array<uint32_t, 3>{1, 1, kRows}, {1, 1, 0xffffffff}, {1, 0, 3}, {1, 2, 3}}) {
     const Run run = run_with(rows, sums, id);
     CHECK_EQ(run.error, "a rank asked for rows that this rank does not have");
     CHECK(run.table == std::vector<float>(size_t{kRows} * kWidth, 1.0f));

@@ -9,11 +9,8 @@
 namespace pairloom {
 namespace {
 
-// The attributes of uniqueRows.
-enum Attribute : size_t { kRoute, kRows, kFirstRank, kOwners, kReturned };
-
 SlotMap slot_map_of(const Instruction& i) {
-  return {uint64_t(i.attributes[kRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners])};
+  return {uint64_t(i.attributes[kRouteRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners])};
 }
 
 template <class T>
