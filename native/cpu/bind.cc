@@ -305,10 +305,7 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
   if (stage.kind == StageKind::kExchange) {
     section.exchange = std::make_unique<ExchangeStage>();
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
-      const BoundInstruction& bound = instructions_[i];
-      const bool routed = bound.source->opcode != Opcode::kFoldAcross && bound.source->opcode != Opcode::kGatherRows;
-      RowRoute* const route = routed ? &routes_[size_t(bound.attribute(0))] : nullptr;
-      section.exchange->add(bound.operation->exchange(bound, route));
+      section.exchange->add(instructions_[i].operation->exchange(instructions_[i], routes_));
     }
     return section;
   }

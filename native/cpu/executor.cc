@@ -1,11 +1,10 @@
 #include "cpu/executor.h"
 
-#include "cpu/exchange/exchangers.h"
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "cpu/exchange/exchangers.h"
 #include "cpu/operation.h"
 #include "cpu/reduce.h"
 #include "program/error.h"

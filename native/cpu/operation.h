@@ -2,6 +2,7 @@
 // them.
 #pragma once
 
+#include <deque>
 #include <memory>
 
 #include "cpu/bound.h"
@@ -25,7 +26,7 @@ struct CpuOperation {
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
   Packing packs = Packing::kNone;
   // What an instruction of an exchange stage exchanges.
-  std::unique_ptr<Exchanger> (*exchange)(const BoundInstruction&, RowRoute*) = nullptr;
+  std::unique_ptr<Exchanger> (*exchange)(const BoundInstruction&, std::deque<RowRoute>&) = nullptr;
 };
 
 const CpuOperation& cpu_operation(Opcode opcode);

@@ -157,7 +157,7 @@ class FoldAcross : public Exchanger {
 
 }  // namespace
 
-std::unique_ptr<Exchanger> fold_across(const BoundInstruction& instruction, RowRoute*) {
+std::unique_ptr<Exchanger> fold_across(const BoundInstruction& instruction, std::deque<RowRoute>&) {
   return std::make_unique<FoldAcross>(instruction);
 }
 

@@ -69,10 +69,10 @@ class GatherRows : public Exchanger {
 
 }  // namespace
 
-std::unique_ptr<Exchanger> gather_slots(const BoundInstruction& instruction, RowRoute* route) {
-  return std::make_unique<GatherSlots>(instruction, *route);
+std::unique_ptr<Exchanger> gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
+  return std::make_unique<GatherSlots>(instruction, routes[size_t(instruction.attribute(kRoute))]);
 }
-std::unique_ptr<Exchanger> gather_rows(const BoundInstruction& instruction, RowRoute*) {
+std::unique_ptr<Exchanger> gather_rows(const BoundInstruction& instruction, std::deque<RowRoute>&) {
   const View &from = instruction.views[0], &to = instruction.views[1];
   const size_t floats = is_ids(from.dtype) ? ids_width(from.dtype) : from.size;
   return std::make_unique<GatherRows>(GatherRows::Memory{from.base, from.stride}, GatherRows::Memory{to.base, to.stride},

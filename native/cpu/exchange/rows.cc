@@ -196,11 +196,11 @@ class ReturnRows : public Exchanger {
 
 }  // namespace
 
-std::unique_ptr<Exchanger> fetch_rows(const BoundInstruction& instruction, RowRoute* route) {
-  return std::make_unique<FetchRows>(instruction, *route);
+std::unique_ptr<Exchanger> fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
+  return std::make_unique<FetchRows>(instruction, routes[size_t(instruction.attribute(kRoute))]);
 }
-std::unique_ptr<Exchanger> return_rows(const BoundInstruction& instruction, RowRoute* route) {
-  return std::make_unique<ReturnRows>(instruction, *route);
+std::unique_ptr<Exchanger> return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
+  return std::make_unique<ReturnRows>(instruction, routes[size_t(instruction.attribute(kRoute))]);
 }
 
 }  // namespace pairloom
