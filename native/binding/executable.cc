@@ -154,9 +154,8 @@ napi_value run_with_ranks(napi_env env, napi_value kept, Use use, Request reques
     Request request;
   };
   auto run = std::make_shared<Run>(Run{std::move(use), std::move(request)});
-  return in_background(env, kept, [run]() mutable -> Result {
-    const std::shared_ptr<Run> mine = std::move(run);
-    const uint64_t steps = mine->use.executor().run(std::move(mine->request));
+  return in_background(env, kept, [run]() -> Result {
+    const uint64_t steps = run->use.executor().run(std::move(run->request));
     return [steps](napi_env made_in) { return make_number(made_in, double(steps)); };
   });
 }
