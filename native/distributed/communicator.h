@@ -57,8 +57,8 @@ class Communicator {
   // Every rank gets the bytes of `root`.
   void broadcast(const char* name, std::span<uint8_t> bytes, uint32_t root);
 
-  // Ends the work of all ranks and tells people the reason, unless it is empty. Processes exit with the code and do not return from this call; ranks that are threads
-  // of one process throw Error from now on.
+  // Ends the work of all ranks and tells people the reason, unless it is empty. Processes exit with the code and do not
+  // return from this call; ranks that are threads of one process throw Error from now on.
   virtual void abort(const std::string& reason, int code) = 0;
 
   // In the order of first use.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <climits>
+#include <numeric>
 #include <thread>
 
 #include "program/error.h"
@@ -33,7 +34,7 @@ uint64_t unit_of(Sizes bytes) {
 
 MpiCalls::Counts MpiCalls::counts_of(Sizes bytes) {
   const uint64_t unit = unit_of(bytes);
-  Counts counts{type_of(unit), {}, {}};
+  Counts counts{unit, type_of(unit), {}, {}};
   uint64_t place = 0;
   for (const uint64_t each : bytes) {
     counts.counts.push_back(int(each / unit));
@@ -66,7 +67,7 @@ void MpiCalls::exchange(Sent sent, Received received, Mpi::Handle comm) {
 
 void MpiCalls::gather(const void* own, uint64_t bytes, Received all, Mpi::Handle comm) {
   const Counts in = counts_of(all.bytes);
-  const int count = int(bytes / unit_of(all.bytes));
+  const int count = int(bytes / in.unit);
   wait([&](Mpi::Handle* request) {
     mpi_.Iallgatherv(own, count, in.type, all.data, in.counts.data(), in.places.data(), in.type, comm, request);
   });

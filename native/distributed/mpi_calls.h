@@ -3,7 +3,6 @@
 #pragma once
 
 #include <mutex>
-#include <numeric>
 #include <vector>
 
 #include "distributed/communicator.h"
@@ -30,6 +29,7 @@ class MpiCalls {
  private:
   // Blocks as the library takes them: in units of a datatype, since its counts are ints.
   struct Counts {
+    uint64_t unit;
     Mpi::Handle type;
     std::vector<int> counts, places;
   };

@@ -129,14 +129,15 @@ class FoldAcross : public Exchanger {
   // Like sum_along_tree.
   void fold_moments(float* to) const {
     const size_t size = folded_.size() / 2;
+    std::vector<Moments> waiting;
+    const auto fold = [&] {
+      const Moments last = waiting.back();
+      waiting.pop_back();
+      waiting.back() = merged(waiting.back(), last);
+    };
     for (size_t i = 0; i < size; ++i) {
-      std::vector<Moments> waiting;
+      waiting.clear();
       TreeOrder order;
-      const auto fold = [&] {
-        const Moments last = waiting.back();
-        waiting.pop_back();
-        waiting.back() = merged(waiting.back(), last);
-      };
       each_node([&](FoldNode node, const float* numbers) {
         for (int32_t folds = order.folds_before(node.index << node.level); folds > 0; --folds) fold();
         waiting.push_back({numbers[i], numbers[size + i], step_->rows_of(node)});

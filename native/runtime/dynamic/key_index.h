@@ -6,7 +6,6 @@
 
 #include "runtime/memory.h"
 
-
 namespace pairloom {
 
 // Mixes the bits of a key (the last step of MurmurHash3 x64_128).
