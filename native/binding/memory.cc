@@ -70,12 +70,6 @@ void with_rows(napi_env env, napi_value value, const Use& use) {
   else throw Error({"an array is of the wrong type", "rows", "", "Uint32Array or BigUint64Array", ""});
 }
 
-uint64_t positive(double value, const char* what) {
-  const uint64_t number = whole(value, what);
-  if (number > 0) return number;
-  throw Error({"a number is out of range", what, "0", "at least 1", ""});
-}
-
 FillKind fill_kind(const std::string& kind) {
   static constexpr const char* kKinds[] = {"constant", "uniform", "normal"};
   const auto found = std::find(std::begin(kKinds), std::end(kKinds), kind);

@@ -2,6 +2,7 @@
 
 #include "binding/handle.h"
 #include "binding/memory.h"
+#include "binding/settings.h"
 #include "binding/translations.h"
 #include "cpu/tiers/stored_rows.h"
 #include "cpu/tiers/tier.h"
@@ -11,7 +12,7 @@ namespace {
 
 constexpr HandleKind kTier = {{0x7061697230756c6f, 0x6f6d2d7469657273}, "tier"};
 constexpr DType kDTypes[] = {DType::kFp32, DType::kFp16, DType::kBf16};
-constexpr size_t kFirstColumn = 3, kOfColumn = 6;  // among the settings
+constexpr size_t kFirstColumn = 3;  // among the settings
 
 using Handle = std::shared_ptr<Tier>;
 
@@ -33,11 +34,10 @@ TierSpec read_spec(std::string directory, std::span<const double> numbers) {
   return spec;
 }
 
-StoredRows::Column read_column(std::shared_ptr<ParameterStore> store, std::span<const double> numbers) {
-  const uint64_t kind = whole(numbers[1], "kind");
-  if (numbers[0] < 1 || kind > uint64_t(FillKind::kNormal)) refuse_settings("column of kind " + std::to_string(kind));
-  const Fill init{FillKind(kind), numbers[2], numbers[3], whole(numbers[4], "seed"), whole32(numbers[5], "stream")};
-  return {std::move(store), whole(numbers[0], "width"), init};
+StoredRows::Column read_column(std::shared_ptr<ParameterStore> store, Settings& s) {
+  StoredRows::Column column{std::move(store), positive(s.number(), "width"), read_fill(s)};
+  read_draws(s, column.init);
+  return column;
 }
 
 }  // namespace
@@ -83,13 +83,12 @@ napi_value put_in_stored_rows(napi_env env, napi_callback_info info) {
     const Arguments<4> a(env, info);
     const auto stored = array_of<const uint64_t>(env, a[1], napi_biguint64_array, "stored");
     const std::vector<napi_value> parameters = elements(env, a[2], "parameters");
-    const std::span<const double> settings = doubles(env, a[3], "settings");
-    if (settings.size() != 1 + kOfColumn * parameters.size()) refuse_settings(std::to_string(settings.size()));
+    Settings s(env, a[3]);
+    const uint64_t table_rows = s.count();
     std::vector<StoredRows::Column> columns;
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      columns.push_back(read_column(parameter_of(env, parameters[i]), settings.subspan(1 + i * kOfColumn, kOfColumn)));
-    }
-    const auto rows = std::make_shared<StoredRows>(whole(settings[0], "rows"), stored, std::move(columns));
+    for (const napi_value parameter : parameters) columns.push_back(read_column(parameter_of(env, parameter), s));
+    if (!s.ended()) refuse_settings("more numbers than the columns have");
+    const auto rows = std::make_shared<StoredRows>(table_rows, stored, std::move(columns));
     translation_of(env, a[0])->put_in(rows);
   });
 }

@@ -4,6 +4,7 @@
 
 #include "binding/handle.h"
 #include "binding/memory.h"
+#include "binding/settings.h"
 #include "cpu/tables/attached_rows.h"
 #include "runtime/dynamic/table.h"
 #include "runtime/translations.h"
@@ -42,28 +43,6 @@ napi_value make_part(napi_env env, napi_callback_info info,
   });
 }
 
-// Reads the numbers of an argument one after the other.
-class Settings {
- public:
-  Settings(napi_env env, napi_value value) : numbers_(doubles(env, value, "settings")) {}
-
-  double number() {
-    if (next_ < numbers_.size()) return numbers_[next_++];
-    throw Error({"an array is too short", "settings", std::to_string(numbers_.size()), "", ""});
-  }
-  uint64_t count() { return whole(number(), "settings"); }
-  template <class Code>
-  Code code(Code last) {
-    const uint64_t code = count();
-    if (code <= uint64_t(last)) return Code(uint32_t(code));
-    throw Error({"a number is out of range", "settings", std::to_string(code), "", ""});
-  }
-
- private:
-  const std::span<const double> numbers_;
-  size_t next_ = 0;
-};
-
 DynamicSpec read_spec(napi_env env, napi_value value) {
   Settings s(env, value);
   DynamicSpec spec{.capacity = s.count()};
@@ -80,14 +59,6 @@ DynamicSpec read_spec(napi_env env, napi_value value) {
   if (spec.capacity > 0 && spec.capacity < kMostNarrowRows) return spec;
   throw Error({"a number of a dynamic table is out of range", "capacity", std::to_string(spec.capacity),
                "1 to 2^31 - 1", ""});
-}
-
-Fill read_fill(Settings& s) {
-  Fill fill{};
-  fill.kind = s.code(FillKind::kNormal);
-  fill.a = s.number();
-  fill.b = s.number();
-  return fill;
 }
 
 DynamicTable& table_of(napi_env env, napi_value handle) {
@@ -159,8 +130,7 @@ napi_value attach_memory(napi_env env, napi_callback_info info) {
     AttachedRows attached{.width = s.count(), .init = {}, .weights = s.count() == 1};
     attached.init = read_fill(s);
     const Fill unknown = read_fill(s);
-    attached.init.seed = s.count();
-    attached.init.stream = whole32(s.number(), "stream");
+    read_draws(s, attached.init);
     table.attach(attach_rows(parameter_of(env, arguments[1]), table.rows(), attached, unknown));
   });
 }

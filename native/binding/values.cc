@@ -52,6 +52,12 @@ uint64_t whole(double value, const char* what) {
       {"a number is not whole or out of range", what, std::to_string(value), "a whole number from 0 to 2^53", ""});
 }
 
+uint64_t positive(double value, const char* what) {
+  const uint64_t number = whole(value, what);
+  if (number > 0) return number;
+  throw Error({"a number is out of range", what, "0", "at least 1", ""});
+}
+
 uint32_t whole32(double value, const char* what) {
   if (value < 0x1p32) return uint32_t(whole(value, what));
   throw Error({"a number is out of range", what, std::to_string(value), "below 2^32", ""});

@@ -33,6 +33,7 @@ std::string text(napi_env env, napi_value value, const char* what);
 double number(napi_env env, napi_value value, const char* what);
 // A whole number from 0 to 2^53.
 uint64_t whole(double value, const char* what);
+uint64_t positive(double value, const char* what);  // at least 1
 uint32_t whole32(double value, const char* what);
 std::vector<napi_value> elements(napi_env env, napi_value array, const char* what);
 

@@ -1,4 +1,3 @@
-import type { RowInitializer } from "../../graph/initializer.js";
 import type { AdmissionRule, DynamicSpec, EvictionRule } from "../../graph/translation.js";
 import type { Addon } from "../../native/addon.js";
 import type {
@@ -16,7 +15,7 @@ import {
   expectedKeys,
   initOfUnknown,
 } from "../dynamic-spec.js";
-import { type NativeMemory, numbersOfInitializer } from "./memory.js";
+import { fillOf, type NativeMemory } from "./memory.js";
 import { NativeTranslation } from "./translation.js";
 
 /** A dynamic table of the native core (native/runtime/dynamic/). */
@@ -83,11 +82,4 @@ function evictionOf(evict: EvictionRule): [code: number, number: number, every: 
   if (evict.kind === "lfuDecay") return [code, evict.halfLife, 0];
   if (evict.kind === "age") return [code, evict.steps, 0];
   return evict.kind === "norm" ? [code, evict.below, evict.every] : [code, 0, 0];
-}
-
-const FILL_CODES = { constant: 0, uniform: 1, normal: 2 } as const;
-
-function fillOf(init: RowInitializer): [code: number, a: number, b: number] {
-  const { kind, a, b } = numbersOfInitializer(init);
-  return [FILL_CODES[kind], a, b];
 }

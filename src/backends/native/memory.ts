@@ -52,7 +52,15 @@ export class NativeMemory implements Memory {
   }
 }
 
-export function numbersOfInitializer(init: RowInitializer): Pick<FillSpec, "kind" | "a" | "b"> {
+const FILL_CODES = { constant: 0, uniform: 1, normal: 2 } as const;
+
+/** Initial values among the settings of a call (native/binding/settings.h). */
+export function fillOf(init: RowInitializer): [code: number, a: number, b: number] {
+  const { kind, a, b } = numbersOfInitializer(init);
+  return [FILL_CODES[kind], a, b];
+}
+
+function numbersOfInitializer(init: RowInitializer): Pick<FillSpec, "kind" | "a" | "b"> {
   if (init.kind === "constant") return { kind: init.kind, a: init.value, b: 0 };
   if (init.kind === "uniform") return { kind: init.kind, a: init.low, b: init.high };
   return { kind: init.kind, a: init.mean, b: init.std };

@@ -1,9 +1,7 @@
 import type { Addon } from "../../native/addon.js";
 import type { StoredRowsSpec, Translation } from "../backend.js";
-import { type NativeMemory, numbersOfInitializer } from "./memory.js";
+import { fillOf, type NativeMemory } from "./memory.js";
 import type { NativeTranslation } from "./translation.js";
-
-const FILL_CODES = { constant: 0, uniform: 1, normal: 2 } as const;
 
 /** Lets programs find rows of a checkpoint (native/cpu/tiers/stored_rows.h). */
 export function putInStoredRows(
@@ -11,10 +9,7 @@ export function putInStoredRows(
   translation: Translation,
   { rows, stored, columns }: StoredRowsSpec,
 ): void {
-  const settings = columns.flatMap(({ width, init, seed, stream }) => {
-    const { kind, a, b } = numbersOfInitializer(init);
-    return [width, FILL_CODES[kind], a, b, seed, stream];
-  });
+  const settings = columns.flatMap(({ width, init, seed, stream }) => [width, ...fillOf(init), seed, stream]);
   const memories = columns.map(({ memory }) => (memory as NativeMemory).handle);
   addon.putInStoredRows(
     (translation as NativeTranslation).handle,
