@@ -1,4 +1,4 @@
-import { asFp32, type BagValue, defineOp, type Pooling } from "../graph/op.js";
+import { asFp32, type BagValue, defineOp, type Floats, type KernelCall, type Pooling } from "../graph/op.js";
 import { fp32, isBag } from "../graph/tensor.js";
 import { checkShapes, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
@@ -32,23 +32,29 @@ export const embeddingBag = defineOp<{ pooling: Pooling }>({
     grad && { ids, grad, pooling: attrs.pooling },
     undefined,
   ],
-  reference({ inputs, outputs, attrs, context }) {
-    const table = tableOf(inputs[0]);
-    const bag = inputs[1] as BagValue;
-    const out = asFp32(outputs[0]).data;
-    const dim = table.shape[1];
-    for (let b = 0; b < context.rows; b++) {
-      const begin = bag.offsets[b];
-      const end = bag.offsets[b + 1];
-      for (let p = begin; p < end; p++) {
-        const weight = bag.weights?.[p] ?? 1;
-        const row = readRow(table, bag.values[p]);
-        for (let d = 0; d < dim; d++) out[b * dim + d] += weight * row[d];
-      }
-      if (attrs.pooling === "mean" && end > begin) {
-        for (let d = 0; d < dim; d++) out[b * dim + d] /= end - begin;
-      }
-    }
+  reference(call) {
+    const table = tableOf(call.inputs[0]);
+    poolBags(call, call.attrs.pooling, (row) => readRow(table, row));
   },
   encode: ({ attrs }) => [POOLING_CODE[attrs.pooling]],
 });
+
+/** Pools the rows of each bag, the second input, into the output: `rowOf` gives the numbers of a row. */
+export function poolBags(
+  { inputs, outputs, context }: KernelCall,
+  pooling: Pooling,
+  rowOf: (row: number) => Floats,
+): void {
+  const { values, offsets, weights } = inputs[1] as BagValue;
+  const { data, shape } = asFp32(outputs[0]);
+  for (let b = 0; b < context.rows; b++) {
+    const [begin, end] = [offsets[b], offsets[b + 1]];
+    const pooled = data.subarray(b * shape[1], (b + 1) * shape[1]);
+    for (let p = begin; p < end; p++) addScaled(pooled, weights?.[p] ?? 1, rowOf(values[p]));
+    if (pooling === "mean" && end > begin) for (let d = 0; d < pooled.length; d++) pooled[d] /= end - begin;
+  }
+}
+
+function addScaled(sum: Floats, weight: number, row: Floats): void {
+  for (let d = 0; d < sum.length; d++) sum[d] += weight * row[d];
+}

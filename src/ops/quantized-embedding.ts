@@ -1,16 +1,16 @@
 import {
   asFp32,
-  type BagValue,
   type CostRequest,
   defineOp,
   type Floats,
   type IdValue,
+  type Pooling,
   type Value,
 } from "../graph/op.js";
 import { fp32, isBag, isId, type TensorType } from "../graph/tensor.js";
 import { checkShapes, isFixed } from "./check.js";
 import { sizeOf } from "./cost.js";
-import { POOLING_CODE } from "./embedding-bag.js";
+import { POOLING_CODE, poolBags } from "./embedding-bag.js";
 
 /**
  * Tables whose rows are integers of a few bits. A row is a list of words of 32 bits: `scale` and `offset`, both fp32, then D
@@ -55,9 +55,7 @@ export const quantizedEmbedding = defineOp<QuantizedAttrs>({
 });
 
 /** Pooled lookup in a table of quantized rows: table [R, words], bag [B] -> [B, D], like `embeddingBag`. */
-export const quantizedEmbeddingBag = defineOp<
-  QuantizedAttrs & { readonly pooling: keyof typeof POOLING_CODE }
->({
+export const quantizedEmbeddingBag = defineOp<QuantizedAttrs & { readonly pooling: Pooling }>({
   kind: "quantizedEmbeddingBag",
   opcode: 87,
   execution: "rowwise",
@@ -72,19 +70,9 @@ export const quantizedEmbeddingBag = defineOp<
     ]);
     return [fp32("B", attrs.dim)];
   },
-  reference({ inputs, outputs, attrs, context }) {
-    const { values, offsets, weights } = inputs[1] as BagValue;
-    const out = asFp32(outputs[0]).data;
-    for (let b = 0; b < context.rows; b++) {
-      const [begin, end] = [offsets[b], offsets[b + 1]];
-      const line = out.subarray(b * attrs.dim, (b + 1) * attrs.dim);
-      for (let p = begin; p < end; p++)
-        numbersOf(inputs[0], values[p], attrs).forEach((x, d) => {
-          line[d] += (weights?.[p] ?? 1) * x;
-        });
-      if (attrs.pooling === "mean" && end > begin)
-        for (let d = 0; d < line.length; d++) line[d] /= end - begin;
-    }
+  reference(call) {
+    const { inputs, attrs } = call;
+    poolBags(call, attrs.pooling, (row) => numbersOf(inputs[0], row, attrs));
   },
   encode: ({ attrs }) => [attrs.bits, POOLING_CODE[attrs.pooling]],
 });
