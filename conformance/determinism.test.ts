@@ -14,13 +14,13 @@ import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { OPS } from "../src/ops/index.js";
 import { simplify } from "../src/passes/compile.js";
-import { drawKey, drawUnit } from "../src/random.js";
 import { Parameters } from "../src/train/parameters.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { clipSchema } from "../src/train/step/clip.js";
 import { inferenceGraph, parametersOf, SCORE_COUNTS, trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 import { ISAS, nativeOn } from "./backends.js";
+import { CLIPS, DTYPES, EMBEDDING, sampleColumns } from "./training-cases.js";
 
 const ROWS = 2500;
 const BATCH = 700;
@@ -66,25 +66,6 @@ const GEOMETRIES: readonly { geometry?: AccumulationGroups }[] = [
 ];
 
 const DENSE = ["sgd", "adagrad", "adam", "adamw"];
-const EMBEDDING = [
-  { kind: "sgd" },
-  { kind: "adagrad" },
-  { kind: "rowWiseAdagrad" },
-  { kind: "adam", lazy: true },
-  { kind: "adam", lazy: false },
-  { kind: "partialRowWiseAdam" },
-  { kind: "lamb", lazy: false },
-  { kind: "partialRowWiseLamb" },
-  { kind: "larsSgd", lazy: false },
-  { kind: "rmsprop" },
-  { kind: "adadelta" },
-];
-const CLIPS = [
-  undefined,
-  { norm: 0.01, value: 0.002, embedding: "together" },
-  { embedding: { norm: 0.005 } },
-];
-const DTYPES: readonly TableDtype[] = ["fp32", "fp16", "bf16"];
 const COMBINATIONS = EMBEDDING.map((embedding, i) => ({
   dense: { kind: DENSE[i % DENSE.length] },
   embedding,
@@ -93,30 +74,7 @@ const COMBINATIONS = EMBEDDING.map((embedding, i) => ({
   tables: { user: DTYPES[i % 3], item: DTYPES[(i + 1) % 3] },
 }));
 
-function data(): ReadonlyMap<string, Column> {
-  const key = drawKey(1, 0, 0);
-  let draws = 0;
-  const unit = (): number => drawUnit(key, draws++);
-  const floats = (width: number): Column => {
-    const values = Float32Array.from({ length: ROWS * width }, unit);
-    return { kind: "number", data: values, offset: 0, stride: width, width };
-  };
-  const ids = (limit: number, count: number) =>
-    Int32Array.from({ length: count }, () => Math.floor(limit * unit() ** 3));
-  const offsets = new BigUint64Array(ROWS + 1);
-  for (let b = 0; b < ROWS; b++) offsets[b + 1] = offsets[b] + BigInt(Math.floor(4 * unit()));
-  const weights = Float32Array.from({ length: Number(offsets[ROWS]) }, () => 2 * unit() - 0.5);
-  return new Map<string, Column>([
-    ["numbers", floats(3)],
-    ["@label", floats(1)],
-    ["user", { kind: "id", data: ids(300, ROWS), offset: 0, stride: 1 }],
-    ["item", { kind: "id", data: ids(5, ROWS), offset: 0, stride: 1 }],
-    ["seen", { kind: "ids", values: ids(5, Number(offsets[ROWS])), offsets }],
-    ["liked", { kind: "ids", values: ids(5, Number(offsets[ROWS])), offsets, weights }],
-  ]);
-}
-
-const COLUMNS = data();
+const COLUMNS = sampleColumns({ rows: ROWS, users: 300, items: 5 });
 
 interface Training {
   readonly graph: Graph;

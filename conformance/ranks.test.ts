@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RunRequest } from "../src/backends/backend.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
-import type { Column } from "../src/columns/columns.js";
 import { groupStarts } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
 import { type Placement, SLOTS } from "../src/graph/placement.js";
@@ -17,6 +16,7 @@ import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
 import { trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 import { hashesOf, type RankedRun, RanksFailed, trainRanked } from "./ranks.js";
+import { CLIPS, DTYPES, EMBEDDING, sampleColumns } from "./training-cases.js";
 
 /*
  * Ranks that share a step train to the bits of one process, whatever their number. Here the ranks are threads of this
@@ -100,30 +100,7 @@ function graphOf(choices: Choices): Graph {
   );
 }
 
-function data(): ReadonlyMap<string, Column> {
-  const key = drawKey(1, 0, 0);
-  let draws = 0;
-  const unit = (): number => drawUnit(key, draws++);
-  const floats = (width: number, value = unit): Column => {
-    const values = Float32Array.from({ length: ROWS * width }, value);
-    return { kind: "number", data: values, offset: 0, stride: width, width };
-  };
-  const ids = (limit: number, count: number) =>
-    Int32Array.from({ length: count }, () => Math.floor(limit * unit() ** 3));
-  const offsets = new BigUint64Array(ROWS + 1);
-  for (let b = 0; b < ROWS; b++) offsets[b + 1] = offsets[b] + BigInt(Math.floor(4 * unit()));
-  const count = Number(offsets[ROWS]);
-  const weights = Float32Array.from({ length: count }, () => 2 * unit() - 0.5);
-  return new Map<string, Column>([
-    ["numbers", floats(3)],
-    ["@label", floats(1, () => Math.round(unit()))],
-    ["user", { kind: "id", data: ids(USERS, ROWS), offset: 0, stride: 1 }],
-    ["item", { kind: "id", data: ids(ITEMS, ROWS), offset: 0, stride: 1 }],
-    ["seen", { kind: "ids", values: ids(ITEMS, count), offsets }],
-    ["liked", { kind: "ids", values: ids(ITEMS, count), offsets, weights }],
-  ]);
-}
-const COLUMNS = data();
+const COLUMNS = sampleColumns({ rows: ROWS, users: USERS, items: ITEMS, labelOf: Math.round });
 
 /** Two shuffled epochs. */
 function requestsOf({ batch }: Cut, columns = COLUMNS): RunRequest[] {
@@ -162,26 +139,6 @@ async function expectSameBits(
   for (const count of ranks)
     expect(hashesOf(await train(graph, count, more, cut)), `${count} ranks`).toEqual(alone);
 }
-
-const CLIPS = [
-  undefined,
-  { norm: 0.01, value: 0.002, embedding: "together" },
-  { embedding: { norm: 0.005 } },
-];
-const DTYPES: readonly TableDtype[] = ["fp32", "fp16", "bf16"];
-const EMBEDDING = [
-  { kind: "sgd" },
-  { kind: "adagrad" },
-  { kind: "rowWiseAdagrad" },
-  { kind: "adam", lazy: true },
-  { kind: "adam", lazy: false },
-  { kind: "partialRowWiseAdam" },
-  { kind: "lamb", lazy: false },
-  { kind: "partialRowWiseLamb" },
-  { kind: "larsSgd", lazy: false },
-  { kind: "rmsprop" },
-  { kind: "adadelta" },
-];
 
 /** A model, how it is trained, and by how many ranks. */
 function randomCase(seed: number) {
