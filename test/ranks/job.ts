@@ -53,6 +53,12 @@ export class Job {
   }
 }
 
+/** Node, for programs in TypeScript. */
+const NODE = [process.execPath, "--import", import.meta.resolve("tsx")];
+
+/** The command line from source. */
+export const PAIRLOOM = [...NODE, resolve("test/cli-entry.ts")];
+
 /** A job of `test/ranks/rank-entry.ts`. */
 export function rankJob(
   launcher: readonly string[],
@@ -60,9 +66,8 @@ export function rankJob(
   args: readonly string[],
   env?: NodeJS.ProcessEnv,
 ): Job {
-  const node = [process.execPath, "--import", import.meta.resolve("tsx")];
   return new Job(
-    [...launcher, "-n", String(ranks), ...node, resolve("test/ranks/rank-entry.ts"), ...args],
+    [...launcher, "-n", String(ranks), ...NODE, resolve("test/ranks/rank-entry.ts"), ...args],
     env,
   );
 }

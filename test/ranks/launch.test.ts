@@ -1,16 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { topologySchema } from "../../src/distributed/topology.js";
 import { loadAddon } from "../../src/native/addon.js";
-import { Job, LAUNCHERS } from "./job.js";
+import { Job, LAUNCHERS, PAIRLOOM } from "./job.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-ranks-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The command line from source. */
-const PAIRLOOM = [process.execPath, "--import", import.meta.resolve("tsx"), resolve("test/cli-entry.ts")];
 const output = join(folder, "topology.json");
 
 describe.skipIf(!loadAddon().addon || LAUNCHERS.length === 0)(

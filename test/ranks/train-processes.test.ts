@@ -1,13 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadAddon } from "../../src/native/addon.js";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "../cli-world.js";
-import { Job, LAUNCHERS } from "./job.js";
+import { Job, LAUNCHERS, PAIRLOOM } from "./job.js";
 
 /* `train` as processes of each launcher, with a preemption in the middle. */
-
-const PAIRLOOM = [process.execPath, "--import", import.meta.resolve("tsx"), resolve("test/cli-entry.ts")];
 
 const EPOCHS = 60;
 const STEPS_PER_EPOCH = 32;
