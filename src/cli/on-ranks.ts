@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { type Launcher, ProcessWorld } from "../distributed/process-world.js";
 import { gatherJson, SOLO, type World } from "../distributed/world.js";
@@ -98,11 +98,11 @@ async function useCommonInstructions(world: World): Promise<void> {
  * The threads of a rank: its share of the processors of its machine, unless the launcher has given each rank processors of
  * its own.
  */
-export async function threadsOfRank(world: World, processors: number): Promise<number> {
+export async function threadsOfRank(world: World): Promise<number> {
   const own = { host: hostname(), processors: allowedProcessors() };
   const all = await gatherJson(world, own);
   const sharing = all.filter((each) => each.host === own.host && each.processors === own.processors);
-  return Math.max(1, Math.floor(processors / sharing.length));
+  return Math.max(1, Math.floor(availableParallelism() / sharing.length));
 }
 
 /** The processors that this process may run on, as Linux lists them. */

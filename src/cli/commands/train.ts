@@ -1,5 +1,4 @@
 import { existsSync, realpathSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { broadcastJson, type World } from "../../distributed/world.js";
 import { CheckpointError } from "../../errors.js";
@@ -72,7 +71,7 @@ interface Arguments extends Flags {
 async function trainOn(world: World, args: Arguments, rawArgs: readonly string[]): Promise<void> {
   refuseTogether(args);
   refuseAlone(world, args);
-  const processors = await threadsOfRank(world, availableParallelism());
+  const processors = await threadsOfRank(world);
   const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES), processors);
   const loaded = withOptions(await loadConfig(args.config, settingsOf(rawArgs)), {
     steps: countOption("steps", args.steps),
