@@ -167,8 +167,10 @@ export interface Addon extends ColumnCalls, WorldCalls {
   clearChanges(parameter: ParameterHandle, consumer: number): void;
   /** Copies all elements; sizes and dtypes must be equal. */
   copyParameter(to: ParameterHandle, from: ParameterHandle): void;
-  /** Fills with initial values on all cores, with the same bits on any machine. */
-  /** @param shard the parameter has the rows of a shard, with the values that they have in the whole table */
+  /**
+   * Fills with initial values on all cores, with the same bits on any machine.
+   * @param shard the parameter has the rows of a shard, with the values that they have in the whole table
+   */
   fillParameter(parameter: ParameterHandle, spec: FillSpec, shard?: Shard): void;
   /** See native/runtime/translations.h. */
   makePermutation(rows: BigInt64Array): TranslationHandle;
