@@ -9,6 +9,7 @@
 
 #include "cpu/tables/fill.h"
 #include "cpu/tables/format.h"
+#include "cpu/tiers/frames.h"
 #include "cpu/tiers/write_queue.h"
 #include "program/program.h"
 #include "runtime/translation.h"
@@ -38,7 +39,7 @@ class Tier : public RowFrames {
   ~Tier() override;
 
   // As training and evaluation see the rows. One thread at a time; see RowFrames.
-  const RowNames* names() const override { return &names_; }
+  const RowNames* names() const override { return &frames_.names(); }
   void place(std::span<uint64_t> rows, bool trains) override;
   void prefetch(std::function<void(std::vector<uint64_t>&)> rows) override;
   void wait() override;
@@ -78,7 +79,7 @@ class Tier : public RowFrames {
   uint32_t step() const { return step_; }  // changes whenever rows are placed
   // Frame f of a column has its numbers at f * row_bytes.
   void* memory_of(size_t column) { return columns_[column].data.data(); }
-  size_t frames() const { return frames_; }
+  size_t frames() const { return frames_.size(); }
   // A byte for each row, which becomes 0xff when training may have changed the row. Null: not wanted.
   void record_changes(size_t column, uint8_t* changed) { columns_[column].changed = changed; }
 
@@ -91,8 +92,7 @@ class Tier : public RowFrames {
   Statistics statistics();
 
  private:
-  static constexpr uint64_t kNone = ~uint64_t{0};  // the row of an empty frame
-  static constexpr uint8_t kMostHeat = 3;
+  static constexpr size_t kLoadsAtOnce = 4;  // that a thread takes
 
   struct Column {
     TierColumn shape;
@@ -115,20 +115,18 @@ class Tier : public RowFrames {
     IoBatch batch;
   };
 
-  uint64_t& row_of(uint32_t frame) { return rows_[size_t{frame} + 1]; }
-  bool is_pinned(uint32_t frame) const { return used_[frame] >= step_; }
   uint64_t name_of(uint64_t row) const { return outer_ == nullptr ? row : outer_->key_of(row); }
   void mark_changed(uint64_t row) const;
   void send(uint64_t row, const char* record);
+  // The row is neither in a frame nor in the file any more.
+  void drop(uint64_t row);
   char* at(const Column& column, uint32_t frame) const { return column.data.data() + frame * column.shape.row_bytes(); }
 
   // Brings rows into frames, for a step; false if there are not enough. `found`: frame + 1 of each row.
   bool bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint32_t step);
   void use(uint32_t frame, uint32_t step);
   bool take_frame(uint32_t& frame);
-  void hold_unknown();
   void evict(uint32_t frame);
-  void empty(uint32_t frame);
   void assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads);
   void start(std::vector<Load> loads);
   void load(const Load& load);
@@ -153,16 +151,10 @@ class Tier : public RowFrames {
 
   const TierSpec spec_;
   size_t record_bytes_ = 0, places_ = 0;  // of the queue
-  size_t frames_ = 0;
+  Frames frames_;
   std::vector<Column> columns_;
-  Block<uint64_t> rows_;   // by frame + 1
-  Block<uint64_t> keys_;   // by frame, of a dynamic table
-  Block<uint32_t> used_;  // by frame: the last step that uses it
-  Block<uint8_t> heat_, dirty_;
-  KeyIndex index_;
-  RowNames names_;                    // of the frames
   const RowNames* outer_ = nullptr;  // of the rows; null: they are their own names
-  uint32_t hand_ = 0, step_ = 0;
+  uint32_t step_ = 0;
   bool touched_ = false;  // some row may have other values than the initial ones
   uint64_t lookups_ = 0, hits_ = 0, prefetched_ = 0;
   std::unique_ptr<RecordFile> file_;
