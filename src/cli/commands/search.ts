@@ -6,6 +6,7 @@ import { newRunDirectory } from "../../saved/run-directory.js";
 import { EXIT } from "../failure.js";
 import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
+import { modelOptions } from "../model-options.js";
 import { SearchDisplay } from "../search-display.js";
 import { settingWords } from "../setting-words.js";
 import { settingsOf, settingsOption } from "../settings-option.js";
@@ -29,11 +30,7 @@ export const search = command(
       description: "Directory of the search (default runs/<folder>-<time>)",
     },
     resume: { type: "boolean", description: "Continue the search of --run" },
-    backend: {
-      type: "string",
-      valueHint: BACKEND_NAMES.join("|"),
-      description: "Default: native if it was built",
-    },
+    backend: modelOptions.backend,
     ...settingsOption,
   },
   async (args, rawArgs) => {

@@ -16,6 +16,7 @@ import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
 import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
+import { modelOptions } from "../model-options.js";
 import { onRanks, threadsOfRank } from "../on-ranks.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
 import { shellWord, sqlOption } from "../shell-word.js";
@@ -51,11 +52,7 @@ export const train = command(
       description: "Number of training steps, instead of the length in the config",
     },
     threads: { type: "string", valueHint: "n", description: "Native threads (default: all processors)" },
-    backend: {
-      type: "string",
-      valueHint: BACKEND_NAMES.join("|"),
-      description: "Default: native, if its core is installed or built",
-    },
+    backend: modelOptions.backend,
     ...settingsOption,
   },
   (args, rawArgs) => onRanks((world) => trainOn(world, args, rawArgs)),
