@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { float64, list, tableFromArrays, tableFromIPC, tableToIPC, utf8 } from "@uwdata/flechette";
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it, vi } from "vitest";
 import { Client, ServerError } from "./client.js";
 import { defineConfig } from "./config/config.js";
 import { load } from "./serve/load.js";
@@ -77,6 +77,25 @@ describe("a client", () => {
     await expect(new Client(url, { retries: 1 }).predict([{}])).rejects.toThrow(/status 503/);
     server.close();
   });
+
+  it.each([
+    ["seconds", "3", 3000],
+    ["a date", new Date(Date.UTC(2030, 0, 1, 0, 0, 2)).toUTCString(), 2000],
+    ["a date that has passed", new Date(0).toUTCString(), 0],
+    ["nothing", undefined, 1000],
+    ["what is neither", "soon", 1000],
+  ])("waits as long as the answer of a busy server says: %s", async (_, after, wait) => {
+    vi.spyOn(Date, "now").mockReturnValue(Date.UTC(2030, 0, 1));
+    const headers = after === undefined ? undefined : { "retry-after": after };
+    vi.spyOn(globalThis, "fetch")
+      .mockResolvedValueOnce(new Response("", { status: 503, headers }))
+      .mockResolvedValueOnce(new Response('{"scores":[1]}'));
+    const waits = vi.spyOn(globalThis, "setTimeout");
+    waits.mockImplementation(((done: () => void) => queueMicrotask(done)) as never);
+    expect(await new Client("http://busy").predict([{}])).toEqual({ scores: [1] });
+    expect(waits.mock.calls.map(([, milliseconds]) => milliseconds)).toEqual([wait]);
+  });
+  afterEach(() => void vi.restoreAllMocks());
 
   it.each([200, 400])(
     "gives up when the body of an answer with status %i does not arrive",

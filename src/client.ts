@@ -25,6 +25,9 @@ export interface Choice {
   readonly key?: string;
 }
 
+/** Milliseconds before the next try, where the answer does not say how long to wait. */
+const DEFAULT_WAIT = 1000;
+
 interface Answered {
   /** The name of the model that has answered. */
   readonly model: string;
@@ -100,10 +103,17 @@ export class Client<C = unknown> {
       if (response.status !== 503 || left === 0)
         return answerIn<T>(response.status, await response.text().catch(unreached(this.url)));
       await response.body?.cancel();
-      const seconds = Number(response.headers.get("retry-after") ?? 1);
-      await new Promise((done) => setTimeout(done, seconds * 1000));
+      await new Promise((done) => setTimeout(done, waitOf(response)));
     }
   }
+}
+
+/** Milliseconds before the next try. A proxy may give a date instead of seconds (RFC 9110, section 10.2.3). */
+function waitOf({ headers }: Response): number {
+  const after = headers.get("retry-after") ?? "";
+  if (/^\d+$/.test(after)) return Number(after) * 1000;
+  const wait = Date.parse(after) - Date.now();
+  return Number.isNaN(wait) ? DEFAULT_WAIT : Math.max(0, wait);
 }
 
 /** Values that JSON does not have, as the server reads them. */
