@@ -13,6 +13,7 @@ import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
+import { memberOf } from "../train/members.js";
 import { tensorOf } from "../train/parameter-memory.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
 import { quantizeRows } from "./quantize.js";
@@ -79,8 +80,8 @@ async function allTrainedRows(
   const { backend } = selectBackend();
   const found = new Map<string, TrainedRows>();
   for (const attrs of parametersOf(graph)) {
-    const member = /^members\.(\d+)\./.exec(attrs.name)?.[1];
-    const own = member === undefined ? seed : members![Number(member)].seed;
+    const member = memberOf(attrs.name);
+    const own = member === undefined ? seed : members![member].seed;
     const trained = await trainedRows(attrs, tensors, backend, own);
     if (trained) found.set(attrs.name, trained);
   }

@@ -9,8 +9,16 @@ import { join } from "node:path";
 /** The prefix of the parameters of member k in the model of the run, from 0. */
 export const memberName = (k: number): string => `members.${k}`;
 
+const OF_MEMBER = /^members\.(\d+)\./;
+
 /** The name that a parameter of the model of the run has in the model of its member. */
-export const nameInMember = (name: string): string => name.replace(/^members\.\d+\./, "");
+export const nameInMember = (name: string): string => name.replace(OF_MEMBER, "");
+
+/** The member that a parameter of the model of the run belongs to; undefined in a run without members. */
+export function memberOf(name: string): number | undefined {
+  const [, member] = OF_MEMBER.exec(name) ?? [];
+  return member === undefined ? undefined : Number(member);
+}
 
 /** The directory of a member inside the run directory: a run directory, too. */
 export const memberDirectory = (runDir: string, seed: number): string =>
