@@ -31,7 +31,7 @@ async function start(...args: string[]): Promise<Started> {
       .split("\n")
       .slice(0, -1)
       .map((line) => JSON.parse(line));
-  const url = () => log().find(({ msg }) => msg === "listening")?.url;
+  const url = () => /^\{.*"listening at ([^"]+)"\}$/m.exec(out)?.[1];
   await new Promise<void>((serves, fails) => {
     const look = () => void (/^Serving /m.test(err) && url() !== undefined && serves());
     child.stdout.on("data", (text) => {
@@ -44,7 +44,7 @@ async function start(...args: string[]): Promise<Started> {
     });
     child.on("exit", () => fails(new Error(err)));
   });
-  return { url: url(), child, log };
+  return { url: url()!, child, log };
 }
 
 /** Sends requests until the server is gone. @returns how many were answered, and what else happened to one that was sent */

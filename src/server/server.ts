@@ -56,11 +56,11 @@ export class ModelServer {
   /** Starts listening. @returns the address */
   async listen(): Promise<string> {
     const { host, port } = this.settings;
-    const url = await this.app.listen({ host, port }).catch((error: Error) => {
+    this.app.log.info({ models: this.models.versions }, "serving");
+    const listenTextResolver = (url: string) => `listening at ${url}`;
+    return this.app.listen({ host, port, listenTextResolver }).catch((error: Error) => {
       throw cannotListen(host, port, error);
     });
-    this.app.log.info({ url, models: this.models.versions }, "listening");
-    return url;
   }
 
   /**
