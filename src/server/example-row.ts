@@ -1,29 +1,23 @@
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { Input } from "../features/inputs.js";
+import { type ReadColumn, readColumns } from "./read-columns.js";
 
 type Row = Record<string, unknown>;
 
 /** A row that the features can read, as far as they tell: for the examples of the documentation, and to try a model. */
-export function exampleRow({ features, vocabularies }: FittedFeatures): Row {
+export function exampleRow(fitted: FittedFeatures): Row {
   const row: Row = {};
-  for (const feature of features)
-    for (const [column, value] of valuesFor(feature, vocabularies)) row[column] ??= value;
+  for (const read of readColumns(fitted)) row[read.column] ??= valueFor(read, fitted);
   return row;
 }
 
-function valuesFor(
-  feature: FittedFeature,
-  vocabularies: FittedFeatures["vocabularies"],
-): [string, unknown][] {
-  const { reading } = feature;
-  if (reading.derivation)
-    return reading.derivation.inputs.flatMap((input): [string, unknown][] =>
-      "column" in input ? [[input.column, INPUT_VALUES[input.as]]] : [],
-    );
-  if (feature.kind === "number") return [[reading.columns[0], numbers(feature.width)]];
-  const ids = idsFor(feature, reading.columns.length, vocabularies);
-  if (reading.weighted) return [[reading.columns[0], [{ key: ids[0], value: 1 }]]];
-  return reading.columns.map((column, i) => [column, feature.kind === "ids" ? [ids[i]] : ids[i]]);
+function valueFor({ feature, place, as }: ReadColumn, { vocabularies }: FittedFeatures): unknown {
+  if (as !== undefined) return INPUT_VALUES[as];
+  if (feature.kind === "number") return numbers(feature.width);
+  const { columns, weighted } = feature.reading;
+  const id = idsFor(feature, columns.length, vocabularies)[place];
+  if (weighted) return [{ key: id, value: 1 }];
+  return feature.kind === "ids" ? [id] : id;
 }
 
 const INPUT_VALUES: Readonly<Record<Input["as"], unknown>> = {

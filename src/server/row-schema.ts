@@ -1,14 +1,14 @@
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { Input } from "../features/inputs.js";
+import { type ReadColumn, readColumns } from "./read-columns.js";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** The values of each column that the features read, as JSON Schema. */
 export function columnSchemas(fitted: FittedFeatures): Map<string, JsonSchema> {
   const schemas = new Map<string, JsonSchema[]>();
-  for (const feature of fitted.features)
-    for (const [column, schema] of schemasOf(feature, fitted))
-      schemas.set(column, [...(schemas.get(column) ?? []), schema]);
+  for (const read of readColumns(fitted))
+    schemas.set(read.column, [...(schemas.get(read.column) ?? []), schemaOf(read, fitted)]);
   return new Map([...schemas].map(([column, all]) => [column, all.length === 1 ? all[0] : { allOf: all }]));
 }
 
@@ -18,16 +18,9 @@ export function rowSchema(fitted: FittedFeatures): JsonSchema {
   return { type: "object", properties: Object.fromEntries(columns), required: [...columns.keys()] };
 }
 
-function schemasOf(feature: FittedFeature, { vocabularies }: FittedFeatures): [string, JsonSchema][] {
-  const { reading } = feature;
-  if (reading.derivation)
-    return reading.derivation.inputs.flatMap((input): [string, JsonSchema][] =>
-      "column" in input
-        ? [[input.column, { description: `${INPUTS[input.as]}, read by ${feature.name}` }]]
-        : [],
-    );
-  const value = valueSchema(feature, vocabularies);
-  return reading.columns.map((column) => [column, { description: `read by ${feature.name}`, ...value }]);
+function schemaOf({ feature, as }: ReadColumn, { vocabularies }: FittedFeatures): JsonSchema {
+  if (as !== undefined) return { description: `${INPUTS[as]}, read by ${feature.name}` };
+  return { description: `read by ${feature.name}`, ...valueSchema(feature, vocabularies) };
 }
 
 const INPUTS: Readonly<Record<Input["as"], string>> = {
