@@ -12,18 +12,23 @@ import { resolveConfig } from "../config/config.js";
 import { prepareData } from "../data/index.js";
 import { draw, drawKey } from "../random.js";
 import { Trainer } from "../train/trainer.js";
+import type { TrainingEvent } from "../train/training-event.js";
 import { load } from "./load.js";
 
 /*
- * Threads that predict with the newest version while a run publishes complete ones and changes, and removes old ones: each answer
- * is that of one version. What a version answers is known from the same run, trained before with nobody reading: its versions
- * are opened one by one, complete.
+ * Threads that predict and rank with the newest version while a run publishes complete ones and changes, and removes old ones: each
+ * answer is that of one version. What a version answers is known from the same run, trained before with nobody reading: its
+ * versions are opened one by one, complete, and score full rows. The first half of the versions comes as fast as the run makes
+ * them. In the second half, each comes when all threads have answered with the one before: no thread is two behind.
  */
 
 /** The long form has 100, for a minute and more. */
 const VERSIONS = Number(process.env.PAIRLOOM_FOLLOWED_VERSIONS ?? 8);
 const THREADS = VERSIONS < 100 ? 2 : 4;
+/** Milliseconds after which a thread has stopped following. */
+const LONGEST = 60_000;
 const STEPS = 4;
+const BATCH = 64;
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-hammer-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,7 +59,7 @@ const configOf = (to: string, versions: number, keep: number) =>
       deep: { features: ["user", "item"], mlp: { hiddenUnits: [8] } },
     },
     train: {
-      batchSize: 64,
+      batchSize: BATCH,
       steps: versions * STEPS,
       threads: 1,
       optimizer: { embedding: { kind: "adagrad", learningRate: 0.3 } },
@@ -63,23 +68,44 @@ const configOf = (to: string, versions: number, keep: number) =>
     },
   });
 
+interface Publishing {
+  readonly versions?: number;
+  readonly keep?: number;
+  readonly resume?: boolean;
+  /** Called with the step of each version that is there, before the next one is trained. */
+  readonly published?: (step: number) => void;
+}
+
 /** Trains up to a version, and publishes each of them. */
-async function publish(to: string, { versions = VERSIONS, keep = 2, resume = false } = {}): Promise<void> {
+async function publish(
+  to: string,
+  { versions = VERSIONS, keep = 2, resume = false, published }: Publishing = {},
+): Promise<void> {
   const config = configOf(to, versions, keep);
   const { features, splits } = await prepareData(config);
-  const options = { config, features, train: splits.train, runDir: `${to}-run`, resume };
+  const stepsPerEpoch = Math.ceil(ROWS.length / BATCH);
+  const listener = (event: TrainingEvent) => {
+    if (event.kind !== "epochStarted") return;
+    const step = event.epoch * stepsPerEpoch + event.doneRows / BATCH;
+    published?.(step - (step % STEPS));
+  };
+  const options = { config, features, train: splits.train, runDir: `${to}-run`, resume, listener };
   await new Trainer({ ...options, backend: chooseBackend().backend }).run();
 }
 
-const answerOf = (logits: Float32Array) => createHash("sha256").update(logits).digest("hex");
+const digest = (numbers: Float32Array | Float64Array) => createHash("sha256").update(numbers).digest("hex");
 
-/** The answer of each version to each request. */
+/** The answers of each version to each request: the logits of its rows, and its items in order with their scores. */
 async function answersOf(to: string): Promise<Set<string>> {
   const answers = new Set<string>();
   for (const { dir, name } of await listCheckpoints(to)) {
     const model = await load(dir);
-    for (const [i, request] of REQUESTS.entries())
-      answers.add(`${name} ${i} ${answerOf(model.logits(request))}`);
+    for (const [i, rows] of REQUESTS.entries()) {
+      const [logits, scores] = [model.logits(rows), model.predict(rows)];
+      const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b);
+      const ranked = Float64Array.from(order.flatMap((index) => [index, scores[index]]));
+      answers.add(`${name} ${i} ${digest(logits)} ${digest(ranked)}`);
+    }
   }
   return answers;
 }
@@ -91,7 +117,8 @@ const THREAD = `
   import { register } from ${JSON.stringify(import.meta.resolve("tsx/esm/api"))};
   register();
   const { load } = await import(${file("./load.ts")});
-  const { to, requests } = workerData;
+  const { to, requests, place, steps } = workerData;
+  const digest = (numbers) => createHash("sha256").update(numbers).digest("hex");
   const model = await load(to, { follow: { every: 5 } });
   const answers = new Set();
   const versions = [];
@@ -101,13 +128,16 @@ const THREAD = `
   parentPort.postMessage("ready");
   for (let isLast = false; !isLast; ) {
     isLast = model.version === last;
-    for (const [i, request] of requests.entries()) {
-      const { version } = model;
-      const answer = createHash("sha256").update(model.logits(request)).digest("hex");
-      answers.add([version, i, answer].join(" "));
-      if (versions.at(-1) !== version) versions.push(version);
+    const { version } = model;
+    for (const [i, rows] of requests.entries()) {
+      const items = rows.map(({ item }) => ({ item }));
+      const ranked = model.rank({ user: { user: rows[0].user }, items }).flatMap(({ index, score }) => [index, score]);
+      answers.add([version, i, digest(model.logits(rows)), digest(Float64Array.from(ranked))].join(" "));
       calls++;
     }
+    if (versions.at(-1) !== version) versions.push(version);
+    Atomics.store(steps, place, model.step);
+    Atomics.notify(steps, place);
     await new Promise((resolve) => setImmediate(resolve));
   }
   await model.close();
@@ -121,29 +151,41 @@ interface Told {
   readonly calls: number;
 }
 
-async function startThread(to: string): Promise<Worker> {
+/** @param steps the step of the version that each thread has answered with */
+async function startThread(to: string, place: number, steps: Int32Array): Promise<Worker> {
   const script = join(folder, "thread.mjs");
   writeFileSync(script, THREAD);
-  const thread = new Worker(script, { workerData: { to, requests: REQUESTS } });
+  const thread = new Worker(script, { workerData: { to, requests: REQUESTS, place, steps } });
   await once(thread, "message");
   return thread;
 }
 
-it("each answer is that of one version, and versions only get newer", async () => {
+/** Waits until every thread has answered with the version of this step. */
+function awaitAnswers(steps: Int32Array, step: number): void {
+  for (const place of steps.keys())
+    for (let seen = Atomics.load(steps, place); seen < step; seen = Atomics.load(steps, place))
+      expect(Atomics.wait(steps, place, seen, LONGEST), `version ${step}, thread at ${seen}`).not.toBe(
+        "timed-out",
+      );
+}
+
+it("each answer is that of one version, and no thread that follows is two versions behind", async () => {
   const [known, to] = ["known", "followed"].map((name) => join(folder, name));
   await publish(known, { keep: 1e6 });
   const answers = await answersOf(known);
   expect(answers.size).toBe(VERSIONS * REQUESTS.length);
   await publish(to, { versions: 2 });
-  const threads = await Promise.all(Array.from({ length: THREADS }, () => startThread(to)));
+  const steps = new Int32Array(new SharedArrayBuffer(4 * THREADS));
+  const threads = await Promise.all(Array.from({ length: THREADS }, (_, i) => startThread(to, i, steps)));
   const told = threads.map(async (thread) => (await once(thread, "message"))[0] as Told);
-  await publish(to, { resume: true });
-  const last = (await listCheckpoints(to)).at(-1)!.name;
-  for (const thread of threads) thread.postMessage(last);
+  const paced = (STEPS * VERSIONS) / 2;
+  await publish(to, { resume: true, published: (step) => step >= paced && awaitAnswers(steps, step) });
+  const names = (await listCheckpoints(known)).map(({ name }) => name);
+  for (const thread of threads) thread.postMessage(names.at(-1));
   for (const { answers: given, versions, calls } of await Promise.all(told)) {
     expect(given.filter((answer) => !answers.has(answer))).toEqual([]);
     expect(versions).toEqual([...new Set(versions)].sort());
-    expect(versions.at(-1)).toBe(last);
+    expect(versions.slice(-VERSIONS / 2)).toEqual(names.slice(-VERSIONS / 2));
     expect(calls).toBeGreaterThan(versions.length);
   }
 }, 600_000);
