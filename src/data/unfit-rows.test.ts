@@ -31,10 +31,10 @@ function numbersOf({ rows, columns }: ColumnSet, name: string): number[] {
 }
 
 /** Labels, weights and numbers of the used rows, and the refused rows. */
-async function read(source: Partial<SourceConfig>, sql?: string) {
+async function read(source: Partial<SourceConfig>, sql?: string, feature = number) {
   const train = { ...source, ...(sql !== undefined && { sql }) };
   const data = dataSchema.parse({ train, label: "y", weight: "w", maxBadRows: 1, cacheDir: folder });
-  const { splits } = await prepareData({ data, features: featuresSchema.parse([number]), labels: "real" });
+  const { splits } = await prepareData({ data, features: featuresSchema.parse([feature]), labels: "real" });
   const { rows, columns, quarantinePath, rowsRead, quarantined } = splits.train;
   expect(rowsRead).toBe(rows + quarantined);
   const used = ["@label", "@weight", "n"].map((name) => numbersOf({ rows, columns }, name));
@@ -65,28 +65,30 @@ const text = fc.oneof({ weight: 4, arbitrary: numberText }, { weight: 1, arbitra
 
 const field = (value: string) => (/[",\n\t]/.test(value) ? `"${value}"` : value);
 
-it("leaves out the row that is refused without SQL, and no other", async () => {
-  const row = fc.tuple(text, text, text);
-  const file = fc.array(row, { minLength: 20, maxLength: 60 });
-  let run = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.tuple(file, file), async (files) => {
-      const paths = files.map((rows, i) => {
-        const lines = rows.map((fields) => fields.map(field).join(","));
-        return write(`unfit${run}-${i}.csv`, `y,w,n\n${lines.join("\n")}\n`);
-      });
-      run++;
-      const plain = await read({ path: paths });
-      const named = await read(
-        { path: paths },
-        "SELECT * FROM source WHERE coalesce(y + w + n, 0) IS NOT NULL",
-      );
-      expect(named.used).toEqual(plain.used);
-      expect(named.refused).toHaveLength(plain.refused.length);
-    }),
-    { numRuns: 3 },
-  );
-});
+it.each(["refuse", "impute"] as const)(
+  "leaves out the rows that are refused without SQL: %s",
+  async (nonFinite) => {
+    const feature: FeatureInput = { ...number, nonFinite };
+    const row = fc.tuple(text, text, text);
+    const file = fc.array(row, { minLength: 20, maxLength: 60 });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(file, file), async (files) => {
+        const paths = files.map((rows, i) => {
+          const lines = rows.map((fields) => fields.map(field).join(","));
+          return write(`${nonFinite}${run}-${i}.csv`, `y,w,n\n${lines.join("\n")}\n`);
+        });
+        run++;
+        const plain = await read({ path: paths }, undefined, feature);
+        const sql = "SELECT * FROM source WHERE coalesce(y + w + n, 0) IS NOT NULL";
+        const named = await read({ path: paths }, sql, feature);
+        expect(named.used).toEqual(plain.used);
+        expect(named.refused).toHaveLength(plain.refused.length);
+      }),
+      { numRuns: 3 },
+    );
+  },
+);
 
 it("takes a column of white space for missing", async () => {
   const path = write("blank.csv", "y,w,n\n1,1, \n0,1,\t\n");
@@ -97,6 +99,24 @@ it("takes a column of white space for missing", async () => {
     [1, 1],
     [7, 7],
   ]);
+});
+
+it("is missing for SQL too where the features take it for missing, unless a label or another feature refuses it", async () => {
+  const path = write("imputed.csv", "y,w,n\n1,1,1\n0,1,word\n1,1,1_0\n0,1,3\n1,1,4\n");
+  const imputed: FeatureInput = { ...number, nonFinite: "impute" };
+  const named = await read({ path }, "SELECT * FROM source WHERE n IS NULL OR n > 2", imputed);
+  expect(named.used[2]).toEqual([7, 7, 3, 4]);
+  const strict: FeatureInput = { ...number, name: "m", column: "n" };
+  const refusals = async (features: FeatureInput[], label: string) => {
+    const train = { path, sql: "SELECT * FROM source WHERE n > 0 OR n IS NULL" };
+    const data = dataSchema.parse({ train, label, maxBadRows: 1, cacheDir: folder });
+    const prepared = await prepareData({ data, features: featuresSchema.parse(features), labels: "real" });
+    return readQuarantine(prepared.splits.train.quarantinePath).map(({ line }) => line);
+  };
+  expect(await refusals([imputed], "y")).toEqual([]);
+  expect(await refusals([imputed, strict], "y")).toEqual([3, 4]);
+  expect(await refusals([imputed], "n")).toEqual([3, 4]);
+  expect(await refusals([{ ...imputed, missing: "refuse" }], "y")).toEqual([3, 4]);
 });
 
 it("lists each row with its file and line, beside malformed rows and rows that a feature refuses", async () => {

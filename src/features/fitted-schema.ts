@@ -58,6 +58,7 @@ const derivationSchema = z
 const readingSchema = z.strictObject({
   columns: z.array(text),
   as: z.enum(["text", "number", "integer"]),
+  imputes: z.literal(true).optional(),
   separator: text.optional(),
   weighted: z.literal(true).optional(),
   length: size.optional(),

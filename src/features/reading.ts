@@ -8,6 +8,8 @@ export interface Reading {
   readonly columns: readonly string[];
   /** The element type. With `integer`, NaN is a missing value, as in id columns once stored as floats. */
   readonly as: "text" | "number" | "integer";
+  /** Set for a number that is missing where a text is none. */
+  readonly imputes?: true;
   /** How to split text into a list, of any length or of `length`. */
   readonly separator?: string;
   /** Set for lists of weighted ids, see {@link weightedIds}. */
@@ -19,9 +21,10 @@ export interface Reading {
 }
 
 export function readingOf(feature: FeatureConfig): Reading {
-  const reading = plainReading(plainOf(feature));
-  if (!isDerived(feature)) return reading;
+  const plain = plainReading(plainOf(feature));
+  if (!isDerived(feature)) return plain;
   const derivation = derivationOf(feature);
+  const { imputes: _, ...reading } = plain;
   return { ...reading, columns: inputColumns(derivation), derivation };
 }
 
@@ -39,7 +42,9 @@ function plainReading(feature: PlainFeatureConfig): Reading {
       };
     case "number": {
       const { width, separator = "," } = feature;
-      return { columns, as: "number", ...(width > 1 && { length: width, separator }) };
+      if (width > 1) return { columns, as: "number", length: width, separator };
+      const imputes = feature.nonFinite === "impute" && feature.missing !== "refuse";
+      return { columns, as: "number", ...(imputes && { imputes }) };
     }
   }
 }

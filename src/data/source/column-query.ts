@@ -30,22 +30,29 @@ export interface Wire {
   readonly reads: ElementWire["reads"] | `${ElementWire["reads"]}s` | "times";
 }
 
-/** How the columns of a source are read. If features disagree, text wins over numbers, and numbers over targets. */
+/**
+ * How the columns of a source are read. If features disagree, text wins over numbers, and numbers over targets. A column is
+ * `imputed` if nobody refuses its rows.
+ */
 export function columnWants(readings: readonly Reading[], targets: readonly string[]): Map<string, Want> {
   const wants = new Map<string, Want>(targets.map((name) => [name, "target"]));
   for (const { column, as } of readings.flatMap(elementsOf))
-    if (as === "text") wants.set(column, "text");
-    else if (wants.get(column) !== "text") wants.set(column, "number");
+    wants.set(column, stricter(as, wants.get(column)));
   return wants;
 }
 
+function stricter(as: Element["as"], other: Want = as): Want {
+  if (as === "text" || other === "text") return "text";
+  return as === "imputed" && other === "imputed" ? "imputed" : "number";
+}
+
+interface Element {
+  readonly column: string;
+  readonly as: Exclude<Want, "target">;
+}
+
 /** The columns of a reading, with the type of their elements. */
-function elementsOf({
-  columns,
-  as,
-  weighted,
-  derivation,
-}: Reading): { column: string; as: "text" | "number" }[] {
+function elementsOf({ columns, as, imputes, weighted, derivation }: Reading): Element[] {
   if (derivation)
     return derivation.inputs.flatMap((input) =>
       "column" in input
@@ -53,7 +60,7 @@ function elementsOf({
         : [],
     );
   // Weighted ids may be one text.
-  const element = as === "text" || weighted ? "text" : "number";
+  const element = as === "text" || weighted ? "text" : imputes ? "imputed" : "number";
   return columns.map((column) => ({ column, as: element }));
 }
 

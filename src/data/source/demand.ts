@@ -1,8 +1,11 @@
 import type { FittedFeatures } from "../../features/fitted.js";
 import type { SourceConfig } from "../data-config.js";
 
-/** How a feature reads a column: as the text of an id, as a number, or as a label or weight. */
-export type Want = "text" | "number" | "target";
+/**
+ * How a feature reads a column: as the text of an id, as a number, as a number where a text that is none is missing, or as a
+ * label or weight.
+ */
+export type Want = "text" | "number" | "imputed" | "target";
 
 /** The types with which SQL sees columns, by column; `NO_TYPE` for a column without a value. */
 export type ColumnTypes = FittedFeatures["types"];

@@ -53,8 +53,8 @@ export async function findFiles(
   const joined = await joinedFiles(duck, source, where);
   if (source.rows) {
     // A NaN is missing, but in columns of numbers it must stay NaN.
-    const numeric = new Set([...wants].flatMap(([name, want]) => (want === "number" ? [name] : [])));
-    const path = writeRows(source.rows, scratchDir, numeric);
+    const numeric = [...wants].filter(([, want]) => want === "number" || want === "imputed");
+    const path = writeRows(source.rows, scratchDir, new Set(numeric.map(([name]) => name)));
     const { bytes } = identityOf(path, where);
     const identity = [{ path: basename(path), bytes, modified: 0 }, ...joined];
     return { paths: [path], format: "json", identity };

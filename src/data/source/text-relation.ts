@@ -12,7 +12,7 @@ import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
 import { refuseChanged, typesOfTexts } from "./text-types.js";
-import { textsAs, unreadableTexts } from "./trained-types.js";
+import { fittingTextsAs, textsAs, unreadableTexts } from "./trained-types.js";
 import { findUnfitRows, fittingRows, type ReadType } from "./unfit-rows.js";
 import { originalPath, originalPathSql, utf8Files } from "./utf8-copies.js";
 
@@ -140,9 +140,11 @@ async function settleTypes(
   return new Map<string, ReadType>([
     ...[...settled].map(([name, { type }]) => [name, { type }] as const),
     ...trained.map(({ name, to }) => [name, { type: to }] as const),
-    ...inexact.map(
-      (conversion) => [conversion.name, { type: conversion.to, fit: textsAs(conversion) }] as const,
-    ),
+    ...inexact.map((conversion) => {
+      const isImputed = demand.wants.get(conversion.name) === "imputed";
+      const fit = isImputed ? fittingTextsAs(conversion) : textsAs(conversion);
+      return [conversion.name, { type: conversion.to, fit }] as const;
+    }),
     ...declared.map(([name, type]) => [name, { type, isDeclared: true }] as const),
   ]);
 }

@@ -40,6 +40,12 @@ export const convertedSql = (conversion: Conversion) => converted(conversion).sq
 export const textsAs = (conversion: Omit<Conversion, "from">) =>
   converted({ ...conversion, from: "VARCHAR" }) as Required<Converted>;
 
+/** {@link textsAs} with NULL for a text that is no value of the type. */
+export function fittingTextsAs(conversion: Omit<Conversion, "from">): Converted {
+  const { sql, misfit } = textsAs(conversion);
+  return { sql: `CASE WHEN (${misfit}) IS NOT TRUE THEN ${sql} END` };
+}
+
 function converted({ name, from, to, isNearest = false }: Conversion): Converted {
   const column = quoteName(name);
   if (from === to) return { sql: column };

@@ -6,7 +6,8 @@ import { textRows } from "./vectors.js";
 
 /**
  * Rows of text files in which a text is no value of the type of its column. They are left out before SQL computes with the
- * column: any value in place of the text would change what SQL gives.
+ * column: any value in place of the text would change what SQL gives. Only where all features that read the column take
+ * such a text for missing, it is NULL.
  */
 
 /** How a column of a text file is read. */
@@ -14,23 +15,26 @@ export interface ReadType {
   readonly type: string;
   /** True for a type of the config: DuckDB's reader refuses rows that do not have it. */
   readonly isDeclared?: true;
-  /** How texts become values, if some of them cannot. */
-  readonly fit?: Required<Converted>;
+  /** How texts become values, if some of them cannot. Rows with a `misfit` are left out. */
+  readonly fit?: Converted;
 }
 
 type ReadTypes = ReadonlyMap<string, ReadType>;
 
 /** @param rows a SELECT in which the columns with a `fit` are texts */
 export function fittingRows(rows: string, types: ReadTypes): string {
-  const columns = unfitColumns(types);
-  if (columns.length === 0) return rows;
-  const values = columns.map(({ name, fit }) => `${fit.sql} AS ${quoteName(name)}`);
-  const fits = columns.map(({ fit }) => `(${fit.misfit}) IS NOT TRUE`);
-  return `SELECT * REPLACE (${values.join(", ")}) FROM (${rows}) WHERE ${fits.join(" AND ")}`;
+  const values = [...types].flatMap(([name, { fit }]) => (fit ? [`${fit.sql} AS ${quoteName(name)}`] : []));
+  if (values.length === 0) return rows;
+  const fits = unfitColumns(types).map(({ misfit }) => `(${misfit}) IS NOT TRUE`);
+  const where = fits.length > 0 ? ` WHERE ${fits.join(" AND ")}` : "";
+  return `SELECT * REPLACE (${values.join(", ")}) FROM (${rows})${where}`;
 }
 
+/** The columns for which rows are left out. */
 function unfitColumns(types: ReadTypes) {
-  return [...types].flatMap(([name, { type, fit }]) => (fit ? [{ name, type, fit }] : []));
+  return [...types].flatMap(([name, { type, fit }]) =>
+    fit?.misfit === undefined ? [] : [{ name, type, misfit: fit.misfit }],
+  );
 }
 
 /**
@@ -71,8 +75,8 @@ export async function findUnfitRows(
 /** One row for each unfit row: its number, file, first unfit column with type and text, and the number of all rows. */
 function unfitSql(rows: string, types: ReadTypes): string {
   const places = unfitColumns(types).map(
-    ({ name, type, fit }) =>
-      `WHEN ${fit.misfit} THEN {'name': ${quoteText(name)}, 'type': ${quoteText(type)}, 'text': ${quoteName(name)}}`,
+    ({ name, type, misfit }) =>
+      `WHEN ${misfit} THEN {'name': ${quoteText(name)}, 'type': ${quoteText(type)}, 'text': ${quoteName(name)}}`,
   );
   const numbered = `SELECT row_number() OVER () AS number, ${quoteName(FILE_COLUMN)} AS file, CASE ${places.join(" ")} END AS place FROM (${rows})`;
   const found = `SELECT count(*) AS total, list({'number': number, 'file': file, 'place': place}) FILTER (place IS NOT NULL) AS found FROM (${numbered})`;
