@@ -1,35 +1,19 @@
 #include "cpu/pool.h"
 
 #include "cpu/flush_subnormals.h"
+#include "runtime/wait.h"
 
 namespace pairloom {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // How long a thread waits awake. Stages follow one another within microseconds, and steps that are asked for one by one
 // within some hundreds; to wake a thread can take as long. Where threads share processors, they need them more.
 constexpr std::chrono::microseconds kAwake{400}, kAwakeWhenCrowded{20};
-constexpr int kSpins = 64;  // between looks at the clock
-
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 // Returns once `value` is no longer `old`.
-void wait_change(const std::atomic<uint32_t>& value, uint32_t old, Clock::duration awake) {
-  const Clock::time_point end = Clock::now() + awake;
-  do {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      if (value.load(std::memory_order_acquire) != old) return;
-      relax();
-    }
-  } while (Clock::now() < end);
-  value.wait(old, std::memory_order_acquire);
+void wait_change(const std::atomic<uint32_t>& value, uint32_t old, std::chrono::microseconds awake) {
+  const bool changed = wait_awake(awake, [&] { return value.load(std::memory_order_acquire) != old; });
+  if (!changed) value.wait(old, std::memory_order_acquire);
 }
 
 }  // namespace

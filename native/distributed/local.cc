@@ -1,16 +1,20 @@
 #include "distributed/local.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <optional>
+#include <thread>
 
 #include "program/error.h"
+#include "runtime/wait.h"
 
 namespace pairloom {
 namespace {
 
 constexpr std::chrono::minutes kPatience{1};
+// Ranks meet many times a step, and rarely more than this apart. Where they share processors, the others need them.
+constexpr std::chrono::microseconds kAwake{2000}, kAwakeWhenCrowded{20};
 
 struct Block {
   const void* data;
@@ -31,7 +35,8 @@ struct Post {
 // Where the ranks meet.
 class Board {
  public:
-  explicit Board(uint32_t size) : posts_(size) {}
+  explicit Board(uint32_t size)
+      : awake_(size > std::thread::hardware_concurrency() ? kAwakeWhenCrowded : kAwake), posts_(size) {}
 
   void move(uint32_t rank, Post post) {
     posts_[rank] = std::move(post);  // read by others between the two meetings only
@@ -42,8 +47,7 @@ class Board {
 
   void fail(const std::string& reason) {
     const std::lock_guard lock(guard_);
-    if (!failure_) failure_ = reason;
-    changed_.notify_all();
+    fail_locked(reason);
   }
 
  private:
@@ -52,10 +56,10 @@ class Board {
     throw_if_failed();
     const uint64_t round = round_;
     if (meet()) return;
-    const auto over = [&] { return round_ != round || failure_; };
+    const auto over = [&] { return round_ != round || failed_; };
+    wait_unlocked(lock, over);
     if (!changed_.wait_for(lock, kPatience, over)) {
-      failure_ = std::to_string(arrived_) + " of " + std::to_string(posts_.size()) + " ranks came within a minute";
-      changed_.notify_all();
+      fail_locked(std::to_string(arrived_) + " of " + std::to_string(posts_.size()) + " ranks came within a minute");
     }
     if (round_ == round) throw_if_failed();
   }
@@ -64,8 +68,24 @@ class Board {
   void leave() {
     std::unique_lock lock(guard_);
     const uint64_t round = round_;
-    if (!meet()) changed_.wait(lock, [&] { return round_ != round; });
+    if (!meet()) {
+      const auto over = [&] { return round_ != round; };
+      wait_unlocked(lock, over);
+      changed_.wait(lock, over);
+    }
     throw_if_failed();
+  }
+
+  void fail_locked(const std::string& reason) {
+    if (!failed_.exchange(true)) failure_ = reason;
+    changed_.notify_all();
+  }
+
+  template <class Over>
+  void wait_unlocked(std::unique_lock<std::mutex>& lock, const Over& over) const {
+    lock.unlock();
+    wait_awake(awake_, over);
+    lock.lock();
   }
 
   // True for the rank that completes the meeting.
@@ -94,15 +114,17 @@ class Board {
   }
 
   void throw_if_failed() const {
-    if (failure_) throw Error({"the ranks cannot go on", "in one process", *failure_, "", ""});
+    if (failed_) throw Error({"the ranks cannot go on", "in one process", failure_, "", ""});
   }
 
+  const std::chrono::microseconds awake_;
   std::mutex guard_;
   std::condition_variable changed_;
   std::vector<Post> posts_;
   size_t arrived_ = 0;
-  uint64_t round_ = 0;
-  std::optional<std::string> failure_;
+  std::atomic<uint64_t> round_{0};
+  std::atomic<bool> failed_{false};
+  std::string failure_;  // the first
 };
 
 std::vector<Block> blocks_of(Sent sent) {
