@@ -1,6 +1,6 @@
 import type { Executable } from "../src/backends/backend.js";
 import { GraphBuilder } from "../src/graph/graph.js";
-import { KEYS } from "../src/graph/translation.js";
+import { type EvictionRule, KEYS } from "../src/graph/translation.js";
 import { OPS } from "../src/ops/index.js";
 import { draw, drawKey, drawUnit } from "../src/random.js";
 import { selectBackend } from "../src/saved/backend.js";
@@ -11,11 +11,42 @@ const EXPONENT = 1.05;
 const STEPS = 4000;
 const BATCH = 512;
 const SHARES = [0.1, 0.25, 0.5];
-const POLICIES = ["lru", "lfu"] as const;
 const BUCKETS = [128, 1024];
 const INPUT = "id";
+/** Steps after which an occurrence counts half, for a table of all ids. */
+const HALF_LIFE = 5000;
 
-type Policy = (typeof POLICIES)[number];
+/** What buckets go by. */
+interface Policy {
+  readonly name: string;
+  /** The same for the whole table, if it has this policy. */
+  readonly evict?: EvictionRule;
+  /** The score after an occurrence; -1 before the first one. */
+  readonly after: (before: number, step: number) => number;
+}
+
+/** Larger than any step. */
+const COUNT_UNIT = 2 ** 32;
+
+function policiesOf(share: number): readonly Policy[] {
+  const halfLife = HALF_LIFE * share;
+  const decayed = (before: number, step: number) =>
+    Math.log2((before < 0 ? 0 : 2 ** (before - step / halfLife)) + 1);
+  return [
+    { name: "lru", evict: { kind: "lru" }, after: (_, step) => step },
+    { name: "lfu by counts alone", after: (before) => Math.max(0, before) + 1 },
+    {
+      name: "lfu",
+      evict: { kind: "lfu" },
+      after: (before, step) => (Math.floor(Math.max(0, before) / COUNT_UNIT) + 1) * COUNT_UNIT + step,
+    },
+    {
+      name: `lfuDecay, ${halfLife} steps`,
+      evict: { kind: "lfuDecay", halfLife },
+      after: (before, step) => step / halfLife + decayed(before, step),
+    },
+  ];
+}
 
 /**
  * Lookups whose id has a row, where eviction looks at the whole table, and where it looks at the bucket of the id only, as tables
@@ -26,11 +57,12 @@ export const hitRates: Figure = {
   async run() {
     const batches = powerLaw();
     const rows = SHARES.flatMap((share) =>
-      POLICIES.map((policy) => {
+      policiesOf(share).map(({ name, evict, after }) => {
         const capacity = IDS * share;
-        const ofBuckets = BUCKETS.map((size) => bucketRate(batches, capacity, policy, size));
-        const rates = [wholeRate(batches, capacity, policy), ...ofBuckets];
-        return [`${100 * share} %, ${policy}`, ...rates.map((rate) => `${(100 * rate).toFixed(2)} %`)];
+        const ofBuckets = BUCKETS.map((size) => bucketRate(batches, capacity, after, size));
+        const rates = [evict && wholeRate(batches, capacity, evict), ...ofBuckets];
+        const shown = rates.map((rate) => (rate === undefined ? "" : `${(100 * rate).toFixed(2)} %`));
+        return [`${100 * share} %, ${name}`, ...shown];
       }),
     );
     return { head: ["capacity", "whole table", ...BUCKETS.map((size) => `buckets of ${size}`)], rows };
@@ -64,12 +96,9 @@ function firstAtLeast(sums: Float64Array, limit: number): number {
   return low;
 }
 
-function wholeRate(batches: readonly Int32Array[], capacity: number, policy: Policy): number {
+function wholeRate(batches: readonly Int32Array[], capacity: number, evict: EvictionRule): number {
   const { backend } = selectBackend();
-  const table = backend.translation({
-    ...{ kind: "dynamic", capacity, unknown: "zero" },
-    evict: { kind: policy },
-  });
+  const table = backend.translation({ kind: "dynamic", capacity, unknown: "zero", evict });
   const executable = backend.compile(
     lookups(capacity + 1),
     new Map([["t", backend.allocate(capacity + 1)]]),
@@ -112,8 +141,14 @@ function step(executable: Executable, ids: Int32Array, firstStep: number): void 
 }
 
 /** The same with eviction of the lowest score of a bucket, by the same rules. */
-function bucketRate(batches: readonly Int32Array[], capacity: number, policy: Policy, size: number): number {
-  const buckets = Math.floor(capacity / size);
+function bucketRate(
+  batches: readonly Int32Array[],
+  capacity: number,
+  after: Policy["after"],
+  about: number,
+): number {
+  const buckets = Math.round(capacity / about);
+  const size = Math.floor(capacity / buckets);
   const owners = new Int32Array(buckets * size).fill(-1);
   const scores = new Float64Array(buckets * size);
   const slots = new Int32Array(IDS).fill(-1);
@@ -129,9 +164,9 @@ function bucketRate(batches: readonly Int32Array[], capacity: number, policy: Po
         if (owners[slot] >= 0) slots[owners[slot]] = -1;
         owners[slot] = id;
         slots[id] = slot;
-        scores[slot] = 0;
+        scores[slot] = -1;
       }
-      scores[slots[id]] = policy === "lru" ? now : scores[slots[id]] + 1;
+      scores[slots[id]] = after(scores[slots[id]], now);
     }
 
     function victimIn(first: number, count: number): number {

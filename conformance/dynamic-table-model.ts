@@ -1,8 +1,15 @@
 import type { DynamicSpec } from "../src/graph/translation.js";
 
 const MISSING = -(2n ** 63n);
-/** The unit of the scores of lfuDecay, which are logarithms. */
+/** The unit of the scores of lfuDecay, which are logarithms, and of the counts of lfu. */
 const UNIT = 2 ** 32;
+
+/** The count, then the step: rounded down to 24 bits, and to a multiple of the largest power of two that is in the count. */
+export function lfuScore(count: number, step: number): number {
+  const power = 2 ** Math.floor(Math.log2(count));
+  const unit = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, step))) - 23);
+  return count * UNIT + Math.floor(Math.floor(step / unit) / power) * power * unit;
+}
 
 /** A key with a row. A step puts another one in its place, so that the step can be reverted. */
 interface Known {
@@ -95,7 +102,7 @@ export class TableModel {
 
   private scoreAfter(before: number | undefined, step: number, times: number): number {
     const { evict } = this.spec;
-    if (evict.kind === "lfu") return (before ?? 0) + times;
+    if (evict.kind === "lfu") return lfuScore(Math.floor((before ?? 0) / UNIT) + times, step);
     if (evict.kind !== "lfuDecay") return step;
     const now = step / evict.halfLife;
     const faded = before === undefined ? 0 : 2 ** (before / UNIT - now);

@@ -11,7 +11,7 @@ import {
 import { OPS } from "../src/ops/index.js";
 import { draw, drawKey, drawUnit, rowDraws } from "../src/random.js";
 import { BACKENDS } from "./backends.js";
-import { TableModel } from "./dynamic-table-model.js";
+import { lfuScore, TableModel } from "./dynamic-table-model.js";
 
 /*
  * Random steps on a dynamic table and on a model of it that has no rows: what keys have a row, and what is in it.
@@ -237,6 +237,50 @@ describe.each(BACKENDS.slice(0, 2))("a dynamic table on $name", ({ use }) => {
     });
     expect(known).toEqual([new Set([9n]), new Set([9n, 5n]), new Set([5n, 7n]), new Set([7n, 3n])]);
     expect(() => use().translation(specOf(0.999))).toThrow(/evict\.halfLife[\s\S]*1 to 4294967295/);
+  });
+
+  const LFU = 2;
+  /** A table of the keys 1, 2, … with these scores, as it is saved. */
+  const restored = (scores: readonly bigint[]) => {
+    const { length } = scores;
+    const spec = { kind: "dynamic", capacity: length, evict: { kind: "lfu" }, unknown: "zero" } as const;
+    const subject = new Subject(use(), spec);
+    const header = [LFU, 0, 0, 0, 0, 0, 0, length].map(BigInt);
+    const keys = scores.map((_, i) => BigInt(i + 1));
+    const counters = 0n;
+    subject.table.restore(BigInt64Array.of(...header, ...keys, ...scores, counters));
+    return subject;
+  };
+
+  it("evicts of equal counts those that were not used for longest, in steps as exact as 32 bits allow", () => {
+    const below = random(31);
+    const sizes = [1, 2, 5, 40, 2 ** 12, 2 ** 20];
+    const steps = [10, 2 ** 24, 2 ** 32 - 10];
+    for (let round = 0; round < 40; round++) {
+      const [most, latest] = [sizes[round % sizes.length], steps[round % steps.length]];
+      const uses = Array.from({ length: 100 }, () => [1 + below(most), latest - below(latest / 2)]);
+      const subject = restored(
+        uses.map(([count, step]) => (BigInt(count) << 32n) | BigInt(Math.floor(step))),
+      );
+      const order = uses.map(([count, step], i) => ({
+        key: BigInt(i + 1),
+        score: lfuScore(count, Math.floor(step)),
+      }));
+      order.sort((a, b) => a.score - b.score || compare(a.key, b.key));
+      const fresh = Array.from({ length: 30 }, (_, i) => BigInt(1000 + i));
+      expect(subject.step(fresh, 2 ** 32 - 5, false)).toBe(true);
+      const left = [...subject.table.keys().keys].filter((key) => key < 1000n);
+      expect(new Set(left)).toEqual(new Set(order.slice(30).map(({ key }) => key)));
+    }
+  });
+
+  it("reads counts without steps, as older states have them, and counts that are too large", () => {
+    const subject = restored([7n, 3n, 3n, (2n ** 29n) << 32n]);
+    expect([...subject.table.keys().scores]).toEqual([7, 3, 3, 2 ** 28 - 1]);
+    subject.step([2n], 5, false);
+    subject.step([99n], 5, false);
+    expect([...subject.table.keys().keys]).toEqual([1n, 2n, 4n, 99n]);
+    subject.resumed();
   });
 
   it("refuses a Bloom filter for more keys than it can count, also where their number is the capacity", () => {

@@ -88,7 +88,7 @@ export type EvictionRule =
   | { readonly kind: "never" }
   /** The score is the step of the last use. */
   | { readonly kind: "lru" }
-  /** The score is the number of occurrences in training. */
+  /** The score is the number of occurrences in training; of equal ones, those are lower that were not used for longer. */
   | { readonly kind: "lfu" }
   /** The score is the number of occurrences, where each counts half as much after every `halfLife` steps. */
   | { readonly kind: "lfuDecay"; readonly halfLife: number }

@@ -1,11 +1,11 @@
 #include "runtime/dynamic/scores.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace pairloom {
 namespace {
 
-constexpr uint64_t kMost = 0xfffffffe;  // occurrences
 constexpr double kUnit = 0x1p32, kLn2 = 0x1.62e42fefa39efp-1;
 
 // src/backends/reference/scores.ts explains both; the operations are the same, so that the bits are.
@@ -34,6 +34,42 @@ uint64_t decayed(uint64_t before, uint64_t occurrences, double now) {
   return uint64_t(std::floor((now + log2_of(count + double(occurrences))) * kUnit));
 }
 
+// Occurrences and the step of the last use in 32 bits, in the order of eviction. src/backends/reference/lfu-score.ts
+// explains the bits: those of a count that are not needed are for the step, which is rounded down to what they can
+// tell.
+constexpr uint64_t kClassBits = 27, kMostCount = (uint64_t{1} << 28) - 1;
+constexpr uint64_t kExactSteps = 24;  // steps are exact in so many bits
+
+struct Uses {
+  uint64_t count, step;
+};
+
+uint64_t stamp_of(uint64_t step) {
+  const uint64_t dropped = std::max<int64_t>(0, int64_t(std::bit_width(step)) - int64_t(kExactSteps));
+  return (dropped << (kExactSteps - 1)) + (step >> dropped);
+}
+
+uint64_t step_of(uint64_t stamp) {
+  const uint64_t halves = stamp >> (kExactSteps - 1), dropped = halves < 2 ? 0 : halves - 1;
+  return (stamp - (dropped << (kExactSteps - 1))) << dropped;
+}
+
+uint64_t score_of(const Uses& uses) {
+  const uint64_t count = std::clamp<uint64_t>(uses.count, 1, kMostCount), power = uint64_t(std::bit_width(count)) - 1;
+  const uint64_t rest = count - (uint64_t{1} << power);
+  return (power << kClassBits) | (rest << (kClassBits - power)) | (stamp_of(uses.step) >> power);
+}
+
+Uses uses_of(uint64_t score) {
+  const uint64_t power = score >> kClassBits, bits = kClassBits - power;
+  const uint64_t rest = (score & ((uint64_t{1} << kClassBits) - 1)) >> bits;
+  return {(uint64_t{1} << power) + rest, step_of((score & ((uint64_t{1} << bits) - 1)) << power)};
+}
+
+uint64_t counted(uint64_t before, uint64_t occurrences, uint64_t step) {
+  return score_of({(before == Scores::kFree ? 0 : uses_of(before).count) + occurrences, step});
+}
+
 }  // namespace
 
 Scores::Scores(const DynamicSpec& spec, uint64_t rows)
@@ -44,10 +80,24 @@ Scores::Scores(const DynamicSpec& spec, uint64_t rows)
 
 uint64_t Scores::after(uint64_t before, uint64_t occurrences, uint64_t step) const {
   switch (kind_) {
-    case Evict::kLfu: return std::min(kMost, (before == kFree ? 0 : before) + occurrences);
+    case Evict::kLfu: return counted(before, occurrences, step);
     case Evict::kLfuDecay: return decayed(before, occurrences, double(step) / half_life_);
     default: return step;
   }
+}
+
+uint64_t Scores::shown(uint64_t score) const { return kind_ == Evict::kLfu ? uses_of(score).count : score; }
+
+uint64_t Scores::saved(uint64_t score) const {
+  if (kind_ != Evict::kLfu) return score;
+  const Uses uses = uses_of(score);
+  return (uses.count << 32) | uses.step;
+}
+
+uint64_t Scores::restored(uint64_t saved) const {
+  if (kind_ != Evict::kLfu) return saved;
+  const uint64_t count = saved >> 32;
+  return count == 0 ? score_of({saved, 0}) : score_of({count, saved & 0xffffffff});
 }
 
 }  // namespace pairloom

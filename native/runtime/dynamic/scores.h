@@ -1,4 +1,5 @@
-// The score of each row, which eviction goes by. In a step, the rows in use count their occurrences in its place.
+// The score of each row, which eviction goes by: the step of the last use, a count of occurrences, or both. In a step,
+// the rows in use count their occurrences in its place.
 #pragma once
 
 #include <cmath>
@@ -35,6 +36,12 @@ class Scores {
 
   // The score after a step with so many occurrences. `before` is kFree for a new key.
   uint64_t after(uint64_t before, uint64_t occurrences, uint64_t step) const;
+
+  // A score as people read it: of kLfu, the occurrences.
+  uint64_t shown(uint64_t score) const;
+  // A score in the state of a table: of kLfu, 2^32 occurrences + step. States without steps are older.
+  uint64_t saved(uint64_t score) const;
+  uint64_t restored(uint64_t saved) const;
 
  private:
   static constexpr uint32_t kNarrowFree = ~uint32_t{0};

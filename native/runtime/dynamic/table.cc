@@ -297,7 +297,7 @@ std::vector<int64_t> DynamicTable::state() const {
                              int64_t(s.lookups),   int64_t(s.hits),      int64_t(s.rejected), int64_t(size())};
   const std::vector<uint32_t> rows = ordered_rows();
   for (const uint32_t row : rows) state.push_back(int64_t(keys_[row]));
-  for (const uint32_t row : rows) state.push_back(int64_t(scores_.get(row)));
+  for (const uint32_t row : rows) state.push_back(int64_t(scores_.saved(scores_.get(row))));
   admission_->save(state);
   return state;
 }
@@ -322,7 +322,7 @@ void DynamicTable::restore(std::span<const int64_t> state) {
   extent_ = uint32_t(size);
   for (uint32_t row = 1; row <= size; ++row) {
     keys_[row] = uint64_t(keys[row - 1]);
-    scores_.set(row, uint64_t(scores[row - 1]));
+    scores_.set(row, scores_.restored(uint64_t(scores[row - 1])));
     index_.insert(keys_[row], row);
   }
   sparse_ = false;

@@ -42,7 +42,7 @@ class DynamicTable : public Translation {
   // The rows in use, in the order of checkpoints of their keys.
   std::vector<uint32_t> ordered_rows() const;
   uint64_t key_of(uint32_t row) const { return keys_[row]; }
-  uint64_t score_of(uint32_t row) const { return scores_.get(row); }
+  uint64_t score_of(uint32_t row) const { return scores_.shown(scores_.get(row)); }
   uint64_t size() const { return index_.size(); }
   const Statistics& statistics() const { return statistics_; }
 

@@ -15,7 +15,7 @@ import { type Admitter, admitterOf } from "./admission.js";
 import { compareKeys, inCheckpointOrder } from "./key-order.js";
 import type { ReferenceMemory } from "./memory.js";
 import { otherState, type ReferenceTranslation } from "./reference-translation.js";
-import { type Score, scoreOf } from "./scores.js";
+import { type Scores, scoresOf } from "./scores.js";
 
 interface Entry {
   readonly row: number;
@@ -39,7 +39,7 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
   private readonly owners: (bigint | undefined)[] = [undefined];
   private readonly attached: Attached[] = [];
   private readonly admitter: Admitter;
-  private readonly score: Score;
+  private readonly scores: Scores;
   private counted = { admitted: 0, evicted: 0, lookups: 0, hits: 0, rejected: 0 };
   /** Reverts the changes of the last step, if called from the last to the first. */
   private undo: (() => void)[] = [];
@@ -51,7 +51,7 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
     this.rows = spec.capacity + 1;
     this.trainsUnknown = spec.unknown === "shared";
     this.admitter = admitterOf(spec, draws);
-    this.score = scoreOf(spec.evict);
+    this.scores = scoresOf(spec.evict);
   }
 
   keyOf(row: number): bigint | undefined {
@@ -96,12 +96,11 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
   }
 
   keys(): KeysWithRows {
-    const keys = inCheckpointOrder(this.entries.keys());
-    const entries = keys.map((key) => this.entries.get(key)!);
+    const ordered = this.ordered();
     return {
-      keys: BigInt64Array.from(keys),
-      rows: Float64Array.from(entries, ({ row }) => row),
-      scores: Float64Array.from(entries, ({ score }) => score!),
+      keys: BigInt64Array.from(ordered, ({ key }) => key),
+      rows: Float64Array.from(ordered, ({ row }) => row),
+      scores: Float64Array.from(ordered, ({ score }) => this.scores.shown(score!)),
     };
   }
 
@@ -110,14 +109,14 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
   }
 
   state(): BigInt64Array {
-    const { keys, scores } = this.keys();
+    const ordered = this.ordered();
     const { admitted, evicted, lookups, hits, rejected } = this.counted;
     const codes = [codeOfEviction(this.spec.evict), codeOfAdmission(this.spec.admit)];
-    const header = [...codes, admitted, evicted, lookups, hits, rejected, keys.length];
+    const header = [...codes, admitted, evicted, lookups, hits, rejected, ordered.length];
     return BigInt64Array.from([
       ...header.map(BigInt),
-      ...keys,
-      ...Array.from(scores, BigInt),
+      ...ordered.map(({ key }) => key),
+      ...ordered.map(({ score }) => this.scores.saved(score!)),
       ...this.admitter.state(),
     ]);
   }
@@ -137,9 +136,14 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
     this.entries.clear();
     this.owners.splice(1, this.owners.length, ...keys);
     keys.forEach((key, i) => {
-      this.entries.set(key, { row: i + 1, score: Number(state[HEADER + size + i]) });
+      this.entries.set(key, { row: i + 1, score: this.scores.restored(state[HEADER + size + i]) });
     });
     this.undo = [];
+  }
+
+  /** The keys with a row in the order of checkpoints. */
+  private ordered(): (Entry & { readonly key: bigint })[] {
+    return inCheckpointOrder(this.entries.keys()).map((key) => ({ key, ...this.entries.get(key)! }));
   }
 
   private orRevert<T>(change: () => T): T {
@@ -230,7 +234,7 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
 
   private touch(key: bigint, occurrences: number, step: number): void {
     const entry = this.entries.get(key)!;
-    this.entries.set(key, { ...entry, score: this.score(entry.score, occurrences, step) });
+    this.entries.set(key, { ...entry, score: this.scores.after(entry.score, occurrences, step) });
     this.undo.push(() => this.entries.set(key, entry));
   }
 

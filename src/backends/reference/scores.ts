@@ -1,25 +1,50 @@
 import type { EvictionRule } from "../../graph/translation.js";
+import { lfuScore, usesOf } from "./lfu-score.js";
 
-/** The score of a key after a step in which it occurred. */
-export type Score = (before: number | undefined, occurrences: number, step: number) => number;
+/** What eviction goes by. */
+export interface Scores {
+  /** The score of a key after a step in which it occurred. */
+  after(before: number | undefined, occurrences: number, step: number): number;
+  /** As people read it. */
+  shown(score: number): number;
+  /** In the state of a table, which is the same on all backends. */
+  saved(score: number): bigint;
+  restored(saved: bigint): number;
+}
 
-/** Exact in 32 bits, in which the native core keeps them. */
-const MOST = 2 ** 32 - 2;
 /** The fraction bits of the logarithm that is the score of lfuDecay. */
 const UNIT = 2 ** 32;
 
-export function scoreOf(evict: EvictionRule): Score {
-  if (evict.kind === "lfu") return (before = 0, occurrences) => Math.min(MOST, before + occurrences);
-  if (evict.kind === "lfuDecay") return decayed(evict.halfLife);
-  return (_before, _occurrences, step) => step;
+export function scoresOf(evict: EvictionRule): Scores {
+  if (evict.kind === "lfu") return COUNTS;
+  const after = evict.kind === "lfuDecay" ? decayed(evict.halfLife) : LAST_USE;
+  return { after, shown: (score) => score, saved: BigInt, restored: Number };
 }
+
+const LAST_USE: Scores["after"] = (_before, _occurrences, step) => step;
+
+/** Older states have only the occurrences. */
+const COUNTS: Scores = {
+  after: (before, occurrences, step) =>
+    lfuScore({ count: (before === undefined ? 0 : usesOf(before).count) + occurrences, step }),
+  shown: (score) => usesOf(score).count,
+  saved(score) {
+    const { count, step } = usesOf(score);
+    return (BigInt(count) << 32n) | BigInt(step);
+  },
+  restored(saved) {
+    const count = saved >> 32n;
+    if (count === 0n) return lfuScore({ count: Math.max(1, Number(saved)), step: 0 });
+    return lfuScore({ count: Number(count), step: Number(BigInt.asUintN(32, saved)) });
+  },
+};
 
 /**
  * With `c = sum 2^(s/h)` over the steps s of the occurrences, `c / 2^(t/h)` is the decayed count at step t: the order of
  * keys by c is theirs by the decayed count at any time, so that nothing changes as time passes. The score is
  * `floor(2^32 log2 c)`, in exactly these operations: all backends have the same bits.
  */
-function decayed(halfLife: number): Score {
+function decayed(halfLife: number): Scores["after"] {
   return (before, occurrences, step) => {
     const now = step / halfLife;
     const count = before === undefined ? 0 : exp2(before / UNIT - now);
