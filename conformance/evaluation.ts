@@ -3,7 +3,7 @@ import { referenceTranslation } from "../src/backends/reference/translations.js"
 import type { Column } from "../src/columns/columns.js";
 import type { Graph } from "../src/graph/graph.js";
 import { asFp32, type BagValue, type Floats, type Node, type Value } from "../src/graph/op.js";
-import type { Tensor } from "../src/graph/tensor.js";
+import { entriesOf, type Tensor } from "../src/graph/tensor.js";
 import { autodiff, type Differentiated } from "../src/passes/autodiff.js";
 import type { Example } from "./scene.js";
 
@@ -48,6 +48,11 @@ function densify(
   const dim = attrs.shape[1];
   for (const { ids, grad, pooling } of sparse) {
     const rows = asFp32(values.get(grad)!).data;
+    if (entriesOf(grad)) {
+      const { values: all } = values.get(ids) as BagValue;
+      all.forEach((id, i) => void addRow(sum, id * dim, rows.subarray(i * dim, (i + 1) * dim), 1));
+      continue;
+    }
     bagsOf(values.get(ids)!).forEach((bag, b) => {
       const scale = pooling === "mean" ? 1 / bag.length : 1;
       for (const { id, weight } of bag)

@@ -14,6 +14,8 @@ const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
 
 const BITS = [8, 4] as const;
 
+const POOLINGS: readonly Pooling[] = ["sum", "mean"];
+
 /** The eps of normalizations: large enough that finite differences see a smooth function. */
 const EPS = 0.1;
 
@@ -45,6 +47,42 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const table = s.weight(rows, s.size());
     const poolings: readonly Pooling[] = ["sum", "mean"];
     return poolings.map((pooling) => s.apply(OPS.embeddingBag, [table, s.bags(rows)], { pooling }));
+  },
+
+  embedEntries: (s) => {
+    const [rows, sequence] = [s.size(), s.sequence()];
+    const table = s.weight(rows, s.size());
+    const columns = [1, 2].map(() => s.apply(OPS.embedEntries, [table, s.entryIds(rows, sequence)], {}));
+    return [s.pooled(s.apply(OPS.multiply, columns, {})), ...columns.map((x) => s.pooled(x))];
+  },
+  segmentSum: (s) => {
+    const sequence = s.sequence();
+    const bag = s.entryIds(s.size(), sequence);
+    const x = s.entries(s.size(), sequence);
+    return POOLINGS.map((pooling) => s.apply(OPS.segmentSum, [x, bag], { pooling }));
+  },
+  repeatRows: (s) => {
+    const [n, sequence] = [s.size(), s.sequence()];
+    const bag = s.entryIds(s.size(), sequence);
+    const x = s.row(n);
+    const repeated = POOLINGS.map((pooling) => s.apply(OPS.repeatRows, [x, bag], { pooling }));
+    return [
+      s.pooled(s.apply(OPS.multiply, [repeated[0], s.entries(n, sequence)], {})),
+      s.pooled(repeated[1]),
+    ];
+  },
+  segmentSoftmax: (s) => {
+    const sequence = s.sequence();
+    const bag = s.entryIds(s.size(), sequence);
+    const x = s.apply(OPS.scale, [s.entries(1, sequence)], { factor: 3 });
+    const y = s.apply(OPS.segmentSoftmax, [x, bag], {});
+    return [s.pooled(s.apply(OPS.multiply, [y, s.entries(1, sequence)], {}))];
+  },
+  segmentSoftmaxGrad: (s) => {
+    const sequence = s.sequence();
+    const bag = s.entryIds(s.size(), sequence);
+    const operands = [s.entries(1, sequence), s.entries(1, sequence), bag];
+    return [s.pooled(s.apply(OPS.segmentSoftmaxGrad, operands, {}))];
   },
 
   quantizedEmbedding: (s) => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { BagColumn, Column, FloatColumn, IdColumn } from "../src/columns/columns.js";
 import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import type { Op } from "../src/graph/op.js";
-import { fp32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";
+import { type Entries, entriesOf, fp32, type Tensor, type TensorType, width } from "../src/graph/tensor.js";
 import type { TranslationSpec } from "../src/graph/translation.js";
 import { OPS } from "../src/ops/index.js";
 import type { ParameterRole } from "../src/ops/sources.js";
@@ -18,6 +18,12 @@ export interface Example {
   readonly rows: number;
   readonly step: number;
   readonly seed: number;
+}
+
+/** A sequence, and the number of its entries in each row. */
+export interface Sequence {
+  readonly entries: Entries;
+  readonly lengths: readonly number[];
 }
 
 export interface SceneOptions {
@@ -41,6 +47,7 @@ export class Scene {
   private readonly columns = new Map<string, Column>();
   private readonly scalars = new Map<string, number>();
   private readonly translations = new Map<string, TranslationSpec>();
+  private readonly bagsOf = new Map<Entries, Tensor>();
   private readonly key = drawKey(1, 2, 3);
   private draws = 0;
   private names = 0;
@@ -111,15 +118,41 @@ export class Scene {
 
   /** Bags of 0 to 5 ids, some columns with weights in [-1, 1). */
   bags(limit: number): Tensor {
-    const bags = Array.from({ length: this.rows }, () =>
-      Array.from({ length: this.below(6) }, () => this.below(limit)),
-    );
+    const column = this.bagColumn(limit, this.lengths());
+    const weights = this.pick(true, false)
+      ? Float32Array.from(column.values as Int32Array, () => this.signed())
+      : undefined;
+    return this.input({ dtype: "ids", shape: ["B"] }, limit, { ...column, weights });
+  }
+
+  /** Begins a sequence of 0 to 5 entries a row, now and then more than a tile has rows. */
+  sequence(): Sequence {
+    const lengths = this.lengths().map((length) => (this.below(20) === 0 ? length * 40 : length));
+    return { entries: `L:${this.name("s")}`, lengths };
+  }
+
+  /** The bag of a column of ids of the sequence. */
+  entryIds(limit: number, { entries, lengths }: Sequence): Tensor {
+    return this.input({ dtype: "ids", shape: ["B"], entries }, limit, this.bagColumn(limit, lengths));
+  }
+
+  /** fp32 [L, columns] of the sequence, trainable, in [-1, 1). */
+  entries(columns: number, sequence: Sequence): Tensor {
+    const distinct = Math.max(1, this.rows);
+    const table = this.weight(distinct, columns);
+    if (this.options.special) this.spoil([...this.parameters.values()].at(-1)!);
+    return this.apply(OPS.embedEntries, [table, this.entryIds(distinct, sequence)], {});
+  }
+
+  private lengths(): number[] {
+    return Array.from({ length: this.rows }, () => this.below(6));
+  }
+
+  private bagColumn(limit: number, lengths: readonly number[]): BagColumn {
     const offsets = new BigUint64Array(this.rows + 1);
-    for (const [b, bag] of bags.entries()) offsets[b + 1] = offsets[b] + BigInt(bag.length);
-    const values = Int32Array.from(bags.flat());
-    const weights = this.pick(true, false) ? Float32Array.from(values, () => this.signed()) : undefined;
-    const column: BagColumn = { kind: "ids", values, offsets, weights };
-    return this.input({ dtype: "ids", shape: ["B"] }, limit, column);
+    for (const [b, length] of lengths.entries()) offsets[b + 1] = offsets[b] + BigInt(length);
+    const values = Int32Array.from({ length: Number(offsets[this.rows]) }, () => this.below(limit));
+    return { kind: "ids", values, offsets };
   }
 
   /** The name of a translation. */
@@ -147,13 +180,20 @@ export class Scene {
 
   /** A random weighted mean of all elements of the row tensors: [1], or the mean itself of a lone [1]. */
   project(outputs: readonly Tensor[]): Tensor {
-    const columns = outputs.map((tensor) => {
+    const columns = outputs.map((output) => {
+      const tensor = this.pooled(output);
       const flat = this.apply(OPS.reshape, [tensor], { dims: [width(tensor)] });
       const weighted = this.apply(OPS.multiply, [flat, this.data(width(tensor))], {});
       return this.apply(OPS.sumColumns, [weighted], {});
     });
     const sum = columns.length > 1 ? this.apply(OPS.add, columns, {}) : columns[0];
     return this.apply(OPS.batchMean, [sum], {});
+  }
+
+  /** The sum of a row's entries; other tensors stay. */
+  pooled(tensor: Tensor): Tensor {
+    const bag = this.bagsOf.get(entriesOf(tensor)!);
+    return bag ? this.apply(OPS.segmentSum, [tensor, bag], { pooling: "sum" }) : tensor;
   }
 
   /** The graph so far, with the outputs `y0`, `y1`, …. */
@@ -192,7 +232,9 @@ export class Scene {
   private input(type: TensorType, limit: number, column: Column): Tensor {
     const name = this.name("x");
     this.columns.set(name, column);
-    return this.apply(OPS.input, [], { name, type, limit });
+    const made = this.apply(OPS.input, [], { name, type, limit });
+    if (type.entries) this.bagsOf.set(type.entries, made);
+    return made;
   }
 
   private spoil(values: Float32Array): void {

@@ -77,7 +77,7 @@ void complete(napi_env env, napi_status, void* data) {
 }
 
 constexpr const char* kDTypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
-constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange"};
+constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange", "entries"};
 
 napi_value describe_inputs(napi_env env, const Program& program) {
   std::vector<napi_value> items;

@@ -42,6 +42,16 @@ bool writes_parameters(const Program& program, const Instruction& instruction) {
                      [](const MemoryUse& use) { return use.access.written && use.buffer->space == Space::kParameter; });
 }
 
+// Elements that all buffers of a sequence take for an entry.
+size_t entry_width(const Program& program, const std::string& sequence) {
+  size_t width = 0;
+  for (const Buffer& buffer : program.buffers) {
+    const bool counts = buffer.space == Space::kEntries && buffer.name == sequence;
+    if (counts) width = std::max(width, size_t(buffer.offset + buffer.width));
+  }
+  return width;
+}
+
 // Memory bound twice under two names could be updated by two threads at once.
 void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffers,
                      const std::vector<ParameterMemory>& parameters) {
@@ -165,6 +175,8 @@ void Executor::allocate() {
   const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
   const uint32_t most_groups = std::min(program_.groups, most_tiles);
   tree_.reserve(most_groups, (most_groups + step_.ranks - 1) / step_.ranks);
+  for (const std::string& sequence : program_.sequences) entries_.emplace_back(entry_width(program_, sequence));
+  step_.entries = entries_.data();
   fixed_ = Arena(program_.fixed_size);
   partial_ = Arena(partial_stride_ * tree_.copies());
   batch_ = Arena(program_.batch_size);
@@ -187,14 +199,17 @@ View Executor::bind(const Operand& operand) const {
   const Buffer& buffer = program_.buffer(operand);
   const RowRoute* const route = buffer.space == Space::kParameter ? route_of_[operand.buffer] : nullptr;
   const uint64_t rows = route == nullptr ? operand.dims[0] : route->shard().rows();
+  const bool of_entries = buffer.space == Space::kEntries;
   return {.space = buffer.space,
           .dtype = buffer.dtype,
           .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
-          .offset = buffer.offset + operand.offset,
+          .offset = buffer.offset + (of_entries ? 0 : operand.offset),
           .stride = is_row(buffer.space) ? size_t(buffer.width) : 0,
           .size = size_t(operand.size() / operand.dims[0] * rows),
           .ndims = operand.ndims,
-          .dims = {rows, operand.dims[1], operand.dims[2]}};
+          .dims = {rows, operand.dims[1], operand.dims[2]},
+          .sequence = of_entries ? program_.sequence_of(buffer.name) : 0,
+          .column = of_entries ? size_t(operand.offset) : 0};
 }
 
 void Executor::bind_instructions() {
@@ -241,7 +256,10 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
 
 // Lookups in rows that their owners send.
 void Executor::bind_readers(BoundInstruction& lookup) {
-  if (lookup.source->opcode != Opcode::kEmbedding && lookup.source->opcode != Opcode::kEmbeddingBag) return;
+  const Opcode opcode = lookup.source->opcode;
+  const bool reads =
+      opcode == Opcode::kEmbedding || opcode == Opcode::kEmbeddingBag || opcode == Opcode::kEmbedEntries;
+  if (!reads) return;
   const uint32_t rows = lookup.source->operands[0].buffer;
   for (const Instruction& i : program_.instructions) {
     if (i.opcode != Opcode::kFetchRows || i.operands.back().buffer != rows) continue;
@@ -309,7 +327,7 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
     }
     return section;
   }
-  if (stage.kind == StageKind::kTile) section.partials = partials_of(stage);
+  if (is_tiled(stage.kind)) section.partials = partials_of(stage);
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     BoundInstruction& bound = instructions_[i];
     section.loads |= bound.rule->execution == Execution::kSource;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <vector>
 
+#include "cpu/entries.h"
 #include "cpu/exchange/received_sums.h"
 #include "cpu/fold_tree.h"
 #include "cpu/kernels/kernels.h"
@@ -33,6 +34,9 @@ struct View {
   size_t size;
   uint32_t ndims;
   size_t dims[3];
+  // Of entries, whose memory grows: their sequence, and where the view begins in a line of the buffer at `offset`.
+  uint32_t sequence = 0;
+  size_t column = 0;
 
   ConstTable table() const { return {base, table_format(dtype)}; }
 };
@@ -77,6 +81,13 @@ struct StepContext {
   Loader* loader;
   Translator* translators;  // in program order
   std::deque<RowRoute>* routes;  // likewise
+  SequenceEntries* entries;      // by sequence
+
+  // The lines of the entries of a row and of those after it.
+  Rows entries_of(const View& view, uint32_t row) const {
+    const SequenceEntries& sequence = entries[view.sequence];
+    return {sequence.buffer(view.offset) + view.column + sequence.before(row) * view.stride, view.stride};
+  }
 
   // The groups of a rank: equal shares of the batch's, in the order of ranks.
   Leaves groups_of(uint32_t of_rank) const {
@@ -109,13 +120,14 @@ struct Worker {
   Arena tile;
   Arena scratch;                      // for the current instruction, which leaves nothing in it
   Arena reduction;                    // for outputs of a reduction that are added to others: see reduce.h
+  std::vector<float> lines;           // values of the entries of a row, likewise
   std::vector<uint64_t> source_rows;  // for the current tile: the position of each row in the columns
   TableScratch table;
   std::vector<uint64_t> nanoseconds;  // per instruction, while profiling
   uint64_t folding = 0;               // for partial results, likewise
 };
 
-// Rows of the batch that pass through a stage together.
+// Rows of the batch, or entries of a sequence in these, that pass through a stage together.
 struct Tile {
   const StepContext& step;
   const KernelTable& kernels;
@@ -124,12 +136,14 @@ struct Tile {
   uint32_t first, rows;  // within the batch
   uint32_t seen;         // rows already in the partial results; new results are added
   uint32_t skipped = 0;  // preceding rows of the thread's tile, if this is a part of it
+  const SequenceEntries* entries = nullptr;  // of the sequence whose entries these are; null: rows
 
   float* at(const View& view) const {
     switch (view.space) {
       case Space::kTile: return worker.tile.data() + view.offset + size_t{skipped} * view.stride;
       case Space::kPartial: return partials + view.offset;
       case Space::kBatch: return view.base + size_t{first} * view.stride;
+      case Space::kEntries: return entries->buffer(view.offset) + view.column + size_t{first} * view.stride;
       default: return view.base;
     }
   }
@@ -137,7 +151,7 @@ struct Tile {
   Rows out(const View& view) const { return {at(view), view.stride}; }
   // `count` rows of this tile, beginning at row `from`.
   Tile part(uint32_t from, uint32_t count) const {
-    return {step, kernels, worker, partials, first + from, count, seen, skipped + from};
+    return {step, kernels, worker, partials, first + from, count, seen, skipped + from, entries};
   }
 };
 

@@ -86,6 +86,7 @@ void Executor::run_step(const Request& request, uint64_t index) {
   step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
   step_.groups = std::min(program_.groups, step_.tiles);
   if (ranks_ != nullptr) begin_groups();
+  count_entries();
   std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
@@ -94,6 +95,13 @@ void Executor::run_step(const Request& request, uint64_t index) {
   for (const Section& section : sections_) run_stage(section);
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
+}
+
+void Executor::count_entries() {
+  for (uint32_t sequence = 0; sequence < entries_.size(); ++sequence) {
+    loader_.count_entries(program_.sequences[sequence], step_, entry_counts_);
+    entries_[sequence].begin(step_.own_begin(), entry_counts_);
+  }
 }
 
 void Executor::begin_groups() {
@@ -112,7 +120,7 @@ void Executor::run_stage(const Section& section) {
     return;
   }
   if (failure_) return;
-  if (section.stage.kind == StageKind::kTile) run_tiles(section);
+  if (is_tiled(section.stage.kind)) run_tiles(section);
   else run_fixed(section);
   try {
     check_stage();
@@ -152,7 +160,8 @@ void Executor::run_tiles(const Section& section) {
 // A job is a node of the tree: one group, or two or four neighbours. Their sums are added along the tree, as the format
 // requires: a thread takes two groups at once, and then adds the next two to their sum.
 void Executor::run_groups(const Section& section) {
-  const bool single_tiles = step_.groups == step_.tiles;
+  // Chunks of entries end with their group.
+  const bool single_tiles = step_.groups == step_.tiles && section.stage.kind == StageKind::kTile;
   const std::vector<FoldNode>& jobs =
       group_jobs_.of(step_.own_groups(), pool_.threads(), single_tiles ? program_.tiles_at_once : 0);
   tree_.begin(step_.groups, step_.own_groups());
@@ -176,6 +185,11 @@ void Executor::run_node(const Section& section, Worker& worker, FoldNode node, u
                    seen = (tile - begin) * program_.tile_rows;
     run_tile(section, tile_at(tile * program_.tile_rows, rows, seen, worker, partials));
   }
+  if (section.stage.kind != StageKind::kEntries) return;
+  const SequenceEntries& entries = entries_[section.stage.sequence];
+  const uint32_t first = begin * program_.tile_rows, last = std::min(end * program_.tile_rows, step_.rows);
+  if (entries.before(last) > entries.before(first)) return;
+  for (const Partials& part : section.partials) std::fill_n(partials + part.offset, part.size, 0.0f);
 }
 
 Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const {
@@ -189,8 +203,30 @@ Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& wor
 }
 
 void Executor::run_tile(const Section& section, Tile tile) {
+  if (section.stage.kind == StageKind::kEntries) return run_entries(section, tile);
+  if (section.loads) loader_.locate(step_.first_position + tile.first, tile.rows, tile.worker.source_rows.data());
+  run_instructions(section, tile);
+}
+
+// The entries of the tile's rows, in chunks of as many as a tile has rows, wherever a row ends: however many entries a
+// row has, they take no more memory.
+void Executor::run_entries(const Section& section, Tile rows) {
+  for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
+    if (instructions_[i].operation->begin != nullptr) instructions_[i].operation->begin(instructions_[i], rows);
+  }
+  const SequenceEntries& entries = entries_[section.stage.sequence];
+  const uint32_t begin = entries.before(rows.first), end = entries.before(rows.first + rows.rows);
+  const uint32_t first_of_node = entries.before(rows.first - rows.seen);
+  for (uint32_t entry = begin; entry < end; entry += program_.tile_rows) {
+    Tile chunk = tile_at(entry, program_.tile_rows, entry - first_of_node, rows.worker, rows.partials);
+    chunk.rows = std::min(program_.tile_rows, end - entry);
+    chunk.entries = &entries;
+    run_instructions(section, chunk);
+  }
+}
+
+void Executor::run_instructions(const Section& section, Tile& tile) {
   Worker& worker = tile.worker;
-  if (section.loads) loader_.locate(step_.first_position + tile.first, tile.rows, worker.source_rows.data());
   for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
     const BoundInstruction& instruction = instructions_[i];
     if (!profiling_) instruction.operation->tile(instruction, tile);

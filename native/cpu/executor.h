@@ -82,6 +82,9 @@ class Executor : public Executable {
   void run_node(const Section& section, Worker& worker, FoldNode node, uint32_t at_once, float* partials);
   Tile tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const;
   void run_tile(const Section& section, Tile tile);
+  void run_entries(const Section& section, Tile rows);
+  void run_instructions(const Section& section, Tile& tile);
+  void count_entries();
   void fold(const Section& section, uint32_t into, uint32_t other, FoldNode node);
   void look_up(const Section& section);
   void run_fixed(const Section& section);
@@ -94,6 +97,8 @@ class Executor : public Executable {
   const Program program_;
   Pool pool_;
   Loader loader_;
+  std::vector<SequenceEntries> entries_;  // by sequence
+  std::vector<uint32_t> entry_counts_;
   std::vector<Translator> translators_;
   std::shared_ptr<Communicator> ranks_;  // null: alone
   std::deque<RowRoute> routes_;

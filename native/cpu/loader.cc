@@ -105,12 +105,40 @@ void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
   }
 }
 
+uint64_t Loader::entries_in(const Column& column, uint64_t row) const {
+  const uint64_t begin = column.offsets[row], end = column.offsets[row + 1];
+  return begin > end || end > column.length || end - begin > kMostBagIds ? 0 : end - begin;
+}
+
+size_t Loader::leader_of(const std::string& sequence) const {
+  size_t input = 0;
+  while (inputs_[input].sequence != sequence) ++input;
+  return input;
+}
+
+void Loader::count_entries(const std::string& sequence, const StepContext& step, std::vector<uint32_t>& before) const {
+  const Column& column = columns_[leader_of(sequence)];
+  before.assign(1, 0);
+  uint64_t count = 0;
+  for (uint32_t b = step.own_begin(); b < step.own_end(); ++b) {
+    const uint64_t position = step.first_position + b;
+    count += entries_in(column, order_ ? (*order_)(position) : position);
+    if (count >= kMostBagIds) {
+      throw Error({"too many entries in the sequences of one batch", "run, " + sequence, "2^31 or more", "below 2^31",
+                   "Use a smaller batch."});
+    }
+    before.push_back(uint32_t(count));
+  }
+}
+
 template <class Id>
 void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
   const Column& column = columns_[input];
   const uint64_t last = inputs_[input].limit - 1;
   const uint64_t* rows = tile.worker.source_rows.data();
   const Id* values = static_cast<const Id*>(column.data);
+  const std::string& sequence = inputs_[input].sequence;
+  const Column& leader = sequence.empty() ? column : columns_[leader_of(sequence)];
   Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 24 bytes at 64-byte aligned offsets
   uint64_t ids = 0;
   for (uint32_t i = 0; i < tile.rows; ++i) {
@@ -121,6 +149,11 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
     if (begin > end || end > column.length || end - begin > kMostBagIds) {
       note({position, rows[i], input, "a bag's offsets are not ascending positions of its values",
             std::to_string(begin) + " to " + std::to_string(end), "at most " + std::to_string(column.length)});
+      continue;
+    }
+    if (const uint64_t entries = entries_in(leader, rows[i]); entries != end - begin) {
+      note({position, rows[i], input, "the columns of a sequence have different lengths",
+            std::to_string(end - begin) + " entries", std::to_string(entries)});
       continue;
     }
     to[i].data = values + begin;

@@ -13,6 +13,7 @@
 
 namespace pairloom {
 
+struct StepContext;
 struct Tile;
 struct View;
 
@@ -29,6 +30,10 @@ class Loader {
   // Gathers the tile's rows of an input. Invalid ids and bags are recorded and replaced by ones that are safe to look
   // up; the executor stops before anything is updated.
   void load(uint32_t input, const View& out, const Tile& tile);
+
+  // The number of entries of a sequence before each row of the step that this rank has, and in all of them. Those of rows
+  // whose offsets are wrong do not count.
+  void count_entries(const std::string& sequence, const StepContext& step, std::vector<uint32_t>& before) const;
 
   // Appends the valid ids of an input at positions [position, position + count), bag by bag.
   void append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const;
@@ -50,6 +55,10 @@ class Loader {
   void load_ids(uint32_t input, const View& out, const Tile& tile);
   template <class Id>
   void load_bags(uint32_t input, const View& out, const Tile& tile);
+  // The entries of a row of a bag; none if its offsets are wrong.
+  uint64_t entries_in(const Column& column, uint64_t row) const;
+  // The first input of a sequence.
+  size_t leader_of(const std::string& sequence) const;
   template <class Id>
   void append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const;
   void check_column(size_t input, const Column& column, uint64_t rows) const;

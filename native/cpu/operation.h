@@ -21,6 +21,8 @@ enum class Packing { kNone, kForward, kBackward };
 struct CpuOperation {
   Opcode opcode;
   TileFunction* tile = nullptr;
+  // In a stage of entries: what comes before the entries of a tile of rows.
+  TileFunction* begin = nullptr;
   FixedFunction* fixed = nullptr;
   // Floats of scratch that a tile of `rows` needs; null: none.
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;

@@ -9,7 +9,7 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kMagic = 0x314d4c50, kVersion = 2;
+constexpr uint32_t kMagic = 0x314d4c50, kVersion = 3;
 constexpr size_t kHeaderSize = 88;
 
 std::string hex(uint32_t value) {
@@ -102,7 +102,7 @@ Operand read_operand(Reader& in) {
 Buffer read_buffer(Reader& in) {
   const uint32_t space = in.u32(), dtype = in.u32();
   const uint64_t width = in.u64(), offset = in.u64();
-  if (space > uint32_t(Space::kExchange)) in.refuse("unknown space", std::to_string(space), "0 to 6");
+  if (space > uint32_t(Space::kEntries)) in.refuse("unknown space", std::to_string(space), "0 to 7");
   if (dtype > uint32_t(DType::kBag64)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 6");
   return {Space(space), DType(dtype), width, offset, in.string()};
 }
@@ -114,7 +114,7 @@ Input read_input(Reader& in) {
   if (dtype > uint32_t(DType::kBag64) || is_half(DType(dtype))) {
     in.refuse("unknown dtype of an input", std::to_string(dtype), "0, 1, 2, 5 or 6");
   }
-  return {std::move(name), DType(dtype), width, limit};
+  return {std::move(name), DType(dtype), width, limit, in.string()};
 }
 
 TranslationSlot read_translation(Reader& in) {
@@ -138,9 +138,9 @@ Instruction read_instruction(Reader& in) {
 }
 
 Stage read_stage(Reader& in) {
-  const uint32_t kind = in.u32(), first = in.u32(), count = in.u32();
-  if (kind > uint32_t(StageKind::kExchange)) in.refuse("unknown stage kind", std::to_string(kind), "0 to 2");
-  return {StageKind(kind), first, count};
+  const uint32_t kind = in.u32(), sequence = in.u32(), first = in.u32(), count = in.u32();
+  if (kind > uint32_t(StageKind::kEntries)) in.refuse("unknown stage kind", std::to_string(kind), "0 to 3");
+  return {StageKind(kind), sequence, first, count};
 }
 
 template <class Item>
@@ -171,11 +171,11 @@ Counts read_header(Reader& in, std::span<const uint8_t> bytes, Program& program)
   // Minimum bytes of an item. It limits the allocation for a wrong count. Checked again as items are read.
   Counts counts{};
   counts.buffers = in.count(28);
-  counts.inputs = in.count(20);
+  counts.inputs = in.count(24);
   counts.translations = in.count(12);
   counts.outputs = in.count(28);
   counts.instructions = in.count(12);
-  counts.stages = in.count(12);
+  counts.stages = in.count(16);
   program.fixed_size = in.u64();
   program.partial_size = in.u64();
   program.tile_size = in.u64();
@@ -191,6 +191,10 @@ Program decode(std::span<const uint8_t> bytes) {
   const Counts counts = read_header(in, bytes, program);
   read_section(in, "buffers", counts.buffers, program.buffers, read_buffer);
   read_section(in, "inputs", counts.inputs, program.inputs, read_input);
+  for (const Input& input : program.inputs) {
+    const bool known = input.sequence.empty() || program.sequence_of(input.sequence) != kNoSequence;
+    if (!known) program.sequences.push_back(input.sequence);
+  }
   read_section(in, "translations", counts.translations, program.translations, read_translation);
   read_section(in, "outputs", counts.outputs, program.outputs, read_output);
   read_section(in, "instructions", counts.instructions, program.instructions, read_instruction);
@@ -206,6 +210,13 @@ std::vector<uint32_t> Program::buffers_in(Space space) const {
     if (buffers[i].space == space) found.push_back(i);
   }
   return found;
+}
+
+uint32_t Program::sequence_of(const std::string& name) const {
+  for (uint32_t i = 0; i < sequences.size(); ++i) {
+    if (sequences[i] == name) return i;
+  }
+  return kNoSequence;
 }
 
 }  // namespace pairloom

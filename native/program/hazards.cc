@@ -41,6 +41,7 @@ class HazardCheck {
         accesses_(accesses),
         written_(program.buffers.size()),
         limits_(program.buffers.size(), 0),
+        sequence_of_(program.buffers.size(), kNoSequence),
         route_of_(program.buffers.size(), kNoRoute),
         translated_(program.translations.size(), false) {}
 
@@ -48,7 +49,7 @@ class HazardCheck {
     for (const Stage& stage : p_.stages) {
       begin_stage(stage.kind);
       check_parallel(stage);
-      for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i);
+      for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i, stage);
       stage_writes_parameters(stage);
     }
     where_ = "outputs";
@@ -60,11 +61,11 @@ class HazardCheck {
   void begin_stage(StageKind kind) {
     for (size_t i = 0; i < written_.size(); ++i) {
       const Space space = p_.buffers[i].space;
-      if (space == Space::kTile || (space == Space::kPartial && kind == StageKind::kTile)) written_[i].clear();
+      if (space == Space::kTile || (space == Space::kPartial && is_tiled(kind))) written_[i].clear();
     }
   }
 
-  void instruction(uint32_t index) {
+  void instruction(uint32_t index, const Stage& stage) {
     const Instruction& ins = p_.instructions[index];
     where_ = "instructions[" + std::to_string(index) + "] (" + opcode_name(ins.opcode) + ")";
     const auto& access = accesses_[index];
@@ -73,6 +74,7 @@ class HazardCheck {
       if (access[i].read) read(ins.operands[i]);
     }
     check_ids(ins);
+    check_sequences(ins, stage);
     check_route(ins);
     check_order(ins, access);
     for (size_t i = 0; i < access.size(); ++i) {
@@ -85,9 +87,36 @@ class HazardCheck {
       limits_[ins.operands[ins.operands.size() - 2].buffer] = routes_[route_of(ins)].rows;
     }
     if (ins.opcode == Opcode::kGatherRows) limits_[ins.operands[1].buffer] = limits_[ins.operands[0].buffer];
+    if (ins.opcode == Opcode::kTranslate || ins.opcode == Opcode::kUniqueRows) pass_sequences_on(ins);
     if (loads(ins)) {
-      const uint64_t limit = p_.inputs[size_t(ins.attributes[0])].limit;
-      limits_[ins.operands[0].buffer] = limit == 0 ? kAnyKey : limit;
+      const Input& input = p_.inputs[size_t(ins.attributes[0])];
+      limits_[ins.operands[0].buffer] = input.limit == 0 ? kAnyKey : input.limit;
+      sequence_of_[ins.operands[0].buffer] = p_.sequence_of(input.sequence);
+    }
+  }
+
+  void pass_sequences_on(const Instruction& ins) {
+    const size_t columns = ins.operands.size() / 2;
+    for (size_t i = 0; i < columns; ++i) {
+      sequence_of_[ins.operands[columns + i].buffer] = sequence_of_[ins.operands[i].buffer];
+    }
+  }
+
+  // Bags say which entries are whose: where there are entries, these must be of the sequence of their bag.
+  void check_sequences(const Instruction& ins, const Stage& stage) const {
+    const Rule& rule = *find_rule(ins.opcode);
+    if (rule.entries == Entries::kNone || rule.entries == Entries::kRows) return;
+    uint32_t bags = stage.kind == StageKind::kEntries ? stage.sequence : kNoSequence;
+    const bool in_pairs = !is_tiled(stage.kind);  // each bag is followed by its entries
+    for (const Operand& operand : ins.operands) {
+      const Buffer& buffer = p_.buffer(operand);
+      const bool is_entries = buffer.space == Space::kEntries, gives = is_bag(buffer.dtype);
+      if (in_pairs && is_ids(buffer.dtype)) bags = sequence_of_[operand.buffer];
+      if (!is_entries && (in_pairs || !gives)) continue;
+      const uint32_t sequence = gives ? sequence_of_[operand.buffer] : p_.sequence_of(buffer.name);
+      const bool first = !in_pairs && bags == kNoSequence;
+      if (sequence == kNoSequence || (!first && sequence != bags)) refuse("entries are not those of their bag", "");
+      bags = sequence;
     }
   }
 
@@ -126,7 +155,9 @@ class HazardCheck {
 
   void check_route(const Instruction& ins) const {
     const bool fetches = ins.opcode == Opcode::kFetchRows, returns = ins.opcode == Opcode::kReturnRows;
-    if (ins.opcode == Opcode::kEmbedding || ins.opcode == Opcode::kEmbeddingBag) return check_lookup(ins);
+    const bool looks_up = ins.opcode == Opcode::kEmbedding || ins.opcode == Opcode::kEmbeddingBag ||
+                          ins.opcode == Opcode::kEmbedEntries;
+    if (looks_up) return check_lookup(ins);
     if (!fetches && !returns && ins.opcode != Opcode::kGatherSlots) return;
     if (route_of(ins) >= routes_.size()) {
       refuse("a route has no uniqueRows yet", "route " + std::to_string(route_of(ins)));
@@ -162,7 +193,7 @@ class HazardCheck {
     const Buffer& buffer = p_.buffer(operand);
     if (buffer.space == Space::kParameter) return;
     for (size_t i = 0; i < p_.buffers.size(); ++i) {
-      if (i != operand.buffer && !is_alone(buffer.space) && p_.buffers[i].space == buffer.space &&
+      if (i != operand.buffer && !is_alone(buffer.space) && same_arena(p_.buffers[i], buffer) &&
           memory_of(p_, p_.buffers[i]).overlaps(memory_of(p_, buffer))) {
         written_[i].clear();
       }
@@ -211,8 +242,11 @@ class HazardCheck {
 
   bool meets(const Operand& a, const Operand& b, StageKind kind) const {
     const Space space = p_.buffer(a).space;
-    if (kind != StageKind::kTile || space == Space::kPartial) return touch(a, b);
-    return space == Space::kBatch && touch(a, b) && !same_rows(p_.buffer(a), p_.buffer(b));
+    if (!is_tiled(kind) || space == Space::kPartial) return touch(a, b);
+    // Rows of the batch are complete after all of their entries.
+    if (kind == StageKind::kEntries && space == Space::kBatch) return touch(a, b);
+    const bool shared = space == Space::kBatch || space == Space::kEntries;
+    return shared && touch(a, b) && !same_rows(p_.buffer(a), p_.buffer(b));
   }
 
   // Ids were checked against their input's limit when loaded, so the table must have at least that many rows. Only
@@ -276,6 +310,7 @@ class HazardCheck {
   const std::vector<std::vector<Access>>& accesses_;
   std::vector<Written> written_;
   std::vector<uint64_t> limits_;
+  std::vector<uint32_t> sequence_of_;  // by buffer: of bags
   std::vector<uint64_t> route_of_;  // by buffer
   std::vector<Route> routes_;
   std::vector<bool> translated_;

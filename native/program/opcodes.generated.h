@@ -93,6 +93,11 @@ enum class Opcode : uint32_t {
   kFoldAcross = 143,
   kGatherSlots = 144,
   kGatherRows = 145,
+  kEmbedEntries = 160,
+  kSegmentSum = 161,
+  kRepeatRows = 162,
+  kSegmentSoftmax = 163,
+  kSegmentSoftmaxGrad = 164,
 };
 
 }  // namespace pairloom

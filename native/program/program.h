@@ -10,7 +10,7 @@
 
 namespace pairloom {
 
-enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch, kExchange };
+enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch, kExchange, kEntries };
 enum class DType : uint32_t { kFp32, kId, kBag, kFp16, kBf16, kId64, kBag64 };
 inline bool is_half(DType dtype) { return dtype == DType::kFp16 || dtype == DType::kBf16; }
 inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }     // one per row
@@ -22,18 +22,22 @@ constexpr uint32_t kBagWidth = 6;  // elements per row of a buffer of bags
 inline uint32_t ids_width(DType dtype) { return is_bag(dtype) ? kBagWidth : dtype == DType::kId64 ? 2 : 1; }
 constexpr uint64_t kMostTableRows = uint64_t{1} << 40;
 constexpr uint64_t kMostNarrowRows = uint64_t{1} << 31;  // of a table with 32-bit ids
-enum class StageKind : uint32_t { kTile, kFixed, kExchange };
+enum class StageKind : uint32_t { kTile, kFixed, kExchange, kEntries };
+// Takes tiles through its instructions: of rows, or of the entries of a sequence.
+inline bool is_tiled(StageKind kind) { return kind == StageKind::kTile || kind == StageKind::kEntries; }
 
 // Each buffer has memory of its own, which is not in an arena.
 inline bool is_alone(Space space) {
   return space == Space::kParameter || space == Space::kScalar || space == Space::kExchange;
 }
-inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch; }
+inline bool is_row(Space space) {
+  return space == Space::kTile || space == Space::kBatch || space == Space::kEntries;
+}
 
 struct Buffer {
   Space space;
   DType dtype;
-  uint64_t width;   // elements: per row in row spaces, in total otherwise
+  uint64_t width;   // elements: per row or entry in row spaces, in total otherwise
   uint64_t offset;  // elements from the start of the space's arena
   std::string name;
 };
@@ -57,6 +61,7 @@ struct Input {
   DType dtype;
   uint32_t width;
   uint64_t limit;
+  std::string sequence = "";  // of a bag whose ids are entries of a sequence: its name
 };
 
 // The caller binds a translation under this name. It maps ids to rows of tables with this many rows.
@@ -80,8 +85,11 @@ struct Instruction {
 enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned };
 constexpr uint32_t kMostRanks = ~uint32_t{0};
 
+constexpr uint32_t kNoSequence = ~uint32_t{0};
+
 struct Stage {
   StageKind kind;
+  uint32_t sequence;  // kEntries: which
   uint32_t first, count;
 };
 
@@ -95,9 +103,12 @@ struct Program {
   std::vector<Output> outputs;
   std::vector<Instruction> instructions;
   std::vector<Stage> stages;
+  std::vector<std::string> sequences = {};  // those of the inputs, in order of their first ones
 
   const Buffer& buffer(const Operand& operand) const { return buffers[operand.buffer]; }
   std::vector<uint32_t> buffers_in(Space space) const;
+  // The number of a sequence of the inputs; kNoSequence if there is none.
+  uint32_t sequence_of(const std::string& name) const;
 };
 
 // Reads and verifies; throws Error. Never crashes or reads outside the bytes, whatever they are.

@@ -6,7 +6,7 @@ namespace {
 bool same_memory(const Program& program, const Operand& a, const Operand& b) {
   if (a.buffer == b.buffer) return true;
   const Buffer &x = program.buffer(a), &y = program.buffer(b);
-  return !is_alone(x.space) && x.space == y.space && same_rows(x, y);
+  return !is_alone(x.space) && same_arena(x, y) && same_rows(x, y);
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ bool same_elements(const Program& program, const Operand& a, const Operand& b) {
 
 bool share_memory(const Program& program, const Operand& a, const Operand& b) {
   const Buffer &x = program.buffer(a), &y = program.buffer(b);
-  if (x.space != y.space) return false;
+  if (!same_arena(x, y)) return false;
   if (same_memory(program, a, b)) return view_of(a).overlaps(view_of(b));
   if (is_alone(x.space)) return false;
   if (is_row(x.space)) return memory_of(program, x).overlaps(memory_of(program, y));

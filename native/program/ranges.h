@@ -14,7 +14,7 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// Rows that a buffer has room for; 1 if its space has no rows.
+// Rows that a buffer has room for; 1 if its space has none, or as many entries as there are.
 uint64_t buffer_rows(const Program& program, const Buffer& buffer);
 // Elements of a buffer in its arena (one group's arena for partials). Does not overflow for a verified buffer.
 uint64_t buffer_extent(const Program& program, const Buffer& buffer);
@@ -23,6 +23,10 @@ Range memory_of(const Program& program, const Buffer& buffer);
 // The operand's elements within each row of its buffer (row spaces), or within the buffer.
 inline Range view_of(const Operand& operand) { return {operand.offset, operand.offset + operand.size()}; }
 
+// True if both buffers are in one arena.
+inline bool same_arena(const Buffer& a, const Buffer& b) {
+  return a.space == b.space && (a.space != Space::kEntries || a.name == b.name);
+}
 // True if rows of the one buffer are, element by element, rows of the other.
 inline bool same_rows(const Buffer& a, const Buffer& b) { return a.offset == b.offset && a.width == b.width; }
 // True if the operands are the same elements.

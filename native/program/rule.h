@@ -12,6 +12,9 @@ enum class Execution { kSource, kRowwise, kReduces, kFixed, kTable, kBatch, kExc
 // The kind of stage that contains it.
 enum class Placement { kTile, kFixed, kEither, kExchange };
 
+// Whether operands may have a line per entry of a sequence; see src/graph/op.ts.
+enum class Entries { kNone, kRows, kChunks, kSegments };
+
 struct Rule {
   Opcode opcode;
   const char* name;
@@ -20,6 +23,7 @@ struct Rule {
   // Elements depend only on the operands' elements at the same position and on single numbers. A row instruction may
   // write over the view of its first or second operand, and a fixed one may be divided anywhere.
   bool elementwise;
+  Entries entries;
   const char* operands;    // see signature.h
   const char* attributes;  // see signature.h
 

@@ -80,12 +80,16 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
   if (word.kind == "batch") return buffer.space == Space::kBatch && f32;
   if (word.kind == "ids") return row && is_id(buffer.dtype);
   if (word.kind == "bag") return row && is_bag(buffer.dtype);
+  const bool of_entries = f32 && buffer.space == Space::kEntries;
+  if (word.kind == "entries") return of_entries;
+  if (word.kind == "entry") return of_entries || (f32 && buffer.space == Space::kTile);
+  if (word.kind == "terms") return of_entries || (f32 && buffer.space == Space::kBatch);
   const bool of_owner = buffer.space == Space::kExchange;
   if (word.kind == "samples") return buffer.space == Space::kBatch && is_ids(buffer.dtype);
   if (word.kind == "occurring") {
     return (buffer.space == Space::kBatch && is_ids(buffer.dtype)) || (of_owner && is_id(buffer.dtype));
   }
-  if (word.kind == "gradient") return (buffer.space == Space::kBatch || of_owner) && f32;
+  if (word.kind == "gradient") return of_entries || ((buffer.space == Space::kBatch || of_owner) && f32);
   if (word.kind == "owned") return of_owner && is_id(buffer.dtype);
   if (word.kind == "sums") return of_owner && f32;
   if (word.kind == "fetched") return of_owner && (f32 || is_half(buffer.dtype));
@@ -98,7 +102,7 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
   if (word.kind == "partial") return f32 && buffer.space == Space::kPartial;
   if (word.kind == "fixed" || word.kind == "weight" || word.kind == "number") return still;
   if (word.kind == "any") return (row && f32) || still;
-  return word.kind == "loaded" && row;
+  return word.kind == "loaded" && row && buffer.space != Space::kEntries;
 }
 
 class DimMatcher {
@@ -128,7 +132,8 @@ class DimMatcher {
 };
 
 std::string describe(const Program& program, const Operand& operand) {
-  static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange"};
+  static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange",
+                                       "entries"};
   static const char* const dtypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
   const Buffer& buffer = program.buffer(operand);
   std::string text = std::string(dtypes[uint32_t(buffer.dtype)]) + " " + spaces[uint32_t(buffer.space)] + "[";

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint32_t kMaxRows = 1u << 24, kMaxRowsAtOnce = 256, kMaxTilesAtOnce = 2, kMaxGroups = 1u << 16;
 constexpr uint64_t kMaxNarrow = ~uint32_t{0}, kMostWideIds = uint64_t{1} << 63;
+constexpr uint64_t kMaxEntryWidth = 1u << 18;  // elements of all buffers of an entry
 constexpr uint64_t kMaxArena = uint64_t{1} << 42;  // elements: 16 TiB, far below where size arithmetic overflows
 // Limit for a parameter. Whole numbers up to this are exact in fp64.
 constexpr uint64_t kMaxElements = uint64_t{1} << 53;
@@ -54,6 +55,7 @@ uint64_t arena_size(const Program& p, Space space) {
     case Space::kPartial: return p.partial_size;
     case Space::kTile: return p.tile_size;
     case Space::kBatch: return p.batch_size;
+    case Space::kEntries: return kMaxEntryWidth;
     default: return kMaxElements;  // bound by the caller
   }
 }
@@ -61,7 +63,7 @@ uint64_t arena_size(const Program& p, Space space) {
 void verify_buffer(const Program& p, size_t index) {
   const Buffer& b = p.buffers[index];
   const std::string where = place("buffers", index);
-  const bool holds_ids = is_row(b.space) || b.space == Space::kExchange;
+  const bool holds_ids = (is_row(b.space) && b.space != Space::kEntries) || b.space == Space::kExchange;
   if (is_ids(b.dtype) && (!holds_ids || b.width != ids_width(b.dtype))) {
     refuse(where, "a buffer of ids or bags has a wrong space or width",
            "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),
@@ -70,6 +72,9 @@ void verify_buffer(const Program& p, size_t index) {
   if (is_half(b.dtype) && b.space != Space::kParameter && b.space != Space::kExchange) {
     refuse(where, "a buffer of 16-bit numbers is in a wrong space", "space " + std::to_string(uint32_t(b.space)),
            "space 0, parameter, or 6, exchange");
+  }
+  if (b.space == Space::kEntries && p.sequence_of(b.name) == kNoSequence) {
+    refuse(where, "a buffer is of a sequence that no input has", b.name, "the sequence of an input");
   }
   if (b.space == Space::kScalar && b.width != 1) {
     refuse(where, "a scalar has a wrong width", std::to_string(b.width), "1");
@@ -96,6 +101,9 @@ void verify_input(const Program& p, size_t index) {
            f32    ? "width >= 1, limit 0"
            : wide ? "width 1, limit 0 (keys) to 2^63"
                   : "width 1, limit 1 to 2^31");
+  }
+  if (!in.sequence.empty() && !is_bag(in.dtype)) {
+    refuse(place("inputs", index), "an input that is no bag has a sequence", in.sequence, "no sequence");
   }
 }
 
@@ -139,6 +147,11 @@ void verify_stages(const Program& p) {
       refuse(place("stages", i), "stages do not follow one another", "first " + std::to_string(stage.first),
              std::to_string(next));
     }
+    const size_t sequences = stage.kind == StageKind::kEntries ? p.sequences.size() : 1;
+    if (stage.sequence >= sequences) {
+      refuse(place("stages", i), "a stage names a sequence that does not exist", std::to_string(stage.sequence),
+             "below " + std::to_string(sequences));
+    }
     next += stage.count;
     if (next > p.instructions.size()) {
       refuse(place("stages", i), "a stage reaches beyond the instructions", std::to_string(next),
@@ -152,10 +165,13 @@ void verify_stages(const Program& p) {
 }
 
 const char* stage_name(StageKind kind) {
-  return kind == StageKind::kTile ? "tile" : kind == StageKind::kFixed ? "fixed" : "exchange";
+  static const char* const names[] = {"tile", "fixed", "exchange", "entries"};
+  return names[uint32_t(kind)];
 }
 
 bool stands_in(const Rule& rule, StageKind kind) {
+  if (kind == StageKind::kEntries) return rule.entries == Entries::kRows || rule.entries == Entries::kChunks;
+  if (rule.entries == Entries::kChunks) return false;
   if (rule.placement == Placement::kEither) return kind != StageKind::kExchange;
   if (rule.placement == Placement::kTile) return kind == StageKind::kTile;
   return kind == (rule.placement == Placement::kFixed ? StageKind::kFixed : StageKind::kExchange);
@@ -168,19 +184,33 @@ void verify_write(const Program& p, const Operand& o, StageKind kind, const std:
   if (rule.reads_whole_batch() && space == Space::kBatch) return;
   if (space == Space::kExchange && kind == StageKind::kExchange) return;
   const bool tile_write = is_row(space) || space == Space::kPartial;
-  if (tile_write == (kind == StageKind::kTile)) return;
+  if (tile_write == is_tiled(kind)) return;
   refuse(where, "an output is in a space that this kind of stage does not write",
-         "space " + std::to_string(uint32_t(space)), kind == StageKind::kTile ? "3, 4 or 5" : "0, 2 or, in exchange stages, 6");
+         "space " + std::to_string(uint32_t(space)), is_tiled(kind) ? "3, 4, 5 or 7" : "0, 2 or, in exchange stages, 6");
 }
 
 void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, const Rule& rule) {
   const Space space = p.buffer(o).space;
-  if (kind != StageKind::kTile && is_row(space) && !rule.reads_whole_batch()) {
+  if (!is_tiled(kind) && is_row(space) && !rule.reads_whole_batch()) {
     refuse(where, "a row operand in a fixed stage", "space " + std::to_string(uint32_t(space)), "a fixed operand");
   }
 }
 
-std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind kind) {
+// In a stage of entries, lines are entries of its sequence: rows of the batch are for operations that know which entries
+// are theirs. In other stages it is the other way round.
+void verify_lines(const Program& p, const Operand& o, const Stage& stage, const std::string& where, const Rule& rule) {
+  const Buffer& buffer = p.buffer(o);
+  const bool in_entries = stage.kind == StageKind::kEntries;
+  if (buffer.space == Space::kBatch && in_entries && rule.entries != Entries::kChunks) {
+    refuse(where, "rows of the batch among entries", "space 5", "space 4 or 7");
+  }
+  if (buffer.space != Space::kEntries) return;
+  const bool fits = in_entries ? p.sequence_of(buffer.name) == stage.sequence : rule.entries == Entries::kSegments;
+  if (!fits) refuse(where, "entries in a stage that does not process them", buffer.name, "the sequence of the stage");
+}
+
+std::vector<Access> verify_instruction(const Program& p, size_t index, const Stage& stage) {
+  const StageKind kind = stage.kind;
   const Instruction& instruction = p.instructions[index];
   std::string where = place("instructions", index);
   const Rule* rule = find_rule(instruction.opcode);
@@ -198,6 +228,7 @@ std::vector<Access> verify_instruction(const Program& p, size_t index, StageKind
   const auto accesses = match_operands(p, instruction, *rule, "program " + where);
   for (size_t i = 0; i < accesses.size(); ++i) {
     const Operand& operand = instruction.operands[i];
+    verify_lines(p, operand, stage, where, *rule);
     if (accesses[i].written) verify_write(p, operand, kind, where, *rule);
     if (accesses[i].read) verify_reads(p, operand, kind, where, *rule);
   }
@@ -230,7 +261,7 @@ void verify(const Program& program) {
   std::vector<std::vector<Access>> accesses;
   for (const Stage& stage : program.stages) {
     for (uint32_t i = 0; i < stage.count; ++i) {
-      accesses.push_back(verify_instruction(program, stage.first + i, stage.kind));
+      accesses.push_back(verify_instruction(program, stage.first + i, stage));
     }
   }
   verify_outputs(program);

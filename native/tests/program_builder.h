@@ -56,17 +56,24 @@ class ProgramBuilder {
   Operand batch(std::vector<uint64_t> dims) { return buffer(Space::kBatch, dims); }
   Operand fixed(std::vector<uint64_t> dims) { return buffer(Space::kFixed, dims); }
   Operand partial(std::vector<uint64_t> dims) { return buffer(Space::kPartial, dims); }
+  Operand entries(const std::string& sequence, std::vector<uint64_t> dims) {
+    const Operand view = buffer(Space::kEntries, dims);
+    p_.buffers.back().name = sequence;
+    return view;
+  }
   Operand scalar() { return buffer(Space::kScalar, {1}); }
 
-  void stage(StageKind kind) { p_.stages.push_back({kind, uint32_t(p_.instructions.size()), 0}); }
+  void stage(StageKind kind, uint32_t sequence = 0) {
+    p_.stages.push_back({kind, sequence, uint32_t(p_.instructions.size()), 0});
+  }
   void add(Opcode opcode, std::vector<Operand> operands, std::vector<double> attributes = {}) {
     p_.instructions.push_back({opcode, std::move(operands), std::move(attributes)});
     ++p_.stages.back().count;
   }
-  void input(Operand out, uint64_t limit = 0) {
+  void input(Operand out, uint64_t limit = 0, const std::string& sequence = "") {
     const DType dtype = p_.buffers[out.buffer].dtype;
-    p_.inputs.push_back(
-        {"input" + std::to_string(p_.inputs.size()), dtype, dtype == DType::kFp32 ? uint32_t(out.size()) : 1, limit});
+    p_.inputs.push_back({"input" + std::to_string(p_.inputs.size()), dtype,
+                         dtype == DType::kFp32 ? uint32_t(out.size()) : 1, limit, sequence});
     add(Opcode::kInput, {out}, {double(p_.inputs.size() - 1)});
   }
   // Index of a translation.
@@ -78,7 +85,7 @@ class ProgramBuilder {
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
-    for (uint32_t word : {0x314d4c50u, 2u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
+    for (uint32_t word : {0x314d4c50u, 3u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
                           uint32_t(p_.buffers.size()), uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()),
                           uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()), uint32_t(p_.stages.size())}) {
       w.u32(word);
@@ -93,6 +100,7 @@ class ProgramBuilder {
       w.string(in.name);
       for (uint32_t word : {uint32_t(in.dtype), in.width}) w.u32(word);
       w.u64(in.limit);
+      w.string(in.sequence);
     }
     for (const TranslationSlot& translation : p_.translations) {
       w.string(translation.name);
@@ -109,7 +117,7 @@ class ProgramBuilder {
       for (double attribute : i.attributes) w.f64(attribute);
     }
     for (const Stage& s : p_.stages) {
-      for (uint32_t word : {uint32_t(s.kind), s.first, s.count}) w.u32(word);
+      for (uint32_t word : {uint32_t(s.kind), s.sequence, s.first, s.count}) w.u32(word);
     }
     reseal(w.bytes);
     return w.bytes;
@@ -124,7 +132,7 @@ class ProgramBuilder {
   }
   uint64_t take(Space space, uint64_t width) {
     uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size,
-                                nullptr};
+                                nullptr, &entry_size_};
     uint64_t* arena = arenas[uint32_t(space)];
     if (arena == nullptr) return 0;
     const uint32_t rows = space == Space::kTile    ? p_.tile_rows * p_.tiles_at_once
@@ -136,6 +144,7 @@ class ProgramBuilder {
   }
 
   Program p_;
+  uint64_t entry_size_ = 0;
 };
 
 }  // namespace pairloom::test

@@ -4,7 +4,7 @@ import { EXCHANGES } from "../../src/ops/exchange/index.js";
 import { OPS } from "../../src/ops/index.js";
 
 /** The operations that become instructions, by opcode. */
-const INSTRUCTIONS = [...Object.values<InstructionRules>({ ...OPS, ...EXCHANGES }), combine]
+const INSTRUCTIONS = Object.values<InstructionRules>({ ...OPS, ...EXCHANGES, combine })
   .flatMap((op) => (op.operands === undefined ? [] : [{ ...op, operands: op.operands }]))
   .sort((a, b) => a.opcode - b.opcode);
 type Instruction = (typeof INSTRUCTIONS)[number];
@@ -43,13 +43,14 @@ ${INSTRUCTIONS.map(ruleRow).join("\n")}
 }
 
 function ruleRow(op: Instruction): string {
-  const { kind, execution, elementwise = false, operands, attributes = "" } = op;
+  const { kind, execution, elementwise = false, entries = "none", operands, attributes = "" } = op;
   const facts = [
     `Opcode::${constant(kind)}`,
     `"${kind}"`,
     `Execution::${constant(execution)}`,
     `Placement::${constant(placementOf(op))}`,
     elementwise,
+    `Entries::${constant(entries)}`,
   ];
   return `    {${facts.join(", ")},\n     "${operands}",\n     "${attributes}"},`;
 }

@@ -1,6 +1,6 @@
 import { GraphError } from "../errors.js";
 import type { Execution, Node, Op } from "./op.js";
-import { formatType, isRow, type Tensor, type TensorType } from "./tensor.js";
+import { type Entries, entriesOf, formatType, isRow, type Tensor, type TensorType } from "./tensor.js";
 
 /** A static list of equations in dependency order. Immutable: passes create new graphs. */
 export interface Graph {
@@ -24,6 +24,7 @@ export class GraphBuilder {
 
   readonly apply = <A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] => {
     if (this.nodes.length === MOST_NODES) throw tooLarge();
+    checkEntries(op as Op, inputs);
     const outputs = op.infer(inputs, attrs).map((type) => this.tensor(type));
     this.nodes.push({ op: op as Op, inputs, attrs, outputs });
     return outputs;
@@ -41,8 +42,25 @@ export class GraphBuilder {
   }
 
   private tensor(type: TensorType): Tensor {
-    return { dtype: type.dtype, shape: type.shape, id: this.nextId++ };
+    const { dtype, shape, entries } = type;
+    return { dtype, shape, id: this.nextId++, ...(entries && { entries }) };
   }
+}
+
+/** Refuses entries of a sequence where an operation knows rows of the batch only, and a mixture of both. */
+function checkEntries({ kind, entries }: Op, inputs: readonly Tensor[]): void {
+  const rows = inputs.filter((type) => isRow(type) && type.dtype === "fp32");
+  const mixed = rows.some((type) => type.shape[0] !== rows[0].shape[0]);
+  if (entries === "rows" ? !mixed : entries !== undefined || !rows.some(entriesOf)) return;
+  throw new GraphError({
+    what: entries
+      ? "the operands are not of one sequence"
+      : "the operation does not work on entries of sequences",
+    where: kind,
+    got: inputs.map(formatType).join(", "),
+    expected: entries ? "rows of the batch, or entries of one sequence" : "rows of the batch",
+    next: entries ? "Repeat the rows for the entries first." : "Pool the entries first.",
+  });
 }
 
 /** Far above every model: a graph beyond it is a mistake, or a config made to keep a server busy. */
@@ -83,6 +101,12 @@ export function mutated({ op, inputs }: Node): readonly Tensor[] {
   if (!op.operands?.includes("!")) return [];
   const words = op.operands.split(" ");
   return inputs.filter((_, i) => words[i]?.includes("!"));
+}
+
+/** What an equation processes tile by tile: the rows of the batch, or the entries of a sequence. */
+export function domainOf({ op, inputs, outputs }: Node): "B" | Entries {
+  if (op.entries === undefined || op.entries === "segments") return "B";
+  return [...outputs, ...inputs].map(entriesOf).find((entries) => entries !== undefined) ?? "B";
 }
 
 /**

@@ -35,7 +35,7 @@ export interface Node<A = Attrs> {
 
 /**
  * One gradient of a table: rows `ids` get `grad` [B, D]. Each id of a bag gets the gradient times its weight, if it has
- * one (divided by the count for a mean).
+ * one (divided by the count for a mean). With a line per entry, `grad` [L, D], each id of a bag gets its own.
  */
 export interface SparseGradient {
   readonly ids: Tensor;
@@ -160,6 +160,13 @@ export interface InstructionRules {
    * row operation may write over its first or second operand, and a fixed one may be divided anywhere.
    */
   readonly elementwise?: boolean;
+  /**
+   * Whether operands may have a line per entry of a sequence, not per row of the batch:
+   * - `rows`: the entries of one sequence may take the place of rows in all operands;
+   * - `chunks`: relates entries to their rows, for some entries of a row at a time;
+   * - `segments`: reads or writes all entries of a row at once, as a row operation or after all rows.
+   */
+  readonly entries?: "rows" | "chunks" | "segments";
   /**
    * Operands, inputs then outputs, in the language of native/program/signature.h. Absent for an operation without an
    * instruction: a view, or memory bound by the caller.

@@ -30,13 +30,21 @@ export function idsBelow<K extends "id" | "ids">(limit: number, kind: K): K | `$
 /** Storage formats of an embedding table. */
 export type TableDtype = "fp32" | HalfDtype;
 
-/** A size: a number, or `"B"`, the rows of the batch. `"B"` can only be the first dimension. */
-export type Dim = number | "B";
+/**
+ * A size: a number; `"B"`, the rows of the batch; or the entries of a sequence, those of all rows of the batch one after
+ * the other. Only the first dimension can be one of the latter two.
+ */
+export type Dim = number | "B" | Entries;
 export type Shape = readonly Dim[];
+
+/** The entries of a sequence, by its name: `[L:history, D]` has as many lines for a row as its history is long. */
+export type Entries = `L:${string}`;
 
 export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
+  /** Of a bag that is a column of a sequence: its ids are entries of this sequence. */
+  readonly entries?: Entries;
 }
 
 /** A symbolic value of a graph. Identity is the object; `id` is only its printed name. */
@@ -49,12 +57,25 @@ export function fp32(...shape: Dim[]): TensorType {
   return { dtype: "fp32", shape };
 }
 
-/** True for a tensor with one entry per row (`[B, …]`), false for one of fixed size (a weight, a sum). */
+/**
+ * True for a tensor with one line per row of the batch (`[B, …]`) or per entry of a sequence, false for one of fixed size
+ * (a weight, a sum).
+ */
 export function isRow(type: TensorType): boolean {
-  return type.shape[0] === "B";
+  return typeof type.shape[0] === "string";
 }
 
-/** The sizes without the batch dimension. */
+/** The sequence of a tensor with one line per entry; undefined for all others. */
+export function entriesOf({ shape: [first] }: TensorType): Entries | undefined {
+  return typeof first === "string" && first !== "B" ? first : undefined;
+}
+
+/** An `fp32` type with a line for each line of `rows`. */
+export function rowsLike(rows: TensorType, ...dims: number[]): TensorType {
+  return { dtype: "fp32", shape: [rows.shape[0], ...dims] };
+}
+
+/** The sizes without the dimension of rows or entries. */
 export function innerDims(type: TensorType): number[] {
   return (isRow(type) ? type.shape.slice(1) : type.shape) as number[];
 }

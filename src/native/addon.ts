@@ -46,7 +46,7 @@ export interface Instruction {
 }
 
 export interface InstructionOperand {
-  readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange";
+  readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange" | "entries";
   readonly dtype: "fp32" | "id" | "ids" | "fp16" | "bf16" | "id64" | "ids64";
   /** Parameters and scalars. */
   readonly name: string;

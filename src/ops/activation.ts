@@ -1,4 +1,5 @@
 import { asFp32, defineOp } from "../graph/op.js";
+import { isRow } from "../graph/tensor.js";
 import { checkShapes, sameType } from "./check.js";
 import { elementwise } from "./cost.js";
 
@@ -68,13 +69,14 @@ export const activation = defineOp<{ fn: ActivationFn }>({
   kind: "activation",
   opcode: 16,
   execution: "rowwise",
+  entries: "rows",
   elementwise: true,
   operands: "x:row[n] -> out:row[n]",
   attributes: "fn",
   meaning: "`fn(x)`",
   cost: elementwise(1),
   infer([x]) {
-    checkShapes(x.dtype === "fp32" && x.shape[0] === "B", "activation", "x fp32[B, …]", [x]);
+    checkShapes(x.dtype === "fp32" && isRow(x), "activation", "x fp32[B, …]", [x]);
     return [x];
   },
   gradient({ inputs: [x], outputs: [y], outputGradients: [dy], attrs, apply }) {
@@ -95,6 +97,7 @@ export const activationGrad = defineOp<{ fn: ActivationFn }>({
   kind: "activationGrad",
   opcode: 17,
   execution: "rowwise",
+  entries: "rows",
   elementwise: true,
   operands: "dy:row[n] s:row[n] -> out:row[n]",
   attributes: "fn",

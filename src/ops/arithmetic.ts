@@ -1,5 +1,5 @@
 import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
-import { fp32, isRow, width } from "../graph/tensor.js";
+import { isRow, rowsLike, width } from "../graph/tensor.js";
 import { checkShapes, isRows, sameType } from "./check.js";
 import { elementwise, folding, once, sizeOf } from "./cost.js";
 
@@ -8,6 +8,7 @@ export const add = defineOp<NoAttrs>({
   kind: "add",
   opcode: 21,
   execution: "rowwise",
+  entries: "rows",
   elementwise: true,
   operands: "x:any[n] y:any[n]... -> out:any[n]",
   meaning: "sum from left to right; all operands are rows of equal dims, or all fixed",
@@ -32,6 +33,7 @@ export const multiply: Op<NoAttrs> = defineOp({
   kind: "multiply",
   opcode: 22,
   execution: "rowwise",
+  entries: "rows",
   elementwise: true,
   operands: "a:any[n] b:any[n] -> out:any[n]",
   meaning: "`a * b`",
@@ -58,6 +60,7 @@ export const scale: Op<{ factor: number }> = defineOp({
   kind: "scale",
   opcode: 23,
   execution: "rowwise",
+  entries: "rows",
   elementwise: true,
   operands: "x:any[n] -> out:any[n]",
   attributes: "factor:real",
@@ -81,12 +84,13 @@ export const sumColumns: Op<NoAttrs> = defineOp({
   kind: "sumColumns",
   opcode: 24,
   execution: "rowwise",
+  entries: "rows",
   operands: "x:row[n] -> out:row[1]",
   meaning: "sum of each row; the kernel fixes the order",
   cost: folding(1),
   infer([x]) {
     checkShapes(isRows(x, 2), "sumColumns", "x [B, n]", [x]);
-    return [fp32("B", 1)];
+    return [rowsLike(x, 1)];
   },
   gradient: ({ inputs: [x], outputGradients: [dy], apply }) => [
     dy && apply(broadcastColumns, [dy], { columns: width(x) })[0],
@@ -104,12 +108,13 @@ export const broadcastColumns: Op<{ columns: number }> = defineOp({
   kind: "broadcastColumns",
   opcode: 25,
   execution: "rowwise",
+  entries: "rows",
   operands: "x:row[1] -> out:row[n]",
   meaning: "each row's value repeated n times",
   cost: elementwise(0),
   infer([x], { columns }) {
     checkShapes(isRows(x, 2) && x.shape[1] === 1, "broadcastColumns", "x [B, 1]", [x]);
-    return [fp32("B", columns)];
+    return [rowsLike(x, columns)];
   },
   gradient: ({ outputGradients: [dy], apply }) => [dy && apply(sumColumns, [dy], {})[0]],
   reference({ inputs, outputs, attrs }) {

@@ -1,5 +1,14 @@
 import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
-import { columnsOf, fp32, innerDims, isRow, sameShape, type Tensor, width } from "../graph/tensor.js";
+import {
+  columnsOf,
+  fp32,
+  innerDims,
+  isRow,
+  rowsLike,
+  sameShape,
+  type Tensor,
+  width,
+} from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { constantRows } from "./constant-rows.js";
 import { elementwise, FREE } from "./cost.js";
@@ -12,6 +21,7 @@ export const concat: Op<NoAttrs> = defineOp({
   kind: "concat",
   opcode: 18,
   execution: "rowwise",
+  entries: "rows",
   joins: true,
   operands: "parts:row[*]... -> out:row[*]",
   meaning: "copies the parts that their producers could not write in place",
@@ -19,7 +29,7 @@ export const concat: Op<NoAttrs> = defineOp({
   infer(inputs) {
     const rest = inputs[0]?.shape.slice(2) ?? [];
     const fits = (t: (typeof inputs)[number]) =>
-      t.dtype === "fp32" && t.shape[0] === "B" && t.shape.length >= 2 && sameShape(t.shape.slice(2), rest);
+      t.dtype === "fp32" && isRow(t) && t.shape.length >= 2 && sameShape(t.shape.slice(2), rest);
     checkShapes(
       inputs.length > 0 && inputs.every(fits),
       "concat",
@@ -27,10 +37,10 @@ export const concat: Op<NoAttrs> = defineOp({
       inputs,
     );
     return [
-      fp32(
-        "B",
+      rowsLike(
+        inputs[0],
         inputs.reduce((sum, t) => sum + columnsOf(t), 0),
-        ...rest,
+        ...(rest as number[]),
       ),
     ];
   },
@@ -61,6 +71,7 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
   kind: "slice",
   opcode: 19,
   execution: "rowwise",
+  entries: "rows",
   viewOffset: ({ outputs: [part], attrs: { start, size } }) => (start * width(part)) / size,
   cost: FREE,
   infer([x], { start, size }) {
@@ -72,7 +83,7 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
       "a range inside the first dimension",
       [x],
     );
-    return [isRow(x) ? fp32("B", size, ...rest) : fp32(size, ...rest)];
+    return [isRow(x) ? rowsLike(x, size, ...rest) : fp32(size, ...rest)];
   },
   gradient({ inputs: [x], outputGradients: [dy], attrs: { start, size }, apply }) {
     if (!dy) return [undefined];

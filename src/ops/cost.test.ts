@@ -34,6 +34,15 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   ],
   // 12 ids in the 5 bags: 12 rows of 8 are read and added.
   embeddingBag: [{ shapes: [[1000, 8], [12], [B, 8]], flops: 96, elements: [96, 12, 40] }],
+  // 12 entries in the 5 rows.
+  embedEntries: [{ shapes: [[1000, 8], [12], [12, 8]], flops: 0, elements: [96, 12, 96] }],
+  segmentSum: [{ shapes: [[12, 8], [12], [B, 8]], attributes: [0], flops: 96, elements: [96, 12, 40] }],
+  repeatRows: [
+    { shapes: [[B, 8], [12], [12, 8]], attributes: [0], flops: 0, elements: [40, 12, 96] },
+    { shapes: [[B, 8], [12], [12, 8]], attributes: [1], flops: 96, elements: [40, 12, 96] },
+  ],
+  segmentSoftmax: [{ shapes: [[12, 1], [12], [12, 1]], flops: 60, elements: [12, 12, 12] }],
+  segmentSoftmaxGrad: [{ shapes: [[12, 1], [12, 1], [12], [12, 1]], flops: 48, elements: [12, 12, 12, 12] }],
   // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.
   linear: [
     {

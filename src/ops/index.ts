@@ -19,6 +19,7 @@ import { concat, slice } from "./concat.js";
 import { constantRows } from "./constant-rows.js";
 import { dotInteraction, dotInteractionGrad } from "./dot-interaction.js";
 import { dropout } from "./dropout.js";
+import { embedEntries } from "./embed-entries.js";
 import { embedding } from "./embedding.js";
 import { embeddingBag } from "./embedding-bag.js";
 import { TABLE_UPDATES } from "./embedding-optimizers/index.js";
@@ -35,6 +36,8 @@ import { reshape } from "./reshape.js";
 import { rightClass } from "./right-class.js";
 import { scaleColumns } from "./scale-columns.js";
 import { scoreHistogram } from "./score-histogram.js";
+import { segmentSoftmax, segmentSoftmaxGrad } from "./segment-softmax.js";
+import { repeatRows, segmentSum } from "./segment-sum.js";
 import { sessionLogSumExp, sessionLogSumExpGrad } from "./session-log-sum-exp.js";
 import { softmax, softmaxGrad } from "./softmax.js";
 import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./softmax-loss.js";
@@ -54,6 +57,7 @@ export const OPS = {
   translate,
   embedding,
   embeddingBag,
+  embedEntries,
   quantizedEmbedding,
   quantizedEmbeddingBag,
   linear,
@@ -114,6 +118,10 @@ export const OPS = {
   sessionLogSumExpGrad,
   scoreHistogram,
   rightClass,
+  segmentSum,
+  repeatRows,
+  segmentSoftmax,
+  segmentSoftmaxGrad,
   sumSquares,
   clipFactor,
   scaleByNumber,

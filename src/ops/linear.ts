@@ -1,6 +1,6 @@
 import { asFp32, type DenseValue, defineOp, type Op, type Value } from "../graph/op.js";
 import { PRECISIONS, type Precision } from "../graph/precision.js";
-import { fp32 } from "../graph/tensor.js";
+import { fp32, rowsLike } from "../graph/tensor.js";
 import { roundToBf16 } from "../half.js";
 import { ACTIVATIONS, type ActivationFn, activationGrad } from "./activation.js";
 import { checkShapes, isFixed, isRows } from "./check.js";
@@ -29,6 +29,7 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
   kind: "linear",
   opcode: 12,
   execution: "rowwise",
+  entries: "rows",
   operands: "x:row[k] W:weight[n,k] b:fixed[n]? -> out:row[n]",
   attributes: "fn hasBias precision:flag",
   meaning: "`fn(x W^T + b)`",
@@ -46,7 +47,7 @@ export const linear: Op<{ fn: ActivationFn } & Product> = defineOp({
       "x [B, K], W [N, K], b [N]",
       b ? [x, w, b] : [x, w],
     );
-    return [fp32("B", w.shape[0])];
+    return [rowsLike(x, w.shape[0] as number)];
   },
   gradient({ inputs, outputs: [y], outputGradients: [dy], attrs: { fn, ...product }, apply }) {
     if (!dy) return [];
@@ -87,6 +88,7 @@ export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
   kind: "linearGradInput",
   opcode: 13,
   execution: "rowwise",
+  entries: "rows",
   operands: "dz:row[n] W:weight[n,k] s:row[k]? -> out:row[k]",
   attributes: "fn hasSlope precision:flag",
   meaning: "`dz W`; with s times fn' at s, as activationGrad has it",
@@ -101,7 +103,7 @@ export const linearGradInput = defineOp<Product & { fn?: ActivationFn }>({
       "dz [B, N], W [N, K], s [B, K]",
       s ? [dz, w, s] : [dz, w],
     );
-    return [fp32("B", w.shape[1])];
+    return [rowsLike(dz, w.shape[1] as number)];
   },
   reference({ inputs, outputs, attrs, context }) {
     const [dz, w] = inputs.slice(0, 2).map((value) => rounded(value, attrs));
@@ -129,6 +131,7 @@ export const linearGradWeight = defineOp<Product>({
   kind: "linearGradWeight",
   opcode: 14,
   execution: "reduces",
+  entries: "rows",
   operands: "dz:row[n] x:row[k] -> out:partial[n,k]",
   attributes: "precision:flag",
   meaning: "`dz^T x`",

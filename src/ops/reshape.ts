@@ -1,5 +1,5 @@
 import { asFp32, defineOp, type Op } from "../graph/op.js";
-import { fp32, innerDims, width } from "../graph/tensor.js";
+import { innerDims, isRow, rowsLike, width } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { FREE } from "./cost.js";
 
@@ -8,12 +8,13 @@ export const reshape: Op<{ dims: readonly number[] }> = defineOp({
   kind: "reshape",
   opcode: 20,
   execution: "rowwise",
+  entries: "rows",
   viewOffset: () => 0,
   cost: FREE,
   infer([x], { dims }) {
-    const type = fp32("B", ...dims);
+    const type = rowsLike(x, ...dims);
     checkShapes(
-      x.dtype === "fp32" && x.shape[0] === "B" && width(x) === width(type),
+      x.dtype === "fp32" && isRow(x) && width(x) === width(type),
       `reshape to [${type.shape.join(", ")}]`,
       "as many elements a row",
       [x],

@@ -11,6 +11,9 @@ interface Refusal {
 
 const ids: TensorType = { dtype: "id", shape: ["B"] };
 const bag: TensorType = { dtype: "ids", shape: ["B"] };
+const history: TensorType = { dtype: "ids", shape: ["B"], entries: "L:history" };
+const entries: TensorType = { dtype: "fp32", shape: ["L:history", 4] };
+const scores: TensorType = { dtype: "fp32", shape: ["L:history", 1] };
 const column = fp32("B", 1);
 const lr = fp32(1);
 const table = fp32(10, 4);
@@ -38,6 +41,18 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [fp32(10, 4), bag], attrs: { bits: 4, dim: 5, pooling: "sum" } },
     { operands: [fp32(10, 3), ids], attrs: { bits: 4, dim: 5, pooling: "sum" } },
   ],
+  embedEntries: [{ operands: [table, bag] }, { operands: [table, ids] }],
+  segmentSum: [
+    { operands: [entries, bag], attrs: { pooling: "sum" } },
+    { operands: [{ dtype: "fp32", shape: ["L:other", 4] }, history], attrs: { pooling: "sum" } },
+    { operands: [fp32("B", 4), history], attrs: { pooling: "sum" } },
+  ],
+  repeatRows: [
+    { operands: [fp32("B", 4), bag], attrs: { pooling: "sum" } },
+    { operands: [entries, history], attrs: { pooling: "sum" } },
+  ],
+  segmentSoftmax: [{ operands: [entries, history] }, { operands: [scores, bag] }],
+  segmentSoftmaxGrad: [{ operands: [entries, scores, history] }, { operands: [scores, scores, bag] }],
   linear: [
     { operands: [fp32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
     { operands: [fp32("B", 3), fp32(2, 4)] },

@@ -1,5 +1,5 @@
 import { asFp32, defineOp, type NoAttrs } from "../graph/op.js";
-import { fp32, innerDims } from "../graph/tensor.js";
+import { fp32, innerDims, isRow } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
 import { folding } from "./cost.js";
 
@@ -8,12 +8,13 @@ export const sumRows = defineOp<NoAttrs>({
   kind: "sumRows",
   opcode: 15,
   execution: "reduces",
+  entries: "rows",
   operands: "x:row[n] -> out:partial[n]",
   meaning: "sum over the rows",
   combine: "sum",
   cost: folding(1),
   infer([x]) {
-    checkShapes(x.dtype === "fp32" && x.shape[0] === "B" && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
+    checkShapes(x.dtype === "fp32" && isRow(x) && x.shape.length >= 2, "sumRows", "x [B, …]", [x]);
     return [fp32(...innerDims(x))];
   },
   reference({ inputs, outputs, context }) {

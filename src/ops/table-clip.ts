@@ -15,6 +15,7 @@ export const tableSumSquares = defineOp<{ poolings: readonly Pooling[]; limit?: 
   kind: "tableSumSquares",
   opcode: 116,
   execution: "table",
+  entries: "segments",
   operands: `table[R,D] ${PAIRS} -> out:fixed[${SLOTS}]`,
   attributes: "limit poolings",
   meaning:

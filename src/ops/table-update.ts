@@ -11,7 +11,7 @@ import {
   type StepContext,
   type Value,
 } from "../graph/op.js";
-import { formatType, fp32, isBag, isId, type TensorType } from "../graph/tensor.js";
+import { entriesOf, formatType, fp32, isBag, isId, rowsLike, type TensorType } from "../graph/tensor.js";
 import type { RowNames } from "../graph/translation.js";
 import { drawKey, rowDraws } from "../random.js";
 import { checkShapes, isFixed, isTable, sameType } from "./check.js";
@@ -89,6 +89,7 @@ export function tableUpdate<const Kind extends string, const Setting extends str
     kind,
     opcode,
     execution: "table",
+    entries: "segments",
     operands: ["table![R,D] lr:number", ...stateWords, `factor:number? ${PAIRS}`].join(" "),
     attributes: [
       ...settings.map(([name, type]) => `${name}:${type}`),
@@ -166,12 +167,16 @@ function checkTable(
   return [];
 }
 
-/** One pair (ids, grad [B, D]) per pooling. */
+/** One pair per pooling: ids and grad [B, D], or a bag and, with a line for each of its ids, grad [L, D]. */
 export function arePairs(types: readonly TensorType[], poolings: readonly Pooling[], dim: number): boolean {
-  return (
-    types.length === 2 * poolings.length &&
-    types.every((t, i) => (i % 2 === 0 ? isId(t.dtype) || isBag(t.dtype) : sameType(t, fp32("B", dim))))
-  );
+  const fits = (pooling: Pooling, pair: number): boolean => {
+    const [ids, grad] = types.slice(2 * pair, 2 * pair + 2);
+    if (!isId(ids.dtype) && !isBag(ids.dtype)) return false;
+    const own = entriesOf(grad);
+    const perEntry = own !== undefined && own === ids.entries && pooling === "sum";
+    return sameType(grad, perEntry ? rowsLike(grad, dim) : fp32("B", dim));
+  };
+  return types.length === 2 * poolings.length && poolings.every(fits);
 }
 
 function updateRows(call: KernelCall<TableAttrs>, states: number, update: (row: RowUpdate) => void): void {
@@ -222,13 +227,14 @@ export function sumDuplicates(
 
 /** The sums of every row that occurs and is trained, by group. */
 export function sumByGroup(
-  { inputs, context }: KernelCall,
+  { node, inputs, context }: KernelCall,
   poolings: readonly Pooling[],
   firstPair: number,
   dim: number,
 ): Map<number, [group: number, sum: Floats][]> {
   const { rows, accumulation } = context;
   const starts = accumulation ? groupStarts(rows, accumulation) : [0, rows];
+  const perEntry = poolings.map((_, pair) => entriesOf(node.inputs[firstPair + 2 * pair + 1]) !== undefined);
   const sums = new Map<number, [group: number, sum: Floats][]>();
   const addTerm = (group: number, id: number, term: Floats): void => {
     const groups = sums.get(id) ?? [];
@@ -247,10 +253,14 @@ export function sumByGroup(
       const ids = inputs[firstPair + 2 * pair];
       const grad = asFp32(inputs[firstPair + 2 * pair + 1]).data;
       for (let b = starts[group]; b < starts[group + 1]; b++) {
-        const bag = ids.kind === "ids" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1 }];
+        const bag = ids.kind === "ids" ? bagOf(ids, b) : [{ id: (ids as IdValue).data[b], weight: 1, at: b }];
         const scale = pooling === "mean" ? 1 / bag.length : 1;
-        for (const { id, weight } of bag)
-          addTerm(group, id, rowOf(grad, b, dim).map((g) => g * scale * weight) as Floats);
+        for (const { id, weight, at } of bag) {
+          const term = perEntry[pair]
+            ? rowOf(grad, at, dim)
+            : rowOf(grad, b, dim).map((g) => g * scale * weight);
+          addTerm(group, id, term.slice());
+        }
       }
     });
   }
@@ -263,9 +273,12 @@ function addInto(sum: Floats, term: Floats): Floats {
   return sum;
 }
 
-function bagOf({ values, offsets, weights }: BagValue, row: number): { id: number; weight: number }[] {
+function bagOf(
+  { values, offsets, weights }: BagValue,
+  row: number,
+): { id: number; weight: number; at: number }[] {
   const ids = Array.from(values.subarray(offsets[row], offsets[row + 1]));
-  return ids.map((id, i) => ({ id, weight: weights?.[offsets[row] + i] ?? 1 }));
+  return ids.map((id, i) => ({ id, weight: weights?.[offsets[row] + i] ?? 1, at: offsets[row] + i }));
 }
 
 function rowOf(data: Floats, row: number, size: number): Floats {

@@ -29,7 +29,7 @@ export const translate = defineOp<TranslateAttrs>({
   infer(columns, { rows }) {
     const ok = columns.length > 0 && columns.every(({ dtype }) => isId(dtype) || isBag(dtype));
     checkShapes(ok, "translate", "columns of ids or bags", columns);
-    return columns.map(({ dtype, shape }) => ({ dtype: idsBelow(rows, isId(dtype) ? "id" : "ids"), shape }));
+    return columns.map((ids) => ({ ...ids, dtype: idsBelow(rows, isId(ids.dtype) ? "id" : "ids") }));
   },
   reference({ inputs, outputs, attrs, context }) {
     const translation = context.translations!.get(attrs.name)!;

@@ -84,6 +84,7 @@ function decode({ bytes }: Program) {
       dtype: r.u32(),
       width: r.u32(),
       limit: r.u64(),
+      sequence: r.string(),
     })),
     translations: r.list(header.translations, () => ({ name: r.string(), rows: r.u64() })),
     outputs: r.list(header.outputs, () => ({ name: r.string(), operand: operand() })),
@@ -91,7 +92,10 @@ function decode({ bytes }: Program) {
       const [opcode, operands, attributes] = r.list(3, r.u32);
       return { opcode, operands: r.list(operands, operand), attributes: r.list(attributes, r.f64) };
     }),
-    stages: r.list(header.stages, () => ({ kind: r.u32(), first: r.u32(), count: r.u32() })),
+    stages: r.list(header.stages, () => {
+      const [kind, sequence, first, count] = r.list(4, r.u32);
+      return { kind, sequence, first, count };
+    }),
   };
   expect(r.ended).toBe(true);
   return program;
@@ -138,7 +142,7 @@ describe("emit", () => {
   const spaceOf = (buffer: number): number => decoded.buffers[buffer].space;
 
   it("writes the header: magic, version, length, checksum of what follows, plan", () => {
-    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 2, bytes: program.bytes.length });
+    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 3, bytes: program.bytes.length });
     expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(88)));
     expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4, tilesAtOnce: 2 });
   });
@@ -148,8 +152,8 @@ describe("emit", () => {
     expect(named(0)).toEqual(["w", "table"]);
     expect(named(1)).toEqual(["rate"]);
     expect(decoded.inputs).toEqual([
-      { name: "größe", dtype: 0, width: 3, limit: 0 },
-      { name: "id", dtype: 1, width: 1, limit: 9 },
+      { name: "größe", dtype: 0, width: 3, limit: 0, sequence: "" },
+      { name: "id", dtype: 1, width: 1, limit: 9, sequence: "" },
     ]);
     expect(program).toMatchObject({
       parameters: ["w", "table"],
@@ -166,9 +170,9 @@ describe("emit", () => {
     const opcodes = decoded.instructions.map(({ opcode }) => opcode);
     expect(opcodes).toEqual([1, 1, 10, 12, 14, 41, 43, 43, 50]);
     expect(decoded.stages).toEqual([
-      { kind: 0, first: 0, count: 6 },
-      { kind: 1, first: 6, count: 2 },
-      { kind: 1, first: 8, count: 1 },
+      { kind: 0, sequence: 0, first: 0, count: 6 },
+      { kind: 1, sequence: 0, first: 6, count: 2 },
+      { kind: 1, sequence: 0, first: 8, count: 1 },
     ]);
     const [x, , lookup, linear, gradient, , combine, mean, sgd] = decoded.instructions;
     expect(x.operands[0]).toMatchObject({ offset: 0, dims: [3] });
@@ -185,7 +189,7 @@ describe("emit", () => {
   it("writes sizes beyond 32 bits, and ids of 64 bits for a table of more rows than 31 bits count", () => {
     const { buffers, inputs, instructions } = decode(training(2 ** 40));
     expect(buffers.find(({ name }) => name === "table")).toMatchObject({ width: 2 ** 41, offset: 0 });
-    expect(inputs[1]).toEqual({ name: "id", dtype: 5, width: 1, limit: 2 ** 40 });
+    expect(inputs[1]).toEqual({ name: "id", dtype: 5, width: 1, limit: 2 ** 40, sequence: "" });
     expect(instructions[2].operands[0].dims).toEqual([2 ** 40, 2]);
     expect(buffers[instructions[2].operands[1].buffer]).toMatchObject({ dtype: 5, width: 2 });
     expect(decode(training(2 ** 31)).inputs[1]).toMatchObject({ dtype: 1, limit: 2 ** 31 });

@@ -9,7 +9,7 @@ import { ProgramWriter } from "./program-writer.js";
 import type { Stage, Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_BYTES = 88;
 const SPACES: Record<Space, number> = {
   parameter: 0,
@@ -19,9 +19,12 @@ const SPACES: Record<Space, number> = {
   tile: 4,
   batch: 5,
   exchange: 6,
+  entries: 7,
 };
 const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4, id64: 5, ids64: 6 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1, exchange: 2 } as const;
+/** A tile stage that processes the entries of a sequence. */
+const ENTRIES_STAGE = 3;
 
 interface Instruction {
   readonly opcode: number;
@@ -85,15 +88,22 @@ function bindingOf(node: Node, { inputs, translations }: BoundNodes): number[] {
   return node.op.binds === "translation" ? [translations.indexOf(node)] : [];
 }
 
+/** The sequences of the inputs, in the order of their first columns, which number them. */
+function sequencesOf({ inputs }: BoundNodes): readonly string[] {
+  return [...new Set(inputs.flatMap(({ attrs }) => attrs.type.entries ?? []))];
+}
+
 interface InstructionStage {
   readonly kind: Stage["kind"];
+  readonly domain: Stage["domain"];
   readonly instructions: readonly Instruction[];
 }
 
 /** The stages as lists of instructions, without empty stages. */
 function lowerStages(plan: Plan, bound: BoundNodes): InstructionStage[] {
-  const stages = plan.stages.map(({ kind, steps }) => ({
+  const stages = plan.stages.map(({ kind, domain, steps }) => ({
     kind,
+    domain,
     instructions: steps.flatMap((step) => lower(step, plan, bound)),
   }));
   return stages.filter((stage) => stage.instructions.length > 0);
@@ -117,8 +127,15 @@ function writeContent(plan: Plan, bound: BoundNodes, stages: readonly Instructio
     for (const instruction of instructions) writeInstruction(out, instruction, indexOf);
   }
   let first = 0;
-  for (const { kind, instructions } of stages) {
-    out.u32(STAGE_KINDS[kind], first, instructions.length);
+  const sequences = sequencesOf(bound);
+  for (const { kind, domain, instructions } of stages) {
+    const sequence = kind === "tile" ? sequences.indexOf(domain) : -1;
+    out.u32(
+      sequence < 0 ? STAGE_KINDS[kind] : ENTRIES_STAGE,
+      Math.max(0, sequence),
+      first,
+      instructions.length,
+    );
     first += instructions.length;
   }
   return out.finish();
@@ -188,6 +205,7 @@ function writeInput(out: ProgramWriter, { attrs: { name, type, limit } }: Node):
   out.string(name);
   out.u32(DTYPES[type.dtype as DType], type.dtype === "fp32" ? width(type) : 1);
   out.u64(limit === KEYS ? 0 : limit);
+  out.string(type.entries ?? "");
 }
 
 function writeInstruction(

@@ -1,20 +1,29 @@
 import { executionOf, type Graph, producers } from "../graph/graph.js";
-import { type DType, innerDims, isBag, isRow, type Tensor, width } from "../graph/tensor.js";
+import {
+  type DType,
+  type Entries,
+  entriesOf,
+  innerDims,
+  isBag,
+  isRow,
+  type Tensor,
+  width,
+} from "../graph/tensor.js";
 import { align, layOut } from "./arena.js";
 import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
 import { type Stage, schedule } from "./schedule.js";
 
 /** The memory space of a buffer; see docs/design/program-format.md. */
-export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange";
+export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange" | "entries";
 
 export interface Buffer {
   readonly space: Space;
   readonly dtype: DType;
-  /** Elements per row (tile, batch) or in total. */
+  /** Elements per row (tile, batch), per entry (entries) or in total. */
   readonly width: number;
   readonly offset: number;
-  /** Parameters and scalars. */
+  /** Of parameters and scalars; of entries, the sequence's. */
   readonly name: string;
 }
 
@@ -50,13 +59,13 @@ export interface Plan extends PlanOptions {
 /**
  * Assigns a view of a buffer to every tensor. Slices and reshapes are views of their operand. Producers write the parts
  * of a concatenation into it. Row tensors made and used in a single tile stage live in the thread's tile arena, others
- * in the batch arena. Tensors that are not live at the same time share memory.
+ * in the batch arena, or in the arena of their sequence. Tensors that are not live at the same time share memory.
  */
 export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const stages = schedule(graph);
   const places = placeTensors(graph);
   const lives = livesOf(graph, stages, places);
-  const roots = rootsBySpace(graph, places, lives);
+  const roots = rootsBySpace(graph, stages, places, lives);
 
   const stagesOf = (root: Tensor): Span => lives.get(root)!.stages;
   const instructionsOf = (root: Tensor): Span => lives.get(root)!.instructions;
@@ -67,8 +76,9 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const batch = layOutSpace("batch", roots.batch, maxBatch, stagesOf, alignment);
   const partial = partialBuffers(graph, [...roots.fixed, ...roots.partial], alignment);
   const received = receivedBuffers(roots.received);
+  const entries = entriesBuffers(roots.entries, stagesOf, alignment);
 
-  const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers, received];
+  const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers, received, ...entries];
   return {
     ...options,
     graph,
@@ -89,10 +99,13 @@ interface Roots {
   /** Reductions that only have partial results: another equation folds them. */
   readonly partial: readonly Tensor[];
   readonly received: readonly Tensor[];
+  /** Values of entries that several stages use, or one that processes rows. */
+  readonly entries: readonly Tensor[];
 }
 
 function rootsBySpace(
   graph: Graph,
+  stages: readonly Stage[],
   places: ReadonlyMap<Tensor, Place>,
   lives: ReadonlyMap<Tensor, Life>,
 ): Roots {
@@ -104,6 +117,7 @@ function rootsBySpace(
     batch: [],
     partial: [],
     received: [],
+    entries: [],
   };
   for (const root of new Set([...places.values()].map((place) => place.root))) {
     const { op } = made.get(root)!;
@@ -113,11 +127,12 @@ function rootsBySpace(
       continue;
     }
     const { first, last } = life.stages;
-    const ofTile = first === last && op.execution !== "batch" && op.execution !== "exchange";
+    const alone = first === last && op.execution !== "batch" && op.execution !== "exchange";
+    const ofTile = alone && stages[first]?.domain === root.shape[0];
     if (op.receives) roots.received.push(root);
     else if (op.binds === "parameter" || op.binds === "scalar") roots.bound.push(root);
     else if (!isRow(root)) roots.fixed.push(root);
-    else roots[ofTile ? "tile" : "batch"].push(root);
+    else roots[ofTile ? "tile" : entriesOf(root) ? "entries" : "batch"].push(root);
   }
   return roots;
 }
@@ -140,6 +155,23 @@ function receivedBuffers(roots: readonly Tensor[]): Map<Tensor, Buffer> {
   return new Map(roots.map((root) => [root, bufferOf(root)]));
 }
 
+/** Of each sequence by itself: its arena has as many entries as the batch. Their offsets need no alignment. */
+function entriesBuffers(
+  roots: readonly Tensor[],
+  stagesOf: (root: Tensor) => Span,
+  alignment: number,
+): Map<Tensor, Buffer>[] {
+  const bySequence = new Map<Entries, Tensor[]>();
+  for (const root of roots) {
+    const entries = entriesOf(root)!;
+    bySequence.set(entries, [...(bySequence.get(entries) ?? []), root]);
+  }
+  return [...bySequence].map(([name, ofSequence]) => {
+    const { buffers } = layOutSpace("entries", ofSequence, 1, stagesOf, alignment);
+    return new Map([...buffers].map(([root, buffer]) => [root, { ...buffer, name }]));
+  });
+}
+
 interface Laid {
   readonly buffers: Map<Tensor, Buffer>;
   /** Elements in the arena. */
@@ -147,7 +179,7 @@ interface Laid {
 }
 
 function layOutSpace(
-  space: "fixed" | "tile" | "batch",
+  space: "fixed" | "tile" | "batch" | "entries",
   roots: readonly Tensor[],
   rows: number,
   spanOf: (root: Tensor) => Span,

@@ -1,10 +1,11 @@
-import { consumers, executionOf, type Graph, mutated } from "../graph/graph.js";
+import { consumers, domainOf, executionOf, type Graph, mutated } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { isRow, type Tensor } from "../graph/tensor.js";
+import { type Entries, isRow, type Tensor } from "../graph/tensor.js";
 
 /**
- * When an equation runs. Phases follow one another. In each, level 0 processes all tiles of rows, and levels 1, 2, …
- * work on fixed tensors, or exchange with other ranks. Phase -1 has only fixed levels, for what does not depend on rows.
+ * When an equation runs. Phases follow one another. In each, level 0 processes all tiles of rows, or of the entries of one
+ * sequence, and levels 1, 2, … work on fixed tensors, or exchange with other ranks. Phase -1 has only fixed levels, for what
+ * does not depend on rows.
  */
 export interface Position {
   readonly phase: number;
@@ -18,19 +19,25 @@ export type Step =
 
 export interface Stage {
   readonly kind: "tile" | "fixed" | "exchange";
+  /** Of a tile stage: the rows of the batch, or the entries of a sequence. */
+  readonly domain: Domain;
   readonly steps: readonly Step[];
 }
+
+type Domain = "B" | Entries;
 
 const START: Position = { phase: -1, level: 0 };
 
 /**
  * Divides a graph into stages so that a thread can process a tile of rows in as few stages as possible: only a row
- * equation that needs the result of a fixed stage (a reduction, as in batch normalization) starts a new phase. In-place
- * updates run after all readers of the old value; updates that share a changed operand keep graph order.
+ * equation that needs the result of a fixed stage (a reduction, as in batch normalization) starts a new phase, and so does
+ * the step from rows to entries of a sequence, or back. In-place updates run after all readers of the old value; updates
+ * that share a changed operand keep graph order.
  */
 export function schedule(graph: Graph): Stage[] {
   const uses = consumers(graph);
-  const timetable: Timetable = { uses, ready: new Map(), positions: new Map(), stages: new Map() };
+  const domains: readonly Domain[] = [...new Set(["B" as const, ...graph.nodes.map(domainOf)])];
+  const timetable: Timetable = { uses, domains, ready: new Map(), positions: new Map(), stages: new Map() };
   const updates = graph.nodes.filter((node) => mutated(node).length > 0);
   for (const node of graph.nodes) if (mutated(node).length === 0) placeNode(node, timetable);
   placeUpdates(updates, uses, timetable);
@@ -47,6 +54,8 @@ const STAGE_ORDER = { tile: 0, exchange: 1, fixed: 2 };
 
 interface Timetable {
   readonly uses: ReadonlyMap<Tensor, readonly Node[]>;
+  /** Phases take turns among them. */
+  readonly domains: readonly Domain[];
   /** When a tensor's value can be read. */
   readonly ready: Map<Tensor, Position>;
   readonly positions: Map<Node, Position>;
@@ -56,7 +65,7 @@ interface Timetable {
 /** Places an equation that changes no operand. Views and bound memory have no step. */
 function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
-  const position = runsInTiles(node) ? rowPosition(node, ready) : fixedPosition(node, ready);
+  const position = runsInTiles(node) ? rowPosition(node, timetable) : fixedPosition(node, ready);
   const combines = executionOf(node) === "reduces" && !isFoldedLater(node, timetable.uses);
   const done = combines ? { phase: position.phase, level: 1 } : readyPosition(node, ready, position);
   positions.set(node, position);
@@ -91,11 +100,12 @@ function placeUpdates(
   }
 }
 
-function addStep({ stages }: Timetable, position: Position, step: Step): void {
+function addStep({ stages, domains }: Timetable, position: Position, step: Step): void {
   const exchanges = step.kind === "node" && step.node.op.execution === "exchange";
   const kind = position.level === 0 ? "tile" : exchanges ? "exchange" : "fixed";
   const key = `${position.phase}.${position.level}.${kind}`;
-  const stage = stages.get(key) ?? { kind, position, steps: [] };
+  const domain = domains[turnOf(position.phase, domains)];
+  const stage = stages.get(key) ?? { kind, domain, position, steps: [] };
   stage.steps.push(step);
   stages.set(key, stage);
 }
@@ -119,14 +129,23 @@ function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): 
 
 /**
  * A row equation waits for the phase of its rows. It also waits for the phase after a fixed stage that makes an
- * operand: a fixed tensor, or rows that depend on the whole batch.
+ * operand: a fixed tensor, or rows that depend on the whole batch. What phases of other domains make, it finds in a later
+ * one of its own, and so rows that are complete after all tiles of their entries.
  */
-function rowPosition(node: Node, ready: Map<Tensor, Position>): Position {
+function rowPosition(node: Node, { ready, domains }: Timetable): Position {
   const phases = node.inputs.map((input) => {
     const position = ready.get(input)!;
-    return position === START || position.level === 0 ? position.phase : position.phase + 1;
+    const inTiles = position.level === 0 && input.shape[0] === domains[turnOf(position.phase, domains)];
+    return position === START || inTiles ? position.phase : position.phase + 1;
   });
-  return { phase: Math.max(0, ...phases), level: 0 };
+  const phase = Math.max(0, ...phases);
+  const wait = domains.indexOf(domainOf(node)) - turnOf(phase, domains);
+  return { phase: phase + (wait < 0 ? wait + domains.length : wait), level: 0 };
+}
+
+/** The domain whose turn a phase is, by its index. */
+function turnOf(phase: number, domains: readonly Domain[]): number {
+  return Math.max(0, phase) % domains.length;
 }
 
 /** A fixed equation runs one level after its latest operand. */

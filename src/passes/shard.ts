@@ -3,6 +3,7 @@ import { executionOf, type Graph, GraphBuilder, producers } from "../graph/graph
 import type { Node, Op, Pooling } from "../graph/op.js";
 import { type Placement, SLOTS } from "../graph/placement.js";
 import { isRow, type Tensor } from "../graph/tensor.js";
+import { embedEntries } from "../ops/embed-entries.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
@@ -35,7 +36,7 @@ export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Place
   return { ranks, placementOf: ({ name }) => placements?.get(name) ?? rowWise };
 }
 
-const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag]);
+const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag, embedEntries]);
 
 /** A table on its way through the pass. */
 interface Route {

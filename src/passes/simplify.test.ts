@@ -37,7 +37,7 @@ function values(graph: Graph): Map<string, number[]> {
     const length = width(type) * (type.shape[0] === "B" ? ROWS : 1);
     const key = drawKey(0, node.attrs.name.charCodeAt(0), 0);
     const data = Float32Array.from({ length }, (_, i) => 4 * drawUnit(key, i) - 2);
-    const shape = type.shape.map((dim) => (dim === "B" ? ROWS : dim));
+    const shape = type.shape.map((dim) => (typeof dim === "string" ? ROWS : dim));
     return { kind: "fp32", shape, data };
   };
   const all = evaluate(graph, { rows: ROWS, step: 0, seed: 0 }, bind, (n) => new Float64Array(n));

@@ -58,9 +58,12 @@ function actsRowByRow(node: Node): boolean {
   return executionOf(node) === "rowwise";
 }
 
-/** Only numbers are carried over: ids are looked up where they are needed. An input is bound in both parts. */
-function isCarried({ op }: Node, { dtype }: Tensor): boolean {
-  return dtype === "fp32" && op.binds !== "input";
+/**
+ * Only numbers of rows are carried over: ids are looked up where they are needed, and so are entries. An input is bound in
+ * both parts.
+ */
+function isCarried({ op }: Node, tensor: Tensor): boolean {
+  return tensor.dtype === "fp32" && tensor.shape[0] === "B" && op.binds !== "input";
 }
 
 /** An input in place of the equation that makes a tensor. */

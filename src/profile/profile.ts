@@ -122,13 +122,13 @@ export interface Work {
   readonly cacheBytes: number;
 }
 
-/** The work of an instruction for `rows` rows; a bag counts as one id. */
+/** The work of an instruction for `rows` rows; a bag counts as one id, and a row has one entry. */
 export function workOf(instruction: Instruction, rows: number, groups: number): Work {
   const { flops, elements } = costOf(instruction, rows, groups);
   const bytes = elements.map(
     (count, i) => bytesOf(instruction.operands[i]) * count * copiesOf(instruction.operands[i], groups),
   );
-  const inMemory = instruction.operands.map(({ space }) => space === "parameter" || space === "batch");
+  const inMemory = instruction.operands.map(({ space }) => ["parameter", "batch", "entries"].includes(space));
   const memoryBytes = sumOf(
     bytes.filter((_, i) => inMemory[i]),
     (count) => count,
@@ -157,7 +157,11 @@ function copiesOf({ space }: InstructionOperand, groups: number): number {
 
 function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): readonly number[] {
   if (isId(dtype) || isBag(dtype)) return [rows];
-  return space === "tile" || space === "batch" ? [rows, ...dims] : dims;
+  return hasLines(space) ? [rows, ...dims] : dims;
+}
+
+function hasLines(space: InstructionOperand["space"]): boolean {
+  return space === "tile" || space === "batch" || space === "entries";
 }
 
 /** Operations per second at the instruction's precision, which is its last attribute if it has one. */
@@ -177,7 +181,7 @@ function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceili
 function shapesOf({ operands }: Instruction): string {
   const texts = operands.map(({ space, dtype, dims }) => {
     if (isId(dtype) || isBag(dtype)) return dtype;
-    return `${dtype === "fp32" ? "" : dtype}[${[...(space === "tile" || space === "batch" ? ["B"] : []), ...dims].join(",")}]`;
+    return `${dtype === "fp32" ? "" : dtype}[${[...(hasLines(space) ? [space === "entries" ? "L" : "B"] : []), ...dims].join(",")}]`;
   });
   const runs: { text: string; count: number }[] = [];
   for (const text of texts) {

@@ -147,13 +147,16 @@ void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step,
     const Occurrence& occurrence = occurrences_[sorted_[i]];
     if (!has_gradient(occurrence) || occurrence.group >> node.level != node.index) continue;
     const View &ids = return_rows.views[2 * occurrence.column], &grad = return_rows.views[2 * occurrence.column + 1];
+    const float* of_occurrence = grad.base + size_t{occurrence.sample} * grad.stride;
     float scale = 1.0f;
-    if (is_bag(ids.dtype)) {
+    if (grad.space == Space::kEntries) {
+      of_occurrence = step.entries_of(grad, occurrence.sample).row(occurrence.at);
+    } else if (is_bag(ids.dtype)) {
       const Bag& bag = bags_of(ids)[occurrence.sample];
       const bool mean = return_rows.attribute(1 + occurrence.column) == 1;
       scale = (mean ? 1.0f / float(bag.count) : 1.0f) * bag.weight(occurrence.at);
     }
-    terms.push_back({grad.base + size_t{occurrence.sample} * grad.stride, scale, order.folds_before(occurrence.group)});
+    terms.push_back({of_occurrence, scale, order.folds_before(occurrence.group)});
   }
   if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, dim * sizeof(float));
   else step.kernels->sum_along_tree(terms.data(), terms.size(), to, dim);

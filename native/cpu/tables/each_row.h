@@ -69,10 +69,17 @@ class TermCollector {
   }
 
   // Those of the samples [begin, end), which are of one group.
-  void add_pair(const View& ids, const View& grad, bool mean, uint32_t begin, uint32_t end, uint32_t group) {
+  void add_pair(const View& ids, const View& grad, bool mean, uint32_t group, const StepContext& step) {
     group_ = group;
-    if (is_wide(ids.dtype)) add_samples<int64_t>(ids, grad, mean, begin, end);
-    else add_samples<int32_t>(ids, grad, mean, begin, end);
+    const uint32_t begin = step.first_row(group), end = step.first_row(group + 1);
+    const bool per_entry = grad.space == Space::kEntries;
+    if (is_wide(ids.dtype)) {
+      if (per_entry) add_entries<int64_t>(ids, step.entries_of(grad, begin), begin, end);
+      else add_samples<int64_t>(ids, grad, mean, begin, end);
+    } else {
+      if (per_entry) add_entries<int32_t>(ids, step.entries_of(grad, begin), begin, end);
+      else add_samples<int32_t>(ids, grad, mean, begin, end);
+    }
   }
 
   // Those that ranks have summed.
@@ -97,6 +104,17 @@ class TermCollector {
       const Bag& bag = bags_of(ids)[b];
       const float scale = mean && bag.count > 0 ? 1.0f / float(bag.count) : 1.0f;
       for (uint32_t i = 0; i < bag.count; ++i) add(uint64_t(bag.ids<Id>()[i]), g, scale * bag.weight(i));
+    }
+  }
+
+  // Each id of the bags has a gradient of its own.
+  template <class Id>
+  void add_entries(const View& ids, Rows grad, uint32_t begin, uint32_t end) {
+    for (uint32_t b = begin; b < end; ++b) {
+      const Bag& bag = bags_of(ids)[b];
+      for (uint32_t i = 0; i < bag.count; ++i, grad.data += grad.stride) {
+        add(uint64_t(bag.ids<Id>()[i]), grad.data, 1.0f);
+      }
     }
   }
 
@@ -140,8 +158,7 @@ RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout
     for (size_t pair = 0; pair < layout.pairs; ++pair) {
       const size_t operand = layout.first_pair + 2 * pair;
       terms.add_pair(instruction.views[operand], instruction.views[operand + 1],
-                     instruction.attribute(layout.first_pooling + pair) == 1, step.first_row(group),
-                     step.first_row(group + 1), group);
+                     instruction.attribute(layout.first_pooling + pair) == 1, group, step);
     }
   }
   return sorted<Key>(instruction, terms.count(), worker);

@@ -1,4 +1,6 @@
 // The decoder and its verifier: what they refuse. Linked with native/program alone, which no device may be needed for.
+#include <functional>
+
 #include "program/error.h"
 #include "program/ranges.h"
 #include "tests/test.h"
@@ -118,6 +120,92 @@ TEST(verifier_refuses_broken_operand_rules) {
                   b.add(Opcode::kDotInteraction, {x, b.tile({2})});
                 }),
                 "do not fit one another");
+}
+
+// Scores of the entries of a history, their softmax, and the sums of entries: what each stage of it may read and write.
+struct SequenceProgram {
+  Operand bag, other, scores, weights, sums;
+};
+std::string refusal_of_sequence(const std::function<void(test::ProgramBuilder&, const SequenceProgram&)>& rest) {
+  return refusal_of([&](auto& b) {
+    const SequenceProgram p{b.buffer(Space::kBatch, {kBagWidth}, DType::kBag),
+                            b.buffer(Space::kBatch, {kBagWidth}, DType::kBag), b.entries("history", {1}),
+                            b.entries("history", {1}), b.batch({1})};
+    b.stage(StageKind::kTile);
+    b.input(p.bag, 5, "history");
+    b.input(p.other, 5, "visits");
+    b.stage(StageKind::kEntries, 0);
+    b.add(Opcode::kEmbedEntries, {b.parameter({5, 1}), p.bag, p.scores});
+    b.stage(StageKind::kTile);
+    b.add(Opcode::kSegmentSoftmax, {p.scores, p.bag, p.weights});
+    b.stage(StageKind::kEntries, 0);
+    b.add(Opcode::kSegmentSum, {p.weights, p.bag, p.sums}, {0});
+    rest(b, p);
+  });
+}
+
+TEST(verifier_takes_entries_of_a_sequence) {
+  CHECK_EQ(refusal_of_sequence([](auto&, const auto&) {}), "");
+  CHECK_EQ(refusal_of_sequence([](auto& b, const auto& p) {
+             b.add(Opcode::kAdd, {p.scores, p.weights, b.tile({1})});
+             b.add(Opcode::kLinearGradWeight, {p.scores, p.weights, b.partial({1, 1})}, {0});
+           }),
+           "");
+}
+
+TEST(verifier_refuses_entries_of_other_bags_and_stages) {
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.add(Opcode::kSegmentSum, {p.weights, p.other, b.batch({1})}, {0});
+                }),
+                "entries are not those of their bag");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode::kSegmentSoftmax, {p.scores, p.other, b.entries("history", {1})});
+                }),
+                "entries are not those of their bag");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kTableSgd, {b.parameter({5, 1}), b.scalar(), p.other, p.scores}, {0, 0, 0, 0, 0, 0});
+                }),
+                "entries are not those of their bag");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.stage(StageKind::kEntries, 1);
+                  b.add(Opcode::kScale, {p.scores, b.tile({1})}, {2});
+                }),
+                "entries in a stage that does not process them");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.stage(StageKind::kTile);
+                  b.add(Opcode::kScale, {p.scores, b.tile({1})}, {2});
+                }),
+                "entries in a stage that does not process them");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.add(Opcode::kAdd, {p.scores, p.sums, b.tile({1})});
+                }),
+                "rows of the batch among entries");
+}
+
+TEST(verifier_refuses_sums_that_are_read_before_all_entries_are_added) {
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  b.add(Opcode::kRepeatRows, {p.sums, p.bag, b.tile({1})}, {0});
+                }),
+                "may run at the same time");
+  CHECK_EQ(refusal_of_sequence([](auto& b, const auto& p) {
+             b.stage(StageKind::kEntries, 0);
+             b.add(Opcode::kRepeatRows, {p.sums, p.bag, b.tile({1})}, {0});
+           }),
+           "");
+}
+
+TEST(verifier_refuses_stages_and_buffers_of_sequences_that_no_input_has) {
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto&) { b.stage(StageKind::kEntries, 2); }),
+                "a sequence that does not exist");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto&) { b.entries("orders", {1}); }),
+                "a sequence that no input has");
+  CHECK_REFUSED(refusal_of([](auto& b) {
+                  b.stage(StageKind::kTile);
+                  b.input(b.batch({1}), 0, "history");
+                }),
+                "an input that is no bag has a sequence");
 }
 
 // Sizes whose sum or product, taken modulo 2^64 or 2^32, would be allowed.

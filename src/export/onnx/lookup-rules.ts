@@ -86,12 +86,12 @@ export const bagRule: Rule = (g, [table, values], { inputs, attrs }) => {
 const SUM = { axis: 0, reduction: "add" } as const;
 
 /** The number of values of each row. */
-function countsOf(g: OnnxGraph, { offsets }: Bag): string {
+export function countsOf(g: OnnxGraph, { offsets }: Bag): string {
   return g.once(`counts of ${offsets}`, () => g.op("Sub", [from(g, offsets, 1), until(g, offsets, -1)]));
 }
 
 /** The row of each value: how many rows after the first begin at it or before. */
-function rowOfValue(g: OnnxGraph, { offsets }: Bag): string {
+export function rowOfValue(g: OnnxGraph, { offsets }: Bag): string {
   return g.once(`rows of ${offsets}`, () => {
     const starts = until(g, from(g, offsets, 1), -1);
     const end = from(g, offsets, -1);
@@ -102,7 +102,7 @@ function rowOfValue(g: OnnxGraph, { offsets }: Bag): string {
   });
 }
 
-const zeros = (g: OnnxGraph, shape: string) => g.op("Expand", [g.ints([0]), shape]);
+export const zeros = (g: OnnxGraph, shape: string) => g.op("Expand", [g.ints([0]), shape]);
 
 const from = (g: OnnxGraph, x: string, start: number) =>
   g.op("Slice", [x, g.ints([start]), g.ints([Number.MAX_SAFE_INTEGER]), g.ints([0])]);

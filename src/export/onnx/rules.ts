@@ -2,6 +2,7 @@ import { elementCount } from "../../checkpoint/safetensors-header.js";
 import { innerDims, isRow, type Tensor, type TensorType } from "../../graph/tensor.js";
 import type { OpKind, TableUpdateKind } from "../../ops/index.js";
 import { ACTIVATION_RULES } from "./activation-rules.js";
+import { repeatRowsRule, segmentSoftmaxRule, segmentSumRule } from "./entries-rules.js";
 import { bagRule, inputRule, lookUp, translateRule } from "./lookup-rules.js";
 import type { OnnxGraph, Rule } from "./onnx-graph.js";
 import { compressedInteractionRule, foldPairsRule, pairsOf } from "./pair-rules.js";
@@ -49,6 +50,10 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   translate: translateRule,
   embedding: (g, [table, ids], { inputs }) => lookUp(g, table, ids, inputs[0]),
   embeddingBag: bagRule,
+  embedEntries: (g, [table, values], { inputs }) => lookUp(g, table, values, inputs[0]),
+  segmentSum: segmentSumRule,
+  repeatRows: repeatRowsRule,
+  segmentSoftmax: segmentSoftmaxRule,
   linear: (g, inputs, { attrs: { fn, precision } }) => {
     const [x, w, ...bias] = inputs;
     const operands = precision === "bf16" ? [x, w].map((each) => roundedToBf16(g, each)) : [x, w];

@@ -18,8 +18,9 @@ export const returnRows = defineOp<ReturnRowsAttrs>({
   kind: "returnRows",
   opcode: 142,
   execution: "exchange",
+  entries: "segments",
   receives: true,
-  operands: "(local:samples grad:batch[D])... -> owned sums[D]",
+  operands: "(local:samples grad:terms[D])... -> owned sums[D]",
   attributes: "route:count poolings",
   meaning: "see ranks: the summed gradients of the listed rows, to their owners",
   cost: ({ shapes }) => {

@@ -33,7 +33,7 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
   infer(columns) {
     const ok = columns.length > 0 && columns.every(({ dtype }) => isId(dtype) || isBag(dtype));
     checkShapes(ok, "uniqueRows", "columns of ids or bags", columns);
-    return columns.map(({ dtype, shape }) => ({ dtype: isId(dtype) ? "id" : "ids", shape }));
+    return columns.map((ids) => ({ ...ids, dtype: isId(ids.dtype) ? "id" : "ids" }));
   },
   reference({ inputs, outputs }) {
     outputs.forEach((output, i) => {

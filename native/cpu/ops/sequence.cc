@@ -1,0 +1,125 @@
+// Entries of sequences and their rows.
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/operation.h"
+
+namespace pairloom::sequence_ops {
+namespace {
+
+// Some entries of a row: the first of them within the row, and within the chunk.
+struct Run {
+  uint32_t row, from, at, count;
+};
+
+// The entries of a chunk, row by row.
+template <class Visit>
+void each_run(const Tile& chunk, const Visit& visit) {
+  const SequenceEntries& entries = *chunk.entries;
+  uint32_t row = entries.row_of(chunk.first);
+  for (uint32_t at = 0; at < chunk.rows; ++row) {
+    const uint32_t from = chunk.first + at - entries.before(row);
+    const uint32_t count = std::min(entries.count(row) - from, chunk.rows - at);
+    if (count > 0) visit(Run{row, from, at, count});
+    at += count;
+  }
+}
+
+const Bag& bag_of(const View& view, uint32_t row) { return reinterpret_cast<const Bag*>(view.base)[row]; }
+float* row_of(const View& view, uint32_t row) { return view.base + size_t{row} * view.stride; }
+
+ConstIds ids_from(const Bag& bag, uint32_t from, bool wide) {
+  if (wide) return {bag.ids<int64_t>() + from, true};
+  return {bag.ids<int32_t>() + from, false};
+}
+
+void embed_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const Rows out = t.out(v[2]);
+  each_run(t, [&](const Run& run) {
+    const ConstIds ids = ids_from(bag_of(v[1], run.row), run.from, is_wide(v[1].dtype));
+    t.kernels.embedding(v[0].table(), uint32_t(v[0].dims[1]), ids, 1, {out.row(run.at), out.stride}, run.count);
+  });
+}
+
+bool is_mean(const BoundInstruction& i) { return i.attribute(0) == 1; }
+
+void zero_sums(const BoundInstruction& i, Tile& rows) {
+  const Rows out = rows.out(i.views[2]);
+  for (uint32_t r = 0; r < rows.rows; ++r) std::fill_n(out.row(r), i.views[2].size, 0.0f);
+}
+
+void segment_sum(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const ConstRows x = t.in(v[0]);
+  each_run(t, [&](const Run& run) {
+    float* const sum = row_of(v[2], run.row);
+    for (uint32_t e = 0; e < run.count; ++e) t.kernels.accumulate(sum, x.row(run.at + e), v[2].size, 1.0f);
+    const uint32_t all = t.entries->count(run.row);
+    if (!is_mean(i) || run.from + run.count < all) return;
+    for (size_t d = 0; d < v[2].size; ++d) sum[d] /= float(all);
+  });
+}
+
+void repeat_rows(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const Rows out = t.out(v[2]);
+  each_run(t, [&](const Run& run) {
+    const float* const x = row_of(v[0], run.row);
+    float* const first = out.row(run.at);
+    const float divisor = is_mean(i) ? float(t.entries->count(run.row)) : 1.0f;
+    for (size_t d = 0; d < v[2].size; ++d) first[d] = x[d] / divisor;
+    for (uint32_t e = 1; e < run.count; ++e) std::memcpy(out.row(run.at + e), first, v[2].size * sizeof(float));
+  });
+}
+
+// The values of a row's entries side by side: where they are, or copied to `room`.
+const float* line_of(const Tile& t, const View& view, uint32_t row, float* room) {
+  const Rows entries = t.step.entries_of(view, row);
+  const uint32_t count = t.step.entries[view.sequence].count(row);
+  if (entries.stride == 1) return entries.data;
+  for (uint32_t e = 0; e < count; ++e) room[e] = *entries.row(e);
+  return room;
+}
+
+// line(inputs of a row, output, count) for each row with entries.
+template <size_t kInputs, class Line>
+void each_line(const BoundInstruction& i, const Tile& t, const Line& line) {
+  const View& out = i.views.back();
+  std::vector<float>& room = t.worker.lines;
+  for (uint32_t row = t.first; row < t.first + t.rows; ++row) {
+    const uint32_t count = t.step.entries[out.sequence].count(row);
+    if (count == 0) continue;
+    if (room.size() < (kInputs + 1) * size_t{count}) room.resize((kInputs + 1) * size_t{count});
+    const float* inputs[kInputs];
+    for (size_t x = 0; x < kInputs; ++x) inputs[x] = line_of(t, i.views[x], row, room.data() + (x + 1) * count);
+    const Rows to = t.step.entries_of(out, row);
+    float* const result = to.stride == 1 ? to.data : room.data();
+    line(inputs, result, count);
+    for (uint32_t e = 0; to.stride > 1 && e < count; ++e) *to.row(e) = result[e];
+  }
+}
+
+void segment_softmax(const BoundInstruction& i, Tile& t) {
+  each_line<1>(i, t, [&](const float* const* inputs, float* out, uint32_t count) {
+    t.kernels.softmax({inputs[0], count}, {out, count}, 1, count);
+  });
+}
+
+void segment_softmax_grad(const BoundInstruction& i, Tile& t) {
+  each_line<2>(i, t, [&](const float* const* inputs, float* out, uint32_t count) {
+    t.kernels.softmax_grad({inputs[0], count}, {inputs[1], count}, {out, count}, 1, count);
+  });
+}
+
+}  // namespace
+
+constexpr CpuOperation kOperations[] = {
+    {.opcode = Opcode::kEmbedEntries, .tile = embed_entries},
+    {.opcode = Opcode::kSegmentSum, .tile = segment_sum, .begin = zero_sums},
+    {.opcode = Opcode::kRepeatRows, .tile = repeat_rows},
+    {.opcode = Opcode::kSegmentSoftmax, .tile = segment_softmax},
+    {.opcode = Opcode::kSegmentSoftmaxGrad, .tile = segment_softmax_grad},
+};
+
+}  // namespace pairloom::sequence_ops
