@@ -65,28 +65,30 @@ bool is_word(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, {}, [](char c) { return c >= 'A' && c <= 'Z' ? char(c | 0x20) : c; });
 }
 
+// The digits at the front of the text, which are removed from it, appended to the decimal digits of an integer.
+uint64_t take_digits(std::string_view& text, uint64_t integer) {
+  size_t count = 0;
+  for (; count < text.size() && text[count] >= '0' && text[count] <= '9'; ++count)
+    integer = 10 * integer + uint64_t(text[count] - '0');
+  text.remove_prefix(count);
+  return integer;
+}
+
 // Digits with at most one point; NaN if they are others or too many. With at most 15 digits, their integer and the
 // power of ten are exact in fp64, so the division rounds once (Clinger, 1990: How to read floating point numbers
 // accurately).
 double parse_short(std::string_view text) {
   constexpr double kTens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   constexpr size_t kDigits = std::size(kTens) - 1;
-  if (text.size() > kDigits + 1) return NAN;
-  uint64_t integer = 0;
-  size_t digits = 0, after_point = 0;
-  bool has_point = false;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') {
-      integer = 10 * integer + uint64_t(c - '0');
-      ++digits;
-      after_point += has_point;
-    } else if (c == '.' && !has_point) {
-      has_point = true;
-    } else {
-      return NAN;
-    }
-  }
-  return digits > 0 && digits <= kDigits ? double(integer) / kTens[after_point] : NAN;
+  const size_t length = text.size();
+  if (length > kDigits + 1) return NAN;
+  uint64_t integer = take_digits(text, 0);
+  if (text.empty()) return length <= kDigits ? double(integer) : NAN;
+  if (text[0] != '.' || length == 1) return NAN;
+  text.remove_prefix(1);
+  const size_t after_point = text.size();
+  integer = take_digits(text, integer);
+  return text.empty() ? double(integer) / kTens[after_point] : NAN;
 }
 
 double parse_digits(std::string_view text) {
