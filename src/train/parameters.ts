@@ -136,21 +136,19 @@ export class Parameters {
 
   /** The tables that ranks share, of which this rank has some rows. */
   get shared(): SharedTable[] {
-    const states = this.of("optimizer");
+    const states = byOwner(this.of("optimizer"), ({ attrs }) => attrs.name);
     const shared = this.ofTables.filter(({ shard }) => shard);
-    return shared.map((table) => ({
-      table,
-      states: states.filter(({ attrs }) => attrs.name.startsWith(`${table.attrs.name}/`)),
-    }));
+    return shared.map((table) => ({ table, states: states.get(table.attrs.name) ?? [] }));
   }
 
   /** The model's tables that this process has as a whole, each with its optimizer states. */
   tables(rows: RowsOfTables = new Map()): TableContent[] {
-    const states = this.stored("optimizer").map(([name]) => name);
+    const names = this.stored("optimizer").map(([name]) => name);
+    const states = byOwner(names, (name) => name);
     const whole = this.ofTables.filter(({ shard }) => !shard);
     return whole.map(({ attrs: { name } }) => ({
       name,
-      states: [...states.filter((state) => state.startsWith(`${name}/`)), ...(rows.get(name)?.states ?? [])],
+      states: [...(states.get(name) ?? []), ...(rows.get(name)?.states ?? [])],
       ...rows.get(name)?.content,
     }));
   }
@@ -258,6 +256,17 @@ export class Parameters {
   private of(part: Part): Parameter[] {
     return [...this.parameters.values()].filter(({ attrs }) => PARTS[attrs.role] === part);
   }
+}
+
+/** States of the optimizer by the parameter that they belong to: a state is named `<parameter>/<state>`. */
+function byOwner<T>(states: readonly T[], nameOf: (state: T) => string): Map<string, T[]> {
+  const owners = new Map<string, T[]>();
+  for (const state of states) {
+    const name = nameOf(state);
+    const owner = name.slice(0, name.lastIndexOf("/"));
+    owners.set(owner, [...(owners.get(owner) ?? []), state]);
+  }
+  return owners;
 }
 
 /**
