@@ -78,6 +78,7 @@ export function prepareWorkload(
   const translations = tables === "dynamic" ? dynamicTables(backend, workload, parameters.all) : undefined;
   const options = { maxBatch: batch, threads, translations, world };
   return {
+    graph,
     training: backend.compile(graph, parameters.memory, options),
     inference: backend.compile(forward, parameters.memory, { ...options, frozen: true }),
     data: examples(workload, batch * batchesOf(batch), tables),

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { measureStepShare } from "../bench/step-share.js";
 import { onDiskSync } from "../checkpoint/disk.js";
 import { measureTopology, type Topology } from "../distributed/topology.js";
 import type { World } from "../distributed/world.js";
@@ -10,7 +11,7 @@ import { table } from "./text-table.js";
 /** Measures the ranks; rank 0 shows and writes what it finds. */
 export async function measureRanks(world: World, output: string): Promise<void> {
   const threads = await threadsOfRank(world);
-  const topology = await measureTopology(world, nativeCore(), threads);
+  const topology = await measureTopology(world, nativeCore(), measureStepShare, threads);
   if (world.rank > 0) return;
   console.log(topologyTables(topology));
   const text = `${JSON.stringify(topology, null, 1)}\n`;

@@ -10,16 +10,18 @@ const addon: Addon | undefined = core && {
   ceilings: () => ({ flops: 4, bf16Flops: 3, memoryBytes: 2, cacheBytes: 1 }),
   rowRates: (dim) => ({ readBytes: dim, updateBytes: dim / 2 }),
 };
+const share = async () => 0.5;
 
 it.skipIf(!addon)(
   "ranks measure themselves and the exchanges between them, and all get the same",
   async () => {
     const worlds = localWorlds(addon!, 3);
-    const [first, ...others] = await Promise.all(worlds.map((world) => measureTopology(world, addon!, 1)));
+    const [first, ...others] = await Promise.all(worlds.map((world) => measureTopology(world, addon!, share, 1)));
     for (const other of others) expect(other).toEqual(first);
     expect(topologySchema.parse(JSON.parse(JSON.stringify(first)))).toEqual(first);
     expect(first.ranks).toHaveLength(3);
     expect(first.ranks[2].memory.read).toBe(2);
+    expect(first.ranks[2].compute).toEqual({ flops: 4, bf16Flops: 3, cache: 1, share: 0.5 });
     expect(first.ranks[2].rows).toEqual([16, 64, 256].map((dim) => ({ dim, read: dim, update: dim / 2 })));
     expect(first.exchanges.map(({ bytes }) => bytes)).toEqual([8, 4096, 65_536, 2 ** 20, 2 ** 23, 2 ** 25]);
     // What is counted is what was sent: every size as often as it was repeated, to two ranks.
@@ -30,7 +32,7 @@ it.skipIf(!addon)(
 );
 
 it.skipIf(!core)("a process alone measures its memory", async () => {
-  const { ranks, exchanges } = await measureTopology(SOLO, core!, 1);
+  const { ranks, exchanges } = await measureTopology(SOLO, core!, share, 1);
   expect(exchanges).toEqual([]);
   const [{ memory, rows }] = ranks;
   expect(memory.read).toBeGreaterThan(0);

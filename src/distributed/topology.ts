@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, freemem, hostname, totalmem } from "node:os";
 import { z } from "zod";
-import type { Addon } from "../native/addon.js";
+import type { Addon, Ceilings } from "../native/addon.js";
 import { gatherJson, type World } from "./world.js";
 
 const positive = z.number().positive();
@@ -16,6 +16,15 @@ export const topologySchema = z.strictObject({
       processor: z.string(),
       threads: z.number().int().positive(),
       memory: z.strictObject({ total: positive, free: positive, read: positive }),
+      compute: z.strictObject({
+        /** Operations per second: fp32, and on operands of bfloat16. */
+        flops: positive,
+        bf16Flops: positive,
+        /** Bytes per second from the caches. */
+        cache: positive,
+        /** The share of these, and of `memory.read`, that a training step reaches. */
+        share: positive,
+      }),
       /** Rows of a table larger than the caches, in random order. */
       rows: z.array(z.strictObject({ dim: z.number().int().positive(), read: positive, update: positive })),
     }),
@@ -39,23 +48,30 @@ const EXCHANGES = [
   [32 * KIB * KIB, 3],
 ] as const;
 
+/** The share of the ceilings that a training step reaches with these threads. */
+export type MeasureShare = (ceilings: Ceilings, threads: number) => Promise<number>;
+
 /** Measures all ranks at the same time, since those of a machine share it. Takes some seconds. */
 export async function measureTopology(
   world: World & { readonly library?: string },
   addon: Addon,
+  measureShare: MeasureShare,
   threads = availableParallelism(),
 ): Promise<Topology> {
   await world.barrier();
-  const ranks = await gatherJson(world, measureRank(addon, threads));
+  const ranks = await gatherJson(world, await measureRank(addon, measureShare, threads));
   return { library: world.library, ranks, exchanges: await measureExchanges(world, addon) };
 }
 
-function measureRank(addon: Addon, threads: number): Rank {
+async function measureRank(addon: Addon, measureShare: MeasureShare, threads: number): Promise<Rank> {
+  const ceilings = addon.ceilings(threads);
+  const { flops, bf16Flops, memoryBytes, cacheBytes: cache } = ceilings;
   return {
     host: hostname(),
     processor: cpus()[0]?.model.trim() ?? "unknown",
     threads,
-    memory: { total: totalmem(), free: freemem(), read: addon.ceilings(threads).memoryBytes },
+    memory: { total: totalmem(), free: freemem(), read: memoryBytes },
+    compute: { flops, bf16Flops, cache, share: await measureShare(ceilings, threads) },
     rows: DIMS.map((dim) => {
       const { readBytes: read, updateBytes: update } = addon.rowRates(dim, threads);
       return { dim, read, update };

@@ -82,6 +82,7 @@ class Sharder {
   }
 
   private addRoute(table: Tensor, { attrs, returned, others }: TableUses): void {
+    if (attrs.translation !== undefined) throw translated(attrs);
     const route = this.routes.size;
     const columns = [...returned, ...others];
     const [rows] = table.shape as number[];
@@ -144,13 +145,14 @@ class Sharder {
 }
 
 /** The columns of ids that a table is used for: those whose gradients update it, in order, and the others. */
-interface TableUses {
+export interface TableUses {
   readonly attrs: ParameterAttrs;
   readonly returned: readonly Tensor[];
   readonly others: readonly Tensor[];
 }
 
-function usesOfTables(graph: Graph): Map<Tensor, TableUses> {
+/** The tables that are looked up in, in the order of their first lookups. */
+export function usesOfTables(graph: Graph): Map<Tensor, TableUses> {
   const made = producers(graph);
   const lookups = new Map<Tensor, Set<Tensor>>();
   for (const { op, inputs } of graph.nodes) {
@@ -158,7 +160,6 @@ function usesOfTables(graph: Graph): Map<Tensor, TableUses> {
   }
   const uses = [...lookups].map(([table, columns]): [Tensor, TableUses] => {
     const attrs = made.get(table)!.attrs as ParameterAttrs;
-    if (attrs.translation !== undefined) throw translated(attrs);
     const returned = returnedColumns(graph, table);
     return [table, { attrs, returned, others: [...columns].filter((ids) => !returned.includes(ids)) }];
   });

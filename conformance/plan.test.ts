@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { nativeBackend } from "../src/backends/native/backend.js";
+import type { Column } from "../src/columns/columns.js";
+import { type Placement, slotsOf, SLOTS } from "../src/graph/placement.js";
+import { modelSchema } from "../src/models/index.js";
+import type { FeatureInfo } from "../src/models/model.js";
+import { loadAddon } from "../src/native/addon.js";
+import { plan } from "../src/passes/compile.js";
+import { shardingOf } from "../src/passes/shard.js";
+import { countLookups } from "../src/plan/count-lookups.js";
+import { type Demand, demandOf } from "../src/plan/demand.js";
+import { inSlots } from "../src/plan/lookups.js";
+import { groupsOf } from "../src/plan/ranks.js";
+import { type AskedOf, bytesSent, roundsOf } from "../src/plan/wire.js";
+import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
+import { type Clip, clipSchema } from "../src/train/step/clip.js";
+import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
+import { inferenceGraph, LOSS, trainingGraph } from "../src/train/step/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
+import { trainRanked } from "./ranks.js";
+import { CLIPS, sampleColumns } from "./training-cases.js";
+
+/* What plans say of a step, against what ranks do. */
+
+const { addon } = loadAddon();
+const ROWS = 1024;
+const BATCH = 256;
+const STEPS = ROWS / BATCH;
+const [USERS, ITEMS] = [3000, 7];
+const COLUMNS = sampleColumns({ rows: ROWS, users: USERS, items: ITEMS, labelOf: Math.round });
+
+const FEATURES: readonly FeatureInfo[] = [
+  { kind: "number", name: "numbers", width: 3 },
+  { kind: "id", name: "user", table: "user", rows: USERS, dtype: "bf16" },
+  { kind: "id", name: "item", table: "item", rows: ITEMS },
+  { kind: "ids", name: "seen", table: "item", rows: ITEMS, pooling: "mean" },
+  { kind: "ids", name: "liked", table: "item", rows: ITEMS, pooling: "sum" },
+];
+const [USER, ITEM] = ["embeddings.user.weight", "embeddings.item.weight"];
+
+const MLP = {
+  kind: "mlp",
+  features: FEATURES.map(({ name }) => name),
+  embeddingDim: 4,
+  mlp: { hiddenUnits: [19, 8] },
+};
+const CASES = {
+  "an MLP": { model: MLP },
+  "batch norm and a clip": {
+    model: { ...MLP, mlp: { ...MLP.mlp, norm: "batch" } },
+    clip: clipSchema.parse(CLIPS[1]),
+  },
+  "a loss of sessions": { model: MLP, loss: { kind: "jrc", session: "user" } },
+};
+
+function graphsOf({ model, clip, loss }: { model: object; clip?: Clip; loss?: object }) {
+  const parsed = loss && lossSchema.parse(loss);
+  const head = parsed && factsOf(parsed).head;
+  const spec = { model: modelSchema.parse(model), features: FEATURES, outputs: head?.outputs, head };
+  const settings = { optimizers: optimizerSchema.parse({}), l2: l2Schema.parse({}), weighted: false };
+  const training = trainingGraph(spec, { ...settings, clip, loss: parsed });
+  return { training, inference: inferenceGraph(spec) };
+}
+
+type Graphs = ReturnType<typeof graphsOf>;
+
+const demandFor = (graphs: Graphs, ranks: number) => demandOf({ ...graphs, batch: BATCH, ranks, groups: 8 });
+
+function train({ training }: Graphs, ranks: number, placements?: ReadonlyMap<string, Placement>) {
+  const { geometry } = demandFor({ training, inference: training }, ranks);
+  const scalars = new Map(
+    Object.values(LEARNING_RATES).map((name) => [name, new Float32Array(STEPS).fill(0.05)]),
+  );
+  const request = { columns: COLUMNS, rows: ROWS, start: 0, count: ROWS, batch: BATCH, outputs: [LOSS] };
+  return trainRanked(addon!, nativeBackend(addon!), {
+    graph: training,
+    ranks,
+    maxBatch: BATCH,
+    geometry,
+    placements,
+    requests: [{ ...request, seed: 5, firstStep: 0, scalars }],
+  });
+}
+
+/** Different rows that each rank asks of each other one in a step, by the column data alone. */
+function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, Placement>): AskedOf {
+  const groups = groupsOf(BATCH, demand.geometry, demand.ranks);
+  const idsOf = (names: readonly string[], [begin, end]: readonly [number, number], slots: readonly number[]) => {
+    const ids = new Set<number>();
+    for (const name of names) {
+      for (let row = step * BATCH + begin; row < step * BATCH + end; row++) {
+        const found = valuesAt(COLUMNS.get(name)!, row);
+        for (const id of found) if (id % SLOTS >= slots[0] && id % SLOTS < slots[1]) ids.add(id);
+      }
+    }
+    return ids.size;
+  };
+  return (table) => (asker, owner) => {
+    const { columns } = demand.tables.find(({ name }) => name === table)!;
+    const slots = slotsOf(placements.get(table)!, owner);
+    const names = columns.map(({ name }) => name);
+    const sums = groups[asker].nodes.reduce((sum, { rows }) => sum + idsOf(names, rows, slots), 0);
+    return { rows: idsOf(names, groups[asker].rows, slots), sums };
+  };
+}
+
+function valuesAt(column: Column, row: number): number[] {
+  if (column.kind === "id") return [Number(column.data[row])];
+  if (column.kind === "number") return [];
+  return [...column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]))].map(Number);
+}
+
+describe.skipIf(!addon)("a plan", () => {
+  it.each(Object.entries(CASES).flatMap(([name, each]) => [2, 3, 8].map((ranks) => [name, ranks, each] as const)))(
+    "says what ranks send, byte by byte: %s, %i ranks",
+    async (_, ranks, each) => {
+      const graphs = graphsOf(each);
+      const demand = demandFor(graphs, ranks);
+      const placements = new Map([
+        [USER, { firstRank: 0, owners: ranks }],
+        [ITEM, { firstRank: ranks - 1, owners: 1 }],
+      ]);
+      const program = plan(graphs.training, BATCH, {
+        geometry: demand.geometry,
+        sharding: shardingOf(ranks, placements),
+      });
+      const { traffic } = await train(graphs, ranks, placements);
+      for (let rank = 0; rank < ranks; rank++) {
+        const said = new Map<string, number>();
+        for (let step = 0; step < STEPS; step++)
+          for (const [name, bytes] of bytesSent(
+            roundsOf(program, ranks, askedIn(demand, step, placements)),
+            rank,
+            ranks,
+          ))
+            said.set(name, (said.get(name) ?? 0) + bytes);
+        expect(new Map(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toEqual(said);
+      }
+    },
+  );
+});

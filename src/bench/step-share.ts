@@ -1,0 +1,22 @@
+import { nativeBackend } from "../backends/native/backend.js";
+import { type Ceilings, loadAddon } from "../native/addon.js";
+import { plan } from "../passes/compile.js";
+import { workOf } from "../plan/compute.js";
+import { computeSeconds } from "../plan/machine.js";
+import { prepareWorkload, Runner } from "./measure.js";
+import { WORKLOADS } from "./workloads.js";
+
+const BATCH = 2048;
+const SECONDS = 0.5;
+
+/** The share of the machine's ceilings that a training step reaches: of a model whose tables hardly count. */
+export async function measureStepShare(ceilings: Ceilings, threads: number): Promise<number> {
+  const { addon } = loadAddon();
+  const settings = { batch: BATCH, seconds: SECONDS, threads, precision: "fp32" } as const;
+  const [workload] = WORKLOADS;
+  const { graph, training, data } = prepareWorkload(workload, nativeBackend(addon!), settings);
+  const rate = await new Runner(training, data, BATCH).medianRate(SECONDS);
+  const { flops, bf16Flops, memoryBytes: read, cacheBytes: cache } = ceilings;
+  const work = workOf(plan(graph, BATCH), BATCH);
+  return (rate / BATCH) * computeSeconds({ compute: { flops, bf16Flops, cache, share: 1 }, read }, work);
+}

@@ -1,0 +1,113 @@
+import type { Column, ColumnSet } from "../columns/columns.js";
+import { permutation, type Shuffle } from "../columns/order.js";
+import { SLOTS } from "../graph/placement.js";
+import type { Demand, TableDemand } from "./demand.js";
+import type { TableLookups } from "./lookups.js";
+import { type Groups, groupsOf } from "./ranks.js";
+
+/** Steps that are counted, fewer where a step has many ids. */
+const STEPS = 8;
+const MOST_IDS = 4e6;
+
+export interface Counting {
+  /** The order of an epoch; default that of the rows. */
+  readonly shuffle?: Shuffle;
+  /** Steps from the first one on; default a few. */
+  readonly steps?: number;
+}
+
+/** Counts what ranks look up in the first steps of an epoch, by the name of the table. */
+export function countLookups(
+  demand: Demand,
+  { rows, columns }: ColumnSet,
+  { shuffle, steps }: Counting,
+): Map<string, TableLookups> {
+  const { batch, geometry, ranks, tables } = demand;
+  const groups = groupsOf(Math.min(batch, rows), geometry, ranks);
+  const order = shuffle ? permutation(rows, shuffle) : (position: number) => position;
+  const most = Math.min(STEPS, Math.ceil(MOST_IDS / (batch * Math.max(1, tables.length))));
+  const count = Math.max(1, Math.min(steps ?? most, Math.floor(rows / batch)));
+  const counted = tables.flatMap((table) => {
+    const found = table.columns.map(({ name }) => columns.get(name));
+    if (!found.every((column) => column !== undefined)) return [];
+    const counter = new Counter(table, found, order);
+    for (let step = 0; step < count; step++) counter.step(step * batch, groups);
+    return [[table.name, counter.means(count, ranks)] as const];
+  });
+  return new Map(counted);
+}
+
+type Id = number | bigint;
+
+class Counter {
+  private ids = 0;
+  private readonly asked = new Float64Array(SLOTS);
+  private readonly sums = new Float64Array(SLOTS);
+  private readonly updated = new Float64Array(SLOTS);
+
+  constructor(
+    private readonly table: TableDemand,
+    private readonly columns: readonly Column[],
+    private readonly order: (position: number) => number,
+  ) {}
+
+  step(start: number, groups: readonly Groups[]): void {
+    const updated = new Set<Id>();
+    for (const { nodes } of groups) {
+      const asked = new Set<Id>();
+      for (const { rows } of nodes) this.node(start, rows, asked, updated);
+      addTo(this.asked, asked);
+    }
+    addTo(this.updated, updated);
+  }
+
+  private node(
+    start: number,
+    [begin, end]: readonly [number, number],
+    asked: Set<Id>,
+    updated: Set<Id>,
+  ): void {
+    const summed = new Set<Id>();
+    for (let position = start + begin; position < start + end; position++) {
+      const row = this.order(position);
+      for (const [i, column] of this.columns.entries()) {
+        for (const id of idsAt(column, row)) {
+          this.ids++;
+          asked.add(id);
+          if (i < this.table.returned) summed.add(id);
+        }
+      }
+    }
+    addTo(this.sums, summed);
+    for (const id of summed) updated.add(id);
+  }
+
+  means(steps: number, ranks: number): TableLookups {
+    return {
+      ids: this.ids / (steps * ranks),
+      asked: below(this.asked, steps * ranks),
+      sums: below(this.sums, steps * ranks),
+      updated: below(this.updated, steps),
+      measured: true,
+    };
+  }
+}
+
+function idsAt(column: Column, row: number): Iterable<Id> {
+  if (column.kind === "id") return [column.data[column.offset + row * column.stride]];
+  if (column.kind === "number") return [];
+  return column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]));
+}
+
+function addTo(slots: Float64Array, ids: Iterable<Id>): void {
+  for (const id of ids) slots[typeof id === "number" ? id % SLOTS : slotOfKey(id)]++;
+}
+
+const slotOfKey = (key: bigint): number => Number(BigInt.asUintN(64, key) % BigInt(SLOTS));
+
+/** Means in slots below each. */
+function below(slots: Float64Array, of: number): Float64Array {
+  const sums = new Float64Array(SLOTS + 1);
+  for (let slot = 0; slot < SLOTS; slot++) sums[slot + 1] = sums[slot] + slots[slot] / of;
+  return sums;
+}

@@ -1,0 +1,177 @@
+import { ConfigError } from "../errors.js";
+import { type Placement, SLOTS } from "../graph/placement.js";
+import {
+  ALL_CACHED,
+  added,
+  type Bytes,
+  type CostModel,
+  NO_SECONDS,
+  type Place,
+  type Seconds,
+  type Spending,
+  total,
+} from "./cost.js";
+import type { TableDemand } from "./demand.js";
+import type { Choice, Given, Problem } from "./problem.js";
+import { type Solved, solve } from "./solve.js";
+
+/** What a config says of where a table is. */
+export type Constraint = "rowWise" | "tableWise" | { readonly rank: number };
+
+export interface PlanningOptions {
+  /** By the name of the table in the config. */
+  readonly constraints?: ReadonlyMap<string, Constraint>;
+  /** Whether tables may have rows in files. */
+  readonly files?: boolean;
+  /** Of search, where not everything can be tried. */
+  readonly seconds?: number;
+}
+
+export interface PlannedTable {
+  readonly table: TableDemand;
+  readonly place: Place;
+  readonly why: string;
+}
+
+export interface PlannedRank {
+  readonly seconds: Seconds;
+  readonly bytes: Bytes;
+  readonly disk: number;
+}
+
+/** Where the tables of a model are, and what it costs. */
+export interface RankPlan extends Pick<Solved, "fits" | "bound" | "exact"> {
+  readonly model: CostModel;
+  readonly tables: readonly PlannedTable[];
+  readonly ranks: readonly PlannedRank[];
+  /** Of a step: those of the slowest rank. */
+  readonly seconds: number;
+}
+
+/** @throws ConfigError for a constraint on a table or rank that does not exist */
+export function planRanks(model: CostModel, options: PlanningOptions = {}): RankPlan {
+  checkConstraints(model, options.constraints);
+  const { tables, ranks } = model.demand;
+  const forms = tables.map((table) => formsOf(model, table, options));
+  const problem: Problem = {
+    ranks,
+    base: loadOf(model.base()),
+    limits: [Number.POSITIVE_INFINITY, model.machine.memory],
+    items: forms.map((each, i) => each.map((form) => choiceOf(model, tables[i], form))),
+  };
+  const { given, most, ...solved } = solve(problem, options.seconds);
+  const placed = given.map((each, i) => placeOf(forms[i], each));
+  return {
+    ...solved,
+    model,
+    seconds: most[0],
+    tables: tables.map((table, i) => ({
+      table,
+      place: placed[i],
+      why: reasonOf(model, table, placed[i], options.constraints?.get(table.table)),
+    })),
+    ranks: spendingOf(model, placed),
+  };
+}
+
+/** A form that a table may have. */
+interface Form extends Place {
+  /** One rank has it, on whichever it is best. */
+  readonly whole: boolean;
+}
+
+function formsOf(model: CostModel, { table }: TableDemand, { constraints, files }: PlanningOptions): Form[] {
+  const { ranks } = model.demand;
+  const tenths = files ? Array.from({ length: ALL_CACHED + 1 }, (_, i) => ALL_CACHED - i) : [ALL_CACHED];
+  return placementsOf(ranks, constraints?.get(table)).flatMap((form) =>
+    tenths.map((cached) => ({ ...form, cached })),
+  );
+}
+
+function placementsOf(ranks: number, constraint: Constraint | undefined): Omit<Form, "cached">[] {
+  const shared = { placement: { firstRank: 0, owners: Math.min(ranks, SLOTS) }, whole: false };
+  const whole = { placement: { firstRank: 0, owners: 1 }, whole: true };
+  if (constraint === "rowWise" || ranks === 1) return [shared];
+  if (constraint === "tableWise") return [whole];
+  if (constraint === undefined) return [shared, whole];
+  return [{ placement: { firstRank: constraint.rank, owners: 1 }, whole: false }];
+}
+
+function choiceOf(model: CostModel, table: TableDemand, form: Form): Choice {
+  const ranks = form.whole ? 1 : model.demand.ranks;
+  const loads = Array.from({ length: ranks }, (_, rank) => loadOf(model.table(table, form, rank)));
+  return { whole: form.whole, loads };
+}
+
+const loadOf = ({ seconds, bytes }: Spending): number[] => [total(seconds), total(bytes)];
+
+function placeOf(forms: readonly Form[], { choice, rank }: Given): Place {
+  const { whole, placement, cached } = forms[choice];
+  return { placement: whole ? { firstRank: rank, owners: 1 } : placement, cached };
+}
+
+function spendingOf(model: CostModel, places: readonly Place[]): PlannedRank[] {
+  const { ranks, tables } = model.demand;
+  const base = model.base();
+  return Array.from({ length: ranks }, (_, rank) =>
+    tables.reduce((sum, table, i) => added(sum, model.table(table, places[i], rank)), base),
+  );
+}
+
+function reasonOf(
+  { demand: { ranks }, machine }: CostModel,
+  { rows, weights, states }: TableDemand,
+  { placement, cached }: Place,
+  constraint: Constraint | undefined,
+): string {
+  const inFile = cached < ALL_CACHED ? `, ${10 * cached} % in memory` : "";
+  if (ranks === 1) return `one rank${inFile}`;
+  if (constraint !== undefined) return `train.placement${inFile}`;
+  if (placement.owners > 1)
+    return `${rows * (weights + states) > machine.memory ? "larger than a rank" : "even shares"}${inFile}`;
+  return rows * ranks < 2 * SLOTS ? `few rows would be on few ranks${inFile}` : `evens out the ranks${inFile}`;
+}
+
+function checkConstraints(
+  { demand: { tables, ranks } }: CostModel,
+  constraints: PlanningOptions["constraints"] = new Map(),
+): void {
+  const names = [...new Set(tables.map(({ table }) => table))];
+  for (const [name, constraint] of constraints) {
+    const where = `train.placement.${name}`;
+    if (!names.includes(name))
+      throw new ConfigError({
+        what: "there is no embedding table of this name",
+        where,
+        got: name,
+        expected: `one of ${names.join(", ")}`,
+        next: "Correct the name: it is that of the feature, or of its embedding.",
+      });
+    if (typeof constraint !== "object" || constraint.rank < ranks) continue;
+    throw new ConfigError({
+      what: "there is no such rank",
+      where: `${where}.rank`,
+      got: String(constraint.rank),
+      expected: `a number below ${ranks}, the number of ranks`,
+      next: "Name another rank, or remove the constraint.",
+    });
+  }
+}
+
+export type Part = keyof Seconds;
+
+/** The rank that takes longest. */
+export function slowestOf({ ranks }: RankPlan): PlannedRank {
+  return ranks.reduce((a, b) => (total(b.seconds) > total(a.seconds) ? b : a));
+}
+
+/** What a faster or larger machine would have to have more of: memory where nothing fits, else what the slowest rank does longest. */
+export function bindingOf(plan: RankPlan): Part | "memory" {
+  if (!plan.fits) return "memory";
+  const { seconds } = slowestOf(plan);
+  return (Object.keys(NO_SECONDS) as Part[]).reduce((a, b) => (seconds[b] > seconds[a] ? b : a));
+}
+
+/** The rank whose memory is fullest. */
+export const mostBytes = ({ ranks }: RankPlan): number => Math.max(...ranks.map(({ bytes }) => total(bytes)));
+

@@ -1,0 +1,53 @@
+import { lowerBound } from "./bound.js";
+import { candidatesOf } from "./candidates.js";
+import { solveExactly } from "./exact.js";
+import { improved, isBetter, place, type Score, scoreOf } from "./improve.js";
+import { fits, type Given, type Problem, type Solution, totalsOf } from "./problem.js";
+
+/** Seconds of local search, and the distance from the lower bound at which it ends. */
+const MOST_SECONDS = 5;
+const NEAR = 1.01;
+
+export interface Solved extends Solution {
+  /** Otherwise it is the nearest that was found. */
+  readonly fits: boolean;
+  /** Seconds that the slowest rank takes at least, in any solution: those of this one, where all were tried. */
+  readonly bound: number;
+  /** Whether no solution is better, or where none fits, whether this is certain. */
+  readonly exact: boolean;
+}
+
+/** The solution whose slowest rank takes the least time, and among those the one whose fullest rank takes the least memory. */
+export function solve(problem: Problem, seconds = MOST_SECONDS): Solved {
+  const best = solveExactly(problem);
+  if (best && best !== "gaveUp") return { ...best, fits: true, bound: best.most[0], exact: true };
+  return { ...search(problem, seconds), exact: best === undefined };
+}
+
+interface Scored {
+  readonly given: readonly Given[];
+  readonly score: Score;
+}
+
+function search(problem: Problem, seconds: number): Omit<Solved, "exact"> {
+  const bound = lowerBound(problem);
+  const end = performance.now() + 1000 * seconds;
+  const isOver = () => performance.now() > end;
+  const scored = (given: readonly Given[]): Scored => ({ given, score: scoreOf(totalsOf(problem, given)) });
+  const starts = candidatesOf(problem)
+    .flatMap((candidate) => problem.limits.map((_, part) => scored(place(problem, candidate, part))))
+    .sort((a, b) => (isBetter(a.score, b.score) ? -1 : 1));
+  let best = starts[0];
+  for (const { given } of starts) {
+    if (isNear(problem, best, bound) || isOver()) break;
+    const next = scored(improved(problem, given, isOver));
+    if (isBetter(next.score, best.score)) best = next;
+  }
+  const most = totalsOf(problem, best.given).most();
+  return { given: best.given, most, fits: fits(most, problem), bound };
+}
+
+function isNear(problem: Problem, { given }: Scored, bound: number): boolean {
+  const most = totalsOf(problem, given).most();
+  return fits(most, problem) && most[0] <= NEAR * bound;
+}
