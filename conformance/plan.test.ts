@@ -1,17 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
-import { type Placement, slotsOf, SLOTS } from "../src/graph/placement.js";
+import { type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
-import { plan } from "../src/passes/compile.js";
-import { shardingOf } from "../src/passes/shard.js";
 import { countLookups } from "../src/plan/count-lookups.js";
 import { type Demand, demandOf } from "../src/plan/demand.js";
-import { inSlots } from "../src/plan/lookups.js";
 import { groupsOf } from "../src/plan/ranks.js";
-import { type AskedOf, bytesSent, roundsOf } from "../src/plan/wire.js";
+import { bytesSent, roundsOf, type TrafficOf } from "../src/plan/wire.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { type Clip, clipSchema } from "../src/train/step/clip.js";
 import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
@@ -83,9 +80,13 @@ function train({ training }: Graphs, ranks: number, placements?: ReadonlyMap<str
 }
 
 /** Different rows that each rank asks of each other one in a step, by the column data alone. */
-function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, Placement>): AskedOf {
+function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, Placement>): TrafficOf {
   const groups = groupsOf(BATCH, demand.geometry, demand.ranks);
-  const idsOf = (names: readonly string[], [begin, end]: readonly [number, number], slots: readonly number[]) => {
+  const idsOf = (
+    names: readonly string[],
+    [begin, end]: readonly [number, number],
+    slots: readonly number[],
+  ) => {
     const ids = new Set<number>();
     for (const name of names) {
       for (let row = step * BATCH + begin; row < step * BATCH + end; row++) {
@@ -95,47 +96,48 @@ function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, P
     }
     return ids.size;
   };
-  return (table) => (asker, owner) => {
+  return (table) => {
     const { columns } = demand.tables.find(({ name }) => name === table)!;
-    const slots = slotsOf(placements.get(table)!, owner);
     const names = columns.map(({ name }) => name);
-    const sums = groups[asker].nodes.reduce((sum, { rows }) => sum + idsOf(names, rows, slots), 0);
-    return { rows: idsOf(names, groups[asker].rows, slots), sums };
+    const placement = placements.get(table)!;
+    const asked = (asker: number, owner: number) => {
+      const slots = slotsOf(placement, owner);
+      const sums = groups[asker].nodes.reduce((sum, { rows }) => sum + idsOf(names, rows, slots), 0);
+      return { rows: idsOf(names, groups[asker].rows, slots), sums };
+    };
+    return { placement, asked };
   };
 }
 
 function valuesAt(column: Column, row: number): number[] {
   if (column.kind === "id") return [Number(column.data[row])];
   if (column.kind === "number") return [];
-  return [...column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]))].map(Number);
+  return [...column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]))].map(
+    Number,
+  );
 }
 
 describe.skipIf(!addon)("a plan", () => {
-  it.each(Object.entries(CASES).flatMap(([name, each]) => [2, 3, 8].map((ranks) => [name, ranks, each] as const)))(
-    "says what ranks send, byte by byte: %s, %i ranks",
-    async (_, ranks, each) => {
-      const graphs = graphsOf(each);
-      const demand = demandFor(graphs, ranks);
-      const placements = new Map([
-        [USER, { firstRank: 0, owners: ranks }],
-        [ITEM, { firstRank: ranks - 1, owners: 1 }],
-      ]);
-      const program = plan(graphs.training, BATCH, {
-        geometry: demand.geometry,
-        sharding: shardingOf(ranks, placements),
-      });
-      const { traffic } = await train(graphs, ranks, placements);
-      for (let rank = 0; rank < ranks; rank++) {
-        const said = new Map<string, number>();
-        for (let step = 0; step < STEPS; step++)
-          for (const [name, bytes] of bytesSent(
-            roundsOf(program, ranks, askedIn(demand, step, placements)),
-            rank,
-            ranks,
-          ))
-            said.set(name, (said.get(name) ?? 0) + bytes);
-        expect(new Map(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toEqual(said);
-      }
-    },
-  );
+  it.each(
+    Object.entries(CASES).flatMap(([name, each]) => [2, 3, 8].map((ranks) => [name, ranks, each] as const)),
+  )("says what ranks send, byte by byte: %s, %i ranks", async (_, ranks, each) => {
+    const graphs = graphsOf(each);
+    const demand = demandFor(graphs, ranks);
+    const placements = new Map([
+      [USER, { firstRank: 0, owners: ranks }],
+      [ITEM, { firstRank: ranks - 1, owners: 1 }],
+    ]);
+    const { traffic } = await train(graphs, ranks, placements);
+    for (let rank = 0; rank < ranks; rank++) {
+      const said = new Map<string, number>();
+      for (let step = 0; step < STEPS; step++)
+        for (const [name, bytes] of bytesSent(
+          roundsOf(demand.training, ranks, askedIn(demand, step, placements)),
+          rank,
+          ranks,
+        ))
+          said.set(name, (said.get(name) ?? 0) + bytes);
+      expect(new Map(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toEqual(said);
+    }
+  });
 });

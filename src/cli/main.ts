@@ -26,6 +26,7 @@ export const COMMANDS: Readonly<Record<CommandName, Loader>> = {
   watch: () => import("./commands/watch.js").then((module) => module.watch as CommandDef),
   inspect: () => import("./commands/inspect.js").then((module) => module.inspect as CommandDef),
   tables: () => import("./commands/tables.js").then((module) => module.tables as CommandDef),
+  plan: () => import("./commands/plan.js").then((module) => module.plan as CommandDef),
   launch: () => import("./commands/launch.js").then((module) => module.launch as CommandDef),
   doctor: () => import("./commands/doctor.js").then((module) => module.doctor as CommandDef),
   "build-native": () =>

@@ -16,7 +16,9 @@ it.skipIf(!addon)(
   "ranks measure themselves and the exchanges between them, and all get the same",
   async () => {
     const worlds = localWorlds(addon!, 3);
-    const [first, ...others] = await Promise.all(worlds.map((world) => measureTopology(world, addon!, share, 1)));
+    const [first, ...others] = await Promise.all(
+      worlds.map((world) => measureTopology(world, addon!, share, 1)),
+    );
     for (const other of others) expect(other).toEqual(first);
     expect(topologySchema.parse(JSON.parse(JSON.stringify(first)))).toEqual(first);
     expect(first.ranks).toHaveLength(3);

@@ -93,6 +93,15 @@ export function fitFeatures(features: readonly FeatureConfig[], statistics: Stat
   return { ...fitted, features: plain.map(fit) };
 }
 
+/** Rows of each table, by its name. */
+export function tableRows(
+  features: readonly FeatureConfig[],
+  learned: Pick<Statistics, "vocabularies" | "boundaries">,
+): Map<string, number> {
+  const tables = planTables(features.map(plainOf), { numbers: {}, ...learned });
+  return new Map([...tables].map(([name, { table }]) => [name, table.rows]));
+}
+
 /** The row layout of a table, shared by all features that read it. */
 interface TablePlan {
   /** Number of rows for ordinary values. */

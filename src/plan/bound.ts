@@ -1,4 +1,4 @@
-import { leastSum, type Load, mostOf, type Problem, sumOver } from "./problem.js";
+import { type Load, leastSum, mostOf, type Problem, sumOver } from "./problem.js";
 
 const SECONDS = 0;
 const ROUNDS = 60;
@@ -42,9 +42,6 @@ function highestPrice({ items }: Problem): number {
 function pricedBound({ ranks, base, limits, items }: Problem, price: number): number {
   const cost = (loads: readonly Load[]): number =>
     loads.reduce((sum, load) => sum + load[SECONDS] + price * load[1], 0);
-  const least = items.reduce(
-    (sum, choices) => sum + Math.min(...choices.map(({ loads }) => cost(loads))),
-    0,
-  );
+  const least = items.reduce((sum, choices) => sum + Math.min(...choices.map(({ loads }) => cost(loads))), 0);
   return base[SECONDS] + (least - price * ranks * (limits[1] - base[1])) / ranks;
 }

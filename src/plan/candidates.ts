@@ -1,4 +1,4 @@
-import { type Choice, type Problem, sumOver } from "./problem.js";
+import { type Choice, mostOf, type Problem, sumOver } from "./problem.js";
 
 /** Bins of the bytes of all ranks together, of the fastest tier and of the next one. */
 const BINS = [100, 25] as const;
@@ -6,21 +6,32 @@ const CELLS = (BINS[0] + 1) * (BINS[1] + 1);
 /** Candidates with more memory in use are nearly the same as their neighbours. */
 const MOST_CANDIDATES = 40;
 
+/** Times the mean that the slowest rank takes of an item that ranks share. */
+const EVENNESS = [1.1, 2, 4];
+
 /** A choice for each item, whoever gets it. */
 export type Candidate = readonly number[];
 
 /**
  * Choices that may be good together: a dynamic programme over the bytes of the two fastest tiers keeps, for each bin of both,
- * the least sum of seconds (the one of TorchEasyRec's planner). Ranks balance the seconds later. Also each form for all items:
- * shared by all ranks, or whole.
+ * the least sum of seconds (the one of TorchEasyRec's planner). Ranks balance the seconds later. Also each form for all items,
+ * shared by all ranks or whole, and for those that ranks share more or less evenly.
  */
 export function candidatesOf(problem: Problem): Candidate[] {
   const cells = new Knapsack(problem).run();
   const step = Math.max(1, Math.ceil(cells.length / MOST_CANDIDATES));
   const kept = cells.filter((_, i) => i % step === 0);
   const uniform = [true, false].map((whole) => problem.items.map((choices) => cheapest(choices, whole)));
-  const unique = new Map([...kept, ...uniform].map((candidate) => [candidate.join(), candidate]));
+  const even = EVENNESS.map((most) =>
+    problem.items.map((choices) => cheapest(choices, !choices.some((choice) => isEven(choice, most)))),
+  );
+  const unique = new Map([...kept, ...uniform, ...even].map((candidate) => [candidate.join(), candidate]));
   return [...unique.values()];
+}
+
+/** Whether ranks share an item so that the slowest takes at most so many times the mean. */
+function isEven(choice: Choice, most: number): boolean {
+  return !choice.whole && mostOf(choice, 0) * choice.loads.length <= most * sumOver(choice, 0);
 }
 
 /** The cheapest choice of this form; of any form where there is none. */

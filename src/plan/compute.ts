@@ -1,6 +1,6 @@
 import type { Node } from "../graph/op.js";
 import { PRECISIONS } from "../graph/precision.js";
-import { isBag, isId, isRow, type Tensor } from "../graph/tensor.js";
+import { isBag, isId, type Tensor } from "../graph/tensor.js";
 import type { Plan } from "../passes/memory-plan.js";
 import type { Step } from "../passes/schedule.js";
 
@@ -24,7 +24,7 @@ export function workOf(plan: Plan, rows: number): Work {
   return works.reduce(sumOfWork, NONE);
 }
 
-export function sumOfWork(a: Work, b: Work): Work {
+function sumOfWork(a: Work, b: Work): Work {
   return {
     flops: a.flops + b.flops,
     bf16Flops: a.bf16Flops + b.bf16Flops,
@@ -33,7 +33,8 @@ export function sumOfWork(a: Work, b: Work): Work {
   };
 }
 
-const isDense = ({ node }: Step): boolean => node.op.execution !== "table" && node.op.execution !== "exchange";
+const isDense = ({ node }: Step): boolean =>
+  node.op.execution !== "table" && node.op.execution !== "exchange";
 
 function workOfStep(plan: Plan, { kind, node }: Step, rows: number): Work {
   const { op } = node;
@@ -41,10 +42,16 @@ function workOfStep(plan: Plan, { kind, node }: Step, rows: number): Work {
   const shapes = tensors.map((tensor) => shapeOf(tensor, rows));
   if (kind === "combine") return { ...NONE, cacheBytes: sum(shapes.map((shape) => 4 * product(shape))) };
   const { flops, elements } = op.cost({ shapes, attributes: op.encode?.(node) ?? [] });
-  const bytes = elements.map((count, i) => [count * bytesOf(tensors[i]), isInMemory(plan, tensors[i])] as const);
+  const bytes = elements.map(
+    (count, i) => [count * bytesOf(tensors[i]), isInMemory(plan, tensors[i])] as const,
+  );
   const memoryBytes = sum(bytes.map(([each, inMemory]) => (inMemory ? each : 0)));
   const cacheBytes = sum(bytes.map(([each, inMemory]) => (inMemory ? 0 : each)));
-  return { ...(isBf16(node) ? { flops: 0, bf16Flops: flops } : { flops, bf16Flops: 0 }), memoryBytes, cacheBytes };
+  return {
+    ...(isBf16(node) ? { flops: 0, bf16Flops: flops } : { flops, bf16Flops: 0 }),
+    memoryBytes,
+    cacheBytes,
+  };
 }
 
 function isBf16({ op, attrs }: Node): boolean {
@@ -52,13 +59,13 @@ function isBf16({ op, attrs }: Node): boolean {
 }
 
 /** A bag counts as one id. */
-function shapeOf({ shape, dtype, ...tensor }: Tensor, rows: number): number[] {
+function shapeOf({ shape, dtype }: Tensor, rows: number): number[] {
   if (isId(dtype) || isBag(dtype)) return [rows];
   return shape.map((dim) => (dim === "B" ? rows : dim));
 }
 
 function isInMemory(plan: Plan, tensor: Tensor): boolean {
-  const space = plan.views.get(tensor)?.buffer.space;
+  const { space } = (plan.partials.get(tensor) ?? plan.views.get(tensor)!).buffer;
   return space === "parameter" || space === "batch";
 }
 

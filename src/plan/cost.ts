@@ -1,14 +1,13 @@
 import { groupStarts } from "../graph/accumulation.js";
-import { type Placement, rowsOfShard, slotsOf } from "../graph/placement.js";
+import { type Placement, rowsOfShard, SLOTS, slotsOf } from "../graph/placement.js";
 import { NARROW_ROWS } from "../graph/tensor.js";
 import type { Plan } from "../passes/memory-plan.js";
-import { sumOfWork, workOf } from "./compute.js";
+import { workOf } from "./compute.js";
 import type { Demand, TableDemand } from "./demand.js";
 import { foldCopies } from "./fold-copies.js";
 import { inSlots, type TableLookups } from "./lookups.js";
 import { computeSeconds, latencyOf, type Machine, rowRate, secondsOfByte } from "./machine.js";
-import { groupsOf } from "./ranks.js";
-import { roundsOf } from "./wire.js";
+import { bytesSent, type Round, roundsOf } from "./wire.js";
 
 /** Seconds of a step, by part. */
 export interface Seconds {
@@ -148,18 +147,39 @@ export class CostModel {
 
   private computing(): Partial<Seconds> {
     const { training, batch, ranks } = this.demand;
-    return { compute: computeSeconds(this.machine, sumOfWork(workOf(training, batch / ranks), NO_WORK)) };
+    return { compute: computeSeconds(this.machine, workOf(training, batch / ranks)) };
   }
 
   /** Lists of rows, and what is exchanged wherever tables are. A table is listed by one thread. */
   private always(): Partial<Seconds> {
-    const { training, ranks, tables } = this.demand;
+    const { ranks, tables } = this.demand;
     const ids = tables.map((table) => this.lookupsOf(table).ids);
     const list = Math.max(sum(ids) / this.machine.threads, ...ids) * LIST_SECONDS;
-    const none = () => () => ({ rows: 0, sums: 0 });
-    const rounds = roundsOf(training, ranks, none);
+    const rounds = this.roundsWithoutRows();
     const sent = rounds.reduce((total, { bytes }) => total + (ranks - 1) * bytes(0, ranks - 1), 0);
     return { list, wire: rounds.length * latencyOf(this.machine) + sent * this.byteSeconds };
+  }
+
+  /** Of a step whose samples look up no rows. */
+  private roundsWithoutRows(): Round[] {
+    const { training, ranks } = this.demand;
+    const placement = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
+    return roundsOf(training, ranks, () => ({ placement, asked: () => ({ rows: 0, sums: 0 }) }));
+  }
+
+  /** Bytes that each rank sends in a step, by the names of the communicator's counters. */
+  sent(placements: ReadonlyMap<string, Placement>): Map<string, number>[] {
+    const { training, ranks } = this.demand;
+    const rounds = roundsOf(training, ranks, (name) => {
+      const { asked, sums } = this.lookups.get(name)!;
+      const placement = placements.get(name)!;
+      const owned = Array.from({ length: ranks }, (_, owner) => {
+        const slots = slotsOf(placement, owner);
+        return { rows: inSlots(asked, slots), sums: inSlots(sums, slots) };
+      });
+      return { placement, asked: (_, owner) => owned[owner] };
+    });
+    return Array.from({ length: ranks }, (_, rank) => bytesSent(rounds, rank, ranks));
   }
 
   private arenas(): number {
@@ -183,13 +203,10 @@ export class CostModel {
     const ofTable = (table: TableDemand): number => {
       const { ids, asked, sums } = this.lookupsOf(table);
       const rows = asked.at(-1)!;
-      return (
-        ids * NOTES.id + rows * (2 * table.weights + NOTES.unique) + sums.at(-1)! * FP32 * table.dim
-      );
+      return ids * NOTES.id + rows * (2 * table.weights + NOTES.unique) + sums.at(-1)! * FP32 * table.dim;
     };
-    const { training, ranks } = this.demand;
-    const rounds = roundsOf(training, ranks, () => () => ({ rows: 0, sums: 0 }));
-    const always = Math.max(...rounds.map(({ bytes }) => ranks * bytes(0, ranks - 1)));
+    const { ranks } = this.demand;
+    const always = Math.max(...this.roundsWithoutRows().map(({ bytes }) => ranks * bytes(0, ranks - 1)));
     return sum(this.demand.tables.map(ofTable)) + 2 * always;
   }
 
@@ -197,12 +214,6 @@ export class CostModel {
   private ownerBytes({ weights, dim }: TableDemand, { rows, sums }: Owned): number {
     const { ranks } = this.demand;
     return ranks * (rows * weights + rows * NOTES.asked + sums * 2 * FP32 * dim);
-  }
-
-  /** Nodes of a rank's accumulation groups: the most of any. */
-  nodes(): number {
-    const { batch, geometry, ranks } = this.demand;
-    return Math.max(...groupsOf(batch, geometry, ranks).map(({ nodes }) => nodes.length));
   }
 }
 
@@ -212,8 +223,6 @@ interface Owned {
   readonly sums: number;
   readonly updated: number;
 }
-
-const NO_WORK = { flops: 0, bf16Flops: 0, memoryBytes: 0, cacheBytes: 0 };
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 

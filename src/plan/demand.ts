@@ -93,7 +93,11 @@ function parametersOf(training: Graph, inference: Graph): Pick<Demand, "tables" 
 
 type Lookups = Pick<TableDemand, "columns" | "returned">;
 
-function tableDemand(attrs: ParameterAttrs, shared: readonly ParameterAttrs[], lookups: Lookups): TableDemand {
+function tableDemand(
+  attrs: ParameterAttrs,
+  shared: readonly ParameterAttrs[],
+  lookups: Lookups,
+): TableDemand {
   const { name, shape, dtype = "fp32" } = attrs;
   const [rows, dim = 1] = shape;
   const states = shared.filter((each) => each.role === "state" && each.name.startsWith(`${name}/`));

@@ -1,5 +1,5 @@
 import type { Candidate } from "./candidates.js";
-import { type Choice, fits, type Given, mostOf, type Problem, Totals, totalsOf } from "./problem.js";
+import { type Choice, type Given, mostOf, type Problem, Totals, totalsOf } from "./problem.js";
 
 /** Ranks that a whole item is tried on: those that have spent least. */
 const RANKS_TRIED = 4;
@@ -40,7 +40,8 @@ function leastFull(totals: Totals, { loads: [load] }: Choice, by: number): numbe
 /** How bad a solution is: what does not fit, the slowest rank, all ranks but it, and memory, in this order. */
 export type Score = readonly number[];
 
-export function scoreOf(totals: Totals): Score {
+/** @param near seconds of the slowest rank that are good enough: from there on, memory counts */
+export function scoreOf(totals: Totals, near: number): Score {
   const { ranks, limits } = totals.problem;
   let [missing, squares] = [0, 0];
   for (let rank = 0; rank < ranks; rank++) {
@@ -48,7 +49,7 @@ export function scoreOf(totals: Totals): Score {
     for (const [part, limit] of limits.entries()) missing += excess(totals.at(rank, part), limit);
   }
   const [seconds, ...bytes] = totals.most();
-  return [missing, seconds, squares, ...bytes];
+  return seconds <= near ? [missing, near, 0, ...bytes] : [missing, seconds, squares, ...bytes];
 }
 
 /** As a share of the limit. */
@@ -61,8 +62,12 @@ export function isBetter(a: Score, b: Score): boolean {
 }
 
 /** Local search from a solution, until no change of one or two items makes it better. */
-export function improved(problem: Problem, start: readonly Given[], isOver: () => boolean): Given[] {
-  return new LocalSearch(problem, start).run(isOver);
+export function improved(
+  problem: Problem,
+  start: readonly Given[],
+  { near, isOver }: { readonly near: number; readonly isOver: () => boolean },
+): Given[] {
+  return new LocalSearch(problem, start, near).run(isOver);
 }
 
 class LocalSearch {
@@ -73,10 +78,11 @@ class LocalSearch {
   constructor(
     private readonly problem: Problem,
     start: readonly Given[],
+    private readonly near: number,
   ) {
     this.given = [...start];
     this.totals = totalsOf(problem, start);
-    this.score = scoreOf(this.totals);
+    this.score = scoreOf(this.totals, near);
   }
 
   run(isOver: () => boolean): Given[] {
@@ -87,12 +93,12 @@ class LocalSearch {
     return this.given;
   }
 
-  /** The rank with too much in it, or the slowest one. */
+  /** The rank with too much in it, or the slowest one, or where that is fast enough, the fullest one. */
   private worst(): number {
     const { ranks, limits } = this.problem;
-    const part = fits(this.totals.most(), this.problem)
-      ? 0
-      : limits.findIndex((limit, i) => this.totals.most()[i] > limit);
+    const most = this.totals.most();
+    const over = limits.findIndex((limit, i) => most[i] > limit);
+    const part = over >= 0 ? over : most[0] > this.near ? 0 : most.length - 1;
     return ranksBy(ranks, (rank) => -this.totals.at(rank, part))[0];
   }
 
@@ -116,7 +122,9 @@ class LocalSearch {
   private exchange(item: number, ranks: readonly number[]): boolean {
     const own = this.given[item];
     const isPartner = (other: number) =>
-      this.choiceOf(other).whole && this.given[other].rank !== own.rank && ranks.includes(this.given[other].rank);
+      this.choiceOf(other).whole &&
+      this.given[other].rank !== own.rank &&
+      ranks.includes(this.given[other].rank);
     const partners = [...this.given.keys()].filter(isPartner).slice(0, PARTNERS);
     return partners.some((other) =>
       this.try([
@@ -129,7 +137,7 @@ class LocalSearch {
   private try(changes: readonly (readonly [item: number, to: Given])[]): boolean {
     const before = changes.map(([item]) => [item, this.given[item]] as const);
     this.set(changes);
-    const score = scoreOf(this.totals);
+    const score = scoreOf(this.totals, this.near);
     if (isBetter(score, this.score)) {
       this.score = score;
       return true;

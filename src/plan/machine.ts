@@ -23,7 +23,7 @@ export interface Machine {
 }
 
 /** Of free memory: for what no plan knows of. */
-const USABLE = 0.9;
+export const USABLE = 0.9;
 
 const GIB = 2 ** 30;
 /** A server of today, with 16 processors and a network of 10 Gbit/s. */

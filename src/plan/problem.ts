@@ -57,8 +57,7 @@ export class Totals {
 
   /** @param sign 1, or -1 to take the item back */
   add({ whole, loads }: Choice, rank: number, sign = 1): void {
-    if (whole) return this.addTo(rank, loads[0], sign);
-    for (const [each, load] of loads.entries()) this.addTo(each, load, sign);
+    for (const [i, load] of loads.entries()) this.addTo(whole ? rank : i, load, sign);
   }
 
   /** The same with the item, in memory of its own. */

@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { type Placement, SLOTS } from "../graph/placement.js";
+import { SLOTS } from "../graph/placement.js";
 import {
   ALL_CACHED,
   added,
@@ -82,7 +82,7 @@ interface Form extends Place {
 
 function formsOf(model: CostModel, { table }: TableDemand, { constraints, files }: PlanningOptions): Form[] {
   const { ranks } = model.demand;
-  const tenths = files ? Array.from({ length: ALL_CACHED + 1 }, (_, i) => ALL_CACHED - i) : [ALL_CACHED];
+  const tenths = Array.from({ length: files ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
   return placementsOf(ranks, constraints?.get(table)).flatMap((form) =>
     tenths.map((cached) => ({ ...form, cached })),
   );
@@ -128,8 +128,8 @@ function reasonOf(
   if (ranks === 1) return `one rank${inFile}`;
   if (constraint !== undefined) return `train.placement${inFile}`;
   if (placement.owners > 1)
-    return `${rows * (weights + states) > machine.memory ? "larger than a rank" : "even shares"}${inFile}`;
-  return rows * ranks < 2 * SLOTS ? `few rows would be on few ranks${inFile}` : `evens out the ranks${inFile}`;
+    return `${rows * (weights + states) > machine.memory ? "too large for one" : "even shares"}${inFile}`;
+  return `${rows < SLOTS ? "few rows" : "evens out ranks"}${inFile}`;
 }
 
 function checkConstraints(
@@ -174,4 +174,3 @@ export function bindingOf(plan: RankPlan): Part | "memory" {
 
 /** The rank whose memory is fullest. */
 export const mostBytes = ({ ranks }: RankPlan): number => Math.max(...ranks.map(({ bytes }) => total(bytes)));
-

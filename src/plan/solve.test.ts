@@ -101,7 +101,8 @@ describe("a solution", () => {
     fc.assert(
       fc.property(SMALL, (problem) => {
         const exact = solveExactly(problem);
-        if (exact && exact !== "gaveUp") expect(lowerBound(problem)).toBeLessThanOrEqual(exact.most[0] + 1e-9);
+        if (exact && exact !== "gaveUp")
+          expect(lowerBound(problem)).toBeLessThanOrEqual(exact.most[0] + 1e-9);
       }),
       { numRuns: PLANS, seed: 4 },
     );

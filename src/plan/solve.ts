@@ -4,9 +4,9 @@ import { solveExactly } from "./exact.js";
 import { improved, isBetter, place, type Score, scoreOf } from "./improve.js";
 import { fits, type Given, type Problem, type Solution, totalsOf } from "./problem.js";
 
-/** Seconds of local search, and the distance from the lower bound at which it ends. */
+/** Seconds of local search, and the distance from lower bounds of seconds and of memory at which it ends. */
 const MOST_SECONDS = 5;
-const NEAR = 1.01;
+const NEAR = { seconds: 1.01, memory: 1.05 };
 
 export interface Solved extends Solution {
   /** Otherwise it is the nearest that was found. */
@@ -31,23 +31,30 @@ interface Scored {
 
 function search(problem: Problem, seconds: number): Omit<Solved, "exact"> {
   const bound = lowerBound(problem);
+  const near = NEAR.seconds * bound;
   const end = performance.now() + 1000 * seconds;
   const isOver = () => performance.now() > end;
-  const scored = (given: readonly Given[]): Scored => ({ given, score: scoreOf(totalsOf(problem, given)) });
+  const scored = (given: readonly Given[]): Scored => {
+    return { given, score: scoreOf(totalsOf(problem, given), near) };
+  };
   const starts = candidatesOf(problem)
     .flatMap((candidate) => problem.limits.map((_, part) => scored(place(problem, candidate, part))))
     .sort((a, b) => (isBetter(a.score, b.score) ? -1 : 1));
   let best = starts[0];
   for (const { given } of starts) {
-    if (isNear(problem, best, bound) || isOver()) break;
-    const next = scored(improved(problem, given, isOver));
+    if (isNear(problem, best, near) || isOver()) break;
+    const next = scored(improved(problem, given, { near, isOver }));
     if (isBetter(next.score, best.score)) best = next;
   }
   const most = totalsOf(problem, best.given).most();
   return { given: best.given, most, fits: fits(most, problem), bound };
 }
 
-function isNear(problem: Problem, { given }: Scored, bound: number): boolean {
-  const most = totalsOf(problem, given).most();
-  return fits(most, problem) && most[0] <= NEAR * bound;
+/** Fast enough, and with memory that is about equal on all ranks. */
+function isNear(problem: Problem, { given }: Scored, near: number): boolean {
+  const totals = totalsOf(problem, given);
+  const most = totals.most();
+  const mean = most.map((_, part) => totals.sum(part) / problem.ranks);
+  const isEven = most.every((value, part) => part === 0 || value <= NEAR.memory * mean[part]);
+  return fits(most, problem) && most[0] <= near && isEven;
 }

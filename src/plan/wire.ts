@@ -18,8 +18,13 @@ export interface Asked {
   readonly rows: number;
   readonly sums: number;
 }
+/** Where a table is, and what ranks ask of its owners. */
+export interface TableTraffic {
+  readonly placement: Placement;
+  asked(asker: number, owner: number): Asked;
+}
 /** By the name of the table. */
-export type AskedOf = (table: string) => (asker: number, owner: number) => Asked;
+export type TrafficOf = (table: string) => TableTraffic;
 
 /** One collective call: its name in the counters of the communicator, and what each rank sends to each. */
 export interface Round {
@@ -35,8 +40,8 @@ interface Sender {
 }
 
 /** All calls of a step, in order. */
-export function roundsOf(plan: Plan, ranks: number, asked: AskedOf): Round[] {
-  const rows = new Routes(plan, ranks, asked);
+export function roundsOf(plan: Plan, ranks: number, trafficOf: TrafficOf): Round[] {
+  const rows = new Routes(plan, ranks, trafficOf);
   const stages = plan.stages.filter(({ kind }) => kind === "exchange");
   return stages.flatMap(({ steps }) => {
     const senders = steps.map(({ node }) => rows.sendersOf(node));
@@ -59,10 +64,9 @@ export function bytesSent(rounds: readonly Round[], rank: number, ranks: number)
   return sent;
 }
 
-/** Where a route's rows are. */
-interface Route extends UniqueRowsAttrs {
+interface Route extends Pick<UniqueRowsAttrs, "rows" | "returned"> {
   readonly columns: number;
-  readonly asked: ReturnType<AskedOf>;
+  readonly traffic: TableTraffic;
 }
 
 class Routes {
@@ -72,7 +76,7 @@ class Routes {
   constructor(
     { graph, ...plan }: Plan,
     private readonly ranks: number,
-    askedOf: AskedOf,
+    trafficOf: TrafficOf,
   ) {
     this.groups = groupsOf(plan.maxBatch, plan, ranks);
     const nameOf = new Map(
@@ -87,7 +91,7 @@ class Routes {
       this.routes.set(attrs.route, {
         ...(attrs as UniqueRowsAttrs),
         columns: inputs.length,
-        asked: askedOf(nameOf.get(fetch[0])!),
+        traffic: trafficOf(nameOf.get(fetch[0])!),
       });
     }
   }
@@ -106,7 +110,7 @@ class Routes {
     const id = route.rows > NARROW_ROWS ? 2 * FP32 : FP32;
     const idBytes = (asker: number) => id + (this.tellsNodes(route, asker) ? NODE_BYTES : 0);
     const rowBytes = rowBytesOf(table);
-    const rows = (asker: number, owner: number) => route.asked(asker, owner).rows;
+    const rows = (asker: number, owner: number) => route.traffic.asked(asker, owner).rows;
     return [
       { name: "counts", bytes: () => COUNTS_BYTES },
       { name: "ids", bytes: (from, to) => idBytes(from) * rows(from, to) },
@@ -115,9 +119,9 @@ class Routes {
   }
 
   private returning({ attrs, outputs }: Node): Sender {
-    const { asked } = this.routes.get(attrs.route)!;
+    const { traffic } = this.routes.get(attrs.route)!;
     const rowBytes = FP32 * width(outputs[1]);
-    return { name: "sums", bytes: (from, to) => rowBytes * asked(from, to).sums };
+    return { name: "sums", bytes: (from, to) => rowBytes * traffic.asked(from, to).sums };
   }
 
   private folding({ outputs }: Node): Sender[] {
@@ -133,7 +137,7 @@ class Routes {
   }
 
   private gatheringSlots({ attrs }: Node): Sender {
-    const { placement } = this.routes.get(attrs.route)!;
+    const { placement } = this.routes.get(attrs.route)!.traffic;
     return { name: "squares", bytes: (from) => FP32 * slotCount(placement, from) };
   }
 

@@ -4,7 +4,7 @@ import { relative } from "node:path";
 import type { Backend } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
-import { type ColumnSet, type PreparedData, prepareData } from "../data/index.js";
+import type { ColumnSet, PreparedData } from "../data/index.js";
 import { agree } from "../distributed/agree.js";
 import { SOLO, type World } from "../distributed/world.js";
 import { recordConfigFile } from "../saved/code.js";
@@ -24,11 +24,13 @@ import { factsOf } from "../train/step/loss/index.js";
 import type { TrainerOptions, TrainingResult } from "../train/trainer.js";
 import { type AnyTrainer, trainerOf } from "../train/trainer-of.js";
 import { version } from "../version.js";
+import { agreedPlacements } from "./agreed-placements.js";
 import { baselineDirectory, evaluateBaseRate, logisticRegressionOf } from "./baselines.js";
 import { dataWarnings, sameKeyWarnings, warningText } from "./data-warnings.js";
 import { BASE_RATE, LOGISTIC_REGRESSION, modelWarnings } from "./model-warnings.js";
 import { refuseUnusedEvaluation } from "./needs-valid.js";
 import { refuseOneClass } from "./one-class.js";
+import { prepareFor } from "./prepare-for.js";
 import { type Measured, measuredReport, type Report, splitReports } from "./report.js";
 import type { RunEvent } from "./run-event.js";
 import { tableWarnings } from "./table-warnings.js";
@@ -80,18 +82,6 @@ interface Trained {
 const heldOutSplit = ({ splits }: PreparedData) =>
   splits.test ? "test" : splits.valid ? "valid" : undefined;
 
-/** @throws ConfigError, DataError like `prepareData` */
-export function prepareFor(config: Config, listener: (event: RunEvent) => void): Promise<PreparedData> {
-  const { data, features, train } = config;
-  const { labels } = factsOf(train.loss).task;
-  return prepareData({
-    data,
-    features,
-    labels,
-    onProgress: (progress) => listener({ kind: "preparing", progress }),
-  });
-}
-
 class Run {
   private readonly startedAt = performance.now();
   private readonly world: World;
@@ -129,12 +119,10 @@ class Run {
     const warnings = [...dataWarnings(prepared), ...sameKeyWarnings(config)];
     for (const warning of warnings) listener({ kind: "dataWarning", warning });
     const onStart = async () => (this.leads ? this.record(prepared) : undefined);
-    const model = await this.train(
-      config.model.kind,
-      config,
-      { runDir, lock, onStart, world: this.world },
-      prepared,
-    );
+    const { world } = this;
+    const placements = await agreedPlacements(config, prepared, world);
+    const place = { runDir, lock, onStart, world, placements };
+    const model = await this.train(config.model.kind, config, place, prepared);
     const results = model.interrupted || !this.leads ? [] : await this.measure(model, prepared);
     const measured = this.report(prepared, prepareSeconds, model, results);
     const report = {
@@ -176,7 +164,7 @@ class Run {
   private async train(
     name: string,
     config: Config,
-    place: Pick<TrainerOptions, "runDir" | "lock" | "onStart" | "world">,
+    place: Pick<TrainerOptions, "runDir" | "lock" | "onStart" | "world" | "placements">,
     { features, splits, read }: PreparedData,
   ): Promise<Trained> {
     const { backend, resume, signal, listener } = this.options;

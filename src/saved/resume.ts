@@ -20,6 +20,8 @@ const FIRST_TRAINING_KEYS = [...LENGTH_KEYS, "train.evaluateEvery", "train.early
 /** Keys that may change, because they do not affect the result of a step. */
 const FREE_KEYS = [
   "train.threads",
+  "train.plan",
+  "train.placement",
   "train.stopOnDivergence",
   "train.checkpoint",
   "train.publish",

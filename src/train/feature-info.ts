@@ -31,25 +31,31 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
 }
 
 /**
- * The same before any data has been read, with tables of one row. Enough to check a model's groups and dims at once
- * instead of after reading the data.
+ * The same before any data has been read. Enough to check a model's groups and dims at once instead of after reading the
+ * data.
+ * @param rowsOf rows of tables by name; default one row each
  */
-export function configuredFeatureInfos(features: readonly FeatureConfig[]): FeatureInfo[] {
+export function configuredFeatureInfos(
+  features: readonly FeatureConfig[],
+  rowsOf: ReadonlyMap<string, number> = new Map(),
+): FeatureInfo[] {
   return features.map(plainOf).map((feature) => {
     const { name } = feature;
     if (feature.kind === "number" && feature.boundaries === undefined) {
       return { kind: "number", name, width: feature.width, denseEmbedding: feature.denseEmbedding };
     }
+    const table = tableName(feature);
+    const rows = rowsOf.get(table) ?? 1;
     const info = {
       name,
-      table: tableName(feature),
-      rows: 1,
+      table,
+      rows,
       dim: feature.dim,
       trainable: feature.trainable,
       dtype: feature.dtype,
       composition: compositionOf(feature as { hash?: unknown }),
       ...("dynamic" in feature && feature.dynamic && { translation: { ids: KEYS } }),
-      ...(feature.store && { translation: { ids: 1 } }),
+      ...(feature.store && { translation: { ids: rows } }),
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"

@@ -11,6 +11,16 @@ import { factsOf, type Loss, lossSchema } from "./step/loss/index.js";
 import { l2Schema, type Optimizers, optimizerSchema } from "./step/optimizers.js";
 
 const count = z.int().positive();
+
+/** All ranks share the rows of a table, or one of them has it: any one, or this one. */
+const placementSchema = z.union([
+  z.enum(["rowWise", "tableWise"]),
+  z.strictObject({
+    /** The rank that has the table. */
+    rank: z.int().nonnegative(),
+  }),
+]);
+
 /** Maximum rows per step, limited by the program format. */
 const MOST_ROWS = 2 ** 24;
 
@@ -146,6 +156,13 @@ export const trainSchema = z
      * least 128 rows; batches of fewer than 512 rows have up to 4 parts of at least 32. Part of the run: another number changes the last bits of results.
      */
     accumulationGroups: count.max(MOST_GROUPS).optional(),
+    /**
+     * Where several ranks keep embedding tables: `auto`, as `pairloom plan` would, or the path of a file that it has written.
+     * Default: all ranks share every table. Does not affect results.
+     */
+    plan: z.string().min(1).optional(),
+    /** Limits the choices of `auto`, by the name of a table: that of a feature, or of its embedding. */
+    placement: z.record(z.string(), placementSchema).optional(),
     /** Native threads; default the number of processors. Does not affect results. */
     threads: count.max(1024).optional(),
   })

@@ -6,6 +6,7 @@ import { messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
+import type { Placement } from "../graph/placement.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
@@ -63,6 +64,8 @@ export interface TrainerOptions {
   readonly backend: Backend;
   /** The ranks that train the model together. Rank 0 alone writes logs, and commits checkpoints. Default: this process. */
   readonly world?: World;
+  /** Which ranks share a table, by the name of its parameter; all of them share the others. */
+  readonly placements?: ReadonlyMap<string, Placement>;
   /** The directory for `metrics.jsonl`, `tensorboard/` and `checkpoints/`. */
   readonly runDir: string;
   /** The lock of the run directory, if the caller holds it already. */
@@ -142,7 +145,8 @@ export class Trainer {
     this.observers = { rates: ratesOver(learningRates(optimizer), this.plan.length), earlyStopping };
     this.forward = inferenceGraph(spec);
     const { world } = this;
-    const sharding = shardingOf(world.size);
+    const { placements } = options;
+    const sharding = shardingOf(world.size, placements);
     const attrs = [this.forward, this.graph].flatMap((graph) => placedParameters(graph, sharding));
     this.state = new ModelState({ backend, features, train: config.train, runDir, world }, attrs);
     this.checkpoints = checkpointsOf(world, this.state, runDir, { ...checkpoint, metric });
@@ -152,8 +156,8 @@ export class Trainer {
     this.metrics = new TrainingMetrics(this.measured.task, this.measured.labels, counts, metricsHalfLife);
     const { accumulationGroups: groups } = config.train;
     this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
-    const compiled = { maxBatch: INFERENCE_BATCH, threads, translations: this.translations.bound, world };
-    this.inference = backend.compile(this.forward, averaged, compiled);
+    const compiled = { threads, translations: this.translations.bound, world, placements };
+    this.inference = backend.compile(this.forward, averaged, { maxBatch: INFERENCE_BATCH, ...compiled });
   }
 
   /** Whether this process writes what there is one of in a run. */
@@ -226,12 +230,12 @@ export class Trainer {
 
   /** Compiles the training program with the geometry of the run. */
   private compileSteps(): StepRunner {
-    const { backend, train, config } = this.options;
+    const { backend, train, config, placements } = this.options;
     const { threads, seed, shuffle } = config.train;
     const { batchSize } = this.plan;
     const translations = this.translations.bound;
     const { world, geometry } = this;
-    const options = { maxBatch: batchSize, threads, geometry, translations, world };
+    const options = { maxBatch: batchSize, threads, geometry, translations, world, placements };
     const program = backend.compile(this.graph, this.parameters.memory, options);
     const { rates } = this.observers;
     const { outputs } = this.metrics;

@@ -13,6 +13,7 @@ export const DESCRIPTIONS = {
   watch: "Show the page of a run in the browser while it trains",
   inspect: "Show the features, parameters, graph and program of a run, a checkpoint or a config",
   tables: "List the embedding tables of a run, look up ids, export rows with keys and vectors",
+  plan: "Plan which rank keeps which table: memory, time of a step, what does not fit and ways out",
   launch: "Start a command as several ranks, on this machine or on several",
   doctor: "Check what this machine offers and what is missing",
   "build-native": "Build the native core from source, where no prebuilt one is installed",

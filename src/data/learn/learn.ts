@@ -74,8 +74,10 @@ function vocabularyOf(feature: PlainFeatureConfig) {
   return feature.kind === "number" ? undefined : feature.vocabulary;
 }
 
-/** Vocabularies listed in the config or in a file. */
-function givenVocabularies(features: readonly PlainFeatureConfig[]): Record<string, readonly string[]> {
+/** Vocabularies listed in the config or in a file, by the name of the table. */
+export function givenVocabularies(
+  features: readonly PlainFeatureConfig[],
+): Record<string, readonly string[]> {
   const given: Record<string, readonly string[]> = {};
   features.forEach((feature, i) => {
     const vocabulary = vocabularyOf(feature);

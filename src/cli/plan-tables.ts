@@ -1,0 +1,171 @@
+import type { Bytes, Seconds } from "../plan/cost.js";
+import type { planFile } from "../plan/plan-file.js";
+import { count } from "../show-value.js";
+import { filled } from "./fill-lines.js";
+import { bytes, percent } from "./tables.js";
+import { table, tables } from "./text-table.js";
+
+type PlanFile = ReturnType<typeof planFile>;
+type PlannedTable = PlanFile["tables"][number];
+
+/** Tables that are shown one by one: the largest. */
+const MOST_TABLES = 40;
+/** Ranges of ranks that are shown, and by how much the numbers of a range differ at most. */
+const MOST_RANKS = 16;
+const ALIKE = 0.05;
+
+/** A plan as text for a terminal. */
+export function planText(plan: PlanFile): string {
+  return [
+    heading(plan),
+    tablesOf(plan),
+    filled("bytes: with optimizer states; unique: different rows that a rank looks up in a step"),
+    memoryOf(plan),
+    timesOf(plan),
+    filled(memoryLine(plan)),
+    ...(plan.fits ? [filled(stepLine(plan)), filled(boundLine(plan))] : waysOf(plan)),
+    ...guessesOf(plan),
+  ].join("\n");
+}
+
+function heading({ ranks, batch, accumulationGroups }: PlanFile): string {
+  const of = ranks.length === 1 ? "1 rank" : `${count(ranks.length)} ranks`;
+  return `Plan for ${of}: steps of ${count(batch)} rows in ${accumulationGroups} accumulation groups`;
+}
+
+const bytesOf = (each: PlannedTable): number => each.bytes.tables + each.bytes.states;
+
+function tablesOf({ tables: all, ranks }: PlanFile): string {
+  const sorted = [...all].sort((a, b) => bytesOf(b) - bytesOf(a));
+  const shown = sorted.slice(0, MOST_TABLES);
+  const rows = shown.map((each) => [
+    nameOf(each),
+    count(each.rows),
+    String(each.dim),
+    bytes(bytesOf(each)),
+    rowsAStep(each),
+    placeText(each, ranks.length),
+    each.why,
+  ]);
+  const head = ["table", "rows", "dim", "bytes", "unique", "placement", "why"];
+  const rest = sorted.slice(MOST_TABLES);
+  const more = rest.reduce((sum, each) => sum + bytesOf(each), 0);
+  return [
+    table(head, rows, [5, 6]),
+    ...(rest.length > 0 ? [`and ${count(rest.length)} smaller tables, ${bytes(more)}`] : []),
+  ].join("\n");
+}
+
+/** Without what all names of parameters have. */
+const nameOf = ({ name }: PlannedTable): string => name.replace(/^embeddings\./, "").replace(/\.weight$/, "");
+
+/** Different rows that a rank looks up; `~` says that nobody has counted them. */
+const rowsAStep = ({ lookups: { rows, measured } }: PlannedTable): string =>
+  `${measured ? "" : "~"}${count(Math.round(rows))}`;
+
+function placeText({ placement: { firstRank, owners } }: PlannedTable, ranks: number): string {
+  if (ranks === 1) return "whole";
+  return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "all, by rows" : `${owners} ranks, by rows`;
+}
+
+const KINDS: readonly (keyof Bytes)[] = ["tables", "states", "dense", "arenas", "exchange", "process"];
+const PARTS: readonly (keyof Seconds)[] = ["compute", "list", "read", "update", "wire", "disk"];
+
+const total = (of: Bytes | Seconds): number => Object.values(of).reduce((a, b) => a + b, 0);
+const rounded = (value: number): string => bytes(Math.round(value));
+
+function memoryOf({ ranks }: PlanFile): string {
+  const kinds = KINDS.filter((kind) => ranks.some((each) => each.bytes[kind] > 0));
+  const rows = ranks.map((each) => [...kinds.map((kind) => each.bytes[kind]), total(each.bytes)]);
+  const lines = inRanges(rows).map(({ ranks: range, most }) => [range, ...most.map(rounded)]);
+  return ["Memory by rank:", tables(["rank", ...kinds, "total"], lines)].join("\n");
+}
+
+function timesOf({ ranks }: PlanFile): string {
+  const parts = PARTS.filter((part) => ranks.some((each) => each.seconds[part] > 0));
+  const sends = ranks.map((each) => Object.values(each.sent).reduce((a, b) => a + b, 0));
+  const rows = ranks.map((each, rank) => [
+    ...parts.map((part) => each.seconds[part]),
+    total(each.seconds),
+    sends[rank],
+  ]);
+  const lines = inRanges(rows).map(({ ranks: range, most }) => {
+    return [range, ...most.slice(0, -1).map(milliseconds), rounded(most[most.length - 1])];
+  });
+  return ["A step by rank, in ms:", tables(["rank", ...parts, "total", "sends"], lines)].join("\n");
+}
+
+interface Range {
+  readonly ranks: string;
+  /** Of any of its ranks. */
+  readonly most: readonly number[];
+}
+
+/** Ranks that follow each other and hardly differ have one line. */
+function inRanges(rows: readonly (readonly number[])[]): Range[] {
+  const ranges: { first: number; last: number; of: readonly number[]; most: number[] }[] = [];
+  rows.forEach((of, rank) => {
+    const before = ranges.at(-1);
+    if (!before?.of.every((value, i) => Math.abs(value - of[i]) <= ALIKE * value)) {
+      ranges.push({ first: rank, last: rank, of, most: [...of] });
+      return;
+    }
+    before.last = rank;
+    before.most = before.most.map((value, i) => Math.max(value, of[i]));
+  });
+  return ranges.slice(0, MOST_RANKS).map(({ first, last, most }) => {
+    return { ranks: first === last ? String(first) : `${first} to ${last}`, most };
+  });
+}
+
+const milliseconds = (seconds: number): string => Number((1000 * seconds).toPrecision(3)).toString();
+
+function memoryLine({ memory: { most, limit }, fits }: PlanFile): string {
+  const of = `${rounded(most)} of ${rounded(limit)} (a tenth of the memory is left free)`;
+  return fits
+    ? `Fits: the fullest rank takes ${of}.`
+    : `Does not fit: the fullest rank would take ${of}, ${rounded(most - limit)} too much.`;
+}
+
+function stepLine({ seconds, samplesPerSecond, binding }: PlanFile): string {
+  const rate = count(Number(samplesPerSecond.toPrecision(3)));
+  return `A step takes ${milliseconds(seconds)} ms, ${rate} rows a second; the slowest rank is longest busy with ${BINDING[binding]}.`;
+}
+
+const BINDING: Readonly<Record<PlanFile["binding"], string>> = {
+  memory: "memory",
+  compute: "computing",
+  list: "listing rows",
+  read: "reading rows for all ranks",
+  update: "updating rows",
+  wire: "sending and receiving",
+  disk: "reading rows from files",
+};
+
+function boundLine({ exact, seconds, bound }: PlanFile): string {
+  if (exact) return "All placements were tried: none is faster.";
+  const gap = Math.max(0, seconds / bound - 1);
+  return `No placement is faster than ${milliseconds(bound)} ms: this one is within ${percent(gap)}.`;
+}
+
+function waysOf({ waysOut }: PlanFile): string[] {
+  if (waysOut.length === 0)
+    return [
+      "Neither 16-bit tables, nor smaller states, nor more ranks make it fit: give each rank more memory.",
+    ];
+  const rows = waysOut.map(({ change, seconds, bytes: most, refused }) => [
+    refused ? `${change} (not yet: ${refused})` : change,
+    `${milliseconds(seconds)} ms`,
+    rounded(most),
+  ]);
+  return ["It would fit with one of these:", table(["change", "a step", "fullest rank"], rows)];
+}
+
+function guessesOf({ guesses }: PlanFile): string[] {
+  if (guesses.length === 0) return [];
+  return [
+    "",
+    "Guesses, since nobody has measured them:",
+    ...guesses.map((guess) => filled(`  ${guess}`, "    ")),
+  ];
+}

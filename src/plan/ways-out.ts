@@ -1,0 +1,98 @@
+import { SLOTS } from "../graph/placement.js";
+import { ALL_CACHED, total } from "./cost.js";
+import type { TableDemand } from "./demand.js";
+import type { Change, Planner } from "./planner.js";
+import { mostBytes, type RankPlan } from "./rank-plan.js";
+
+/** A change with which a model fits that does not fit otherwise. */
+export interface WayOut {
+  readonly change: string;
+  /** Of a step. */
+  readonly seconds: number;
+  /** Of the fullest rank. */
+  readonly bytes: number;
+  /** What training refuses today. */
+  readonly refused?: string;
+}
+
+const MOST = 3;
+/** Numbers of ranks that are tried. */
+const TRIES = 12;
+/** Tables that are named. */
+const SHOWN = 4;
+/** Of search, for each change. */
+const SECONDS = 1;
+
+/** The changes with the fastest steps, up to three. */
+export function waysOut(planner: Planner, plan: RankPlan): WayOut[] {
+  const ways = [
+    halfRows(planner, plan),
+    rowStates(planner, plan),
+    moreRanks(planner, plan),
+    files(planner, plan),
+  ];
+  return ways
+    .flatMap((way) => way ?? [])
+    .sort((a, b) => a.seconds - b.seconds)
+    .slice(0, MOST);
+}
+
+function halfRows(planner: Planner, { ranks, model }: RankPlan): WayOut | undefined {
+  const { tables } = model.demand;
+  if (tables.every(({ dtype }) => dtype !== "fp32")) return undefined;
+  const half = (table: TableDemand): TableDemand =>
+    table.dtype === "fp32" ? { ...table, dtype: "bf16", weights: table.weights / 2 } : table;
+  return tried(planner, ranks.length, { tables: half }, `dtype: "bf16" of all tables`);
+}
+
+/** One number a row, in place of one for each weight. */
+function rowStates(planner: Planner, { ranks, model }: RankPlan): WayOut | undefined {
+  const { tables } = model.demand;
+  if (tables.every(({ states }) => states <= ROW_STATE)) return undefined;
+  const small = (table: TableDemand) => ({ ...table, states: Math.min(table.states, ROW_STATE) });
+  return tried(
+    planner,
+    ranks.length,
+    { tables: small },
+    'train.optimizer.embedding.kind: "rowWiseAdagrad" (another result)',
+  );
+}
+
+const ROW_STATE = 4;
+
+function moreRanks(planner: Planner, plan: RankPlan): WayOut | undefined {
+  const { ranks, model } = plan;
+  const base = total(model.base().bytes);
+  const tables = ranks.reduce((sum, { bytes }) => sum + total(bytes) - base, 0);
+  const least = Math.max(ranks.length + 1, Math.ceil(tables / (model.machine.memory - base)));
+  const most = Math.min(SLOTS, model.demand.geometry.groups);
+  for (let count = least, i = 0; count <= most && i < TRIES; count++, i++) {
+    const found = tried(planner, count, {}, `${count} ranks in place of ${ranks.length}`);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function files(planner: Planner, { ranks }: RankPlan): WayOut | undefined {
+  const found = planner.plan(ranks.length, { files: true, seconds: SECONDS });
+  if (!found.fits) return undefined;
+  return {
+    change: `store: { memory } of ${storesOf(found)}`,
+    seconds: found.seconds,
+    bytes: mostBytes(found),
+    ...(ranks.length > 1 && { refused: "several ranks cannot share a table with a store yet" }),
+  };
+}
+
+/** The tables with a store, and the share of each in memory. */
+function storesOf({ tables }: RankPlan): string {
+  const stored = tables.filter(({ place }) => place.cached < ALL_CACHED);
+  const shown = stored.slice(0, SHOWN).map(({ table, place }) => `${table.table} (${10 * place.cached} %)`);
+  const more = stored.length - shown.length;
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ");
+}
+
+function tried(planner: Planner, ranks: number, change: Change, text: string): WayOut | undefined {
+  const plan = planner.plan(ranks, { ...change, seconds: SECONDS });
+  return plan.fits ? { change: text, seconds: plan.seconds, bytes: mostBytes(plan) } : undefined;
+}
