@@ -30,7 +30,8 @@ const planSchema = z.looseObject({
   ),
 });
 
-export type PlanFile = z.infer<typeof planSchema>;
+/** Which ranks have a table, by the name of its parameter. */
+export type Placements = ReadonlyMap<string, Placement>;
 
 export function planFile(plan: RankPlan, ways: readonly WayOut[]) {
   const { model, tables, ranks, fits, seconds, bound, exact } = plan;
@@ -67,7 +68,7 @@ export function planFile(plan: RankPlan, ways: readonly WayOut[]) {
   };
 }
 
-export function placementsOf({ tables }: RankPlan): Map<string, Placement> {
+export function placementsOf({ tables }: RankPlan): Placements {
   return new Map(tables.map(({ table, place }) => [table.name, place.placement]));
 }
 
@@ -79,7 +80,7 @@ export function readPlacements(
   path: string,
   tables: readonly Pick<TableDemand, "name" | "rows" | "dim">[],
   ranks: number,
-): Map<string, Placement> {
+): Placements {
   const next = "Write it for this config and this number of ranks: npx pairloom plan --ranks … --output.";
   const plan = readJson(path, planSchema, { what: "the plan cannot be read", next });
   const check = (name: string, got: unknown, expected: unknown): void => {

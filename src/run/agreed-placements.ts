@@ -3,8 +3,7 @@ import type { Config } from "../config/config.js";
 import type { PreparedData } from "../data/index.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { ConfigError, type ErrorReport, PairloomError } from "../errors.js";
-import type { Placement } from "../graph/placement.js";
-import { placementsOf, readPlacements } from "../plan/plan-file.js";
+import { type Placements, placementsOf, readPlacements } from "../plan/plan-file.js";
 import { waysOut } from "../plan/ways-out.js";
 import { preparedPlanner } from "./plan-run.js";
 
@@ -12,10 +11,9 @@ import { preparedPlanner } from "./plan-run.js";
 const AUTO = "auto";
 
 type Prepared = Pick<PreparedData, "features" | "splits">;
-type Placements = ReadonlyMap<string, Placement>;
 /** What rank 0 tells the others. */
 type Told =
-  | { readonly placements: readonly (readonly [string, Placement])[] }
+  | { readonly placements: readonly (readonly [table: string, NonNullable<ReturnType<Placements["get"]>>])[] }
   | { readonly failed: ErrorReport };
 
 /**
