@@ -1,6 +1,6 @@
 import type { Node } from "../graph/op.js";
 import { PRECISIONS } from "../graph/precision.js";
-import { isBag, isId, type Tensor } from "../graph/tensor.js";
+import { innerDims, isBag, isId, isRow, type Tensor } from "../graph/tensor.js";
 import type { Plan } from "../passes/memory-plan.js";
 import type { Step } from "../passes/schedule.js";
 
@@ -58,10 +58,10 @@ function isBf16({ op, attrs }: Node): boolean {
   return op.hasPrecision === true && (attrs.precision ?? PRECISIONS[0]) === "bf16";
 }
 
-/** A bag counts as one id. */
-function shapeOf({ shape, dtype }: Tensor, rows: number): number[] {
-  if (isId(dtype) || isBag(dtype)) return [rows];
-  return shape.map((dim) => (dim === "B" ? rows : dim));
+/** A bag counts as one id, and a sequence as one entry. */
+function shapeOf(tensor: Tensor, rows: number): number[] {
+  if (isId(tensor.dtype) || isBag(tensor.dtype)) return [rows];
+  return isRow(tensor) ? [rows, ...innerDims(tensor)] : (tensor.shape as number[]);
 }
 
 function isInMemory(plan: Plan, tensor: Tensor): boolean {
