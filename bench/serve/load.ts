@@ -1,17 +1,11 @@
-import { Pool } from "undici";
-
-/** A request, sent again and again. */
-export interface Shot {
-  readonly path: string;
-  readonly body: string | Buffer;
-  /** Default JSON. */
-  readonly type?: string;
-  readonly accept?: string;
-}
+import { bytesOf, Connections } from "./connections.js";
+import type { Shot } from "./shots.js";
 
 export interface Outcome {
   /** Seconds of each request that was answered with 200, ascending; of a set rate from the moment at which it was due. */
   readonly times: Float64Array;
+  /** Seconds that each request was due before a connection was free for it, ascending. */
+  readonly waits: Float64Array;
   /** By status; 0 for requests without an answer. */
   readonly statuses: ReadonlyMap<number, number>;
   readonly seconds: number;
@@ -21,10 +15,10 @@ export interface Outcome {
 
 /** Sends the next request when one is answered, so many at once. */
 export function closedLoop(url: string, shot: Shot, connections: number, seconds: number): Promise<Outcome> {
-  return measured(url, connections, async (send) => {
+  return measured(url, shot, connections, async (send) => {
     const end = performance.now() + seconds * 1000;
     const client = async () => {
-      while (performance.now() < end) await send(shot, performance.now());
+      while (performance.now() < end) await send(performance.now());
     };
     await Promise.all(Array.from({ length: connections }, client));
   });
@@ -41,14 +35,14 @@ export function openLoop(
   seconds: number,
   connections = 512,
 ): Promise<Outcome> {
-  return measured(url, connections, async (send) => {
+  return measured(url, shot, connections, async (send) => {
     const start = performance.now();
     const sent: Promise<void>[] = [];
     await new Promise<void>((done) => {
       const timer = setInterval(() => {
         const now = performance.now() - start;
         while (sent.length < Math.min((now / 1000) * rate, seconds * rate))
-          sent.push(send(shot, start + (sent.length / rate) * 1000));
+          sent.push(send(start + (sent.length / rate) * 1000));
         if (now < seconds * 1000) return;
         clearInterval(timer);
         done();
@@ -58,25 +52,21 @@ export function openLoop(
   });
 }
 
-type Send = (shot: Shot, due: number) => Promise<void>;
+type Send = (due: number) => Promise<void>;
 
 async function measured(
   url: string,
+  shot: Shot,
   connections: number,
   run: (send: Send) => Promise<void>,
 ): Promise<Outcome> {
-  const pool = new Pool(url, { connections, pipelining: 1 });
-  const times: number[] = [];
+  const open = new Connections(url, connections);
+  const bytes = bytesOf(shot);
+  const [times, waits]: [number[], number[]] = [[], []];
   const statuses = new Map<number, number>();
-  const send: Send = async ({ path, body, type = "application/json", accept = "application/json" }, due) => {
-    const headers = { "content-type": type, accept };
-    const status = await pool
-      .request({ method: "POST", path, headers, body })
-      .then(async (answer) => {
-        await answer.body.dump();
-        return answer.statusCode;
-      })
-      .catch(() => 0);
+  const send: Send = async (due) => {
+    const { status, sent } = await open.send(bytes);
+    waits.push((sent - due) / 1000);
     if (status === 200) times.push((performance.now() - due) / 1000);
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
   };
@@ -84,6 +74,7 @@ async function measured(
   await run(send);
   const { user, system } = process.cpuUsage(processor);
   const seconds = (performance.now() - started) / 1000;
-  await pool.destroy();
-  return { times: Float64Array.from(times).sort(), statuses, seconds, processor: (user + system) / 1e6 };
+  open.close();
+  const [ascending, waited] = [times, waits].map((each) => Float64Array.from(each).sort());
+  return { times: ascending, waits: waited, statuses, seconds, processor: (user + system) / 1e6 };
 }

@@ -16,6 +16,7 @@ const COLUMNS = [
   "requests/s",
   "p50 ms",
   "p99 ms",
+  "wait p99 ms",
   "server s/s",
   "generator s/s",
   "503/s",
@@ -57,21 +58,29 @@ export const serve: Figure = {
 
 async function* measurements(run: string, seconds: number): AsyncGenerator<[string, Line]> {
   yield* inProcess(run, seconds);
-  const free = await BenchServer.start(run);
-  await closedLoop(free.url, ranking, CONNECTIONS, 1);
-  yield ["rank 50, JSON", await line(free, () => closedLoop(free.url, ranking, CONNECTIONS, seconds))];
-  yield ["rank 50, Arrow", await line(free, () => closedLoop(free.url, arrowRanking, CONNECTIONS, seconds))];
-  yield [
-    "predict 1 row, one client",
-    await line(free, () => closedLoop(free.url, onePrediction, 1, seconds)),
-  ];
-  await free.stop();
+  for (const workers of [1, 2]) yield* plainRates(run, workers, seconds);
   const [serverCore, ownCore] = availableParallelism() > 1 ? [0, 1] : [];
   pin(ownCore);
   const pinned = await BenchServer.start(run, serverCore);
   yield* aroundTheKnee(pinned, seconds);
   await pinned.stop();
   pin(undefined);
+}
+
+async function* plainRates(run: string, workers: number, seconds: number): AsyncGenerator<[string, Line]> {
+  const server = await BenchServer.start(run, undefined, "--workers", String(workers));
+  const named = workers === 1 ? "" : `, ${workers} workers`;
+  const shots = { JSON: ranking, Arrow: arrowRanking };
+  for (const [form, shot] of Object.entries(shots)) {
+    await closedLoop(server.url, shot, CONNECTIONS, 1);
+    const rate = await line(server, () => closedLoop(server.url, shot, CONNECTIONS, seconds));
+    yield [`rank 50, ${form}${named}`, rate];
+  }
+  if (workers === 1) {
+    const single = await line(server, () => closedLoop(server.url, onePrediction, 1, seconds));
+    yield ["predict 1 row, one client", single];
+  }
+  await server.stop();
 }
 
 async function* aroundTheKnee(server: BenchServer, seconds: number): AsyncGenerator<[string, Line]> {
@@ -84,6 +93,7 @@ async function* aroundTheKnee(server: BenchServer, seconds: number): AsyncGenera
   yield ["70 % of the knee", await at(0.7)];
   yield ["50 % of the knee", await at(0.5)];
   const slow = new SlowClients(url, SLOW);
+  await slow.connected();
   yield [`50 %, with ${SLOW} slow headers and ${SLOW} slow bodies`, await at(0.5)];
   slow.stop();
   yield ["5 times the knee", await at(5)];
@@ -101,7 +111,7 @@ async function* inProcess(run: string, seconds: number): AsyncGenerator<[string,
 
 function calls(call: () => unknown, seconds: number): Line {
   const times = callTimes(call, seconds, WARM_UP_CALLS);
-  return lineOf({ times, statuses: new Map(), seconds, processor: 0 }, 0, 0);
+  return lineOf({ times, waits: new Float64Array(1), statuses: new Map(), seconds, processor: 0 }, 0, 0);
 }
 
 async function line(server: BenchServer, run: () => Promise<Outcome>): Promise<Line> {
@@ -110,13 +120,18 @@ async function line(server: BenchServer, run: () => Promise<Outcome>): Promise<L
   return lineOf(outcome, server.processor() - before, server.memory());
 }
 
-function lineOf({ times, statuses, seconds, processor }: Outcome, server: number, memory: number): Line {
+function lineOf(
+  { times, waits, statuses, seconds, processor }: Outcome,
+  server: number,
+  memory: number,
+): Line {
   const refused = statuses.get(503) ?? 0;
   const others = [...statuses].filter(([status]) => status !== 200 && status !== 503);
   return {
     "requests/s": times.length / seconds,
     "p50 ms": 1000 * quantile(times, 0.5),
     "p99 ms": 1000 * quantile(times, 0.99),
+    "wait p99 ms": 1000 * quantile(waits, 0.99),
     "server s/s": server / seconds,
     "generator s/s": processor / seconds,
     "503/s": refused / seconds,

@@ -6,7 +6,7 @@ import { residentBytes } from "../resident-bytes.js";
 /** Ticks of a second in /proc. */
 const TICKS = 100;
 
-/** A server in a process of its own, `pairloom serve`. */
+/** A server in a process of its own: `pairloom serve`, as it was built. */
 export class BenchServer {
   private constructor(
     readonly url: string,
@@ -15,40 +15,37 @@ export class BenchServer {
 
   /** @param core the only core that it may use; all by default */
   static async start(run: string, core?: number, ...options: string[]): Promise<BenchServer> {
-    const command = [
-      process.execPath,
-      "--import",
-      "tsx",
-      "test/cli-entry.ts",
-      "serve",
-      run,
-      "--port",
-      "0",
-      ...options,
-    ];
+    const command = [process.execPath, "bin/pairloom.js", "serve", run, "--port", "0", ...options];
     const pinned = core === undefined ? command : ["taskset", "-c", String(core), ...command];
-    const child = spawn(pinned[0], pinned.slice(1), { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(pinned[0], pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     const url = await new Promise<string>((found, failed) => {
       let text = "";
-      child.stderr.on("data", (part) => {
+      const look = (part: Buffer) => {
         text += part;
-        const [, address] = /^Serving on ([^\s,]+)/m.exec(text) ?? [];
-        if (address !== undefined) found(address);
-      });
+        const [, address] = /"listening at ([^"]+)"/.exec(text) ?? [];
+        if (address !== undefined && /^Serving /m.test(text)) found(address);
+      };
+      child.stdout.on("data", look);
+      child.stderr.on("data", look);
       child.on("exit", () => failed(new SyntaxError(text)));
     });
     return new BenchServer(url, child);
   }
 
-  /** Seconds of processor time so far. */
+  /** Seconds of processor time so far, of all its processes. */
   processor(): number {
-    const fields = readFileSync(`/proc/${this.child.pid}/stat`, "utf8").split(") ")[1].split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS;
+    return sum(this.processes().map(processorOf));
   }
 
   /** Bytes of memory, without mapped files. */
   memory(): number {
-    return residentBytes(this.child.pid);
+    return sum(this.processes().map((pid) => residentBytes(pid)));
+  }
+
+  private processes(): number[] {
+    const { pid } = this.child;
+    const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").slice(0, -1);
+    return [pid!, ...workers.map(Number)];
   }
 
   async stop(): Promise<void> {
@@ -56,6 +53,13 @@ export class BenchServer {
     while (this.child.exitCode === null) await sleep(20);
   }
 }
+
+function processorOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 /** Binds this process, which sends the requests, to a core. */
 export function pin(core: number | undefined): void {

@@ -1,7 +1,15 @@
 import { tableFromArrays, tableToIPC } from "@uwdata/flechette";
 import { ARROW } from "../../src/server/arrow.js";
 import { rankRequest, rowsOf } from "../dlrm-kaggle.js";
-import type { Shot } from "./load.js";
+
+/** A request, sent again and again. */
+export interface Shot {
+  readonly path: string;
+  readonly body: string | Buffer;
+  /** Default JSON. */
+  readonly type?: string;
+  readonly accept?: string;
+}
 
 /** A row to predict. */
 export const onePrediction: Shot = { path: "/v1/predict", body: JSON.stringify({ rows: rowsOf(1) }) };

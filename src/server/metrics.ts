@@ -64,6 +64,11 @@ export class Metrics {
     this.seconds.observe({ route }, milliseconds / 1000);
   }
 
+  /** A request that was refused before anything was done with it. */
+  refused(route: string): void {
+    this.requests.inc({ route, status: 503 });
+  }
+
   scored(model: string, version: string, rows: number): void {
     this.rows.inc({ model, version }, rows);
   }

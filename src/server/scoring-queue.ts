@@ -12,9 +12,9 @@ interface Job {
   /** Rows, or items. */
   readonly size: number;
   readonly rows?: readonly Row[];
-  /** When it arrived, as a time and as a turn of the queue. */
+  /** When it arrived, and the milliseconds of scoring until then. */
   readonly arrived: number;
-  readonly turn: number;
+  readonly scoredBefore: number;
   readonly score: () => unknown;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
@@ -24,6 +24,10 @@ interface Job {
 const MOST_ROWS = 1024;
 /** Milliseconds of scoring after which the event loop accepts, refuses and answers other requests. */
 const SLICE = 4;
+/** Milliseconds that a job takes, before one has been measured. */
+const FIRST_PACE = 0.1;
+/** The share of the newest measurement in the pace. */
+const NEWEST = 0.1;
 
 /**
  * Scores the requests that arrive in one turn of the event loop after they all have arrived, those for the same version together:
@@ -32,8 +36,13 @@ const SLICE = 4;
 export class ScoringQueue {
   private jobs: Job[] = [];
   private scheduled = false;
-  /** Turns of scoring so far, each of a slice: a pause of the process is no work that waits. */
-  private turns = 0;
+  /** Milliseconds a job that others wait for, with what the event loop does in between. */
+  private pace = FIRST_PACE;
+  /** Milliseconds of scoring so far: a pause of the process is no work that waits. */
+  private scored = 0;
+  /** When the last turn has ended, and whether it has left jobs. */
+  private ended = 0;
+  private isBehind = false;
 
   constructor(
     private readonly limits: Pick<Limits, "waiting" | "work" | "deadline">,
@@ -44,12 +53,12 @@ export class ScoringQueue {
     return this.jobs.length;
   }
 
-  /** @throws RequestError if the queue is full */
-  refuseIfFull(): void {
+  /** True if one more request would wait too long, by the pace of those before it, or if one has waited too long. */
+  get isFull(): boolean {
     const { waiting, work } = this.limits;
-    const [first] = this.jobs;
-    const isBehind = first !== undefined && (this.turns - first.turn) * SLICE > work;
-    if (isBehind || this.jobs.length >= waiting) throw busy();
+    const { jobs, pace, scored } = this;
+    if (jobs.length === 0) return false;
+    return jobs.length >= waiting || jobs.length * pace > work || scored - jobs[0].scoredBefore > work;
   }
 
   /**
@@ -66,20 +75,28 @@ export class ScoringQueue {
     return this.add({ version, size, score: () => version.predictor.rank(request) });
   }
 
+  /** @throws RequestError if the queue is full */
   private add<T>(job: Pick<Job, "version" | "size" | "rows"> & { score: () => T }): Promise<T> {
-    this.refuseIfFull();
+    if (this.isFull) throw busy();
     if (!this.scheduled) setImmediate(() => this.run());
     this.scheduled = true;
     return new Promise<T>((resolve, reject) => {
-      this.jobs.push({ ...job, turn: this.turns, arrived: performance.now(), resolve, reject });
+      const [arrived, scoredBefore] = [performance.now(), this.scored];
+      this.jobs.push({ ...job, arrived, scoredBefore, resolve, reject });
     });
   }
 
+  /** However many requests are refused meanwhile, at least half of the time goes to those that wait. */
   private run(): void {
-    const start = performance.now();
-    this.turns++;
-    while (this.jobs.length > 0 && performance.now() - start < SLICE) this.scoreSome(performance.now());
-    this.scheduled = this.jobs.length > 0;
+    const [start, count] = [performance.now(), this.jobs.length];
+    const others = this.isBehind ? start - this.ended : 0;
+    const end = start + Math.max(SLICE, others);
+    for (let now = start; this.jobs.length > 0 && now < end; now = performance.now()) this.scoreSome(now);
+    this.ended = performance.now();
+    this.scored += this.ended - start;
+    this.pace += NEWEST * ((others + this.ended - start) / (count - this.jobs.length) - this.pace);
+    this.isBehind = this.jobs.length > 0;
+    this.scheduled = this.isBehind;
     if (this.scheduled) setImmediate(() => this.run());
   }
 

@@ -4,6 +4,7 @@ import type { RankedItem } from "../serve/rank.js";
 import { columnOf } from "../train/evaluate.js";
 import { ARROW, arrowOfItems, arrowOfScores } from "./arrow.js";
 import { countOf, rankRequestOf, refuseCompressed, rowsOf } from "./bodies.js";
+import { PREDICT_PATH, RANK_PATH } from "./gate.js";
 import type { Metrics } from "./metrics.js";
 import { refusing, tooManyRows } from "./refusals.js";
 import type { ScoringQueue } from "./scoring-queue.js";
@@ -21,19 +22,15 @@ export interface Scoring {
 /** `POST /v1/predict` and `POST /v1/rank`. A request takes one version of one model, and uses it to its end. */
 export function addScoringRoutes(app: FastifyInstance, scoring: Scoring): void {
   const { queue } = scoring;
-  // Before the body is read: to refuse a request must cost less than to score it.
-  const onRequest = refusing(({ headers }) => {
-    queue.refuseIfFull();
-    refuseCompressed(headers["content-encoding"]);
-  });
-  app.post("/v1/predict", { onRequest }, (request, reply) =>
+  const onRequest = refusing(({ headers }) => refuseCompressed(headers["content-encoding"]));
+  app.post(PREDICT_PATH, { onRequest }, (request, reply) =>
     answered(scoring, request, reply, async (version) => {
       const rows = rowsOf(request.body);
       const count = checkedCount(rows, scoring.settings);
       return { count, ...predicted(version.predictor, await queue.predict(version, rows, count)) };
     }),
   );
-  app.post("/v1/rank", { onRequest }, (request, reply) =>
+  app.post(RANK_PATH, { onRequest }, (request, reply) =>
     answered(scoring, request, reply, async (version) => {
       const asked = rankRequestOf(request.body);
       const count = checkedCount(asked.items, scoring.settings);

@@ -1,3 +1,5 @@
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { Server as NetServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -7,13 +9,14 @@ import { ConfigError } from "../errors.js";
 import { accessCheck, refuseOpenServer } from "./access.js";
 import { addBodyParsers } from "./bodies.js";
 import type { JoinFleet } from "./fleet.js";
+import { behindGate } from "./gate.js";
 import { addInfoRoutes } from "./info-routes.js";
 import { Metrics } from "./metrics.js";
 import { RETRY_AFTER, type Refusal, refusal, refusalOf, refusing } from "./refusals.js";
 import { ScoringQueue } from "./scoring-queue.js";
 import { addScoringRoutes } from "./scoring-routes.js";
 import type { ServedModels } from "./served-models.js";
-import type { ServerSettings } from "./settings.js";
+import type { ServerSettings, TlsFiles } from "./settings.js";
 
 /** Milliseconds between the steps of stopping. */
 const STEP = 500;
@@ -22,6 +25,8 @@ const MOST_PARTING = 2000;
 /** Milliseconds between looks at how many connections are left. */
 const LOOK = 50;
 const MOST_HEADER_BYTES = 16_384;
+/** Milliseconds for which a connection stays open without a request: longer than proxies keep theirs, which is a minute for most. */
+const KEEP_ALIVE = 72_000;
 /** Milliseconds between looks at connections whose request does not arrive. */
 const ARRIVAL_CHECK = 1000;
 
@@ -41,7 +46,12 @@ export class ModelServer {
     const { limits } = settings;
     const queue: ScoringQueue = new ScoringQueue(limits, (rows) => this.metrics.batch(rows));
     this.metrics = new Metrics(models, () => queue.waiting);
-    this.app = newApp(settings);
+    const gate = {
+      queue,
+      onRefusal: (path: string) => this.metrics.refused(path),
+      isParting: () => this.state === "parting",
+    };
+    this.app = newApp(settings, (listener) => behindGate(listener, gate));
     this.app.server.maxConnections = limits.connections;
     this.addHooks();
     addBodyParsers(this.app, limits.rows);
@@ -120,29 +130,35 @@ const alone: JoinFleet = ({ reload, metrics }) => ({
   metrics: async () => AggregatorRegistry.aggregate([await metrics()]).metrics(),
 });
 
-function newApp({ limits, logLevel, tls }: ServerSettings): FastifyInstance {
-  const http = {
+/** @param before what is done with a request before Fastify gets it */
+function newApp(
+  { limits, logLevel, tls }: ServerSettings,
+  before: (listener: RequestListener) => RequestListener,
+): FastifyInstance {
+  const options = {
     headersTimeout: limits.arrival,
+    requestTimeout: limits.arrival,
+    keepAliveTimeout: KEEP_ALIVE,
     maxHeaderSize: MOST_HEADER_BYTES,
     connectionsCheckingInterval: ARRIVAL_CHECK,
   };
-  const certificates = tls && {
-    cert: tls.cert,
-    key: tls.key,
-    ...(tls.clientCa !== undefined && { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
-  };
-  const options = {
+  return Fastify({
     logger: { level: logLevel },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.body,
-    requestTimeout: limits.arrival,
     return503OnClosing: false,
-    forceCloseConnections: "idle" as const,
+    forceCloseConnections: "idle",
     clientErrorHandler: refuseConnection,
-  };
-  return certificates
-    ? (Fastify({ ...options, https: { ...http, ...certificates } }) as unknown as FastifyInstance)
-    : Fastify({ ...options, http });
+    serverFactory: (listener) =>
+      tls
+        ? createSecureServer({ ...options, ...certificatesOf(tls) }, before(listener))
+        : createServer(options, before(listener)),
+  });
+}
+
+function certificatesOf({ cert, key, clientCa }: TlsFiles) {
+  if (clientCa === undefined) return { cert, key };
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
 }
 
 /** What is no HTTP, or does not arrive, has no request to answer. */
