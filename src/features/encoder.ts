@@ -8,7 +8,7 @@ import { type ListForm, presentElements } from "./null-values.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
 import { typedTextReader } from "./typed-text.js";
-import { trimmedText, withDecimalPoint } from "./values.js";
+import { asArray, trimmedText, withDecimalPoint } from "./values.js";
 
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
@@ -35,7 +35,7 @@ export interface EncodedRows extends ColumnSet {
 export interface Cells {
   readonly rows: number;
   /** One value per row. */
-  column(name: string): readonly unknown[];
+  column(name: string): ArrayLike<unknown>;
 }
 
 export interface Encoder {
@@ -137,15 +137,15 @@ function withPoints({ decimal }: TextRules): CellReader | undefined {
 }
 
 function batchOf(cells: Cells, encoders: readonly ColumnEncoder[], read: CellReader | undefined): RawBatch {
-  const columnOf = (name: string, form: CellForm): readonly unknown[] => {
+  const columnOf = (name: string, form: CellForm): ArrayLike<unknown> => {
     const values = cells.column(name);
-    return read ? values.map((value) => read(value, name, form)) : values;
+    return read ? Array.from(values, (value) => read(value, name, form)) : values;
   };
   return {
     rows: cells.rows,
     column: (encoder) => encoders[encoder].columnOf(rawValues(encoders[encoder], columnOf)),
     inputs: (encoder) =>
-      inputColumns(encoders[encoder]).map((input) => columnOf(input.column, inputForm(input))),
+      inputColumns(encoders[encoder]).map((input) => asArray(columnOf(input.column, inputForm(input)))),
   };
 }
 
@@ -161,8 +161,8 @@ function inputColumns({ feature }: ColumnEncoder) {
 /** The raw values of a plain feature, one per row. */
 function rawValues(
   { feature }: ColumnEncoder,
-  columnOf: (name: string, form: CellForm) => readonly unknown[],
-): readonly unknown[] {
+  columnOf: (name: string, form: CellForm) => ArrayLike<unknown>,
+): ArrayLike<unknown> {
   const { columns, as, separator, length, weighted } = feature.reading;
   const form: CellForm =
     separator === undefined
@@ -170,7 +170,7 @@ function rawValues(
       : { as: "list", separator, length, weighted };
   const [first, ...others] = columns.map((name) => columnOf(name, form));
   if (others.length === 0) return first;
-  return first.map((value, row) => canonicalCross([value, ...others.map((column) => column[row])]));
+  return Array.from(first, (value, row) => canonicalCross([value, ...others.map((column) => column[row])]));
 }
 
 function badCells(rows: number, encoders: readonly ColumnEncoder[], refusals: Refusals): BadCell[] {

@@ -37,7 +37,7 @@ export interface ColumnEncoder {
   /** Targets are numbers that are never imputed. */
   readonly feature: FittedFeature;
   /** Wraps JavaScript values as a column that {@link encode} reads. */
-  readonly columnOf: (values: readonly unknown[]) => RawColumn;
+  readonly columnOf: (values: ArrayLike<unknown>) => RawColumn;
   readonly encode: EncodeColumn;
   /** Computes a derived feature's values. */
   readonly derive?: ReturnType<typeof compileDerivation>;

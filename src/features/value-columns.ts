@@ -4,7 +4,7 @@ import { type IdTarget, type Target, writeIds } from "./id-target.js";
 import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
-import { isList, isNaNValue, listValue, numberValue, vectorValue } from "./values.js";
+import { asArray, isList, isNaNValue, listValue, numberValue, vectorValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
 /** Reads JavaScript values for a feature, one per row. */
@@ -12,21 +12,23 @@ export function compileValues({
   kind,
   width,
   reading,
-}: FittedFeature): (values: readonly unknown[]) => RawColumn {
+}: FittedFeature): (values: ArrayLike<unknown>) => RawColumn {
   const { as, separator = ",", weighted } = reading;
   const nanIsMissing = as === "integer";
-  if (weighted) return (values) => weightedLists(values, separator, nanIsMissing);
+  if (weighted) return (values) => weightedLists(asArray(values), separator, nanIsMissing);
   const listOf = kind === "ids" ? listValue : width > 1 ? vectorValue : undefined;
   if (!listOf) return (values) => new Values(values, nanIsMissing);
-  return (values) => {
+  return (given) => {
+    const values = asArray(given);
     const lists = values.map((value) => listOf(value, separator));
     return new ValueLists(values, lists, nanIsMissing);
   };
 }
 
+/** Numbers may be given as typed arrays. */
 class Values implements RawValues {
   constructor(
-    private readonly raw: readonly unknown[],
+    private readonly raw: ArrayLike<unknown>,
     private readonly nanIsMissing: boolean,
   ) {}
 
@@ -57,7 +59,7 @@ class Values implements RawValues {
   }
 
   values(): readonly unknown[] {
-    return this.raw;
+    return asArray(this.raw);
   }
 }
 

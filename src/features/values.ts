@@ -69,6 +69,11 @@ export function vectorValue(value: unknown, separator: string): unknown {
   return blank.test(value) ? undefined : listOfText(value, separator);
 }
 
+/** The same values as an array; `map` of a typed array has numbers only. */
+export function asArray(values: ArrayLike<unknown>): readonly unknown[] {
+  return Array.isArray(values) ? values : Array.from(values);
+}
+
 export function isList(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }

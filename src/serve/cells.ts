@@ -2,7 +2,7 @@ import { DataError } from "../errors.js";
 import type { Cells, RawRow } from "../features/encoder.js";
 import { isList } from "../features/values.js";
 import { showValue } from "../show-value.js";
-import { checkRows } from "./rows.js";
+import { refuseOtherRows, refuseRowsWithout } from "./rows.js";
 
 /** Rows as objects, or as columns: a list of values for each column, all of the same length. */
 export type Rows<Row> = readonly Row[] | ColumnsOf<Row>;
@@ -22,8 +22,20 @@ export interface PlacedCells extends Cells {
 export function cellsOf(given: unknown, columns: readonly string[], name: string): PlacedCells {
   const where = (row: number) => `${name}[${row}]`;
   if (isColumns(given, columns)) return { ...cellsOfColumns(given, columns, name), where };
-  checkRows(given, columns, name);
-  return { rows: given.length, column: (column) => given.map((row) => row[column]), where };
+  refuseOtherRows(given, columns, name);
+  const column = (wanted: string) => {
+    const values = valuesOf(given, wanted);
+    if (values.includes(undefined)) refuseRowsWithout(given, columns, name);
+    return values;
+  };
+  return { rows: given.length, column, where };
+}
+
+/** A loop, because it takes a quarter of the time of `map`. */
+function valuesOf(rows: readonly RawRow[], column: string): unknown[] {
+  const values = new Array(rows.length);
+  for (let i = 0; i < rows.length; i++) values[i] = rows[i][column];
+  return values;
 }
 
 /** One row with the values of an object. */
@@ -63,8 +75,5 @@ function cellsOfColumns(
       expected: `${rows} values of each of ${columns.join(", ")}`,
       next: "Give each column one value for every row; null is a missing value.",
     });
-  return { rows, column: (column) => asArray(given[column]) };
+  return { rows, column: (column) => given[column] };
 }
-
-const asArray = (values: ArrayLike<unknown>): readonly unknown[] =>
-  Array.isArray(values) ? values : Array.from(values);

@@ -4,12 +4,11 @@ import { closeNames, nearNames } from "../near-names.js";
 import { showValue } from "../show-value.js";
 
 /**
- * Refuses values that are not lists of rows, and rows without a column that the features read: a column omitted by
- * mistake would otherwise be scored as missing. Use `null` for a missing value.
+ * Refuses values that are not lists of rows.
  * @param name of the rows, for messages
  * @throws DataError naming the first such row
  */
-export function checkRows(
+export function refuseOtherRows(
   rows: unknown,
   columns: readonly string[],
   name: string,
@@ -22,20 +21,28 @@ export function checkRows(
       expected: "a list of objects, one per row, or an object with a list for each column",
       next: "Give a list of rows, also for one row.",
     });
-  for (let i = 0; i < rows.length; i++) checkRow(rows[i], `${name}[${i}]`, columns);
+  const other = rows.findIndex((row) => typeof row !== "object" || row === null || Array.isArray(row));
+  if (other < 0) return;
+  refuseRowsWithout(rows.slice(0, other), columns, name);
+  throw new DataError({
+    what: "a row is not an object",
+    where: `${name}[${other}]`,
+    got: showValue(rows[other]),
+    expected: `an object with ${columns.slice(0, 5).join(", ")}${columns.length > 5 ? ", …" : ""}`,
+    next: "Pass each row as an object with its columns as keys.",
+  });
 }
 
-function checkRow(row: unknown, where: string, columns: readonly string[]): void {
-  if (typeof row !== "object" || row === null || Array.isArray(row))
-    throw new DataError({
-      what: "a row is not an object",
-      where,
-      got: showValue(row),
-      expected: `an object with ${columns.slice(0, 5).join(", ")}${columns.length > 5 ? ", …" : ""}`,
-      next: "Pass each row as an object with its columns as keys.",
-    });
-  for (const column of columns)
-    if ((row as RawRow)[column] === undefined) throw withoutColumn(column, row as RawRow, where, columns);
+/**
+ * Refuses rows without a column that the features read: a column omitted by mistake would otherwise be scored as missing. Use
+ * `null` for a missing value.
+ * @throws DataError naming the first such row
+ */
+export function refuseRowsWithout(rows: readonly RawRow[], columns: readonly string[], name: string): void {
+  rows.forEach((row, i) => {
+    const missing = columns.find((column) => row[column] === undefined);
+    if (missing !== undefined) throw withoutColumn(missing, row, `${name}[${i}]`, columns);
+  });
 }
 
 function withoutColumn(missing: string, row: RawRow, where: string, columns: readonly string[]): DataError {
