@@ -139,6 +139,8 @@ export class Block {
   readonly numbers: Float32Array;
   readonly bags: readonly BagBuffer[];
   readonly absences: Absences;
+  /** Columns that are the same for any number of rows: without bags. */
+  private columns?: ReadonlyMap<string, Column>;
 
   constructor(
     readonly layout: Layout,
@@ -174,17 +176,22 @@ export class Block {
     for (const bag of this.bags) bag.length = 0;
   }
 
-  /** Views of the rows as columns. They share memory with the block. */
+  /** The rows as columns. They share memory with the block. */
   columnSet(): ColumnSet {
+    if (this.bags.length === 0) {
+      this.columns ??= this.columnsWith([]);
+      return { rows: this.rows, columns: this.columns };
+    }
     const bags = this.bags.map(({ values, weights, ends, length }) => ({
       values: values.subarray(0, length),
       offsets: offsetsOf(ends.subarray(0, this.rows), 0),
       weights: weights?.subarray(0, length),
     }));
-    const ids = this.ids.subarray(0, this.rows * this.layout.ids.length);
-    const wideIds = this.wideIds.subarray(0, this.rows * this.layout.wideIds.length);
-    const numbers = this.numbers.subarray(0, this.rows * this.layout.numbersWidth);
-    return { rows: this.rows, columns: columnsOf(this.layout, [ids, wideIds], numbers, bags) };
+    return { rows: this.rows, columns: this.columnsWith(bags) };
+  }
+
+  private columnsWith(bags: readonly Omit<BagColumn, "kind">[]): ReadonlyMap<string, Column> {
+    return columnsOf(this.layout, [this.ids, this.wideIds], this.numbers, bags);
   }
 }
 

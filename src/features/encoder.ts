@@ -39,7 +39,7 @@ export interface Cells {
 }
 
 export interface Encoder {
-  /** The columns share no memory with earlier results. */
+  /** The columns share no memory with earlier results, unless the encoder {@link EncoderOptions.reuses} it. */
   encode(rows: readonly RawRow[]): EncodedRows;
   encodeCells(cells: Cells): EncodedRows;
 }
@@ -51,18 +51,20 @@ export interface EncoderOptions {
   readonly weight?: string;
   /** The labels allowed; other rows are bad. Default `binary`. */
   readonly labels?: LabelKind;
+  /** Each result is valid until the next one, which takes its memory. */
+  readonly reuses?: boolean;
 }
 
 /** Compiles the transforms of all features. */
 export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = {}): Encoder {
   const labels = labelNames(options.label ?? []);
-  const { labels: kind = "binary", weight } = options;
+  const { labels: kind = "binary", weight, reuses = false } = options;
   const encoder = new FeatureEncoder(fitted, labels.length > 0 ? { labels, kind, weight } : undefined);
   const read = cellReader(fitted);
-  let refusals = new Refusals(1);
+  let [refusals, block] = [new Refusals(0), encoder.newBlock(0)];
   const encodeCells = (cells: Cells): EncodedRows => {
     if (refusals.capacity < cells.rows) refusals = new Refusals(cells.rows);
-    const block = encoder.newBlock(cells.rows);
+    if (!reuses || block.capacity < cells.rows) block = encoder.newBlock(cells.rows);
     encoder.encode(batchOf(cells, encoder.encoders, read), block, refusals);
     return { ...block.columnSet(), bad: badCells(cells.rows, encoder.encoders, refusals) };
   };

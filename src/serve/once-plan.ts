@@ -57,7 +57,7 @@ class FeatureSubset {
     this.names = new Set(chosen.map(({ name }) => name));
     const needed = new Set(chosen.flatMap((feature) => [feature, ...inputsOf(feature, fitted)]));
     const features = fitted.features.filter((feature) => needed.has(feature));
-    this.encoder = createEncoder({ ...fitted, features });
+    this.encoder = createEncoder({ ...fitted, features }, { reuses: true });
   }
 
   encode(cells: PlacedCells): ColumnSet {

@@ -13,7 +13,7 @@ export class OncePlans {
 
   /** Undefined if there is nothing to compute once, or nothing else. */
   of(shared: RawRow, columns: readonly string[]): OncePlan | undefined {
-    const names = columns.filter((name) => Object.hasOwn(shared, name));
+    const names = Object.keys(shared);
     if (names.length === 0 || names.length === columns.length) return undefined;
     const key = JSON.stringify(names);
     if (!this.plans.has(key) && this.plans.size < MOST_PLANS)

@@ -42,7 +42,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
     this.task = factsOf(model.config.train.loss).task;
     this.outputs = this.task.outputs(this.labels);
     this.step = model.checkpoint.manifest.step;
-    this.encoder = createEncoder(model.features);
+    this.encoder = createEncoder(model.features, { reuses: true });
     this.columns = [...new Set(model.features.features.flatMap(({ reading }) => reading.columns))];
   }
 

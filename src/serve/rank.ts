@@ -50,14 +50,17 @@ export function bestFirst(scores: ArrayLike<number>, k: number): number[] {
 
 /** The values of `user` and `context` that the model reads. */
 function sharedValues(user: RawRow, context: RawRow, columns: readonly string[]): RawRow {
-  const given = (values: RawRow) =>
-    columns.filter((name) => Object.hasOwn(values, name) && values[name] !== undefined);
-  const [ofUser, ofContext] = [given(user), given(context)];
-  const both = ofUser.find((name) => ofContext.includes(name));
-  if (both !== undefined) throw inTwoPlaces(both, "user", "context");
-  const valuesOf = (values: RawRow, names: readonly string[]) => names.map((name) => [name, values[name]]);
-  return Object.fromEntries([...valuesOf(user, ofUser), ...valuesOf(context, ofContext)]);
+  const shared: Record<string, unknown> = Object.create(null);
+  for (const name of columns) {
+    const [ofUser, ofContext] = [ownValue(user, name), ownValue(context, name)];
+    if (ofUser !== undefined && ofContext !== undefined) throw inTwoPlaces(name, "user", "context");
+    const value = ofUser === undefined ? ofContext : ofUser;
+    if (value !== undefined) shared[name] = value;
+  }
+  return shared;
 }
+
+const ownValue = (values: RawRow, name: string) => (Object.hasOwn(values, name) ? values[name] : undefined);
 
 /** @param own the number of columns that each item has */
 function refuseSharedInItems(items: unknown, shared: RawRow, own: number): void {

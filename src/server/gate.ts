@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener } from "node:http";
 import { busy, RETRY_AFTER } from "./refusals.js";
 import type { ScoringQueue } from "./scoring-queue.js";
 
@@ -30,17 +30,14 @@ export function behindGate(
   { queue, onRefusal, isParting }: Gate,
 ): RequestListener {
   return (request, response) => {
+    if (isParting()) response.shouldKeepAlive = false;
     const path = queue.isFull ? scoringPath(request) : undefined;
     if (path === undefined) return listener(request, response);
-    refuse(response, isParting());
+    response.writeHead(503, HEADERS).end(BODY);
     onRefusal(path);
   };
 }
 
 function scoringPath({ url = "" }: IncomingMessage): string | undefined {
   return [PREDICT_PATH, RANK_PATH].find((path) => url.startsWith(path));
-}
-
-function refuse(response: ServerResponse, isParting: boolean): void {
-  response.writeHead(503, isParting ? { ...HEADERS, connection: "close" } : HEADERS).end(BODY);
 }

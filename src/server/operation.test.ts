@@ -30,7 +30,7 @@ const RELOADS = Number(process.env.RELOADS ?? 3);
 
 describe("a server that is full", () => {
   it("refuses at once, says when to try again, and answers the others", async () => {
-    const url = await serve(MAIN, { limits: { waiting: 2, work: 1e6, arrival: 2000 } });
+    const url = await serve(MAIN, { limits: { waiting: 2, work: 1e6, deadline: 1e6, arrival: 2000 } });
     const rows = Array.from({ length: 5000 }, (_, i) => ({ ...ROW, item: i % 30 }));
     const answers = await Promise.all(Array.from({ length: 30 }, () => post(`${url}/v1/predict`, { rows })));
     const refused = answers.filter(({ status }) => status === 503);

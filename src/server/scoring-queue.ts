@@ -26,6 +26,8 @@ const MOST_ROWS = 1024;
 const SLICE = 4;
 /** Milliseconds that a job takes, before one has been measured. */
 const FIRST_PACE = 0.1;
+/** So many may wait whatever the pace is: the first requests of a process take many times as long as later ones. */
+const FEW = 32;
 /** The share of the newest measurement in the pace. */
 const NEWEST = 0.1;
 
@@ -58,7 +60,8 @@ export class ScoringQueue {
     const { waiting, work } = this.limits;
     const { jobs, pace, scored } = this;
     if (jobs.length === 0) return false;
-    return jobs.length >= waiting || jobs.length * pace > work || scored - jobs[0].scoredBefore > work;
+    const isLong = jobs.length >= Math.min(waiting, Math.max(FEW, work / pace));
+    return isLong || scored - jobs[0].scoredBefore > work;
   }
 
   /**
@@ -93,7 +96,7 @@ export class ScoringQueue {
     const end = start + Math.max(SLICE, others);
     for (let now = start; this.jobs.length > 0 && now < end; now = performance.now()) this.scoreSome(now);
     this.ended = performance.now();
-    this.scored += this.ended - start;
+    this.scored += Math.min(this.ended, end) - start;
     this.pace += NEWEST * ((others + this.ended - start) / (count - this.jobs.length) - this.pace);
     this.isBehind = this.jobs.length > 0;
     this.scheduled = this.isBehind;

@@ -103,10 +103,6 @@ export class ModelServer {
 
   private addHooks(): void {
     this.app.addHook("onRequest", refusing(accessCheck(this.settings)));
-    this.app.addHook("onSend", (_request, reply, payload, done) => {
-      if (this.state === "parting") reply.header("connection", "close");
-      done(null, payload);
-    });
     this.app.addHook("onResponse", (request, reply, done) => {
       this.metrics.answered(request.routeOptions.url ?? "other", reply.statusCode, reply.elapsedTime);
       done();
@@ -145,6 +141,8 @@ function newApp(
   return Fastify({
     logger: { level: logLevel },
     logController: new LogController({ disableRequestLogging: true }),
+    // A logger for each request takes longer than to parse a small one.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: limits.body,
     return503OnClosing: false,
     forceCloseConnections: "idle",
