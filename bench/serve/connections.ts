@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { Shot } from "./shots.js";
 
@@ -9,14 +10,19 @@ type Answered = (status: number) => void;
  * general use takes more processor time than the server.
  */
 export class Connections {
-  private readonly idle: Connection[] = [];
-  private readonly all: Connection[];
+  private readonly idle: Connection[];
   private readonly waiting: ((connection: Connection) => void)[] = [];
 
-  constructor(url: string, count: number) {
+  private constructor(private readonly all: readonly Connection[]) {
+    this.idle = [...all];
+  }
+
+  /** Connections that the server has accepted, so that a request does not wait for that. */
+  static async open(url: string, count: number): Promise<Connections> {
     const { hostname, port } = new URL(url);
-    this.all = Array.from({ length: count }, () => new Connection(hostname, Number(port)));
-    this.idle.push(...this.all);
+    const all = Array.from({ length: count }, () => new Connection(hostname, Number(port)));
+    for (const connection of all) await connection.connected();
+    return new Connections(all);
   }
 
   /** Sends as soon as a connection is free. @returns the status, and when the request was sent */
@@ -67,6 +73,11 @@ class Connection {
     private readonly host: string,
     private readonly port: number,
   ) {}
+
+  async connected(): Promise<void> {
+    this.socket = this.open();
+    await once(this.socket, "connect");
+  }
 
   send(bytes: Buffer, answered: Answered): void {
     this.answered = answered;

@@ -60,7 +60,7 @@ async function measured(
   connections: number,
   run: (send: Send) => Promise<void>,
 ): Promise<Outcome> {
-  const open = new Connections(url, connections);
+  const open = await Connections.open(url, connections);
   const bytes = bytesOf(shot);
   const [times, waits]: [number[], number[]] = [[], []];
   const statuses = new Map<number, number>();

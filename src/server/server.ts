@@ -27,6 +27,11 @@ const LOOK = 50;
 const MOST_HEADER_BYTES = 16_384;
 /** Milliseconds for which a connection stays open without a request: longer than proxies keep theirs, which is a minute for most. */
 const KEEP_ALIVE = 72_000;
+/**
+ * Connections that wait to be accepted, which takes one turn of the event loop. The kernel ignores further ones, and their clients try
+ * again after seconds; it may have a lower limit.
+ */
+const BACKLOG = 4096;
 /** Milliseconds between looks at connections whose request does not arrive. */
 const ARRIVAL_CHECK = 1000;
 
@@ -68,7 +73,7 @@ export class ModelServer {
     const { host, port } = this.settings;
     this.app.log.info({ models: this.models.versions }, "serving");
     const listenTextResolver = (url: string) => `listening at ${url}`;
-    return this.app.listen({ host, port, listenTextResolver }).catch((error: Error) => {
+    return this.app.listen({ host, port, backlog: BACKLOG, listenTextResolver }).catch((error: Error) => {
       throw cannotListen(host, port, error);
     });
   }
