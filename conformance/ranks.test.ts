@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { RunRequest } from "../src/backends/backend.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
+import type { Column } from "../src/columns/columns.js";
 import { groupStarts } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
 import { type Placement, SLOTS } from "../src/graph/placement.js";
 import { type TableDtype, width } from "../src/graph/tensor.js";
+import { type DynamicSpec, type EvictionRule, KEYS, MISSING_KEY } from "../src/graph/translation.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
@@ -13,7 +15,7 @@ import { drawKey, drawUnit } from "../src/random.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { clipSchema } from "../src/train/step/clip.js";
 import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
-import { trainingGraph } from "../src/train/step/model-graphs.js";
+import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 import { hashesOf, type RankedRun, RanksFailed, trainRanked } from "./ranks.js";
 import { CLIPS, DTYPES, EMBEDDING, sampleColumns } from "./training-cases.js";
@@ -43,15 +45,24 @@ interface Choices {
   readonly dense?: object;
   readonly embedding?: object;
   readonly loss?: object;
+  /** The tables whose ids are keys. */
+  readonly dynamic?: Dynamic;
 }
+type Dynamic = Readonly<Partial<Record<"user" | "item", DynamicSpec>>>;
 
-const featuresOf = (dtype: TableDtype): readonly FeatureInfo[] => [
-  { kind: "number", name: "numbers", width: 3 },
-  { kind: "id", name: "user", table: "user", rows: USERS, dtype },
-  { kind: "id", name: "item", table: "item", rows: ITEMS },
-  { kind: "ids", name: "seen", table: "item", rows: ITEMS, pooling: "mean" },
-  { kind: "ids", name: "liked", table: "item", rows: ITEMS, pooling: "sum" },
-];
+const rowsOf = (rows: number, spec?: DynamicSpec) =>
+  spec ? { rows: spec.capacity + 1, translation: { ids: KEYS } } : { rows };
+
+function featuresOf(dtype: TableDtype, dynamic: Dynamic = {}): readonly FeatureInfo[] {
+  const items = { table: "item", ...rowsOf(ITEMS, dynamic.item) };
+  return [
+    { kind: "number", name: "numbers", width: 3 },
+    { kind: "id", name: "user", table: "user", ...rowsOf(USERS, dynamic.user), dtype },
+    { kind: "id", name: "item", ...items },
+    { kind: "ids", name: "seen", ...items, pooling: "mean" },
+    { kind: "ids", name: "liked", ...items, pooling: "sum" },
+  ];
+}
 const NAMES = featuresOf("fp32").map(({ name }) => name);
 const SPARSE = NAMES.slice(1);
 
@@ -82,11 +93,11 @@ const MODELS = {
 };
 
 function graphOf(choices: Choices): Graph {
-  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, loss } = choices;
+  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, loss, dynamic } = choices;
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
   return trainingGraph(
-    { model: modelSchema.parse(model), features: featuresOf(dtype), outputs: head?.outputs, head },
+    { model: modelSchema.parse(model), features: featuresOf(dtype, dynamic), outputs: head?.outputs, head },
     {
       optimizers: optimizerSchema.parse({
         dense: dense ?? { kind: "adam" },
@@ -101,6 +112,26 @@ function graphOf(choices: Choices): Graph {
 }
 
 const COLUMNS = sampleColumns({ rows: ROWS, users: USERS, items: ITEMS, labelOf: Math.round });
+
+/** Keys of all kinds: near zero, negative, beyond 2^53, missing. */
+function keyOf(id: number): bigint {
+  if (id % 97 === 5) return MISSING_KEY;
+  const key = BigInt(id);
+  return id % 3 === 0 ? key : id % 3 === 1 ? -key : BigInt.asIntN(64, key * 0x9e3779b97f4a7c15n);
+}
+
+/** The columns, where the ids of dynamic tables are keys. */
+function withKeys(dynamic: Dynamic): ReadonlyMap<string, Column> {
+  const keyed = [...(dynamic.user ? ["user"] : []), ...(dynamic.item ? ["item", "seen", "liked"] : [])];
+  const columns = new Map(COLUMNS);
+  const keysOf = (ids: ArrayLike<number | bigint>) => BigInt64Array.from(ids, (id) => keyOf(Number(id)));
+  for (const name of keyed) {
+    const column = COLUMNS.get(name)!;
+    if (column.kind === "id") columns.set(name, { ...column, data: keysOf(column.data) });
+    else if (column.kind === "ids") columns.set(name, { ...column, values: keysOf(column.values) });
+  }
+  return columns;
+}
 
 /** Two shuffled epochs. */
 function requestsOf({ batch }: Cut, columns = COLUMNS): RunRequest[] {
@@ -140,6 +171,58 @@ async function expectSameBits(
     expect(hashesOf(await train(graph, count, more, cut)), `${count} ranks`).toEqual(alone);
 }
 
+/** Trains with dynamic tables. */
+async function expectSameKeys(
+  choices: Choices,
+  ranks: readonly number[],
+  more: Partial<RankedRun> = {},
+  cut = CUT,
+) {
+  const { dynamic = {} } = choices;
+  const run = {
+    ...more,
+    requests: requestsOf(cut, withKeys(dynamic)),
+    dynamic: new Map(Object.entries(dynamic)),
+  };
+  const result = await train(graphOf(choices), 1, { ...run, threads: 2 }, cut);
+  const alone = hashesOf(result);
+  for (const count of ranks)
+    expect(hashesOf(await train(graphOf(choices), count, run, cut)), `${count} ranks`).toEqual(alone);
+  return result.states;
+}
+
+/** Those that update only rows in use, as dynamic tables need. */
+const LAZY = EMBEDDING.filter(({ lazy }) => lazy !== false);
+const EVICTIONS: readonly EvictionRule[] = [
+  { kind: "lru" },
+  { kind: "lfu" },
+  { kind: "lfuDecay", halfLife: 2 },
+  { kind: "age", steps: 1 },
+  { kind: "norm", below: 0.4, every: 2 },
+  { kind: "never" },
+];
+const ADMISSIONS: readonly DynamicSpec["admit"][] = [
+  undefined,
+  { probability: 0.6 },
+  { count: 2, counter: "exact" },
+  { count: 2, counter: "bloom" },
+];
+const UNKNOWN: readonly DynamicSpec["unknown"][] = ["zero", "shared", { kind: "uniform", low: -1, high: 1 }];
+
+/** Tables that hardly have room for the keys of a batch, where keys lose rows for new ones. */
+function dynamicSpec(i: number): DynamicSpec {
+  const evict = EVICTIONS[i % EVICTIONS.length];
+  const replaces = evict.kind !== "never" && evict.kind !== "norm";
+  return {
+    kind: "dynamic",
+    capacity: replaces ? 420 : USERS,
+    growFrom: 4,
+    evict,
+    admit: ADMISSIONS[i % ADMISSIONS.length],
+    unknown: UNKNOWN[i % UNKNOWN.length],
+  };
+}
+
 /** A model, how it is trained, and by how many ranks. */
 function randomCase(seed: number) {
   const key = drawKey(seed, 1, 0);
@@ -151,16 +234,27 @@ function randomCase(seed: number) {
     const firstRank = below(ranks);
     return { firstRank, owners: 1 + below(ranks - firstRank) };
   };
+  const dynamic = {
+    ...(below(2) === 0 && { user: { ...dynamicSpec(below(12)), capacity: USERS } }),
+    ...(below(2) === 0 && { item: { ...dynamicSpec(below(12)), capacity: ITEMS } }),
+  };
   const choices: Choices = {
+    dynamic,
     model: pick(Object.values(MODELS)),
     dtype: pick(DTYPES),
     clip: pick(CLIPS),
     dense: { kind: pick(["sgd", "adagrad", "adam", "adamw"]) },
-    embedding: pick(EMBEDDING),
+    embedding: pick(dynamic.user || dynamic.item ? LAZY : EMBEDDING),
     loss: pick([undefined, undefined, { kind: "jrc", session: "user" }]),
   };
+  const chosen: Record<string, Placement> = { user: placementOf(), item: placementOf() };
+  // Tables of one feature, whose ids are translated together, have the same placement.
+  const names = parametersOf(graphOf(choices)).map(({ name }) => name);
   const placements = new Map(
-    ["embeddings.user.weight", "embeddings.item.weight"].map((name) => [name, placementOf()]),
+    names.flatMap((name) => {
+      const of = /\.(user|item)\.weight$/.exec(name);
+      return of ? [[name, chosen[of[1]]] as const] : [];
+    }),
   );
   const cut: Cut = { batch: 33 + below(600), groups: 1 + below(20) };
   return { choices, ranks, threads: 1 + below(2), cut, placements };
@@ -183,9 +277,28 @@ describe.skipIf(!addon)("ranks", () => {
     "train random model %i to the bits of one process",
     async (seed) => {
       const { choices, ranks, threads, cut, placements } = randomCase(seed);
-      await expectSameBits(graphOf(choices), [ranks], { threads, placements }, cut);
+      await expectSameKeys(choices, [ranks], { threads, placements }, cut);
     },
     60_000,
+  );
+
+  it.each(EVICTIONS.map((evict, i) => [evict.kind, i] as const))(
+    "share a dynamic table that evicts by %s",
+    async (_, i) => {
+      const dynamic = { user: dynamicSpec(i), item: { ...dynamicSpec(i + 1), capacity: ITEMS } };
+      const states = await expectSameKeys({ dynamic, dtype: DTYPES[i % 3], clip: CLIPS[1] }, [2, 3, 4, 8]);
+      const [, , admitted, evicted] = states.get("user")!;
+      expect(Number(admitted)).toBeGreaterThan(100);
+      expect(evicted > 0n).toBe(EVICTIONS[i].kind !== "never");
+    },
+  );
+
+  it.each(LAZY.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
+    "update dynamic tables by %s",
+    async (_, embedding, i) => {
+      const dynamic = { user: dynamicSpec(i) };
+      await expectSameKeys({ dynamic, embedding, dtype: DTYPES[i % 3], clip: CLIPS[(i + 1) % 3] }, [3]);
+    },
   );
 
   it("share sessions that reach over ranks", async () => {
@@ -200,13 +313,19 @@ describe.skipIf(!addon)("ranks", () => {
     await expectSameBits(graphOf({ clip: CLIPS[1] }), [4], { placements });
   });
 
-  it("all stop before anything is updated where one of them meets a bad id", async () => {
-    const bad = new Map(COLUMNS);
+  it.each<[string, Dynamic]>([
+    ["", {}],
+    [", and no key keeps a row that it got in the step", { item: dynamicSpec(0) }],
+  ])("all stop before anything is updated where one of them meets a bad id%s", async (_, dynamic) => {
+    const columns = withKeys(dynamic);
+    const bad = new Map(columns);
     const users = (COLUMNS.get("user") as { data: Int32Array }).data.slice();
     users[ROWS - 1] = USERS;
     bad.set("user", { kind: "id", data: users, offset: 0, stride: 1 });
     const request = { ...requestsOf(CUT, bad)[0], shuffle: undefined };
-    const failed = await train(graphOf({}), 3, { requests: [request] }).catch((error) => error);
+    const run = { dynamic: new Map(Object.entries(dynamic)) };
+    const graph = graphOf({ dynamic });
+    const failed = await train(graph, 3, { ...run, requests: [request] }).catch((error) => error);
     expect(failed).toBeInstanceOf(RanksFailed);
     expect(failed.reasons).toHaveLength(3);
     for (const reason of failed.reasons) {
@@ -215,14 +334,16 @@ describe.skipIf(!addon)("ranks", () => {
     }
     expect(hashesOf({ ...failed, outputs: new Map() })).toEqual(
       hashesOf({
-        ...(await train(graphOf({}), 1, { requests: [{ ...request, columns: COLUMNS, count: 600 }] })),
+        ...(await train(graph, 1, { ...run, requests: [{ ...request, columns, count: 600 }] })),
         outputs: new Map(),
       }),
     );
   });
 
   it("use five collective calls a step, however many tables", async () => {
-    const { traffic } = await train(graphOf({ model: MODELS.xdeepfm }), 2);
+    const dynamic = { user: dynamicSpec(0) };
+    const run = { requests: requestsOf(CUT, withKeys(dynamic)), dynamic: new Map(Object.entries(dynamic)) };
+    const { traffic } = await train(graphOf({ model: MODELS.xdeepfm, dynamic }), 2, run);
     const steps = 2 * Math.ceil(ROWS / CUT.batch);
     const calls = traffic[0].filter(({ name }) => name !== "batch");
     expect(calls.map((each) => [each.name, each.calls])).toEqual(

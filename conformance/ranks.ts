@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
-import type { Backend, Memory, RunRequest, RunResult } from "../src/backends/backend.js";
+import type { Backend, DynamicTranslation, Memory, RunRequest, RunResult } from "../src/backends/backend.js";
 import { valuesOf } from "../src/backends/testing.js";
 import { localWorlds, SOLO } from "../src/distributed/world.js";
 import type { AccumulationGroups } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
-import { type Placement, placesOf, rowAt } from "../src/graph/placement.js";
+import { type Placement, placesOf, rowAt, slotsOf } from "../src/graph/placement.js";
+import type { DynamicSpec } from "../src/graph/translation.js";
 import { type Numbers, numbersOf } from "../src/half.js";
 import type { Addon } from "../src/native/addon.js";
 import type { Traffic } from "../src/native/world-calls.js";
 import type { ParameterAttrs } from "../src/ops/sources.js";
 import { placedParameters, shardingOf } from "../src/passes/shard.js";
 import { Parameters } from "../src/train/parameters.js";
+import { attachMemories, slotsOfTables } from "../src/train/translations.js";
 
 /** Training of one graph by several ranks of this process. */
 export interface RankedRun {
@@ -23,38 +25,40 @@ export interface RankedRun {
   /** One after the other. */
   readonly requests: readonly RunRequest[];
   readonly seed?: number;
+  /** By the names of the dynamic tables. */
+  readonly dynamic?: ReadonlyMap<string, DynamicSpec>;
 }
 
 export interface RankedResult {
   /** Of the last request, on rank 0. */
   readonly outputs: RunResult;
-  /** The merged parameters, in the order of rows. */
+  /** The merged parameters, in the order of rows; of dynamic tables those of keys, in the order of checkpoints. */
   readonly parameters: ReadonlyMap<string, Numbers>;
+  /** The states of the dynamic tables, by name. */
+  readonly states: ReadonlyMap<string, BigInt64Array>;
   readonly traffic: readonly (readonly Traffic[])[];
 }
 
 /** Trains, and merges what the ranks own. Dense parameters must be equal on all ranks. */
 export async function trainRanked(addon: Addon, backend: Backend, run: RankedRun): Promise<RankedResult> {
-  const { graph, ranks, maxBatch, geometry, placements, threads = 1 } = run;
+  const { graph, ranks, maxBatch, geometry, placements, threads = 1, seed = 1 } = run;
   const attrs = placedParameters(graph, shardingOf(ranks, placements));
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon, ranks);
   const members = worlds.map((world) => {
     const parameters = new Parameters(backend, attrs, undefined, world.rank);
-    parameters.initialize(run.seed ?? 1);
-    const { memory } = parameters;
-    const options = { maxBatch, threads, geometry, world, placements };
-    return { memory, executable: backend.compile(graph, memory, options) };
-  });
-  const merged = () =>
-    new Map(
-      attrs.map((each) => [
-        each.name,
-        mergeRanks(
-          each,
-          members.map(({ memory }) => memory.get(each.name)!),
-        ),
-      ]),
+    parameters.initialize(seed);
+    const slots = slotsOfTables(parameters.all);
+    const specs = [...(run.dynamic ?? [])];
+    const translations = new Map(
+      specs.map(([name, spec]) => [name, backend.translation(spec, { seed: 9, stream: 4 }, slots.get(name))]),
     );
+    attachMemories(translations, parameters.all, seed);
+    const { memory } = parameters;
+    const options = { maxBatch, threads, geometry, world, placements, translations };
+    return { memory, translations, executable: backend.compile(graph, memory, options) };
+  });
+  const merged = () => new Map(attrs.map((each) => [each.name, mergeRanks(each, members)]));
+  const states = () => statesOf(members.map(({ translations }) => translations));
   let outputs: RunResult = new Map();
   for (const request of run.requests) {
     const results = await Promise.allSettled(members.map(({ executable }) => executable.run(request)));
@@ -63,28 +67,78 @@ export async function trainRanked(addon: Addon, backend: Backend, run: RankedRun
       throw new RanksFailed(
         failed.map(({ reason }) => reason),
         merged(),
+        states(),
       );
     outputs = (results[0] as PromiseFulfilledResult<RunResult>).value;
   }
-  return { outputs, parameters: merged(), traffic: worlds.map((world) => world.traffic()) };
+  return { outputs, parameters: merged(), states: states(), traffic: worlds.map((world) => world.traffic()) };
 }
 
 export class RanksFailed extends Error {
   constructor(
     readonly reasons: readonly Error[],
     readonly parameters: ReadonlyMap<string, Numbers>,
+    readonly states: ReadonlyMap<string, BigInt64Array>,
   ) {
     super(reasons.map(({ message }) => message).join("\n"));
   }
 }
 
-/** SHA-256 of every parameter and output. */
-export function hashesOf({ parameters, outputs }: Pick<RankedResult, "parameters" | "outputs">) {
-  const hash = (numbers: Numbers) => createHash("sha256").update(bytesOf(numbers)).digest("hex").slice(0, 16);
-  return Object.fromEntries([...parameters, ...outputs].map(([name, numbers]) => [name, hash(numbers)]));
+/** SHA-256 of every parameter and output, and of the states of dynamic tables. */
+export function hashesOf({
+  parameters,
+  outputs,
+  states,
+}: Pick<RankedResult, "parameters" | "outputs" | "states">) {
+  const hash = (numbers: Numbers | BigInt64Array) =>
+    createHash("sha256").update(bytesOf(numbers)).digest("hex").slice(0, 16);
+  return Object.fromEntries(
+    [...parameters, ...outputs, ...states].map(([name, numbers]) => [name, hash(numbers)]),
+  );
 }
 
-function mergeRanks({ name, shape, placement, role }: ParameterAttrs, memories: readonly Memory[]): Numbers {
+/** One rank. */
+interface Member {
+  readonly memory: ReadonlyMap<string, Memory>;
+  readonly translations: ReadonlyMap<string, DynamicTranslation>;
+}
+
+/** All ranks have all keys. */
+function statesOf(translations: readonly ReadonlyMap<string, DynamicTranslation>[]) {
+  const [first, ...others] = translations.map(
+    (own) => new Map([...own].map(([name, table]) => [name, table.state()])),
+  );
+  for (const other of others)
+    for (const [name, state] of other)
+      if (Buffer.compare(bytesOf(state), bytesOf(first.get(name)!)) !== 0)
+        throw new Error(`ranks have other keys in ${name}`);
+  return first;
+}
+
+/** The rows that ranks keep of a dynamic table: that of keys without a row, then those of all keys. */
+function mergeKeys({ name, shape, placement, translation }: ParameterAttrs, members: readonly Member[]) {
+  const [{ memory }] = members;
+  const { dtype, elements } = memory.get(name)!;
+  const width = elements / shape[0];
+  const rowsOf = (rank: number) => [...members[rank].translations.get(translation!)!.keys().rows];
+  const first = placement
+    ? members.findIndex((_, rank) => slotsOf(placement, rank)[0] === 0 && slotsOf(placement, rank)[1] > 0)
+    : 0;
+  const all = members.flatMap((_, rank) => [
+    ...(rank === first ? [[rank, 0]] : []),
+    ...rowsOf(rank).map((row) => [rank, row]),
+  ]);
+  const merged = numbersOf(dtype, all.length * width);
+  all.forEach(([rank, row], i) => {
+    members[rank].memory.get(name)!.read(row * width, merged.subarray(i * width, (i + 1) * width));
+  });
+  return merged;
+}
+
+function mergeRanks(attrs: ParameterAttrs, members: readonly Member[]): Numbers {
+  if (attrs.byKey) return mergeKeys(attrs, members);
+  const { name, shape, placement, role } = attrs;
+  const memories = members.map(({ memory }) => memory.get(name)!);
   const parts = memories.map(valuesOf);
   if (role === "counts") return parts.reduce((a, b) => a.map((n, i) => n + b[i]));
   if (!placement) {
@@ -109,6 +163,6 @@ function mergeRanks({ name, shape, placement, role }: ParameterAttrs, memories: 
   return all;
 }
 
-function bytesOf(numbers: Numbers): Uint8Array {
+function bytesOf(numbers: Numbers | BigInt64Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }

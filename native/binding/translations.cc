@@ -56,6 +56,9 @@ DynamicSpec read_spec(napi_env env, napi_value value) {
   spec.trains_unknown = s.count() == 1;
   spec.seed = s.count();
   spec.stream = whole32(s.number(), "stream");
+  const bool is_rank = s.count() == 1;
+  const Slots slots{whole32(s.number(), "first slot"), whole32(s.number(), "slots")};
+  if (is_rank) spec.slots = slots;
   if (spec.capacity > 0 && spec.capacity < kMostNarrowRows) return spec;
   throw Error({"a number of a dynamic table is out of range", "capacity", std::to_string(spec.capacity),
                "1 to 2^31 - 1", ""});
@@ -139,7 +142,14 @@ napi_value insert_keys(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> arguments(env, info);
     DynamicTable& table = table_of(env, arguments[0]);
-    return make_rows(env, arguments[1], "keys", [&](const auto& keys, auto& rows) { table.insert(keys, rows); });
+    const std::span<const int64_t> given = integers(env, arguments[1], "keys");
+    const std::vector<uint64_t> keys(given.begin(), given.end());
+    std::vector<uint64_t> rows(keys.size());
+    table.insert(keys, rows);
+    return make_doubles(env, rows.size(), [&](size_t i) {
+      const std::optional<uint32_t> place = table.place_of(rows[i]);
+      return place ? double(*place) : -1.0;
+    });
   });
 }
 
@@ -154,9 +164,10 @@ napi_value erase_keys(napi_env env, napi_callback_info info) {
 napi_value list_keys(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);
-    const std::vector<uint32_t> rows = table.ordered_rows();
+    std::vector<uint32_t> rows = table.ordered_rows();
+    std::erase_if(rows, [&](uint32_t row) { return !table.place_of(row); });
     return make_array(env, {make_integers(env, rows.size(), [&](size_t i) { return table.key_of(rows[i]); }),
-                            make_doubles(env, rows.size(), [&](size_t i) { return rows[i]; }),
+                            make_doubles(env, rows.size(), [&](size_t i) { return *table.place_of(rows[i]); }),
                             make_doubles(env, rows.size(), [&](size_t i) { return table.score_of(rows[i]); })});
   });
 }

@@ -67,6 +67,14 @@ void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffer
   }
 }
 
+// A dynamic table must keep the rows of the slots that the program gives to this rank.
+void check_kept(const Translator& table, const Shard& shard) {
+  const Slots slots{shard.map.begin_slot(shard.rank), shard.map.begin_slot(shard.rank + 1)};
+  if (table.kept() != nullptr && table.kept()->slots() == slots) return;
+  throw Error({"a dynamic table does not keep the rows that the program gives to this rank", "compile", "",
+               "slots " + std::to_string(slots.begin) + " to " + std::to_string(slots.end), ""});
+}
+
 }  // namespace
 
 Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
@@ -80,8 +88,8 @@ Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uin
       bases_(program_.buffers.size(), nullptr),
       changed_(program_.buffers.size(), nullptr),
       workers_(pool_.threads()) {
-  bind_ranks(std::move(ranks));
   bind_translations(std::move(translations));
+  bind_ranks(std::move(ranks));
   bind_parameters(parameters);
   allocate();
   bind_instructions();
@@ -111,7 +119,9 @@ void Executor::bind_routes() {
       throw Error({"a table is shared by ranks that do not exist", "compile",
                    "rank " + std::to_string(uint64_t(end) - 1), "ranks below " + std::to_string(step_.ranks), ""});
     }
-    routes_.emplace_back(i, step_.rank, step_.ranks);
+    const Translator* const keyed = keyed_by(i);
+    routes_.emplace_back(i, step_.rank, step_.ranks, keyed);
+    if (keyed != nullptr) check_kept(*keyed, routes_.back().shard());
   }
   step_.routes = &routes_;
   for (const Instruction& i : program_.instructions) {
@@ -128,6 +138,20 @@ void Executor::bind_routes() {
     route_of_[i.operands[0].buffer] = route;
     for (size_t s = 0; s < layout.states; ++s) route_of_[i.operands[layout.first_state + s].buffer] = route;
   }
+}
+
+// The translator whose keys have the rows of these columns; null: the rows have their own numbers.
+const Translator* Executor::keyed_by(const Instruction& unique_rows) const {
+  for (const Instruction& i : program_.instructions) {
+    if (i.opcode != Opcode::kTranslate) continue;
+    const auto rows = i.operands.begin() + ptrdiff_t(i.operands.size() / 2);
+    const bool gives = std::any_of(rows, i.operands.end(), [&](const Operand& operand) {
+      return operand.buffer == unique_rows.operands[0].buffer;
+    });
+    const Translator& translator = translators_[size_t(i.attributes[0])];
+    if (gives) return translator.names() == nullptr ? nullptr : &translator;
+  }
+  return nullptr;
 }
 
 void Executor::bind_translations(std::vector<std::shared_ptr<Translation>> translations) {
@@ -151,7 +175,7 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
     const ParameterMemory& memory = parameters[i];
     const RowRoute* const route = route_of_[buffers[i]];
     const uint64_t width =
-        route == nullptr ? buffer.width : buffer.width / route->shard().map.rows * route->shard().rows();
+        route == nullptr ? buffer.width : buffer.width / route->shard().map.rows * route->places_of_table().own_rows();
     if (memory.count != width) {
       throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
                    std::to_string(memory.count) + " elements", std::to_string(width), ""});
@@ -198,7 +222,7 @@ void Executor::allocate() {
 View Executor::bind(const Operand& operand) const {
   const Buffer& buffer = program_.buffer(operand);
   const RowRoute* const route = buffer.space == Space::kParameter ? route_of_[operand.buffer] : nullptr;
-  const uint64_t rows = route == nullptr ? operand.dims[0] : route->shard().rows();
+  const uint64_t rows = route == nullptr ? operand.dims[0] : route->places_of_table().own_rows();
   const bool of_entries = buffer.space == Space::kEntries;
   return {.space = buffer.space,
           .dtype = buffer.dtype,
@@ -271,10 +295,10 @@ void Executor::bind_inputs(const BoundInstruction& translate, const Origins& ori
   std::vector<uint32_t> inputs;
   for (size_t i = 0; i < translate.views.size() / 2; ++i) {
     const auto found = origins.inputs.find(translate.views[i].base);
-    if (found == origins.inputs.end()) return;  // computed, so not known before its step
-    inputs.push_back(found->second);
+    if (found != origins.inputs.end()) inputs.push_back(found->second);
   }
-  translators_[size_t(translate.attribute(0))].read_from(std::move(inputs));
+  if (inputs.size() < translate.views.size() / 2) inputs.clear();  // computed, so not known before its step
+  translators_[size_t(translate.attribute(0))].bind(*translate.source, std::move(inputs), step_.ranks);
 }
 
 // Enough for any one instruction.

@@ -91,7 +91,7 @@ void Executor::run_step(const Request& request, uint64_t index) {
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
   loader_.begin_step();
-  for (Translator& translator : translators_) translator.begin_step();
+  begin_translations();
   for (const Section& section : sections_) run_stage(section);
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
@@ -113,10 +113,30 @@ void Executor::begin_groups() {
   }
 }
 
+// The ids that lose their rows by their values are known to those who keep these rows.
+void Executor::begin_translations() {
+  ExchangeStage lists;
+  for (Translator& translator : translators_) {
+    try {
+      translator.begin_step(step_.step);
+    } catch (...) {
+      if (ranks_ == nullptr) throw;
+      failure_ = std::current_exception();
+    }
+    if (ranks_ != nullptr && translator.lists_outdated()) lists.add(gather_keys(translator.outdated()));
+  }
+  if (!lists.empty()) failure_ = lists.run(*ranks_, pool_, step_, failure_);
+}
+
 // A rank that fails among others does nothing more until it has told them.
 void Executor::run_stage(const Section& section) {
   if (section.stage.kind == StageKind::kExchange) {
-    failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
+    try {
+      failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
+    } catch (...) {
+      revert_translations();
+      throw;
+    }
     return;
   }
   if (failure_) return;
@@ -132,13 +152,17 @@ void Executor::run_stage(const Section& section) {
 
 // The first failure in the program's order counts, whichever thread met it.
 void Executor::check_stage() {
-  loader_.check();
   try {
+    loader_.check();
     for (Translator& translator : translators_) translator.check();
   } catch (...) {
-    for (Translator& translator : translators_) translator.revert();
+    revert_translations();
     throw;
   }
+}
+
+void Executor::revert_translations() {
+  for (Translator& translator : translators_) translator.revert();
 }
 
 void Executor::pack_weights(const PackedWeights& weights) {

@@ -49,6 +49,7 @@ class Executor : public Executable {
 
   void bind_ranks(std::shared_ptr<Communicator> ranks);
   void bind_routes();
+  const Translator* keyed_by(const Instruction& unique_rows) const;
   void bind_translations(std::vector<std::shared_ptr<Translation>> translations);
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
@@ -75,8 +76,10 @@ class Executor : public Executable {
   void check(const Request& request) const;
   void run_step(const Request& request, uint64_t index);
   void begin_groups();
+  void begin_translations();
   void run_stage(const Section& section);
   void check_stage();
+  void revert_translations();
   void run_tiles(const Section& section);
   void run_groups(const Section& section);
   void run_node(const Section& section, Worker& worker, FoldNode node, uint32_t at_once, float* partials);

@@ -173,10 +173,21 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
 
 void Loader::append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const {
   for (uint64_t at = position; at < position + count; ++at) {
-    const uint64_t row = order_ ? (*order_)(at) : at;
-    if (is_wide(inputs_[input].dtype)) append_row<int64_t>(input, row, to);
-    else append_row<int32_t>(input, row, to);
+    append_row(input, order_ ? (*order_)(at) : at, to);
   }
+}
+
+void Loader::append_rows(const std::vector<uint32_t>& inputs, uint64_t position, uint32_t count,
+                         std::vector<uint64_t>& to) const {
+  for (uint64_t at = position; at < position + count; ++at) {
+    const uint64_t row = order_ ? (*order_)(at) : at;
+    for (const uint32_t input : inputs) append_row(input, row, to);
+  }
+}
+
+void Loader::append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const {
+  if (is_wide(inputs_[input].dtype)) append_row<int64_t>(input, row, to);
+  else append_row<int32_t>(input, row, to);
 }
 
 template <class Id>

@@ -38,6 +38,10 @@ class Loader {
   // Appends the valid ids of an input at positions [position, position + count), bag by bag.
   void append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const;
 
+  // The same for several inputs, position by position.
+  void append_rows(const std::vector<uint32_t>& inputs, uint64_t position, uint32_t count,
+                   std::vector<uint64_t>& to) const;
+
   // Discards what earlier steps recorded.
   void begin_step();
   // Throws the first invalid value of the step in row order, if there is one. Call between stages.
@@ -59,6 +63,7 @@ class Loader {
   uint64_t entries_in(const Column& column, uint64_t row) const;
   // The first input of a sequence.
   size_t leader_of(const std::string& sequence) const;
+  void append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const;
   template <class Id>
   void append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const;
   void check_column(size_t input, const Column& column, uint64_t rows) const;

@@ -34,13 +34,11 @@ Bag bag_of_rows(const Bag& ids, const uint64_t* rows, std::vector<Id>& storage) 
   return {storage.data() + first, ids.weights, ids.count, 0};
 }
 
-size_t count_ids(const View& bags, uint32_t rows) {
+size_t count_ids(const View& bags, uint32_t begin, uint32_t end) {
   size_t count = 0;
-  for (uint32_t row = 0; row < rows; ++row) count += bags_of(bags)[row].count;
+  for (uint32_t row = begin; row < end; ++row) count += bags_of(bags)[row].count;
   return count;
 }
-
-bool admits(const BoundInstruction& instruction) { return instruction.attribute(1) == 1; }
 
 }  // namespace
 
@@ -51,20 +49,51 @@ Translator::Translator(std::shared_ptr<Translation> translation, const Translati
                std::to_string(translation_->rows()) + " rows", std::to_string(slot.rows), ""});
 }
 
+void Translator::bind(const Instruction& instruction, std::vector<uint32_t> inputs, uint32_t ranks) {
+  inputs_ = std::move(inputs);
+  admits_ = instruction.attributes[1] == 1;
+  reads_batch_ = admits_ && kept() != nullptr;
+  if (reads_batch_ && inputs_.empty()) {
+    throw Error({"ranks cannot share a dynamic table whose keys are computed", "translation " + name_, "", "", ""});
+  }
+  if (ranks == 1 || frames_ == nullptr) return;
+  throw Error({"ranks cannot share a table that memory does not hold as a whole", "translation " + name_, "", "", ""});
+}
+
+void Translator::begin_step(uint64_t step) {
+  began_ = false;
+  step_ = step;
+  outdated_.clear();
+  lists_outdated_ = admits_ && translation_->lists_outdated(step);
+  if (lists_outdated_) named([this] { outdated_ = translation_->outdated(); });
+}
+
 void Translator::read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts) {
   end_run();
-  step_ = step.step;
   parts_ = parts;
   failures_.assign(parts + size_t{1}, nullptr);
-  const size_t columns = instruction.views.size() / 2;
   ids_.clear();
-  for (uint32_t row = 0; row < step.rows; ++row) {
+  own_ = 0;
+  if (reads_batch_) read_batch(step);
+  else read_rows(instruction, step);
+  rows_.resize(ids_.size());
+  if (!admits_) return;
+  began_ = true;
+  guarded(parts_, [&] { translation_->begin_step(step_, outdated_); });
+}
+
+void Translator::read_rows(const BoundInstruction& instruction, const StepContext& step) {
+  const size_t columns = instruction.views.size() / 2;
+  for (uint32_t row = step.own_begin(); row < step.own_end(); ++row) {
     for (size_t column = 0; column < columns; ++column) append_ids(ids_, instruction.views[column], row);
   }
-  rows_.resize(ids_.size());
-  if (!admits(instruction)) return;
-  began_ = true;
-  guarded(parts_, [&] { translation_->begin_step(step_); });
+}
+
+// Every rank has the data, so that ids need not travel.
+void Translator::read_batch(const StepContext& step) {
+  step.loader->append_rows(inputs_, step.first_position, step.own_begin(), ids_);
+  own_ = ids_.size();
+  step.loader->append_rows(inputs_, step.first_position + step.own_begin(), step.rows - step.own_begin(), ids_);
 }
 
 void Translator::look_up(uint32_t part) {
@@ -79,24 +108,31 @@ void Translator::run(const BoundInstruction& instruction, const StepContext& ste
   const bool failed = std::any_of(failures_.begin(), failures_.end(), [](const auto& failure) { return failure; });
   if (failed) return;
   guarded(parts_, [&] {
-    if (admits(instruction)) translation_->admit(ids_, rows_, step.step);
+    if (admits_) translation_->admit(ids_, rows_, step.step);
     check_rows();
     if (frames_ != nullptr) {
-      frames_->place(rows_, admits(instruction));
+      frames_->place(rows_, admits_);
       prefetch(step);
     }
-    write(instruction.views, instruction.views.size() / 2, step.rows);
+    write(instruction.views, instruction.views.size() / 2, step);
   });
 }
 
 template <class Work>
-void Translator::guarded(size_t part, const Work& work) {
+void Translator::named(const Work& work) const {
   try {
     work();
   } catch (const Error& error) {
     Report report = error.report();
     report.where = "translation " + name_ + ", step " + std::to_string(step_);
-    failures_[part] = std::make_exception_ptr(Error(std::move(report)));
+    throw Error(std::move(report));
+  }
+}
+
+template <class Work>
+void Translator::guarded(size_t part, const Work& work) {
+  try {
+    named(work);
   } catch (...) {
     failures_[part] = std::current_exception();
   }
@@ -124,18 +160,19 @@ void Translator::end_run() {
   if (frames_ != nullptr) frames_->wait();
 }
 
-void Translator::write(const std::vector<View>& views, size_t columns, uint32_t rows) {
+void Translator::write(const std::vector<View>& views, size_t columns, const StepContext& step) {
+  const uint32_t begin = step.own_begin(), end = step.own_end();
   bags_.resize(columns);
   for (size_t column = 0; column < columns; ++column) {
     if (!is_bag(views[column].dtype)) continue;
-    const size_t count = count_ids(views[column], rows);  // reserved so that no bag's rows move while others are added
+    const size_t count = count_ids(views[column], begin, end);  // reserved so that no bag's rows move while others are added
     bags_[column].narrow.clear();
     bags_[column].wide.clear();
     if (is_wide(views[columns + column].dtype)) bags_[column].wide.reserve(count);
     else bags_[column].narrow.reserve(count);
   }
-  const uint64_t* next = rows_.data();
-  for (uint32_t row = 0; row < rows; ++row) {
+  const uint64_t* next = rows_.data() + own_;
+  for (uint32_t row = begin; row < end; ++row) {
     for (size_t column = 0; column < columns; ++column) {
       const View& out = views[columns + column];
       const bool wide = is_wide(out.dtype);

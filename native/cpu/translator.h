@@ -16,15 +16,20 @@ class Translator {
   // Throws Error if the translation belongs to another table.
   Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot);
 
-  // The inputs that the ids of the program's instruction come from, in order.
-  void read_from(std::vector<uint32_t> inputs) { inputs_ = std::move(inputs); }
-  void begin_step() { began_ = false; }
+  // The program's instruction, which gives the translation its ids, and the inputs that these come from, in order, if
+  // they are not computed.
+  void bind(const Instruction& instruction, std::vector<uint32_t> inputs, uint32_t ranks);
+  // Lists the ids that lose their rows by their values; `outdated` gets those that other ranks have listed. Throws Error.
+  void begin_step(uint64_t step);
+  bool lists_outdated() const { return lists_outdated_; }
+  std::vector<uint64_t>& outdated() { return outdated_; }
   // An instruction `translate` of a program: ids, and as many operands of rows. First `read`; then `look_up` for each of
   // the parts, on any threads; then `run`. None of them throws; errors are reported by `check`.
   void read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts);
   void look_up(uint32_t part);
   void run(const BoundInstruction& instruction, const StepContext& step);
   // Of the rows that kernels see: frames, if memory does not hold all rows.
+  const KeptRows* kept() const { return translation_->kept(); }
   const RowNames* names() const { return frames_ != nullptr ? frames_->names() : translation_->names(); }
   // Nothing is read from the inputs any more.
   void end_run();
@@ -40,22 +45,32 @@ class Translator {
     std::vector<int64_t> wide;
   };
 
-  // Calls `work` and keeps what it throws, as the failure of this part.
+  // Calls `work`, whose errors get to say where.
+  template <class Work>
+  void named(const Work& work) const;
+  // The same, but keeps what it throws, as the failure of this part.
   template <class Work>
   void guarded(size_t part, const Work& work);
+  void read_rows(const BoundInstruction& instruction, const StepContext& step);
+  void read_batch(const StepContext& step);
   void check_rows() const;
   void prefetch(const StepContext& step);
-  void write(const std::vector<View>& views, size_t columns, uint32_t rows);
+  void write(const std::vector<View>& views, size_t columns, const StepContext& step);
 
   const std::shared_ptr<Translation> translation_;
   RowFrames* const frames_;
   const std::string name_;
   std::vector<uint32_t> inputs_;
-  bool began_ = false;  // the translation's step
+  bool admits_ = false;
+  bool reads_batch_ = false;  // the ids of all ranks, each of which has the same keys
+  bool began_ = false;        // the translation's step
+  bool lists_outdated_ = false;
+  std::vector<uint64_t> outdated_;
   std::vector<std::exception_ptr> failures_;  // of the parts of `look_up`, then of the other phases
   uint64_t step_ = 0;
   size_t parts_ = 0;
   std::vector<uint64_t> ids_, rows_;  // row by row, columns in order
+  size_t own_ = 0;                    // the first of this rank
   std::vector<BagRows> bags_;         // by column
 };
 

@@ -11,6 +11,8 @@
 
 namespace pairloom {
 
+class KeptRows;
+
 // What training means by the rows of a table: their keys, for rows that are frames the rows in them, or for the rows of
 // a rank those of the whole table.
 struct RowNames {
@@ -18,11 +20,13 @@ struct RowNames {
   bool has_unknown;             // whether row 0 has no name
   bool trains_unknown;          // whether it is trained all the same
   const Shard* shard = nullptr;
+  const uint32_t* rows = nullptr;  // of the table, by the row that a rank keeps of a dynamic one
 
   bool is_unknown(uint64_t row) const { return has_unknown && row == 0; }
   uint64_t key_of(uint64_t row) const {
     if (shard != nullptr) return shard->name_of(row);
-    return is_unknown(row) ? 0 : keys[row];
+    if (is_unknown(row)) return 0;
+    return keys[rows != nullptr ? rows[row] : row];
   }
   uint64_t first_trained() const { return has_unknown && !trains_unknown ? 1 : 0; }
 };
@@ -38,13 +42,19 @@ class Translation {
   // Null if a row is its own name. Stays valid.
   virtual const RowNames* names() const { return nullptr; }
 
+  // The rows that this rank keeps, if their values are divided among ranks; null: all. Stays valid.
+  virtual const KeptRows* kept() const { return nullptr; }
+
   // The current row of each id. Ids without a row get the row reserved for them. Threads may call it at once.
   virtual void translate(std::span<const uint64_t> ids, std::span<uint64_t> rows) const = 0;
 
-  // A training step: `begin_step` takes rows from ids that the step cannot find any more; then come `translate` with
-  // the ids of the step, and `admit` with them and the rows that it gave. There ids without a row may get one. On
-  // failure both throw Error; the changes of the step are reverted.
-  virtual void begin_step(uint64_t) {}
+  // A training step: `outdated` lists those ids whose rows this process keeps that lose them by their values;
+  // `begin_step` takes the rows of those that all ranks have listed, and of others that the step cannot find any more; then
+  // come `translate` with the ids of the step, and `admit` with them and the rows that it gave. There ids without a row may
+  // get one. On failure all throw Error; the changes of the step are reverted.
+  virtual bool lists_outdated(uint64_t) const { return false; }
+  virtual std::vector<uint64_t> outdated() const { return {}; }
+  virtual void begin_step(uint64_t, std::span<const uint64_t>) {}
   virtual void admit(std::span<const uint64_t> ids, std::span<uint64_t> rows, uint64_t step) = 0;
 
   // Reverts the last step, because it failed elsewhere.

@@ -4,7 +4,7 @@ import type { World } from "../distributed/world.js";
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import type { Initializer, RowInitializer } from "../graph/initializer.js";
-import type { Placement, Shard } from "../graph/placement.js";
+import type { Placement, Shard, SlotRange } from "../graph/placement.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
@@ -137,13 +137,16 @@ export interface DynamicTranslation extends Translation {
   attach(memory: Memory, rows: AttachedRows): void;
   /**
    * Gives a row to each key, as if it had occurred once in step 0, without asking for admission. For values that the
-   * caller then writes.
+   * caller then writes. The row is -1 where another rank keeps it.
    * @throws ExecutionError if there is no room for them; nothing is changed then
    */
   insert(keys: BigInt64Array): Float64Array;
   /** Takes the rows of those keys that have one. */
   erase(keys: BigInt64Array): void;
-  /** The keys with a row, by (key mod 1024, key) as unsigned numbers: the order of checkpoints. */
+  /**
+   * The keys with a row, by (key mod 1024, key) as unsigned numbers: the order of checkpoints. On a rank those whose rows it
+   * keeps, with the rows of its memories.
+   */
   keys(): KeysWithRows;
   statistics(): TableStatistics;
 }
@@ -281,10 +284,12 @@ export interface Backend {
   /**
    * Creates a translation in its initial state. Executables that get the same one share it.
    * @param draws of admission by probability; by default of seed 0 and stream 0
+   * @param slots of a rank that keeps the rows of the keys in these slots of a dynamic table. Every rank has all keys; the
+   * memories have the kept rows, the first ones of each. Only for backends that ranks can use
    * @throws ExecutionError if a number of the spec is out of its range
    */
-  translation(spec: DynamicSpec, draws?: Draws): DynamicTranslation;
-  translation(spec: TranslationSpec, draws?: Draws): Translation;
+  translation(spec: DynamicSpec, draws?: Draws, slots?: SlotRange): DynamicTranslation;
+  translation(spec: TranslationSpec, draws?: Draws, slots?: SlotRange): Translation;
   /** Measures the machine's maximum throughput with this many threads. Absent if the backend does not support it. */
   ceilings?(threads: number): Ceilings;
   /**

@@ -1,6 +1,9 @@
 /** Slots of a table's rows: the row with name n belongs to slot `n mod SLOTS`. */
 export const SLOTS = 1024;
 
+/** The slots [begin, end) of a table. */
+export type SlotRange = readonly [begin: number, end: number];
+
 /**
  * The ranks that share a table: its slots are divided among `owners` ranks from `firstRank` on, in order and as equally as
  * possible. An owner keeps its rows in the order of their places: slot by slot, and within a slot by row.
@@ -25,10 +28,7 @@ export function rowsOfShard({ rows, placement, rank }: Shard): number {
 }
 
 /** Slots `[begin, end)` of a rank. */
-export function slotsOf(
-  { firstRank, owners }: Placement,
-  rank: number,
-): readonly [begin: number, end: number] {
+export function slotsOf({ firstRank, owners }: Placement, rank: number): SlotRange {
   const begin = (r: number): number => {
     const owner = Math.min(Math.max(r - firstRank, 0), owners);
     return Math.floor((owner * SLOTS) / owners);

@@ -37,7 +37,14 @@ const START: Position = { phase: -1, level: 0 };
 export function schedule(graph: Graph): Stage[] {
   const uses = consumers(graph);
   const domains: readonly Domain[] = [...new Set(["B" as const, ...graph.nodes.map(domainOf)])];
-  const timetable: Timetable = { uses, domains, ready: new Map(), positions: new Map(), stages: new Map() };
+  const timetable: Timetable = {
+    nodes: graph.nodes,
+    uses,
+    domains,
+    ready: new Map(),
+    positions: new Map(),
+    stages: new Map(),
+  };
   const updates = graph.nodes.filter((node) => mutated(node).length > 0);
   for (const node of graph.nodes) if (mutated(node).length === 0) placeNode(node, timetable);
   placeUpdates(updates, uses, timetable);
@@ -53,6 +60,7 @@ export function schedule(graph: Graph): Stage[] {
 const STAGE_ORDER = { tile: 0, exchange: 1, fixed: 2 };
 
 interface Timetable {
+  readonly nodes: readonly Node[];
   readonly uses: ReadonlyMap<Tensor, readonly Node[]>;
   /** Phases take turns among them. */
   readonly domains: readonly Domain[];
@@ -65,7 +73,7 @@ interface Timetable {
 /** Places an equation that changes no operand. Views and bound memory have no step. */
 function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
-  const position = runsInTiles(node) ? rowPosition(node, timetable) : fixedPosition(node, ready);
+  const position = runsInTiles(node) ? rowPosition(node, timetable) : commonPosition(node, timetable);
   const combines = executionOf(node) === "reduces" && !isFoldedLater(node, timetable.uses);
   const done = combines ? { phase: position.phase, level: 1 } : readyPosition(node, ready, position);
   positions.set(node, position);
@@ -151,6 +159,12 @@ function turnOf(phase: number, domains: readonly Domain[]): number {
 /** A fixed equation runs one level after its latest operand. */
 function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
   return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, next(START));
+}
+
+/** Equations that run together wait for the latest of them. */
+function commonPosition(node: Node, { nodes, ready }: Timetable): Position {
+  const all = node.op.together ? nodes.filter(({ op }) => op === node.op) : [node];
+  return all.map((each) => fixedPosition(each, ready)).reduce(later);
 }
 
 /** When the results of an equation at `position` can be read. */

@@ -38,12 +38,17 @@ export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Place
 
 const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag, embedEntries]);
 
-/** A table on its way through the pass. */
-interface Route {
+/** The listed rows of a table. */
+interface Listed {
   readonly route: number;
-  readonly rows: Tensor;
-  /** The indices of each column of ids. */
+  /** The results of `uniqueRows`, and by column of ids. */
+  readonly indices: readonly Tensor[];
   readonly local: ReadonlyMap<Tensor, Tensor>;
+}
+
+/** A table on its way through the pass. */
+interface Route extends Pick<Listed, "route" | "local"> {
+  readonly rows: Tensor;
   /** What `returnRows` gives, once it is there. */
   sums?: readonly Tensor[];
 }
@@ -53,20 +58,28 @@ class Sharder {
   private readonly nodes: Node[] = [];
   private readonly replaced = new Map<Tensor, Tensor>();
   private readonly routes = new Map<Tensor, Route>();
+  private listed = 0;
   private readonly gathered = new Map<Tensor, Tensor>();
+
+  private readonly placements: ReadonlyMap<Tensor, Placement>;
 
   constructor(
     private readonly graph: Graph,
     private readonly sharding: Sharding,
   ) {
     this.builder = new GraphBuilder(graph);
+    this.placements = placementsOf(graph, sharding);
   }
 
   run(): Graph {
-    const isSource = (node: Node): boolean => executionOf(node) === "source";
-    this.nodes.push(...placed(this.graph, this.sharding).filter(isSource));
-    for (const [table, uses] of usesOfTables(this.graph)) this.addRoute(table, uses);
-    for (const node of this.graph.nodes) if (!isSource(node)) this.rewrite(node);
+    // What gives the rows that samples name.
+    const isFirst = (node: Node): boolean =>
+      executionOf(node) === "source" || node.op.binds === "translation";
+    this.nodes.push(...placed(this.graph, this.sharding).filter(isFirst));
+    const uses = usesOfTables(this.graph);
+    const listed = [...uses].map(([table, each]) => [table, this.listRows(table, each)] as const);
+    for (const [table, each] of listed) this.fetchRows(table, each);
+    for (const node of this.graph.nodes) if (!isFirst(node)) this.rewrite(node);
     const outputs = [...this.graph.outputs].map(([name, tensor]) => [name, this.now(tensor)] as const);
     return { nodes: this.nodes, outputs: new Map(outputs) };
   }
@@ -81,21 +94,20 @@ class Sharder {
     return this.replaced.get(tensor) ?? tensor;
   }
 
-  private addRoute(table: Tensor, { attrs, returned, others }: TableUses): void {
-    if (attrs.translation !== undefined) throw translated(attrs);
-    const route = this.routes.size;
+  private listRows(table: Tensor, { returned, others }: TableUses): Listed {
+    const route = this.listed++;
     const columns = [...returned, ...others];
     const [rows] = table.shape as number[];
-    const placement = this.sharding.placementOf(attrs);
-    const listed = { route, rows, placement, returned: returned.length };
-    const local = this.add(EXCHANGES.uniqueRows, columns, listed);
-    const [fetched] = this.add(EXCHANGES.fetchRows, [table, ...local], { route });
+    const placement = this.placements.get(table)!;
+    const attrs = { route, rows, placement, returned: returned.length };
+    const indices = this.add(EXCHANGES.uniqueRows, columns, attrs);
     // A column that occurs twice has the same indices twice.
-    this.routes.set(table, {
-      route,
-      rows: fetched,
-      local: new Map(columns.map((ids, i) => [ids, local[i]])),
-    });
+    return { route, indices, local: new Map(columns.map((ids, i) => [ids, indices[i]])) };
+  }
+
+  private fetchRows(table: Tensor, { route, indices, local }: Listed): void {
+    const [rows] = this.add(EXCHANGES.fetchRows, [table, ...indices], { route });
+    this.routes.set(table, { route, local, rows });
   }
 
   private rewrite(node: Node): void {
@@ -163,7 +175,9 @@ export function usesOfTables(graph: Graph): Map<Tensor, TableUses> {
     const returned = returnedColumns(graph, table);
     return [table, { attrs, returned, others: [...columns].filter((ids) => !returned.includes(ids)) }];
   });
-  return new Map(uses);
+  // Programs list rows in the order of routes, and those of translated ids are known later.
+  const isTranslated = ([, { attrs }]: [Tensor, TableUses]) => Number(attrs.translation !== undefined);
+  return new Map(uses.sort((a, b) => isTranslated(a) - isTranslated(b)));
 }
 
 function returnedColumns(graph: Graph, table: Tensor): Tensor[] {
@@ -172,11 +186,37 @@ function returnedColumns(graph: Graph, table: Tensor): Tensor[] {
   return update.inputs.slice(-2 * update.attrs.poolings.length).filter((_, i) => i % 2 === 0);
 }
 
-/** The equations, where tables and their states say which ranks share them. */
-function placed(graph: Graph, { placementOf }: Sharding): Node[] {
-  const made = producers(graph);
+/**
+ * The ranks that share each table.
+ * @throws GraphError if tables whose ids are translated together are not shared by the same ranks
+ */
+function placementsOf(graph: Graph, { placementOf }: Sharding): Map<Tensor, Placement> {
+  const translated = new Map<string, Placement>();
   const placements = new Map<Tensor, Placement>();
-  for (const table of usesOfTables(graph).keys()) placements.set(table, placementOf(made.get(table)!.attrs));
+  for (const [table, { attrs }] of usesOfTables(graph)) {
+    const placement = placementOf(attrs);
+    placements.set(table, placement);
+    if (attrs.translation === undefined) continue;
+    const { firstRank, owners } = translated.get(attrs.translation) ?? placement;
+    if (firstRank !== placement.firstRank || owners !== placement.owners) throw apart(attrs);
+    translated.set(attrs.translation, placement);
+  }
+  return placements;
+}
+
+function apart({ name, translation }: ParameterAttrs): GraphError {
+  return new GraphError({
+    what: "tables whose ids are translated together are not shared by the same ranks",
+    where: name,
+    got: `another table of the translation ${translation} has another placement`,
+    next: "Give all tables of the feature the same placement.",
+  });
+}
+
+/** The equations, where tables and their states say which ranks share them. */
+function placed(graph: Graph, sharding: Sharding): Node[] {
+  const made = producers(graph);
+  const placements = placementsOf(graph, sharding);
   for (const { inputs, outputs, op } of graph.nodes) {
     if (op.execution !== "table" || outputs.length > 0) continue;
     const states = inputs.slice(1).filter((tensor) => made.get(tensor)?.attrs.role === "state");
@@ -185,13 +225,5 @@ function placed(graph: Graph, { placementOf }: Sharding): Node[] {
   return graph.nodes.map((node) => {
     const placement = placements.get(node.outputs[0]);
     return placement ? { ...node, attrs: { ...node.attrs, placement } } : node;
-  });
-}
-
-function translated({ name }: ParameterAttrs): GraphError {
-  return new GraphError({
-    what: "several ranks cannot share a table that is dynamic or larger than memory yet",
-    where: name,
-    next: "Train with one process, or make it a table of fixed size in memory.",
   });
 }

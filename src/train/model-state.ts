@@ -9,7 +9,7 @@ import { Parameters } from "./parameters.js";
 import { ShardCheckpoints } from "./shards.js";
 import { storesOf } from "./tiers.js";
 import type { TrainConfig } from "./train-config.js";
-import { Translations } from "./translations.js";
+import { slotsOfTables, Translations } from "./translations.js";
 
 export interface ModelStateOptions {
   readonly backend: Backend;
@@ -40,7 +40,8 @@ export class ModelState {
     this.parameters = new Parameters(backend, attrs, storesOf(features, runDir), world.rank);
     if (world.size > 1) this.shards = new ShardCheckpoints(world, () => this.parameters.shared);
     else if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
-    this.translations = new Translations(backend, features, { seed: train.seed });
+    const slots = slotsOfTables(this.parameters.all);
+    this.translations = new Translations(backend, features, { seed: train.seed, slots });
     this.translations.attach(this.parameters.all, train.seed);
     for (const [table, tier] of this.parameters.tiers) tier.put(this.translations.bound.get(table)!);
   }

@@ -75,7 +75,7 @@ export class Parameters {
         each.name,
         {
           attrs: each,
-          memory: ofTiers.get(each.name) ?? allocate(backend, own.get(each)!),
+          memory: ofTiers.get(each.name) ?? allocate(backend, each, own.get(each)!),
           shard: shardOf(each, rank),
         },
       ]),
@@ -281,9 +281,11 @@ function refuseTooMuch(all: readonly ParameterAttrs[]): void {
   throw outOfMemory(largest, `${gigabytes(total)} for all parameters, of ${gigabytes(memory)} of memory`);
 }
 
-function allocate(backend: Backend, attrs: ParameterAttrs): Memory {
+/** The rows of keys that a rank keeps may be more than its share, so it has addresses for all. */
+function allocate(backend: Backend, all: ParameterAttrs, own: ParameterAttrs): Memory {
+  const attrs = all.byKey ? all : own;
   try {
-    return backend.allocate(elementsOf(attrs), attrs.dtype);
+    return backend.allocate(elementsOf(attrs), attrs.dtype, elementsOf(own));
   } catch (cause) {
     throw outOfMemory(attrs, messageOf(cause), { cause });
   }

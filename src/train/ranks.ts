@@ -1,6 +1,7 @@
 import type { Memory } from "../backends/backend.js";
 import { gatherJson, type World } from "../distributed/world.js";
 import { ConfigError } from "../errors.js";
+import type { FittedFeatures } from "../features/fitted.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Settings of a config that several ranks do not support yet. */
@@ -15,6 +16,20 @@ export function refuseForRanks(config: TrainConfig, { size }: World): void {
     where: `train.${setting}`,
     got: `${size} ranks`,
     next: "Train without a launcher, or remove the setting.",
+  });
+}
+
+/** @throws ConfigError for tables that several ranks cannot share yet */
+export function refuseTablesForRanks({ features }: FittedFeatures, { size }: World): void {
+  const found = features.find(
+    (feature) => feature.kind !== "number" && (feature.store || feature.translation?.kind === "dynamic"),
+  );
+  if (size === 1 || !found) return;
+  throw new ConfigError({
+    what: "several ranks cannot train a table that is dynamic or has a store yet",
+    where: `features.${found.name}`,
+    got: `${size} ranks`,
+    next: "Train without a launcher, or make it a table of fixed size in memory.",
   });
 }
 

@@ -20,7 +20,7 @@ export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Sha
   return placement && { rows: shape[0], placement, rank };
 }
 
-/** The parameter as this rank has it: with its own rows only. */
+/** The parameter as this rank has it: with its own rows only, of a dynamic table as many as are expected at most. */
 export function ownAttrs(attrs: ParameterAttrs, rank: number): ParameterAttrs {
   const shard = shardOf(attrs, rank);
   return shard ? { ...attrs, shape: [rowsOfShard(shard), ...attrs.shape.slice(1)] } : attrs;

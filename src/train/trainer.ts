@@ -28,7 +28,7 @@ import { refuseMembers } from "./member-configs.js";
 import { type ChangesOf, ModelState } from "./model-state.js";
 import type { Parameters } from "./parameters.js";
 import { Publisher } from "./publisher.js";
-import { addUp, anyRank, refuseForRanks } from "./ranks.js";
+import { addUp, anyRank, refuseForRanks, refuseTablesForRanks } from "./ranks.js";
 import type { ReaderIdentity } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { seedTables } from "./seed-tables.js";
@@ -139,6 +139,7 @@ export class Trainer {
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);
     refuseForRanks(config.train, this.world);
+    refuseTablesForRanks(features, this.world);
     this.listeners = listener ? [listener] : [];
     this.plan = new Plan(train.rows, rowsPerStep(length), length, stretch && startOf(stretch));
     this.measured = metricSettings(config);

@@ -5,6 +5,7 @@ import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, PairloomError } from "../errors.js";
 import type { FittedDynamic, FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { RowInitializer } from "../graph/initializer.js";
+import { type SlotRange, slotsOf } from "../graph/placement.js";
 import type { DynamicSpec, EvictionRule, IdPart, TranslationSpec } from "../graph/translation.js";
 import { partName, partsOf } from "../layers/composed-embedding.js";
 import { initializerOf } from "../layers/initializer.js";
@@ -22,6 +23,8 @@ export interface TranslationOptions {
   readonly members?: readonly string[];
   /** Decides which keys are admitted, if this is drawn. */
   readonly seed?: number;
+  /** The slots that a rank has of the dynamic tables which it shares with others, by table. */
+  readonly slots?: ReadonlyMap<string, SlotRange>;
 }
 
 /** The translations of tables, by table name. Tables whose ids are their rows have none. */
@@ -38,7 +41,7 @@ export class Translations {
   constructor(
     backend: Backend,
     { features }: FittedFeatures,
-    { members = [], seed = 0 }: TranslationOptions = {},
+    { members = [], seed = 0, slots }: TranslationOptions = {},
   ) {
     const specs = [...new Map(features.flatMap(specOfTable))];
     const prefixes = members.length === 0 ? [""] : members.map((member) => `${member}.`);
@@ -46,7 +49,7 @@ export class Translations {
       prefixes.flatMap((prefix) =>
         specs.map(([table, spec]) => {
           const draws = { seed, stream: streamOf(stateName(table)) };
-          return [prefix + table, backend.translation(spec, draws)] as const;
+          return [prefix + table, backend.translation(spec, draws, slots?.get(table))] as const;
         }),
       ),
     );
@@ -170,6 +173,14 @@ export function attachMemories(
     const rows = { width, init, seed, stream: streamOf(attrs.name), weights: attrs.role === "table" };
     tables.get(attrs.translation!)!.attach(memory, rows);
   }
+}
+
+/** The slots that a rank has of shared dynamic tables, by their names. */
+export function slotsOfTables(parameters: readonly Parameter[]): ReadonlyMap<string, SlotRange> {
+  const shared = parameters.flatMap(({ attrs, shard }) =>
+    attrs.byKey && shard ? [[attrs.translation!, slotsOf(shard.placement, shard.rank)] as const] : [],
+  );
+  return new Map(shared);
 }
 
 /**

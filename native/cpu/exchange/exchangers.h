@@ -17,4 +17,7 @@ std::unique_ptr<Exchanger> gather_rows(const BoundInstruction& instruction, std:
 // The rows of an output of `width` numbers a row, of which each rank has its own.
 std::unique_ptr<Exchanger> gather_outputs(float* rows, size_t width);
 
+// Keys of this rank, which become the keys of all ranks.
+std::unique_ptr<Exchanger> gather_keys(std::vector<uint64_t>& keys);
+
 }  // namespace pairloom

@@ -1,5 +1,7 @@
 // What every rank has a part of, to all ranks.
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 #include "cpu/exchange/exchangers.h"
 
@@ -67,6 +69,43 @@ class GatherRows : public Exchanger {
   const StepContext* step_ = nullptr;
 };
 
+// How many, then the keys.
+class GatherKeys : public Exchanger {
+ public:
+  explicit GatherKeys(std::vector<uint64_t>& keys) : keys_(keys) {}
+
+  uint32_t rounds() const override { return 2; }
+  const char* name(uint32_t round) const override { return round == 0 ? "counts" : "keys"; }
+  void begin(const StepContext& step) override {
+    own_ = std::exchange(keys_, {});
+    counts_.assign(step.ranks, 0);
+  }
+  uint64_t sends(uint32_t round, uint32_t) const override {
+    return (round == 0 ? 1 : own_.size()) * sizeof(uint64_t);
+  }
+  uint64_t receives(uint32_t round, uint32_t from) const override {
+    return (round == 0 ? 1 : counts_[from]) * sizeof(uint64_t);
+  }
+  void pack(uint32_t round, uint32_t, char* bytes) override {
+    const uint64_t count = own_.size();
+    if (round == 0) std::memcpy(bytes, &count, sizeof count);
+    else if (count > 0) std::memcpy(bytes, own_.data(), count * sizeof(uint64_t));
+  }
+  void unpack(uint32_t round, uint32_t from, const char* bytes) override {
+    if (round == 0) return void(std::memcpy(&counts_[from], bytes, sizeof(uint64_t)));
+    if (counts_[from] == 0) return;
+    std::memcpy(keys_.data() + std::accumulate(counts_.begin(), counts_.begin() + from, uint64_t{0}), bytes,
+                counts_[from] * sizeof(uint64_t));
+  }
+  void finish(uint32_t round) override {
+    if (round == 0) keys_.resize(std::accumulate(counts_.begin(), counts_.end(), uint64_t{0}));
+  }
+
+ private:
+  std::vector<uint64_t>& keys_;
+  std::vector<uint64_t> own_, counts_;  // counts: by rank
+};
+
 }  // namespace
 
 std::unique_ptr<Exchanger> gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
@@ -78,6 +117,8 @@ std::unique_ptr<Exchanger> gather_rows(const BoundInstruction& instruction, std:
   return std::make_unique<GatherRows>(GatherRows::Memory{from.base, from.stride}, GatherRows::Memory{to.base, to.stride},
                                       floats);
 }
+
+std::unique_ptr<Exchanger> gather_keys(std::vector<uint64_t>& keys) { return std::make_unique<GatherKeys>(keys); }
 
 std::unique_ptr<Exchanger> gather_outputs(float* rows, size_t width) {
   const GatherRows::Memory memory{rows, width};

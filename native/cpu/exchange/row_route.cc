@@ -5,6 +5,7 @@
 
 #include "cpu/tables/each_row.h"
 #include "cpu/tables/tree_order.h"
+#include "cpu/translator.h"
 
 namespace pairloom {
 namespace {
@@ -20,9 +21,10 @@ void hold(std::vector<T>& items, size_t count) {
 
 }  // namespace
 
-RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks)
+RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, const Translator* translator)
     : shard_{slot_map_of(unique_rows), rank},
-      names_{nullptr, false, false, &shard_},
+      table_(shard_, ranks, translator ? translator->names() : nullptr, translator ? translator->kept() : nullptr),
+      names_(translator ? *translator->names() : RowNames{nullptr, false, false, &shard_}),
       columns_(uint32_t(unique_rows.operands.size() / 2)),
       returned_(uint32_t(unique_rows.attributes[kReturned])),
       owner_begin_(ranks + 1),
@@ -31,7 +33,7 @@ RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks
 
 void RowRoute::list(const BoundInstruction& instruction, const StepContext& step) {
   collect(instruction, step);
-  if (shard_.map.rows <= kNarrowRows) list_unique<uint64_t>();
+  if (table_.count() <= kNarrowRows) list_unique<uint64_t>();
   else list_unique<WideKey>();
   write_columns(instruction, step);
   find_owners(step);
@@ -55,7 +57,7 @@ template <class Id>
 void RowRoute::collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group) {
   const auto add = [&](Id id, uint32_t sample, uint32_t at) {
     occurrences_.push_back({column, sample, at, group});
-    places_.push_back(shard_.map.place_of(uint64_t(id)));
+    places_.push_back(table_.of(uint64_t(id)));
   };
   for (uint32_t b = begin; b < end; ++b) {
     if (!is_bag(ids.dtype)) {
@@ -77,7 +79,7 @@ void RowRoute::list_unique() {
   hold(keys, count);
   hold(spare, count);
   for (size_t i = 0; i < count; ++i) set_key(keys[i], places_[i], uint32_t(i));
-  const Key* sorted = sort_by_row(keys.data(), spare.data(), count, shard_.map.rows);
+  const Key* sorted = sort_by_row(keys.data(), spare.data(), count, table_.count());
   hold(sorted_, count);
   hold(local_, count);
   unique_.clear();
@@ -123,7 +125,7 @@ void RowRoute::find_owners(const StepContext& step) {
   for (uint32_t owner = 0; owner <= ranks(); ++owner) {
     const auto before = [](const Unique& unique, uint64_t place) { return unique.place < place; };
     const auto found =
-        std::lower_bound(unique_.begin(), unique_.end(), shard_.map.begin(owner), before);
+        std::lower_bound(unique_.begin(), unique_.end(), table_.begin(owner), before);
     owner_begin_[owner] = uint32_t(found - unique_.begin());
   }
   for (uint32_t owner = 0; owner < ranks(); ++owner) {

@@ -5,17 +5,19 @@
 
 #include "cpu/bound.h"
 #include "cpu/exchange/received_sums.h"
+#include "cpu/exchange/table_places.h"
 #include "runtime/slot_map.h"
 
 namespace pairloom {
 
 class RowRoute {
  public:
-  // `unique_rows`: the instruction that lists the rows.
-  RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks);
+  // `unique_rows`: the instruction that lists the rows. `translator`: of a dynamic table, else null.
+  RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, const Translator* translator);
   RowRoute(const RowRoute&) = delete;  // its names point to its shard
 
   const Shard& shard() const { return shard_; }
+  const TablePlaces& places_of_table() const { return table_; }
   const RowNames& names() const { return names_; }
   uint32_t ranks() const { return uint32_t(asked_.size()); }
 
@@ -74,6 +76,7 @@ class RowRoute {
   bool has_gradient(const Occurrence& occurrence) const { return occurrence.column < returned_; }
 
   const Shard shard_;
+  const TablePlaces table_;
   const RowNames names_;
   const uint32_t columns_, returned_;  // columns of ids; the gradients of the first ones return
 

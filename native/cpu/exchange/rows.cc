@@ -46,7 +46,7 @@ class FetchRows : public Exchanger {
       const Counts counts{route_.asked_of(to).size(), route_.sums_for(to)};
       std::memcpy(bytes, &counts, sizeof counts);
     } else if (round == 1) {
-      pack_ids(route_.asked_of(to), bytes);
+      pack_ids(to, bytes);
     } else {
       pack_rows(route_.asked()[to], bytes);
     }
@@ -77,12 +77,15 @@ class FetchRows : public Exchanger {
   }
   char* row(size_t index) const { return reinterpret_cast<char*>(memory_.data()) + index * row_bytes_; }
 
-  // Ids first, then the nodes.
-  void pack_ids(RowRoute::Range range, char* bytes) const {
+  // Ids first, which are places counted from the owner's first, then the nodes.
+  void pack_ids(uint32_t to, char* bytes) const {
+    const RowRoute::Range range = route_.asked_of(to);
     char* nodes = bytes + range.size() * id_bytes();
     const bool tells = route_.tells_nodes(*step_, step_->rank);
+    const uint64_t first = route_.places_of_table().begin(to);
     for (uint32_t u = range.begin; u < range.end; ++u, bytes += id_bytes()) {
-      const auto& [place, in_nodes] = route_.unique()[u];
+      const auto& [at, in_nodes] = route_.unique()[u];
+      const uint64_t place = at - first;
       std::memcpy(bytes, &place, id_bytes());  // little-endian: the lower half
       if (tells) std::memcpy(nodes + (u - range.begin) * sizeof(uint32_t), &in_nodes, sizeof(uint32_t));
     }
@@ -108,8 +111,6 @@ class FetchRows : public Exchanger {
   // Nothing that a rank asks for is trusted.
   void unpack_ids(uint32_t from, const char* bytes) {
     RowRoute::Asked& asked = route_.asked()[from];
-    const Shard& shard = route_.shard();
-    const uint64_t begin = shard.map.begin(shard.rank);
     const bool tells = route_.tells_nodes(*step_, from);
     asked.rows.resize(asked.count);
     asked.nodes.assign(asked.count, 1);
@@ -118,8 +119,9 @@ class FetchRows : public Exchanger {
     for (uint32_t i = 0; i < asked.count; ++i) {
       uint64_t place = 0;
       std::memcpy(&place, bytes + i * id_bytes(), id_bytes());
-      asked.rows[i] = place - begin;
-      if (place < begin || asked.rows[i] >= shard.rows()) refused_ = true;
+      const std::optional<uint64_t> row = route_.places_of_table().own_row(place);
+      asked.rows[i] = row.value_or(0);
+      if (!row) refused_ = true;
       if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) refused_ = true;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }

@@ -2,12 +2,23 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "runtime/table_layout.h"
 
 namespace pairloom {
 
 // The numbers are part of saved states.
 enum class Evict : uint32_t { kNever, kLru, kLfu, kLfuDecay, kAge, kNorm };
 enum class Admit : uint32_t { kAll, kProbability, kExact, kBloom };
+
+// The slots [begin, end) of a table.
+struct Slots {
+  uint32_t begin, end;
+
+  bool have(uint64_t key) const { return key % kTableSlots >= begin && key % kTableSlots < end; }
+  bool operator==(const Slots&) const = default;
+};
 
 struct DynamicSpec {
   uint64_t capacity;          // keys
@@ -21,6 +32,7 @@ struct DynamicSpec {
   bool trains_unknown = false;
   uint64_t seed = 0;  // of the draws of kProbability
   uint32_t stream = 0;
+  std::optional<Slots> slots{};  // a rank keeps the rows of the keys in these; none: all rows
 };
 
 // The key of a missing value: it gets a row at once and keeps it.

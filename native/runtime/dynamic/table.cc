@@ -29,7 +29,8 @@ DynamicTable::DynamicTable(const DynamicSpec& spec)
       index_(keys_.data(), spec.capacity, spec.grow_from),
       lowest_(keys_.data(), scores_),
       admission_(make_admission(spec)),
-      names_{keys_.data(), true, spec.trains_unknown} {}
+      kept_(spec.slots ? std::optional<KeptRows>(std::in_place, *spec.slots, spec.capacity + 1) : std::nullopt),
+      names_{keys_.data(), true, spec.trains_unknown, nullptr, kept_ ? kept_->rows() : nullptr} {}
 
 template <class Work>
 void DynamicTable::or_revert(const Work& work) {
@@ -49,62 +50,71 @@ void DynamicTable::start_log() {
   admission_->begin_step();
 }
 
-void DynamicTable::begin_step(uint64_t step) {
+// Those whose weights have a small norm.
+std::vector<uint64_t> DynamicTable::outdated() const {
+  const double least = spec_.evict_number * spec_.evict_number;
+  std::vector<uint64_t> keys;
+  for (uint32_t row = 1; row <= numbers_.extent(); ++row) {
+    if (spared(row)) continue;
+    const std::optional<uint32_t> place = place_of(row);
+    if (place && squares(*place) < least) keys.push_back(keys_[row]);
+  }
+  return keys;
+}
+
+void DynamicTable::begin_step(uint64_t step, std::span<const uint64_t> outdated) {
   if (step > kMostStep) {
     throw Error({"a dynamic table counts steps in 32 bits", "", "step " + std::to_string(step),
                  "at most " + std::to_string(kMostStep), ""});
   }
   start_log();
   if (sparse_) compact();
-  or_revert([&] { evict_outdated(step); });
+  or_revert([&] { evict_outdated(step, outdated); });
 }
 
-void DynamicTable::evict_outdated(uint64_t step) {
+void DynamicTable::evict_outdated(uint64_t step, std::span<const uint64_t> outdated) {
   const uint64_t evicted = statistics_.evicted;
   if (spec_.evict == Evict::kAge && step > uint64_t(spec_.evict_number)) evict_unused(step - uint64_t(spec_.evict_number));
-  if (spec_.evict == Evict::kNorm && step % spec_.every == 0) evict_small();
-  sparse_ = statistics_.evicted > evicted && size() < extent_ / 2;
+  for (const uint64_t key : outdated) {
+    if (const uint32_t row = index_.find(key)) evict(row);
+  }
+  sparse_ = statistics_.evicted > evicted && size() < numbers_.extent() / 2;
 }
 
 void DynamicTable::evict_unused(uint64_t oldest) {
   const auto eligible = [&](uint32_t row) { return !spared(row); };
-  for (auto entry = lowest_.first(extent_, eligible); entry && entry->score < oldest;
-       entry = lowest_.first(extent_, eligible)) {
+  const uint32_t extent = numbers_.extent();
+  for (auto entry = lowest_.first(extent, eligible); entry && entry->score < oldest;
+       entry = lowest_.first(extent, eligible)) {
     evict(entry->row);
   }
 }
 
-void DynamicTable::evict_small() {
-  const double least = spec_.evict_number * spec_.evict_number;
-  for (uint32_t row = 1; row <= extent_; ++row) {
-    if (!spared(row) && squares(row) < least) evict(row);
-  }
-}
-
-double DynamicTable::squares(uint32_t row) const {
+double DynamicTable::squares(uint32_t place) const {
   double sum = 0;
-  for (const auto& memory : memories_) sum = memory->squares(row, sum);
+  for (const auto& memory : memories_) sum = memory->squares(place, sum);
   return sum;
 }
 
 // Moves the last rows into the free ones. What training means does not depend on it, so it is not reverted.
 void DynamicTable::compact() {
   sparse_ = false;
-  for (; extent_ > size(); --extent_) {
-    if (scores_.get(extent_) == Scores::kFree) continue;
-    const uint32_t row = free_.top();
-    free_.pop();
-    keys_[row] = keys_[extent_];
-    scores_.set(row, scores_.get(extent_));
-    for (const auto& memory : memories_) memory->move(extent_, row);
-  }
-  free_ = {};
+  const auto move_values = [this](uint32_t from, uint32_t to) {
+    for (const auto& memory : memories_) memory->move(from, to);
+  };
+  numbers_.compact(size(), [this](uint32_t row) { return is_free(row); }, [&](uint32_t from, uint32_t to) {
+    keys_[to] = keys_[from];
+    scores_.set(to, scores_.get(from));
+    if (kept_) kept_->renumber(from, to);
+    else move_values(from, to);
+  });
+  const uint32_t extent = numbers_.extent(), places = kept_ ? kept_->compact(move_values) : extent;
   lowest_.reset();
-  keys_.release(extent_ + size_t{1});
-  scores_.release(extent_ + size_t{1});
-  for (const auto& memory : memories_) memory->release(extent_ + uint64_t{1});
-  index_.clear(2 * extent_);
-  for (uint32_t row = 1; row <= extent_; ++row) index_.insert(keys_[row], row);
+  keys_.release(extent + size_t{1});
+  scores_.release(extent + size_t{1});
+  for (const auto& memory : memories_) memory->release(places + uint64_t{1});
+  index_.clear(2 * extent);
+  for (uint32_t row = 1; row <= extent; ++row) index_.insert(keys_[row], row);
 }
 
 void DynamicTable::admit(std::span<const uint64_t> keys, std::span<uint64_t> rows, uint64_t step) {
@@ -160,30 +170,30 @@ void DynamicTable::give_rows(std::span<const uint64_t> keys, std::span<uint64_t>
 }
 
 uint32_t DynamicTable::give(uint64_t key) {
-  const bool overwrites = !free_.empty();
-  const uint32_t row = free_row();
-  if (overwrites) save(row);
-  changes_.push_back({key, 0, row, true, overwrites});
+  const bool reuses = numbers_.reuses();
+  const uint32_t row = numbers_.take();
   keys_[row] = key;
   scores_.set(row, Scores::kFree);
   index_.insert(key, row);
   admission_->forget(key);
-  for (const auto& memory : memories_) memory->initialize(row, key);
+  changes_.push_back({key, 0, row, 0, true, false});
+  if (!kept_ || kept_->slots().have(key)) keep(row, key, reuses);
   ++statistics_.admitted;
   return row;
 }
 
-uint32_t DynamicTable::free_row() {
-  if (free_.empty()) return ++extent_;
-  const uint32_t row = free_.top();
-  free_.pop();
-  return row;
+// Gives a new row its initial values. What it overwrites is saved, in case the step fails.
+void DynamicTable::keep(uint32_t row, uint64_t key, bool reuses) {
+  changes_.back().saved = kept_ ? kept_->reuses() : reuses;
+  const uint32_t place = kept_ ? kept_->take(row) : row;
+  if (changes_.back().saved) save(place);
+  for (const auto& memory : memories_) memory->initialize(place, key);
 }
 
 // A new key has no score yet, so none of this step is evicted, and nor are those that it uses.
 bool DynamicTable::make_room() {
   if (is_fixed()) return false;
-  const auto lowest = lowest_.first(extent_, [&](uint32_t row) { return !spared(row); });
+  const auto lowest = lowest_.first(numbers_.extent(), [&](uint32_t row) { return !spared(row); });
   if (!lowest) return false;
   prefetch_victims();
   evict(lowest->row);
@@ -198,14 +208,18 @@ void DynamicTable::prefetch_victims() const {
   const Lowest::Entry* entry = lowest_.later(kAhead);
   if (entry == nullptr) return;
   index_.prefetch_erase(entry->key);
-  for (const auto& memory : memories_) memory->prefetch(entry->row);
+  const std::optional<uint32_t> place = place_of(entry->row);
+  for (const auto& memory : memories_) {
+    if (place) memory->prefetch(*place);
+  }
 }
 
 void DynamicTable::evict(uint32_t row) {
-  changes_.push_back({keys_[row], scores_.get(row), row, false, false});
+  const uint32_t place = kept_ ? kept_->drop(row) : 0;
+  changes_.push_back({keys_[row], scores_.get(row), row, place, false, false});
   index_.erase(keys_[row]);
   scores_.set(row, Scores::kFree);
-  free_.push(row);
+  numbers_.free(row);
   ++statistics_.evicted;
 }
 
@@ -213,15 +227,15 @@ void DynamicTable::finish(uint64_t step) {
   for (const auto& [before, row] : touched_) {
     scores_.set(row, scores_.after(before, scores_.get(row), step));
     used_[row / 64] = 0;
-    if (keys_[row] != kMissingKey) lowest_.update(row, extent_);
+    if (keys_[row] != kMissingKey) lowest_.update(row, numbers_.extent());
   }
 }
 
-void DynamicTable::save(uint32_t row) {
+void DynamicTable::save(uint32_t place) {
   for (const auto& memory : memories_) {
     const size_t at = saved_.size();
     saved_.resize(at + memory->row_bytes());
-    memory->save(row, saved_.data() + at);
+    memory->save(place, saved_.data() + at);
   }
 }
 
@@ -243,23 +257,32 @@ void DynamicTable::undo(const Change& change) {
   if (!change.given) {
     keys_[row] = change.key;
     scores_.set(row, change.score);
+    if (kept_) kept_->undo_drop(row, change.place);
     return index_.insert(change.key, row);
   }
   index_.erase(change.key);
   scores_.set(row, Scores::kFree);
-  if (!change.saved) return;
+  if (change.saved) undo_values(*place_of(row));
+  if (kept_) kept_->undo_take(row);
+}
+
+void DynamicTable::undo_values(uint32_t place) {
   for (auto memory = memories_.rbegin(); memory != memories_.rend(); ++memory) {
     const size_t at = saved_.size() - (*memory)->row_bytes();
-    (*memory)->restore(row, saved_.data() + at);
+    (*memory)->restore(place, saved_.data() + at);
     saved_.resize(at);
   }
 }
 
 void DynamicTable::list_free_rows() {
-  free_ = {};
-  for (uint32_t row = 1; row <= extent_; ++row) {
-    if (scores_.get(row) == Scores::kFree) free_.push(row);
-  }
+  numbers_.list_free([this](uint32_t row) { return is_free(row); });
+  if (kept_) kept_->list_free();
+}
+
+std::optional<uint32_t> DynamicTable::place_of(uint64_t row) const {
+  if (!kept_) return uint32_t(row);
+  const uint32_t place = kept_->place_of(row);
+  return place > 0 ? std::optional(place) : std::nullopt;
 }
 
 void DynamicTable::insert(std::span<const uint64_t> keys, std::span<uint64_t> rows) {
@@ -284,8 +307,8 @@ void DynamicTable::erase(std::span<const uint64_t> keys) {
 std::vector<uint32_t> DynamicTable::ordered_rows() const {
   std::vector<uint32_t> rows;
   rows.reserve(size());
-  for (uint32_t row = 1; row <= extent_; ++row) {
-    if (scores_.get(row) != Scores::kFree) rows.push_back(row);
+  for (uint32_t row = 1; row <= numbers_.extent(); ++row) {
+    if (!is_free(row)) rows.push_back(row);
   }
   std::sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return before_in_checkpoints(keys_[a], keys_[b]); });
   return rows;
@@ -318,12 +341,14 @@ void DynamicTable::restore(std::span<const int64_t> state) {
   if (!admission_->restore(state.subspan(kHeader + 2 * size))) refuse_state("numbers of another kind of table");
   statistics_ = {uint64_t(state[2]), uint64_t(state[3]), uint64_t(state[4]), uint64_t(state[5]), uint64_t(state[6])};
   index_.clear(std::max(spec_.grow_from, size));
-  free_ = {};
-  extent_ = uint32_t(size);
-  for (uint32_t row = 1; row <= size; ++row) {
-    keys_[row] = uint64_t(keys[row - 1]);
+  numbers_ = {};
+  if (kept_) kept_->clear();
+  for (const int64_t key : keys) {
+    const uint32_t row = numbers_.take();
+    keys_[row] = uint64_t(key);
     scores_.set(row, scores_.restored(uint64_t(scores[row - 1])));
     index_.insert(keys_[row], row);
+    if (kept_ && kept_->slots().have(keys_[row])) kept_->take(row);
   }
   sparse_ = false;
   lowest_.reset();

@@ -1,13 +1,14 @@
 // A table whose rows belong to the keys in use: new keys are admitted, and others evicted where rows are missing.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <queue>
+#include <optional>
 
 #include "runtime/dynamic/admission.h"
+#include "runtime/dynamic/kept_rows.h"
 #include "runtime/dynamic/key_index.h"
 #include "runtime/dynamic/lowest.h"
+#include "runtime/dynamic/numbers.h"
 #include "runtime/dynamic/row_memory.h"
 #include "runtime/dynamic/scores.h"
 #include "runtime/translation.h"
@@ -25,17 +26,22 @@ class DynamicTable : public Translation {
 
   uint64_t rows() const override { return spec_.capacity + 1; }
   const RowNames* names() const override { return &names_; }
+  const KeptRows* kept() const override { return kept_ ? &*kept_ : nullptr; }
   void translate(std::span<const uint64_t> keys, std::span<uint64_t> rows) const override { index_.find(keys, rows); }
-  void begin_step(uint64_t step) override;
+  bool lists_outdated(uint64_t step) const override { return spec_.evict == Evict::kNorm && step % spec_.every == 0; }
+  std::vector<uint64_t> outdated() const override;
+  void begin_step(uint64_t step, std::span<const uint64_t> outdated) override;
   void admit(std::span<const uint64_t> keys, std::span<uint64_t> rows, uint64_t step) override;
   void revert() override;
   std::vector<int64_t> state() const override;
   void restore(std::span<const int64_t> state) override;
 
-  // Rows of this memory get initial values when keys get the rows.
+  // Rows of this memory get initial values when keys get the rows. It has all rows, or, at their places, those that are kept.
   void attach(std::unique_ptr<RowMemory> memory) { memories_.push_back(std::move(memory)); }
   // Gives each key a row, as if it had occurred once in step 0 and were admitted.
   void insert(std::span<const uint64_t> keys, std::span<uint64_t> rows);
+  // Where the memories have a row, which has a key: none for one that another rank keeps.
+  std::optional<uint32_t> place_of(uint64_t row) const;
   // Takes the rows of those keys that have one.
   void erase(std::span<const uint64_t> keys);
 
@@ -49,9 +55,9 @@ class DynamicTable : public Translation {
  private:
   struct Change {
     uint64_t key, score;
-    uint32_t row;
-    bool given;  // to the key; otherwise taken from it
-    bool saved;  // its values are in `saved_`
+    uint32_t row, place;  // the place that the row loses, if it is taken from the key and was kept
+    bool given;           // to the key; otherwise taken from it
+    bool saved;           // its values are in `saved_`
   };
   struct Touched {
     uint64_t before;  // score; kFree for a new key
@@ -61,9 +67,8 @@ class DynamicTable : public Translation {
   template <class Work>
   void or_revert(const Work& work);
   void start_log();
-  void evict_outdated(uint64_t step);
+  void evict_outdated(uint64_t step, std::span<const uint64_t> outdated);
   void evict_unused(uint64_t oldest);
-  void evict_small();
   void compact();
 
   void touch_known(std::span<const uint64_t> rows);
@@ -71,17 +76,19 @@ class DynamicTable : public Translation {
   void find_admitted(std::span<const uint64_t> keys, uint64_t step);
   void give_rows(std::span<const uint64_t> keys, std::span<uint64_t> rows);
   uint32_t give(uint64_t key);
-  uint32_t free_row();
+  void keep(uint32_t row, uint64_t key, bool reuses);
   bool make_room();
   void prefetch_victims() const;
   bool is_fixed() const { return spec_.evict == Evict::kNever || spec_.evict == Evict::kNorm; }
   void evict(uint32_t row);
   void finish(uint64_t step);
   bool is_used(uint32_t row) const { return (used_[row / 64] >> (row % 64)) & 1; }
-  bool spared(uint32_t row) const { return scores_.get(row) == Scores::kFree || is_used(row) || keys_[row] == kMissingKey; }
-  double squares(uint32_t row) const;
-  void save(uint32_t row);
+  bool spared(uint32_t row) const { return is_free(row) || is_used(row) || keys_[row] == kMissingKey; }
+  double squares(uint32_t place) const;
+  void save(uint32_t place);
   void undo(const Change& change);
+  void undo_values(uint32_t place);
+  bool is_free(uint32_t row) const { return scores_.get(row) == Scores::kFree; }
   void list_free_rows();
   [[noreturn]] void refuse_keys(std::span<const uint64_t> keys) const;
 
@@ -92,10 +99,10 @@ class DynamicTable : public Translation {
   KeyIndex index_;
   Lowest lowest_;
   std::unique_ptr<Admission> admission_;
+  std::optional<KeptRows> kept_;  // none: all rows are kept
   const RowNames names_;
   std::vector<std::unique_ptr<RowMemory>> memories_;
-  uint32_t extent_ = 0;  // rows that were in use since the table was compact
-  std::priority_queue<uint32_t, std::vector<uint32_t>, std::greater<>> free_;  // of them
+  Numbers numbers_;      // of rows
   bool sparse_ = false;  // the table is to be compacted
   Statistics statistics_;
 

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Column } from "../../columns/columns.js";
 import { ExecutionError } from "../../errors.js";
 import type { Graph } from "../../graph/graph.js";
+import type { SlotRange } from "../../graph/placement.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type { DynamicSpec, TranslationSpec } from "../../graph/translation.js";
 import type * as native from "../../native/addon.js";
@@ -70,11 +71,11 @@ class NativeBackend implements Backend {
     putInStoredRows(this.addon, translation, spec);
   }
 
-  translation(spec: DynamicSpec, draws?: Draws): DynamicTranslation;
-  translation(spec: TranslationSpec, draws?: Draws): Translation;
-  translation(spec: TranslationSpec, draws = { seed: 0, stream: 0 }): Translation {
+  translation(spec: DynamicSpec, draws?: Draws, slots?: SlotRange): DynamicTranslation;
+  translation(spec: TranslationSpec, draws?: Draws, slots?: SlotRange): Translation;
+  translation(spec: TranslationSpec, draws = { seed: 0, stream: 0 }, slots?: SlotRange): Translation {
     return spec.kind === "dynamic"
-      ? new NativeDynamicTable(this.addon, spec, draws)
+      ? new NativeDynamicTable(this.addon, spec, draws, slots)
       : fixedTranslation(this.addon, spec);
   }
 

@@ -1,3 +1,4 @@
+import type { SlotRange } from "../../graph/placement.js";
 import type { AdmissionRule, DynamicSpec, EvictionRule } from "../../graph/translation.js";
 import type { Addon } from "../../native/addon.js";
 import type {
@@ -24,8 +25,14 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
     addon: Addon,
     private readonly spec: DynamicSpec,
     draws: Draws,
+    slots?: SlotRange,
   ) {
-    super(addon, addon.makeDynamic(settingsOf(checkDynamicSpec(spec), draws)), spec.capacity + 1);
+    const settings = [
+      ...settingsOf(checkDynamicSpec(spec), draws),
+      Number(slots !== undefined),
+      ...(slots ?? [0, 0]),
+    ];
+    super(addon, addon.makeDynamic(Float64Array.from(settings)), spec.capacity + 1);
   }
 
   attach(memory: Memory, rows: AttachedRows): void {
@@ -55,8 +62,8 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
 }
 
 /** As native/binding/translations.cc reads them. */
-function settingsOf({ capacity, growFrom, admit, evict, unknown }: DynamicSpec, draws: Draws): Float64Array {
-  return Float64Array.of(
+function settingsOf({ capacity, growFrom, admit, evict, unknown }: DynamicSpec, draws: Draws): number[] {
+  return [
     capacity,
     growFrom ?? Math.min(1024, capacity),
     ...admissionOf(capacity, admit),
@@ -64,7 +71,7 @@ function settingsOf({ capacity, growFrom, admit, evict, unknown }: DynamicSpec, 
     Number(unknown === "shared"),
     draws.seed,
     draws.stream,
-  );
+  ];
 }
 
 function admissionOf(
