@@ -42,7 +42,7 @@ class Lowest {
     if (!(order(entry) < bound_)) return;
     heap_.push_back(entry);
     std::push_heap(heap_.begin(), heap_.end(), is_later);
-    if (heap_.size() > kMostShare * uint64_t{rows} + kLeast) reset();  // mostly out of date
+    if (heap_.size() > rows / kShare + kLeast) reset();  // it takes as much memory as what a scan finds
   }
   // Rows have changed in other ways.
   void reset() {
@@ -53,7 +53,7 @@ class Lowest {
 
  private:
   using Order = std::pair<uint64_t, uint64_t>;
-  static constexpr uint64_t kLeast = 64, kShare = 32, kMost = uint64_t{1} << 21, kMostShare = 2, kSamples = 4096;
+  static constexpr uint64_t kLeast = 64, kShare = 32, kMost = uint64_t{1} << 21, kSamples = 4096;
   static constexpr Order kNoBound{~uint64_t{0}, ~uint64_t{0}};
 
   static Order order(const Entry& entry) { return {entry.score, entry.key}; }
@@ -78,6 +78,7 @@ class Lowest {
     if (bound_ == kNoBound) return false;
     for (uint64_t share = kShare; found_.empty() && bound_ != kNoBound; share /= 2) {
       bound_ = share > 1 ? estimate(rows, share, eligible) : kNoBound;
+      found_.reserve(std::min<uint64_t>(wanted(rows, share) * 5 / 4, rows));
       for (uint32_t row = 1; row <= rows; ++row) {
         if (scores_.get(row) > bound_.first || !eligible(row)) continue;
         const Entry entry = entry_of(row);
@@ -88,6 +89,10 @@ class Lowest {
     return !found_.empty();
   }
 
+  static uint64_t wanted(uint32_t rows, uint64_t share) {
+    return std::min(std::max<uint64_t>(rows / share, kLeast), kMost);
+  }
+
   // A bound below which about one of `share` rows is, from rows at equal distances.
   template <class Eligible>
   Order estimate(uint32_t rows, uint64_t share, const Eligible& eligible) const {
@@ -95,8 +100,7 @@ class Lowest {
     for (uint64_t row = 1; row <= rows; row += 1 + rows / kSamples) {
       if (eligible(uint32_t(row))) samples.push_back(order(entry_of(uint32_t(row))));
     }
-    const uint64_t wanted = std::min(std::max<uint64_t>(rows / share, kLeast), kMost);
-    const uint64_t at = samples.size() * wanted / std::max<uint64_t>(rows, 1);
+    const uint64_t at = samples.size() * wanted(rows, share) / std::max<uint64_t>(rows, 1);
     if (at >= samples.size()) return kNoBound;
     std::nth_element(samples.begin(), samples.begin() + ptrdiff_t(at), samples.end());
     return samples[at];
