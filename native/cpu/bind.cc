@@ -347,7 +347,7 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
   if (stage.kind == StageKind::kExchange) {
     section.exchange = std::make_unique<ExchangeStage>();
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
-      section.exchange->add(instructions_[i].operation->exchange(instructions_[i], routes_));
+      instructions_[i].operation->exchange(instructions_[i], routes_, *section.exchange);
     }
     return section;
   }

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <deque>
-#include <memory>
 
 #include "cpu/bound.h"
-#include "cpu/exchange/exchanger.h"
 
 namespace pairloom {
+
+class ExchangeStage;
 
 // Runs an instruction on a tile of rows: unpacks the operands and calls a kernel.
 using TileFunction = void(const BoundInstruction&, Tile&);
@@ -27,8 +27,8 @@ struct CpuOperation {
   // Floats of scratch that a tile of `rows` needs; null: none.
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
   Packing packs = Packing::kNone;
-  // What an instruction of an exchange stage exchanges.
-  std::unique_ptr<Exchanger> (*exchange)(const BoundInstruction&, std::deque<RowRoute>&) = nullptr;
+  // Adds what an instruction of an exchange stage exchanges.
+  void (*exchange)(const BoundInstruction&, std::deque<RowRoute>&, ExchangeStage&) = nullptr;
 };
 
 const CpuOperation& cpu_operation(Opcode opcode);

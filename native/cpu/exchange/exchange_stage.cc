@@ -51,35 +51,32 @@ std::exception_ptr ExchangeStage::run(Communicator& ranks, Pool& pool, const Ste
   pool.run(uint32_t(exchangers_.size()), [&](uint32_t i, uint32_t) { exchangers_[i]->begin(step); });
   uint32_t rounds = 0;
   for (const auto& exchanger : exchangers_) rounds = std::max(rounds, exchanger->rounds());
+  received_.resize(rounds);
   for (uint32_t round = 0; round < rounds; ++round) {
     run_round(ranks, pool, round, failure != nullptr);
-    check_statuses(ranks, failure);
+    check_statuses(ranks, received_[round], failure);
     failure = check();
   }
   return failure;
 }
 
 template <class Size>
-void ExchangeStage::lay_out(Blocks& blocks, uint32_t round, const Communicator& ranks, const Size& size) const {
+void ExchangeStage::lay_out(Blocks& blocks, const Communicator& ranks, const Size& size) const {
   blocks.starts.assign(ranks.size(), 0);
   blocks.sizes.assign(ranks.size(), 0);
   blocks.parts.resize(ranks.size() * exchangers_.size());
   uint64_t bytes = 0;
-  const auto add_block = [&](uint32_t rank) {
+  for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
+    if (rank == ranks.rank()) continue;
     blocks.starts[rank] = bytes;
     bytes += kStatusBytes;
     for (size_t i = 0; i < exchangers_.size(); ++i) {
       blocks.parts[rank * exchangers_.size() + i] = bytes;
-      if (exchangers_[i]->rounds() > round) bytes += size(*exchangers_[i], rank);
+      bytes += size(*exchangers_[i], rank);
     }
-  };
-  for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
-    if (rank == ranks.rank()) continue;
-    add_block(rank);
     blocks.sizes[rank] = bytes - blocks.starts[rank];
   }
-  add_block(ranks.rank());
-  if (blocks.bytes.size() < bytes) blocks.bytes.resize(bytes);
+  if (blocks.bytes.size() < bytes) blocks.bytes = Block<char>(bytes + bytes / 4);
 }
 
 // Calls work(exchanger, rank, index of its part) on the threads of the pool.
@@ -93,37 +90,40 @@ void ExchangeStage::each_part(Pool& pool, uint32_t round, uint32_t ranks, const 
 }
 
 void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed) {
-  const auto sends = [&](const Exchanger& e, uint32_t rank) { return e.sends(round, rank); };
-  const auto receives = [&](const Exchanger& e, uint32_t rank) { return e.receives(round, rank); };
-  lay_out(sent_, round, ranks, sends);
-  lay_out(received_, round, ranks, receives);
+  Blocks& received = received_[round];
+  const auto has = [&](const Exchanger& e) { return e.rounds() > round; };
+  lay_out(sent_, ranks, [&](const Exchanger& e, uint32_t rank) { return has(e) ? e.sends(round, rank) : 0; });
+  lay_out(received, ranks, [&](const Exchanger& e, uint32_t rank) { return has(e) ? e.receives(round, rank) : 0; });
   const uint64_t status = failed ? kFailed : kFine;
-  for (const uint64_t start : sent_.starts) std::memcpy(&sent_.bytes[start], &status, kStatusBytes);
+  for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
+    if (rank != ranks.rank()) std::memcpy(&sent_.bytes[sent_.starts[rank]], &status, kStatusBytes);
+  }
   if (!failed) {
     each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
-      exchanger.pack(round, rank, sent_.bytes.data() + sent_.parts[part]);
+      if (rank != ranks.rank()) exchanger.pack(round, rank, &sent_.bytes[sent_.parts[part]]);
     });
   }
-  const auto named =
-      std::find_if(exchangers_.begin(), exchangers_.end(), [&](const auto& e) { return e->rounds() > round; });
-  ranks.exchange((*named)->name(round), {sent_.bytes.data(), sent_.sizes}, {received_.bytes.data(), received_.sizes});
+  const auto named = std::find_if(exchangers_.begin(), exchangers_.end(), [&](const auto& e) { return has(*e); });
+  ranks.exchange((*named)->name(round), {sent_.bytes.data(), sent_.sizes}, {received.bytes.data(), received.sizes});
   each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
-    const Blocks& blocks = rank == ranks.rank() ? sent_ : received_;
-    exchanger.unpack(round, rank, blocks.bytes.data() + blocks.parts[part]);
+    if (rank == ranks.rank()) exchanger.keep(round);
+    else exchanger.unpack(round, rank, &received.bytes[received.parts[part]]);
   });
   pool.run(uint32_t(exchangers_.size()), [&](uint32_t i, uint32_t) {
-    if (exchangers_[i]->rounds() > round) exchangers_[i]->finish(round);
+    if (has(*exchangers_[i])) exchangers_[i]->finish(round);
   });
 }
 
 // Where a rank has failed, all exchange reports and throw the first.
-void ExchangeStage::check_statuses(Communicator& ranks, std::exception_ptr failure) const {
+void ExchangeStage::check_statuses(Communicator& ranks, const Blocks& received, std::exception_ptr failure) const {
+  const auto has_failed = [&](uint32_t rank) {
+    if (rank == ranks.rank()) return failure != nullptr;
+    uint64_t status;
+    std::memcpy(&status, &received.bytes[received.starts[rank]], kStatusBytes);
+    return status != kFine;
+  };
   uint32_t first = 0;
-  for (uint64_t status = kFine; first < ranks.size(); ++first) {
-    const Blocks& blocks = first == ranks.rank() ? sent_ : received_;
-    std::memcpy(&status, &blocks.bytes[blocks.starts[first]], kStatusBytes);
-    if (status != kFine) break;
-  }
+  while (first < ranks.size() && !has_failed(first)) ++first;
   if (first == ranks.size()) return;
   const std::vector<char> own = pack_report(failure ? report_of(failure) : Report{});
   std::vector<char> all(kReportBytes * ranks.size());

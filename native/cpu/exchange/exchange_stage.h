@@ -8,6 +8,7 @@
 #include "cpu/exchange/exchanger.h"
 #include "cpu/pool.h"
 #include "distributed/communicator.h"
+#include "runtime/memory.h"
 
 namespace pairloom {
 
@@ -23,24 +24,24 @@ class ExchangeStage {
   std::exception_ptr run(Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure);
 
  private:
-  // The bytes for one rank, or from one: a status, then the part of each exchanger that has this round. The block of this
-  // rank for itself does not travel: it lies behind the others that it sends.
+  // The bytes for each other rank, or from each: a status, then the part of each exchanger that has this round.
   struct Blocks {
     std::vector<uint64_t> sizes, starts;  // by rank
     std::vector<uint64_t> parts;          // where they begin: of the first rank, then of the next one
-    std::vector<char> bytes;
+    Block<char> bytes;
   };
 
   template <class Size>
-  void lay_out(Blocks& blocks, uint32_t round, const Communicator& ranks, const Size& size) const;
+  void lay_out(Blocks& blocks, const Communicator& ranks, const Size& size) const;
   template <class Work>
   void each_part(Pool& pool, uint32_t round, uint32_t ranks, const Work& work);
   void run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed);
-  void check_statuses(Communicator& ranks, std::exception_ptr failure) const;
+  void check_statuses(Communicator& ranks, const Blocks& received, std::exception_ptr failure) const;
   std::exception_ptr check() const;
 
   std::vector<std::unique_ptr<Exchanger>> exchangers_;
-  Blocks sent_, received_;
+  Blocks sent_;
+  std::vector<Blocks> received_;  // by round
 };
 
 }  // namespace pairloom

@@ -18,12 +18,15 @@ class Exchanger {
 
   // Before the first round.
   virtual void begin(const StepContext&) {}
-  // Bytes for a rank and from a rank, itself included: multiples of 4.
+  // Bytes for another rank and from one: multiples of 4.
   virtual uint64_t sends(uint32_t round, uint32_t to) const = 0;
   virtual uint64_t receives(uint32_t round, uint32_t from) const = 0;
-  // Threads may pack, and unpack, the parts of different ranks at once. None of these throws.
+  // Threads may pack, and unpack, the parts of different ranks at once. None of these throws. What is unpacked stays in
+  // its place until the same round of the next step.
   virtual void pack(uint32_t round, uint32_t to, char* bytes) = 0;
   virtual void unpack(uint32_t round, uint32_t from, const char* bytes) = 0;
+  // In place of both for this rank, whose part for itself does not travel.
+  virtual void keep(uint32_t) {}
   // After all parts of a round have been unpacked.
   virtual void finish(uint32_t) {}
   // Throws Error if what another rank sent cannot be.

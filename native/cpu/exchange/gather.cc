@@ -1,4 +1,5 @@
 // What every rank has a part of, to all ranks.
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -25,6 +26,10 @@ class GatherSlots : public Exchanger {
   }
   void unpack(uint32_t, uint32_t from, const char* bytes) override {
     std::memcpy(views_[1].base + map_.begin_slot(from), bytes, receives(0, from));
+  }
+  void keep(uint32_t) override {
+    const size_t begin = map_.begin_slot(rank_);
+    std::memcpy(views_[1].base + begin, views_[0].base + begin, receives(0, rank_));
   }
 
  private:
@@ -59,6 +64,12 @@ class GatherRows : public Exchanger {
       std::memcpy(to_.base + row * to_.stride, bytes, row_bytes_);
     }
   }
+  void keep(uint32_t) override {
+    if (from_.base == to_.base) return;
+    for (size_t row = begin_of(step_->rank); row < end_of(step_->rank); ++row) {
+      std::memcpy(to_.base + row * to_.stride, from_.base + row * from_.stride, row_bytes_);
+    }
+  }
 
  private:
   uint32_t begin_of(uint32_t rank) const { return step_->first_row(step_->groups_of(rank).begin); }
@@ -79,6 +90,7 @@ class GatherKeys : public Exchanger {
   void begin(const StepContext& step) override {
     own_ = std::exchange(keys_, {});
     counts_.assign(step.ranks, 0);
+    rank_ = step.rank;
   }
   uint64_t sends(uint32_t round, uint32_t) const override {
     return (round == 0 ? 1 : own_.size()) * sizeof(uint64_t);
@@ -93,29 +105,36 @@ class GatherKeys : public Exchanger {
   }
   void unpack(uint32_t round, uint32_t from, const char* bytes) override {
     if (round == 0) return void(std::memcpy(&counts_[from], bytes, sizeof(uint64_t)));
-    if (counts_[from] == 0) return;
-    std::memcpy(keys_.data() + std::accumulate(counts_.begin(), counts_.begin() + from, uint64_t{0}), bytes,
-                counts_[from] * sizeof(uint64_t));
+    if (counts_[from] > 0) std::memcpy(&*place_of(from), bytes, counts_[from] * sizeof(uint64_t));
+  }
+  void keep(uint32_t round) override {
+    if (round == 0) counts_[rank_] = own_.size();
+    else std::copy(own_.begin(), own_.end(), place_of(rank_));
   }
   void finish(uint32_t round) override {
     if (round == 0) keys_.resize(std::accumulate(counts_.begin(), counts_.end(), uint64_t{0}));
   }
 
  private:
+  std::vector<uint64_t>::iterator place_of(uint32_t rank) const {
+    return keys_.begin() + ptrdiff_t(std::accumulate(counts_.begin(), counts_.begin() + rank, uint64_t{0}));
+  }
+
   std::vector<uint64_t>& keys_;
   std::vector<uint64_t> own_, counts_;  // counts: by rank
+  uint32_t rank_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Exchanger> gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
-  return std::make_unique<GatherSlots>(instruction, routes[size_t(instruction.attribute(kRoute))]);
+void gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
+  stage.add(std::make_unique<GatherSlots>(instruction, routes[size_t(instruction.attribute(kRoute))]));
 }
-std::unique_ptr<Exchanger> gather_rows(const BoundInstruction& instruction, std::deque<RowRoute>&) {
+void gather_rows(const BoundInstruction& instruction, std::deque<RowRoute>&, ExchangeStage& stage) {
   const View &from = instruction.views[0], &to = instruction.views[1];
   const size_t floats = is_ids(from.dtype) ? ids_width(from.dtype) : from.size;
-  return std::make_unique<GatherRows>(GatherRows::Memory{from.base, from.stride}, GatherRows::Memory{to.base, to.stride},
-                                      floats);
+  stage.add(std::make_unique<GatherRows>(GatherRows::Memory{from.base, from.stride},
+                                         GatherRows::Memory{to.base, to.stride}, floats));
 }
 
 std::unique_ptr<Exchanger> gather_keys(std::vector<uint64_t>& keys) { return std::make_unique<GatherKeys>(keys); }

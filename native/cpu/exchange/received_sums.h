@@ -6,12 +6,13 @@
 
 namespace pairloom {
 
-// The sum over the groups of a node of the tree, which stands for its first group.
+// The sum over the groups of a node of the tree, which stands for its first group; of this rank itself, every gradient.
 struct ReceivedSum {
   uint64_t row;  // of the shard
   uint32_t group;
   const float* grad;
+  float scale;
 };
-using ReceivedSums = std::vector<ReceivedSum>;  // groups ascend
+using ReceivedSums = std::vector<ReceivedSum>;  // in the order in which they are added
 
 }  // namespace pairloom

@@ -140,6 +140,17 @@ bool RowRoute::tells_nodes(const StepContext& step, uint32_t rank) const {
   return returned_ > 0 && (returned_ < columns_ || step.nodes_of(rank).size() > 1);
 }
 
+RowRoute::Gradient RowRoute::gradient_of(const BoundInstruction& return_rows, const StepContext& step,
+                                         const Occurrence& occurrence) {
+  const View &ids = return_rows.views[2 * occurrence.column], &grad = return_rows.views[2 * occurrence.column + 1];
+  if (grad.space == Space::kEntries) return {step.entries_of(grad, occurrence.sample).row(occurrence.at), 1.0f};
+  const float* const data = grad.base + size_t{occurrence.sample} * grad.stride;
+  if (!is_bag(ids.dtype)) return {data, 1.0f};
+  const Bag& bag = bags_of(ids)[occurrence.sample];
+  const bool mean = return_rows.attribute(1 + occurrence.column) == 1;
+  return {data, (mean ? 1.0f / float(bag.count) : 1.0f) * bag.weight(occurrence.at)};
+}
+
 void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
                    std::vector<TreeTerm>& terms, float* to) const {
   const size_t dim = return_rows.views.back().size;
@@ -148,20 +159,22 @@ void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step,
   for (uint32_t i = begin_[unique]; i < begin_[unique + 1]; ++i) {
     const Occurrence& occurrence = occurrences_[sorted_[i]];
     if (!has_gradient(occurrence) || occurrence.group >> node.level != node.index) continue;
-    const View &ids = return_rows.views[2 * occurrence.column], &grad = return_rows.views[2 * occurrence.column + 1];
-    const float* of_occurrence = grad.base + size_t{occurrence.sample} * grad.stride;
-    float scale = 1.0f;
-    if (grad.space == Space::kEntries) {
-      of_occurrence = step.entries_of(grad, occurrence.sample).row(occurrence.at);
-    } else if (is_bag(ids.dtype)) {
-      const Bag& bag = bags_of(ids)[occurrence.sample];
-      const bool mean = return_rows.attribute(1 + occurrence.column) == 1;
-      scale = (mean ? 1.0f / float(bag.count) : 1.0f) * bag.weight(occurrence.at);
-    }
-    terms.push_back({of_occurrence, scale, order.folds_before(occurrence.group)});
+    const auto [grad, scale] = gradient_of(return_rows, step, occurrence);
+    terms.push_back({grad, scale, order.folds_before(occurrence.group)});
   }
   if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, dim * sizeof(float));
   else step.kernels->sum_along_tree(terms.data(), terms.size(), to, dim);
+}
+
+void RowRoute::add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const {
+  const Range own = asked_of(shard_.rank);
+  const std::vector<uint64_t>& rows = asked_[shard_.rank].rows;
+  for (size_t i = 0; i < occurrences_.size(); ++i) {
+    const uint32_t unique = uint32_t(local_[i]);
+    if (unique < own.begin || unique >= own.end || !has_gradient(occurrences_[i])) continue;
+    const auto [grad, scale] = gradient_of(return_rows, step, occurrences_[i]);
+    to.push_back({rows[unique - own.begin], occurrences_[i].group, grad, scale});
+  }
 }
 
 }  // namespace pairloom

@@ -51,6 +51,8 @@ class RowRoute {
   // The sum of a row's gradients over the groups of a node: of the samples' gradients in the pairs of returnRows.
   void sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
            std::vector<TreeTerm>& terms, float* to) const;
+  // As owner and asker in one: the gradients of the rows that this rank looks up in its own shard.
+  void add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const;
 
   // As the owner: what a rank asks for.
   struct Asked {
@@ -74,6 +76,12 @@ class RowRoute {
   void write_columns(const BoundInstruction& instruction, const StepContext& step);
   void find_owners(const StepContext& step);
   bool has_gradient(const Occurrence& occurrence) const { return occurrence.column < returned_; }
+  struct Gradient {
+    const float* data;
+    float scale;
+  };
+  static Gradient gradient_of(const BoundInstruction& return_rows, const StepContext& step,
+                              const Occurrence& occurrence);
 
   const Shard shard_;
   const TablePlaces table_;

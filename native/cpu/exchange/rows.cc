@@ -56,6 +56,17 @@ class FetchRows : public Exchanger {
     else if (round == 1) unpack_ids(from, bytes);
     else std::memcpy(row(route_.asked_of(from).begin), bytes, receives(2, from));
   }
+  void keep(uint32_t round) override {
+    RowRoute::Asked& own = route_.asked()[step_->rank];
+    const RowRoute::Range range = route_.asked_of(step_->rank);
+    if (round == 1) {
+      own.count = range.size();
+      own.rows.resize(range.size());
+      const uint64_t first = route_.places_of_table().begin(step_->rank);
+      for (uint32_t i = 0; i < range.size(); ++i) own.rows[i] = row_at(route_.unique()[range.begin + i].place - first);
+    }
+    if (round == 2) pack_rows(own, row(range.begin));
+  }
 
   void finish(uint32_t round) override {
     if (round == 2) route_.set_rows(memory_.data());
@@ -101,6 +112,13 @@ class FetchRows : public Exchanger {
     }
   }
 
+  // The row of the shard at a place, counted from its first.
+  uint64_t row_at(uint64_t place) {
+    const std::optional<uint64_t> row = route_.places_of_table().own_row(place);
+    if (!row) refused_ = true;
+    return row.value_or(0);
+  }
+
   void unpack_counts(uint32_t from, const char* bytes) {
     Counts counts;
     std::memcpy(&counts, bytes, sizeof counts);
@@ -119,9 +137,7 @@ class FetchRows : public Exchanger {
     for (uint32_t i = 0; i < asked.count; ++i) {
       uint64_t place = 0;
       std::memcpy(&place, bytes + i * id_bytes(), id_bytes());
-      const std::optional<uint64_t> row = route_.places_of_table().own_row(place);
-      asked.rows[i] = row.value_or(0);
-      if (!row) refused_ = true;
+      asked.rows[i] = row_at(place);
       if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) refused_ = true;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }
@@ -165,9 +181,7 @@ class ReturnRows : public Exchanger {
     }
   }
   void unpack(uint32_t, uint32_t from, const char* bytes) override {
-    const size_t floats = receives(0, from) / sizeof(float);
-    if (sums_[from].size() < floats) sums_[from].resize(floats);
-    std::memcpy(sums_[from].data(), bytes, floats * sizeof(float));
+    sums_[from] = reinterpret_cast<const float*>(bytes);
   }
 
   // Ranks own ascending groups, and so do the nodes of each.
@@ -175,34 +189,39 @@ class ReturnRows : public Exchanger {
     ReceivedSums& received = route_.received();
     received.clear();
     for (uint32_t from = 0; from < route_.ranks(); ++from) {
-      const RowRoute::Asked& asked = route_.asked()[from];
-      const float* sum = sums_[from].data();
-      for (size_t i = 0; i < asked.count; ++i) {
-        for (size_t node = 0; uint64_t{asked.nodes[i]} >> node != 0; ++node) {
-          if ((asked.nodes[i] >> node & 1) == 0) continue;
-          const FoldNode of = step_->nodes_of(from)[node];
-          received.push_back({asked.rows[i], of.index << of.level, sum});
-          sum += dim_;
-        }
-      }
+      if (from == step_->rank) route_.add_own(instruction_, *step_, received);
+      else add_sums(from, received);
     }
   }
 
  private:
+  void add_sums(uint32_t from, ReceivedSums& received) const {
+    const RowRoute::Asked& asked = route_.asked()[from];
+    const float* sum = sums_[from];
+    for (size_t i = 0; i < asked.count; ++i) {
+      for (size_t node = 0; uint64_t{asked.nodes[i]} >> node != 0; ++node) {
+        if ((asked.nodes[i] >> node & 1) == 0) continue;
+        const FoldNode of = step_->nodes_of(from)[node];
+        received.push_back({asked.rows[i], of.index << of.level, sum, 1.0f});
+        sum += dim_;
+      }
+    }
+  }
+
   const BoundInstruction& instruction_;
   RowRoute& route_;
   const size_t dim_;
-  std::vector<std::vector<float>> sums_;  // by rank
+  std::vector<const float*> sums_;  // by rank
   const StepContext* step_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<Exchanger> fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
-  return std::make_unique<FetchRows>(instruction, routes[size_t(instruction.attribute(kRoute))]);
+void fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
+  stage.add(std::make_unique<FetchRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));
 }
-std::unique_ptr<Exchanger> return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes) {
-  return std::make_unique<ReturnRows>(instruction, routes[size_t(instruction.attribute(kRoute))]);
+void return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
+  stage.add(std::make_unique<ReturnRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));
 }
 
 }  // namespace pairloom

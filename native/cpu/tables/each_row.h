@@ -84,9 +84,9 @@ class TermCollector {
 
   // Those that ranks have summed.
   void add_received(const ReceivedSums& sums) {
-    for (const auto& [row, group, grad] : sums) {
+    for (const auto& [row, group, grad, scale] : sums) {
       group_ = group;
-      add(row, grad, 1.0f);
+      add(row, grad, scale);
     }
   }
 
