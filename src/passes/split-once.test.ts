@@ -27,19 +27,43 @@ const named = ({ nodes }: Graph, binds: string) =>
   nodes.filter(({ op }) => op.binds === binds).map(({ attrs }) => (attrs as { name: string }).name);
 
 it("computes once what depends on the user alone, and the rest for each item", () => {
-  const { once, each } = splitOnce(graphOf(["age"]), (name) => name === "user" || name === "age");
+  const { once, each, sums } = splitOnce(graphOf(["age"]), (name) => name === "user" || name === "age");
   expect(named(once, "input").sort()).toEqual(["age", "user"]);
   expect(kinds(once).filter((kind) => kind === "embedding")).toHaveLength(1);
-  expect(kinds(once).filter((kind) => kind.startsWith("linear"))).toHaveLength(2);
+  // The two layers of the dense MLP, and the first of the final one over what is the user's.
+  expect(kinds(once).filter((kind) => kind.startsWith("linear"))).toHaveLength(3);
   expect(named(each, "input").filter((name) => !name.startsWith("@once/"))).toEqual(["item"]);
-  expect(new Set(named(each, "input"))).toEqual(new Set(["item", ...once.outputs.keys()]));
+  const taken = [...named(each, "input"), ...sums.map(({ name }) => name)];
+  expect(new Set(taken)).toEqual(new Set(["item", ...once.outputs.keys()]));
   expect(named(each, "parameter").filter((name) => /user|dense/.test(name))).toEqual([]);
 });
 
+it("divides a linear layer over columns of both: pairs of fields of the user are the user's", () => {
+  const { once, each, weights, sums } = splitOnce(
+    graphOf(["age"]),
+    (name) => name === "user" || name === "age",
+  );
+  // The columns of the final MLP: (dense, user), (dense, item), (user, item), the dense field, user, item; four numbers a field.
+  const [first, second] = weights.map(({ from, columns }) => [from, columns]);
+  const field = (start: number) => [0, 1, 2, 3].map((i) => start + i);
+  expect(first).toEqual(["final_mlp.0.weight", [0, ...field(3), ...field(7)]]);
+  expect(second).toEqual(["final_mlp.0.weight", [1, 2, ...field(11)]]);
+  expect(sums.map(({ shape }) => shape)).toEqual([[5]]);
+  expect(kinds(once)).toContain("dotInteraction");
+  expect(kinds(each)).not.toContain("dotInteraction");
+});
+
 it("computes for each item what depends on both", () => {
-  const { once, each } = splitOnce(graphOf(["age", "price"]), (name) => name === "user" || name === "age");
-  expect(named(once, "parameter").filter((name) => /dense|item/.test(name))).toEqual([]);
+  const { once, each, weights } = splitOnce(
+    graphOf(["age", "price"]),
+    (name) => name === "user" || name === "age",
+  );
+  expect(named(once, "parameter").filter((name) => /item|dense_mlp.1/.test(name))).toEqual([]);
   expect(named(each, "input")).toEqual(expect.arrayContaining(["item", "price"]));
+  expect(weights.map(({ from, columns }) => [from, columns]).slice(0, 2)).toEqual([
+    ["dense_mlp.0.weight", [0]],
+    ["dense_mlp.0.weight", [1]],
+  ]);
 });
 
 it("leaves a graph whole that has no such inputs, or no others", () => {

@@ -1,27 +1,34 @@
 import { executionOf, type Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { isRow, type Tensor } from "../graph/tensor.js";
-import { input } from "../ops/sources.js";
+import { innerDims, isRow, type Tensor } from "../graph/tensor.js";
+import { input, type ParameterAttrs } from "../ops/sources.js";
 import { type TranslateAttrs, translate } from "../ops/translate.js";
+import { divideLinear, type WeightPart } from "./divide-linear.js";
 import { eliminateDeadCode } from "./eliminate.js";
 
 /** A forward pass in two parts, for rows that are equal in some inputs. */
 export interface OnceSplit {
-  /** What depends on those inputs only, for one row. Its outputs are inputs of {@link each}, by name. */
+  /** What depends on those inputs only, for one row. Its outputs are inputs of {@link each} by name, or of the same name one of {@link sums}. */
   readonly once: Graph;
   /** The rest, for all rows. */
   readonly each: Graph;
+  /** Parameters of both parts that hold columns of weights. */
+  readonly weights: readonly WeightPart[];
+  /** Parameters of {@link each} that hold outputs of {@link once}. */
+  readonly sums: readonly Pick<ParameterAttrs, "name" | "shape">[];
 }
 
 /**
  * Splits a forward pass where some inputs are the same in all rows of a request, as those of the user are for all
- * candidates: what depends on them alone is computed for one row. No value changes.
+ * candidates: what depends on them alone is computed for one row, also the part of a linear layer over both. Values differ by
+ * rounding only.
  * @param isOnce whether the input of this name is the same in all rows
  */
-export function splitOnce(graph: Graph, isOnce: (input: string) => boolean): OnceSplit {
+export function splitOnce(given: Graph, isOnce: (input: string) => boolean): OnceSplit {
+  const { graph, weights, sums } = divideLinear(given, onceTensors(given, isOnce));
   const once = onceTensors(graph, isOnce);
   for (const output of graph.outputs.values()) once.delete(output);
-  const carried = new Map<string, Tensor>();
+  const carried = new Map(sums);
   const needed = new Set<Tensor>(graph.outputs.values());
   const each: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
@@ -37,6 +44,8 @@ export function splitOnce(graph: Graph, isOnce: (input: string) => boolean): Onc
   return {
     once: eliminateDeadCode({ nodes: graph.nodes, outputs: carried }),
     each: { nodes: each.reverse(), outputs: graph.outputs },
+    weights,
+    sums: [...sums].map(([name, sum]) => ({ name, shape: innerDims(sum) })),
   };
 }
 

@@ -54,7 +54,7 @@ function modelOf(logits: (row: Record<string, number>) => number[], loss: object
     compile: () => ({ run }) as unknown as TrainedModel["executable"],
     translations: new Map(),
     checkpoint: {} as TrainedModel["checkpoint"],
-  };
+  } as unknown as TrainedModel;
 }
 
 async function analyse(

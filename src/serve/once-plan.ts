@@ -1,7 +1,8 @@
-import type { Executable } from "../backends/backend.js";
+import type { Backend, Executable, Memory } from "../backends/backend.js";
 import type { BagColumn, Column, ColumnSet } from "../columns/columns.js";
 import { createEncoder, type Encoder, type RawRow } from "../features/encoder.js";
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
+import type { WeightPart } from "../passes/divide-linear.js";
 import { splitOnce } from "../passes/split-once.js";
 import type { TrainedModel } from "../saved/model.js";
 import { oneRow, type PlacedCells, withShared } from "./cells.js";
@@ -10,23 +11,30 @@ import { logitsOf, outputsOfRow } from "./run-model.js";
 
 /**
  * Scores items that share some columns. Features that read shared columns only are transformed and looked up once, and what the
- * model computes from them alone is computed once. The scores have the bits that full rows have.
+ * model computes from them alone is computed once. The scores differ from those of full rows by rounding only.
  */
 export class OncePlan {
   private readonly once: FeatureSubset;
   private readonly each: FeatureSubset;
   private readonly computeOnce: Executable;
   private readonly computeEach: Executable;
+  /** Parameters of the second part that hold outputs of the first. */
+  private readonly sums: ReadonlyMap<string, Memory>;
 
   /** @param shared the columns that have one value for all items */
-  constructor({ features, graph, compile }: TrainedModel, shared: ReadonlySet<string>) {
+  constructor({ features, graph, compile, parameters, backend }: TrainedModel, shared: ReadonlySet<string>) {
     const isOnce = (feature: FittedFeature) =>
       columnsRead(feature, features).every((name) => shared.has(name));
     this.once = new FeatureSubset(features, isOnce);
     this.each = new FeatureSubset(features, (feature) => !isOnce(feature));
     const split = splitOnce(graph, (name) => this.once.names.has(name));
-    this.computeOnce = compile(split.once, 1);
-    this.computeEach = compile(split.each);
+    this.sums = new Map(split.sums.map(({ name, shape: [units] }) => [name, backend.allocate(units)]));
+    const weights = split.weights.map(
+      (part) => [part.attrs.name, columnsOf(part, parameters, backend)] as const,
+    );
+    const own = new Map([...weights, ...this.sums]);
+    this.computeOnce = compile(split.once, 1, own);
+    this.computeEach = compile(split.each, undefined, own);
   }
 
   /**
@@ -38,10 +46,33 @@ export class OncePlan {
     const { rows, columns } = this.each.encode(withShared(items, shared));
     const all = new Map(columns);
     for (const name of this.once.names) all.set(name, broadcast(once.columns.get(name)!, rows));
-    for (const [name, data] of outputsOfRow(this.computeOnce, once))
-      all.set(name, { kind: "number", data, offset: 0, stride: 0, width: data.length });
+    for (const [name, data] of outputsOfRow(this.computeOnce, once)) {
+      const sum = this.sums.get(name);
+      if (sum) sum.write(0, data);
+      else all.set(name, { kind: "number", data, offset: 0, stride: 0, width: data.length });
+    }
     return logitsOf(this.computeEach, { rows, columns: all }, outputs);
   }
+}
+
+/** Some columns of a weight, as memory of their own. */
+function columnsOf(
+  { attrs, from, columns }: WeightPart,
+  parameters: ReadonlyMap<string, Memory>,
+  backend: Backend,
+): Memory {
+  const source = parameters.get(from)!;
+  const [units] = attrs.shape;
+  const whole = new Float32Array(source.elements);
+  source.read(0, whole);
+  const inputs = whole.length / units;
+  const part = Float32Array.from(
+    { length: units * columns.length },
+    (_, i) => whole[Math.floor(i / columns.length) * inputs + columns[i % columns.length]],
+  );
+  const memory = backend.allocate(part.length);
+  memory.write(0, part);
+  return memory;
 }
 
 /** Some features of a model, with those that they are computed from. */

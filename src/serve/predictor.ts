@@ -86,7 +86,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   /**
    * The best items, best first; of equal ones the first. Features whose columns all stand in `user` or `context` are transformed
    * and looked up once, and what the model computes from them alone is computed once. The scores are those of {@link predict} for
-   * rows with all columns, bit for bit.
+   * rows with all columns, but for rounding.
    * @throws DataError like {@link predict}, for a column in two places, and if the model predicts classes
    */
   rank(request: RankRequest<Row, Label>): RankedItem[] {

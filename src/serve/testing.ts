@@ -2,11 +2,11 @@ import type { Backend, DynamicTranslation } from "../backends/backend.js";
 import { writeCheckpoint } from "../checkpoint/index.js";
 import { resolveConfig } from "../config/config.js";
 import { fitFeatures } from "../features/fit.js";
-import type { Graph } from "../graph/graph.js";
 import { selectBackend } from "../saved/backend.js";
 import type { TrainedModel } from "../saved/model.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
 import { Parameters } from "../train/parameters.js";
+import { compiled } from "../train/saved-executable.js";
 import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { Translations } from "../train/translations.js";
@@ -15,14 +15,14 @@ import { MAX_BATCH } from "./run-model.js";
 /** A model with its initial weights, without a checkpoint. Dynamic tables have the keys 0 to 9. */
 export function untrainedModel(given: unknown, backend: Backend): TrainedModel {
   const { config, features, graph, parameters } = initialized(given, backend, 1);
-  const translations = new Translations(backend, features).bound;
-  for (const each of translations.values())
+  const translations = new Translations(backend, features);
+  for (const each of translations.bound.values())
     if ("insert" in each)
       (each as DynamicTranslation).insert(BigInt64Array.from({ length: 10 }, (_, key) => BigInt(key)));
-  const compile = (part: Graph, maxBatch = MAX_BATCH) =>
-    backend.compile(part, parameters.memory, { maxBatch, threads: 1, translations, frozen: true });
   const checkpoint = { dir: "", manifest: { step: 0 } } as TrainedModel["checkpoint"];
-  return { config, features, graph, executable: compile(graph), compile, translations, checkpoint };
+  const state = { checkpoint, attrs: [], parameters: parameters.memory, translations };
+  const executable = compiled(graph, state, { backend, maxBatch: MAX_BATCH, threads: 1 });
+  return { config, features, graph, checkpoint, ...executable };
 }
 
 /** Saves a model with its initial weights, which the step decides, as a checkpoint of a run. */

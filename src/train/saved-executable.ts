@@ -20,8 +20,10 @@ export interface ScoringOptions {
 
 export interface SavedExecutable {
   readonly executable: Executable;
-  /** Compiles a part of the forward pass with the same parameters. */
-  readonly compile: (graph: Graph, maxBatch?: number) => Executable;
+  /** Compiles a part of the forward pass with the same parameters, and some of its own. */
+  readonly compile: (graph: Graph, maxBatch?: number, own?: ReadonlyMap<string, Memory>) => Executable;
+  readonly parameters: ReadonlyMap<string, Memory>;
+  readonly backend: Backend;
   /** From ids to rows, by table name. */
   readonly translations: ReadonlyMap<string, Translation>;
   /** What changes can be applied to; absent if not all rows of all tables are in memory. */
@@ -64,13 +66,17 @@ export async function savedExecutable(
   return { ...compiled(graph, state, options), ...(isWhole && { state }) };
 }
 
+const NONE: ReadonlyMap<string, Memory> = new Map();
+
 /** Compiles the forward pass with the parameters of a state. */
 export function compiled(
   graph: Graph,
   { parameters, translations: { bound: translations } }: ScoringState,
   { backend, maxBatch, threads }: ScoringOptions,
 ): Omit<SavedExecutable, "state"> {
-  const compile = (part: Graph, rows = maxBatch) =>
-    backend.compile(part, parameters, { maxBatch: rows, threads, translations, frozen: true });
-  return { executable: compile(graph), compile, translations };
+  const compile: SavedExecutable["compile"] = (part, rows = maxBatch, own = NONE) =>
+    backend.compile(part, new Map([...parameters, ...own]), {
+      ...{ maxBatch: rows, threads, translations, frozen: true },
+    });
+  return { executable: compile(graph), compile, translations, parameters, backend };
 }
