@@ -12,6 +12,7 @@ import type { Traffic } from "../src/native/world-calls.js";
 import type { ParameterAttrs } from "../src/ops/sources.js";
 import { placedParameters, shardingOf } from "../src/passes/shard.js";
 import { Parameters } from "../src/train/parameters.js";
+import { keptKeys } from "../src/train/shards.js";
 import { attachMemories, slotsOfTables } from "../src/train/translations.js";
 
 /** Training of one graph by several ranks of this process. */
@@ -120,7 +121,7 @@ function mergeKeys({ name, shape, placement, translation }: ParameterAttrs, memb
   const [{ memory }] = members;
   const { dtype, elements } = memory.get(name)!;
   const width = elements / shape[0];
-  const rowsOf = (rank: number) => [...members[rank].translations.get(translation!)!.keys().rows];
+  const rowsOf = (rank: number) => [...keptKeys(members[rank].translations.get(translation!)!).rows];
   const first = placement
     ? members.findIndex((_, rank) => slotsOf(placement, rank)[0] === 0 && slotsOf(placement, rank)[1] > 0)
     : 0;

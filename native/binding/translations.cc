@@ -69,6 +69,12 @@ DynamicTable& table_of(napi_env env, napi_value handle) {
   throw Error({"the translation is not a dynamic table", "translation", "", "", ""});
 }
 
+// Where the memories have a row; -1 where another rank keeps it.
+double memory_row(const DynamicTable& table, uint64_t row) {
+  const std::optional<uint32_t> place = table.place_of(row);
+  return place ? double(*place) : -1.0;
+}
+
 }  // namespace
 
 std::shared_ptr<Translation> translation_of(napi_env env, napi_value handle) {
@@ -146,10 +152,7 @@ napi_value insert_keys(napi_env env, napi_callback_info info) {
     const std::vector<uint64_t> keys(given.begin(), given.end());
     std::vector<uint64_t> rows(keys.size());
     table.insert(keys, rows);
-    return make_doubles(env, rows.size(), [&](size_t i) {
-      const std::optional<uint32_t> place = table.place_of(rows[i]);
-      return place ? double(*place) : -1.0;
-    });
+    return make_doubles(env, rows.size(), [&](size_t i) { return memory_row(table, rows[i]); });
   });
 }
 
@@ -164,10 +167,9 @@ napi_value erase_keys(napi_env env, napi_callback_info info) {
 napi_value list_keys(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);
-    std::vector<uint32_t> rows = table.ordered_rows();
-    std::erase_if(rows, [&](uint32_t row) { return !table.place_of(row); });
+    const std::vector<uint32_t> rows = table.ordered_rows();
     return make_array(env, {make_integers(env, rows.size(), [&](size_t i) { return table.key_of(rows[i]); }),
-                            make_doubles(env, rows.size(), [&](size_t i) { return *table.place_of(rows[i]); }),
+                            make_doubles(env, rows.size(), [&](size_t i) { return memory_row(table, rows[i]); }),
                             make_doubles(env, rows.size(), [&](size_t i) { return table.score_of(rows[i]); })});
   });
 }

@@ -144,8 +144,8 @@ export interface DynamicTranslation extends Translation {
   /** Takes the rows of those keys that have one. */
   erase(keys: BigInt64Array): void;
   /**
-   * The keys with a row, by (key mod 1024, key) as unsigned numbers: the order of checkpoints. On a rank those whose rows it
-   * keeps, with the rows of its memories.
+   * The keys with a row, by (key mod 1024, key) as unsigned numbers: the order of checkpoints. The row is -1 where another rank
+   * keeps it.
    */
   keys(): KeysWithRows;
   statistics(): TableStatistics;

@@ -1,17 +1,26 @@
 import { join } from "node:path";
-import { DTYPE_BYTES } from "./dtypes.js";
+import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray } from "./dtypes.js";
 import type { ManifestFile } from "./manifest.js";
 import { type RowRange, rangesOfSlots } from "./row-ranges.js";
 import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
-import { type Range, rowsOfSlots, SLOTS, type Table, type TableNumbers } from "./table-layout.js";
+import {
+  type Range,
+  rowsOfSlots,
+  SLOTS,
+  type SlotRange,
+  type Table,
+  type TableNumbers,
+} from "./table-layout.js";
 
 /** Rows of a table in the order of slots: those of the slots [begin, end). */
 export interface ShardTensor {
   readonly source: TensorSource;
-  /** Of the whole table. */
-  readonly rows: number;
-  readonly slots: readonly [begin: number, end: number];
+  readonly slots: SlotRange;
+  /** Where the rows of each of these slots begin, and their number. */
+  readonly starts: Float64Array;
+  /** Of a growing table: the row of keys that have none, from the rank that has the first slot. */
+  readonly unknown?: TensorArray;
 }
 
 /** What one rank has written of the tables that ranks share. */
@@ -19,12 +28,23 @@ export interface WrittenShards {
   readonly files: Readonly<Record<string, ManifestFile>>;
   /** By tensor. */
   readonly ranges: Readonly<Record<string, readonly Range[]>>;
+  /** The rows of keys that have none, by tensor, in base64. */
+  readonly unknown: Readonly<Record<string, string>>;
 }
 
 /** The tables that ranks share, in the files that they have written. */
 export interface ShardedTables {
   readonly files: Readonly<Record<string, ManifestFile>>;
+  /** Those of fixed size. */
   readonly tables: readonly Table[];
+  /** The weights and states of growing ones, by name. */
+  readonly keyed: ReadonlyMap<string, KeyedShards>;
+}
+
+/** Weights or a state of a growing table: the row of keys that have none, and those of all keys, in the files of the ranks. */
+export interface KeyedShards {
+  readonly unknown: TensorSource;
+  readonly ranges: readonly Range[];
 }
 
 /** The form of the weights of a table, or of a state. */
@@ -32,7 +52,8 @@ type ShardedNumbers = Pick<TableNumbers, "name" | "dim" | "dtype">;
 
 /** A table that ranks share. */
 export interface ShardedTable extends ShardedNumbers {
-  readonly rows: number;
+  /** Undefined for a growing one. */
+  readonly rows?: number;
   readonly states: readonly ShardedNumbers[];
 }
 
@@ -46,19 +67,25 @@ export async function writeShardFile(
   tensors: ReadonlyMap<string, ShardTensor>,
 ): Promise<WrittenShards> {
   const own = [...tensors].filter(([, { source }]) => source.shape[0] > 0);
-  if (own.length === 0) return { files: {}, ranges: {} };
+  const unknown = Object.fromEntries(
+    [...tensors].flatMap(([tensor, shard]) =>
+      shard.unknown ? [[tensor, Buffer.from(bytesOf(shard.unknown)).toString("base64")]] : [],
+    ),
+  );
+  if (own.length === 0) return { files: {}, ranges: {}, unknown };
   const name = `embeddings-${String(rank).padStart(5, "0")}.safetensors`;
   const sources = new Map(own.map(([tensor, { source }]) => [tensor, source]));
   const inRanges = new Map(own.map(([tensor, shard]) => [tensor, rangesOfShard(shard)]));
   const { bytes, sha256, ranges } = await writeSafetensors(join(dir, name), sources, inRanges);
-  return { files: { [name]: { bytes, sha256 } }, ranges: Object.fromEntries(ranges) };
+  return { files: { [name]: { bytes, sha256 } }, ranges: Object.fromEntries(ranges), unknown };
 }
 
-function rangesOfShard({ source, rows, slots: [begin, end] }: ShardTensor): RowRange[] {
+/** Where the rows of slots [begin, end) of a table of fixed size begin, and their number. */
+export const startsOfSlots = (rows: number, [begin, end]: SlotRange): Float64Array =>
+  Float64Array.from({ length: end - begin + 1 }, (_, slot) => rowsOfSlots(rows, SLOTS, begin, begin + slot));
+
+function rangesOfShard({ source, starts, slots: [begin] }: ShardTensor): RowRange[] {
   const rowBytes = elementCount(source.shape.slice(1)) * DTYPE_BYTES[source.dtype];
-  const starts = Float64Array.from({ length: end - begin + 1 }, (_, slot) =>
-    rowsOfSlots(rows, SLOTS, begin, begin + slot),
-  );
   return rangesOfSlots(starts, rowBytes).map((range) => {
     const [first, last] = range.slots!;
     return { ...range, slots: [begin + first, begin + last] };
@@ -74,16 +101,34 @@ export function joinShards(
   const numbers = ({ name, dim, dtype }: ShardedNumbers): TableNumbers => {
     return { name, dim, dtype, ranges: rangesOf(name) };
   };
+  const unknown: WrittenShards["unknown"] = Object.assign({}, ...written.map((each) => each.unknown));
+  const growing = tables.filter(({ rows }) => rows === undefined).flatMap((each) => [each, ...each.states]);
   return {
     files: Object.assign({}, ...written.map(({ files }) => files)),
-    tables: tables.map((table) => ({
-      ...numbers(table),
-      rows: table.rows,
-      states: table.states.map(numbers),
-      slots: SLOTS,
-      order: "slots",
-    })),
+    tables: tables
+      .filter(({ rows }) => rows !== undefined)
+      .map((table) => ({
+        ...numbers(table),
+        rows: table.rows,
+        states: table.states.map(numbers),
+        slots: SLOTS,
+        order: "slots",
+      })),
+    keyed: new Map(
+      growing.map(({ name, dtype, dim }) => [
+        name,
+        { unknown: rowOf(unknown[name], dtype as RowDtype, dim), ranges: rangesOf(name) },
+      ]),
+    ),
   };
+}
+
+type RowDtype = "F32" | "F16" | "BF16";
+
+function rowOf(base64: string, dtype: RowDtype, dim: number): TensorSource {
+  const data = new ARRAY_OF[dtype](dim);
+  bytesOf(data).set(Buffer.from(base64, "base64"));
+  return { dtype, shape: [1, dim], data };
 }
 
 /** Slots without rows are in some range too: the one before them reaches up to the next. */

@@ -7,6 +7,9 @@ import { listOf } from "../untrusted.js";
  */
 export const SLOTS = 1024;
 
+/** The slots [begin, end) of a table. */
+export type SlotRange = readonly [begin: number, end: number];
+
 /** Readers visit every slot. */
 const MOST_SLOTS = 2 ** 16;
 /** Far more than any model has. */

@@ -89,23 +89,37 @@ export async function writeCheckpoint(runDir: string, content: CheckpointContent
 }
 
 async function fill(dir: string, content: CheckpointContent): Promise<void> {
-  const { model, optimizer, tables = [] } = content;
+  const { tables = [] } = content;
   const shards = await content.shards?.(dir);
+  const { model, optimizer } = withUnknownRows(content, shards);
   const withKeys = new Map([...model, ...tables.flatMap(keyTensors)]);
   const written = {
-    [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), withKeys, rangesIn(withKeys, tables)),
+    [MODEL_FILE]: await writeSafetensors(join(dir, MODEL_FILE), withKeys, rangesIn(withKeys, tables, shards)),
     [OPTIMIZER_FILE]: await writeSafetensors(
       join(dir, OPTIMIZER_FILE),
       optimizer,
-      rangesIn(optimizer, tables),
+      rangesIn(optimizer, tables, shards),
     ),
   };
   await syncDirectory(dir); // sync the files' names before writing the manifest that lists them
   await writeNewFile(
     join(dir, MANIFEST_FILE),
-    encodeManifest(content, describeFiles(content, written, shards)),
+    encodeManifest(content, describeFiles({ ...content, model, optimizer }, written, shards)),
   );
   await syncDirectory(dir);
+}
+
+/** The tensors of growing tables that ranks share are the rows of keys that have none: ranks have written the others. */
+function withUnknownRows(
+  { model, optimizer, tables = [] }: CheckpointContent,
+  { keyed }: Pick<ShardedTables, "keyed"> = { keyed: new Map() },
+): Pick<CheckpointContent, "model" | "optimizer"> {
+  const names = new Set(tables.map(({ name }) => name));
+  const rows = [...keyed].map(([name, { unknown }]) => [name, unknown] as const);
+  return {
+    model: new Map([...model, ...rows.filter(([name]) => names.has(name))]),
+    optimizer: new Map([...optimizer, ...rows.filter(([name]) => !names.has(name))]),
+  };
 }
 
 function keyTensors({ name, keys, deleted }: TableContent): [string, TensorSource][] {
@@ -119,11 +133,16 @@ function keyTensors({ name, keys, deleted }: TableContent): [string, TensorSourc
 }
 
 /** The ranges of the tables' tensors in a file. */
-function rangesIn(tensors: ReadonlyMap<string, TensorSource>, tables: readonly TableContent[]) {
+function rangesIn(
+  tensors: ReadonlyMap<string, TensorSource>,
+  tables: readonly TableContent[],
+  shards?: ShardedTables,
+) {
   const ranges = tables.flatMap((table) => {
     const { name, states, keys, capacity } = table;
     const starts = capacity === undefined ? undefined : slotStarts(keys!, SLOTS);
-    const names = [name, ...states, keysName(name), deletedName(name)].filter((each) => tensors.has(each));
+    const all = [name, ...states, keysName(name), deletedName(name)];
+    const names = all.filter((each) => tensors.has(each) && !shards?.keyed.has(each));
     return names.map((each) => [each, rangesOfTensor(each, tensors.get(each)!, table, starts)] as const);
   });
   return new Map(ranges);
@@ -151,13 +170,13 @@ const leadingRows = ({ shape }: TensorSource, { keys, capacity }: TableContent):
 function describeFiles(
   content: CheckpointContent,
   written: Readonly<Record<string, WrittenFile>>,
-  shards: ShardedTables = { files: {}, tables: [] },
+  shards: ShardedTables = { files: {}, tables: [], keyed: new Map() },
 ): ManifestFiles {
   const { changesTo: base, tables = [] } = content;
   const files = Object.entries(written).map(([name, { bytes, sha256 }]) => [name, { bytes, sha256 }]);
   return {
     ...(base && { base: { checkpoint: base.name, step: base.manifest.step, sha256: base.manifest.sha256 } }),
-    tables: [...tables.map((table) => describeTable(table, content, written)), ...shards.tables],
+    tables: [...tables.map((table) => describeTable(table, content, written, shards)), ...shards.tables],
     files: { ...Object.fromEntries(files), ...shards.files },
   };
 }
@@ -166,16 +185,19 @@ function describeTable(
   table: TableContent,
   { model, optimizer, changesTo }: CheckpointContent,
   written: Readonly<Record<string, WrittenFile>>,
+  { keyed }: ShardedTables,
 ): Table {
   const { name, states, keys, deleted, capacity } = table;
   const initial = changesTo ? initialIn(changesTo, name) : table.initial;
-  const rangesOf = (tensor: string, file = MODEL_FILE) => [...written[file].ranges.get(tensor)!];
+  const rangesOf = (tensor: string, file = MODEL_FILE) => [
+    ...(keyed.get(tensor)?.ranges ?? written[file].ranges.get(tensor)!),
+  ];
   const numbers = (tensor: string, source: TensorSource, file: string): TableNumbers => ({
     name: tensor,
     dim: elementCount(source.shape.slice(1)),
     dtype: source.dtype as TableNumbers["dtype"],
     ranges: rangesOf(tensor, file),
-    ...(leadingRows(source, table) === 1 && { unknown: true }),
+    ...((keyed.has(tensor) || leadingRows(source, table) === 1) && { unknown: true }),
     ...(initial?.has(tensor) && { initial: initial.get(tensor) }),
   });
   return {

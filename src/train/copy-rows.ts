@@ -1,16 +1,22 @@
 import type { Tensors } from "../checkpoint/tensors.js";
 import { type Parameter, refusePoisoned, setNumbers } from "./parameter-memory.js";
+import { ownRow } from "./shards.js";
 
-/** Copies rows, given as pairs (row in this table, row in the checkpoint), in file order, a few MiB at a time. */
+/**
+ * Copies rows, given as pairs (row in this table, row in the checkpoint), in file order, a few MiB at a time. Those of other
+ * ranks are left out.
+ */
 export async function copyRows(
   pairs: [number, number][],
-  { memory }: Parameter,
+  parameter: Parameter,
   file: Tensors,
   there: string,
 ): Promise<void> {
+  const { memory } = parameter;
+  const own = pairs.map(([row, there]): [number, number] => [ownRow(parameter, row), there]);
   const [rows, dim = 1] = file.tensors.get(there)!.shape;
   const rowsOfPiece = Math.max(1, Math.floor(file.pieceOf(there) / dim));
-  const inOrder = pairs.sort(([, a], [, b]) => a - b);
+  const inOrder = own.filter(([row]) => row >= 0).sort(([, a], [, b]) => a - b);
   for (let i = 0; i < inOrder.length; ) {
     const first = inOrder[i][1];
     const piece = new Float32Array(Math.min(rowsOfPiece, rows - first) * dim);

@@ -17,6 +17,7 @@ import { copyRows } from "./copy-rows.js";
 import { type NamedRows, rowsByValue, tableOf } from "./match-rows.js";
 import { memberDirectory } from "./members.js";
 import { type Parameter, readParameter } from "./parameter-memory.js";
+import { readShard } from "./shards.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
 import { stateName, type Translations } from "./translations.js";
 
@@ -172,7 +173,8 @@ async function copy(
     return copyRows(rowsByValue(here, source), parameter, file, there);
   }
   if (shape.length === attrs.shape.length && shape.every((dim, i) => dim === attrs.shape[i])) {
-    await readParameter(file, there, parameter);
+    const { shard } = parameter;
+    await (shard ? readShard(file, there, parameter, shard) : readParameter(file, there, parameter));
     return;
   }
   throw new CheckpointError({

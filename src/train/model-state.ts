@@ -6,7 +6,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import type { GrownTables } from "./grown-tables.js";
 import { savedKeys } from "./keyed-tables.js";
 import { Parameters } from "./parameters.js";
-import { ShardCheckpoints } from "./shards.js";
+import { keptKeys, ShardCheckpoints, type SharedTable } from "./shards.js";
 import { storesOf } from "./tiers.js";
 import type { TrainConfig } from "./train-config.js";
 import { slotsOfTables, Translations } from "./translations.js";
@@ -38,7 +38,7 @@ export class ModelState {
   constructor(options: ModelStateOptions, attrs: readonly ParameterAttrs[]) {
     const { backend, features, train, runDir, world = SOLO } = options;
     this.parameters = new Parameters(backend, attrs, storesOf(features, runDir), world.rank);
-    if (world.size > 1) this.shards = new ShardCheckpoints(world, () => this.parameters.shared);
+    if (world.size > 1) this.shards = new ShardCheckpoints(world, () => this.shared);
     else if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
     const slots = slotsOfTables(this.parameters.all);
     this.translations = new Translations(backend, features, { seed: train.seed, slots });
@@ -65,6 +65,14 @@ export class ModelState {
     } finally {
       await model.close();
     }
+  }
+
+  /** The tables that ranks share, dynamic ones with the keys whose rows this rank keeps. */
+  private get shared(): SharedTable[] {
+    return this.parameters.shared.map((shared) => {
+      const { byKey, translation } = shared.table.attrs;
+      return byKey ? { ...shared, kept: keptKeys(this.translations.dynamic.get(translation!)!) } : shared;
+    });
   }
 
   /**

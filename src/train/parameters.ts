@@ -141,11 +141,11 @@ export class Parameters {
     return shared.map((table) => ({ table, states: states.get(table.attrs.name) ?? [] }));
   }
 
-  /** The model's tables that this process has as a whole, each with its optimizer states. */
+  /** The model's tables whose rows, or keys, this process has as a whole, each with its optimizer states. */
   tables(rows: RowsOfTables = new Map()): TableContent[] {
     const names = this.stored("optimizer").map(([name]) => name);
     const states = byOwner(names, (name) => name);
-    const whole = this.ofTables.filter(({ shard }) => !shard);
+    const whole = this.ofTables.filter(({ shard, attrs }) => !shard || attrs.byKey);
     return whole.map(({ attrs: { name } }) => ({
       name,
       states: [...(states.get(name) ?? []), ...(rows.get(name)?.states ?? [])],
@@ -211,7 +211,7 @@ export class Parameters {
   }
 
   private async read(file: Tensors, part: Part, grown: GrownTables): Promise<void> {
-    const tables = new Set(this.tables().map(({ name }) => name));
+    const tables = new Set(this.ofTables.map(({ attrs }) => attrs.name));
     for (const [name, parameter] of this.stored(part)) {
       const [base] = name.split("/");
       const table = tables.has(base) ? grown.get(tableOf(base) ?? "") : undefined;

@@ -5,7 +5,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import type { TrainConfig } from "./train-config.js";
 
 /** Settings of a config that several ranks do not support yet. */
-const ONE_PROCESS = ["seeds", "publish", "initializeFrom"] as const satisfies readonly (keyof TrainConfig)[];
+const ONE_PROCESS = ["seeds", "publish"] as const satisfies readonly (keyof TrainConfig)[];
 
 /** @throws ConfigError for what runs of several ranks do not have yet */
 export function refuseForRanks(config: TrainConfig, { size }: World): void {
@@ -21,15 +21,13 @@ export function refuseForRanks(config: TrainConfig, { size }: World): void {
 
 /** @throws ConfigError for tables that several ranks cannot share yet */
 export function refuseTablesForRanks({ features }: FittedFeatures, { size }: World): void {
-  const found = features.find(
-    (feature) => feature.kind !== "number" && (feature.store || feature.translation?.kind === "dynamic"),
-  );
+  const found = features.find((feature) => feature.kind !== "number" && feature.store);
   if (size === 1 || !found) return;
   throw new ConfigError({
-    what: "several ranks cannot train a table that is dynamic or has a store yet",
+    what: "several ranks cannot train a table that has a store yet",
     where: `features.${found.name}`,
     got: `${size} ranks`,
-    next: "Train without a launcher, or make it a table of fixed size in memory.",
+    next: "Train without a launcher, or keep the table in memory.",
   });
 }
 

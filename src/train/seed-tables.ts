@@ -67,9 +67,17 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
       seen.add(key);
     });
     refuseTooMany(seeded, keys);
-    const rows = Uint32Array.from(translation.insert(keys));
-    for (const { memory } of tables) memory.scatter(rows, dim, toDtype(vectors, memory.dtype));
+    const kept = keptVectors(translation.insert(keys), vectors, dim);
+    for (const { memory } of tables) memory.scatter(kept.rows, dim, toDtype(kept.vectors, memory.dtype));
   }
+}
+
+/** Without those of rows that other ranks keep. */
+function keptVectors(rows: Float64Array, vectors: Float32Array, dim: number) {
+  const kept = Array.from(rows.keys()).filter((i) => rows[i] >= 0);
+  const own = new Float32Array(kept.length * dim);
+  kept.forEach((i, at) => void own.set(vectors.subarray(i * dim, (i + 1) * dim), at * dim));
+  return { rows: Uint32Array.from(kept, (i) => rows[i]), vectors: own };
 }
 
 function refuseOtherDims({ where, tables }: Seeded): void {

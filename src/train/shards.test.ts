@@ -2,16 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { CHANGE_CONSUMERS } from "../backends/backend.js";
 import { nativeBackend } from "../backends/native/backend.js";
 import { valuesOf } from "../backends/testing.js";
 import { type Checkpoint, findLatest, writeCheckpoint } from "../checkpoint/index.js";
 import { contentOf } from "../checkpoint/testing.js";
 import { localWorlds, SOLO, type World } from "../distributed/world.js";
-import { rowAt, SLOTS } from "../graph/placement.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { rowAt, SLOTS, slotsOf } from "../graph/placement.js";
+import { KEYS, MISSING_KEY } from "../graph/translation.js";
+import { numbersOf } from "../half.js";
 import { loadAddon } from "../native/addon.js";
 import type { ParameterAttrs } from "../ops/sources.js";
-import { Parameters } from "./parameters.js";
-import { ShardCheckpoints } from "./shards.js";
+import { ModelState } from "./model-state.js";
+import type { Parameters } from "./parameters.js";
+import { keptKeys } from "./shards.js";
 
 /* Checkpoints of ranks that share tables: written by some number of ranks, read by another. */
 
@@ -22,7 +27,21 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const COUNTS = [1, 2, 3, 4, 8];
 const normal = { kind: "normal", mean: 0, std: 1 } as const;
 
-/** Tables of more and of fewer rows than there are slots, one of 16-bit numbers. */
+const CAPACITY = 3000;
+/** Of all kinds: in few slots and in many, negative, beyond 2^53, missing. */
+const TABLE_KEYS = BigInt64Array.from([
+  ...Array.from({ length: 1200 }, (_, i) => BigInt(i)),
+  ...Array.from({ length: 300 }, (_, i) => BigInt(-i - 1) * 1024n),
+  ...Array.from({ length: 300 }, (_, i) => BigInt.asIntN(64, BigInt(i + 1) * 0x9e3779b97f4a7c15n)),
+  MISSING_KEY,
+]);
+const dynamic = { kind: "dynamic", capacity: CAPACITY, evict: "lru", unknown: "shared" } as const;
+const FEATURES = {
+  features: [{ kind: "id", name: "d", table: "d", rows: CAPACITY + 1, ids: KEYS, translation: dynamic }],
+  vocabularies: {},
+} as unknown as FittedFeatures;
+
+/** Tables of more and of fewer rows than there are slots, one of 16-bit numbers, and a dynamic one. */
 function attrsOf(ranks: number): ParameterAttrs[] {
   const shared = ranks > 1 && { placement: { firstRank: 0, owners: ranks } };
   const table = { role: "table", init: normal, trainable: true, ...shared } as const;
@@ -32,49 +51,76 @@ function attrsOf(ranks: number): ParameterAttrs[] {
     trainable: false,
     ...shared,
   } as const;
+  const byKey = { translation: "d", byKey: true } as const;
   return [
     { name: "mlp.weight", shape: [3, 2], role: "dense", init: normal, trainable: true },
     { ...table, name: "embeddings.a.weight", shape: [2500, 3] },
     { ...state, name: "embeddings.a.weight/sum", shape: [2500] },
     { ...table, name: "embeddings.b.weight", shape: [7, 4], dtype: "bf16" },
     { ...state, name: "embeddings.b.weight/m", shape: [7, 4] },
+    { ...table, ...byKey, name: "embeddings.d.weight", shape: [CAPACITY + 1, 3], dtype: "fp16" },
+    { ...state, ...byKey, name: "embeddings.d.weight/sum", shape: [CAPACITY + 1] },
   ];
 }
 
 interface Member {
   readonly world: World;
+  readonly state: ModelState;
   readonly parameters: Parameters;
 }
 
 function membersOf(ranks: number): Member[] {
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon!, ranks);
   return worlds.map((world) => {
-    return {
-      world,
-      parameters: new Parameters(nativeBackend(addon!), attrsOf(ranks), undefined, world.rank),
-    };
+    const train = { seed: 5, checkpoint: { keep: 1 }, publish: undefined };
+    const options = { backend: nativeBackend(addon!), features: FEATURES, train, runDir: folder, world };
+    const state = new ModelState(options, attrsOf(ranks));
+    return { world, state, parameters: state.parameters };
   });
 }
 
-function save({ world, parameters }: Member, runDir: string): Promise<Checkpoint | undefined> {
-  const shards = new ShardCheckpoints(world, () => parameters.shared);
-  const write = () =>
-    writeCheckpoint(runDir, {
-      ...contentOf(1),
-      model: parameters.sources("model"),
-      optimizer: parameters.sources("optimizer"),
-      tables: parameters.tables(),
-      shards: world.size > 1 ? shards.collect : undefined,
-    });
-  return world.size > 1 ? shards.saving(write) : write();
+/** Initial values, and rows for the keys. The row of keys without one is another than the initial one where it counts. */
+function start({ world, state, parameters }: Member): void {
+  parameters.initialize(5);
+  state.translations.dynamic.get("d")!.insert(TABLE_KEYS);
+  if (world.rank === 0)
+    for (const name of ["embeddings.d.weight", "embeddings.d.weight/sum"]) {
+      const memory = parameters.memory.get(name)!;
+      memory.write(0, numbersOf(memory.dtype, 1).fill(name.length));
+    }
+}
+
+const consumer = CHANGE_CONSUMERS.checkpoint;
+
+function save({ state }: Member, runDir: string): Promise<Checkpoint | undefined> {
+  return state.saving(async () =>
+    writeCheckpoint(runDir, { ...contentOf(1), ...(await state.tensors({ consumer })) }),
+  );
 }
 
 async function written(ranks: number): Promise<Checkpoint> {
   const runDir = join(folder, String(ranks));
   const members = membersOf(ranks);
-  for (const { parameters } of members) parameters.initialize(5);
+  members.forEach(start);
   await Promise.all(members.map((member) => save(member, runDir)));
   return (await findLatest(runDir)).checkpoint!;
+}
+
+/** Every key that a rank keeps and its numbers, and the row of keys without one where this rank has it. */
+function keyedOf({ world, state, parameters }: Member, { name, placement }: ParameterAttrs) {
+  const { keys, rows } = keptKeys(state.translations.dynamic.get("d")!);
+  const memory = parameters.memory.get(name)!;
+  const width = memory.elements / (CAPACITY + 1);
+  const rowOf = (row: number) => {
+    const numbers = numbersOf(memory.dtype, width);
+    memory.read(row * width, numbers);
+    return Array.from(numbers);
+  };
+  const [begin] = placement ? slotsOf(placement, world.rank) : [0];
+  return [
+    ...(begin === 0 ? [["", rowOf(0)] as const] : []),
+    ...Array.from(keys, (key, i) => [String(key), rowOf(rows[i])] as const),
+  ];
 }
 
 /** What a rank should have of the whole: its rows, by place. */
@@ -89,35 +135,38 @@ function ownOf(whole: number[], { shape: [rows], placement }: ParameterAttrs, ra
 
 describe.runIf(addon)("a checkpoint of several ranks", () => {
   const [alone] = membersOf(1);
-  alone.parameters.initialize(5);
+  start(alone);
   const whole = new Map(
     [...alone.parameters.memory].map(([name, memory]) => [name, Array.from(valuesOf(memory))]),
   );
+
+  const keys = alone.state.translations.dynamic.get("d")!.state();
 
   it.each(COUNTS)(
     "that %i have written holds what one would have, and any number reads it",
     async (ranks) => {
       const checkpoint = await written(ranks);
       await checkpoint.verify();
-      const model = await checkpoint.openModel();
-      const optimizer = await checkpoint.openOptimizer();
-      for (const readers of COUNTS)
-        for (const { world, parameters } of membersOf(readers)) {
-          await parameters.load({ model, optimizer });
-          for (const attrs of attrsOf(readers)) {
+      for (const readers of COUNTS) {
+        const members = membersOf(readers);
+        for (const { world, state, parameters } of members) {
+          await state.load(checkpoint);
+          expect(state.translations.dynamic.get("d")!.state()).toEqual(keys);
+          for (const attrs of attrsOf(readers).filter(({ byKey }) => !byKey)) {
             const own = ownOf(whole.get(attrs.name)!, attrs, world.rank);
             const got = Array.from(valuesOf(parameters.memory.get(attrs.name)!));
             expect(got, `${attrs.name}, rank ${world.rank} of ${readers}`).toEqual(own);
           }
         }
-      await model.close();
-      await optimizer.close();
+        for (const attrs of attrsOf(readers).filter(({ byKey }) => byKey))
+          expect(members.flatMap((member) => keyedOf(member, attrs))).toEqual(keyedOf(alone, attrs));
+      }
     },
   );
 
   it("is not there if one of them cannot write its part", async () => {
     const members = membersOf(3);
-    for (const { parameters } of members) parameters.initialize(5);
+    members.forEach(start);
     const bad = valuesOf(members[2].parameters.memory.get("embeddings.a.weight")!);
     bad[0] = Number.NaN;
     members[2].parameters.memory.get("embeddings.a.weight")!.write(0, bad);

@@ -1,19 +1,31 @@
+import type { DynamicTranslation, KeysWithRows } from "../backends/backend.js";
+import { slotStarts } from "../checkpoint/key-order.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
 import {
   joinShards,
   type ShardedTable,
   type ShardedTables,
   type ShardTensor,
+  startsOfSlots,
   type WrittenShards,
   writeShardFile,
 } from "../checkpoint/shard-file.js";
+import { keysName } from "../checkpoint/table-layout.js";
 import type { ReadInto, Tensors } from "../checkpoint/tensors.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { CheckpointError, messageOf } from "../errors.js";
 import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
 import { numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
-import { checkShape, fileDtype, type Parameter, refusePoisoned, tensorOf } from "./parameter-memory.js";
+import { refuseInfiniteWeights } from "./diverged.js";
+import {
+  checkShape,
+  fileDtype,
+  type Parameter,
+  refusePoisoned,
+  tensorOf,
+  toDtype,
+} from "./parameter-memory.js";
 
 /** The rows of a parameter that this rank owns; undefined if it has all. */
 export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Shard | undefined {
@@ -24,6 +36,15 @@ export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Sha
 export function ownAttrs(attrs: ParameterAttrs, rank: number): ParameterAttrs {
   const shard = shardOf(attrs, rank);
   return shard ? { ...attrs, shape: [rowsOfShard(shard), ...attrs.shape.slice(1)] } : attrs;
+}
+
+/** The row of memory that has a row of the table; -1 if another rank has it. Keys have rows of memory. */
+export function ownRow({ attrs, shard }: Parameter, row: number): number {
+  if (!shard || attrs.byKey) return row;
+  const { placement, rank, rows } = shard;
+  const [begin, end] = slotsOf(placement, rank);
+  const slot = row % SLOTS;
+  return slot < begin || slot >= end ? -1 : placeOf(row, rows) - placesOf(placement, rank, rows)[0];
 }
 
 /** Rows that are read at once of a table that ranks share: as many of each slot. */
@@ -41,16 +62,19 @@ export async function readShard(
 ): Promise<void> {
   const { attrs, memory } = parameter;
   checkShape(file, name, attrs);
+  if (attrs.byKey) return readKept(file, name, parameter, shard);
   const width = elementCount(attrs.shape.slice(1));
   const inSlots = file.inSlots?.(name);
   if (inSlots && file.tensors.get(name)!.dtype === fileDtype(attrs))
     return readPlaces(inSlots, parameter, shard, name);
-  const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, shard.rows) * width);
+  const dtype = file.tensors.get(name)!.dtype === fileDtype(attrs) ? memory.dtype : "fp32";
+  const piece = numbersOf(dtype, Math.min(PIECE_ROWS, shard.rows) * width);
   for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
     const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
     await file.readInto(name, rows, first * width);
-    refusePoisoned(rows, memory.dtype, name);
-    takeOwnRows(parameter, shard, rows, first);
+    refusePoisoned(rows, dtype, name);
+    const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
+    takeOwnRows(parameter, shard, numbers, first);
   }
 }
 
@@ -70,6 +94,33 @@ async function readPlaces(
     refusePoisoned(part, memory.dtype, name);
     memory.write((place - begin) * width, part);
   }
+}
+
+/**
+ * The rows of the keys in this rank's slots follow each other, after the row of keys that have none. They get the rows of
+ * memory that these keys get when the table is restored.
+ */
+async function readKept(
+  file: Tensors,
+  name: string,
+  { attrs, memory }: Parameter,
+  { placement, rank }: Shard,
+): Promise<void> {
+  const [table] = name.split("/");
+  const starts = slotStarts((await file.read(keysName(table))) as BigUint64Array, SLOTS);
+  const [begin, end] = slotsOf(placement, rank);
+  const width = elementCount(attrs.shape.slice(1));
+  const copy = async (from: number, to: number, rows: number): Promise<void> => {
+    const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, rows) * width);
+    for (let done = 0; done < rows; done += PIECE_ROWS) {
+      const part = piece.subarray(0, (rows - done) * width);
+      await file.readInto(name, part, (from + done) * width);
+      refusePoisoned(part, memory.dtype, name);
+      memory.write((to + done) * width, part);
+    }
+  };
+  await copy(0, 0, 1);
+  await copy(1 + starts[begin], 1, starts[end] - starts[begin]);
 }
 
 /** @param first a multiple of SLOTS */
@@ -98,6 +149,16 @@ function takeOwnRows(
 export interface SharedTable {
   readonly table: Parameter;
   readonly states: readonly Parameter[];
+  /** Of a dynamic table: the keys whose rows this rank keeps. */
+  readonly kept?: KeptKeys;
+}
+
+export type KeptKeys = Pick<KeysWithRows, "keys" | "rows">;
+
+/** The keys whose rows this rank keeps. */
+export function keptKeys(table: DynamicTranslation): KeptKeys {
+  const { keys, rows } = table.keys();
+  return { keys: keys.filter((_, i) => rows[i] >= 0), rows: rows.filter((row) => row >= 0) };
 }
 
 /** The checkpoints of ranks that share tables: each rank writes its rows, and rank 0 the rest. */
@@ -152,8 +213,12 @@ export class ShardCheckpoints {
 
   private async writeOwn(dir: string): Promise<WrittenShards | Failed> {
     try {
-      const tensors = this.tables().flatMap(({ table, states }) => [table, ...states]);
-      const shards = tensors.map((each) => [each.attrs.name, shardTensor(each, this.world.rank)] as const);
+      const { rank } = this.world;
+      const shards = this.tables().flatMap(({ table, states, kept }) =>
+        [table, ...states].map(
+          (each) => [each.attrs.name, kept ? keptTensor(each, kept, rank) : shardTensor(each, rank)] as const,
+        ),
+      );
       return await writeShardFile(dir, this.world.rank, new Map(shards));
     } catch (error) {
       return { failed: messageOf(error) };
@@ -172,14 +237,30 @@ function shardTensor(parameter: Parameter, rank: number): ShardTensor {
   const own = ownAttrs(attrs, rank);
   const [rows, ...inner] = own.shape;
   const source = tensorOf({ ...parameter, attrs: { ...own, shape: [rows, elementCount(inner)] } });
-  return { source, rows: attrs.shape[0], slots: slotsOf(attrs.placement!, rank) };
+  const slots = slotsOf(attrs.placement!, rank);
+  return { source, slots, starts: startsOfSlots(attrs.shape[0], slots) };
 }
 
-function shardedTable({ table, states }: SharedTable): ShardedTable {
+/** The rows of the keys that a rank keeps. */
+function keptTensor(parameter: Parameter, { keys, rows }: KeptKeys, rank: number): ShardTensor {
+  const { attrs, memory } = parameter;
+  const slots = slotsOf(attrs.placement!, rank);
+  const [begin, end] = slots;
+  const unsigned = new BigUint64Array(keys.buffer, keys.byteOffset, keys.length);
+  const starts = slotStarts(unsigned, SLOTS).slice(begin, end + 1);
+  const source = tensorOf(parameter, Uint32Array.from(rows));
+  if (begin > 0 || end === 0) return { source, slots, starts };
+  const unknown = numbersOf(memory.dtype, elementCount(attrs.shape.slice(1)));
+  memory.read(0, unknown);
+  refuseInfiniteWeights(unknown, memory.dtype, attrs.name);
+  return { source, slots, starts, unknown };
+}
+
+function shardedTable({ table, states, kept }: SharedTable): ShardedTable {
   const numbers = ({ attrs }: Parameter) => {
     return { name: attrs.name, dim: elementCount(attrs.shape.slice(1)), dtype: fileDtype(attrs) };
   };
-  return { ...numbers(table), rows: table.attrs.shape[0], states: states.map(numbers) };
+  return { ...numbers(table), rows: kept ? undefined : table.attrs.shape[0], states: states.map(numbers) };
 }
 
 /** @param outcomes by rank @throws CheckpointError for the first that failed */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
@@ -34,10 +34,33 @@ function rowsOf(count: number, stream: number): Record<string, unknown>[] {
       a,
       b,
       user,
+      visitor: draw(key, 3 * i + 1) % 300,
+      city: `c${draw(key, 3 * i + 2) % 9}`,
       tags: [tag, (tag * user) % 7],
       y: a - b + (draw(key, 3 * i + 2) % 3) / 3 > 0.4 ? 1 : 0,
     };
   });
+}
+
+/** Vectors to start a table from, of some of its ids. */
+const VECTORS = join(folder, "vectors.csv");
+writeFileSync(
+  VECTORS,
+  `id,vector\n${Array.from({ length: 40 }, (_, i) => `${7 * i},"[${i / 8}, -1, 0.5, ${-i / 16}]"`).join("\n")}\n`,
+);
+
+const NUMBERS = [
+  { kind: "number", name: "a", normalize: "zscore" },
+  { kind: "number", name: "b" },
+];
+const FEATURES = [
+  { kind: "id", name: "user", vocabulary: {} },
+  { kind: "ids", name: "tags", buckets: 7, dtype: "bf16" },
+];
+interface Setup {
+  readonly model: object;
+  readonly train: object;
+  readonly features?: readonly object[];
 }
 
 const CONFIGS = {
@@ -58,6 +81,37 @@ const CONFIGS = {
     },
     train: { clip: { norm: 1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
   },
+  "dynamic tables: a shared one of ids and bags that evicts, and one of crosses with 16-bit rows that admits":
+    {
+      features: [
+        {
+          kind: "id",
+          name: "visitor",
+          dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+          embedding: "things",
+        },
+        {
+          kind: "ids",
+          name: "tags",
+          dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+          embedding: "things",
+        },
+        {
+          kind: "id",
+          name: "both",
+          columns: ["visitor", "city"],
+          dynamic: { capacity: 130, evict: { kind: "lfuDecay", halfLife: 4 }, admit: { count: 2 } },
+          dtype: "bf16",
+        },
+      ],
+      model: {
+        kind: "deepfm",
+        embeddingDim: 4,
+        wide: { features: ["visitor", "tags", "both"] },
+        deep: { features: ["a", "visitor", "tags", "both"], mlp: { hiddenUnits: [8] } },
+      },
+      train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+    },
   "logistic regression without shuffling": {
     model: { kind: "logisticRegression", features: ["a", "b", "user"] },
     train: { shuffle: false, earlyStopping: { patience: 1 } },
@@ -65,7 +119,7 @@ const CONFIGS = {
 } as const;
 
 function configOf(name: keyof typeof CONFIGS): Config {
-  const { model, train } = CONFIGS[name];
+  const { model, train, features = FEATURES }: Setup = CONFIGS[name];
   return resolveConfig({
     data: {
       train: { rows: rowsOf(1500, 1) },
@@ -74,16 +128,20 @@ function configOf(name: keyof typeof CONFIGS): Config {
       label: "y",
       cacheDir: join(folder, "cache"),
     },
-    features: [
-      { kind: "number", name: "a", normalize: "zscore" },
-      { kind: "number", name: "b" },
-      { kind: "id", name: "user", vocabulary: {} },
-      { kind: "ids", name: "tags", buckets: 7, dtype: "bf16" },
-    ],
+    features: [...NUMBERS, ...features],
     model,
     train: { batchSize: 128, epochs: 2, threads: 1, ...train },
-  });
+  } as never);
 }
+
+const withoutVectors = (config: Config): Config => ({
+  ...config,
+  features: config.features.map((feature) =>
+    "dynamic" in feature && feature.dynamic
+      ? { ...feature, dynamic: { ...feature.dynamic, seedFrom: undefined } }
+      : feature,
+  ),
+});
 
 interface Options {
   readonly ranks: number;
@@ -133,7 +191,9 @@ async function traces(runDir: string, { report }: RunResult) {
   const lines = readMetrics(join(runDir, METRICS_FILE)).map(({ time, ...line }) => line);
   const { results, training, checkpoint, parameters } = report;
   const { samplesPerSecond, rows, ...position } = training;
-  return { lines, results, position, checkpoint, parameters, hashes: await hashes(runDir) };
+  const tables = Object.values(report.tables ?? {});
+  for (const { evicted } of tables) expect(evicted).toBeGreaterThan(0);
+  return { lines, results, position, checkpoint, parameters, tables, hashes: await hashes(runDir) };
 }
 
 describe.skipIf(!addon).each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("%s", (name) => {
@@ -162,6 +222,25 @@ describe.skipIf(!addon).each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("
     expect(last.interrupted).toBe(false);
     expect(await hashes(runDir)).toEqual(await hashes(whole));
   });
+});
+
+it
+  .skipIf(!addon)
+  .each([
+    "a DLRM with bags, 16-bit tables and a clip",
+    "dynamic tables: a shared one of ids and bags that evicts, and one of crosses with 16-bit rows that admits",
+  ] as const)("ranks start from the weights of another run: %s", async (name) => {
+  const config = withoutVectors(configOf(name));
+  const from = newRun();
+  await run({ ...config, train: { ...config.train, seed: 2, epochs: 1 } }, from, { ranks: 2 });
+  const started = {
+    ...config,
+    train: { ...config.train, epochs: 1, initializeFrom: { run: from, map: {} } },
+  };
+  const [alone, together] = [newRun(), newRun()];
+  await run(started, alone, { ranks: 1 });
+  await run(started, together, { ranks: 2 });
+  expect(await hashes(together)).toEqual(await hashes(alone));
 });
 
 it.skipIf(!addon)("settings that need one process are refused on every rank", async () => {
