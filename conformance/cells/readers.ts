@@ -26,6 +26,8 @@ const FEATURES: Readonly<Record<string, (column: string) => FeatureInput>> = {
   bag: (column) => ({ kind: "ids", name: "f", column, hash: 1_000_003 }),
   bars: (column) => ({ kind: "ids", name: "f", column, hash: 1_000_003, separator: "|", maxLength: 2 }),
   bagOfBuckets: (column) => ({ kind: "ids", name: "f", column, buckets: 50, outOfRange: "bucket" }),
+  sequence: (column) => ({ kind: "sequence", name: "f", column, hash: 1_000_003, max: 2 }),
+  sequenceOfBuckets: (column) => ({ kind: "sequence", name: "f", column, buckets: 50, outOfRange: "bucket" }),
   weighted: (column) => ({ kind: "ids", name: "f", column, hash: 1_000_003, weighted: true }),
   number: (column) => ({ kind: "number", name: "f", column }),
   imputed: (column) => ({

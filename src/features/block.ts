@@ -10,6 +10,7 @@ import { idsBelow } from "../graph/tensor.js";
 import { Absences } from "./absences.js";
 import { type FittedFeature, type FittedFeatures, idLimit } from "./fitted.js";
 import type { IdTarget } from "./id-target.js";
+import { SequenceNotes } from "./sequence-notes.js";
 
 /** The layout of encoded rows: one row-major matrix of ids, one of numbers, and separate buffers for each bag. */
 export interface Layout {
@@ -139,6 +140,7 @@ export class Block {
   readonly numbers: Float32Array;
   readonly bags: readonly BagBuffer[];
   readonly absences: Absences;
+  readonly sequences: SequenceNotes;
   /** Columns that are the same for any number of rows: without bags. */
   private columns?: ReadonlyMap<string, Column>;
 
@@ -147,6 +149,7 @@ export class Block {
     readonly capacity: number,
   ) {
     this.absences = new Absences(capacity);
+    this.sequences = new SequenceNotes(capacity);
     this.ids = new Int32Array(capacity * layout.ids.length);
     this.wideIds = new BigInt64Array(capacity * layout.wideIds.length);
     this.codes = new Int8Array(layout.wideIds.length > 0 ? capacity : 0);
@@ -173,6 +176,7 @@ export class Block {
   clear(): void {
     this.rows = 0;
     this.absences.clear();
+    this.sequences.clear();
     for (const bag of this.bags) bag.length = 0;
   }
 

@@ -57,7 +57,9 @@ export function compileColumn(
     case "id":
       return encodeIds(feature, layout, vocabularies);
     case "ids":
-      return encodeBags(feature, layout, vocabularies);
+      return feature.sequence
+        ? encodeSequences(feature, feature.sequence, layout, vocabularies)
+        : encodeBags(feature, layout, vocabularies);
     case "number":
       return feature.width === 1 ? encodeNumbers(feature, layout) : encodeVectors(feature, layout);
   }
@@ -138,6 +140,46 @@ function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: IdTarget, lo
     bag.push(idAt(ids, i), weight);
   }
   return 0;
+}
+
+/** Encodes a column of a sequence: each entry that is kept has an id. */
+function encodeSequences(
+  feature: FittedBag,
+  { name, missingEntry }: NonNullable<FittedBag["sequence"]>,
+  layout: Layout,
+  vocabularies: VocabularyCache,
+): EncodeColumn {
+  const index = layout.bags.indexOf(feature.name);
+  const transform = compileId(feature, vocabularies);
+  const wide = layout.wideBags.includes(feature.name);
+  const missing = wide ? BigInt(idOf(missingEntry)) : idOf(missingEntry);
+  const unknown = unknownRow(feature);
+  const { maxLength = Number.POSITIVE_INFINITY } = feature;
+  let ids = newTarget(0, wide);
+  return (column, rows, { bags, absences, sequences }, refusals) => {
+    const lists = column as RawLists;
+    const bag = bags[index];
+    bag.reserve(lists.elements.rows);
+    if (ids.data.length < lists.elements.rows) ids = newTarget(lists.elements.rows, wide);
+    lists.elements.ids(transform, NO_ID, ids);
+    for (let r = 0; r < rows; r++) {
+      const absence = lists.absence(r);
+      const [start, end] = absence === 0 ? [lists.startOf(r), lists.endOf(r)] : [0, 0];
+      const first = Math.max(start, end - maxLength);
+      if (absence !== 0 && absence !== Refusal.missing) refusals.mark(r, absence);
+      if (!sequences.agrees(name, r, end - start)) refusals.mark(r, Refusal.misaligned);
+      sequences.cut(feature.name, r, first - start);
+      if (start === end) absences.mark(feature.name, r, "missing");
+      for (let i = first; i < end; i++) {
+        const code = codeAt(ids, i);
+        if (code < 0 && code !== NO_ID) refusals.mark(r, code);
+        else if (code !== NO_ID && Number(idAt(ids, i)) === unknown)
+          absences.mark(feature.name, r, "unknown");
+        bag.push(code === NO_ID ? missing : idAt(ids, i));
+      }
+      bag.ends[r] = bag.length;
+    }
+  };
 }
 
 function numbersOffset(layout: Layout, name: string): number {

@@ -18,10 +18,10 @@ import { readingOf } from "./reading.js";
 import type { DynamicConfig } from "./schema/dynamic-table.js";
 import { compositionOf, hashSize, tableSettingsOf } from "./schema/feature-fields.js";
 import {
+  type BagConfig,
   type FeatureConfig,
   hasTable,
   type IdFeatureConfig,
-  type IdsFeatureConfig,
   type NumberFeatureConfig,
   type PlainFeatureConfig,
   plainOf,
@@ -158,7 +158,7 @@ function wantsUnknownRow(feature: PlainFeatureConfig): boolean {
 }
 
 function wantsMissingRow(feature: PlainFeatureConfig): boolean {
-  if (feature.kind === "ids") return false;
+  if (feature.kind === "ids") return feature.sequence !== undefined;
   return (feature.kind === "id" ? feature.missing : missingRule(feature)) === "bucket";
 }
 
@@ -175,7 +175,7 @@ function fitOne(
   return fitBoundaries(feature, plan, statistics);
 }
 
-function mappingOf(feature: IdFeatureConfig | IdsFeatureConfig, plan: TablePlan): IdMapping {
+function mappingOf(feature: IdFeatureConfig | BagConfig, plan: TablePlan): IdMapping {
   if (feature.vocabulary) {
     const unknownRow = feature.outOfVocabulary === "bucket" ? plan.unknownRow : null;
     return { kind: "vocabulary", vocabulary: plan.table.table, unknownRow };
@@ -194,6 +194,10 @@ function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures
   if (feature.missing === "bucket")
     return { ...id, missingRow: feature.dynamic ? fittedKey(MISSING_KEY) : plan.missingRow };
   return { ...id, missingRow: standIn(id, feature.missing.value, fitted) };
+}
+
+function missingEntry({ dynamic }: BagConfig, { missingRow }: TablePlan): number | FittedKey {
+  return dynamic ? fittedKey(MISSING_KEY) : missingRow;
 }
 
 const fittedKey = (key: bigint): FittedKey => ({ key: String(key) });
@@ -218,7 +222,7 @@ function standIn(
   });
 }
 
-function fitBag(feature: IdsFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
+function fitBag(feature: BagConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
   const bag: FittedBag = {
     kind: "ids",
     name: feature.name,
@@ -229,6 +233,9 @@ function fitBag(feature: IdsFeatureConfig, plan: TablePlan, fitted: FittedFeatur
     pooling: feature.pooling,
     ...(feature.maxLength !== undefined && { maxLength: feature.maxLength }),
     missing: "empty",
+    ...(feature.sequence !== undefined && {
+      sequence: { name: feature.sequence, missingEntry: missingEntry(feature, plan) },
+    }),
   };
   const { missing } = feature;
   return { ...bag, missing: typeof missing === "object" ? standIn(bag, missing.value, fitted) : missing };

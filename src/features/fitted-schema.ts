@@ -140,6 +140,7 @@ const featureSchema = z.discriminatedUnion("kind", [
     pooling: z.enum(["sum", "mean"]),
     maxLength: size.optional(),
     missing: z.union([z.enum(["empty", "refuse"]), z.int().nonnegative(), key]),
+    sequence: z.strictObject({ name: text, missingEntry: z.union([z.int().nonnegative(), key]) }).optional(),
   }),
   z.strictObject({
     kind: z.literal("number"),
@@ -202,7 +203,8 @@ function* rowProblems(
   const { mapping, translation, rows } = feature;
   if (mapping.kind === "vocabulary" && !Object.hasOwn(vocabularies, mapping.vocabulary))
     return yield [["mapping", "vocabulary"], `there is no vocabulary ${mapping.vocabulary}`];
-  const special = feature.kind === "id" ? feature.missingRow : feature.missing;
+  const special =
+    feature.kind === "id" ? feature.missingRow : (feature.sequence?.missingEntry ?? feature.missing);
   if (translation?.kind === "dynamic" || mapping.kind === "key" || isFittedKey(special))
     return yield* keyProblems(feature, special);
   const below = translation?.ids ?? rows;

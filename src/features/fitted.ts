@@ -125,6 +125,15 @@ export interface FittedBag extends FittedTable {
   readonly maxLength?: number;
   /** An id used for bags without ids. */
   readonly missing: "empty" | "refuse" | number | FittedKey;
+  /**
+   * Set if the ids are entries of a sequence: every entry has an id, and of more than `maxLength` the last are kept. All
+   * columns of a sequence have as many entries in a row.
+   */
+  readonly sequence?: {
+    readonly name: string;
+    /** The id of an entry without a value. */
+    readonly missingEntry: number | FittedKey;
+  };
 }
 
 /** Maps a raw finite number to the model's number. Computed in float64 and rounded to fp32 once. */

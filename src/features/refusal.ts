@@ -16,6 +16,7 @@ export const Refusal = {
   notTime: -14,
   keyRange: -15,
   brackets: -16,
+  misaligned: -17,
 } as const;
 
 export type RefusalCode = (typeof Refusal)[keyof typeof Refusal];
@@ -38,6 +39,7 @@ const texts: Record<RefusalCode, string> = {
   [Refusal.keyRange]: "an integer beyond ±(2^63 - 1), the keys of a dynamic table",
   [Refusal.brackets]:
     'brackets that are no list: write it as JSON, such as ["a", "b"], or make a list in sql with string_split',
+  [Refusal.misaligned]: "a sequence whose columns have different numbers of entries",
   [Refusal.notClass]: "not a class id, 0 to classes - 1",
 };
 

@@ -58,6 +58,8 @@ export interface SplitReport {
    * its own in the table.
    */
   readonly features: Readonly<Record<string, { readonly missing: number; readonly unknown: number }>>;
+  /** Entries of sequences beyond their maximum, by feature; absent if there are none. */
+  readonly cutEntries?: Readonly<Record<string, number>>;
 }
 
 type Reported = Exclude<MetricName, OptionalMetric | "meanPrediction">;
@@ -89,6 +91,7 @@ function splitReport(split: PackedDataset, starts: string | undefined): SplitRep
     reasons,
     quarantineFile: quarantinePath,
     features: featureShares(split),
+    ...(Object.keys(split.cut).length > 0 && { cutEntries: split.cut }),
   };
 }
 

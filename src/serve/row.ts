@@ -23,7 +23,7 @@ type PlainValue<F> = F extends { kind: "number" }
     : number | null
   : F extends { kind: "ids"; weighted: true }
     ? readonly (Id | { readonly key: Id; readonly value: number })[] | Entries | Id
-    : F extends { kind: "ids" }
+    : F extends { kind: "ids" | "sequence" }
       ? readonly Id[] | Id
       : Id;
 
@@ -46,7 +46,7 @@ type SourcesOf<F> = F extends { inputs: readonly (infer S)[] }
 type Time = string | number | Date | null;
 
 /** The columns of one feature and their types. */
-type RecordOf<F> = F extends { kind: "id" | "ids" | "number" }
+type RecordOf<F> = F extends { kind: "id" | "ids" | "number" | "sequence" }
   ? { [C in PlainColumns<F>]: PlainValue<F> }
   : F extends { kind: "datePart"; input: infer I }
     ? { [C in ColumnName<I>]: Time }

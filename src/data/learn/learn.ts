@@ -36,7 +36,7 @@ export async function learnStatistics(
   training: string,
 ): Promise<Statistics> {
   const columns = features.flatMap((feature, index) =>
-    isDerived(feature) ? [] : [{ feature, index, wire: wires[index][0] }],
+    isDerived(feature) ? [] : [{ feature: plainOf(feature), index, wire: wires[index][0] }],
   );
   return {
     vocabularies: {

@@ -6,7 +6,7 @@ import type { Layout } from "../../features/block.js";
  * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const PACKED_VERSION = 12;
+export const PACKED_VERSION = 13;
 
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;
@@ -42,6 +42,8 @@ export const packedManifestSchema = z.object({
   quarantined: z.object({ count, reasons: z.record(z.string(), count) }),
   /** By feature, for those that have any: the rows with a missing or an unknown value. */
   absences: z.record(z.string(), z.object({ missing: count, unknown: count })),
+  /** Entries of sequences beyond their maximum, by feature. */
+  cut: z.record(z.string(), count),
   layout: layoutSchema,
   files: z.record(z.string(), fileSchema),
 });

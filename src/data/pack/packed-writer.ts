@@ -5,6 +5,7 @@ import { crc32 } from "node:zlib";
 import type { Ids } from "../../columns/columns.js";
 import type { AbsenceCounts } from "../../features/absences.js";
 import { Block, type Layout, offsetsOf } from "../../features/block.js";
+import type { EntryCounts } from "../../features/sequence-notes.js";
 import { writeCheckedJson } from "./checked-json.js";
 import {
   BLOCK_ROWS,
@@ -25,6 +26,7 @@ export class PackedWriter {
   readonly quarantine: Quarantine;
   rows = 0;
   private readonly absences: AbsenceCounts = {};
+  private readonly cut: EntryCounts = {};
   /** Rows of the split that are not packed. */
   leftOut = 0;
   private block: Block;
@@ -52,6 +54,7 @@ export class PackedWriter {
   /** Appends rows `[start, end)` of a block of the same layout. */
   async append(source: Block, start: number, end: number): Promise<void> {
     source.absences.countInto(this.absences, start, end);
+    source.sequences.countInto(this.cut, start, end);
     for (let from = start; from < end; ) {
       const to = Math.min(end, from + this.block.capacity - this.block.rows);
       this.block.append(source, from, to);
@@ -88,6 +91,7 @@ export class PackedWriter {
       leftOut: this.leftOut,
       quarantined: { count, reasons },
       absences: this.absences,
+      cut: this.cut,
       layout: this.layout,
       files,
     };

@@ -5,6 +5,7 @@ import { crc32 } from "node:zlib";
 import type { BagColumn, Column, ColumnSet, Ids } from "../../columns/columns.js";
 import type { AbsenceCounts } from "../../features/absences.js";
 import { columnsOf } from "../../features/block.js";
+import type { EntryCounts } from "../../features/sequence-notes.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
 import { mapFile } from "./map-file.js";
 import {
@@ -32,6 +33,8 @@ export class PackedDataset implements ColumnSet {
   readonly reasons: Readonly<Record<string, number>>;
   /** By feature, for those that have any: the rows with a missing or an unknown value. */
   readonly absences: AbsenceCounts;
+  /** Entries of sequences beyond their maximum, by feature. */
+  readonly cut: EntryCounts;
   /** JSON lines, one per refused row. */
   readonly quarantinePath: string;
   readonly columns: ReadonlyMap<string, Column>;
@@ -49,6 +52,7 @@ export class PackedDataset implements ColumnSet {
     this.quarantined = manifest.quarantined.count;
     this.reasons = manifest.quarantined.reasons;
     this.absences = manifest.absences;
+    this.cut = manifest.cut;
     this.quarantinePath = join(directory, "quarantine.jsonl");
     const { layout, rows } = manifest;
     const map = (name: string, bytes: number) => mapVerified(directory, name, manifest, bytes);

@@ -5,10 +5,18 @@ import { DERIVED_KINDS, type DerivedFeatureConfig, derivationOf, derivedKind } f
 import type { TargetRule } from "../target-means.js";
 import { plainOutput } from "./derived-fields.js";
 import { compositionOf, MAPPINGS, problem, type Refinement, TABLE_SETTINGS } from "./feature-fields.js";
-import { idFeature, idsFeature, numberFeature, type PlainFeatureConfig } from "./plain-features.js";
+import {
+  bagOf,
+  idFeature,
+  idsFeature,
+  numberFeature,
+  type PlainFeatureConfig,
+  sequenceFeature,
+} from "./plain-features.js";
 
 export type { TableNumbers } from "./feature-fields.js";
 export type {
+  BagConfig,
   IdFeatureConfig,
   IdsFeatureConfig,
   NumberFeatureConfig,
@@ -23,6 +31,7 @@ const featureSchema = unionOf([
   { schema: idFeature },
   { schema: idsFeature },
   { schema: numberFeature },
+  { schema: sequenceFeature },
   ...DERIVED_KINDS,
 ]);
 
@@ -35,6 +44,7 @@ export const featuresSchema = z
     refineNames(features, context);
     refineTables(features, context);
     refineInputs(features, context);
+    refineSequences(features, context);
   });
 
 /** A feature as written in a config, with optional defaults. */
@@ -45,9 +55,10 @@ export function isDerived(feature: FeatureConfig): feature is DerivedFeatureConf
   return derivedKind(feature.kind) !== undefined;
 }
 
-/** A plain feature itself; for a derived feature, the plain feature that handles its value. */
+/** A plain feature itself; for a sequence its bag; for a derived feature, the plain feature that handles its value. */
 export function plainOf(feature: FeatureConfig): PlainFeatureConfig {
-  return isDerived(feature) ? plainOutput(feature, derivedKind(feature.kind)!.gives) : feature;
+  if (isDerived(feature)) return plainOutput(feature, derivedKind(feature.kind)!.gives);
+  return feature.kind === "sequence" ? bagOf(feature) : feature;
 }
 
 /** A file, other than a vocabulary, that affects the feature's values. */
@@ -150,6 +161,22 @@ function refineInputs(features: FeatureConfig[], context: Refinement): void {
       if (!inputs.has(name)) problem(context, [i], `there is no feature "${name}" to read`);
     const cycle = pathTo(feature.name, feature.name, inputs);
     if (cycle) problem(context, [i], `the feature reads itself: ${[feature.name, ...cycle].join(" <- ")}`);
+  });
+}
+
+/** The columns of a sequence keep the same entries. */
+function refineSequences(features: FeatureConfig[], context: Refinement): void {
+  const first = new Map<string, number>();
+  features.map(plainOf).forEach((feature, i) => {
+    if (feature.kind !== "ids" || feature.sequence === undefined) return;
+    const j = first.get(feature.sequence) ?? i;
+    first.set(feature.sequence, j);
+    if (feature.maxLength !== (plainOf(features[j]) as typeof feature).maxLength)
+      problem(
+        context,
+        [i, "max"],
+        `must equal features[${j}].max: both are columns of "${feature.sequence}"`,
+      );
   });
 }
 

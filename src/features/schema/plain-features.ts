@@ -62,6 +62,28 @@ export const idsFeature = z
       problem(context, ["hash", "combine"], "the vectors of a list are not multiplied: use add or concat");
   });
 
+export const sequenceFeature = z
+  .strictObject({
+    kind: z.literal("sequence"),
+    /** Unique; models use it to refer to the feature. */
+    name: featureName,
+    /** The column to read, a list for each row, oldest first; default the name. */
+    column: text.optional(),
+    /** Separates the entries of a sequence given as text. */
+    separator: text.default(","),
+    /** The sequence that this is a column of: all of its columns have as many entries in a row. Default the name. */
+    sequence: featureName.optional(),
+    /** Keep only the newest entries, the last ones, up to this number. */
+    max: z.int().positive().optional(),
+    ...mappingFields,
+    ...tableFields,
+  })
+  .superRefine(refineMapping)
+  .superRefine((feature, context) => {
+    if (compositionOf(feature) !== undefined)
+      problem(context, ["hash"], "the entries of a sequence have vectors of one table: give hash a number");
+  });
+
 export const numberFeature = z
   .strictObject({
     kind: z.literal("number"),
@@ -81,7 +103,23 @@ export const numberFeature = z
 export type IdFeatureConfig = z.output<typeof idFeature>;
 export type IdsFeatureConfig = z.output<typeof idsFeature>;
 export type NumberFeatureConfig = z.output<typeof numberFeature>;
-export type PlainFeatureConfig = IdFeatureConfig | IdsFeatureConfig | NumberFeatureConfig;
+export type SequenceFeatureConfig = z.output<typeof sequenceFeature>;
+/** A bag, or, with the name of a sequence, the ids of its entries. */
+export type BagConfig = IdsFeatureConfig & { readonly sequence?: string };
+export type PlainFeatureConfig = IdFeatureConfig | BagConfig | NumberFeatureConfig;
+
+/** The ids of a sequence as a bag of them all. */
+export function bagOf({ kind: _, sequence, max, ...feature }: SequenceFeatureConfig): BagConfig {
+  return {
+    ...feature,
+    kind: "ids",
+    weighted: false,
+    pooling: "sum",
+    missing: "empty",
+    ...(max !== undefined && { maxLength: max }),
+    sequence: sequence ?? feature.name,
+  };
+}
 
 function refineMapping(
   feature: Readonly<Partial<Record<(typeof MAPPINGS)[number], unknown>>>,

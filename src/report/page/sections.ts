@@ -194,7 +194,7 @@ export function splitTables({ splits }: ReportData): Html | undefined {
       count(rows),
       count(quarantined),
     ]),
-  )}${reasons.length > 0 ? html`<details><summary>Why rows were quarantined</summary>${table(["split", "reason", "rows"], reasons, [1])}</details>` : undefined}${absences(entries)}`;
+  )}${reasons.length > 0 ? html`<details><summary>Why rows were quarantined</summary>${table(["split", "reason", "rows"], reasons, [1])}</details>` : undefined}${absences(entries)}${cutEntries(entries)}`;
 }
 
 /** The shares of missing and unknown values, for features that have any in some split. */
@@ -210,6 +210,17 @@ function absences(entries: readonly [string, ReportData["splits"][string]][]): H
     }),
   ]);
   return html`<h3>Missing and unknown values</h3>${table(head, rows)}`;
+}
+
+/** The entries of sequences that are older than those that are kept. */
+function cutEntries(entries: readonly [string, ReportData["splits"][string]][]): Html | undefined {
+  const names = [...new Set(entries.flatMap(([, { cutEntries = {} }]) => Object.keys(cutEntries)))];
+  if (names.length === 0) return undefined;
+  const rows = names.map((name) => [
+    name,
+    ...entries.map(([, { cutEntries }]) => count(cutEntries?.[name] ?? 0)),
+  ]);
+  return html`<h3>Entries beyond the maximum of a sequence, which are cut</h3>${table(["feature", ...entries.map(([split]) => split)], rows)}`;
 }
 
 const SHOWN_INSTRUCTIONS = 10;

@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { BagColumn } from "../columns/columns.js";
+import { packRows, type RawRow } from "./encoder.js";
+import { fitFeatures } from "./fit.js";
+import type { FittedFeatures } from "./fitted.js";
+import { refusalText } from "./refusal.js";
+import { type FeatureInput, featuresSchema } from "./schema/features.js";
+
+const NOTHING_LEARNED = { vocabularies: {}, numbers: {} };
+
+function fit(...features: FeatureInput[]): FittedFeatures {
+  return fitFeatures(featuresSchema.parse(features), NOTHING_LEARNED);
+}
+
+const ITEMS = { kind: "sequence", name: "items", sequence: "history", buckets: 10 } as const;
+const SHOPS = { kind: "sequence", name: "shops", sequence: "history", buckets: 5 } as const;
+
+/** The entries of each row, and the rows that are refused. */
+function encoded(fitted: FittedFeatures, rows: readonly RawRow[]) {
+  const { columns, bad } = packRows(fitted, rows);
+  const entriesOf = (name: string): number[][] => {
+    const { values, offsets } = columns.get(name) as BagColumn;
+    return rows.map((_, r) =>
+      Array.from(values.subarray(Number(offsets[r]), Number(offsets[r + 1])), Number),
+    );
+  };
+  return { entriesOf, bad };
+}
+
+describe("a sequence", () => {
+  it("keeps the order of its entries, and of more than the maximum the last ones", () => {
+    const history = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(
+        fc.array(history, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 8 }),
+        (rows, max) => {
+          const { entriesOf, bad } = encoded(
+            fit({ ...ITEMS, max }),
+            rows.map((items) => ({ items })),
+          );
+          expect(bad).toEqual([]);
+          expect(entriesOf("items")).toEqual(rows.map((items) => items.slice(-max)));
+        },
+      ),
+    );
+  });
+
+  it("has an entry for every element, also for a missing one, which has the row of missing values", () => {
+    const { entriesOf, bad } = encoded(fit(ITEMS), [
+      { items: [1, null, 2] },
+      { items: null },
+      {},
+      { items: [] },
+    ]);
+    expect(bad).toEqual([]);
+    expect(entriesOf("items")).toEqual([[1, 10, 2], [], [], []]);
+  });
+
+  it("reads lists, texts with a separator and JSON arrays alike", () => {
+    const rows = [[3, 1, 4], "3|1|4", "[3, 1, 4]"].map((items) => ({ items }));
+    const { entriesOf, bad } = encoded(fit({ ...ITEMS, separator: "|" }), rows);
+    expect(bad).toEqual([]);
+    expect(entriesOf("items")).toEqual([
+      [3, 1, 4],
+      [3, 1, 4],
+      [3, 1, 4],
+    ]);
+  });
+
+  it("refuses a row whose columns have different numbers of entries, however many are kept", () => {
+    const fitted = fit({ ...ITEMS, max: 2 }, { ...SHOPS, max: 2 });
+    const rows = [
+      { items: [1, 2, 3], shops: [1, 2, 3] },
+      { items: [1, 2, 3], shops: [2, 3] },
+      { items: [], shops: null },
+      { items: [1], shops: null },
+    ];
+    const { entriesOf, bad } = encoded(fitted, rows);
+    expect(bad.map(({ row, reason }) => [row, reason])).toEqual([1, 3].map((row) => [row, refusalText(-17)]));
+    expect(entriesOf("items")[0]).toEqual([2, 3]);
+  });
+
+  it("refuses a row with a value that the feature refuses, unless its entry is cut", () => {
+    const { bad } = encoded(fit({ ...ITEMS, max: 1 }), [{ items: [99, 1] }, { items: [1, 99] }]);
+    expect(bad.map(({ row }) => row)).toEqual([1]);
+  });
+
+  it("has one maximum for all of its columns, and vectors of one table", () => {
+    const parse = (...features: object[]) => featuresSchema.safeParse(features).error?.issues ?? [];
+    expect(parse({ ...ITEMS, max: 3 }, SHOPS)[0].message).toMatch(/must equal features\[0\].max/);
+    const { buckets: _, ...items } = ITEMS;
+    expect(parse({ ...items, hash: { size: 100, combine: "add" } })[0].message).toMatch(/one table/);
+  });
+});
