@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fixture_sequences import encoded
 
 ACTIVATIONS = {
     "none": lambda x: x,
@@ -59,11 +60,12 @@ class Step:
         is_number = lambda name: self.features[name]["kind"] == "number" and "denseEmbedding" not in self.features[name]
         return [n for n in names if not is_number(n)], [n for n in names if is_number(n)]
 
-    def group(self, names):
-        """Embeddings, then numbers."""
+    def group(self, names, group={}, sequences=""):
+        """Embeddings, then numbers, then sequences."""
         categorical, numeric = self.split(names)
         parts = [self.lookup(name, "embeddings") for name in categorical]
-        return torch.cat(parts + ([self.numbers(numeric)] if numeric else []), 1)
+        parts += [self.numbers(numeric)] if numeric else []
+        return torch.cat(parts + encoded(self, group.get("sequences", []), sequences), 1)
 
     def linear(self, x, name):
         return F.linear(x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))
@@ -121,14 +123,13 @@ def matrix_factorization(s, c):
 
 
 def mlp_model(s, c):
-    categorical, numeric = s.split(c["features"])
-    parts = [s.lookup(name, "embeddings") for name in categorical] + [s.numbers(numeric)]
-    return s.linear(s.mlp(torch.cat(parts, 1), "mlp", c["mlp"]), "output")
+    return s.linear(s.mlp(s.group(c["features"], c, "sequences"), "mlp", c["mlp"]), "output")
 
 
 def dlrm(s, c):
-    dense = s.mlp(s.group(c["dense"]["features"]), "dense_mlp", c["dense"]["mlp"])
+    dense = s.mlp(s.group(c["dense"]["features"], c["dense"], "dense_sequences"), "dense_mlp", c["dense"]["mlp"])
     sparse = [s.lookup(name, "embeddings") for name in c["sparse"]["features"]]
+    sparse += encoded(s, c["sparse"].get("sequences", []), "sparse_sequences")
     fields = torch.stack([dense, *sparse], 1)
     i, j = torch.triu_indices(fields.shape[1], fields.shape[1], offset=1)
     dots = torch.bmm(fields, fields.transpose(1, 2))[:, i, j]

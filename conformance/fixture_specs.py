@@ -1,6 +1,7 @@
 """What is trained: models, features and optimizers as Pairloom's config has them."""
 
 from fixture_models import ACTIVATIONS
+from fixture_sequences import SEQUENCE_SPECS
 
 NUMBER = {"kind": "number", "name": "price", "width": 1}
 VECTOR = {"kind": "number", "name": "history", "width": 3}
@@ -274,3 +275,4 @@ SPECS = {
         }.items()
     },
 }
+SPECS.update(SEQUENCE_SPECS)

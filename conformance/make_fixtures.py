@@ -10,11 +10,12 @@ executor at 1e-5 sees the executor's rounding and not PyTorch's. One safetensors
     <run>/logits                  of all rows then, in inference
 
 and specs.json: the models, their features and the optimizers of each run, as Pairloom's config has them.
-Usage: python conformance/make_fixtures.py   (torch, numpy, safetensors)
+Usage: python conformance/make_fixtures.py [MODEL...]   (torch, numpy, safetensors); by default all models
 """
 
 import json
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ import torch.nn.functional as F
 from fixture_deepfm import DEEPFM, DEEPFM_WEIGHTS
 from fixture_family import FAMILY, FAMILY_WEIGHTS
 from fixture_models import MODELS, Step
+from fixture_sequences import add_encoders, encoded_width, lengths
 from fixture_specs import BASE_RUNS, RUNS, SPECS
 from safetensors.numpy import save_file
 
@@ -38,12 +40,17 @@ def make_data(spec, rng):
     data = {"@label": column(rng.random((ROWS, 1)) < 0.25)}
     if spec.get("weighted"):
         data["@weight"] = column(rng.uniform(0.5, 2, (ROWS, 1)))
+    counts = {}
     for f in spec["features"]:
         if f["kind"] == "number":
             data[f["name"]] = column(rng.normal(size=(ROWS, f["width"])))
         elif f["kind"] == "id":
             # The last row is never looked up: lazy optimizers must leave it alone, others must not.
             data[f["name"]] = torch.tensor(rng.integers(0, f["rows"] - 1, ROWS))
+        elif "sequence" in f:
+            if f["sequence"] not in counts:
+                counts[f["sequence"]] = lengths(rng, ROWS, spec.get("longest"))
+            data[f["name"]] = [rng.integers(0, f["rows"] - 1, n).tolist() for n in counts[f["sequence"]]]
         else:
             data[f["name"]] = [rng.integers(0, f["rows"] - 1, rng.integers(0, 4)).tolist() for _ in range(ROWS)]
     for name in spec.get("weightedBags", []):
@@ -124,12 +131,18 @@ def make_weights(spec, rng):
     if kind in ("logisticRegression", "fm", "matrixFactorization"):
         add_first_order(1)
     if kind == "mlp":
-        embedded = sum(model["embeddingDim"] for f in spec["features"] if f["kind"] != "number")
-        width = add_mlp("mlp", embedded + numbers, model["mlp"])
+        embedded = sum(model["embeddingDim"] for f in spec["features"] if f["kind"] != "number" and "sequence" not in f)
+        encoders = model.get("sequences", [])
+        add_encoders(add, add_mlp, encoders, "sequences", model.get("embeddingDim"))
+        width = add_mlp("mlp", embedded + numbers + encoded_width(encoders, model.get("embeddingDim")), model["mlp"])
         add("output.weight", 1, width), add("output.bias", 1)
     if kind == "dlrm":
-        dim = add_mlp("dense_mlp", group_width(model["dense"]["features"]), model["dense"]["mlp"])
-        sparse = len(model["sparse"]["features"])
+        groups = {name: model[name].get("sequences", []) for name in ("dense", "sparse")}
+        for name, encoders in groups.items():
+            add_encoders(add, add_mlp, encoders, f"{name}_sequences", model["embeddingDim"])
+        width = group_width(model["dense"]["features"]) + encoded_width(groups["dense"], model["embeddingDim"])
+        dim = add_mlp("dense_mlp", width, model["dense"]["mlp"])
+        sparse = len(model["sparse"]["features"]) + len(groups["sparse"])
         fields = 1 + sparse
         seen = fields * (fields - 1) // 2 + dim + (sparse * dim if model["archWithSparse"] else 0)
         width = add_mlp("final_mlp", seen, model["final"])
@@ -340,8 +353,10 @@ def tensors(name, spec, rng):
 
 def main():
     OUT.mkdir(exist_ok=True)
+    wanted = sys.argv[1:] or SPECS
     for i, (name, spec) in enumerate(SPECS.items()):
-        save_file(tensors(name, spec, np.random.default_rng(i)), OUT / f"{name}.safetensors")
+        if name in wanted:
+            save_file(tensors(name, spec, np.random.default_rng(i)), OUT / f"{name}.safetensors")
         spec.setdefault("runs", BASE_RUNS)
     text = {"rows": ROWS, "batch": BATCH, "steps": STEPS, "runs": RUNS, "models": SPECS}
     (OUT / "specs.json").write_text(json.dumps(text, indent=1) + "\n")

@@ -2,6 +2,7 @@ import type { Initializer } from "../graph/initializer.js";
 import { columnsOf, type TableDtype, type Tensor } from "../graph/tensor.js";
 import { KEYS } from "../graph/translation.js";
 import { concat } from "../ops/concat.js";
+import { embedEntries } from "../ops/embed-entries.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { reshape } from "../ops/reshape.js";
@@ -41,7 +42,19 @@ function tableStart({ start }: Scope, rows: number): Initializer {
  * `<table>.weight` [rows, dim].
  */
 export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
-  const table = scope.child(feature.table).parameter("weight", {
+  const table = tableOf(scope, feature, dim);
+  return feature.kind === "id"
+    ? scope.apply(embedding, [table, ids], {})[0]
+    : scope.apply(embeddingBag, [table, ids], { pooling: feature.pooling ?? "sum" })[0];
+}
+
+/** The embeddings of the entries of a sequence: a bag [B] -> [L, dim]. The parameter is that of {@link embed}. */
+export function embedSequence(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
+  return scope.apply(embedEntries, [tableOf(scope, feature, dim), ids], {})[0];
+}
+
+function tableOf(scope: Scope, feature: CategoricalFeature, dim: number): Tensor {
+  return scope.child(feature.table).parameter("weight", {
     shape: [feature.rows, dim],
     init: feature.initializer ?? tableStart(scope, feature.rows),
     role: "table",
@@ -50,9 +63,6 @@ export function embed(scope: Scope, ids: Tensor, feature: CategoricalFeature, di
     translation: feature.translation && (feature.translation.name ?? feature.table),
     byKey: feature.translation?.ids === KEYS,
   });
-  return feature.kind === "id"
-    ? scope.apply(embedding, [table, ids], {})[0]
-    : scope.apply(embeddingBag, [table, ids], { pooling: feature.pooling ?? "sum" })[0];
 }
 
 /** n tensors [B, D] -> [B, n, D]. */

@@ -7,11 +7,13 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
+import { sequences } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("dcnV2"),
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
+  sequences,
   embeddingDim,
   /** An MLP before the cross network, to reduce its input width. */
   backbone: mlpSchema.optional(),
@@ -39,7 +41,10 @@ export const dcnV2 = defineModel({
   kind: "dcnV2",
   schema,
   build(features, config, scope, outputs) {
-    const x = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
+    const x = join(
+      scope,
+      groupParts(features, config, "model", config.embeddingDim, scope.child("sequences")),
+    );
     const narrowed = config.backbone ? mlp(scope.child("backbone_mlp"), x, config.backbone) : x;
     const crossed = crossNetworkV2(scope.child("cross"), narrowed, config.cross);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;

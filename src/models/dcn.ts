@@ -7,11 +7,13 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
+import { sequences } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("dcn"),
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
+  sequences,
   embeddingDim,
   /** The cross network. */
   cross: z
@@ -34,7 +36,10 @@ export const dcn = defineModel({
   kind: "dcn",
   schema,
   build(features, config, scope, outputs) {
-    const x = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
+    const x = join(
+      scope,
+      groupParts(features, config, "model", config.embeddingDim, scope.child("sequences")),
+    );
     const crossed = crossNetwork(scope.child("cross"), x, config.cross.layers);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;
     const hidden = config.final ? mlp(scope.child("final_mlp"), both, config.final) : both;

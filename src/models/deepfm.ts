@@ -9,12 +9,13 @@ import { wideFirstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
 import { productTerm } from "./product-term.js";
 import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
+import { sequenceGroup } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("deepfm"),
   wide: wideGroup,
   /** Features of the MLP; embeddings and numbers are concatenated. */
-  deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
+  deep: z.strictObject({ ...sequenceGroup, mlp: mlpSchema }),
   /** Features whose embeddings are multiplied in pairs; default: those of the deep group that have embeddings. */
   fm: z.strictObject(embeddedGroup).optional(),
   embeddingDim,
@@ -31,7 +32,7 @@ export const deepfm = defineModel({
   schema,
   build(features, { wide, deep, fm, embeddingDim, final }, scope, outputs) {
     const wideTerm = wideFirstOrder(features, wide, scope, outputs);
-    const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
+    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope.child("deep_sequences"));
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
 
     const path = fm ? "model.fm.features" : "model.deep.features";

@@ -6,7 +6,8 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
 import { firstOrder } from "./logistic-regression.js";
 import type { ModelFeatures } from "./model.js";
-import { embeddedGroup, embeddingDim } from "./schema.js";
+import { embeddingDim } from "./schema.js";
+import { encodedSequences, type SequenceGroup, sequenceGroup } from "./sequence-encoders.js";
 
 /** The groups of models that turn dense features into one more field. */
 export const fieldGroups = {
@@ -14,16 +15,15 @@ export const fieldGroups = {
    * Features, mostly numbers, and the MLP that turns them into one more field; its last width must be the embedding
    * dimension. Embeddings come before numbers.
    */
-  dense: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }).optional(),
-  /** Categorical features; their embedding dimensions must be equal. */
-  sparse: z.strictObject(embeddedGroup),
+  dense: z.strictObject({ ...sequenceGroup, mlp: mlpSchema }).optional(),
+  /** Categorical features, and vectors of sequences; their dimensions must be equal. */
+  sparse: z.strictObject(sequenceGroup),
   embeddingDim,
 };
 
-/** A group of features, and the suffix of its tables. */
-export interface EmbeddedGroup {
+/** A group of features, the suffix of its tables, and its encoders of sequences. */
+export interface EmbeddedGroup extends SequenceGroup {
   readonly features: readonly string[];
-  readonly embeddingSuffix?: string;
 }
 
 export interface FieldsConfig {
@@ -38,17 +38,46 @@ export function denseAndSparseFields(
   config: FieldsConfig,
   scope: Scope,
 ): { dense: Tensor | undefined; sparse: Tensor[] } {
-  const sparse = features.equalEmbeddings(
+  const { embeddingDim } = config;
+  const embedded = features.equalEmbeddings(
     config.sparse.features,
     "model.sparse.features",
-    config.embeddingDim,
+    embeddingDim,
     config.sparse.embeddingSuffix,
   );
+  const path = "model.sparse.sequences";
+  const encoded = encodedSequences(
+    features,
+    config.sparse,
+    path,
+    embeddingDim,
+    scope.child("sparse_sequences"),
+  );
+  checkEncodedFields(encoded, path, columnsOf(embedded[0]));
+  const sparse = [...embedded, ...encoded];
   if (!config.dense) return { dense: undefined, sparse };
-  const parts = groupParts(features, config.dense, "model.dense.features", config.embeddingDim);
+  const parts = groupParts(
+    features,
+    config.dense,
+    "model.dense",
+    embeddingDim,
+    scope.child("dense_sequences"),
+  );
   const dense = mlp(scope.child("dense_mlp"), join(scope, parts), config.dense.mlp);
   checkDenseField(dense, config.dense, columnsOf(sparse[0]));
   return { dense, sparse };
+}
+
+function checkEncodedFields(fields: readonly Tensor[], path: string, dim: number): void {
+  const odd = fields.findIndex((field) => columnsOf(field) !== dim);
+  if (odd < 0) return;
+  throw new ConfigError({
+    what: "the vector of a sequence must have the dimension of the other fields",
+    where: `${path}[${odd}].columns`,
+    got: `embeddings of ${columnsOf(fields[odd])} numbers in all`,
+    expected: String(dim),
+    next: "Give an encoder one column with the embedding dimension, or set dim of several so that they add up to it.",
+  });
 }
 
 function checkDenseField(field: Tensor, dense: NonNullable<FieldsConfig["dense"]>, dim: number): void {
@@ -92,14 +121,20 @@ export function factorizationTerms(
   return { linear, fields };
 }
 
-/** The embeddings and numbers of a group, to be concatenated to [B, total]. */
+/**
+ * The embeddings, numbers and vectors of sequences of a group, to be concatenated to [B, total].
+ * @param sequences the scope of the encoders
+ */
 export function groupParts(
   features: ModelFeatures,
-  { features: names, embeddingSuffix }: EmbeddedGroup,
-  path: string,
+  group: EmbeddedGroup,
+  place: string,
   defaultDim: number,
+  sequences: Scope,
 ): Tensor[] {
-  const { categorical, numeric } = features.partition(names, path);
-  const parts = features.embeddings(categorical, path, defaultDim, embeddingSuffix);
-  return numeric.length > 0 ? [...parts, features.numbers(numeric, path)] : parts;
+  const path = `${place}.features`;
+  const { categorical, numeric } = features.partition(group.features, path);
+  const parts = features.embeddings(categorical, path, defaultDim, group.embeddingSuffix);
+  if (numeric.length > 0) parts.push(features.numbers(numeric, path));
+  return [...parts, ...encodedSequences(features, group, `${place}.sequences`, defaultDim, sequences)];
 }

@@ -10,11 +10,13 @@ import type { Scope } from "../layers/scope.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
+import { sequences } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("maskNet"),
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
+  sequences,
   embeddingDim,
   /** Blocks in sequence (SerMaskNet), or in parallel on the embeddings (ParaMaskNet). */
   structure: z.enum(["serial", "parallel"]).default("parallel"),
@@ -45,7 +47,10 @@ export const maskNet = defineModel({
   kind: "maskNet",
   schema,
   build(features, config, scope, outputs) {
-    const v = join(scope, groupParts(features, config, "model.features", config.embeddingDim));
+    const v = join(
+      scope,
+      groupParts(features, config, "model", config.embeddingDim, scope.child("sequences")),
+    );
     const masked = maskBlocks(scope, v, config);
     const hidden = config.mlp ? mlp(scope.child("mlp"), masked, config.mlp) : masked;
     return linearLayer(scope.child("output"), hidden, { units: outputs });

@@ -5,10 +5,12 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
+import { sequences } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("mlp"),
   features: featureGroup,
+  sequences,
   embeddingDim,
   mlp: mlpSchema,
 });
@@ -18,7 +20,7 @@ export const mlpModel = defineModel({
   kind: "mlp",
   schema,
   build(features, config, scope, outputs) {
-    const parts = groupParts(features, config, "model.features", config.embeddingDim);
+    const parts = groupParts(features, config, "model", config.embeddingDim, scope.child("sequences"));
     const hidden = mlp(scope.child("mlp"), join(scope, parts), config.mlp);
     return linearLayer(scope.child("output"), hidden, { units: outputs });
   },

@@ -1,17 +1,23 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
 import type { Initializer } from "../graph/initializer.js";
-import { columnsOf, idsBelow, type Tensor } from "../graph/tensor.js";
+import { columnsOf, type Entries, idsBelow, type Tensor } from "../graph/tensor.js";
 import { KEYS } from "../graph/translation.js";
 import { embedFeature } from "../layers/composed-embedding.js";
 import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.js";
-import { type CategoricalFeature, join } from "../layers/embedding-layer.js";
+import { type CategoricalFeature, embedSequence, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
+import type { Sequence } from "../layers/target-attention.js";
 import { input } from "../ops/sources.js";
 
 /** What a model knows about a feature: its kind and sizes. */
 export type FeatureInfo =
-  | (CategoricalFeature & { readonly name: string; readonly dim?: number })
+  | (CategoricalFeature & {
+      readonly name: string;
+      readonly dim?: number;
+      /** Of a bag whose ids are the entries of a sequence: its name. */
+      readonly sequence?: string;
+    })
   | NumberFeature;
 
 /** True for a feature with a dynamic table: its ids are keys. */
@@ -64,6 +70,20 @@ export interface ModelDefinition<S extends z.ZodType = z.ZodType> {
 
 export function defineModel<S extends z.ZodType>(definition: ModelDefinition<S>): ModelDefinition<S> {
   return definition;
+}
+
+function otherSequence(feature: EmbeddedFeature, first: EmbeddedFeature, where: string): ConfigError {
+  return new ConfigError({
+    what: "the columns are of different sequences, so that their entries do not belong together",
+    where,
+    got: `"${feature.name}", of the sequence "${feature.sequence}"`,
+    expected: `a column of "${first.sequence}", as "${first.name}" is`,
+    next: "Give both features the same sequence, or use two encoders.",
+  });
+}
+
+function entriesPart({ sequence }: EmbeddedFeature): { entries?: Entries } {
+  return sequence === undefined ? {} : { entries: `L:${sequence}` };
 }
 
 /** The features of a config as symbolic tensors, created on first use. */
@@ -191,6 +211,33 @@ export class ModelFeatures {
     });
   }
 
+  /**
+   * Columns of a sequence: the bag that says which entries are whose [B], and their embeddings side by side [L, D]. The
+   * tables are those of {@link embeddings}.
+   */
+  sequence(names: readonly string[], path: string, defaultDim: number, suffix = ""): Sequence {
+    const columns = names.map((name, i) => this.column(name, `${path}[${i}]`));
+    const odd = columns.findIndex(({ sequence }) => sequence !== columns[0].sequence);
+    if (odd >= 0) throw otherSequence(columns[odd], columns[0], `${path}[${odd}]`);
+    const tables = this.scope.child(`embeddings${suffix}`);
+    const parts = columns.map((feature) =>
+      embedSequence(tables, this.input(feature), feature, feature.dim ?? defaultDim),
+    );
+    return { bag: this.input(columns[0]), entries: join(this.scope, parts) };
+  }
+
+  private column(name: string, path: string): EmbeddedFeature {
+    const feature = this.find(name, path);
+    if (feature.kind !== "number" && feature.sequence !== undefined) return feature;
+    throw new ConfigError({
+      what: `"${name}" is not a sequence`,
+      where: path,
+      got: feature.kind === "number" ? "a number" : `a feature of kind "${feature.kind}"`,
+      expected: 'a feature of kind "sequence"',
+      next: `Make "${name}" a feature of kind "sequence", or move it to features.`,
+    });
+  }
+
   /** If two groups embed a feature from the same table, it is looked up once. */
   private lookup(feature: EmbeddedFeature, tables: string, dim: number): Tensor {
     const key = `${tables}/${feature.name}/${dim}`;
@@ -232,7 +279,7 @@ export class ModelFeatures {
     const type =
       feature.kind === "number"
         ? ({ dtype: "fp32", shape: ["B", feature.width] } as const)
-        : ({ dtype: idsBelow(limit, feature.kind), shape: ["B"] } as const);
+        : ({ dtype: idsBelow(limit, feature.kind), shape: ["B"], ...entriesPart(feature) } as const);
     const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit });
     this.inputs.set(feature.name, tensor);
     return tensor;

@@ -6,14 +6,15 @@ import { add } from "../ops/arithmetic.js";
 import { groupParts } from "./fields.js";
 import { wideFirstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
-import { embeddedGroup, embeddingDim, wideGroup } from "./schema.js";
+import { embeddingDim, wideGroup } from "./schema.js";
+import { sequenceGroup } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("wideAndDeep"),
   /** The linear model. */
   wide: wideGroup,
   /** The MLP and its features. */
-  deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
+  deep: z.strictObject({ ...sequenceGroup, mlp: mlpSchema }),
   embeddingDim,
   /** An MLP over the wide term and the deep MLP's output, instead of their sum. */
   final: mlpSchema.optional(),
@@ -28,7 +29,7 @@ export const wideAndDeep = defineModel({
   schema,
   build(features, { wide, deep, embeddingDim, final }, scope, outputs) {
     const wideTerm = wideFirstOrder(features, wide, scope, outputs);
-    const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
+    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope.child("deep_sequences"));
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const output = scope.child("output");
     if (final) {

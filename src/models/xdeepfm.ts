@@ -14,6 +14,7 @@ import { firstOrder } from "./logistic-regression.js";
 import { defineModel, type ModelFeatures } from "./model.js";
 import { productTerm } from "./product-term.js";
 import { embeddedGroup, embeddingDim } from "./schema.js";
+import { sequenceGroup } from "./sequence-encoders.js";
 
 /** The features of the compressed interaction network, and their tables. */
 const wide = z
@@ -39,7 +40,7 @@ const schema = z.strictObject({
   kind: z.literal("xdeepfm"),
   wide,
   /** Features of the MLP; embeddings and numbers are concatenated. */
-  deep: z.strictObject({ ...embeddedGroup, mlp: mlpSchema }),
+  deep: z.strictObject({ ...sequenceGroup, mlp: mlpSchema }),
   embeddingDim,
   /** The compressed interaction network over the embeddings of the wide group. */
   cin: cinSchema,
@@ -63,7 +64,7 @@ export const xdeepfm = defineModel({
     const fields = stack(scope, wideFields(features, config));
     const maps = cin(scope.child("cin"), fields, config.cin);
     const { deep, embeddingDim } = config;
-    const parts = groupParts(features, deep, "model.deep.features", embeddingDim);
+    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope.child("deep_sequences"));
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const pairs = config.fm ? [...scope.apply(factorizationMachine, [fields], {})] : [];
     const firstOrders = config.linear ? [wideTerm(features, config.wide.features, scope, outputs)] : [];

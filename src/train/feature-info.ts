@@ -26,9 +26,11 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
     };
     return feature.kind === "id"
       ? { ...info, kind: "id" }
-      : { ...info, kind: "ids", pooling: feature.pooling };
+      : { ...info, kind: "ids", pooling: feature.pooling, ...sequencePart(feature.sequence?.name) };
   });
 }
+
+const sequencePart = (sequence: string | undefined) => sequence !== undefined && { sequence };
 
 /**
  * The same before any data has been read. Enough to check a model's groups and dims at once instead of after reading the
@@ -59,7 +61,7 @@ export function configuredFeatureInfos(
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"
-      ? { ...info, kind: "ids", pooling: feature.pooling }
+      ? { ...info, kind: "ids", pooling: feature.pooling, ...sequencePart(feature.sequence) }
       : { ...info, kind: "id" };
   });
 }

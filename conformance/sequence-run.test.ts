@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Backend } from "../src/backends/backend.js";
+import { referenceBackend } from "../src/backends/reference/backend.js";
+import { type Checkpoint, findLatest } from "../src/checkpoint/index.js";
+import { checksumsOf } from "../src/checkpoint/testing.js";
+import { type Config, resolveConfig } from "../src/config/config.js";
+import { type PreparedData, prepareData } from "../src/data/index.js";
+import type { FeatureInput } from "../src/features/schema/features.js";
+import { draw, drawKey } from "../src/random.js";
+import { splitReports } from "../src/run/report.js";
+import { openModel } from "../src/saved/model.js";
+import { Predictor } from "../src/serve/predictor.js";
+import { predictLogits } from "../src/train/evaluate.js";
+import { Trainer, type TrainerOptions } from "../src/train/trainer.js";
+import type { TrainingEvent } from "../src/train/training-event.js";
+import { ISAS, nativeOn } from "./backends.js";
+
+/* Sequences in whole runs: from rows over training to scores, in every group that takes their vectors. */
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-sequences-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let runs = 0;
+
+const IDS = 30;
+type Row = Record<string, unknown>;
+
+/** A click depends on whether the item is among the last two of the history. */
+function rowsOf(count: number, stream: number): Row[] {
+  const key = drawKey(11, stream, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const id = (n: number): number => draw(key, 64 * i + n) % IDS;
+    const items = Array.from({ length: id(0) % 9 }, (_, k) => id(2 + k) % 8);
+    const item = id(1) % 8;
+    const shops = items.map((each) => each % 5);
+    return { item, shop: item % 5, items, shops, y: items.slice(-2).includes(item) ? 1 : 0 };
+  });
+}
+
+const TRAIN = rowsOf(300, 1);
+const VALID = rowsOf(90, 2);
+
+const FEATURES: readonly FeatureInput[] = [
+  { kind: "id", name: "item", buckets: IDS, missing: "bucket" },
+  { kind: "id", name: "shop", hash: 20, missing: "bucket" },
+  { kind: "sequence", name: "items", sequence: "history", buckets: IDS, embedding: "item", max: 6 },
+  { kind: "sequence", name: "shops", sequence: "history", hash: 20, embedding: "shop", max: 6 },
+];
+
+const mlp = { hiddenUnits: [6] };
+const DIN = { kind: "din", query: ["item", "shop"], columns: ["items", "shops"], mlp };
+const SEQUENCES = [
+  DIN,
+  { kind: "dotAttention", query: ["item"], columns: ["items"] },
+  { kind: "pooling", columns: ["shops"] },
+];
+const FIELDS = [{ ...DIN, query: ["item"], columns: ["items"] }, SEQUENCES[1]];
+const features = ["item", "shop"];
+const deep = { features, sequences: SEQUENCES, mlp };
+const layers = [{ interactionFields: 1, linearFields: 1, rank: 1, mlp }];
+
+const MODELS = {
+  mlp: { features, sequences: SEQUENCES, mlp },
+  deepfm: { wide: { features }, deep },
+  wideAndDeep: { wide: { features }, deep },
+  xdeepfm: { wide: { features }, deep, cin: { layers: [3] } },
+  dcn: { features, sequences: SEQUENCES },
+  dcnV2: { features, sequences: SEQUENCES },
+  maskNet: { features, sequences: SEQUENCES, blocks: { count: 1, units: 5 } },
+  dlrm: { dense: deepOf(4), sparse: { features, sequences: FIELDS }, final: mlp },
+  wukong: { sparse: { features, sequences: FIELDS }, layers, final: mlp },
+} as const;
+
+function deepOf(units: number) {
+  return { ...deep, mlp: { hiddenUnits: [units] } };
+}
+
+function configOf(kind: keyof typeof MODELS, train: object = {}, rows: readonly Row[] = TRAIN): Config {
+  return resolveConfig({
+    data: { train: { rows }, valid: { rows: VALID }, label: "y", cacheDir: join(folder, "cache") },
+    features: FEATURES,
+    model: { kind, embeddingDim: 4, ...MODELS[kind] },
+    train: { batchSize: 64, epochs: 2, seed: 5, threads: 2, ...train },
+  } as never);
+}
+
+async function optionsOf(
+  config: Config,
+  backend: Backend,
+  more: Partial<TrainerOptions> = {},
+): Promise<TrainerOptions> {
+  const { features, splits }: PreparedData = await prepareData(config);
+  const { train, valid } = splits;
+  return { config, features, train, valid, backend, runDir: join(folder, `run-${runs++}`), ...more };
+}
+
+async function newest({ runDir }: TrainerOptions): Promise<Checkpoint> {
+  return (await findLatest(runDir, { checksums: true })).checkpoint!;
+}
+
+async function trained(config: Config, backend: Backend): Promise<Checkpoint> {
+  const options = await optionsOf(config, backend);
+  await new Trainer(options).run();
+  return newest(options);
+}
+
+const backend = ISAS.length > 0 ? nativeOn(ISAS[0]) : referenceBackend;
+
+describe.each(Object.keys(MODELS) as (keyof typeof MODELS)[])("sequences of %s", (kind) => {
+  it("score requests as rows of files, and candidates of one user as rows", async () => {
+    const config = configOf(kind);
+    const model = await openModel(await trained(config, backend), { backend, maxBatch: 256, threads: 2 });
+    const { splits } = await prepareData(config);
+    const logits = await predictLogits(model.executable, splits.valid!, 1);
+    const predictor = new Predictor<Row>(model);
+    expect(predictor.logits(VALID)).toEqual(logits);
+    expect(new Set(logits).size).toBeGreaterThan(40);
+    const { items, shops } = VALID.find((row) => (row.items as number[]).length > 3)!;
+    const candidates = Array.from({ length: 8 }, (_, item) => ({ item, shop: item % 5 }));
+    const rows = candidates.map((candidate) => ({ ...candidate, items, shops }));
+    const expected = predictor.predict(rows);
+    for (const { index, score } of predictor.rank({ user: { items, shops }, items: candidates }))
+      expect(score).toBe(expected[index]);
+  });
+});
+
+describe("a model with sequences", () => {
+  it("that stops and goes on ends with the bytes of one that did not, on any number of threads", async () => {
+    const config = configOf("deepfm", { checkpoint: { every: 1, keep: 50 } });
+    const expected = checksumsOf((await trained(config, backend)).manifest);
+    for (const [step, threads] of [
+      [1, 1],
+      [4, 3],
+    ]) {
+      const controller = new AbortController();
+      let saved = 0;
+      const listener = ({ kind }: TrainingEvent) => {
+        if (kind === "checkpointed" && ++saved === step) controller.abort();
+      };
+      const own = configOf("deepfm", { checkpoint: { every: 1, keep: 50 }, threads });
+      const options = await optionsOf(own, backend, { listener, signal: controller.signal });
+      await new Trainer(options).run();
+      const { listener: _, signal: __, ...rest } = options;
+      await new Trainer({ ...rest, config, resume: true }).run();
+      expect(checksumsOf((await newest(options)).manifest)).toEqual(expected);
+    }
+  });
+
+  it("quarantines rows whose columns are misaligned, and reports the entries that are cut", async () => {
+    const odd = { item: 1, shop: 1, items: [1, 2], shops: [1], y: 0 };
+    const long = {
+      item: 1,
+      shop: 1,
+      items: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+      shops: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+      y: 1,
+    };
+    const config = configOf("mlp", {}, [
+      ...TRAIN.filter(({ items }) => (items as []).length <= 6),
+      odd,
+      long,
+      long,
+    ]);
+    const { train } = splitReports(await prepareData(config));
+    expect(train.quarantined).toBe(1);
+    expect(Object.keys(train.reasons)).toEqual([
+      "shops: a sequence whose columns have different numbers of entries",
+    ]);
+    expect(train.cutEntries).toEqual({ items: 6, shops: 6 });
+  });
+});
