@@ -59,17 +59,16 @@ const NODE = [process.execPath, "--import", import.meta.resolve("tsx")];
 /** The command line from source. */
 export const PAIRLOOM = [...NODE, resolve("test/cli-entry.ts")];
 
-/** A job of `test/ranks/rank-entry.ts`. */
+/** A job of a program beside this file. */
 export function rankJob(
   launcher: readonly string[],
   ranks: number,
   args: readonly string[],
   env?: NodeJS.ProcessEnv,
+  program = "rank-entry.ts",
 ): Job {
-  return new Job(
-    [...launcher, "-n", String(ranks), ...NODE, resolve("test/ranks/rank-entry.ts"), ...args],
-    env,
-  );
+  const entry = resolve("test/ranks", program);
+  return new Job([...launcher, "-n", String(ranks), ...NODE, entry, ...args], env);
 }
 
 /** Whether a process runs: one that has ended and is not yet waited for does not. */
