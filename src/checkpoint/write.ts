@@ -1,7 +1,7 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../errors.js";
-import { type Checkpoint, MODEL_FILE, OPTIMIZER_FILE, readCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, MODEL_FILE, OPTIMIZER_FILE, type Part, readCheckpoint } from "./checkpoint.js";
 import { exists, isDamage, onDisk } from "./disk.js";
 import { DTYPE_BYTES } from "./dtypes.js";
 import {
@@ -37,8 +37,11 @@ export interface CheckpointContent extends ManifestContent {
   /** The checkpoint that this one holds changes to. The run directory has it. */
   changesTo?: Checkpoint;
   /** Lets ranks write the tables that they share into the directory. These are not among the tensors above. */
-  shards?: (dir: string) => Promise<ShardedTables>;
+  shards?: CollectShards;
 }
+
+/** @param parts which of their numbers; default all */
+export type CollectShards = (dir: string, parts?: readonly Part[]) => Promise<ShardedTables>;
 
 /** The tensor names of a table: weights `[rows, dim]` in the model, states `[rows, …]` in the optimizer. */
 export interface TableContent {

@@ -5,8 +5,10 @@ import {
   findLatest,
   RunLock,
 } from "../checkpoint/index.js";
+import { broadcastJson, type World } from "../distributed/world.js";
 import { CheckpointError } from "../errors.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
+import type { ModelState } from "./model-state.js";
 import { type CheckpointSettings, type ContentOf, RunCheckpoints } from "./run-checkpoints.js";
 
 /** See `train.publish` of the config. */
@@ -63,11 +65,49 @@ export class Publisher {
   }
 }
 
+/** What training does with the versions that it publishes. */
+export type Versions = Pick<Publisher, "newest" | "publish" | "close">;
+
+/**
+ * The versions of a run whose ranks have this state: rank 0 publishes, the others write their own part. All ranks make the same
+ * calls. Several ranks write complete versions only.
+ * @throws what {@link Publisher.open} throws, on rank 0
+ */
+export async function openVersions(
+  world: World,
+  state: Pick<ModelState, "saving">,
+  ...[settings, metric, resumed]: Parameters<typeof Publisher.open>
+): Promise<Versions> {
+  if (world.size === 1) return Publisher.open(settings, metric, resumed);
+  const complete = { ...settings, full: undefined };
+  const own = world.rank === 0 ? await Publisher.open(complete, metric, resumed) : undefined;
+  return new SharedVersions(own, state, await broadcastJson(world, own?.newest));
+}
+
+class SharedVersions implements Versions {
+  /** @param own of rank 0 */
+  constructor(
+    private readonly own: Publisher | undefined,
+    private readonly state: Pick<ModelState, "saving">,
+    public newest: number,
+  ) {}
+
+  async publish(step: number, content: ContentOf): Promise<void> {
+    await this.state.saving(async () => this.own?.publish(step, content));
+    this.newest = step;
+  }
+
+  async close(): Promise<void> {
+    await this.own?.close();
+  }
+}
+
 /** Metrics choose among checkpoints; of versions, the newest one counts. */
 const withoutOptimizer = (content: CheckpointContent): CheckpointContent => ({
   ...content,
   metrics: {},
   optimizer: new Map(),
+  shards: content.shards && ((dir) => content.shards!(dir, ["model"])),
   tables: content.tables?.map((table) => ({ ...table, states: [] })),
 });
 

@@ -2,22 +2,6 @@ import type { Memory } from "../backends/backend.js";
 import { gatherJson, type World } from "../distributed/world.js";
 import { ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
-import type { TrainConfig } from "./train-config.js";
-
-/** Settings of a config that several ranks do not support yet. */
-const ONE_PROCESS = ["seeds", "publish"] as const satisfies readonly (keyof TrainConfig)[];
-
-/** @throws ConfigError for what runs of several ranks do not have yet */
-export function refuseForRanks(config: TrainConfig, { size }: World): void {
-  const setting = size > 1 ? ONE_PROCESS.find((key) => config[key] !== undefined) : undefined;
-  if (setting === undefined) return;
-  throw new ConfigError({
-    what: "this setting needs a run of one process",
-    where: `train.${setting}`,
-    got: `${size} ranks`,
-    next: "Train without a launcher, or remove the setting.",
-  });
-}
 
 /** @throws ConfigError for tables that several ranks cannot share yet */
 export function refuseTablesForRanks({ features }: FittedFeatures, { size }: World): void {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Memory, Translation } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
-import { SOLO } from "../distributed/world.js";
+import { SOLO, type World } from "../distributed/world.js";
 import type { Graph } from "../graph/graph.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
@@ -13,9 +13,9 @@ import { METRICS_FILE, type MetricsLine, readMetrics, writeMetrics } from "./log
 import { memberConfigs } from "./member-configs.js";
 import { memberDirectory, memberName } from "./members.js";
 import { tensorOf } from "./parameter-memory.js";
-import { refuseForRanks } from "./ranks.js";
 import { type ReaderIdentity, RunCheckpoints } from "./run-checkpoints.js";
 import { savedParameters } from "./saved-parameters.js";
+import { fromRank0 } from "./shared-checkpoints.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { inferenceGraph, type ModelSpec, parametersOf } from "./step/model-graphs.js";
 import { specOf } from "./step/model-spec.js";
@@ -44,12 +44,13 @@ export class SeedsTrainer {
   private readonly spec: ModelSpec;
   private readonly measured: MetricSettings;
   private readonly checkpoints: RunCheckpoints;
+  private readonly world: World;
   private memberSizes = { model: 0, optimizer: 0 };
 
   constructor(private readonly options: TrainerOptions) {
     const { config, features, runDir } = options;
     const { checkpoint, metric } = config.train;
-    refuseForRanks(config.train, options.world ?? SOLO);
+    this.world = options.world ?? SOLO;
     this.spec = specOf(config, fittedFeatureInfos(features));
     this.measured = metricSettings(config);
     this.checkpoints = new RunCheckpoints(runDir, { keep: checkpoint.keep, metric });
@@ -65,15 +66,20 @@ export class SeedsTrainer {
   /** @throws what `Trainer.run` throws */
   async run(): Promise<TrainingResult> {
     const { runDir, lock: held, resume } = this.options;
-    const lock = held ?? (await RunLock.acquire(runDir));
+    const lock = this.leads ? (held ?? (await RunLock.acquire(runDir))) : undefined;
     try {
-      if (resume) await this.resume();
+      if (resume && this.leads) await this.resume();
       const members = await this.trainMembers();
-      await lock.check();
+      await lock?.check();
       return await this.finish(members);
     } finally {
-      if (!held) await lock.release();
+      if (!held) await lock?.release();
     }
+  }
+
+  /** Whether this process writes the model of the members. The others train them with it. */
+  private get leads(): boolean {
+    return this.world.rank === 0;
   }
 
   /** Metrics of a checkpoint of the run on any split. */
@@ -115,8 +121,7 @@ export class SeedsTrainer {
     const last = members.at(-1)!.result;
     const complete = last.reason !== "interrupted";
     const used = trained.length > 0 ? trained : members.slice(0, 1);
-    const metrics = await this.save(used, complete);
-    this.writeLog(used, metrics);
+    if (this.leads) this.writeLog(used, await this.save(used, complete));
     const sum = (of: (result: TrainingResult) => number) =>
       members.reduce((total, { result }) => total + of(result), 0);
     const early = members.some(({ result }) => result.reason === "earlyStopping");
@@ -125,7 +130,7 @@ export class SeedsTrainer {
       position: { ...last.position, step: sum(({ position }) => position.step) },
       trainSeconds: sum(({ trainSeconds }) => trainSeconds),
       trainRows: sum(({ trainRows }) => trainRows),
-      checkpoint: await this.checkpoints.chosen(),
+      checkpoint: (await fromRank0(this.world, () => this.checkpoints.chosen()))!,
       tables: ofMembers(members, ({ tables }) => tables),
       tiers: ofMembers(members, ({ tiers }) => tiers),
     };

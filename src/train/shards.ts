@@ -1,10 +1,10 @@
 import type { DynamicTranslation, KeysWithRows } from "../backends/backend.js";
+import { PARTS, type Part } from "../checkpoint/checkpoint.js";
 import { slotStarts } from "../checkpoint/key-order.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
 import {
   joinShards,
   type ShardedTable,
-  type ShardedTables,
   type ShardTensor,
   startsOfSlots,
   type WrittenShards,
@@ -12,6 +12,7 @@ import {
 } from "../checkpoint/shard-file.js";
 import { keysName } from "../checkpoint/table-layout.js";
 import type { ReadInto, Tensors } from "../checkpoint/tensors.js";
+import type { CollectShards } from "../checkpoint/write.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { CheckpointError, messageOf } from "../errors.js";
 import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
@@ -186,16 +187,23 @@ export class ShardCheckpoints {
   }
 
   /** Lets every rank write its rows into this directory. */
-  readonly collect = async (dir: string): Promise<ShardedTables> => {
-    await this.tell({ dir });
-    const written = await this.write(dir);
+  readonly collect: CollectShards = async (dir, parts = PARTS) => {
+    const place = { dir, parts };
+    await this.tell(place);
+    const written = await this.write(place);
     refuseFailed(written);
-    return joinShards(this.tables().map(shardedTable), written);
+    return joinShards(this.tablesIn(parts).map(shardedTable), written);
   };
+
+  /** The tables, without their states where only the model is written. */
+  private tablesIn(parts: readonly Part[]): readonly SharedTable[] {
+    const withStates = parts.includes("optimizer");
+    return this.tables().map((shared) => (withStates ? shared : { ...shared, states: [] }));
+  }
 
   private async assist(): Promise<undefined> {
     const order = await this.tell();
-    const written = "dir" in order ? await this.write(order.dir) : [];
+    const written = "dir" in order ? await this.write(order) : [];
     const outcome = "dir" in order ? await this.tell() : order;
     refuseFailed(written);
     refuseFailed([outcome]);
@@ -207,14 +215,14 @@ export class ShardCheckpoints {
   }
 
   /** Writes the rows of this rank. Returns what every rank has written. */
-  private async write(dir: string): Promise<(WrittenShards | Failed)[]> {
-    return gatherJson(this.world, await this.writeOwn(dir));
+  private async write(place: Place): Promise<(WrittenShards | Failed)[]> {
+    return gatherJson(this.world, await this.writeOwn(place));
   }
 
-  private async writeOwn(dir: string): Promise<WrittenShards | Failed> {
+  private async writeOwn({ dir, parts }: Place): Promise<WrittenShards | Failed> {
     try {
       const { rank } = this.world;
-      const shards = this.tables().flatMap(({ table, states, kept }) =>
+      const shards = this.tablesIn(parts).flatMap(({ table, states, kept }) =>
         [table, ...states].map(
           (each) => [each.attrs.name, kept ? keptTensor(each, kept, rank) : shardTensor(each, rank)] as const,
         ),
@@ -229,8 +237,13 @@ export class ShardCheckpoints {
 interface Failed {
   readonly failed: string;
 }
-/** What rank 0 tells the others: where to write, or what became of the checkpoint. */
-type Order = Failed | { readonly dir: string } | { readonly done: true };
+/** Where and what to write. */
+interface Place {
+  readonly dir: string;
+  readonly parts: readonly Part[];
+}
+/** What rank 0 tells the others: to write, or what became of the checkpoint. */
+type Order = Failed | Place | { readonly done: true };
 
 function shardTensor(parameter: Parameter, rank: number): ShardTensor {
   const { attrs } = parameter;

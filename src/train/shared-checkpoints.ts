@@ -37,7 +37,7 @@ class SharedCheckpoints implements Checkpoints {
   ) {}
 
   async resume(...args: Parameters<RunCheckpoints["resume"]>): Promise<Checkpoint | undefined> {
-    const checkpoint = await this.chosenByRank0(() => this.own.resume(...args));
+    const checkpoint = await fromRank0(this.world, () => this.own.resume(...args));
     this.savedStep = checkpoint?.manifest.step;
     return checkpoint;
   }
@@ -59,19 +59,21 @@ class SharedCheckpoints implements Checkpoints {
   }
 
   async chosen(): Promise<Checkpoint> {
-    return (await this.chosenByRank0(() => this.own.chosen()))!;
+    return (await fromRank0(this.world, () => this.own.chosen()))!;
   }
 
   private get leads(): boolean {
     return this.world.rank === 0;
   }
+}
 
-  /** All ranks see one directory. */
-  private async chosenByRank0(
-    choose: () => Promise<Checkpoint | undefined>,
-  ): Promise<Checkpoint | undefined> {
-    const checkpoint = this.leads ? await choose() : undefined;
-    const dir = await broadcastJson(this.world, checkpoint?.dir ?? null);
-    return this.leads || dir === null ? checkpoint : readCheckpoint(dir);
-  }
+/** The checkpoint that rank 0 chooses, on all ranks: they see one directory. */
+export async function fromRank0(
+  world: World,
+  choose: () => Promise<Checkpoint | undefined>,
+): Promise<Checkpoint | undefined> {
+  const leads = world.rank === 0;
+  const checkpoint = leads ? await choose() : undefined;
+  const dir = await broadcastJson(world, checkpoint?.dir ?? null);
+  return leads || dir === null ? checkpoint : readCheckpoint(dir);
 }

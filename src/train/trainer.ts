@@ -27,8 +27,8 @@ import { initialLossWatch, watchLosses } from "./loss-watch.js";
 import { refuseMembers } from "./member-configs.js";
 import { type ChangesOf, ModelState } from "./model-state.js";
 import type { Parameters } from "./parameters.js";
-import { Publisher } from "./publisher.js";
-import { addUp, anyRank, refuseForRanks, refuseTablesForRanks } from "./ranks.js";
+import { openVersions, type Versions } from "./publisher.js";
+import { addUp, anyRank, refuseTablesForRanks } from "./ranks.js";
 import type { ReaderIdentity } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { seedTables } from "./seed-tables.js";
@@ -120,7 +120,7 @@ export class Trainer {
   private listeners: ((event: TrainingEvent) => void)[];
   /** Held while the run goes on. */
   private lock?: RunLock;
-  private publisher?: Publisher;
+  private publisher?: Versions;
   private position: Position = { step: 0, epoch: 0, epochStep: 0 };
   private carried: Carried = initialCarried;
   private lastEvaluation?: { step: number; metrics: Record<string, number> };
@@ -138,7 +138,6 @@ export class Trainer {
     const spec = specOf(config, fittedFeatureInfos(features));
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);
-    refuseForRanks(config.train, this.world);
     refuseTablesForRanks(features, this.world);
     this.listeners = listener ? [listener] : [];
     this.plan = new Plan(train.rows, rowsPerStep(length), length, stretch && startOf(stretch));
@@ -341,7 +340,7 @@ export class Trainer {
   private async publishing<T>(resumed: boolean, train: () => Promise<T>): Promise<T> {
     const { publish, metric } = this.options.config.train;
     if (!publish) return train();
-    this.publisher = await Publisher.open(publish, metric, resumed);
+    this.publisher = await openVersions(this.world, this.state, publish, metric, resumed);
     try {
       return await train();
     } finally {

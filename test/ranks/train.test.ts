@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { findLatest } from "../../src/checkpoint/index.js";
+import { findLatest, listCheckpoints } from "../../src/checkpoint/index.js";
 import { type Config, resolveConfig } from "../../src/config/config.js";
 import { localWorlds, SOLO, type World } from "../../src/distributed/world.js";
 import { loadAddon } from "../../src/native/addon.js";
@@ -41,6 +41,9 @@ function rowsOf(count: number, stream: number): Record<string, unknown>[] {
     };
   });
 }
+
+const DYNAMIC =
+  "dynamic tables: a shared one of ids and bags that evicts, and one of crosses with 16-bit rows that admits";
 
 /** Vectors to start a table from, of some of its ids. */
 const VECTORS = join(folder, "vectors.csv");
@@ -81,37 +84,36 @@ const CONFIGS = {
     },
     train: { clip: { norm: 1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
   },
-  "dynamic tables: a shared one of ids and bags that evicts, and one of crosses with 16-bit rows that admits":
-    {
-      features: [
-        {
-          kind: "id",
-          name: "visitor",
-          dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
-          embedding: "things",
-        },
-        {
-          kind: "ids",
-          name: "tags",
-          dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
-          embedding: "things",
-        },
-        {
-          kind: "id",
-          name: "both",
-          columns: ["visitor", "city"],
-          dynamic: { capacity: 130, evict: { kind: "lfuDecay", halfLife: 4 }, admit: { count: 2 } },
-          dtype: "bf16",
-        },
-      ],
-      model: {
-        kind: "deepfm",
-        embeddingDim: 4,
-        wide: { features: ["visitor", "tags", "both"] },
-        deep: { features: ["a", "visitor", "tags", "both"], mlp: { hiddenUnits: [8] } },
+  [DYNAMIC]: {
+    features: [
+      {
+        kind: "id",
+        name: "visitor",
+        dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+        embedding: "things",
       },
-      train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+      {
+        kind: "ids",
+        name: "tags",
+        dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+        embedding: "things",
+      },
+      {
+        kind: "id",
+        name: "both",
+        columns: ["visitor", "city"],
+        dynamic: { capacity: 130, evict: { kind: "lfuDecay", halfLife: 4 }, admit: { count: 2 } },
+        dtype: "bf16",
+      },
+    ],
+    model: {
+      kind: "deepfm",
+      embeddingDim: 4,
+      wide: { features: ["visitor", "tags", "both"] },
+      deep: { features: ["a", "visitor", "tags", "both"], mlp: { hiddenUnits: [8] } },
     },
+    train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+  },
   "logistic regression without shuffling": {
     model: { kind: "logisticRegression", features: ["a", "b", "user"] },
     train: { shuffle: false, earlyStopping: { patience: 1 } },
@@ -224,29 +226,54 @@ describe.skipIf(!addon).each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("
   });
 });
 
-it
-  .skipIf(!addon)
-  .each([
-    "a DLRM with bags, 16-bit tables and a clip",
-    "dynamic tables: a shared one of ids and bags that evicts, and one of crosses with 16-bit rows that admits",
-  ] as const)("ranks start from the weights of another run: %s", async (name) => {
-  const config = withoutVectors(configOf(name));
-  const from = newRun();
-  await run({ ...config, train: { ...config.train, seed: 2, epochs: 1 } }, from, { ranks: 2 });
-  const started = {
-    ...config,
-    train: { ...config.train, epochs: 1, initializeFrom: { run: from, map: {} } },
-  };
-  const [alone, together] = [newRun(), newRun()];
-  await run(started, alone, { ranks: 1 });
-  await run(started, together, { ranks: 2 });
-  expect(await hashes(together)).toEqual(await hashes(alone));
+it.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] as const)(
+  "ranks start from the weights of another run: %s",
+  async (name) => {
+    const config = withoutVectors(configOf(name));
+    const from = newRun();
+    await run({ ...config, train: { ...config.train, seed: 2, epochs: 1 } }, from, { ranks: 2 });
+    const started = {
+      ...config,
+      train: { ...config.train, epochs: 1, initializeFrom: { run: from, map: {} } },
+    };
+    const [alone, together] = [newRun(), newRun()];
+    await run(started, alone, { ranks: 1 });
+    await run(started, together, { ranks: 2 });
+    expect(await hashes(together)).toEqual(await hashes(alone));
+  },
+);
+
+it.skipIf(!addon)("ranks publish the versions that one process does", async () => {
+  const config = withoutVectors(configOf(DYNAMIC));
+  const versions = await Promise.all(
+    [1, 2].map(async (ranks) => {
+      const [runDir, to] = [newRun(), newRun()];
+      const publish = { to, every: 4, keep: 9, full: undefined };
+      await run({ ...config, train: { ...config.train, epochs: 1, publish } as never }, runDir, { ranks });
+      const found = await listCheckpoints(to);
+      return Promise.all(found.map(async (each) => [each.name, await hashTensors(each)]));
+    }),
+  );
+  expect(versions[0].length).toBeGreaterThan(2);
+  expect(versions[1]).toEqual(versions[0]);
 });
 
-it.skipIf(!addon)("settings that need one process are refused on every rank", async () => {
+it.skipIf(!addon)("ranks train members one after the other, also when they stop and go on", async () => {
+  const config = configOf("a DLRM with bags, 16-bit tables and a clip");
+  const seeds = { ...config, train: { ...config.train, epochs: 1, seeds: 2 } };
+  const [alone, stopped] = [newRun(), newRun()];
+  const { report } = await run(seeds, alone, { ranks: 1 });
+  const first = await run(seeds, stopped, { ranks: 3, stopAt: 1800 });
+  expect(first.interrupted).toBe(true);
+  const last = await run(seeds, stopped, { ranks: 2, resume: true });
+  expect(await hashes(stopped)).toEqual(await hashes(alone));
+  expect(last.report.results).toEqual(report.results);
+});
+
+it.skipIf(!addon)("tables with a store are refused on every rank", async () => {
   const config = configOf("logistic regression without shuffling");
-  const seeds = { ...config, train: { ...config.train, seeds: 2 } };
-  await expect(run(seeds, newRun(), { ranks: 2 })).rejects.toThrow(
-    /train.seeds: this setting needs a run of one process/,
+  const features = config.features.map((feature) =>
+    feature.kind === "id" ? { ...feature, store: { memory: "1MB" } } : feature,
   );
+  await expect(run({ ...config, features } as never, newRun(), { ranks: 2 })).rejects.toThrow(/has a store/);
 });

@@ -93,9 +93,9 @@ async function trainOn(world: World, args: Arguments, rawArgs: readonly string[]
   try {
     if (args.continue) {
       interrupt.ask();
-      const result = await continueRun({ ...run, untilEnd: args["until-end"] ?? false });
+      const result = await continueRun({ ...run, world, untilEnd: args["until-end"] ?? false });
       display.stop();
-      return tellContinued(result, runDir);
+      return tellContinued(world, result, runDir);
     }
     const result = await trainRun({
       ...run,
@@ -127,12 +127,6 @@ function displayOf({ rank }: World, onTraining: () => void): Pick<TrainDisplay, 
 /** Options that ranks do not have yet. */
 function refuseAlone({ size }: World, args: Arguments): void {
   if (size === 1) return;
-  if (args.continue)
-    throw new UsageError({
-      what: "--continue runs as one process",
-      got: `${size} ranks`,
-      next: "Run it without a launcher.",
-    });
   if (args.backend === "reference")
     throw new UsageError({
       what: "the reference backend runs as one process",
@@ -161,7 +155,13 @@ function refuseTogether(
     });
 }
 
-function tellContinued({ interrupted, stretches, rows, checkpoint }: ContinueResult, runDir: string): void {
+function tellContinued(
+  { rank }: World,
+  { interrupted, stretches, rows, checkpoint }: ContinueResult,
+  runDir: string,
+): void {
+  if (interrupted) process.exitCode = EXIT.interrupted;
+  if (rank > 0) return;
   if (stretches > 0)
     console.log(
       `Trained on ${count(rows)} new rows in ${stretches === 1 ? "one stretch" : `${count(stretches)} stretches`}, saved in ${relative("", checkpoint.dir)}`,
@@ -170,7 +170,6 @@ function tellContinued({ interrupted, stretches, rows, checkpoint }: ContinueRes
   console.log(
     `Interrupted at step ${count(checkpoint.manifest.step)}, saved in ${runDir}. To go on, repeat the command.`,
   );
-  process.exitCode = EXIT.interrupted;
 }
 
 function withOptions(

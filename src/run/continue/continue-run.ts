@@ -1,14 +1,17 @@
 import { relative } from "node:path";
 import { type Checkpoint, findLatest, measuredBestFirst, RunLock } from "../../checkpoint/index.js";
+import { agree } from "../../distributed/agree.js";
+import { broadcastJson, SOLO, type World } from "../../distributed/world.js";
 import { CheckpointError } from "../../errors.js";
 import { recordConfigFile } from "../../saved/code.js";
 import { checkRunDirectory, refuseFile } from "../../saved/resume.js";
 import { CONFIG_COPY, linkLatest, REPORT, readJson, writeJson } from "../../saved/run-directory.js";
+import { fromRank0 } from "../../train/shared-checkpoints.js";
 import { Trainer } from "../../train/trainer.js";
 import { growingSource } from "./growing-source.js";
 import type { ContinueOptions } from "./options.js";
 import { refuseEnds, refuseUnfinished } from "./refusals.js";
-import { type ReadyStretch, Stretches } from "./stretches.js";
+import { type ReadyStretch, Stretches, type ToldStretch } from "./stretches.js";
 
 export interface ContinueResult {
   readonly interrupted: boolean;
@@ -22,11 +25,12 @@ export interface ContinueResult {
 
 /** Trains a model that has been trained on the rows that are new since then: one stretch after the other, each scored first. */
 export async function continueRun(options: ContinueOptions): Promise<ContinueResult> {
-  const { runDir } = options;
+  const { runDir, world = SOLO } = options;
+  if (world.rank > 0) return new Continuation(options, world).run();
   refuseFile(runDir);
   const lock = await RunLock.acquire(runDir);
   try {
-    return await new Continuation(options, lock).run();
+    return await new Continuation(options, world, lock).run();
   } finally {
     await lock.release();
   }
@@ -37,21 +41,26 @@ class Continuation {
 
   constructor(
     private readonly options: ContinueOptions,
-    private readonly lock: RunLock,
+    private readonly world: World,
+    private readonly lock?: RunLock,
   ) {}
+
+  private get leads(): boolean {
+    return this.world.rank === 0;
+  }
 
   async run(): Promise<ContinueResult> {
     const { config, runDir, settings } = this.options;
-    await checkRunDirectory(runDir, config, "continue", settings);
+    if (this.leads) await checkRunDirectory(runDir, config, "continue", settings);
     refuseEnds(config);
-    const newest = await this.newest();
+    const newest = (await fromRank0(this.world, () => this.newest()))!;
     const report = (await readJson(runDir, REPORT)) as SavedReport | undefined;
     refuseUnfinished(newest, report?.training?.reason);
     const source = await growingSource(this.options);
     try {
-      const stretches = await Stretches.open(this.options, source);
+      const stretches = await Stretches.start(this.options, source);
       const checkpoint = await this.trainAll(stretches, newest);
-      await this.writeReport(report, checkpoint);
+      if (this.leads) await this.writeReport(report, checkpoint);
       return { ...this.result, checkpoint };
     } finally {
       await source.close?.();
@@ -77,15 +86,27 @@ class Continuation {
   private async trainAll(stretches: Stretches, first: Checkpoint): Promise<Checkpoint> {
     let newest = first;
     for (;;) {
-      const stretch = await stretches.next(newest);
+      const stretch = await this.nextOf(stretches, newest);
       if (!stretch) break;
-      if (this.result.stretches === 0) await this.record();
+      if (this.leads && this.result.stretches === 0) await this.record();
       newest = await this.train(stretch, newest);
       if (this.result.interrupted) break;
-      await stretches.trained(stretch);
+      if (this.leads) await stretches.trained(stretch);
     }
     this.result.interrupted ||= this.options.signal.aborted;
     return newest;
+  }
+
+  /** Rank 0 finds out what is new and packs it. The others find what it has packed, or read the same rows. */
+  private async nextOf(stretches: Stretches, newest: Checkpoint): Promise<ReadyStretch | undefined> {
+    const { world } = this;
+    const found = this.leads ? await stretches.next(newest) : undefined;
+    if (world.size === 1) return found;
+    const told = await broadcastJson(world, this.leads ? (found ? toldOf(found) : null) : undefined);
+    if (told === null) return undefined;
+    const stretch = found ?? (await stretches.open(told, newest));
+    await agree(world, factsOf(stretch));
+    return stretch;
   }
 
   /** Writes the config with which the run goes on. */
@@ -107,6 +128,7 @@ class Continuation {
       train: prepared.rows,
       backend,
       runDir,
+      world: this.world,
       lock: this.lock,
       stretch: { number, from: best ?? newest, newest },
       read: { position, reads },
@@ -131,6 +153,19 @@ class Continuation {
     const continued = { stretches: stretch, step };
     await writeJson(runDir, REPORT, { ...report, checkpoint: relative(runDir, dir), continued });
   }
+}
+
+/** What rank 0 tells of a stretch. */
+const toldOf = ({ number, reads, position, prepared: { name } }: ReadyStretch): ToldStretch => {
+  return { number, reads, position, packed: name };
+};
+
+/** What must be equal on all ranks, by what it is. */
+function factsOf({ prepared: { rows, features } }: ReadyStretch): Record<string, string> {
+  return {
+    "the new rows": `${rows.rows} ${rows.fingerprint}`,
+    "the vocabularies": String(Object.values(features.vocabularies).map((values) => values.length)),
+  };
 }
 
 /** The parts of a report that are read here; it may be of another version. */

@@ -1,5 +1,6 @@
 import type { Backend } from "../../backends/backend.js";
 import type { Config } from "../../config/config.js";
+import type { World } from "../../distributed/world.js";
 import type { RunEvent } from "../run-event.js";
 
 export interface ContinueOptions {
@@ -10,6 +11,8 @@ export interface ContinueOptions {
   /** The values of `--set`, which are part of the config already. */
   readonly settings?: readonly string[];
   readonly backend: Backend;
+  /** The ranks that train together: rank 0 reads what is new. Default: this process. */
+  readonly world?: World;
   /** Stops after the current step, with a checkpoint. */
   readonly signal: AbortSignal;
   /** Stop where a topic ended when the run began to read it, instead of waiting for more messages. */

@@ -21,6 +21,11 @@ export interface ReadyStretch {
   readonly prepared: PreparedStretch;
 }
 
+/** What ranks need to open the packed data of a stretch. */
+export interface ToldStretch extends Pick<ReadyStretch, "number" | "reads" | "position"> {
+  readonly packed: string;
+}
+
 /** The folder of a run with the refused rows of its stretches. */
 const QUARANTINE_FOLDER = "quarantine";
 
@@ -35,7 +40,7 @@ export class Stretches {
     private readonly log: StretchLog,
   ) {}
 
-  static async open(options: ContinueOptions, source: GrowingSource): Promise<Stretches> {
+  static async start(options: ContinueOptions, source: GrowingSource): Promise<Stretches> {
     return new Stretches(options, source, await StretchLog.open(options.runDir));
   }
 
@@ -47,6 +52,16 @@ export class Stretches {
     this.removePacked(stretch);
     const line = this.log.find(stretch + 1);
     return (line && (await this.logged(line, newest))) ?? this.fresh(stretch + 1, newest);
+  }
+
+  /** A stretch that another rank has packed. */
+  async open({ number, reads, position, packed }: ToldStretch, newest: Checkpoint): Promise<ReadyStretch> {
+    return {
+      number,
+      reads,
+      position,
+      prepared: await this.prepare(featuresOf(newest), number, reads, packed),
+    };
   }
 
   /** The stretch that the checkpoint is in. The trainer refuses other rows than those it was in. */

@@ -1,0 +1,106 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { listCheckpoints } from "../../src/checkpoint/index.js";
+import { resolveConfig } from "../../src/config/config.js";
+import { localWorlds, SOLO, type World } from "../../src/distributed/world.js";
+import { loadAddon } from "../../src/native/addon.js";
+import { continueRun } from "../../src/run/continue/continue-run.js";
+import { trainRun } from "../../src/run/train-run.js";
+import { selectBackend } from "../../src/saved/backend.js";
+import { hashTensors } from "../../src/saved/hash-tensors.js";
+import { METRICS_FILE, readMetrics } from "../../src/train/log/metrics-log.js";
+
+/** Ranks go on with new rows as one process does: with a vocabulary that grows, a dynamic table that evicts, and versions. */
+
+const { addon } = loadAddon();
+const folder = mkdtempSync(join(tmpdir(), "pairloom-ranks-continue-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Rows of a day, with items that no day before has. */
+function day(number: number, count: number): string {
+  const rows = Array.from({ length: count }, (_, i) => {
+    const item = ((i * 7 + number * 3) % (8 + 4 * number)) + 5 * number;
+    return `u${i % 13},i${item},${(i % 40) + 20 * number},${(i % 11) / 3},${(i * item + (i % 3)) % 2}`;
+  });
+  return `user,item,seller,price,clicked\n${rows.join("\n")}\n`;
+}
+
+function configOf(name: string) {
+  return resolveConfig({
+    data: {
+      train: { path: join(folder, name, "*.csv") },
+      valid: { path: join(folder, "valid.csv") },
+      label: "clicked",
+      cacheDir: join(folder, name, "cache"),
+    },
+    features: [
+      { kind: "id", name: "user", hash: 50 },
+      { kind: "id", name: "item", vocabulary: { grow: true } },
+      { kind: "id", name: "seller", dynamic: { capacity: 45, evict: "lru" } },
+      { kind: "number", name: "price", normalize: "zscore" },
+    ],
+    model: {
+      kind: "dlrm",
+      embeddingDim: 4,
+      dense: { features: ["price"], mlp: { hiddenUnits: [4] } },
+      sparse: { features: ["user", "item", "seller"] },
+      final: { hiddenUnits: [8] },
+    },
+    train: {
+      ...{ batchSize: 64, epochs: 1, threads: 1, checkpoint: { every: 2, keep: 100 } },
+      publish: { every: 2, to: join(folder, name, "versions"), keep: 100 },
+      optimizer: { dense: { kind: "adam" }, embedding: { kind: "adam" } },
+    },
+  });
+}
+
+/** The results of all ranks. */
+async function onRanks<T>(ranks: number, work: (world: World) => Promise<T>): Promise<T[]> {
+  const worlds = ranks === 1 ? [SOLO] : localWorlds(addon!, ranks);
+  return Promise.all(
+    worlds.map((world) =>
+      work(world).catch((error) => {
+        if (world.handle) addon!.worldAbort(world.handle, String(error), 1);
+        throw error;
+      }),
+    ),
+  );
+}
+
+/** Trains on a day, then goes on with two others; what the run leaves, by step. */
+async function days(name: string, ranks: readonly [first: number, then: number, last: number]) {
+  mkdirSync(join(folder, name));
+  const write = (number: number, count: number) =>
+    writeFileSync(join(folder, name, `${number}.csv`), day(number, count));
+  const runDir = join(folder, name, "run");
+  const config = configOf(name);
+  const options = () => ({
+    ...{ config, runDir, backend: selectBackend("native").backend, listener: () => undefined },
+    signal: new AbortController().signal,
+  });
+  write(0, 300);
+  await onRanks(ranks[0], (world) => trainRun({ ...options(), world, resume: false, baselines: false }));
+  const goOn = (count: number) =>
+    onRanks(count, (world) => continueRun({ ...options(), world, untilEnd: true }));
+  write(1, 200);
+  for (const { stretches, rows } of await goOn(ranks[1]))
+    expect({ stretches, rows }).toEqual({ stretches: 1, rows: 200 });
+  write(2, 130);
+  await goOn(ranks[2]);
+  const hashed = async (dir: string) =>
+    Promise.all((await listCheckpoints(dir)).map(async (each) => [each.name, await hashTensors(each)]));
+  return {
+    checkpoints: await hashed(runDir),
+    versions: await hashed(join(folder, name, "versions")),
+    log: readMetrics(join(runDir, METRICS_FILE)).map(({ time, ...line }) => line),
+  };
+}
+
+it.skipIf(!addon)("ranks go on with new rows to the bytes of one process", async () => {
+  writeFileSync(join(folder, "valid.csv"), day(0, 100));
+  const alone = await days("alone", [1, 1, 1]);
+  expect(alone.checkpoints.length).toBeGreaterThan(4);
+  expect(await days("together", [2, 3, 2])).toEqual(alone);
+});
