@@ -160,6 +160,7 @@ console.log(JSON.stringify({ step: report.training.step, measured: evaluation.ro
     const TYPED = `import type { RowOf } from "pairloom";
 import { load } from "pairloom/serve";
 import { train } from "pairloom/train";
+import { Client } from "pairloom/client";
 import type config from "./pairloom.config.js";
 export const row: RowOf<typeof config> = { user: "u1", price: 2 };
 export async function score(): Promise<number> {
@@ -186,14 +187,9 @@ export const long: RowOf<typeof config> = { user: "u1", price: 2, item: 3 };
         const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
         writeFileSync(join(folder, "package.json"), JSON.stringify({ ...manifest, type }));
         writeFileSync(join(folder, "typed.ts"), TYPED);
-        const given = {
-          ...modules,
-          target: "es2022",
-          strict: true,
-          noEmit: true,
-          skipLibCheck: true,
-          types: [],
-        };
+        // Once: that the declarations need neither a newer library nor the types of Node.js.
+        const skipLibCheck = modules.moduleResolution !== "nodenext";
+        const given = { ...modules, skipLibCheck, target: "es2022", strict: true, noEmit: true, types: [] };
         const { options, errors } = ts.convertCompilerOptionsFromJson(given, folder);
         const program = ts.createProgram([join(folder, "typed.ts")], options);
         const texts = [...errors, ...ts.getPreEmitDiagnostics(program)].map(({ messageText }) =>

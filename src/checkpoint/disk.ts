@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, readdir, stat } from "node:fs/promises";
+import { lstat, open, readdir, stat } from "node:fs/promises";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 
 /** A file operation failed. It says nothing about whether the file is there or sound, unless {@link isAbsent}. */
@@ -66,11 +66,24 @@ function refuseOtherThanFile(status: Stats, path: string): void {
   });
 }
 
+/** A file that is open for reading. The types of Node.js are not named, because programs that use the package may not have them. */
+export interface OpenedFile {
+  read(
+    into: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+  readFile(encoding: "utf8"): Promise<string>;
+  stat(): Promise<{ readonly size: number }>;
+  close(): Promise<void>;
+}
+
 /**
  * Opens a regular file. Others are refused before they are opened: a pipe may never have data, a device has no end.
  * @throws CheckpointError for what is not a regular file, DiskError
  */
-export async function openToRead(path: string): Promise<FileHandle> {
+export async function openToRead(path: string): Promise<OpenedFile> {
   await sizeOf(path);
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0); // never waits, also if the file has just been replaced
   return onDisk("the file cannot be opened", path, () => open(path, flags));

@@ -1,7 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
 import { type HalfDtype, widen } from "../half.js";
-import { onDisk, openToRead } from "./disk.js";
+import { type OpenedFile, onDisk, openToRead } from "./disk.js";
 import {
   ARRAY_OF,
   bytesOf,
@@ -24,7 +23,7 @@ export type Stretch = readonly [begin: number, end: number];
  * @throws CheckpointError if the file ends earlier
  */
 export async function readFully(
-  file: FileHandle,
+  file: OpenedFile,
   into: Uint8Array,
   position: number,
   path: string,
@@ -53,7 +52,7 @@ export async function readFully(
 export async function sha256OfFiles(
   contents: readonly { readonly path: string; readonly stretches: readonly Stretch[] }[],
 ): Promise<string[]> {
-  const files = new Map<string, FileHandle>();
+  const files = new Map<string, OpenedFile>();
   try {
     for (const { path } of contents) if (!files.has(path)) files.set(path, await openToRead(path));
     const jobs = contents.map(({ path, stretches }) =>

@@ -1,6 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
-import { onDisk, openToRead } from "./disk.js";
+import { type OpenedFile, onDisk, openToRead } from "./disk.js";
 import { DTYPE_BYTES, type TensorArray } from "./dtypes.js";
 import { arrayFor, checkRange, PIECE, readElements, readFully } from "./file-bytes.js";
 import {
@@ -36,7 +35,7 @@ export class SafetensorsFile implements Tensors {
 
   private constructor(
     readonly path: string,
-    private readonly file: FileHandle,
+    private readonly file: OpenedFile,
     private readonly dataStart: number,
     header: SafetensorsHeader,
   ) {
@@ -79,7 +78,7 @@ export class SafetensorsFile implements Tensors {
   }
 }
 
-async function readHeaderLength(file: FileHandle, path: string): Promise<number> {
+async function readHeaderLength(file: OpenedFile, path: string): Promise<number> {
   const field = new Uint8Array(LENGTH_BYTES);
   await readFully(file, field, 0, path);
   const length = new DataView(field.buffer).getBigUint64(0, true);
@@ -94,5 +93,5 @@ async function readHeaderLength(file: FileHandle, path: string): Promise<number>
   });
 }
 
-const sizeOfOpen = (file: FileHandle, path: string): Promise<number> =>
+const sizeOfOpen = (file: OpenedFile, path: string): Promise<number> =>
   onDisk("the file cannot be read", path, async () => (await file.stat()).size);

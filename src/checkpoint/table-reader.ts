@@ -1,13 +1,12 @@
-import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { openToRead } from "./disk.js";
+import { type OpenedFile, openToRead } from "./disk.js";
 import { bytesOf, DTYPE_BYTES } from "./dtypes.js";
 import { readFully } from "./file-bytes.js";
 import { keysIn, type Range, rowsOfSlots, type Table, type TableNumbers } from "./table-layout.js";
 
 /** The rows that one checkpoint has of its tables, stored as ranges in one or several files. */
 export class TableReader {
-  private readonly files = new Map<string, Promise<FileHandle>>();
+  private readonly files = new Map<string, Promise<OpenedFile>>();
 
   constructor(private readonly dir: string) {}
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Config } from "../config/config.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { FollowedVersions } from "../saved/follow.js";

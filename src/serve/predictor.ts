@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Config } from "../config/config.js";
 import { DataError, ExecutionError } from "../errors.js";
 import { createEncoder, type Encoder } from "../features/encoder.js";

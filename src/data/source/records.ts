@@ -60,8 +60,8 @@ export class RecordScanner {
     this.delimiter = Buffer.from(format.delimiter, "utf8").toString("latin1");
   }
 
-  push(bytes: Buffer): void {
-    const text = this.rest + bytes.toString("latin1");
+  push(bytes: Uint8Array): void {
+    const text = this.rest + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
     let start = 0;
     for (let end = text.indexOf(LINE_FEED); end >= 0; end = text.indexOf(LINE_FEED, start)) {
       this.addLine(text.slice(start, end), 1);
