@@ -1,10 +1,20 @@
 import { featuresOf } from "../src/bench/workloads.js";
+import { exportOnnx } from "../src/export/onnx/export-onnx.js";
 import type { ModelConfig } from "../src/models/index.js";
+import { selectBackend } from "../src/saved/backend.js";
+import { findCheckpoint } from "../src/saved/find-checkpoint.js";
+import { openModel } from "../src/saved/model.js";
 import { saveInitial } from "../src/serve/testing.js";
 import { workloadOf } from "./figure.js";
 
 const NUMBERS = 13;
 const numberNames = Array.from({ length: NUMBERS }, (_, i) => `number_${i}`);
+const NORMALIZED = { mean: 0.5, std: 0.3 };
+
+export const isNumberName = (name: string): boolean => numberNames.includes(name);
+
+/** What the model gets for a number. */
+export const transformed = (number: number): number => (number - NORMALIZED.mean) / NORMALIZED.std;
 
 /** dlrm-kaggle as a config of columns, 13 numbers and 26 ids, saved as a run with its initial weights. */
 export const saveUntrained = (folder: string): Promise<void> => saveInitial(folder, configOf(), 0);
@@ -17,10 +27,16 @@ export function rowsOf(count: number): Record<string, number>[] {
   }));
 }
 
+/** Writes the model of a run for onnxruntime. */
+export async function exportForOnnx(folder: string, path: string): Promise<void> {
+  const { backend } = selectBackend();
+  await exportOnnx(await openModel(await findCheckpoint(folder), { backend, maxBatch: 1 }), path);
+}
+
 /** A request to rank so many items: the numbers and every second id are the user's, about half of the features. */
 export function rankRequest(items: number) {
   const rows = rowsOf(items);
-  const isShared = (name: string) => name.startsWith("number_") || Number(name.split("_")[1]) % 4 === 0;
+  const isShared = (name: string) => isNumberName(name) || Number(name.split("_")[1]) % 4 === 0;
   const part = (row: Record<string, number>, shared: boolean) =>
     Object.fromEntries(Object.entries(row).filter(([name]) => isShared(name) === shared));
   return { user: part(rows[0], true), items: rows.map((row) => part(row, false)) };
@@ -33,7 +49,7 @@ function configOf(): object {
   return {
     data: { train: { path: "none.csv" }, label: "label" },
     features: [
-      ...numberNames.map((name) => ({ kind: "number", name, normalize: { mean: 0.5, std: 0.3 } })),
+      ...numberNames.map((name) => ({ kind: "number", name, normalize: NORMALIZED })),
       ...ids.map(({ name, rows }) => ({ kind: "id", name, buckets: rows })),
     ],
     model: { ...model, dense: { ...model.dense, features: numberNames } },

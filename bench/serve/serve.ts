@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "../../src/serve/load.js";
 import { callTimes, quantile } from "../call-times.js";
-import { rankRequest, saveUntrained } from "../dlrm-kaggle.js";
+import { exportForOnnx, rankRequest, saveUntrained } from "../dlrm-kaggle.js";
 import { type Figure, spread } from "../figure.js";
 import { closedLoop, type Outcome, openLoop } from "./load.js";
 import { BenchServer, pin } from "./server.js";
@@ -24,6 +24,7 @@ const COLUMNS = [
   "memory MB",
 ] as const;
 
+const MODEL = "model.onnx";
 const CONNECTIONS = 16;
 const SLOW = 500;
 const IN_PROCESS_ITEMS = 500;
@@ -39,6 +40,7 @@ export const serve: Figure = {
     const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-"));
     try {
       await saveUntrained(folder);
+      await exportForOnnx(folder, join(folder, MODEL));
       const lines = new Map<string, Line[]>();
       for (let round = 1; round <= rounds; round++)
         for await (const [name, line] of measurements(folder, seconds)) {
@@ -59,12 +61,23 @@ export const serve: Figure = {
 async function* measurements(run: string, seconds: number): AsyncGenerator<[string, Line]> {
   yield* inProcess(run, seconds);
   for (const workers of [1, 2]) yield* plainRates(run, workers, seconds);
-  const [serverCore, ownCore] = availableParallelism() > 1 ? [0, 1] : [];
+  const [serverCore, ownCore] = twoCores(availableParallelism());
   pin(ownCore);
   const pinned = await BenchServer.start(run, serverCore);
   yield* aroundTheKnee(pinned, seconds);
   await pinned.stop();
+  const onnx = await BenchServer.onnx(join(run, MODEL), serverCore);
+  await closedLoop(onnx.url, ranking, CONNECTIONS, 1);
+  const rate = await line(onnx, () => closedLoop(onnx.url, ranking, CONNECTIONS, seconds));
+  yield ["the knee of onnxruntime-node behind the same route", rate];
+  await onnx.stop();
   pin(undefined);
+}
+
+/** One for the server and one for the generator, which are not two threads of one core if there are many. */
+function twoCores(all: number): number[] {
+  if (all < 2) return [];
+  return all < 8 ? [0, 1] : [2, 5];
 }
 
 async function* plainRates(run: string, workers: number, seconds: number): AsyncGenerator<[string, Line]> {

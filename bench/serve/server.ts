@@ -6,7 +6,7 @@ import { residentBytes } from "../resident-bytes.js";
 /** Ticks of a second in /proc. */
 const TICKS = 100;
 
-/** A server in a process of its own: `pairloom serve`, as it was built. */
+/** A server in a process of its own: `pairloom serve`, as it was built, or one with onnxruntime. */
 export class BenchServer {
   private constructor(
     readonly url: string,
@@ -14,8 +14,17 @@ export class BenchServer {
   ) {}
 
   /** @param core the only core that it may use; all by default */
-  static async start(run: string, core?: number, ...options: string[]): Promise<BenchServer> {
-    const command = [process.execPath, "bin/pairloom.js", "serve", run, "--port", "0", ...options];
+  static start(run: string, core?: number, ...options: string[]): Promise<BenchServer> {
+    return BenchServer.spawn(["bin/pairloom.js", "serve", run, "--port", "0", ...options], core);
+  }
+
+  /** @param model the file of the exported model */
+  static onnx(model: string, core?: number): Promise<BenchServer> {
+    return BenchServer.spawn(["--import", "tsx", "bench/serve/onnx-server.ts", model], core);
+  }
+
+  private static async spawn(script: readonly string[], core?: number): Promise<BenchServer> {
+    const command = [process.execPath, ...script];
     const pinned = core === undefined ? command : ["taskset", "-c", String(core), ...command];
     const child = spawn(pinned[0], pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     const url = await new Promise<string>((found, failed) => {
@@ -50,7 +59,7 @@ export class BenchServer {
 
   async stop(): Promise<void> {
     this.child.kill("SIGTERM");
-    while (this.child.exitCode === null) await sleep(20);
+    while (this.child.exitCode === null && this.child.signalCode === null) await sleep(20);
   }
 }
 

@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.restoreAllMocks());
 
-const LIMITS = { waiting: 1000, work: 25, deadline: 1000 };
+const LIMITS = { waiting: 1000, work: 20, deadline: 1000 };
 
 /** A version that takes so many milliseconds for each request to rank. */
 const taking = (milliseconds: number) =>
@@ -46,12 +46,12 @@ it.each([0.1, 0.5, 2])(
   async (each) => {
     const waits = (await overloaded(each)).sort((a, b) => a - b);
     expect(waits.length).toBeGreaterThan(50);
-    expect(waits.at(-1)).toBeLessThan(2 * Math.max(LIMITS.work, 32 * each));
+    expect(waits.at(-1)).toBeLessThan(2 * Math.max(LIMITS.work, 24 * each));
     expect(waits[Math.floor(waits.length / 2)]).toBeGreaterThan(LIMITS.work / 4);
   },
 );
 
-it("gives those that wait at least half of the time, however much there is beside them", async () => {
+it("gives those that wait at least a third of the time, however much there is beside them", async () => {
   const queue = new ScoringQueue(LIMITS, () => undefined);
   let [beside, answered] = [0, 0];
   for (let turn = 0; turn < 100; turn++) {
@@ -62,7 +62,7 @@ it("gives those that wait at least half of the time, however much there is besid
     await new Promise((done) => setImmediate(done));
   }
   // Not yet in the turns in which the queue fills.
-  expect(answered).toBeGreaterThan(0.8 * beside);
+  expect(answered).toBeGreaterThan(0.45 * beside);
 });
 
 it("is not full for one that waits behind nothing, whatever has happened before", async () => {

@@ -27,7 +27,7 @@ const SLICE = 4;
 /** Milliseconds that a job takes, before one has been measured. */
 const FIRST_PACE = 0.1;
 /** So many may wait whatever the pace is: the first requests of a process take many times as long as later ones. */
-const FEW = 32;
+const FEW = 24;
 /** The share of the newest measurement in the pace. */
 const NEWEST = 0.1;
 
@@ -89,11 +89,14 @@ export class ScoringQueue {
     });
   }
 
-  /** However many requests are refused meanwhile, at least half of the time goes to those that wait. */
+  /**
+   * However many requests are refused meanwhile, a third of the time goes to those that wait. A larger share would make turns longer
+   * without end where refusing and answering take the rest: what arrives in a long turn makes the next one longer.
+   */
   private run(): void {
     const [start, count] = [performance.now(), this.jobs.length];
     const others = this.isBehind ? start - this.ended : 0;
-    const end = start + Math.max(SLICE, others);
+    const end = start + Math.max(SLICE, others / 2);
     for (let now = start; this.jobs.length > 0 && now < end; now = performance.now()) this.scoreSome(now);
     this.ended = performance.now();
     this.scored += Math.min(this.ended, end) - start;

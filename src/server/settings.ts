@@ -40,7 +40,7 @@ export const DEFAULT_LIMITS: Limits = {
   body: 2 * 2 ** 20,
   rows: 10_000,
   waiting: 1000,
-  work: 25,
+  work: 20,
   deadline: 1000,
   arrival: 10_000,
   connections: 4096,
