@@ -1,6 +1,6 @@
 import { type Graph, producers } from "../graph/graph.js";
 import type { Attrs, Node, Op } from "../graph/op.js";
-import { columnsOf, innerDims, type Tensor, width } from "../graph/tensor.js";
+import { columnsOf, entriesOf, innerDims, type Tensor, width } from "../graph/tensor.js";
 import { batchMatmul } from "../ops/batch-matmul.js";
 import { concat } from "../ops/concat.js";
 import { dotInteraction } from "../ops/dot-interaction.js";
@@ -70,10 +70,10 @@ class Division {
     return { graph: { nodes, outputs: this.graph.outputs }, weights, sums };
   }
 
+  /** Layers over entries stay whole: sums of entries are no bias. */
   private isDivisible({ op, inputs: [x, w], outputs }: Node): boolean {
-    return (
-      op === linear && !this.once.has(outputs[0]) && !this.once.has(x) && this.made.get(w)?.op === parameter
-    );
+    if (op !== linear || entriesOf(x)) return false;
+    return !this.once.has(outputs[0]) && !this.once.has(x) && this.made.get(w)?.op === parameter;
   }
 
   private divide({ inputs: [, w, b], attrs, outputs }: Node, [once, each]: readonly [Half, Half]): void {
