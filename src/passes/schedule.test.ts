@@ -47,6 +47,21 @@ describe("schedule", () => {
     ]);
   });
 
+  it("computes rows in the phase of their first reader", () => {
+    const { g, weight, x } = scene();
+    const [h] = g.apply(OPS.linear, [x, weight("w", 4, 3)], { fn: "relu" });
+    const [z] = g.apply(OPS.input, [], { name: "z", type: fp32("B", 4), limit: 0 });
+    const [mean, variance] = g.apply(OPS.batchMoments, [z], {});
+    const operands = [z, mean, variance, weight("gamma", 4), weight("beta", 4)];
+    const [y] = g.apply(OPS.batchNormalize, operands, { eps: 1e-5, training: true });
+    g.apply(OPS.add, [h, y], {});
+    expect(print(g)).toEqual([
+      "tile: input input batchMoments",
+      "fixed: combine(batchMoments)",
+      "tile: linear batchNormalize add",
+    ]);
+  });
+
   it("opens a new phase where rows need a reduction: batch normalization splits the program", () => {
     const { g, weight, x } = scene();
     const [mean, variance] = g.apply(OPS.batchMoments, [x], {});

@@ -31,24 +31,13 @@ const START: Position = { phase: -1, level: 0 };
 /**
  * Divides a graph into stages so that a thread can process a tile of rows in as few stages as possible: only a row
  * equation that needs the result of a fixed stage (a reduction, as in batch normalization) starts a new phase, and so does
- * the step from rows to entries of a sequence, or back. In-place updates run after all readers of the old value; updates
- * that share a changed operand keep graph order.
+ * the step from rows to entries of a sequence, or back. Row equations run in the phase of their first reader, so that the
+ * batch space need not keep their results. In-place updates run after all readers of the old value; updates that share a
+ * changed operand keep graph order.
  */
 export function schedule(graph: Graph): Stage[] {
-  const uses = consumers(graph);
-  const domains: readonly Domain[] = [...new Set(["B" as const, ...graph.nodes.map(domainOf)])];
-  const timetable: Timetable = {
-    nodes: graph.nodes,
-    uses,
-    domains,
-    ready: new Map(),
-    positions: new Map(),
-    stages: new Map(),
-  };
-  const updates = graph.nodes.filter((node) => mutated(node).length > 0);
-  for (const node of graph.nodes) if (mutated(node).length === 0) placeNode(node, timetable);
-  placeUpdates(updates, uses, timetable);
-  return [...timetable.stages.values()].sort(
+  const soonest = place(graph, new Map());
+  return [...place(graph, laterPhases(soonest)).stages.values()].sort(
     (a, b) =>
       a.position.phase - b.position.phase ||
       a.position.level - b.position.level ||
@@ -64,10 +53,46 @@ interface Timetable {
   readonly uses: ReadonlyMap<Tensor, readonly Node[]>;
   /** Phases take turns among them. */
   readonly domains: readonly Domain[];
+  readonly notBefore: ReadonlyMap<Node, number>;
   /** When a tensor's value can be read. */
   readonly ready: Map<Tensor, Position>;
   readonly positions: Map<Node, Position>;
   readonly stages: Map<string, Stage & { readonly position: Position; readonly steps: Step[] }>;
+}
+
+/** @param notBefore phases of some row equations */
+function place(graph: Graph, notBefore: ReadonlyMap<Node, number>): Timetable {
+  const timetable: Timetable = {
+    nodes: graph.nodes,
+    uses: consumers(graph),
+    domains: [...new Set(["B" as const, ...graph.nodes.map(domainOf)])],
+    notBefore,
+    ready: new Map(),
+    positions: new Map(),
+    stages: new Map(),
+  };
+  const updates = graph.nodes.filter((node) => mutated(node).length > 0);
+  for (const node of graph.nodes) if (mutated(node).length === 0) placeNode(node, timetable);
+  placeUpdates(updates, timetable);
+  return timetable;
+}
+
+/**
+ * The phases of the first readers of row equations that could run in an earlier one. Inputs are loaded as soon as possible, so
+ * that a bad one stops the step before anything is updated.
+ */
+function laterPhases({ nodes, uses, domains, positions }: Timetable): Map<Node, number> {
+  const phases = new Map<Node, number>();
+  const phaseOf = (node: Node): number => phases.get(node) ?? positions.get(node)!.phase;
+  for (const node of [...nodes].reverse()) {
+    const { op, outputs } = node;
+    if (executionOf(node) !== "rowwise" || op.viewOffset) continue;
+    const readers = outputs.flatMap((output) => readersOf(output, uses));
+    if (readers.length === 0) continue;
+    const first = Math.min(...readers.map(phaseOf));
+    if (turnOf(first, domains) === turnOf(phaseOf(node), domains)) phases.set(node, first);
+  }
+  return phases;
 }
 
 /** Places an equation that changes no operand. Views and bound memory have no step. */
@@ -90,12 +115,8 @@ export function isFoldedLater({ outputs }: Node, uses: ReadonlyMap<Tensor, reado
 }
 
 /** Places in-place updates, in graph order. */
-function placeUpdates(
-  updates: readonly Node[],
-  uses: ReadonlyMap<Tensor, readonly Node[]>,
-  timetable: Timetable,
-): void {
-  const { ready, positions } = timetable;
+function placeUpdates(updates: readonly Node[], timetable: Timetable): void {
+  const { uses, ready, positions } = timetable;
   const changed = new Map<Tensor, Position>();
   for (const node of updates) {
     const readers = mutated(node).flatMap((tensor) => readersOf(tensor, uses));
@@ -140,13 +161,13 @@ function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): 
  * operand: a fixed tensor, or rows that depend on the whole batch. What phases of other domains make, it finds in a later
  * one of its own, and so rows that are complete after all tiles of their entries.
  */
-function rowPosition(node: Node, { ready, domains }: Timetable): Position {
+function rowPosition(node: Node, { ready, domains, notBefore }: Timetable): Position {
   const phases = node.inputs.map((input) => {
     const position = ready.get(input)!;
     const inTiles = position.level === 0 && input.shape[0] === domains[turnOf(position.phase, domains)];
     return position === START || inTiles ? position.phase : position.phase + 1;
   });
-  const phase = Math.max(0, ...phases);
+  const phase = Math.max(notBefore.get(node) ?? 0, ...phases);
   const wait = domains.indexOf(domainOf(node)) - turnOf(phase, domains);
   return { phase: phase + (wait < 0 ? wait + domains.length : wait), level: 0 };
 }

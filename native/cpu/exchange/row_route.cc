@@ -36,7 +36,8 @@ void RowRoute::list(const BoundInstruction& instruction, const StepContext& step
   if (table_.count() <= kNarrowRows) list_unique<uint64_t>();
   else list_unique<WideKey>();
   write_columns(instruction, step);
-  find_owners(step);
+  find_nodes(step.nodes_of(step.rank));
+  find_owners();
 }
 
 // In the order in which the format sums gradients: groups, pairs, samples, positions in bags.
@@ -111,8 +112,11 @@ void RowRoute::write_columns(const BoundInstruction& instruction, const StepCont
   }
 }
 
-void RowRoute::find_owners(const StepContext& step) {
-  const std::vector<FoldNode>& nodes = step.nodes_of(step.rank);
+void RowRoute::find_nodes(const std::vector<FoldNode>& nodes) {
+  if (nodes.size() == 1 && returned_ == columns_) {
+    for (Unique& unique : unique_) unique.nodes = 1;
+    return;
+  }
   for (size_t u = 0; u < unique_.size(); ++u) {
     for (uint32_t i = begin_[u]; i < begin_[u + 1]; ++i) {
       const Occurrence& occurrence = occurrences_[sorted_[i]];
@@ -122,6 +126,9 @@ void RowRoute::find_owners(const StepContext& step) {
       unique_[u].nodes |= 1u << node;
     }
   }
+}
+
+void RowRoute::find_owners() {
   for (uint32_t owner = 0; owner <= ranks(); ++owner) {
     const auto before = [](const Unique& unique, uint64_t place) { return unique.place < place; };
     const auto found =
@@ -164,6 +171,12 @@ void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step,
   }
   if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, dim * sizeof(float));
   else step.kernels->sum_along_tree(terms.data(), terms.size(), to, dim);
+}
+
+void RowRoute::prefetch_sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique) const {
+  if (unique >= unique_.size()) return;
+  const Occurrence& first = occurrences_[sorted_[begin_[unique]]];
+  if (has_gradient(first)) prefetch_floats(gradient_of(return_rows, step, first).data, return_rows.views.back().size);
 }
 
 void RowRoute::add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const {

@@ -51,6 +51,7 @@ class RowRoute {
   // The sum of a row's gradients over the groups of a node: of the samples' gradients in the pairs of returnRows.
   void sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
            std::vector<TreeTerm>& terms, float* to) const;
+  void prefetch_sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique) const;
   // As owner and asker in one: the gradients of the rows that this rank looks up in its own shard.
   void add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const;
 
@@ -74,7 +75,8 @@ class RowRoute {
   template <class Id>
   void collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group);
   void write_columns(const BoundInstruction& instruction, const StepContext& step);
-  void find_owners(const StepContext& step);
+  void find_nodes(const std::vector<FoldNode>& nodes);
+  void find_owners();
   bool has_gradient(const Occurrence& occurrence) const { return occurrence.column < returned_; }
   struct Gradient {
     const float* data;

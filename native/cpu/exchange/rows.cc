@@ -103,7 +103,7 @@ class FetchRows : public Exchanger {
   }
 
   void pack_rows(const RowRoute::Asked& asked, char* bytes) const {
-    constexpr size_t kRowsAhead = 8;
+    constexpr size_t kRowsAhead = 32;  // to copy a row takes a tenth of the time that it takes to come from memory
     const char* table = reinterpret_cast<const char*>(table_.base);
     for (size_t i = 0; i < asked.count; ++i, bytes += row_bytes_) {
       if (i + kRowsAhead < asked.count) __builtin_prefetch(table + asked.rows[i + kRowsAhead] * row_bytes_);
@@ -153,6 +153,8 @@ class FetchRows : public Exchanger {
   std::atomic<bool> refused_{false};
 };
 
+constexpr uint32_t kSumsAhead = 12;
+
 // One sum for each row and node of the sender's groups.
 class ReturnRows : public Exchanger {
  public:
@@ -173,6 +175,7 @@ class ReturnRows : public Exchanger {
     std::vector<TreeTerm> terms;
     float* sum = reinterpret_cast<float*>(bytes);
     for (uint32_t u = route_.asked_of(to).begin; u < route_.asked_of(to).end; ++u) {
+      route_.prefetch_sum(instruction_, *step_, u + kSumsAhead);
       for (size_t node = 0; node < nodes.size(); ++node) {
         if ((route_.unique()[u].nodes >> node & 1) == 0) continue;
         route_.sum(instruction_, *step_, u, nodes[node], terms, sum);
