@@ -123,7 +123,7 @@ class Run {
     const placements = await agreedPlacements(config, prepared, world);
     const place = { runDir, lock, onStart, world, placements };
     const model = await this.train(config.model.kind, config, place, prepared);
-    const results = model.interrupted || !this.leads ? [] : await this.measure(model, prepared);
+    const results = model.interrupted ? [] : await this.measure(model, prepared);
     const measured = this.report(prepared, prepareSeconds, model, results);
     const report = {
       ...measured,
@@ -200,6 +200,7 @@ class Run {
     if (split === undefined) return [];
     const held = splits[split]!;
     const results = [await this.evaluate(model, split, held)];
+    if (!this.leads) return results;
     if (baselines && config.model.kind !== "logisticRegression") {
       const baseline = logisticRegressionOf(config);
       const place = { runDir: baselineDirectory(runDir) };

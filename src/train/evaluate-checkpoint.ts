@@ -5,7 +5,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import type { Evaluation } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, metricSettings } from "./evaluate.js";
-import { savedExecutable } from "./saved-executable.js";
+import { type SharedBy, savedExecutable, sharedExecutable } from "./saved-executable.js";
 import type { TrainedSections } from "./step/model-spec.js";
 
 export interface MeasuredModel {
@@ -15,15 +15,23 @@ export interface MeasuredModel {
   readonly graph: Graph;
 }
 
-/** Metrics of a checkpoint's parameters on a split. Does not touch parameters in training. */
+/** Where a checkpoint is measured. */
+export interface MeasuringOptions extends SharedBy {
+  readonly backend: Backend;
+  readonly onRows?: (rows: number) => void;
+}
+
+/** Metrics of a checkpoint's parameters on a split. Does not touch parameters in training. All ranks call it, and get them. */
 export async function evaluateCheckpoint(
   checkpoint: Checkpoint,
   { config, ...model }: MeasuredModel,
-  backend: Backend,
   data: ColumnSet,
-  onRows?: (rows: number) => void,
+  { onRows, ...shared }: MeasuringOptions,
 ): Promise<Evaluation> {
-  const options = { backend, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
-  const { executable } = await savedExecutable(checkpoint, model, options);
+  const options = { ...shared, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
+  const executable =
+    shared.world.size > 1
+      ? await sharedExecutable(checkpoint, model, options)
+      : (await savedExecutable(checkpoint, model, options)).executable;
   return evaluate(executable, data, metricSettings(config), onRows);
 }

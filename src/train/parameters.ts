@@ -205,6 +205,12 @@ export class Parameters {
     await this.read(files.optimizer, "optimizer", grown);
   }
 
+  /** The same of the model alone, for scoring. */
+  async loadModel(file: Tensors): Promise<void> {
+    this.startSparse(file, "model");
+    await this.read(file, "model", new Map());
+  }
+
   /** Number of elements per part, for reports. */
   count(part: Part): number {
     return this.of(part).reduce((sum, { attrs }) => sum + elementsOf(attrs), 0);

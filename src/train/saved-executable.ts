@@ -1,13 +1,17 @@
 import type { Backend, Executable, Memory, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { World } from "../distributed/world.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
+import type { Placement } from "../graph/placement.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { placedParameters, shardingOf } from "../passes/shard.js";
 import { memberName } from "./members.js";
+import { Parameters } from "./parameters.js";
 import { savedParameters } from "./saved-parameters.js";
 import { parametersOf } from "./step/model-graphs.js";
 import { putInStoredTables } from "./stored-tables.js";
-import { Translations } from "./translations.js";
+import { slotsOfTables, Translations } from "./translations.js";
 
 export interface ScoringOptions {
   readonly backend: Backend;
@@ -64,6 +68,41 @@ export async function savedExecutable(
   const state = { checkpoint, attrs, parameters, translations };
   const isWhole = !mapped && stored.size === 0;
   return { ...compiled(graph, state, options), ...(isWhole && { state }) };
+}
+
+/** The ranks that share a model's tables. */
+export interface SharedBy {
+  readonly world: World;
+  /** As in training. */
+  readonly placements?: ReadonlyMap<string, Placement>;
+}
+
+/**
+ * The same for ranks that score together: each reads its share of the tables into memory.
+ * @throws CheckpointError if it is damaged or belongs to another model
+ */
+export async function sharedExecutable(
+  checkpoint: Checkpoint,
+  { graph, features }: ScoringModel,
+  { backend, maxBatch, threads, world, placements }: ScoringOptions & SharedBy,
+): Promise<Executable> {
+  const attrs = placedParameters(graph, shardingOf(world.size, placements));
+  const parameters = new Parameters(backend, attrs, undefined, world.rank);
+  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const translations = new Translations(backend, features, { members, slots: slotsOfTables(parameters.all) });
+  await translations.load(checkpoint, attrs);
+  const file = await checkpoint.openModel();
+  try {
+    await parameters.loadModel(file);
+  } finally {
+    await file.close();
+  }
+  const shared = { maxBatch, threads, world, placements };
+  return backend.compile(graph, parameters.memory, {
+    ...shared,
+    translations: translations.bound,
+    frozen: true,
+  });
 }
 
 const NONE: ReadonlyMap<string, Memory> = new Map();

@@ -88,9 +88,10 @@ export class SeedsTrainer {
     data: ColumnSet,
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
-    const { backend, config, features } = this.options;
+    const { backend, config, features, placements } = this.options;
     const graph = this.graphOf(checkpoint.manifest.members?.length ?? 1);
-    return evaluateCheckpoint(checkpoint, { config, features, graph }, backend, data, onRows);
+    const options = { backend, world: this.world, placements, onRows };
+    return evaluateCheckpoint(checkpoint, { config, features, graph }, data, options);
   }
 
   private async resume(): Promise<void> {

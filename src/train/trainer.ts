@@ -224,8 +224,9 @@ export class Trainer {
     data: ColumnSet,
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
-    const { backend, config, features } = this.options;
-    return evaluateCheckpoint(checkpoint, { config, features, graph: this.forward }, backend, data, onRows);
+    const { backend, config, features, placements } = this.options;
+    const options = { backend, world: this.world, placements, onRows };
+    return evaluateCheckpoint(checkpoint, { config, features, graph: this.forward }, data, options);
   }
 
   /** Compiles the training program with the geometry of the run. */

@@ -49,7 +49,7 @@ export class Translations {
       prefixes.flatMap((prefix) =>
         specs.map(([table, spec]) => {
           const draws = { seed, stream: streamOf(stateName(table)) };
-          return [prefix + table, backend.translation(spec, draws, slots?.get(table))] as const;
+          return [prefix + table, backend.translation(spec, draws, slots?.get(prefix + table))] as const;
         }),
       ),
     );

@@ -201,19 +201,16 @@ async function traces(runDir: string, { report }: RunResult) {
 describe.skipIf(!addon).each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("%s", (name) => {
   const config = configOf(name);
 
+  const alone = newRun();
+
   it("trains to the same bytes and figures on any number of ranks", async () => {
-    const alone = newRun();
     const expected = await traces(alone, await run(config, alone, { ranks: 1 }));
     expect(expected.results.length).toBeGreaterThan(0);
-    for (const ranks of [2, 3]) {
-      const runDir = newRun();
-      expect(await traces(runDir, await run(config, runDir, { ranks }))).toEqual(expected);
-    }
+    const runDir = newRun();
+    expect(await traces(runDir, await run(config, runDir, { ranks: 3 }))).toEqual(expected);
   });
 
   it("stops where one rank is asked to, and goes on with another number of ranks", async () => {
-    const whole = newRun();
-    await run(config, whole, { ranks: 1 });
     const runDir = newRun();
     const stopped = await run(config, runDir, { ranks: 2, stopAt: 600 });
     expect(stopped.interrupted).toBe(true);
@@ -222,7 +219,7 @@ describe.skipIf(!addon).each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("
     expect(JSON.parse(readFileSync(join(runDir, "checkpoints/latest.json"), "utf8")).step).toBe(step);
     const last = await run(config, runDir, { ranks: 3, resume: true });
     expect(last.interrupted).toBe(false);
-    expect(await hashes(runDir)).toEqual(await hashes(whole));
+    expect(await hashes(runDir)).toEqual(await hashes(alone));
   });
 });
 
