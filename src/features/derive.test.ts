@@ -247,6 +247,17 @@ describe("expression", () => {
     expect(numbers({ ...feature, missing: 7 } as never, rows)).toEqual([1, 0, 7]);
   });
 
+  it("has no value for texts that are no numbers and for NaN, also where it compares them, unless it asks for NaN", () => {
+    const rows = [
+      { u: "a", i: "b" },
+      { u: Number.NaN, i: 1 },
+      { u: "1", i: true },
+    ];
+    expect(encode([feature] as never, rows).bad.map(({ row }) => row)).toEqual([0, 1]);
+    expect(numbers({ ...feature, nonFinite: "impute", missing: 7 } as never, rows)).toEqual([7, 7, 1]);
+    expect(numbers({ ...feature, expression: "isnan(u) + isnan(i)" } as never, rows)).toEqual([2, 1, 0]);
+  });
+
   it("names columns as it likes, and reads other features", () => {
     const features: FeatureInput[] = [
       {

@@ -58,5 +58,10 @@ function sourcesOf(variables: readonly string[] | Record<string, InputSource>): 
 
 function compile({ expression, names }: ExpressionOfInputs): Operator {
   const evaluate = parseExpression(expression, names);
-  return rowwise((...values) => (values.includes(undefined) ? undefined : evaluate(values as number[])));
+  // A comparison with NaN is false: a text that is no number would silently be 0.
+  const takesNaN = /\bisnan\b/.test(expression);
+  return rowwise((...values) => {
+    if (values.includes(undefined)) return undefined;
+    return values.includes(Number.NaN) && !takesNaN ? Number.NaN : evaluate(values as number[]);
+  });
 }
