@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { busy, RETRY_AFTER } from "./refusals.js";
 import type { ScoringQueue } from "./scoring-queue.js";
 
@@ -10,8 +10,26 @@ interface Gate {
   readonly queue: ScoringQueue;
   /** Called with the path of a request that is refused. */
   readonly onRefusal: (path: string) => void;
-  /** True if each answer closes its connection. */
-  readonly isParting: () => boolean;
+  /** The answers that end later. */
+  readonly answers: OpenAnswers;
+}
+
+/** Answers that have not ended. */
+export class OpenAnswers {
+  private readonly open = new Set<ServerResponse>();
+  private closes = false;
+
+  add(response: ServerResponse): void {
+    response.shouldKeepAlive &&= !this.closes;
+    this.open.add(response);
+    response.once("close", () => this.open.delete(response));
+  }
+
+  /** From now on each answer closes its connection. */
+  closeConnections(): void {
+    this.closes = true;
+    for (const response of this.open) response.shouldKeepAlive = false;
+  }
 }
 
 const BODY = JSON.stringify({ error: busy().report });
@@ -25,12 +43,9 @@ const HEADERS = {
  * Refuses requests to score while the queue is full, before anything else is done with them: with several times the load that a server
  * can answer, it is busy with refusing, which must cost much less than scoring.
  */
-export function behindGate(
-  listener: RequestListener,
-  { queue, onRefusal, isParting }: Gate,
-): RequestListener {
+export function behindGate(listener: RequestListener, { queue, onRefusal, answers }: Gate): RequestListener {
   return (request, response) => {
-    if (isParting()) response.shouldKeepAlive = false;
+    answers.add(response);
     const path = queue.isFull ? scoringPath(request) : undefined;
     if (path === undefined) return listener(request, response);
     response.writeHead(503, HEADERS).end(BODY);

@@ -9,7 +9,7 @@ import { ConfigError } from "../errors.js";
 import { accessCheck, refuseOpenServer } from "./access.js";
 import { addBodyParsers } from "./bodies.js";
 import type { JoinFleet } from "./fleet.js";
-import { behindGate } from "./gate.js";
+import { behindGate, OpenAnswers } from "./gate.js";
 import { addInfoRoutes } from "./info-routes.js";
 import { Metrics } from "./metrics.js";
 import { RETRY_AFTER, type Refusal, refusal, refusalOf, refusing } from "./refusals.js";
@@ -39,7 +39,8 @@ const ARRIVAL_CHECK = 100;
 export class ModelServer {
   readonly metrics: Metrics;
   private readonly app: FastifyInstance;
-  private state: "open" | "closing" | "parting" = "open";
+  private readonly answers = new OpenAnswers();
+  private state: "open" | "closing" = "open";
 
   /** @throws ConfigError for a server that anyone in a network could use */
   constructor(
@@ -54,7 +55,7 @@ export class ModelServer {
     const gate = {
       queue,
       onRefusal: (path: string) => this.metrics.refused(path),
-      isParting: () => this.state === "parting",
+      answers: this.answers,
     };
     this.app = newApp(settings, (listener) => behindGate(listener, gate));
     this.app.server.maxConnections = limits.connections;
@@ -91,7 +92,7 @@ export class ModelServer {
     // The method of HTTP servers would close idle connections, too.
     NetServer.prototype.close.call(this.app.server);
     await sleep(STEP);
-    this.state = "parting";
+    this.answers.closeConnections();
     for (let waited = 0; waited < MOST_PARTING && (await this.connections()) > 0; waited += LOOK)
       await sleep(LOOK);
     const { arrival, deadline } = this.settings.limits;
