@@ -6,9 +6,11 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { selectBackend } from "../saved/backend.js";
 import type { TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
+import { memberName } from "../train/members.js";
 import { readParameter } from "../train/parameter-memory.js";
 import { Parameters } from "../train/parameters.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
+import { Translations } from "../train/translations.js";
 import type { ScoredRows } from "./scored-rows.js";
 import { copyOf } from "./tensor-copy.js";
 
@@ -54,11 +56,15 @@ function keysOf({ name, byKey, translation }: ParameterAttrs, model: TrainedMode
 
 /** The logits of the model with the numbers of the file. */
 export async function scoreSafetensors(
-  { graph, translations }: TrainedModel,
+  { graph, features, checkpoint }: TrainedModel,
   path: string,
   { columns }: ScoredRows,
 ): Promise<Float32Array> {
   const { backend } = selectBackend();
+  // Not those of the model: where it keeps a part of the rows in memory, they lead to that part.
+  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const translations = new Translations(backend, features, { members });
+  await translations.load(checkpoint, parametersOf(graph));
   const parameters = new Parameters(backend, parametersOf(graph));
   const file = await SafetensorsFile.open(path);
   try {
@@ -68,7 +74,7 @@ export async function scoreSafetensors(
   }
   const executable = backend.compile(graph, parameters.memory, {
     maxBatch: INFERENCE_BATCH,
-    translations,
+    translations: translations.bound,
     frozen: true,
   });
   return predictLogits(executable, columns, width(graph.outputs.get(LOGITS)!));

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chooseBackend } from "../src/backends/choose.js";
+import { stepName } from "../src/checkpoint/paths.js";
+import { resolveConfig } from "../src/config/config.js";
+import { prepareData } from "../src/data/index.js";
+import { EXPORT_FORMATS, FORMAT_NAMES } from "../src/export/formats.js";
+import { largestDifference, type ScoredRows } from "../src/export/scored-rows.js";
+import { createEncoder } from "../src/features/encoder.js";
+import { findCheckpoint } from "../src/saved/find-checkpoint.js";
+import { openModel, type TrainedModel } from "../src/saved/model.js";
+import { load } from "../src/serve/load.js";
+import { post, serveModels } from "../src/server/testing.js";
+import { predictLogits } from "../src/train/evaluate.js";
+import { trainerOf } from "../src/train/trainer-of.js";
+
+/* What training can leave behind is served and exported, with the scores of the predictor. */
+
+const runtime = await import("onnxruntime-node").catch(() => undefined);
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-kinds-of-runs-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ROWS = Array.from({ length: 160 }, (_, i) => ({ item: `item ${(i * i) % 23}`, shop: i % 9, y: i % 2 }));
+const ASKED = [1, 4, 9, 400].map((item, shop) => ({ item: `item ${item}`, shop }));
+const published = join(folder, "published");
+
+/** A run, and where its versions are. */
+async function trained(item: object, train: object = {}): Promise<string> {
+  const config = resolveConfig({
+    data: { train: { rows: ROWS }, label: "y", cacheDir: join(folder, "cache") },
+    features: [
+      { kind: "id", name: "item", ...item },
+      { kind: "id", name: "shop", buckets: 9 },
+    ],
+    model: { kind: "fm", features: ["item", "shop"], embeddingDim: 2 },
+    train: { batchSize: 16, steps: 6, ...train },
+  });
+  const { features, splits } = await prepareData(config);
+  const runDir = mkdtempSync(join(folder, "run-"));
+  await trainerOf({ config, features, train: splits.train, backend: chooseBackend().backend, runDir }).run();
+  return runDir;
+}
+
+const KINDS: readonly [string, object, object?][] = [
+  ["several seeds", { hash: 50 }, { seeds: 2 }],
+  ["a dynamic table", { dynamic: { capacity: 10 } }],
+  ["dynamic tables of several seeds", { dynamic: { capacity: 10 } }, { seeds: 2 }],
+  ["a vocabulary that grows", { vocabulary: { grow: true } }],
+  ["a table of 16-bit numbers", { hash: 50, dtype: "bf16" }],
+  ["published versions", { dynamic: { capacity: 30 } }, { publish: { every: 2, to: published } }],
+];
+// The reference backend keeps no rows in files.
+const STORED: typeof KINDS = [["a table larger than its memory", { hash: 5000, store: { memory: "10KB" } }]];
+
+describe.each([...KINDS, ...(chooseBackend().backend.tier ? STORED : [])])(
+  "a run with %s",
+  (name, item, train) => {
+    let path = "";
+    beforeAll(async () => {
+      const runDir = await trained(item, train);
+      path = name === "published versions" ? published : runDir;
+    });
+
+    it("is served", async () => {
+      const model = await load(path);
+      const { url, server } = await serveModels([{ name: "main", path }], { follow: path === published });
+      const predicted = await (await post(`${url}/v1/predict`, { rows: ASKED })).json();
+      expect(predicted).toEqual({
+        model: "main",
+        version: stepName(model.step),
+        scores: [...model.predict(ASKED)],
+      });
+      const request = { context: { shop: 3 }, items: ASKED.map(({ item }) => ({ item })) };
+      const { items } = await (await post(`${url}/v1/rank`, request)).json();
+      const full = model.predict(ASKED.map(({ item }) => ({ item, shop: 3 })));
+      expect(items).toHaveLength(ASKED.length);
+      for (const { index, score } of items) expect(Math.abs(score - full[index])).toBeLessThan(1e-6);
+      void server.stop();
+    });
+
+    it.each(FORMAT_NAMES.filter((format) => format !== "onnx" || runtime))(
+      "is exported as %s",
+      async (format) => {
+        const model = await opened(path);
+        const [expected, rows] = await scoredRows(model);
+        const { write, score } = EXPORT_FORMATS[format];
+        const file = join(mkdtempSync(join(folder, "export-")), "model");
+        await write(model, file, {});
+        const exported = await score(model, file, rows);
+        expect(largestDifference(exported, expected)).toBeLessThan(format === "onnx" ? 1e-5 : 1e-7);
+      },
+    );
+
+    it.each(["int8", "fp16"] as const)("is a bundle with tables in %s, which is served", async (storage) => {
+      const model = await opened(path);
+      const bundle = join(mkdtempSync(join(folder, "export-")), "bundle");
+      await EXPORT_FORMATS.bundle.write(model, bundle, { storage });
+      const exact = (await load(path)).predict(ASKED);
+      const { url, server } = await serveModels([{ name: "main", path: bundle }]);
+      const { scores } = await (await post(`${url}/v1/predict`, { rows: ASKED })).json();
+      expect(largestDifference(Float32Array.from(scores), exact)).toBeLessThan(0.01);
+      void server.stop();
+    });
+  },
+);
+
+const opened = async (path: string) =>
+  openModel(await findCheckpoint(path), { backend: chooseBackend().backend, maxBatch: 64, threads: 1 });
+
+/** The logits of the rows that are asked for, and the rows as an export scores them. */
+async function scoredRows(model: TrainedModel): Promise<[Float32Array, ScoredRows]> {
+  const columns = createEncoder(model.features).encode(ASKED);
+  const logits = await predictLogits(model.executable, columns, 1);
+  return [logits, { columns, logits }];
+}
