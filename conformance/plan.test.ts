@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { residentBytes } from "../bench/resident-bytes.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
 import { type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
-import { countLookups } from "../src/plan/count-lookups.js";
+import { total } from "../src/plan/cost.js";
 import { type Demand, demandOf } from "../src/plan/demand.js";
+import { placementsOf } from "../src/plan/plan-file.js";
+import { Planner } from "../src/plan/planner.js";
 import { groupsOf } from "../src/plan/ranks.js";
 import { bytesSent, roundsOf, type TrafficOf } from "../src/plan/wire.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
@@ -14,7 +17,7 @@ import { type Clip, clipSchema } from "../src/train/step/clip.js";
 import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
 import { inferenceGraph, LOSS, trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
-import { trainRanked } from "./ranks.js";
+import { type RankedRun, startRanks, trainRanked } from "./ranks.js";
 import { CLIPS, sampleColumns } from "./training-cases.js";
 
 /* What plans say of a step, against what ranks do. */
@@ -50,10 +53,13 @@ const CASES = {
   "a loss of sessions": { model: MLP, loss: { kind: "jrc", session: "user" } },
 };
 
-function graphsOf({ model, clip, loss }: { model: object; clip?: Clip; loss?: object }) {
+function graphsOf(
+  { model, clip, loss }: { model: object; clip?: Clip; loss?: object },
+  features: readonly FeatureInfo[] = FEATURES,
+) {
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
-  const spec = { model: modelSchema.parse(model), features: FEATURES, outputs: head?.outputs, head };
+  const spec = { model: modelSchema.parse(model), features, outputs: head?.outputs, head };
   const settings = { optimizers: optimizerSchema.parse({}), l2: l2Schema.parse({}), weighted: false };
   const training = trainingGraph(spec, { ...settings, clip, loss: parsed });
   return { training, inference: inferenceGraph(spec) };
@@ -63,21 +69,17 @@ type Graphs = ReturnType<typeof graphsOf>;
 
 const demandFor = (graphs: Graphs, ranks: number) => demandOf({ ...graphs, batch: BATCH, ranks, groups: 8 });
 
-function train({ training }: Graphs, ranks: number, placements?: ReadonlyMap<string, Placement>) {
+function runOf({ training }: Graphs, ranks: number, placements?: ReadonlyMap<string, Placement>): RankedRun {
   const { geometry } = demandFor({ training, inference: training }, ranks);
   const scalars = new Map(
     Object.values(LEARNING_RATES).map((name) => [name, new Float32Array(STEPS).fill(0.05)]),
   );
   const request = { columns: COLUMNS, rows: ROWS, start: 0, count: ROWS, batch: BATCH, outputs: [LOSS] };
-  return trainRanked(addon!, nativeBackend(addon!), {
-    graph: training,
-    ranks,
-    maxBatch: BATCH,
-    geometry,
-    placements,
-    requests: [{ ...request, seed: 5, firstStep: 0, scalars }],
-  });
+  const requests = [{ ...request, seed: 5, firstStep: 0, scalars }];
+  return { graph: training, ranks, maxBatch: BATCH, geometry, placements, requests };
 }
+
+const train = (...of: Parameters<typeof runOf>) => trainRanked(addon!, nativeBackend(addon!), runOf(...of));
 
 /** Different rows that each rank asks of each other one in a step, by the column data alone. */
 function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, Placement>): TrafficOf {
@@ -96,16 +98,24 @@ function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, P
     }
     return ids.size;
   };
+  const all = Array.from({ length: demand.ranks }, (_, rank) => rank);
   return (table) => {
     const { columns } = demand.tables.find(({ name }) => name === table)!;
     const names = columns.map(({ name }) => name);
     const placement = placements.get(table)!;
-    const asked = (asker: number, owner: number) => {
-      const slots = slotsOf(placement, owner);
-      const sums = groups[asker].nodes.reduce((sum, { rows }) => sum + idsOf(names, rows, slots), 0);
-      return { rows: idsOf(names, groups[asker].rows, slots), sums };
+    const sumOver = (ranks: readonly number[], of: (rank: number) => number) =>
+      ranks.reduce((sum, rank) => sum + of(rank), 0);
+    const others = (rank: number) => all.filter((each) => each !== rank);
+    const asked = (asker: number, owner: number) =>
+      idsOf(names, groups[asker].rows, slotsOf(placement, owner));
+    const returned = (asker: number, owner: number) =>
+      groups[asker].nodes.reduce((sum, { rows }) => sum + idsOf(names, rows, slotsOf(placement, owner)), 0);
+    return {
+      placement,
+      asks: (rank) => sumOver(others(rank), (owner) => asked(rank, owner)),
+      returns: (rank) => sumOver(others(rank), (owner) => returned(rank, owner)),
+      answers: (rank) => sumOver(others(rank), (asker) => asked(asker, rank)),
     };
-    return { placement, asked };
   };
 }
 
@@ -115,6 +125,14 @@ function valuesAt(column: Column, row: number): number[] {
   return [...column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]))].map(
     Number,
   );
+}
+
+/** Bytes that the ranks of a run take when they have trained. */
+async function taken(run: RankedRun): Promise<number> {
+  const before = residentBytes();
+  const { members } = startRanks(addon!, nativeBackend(addon!), run);
+  await Promise.all(members.map(({ executable }) => executable.run(run.requests[0])));
+  return residentBytes() - before;
 }
 
 describe.skipIf(!addon)("a plan", () => {
@@ -134,10 +152,34 @@ describe.skipIf(!addon)("a plan", () => {
         for (const [name, bytes] of bytesSent(
           roundsOf(demand.training, ranks, askedIn(demand, step, placements)),
           rank,
-          ranks,
         ))
           said.set(name, (said.get(name) ?? 0) + bytes);
       expect(new Map(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toEqual(said);
     }
+  });
+
+  it.each([2, 3, 8])("with ids counted in the steps says what each of %i ranks sends", async (ranks) => {
+    const graphs = graphsOf(CASES["an MLP"]);
+    const data = { rows: ROWS, columns: COLUMNS };
+    const best = new Planner({ ...graphs, batch: BATCH, groups: 8, data }).plan(ranks);
+    const placements = placementsOf(best);
+    const { traffic } = await train(graphs, ranks, placements);
+    best.model.sent(placements).forEach((sent, rank) => {
+      const said = [...sent].map(([name, bytes]) => [name, Math.round(STEPS * bytes)]);
+      expect(traffic[rank].map(({ name, bytes }) => [name, bytes])).toEqual(said);
+    });
+  });
+
+  it.skipIf(process.platform !== "linux")("says how much memory ranks take", async () => {
+    const start = ({ rows }: { rows: number }) => {
+      const features = FEATURES.map((each) => (each.kind === "number" ? each : { ...each, rows, dim: 32 }));
+      const graphs = graphsOf({ model: { ...MLP, embeddingDim: 32 } }, features);
+      const { bytes } = new Planner({ ...graphs, batch: BATCH, threads: 1, groups: 8 }).plan(2).ranks[0];
+      return { run: runOf(graphs, 2), said: 2 * (total(bytes) - bytes.process) };
+    };
+    await taken(start({ rows: 3000 }).run); // what the process needs for anything
+    const { run, said } = start({ rows: 1_000_000 });
+    const bytes = await taken(run);
+    expect(Math.abs(bytes - said) / said).toBeLessThan(0.05);
   });
 });

@@ -40,8 +40,8 @@ export interface RankedResult {
   readonly traffic: readonly (readonly Traffic[])[];
 }
 
-/** Trains, and merges what the ranks own. Dense parameters must be equal on all ranks. */
-export async function trainRanked(addon: Addon, backend: Backend, run: RankedRun): Promise<RankedResult> {
+/** The ranks of a run, ready to train. */
+export function startRanks(addon: Addon, backend: Backend, run: RankedRun) {
   const { graph, ranks, maxBatch, geometry, placements, threads = 1, seed = 1 } = run;
   const attrs = placedParameters(graph, shardingOf(ranks, placements));
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon, ranks);
@@ -58,6 +58,12 @@ export async function trainRanked(addon: Addon, backend: Backend, run: RankedRun
     const options = { maxBatch, threads, geometry, world, placements, translations };
     return { memory, translations, executable: backend.compile(graph, memory, options) };
   });
+  return { attrs, worlds, members };
+}
+
+/** Trains, and merges what the ranks own. Dense parameters must be equal on all ranks. */
+export async function trainRanked(addon: Addon, backend: Backend, run: RankedRun): Promise<RankedResult> {
+  const { attrs, worlds, members } = startRanks(addon, backend, run);
   const merged = () => new Map(attrs.map((each) => [each.name, mergeRanks(each, members)]));
   const states = () => statesOf(members.map(({ translations }) => translations));
   let outputs: RunResult = new Map();

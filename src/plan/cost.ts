@@ -5,7 +5,7 @@ import type { Plan } from "../passes/memory-plan.js";
 import { workOf } from "./compute.js";
 import type { Demand, TableDemand } from "./demand.js";
 import { foldCopies } from "./fold-copies.js";
-import { inSlots, type TableLookups } from "./lookups.js";
+import { inSlots, type TableLookups, trafficOf } from "./lookups.js";
 import { computeSeconds, latencyOf, type Machine, rowRate, secondsOfByte } from "./machine.js";
 import { bytesSent, type Round, roundsOf } from "./wire.js";
 
@@ -60,7 +60,7 @@ export const ALL_CACHED = 10;
 
 const FP32 = 4;
 /** Measured: Node.js with the native core and DuckDB, after it has read data. */
-const PROCESS_BYTES = 150e6;
+const PROCESS_BYTES = 130e6;
 /** Seconds of a thread to sort an id into the list of rows. Measured on a Xeon (Sapphire Rapids). */
 const LIST_SECONDS = 60e-9;
 /** Bytes of what an executor notes about each id that a rank looks up, each row that it asks for, and each that it is asked for. */
@@ -152,11 +152,11 @@ export class CostModel {
 
   /** Lists of rows, and what is exchanged wherever tables are. A table is listed by one thread. */
   private always(): Partial<Seconds> {
-    const { ranks, tables } = this.demand;
+    const { tables } = this.demand;
     const ids = tables.map((table) => this.lookupsOf(table).ids);
     const list = Math.max(sum(ids) / this.machine.threads, ...ids) * LIST_SECONDS;
     const rounds = this.roundsWithoutRows();
-    const sent = rounds.reduce((total, { bytes }) => total + (ranks - 1) * bytes(0, ranks - 1), 0);
+    const sent = sum(rounds.map((round) => round.sent(0)));
     return { list, wire: rounds.length * latencyOf(this.machine) + sent * this.byteSeconds };
   }
 
@@ -164,22 +164,17 @@ export class CostModel {
   private roundsWithoutRows(): Round[] {
     const { training, ranks } = this.demand;
     const placement = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
-    return roundsOf(training, ranks, () => ({ placement, asked: () => ({ rows: 0, sums: 0 }) }));
+    const none = () => 0;
+    return roundsOf(training, ranks, () => ({ placement, asks: none, returns: none, answers: none }));
   }
 
   /** Bytes that each rank sends in a step, by the names of the communicator's counters. */
   sent(placements: ReadonlyMap<string, Placement>): Map<string, number>[] {
     const { training, ranks } = this.demand;
-    const rounds = roundsOf(training, ranks, (name) => {
-      const { asked, sums } = this.lookups.get(name)!;
-      const placement = placements.get(name)!;
-      const owned = Array.from({ length: ranks }, (_, owner) => {
-        const slots = slotsOf(placement, owner);
-        return { rows: inSlots(asked, slots), sums: inSlots(sums, slots) };
-      });
-      return { placement, asked: (_, owner) => owned[owner] };
-    });
-    return Array.from({ length: ranks }, (_, rank) => bytesSent(rounds, rank, ranks));
+    const rounds = roundsOf(training, ranks, (name) =>
+      trafficOf(this.lookups.get(name)!, placements.get(name)!, ranks),
+    );
+    return Array.from({ length: ranks }, (_, rank) => bytesSent(rounds, rank));
   }
 
   private arenas(): number {
@@ -205,8 +200,7 @@ export class CostModel {
       const rows = asked.at(-1)!;
       return ids * NOTES.id + rows * (2 * table.weights + NOTES.unique) + sums.at(-1)! * FP32 * table.dim;
     };
-    const { ranks } = this.demand;
-    const always = Math.max(...this.roundsWithoutRows().map(({ bytes }) => ranks * bytes(0, ranks - 1)));
+    const always = Math.max(...this.roundsWithoutRows().map((round) => round.sent(0)));
     return sum(this.demand.tables.map(ofTable)) + 2 * always;
   }
 

@@ -8,6 +8,8 @@ import { type Groups, groupsOf } from "./ranks.js";
 /** Steps that are counted, fewer where a step has many ids. */
 const STEPS = 8;
 const MOST_IDS = 4e6;
+/** More are not counted one by one, since that would take much memory. */
+const MOST_RANKS = 16;
 
 export interface Counting {
   /** The order of an epoch; default that of the rows. */
@@ -30,7 +32,7 @@ export function countLookups(
   const counted = tables.flatMap((table) => {
     const found = table.columns.map(({ name }) => columns.get(name));
     if (!found.every((column) => column !== undefined)) return [];
-    const counter = new Counter(table, found, order);
+    const counter = new Counter(table, found, order, ranks);
     for (let step = 0; step < count; step++) counter.step(step * batch, groups);
     return [[table.name, counter.means(count, ranks)] as const];
   });
@@ -41,32 +43,36 @@ type Id = number | bigint;
 
 class Counter {
   private ids = 0;
-  private readonly asked = new Float64Array(SLOTS);
-  private readonly sums = new Float64Array(SLOTS);
+  private readonly all = new Slots();
+  private readonly byRank: readonly Slots[];
   private readonly updated = new Float64Array(SLOTS);
 
   constructor(
     private readonly table: TableDemand,
     private readonly columns: readonly Column[],
     private readonly order: (position: number) => number,
-  ) {}
+    ranks: number,
+  ) {
+    this.byRank = Array.from({ length: ranks <= MOST_RANKS ? ranks : 0 }, () => new Slots());
+  }
 
   step(start: number, groups: readonly Groups[]): void {
     const updated = new Set<Id>();
-    for (const { nodes } of groups) {
+    groups.forEach(({ nodes }, rank) => {
       const asked = new Set<Id>();
-      for (const { rows } of nodes) this.node(start, rows, asked, updated);
-      addTo(this.asked, asked);
-    }
+      const own = [this.all, ...this.byRank.slice(rank, rank + 1)];
+      for (const { rows } of nodes) {
+        const summed = this.node(start, rows, asked);
+        for (const { sums } of own) addTo(sums, summed);
+        for (const id of summed) updated.add(id);
+      }
+      for (const slots of own) addTo(slots.asked, asked);
+    });
     addTo(this.updated, updated);
   }
 
-  private node(
-    start: number,
-    [begin, end]: readonly [number, number],
-    asked: Set<Id>,
-    updated: Set<Id>,
-  ): void {
+  /** The rows that a node of accumulation groups updates; adds those that it looks up. */
+  private node(start: number, [begin, end]: readonly [number, number], asked: Set<Id>): Set<Id> {
     const summed = new Set<Id>();
     for (let position = start + begin; position < start + end; position++) {
       const row = this.order(position);
@@ -78,18 +84,28 @@ class Counter {
         }
       }
     }
-    addTo(this.sums, summed);
-    for (const id of summed) updated.add(id);
+    return summed;
   }
 
   means(steps: number, ranks: number): TableLookups {
+    const { byRank } = this;
     return {
       ids: this.ids / (steps * ranks),
-      asked: below(this.asked, steps * ranks),
-      sums: below(this.sums, steps * ranks),
+      ...this.all.means(steps * ranks),
+      ...(byRank.length > 0 && { byRank: byRank.map((slots) => slots.means(steps)) }),
       updated: below(this.updated, steps),
       measured: true,
     };
+  }
+}
+
+/** Counts by slot. */
+class Slots {
+  readonly asked = new Float64Array(SLOTS);
+  readonly sums = new Float64Array(SLOTS);
+
+  means(of: number): Pick<TableLookups, "asked" | "sums"> {
+    return { asked: below(this.asked, of), sums: below(this.sums, of) };
   }
 }
 

@@ -1,5 +1,6 @@
-import { SLOTS } from "../graph/placement.js";
+import { type Placement, SLOTS, slotsOf } from "../graph/placement.js";
 import type { TableDemand } from "./demand.js";
+import type { TableTraffic } from "./wire.js";
 
 /** The rows of a table that the ranks look up in a step, by the slots that they are in. Means over ranks and steps. */
 export interface TableLookups {
@@ -9,6 +10,8 @@ export interface TableLookups {
   readonly asked: Float64Array;
   /** The same, where a row counts once for each node of the rank's accumulation groups that updates it. */
   readonly sums: Float64Array;
+  /** The same two of each rank, where they were counted. */
+  readonly byRank?: readonly Pick<TableLookups, "asked" | "sums">[];
   /** Different rows in the whole batch. */
   readonly updated: Float64Array;
   /** Whether they were counted in data. */
@@ -18,6 +21,25 @@ export interface TableLookups {
 /** In slots `[begin, end)`. */
 export const inSlots = (below: Float64Array, [begin, end]: readonly [number, number]): number =>
   below[end] - below[begin];
+
+/** What ranks ask of each other, of a table that is here. */
+export function trafficOf(
+  { asked, sums, byRank }: TableLookups,
+  placement: Placement,
+  ranks: number,
+): TableTraffic {
+  const all = Array.from({ length: ranks }, (_, rank) => rank);
+  const own = all.map((rank) => slotsOf(placement, rank));
+  const of = (rank: number) => byRank?.[rank] ?? { asked, sums };
+  const everyone: readonly [number, number] = [0, SLOTS];
+  const fromAll = own.map((slots) => all.reduce((sum, rank) => sum + inSlots(of(rank).asked, slots), 0));
+  return {
+    placement,
+    asks: (rank) => inSlots(of(rank).asked, everyone) - inSlots(of(rank).asked, own[rank]),
+    returns: (rank) => inSlots(of(rank).sums, everyone) - inSlots(of(rank).sums, own[rank]),
+    answers: (rank) => fromAll[rank] - inSlots(of(rank).asked, own[rank]),
+  };
+}
 
 export interface Share {
   /** Samples of a step. */

@@ -47,10 +47,12 @@ export interface MachineOptions {
   readonly topology?: Topology;
   /** Bytes of memory of each rank, instead of what is free or a guess. */
   readonly memory?: number;
+  /** Of each rank, if the config says how many. */
+  readonly threads?: number;
 }
 
-export function machineOf({ ranks, topology, memory }: MachineOptions): Machine {
-  const measured = topology ? slowestOf(topology) : guessedRank();
+export function machineOf({ ranks, topology, memory, threads }: MachineOptions): Machine {
+  const measured = withThreads(topology ? slowestOf(topology) : guessedRank(), threads);
   const isWired = topology !== undefined && topology.exchanges.length > 0;
   const guesses = [
     ...(topology
@@ -72,6 +74,19 @@ export function machineOf({ ranks, topology, memory }: MachineOptions): Machine 
 type Speeds = Pick<Machine, "threads" | "read" | "compute" | "rows">;
 
 const guessedRank = (): Speeds => ({ ...GUESS, rows: [...GUESS.rows] });
+
+/** The speeds with another number of threads than was measured: in proportion, but no more of memory. */
+function withThreads(speeds: Speeds, threads = speeds.threads): Speeds {
+  const ratio = threads / speeds.threads;
+  const { flops, bf16Flops, cache, share } = speeds.compute;
+  const less = Math.min(1, ratio);
+  return {
+    threads,
+    read: less * speeds.read,
+    compute: { flops: ratio * flops, bf16Flops: ratio * bf16Flops, cache: ratio * cache, share },
+    rows: speeds.rows.map(({ dim, read, update }) => ({ dim, read: less * read, update: less * update })),
+  };
+}
 
 function slowestOf({ ranks }: Topology): Speeds {
   const least = (of: (rank: RankSpeeds) => number) => Math.min(...ranks.map(of));

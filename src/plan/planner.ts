@@ -20,8 +20,9 @@ export interface PlannerOptions extends Pick<PlanningOptions, "constraints"> {
   readonly data?: ColumnSet;
   readonly counting?: Counting;
   readonly topology?: Topology;
-  /** Bytes of each rank. */
+  /** Bytes, and threads, of each rank. */
   readonly memory?: number;
+  readonly threads?: number;
   /** What is not certain of the model's sizes. */
   readonly guesses?: readonly string[];
 }
@@ -40,8 +41,8 @@ export class Planner {
    * exist
    */
   plan(ranks: number, { tables = (table) => table, ...planning }: Change = {}): RankPlan {
-    const { topology, memory, constraints } = this.options;
-    const machine = machineOf({ ranks, topology, memory });
+    const { topology, memory, threads, constraints } = this.options;
+    const machine = machineOf({ ranks, topology, memory, threads });
     const { tables: before, ...demand } = this.demand(ranks);
     const changed = { ...demand, tables: before.map(tables) };
     const model = new CostModel(changed, this.lookups(changed), this.withGuesses(machine));

@@ -1,5 +1,5 @@
 import type { Node } from "../graph/op.js";
-import { type Placement, SLOTS, slotsOf } from "../graph/placement.js";
+import { type Placement, slotsOf } from "../graph/placement.js";
 import { NARROW_ROWS, type Tensor, width } from "../graph/tensor.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { UniqueRowsAttrs } from "../ops/exchange/unique-rows.js";
@@ -13,54 +13,47 @@ const COUNTS_BYTES = 8;
 const FP32 = 4;
 const NODE_BYTES = 4;
 
-/** What a rank asks of an owner, of a table: different rows, and sums of gradients that it returns. */
-export interface Asked {
-  readonly rows: number;
-  readonly sums: number;
-}
-/** Where a table is, and what ranks ask of its owners. */
+/** Where a table is, and what ranks ask of each other. */
 export interface TableTraffic {
   readonly placement: Placement;
-  asked(asker: number, owner: number): Asked;
+  /** Different rows that a rank asks other ranks for. */
+  asks(rank: number): number;
+  /** Sums of gradients that it returns to them. */
+  returns(rank: number): number;
+  /** Rows that the others ask it for. */
+  answers(rank: number): number;
 }
 /** By the name of the table. */
 export type TrafficOf = (table: string) => TableTraffic;
 
-/** One collective call: its name in the counters of the communicator, and what each rank sends to each. */
+/** One collective call. */
 export interface Round {
+  /** In the counters of the communicator. */
   readonly name: string;
-  /** Bytes with the status. */
-  bytes(from: number, to: number): number;
-}
-
-/** What an operation sends in each of its rounds, without the status. */
-interface Sender {
-  readonly name: string;
-  readonly bytes: (from: number, to: number) => number;
+  /** Bytes that a rank sends to all others together. */
+  sent(rank: number): number;
 }
 
 /** All calls of a step, in order. */
 export function roundsOf(plan: Plan, ranks: number, trafficOf: TrafficOf): Round[] {
-  const rows = new Routes(plan, ranks, trafficOf);
+  const routes = new Routes(plan, ranks, trafficOf);
   const stages = plan.stages.filter(({ kind }) => kind === "exchange");
   return stages.flatMap(({ steps }) => {
-    const senders = steps.map(({ node }) => rows.sendersOf(node));
+    const senders = steps.map(({ node }) => routes.roundsOf(node));
     const rounds = Math.max(...senders.map(({ length }) => length));
     return Array.from({ length: rounds }, (_, round): Round => {
       const sending = senders.flatMap((each) => each.slice(round, round + 1));
-      const bytes = (from: number, to: number) =>
-        sending.reduce((sum, sender) => sum + sender.bytes(from, to), STATUS_BYTES);
-      return { name: sending[0].name, bytes };
+      const statuses = (ranks - 1) * STATUS_BYTES;
+      const sent = (rank: number) => sending.reduce((sum, each) => sum + each.sent(rank), statuses);
+      return { name: sending[0].name, sent };
     });
   });
 }
 
 /** Bytes that a rank sends to others in a step, by the names of the counters. */
-export function bytesSent(rounds: readonly Round[], rank: number, ranks: number): Map<string, number> {
+export function bytesSent(rounds: readonly Round[], rank: number): Map<string, number> {
   const sent = new Map<string, number>();
-  for (const { name, bytes } of rounds)
-    for (let to = 0; to < ranks; to++)
-      if (to !== rank) sent.set(name, (sent.get(name) ?? 0) + bytes(rank, to));
+  for (const round of rounds) sent.set(round.name, (sent.get(round.name) ?? 0) + round.sent(rank));
   return sent;
 }
 
@@ -96,7 +89,8 @@ class Routes {
     }
   }
 
-  sendersOf(node: Node): Sender[] {
+  /** What an operation sends in each of its rounds, without the status. */
+  roundsOf(node: Node): Round[] {
     const { op } = node;
     if (op === EXCHANGES.fetchRows) return this.fetching(node);
     if (op === EXCHANGES.returnRows) return [this.returning(node)];
@@ -105,57 +99,54 @@ class Routes {
     return [this.gatheringRows(node)];
   }
 
-  private fetching({ attrs, inputs: [table] }: Node): Sender[] {
+  private fetching({ attrs, inputs: [table] }: Node): Round[] {
     const route = this.routes.get(attrs.route)!;
+    const { traffic } = route;
     const id = route.rows > NARROW_ROWS ? 2 * FP32 : FP32;
-    const idBytes = (asker: number) => id + (this.tellsNodes(route, asker) ? NODE_BYTES : 0);
+    const idBytes = (rank: number) => id + (this.tellsNodes(route, rank) ? NODE_BYTES : 0);
     const rowBytes = rowBytesOf(table);
-    const rows = (asker: number, owner: number) => route.traffic.asked(asker, owner).rows;
     return [
-      { name: "counts", bytes: () => COUNTS_BYTES },
-      { name: "ids", bytes: (from, to) => idBytes(from) * rows(from, to) },
-      { name: "rows", bytes: (from, to) => rowBytes * rows(to, from) },
+      { name: "counts", sent: () => (this.ranks - 1) * COUNTS_BYTES },
+      { name: "ids", sent: (rank) => idBytes(rank) * traffic.asks(rank) },
+      { name: "rows", sent: (rank) => rowBytes * traffic.answers(rank) },
     ];
   }
 
-  private returning({ attrs, outputs }: Node): Sender {
+  private returning({ attrs, outputs }: Node): Round {
     const { traffic } = this.routes.get(attrs.route)!;
     const rowBytes = FP32 * width(outputs[1]);
-    return { name: "sums", bytes: (from, to) => rowBytes * traffic.asked(from, to).sums };
+    return { name: "sums", sent: (rank) => rowBytes * traffic.returns(rank) };
   }
 
-  private folding({ outputs }: Node): Sender[] {
+  /** Each rank adds up a slice of each weight's gradient, and sends it to all. */
+  private folding({ outputs }: Node): Round[] {
     const widths = outputs.map(width);
+    const end = (n: number, rank: number): number => Math.floor((n * rank) / this.ranks);
     const slice = (rank: number): number =>
-      widths.reduce((sum, n) => sum + sliceEnd(n, rank + 1) - sliceEnd(n, rank), 0);
-    const sliceEnd = (n: number, rank: number): number => Math.floor((n * rank) / this.ranks);
-    const slices = Array.from({ length: this.ranks }, (_, rank) => FP32 * slice(rank));
+      widths.reduce((floats, n) => floats + end(n, rank + 1) - end(n, rank), 0);
+    const all = widths.reduce((floats, n) => floats + n, 0);
     return [
-      { name: "sums", bytes: (from, to) => this.groups[from].nodes.length * slices[to] },
-      { name: "dense", bytes: (from) => slices[from] },
+      { name: "sums", sent: (rank) => FP32 * this.groups[rank].nodes.length * (all - slice(rank)) },
+      { name: "dense", sent: (rank) => FP32 * (this.ranks - 1) * slice(rank) },
     ];
   }
 
-  private gatheringSlots({ attrs }: Node): Sender {
+  private gatheringSlots({ attrs }: Node): Round {
     const { placement } = this.routes.get(attrs.route)!.traffic;
-    return { name: "squares", bytes: (from) => FP32 * slotCount(placement, from) };
+    const slots = (rank: number): number => slotsOf(placement, rank)[1] - slotsOf(placement, rank)[0];
+    return { name: "squares", sent: (rank) => FP32 * (this.ranks - 1) * slots(rank) };
   }
 
-  private gatheringRows({ inputs: [rows] }: Node): Sender {
+  private gatheringRows({ inputs: [rows] }: Node): Round {
     const bytes = rows.dtype === "id64" ? 2 * FP32 : FP32 * width(rows);
     const count = (rank: number): number => this.groups[rank].rows[1] - this.groups[rank].rows[0];
-    return { name: "batch", bytes: (from) => bytes * count(from) };
+    return { name: "batch", sent: (rank) => bytes * (this.ranks - 1) * count(rank) };
   }
 
   /** Whether a rank must tell in which of its nodes a row gets a gradient. */
   private tellsNodes({ returned, columns }: Route, rank: number): boolean {
     return returned > 0 && (returned < columns || this.groups[rank].nodes.length > 1);
   }
-}
-
-function slotCount(placement: Placement, rank: number): number {
-  const [begin, end] = slotsOf(placement, rank);
-  return Math.min(end, SLOTS) - begin;
 }
 
 function rowBytesOf({ shape, dtype }: Tensor): number {

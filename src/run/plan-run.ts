@@ -46,6 +46,7 @@ function graphsOf(config: Config, features: Parameters<typeof specOf>[1]) {
     inference: inferenceGraph(spec),
     batch: rowsPerStep(train),
     groups: train.accumulationGroups,
+    threads: train.threads,
     constraints: new Map(Object.entries(train.placement ?? {})),
   };
 }
