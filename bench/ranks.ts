@@ -52,7 +52,7 @@ export const ranks: Figure = {
   },
 };
 
-async function rateOf(
+export async function rateOf(
   addon: Addon,
   workload: Workload,
   batch: number,

@@ -12,6 +12,7 @@ import { hitRates } from "./hit-rates.js";
 import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
+import { plan } from "./plan.js";
 import { ranks } from "./ranks.js";
 import { serve } from "./serve/serve.js";
 import { shards } from "./shards.js";
@@ -29,6 +30,7 @@ const FIGURES = {
   serve,
   threads,
   ranks,
+  plan,
   size,
   "large-table": largeTable,
   ingest,

@@ -79,6 +79,7 @@ export function prepareWorkload(
   const options = { maxBatch: batch, threads, translations, world };
   return {
     graph,
+    forward,
     training: backend.compile(graph, parameters.memory, options),
     inference: backend.compile(forward, parameters.memory, { ...options, frozen: true }),
     data: examples(workload, batch * batchesOf(batch), tables),
