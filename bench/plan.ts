@@ -75,8 +75,29 @@ async function stepOf(
   return { planned: 1000 * planner.plan(ranks).seconds, measured: (1000 * batch) / rate.samples };
 }
 
+/** Ranks that are measured one after the other would not share the machine, so the speeds of all of it are divided. */
 async function topologyOf(ranks: number, threads: number): Promise<Topology> {
-  const worlds = ranks === 1 ? [SOLO] : localWorlds(nativeCore(), ranks);
-  const all = worlds.map((world) => measureTopology(world, nativeCore(), measureStepShare, threads));
-  return (await Promise.all(all))[0];
+  const addon = nativeCore();
+  const alone = await measureTopology(SOLO, addon, measureStepShare, ranks * threads);
+  if (ranks === 1) return alone;
+  const worlds = localWorlds(addon, ranks);
+  const all = worlds.map((world) => measureTopology(world, addon, async () => 1, threads));
+  const [{ exchanges }] = await Promise.all(all);
+  return { ranks: Array.from({ length: ranks }, () => partOf(alone.ranks[0], ranks)), exchanges };
+}
+
+function partOf(rank: Topology["ranks"][number], ranks: number): Topology["ranks"][number] {
+  const { threads, memory, compute, rows } = rank;
+  return {
+    ...rank,
+    threads: threads / ranks,
+    memory: { ...memory, read: memory.read / ranks },
+    compute: {
+      flops: compute.flops / ranks,
+      bf16Flops: compute.bf16Flops / ranks,
+      cache: compute.cache / ranks,
+      share: compute.share,
+    },
+    rows: rows.map(({ dim, read, update }) => ({ dim, read: read / ranks, update: update / ranks })),
+  };
 }

@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { residentBytes } from "../bench/resident-bytes.js";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
 import { type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
-import { total } from "../src/plan/cost.js";
 import { type Demand, demandOf } from "../src/plan/demand.js";
 import { placementsOf } from "../src/plan/plan-file.js";
 import { Planner } from "../src/plan/planner.js";
@@ -17,7 +15,7 @@ import { type Clip, clipSchema } from "../src/train/step/clip.js";
 import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
 import { inferenceGraph, LOSS, trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
-import { type RankedRun, startRanks, trainRanked } from "./ranks.js";
+import { type RankedRun, trainRanked } from "./ranks.js";
 import { CLIPS, sampleColumns } from "./training-cases.js";
 
 /* What plans say of a step, against what ranks do. */
@@ -53,13 +51,10 @@ const CASES = {
   "a loss of sessions": { model: MLP, loss: { kind: "jrc", session: "user" } },
 };
 
-function graphsOf(
-  { model, clip, loss }: { model: object; clip?: Clip; loss?: object },
-  features: readonly FeatureInfo[] = FEATURES,
-) {
+function graphsOf({ model, clip, loss }: { model: object; clip?: Clip; loss?: object }) {
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
-  const spec = { model: modelSchema.parse(model), features, outputs: head?.outputs, head };
+  const spec = { model: modelSchema.parse(model), features: FEATURES, outputs: head?.outputs, head };
   const settings = { optimizers: optimizerSchema.parse({}), l2: l2Schema.parse({}), weighted: false };
   const training = trainingGraph(spec, { ...settings, clip, loss: parsed });
   return { training, inference: inferenceGraph(spec) };
@@ -127,14 +122,6 @@ function valuesAt(column: Column, row: number): number[] {
   );
 }
 
-/** Bytes that the ranks of a run take when they have trained. */
-async function taken(run: RankedRun): Promise<number> {
-  const before = residentBytes();
-  const { members } = startRanks(addon!, nativeBackend(addon!), run);
-  await Promise.all(members.map(({ executable }) => executable.run(run.requests[0])));
-  return residentBytes() - before;
-}
-
 describe.skipIf(!addon)("a plan", () => {
   it.each(
     Object.entries(CASES).flatMap(([name, each]) => [2, 3, 8].map((ranks) => [name, ranks, each] as const)),
@@ -168,18 +155,5 @@ describe.skipIf(!addon)("a plan", () => {
       const said = [...sent].map(([name, bytes]) => [name, Math.round(STEPS * bytes)]);
       expect(traffic[rank].map(({ name, bytes }) => [name, bytes])).toEqual(said);
     });
-  });
-
-  it.skipIf(process.platform !== "linux")("says how much memory ranks take", async () => {
-    const start = ({ rows }: { rows: number }) => {
-      const features = FEATURES.map((each) => (each.kind === "number" ? each : { ...each, rows, dim: 32 }));
-      const graphs = graphsOf({ model: { ...MLP, embeddingDim: 32 } }, features);
-      const { bytes } = new Planner({ ...graphs, batch: BATCH, threads: 1, groups: 8 }).plan(2).ranks[0];
-      return { run: runOf(graphs, 2), said: 2 * (total(bytes) - bytes.process) };
-    };
-    await taken(start({ rows: 3000 }).run); // what the process needs for anything
-    const { run, said } = start({ rows: 1_000_000 });
-    const bytes = await taken(run);
-    expect(Math.abs(bytes - said) / said).toBeLessThan(0.05);
   });
 });

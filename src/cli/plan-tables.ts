@@ -68,7 +68,15 @@ function placeText({ placement: { firstRank, owners } }: PlannedTable, ranks: nu
   return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "all, by rows" : `${owners} ranks, by rows`;
 }
 
-const KINDS: readonly (keyof Bytes)[] = ["tables", "states", "dense", "arenas", "exchange", "process"];
+const KINDS: readonly (keyof Bytes)[] = [
+  "tables",
+  "states",
+  "keys",
+  "dense",
+  "arenas",
+  "exchange",
+  "process",
+];
 const PARTS: readonly (keyof Seconds)[] = ["compute", "list", "read", "update", "wire", "disk"];
 
 const total = (of: Bytes | Seconds): number => Object.values(of).reduce((a, b) => a + b, 0);

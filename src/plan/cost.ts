@@ -28,6 +28,8 @@ export interface Seconds {
 export interface Bytes {
   readonly tables: number;
   readonly states: number;
+  /** Those of dynamic tables, which every rank has. */
+  readonly keys: number;
   /** Dense weights and their states. */
   readonly dense: number;
   /** What programs compute with. */
@@ -46,7 +48,7 @@ export interface Spending {
 }
 
 export const NO_SECONDS: Seconds = { compute: 0, list: 0, read: 0, update: 0, wire: 0, disk: 0 };
-const NO_BYTES: Bytes = { tables: 0, states: 0, dense: 0, arenas: 0, exchange: 0, process: 0 };
+const NO_BYTES: Bytes = { tables: 0, states: 0, keys: 0, dense: 0, arenas: 0, exchange: 0, process: 0 };
 export const NOTHING: Spending = { seconds: NO_SECONDS, bytes: NO_BYTES, disk: 0 };
 
 /** Where a table is. */
@@ -61,6 +63,8 @@ export const ALL_CACHED = 10;
 const FP32 = 4;
 /** Measured: Node.js with the native core and DuckDB, after it has read data. */
 const PROCESS_BYTES = 130e6;
+/** Of a dynamic table: key, score and index (docs/tables.md). */
+const KEY_BYTES = 19;
 /** Seconds of a thread to sort an id into the list of rows. Measured on a Xeon (Sapphire Rapids). */
 const LIST_SECONDS = 60e-9;
 /** Bytes of what an executor notes about each id that a rank looks up, each row that it asks for, and each that it is asked for. */
@@ -92,6 +96,7 @@ export class CostModel {
       seconds: { ...NO_SECONDS, ...this.computing(), ...(ranks > 1 && this.always()) },
       bytes: {
         ...NO_BYTES,
+        keys: this.keyBytes(),
         dense: dense.weights + dense.states,
         arenas: this.arenas(),
         exchange: ranks > 1 ? this.askerBytes() : 0,
@@ -175,6 +180,13 @@ export class CostModel {
       trafficOf(this.lookups.get(name)!, placements.get(name)!, ranks),
     );
     return Array.from({ length: ranks }, (_, rank) => bytesSent(rounds, rank));
+  }
+
+  /** Tables of one translation have the same keys. */
+  private keyBytes(): number {
+    const keyed = this.demand.tables.filter(({ byKey }) => byKey);
+    const capacities = new Map(keyed.map(({ translation, rows }) => [translation, rows]));
+    return KEY_BYTES * sum([...capacities.values()]);
   }
 
   private arenas(): number {

@@ -1,7 +1,8 @@
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import { producers } from "../graph/graph.js";
-import { isBag } from "../graph/tensor.js";
+import type { Node } from "../graph/op.js";
+import { isBag, type Tensor } from "../graph/tensor.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { chooseGeometry, plan } from "../passes/compile.js";
 import type { Plan } from "../passes/memory-plan.js";
@@ -31,6 +32,10 @@ export interface TableDemand {
   readonly rows: number;
   readonly dim: number;
   readonly dtype: NonNullable<ParameterAttrs["dtype"]>;
+  /** Tables with the same one are on the same ranks. */
+  readonly translation?: string;
+  /** True if its rows belong to keys, which every rank has. */
+  readonly byKey: boolean;
   /** Bytes of a row. */
   readonly weights: number;
   readonly states: number;
@@ -98,7 +103,7 @@ function tableDemand(
   shared: readonly ParameterAttrs[],
   lookups: Lookups,
 ): TableDemand {
-  const { name, shape, dtype = "fp32" } = attrs;
+  const { name, shape, dtype = "fp32", translation, byKey = false } = attrs;
   const [rows, dim = 1] = shape;
   const states = shared.filter((each) => each.role === "state" && each.name.startsWith(`${name}/`));
   return {
@@ -107,10 +112,19 @@ function tableDemand(
     rows,
     dim,
     dtype,
+    translation,
+    byKey,
     weights: bytesOf(attrs) / rows,
     states: states.reduce((sum, state) => sum + bytesOf(state) / rows, 0),
     ...lookups,
   };
+}
+
+/** The input whose ids tell rows apart: they are the rows, or the keys of a dynamic table. */
+function inputOf(ids: Tensor, made: ReadonlyMap<Tensor, Node>, byKey: boolean): string {
+  const { op, attrs, inputs, outputs } = made.get(ids)!;
+  if (op.binds === "input") return attrs.name;
+  return byKey ? inputOf(inputs[outputs.indexOf(ids)], made, false) : "";
 }
 
 /** By the name of the table. */
@@ -118,8 +132,7 @@ function lookupsOf(graph: Graph): Map<string, Lookups> {
   const made = producers(graph);
   const uses = [...usesOfTables(graph)].map(([, { attrs, returned, others }]): [string, Lookups] => {
     const columns = [...returned, ...others].map((ids): ColumnDemand => {
-      const { op, attrs: of } = made.get(ids)!;
-      return { name: op.binds === "input" ? of.name : "", isBag: isBag(ids.dtype) };
+      return { name: inputOf(ids, made, attrs.byKey ?? false), isBag: isBag(ids.dtype) };
     });
     return [attrs.name, { columns, returned: returned.length }];
   });

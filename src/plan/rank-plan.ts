@@ -52,15 +52,17 @@ export interface RankPlan extends Pick<Solved, "fits" | "bound" | "exact"> {
 export function planRanks(model: CostModel, options: PlanningOptions = {}): RankPlan {
   checkConstraints(model, options.constraints);
   const { tables, ranks } = model.demand;
-  const forms = tables.map((table) => formsOf(model, table, options));
+  const groups = groupsOfTables(tables);
+  const forms = groups.map(([table]) => formsOf(model, table, options));
   const problem: Problem = {
     ranks,
     base: loadOf(model.base()),
     limits: [Number.POSITIVE_INFINITY, model.machine.memory],
-    items: forms.map((each, i) => each.map((form) => choiceOf(model, tables[i], form))),
+    items: forms.map((each, i) => each.map((form) => choiceOf(model, groups[i], form))),
   };
   const { given, most, ...solved } = solve(problem, options.seconds);
-  const placed = given.map((each, i) => placeOf(forms[i], each));
+  const groupOf = new Map(groups.flatMap((group, i) => group.map((table) => [table, i] as const)));
+  const placed = tables.map((table) => placeOf(forms[groupOf.get(table)!], given[groupOf.get(table)!]));
   return {
     ...solved,
     model,
@@ -74,7 +76,17 @@ export function planRanks(model: CostModel, options: PlanningOptions = {}): Rank
   };
 }
 
-/** A form that a table may have. */
+/** Tables whose ids are translated together are on the same ranks. */
+function groupsOfTables(tables: readonly TableDemand[]): TableDemand[][] {
+  const groups = new Map<string, TableDemand[]>();
+  for (const table of tables) {
+    const key = table.translation ?? table.name;
+    groups.set(key, [...(groups.get(key) ?? []), table]);
+  }
+  return [...groups.values()];
+}
+
+/** A form that tables may have. */
 interface Form extends Place {
   /** One rank has it, on whichever it is best. */
   readonly whole: boolean;
@@ -97,10 +109,11 @@ function placementsOf(ranks: number, constraint: Constraint | undefined): Omit<F
   return [{ placement: { firstRank: constraint.rank, owners: 1 }, whole: false }];
 }
 
-function choiceOf(model: CostModel, table: TableDemand, form: Form): Choice {
+function choiceOf(model: CostModel, tables: readonly TableDemand[], form: Form): Choice {
   const ranks = form.whole ? 1 : model.demand.ranks;
-  const loads = Array.from({ length: ranks }, (_, rank) => loadOf(model.table(table, form, rank)));
-  return { whole: form.whole, loads };
+  const load = (rank: number) =>
+    tables.map((table) => loadOf(model.table(table, form, rank))).reduce((a, b) => a.map((n, i) => n + b[i]));
+  return { whole: form.whole, loads: Array.from({ length: ranks }, (_, rank) => load(rank)) };
 }
 
 const loadOf = ({ seconds, bytes }: Spending): number[] => [total(seconds), total(bytes)];

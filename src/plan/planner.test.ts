@@ -1,0 +1,100 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { KEYS } from "../graph/translation.js";
+import { modelSchema } from "../models/index.js";
+import type { FeatureInfo } from "../models/model.js";
+import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
+import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
+import { total } from "./cost.js";
+import { Planner, type PlannerOptions } from "./planner.js";
+
+/** Plans of a model with one table for each number of rows; `keys`: dynamic ones, with a table of first-order weights too. */
+function plannerOf(rows: readonly number[], { dim = 16, keys = false, ...options }: Options = {}): Planner {
+  const translation = keys ? { translation: { ids: KEYS } } : {};
+  const features = rows.map(
+    (count, i): FeatureInfo => ({ kind: "id", name: `f${i}`, table: `f${i}`, rows: count, ...translation }),
+  );
+  const names = features.map(({ name }) => name);
+  const wide = { wide: { features: names }, deep: { features: names, mlp: { hiddenUnits: [16] } } };
+  const model = keys
+    ? { kind: "deepfm", embeddingDim: dim, ...wide }
+    : { kind: "mlp", embeddingDim: dim, features: names, mlp: { hiddenUnits: [16] } };
+  const spec = { model: modelSchema.parse(model), features };
+  const embedding = { kind: "adagrad" };
+  const settings = {
+    optimizers: optimizerSchema.parse({ embedding }),
+    l2: l2Schema.parse({}),
+    weighted: false,
+  };
+  const training = trainingGraph(spec, settings);
+  return new Planner({ training, inference: inferenceGraph(spec), batch: 2048, ...options });
+}
+
+interface Options extends Partial<PlannerOptions> {
+  readonly dim?: number;
+  readonly keys?: boolean;
+}
+
+const TABLES = fc.array(fc.integer({ min: 1, max: 2 ** 22 }), { minLength: 1, maxLength: 14 });
+const RANKS = fc.integer({ min: 1, max: 12 });
+
+describe("a plan", () => {
+  it("places each row once", () => {
+    fc.assert(
+      fc.property(TABLES, RANKS, (rows, ranks) => {
+        const plan = plannerOf(rows).plan(ranks, { seconds: 0.01 });
+        const placed = plan.ranks.reduce((sum, { bytes }) => sum + bytes.tables + bytes.states, 0);
+        const all = rows.reduce((sum, count) => sum + count * 16 * (4 + 4), 0);
+        expect(placed).toBeCloseTo(all, 3);
+        expect(plan.ranks).toHaveLength(ranks);
+      }),
+      { numRuns: 10, seed: 1 },
+    );
+  });
+
+  it("fits where no rank has more than its memory", () => {
+    fc.assert(
+      fc.property(TABLES, RANKS, (rows, ranks) => {
+        const memory = 400e6;
+        const plan = plannerOf(rows, { memory }).plan(ranks, { seconds: 0.01 });
+        const most = Math.max(...plan.ranks.map(({ bytes }) => total(bytes)));
+        expect(plan.fits).toBe(most <= 0.9 * memory);
+        expect(Math.max(...plan.ranks.map(({ seconds }) => total(seconds)))).toBeCloseTo(plan.seconds, 9);
+      }),
+      { numRuns: 10, seed: 2 },
+    );
+  });
+
+  it("divides a terabyte with its states among 16 ranks of 128 GiB", () => {
+    const plan = plannerOf([1_500_000_000, 400_000_000, 50_000_000, 249], {
+      dim: 64,
+      memory: 128 * 2 ** 30,
+    }).plan(16);
+    const bytes = plan.ranks.map((rank) => rank.bytes.tables + rank.bytes.states);
+    expect(bytes.reduce((a, b) => a + b)).toBeGreaterThan(0.99e12);
+    expect(plan.fits).toBe(true);
+    expect(Math.max(...bytes)).toBeLessThan(1.001 * Math.min(...bytes));
+  });
+
+  it("keeps tables whose ids are translated together on the same ranks, and counts their keys on every rank", () => {
+    const plan = plannerOf([1000, 30_000, 500_000], { keys: true }).plan(3);
+    const ranksOf = new Map<string, string>();
+    for (const { table, place } of plan.tables) {
+      const ranks = JSON.stringify(place.placement);
+      expect(ranksOf.get(table.translation!) ?? ranks).toBe(ranks);
+      ranksOf.set(table.translation!, ranks);
+    }
+    expect(ranksOf.size).toBe(3);
+    for (const { bytes } of plan.ranks) expect(bytes.keys).toBe(19 * 531_000);
+  });
+
+  it("is faster than equal parts of all tables, where small ones have their rows in few slots", () => {
+    const rows = [100, 100, 100, 100, 4_000_000];
+    const constraints = new Map(rows.map((_, i) => [`f${i}`, "rowWise"] as const));
+    const [best, equal] = [{}, { constraints }].map((options) => plannerOf(rows, options).plan(4));
+    const [large] = [...best.tables].sort((a, b) => b.table.rows - a.table.rows);
+    expect(large.place.placement.owners).toBe(4);
+    expect(best.exact).toBe(true);
+    expect(best.seconds).toBeLessThan(equal.seconds);
+  });
+});
