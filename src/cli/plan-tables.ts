@@ -65,7 +65,7 @@ const rowsAStep = ({ lookups: { rows, measured } }: PlannedTable): string =>
 
 function placeText({ placement: { firstRank, owners } }: PlannedTable, ranks: number): string {
   if (ranks === 1) return "whole";
-  return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "all, by rows" : `${owners} ranks, by rows`;
+  return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "by rows" : `by rows, ${owners} ranks`;
 }
 
 const KINDS: readonly (keyof Bytes)[] = [
@@ -137,7 +137,7 @@ function memoryLine({ memory: { most, limit }, fits }: PlanFile): string {
 
 function stepLine({ seconds, samplesPerSecond, binding }: PlanFile): string {
   const rate = count(Number(samplesPerSecond.toPrecision(3)));
-  return `A step takes ${milliseconds(seconds)} ms, ${rate} rows a second; the slowest rank is longest busy with ${BINDING[binding]}.`;
+  return `A step takes ${milliseconds(seconds)} ms, ${rate} rows a second; the longest part of it is ${BINDING[binding]}.`;
 }
 
 const BINDING: Readonly<Record<PlanFile["binding"], string>> = {
