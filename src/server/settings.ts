@@ -27,7 +27,7 @@ export interface Limits {
   readonly rows: number;
   /** Requests that wait to be scored; more are refused before their bodies are read. */
   readonly waiting: number;
-  /** Milliseconds of scoring for which a request may wait; while one waits longer, others are refused in the same way. */
+  /** Milliseconds that a request may wait, estimated by the pace of those before it; others are refused in the same way. */
   readonly work: number;
   /** Milliseconds that a request may wait to be scored. */
   readonly deadline: number;
