@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { listCheckpoints } from "../../src/checkpoint/index.js";
 import { resolveConfig } from "../../src/config/config.js";
+import { START } from "../../src/data/stretch/position.js";
 import { localWorlds, SOLO, type World } from "../../src/distributed/world.js";
 import { loadAddon } from "../../src/native/addon.js";
 import { continueRun } from "../../src/run/continue/continue-run.js";
+import { Stretches } from "../../src/run/continue/stretches.js";
 import { trainRun } from "../../src/run/train-run.js";
 import { selectBackend } from "../../src/saved/backend.js";
 import { hashTensors } from "../../src/saved/hash-tensors.js";
@@ -97,6 +99,18 @@ async function days(name: string, ranks: readonly [first: number, then: number, 
     log: readMetrics(join(runDir, METRICS_FILE)).map(({ time, ...line }) => line),
   };
 }
+
+it("a rank that does not see the packed messages of a topic says which directory is not shared", async () => {
+  const options = { config: configOf("elsewhere"), runDir: folder };
+  const stretches = await Stretches.start(options as never, {} as never);
+  const told = {
+    number: 1,
+    reads: { topic: "clicks", ranges: [] },
+    position: START,
+    packed: `stretch-${"0".repeat(32)}`,
+  };
+  await expect(stretches.open(told, {} as never)).rejects.toThrow(/data\.cacheDir: .*rank 0/);
+});
 
 it.skipIf(!addon)("ranks go on with new rows to the bytes of one process", async () => {
   writeFileSync(join(folder, "valid.csv"), day(0, 100));

@@ -1,10 +1,10 @@
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Checkpoint, onDiskSync } from "../../checkpoint/index.js";
 import type { GrowingSource } from "../../data/stretch/growing-source.js";
 import { after, type ReaderPosition, type Reads } from "../../data/stretch/position.js";
 import { type PreparedStretch, packedName, prepareStretch } from "../../data/stretch/prepare-stretch.js";
-import { PairloomError } from "../../errors.js";
+import { ConfigError, PairloomError } from "../../errors.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { readFittedFeatures } from "../../features/read-fitted.js";
 import { factsOf } from "../../train/step/loss/index.js";
@@ -54,8 +54,13 @@ export class Stretches {
     return (line && (await this.logged(line, newest))) ?? this.fresh(stretch + 1, newest);
   }
 
-  /** A stretch that another rank has packed. */
+  /**
+   * A stretch that another rank has packed.
+   * @throws ConfigError if it has messages of a topic, which one rank reads, and is not here
+   */
   async open({ number, reads, position, packed }: ToldStretch, newest: Checkpoint): Promise<ReadyStretch> {
+    const path = join(this.options.config.data.cacheDir, "packed", packed);
+    if ("topic" in reads && !existsSync(path)) throw notShared(reads.topic, path);
     return {
       number,
       reads,
@@ -166,6 +171,16 @@ export class Stretches {
   private tellReady(number: number, { rows, added }: PreparedStretch): void {
     this.options.listener({ kind: "stretchReady", number, rows, added });
   }
+}
+
+function notShared(topic: string, path: string): ConfigError {
+  return new ConfigError({
+    what: "a rank does not see the messages that rank 0 has read and packed",
+    where: "data.cacheDir",
+    got: `no ${path}, for the topic ${topic}`,
+    expected: "a directory that all ranks share",
+    next: "Set data.cacheDir to a directory on a file system that all machines share.",
+  });
 }
 
 const featuresOf = ({ dir, manifest }: Checkpoint): FittedFeatures =>
