@@ -8,6 +8,7 @@ import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.
 const USERS = Array.from({ length: 7 }, (_, i) => `u${i}`);
 
 let world: World;
+let trained: Awaited<ReturnType<typeof cli>>;
 beforeAll(async () => {
   world = makeWorld();
   world.write("rows.csv", csv(rows(600)));
@@ -19,7 +20,7 @@ beforeAll(async () => {
   config.model.sparse.features.push("pair");
   config.train.epochs = 2;
   world.write("pairloom.config.json", JSON.stringify(config));
-  const trained = await cli("train", ".", "--run", "run");
+  trained = await cli("train", ".", "--run", "run");
   expect(trained.code).toBe(0);
 }, 30_000);
 afterAll(() => world.remove());
@@ -37,6 +38,7 @@ describe("the numbers of dynamic tables", () => {
     expect(report.warnings.filter((text: string) => text.includes("dynamic table"))).toEqual([
       expect.stringMatching(/^No id got a row in the dynamic table item: all 1,200 occurrences/),
     ]);
+    expect(trained.out).toMatch(/^Warning: No id got a row in the dynamic table item:/m);
   });
 
   it("are shown by inspect", async () => {

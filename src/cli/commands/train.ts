@@ -7,6 +7,7 @@ import { type ContinueResult, continueRun } from "../../run/continue/continue-ru
 import { modelWarnings } from "../../run/model-warnings.js";
 import type { RunEvent } from "../../run/run-event.js";
 import { sqlWithoutLabel } from "../../run/sql-without-label.js";
+import { tableWarnings } from "../../run/table-warnings.js";
 import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
 import { type LoadedConfig, loadConfig } from "../../saved/config-file.js";
@@ -245,8 +246,9 @@ function tellResults({ report, results }: RunResult, runDir: string, sql: string
       report.measuredOn === "valid" ? " (which also selected the checkpoint: add a test split)" : "";
     console.log(`\nMeasured on the ${report.measuredOn} split, ${measured}${seen}:`);
     console.log(metricsTable(results));
-    for (const warning of modelWarnings(results)) console.log(filled(`Warning: ${warning}`, "  "));
   } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
+  for (const warning of [...tableWarnings(report.tables ?? {}), ...modelWarnings(results)])
+    console.log(filled(`Warning: ${warning}`, "  "));
   const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
   console.log(`Run directory: ${runDir}`);
   const logs = report.training.members ? "members/" : "tensorboard/";
