@@ -27,6 +27,7 @@ const FREE_KEYS = [
   "train.publish",
   "data.cacheDir",
   "data.maxBadRows",
+  "features[].store",
   "search",
 ];
 
