@@ -246,6 +246,8 @@ describe.each(BACKENDS.slice(0, 2))("dynamic tables on $name", ({ use }) => {
       if (/embeddings.*weight$/.test(name)) expect(after.get(name)).toEqual(rows);
     const fixed = configOf(features({ buckets: IDS }), { train });
     await expect(trained(fixed, use())).rejects.toThrow(/do not belong to the same ids/);
+    const small = configOf(features({ dynamic: { capacity: IDS - 1 } }), { train });
+    await expect(trained(small, use())).rejects.toThrow(/more ids than the dynamic table has room for/);
   });
 
   it("refuse settings that update every row", () => {

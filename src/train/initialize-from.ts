@@ -129,10 +129,22 @@ type RowsOfKeys = (table: string, keys: BigInt64Array) => Float64Array;
 function rowsOfKeys(translations: Translations): RowsOfKeys {
   const inserted = new Map<string, Float64Array>();
   return (table, keys) => {
-    const rows = inserted.get(table) ?? translations.dynamic.get(table)!.insert(keys);
+    const translation = translations.dynamic.get(table)!;
+    if (keys.length >= translation.rows) throw tooManyIds(table, keys.length, translation.rows - 1);
+    const rows = inserted.get(table) ?? translation.insert(keys);
     inserted.set(table, rows);
     return rows;
   };
+}
+
+function tooManyIds(table: string, ids: number, capacity: number): CheckpointError {
+  return new CheckpointError({
+    what: "the checkpoint to start from has more ids than the dynamic table has room for",
+    where: table,
+    got: `${ids} ids`,
+    expected: `at most ${capacity}, the capacity of the table`,
+    next: `Give the table a capacity of at least ${ids}.`,
+  });
 }
 
 /** Copies a dynamic table key by key; the row of keys that have none comes first in the file. */
