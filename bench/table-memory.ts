@@ -19,7 +19,7 @@ const PIECE = 1 << 16;
 
 /** Share of the rows that then change their keys, so that there are lists of which to evict next. */
 const EVICTED = 1 / 8;
-/** Rows of a table before, so that the memory of JavaScript and of calls is there. */
+/** Rows of a table before, which gets as many keys, so that the memory of JavaScript and of calls is there. */
 const WARM_UP = 2 ** 20;
 
 /** Memory of a full dynamic table, as the operating system counts it. */
@@ -27,15 +27,22 @@ export const tableMemory: Figure = {
   title: `resident memory of a full dynamic table of ${ROWS} rows of ${DIM} numbers with Adagrad, without value and state (${VALUE} + ${STATE})`,
   async run() {
     const rows = (["lru", "lfu", "lfuDecay"] as const).map((kind) => {
-      bytesOfRow(kind, WARM_UP);
-      return [kind, ...bytesOfRow(kind, ROWS).map((bytes) => (bytes - VALUE - STATE).toFixed(1))];
+      bytesOfRow(kind, WARM_UP, ROWS);
+      return [
+        kind,
+        ...bytesOfRow(kind, ROWS, ROWS * (1 + EVICTED)).map((bytes) => (bytes - VALUE - STATE).toFixed(1)),
+      ];
     });
     return { head: ["evict", "bytes a row", "while ids lose rows"], rows };
   },
 };
 
-/** When the table is full, and after evictions. */
-function bytesOfRow(kind: "lru" | "lfu" | "lfuDecay", capacity: number): [full: number, evicting: number] {
+/** When the table is full, and after it has got all keys. */
+function bytesOfRow(
+  kind: "lru" | "lfu" | "lfuDecay",
+  capacity: number,
+  all: number,
+): [full: number, evicting: number] {
   const { backend } = selectBackend();
   const graph = oneTableGraph(DIM, { rows: capacity + 1, translation: { ids: KEYS } });
   const keys = new BigInt64Array(PIECE);
@@ -56,7 +63,7 @@ function bytesOfRow(kind: "lru" | "lfu" | "lfuDecay", capacity: number): [full: 
     collectGarbage();
     return (residentBytes() - before) / table.statistics().size;
   };
-  return [insertUpTo(0, capacity), insertUpTo(capacity, capacity * (1 + EVICTED))];
+  return [insertUpTo(0, capacity), insertUpTo(capacity, all)];
 }
 
 /** The lists of rows that JavaScript has got are not part of the table. */
