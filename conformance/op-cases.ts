@@ -55,6 +55,14 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const columns = [1, 2].map(() => s.apply(OPS.embedEntries, [table, s.entryIds(rows, sequence)], {}));
     return [s.pooled(s.apply(OPS.multiply, columns, {})), ...columns.map((x) => s.pooled(x))];
   },
+  entryWeights: (s) => {
+    const [rows, sequence] = [s.size(), s.sequence()];
+    const bag = s.entryIds(rows, sequence);
+    const weights = s.apply(OPS.entryWeights, [bag], {});
+    const vectors = s.apply(OPS.embedEntries, [s.weight(rows, 3), bag], {});
+    const spread = s.apply(OPS.broadcastColumns, [weights], { columns: 3 });
+    return [s.pooled(s.apply(OPS.multiply, [vectors, spread], {})), s.pooled(weights)];
+  },
   segmentSum: (s) => {
     const sequence = s.sequence();
     const bag = s.entryIds(s.size(), sequence);

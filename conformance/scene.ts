@@ -118,11 +118,11 @@ export class Scene {
 
   /** Bags of 0 to 5 ids, some columns with weights in [-1, 1). */
   bags(limit: number): Tensor {
-    const column = this.bagColumn(limit, this.lengths());
-    const weights = this.pick(true, false)
-      ? Float32Array.from(column.values as Int32Array, () => this.signed())
-      : undefined;
-    return this.input({ dtype: "ids", shape: ["B"] }, limit, { ...column, weights });
+    return this.input(
+      { dtype: "ids", shape: ["B"] },
+      limit,
+      this.weighted(this.bagColumn(limit, this.lengths())),
+    );
   }
 
   /** Begins a sequence of 0 to 5 entries a row, now and then more than a tile has rows. */
@@ -133,7 +133,11 @@ export class Scene {
 
   /** The bag of a column of ids of the sequence. */
   entryIds(limit: number, { entries, lengths }: Sequence): Tensor {
-    return this.input({ dtype: "ids", shape: ["B"], entries }, limit, this.bagColumn(limit, lengths));
+    return this.input(
+      { dtype: "ids", shape: ["B"], entries },
+      limit,
+      this.weighted(this.bagColumn(limit, lengths)),
+    );
   }
 
   /** fp32 [L, columns] of the sequence, trainable, in [-1, 1). */
@@ -146,6 +150,12 @@ export class Scene {
 
   private lengths(): number[] {
     return Array.from({ length: this.rows }, () => this.below(6));
+  }
+
+  /** The column, half of the time with weights. */
+  private weighted(column: BagColumn): BagColumn {
+    if (!this.pick(true, false)) return column;
+    return { ...column, weights: Float32Array.from(column.values as Int32Array, () => this.signed()) };
   }
 
   private bagColumn(limit: number, lengths: readonly number[]): BagColumn {

@@ -26,7 +26,7 @@ const CONFIG = {
     { kind: "id", name: "pair", columns: ["user", "item"], hash: { size: 50, combine: "multiply" } },
     { kind: "id", name: "half", column: "user", hash: 20, dtype: "fp16" },
     { kind: "id", name: "brain", column: "item", hash: 20, dtype: "bf16" },
-    { kind: "ids", name: "tags", hash: 30, separator: "|", weighted: true },
+    { kind: "ids", name: "tags", hash: { size: 30, combine: "multiply" }, separator: "|", weighted: true },
     { kind: "ids", name: "seen", vocabulary: {}, separator: "|", pooling: "mean" },
     { kind: "number", name: "price", normalize: "zscore" },
   ],

@@ -58,8 +58,7 @@ export function withRandomTables(g: Generate): Json[] {
   return FEATURES.map(({ hash, ...feature }) => {
     if (hash === undefined) return feature;
     const table = feature.embedding ?? feature.name;
-    const kinds = feature.kind === "ids" ? TABLES.slice(0, -1) : TABLES;
-    if (!tables.has(table)) tables.set(table, pick(g, ...kinds));
+    if (!tables.has(table)) tables.set(table, pick(g, ...TABLES));
     return { ...feature, ...tables.get(table) };
   });
 }

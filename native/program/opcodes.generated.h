@@ -98,6 +98,7 @@ enum class Opcode : uint32_t {
   kRepeatRows = 162,
   kSegmentSoftmax = 163,
   kSegmentSoftmaxGrad = 164,
+  kEntryWeights = 165,
 };
 
 }  // namespace pairloom

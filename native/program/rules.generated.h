@@ -282,6 +282,9 @@ inline constexpr Rule kRules[] = {
     {Opcode::kSegmentSoftmaxGrad, "segmentSoftmaxGrad", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
      "dy:entries[1] y:entries[1] bag -> out:entries[1]",
      ""},
+    {Opcode::kEntryWeights, "entryWeights", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "bag:samples -> out:entry[1]",
+     ""},
 };
 
 }  // namespace pairloom

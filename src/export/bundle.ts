@@ -8,7 +8,7 @@ import { ConfigError } from "../errors.js";
 import { width } from "../graph/tensor.js";
 import { type HalfDtype, narrow } from "../half.js";
 import { type QuantizedAttrs, wordsOf } from "../ops/quantized-embedding.js";
-import { type StoredAs, storedAs, type TableStorage } from "../passes/store-tables.js";
+import { type StoredAs, storedTables, type TableStorage } from "../passes/store-tables.js";
 import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
@@ -35,11 +35,9 @@ export async function exportBundle(
   const { checkpoint, graph } = model;
   const tensors = await checkpoint.openModel();
   try {
+    const stored = storage ? storedTables(graph, storage) : new Map<string, StoredAs>();
     const changed = new Map<string, TensorSource>(
-      parametersOf(graph).flatMap((attrs) => {
-        const as = storage && storedAs(attrs, storage);
-        return as ? [[attrs.name, sourceOf(attrs.name, as, tensors)] as const] : [];
-      }),
+      [...stored].map(([name, as]) => [name, sourceOf(name, as, tensors)]),
     );
     const trained = storage ? new Map<string, TrainedRows>() : await allTrainedRows(model, tensors);
     for (const [name, { parameter, rows }] of trained) changed.set(name, tensorOf(parameter, rows));

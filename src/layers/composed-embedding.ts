@@ -1,8 +1,10 @@
-import type { Tensor } from "../graph/tensor.js";
+import { columnsOf, type Tensor } from "../graph/tensor.js";
 import type { IdPart } from "../graph/translation.js";
-import { add, multiply } from "../ops/arithmetic.js";
+import { add, broadcastColumns, multiply } from "../ops/arithmetic.js";
 import { concat } from "../ops/concat.js";
-import { type CategoricalFeature, type Composition, embed } from "./embedding-layer.js";
+import { entryWeights } from "../ops/entry-weights.js";
+import { segmentSum } from "../ops/segment-sum.js";
+import { type CategoricalFeature, type Composition, embed, embedSequence } from "./embedding-layer.js";
 import type { Scope } from "./scope.js";
 
 /**
@@ -43,15 +45,33 @@ function composedEmbedding(
   const composition = feature.composition === "concat" && dim === 1 ? "add" : feature.composition;
   const { quotient, remainder } = partsOf(feature.rows);
   const half = composition === "concat" ? Math.ceil(dim / 2) : dim;
-  const of = ({ kind, rows }: IdPart, width: number, initializer = feature.initializer): Tensor => {
-    const translation = { ids: feature.rows, name: partName(feature.table, kind) };
-    const part = { ...feature, composition: undefined, table: kind, rows, translation, initializer };
-    return embed(scope.child(feature.table), ids, part, width);
+  const parts: Parts = (embedPart) => {
+    const of = ({ kind, rows }: IdPart, width: number, initializer = feature.initializer): Tensor => {
+      const translation = { ids: feature.rows, name: partName(feature.table, kind) };
+      const part = { ...feature, composition: undefined, table: kind, rows, translation, initializer };
+      return embedPart(scope.child(feature.table), ids, part, width);
+    };
+    // A product starts as the first vector alone, with the spread that any other table starts with.
+    const ones = composition === "multiply" ? ({ kind: "constant", value: 1 } as const) : undefined;
+    return [of(quotient, half), of(remainder, composition === "concat" ? dim - half : dim, ones)];
   };
-  const first = of(quotient, half);
-  if (composition === "concat") return scope.apply(concat, [first, of(remainder, dim - half)], {})[0];
-  if (composition === "add") return scope.apply(add, [first, of(remainder, dim)], {})[0];
-  // The product starts as the first vector alone, with the spread that any other table starts with.
-  const ones = { kind: "constant", value: 1 } as const;
-  return scope.apply(multiply, [first, of(remainder, dim, ones)], {})[0];
+  if (composition === "concat") return scope.apply(concat, parts(embed), {})[0];
+  if (composition === "add") return scope.apply(add, parts(embed), {})[0];
+  if (feature.kind === "ids") return pooledProduct(scope, ids, parts(embedSequence), feature);
+  return scope.apply(multiply, parts(embed), {})[0];
+}
+
+/** The two vectors of ids, looked up in one of the ways that there are. */
+type Parts = (embedPart: typeof embed) => [quotient: Tensor, remainder: Tensor];
+
+/** The products of each entry of a list [L, dim], by its weights and pooled: [B, dim]. */
+function pooledProduct(
+  { apply }: Scope,
+  ids: Tensor,
+  parts: [Tensor, Tensor],
+  { pooling = "sum" }: CategoricalFeature,
+): Tensor {
+  const [products] = apply(multiply, parts, {});
+  const [weights] = apply(broadcastColumns, apply(entryWeights, [ids], {}), { columns: columnsOf(products) });
+  return apply(segmentSum, [apply(multiply, [products, weights], {})[0], ids], { pooling })[0];
 }

@@ -82,8 +82,10 @@ function otherSequence(feature: EmbeddedFeature, first: EmbeddedFeature, where: 
   });
 }
 
-function entriesPart({ sequence }: EmbeddedFeature): { entries?: Entries } {
-  return sequence === undefined ? {} : { entries: `L:${sequence}` };
+/** Entries of sequences, and of lists whose vectors are products, are looked up one by one. */
+function entriesPart({ kind, name, sequence, composition }: EmbeddedFeature): { entries?: Entries } {
+  const entries = sequence ?? (kind === "ids" && composition === "multiply" ? name : undefined);
+  return entries === undefined ? {} : { entries: `L:${entries}` };
 }
 
 /** The features of a config as symbolic tensors, created on first use. */

@@ -36,6 +36,7 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   embeddingBag: [{ shapes: [[1000, 8], [12], [B, 8]], flops: 96, elements: [96, 12, 40] }],
   // 12 entries in the 5 rows.
   embedEntries: [{ shapes: [[1000, 8], [12], [12, 8]], flops: 0, elements: [96, 12, 96] }],
+  entryWeights: [{ shapes: [[12], [12, 1]], flops: 0, elements: [12, 12] }],
   segmentSum: [{ shapes: [[12, 8], [12], [B, 8]], attributes: [0], flops: 96, elements: [96, 12, 40] }],
   repeatRows: [
     { shapes: [[B, 8], [12], [12, 8]], attributes: [0], flops: 0, elements: [40, 12, 96] },

@@ -23,6 +23,7 @@ import { embedEntries } from "./embed-entries.js";
 import { embedding } from "./embedding.js";
 import { embeddingBag } from "./embedding-bag.js";
 import { TABLE_UPDATES } from "./embedding-optimizers/index.js";
+import { entryWeights } from "./entry-weights.js";
 import { factorizationMachine, factorizationMachineGrad } from "./factorization-machine.js";
 import { focalCrossEntropy, focalCrossEntropyGrad } from "./focal-loss.js";
 import { foldPairs, unfoldPairs } from "./fold-pairs.js";
@@ -58,6 +59,7 @@ export const OPS = {
   embedding,
   embeddingBag,
   embedEntries,
+  entryWeights,
   quantizedEmbedding,
   quantizedEmbeddingBag,
   linear,

@@ -42,6 +42,7 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [fp32(10, 3), ids], attrs: { bits: 4, dim: 5, pooling: "sum" } },
   ],
   embedEntries: [{ operands: [table, bag] }, { operands: [table, ids] }],
+  entryWeights: [{ operands: [ids] }, { operands: [{ dtype: "ids", shape: ["B"] }] }],
   segmentSum: [
     { operands: [entries, bag], attrs: { pooling: "sum" } },
     { operands: [{ dtype: "fp32", shape: ["L:other", 4] }, history], attrs: { pooling: "sum" } },

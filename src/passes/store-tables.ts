@@ -2,6 +2,7 @@ import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import type { Tensor } from "../graph/tensor.js";
 import type { HalfDtype } from "../half.js";
+import { embedEntries } from "../ops/embed-entries.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
 import { quantizedEmbedding, quantizedEmbeddingBag, wordsOf } from "../ops/quantized-embedding.js";
@@ -16,7 +17,7 @@ const BITS = { int8: 8, int4: 4 } as const;
 /** What becomes of a table: 16-bit numbers, quantized rows, or nothing, where its rows would take no less memory. */
 export type StoredAs = { readonly dtype: HalfDtype } | { readonly bits: 8 | 4; readonly dim: number };
 
-export function storedAs(
+function storedAs(
   { role, shape, dtype = "fp32" }: ParameterAttrs,
   storage: TableStorage,
 ): StoredAs | undefined {
@@ -27,11 +28,24 @@ export function storedAs(
   return wordsOf(quantized) < words ? quantized : undefined;
 }
 
+/** What becomes of the tables of a graph, by name. Those that are looked up entry by entry are not quantized. */
+export function storedTables({ nodes }: Graph, storage: TableStorage): Map<string, StoredAs> {
+  const byEntry = new Set(nodes.filter(({ op }) => op === embedEntries).map(({ inputs: [table] }) => table));
+  const parameters = nodes.filter(({ op }) => op === parameter);
+  return new Map(
+    parameters.flatMap(({ attrs, outputs: [table] }): [string, StoredAs][] => {
+      const as = storedAs(attrs, storage);
+      return as && !("bits" in as && byEntry.has(table)) ? [[attrs.name, as]] : [];
+    }),
+  );
+}
+
 /** The forward pass with tables that are stored in fewer bytes. */
 export function storeTables(graph: Graph, storage: TableStorage): Graph {
   const stored = new Map<Tensor, { readonly table: Tensor; readonly as: StoredAs }>();
+  const tables = storedTables(graph, storage);
   const nodes = graph.nodes.map((node) => {
-    const as = node.op === parameter ? storedAs(node.attrs, storage) : undefined;
+    const as = node.op === parameter ? tables.get(node.attrs.name) : undefined;
     if (!as) return lookedUp(node, stored);
     const attrs = storedAttrs(node.attrs, as);
     const [type] = parameter.infer([], attrs);

@@ -42,6 +42,14 @@ void embed_entries(const BoundInstruction& i, Tile& t) {
   });
 }
 
+void entry_weights(const BoundInstruction& i, Tile& t) {
+  const Rows out = t.out(i.views[1]);
+  each_run(t, [&](const Run& run) {
+    const Bag& bag = bag_of(i.views[0], run.row);
+    for (uint32_t e = 0; e < run.count; ++e) *out.row(run.at + e) = bag.weight(run.from + e);
+  });
+}
+
 bool is_mean(const BoundInstruction& i) { return i.attribute(0) == 1; }
 
 void zero_sums(const BoundInstruction& i, Tile& rows) {
@@ -116,6 +124,7 @@ void segment_softmax_grad(const BoundInstruction& i, Tile& t) {
 
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kEmbedEntries, .tile = embed_entries},
+    {.opcode = Opcode::kEntryWeights, .tile = entry_weights},
     {.opcode = Opcode::kSegmentSum, .tile = segment_sum, .begin = zero_sums},
     {.opcode = Opcode::kRepeatRows, .tile = repeat_rows},
     {.opcode = Opcode::kSegmentSoftmax, .tile = segment_softmax},

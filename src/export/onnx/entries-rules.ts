@@ -10,6 +10,12 @@ export const repeatRowsRule: Rule = (g, [x], { inputs: [, bag], attrs: { pooling
   return pooling === "sum" ? repeated : g.op("Div", [repeated, ofEntries(g, divisorOf(g, places), places)]);
 };
 
+export const entryWeightsRule: Rule = (g, [values], { inputs: [bag] }) => {
+  const { weights } = g.bagOf(bag)!;
+  const ones = () => g.op("Add", [g.cast(zeros(g, g.op("Shape", [values])), "float"), g.float(1)]);
+  return g.op("Unsqueeze", [weights ?? ones(), g.ints([1])]);
+};
+
 export const segmentSumRule: Rule = (g, [x], { inputs: [entries, bag], attrs: { pooling } }) => {
   const places = g.bagOf(bag)!;
   const sums = scattered(g, x, entries, places, "add", 0);

@@ -2,7 +2,7 @@ import { elementCount } from "../../checkpoint/safetensors-header.js";
 import { innerDims, isRow, type Tensor, type TensorType } from "../../graph/tensor.js";
 import type { OpKind, TableUpdateKind } from "../../ops/index.js";
 import { ACTIVATION_RULES } from "./activation-rules.js";
-import { repeatRowsRule, segmentSoftmaxRule, segmentSumRule } from "./entries-rules.js";
+import { entryWeightsRule, repeatRowsRule, segmentSoftmaxRule, segmentSumRule } from "./entries-rules.js";
 import { bagRule, inputRule, lookUp, translateRule } from "./lookup-rules.js";
 import type { OnnxGraph, Rule } from "./onnx-graph.js";
 import { compressedInteractionRule, foldPairsRule, pairsOf } from "./pair-rules.js";
@@ -51,6 +51,7 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   embedding: (g, [table, ids], { inputs }) => lookUp(g, table, ids, inputs[0]),
   embeddingBag: bagRule,
   embedEntries: (g, [table, values], { inputs }) => lookUp(g, table, values, inputs[0]),
+  entryWeights: entryWeightsRule,
   segmentSum: segmentSumRule,
   repeatRows: repeatRowsRule,
   segmentSoftmax: segmentSoftmaxRule,

@@ -56,11 +56,7 @@ export const idsFeature = z
     weighted: z.boolean().default(false),
     ...bagFields,
   })
-  .superRefine(refineMapping)
-  .superRefine((feature, context) => {
-    if (compositionOf(feature) === "multiply")
-      problem(context, ["hash", "combine"], "the vectors of a list are not multiplied: use add or concat");
-  });
+  .superRefine(refineMapping);
 
 export const sequenceFeature = z
   .strictObject({
