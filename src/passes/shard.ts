@@ -166,13 +166,14 @@ export interface TableUses {
 /** The tables that are looked up in, in the order of their first lookups. */
 export function usesOfTables(graph: Graph): Map<Tensor, TableUses> {
   const made = producers(graph);
+  const updates = firstUpdates(graph);
   const lookups = new Map<Tensor, Set<Tensor>>();
   for (const { op, inputs } of graph.nodes) {
     if (LOOKUPS.has(op)) lookups.set(inputs[0], (lookups.get(inputs[0]) ?? new Set()).add(inputs[1]));
   }
   const uses = [...lookups].map(([table, columns]): [Tensor, TableUses] => {
     const attrs = made.get(table)!.attrs as ParameterAttrs;
-    const returned = returnedColumns(graph, table);
+    const returned = returnedColumns(updates.get(table));
     return [table, { attrs, returned, others: [...columns].filter((ids) => !returned.includes(ids)) }];
   });
   // Programs list rows in the order of routes, and those of translated ids are known later.
@@ -180,8 +181,13 @@ export function usesOfTables(graph: Graph): Map<Tensor, TableUses> {
   return new Map(uses.sort((a, b) => isTranslated(a) - isTranslated(b)));
 }
 
-function returnedColumns(graph: Graph, table: Tensor): Tensor[] {
-  const update = graph.nodes.find((node) => executionOf(node) === "table" && node.inputs[0] === table);
+/** The first equation that reads the gradients of each table. */
+function firstUpdates({ nodes }: Graph): Map<Tensor, Node> {
+  const ofTables = nodes.filter((node) => executionOf(node) === "table");
+  return new Map(ofTables.reverse().map((node) => [node.inputs[0], node]));
+}
+
+function returnedColumns(update: Node | undefined): Tensor[] {
   if (!update) return [];
   return update.inputs.slice(-2 * update.attrs.poolings.length).filter((_, i) => i % 2 === 0);
 }

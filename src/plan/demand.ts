@@ -88,24 +88,30 @@ function parametersOf(training: Graph, inference: Graph): Pick<Demand, "tables" 
     attrs
       .filter((each) => !each.placement && (each.role === "state" ? "state" : undefined) === role)
       .reduce((sum, each) => sum + bytesOf(each), 0);
+  const states = stateBytes(shared);
   return {
     tables: shared
       .filter(({ role }) => role === "table")
-      .map((table) => tableDemand(table, shared, uses.get(table.name)!)),
+      .map((table) => tableDemand(table, states.get(table.name) ?? 0, uses.get(table.name)!)),
     dense: { weights: sizes(undefined), states: sizes("state") },
   };
 }
 
+/** Of all states of a table, by its name. */
+function stateBytes(shared: readonly ParameterAttrs[]): Map<string, number> {
+  const bytes = new Map<string, number>();
+  for (const state of shared.filter(({ role }) => role === "state")) {
+    const table = state.name.slice(0, state.name.lastIndexOf("/"));
+    bytes.set(table, (bytes.get(table) ?? 0) + bytesOf(state));
+  }
+  return bytes;
+}
+
 type Lookups = Pick<TableDemand, "columns" | "returned">;
 
-function tableDemand(
-  attrs: ParameterAttrs,
-  shared: readonly ParameterAttrs[],
-  lookups: Lookups,
-): TableDemand {
+function tableDemand(attrs: ParameterAttrs, states: number, lookups: Lookups): TableDemand {
   const { name, shape, dtype = "fp32", translation, byKey = false } = attrs;
   const [rows, dim = 1] = shape;
-  const states = shared.filter((each) => each.role === "state" && each.name.startsWith(`${name}/`));
   return {
     name,
     table: tableOf(name) ?? name,
@@ -115,7 +121,7 @@ function tableDemand(
     translation,
     byKey,
     weights: bytesOf(attrs) / rows,
-    states: states.reduce((sum, state) => sum + bytesOf(state) / rows, 0),
+    states: states / rows,
     ...lookups,
   };
 }
