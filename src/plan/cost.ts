@@ -74,6 +74,7 @@ const NOTES = { id: 48, unique: 24, asked: 84 };
 export class CostModel {
   /** Seconds of each byte that a rank sends or receives: by the size of the messages with rows, were all tables shared by all. */
   private readonly byteSeconds: number;
+  private everywhere?: Spending;
 
   constructor(
     readonly demand: Demand,
@@ -91,6 +92,11 @@ export class CostModel {
 
   /** What every rank spends, wherever the tables are. */
   base(): Spending {
+    this.everywhere ??= this.spentEverywhere();
+    return this.everywhere;
+  }
+
+  private spentEverywhere(): Spending {
     const { ranks, dense } = this.demand;
     return {
       seconds: { ...NO_SECONDS, ...this.computing(), ...(ranks > 1 && this.always()) },
