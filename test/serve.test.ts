@@ -24,7 +24,9 @@ interface Started {
 }
 
 async function start(...args: string[]): Promise<Started> {
-  const child = spawn(process.execPath, ["--import", tsx, entry, "serve", ...args, "--port", "0"]);
+  // However slow the machine is: other tests are of refusing.
+  const patient = ["--port", "0", "--work", "1000000"];
+  const child = spawn(process.execPath, ["--import", tsx, entry, "serve", ...args, ...patient]);
   let [out, err] = ["", ""];
   const log = () =>
     out

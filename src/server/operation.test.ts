@@ -71,7 +71,9 @@ describe("newer versions", () => {
   it("are taken by POST /v1/reload while requests are answered, each by one version", async () => {
     const path = join(folder, "reloaded");
     await saveUntrained(path, 1);
-    const url = await serve([{ name: "main", path, choice: "latest" as const }]);
+    const url = await serve([{ name: "main", path, choice: "latest" as const }], {
+      limits: { deadline: 1e6 },
+    });
     const expected = new Map<string, number>();
     const note = async () => {
       const once = await load(path, { checkpoint: "latest" });
@@ -129,7 +131,9 @@ describe("several models", () => {
   it("share requests as they are told, and answer those that name them", async () => {
     const other = join(folder, "other");
     await saveUntrained(other, 7);
-    const url = await serve([...MAIN, { name: "b", path: other, share: 0.25 }]);
+    const url = await serve([...MAIN, { name: "b", path: other, share: 0.25 }], {
+      limits: { work: 1e6, deadline: 1e6 },
+    });
     const modelOf = async (query: string) =>
       (await (await post(`${url}/v1/predict${query}`, { rows: [ROW] })).json()).model;
     expect([await modelOf("?model=main"), await modelOf("?model=b")]).toEqual(["main", "b"]);

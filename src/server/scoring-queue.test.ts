@@ -71,11 +71,13 @@ it("is not full for one that waits behind nothing, whatever has happened before"
   expect(queue.isFull).toBe(false);
 });
 
-it("does not count a pause as work that waits", async () => {
+it("does not count a pause as work that waits, in a turn or between two", async () => {
   const queue = new ScoringQueue(LIMITS, () => undefined);
-  const both = [queue.rank(taking(500), { items: [] }, 1), queue.rank(taking(1), { items: [] }, 1)];
-  await both[0];
+  const all = [200, 200, 1].map((each) => queue.rank(taking(each), { items: [] }, 1));
+  await all[0];
+  now += 300;
+  await all[1];
   expect(queue.waiting).toBe(1);
   expect(queue.isFull).toBe(false);
-  await both[1];
+  await all[2];
 });

@@ -99,7 +99,7 @@ export class ScoringQueue {
     const end = start + Math.max(SLICE, others / 2);
     for (let now = start; this.jobs.length > 0 && now < end; now = performance.now()) this.scoreSome(now);
     this.ended = performance.now();
-    this.scored += Math.min(this.ended, end) - start;
+    this.scored += Math.min(this.ended - start, SLICE);
     this.pace += NEWEST * ((others + this.ended - start) / (count - this.jobs.length) - this.pace);
     this.isBehind = this.jobs.length > 0;
     this.scheduled = this.isBehind;

@@ -27,7 +27,8 @@ beforeAll(async () => {
   await saveUntrained(run);
   model = await load(run);
   served = await serveModels([{ name: "main", path: run }], {
-    limits: { body: 200_000, rows: 200, arrival: 2000 },
+    // However slow the machine is: other tests are of refusing.
+    limits: { body: 200_000, rows: 200, arrival: 2000, work: 1e6, deadline: 1e6 },
   });
 });
 afterAll(async () => {
