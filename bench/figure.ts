@@ -24,8 +24,8 @@ export interface FigureOptions {
   /** Rows of the table of `tiers`, or of `large-table`, whose life it then measures alone. */
   readonly tableRows?: number;
   /**
-   * The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given; the folder of the file of
-   * `tiers`.
+   * The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given; that of the Criteo data, for
+   * `rank-loads`; that of the file of `tiers`.
    */
   readonly data?: string;
   /** A program that prints lines as `pairloom bench --json` does. */

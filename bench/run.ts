@@ -13,6 +13,7 @@ import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
 import { plan } from "./plan.js";
+import { rankLoads } from "./rank-loads.js";
 import { ranks } from "./ranks.js";
 import { serve } from "./serve/serve.js";
 import { shards } from "./shards.js";
@@ -31,6 +32,7 @@ const FIGURES = {
   threads,
   ranks,
   plan,
+  "rank-loads": rankLoads,
   size,
   "large-table": largeTable,
   ingest,
