@@ -169,7 +169,7 @@ it.each(SETTINGS.map((settings) => [JSON.stringify(settings), settings] as const
   const expected = all(plain.memories);
   const logits = plain.logits();
   for (const threads of [1, 2, 4]) {
-    const bytes = settings.dtype ? 6_500 : BYTES;
+    const bytes = settings.dtype ? 7_000 : BYTES;
     const { tier, memories, run, logits: evaluate } = train(settings, { bytes, threads });
     run(0, 2 * BATCH);
     const before = all(memories);

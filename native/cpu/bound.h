@@ -77,7 +77,7 @@ struct StepContext {
   std::vector<PartialSums> sums;  // the sums of the groups, in the order of their rows
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
-  uint32_t next_rows;       // of the batch that follows it in this run
+  uint64_t rows_left;       // of this run, after the batch
   Loader* loader;
   Translator* translators;  // in program order
   std::deque<RowRoute>* routes;  // likewise

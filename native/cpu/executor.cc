@@ -82,7 +82,7 @@ void Executor::run_step(const Request& request, uint64_t index) {
   step_.step = request.first_step + index;
   step_.first_position = request.start + index * request.batch;
   step_.rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch));
-  step_.next_rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch - step_.rows));
+  step_.rows_left = request.count - index * request.batch - step_.rows;
   step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
   step_.groups = std::min(program_.groups, step_.tiles);
   if (ranks_ != nullptr) begin_groups();

@@ -8,6 +8,8 @@
 namespace pairloom {
 namespace {
 
+constexpr uint32_t kStepsAhead = 4;  // whose rows are read while a step is computed
+
 const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
 
 template <class Id>
@@ -69,7 +71,7 @@ void Translator::begin_step(uint64_t step) {
 }
 
 void Translator::read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts) {
-  end_run();
+  if (frames_ != nullptr) frames_->wait();
   parts_ = parts;
   failures_.assign(parts + size_t{1}, nullptr);
   ids_.clear();
@@ -146,17 +148,22 @@ void Translator::check_rows() const {
   }
 }
 
-// The rows of the next step are brought while this one is computed. Its new ids have none yet.
+// The rows of the next steps are brought while this one is computed. Their new ids have none yet.
 void Translator::prefetch(const StepContext& step) {
-  if (step.next_rows == 0 || inputs_.empty()) return;
-  const uint64_t position = step.first_position + step.rows;
-  frames_->prefetch([this, position, count = step.next_rows, loader = step.loader](std::vector<uint64_t>& rows) {
-    for (const uint32_t input : inputs_) loader->append_ids(input, position, count, rows);
-    translation_->translate(rows, rows);
-  });
+  if (inputs_.empty()) return;
+  ahead_ = ahead_ > 0 ? ahead_ - 1 : 0;
+  for (uint64_t skipped = ahead_ * uint64_t{step.rows}; ahead_ < kStepsAhead && skipped < step.rows_left; skipped += step.rows) {
+    const uint64_t position = step.first_position + step.rows + skipped;
+    const uint32_t count = uint32_t(std::min<uint64_t>(step.rows, step.rows_left - skipped));
+    frames_->prefetch(++ahead_, [this, position, count, loader = step.loader](std::vector<uint64_t>& rows) {
+      for (const uint32_t input : inputs_) loader->append_ids(input, position, count, rows);
+      translation_->translate(rows, rows);
+    });
+  }
 }
 
 void Translator::end_run() {
+  ahead_ = 0;
   if (frames_ != nullptr) frames_->wait();
 }
 

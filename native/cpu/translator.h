@@ -66,6 +66,7 @@ class Translator {
   bool began_ = false;        // the translation's step
   bool lists_outdated_ = false;
   std::vector<uint64_t> outdated_;
+  uint32_t ahead_ = 0;  // steps after this one whose rows are being brought
   std::vector<std::exception_ptr> failures_;  // of the parts of `look_up`, then of the other phases
   uint64_t step_ = 0;
   size_t parts_ = 0;

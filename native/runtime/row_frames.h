@@ -20,9 +20,9 @@ class RowFrames {
   // Each row becomes its frame, where it is until the next call. Throws Error if there are not enough frames, or if the
   // disk fails; then no row is lost. `trains`: the step may change the rows.
   virtual void place(std::span<uint64_t> rows, bool trains) = 0;
-  // The rows that the next `place` will probably get, appended by a function that another thread calls. It has returned
-  // when `wait` returns.
-  virtual void prefetch(std::function<void(std::vector<uint64_t>&)> rows) = 0;
+  // The rows that the next `place` (`ahead` 1) or a later one will probably get, appended by a function that another
+  // thread calls, after those of earlier calls. It has returned when `wait` returns.
+  virtual void prefetch(uint32_t ahead, std::function<void(std::vector<uint64_t>&)> rows) = 0;
   virtual void wait() = 0;
 };
 

@@ -93,7 +93,7 @@ TEST(a_tier_has_the_rows_of_an_array) {
     for (uint32_t step = 0; step < 120; ++step) {
       const std::vector<uint64_t> rows = std::exchange(next, some_rows(random, 9, kRows));
       twin.train(rows, float(step));
-      if (step % 3 != 0) twin.tier().prefetch([&](std::vector<uint64_t>& to) { to = next; });
+      if (step % 3 != 0) twin.tier().prefetch(1, [&](std::vector<uint64_t>& to) { to = next; });
       if (step % 10 == 7) twin.gather(some_rows(random, 30, kRows));
       if (step % 20 == 9) {
         std::vector<uint64_t> written = some_rows(random, 30, kRows);

@@ -14,7 +14,7 @@ Frames::Frames(size_t count, bool keyed)
       keys_(keyed ? count : 0),
       used_(count),
       heat_(count),
-      dirty_(count),
+      flags_(count),
       index_(rows_.data(), count, count),
       names_{keyed ? keys_.data() : rows_.data() + 1, keyed, true} {
   std::fill_n(rows_.data(), count + 1, kNone);
@@ -66,7 +66,7 @@ void Frames::put(uint32_t frame, uint64_t row, uint64_t name, uint32_t step) {
 void Frames::empty(uint32_t frame) {
   index_.erase(row_of(frame));
   rows_[size_t{frame} + 1] = kNone;
-  dirty_[frame] = heat_[frame] = 0;
+  flags_[frame] = heat_[frame] = 0;
   used_[frame] = 0;
 }
 

@@ -24,8 +24,11 @@ class Frames {
   bool is_empty(uint32_t frame) const { return row_of(frame) == kNone; }
   uint64_t row_of(uint32_t frame) const { return rows_[size_t{frame} + 1]; }
   // Whether the row has other values than its record in the file.
-  bool is_dirty(uint32_t frame) const { return dirty_[frame] != 0; }
-  void set_dirty(uint32_t frame) { dirty_[frame] = 1; }
+  bool is_dirty(uint32_t frame) const { return (flags_[frame] & kDirty) != 0; }
+  void set_dirty(uint32_t frame) { flags_[frame] |= kDirty; }
+  // Whether the row's numbers are still being read.
+  bool is_loading(uint32_t frame) const { return (flags_[frame] & kLoading) != 0; }
+  void set_loading(uint32_t frame, bool loading) { flags_[frame] = uint8_t((flags_[frame] & ~kLoading) | (loading ? kLoading : 0)); }
 
   // A step uses a row; false if it is known that it does, or that a later one does.
   bool use(uint32_t frame, uint32_t step);
@@ -39,14 +42,14 @@ class Frames {
 
  private:
   static constexpr uint64_t kNone = ~uint64_t{0};  // the row of an empty frame
-  static constexpr uint8_t kMostHeat = 3;
+  static constexpr uint8_t kMostHeat = 3, kDirty = 1, kLoading = 2;
 
   uint32_t advance();
 
   Block<uint64_t> rows_;  // by frame + 1
   Block<uint64_t> keys_;  // by frame, of a dynamic table
   Block<uint32_t> used_;  // by frame: the last step that uses it
-  Block<uint8_t> heat_, dirty_;
+  Block<uint8_t> heat_, flags_;
   KeyIndex index_;
   RowNames names_;
   uint32_t hand_ = 0;

@@ -1,11 +1,10 @@
 #include "cpu/tiers/record_file.h"
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,7 +15,7 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;  // bytes that `each` reads at once
+constexpr size_t kMostRun = size_t{256} << 10, kMostGap = size_t{16} << 10;  // bytes that one operation has, and may skip
 constexpr size_t kSectors[] = {512, 4096};
 
 // Memory for transfers past the page cache.
@@ -57,14 +56,13 @@ bool set_direct(int descriptor, bool on) {
 
 }  // namespace
 
-RecordFile::RecordFile(const std::string& directory, uint64_t records, size_t record_bytes)
+RecordFile::RecordFile(const std::string& directory, uint64_t slots_a_region, size_t record_bytes)
     : directory_(directory),
-      records_(records),
+      slots_a_region_(slots_a_region),
       record_bytes_(record_bytes),
       per_block_(kBlock / record_bytes),
       stride_(whole(record_bytes, 512)),
-      bits_(records / 64 + 1),
-      words_(reinterpret_cast<std::atomic<uint64_t>*>(bits_.data())) {
+      region_bytes_(per_block_ > 0 ? whole(slots_a_region, per_block_) / per_block_ * kBlock : whole(slots_a_region * stride_, kBlock)) {
   std::string path = directory + "/pairloom-rows-XXXXXX";
   descriptor_ = mkstemp(path.data());
   if (descriptor_ < 0) fail("a file for the rows of a table cannot be created", errno);
@@ -102,70 +100,80 @@ void RecordFile::find_sectors() {
   if (ftruncate(descriptor_, 0) != 0) fail("the rows of a table cannot be written", errno);
 }
 
-uint64_t RecordFile::offset_of(uint64_t record) const {
-  if (per_block_ == 0) return record * stride_;
-  return record / per_block_ * kBlock + record % per_block_ * record_bytes_;
+uint64_t RecordFile::offset_of(uint64_t slot) const {
+  const uint64_t base = slot / slots_a_region_ * region_bytes_, place = slot % slots_a_region_;
+  if (per_block_ == 0) return base + place * stride_;
+  return base + place / per_block_ * kBlock + place % per_block_ * record_bytes_;
 }
 
-RecordFile::Span RecordFile::span_of(uint64_t record) const {
-  const uint64_t begin = offset_of(record), offset = begin / sector_ * sector_;
-  return {offset, size_t(whole(begin + record_bytes_, sector_) - offset), size_t(begin - offset)};
+RecordFile::Range RecordFile::range_of(uint64_t begin, uint64_t end) const {
+  const uint64_t offset = begin / sector_ * sector_;
+  return {offset, size_t(whole(end, sector_) - offset)};
 }
 
-std::vector<uint64_t> RecordFile::records() const {
-  std::vector<uint64_t> all;
-  for (uint64_t first = 0; first < records_; first += 64) {
-    uint64_t bits = word(first).load(std::memory_order_relaxed);
-    for (; bits != 0; bits &= bits - 1) all.push_back(first + uint64_t(std::countr_zero(bits)));
+RecordFile::Range RecordFile::range_of(std::span<const Piece> run) const {
+  return range_of(offset_of(run.front().slot), end_of(run.back().slot));
+}
+
+std::vector<std::span<const RecordFile::Piece>> RecordFile::runs(std::span<const Piece> pieces) const {
+  std::vector<std::span<const Piece>> all;
+  for (size_t first = 0, next = 1; first < pieces.size(); ++next) {
+    const bool follows = next < pieces.size() && offset_of(pieces[next].slot) <= end_of(pieces[next - 1].slot) + kMostGap &&
+                         range_of(pieces.subspan(first, next + 1 - first)).bytes <= kMostRun;
+    if (follows) continue;
+    all.push_back(pieces.subspan(first, next - first));
+    first = next;
   }
   return all;
 }
 
-void RecordFile::read(uint64_t record, char* to) {
-  const auto [offset, bytes, skipped] = span_of(record);
-  char* const buffer = buffer_of_thread(bytes);
-  read_at(offset, bytes, buffer);
-  std::memcpy(to, buffer + skipped, record_bytes_);
-}
-
-void RecordFile::write(uint64_t record, const char* from) {
-  const auto [offset, bytes, skipped] = span_of(record);
-  char* const buffer = buffer_of_thread(bytes);
-  const std::lock_guard lock(locks_[offset / kBlock % kLocks]);
-  if (bytes != record_bytes_) read_at(offset, bytes, buffer);  // also what is no longer a record: a failed step needs it
-  std::memcpy(buffer + skipped, from, record_bytes_);
-  write_at(offset, bytes, buffer);
-}
-
-void RecordFile::each(uint64_t first, uint64_t count, bool writes,
-                      const std::function<void(uint64_t, char*)>& change) {
-  const uint64_t group = std::max<size_t>(per_block_, 1), groups = std::max<size_t>(1, kPiece / (group * record_bytes_));
-  for (uint64_t begin = first; begin < first + count;) {
-    const uint64_t end = std::min(first + count, (begin / group + groups) * group);
-    const uint64_t from = span_of(begin).offset, to = span_of(end - 1).offset + span_of(end - 1).bytes;
-    char* const piece = buffer_of_thread(size_t(to - from));
-    bool any = false;
-    for (uint64_t record = begin / group * group; record < std::min(records_, whole(end, group)); ++record) {
-      any |= has(record);
-    }
-    if (any) read_at(from, size_t(to - from), piece);
-    else std::memset(piece, 0, size_t(to - from));
-    for (uint64_t record = begin; record < end; ++record) change(record, piece + (offset_of(record) - from));
-    if (writes) write_at(from, size_t(to - from), piece);
-    begin = end;
+void RecordFile::read(std::span<const Piece> run) {
+  const Range range = range_of(run);
+  char* const buffer = buffer_of_thread(range.bytes);
+  read_at(range, buffer);
+  for (const auto& [slot, skipped, bytes, memory] : run) {
+    std::memcpy(memory, buffer + (offset_of(slot) + skipped - range.offset), bytes);
   }
 }
 
-void RecordFile::cut(uint64_t first) {
-  for (uint64_t record = first; record < records_; ++record) remove(record);
-  const uint64_t end = first == 0 ? 0 : whole(offset_of(first - 1) + record_bytes_, kBlock);
+const char* RecordFile::read(uint64_t slot) {
+  const uint64_t begin = offset_of(slot);
+  const Range range = range_of(begin, end_of(slot));
+  char* const buffer = buffer_of_thread(range.bytes);
+  read_at(range, buffer);
+  return buffer + (begin - range.offset);
+}
+
+void RecordFile::write(std::span<const Piece> pieces) {
+  for (const std::span<const Piece> run : runs(pieces)) write_run(run);
+}
+
+// Whether sectors of the run have bytes of other records.
+bool RecordFile::has_gaps(std::span<const Piece> run) const {
+  const uint64_t begin = offset_of(run.front().slot), end = end_of(run.back().slot);
+  const bool ends = end % sector_ == 0 || offset_of(run.back().slot + 1) >= whole(end, sector_);
+  return begin % sector_ != 0 || !ends || run.back().slot - run.front().slot + 1 != run.size();
+}
+
+void RecordFile::write_run(std::span<const Piece> run) {
+  const Range range = range_of(run);
+  char* const buffer = buffer_of_thread(range.bytes);
+  if (has_gaps(run)) read_at(range, buffer);
+  else std::memset(buffer, 0, range.bytes);
+  for (const Piece& piece : run) std::memcpy(buffer + (offset_of(piece.slot) - range.offset), piece.memory, piece.bytes);
+  write_at(range, buffer);
+}
+
+void RecordFile::cut(uint64_t region) {
+  const uint64_t end = region * region_bytes_;
   struct stat status;
   if (fstat(descriptor_, &status) == 0 && uint64_t(status.st_size) <= end) return;
   if (ftruncate(descriptor_, off_t(end)) != 0) fail("the rows of a table cannot be written", errno);
 }
 
 // Beyond the end of the file there are zeros, as in its holes.
-void RecordFile::read_at(uint64_t offset, size_t bytes, char* to) {
+void RecordFile::read_at(Range range, char* to) {
+  const auto [offset, bytes] = range;
   size_t done = 0;
   while (done < bytes) {
     const ssize_t got = pread(descriptor_, to + done, bytes - done, off_t(offset + done));
@@ -182,7 +190,8 @@ void RecordFile::read_at(uint64_t offset, size_t bytes, char* to) {
 #endif
 }
 
-void RecordFile::write_at(uint64_t offset, size_t bytes, const char* from) {
+void RecordFile::write_at(Range range, const char* from) {
+  const auto [offset, bytes] = range;
   for (size_t done = 0; done < bytes;) {
     const ssize_t got = pwrite(descriptor_, from + done, bytes - done, off_t(offset + done));
     if (got > 0) done += size_t(got);

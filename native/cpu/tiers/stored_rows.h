@@ -23,7 +23,7 @@ class StoredRows : public RowFrames {
   const RowNames* names() const override { return nullptr; }
   // Other rows are drawn behind the stored ones, where they are until the next call.
   void place(std::span<uint64_t> rows, bool trains) override;
-  void prefetch(std::function<void(std::vector<uint64_t>&)>) override {}
+  void prefetch(uint32_t, std::function<void(std::vector<uint64_t>&)>) override {}
   void wait() override {}
 
  private:

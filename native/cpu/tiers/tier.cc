@@ -8,9 +8,11 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kThreads = 16;
+constexpr uint32_t kReaders = 64;    // the disk has so many requests at once
+constexpr size_t kLoadsAtOnce = 2;   // that a thread takes
+constexpr uint64_t kSlotsShare = 6;  // the slots of records that move take at most this share of the memory
 constexpr size_t kFrameBytes = 24;   // besides the row's numbers: its name, its place in the index, and what it is used for
-constexpr size_t kLeastPlaces = 8, kMostPlaces = 16384, kPlacesShare = 16;  // of the queue: this share of the memory
+constexpr size_t kLeastPlaces = 8, kMostPlaces = size_t{1} << 20, kPlacesShare = 16;  // of the store: this share of the memory
 constexpr uint64_t kMostFrames = (uint64_t{1} << 31) - 1;
 
 size_t record_bytes_of(const std::vector<TierColumn>& columns) {
@@ -23,8 +25,10 @@ size_t places_for(const TierSpec& spec, size_t record_bytes) {
   return std::clamp<size_t>(spec.memory / kPlacesShare / (record_bytes + 32), kLeastPlaces, kMostPlaces);
 }
 
-size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places) {
-  const uint64_t fixed = RecordFile::memory_for(spec.rows) + WriteQueue::memory_for(places, record_bytes);
+bool moves(const TierSpec& spec) { return Slots::memory_for(spec.rows, true) <= spec.memory / kSlotsShare; }
+
+size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places, bool moving) {
+  const uint64_t fixed = Slots::memory_for(spec.rows, moving) + RecordStore::memory_for(places, record_bytes);
   const uint64_t frame = record_bytes + kFrameBytes + (spec.keyed ? sizeof(uint64_t) : 0), least = spec.keyed ? 2 : 1;
   if (spec.memory >= fixed + least * frame) return size_t(std::min({spec.rows, kMostFrames, (spec.memory - fixed) / frame}));
   throw Error({"the memory for a table is too small", "", std::to_string(spec.memory) + " bytes",
@@ -39,10 +43,12 @@ Tier::Tier(TierSpec spec)
     : spec_(std::move(spec)),
       record_bytes_(record_bytes_of(spec_.columns)),
       places_(places_for(spec_, record_bytes_)),
-      frames_(frames_for(spec_, record_bytes_, places_), spec_.keyed),
-      file_(std::make_unique<RecordFile>(spec_.directory, spec_.rows, record_bytes_)),
-      threads_(std::make_unique<IoThreads>(kThreads)),
-      queue_(std::make_unique<WriteQueue>(*file_, *threads_, places_, record_bytes_)) {
+      moving_(moves(spec_)),
+      frames_(frames_for(spec_, record_bytes_, places_, moving_), spec_.keyed),
+      file_(spec_.directory, Slots::slots_a_region(moving_), record_bytes_),
+      store_(file_, Slots(spec_.rows, moving_), places_, record_bytes_),
+      readers_(kReaders),
+      prefetcher_(1) {
   size_t offset = 0;
   for (const TierColumn& shape : spec_.columns) {
     columns_.push_back({.shape = shape, .offset = offset, .data = Block<char>(frames_.size() * shape.row_bytes())});
@@ -63,12 +69,14 @@ Tier::~Tier() {
 // A prefetched frame counts as used by the step that it was brought for.
 void Tier::place(std::span<uint64_t> rows, bool trains) {
   wait();
-  queue_->retry();
+  store_.begin_step();
   ++step_;
   std::vector<uint64_t> found(rows.size());
   const bool enough = bring(rows, found, step_);
-  finish_loads();
+  finish_loads(step_);
   if (!enough) refuse(rows);
+  const auto is_loading = [&](uint64_t frame) { return frames_.is_loading(uint32_t(frame - 1)); };
+  if (std::any_of(found.begin(), found.end(), is_loading)) finish_loads();  // was brought for a later step
   for (size_t i = 0; i < rows.size(); ++i) {
     const uint32_t frame = uint32_t(found[i] - 1);
     if (trains) {
@@ -85,21 +93,23 @@ void Tier::mark_changed(uint64_t row) const {
   }
 }
 
-void Tier::prefetch(std::function<void(std::vector<uint64_t>&)> rows) {
-  prefetching_.emplace(*threads_, 1, [this, append = std::move(rows)](size_t) {
+// Steps after the next one leave at least half of the frames to the others.
+void Tier::prefetch(uint32_t ahead, std::function<void(std::vector<uint64_t>&)> rows) {
+  prefetching_.emplace_back(prefetcher_, 1, [this, ahead, append = std::move(rows)](size_t) {
     std::vector<uint64_t> next;
     append(next);
+    if (ahead > 1 && next.size() * (ahead + 1) * 2 > frames_.size()) return;
     std::vector<uint64_t> found(next.size());
     const uint64_t misses = lookups_ - hits_;
-    bring(next, found, step_ + 1);
+    bring(next, found, step_ + ahead);
     prefetched_ += lookups_ - hits_ - misses;
   });
 }
 
 // What fails while rows are prefetched fails again when they are needed.
 void Tier::wait() {
-  if (prefetching_) prefetching_->wait();
-  prefetching_.reset();
+  for (IoBatch& batch : prefetching_) batch.wait();
+  prefetching_.clear();
 }
 
 bool Tier::bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint32_t step) {
@@ -123,10 +133,10 @@ bool Tier::bring(std::span<const uint64_t> rows, std::span<uint64_t> found, uint
       found[i] = uint64_t{frame} + 1;
     }
   } catch (...) {
-    start(std::move(loads));
+    start(std::move(loads), step);
     throw;
   }
-  start(std::move(loads));
+  start(std::move(loads), step);
   return enough;
 }
 
@@ -145,45 +155,46 @@ bool Tier::take_frame(uint32_t& frame) {
 void Tier::evict(uint32_t frame) {
   const uint64_t row = frames_.row_of(frame);
   if (frames_.is_dirty(frame)) {
-    pack(frame, queue_->put(row));
-    file_->add(row);
-    queue_->send(row);
+    pack(frame, store_.put(row));
+    store_.send(row);
   }
   frames_.empty(frame);
 }
 
 void Tier::assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads) {
+  const RecordStore::Found found = store_.find(row);
   frames_.put(frame, row, name_of(row), step);
   ++lookups_;
-  if (const char* record = queue_->find(row)) unpack(record, frame);
-  else loads.push_back({row, frame});
+  if (found.where == RecordStore::Where::kInMemory) return unpack(found.bytes, frame);
+  frames_.set_loading(frame, true);
+  loads.push_back({frame, found.where == RecordStore::Where::kInFile, found.slot});
 }
 
-void Tier::start(std::vector<Load> loads) {
+void Tier::start(std::vector<Load> loads, uint32_t step) {
   if (loads.empty()) return;
   const auto shared = std::make_shared<const std::vector<Load>>(loads);
-  IoBatch batch(*threads_, loads.size(), [this, shared](size_t i) { load((*shared)[i]); }, kLoadsAtOnce);
-  loading_.push_back({std::move(loads), std::move(batch)});
+  IoBatch batch(readers_, loads.size(), [this, shared](size_t i) { load((*shared)[i]); }, kLoadsAtOnce);
+  loading_.push_back({step, std::move(loads), std::move(batch)});
 }
 
 void Tier::load(const Load& load) {
-  thread_local std::vector<char> record;
-  record.resize(record_bytes_);
-  if (file_->has(load.row)) {
-    file_->read(load.row, record.data());
-    return unpack(record.data(), load.frame);
-  }
+  if (load.in_file) return unpack(file_.read(load.slot), load.frame);
   for (const Column& column : columns_) initialize(column, frames_.names().keys[load.frame], at(column, load.frame));
 }
 
 // Frames whose rows could not be read are empty again.
-void Tier::finish_loads() {
+void Tier::finish_loads(uint32_t last) {
   std::exception_ptr failure;
-  for (Loading& loading : std::exchange(loading_, {})) {
+  const auto later = std::stable_partition(loading_.begin(), loading_.end(), [&](const Loading& each) { return each.step <= last; });
+  std::vector<Loading> finished(std::make_move_iterator(loading_.begin()), std::make_move_iterator(later));
+  loading_.erase(loading_.begin(), later);
+  for (Loading& loading : finished) {
     const std::exception_ptr failed = loading.batch.wait();
-    if (!failed) continue;
-    failure = failed;
-    for (const Load& load : loading.loads) frames_.empty(load.frame);
+    if (failed) failure = failed;
+    for (const Load& load : loading.loads) {
+      if (failed) frames_.empty(load.frame);
+      else frames_.set_loading(load.frame, false);
+    }
   }
   if (failure) std::rethrow_exception(failure);
 }
@@ -191,7 +202,6 @@ void Tier::finish_loads() {
 void Tier::settle() {
   wait();
   finish_loads();
-  queue_->drain();
 }
 
 void Tier::pack(uint32_t frame, char* record) {
@@ -220,8 +230,8 @@ void Tier::refuse(std::span<const uint64_t> rows) const {
 
 Tier::Statistics Tier::statistics() {
   wait();
-  return {frames_.size(), lookups_, hits_, prefetched_, file_->reads(), file_->writes(), file_->bytes_read(), file_->bytes_written(),
-          record_bytes_, file_->allocated()};
+  return {frames_.size(), lookups_, hits_, prefetched_, file_.reads(), file_.writes(), file_.bytes_read(), file_.bytes_written(),
+          record_bytes_, file_.allocated()};
 }
 
 }  // namespace pairloom

@@ -3,14 +3,13 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "cpu/tables/fill.h"
 #include "cpu/tables/format.h"
 #include "cpu/tiers/frames.h"
-#include "cpu/tiers/write_queue.h"
+#include "cpu/tiers/record_store.h"
 #include "program/program.h"
 #include "runtime/translation.h"
 
@@ -41,7 +40,7 @@ class Tier : public RowFrames {
   // As training and evaluation see the rows. One thread at a time; see RowFrames.
   const RowNames* names() const override { return &frames_.names(); }
   void place(std::span<uint64_t> rows, bool trains) override;
-  void prefetch(std::function<void(std::vector<uint64_t>&)> rows) override;
+  void prefetch(uint32_t ahead, std::function<void(std::vector<uint64_t>&)> rows) override;
   void wait() override;
 
   // The numbers of a column, all rows one after the other: [from, from + count). Rows that training has not met have
@@ -65,7 +64,7 @@ class Tier : public RowFrames {
   // A row gets another key, so that it has initial values again. `save` keeps what it has, in saved_bytes() bytes, and
   // `restore` gives it back before the next step.
   void forget(uint64_t row);
-  size_t saved_bytes() const { return record_bytes_ + 1; }
+  size_t saved_bytes() const { return std::max(record_bytes_, sizeof(uint64_t)) + 1; }
   void save(uint64_t row, char* to);
   void restore(uint64_t row, const char* from);
   // The key of a row gets another one, and rows from `first` on have none any more.
@@ -92,8 +91,6 @@ class Tier : public RowFrames {
   Statistics statistics();
 
  private:
-  static constexpr size_t kLoadsAtOnce = 4;  // that a thread takes
-
   struct Column {
     TierColumn shape;
     size_t offset;  // in a record
@@ -103,14 +100,12 @@ class Tier : public RowFrames {
   };
   enum class Saved : char { kNothing, kBytes, kInFile };
   struct Load {
-    uint64_t row;
     uint32_t frame;
-  };
-  // What a range of numbers has of a row, in bytes.
-  struct Overlap {
-    size_t in_row, in_range, bytes;
+    bool in_file;   // otherwise the row has its initial values
+    uint64_t slot;
   };
   struct Loading {
+    uint32_t step;  // that the rows are for
     std::vector<Load> loads;
     IoBatch batch;
   };
@@ -128,40 +123,40 @@ class Tier : public RowFrames {
   bool take_frame(uint32_t& frame);
   void evict(uint32_t frame);
   void assign(uint32_t frame, uint64_t row, uint32_t step, std::vector<Load>& loads);
-  void start(std::vector<Load> loads);
+  void start(std::vector<Load> loads, uint32_t step);
   void load(const Load& load);
-  void finish_loads();
+  // Waits for the rows of steps up to this one.
+  void finish_loads(uint32_t last = ~uint32_t{0});
   void settle();
 
   void pack(uint32_t frame, char* record);
   void unpack(const char* record, uint32_t frame);
   void initialize(const Column& column, uint64_t name, char* to) const;
+  // Calls use(parts) for parts of whole or incomplete rows that together are a range of numbers, many at a time.
   template <class Use>
-  void each_row(const Column& column, uint64_t from, uint64_t count, bool writes, const Use& use);
-  const char* in_memory(const Column& column, uint64_t row);
-  // The numbers of a row, of which the file has `record`.
-  const char* numbers_of(const Column& column, uint64_t row, char* record);
-  // The same to write to; the record is then written back.
-  char* writable(const Column& column, uint64_t row, char* record);
+  void each_parts(const Column& column, uint64_t from, uint64_t count, char* values, const Use& use);
+  void read_pieces(std::vector<RecordFile::Piece>& pieces);
   // A frame + 1 for a row that does not exist yet, while frames are empty; otherwise 0.
   uint32_t claim(uint64_t row);
-  template <class Use>
-  void each_part(std::span<const Part> parts, bool writes, const Use& use);
+  template <class Adds>
+  std::vector<uint64_t> with_frames(const Adds& adds);
+  void scatter_to_file(const Column& column, std::span<const Part> parts);
   [[noreturn]] void refuse(std::span<const uint64_t> rows) const;
 
   const TierSpec spec_;
-  size_t record_bytes_ = 0, places_ = 0;  // of the queue
+  size_t record_bytes_ = 0, places_ = 0;  // of the store
+  bool moving_;  // records are written to other slots each time
   Frames frames_;
   std::vector<Column> columns_;
   const RowNames* outer_ = nullptr;  // of the rows; null: they are their own names
   uint32_t step_ = 0;
   bool touched_ = false;  // some row may have other values than the initial ones
   uint64_t lookups_ = 0, hits_ = 0, prefetched_ = 0;
-  std::unique_ptr<RecordFile> file_;
+  RecordFile file_;
+  RecordStore store_;
   std::vector<Loading> loading_;
-  std::optional<IoBatch> prefetching_;
-  std::unique_ptr<IoThreads> threads_;
-  std::unique_ptr<WriteQueue> queue_;
+  std::vector<IoBatch> prefetching_;
+  IoThreads readers_, prefetcher_;
 };
 
 }  // namespace pairloom

@@ -8,94 +8,67 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kMostRun = size_t{1} << 20, kMostGap = size_t{16} << 10;  // bytes that one transfer has, and may skip
+constexpr size_t kMostAtOnce = size_t{4} << 20;  // bytes of records
+
+uint64_t slot_in(const char* saved) {
+  uint64_t slot;
+  std::memcpy(&slot, saved, sizeof slot);
+  return slot;
+}
 
 }  // namespace
 
-// Calls use(row, record, overlap) for each row of which the range has a part. See RecordFile::each.
+// Parts of at most kMostAtOnce bytes.
 template <class Use>
-void Tier::each_row(const Column& column, uint64_t from, uint64_t count, bool writes, const Use& use) {
+void Tier::each_parts(const Column& column, uint64_t from, uint64_t count, char* values, const Use& use) {
   const size_t bytes = column.shape.row_bytes(), number = bytes_of(column.shape.dtype);
-  const uint64_t begin = from * number, end = (from + count) * number;
-  const uint64_t first_row = begin / bytes, end_row = (end + bytes - 1) / bytes;
-  file_->each(first_row, end_row - first_row, writes, [&](uint64_t row, char* record) {
+  const uint64_t begin = from * number, end = (from + count) * number, most = kMostAtOnce / record_bytes_ + 1;
+  std::vector<Part> parts;
+  for (uint64_t row = begin / bytes; row * bytes < end; ++row) {
     const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
-    use(row, record, Overlap{first - row * bytes, first - begin, last - first});
-  });
-}
-
-// The numbers of a row that is in a frame, or on its way to the file; otherwise null.
-const char* Tier::in_memory(const Column& column, uint64_t row) {
-  if (const uint32_t found = frames_.find(row)) return at(column, found - 1);
-  const char* waiting = queue_->find(row);
-  return waiting == nullptr ? nullptr : waiting + column.offset;
-}
-
-const char* Tier::numbers_of(const Column& column, uint64_t row, char* record) {
-  if (const char* found = in_memory(column, row)) return found;
-  if (!file_->has(row)) initialize(column, name_of(row), record + column.offset);
-  return record + column.offset;
-}
-
-char* Tier::writable(const Column& column, uint64_t row, char* record) {
-  if (const uint32_t found = frames_.find(row)) {
-    frames_.set_dirty(found - 1);
-    return at(column, found - 1);
+    parts.push_back({row, first - row * bytes, last - first, values + (first - begin)});
+    if (parts.size() < most && last < end) continue;
+    use(parts);
+    parts.clear();
   }
-  if (const char* waiting = queue_->find(row)) {
-    std::memcpy(record, waiting, record_bytes_);
-    queue_->remove(row);
-  } else if (!file_->has(row)) {
-    for (const Column& each : columns_) initialize(each, name_of(row), record + each.offset);
-    file_->add(row);
-  }
-  return record + column.offset;
 }
 
 void Tier::read(size_t index, uint64_t from, uint64_t count, void* into) {
-  settle();
-  const Column& column = columns_[index];
-  each_row(column, from, count, false, [&](uint64_t row, char* record, const Overlap& part) {
-    std::memcpy(static_cast<char*>(into) + part.in_range, numbers_of(column, row, record) + part.in_row, part.bytes);
-  });
+  each_parts(columns_[index], from, count, static_cast<char*>(into), [&](const auto& parts) { gather(index, parts); });
 }
 
 void Tier::write(size_t index, uint64_t from, uint64_t count, const void* values) {
-  settle();
-  touched_ = true;
-  const Column& column = columns_[index];
-  each_row(column, from, count, true, [&](uint64_t row, char* record, const Overlap& part) {
-    std::memcpy(writable(column, row, record) + part.in_row, static_cast<const char*>(values) + part.in_range, part.bytes);
-  });
+  char* const begin = const_cast<char*>(static_cast<const char*>(values));
+  each_parts(columns_[index], from, count, begin, [&](const auto& parts) { scatter(index, parts); });
 }
 
-// Calls use(part, record) for all parts. Neighbours in the file whose rows ascend are read at once, others by other threads.
-template <class Use>
-void Tier::each_part(std::span<const Part> parts, bool writes, const Use& use) {
-  const uint64_t most_gap = kMostGap / record_bytes_ + 1, most = kMostRun / record_bytes_ + 1;
-  std::vector<size_t> starts;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const uint64_t row = parts[i].row, before = i == 0 ? 0 : parts[i - 1].row;
-    const bool follows = i > 0 && row >= before && row - before <= most_gap && row - parts[starts.back()].row < most;
-    const bool joined = writes && i > 0 && row >= before && !file_->apart(before, row);
-    if (!follows && !joined) starts.push_back(i);
-  }
-  IoBatch batch(*threads_, starts.size(), [&](size_t run) {
-    size_t next = starts[run];
-    const size_t end = run + 1 < starts.size() ? starts[run + 1] : parts.size();
-    file_->each(parts[next].row, parts[end - 1].row + 1 - parts[next].row, writes, [&](uint64_t row, char* record) {
-      for (; next < end && parts[next].row == row; ++next) use(parts[next], record);
-    });
-  }, kLoadsAtOnce);
+void Tier::read_pieces(std::vector<RecordFile::Piece>& pieces) {
+  std::ranges::sort(pieces, {}, &RecordFile::Piece::slot);
+  const auto runs = file_.runs(pieces);
+  IoBatch batch(readers_, runs.size(), [&](size_t i) { file_.read(runs[i]); });
   if (const std::exception_ptr failure = batch.wait()) std::rethrow_exception(failure);
 }
 
 void Tier::gather(size_t index, std::span<const Part> parts) {
   settle();
   const Column& column = columns_[index];
-  each_part(parts, false, [&](const Part& part, char* record) {
-    std::memcpy(part.bytes_of_caller, numbers_of(column, part.row, record) + part.skipped, part.bytes);
-  });
+  std::vector<RecordFile::Piece> pieces;
+  std::vector<char> initial(column.shape.row_bytes());
+  for (const auto& [row, skipped, bytes, to] : parts) {
+    if (const uint32_t frame = frames_.find(row)) {
+      std::memcpy(to, at(column, frame - 1) + skipped, bytes);
+      continue;
+    }
+    const RecordStore::Found found = store_.find(row);
+    switch (found.where) {
+      case RecordStore::Where::kInFile: pieces.push_back({found.slot, column.offset + skipped, bytes, to}); break;
+      case RecordStore::Where::kInMemory: std::memcpy(to, found.bytes + column.offset + skipped, bytes); break;
+      case RecordStore::Where::kNowhere:
+        initialize(column, name_of(row), initial.data());
+        std::memcpy(to, initial.data() + skipped, bytes);
+    }
+  }
+  read_pieces(pieces);
 }
 
 void Tier::scatter(size_t index, std::span<const Part> parts) {
@@ -106,25 +79,46 @@ void Tier::scatter(size_t index, std::span<const Part> parts) {
   settle();
   touched_ = true;
   const Column& column = columns_[index];
-  std::vector<Part> of_file;
+  std::vector<Part> others;
   for (const Part& part : parts) {
     const uint32_t found = frames_.find(part.row), held = found != 0 ? found : claim(part.row);
     if (held == 0) {
-      of_file.push_back(part);
+      others.push_back(part);
       continue;
     }
     frames_.set_dirty(held - 1);
     std::memcpy(at(column, held - 1) + part.skipped, part.bytes_of_caller, part.bytes);
   }
-  each_part(of_file, true, [&](const Part& part, char* record) {
-    std::memcpy(writable(column, part.row, record) + part.skipped, part.bytes_of_caller, part.bytes);
-  });
+  const size_t most = kMostAtOnce / record_bytes_ + 1;
+  for (size_t first = 0; first < others.size(); first += most) {
+    scatter_to_file(column, std::span(others).subspan(first, std::min(most, others.size() - first)));
+  }
+}
+
+// Reads the records of rows that are in no frame, changes them and sends them to the file again.
+void Tier::scatter_to_file(const Column& column, std::span<const Part> parts) {
+  std::vector<char> records(parts.size() * record_bytes_);
+  const auto record = [&](size_t i) { return records.data() + i * record_bytes_; };
+  std::vector<RecordFile::Piece> pieces;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const RecordStore::Found found = store_.find(parts[i].row);
+    switch (found.where) {
+      case RecordStore::Where::kInFile: pieces.push_back({found.slot, 0, record_bytes_, record(i)}); break;
+      case RecordStore::Where::kInMemory: std::memcpy(record(i), found.bytes, record_bytes_); break;
+      case RecordStore::Where::kNowhere:
+        for (const Column& each : columns_) initialize(each, name_of(parts[i].row), record(i) + each.offset);
+    }
+  }
+  read_pieces(pieces);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    std::memcpy(record(i) + column.offset + parts[i].skipped, parts[i].bytes_of_caller, parts[i].bytes);
+    send(parts[i].row, record(i));
+  }
 }
 
 void Tier::send(uint64_t row, const char* record) {
-  std::memcpy(queue_->put(row), record, record_bytes_);
-  file_->add(row);
-  queue_->send(row);
+  std::memcpy(store_.put(row), record, record_bytes_);
+  store_.send(row);
 }
 
 void Tier::forget(uint64_t row) {
@@ -133,34 +127,43 @@ void Tier::forget(uint64_t row) {
   mark_changed(row);
 }
 
+// A failed step may need a record of the file again.
 void Tier::drop(uint64_t row) {
   if (const uint32_t found = frames_.find(row)) frames_.empty(found - 1);
-  queue_->remove(row);
-  file_->remove(row);
+  if (store_.find(row).where == RecordStore::Where::kInFile) store_.retire(row);
+  else store_.remove(row);
 }
 
-// A record that is only in the file stays there: it is not written to before the next step.
+// A record that is only in the file stays there: nothing takes its slot before the next step has begun.
 void Tier::save(uint64_t row, char* to) {
   finish_loads();
   Saved saved = Saved::kBytes;
-  if (const uint32_t found = frames_.find(row)) pack(found - 1, to);
-  else if (const char* waiting = queue_->find(row)) std::memcpy(to, waiting, record_bytes_);
-  else saved = file_->has(row) ? Saved::kInFile : Saved::kNothing;
-  to[record_bytes_] = char(saved);
+  const RecordStore::Found found = store_.find(row);
+  if (const uint32_t frame = frames_.find(row)) {
+    pack(frame - 1, to);
+  } else if (found.where == RecordStore::Where::kInMemory) {
+    std::memcpy(to, found.bytes, record_bytes_);
+  } else {
+    saved = found.where == RecordStore::Where::kInFile ? Saved::kInFile : Saved::kNothing;
+    std::memcpy(to, &found.slot, sizeof found.slot);
+  }
+  to[saved_bytes() - 1] = char(saved);
 }
 
 void Tier::restore(uint64_t row, const char* from) {
   forget(row);
-  if (Saved(from[record_bytes_]) == Saved::kBytes) send(row, from);
-  if (Saved(from[record_bytes_]) == Saved::kInFile) file_->add(row);
+  const Saved saved = Saved(from[saved_bytes() - 1]);
+  if (saved == Saved::kBytes) send(row, from);
+  if (saved == Saved::kInFile) store_.restore(row, slot_in(from));
 }
 
 void Tier::move(uint64_t from, uint64_t to) {
   forget(to);
   std::vector<char> record(saved_bytes());
   save(from, record.data());
-  if (Saved(record[record_bytes_]) == Saved::kInFile) file_->read(from, record.data());
-  if (Saved(record[record_bytes_]) != Saved::kNothing) send(to, record.data());
+  const Saved saved = Saved(record[saved_bytes() - 1]);
+  if (saved == Saved::kInFile) std::memcpy(record.data(), file_.read(slot_in(record.data())), record_bytes_);
+  if (saved != Saved::kNothing) send(to, record.data());
   for (const Column& column : columns_) {
     if (column.changed != nullptr) column.changed[to] = column.changed[from];
   }
@@ -172,12 +175,13 @@ void Tier::release(uint64_t first) {
   for (uint32_t frame = 0; frame < frames_.size(); ++frame) {
     if (!frames_.is_empty(frame) && frames_.row_of(frame) >= first) frames_.empty(frame);
   }
-  file_->cut(first);
+  for (uint64_t row = first; row < spec_.rows; ++row) store_.remove(row);
+  file_.cut((first + Slots::kRegion - 1) / Slots::kRegion);
 }
 
 uint32_t Tier::claim(uint64_t row) {
   uint32_t frame = 0;
-  if (file_->has(row) || !frames_.take_empty(frame)) return 0;
+  if (store_.find(row).where != RecordStore::Where::kNowhere || !frames_.take_empty(frame)) return 0;
   frames_.put(frame, row, name_of(row), step_);
   for (const Column& column : columns_) initialize(column, name_of(row), at(column, frame));
   return frame + 1;
@@ -185,13 +189,20 @@ uint32_t Tier::claim(uint64_t row) {
 
 std::vector<uint64_t> Tier::touched() {
   settle();
-  std::vector<uint64_t> rows = file_->records();
-  const auto in_file = ptrdiff_t(rows.size());
+  return with_frames([&](uint32_t frame) { return frames_.is_dirty(frame); });
+}
+
+// The rows of the store, and those of frames that `adds`, ascending.
+template <class Adds>
+std::vector<uint64_t> Tier::with_frames(const Adds& adds) {
+  std::vector<uint64_t> rows = store_.records();
+  const auto stored = ptrdiff_t(rows.size());
   for (uint32_t frame = 0; frame < frames_.size(); ++frame) {
-    if (frames_.is_dirty(frame) && !file_->has(frames_.row_of(frame))) rows.push_back(frames_.row_of(frame));
+    if (!frames_.is_empty(frame) && adds(frame)) rows.push_back(frames_.row_of(frame));
   }
-  std::sort(rows.begin() + in_file, rows.end());
-  std::inplace_merge(rows.begin(), rows.begin() + in_file, rows.end());
+  std::sort(rows.begin() + stored, rows.end());
+  std::inplace_merge(rows.begin(), rows.begin() + stored, rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return rows;
 }
 
@@ -200,12 +211,9 @@ void Tier::fill(size_t index, const Fill& init) {
   settle();
   Column& column = columns_[index];
   column.init = init;
-  std::vector<uint64_t> rows = touched_ ? file_->records() : std::vector<uint64_t>();
-  for (uint32_t frame = 0; touched_ && frame < frames_.size(); ++frame) {
-    if (!frames_.is_empty(frame) && !file_->has(frames_.row_of(frame))) rows.push_back(frames_.row_of(frame));
-  }
-  std::sort(rows.begin(), rows.end());
-  const size_t bytes = column.shape.row_bytes(), most = kMostRun / bytes + 1;
+  if (!touched_) return;
+  const std::vector<uint64_t> rows = with_frames([](uint32_t) { return true; });
+  const size_t bytes = column.shape.row_bytes(), most = kMostAtOnce / bytes + 1;
   std::vector<char> values(std::min(most, rows.size()) * bytes);
   for (size_t first = 0; first < rows.size(); first += most) {
     std::vector<Part> parts;
