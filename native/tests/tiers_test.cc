@@ -1,6 +1,9 @@
 // Rows that move between frames and a file, against arrays with all of them; also when the disk fails.
 #include <csignal>
+#include <deque>
+#include <map>
 #include <numeric>
+#include <set>
 
 #include <sys/resource.h>
 
@@ -19,10 +22,10 @@ constexpr uint64_t kRows = 400;
 // A tier of one column beside an array with the same numbers.
 class Twin {
  public:
-  Twin(uint64_t width, uint64_t frames, uint64_t rows = kRows)
+  Twin(uint64_t width, uint64_t memory, uint64_t rows = kRows)
       : width_(width),
         rows_(rows),
-        tier_({"/tmp", rows, 9000 + width * 4 * 8 + frames * (width * 4 + 24), {{DType::kFp32, width}}}),
+        tier_({"/tmp", rows, memory, {{DType::kFp32, width}}}),
         expected_(rows * width, 0.5f) {
     tier_.fill(0, {FillKind::kConstant, 0.5, 0, 0, 0});
   }
@@ -76,27 +79,37 @@ class Twin {
   std::vector<float> expected_;
 };
 
+// Memory for so many frames, besides the rows on their way to the file. `for_slots`: what finds records in the file.
+uint64_t memory_for(uint64_t width, uint64_t frames, uint64_t for_slots) {
+  return for_slots + RecordStore::memory_for(8, width * 4) + frames * (width * 4 + 24);
+}
+
 std::vector<uint64_t> some_rows(Random& random, size_t count, uint64_t rows) {
   std::vector<uint64_t> some;
   while (some.size() < count) {
-    const uint64_t row = random.below(4) == 0 ? random.below(uint32_t(rows)) : random.below(uint32_t(rows / 10));
+    const uint64_t row = random.below(3) == 0 ? random.below(uint32_t(rows)) : random.below(uint32_t(rows / 10));
     if (std::find(some.begin(), some.end(), row) == some.end()) some.push_back(row);
   }
   return some;
 }
 
+// Several rows in a block, nearly one, more than one; records that keep their slot in the file, or move.
 TEST(a_tier_has_the_rows_of_an_array) {
   Random random(3);
-  for (const uint64_t width : {1, 5, 75, 1200}) {  // several in a block, nearly one, more than one
-    Twin twin(width, 24);
-    std::vector<uint64_t> next = some_rows(random, 9, kRows);
-    for (uint32_t step = 0; step < 120; ++step) {
-      const std::vector<uint64_t> rows = std::exchange(next, some_rows(random, 9, kRows));
-      twin.train(rows, float(step));
-      if (step % 3 != 0) twin.tier().prefetch(1, [&](std::vector<uint64_t>& to) { to = next; });
-      if (step % 10 == 7) twin.gather(some_rows(random, 30, kRows));
+  for (const auto& [width, rows] : {std::pair{1, 20000}, {1, kRows}, {5, 20000}, {75, kRows}, {1200, kRows}}) {
+    Twin twin(width, memory_for(width, 64, 6000), rows);
+    std::deque<std::vector<uint64_t>> next;
+    while (next.size() < 4) next.push_back(some_rows(random, 9, rows));
+    for (uint32_t step = 0; step < 150; ++step) {
+      twin.train(next.front(), float(step));
+      next.pop_front();
+      next.push_back(some_rows(random, 9, rows));
+      for (uint32_t ahead = 1; step % 3 != 0 && ahead <= step % 5; ++ahead) {
+        twin.tier().prefetch(ahead, [&, ahead](std::vector<uint64_t>& to) { to = next[ahead - 1]; });
+      }
+      if (step % 10 == 7) twin.gather(some_rows(random, 30, rows));
       if (step % 20 == 9) {
-        std::vector<uint64_t> written = some_rows(random, 30, kRows);
+        std::vector<uint64_t> written = some_rows(random, 30, rows);
         std::sort(written.begin(), written.end());
         twin.scatter(written, float(1000 * step));
       }
@@ -105,7 +118,89 @@ TEST(a_tier_has_the_rows_of_an_array) {
     twin.check_all();
     const std::vector<uint64_t> touched = twin.tier().touched();
     CHECK(std::is_sorted(touched.begin(), touched.end()));
-    CHECK(touched.size() > 30 && touched.size() <= kRows);
+    CHECK(touched.size() > 30 && touched.size() < 2000);
+  }
+}
+
+// Slots of records as a map, against which random operations are checked.
+class SlotsTwin {
+ public:
+  SlotsTwin(uint64_t records, bool moving) : moving_(moving), slots_(records, moving) {}
+
+  void write(std::vector<uint64_t> records) {
+    for (const uint64_t record : records) remove(record);
+    std::sort(records.begin(), records.end());
+    const std::vector<uint64_t> slots = slots_.reserve(records);
+    CHECK_EQ(slots.size(), records.size());
+    CHECK(std::is_sorted(slots.begin(), slots.end()));
+    for (size_t i = 0; i < records.size(); ++i) {
+      CHECK_EQ(slots[i] / Slots::slots_a_region(moving_), Slots::region_of(records[i]));
+      CHECK(taken_.insert(slots[i]).second);  // of no other record, nor of one that may come back
+      slots_.give(slots[i], records[i]);
+      slot_of_[records[i]] = slots[i];
+    }
+  }
+  void remove(uint64_t record) {
+    slots_.remove(record);
+    if (const auto found = slot_of_.find(record); found != slot_of_.end()) taken_.erase(found->second), slot_of_.erase(found);
+  }
+  // Removes a record, and brings it back after others were written.
+  void retire(uint64_t record, std::vector<uint64_t> others) {
+    const auto found = slot_of_.find(record);
+    if (found == slot_of_.end()) return;
+    std::erase(others, record);
+    slots_.retire(record);
+    CHECK(!slots_.has(record));
+    write(others);
+    slots_.free_retired();
+    write(others);
+    slots_.restore(record, found->second);
+  }
+  void check() {
+    std::vector<uint64_t> records;
+    for (const auto& [record, slot] : slot_of_) {
+      records.push_back(record);
+      CHECK_EQ(slots_.slot_of(record), slot);
+    }
+    CHECK(slots_.records() == records);
+  }
+
+ private:
+  const bool moving_;
+  Slots slots_;
+  std::map<uint64_t, uint64_t> slot_of_;
+  std::set<uint64_t> taken_;
+};
+
+TEST(records_have_slots_of_their_own) {
+  Random random(7);
+  const auto of_region = [&](uint64_t region, uint64_t end) {
+    std::set<uint64_t> some;
+    for (uint32_t i = 0; i < 64; ++i) some.insert(std::min(end - 1, region * Slots::kRegion + random.below(uint32_t(Slots::kRegion))));
+    return std::vector<uint64_t>(some.begin(), some.end());
+  };
+  for (const bool moving : {true, false}) {
+    constexpr uint64_t kRecords = 2 * Slots::kRegion + 777;
+    SlotsTwin twin(kRecords, moving);
+    for (uint32_t step = 0; step < 1500; ++step) {
+      const std::vector<uint64_t> some = of_region(random.below(3), kRecords);
+      twin.write(some);
+      if (step % 7 == 0) twin.remove(some[random.below(uint32_t(some.size()))]);
+      if (step % 5 == 0) twin.retire(some.front(), of_region(Slots::region_of(some.front()), kRecords));
+      if (step % 300 == 299) twin.check();
+    }
+  }
+}
+
+TEST(retired_slots_are_free_again_after_two_steps) {
+  Slots slots(1, true);
+  for (uint32_t step = 0; step < 500; ++step) {
+    const std::vector<uint64_t> record{0};
+    const std::vector<uint64_t> slot = slots.reserve(record);
+    CHECK_EQ(slot.size(), 1u);
+    slots.give(slot[0], 0);
+    slots.retire(0);
+    slots.free_retired();
   }
 }
 
@@ -124,15 +219,17 @@ class FileLimit {
   rlimit before_;
 };
 
+// The rows are of several regions of the file, so that several writes can be under way when the limit ends.
 TEST(a_tier_whose_file_cannot_be_written_to_keeps_all_rows) {
-  Twin twin(300, 12, 4000);
+  constexpr uint64_t kMany = 3 * Slots::kRegion;
+  Twin twin(75, memory_for(75, 12, 9000), kMany);
   Random random(5);
-  for (uint32_t step = 0; step < 20; ++step) twin.train(some_rows(random, 5, 4000), float(step));
+  for (uint32_t step = 0; step < 20; ++step) twin.train(some_rows(random, 5, kMany), float(step));
   uint32_t failures = 0;
   {
     const FileLimit limit(64 << 10);
     for (uint32_t step = 0; step < 40; ++step) {
-      const std::vector<uint64_t> rows = some_rows(random, 5, 4000);
+      const std::vector<uint64_t> rows = some_rows(random, 5, kMany);
       try {
         std::vector<uint64_t> frames(rows);
         twin.tier().place(frames, false);
@@ -145,7 +242,7 @@ TEST(a_tier_whose_file_cannot_be_written_to_keeps_all_rows) {
     }
   }
   CHECK(failures > 0);
-  for (uint32_t step = 0; step < 20; ++step) twin.train(some_rows(random, 5, 4000), float(200 + step));
+  for (uint32_t step = 0; step < 20; ++step) twin.train(some_rows(random, 5, kMany), float(200 + step));
   twin.check_all();
 }
 

@@ -59,7 +59,7 @@ it("out of space for its rows, it says so, and goes on when there is some", asyn
       console.log(error.message);
       process.exit(3);
     });`,
-    "ulimit -f 1400;",
+    "ulimit -f 1200;",
   );
   expect(full.end, full.printed).toBe(3);
   expect(full.printed).toMatch(/translation item, step \d+: the rows of a table cannot be written/);

@@ -71,8 +71,8 @@ std::vector<uint64_t> RecordStore::records() {
 
 void RecordStore::remove(uint64_t record) {
   Lock lock(mutex_);
-  slots_.remove(record);
   const uint32_t place = settled(record, lock);
+  slots_.remove(record);
   if (place == 0) return;
   remove_waiting(place);
   release(place);
@@ -96,7 +96,9 @@ void RecordStore::begin_step() {
   if (failure_) std::rethrow_exception(failure_);
 }
 
+// What is being written now may fail for a reason that is over: it is tried again with the others.
 void RecordStore::retry(Lock& lock) {
+  changed_.wait(lock, [&] { return writers_ == 0; });
   failure_ = nullptr;
   for (uint32_t place = 1; place < states_.size(); ++place) {
     if (states_[place] == State::kFailed) add_waiting(place);
@@ -104,7 +106,6 @@ void RecordStore::retry(Lock& lock) {
   wait_for_writers(lock);
 }
 
-// A write that began while the disk was full may fail afterwards: it is tried again before the caller has to know.
 uint32_t RecordStore::free_place(Lock& lock) {
   changed_.wait(lock, [&] { return !free_.empty() || writers_ == 0; });
   if (free_.empty()) retry(lock);
@@ -175,11 +176,10 @@ RecordStore::Places RecordStore::next_places() {
     if (next == waiting_.end()) next = waiting_.begin();
     if (busy_.contains(next->first)) continue;
     auto& [region, all] = *next;
-    const auto record_of = [&](uint32_t place) { return records_[place]; };
-    Places taken = std::move(all);
-    std::ranges::sort(taken, {}, record_of);
-    all.assign(taken.begin() + ptrdiff_t(std::min(most_, taken.size())), taken.end());
-    taken.resize(std::min(most_, taken.size()));
+    const auto end = all.begin() + ptrdiff_t(std::min(most_, all.size()));
+    Places taken(all.begin(), end);
+    all.erase(all.begin(), end);
+    std::ranges::sort(taken, {}, [&](uint32_t place) { return records_[place]; });
     next_region_ = all.empty() ? region + 1 : region;
     if (all.empty()) waiting_.erase(next);
     return taken;
