@@ -56,13 +56,15 @@ bool set_direct(int descriptor, bool on) {
 
 }  // namespace
 
-RecordFile::RecordFile(const std::string& directory, uint64_t slots_a_region, size_t record_bytes)
+RecordFile::RecordFile(const std::string& directory, uint64_t regions, uint64_t slots_a_region, size_t record_bytes,
+                       bool dense)
     : directory_(directory),
       slots_a_region_(slots_a_region),
       record_bytes_(record_bytes),
       per_block_(kBlock / record_bytes),
       stride_(whole(record_bytes, 512)),
-      region_bytes_(per_block_ > 0 ? whole(slots_a_region, per_block_) / per_block_ * kBlock : whole(slots_a_region * stride_, kBlock)) {
+      region_bytes_(per_block_ > 0 ? whole(slots_a_region, per_block_) / per_block_ * kBlock : whole(slots_a_region * stride_, kBlock)),
+      grown_(dense ? regions : 0) {
   std::string path = directory + "/pairloom-rows-XXXXXX";
   descriptor_ = mkstemp(path.data());
   if (descriptor_ < 0) fail("a file for the rows of a table cannot be created", errno);
@@ -145,7 +147,23 @@ const char* RecordFile::read(uint64_t slot) {
 }
 
 void RecordFile::write(std::span<const Piece> pieces) {
+  if (!grown_.empty()) grow(pieces.back().slot);
   for (const std::span<const Piece> run : runs(pieces)) write_run(run);
+}
+
+// Gives space to the slots of a region up to this one, and to some more: file systems let nobody read while a write takes
+// new space.
+void RecordFile::grow(uint64_t slot) {
+  const uint64_t region = slot / slots_a_region_, first = region * slots_a_region_ + grown_[region];
+  if (slot < first) return;
+  const uint64_t end = (region + 1) * slots_a_region_, last = std::min(end, slot + 1 + grown_[region] / 4) - 1;
+#ifdef __linux__
+  const uint64_t from = offset_of(first), to = whole(end_of(last), kBlock);
+  if (fallocate(descriptor_, 0, off_t(from), off_t(to - from)) != 0 && errno == ENOSPC) {
+    fail("the rows of a table cannot be written", errno);
+  }
+#endif
+  grown_[region] = uint32_t(last + 1 - region * slots_a_region_);
 }
 
 // Whether sectors of the run have bytes of other records.
@@ -166,6 +184,7 @@ void RecordFile::write_run(std::span<const Piece> run) {
 
 void RecordFile::cut(uint64_t region) {
   const uint64_t end = region * region_bytes_;
+  if (region < grown_.size()) std::fill(grown_.begin() + ptrdiff_t(region), grown_.end(), 0);
   struct stat status;
   if (fstat(descriptor_, &status) == 0 && uint64_t(status.st_size) <= end) return;
   if (ftruncate(descriptor_, off_t(end)) != 0) fail("the rows of a table cannot be written", errno);
@@ -211,7 +230,8 @@ uint64_t RecordFile::allocated() const {
 
 void RecordFile::fail(const char* what, int error) const {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error({what, directory_, std::strerror(error), full ? "room for the rows that do not fit in memory" : "a directory that can be written to",
+  throw Error({what, directory_, std::string(std::strerror(error)) + ", in " + directory_,
+               full ? "room for the rows that do not fit in memory" : "a disk that can be read and written",
                full ? "Free space there, or set store.path to a directory on a larger disk."
                     : "Check the disk, or set store.path to another directory."});
 }

@@ -14,8 +14,8 @@ namespace pairloom {
 // only one writes to a region.
 class RecordFile {
  public:
-  // Throws Error if the directory has no room for such a file.
-  RecordFile(const std::string& directory, uint64_t slots_a_region, size_t record_bytes);
+  // `dense`: the slots of a region are used one after the other. Throws Error if the directory has no room for such a file.
+  RecordFile(const std::string& directory, uint64_t regions, uint64_t slots_a_region, size_t record_bytes, bool dense);
   ~RecordFile();
   RecordFile(const RecordFile&) = delete;
   RecordFile& operator=(const RecordFile&) = delete;
@@ -60,6 +60,7 @@ class RecordFile {
   Range range_of(std::span<const Piece> run) const;
   bool has_gaps(std::span<const Piece> run) const;
   void write_run(std::span<const Piece> run);
+  void grow(uint64_t slot);
   void find_sectors();
   void read_at(Range range, char* to);
   void write_at(Range range, const char* from);
@@ -69,6 +70,7 @@ class RecordFile {
   const uint64_t slots_a_region_;
   const size_t record_bytes_, per_block_, stride_;  // records per block, 0 for larger ones, whose distance is `stride`
   const uint64_t region_bytes_;
+  std::vector<uint32_t> grown_;  // by region, if it is dense: slots that have space on the disk
   int descriptor_ = -1;
   size_t sector_ = 1;    // offsets and sizes are multiples of it
   bool direct_ = false;  // past the page cache
