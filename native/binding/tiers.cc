@@ -96,8 +96,8 @@ napi_value put_in_stored_rows(napi_env env, napi_callback_info info) {
 napi_value tier_statistics(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Tier::Statistics s = tier_of(env, Arguments<1>(env, info)[0])->statistics();
-    const uint64_t numbers[] = {s.frames, s.lookups, s.hits, s.prefetched, s.reads, s.writes,
-                                s.bytes_read, s.bytes_written, s.record_bytes, s.allocated};
+    const uint64_t numbers[] = {s.frames, s.lookups, s.hits, s.prefetched, s.disk.reads, s.disk.writes,
+                                s.disk.bytes_read, s.disk.bytes_written, s.record_bytes, s.disk.allocated};
     return make_doubles(env, std::size(numbers), [&](size_t i) { return numbers[i]; });
   });
 }

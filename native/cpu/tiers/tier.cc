@@ -45,7 +45,7 @@ Tier::Tier(TierSpec spec)
       places_(places_for(spec_, record_bytes_)),
       moving_(moves(spec_)),
       frames_(frames_for(spec_, record_bytes_, places_, moving_), spec_.keyed),
-      file_(spec_.directory, Slots::region_of(spec_.rows) + 1, Slots::slots_a_region(moving_), record_bytes_, moving_),
+      file_(spec_.directory, Slots::region_of(spec_.rows) + 1, Slots::slots_a_region(moving_), record_bytes_),
       store_(file_, Slots(spec_.rows, moving_), places_, record_bytes_),
       readers_(kReaders),
       prefetcher_(1) {
@@ -230,8 +230,7 @@ void Tier::refuse(std::span<const uint64_t> rows) const {
 
 Tier::Statistics Tier::statistics() {
   wait();
-  return {frames_.size(), lookups_, hits_, prefetched_, file_.reads(), file_.writes(), file_.bytes_read(), file_.bytes_written(),
-          record_bytes_, file_.allocated()};
+  return {frames_.size(), lookups_, hits_, prefetched_, record_bytes_, file_.traffic()};
 }
 
 }  // namespace pairloom

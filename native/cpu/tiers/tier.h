@@ -85,8 +85,8 @@ class Tier : public RowFrames {
   struct Statistics {
     uint64_t frames, lookups, hits;  // rows of steps, each once, and those that were in a frame
     uint64_t prefetched;             // of the others, those that were brought before their step
-    uint64_t reads, writes, bytes_read, bytes_written;  // of the file
-    uint64_t record_bytes, allocated;
+    uint64_t record_bytes;
+    RecordFile::Traffic disk;
   };
   Statistics statistics();
 
