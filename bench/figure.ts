@@ -21,7 +21,7 @@ export interface FigureOptions {
   /** To train, and again to infer. */
   readonly seconds: number;
   readonly threads: number;
-  /** Rows of the table of `tiers`, or of `large-table`, whose life it then measures alone. */
+  /** Rows of the table of `tiers` and `tier-rows`, or of `large-table`, whose life it then measures alone. */
   readonly tableRows?: number;
   /**
    * The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given; that of the Criteo data, for

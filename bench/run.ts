@@ -22,7 +22,7 @@ import { speed } from "./speed.js";
 import { tableMemory } from "./table-memory.js";
 import { tablesQuality } from "./tables-quality.js";
 import { threads } from "./threads.js";
-import { tiers } from "./tiers.js";
+import { tierRows, tiers } from "./tiers.js";
 
 const FIGURES = {
   speed,
@@ -43,6 +43,7 @@ const FIGURES = {
   "table-memory": tableMemory,
   "tables-quality": tablesQuality,
   tiers,
+  "tier-rows": tierRows,
 };
 const NAMES = Object.keys(FIGURES) as (keyof typeof FIGURES)[];
 

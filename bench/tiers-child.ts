@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import type { Executable, Tier } from "../src/backends/backend.js";
 import { draw, drawKey, drawUnit } from "../src/random.js";
@@ -7,15 +8,36 @@ import { parametersOf } from "../src/train/step/model-graphs.js";
 import { FIELD, oneTableGraph, trainingRequest } from "./one-table.js";
 
 /** One measurement, for the process that was forked for it. */
-export interface TierCase {
+export type TierCase = PowerLawCase | PassesCase;
+
+/** Trains each row of a table as often, in an order without locality. */
+export interface PassesCase extends TableCase {
+  readonly passes: number;
+}
+
+export interface PassesResult {
+  readonly samplesPerSecond: number;
+  /** The most bytes of the process at any time. */
+  readonly peakResident: number;
+  readonly touched: number;
+  readonly allocated: number;
+  /** Of all numbers of the table and its optimizer; for small tables. */
+  readonly hash?: string;
+}
+
+/** Trains on a power law until the rates have settled, then for the wanted time. */
+export interface PowerLawCase extends TableCase {
+  /** All rows are in the file before. */
+  readonly fills: boolean;
+  readonly seconds: number;
+}
+
+interface TableCase {
   readonly name: string;
   readonly rows: number;
   readonly dim: number;
   /** Bytes for the table; absent: all rows are in memory. */
   readonly memory?: number;
-  /** All rows are in the file before. */
-  readonly fills: boolean;
-  readonly seconds: number;
   readonly threads: number;
   readonly directory?: string;
 }
@@ -38,11 +60,47 @@ const STEPS = 64;
 const EXPONENT = 1.05;
 /** Rows that are read to measure the disk. */
 const READS = 20_000;
+/** Rows of a table whose numbers are hashed. */
+const MOST_HASHED = 2_000_000;
 
-/** Measures until the rates have settled, then for the wanted time. */
-async function measure(each: TierCase): Promise<TierResult> {
+async function measurePowerLaw(each: PowerLawCase): Promise<TierResult> {
+  const { parameters, tier, program } = table(each);
+  if (each.fills) fill(parameters);
+  const ids = powerLaw(each.rows);
+  await trainFor(each.seconds, program, ids);
+  const before = tier?.statistics();
+  const { samples, seconds } = await trainFor(each.seconds, program, ids);
+  return {
+    samplesPerSecond: samples / seconds,
+    resident: process.memoryUsage().rss,
+    ...traffic(tier, before, samples),
+    readsPerSecond: tier ? readsPerSecond(tier) : 0,
+    touched: tier?.touched().length ?? 0,
+    allocated: tier?.statistics().allocated ?? 0,
+  };
+}
+
+async function measurePasses(each: PassesCase): Promise<PassesResult> {
+  const { parameters, tier, program } = table(each);
+  const stride = strideOf(each.rows);
+  const wanted = each.rows * each.passes;
+  let id = 0;
+  const ids = () => {
+    id = (id + stride) % each.rows;
+    return id;
+  };
+  const { samples, seconds } = await train(program, ids, (done) => done.samples < wanted);
+  return {
+    samplesPerSecond: samples / seconds,
+    peakResident: process.resourceUsage().maxRSS * 1024,
+    touched: tier?.touched().length ?? each.rows,
+    allocated: tier?.statistics().allocated ?? 0,
+    hash: each.rows <= MOST_HASHED ? hash(parameters) : undefined,
+  };
+}
+
+function table({ rows, dim, memory, threads, directory = tmpdir() }: TierCase) {
   const { backend } = selectBackend();
-  const { rows, dim, memory, threads, directory = tmpdir() } = each;
   const graph = oneTableGraph(dim, { rows, translation: { ids: rows } });
   const stores = new Map(
     memory === undefined ? [] : [[FIELD, { memory: `${memory / 1e9}GB`, path: directory }]],
@@ -52,21 +110,19 @@ async function measure(each: TierCase): Promise<TierResult> {
   const tier = parameters.tiers.get(FIELD);
   const translation = backend.translation({ kind: "quotient", by: 1, rows });
   tier?.put(translation);
-  if (each.fills) fill(parameters);
   const translations = new Map([[FIELD, translation]]);
   const program = backend.compile(graph, parameters.memory, { maxBatch: BATCH, threads, translations });
-  const ids = powerLaw(rows);
-  await train(program, ids, each.seconds);
-  const before = tier?.statistics();
-  const { samples, seconds } = await train(program, ids, each.seconds);
-  return {
-    samplesPerSecond: samples / seconds,
-    resident: process.memoryUsage().rss,
-    ...traffic(tier, before, samples),
-    readsPerSecond: tier ? readsPerSecond(tier) : 0,
-    touched: tier?.touched().length ?? 0,
-    allocated: tier?.statistics().allocated ?? 0,
-  };
+  return { parameters, tier, program };
+}
+
+function hash({ all }: Parameters): string {
+  const sum = createHash("sha256");
+  for (const { memory } of all) {
+    const numbers = new Float32Array(memory.elements);
+    memory.read(0, numbers);
+    sum.update(numbers);
+  }
+  return sum.digest("hex");
 }
 
 /** Writes all rows to the file. */
@@ -101,9 +157,18 @@ function strideOf(rows: number): number {
   return stride;
 }
 
-async function train(program: Executable, ids: () => number, wanted: number) {
+interface Done {
+  readonly samples: number;
+  readonly seconds: number;
+}
+
+function trainFor(wanted: number, program: Executable, ids: () => number): Promise<Done> {
+  return train(program, ids, ({ seconds }) => seconds < wanted);
+}
+
+async function train(program: Executable, ids: () => number, goesOn: (done: Done) => boolean): Promise<Done> {
   let [samples, seconds, steps] = [0, 0, 1];
-  while (seconds < wanted) {
+  while (goesOn({ samples, seconds })) {
     const request = trainingRequest(Int32Array.from({ length: STEPS * BATCH }, ids), BATCH, steps);
     const started = performance.now();
     await program.run(request);
@@ -144,5 +209,5 @@ function readsPerSecond(tier: Tier): number {
 }
 
 process.once("message", async (each: TierCase) => {
-  process.send!(await measure(each));
+  process.send!("passes" in each ? await measurePasses(each) : await measurePowerLaw(each));
 });

@@ -4,11 +4,13 @@ import { totalmem } from "node:os";
 import { bytes } from "../src/cli/tables.js";
 import { count } from "../src/show-value.js";
 import { type Figure, inRounds, median, spread } from "./figure.js";
-import type { TierCase, TierResult } from "./tiers-child.js";
+import type { PassesCase, PassesResult, PowerLawCase, TierCase, TierResult } from "./tiers-child.js";
 
 const ROWS = 8_000_000;
 const SMALL = 1000;
 const DIM = 128;
+const SMALL_DIM = 16;
+const PASSED_ROWS = 20_000_000;
 /** Weights, and as many numbers of Adagrad. */
 const ROW_BYTES = 2 * 4 * DIM;
 const SHARE = 0.1;
@@ -29,24 +31,66 @@ export const tiers: Figure = {
       { ...common, name: "1000 rows", rows: SMALL, fills: false },
       { ...common, name: "in memory", rows: inMemory, fills: false },
       { ...common, name: "with a store", memory: SHARE * tableRows * ROW_BYTES, fills: isSmall },
-    ] satisfies TierCase[];
-    const results = await inRounds(cases, rounds, measure);
+    ] satisfies PowerLawCase[];
+    const results = await inRounds(cases, rounds, measure<TierResult>);
     const [small, plain, tier] = cases.map((each) => results.get(each)!);
     return { head: ["", ""], rows: lines(cases[2], { small, plain, tier }, inMemory) };
   },
 };
 
-async function measure(each: TierCase): Promise<TierResult> {
+/**
+ * Each row of a table of 16 numbers and as many of Adagrad is trained, with a tenth of its bytes of memory; and a small table
+ * three times, with a store and in memory. `--table-rows 200000000` takes 40 GB of the disk.
+ */
+export const tierRows: Figure = {
+  title: "every row of a table ten times its memory is trained, dim 16 with Adagrad",
+  async run({ threads, tableRows = PASSED_ROWS, data }) {
+    const bytesOf = (rows: number) => rows * 2 * 4 * SMALL_DIM;
+    const common = { dim: SMALL_DIM, threads, directory: data };
+    const cases = [
+      { ...common, name: "small, in memory", rows: 1_000_000, passes: 3 },
+      {
+        ...common,
+        name: "small, with a store",
+        rows: 1_000_000,
+        passes: 3,
+        memory: SHARE * bytesOf(1_000_000),
+      },
+      { ...common, name: "with a store", rows: tableRows, passes: 1, memory: SHARE * bytesOf(tableRows) },
+    ] satisfies PassesCase[];
+    const results = await inRounds(cases, 1, measure<PassesResult>);
+    const [plain, small, [large]] = cases.map((each) => results.get(each)!);
+    const rows = [
+      ["table", `${count(tableRows)} rows, ${bytes(bytesOf(tableRows))}`],
+      ["memory given to the table", bytes(SHARE * bytesOf(tableRows))],
+      ["rows that training has met", count(large.touched)],
+      ["samples a second", count(Math.round(large.samplesPerSecond))],
+      ["most resident memory of the process", bytes(large.peakResident)],
+      ["allocated on the disk", bytes(large.allocated)],
+      [
+        "numbers of a small table, with a store and in memory",
+        small[0].hash === plain[0].hash ? "equal" : "DIFFER",
+      ],
+    ];
+    return { head: ["", ""], rows };
+  },
+};
+
+async function measure<Result>(each: TierCase): Promise<Result> {
   const child = fork(new URL("./tiers-child.ts", import.meta.url), { serialization: "advanced" });
   child.send(each);
   const [result] = await once(child, "message");
   child.kill();
-  return result as TierResult;
+  return result as Result;
 }
 
 type Results = Readonly<Record<"small" | "plain" | "tier", readonly TierResult[]>>;
 
-function lines({ rows, memory }: TierCase, { small, plain, tier }: Results, inMemory: number): string[][] {
+function lines(
+  { rows, memory }: PowerLawCase,
+  { small, plain, tier }: Results,
+  inMemory: number,
+): string[][] {
   const of = (results: readonly TierResult[], value: (result: TierResult) => number) => results.map(value);
   const rate = of(tier, (r) => r.samplesPerSecond);
   const memoryRate = of(plain, (r) => r.samplesPerSecond);

@@ -1,6 +1,8 @@
 // Embeddings, their products, and the optimizers against the plain twin.
 #include <cstring>
 
+#include <sys/mman.h>
+
 #include "tests/kernels_fixture.h"
 
 namespace pairloom::test {
@@ -50,6 +52,66 @@ TEST(kernels_dot_interaction_gives_a_row_the_same_bits_alone_and_in_a_batch) {
       k.dot_interaction_grad(one, {&x.data[r * x.stride], x.stride}, dx_one, 1, fields, dim);
       CHECK(std::memcmp(dx_one.data.data(), &dx.at(r, 0), fields * dim * sizeof(float)) == 0);
     }
+  });
+}
+
+// Rows of random integers at the end of a page, after which nothing can be read.
+class QuantizedTable {
+ public:
+  QuantizedTable(Random& random, QuantizedRow row, uint32_t rows) : row_(row), bytes_(size_t{rows} * row.words * 4) {
+    pages_ = (bytes_ + kPage - 1) / kPage * kPage;
+    memory_ = static_cast<char*>(mmap(nullptr, pages_ + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    CHECK(memory_ != MAP_FAILED);
+    CHECK_EQ(mprotect(memory_ + pages_, kPage, PROT_NONE), 0);
+    for (size_t i = 0; i < bytes_; ++i) begin()[i] = char(random.below(256));
+    for (uint32_t r = 0; r < rows; ++r) {
+      const float head[] = {random.between(0, 1), random.between(-1, 1)};
+      std::memcpy(begin() + size_t{r} * row.words * 4, head, sizeof head);
+    }
+  }
+  QuantizedTable(const QuantizedTable&) = delete;
+  ~QuantizedTable() { munmap(memory_, pages_ + kPage); }
+
+  const float* data() { return reinterpret_cast<float*>(begin()); }
+  // The number by the formula: 4-bit integers are in the low halves of the bytes, then in the high ones.
+  float at(uint32_t r, uint32_t d) {
+    const float* head = data() + size_t{r} * row_.words;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(head + 2);
+    const uint32_t low = (row_.dim + 1) / 2;
+    const uint32_t integer = row_.bits == 8 ? bytes[d] : d < low ? bytes[d] % 16 : bytes[d - low] / 16;
+    return head[1] + head[0] * float(integer);
+  }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  char* begin() { return memory_ + (pages_ - bytes_); }
+
+  const QuantizedRow row_;
+  const size_t bytes_;
+  size_t pages_;
+  char* memory_;
+};
+
+TEST(kernels_quantized_rows_have_the_numbers_of_their_formula) {
+  for_each_isa_and_case(150, [](const KernelTable& k, Random& random, const std::string& name) {
+    const uint32_t entries = 1 + random.below(40), rows = random.size(), dim = dimension(random), bits = random.coin() ? 8 : 4;
+    const QuantizedRow row{2 + (dim * bits + 31) / 32, dim, bits};
+    QuantizedTable table(random, row, entries);
+    std::vector<int32_t> ids(rows);
+    for (int32_t& id : ids) id = int32_t(random.coin() ? entries - 1 : random.below(entries));
+    Matrix y(rows, dim, 3), sums(rows, dim, 1);
+    k.quantized_embedding(table.data(), row, {ids.data(), false}, 1, y, rows);
+    std::vector<Bag> bags;
+    for (const int32_t& id : ids) bags.push_back({&id, nullptr, 1, 0});
+    k.quantized_embedding_bag(table.data(), row, bags.data(), 1, false, sums, rows, false);
+    for (uint32_t r = 0; r < rows; ++r) {
+      for (uint32_t d = 0; d < dim; ++d) {
+        CHECK_EQ(y.at(r, d), table.at(uint32_t(ids[r]), d));
+        CHECK_EQ(sums.at(r, d), table.at(uint32_t(ids[r]), d));
+      }
+    }
+    y.check_guards();
+    sums.check_guards();
   });
 }
 

@@ -15,14 +15,15 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kBlock = 4096;
+constexpr size_t kBlock = 4096, kSmall = size_t{16} << 10;
 constexpr size_t kSectors[] = {512, 4096};
 
-// Memory for transfers past the page cache.
+// Memory for transfers past the page cache. A large one is given back by the next small transfer.
 class Buffer {
  public:
   char* of(size_t bytes) {
-    if (bytes <= bytes_) return data_.get();
+    const bool is_large = bytes_ > kSmall && bytes <= kSmall;
+    if (bytes <= bytes_ && !is_large) return data_.get();
     bytes_ = (bytes + 4095) / 4096 * 4096;
     data_.reset(static_cast<char*>(std::aligned_alloc(4096, bytes_)));
     if (data_ == nullptr) throw std::bad_alloc();

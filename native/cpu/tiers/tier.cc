@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint32_t kReaders = 64;    // the disk has so many requests at once
 constexpr size_t kLoadsAtOnce = 2;   // that a thread takes
-constexpr uint64_t kSlotsShare = 6;  // the slots of records that move take at most this share of the memory
+constexpr uint64_t kSlotsShare = 5;  // the slots of records that move take at most this share of the memory
 constexpr size_t kFrameBytes = 24;   // besides the row's numbers: its name, its place in the index, and what it is used for
 constexpr size_t kLeastPlaces = 8, kMostPlaces = size_t{1} << 20, kPlacesShare = 16;  // of the store: this share of the memory
 constexpr uint64_t kMostFrames = (uint64_t{1} << 31) - 1;

@@ -8,7 +8,7 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kMostAtOnce = size_t{4} << 20;  // bytes of records
+constexpr size_t kMostAtOnce = size_t{2} << 20;  // bytes of records
 
 uint64_t slot_in(const char* saved) {
   uint64_t slot;
