@@ -3,10 +3,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,27 +18,32 @@ namespace {
 constexpr size_t kBlock = 4096, kSmall = size_t{16} << 10;
 constexpr size_t kSectors[] = {512, 4096};
 
-// Memory for transfers past the page cache. A large one is given back by the next small transfer.
+uint64_t whole(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+// Memory for transfers past the page cache, aligned to pages. A large one is given back by the next small transfer.
 class Buffer {
  public:
+  ~Buffer() { release(); }
+
   char* of(size_t bytes) {
     const bool is_large = bytes_ > kSmall && bytes <= kSmall;
-    if (bytes <= bytes_ && !is_large) return data_.get();
-    bytes_ = (bytes + 4095) / 4096 * 4096;
-    data_.reset(static_cast<char*>(std::aligned_alloc(4096, bytes_)));
-    if (data_ == nullptr) throw std::bad_alloc();
-    return data_.get();
+    if (bytes <= bytes_ && !is_large) return data_;
+    release();
+    void* const pages = mmap(nullptr, whole(bytes, kBlock), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) throw std::bad_alloc();
+    bytes_ = whole(bytes, kBlock);
+    return data_ = static_cast<char*>(pages);
   }
 
  private:
-  struct Free {
-    void operator()(char* data) const { std::free(data); }
-  };
-  std::unique_ptr<char, Free> data_;
+  void release() {
+    if (bytes_ > 0) munmap(data_, bytes_);
+    bytes_ = 0;
+  }
+
+  char* data_ = nullptr;
   size_t bytes_ = 0;
 };
-
-uint64_t whole(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 bool set_direct(int descriptor, bool on) {
 #ifdef O_DIRECT
