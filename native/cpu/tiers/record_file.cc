@@ -6,7 +6,8 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kMostRun = size_t{256} << 10, kMostGap = size_t{16} << 10;  // bytes that one operation has, and may skip
+constexpr size_t kMostRun = size_t{256} << 10,
+                 kMostGap = size_t{16} << 10;  // bytes that one operation has, and may skip
 
 uint64_t whole(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -68,7 +69,8 @@ void RecordFile::write(std::span<const Piece> pieces) {
 // Whether sectors of the run have bytes of other records.
 bool RecordFile::has_gaps(Run run, ScratchFile::Range range) const {
   const uint64_t first = run.front().slot, last = run.back().slot;
-  const bool last_ends = range.offset + range.bytes == end_of(last) || range.offset + range.bytes <= offset_of(last + 1);
+  const bool last_ends =
+      range.offset + range.bytes == end_of(last) || range.offset + range.bytes <= offset_of(last + 1);
   return range.offset != offset_of(first) || !last_ends || last - first + 1 != run.size();
 }
 
@@ -78,12 +80,14 @@ void RecordFile::write_run(Run run) {
   char* const buffer = buffer_of_thread(range.bytes);
   if (has_gaps(run, range)) file.read(range, buffer);
   else std::memset(buffer, 0, range.bytes);
-  for (const Piece& piece : run) std::memcpy(buffer + (offset_of(piece.slot) - range.offset), piece.memory, piece.bytes);
+  for (const Piece& piece : run)
+    std::memcpy(buffer + (offset_of(piece.slot) - range.offset), piece.memory, piece.bytes);
   file.write(range, buffer);
 }
 
 void RecordFile::cut(uint64_t region) {
-  for (size_t i = 0; i < files_.size(); ++i) files_[i]->cut((region + files_.size() - 1 - i) / files_.size() * region_bytes_);
+  for (size_t i = 0; i < files_.size(); ++i)
+    files_[i]->cut((region + files_.size() - 1 - i) / files_.size() * region_bytes_);
 }
 
 RecordFile::Traffic RecordFile::traffic() const {

@@ -11,8 +11,8 @@
 
 namespace pairloom {
 
-// Threads may call it at once, but only one writes to a region. The regions are in several files, since file systems let
-// nobody read from a file while a write takes new space for it.
+// Threads may call it at once, but only one writes to a region. The regions are in several files, since file systems
+// let nobody read from a file while a write takes new space for it.
 class RecordFile {
  public:
   // Throws Error if the directory has no room for such files.

@@ -16,8 +16,8 @@
 namespace pairloom {
 
 // Records wait in memory until half of it is full. Then those of one region after the other are written, each time all
-// that wait: the disk has a few large operations in place of many small ones. One thread at a time calls these functions.
-// A record that cannot be written stays in memory, and is tried again.
+// that wait: the disk has a few large operations in place of many small ones. One thread at a time calls these
+// functions. A record that cannot be written stays in memory, and is tried again.
 class RecordStore {
  public:
   RecordStore(RecordFile& file, Slots slots, size_t places, size_t record_bytes);

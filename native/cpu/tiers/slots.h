@@ -29,7 +29,8 @@ class Slots {
   // All that have one, ascending.
   std::vector<uint64_t> records() const;
 
-  // Chooses slots for records of a region, ascending, that have none. Then each is given to its record, or is free again.
+  // Chooses slots for records of a region, ascending, that have none. Then each is given to its record, or is free
+  // again.
   std::vector<uint64_t> reserve(std::span<const uint64_t> records);
   void give(uint64_t slot, uint64_t record);
   void free(uint64_t slot) { used_[slot / 64] &= ~bit(slot); }
