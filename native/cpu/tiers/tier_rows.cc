@@ -8,7 +8,9 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kMostAtOnce = size_t{2} << 20;  // bytes of records
+constexpr size_t kMostAtOnce = size_t{2} << 20;  // bytes of records that are changed
+constexpr size_t kMostParts =
+    4 * Slots::kRegion;  // that are read or written; of whole regions, so that neighbours are read together
 
 uint64_t slot_in(const char* saved) {
   uint64_t slot;
@@ -18,16 +20,15 @@ uint64_t slot_in(const char* saved) {
 
 }  // namespace
 
-// Parts of at most kMostAtOnce bytes.
 template <class Use>
 void Tier::each_parts(const Column& column, uint64_t from, uint64_t count, char* values, const Use& use) {
   const size_t bytes = column.shape.row_bytes(), number = bytes_of(column.shape.dtype);
-  const uint64_t begin = from * number, end = (from + count) * number, most = kMostAtOnce / record_bytes_ + 1;
+  const uint64_t begin = from * number, end = (from + count) * number;
   std::vector<Part> parts;
   for (uint64_t row = begin / bytes; row * bytes < end; ++row) {
     const uint64_t first = std::max(begin, row * bytes), last = std::min(end, (row + 1) * bytes);
     parts.push_back({row, first - row * bytes, last - first, values + (first - begin)});
-    if (parts.size() < most && last < end) continue;
+    if (parts.size() < kMostParts && last < end) continue;
     use(parts);
     parts.clear();
   }
