@@ -134,7 +134,7 @@ class SlotsTwin {
     CHECK_EQ(slots.size(), records.size());
     CHECK(std::is_sorted(slots.begin(), slots.end()));
     for (size_t i = 0; i < records.size(); ++i) {
-      CHECK_EQ(slots[i] / Slots::slots_a_region(moving_), Slots::region_of(records[i]));
+      CHECK_EQ(slots[i] / RecordSlots::slots_a_region(moving_), RecordSlots::region_of(records[i]));
       CHECK(taken_.insert(slots[i]).second);  // of no other record, nor of one that may come back
       slots_.give(slots[i], records[i]);
       slot_of_[records[i]] = slots[i];
@@ -167,7 +167,7 @@ class SlotsTwin {
 
  private:
   const bool moving_;
-  Slots slots_;
+  RecordSlots slots_;
   std::map<uint64_t, uint64_t> slot_of_;
   std::set<uint64_t> taken_;
 };
@@ -176,24 +176,24 @@ TEST(records_have_slots_of_their_own) {
   Random random(7);
   const auto of_region = [&](uint64_t region, uint64_t end) {
     std::set<uint64_t> some;
-    for (uint32_t i = 0; i < 64; ++i) some.insert(std::min(end - 1, region * Slots::kRegion + random.below(uint32_t(Slots::kRegion))));
+    for (uint32_t i = 0; i < 64; ++i) some.insert(std::min(end - 1, region * RecordSlots::kRegion + random.below(uint32_t(RecordSlots::kRegion))));
     return std::vector<uint64_t>(some.begin(), some.end());
   };
   for (const bool moving : {true, false}) {
-    constexpr uint64_t kRecords = 2 * Slots::kRegion + 777;
+    constexpr uint64_t kRecords = 2 * RecordSlots::kRegion + 777;
     SlotsTwin twin(kRecords, moving);
     for (uint32_t step = 0; step < 1500; ++step) {
       const std::vector<uint64_t> some = of_region(random.below(3), kRecords);
       twin.write(some);
       if (step % 7 == 0) twin.remove(some[random.below(uint32_t(some.size()))]);
-      if (step % 5 == 0) twin.retire(some.front(), of_region(Slots::region_of(some.front()), kRecords));
+      if (step % 5 == 0) twin.retire(some.front(), of_region(RecordSlots::region_of(some.front()), kRecords));
       if (step % 300 == 299) twin.check();
     }
   }
 }
 
 TEST(retired_slots_are_free_again_after_two_steps) {
-  Slots slots(1, true);
+  RecordSlots slots(1, true);
   for (uint32_t step = 0; step < 500; ++step) {
     const std::vector<uint64_t> record{0};
     const std::vector<uint64_t> slot = slots.reserve(record);
@@ -221,7 +221,7 @@ class FileLimit {
 
 // The rows are of several regions of the file, so that several writes can be under way when the limit ends.
 TEST(a_tier_whose_file_cannot_be_written_to_keeps_all_rows) {
-  constexpr uint64_t kMany = 3 * Slots::kRegion;
+  constexpr uint64_t kMany = 3 * RecordSlots::kRegion;
   Twin twin(75, memory_for(75, 12, 9000), kMany);
   Random random(5);
   for (uint32_t step = 0; step < 20; ++step) twin.train(some_rows(random, 5, kMany), float(step));

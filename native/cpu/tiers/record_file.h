@@ -35,7 +35,7 @@ class RecordFile {
   // Ascending pieces of one region.
   void write(std::span<const Piece> pieces);
 
-  // Slots of regions from this one on take no space any more.
+  // RecordSlots of regions from this one on take no space any more.
   void cut(uint64_t region);
 
   struct Traffic {

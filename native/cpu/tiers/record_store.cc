@@ -10,7 +10,7 @@ constexpr size_t kMostBytes = size_t{1} << 20;  // written at once
 
 }  // namespace
 
-RecordStore::RecordStore(RecordFile& file, Slots slots, size_t places, size_t record_bytes)
+RecordStore::RecordStore(RecordFile& file, RecordSlots slots, size_t places, size_t record_bytes)
     : file_(file),
       slots_(std::move(slots)),
       record_bytes_(record_bytes),
@@ -132,12 +132,12 @@ void RecordStore::release(uint32_t place) {
 
 void RecordStore::add_waiting(uint32_t place) {
   states_[place] = State::kWaiting;
-  waiting_[Slots::region_of(records_[place])].push_back(place);
+  waiting_[RecordSlots::region_of(records_[place])].push_back(place);
 }
 
 void RecordStore::remove_waiting(uint32_t place) {
   if (states_[place] != State::kWaiting) return;
-  const auto found = waiting_.find(Slots::region_of(records_[place]));
+  const auto found = waiting_.find(RecordSlots::region_of(records_[place]));
   std::erase(found->second, place);
   if (found->second.empty()) waiting_.erase(found);
 }
@@ -193,7 +193,7 @@ void RecordStore::write(const Places& places, Lock& lock) {
     states_[place] = State::kWriting;
     records.push_back(records_[place]);
   }
-  const uint64_t region = Slots::region_of(records.front());
+  const uint64_t region = RecordSlots::region_of(records.front());
   const std::vector<uint64_t> slots = slots_.reserve(records);
   busy_.insert(region);
   lock.unlock();

@@ -10,7 +10,7 @@
 
 #include "cpu/tiers/io_threads.h"
 #include "cpu/tiers/record_file.h"
-#include "cpu/tiers/slots.h"
+#include "cpu/tiers/record_slots.h"
 #include "runtime/dynamic/key_index.h"
 
 namespace pairloom {
@@ -20,7 +20,7 @@ namespace pairloom {
 // functions. A record that cannot be written stays in memory, and is tried again.
 class RecordStore {
  public:
-  RecordStore(RecordFile& file, Slots slots, size_t places, size_t record_bytes);
+  RecordStore(RecordFile& file, RecordSlots slots, size_t places, size_t record_bytes);
   ~RecordStore();
 
   // A place for the record's bytes; `send` has them written. In place of older bytes of the record. Waits while all
@@ -72,7 +72,7 @@ class RecordStore {
   void write(const Places& places, Lock& lock);
 
   RecordFile& file_;
-  Slots slots_;
+  RecordSlots slots_;
   const size_t record_bytes_, most_;  // places that are written at once
   std::mutex mutex_;                  // of everything but the bytes
   std::condition_variable changed_;

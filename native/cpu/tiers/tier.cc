@@ -25,10 +25,10 @@ size_t places_for(const TierSpec& spec, size_t record_bytes) {
   return std::clamp<size_t>(spec.memory / kPlacesShare / (record_bytes + 32), kLeastPlaces, kMostPlaces);
 }
 
-bool moves(const TierSpec& spec) { return Slots::memory_for(spec.rows, true) <= spec.memory / kSlotsShare; }
+bool moves(const TierSpec& spec) { return RecordSlots::memory_for(spec.rows, true) <= spec.memory / kSlotsShare; }
 
 size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places, bool moving) {
-  const uint64_t fixed = Slots::memory_for(spec.rows, moving) + RecordStore::memory_for(places, record_bytes);
+  const uint64_t fixed = RecordSlots::memory_for(spec.rows, moving) + RecordStore::memory_for(places, record_bytes);
   const uint64_t frame = record_bytes + kFrameBytes + (spec.keyed ? sizeof(uint64_t) : 0), least = spec.keyed ? 2 : 1;
   if (spec.memory >= fixed + least * frame) return size_t(std::min({spec.rows, kMostFrames, (spec.memory - fixed) / frame}));
   throw Error({"the memory for a table is too small", "", std::to_string(spec.memory) + " bytes",
@@ -45,8 +45,8 @@ Tier::Tier(TierSpec spec)
       places_(places_for(spec_, record_bytes_)),
       moving_(moves(spec_)),
       frames_(frames_for(spec_, record_bytes_, places_, moving_), spec_.keyed),
-      file_(spec_.directory, Slots::region_of(spec_.rows) + 1, Slots::slots_a_region(moving_), record_bytes_),
-      store_(file_, Slots(spec_.rows, moving_), places_, record_bytes_),
+      file_(spec_.directory, RecordSlots::region_of(spec_.rows) + 1, RecordSlots::slots_a_region(moving_), record_bytes_),
+      store_(file_, RecordSlots(spec_.rows, moving_), places_, record_bytes_),
       readers_(kReaders),
       prefetcher_(1) {
   size_t offset = 0;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kMostAtOnce = size_t{2} << 20;  // bytes of records that are changed
 constexpr size_t kMostParts =
-    4 * Slots::kRegion;  // that are read or written; of whole regions, so that neighbours are read together
+    4 * RecordSlots::kRegion;  // that are read or written; of whole regions, so that neighbours are read together
 
 uint64_t slot_in(const char* saved) {
   uint64_t slot;
@@ -177,7 +177,7 @@ void Tier::release(uint64_t first) {
     if (!frames_.is_empty(frame) && frames_.row_of(frame) >= first) frames_.empty(frame);
   }
   for (uint64_t row = first; row < spec_.rows; ++row) store_.remove(row);
-  file_.cut((first + Slots::kRegion - 1) / Slots::kRegion);
+  file_.cut((first + RecordSlots::kRegion - 1) / RecordSlots::kRegion);
 }
 
 uint32_t Tier::claim(uint64_t row) {

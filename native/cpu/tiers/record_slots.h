@@ -10,14 +10,14 @@
 namespace pairloom {
 
 // Records are in regions: so many that follow each other have their slots together.
-class Slots {
+class RecordSlots {
  public:
   static constexpr uint64_t kRegion = 16384;  // records
 
   // `moving`: a record that is written gets a slot near those of others that are written with it, so that few
   // operations of the disk write many. There are half as many slots more than records then, and 2 bytes of memory a
   // record. Otherwise slot i is that of record i.
-  Slots(uint64_t records, bool moving);
+  RecordSlots(uint64_t records, bool moving);
   static uint64_t memory_for(uint64_t records, bool moving);
   // The slots of a region, beginning with slot `region * slots_a_region(moving)`.
   static uint64_t slots_a_region(bool moving) { return moving ? kRegion + kRegion / 2 : kRegion; }

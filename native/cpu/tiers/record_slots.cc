@@ -1,4 +1,4 @@
-#include "cpu/tiers/slots.h"
+#include "cpu/tiers/record_slots.h"
 
 #include <algorithm>
 #include <bit>
@@ -11,27 +11,27 @@ namespace {
 uint64_t words_for(uint64_t records, bool moving) { return (moving ? records * 3 / 2 : records) / 64 + 1; }
 
 uint64_t all_words(uint64_t records, bool moving) {
-  return records / Slots::kRegion * (Slots::slots_a_region(moving) / 64) + words_for(records % Slots::kRegion, moving);
+  return records / RecordSlots::kRegion * (RecordSlots::slots_a_region(moving) / 64) + words_for(records % RecordSlots::kRegion, moving);
 }
 
 }  // namespace
 
-Slots::Slots(uint64_t records, bool moving)
+RecordSlots::RecordSlots(uint64_t records, bool moving)
     : records_(records), moving_(moving), places_(moving ? records : 0), used_(all_words(records, moving)) {}
 
-uint64_t Slots::memory_for(uint64_t records, bool moving) {
+uint64_t RecordSlots::memory_for(uint64_t records, bool moving) {
   return all_words(records, moving) * sizeof(uint64_t) + (moving ? records * sizeof(uint16_t) : 0);
 }
 
-bool Slots::has(uint64_t record) const {
+bool RecordSlots::has(uint64_t record) const {
   return moving_ ? places_[record] != 0 : (used_[record / 64] & bit(record)) != 0;
 }
 
-uint64_t Slots::slot_of(uint64_t record) const {
+uint64_t RecordSlots::slot_of(uint64_t record) const {
   return moving_ ? region_of(record) * slots_a_region() + places_[record] - 1 : record;
 }
 
-std::vector<uint64_t> Slots::records() const {
+std::vector<uint64_t> RecordSlots::records() const {
   std::vector<uint64_t> all;
   for (uint64_t record = 0; record < records_; ++record) {
     if (has(record)) all.push_back(record);
@@ -40,7 +40,7 @@ std::vector<uint64_t> Slots::records() const {
 }
 
 // The fewest words in a row with so many free slots, among those for as many records as there are then.
-Slots::Words Slots::narrowest(uint64_t region, uint64_t count) const {
+RecordSlots::Words RecordSlots::narrowest(uint64_t region, uint64_t count) const {
   const uint64_t* const words = used_.data() + region * words_a_region();
   const uint64_t size = std::min(words_a_region(), used_.size() - region * words_a_region());
   const auto free_in = [&](uint64_t word) { return uint64_t(std::popcount(~words[word])); };
@@ -57,7 +57,7 @@ Slots::Words Slots::narrowest(uint64_t region, uint64_t count) const {
   return best;
 }
 
-std::vector<uint64_t> Slots::reserve(std::span<const uint64_t> records) {
+std::vector<uint64_t> RecordSlots::reserve(std::span<const uint64_t> records) {
   std::vector<uint64_t> slots;
   if (!moving_) {
     slots.assign(records.begin(), records.end());
@@ -74,31 +74,31 @@ std::vector<uint64_t> Slots::reserve(std::span<const uint64_t> records) {
   return slots;
 }
 
-void Slots::give(uint64_t slot, uint64_t record) {
+void RecordSlots::give(uint64_t slot, uint64_t record) {
   if (moving_) places_[record] = uint16_t(slot % slots_a_region() + 1);
 }
 
-void Slots::remove(uint64_t record) {
+void RecordSlots::remove(uint64_t record) {
   if (!has(record)) return;
   free(slot_of(record));
   if (moving_) places_[record] = 0;
 }
 
-void Slots::retire(uint64_t record) {
+void RecordSlots::retire(uint64_t record) {
   if (!has(record)) return;
   if (!moving_) return free(record);
   retired_.push_back(slot_of(record));
   places_[record] = 0;
 }
 
-void Slots::restore(uint64_t record, uint64_t slot) {
+void RecordSlots::restore(uint64_t record, uint64_t slot) {
   use(slot);
   give(slot, record);
   std::erase(retired_, slot);
   std::erase(retired_before_, slot);
 }
 
-void Slots::free_retired() {
+void RecordSlots::free_retired() {
   for (const uint64_t slot : retired_before_) free(slot);
   retired_before_ = std::exchange(retired_, {});
 }
