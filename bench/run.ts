@@ -15,6 +15,7 @@ import { latency } from "./latency.js";
 import { plan } from "./plan.js";
 import { rankLoads } from "./rank-loads.js";
 import { ranks } from "./ranks.js";
+import { sequences } from "./sequences.js";
 import { serve } from "./serve/serve.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
@@ -39,6 +40,7 @@ const FIGURES = {
   shards,
   evaluation,
   "dynamic-tables": dynamicTables,
+  sequences,
   "hit-rates": hitRates,
   "table-memory": tableMemory,
   "tables-quality": tablesQuality,

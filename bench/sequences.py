@@ -1,0 +1,71 @@
+"""The peer of bench/sequences.ts: DIN in PyTorch, on batches padded to their longest history. Prints samples per second.
+usage: python bench/sequences.py POWER [--threads N] [--seconds 3]   (torch)
+"""
+
+import argparse
+import time
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+BATCH, BATCHES, ITEMS, LONGEST, DIM = 2048, 8, 100_000, 500, 32
+
+
+def layers(*widths, activation):
+    return nn.Sequential(*(m for i, o in zip(widths, widths[1:]) for m in (nn.Linear(i, o), activation())))
+
+
+class Din(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.Sequential(layers(4 * DIM, 80, 40, activation=nn.Sigmoid), nn.Linear(40, 1, bias=False))
+        self.top = nn.Sequential(layers(2 * DIM, 200, 80, activation=nn.ReLU), nn.Linear(80, 1))
+
+    def forward(self, item, x, mask):
+        q = item[:, None].expand(-1, x.shape[1], -1)
+        scores = self.attention(torch.cat([q, x, q - x, q * x], 2)).squeeze(2)
+        weights = F.softmax(scores.masked_fill(~mask, -(2.0**32)), 1)
+        return self.top(torch.cat([item, torch.einsum("bt,btd->bd", weights, x * mask[:, :, None])], 1))
+
+
+def batches(power):
+    torch.manual_seed(0)
+    draw = lambda *shape: (ITEMS ** torch.rand(shape)).long().sub(1).clamp(0, ITEMS - 1)
+    for _ in range(BATCHES):
+        lengths = (LONGEST ** (torch.rand(BATCH) ** power)).long()
+        mask = torch.arange(int(lengths.max()))[None] < lengths[:, None]
+        yield draw(BATCH), draw(*mask.shape) * mask, mask, (torch.rand(BATCH, 1) < 0.25).float()
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("power", type=float)
+    a.add_argument("--threads", type=int)
+    a.add_argument("--seconds", type=float, default=3)
+    args = a.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    model, table = Din(), nn.Embedding(ITEMS, DIM, sparse=True)
+    sparse, dense = torch.optim.Adagrad(table.parameters(), lr=0.01), torch.optim.Adam(model.parameters(), lr=1e-3)
+    data, loss_of = list(batches(args.power)), nn.BCEWithLogitsLoss()
+
+    def step(i):
+        item, items, mask, y = data[i % BATCHES]
+        loss = loss_of(model(table(item), table(items), mask), y)
+        dense.zero_grad(set_to_none=True)
+        sparse.zero_grad(set_to_none=True)
+        loss.backward()
+        dense.step()
+        sparse.step()
+
+    step(0)
+    times, end = [], time.perf_counter() + args.seconds
+    while time.perf_counter() < end or len(times) < 3:
+        start = time.perf_counter()
+        step(len(times) + 1)
+        times.append(time.perf_counter() - start)
+    print(round(BATCH / sorted(times)[len(times) // 2]))
+
+
+main()
