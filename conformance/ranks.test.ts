@@ -61,13 +61,21 @@ function featuresOf(dtype: TableDtype, dynamic: Dynamic = {}): readonly FeatureI
     { kind: "id", name: "item", ...items },
     { kind: "ids", name: "seen", ...items, pooling: "mean" },
     { kind: "ids", name: "liked", ...items, pooling: "sum" },
+    { kind: "ids", name: "viewed", ...items, sequence: "history" },
   ];
 }
-const NAMES = featuresOf("fp32").map(({ name }) => name);
+const NAMES = featuresOf("fp32").flatMap((feature) => ("sequence" in feature ? [] : [feature.name]));
 const SPARSE = NAMES.slice(1);
 
 const MODELS = {
   mlp: { kind: "mlp", features: NAMES, embeddingDim: 4, mlp: { hiddenUnits: [19, 8] } },
+  din: {
+    kind: "mlp",
+    features: NAMES,
+    sequences: [{ kind: "din", query: ["item"], columns: ["viewed"], mlp: { hiddenUnits: [5] } }],
+    embeddingDim: 4,
+    mlp: { hiddenUnits: [8] },
+  },
   normalized: {
     kind: "mlp",
     features: NAMES,
@@ -111,7 +119,8 @@ function graphOf(choices: Choices): Graph {
   );
 }
 
-const COLUMNS = sampleColumns({ rows: ROWS, users: USERS, items: ITEMS, labelOf: Math.round });
+const SAMPLE = sampleColumns({ rows: ROWS, users: USERS, items: ITEMS, labelOf: Math.round });
+const COLUMNS: ReadonlyMap<string, Column> = new Map([...SAMPLE, ["viewed", SAMPLE.get("seen")!]]);
 
 /** Keys of all kinds: near zero, negative, beyond 2^53, missing. */
 function keyOf(id: number): bigint {
@@ -122,7 +131,10 @@ function keyOf(id: number): bigint {
 
 /** The columns, where the ids of dynamic tables are keys. */
 function withKeys(dynamic: Dynamic): ReadonlyMap<string, Column> {
-  const keyed = [...(dynamic.user ? ["user"] : []), ...(dynamic.item ? ["item", "seen", "liked"] : [])];
+  const keyed = [
+    ...(dynamic.user ? ["user"] : []),
+    ...(dynamic.item ? ["item", "seen", "liked", "viewed"] : []),
+  ];
   const columns = new Map(COLUMNS);
   const keysOf = (ids: ArrayLike<number | bigint>) => BigInt64Array.from(ids, (id) => keyOf(Number(id)));
   for (const name of keyed) {
