@@ -27,6 +27,7 @@ const WRITER = `
   import { pruneCheckpoints } from ${file("./prune.ts")};
   import { writeCheckpoint } from ${file("./write.ts")};
   const [, , runDir] = process.argv;
+  process.stdin.on("end", () => process.exit()).resume(); // the test is gone, however it ended
   for (let step = 1; ; step++) {
     const newest = await writeCheckpoint(runDir, contentOf(step, { auc: step / 1e6 }));
     await updatePointers(runDir, "auc", newest);
@@ -40,22 +41,25 @@ it.each(["best", "latest"] as const)(
     const script = join(run, "writer.mts");
     writeFileSync(script, WRITER);
     const child = spawn(process.execPath, ["--import", "tsx", script, run], { cwd: root });
-    await once(child.stdout, "data");
     const warnings: string[] = [];
     const steps: number[] = [];
-    for (const end = Date.now() + 2_000; Date.now() < end; )
-      await withCheckpoint(
-        () => findCheckpoint(run, choice, (message) => warnings.push(message)),
-        async (checkpoint) => {
-          const model = await checkpoint.openModel();
-          const { step } = checkpoint.manifest;
-          expect((await model.read("embedding.user"))[0]).toBe(step);
-          await model.close();
-          steps.push(step);
-        },
-      );
-    child.kill("SIGKILL");
-    await once(child, "close");
+    try {
+      await once(child.stdout, "data");
+      for (const end = Date.now() + 2_000; Date.now() < end; )
+        await withCheckpoint(
+          () => findCheckpoint(run, choice, (message) => warnings.push(message)),
+          async (checkpoint) => {
+            const model = await checkpoint.openModel();
+            const { step } = checkpoint.manifest;
+            expect((await model.read("embedding.user"))[0]).toBe(step);
+            await model.close();
+            steps.push(step);
+          },
+        );
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }
     expect(warnings).toEqual([]);
     expect(steps.length).toBeGreaterThan(20);
     expect(steps).toEqual([...steps].sort((a, b) => a - b));
