@@ -150,5 +150,20 @@ TEST(kernels_softmax_loss_of_no_class_is_not_a_number) {
   });
 }
 
+// What the loops that measure throughput say that they have done, they have done.
+TEST(kernels_throughput) {
+  const double first = 12 * 11 / 2.0, ones = 12;  // sums of 0 to 11, and of their number
+  std::vector<float> numbers(384);
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = float(i);
+  for_each_isa([&](const KernelTable& k) {
+    float result;
+    const double lanes = double(k.multiply_adds(1, &result)) / 12;
+    CHECK(k.multiply_adds(2, &result) == 2 * 12 * lanes);
+    CHECK(result == lanes * (first / 4 + 1.5 * ones));  // x -> x / 2 + 1, twice
+    if (k.multiply_adds_bf16(3, &result) > 0) CHECK(result == lanes * (first + 3 * 0.5 * ones));
+    CHECK(k.sum_numbers(numbers.data(), numbers.size()) == 384 * 383 / 2);
+  });
+}
+
 }  // namespace
 }  // namespace pairloom::test
