@@ -65,7 +65,7 @@ const FP32 = 4;
 const PROCESS_BYTES = 130e6;
 /** Of a dynamic table: key, score and index (docs/tables.md). */
 const KEY_BYTES = 19;
-/** Seconds of a thread to sort an id into the list of rows. Measured on a Xeon (Sapphire Rapids). */
+/** Seconds of a thread to sort an id into the list of rows: an estimate. */
 const LIST_SECONDS = 60e-9;
 /** Bytes of what an executor notes about each id that a rank looks up, each row that it asks for, and each that it is asked for. */
 const NOTES = { id: 48, unique: 24, asked: 84 };
