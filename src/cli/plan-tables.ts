@@ -11,7 +11,7 @@ type PlannedTable = PlanFile["tables"][number];
 /** Tables that are shown one by one: the largest. */
 const MOST_TABLES = 40;
 /** Ranges of ranks that are shown, and by how much the numbers of a range differ at most. */
-const MOST_RANKS = 16;
+const MOST_RANGES = 16;
 const ALIKE = 0.05;
 
 /** A plan as text for a terminal. */
@@ -85,8 +85,7 @@ const rounded = (value: number): string => bytes(Math.round(value));
 function memoryOf({ ranks }: PlanFile): string {
   const kinds = KINDS.filter((kind) => ranks.some((each) => each.bytes[kind] > 0));
   const rows = ranks.map((each) => [...kinds.map((kind) => each.bytes[kind]), total(each.bytes)]);
-  const lines = inRanges(rows).map(({ ranks: range, most }) => [range, ...most.map(rounded)]);
-  return ["Memory by rank:", tables(["rank", ...kinds, "total"], lines)].join("\n");
+  return `Memory by rank:\n${rangesTable(["rank", ...kinds, "total"], rows, (most) => most.map(rounded))}`;
 }
 
 function timesOf({ ranks }: PlanFile): string {
@@ -97,21 +96,37 @@ function timesOf({ ranks }: PlanFile): string {
     total(each.seconds),
     sends[rank],
   ]);
-  const lines = inRanges(rows).map(({ ranks: range, most }) => {
-    return [range, ...most.slice(0, -1).map(milliseconds), rounded(most[most.length - 1])];
+  const cells = (most: readonly number[]) => [
+    ...most.slice(0, -1).map(milliseconds),
+    rounded(most[most.length - 1]),
+  ];
+  return `A step by rank, in ms:\n${rangesTable(["rank", ...parts, "total", "sends"], rows, cells)}`;
+}
+
+/** @param rows numbers of each rank */
+function rangesTable(
+  head: readonly string[],
+  rows: readonly (readonly number[])[],
+  cells: (most: readonly number[]) => string[],
+): string {
+  const ranges = inRanges(rows);
+  const lines = ranges.slice(0, MOST_RANGES).map(({ first, last, most }) => {
+    return [first === last ? String(first) : `${first} to ${last}`, ...cells(most)];
   });
-  return ["A step by rank, in ms:", tables(["rank", ...parts, "total", "sends"], lines)].join("\n");
+  const more = ranges.at(MOST_RANGES);
+  return tables(head, lines) + (more ? `\nand ranks ${more.first} to ${rows.length - 1} (--json)` : "");
 }
 
 interface Range {
-  readonly ranks: string;
+  first: number;
+  last: number;
   /** Of any of its ranks. */
-  readonly most: readonly number[];
+  most: number[];
 }
 
 /** Ranks that follow each other and hardly differ have one line. */
 function inRanges(rows: readonly (readonly number[])[]): Range[] {
-  const ranges: { first: number; last: number; of: readonly number[]; most: number[] }[] = [];
+  const ranges: (Range & { of: readonly number[] })[] = [];
   rows.forEach((of, rank) => {
     const before = ranges.at(-1);
     if (!before?.of.every((value, i) => Math.abs(value - of[i]) <= ALIKE * value)) {
@@ -121,9 +136,7 @@ function inRanges(rows: readonly (readonly number[])[]): Range[] {
     before.last = rank;
     before.most = before.most.map((value, i) => Math.max(value, of[i]));
   });
-  return ranges.slice(0, MOST_RANKS).map(({ first, last, most }) => {
-    return { ranks: first === last ? String(first) : `${first} to ${last}`, most };
-  });
+  return ranges;
 }
 
 const milliseconds = (seconds: number): string => Number((1000 * seconds).toPrecision(3)).toString();

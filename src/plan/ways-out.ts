@@ -77,7 +77,7 @@ function files(planner: Planner, { ranks }: RankPlan): WayOut | undefined {
   const found = planner.plan(ranks.length, { files: true, seconds: SECONDS });
   if (!found.fits) return undefined;
   return {
-    change: `store: { memory } of ${storesOf(found)}`,
+    change: `store: { memory } of ${storesOf(found)}; a guess: files give ${found.model.machine.disk / 1e6} MB/s`,
     seconds: found.seconds,
     bytes: mostBytes(found),
     ...(ranks.length > 1 && { refused: "several ranks cannot share a table with a store yet" }),
