@@ -180,7 +180,7 @@ export class Block {
     for (const bag of this.bags) bag.length = 0;
   }
 
-  /** The rows as columns. They share memory with the block. */
+  /** The rows as columns. They share memory with the block, which may have room for more rows. */
   columnSet(): ColumnSet {
     if (this.bags.length === 0) {
       this.columns ??= this.columnsWith([]);

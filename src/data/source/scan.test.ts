@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { joinRows } from "../../columns/select.js";
 import { packRows } from "../../features/encoder.js";
 import { fitFeatures } from "../../features/fit.js";
 import { featuresSchema } from "../../features/schema/features.js";
@@ -48,7 +49,7 @@ describe("scanSource", () => {
     for (const { columns } of batches) {
       const { bad, ...expected } = packRows(fitted, rows.slice(start, start + columns.rows));
       expect(bad).toEqual([]);
-      expect(columns).toEqual(expected);
+      expect(joinRows([columns])).toEqual(joinRows([expected])); // the memory of a batch may have room for more
       start += columns.rows;
     }
   });
