@@ -34,8 +34,15 @@ const sections: Readonly<Partial<Record<Fragment["kind"], (value: object) => unk
     ...("train" in value ? problemsOf(trainSchema.safeParse(value.train)) : []),
   ],
 };
-const FIELDS = ["user", "item", "hour"].map((name) => ({ kind: "id", name, buckets: 10 }));
-/** A model is built on three fields: it must know what it takes. */
+const history = (name: string, embedding: string) => {
+  return { kind: "sequence", name, sequence: "clicks", embedding, buckets: 10 };
+};
+const FIELDS = [
+  ...["user", "item", "hour", "shop"].map((name) => ({ kind: "id", name, buckets: 10 })),
+  history("clicked_items", "item"),
+  history("clicked_shops", "shop"),
+];
+/** A model is built on these fields: it must know what it takes. */
 function modelProblems(model: unknown): unknown[] {
   try {
     resolveConfig({ data: DATA, features: FIELDS, model });
