@@ -26,7 +26,8 @@ export function shard(graph: Graph, sharding: Sharding): Graph {
 
 /** The parameters of a graph, of which tables and their states say which ranks share them. */
 export function placedParameters(graph: Graph, sharding: Sharding): ParameterAttrs[] {
-  const nodes = sharding.ranks === 1 ? graph.nodes : placed(graph, sharding);
+  const nodes =
+    sharding.ranks === 1 ? graph.nodes : placed(graph, placementsOf(usesOfTables(graph), sharding));
   return nodes.filter(({ op }) => op.binds === "parameter").map(({ attrs }) => attrs as ParameterAttrs);
 }
 
@@ -60,24 +61,24 @@ class Sharder {
   private readonly routes = new Map<Tensor, Route>();
   private listed = 0;
   private readonly gathered = new Map<Tensor, Tensor>();
-
+  private readonly uses: ReadonlyMap<Tensor, TableUses>;
   private readonly placements: ReadonlyMap<Tensor, Placement>;
 
   constructor(
     private readonly graph: Graph,
-    private readonly sharding: Sharding,
+    sharding: Sharding,
   ) {
     this.builder = new GraphBuilder(graph);
-    this.placements = placementsOf(graph, sharding);
+    this.uses = usesOfTables(graph);
+    this.placements = placementsOf(this.uses, sharding);
   }
 
   run(): Graph {
     // What gives the rows that samples name.
     const isFirst = (node: Node): boolean =>
       executionOf(node) === "source" || node.op.binds === "translation";
-    this.nodes.push(...placed(this.graph, this.sharding).filter(isFirst));
-    const uses = usesOfTables(this.graph);
-    const listed = [...uses].map(([table, each]) => [table, this.listRows(table, each)] as const);
+    this.nodes.push(...placed(this.graph, this.placements).filter(isFirst));
+    const listed = [...this.uses].map(([table, each]) => [table, this.listRows(table, each)] as const);
     for (const [table, each] of listed) this.fetchRows(table, each);
     for (const node of this.graph.nodes) if (!isFirst(node)) this.rewrite(node);
     const outputs = [...this.graph.outputs].map(([name, tensor]) => [name, this.now(tensor)] as const);
@@ -196,10 +197,13 @@ function returnedColumns(update: Node | undefined): Tensor[] {
  * The ranks that share each table.
  * @throws GraphError if tables whose ids are translated together are not shared by the same ranks
  */
-function placementsOf(graph: Graph, { placementOf }: Sharding): Map<Tensor, Placement> {
+function placementsOf(
+  uses: ReadonlyMap<Tensor, TableUses>,
+  { placementOf }: Sharding,
+): Map<Tensor, Placement> {
   const translated = new Map<string, Placement>();
   const placements = new Map<Tensor, Placement>();
-  for (const [table, { attrs }] of usesOfTables(graph)) {
+  for (const [table, { attrs }] of uses) {
     const placement = placementOf(attrs);
     placements.set(table, placement);
     if (attrs.translation === undefined) continue;
@@ -220,9 +224,9 @@ function apart({ name, translation }: ParameterAttrs): GraphError {
 }
 
 /** The equations, where tables and their states say which ranks share them. */
-function placed(graph: Graph, sharding: Sharding): Node[] {
+function placed(graph: Graph, ofTables: ReadonlyMap<Tensor, Placement>): Node[] {
   const made = producers(graph);
-  const placements = placementsOf(graph, sharding);
+  const placements = new Map(ofTables);
   for (const { inputs, outputs, op } of graph.nodes) {
     if (op.execution !== "table" || outputs.length > 0) continue;
     const states = inputs.slice(1).filter((tensor) => made.get(tensor)?.attrs.role === "state");
