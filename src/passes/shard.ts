@@ -3,11 +3,9 @@ import { executionOf, type Graph, GraphBuilder, producers } from "../graph/graph
 import type { Node, Op, Pooling } from "../graph/op.js";
 import { type Placement, SLOTS } from "../graph/placement.js";
 import { isRow, type Tensor } from "../graph/tensor.js";
-import { embedEntries } from "../ops/embed-entries.js";
-import { embedding } from "../ops/embedding.js";
-import { embeddingBag } from "../ops/embedding-bag.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { LOOKUPS } from "./lookups.js";
 
 /** The ranks of a program, and which of them share each table. */
 export interface Sharding {
@@ -36,8 +34,6 @@ export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Place
   const rowWise = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
   return { ranks, placementOf: ({ name }) => placements?.get(name) ?? rowWise };
 }
-
-const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag, embedEntries]);
 
 /** The listed rows of a table. */
 interface Listed {

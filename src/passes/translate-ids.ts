@@ -1,13 +1,9 @@
 import { type Graph, GraphBuilder, producers } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import type { Tensor } from "../graph/tensor.js";
-import { embedEntries } from "../ops/embed-entries.js";
-import { embedding } from "../ops/embedding.js";
-import { embeddingBag } from "../ops/embedding-bag.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { translate } from "../ops/translate.js";
-
-const LOOKUPS: ReadonlySet<unknown> = new Set([embedding, embeddingBag, embedEntries]);
+import { LOOKUPS } from "./lookups.js";
 
 /** Columns of ids with the same translation, and the number of rows of their tables. */
 interface Translated {
