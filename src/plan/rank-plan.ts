@@ -3,7 +3,6 @@ import { SLOTS } from "../graph/placement.js";
 import {
   ALL_CACHED,
   added,
-  type Bytes,
   type CostModel,
   NO_SECONDS,
   type Place,
@@ -33,17 +32,11 @@ export interface PlannedTable {
   readonly why: string;
 }
 
-export interface PlannedRank {
-  readonly seconds: Seconds;
-  readonly bytes: Bytes;
-  readonly disk: number;
-}
-
 /** Where the tables of a model are, and what it costs. */
 export interface RankPlan extends Pick<Solved, "fits" | "bound" | "exact"> {
   readonly model: CostModel;
   readonly tables: readonly PlannedTable[];
-  readonly ranks: readonly PlannedRank[];
+  readonly ranks: readonly Spending[];
   /** Of a step: those of the slowest rank. */
   readonly seconds: number;
 }
@@ -123,7 +116,7 @@ function placeOf(forms: readonly Form[], { choice, rank }: Given): Place {
   return { placement: whole ? { firstRank: rank, owners: 1 } : placement, cached };
 }
 
-function spendingOf(model: CostModel, places: readonly Place[]): PlannedRank[] {
+function spendingOf(model: CostModel, places: readonly Place[]): Spending[] {
   const { ranks, tables } = model.demand;
   const base = model.base();
   return Array.from({ length: ranks }, (_, rank) =>
@@ -174,7 +167,7 @@ function checkConstraints(
 export type Part = keyof Seconds;
 
 /** The rank that takes longest. */
-export function slowestOf({ ranks }: RankPlan): PlannedRank {
+export function slowestOf({ ranks }: RankPlan): Spending {
   return ranks.reduce((a, b) => (total(b.seconds) > total(a.seconds) ? b : a));
 }
 
@@ -185,5 +178,5 @@ export function bindingOf(plan: RankPlan): Part | "memory" {
   return (Object.keys(NO_SECONDS) as Part[]).reduce((a, b) => (seconds[b] > seconds[a] ? b : a));
 }
 
-/** The rank whose memory is fullest. */
+/** Bytes of the rank whose memory is fullest. */
 export const mostBytes = ({ ranks }: RankPlan): number => Math.max(...ranks.map(({ bytes }) => total(bytes)));
