@@ -1,4 +1,4 @@
-import type { Bytes, Seconds } from "../plan/cost.js";
+import { type Bytes, type Seconds, total } from "../plan/cost.js";
 import type { planFile } from "../plan/plan-file.js";
 import { count } from "../show-value.js";
 import { filled } from "./fill-lines.js";
@@ -79,7 +79,6 @@ const KINDS: readonly (keyof Bytes)[] = [
 ];
 const PARTS: readonly (keyof Seconds)[] = ["compute", "list", "read", "update", "wire", "disk"];
 
-const total = (of: Bytes | Seconds): number => Object.values(of).reduce((a, b) => a + b, 0);
 const rounded = (value: number): string => bytes(Math.round(value));
 
 function memoryOf({ ranks }: PlanFile): string {
