@@ -107,11 +107,12 @@ function slowestOf({ ranks }: Topology): Speeds {
   };
 }
 
-/** Ranks of one host share what is free. */
-function freeOf({ ranks }: Topology): number {
-  return Math.min(
-    ...ranks.map(({ host, memory }) => memory.free / ranks.filter((each) => each.host === host).length),
-  );
+const freeOf = ({ ranks }: Topology): number =>
+  leastFree(ranks.map(({ host, memory: { free } }) => ({ host, free })));
+
+/** The least memory that a rank has: those of a host share what is free there. */
+export function leastFree(ranks: readonly { readonly host: string; readonly free: number }[]): number {
+  return Math.min(...ranks.map(({ host, free }) => free / ranks.filter((each) => each.host === host).length));
 }
 
 function guessedExchanges(ranks: number): Topology["exchanges"] {

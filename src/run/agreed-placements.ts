@@ -3,6 +3,7 @@ import type { Config } from "../config/config.js";
 import type { PreparedData } from "../data/index.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { ConfigError, type ErrorReport, PairloomError } from "../errors.js";
+import { leastFree } from "../plan/machine.js";
 import { type Placements, placementsOf, readPlacements } from "../plan/plan-file.js";
 import { waysOut } from "../plan/ways-out.js";
 import { preparedPlanner } from "./plan-run.js";
@@ -28,19 +29,13 @@ export async function agreedPlacements(
 ): Promise<Placements | undefined> {
   const { plan = config.train.placement && AUTO } = config.train;
   if (plan === undefined || world.size === 1) return undefined;
-  const memory = await leastMemory(world);
+  const memory = leastFree(await gatherJson(world, { host: hostname(), free: freemem() }));
   const told = await broadcastJson<Told>(
     world,
     world.rank === 0 ? tell(() => found(plan, config, prepared, world.size, memory)) : undefined,
   );
   if ("failed" in told) throw new ConfigError(told.failed);
   return new Map(told.placements);
-}
-
-/** Of a rank: those of a machine share what is free. */
-async function leastMemory(world: World): Promise<number> {
-  const all = await gatherJson(world, { host: hostname(), free: freemem() });
-  return Math.min(...all.map(({ host, free }) => free / all.filter((each) => each.host === host).length));
 }
 
 function tell(find: () => Placements): Told {
