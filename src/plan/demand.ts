@@ -10,6 +10,7 @@ import { placedParameters, shardingOf, usesOfTables } from "../passes/shard.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { tableOf } from "../train/match-rows.js";
 import { bytesOf } from "../train/parameter-memory.js";
+import { byOwner } from "../train/parameters.js";
 
 /** What training a model asks of the ranks, wherever its tables are. */
 export interface Demand {
@@ -64,13 +65,13 @@ export interface DemandOptions {
 export function demandOf({ training, inference, batch, ranks, groups }: DemandOptions): Demand {
   const sharding = shardingOf(ranks);
   const geometry = chooseGeometry(training, batch, { groups });
-  const { tables, dense } = parametersOf(training, inference);
+  const attrs = parametersOf(training, inference);
   return {
     ranks,
     batch,
     geometry,
-    tables,
-    dense,
+    tables: tablesIn(attrs, training, inference),
+    dense: denseBytes(attrs),
     training: plan(training, batch, { geometry, sharding }),
     inference: plan(inference, INFERENCE_BATCH, { sharding }),
   };
@@ -79,37 +80,45 @@ export function demandOf({ training, inference, batch, ranks, groups }: DemandOp
 /** Two ranks, so that the parameters that ranks share are told from the others. */
 const SHARED = shardingOf(2);
 
-function parametersOf(training: Graph, inference: Graph): Pick<Demand, "tables" | "dense"> {
+function parametersOf(training: Graph, inference: Graph): ParameterAttrs[] {
   const all = [inference, training].flatMap((graph) => placedParameters(graph, SHARED));
-  const attrs = [...new Map(all.map((each) => [each.name, each])).values()];
+  return [...new Map(all.map((each) => [each.name, each])).values()];
+}
+
+/** The tables that ranks share. */
+export function tablesOf(training: Graph, inference: Graph): TableDemand[] {
+  return tablesIn(parametersOf(training, inference), training, inference);
+}
+
+function tablesIn(attrs: readonly ParameterAttrs[], training: Graph, inference: Graph): TableDemand[] {
   const shared = attrs.filter(({ placement }) => placement);
+  const states = byOwner(shared.filter(isState), ({ name }) => name);
   const uses = new Map([inference, training].flatMap((graph) => [...lookupsOf(graph)]));
-  const sizes = (role: "state" | undefined) =>
-    attrs
-      .filter((each) => !each.placement && (each.role === "state" ? "state" : undefined) === role)
-      .reduce((sum, each) => sum + bytesOf(each), 0);
-  const states = stateBytes(shared);
+  return shared
+    .filter(({ role }) => role === "table")
+    .map((table) => tableDemand(table, states.get(table.name) ?? [], uses.get(table.name)!));
+}
+
+function denseBytes(attrs: readonly ParameterAttrs[]): Demand["dense"] {
+  const dense = attrs.filter(({ placement }) => !placement);
   return {
-    tables: shared
-      .filter(({ role }) => role === "table")
-      .map((table) => tableDemand(table, states.get(table.name) ?? 0, uses.get(table.name)!)),
-    dense: { weights: sizes(undefined), states: sizes("state") },
+    weights: bytesOfAll(dense.filter((each) => !isState(each))),
+    states: bytesOfAll(dense.filter(isState)),
   };
 }
 
-/** Of all states of a table, by its name. */
-function stateBytes(shared: readonly ParameterAttrs[]): Map<string, number> {
-  const bytes = new Map<string, number>();
-  for (const state of shared.filter(({ role }) => role === "state")) {
-    const table = state.name.slice(0, state.name.lastIndexOf("/"));
-    bytes.set(table, (bytes.get(table) ?? 0) + bytesOf(state));
-  }
-  return bytes;
-}
+const isState = ({ role }: ParameterAttrs): boolean => role === "state";
+
+const bytesOfAll = (attrs: readonly ParameterAttrs[]): number =>
+  attrs.reduce((sum, each) => sum + bytesOf(each), 0);
 
 type Lookups = Pick<TableDemand, "columns" | "returned">;
 
-function tableDemand(attrs: ParameterAttrs, states: number, lookups: Lookups): TableDemand {
+function tableDemand(
+  attrs: ParameterAttrs,
+  states: readonly ParameterAttrs[],
+  lookups: Lookups,
+): TableDemand {
   const { name, shape, dtype = "fp32", translation, byKey = false } = attrs;
   const [rows, dim = 1] = shape;
   return {
@@ -121,7 +130,7 @@ function tableDemand(attrs: ParameterAttrs, states: number, lookups: Lookups): T
     translation,
     byKey,
     weights: bytesOf(attrs) / rows,
-    states: states / rows,
+    states: bytesOfAll(states) / rows,
     ...lookups,
   };
 }

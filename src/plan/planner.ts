@@ -4,7 +4,7 @@ import { ConfigError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { CostModel, total } from "./cost.js";
 import { type Counting, countLookups } from "./count-lookups.js";
-import { type Demand, demandOf, type TableDemand } from "./demand.js";
+import { type Demand, demandOf, type TableDemand, tablesOf } from "./demand.js";
 import { guessedLookups, type TableLookups } from "./lookups.js";
 import { type Machine, machineOf, USABLE } from "./machine.js";
 import { type PlanningOptions, planRanks, type RankPlan } from "./rank-plan.js";
@@ -52,7 +52,8 @@ export class Planner {
 
   /** The tables that ranks share. */
   tables(): readonly TableDemand[] {
-    return this.demand(2).tables;
+    const { training, inference } = this.options;
+    return tablesOf(training, inference);
   }
 
   private demand(ranks: number): Demand {

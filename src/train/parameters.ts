@@ -265,7 +265,7 @@ export class Parameters {
 }
 
 /** States of the optimizer by the parameter that they belong to: a state is named `<parameter>/<state>`. */
-function byOwner<T>(states: readonly T[], nameOf: (state: T) => string): Map<string, T[]> {
+export function byOwner<T>(states: readonly T[], nameOf: (state: T) => string): Map<string, T[]> {
   const owners = new Map<string, T[]>();
   for (const state of states) {
     const name = nameOf(state);
