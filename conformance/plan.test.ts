@@ -104,7 +104,7 @@ function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, P
     const asked = (asker: number, owner: number) =>
       idsOf(names, groups[asker].rows, slotsOf(placement, owner));
     const returned = (asker: number, owner: number) =>
-      groups[asker].nodes.reduce((sum, { rows }) => sum + idsOf(names, rows, slotsOf(placement, owner)), 0);
+      groups[asker].nodes.reduce((sum, rows) => sum + idsOf(names, rows, slotsOf(placement, owner)), 0);
     return {
       placement,
       asks: (rank) => sumOver(others(rank), (owner) => asked(rank, owner)),

@@ -61,7 +61,7 @@ class Counter {
     groups.forEach(({ nodes }, rank) => {
       const asked = new Set<Id>();
       const own = [this.all, ...this.byRank.slice(rank, rank + 1)];
-      for (const { rows } of nodes) {
+      for (const rows of nodes) {
         const summed = this.node(start, rows, asked);
         for (const { sums } of own) addTo(sums, summed);
         for (const id of summed) updated.add(id);

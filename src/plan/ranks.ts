@@ -3,14 +3,12 @@ import { type AccumulationGroups, groupStarts } from "../graph/accumulation.js";
 /** What a rank has of the accumulation groups of a step. */
 export interface Groups {
   /** The rows of the batch, `[begin, end)`. */
-  readonly rows: readonly [begin: number, end: number];
-  /** Whole nodes of the tree of groups that it has: it sends a sum of each. */
-  readonly nodes: readonly GroupNode[];
+  readonly rows: RowRange;
+  /** Those of each whole node of the tree of groups that it has: it sends a sum of each. */
+  readonly nodes: readonly RowRange[];
 }
 
-export interface GroupNode {
-  readonly rows: readonly [begin: number, end: number];
-}
+type RowRange = readonly [begin: number, end: number];
 
 /** By rank (docs/design/program-format.md, "Ranks"). */
 export function groupsOf(batch: number, geometry: AccumulationGroups, ranks: number): Groups[] {
@@ -21,7 +19,7 @@ export function groupsOf(batch: number, geometry: AccumulationGroups, ranks: num
     const nodes = wholeNodes(all, begin, end);
     return {
       rows: [starts[begin], starts[end]],
-      nodes: nodes.map(([first, last]) => ({ rows: [starts[first], starts[last]] })),
+      nodes: nodes.map(([first, last]) => [starts[first], starts[last]]),
     };
   });
 }
