@@ -13,7 +13,7 @@ export function lowerBound(problem: Problem): number {
   return Math.max(meanBound(problem), base[SECONDS] + Math.max(0, ...least));
 }
 
-/** Lagrange's bound: each byte of the fastest tier has a price, and the best price is found by halving its range. */
+/** Lagrange's bound: each byte of the fastest tier has a price, and the best price is found by ternary search. */
 function meanBound(problem: Problem): number {
   const { items } = problem;
   const free = items.reduce((sum, choices) => sum + leastSum(choices, SECONDS), 0);

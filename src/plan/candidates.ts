@@ -3,7 +3,7 @@ import { type Choice, mostOf, type Problem, sumOver } from "./problem.js";
 /** Bins of the bytes of all ranks together, of the fastest tier and of the next one. */
 const BINS = [100, 25] as const;
 const CELLS = (BINS[0] + 1) * (BINS[1] + 1);
-/** Candidates with more memory in use are nearly the same as their neighbours. */
+/** Of all cells: neighbours are nearly the same. */
 const MOST_CANDIDATES = 40;
 
 /** Times the mean that the slowest rank takes of an item that ranks share. */

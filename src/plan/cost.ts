@@ -67,8 +67,11 @@ const PROCESS_BYTES = 130e6;
 const KEY_BYTES = 19;
 /** Seconds of a thread to sort an id into the list of rows: an estimate. */
 const LIST_SECONDS = 60e-9;
-/** Bytes of what an executor notes about each id that a rank looks up, each row that it asks for, and each that it is asked for. */
-const NOTES = { id: 48, unique: 24, asked: 84 };
+/**
+ * Bytes of the lists of an executor (native/cpu/exchange/row_route.h), an estimate: for each id that a rank looks up, each row
+ * that it asks for, and each row that another rank asks it for.
+ */
+const LIST_BYTES = { id: 48, unique: 24, asked: 84 };
 
 /** What ranks spend on a model. */
 export class CostModel {
@@ -216,7 +219,9 @@ export class CostModel {
     const ofTable = (table: TableDemand): number => {
       const { ids, asked, sums } = this.lookupsOf(table);
       const rows = asked.at(-1)!;
-      return ids * NOTES.id + rows * (2 * table.weights + NOTES.unique) + sums.at(-1)! * FP32 * table.dim;
+      return (
+        ids * LIST_BYTES.id + rows * (2 * table.weights + LIST_BYTES.unique) + sums.at(-1)! * FP32 * table.dim
+      );
     };
     const always = Math.max(...this.roundsWithoutRows().map((round) => round.sent(0)));
     return sum(this.demand.tables.map(ofTable)) + 2 * always;
@@ -225,7 +230,7 @@ export class CostModel {
   /** What a rank keeps of the rows that others look up: copies of them leave, and their gradients arrive. */
   private ownerBytes({ weights, dim }: TableDemand, { rows, sums }: Owned): number {
     const { ranks } = this.demand;
-    return ranks * (rows * weights + rows * NOTES.asked + sums * 2 * FP32 * dim);
+    return ranks * (rows * weights + rows * LIST_BYTES.asked + sums * 2 * FP32 * dim);
   }
 }
 

@@ -50,8 +50,8 @@ export interface Share {
 }
 
 /**
- * A guess, where no data is at hand: ids are as frequent as in a power law, the n-th 1/n times as frequent as the first, and
- * spread over the slots evenly. (Real ids of Criteo repeat more, see docs/plan.md.)
+ * A guess, where no data has been read: ids are as frequent as in a power law, the n-th 1/n times as frequent as the first,
+ * and spread over the slots evenly. (Real ids of Criteo repeat more, see docs/plan.md.)
  */
 export function guessedLookups(table: TableDemand, { batch, ranks, nodes }: Share): TableLookups {
   const ids = (table.columns.length * batch) / ranks;

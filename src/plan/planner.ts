@@ -10,7 +10,7 @@ import { type Machine, machineOf, USABLE } from "./machine.js";
 import { type PlanningOptions, planRanks, type RankPlan } from "./rank-plan.js";
 import { groupsOf } from "./ranks.js";
 
-/** A model, the data that it is trained on if that is at hand, and the machines. */
+/** A model, the data that it is trained on if that has been read, and the machines. */
 export interface PlannerOptions extends Pick<PlanningOptions, "constraints"> {
   readonly training: Graph;
   readonly inference: Graph;
