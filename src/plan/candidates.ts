@@ -1,8 +1,8 @@
 import { type Choice, mostOf, type Problem, sumOver } from "./problem.js";
 
-/** Bins of the bytes of all ranks together, of the fastest tier and of the next one. */
-const BINS = [100, 25] as const;
-const CELLS = (BINS[0] + 1) * (BINS[1] + 1);
+/** Bins of the bytes of all ranks together, of the fastest tier. */
+const BINS = 100;
+const CELLS = BINS + 1;
 /** Of all cells: neighbours are nearly the same. */
 const MOST_CANDIDATES = 40;
 
@@ -13,9 +13,9 @@ const EVENNESS = [1.1, 2, 4];
 export type Candidate = readonly number[];
 
 /**
- * Choices that may be good together: a dynamic programme over the bytes of the two fastest tiers keeps, for each bin of both,
- * the least sum of seconds (the one of TorchEasyRec's planner). Ranks balance the seconds later. Also each form for all items,
- * shared by all ranks or whole, and for those that ranks share more or less evenly.
+ * Choices that may be good together: a dynamic programme over the bytes of the fastest tier keeps, for each bin, the least sum
+ * of seconds (like TorchEasyRec's planner). Ranks balance the seconds later. Also each form for all items, shared by all ranks or
+ * whole, and for those that ranks share more or less evenly.
  */
 export function candidatesOf(problem: Problem): Candidate[] {
   const cells = new Knapsack(problem).run();
@@ -44,23 +44,22 @@ function cheapest(choices: readonly Choice[], whole: boolean): number {
 /** Sums of a choice over all ranks. */
 interface Sums {
   readonly seconds: number;
-  readonly bytes: readonly [number, number];
+  readonly bytes: number;
 }
 
 class Knapsack {
   private readonly sums: readonly (readonly Sums[])[];
-  /** Bytes that all ranks together have for items, of each tier; no bins where they are not limited. */
-  private readonly room: readonly [number, number];
+  /** Bytes that all ranks together have for items; no bins where they are not limited. */
+  private readonly room: number;
   private seconds = new Float64Array(CELLS).fill(Number.POSITIVE_INFINITY);
-  private bytes = [new Float64Array(CELLS), new Float64Array(CELLS)];
+  private bytes = new Float64Array(CELLS);
   /** By item and cell: the choice, and the cell before it. */
   private readonly choices: Uint8Array[] = [];
-  private readonly before: Uint16Array[] = [];
+  private readonly before: Uint8Array[] = [];
 
   constructor({ items, ranks, limits, base }: Problem) {
     this.sums = items.map((choices) => choices.map(sumsOf));
-    const roomOf = (part: number) => ranks * ((limits[part] ?? 0) - (base[part] ?? 0));
-    this.room = [roomOf(1), roomOf(2)];
+    this.room = ranks * ((limits[1] ?? 0) - (base[1] ?? 0));
     this.seconds[0] = 0;
   }
 
@@ -74,18 +73,17 @@ class Knapsack {
 
   private step(choices: readonly Sums[]): void {
     const next = new Float64Array(CELLS).fill(Number.POSITIVE_INFINITY);
-    const bytes = [new Float64Array(CELLS), new Float64Array(CELLS)];
+    const bytes = new Float64Array(CELLS);
     const chosen = new Uint8Array(CELLS);
-    const before = new Uint16Array(CELLS);
+    const before = new Uint8Array(CELLS);
     for (let cell = 0; cell < CELLS; cell++) {
       if (!Number.isFinite(this.seconds[cell])) continue;
       for (const [i, choice] of choices.entries()) {
-        const fast = this.bytes[0][cell] + choice.bytes[0];
-        const slow = this.bytes[1][cell] + choice.bytes[1];
-        const to = this.cellOf(fast, slow);
+        const sum = this.bytes[cell] + choice.bytes;
+        const to = this.cellOf(sum);
         const seconds = this.seconds[cell] + choice.seconds;
         if (to === undefined || seconds >= next[to]) continue;
-        [next[to], bytes[0][to], bytes[1][to], chosen[to], before[to]] = [seconds, fast, slow, i, cell];
+        [next[to], bytes[to], chosen[to], before[to]] = [seconds, sum, i, cell];
       }
     }
     [this.seconds, this.bytes] = [next, bytes];
@@ -94,11 +92,9 @@ class Knapsack {
   }
 
   /** Undefined if there is no room for so many bytes. The cells carry exact bytes: only the choice between them is rounded. */
-  private cellOf(fast: number, slow: number): number | undefined {
-    if (fast > this.room[0] || slow > this.room[1]) return undefined;
-    const bin = (bytes: number, tier: 0 | 1): number =>
-      Number.isFinite(this.room[tier]) && bytes > 0 ? Math.ceil((BINS[tier] * bytes) / this.room[tier]) : 0;
-    return bin(fast, 0) * (BINS[1] + 1) + bin(slow, 1);
+  private cellOf(bytes: number): number | undefined {
+    if (bytes > this.room) return undefined;
+    return Number.isFinite(this.room) && bytes > 0 ? Math.ceil((BINS * bytes) / this.room) : 0;
   }
 
   private choicesOf(cell: number): Candidate {
@@ -112,6 +108,5 @@ class Knapsack {
 }
 
 function sumsOf(choice: Choice): Sums {
-  const bytes = [1, 2].map((part) => (choice.loads[0].length > part ? sumOver(choice, part) : 0));
-  return { seconds: sumOver(choice, 0), bytes: [bytes[0], bytes[1]] };
+  return { seconds: sumOver(choice, 0), bytes: choice.loads[0].length > 1 ? sumOver(choice, 1) : 0 };
 }
