@@ -93,7 +93,7 @@ export async function writeCheckpoint(runDir: string, content: CheckpointContent
 
 async function fill(dir: string, content: CheckpointContent): Promise<void> {
   const { tables = [] } = content;
-  const shards = await content.shards?.(dir);
+  const shards = (await content.shards?.(dir)) ?? NO_SHARDS;
   const { model, optimizer } = withUnknownRows(content, shards);
   const withKeys = new Map([...model, ...tables.flatMap(keyTensors)]);
   const written = {
@@ -112,10 +112,12 @@ async function fill(dir: string, content: CheckpointContent): Promise<void> {
   await syncDirectory(dir);
 }
 
+const NO_SHARDS: ShardedTables = { files: {}, tables: [], keyed: new Map() };
+
 /** The tensors of growing tables that ranks share are the rows of keys that have none: ranks have written the others. */
 function withUnknownRows(
   { model, optimizer, tables = [] }: CheckpointContent,
-  { keyed }: Pick<ShardedTables, "keyed"> = { keyed: new Map() },
+  { keyed }: ShardedTables,
 ): Pick<CheckpointContent, "model" | "optimizer"> {
   const names = new Set(tables.map(({ name }) => name));
   const rows = [...keyed].map(([name, { unknown }]) => [name, unknown] as const);
@@ -139,13 +141,13 @@ function keyTensors({ name, keys, deleted }: TableContent): [string, TensorSourc
 function rangesIn(
   tensors: ReadonlyMap<string, TensorSource>,
   tables: readonly TableContent[],
-  shards?: ShardedTables,
+  { keyed }: ShardedTables,
 ) {
   const ranges = tables.flatMap((table) => {
     const { name, states, keys, capacity } = table;
     const starts = capacity === undefined ? undefined : slotStarts(keys!, SLOTS);
     const all = [name, ...states, keysName(name), deletedName(name)];
-    const names = all.filter((each) => tensors.has(each) && !shards?.keyed.has(each));
+    const names = all.filter((each) => tensors.has(each) && !keyed.has(each));
     return names.map((each) => [each, rangesOfTensor(each, tensors.get(each)!, table, starts)] as const);
   });
   return new Map(ranges);
@@ -173,7 +175,7 @@ const leadingRows = ({ shape }: TensorSource, { keys, capacity }: TableContent):
 function describeFiles(
   content: CheckpointContent,
   written: Readonly<Record<string, WrittenFile>>,
-  shards: ShardedTables = { files: {}, tables: [], keyed: new Map() },
+  shards: ShardedTables,
 ): ManifestFiles {
   const { changesTo: base, tables = [] } = content;
   const files = Object.entries(written).map(([name, { bytes, sha256 }]) => [name, { bytes, sha256 }]);
