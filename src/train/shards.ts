@@ -66,9 +66,9 @@ export async function readShard(
   if (attrs.byKey) return readKept(file, name, parameter, shard);
   const width = elementCount(attrs.shape.slice(1));
   const inSlots = file.inSlots?.(name);
-  if (inSlots && file.tensors.get(name)!.dtype === fileDtype(attrs))
-    return readPlaces(inSlots, parameter, shard, name);
-  const dtype = file.tensors.get(name)!.dtype === fileDtype(attrs) ? memory.dtype : "fp32";
+  const isSameDtype = file.tensors.get(name)!.dtype === fileDtype(attrs);
+  if (inSlots && isSameDtype) return readPlaces(inSlots, parameter, shard, name);
+  const dtype = isSameDtype ? memory.dtype : "fp32";
   const piece = numbersOf(dtype, Math.min(PIECE_ROWS, shard.rows) * width);
   for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
     const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
