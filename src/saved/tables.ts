@@ -6,7 +6,7 @@ import type { FittedBag, FittedFeature, FittedId } from "../features/fitted.js";
 import { compileId, vocabularyCache } from "../features/transform.js";
 import { showValue } from "../show-value.js";
 import { tableOf } from "../train/match-rows.js";
-import { memberName, nameInMember } from "../train/members.js";
+import { memberNames, nameInMember } from "../train/members.js";
 import { parametersOf } from "../train/step/model-graphs.js";
 import type { TableReport } from "../train/table-metrics.js";
 import { Translations } from "../train/translations.js";
@@ -132,7 +132,7 @@ async function translationsOf(
   { features, graph }: DescribedModel,
   backend: Backend,
 ): Promise<Translations> {
-  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, parametersOf(graph), { forTraining: hasScores(checkpoint) });
   return translations;

@@ -9,6 +9,10 @@ import { join } from "node:path";
 /** The prefix of the parameters of member k in the model of the run, from 0. */
 export const memberName = (k: number): string => `members.${k}`;
 
+/** Those of a checkpoint; undefined if it has no members. */
+export const memberNames = (members: readonly unknown[] | undefined): string[] | undefined =>
+  members?.map((_, k) => memberName(k));
+
 const OF_MEMBER = /^members\.(\d+)\./;
 
 /** The name that a parameter of the model of the run has in the model of its member. */

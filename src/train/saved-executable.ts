@@ -6,7 +6,7 @@ import type { Graph } from "../graph/graph.js";
 import type { Placement } from "../graph/placement.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { placedParameters, shardingOf } from "../passes/shard.js";
-import { memberName } from "./members.js";
+import { memberNames } from "./members.js";
 import { Parameters } from "./parameters.js";
 import { savedParameters } from "./saved-parameters.js";
 import { parametersOf } from "./step/model-graphs.js";
@@ -61,7 +61,7 @@ export async function savedExecutable(
   const { backend, mapped = true } = options;
   const attrs = parametersOf(graph);
   const { memory: parameters, stored } = await savedParameters(checkpoint, backend, attrs, { mapped });
-  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, attrs);
   putInStoredTables(backend, translations.bound, stored);
@@ -88,7 +88,7 @@ export async function sharedExecutable(
 ): Promise<Executable> {
   const attrs = placedParameters(graph, shardingOf(world.size, placements));
   const parameters = new Parameters(backend, attrs, undefined, world.rank);
-  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members, slots: slotsOfTables(parameters.all) });
   await translations.load(checkpoint, attrs);
   const file = await checkpoint.openModel();
@@ -97,12 +97,8 @@ export async function sharedExecutable(
   } finally {
     await file.close();
   }
-  const shared = { maxBatch, threads, world, placements };
-  return backend.compile(graph, parameters.memory, {
-    ...shared,
-    translations: translations.bound,
-    frozen: true,
-  });
+  const options = { maxBatch, threads, world, placements, translations: translations.bound, frozen: true };
+  return backend.compile(graph, parameters.memory, options);
 }
 
 const NONE: ReadonlyMap<string, Memory> = new Map();
@@ -113,9 +109,8 @@ export function compiled(
   { parameters, translations: { bound: translations } }: ScoringState,
   { backend, maxBatch, threads }: ScoringOptions,
 ): Omit<SavedExecutable, "state"> {
+  const options = { threads, translations, frozen: true };
   const compile: SavedExecutable["compile"] = (part, rows = maxBatch, own = NONE) =>
-    backend.compile(part, new Map([...parameters, ...own]), {
-      ...{ maxBatch: rows, threads, translations, frozen: true },
-    });
+    backend.compile(part, new Map([...parameters, ...own]), { ...options, maxBatch: rows });
   return { executable: compile(graph), compile, translations, parameters, backend };
 }
