@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
@@ -111,6 +111,32 @@ it("a rank that does not see the packed messages of a topic says which directory
   };
   await expect(stretches.open(told, {} as never)).rejects.toThrow(/data\.cacheDir: .*rank 0/);
 });
+
+it.skipIf(!addon)(
+  "ranks whose data.cacheDir is their own delete the packed rows that they have trained on",
+  async () => {
+    const name = "apart";
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, "valid.csv"), day(0, 100));
+    const config = configOf(name);
+    // The same path on the disks of several machines; this machine has two paths for it.
+    const cacheOf = ({ rank }: World) => join(folder, name, `cache${rank}`);
+    const options = (world: World) => ({
+      config: { ...config, data: { ...config.data, cacheDir: cacheOf(world) } },
+      ...{ world, runDir: join(folder, name, "run"), backend: selectBackend("native").backend },
+      ...{ listener: () => undefined, signal: new AbortController().signal },
+    });
+    writeFileSync(join(folder, name, "0.csv"), day(0, 150));
+    await trainRun({ ...options(SOLO), resume: false, baselines: false });
+    writeFileSync(join(folder, name, "1.csv"), day(1, 100));
+    const left = await onRanks(2, async (world) => {
+      const { stretches } = await continueRun({ ...options(world), untilEnd: true });
+      expect(stretches).toBe(1);
+      return readdirSync(join(cacheOf(world), "packed")).filter((each) => each.startsWith("stretch-"));
+    });
+    expect(left).toEqual([[], []]);
+  },
+);
 
 it.skipIf(!addon)("ranks go on with new rows to the bytes of one process", async () => {
   writeFileSync(join(folder, "valid.csv"), day(0, 100));

@@ -103,6 +103,7 @@ class Continuation {
     const found = this.leads ? await stretches.next(newest) : undefined;
     if (world.size === 1) return found;
     const told = await broadcastJson(world, this.leads ? (found ? toldOf(found) : null) : undefined);
+    stretches.removeOpened(told?.packed);
     if (told === null) return undefined;
     const stretch = found ?? (await stretches.open(told, newest));
     await agree(world, factsOf(stretch));

@@ -34,6 +34,9 @@ const QUARANTINE_FOLDER = "quarantine";
  * logged, then trained on, so that a run that is killed reads the same rows again.
  */
 export class Stretches {
+  /** The packed data that {@link open} has opened last. */
+  private opened?: string;
+
   private constructor(
     private readonly options: ContinueOptions,
     private readonly source: GrowingSource,
@@ -59,14 +62,23 @@ export class Stretches {
    * @throws ConfigError if it has messages of a topic, which one rank reads, and is not here
    */
   async open({ number, reads, position, packed }: ToldStretch, newest: Checkpoint): Promise<ReadyStretch> {
-    const path = join(this.options.config.data.cacheDir, "packed", packed);
+    const path = this.pathOf(packed);
     if ("topic" in reads && !existsSync(path)) throw notShared(reads.topic, path);
+    this.opened = packed;
     return {
       number,
       reads,
       position,
       prepared: await this.prepare(featuresOf(newest), number, reads, packed),
     };
+  }
+
+  /**
+   * Deletes what {@link open} has opened, which has been trained on, unless it comes next: rank 0 deletes its own, but may not
+   * see this directory.
+   */
+  removeOpened(next?: string): void {
+    if (this.opened !== undefined && this.opened !== next) this.remove(this.opened);
   }
 
   /** The stretch that the checkpoint is in. The trainer refuses other rows than those it was in. */
@@ -154,8 +166,15 @@ export class Stretches {
   /** Deletes the packed data of a stretch that has been trained on, also of one that a killed process left. */
   private removePacked(number: number): void {
     const line = this.log.find(number);
-    const { cacheDir } = this.options.config.data;
-    if (line) rmSync(join(cacheDir, "packed", line.packed), { recursive: true, force: true });
+    if (line) this.remove(line.packed);
+  }
+
+  private remove(packed: string): void {
+    rmSync(this.pathOf(packed), { recursive: true, force: true });
+  }
+
+  private pathOf(packed: string): string {
+    return join(this.options.config.data.cacheDir, "packed", packed);
   }
 
   /** Packed data is deleted when it has been trained on; the list of refused rows stays with the run. */
