@@ -6,16 +6,16 @@ import { nativeCore } from "../src/cli/native-core.js";
 import { measureTopology, type Topology } from "../src/distributed/topology.js";
 import { localWorlds, SOLO } from "../src/distributed/world.js";
 import { Planner } from "../src/plan/planner.js";
-import { type Figure, type FigureOptions, inRounds, median, workloadOf } from "./figure.js";
-import { rateOf } from "./ranks.js";
+import { type Figure, type FigureOptions, inRounds, median } from "./figure.js";
+import { rateOf, stepsOf } from "./ranks.js";
 
 const CASES = [
-  { workload: workloadOf("dlrm-kaggle"), batch: 2048 },
-  { workload: workloadOf("dlrm-kaggle"), batch: 8192 },
-  { workload: workloadOf("dlrm-mlperf"), batch: 4096 },
-  { workload: workloadOf("deepfm-criteo"), batch: 8192 },
-  { workload: workloadOf("xdeepfm-criteo"), batch: 2048 },
-].map((each) => ({ ...each, name: `${each.workload.name}, batch ${each.batch}` }));
+  stepsOf("dlrm-kaggle", 2048),
+  stepsOf("dlrm-kaggle", 8192),
+  stepsOf("dlrm-mlperf", 4096),
+  stepsOf("deepfm-criteo", 8192),
+  stepsOf("xdeepfm-criteo", 2048),
+];
 
 /** Milliseconds of a step. */
 interface Step {

@@ -9,11 +9,14 @@ import type { Addon } from "../src/native/addon.js";
 import { count } from "../src/show-value.js";
 import { type Figure, type FigureOptions, inRounds, median, spread, workloadOf } from "./figure.js";
 
-const CASES = [
-  { workload: workloadOf("dlrm-kaggle"), batch: 2048 },
-  { workload: workloadOf("dlrm-kaggle"), batch: 8192 },
-  { workload: workloadOf("xdeepfm-criteo"), batch: 2048 },
-].map((each) => ({ ...each, name: `${each.workload.name}, batch ${each.batch}` }));
+/** Steps of a workload. */
+export const stepsOf = (name: string, batch: number) => ({
+  workload: workloadOf(name),
+  batch,
+  name: `${name}, batch ${batch}`,
+});
+
+const CASES = [stepsOf("dlrm-kaggle", 2048), stepsOf("dlrm-kaggle", 8192), stepsOf("xdeepfm-criteo", 2048)];
 
 interface Rate {
   readonly samples: number;
