@@ -9,17 +9,15 @@ namespace {
 constexpr size_t kMostRun = size_t{256} << 10,
                  kMostGap = size_t{16} << 10;  // bytes that one operation has, and may skip
 
-uint64_t whole(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
-
 }  // namespace
 
 RecordFile::RecordFile(const std::string& directory, uint64_t regions, uint64_t slots_a_region, size_t record_bytes)
     : slots_a_region_(slots_a_region),
       record_bytes_(record_bytes),
       per_block_(kBlock / record_bytes),
-      stride_(whole(record_bytes, 512)),
-      region_bytes_(per_block_ > 0 ? whole(slots_a_region, per_block_) / per_block_ * kBlock
-                                   : whole(slots_a_region * stride_, kBlock)) {
+      stride_(round_up(record_bytes, 512)),
+      region_bytes_(per_block_ > 0 ? round_up(slots_a_region, per_block_) / per_block_ * kBlock
+                                   : round_up(slots_a_region * stride_, kBlock)) {
   while (files_.size() < std::min<uint64_t>(regions, kMostFiles)) {
     files_.push_back(std::make_unique<ScratchFile>(directory));
   }

@@ -35,7 +35,7 @@ class RecordFile {
   // Ascending pieces of one region.
   void write(std::span<const Piece> pieces);
 
-  // RecordSlots of regions from this one on take no space any more.
+  // The slots of regions from this one on take no space any more.
   void cut(uint64_t region);
 
   struct Traffic {

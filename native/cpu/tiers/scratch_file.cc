@@ -18,8 +18,6 @@ namespace {
 constexpr size_t kBlock = 4096, kSmall = size_t{16} << 10;
 constexpr size_t kSectors[] = {512, 4096};
 
-uint64_t whole(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
-
 // Memory for transfers past the page cache, aligned to pages. A large one is given back by the next small transfer.
 class Buffer {
  public:
@@ -29,9 +27,9 @@ class Buffer {
     const bool is_large = bytes_ > kSmall && bytes <= kSmall;
     if (bytes <= bytes_ && !is_large) return data_;
     release();
-    void* const pages = mmap(nullptr, whole(bytes, kBlock), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const pages = mmap(nullptr, round_up(bytes, kBlock), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) throw std::bad_alloc();
-    bytes_ = whole(bytes, kBlock);
+    bytes_ = round_up(bytes, kBlock);
     return data_ = static_cast<char*>(pages);
   }
 
@@ -102,7 +100,7 @@ void ScratchFile::find_sectors() {
 
 ScratchFile::Range ScratchFile::range_of(uint64_t begin, uint64_t end) const {
   const uint64_t offset = begin / sector_ * sector_;
-  return {offset, size_t(whole(end, sector_) - offset)};
+  return {offset, size_t(round_up(end, sector_) - offset)};
 }
 
 void ScratchFile::cut(uint64_t end) {

@@ -7,6 +7,9 @@
 
 namespace pairloom {
 
+// The next multiple of the unit.
+inline uint64_t round_up(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
+
 // Memory of this thread for so many bytes of such a file; what it had before is lost.
 char* buffer_of_thread(size_t bytes);
 
@@ -25,7 +28,6 @@ class ScratchFile {
     size_t bytes;
   };
   Range range_of(uint64_t begin, uint64_t end) const;
-  size_t sector() const { return sector_; }
 
   // Memory from `buffer_of_thread`. Both throw Error when the disk fails.
   void read(Range range, char* to);
