@@ -16,6 +16,13 @@ uint64_t all_words(uint64_t records, bool moving) {
 
 }  // namespace
 
+void merge_rest(std::vector<uint64_t>& numbers, size_t sorted) {
+  const auto rest = numbers.begin() + ptrdiff_t(sorted);
+  std::sort(rest, numbers.end());
+  std::inplace_merge(numbers.begin(), rest, numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+}
+
 RecordSlots::RecordSlots(uint64_t records, bool moving)
     : records_(records), moving_(moving), places_(moving ? records : 0), used_(all_words(records, moving)) {}
 

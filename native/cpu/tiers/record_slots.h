@@ -9,6 +9,9 @@
 
 namespace pairloom {
 
+// Sorts numbers of which the first `sorted` already ascend, and leaves one of those that are equal.
+void merge_rest(std::vector<uint64_t>& numbers, size_t sorted);
+
 // Records are in regions: so many that follow each other have their slots together.
 class RecordSlots {
  public:

@@ -59,13 +59,11 @@ RecordStore::Found RecordStore::find(uint64_t record) {
 std::vector<uint64_t> RecordStore::records() {
   const Lock lock(mutex_);
   std::vector<uint64_t> all = slots_.records();
-  const auto in_file = ptrdiff_t(all.size());
+  const size_t in_file = all.size();
   for (uint32_t place = 1; place < states_.size(); ++place) {
     if (states_[place] != State::kFree) all.push_back(records_[place]);
   }
-  std::sort(all.begin() + in_file, all.end());
-  std::inplace_merge(all.begin(), all.begin() + in_file, all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());  // one that is being written may have its slot already
+  merge_rest(all, in_file);  // one that is being written may have its slot already
   return all;
 }
 

@@ -197,13 +197,11 @@ std::vector<uint64_t> Tier::touched() {
 template <class Adds>
 std::vector<uint64_t> Tier::with_frames(const Adds& adds) {
   std::vector<uint64_t> rows = store_.records();
-  const auto stored = ptrdiff_t(rows.size());
+  const size_t stored = rows.size();
   for (uint32_t frame = 0; frame < frames_.size(); ++frame) {
     if (!frames_.is_empty(frame) && adds(frame)) rows.push_back(frames_.row_of(frame));
   }
-  std::sort(rows.begin() + stored, rows.end());
-  std::inplace_merge(rows.begin(), rows.begin() + stored, rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  merge_rest(rows, stored);
   return rows;
 }
 
