@@ -41,6 +41,9 @@ struct View {
   ConstTable table() const { return {base, table_format(dtype)}; }
 };
 
+// The bags of all rows, for a view whose memory is at `base`.
+inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
+
 struct CpuOperation;
 class RowRoute;
 class Translator;

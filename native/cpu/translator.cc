@@ -10,8 +10,6 @@ namespace {
 
 constexpr uint32_t kStepsAhead = 4;  // whose rows are read while a step is computed
 
-const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
-
 template <class Id>
 void append(std::vector<uint64_t>& to, const Id* ids, size_t count) {
   for (size_t i = 0; i < count; ++i) to.push_back(uint64_t(ids[i]));

@@ -25,7 +25,6 @@ void each_run(const Tile& chunk, const Visit& visit) {
   }
 }
 
-const Bag& bag_of(const View& view, uint32_t row) { return reinterpret_cast<const Bag*>(view.base)[row]; }
 float* row_of(const View& view, uint32_t row) { return view.base + size_t{row} * view.stride; }
 
 ConstIds ids_from(const Bag& bag, uint32_t from, bool wide) {
@@ -37,7 +36,7 @@ void embed_entries(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   const Rows out = t.out(v[2]);
   each_run(t, [&](const Run& run) {
-    const ConstIds ids = ids_from(bag_of(v[1], run.row), run.from, is_wide(v[1].dtype));
+    const ConstIds ids = ids_from(bags_of(v[1])[run.row], run.from, is_wide(v[1].dtype));
     t.kernels.embedding(v[0].table(), uint32_t(v[0].dims[1]), ids, 1, {out.row(run.at), out.stride}, run.count);
   });
 }
@@ -45,7 +44,7 @@ void embed_entries(const BoundInstruction& i, Tile& t) {
 void entry_weights(const BoundInstruction& i, Tile& t) {
   const Rows out = t.out(i.views[1]);
   each_run(t, [&](const Run& run) {
-    const Bag& bag = bag_of(i.views[0], run.row);
+    const Bag& bag = bags_of(i.views[0])[run.row];
     for (uint32_t e = 0; e < run.count; ++e) *out.row(run.at + e) = bag.weight(run.from + e);
   });
 }

@@ -17,8 +17,6 @@ constexpr size_t kAhead = 16;
 constexpr size_t kZeroRun = 1024;                    // floats of rows without gradient that one kernel call takes
 constexpr uint64_t kNarrowRows = uint64_t{1} << 32;  // of a table whose rows fit half a sort key
 
-inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
-
 // Rows are dealt into slots: what is counted or summed by slot does not depend on who owns which.
 inline uint32_t slot_of(uint64_t row) { return uint32_t(row % kTableSlots); }
 
@@ -68,7 +66,7 @@ class TermCollector {
     scratch.hold<Key>(most);
   }
 
-  // Those of the samples [begin, end), which are of one group.
+  // Those of the samples of a group.
   void add_pair(const View& ids, const View& grad, bool mean, uint32_t group, const StepContext& step) {
     group_ = group;
     const uint32_t begin = step.first_row(group), end = step.first_row(group + 1);
