@@ -171,12 +171,6 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
   bag_ids_.fetch_add(ids, std::memory_order_relaxed);
 }
 
-void Loader::append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const {
-  for (uint64_t at = position; at < position + count; ++at) {
-    append_row(input, order_ ? (*order_)(at) : at, to);
-  }
-}
-
 void Loader::append_rows(const std::vector<uint32_t>& inputs, uint64_t position, uint32_t count,
                          std::vector<uint64_t>& to) const {
   for (uint64_t at = position; at < position + count; ++at) {

@@ -35,10 +35,7 @@ class Loader {
   // whose offsets are wrong do not count.
   void count_entries(const std::string& sequence, const StepContext& step, std::vector<uint32_t>& before) const;
 
-  // Appends the valid ids of an input at positions [position, position + count), bag by bag.
-  void append_ids(uint32_t input, uint64_t position, uint32_t count, std::vector<uint64_t>& to) const;
-
-  // The same for several inputs, position by position.
+  // Appends the valid ids of inputs at positions [position, position + count), position by position.
   void append_rows(const std::vector<uint32_t>& inputs, uint64_t position, uint32_t count,
                    std::vector<uint64_t>& to) const;
 
