@@ -280,10 +280,7 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
 
 // Lookups in rows that their owners send.
 void Executor::bind_readers(BoundInstruction& lookup) {
-  const Opcode opcode = lookup.source->opcode;
-  const bool reads =
-      opcode == Opcode::kEmbedding || opcode == Opcode::kEmbeddingBag || opcode == Opcode::kEmbedEntries;
-  if (!reads) return;
+  if (!looks_up(lookup.source->opcode)) return;
   const uint32_t rows = lookup.source->operands[0].buffer;
   for (const Instruction& i : program_.instructions) {
     if (i.opcode != Opcode::kFetchRows || i.operands.back().buffer != rows) continue;

@@ -155,9 +155,7 @@ class HazardCheck {
 
   void check_route(const Instruction& ins) const {
     const bool fetches = ins.opcode == Opcode::kFetchRows, returns = ins.opcode == Opcode::kReturnRows;
-    const bool looks_up = ins.opcode == Opcode::kEmbedding || ins.opcode == Opcode::kEmbeddingBag ||
-                          ins.opcode == Opcode::kEmbedEntries;
-    if (looks_up) return check_lookup(ins);
+    if (looks_up(ins.opcode)) return check_lookup(ins);
     if (!fetches && !returns && ins.opcode != Opcode::kGatherSlots) return;
     if (route_of(ins) >= routes_.size()) {
       refuse("a route has no uniqueRows yet", "route " + std::to_string(route_of(ins)));

@@ -111,6 +111,11 @@ struct Program {
   uint32_t sequence_of(const std::string& name) const;
 };
 
+// Whether the first operand is the table, or rows of it that were fetched, and the second the ids to look up there.
+inline bool looks_up(Opcode opcode) {
+  return opcode == Opcode::kEmbedding || opcode == Opcode::kEmbeddingBag || opcode == Opcode::kEmbedEntries;
+}
+
 // Reads and verifies; throws Error. Never crashes or reads outside the bytes, whatever they are.
 Program decode(std::span<const uint8_t> bytes);
 // The checks beyond the layout (decode calls it): every access of a verified program stays in its memory.
