@@ -76,16 +76,13 @@ void complete(napi_env env, napi_status, void* data) {
   else napi_resolve_deferred(env, deferred, make_number(env, double(steps)));
 }
 
-constexpr const char* kDTypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
-constexpr const char* kSpaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange", "entries"};
-
 napi_value describe_inputs(napi_env env, const Program& program) {
   std::vector<napi_value> items;
   for (const Input& input : program.inputs) {
     napi_value item = nullptr;
     napi_create_object(env, &item);
     set(env, item, "name", make_text(env, input.name));
-    set(env, item, "kind", make_text(env, kDTypes[uint32_t(input.dtype)]));
+    set(env, item, "kind", make_text(env, dtype_name(input.dtype)));
     set(env, item, "width", make_number(env, input.width));
     items.push_back(item);
   }
@@ -115,8 +112,8 @@ napi_value describe_operand(napi_env env, const Program& program, const Operand&
   const Buffer& buffer = program.buffer(operand);
   napi_value item = nullptr;
   napi_create_object(env, &item);
-  set(env, item, "space", make_text(env, kSpaces[uint32_t(buffer.space)]));
-  set(env, item, "dtype", make_text(env, kDTypes[uint32_t(buffer.dtype)]));
+  set(env, item, "space", make_text(env, space_name(buffer.space)));
+  set(env, item, "dtype", make_text(env, dtype_name(buffer.dtype)));
   set(env, item, "name", make_text(env, buffer.name));
   std::vector<napi_value> dims;
   for (uint32_t i = 0; i < operand.ndims; ++i) dims.push_back(make_number(env, operand.dims[i]));

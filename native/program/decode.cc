@@ -204,6 +204,17 @@ Program decode(std::span<const uint8_t> bytes) {
   return program;
 }
 
+const char* space_name(Space space) {
+  static const char* const names[] = {"parameter", "scalar", "fixed",    "partial",
+                                      "tile",      "batch",  "exchange", "entries"};
+  return names[uint32_t(space)];
+}
+
+const char* dtype_name(DType dtype) {
+  static const char* const names[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
+  return names[uint32_t(dtype)];
+}
+
 std::vector<uint32_t> Program::buffers_in(Space space) const {
   std::vector<uint32_t> found;
   for (uint32_t i = 0; i < buffers.size(); ++i) {

@@ -122,5 +122,7 @@ Program decode(std::span<const uint8_t> bytes);
 void verify(const Program& program);
 
 const char* opcode_name(Opcode opcode);
+const char* space_name(Space space);
+const char* dtype_name(DType dtype);
 
 }  // namespace pairloom

@@ -132,11 +132,8 @@ class DimMatcher {
 };
 
 std::string describe(const Program& program, const Operand& operand) {
-  static const char* const spaces[] = {"parameter", "scalar", "fixed", "partial", "tile", "batch", "exchange",
-                                       "entries"};
-  static const char* const dtypes[] = {"fp32", "id", "ids", "fp16", "bf16", "id64", "ids64"};
   const Buffer& buffer = program.buffer(operand);
-  std::string text = std::string(dtypes[uint32_t(buffer.dtype)]) + " " + spaces[uint32_t(buffer.space)] + "[";
+  std::string text = std::string(dtype_name(buffer.dtype)) + " " + space_name(buffer.space) + "[";
   for (uint32_t i = 0; i < operand.ndims; ++i) text += (i ? ", " : "") + std::to_string(operand.dims[i]);
   return text + "]";
 }
