@@ -33,11 +33,8 @@ class KeptRows {
   }
   // The row loses its place. Returns it; 0 if it had none.
   uint32_t drop(uint32_t row) {
-    const uint32_t place = places_[row];
-    if (place == 0) return 0;
-    places_[row] = rows_[place] = 0;
-    numbers_.free(place);
-    --size_;
+    const uint32_t place = remove(row);
+    if (place > 0) numbers_.free(place);
     return place;
   }
   // Reverts `drop` or `take`, in reverse order; then `list_free` must be called.
@@ -46,12 +43,7 @@ class KeptRows {
     put(row, place);
     ++size_;
   }
-  void undo_take(uint32_t row) {
-    const uint32_t place = places_[row];
-    if (place == 0) return;
-    places_[row] = rows_[place] = 0;
-    --size_;
-  }
+  void undo_take(uint32_t row) { remove(row); }
   void list_free() {
     numbers_.list_free([this](uint32_t place) { return rows_[place] == 0; });
   }
@@ -86,6 +78,14 @@ class KeptRows {
   void put(uint32_t row, uint32_t place) {
     places_[row] = place;
     rows_[place] = row;
+  }
+
+  uint32_t remove(uint32_t row) {
+    const uint32_t place = places_[row];
+    if (place == 0) return 0;
+    places_[row] = rows_[place] = 0;
+    --size_;
+    return place;
   }
 
   const Slots slots_;
