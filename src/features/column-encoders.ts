@@ -99,20 +99,18 @@ function unknownRow({ mapping }: FittedId | FittedBag): number | null {
 
 function encodeBags(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
   const index = layout.bags.indexOf(feature.name);
-  const transform = compileId(feature, vocabularies);
   const { missing, maxLength = Number.POSITIVE_INFINITY } = feature;
   const wide = layout.wideBags.includes(feature.name);
   const ofBag = (id: number | bigint) => (wide ? BigInt(id) : id);
   const standIn = typeof missing === "string" ? undefined : ofBag(idOf(missing));
-  let ids = newTarget(0, wide);
+  const idsOf = elementIds(feature, wide, vocabularies);
   const unknownId = unknownRow(feature);
   const unknown = unknownId === null ? null : ofBag(unknownId);
   return (column, rows, { bags, absences }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
-    if (ids.data.length < lists.elements.rows) ids = newTarget(lists.elements.rows, wide);
-    lists.elements.ids(transform, NO_ID, ids);
+    const ids = idsOf(lists);
     for (let r = 0; r < rows; r++) {
       const absence = lists.absence(r);
       const refusal = absence === 0 ? pushIds(bag, lists, r, ids, maxLength) : absence;
@@ -124,6 +122,21 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
       if (standIn !== undefined && bag.length === start) bag.push(standIn);
       bag.ends[r] = bag.length;
     }
+  };
+}
+
+/** Reads the ids of all elements of a batch of lists. They are valid until the next batch, which takes their memory. */
+function elementIds(
+  feature: FittedBag,
+  wide: boolean,
+  vocabularies: VocabularyCache,
+): (lists: RawLists) => IdTarget {
+  const transform = compileId(feature, vocabularies);
+  let ids = newTarget(0, wide);
+  return ({ elements }) => {
+    if (ids.data.length < elements.rows) ids = newTarget(elements.rows, wide);
+    elements.ids(transform, NO_ID, ids);
+    return ids;
   };
 }
 
@@ -150,18 +163,16 @@ function encodeSequences(
   vocabularies: VocabularyCache,
 ): EncodeColumn {
   const index = layout.bags.indexOf(feature.name);
-  const transform = compileId(feature, vocabularies);
   const wide = layout.wideBags.includes(feature.name);
   const missing = wide ? BigInt(idOf(missingEntry)) : idOf(missingEntry);
   const unknown = unknownRow(feature);
   const { maxLength = Number.POSITIVE_INFINITY } = feature;
-  let ids = newTarget(0, wide);
+  const idsOf = elementIds(feature, wide, vocabularies);
   return (column, rows, { bags, absences, sequences }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
-    if (ids.data.length < lists.elements.rows) ids = newTarget(lists.elements.rows, wide);
-    lists.elements.ids(transform, NO_ID, ids);
+    const ids = idsOf(lists);
     for (let r = 0; r < rows; r++) {
       const absence = lists.absence(r);
       const [start, end] = absence === 0 ? [lists.startOf(r), lists.endOf(r)] : [0, 0];
