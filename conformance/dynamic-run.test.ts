@@ -6,7 +6,7 @@ import type { Backend } from "../src/backends/backend.js";
 import { type Checkpoint, findLatest } from "../src/checkpoint/index.js";
 import { checksumsOf } from "../src/checkpoint/testing.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
-import { type PreparedData, prepareData } from "../src/data/index.js";
+import { prepareData } from "../src/data/index.js";
 import type { FeatureInput } from "../src/features/schema/features.js";
 import { kindOf } from "../src/kinds.js";
 import { EMBEDDING_OPTIMIZERS } from "../src/ops/embedding-optimizers/index.js";
@@ -18,6 +18,7 @@ import { Trainer, type TrainerOptions } from "../src/train/trainer.js";
 import { trainerOf } from "../src/train/trainer-of.js";
 import type { TrainingEvent } from "../src/train/training-event.js";
 import { BACKENDS } from "./backends.js";
+import { trainerOptions } from "./trainer-options.js";
 
 /*
  * Dynamic tables in whole runs. A table that admits every key is a fixed one whose rows are the keys: the same bits in all
@@ -85,15 +86,8 @@ function configOf(features: readonly FeatureInput[], { train = {}, rows = TRAIN 
   } as never);
 }
 
-async function optionsOf(
-  config: Config,
-  backend: Backend,
-  more: Partial<TrainerOptions> = {},
-): Promise<TrainerOptions> {
-  const { features, splits }: PreparedData = await prepareData(config);
-  const { train, valid } = splits;
-  return { config, features, train, valid, backend, runDir: newRun(), ...more };
-}
+const optionsOf = (config: Config, backend: Backend, more: Partial<TrainerOptions> = {}) =>
+  trainerOptions(config, { backend, runDir: newRun(), ...more });
 
 async function trained(
   config: Config,

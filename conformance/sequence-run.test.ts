@@ -7,7 +7,7 @@ import { referenceBackend } from "../src/backends/reference/backend.js";
 import { type Checkpoint, findLatest } from "../src/checkpoint/index.js";
 import { checksumsOf } from "../src/checkpoint/testing.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
-import { type PreparedData, prepareData } from "../src/data/index.js";
+import { prepareData } from "../src/data/index.js";
 import type { FeatureInput } from "../src/features/schema/features.js";
 import { draw, drawKey } from "../src/random.js";
 import { splitReports } from "../src/run/report.js";
@@ -17,6 +17,7 @@ import { predictLogits } from "../src/train/evaluate.js";
 import { Trainer, type TrainerOptions } from "../src/train/trainer.js";
 import type { TrainingEvent } from "../src/train/training-event.js";
 import { ISAS, nativeOn } from "./backends.js";
+import { trainerOptions } from "./trainer-options.js";
 
 /* Sequences in whole runs: from rows over training to scores, in every group that takes their vectors. */
 
@@ -86,15 +87,8 @@ function configOf(kind: keyof typeof MODELS, train: object = {}, rows: readonly 
   } as never);
 }
 
-async function optionsOf(
-  config: Config,
-  backend: Backend,
-  more: Partial<TrainerOptions> = {},
-): Promise<TrainerOptions> {
-  const { features, splits }: PreparedData = await prepareData(config);
-  const { train, valid } = splits;
-  return { config, features, train, valid, backend, runDir: join(folder, `run-${runs++}`), ...more };
-}
+const optionsOf = (config: Config, backend: Backend, more: Partial<TrainerOptions> = {}) =>
+  trainerOptions(config, { backend, runDir: join(folder, `run-${runs++}`), ...more });
 
 async function newest({ runDir }: TrainerOptions): Promise<Checkpoint> {
   return (await findLatest(runDir, { checksums: true })).checkpoint!;
