@@ -1,14 +1,15 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../src/backends/choose.js";
 import { stepName } from "../src/checkpoint/paths.js";
+import type { BagColumn } from "../src/columns/columns.js";
 import { resolveConfig } from "../src/config/config.js";
 import { prepareData } from "../src/data/index.js";
 import { EXPORT_FORMATS, FORMAT_NAMES } from "../src/export/formats.js";
 import { largestDifference, type ScoredRows } from "../src/export/scored-rows.js";
-import { createEncoder } from "../src/features/encoder.js";
+import { createEncoder, type RawRow } from "../src/features/encoder.js";
 import { findCheckpoint } from "../src/saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../src/saved/model.js";
 import { load } from "../src/serve/load.js";
@@ -29,8 +30,7 @@ const published = join(folder, "published");
 
 /** A run, and where its versions are. */
 async function trained(item: object, train: object = {}): Promise<string> {
-  const config = resolveConfig({
-    data: { train: { rows: ROWS }, label: "y", cacheDir: join(folder, "cache") },
+  return trainedOn(ROWS, {
     features: [
       { kind: "id", name: "item", ...item },
       { kind: "id", name: "shop", buckets: 9 },
@@ -38,6 +38,11 @@ async function trained(item: object, train: object = {}): Promise<string> {
     model: { kind: "fm", features: ["item", "shop"], embeddingDim: 2 },
     train: { batchSize: 16, steps: 6, ...train },
   });
+}
+
+async function trainedOn(rows: readonly RawRow[], sections: object): Promise<string> {
+  const data = { train: { rows }, label: "y", cacheDir: join(folder, "cache") };
+  const config = resolveConfig({ data, ...sections });
   const { features, splits } = await prepareData(config);
   const runDir = mkdtempSync(join(folder, "run-"));
   await trainerOf({ config, features, train: splits.train, backend: chooseBackend().backend, runDir }).run();
@@ -107,12 +112,42 @@ describe.each([...KINDS, ...(chooseBackend().backend.tier ? STORED : [])])(
   },
 );
 
+it.skipIf(!runtime)("a missing entry of a sequence is an empty text in ONNX", async () => {
+  const histories = [["a", null, "b"], [null], [], ["b", "a"]];
+  const rows = Array.from({ length: 80 }, (_, i) => ({ shop: i % 9, seen: histories[i % 4], y: i % 2 }));
+  const runDir = await trainedOn(rows, {
+    features: [
+      { kind: "id", name: "shop", buckets: 9 },
+      { kind: "sequence", name: "seen", vocabulary: {} },
+    ],
+    model: {
+      ...{ kind: "mlp", features: ["shop"], embeddingDim: 2, mlp: { hiddenUnits: [3] } },
+      sequences: [{ kind: "pooling", columns: ["seen"] }],
+    },
+    train: { batchSize: 16, steps: 6 },
+  });
+  const model = await opened(runDir);
+  const [expected, scored] = await scoredRows(model, rows.slice(0, 4));
+  const { write, score } = EXPORT_FORMATS.onnx;
+  const folderOfExport = mkdtempSync(join(folder, "export-"));
+  const file = join(folderOfExport, "model.onnx");
+  await write(model, file);
+  expect(largestDifference(await score(model, file, scored), expected)).toBeLessThan(1e-5);
+  const { inputs } = JSON.parse(readFileSync(join(folderOfExport, "model.inputs.json"), "utf8"));
+  const { values } = scored.columns.columns.get("seen") as BagColumn;
+  const described = inputs.filter(({ feature }: { feature?: string }) => feature === "seen");
+  expect(described.map(({ missing }: { missing: unknown }) => missing)).toEqual([values[1], values[1]]);
+});
+
 const opened = async (path: string) =>
   openModel(await findCheckpoint(path), { backend: chooseBackend().backend, maxBatch: 64, threads: 1 });
 
 /** The logits of the rows that are asked for, and the rows as an export scores them. */
-async function scoredRows(model: TrainedModel): Promise<[Float32Array, ScoredRows]> {
-  const columns = createEncoder(model.features).encode(ASKED);
+async function scoredRows(
+  model: TrainedModel,
+  rows: readonly RawRow[] = ASKED,
+): Promise<[Float32Array, ScoredRows]> {
+  const columns = createEncoder(model.features).encode(rows);
   const logits = await predictLogits(model.executable, columns, 1);
   return [logits, { columns, logits }];
 }

@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import type { FittedFeature } from "../features/fitted.js";
+import { type FittedFeature, missingOf } from "../features/fitted.js";
 import type { TrainedModel } from "../saved/model.js";
 import type { OnnxInput } from "./onnx/onnx-graph.js";
 
@@ -31,6 +31,6 @@ function describe(feature: FittedFeature): object {
   const how =
     feature.kind === "number"
       ? { transform: feature.transform, missing: feature.missing }
-      : { mapping: feature.mapping, missing: feature.kind === "id" ? feature.missingRow : feature.missing };
+      : { mapping: feature.mapping, missing: missingOf(feature) };
   return { feature: name, columns: reading.columns, ...how };
 }

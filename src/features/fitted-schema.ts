@@ -11,6 +11,7 @@ import {
   type FittedId,
   type FittedKey,
   type IdMapping,
+  missingOf,
 } from "./fitted.js";
 import type { Derivation } from "./kinds/define-kind.js";
 import { dynamicFields } from "./schema/dynamic-table.js";
@@ -203,8 +204,7 @@ function* rowProblems(
   const { mapping, translation, rows } = feature;
   if (mapping.kind === "vocabulary" && !Object.hasOwn(vocabularies, mapping.vocabulary))
     return yield [["mapping", "vocabulary"], `there is no vocabulary ${mapping.vocabulary}`];
-  const special =
-    feature.kind === "id" ? feature.missingRow : (feature.sequence?.missingEntry ?? feature.missing);
+  const special = missingOf(feature);
   if (translation?.kind === "dynamic" || mapping.kind === "key" || isFittedKey(special))
     return yield* keyProblems(feature, special);
   const below = translation?.ids ?? rows;

@@ -136,6 +136,11 @@ export interface FittedBag extends FittedTable {
   };
 }
 
+/** The id of a missing value, of a missing entry of a sequence, or of a bag without ids; else what becomes of them. */
+export function missingOf(feature: FittedId | FittedBag): FittedId["missingRow"] | FittedBag["missing"] {
+  return feature.kind === "id" ? feature.missingRow : (feature.sequence?.missingEntry ?? feature.missing);
+}
+
 /** Maps a raw finite number to the model's number. Computed in float64 and rounded to fp32 once. */
 export type NumberTransform =
   | { readonly kind: "identity" }

@@ -29,8 +29,10 @@ function textsOf(feature: FittedFeature, { vocabularies }: FittedFeatures): [str
   return [[feature.name, { texts, unknown: unknownRow ?? REFUSED, missing: missingIdOf(feature) }]];
 }
 
+/** Of the ids of a plain bag, none is missing. */
 function missingIdOf(feature: FittedId | FittedBag): number {
-  return feature.kind === "id" && typeof feature.missingRow === "number" ? feature.missingRow : REFUSED;
+  const missing = feature.kind === "id" ? feature.missingRow : feature.sequence?.missingEntry;
+  return typeof missing === "number" ? missing : REFUSED;
 }
 
 function lookupsOf(
