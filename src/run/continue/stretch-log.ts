@@ -39,23 +39,28 @@ export type StretchLine = z.infer<typeof stretchSchema>;
 export class StretchLog {
   private readonly lines: Map<number, StretchLine>;
 
+  /** @param kept what the file must be written with, before a new line: it is not there, or ends within a line */
   private constructor(
     private readonly path: string,
     lines: readonly StretchLine[],
+    private kept?: string,
   ) {
     this.lines = new Map(lines.map((line) => [line.stretch, line]));
   }
 
-  /** Reads the log. Drops an incomplete last line. @throws CheckpointError for a line that is no stretch */
+  /**
+   * Reads the log. An incomplete last line does not count; the file stays as it is until a line is added, since other ranks
+   * may read it, or add to it. @throws CheckpointError for a line that is no stretch
+   */
   static async open(runDir: string): Promise<StretchLog> {
     const path = join(runDir, STRETCHES);
     const text = (await unlessAbsent(readText(path))) ?? "";
-    const complete = text.split("\n").slice(0, -1);
-    if (!text.endsWith("\n") && text !== "")
-      await replaceFile(path, complete.map((line) => `${line}\n`).join(""));
+    const complete = text.slice(0, text.lastIndexOf("\n") + 1);
+    const lines = complete.split("\n").slice(0, -1);
     return new StretchLog(
       path,
-      complete.map((line, i) => parsed(line, `${path}:${i + 1}`)),
+      lines.map((line, i) => parsed(line, `${path}:${i + 1}`)),
+      text !== "" && complete === text ? undefined : complete,
     );
   }
 
@@ -66,8 +71,9 @@ export class StretchLog {
   /** Appends a line and syncs it. */
   async add(line: StretchLine): Promise<void> {
     const text = `${JSON.stringify(line)}\n`;
-    if (this.lines.size === 0) await replaceFile(this.path, text);
-    else this.append(text);
+    if (this.kept === undefined) this.append(text);
+    else await replaceFile(this.path, this.kept + text);
+    this.kept = undefined;
     this.lines.set(line.stretch, line);
   }
 
