@@ -25,3 +25,6 @@ export function openCacheDir(path: string): string {
     );
   }
 }
+
+/** Where packed data of this name is, in a directory for caches. */
+export const packedDirectory = (cacheDir: string, name: string): string => join(cacheDir, "packed", name);

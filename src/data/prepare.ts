@@ -10,7 +10,7 @@ import { type FeatureConfig, fileOf, targetRuleOf } from "../features/schema/fea
 import { packedPart, withTableSettings } from "../features/table-settings.js";
 import type { LabelKind } from "../features/targets.js";
 import { labelNames } from "../features/targets.js";
-import { openCacheDir } from "./cache-dir.js";
+import { openCacheDir, packedDirectory } from "./cache-dir.js";
 import { type DataConfig, type SplitName, splitNames } from "./data-config.js";
 import { ChunkEncoder, type TrainingValues } from "./encode/chunk-encoder.js";
 import { demandOf, inOrder, type Job, openJob, targetsOf } from "./job.js";
@@ -62,11 +62,8 @@ export async function prepareData(options: PrepareOptions): Promise<PreparedData
   const duck = await Duck.open(scratch);
   try {
     const shares = await findShares(duck, options, scratch);
-    const directory = join(
-      cacheDir,
-      "packed",
-      keyOf(options, shares, await filesOfSplit(duck, options.data)),
-    );
+    const key = keyOf(options, shares, await filesOfSplit(duck, options.data));
+    const directory = packedDirectory(cacheDir, key);
     const onDamaged = (message: string) => options.onProgress?.({ phase: "rebuild", message });
     const prepared = openCached(directory, onDamaged) ?? (await pack(duck, options, shares, directory));
     for (const name of splitNames) checkSplit(name, prepared.splits[name], options.data);

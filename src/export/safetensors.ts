@@ -6,7 +6,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { selectBackend } from "../saved/backend.js";
 import type { TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
-import { memberName } from "../train/members.js";
+import { memberNames } from "../train/members.js";
 import { readParameter } from "../train/parameter-memory.js";
 import { Parameters } from "../train/parameters.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
@@ -62,7 +62,7 @@ export async function scoreSafetensors(
 ): Promise<Float32Array> {
   const { backend } = selectBackend();
   // Not those of the model: where it keeps a part of the rows in memory, they lead to that part.
-  const members = checkpoint.manifest.members?.map((_, k) => memberName(k));
+  const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members });
   await translations.load(checkpoint, parametersOf(graph));
   const parameters = new Parameters(backend, parametersOf(graph));

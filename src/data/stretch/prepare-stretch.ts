@@ -5,7 +5,7 @@ import { layoutOf } from "../../features/block.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { withTableSettings } from "../../features/table-settings.js";
 import { type LabelKind, labelNames } from "../../features/targets.js";
-import { openCacheDir } from "../cache-dir.js";
+import { openCacheDir, packedDirectory } from "../cache-dir.js";
 import { ChunkEncoder } from "../encode/chunk-encoder.js";
 import { type Job, type JobConfig, openJob, targetsOf } from "../job.js";
 import { refusedLabels } from "../label-values.js";
@@ -52,7 +52,7 @@ export interface PreparedStretch {
  */
 export async function prepareStretch(options: StretchOptions): Promise<PreparedStretch> {
   const cacheDir = openCacheDir(options.data.cacheDir);
-  const directory = join(cacheDir, "packed", options.name);
+  const directory = packedDirectory(cacheDir, options.name);
   const { splits, features } =
     openCached(directory) ?? (await pack(options, directory, join(cacheDir, "tmp", ownedName())));
   const rows = splits.train;

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Checkpoint, onDiskSync } from "../../checkpoint/index.js";
+import { packedDirectory } from "../../data/cache-dir.js";
 import type { GrowingSource } from "../../data/stretch/growing-source.js";
 import { after, type ReaderPosition, type Reads } from "../../data/stretch/position.js";
 import { type PreparedStretch, packedName, prepareStretch } from "../../data/stretch/prepare-stretch.js";
@@ -174,7 +175,7 @@ export class Stretches {
   }
 
   private pathOf(packed: string): string {
-    return join(this.options.config.data.cacheDir, "packed", packed);
+    return packedDirectory(this.options.config.data.cacheDir, packed);
   }
 
   /** Packed data is deleted when it has been trained on; the list of refused rows stays with the run. */
