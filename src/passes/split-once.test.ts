@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Graph } from "../graph/graph.js";
+import { KEYS } from "../graph/translation.js";
 import { modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
 import { inferenceGraph, LOGITS } from "../train/step/model-graphs.js";
@@ -72,4 +73,67 @@ it("leaves a graph whole that has no such inputs, or no others", () => {
   expect([none.once.nodes, none.each.nodes]).toEqual([[], graph.nodes]);
   const all = splitOnce(graph, () => true);
   expect([...all.each.outputs.keys()]).toEqual([LOGITS]);
+});
+
+it("looks up the history of a user once, also where items share its dynamic table", () => {
+  const translation = { ids: KEYS } as const;
+  const spec = {
+    model: modelSchema.parse({
+      kind: "mlp",
+      embeddingDim: 4,
+      features: ["item"],
+      sequences: [{ kind: "din", query: ["item"], columns: ["clicked", "shops"], mlp: { hiddenUnits: [3] } }],
+      mlp: { hiddenUnits: [3] },
+    }),
+    features: [
+      { kind: "id", name: "item", table: "item", rows: 9, translation },
+      {
+        kind: "ids",
+        name: "clicked",
+        table: "item",
+        rows: 9,
+        pooling: "sum",
+        sequence: "clicks",
+        translation,
+      },
+      { kind: "ids", name: "shops", table: "shop", rows: 5, pooling: "sum", sequence: "clicks" },
+    ] as const,
+  };
+  const { each, entries } = splitOnce(inferenceGraph(spec), (name) => name !== "item", 100);
+  // What entries are, and, for their differences to the item, the negative.
+  expect(entries.map(({ tables }) => tables.map(({ shape }) => shape))).toEqual([
+    [
+      [100, 8],
+      [100, 8],
+    ],
+  ]);
+  const [{ graph, positions }] = entries;
+  expect(named(graph, "input").sort()).toEqual(["clicked", "shops"]);
+  expect(kinds(graph).sort()).toEqual(
+    [
+      "concat",
+      "embedding",
+      "embedding",
+      "input",
+      "input",
+      "parameter",
+      "parameter",
+      "scale",
+      "translate",
+    ].sort(),
+  );
+  // The rest looks up the item, and for the entries lines by position.
+  expect(
+    named(each, "input")
+      .filter((name) => name !== "@once/0")
+      .sort(),
+  ).toEqual([positions, "clicked", "item"].sort());
+  expect(
+    kinds(each)
+      .filter((kind) => /^embed|translate/.test(kind))
+      .sort(),
+  ).toEqual(["embedEntries", "embedEntries", "embedding", "translate"]);
+  expect(named(each, "parameter").filter((name) => /^embeddings/.test(name))).toEqual([
+    "embeddings.item.weight",
+  ]);
 });

@@ -5,6 +5,7 @@ import { input, type ParameterAttrs } from "../ops/sources.js";
 import { type TranslateAttrs, translate } from "../ops/translate.js";
 import { divideLinear, type WeightPart } from "./divide-linear.js";
 import { eliminateDeadCode } from "./eliminate.js";
+import { EntriesOnce, type OnceEntries } from "./once-entries.js";
 
 /** A forward pass in two parts, for rows that are equal in some inputs. */
 export interface OnceSplit {
@@ -16,6 +17,8 @@ export interface OnceSplit {
   readonly weights: readonly WeightPart[];
   /** Parameters of {@link each} that hold outputs of {@link once}. */
   readonly sums: readonly Pick<ParameterAttrs, "name" | "shape">[];
+  /** What {@link each} reads of sequences, one for each of them. */
+  readonly entries: readonly OnceEntries[];
 }
 
 /**
@@ -23,12 +26,15 @@ export interface OnceSplit {
  * candidates: what depends on them alone is computed for one row, also the part of a linear layer over both. Values differ by
  * rounding only.
  * @param isOnce whether the input of this name is the same in all rows
+ * @param room entries of a row for which tables of {@link OnceEntries} have room
  */
-export function splitOnce(given: Graph, isOnce: (input: string) => boolean): OnceSplit {
+export function splitOnce(whole: Graph, isOnce: (input: string) => boolean, room = 1): OnceSplit {
+  const given = withSingleTranslations(whole);
   const { graph, weights, sums } = divideLinear(given, onceTensors(given, isOnce));
   const once = onceTensors(graph, isOnce);
   for (const output of graph.outputs.values()) once.delete(output);
   const carried = new Map(sums);
+  const entries = new EntriesOnce(graph, once, room);
   const needed = new Set<Tensor>(graph.outputs.values());
   const each: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
@@ -37,16 +43,27 @@ export function splitOnce(given: Graph, isOnce: (input: string) => boolean): Onc
     if (wanted.every((output) => once.has(output) && isCarried(node, output))) {
       each.push(...wanted.map((output) => carriedInput(output, carried)));
     } else {
-      each.push(node);
-      for (const operand of node.inputs) needed.add(operand);
+      const taken = entries.read(node.outputs[0]) ?? node;
+      each.push(taken);
+      for (const operand of taken.inputs) needed.add(operand);
     }
   }
   return {
     once: eliminateDeadCode({ nodes: graph.nodes, outputs: carried }),
-    each: { nodes: each.reverse(), outputs: graph.outputs },
+    each: { nodes: [...entries.sources, ...each.reverse()], outputs: graph.outputs },
     weights,
     sums: [...sums].map(([name, sum]) => ({ name, shape: innerDims(sum) })),
+    entries: entries.finish(),
   };
+}
+
+/** A translation for each column of ids, so that those that are the same in all rows are translated once. */
+function withSingleTranslations({ nodes, outputs }: Graph): Graph {
+  const single = (node: Node): Node[] =>
+    node.op !== translate || admits(node)
+      ? [node]
+      : node.inputs.map((ids, i) => ({ ...node, inputs: [ids], outputs: [node.outputs[i]] }));
+  return { nodes: nodes.flatMap(single), outputs };
 }
 
 /** The row tensors whose rows are all equal. */
@@ -63,13 +80,14 @@ function onceTensors({ nodes }: Graph, isOnce: (input: string) => boolean): Set<
 }
 
 function actsRowByRow(node: Node): boolean {
-  if (node.op === translate) return !(node.attrs as TranslateAttrs).admits;
-  return executionOf(node) === "rowwise";
+  return node.op === translate ? !admits(node) : executionOf(node) === "rowwise";
 }
 
+const admits = ({ attrs }: Node) => (attrs as TranslateAttrs).admits;
+
 /**
- * Only numbers of rows are carried over: ids are looked up where they are needed, and so are entries. An input is bound in
- * both parts.
+ * Only numbers are carried over: ids are looked up where they are needed. For those of entries see {@link EntriesOnce}. An
+ * input is bound in both parts.
  */
 function isCarried({ op }: Node, tensor: Tensor): boolean {
   return tensor.dtype === "fp32" && tensor.shape[0] === "B" && op.binds !== "input";

@@ -7,6 +7,7 @@ import { splitOnce } from "../passes/split-once.js";
 import type { TrainedModel } from "../saved/model.js";
 import { oneRow, type PlacedCells, withShared } from "./cells.js";
 import { encodeOrRefuse } from "./encode.js";
+import { EntriesTable } from "./entries-table.js";
 import { logitsOf, outputsOfRow } from "./run-model.js";
 
 /**
@@ -16,25 +17,19 @@ import { logitsOf, outputsOfRow } from "./run-model.js";
 export class OncePlan {
   private readonly once: FeatureSubset;
   private readonly each: FeatureSubset;
-  private readonly computeOnce: Executable;
-  private readonly computeEach: Executable;
-  /** Parameters of the second part that hold outputs of the first. */
-  private readonly sums: ReadonlyMap<string, Memory>;
+  private parts: OnceParts;
 
   /** @param shared the columns that have one value for all items */
-  constructor({ features, graph, compile, parameters, backend }: TrainedModel, shared: ReadonlySet<string>) {
+  constructor(
+    private readonly model: TrainedModel,
+    shared: ReadonlySet<string>,
+  ) {
+    const { features } = model;
     const isOnce = (feature: FittedFeature) =>
       columnsRead(feature, features).every((name) => shared.has(name));
     this.once = new FeatureSubset(features, isOnce);
     this.each = new FeatureSubset(features, (feature) => !isOnce(feature));
-    const split = splitOnce(graph, (name) => this.once.names.has(name));
-    this.sums = new Map(split.sums.map(({ name, shape: [units] }) => [name, backend.allocate(units)]));
-    const weights = split.weights.map(
-      (part) => [part.attrs.name, columnsOf(part, parameters, backend)] as const,
-    );
-    const own = new Map([...weights, ...this.sums]);
-    this.computeOnce = compile(split.once, 1, own);
-    this.computeEach = compile(split.each, undefined, own);
+    this.parts = new OnceParts(model, this.once.names, FEWEST_ENTRIES);
   }
 
   /**
@@ -43,14 +38,56 @@ export class OncePlan {
    */
   logits(shared: RawRow, items: PlacedCells, outputs: number): Float32Array {
     const once = this.once.encode(oneRow(shared, "user, context"));
-    const { rows, columns } = this.each.encode(withShared(items, shared));
+    const each = this.each.encode(withShared(items, shared));
+    const entries = Math.max(0, ...[...once.columns.values()].map(entriesIn));
+    if (entries > this.parts.room) this.parts = new OnceParts(this.model, this.once.names, 2 * entries);
+    return this.parts.logits(once, each, outputs);
+  }
+}
+
+/** Room for entries that a plan begins with. */
+const FEWEST_ENTRIES = 256;
+
+/** The two parts of a model: for the shared columns, and for each item. */
+class OnceParts {
+  private readonly computeOnce: Executable;
+  private readonly computeEach: Executable;
+  /** Parameters of the second part that hold outputs of the first. */
+  private readonly sums: ReadonlyMap<string, Memory>;
+  private readonly entries: readonly EntriesTable[];
+
+  /**
+   * @param shared the inputs that have one value for all items
+   * @param room entries that a sequence of them may have
+   */
+  constructor(
+    { graph, compile, parameters, backend }: TrainedModel,
+    private readonly shared: ReadonlySet<string>,
+    readonly room: number,
+  ) {
+    const split = splitOnce(graph, (name) => shared.has(name), room);
+    this.sums = new Map(split.sums.map(({ name, shape: [units] }) => [name, backend.allocate(units)]));
+    const weights = split.weights.map(
+      (part) => [part.attrs.name, columnsOf(part, parameters, backend)] as const,
+    );
+    this.entries = split.entries.map((entries) => new EntriesTable(entries, compile, backend));
+    const tables = this.entries.flatMap(({ tables }) => [...tables]);
+    const own = new Map([...weights, ...this.sums, ...tables]);
+    this.computeOnce = compile(split.once, 1, own);
+    this.computeEach = compile(split.each, undefined, own);
+  }
+
+  /** @param each with the columns of the items that are not shared */
+  logits(once: ColumnSet, { rows, columns }: ColumnSet, outputs: number): Float32Array {
     const all = new Map(columns);
-    for (const name of this.once.names) all.set(name, broadcast(once.columns.get(name)!, rows));
+    for (const name of this.shared) all.set(name, broadcast(once.columns.get(name)!, rows));
     for (const [name, data] of outputsOfRow(this.computeOnce, once)) {
       const sum = this.sums.get(name);
       if (sum) sum.write(0, data);
       else all.set(name, { kind: "number", data, offset: 0, stride: 0, width: data.length });
     }
+    for (const entries of this.entries)
+      all.set(entries.positions, broadcast(entries.lookUp(once.columns), rows));
     return logitsOf(this.computeEach, { rows, columns: all }, outputs);
   }
 }
@@ -107,6 +144,11 @@ function inputsOf({ reading }: FittedFeature, fitted: FittedFeatures): FittedFea
     "feature" in input ? fitted.features.filter(({ name }) => name === input.feature) : [],
   );
   return direct.flatMap((feature) => [feature, ...inputsOf(feature, fitted)]);
+}
+
+/** The entries or ids in the only row of a column. */
+function entriesIn(column: Column): number {
+  return column.kind === "ids" ? column.values.length : 0;
 }
 
 /** A column in which every row is the only row of this one. */

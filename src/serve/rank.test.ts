@@ -27,12 +27,21 @@ const FEATURES = [
   },
   { kind: "id", name: "key", dynamic: { capacity: 20 } },
   { kind: "id", name: "owner", embedding: "key", dynamic: { capacity: 20 } },
+  { kind: "sequence", name: "clicked", sequence: "clicks", hash: 20, embedding: "item" },
+  { kind: "sequence", name: "shops", sequence: "clicks", hash: 9 },
+  { kind: "sequence", name: "keys", embedding: "key", dynamic: { capacity: 20 } },
 ];
-const COLUMNS = ["user", "item", "seen", "tags", "likes", "price", "vector", "key", "owner"];
+const HISTORIES = ["clicked", "shops", "keys"];
+const COLUMNS = ["user", "item", "seen", "tags", "likes", "price", "vector", "key", "owner", ...HISTORIES];
 
 const mlp = { hiddenUnits: [5, 3] };
 const sparse = { features: EMBEDDED };
 const dense = { features: ["price", "vector"], mlp: { hiddenUnits: [4] } };
+const sequences = [
+  { kind: "din", query: ["item", "user"], columns: ["clicked", "shops"], mlp: { hiddenUnits: [3] } },
+  { kind: "dotAttention", query: ["owner"], columns: ["keys"] },
+  { kind: "pooling", columns: ["shops"] },
+];
 const MODELS: readonly { readonly kind: string; readonly [setting: string]: unknown }[] = [
   { kind: "logisticRegression", features: [...EMBEDDED, "price", "vector"] },
   { kind: "dlrm", embeddingDim: 4, dense, sparse, final: mlp },
@@ -71,6 +80,14 @@ const MODELS: readonly { readonly kind: string; readonly [setting: string]: unkn
   { kind: "matrixFactorization", embeddingDim: 4, user: "user", item: "item" },
   { kind: "autoInt", embeddingDim: 4, features: EMBEDDED },
   { kind: "maskNet", embeddingDim: 4, features: EMBEDDED, blocks: { count: 2, units: 4 } },
+  { kind: "mlp", embeddingDim: 4, features: ["user", "shops"], sequences, mlp },
+  {
+    kind: "wukong",
+    embeddingDim: 4,
+    sparse: { features: ["user", "key"], sequences: sequences.slice(1) },
+    layers: [{ interactionFields: 2, linearFields: 2, rank: 2, mlp }],
+    final: mlp,
+  },
 ];
 
 function predictorOf(
@@ -100,6 +117,10 @@ const rowArbitrary = fc.record({
   vector: fc.tuple(fc.constantFrom(1, 2, 3), fc.constantFrom(1, 2)),
   key: fc.integer({ min: 0, max: 12 }),
   owner: fc.integer({ min: 0, max: 12 }),
+  // Of one sequence, and so of one length also where they come from different places.
+  clicked: fc.array(id, { minLength: 4, maxLength: 4 }),
+  shops: fc.array(id, { minLength: 4, maxLength: 4 }),
+  keys: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 6 }),
 });
 
 type Row = Record<string, unknown>;
@@ -159,6 +180,20 @@ describe.each(MODELS)("rank of $kind", (model) => {
   });
 });
 
+it("reads histories of any length, one after the other", () => {
+  const predictor = predictorOf(MODELS.at(-2)!);
+  for (const entries of [0, 300, 3, 1100, 0, 2]) {
+    const history = Array.from({ length: entries }, (_, i) => i % 13);
+    const shared = { user: 1, clicked: history, shops: history, keys: history };
+    const items = [1, 2, 3].map((item) => ({ ...ROW, ...shared, item }));
+    const scores = predictor.predict(items);
+    const ranked = predictor.rank({ user: shared, items: items.map((row) => only(row, OTHERS)) });
+    for (const { index, score } of ranked) expect(Math.abs(score - scores[index])).toBeLessThan(1e-6);
+  }
+});
+
+const OTHERS = COLUMNS.filter((name) => name !== "user" && !HISTORIES.includes(name));
+
 const ROW: Row = {
   user: 1,
   item: 2,
@@ -169,6 +204,9 @@ const ROW: Row = {
   vector: [1, 2],
   key: 4,
   owner: 5,
+  clicked: [],
+  shops: [],
+  keys: [1],
 };
 const { user, price, ...REST } = ROW;
 const fm = predictorOf({ kind: "fm", features: EMBEDDED, embeddingDim: 2 });

@@ -17,9 +17,8 @@ export function logitsOf(
   outputs: number,
 ): Float32Array {
   const logits = new Float32Array(rows * outputs);
-  for (let start = 0; start < rows; start += MAX_BATCH) {
-    const count = Math.min(MAX_BATCH, rows - start);
-    const part = run(executable, { rows, columns, start, count }).get(LOGITS)!;
+  for (const [start, results] of outputsOfPieces(executable, { rows, columns })) {
+    const part = results.get(LOGITS)!;
     refuseInfinitePredictions(part, outputs, start);
     logits.set(part, start * outputs);
   }
@@ -29,6 +28,15 @@ export function logitsOf(
 /** All outputs for the only row of the columns. */
 export function outputsOfRow(executable: Executable, { columns }: ColumnSet): RunResult {
   return run(executable, { rows: 1, columns, start: 0, count: 1 });
+}
+
+/** The outputs of pieces of the rows, and where each begins. */
+export function* outputsOfPieces(
+  executable: Executable,
+  { rows, columns }: ColumnSet,
+): Generator<readonly [start: number, RunResult]> {
+  for (let start = 0; start < rows; start += MAX_BATCH)
+    yield [start, run(executable, { rows, columns, start, count: Math.min(MAX_BATCH, rows - start) })];
 }
 
 function run(executable: Executable, part: ColumnSet & { start: number; count: number }): RunResult {
