@@ -17,15 +17,20 @@ import { post, serveModels } from "../src/server/testing.js";
 import { predictLogits } from "../src/train/evaluate.js";
 import { trainerOf } from "../src/train/trainer-of.js";
 
-/* What training can leave behind is served and exported, with the scores of the predictor. */
+/* What training can leave behind is served and exported, with the scores of the predictor. All models have a sequence. */
 
 const runtime = await import("onnxruntime-node").catch(() => undefined);
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-kinds-of-runs-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const ROWS = Array.from({ length: 160 }, (_, i) => ({ item: `item ${(i * i) % 23}`, shop: i % 9, y: i % 2 }));
-const ASKED = [1, 4, 9, 400].map((item, shop) => ({ item: `item ${item}`, shop }));
+const itemOf = (i: number) => `item ${(i * i) % 23}`;
+/** Up to two items: with those of eight rows, at most as many as the smallest table has room for. */
+const seenBefore = (i: number) => Array.from({ length: i % 3 }, (_, k) => itemOf(k));
+const ROWS = Array.from({ length: 160 }, (_, i) => {
+  return { item: itemOf(i), shop: i % 9, seen: seenBefore(i), y: i % 2 };
+});
+const ASKED = [1, 4, 9, 400].map((item, shop) => ({ item: `item ${item}`, shop, seen: seenBefore(shop) }));
 const published = join(folder, "published");
 
 /** A run, and where its versions are. */
@@ -34,9 +39,13 @@ async function trained(item: object, train: object = {}): Promise<string> {
     features: [
       { kind: "id", name: "item", ...item },
       { kind: "id", name: "shop", buckets: 9 },
+      { kind: "sequence", name: "seen", embedding: "item", ...item },
     ],
-    model: { kind: "fm", features: ["item", "shop"], embeddingDim: 2 },
-    train: { batchSize: 16, steps: 6, ...train },
+    model: {
+      ...{ kind: "mlp", features: ["item", "shop"], embeddingDim: 2, mlp: { hiddenUnits: [3] } },
+      sequences: [{ kind: "din", query: ["item"], columns: ["seen"], mlp: { hiddenUnits: [3] } }],
+    },
+    train: { batchSize: 8, steps: 6, ...train },
   });
 }
 
@@ -78,9 +87,10 @@ describe.each([...KINDS, ...(chooseBackend().backend.tier ? STORED : [])])(
         version: stepName(model.step),
         scores: [...model.predict(ASKED)],
       });
-      const request = { context: { shop: 3 }, items: ASKED.map(({ item }) => ({ item })) };
+      const context = { shop: 3, seen: ["item 4", "item 400", "item 1"] };
+      const request = { context, items: ASKED.map(({ item }) => ({ item })) };
       const { items } = await (await post(`${url}/v1/rank`, request)).json();
-      const full = model.predict(ASKED.map(({ item }) => ({ item, shop: 3 })));
+      const full = model.predict(ASKED.map(({ item }) => ({ item, ...context })));
       expect(items).toHaveLength(ASKED.length);
       for (const { index, score } of items) expect(Math.abs(score - full[index])).toBeLessThan(1e-6);
       void server.stop();

@@ -38,29 +38,58 @@ const FEATURES: readonly Json[] = [
     denseEmbedding: { kind: "piecewiseLinear", bins: 3 },
   },
   { kind: "number", name: "angle", denseEmbedding: { kind: "periodic", frequencies: 2, sigma: 1 } },
+  { kind: "sequence", name: "clicked", sequence: "clicks", hash: 50, embedding: "item" },
+  { kind: "sequence", name: "clicked_shops", sequence: "clicks", hash: 50 },
+  { kind: "sequence", name: "viewed", hash: 50, embedding: "wide_id", dim: 3 },
 ];
 
 /** Tables of ids: dynamic ones, some of which are full, and those made of two. */
 const TABLES: readonly Json[] = [
   { hash: 50 },
   { dynamic: { capacity: 60 } },
-  { dynamic: { capacity: 30, evict: "lfu", unknown: "shared" } },
+  { dynamic: { capacity: 36, evict: "lfu", unknown: "shared" } },
   { dynamic: { capacity: 60, admit: { count: 2 }, unknown: { kind: "normal", std: 0.1 } } },
-  { dynamic: { capacity: 30 }, dtype: "bf16" },
+  { dynamic: { capacity: 36 }, dtype: "bf16" },
   { hash: { size: 40, combine: "add" } },
   { hash: { size: 40, combine: "concat" } },
   { hash: { size: 40, combine: "multiply" } },
 ];
 
-/** The features, with tables of a random kind. Those that share a table have the same. */
+/** The features, with tables of a random kind. Those that share a table have the same, and sequences have single ones. */
 export function withRandomTables(g: Generate): Json[] {
+  const tableOf = ({ embedding, name }: Json) => embedding ?? name;
+  const single = new Set(FEATURES.filter(({ kind }) => kind === "sequence").map(tableOf));
   const tables = new Map<unknown, Json>();
   return FEATURES.map(({ hash, ...feature }) => {
     if (hash === undefined) return feature;
-    const table = feature.embedding ?? feature.name;
-    if (!tables.has(table)) tables.set(table, pick(g, ...TABLES));
+    const table = tableOf(feature);
+    const possible = single.has(table) ? TABLES.filter((each) => typeof each.hash !== "object") : TABLES;
+    if (!tables.has(table)) tables.set(table, pick(g, ...possible));
     return { ...feature, ...tables.get(table) };
   });
+}
+
+/** Features that can be compared with columns of a sequence, and some that cannot. */
+const COMPARED: readonly Json[] = [
+  { query: ["item"], columns: ["clicked"] },
+  { query: ["user", "seen"], columns: ["clicked", "clicked_shops"] },
+  { query: ["item"], columns: ["clicked", "clicked_shops"] },
+  { query: ["wide_id"], columns: ["viewed"] },
+  { query: ["price"], columns: ["clicked"] },
+];
+
+/** Sometimes vectors of sequences. */
+function sequences(g: Generate, compared = COMPARED): Json {
+  const encoder = () => {
+    const { query, columns } = pick(g, ...compared);
+    return pick<Json>(
+      g,
+      { kind: "pooling", columns, pooling: pick(g, "sum", "mean") },
+      { kind: "dotAttention", query, columns },
+      { kind: "din", query, columns, mlp: { hiddenUnits: pick(g, [3], [4, 2]) } },
+    );
+  };
+  return maybe(g, "sequences", () => Array.from({ length: pick(g, 1, 2) }, encoder));
 }
 
 /** Mostly embedded features, sometimes any. */
@@ -87,9 +116,10 @@ const mlp = (g: Generate): Json => ({
   dropout: pick(g, 0, 0.5),
 });
 const fields = (g: Generate): Json => ({
-  sparse: { features: group(g) },
+  sparse: { features: group(g), ...sequences(g, COMPARED.slice(0, 1)) },
   ...maybe(g, "dense", () => ({
     features: pick(g, ["price"], ["price", "history"], group(g)),
+    ...sequences(g),
     mlp: { hiddenUnits: [4] },
   })),
 });
@@ -98,7 +128,7 @@ const fields = (g: Generate): Json => ({
 const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
   dlrm: (g) => ({ ...fields(g), final: mlp(g), archWithSparse: g(fc.boolean) }),
   logisticRegression: (g) => ({ features: group(g) }),
-  mlp: (g) => ({ features: group(g), mlp: mlp(g) }),
+  mlp: (g) => ({ features: group(g), ...sequences(g), mlp: mlp(g) }),
   fm: (g) => ({ features: group(g) }),
   matrixFactorization: (g) => ({ user: pick(g, "user", "hour"), item: pick(g, "item", "price") }),
   wukong: (g) => ({
@@ -111,9 +141,15 @@ const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
     })),
     final: mlp(g),
   }),
-  dcn: (g) => ({ features: group(g), ...maybe(g, "deep", () => mlp(g)), ...maybe(g, "final", () => mlp(g)) }),
+  dcn: (g) => ({
+    features: group(g),
+    ...sequences(g),
+    ...maybe(g, "deep", () => mlp(g)),
+    ...maybe(g, "final", () => mlp(g)),
+  }),
   dcnV2: (g) => ({
     features: group(g),
+    ...sequences(g),
     cross: { layers: pick(g, 1, 2), ...maybe(g, "rank", () => 2) },
     ...maybe(g, "backbone", () => mlp(g)),
     ...maybe(g, "deep", () => mlp(g)),
@@ -129,24 +165,25 @@ const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
   }),
   maskNet: (g) => ({
     features: group(g),
+    ...sequences(g),
     structure: pick(g, "serial", "parallel"),
     blocks: { count: pick(g, 1, 2), units: 4, reductionRatio: pick(g, 0.1, 2) },
     ...maybe(g, "mlp", () => mlp(g)),
   }),
   wideAndDeep: (g) => ({
     wide: { features: group(g) },
-    deep: { features: group(g), mlp: mlp(g) },
+    deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
     ...maybe(g, "final", () => mlp(g)),
   }),
   deepfm: (g) => ({
     wide: { features: group(g) },
-    deep: { features: group(g), mlp: mlp(g) },
+    deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
     ...maybe(g, "fm", () => ({ features: group(g) })),
     ...maybe(g, "final", () => mlp(g)),
   }),
   xdeepfm: (g) => ({
     wide: { features: group(g), ...maybe(g, "tables", () => "shared") },
-    deep: { features: group(g), mlp: mlp(g) },
+    deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
     cin: { layers: pick(g, [3], [3, 2]) },
     fm: g(fc.boolean),
     linear: g(fc.boolean),
@@ -204,6 +241,7 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
     return BigInt64Array.from(draws, (x) => BigInt(Math.floor(x * KEY_COUNT) - 9) * 0x123456789abn);
   };
   const label = numbers(labels) as { data: Float32Array };
+  const offsetsOf = new Map<string, BigUint64Array>();
   const columns = new Map<string, Column>([
     ["@label", { ...label, data: label.data.map(Math.round) } as Column],
   ]);
@@ -212,9 +250,18 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
     else if (feature.kind === "id")
       columns.set(feature.name, { kind: "id", data: ids(ROWS, feature), offset: 0, stride: 1 });
     else {
-      const offsets = BigUint64Array.from({ length: ROWS + 1 }, (_, i) => BigInt(2 * i));
-      columns.set(feature.name, { kind: "ids", values: ids(2 * ROWS, feature), offsets });
+      const name = feature.sequence ?? "";
+      const offsets = offsetsOf.get(name) ?? positions(name === "" ? () => 2 : () => Math.floor(4 * unit()));
+      offsetsOf.set(name, offsets);
+      columns.set(feature.name, { kind: "ids", values: ids(Number(offsets[ROWS]), feature), offsets });
     }
   }
   return columns;
+}
+
+/** Where each row begins whose length is drawn. */
+function positions(length: () => number): BigUint64Array {
+  const offsets = new BigUint64Array(ROWS + 1);
+  for (let row = 0; row < ROWS; row++) offsets[row + 1] = offsets[row] + BigInt(length());
+  return offsets;
 }

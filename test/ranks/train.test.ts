@@ -37,13 +37,14 @@ function rowsOf(count: number, stream: number): Record<string, unknown>[] {
       visitor: draw(key, 3 * i + 1) % 300,
       city: `c${draw(key, 3 * i + 2) % 9}`,
       tags: [tag, (tag * user) % 7],
+      seen: Array.from({ length: tag % 4 }, (_, k) => (user + 7 * k) % 40),
       y: a - b + (draw(key, 3 * i + 2) % 3) / 3 > 0.4 ? 1 : 0,
     };
   });
 }
 
 const DYNAMIC =
-  "dynamic tables: a shared one of ids and bags that evicts, and one of crosses with 16-bit rows that admits";
+  "dynamic tables: a shared one of ids, bags and sequences that evicts, and one of crosses with 16-bit rows that admits";
 
 /** Vectors to start a table from, of some of its ids. */
 const VECTORS = join(folder, "vectors.csv");
@@ -99,6 +100,12 @@ const CONFIGS = {
         embedding: "things",
       },
       {
+        kind: "sequence",
+        name: "seen",
+        dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+        embedding: "things",
+      },
+      {
         kind: "id",
         name: "both",
         columns: ["visitor", "city"],
@@ -110,7 +117,11 @@ const CONFIGS = {
       kind: "deepfm",
       embeddingDim: 4,
       wide: { features: ["visitor", "tags", "both"] },
-      deep: { features: ["a", "visitor", "tags", "both"], mlp: { hiddenUnits: [8] } },
+      deep: {
+        features: ["a", "visitor", "tags", "both"],
+        sequences: [{ kind: "din", query: ["visitor"], columns: ["seen"], mlp: { hiddenUnits: [4] } }],
+        mlp: { hiddenUnits: [8] },
+      },
     },
     train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
   },
