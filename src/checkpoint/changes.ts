@@ -1,5 +1,5 @@
 import { ARRAY_OF, bytesOf } from "./dtypes.js";
-import { checkKeyOrder, checkRowNumbers, type KeyedRows, mergeKeys } from "./layers.js";
+import { checkKeyOrder, type KeyedRows, mergeKeys, numberedRows } from "./layers.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import type { Table } from "./table-layout.js";
 import { TableReader } from "./table-reader.js";
@@ -54,13 +54,25 @@ async function changesOf(
   const { name, dim, dtype, unknown } = table;
   const keys = await reader.readKeys(table.keys ?? []);
   const deleted = await reader.readKeys(table.deleted ?? []);
-  if (table.rows !== undefined) checkRowNumbers(keys, table.rows, where);
-  else checkKeys({ keys, deleted }, table.slots, where);
   const leading = unknown ? dim : 0;
   const values = new ARRAY_OF[dtype](leading + keys.length * dim) as TableChanges["values"];
   if (unknown) await rest.readInto(name, values.subarray(0, dim));
   await reader.readBytes(table, table, bytesOf(values.subarray(leading)), 0);
-  return { name, dim, keys, deleted, values };
+  if (table.rows === undefined) {
+    checkKeys({ keys, deleted }, table.slots, where);
+    return { name, dim, keys, deleted, values };
+  }
+  const { numbers, positions } = numberedRows(keys, table, where);
+  return { name, dim, keys: numbers, deleted, values: positions ? rowsAt(positions, dim, values) : values };
+}
+
+/** The rows at these positions, in this order. */
+function rowsAt(positions: Uint32Array, dim: number, values: TableChanges["values"]): TableChanges["values"] {
+  const picked = values.slice();
+  positions.forEach((position, i) => {
+    picked.set(values.subarray(position * dim, (position + 1) * dim), i * dim);
+  });
+  return picked;
 }
 
 function checkKeys(rows: KeyedRows, slots: number, where: string): void {

@@ -59,9 +59,7 @@ function checkKeys(table: Table, isDelta: boolean, where: string): void {
     throw malformed(where, "part of a key", "keys of 8 bytes");
   if (keysIn(keys) > (capacity ?? table.rows!))
     throw malformed(where, `${keysIn(keys)} keys`, `at most ${capacity ?? table.rows}`);
-  if (capacity === undefined && order !== "rows")
-    throw malformed(where, "row numbers in the order of slots", "the order of rows");
-  if (capacity !== undefined) checkCounts(keys, where);
+  if (order === "slots") checkCounts(keys, where);
 }
 
 /** Every range of keys says how many rows each of its slots has. */

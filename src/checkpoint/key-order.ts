@@ -30,3 +30,10 @@ export function slotStarts(keys: BigUint64Array, slots: number): Float64Array {
   for (let slot = 0; slot < slots; slot++) starts[slot + 1] += starts[slot];
   return starts;
 }
+
+/** The positions of these keys, which are in the order of slots, in ascending order. */
+export function positionsOf(ascending: BigUint64Array, slots: number): Uint32Array {
+  const words = wordsOf(ascending);
+  const next = slotStarts(ascending, slots);
+  return Uint32Array.from(ascending, (_, i) => next[words[2 * i] & (slots - 1)]++);
+}

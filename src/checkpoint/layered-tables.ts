@@ -4,11 +4,12 @@ import { arrayFor, checkRange, PIECE, readElements } from "./file-bytes.js";
 import { bytesOfRow, type LayeredNumbers, readRows, type SparseNumbers } from "./layered-rows.js";
 import {
   checkKeyOrder,
-  checkRowNumbers,
   type KeyedRows,
   layerOfRows,
   type MergedRows,
   mergeKeys,
+  mergeNumbered,
+  numberedRows,
 } from "./layers.js";
 import { DAMAGED_NEXT } from "./manifest.js";
 import { isSparse, keysName, type Table, type TableNumbers } from "./table-layout.js";
@@ -99,7 +100,7 @@ export class LayeredTables implements Tensors {
   pieceOf(name: string): number {
     if (this.keys.has(name)) return PIECE;
     const { dim, layers } = this.having(name);
-    const elements = layers.some(({ table }) => inSlots(table)) ? 16 * PIECE : PIECE;
+    const elements = layers.some(({ table: { order } }) => order === "slots") ? 16 * PIECE : PIECE;
     return Math.max(1, Math.floor(elements / dim)) * dim;
   }
 
@@ -158,20 +159,18 @@ export class LayeredTables implements Tensors {
 async function merge(chain: readonly ChainedTables[], table: Table): Promise<MergedRows> {
   const loaded = await Promise.all(
     chain.map(async ({ dir, tables, reader }) => {
-      const { keys = [], deleted = [] } = tables.get(table.name)!;
+      const own = tables.get(table.name)!;
+      const { keys = [], deleted = [] } = own;
       const where = `${dir}: ${table.name}`;
-      return { where, keys: await reader.readKeys(keys), deleted: await reader.readKeys(deleted) };
+      return { where, own, keys: await reader.readKeys(keys), deleted: await reader.readKeys(deleted) };
     }),
   );
-  if (table.rows === undefined) return mergeGrowing(loaded, table);
   const { rows } = table;
-  const [, ...changes] = loaded;
-  if (!isSparse(table)) {
-    const layers = changes.map(({ keys, where }) => layerOfRows(keys, rows, where));
-    return { keys: new BigUint64Array(0), layers: [{ rows }, ...layers] };
-  }
-  for (const { keys, where } of loaded) checkRowNumbers(keys, rows, where);
-  return mergeKeys(loaded, 1, loaded.at(-1)!.where);
+  if (rows === undefined) return mergeGrowing(loaded, table);
+  const ofFixed = isSparse(table) ? loaded : loaded.slice(1);
+  const numbered = ofFixed.map(({ keys, own, where }) => numberedRows(keys, own, where));
+  if (isSparse(table)) return mergeNumbered(numbered, loaded.at(-1)!.where);
+  return { keys: new BigUint64Array(0), layers: [{ rows }, ...numbered.map(layerOfRows)] };
 }
 
 function mergeGrowing(

@@ -1,15 +1,24 @@
 import { CheckpointError } from "../errors.js";
-import { compareKeys, firstOutOfOrder, wordsOf } from "./key-order.js";
+import { compareKeys, firstOutOfOrder, positionsOf, wordsOf } from "./key-order.js";
 import { DAMAGED_NEXT } from "./manifest.js";
+import type { Table } from "./table-layout.js";
 
 /**
- * The rows of one checkpoint of a chain: its row `positions[i]` is row `places[i]` of the table. Both ascend; where one is
+ * The rows of one checkpoint of a chain: its row `positions[i]` is row `places[i]` of the table. Places ascend; where one is
  * absent, it is i. Rows of later layers replace those of earlier ones.
  */
 export interface Layer {
   readonly rows: number;
   readonly positions?: ArrayLike<number>;
   readonly places?: ArrayLike<number>;
+}
+
+/** The row numbers that a checkpoint has of a table of fixed size. */
+export interface NumberedRows {
+  /** In ascending order. */
+  readonly numbers: BigUint64Array;
+  /** Where the row of each number is among those of the checkpoint; absent: in the same order. */
+  readonly positions?: Uint32Array;
 }
 
 /** What a checkpoint has of a growing table, in the order of slots. */
@@ -32,17 +41,29 @@ export function checkKeyOrder(keys: BigUint64Array, slots: number, where: string
     throw wrongKeys(where, `key ${keys[at]} after ${keys[at - 1]}`, "ascending keys, slot by slot");
 }
 
-/** The layer of changes to a table of fixed size. @throws CheckpointError unless the row numbers ascend below `limit` */
-export function layerOfRows(numbers: BigUint64Array, limit: number, where: string): Layer {
-  checkRowNumbers(numbers, limit, where);
-  return { rows: numbers.length, places: Float64Array.from(numbers, Number) };
-}
+/** The layer of changes to a table of fixed size. */
+export const layerOfRows = ({ numbers, positions }: NumberedRows): Layer => ({
+  rows: numbers.length,
+  positions,
+  places: Float64Array.from(numbers, Number),
+});
 
-/** @throws CheckpointError unless the row numbers ascend below `limit` */
-export function checkRowNumbers(numbers: BigUint64Array, limit: number, where: string): void {
-  const wrong = firstOutOfOrder(numbers, 1);
-  const at = wrong >= 0 || numbers.length === 0 || numbers.at(-1)! < limit ? wrong : numbers.length - 1;
-  if (at >= 0) throw wrongKeys(where, `row ${numbers[at]}`, `ascending row numbers below ${limit}`);
+/**
+ * The row numbers of a table of fixed size, which are stored in the order that the table has.
+ * @throws CheckpointError unless they are in this order, and below the number of its rows
+ */
+export function numberedRows(
+  stored: BigUint64Array,
+  { order, slots, rows }: Pick<Table, "order" | "slots" | "rows">,
+  where: string,
+): NumberedRows {
+  const wrong = firstOutOfOrder(stored, order === "slots" ? slots : 1);
+  const at = wrong >= 0 ? wrong : stored.findIndex((number) => number >= rows!);
+  if (at >= 0)
+    throw wrongKeys(where, `row ${stored[at]}`, `row numbers below ${rows}, in the order of ${order}`);
+  if (order === "rows") return { numbers: stored };
+  const numbers = stored.toSorted();
+  return { numbers, positions: positionsOf(numbers, slots) };
 }
 
 /**
@@ -129,6 +150,22 @@ function layersOf({ keys, sources, positions }: Entries, checkpoints: number): M
     kept[place++] = keys[i];
   }
   return { keys: kept, layers };
+}
+
+/** The rows of a sparse table in a chain, from the base on: those of a later checkpoint replace those of earlier ones. */
+export function mergeNumbered(chain: readonly NumberedRows[], where: string): MergedRows {
+  const none = new BigUint64Array(0);
+  const merged = mergeKeys(
+    chain.map(({ numbers }) => ({ keys: numbers, deleted: none })),
+    1,
+    where,
+  );
+  const layers = merged.layers.map((layer, i): Layer => {
+    const { positions } = chain[i];
+    if (!positions || !layer.positions) return { ...layer, positions: positions ?? layer.positions };
+    return { ...layer, positions: Uint32Array.from(layer.positions, (position) => positions[position]) };
+  });
+  return { ...merged, layers };
 }
 
 function wrongKeys(where: string, got: string, expected: string): CheckpointError {

@@ -5,6 +5,8 @@ import { type RowRange, rangesOfSlots } from "./row-ranges.js";
 import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
 import {
+  type InitialValues,
+  keysName,
   type Range,
   rowsOfSlots,
   SLOTS,
@@ -19,6 +21,8 @@ export interface ShardTensor {
   readonly slots: SlotRange;
   /** Where the rows of each of these slots begin, and their number. */
   readonly starts: Float64Array;
+  /** The tensor has the keys of the rows. */
+  readonly areKeys?: true;
   /** Of a growing table: the row of keys that have none, from the rank that has the first slot. */
   readonly unknown?: TensorArray;
 }
@@ -55,6 +59,10 @@ export interface ShardedTable extends ShardedNumbers {
   /** Undefined for a growing one. */
   readonly rows?: number;
   readonly states: readonly ShardedNumbers[];
+  /** Of fixed size: the ranks have written only some rows, and their numbers as keys. */
+  readonly isPartial: boolean;
+  /** As of TableContent. */
+  readonly initial?: ReadonlyMap<string, InitialValues>;
 }
 
 /**
@@ -84,9 +92,9 @@ export async function writeShardFile(
 export const startsOfSlots = (rows: number, [begin, end]: SlotRange): Float64Array =>
   Float64Array.from({ length: end - begin + 1 }, (_, slot) => rowsOfSlots(rows, SLOTS, begin, begin + slot));
 
-function rangesOfShard({ source, starts, slots: [begin] }: ShardTensor): RowRange[] {
+function rangesOfShard({ source, starts, areKeys, slots: [begin] }: ShardTensor): RowRange[] {
   const rowBytes = elementCount(source.shape.slice(1)) * DTYPE_BYTES[source.dtype];
-  return rangesOfSlots(starts, rowBytes).map((range) => {
+  return rangesOfSlots(starts, rowBytes, { withCounts: areKeys }).map((range) => {
     const [first, last] = range.slots!;
     return { ...range, slots: [begin + first, begin + last] };
   });
@@ -98,28 +106,34 @@ export function joinShards(
   written: readonly WrittenShards[],
 ): ShardedTables {
   const rangesOf = (tensor: string) => inOrder(written.flatMap(({ ranges }) => ranges[tensor] ?? []));
-  const numbers = ({ name, dim, dtype }: ShardedNumbers): TableNumbers => {
-    return { name, dim, dtype, ranges: rangesOf(name) };
-  };
   const unknown: WrittenShards["unknown"] = Object.assign({}, ...written.map((each) => each.unknown));
   const growing = tables.filter(({ rows }) => rows === undefined).flatMap((each) => [each, ...each.states]);
   return {
     files: Object.assign({}, ...written.map(({ files }) => files)),
-    tables: tables
-      .filter(({ rows }) => rows !== undefined)
-      .map((table) => ({
-        ...numbers(table),
-        rows: table.rows,
-        states: table.states.map(numbers),
-        slots: SLOTS,
-        order: "slots",
-      })),
+    tables: tables.filter(({ rows }) => rows !== undefined).map((table) => describeTable(table, rangesOf)),
     keyed: new Map(
       growing.map(({ name, dtype, dim }) => [
         name,
         { unknown: rowOf(unknown[name], dtype as RowDtype, dim), ranges: rangesOf(name) },
       ]),
     ),
+  };
+}
+
+/** @param rangesOf the ranges of a tensor */
+function describeTable(
+  { rows, states, initial, isPartial, ...own }: ShardedTable,
+  rangesOf: (tensor: string) => Range[],
+): Table {
+  const numbers = ({ name, dim, dtype }: ShardedNumbers): TableNumbers => ({
+    ...{ name, dim, dtype, ranges: rangesOf(name) },
+    ...(initial?.has(name) && { initial: initial.get(name) }),
+  });
+  const keys = isPartial ? rangesOf(keysName(own.name)) : undefined;
+  return {
+    ...{ ...numbers(own), rows, states: states.map(numbers), slots: SLOTS },
+    order: keys?.length === 0 ? "rows" : "slots", // without rows there is no order, and no slot has a range
+    ...(keys && { keys }),
   };
 }
 
@@ -134,9 +148,12 @@ function rowOf(base64: string, dtype: RowDtype, dim: number): TensorSource {
 /** Slots without rows are in some range too: the one before them reaches up to the next. */
 function inOrder(ranges: readonly Range[]): Range[] {
   const sorted = [...ranges].sort((a, b) => a.slots![0] - b.slots![0]);
-  return sorted.map((range, i) => {
-    const begin = i === 0 ? 0 : range.slots![0];
+  return sorted.map(({ counts, slots, ...range }, i) => {
+    const [first, last] = slots!;
+    const begin = i === 0 ? 0 : first;
     const end = i + 1 < sorted.length ? sorted[i + 1].slots![0] : SLOTS;
-    return { ...range, slots: [begin, end] };
+    const none = (count: number) => Array<number>(count).fill(0);
+    const all = counts && [...none(first - begin), ...counts, ...none(end - last)];
+    return { ...range, slots: [begin, end], ...(all && { counts: all }) };
   });
 }

@@ -75,7 +75,7 @@ const tableSchema = z
     slots: positive.max(MOST_SLOTS),
     /** `rows`: ascending. `slots`: slot by slot, and within a slot ascending (by key, if there are keys). */
     order: z.enum(["rows", "slots"]),
-    /** U64 per row: of a growing table its key; of a sparse table, and in changes to one of fixed size, its row number. */
+    /** U64 per row, in the order of rows: of a growing table its key; of a sparse table, and in changes, its row number. */
     keys: rangesSchema.optional(),
     /** U64: in changes to a growing table, the keys that were removed, ordered like the keys. */
     deleted: rangesSchema.optional(),
@@ -83,8 +83,11 @@ const tableSchema = z
   .refine(({ rows, capacity }) => (rows === undefined) !== (capacity === undefined), {
     message: "a table has either rows or a capacity",
   })
-  .refine(({ capacity, order, slots }) => capacity === undefined || (order === "slots" && isPower(slots)), {
-    message: "a growing table has the order slots, and a power of two of them",
+  .refine(({ capacity, order }) => capacity === undefined || order === "slots", {
+    message: "a growing table has the order slots",
+  })
+  .refine(({ keys, order, slots }) => keys === undefined || order === "rows" || isPower(slots), {
+    message: "keys in the order slots have a power of two of them",
   })
   .refine(
     ({ capacity, initial, states }) =>

@@ -217,7 +217,7 @@ function describeTable(
 }
 
 /** The initial values of a table's numbers in the checkpoint, if it is sparse there. */
-function initialIn({ manifest }: Checkpoint, table: string): TableContent["initial"] {
+export function initialIn({ manifest }: Checkpoint, table: string): TableContent["initial"] {
   const found = manifest.tables.find(({ name }) => name === table);
   const numbers = found ? [found, ...found.states] : [];
   return new Map(numbers.flatMap(({ name, initial }) => (initial ? [[name, initial]] : [])));

@@ -17,7 +17,7 @@ import { copyRows } from "./copy-rows.js";
 import { type NamedRows, rowsByValue, tableOf } from "./match-rows.js";
 import { memberDirectory } from "./members.js";
 import { type Parameter, readParameter } from "./parameter-memory.js";
-import { readShard } from "./shards.js";
+import { readShard } from "./read-shard.js";
 import { patternSchema, wholeName } from "./step/patterns.js";
 import { stateName, type Translations } from "./translations.js";
 

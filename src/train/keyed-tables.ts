@@ -21,6 +21,8 @@ const HEADER = 8;
 export interface ChangesSince {
   readonly changesTo: Checkpoint;
   readonly consumer: ChangeConsumer;
+  /** The changed keys of the tables that ranks share, by the name of the translation. */
+  readonly keys?: ReadonlyMap<string, BigUint64Array>;
 }
 
 /** What a checkpoint gets of dynamic tables. */
@@ -54,11 +56,14 @@ export async function savedKeys(all: readonly KeyedTables[], changes?: ChangesSi
 async function savedTable({ state, translation, tables }: KeyedTables, changes?: ChangesSince) {
   const { header, keys, scores, counters } = partsOf(translation.state());
   const rows = translation.keys().rows;
-  const chosen = changes && changedPlaces(rows, tables, changes.consumer);
+  const [{ attrs: first }] = tables;
+  const listed = changes?.keys?.get(first.translation!);
+  const chosen = listed
+    ? placesAmong(listed, keys)
+    : changes && changedPlaces(rows, tables, changes.consumer);
   const picked = (values: BigUint64Array) =>
     chosen ? BigUint64Array.from(chosen, (i) => values[i]) : values;
   const memoryRows = Uint32Array.from([0, ...(chosen ? Array.from(chosen, (i) => rows[i]) : rows)]);
-  const [{ attrs: first }] = tables;
   const deleted = changes && (await removedSince(changes.changesTo, first.name, keys));
   const content = { capacity: translation.rows - 1, keys: picked(keys), ...(deleted && { deleted }) };
   return {
@@ -87,9 +92,18 @@ function partsOf(state: BigInt64Array) {
   };
 }
 
+/** The places of some keys among all; both are in the order of slots. */
+function placesAmong(keys: BigUint64Array, all: BigUint64Array): Uint32Array {
+  let place = -1;
+  return Uint32Array.from(keys, (key) => {
+    place = all.indexOf(key, place + 1);
+    return place;
+  });
+}
+
 /** The places, in the order of keys, of those whose row was updated in any of the tables. */
-function changedPlaces(
-  rows: Float64Array,
+export function changedPlaces(
+  rows: Float64Array | Uint32Array,
   tables: readonly Parameter[],
   consumer: ChangeConsumer,
 ): Uint32Array {

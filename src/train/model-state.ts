@@ -4,12 +4,12 @@ import { SOLO, type World } from "../distributed/world.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import type { GrownTables } from "./grown-tables.js";
-import { savedKeys } from "./keyed-tables.js";
+import { changedPlaces, savedKeys } from "./keyed-tables.js";
 import { Parameters } from "./parameters.js";
-import { keptKeys, ShardCheckpoints, type SharedTable } from "./shards.js";
+import { keptKeys, type PickedRows, pickedRows, ShardCheckpoints, type SharedTable } from "./shards.js";
 import { storesOf } from "./tiers.js";
 import type { TrainConfig } from "./train-config.js";
-import { slotsOfTables, Translations } from "./translations.js";
+import { slotsOfTables, stateName, Translations } from "./translations.js";
 
 export interface ModelStateOptions {
   readonly backend: Backend;
@@ -38,8 +38,8 @@ export class ModelState {
   constructor(options: ModelStateOptions, attrs: readonly ParameterAttrs[]) {
     const { backend, features, train, runDir, world = SOLO } = options;
     this.parameters = new Parameters(backend, attrs, storesOf(features, runDir), world.rank);
-    if (world.size > 1) this.shards = new ShardCheckpoints(world, () => this.shared);
-    else if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
+    if (world.size > 1) this.shards = new ShardCheckpoints(world, (changes) => this.shared(changes));
+    if (train.checkpoint.full || train.publish) this.parameters.trackChanges();
     const slots = slotsOfTables(this.parameters.all);
     this.translations = new Translations(backend, features, { seed: train.seed, slots });
     this.translations.attach(this.parameters.all, train.seed);
@@ -67,20 +67,37 @@ export class ModelState {
     }
   }
 
-  /** The tables that ranks share, dynamic ones with the keys whose rows this rank keeps. */
-  private get shared(): SharedTable[] {
+  /** What this rank writes of the tables that ranks share: everything, or the changes that a consumer wants. */
+  private shared(changes?: ChangeConsumer): SharedTable[] {
+    const fixed = changes === undefined ? new Map() : this.parameters.changedRows(changes);
+    const keys = new Map<string, PickedRows>();
     return this.parameters.shared.map((shared) => {
-      const { byKey, translation } = shared.table.attrs;
-      return byKey ? { ...shared, kept: keptKeys(this.translations.dynamic.get(translation!)!) } : shared;
+      const { name, byKey, translation } = shared.table.attrs;
+      if (!byKey) return { ...shared, picked: pickedRows(shared.table, fixed.get(name)) };
+      if (!keys.has(translation!)) keys.set(translation!, this.keptKeys(translation!, changes));
+      return { ...shared, picked: keys.get(translation!) };
     });
+  }
+
+  /** The keys whose rows this rank keeps of a dynamic table: all, or those whose rows have changed in any of its tables. */
+  private keptKeys(table: string, changes?: ChangeConsumer): PickedRows {
+    const { translations, parameters } = this;
+    const kept = keptKeys(translations.dynamic.get(table)!);
+    if (changes === undefined) return kept;
+    const ofTable = translations.keyed(parameters.model).find(({ state }) => state === stateName(table))!;
+    const places = changedPlaces(kept.rows, ofTable.tables, changes);
+    return {
+      keys: BigUint64Array.from(places, (i) => kept.keys[i]),
+      rows: places.map((i) => kept.rows[i]),
+    };
   }
 
   /**
    * Saves a checkpoint: rank 0 calls `save`, while the other ranks write the rows that they own. All ranks call it at the same
-   * time; each checkpoint of several ranks is complete.
+   * time, and get what `save` returns.
    * @throws CheckpointError on every rank, if one of them fails
    */
-  async saving<T>(save: () => Promise<T>): Promise<T | undefined> {
+  async saving<T extends string | undefined>(save: () => Promise<T>): Promise<T> {
     return this.shards ? this.shards.saving(save) : save();
   }
 
@@ -89,8 +106,10 @@ export class ModelState {
     changesTo,
     consumer,
   }: ChangesOf): Promise<Pick<CheckpointContent, "model" | "optimizer" | "tables" | "changesTo" | "shards">> {
-    const { parameters, translations } = this;
-    const keyed = await savedKeys(translations.keyed(parameters.model), changesTo && { changesTo, consumer });
+    const { parameters, translations, shards } = this;
+    const keys = changesTo && (await shards?.changedKeys(consumer));
+    const changes = changesTo && { changesTo, consumer, keys };
+    const keyed = await savedKeys(translations.keyed(parameters.model), changes);
     const fixed = changesTo ? parameters.changedRows(consumer) : parameters.touchedRows();
     const rows = new Map([...fixed, ...keyed.rows]);
     return {
@@ -98,7 +117,7 @@ export class ModelState {
       optimizer: new Map([...parameters.sources("optimizer", rows), ...keyed.optimizer]),
       tables: parameters.tables(rows),
       changesTo,
-      shards: this.shards?.collect,
+      shards: shards && ((dir, parts) => shards.collect(dir, { changesTo, consumer }, parts)),
     };
   }
 }

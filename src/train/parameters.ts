@@ -4,6 +4,7 @@ import type { InitialValues } from "../checkpoint/table-layout.js";
 import type { Tensors } from "../checkpoint/tensors.js";
 import type { TableContent } from "../checkpoint/write.js";
 import { ExecutionError, messageOf } from "../errors.js";
+import { rowsOfShard } from "../graph/placement.js";
 import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs, ParameterRole } from "../ops/sources.js";
 import { copyRows } from "./copy-rows.js";
@@ -20,8 +21,9 @@ import {
   setNumbers,
   tensorOf,
 } from "./parameter-memory.js";
+import { readShard } from "./read-shard.js";
 import { changedRows, type RowsOfTables, type SavedRows } from "./saved-rows.js";
-import { ownAttrs, readShard, type SharedTable, shardOf } from "./shards.js";
+import { ownAttrs, type SharedTable, shardOf } from "./shards.js";
 import { AVERAGE } from "./step/state.js";
 import { allocateTiers, type Stores } from "./tiers.js";
 
@@ -162,7 +164,10 @@ export class Parameters {
   changedRows(consumer: ChangeConsumer): RowsOfTables {
     const fixed = this.ofTables.filter(({ attrs }) => !attrs.byKey);
     return new Map(
-      fixed.map(({ attrs: { name, shape }, memory }) => [name, changedRows(memory, shape[0], consumer)]),
+      fixed.map(({ attrs, memory, shard }) => {
+        const rows = shard ? rowsOfShard(shard) : attrs.shape[0];
+        return [attrs.name, changedRows(memory, rows, consumer)];
+      }),
     );
   }
 

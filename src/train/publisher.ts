@@ -70,7 +70,7 @@ export type Versions = Pick<Publisher, "newest" | "publish" | "close">;
 
 /**
  * The versions of a run whose ranks have this state: rank 0 publishes, the others write their own part. All ranks make the same
- * calls. Several ranks write complete versions only.
+ * calls.
  * @throws what {@link Publisher.open} throws, on rank 0
  */
 export async function openVersions(
@@ -79,8 +79,7 @@ export async function openVersions(
   ...[settings, metric, resumed]: Parameters<typeof Publisher.open>
 ): Promise<Versions> {
   if (world.size === 1) return Publisher.open(settings, metric, resumed);
-  const complete = { ...settings, full: undefined };
-  const own = world.rank === 0 ? await Publisher.open(complete, metric, resumed) : undefined;
+  const own = world.rank === 0 ? await Publisher.open(settings, metric, resumed) : undefined;
   return new SharedVersions(own, state, await broadcastJson(world, own?.newest));
 }
 
@@ -93,7 +92,7 @@ class SharedVersions implements Versions {
   ) {}
 
   async publish(step: number, content: ContentOf): Promise<void> {
-    await this.state.saving(async () => this.own?.publish(step, content));
+    await this.state.saving(async () => void (await this.own?.publish(step, content)));
     this.newest = step;
   }
 

@@ -92,10 +92,11 @@ function start({ world, state, parameters }: Member): void {
 
 const consumer = CHANGE_CONSUMERS.checkpoint;
 
-function save({ state }: Member, runDir: string): Promise<Checkpoint | undefined> {
-  return state.saving(async () =>
-    writeCheckpoint(runDir, { ...contentOf(1), ...(await state.tensors({ consumer })) }),
-  );
+function save({ state }: Member, runDir: string): Promise<string> {
+  return state.saving(async () => {
+    const content = { ...contentOf(1), ...(await state.tensors({ consumer })) };
+    return (await writeCheckpoint(runDir, content)).dir;
+  });
 }
 
 async function written(ranks: number): Promise<Checkpoint> {

@@ -1,32 +1,27 @@
-import type { DynamicTranslation, KeysWithRows } from "../backends/backend.js";
-import { PARTS, type Part } from "../checkpoint/checkpoint.js";
+import type { ChangeConsumer, DynamicTranslation, Rows } from "../backends/backend.js";
+import { type Checkpoint, PARTS, type Part } from "../checkpoint/checkpoint.js";
+import { bytesOf } from "../checkpoint/dtypes.js";
 import { slotStarts } from "../checkpoint/key-order.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
 import {
   joinShards,
   type ShardedTable,
+  type ShardedTables,
   type ShardTensor,
   startsOfSlots,
   type WrittenShards,
   writeShardFile,
 } from "../checkpoint/shard-file.js";
 import { keysName } from "../checkpoint/table-layout.js";
-import type { ReadInto, Tensors } from "../checkpoint/tensors.js";
-import type { CollectShards } from "../checkpoint/write.js";
+import { initialIn, type TableContent } from "../checkpoint/write.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { CheckpointError, messageOf } from "../errors.js";
-import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
+import { placeOf, placesOf, rowAt, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
 import { numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { refuseInfiniteWeights } from "./diverged.js";
-import {
-  checkShape,
-  fileDtype,
-  type Parameter,
-  refusePoisoned,
-  tensorOf,
-  toDtype,
-} from "./parameter-memory.js";
+import { fileDtype, type Parameter, tensorOf } from "./parameter-memory.js";
+import type { SavedRows } from "./saved-rows.js";
 
 /** The rows of a parameter that this rank owns; undefined if it has all. */
 export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Shard | undefined {
@@ -48,137 +43,76 @@ export function ownRow({ attrs, shard }: Parameter, row: number): number {
   return slot < begin || slot >= end ? -1 : placeOf(row, rows) - placesOf(placement, rank, rows)[0];
 }
 
-/** Rows that are read at once of a table that ranks share: as many of each slot. */
-const PIECE_ROWS = 64 * SLOTS;
-
-/**
- * Reads the rows of a shard from the tensor of this name, which has all rows.
- * @throws CheckpointError if the tensor is missing, has another shape, or has numbers that are not finite
- */
-export async function readShard(
-  file: Tensors,
-  name: string,
-  parameter: Parameter,
-  shard: Shard,
-): Promise<void> {
-  const { attrs, memory } = parameter;
-  checkShape(file, name, attrs);
-  if (attrs.byKey) return readKept(file, name, parameter, shard);
-  const width = elementCount(attrs.shape.slice(1));
-  const inSlots = file.inSlots?.(name);
-  const isSameDtype = file.tensors.get(name)!.dtype === fileDtype(attrs);
-  if (inSlots && isSameDtype) return readPlaces(inSlots, parameter, shard, name);
-  const dtype = isSameDtype ? memory.dtype : "fp32";
-  const piece = numbersOf(dtype, Math.min(PIECE_ROWS, shard.rows) * width);
-  for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
-    const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
-    await file.readInto(name, rows, first * width);
-    refusePoisoned(rows, dtype, name);
-    const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
-    takeOwnRows(parameter, shard, numbers, first);
-  }
-}
-
-/** The rows of ranks that wrote the checkpoint are in the order of places, so those of this one follow each other. */
-async function readPlaces(
-  read: ReadInto,
-  { attrs, memory }: Parameter,
-  { placement, rank, rows }: Shard,
-  name: string,
-): Promise<void> {
-  const width = elementCount(attrs.shape.slice(1));
-  const [begin, end] = placesOf(placement, rank, rows);
-  const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, end - begin) * width);
-  for (let place = begin; place < end; place += PIECE_ROWS) {
-    const part = piece.subarray(0, (end - place) * width);
-    await read(part, place * width);
-    refusePoisoned(part, memory.dtype, name);
-    memory.write((place - begin) * width, part);
-  }
-}
-
-/**
- * The rows of the keys in this rank's slots follow each other, after the row of keys that have none. They get the rows of
- * memory that these keys get when the table is restored.
- */
-async function readKept(
-  file: Tensors,
-  name: string,
-  { attrs, memory }: Parameter,
-  { placement, rank }: Shard,
-): Promise<void> {
-  const [table] = name.split("/");
-  const starts = slotStarts((await file.read(keysName(table))) as BigUint64Array, SLOTS);
-  const [begin, end] = slotsOf(placement, rank);
-  const width = elementCount(attrs.shape.slice(1));
-  const copy = async (from: number, to: number, rows: number): Promise<void> => {
-    const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, rows) * width);
-    for (let done = 0; done < rows; done += PIECE_ROWS) {
-      const part = piece.subarray(0, (rows - done) * width);
-      await file.readInto(name, part, (from + done) * width);
-      refusePoisoned(part, memory.dtype, name);
-      memory.write((to + done) * width, part);
-    }
-  };
-  await copy(0, 0, 1);
-  await copy(1 + starts[begin], 1, starts[end] - starts[begin]);
-}
-
-/** @param first a multiple of SLOTS */
-function takeOwnRows(
-  { memory }: Parameter,
-  { rows, placement, rank }: Shard,
-  piece: ReturnType<typeof numbersOf>,
-  first: number,
-): void {
-  const width = memory.elements / rowsOfShard({ rows, placement, rank });
-  const count = piece.length / width;
-  const [begin, end] = slotsOf(placement, rank);
-  const [place] = placesOf(placement, rank, rows);
-  for (let slot = begin; slot < end && slot < count; slot++) {
-    const own = Math.ceil((count - slot) / SLOTS);
-    const numbers = numbersOf(memory.dtype, own * width);
-    for (let i = 0; i < own; i++) {
-      const at = (slot + i * SLOTS) * width;
-      numbers.set(piece.subarray(at, at + width) as never, i * width);
-    }
-    memory.write((placeOf(first + slot, rows) - place) * width, numbers);
-  }
-}
-
 /** A table that ranks share, with its optimizer states. */
 export interface SharedTable {
   readonly table: Parameter;
   readonly states: readonly Parameter[];
-  /** Of a dynamic table: the keys whose rows this rank keeps. */
-  readonly kept?: KeptKeys;
+  /** The rows that this rank writes, if they are not all of its own. */
+  readonly picked?: PickedRows;
 }
 
-export type KeptKeys = Pick<KeysWithRows, "keys" | "rows">;
+/** Rows of a shared table that a rank has. */
+export interface PickedRows {
+  /** Their numbers, of a dynamic table their keys, in the order of slots. */
+  readonly keys: BigUint64Array;
+  /** Where the memories have them. */
+  readonly rows: Rows;
+  /** As of TableContent. */
+  readonly initial?: TableContent["initial"];
+}
+
+export interface KeptKeys extends PickedRows {
+  readonly rows: Uint32Array;
+}
 
 /** The keys whose rows this rank keeps. */
 export function keptKeys(table: DynamicTranslation): KeptKeys {
   const { keys, rows } = table.keys();
-  return { keys: keys.filter((_, i) => rows[i] >= 0), rows: rows.filter((row) => row >= 0) };
+  const unsigned = new BigUint64Array(keys.buffer, keys.byteOffset, keys.length);
+  return {
+    keys: unsigned.filter((_, i) => rows[i] >= 0),
+    rows: Uint32Array.from(rows.filter((row) => row >= 0)),
+  };
 }
 
-/** The checkpoints of ranks that share tables: each rank writes its rows, and rank 0 the rest. */
+/** Some rows of this rank's memory, with their numbers in the table. */
+export function pickedRows({ shard }: Parameter, saved: SavedRows | undefined): PickedRows | undefined {
+  if (!saved || !shard) return undefined;
+  const { rows, placement, rank } = shard;
+  const [first] = placesOf(placement, rank, rows);
+  const keys = BigUint64Array.from(saved.rows as Iterable<number | bigint>, (row) =>
+    BigInt(rowAt(first + Number(row), rows)),
+  );
+  return { keys, rows: saved.rows, initial: saved.content.initial };
+}
+
+/** The changes that a checkpoint has, without those that the rows of shared tables have: each rank knows its own. */
+export interface SharedChanges {
+  readonly changesTo?: Checkpoint;
+  readonly consumer: ChangeConsumer;
+}
+
+/**
+ * The checkpoints of ranks that share tables: each rank writes its rows, and rank 0 the rest. Rank 0 saves, and tells the others
+ * what to do meanwhile.
+ */
 export class ShardCheckpoints {
+  /** @param tables what this rank writes: everything, or the changes that a consumer wants */
   constructor(
     private readonly world: World,
-    private readonly tables: () => readonly SharedTable[],
+    private readonly tables: (changes?: ChangeConsumer) => readonly SharedTable[],
   ) {}
 
   /**
    * Saves on rank 0, while the others write what they own; all ranks call it at the same time.
-   * @param save writes the checkpoint, with `collect` if it writes one. Only rank 0 calls it
+   * @param save writes the checkpoint, with `collect` if it writes one. Only rank 0 calls it; others get what it returns
    * @throws CheckpointError on every rank, if one of them fails
    */
-  async saving<T>(save: () => Promise<T>): Promise<T | undefined> {
-    if (this.world.rank > 0) return this.assist();
+  async saving<T extends string | undefined>(save: () => Promise<T>): Promise<T> {
+    if (this.world.rank > 0) return (await this.assist()) as T;
     try {
       const saved = await save();
-      await this.tell({ done: true });
+      await this.tell({ saved });
       return saved;
     } catch (error) {
       await this.tell({ failed: messageOf(error) });
@@ -187,26 +121,54 @@ export class ShardCheckpoints {
   }
 
   /** Lets every rank write its rows into this directory. */
-  readonly collect: CollectShards = async (dir, parts = PARTS) => {
-    const place = { dir, parts };
+  async collect(dir: string, { changesTo, consumer }: SharedChanges, parts = PARTS): Promise<ShardedTables> {
+    const place: Place = { dir, parts, changes: changesTo && consumer };
     await this.tell(place);
     const written = await this.write(place);
     refuseFailed(written);
-    return joinShards(this.tablesIn(parts).map(shardedTable), written);
-  };
-
-  /** The tables, without their states where only the model is written. */
-  private tablesIn(parts: readonly Part[]): readonly SharedTable[] {
-    const withStates = parts.includes("optimizer");
-    return this.tables().map((shared) => (withStates ? shared : { ...shared, states: [] }));
+    const tables = this.tablesIn(place).map((shared) => shardedTable(shared, changesTo));
+    return joinShards(tables, written);
   }
 
-  private async assist(): Promise<undefined> {
-    const order = await this.tell();
-    const written = "dir" in order ? await this.write(order) : [];
-    const outcome = "dir" in order ? await this.tell() : order;
-    refuseFailed(written);
-    refuseFailed([outcome]);
+  /** The keys of dynamic tables whose rows have changed on any rank, in the order of slots, by the name of the translation. */
+  async changedKeys(consumer: ChangeConsumer): Promise<ReadonlyMap<string, BigUint64Array>> {
+    await this.tell({ listed: consumer });
+    return this.gatherKeys(consumer);
+  }
+
+  private async gatherKeys(consumer: ChangeConsumer): Promise<ReadonlyMap<string, BigUint64Array>> {
+    const own = new Map(
+      this.tables(consumer).flatMap(({ table: { attrs }, picked }) =>
+        attrs.byKey ? [[attrs.translation!, picked!.keys] as const] : [],
+      ),
+    );
+    const all = new Map<string, BigUint64Array>();
+    for (const [translation, keys] of own) {
+      const lists = await this.world.allGather(bytesOf(keys));
+      all.set(translation, joinKeys(lists.map((bytes) => new BigUint64Array(Uint8Array.from(bytes).buffer))));
+    }
+    return all;
+  }
+
+  /** The tables, without their states where only the model is written. */
+  private tablesIn({ parts, changes }: Place): readonly SharedTable[] {
+    const withStates = parts.includes("optimizer");
+    return this.tables(changes).map((shared) => (withStates ? shared : { ...shared, states: [] }));
+  }
+
+  /** Does what rank 0 says, until it has saved. */
+  private async assist(): Promise<string | undefined> {
+    let written: readonly (WrittenShards | Failed)[] = [];
+    for (;;) {
+      const order = await this.tell();
+      if ("dir" in order) written = await this.write(order);
+      else if ("listed" in order) await this.gatherKeys(order.listed);
+      else {
+        refuseFailed(written);
+        if ("failed" in order) throw failedOn(0, order);
+        return order.saved;
+      }
+    }
   }
 
   /** The order of rank 0, which gives it, on every rank. */
@@ -219,15 +181,11 @@ export class ShardCheckpoints {
     return gatherJson(this.world, await this.writeOwn(place));
   }
 
-  private async writeOwn({ dir, parts }: Place): Promise<WrittenShards | Failed> {
+  private async writeOwn(place: Place): Promise<WrittenShards | Failed> {
     try {
       const { rank } = this.world;
-      const shards = this.tablesIn(parts).flatMap(({ table, states, kept }) =>
-        [table, ...states].map(
-          (each) => [each.attrs.name, kept ? keptTensor(each, kept, rank) : shardTensor(each, rank)] as const,
-        ),
-      );
-      return await writeShardFile(dir, this.world.rank, new Map(shards));
+      const shards = this.tablesIn(place).flatMap((shared) => shardTensors(shared, rank));
+      return await writeShardFile(place.dir, rank, new Map(shards));
     } catch (error) {
       return { failed: messageOf(error) };
     }
@@ -237,13 +195,38 @@ export class ShardCheckpoints {
 interface Failed {
   readonly failed: string;
 }
-/** Where and what to write. */
+/** Where and what to write: everything, or the changes that a consumer wants. */
 interface Place {
   readonly dir: string;
   readonly parts: readonly Part[];
+  readonly changes?: ChangeConsumer;
 }
-/** What rank 0 tells the others: to write, or what became of the checkpoint. */
-type Order = Failed | Place | { readonly done: true };
+/** What rank 0 tells the others: to write, to list changed keys, or what became of the checkpoint. */
+type Order = Failed | Place | { readonly listed: ChangeConsumer } | { readonly saved?: string };
+
+/** Keys of ranks, each of which has all keys of its slots, in the order of slots. */
+function joinKeys(lists: readonly BigUint64Array[]): BigUint64Array {
+  const slotOf = ([first]: BigUint64Array) => Number(first % BigInt(SLOTS));
+  const inOrder = lists.filter(({ length }) => length > 0).sort((a, b) => slotOf(a) - slotOf(b));
+  const all = new BigUint64Array(inOrder.reduce((sum, { length }) => sum + length, 0));
+  let count = 0;
+  for (const keys of inOrder) {
+    all.set(keys, count);
+    count += keys.length;
+  }
+  return all;
+}
+
+/** The tensors that a rank writes of a table, and the numbers of its rows where these are not all. */
+function shardTensors({ table, states, picked }: SharedTable, rank: number): [string, ShardTensor][] {
+  const tensors = [table, ...states].map((each): [string, ShardTensor] => [
+    each.attrs.name,
+    picked ? pickedTensor(each, picked, rank) : shardTensor(each, rank),
+  ]);
+  return picked && !table.attrs.byKey
+    ? [...tensors, [keysName(table.attrs.name), keysTensor(table, picked, rank)]]
+    : tensors;
+}
 
 function shardTensor(parameter: Parameter, rank: number): ShardTensor {
   const { attrs } = parameter;
@@ -254,36 +237,51 @@ function shardTensor(parameter: Parameter, rank: number): ShardTensor {
   return { source, slots, starts: startsOfSlots(attrs.shape[0], slots) };
 }
 
-/** The rows of the keys that a rank keeps. */
-function keptTensor(parameter: Parameter, { keys, rows }: KeptKeys, rank: number): ShardTensor {
+function pickedTensor(parameter: Parameter, { keys, rows }: PickedRows, rank: number): ShardTensor {
   const { attrs, memory } = parameter;
-  const slots = slotsOf(attrs.placement!, rank);
-  const [begin, end] = slots;
-  const unsigned = new BigUint64Array(keys.buffer, keys.byteOffset, keys.length);
-  const starts = slotStarts(unsigned, SLOTS).slice(begin, end + 1);
-  const source = tensorOf(parameter, Uint32Array.from(rows));
-  if (begin > 0 || end === 0) return { source, slots, starts };
+  const inSlots = slotsOfKeys(attrs, keys, rank);
+  const [begin, end] = inSlots.slots;
+  const tensor = { source: tensorOf(parameter, rows), ...inSlots };
+  if (!attrs.byKey || begin > 0 || end === 0) return tensor;
   const unknown = numbersOf(memory.dtype, elementCount(attrs.shape.slice(1)));
   memory.read(0, unknown);
   refuseInfiniteWeights(unknown, memory.dtype, attrs.name);
-  return { source, slots, starts, unknown };
+  return { ...tensor, unknown };
 }
 
-function shardedTable({ table, states, kept }: SharedTable): ShardedTable {
+function keysTensor({ attrs }: Parameter, { keys }: PickedRows, rank: number): ShardTensor {
+  const source = { dtype: "U64", shape: [keys.length], data: keys } as const;
+  return { source, ...slotsOfKeys(attrs, keys, rank), areKeys: true };
+}
+
+function slotsOfKeys({ placement }: ParameterAttrs, keys: BigUint64Array, rank: number) {
+  const slots = slotsOf(placement!, rank);
+  return { slots, starts: slotStarts(keys, SLOTS).slice(slots[0], slots[1] + 1) };
+}
+
+function shardedTable({ table, states, picked }: SharedTable, changesTo?: Checkpoint): ShardedTable {
   const numbers = ({ attrs }: Parameter) => {
     return { name: attrs.name, dim: elementCount(attrs.shape.slice(1)), dtype: fileDtype(attrs) };
   };
-  return { ...numbers(table), rows: kept ? undefined : table.attrs.shape[0], states: states.map(numbers) };
+  const { name, byKey, shape } = table.attrs;
+  return {
+    ...numbers(table),
+    rows: byKey ? undefined : shape[0],
+    states: states.map(numbers),
+    isPartial: picked !== undefined,
+    initial: changesTo ? initialIn(changesTo, name) : picked?.initial,
+  };
 }
 
 /** @param outcomes by rank @throws CheckpointError for the first that failed */
 function refuseFailed<T extends object>(outcomes: readonly (T | Failed)[]): asserts outcomes is readonly T[] {
-  for (const [rank, outcome] of outcomes.entries())
-    if ("failed" in outcome)
-      throw new CheckpointError({
-        what: "a rank could not write its part of a checkpoint",
-        where: `rank ${rank}`,
-        got: outcome.failed,
-        next: "Free the disk, or repair it. The checkpoint before this one is complete.",
-      });
+  for (const [rank, outcome] of outcomes.entries()) if ("failed" in outcome) throw failedOn(rank, outcome);
 }
+
+const failedOn = (rank: number, { failed }: Failed) =>
+  new CheckpointError({
+    what: "a rank could not write its part of a checkpoint",
+    where: `rank ${rank}`,
+    got: failed,
+    next: "Free the disk, or repair it. The checkpoint before this one is complete.",
+  });

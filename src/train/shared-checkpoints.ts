@@ -7,16 +7,15 @@ import { type CheckpointSettings, type ContentOf, RunCheckpoints } from "./run-c
 /** What training does with the checkpoints of its run. */
 export type Checkpoints = Pick<RunCheckpoints, "resume" | "goOn" | "save" | "settle" | "chosen">;
 
-/** The checkpoints of a run whose ranks have this state. Several ranks write complete ones only. */
+/** The checkpoints of a run whose ranks have this state. */
 export function checkpointsOf(
   world: World,
   state: Pick<ModelState, "saving">,
   runDir: string,
   settings: CheckpointSettings & { readonly metric: WatchedMetric },
 ): Checkpoints {
-  if (world.size === 1) return new RunCheckpoints(runDir, settings);
-  const own = new RunCheckpoints(runDir, { ...settings, full: undefined });
-  return new SharedCheckpoints(world, own, (save) => state.saving(save));
+  const own = new RunCheckpoints(runDir, settings);
+  return world.size === 1 ? own : new SharedCheckpoints(world, own, state);
 }
 
 /**
@@ -26,14 +25,11 @@ export function checkpointsOf(
 class SharedCheckpoints implements Checkpoints {
   private savedStep?: number;
 
-  /**
-   * @param own of rank 0
-   * @param saving writes this rank's part, while rank 0 calls its argument
-   */
+  /** @param own of rank 0 */
   constructor(
     private readonly world: World,
     private readonly own: RunCheckpoints,
-    private readonly saving: <T>(save: () => Promise<T>) => Promise<T | undefined>,
+    private readonly state: Pick<ModelState, "saving">,
   ) {}
 
   async resume(...args: Parameters<RunCheckpoints["resume"]>): Promise<Checkpoint | undefined> {
@@ -50,7 +46,7 @@ class SharedCheckpoints implements Checkpoints {
     const isSaved = this.savedStep === step;
     const save = () => this.own.save(step, content, options);
     this.savedStep = step;
-    if (!isSaved) return this.saving(save);
+    if (!isSaved) return this.state.saving(save);
     return this.leads ? save() : undefined;
   }
 

@@ -67,6 +67,7 @@ try {
       if (event.kind !== "trained") return;
       trained += event.rows;
       if (isDue() && fault === "full disk") fillDisk();
+      if (isDue() && fault === "kill") process.kill(process.pid, "SIGKILL");
     },
   });
   await world.finish();

@@ -26,6 +26,7 @@ const FAULTS = [
     says: (rank: number) => new RegExp(`rank ${rank}, input user, row .*: an id is out of range`),
   },
   { name: "a NaN", fault: "NaN", says: () => /the training loss is no longer a number/ },
+  { name: "a kill", fault: "kill", says: () => /signal 9|SIGNAL: 9|killed/i },
   { name: "a full disk", fault: "full disk", says: () => /EFBIG|too large|cannot be (written|saved)/i },
 ];
 
@@ -44,7 +45,7 @@ const CONFIG = {
     { kind: "id", name: "user", buckets: 4000 },
   ],
   model: { kind: "mlp", features: ["a", "user"], embeddingDim: 8, mlp: { hiddenUnits: [8] } },
-  train: { batchSize: 64, epochs: 3, threads: 1 },
+  train: { batchSize: 64, epochs: 3, threads: 1, checkpoint: { every: 5, full: { every: 3 } } },
 };
 
 async function finish(runDir: string, resume: boolean): Promise<unknown> {

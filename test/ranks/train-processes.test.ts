@@ -21,7 +21,8 @@ beforeAll(async () => {
   world = makeWorld();
   world.write("rows.csv", csv(rows(2000)));
   world.write("test.csv", csv(rows(100)));
-  const config = { ...smallConfig(), train: { batchSize: 64, epochs: EPOCHS, threads: 1 } };
+  const checkpoint = { full: { every: 3 } };
+  const config = { ...smallConfig(), train: { batchSize: 64, epochs: EPOCHS, threads: 1, checkpoint } };
   world.write("pairloom.config.json", JSON.stringify(config));
   expect((await cli("train", ".", "--run", "runs/whole")).code).toBe(0);
 }, 120_000);

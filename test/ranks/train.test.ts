@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { findLatest, listCheckpoints } from "../../src/checkpoint/index.js";
+import { type Checkpoint, findLatest, listCheckpoints } from "../../src/checkpoint/index.js";
 import { type Config, resolveConfig } from "../../src/config/config.js";
 import { localWorlds, SOLO, type World } from "../../src/distributed/world.js";
 import { loadAddon } from "../../src/native/addon.js";
@@ -10,6 +10,7 @@ import { draw, drawKey, drawUnit } from "../../src/random.js";
 import { type RunResult, trainRun } from "../../src/run/train-run.js";
 import { selectBackend } from "../../src/saved/backend.js";
 import { hashTensors } from "../../src/saved/hash-tensors.js";
+import { load } from "../../src/serve/load.js";
 import { CallPacer } from "../../src/train/call-pacer.js";
 import { METRICS_FILE, readMetrics } from "../../src/train/log/metrics-log.js";
 
@@ -161,6 +162,8 @@ interface Options {
   readonly resume?: boolean;
   /** The last rank is asked to stop when it has trained so many rows. */
   readonly stopAt?: number;
+  /** The last rank is lost when it has trained so many rows. */
+  readonly loseAt?: number;
 }
 
 let runs = 0;
@@ -170,7 +173,7 @@ const newRun = () => join(folder, `run${runs++}`);
 async function run(
   config: Config,
   runDir: string,
-  { ranks, resume = false, stopAt }: Options,
+  { ranks, resume = false, stopAt, loseAt }: Options,
 ): Promise<RunResult> {
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon!, ranks);
   const [result] = await Promise.all(worlds.map((world) => runRank(world)));
@@ -186,7 +189,9 @@ async function run(
         ...options,
         listener: (event) => {
           if (event.kind === "trained") trained += event.rows;
-          if (stopAt !== undefined && world.rank === ranks - 1 && trained >= stopAt) controller.abort();
+          if (world.rank < ranks - 1) return;
+          if (stopAt !== undefined && trained >= stopAt) controller.abort();
+          if (loseAt !== undefined && trained >= loseAt) throw new Error("lost");
         },
       });
     } catch (error) {
@@ -251,20 +256,62 @@ it.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] a
   },
 );
 
-it.skipIf(!addon)("ranks publish the versions that one process does", async () => {
-  const config = withoutVectors(configOf(DYNAMIC));
-  const versions = await Promise.all(
-    [1, 2].map(async (ranks) => {
-      const [runDir, to] = [newRun(), newRun()];
-      const publish = { to, every: 4, keep: 9, full: undefined };
-      await run({ ...config, train: { ...config.train, epochs: 1, publish } as never }, runDir, { ranks });
-      const found = await listCheckpoints(to);
-      return Promise.all(found.map(async (each) => [each.name, await hashTensors(each)]));
-    }),
-  );
-  expect(versions[0].length).toBeGreaterThan(2);
-  expect(versions[1]).toEqual(versions[0]);
-});
+describe.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] as const)(
+  "changes between complete checkpoints: %s",
+  (name) => {
+    const to = newRun();
+    const changing = (published: string): Config => {
+      const { train, ...config } = withoutVectors(configOf(name));
+      const checkpoint = { ...train.checkpoint, every: 3, keep: 99, full: { every: 3 } };
+      const publish = { to: published, every: 4, keep: 99, full: { every: 3 } };
+      return { ...config, train: { ...train, epochs: 1, checkpoint, publish } };
+    };
+    const lengthsOf = (all: readonly Checkpoint[]) => all.map((each) => [each.name, each.chain.length]);
+    const alone = newRun();
+
+    it("are those of one process, in checkpoints and in versions", async () => {
+      await run(changing(to), alone, { ranks: 1 });
+      const [together, published] = [newRun(), newRun()];
+      await run(changing(published), together, { ranks: 3 });
+      for (const [expected, got] of [
+        [alone, together],
+        [to, published],
+      ]) {
+        const [before, after] = [await listCheckpoints(expected), await listCheckpoints(got)];
+        expect(lengthsOf(after)).toEqual(lengthsOf(before));
+        expect(Math.max(...after.map(({ chain }) => chain.length))).toBe(3);
+        for (const [i, each] of after.entries()) {
+          await each.verify();
+          expect(await hashTensors(each)).toEqual(await hashTensors(before[i]));
+        }
+      }
+      const deltas = async (dir: string) =>
+        Promise.all((await listCheckpoints(dir)).filter(({ base }) => base).map((each) => changedRows(each)));
+      expect(await deltas(published)).toEqual(await deltas(to));
+      const row = { a: 0.5, b: 0.25, user: 3, visitor: 7, city: "c1", tags: [1, 2] };
+      const [one, other] = [await load(to), await load(published)];
+      expect(other.predict([row])).toEqual(one.predict([row]));
+    });
+
+    it("are what ranks of another number go on from, also when one is lost between them", async () => {
+      const [runDir, published] = [newRun(), newRun()];
+      await expect(run(changing(published), runDir, { ranks: 2, loseAt: 900 })).rejects.toThrow(/lost/);
+      expect((await findLatest(runDir)).checkpoint!.base).toBeDefined();
+      await run(changing(published), runDir, { ranks: 3, resume: true, stopAt: 200 });
+      expect((await findLatest(runDir)).checkpoint!.manifest.step).toBeLessThan(12);
+      await run(changing(published), runDir, { ranks: 1, resume: true });
+      expect(await hashes(runDir)).toEqual(await hashes(alone));
+      expect(await hashes(published)).toEqual(await hashes(to));
+    });
+  },
+);
+
+/** What a program that follows versions reads of one with changes. */
+async function changedRows(version: Checkpoint) {
+  const { tables, rest } = await version.openChanges();
+  await rest.close();
+  return [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
 
 it.skipIf(!addon)("ranks train members one after the other, also when they stop and go on", async () => {
   const config = configOf("a DLRM with bags, 16-bit tables and a clip");

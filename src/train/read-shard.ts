@@ -1,0 +1,105 @@
+import { slotStarts } from "../checkpoint/key-order.js";
+import { elementCount } from "../checkpoint/safetensors-header.js";
+import { keysName } from "../checkpoint/table-layout.js";
+import type { ReadInto, Tensors } from "../checkpoint/tensors.js";
+import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
+import { numbersOf } from "../half.js";
+import { checkShape, fileDtype, type Parameter, refusePoisoned, toDtype } from "./parameter-memory.js";
+
+/** Rows that are read at once of a table that ranks share: as many of each slot. */
+const PIECE_ROWS = 64 * SLOTS;
+
+/**
+ * Reads the rows of a shard from the tensor of this name, which has all rows.
+ * @throws CheckpointError if the tensor is missing, has another shape, or has numbers that are not finite
+ */
+export async function readShard(
+  file: Tensors,
+  name: string,
+  parameter: Parameter,
+  shard: Shard,
+): Promise<void> {
+  const { attrs, memory } = parameter;
+  checkShape(file, name, attrs);
+  if (attrs.byKey) return readKept(file, name, parameter, shard);
+  const width = elementCount(attrs.shape.slice(1));
+  const inSlots = file.inSlots?.(name);
+  const isSameDtype = file.tensors.get(name)!.dtype === fileDtype(attrs);
+  if (inSlots && isSameDtype) return readPlaces(inSlots, parameter, shard, name);
+  const dtype = isSameDtype ? memory.dtype : "fp32";
+  const piece = numbersOf(dtype, Math.min(PIECE_ROWS, shard.rows) * width);
+  for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
+    const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
+    await file.readInto(name, rows, first * width);
+    refusePoisoned(rows, dtype, name);
+    const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
+    takeOwnRows(parameter, shard, numbers, first);
+  }
+}
+
+/** The rows of ranks that wrote the checkpoint are in the order of places, so those of this one follow each other. */
+async function readPlaces(
+  read: ReadInto,
+  { attrs, memory }: Parameter,
+  { placement, rank, rows }: Shard,
+  name: string,
+): Promise<void> {
+  const width = elementCount(attrs.shape.slice(1));
+  const [begin, end] = placesOf(placement, rank, rows);
+  const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, end - begin) * width);
+  for (let place = begin; place < end; place += PIECE_ROWS) {
+    const part = piece.subarray(0, (end - place) * width);
+    await read(part, place * width);
+    refusePoisoned(part, memory.dtype, name);
+    memory.write((place - begin) * width, part);
+  }
+}
+
+/**
+ * The rows of the keys in this rank's slots follow each other, after the row of keys that have none. They get the rows of
+ * memory that these keys get when the table is restored.
+ */
+async function readKept(
+  file: Tensors,
+  name: string,
+  { attrs, memory }: Parameter,
+  { placement, rank }: Shard,
+): Promise<void> {
+  const [table] = name.split("/");
+  const starts = slotStarts((await file.read(keysName(table))) as BigUint64Array, SLOTS);
+  const [begin, end] = slotsOf(placement, rank);
+  const width = elementCount(attrs.shape.slice(1));
+  const copy = async (from: number, to: number, rows: number): Promise<void> => {
+    const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, rows) * width);
+    for (let done = 0; done < rows; done += PIECE_ROWS) {
+      const part = piece.subarray(0, (rows - done) * width);
+      await file.readInto(name, part, (from + done) * width);
+      refusePoisoned(part, memory.dtype, name);
+      memory.write((to + done) * width, part);
+    }
+  };
+  await copy(0, 0, 1);
+  await copy(1 + starts[begin], 1, starts[end] - starts[begin]);
+}
+
+/** @param first a multiple of SLOTS */
+function takeOwnRows(
+  { memory }: Parameter,
+  { rows, placement, rank }: Shard,
+  piece: ReturnType<typeof numbersOf>,
+  first: number,
+): void {
+  const width = memory.elements / rowsOfShard({ rows, placement, rank });
+  const count = piece.length / width;
+  const [begin, end] = slotsOf(placement, rank);
+  const [place] = placesOf(placement, rank, rows);
+  for (let slot = begin; slot < end && slot < count; slot++) {
+    const own = Math.ceil((count - slot) / SLOTS);
+    const numbers = numbersOf(memory.dtype, own * width);
+    for (let i = 0; i < own; i++) {
+      const at = (slot + i * SLOTS) * width;
+      numbers.set(piece.subarray(at, at + width) as never, i * width);
+    }
+    memory.write((placeOf(first + slot, rows) - place) * width, numbers);
+  }
+}
