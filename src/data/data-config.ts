@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { featureName } from "../features/schema/feature-fields.js";
 import { labelNames } from "../features/targets.js";
 import { showValue } from "../show-value.js";
 import { toRowJson, UnsavableValue } from "./row-json.js";
@@ -114,13 +115,31 @@ function refineReading<Other extends string>(
       });
 }
 
-/** One object instead of a union of two shapes, for clear errors about wrong keys. */
-export const sourceSchema = z
+/** Rows from memory, instead of files. */
+const rows = rowsSchema.optional();
+
+/** A table with a row for each event: a click, a purchase, a visit. */
+const eventTableSchema = z
   .strictObject({
     ...readingFields,
-    /** Rows from memory, instead of files. */
-    rows: rowsSchema.optional(),
+    rows,
+    /** The column, of events and of rows, that says whose event it is. */
+    by: z.string().min(1),
+    /** The column, of events and of rows, that says when: a row has the events before its own time. */
+    time: z.string().min(1),
+    /** Leave out events older than this: in seconds of dates and timestamps, else in the unit of the numbers in `time`. */
+    window: z.number().positive().optional(),
+    /** Keep only the newest events of a row, up to this number. */
+    max: z.int().positive().optional(),
   })
+  .superRefine((table, context) => refineReading(table, "rows", TEXT_KEYS, context));
+
+/** By sequence, the table of events that it is built from. Features read its columns as `<sequence>.<column>`. */
+const events = z.record(featureName, eventTableSchema).optional();
+
+/** One object instead of a union of two shapes, for clear errors about wrong keys. */
+export const sourceSchema = z
+  .strictObject({ ...readingFields, rows, events })
   .superRefine((source, context) => refineReading(source, "rows", TEXT_KEYS, context));
 
 /** A Kafka topic whose messages are JSON objects: rows as in a file of JSON lines. */
@@ -165,6 +184,7 @@ const growingSourceSchema = z
     path: path.optional(),
     /** A Kafka topic, instead of files. Needs the package kafkajs. */
     topic: topicSchema.optional(),
+    events,
   })
   .superRefine((source, context) => {
     // Messages are JSON.
@@ -239,6 +259,7 @@ export const dataSchema = z
 export type TopicConfig = z.output<typeof topicSchema>;
 export type GrowingSourceConfig = z.output<typeof growingSourceSchema>;
 export type SourceInput = z.input<typeof sourceSchema>;
+export type EventTableConfig = z.output<typeof eventTableSchema>;
 export type SourceConfig = z.output<typeof sourceSchema>;
 export type DataInput = z.input<typeof dataSchema>;
 export type DataConfig = z.output<typeof dataSchema>;

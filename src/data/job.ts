@@ -9,8 +9,9 @@ import type { Targets } from "./encode/chunk-encoder.js";
 import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { type Demand, laterDemand } from "./source/demand.js";
 import type { Duck } from "./source/duckdb.js";
+import { withHistories } from "./source/histories.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
-import { openFiles, type Source, withTextRules } from "./source/source.js";
+import { openFiles, type Source } from "./source/source.js";
 import type { SourceFiles } from "./source/source-files.js";
 import { type TargetWire, targetWire } from "./source/target-query.js";
 import { numberRows, sameRows } from "./split/row-numbers.js";
@@ -62,7 +63,11 @@ export async function openJobSource(
   { source, where, files, rules }: Omit<JobSource, "divide">,
 ): Promise<Source> {
   const demand = laterDemand(demandOf(config), source, rules.types);
-  return withTextRules(await openFiles(duck, source, files, where, demand), source, rules);
+  return withHistories(duck, await openFiles(duck, source, files, where, demand), source, {
+    files,
+    demand,
+    rules,
+  });
 }
 
 /** @throws ConfigError, DataError */

@@ -179,7 +179,7 @@ function encodeSequences(
       const first = Math.max(start, end - maxLength);
       if (absence !== 0 && absence !== Refusal.missing) refusals.mark(r, absence);
       if (!sequences.agrees(name, r, end - start)) refusals.mark(r, Refusal.misaligned);
-      sequences.cut(feature.name, r, first - start);
+      sequences.cut(feature.name, r, first - start + (lists.cut?.(r) ?? 0));
       if (start === end) absences.mark(feature.name, r, "missing");
       for (let i = first; i < end; i++) {
         const code = codeAt(ids, i);

@@ -130,9 +130,11 @@ export class ChunkEncoder {
   refusal(row: number): RefusedRow {
     const { encoder, code } = this.refusals.of(row);
     const { feature } = this.encoder.encoders[encoder];
-    const { columns, weighted } = feature.reading;
+    const { columns, weighted, separator } = feature.reading;
     const vectors = this.vectors[encoder];
-    const value = weighted ? entriesText(vectors, row) : rowText(vectors, row);
+    const value = weighted
+      ? entriesText(vectors, row)
+      : rowText(separator ? vectors.slice(0, 1) : vectors, row);
     return { feature: feature.name, columns, reason: refusalText(code), value };
   }
 }

@@ -54,10 +54,14 @@ export function inputValues(vector: AnyVector, reads: Wire["reads"], rows: numbe
   return reads === "times" ? values.map((time) => (time == null ? time : new Date(time as number))) : values;
 }
 
-/** @param vectors the vectors of one reading: one, or for weighted ids the lists of ids and of weights */
-export function vectorColumn([vector, weights]: readonly AnyVector[], kernels: ColumnKernels): RawColumn {
+/**
+ * @param vectors the vectors of one reading: one; for weighted ids the lists of ids and of weights; for histories the lists of
+ * entries and the numbers of those that are left out
+ */
+export function vectorColumn([vector, second]: readonly AnyVector[], kernels: ColumnKernels): RawColumn {
   if (!(vector instanceof ListVector)) return new VectorValues(vector, kernels);
-  return new VectorLists(vector, kernels, weights as ListVector | undefined);
+  if (second instanceof NumberVector) return new VectorLists(vector, kernels, undefined, second);
+  return new VectorLists(vector, kernels, second as ListVector | undefined);
 }
 
 class VectorValues implements RawValues {
@@ -100,6 +104,7 @@ class VectorLists implements RawLists {
     private readonly lists: ListVector,
     kernels: ColumnKernels,
     private readonly weights?: ListVector,
+    private readonly cuts?: NumberVector,
   ) {
     this.elements = new VectorValues(lists.child, kernels);
     if (!weights) return;
@@ -120,6 +125,10 @@ class VectorLists implements RawLists {
 
   absence(row: number): 0 | RefusalCode {
     return this.lists.isNull(row) ? Refusal.missing : 0;
+  }
+
+  cut(row: number): number {
+    return this.cuts?.values[row] ?? 0;
   }
 
   values(): readonly unknown[] {

@@ -66,7 +66,7 @@ function elementsOf({ columns, as, imputes, weighted, derivation }: Reading): El
 
 /**
  * The SQL expressions of a feature: one, or one for each input column of a computed feature; for weighted ids two, the
- * lists of ids and the lists of weights.
+ * lists of ids and the lists of weights; for a history two, its entries and the number of those that are left out.
  *
  * @param where the config path of the feature
  * @throws ConfigError if the column does not exist or has a type that the feature cannot read
@@ -77,7 +77,8 @@ export function readingWires(reading: Reading, source: Source, where: string): W
     return derivation.inputs.flatMap((input) => ("column" in input ? [inputWire(input, source, where)] : []));
   if (length !== undefined) return [vectorWire(reading, length, source, where)];
   if (separator !== undefined && weighted) return weightedWires(reading, separator, source, where);
-  if (separator !== undefined) return [bagWire(reading, separator, source, where)];
+  if (separator !== undefined)
+    return [bagWire(reading, separator, source, where), ...cutWire(reading, source)];
   return [scalarWire(reading, source, where)];
 }
 
@@ -184,7 +185,7 @@ export function readScalar(source: Source, name: string, where: string): ReadCol
   return read.type === "JSON" ? { column: jsonText(read.column), type: "VARCHAR" } : read;
 }
 
-function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
+export function scalarWire({ columns, as }: Reading, source: Source, where: string): Wire {
   const path = columns.length > 1 ? `${where}.columns` : `${where}.column`;
   if (as !== "text") return numberWire(columns[0], as, source, path);
   const parts = columns.map((name) => {
@@ -213,6 +214,11 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const present = presentSql(item, element, source.nullValues);
   const wire = must(elementWire(present, element, as), name, type, path, as);
   return listWire(listSql(column, type, separator, item, as), item, wire);
+}
+
+function cutWire({ columns: [name] }: Reading, { cuts }: Source): Wire[] {
+  const cut = cuts?.get(name);
+  return cut === undefined ? [] : [{ sql: `CAST(${quoteName(cut)} AS DOUBLE)`, reads: "number" }];
 }
 
 /** The ids and the weights of a weighted bag: two lists of equal length. */

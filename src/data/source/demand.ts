@@ -1,5 +1,5 @@
 import type { FittedFeatures } from "../../features/fitted.js";
-import type { SourceConfig } from "../data-config.js";
+import type { EventTableConfig, SourceConfig } from "../data-config.js";
 
 /**
  * How a feature reads a column: as the text of an id, as a number, as a number where a text that is none is missing, or as a
@@ -30,6 +30,27 @@ export function laterDemand(demand: Demand, { sql }: SourceConfig, types: Column
     sql: sql === undefined ? [...demand.sql, ...Object.keys(types ?? {})] : demand.sql,
   };
 }
+
+/** What a run reads of a table of events: whose they are, when, and the columns that features read of the sequence. */
+export function demandOfEvents({ wants }: Demand, sequence: string, { by, time }: EventTableConfig): Demand {
+  const prefix = historyColumn(sequence, "");
+  const read = [...wants].filter(([name]) => name.startsWith(prefix));
+  const own = read.map(([name, want]) => [name.slice(prefix.length), want] as const);
+  return { wants: new Map([[by, "text"], ...own]), sql: [quotedName(time)] };
+}
+
+/** What a run reads of the rows that get histories. */
+export function demandWithEvents(demand: Demand, { events = {} }: SourceConfig): Demand {
+  const tables = Object.values(events);
+  if (tables.length === 0) return demand;
+  const wants = new Map<string, Want>([...tables.map(({ by }) => [by, "text"] as const), ...demand.wants]);
+  return { ...demand, wants, sql: [...demand.sql, ...tables.map(({ time }) => quotedName(time))] };
+}
+
+/** The column of rows that has the values of a column of events. */
+export const historyColumn = (sequence: string, column: string): string => `${sequence}.${column}`;
+
+const quotedName = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /** The type that the config gives a column. */
 export function declaredType({ types = {} }: SourceConfig, column: string): string | undefined {

@@ -1,7 +1,8 @@
 import type { Duck } from "./duckdb.js";
 
 /** Operators of DuckDB that give rows in the order in which they get them. */
-const KEEPS_ORDER = /^(READ_\w+|PROJECTION|FILTER|UNNEST|STREAMING_WINDOW|STREAMING_LIMIT|UNION)\s*$/;
+const KEEPS_ORDER =
+  /^(READ_\w+|PROJECTION|FILTER|UNNEST|STREAMING_WINDOW|STREAMING_LIMIT|POSITIONAL_\w+|SEQ_SCAN|UNION)\s*$/;
 
 /** The first operator in the plan of a SELECT after which rows may have another order; `undefined` if there is none. */
 export async function orderBreak(duck: Duck, select: string, where: string): Promise<string | undefined> {

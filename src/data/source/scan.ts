@@ -16,9 +16,11 @@ import { columnWants, readingWires } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
 import { laterDemand } from "./demand.js";
 import { Duck, quoteName } from "./duckdb.js";
+import { withHistories } from "./histories.js";
 import { type MalformedRow, NO_ROWS, type Place, type Refused } from "./rejects.js";
 import { FILE_COLUMN } from "./relation.js";
-import { columnType, openSource, type Source, withTextRules } from "./source.js";
+import { columnType, openFiles, type Source } from "./source.js";
+import { findFiles } from "./source-files.js";
 import { targetWire } from "./target-query.js";
 import { TextVector } from "./vectors.js";
 
@@ -90,7 +92,9 @@ export async function* scanSource(
     for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
     const named = [...passthrough, ...predicatesOf(split?.config ?? {})];
     const demand = laterDemand({ wants, sql: named }, config, fitted.types);
-    const source = withTextRules(await openSource(duck, config, where, demand, scratch), config, fitted);
+    const files = await findFiles(duck, config, where, scratch, demand);
+    const opened = await openFiles(duck, config, files, where, demand);
+    const source = await withHistories(duck, opened, config, { files, demand, rules: fitted });
     await verifyCompressed(source.identity, where);
     const rows = await rowsOf(duck, source, split);
     const wires = fitted.features.map(({ name, reading }) =>

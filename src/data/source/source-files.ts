@@ -18,7 +18,7 @@ import { isList } from "../../features/values.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig } from "../data-config.js";
 import { fromRowJson } from "../row-json.js";
-import type { Demand } from "./demand.js";
+import { type Demand, demandOfEvents } from "./demand.js";
 import { type Duck, quoteText } from "./duckdb.js";
 import { sqlFiles } from "./sql-files.js";
 import { utf16Order } from "./text-encoding.js";
@@ -35,8 +35,10 @@ export type SourceFormat = "csv" | "tsv" | "parquet" | "json" | "libsvm" | "libf
 export interface SourceFiles {
   readonly paths: readonly string[];
   readonly format: SourceFormat;
-  /** Also of the files that only `sql` reads. */
+  /** Also of the files that only `sql` reads, and of those of tables of events. */
   readonly identity: readonly FileIdentity[];
+  /** The files of tables of events, by sequence. */
+  readonly events?: ReadonlyMap<string, SourceFiles>;
 }
 
 /**
@@ -44,6 +46,24 @@ export interface SourceFiles {
  * files. Rows from memory are written to a file with one JSON object per line, named by a hash of its content.
  */
 export async function findFiles(
+  duck: Duck,
+  source: SourceConfig,
+  where: string,
+  scratchDir: string,
+  demand: Demand,
+): Promise<SourceFiles> {
+  const files = await findOwnFiles(duck, source, where, scratchDir, demand);
+  const events = new Map<string, SourceFiles>();
+  for (const [sequence, table] of Object.entries(source.events ?? {})) {
+    const ofTable = demandOfEvents(demand, sequence, table);
+    events.set(sequence, await findOwnFiles(duck, table, `${where}.events.${sequence}`, scratchDir, ofTable));
+  }
+  if (events.size === 0) return files;
+  const identity = [files, ...events.values()].flatMap((each) => each.identity);
+  return { ...files, identity, events };
+}
+
+async function findOwnFiles(
   duck: Duck,
   source: SourceConfig,
   where: string,

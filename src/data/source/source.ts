@@ -4,7 +4,7 @@ import { typedTextReader } from "../../features/typed-text.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type ColumnTypes, type Demand, declaredType, namedInSql } from "./demand.js";
+import { type ColumnTypes, type Demand, declaredType, demandWithEvents, namedInSql } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
 import { parquetRelation } from "./parquet-relation.js";
@@ -41,6 +41,8 @@ export interface Source {
   readonly textTypes?: TextRules["textTypes"];
   /** @see Relation */
   readonly select: Relation["select"];
+  /** By column of a history, the column that says how many of its oldest entries are left out. */
+  readonly cuts?: ReadonlyMap<string, string>;
   /** @see Relation; after `sql`, the places of refused rows are not known */
   readonly unread?: Relation["unread"];
 }
@@ -79,7 +81,8 @@ export async function openFiles(
   ofRun: Demand,
 ): Promise<Source> {
   refuseTextOptions(config, files.format, where);
-  const demand = { ...ofRun, sql: [...ofRun.sql, ...(config.sql === undefined ? [] : [config.sql])] };
+  const ofRows = demandWithEvents(ofRun, config);
+  const demand = { ...ofRows, sql: [...ofRows.sql, ...(config.sql === undefined ? [] : [config.sql])] };
   const relation = await RELATIONS[files.format](duck, config, files, demand, where);
   await refuseNoRows(duck, relation, files, where);
   const select = (rejects?: string) => withSql(relation.select(rejects), config.sql);

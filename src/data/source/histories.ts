@@ -1,0 +1,224 @@
+import { randomUUID } from "node:crypto";
+import { ConfigError, DataError } from "../../errors.js";
+import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
+import type { TextRules } from "../../features/fitted.js";
+import type { EventTableConfig, SourceConfig } from "../data-config.js";
+import { numberRows, ROW_COLUMN } from "../split/row-numbers.js";
+import { readColumn, scalarWire, wrongType } from "./column-query.js";
+import { type Demand, demandOfEvents, historyColumn } from "./demand.js";
+import { type Duck, quoteName } from "./duckdb.js";
+import { columnType, openFiles, type Source, withTextRules } from "./source.js";
+import type { SourceFiles } from "./source-files.js";
+
+/** How the tables of events are read. */
+export interface EventsOptions {
+  readonly files: SourceFiles;
+  readonly demand: Demand;
+  /** What texts mean. */
+  readonly rules: TextRules;
+}
+
+/**
+ * The rows of a source with the histories of its tables of events: for each column `c` of the events that features read, a column
+ * `<sequence>.c` with a list, oldest first, of the values of the events of the row's key before the row's time. Events of the same
+ * time are in the order of their files. An event at the row's time, or after it, is never part of its history.
+ * @throws ConfigError for a column that does not exist or has a type that is no time; DataError
+ */
+export async function withHistories(
+  duck: Duck,
+  opened: Source,
+  config: SourceConfig,
+  { files, demand, rules }: EventsOptions,
+): Promise<Source> {
+  let source = withTextRules(opened, config, rules);
+  for (const [sequence, table] of Object.entries(config.events ?? {})) {
+    const where = `${source.where}.events.${sequence}`;
+    const ofEvents = { ...demandOfEvents(demand, sequence, table), types: demand.types };
+    const events = await openFiles(duck, table, files.events!.get(sequence)!, where, ofEvents);
+    const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
+    const history = { sequence, table, columns: read, events: withTextRules(events, table, rules) };
+    source = await withHistory(duck, source, history);
+  }
+  return source;
+}
+
+/** One sequence, and the table of events that it is built from. */
+interface History {
+  readonly sequence: string;
+  readonly table: EventTableConfig;
+  readonly events: Source;
+  /** Of the events. */
+  readonly columns: readonly string[];
+}
+
+async function withHistory(duck: Duck, rows: Source, history: History): Promise<Source> {
+  const { sequence, events, columns } = history;
+  const numbered = await numberRows(duck, rows, `events.${sequence}`);
+  const lists = await buildHistories(duck, numbered, history);
+  const select = `SELECT * FROM ${lists}`;
+  const added = await duck.describe(select, events.where);
+  const taken = added.find(({ name }) => rows.columns.some((column) => column.name === name));
+  if (taken) throw takenName(taken.name, rows, events);
+  const cut = historyColumn(sequence, CUT);
+  return {
+    ...numbered,
+    columns: [...rows.columns, ...added],
+    cuts: new Map([
+      ...(rows.cuts ?? []),
+      ...columns.map((name) => [historyColumn(sequence, name), cut] as const),
+    ]),
+    // Both sides have the same rows in the same order: the numbers make sure of it.
+    select: (rejects) => `SELECT * FROM (${numbered.select(rejects)}) POSITIONAL JOIN (${select})`,
+  };
+}
+
+/** The number of entries that `max` leaves out. */
+const CUT = "@cut";
+
+/** Events are sorted once, and rows find theirs between two positions: time and memory follow events, rows and entries. */
+async function buildHistories(
+  duck: Duck,
+  rows: Source,
+  { sequence, table, events, columns }: History,
+): Promise<string> {
+  const { where } = events;
+  const name = (part: string) => quoteName(`${where} ${part} ${randomUUID()}`);
+  const [sorted, moments, spans, lists] = ["events", "moments", "spans", "lists"].map(name);
+  for (const column of columns) columnType(events, column, where);
+  for (const source of [rows, events]) await refuseOtherTexts(duck, source, table);
+  const times = timesOf(rows, events, table);
+  const names = columns.map((column) => [quoteName(column), quoteName(historyColumn(sequence, column))]);
+  const create = (to: string, select: string) => duck.run(`CREATE TEMP TABLE ${to} AS ${select}`, where);
+  await create(
+    sorted,
+    `SELECT row_number() OVER (ORDER BY "@key", "@time", "@place") - 1 AS "@at", * EXCLUDE ("@place") FROM (
+      SELECT ${keySql(events, table)} AS "@key", ${times.ofEvents} AS "@time", row_number() OVER () AS "@place",
+      ${names.map(([from, to]) => `${from} AS ${to}`).join(", ")} FROM (${events.select()})
+    ) WHERE "@key" IS NOT NULL AND "@time" IS NOT NULL`,
+  );
+  await create(
+    moments,
+    `SELECT "@key", "@time", min("@at") AS "@start", max("@at") + 1 AS "@stop",
+      min(min("@at")) OVER (PARTITION BY "@key") AS "@first" FROM ${sorted} GROUP BY "@key", "@time"`,
+  );
+  await create(spans, spansSql(rows, moments, table, times));
+  const values = names.map(([, to]) => `list(${to} ORDER BY "@at") AS ${to}`).join(", ");
+  await create(
+    lists,
+    `SELECT ${names.map(([, to]) => `coalesce(${to}, []) AS ${to}`).join(", ")},
+      "@cut" AS ${quoteName(historyColumn(sequence, CUT))} FROM ${spans} LEFT JOIN (
+        SELECT "@row", ${values} FROM (SELECT "@row", unnest(range("@start", "@stop")) AS "@at" FROM ${spans})
+        JOIN ${sorted} USING ("@at") GROUP BY "@row"
+      ) USING ("@row") ORDER BY "@row"`,
+  );
+  for (const made of [sorted, moments, spans]) await duck.run(`DROP TABLE ${made}`, where);
+  return lists;
+}
+
+/** Where the events of each row start and stop among the sorted ones. */
+function spansSql(rows: Source, moments: string, table: EventTableConfig, { ofRows, length }: Times): string {
+  const start = length === undefined ? 'before."@first"' : 'oldest."@start"';
+  const inWindow = `ASOF LEFT JOIN ${moments} oldest
+    ON r."@key" = oldest."@key" AND r."@time" - ${length} <= oldest."@time"`;
+  return `SELECT "@row", CAST(greatest("@begin", "@end" - ${table.max ?? '"@end"'}) AS BIGINT) AS "@start",
+    CAST("@end" AS BIGINT) AS "@stop", "@start" - "@begin" AS "@cut" FROM (
+      SELECT r."@row", coalesce(before."@stop", 0) AS "@end", least(coalesce(${start}, "@end"), "@end") AS "@begin"
+      FROM (SELECT ${quoteName(ROW_COLUMN)} AS "@row", ${keySql(rows, table)} AS "@key", ${ofRows} AS "@time"
+        FROM (${rows.select()})) r
+      ASOF LEFT JOIN ${moments} before ON r."@key" = before."@key" AND r."@time" > before."@time"
+      ${length === undefined ? "" : inWindow}
+    )`;
+}
+
+/** The canonical text of the key, so that it may be a number on one side and a text on the other; NULL where it has none. */
+function keySql(source: Source, { by }: EventTableConfig): string {
+  const text = scalarWire({ columns: [by], as: "text" }, source, source.where).sql;
+  return `CASE WHEN NOT ${isRefusedSql(text)} THEN ${text} END`;
+}
+
+/** Times of rows and of events in one unit. */
+interface Times {
+  readonly ofRows: string;
+  readonly ofEvents: string;
+  /** Of the window. */
+  readonly length?: string;
+}
+
+/** Times as integers where both sides have such: doubles of large numbers may be equal where the numbers are not. */
+function timesOf(rows: Source, events: Source, { time, window }: EventTableConfig): Times {
+  const [ofRows, ofEvents] = [rows, events].map((source) => timeOf(source, time));
+  if ((ofRows.unit === "date") !== (ofEvents.unit === "date")) throw otherUnits(rows, events, time);
+  const isWhole = ofRows.unit !== "fraction" && ofEvents.unit !== "fraction";
+  const type = isWhole ? "HUGEINT" : "DOUBLE";
+  const ticks = window && (ofRows.unit === "date" ? window * MICROSECONDS : window);
+  return {
+    ofRows: `TRY_CAST(${ofRows.sql} AS ${type})`,
+    ofEvents: `TRY_CAST(${ofEvents.sql} AS ${type})`,
+    ...(ticks !== undefined && { length: `CAST(${isWhole ? Math.floor(ticks) : ticks} AS ${type})` }),
+  };
+}
+
+const MICROSECONDS = 1e6;
+
+interface Time {
+  readonly sql: string;
+  readonly unit: "date" | "whole" | "fraction";
+}
+
+/** NULL where there is no finite time. */
+function timeOf(source: Source, name: string): Time {
+  const { column, type } = readColumn(source, name, `${source.where}.time`);
+  if (type === "DATE" || type.startsWith("TIMESTAMP"))
+    return {
+      sql: `CASE WHEN isfinite(${column}) THEN epoch_us(${microsecondsSql(column, type)}) END`,
+      unit: "date",
+    };
+  if (/^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type)) return { sql: column, unit: "whole" };
+  const number = `CAST(${column} AS DOUBLE)`;
+  if (/^(FLOAT|DOUBLE|DECIMAL)/.test(type))
+    return { sql: `CASE WHEN isfinite(${number}) THEN ${number} END`, unit: "fraction" };
+  if (type === "VARCHAR") return { sql: `epoch_us(${instantSql(column)})`, unit: "date" };
+  const next = `Name its type in types, such as { ${name}: "TIMESTAMP" }, or derive a timestamp in sql.`;
+  throw wrongType(name, type, `${source.where}.time`, "a date, a timestamp or a number", next);
+}
+
+/** A text as a timestamp; without a zone it is UTC. */
+const instantSql = (text: string) => `TRY_CAST(${text} AS TIMESTAMPTZ)`;
+
+/** A text that is no time would silently be a row without a history, or an event of nobody. */
+async function refuseOtherTexts(duck: Duck, source: Source, { time }: EventTableConfig): Promise<void> {
+  const where = `${source.where}.time`;
+  const { column, type } = readColumn(source, time, where);
+  if (type !== "VARCHAR") return;
+  const other = `${column} <> '' AND ${instantSql(column)} IS NULL`;
+  const [found] = await duck.rows(`SELECT ${column} FROM (${source.select()}) WHERE ${other} LIMIT 1`, where);
+  if (found === undefined) return;
+  throw new DataError({
+    what: `a text in the column ${time} is no time`,
+    where,
+    got: JSON.stringify(found[0]),
+    expected: "a date, a timestamp such as 2026-01-31T08:15:00Z, or a number",
+    next: "Correct the text, list it in nullValues if it means missing, or derive a timestamp in sql.",
+  });
+}
+
+function otherUnits(rows: Source, events: Source, time: string): ConfigError {
+  const typeOf = (source: Source) => source.columns.find(({ name }) => name === time)!.type;
+  return new ConfigError({
+    what: "the times of events cannot be compared with those of rows",
+    where: `${events.where}.time`,
+    got: `${time} is ${typeOf(events)} in the events and ${typeOf(rows)} in the rows`,
+    expected: "dates or timestamps in both, or numbers of one unit in both",
+    next: "Convert one of them in sql, for example with to_timestamp.",
+  });
+}
+
+function takenName(name: string, rows: Source, events: Source): ConfigError {
+  return new ConfigError({
+    what: "the rows have a column with the name of a column of the history",
+    where: events.where,
+    got: name,
+    expected: `no column ${name} in ${rows.where}`,
+    next: "Rename the column in sql, or give the sequence another name.",
+  });
+}
