@@ -46,6 +46,12 @@ class Twin {
     }
   }
 
+  // Rows from this one on are initial again.
+  void release(uint64_t first) {
+    tier_.release(first);
+    std::fill(expected_.begin() + ptrdiff_t(first * width_), expected_.end(), 0.5f);
+  }
+
   void check_all() {
     std::vector<float> all(expected_.size());
     tier_.read(0, 0, all.size(), all.data());
@@ -171,6 +177,21 @@ class SlotsTwin {
   std::map<uint64_t, uint64_t> slot_of_;
   std::set<uint64_t> taken_;
 };
+
+// Rows that are in frames, on their way to the file and in it; the first of the table stay.
+TEST(released_rows_of_a_tier_have_their_initial_values) {
+  Random random(9);
+  for (const uint64_t for_slots : {9000, 400000}) {  // records keep their slot in the file, or move
+    constexpr uint64_t kMany = 3 * RecordSlots::kRegion;
+    Twin twin(75, memory_for(75, 64, for_slots), kMany);
+    for (const uint64_t first : {2 * RecordSlots::kRegion + 5, RecordSlots::kRegion - 3, uint64_t{1}}) {
+      for (uint32_t step = 0; step < 60; ++step) twin.train(some_rows(random, 9, kMany), float(step));
+      twin.release(first);
+      for (const uint64_t row : twin.tier().touched()) CHECK(row < first);
+      twin.check_all();
+    }
+  }
+}
 
 TEST(records_have_slots_of_their_own) {
   Random random(7);

@@ -91,6 +91,10 @@ void RecordSlots::remove(uint64_t record) {
   if (moving_) places_[record] = 0;
 }
 
+void RecordSlots::remove_from(uint64_t first) {
+  for (uint64_t record = first; record < records_; ++record) remove(record);
+}
+
 void RecordSlots::retire(uint64_t record) {
   if (!has(record)) return;
   if (!moving_) return free(record);

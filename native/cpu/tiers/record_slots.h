@@ -39,6 +39,8 @@ class RecordSlots {
   void free(uint64_t slot) { used_[slot / 64] &= ~bit(slot); }
   // The record has no slot any more.
   void remove(uint64_t record);
+  // Nor do all records from `first` on.
+  void remove_from(uint64_t first);
   // The same, but no other record gets the slot before the second next call of `free_retired`, so that the record may
   // have it again.
   void retire(uint64_t record);

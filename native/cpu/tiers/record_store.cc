@@ -76,6 +76,18 @@ void RecordStore::remove(uint64_t record) {
   release(place);
 }
 
+void RecordStore::remove_from(uint64_t first) {
+  Lock lock(mutex_);
+  changed_.wait(lock, [&] { return writers_ == 0; });
+  const auto goes = [&](uint32_t place) { return states_[place] != State::kFree && records_[place] >= first; };
+  for (auto& [region, places] : waiting_) std::erase_if(places, goes);
+  std::erase_if(waiting_, [](const auto& region) { return region.second.empty(); });
+  for (uint32_t place = 1; place < states_.size(); ++place) {
+    if (goes(place)) release(place);
+  }
+  slots_.remove_from(first);
+}
+
 void RecordStore::retire(uint64_t record) {
   const Lock lock(mutex_);
   slots_.retire(record);

@@ -39,6 +39,8 @@ class RecordStore {
   std::vector<uint64_t> records();
 
   void remove(uint64_t record);
+  // All records from `first` on.
+  void remove_from(uint64_t first);
   // A record of the file is removed in such a way that `restore` can bring it back until the next step has ended.
   void retire(uint64_t record);
   void restore(uint64_t record, uint64_t slot);

@@ -176,7 +176,7 @@ void Tier::release(uint64_t first) {
   for (uint32_t frame = 0; frame < frames_.size(); ++frame) {
     if (!frames_.is_empty(frame) && frames_.row_of(frame) >= first) frames_.empty(frame);
   }
-  for (uint64_t row = first; row < spec_.rows; ++row) store_.remove(row);
+  store_.remove_from(first);
   file_.cut((first + RecordSlots::kRegion - 1) / RecordSlots::kRegion);
 }
 
