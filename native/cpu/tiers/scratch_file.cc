@@ -149,7 +149,7 @@ uint64_t ScratchFile::allocated() const {
 
 void ScratchFile::fail(const char* what, int error) const {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error({what, directory_, std::string(std::strerror(error)) + ", in " + directory_,
+  throw Error({what, directory_, std::strerror(error),
                full ? "room for the rows that do not fit in memory" : "a disk that can be read and written",
                full ? "Free space there, or set store.path to a directory on a larger disk."
                     : "Check the disk, or set store.path to another directory."});
