@@ -121,7 +121,7 @@ void Executor::begin_translations() {
       translator.begin_step(step_.step);
     } catch (...) {
       if (ranks_ == nullptr) throw;
-      failure_ = std::current_exception();
+      if (!failure_) failure_ = std::current_exception();
     }
     if (ranks_ != nullptr && translator.lists_outdated()) lists.add(gather_keys(translator.outdated()));
   }
