@@ -12,7 +12,6 @@ namespace {
 
 constexpr HandleKind kTier = {{0x7061697230756c6f, 0x6f6d2d7469657273}, "tier"};
 constexpr DType kDTypes[] = {DType::kFp32, DType::kFp16, DType::kBf16};
-constexpr size_t kFirstColumn = 3;  // among the settings
 
 using Handle = std::shared_ptr<Tier>;
 
@@ -22,15 +21,14 @@ Handle tier_of(napi_env env, napi_value value) { return value_of<Handle>(env, kT
   throw Error({"a number of a table in a file is out of range", "settings", got, "", ""});
 }
 
-TierSpec read_spec(std::string directory, std::span<const double> numbers) {
-  if (numbers.size() < kFirstColumn + 2 || (numbers.size() - kFirstColumn) % 2 != 0) refuse_settings(std::to_string(numbers.size()));
-  TierSpec spec{std::move(directory), whole(numbers[0], "rows"), whole(numbers[1], "memory"), {}, numbers[2] == 1};
-  for (size_t i = kFirstColumn; i < numbers.size(); i += 2) {
-    const uint64_t dtype = whole(numbers[i], "dtype"), width = whole(numbers[i + 1], "width");
-    if (dtype >= std::size(kDTypes) || width == 0) refuse_settings(std::to_string(dtype) + ", " + std::to_string(width));
-    spec.columns.push_back({kDTypes[dtype], width});
-  }
-  if (spec.rows == 0) refuse_settings("0 rows");
+TierSpec read_spec(std::string directory, Settings s) {
+  TierSpec spec{.directory = std::move(directory), .rows = positive(s.number(), "rows"), .memory = s.count(), .columns = {}};
+  spec.keyed = s.count() == 1;
+  do {
+    const uint64_t dtype = s.count();
+    if (dtype >= std::size(kDTypes)) refuse_settings("dtype " + std::to_string(dtype));
+    spec.columns.push_back({kDTypes[dtype], positive(s.number(), "width")});
+  } while (!s.ended());
   return spec;
 }
 
@@ -45,7 +43,7 @@ StoredRows::Column read_column(std::shared_ptr<ParameterStore> store, Settings& 
 napi_value make_tier(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> a(env, info);
-    TierSpec spec = read_spec(text(env, a[0], "directory"), doubles(env, a[1], "settings"));
+    TierSpec spec = read_spec(text(env, a[0], "directory"), Settings(env, a[1]));
     return make_handle<Handle>(env, kTier, std::make_shared<Tier>(std::move(spec)));
   });
 }
