@@ -32,7 +32,12 @@ export const tiers: Figure = {
     const cases = [
       { ...common, name: "1000 rows", rows: SMALL, fills: false },
       { ...common, name: "in memory", rows: inMemory, fills: false },
-      { ...common, name: "with a store", memory: Math.min(SHARE * tableRows * ROW_BYTES, MOST_GIVEN), fills: isSmall },
+      {
+        ...common,
+        name: "with a store",
+        memory: Math.min(SHARE * tableRows * ROW_BYTES, MOST_GIVEN),
+        fills: isSmall,
+      },
     ] satisfies PowerLawCase[];
     const results = await inRounds(cases, rounds, measure<TierResult>);
     const [small, plain, tier] = cases.map((each) => results.get(each)!);
