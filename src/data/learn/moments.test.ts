@@ -15,8 +15,9 @@ it("measures finite numbers as the sums of their definitions do", () => {
       if (finite.length === 0) return;
       const mean = finite.reduce((sum, x) => sum + x, 0) / finite.length;
       const variance = finite.reduce((sum, x) => sum + (x - mean) ** 2, 0) / finite.length;
-      // A rounding error for each number, in units of the largest.
-      const error = 1e-15 * finite.length * Math.max(...finite.map(Math.abs));
+      // A rounding error for each number, in units of the largest; no number is closer to another than the smallest.
+      const largest = Math.max(...finite.map(Math.abs));
+      const error = finite.length * (1e-15 * largest + Number.MIN_VALUE);
       expect(Math.abs(found!.mean - mean)).toBeLessThanOrEqual(error);
       expect(Math.abs(found!.std - Math.sqrt(variance))).toBeLessThanOrEqual(
         Math.sqrt(error * (error + 1)) + error,
