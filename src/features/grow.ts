@@ -31,7 +31,8 @@ function grown(
   const more = added.get(table)?.length ?? 0;
   const moved = <T>(row: T) => (typeof row === "number" && row >= known ? row + more : row) as T;
   const base = { rows: rows + more, mapping: { ...mapping, unknownRow: moved(mapping.unknownRow) } };
-  return feature.kind === "id"
-    ? { ...feature, ...base, missingRow: moved(feature.missingRow) }
-    : { ...feature, ...base, missing: moved(feature.missing) };
+  if (feature.kind === "id") return { ...feature, ...base, missingRow: moved(feature.missingRow) };
+  const { sequence, missing } = feature;
+  const entries = sequence && { sequence: { ...sequence, missingEntry: moved(sequence.missingEntry) } };
+  return { ...feature, ...base, missing: moved(missing), ...entries };
 }
