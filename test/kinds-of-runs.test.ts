@@ -62,6 +62,7 @@ const KINDS: readonly [string, object, object?][] = [
   ["several seeds", { hash: 50 }, { seeds: 2 }],
   ["a dynamic table", { dynamic: { capacity: 10 } }],
   ["dynamic tables of several seeds", { dynamic: { capacity: 10 } }, { seeds: 2 }],
+  ["a vocabulary with synonyms", { vocabulary: ["item 1", "item 2"], synonyms: { "item 4": "item 2" } }],
   ["a vocabulary that grows", { vocabulary: { grow: true } }],
   ["a table of 16-bit numbers", { hash: 50, dtype: "bf16" }],
   ["published versions", { dynamic: { capacity: 30 } }, { publish: { every: 2, to: published } }],

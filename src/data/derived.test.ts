@@ -237,6 +237,75 @@ it("reads maps of Parquet columns, and text columns of CSV files as they are wri
   expect(valuesOf(splits.train, "map")).toEqual([[1.5], [-1]]);
 });
 
+it("computes with constants as with columns that have one value", async () => {
+  const inputs = (key: unknown, two: unknown) =>
+    [
+      { kind: "lookup", name: "found", map: "map", key },
+      { kind: "combo", name: "crossed", inputs: ["tag", key], hash: 1000 },
+      { kind: "expression", name: "sum", variables: { a: "a", two }, expression: "a + two" },
+      { kind: "expression", name: "constant", variables: { two }, expression: "two * two" },
+      { kind: "combine", name: "above", input: { feature: "constant" } },
+    ] as FeatureInput[];
+  const rows = ["k1:1,k2:2.5", "k2:7", "k1:3", null].map((map, i) => {
+    return { map, tag: `t${i}`, a: i, key: "k2", two: 2, y: i % 2 };
+  });
+  const constant = await prepare(
+    { train: { rows }, label: "y" },
+    inputs({ constant: "k2" }, { constant: 2 }),
+  );
+  const column = await prepare({ train: { rows }, label: "y" }, inputs("key", "two"));
+  compare(constant, rows);
+  for (const name of column.splits.train.columns.keys())
+    expect([name, valuesOf(constant.splits.train, name)]).toEqual([
+      name,
+      valuesOf(column.splits.train, name),
+    ]);
+});
+
+it("reads synonyms as values of the vocabulary, in packing and in serving", async () => {
+  const words = ["a", "b", "beta", "é✓", null, "other", "none"];
+  const rows = Array.from({ length: 70 }, (_, i) => {
+    return { word: words[i % 7], list: [words[i % 7], words[(i * 3) % 7]], y: i % 2 };
+  });
+  const replaced = (word: string | null) =>
+    word === "beta" ? "b" : word === "é✓" || word === "none" ? "a" : word;
+  const plain = rows.map(({ word, list, y }) => ({ word: replaced(word), list: list.map(replaced), y }));
+  const mapped = { vocabulary: ["a", "b"], embedding: "e" };
+  const config = (synonyms: object, word: string) =>
+    [
+      { kind: "id", name: "word", ...mapped, ...synonyms, missing: { value: word } },
+      { kind: "ids", name: "list", ...mapped, ...synonyms },
+      {
+        kind: "combo",
+        name: "combo",
+        inputs: ["word", { constant: "x" }],
+        vocabulary: ["a_x"],
+        synonyms: { b_x: "a_x" },
+      },
+      { kind: "id", name: "without", column: "word", ...mapped },
+    ] as FeatureInput[];
+  const synonyms = { synonyms: { beta: "b", "é✓": "a", none: "a" } };
+  const prepared = await prepare({ train: { rows }, label: "y" }, config(synonyms, "none"));
+  compare(prepared, rows);
+  const other = await prepare({ train: { rows: plain }, label: "y" }, config({}, "a"));
+  for (const name of ["word", "list"])
+    expect([name, valuesOf(prepared.splits.train, name)]).toEqual([name, valuesOf(other.splits.train, name)]);
+  // The other feature of the table has no synonyms: "beta" is unknown.
+  expect(valuesOf(prepared.splits.train, "without").slice(0, 3)).toEqual([0, 1, 2]);
+});
+
+it.each([
+  [{ vocabulary: ["a", "b"], synonyms: { b: "a" } }, /"b": "a"[\s\S]*does not have, and/],
+  [{ vocabulary: ["a", "b"], synonyms: { c: "d" } }, /"c": "d"/],
+  [{ vocabulary: { minCount: 1 }, synonyms: { c: "d" } }, /a list or a file/],
+  [{ hash: 5, synonyms: { c: "d" } }, /a list or a file/],
+])("refuses synonyms that cannot be meant: %j", async (mapping, message) => {
+  const rows = [{ word: "a", y: 1 }];
+  const prepared = async () =>
+    prepare({ train: { rows }, label: "y" }, [{ kind: "id", name: "word", ...mapping } as FeatureInput]);
+  await expect(prepared()).rejects.toThrow(message);
+});
+
 it("names the column that a computed feature cannot read", async () => {
   const rows = [{ a: 1, y: 1 }];
   await expect(

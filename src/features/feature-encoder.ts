@@ -93,9 +93,10 @@ export class FeatureEncoder {
   private derived(encoder: number, batch: RawBatch, refusals: Refusals): readonly unknown[] {
     const { feature, derive } = this.encoders[encoder];
     const columns = batch.inputs(encoder).values();
-    const inputs = feature.reading.derivation!.inputs.map((input) =>
-      "feature" in input ? this.values.get(input.feature)! : columns.next().value!,
-    );
+    const inputs = feature.reading.derivation!.inputs.map((input) => {
+      if ("constant" in input) return Array<unknown>(batch.rows).fill(input.constant);
+      return "feature" in input ? this.values.get(input.feature)! : columns.next().value!;
+    });
     const ownValues = batch.trainingValues?.(feature.name);
     const values = derive!(inputs, batch.rows).map((value, row) => {
       if (!(value instanceof Refused)) return ownValues?.[row] ?? value;

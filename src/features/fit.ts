@@ -30,6 +30,7 @@ import {
 import type { TargetMeans } from "./target-means.js";
 import type { Tokenizers } from "./tokenizer.js";
 import { bucketOf, compileId, compileNumber, vocabularyCache } from "./transform.js";
+import { synonymProblem } from "./vocabulary.js";
 
 /** Values and statistics learned from the training split. */
 export interface Statistics extends TextRules {
@@ -178,12 +179,28 @@ function fitOne(
 function mappingOf(feature: IdFeatureConfig | BagConfig, plan: TablePlan): IdMapping {
   if (feature.vocabulary) {
     const unknownRow = feature.outOfVocabulary === "bucket" ? plan.unknownRow : null;
-    return { kind: "vocabulary", vocabulary: plan.table.table, unknownRow };
+    const synonyms = feature.synonyms && { synonyms: checkedSynonyms(feature, plan.vocabulary!) };
+    return { kind: "vocabulary", vocabulary: plan.table.table, unknownRow, ...synonyms };
   }
   if (feature.hash !== undefined) return { kind: "hash", size: hashSize(feature.hash) };
   if (feature.dynamic) return { kind: "key" };
   const outOfRangeRow = feature.outOfRange === "bucket" ? plan.unknownRow : null;
   return { kind: "integer", size: plan.values, outOfRangeRow };
+}
+
+/** @throws DataError if a text has a row of its own, or is to be read as a value without one */
+function checkedSynonyms(
+  { name, synonyms = {} }: IdFeatureConfig | BagConfig,
+  vocabulary: readonly string[],
+): Readonly<Record<string, string>> {
+  const [text, value, problem] = synonymProblem(synonyms, vocabulary) ?? [];
+  if (problem === undefined) return synonyms;
+  throw new DataError({
+    what: `a synonym of ${name} cannot be used: ${problem}`,
+    got: `${JSON.stringify(text)}: ${JSON.stringify(value)}`,
+    expected: "a text that the vocabulary does not have, and a value that it has",
+    next: "Correct the feature's synonyms.",
+  });
 }
 
 function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {

@@ -17,6 +17,7 @@ import type { Derivation } from "./kinds/define-kind.js";
 import { dynamicFields } from "./schema/dynamic-table.js";
 import { TABLE_SETTINGS } from "./schema/feature-fields.js";
 import { storeSchema } from "./schema/store.js";
+import { synonymProblem } from "./vocabulary.js";
 
 /**
  * The schema of fitted features read from a file. The content of a checkpoint is untrusted, so nothing about it is
@@ -70,7 +71,12 @@ const mappingSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("hash"), size }),
   z.strictObject({ kind: z.literal("key") }),
   z.strictObject({ kind: z.literal("integer"), size, outOfRangeRow: row }),
-  z.strictObject({ kind: z.literal("vocabulary"), vocabulary: text, unknownRow: row }),
+  z.strictObject({
+    kind: z.literal("vocabulary"),
+    vocabulary: text,
+    unknownRow: row,
+    synonyms: z.record(z.string(), z.string()).optional(),
+  }),
   z.strictObject({
     kind: z.literal("boundaries"),
     boundaries: z.array(z.number()).refine(isAscending, "boundaries ascend"),
@@ -204,6 +210,10 @@ function* rowProblems(
   const { mapping, translation, rows } = feature;
   if (mapping.kind === "vocabulary" && !Object.hasOwn(vocabularies, mapping.vocabulary))
     return yield [["mapping", "vocabulary"], `there is no vocabulary ${mapping.vocabulary}`];
+  if (mapping.kind === "vocabulary" && mapping.synonyms) {
+    const [text, , problem] = synonymProblem(mapping.synonyms, vocabularies[mapping.vocabulary]) ?? [];
+    if (text !== undefined) yield [["mapping", "synonyms", text], problem!];
+  }
   const special = missingOf(feature);
   if (translation?.kind === "dynamic" || mapping.kind === "key" || isFittedKey(special))
     return yield* keyProblems(feature, special);

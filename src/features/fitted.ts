@@ -86,7 +86,13 @@ export type IdMapping =
   | { readonly kind: "hash"; readonly size: number }
   | { readonly kind: "key" }
   | { readonly kind: "integer"; readonly size: number; readonly outOfRangeRow: number | null }
-  | { readonly kind: "vocabulary"; readonly vocabulary: string; readonly unknownRow: number | null }
+  | {
+      readonly kind: "vocabulary";
+      readonly vocabulary: string;
+      readonly unknownRow: number | null;
+      /** Texts that are read as a value of the vocabulary. */
+      readonly synonyms?: Readonly<Record<string, string>>;
+    }
   | {
       readonly kind: "boundaries";
       readonly boundaries: readonly number[];

@@ -18,7 +18,10 @@ export type Input = InputOrigin & {
   /** With `time`: what numbers are. */
   readonly unit?: "seconds" | "milliseconds";
 };
-type InputOrigin = { readonly column: string } | { readonly feature: string };
+type InputOrigin =
+  | { readonly column: string }
+  | { readonly feature: string }
+  | { readonly constant: string | number };
 
 /**
  * The value of an input in one row; `undefined` if it is missing. Missing elements of `texts` become empty texts, so
@@ -29,6 +32,7 @@ export type InputValue = number | string | readonly string[] | undefined;
 export function inputOf(source: InputSource, as: Input["as"], separator: string): Input {
   if (typeof source === "string") return { column: source, as, separator };
   if ("feature" in source) return { feature: source.feature, as, separator };
+  if ("constant" in source) return { constant: source.constant, as, separator };
   return { column: source.column, as, separator: source.separator ?? separator };
 }
 

@@ -42,19 +42,33 @@ export interface NumericTransform {
 
 export type IdTransform = TextTransform | NumericTransform;
 
-/** Vocabularies, compiled on first use and shared by features of one table. */
-export type VocabularyCache = (name: string) => ByteVocabulary;
+type VocabularyMapping = Extract<IdMapping, { readonly kind: "vocabulary" }>;
+
+/** Vocabularies, compiled on first use and shared by features of one table with the same synonyms. */
+export type VocabularyCache = (mapping: VocabularyMapping) => ByteVocabulary;
 
 export function vocabularyCache(fitted: FittedFeatures): VocabularyCache {
   const compiled = new Map<string, ByteVocabulary>();
-  return (name) => {
-    let vocabulary = compiled.get(name);
+  return (mapping) => {
+    const key = JSON.stringify([mapping.vocabulary, mapping.synonyms]);
+    let vocabulary = compiled.get(key);
     if (!vocabulary) {
-      vocabulary = new ByteVocabulary(fitted.vocabularies[name]);
-      compiled.set(name, vocabulary);
+      const values = fitted.vocabularies[mapping.vocabulary];
+      vocabulary = new ByteVocabulary(values, synonymRows(mapping, values));
+      compiled.set(key, vocabulary);
     }
     return vocabulary;
   };
+}
+
+/** The rows of the texts that are read as a value of the vocabulary. */
+export function synonymRows(
+  { synonyms }: VocabularyMapping,
+  vocabulary: readonly string[],
+): Map<string, number> {
+  if (!synonyms) return new Map();
+  const rowOf = new Map(vocabulary.map((value, row) => [value, row]));
+  return new Map(Object.entries(synonyms).map(([text, value]) => [text, rowOf.get(value)!]));
 }
 
 export function compileId(feature: FittedId | FittedBag, vocabularies: VocabularyCache): IdTransform {
@@ -69,7 +83,7 @@ export function compileId(feature: FittedId | FittedBag, vocabularies: Vocabular
         encode: (bytes, start, end) => refusalIn(bytes, start, end) || keyOf(bytes, start, end),
       };
     case "vocabulary": {
-      const vocabulary = vocabularies(mapping.vocabulary);
+      const vocabulary = vocabularies(mapping);
       const unknown = mapping.unknownRow ?? Refusal.unknown;
       const encode: TextTransform["encode"] = (bytes, start, end) => {
         const row = vocabulary.lookup(bytes, start, end);

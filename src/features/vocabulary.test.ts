@@ -15,6 +15,21 @@ it("finds each text at its index, and nothing else", () => {
   );
 });
 
+it("finds synonyms at the index of their text", () => {
+  const vocabulary = new ByteVocabulary(
+    ["a", "b"],
+    new Map([
+      ["beta", 1],
+      ["α", 0],
+    ]),
+  );
+  const found = ["a", "b", "beta", "α", "bet"].map((text) => {
+    const bytes = Buffer.from(text);
+    return vocabulary.lookup(bytes, 0, bytes.length);
+  });
+  expect(found).toEqual([0, 1, 1, 0, -1]);
+});
+
 it("verifies hits, so that texts of one hash stay apart", () => {
   // A table of two slots: every second text falls on an occupied slot.
   const vocabulary = new ByteVocabulary(["a"]);

@@ -59,7 +59,7 @@ const CONFIG = {
     { kind: "number", name: "binned", column: "price", denseEmbedding: { kind: "piecewiseLinear", bins: 4 } },
     { kind: "number", name: "point", width: 2 },
     { kind: "number", name: "twice", column: "age", normalize: { expression: "x * 2" } },
-    { kind: "ids", name: "tags", vocabulary: ["a", "b", "c"], pooling: "mean" },
+    { kind: "ids", name: "tags", vocabulary: ["a", "b"], synonyms: { c: "a" }, pooling: "mean" },
     { kind: "ids", name: "liked", weighted: true, hash: 7 },
     { kind: "combo", name: "crossed", inputs: ["user", "tags"], hash: 13 },
     { kind: "tokenize", name: "pieces", input: "title", tokenizer: { file: join(folder, "tokenizer.json") } },

@@ -64,5 +64,6 @@ function idSchema(
   if (mapping.kind !== "vocabulary" || mapping.unknownRow !== null)
     return { type: orNull("string", "integer") };
   const known = vocabularies[mapping.vocabulary];
-  return known.length > MOST_VALUES ? { type: orNull("string") } : { enum: known };
+  const texts = [...known, ...Object.keys(mapping.synonyms ?? {})];
+  return texts.length > MOST_VALUES ? { type: orNull("string") } : { enum: texts };
 }

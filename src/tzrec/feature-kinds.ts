@@ -56,7 +56,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
 
   combo_feature(section) {
-    const inputs = section.texts("expression").map((text) => sourceFrom(section, "expression", text));
+    const inputs = section.texts("expression").map(sourceFrom);
     return { kind: "combo", inputs, separator: separatorOf(section), ...found(section, true) };
   },
 
@@ -102,7 +102,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   expr_feature(section) {
     const texts = section.texts("variables");
     const variables = Object.fromEntries(
-      texts.map((text) => [text.slice(text.indexOf(":") + 1), sourceFrom(section, "variables", text)]),
+      texts.map((text) => [text.slice(text.indexOf(":") + 1), sourceFrom(text)]),
     );
     const expression = section.text("expression") ?? section.missing("expression");
     checkExpression(section, "expression", expression, Object.keys(variables));
@@ -147,7 +147,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
 
   bool_mask_feature(section) {
-    const [input, mask] = section.texts("expression").map((text) => sourceFrom(section, "expression", text));
+    const [input, mask] = section.texts("expression").map(sourceFrom);
     return { kind: "mask", input, mask, separator: separatorOf(section), ...found(section, true) };
   },
 

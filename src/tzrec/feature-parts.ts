@@ -9,32 +9,33 @@ export type Config = Readonly<Record<string, unknown>>;
 /** The default separator of multi-valued texts in TorchEasyRec. */
 export const SEPARATOR = "\x1d";
 
-/** `user:cate` is a column, `feature:cate` another feature. */
-export function sourceFrom(section: Section, name: string, text: string): string | { feature: string } {
+type Source = string | { feature: string } | { constant: string };
+
+/** `user:cate` is a column, `feature:cate` another feature, `const:red` the text red in all rows. */
+export function sourceFrom(text: string): Source {
   const at = text.indexOf(":");
   const [side, input] = at < 0 ? ["", text] : [text.slice(0, at), text.slice(at + 1)];
   if (side === "feature") return { feature: input };
-  if (side !== "const") return input;
-  throw section.error(name, {
-    what: "a constant has no counterpart as an input",
-    got: text,
-    next: `Name a column instead, such as user:constant, and give the data this column: in data.train.sql of the imported config, SELECT *, '${input.replaceAll("'", "''")}' AS constant FROM source.`,
-  });
+  return side === "const" ? { constant: input } : input;
 }
 
-export function sourceOf(section: Section, name: string): string | { feature: string } {
+export function sourceOf(section: Section, name: string): Source {
   // Without an expression, the column has the name of the feature.
   const own = name === "expression" ? section.text("feature_name") : undefined;
-  return sourceFrom(section, name, section.text(name) ?? own ?? section.missing(name));
+  return sourceFrom(section.text(name) ?? own ?? section.missing(name));
 }
 
 export function columnOf(section: Section, name: string): string {
   const source = sourceOf(section, name);
   if (typeof source === "string") return source;
   throw section.error(name, {
-    what: "ids of another feature's value have no counterpart",
+    what: "ids that are not read from a column have no counterpart",
+    got: section.text(name),
     expected: "a column",
-    next: "Read the column that the other feature reads.",
+    next:
+      "feature" in source
+        ? "Read the column that the other feature reads."
+        : "Remove the feature: its embedding is the same in all rows.",
   });
 }
 

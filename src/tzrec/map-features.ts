@@ -47,10 +47,7 @@ export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] 
   });
   refuseRepeated(root, features);
   warnOfRanges(root, features);
-  return features.map((feature, i) => {
-    const section = root.sections("feature_configs")[i];
-    return withSharedTable(feature, features, section.section(section.names[0])!);
-  });
+  return features.map((feature) => withSharedTable(feature, features));
 }
 
 /** Before the groups of the model, which find features by name. */
@@ -76,43 +73,32 @@ function warnOfRanges(root: Section, features: readonly ImportedFeature[]): void
 }
 
 /** In TorchEasyRec all features with one table name share it; the default name is `<feature>_emb`. */
-function withSharedTable(
-  feature: ImportedFeature,
-  all: readonly ImportedFeature[],
-  section: Section,
-): ImportedFeature {
+function withSharedTable(feature: ImportedFeature, all: readonly ImportedFeature[]): ImportedFeature {
   const { table } = feature;
   const sharing = table ? all.filter((other) => other.table?.name === table.name) : [];
   if (sharing.length < 2) return feature;
-  const alike = withSharedDefault(feature, sharing, section);
+  const alike = withSharedDefault(feature, sharing);
   return { ...alike, config: { ...alike.config, embedding: table!.name } as FeatureInput };
 }
 
 /**
  * Defaults outside the vocabulary have the same row in TorchEasyRec, whatever their words are. Here this row is the word of
- * the first feature of the table that has such a default.
+ * the first feature of the table that has such a default, and the others are its synonyms.
  */
-function withSharedDefault(
-  feature: ImportedFeature,
-  sharing: readonly ImportedFeature[],
-  section: Section,
-): ImportedFeature {
+function withSharedDefault(feature: ImportedFeature, sharing: readonly ImportedFeature[]): ImportedFeature {
   const first = sharing.find(({ table }) => table!.ownDefault !== undefined);
   if (!first || first === feature || !sharing.every((other) => hasSameWords(other, first))) return feature;
   const [own, word] = [feature.table!.ownDefault, first.table!.ownDefault!];
   const { vocabulary } = first.config as Vocabulary;
   const table = { ...feature.table!, order: first.table!.order, ownDefault: word };
-  const missing = own === undefined ? {} : { missing: { value: word } };
-  if (own !== undefined && own !== word)
-    section.warn(
-      "default_value",
-      `shares its row with the default "${word}" of ${first.config.name}, so a missing value is "${word}" in Pairloom, and the text "${own}" an unknown word`,
-    );
-  return { ...feature, config: { ...feature.config, vocabulary, ...missing } as FeatureInput, table };
+  const { synonyms } = feature.config as Vocabulary;
+  const more = own !== undefined && own !== word && { synonyms: { ...synonyms, [own]: word } };
+  return { ...feature, config: { ...feature.config, vocabulary, ...more } as FeatureInput, table };
 }
 
 interface Vocabulary {
   readonly vocabulary?: unknown;
+  readonly synonyms?: Readonly<Record<string, string>>;
 }
 
 const hasSameWords = (a: ImportedFeature, b: ImportedFeature): boolean =>

@@ -54,7 +54,7 @@ export function idRows(section: Section): IdRows {
     case "vocab_list":
       return listed(section, section.texts(name));
     case "vocab_dict":
-      return dictionary(section, name, section.entries(name));
+      return dictionary(section, section.entries(name));
     default:
       return fromFile(section);
   }
@@ -104,8 +104,11 @@ function checkFallback(section: Section, rows: number): void {
   });
 }
 
-/** Without default_bucketize_value, row 0 is for the default word, wherever the dictionary has it, and row 1 for unknown ones. */
-function dictionary(section: Section, name: string, entries: readonly [string, number][]): IdRows {
+/**
+ * The first word of each row is its word here, and the others are synonyms. Without default_bucketize_value, row 0 is for the default word, wherever the dictionary has it, and row 1 for unknown
+ * ones.
+ */
+function dictionary(section: Section, entries: readonly [string, number][]): IdRows {
   const fallback = section.number("default_bucketize_value");
   const rowOf = new Map(entries);
   const own = defaultWord(section);
@@ -113,28 +116,26 @@ function dictionary(section: Section, name: string, entries: readonly [string, n
   if (own !== "" && fallback === undefined) rowOf.set(own, 0);
   else if (isNew) rowOf.set(own, fallback!);
   const ascending = [...rowOf].sort((a, b) => a[1] - b[1]);
-  refuseTwins(section, name, ascending);
   checkFallback(section, ascending[ascending.length - 1][1] + 1);
-  const rows = ascending.map(([, row]) => row);
+  const wordOf = new Map<number, string>();
+  const synonyms: [string, string][] = [];
+  for (const [word, row] of ascending) {
+    const first = wordOf.get(row);
+    if (first === undefined) wordOf.set(row, word);
+    else synonyms.push([word, first]);
+  }
+  const vocabulary = [...wordOf.values()];
+  const rows = [...wordOf.keys()];
   return {
-    mapping: { vocabulary: ascending.map(([word]) => word) },
+    mapping: {
+      vocabulary,
+      ...(synonyms.length > 0 && { synonyms: Object.fromEntries(synonyms) }),
+    },
     rows: Math.max(...rows, fallback ?? 1) + 1,
     order: [...rows, fallback ?? 1],
-    ...(isNew && { ownDefault: own }),
+    ...(isNew && vocabulary.includes(own) && { ownDefault: own }),
     sameRows: true,
   };
-}
-
-function refuseTwins(section: Section, name: string, ascending: readonly [string, number][]): void {
-  const twice = ascending.find(([, row], i) => i > 0 && row === ascending[i - 1][1])?.[1];
-  if (twice === undefined) return;
-  const words = ascending.filter(([, row]) => row === twice).map(([word]) => word);
-  throw section.error(name, {
-    what: "several words with the same row have no counterpart",
-    got: `row ${twice}: ${words.join(", ")}`,
-    expected: "a different row for each word; row 0 is that of default_value",
-    next: "Map these words to one of them in data.train.sql, and list only that one.",
-  });
 }
 
 /** True if the vocabulary file is a tokenizer.json. */
@@ -163,7 +164,6 @@ function fromFile(section: Section): IdRows {
   if (lines.length > 0 && pairs.every((pair) => pair !== null))
     return dictionary(
       section,
-      "vocab_file",
       pairs.map((pair) => [pair[1], Number(pair[2])]),
     );
   const { rows, order } = listed(section, lines);

@@ -245,16 +245,13 @@ describe("features", () => {
     const word = (name: string, more: string) =>
       `feature_configs { id_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" vocab_list: ["a", "b"] ${more} } }\n`;
     const words = [word("x", 'default_value: "p"'), word("w", ""), word("z", 'default_value: "q"')].join("");
-    const { config, features, warnings } = imported({ features: words });
+    const { config, features } = imported({ features: words });
     expect(config.features.slice(2)).toMatchObject([
       { vocabulary: ["a", "b", "p"], missing: { value: "p" }, embedding: "e" },
       { vocabulary: ["a", "b", "p"], missing: "empty", embedding: "e" },
-      { vocabulary: ["a", "b", "p"], missing: { value: "p" }, embedding: "e" },
+      { vocabulary: ["a", "b", "p"], synonyms: { q: "p" }, missing: { value: "q" }, embedding: "e" },
     ]);
     for (const { table } of features.slice(2)) expect(table).toMatchObject({ rows: 4, order: [2, 3, 0, 1] });
-    expect(warnings.join("\n")).toMatch(
-      /features?_configs\[4\].*default "p" of x, so a missing value is "p"/,
-    );
 
     const number = (name: string, boundaries: string) =>
       `feature_configs { raw_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" boundaries: ${boundaries} } }\n`;
@@ -285,6 +282,42 @@ describe("features", () => {
     const dictionary = 'vocab_dict { key: "a" value: 2 } vocab_dict { key: "b" value: 3 }';
     const words = `id_feature { feature_name: "x" expression: "u:x" embedding_dim: 4 ${dictionary} default_value: "b" }`;
     expect(table(words)).toMatchObject({ rows: 3, order: [0, 2, 1] });
+  });
+
+  it("have several words in one row", () => {
+    const entries = [
+      ["c", 5],
+      ["b", 3],
+      ["beta", 3],
+      ["zero", 0],
+      ["B", 3],
+    ] as const;
+    const dictionary = entries.map(([word, row]) => `vocab_dict { key: "${word}" value: ${row} }`).join(" ");
+    const { features, config } = imported({
+      features: `feature_configs { id_feature { feature_name: "x" embedding_dim: 4 ${dictionary} default_value: "none" } }`,
+    });
+    expect(config.features[2]).toMatchObject({
+      vocabulary: ["zero", "b", "c"],
+      synonyms: { none: "zero", beta: "b", B: "b" },
+      missing: { value: "none" },
+    });
+    expect(features[2].table).toMatchObject({ rows: 6, order: [0, 3, 5, 1] });
+  });
+
+  it("are computed from constants", () => {
+    expect(
+      feature(
+        'lookup_feature { feature_name: "x" map: "u:m" key: "const:it\'s: 1" hash_bucket_size: 9 embedding_dim: 4 }',
+      ),
+    ).toMatchObject({ key: { constant: "it's: 1" } });
+    expect(
+      feature(
+        'combo_feature { feature_name: "x" expression: ["u:a", "const:2"] hash_bucket_size: 9 embedding_dim: 4 }',
+      ),
+    ).toMatchObject({ inputs: ["a", { constant: "2" }] });
+    expect(feature('raw_feature { feature_name: "x" expression: "const:0.5" }')).toMatchObject({
+      variables: { x: { constant: "0.5" } },
+    });
   });
 
   it("read vocabularies below asset_dir, as words or as words and rows", () => {
@@ -513,10 +546,10 @@ describe("what is refused, with path and line, the model first", () => {
     ["another model", { ...broken, model: "mmoe { }" }, 12, "model_config.mmoe"],
     ["steps and epochs", { train: "num_steps: 9" }, 3, "train_config.num_steps"],
     [
-      "a constant",
-      { features: 'feature_configs { lookup_feature { feature_name: "x" map: "u:m" key: "const:1" } }' },
+      "a constant id",
+      { features: idWith('expression: "const:1"') },
       9,
-      "feature_configs[2].lookup_feature.key",
+      "feature_configs[2].id_feature.expression",
     ],
     ...["sphere_dist(a, a, a, a)", "1 + haversine (a, a, a, a)"].map(
       (text): Refused => [

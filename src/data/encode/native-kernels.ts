@@ -15,7 +15,8 @@ export function nativeKernels(addon: Addon): ColumnKernels {
       const { mapping } = transform;
       if (mapping.kind === "key") return addon.keysOfTexts(vector, missing, ids as WideTarget);
       if (mapping.kind === "hash") return addon.hashTexts(vector, mapping.size, missing, ids);
-      if ("codes" in ids) return plainKernels.texts(vector, transform, missing, ids);
+      const isPlain = "codes" in ids || mapping.vocabulary.synonyms.length > 0;
+      if (isPlain) return plainKernels.texts(vector, transform, missing, ids);
       return addon.lookUpTexts(vector, mapping.vocabulary, mapping.unknown, missing, ids);
     },
 

@@ -18,7 +18,7 @@ function idsOf(g: OnnxGraph, feature: string, name: string, size: string): strin
   const texts = g.source.texts.get(feature);
   if (!texts) return g.input(name, "int64", [size]);
   const known = texts.texts.map((text, id) => [text, id] as const);
-  const all = [...new Map([...known, ["", texts.missing]])];
+  const all = [...new Map([...known, ...texts.synonyms, ["", texts.missing]])];
   return g.op(
     "LabelEncoder",
     [g.input(name, "string", [size])],

@@ -1,5 +1,6 @@
 import type { DynamicTranslation, Translation } from "../../backends/backend.js";
 import type { FittedBag, FittedFeature, FittedFeatures, FittedId } from "../../features/fitted.js";
+import { synonymRows } from "../../features/transform.js";
 import type { Graph } from "../../graph/graph.js";
 import type { IdPart } from "../../graph/translation.js";
 import { translate } from "../../ops/translate.js";
@@ -26,7 +27,8 @@ function textsOf(feature: FittedFeature, { vocabularies }: FittedFeatures): [str
   if (feature.kind === "number" || feature.mapping.kind !== "vocabulary") return [];
   const { vocabulary, unknownRow } = feature.mapping;
   const texts = vocabularies[vocabulary];
-  return [[feature.name, { texts, unknown: unknownRow ?? REFUSED, missing: missingIdOf(feature) }]];
+  const synonyms = synonymRows(feature.mapping, texts);
+  return [[feature.name, { texts, synonyms, unknown: unknownRow ?? REFUSED, missing: missingIdOf(feature) }]];
 }
 
 /** Of the ids of a plain bag, none is missing. */

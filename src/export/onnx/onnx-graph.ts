@@ -26,6 +26,8 @@ export type OnnxLookup =
 export interface InputTexts {
   /** The text of each id from 0 on. */
   readonly texts: readonly string[];
+  /** The ids of further texts. */
+  readonly synonyms: ReadonlyMap<string, number>;
   /** The id of other texts. */
   readonly unknown: number;
   /** The id of the empty text. */

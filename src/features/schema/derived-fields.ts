@@ -21,7 +21,7 @@ import {
  * plain kinds `ids` and `number`.
  */
 
-/** A column, or the value of another feature. */
+/** A column, the value of another feature, or a value that is the same in all rows. */
 export const inputSource = z.union([
   text,
   z.strictObject({
@@ -31,6 +31,10 @@ export const inputSource = z.union([
     separator: text.optional(),
   }),
   z.strictObject({ feature: featureName }),
+  z.strictObject({
+    /** A text or number that is the value in all rows. */
+    constant: z.union([text, z.number()]),
+  }),
 ]);
 export type InputSource = z.output<typeof inputSource>;
 

@@ -107,6 +107,8 @@ export const mappingFields = {
   buckets: positive.max(MAX_VALUE_ROWS).optional(),
   /** One row for each value of a list, of a file, or learned from the training split. */
   vocabulary: vocabulary.optional(),
+  /** Texts that are read as a value of the vocabulary, which is listed or in a file: `{ nyc: "new york" }`. */
+  synonyms: z.record(text, text).optional(),
   /** Rows for the values that training meets, up to a capacity. */
   dynamic: dynamicSchema.optional(),
   /** Values without a row: share one row, or the row of data is refused. */

@@ -118,9 +118,12 @@ export function bagOf({ kind: _, sequence, max, ...feature }: SequenceFeatureCon
 }
 
 function refineMapping(
-  feature: Readonly<Partial<Record<(typeof MAPPINGS)[number], unknown>>>,
+  feature: Readonly<Partial<Record<(typeof MAPPINGS)[number] | "synonyms", unknown>>>,
   context: Refinement,
 ): void {
+  const { vocabulary = {}, synonyms } = feature;
+  if (synonyms !== undefined && !Array.isArray(vocabulary) && !("file" in (vocabulary as object)))
+    problem(context, "synonyms", "synonyms need a vocabulary that is a list or a file");
   const given = MAPPINGS.filter((key) => feature[key] !== undefined);
   if (given.length !== 1) {
     const got = given.length === 0 ? "none" : given.join(" and ");
