@@ -27,10 +27,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const itemOf = (i: number) => `item ${(i * i) % 23}`;
 /** Up to two items: with those of eight rows, at most as many as the smallest table has room for. */
 const seenBefore = (i: number) => Array.from({ length: i % 3 }, (_, k) => itemOf(k));
+/** With prices and times. */
+const historyOf = (i: number) => {
+  const seen = seenBefore(i);
+  return { seen, prices: seen.map((_, k) => k + i / 8), times: seen.map((_, k) => 10 * k), now: 20 + i };
+};
 const ROWS = Array.from({ length: 160 }, (_, i) => {
-  return { item: itemOf(i), shop: i % 9, seen: seenBefore(i), y: i % 2 };
+  return { item: itemOf(i), shop: i % 9, ...historyOf(i), y: i % 2 };
 });
-const ASKED = [1, 4, 9, 400].map((item, shop) => ({ item: `item ${item}`, shop, seen: seenBefore(shop) }));
+const ASKED = [1, 4, 9, 400].map((item, shop) => ({ item: `item ${item}`, shop, ...historyOf(shop) }));
 const published = join(folder, "published");
 
 /** A run, and where its versions are. */
@@ -39,11 +44,15 @@ async function trained(item: object, train: object = {}): Promise<string> {
     features: [
       { kind: "id", name: "item", ...item },
       { kind: "id", name: "shop", buckets: 9 },
-      { kind: "sequence", name: "seen", embedding: "item", ...item },
+      { kind: "sequence", name: "seen", sequence: "clicks", embedding: "item", ...item },
+      { kind: "sequence", name: "prices", sequence: "clicks", number: { normalize: "log" } },
+      { kind: "ages", name: "ages", sequence: "clicks", column: "times", time: "now" },
     ],
     model: {
       ...{ kind: "mlp", features: ["item", "shop"], embeddingDim: 2, mlp: { hiddenUnits: [3] } },
-      sequences: [{ kind: "din", query: ["item"], columns: ["seen"], mlp: { hiddenUnits: [3] } }],
+      sequences: [
+        { kind: "din", query: ["item"], columns: ["seen", "prices", "ages"], mlp: { hiddenUnits: [3] } },
+      ],
     },
     train: { batchSize: 8, steps: 6, ...train },
   });
@@ -88,7 +97,7 @@ describe.each([...KINDS, ...(chooseBackend().backend.tier ? STORED : [])])(
         version: stepName(model.step),
         scores: [...model.predict(ASKED)],
       });
-      const context = { shop: 3, seen: ["item 4", "item 400", "item 1"] };
+      const context = { shop: 3, seen: ["item 4", "item 400"], prices: [1, null], times: [2, 70], now: 80 };
       const request = { context, items: ASKED.map(({ item }) => ({ item })) };
       const { items } = await (await post(`${url}/v1/rank`, request)).json();
       const full = model.predict(ASKED.map(({ item }) => ({ item, ...context })));

@@ -40,6 +40,8 @@ const FEATURES: readonly Json[] = [
   { kind: "number", name: "angle", denseEmbedding: { kind: "periodic", frequencies: 2, sigma: 1 } },
   { kind: "sequence", name: "clicked", sequence: "clicks", hash: 50, embedding: "item" },
   { kind: "sequence", name: "clicked_shops", sequence: "clicks", hash: 50 },
+  { kind: "sequence", name: "clicked_prices", sequence: "clicks", number: { normalize: "log" } },
+  { kind: "ages", name: "clicked_ages", sequence: "clicks", column: "times", time: "now", dim: 2 },
   { kind: "sequence", name: "viewed", hash: 50, embedding: "wide_id", dim: 3 },
 ];
 
@@ -75,6 +77,7 @@ const COMPARED: readonly Json[] = [
   { query: ["user", "seen"], columns: ["clicked", "clicked_shops"] },
   { query: ["item"], columns: ["clicked", "clicked_shops"] },
   { query: ["wide_id"], columns: ["viewed"] },
+  { query: ["user"], columns: ["clicked", "clicked_prices", "clicked_ages"] },
   { query: ["price"], columns: ["clicked"] },
 ];
 
@@ -253,7 +256,9 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
       const name = feature.sequence ?? "";
       const offsets = offsetsOf.get(name) ?? positions(name === "" ? () => 2 : () => Math.floor(4 * unit()));
       offsetsOf.set(name, offsets);
-      columns.set(feature.name, { kind: "ids", values: ids(Number(offsets[ROWS]), feature), offsets });
+      const count = Number(offsets[ROWS]);
+      const weights = feature.numbers && { weights: Float32Array.from({ length: count }, unit) };
+      columns.set(feature.name, { kind: "ids", values: ids(count, feature), offsets, ...weights });
     }
   }
   return columns;

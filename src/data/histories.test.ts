@@ -34,6 +34,8 @@ const FEATURES = featuresSchema.parse([
   { kind: "number", name: "n" },
   { kind: "sequence", name: "items", sequence: "clicks", column: "clicks.item", buckets: 1000 },
   { kind: "sequence", name: "shops", sequence: "clicks", column: "clicks.shop", buckets: 5 },
+  { kind: "sequence", name: "numbers", sequence: "clicks", column: "clicks.item", number: {} },
+  { kind: "ages", name: "ages", sequence: "clicks", column: "clicks.at", time: "at", buckets: 4 },
 ]);
 
 async function prepare(data: Partial<DataInput>) {
@@ -91,6 +93,9 @@ const UNITS: Record<string, (at: number) => unknown> = {
   timestamps: (at) => new Date(Date.UTC(2026, 0, 1) + 1000 * at),
 };
 
+/** From 1 to 2, from 3 to 6, from 7 to 14. */
+const ageRange = (age: number) => (age < 1 ? 0 : age < 3 ? 1 : age < 7 ? 2 : 3);
+
 const inUnit = (rows: readonly (Event | Row)[], unit: string) =>
   rows.map((row) => ({ ...row, at: row.at === null ? null : UNITS[unit](row.at) }));
 
@@ -113,10 +118,17 @@ it.each(Object.keys(UNITS))(
         expect(listsOf(train!, "shops")).toEqual(
           histories.map(({ kept }) => kept.map(({ shop }) => shop ?? 5)),
         );
+        const { weights } = train!.columns.get("numbers") as BagColumn;
+        expect([...weights!]).toEqual(histories.flatMap(({ kept }) => kept.map(({ item }) => item)));
+        // Ages are at least 1, and a time has a whole number of units.
+        const ages = histories.map(({ kept }, r) =>
+          kept.map(({ at }) => Math.min(3, ageRange(rowsWithTimes[r].at! - at!))),
+        );
+        expect(listsOf(train!, "ages")).toEqual(ages);
         const cut = histories.reduce((sum, history) => sum + history.cut, 0);
-        expect(train!.cut).toEqual(cut > 0 ? { items: cut, shops: cut } : {});
+        expect(train!.cut).toEqual(cut > 0 ? { items: cut, shops: cut, numbers: cut } : {});
       }),
-      { numRuns: 12, seed: 3 },
+      { numRuns: 8, seed: 3, endOnFailure: true },
     );
   },
   60_000,
@@ -168,9 +180,14 @@ it.each([
     /events.clicks.time: a text in the column at is no time\n *got: *"soon"/,
   ],
   [
+    "mixture of times",
+    { rows: [1, "2026-01-31"].map((at) => ({ user: 1, at, item: 1, shop: 1 })) },
+    /a text in the column at is no time\n *got: *"2026-01-31"/,
+  ],
+  [
     "unit",
     { rows: [{ user: 1, at: new Date(0), item: 1, shop: 1 }] },
-    /at is DATE in the events and BIGINT in the rows/,
+    /at is VARCHAR in the events and BIGINT in the rows/,
   ],
   ["key", { rows: [{ at: 1, item: 1, shop: 1 }] }, /events.clicks.* has no such column/],
   ["column", { rows: [{ user: 1, at: 1, item: 1 }] }, /events.clicks has no such column\n *got: *shop/],

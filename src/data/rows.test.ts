@@ -56,6 +56,7 @@ const FEATURES: readonly FeatureInput[] = [
   { kind: "lookup", name: "f", map: "v", key: "key", hash: 1_000_003, withKey: true },
   { kind: "match", name: "f", map: "v", primary: "*", secondary: "*", withPrimary: true, hash: 1_000_003 },
   { kind: "number", name: "v", nonFinite: "impute" },
+  { kind: "sequence", name: "v", number: { nonFinite: "impute" } },
 ];
 
 /** A row that no feature refuses, because a split needs one. */

@@ -8,7 +8,7 @@ import {
 } from "../columns/columns.js";
 import { idsBelow } from "../graph/tensor.js";
 import { Absences } from "./absences.js";
-import { type FittedFeature, type FittedFeatures, idLimit } from "./fitted.js";
+import { type FittedFeature, type FittedFeatures, hasWeights, idLimit } from "./fitted.js";
 import type { IdTarget } from "./id-target.js";
 import { SequenceNotes } from "./sequence-notes.js";
 
@@ -45,7 +45,7 @@ export function layoutOf(fitted: FittedFeatures, labels: number): Layout {
     numbersWidth += width;
     return { name, offset, width };
   });
-  const weighted = fitted.features.filter(({ reading }) => reading.weighted).map(({ name }) => name);
+  const weighted = fitted.features.filter(hasWeights).map(({ name }) => name);
   return {
     ids: named("id", false),
     wideIds: named("id", true),

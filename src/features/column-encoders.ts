@@ -1,5 +1,6 @@
+import type { Absences } from "./absences.js";
 import { type BagBuffer, type Block, type Layout, locateIds } from "./block.js";
-import type { FittedBag, FittedFeature, FittedId, FittedNumber } from "./fitted.js";
+import type { EntryNumber, FittedBag, FittedFeature, FittedId, FittedKey, FittedNumber } from "./fitted.js";
 import { codeAt, type IdTarget, idAt, newTarget, setId } from "./id-target.js";
 import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
@@ -155,24 +156,26 @@ function pushIds(bag: BagBuffer, lists: RawLists, row: number, ids: IdTarget, lo
   return 0;
 }
 
-/** Encodes a column of a sequence: each entry that is kept has an id. */
+/** Adds an element of a batch of lists to a bag, for the row; returns why it refuses the row, or 0. */
+type PushEntry = (element: number, row: number) => number;
+/** Reads all elements of a batch of lists. */
+type ReadEntries = (lists: RawLists, bag: BagBuffer, absences: Absences) => PushEntry;
+
+/** Encodes a column of a sequence: each entry that is kept has an id, or a number. */
 function encodeSequences(
   feature: FittedBag,
-  { name, missingEntry }: NonNullable<FittedBag["sequence"]>,
+  { name, missingEntry, number }: NonNullable<FittedBag["sequence"]>,
   layout: Layout,
   vocabularies: VocabularyCache,
 ): EncodeColumn {
   const index = layout.bags.indexOf(feature.name);
-  const wide = layout.wideBags.includes(feature.name);
-  const missing = wide ? BigInt(idOf(missingEntry)) : idOf(missingEntry);
-  const unknown = unknownRow(feature);
   const { maxLength = Number.POSITIVE_INFINITY } = feature;
-  const idsOf = elementIds(feature, wide, vocabularies);
+  const read = number ? entryNumbers(number) : entryIds(feature, missingEntry, layout, vocabularies);
   return (column, rows, { bags, absences, sequences }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
-    const ids = idsOf(lists);
+    const push = read(lists, bag, absences);
     for (let r = 0; r < rows; r++) {
       const absence = lists.absence(r);
       const [start, end] = absence === 0 ? [lists.startOf(r), lists.endOf(r)] : [0, 0];
@@ -182,14 +185,47 @@ function encodeSequences(
       sequences.cut(feature.name, r, first - start + (lists.cut?.(r) ?? 0));
       if (start === end) absences.mark(feature.name, r, "missing");
       for (let i = first; i < end; i++) {
-        const code = codeAt(ids, i);
-        if (code < 0 && code !== NO_ID) refusals.mark(r, code);
-        else if (code !== NO_ID && Number(idAt(ids, i)) === unknown)
-          absences.mark(feature.name, r, "unknown");
-        bag.push(code === NO_ID ? missing : idAt(ids, i));
+        const code = push(i, r);
+        if (code < 0) refusals.mark(r, code);
       }
       bag.ends[r] = bag.length;
     }
+  };
+}
+
+function entryIds(
+  feature: FittedBag,
+  missingEntry: number | FittedKey,
+  layout: Layout,
+  vocabularies: VocabularyCache,
+): ReadEntries {
+  const wide = layout.wideBags.includes(feature.name);
+  const missing = wide ? BigInt(idOf(missingEntry)) : idOf(missingEntry);
+  const unknown = unknownRow(feature);
+  const idsOf = elementIds(feature, wide, vocabularies);
+  return (lists, bag, absences) => {
+    const ids = idsOf(lists);
+    return (element, row) => {
+      const code = codeAt(ids, element);
+      bag.push(code === NO_ID ? missing : idAt(ids, element));
+      if (code !== NO_ID && Number(idAt(ids, element)) === unknown)
+        absences.mark(feature.name, row, "unknown");
+      return code === NO_ID ? 0 : code;
+    };
+  };
+}
+
+function entryNumbers(number: EntryNumber): ReadEntries {
+  const transform = compileNumber(number);
+  let numbers = new Float32Array(0);
+  return ({ elements }, bag) => {
+    if (numbers.length < elements.rows) numbers = new Float32Array(elements.rows);
+    elements.numbers(transform, { data: numbers, offset: 0, stride: 1 });
+    return (element) => {
+      const isNumber = !Number.isNaN(numbers[element]);
+      bag.push(0, isNumber ? numbers[element] : 0);
+      return isNumber ? 0 : numberRefusal(elements, element);
+    };
   };
 }
 

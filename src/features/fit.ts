@@ -159,7 +159,7 @@ function wantsUnknownRow(feature: PlainFeatureConfig): boolean {
 }
 
 function wantsMissingRow(feature: PlainFeatureConfig): boolean {
-  if (feature.kind === "ids") return feature.sequence !== undefined;
+  if (feature.kind === "ids") return feature.sequence !== undefined && feature.number === undefined;
   return (feature.kind === "id" ? feature.missing : missingRule(feature)) === "bucket";
 }
 
@@ -213,9 +213,19 @@ function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures
   return { ...id, missingRow: standIn(id, feature.missing.value, fitted) };
 }
 
-function missingEntry({ dynamic }: BagConfig, { missingRow }: TablePlan): number | FittedKey {
-  return dynamic ? fittedKey(MISSING_KEY) : missingRow;
+function entryPart(
+  { dynamic, number, name }: BagConfig,
+  { missingRow }: TablePlan,
+): Omit<NonNullable<FittedBag["sequence"]>, "name"> {
+  if (number === undefined) return { missingEntry: dynamic ? fittedKey(MISSING_KEY) : missingRow };
+  const { normalize, missing, nonFinite } = number;
+  const fitted = { transform: transformOf({ name, normalize }, NOTHING), missing, nonFinite };
+  if (Number.isNaN(compileNumber(fitted).missing)) throw noFiniteValue(name, missing);
+  return { missingEntry: 0, number: fitted };
 }
+
+/** Numbers of entries learn nothing. */
+const NOTHING = { numbers: {} };
 
 const fittedKey = (key: bigint): FittedKey => ({ key: String(key) });
 
@@ -251,7 +261,7 @@ function fitBag(feature: BagConfig, plan: TablePlan, fitted: FittedFeatures): Fi
     ...(feature.maxLength !== undefined && { maxLength: feature.maxLength }),
     missing: "empty",
     ...(feature.sequence !== undefined && {
-      sequence: { name: feature.sequence, missingEntry: missingEntry(feature, plan) },
+      sequence: { name: feature.sequence, ...entryPart(feature, plan) },
     }),
   };
   const { missing } = feature;
@@ -294,18 +304,22 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
   const transform = compileNumber(fitted);
   const standIns = fitted.missingVector?.map(transform.encode) ?? [];
   if ((fitted.missing !== null && Number.isNaN(transform.missing)) || standIns.some(Number.isNaN))
-    throw new DataError({
-      what: `the value that replaces a missing ${feature.name} has no finite normalized value`,
-      got: String(fitted.missingVector ?? fitted.missing),
-      expected: "a raw value inside the domain of normalize",
-      next: 'Set missing to such a value, or to "refuse".',
-    });
+    throw noFiniteValue(feature.name, fitted.missingVector ?? fitted.missing);
   return fitted;
+}
+
+function noFiniteValue(name: string, missing: number | readonly number[] | null): DataError {
+  return new DataError({
+    what: `the value that replaces a missing ${name} has no finite normalized value`,
+    got: String(missing),
+    expected: "a raw value inside the domain of normalize",
+    next: "Set missing to such a value.",
+  });
 }
 
 /** How a raw number becomes that of the model. */
 export function transformOf(
-  feature: NumberFeatureConfig,
+  feature: Pick<NumberFeatureConfig, "name" | "normalize">,
   { numbers }: Pick<Statistics, "numbers">,
 ): NumberTransform {
   const { normalize } = feature;

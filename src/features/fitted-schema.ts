@@ -147,7 +147,13 @@ const featureSchema = z.discriminatedUnion("kind", [
     pooling: z.enum(["sum", "mean"]),
     maxLength: size.optional(),
     missing: z.union([z.enum(["empty", "refuse"]), z.int().nonnegative(), key]),
-    sequence: z.strictObject({ name: text, missingEntry: z.union([z.int().nonnegative(), key]) }).optional(),
+    sequence: z
+      .strictObject({
+        name: text,
+        missingEntry: z.union([z.int().nonnegative(), key]),
+        number: z.strictObject({ transform: transformSchema, missing: z.number(), nonFinite }).optional(),
+      })
+      .optional(),
   }),
   z.strictObject({
     kind: z.literal("number"),

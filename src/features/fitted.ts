@@ -139,7 +139,21 @@ export interface FittedBag extends FittedTable {
     readonly name: string;
     /** The id of an entry without a value. */
     readonly missingEntry: number | FittedKey;
+    /** Set if the entries have numbers, as weights of ids that are all 0. */
+    readonly number?: EntryNumber;
   };
+}
+
+/** How a raw number becomes that of the model. */
+export type EntryNumber = Pick<FittedNumber, "transform" | "nonFinite"> & {
+  /** The raw value that replaces a missing one. */
+  readonly missing: number;
+};
+
+/** True if the ids of the feature have weights. */
+export function hasWeights(feature: FittedFeature): boolean {
+  const isNumbers = feature.kind === "ids" && feature.sequence?.number !== undefined;
+  return feature.reading.weighted === true || isNumbers;
 }
 
 /** The id of a missing value, of a missing entry of a sequence, or of a bag without ids; else what becomes of them. */

@@ -36,7 +36,7 @@ function plainReading(feature: PlainFeatureConfig): Reading {
     case "ids":
       return {
         columns,
-        as: idElement(feature),
+        as: feature.number ? "number" : idElement(feature),
         separator: feature.separator,
         ...(feature.weighted && { weighted: true as const }),
       };

@@ -14,6 +14,7 @@ function fit(...features: FeatureInput[]): FittedFeatures {
 }
 
 const ITEMS = { kind: "sequence", name: "items", sequence: "history", buckets: 10 } as const;
+const PRICES = { kind: "sequence", name: "prices", sequence: "history" } as const;
 const SHOPS = { kind: "sequence", name: "shops", sequence: "history", buckets: 5 } as const;
 
 /** The entries of each row, and the rows that are refused. */
@@ -85,6 +86,56 @@ describe("a sequence", () => {
   it("refuses a row with a value that the feature refuses, unless its entry is cut", () => {
     const { bad } = encoded(fit({ ...ITEMS, max: 1 }), [{ items: [99, 1] }, { items: [1, 99] }]);
     expect(bad.map(({ row }) => row)).toEqual([1]);
+  });
+
+  it("has numbers as weights of its entries, transformed as those of rows are", () => {
+    const numbers = fc.array(fc.oneof(fc.double({ noNaN: true, min: -5, max: 1e6 }), fc.constant(null)), {
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(
+        fc.array(numbers, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 8 }),
+        (rows, max) => {
+          const { columns, bad } = packRows(
+            fit({ ...PRICES, max, number: { normalize: "log", missing: 3 } }),
+            rows.map((prices) => ({ prices })),
+          );
+          const { values, offsets, weights } = columns.get("prices") as BagColumn;
+          const kept = rows.map((prices) => prices.slice(-max));
+          expect(bad).toEqual([]);
+          expect(Array.from(values, Number)).toEqual(kept.flatMap((prices) => prices.map(() => 0)));
+          expect(Array.from(weights!)).toEqual(
+            kept.flat().map((price) => Math.fround(Math.log1p(Math.max(price ?? 3, 0)))),
+          );
+          expect(Number(offsets[rows.length])).toBe(kept.flat().length);
+        },
+      ),
+    );
+  });
+
+  it("refuses a row with a number that is none, unless its entry is cut or it is imputed", () => {
+    const rows = [
+      ["x", 1],
+      [1, Number.NaN],
+      [1, 2],
+    ].map((prices) => ({ prices }));
+    const refused = (number: object, max?: number) =>
+      packRows(fit({ ...PRICES, number, max }), rows).bad.map(({ row }) => row);
+    expect(refused({})).toEqual([0, 1]);
+    expect(refused({}, 1)).toEqual([1]);
+    expect(refused({ nonFinite: "impute" })).toEqual([]);
+  });
+
+  it("has numbers or ids", () => {
+    const parse = (feature: object) => featuresSchema.safeParse([feature]).error?.issues ?? [];
+    expect(parse({ ...PRICES, number: {}, buckets: 3 })[0].message).toMatch(/buckets is for ids/);
+    expect(parse({ ...PRICES, number: {}, dim: 3 })[0].message).toMatch(/dim is for ids/);
+    expect(parse({ ...PRICES, number: { normalize: "zscore" } })).toHaveLength(1);
+    expect(parse(PRICES)[0].message).toMatch(/exactly one of/);
+    expect(() => fit({ ...PRICES, number: { normalize: { expression: "log(x)" } } })).toThrow(
+      /missing prices has no finite/,
+    );
   });
 
   it("has one maximum for all of its columns, and vectors of one table", () => {

@@ -161,7 +161,9 @@ export interface DenseTransform {
   readonly missing: number;
 }
 
-export function compileNumber(feature: FittedNumber): DenseTransform {
+export function compileNumber(
+  feature: Pick<FittedNumber, "transform" | "missing" | "nonFinite">,
+): DenseTransform {
   const apply = compileTransform(feature.transform);
   const fp32 = (value: number) => {
     const result = Math.fround(apply(value));

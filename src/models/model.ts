@@ -8,6 +8,7 @@ import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.
 import { type CategoricalFeature, embedSequence, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
 import type { Sequence } from "../layers/target-attention.js";
+import { entryWeights } from "../ops/entry-weights.js";
 import { input } from "../ops/sources.js";
 
 /** What a model knows about a feature: its kind and sizes. */
@@ -17,6 +18,8 @@ export type FeatureInfo =
       readonly dim?: number;
       /** Of a bag whose ids are the entries of a sequence: its name. */
       readonly sequence?: string;
+      /** Its entries have numbers, as weights of the ids. */
+      readonly numbers?: true;
     })
   | NumberFeature;
 
@@ -214,8 +217,8 @@ export class ModelFeatures {
   }
 
   /**
-   * Columns of a sequence: the bag that says which entries are whose [B], and their embeddings side by side [L, D]. The
-   * tables are those of {@link embeddings}.
+   * Columns of a sequence: the bag that says which entries are whose [B], and their embeddings and numbers side by side [L, D].
+   * The tables are those of {@link embeddings}.
    */
   sequence(names: readonly string[], path: string, defaultDim: number, suffix = ""): Sequence {
     const columns = names.map((name, i) => this.column(name, `${path}[${i}]`));
@@ -223,7 +226,9 @@ export class ModelFeatures {
     if (odd >= 0) throw otherSequence(columns[odd], columns[0], `${path}[${odd}]`);
     const tables = this.scope.child(`embeddings${suffix}`);
     const parts = columns.map((feature) =>
-      embedSequence(tables, this.input(feature), feature, feature.dim ?? defaultDim),
+      feature.numbers
+        ? this.scope.apply(entryWeights, [this.input(feature)], {})[0]
+        : embedSequence(tables, this.input(feature), feature, feature.dim ?? defaultDim),
     );
     return { bag: this.input(columns[0]), entries: join(this.scope, parts) };
   }
@@ -252,11 +257,12 @@ export class ModelFeatures {
 
   private categorical(name: string, path: string): EmbeddedFeature {
     const feature = this.find(name, path);
-    if (feature.kind !== "number") return feature;
+    if (feature.kind !== "number" && !feature.numbers) return feature;
     throw new ConfigError({
       what: `"${name}" has no embedding`,
       where: path,
-      got: "a plain number",
+      got:
+        feature.kind === "number" ? "a plain number" : "the numbers of a sequence, for encoders of sequences",
       expected: 'a feature of kind "id" or "ids", or a number with boundaries or a denseEmbedding',
       next: `Give "${name}" boundaries or a denseEmbedding, or move it to a group of numbers.`,
     });

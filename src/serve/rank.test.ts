@@ -29,16 +29,35 @@ const FEATURES = [
   { kind: "id", name: "owner", embedding: "key", dynamic: { capacity: 20 } },
   { kind: "sequence", name: "clicked", sequence: "clicks", hash: 20, embedding: "item" },
   { kind: "sequence", name: "shops", sequence: "clicks", hash: 9 },
+  { kind: "sequence", name: "prices", sequence: "clicks", number: {} },
+  { kind: "ages", name: "ages", sequence: "clicks", column: "times", time: "now", buckets: 5 },
   { kind: "sequence", name: "keys", embedding: "key", dynamic: { capacity: 20 } },
 ];
-const HISTORIES = ["clicked", "shops", "keys"];
-const COLUMNS = ["user", "item", "seen", "tags", "likes", "price", "vector", "key", "owner", ...HISTORIES];
+const HISTORIES = ["clicked", "shops", "keys", "prices", "times"];
+const COLUMNS = [
+  "user",
+  "item",
+  "seen",
+  "tags",
+  "likes",
+  "price",
+  "vector",
+  "key",
+  "owner",
+  "now",
+  ...HISTORIES,
+];
 
 const mlp = { hiddenUnits: [5, 3] };
 const sparse = { features: EMBEDDED };
 const dense = { features: ["price", "vector"], mlp: { hiddenUnits: [4] } };
 const sequences = [
-  { kind: "din", query: ["item", "user"], columns: ["clicked", "shops"], mlp: { hiddenUnits: [3] } },
+  {
+    kind: "din",
+    query: ["item", "user"],
+    columns: ["clicked", "shops", "prices", "ages"],
+    mlp: { hiddenUnits: [3] },
+  },
   { kind: "dotAttention", query: ["owner"], columns: ["keys"] },
   { kind: "pooling", columns: ["shops"] },
 ];
@@ -120,6 +139,9 @@ const rowArbitrary = fc.record({
   // Of one sequence, and so of one length also where they come from different places.
   clicked: fc.array(id, { minLength: 4, maxLength: 4 }),
   shops: fc.array(id, { minLength: 4, maxLength: 4 }),
+  prices: fc.array(number, { minLength: 4, maxLength: 4 }),
+  times: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 4, maxLength: 4 }),
+  now: fc.integer({ min: 9, max: 20 }),
   keys: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 6 }),
 });
 
@@ -184,7 +206,14 @@ it("reads histories of any length, one after the other", () => {
   const predictor = predictorOf(MODELS.at(-2)!);
   for (const entries of [0, 300, 3, 1100, 0, 2]) {
     const history = Array.from({ length: entries }, (_, i) => i % 13);
-    const shared = { user: 1, clicked: history, shops: history, keys: history };
+    const shared = {
+      user: 1,
+      clicked: history,
+      shops: history,
+      keys: history,
+      prices: history,
+      times: history,
+    };
     const items = [1, 2, 3].map((item) => ({ ...ROW, ...shared, item }));
     const scores = predictor.predict(items);
     const ranked = predictor.rank({ user: shared, items: items.map((row) => only(row, OTHERS)) });
@@ -206,6 +235,9 @@ const ROW: Row = {
   owner: 5,
   clicked: [],
   shops: [],
+  prices: [],
+  times: [],
+  now: 3,
   keys: [1],
 };
 const { user, price, ...REST } = ROW;

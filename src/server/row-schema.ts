@@ -39,6 +39,7 @@ function valueSchema(feature: FittedFeature, vocabularies: FittedFeatures["vocab
   if (feature.reading.weighted)
     return { description: "a map from ids to weights, or a list of { key, value }" };
   const types = feature.missing === "refuse" ? ["array"] : ["array", "null"];
+  if (feature.sequence?.number) return { type: types, items: { type: ["number", "null"] } };
   return { type: types, items: { ...id, type: ["string", "integer"] } };
 }
 

@@ -26,11 +26,17 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
     };
     return feature.kind === "id"
       ? { ...info, kind: "id" }
-      : { ...info, kind: "ids", pooling: feature.pooling, ...sequencePart(feature.sequence?.name) };
+      : {
+          ...info,
+          kind: "ids",
+          pooling: feature.pooling,
+          ...sequencePart(feature.sequence?.name, feature.sequence?.number),
+        };
   });
 }
 
-const sequencePart = (sequence: string | undefined) => sequence !== undefined && { sequence };
+const sequencePart = (sequence: string | undefined, number: object | undefined) =>
+  sequence !== undefined && { sequence, ...(number && { numbers: true as const }) };
 
 /**
  * The same before any data has been read. Enough to check a model's groups and dims at once instead of after reading the
@@ -61,7 +67,7 @@ export function configuredFeatureInfos(
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"
-      ? { ...info, kind: "ids", pooling: feature.pooling, ...sequencePart(feature.sequence) }
+      ? { ...info, kind: "ids", pooling: feature.pooling, ...sequencePart(feature.sequence, feature.number) }
       : { ...info, kind: "id" };
   });
 }

@@ -85,8 +85,7 @@ async function buildHistories(
   const name = (part: string) => quoteName(`${where} ${part} ${randomUUID()}`);
   const [sorted, moments, spans, lists] = ["events", "moments", "spans", "lists"].map(name);
   for (const column of columns) columnType(events, column, where);
-  for (const source of [rows, events]) await refuseOtherTexts(duck, source, table);
-  const times = timesOf(rows, events, table);
+  const times = await timesOf(duck, rows, events, table);
   const names = columns.map((column) => [quoteName(column), quoteName(historyColumn(sequence, column))]);
   const create = (to: string, select: string) => duck.run(`CREATE TEMP TABLE ${to} AS ${select}`, where);
   await create(
@@ -145,8 +144,14 @@ interface Times {
 }
 
 /** Times as integers where both sides have such: doubles of large numbers may be equal where the numbers are not. */
-function timesOf(rows: Source, events: Source, { time, window }: EventTableConfig): Times {
-  const [ofRows, ofEvents] = [rows, events].map((source) => timeOf(source, time));
+async function timesOf(
+  duck: Duck,
+  rows: Source,
+  events: Source,
+  { time, window }: EventTableConfig,
+): Promise<Times> {
+  const ofRows = await timeOf(duck, rows, time);
+  const ofEvents = await timeOf(duck, events, time);
   if ((ofRows.unit === "date") !== (ofEvents.unit === "date")) throw otherUnits(rows, events, time);
   const isWhole = ofRows.unit !== "fraction" && ofEvents.unit !== "fraction";
   const type = isWhole ? "HUGEINT" : "DOUBLE";
@@ -166,8 +171,9 @@ interface Time {
 }
 
 /** NULL where there is no finite time. */
-function timeOf(source: Source, name: string): Time {
-  const { column, type } = readColumn(source, name, `${source.where}.time`);
+async function timeOf(duck: Duck, source: Source, name: string): Promise<Time> {
+  const where = `${source.where}.time`;
+  const { column, type } = readColumn(source, name, where);
   if (type === "DATE" || type.startsWith("TIMESTAMP"))
     return {
       sql: `CASE WHEN isfinite(${column}) THEN epoch_us(${microsecondsSql(column, type)}) END`,
@@ -177,26 +183,35 @@ function timeOf(source: Source, name: string): Time {
   const number = `CAST(${column} AS DOUBLE)`;
   if (/^(FLOAT|DOUBLE|DECIMAL)/.test(type))
     return { sql: `CASE WHEN isfinite(${number}) THEN ${number} END`, unit: "fraction" };
-  if (type === "VARCHAR") return { sql: `epoch_us(${instantSql(column)})`, unit: "date" };
-  const next = `Name its type in types, such as { ${name}: "TIMESTAMP" }, or derive a timestamp in sql.`;
-  throw wrongType(name, type, `${source.where}.time`, "a date, a timestamp or a number", next);
+  if (type === "VARCHAR") return timeOfTexts(duck, source, name, where);
+  const next = "Derive a timestamp in sql.";
+  throw wrongType(name, type, where, "a date, a timestamp or a number", next);
 }
 
-/** A text as a timestamp; without a zone it is UTC. */
-const instantSql = (text: string) => `TRY_CAST(${text} AS TIMESTAMPTZ)`;
-
-/** A text that is no time would silently be a row without a history, or an event of nobody. */
-async function refuseOtherTexts(duck: Duck, source: Source, { time }: EventTableConfig): Promise<void> {
-  const where = `${source.where}.time`;
-  const { column, type } = readColumn(source, time, where);
-  if (type !== "VARCHAR") return;
-  const other = `${column} <> '' AND ${instantSql(column)} IS NULL`;
-  const [found] = await duck.rows(`SELECT ${column} FROM (${source.select()}) WHERE ${other} LIMIT 1`, where);
-  if (found === undefined) return;
-  throw new DataError({
-    what: `a text in the column ${time} is no time`,
+/** Texts, as a text file has them where a feature reads the text of the time: all of them are numbers, or all are timestamps. */
+async function timeOfTexts(duck: Duck, source: Source, name: string, where: string): Promise<Time> {
+  const { column } = readColumn(source, name, where);
+  const number = `TRY_CAST(${column} AS DOUBLE)`;
+  // Without a zone it is UTC.
+  const instant = `TRY_CAST(${column} AS TIMESTAMPTZ)`;
+  const [[numbers, noNumber, noInstant]] = await duck.rows(
+    `SELECT count(${number}), min(${column}) FILTER (${number} IS NULL),
+      min(${column}) FILTER (${instant} IS NULL) FROM (${source.select()}) WHERE ${column} <> ''`,
     where,
-    got: JSON.stringify(found[0]),
+  );
+  const other = Number(numbers) > 0 ? noNumber : noInstant;
+  if (other !== null) throw noTime(name, other, where);
+  return Number(numbers) > 0
+    ? { sql: `CASE WHEN isfinite(${number}) THEN ${number} END`, unit: "fraction" }
+    : { sql: `epoch_us(${instant})`, unit: "date" };
+}
+
+/** It would silently be a row without a history, or an event of nobody. */
+function noTime(name: string, text: string, where: string): DataError {
+  return new DataError({
+    what: `a text in the column ${name} is no time`,
+    where,
+    got: JSON.stringify(text),
     expected: "a date, a timestamp such as 2026-01-31T08:15:00Z, or a number",
     next: "Correct the text, list it in nullValues if it means missing, or derive a timestamp in sql.",
   });

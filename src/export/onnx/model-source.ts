@@ -1,5 +1,11 @@
 import type { DynamicTranslation, Translation } from "../../backends/backend.js";
-import type { FittedBag, FittedFeature, FittedFeatures, FittedId } from "../../features/fitted.js";
+import {
+  type FittedBag,
+  type FittedFeature,
+  type FittedFeatures,
+  type FittedId,
+  hasWeights,
+} from "../../features/fitted.js";
 import { synonymRows } from "../../features/transform.js";
 import type { Graph } from "../../graph/graph.js";
 import type { IdPart } from "../../graph/translation.js";
@@ -14,7 +20,7 @@ export function onnxSourceOf({ features, graph, translations, checkpoint }: Trai
   const members = checkpoint.manifest.members?.map((_, k) => `${memberName(k)}.`) ?? [""];
   const computed = computedTranslations(features.features, members);
   return {
-    weighted: new Set(features.features.flatMap(({ name, reading }) => (reading.weighted ? [name] : []))),
+    weighted: new Set(features.features.filter(hasWeights).map(({ name }) => name)),
     texts: new Map(features.features.flatMap((feature) => textsOf(feature, features))),
     lookups: lookupsOf(graph, translations, computed),
   };

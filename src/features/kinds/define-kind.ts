@@ -29,8 +29,8 @@ export interface Learned {
 export interface DerivedKind<S extends KindSchema = KindSchema, D extends Derivation = Derivation>
   extends Kind {
   readonly schema: S;
-  /** Set if the value is always ids. Otherwise it is ids if the config has a mapping, else a number. */
-  readonly gives?: "ids";
+  /** Set if the value is always ids, or those of a sequence. Otherwise it is ids if the config has a mapping, else a number. */
+  readonly gives?: "ids" | "sequence";
   derive(feature: z.output<S>): D;
   /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
   compile(derivation: D, learned: Learned): Operator;

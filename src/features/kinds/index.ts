@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { findKind } from "../../kinds.js";
 import type { Operator } from "../operator.js";
+import { agesKind } from "./ages.js";
 import { combineKind } from "./combine.js";
 import { comboKind } from "./combo.js";
 import { customKind } from "./custom.js";
@@ -17,6 +18,7 @@ import { tokenizeKind } from "./tokenize.js";
 
 /** The kinds of derived features that a config can use. */
 export const DERIVED_KINDS = [
+  agesKind,
   combineKind,
   comboKind,
   customKind,

@@ -10,10 +10,12 @@ import {
   text,
 } from "./feature-fields.js";
 import {
-  type IdsFeatureConfig,
+  type BagConfig,
+  bagOf,
   idsFeature,
   type NumberFeatureConfig,
   numberFeature,
+  sequenceFeature,
 } from "./plain-features.js";
 
 /**
@@ -85,7 +87,7 @@ export const anyOutput = {
   missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"]), standIn]).optional(),
 };
 
-const OUTPUT_KEYS = new Set(["name", ...Object.keys(anyOutput)]);
+const OUTPUT_KEYS = new Set(["name", "sequence", "max", ...Object.keys(anyOutput)]);
 
 type DerivedShape = {
   name: string;
@@ -97,10 +99,10 @@ type DerivedShape = {
 };
 
 /** The plain kind that handles a derived feature's value. */
-type OutputKind = "ids" | "number";
+type OutputKind = "ids" | "number" | "sequence";
 
 /** The plain kind of a value that may be either: ids if it has a mapping. */
-export function outputKind(feature: DerivedShape): OutputKind {
+export function outputKind(feature: DerivedShape): "ids" | "number" {
   return isMapped(feature) ? "ids" : "number";
 }
 
@@ -124,7 +126,8 @@ function tokensAsVocabulary(feature: DerivedShape): Record<string, unknown> {
 export function plainOutput(
   feature: DerivedShape,
   gives: OutputKind = outputKind(feature),
-): IdsFeatureConfig | NumberFeatureConfig {
+): BagConfig | NumberFeatureConfig {
+  if (gives === "sequence") return bagOf(sequenceFeature.parse(outputFields(feature, gives)));
   return (gives === "ids" ? idsFeature : numberFeature).parse(outputFields(feature, gives));
 }
 

@@ -151,8 +151,7 @@ const boundaries = z.union([
   }),
 ]);
 
-const normalize = z.union([
-  z.enum(["log", "zscore", "minmax"]),
+const givenNormalize = [
   z.strictObject({
     /** Subtracted from the number. */
     mean: finite,
@@ -171,7 +170,14 @@ const normalize = z.union([
     /** A formula of `x`, the number. */
     expression,
   }),
-]);
+] as const;
+
+const normalize = z.union([z.enum(["log", "zscore", "minmax"]), ...givenNormalize]);
+/** Without statistics to learn. */
+export const entryNormalize = z.union([z.literal("log"), ...givenNormalize]);
+
+/** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
+export const nonFinite = z.enum(["refuse", "impute"]);
 
 /** Fields of a feature that reads numbers, or one number mapped to ranges. */
 export const numberFields = {
@@ -183,7 +189,7 @@ export const numberFields = {
    */
   missing: z.union([finite, z.array(finite), z.enum(["mean", "bucket", "refuse"])]).optional(),
   /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
-  nonFinite: z.enum(["refuse", "impute"]).default("refuse"),
+  nonFinite: nonFinite.default("refuse"),
   /** Map the number to the id of a range; a value equal to a boundary belongs to the range above it. */
   boundaries: boundaries.optional(),
   /** Numbers per row. */

@@ -2,9 +2,11 @@ import { z } from "zod";
 import {
   bagFields,
   compositionOf,
+  entryNormalize,
   featureName,
   MAPPINGS,
   mappingFields,
+  nonFinite,
   numberFields,
   problem,
   type Refinement,
@@ -58,6 +60,16 @@ export const idsFeature = z
   })
   .superRefine(refineMapping);
 
+/** How a number of an entry is read. Nothing is learned: the entries of all rows are many times those of the source. */
+const entryNumber = z.strictObject({
+  /** How the raw number is transformed for the model. */
+  normalize: entryNormalize.optional(),
+  /** Replaces a missing number: in raw units. */
+  missing: z.number().default(0),
+  /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
+  nonFinite: nonFinite.default("refuse"),
+});
+
 export const sequenceFeature = z
   .strictObject({
     kind: z.literal("sequence"),
@@ -71,10 +83,15 @@ export const sequenceFeature = z
     sequence: featureName.optional(),
     /** Keep only the newest entries, the last ones, up to this number. */
     max: z.int().positive().optional(),
+    /** The entries are numbers, which models read beside the embeddings of other columns. */
+    number: entryNumber.optional(),
     ...mappingFields,
     ...tableFields,
   })
-  .superRefine(refineMapping)
+  .superRefine((feature, context) => {
+    if (feature.number === undefined) refineMapping(feature, context);
+    else refineNumbers(feature, context);
+  })
   .superRefine((feature, context) => {
     if (compositionOf(feature) !== undefined)
       problem(context, ["hash"], "the entries of a sequence have vectors of one table: give hash a number");
@@ -100,14 +117,16 @@ export type IdFeatureConfig = z.output<typeof idFeature>;
 export type IdsFeatureConfig = z.output<typeof idsFeature>;
 export type NumberFeatureConfig = z.output<typeof numberFeature>;
 export type SequenceFeatureConfig = z.output<typeof sequenceFeature>;
-/** A bag, or, with the name of a sequence, the ids of its entries. */
-export type BagConfig = IdsFeatureConfig & { readonly sequence?: string };
+/** A bag, or, with the name of a sequence, the ids of its entries, or their numbers. */
+export type BagConfig = IdsFeatureConfig & { readonly sequence?: string; readonly number?: EntryNumber };
+type EntryNumber = NonNullable<SequenceFeatureConfig["number"]>;
 export type PlainFeatureConfig = IdFeatureConfig | BagConfig | NumberFeatureConfig;
 
-/** The ids of a sequence as a bag of them all. */
+/** The ids of a sequence as a bag of them all. Numbers are the weights of ids that are all 0. */
 export function bagOf({ kind: _, sequence, max, ...feature }: SequenceFeatureConfig): BagConfig {
   return {
     ...feature,
+    ...(feature.number && { buckets: 1 }),
     kind: "ids",
     weighted: false,
     pooling: "sum",
@@ -129,6 +148,12 @@ function refineMapping(
     const got = given.length === 0 ? "none" : given.join(" and ");
     problem(context, [], `give exactly one of ${MAPPINGS.join(", ")} (got ${got})`);
   }
+}
+
+function refineNumbers(feature: Readonly<Partial<Record<string, unknown>>>, context: Refinement): void {
+  for (const key of [...MAPPINGS, "embedding", ...TABLE_SETTINGS])
+    if (feature[key] !== undefined)
+      problem(context, key, `${key} is for ids: numbers of entries have no table`);
 }
 
 type NumberShape = {
