@@ -63,6 +63,19 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const spread = s.apply(OPS.broadcastColumns, [weights], { columns: 3 });
     return [s.pooled(s.apply(OPS.multiply, [vectors, spread], {})), s.pooled(weights)];
   },
+  windowShares: (s) => {
+    const sequence = s.sequence();
+    const bag = s.entryIds(s.size(), sequence);
+    const window = { from: s.pick("first", "last"), skip: s.pick(0, 1, 3, 50), count: s.pick(1, 2, 70) };
+    const shares = s.apply(OPS.windowShares, [bag], window);
+    return [s.pooled(shares), s.pooled(s.apply(OPS.multiply, [shares, s.entries(1, sequence)], {}))];
+  },
+  placeSinusoids: (s) => {
+    const sequence = s.sequence();
+    const [bag, columns] = [s.entryIds(s.size(), sequence), s.size()];
+    const places = s.apply(OPS.placeSinusoids, [bag], { from: s.pick("first", "last"), columns });
+    return [s.pooled(s.apply(OPS.multiply, [places, s.entries(columns, sequence)], {}))];
+  },
   segmentSum: (s) => {
     const sequence = s.sequence();
     const bag = s.entryIds(s.size(), sequence);
@@ -91,6 +104,16 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const bag = s.entryIds(s.size(), sequence);
     const operands = [s.entries(1, sequence), s.entries(1, sequence), bag];
     return [s.pooled(s.apply(OPS.segmentSoftmaxGrad, operands, {}))];
+  },
+  segmentAttention: (s) => {
+    const { operands, attrs, values, sequence } = attention(s);
+    const y = s.apply(OPS.segmentAttention, operands, attrs);
+    return [s.pooled(s.apply(OPS.multiply, [y, s.entries(values, sequence)], {}))];
+  },
+  segmentAttentionGrad: (s) => {
+    const { operands, attrs, values, sequence } = attention(s);
+    const dy = s.entries(values, sequence);
+    return s.applyAll(OPS.segmentAttentionGrad, [dy, ...operands], attrs).map((dx) => s.pooled(dx));
   },
 
   quantizedEmbedding: (s) => {
@@ -507,4 +530,11 @@ function interaction(s: Scene) {
   const x0 = s.row(fields, dim);
   const x = maps === fields && s.pick(true, false) ? x0 : s.row(maps, dim);
   return { x, x0, attrs: { pairs }, count: pairCount(maps, fields, pairs), dim } as const;
+}
+
+function attention(s: Scene) {
+  const [sequence, heads] = [s.sequence(), s.pick(1, 2, 3)];
+  const [keys, values] = [heads * s.pick(1, 2, 5), heads * s.pick(1, 3)];
+  const [q, k, v] = [keys, keys, values].map((columns) => s.entries(columns, sequence));
+  return { operands: [q, k, v, s.entryIds(s.size(), sequence)], attrs: { heads }, values, sequence };
 }

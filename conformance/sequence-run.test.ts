@@ -56,8 +56,10 @@ const SEQUENCES = [
   DIN,
   { kind: "dotAttention", query: ["item"], columns: ["items"] },
   { kind: "pooling", columns: ["shops"] },
+  { ...DIN, kind: "multiWindowDin", windows: [2, 3] },
+  { kind: "selfAttention", columns: ["items"], dim: 4, heads: 2, positions: "last" },
 ];
-const FIELDS = [{ ...DIN, query: ["item"], columns: ["items"] }, SEQUENCES[1]];
+const FIELDS = [{ ...DIN, query: ["item"], columns: ["items"] }, SEQUENCES[1], SEQUENCES[4]];
 const features = ["item", "shop"];
 const deep = { features, sequences: SEQUENCES, mlp };
 const layers = [{ interactionFields: 1, linearFields: 1, rank: 1, mlp }];

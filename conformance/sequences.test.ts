@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { BagColumn } from "../src/columns/columns.js";
 import { selectColumn } from "../src/columns/select.js";
 import { GraphError } from "../src/errors.js";
 import { GraphBuilder } from "../src/graph/graph.js";
@@ -47,7 +48,7 @@ function grow({ scene, rows, sequences }: Pool): void {
   const { bag, entries } = scene.pick(...sequences);
   const pooling = scene.pick("sum" as const, "mean" as const);
   const x = scene.pick(...entries);
-  switch (scene.pick("repeat", "pool", "attend", "linear", "linear", "entrywise", "rows")) {
+  switch (scene.pick("repeat", "pool", "attend", "meet", "window", "linear", "linear", "entrywise", "rows")) {
     case "repeat":
       entries.push(scene.apply(OPS.repeatRows, [scene.pick(...rows), bag], { pooling }));
       break;
@@ -60,6 +61,22 @@ function grow({ scene, rows, sequences }: Pool): void {
       const spread = scene.apply(OPS.broadcastColumns, [weight], { columns: width(x) });
       const weighted = scene.apply(OPS.multiply, [spread, x], {});
       rows.push(scene.apply(OPS.segmentSum, [weighted, bag], { pooling: "sum" }));
+      break;
+    }
+    case "meet": {
+      const [q, k] = [x, scene.pick(...entries)].map((each) =>
+        scene.apply(OPS.linear, [each, scene.weight(4, width(each))], { fn: "none" }),
+      );
+      const operands = [q, k, scene.pick(q, k), bag];
+      entries.push(scene.apply(OPS.segmentAttention, operands, { heads: scene.pick(1, 2) }));
+      break;
+    }
+    case "window": {
+      const window = { from: scene.pick("first", "last"), skip: scene.pick(0, 2), count: scene.pick(1, 3) };
+      const shares = scene.apply(OPS.windowShares, [bag], window);
+      const spread = scene.apply(OPS.broadcastColumns, [shares], { columns: width(x) });
+      const places = scene.apply(OPS.placeSinusoids, [bag], { from: window.from, columns: width(x) });
+      entries.push(scene.apply(OPS.add, [places, scene.apply(OPS.multiply, [spread, x], {})], {}));
       break;
     }
     case "linear": {
@@ -194,6 +211,59 @@ describe.skipIf(ISAS.length === 0)("target attention", () => {
     expect(pooled.subarray(16, 24)).toEqual(new Float32Array(8));
   });
 });
+
+describe.skipIf(ISAS.length === 0)("self-attention", () => {
+  it("among 10,000 entries weighs equal ones by their number, with memory for the row alone", () => {
+    const [ids, dim, length] = [40, 4, 10_000];
+    const [example] = fc.sample(
+      fc.gen().map((generate) => {
+        const scene = new Scene(generate, { rows: 3, largest: 8 });
+        const sequence: Sequence = { entries: "L:history", lengths: [2, length, 0] };
+        const bag = scene.entryIds(ids, sequence);
+        const x = scene.apply(OPS.embedEntries, [scene.weight(ids, dim), bag], {});
+        const y = scene.apply(OPS.segmentAttention, [x, x, x, bag], { heads: 2 });
+        return scene.example([scene.apply(OPS.segmentSum, [y, bag], { pooling: "mean" })]);
+      }),
+      { seed: 5, numRuns: 1 },
+    );
+    const got = runNative(example.graph, example, new Map(example.parameters), { isa: ISAS[0], threads: 2 });
+    const [table] = [...example.parameters.values()];
+    const [column] = [...example.columns.values()];
+    const { values, offsets } = column as BagColumn;
+    const row = Array.from(values.subarray(Number(offsets[1]), Number(offsets[2])), Number);
+    const expected = meanOfAttended(table, row, ids, dim, 2);
+    expectClose("row of 10,000", got.get("y0")!.subarray(dim, 2 * dim), expected);
+    expect(got.get("y0")!.subarray(2 * dim)).toEqual(new Float32Array(dim));
+  });
+});
+
+/** The mean over a row of its self-attention, where each id is met as often as it occurs. */
+function meanOfAttended(
+  table: Float32Array,
+  row: readonly number[],
+  ids: number,
+  dim: number,
+  heads: number,
+): number[] {
+  const counts = Array.from({ length: ids }, (_, id) => row.filter((each) => each === id).length);
+  const size = dim / heads;
+  return Array.from({ length: dim }, (_, d) => {
+    const first = Math.floor(d / size) * size;
+    const score = (i: number, j: number): number => {
+      const products = Array.from(
+        { length: size },
+        (_, c) => table[i * dim + first + c] * table[j * dim + first + c],
+      );
+      return Math.exp(products.reduce((a, b) => a + b, 0) / Math.sqrt(size));
+    };
+    return counts.reduce((total, count, i) => {
+      const weights = counts.map((each, j) => each * score(i, j));
+      const all = weights.reduce((a, b) => a + b, 0);
+      const taken = weights.reduce((sum, weight, j) => sum + weight * table[j * dim + d], 0);
+      return total + (count * taken) / all / row.length;
+    }, 0);
+  });
+}
 
 /** `y0`, a loss, and `y1`: a row's history, weighted by its match with a query. */
 function attention(lengths: readonly number[]): Example {

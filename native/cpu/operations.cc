@@ -11,6 +11,7 @@
 #include "cpu/ops/normalization.cc"
 #include "cpu/ops/loss.cc"
 #include "cpu/ops/sequence.cc"
+#include "cpu/ops/attention.cc"
 #include "cpu/ops/session.cc"
 #include "cpu/ops/combine.cc"
 #include "cpu/ops/dense_update.cc"
@@ -26,7 +27,7 @@ constexpr std::span<const CpuOperation> kFamilies[] = {
     elementwise_ops::kOperations,   interaction_ops::kOperations,  metric_ops::kOperations,
     normalization_ops::kOperations, loss_ops::kOperations,         session_ops::kOperations,
     combine_ops::kOperations,       dense_update_ops::kOperations, table_ops::kOperations,
-    exchange_ops::kOperations,      sequence_ops::kOperations,
+    exchange_ops::kOperations,      sequence_ops::kOperations,   attention_ops::kOperations,
 };
 
 constexpr const CpuOperation* find_row(Opcode opcode) {

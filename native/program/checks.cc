@@ -108,6 +108,17 @@ const char* check_sessions(const Program& p, const Instruction& i) {
   return is_id(p.buffer(i.operands[2]).dtype) ? nullptr : "one session id a row";
 }
 
+const char* check_attention(const Program&, const Instruction& i) {
+  const double heads = i.attributes[0];
+  const uint64_t n = i.operands[1].size(), m = i.operands.back().size();
+  const bool fit = heads >= 1 && heads <= double(n) && n % uint64_t(heads) == 0 && m % uint64_t(heads) == 0;
+  return fit ? nullptr : "columns of q and of v that the heads divide";
+}
+
+const char* check_window(const Program&, const Instruction& i) {
+  return i.attributes[2] >= 1 ? nullptr : "a window of at least one entry";
+}
+
 struct Check {
   Opcode opcode;
   const char* (*run)(const Program&, const Instruction&);
@@ -135,6 +146,9 @@ constexpr Check kChecks[] = {
     {O::kQuantizedEmbeddingBag, check_quantized},
     {O::kSessionLogSumExp, check_sessions},
     {O::kSessionLogSumExpGrad, check_sessions},
+    {O::kWindowShares, check_window},
+    {O::kSegmentAttention, check_attention},
+    {O::kSegmentAttentionGrad, check_attention},
 };
 
 }  // namespace

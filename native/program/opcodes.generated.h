@@ -99,6 +99,10 @@ enum class Opcode : uint32_t {
   kSegmentSoftmax = 163,
   kSegmentSoftmaxGrad = 164,
   kEntryWeights = 165,
+  kWindowShares = 166,
+  kPlaceSinusoids = 167,
+  kSegmentAttention = 168,
+  kSegmentAttentionGrad = 169,
 };
 
 }  // namespace pairloom

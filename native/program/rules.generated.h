@@ -285,6 +285,18 @@ inline constexpr Rule kRules[] = {
     {Opcode::kEntryWeights, "entryWeights", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
      "bag:samples -> out:entry[1]",
      ""},
+    {Opcode::kWindowShares, "windowShares", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "bag:samples -> out:entry[1]",
+     "fromLast:flag skip:count count"},
+    {Opcode::kPlaceSinusoids, "placeSinusoids", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "bag:samples -> out:entry[n]",
+     "fromLast:flag"},
+    {Opcode::kSegmentAttention, "segmentAttention", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "q:entries[n] k:entries[n] v:entries[m] bag -> out:entries[m]",
+     "heads:count"},
+    {Opcode::kSegmentAttentionGrad, "segmentAttentionGrad", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "dy:entries[m] q:entries[n] k:entries[n] v:entries[m] bag -> dq:entries[n] dk:entries[n] dv:entries[m]",
+     "heads:count"},
 };
 
 }  // namespace pairloom

@@ -53,7 +53,7 @@ export function activationLayer(scope: Scope, x: Tensor, named: Activation): Ten
 }
 
 /** x where it is positive, and a function of it elsewhere, which must be linear. */
-function rectified(scope: Scope, x: Tensor, below: (negative: Tensor) => Tensor): Tensor {
+export function rectified(scope: Scope, x: Tensor, below: (negative: Tensor) => Tensor): Tensor {
   const [positive] = scope.apply(activation, [x], { fn: "relu" });
   return scope.apply(add, [positive, below(subtract(scope, x, positive))], {})[0];
 }

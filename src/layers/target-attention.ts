@@ -1,8 +1,12 @@
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { add, broadcastColumns, multiply, scale, sumColumns } from "../ops/arithmetic.js";
 import { concat } from "../ops/concat.js";
+import { type From, windowShares } from "../ops/entry-places.js";
+import { linear } from "../ops/linear.js";
 import { segmentSoftmax } from "../ops/segment-softmax.js";
 import { repeatRows, segmentSum } from "../ops/segment-sum.js";
+import { rectified } from "./activation-layer.js";
+import { join } from "./embedding-layer.js";
 import { linearLayer } from "./linear-layer.js";
 import { type MlpConfig, mlp } from "./mlp.js";
 import type { Scope } from "./scope.js";
@@ -41,13 +45,57 @@ export function dotAttention(scope: Scope, query: Tensor, sequence: Sequence): T
   return weightedSum(scope, scope.apply(sumColumns, [product], {})[0], sequence);
 }
 
+export interface Windows {
+  /** Entries in each window; the next begins where one ends. */
+  readonly windows: readonly number[];
+  /** The end of a row at which the first window begins. */
+  readonly from: From;
+}
+
+/**
+ * DIN with several windows: query [B, D] and entries [L, D] -> [B, (windows + 1) D]: for each window of a row the mean of its
+ * entries, weighted by `PReLU(MLP([x, q * x, q]))`, then the query. A window without entries gives zeros. Parameters
+ * `mlp.<i>.…`, `score.weight`, `score.bias`, `score.prelu.alpha`.
+ * Source: TorchEasyRec's MultiWindowDINEncoder.
+ */
+export function windowAttention(
+  scope: Scope,
+  query: Tensor,
+  sequence: Sequence,
+  { windows, from }: Windows,
+  config: MlpConfig,
+): Tensor {
+  const x = sequence.entries;
+  const q = repeated(scope, query, sequence);
+  const [product] = scope.apply(multiply, [q, x], {});
+  const hidden = mlp(scope.child("mlp"), join(scope, [x, product, q]), config);
+  const score = scope.child("score");
+  const scores = entryPrelu(score.child("prelu"), linearLayer(score, hidden, { units: 1 }));
+  const pooled = windows.map((count, i) => {
+    const skip = windows.slice(0, i).reduce((sum, before) => sum + before, 0);
+    const [shares] = scope.apply(windowShares, [sequence.bag], { from, skip, count });
+    return sumOfEntries(scope, scope.apply(multiply, [scores, shares], {})[0], sequence);
+  });
+  return join(scope, [...pooled, query]);
+}
+
+/** PReLU of one number per entry [L, 1], with one slope. */
+function entryPrelu(scope: Scope, x: Tensor): Tensor {
+  const alpha = scope.parameter("alpha", { shape: [1, 1], init: { kind: "constant", value: 0.25 } });
+  return rectified(scope, x, (negative) => scope.apply(linear, [negative, alpha], { fn: "none" })[0]);
+}
+
 function repeated(scope: Scope, query: Tensor, { bag }: Sequence): Tensor {
   return scope.apply(repeatRows, [query, bag], { pooling: "sum" })[0];
 }
 
 /** The sum of a row's entries, weighted by the softmax of their scores [L, 1]. */
-function weightedSum(scope: Scope, scores: Tensor, { bag, entries }: Sequence): Tensor {
-  const [weights] = scope.apply(segmentSoftmax, [scores, bag], {});
+function weightedSum(scope: Scope, scores: Tensor, sequence: Sequence): Tensor {
+  return sumOfEntries(scope, scope.apply(segmentSoftmax, [scores, sequence.bag], {})[0], sequence);
+}
+
+/** The sum of a row's entries, times their weights [L, 1]. */
+function sumOfEntries(scope: Scope, weights: Tensor, { bag, entries }: Sequence): Tensor {
   const [spread] = scope.apply(broadcastColumns, [weights], { columns: columnsOf(entries) });
   const [weighted] = scope.apply(multiply, [spread, entries], {});
   return scope.apply(segmentSum, [weighted, bag], { pooling: "sum" })[0];

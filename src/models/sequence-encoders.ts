@@ -2,9 +2,10 @@ import { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { join } from "../layers/embedding-layer.js";
-import { width } from "../layers/limits.js";
+import { heads, width } from "../layers/limits.js";
 import type { Scope } from "../layers/scope.js";
-import { dotAttention, type Sequence, targetAttention } from "../layers/target-attention.js";
+import { selfAttention } from "../layers/self-attention.js";
+import { dotAttention, type Sequence, targetAttention, windowAttention } from "../layers/target-attention.js";
 import { ACTIVATIONS, type ActivationFn } from "../ops/activation.js";
 import { constantRows } from "../ops/constant-rows.js";
 import { segmentSum } from "../ops/segment-sum.js";
@@ -17,6 +18,17 @@ const columns = featureGroup;
 const query = featureGroup;
 
 const activations = Object.keys(ACTIVATIONS) as [ActivationFn, ...ActivationFn[]];
+
+/** The MLP that scores an entry by the candidate, before its last layer of one unit. */
+const scoring = z.strictObject({
+  /** Output width of each layer. */
+  hiddenUnits: z.array(width).min(1).max(1000),
+  /** Activation of each layer. */
+  activation: z.enum(activations).default("relu"),
+});
+
+/** The end of a history from which entries are counted: `last` is the newest entry of one that has the oldest first. */
+const from = z.enum(["first", "last"]);
 
 const encoder = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -31,13 +43,37 @@ const encoder = z.discriminatedUnion("kind", [
     query,
     columns,
     /** The MLP that scores an entry by the candidate, before its last layer of one unit. */
-    mlp: z.strictObject({
-      /** Output width of each layer. */
-      hiddenUnits: z.array(width).min(1).max(1000),
-      /** Activation of each layer. */
-      activation: z.enum(activations).default("relu"),
-    }),
+    mlp: scoring,
   }),
+  z.strictObject({
+    kind: z.literal("multiWindowDin"),
+    query,
+    columns,
+    /** Entries in each window; the next begins where one ends. */
+    windows: z.array(z.int().positive().max(1_000_000_000)).min(1).max(1000),
+    /** The end of a history at which the first window begins. */
+    from: from.default("last"),
+    mlp: scoring,
+  }),
+  z
+    .strictObject({
+      kind: z.literal("selfAttention"),
+      columns,
+      /** Width of the result, and of queries, keys and values. */
+      dim: width,
+      /** Parts of the width that attend by themselves; they divide it. */
+      heads: heads.default(8),
+      /** Adds sinusoids of the entries' places, counted from this end of a history. Without them, the order has no effect. */
+      positions: from.optional(),
+    })
+    .superRefine(({ dim, heads }, context) => {
+      if (dim % heads === 0) return;
+      context.addIssue({
+        code: "custom",
+        path: ["dim"],
+        message: `must be a multiple of the ${heads} heads`,
+      });
+    }),
 ]);
 
 /** What a group takes from sequences: a vector of each encoder. */
@@ -53,7 +89,7 @@ export interface SequenceGroup {
   readonly sequences?: readonly Encoder[];
 }
 
-/** The vectors of a group's encoders, [B, total dim of its columns] each. Parameters `<i>.…`. */
+/** The vectors of a group's encoders, [B, dim of the encoder] each. Parameters `<i>.…`. */
 export function encodedSequences(
   features: ModelFeatures,
   { sequences = [], embeddingSuffix }: SequenceGroup,
@@ -65,13 +101,26 @@ export function encodedSequences(
     const place = `${path}[${i}]`;
     const sequence = features.sequence(encoder.columns, `${place}.columns`, defaultDim, embeddingSuffix);
     const own = scope.child(i);
-    if (encoder.kind === "pooling")
-      return own.apply(segmentSum, [sequence.entries, sequence.bag], { pooling: encoder.pooling })[0];
+    if (!("query" in encoder)) return encodedAlone(own, sequence, encoder);
     const queries = features.embeddings(encoder.query, `${place}.query`, defaultDim, embeddingSuffix);
-    const target = fitted(own, join(own, queries), sequence, `${place}.query`);
-    if (encoder.kind === "dotAttention") return dotAttention(own, target, sequence);
-    return targetAttention(own, target, sequence, { ...encoder.mlp, norm: "none", dropout: 0 });
+    return compared(own, fitted(own, join(own, queries), sequence, `${place}.query`), sequence, encoder);
   });
+}
+
+type Comparing = Extract<Encoder, { query: unknown }>;
+
+/** Encoders that read the entries alone. */
+function encodedAlone(scope: Scope, sequence: Sequence, encoder: Exclude<Encoder, Comparing>): Tensor {
+  if (encoder.kind === "selfAttention") return selfAttention(scope, sequence, encoder);
+  return scope.apply(segmentSum, [sequence.entries, sequence.bag], { pooling: encoder.pooling })[0];
+}
+
+/** Encoders that compare the entries with the candidate. */
+function compared(scope: Scope, query: Tensor, sequence: Sequence, encoder: Comparing): Tensor {
+  if (encoder.kind === "dotAttention") return dotAttention(scope, query, sequence);
+  const scoring = { ...encoder.mlp, norm: "none", dropout: 0 } as const;
+  if (encoder.kind === "din") return targetAttention(scope, query, sequence, scoring);
+  return windowAttention(scope, query, sequence, encoder, scoring);
 }
 
 /** The query, with zeros up to the width of the entries, as in TorchEasyRec. */

@@ -37,6 +37,8 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   // 12 entries in the 5 rows.
   embedEntries: [{ shapes: [[1000, 8], [12], [12, 8]], flops: 0, elements: [96, 12, 96] }],
   entryWeights: [{ shapes: [[12], [12, 1]], flops: 0, elements: [12, 12] }],
+  windowShares: [{ shapes: [[12], [12, 1]], attributes: [0, 1, 2], flops: 12, elements: [12, 12] }],
+  placeSinusoids: [{ shapes: [[12], [12, 8]], attributes: [0], flops: 192, elements: [12, 96] }],
   segmentSum: [{ shapes: [[12, 8], [12], [B, 8]], attributes: [0], flops: 96, elements: [96, 12, 40] }],
   repeatRows: [
     { shapes: [[B, 8], [12], [12, 8]], attributes: [0], flops: 0, elements: [40, 12, 96] },
@@ -44,6 +46,23 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   ],
   segmentSoftmax: [{ shapes: [[12, 1], [12], [12, 1]], flops: 60, elements: [12, 12, 12] }],
   segmentSoftmaxGrad: [{ shapes: [[12, 1], [12, 1], [12], [12, 1]], flops: 48, elements: [12, 12, 12, 12] }],
+  // 12 products of q and k, and of a weight and v, where each of the 12 rows has one entry.
+  segmentAttention: [
+    {
+      shapes: [[12, 8], [12, 8], [12, 4], [12], [12, 4]],
+      attributes: [2],
+      flops: 288,
+      elements: [96, 96, 48, 12, 48],
+    },
+  ],
+  segmentAttentionGrad: [
+    {
+      shapes: [[12, 4], [12, 8], [12, 8], [12, 4], [12], [12, 8], [12, 8], [12, 4]],
+      attributes: [2],
+      flops: 768,
+      elements: [48, 96, 96, 48, 12, 96, 96, 48],
+    },
+  ],
   // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.
   linear: [
     {

@@ -23,6 +23,7 @@ import { embedEntries } from "./embed-entries.js";
 import { embedding } from "./embedding.js";
 import { embeddingBag } from "./embedding-bag.js";
 import { TABLE_UPDATES } from "./embedding-optimizers/index.js";
+import { placeSinusoids, windowShares } from "./entry-places.js";
 import { entryWeights } from "./entry-weights.js";
 import { factorizationMachine, factorizationMachineGrad } from "./factorization-machine.js";
 import { focalCrossEntropy, focalCrossEntropyGrad } from "./focal-loss.js";
@@ -37,6 +38,7 @@ import { reshape } from "./reshape.js";
 import { rightClass } from "./right-class.js";
 import { scaleColumns } from "./scale-columns.js";
 import { scoreHistogram } from "./score-histogram.js";
+import { segmentAttention, segmentAttentionGrad } from "./segment-attention.js";
 import { segmentSoftmax, segmentSoftmaxGrad } from "./segment-softmax.js";
 import { repeatRows, segmentSum } from "./segment-sum.js";
 import { sessionLogSumExp, sessionLogSumExpGrad } from "./session-log-sum-exp.js";
@@ -60,6 +62,8 @@ export const OPS = {
   embeddingBag,
   embedEntries,
   entryWeights,
+  windowShares,
+  placeSinusoids,
   quantizedEmbedding,
   quantizedEmbeddingBag,
   linear,
@@ -124,6 +128,8 @@ export const OPS = {
   repeatRows,
   segmentSoftmax,
   segmentSoftmaxGrad,
+  segmentAttention,
+  segmentAttentionGrad,
   sumSquares,
   clipFactor,
   scaleByNumber,

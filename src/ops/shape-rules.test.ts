@@ -43,6 +43,11 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
   ],
   embedEntries: [{ operands: [table, bag] }, { operands: [table, ids] }],
   entryWeights: [{ operands: [ids] }, { operands: [{ dtype: "ids", shape: ["B"] }] }],
+  windowShares: [
+    { operands: [bag], attrs: { from: "first", skip: 0, count: 1 } },
+    { operands: [history], attrs: { from: "first", skip: 0, count: 0 } },
+  ],
+  placeSinusoids: [{ operands: [ids], attrs: { from: "last", columns: 2 } }],
   segmentSum: [
     { operands: [entries, bag], attrs: { pooling: "sum" } },
     { operands: [{ dtype: "fp32", shape: ["L:other", 4] }, history], attrs: { pooling: "sum" } },
@@ -54,6 +59,16 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
   ],
   segmentSoftmax: [{ operands: [entries, history] }, { operands: [scores, bag] }],
   segmentSoftmaxGrad: [{ operands: [entries, scores, history] }, { operands: [scores, scores, bag] }],
+  segmentAttention: [
+    { operands: [entries, entries, entries, bag], attrs: { heads: 2 } },
+    { operands: [entries, entries, entries, history], attrs: { heads: 3 } },
+    { operands: [scores, entries, entries, history], attrs: { heads: 1 } },
+    { operands: [entries, entries, scores, history], attrs: { heads: 2 } },
+  ],
+  segmentAttentionGrad: [
+    { operands: [scores, entries, entries, entries, history], attrs: { heads: 2 } },
+    { operands: [entries, entries, entries, entries, bag], attrs: { heads: 2 } },
+  ],
   linear: [
     { operands: [fp32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
     { operands: [fp32("B", 3), fp32(2, 4)] },

@@ -1,5 +1,6 @@
 // Entries of sequences and their rows.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "cpu/operation.h"
@@ -46,6 +47,40 @@ void entry_weights(const BoundInstruction& i, Tile& t) {
   each_run(t, [&](const Run& run) {
     const Bag& bag = bags_of(i.views[0])[run.row];
     for (uint32_t e = 0; e < run.count; ++e) *out.row(run.at + e) = bag.weight(run.from + e);
+  });
+}
+
+// The place of an entry of a run in its row, from the first entry or from the last.
+uint32_t place_of(const Tile& t, const Run& run, uint32_t e, bool from_last) {
+  const uint32_t place = run.from + e;
+  return from_last ? t.entries->count(run.row) - 1 - place : place;
+}
+
+void window_shares(const BoundInstruction& i, Tile& t) {
+  const Rows out = t.out(i.views[1]);
+  const bool from_last = i.attribute(0) == 1;
+  const double skip = i.attribute(1), count = i.attribute(2);
+  each_run(t, [&](const Run& run) {
+    const float share = float(1 / std::min(t.entries->count(run.row) - skip, count));
+    for (uint32_t e = 0; e < run.count; ++e) {
+      const double place = place_of(t, run, e, from_last);
+      *out.row(run.at + e) = place >= skip && place < skip + count ? share : 0.0f;
+    }
+  });
+}
+
+void place_sinusoids(const BoundInstruction& i, Tile& t) {
+  const View& view = i.views[1];
+  const Rows out = t.out(view);
+  const bool from_last = i.attribute(0) == 1;
+  each_run(t, [&](const Run& run) {
+    for (uint32_t e = 0; e < run.count; ++e) {
+      const double place = place_of(t, run, e, from_last);
+      for (size_t c = 0; c < view.size; ++c) {
+        const double angle = place / std::pow(10000.0, double(c - c % 2) / double(view.size));
+        out.row(run.at + e)[c] = float(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      }
+    }
   });
 }
 
@@ -124,6 +159,8 @@ void segment_softmax_grad(const BoundInstruction& i, Tile& t) {
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kEmbedEntries, .tile = embed_entries},
     {.opcode = Opcode::kEntryWeights, .tile = entry_weights},
+    {.opcode = Opcode::kWindowShares, .tile = window_shares},
+    {.opcode = Opcode::kPlaceSinusoids, .tile = place_sinusoids},
     {.opcode = Opcode::kSegmentSum, .tile = segment_sum, .begin = zero_sums},
     {.opcode = Opcode::kRepeatRows, .tile = repeat_rows},
     {.opcode = Opcode::kSegmentSoftmax, .tile = segment_softmax},

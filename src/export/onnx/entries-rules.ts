@@ -1,4 +1,5 @@
 import { columnsOf, type Tensor } from "../../graph/tensor.js";
+import type { From } from "../../ops/entry-places.js";
 import { countsOf, rowOfValue, zeros } from "./lookup-rules.js";
 import type { Bag, OnnxGraph, Rule } from "./onnx-graph.js";
 
@@ -29,6 +30,55 @@ export const segmentSoftmaxRule: Rule = (g, [x], { inputs: [entries, bag] }) => 
   const sums = scattered(g, exponentials, entries, places, "add", 0);
   return g.op("Div", [exponentials, ofEntries(g, sums, places)]);
 };
+
+export const windowSharesRule: Rule = (g, [values], { inputs: [bag], attrs: { from, skip, count } }) => {
+  const { places, lengths } = placesOf(g, values, g.bagOf(bag)!, from);
+  const after = g.op("GreaterOrEqual", [places, g.ints([skip])]);
+  const inside = g.op("And", [after, g.op("Less", [places, g.ints([skip + count])])]);
+  const entries = g.op("Min", [g.op("Sub", [lengths, g.ints([skip])]), g.ints([count])]);
+  const share = g.op("Div", [g.float(1), g.cast(entries, "float")]);
+  return g.op("Unsqueeze", [g.op("Where", [inside, share, g.float(0)]), g.ints([1])]);
+};
+
+export const placeSinusoidsRule: Rule = (g, [values], { inputs: [bag], attrs: { from, columns } }) => {
+  const { places } = placesOf(g, values, g.bagOf(bag)!, from);
+  const lines = g.cast(g.op("Unsqueeze", [places, g.ints([1])]), "float");
+  const perColumn = (value: (c: number) => number) =>
+    g.floats(
+      Float32Array.from({ length: columns }, (_, c) => value(c)),
+      [1, columns],
+    );
+  const angles = g.op("Mul", [lines, perColumn((c) => 10_000 ** (-(c - (c % 2)) / columns))]);
+  const sines = g.op("Mul", [g.op("Sin", [angles]), perColumn((c) => 1 - (c % 2))]);
+  return g.op("Add", [sines, g.op("Mul", [g.op("Cos", [angles]), perColumn((c) => c % 2)])]);
+};
+
+/** All entries of all rows meet; those of other rows have no weight. */
+export const segmentAttentionRule: Rule = (g, [q, k, v], { inputs, attrs: { heads } }) => {
+  const size = columnsOf(inputs[0]) / heads;
+  const [queries, keys, values] = [q, k, v].map((x, i) => {
+    const parts = g.op("Reshape", [x, g.ints([0, heads, columnsOf(inputs[i]) / heads])]);
+    return g.op("Transpose", [parts], { perm: i === 1 ? [1, 2, 0] : [1, 0, 2] });
+  });
+  const scores = g.op("Mul", [g.op("MatMul", [queries, keys]), g.float(1 / Math.sqrt(size))]);
+  const row = rowOfValue(g, g.bagOf(inputs[3])!);
+  const ofOneRow = g.op("Equal", [g.op("Unsqueeze", [row, g.ints([1])]), row]);
+  const kept = g.op("Where", [ofOneRow, scores, g.float(Number.NEGATIVE_INFINITY)]);
+  const attended = g.op("MatMul", [g.op("Softmax", [kept], { axis: -1 }), values]);
+  const lines = g.op("Transpose", [attended], { perm: [1, 0, 2] });
+  return g.op("Reshape", [lines, g.ints([0, columnsOf(inputs[2])])]);
+};
+
+/** The place of each entry in its row [count], and the number of the row's entries. */
+function placesOf(g: OnnxGraph, values: string, bag: Bag, from: From): { places: string; lengths: string } {
+  const row = rowOfValue(g, bag);
+  const ones = g.op("Add", [zeros(g, g.op("Shape", [values])), g.ints([1])]);
+  const numbers = g.op("CumSum", [ones, g.op("Squeeze", [g.ints([0])])], { exclusive: 1 });
+  const places = g.op("Sub", [numbers, g.op("Gather", [bag.offsets, row], { axis: 0 })]);
+  const lengths = g.op("Gather", [countsOf(g, bag), row], { axis: 0 });
+  if (from === "first") return { places, lengths };
+  return { places: g.op("Sub", [g.op("Sub", [lengths, g.ints([1])]), places]), lengths };
+}
 
 /** The line of each entry's row. */
 function ofEntries(g: OnnxGraph, rows: string, bag: Bag): string {

@@ -2,7 +2,15 @@ import { elementCount } from "../../checkpoint/safetensors-header.js";
 import { innerDims, isRow, type Tensor, type TensorType } from "../../graph/tensor.js";
 import type { OpKind, TableUpdateKind } from "../../ops/index.js";
 import { ACTIVATION_RULES } from "./activation-rules.js";
-import { entryWeightsRule, repeatRowsRule, segmentSoftmaxRule, segmentSumRule } from "./entries-rules.js";
+import {
+  entryWeightsRule,
+  placeSinusoidsRule,
+  repeatRowsRule,
+  segmentAttentionRule,
+  segmentSoftmaxRule,
+  segmentSumRule,
+  windowSharesRule,
+} from "./entries-rules.js";
 import { bagRule, inputRule, lookUp, translateRule } from "./lookup-rules.js";
 import type { OnnxGraph, Rule } from "./onnx-graph.js";
 import { compressedInteractionRule, foldPairsRule, pairsOf } from "./pair-rules.js";
@@ -52,9 +60,12 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   embeddingBag: bagRule,
   embedEntries: (g, [table, values], { inputs }) => lookUp(g, table, values, inputs[0]),
   entryWeights: entryWeightsRule,
+  windowShares: windowSharesRule,
+  placeSinusoids: placeSinusoidsRule,
   segmentSum: segmentSumRule,
   repeatRows: repeatRowsRule,
   segmentSoftmax: segmentSoftmaxRule,
+  segmentAttention: segmentAttentionRule,
   linear: (g, inputs, { attrs: { fn, precision } }) => {
     const [x, w, ...bias] = inputs;
     const operands = precision === "bf16" ? [x, w].map((each) => roundedToBf16(g, each)) : [x, w];
