@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { CheckpointError, messageOf } from "../errors.js";
+import { isAbsent } from "./disk.js";
 import type { Manifest } from "./manifest.js";
 import type { Table } from "./table-layout.js";
 
@@ -52,6 +53,9 @@ function notTheBase(where: string, found: { got: string; expected: string }): Ch
   });
 }
 
+/** The base of changes is not there: it may still come. */
+export class AbsentBaseError extends CheckpointError {}
+
 /** A checkpoint of changes whose base cannot be used. */
 export function withoutBase({ base }: Delta, where: string, cause: unknown): CheckpointError {
   const report = {
@@ -61,5 +65,6 @@ export function withoutBase({ base }: Delta, where: string, cause: unknown): Che
     expected: `${base.checkpoint} beside it`,
     next: "Copy the checkpoint together with those that it is based on, or use an older one.",
   };
-  return new CheckpointError(report, { cause });
+  const isThere = !(cause instanceof Error) || !isAbsent(cause.cause);
+  return new (isThere ? CheckpointError : AbsentBaseError)(report, { cause });
 }

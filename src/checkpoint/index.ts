@@ -1,3 +1,4 @@
+export { AbsentBaseError } from "./chain.js";
 export { Checkpoint, MODEL_FILE, OPTIMIZER_FILE, type Part, readCheckpoint } from "./checkpoint.js";
 export {
   checkpointDirs,

@@ -1,6 +1,13 @@
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Checkpoint, checkpointDirs, exists, isDamage, readCheckpoint } from "../checkpoint/index.js";
+import {
+  AbsentBaseError,
+  type Checkpoint,
+  checkpointDirs,
+  exists,
+  isDamage,
+  readCheckpoint,
+} from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
 import { messageOf } from "../errors.js";
 import { findCheckpoint, withCheckpoint } from "./find-checkpoint.js";
@@ -39,6 +46,8 @@ export class FollowedVersions<V> {
   private looking?: Promise<void>;
   /** Directories that cannot be used. A version appears with all its files, so they stay so. */
   private readonly refused = new Set<string>();
+  /** Those of changes whose base has not appeared yet. */
+  private readonly early = new Set<string>();
 
   /**
    * Opens the newest version, and begins to look for newer ones.
@@ -119,8 +128,9 @@ export class FollowedVersions<V> {
     } catch (error) {
       if (!(await exists(dir))) return false;
       if (!isDamage(error)) throw error;
-      this.refused.add(dir);
-      this.options.warn?.(`${messageOf(error)}\nGoing on with ${before.name}.`);
+      const set = error instanceof AbsentBaseError ? this.early : this.refused;
+      if (!set.has(dir)) this.options.warn?.(`${messageOf(error)}\nGoing on with ${before.name}.`);
+      set.add(dir);
       return false;
     }
   }

@@ -172,6 +172,33 @@ describe("load with follow", () => {
     await followed.close();
   });
 
+  it("uses changes that appear before their base once the base is there, and warns of them once", async () => {
+    const from = await publish("early", 9);
+    const to = join(folder, "late");
+    const put = (step: number) => {
+      cpSync(dirOf(from, step), join(to, "copy"), { recursive: true });
+      mkdirSync(join(to, "checkpoints"), { recursive: true });
+      renameSync(join(to, "copy"), dirOf(to, step));
+    };
+    put(3);
+    const warnings: string[] = [];
+    const warn = ({ message }: Error) => warnings.push(message);
+    process.on("warning", warn);
+    const followed = await load(to, { follow: { every: 2 } });
+    put(9);
+    await until(() => warnings.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(warnings).toEqual([
+      expect.stringMatching(/changes to step-00000006, which cannot be used[\s\S]*step-00000003/),
+    ]);
+    expect(followed.step).toBe(3);
+    put(6);
+    await until(() => followed.step === 9);
+    await expectNewest(followed, to);
+    process.off("warning", warn);
+    await followed.close();
+  });
+
   it("refuses a directory without versions, a choice of another checkpoint, and wrong values", async () => {
     await expect(load(join(folder, "nothing"), { follow: true })).rejects.toThrow(/nothing/);
     const to = await publish("refused", 3);
