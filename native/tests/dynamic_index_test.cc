@@ -1,8 +1,11 @@
 // The hash tables of dynamic tables against std::unordered_map, with keys that meet at their homes and without.
+#include <fstream>
+#include <numeric>
 #include <unordered_map>
 
 #include "runtime/dynamic/key_counts.h"
 #include "runtime/dynamic/key_index.h"
+#include "runtime/dynamic/table.h"
 #include "tests/random.h"
 #include "tests/test.h"
 
@@ -52,10 +55,38 @@ TEST(a_key_index_finds_what_a_map_finds) {
   }
 }
 
-TEST(a_key_index_has_five_bytes_a_row) {
-  const std::vector<uint64_t> keys(100001);
-  const KeyIndex index(keys.data(), 100000, 100000);
-  CHECK(index.slots() * sizeof(uint32_t) <= 5 * 100000 + 16);
+// Memory of this process by the operating system's count; 0 if it does not say, or if sanitizers have memory of their own.
+uint64_t resident_bytes() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 0;
+#endif
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return 1024 * std::stoull(line.substr(8));
+  }
+  return 0;
+}
+
+void insert_keys(DynamicTable& table, uint64_t first, uint64_t end) {
+  std::vector<uint64_t> keys(1024), rows(keys.size());
+  for (uint64_t next = first; next < end; next += keys.size()) {
+    keys.resize(std::min<uint64_t>(keys.size(), end - next));
+    rows.resize(keys.size());
+    std::iota(keys.begin(), keys.end(), next);
+    table.translate(keys, rows);
+    table.begin_step(next, {});
+    table.admit(keys, rows, next);
+  }
+}
+
+// The key of a row, its score, what finds it, and whether it is in use. Pages are whole, and a step has lists of its rows.
+TEST(a_full_table_has_seventeen_bytes_a_row) {
+  constexpr uint64_t kKeys = (uint64_t{1} << 22) - 1, kRest = uint64_t{1} << 20;
+  const uint64_t before = resident_bytes();
+  if (before == 0) return;
+  DynamicTable table({.capacity = kKeys, .grow_from = kKeys, .evict = Evict::kLru});
+  insert_keys(table, 0, kKeys);
+  CHECK(resident_bytes() - before <= 17 * kKeys + kRest);
 }
 
 TEST(key_counts_are_those_of_a_map) {

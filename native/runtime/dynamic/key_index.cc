@@ -11,8 +11,8 @@ constexpr size_t kApart = 12;        // keys between the phases of a lookup: the
 constexpr size_t kRing = 32;         // at least two phases, a power of two
 constexpr uint64_t kPrefetched = 16;  // rows whose keys are asked for while slots are moved
 
-// Four of five slots are used at most.
-uint64_t slots_for(uint64_t keys) { return keys + keys / 4 + 2; }
+// A key takes 39/8 bytes at most. With its key, a score of 4 bytes and a bit, a row of a table has 17 bytes.
+uint64_t slots_for(uint64_t keys) { return keys + keys * 7 / 32 + 2; }
 
 }  // namespace
 

@@ -53,7 +53,7 @@ class Lowest {
 
  private:
   using Order = std::pair<uint64_t, uint64_t>;
-  static constexpr uint64_t kLeast = 64, kShare = 32, kMost = uint64_t{1} << 21, kSamples = 4096;
+  static constexpr uint64_t kLeast = 64, kShare = 128, kMost = uint64_t{1} << 21, kSamples = 4096;
   static constexpr Order kNoBound{~uint64_t{0}, ~uint64_t{0}};
 
   static Order order(const Entry& entry) { return {entry.score, entry.key}; }
@@ -78,11 +78,10 @@ class Lowest {
     if (bound_ == kNoBound) return false;
     for (uint64_t share = kShare; found_.empty() && bound_ != kNoBound; share /= 2) {
       bound_ = share > 1 ? estimate(rows, share, eligible) : kNoBound;
-      found_.reserve(std::min<uint64_t>(wanted(rows, share) * 5 / 4, rows));
-      for (uint32_t row = 1; row <= rows; ++row) {
-        if (scores_.get(row) > bound_.first || !eligible(row)) continue;
-        const Entry entry = entry_of(row);
-        if (order(entry) < bound_) found_.push_back(entry);
+      found_.reserve(std::min<uint64_t>(wanted(rows, share) * 3 / 2, rows));
+      const auto next = [&](uint32_t row) { return scores_.next_up_to(bound_.first, row, rows + 1); };
+      for (uint32_t row = next(1); row <= rows; row = next(row + 1)) {
+        if (eligible(row) && order(entry_of(row)) < bound_) found_.push_back(entry_of(row));
       }
     }
     std::sort(found_.begin(), found_.end(), is_later);

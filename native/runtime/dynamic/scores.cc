@@ -70,6 +70,20 @@ uint64_t counted(uint64_t before, uint64_t occurrences, uint64_t step) {
   return score_of({(before == Scores::kFree ? 0 : uses_of(before).count) + occurrences, step});
 }
 
+// Whole blocks are compared at once, because few rows are found.
+template <class Score>
+uint32_t first_up_to(Score most, const Score* scores, uint32_t row, uint32_t end) {
+  constexpr uint32_t kBlock = 64;
+  const auto is_above = [&](uint32_t begin) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < kBlock; ++i) found |= uint32_t(scores[begin + i] <= most);
+    return found == 0;
+  };
+  while (end - row >= kBlock && is_above(row)) row += kBlock;
+  while (row < end && scores[row] > most) ++row;
+  return row;
+}
+
 }  // namespace
 
 Scores::Scores(const DynamicSpec& spec, uint64_t rows)
@@ -84,6 +98,11 @@ uint64_t Scores::after(uint64_t before, uint64_t occurrences, uint64_t step) con
     case Evict::kLfuDecay: return decayed(before, occurrences, double(step) / half_life_);
     default: return step;
   }
+}
+
+uint32_t Scores::next_up_to(uint64_t most, uint32_t row, uint32_t end) const {
+  if (wide_) return first_up_to(most, wide_scores_.data(), row, end);
+  return first_up_to(uint32_t(std::min<uint64_t>(most, ~uint32_t{0})), scores_.data(), row, end);
 }
 
 uint64_t Scores::shown(uint64_t score) const { return kind_ == Evict::kLfu ? uses_of(score).count : score; }

@@ -25,6 +25,8 @@ class Scores {
     if (wide_) wide_scores_[row] = score;
     else scores_[row] = uint32_t(score);
   }
+  // The first row from `row` on, and below `end`, whose score is not above `most`; `end` if there is none.
+  uint32_t next_up_to(uint64_t most, uint32_t row, uint32_t end) const;
   void prefetch(uint32_t row) const {
     if (wide_) __builtin_prefetch(&wide_scores_[row], 1);
     else __builtin_prefetch(&scores_[row], 1);
