@@ -77,18 +77,6 @@ FillKind fill_kind(const std::string& kind) {
   throw Error({"unknown kind of initial values", "fill", kind, "constant, uniform or normal", ""});
 }
 
-// Rows of the table, first rank, owners, rank; or undefined.
-std::optional<Shard> shard_of(napi_env env, napi_value value) {
-  napi_valuetype type;
-  ensure(napi_typeof(env, value, &type), "shard");
-  if (type == napi_undefined) return std::nullopt;
-  const std::span<const double> numbers = doubles(env, value, "shard");
-  if (numbers.size() != 4) throw Error({"a shard has four numbers", "shard", std::to_string(numbers.size()), "4", ""});
-  const SlotMap map{whole(numbers[0], "rows"), whole32(numbers[1], "first rank"),
-                    whole32(positive(numbers[2], "owners"), "owners")};
-  return Shard{map, whole32(numbers[3], "rank")};
-}
-
 napi_value empty_buffer(napi_env env) {
   napi_value buffer = nullptr;
   void* data = nullptr;
@@ -114,6 +102,17 @@ napi_value make_buffer(napi_env env, std::unique_ptr<Mapping> mapping) {
 }
 
 }  // namespace
+
+std::optional<Shard> shard_of(napi_env env, napi_value value) {
+  napi_valuetype type;
+  ensure(napi_typeof(env, value, &type), "shard");
+  if (type == napi_undefined) return std::nullopt;
+  const std::span<const double> numbers = doubles(env, value, "shard");
+  if (numbers.size() != 4) throw Error({"a shard has four numbers", "shard", std::to_string(numbers.size()), "4", ""});
+  const SlotMap map{whole(numbers[0], "rows"), whole32(numbers[1], "first rank"),
+                    whole32(positive(numbers[2], "owners"), "owners")};
+  return Shard{map, whole32(numbers[3], "rank")};
+}
 
 napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store) {
   return make_handle<Handle>(env, kParameter, env, std::move(store));

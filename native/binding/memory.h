@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "binding/values.h"
 #include "cpu/parameter_store.h"
@@ -11,6 +12,8 @@ namespace pairloom::binding {
 napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store);
 // The parameter of a handle. Throws Error for any other value.
 std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle);
+// The rows of a rank: rows of the table, first rank, owners, rank; or undefined.
+std::optional<Shard> shard_of(napi_env env, napi_value value);
 
 napi_value allocate_parameter(napi_env env, napi_callback_info info);  // (elements, dtype) => handle
 napi_value map_parameter(napi_env env, napi_callback_info info);   // (elements, dtype, path, offset, in file) => handle

@@ -42,8 +42,10 @@ StoredRows::Column read_column(std::shared_ptr<ParameterStore> store, Settings& 
 
 napi_value make_tier(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<2> a(env, info);
+    const Arguments<3> a(env, info);
     TierSpec spec = read_spec(text(env, a[0], "directory"), Settings(env, a[1]));
+    spec.shard = shard_of(env, a[2]);
+    if (spec.shard && spec.shard->rows() != spec.rows) refuse_settings("other rows than the rank has");
     return make_handle<Handle>(env, kTier, std::make_shared<Tier>(std::move(spec)));
   });
 }

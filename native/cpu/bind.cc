@@ -119,9 +119,9 @@ void Executor::bind_routes() {
       throw Error({"a table is shared by ranks that do not exist", "compile",
                    "rank " + std::to_string(uint64_t(end) - 1), "ranks below " + std::to_string(step_.ranks), ""});
     }
-    const Translator* const keyed = keyed_by(i);
-    routes_.emplace_back(i, step_.rank, step_.ranks, keyed);
-    if (keyed != nullptr) check_kept(*keyed, routes_.back().shard());
+    Translator* const translator = translator_of(i);
+    routes_.emplace_back(i, step_.rank, step_.ranks, translator);
+    if (translator != nullptr && translator->row_names() != nullptr) check_kept(*translator, routes_.back().shard());
   }
   step_.routes = &routes_;
   for (const Instruction& i : program_.instructions) {
@@ -140,16 +140,15 @@ void Executor::bind_routes() {
   }
 }
 
-// The translator whose keys have the rows of these columns; null: the rows have their own numbers.
-const Translator* Executor::keyed_by(const Instruction& unique_rows) const {
+// The translator that gives these columns their rows; null: ids are rows.
+Translator* Executor::translator_of(const Instruction& unique_rows) {
   for (const Instruction& i : program_.instructions) {
     if (i.opcode != Opcode::kTranslate) continue;
     const auto rows = i.operands.begin() + ptrdiff_t(i.operands.size() / 2);
     const bool gives = std::any_of(rows, i.operands.end(), [&](const Operand& operand) {
       return operand.buffer == unique_rows.operands[0].buffer;
     });
-    const Translator& translator = translators_[size_t(i.attributes[0])];
-    if (gives) return translator.names() == nullptr ? nullptr : &translator;
+    if (gives) return &translators_[size_t(i.attributes[0])];
   }
   return nullptr;
 }
@@ -346,6 +345,7 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
       instructions_[i].operation->exchange(instructions_[i], routes_, *section.exchange);
     }
+    if (instructions_[stage.first].source->opcode == Opcode::kFetchRows) place_rows(routes_, *section.exchange);
     return section;
   }
   if (is_tiled(stage.kind)) section.partials = partials_of(stage);

@@ -49,7 +49,7 @@ class Executor : public Executable {
 
   void bind_ranks(std::shared_ptr<Communicator> ranks);
   void bind_routes();
-  const Translator* keyed_by(const Instruction& unique_rows) const;
+  Translator* translator_of(const Instruction& unique_rows);
   void bind_translations(std::vector<std::shared_ptr<Translation>> translations);
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();

@@ -185,6 +185,7 @@ void ParameterStore::fill(const Fill& spec, uint32_t threads) {
 
 void ParameterStore::fill(const Fill& spec, const Shard& shard, uint32_t threads) {
   if (shard.rows() == 0) return;
+  if (tier_ && tier_->spec().shard) return fill(spec, threads);
   if (tier_ || mapping_ || count_ % shard.rows() != 0) {
     throw Error({"a memory is not that of a shard", "fill", std::to_string(count_) + " numbers",
                  "whole rows of " + std::to_string(shard.rows()), ""});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/exchange/row_route.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -56,8 +57,7 @@ void Translator::bind(const Instruction& instruction, std::vector<uint32_t> inpu
   if (reads_batch_ && inputs_.empty()) {
     throw Error({"ranks cannot share a dynamic table whose keys are computed", "translation " + name_, "", "", ""});
   }
-  if (ranks == 1 || frames_ == nullptr) return;
-  throw Error({"ranks cannot share a table that memory does not hold as a whole", "translation " + name_, "", "", ""});
+  shared_ = ranks > 1;
 }
 
 void Translator::begin_step(uint64_t step) {
@@ -110,9 +110,9 @@ void Translator::run(const BoundInstruction& instruction, const StepContext& ste
   guarded(parts_, [&] {
     if (admits_) translation_->admit(ids_, rows_, step.step);
     check_rows();
-    if (frames_ != nullptr) {
+    if (frames_ != nullptr && !shared_) {
       frames_->place(rows_, admits_);
-      prefetch(step);
+      prefetch(step, nullptr);
     }
     write(instruction.views, instruction.views.size() / 2, step);
   });
@@ -146,16 +146,36 @@ void Translator::check_rows() const {
   }
 }
 
-// The rows of the next steps are brought while this one is computed. Their new ids have none yet.
-void Translator::prefetch(const StepContext& step) {
+void Translator::place_asked(std::span<RowRoute* const> routes, const StepContext& step) {
+  named([&] {
+    rows_.clear();
+    for (RowRoute* route : routes) {
+      for (const RowRoute::Asked& asked : route->asked()) rows_.insert(rows_.end(), asked.rows.begin(), asked.rows.end());
+    }
+    frames_->place(rows_, admits_);
+    auto frame = rows_.begin();
+    for (RowRoute* route : routes) {
+      for (RowRoute::Asked& asked : route->asked()) {
+        std::copy_n(frame, asked.rows.size(), asked.rows.begin());
+        frame += ptrdiff_t(asked.rows.size());
+      }
+    }
+    prefetch(step, routes.front());
+  });
+}
+
+// The rows of the next steps are brought while this one is computed. Their new ids have none yet. Every rank has the
+// data of all.
+void Translator::prefetch(const StepContext& step, const RowRoute* of) {
   if (inputs_.empty()) return;
   ahead_ = ahead_ > 0 ? ahead_ - 1 : 0;
   for (uint64_t skipped = ahead_ * uint64_t{step.rows}; ahead_ < kStepsAhead && skipped < step.rows_left; skipped += step.rows) {
     const uint64_t position = step.first_position + step.rows + skipped;
     const uint32_t count = uint32_t(std::min<uint64_t>(step.rows, step.rows_left - skipped));
-    frames_->prefetch(++ahead_, [this, position, count, loader = step.loader](std::vector<uint64_t>& rows) {
+    frames_->prefetch(++ahead_, [this, position, count, of, loader = step.loader](std::vector<uint64_t>& rows) {
       loader->append_rows(inputs_, position, count, rows);
       translation_->translate(rows, rows);
+      if (of != nullptr) of->keep_own(rows);
     });
   }
 }

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,15 @@ class Translator {
   void read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts);
   void look_up(uint32_t part);
   void run(const BoundInstruction& instruction, const StepContext& step);
-  // Of the rows that kernels see: frames, if memory does not hold all rows.
   const KeptRows* kept() const { return translation_->kept(); }
-  const RowNames* names() const { return frames_ != nullptr ? frames_->names() : translation_->names(); }
+  // Of the rows that it gives to ids: frames, if memory does not hold all rows and there are no other ranks.
+  const RowNames* names() const { return frames_ != nullptr && !shared_ ? frames_->names() : row_names(); }
+  // Of the rows of the table, and of the frames that some of them are in; null: none.
+  const RowNames* row_names() const { return translation_->names(); }
+  const RowFrames* frames() const { return frames_; }
+  // Brings the rows that ranks ask this one for, which become frames, and those that they will ask for in the next steps.
+  // `routes`: of all tables with these rows. Throws Error.
+  void place_asked(std::span<RowRoute* const> routes, const StepContext& step);
   // Nothing is read from the inputs any more.
   void end_run();
   // Throws the error that `run` found.
@@ -54,7 +61,8 @@ class Translator {
   void read_rows(const BoundInstruction& instruction, const StepContext& step);
   void read_batch(const StepContext& step);
   void check_rows() const;
-  void prefetch(const StepContext& step);
+  // `of`: the rows of which the step has brought some; null: all.
+  void prefetch(const StepContext& step, const RowRoute* of);
   void write(const std::vector<View>& views, size_t columns, const StepContext& step);
 
   const std::shared_ptr<Translation> translation_;
@@ -62,6 +70,7 @@ class Translator {
   const std::string name_;
   std::vector<uint32_t> inputs_;
   bool admits_ = false;
+  bool shared_ = false;       // with other ranks: each has some of the rows
   bool reads_batch_ = false;  // the ids of all ranks, each of which has the same keys
   bool began_ = false;        // the translation's step
   bool lists_outdated_ = false;

@@ -192,6 +192,8 @@ export interface TierSpec {
   readonly memory: number;
   /** True for a dynamic table. */
   readonly byKey?: boolean;
+  /** Set if the rows are those that a rank has of a table of fixed size. */
+  readonly shard?: Shard;
   /** The other rows are in a file there, which is gone with the process. */
   readonly directory: string;
   /** Of the weights and of each state. */

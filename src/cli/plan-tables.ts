@@ -173,8 +173,8 @@ function waysOf({ waysOut }: PlanFile): string[] {
     return [
       "Neither 16-bit tables, nor smaller states, nor more ranks make it fit: give each rank more memory.",
     ];
-  const rows = waysOut.map(({ change, seconds, bytes: most, refused }) => [
-    refused ? `${change} (not yet: ${refused})` : change,
+  const rows = waysOut.map(({ change, seconds, bytes: most }) => [
+    change,
     `${milliseconds(seconds)} ms`,
     rounded(most),
   ]);

@@ -178,7 +178,7 @@ export interface Addon extends ColumnCalls, WorldCalls {
   makeQuotient(by: number, rows: number): TranslationHandle;
   makeRemainder(by: number, rows: number): TranslationHandle;
   /** Tables that memory does not hold as a whole; settings: src/backends/native/tier.ts. */
-  makeTier(directory: string, settings: Float64Array): TierHandle;
+  makeTier(directory: string, settings: Float64Array, shard?: Shard): TierHandle;
   tierParameter(tier: TierHandle, column: number): ParameterHandle;
   putInTier(tier: TierHandle, translation: TranslationHandle): void;
   tierStatistics(tier: TierHandle): Float64Array;
@@ -279,7 +279,6 @@ const DIRECT = [
   "makeFirstCome",
   "makeQuotient",
   "makeRemainder",
-  "makeTier",
   "tierParameter",
   "putInTier",
   "tierStatistics",
@@ -310,6 +309,7 @@ interface RawAddon extends RawColumnCalls, WorldCalls, DirectCalls {
     stream: number,
     shard: Float64Array | undefined,
   ): void;
+  makeTier(directory: string, settings: Float64Array, shard: Float64Array | undefined): TierHandle;
   mapFile(path: string): ArrayBuffer;
   compile(
     program: Uint8Array,
@@ -347,6 +347,8 @@ function wrap(raw: RawAddon): Addon {
     ...wrapDirectCalls(raw),
     fillParameter: (parameter, { kind, a, b, seed, stream }, shard) =>
       explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream, shard && shardNumbers(shard))),
+    makeTier: (directory, settings, shard) =>
+      explained(() => raw.makeTier(directory, settings, shard && shardNumbers(shard))),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
     compile: (program, parameters, threads, translations = [], world) =>
       explained(() => raw.compile(program, parameters, threads, translations, world)),

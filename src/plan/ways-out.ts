@@ -11,8 +11,6 @@ export interface WayOut {
   readonly seconds: number;
   /** Of the fullest rank. */
   readonly bytes: number;
-  /** What training refuses today. */
-  readonly refused?: string;
 }
 
 const MOST = 3;
@@ -80,7 +78,6 @@ function files(planner: Planner, { ranks }: RankPlan): WayOut | undefined {
     change: `store: { memory } of ${storesOf(found)}; a guess: files give ${found.model.machine.disk / 1e6} MB/s`,
     seconds: found.seconds,
     bytes: mostBytes(found),
-    ...(ranks.length > 1 && { refused: "several ranks cannot share a table with a store yet" }),
   };
 }
 

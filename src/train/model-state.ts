@@ -69,9 +69,10 @@ export class ModelState {
 
   /** What this rank writes of the tables that ranks share: everything, or the changes that a consumer wants. */
   private shared(changes?: ChangeConsumer): SharedTable[] {
-    const fixed = changes === undefined ? new Map() : this.parameters.changedRows(changes);
+    const { parameters } = this;
+    const fixed = changes === undefined ? parameters.touchedRows() : parameters.changedRows(changes);
     const keys = new Map<string, PickedRows>();
-    return this.parameters.shared.map((shared) => {
+    return parameters.shared.map((shared) => {
       const { name, byKey, translation } = shared.table.attrs;
       if (!byKey) return { ...shared, picked: pickedRows(shared.table, fixed.get(name)) };
       if (!keys.has(translation!)) keys.set(translation!, this.keptKeys(translation!, changes));

@@ -56,6 +56,8 @@ export class Parameters {
   readonly memory: ReadonlyMap<string, Memory>;
   /** The parameters bound for evaluation: moving averages replace the weights that have one. */
   readonly averaged: ReadonlyMap<string, Memory>;
+  /** The names of the translations of tables with a store, also where this rank has no row of them. */
+  private readonly inTiers: ReadonlySet<string>;
   /** The initial values of rows in tiers that training has not met. */
   private readonly initial = new Map<string, InitialValues>();
 
@@ -68,10 +70,11 @@ export class Parameters {
   constructor(backend: Backend, attrs: readonly ParameterAttrs[], stores: Stores = new Map(), rank = 0) {
     const unique = new Map(attrs.map((each) => [each.name, each]));
     const all = [...unique.values()];
-    const { tiers, memory: ofTiers } = allocateTiers(backend, all, stores);
+    const { tiers, memory: ofTiers } = allocateTiers(backend, all, stores, rank);
     const own = new Map(all.map((each) => [each, ownAttrs(each, rank)]));
     refuseTooMuch(all.filter(({ name }) => !ofTiers.has(name)).map((each) => own.get(each)!));
     this.tiers = tiers;
+    this.inTiers = new Set(backend.tier ? stores.keys() : []);
     this.parameters = new Map(
       all.map((each) => [
         each.name,
@@ -173,19 +176,19 @@ export class Parameters {
 
   /** The rows of tables of fixed size in tiers that training has met. */
   touchedRows(): RowsOfTables {
-    return new Map([...this.tiers].flatMap(([translation, tier]) => this.touchedIn(translation, tier)));
+    return new Map([...this.inTiers].flatMap((translation) => this.touchedIn(translation)));
   }
 
-  private touchedIn(translation: string, tier: Tier): [string, SavedRows][] {
-    const fixed = this.tables().filter(({ name }) => {
-      const { attrs } = this.parameters.get(name)!;
-      return attrs.translation === translation && !attrs.byKey;
-    });
+  private touchedIn(translation: string): [string, SavedRows][] {
+    const fixed = this.ofTables.filter(({ attrs }) => attrs.translation === translation && !attrs.byKey);
     if (fixed.length === 0) return [];
-    const keys = tier.touched();
-    return fixed.map(({ name, states }) => {
-      const initial = new Map([name, ...states].map((each) => [each, this.initial.get(each) ?? NO_INITIAL]));
-      return [name, { rows: keys, content: { rows: tier.rows, keys, initial } }];
+    const keys = this.tiers.get(translation)?.touched() ?? new BigUint64Array(0);
+    const names = this.stored("optimizer").map(([name]) => name);
+    const states = byOwner(names, (name) => name);
+    return fixed.map(({ attrs: { name, shape } }) => {
+      const all = [name, ...(states.get(name) ?? [])];
+      const initial = new Map(all.map((each) => [each, this.initial.get(each) ?? NO_INITIAL]));
+      return [name, { rows: keys, content: { rows: shape[0], keys, initial } }];
     });
   }
 
@@ -241,10 +244,10 @@ export class Parameters {
 
   /** Sets the initial values of sparse tables, before any of their rows is there. */
   private startSparse(file: Tensors, part: Part): void {
-    for (const [name, { memory }] of this.stored(part)) {
+    for (const [name, { memory, shard }] of this.stored(part)) {
       const initial = file.tensors.has(name) ? file.stored?.(name)?.initial : undefined;
       if (!initial) continue;
-      memory.fill(initial.values, initial.seed, initial.stream);
+      memory.fill(initial.values, initial.seed, initial.stream, shard);
       this.initial.set(name, initial);
     }
   }

@@ -1,19 +1,5 @@
 import type { Memory } from "../backends/backend.js";
 import { gatherJson, type World } from "../distributed/world.js";
-import { ConfigError } from "../errors.js";
-import type { FittedFeatures } from "../features/fitted.js";
-
-/** @throws ConfigError for tables that several ranks cannot share yet */
-export function refuseTablesForRanks({ features }: FittedFeatures, { size }: World): void {
-  const found = features.find((feature) => feature.kind !== "number" && feature.store);
-  if (size === 1 || !found) return;
-  throw new ConfigError({
-    what: "several ranks cannot train a table that has a store yet",
-    where: `features.${found.name}`,
-    got: `${size} ranks`,
-    next: "Train without a launcher, or keep the table in memory.",
-  });
-}
 
 /** Whether any rank says yes: all of them learn the same. */
 export async function anyRank(world: World, yes: boolean): Promise<boolean> {

@@ -1,10 +1,19 @@
 import { slotStarts } from "../checkpoint/key-order.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
 import { keysName } from "../checkpoint/table-layout.js";
-import type { ReadInto, Tensors } from "../checkpoint/tensors.js";
+import type { ReadInto, StoredRows, Tensors } from "../checkpoint/tensors.js";
 import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
 import { numbersOf } from "../half.js";
-import { checkShape, fileDtype, type Parameter, refusePoisoned, toDtype } from "./parameter-memory.js";
+import {
+  checkShape,
+  fileDtype,
+  fitsStored,
+  type Parameter,
+  readPieces,
+  refusePoisoned,
+  toDtype,
+} from "./parameter-memory.js";
+import { ownRowOf } from "./shards.js";
 
 /** Rows that are read at once of a table that ranks share: as many of each slot. */
 const PIECE_ROWS = 64 * SLOTS;
@@ -22,6 +31,8 @@ export async function readShard(
   const { attrs, memory } = parameter;
   checkShape(file, name, attrs);
   if (attrs.byKey) return readKept(file, name, parameter, shard);
+  const stored = file.stored?.(name);
+  if (stored && fitsStored(attrs, file.tensors, name)) return readOwnStored(stored, name, parameter, shard);
   const width = elementCount(attrs.shape.slice(1));
   const inSlots = file.inSlots?.(name);
   const isSameDtype = file.tensors.get(name)!.dtype === fileDtype(attrs);
@@ -35,6 +46,33 @@ export async function readShard(
     const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
     takeOwnRows(parameter, shard, numbers, first);
   }
+}
+
+/** The stored rows of a sparse table that this rank has, in the order of its memory. */
+async function readOwnStored(
+  { rows, numbers }: StoredRows,
+  name: string,
+  { attrs, memory }: Parameter,
+  shard: Shard,
+): Promise<void> {
+  const width = elementCount(attrs.shape.slice(1));
+  const elements = rows.length * width;
+  await readPieces(numbers, { name, dtype: memory.dtype, elements }, (from, piece) => {
+    const first = from / width;
+    const own = Array.from(rows.subarray(first, first + piece.length / width), (row, i) => {
+      return { row: ownRowOf(shard, Number(row)), i };
+    }).filter(({ row }) => row >= 0);
+    own.sort((a, b) => a.row - b.row);
+    const values = numbersOf(memory.dtype, own.length * width);
+    own.forEach(
+      ({ i }, to) => void values.set(piece.subarray(i * width, (i + 1) * width) as never, to * width),
+    );
+    memory.scatter(
+      BigUint64Array.from(own, ({ row }) => BigInt(row)),
+      width,
+      values,
+    );
+  });
 }
 
 /** The rows of ranks that wrote the checkpoint are in the order of places, so those of this one follow each other. */

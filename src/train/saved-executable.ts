@@ -1,5 +1,6 @@
 import type { Backend, Executable, Memory, Translation } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { runDirOf } from "../checkpoint/paths.js";
 import type { World } from "../distributed/world.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
@@ -11,6 +12,7 @@ import { Parameters } from "./parameters.js";
 import { savedParameters } from "./saved-parameters.js";
 import { parametersOf } from "./step/model-graphs.js";
 import { putInStoredTables } from "./stored-tables.js";
+import { storesOf } from "./tiers.js";
 import { slotsOfTables, Translations } from "./translations.js";
 
 export interface ScoringOptions {
@@ -87,9 +89,11 @@ export async function sharedExecutable(
   { backend, maxBatch, threads, world, placements }: ScoringOptions & SharedBy,
 ): Promise<Executable> {
   const attrs = placedParameters(graph, shardingOf(world.size, placements));
-  const parameters = new Parameters(backend, attrs, undefined, world.rank);
+  const stores = storesOf(features, runDirOf(checkpoint.dir));
+  const parameters = new Parameters(backend, attrs, stores, world.rank);
   const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members, slots: slotsOfTables(parameters.all) });
+  for (const [table, tier] of parameters.tiers) tier.put(translations.bound.get(table)!);
   await translations.load(checkpoint, attrs);
   const file = await checkpoint.openModel();
   try {

@@ -36,8 +36,11 @@ export function ownAttrs(attrs: ParameterAttrs, rank: number): ParameterAttrs {
 
 /** The row of memory that has a row of the table; -1 if another rank has it. Keys have rows of memory. */
 export function ownRow({ attrs, shard }: Parameter, row: number): number {
-  if (!shard || attrs.byKey) return row;
-  const { placement, rank, rows } = shard;
+  return !shard || attrs.byKey ? row : ownRowOf(shard, row);
+}
+
+/** The row of a shard that is a row of the table; -1 if another rank has it. */
+export function ownRowOf({ placement, rank, rows }: Shard, row: number): number {
   const [begin, end] = slotsOf(placement, rank);
   const slot = row % SLOTS;
   return slot < begin || slot >= end ? -1 : placeOf(row, rows) - placesOf(placement, rank, rows)[0];

@@ -6,6 +6,7 @@ import type { FittedFeatures } from "../features/fitted.js";
 import { memoryOf, type StoreConfig } from "../features/schema/store.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, machineMemory } from "./parameter-memory.js";
+import { ownAttrs, shardOf } from "./shards.js";
 
 /** The stores of tables, by the name of their translation. */
 export type Stores = ReadonlyMap<string, Required<StoreConfig>>;
@@ -21,40 +22,47 @@ export function storesOf({ features }: FittedFeatures, directory: string): Store
   );
 }
 
-/** Makes a tier of the weights and states of each table with a store. Backends without tiers have none. */
+/** Makes a tier of the weights and states of each table with a store, of which this rank has rows. Backends without tiers have none. */
 export function allocateTiers(
   backend: Backend,
   attrs: readonly ParameterAttrs[],
   stores: Stores,
+  rank: number,
 ): { tiers: ReadonlyMap<string, Tier>; memory: ReadonlyMap<string, Memory> } {
   const tiers = new Map<string, Tier>();
   const memory = new Map<string, Memory>();
   for (const [table, store] of stores) {
     const parts = attrs.filter(({ translation }) => translation === table);
-    if (parts.length === 0 || !backend.tier) continue;
-    const tier = allocateTier(backend, parts, store);
+    if (parts.length === 0 || !backend.tier || rowsOn(parts[0], rank) === 0) continue;
+    const tier = allocateTier(backend, parts, store, rank);
     tiers.set(table, tier);
     for (const [i, { name }] of parts.entries()) memory.set(name, tier.memories[i]);
   }
   return { tiers, memory };
 }
 
+/** The rows of a table in the memory of a rank: of those of a dynamic one, any may be its own. */
+const rowsOn = (attrs: ParameterAttrs, rank: number): number =>
+  (attrs.byKey ? attrs : ownAttrs(attrs, rank)).shape[0];
+
 function allocateTier(
   backend: Backend,
   parts: readonly ParameterAttrs[],
   store: Required<StoreConfig>,
+  rank: number,
 ): Tier {
-  const [rows] = parts[0].shape;
-  const bytes = parts.reduce((sum, each) => sum + bytesOf(each), 0);
+  const [{ byKey }] = parts;
+  const bytes = parts.reduce((sum, each) => sum + bytesOf(ownAttrs(each, rank)), 0);
   const memory = memoryOf(store, bytes);
   refuseTooMuch(parts[0].translation!, Math.min(memory, bytes));
   onDiskSync("the directory cannot be created", store.path, () => mkdirSync(store.path, { recursive: true }));
   return backend.tier!({
-    rows,
+    rows: rowsOn(parts[0], rank),
     memory,
-    byKey: parts[0].byKey,
+    byKey,
+    shard: byKey ? undefined : shardOf(parts[0], rank),
     directory: store.path,
-    columns: parts.map((each) => ({ dtype: each.dtype ?? "fp32", width: elementsOf(each) / rows })),
+    columns: parts.map((each) => ({ dtype: each.dtype ?? "fp32", width: elementsOf(each) / each.shape[0] })),
   });
 }
 

@@ -28,7 +28,7 @@ import { refuseMembers } from "./member-configs.js";
 import { type ChangesOf, ModelState } from "./model-state.js";
 import type { Parameters } from "./parameters.js";
 import { openVersions, type Versions } from "./publisher.js";
-import { addUp, anyRank, refuseTablesForRanks } from "./ranks.js";
+import { addUp, anyRank } from "./ranks.js";
 import type { ReaderIdentity } from "./run-checkpoints.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { seedTables } from "./seed-tables.js";
@@ -138,7 +138,6 @@ export class Trainer {
     const spec = specOf(config, fittedFeatureInfos(features));
     this.graph = trainingGraph(spec, trainingSettingsOf(config));
     checkAccumulation(this.graph, config.train);
-    refuseTablesForRanks(features, this.world);
     this.listeners = listener ? [listener] : [];
     this.plan = new Plan(train.rows, rowsPerStep(length), length, stretch && startOf(stretch));
     this.measured = metricSettings(config);

@@ -12,6 +12,8 @@ namespace pairloom {
 void fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void fold_across(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
+// Follows the instructions of a stage that fetch rows: brings those that memory does not hold.
+void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage);
 void gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void gather_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 // The rows of an output of `width` numbers a row, of which each rank has its own.

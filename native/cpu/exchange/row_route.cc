@@ -14,6 +14,13 @@ SlotMap slot_map_of(const Instruction& i) {
   return {uint64_t(i.attributes[kRouteRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners])};
 }
 
+// Frames of rows that nobody trains have no names.
+RowNames names_of(const Translator* translator, const Shard& shard) {
+  const RowFrames* const frames = translator ? translator->frames() : nullptr;
+  const RowNames* const names = frames ? frames->names() : translator ? translator->row_names() : nullptr;
+  return names ? *names : RowNames{nullptr, false, false, &shard};
+}
+
 template <class T>
 void hold(std::vector<T>& items, size_t count) {
   if (items.size() < count) items.resize(count);
@@ -21,15 +28,24 @@ void hold(std::vector<T>& items, size_t count) {
 
 }  // namespace
 
-RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, const Translator* translator)
+RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, Translator* translator)
     : shard_{slot_map_of(unique_rows), rank},
-      table_(shard_, ranks, translator ? translator->names() : nullptr, translator ? translator->kept() : nullptr),
-      names_(translator ? *translator->names() : RowNames{nullptr, false, false, &shard_}),
+      translator_(translator),
+      table_(shard_, ranks, translator ? translator->row_names() : nullptr, translator ? translator->kept() : nullptr),
+      names_(names_of(translator, shard_)),
       columns_(uint32_t(unique_rows.operands.size() / 2)),
       returned_(uint32_t(unique_rows.attributes[kReturned])),
       owner_begin_(ranks + 1),
       sums_for_(ranks),
       asked_(ranks) {}
+
+void RowRoute::keep_own(std::vector<uint64_t>& rows) const {
+  size_t count = 0;
+  for (const uint64_t row : rows) {
+    if (const std::optional<uint64_t> own = table_.own_row(table_.of(row) - table_.begin(shard_.rank))) rows[count++] = *own;
+  }
+  rows.resize(count);
+}
 
 void RowRoute::list(const BoundInstruction& instruction, const StepContext& step) {
   collect(instruction, step);

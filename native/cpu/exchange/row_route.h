@@ -12,13 +12,17 @@ namespace pairloom {
 
 class RowRoute {
  public:
-  // `unique_rows`: the instruction that lists the rows. `translator`: of a dynamic table, else null.
-  RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, const Translator* translator);
+  // `unique_rows`: the instruction that lists the rows. `translator`: that gives them to ids; null: they are the ids.
+  RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, Translator* translator);
   RowRoute(const RowRoute&) = delete;  // its names point to its shard
 
   const Shard& shard() const { return shard_; }
   const TablePlaces& places_of_table() const { return table_; }
+  // Of the rows that this rank updates: frames, if its memory does not hold all of its rows.
   const RowNames& names() const { return names_; }
+  Translator* translator() const { return translator_; }
+  // The rows of the table that this rank has, as rows of its shard.
+  void keep_own(std::vector<uint64_t>& rows) const;
   uint32_t ranks() const { return uint32_t(asked_.size()); }
 
   // Whether gradients return.
@@ -86,6 +90,7 @@ class RowRoute {
                               const Occurrence& occurrence);
 
   const Shard shard_;
+  Translator* const translator_;
   const TablePlaces table_;
   const RowNames names_;
   const uint32_t columns_, returned_;  // columns of ids; the gradients of the first ones return

@@ -2,10 +2,12 @@
 #include <atomic>
 #include <bit>
 #include <cstring>
+#include <map>
 
 #include "cpu/exchange/exchangers.h"
 #include "cpu/exchange/row_route.h"
 #include "cpu/tables/each_row.h"
+#include "cpu/translator.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -153,6 +155,40 @@ class FetchRows : public Exchanger {
   std::atomic<bool> refused_{false};
 };
 
+// Once it is known which rows ranks ask for.
+class PlaceRows : public Exchanger {
+ public:
+  explicit PlaceRows(std::vector<RowRoute*> routes) : routes_(std::move(routes)) {}
+
+  uint32_t rounds() const override { return 2; }
+  const char* name(uint32_t round) const override { return round == 0 ? "counts" : "ids"; }
+  void begin(const StepContext& step) override {
+    step_ = &step;
+    failure_ = nullptr;
+  }
+  uint64_t sends(uint32_t, uint32_t) const override { return 0; }
+  uint64_t receives(uint32_t, uint32_t) const override { return 0; }
+  void pack(uint32_t, uint32_t, char*) override {}
+  void unpack(uint32_t, uint32_t, const char*) override {}
+
+  void finish(uint32_t round) override {
+    if (round == 0) return;
+    try {
+      routes_.front()->translator()->place_asked(routes_, *step_);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+  void check() const override {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  const std::vector<RowRoute*> routes_;  // of one translation
+  const StepContext* step_ = nullptr;
+  std::exception_ptr failure_;
+};
+
 constexpr uint32_t kSumsAhead = 12;
 
 // One sum for each row and node of the sender's groups.
@@ -222,6 +258,13 @@ class ReturnRows : public Exchanger {
 
 void fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
   stage.add(std::make_unique<FetchRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));
+}
+void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage) {
+  std::map<Translator*, std::vector<RowRoute*>> in_frames;
+  for (RowRoute& route : routes) {
+    if (route.translator() && route.translator()->frames()) in_frames[route.translator()].push_back(&route);
+  }
+  for (auto& [translator, together] : in_frames) stage.add(std::make_unique<PlaceRows>(std::move(together)));
 }
 void return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
   stage.add(std::make_unique<ReturnRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));

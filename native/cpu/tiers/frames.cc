@@ -9,14 +9,14 @@ constexpr uint32_t kAlways = ~uint32_t{0};  // a step that never comes
 
 }  // namespace
 
-Frames::Frames(size_t count, bool keyed)
+Frames::Frames(size_t count, bool keyed, bool named)
     : rows_(count + 1),
-      keys_(keyed ? count : 0),
+      keys_(named ? count : 0),
       used_(count),
       heat_(count),
       flags_(count),
       index_(rows_.data(), count, count),
-      names_{keyed ? keys_.data() : rows_.data() + 1, keyed, true} {
+      names_{named ? keys_.data() : rows_.data() + 1, keyed, true} {
   std::fill_n(rows_.data(), count + 1, kNone);
   if (!keyed) return;
   put(0, 0, 0, kAlways);

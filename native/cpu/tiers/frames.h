@@ -10,8 +10,9 @@ namespace pairloom {
 
 class Frames {
  public:
-  // `keyed`: the rows belong to the keys of a dynamic table, but for row 0, which is in frame 0 and stays there.
-  Frames(size_t count, bool keyed);
+  // `keyed`: the rows belong to the keys of a dynamic table, but for row 0, which is in frame 0 and stays there. `named`:
+  // rows have other names than their numbers.
+  Frames(size_t count, bool keyed, bool named);
 
   size_t size() const { return used_.size(); }
   // The names of the rows in the frames. Stays valid.
@@ -47,7 +48,7 @@ class Frames {
   uint32_t advance();
 
   Block<uint64_t> rows_;  // by frame + 1
-  Block<uint64_t> keys_;  // by frame, of a dynamic table
+  Block<uint64_t> keys_;  // by frame, where rows have names
   Block<uint32_t> used_;  // by frame: the last step that uses it
   Block<uint8_t> heat_, flags_;
   KeyIndex index_;

@@ -29,7 +29,7 @@ bool moves(const TierSpec& spec) { return RecordSlots::memory_for(spec.rows, tru
 
 size_t frames_for(const TierSpec& spec, size_t record_bytes, size_t places, bool moving) {
   const uint64_t fixed = RecordSlots::memory_for(spec.rows, moving) + RecordStore::memory_for(places, record_bytes);
-  const uint64_t frame = record_bytes + kFrameBytes + (spec.keyed ? sizeof(uint64_t) : 0), least = spec.keyed ? 2 : 1;
+  const uint64_t frame = record_bytes + kFrameBytes + (spec.named() ? sizeof(uint64_t) : 0), least = spec.keyed ? 2 : 1;
   if (spec.memory >= fixed + least * frame) return size_t(std::min({spec.rows, kMostFrames, (spec.memory - fixed) / frame}));
   throw Error({"the memory for a table is too small", "", std::to_string(spec.memory) + " bytes",
                "at least " + std::to_string(fixed + least * frame) + " for a single row of " + std::to_string(record_bytes) +
@@ -44,7 +44,9 @@ Tier::Tier(TierSpec spec)
       record_bytes_(record_bytes_of(spec_.columns)),
       places_(places_for(spec_, record_bytes_)),
       moving_(moves(spec_)),
-      frames_(frames_for(spec_, record_bytes_, places_, moving_), spec_.keyed),
+      frames_(frames_for(spec_, record_bytes_, places_, moving_), spec_.keyed, spec_.named()),
+      of_shard_(spec_.shard ? std::optional(RowNames{nullptr, false, false, &*spec_.shard}) : std::nullopt),
+      outer_(of_shard_ ? &*of_shard_ : nullptr),
       file_(spec_.directory, RecordSlots::region_of(spec_.rows) + 1, RecordSlots::slots_a_region(moving_), record_bytes_),
       store_(file_, RecordSlots(spec_.rows, moving_), places_, record_bytes_),
       readers_(kReaders),

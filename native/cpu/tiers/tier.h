@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "cpu/tiers/frames.h"
 #include "cpu/tiers/record_store.h"
 #include "program/program.h"
+#include "runtime/slot_map.h"
 #include "runtime/translation.h"
 
 namespace pairloom {
@@ -29,6 +31,9 @@ struct TierSpec {
   uint64_t memory;  // bytes, of everything that the tier allocates
   std::vector<TierColumn> columns;
   bool keyed = false;  // the rows belong to the keys of a dynamic table, but for row 0
+  std::optional<Shard> shard = std::nullopt;  // the rows are those that a rank has of a table of fixed size
+
+  bool named() const { return keyed || shard; }  // rows have other names than their numbers
 };
 
 class Tier : public RowFrames {
@@ -148,7 +153,8 @@ class Tier : public RowFrames {
   bool moving_;  // records are written to other slots each time
   Frames frames_;
   std::vector<Column> columns_;
-  const RowNames* outer_ = nullptr;  // of the rows; null: they are their own names
+  const std::optional<RowNames> of_shard_;
+  const RowNames* outer_;  // of the rows; null: they are their own names
   uint32_t step_ = 0;
   bool touched_ = false;  // some row may have other values than the initial ones
   uint64_t lookups_ = 0, hits_ = 0, prefetched_ = 0;

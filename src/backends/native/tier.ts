@@ -13,13 +13,14 @@ export class NativeTier implements Tier {
 
   constructor(
     private readonly addon: Addon,
-    { directory, rows, memory, byKey, columns }: TierSpec,
+    { directory, rows, memory, byKey, shard, columns }: TierSpec,
   ) {
     this.rows = rows;
     const settings = columns.flatMap(({ dtype, width }) => [DTYPE_CODES[dtype], width]);
     this.handle = addon.makeTier(
       directory,
       Float64Array.of(rows, memory, Number(byKey ?? false), ...settings),
+      shard,
     );
     this.memories = columns.map(
       ({ dtype, width }, i) =>
