@@ -312,9 +312,9 @@ describe.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNA
       const deltas = async (dir: string) =>
         Promise.all((await listCheckpoints(dir)).filter(({ base }) => base).map((each) => changedRows(each)));
       expect(await deltas(published)).toEqual(await deltas(to));
-      const row = { a: 0.5, b: 0.25, user: 3, visitor: 7, city: "c1", tags: [1, 2] };
+      const rows = rowsOf(5, 4);
       const [one, other] = [await load(to), await load(published)];
-      expect(other.predict([row])).toEqual(one.predict([row]));
+      expect(other.predict(rows)).toEqual(one.predict(rows));
     });
 
     it("are what ranks of another number go on from, also when one is lost between them", async () => {
