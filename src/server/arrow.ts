@@ -1,8 +1,8 @@
-import { columnFromArray, tableFromColumns, tableToIPC } from "@uwdata/flechette";
 import { DataError, messageOf } from "../errors.js";
 import type { RankedItem } from "../serve/rank.js";
 import { parseUntrusted } from "../untrusted.js";
 import { readArrow } from "./arrow-reader.js";
+import { writeArrow } from "./arrow-writer.js";
 
 /** The media type of a stream of Arrow. */
 export const ARROW = "application/vnd.apache.arrow.stream";
@@ -32,14 +32,16 @@ export function parseArrow(bytes: Buffer, mostRows: number): ArrowBody {
 }
 
 export function arrowOfScores(scores: Readonly<Record<string, Float32Array>>): Uint8Array {
-  const columns = Object.entries(scores).map(([name, values]) => [name, columnFromArray(values)]);
-  return tableToIPC(tableFromColumns(Object.fromEntries(columns)), { format: "stream" })!;
+  return writeArrow(scores);
 }
 
 export function arrowOfItems(items: readonly RankedItem[]): Uint8Array {
-  const index = columnFromArray(Int32Array.from(items, (item) => item.index));
-  const score = columnFromArray(Float32Array.from(items, (item) => item.score));
-  return tableToIPC(tableFromColumns({ index, score }), { format: "stream" })!;
+  const [index, score] = [new Int32Array(items.length), new Float32Array(items.length)];
+  items.forEach((item, i) => {
+    index[i] = item.index;
+    score[i] = item.score;
+  });
+  return writeArrow({ index, score });
 }
 
 const MEMBERS = ["user", "context", "k", "by"];
