@@ -1,5 +1,6 @@
 import { featuresOf } from "../src/bench/workloads.js";
 import { exportOnnx } from "../src/export/onnx/export-onnx.js";
+import type { Precision } from "../src/graph/precision.js";
 import type { ModelConfig } from "../src/models/index.js";
 import { selectBackend } from "../src/saved/backend.js";
 import { findCheckpoint } from "../src/saved/find-checkpoint.js";
@@ -17,7 +18,8 @@ export const isNumberName = (name: string): boolean => numberNames.includes(name
 export const transformed = (number: number): number => (number - NORMALIZED.mean) / NORMALIZED.std;
 
 /** dlrm-kaggle as a config of columns, 13 numbers and 26 ids, saved as a run with its initial weights. */
-export const saveUntrained = (folder: string): Promise<void> => saveInitial(folder, configOf(), 0);
+export const saveUntrained = (folder: string, precision: Precision = "fp32"): Promise<void> =>
+  saveInitial(folder, { ...configOf(), train: { precision } }, 0);
 
 export function rowsOf(count: number): Record<string, number>[] {
   const { tables } = workloadOf("dlrm-kaggle");

@@ -16,7 +16,7 @@ import { plan } from "./plan.js";
 import { rankLoads } from "./rank-loads.js";
 import { ranks } from "./ranks.js";
 import { sequences } from "./sequences.js";
-import { serve } from "./serve/serve.js";
+import { serve, serveLoad } from "./serve/serve.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
 import { speed } from "./speed.js";
@@ -30,6 +30,7 @@ const FIGURES = {
   batch,
   latency,
   serve,
+  "serve-load": serveLoad,
   threads,
   ranks,
   plan,

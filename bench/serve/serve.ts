@@ -7,7 +7,7 @@ import { exportForOnnx, rankRequest, saveUntrained } from "../dlrm-kaggle.js";
 import { type Figure, spread } from "../figure.js";
 import { closedLoop, type Outcome, openLoop } from "./load.js";
 import { BenchServer, pin } from "./server.js";
-import { arrowRanking, onePrediction, ranking } from "./shots.js";
+import { arrowRanking, onePrediction, ranking, type Shot } from "./shots.js";
 import { SlowClients } from "./slow-clients.js";
 
 /** What one measurement says. */
@@ -27,50 +27,62 @@ const COLUMNS = [
 const MODEL = "model.onnx";
 const CONNECTIONS = 16;
 const SLOW = 500;
+/** The knee is found in less time than the load is kept. */
+const KNEE_SECONDS = 10;
 const IN_PROCESS_ITEMS = 500;
 const WARM_UP_CALLS = 20;
 
-/**
- * `pairloom serve` with dlrm-kaggle, the generator of requests on the same machine. For the knee and what follows it, server and
- * generator have a core each, where there are two.
- */
-export const serve: Figure = {
-  title: "pairloom serve, dlrm-kaggle: rank 50 items, half of the features are the user's",
-  async run({ rounds, seconds }) {
-    const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-"));
-    try {
-      await saveUntrained(folder);
-      await exportForOnnx(folder, join(folder, MODEL));
-      const lines = new Map<string, Line[]>();
-      for (let round = 1; round <= rounds; round++)
-        for await (const [name, line] of measurements(folder, seconds)) {
-          lines.set(name, [...(lines.get(name) ?? []), line]);
-          console.error(`round ${round} of ${rounds}: ${name}`);
-        }
-      const rows = [...lines].map(([name, measured]) => [
-        name,
-        ...COLUMNS.map((column) => cell(measured, column)),
-      ]);
-      return { head: ["", ...COLUMNS], rows };
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
-};
+const TITLE = "pairloom serve, dlrm-kaggle: rank 50 items, half of the features are the user's";
 
-async function* measurements(run: string, seconds: number): AsyncGenerator<[string, Line]> {
-  yield* inProcess(run, seconds);
-  for (const workers of [1, 2]) yield* plainRates(run, workers, seconds);
+/**
+ * `pairloom serve` with dlrm-kaggle, the generator of requests on the same machine: the most that it answers. Where it says so, server
+ * and generator have a core each, where there are two.
+ */
+export const serve: Figure = figureOf(TITLE, rates);
+
+/** The same server at set rates, each with a core. */
+export const serveLoad: Figure = figureOf(`${TITLE}, at set rates`, setRates);
+
+/** What is measured, and its name. */
+type Measurements = AsyncGenerator<[string, Line]>;
+
+function figureOf(title: string, measure: (folder: string, seconds: number) => Measurements): Figure {
+  return {
+    title,
+    async run({ rounds, seconds }) {
+      const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-"));
+      try {
+        const lines = new Map<string, Line[]>();
+        for (let round = 1; round <= rounds; round++)
+          for await (const [name, line] of measure(folder, seconds)) {
+            lines.set(name, [...(lines.get(name) ?? []), line]);
+            console.error(`round ${round} of ${rounds}: ${name}`);
+          }
+        const rows = [...lines].map(([name, measured]) => [
+          name,
+          ...COLUMNS.map((column) => cell(measured, column)),
+        ]);
+        return { head: ["", ...COLUMNS], rows };
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+async function* rates(folder: string, seconds: number): Measurements {
+  const runs = { fp32: join(folder, "fp32"), bf16: join(folder, "bf16") };
+  await saveUntrained(runs.fp32);
+  await saveUntrained(runs.bf16, "bf16");
+  await exportForOnnx(runs.fp32, join(folder, MODEL));
+  yield* inProcess(runs.fp32, seconds);
+  for (const workers of [1, 2]) yield* plainRates(runs.fp32, workers, seconds);
   const [serverCore, ownCore] = twoCores(availableParallelism());
   pin(ownCore);
-  const pinned = await BenchServer.start(run, serverCore);
-  yield* aroundTheKnee(pinned, seconds);
-  await pinned.stop();
-  const onnx = await BenchServer.onnx(join(run, MODEL), serverCore);
-  await closedLoop(onnx.url, ranking, CONNECTIONS, 1);
-  const rate = await line(onnx, () => closedLoop(onnx.url, ranking, CONNECTIONS, seconds));
-  yield ["the knee of onnxruntime-node behind the same route", rate];
-  await onnx.stop();
+  for (const [precision, run] of Object.entries(runs))
+    yield* knees(`, a core, ${precision} products`, await BenchServer.start(run, serverCore), seconds);
+  const onnx = await BenchServer.onnx(join(folder, MODEL), serverCore);
+  yield* knees(", a core, onnxruntime-node behind the same route", onnx, seconds, { JSON: ranking });
   pin(undefined);
 }
 
@@ -80,26 +92,48 @@ function twoCores(all: number): number[] {
   return all < 8 ? [0, 1] : [2, 5];
 }
 
-async function* plainRates(run: string, workers: number, seconds: number): AsyncGenerator<[string, Line]> {
+async function* plainRates(run: string, workers: number, seconds: number): Measurements {
   const server = await BenchServer.start(run, undefined, "--workers", String(workers));
-  const named = workers === 1 ? "" : `, ${workers} workers`;
-  const shots = { JSON: ranking, Arrow: arrowRanking };
-  for (const [form, shot] of Object.entries(shots)) {
-    await closedLoop(server.url, shot, CONNECTIONS, 1);
-    const rate = await line(server, () => closedLoop(server.url, shot, CONNECTIONS, seconds));
-    yield [`rank 50, ${form}${named}`, rate];
-  }
   if (workers === 1) {
     const single = await line(server, () => closedLoop(server.url, onePrediction, 1, seconds));
     yield ["predict 1 row, one client", single];
   }
+  yield* knees(workers === 1 ? "" : `, ${workers} workers`, server, seconds);
+}
+
+/** The most requests that a server answers, which it then ends. */
+async function* knees(
+  named: string,
+  server: BenchServer,
+  seconds: number,
+  shots: Readonly<Record<string, Shot>> = { JSON: ranking, Arrow: arrowRanking },
+): Measurements {
+  for (const [form, shot] of Object.entries(shots)) {
+    await closedLoop(server.url, shot, CONNECTIONS, 1);
+    yield [
+      `rank 50, ${form}${named}`,
+      await line(server, () => closedLoop(server.url, shot, CONNECTIONS, seconds)),
+    ];
+  }
   await server.stop();
 }
 
-async function* aroundTheKnee(server: BenchServer, seconds: number): AsyncGenerator<[string, Line]> {
+async function* setRates(run: string, seconds: number): Measurements {
+  await saveUntrained(run);
+  const [serverCore, ownCore] = twoCores(availableParallelism());
+  pin(ownCore);
+  const server = await BenchServer.start(run, serverCore);
+  yield* aroundTheKnee(server, seconds);
+  await server.stop();
+  pin(undefined);
+}
+
+async function* aroundTheKnee(server: BenchServer, seconds: number): Measurements {
   const { url } = server;
   await closedLoop(url, ranking, CONNECTIONS, 1);
-  const knee = await line(server, () => closedLoop(url, ranking, CONNECTIONS, seconds));
+  const knee = await line(server, () =>
+    closedLoop(url, ranking, CONNECTIONS, Math.min(seconds, KNEE_SECONDS)),
+  );
   yield ["the knee: 16 clients", knee];
   const rate = knee["requests/s"];
   const at = (share: number) => line(server, () => openLoop(url, ranking, share * rate, seconds));
@@ -114,7 +148,7 @@ async function* aroundTheKnee(server: BenchServer, seconds: number): AsyncGenera
 }
 
 /** `predict` and `rank` of the same items, without a server. */
-async function* inProcess(run: string, seconds: number): AsyncGenerator<[string, Line]> {
+async function* inProcess(run: string, seconds: number): Measurements {
   const model = await load(run);
   const request = rankRequest(IN_PROCESS_ITEMS);
   const full = request.items.map((item) => ({ ...request.user, ...item }));
