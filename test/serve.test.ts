@@ -25,7 +25,7 @@ interface Started {
 
 async function start(...args: string[]): Promise<Started> {
   // However slow the machine is: other tests are of refusing.
-  const patient = ["--port", "0", "--work", "1000000"];
+  const patient = ["--port", "0", "--work", "1000000", "--deadline", "1000000"];
   const child = spawn(process.execPath, ["--import", tsx, entry, "serve", ...args, ...patient]);
   let [out, err] = ["", ""];
   const log = () =>
