@@ -144,7 +144,8 @@ export async function valueCounts(
   most: number,
 ): Promise<{ value: string | null; rows: number }[]> {
   const { sql } = columnTexts(source, name);
-  const query = `SELECT ${sql} AS v, count(*) AS n FROM (${source.select()}) GROUP BY v ORDER BY n DESC, v LIMIT ${most}`;
+  // By positions: a column may have any name, also one that is given here.
+  const query = `SELECT ${sql}, count(*) FROM (${source.select()}) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${most}`;
   const rows = await duck.rows(query, source.where);
   return rows.map(([value, count]) => ({ value, rows: Number(count) }));
 }
