@@ -154,6 +154,7 @@ function footer({ pairloom, training, splits }: ReportData): string {
   const refused = splits.train?.quarantined
     ? `, ${percent(splits.train.quarantined / splits.train.rowsRead)} quarantined`
     : "";
-  const machine = training && `${training.backend}, ${training.threads} ${training.threads === 1 ? "thread" : "threads"}`;
+  const machine =
+    training && `${training.backend}, ${training.threads} ${training.threads === 1 ? "thread" : "threads"}`;
   return [`Pairloom ${pairloom}`, train && train + refused, machine].filter(Boolean).join(" · ");
 }
