@@ -292,6 +292,116 @@ class MaskNet(Ranker):
         return self.output(net.top_mlp(x) if hasattr(net, "top_mlp") else x)
 
 
+# --- encoders of sequences, padded; rows of `lengths` entries ---
+
+
+def mask_of(x, lengths):
+    return torch.arange(x.shape[1]) < lengths[:, None]
+
+
+class Pooling(nn.Module):
+    def forward(self, query, x, lengths):
+        return x.sum(1) / lengths.clamp(min=1)[:, None]
+
+
+def weighted(scores, x, lengths):
+    hidden = torch.full_like(scores, -(2.0**31))
+    return (torch.where(mask_of(x, lengths), scores, hidden).softmax(1)[:, :, None] * x).sum(1)
+
+
+class SimpleAttention(nn.Module):
+    def forward(self, query, x, lengths):
+        return weighted((x * query[:, None]).sum(2), x, lengths)
+
+
+class DIN(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.mlp = MLP(4 * dim, [5, 3])
+        self.linear = nn.Linear(3, 1)
+
+    def forward(self, query, x, lengths):
+        q = nn.functional.pad(query, (0, x.shape[2] - query.shape[1]))[:, None].expand_as(x)
+        return weighted(self.linear(self.mlp(torch.cat([q, x, q - x, q * x], 2)))[:, :, 0], x, lengths)
+
+
+class Windows(nn.Module):
+    def __init__(self, dim, windows):
+        super().__init__()
+        self.windows = windows
+        self.mlp = MLP(3 * dim, [4], act=nn.Tanh)
+        self.linear = nn.Linear(4, 1)
+        self.active = nn.PReLU()
+
+    def forward(self, query, x, lengths):
+        query = nn.functional.pad(query, (0, x.shape[2] - query.shape[1]))
+        q = query[:, None].expand_as(x)
+        taken = self.active(self.linear(self.mlp(torch.cat([x, q * x, q], 2)))) * mask_of(x, lengths)[:, :, None] * x
+        ends = torch.tensor(self.windows).cumsum(0).tolist()
+        means = [
+            taken[:, begin:end].sum(1) / (lengths - begin).clamp(1, end - begin)[:, None]
+            for begin, end in zip([0, *ends], ends)
+        ]
+        return torch.cat([*means, query], 1)
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, inputs, dim, heads):
+        super().__init__()
+        self._query, self._key, self._value = (nn.Linear(inputs, dim) for _ in range(3))
+        self._multihead_attn = nn.MultiheadAttention(dim, heads, batch_first=True)
+
+    def forward(self, query, x, lengths):
+        means = []
+        for row, length in zip(x, lengths.tolist()):
+            each = row[None, :length]
+            operands = (self._query(each), self._key(each), self._value(each))
+            empty = x.new_zeros(operands[0].shape[2])
+            means.append(self._multihead_attn(*operands)[0].mean(1)[0] if length else empty)
+        return torch.stack(means)
+
+
+# Columns of a sequence, and the candidate's features.
+GROUPS = {
+    "click": (["cat_0", "cat_1"], ["click__cat_0", "click__int_0", "click__cat_1"]),
+    "visit": (["cat_2"], ["visit"]),
+}
+SEQUENCE_TABLES = {**FEATURE_TABLES, "click__cat_0": "cat_0_emb", "click__cat_1": "cat_1_emb", "visit": "cat_1_emb"}
+
+
+class Sequences(Ranker):
+    """Wide & Deep whose deep group has sequences; their tables are not those of its features."""
+
+    def __init__(self):
+        super().__init__(5, 4)
+        impl = nn.Module()
+        impl.ec_dict = nn.ModuleDict({"4": nn.Module()})
+        tables = {name: nn.Embedding(rows, DIM) for name, rows in TABLES.items()}
+        impl.ec_dict["4"].embeddings = nn.ModuleDict(tables)
+        self.embedding_group.seq_emb_impls = nn.ModuleDict({"__BASE__": impl})
+        click = 2 * DIM + 1
+        encoders = [DIN(click), Windows(click, [1, 2, 3]), SelfAttention(click, 6, 2), SimpleAttention(), Pooling()]
+        self.embedding_group._group_name_to_seq_encoders = nn.ModuleDict({"deep": nn.ModuleList(encoders)})
+        self.deep_mlp = MLP(MIXED_DIM + click + 4 * click + 6 + 2 * DIM, [6, 5])
+
+    def entries(self, data, name):
+        if name not in SEQUENCE_TABLES:
+            return data[name][..., None]
+        return self.embedding_group.seq_emb_impls["__BASE__"].ec_dict["4"].embeddings[SEQUENCE_TABLES[name]](data[name])
+
+    def encoded(self, data):
+        for i, encoder in enumerate(self.embedding_group._group_name_to_seq_encoders["deep"]):
+            name = "click" if i < 3 else "visit"
+            query, x = (torch.cat([self.entries(data, each) for each in part], -1) for part in GROUPS[name])
+            lengths = data[f"{name}/lengths"]
+            yield encoder(query, x * mask_of(x, lengths)[:, :, None], lengths)
+
+    def forward(self, data):
+        wide = self.group(data, SPARSE, "_wide").sum(dim=1, keepdim=True)
+        deep = torch.cat([self.group(data, MIXED), *self.encoded(data)], 1)
+        return wide + self.output(self.deep_mlp(deep))
+
+
 MODELS = {
     "dlrm": DLRM,
     "deepfm": DeepFM,
@@ -304,7 +414,29 @@ MODELS = {
     "dcn_v2_backbone": lambda: DCNV2(backbone=[8]),
     "mask_net": lambda: MaskNet(True, [6, 4]),
     "mask_net_serial": lambda: MaskNet(False),
+    "sequences": Sequences,
 }
+
+
+def sequences_of(generator):
+    """Padded columns and lengths; the first row has no entries."""
+    data = {}
+    for name, (_, columns) in GROUPS.items():
+        lengths = torch.randint(9, (ROWS,), generator=generator) * (torch.arange(ROWS) > 0)
+        data[f"{name}/lengths"] = lengths
+        for column in columns:
+            shape = (ROWS, int(lengths.max()))
+            table = SEQUENCE_TABLES.get(column)
+            numbers = torch.randn(shape, generator=generator)
+            data[column] = torch.randint(TABLES[table], shape, generator=generator) if table else numbers
+    return data
+
+
+def row_of(data, i):
+    """A row as a request has it: sequences are lists."""
+    lengths = {column: data[f"{name}/lengths"][i] for name, (_, columns) in GROUPS.items() for column in columns}
+    values = {key: value[i] for key, value in data.items() if not key.endswith("/lengths")}
+    return {key: (value[: lengths[key]] if key in lengths else value).tolist() for key, value in values.items()}
 
 
 def main():
@@ -312,6 +444,7 @@ def main():
     data = {name: torch.randn(ROWS, generator=generator) for name in DENSE}
     for name, table in FEATURE_TABLES.items():
         data[name] = torch.randint(TABLES[table], (ROWS,), generator=generator)
+    data.update(sequences_of(torch.Generator().manual_seed(2)))
     logits = {}
     for name, make in MODELS.items():
         model = make()
@@ -327,7 +460,7 @@ def main():
         exact = {key: value.double() if value.is_floating_point() else value for key, value in data.items()}
         with torch.no_grad():
             logits[name] = model.double().eval()(exact)[:, 0].tolist()
-    rows = [{key: value[i].item() for key, value in data.items()} for i in range(ROWS)]
+    rows = [row_of(data, i) for i in range(ROWS)]
     (OUT / "logits.json").write_text(json.dumps({"rows": rows, "logits": logits}, indent=1) + "\n")
 
 

@@ -7,13 +7,13 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
-import { sequences } from "./sequence-encoders.js";
+import { sequenceFields } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("dcnV2"),
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
-  sequences,
+  ...sequenceFields,
   embeddingDim,
   /** An MLP before the cross network, to reduce its input width. */
   backbone: mlpSchema.optional(),

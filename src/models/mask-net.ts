@@ -10,13 +10,13 @@ import type { Scope } from "../layers/scope.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
-import { sequences } from "./sequence-encoders.js";
+import { sequenceFields } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("maskNet"),
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
-  sequences,
+  ...sequenceFields,
   embeddingDim,
   /** Blocks in sequence (SerMaskNet), or in parallel on the embeddings (ParaMaskNet). */
   structure: z.enum(["serial", "parallel"]).default("parallel"),

@@ -5,12 +5,12 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
-import { sequences } from "./sequence-encoders.js";
+import { sequenceFields } from "./sequence-encoders.js";
 
 const schema = z.strictObject({
   kind: z.literal("mlp"),
   features: featureGroup,
-  sequences,
+  ...sequenceFields,
   embeddingDim,
   mlp: mlpSchema,
 });

@@ -14,6 +14,9 @@ export const featureGroup = z
     });
   });
 
+/** The end of the name of tables of a group's own. */
+export const tableSuffix = z.string().regex(/^\w+$/, "a suffix is made of letters, digits and _");
+
 /** A group of features with embeddings. */
 export const embeddedGroup = {
   features: featureGroup,
@@ -21,7 +24,7 @@ export const embeddedGroup = {
    * Gives the group its own tables, shared with groups of the same suffix (embedding_name_suffix in TorchEasyRec).
    * Without a suffix, all groups use the same table for a feature.
    */
-  embeddingSuffix: z.string().regex(/^\w+$/, "a suffix is made of letters, digits and _").optional(),
+  embeddingSuffix: tableSuffix.optional(),
 };
 
 /** The group of the first-order term. */

@@ -10,7 +10,7 @@ import { ACTIVATIONS, type ActivationFn } from "../ops/activation.js";
 import { constantRows } from "../ops/constant-rows.js";
 import { segmentSum } from "../ops/segment-sum.js";
 import type { ModelFeatures } from "./model.js";
-import { embeddedGroup, featureGroup } from "./schema.js";
+import { embeddedGroup, featureGroup, tableSuffix } from "./schema.js";
 
 /** Columns of one sequence, whose embeddings are joined. */
 const columns = featureGroup;
@@ -76,33 +76,42 @@ const encoder = z.discriminatedUnion("kind", [
     }),
 ]);
 
-/** What a group takes from sequences: a vector of each encoder. */
-export const sequences = z.array(encoder).min(1).optional();
+/** What a group takes from sequences. */
+export const sequenceFields = {
+  /** Encoders of sequences; each gives a vector. */
+  sequences: z.array(encoder).min(1).optional(),
+  /**
+   * Gives queries and sequences their own tables, shared with groups of the same suffix; by default they use those of the group.
+   * In TorchEasyRec these tables are always their own.
+   */
+  sequenceSuffix: tableSuffix.optional(),
+};
 
 /** A group of features with embeddings, and encoders of sequences that share its tables. */
-export const sequenceGroup = { ...embeddedGroup, sequences };
+export const sequenceGroup = { ...embeddedGroup, ...sequenceFields };
 
 type Encoder = z.output<typeof encoder>;
 
 export interface SequenceGroup {
   readonly embeddingSuffix?: string;
+  readonly sequenceSuffix?: string;
   readonly sequences?: readonly Encoder[];
 }
 
 /** The vectors of a group's encoders, [B, dim of the encoder] each. Parameters `<i>.…`. */
 export function encodedSequences(
   features: ModelFeatures,
-  { sequences = [], embeddingSuffix }: SequenceGroup,
+  { sequences = [], embeddingSuffix, sequenceSuffix = embeddingSuffix }: SequenceGroup,
   path: string,
   defaultDim: number,
   scope: Scope,
 ): Tensor[] {
   return sequences.map((encoder, i) => {
     const place = `${path}[${i}]`;
-    const sequence = features.sequence(encoder.columns, `${place}.columns`, defaultDim, embeddingSuffix);
+    const sequence = features.sequence(encoder.columns, `${place}.columns`, defaultDim, sequenceSuffix);
     const own = scope.child(i);
     if (!("query" in encoder)) return encodedAlone(own, sequence, encoder);
-    const queries = features.embeddings(encoder.query, `${place}.query`, defaultDim, embeddingSuffix);
+    const queries = features.embeddings(encoder.query, `${place}.query`, defaultDim, sequenceSuffix);
     return compared(own, fitted(own, join(own, queries), sequence, `${place}.query`), sequence, encoder);
   });
 }

@@ -18,16 +18,19 @@ feature_configs { id_feature { feature_name: "i" expression: "u:i" num_buckets: 
 feature_configs { id_feature { feature_name: "j" expression: "u:j" num_buckets: 9 embedding_dim: 4 } }
 FEATURE
 model_config { <ModelConfig>
-  feature_groups { <FeatureGroupConfig> group_name: "deep" group_type: DEEP feature_names: ["i", "j"] }
+  feature_groups { <FeatureGroupConfig> group_name: "deep" group_type: DEEP feature_names: ["i", "j"] ENCODER }
   feature_groups { group_name: "sparse" group_type: DEEP feature_names: ["i", "j"] }
   feature_groups { group_name: "wide" group_type: WIDE feature_names: "i" }
   MODEL }`;
 
 /** The config with a setting in a line of its own. @returns the text and the line */
 function config(message: string, setting: string, mode: string): [text: string, line: number] {
-  const feature = message in FEATURES ? `feature_configs { ${FEATURES[message]} }` : "";
+  const encoder = ENCODERS[message] ?? "";
+  const features = message in FEATURES ? FEATURES[message] : encoder && CLICKS;
+  const feature = features && `feature_configs { ${features} }`;
   const whole = WHOLE.replace("MODE", mode)
     .replace("FEATURE", feature)
+    .replace("ENCODER", encoder)
     .replace("MODEL", MODELS[message] ?? MODELS.DCNV2)
     .replace("<DenseOptimizer>", message in DENSE ? DENSE[message] : "adam_optimizer {} <DenseOptimizer>")
     .replace(
@@ -52,8 +55,30 @@ const FEATURES: Readonly<Record<string, string>> = {
   KvDotProduct: 'kv_dot_product { <KvDotProduct> feature_name: "x" query: "u:q" document: "u:d" }',
   CombineFeature: 'combine_feature { <CombineFeature> feature_name: "x" expression: "u:x" }',
   BoolMaskFeature: `bool_mask_feature { <BoolMaskFeature> ${ID} expression: ["u:x", "u:y"] hash_bucket_size: 9 }`,
+  SequenceFeature: `sequence_feature { <SequenceFeature> sequence_name: "s" sequence_length: 5
+    features { id_feature { ${ID} expression: "u:x" num_buckets: 9 } } }`,
 };
 const MLP = "{ hidden_units: 4 }";
+const CLICKS = 'sequence_id_feature { feature_name: "c" expression: "u:c" num_buckets: 9 embedding_dim: 4 }';
+const encoderOf = (message: string, text: string) => [
+  message,
+  `sequence_groups { group_name: "g" feature_names: ["i", "c"] } sequence_encoders { ${text} }`,
+];
+/** The sequences of a group, by the message of what encodes them. */
+const ENCODERS: Readonly<Record<string, string>> = Object.fromEntries([
+  encoderOf("PoolingEncoder", 'pooling_encoder { <PoolingEncoder> input: "g" }'),
+  encoderOf("SimpleAttention", 'simple_attention { <SimpleAttention> input: "g" }'),
+  encoderOf("DINEncoder", `din_encoder { <DINEncoder> input: "g" attn_mlp ${MLP} }`),
+  encoderOf(
+    "MultiWindowDINEncoder",
+    `multi_window_din_encoder { <MultiWindowDINEncoder> input: "g" windows_len: 3 attn_mlp ${MLP} }`,
+  ),
+  encoderOf("SelfAttentionEncoder", 'self_attention_encoder { <SelfAttentionEncoder> input: "g" }'),
+  [
+    "SeqGroupConfig",
+    'sequence_groups { <SeqGroupConfig> feature_names: ["i", "c"] } sequence_encoders { pooling_encoder {} }',
+  ],
+]);
 const LAYER = `{ lcb_feature_num: 2 fmb_feature_num: 2 feature_num_mlp ${MLP} }`;
 const MODELS: Readonly<Record<string, string>> = {
   DLRM: `dlrm { <DLRM> final ${MLP} }`,
@@ -90,7 +115,7 @@ function sample(type: string): string {
 }
 
 const SECTIONS = ["EasyRecConfig", "TrainConfig", "DataConfig", "ModelConfig", "FeatureGroupConfig"];
-const messages = [...SECTIONS, ...Object.keys({ ...FEATURES, ...MODELS, ...DENSE, ...SPARSE })];
+const messages = [...SECTIONS, ...Object.keys({ ...FEATURES, ...ENCODERS, ...MODELS, ...DENSE, ...SPARSE })];
 
 const cases = messages.flatMap((message) =>
   ["FG_DAG", "FG_NONE", "FG_BUCKETIZE"].map((mode) => [message, mode]),

@@ -1,9 +1,17 @@
+import {
+  type GroupSequences,
+  groupSequences,
+  isSequence,
+  namesOf,
+  SEQUENCE_TABLES,
+  suffixOf,
+} from "./group-sequences.js";
 import type { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
 import type { Section } from "./section.js";
 
 /** A group whose tables may be its own, by a suffix. */
-interface EmbeddedGroup {
+interface EmbeddedGroup extends GroupSequences {
   readonly features: string[];
   readonly embeddingSuffix?: string;
 }
@@ -17,6 +25,7 @@ interface Group {
   readonly type: GroupType;
   /** The end of its tables' names in TorchEasyRec: `_deep` of `cat_0_emb_deep`. */
   readonly suffix: string;
+  readonly encoders: GroupSequences;
 }
 
 /** The feature groups of a config by name; it records which groups the model uses, and under which names their tables are. */
@@ -25,16 +34,15 @@ export class Groups {
   private readonly used = new Set<string>();
   private readonly suffixes = new Map<string, string>();
 
-  /** @param names of all features */
   constructor(
     private readonly model: Section,
-    names: readonly string[],
+    features: readonly ImportedFeature[],
   ) {
     const groups = new Map<string, Group>();
     for (const section of model.sections("feature_groups")) {
       const name = section.text("group_name") ?? section.missing("group_name");
       if (groups.has(name)) throw section.error("group_name", TWICE);
-      groups.set(name, groupOf(section, names));
+      groups.set(name, groupOf(section, features));
     }
     this.groups = groups;
     if (this.groups.size === 0) model.missing("feature_groups");
@@ -46,6 +54,7 @@ export class Groups {
    */
   suffixOf(tables: string): string {
     const suffix = this.suffixes.get(tables) ?? "";
+    if (tables.startsWith(SEQUENCE_TABLES)) return tables.slice(SEQUENCE_TABLES.length);
     if (tables.startsWith("embeddings")) return suffix || tables.slice("embeddings".length);
     if (tables.startsWith("wide_embeddings")) return `_wide${tables.slice("wide_embeddings".length)}`;
     return `_wide${suffix}`;
@@ -58,17 +67,24 @@ export class Groups {
     return features;
   }
 
-  /** The same for a model with one group, its first. */
-  first(): string[] {
-    return this.alone([...this.groups.keys()][0], "embeddings");
+  /** The same for a model with one group, its first, with its encoders of sequences. */
+  first(): { features: string[] } & GroupSequences {
+    const [name] = this.groups.keys();
+    return { features: this.alone(name, "embeddings"), ...this.groups.get(name)!.encoders };
+  }
+
+  /** The group whose encoders have parameters below `scope`, such as `deep_sequences`. */
+  ofEncoders(scope: string): string {
+    const [, name = ""] = /^(\w+)_sequences$/.exec(scope) ?? [];
+    return this.groups.has(name) ? name : [...this.groups.keys()][0];
   }
 
   /** A group that may share its tables with other groups, or have its own by a suffix. */
   shared(name: string, type: GroupType = "DEEP"): EmbeddedGroup | undefined {
     const group = this.take(name, type);
     if (!group) return undefined;
-    const { features, suffix } = group;
-    return { features, ...(suffix && { embeddingSuffix: suffix }) };
+    const { features, suffix, encoders } = group;
+    return { features, ...(suffix && { embeddingSuffix: suffix }), ...encoders };
   }
 
   /** @throws ImportError if there is no such group */
@@ -126,32 +142,26 @@ export class Groups {
   }
 }
 
-function groupOf(section: Section, names: readonly string[]): Group {
+function groupOf(section: Section, all: readonly ImportedFeature[]): Group {
   const type = section.choice("group_type");
-  for (const name of ["sequence_groups", "sequence_encoders"])
-    if (section.has(name)) throw section.unsupported(name, SEQUENCES);
   if (type !== "DEEP" && type !== "WIDE") throw section.unsupported("group_type", SEQUENCES);
-  const features = section.texts("feature_names");
-  const odd = features.findIndex((name) => !names.includes(name));
-  if (odd >= 0) throw unknownFeature(section, features[odd], odd);
-  const again = features.findIndex((name, i) => features.indexOf(name) < i);
-  if (again >= 0) throw section.error("feature_names", { ...REPEATED, got: features[again] }, again);
-  const own = section.text("embedding_name_suffix") ?? "";
-  const suffix = own && `_${own}`;
-  if (/^\w*$/.test(suffix)) return { features, section, type, suffix };
-  throw section.error("embedding_name_suffix", {
-    what: "this suffix has no counterpart",
-    expected: "letters, digits and _",
-    next: "Rename it here and in the names of the state dict.",
-  });
+  const suffix = suffixOf(section);
+  const features = namesOf(section, all);
+  const sequence = features.findIndex((name) => isSequence(all, name));
+  if (sequence >= 0)
+    throw section.error("feature_names", { ...UNENCODED, got: features[sequence] }, sequence);
+  return { features, section, type, suffix, encoders: groupSequences(section, all, suffix) };
 }
+
+const UNENCODED = {
+  what: "a sequence needs an encoder",
+  next: "Name it in sequence_groups, and add one of sequence_encoders.",
+};
 
 const TWICE = {
   what: "two groups have this name",
   next: "Rename one of them, or put their features into one group.",
 };
-
-const REPEATED = { what: "the group already has this feature", next: "Remove one of them." };
 
 function embeddedNumber(section: Section, name: string, index: number): ImportError {
   const report = {
@@ -163,17 +173,5 @@ function embeddedNumber(section: Section, name: string, index: number): ImportEr
   return section.error("feature_names", report, index);
 }
 
-const SEQUENCES = "Use a group of type DEEP or WIDE: turn sequences into bags of ids.";
-
-function unknownFeature(section: Section, name: string, index: number): ImportError {
-  return section.error(
-    "feature_names",
-    {
-      what: `there is no feature "${name}"`,
-      got: name,
-      expected: "a feature_name of feature_configs",
-      next: "Correct the name, or add the feature.",
-    },
-    index,
-  );
-}
+const SEQUENCES =
+  "Use a group of type DEEP or WIDE, with sequence_groups and sequence_encoders for sequences.";

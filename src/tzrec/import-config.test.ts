@@ -32,7 +32,11 @@ beforeAll(async () => {
   for (const split of ["train", "valid"]) {
     const encoded = "i % 10 AS cat_0, i % 7 AS cat_1, (i * 3) % 7 AS cat_2";
     const numbers = "i / 8.0 AS int_0, CASE WHEN i % 5 > 0 THEN i % 3 END AS int_1, i % 2 AS label";
-    await copy(`SELECT ${encoded}, ${numbers} FROM range(64) t(i)`, `${split}.parquet`);
+    const click = ["cat_0", "cat_1", "int_0"]
+      .map((name) => `[i % 7, 3][: i % 3] AS click__${name}`)
+      .join(", ");
+    const sequences = `${click}, [i % 7, 3] AS visit`;
+    await copy(`SELECT ${encoded}, ${sequences}, ${numbers} FROM range(64) t(i)`, `${split}.parquet`);
     const raw = "i % 50 AS cat_0, 'v' || i % 9 AS cat_1, chr((97 + i % 4)::INTEGER) AS cat_2";
     await copy(`SELECT ${raw}, ${numbers} FROM range(64) t(i)`, `raw-${split}.parquet`);
     writeFileSync(join(folder, `${split}.csv`), csv());
@@ -428,7 +432,7 @@ describe("a pipeline config of TorchEasyRec", () => {
       5,
       "weight_decay_mode",
     ],
-    ["a kind of feature", "raw_feature", "sequence_raw_feature", 11, "sequence_raw_feature"],
+    ["a kind of feature", "raw_feature", "custom_feature", 11, "custom_feature"],
     [
       "classes that do not fit the loss",
       "binary_cross_entropy {}",

@@ -11,7 +11,7 @@ import { parsePipeline } from "./pipeline-text.js";
 import type { Section } from "./section.js";
 
 /** A TorchEasyRec pipeline config, converted. */
-export interface ImportedConfig extends Pick<ImportedModel, "suffixOf"> {
+export interface ImportedConfig extends Pick<ImportedModel, "suffixOf" | "groupOfEncoders"> {
   /** As a user would write it, without default values. */
   readonly input: ConfigInput;
   /** The same with every default filled in. */
@@ -29,16 +29,16 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   const { root, notes } = parsePipeline(text, file, SUPPORTED_MODELS);
   const { data, batchSize, shuffle, ...columns } = mapData(root);
   const features = mapFeatures(root, columns);
-  const { model, suffixOf } = mapModel(root, features);
+  const { model, ...places } = mapModel(root, features);
   const ids = new IdFeatures(features.map(({ config }) => config));
   const train = mapTraining(root, { batchSize, shuffle }, ids);
   const parts = partOptimizers(root.required("train_config").required("dense_optimizer"));
   root.refuseUnread();
   const whole = { data, features: ids.features, model, train };
-  const overrides = overridesOf(parts, resolve(whole as ConfigInput, root));
+  const overrides = overridesOf(parts, resolve(whole as ConfigInput, root), places.groupOfEncoders);
   const optimizer = { ...train.optimizer, ...(overrides.length > 0 && { overrides }) };
   const input = { ...whole, train: { ...train, optimizer } } as ConfigInput;
-  return { input, config: resolve(input, root), features, suffixOf, warnings: notes.warnings };
+  return { input, config: resolve(input, root), features, ...places, warnings: notes.warnings };
 }
 
 function resolve(input: ConfigInput, root: Section): Config {

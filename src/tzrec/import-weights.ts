@@ -15,10 +15,11 @@ import { inferenceGraph, type ModelSpec, parametersOf } from "../train/step/mode
 import { specOf } from "../train/step/model-spec.js";
 import { initialCarried } from "../train/training-state.js";
 import { columnOrder } from "./column-order.js";
+import { SEQUENCE_TABLES } from "./group-sequences.js";
 import type { ImportedConfig } from "./import-config.js";
 import { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
-import { originOf } from "./weight-names.js";
+import { originOf, type WeightOrigin, WITHOUT_EFFECT } from "./weight-names.js";
 
 /** The result for each parameter. */
 export interface ImportedWeights {
@@ -39,7 +40,7 @@ export interface ImportedWeights {
  * @throws ImportError if a weight is missing, has a different shape or is not finite, or the file is damaged
  */
 export async function importWeights(
-  imported: Pick<ImportedConfig, "config" | "features" | "suffixOf">,
+  imported: Pick<ImportedConfig, "config" | "features" | "suffixOf" | "groupOfEncoders">,
   file: string,
   runDir: string,
 ): Promise<ImportedWeights> {
@@ -176,7 +177,7 @@ class StateDict {
   constructor(
     private readonly dict: SafetensorsFile,
     private readonly file: string,
-    private readonly imported: Pick<ImportedConfig, "config" | "features" | "suffixOf">,
+    private readonly imported: Pick<ImportedConfig, "config" | "features" | "suffixOf" | "groupOfEncoders">,
   ) {}
 
   result(): Omit<ImportedWeights, "warnings"> {
@@ -184,7 +185,7 @@ class StateDict {
     return {
       matched: this.matched,
       missing: this.missing,
-      unused: [...this.dict.tensors.keys()].filter((name) => !used.has(name)),
+      unused: [...this.dict.tensors.keys()].filter((name) => !used.has(name) && !WITHOUT_EFFECT.test(name)),
     };
   }
 
@@ -201,10 +202,10 @@ class StateDict {
       (feature) => feature.table && tableName(feature.config as { name: string }) === embedding,
     )!;
     const suffix = this.imported.suffixOf(tables);
-    const tails = [
-      `embedding_bags.${table!.name}${suffix}.weight`,
-      `embeddings.${table!.name}${suffix}.weight`,
-    ];
+    const collections = tables.startsWith(SEQUENCE_TABLES)
+      ? ["embeddings"]
+      : ["embedding_bags", "embeddings"];
+    const tails = collections.map((each) => `${each}.${table!.name}${suffix}.weight`);
     const from = this.find(tails) ?? this.notFound(name, tails);
     const [rows, dim] = shape;
     const order = table!.order ?? Array.from({ length: table!.rows }, (_, row) => row);
@@ -218,7 +219,8 @@ class StateDict {
     // TorchEasyRec adds the numbers of a wide group themselves to the logit.
     if (name === "linear.weight")
       return new Float32Array(shape.reduce((product, dim) => product * dim, 1)).fill(1);
-    const origin = originOf(name, this.imported.config.model.kind, all);
+    const { config, groupOfEncoders } = this.imported;
+    const origin = originOf(name, config.model.kind, all, groupOfEncoders);
     const from = origin && this.find([origin.tail]);
     if (!origin || from === undefined) {
       // A bias that TorchEasyRec does not have is zero; anything else that is missing means a different model.
@@ -228,7 +230,27 @@ class StateDict {
       return new Float32Array(shape.reduce((product, dim) => product * dim, 1));
     }
     const values = await this.read(name, from, origin.transposed ? [...shape].reverse() : shape);
+    if (origin.projected) return this.projected(name, shape, values, origin.projected);
     return this.reorder(name, shape, origin.transposed ? transpose(values, shape) : values);
+  }
+
+  /** A part P of the projection of an attention follows that of its operand: `P W` for a weight, `P b + p` for a bias. */
+  private async projected(
+    name: string,
+    shape: readonly number[],
+    values: Float32Array,
+    { module, part }: NonNullable<WeightOrigin["projected"]>,
+  ): Promise<Float32Array> {
+    const [dim, columns = 1] = shape;
+    const partOf = async (tail: string, size: number): Promise<Float32Array> => {
+      const from = this.find([`${module}.${tail}`]) ?? this.notFound(name, [`${module}.${tail}`]);
+      const all = await this.read(name, from, size === 1 ? [3 * dim] : [3 * dim, size]);
+      return all.subarray(part * dim * size, (part + 1) * dim * size);
+    };
+    const product = multiplied(await partOf("in_proj_weight", dim), values, [dim, dim, columns]);
+    if (shape.length > 1) return product;
+    const bias = await partOf("in_proj_bias", 1);
+    return product.map((value, i) => value + bias[i]);
   }
 
   /** The values of a tensor; its shape must match except for dims of 1. */
@@ -312,4 +334,18 @@ class StateDict {
 /** [n, m] stored as [m, n]. */
 function transpose(values: Float32Array, [rows, columns]: readonly number[]): Float32Array {
   return Float32Array.from(values, (_, i) => values[(i % columns) * rows + Math.floor(i / columns)]);
+}
+
+/** a [m, k] times b [k, n]. */
+function multiplied(
+  a: Float32Array,
+  b: Float32Array,
+  [m, k, n]: readonly [number, number, number],
+): Float32Array {
+  return Float32Array.from({ length: m * n }, (_, at) => {
+    const [i, j] = [Math.floor(at / n), at % n];
+    let sum = 0;
+    for (let p = 0; p < k; p++) sum += a[i * k + p] * b[p * n + j];
+    return sum;
+  });
 }

@@ -14,6 +14,7 @@ import {
 import { initializerOf } from "./initializers.js";
 import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
+import { entriesOf, type SequenceSettings, sequenceOf } from "./map-sequences.js";
 import type { Section } from "./section.js";
 
 type TableRows = Omit<IdRows, "mapping">;
@@ -33,29 +34,108 @@ type Columns = Pick<DataSettings, "columns" | "encodedSeparator">;
 
 /** `feature_configs`. @throws ImportError */
 export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] {
-  const features = root.sections("feature_configs").map((section) => {
-    const kind = section.names[0] ?? section.missing("id_feature");
-    const feature = section.section(kind)!;
-    const map = KINDS[kind];
-    if (map) return mapFeature(feature, kind, map, columns);
-    throw section.error(kind, {
-      what: "this kind of feature has no counterpart",
-      got: feature.text("feature_name") ?? feature.text("sequence_name"),
-      expected: Object.keys(KINDS).join(", "),
-      next: "Remove the feature, or compute its value in data.train.sql.",
-    });
-  });
-  refuseRepeated(root, features);
+  const mapped = root.sections("feature_configs").flatMap((section) => featuresOf(section, columns));
+  refuseRepeated(mapped);
+  const features = aligned(
+    mapped.map(({ feature }) => feature),
+    sequenceGroups(root),
+  );
   warnOfRanges(root, features);
   return features.map((feature) => withSharedTable(feature, features));
 }
 
+/** The names in each `sequence_groups`. */
+function sequenceGroups(root: Section): string[][] {
+  const groups = root.section("model_config")?.sections("feature_groups") ?? [];
+  return groups
+    .flatMap((group) => group.sections("sequence_groups"))
+    .map((group) => group.texts("feature_names"));
+}
+
+/** The sequences that encoders read together are one, whose columns have as many entries in a row. */
+function aligned(features: readonly ImportedFeature[], groups: readonly string[][]): ImportedFeature[] {
+  const own = features.flatMap(({ config }) =>
+    config.kind === "sequence" ? [[config.name, config.sequence ?? config.name] as const] : [],
+  );
+  const sequences = new Map(own);
+  for (const names of groups) {
+    const together = names.flatMap((name) => sequences.get(name) ?? []);
+    for (const [name, sequence] of sequences)
+      if (together.includes(sequence)) sequences.set(name, together[0]);
+  }
+  return features.map((feature) => {
+    const sequence = sequences.get(feature.config.name);
+    const isOther = sequence !== undefined && sequence !== feature.config.name;
+    return isOther ? { ...feature, config: { ...feature.config, sequence } as FeatureInput } : feature;
+  });
+}
+
+/** A feature, and the section that it is from. */
+interface Mapped {
+  readonly feature: ImportedFeature;
+  readonly section: Section;
+}
+
+function featuresOf(section: Section, columns: Columns): Mapped[] {
+  const kind = section.names[0] ?? section.missing("id_feature");
+  const feature = section.section(kind)!;
+  if (kind === "sequence_feature") return columnsOfSequence(feature, columns);
+  const [, entries] = /^sequence_(\w+)$/.exec(kind) ?? [];
+  if (entries) return [{ feature: mapSequence(feature, entries, columns), section: feature }];
+  const map = KINDS[kind];
+  if (map) return [{ feature: mapFeature(feature, kind, map, columns), section: feature }];
+  throw section.error(kind, {
+    what: "this kind of feature has no counterpart",
+    got: feature.text("feature_name"),
+    expected: Object.keys(KINDS).join(", "),
+    next: "Remove the feature, or compute its value in data.train.sql.",
+  });
+}
+
+/** The features of a `sequence_feature`: columns of one sequence. */
+function columnsOfSequence(section: Section, columns: Columns): Mapped[] {
+  const sequence = sequenceOf(section);
+  return section.sections("features").map((each) => {
+    const kind = each.names[0] ?? each.missing("id_feature");
+    const feature = each.section(kind)!;
+    return { feature: mapSequence(feature, kind, columns, sequence), section: feature };
+  });
+}
+
+/** A column of a sequence. @param sequence the one that the column is inside of */
+function mapSequence(
+  section: Section,
+  kind: string,
+  columns: Columns,
+  sequence?: SequenceSettings,
+): ImportedFeature {
+  common(section, kind);
+  const isId = givesIds(section, kind);
+  const { name, ...settings } = entriesOf(section, { kind, isId, raw: columns.columns === "raw" }, sequence);
+  ignoreUnused(section, { embedded: isId, isId, columns: columns.columns });
+  if (!isId)
+    return { config: { kind: "sequence", name, ...settings } as FeatureInput, isEmbedded: false, width: 1 };
+  const rows = idRows(section);
+  const dim = section.number("embedding_dim") ?? section.missing("embedding_dim");
+  const isRow = columns.columns === "encoded" && !rows.isDynamic;
+  const mapping = isRow ? { buckets: rows.rows } : rows.mapping;
+  const table = { ...tableSettings(section, [rows.rows, dim]), ...dtypeOf(section) };
+  const config = { kind: "sequence", name, ...settings, ...mapping, ...table } as unknown as FeatureInput;
+  const same = isRow ? { rows: rows.rows, sameRows: true } : rows;
+  return {
+    config,
+    table: { name: section.text("embedding_name") ?? `${name}_emb`, ...same },
+    isEmbedded: true,
+    width: dim,
+  };
+}
+
 /** Before the groups of the model, which find features by name. */
-function refuseRepeated(root: Section, features: readonly ImportedFeature[]): void {
-  const names = features.map(({ config }) => config.name);
-  for (const [i, section] of root.sections("feature_configs").entries()) {
+function refuseRepeated(mapped: readonly Mapped[]): void {
+  const names = mapped.map(({ feature }) => feature.config.name);
+  for (const [i, { section }] of mapped.entries()) {
     if (names[i] !== "" && names.indexOf(names[i]) === i) continue;
-    throw section.section(section.names[0])!.error("feature_name", {
+    throw section.error("feature_name", {
       what: names[i] === "" ? "the name is empty" : "another feature has this name",
       next: "Give every feature a name of its own.",
     });
@@ -142,7 +222,7 @@ function ignoreUnused(
   section: Section,
   { embedded, isId, columns }: { embedded: boolean; isId: boolean; columns: Columns["columns"] },
 ): void {
-  section.ignore(SEQUENCE, "has no effect: the feature is no sequence");
+  section.ignore(SEQUENCE, "has no effect on this feature");
   if (columns !== "encoded") section.ignore(["fg_encoded_default_value"], "has an effect with FG_NONE only");
   if (!section.has("vocab_file")) section.ignore(["asset_dir"], "has no effect without vocab_file");
   if (["vocab_list", "vocab_dict", "vocab_file"].every((name) => !section.has(name)))

@@ -1,12 +1,9 @@
-import type { z } from "zod";
-import type { mlpSchema } from "../layers/mlp.js";
 import type { ModelInput } from "../models/index.js";
 import { Groups } from "./feature-groups.js";
 import { initializerOf } from "./initializers.js";
 import type { ImportedFeature } from "./map-features.js";
+import { mlp } from "./map-mlp.js";
 import type { Section } from "./section.js";
-
-type MlpInput = z.input<typeof mlpSchema>;
 
 type Mapper = (settings: Section, groups: Groups) => ModelInput;
 
@@ -15,6 +12,8 @@ export interface ImportedModel {
   readonly model: ModelInput;
   /** See {@link Groups.suffixOf}. */
   readonly suffixOf: (tables: string) => string;
+  /** See {@link Groups.ofEncoders}. */
+  readonly groupOfEncoders: (scope: string) => string;
 }
 
 /** `model_config`. @throws ImportError */
@@ -24,10 +23,7 @@ export function mapModel(root: Section, features: readonly ImportedFeature[]): I
   if (model.has("variational_dropout")) throw model.unsupported("variational_dropout", "Remove it.");
   model.onlyDefault("use_pareto_loss_weight", false, "Remove it: Pairloom has one loss.");
   model.ignore(["kernel"], "concerns hardware");
-  const groups = new Groups(
-    model,
-    features.map(({ config }) => config.name),
-  );
+  const groups = new Groups(model, features);
   const settings = model.section(name)!;
   const mapped = MODELS[name](settings, groups);
   if ((model.number("num_class") ?? 1) > 1 && "wide" in mapped && mapped.kind !== "xdeepfm")
@@ -37,7 +33,11 @@ export function mapModel(root: Section, features: readonly ImportedFeature[]): I
     );
   if ("wide" in mapped) groups.checkWide(features.filter(({ table }) => table === undefined));
   groups.warnOfUnused();
-  return { model: mapped, suffixOf: (tables) => groups.suffixOf(tables) };
+  return {
+    model: mapped,
+    suffixOf: (tables) => groups.suffixOf(tables),
+    groupOfEncoders: (scope) => groups.ofEncoders(scope),
+  };
 }
 
 const MODELS: Readonly<Record<string, Mapper>> = {
@@ -87,7 +87,7 @@ const MODELS: Readonly<Record<string, Mapper>> = {
   dcn_v1(settings, groups) {
     return {
       kind: "dcn",
-      features: groups.first(),
+      ...groups.first(),
       cross: { layers: settings.required("cross").number("cross_num") },
       deep: mlp(settings.required("deep")),
       final: mlp(settings.required("final")),
@@ -100,7 +100,7 @@ const MODELS: Readonly<Record<string, Mapper>> = {
     const deep = settings.section("deep");
     return {
       kind: "dcnV2",
-      features: groups.first(),
+      ...groups.first(),
       ...(backbone && { backbone: mlp(backbone) }),
       cross: { layers: cross.number("cross_num"), rank: cross.number("low_rank") },
       ...(deep && { deep: mlp(deep) }),
@@ -114,7 +114,7 @@ const MODELS: Readonly<Record<string, Mapper>> = {
     const top = net.section("top_mlp");
     return {
       kind: "maskNet",
-      features: groups.first(),
+      ...groups.first(),
       structure: net.boolean("use_parallel") ? "parallel" : "serial",
       blocks: {
         count: net.number("n_mask_blocks") ?? net.missing("n_mask_blocks"),
@@ -164,59 +164,5 @@ function wideAndDeep(settings: Section, groups: Groups) {
     wide,
     deep: { ...groups.required("deep"), mlp: mlp(settings.required("deep")) },
     ...(final && { final: mlp(final) }),
-  };
-}
-
-const ACTIVATIONS: Readonly<Record<string, MlpInput["activation"]>> = {
-  "": "none",
-  ReLU: "relu",
-  Sigmoid: "sigmoid",
-  Tanh: "tanh",
-  LeakyReLU: "leakyRelu",
-  SiLU: "silu",
-  GELU: "gelu",
-  Softplus: "softplus",
-  ELU: "elu",
-  PReLU: { kind: "prelu", shared: true },
-  Dice: { kind: "dice", affine: false },
-  Identity: "none",
-};
-
-/** `nn.ReLU`, `torch.nn.LeakyReLU(negative_slope=0.2)` */
-function activationOf(section: Section): MlpInput["activation"] {
-  const name = section
-    .text("activation")!
-    .trim()
-    .replace(/^(torch\.)?nn\./, "")
-    .replace(/\(\)$/, "");
-  const [, slope] = /^LeakyReLU\(negative_slope=([\d.e+-]+)\)$/.exec(name.replaceAll(" ", "")) ?? [];
-  if (slope !== undefined && Number.isFinite(Number(slope)))
-    return { kind: "leakyRelu", slope: Number(slope) };
-  if (Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name];
-  throw section.error("activation", {
-    what: "this activation has no counterpart",
-    expected: `${Object.keys(ACTIVATIONS).filter(Boolean).join(", ")}, LeakyReLU(negative_slope=…)`,
-    next: "Use one of them.",
-  });
-}
-
-function mlp(section: Section): MlpInput {
-  const activation = activationOf(section);
-  const [batch, layer] = [section.boolean("use_bn"), section.boolean("use_ln")];
-  if (batch && layer)
-    throw section.error("use_ln", {
-      what: "use_bn and use_ln cannot be used together",
-      next: "Keep one of them.",
-    });
-  const norm = batch ? "batch" : layer ? "layer" : undefined;
-  const dropout = section.numbers("dropout_ratio");
-  const bias = section.boolean("bias");
-  return {
-    hiddenUnits: section.numbers("hidden_units"),
-    ...(activation !== "relu" && { activation }),
-    ...(norm && { norm }),
-    ...(dropout.some((rate) => rate !== 0) && { dropout: dropout.length === 1 ? dropout[0] : dropout }),
-    // With batch normalization neither system has a bias.
-    ...(!bias && !batch && { bias: false }),
   };
 }

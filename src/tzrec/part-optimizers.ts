@@ -4,10 +4,12 @@ import { configuredFeatureInfos } from "../train/feature-info.js";
 import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import type { TrainInput } from "../train/train-config.js";
+import type { ImportedModel } from "./map-models.js";
 import { denseOptimizer, type MappedDense } from "./map-optimizers.js";
 import type { Section } from "./section.js";
 import { originOf } from "./weight-names.js";
 
+type GroupOfEncoders = ImportedModel["groupOfEncoders"];
 type Override = NonNullable<NonNullable<TrainInput["optimizer"]>["overrides"]>[number];
 
 /** An optimizer of the dense weights whose whole names in TorchEasyRec match a regular expression. */
@@ -41,9 +43,13 @@ function patternOf(part: Section): RegExp {
  * The same as overrides, which name Pairloom's parameters one by one.
  * @param config without the overrides
  */
-export function overridesOf(parts: readonly PartOptimizer[], config: Config): Override[] {
+export function overridesOf(
+  parts: readonly PartOptimizer[],
+  config: Config,
+  groupOfEncoders: GroupOfEncoders,
+): Override[] {
   if (parts.length === 0) return [];
-  const names = trainedNames(config);
+  const names = trainedNames(config, groupOfEncoders);
   return parts.flatMap(({ section, pattern, optimizer, l2 }, i) => {
     const isTaken = (name: string) => parts.slice(0, i).some((other) => other.pattern.test(name));
     const matched = [...names].filter(([, there]) => pattern.test(there) && !isTaken(there));
@@ -55,19 +61,24 @@ export function overridesOf(parts: readonly PartOptimizer[], config: Config): Ov
 }
 
 /** The dense weights of the model, and their names in TorchEasyRec. */
-function trainedNames(config: Config): Map<string, string> {
+function trainedNames(config: Config, groupOfEncoders: GroupOfEncoders): Map<string, string> {
   const graph = inferenceGraph(specOf(config, configuredFeatureInfos(config.features)));
   const dense = parametersOf(graph).filter(({ role }) => role === "dense");
   const all = new Set(parametersOf(graph).map(({ name }) => name));
-  const pairs = dense.map(({ name }) => [name, nameThere(name, config, all)] as const);
+  const pairs = dense.map(({ name }) => [name, nameThere(name, config, all, groupOfEncoders)] as const);
   return new Map(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
-function nameThere(name: string, config: Config, all: ReadonlySet<string>): string | undefined {
+function nameThere(
+  name: string,
+  config: Config,
+  all: ReadonlySet<string>,
+  groupOfEncoders: GroupOfEncoders,
+): string | undefined {
   const [, feature, part = "scale"] =
     /^dense_embeddings\.(.+?)(?:\.(scale|mix|meta))?\.weight$/.exec(name) ?? [];
   if (feature !== undefined) return embeddingName(feature, part, config.features);
-  const origin = originOf(name, config.model.kind, all);
+  const origin = originOf(name, config.model.kind, all, groupOfEncoders);
   return origin && `model.${origin.tail}`;
 }
 

@@ -541,6 +541,10 @@ describe("what is refused, with path and line, the model first", () => {
   type Refused = [what: string, parts: Parts, line: number, path: string];
   const idWith = (settings: string) =>
     `feature_configs { id_feature { feature_name: "x" num_buckets: 9 embedding_dim: 4 ${settings} } }`;
+  const clicks = (encoder: string, settings = "", query = ""): Parts => ({
+    features: `feature_configs { sequence_id_feature { feature_name: "c" expression: "u:c" num_buckets: 9 embedding_dim: 4 ${settings} } }`,
+    group: `sequence_groups { group_name: "s" feature_names: [${query}"c"] } sequence_encoders { ${encoder} }`,
+  });
   const broken: Parts = { train: "no_such: 1", data: "negative_sampler { input_path: 3 }" };
   it.each<Refused>([
     ["another model", { ...broken, model: "mmoe { }" }, 12, "model_config.mmoe"],
@@ -585,25 +589,66 @@ describe("what is refused, with path and line, the model first", () => {
       "data_config.negative_sampler",
     ],
     [
-      "a sequence",
+      "a computed sequence",
       {
         features:
-          'feature_configs { sequence_id_feature { feature_name: "clicks" expression: "u:c" num_buckets: 9 embedding_dim: 4 } }',
+          'feature_configs { sequence_combo_feature { feature_name: "c" expression: "u:c" expression: "u:d" hash_bucket_size: 9 embedding_dim: 4 } }',
       },
       9,
-      "feature_configs[2].sequence_id_feature",
+      "feature_configs[2].sequence_combo_feature.feature_name",
     ],
     [
-      "a sequence group",
+      "several values in an entry",
+      clicks("pooling_encoder {}", "value_dim: 2"),
+      9,
+      "feature_configs[2].sequence_id_feature.value_dim",
+    ],
+    [
+      "a sequence group without a sequence",
+      {
+        group:
+          'sequence_groups { group_name: "s" feature_names: "i" } sequence_encoders { pooling_encoder {} }',
+      },
+      11,
+      "model_config.feature_groups[0].sequence_groups[0].feature_names",
+    ],
+    [
+      "a sequence group without an encoder",
       { group: 'sequence_groups { group_name: "s" feature_names: "i" }' },
       11,
       "model_config.feature_groups[0].sequence_groups",
     ],
     [
-      "an encoder",
+      "an encoder without a sequence group",
       { group: 'sequence_encoders { pooling_encoder { input: "s" } }' },
       11,
       "model_config.feature_groups[0].sequence_encoders",
+    ],
+    ...(
+      [
+        ["an unknown sequence group", 'pooling_encoder { input: "t" }', "pooling_encoder.input"],
+        [
+          "a maximum of an encoder",
+          "pooling_encoder { max_seq_length: 9 }",
+          "pooling_encoder.max_seq_length",
+        ],
+        ["an unknown pooling", 'pooling_encoder { pooling_type: "max" }', "pooling_encoder.pooling_type"],
+        ["a query that is missing", "simple_attention {}", "simple_attention.input"],
+        ["dropout of attention", "self_attention_encoder { dropout: 0.5 }", "self_attention_encoder.dropout"],
+      ] as const
+    ).map(
+      ([what, encoder, path]): Refused => [
+        what,
+        clicks(encoder),
+        11,
+        `model_config.feature_groups[0].sequence_encoders[0].${path}`,
+      ],
+    ),
+    [
+      "batch normalization of entries",
+      clicks("din_encoder { attn_mlp { hidden_units: 4 use_bn: true } }", "", '"i", '),
+      11,
+      "model_config.feature_groups[0].sequence_encoders[0].din_encoder.attn_mlp.use_bn",
     ],
     [
       "a masked feature",

@@ -8,6 +8,8 @@ export interface WeightOrigin {
   readonly transposed?: true;
   /** Models of TorchEasyRec do not have it; a state dict may. */
   readonly optional?: true;
+  /** A part of the projection of an attention that follows that of `tail`. */
+  readonly projected?: { readonly module: string; readonly part: number };
 }
 
 /** Rules from Pairloom's names to those of TorchEasyRec; `$1` is the matched group. The first matching rule is used. */
@@ -76,8 +78,17 @@ const NORM_NAMES: Readonly<Record<string, string>> = {
  * @param name of a parameter that is not a table
  * @param model its kind in Pairloom
  * @param all the names of all parameters of the model
+ * @param groupOfEncoders the group whose encoders of sequences have parameters below a scope, such as `deep_sequences`
  */
-export function originOf(name: string, model: string, all: ReadonlySet<string>): WeightOrigin | undefined {
+export function originOf(
+  name: string,
+  model: string,
+  all: ReadonlySet<string>,
+  groupOfEncoders: (scope: string) => string,
+): WeightOrigin | undefined {
+  const [, scope, encoder, part] = /^(\w*sequences)\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (scope !== undefined)
+    return encoderOrigin(`${ENCODERS}.${groupOfEncoders(scope)}.${encoder}`, part, all);
   if (name === "linear.bias" && all.has("output.bias")) return undefined;
   const origin = ruleFor(name) ?? mlpRule(name, all);
   if (!origin) return undefined;
@@ -88,6 +99,27 @@ export function originOf(name: string, model: string, all: ReadonlySet<string>):
     ...(optional && { optional }),
     tail: origin.tail.replace(module, OWN_NAMES[model]?.[module] ?? module),
   };
+}
+
+const ENCODERS = "embedding_group._group_name_to_seq_encoders";
+
+/** Biases that have no effect, because a softmax takes them away. Those of multi_window_din_encoder have one. */
+export const WITHOUT_EFFECT = new RegExp(`${ENCODERS}\\.\\w+\\.\\d+\\.(_key|linear)\\.bias$`);
+
+const PROJECTIONS = ["query", "key", "value"];
+
+/** @param part such as `score.weight` */
+function encoderOrigin(module: string, part: string, all: ReadonlySet<string>): WeightOrigin | undefined {
+  if (part.startsWith("mlp.")) {
+    const tail = perceptronName("mlp.", part.slice("mlp.".length), all);
+    return tail === undefined ? undefined : { tail: `${module}.mlp.mlp.${tail}` };
+  }
+  const [own, kind] = part.split(".");
+  if (part === "score.prelu.alpha") return { tail: `${module}.active.weight` };
+  if (own === "score") return { tail: `${module}.linear.${kind}` };
+  if (own === "output") return { tail: `${module}._multihead_attn.out_proj.${kind}` };
+  const projected = { module: `${module}._multihead_attn`, part: PROJECTIONS.indexOf(own) };
+  return { tail: `${module}._${own}.${kind}`, projected };
 }
 
 function ruleFor(name: string): WeightOrigin | undefined {
