@@ -75,58 +75,87 @@ async function withHistory(duck: Duck, rows: Source, history: History): Promise<
 /** The number of entries that `max` leaves out. */
 const CUT = "@cut";
 
-/** Events are sorted once, and rows find theirs between two positions: time and memory follow events, rows and entries. */
+/**
+ * Events and rows are sorted together once, so that each row knows between which two positions its events are: time and memory follow
+ * the numbers of events, rows and entries.
+ */
 async function buildHistories(
   duck: Duck,
   rows: Source,
   { sequence, table, events, columns }: History,
 ): Promise<string> {
   const { where } = events;
-  const name = (part: string) => quoteName(`${where} ${part} ${randomUUID()}`);
-  const [sorted, moments, spans, lists] = ["events", "moments", "spans", "lists"].map(name);
   for (const column of columns) columnType(events, column, where);
   const times = await timesOf(duck, rows, events, table);
-  const names = columns.map((column) => [quoteName(column), quoteName(historyColumn(sequence, column))]);
+  const [sorted, moments, spans, lists] = ["events", "moments", "spans", "lists"].map((part) =>
+    quoteName(`${where} ${part} ${randomUUID()}`),
+  );
+  const names = columns.map((column) => quoteName(historyColumn(sequence, column)));
+  const values = columns.map((column, i) => `${quoteName(column)} AS ${names[i]}`);
   const create = (to: string, select: string) => duck.run(`CREATE TEMP TABLE ${to} AS ${select}`, where);
   await create(
     sorted,
     `SELECT row_number() OVER (ORDER BY "@key", "@time", "@place") - 1 AS "@at", * EXCLUDE ("@place") FROM (
       SELECT ${keySql(events, table)} AS "@key", ${times.ofEvents} AS "@time", row_number() OVER () AS "@place",
-      ${names.map(([from, to]) => `${from} AS ${to}`).join(", ")} FROM (${events.select()})
+      ${values.join(", ")} FROM (${events.select()})
     ) WHERE "@key" IS NOT NULL AND "@time" IS NOT NULL`,
   );
+  const row = quoteName(ROW_COLUMN);
   await create(
     moments,
-    `SELECT "@key", "@time", min("@at") AS "@start", max("@at") + 1 AS "@stop",
-      min(min("@at")) OVER (PARTITION BY "@key") AS "@first" FROM ${sorted} GROUP BY "@key", "@time"`,
+    `SELECT ${row}, ${keySql(rows, table)} AS "@key", ${times.ofRows} AS "@time" FROM (${rows.select()})`,
   );
-  await create(spans, spansSql(rows, moments, table, times));
-  const values = names.map(([, to]) => `list(${to} ORDER BY "@at") AS ${to}`).join(", ");
-  await create(
-    lists,
-    `SELECT ${names.map(([, to]) => `coalesce(${to}, []) AS ${to}`).join(", ")},
-      "@cut" AS ${quoteName(historyColumn(sequence, CUT))} FROM ${spans} LEFT JOIN (
-        SELECT "@row", ${values} FROM (SELECT "@row", unnest(range("@start", "@stop")) AS "@at" FROM ${spans})
-        JOIN ${sorted} USING ("@at") GROUP BY "@row"
-      ) USING ("@row") ORDER BY "@row"`,
-  );
+  await create(spans, spansSql(sorted, moments, table, times));
+  await create(lists, listsSql(sorted, moments, spans, names, quoteName(historyColumn(sequence, CUT))));
   for (const made of [sorted, moments, spans]) await duck.run(`DROP TABLE ${made}`, where);
   return lists;
 }
 
-/** Where the events of each row start and stop among the sorted ones. */
-function spansSql(rows: Source, moments: string, table: EventTableConfig, { ofRows, length }: Times): string {
-  const start = length === undefined ? 'before."@first"' : 'oldest."@start"';
-  const inWindow = `ASOF LEFT JOIN ${moments} oldest
-    ON r."@key" = oldest."@key" AND r."@time" - ${length} <= oldest."@time"`;
-  return `SELECT "@row", CAST(greatest("@begin", "@end" - ${table.max ?? '"@end"'}) AS BIGINT) AS "@start",
-    CAST("@end" AS BIGINT) AS "@stop", "@start" - "@begin" AS "@cut" FROM (
-      SELECT r."@row", coalesce(before."@stop", 0) AS "@end", least(coalesce(${start}, "@end"), "@end") AS "@begin"
-      FROM (SELECT ${quoteName(ROW_COLUMN)} AS "@row", ${keySql(rows, table)} AS "@key", ${ofRows} AS "@time"
-        FROM (${rows.select()})) r
-      ASOF LEFT JOIN ${moments} before ON r."@key" = before."@key" AND r."@time" > before."@time"
-      ${length === undefined ? "" : inWindow}
+/**
+ * Where the events of each row start and stop among the sorted ones: as many as sort before its key and the begin of its window, and
+ * before its key and its time. Of equal times, those of rows come first.
+ */
+function spansSql(sorted: string, moments: string, { max }: EventTableConfig, { length }: Times): string {
+  const begin = length === undefined ? "NULL" : `"@time" - ${length}`;
+  const present = `FROM ${moments} WHERE "@key" IS NOT NULL AND "@time" IS NOT NULL`;
+  const row = quoteName(ROW_COLUMN);
+  return `SELECT ${row}, "@begin", ${max === undefined ? '"@begin"' : `greatest("@begin", "@stop" - ${max})`} AS "@start", "@stop"
+    FROM (
+      SELECT ${row}, max("@before") FILTER ("@end" = 0) AS "@begin", max("@before") FILTER ("@end" = 1) AS "@stop" FROM (
+        SELECT ${row}, "@end", CAST(sum("@event") OVER (
+          ORDER BY "@key", "@time" NULLS FIRST, "@event" ROWS UNBOUNDED PRECEDING
+        ) AS BIGINT) AS "@before" FROM (
+          SELECT NULL AS ${row}, NULL AS "@end", "@key", "@time", 1 AS "@event" FROM ${sorted}
+          UNION ALL SELECT ${row}, 0, "@key", ${begin}, 0 ${present}
+          UNION ALL SELECT ${row}, 1, "@key", "@time", 0 ${present}
+        )
+      ) WHERE "@end" IS NOT NULL GROUP BY ${row}
     )`;
+}
+
+/**
+ * For each row the values of its events. All lists are collected in one order, whatever it is, and then selected in that of the
+ * positions: that is much faster than to collect each list in order, or to sort lists of structs.
+ */
+function listsSql(
+  sorted: string,
+  moments: string,
+  spans: string,
+  names: readonly string[],
+  cut: string,
+): string {
+  const row = quoteName(ROW_COLUMN);
+  const collected = names.map((name) => `list(${name}) AS ${name}`).join(", ");
+  const selected = names.map((name) => `list_select(coalesce(${name}, []), "@order") AS ${name}`).join(", ");
+  return `SELECT ${selected}, "@cut" AS ${cut} FROM (
+      SELECT * EXCLUDE ("@places"), coalesce("@start" - "@begin", 0) AS "@cut",
+        list_grade_up(coalesce("@places", [])) AS "@order"
+      FROM ${moments} LEFT JOIN ${spans} USING (${row}) LEFT JOIN (
+        SELECT ${row}, list("@at") AS "@places", ${collected}
+        FROM (SELECT ${row}, unnest(range("@start", "@stop")) AS "@at" FROM ${spans}) JOIN ${sorted} USING ("@at")
+        GROUP BY ${row}
+      ) USING (${row})
+    ) ORDER BY ${row}`;
 }
 
 /** The canonical text of the key, so that it may be a number on one side and a text on the other; NULL where it has none. */
