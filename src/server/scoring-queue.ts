@@ -27,9 +27,11 @@ const SLICE = 4;
 /** Milliseconds that a job takes, before one has been measured. */
 const FIRST_PACE = 0.1;
 /** So many may wait whatever the pace is: the first requests of a process take many times as long as later ones. */
-const FEW = 24;
-/** The share of the newest measurement in the pace. */
-const NEWEST = 0.1;
+const FEW = 16;
+/** Milliseconds beside scoring, by one of scoring, under overload. */
+const BESIDE = 3;
+/** The share of the newest measurement in the pace, of which it is at most this multiple: it may be a pause of the process. */
+const [NEWEST, MOST] = [0.1, 2];
 
 /**
  * Scores the requests that arrive in one turn of the event loop after they all have arrived, those for the same version together:
@@ -90,17 +92,18 @@ export class ScoringQueue {
   }
 
   /**
-   * However many requests are refused meanwhile, a third of the time goes to those that wait. A larger share would make turns longer
+   * However many requests are refused meanwhile, a quarter of the time goes to those that wait. A larger share would make turns longer
    * without end where refusing and answering take the rest: what arrives in a long turn makes the next one longer.
    */
   private run(): void {
     const [start, count] = [performance.now(), this.jobs.length];
     const others = this.isBehind ? start - this.ended : 0;
-    const end = start + Math.max(SLICE, others / 2);
+    const end = start + Math.max(SLICE, others / BESIDE);
     for (let now = start; this.jobs.length > 0 && now < end; now = performance.now()) this.scoreSome(now);
     this.ended = performance.now();
     this.scored += Math.min(this.ended - start, SLICE);
-    this.pace += NEWEST * ((others + this.ended - start) / (count - this.jobs.length) - this.pace);
+    const measured = (others + this.ended - start) / (count - this.jobs.length);
+    this.pace += NEWEST * (Math.min(measured, MOST * this.pace) - this.pace);
     this.isBehind = this.jobs.length > 0;
     this.scheduled = this.isBehind;
     if (this.scheduled) setImmediate(() => this.run());
