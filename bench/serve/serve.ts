@@ -95,6 +95,7 @@ function twoCores(all: number): number[] {
 async function* plainRates(run: string, workers: number, seconds: number): Measurements {
   const server = await BenchServer.start(run, undefined, "--workers", String(workers));
   if (workers === 1) {
+    await closedLoop(server.url, onePrediction, 1, 1);
     const single = await line(server, () => closedLoop(server.url, onePrediction, 1, seconds));
     yield ["predict 1 row, one client", single];
   }
