@@ -4,7 +4,8 @@ export type Absence = "missing" | "unknown";
 /** Numbers of rows, by feature. */
 export type AbsenceCounts = Record<string, { missing: number; unknown: number }>;
 
-const CODES = { missing: 1, unknown: 2 } as const;
+/** One bit each, so that they are counted without a decision for each row. */
+export const ABSENCE_CODES = { missing: 1, unknown: 2 } as const satisfies Record<Absence, number>;
 
 /** Notes for every row of a block which features had a missing or an unknown value. */
 export class Absences {
@@ -14,12 +15,17 @@ export class Absences {
   constructor(private readonly capacity: number) {}
 
   mark(feature: string, row: number, absence: Absence): void {
+    this.of(feature)[row] = ABSENCE_CODES[absence];
+  }
+
+  /** The codes of a feature by row, to write many. */
+  of(feature: string): Uint8Array {
     let codes = this.codes.get(feature);
     if (!codes) {
       codes = new Uint8Array(this.capacity);
       this.codes.set(feature, codes);
     }
-    codes[row] = CODES[absence];
+    return codes;
   }
 
   clear(): void {
@@ -29,11 +35,16 @@ export class Absences {
   /** Adds the rows `[start, end)` to the counts. */
   countInto(counts: AbsenceCounts, start: number, end: number): void {
     for (const [feature, codes] of this.codes) {
+      let missing = 0;
+      let unknown = 0;
+      for (let r = start; r < end; r++) {
+        missing += codes[r] & 1;
+        unknown += codes[r] >> 1;
+      }
+      if (missing + unknown === 0) continue;
       counts[feature] ??= { missing: 0, unknown: 0 };
-      const count = counts[feature];
-      for (let r = start; r < end; r++)
-        if (codes[r] === CODES.missing) count.missing++;
-        else if (codes[r] === CODES.unknown) count.unknown++;
+      counts[feature].missing += missing;
+      counts[feature].unknown += unknown;
     }
   }
 }

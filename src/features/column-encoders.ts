@@ -1,4 +1,4 @@
-import type { Absences } from "./absences.js";
+import { ABSENCE_CODES, type Absences } from "./absences.js";
 import { type BagBuffer, type Block, type Layout, locateIds } from "./block.js";
 import type { EntryNumber, FittedBag, FittedFeature, FittedId, FittedKey, FittedNumber } from "./fitted.js";
 import { codeAt, type IdTarget, idAt, newTarget, setId } from "./id-target.js";
@@ -78,12 +78,17 @@ function encodeIds(feature: FittedId, layout: Layout, vocabularies: VocabularyCa
     const ids = idsOf(block);
     const without = (column as RawValues).ids(transform, NO_ID, ids);
     if (without === 0 && unknown === null) return;
+    const absences = block.absences.of(feature.name);
     for (let r = 0; r < rows; r++) {
-      if (codeAt(ids, r) === NO_ID) {
-        block.absences.mark(feature.name, r, "missing");
+      const code = codeAt(ids, r);
+      if (code === 0) {
+        if (unknown !== null && Number(idAt(ids, r)) === unknown) absences[r] = ABSENCE_CODES.unknown;
+        continue;
+      }
+      if (code === NO_ID) {
+        absences[r] = ABSENCE_CODES.missing;
         setId(ids, r, missing);
-      } else if (unknown !== null && Number(idAt(ids, r)) === unknown)
-        block.absences.mark(feature.name, r, "unknown");
+      }
       const refusal = codeAt(ids, r);
       if (refusal === 0) continue;
       refusals.mark(r, refusal);
@@ -243,7 +248,8 @@ function encodeNumbers(
   return (column, rows, { numbers, absences }, refusals) => {
     const raw = column as RawValues;
     const refused = raw.numbers(transform, { data: numbers, offset, stride });
-    for (let r = 0; r < rows; r++) if (raw.isMissing(r)) absences.mark(feature.name, r, "missing");
+    const absent = absences.of(feature.name);
+    for (let r = 0; r < rows; r++) if (raw.isMissing(r)) absent[r] = ABSENCE_CODES.missing;
     if (refused === 0) return;
     for (let r = 0; r < rows; r++) {
       const at = r * stride + offset;

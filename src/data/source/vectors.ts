@@ -119,7 +119,9 @@ export type AnyVector = NumberVector | ParsedNumbers | TextVector | ListVector;
 /** The values of a column: numbers, texts or lists of them. A missing value is `undefined`, in a list of texts "". */
 export function vectorValues(vector: AnyVector, rows: number): unknown[] {
   const read = valueReader(vector);
-  return Array.from({ length: rows }, (_, r) => (vector.isNull(r) ? undefined : read(r)));
+  const values = new Array<unknown>(rows);
+  for (let r = 0; r < rows; r++) values[r] = vector.isNull(r) ? undefined : read(r);
+  return values;
 }
 
 /** The entries `{ key, value }` of a column of weighted ids. */
